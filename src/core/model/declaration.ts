@@ -1,0 +1,114 @@
+import type { Address, BackendName, ImageId, ImageName } from "./name.ts";
+import type { Place } from "./place.ts";
+import type { SourceSpec } from "./source.ts";
+import type { Attributes } from "./value.ts";
+
+/** Settings that every backend has, whatever its plugin. Times in seconds. */
+export interface Limits {
+  readonly timeout?: number;
+  readonly parallelism?: number;
+  /** Requests a second. */
+  readonly rateLimit?: number;
+}
+
+/** One `[backend.NAME]`. Sensitive settings hold references here, never the secrets. */
+export interface BackendDeclaration {
+  readonly name: BackendName;
+  /** The name of a built-in plugin, or the absolute path of a plugin file. */
+  readonly plugin: string;
+  readonly settings: Attributes;
+  readonly limits: Limits;
+  /** False: no mark is written on images. */
+  readonly mark: boolean;
+  readonly at: Place;
+}
+
+export const ON_REMOVE = ["delete", "forget", "hide", "deactivate"] as const;
+export type OnRemove = (typeof ON_REMOVE)[number];
+export const REPLACE_ORDERS = ["create-first", "delete-first"] as const;
+export type ReplaceOrder = (typeof REPLACE_ORDERS)[number];
+
+/** Keep older versions of an image when it is replaced, and what becomes of those that are too many. */
+export interface Retain {
+  readonly last: number;
+  readonly then: "delete" | "hide" | "deactivate";
+  /** Seconds; younger ones are left alone. */
+  readonly minAge?: number;
+}
+
+/** What becomes of an image over time; the same for every backend. */
+export interface Lifecycle {
+  readonly protect: boolean;
+  readonly onRemove: OnRemove;
+  readonly replace?: ReplaceOrder;
+  readonly ignoreChanges: readonly string[];
+  /** Seconds for one step. */
+  readonly timeout?: number;
+  readonly retain?: Retain;
+  /** The image is there already and is only kept as declared: it is never made. */
+  readonly existing: boolean;
+}
+
+/** One declaration on one backend: the unit of plan, state and event. */
+export interface Resource {
+  readonly address: Address;
+  readonly backend: BackendName;
+  readonly image: ImageName;
+  /** Attributes as the plugin's schema has them, defaults filled in; sensitive ones hold references. */
+  readonly want: Attributes;
+  /** The attributes that stand in the file, in its own spelling, for messages and exports. */
+  readonly written: readonly string[];
+  readonly source?: SourceSpec;
+  readonly lifecycle: Lifecycle;
+  /** `present`: made and kept. `absent`: taken away. `ignored`: `enabled = false`, left as it is. */
+  readonly state: "present" | "absent" | "ignored";
+  /** `adopt = true`: an image of the same name that is not ours is taken over. */
+  readonly adopt: boolean;
+  readonly at: Place;
+  /** Where each attribute stands, by its name; nested values by `name.key` and `name[0]`. */
+  readonly places: Readonly<Record<string, Place>>;
+}
+
+export interface Moved {
+  readonly from: Address;
+  readonly to: Address;
+  readonly at: Place;
+}
+/** `[[removed]]`: taken out of the state; `destroy` says whether the image goes as well. */
+export interface Removed {
+  readonly address: Address;
+  readonly destroy: boolean;
+  readonly at: Place;
+}
+export interface Import {
+  readonly address: Address;
+  readonly id: ImageId;
+  readonly at: Place;
+}
+
+/** `[policy]`: what every image must have. */
+export interface Policy {
+  readonly require: readonly ("checksum" | "https" | "signature")[];
+  readonly at?: Place;
+}
+
+/** images.toml, read and checked. */
+export interface Config {
+  /** Absolute path of images.toml, and the folder that relative paths in it start from. */
+  readonly file: string;
+  readonly folder: string;
+  readonly settings: {
+    readonly name: string;
+    /** Absolute path, or the URL of a state that lives elsewhere. */
+    readonly state: string;
+    readonly parallelism: number;
+  };
+  readonly policy: Policy;
+  readonly backends: readonly BackendDeclaration[];
+  readonly resources: readonly Resource[];
+  readonly moved: readonly Moved[];
+  readonly removed: readonly Removed[];
+  readonly imports: readonly Import[];
+  /** sha256 of everything that was read, variables and environment references included. */
+  readonly digest: string;
+}

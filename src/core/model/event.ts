@@ -1,0 +1,91 @@
+import type { Code } from "../failure.ts";
+import type { Digest } from "./digest.ts";
+import type { Phase } from "./image.ts";
+import type { Address, ImageId } from "./name.ts";
+import type { Action, Drift, Plan } from "./plan.ts";
+
+export type Command = "plan" | "apply" | "destroy" | "refresh" | "import" | "export";
+
+/** A failure as plain data. */
+export interface Told {
+  readonly code: Code;
+  readonly message: string;
+  readonly hint?: string;
+  readonly where?: string;
+}
+
+/** Everything the core says while it works: one flat union, one discriminator, `subject.verb`. It holds plain data only. */
+export type Event =
+  | { readonly type: "run.started"; readonly run: string; readonly command: Command; readonly at: string }
+  | { readonly type: "read.started"; readonly address: Address; readonly id?: ImageId }
+  | { readonly type: "read.done"; readonly address: Address; readonly id?: ImageId }
+  | {
+      readonly type: "backend.failed";
+      readonly backend: string;
+      readonly addresses: readonly Address[];
+      readonly failure: Told;
+    }
+  | { readonly type: "drift.found"; readonly drift: Drift }
+  | { readonly type: "plan.done"; readonly plan: Plan }
+  | { readonly type: "step.started"; readonly address: Address; readonly action: Action; readonly id?: ImageId }
+  | { readonly type: "step.identified"; readonly address: Address; readonly id: ImageId }
+  | { readonly type: "step.note"; readonly address: Address; readonly text: string }
+  | {
+      readonly type: "transfer.started";
+      readonly address: Address;
+      readonly phase: Phase;
+      readonly total?: number;
+      readonly attempt: number;
+    }
+  | {
+      readonly type: "transfer.progress";
+      readonly address: Address;
+      readonly phase: Phase;
+      readonly done: number;
+      readonly total?: number;
+    }
+  | {
+      readonly type: "transfer.done";
+      readonly address: Address;
+      readonly phase: Phase;
+      readonly done: number;
+      readonly digest?: Digest;
+      readonly ms: number;
+    }
+  | {
+      readonly type: "step.done";
+      readonly address: Address;
+      readonly action: Action;
+      readonly id?: ImageId;
+      readonly ms: number;
+    }
+  | {
+      readonly type: "step.failed";
+      readonly address: Address;
+      readonly action: Action;
+      readonly failure: Told;
+      readonly ms: number;
+    }
+  | { readonly type: "step.skipped"; readonly address: Address; readonly action: Action; readonly because: string }
+  | { readonly type: "run.done"; readonly outcome: Outcome; readonly counts: Counts; readonly ms: number };
+
+export type Outcome = "succeeded" | "failed" | "interrupted";
+
+/** What a run has done, counted as terraform counts: a replaced image is one added and one destroyed. */
+export interface Counts {
+  readonly added: number;
+  readonly changed: number;
+  readonly destroyed: number;
+  readonly imported: number;
+  readonly forgotten: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** One line of a run's journal. */
+export interface Entry {
+  readonly seq: number;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly event: Event;
+}

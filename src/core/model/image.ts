@@ -1,0 +1,86 @@
+import type { Algorithm, Digest, Digests } from "./digest.ts";
+import type { Address, ImageId } from "./name.ts";
+import type { Answered, Schema } from "./schema.ts";
+
+/** What a disk image is, told by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that we pass on as they are. */
+export const FORMATS = ["raw", "qcow2", "vmdk", "vhdx", "vhd", "vdi", "iso", "tar", "squashfs", "other"] as const;
+export type Format = (typeof FORMATS)[number];
+export const COMPRESSIONS = ["none", "gz", "bz2", "xz", "zst"] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
+
+/** What bytes a backend wants for one image. The transfer turns the source into the first that fits, or says why it cannot. */
+export interface Wanted {
+  /** Formats that are taken; the source is left as it is when it is one of them. `any`: whatever it is. */
+  readonly formats: "any" | readonly Format[];
+  /** The same of the compression around it. `any`: as the source is. */
+  readonly compressions: "any" | readonly Compression[];
+  /** True: the backend must know the number of bytes before the first one, so a result of unknown size is spooled. */
+  readonly sized?: boolean;
+  /** Digests of the sent bytes that `digests()` is to give at the end. sha256 is always among them. */
+  readonly digests?: readonly Algorithm[];
+}
+
+/** The bytes of an image, checked while they flow. */
+export interface Source {
+  readonly format: Format;
+  readonly compression: Compression;
+  /** Bytes that `open` gives; undefined where a conversion or compression on the way makes it unknown. */
+  readonly size?: number;
+  /** Of a disk: the bytes of the disk itself. */
+  readonly virtualSize?: number;
+  /** Known beforehand: the digest that was declared or found, of the bytes that `open` gives. */
+  readonly digest?: Digest;
+  /** The name that the bytes had where they came from: debian-12.qcow2. */
+  readonly filename: string;
+  /** The second file of an image in two parts (Incus: the metadata). */
+  readonly metadata?: Source;
+  /**
+   * Opened as often as a retry needs. The last piece comes only after all the bytes have been verified: bytes that are not the
+   * declared ones end in a Failure before it, so that a broken upload is what a backend sees of them.
+   */
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Digests of what `open` last gave, once it has ended: sha256 and those that were wanted. */
+  digests(): Promise<Digests>;
+}
+
+/** Written on every image that we make, in whatever the backend has for it: properties, tags, a file beside. */
+export interface Mark {
+  /** `[settings] name` of the file that the image belongs to. */
+  readonly file: string;
+  readonly owner: Address;
+  /** What the image was made from (a digest where there is one): a lost state is rebuilt with it. At most 80 plain characters. */
+  readonly content: string;
+}
+
+/** An image as a backend answers it. */
+export interface Observed<I extends Schema = Schema> {
+  readonly id: ImageId;
+  /** What people call it. */
+  readonly name?: string;
+  /** What we wrote on it. None: somebody else made it. */
+  readonly mark?: Mark;
+  readonly attributes: Answered<I>;
+  /** Names of which the backend has each only once, and that this image holds: aliases, a unique name. */
+  readonly names?: readonly string[];
+  /** The backend's own digests of the bytes, where it has them. */
+  readonly digests?: Digests;
+  readonly size?: number;
+  /** `pending`: not usable yet. `failed`: never will be. Default: ready. */
+  readonly status?: "ready" | "pending" | "failed";
+}
+
+/** The part of a step that goes on just now. */
+export type Phase = "download" | "verify" | "convert" | "upload" | "import" | "wait" | "delete";
+
+/** What a backend's own origin (an alias, an instance, a URL that it pulls) stands for now. */
+export interface Resolved {
+  /** Comparable: the same text means the same content. */
+  readonly content: string;
+  readonly digests?: Digests;
+  readonly size?: number;
+  /** Bytes come to the backend without passing through us. */
+  readonly serverSide: boolean;
+  /** Whether the content is proven before it can be used; with `why` when it is not. */
+  readonly verified: boolean;
+  readonly why?: string;
+}

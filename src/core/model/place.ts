@@ -1,0 +1,10 @@
+/** Where something stands in a file. Lines and columns count from 1, columns in characters. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Characters that belong to it on that line. */
+  readonly width?: number;
+}
+
+export const showPlace = (at: Place): string => `${at.file}:${at.line}:${at.column}`;

@@ -1,0 +1,197 @@
+import type { ReplaceOrder } from "./declaration.ts";
+import type { Address, ImageId } from "./name.ts";
+import type { Content } from "./source.ts";
+import type { Attributes, Value } from "./value.ts";
+
+export type Shown =
+  | { readonly kind: "value"; readonly value: Value }
+  | { readonly kind: "sensitive" }
+  /** The backend tells it once the image is there. */
+  | { readonly kind: "later" };
+
+export type Forces = "update" | "replace";
+
+/** One attribute that will be different. */
+export type Change =
+  | { readonly kind: "add"; readonly name: string; readonly after: Shown; readonly forces: Forces }
+  | { readonly kind: "remove"; readonly name: string; readonly before: Shown; readonly forces: Forces }
+  | {
+      readonly kind: "edit";
+      readonly name: string;
+      readonly before: Shown;
+      readonly after: Shown;
+      readonly forces: Forces;
+    };
+
+/** How the bytes of an image come to the backend, and what that costs. */
+export interface Transfer {
+  /** `upload`: through this host. `pull`: the backend fetches them. `none`: nothing moves. */
+  readonly how: "upload" | "pull" | "none";
+  /** Bytes, where they are known. */
+  readonly bytes?: number;
+  /** Why nobody will have proven the bytes. */
+  readonly unverified?: string;
+}
+
+/** What a step that makes an image makes it from. */
+export interface Making {
+  readonly content?: Content;
+  readonly transfer: Transfer;
+  /** Addresses whose steps come first, since the bytes come from there. */
+  readonly after: readonly Address[];
+}
+
+interface Common {
+  readonly address: Address;
+  /** The address that the image had in the state, where `[[moved]]` or `state mv` gave it another. */
+  readonly previous?: Address;
+}
+
+/** One address and what is to be done there. `because` is for the reader; `action` is for the machine. */
+export type Step = Common &
+  (
+    | { readonly action: "keep"; readonly id: ImageId }
+    | {
+        readonly action: "create";
+        readonly changes: readonly Change[];
+        readonly because: "declared" | "vanished" | "unfinished";
+        readonly making: Making;
+      }
+    /** Takes an image into the state that is there already, and brings its attributes to what is wanted. */
+    | {
+        readonly action: "adopt";
+        readonly id: ImageId;
+        readonly changes: readonly Change[];
+        readonly because: "mark" | "import" | "adopt";
+      }
+    | { readonly action: "update"; readonly id: ImageId; readonly changes: readonly Change[] }
+    | {
+        readonly action: "replace";
+        readonly id: ImageId;
+        readonly changes: readonly Change[];
+        /** Names of attributes, `content`, or `requested`. */
+        readonly because: readonly string[];
+        readonly order: ReplaceOrder;
+        readonly making: Making;
+      }
+    | {
+        readonly action: "delete";
+        readonly id: ImageId;
+        readonly because: "undeclared" | "destroy" | "absent" | "removed";
+      }
+    /** Kept on the backend, but out of use and out of the state. */
+    | {
+        readonly action: "retire";
+        readonly id: ImageId;
+        readonly how: "hide" | "deactivate";
+        readonly because: "undeclared" | "destroy" | "absent";
+      }
+    | { readonly action: "forget"; readonly because: "vanished" | "removed" | "on_remove" }
+    | {
+        readonly action: "block";
+        readonly because: "foreign" | "refused" | "protected" | "limits" | "missing" | "policy" | "source";
+        readonly text: string;
+        readonly hint?: string;
+      }
+  );
+export type Action = Step["action"];
+
+/** A declared attribute that somebody else changed since we last looked. */
+export type Drift =
+  | { readonly kind: "changed"; readonly address: Address; readonly id: ImageId; readonly changes: readonly Change[] }
+  | { readonly kind: "vanished"; readonly address: Address; readonly id: ImageId };
+
+/** What the plan costs. Bytes count what is known; `unknown` says how many transfers have no known size. */
+export interface Cost {
+  readonly uploads: number;
+  readonly uploadBytes: number;
+  readonly unknown: number;
+  readonly pulls: number;
+  readonly unverified: readonly Address[];
+  /** Distinct sources that come over the network to this host, and their bytes. */
+  readonly downloads: number;
+  readonly downloadBytes: number;
+}
+
+export type PlanMode = "normal" | "destroy" | "refresh-only";
+
+/** What was known of one address when the plan was made; what a saved plan is checked against before it is applied. */
+export interface Basis {
+  readonly id?: ImageId;
+  readonly have?: Attributes;
+  readonly want?: Attributes;
+  readonly content?: Content;
+}
+
+export interface Plan {
+  readonly version: 1;
+  readonly mode: PlanMode;
+  /** RFC 3339. */
+  readonly made: string;
+  /** The state and the file that it was made from; `apply` refuses a saved plan whose basis has moved. */
+  readonly basis: { readonly lineage: string; readonly serial: number; readonly config: string };
+  readonly steps: readonly Step[];
+  readonly drift: readonly Drift[];
+  readonly cost: Cost;
+  readonly observed: Readonly<Record<Address, Basis>>;
+  /** Backends that could not be asked; their addresses have no step. */
+  readonly outages: readonly {
+    readonly backend: string;
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string;
+    readonly addresses: readonly Address[];
+  }[];
+  /** Told, and nothing stops for it. */
+  readonly warnings: readonly string[];
+}
+
+/** Steps that do something, or would if they were not blocked. */
+export const pending = (plan: Plan): readonly Step[] =>
+  plan.steps.filter((step) => step.action !== "keep" || step.previous !== undefined);
+export const hasChanges = (plan: Plan): boolean => pending(plan).length > 0;
+
+/** Steps by what terraform's summary counts: an adopted image counts as an import, a replaced one as added and destroyed. */
+export function summary(plan: Plan): {
+  add: number;
+  change: number;
+  destroy: number;
+  import: number;
+  forget: number;
+  blocked: number;
+} {
+  const counts = { add: 0, change: 0, destroy: 0, import: 0, forget: 0, blocked: 0 };
+  for (const step of plan.steps) {
+    switch (step.action) {
+      case "create":
+        counts.add++;
+        break;
+      case "replace":
+        counts.add++;
+        counts.destroy++;
+        break;
+      case "adopt":
+        counts.import++;
+        if (step.changes.length > 0) counts.change++;
+        break;
+      case "update":
+        counts.change++;
+        break;
+      case "delete":
+        counts.destroy++;
+        break;
+      case "retire":
+      case "forget":
+        counts.forget++;
+        break;
+      case "block":
+        counts.blocked++;
+        break;
+      case "keep":
+        break;
+      default:
+        step satisfies never;
+    }
+  }
+  return counts;
+}

@@ -1,0 +1,91 @@
+import type { Digest } from "./digest.ts";
+import type { Address } from "./name.ts";
+import type { Place } from "./place.ts";
+
+/** A secret as it stands in a file: `env:NAME`, `file:PATH` or `cmd:COMMAND`. Never the secret itself. */
+export type SecretReference = string;
+
+/** The digest that bytes are to have: written out, or to be found in a sums file. */
+export type Checksum =
+  | { readonly kind: "digest"; readonly digest: Digest }
+  | { readonly kind: "sums"; readonly algorithm: string; readonly where: string };
+
+/** A detached signature over the sums file where there is one, else over the bytes. */
+export interface Signature {
+  /** Path or URL of the signature. */
+  readonly where: string;
+  /** Path of the public key, or the key itself (a minisign line, an armoured OpenPGP block). */
+  readonly key: string;
+}
+
+interface Common {
+  readonly at: Place;
+  readonly checksum?: Checksum;
+  readonly signature?: Signature;
+  /** The file to take out of a tar or zip. */
+  readonly member?: string;
+  /** True: undo the compression. False: the bytes as they are. Undefined: whatever the backend needs. */
+  readonly decompress?: boolean;
+  /** Does a moved URL or alias make a plan? Default true. */
+  readonly follow: boolean;
+}
+
+export interface FileSource extends Common {
+  readonly kind: "file";
+  /** Absolute. */
+  readonly path: string;
+  /** Absolute: the metadata file of an image in two parts. */
+  readonly metadata?: string;
+}
+
+export interface UrlSource extends Common {
+  readonly kind: "url";
+  /** Mirrors of the same bytes, in the order in which they are tried. */
+  readonly urls: readonly string[];
+  readonly username?: SecretReference;
+  readonly password?: SecretReference;
+  readonly headers?: Readonly<Record<string, SecretReference>>;
+  /** A cache folder of the image's own, absolute. */
+  readonly cache?: string;
+}
+
+/** The bytes of another address. */
+export interface AddressSource extends Common {
+  readonly kind: "image";
+  readonly address: Address;
+}
+
+/** Where the bytes of an image come from, as declared. */
+export type SourceSpec = FileSource | UrlSource | AddressSource;
+
+/** What HTTP says of a resource without giving it. */
+export interface Validators {
+  readonly etag?: string;
+  readonly modified?: string;
+  readonly length?: number;
+}
+
+/** What the file system says of a file without reading it. */
+export interface Stat {
+  readonly size: number;
+  /** Whole nanoseconds as text, since they do not fit a number. */
+  readonly mtime: string;
+  readonly inode: string;
+}
+
+/**
+ * What an origin stood for when it was looked at. Kept in the state and in plans; like is compared with like: digest with digest,
+ * and only where there is none on both sides, validators with validators.
+ */
+export interface Content {
+  /** Path, URL, address or the backend's own words for where it comes from; without secrets. */
+  readonly where: string;
+  readonly digest?: Digest;
+  readonly size?: number;
+  readonly validators?: Validators;
+  readonly stat?: Stat;
+  /** For an origin of the backend's own: Resolved.content. */
+  readonly resolved?: string;
+  /** Everything else that decides the bytes (member, decompress): another value is another content. */
+  readonly transform?: string;
+}

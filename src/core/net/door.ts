@@ -1,0 +1,94 @@
+import type { Phase, Source } from "../model/image.ts";
+
+/** How a backend is reached. The program adds limits, redaction, proxies and retries. */
+export interface DoorOptions {
+  /** Every path starts from here; a trailing slash is not needed. */
+  readonly url: string;
+  /** Sent with every request; asked again for each, so that a renewed token is used. */
+  readonly headers?:
+    | Readonly<Record<string, string>>
+    | ((request: Outgoing) => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>);
+  /** Talk over this unix socket instead of the network. */
+  readonly socket?: string;
+  /** PEM texts. `pin`: the server must show exactly this certificate, and its name does not count. */
+  readonly tls?: {
+    readonly cert?: string;
+    readonly key?: string;
+    readonly ca?: string;
+    readonly pin?: string;
+    /** False: any certificate. */
+    readonly verify?: boolean;
+  };
+  /** What an answer that is no success says, in the words of this API: message, request id, code, hint. */
+  readonly explain?: (answer: {
+    readonly status: number;
+    readonly headers: Headers;
+    readonly body: string;
+  }) => Explained | undefined;
+  /** Called once for a 401; true: credentials were renewed, send the request again. */
+  readonly renew?: () => Promise<boolean>;
+  /** Requests at once; the user's `parallelism` is lower or wins. */
+  readonly parallelism?: number;
+}
+
+export interface Explained {
+  readonly message?: string;
+  readonly hint?: string;
+  readonly id?: string;
+  /** Overrides what the status says of another try. */
+  readonly retry?: boolean;
+  /** The part of the code behind "backend.": "quota", "conflict". Default by status: auth, denied, missing, conflict, limits, busy, refused. */
+  readonly code?: string;
+}
+
+/** A request as it is about to be sent: what a signature is made over. */
+export interface Outgoing {
+  readonly method: string;
+  readonly url: URL;
+  /** The JSON or text body; undefined for streams. */
+  readonly body: string | undefined;
+}
+
+export interface Call {
+  readonly signal: AbortSignal;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  /** A body as it is; a function is called anew for each try. */
+  readonly body?:
+    | string
+    | { readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>; readonly size?: number };
+  /** Like `body`, with progress told as the bytes leave. */
+  readonly source?: Source;
+  readonly progress?: (phase: Phase, done: number, total?: number) => void;
+  /** May be sent twice without harm. Default: true for GET, HEAD, PUT, DELETE. Others are retried only when they cannot have arrived, and on 429 and 503. */
+  readonly idempotent?: boolean;
+  /** Seconds for the whole call; default: none for bodies that flow (an idle timeout holds), 60 for the rest. */
+  readonly timeout?: number;
+  /** Statuses that are no failure besides 2xx. */
+  readonly accept?: readonly number[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The whole body, at most 64 MiB. */
+  text(): Promise<string>;
+  /** The body as JSON. @throws Failure backend.answer */
+  json(): Promise<unknown>;
+  /** The body as it comes; ends with a Failure where it breaks off or stalls. */
+  stream(): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * The one way to a backend. Retries with jittered backoff and Retry-After, keeps the limits, stops on the signal, classifies errors:
+ * every status but 2xx is a Failure `backend.*` with method, path and request id, and without secrets.
+ */
+export interface Door extends AsyncDisposable {
+  /** `path` is joined to the url of the door; a full URL is taken as it is (without the door's headers, if its host is another one). */
+  send(method: string, path: string, call: Call): Promise<Answer>;
+  /** The answer's JSON; undefined for 204 and an empty body. */
+  json(method: string, path: string, call: Call): Promise<unknown>;
+  /** The same; undefined for 404 as well. */
+  find(method: string, path: string, call: Call): Promise<unknown>;
+}

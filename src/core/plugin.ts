@@ -1,0 +1,170 @@
+import type { Problem } from "./failure.ts";
+import type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
+import type { Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
+import type { Address, BackendName, ImageId } from "./model/name.ts";
+import type { Answered, Desired, Schema } from "./model/schema.ts";
+import type { Attributes } from "./model/value.ts";
+import type { Door, DoorOptions } from "./net/door.ts";
+
+/** What a reading operation may do besides its own work. */
+export interface Reading {
+  /** Aborted at Ctrl-C and at a timeout. An operation stops at its next await and rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+  /** A line for the user; secrets in it are redacted. */
+  note(text: string): void;
+}
+
+/** What a changing operation may do besides its own work. */
+export interface Context extends Reading {
+  readonly address: Address;
+  /** To be written on the image by `create` and `update`. None: the user wants no marks on this backend. */
+  readonly mark: Mark | undefined;
+  /** In a replace, create-first: the image that still is there and that is ours. Its names may be moved to the new one, once that is good. */
+  readonly replaces?: ImageId;
+  /** `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. */
+  progress(phase: Phase, done: number, total?: number): void;
+  /** Resolves once the id is in the state file. Call it as soon as the backend has said the id, before the first byte goes up. */
+  identified(id: ImageId): Promise<void>;
+  /** The secret behind a reference (`env:NAME`) in a sensitive attribute; redacted from then on. @throws Failure config.secret */
+  secret(reference: string): Promise<string>;
+}
+
+/**
+ * An open backend. `read`, `list` and `resolve` observe; the others change. Each observes before it changes, and forgives races:
+ * what is there already is taken up by its mark, what is gone already is gone. None retries a request: the Door does.
+ */
+export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
+  /** Finds by id, else by the mark. Absence is `undefined`, never an error. */
+  read(what: { readonly address: Address; readonly id?: ImageId }, context: Reading): Promise<Observed<I> | undefined>;
+  /** Every image that is to be seen, all pages of it, ours or not, at the cost of the pages. Attributes as complete as in `read`. */
+  list(context: Reading): AsyncIterable<Observed<I>>;
+  /** Where an origin of the backend's own points now, without moving a byte. Only called where such an origin is wanted. */
+  resolve?(want: Desired<I>, context: Reading): Promise<Resolved>;
+  /**
+   * Makes the image, marks it, waits until it can be used. `source` is there when the wanted origin is bytes. If it fails, the image may
+   * be half made, but then its id was `identified`.
+   */
+  create(want: Desired<I>, source: Source | undefined, context: Context): Promise<Observed<I>>;
+  /**
+   * Brings the attributes that can change in place to what is wanted. `cleared`: attributes that were wanted and are not any more; they
+   * go back to the backend's default, or to nothing. Also writes the mark, where `context.mark` differs from what `have` carries.
+   */
+  update(have: Observed<I>, want: Desired<I>, cleared: readonly string[], context: Context): Promise<Observed<I>>;
+  /** Takes the image away, and waits until it is gone. One that is gone already is no error. */
+  delete(id: ImageId, context: Context): Promise<void>;
+}
+
+/** A file of an image as it comes out of a backend. */
+export interface Part {
+  readonly name: string;
+  readonly format: Format;
+  readonly size?: number;
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** Ability: the bytes of an image can be had back. One part, or metadata and disk where an image is kept in two. */
+export interface Downloads {
+  download(id: ImageId, context: Reading): Promise<readonly Part[]>;
+}
+/** Ability: an image can be taken out of use without being deleted. */
+export interface Retires {
+  retire(id: ImageId, how: "hide" | "deactivate", context: Context): Promise<void>;
+}
+/** Ability: says what uses an image, in words ("3 servers"); undefined when nothing does. */
+export interface Uses {
+  usedBy(id: ImageId, context: Reading): Promise<string | undefined>;
+}
+/** Ability: the name of an image that `retain` keeps is freed for its successor; `version` is a date like 20261120T151500Z. */
+export interface Renames {
+  rename(id: ImageId, version: string, context: Context): Promise<void>;
+}
+
+export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
+export const canRetire = <B extends Backend>(backend: B): backend is B & Retires => has(backend, "retire");
+export const canTellUse = <B extends Backend>(backend: B): backend is B & Uses => has(backend, "usedBy");
+export const canRename = <B extends Backend>(backend: B): backend is B & Renames => has(backend, "rename");
+
+const has = (backend: object, name: string): boolean =>
+  name in backend && typeof Reflect.get(backend, name) === "function";
+
+/** One of the ways in which an image can be made without bytes of ours. */
+export interface Origin {
+  /** In words: "from an instance". */
+  readonly name: string;
+  /** Attributes that all have to be given; any one of them says that this origin is meant. */
+  readonly needs: readonly string[];
+  /** Attributes that only go with this origin. */
+  readonly may?: readonly string[];
+}
+
+/** What a plugin gets from the program when a backend is opened. */
+export interface Host {
+  readonly backend: BackendName;
+  /** `[settings] name`: images whose mark says another file are not ours. */
+  readonly file: string;
+  /** The folder of images.toml, absolute: relative paths in settings start there. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted when the run ends early. */
+  readonly signal: AbortSignal;
+  /** A way to the network with the backend's limits, retries, redaction and proxy. Closed with the backend, by the program. */
+  door(options: DoorOptions): Door;
+  /** From now on this text is shown as (sensitive) wherever it would be printed: tokens, signed URLs. */
+  conceal(secret: string): void;
+  /** A folder of our own that outlives a run, made at the first call, mode 0700. */
+  scratch(): Promise<string>;
+}
+
+/** What is known of the bytes when a plan is made. */
+export interface Facts {
+  readonly size?: number;
+  readonly format?: Format;
+  readonly virtualSize?: number;
+}
+
+/** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */
+export interface Complaint extends Omit<Problem, "at"> {
+  readonly attribute?: string;
+}
+
+/** What a plugin file hands over. `C` is the schema of `[backend.NAME]`, `I` that of an image on such a backend. */
+export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
+  readonly api: 1;
+  /** Lower-case letters, digits, dashes. */
+  readonly name: string;
+  /** One sentence. */
+  readonly doc: string;
+  readonly config: C;
+  readonly image: I;
+  /** Ways to make an image without bytes of ours. Exactly one origin, or a `source`, has to be declared. */
+  readonly origins?: readonly Origin[];
+  /** What bytes it takes for this image; undefined: none, it only has origins of its own. */
+  bytes?(want: Desired<I>): Wanted;
+  /** An image may be declared without any origin: it is there already and only kept as declared. */
+  readonly originless?: boolean;
+  /** Names of which the backend has each only once, and that this image is to hold. A foreign image that holds one blocks the plan. */
+  names?(want: Desired<I>, address: Address): readonly string[];
+  /** Names that are not unique there, by which `--adopt` and `images import` find an image all the same. */
+  labels?(want: Desired<I>, address: Address): readonly string[];
+  /** Default: create-first. A function, where it depends on what changes. */
+  order?(have: Answered<I>, want: Desired<I>): ReplaceOrder;
+  /** What `on_remove` can be. Default: delete, forget. */
+  readonly onRemove?: readonly OnRemove[];
+  /**
+   * Rules that no type can tell: names, limits of size and format, attributes that exclude each other. Called by `validate` without facts,
+   * by `plan` with what is known of the bytes by then. Touches nothing.
+   */
+  check?(want: Desired<I>, facts: Facts): readonly Complaint[];
+  /** Settings that `open` could not use, told by `validate`. Touches nothing; sensitive ones are references here. */
+  checkConfig?(config: Desired<C>): readonly Complaint[];
+  /** Secrets in `config` are resolved. Talks to nobody: the first request does. */
+  open(config: Desired<C>, host: Host): Promise<Backend<I>>;
+}
+
+/** Gives a plugin its types. At run time it hands back what it got. */
+export const definePlugin = <const C extends Schema, const I extends Schema>(plugin: Plugin<C, I>): Plugin<C, I> =>
+  plugin;
+
+/** Attributes as a plain table, for code that knows no schema. */
+export const plain = (answered: Answered<Schema>): Attributes =>
+  Object.fromEntries(Object.entries(answered).filter(([, value]) => value !== undefined));

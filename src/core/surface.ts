@@ -1,0 +1,64 @@
+/** The module `images`: all that a plugin may import. */
+export { type Code, Failure, type Problem } from "./failure.ts";
+export type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
+export {
+  ALGORITHMS,
+  type Algorithm,
+  type Digest,
+  type Digests,
+  digest,
+  hexOf,
+  nameOf,
+  parseDigest,
+} from "./model/digest.ts";
+export type { Compression, Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
+export {
+  type Address,
+  address,
+  type BackendName,
+  backendOf,
+  type ImageId,
+  type ImageName,
+  idFrom,
+  imageId,
+  imageName,
+  imageOf,
+  parseAddress,
+} from "./model/name.ts";
+export type { Answered, Attribute, Desired, Schema, Type, Written } from "./model/schema.ts";
+export {
+  boolean,
+  computed,
+  duration,
+  either,
+  integer,
+  listOf,
+  mapOf,
+  matching,
+  oneOf,
+  optional,
+  required,
+  seconds,
+  setOf,
+  string,
+  table,
+  withDefault,
+} from "./model/types.ts";
+export { type Attributes, canonical, isSame, isSameSet, isTable, type Value } from "./model/value.ts";
+export type { Answer, Call, Door, DoorOptions, Explained, Outgoing } from "./net/door.ts";
+export {
+  type Backend,
+  type Complaint,
+  type Context,
+  type Downloads,
+  definePlugin,
+  type Facts,
+  type Host,
+  type Origin,
+  type Part,
+  type Plugin,
+  type Reading,
+  type Renames,
+  type Retires,
+  type Uses,
+} from "./plugin.ts";
