@@ -1,4 +1,4 @@
-import type { Code } from "../failure.ts";
+import type { Code, Failure } from "../failure.ts";
 import type { Digest } from "./digest.ts";
 import type { Phase } from "./image.ts";
 import type { Address, ImageId } from "./name.ts";
@@ -13,6 +13,13 @@ export interface Told {
   readonly hint?: string;
   readonly where?: string;
 }
+
+export const told = (failure: Failure): Told => ({
+  code: failure.code,
+  message: failure.message,
+  ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+  ...(failure.request === undefined ? {} : { where: `${failure.request.method} ${failure.request.url}` }),
+});
 
 /** Everything the core says while it works: one flat union, one discriminator, `subject.verb`. It holds plain data only. */
 export type Event =

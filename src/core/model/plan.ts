@@ -37,14 +37,16 @@ export interface Transfer {
 export interface Making {
   readonly content?: Content;
   readonly transfer: Transfer;
-  /** Addresses whose steps come first, since the bytes come from there. */
-  readonly after: readonly Address[];
 }
 
 interface Common {
   readonly address: Address;
   /** The address that the image had in the state, where `[[moved]]` or `state mv` gave it another. */
   readonly previous?: Address;
+  /** Addresses whose steps come first: the bytes come from there, or a name is freed there. */
+  readonly after?: readonly Address[];
+  /** Images of ours that an interrupted run left half made or superseded; taken away with this step. */
+  readonly leftovers?: readonly ImageId[];
 }
 
 /** One address and what is to be done there. `because` is for the reader; `action` is for the machine. */
@@ -146,9 +148,9 @@ export interface Plan {
   readonly warnings: readonly string[];
 }
 
-/** Steps that do something, or would if they were not blocked. */
-export const pending = (plan: Plan): readonly Step[] =>
-  plan.steps.filter((step) => step.action !== "keep" || step.previous !== undefined);
+/** A step that does something, or would if it were not blocked. */
+export const isPending = (step: Step): boolean => step.action !== "keep" || step.previous !== undefined;
+export const pending = (plan: Plan): readonly Step[] => plan.steps.filter(isPending);
 export const hasChanges = (plan: Plan): boolean => pending(plan).length > 0;
 
 /** Steps by what terraform's summary counts: an adopted image counts as an import, a replaced one as added and destroyed. */

@@ -1,0 +1,270 @@
+import type { ImageId } from "../model/name.ts";
+import { showPlace } from "../model/place.ts";
+import type { Change, Step } from "../model/plan.ts";
+import type { Recorded } from "../model/state.ts";
+import { compareContent } from "../source/content.ts";
+import { type Diff, diff } from "./diff.ts";
+import { differs } from "./key.ts";
+import type { Image, Sight, Want } from "./sight.ts";
+
+/** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
+export function decide(sight: Sight): Step | undefined {
+  const step =
+    sight.want === undefined || sight.absent || sight.mode === "destroy" ? leave(sight) : bring(sight, sight.want);
+  if (step === undefined) return undefined;
+  return {
+    ...step,
+    ...(sight.previous === undefined ? {} : { previous: sight.previous }),
+    ...(sight.after.length === 0 ? {} : { after: sight.after }),
+    ...(sight.leftovers.length === 0 || step.action === "block" ? {} : { leftovers: sight.leftovers }),
+  };
+}
+
+/** The image is not wanted, or not any more. */
+function leave(sight: Sight): Step | undefined {
+  const { address, known, want, mode, removed, rival, uses } = sight;
+  const have = sight.have ?? (sight.absent && sight.adopt ? (rival ?? sight.namesake) : undefined);
+  const because =
+    mode === "destroy" ? "destroy" : want !== undefined ? "absent" : removed === "destroy" ? "removed" : "undeclared";
+  if (removed === "keep") return known === undefined ? undefined : { action: "forget", address, because: "removed" };
+  if (have === undefined) {
+    if (known !== undefined) return { action: "forget", address, because: "vanished" };
+    if (rival === undefined || because !== "absent") return undefined;
+    return foreign(address, rival, "it is to be absent, but");
+  }
+  const lifecycle = want?.resource.lifecycle;
+  if (lifecycle === undefined ? known?.protect === true : lifecycle.protect) {
+    const where =
+      want === undefined ? "in the state (taking its block out of the file does not lift that)" : "in the file";
+    const text = `is protected ${where}, and would be deleted`;
+    return {
+      action: "block",
+      address,
+      because: "protected",
+      text,
+      hint: "set protect = false and apply, then remove it",
+    };
+  }
+  const how = lifecycle?.onRemove ?? known?.onRemove ?? "delete";
+  if (how === "forget") return { action: "forget", address, because: "on_remove" };
+  if (uses !== undefined) {
+    const text = `is in use (${uses}), so it is not deleted`;
+    return { action: "block", address, because: "refused", text, hint: 'free it, or say on_remove = "forget"' };
+  }
+  if (how === "hide" || how === "deactivate")
+    return { action: "retire", address, id: have.id, how, because: because === "removed" ? "undeclared" : because };
+  return { action: "delete", address, id: have.id, because };
+}
+
+/** The image is wanted. */
+function bring(sight: Sight, want: Want): Step {
+  const { address, known, have, rival } = sight;
+  const fatal = want.complaints.filter(({ severity }) => severity !== "warning");
+  const found = have ?? (sight.adopt ? (rival ?? sight.namesake) : undefined);
+  if (found === undefined) {
+    if (rival !== undefined) return foreign(address, rival, "");
+    if (fatal.length > 0) return limits(sight, want);
+    return make(sight, want);
+  }
+  if (have !== undefined && rival !== undefined) return foreign(address, rival, "");
+  const ready = known?.status === "ready" || known?.status === "replacing" ? known : undefined;
+  const recorded = ready?.id === found.id ? ready : undefined;
+  const compared = diff(want.schema, {
+    have: found.attributes,
+    want: want.resource.want,
+    recorded: recorded?.want,
+    ignore: want.resource.lifecycle.ignoreChanges,
+  });
+  if (compared.refused.length > 0) {
+    const text = `cannot be changed once the image is there: ${compared.refused.join(", ")}`;
+    return {
+      action: "block",
+      address,
+      because: "refused",
+      text,
+      hint: "put the former value back, or replace the image with --replace",
+    };
+  }
+  const content = changedContent(sight, want, found, recorded);
+  const because = [
+    ...compared.changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
+    ...(content === undefined ? [] : ["content"]),
+  ];
+  if (sight.replace) because.push("requested");
+  const changes = content === undefined ? compared.changes : [...compared.changes, content];
+  if (because.length > 0) return renew(sight, want, found, changes, because, fatal.length > 0);
+  return align(sight, want, found, compared, recorded !== undefined);
+}
+
+/** There is no image yet. */
+function make({ address, known }: Sight, want: Want): Step {
+  const { resource, content, transfer, blind } = want;
+  if (blind !== undefined)
+    return {
+      action: "block",
+      address,
+      because: "source",
+      text: blind.message,
+      ...(blind.hint === undefined ? {} : { hint: blind.hint }),
+    };
+  if (resource.lifecycle.existing || !want.origin) {
+    const text = "is not there, and nothing says what to make it from";
+    return {
+      action: "block",
+      address,
+      because: "missing",
+      text,
+      hint: `give it a source, or import it: images import ${address} ID`,
+    };
+  }
+  const { changes } = diff(want.schema, { have: undefined, want: resource.want });
+  const because = known === undefined ? "declared" : known.status === "ready" ? "vanished" : "unfinished";
+  return {
+    action: "create",
+    address,
+    changes,
+    because,
+    making: { ...(content === undefined ? {} : { content }), transfer },
+  };
+}
+
+/** What is there has to be replaced by a new image. */
+function renew(
+  sight: Sight,
+  want: Want,
+  found: Image,
+  changes: readonly Change[],
+  because: readonly string[],
+  tooMuch: boolean,
+): Step {
+  const { address } = sight;
+  const reasons = because.join(", ");
+  if (sight.have === undefined) {
+    const text = `${found.id} is not ours and would have to be replaced (${reasons})`;
+    return {
+      action: "block",
+      address,
+      because: "foreign",
+      text,
+      hint: "declare it as it is, or delete it yourself first",
+    };
+  }
+  if (want.resource.lifecycle.protect) {
+    const text = `is protected, and would have to be replaced (${reasons})`;
+    return { action: "block", address, because: "protected", text, hint: "set protect = false for this change" };
+  }
+  if (want.blind !== undefined)
+    return {
+      action: "block",
+      address,
+      because: "source",
+      text: want.blind.message,
+      ...(want.blind.hint === undefined ? {} : { hint: want.blind.hint }),
+    };
+  if (want.resource.lifecycle.existing || !want.origin) {
+    const text = `would have to be replaced (${reasons}), and nothing says what to make it from`;
+    return {
+      action: "block",
+      address,
+      because: "missing",
+      text,
+      hint: "give it a source, or put the former values back",
+    };
+  }
+  if (tooMuch) return limits(sight, want);
+  const order = want.resource.lifecycle.replace ?? want.order(found.attributes);
+  const making = { ...(want.content === undefined ? {} : { content: want.content }), transfer: want.transfer };
+  return { action: "replace", address, id: found.id, changes, because, order, making };
+}
+
+/** What is there can stay; its attributes may change in place. */
+function align(sight: Sight, want: Want, found: Image, { changes }: Diff, isKnown: boolean): Step {
+  const { address } = sight;
+  const { id } = found;
+  if (!isKnown) {
+    const ours = sight.have !== undefined && want.importing !== id;
+    return {
+      action: "adopt",
+      address,
+      id,
+      changes,
+      because: ours ? "mark" : want.importing === id ? "import" : "adopt",
+    };
+  }
+  const marked = remark(want, found);
+  const all = marked === undefined ? changes : [...changes, marked];
+  if (all.length > 0 || sight.leftovers.length > 0 || changesProtection(sight, want))
+    return { action: "update", address, id, changes: all };
+  return { action: "keep", address, id };
+}
+
+/** `protect` and `on_remove` live in the state: a change of them alone is one too. */
+const changesProtection = ({ known }: Sight, { resource: { lifecycle } }: Want): boolean =>
+  known !== undefined && (known.protect !== lifecycle.protect || known.onRemove !== lifecycle.onRemove);
+
+/** The mark has to be written (again): somebody took it off, or the address has another name now. */
+function remark({ mark }: Want, found: Image): Change | undefined {
+  if (mark === undefined || (found.mark?.owner === mark.owner && found.mark.file === mark.file)) return undefined;
+  const after = { kind: "value", value: mark.owner } as const;
+  if (found.mark === undefined) return { kind: "add", name: "mark", after, forces: "update" };
+  return { kind: "edit", name: "mark", before: { kind: "value", value: found.mark.owner }, after, forces: "update" };
+}
+
+/** The bytes are to be others than those that the image was made from. */
+function changedContent(
+  { known }: Sight,
+  want: Want,
+  found: Image,
+  recorded: Recorded | undefined,
+): Change | undefined {
+  if (want.resource.lifecycle.ignoreChanges.includes("content")) return undefined;
+  const edit = (before: string, after: string): Change => ({
+    kind: "edit",
+    name: "content",
+    before: { kind: "value", value: before },
+    after: { kind: "value", value: after },
+    forces: "replace",
+  });
+  if (recorded?.status === "ready" && recorded.digests !== undefined && found.digests !== undefined) {
+    for (const [algorithm, digest] of Object.entries(recorded.digests)) {
+      const now = found.digests[algorithm as keyof typeof found.digests];
+      if (now !== undefined && now !== digest) return edit(`${now} (changed on the backend)`, digest);
+    }
+  }
+  if (want.content === undefined) return undefined;
+  if (recorded?.content !== undefined) {
+    const compared = compareContent(recorded.content, want.content);
+    return compared.kind === "changed" ? edit(compared.before, compared.after) : undefined;
+  }
+  if (
+    known?.content === undefined &&
+    found.mark !== undefined &&
+    want.mark !== undefined &&
+    differs(found.mark.content, want.mark.content)
+  ) {
+    return edit(found.mark.content, want.mark.content);
+  }
+  return undefined;
+}
+
+function foreign(address: Sight["address"], rival: Image, lead: string): Step {
+  const owner = rival.mark === undefined ? "is not ours" : `belongs to ${rival.mark.owner} of ${rival.mark.file}`;
+  const text = `${lead} ${rival.name ?? rival.id} (${rival.id}) is there already and ${owner}`.trim();
+  return { action: "block", address, because: "foreign", text, hint: "`--adopt` takes it over" };
+}
+
+function limits({ address }: Sight, { complaints, resource }: Want): Step {
+  const [first] = complaints.filter(({ severity }) => severity !== "warning");
+  const at = first?.attribute === undefined ? resource.at : (resource.places[first.attribute] ?? resource.at);
+  const text = `${first?.message ?? "breaks a limit of the backend"} (${showPlace(at)})`;
+  return {
+    action: "block",
+    address,
+    because: "limits",
+    text,
+    ...(first?.hint === undefined ? {} : { hint: first.hint }),
+  };
+}
+
+/** The images that go with a step besides the one it names: for the executor and the confirmation. */
+export const alsoDeleted = (step: Step): readonly ImageId[] => step.leftovers ?? [];

@@ -1,0 +1,110 @@
+import type { Change, Forces, Shown } from "../model/plan.ts";
+import type { Attribute, Schema } from "../model/schema.ts";
+import { type Attributes, isSame, isTable, type Value } from "../model/value.ts";
+
+export interface Diff {
+  readonly changes: readonly Change[];
+  /** Attributes that differ and can be changed neither in place nor by a new image. */
+  readonly refused: readonly string[];
+  /** Attributes, and `name.key` of tables, that go back to the backend's default. */
+  readonly cleared: readonly string[];
+}
+
+/** What one image is compared with. */
+export interface Compared {
+  /** What the backend shows; undefined: there is no image yet. */
+  readonly have: Attributes | undefined;
+  readonly want: Attributes;
+  /** What was wanted when the state was last written; undefined: not known, so nothing is cleared and no creation input differs. */
+  readonly recorded?: Attributes | undefined;
+  readonly ignore?: readonly string[];
+}
+
+/** have against want by the schema; pure. A line taken out of the file is told from one that never was there by `recorded`. */
+export function diff(schema: Schema, { have, want, recorded, ignore = [] }: Compared): Diff {
+  const changes: Change[] = [];
+  const refused: string[] = [];
+  const cleared: string[] = [];
+  for (const [name, attribute] of Object.entries(schema)) {
+    if (attribute.mode === "computed") continue;
+    if (have === undefined) {
+      const after = want[name];
+      if (after !== undefined) changes.push({ kind: "add", name, after: shown(attribute, after), forces: "update" });
+      continue;
+    }
+    if (attribute.compare === "never" || ignore.includes(name)) continue;
+    const [before, after] = pair(attribute, name, have, want, recorded);
+    if (isUnchanged(attribute, before, after)) continue;
+    if (attribute.onChange === "refuse") refused.push(name);
+    changes.push(change(name, attribute, before, after));
+    cleared.push(...clears(attribute, name, before, after));
+  }
+  return { changes, refused, cleared };
+}
+
+/** The two values that count: of a table with keys of one's own, only the keys that are or were declared. */
+function pair(
+  attribute: Attribute,
+  name: string,
+  have: Attributes,
+  want: Attributes,
+  recorded: Attributes | undefined,
+): [before: Value | undefined, after: Value | undefined] {
+  const after = want[name];
+  const known = recorded?.[name];
+  if (attribute.compare === "recorded") return recorded === undefined ? [after, after] : [known, after];
+  const before = have[name];
+  if (after === undefined && known === undefined) return [undefined, undefined];
+  if (attribute.type.keys !== "own") return [before, after];
+  const keys = new Set([...(isTable(after) ? Object.keys(after) : []), ...(isTable(known) ? Object.keys(known) : [])]);
+  const ours = Object.entries(isTable(before) ? before : {}).filter(([key]) => keys.has(key));
+  return [ours.length === 0 ? undefined : Object.fromEntries(ours), after];
+}
+
+function isUnchanged(attribute: Attribute, before: Value | undefined, after: Value | undefined): boolean {
+  if (before !== undefined && after !== undefined) return sameBy(attribute, before, after);
+  const only = before ?? after;
+  if (only === undefined) return true;
+  return attribute.unset === undefined ? isEmpty(only) : sameBy(attribute, only, attribute.unset);
+}
+
+/** Whether two values are one, by the attribute's own rule, its type's, or their content. */
+export function sameBy(attribute: Attribute, a: Value, b: Value): boolean {
+  return isSame(a, b) || attribute.same?.(a, b) === true || attribute.type.same?.(a, b) === true;
+}
+
+const isEmpty = (value: Value): boolean =>
+  value === "" || (Array.isArray(value) && value.length === 0) || (isTable(value) && Object.keys(value).length === 0);
+
+function clears(attribute: Attribute, name: string, before: Value | undefined, after: Value | undefined): string[] {
+  if (attribute.type.keys !== undefined && isTable(before)) {
+    return Object.keys(before).flatMap((key) =>
+      isTable(after) && Object.hasOwn(after, key) ? [] : [`${name}.${key}`],
+    );
+  }
+  return after === undefined ? [name] : [];
+}
+
+function change(name: string, attribute: Attribute, before: Value | undefined, after: Value | undefined): Change {
+  const forces: Forces = attribute.onChange === "replace" ? "replace" : "update";
+  if (after === undefined) return { kind: "remove", name, before: shown(attribute, before ?? ""), forces };
+  if (before === undefined) return { kind: "add", name, after: shown(attribute, after), forces };
+  return { kind: "edit", name, before: shown(attribute, before), after: shown(attribute, after), forces };
+}
+
+const shown = (attribute: Attribute, value: Value): Shown =>
+  attribute.sensitive === true ? { kind: "sensitive" } : { kind: "value", value };
+
+/**
+ * Declared attributes that are not what we last saw: somebody else changed them. `seen` and `have` are what the backend showed then and
+ * shows now; `recorded` is what was wanted then.
+ */
+export function driftOf(schema: Schema, recorded: Attributes, seen: Attributes, have: Attributes): readonly Change[] {
+  return Object.entries(schema).flatMap(([name, attribute]) => {
+    if (attribute.mode === "computed" || (attribute.compare ?? "live") !== "live" || !Object.hasOwn(recorded, name))
+      return [];
+    const [before] = pair(attribute, name, seen, {}, recorded);
+    const [after] = pair(attribute, name, have, {}, recorded);
+    return isUnchanged(attribute, before, after) ? [] : [change(name, attribute, before, after)];
+  });
+}

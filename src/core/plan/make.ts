@@ -1,0 +1,234 @@
+import { Failure } from "../failure.ts";
+import type { Resource } from "../model/declaration.ts";
+import { type Event, told } from "../model/event.ts";
+import { type Address, type BackendName, backendOf } from "../model/name.ts";
+import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
+import { withoutSensitive } from "../model/schema.ts";
+import type { Recorded } from "../model/state.ts";
+import { type Backend, canTellUse, type Plugin, type Reading } from "../plugin.ts";
+import { type Channel, inParallel, streamed } from "../stream.ts";
+import { costOf } from "./cost.ts";
+import { decide } from "./decide.ts";
+import { driftOf } from "./diff.ts";
+import { contentKey } from "./key.ts";
+import type { Means, Selection } from "./means.ts";
+import { type Asked, type Found, observe } from "./observe.ts";
+import { matches, select } from "./select.ts";
+import type { Image, Want } from "./sight.ts";
+import { Wants } from "./wants.ts";
+
+/** Looks at everything that is selected and says what would be done. Changes nothing. One backend down is an outage, not a failure. */
+export function makePlan(means: Means, selection: Selection): AsyncGenerator<Event, Plan> {
+  return streamed((channel) => new Planner(means, selection, channel).plan());
+}
+
+class Planner {
+  readonly #means: Means;
+  readonly #selection: Selection;
+  readonly #events: Channel<Event>;
+  readonly #wants: Wants;
+  readonly #steps = new Map<Address, Step>();
+  readonly #drift: Drift[] = [];
+  readonly #observed: Record<Address, Basis> = {};
+  readonly #outages: Plan["outages"][number][] = [];
+  readonly #warnings: string[] = [];
+
+  constructor(means: Means, selection: Selection, events: Channel<Event>) {
+    this.#means = means;
+    this.#selection = selection;
+    this.#events = events;
+    this.#wants = new Wants(means);
+  }
+
+  async plan(): Promise<Plan> {
+    const { config, state, signal } = this.#means;
+    const declared = config.resources.filter((resource) => resource.state !== "ignored");
+    const ignored = new Set(
+      config.resources.filter((resource) => resource.state === "ignored").map(({ address }) => address),
+    );
+    const known = Object.keys(state.images).filter(isAddress(state.images));
+    const all = [
+      ...new Set([...declared.map(({ address }) => address), ...known.filter((address) => !ignored.has(address))]),
+    ].sort();
+    const chosen = select(all, this.#selection);
+    const backends = Map.groupBy([...chosen], backendOf);
+    await inParallel(backends, config.settings.parallelism, ([name, addresses]) => this.#planBackend(name, addresses));
+    signal.throwIfAborted();
+    const steps = all.flatMap((address) => this.#steps.get(address) ?? []);
+    const plan: Plan = {
+      version: 1,
+      mode: this.#selection.mode,
+      made: this.#means.now().toISOString(),
+      basis: { lineage: state.lineage, serial: state.serial, config: config.digest },
+      steps: this.#selection.mode === "refresh-only" ? [] : steps,
+      drift: this.#drift.sort((a, b) => (a.address < b.address ? -1 : 1)),
+      cost: costOf(steps),
+      observed: this.#observed,
+      outages: this.#outages,
+      warnings: this.#warnings.sort(),
+    };
+    this.#events.send({ type: "plan.done", plan });
+    return plan;
+  }
+
+  /** All addresses of one backend. What fails here fails for this backend alone. */
+  async #planBackend(name: BackendName, addresses: readonly Address[]): Promise<void> {
+    try {
+      if (!this.#means.plugins.has(name)) return this.#orphaned(name, addresses);
+      const backend = await this.#means.open(name);
+      const plugin = this.#wants.plugin(name);
+      const asked = addresses.map((address) => this.#ask(address, plugin));
+      for (const { address, known } of asked) this.#events.send({ type: "read.started", address, ...idOf(known) });
+      const reading: Reading = { signal: this.#means.signal, note: (text) => this.#warn(`${name}: ${text}`) };
+      const found = this.#selection.refresh
+        ? await observe(backend, this.#means.config.settings.name, asked, reading)
+        : new Map(asked.map((one) => [one.address, this.#remembered(one)]));
+      for (const one of asked) {
+        const seen = found.get(one.address) ?? nothing;
+        this.#events.send({
+          type: "read.done",
+          address: one.address,
+          ...(seen.have === undefined ? {} : { id: seen.have.id }),
+        });
+        this.#drifted(one, seen, plugin);
+      }
+      if (this.#selection.mode === "refresh-only") return;
+      await inParallel(asked, 8, (one) => this.#decide(one, found.get(one.address) ?? nothing, backend, reading));
+    } catch (thrown) {
+      if (this.#means.signal.aborted) throw this.#means.signal.reason;
+      if (!(thrown instanceof Failure)) throw thrown;
+      for (const address of addresses) this.#steps.delete(address);
+      const failure = told(thrown);
+      this.#outages.push({
+        backend: name,
+        code: failure.code,
+        message: failure.message,
+        addresses,
+        ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+      });
+      this.#events.send({ type: "backend.failed", backend: name, addresses, failure });
+    }
+  }
+
+  #ask(address: Address, plugin: Plugin): Asked {
+    const known = this.#means.state.images[address];
+    const resource = this.#resource(address);
+    const previous = this.#means.renamed.get(address);
+    const importing =
+      known === undefined ? this.#means.config.imports.find((one) => one.address === address)?.id : undefined;
+    const held = new Set(known?.status === "ready" ? (plugin.names?.(known.want, address) ?? []) : []);
+    const names =
+      resource === undefined || this.#selection.mode === "destroy"
+        ? []
+        : (plugin.names?.(resource.want, address) ?? []);
+    const adopting = known === undefined && resource !== undefined && (this.#selection.adopt || resource.adopt);
+    return {
+      address,
+      ...(previous === undefined ? {} : { previous }),
+      known,
+      importing,
+      names: names.filter((name) => !held.has(name)),
+      labels: adopting ? (plugin.labels?.(resource.want, address) ?? []) : [],
+    };
+  }
+
+  async #decide(asked: Asked, found: Found, backend: Backend, reading: Reading): Promise<void> {
+    const { address, known, previous } = asked;
+    const resource = this.#resource(address);
+    const want = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading);
+    const absent = resource?.state === "absent";
+    const leaving = want === undefined || absent || this.#selection.mode === "destroy";
+    const uses =
+      leaving && found.have !== undefined && canTellUse(backend)
+        ? await backend.usedBy(found.have.id, reading)
+        : undefined;
+    this.#complain(address, want, found);
+    const removed = this.#means.config.removed.find((one) => one.address === address);
+    const source = resource?.source?.kind === "image" ? [resource.source.address] : [];
+    const step = decide({
+      address,
+      ...(previous === undefined ? {} : { previous }),
+      mode: this.#selection.mode,
+      known,
+      want,
+      absent,
+      ...found,
+      after: [...new Set([...source, ...found.after])],
+      replace: this.#selection.replace.some((pattern) => matches(pattern, address)),
+      adopt: this.#selection.adopt || resource?.adopt === true,
+      ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),
+      uses,
+    });
+    if (step === undefined) return;
+    this.#steps.set(address, step);
+    if (isPending(step)) this.#observed[address] = basisOf(found.have, want);
+  }
+
+  #complain(address: Address, want: Want | undefined, { have }: Found): void {
+    for (const { severity, message } of want?.complaints ?? [])
+      if (severity === "warning") this.#warn(`${address}: ${message}`);
+    if (want?.blind !== undefined && have !== undefined)
+      this.#warn(`${address}: its source could not be looked at: ${want.blind.message}`);
+  }
+
+  /** What somebody else changed, or took away, since the state was written. */
+  #drifted({ address, known }: Asked, { have }: Found, plugin: Plugin): void {
+    if (known?.status !== "ready") return;
+    const drift = driftBetween(address, known, have, plugin);
+    if (drift === undefined) return;
+    this.#drift.push(drift);
+    this.#events.send({ type: "drift.found", drift });
+    if (this.#selection.mode === "refresh-only") this.#observed[address] = basisOf(have, undefined);
+  }
+
+  /** The block of the backend is gone from the file, but the state still knows images there. */
+  #orphaned(name: BackendName, addresses: readonly Address[]): void {
+    const text = `its backend ${name} is not in the file any more, so that nobody can look at it`;
+    const hint = `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`;
+    for (const address of addresses)
+      this.#steps.set(address, { action: "block", address, because: "missing", text, hint });
+  }
+
+  /** `--no-refresh`: what the state remembers stands for what is there. */
+  #remembered({ address, known }: Asked): Found {
+    if (known?.status !== "ready") return nothing;
+    const mark = { file: this.#means.config.settings.name, owner: address, content: contentKey(known.content) };
+    const digests = known.digests === undefined ? {} : { digests: known.digests };
+    return { ...nothing, have: { id: known.id, attributes: known.have, mark, ...digests } };
+  }
+
+  #resource(address: Address): Resource | undefined {
+    return this.#means.config.resources.find((one) => one.address === address);
+  }
+
+  #warn(text: string): void {
+    if (!this.#warnings.includes(text)) this.#warnings.push(text);
+  }
+}
+
+const isAddress =
+  (images: Readonly<Record<Address, Recorded>>) =>
+  (text: string): text is Address =>
+    Object.hasOwn(images, text);
+
+const idOf = (known: Recorded | undefined) => (known?.id === undefined ? {} : { id: known.id });
+
+const nothing: Found = { have: undefined, leftovers: [], rival: undefined, namesake: undefined, after: [] };
+
+function driftBetween(
+  address: Address,
+  known: Recorded & { status: "ready" },
+  have: Image | undefined,
+  plugin: Plugin,
+): Drift | undefined {
+  if (have === undefined) return { kind: "vanished", address, id: known.id };
+  if (have.id !== known.id) return undefined;
+  const changes = driftOf(plugin.image, known.want, known.have, have.attributes);
+  return changes.length === 0 ? undefined : { kind: "changed", address, id: have.id, changes };
+}
+
+const basisOf = (have: Image | undefined, want: Want | undefined): Basis => ({
+  ...(have === undefined ? {} : { id: have.id, have: have.attributes }),
+  ...(want === undefined ? {} : { want: withoutSensitive(want.schema, want.resource.want) }),
+  ...(want?.content === undefined ? {} : { content: want.content }),
+});

@@ -1,0 +1,41 @@
+import type { Config } from "../model/declaration.ts";
+import type { Address, BackendName } from "../model/name.ts";
+import type { PlanMode } from "../model/plan.ts";
+import type { Content, SourceSpec } from "../model/source.ts";
+import type { State } from "../model/state.ts";
+import type { Backend, Plugin } from "../plugin.ts";
+
+/** What a plan is made with. */
+export interface Means {
+  readonly config: Config;
+  readonly plugins: ReadonlyMap<BackendName, Plugin>;
+  /** With `[[moved]]` already applied; `renamed` says what each address was called before. */
+  readonly state: State;
+  readonly renamed: ReadonlyMap<Address, Address>;
+  /** Opened once a run, whoever asks. @throws Failure: that backend is out, the others go on. */
+  open(backend: BackendName): Promise<Backend>;
+  /** What a source stands for now, without a download. */
+  look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<Content>;
+  readonly signal: AbortSignal;
+  now(): Date;
+}
+
+/** Which addresses a plan is about, and how. Patterns are globs on addresses; one without a slash names a backend or an image. */
+export interface Selection {
+  readonly mode: PlanMode;
+  readonly targets: readonly string[];
+  readonly excludes: readonly string[];
+  readonly replace: readonly string[];
+  /** False: what the state remembers stands for what is there. */
+  readonly refresh: boolean;
+  readonly adopt: boolean;
+}
+
+export const everything: Selection = {
+  mode: "normal",
+  targets: [],
+  excludes: [],
+  replace: [],
+  refresh: true,
+  adopt: false,
+};

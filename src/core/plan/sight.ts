@@ -1,0 +1,61 @@
+import type { Failure } from "../failure.ts";
+import type { ReplaceOrder, Resource } from "../model/declaration.ts";
+import type { Observed } from "../model/image.ts";
+import type { Address, ImageId } from "../model/name.ts";
+import type { PlanMode, Transfer } from "../model/plan.ts";
+import type { Schema } from "../model/schema.ts";
+import type { Content } from "../model/source.ts";
+import type { Recorded } from "../model/state.ts";
+import type { Attributes } from "../model/value.ts";
+import type { Complaint } from "../plugin.ts";
+
+/** An observed image with its attributes as a plain table. */
+export interface Image extends Omit<Observed, "attributes"> {
+  readonly attributes: Attributes;
+}
+
+/** What one address is wanted to be, with what is known of its bytes by now. */
+export interface Want {
+  readonly resource: Resource;
+  readonly schema: Schema;
+  /** What the origin stands for now; undefined: it has none, or it could not be looked at. */
+  readonly content: Content | undefined;
+  /** There is something to make it from. */
+  readonly origin: boolean;
+  /** Why the origin could not be looked at. */
+  readonly blind: Failure | undefined;
+  readonly transfer: Transfer;
+  readonly complaints: readonly Complaint[];
+  /** The mark to be written; undefined: no marks on this backend. */
+  readonly mark: { readonly file: string; readonly owner: Address; readonly content: string } | undefined;
+  readonly order: (have: Attributes) => ReplaceOrder;
+  /** A declared `[[import]]` for this address. */
+  readonly importing: ImageId | undefined;
+}
+
+/** Everything that is known of one address when its step is decided. */
+export interface Sight {
+  readonly address: Address;
+  readonly previous?: Address;
+  readonly mode: PlanMode;
+  readonly known: Recorded | undefined;
+  readonly want: Want | undefined;
+  /** `state = "absent"`. */
+  readonly absent: boolean;
+  /** The image that the state knows, or that carries our mark. */
+  readonly have: Image | undefined;
+  /** Other images of ours: half made, or superseded by `have`. */
+  readonly leftovers: readonly ImageId[];
+  /** Somebody else's image that holds a name which the backend has only once, and which is to be ours. */
+  readonly rival: Image | undefined;
+  /** The only other image of the same name, on a backend where names are not unique: what `--adopt` takes. */
+  readonly namesake: Image | undefined;
+  readonly after: readonly Address[];
+  /** `--replace`. */
+  readonly replace: boolean;
+  /** `--adopt`, or `adopt = true`. */
+  readonly adopt: boolean;
+  /** `[[removed]]` says to keep it, or to delete it. */
+  readonly removed?: "keep" | "destroy";
+  readonly uses?: string | undefined;
+}

@@ -1,0 +1,127 @@
+import { asFailure, Failure } from "../failure.ts";
+import type { Resource } from "../model/declaration.ts";
+import { type Address, type BackendName, backendOf } from "../model/name.ts";
+import type { Transfer } from "../model/plan.ts";
+import type { Content } from "../model/source.ts";
+import type { Recorded } from "../model/state.ts";
+import type { Attributes } from "../model/value.ts";
+import type { Backend, Plugin, Reading } from "../plugin.ts";
+import { contentKey } from "./key.ts";
+import type { Means } from "./means.ts";
+import type { Want } from "./sight.ts";
+
+/** What an origin was found to be; `blind` when it could not be looked at. */
+interface Looked {
+  readonly content?: Content;
+  readonly transfer: Transfer;
+  readonly blind?: Failure;
+}
+
+/** Looks at the origins of all resources of a run, each once, whoever asks. */
+export class Wants {
+  readonly #means: Means;
+  readonly #looks = new Map<Address, Promise<Looked>>();
+  readonly #resources: ReadonlyMap<Address, Resource>;
+
+  constructor(means: Means) {
+    this.#means = means;
+    this.#resources = new Map(means.config.resources.map((resource) => [resource.address, resource]));
+  }
+
+  /** Everything about one resource that a decision needs. Never throws for an origin that cannot be looked at. */
+  async want(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Reading): Promise<Want> {
+    const plugin = this.plugin(resource.backend);
+    const { content, transfer, blind } = await this.#look(resource, known, backend, reading);
+    const facts = { ...(content?.size === undefined ? {} : { size: content.size }) };
+    const marked = this.#means.config.backends.find(({ name }) => name === resource.backend)?.mark !== false;
+    const origin = resource.source !== undefined || originOf(plugin, resource.want);
+    return {
+      resource,
+      schema: plugin.image,
+      content,
+      origin,
+      blind,
+      transfer,
+      complaints: plugin.check?.(resource.want, facts) ?? [],
+      mark: marked
+        ? { file: this.#means.config.settings.name, owner: resource.address, content: contentKey(content) }
+        : undefined,
+      order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
+      importing: this.#means.config.imports.find(({ address }) => address === resource.address)?.id,
+    };
+  }
+
+  plugin(backend: BackendName): Plugin {
+    const plugin = this.#means.plugins.get(backend);
+    if (plugin === undefined) throw new Failure("plan.backend", `there is no backend ${backend} in the file`);
+    return plugin;
+  }
+
+  #look(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Reading): Promise<Looked> {
+    const before = this.#looks.get(resource.address);
+    if (before !== undefined) return before;
+    const looking = this.#lookAt(resource, known, backend, reading).catch((thrown: unknown): Looked => {
+      if (this.#means.signal.aborted) throw thrown;
+      return { transfer: { how: "none" }, blind: asFailure(thrown) };
+    });
+    this.#looks.set(resource.address, looking);
+    return looking;
+  }
+
+  async #lookAt(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Reading): Promise<Looked> {
+    const { source, want } = resource;
+    if (source?.kind === "image") return await this.#lookThrough(source.address, source.at.line, reading);
+    if (source !== undefined) {
+      const content = await this.#means.look(source, known?.content, reading.signal);
+      const proven = source.kind === "file" || source.checksum !== undefined || source.signature !== undefined;
+      return { content, transfer: upload(content.size, proven ? undefined : "no checksum is declared for it") };
+    }
+    if (backend.resolve === undefined || !originOf(this.plugin(resource.backend), want))
+      return { transfer: { how: "none" } };
+    const pinned = want["follow"] === false && known?.content !== undefined;
+    if (pinned && known.status === "ready") return { content: known.content, transfer: { how: "none" } };
+    const { content, digests, size, serverSide, verified, why } = await backend.resolve(want, reading);
+    const found: Content = {
+      where: contentWhere(want),
+      resolved: content,
+      ...(digests?.sha256 === undefined ? {} : { digest: digests.sha256 }),
+      ...(size === undefined ? {} : { size }),
+    };
+    const unverified = verified ? {} : { unverified: why ?? "the backend cannot prove it" };
+    return {
+      content: found,
+      transfer: { how: serverSide ? "pull" : "upload", ...(size === undefined ? {} : { bytes: size }), ...unverified },
+    };
+  }
+
+  /** The bytes of another address: what that one is made from. */
+  async #lookThrough(other: Address, line: number, reading: Reading): Promise<Looked> {
+    const resource = this.#resources.get(other);
+    if (resource === undefined)
+      throw new Failure("plan.source", `${other} is not declared`, { hint: `it is named as a source on line ${line}` });
+    const { content, blind } = await this.#look(
+      resource,
+      this.#means.state.images[other],
+      await this.#means.open(backendOf(other)),
+      reading,
+    );
+    if (blind !== undefined) throw blind;
+    return { content: { ...content, where: other }, transfer: upload(content?.size, undefined) };
+  }
+}
+
+const upload = (bytes: number | undefined, unverified: string | undefined): Transfer => ({
+  how: "upload",
+  ...(bytes === undefined ? {} : { bytes }),
+  ...(unverified === undefined ? {} : { unverified }),
+});
+
+/** Whether an origin of the backend's own is wanted. */
+const originOf = (plugin: Plugin, want: Attributes): boolean =>
+  (plugin.origins ?? []).some(({ needs }) => needs.some((name) => want[name] !== undefined));
+
+/** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */
+const contentWhere = (want: Attributes): string =>
+  ["source_image", "source", "source_instance"].flatMap((name) =>
+    want[name] === undefined ? [] : [JSON.stringify(want[name])],
+  )[0] ?? "the backend";

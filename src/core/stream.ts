@@ -1,0 +1,79 @@
+/** A queue with one writer side and one reader: the only bridge from callbacks to `for await`. */
+export class Channel<T> implements AsyncIterable<T> {
+  readonly #queue: T[] = [];
+  #wake: (() => void) | undefined;
+  #closed = false;
+  #error: unknown;
+
+  /** Never waits and never throws: a slow screen must not slow an upload. */
+  send(item: T): void {
+    if (this.#closed) return;
+    this.#queue.push(item);
+    this.#wake?.();
+  }
+
+  /** Puts `item` in the place of the waiting one that `isOlder` finds, else at the end: so that a slow reader's queue does not grow. */
+  supersede(item: T, isOlder: (waiting: T) => boolean): void {
+    const at = this.#queue.findLastIndex(isOlder);
+    if (at < 0) this.send(item);
+    else this.#queue[at] = item;
+  }
+
+  close(error?: unknown): void {
+    this.#closed = true;
+    this.#error = error;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    while (true) {
+      const item = this.#queue.shift();
+      if (item !== undefined) yield item;
+      else if (this.#closed) break;
+      else
+        await new Promise<void>((wake) => {
+          this.#wake = wake;
+        });
+    }
+    if (this.#error !== undefined) throw this.#error;
+  }
+}
+
+/** Runs `work` and yields what it sends; returns what it returns, throws what it throws. A reader that leaves early still waits for the end. */
+export async function* streamed<T, R>(work: (channel: Channel<T>) => Promise<R>): AsyncGenerator<T, R> {
+  const channel = new Channel<T>();
+  const running = work(channel).then(
+    (value) => {
+      channel.close();
+      return { value };
+    },
+    (error: unknown) => {
+      channel.close();
+      return { error };
+    },
+  );
+  try {
+    yield* channel;
+  } finally {
+    await running;
+  }
+  const ended = await running;
+  if ("error" in ended) throw ended.error;
+  return ended.value;
+}
+
+/** Runs `work` for every item, `limit` at a time, in order of the items; waits for all, and throws the first error after that. */
+export async function inParallel<T>(
+  items: Iterable<T>,
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items[Symbol.iterator]();
+  const errors: unknown[] = [];
+  const worker = async () => {
+    for (let next = queue.next(); next.done !== true; next = queue.next())
+      await work(next.value).catch((error: unknown) => errors.push(error));
+  };
+  await Promise.all(Array.from({ length: Math.max(1, limit) }, worker));
+  if (errors.length > 0) throw errors[0];
+}
