@@ -1,0 +1,74 @@
+import { nameOf, shortDigest } from "../model/digest.ts";
+import type { Content, Stat, Validators } from "../model/source.ts";
+
+/** What two looks at an origin say of each other, in the words that a plan shows. */
+export type Comparison =
+  | { readonly kind: "same" }
+  | { readonly kind: "changed"; readonly before: string; readonly after: string; readonly why: string }
+  /** Nothing that both know tells them apart, and nothing shows that they are the same. */
+  | { readonly kind: "unknown" };
+
+const SAME: Comparison = { kind: "same" };
+const UNKNOWN: Comparison = { kind: "unknown" };
+
+/**
+ * Compares like with like: digest with digest; else what the server or the file system says; else the place. A touched file and
+ * another mirror with the same digest are the same content.
+ */
+export function compareContent(before: Content, now: Content): Comparison {
+  if (before.transform !== now.transform)
+    return changed(
+      before.transform ?? "as it is",
+      now.transform ?? "as it is",
+      "what is taken from the source is declared otherwise",
+    );
+  if (before.resolved !== undefined && now.resolved !== undefined && !(before.digest && now.digest))
+    return before.resolved === now.resolved
+      ? SAME
+      : changed(before.resolved, now.resolved, "the origin points to something else now");
+  return compareDigests(before, now) ?? compareRest(before, now);
+}
+
+function compareDigests(before: Content, now: Content): Comparison | undefined {
+  if (before.digest === undefined || now.digest === undefined || nameOf(before.digest) !== nameOf(now.digest))
+    return undefined;
+  if (before.digest === now.digest) return SAME;
+  return changed(shortDigest(before.digest), shortDigest(now.digest), "the bytes are others");
+}
+
+function compareRest(before: Content, now: Content): Comparison {
+  if (before.size !== undefined && now.size !== undefined && before.size !== now.size)
+    return changed(`${before.size} bytes`, `${now.size} bytes`, "the size is another");
+  if (before.where !== now.where)
+    return changed(
+      before.where,
+      now.where,
+      "the source is another place, and no digest says that the bytes are the same",
+    );
+  if (before.stat !== undefined && now.stat !== undefined) return sameStat(before.stat, now.stat) ? SAME : UNKNOWN;
+  if (before.validators !== undefined && now.validators !== undefined)
+    return compareValidators(before.validators, now.validators);
+  return evidence(before) || evidence(now) ? UNKNOWN : SAME;
+}
+
+/** What there is to compare: without anything on both sides, the place alone says that they are the same. */
+const evidence = ({ digest, validators, stat, resolved }: Content): boolean =>
+  digest !== undefined || validators !== undefined || stat !== undefined || resolved !== undefined;
+
+/** The same file, untouched, as far as its file system tells. */
+export const sameStat = (a: Stat, b: Stat): boolean => a.size === b.size && a.mtime === b.mtime && a.inode === b.inode;
+
+/** Only for answers of the same URL: an ETag means nothing to another server. */
+export function compareValidators(before: Validators, now: Validators): Comparison {
+  const why = "only what the server says of the file has changed; the bytes may be the same";
+  if (before.length !== undefined && now.length !== undefined && before.length !== now.length)
+    return changed(`${before.length} bytes`, `${now.length} bytes`, "the length is another");
+  if (before.etag !== undefined && now.etag !== undefined)
+    return bare(before.etag) === bare(now.etag) ? SAME : changed(`etag ${before.etag}`, `etag ${now.etag}`, why);
+  if (before.modified !== undefined && now.modified !== undefined)
+    return before.modified === now.modified ? SAME : changed(before.modified, now.modified, why);
+  return UNKNOWN;
+}
+
+const bare = (etag: string): string => etag.replace(/^W\//, "");
+const changed = (before: string, after: string, why: string): Comparison => ({ kind: "changed", before, after, why });

@@ -1,0 +1,81 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { Failure } from "../../../src/core/failure.ts";
+import { digest } from "../../../src/core/model/digest.ts";
+import { findSum, parseSums } from "../../../src/core/source/sums.ts";
+
+const A = "a".repeat(64);
+const B = "b".repeat(64);
+const LONG = "c".repeat(128);
+const WHERE = "https://x/SHA256SUMS";
+const find = (text: string, path = "/pub/a.img", algorithm = "sha256") => findSum(text, algorithm, [path], WHERE);
+const failure = (act: () => unknown): Failure => {
+  try {
+    act();
+  } catch (thrown) {
+    if (thrown instanceof Failure) return thrown;
+    throw thrown;
+  }
+  throw new Error("nothing was thrown");
+};
+
+const good: readonly (readonly [string, string])[] = [
+  ["GNU, text", `${A}  a.img\n${B}  b.img\n`],
+  ["GNU, binary", `${B} *b.img\n${A} *a.img\n`],
+  ["GNU with a folder", `${A}  ./pub/a.img\n`],
+  ["GNU, CRLF and upper case", `${A.toUpperCase()}  a.img\r\n`],
+  ["BSD", `SHA256 (b.img) = ${B}\nSHA256 (a.img) = ${A}\n`],
+  ["BSD as openssl writes it", `SHA256(a.img)= ${A}\n`],
+  ["BSD with the other name of the digest", `SHA2-256(a.img)= ${A}\n`],
+  ["BSD with several digests", `MD5 (a.img) = ${"0".repeat(32)}\nSHA256 (a.img) = ${A}\nSHA512 (a.img) = ${LONG}\n`],
+  ["one digest alone", `${A}\n`],
+  ["one digest of the standard input", `${A}  -\n`],
+  ["one digest with its algorithm", `sha256:${A}\n`],
+  [
+    "comments and signature armour around",
+    `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n# a.img: 5 bytes\n${A}  a.img\n`,
+  ],
+  ["the folder decides between two of the same name", `${B}  arm64/a.img\n${A}  pub/a.img\n`],
+  ["twice the same", `${A}  x/a.img\n${A}  y/a.img\n`],
+];
+for (const [name, text] of good) test(name, () => expect(find(text)).toBe(digest("sha256", A)));
+
+test("escaped names are read as they were", () => {
+  expect(parseSums(`\\${A}  a\\nb\\\\c\n`)).toEqual([{ hex: A, algorithm: undefined, name: "a\nb\\c" }]);
+});
+test("the first path that is known is taken", () => {
+  expect(findSum(`${A}  b.img`, "sha256", ["/m1/a.img", "/m2/b.img"], WHERE)).toBe(digest("sha256", A));
+});
+
+test("a missing entry lists what is there", () => {
+  const told = failure(() => find(`${A}  b.img\n${B}  c.img\n`));
+  expect(told.code).toBe("source.sums");
+  expect(told.message).toBe(`${WHERE} has no digest of a.img; it has: b.img, c.img`);
+});
+test("one named entry of another file is not taken", () => {
+  expect(failure(() => find(`${A}  b.img\n`)).message).toContain("it has: b.img");
+});
+test("two digests of the same name are refused", () => {
+  expect(failure(() => find(`${A}  x/a.img\n${B}  y/a.img\n`)).message).toBe(
+    `${WHERE} has several digests for a.img: x/a.img, y/a.img`,
+  );
+});
+test("another kind of digest is named", () => {
+  const told = failure(() => find(`${LONG}  a.img\n`));
+  expect([told.message, told.hint]).toEqual([
+    `${WHERE} holds no sha256 digests, but sha512`,
+    `Write \`checksum = "sha512:${WHERE}"\`, or give the other sums file.`,
+  ]);
+});
+test("no digests at all", () => {
+  expect(failure(() => find("<html>404</html>")).message).toBe(`${WHERE} holds no digests`);
+  expect(failure(() => find("", "/a", "crc32")).message).toBe("crc32 is no digest that we know");
+});
+test("any text is read or refused", () => {
+  const line = fc.oneof(fc.string(), fc.constantFrom(`${A}  a`, `SHA256 (a) = ${A}`, A, "\\", `SHA1 (x) = ${A}`));
+  fc.assert(
+    fc.property(fc.array(line), (lines) => {
+      for (const sum of parseSums(lines.join("\n"))) expect(sum.hex).toMatch(/^[0-9a-f]+$/);
+    }),
+  );
+});

@@ -1,0 +1,22 @@
+import { expect, test } from "bun:test";
+import { fileNameOf, publicUrl, secretsIn } from "../../../src/core/source/where.ts";
+
+test("a shown URL carries no secret", () => {
+  expect(publicUrl("https://me:pa%40ss@x.example/a b.img?X-Amz-Signature=abcd1234&file=1&token=zzzz#f")).toBe(
+    "https://x.example/a%20b.img?X-Amz-Signature&file=1&token",
+  );
+  expect(publicUrl("/srv/a.img")).toBe("/srv/a.img");
+});
+test("a URL that is signed anew is shown as before", () => {
+  const signed = (at: string) => `https://x/a?X-Amz-Date=${at}&X-Amz-Expires=9&X-Amz-Signature=${at}${at}`;
+  expect(publicUrl(signed("20260101"))).toBe(publicUrl(signed("20260202")));
+});
+test("secrets of a URL are known, in both spellings", () => {
+  expect(secretsIn("https://me:pa%40ss@x/?sig=abcd1234&n=1")).toEqual(["pa%40ss", "pa@ss", "abcd1234"]);
+});
+test("a file name is the last segment, decoded", () => {
+  expect(fileNameOf("https://x/pub/debian%2012.qcow2?x=/y")).toBe("debian 12.qcow2");
+  expect(fileNameOf("https://x.example/")).toBe("x.example");
+  expect(fileNameOf("/srv/images/a.img")).toBe("a.img");
+  expect(fileNameOf("https://x/%E0%A4%A")).toBe("%E0%A4%A");
+});
