@@ -65,6 +65,8 @@ export type Step = Common &
         readonly id: ImageId;
         readonly changes: readonly Change[];
         readonly because: "mark" | "import" | "adopt";
+        /** What its origin is today: from then on a change of it is seen. */
+        readonly content?: Content;
       }
     | { readonly action: "update"; readonly id: ImageId; readonly changes: readonly Change[] }
     | {

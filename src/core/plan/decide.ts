@@ -182,7 +182,7 @@ function align(sight: Sight, want: Want, found: Image, { changes }: Diff, isKnow
   const { address } = sight;
   const { id } = found;
   if (!isKnown) {
-    const ours = sight.have !== undefined && want.importing !== id;
+    const ours = sight.have !== undefined;
     return {
       action: "adopt",
       address,

@@ -1,0 +1,166 @@
+import { asFailure, type Failure, isInterrupted } from "../failure.ts";
+import { type Counts, type Event, type Outcome, told } from "../model/event.ts";
+import type { Address } from "../model/name.ts";
+import { isPending, type Plan, type Step } from "../model/plan.ts";
+import { type Channel, inParallel, streamed } from "../stream.ts";
+import { carry, refresh } from "./carry.ts";
+import type { ApplyMeans } from "./means.ts";
+
+/** How a run ended. */
+export interface Result {
+  readonly outcome: Outcome;
+  readonly counts: Counts;
+}
+
+/** Carries out a plan: N steps at a time, each when those before it are done; a failure stops only what depends on it. */
+export function apply(plan: Plan, means: ApplyMeans): AsyncGenerator<Event, Result> {
+  return streamed((channel) => new Run(plan, means, channel).run());
+}
+
+class Run {
+  readonly #plan: Plan;
+  readonly #means: ApplyMeans;
+  readonly #events: Channel<Event>;
+  readonly #failed = new Set<Address>();
+  readonly #counts = { added: 0, changed: 0, destroyed: 0, imported: 0, forgotten: 0, failed: 0, skipped: 0 };
+
+  constructor(plan: Plan, means: ApplyMeans, events: Channel<Event>) {
+    this.#plan = plan;
+    this.#means = means;
+    this.#events = events;
+  }
+
+  async run(): Promise<Result> {
+    const began = this.#means.now().getTime();
+    if (this.#plan.mode === "refresh-only") await this.#refresh();
+    else await this.#steps();
+    const failed = this.#counts.failed > 0 || this.#plan.outages.length > 0;
+    const outcome = this.#means.signal.aborted ? "interrupted" : failed ? "failed" : "succeeded";
+    const ms = this.#means.now().getTime() - began;
+    this.#events.send({ type: "run.done", outcome, counts: this.#counts, ms });
+    return { outcome, counts: this.#counts };
+  }
+
+  async #refresh(): Promise<void> {
+    for (const drift of this.#plan.drift) {
+      await refresh(drift, this.#means, this.#events);
+      this.#counts[drift.kind === "vanished" ? "forgotten" : "changed"]++;
+    }
+  }
+
+  async #steps(): Promise<void> {
+    const steps = this.#plan.steps.filter(isPending);
+    const running = new Map<Address, Promise<void>>();
+    const slots = new Slots(this.#means.parallelism);
+    const ordered = inOrder(steps);
+    await inParallel(ordered, ordered.length, (step) => {
+      const before = (step.after ?? []).flatMap((address) => running.get(address) ?? []);
+      const work = Promise.all(before).then(() => slots.use(() => this.#step(step)));
+      running.set(step.address, work);
+      return work;
+    });
+  }
+
+  async #step(step: Step): Promise<void> {
+    const { address, action } = step;
+    const missing = (step.after ?? []).find((before) => this.#failed.has(before));
+    if (missing !== undefined) return this.#skip(step, `${missing} failed`);
+    if (this.#means.signal.aborted) return this.#skip(step, "interrupted");
+    const began = this.#means.now().getTime();
+    const took = () => this.#means.now().getTime() - began;
+    this.#events.send({ type: "step.started", address, action, ...("id" in step ? { id: step.id } : {}) });
+    try {
+      const id = await carry(step, this.#means, this.#events);
+      this.#count(step);
+      this.#events.send({ type: "step.done", address, action, ms: took(), ...(id === undefined ? {} : { id }) });
+    } catch (thrown) {
+      this.#fail(step, asFailure(thrown), took());
+    }
+  }
+
+  #fail({ address, action }: Step, failure: Failure, ms: number): void {
+    this.#failed.add(address);
+    if (!isInterrupted(failure)) this.#counts.failed++;
+    this.#events.send({ type: "step.failed", address, action, failure: told(failure), ms });
+  }
+
+  #skip({ address, action }: Step, because: string): void {
+    this.#failed.add(address);
+    this.#counts.skipped++;
+    this.#events.send({ type: "step.skipped", address, action, because });
+  }
+
+  #count(step: Step): void {
+    switch (step.action) {
+      case "create":
+        this.#counts.added++;
+        break;
+      case "replace":
+        this.#counts.added++;
+        this.#counts.destroyed++;
+        break;
+      case "adopt":
+        this.#counts.imported++;
+        if (step.changes.length > 0) this.#counts.changed++;
+        break;
+      case "update":
+        this.#counts.changed++;
+        break;
+      case "delete":
+        this.#counts.destroyed++;
+        break;
+      case "retire":
+      case "forget":
+        this.#counts.forgotten++;
+        break;
+      case "keep":
+      case "block":
+        break;
+      default:
+        step satisfies never;
+    }
+  }
+}
+
+/** Every step behind those that come before it; a circle is cut where it closes. Pure. */
+export function inOrder(steps: readonly Step[]): readonly Step[] {
+  const byAddress = new Map(steps.map((step) => [step.address, step]));
+  const ordered = new Set<Step>();
+  const walk = (step: Step, path: ReadonlySet<Address>): void => {
+    if (ordered.has(step) || path.has(step.address)) return;
+    const through = new Set([...path, step.address]);
+    for (const before of step.after ?? []) {
+      const other = byAddress.get(before);
+      if (other !== undefined) walk(other, through);
+    }
+    ordered.add(step);
+  };
+  for (const step of steps) walk(step, new Set());
+  return [...ordered];
+}
+
+/** At most `limit` at a time, first come, first served. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.#free = Math.max(1, limit);
+  }
+
+  async use(work: () => Promise<void>): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((go) => this.#waiting.push(go));
+    try {
+      await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}
+
+/** Images that a plan deletes, replaced and left over ones included: what `--max-deletes` counts. */
+export const deletes = (plan: Plan): number =>
+  plan.steps.reduce((sum, step) => sum + (step.action === "delete" || step.action === "replace" ? 1 : 0), 0);

@@ -1,0 +1,116 @@
+import { Failure } from "../failure.ts";
+import type { Event } from "../model/event.ts";
+import type { ImageId } from "../model/name.ts";
+import type { Drift, Step } from "../model/plan.ts";
+import type { Content } from "../model/source.ts";
+import { diff } from "../plan/diff.ts";
+import { canRetire, plain } from "../plugin.ts";
+import type { Channel } from "../stream.ts";
+import { create, replace } from "./create.ts";
+import type { ApplyMeans } from "./means.ts";
+import { versions } from "./retain.ts";
+import { Site } from "./site.ts";
+
+type Of<A extends Step["action"]> = Extract<Step, { action: A }>;
+
+/**
+ * Carries out one step: what is about to be done is on disk before each call that changes the backend, the id as soon as it is known,
+ * and what came of it afterwards. Answers the id that there is then.
+ * @throws what the backend threw, after everything that was begun has been taken back or written down.
+ */
+export async function carry(step: Step, means: ApplyMeans, events: Channel<Event>): Promise<ImageId | undefined> {
+  if (step.action === "block") throw new Failure("plan.blocked", step.text, { hint: step.hint, address: step.address });
+  if (step.action === "forget") {
+    await means.records.put(step.address, undefined);
+    return undefined;
+  }
+  if (step.action === "keep") return step.id;
+  const site = await Site.open(step.address, means, events);
+  try {
+    return await change(step, site);
+  } finally {
+    site.progress.end();
+  }
+}
+
+async function change(step: Exclude<Step, Of<"keep" | "forget" | "block">>, site: Site): Promise<ImageId | undefined> {
+  switch (step.action) {
+    case "create":
+      await sweep(step, site);
+      return await create(site, step.making.content);
+    case "replace":
+      await sweep(step, site);
+      return await replace(site, step);
+    case "adopt":
+    case "update": {
+      const id = await align(step, site);
+      await sweep(step, site);
+      return id;
+    }
+    case "delete":
+      await remove(step, site);
+      return undefined;
+    case "retire":
+      if (!canRetire(site.backend)) throw new Failure("plan.retire", `${site.plugin.name} cannot ${step.how} an image`);
+      await site.backend.retire(step.id, step.how, site.context(site.means.hard));
+      await site.put(undefined);
+      return undefined;
+    default:
+      return step satisfies never;
+  }
+}
+
+/** Takes away what an interrupted run left behind. */
+async function sweep(step: Step, site: Site): Promise<void> {
+  for (const id of step.leftovers ?? []) await site.remove(id);
+}
+
+/** Brings the attributes of an image that stays to what is wanted, and takes it into the state. */
+async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId> {
+  const { resource, known, means, address } = site;
+  const content = contentOf(step, site);
+  const mark = site.mark(content);
+  const context = site.context(site.deadline(means.hard), { mark });
+  const have = await site.backend.read({ address, id: step.id }, context);
+  if (have === undefined)
+    throw new Failure("plan.moved", `${step.id} is gone since the plan was made`, { hint: "plan again", address });
+  const { changes, cleared } = diff(site.plugin.image, {
+    have: plain(have.attributes),
+    want: resource.want,
+    recorded: known?.status === "ready" && known.id === have.id ? known.want : undefined,
+    ignore: resource.lifecycle.ignoreChanges,
+  });
+  const marked = mark === undefined || (have.mark?.owner === mark.owner && have.mark.file === mark.file);
+  const after =
+    changes.length === 0 && marked ? have : await site.backend.update(have, resource.want, cleared, context);
+  await site.put(site.ready(content, after));
+  return after.id;
+}
+
+/** What an image that stays was made from: as recorded, or, when it comes into the state just now, as its origin is today. */
+function contentOf(step: Of<"adopt" | "update">, { known }: Site): Content | undefined {
+  if (step.action === "update" && known?.status === "ready") return known.content;
+  return step.content ?? known?.content;
+}
+
+async function remove(step: Of<"delete">, site: Site): Promise<void> {
+  const { known } = site;
+  if (known !== undefined) {
+    const { backend, plugin, want, protect, onRemove, content, retained } = known;
+    const kept = { ...(content === undefined ? {} : { content }), ...(retained === undefined ? {} : { retained }) };
+    await site.put({ backend, plugin, want, protect, onRemove, ...kept, status: "deleting", id: step.id });
+  }
+  for (const id of [step.id, ...(step.leftovers ?? []), ...versions(known?.retained)]) await site.remove(id);
+  await site.put(undefined);
+}
+
+/** `--refresh-only`: what somebody else changed is taken into the state; nothing is changed on the backend. */
+export async function refresh(drift: Drift, means: ApplyMeans, events: Channel<Event>): Promise<void> {
+  if (drift.kind === "vanished") return await means.records.put(drift.address, undefined);
+  const site = await Site.open(drift.address, means, events);
+  const image = await site.backend.read(
+    { address: drift.address, id: drift.id },
+    { signal: means.signal, note: (text) => site.note(text) },
+  );
+  if (image !== undefined && site.known?.status === "ready") await site.put({ ...site.known, have: site.have(image) });
+}

@@ -1,0 +1,113 @@
+import { Failure } from "../failure.ts";
+import type { ImageId } from "../model/name.ts";
+import type { Step } from "../model/plan.ts";
+import type { Content } from "../model/source.ts";
+import type { Had, Recorded } from "../model/state.ts";
+import type { Opened } from "./means.ts";
+import { retire } from "./retain.ts";
+import type { Site } from "./site.ts";
+
+type Ready = Recorded & { status: "ready" };
+
+/** Makes the image of an address that has none. */
+export async function create(site: Site, content: Content | undefined): Promise<ImageId> {
+  const row = (id?: ImageId): Recorded => ({
+    ...site.common(content),
+    status: "creating",
+    ...(id === undefined ? {} : { id }),
+  });
+  const ready = await make(site, content, { row, replaces: undefined, before: undefined });
+  await site.put(ready);
+  return ready.id;
+}
+
+/** Puts a new image in the place of the old one, in the order that the step says. */
+export async function replace(
+  site: Site,
+  { id, order, making }: Extract<Step, { action: "replace" }>,
+): Promise<ImageId> {
+  if (order === "delete-first") {
+    await site.put({ ...site.common(making.content), status: "deleting", id });
+    await site.remove(id);
+    return await create(site, making.content);
+  }
+  const old: Had = { id, have: site.known?.status === "ready" ? site.known.have : {} };
+  const row = (next?: ImageId): Recorded => ({
+    ...site.common(making.content),
+    ...old,
+    status: "replacing",
+    ...(next === undefined ? {} : { next }),
+  });
+  const ready = await make(site, making.content, { row, replaces: id, before: site.known });
+  if (ready.id !== id) await site.put(row(ready.id));
+  const retained = ready.id === id ? {} : await retire(site, old);
+  await site.put({ ...ready, ...retained });
+  return ready.id;
+}
+
+interface Making {
+  /** The row to write before the call, and again with the id as soon as that is known. */
+  readonly row: (id?: ImageId) => Recorded;
+  readonly replaces: ImageId | undefined;
+  /** The row that holds again when nothing comes of it. */
+  readonly before: Recorded | undefined;
+}
+
+/** Intent, call, id, result. What is left of a failure is taken away again, or stays written down for the next run. */
+async function make(site: Site, content: Content | undefined, { row, replaces, before }: Making): Promise<Ready> {
+  const { means, backend, resource } = site;
+  const signal = site.deadline(means.signal);
+  let made: ImageId | undefined;
+  const identified = async (id: ImageId) => {
+    made = id;
+    await site.put(row(id));
+    site.events.send({ type: "step.identified", address: site.address, id });
+  };
+  await site.put(row());
+  try {
+    const source = await open(site, content, signal);
+    const mark = site.mark(content);
+    const context = site.context(signal, { mark, identified, ...(replaces === undefined ? {} : { replaces }) });
+    const observed = await backend.create(resource.want, source, context);
+    return site.ready(source === undefined ? content : await source.content(), observed);
+  } catch (thrown) {
+    const reason = site.explain(thrown);
+    if (!means.hard.aborted) await takeBack(site, made === replaces ? undefined : made, before, reason);
+    throw reason;
+  }
+}
+
+async function open(site: Site, content: Content | undefined, signal: AbortSignal): Promise<Opened | undefined> {
+  const { source, want } = site.resource;
+  const wanted = source === undefined ? undefined : site.plugin.bytes?.(want);
+  if (source === undefined || wanted === undefined) return undefined;
+  const expected = content === undefined ? {} : { expected: content };
+  return await site.means.fetch(source, wanted, {
+    address: site.address,
+    signal,
+    progress: site.progress.tell,
+    ...expected,
+  });
+}
+
+/** After a failed create: what the backend has of it goes. If that fails as well, the row stays, and the next run does it. */
+async function takeBack(
+  site: Site,
+  made: ImageId | undefined,
+  before: Recorded | undefined,
+  reason: unknown,
+): Promise<void> {
+  if (made === undefined) {
+    const surelyNothing =
+      before !== undefined || (reason instanceof Failure && /^(source|config|plan)\./.test(reason.code));
+    if (surelyNothing) await site.put(before);
+    return;
+  }
+  try {
+    await site.remove(made);
+    await site.put(before);
+  } catch (again) {
+    const why = again instanceof Error ? again.message : String(again);
+    site.note(`${made} is half made and could not be deleted (${why}); the next apply does it`);
+  }
+}

@@ -1,0 +1,39 @@
+import type { Event } from "../model/event.ts";
+import type { Phase, Source, Wanted } from "../model/image.ts";
+import type { Address } from "../model/name.ts";
+import type { Content, SourceSpec } from "../model/source.ts";
+import type { Recorded, State } from "../model/state.ts";
+import type { Means } from "../plan/means.ts";
+
+/** Where a run keeps what it does; the state store is one. */
+export interface Records {
+  readonly state: State;
+  /** Resolves once it is on disk. */
+  put(address: Address, recorded: Recorded | undefined): Promise<void>;
+  record(event: Event): void;
+}
+
+/** What is to be known of a source while it is opened. */
+export interface Opening {
+  readonly address: Address;
+  readonly signal: AbortSignal;
+  progress(phase: Phase, done: number, total?: number): void;
+  /** What the plan was made from: other bytes are Failure source.changed. */
+  readonly expected?: Content;
+}
+
+/** A source that also tells, once it was read, what it was found to be. */
+export interface Opened extends Source {
+  content(): Promise<Content>;
+}
+
+/** What an apply is done with. */
+export interface ApplyMeans extends Means {
+  readonly records: Records;
+  readonly run: string;
+  /** Ends everything at once: the second Ctrl-C. `signal` ends what is being made and lets the rest finish. */
+  readonly hard: AbortSignal;
+  fetch(spec: SourceSpec, wanted: Wanted, opening: Opening): Promise<Opened>;
+  secret(reference: string): Promise<string>;
+  readonly parallelism: number;
+}

@@ -1,0 +1,50 @@
+import type { Digest } from "../model/digest.ts";
+import type { Event } from "../model/event.ts";
+import type { Phase } from "../model/image.ts";
+import type { Address } from "../model/name.ts";
+import type { Channel } from "../stream.ts";
+
+/** Turns what a plugin says of its progress into events: a start and an end for every phase, a new attempt when the count goes back. */
+export class Progress {
+  readonly #address: Address;
+  readonly #events: Channel<Event>;
+  readonly #now: () => Date;
+  #phase: { readonly name: Phase; readonly began: number; readonly attempt: number; done: number } | undefined;
+
+  constructor(address: Address, events: Channel<Event>, now: () => Date) {
+    this.#address = address;
+    this.#events = events;
+    this.#now = now;
+  }
+
+  readonly tell = (phase: Phase, done: number, total?: number): void => {
+    const size = total === undefined ? {} : { total };
+    const before = this.#phase;
+    if (before?.name !== phase || done < before.done) {
+      const attempt = before?.name === phase ? before.attempt + 1 : 1;
+      if (before !== undefined && before.name !== phase) this.end();
+      this.#phase = { name: phase, began: this.#now().getTime(), attempt, done };
+      this.#events.send({ type: "transfer.started", address: this.#address, phase, ...size, attempt });
+    } else before.done = done;
+    this.#events.supersede(
+      { type: "transfer.progress", address: this.#address, phase, done, ...size },
+      (waiting) => waiting.type === "transfer.progress" && waiting.address === this.#address && waiting.phase === phase,
+    );
+  };
+
+  /** The phase that goes on just now has come to its end. */
+  end(digest?: Digest): void {
+    if (this.#phase === undefined) return;
+    const { name, began, done } = this.#phase;
+    const ms = this.#now().getTime() - began;
+    this.#events.send({
+      type: "transfer.done",
+      address: this.#address,
+      phase: name,
+      done,
+      ms,
+      ...(digest === undefined ? {} : { digest }),
+    });
+    this.#phase = undefined;
+  }
+}

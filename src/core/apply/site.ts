@@ -1,0 +1,131 @@
+import { Failure } from "../failure.ts";
+import type { Resource } from "../model/declaration.ts";
+import type { Event } from "../model/event.ts";
+import type { Mark, Observed } from "../model/image.ts";
+import { type Address, backendOf, type ImageId } from "../model/name.ts";
+import { withoutSensitive } from "../model/schema.ts";
+import type { Content } from "../model/source.ts";
+import type { Recorded } from "../model/state.ts";
+import { contentKey } from "../plan/key.ts";
+import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
+import type { Channel } from "../stream.ts";
+import type { ApplyMeans } from "./means.ts";
+import { Progress } from "./progress.ts";
+
+/** One address while its step is carried out: what there is to work with, and the rows that can be written of it. */
+export class Site {
+  readonly address: Address;
+  readonly means: ApplyMeans;
+  readonly events: Channel<Event>;
+  readonly progress: Progress;
+  readonly plugin: Plugin;
+  readonly backend: Backend;
+  /** The row as it was before the step. */
+  readonly known: Recorded | undefined;
+
+  private constructor(address: Address, means: ApplyMeans, events: Channel<Event>, plugin: Plugin, backend: Backend) {
+    this.address = address;
+    this.means = means;
+    this.events = events;
+    this.plugin = plugin;
+    this.backend = backend;
+    this.progress = new Progress(address, events, means.now);
+    this.known = means.records.state.images[address];
+  }
+
+  static async open(address: Address, means: ApplyMeans, events: Channel<Event>): Promise<Site> {
+    const plugin = means.plugins.get(backendOf(address));
+    if (plugin === undefined)
+      throw new Failure("plan.backend", `there is no backend ${backendOf(address)} in the file`, { address });
+    return new Site(address, means, events, plugin, await means.open(backendOf(address)));
+  }
+
+  /** @throws Failure plan.moved: the file does not declare the address, which a plan made from it cannot ask for. */
+  get resource(): Resource {
+    const found = this.means.config.resources.find(({ address }) => address === this.address);
+    if (found === undefined)
+      throw new Failure("plan.moved", "is not declared", { address: this.address, hint: "plan again" });
+    return found;
+  }
+
+  put(recorded: Recorded | undefined): Promise<void> {
+    return this.means.records.put(this.address, recorded);
+  }
+
+  note(text: string): void {
+    this.events.send({ type: "step.note", address: this.address, text });
+  }
+
+  /** The mark that an image made from `content` is to carry; undefined where the user wants none. */
+  mark(content: Content | undefined): Mark | undefined {
+    const wanted = this.means.config.backends.find(({ name }) => name === backendOf(this.address))?.mark !== false;
+    if (!wanted) return undefined;
+    return { file: this.means.config.settings.name, owner: this.address, content: contentKey(content) };
+  }
+
+  context(signal: AbortSignal, more: Partial<Pick<Context, "mark" | "replaces" | "identified">> = {}): Context {
+    return {
+      address: this.address,
+      mark: undefined,
+      signal,
+      note: (text) => this.note(text),
+      progress: this.progress.tell,
+      identified: async () => undefined,
+      secret: (reference) => this.means.secret(reference),
+      ...more,
+    };
+  }
+
+  /** The signal of a step that the image's or backend's `timeout` ends as well. */
+  deadline(signal: AbortSignal): AbortSignal {
+    const seconds = this.#timeout();
+    return seconds === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
+  }
+
+  /** A thrown TimeoutError in the words of whoever set the timeout. */
+  explain(thrown: unknown): unknown {
+    if (!(thrown instanceof DOMException && thrown.name === "TimeoutError")) return thrown;
+    const hint = "set a longer `timeout` on the image or its backend";
+    return new Failure("run.timeout", `was not done within ${this.#timeout()} s`, {
+      address: this.address,
+      hint,
+      cause: thrown,
+    });
+  }
+
+  #timeout(): number | undefined {
+    const backend = this.means.config.backends.find(({ name }) => name === backendOf(this.address));
+    return (
+      this.means.config.resources.find(({ address }) => address === this.address)?.lifecycle.timeout ??
+      backend?.limits.timeout
+    );
+  }
+
+  /** What every row of this address says, whatever its status. */
+  common(content: Content | undefined) {
+    const { want, lifecycle } = this.resource;
+    return {
+      backend: backendOf(this.address),
+      plugin: this.plugin.name,
+      want: withoutSensitive(this.plugin.image, want),
+      protect: lifecycle.protect,
+      onRemove: lifecycle.onRemove,
+      ...(content === undefined ? {} : { content }),
+      ...(this.known?.retained === undefined ? {} : { retained: this.known.retained }),
+    };
+  }
+
+  ready(content: Content | undefined, observed: Observed): Recorded & { status: "ready" } {
+    const digests = observed.digests === undefined ? {} : { digests: observed.digests };
+    return { ...this.common(content), status: "ready", id: observed.id, have: this.have(observed), ...digests };
+  }
+
+  have(observed: Observed) {
+    return withoutSensitive(this.plugin.image, plain(observed.attributes));
+  }
+
+  /** Deletes one image of ours; only the second Ctrl-C stops that. */
+  remove(id: ImageId): Promise<void> {
+    return this.backend.delete(id, this.context(this.means.hard));
+  }
+}
