@@ -81,6 +81,15 @@ export class Answers {
     return record(content?.["schema"]);
   }
 
+  /** A schema, or the one that its `$ref` names. */
+  resolve(schema: unknown): Schema | undefined {
+    const one = record(schema);
+    const reference = one?.["$ref"];
+    if (typeof reference !== "string") return one;
+    const steps = reference.replace("#/components/", "").split("/");
+    return record(steps.reduce<unknown>((place, step) => record(place)?.[step], this.#components));
+  }
+
   #validator(operation: string, status: number): ValidateFunction | undefined {
     const key = `${operation} ${status}`;
     const known = this.#validators.get(key);
