@@ -1,0 +1,111 @@
+import type { Place } from "../model/place.ts";
+import type { Value } from "../model/value.ts";
+
+/** A value of a TOML file and where it stands. A table made by a header stands where its first header does. */
+export type Node = TextNode | PlainNode | ListNode | TableNode | BrokenNode;
+
+export interface TextNode {
+  readonly kind: "text";
+  readonly at: Place;
+  readonly value: string;
+  /** Where each `${…}` and `$${` in it stands, in order, where that is known. */
+  readonly marks?: readonly Place[];
+  /** The text before its variables were filled in. */
+  readonly before?: string;
+}
+export interface PlainNode {
+  readonly kind: "plain";
+  readonly at: Place;
+  readonly value: number | boolean;
+}
+export interface ListNode {
+  readonly kind: "list";
+  readonly at: Place;
+  readonly items: readonly Node[];
+}
+export interface TableNode {
+  readonly kind: "table";
+  readonly at: Place;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+/** A value that has been told as a mistake already, so that nothing more is said about it. */
+export interface BrokenNode {
+  readonly kind: "broken";
+  readonly at: Place;
+}
+export interface Entry {
+  /** Where the key stands (first, where it stands more than once). */
+  readonly key: Place;
+  readonly value: Node;
+}
+
+/** The value alone. A broken one is undefined, and is left out of the table or list that it is in. */
+export function valueOf(node: Node): Value | undefined {
+  switch (node.kind) {
+    case "text":
+    case "plain":
+      return node.value;
+    case "list":
+      return node.items.flatMap((item) => {
+        const value = valueOf(item);
+        return value === undefined ? [] : [value];
+      });
+    case "table":
+      return tableOf(node.entries);
+    case "broken":
+      return undefined;
+    default:
+      return node satisfies never;
+  }
+}
+
+export function tableOf(entries: ReadonlyMap<string, Entry>): { readonly [key: string]: Value } {
+  return Object.fromEntries(
+    [...entries].flatMap(([key, entry]): [string, Value][] => {
+      const value = valueOf(entry.value);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
+}
+
+/** True when a mistake in it has been told already. */
+export function isBroken(node: Node): boolean {
+  if (node.kind === "list") return node.items.some(isBroken);
+  if (node.kind === "table") return [...node.entries.values()].some((entry) => isBroken(entry.value));
+  return node.kind === "broken";
+}
+
+/** What stands at `path` within `node`: the deepest entry that is there, and how many steps of the path led to it. */
+export function follow(
+  node: Node,
+  path: readonly (string | number)[],
+): { readonly key: Place; readonly value: Node; readonly steps: number } {
+  let found: Entry = { key: node.at, value: node };
+  let steps = 0;
+  for (const step of path) {
+    const here: Node = found.value;
+    let next: Entry | undefined;
+    if (here.kind === "table") next = here.entries.get(String(step));
+    else if (here.kind === "list") {
+      const item: Node | undefined = here.items[Number(step)];
+      next = item && { key: item.at, value: item };
+    }
+    if (next === undefined) break;
+    found = next;
+    steps++;
+  }
+  return { ...found, steps };
+}
+
+/** Where everything within a value stands, by `name.key` and `name[0]`. */
+export function placesIn(name: string, node: Node): [string, Place][] {
+  const inner = (): [string, Place][] => {
+    if (node.kind === "list") return node.items.flatMap((item, i) => placesIn(`${name}[${i}]`, item));
+    if (node.kind === "table")
+      return [...node.entries].flatMap(([key, entry]) => placesIn(`${name}.${key}`, entry.value));
+    return [];
+  };
+  return [[name, node.at], ...inner()];
+}
+
+export const EMPTY: ReadonlyMap<string, Entry> = new Map();
