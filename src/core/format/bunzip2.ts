@@ -1,0 +1,114 @@
+import { corrupt, truncated } from "./broken.ts";
+import { ByteReader, type Bytes } from "./bytes.ts";
+import { Bits, type Block, readBlock, Short } from "./bzip2-block.ts";
+
+const BZ = "the bzip2 data";
+const UNIT = 100_000;
+/** What a block takes at most: 900,000 symbols of 20 bits and its tables. */
+const MOST = 1 << 22;
+const PIECE = 1 << 18;
+/** The CRC of bzip2 takes the bits from the other end than the usual one. */
+const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte << 24;
+  for (let bit = 0; bit < 8; bit += 1) value = (value << 1) ^ (value < 0 ? 0x04c11db7 : 0);
+  return value;
+});
+
+/** Unpacks bzip2: one or many streams after each other, every block checked by its CRC. Needs about 8 MiB. */
+export async function* bunzip2(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  await using reader = new ByteReader(input, signal);
+  for (let first = true; ; first = false) {
+    const start = await reader.peek(4);
+    if (start.length === 0 && !first) return;
+    if (start.length < 4) throw truncated(BZ);
+    const level = (start[3] ?? 0) - 0x30;
+    if (start[0] !== 0x42 || start[1] !== 0x5a || start[2] !== 0x68 || level < 1 || level > 9) {
+      throw corrupt(first ? "this is not bzip2 data" : "there are other bytes behind the end of the bzip2 data");
+    }
+    await reader.skip(4, BZ);
+    yield* stream(reader, new Uint32Array(level * UNIT));
+  }
+}
+
+type Part = { readonly kind: "block"; readonly block: Block } | { readonly kind: "end"; readonly crc: number };
+
+async function* stream(reader: ByteReader, chain: Uint32Array): AsyncGenerator<Uint8Array> {
+  let shift = 0;
+  let combined = 0;
+  for (;;) {
+    const { part, bits } = await next(reader, shift, chain);
+    await reader.skip(part.kind === "end" ? Math.ceil(bits / 8) : bits >>> 3, BZ);
+    shift = bits & 7;
+    if (part.kind === "end") {
+      if (part.crc !== combined >>> 0) throw corrupt("the bzip2 data does not have the CRC that it tells");
+      return;
+    }
+    yield* unpacked(part.block);
+    combined = ((combined << 1) | (combined >>> 31)) ^ part.block.crc;
+  }
+}
+
+/** Reads on until there is enough for one part. */
+async function next(
+  reader: ByteReader,
+  shift: number,
+  chain: Uint32Array,
+): Promise<{ readonly part: Part; readonly bits: number }> {
+  for (let want = 1 << 20; ; want *= 2) {
+    const bytes = await reader.peek(want);
+    const bits = new Bits(bytes, shift);
+    try {
+      return { part: readPart(bits, chain), bits: bits.at };
+    } catch (thrown) {
+      if (!(thrown instanceof Short)) throw thrown;
+      if (bytes.length < want) throw truncated(BZ);
+      if (want >= MOST) throw corrupt("a block of the bzip2 data does not end");
+    }
+  }
+}
+
+function readPart(bits: Bits, chain: Uint32Array): Part {
+  const high = bits.read(24);
+  const low = bits.read(24);
+  if (high === 0x314159 && low === 0x265359) return { kind: "block", block: readBlock(bits, chain) };
+  if (high !== 0x177245 || low !== 0x385090) throw corrupt("the bzip2 data cannot be unpacked: it is damaged");
+  return { kind: "end", crc: ((bits.read(16) << 16) | bits.read(16)) >>> 0 };
+}
+
+/** Follows the chain and undoes the runs: four equal bytes are followed by how many more of them come. */
+function* unpacked({ chain, length, first, crc }: Block): Generator<Uint8Array> {
+  let sum = -1;
+  let out = new Uint8Array(PIECE);
+  let filled = 0;
+  let place = first;
+  let previous = -1;
+  let equal = 0;
+  for (let at = 0; at < length; at += 1) {
+    const entry = chain[place] ?? 0;
+    const byte = entry & 0xff;
+    place = entry >>> 8;
+    let value = byte;
+    let count = 1;
+    if (equal === 4) {
+      value = previous;
+      count = byte;
+      equal = 0;
+      previous = -1;
+    } else {
+      equal = byte === previous ? equal + 1 : 1;
+      previous = byte;
+    }
+    for (let left = count; left > 0; left -= 1) {
+      sum = (sum << 8) ^ (CRC[((sum >>> 24) ^ value) & 0xff] ?? 0);
+      out[filled] = value;
+      filled += 1;
+      if (filled === PIECE) {
+        yield out;
+        out = new Uint8Array(PIECE);
+        filled = 0;
+      }
+    }
+  }
+  if (~sum >>> 0 !== crc) throw corrupt("a block of the bzip2 data does not have the CRC that it tells");
+  if (filled > 0) yield out.subarray(0, filled);
+}

@@ -1,0 +1,67 @@
+import { corrupt, truncated, unsupported } from "./broken.ts";
+import type { Bytes } from "./bytes.ts";
+import { SLICE } from "./engine.ts";
+import { ANSWER, Lzma } from "./lzma.ts";
+
+/** Enough for what `xz -9` makes (65 MiB), with much to spare. */
+const MEMORY = 200 * 2 ** 20;
+
+/** Unpacks .xz: one or many streams after each other, with their padding; every block is checked by its own sum. */
+export async function* unxz(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const coder = await Lzma.decoder(MEMORY);
+  let begun = false;
+  for await (const slice of slices(input, signal)) {
+    begun = true;
+    const answer = yield* coder.code(slice, false);
+    if (answer !== ANSWER.ok && answer !== ANSWER.short) throw explained(answer);
+  }
+  const answer = begun ? yield* coder.code(new Uint8Array(0), true) : ANSWER.short;
+  if (answer !== ANSWER.end) throw explained(answer);
+}
+
+function explained(answer: number): Error {
+  switch (answer) {
+    case ANSWER.short:
+      return truncated("the xz data");
+    case ANSWER.format:
+      return corrupt("this is not xz data, or there are other bytes behind its end");
+    case ANSWER.memory:
+    case ANSWER.memoryLimit:
+      return unsupported(
+        `xz data that needs more than ${MEMORY / 2 ** 20} MiB of memory to unpack`,
+        "pack it with xz -9 at most",
+      );
+    case ANSWER.options:
+      return unsupported(
+        "xz data with a filter or check that is not known",
+        "pack it again with the options of xz left as they are",
+      );
+    default:
+      return corrupt("the xz data cannot be unpacked: it is damaged");
+  }
+}
+
+export interface XzOptions {
+  /** 0 (fast) to 6 (small, needs about 100 MiB); default 3. */
+  readonly level?: number;
+}
+
+/** Packs into one .xz stream with a CRC64. */
+export async function* xz(input: Bytes, options: XzOptions = {}, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const coder = await Lzma.encoder(options.level ?? 3);
+  for await (const slice of slices(input, signal)) {
+    const answer = yield* coder.code(slice, false);
+    if (answer !== ANSWER.ok) throw new Error(`liblzma fails (${answer})`);
+  }
+  const answer = yield* coder.code(new Uint8Array(0), true);
+  if (answer !== ANSWER.end) throw new Error(`liblzma fails (${answer})`);
+}
+
+async function* slices(input: Bytes, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  for await (const piece of input) {
+    for (let at = 0; at < piece.length; at += SLICE) {
+      signal?.throwIfAborted();
+      yield piece.subarray(at, at + SLICE);
+    }
+  }
+}
