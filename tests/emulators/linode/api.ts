@@ -23,6 +23,11 @@ interface Found {
   readonly params: readonly string[];
 }
 
+interface At {
+  readonly version: string;
+  readonly path: string;
+}
+
 interface Answer {
   readonly status: number;
   readonly json?: unknown;
@@ -123,8 +128,7 @@ export class Api {
     const isGood = this.#accepts(request);
     if (isSent ? !isGood : route?.isPublic !== true) throw new Refusal(401, { reason: "Invalid Token" });
     if (route === undefined) {
-      const isKnown = routes.some(({ path }) => path.test(pathOf(url.pathname)?.path ?? ""));
-      throw isKnown ? new Refusal(405, { reason: "Method Not Allowed" }) : notFound();
+      throw isServed(url.pathname) ? new Refusal(405, { reason: "Method Not Allowed" }) : notFound();
     }
     if (route.isPublic || this.#access.scopes === "*") return route;
     const accepted = scopesOf(this.#answers, route.operation);
@@ -172,15 +176,25 @@ export class Api {
 function find(method: string, pathname: string): Found {
   const at = pathOf(pathname);
   for (const route of routes) {
-    const match = at === undefined || route.method !== method ? null : route.path.exec(at.path);
-    if (match === null || (route.isBeta && at?.version !== "v4beta")) continue;
-    return { route, params: match.slice(1) };
+    const params = route.method === method ? paramsOf(route, at) : undefined;
+    if (params !== undefined) return { route, params };
   }
   return { route: undefined, params: [] };
 }
 
+/** True for a path that is answered to some method. */
+function isServed(pathname: string): boolean {
+  const at = pathOf(pathname);
+  return routes.some((route) => paramsOf(route, at) !== undefined);
+}
+
+function paramsOf(route: Route, at: At | undefined): readonly string[] | undefined {
+  if (at === undefined || (route.isBeta && at.version !== "v4beta")) return undefined;
+  return route.path.exec(at.path)?.slice(1);
+}
+
 /** The version and the decoded rest of a path. */
-function pathOf(pathname: string): { readonly version: string; readonly path: string } | undefined {
+function pathOf(pathname: string): At | undefined {
   const [, version, path] = /^\/(v4|v4beta)(\/.*)$/.exec(pathname) ?? [];
   if (version === undefined || path === undefined) return undefined;
   try {
