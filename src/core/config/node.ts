@@ -40,14 +40,14 @@ export interface Entry {
 }
 
 /** The value alone. A broken one is undefined, and is left out of the table or list that it is in. */
-export function valueOf(node: Node): Value | undefined {
+export function valueIn(node: Node): Value | undefined {
   switch (node.kind) {
     case "text":
     case "plain":
       return node.value;
     case "list":
       return node.items.flatMap((item) => {
-        const value = valueOf(item);
+        const value = valueIn(item);
         return value === undefined ? [] : [value];
       });
     case "table":
@@ -62,7 +62,7 @@ export function valueOf(node: Node): Value | undefined {
 export function tableOf(entries: ReadonlyMap<string, Entry>): { readonly [key: string]: Value } {
   return Object.fromEntries(
     [...entries].flatMap(([key, entry]): [string, Value][] => {
-      const value = valueOf(entry.value);
+      const value = valueIn(entry.value);
       return value === undefined ? [] : [[key, value]];
     }),
   );

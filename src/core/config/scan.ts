@@ -122,7 +122,7 @@ class Scanner {
     if (quote !== '"' && quote !== "'") return { text: this.#match(BARE), start, end: this.#at };
     this.#quoted(quote, 1);
     const inner = this.#text.slice(start + 1, this.#at - 1);
-    return { text: quote === '"' ? unescape(inner) : inner, start, end: this.#at };
+    return { text: quote === '"' ? unquote(inner) : inner, start, end: this.#at };
   }
 
   #value(): Written {
@@ -183,7 +183,7 @@ class Scanner {
 
 const SHORT: Readonly<Record<string, string>> = { b: "\b", t: "\t", n: "\n", f: "\f", r: "\r", e: "\x1b" };
 
-const unescape = (raw: string): string =>
+const unquote = (raw: string): string =>
   raw.replace(/\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))/g, (_, x, u, long, one: string) => {
     const hex: string | undefined = x ?? u ?? long;
     return hex === undefined ? (SHORT[one] ?? one) : String.fromCodePoint(Number.parseInt(hex, 16));

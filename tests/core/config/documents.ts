@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of variables
 import fc from "fast-check";
 
 // TOML documents that are valid, in many spellings, for property tests.

@@ -1,8 +1,9 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of variables
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parse } from "toml";
 import { type AST, parseTOML } from "toml-eslint-parser";
-import { type Node, valueOf } from "../../../src/core/config/node.ts";
+import { type Node, valueIn } from "../../../src/core/config/node.ts";
 import { readToml } from "../../../src/core/config/read.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import type { Place } from "../../../src/core/model/place.ts";
@@ -73,7 +74,7 @@ describe("places", () => {
   });
 
   test("dates are text as written where they have a time zone", () => {
-    expect(valueOf(readToml("a = 2026-01-02T03:04:05+01:00\nb = 2026-01-02", "f"))).toEqual({
+    expect(valueIn(readToml("a = 2026-01-02T03:04:05+01:00\nb = 2026-01-02", "f"))).toEqual({
       a: "2026-01-02T03:04:05+01:00",
       b: "2026-01-02",
     });
@@ -122,7 +123,7 @@ describe("against the parsers", () => {
     fc.assert(
       fc.property(documents, (text) => {
         const node = readToml(text, "f");
-        expect(valueOf(node)).toEqual(JSON.parse(JSON.stringify(parse(text))));
+        expect(valueIn(node)).toEqual(JSON.parse(JSON.stringify(parse(text))));
         const others = otherPlaces(text);
         const ours = places(node).flatMap((line) => line.match(/\d+:\d+\+\d+/g) ?? []);
         expect(ours.filter((place) => !others.has(place))).toEqual([]);
