@@ -1,0 +1,28 @@
+import { type Diagnostic, headOf } from "./diagnostic.ts";
+import { printable, quietJson } from "./text.ts";
+
+/** The version of terraform's stream that this one keeps to. */
+export const UI_VERSION = "1.2";
+
+export type Level = "info" | "warn" | "error";
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** One line of the stream, `at` in milliseconds since 1970. Nothing in it can act on a terminal. */
+export function jsonLine(level: Level, message: string, at: number, type: string, fields: Fields): string {
+  const line = {
+    "@level": level,
+    "@message": printable(message),
+    "@module": "images.ui",
+    "@timestamp": new Date(at).toISOString().replace(/Z$/, "000Z"),
+    type,
+    ...fields,
+  };
+  return `${quietJson(JSON.stringify(line))}\n`;
+}
+
+/** The first line of every stream, also of one that only tells a failure. */
+export const versionLine = (version: string, at: number): string =>
+  jsonLine("info", `Images ${version}`, at, "version", { images: version, ui: UI_VERSION });
+
+export const diagnosticLine = (diagnostic: Diagnostic, at: number): string =>
+  jsonLine(diagnostic.severity === "error" ? "error" : "warn", headOf(diagnostic), at, "diagnostic", { diagnostic });

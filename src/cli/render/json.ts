@@ -1,0 +1,241 @@
+import type { Command, Event } from "../../core/model/event.ts";
+import type { Address } from "../../core/model/name.ts";
+import { type Drift, isPending, type Plan, type Step, summary } from "../../core/model/plan.ts";
+import { type Diagnostic, ofTold } from "./diagnostic.ts";
+import { diagnosticLine, type Fields, jsonLine, type Level, versionLine } from "./envelope.ts";
+import { rateAt, secondsLeft } from "./meter.ts";
+import { type Clock, type Renderer, type Sink, systemClock } from "./renderer.ts";
+import { addr, type PluginOf, plannedAction, reasonOf, resourceObject, streamAction } from "./resource.ts";
+import { type Doing, Running } from "./running.ts";
+import { endSentence, errored, finished, going, planSentence, refreshed, refreshing, starting } from "./words.ts";
+
+export interface JsonOptions {
+  /** Of this program. */
+  readonly version: string;
+  readonly plugin?: PluginOf;
+  readonly clock?: Clock;
+}
+
+/** terraform's machine-readable stream on stdout, with transfers and backends as additions. */
+export function json({ version, plugin = () => undefined, clock = systemClock }: JsonOptions): Renderer {
+  return async (events, out) => {
+    const stream = new Stream(out.data, clock, plugin);
+    out.data.write(versionLine(version, clock.now()));
+    using _ = clock.every(1000, () => stream.tick());
+    for await (const event of events) stream.take(event);
+  };
+}
+
+type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
+
+class Stream {
+  readonly #sink: Sink;
+  readonly #clock: Clock;
+  readonly #plugin: PluginOf;
+  readonly #running = new Running();
+  /** How many times ten seconds of each step have been told. */
+  readonly #told = new Map<Address, number>();
+  /** When the progress of a transfer was last told. */
+  readonly #progressed = new Map<Address, number>();
+  readonly #drifted = new Set<Address>();
+  #command: Command = "plan";
+
+  constructor(sink: Sink, clock: Clock, plugin: PluginOf) {
+    this.#sink = sink;
+    this.#clock = clock;
+    this.#plugin = plugin;
+  }
+
+  take(event: Event): void {
+    const before = "address" in event ? this.#running.get(event.address) : undefined;
+    this.#running.take(event, this.#clock.now());
+    switch (event.type) {
+      case "run.started":
+        this.#command = event.command;
+        return this.#say("info", `Run ${event.run}: ${event.command}`, "log", { run: event.run });
+      case "read.started":
+      case "read.done":
+        return this.#read(event);
+      case "backend.failed":
+        return this.#outage(event);
+      case "drift.found":
+        return this.#drift(event.drift);
+      case "plan.done":
+        return this.#plan(event.plan);
+      case "step.started":
+      case "step.done":
+      case "step.failed":
+        return this.#step(event);
+      case "step.note":
+        return this.#say("info", `${addr(event.address)}: ${event.text}`, "log", { address: event.address });
+      case "step.skipped": {
+        const message = `${addr(event.address)}: skipped: ${event.because}`;
+        return this.#say("warn", message, "log", { address: event.address });
+      }
+      case "transfer.started":
+      case "transfer.progress":
+      case "transfer.done":
+        return this.#transfer(event, before);
+      case "run.done":
+        return this.#end(event);
+      case "step.identified":
+        return;
+      default:
+        return event satisfies never;
+    }
+  }
+
+  /** Every ten seconds of a step. */
+  tick(): void {
+    const now = this.#clock.now();
+    for (const doing of this.#running.all) {
+      const { address, action, began } = doing;
+      const intervals = Math.floor((now - began) / 10_000);
+      if (intervals <= (this.#told.get(address) ?? 0)) continue;
+      this.#told.set(address, intervals);
+      const facts = { action: streamAction(action), elapsed_seconds: seconds(now - began), ...movingFacts(doing, now) };
+      this.#hook("apply_progress", going(addr(address), action, now - began), address, facts);
+    }
+  }
+
+  #read({ type, address, id }: Of<"read.started" | "read.done">): void {
+    const at = addr(address);
+    if (type === "read.started") this.#hook("refresh_start", refreshing(at, id), address, identity(id));
+    else this.#hook("refresh_complete", refreshed(at, id), address, identity(id));
+  }
+
+  #outage({ backend, addresses, failure }: Of<"backend.failed">): void {
+    const status = { backend, status: "failed", addresses };
+    this.#say("error", `Backend ${backend} could not be reached`, "backend_status", { backend_status: status });
+    this.#diagnostic(ofTold(failure, undefined));
+  }
+
+  #step(event: Of<"step.started" | "step.done" | "step.failed">): void {
+    const { type, address, action } = event;
+    const at = addr(address);
+    if (action !== "block") {
+      const facts = { action: streamAction(action), ...("id" in event ? identity(event.id) : {}) };
+      const elapsed = "ms" in event ? { elapsed_seconds: seconds(event.ms) } : {};
+      if (type === "step.started") this.#hook("apply_start", starting(at, action, event.id), address, facts);
+      else if (type === "step.done")
+        this.#hook("apply_complete", finished(at, action, event.ms, event.id), address, { ...facts, ...elapsed });
+      else this.#hook("apply_errored", errored(at, action, event.ms), address, { ...facts, ...elapsed });
+    }
+    this.#told.delete(address);
+    if (type === "step.failed") this.#diagnostic(ofTold(event.failure, at));
+  }
+
+  /** `before` is what was known of the step before this event. */
+  #transfer(event: Of<"transfer.started" | "transfer.progress" | "transfer.done">, before: Doing | undefined): void {
+    const { type, address, phase } = event;
+    const at = `${addr(address)}: ${phase}`;
+    const now = this.#clock.now();
+    if (type === "transfer.started") {
+      this.#progressed.set(address, now);
+      const facts = { phase, bytes: 0, ...totalOf(event.total), attempt: event.attempt };
+      this.#hook("transfer_start", `${at} started`, address, facts);
+    } else if (type === "transfer.progress") {
+      const doing = this.#running.get(address);
+      if (doing === undefined || now - (this.#progressed.get(address) ?? 0) < 1000) return;
+      this.#progressed.set(address, now);
+      const share = event.total === undefined ? "" : ` of ${event.total}`;
+      this.#hook("transfer_progress", `${at} ${event.done}${share}`, address, movingFacts(doing, now));
+    } else {
+      const { done, digest, ms } = event;
+      const moving = before?.moving?.phase === phase ? before.moving : undefined;
+      this.#hook("transfer_complete", `${at} complete`, address, {
+        phase,
+        bytes: done,
+        ...totalOf(moving?.total),
+        attempt: moving?.attempt ?? 1,
+        elapsed_seconds: seconds(ms),
+        ...(digest?.startsWith("sha256:") === true ? { sha256: digest.slice("sha256:".length) } : {}),
+        ...(digest === undefined ? {} : { digest }),
+      });
+    }
+  }
+
+  #plan(plan: Plan): void {
+    for (const drift of plan.drift) this.#drift(drift);
+    for (const step of plan.steps.filter(isPending)) this.#planned(step);
+    for (const text of plan.warnings)
+      this.#diagnostic({ severity: "warning", summary: text, detail: "", code: "plan.warning" });
+    const { add, change, destroy, import: imports, forget, blocked } = summary(plan);
+    const changes = { add, change, import: imports, remove: destroy, forget, operation: "plan", blocked };
+    this.#say("info", planSentence(plan), "change_summary", { changes, cost: plan.cost });
+  }
+
+  #planned(step: Step): void {
+    if (step.action === "block") {
+      const { text, hint, because, address } = step;
+      const failure = { code: `plan.${because}`, message: text, ...(hint === undefined ? {} : { hint }) } as const;
+      this.#diagnostic(ofTold(failure, addr(address)));
+      return;
+    }
+    const action = plannedAction(step);
+    const reason = reasonOf(step);
+    const change = {
+      resource: resourceObject(step.address, this.#plugin),
+      ...(step.previous === undefined ? {} : { previous_resource: resourceObject(step.previous, this.#plugin) }),
+      action,
+      ...(reason === undefined ? {} : { reason }),
+      ...(step.action === "adopt" ? { importing: { id: step.id } } : {}),
+      ...("making" in step ? { transfer: step.making.transfer } : {}),
+    };
+    this.#say("info", `${addr(step.address)}: Plan to ${action}`, "planned_change", { change });
+  }
+
+  #drift({ address, kind }: Drift): void {
+    if (this.#drifted.has(address)) return;
+    this.#drifted.add(address);
+    const action = kind === "vanished" ? "delete" : "update";
+    const change = { resource: resourceObject(address, this.#plugin), action };
+    this.#say("info", `${addr(address)}: Drift detected (${action})`, "resource_drift", { change });
+  }
+
+  #end({ outcome, counts }: Of<"run.done">): void {
+    if (this.#command === "plan") return;
+    const { added, changed, imported, destroyed, forgotten, failed, skipped } = counts;
+    const operation = this.#command === "destroy" ? "destroy" : "apply";
+    const done = { add: added, change: changed, import: imported, remove: destroyed, forget: forgotten };
+    this.#say(
+      outcome === "succeeded" ? "info" : "error",
+      endSentence(this.#command, outcome, counts),
+      "change_summary",
+      {
+        changes: { ...done, operation, failed, skipped, outcome },
+      },
+    );
+  }
+
+  #hook(type: string, message: string, address: Address, facts: Fields): void {
+    this.#say("info", message, type, { hook: { resource: resourceObject(address, this.#plugin), ...facts } });
+  }
+
+  #diagnostic(diagnostic: Diagnostic): void {
+    this.#sink.write(diagnosticLine(diagnostic, this.#clock.now()));
+  }
+
+  #say(level: Level, message: string, type: string, fields: Fields): void {
+    this.#sink.write(jsonLine(level, message, this.#clock.now(), type, fields));
+  }
+}
+
+const seconds = (ms: number): number => Math.round(ms / 1000);
+const identity = (id: string | undefined): Fields => (id === undefined ? {} : { id_key: "id", id_value: id });
+const totalOf = (total: number | undefined): Fields => (total === undefined ? {} : { total_bytes: total });
+
+function movingFacts({ moving }: Doing, now: number): Fields {
+  if (moving === undefined) return {};
+  const { phase, done, total, attempt, meter } = moving;
+  const rate = rateAt(meter, now);
+  const left = secondsLeft(meter, done, total, now);
+  return {
+    phase,
+    bytes: done,
+    ...totalOf(total),
+    ...(rate === undefined ? {} : { rate_bps: Math.round(rate) }),
+    ...(left === undefined ? {} : { eta_seconds: Math.ceil(left) }),
+    attempt,
+  };
+}

@@ -1,0 +1,99 @@
+import type { Command, Event } from "../../core/model/event.ts";
+import type { Address } from "../../core/model/name.ts";
+import { plural } from "./format.ts";
+import { endLine, logLines } from "./log.ts";
+import { type Clock, type Out, type Renderer, systemClock } from "./renderer.ts";
+import { type Doing, movingText, Running } from "./running.ts";
+import { none, type Style, type View } from "./style.ts";
+import { printable } from "./text.ts";
+import { going } from "./words.ts";
+
+/** Between two lines about the same step. */
+const INTERVAL = 10_000;
+
+/** A plain log: a line where a step begins and ends, and one every ten seconds while it goes on. */
+export function lines({
+  style = none,
+  clock = systemClock,
+}: {
+  readonly style?: Style;
+  readonly clock?: Clock;
+} = {}): Renderer {
+  return async (events, out) => {
+    const log = new Log(out, { style }, clock);
+    using _ = clock.every(1000, () => log.tick());
+    for await (const event of events) log.take(event);
+  };
+}
+
+class Log {
+  readonly #out: Out;
+  readonly #view: View;
+  readonly #clock: Clock;
+  readonly #running = new Running();
+  /** How many intervals of each running step have been told. */
+  readonly #told = new Map<Address, number>();
+  readonly #reading = { began: undefined as number | undefined, started: 0, done: 0, told: 0 };
+  #command: Command | undefined;
+
+  constructor(out: Out, view: View, clock: Clock) {
+    this.#out = out;
+    this.#view = view;
+    this.#clock = clock;
+  }
+
+  take(event: Event): void {
+    const now = this.#clock.now();
+    this.#running.take(event, now);
+    for (const line of logLines(event, this.#view)) this.#say(line);
+    switch (event.type) {
+      case "run.started":
+        this.#command = event.command;
+        break;
+      case "read.started":
+        this.#reading.began ??= now;
+        this.#reading.started++;
+        break;
+      case "read.done":
+        this.#reading.done++;
+        break;
+      case "plan.done":
+        this.#reading.began = undefined;
+        break;
+      case "step.started":
+      case "step.done":
+      case "step.failed":
+        this.#told.delete(event.address);
+        break;
+      case "run.done": {
+        const end = endLine(event, this.#command, this.#view);
+        if (end !== undefined) this.#out.data.write(end);
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  tick(): void {
+    const now = this.#clock.now();
+    for (const doing of this.#running.all) this.#still(doing, now);
+    const { began, started, done, told } = this.#reading;
+    if (began === undefined || now - began < (told + 1) * INTERVAL || done === started) return;
+    this.#reading.told = Math.floor((now - began) / INTERVAL);
+    this.#say(`Refreshing state... ${done} of ${plural(started, "address", "addresses")} read`);
+  }
+
+  #still(doing: Doing, now: number): void {
+    const { address, action, began } = doing;
+    const intervals = Math.floor((now - began) / INTERVAL);
+    if (intervals <= (this.#told.get(address) ?? 0)) return;
+    this.#told.set(address, intervals);
+    const id = doing.id === undefined || action === "create" ? undefined : printable(doing.id);
+    this.#say(`${going(address, action, now - began, id)} ${movingText(doing)}`.trimEnd());
+  }
+
+  #say(line: string): void {
+    this.#out.talk.write(`${line}\n`);
+  }
+}

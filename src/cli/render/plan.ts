@@ -1,0 +1,171 @@
+import {
+  type Change,
+  type Drift,
+  hasChanges,
+  isPending,
+  type Plan,
+  type Step,
+  summary,
+} from "../../core/model/plan.ts";
+import { costLines } from "./cost.ts";
+import { plural } from "./format.ts";
+import { changesOf, detailOf, faceOf, shortened, sourceOf } from "./step.ts";
+import type { View } from "./style.ts";
+import { cells, pad, printable, wrap } from "./text.ts";
+import { changeLines } from "./values.ts";
+import { isSettled, NO_CHANGES, NOTHING_TO_DESTROY, planSentence } from "./words.ts";
+
+const INDENT = 6;
+const WIDEST_NAME = 24;
+const WIDEST_ADDRESS = 36;
+
+/** A plan for a reader: steps that do something, drift, outages, warnings, the cost, and the sentence that scripts look for. */
+export function renderPlan(plan: Plan, view: View): string {
+  const sections = [
+    driftSection(plan, view),
+    stepSection(plan, view),
+    outageSection(plan, view),
+    endSection(plan, view),
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+/** The steps alone, one block each, without a sentence at the end. */
+export function stepLines(steps: readonly Step[], view: View): string[] {
+  const width = Math.min(WIDEST_ADDRESS, Math.max(0, ...steps.map(({ address }) => address.length)));
+  return steps.flatMap((step) => stepBlock(step, width, view));
+}
+
+/** What will be gone or out of our hands after `apply`, to be confirmed; "" where nothing will. */
+export function confirmation(plan: Plan, view: View): string {
+  const { style, columns } = view;
+  const lines = plan.steps.flatMap((step) => {
+    const leaves = step.action === "delete" || step.action === "replace";
+    if (!leaves && (step.leftovers ?? []).length === 0) return [];
+    const { symbol, word, role } = faceOf(step);
+    const lead = `  ${style[role](`${symbol} ${leaves ? word : "clean up"}`)}  ${printable(step.address)}  `;
+    const ids = [...(leaves ? [step.id] : []), ...(step.leftovers ?? [])].map(printable);
+    return wrap(
+      lead,
+      `${ids.join(", ")}${step.action === "replace" ? " (its place is taken by a new image)" : ""}`,
+      columns,
+      6,
+    );
+  });
+  if (lines.length === 0) return "";
+  const { destroy } = summary(plan);
+  const head = destroy === 0 ? "These remains will be deleted:" : `${plural(destroy, "image")} will be deleted:`;
+  return `${[...wrap("", style.strong(head), columns), ...lines].join("\n")}\n`;
+}
+
+function stepSection(plan: Plan, view: View): string[] {
+  return stepLines(plan.steps.filter(isPending), view);
+}
+
+function stepBlock(step: Step, width: number, view: View): string[] {
+  const { style, columns } = view;
+  const { symbol, word, role } = faceOf(step);
+  const detail = detailOf(step);
+  const face = `  ${style[role](`${pad(symbol, 2)} ${pad(word, 8)}`)} ${style.strong(pad(step.address, detail === "" ? 0 : width))}`;
+  const fits = columns === undefined || cells(face) + 2 + cells(detail) <= columns;
+  const lines =
+    fits || cells(face) + 24 <= columns ? wrap(`${face}  `, detail, columns) : [face.trimEnd(), ...note(detail, view)];
+  if (step.previous !== undefined) lines.push(...note(`was ${printable(step.previous)}`, view));
+  if (step.action === "block" && step.hint !== undefined)
+    lines.push(...wrap(`${" ".repeat(INDENT)}${style.hint("hint:")} `, printable(step.hint), columns));
+  if ("making" in step) {
+    lines.push(...note(`from ${sourceOf(step.making)}`, view));
+    const { unverified } = step.making.transfer;
+    if (unverified !== undefined)
+      lines.push(...wrap(`${" ".repeat(INDENT)}${style.warning("unverified:")} `, printable(unverified), columns));
+  }
+  if (step.after !== undefined && step.after.length > 0) lines.push(...note(`after ${step.after.join(", ")}`, view));
+  for (const id of step.leftovers ?? [])
+    lines.push(...note(`also deletes ${printable(id)}, left by an earlier run`, view));
+  return [...lines, ...attributeLines(changesOf(step), view, step.action === "replace")];
+}
+
+const note = (text: string, { columns }: View): string[] => wrap(" ".repeat(INDENT), text, columns, INDENT + 2);
+
+function attributeLines(changes: readonly Change[], view: View, isReplaced: boolean): string[] {
+  const width = Math.min(WIDEST_NAME, Math.max(0, ...changes.map(({ name }) => cells(name))));
+  return changes.flatMap((change) => {
+    const reason = isReplaced && change.forces === "replace" ? "needs a new image" : "";
+    if (change.name !== "content") return changeLines(change, width, INDENT, view, reason);
+    return contentLine(change, width, view, reason);
+  });
+}
+
+/** The bytes: before and after are words of their own (a digest, an ETag, a size), not values of an attribute. */
+function contentLine(change: Change, width: number, { style, columns }: View, reason: string): string[] {
+  const words = ["before" in change ? change.before : undefined, "after" in change ? change.after : undefined].flatMap(
+    (shown) => (shown?.kind === "value" ? [shortened(printable(String(shown.value)))] : []),
+  );
+  const lead = `${" ".repeat(INDENT)}${style.change("~")} ${pad("content", width)} = `;
+  return wrap(lead, words.join(" -> ") + (reason === "" ? "" : `    ${style.replace(reason)}`), columns, INDENT + 4);
+}
+
+function driftSection({ drift }: Plan, view: View): string[] {
+  if (drift.length === 0) return [];
+  const head = "Changed outside of images.toml since the last run:";
+  return [...wrap("", view.style.strong(head), view.columns), "", ...drift.flatMap((one) => driftBlock(one, view))];
+}
+
+function driftBlock(drift: Drift, view: View): string[] {
+  const { style, columns } = view;
+  const [mark, word] = drift.kind === "changed" ? [style.change("~"), "changed"] : [style.remove("-"), "vanished"];
+  const head = wrap(
+    `  ${mark}  ${pad(word, 8)} ${style.strong(drift.address)}  `,
+    printable(drift.id),
+    columns,
+    INDENT + 2,
+  );
+  return drift.kind === "changed" ? [...head, ...attributeLines(drift.changes, view, false)] : head;
+}
+
+function outageSection({ outages }: Plan, view: View): string[] {
+  const { style, columns } = view;
+  return outages.flatMap(({ backend, code, message, hint, addresses }, i) => [
+    ...(i === 0 ? [...wrap("", style.strong("Not reached, so not part of this plan:"), columns), ""] : []),
+    ...wrap(
+      `  ${style.error("!")}  ${style.strong(printable(backend))}  `,
+      `${printable(message)} [${code}]`,
+      columns,
+      INDENT,
+    ),
+    ...(hint === undefined ? [] : wrap(`${" ".repeat(INDENT)}${style.hint("hint:")} `, printable(hint), columns)),
+    ...note(`${plural(addresses.length, "address", "addresses")}: ${someOf(addresses)}`, view),
+  ]);
+}
+
+const someOf = (addresses: readonly string[]): string =>
+  addresses.length <= 8 ? addresses.join(", ") : `${addresses.slice(0, 8).join(", ")}, … ${addresses.length - 8} more`;
+
+function endSection(plan: Plan, view: View): string[] {
+  const { style, columns } = view;
+  const warnings = plan.warnings.flatMap((text) => wrap(`${style.warning("Warning:")} `, printable(text), columns, 2));
+  const lines = [...warnings, ...(warnings.length > 0 ? [""] : [])];
+  if (plan.mode === "refresh-only" && plan.drift.length > 0) {
+    const many = plural(plan.drift.length, "image");
+    return [...lines, ...wrap("", `Refresh only: ${many} to be recorded as found, nothing else is done.`, columns)];
+  }
+  const kept = plan.steps.filter((step) => !isPending(step)).length;
+  const unchanged = kept > 0 ? [`${kept} unchanged`] : [];
+  if (isSettled(plan)) return [...lines, plan.mode === "destroy" ? NOTHING_TO_DESTROY : NO_CHANGES, ...unchanged];
+  if (!hasChanges(plan)) return [...lines, "No changes on the backends that answered.", ...unchanged];
+  const { blocked } = summary(plan);
+  const moved = plan.steps.filter(({ previous }) => previous !== undefined).length;
+  const cost = costLines(plan).flatMap((text) => wrap("", text, columns, 2));
+  return [
+    ...lines,
+    ...cost,
+    ...(cost.length > 0 ? [""] : []),
+    style.strong(planSentence(plan)),
+    ...(blocked > 0 ? [style.blocked(`${blocked} blocked`)] : []),
+    ...(moved > 0 ? [`${moved} moved`] : []),
+    ...unchanged,
+  ];
+}

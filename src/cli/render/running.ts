@@ -1,0 +1,102 @@
+import type { Event } from "../../core/model/event.ts";
+import type { Phase } from "../../core/model/image.ts";
+import type { Address, ImageId } from "../../core/model/name.ts";
+import type { Action } from "../../core/model/plan.ts";
+import { bytes, percent } from "./format.ts";
+import { type Meter, measure } from "./meter.ts";
+
+/** The phase of a step that goes on just now. */
+export interface Moving {
+  readonly phase: Phase;
+  readonly attempt: number;
+  readonly began: number;
+  readonly done: number;
+  readonly total: number | undefined;
+  readonly meter: Meter | undefined;
+}
+
+/** A step that goes on just now. Times in milliseconds of the renderer's clock. */
+export interface Doing {
+  readonly address: Address;
+  readonly action: Action;
+  readonly id: ImageId | undefined;
+  readonly began: number;
+  readonly moving: Moving | undefined;
+}
+
+/** Phases whose counts are bytes. */
+export const COUNTS_BYTES: ReadonlySet<Phase> = new Set(["download", "verify", "convert", "upload", "import"]);
+
+/** What goes on, as the events tell it: the one place where renderers keep count. */
+export class Running {
+  readonly #steps = new Map<Address, Doing>();
+
+  /** In the order in which they began. */
+  get all(): readonly Doing[] {
+    return [...this.#steps.values()];
+  }
+
+  get(address: Address): Doing | undefined {
+    return this.#steps.get(address);
+  }
+
+  take(event: Event, now: number): void {
+    switch (event.type) {
+      case "step.started":
+        if (event.action !== "block")
+          this.#steps.set(event.address, {
+            address: event.address,
+            action: event.action,
+            id: event.id,
+            began: now,
+            moving: undefined,
+          });
+        break;
+      case "step.identified":
+        this.#change(event.address, { id: event.id });
+        break;
+      case "transfer.started": {
+        const { phase, attempt, total } = event;
+        this.#change(event.address, {
+          moving: { phase, attempt, total, began: now, done: 0, meter: measure(undefined, 0, now) },
+        });
+        break;
+      }
+      case "transfer.progress": {
+        const before = this.#steps.get(event.address)?.moving;
+        const same = before?.phase === event.phase ? before : undefined;
+        const { phase, done, total } = event;
+        const meter = measure(same?.meter, done, now);
+        const [attempt, began] = [same?.attempt ?? 1, same?.began ?? now];
+        this.#change(event.address, { moving: { phase, attempt, began, done, total, meter } });
+        break;
+      }
+      case "transfer.done":
+        if (this.#steps.get(event.address)?.moving?.phase === event.phase)
+          this.#change(event.address, { moving: undefined });
+        break;
+      case "step.done":
+      case "step.failed":
+      case "step.skipped":
+        this.#steps.delete(event.address);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #change(address: Address, more: Partial<Doing>): void {
+    const before = this.#steps.get(address);
+    if (before !== undefined) this.#steps.set(address, { ...before, ...more });
+  }
+}
+
+/** `upload 512.0 MiB/4.1 GiB (12 %)`, `convert 1.2 GiB`, `wait (40 %)`; "" where nothing is known. */
+export function movingText({ moving }: Pick<Doing, "moving">): string {
+  if (moving === undefined) return "";
+  const { phase, done, total } = moving;
+  const share = total === undefined ? "" : ` (${percent(done, total)} %)`;
+  if (!COUNTS_BYTES.has(phase)) return `${phase}${total === undefined ? "" : share}`;
+  if (done === 0 && total === undefined) return phase;
+  return `${phase} ${bytes(done)}${total === undefined ? "" : `/${bytes(total)}`}${share}`;
+}

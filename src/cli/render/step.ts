@@ -1,0 +1,116 @@
+import type { Change, Making, Step, Transfer } from "../../core/model/plan.ts";
+import type { Content } from "../../core/model/source.ts";
+import { bytes } from "./format.ts";
+import type { Role } from "./style.ts";
+import { printable } from "./text.ts";
+
+/** How a step is drawn: the symbol for the eye, the word for everyone. */
+export interface Face {
+  readonly symbol: string;
+  readonly word: string;
+  readonly role: Role;
+}
+
+export function faceOf(step: Step): Face {
+  switch (step.action) {
+    case "create":
+      return { symbol: "+", word: "create", role: "add" };
+    case "adopt":
+      return { symbol: "<=", word: step.because === "import" ? "import" : "adopt", role: "take" };
+    case "update":
+      return { symbol: "~", word: "update", role: "change" };
+    case "replace":
+      return { symbol: step.order === "create-first" ? "±" : "∓", word: "replace", role: "replace" };
+    case "delete":
+      return { symbol: "-", word: "delete", role: "remove" };
+    case "retire":
+      return { symbol: ".", word: step.how, role: "forget" };
+    case "forget":
+      return { symbol: ".", word: "forget", role: "forget" };
+    case "block":
+      return { symbol: "!", word: "blocked", role: "blocked" };
+    case "keep":
+      return { symbol: ">", word: "move", role: "take" };
+    default:
+      return step satisfies never;
+  }
+}
+
+const GONE = {
+  undeclared: "no longer declared",
+  destroy: "destroy was asked for",
+  absent: "declared absent",
+  removed: "declared removed",
+} as const;
+
+/** What stands behind the address: the id where there is one, and the reason. Printable. */
+export function detailOf(step: Step): string {
+  switch (step.action) {
+    case "create":
+      if (step.because === "vanished") return "gone from the backend, made again";
+      return step.because === "unfinished" ? "left half made by an earlier run, made anew" : "";
+    case "adopt": {
+      const why = { mark: "carries our mark", import: "declared import", adopt: "not ours so far" }[step.because];
+      return `${printable(step.id)}: ${why}`;
+    }
+    case "update": {
+      const only = step.changes.length === 0 && (step.leftovers ?? []).length === 0;
+      return printable(step.id) + (only ? ": only what the state keeps of it" : "");
+    }
+    case "replace": {
+      const order = step.order === "create-first" ? "the new one is made first" : "the old one is deleted first";
+      return `${printable(step.id)}: ${reasons(step.because)}; ${order}`;
+    }
+    case "delete":
+      return `${printable(step.id)}: ${GONE[step.because]}`;
+    case "retire":
+      return `${printable(step.id)}: ${GONE[step.because]}; kept on the backend, out of use`;
+    case "forget": {
+      if (step.because === "vanished") return "gone from the backend, taken out of the state";
+      const why = step.because === "removed" ? GONE.removed : `on_remove = "forget"`;
+      return `${why}; kept on the backend, taken out of the state`;
+    }
+    case "block":
+      return printable(step.text);
+    case "keep":
+      return "";
+    default:
+      return step satisfies never;
+  }
+}
+
+const reasons = (because: readonly string[]): string =>
+  because.map((name) => (name === "requested" ? "asked for" : printable(name))).join(", ");
+
+export const changesOf = (step: Step): readonly Change[] => ("changes" in step ? step.changes : []);
+
+/** Where the bytes of a step come from and how, if it has any: `https://…: 412.0 MiB through this host, sha256:8c1f…`. */
+export function sourceOf(making: Making): string {
+  const { content, transfer } = making;
+  const digest = content?.digest ?? content?.resolved;
+  const facts = [
+    way(transfer, content),
+    ...(digest === undefined ? [] : [shortened(printable(digest))]),
+    ...(content?.transform === undefined ? [] : [printable(content.transform)]),
+  ];
+  return `${content === undefined ? "the backend" : printable(content.where)}: ${facts.join(", ")}`;
+}
+
+function way({ how, bytes: moved }: Transfer, content: Content | undefined): string {
+  const size = moved ?? content?.size;
+  const amount = size === undefined ? "size unknown" : bytes(size);
+  switch (how) {
+    case "upload":
+      return `${amount} through this host`;
+    case "pull":
+      return `${amount} pulled by the backend`;
+    case "none":
+      return "made by the backend, no bytes move";
+    default:
+      return how satisfies never;
+  }
+}
+
+/** Digests within a text cut to what a reader compares. */
+export const shortened = (text: string): string =>
+  text.replace(/\b(md5|sha1|sha256|sha384|sha512):([0-9a-f]{12})[0-9a-f]{20,}/g, "$1:$2…");

@@ -1,0 +1,94 @@
+/**
+ * What a terminal may take for a command, and what hides or turns text around: C0, DEL, C1, zero-width and bidirectional marks,
+ * line separators, tags, halves of surrogate pairs. The joiners that emoji and some scripts need stay.
+ */
+const UNSAFE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is there to find them.
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
+
+const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\u001b": "\\e" };
+
+/** Text that may come from a server, on one line: whatever a terminal could act on is shown instead (`\e`, `\n`, `\u202e`). */
+export const printable = (text: string): string => text.replace(UNSAFE, escaped);
+
+/** The same with `\uXXXX` and `\u{X}` forms only, as strings in quotes have them. */
+export const quotedForm = (text: string): string => text.replace(UNSAFE, hex);
+
+/** JSON that says the same to a parser, with everything that a terminal could act on written as an escape. */
+export const quietJson = (json: string): string =>
+  json.replace(UNSAFE, (found) =>
+    Array.from({ length: found.length }, (_, i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, "0")}`).join(""),
+  );
+
+/** The same for text of several lines: each is printable, the ends of lines stay. */
+export const printableLines = (text: string): string[] =>
+  text
+    .split(/\r?\n/)
+    .map((line) => printable(line.replaceAll("\t", "  ")).trimEnd())
+    .filter((line, i, all) => line !== "" || (i > 0 && i < all.length - 1));
+
+const escaped = (found: string): string => NAMED[found] ?? hex(found);
+
+function hex(found: string): string {
+  const point = found.codePointAt(0) ?? 0;
+  return point > 0xffff ? `\\u{${point.toString(16)}}` : `\\u${point.toString(16).padStart(4, "0")}`;
+}
+
+/** Columns that a text takes on a terminal; colours take none. */
+export const cells = (text: string): number => Bun.stringWidth(text);
+
+/** At most `columns` cells, with an ellipsis where something was cut off. */
+export const truncate = (text: string, columns: number): string =>
+  columns <= 0 ? "" : cells(text) <= columns ? text : Bun.sliceAnsi(text, 0, columns, { ellipsis: "…" });
+
+export const pad = (text: string, columns: number): string => text + " ".repeat(Math.max(0, columns - cells(text)));
+export const padLeft = (text: string, columns: number): string => " ".repeat(Math.max(0, columns - cells(text))) + text;
+
+/**
+ * `lead` and `text` on lines of at most `columns` cells; those after the first are indented to where `text` began, or to `hang`.
+ * Without columns (a file, a pipe) nothing is wrapped.
+ */
+export function wrap(lead: string, text: string, columns: number | undefined, hang = cells(lead)): string[] {
+  if (columns === undefined || cells(lead) + cells(text) <= columns) return [(lead + text).trimEnd()];
+  const indent = " ".repeat(Math.min(hang, Math.floor(columns / 3)));
+  const lines: string[] = [];
+  let line = lead;
+  let isFresh = true;
+  const turn = () => {
+    lines.push(line.trimEnd());
+    line = indent;
+    isFresh = true;
+  };
+  for (const word of text.split(" ")) {
+    const width = cells(word);
+    if (!isFresh && cells(line) + 1 + width > columns) turn();
+    if (!isFresh) line += " ";
+    let rest = word;
+    if (isFresh && cells(line) + width > columns && cells(line) > indent.length) turn();
+    for (let room = columns - cells(line); cells(rest) > room && room > 0; room = columns - cells(line)) {
+      const piece = Bun.sliceAnsi(rest, 0, room);
+      if (piece === "") break;
+      line += piece;
+      rest = Bun.sliceAnsi(rest, room);
+      turn();
+    }
+    line += rest;
+    isFresh = false;
+  }
+  if (line.trim() !== "") lines.push(line.trimEnd());
+  return lines;
+}
+
+/** Rows in columns as wide as their widest cell, two spaces apart; the last column is cut at `columns`. */
+export function table(rows: readonly (readonly string[])[], columns?: number): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cells(cell));
+    });
+  }
+  return rows.map((row) => {
+    const line = row.map((cell, i) => (i === row.length - 1 ? cell : pad(cell, widths[i] ?? 0))).join("  ");
+    return columns === undefined ? line.trimEnd() : truncate(line.trimEnd(), columns);
+  });
+}
