@@ -90,7 +90,7 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
 /** What an image that stays was made from: as recorded, or, when it comes into the state just now, as its origin is today. */
 function contentOf(step: Of<"adopt" | "update">, { known }: Site): Content | undefined {
   if (step.action === "update" && known?.status === "ready") return known.content;
-  return step.content ?? known?.content;
+  return (step.action === "adopt" ? step.content : undefined) ?? known?.content;
 }
 
 async function remove(step: Of<"delete">, site: Site): Promise<void> {

@@ -1,0 +1,255 @@
+import { createReadStream } from "node:fs";
+import { resolve } from "node:path";
+import {
+  type Answered,
+  type Backend,
+  type Context,
+  type Desired,
+  type Downloads,
+  definePlugin,
+  digest,
+  Failure,
+  type ImageId,
+  imageId,
+  imageOf,
+  type Observed,
+  type Part,
+  type Reading,
+  type Source,
+  seconds,
+  type Wanted,
+} from "images";
+import { Directory, type Entry } from "./client.ts";
+import { metadataTar } from "./metadata.ts";
+import { config, type Image, image } from "./schema.ts";
+import { fileName, indexes } from "./streams.ts";
+
+/** A directory as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
+class Local implements Backend<Image>, Downloads {
+  readonly #store: Directory;
+  #publishing: Promise<void> | undefined;
+  #waiting: Promise<void> | undefined;
+  /** Who holds which name, as of the first time that it was asked, and with our own changes since. */
+  #holders: Map<string, ImageId> | undefined;
+  #changed = false;
+
+  constructor(store: Directory) {
+    this.#store = store;
+  }
+
+  async read(
+    { address, id }: { address: Context["address"]; id?: ImageId },
+    _: Reading,
+  ): Promise<Observed<Image> | undefined> {
+    const known = id === undefined ? undefined : await this.#store.entry(id);
+    if (known !== undefined) return observed(known);
+    for await (const entry of this.#store.entries()) {
+      if (id === undefined ? entry.mark?.owner === address : entry.name === id) return observed(entry);
+    }
+    return undefined;
+  }
+
+  async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {
+    for await (const entry of this.#store.entries()) {
+      signal.throwIfAborted();
+      yield observed(entry);
+    }
+  }
+
+  async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
+    if (source === undefined)
+      throw new Failure("backend.refused", "the local store makes images of bytes only", {
+        hint: "give it a `source`",
+      });
+    await this.#store.prepare();
+    const name = want.name ?? imageOf(context.address);
+    await this.#free([name, ...(want.aliases ?? [])], context);
+    const created = new Date();
+    const id = imageId(`${name}@${created.getTime().toString(36)}${crypto.randomUUID().slice(0, 8)}`);
+    await context.identified(id);
+    const beside = source.metadata ?? made(want, name, source, created);
+    const metadata = beside === undefined ? undefined : await this.#store.putBlob(beside, context.signal);
+    const before = metadata === undefined ? {} : { before: await this.#store.readBlob(metadata) };
+    const progress = (done: number) => context.progress("upload", done, source.size);
+    const { combined, ...disk } = await this.#store.putBlob(source, context.signal, { ...before, progress });
+    const entry: Entry = {
+      id,
+      name,
+      ...(context.mark === undefined ? {} : { mark: context.mark }),
+      attributes: want,
+      disk,
+      ...(metadata === undefined ? {} : { metadata: { sha256: metadata.sha256, size: metadata.size } }),
+      fingerprint: combined,
+      format: source.format,
+      compression: source.compression,
+      created: created.toISOString(),
+    };
+    return await this.#keep(entry);
+  }
+
+  async update(
+    have: Observed<Image>,
+    want: Desired<Image>,
+    cleared: readonly string[],
+    context: Context,
+  ): Promise<Observed<Image>> {
+    const entry = await this.#store.entry(have.id);
+    if (entry === undefined)
+      throw new Failure("backend.missing", `${have.id} is not in the store any more`, { hint: "plan again" });
+    const name = want.name ?? (cleared.includes("name") ? imageOf(context.address) : entry.name);
+    await this.#free([name, ...(want.aliases ?? [])], context, have.id);
+    const next: Entry = {
+      ...entry,
+      name,
+      attributes: { ...without(entry.attributes, cleared), ...want, ...properties(entry, want, cleared) },
+      ...(context.mark === undefined ? {} : { mark: context.mark }),
+    };
+    return await this.#keep(next);
+  }
+
+  async delete(id: ImageId, _: Context): Promise<void> {
+    const entry = await this.#store.entry(id);
+    if (entry === undefined) return;
+    await this.#store.removeEntry(entry);
+    await this.#publish();
+  }
+
+  async download(id: ImageId, _: Reading): Promise<readonly Part[]> {
+    const entry = await this.#store.entry(id);
+    if (entry === undefined) throw new Failure("backend.missing", `${id} is not in the store`);
+    const part = (name: string, { sha256, size }: Entry["disk"], format: Part["format"]): Part => ({
+      name,
+      format,
+      size,
+      open: (signal) => createReadStream(this.#store.at("blobs", sha256), { signal, highWaterMark: 1 << 20 }),
+    });
+    const disk = part(fileName(entry), entry.disk, formatOf(entry.format));
+    return entry.metadata === undefined ? [disk] : [part(`${entry.name}.metadata.tar`, entry.metadata, "tar"), disk];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#publishing;
+    if (!this.#changed) return;
+    const entries = await Array.fromAsync(this.#store.entries());
+    const blobs = new Set(
+      entries.flatMap(({ disk, metadata }) => [disk.sha256, ...(metadata === undefined ? [] : [metadata.sha256])]),
+    );
+    await this.#store.sweep({ blobs, files: new Set(entries.map(fileName)) }, new Date());
+  }
+
+  async #keep(entry: Entry): Promise<Observed<Image>> {
+    await this.#store.name(entry.disk, fileName(entry));
+    await this.#store.putEntry(entry);
+    for (const name of namesOf(entry)) this.#holders?.set(name, entry.id);
+    await this.#publish();
+    return observed(entry);
+  }
+
+  /** A name or alias belongs to one image; that of the image which is being replaced may be taken. */
+  async #free(names: readonly string[], context: Context, own?: ImageId): Promise<void> {
+    this.#holders ??= new Map(
+      await Array.fromAsync(this.#store.entries(), (entry) =>
+        namesOf(entry).map((name) => [name, entry.id] as const),
+      ).then((all) => all.flat()),
+    );
+    for (const name of names) {
+      const id = this.#holders.get(name);
+      if (id === undefined || id === own || id === context.replaces) continue;
+      const entry = await this.#store.entry(id);
+      if (entry === undefined || (entry.mark !== undefined && entry.mark.owner === context.mark?.owner)) continue;
+      if (!namesOf(entry).includes(name)) continue;
+      throw new Failure("backend.conflict", `${name} is the name of ${id} already`, {
+        hint: "choose another name, or delete that image",
+      });
+    }
+  }
+
+  /** Rewrites the indexes. Changes that come while that goes on wait for one more time, which they share. */
+  async #publish(): Promise<void> {
+    this.#changed = true;
+    this.#waiting ??= (this.#publishing ?? Promise.resolve()).then(async () => {
+      this.#publishing = this.#waiting;
+      this.#waiting = undefined;
+      const { sums, index, products } = indexes(await Array.fromAsync(this.#store.entries()), new Date());
+      await this.#store.replace(["SHA256SUMS"], sums);
+      await this.#store.replace(["streams", "v1", "images.json"], products);
+      await this.#store.replace(["streams", "v1", "index.json"], index);
+    });
+    await this.#waiting;
+  }
+}
+
+const namesOf = ({ name, attributes }: Entry): readonly string[] => [name, ...(attributes.aliases ?? [])];
+
+const without = (attributes: Entry["attributes"], cleared: readonly string[]): Entry["attributes"] => {
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !cleared.includes(name)));
+};
+
+/** Of the properties only the declared keys are touched. */
+function properties(
+  entry: Entry,
+  want: Desired<Image>,
+  cleared: readonly string[],
+): Pick<Entry["attributes"], "properties"> {
+  const kept = Object.entries(entry.attributes.properties ?? {}).filter(
+    ([key]) => !cleared.includes(`properties.${key}`),
+  );
+  return { properties: { ...Object.fromEntries(kept), ...want.properties } };
+}
+
+function observed(entry: Entry): Observed<Image> {
+  const { id, name, mark, attributes, disk, format, created } = entry;
+  const shown: Answered<Image> = {
+    ...attributes,
+    name,
+    checksum: disk.sha256,
+    size_bytes: disk.size,
+    disk_format: format,
+    path: `files/${fileName(entry)}`,
+    created_at: created,
+  };
+  const digests = { sha256: digest("sha256", disk.sha256) };
+  return {
+    id,
+    name,
+    ...(mark === undefined ? {} : { mark }),
+    attributes: shown,
+    names: namesOf(entry),
+    digests,
+    size: disk.size,
+  };
+}
+
+/** Metadata of our own for a disk that came without, so that an Incus server can use it. */
+function made(want: Desired<Image>, name: string, { format }: Source, created: Date): Pick<Source, "open"> | undefined {
+  if (format !== "qcow2" && format !== "squashfs") return undefined;
+  const { os = name, release = "current", architecture = "amd64", variant = "default" } = want;
+  const bytes = metadataTar({ name, os, release, architecture, variant, created });
+  return {
+    async *open() {
+      yield bytes;
+    },
+  };
+}
+
+const formatOf = (text: string): Part["format"] =>
+  (["raw", "qcow2", "vmdk", "vhdx", "vhd", "vdi", "iso", "tar", "squashfs"] as const).find((one) => one === text) ??
+  "other";
+
+const wanted = ({ format, compression }: Desired<Image>): Wanted => ({
+  formats: format === undefined ? "any" : [format],
+  compressions: compression === undefined ? "any" : [compression],
+});
+
+export const local = definePlugin({
+  api: 1,
+  name: "local",
+  doc: "A directory that any web server can serve: a mirror, an air-gap bundle, a remote for Incus.",
+  config,
+  image,
+  bytes: wanted,
+  names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
+  async open({ path, grace }, host) {
+    return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000));
+  },
+});
