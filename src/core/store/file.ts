@@ -1,0 +1,170 @@
+import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
+import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { Failure } from "../failure.ts";
+import type { Holder } from "../model/state.ts";
+import { broken } from "./document.ts";
+import { JournalFolder, listRuns, openRuns, readRun } from "./folder.ts";
+import { claim, parseHolder, readHolder, release } from "./lock.ts";
+import { identity, isDead, probe } from "./process.ts";
+import type { Document, Lease, Storage } from "./storage.ts";
+import { errno, ioFailure, isTemporary, replaceFile } from "./write.ts";
+
+/** Runs of the past that are kept for `images log`. */
+const KEEP = 50;
+
+interface Paths {
+  readonly document: string;
+  readonly backup: string;
+  readonly lock: string;
+  readonly journals: string;
+}
+
+/**
+ * A state in a file. Beside it: `FILE.backup`, the former document; `FILE.lock`; `.images/journal/FILE/`, the journals. A symbolic
+ * link is followed, so that every name of a file has the same lock. `keep`: how many runs of the past are remembered.
+ */
+export function fileStorage(path: string, { keep = KEEP }: { readonly keep?: number } = {}): Storage {
+  const at = pathsOf(path);
+  return {
+    where: path,
+    backup: at.backup,
+    async read() {
+      const { document, journals } = at;
+      // A document is never changed in place: the same before and after, and the journals belong to it.
+      for (let turn = 0; turn < 1000; turn++) {
+        const before = await versionOf(document);
+        const found = await readDocument(at);
+        const open = await openRuns(journals);
+        if (open !== undefined && before === (await versionOf(document)))
+          return { ...(found === undefined ? {} : { document: found }), open };
+      }
+      throw new Failure("state.io", `${path} changes faster than it can be read`, { retry: true });
+    },
+    async lock(me) {
+      try {
+        await mkdir(dirname(at.lock), { recursive: true });
+      } catch (error) {
+        throw ioFailure(error, dirname(at.lock));
+      }
+      const holder = await claim(at.lock, me);
+      if (holder !== undefined) return { holder };
+      // Nothing depends on it.
+      await tidy(at, me).catch(() => {});
+      return { lease: leaseOf(at, me, keep) };
+    },
+    async holder() {
+      return await readHolder(at.lock);
+    },
+    async unlock(id) {
+      const me = { ...identity(), id: crypto.randomUUID(), operation: "unlock", since: new Date().toISOString() };
+      return await release(at.lock, id, me);
+    },
+    async runs() {
+      return await listRuns(at.journals);
+    },
+    async readRun(run) {
+      return await readRun(at.journals, run);
+    },
+  };
+}
+
+function leaseOf(at: Paths, me: Holder, keep: number): Lease {
+  const check = async () => {
+    const holder = await readHolder(at.lock);
+    if (holder?.id !== me.id) throw lost(at.document, holder);
+  };
+  const journal = new JournalFolder(at.journals, keep, check);
+  return {
+    journal,
+    async write(text, expected) {
+      await check();
+      const there = await readDocument(at);
+      if (there?.tag !== expected)
+        throw new Failure("state.conflict", `${at.document} was changed by something else while it was locked`, {
+          hint: "what this run did is in its journal and comes into the state with the next command",
+        });
+      await replaceFile(at.document, text, { backup: at.backup });
+      return tagOf(Buffer.from(text));
+    },
+    async [Symbol.asyncDispose]() {
+      await journal.close();
+      await release(at.lock, me.id, me);
+    },
+  };
+}
+
+const lost = (path: string, holder: Holder | undefined): Failure =>
+  new Failure(
+    "state.lost",
+    `the lock of ${path} was taken from this run${holder === undefined ? "" : ` by ${holder.user}@${holder.host}`}`,
+    {
+      hint: "what was recorded before is kept; run the same command again when the other run has ended",
+    },
+  );
+
+/** Where a path leads, through links; a file that is not there yet is where it will be. */
+function pathsOf(path: string): Paths {
+  let document = resolve(path);
+  try {
+    for (let links = 0; isLink(document); links++) {
+      if (links === 40) throw new Failure("state.io", `${path} is a symbolic link that leads nowhere`);
+      document = resolve(realpathSync(dirname(document)), readlinkSync(document));
+    }
+    if (existsSync(dirname(document))) document = join(realpathSync(dirname(document)), basename(document));
+  } catch (error) {
+    throw ioFailure(error, path);
+  }
+  return {
+    document,
+    backup: `${document}.backup`,
+    lock: `${document}.lock`,
+    journals: join(dirname(document), ".images", "journal", basename(document)),
+  };
+}
+
+const isLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+
+async function readDocument(at: Paths): Promise<Document | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(at.document);
+  } catch (error) {
+    if (errno(error) === "ENOENT") return undefined;
+    throw ioFailure(error, at.document);
+  }
+  if (!isUtf8(bytes)) throw broken("the state is no UTF-8 text", { where: at.document, backup: at.backup });
+  return { text: bytes.toString("utf8"), tag: tagOf(bytes) };
+}
+
+const tagOf = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** Another one for every replaced document. */
+async function versionOf(path: string): Promise<string> {
+  try {
+    const { ino, ctimeNs, size } = await stat(path, { bigint: true });
+    return `${ino} ${ctimeNs} ${size}`;
+  } catch (error) {
+    if (errno(error) === "ENOENT") return "none";
+    throw ioFailure(error, path);
+  }
+}
+
+/** A file that does not say whose it is may be one that is just being written. */
+const YOUNG_MS = 60_000;
+
+/** Takes away what killed processes have left beside the document. Only whoever holds the lock does it. */
+async function tidy({ document, lock }: Paths, me: Holder): Promise<void> {
+  const folder = dirname(document);
+  const names = await readdir(folder);
+  const left = names.filter((name) => isTemporary(name, document));
+  for (const name of names) {
+    if (!name.startsWith(`${basename(lock)}.`) || name.includes(me.id)) continue;
+    const holder = parseHolder(await readFile(join(folder, name), "utf8").catch(() => ""));
+    const { mtimeMs } = await stat(join(folder, name));
+    if (holder === undefined ? Date.now() - mtimeMs > YOUNG_MS : isDead(holder, identity(), probe)) left.push(name);
+  }
+  await Promise.all(left.map((name) => rm(join(folder, name), { force: true })));
+}

@@ -1,0 +1,131 @@
+import { link, readFile, rename, rm, unlink } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Failure } from "../failure.ts";
+import type { Holder } from "../model/state.ts";
+import { identity, isDead, probe } from "./process.ts";
+import { isHolder } from "./rows.ts";
+import { createFile, errno, ioFailure } from "./write.ts";
+
+// A lock is a file that says who holds it. It appears whole (link), and it goes away or changes hands only by the hand of its holder or
+// of the one process that has locked the right to do that: `LOCK.ID`, a lock of the same kind, where ID is the holder that it is
+// taken from. Ids are never used twice, so whoever comes late with that right finds another holder and leaves the lock alone.
+
+/**
+ * Tries to make the lock ours. Answers who holds it, or undefined: we do. The lock of a dead process of this host is taken over.
+ * @throws Failure state.lock when the file does not say who holds it; state.* when it cannot be written
+ */
+export async function claim(path: string, me: Holder): Promise<Holder | undefined> {
+  const own = `${path}.${me.id}.new`;
+  try {
+    for (let turn = 0; ; turn++) {
+      const found = await placed(own, path, me);
+      if (found === undefined) return undefined;
+      if (!isDead(found, identity(), probe)) return found;
+      const right = `${path}.${found.id}`;
+      const other = await claim(right, me);
+      if (other === undefined) {
+        try {
+          if ((await readHolder(path))?.id !== found.id) continue;
+          await ready(own, me);
+          await rename(own, path);
+          return undefined;
+        } finally {
+          await unlink(right);
+        }
+      }
+      // Another process is taking it over; soon it is the holder.
+      if (turn > 100) return other;
+      await sleep(5 + Math.random() * 20);
+    }
+  } catch (error) {
+    throw ioFailure(error, path);
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+/** Removes the lock that `id` holds; false when `id` does not hold it. `me`: who does this. */
+export async function release(path: string, id: string, me: Holder): Promise<boolean> {
+  try {
+    if ((await readHolder(path))?.id !== id) return false;
+    const right = `${path}.${id}`;
+    for (let turn = 0; ; turn++) {
+      const other = await claim(right, me);
+      if (other === undefined) break;
+      if (turn > 100)
+        throw new Failure("state.locked", `${path} is just being taken from its holder by ${show(other)}`, {
+          hint: `try again; if that process is certainly gone, remove ${right}`,
+        });
+      await sleep(5 + Math.random() * 20);
+    }
+    try {
+      if ((await readHolder(path))?.id !== id) return false;
+      await unlink(path);
+      return true;
+    } finally {
+      await unlink(right);
+    }
+  } catch (error) {
+    throw ioFailure(error, path);
+  }
+}
+
+/** Who holds the lock; undefined when nobody does. @throws Failure state.lock when the file does not say it */
+export async function readHolder(path: string): Promise<Holder | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (errno(error) === "ENOENT" || errno(error) === "ENOTDIR") return undefined;
+    throw ioFailure(error, path);
+  }
+  const holder = parseHolder(text);
+  if (holder !== undefined) return holder;
+  throw new Failure("state.lock", `${path} is there, but does not say who holds the lock`, {
+    hint: `if no other run is going on, remove ${path}`,
+  });
+}
+
+export function parseHolder(text: string): Holder | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isHolder(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `alice@build-1, process 4711, for apply, since 2026-03-01T10:00:00Z` */
+export const show = ({ user, host, pid, operation, since }: Holder): string =>
+  `${user}@${host}, process ${pid}, for ${operation}, since ${since}`;
+
+/** Puts our lock where none is; answers who holds the one that is. */
+async function placed(own: string, path: string, me: Holder): Promise<Holder | undefined> {
+  for (;;) {
+    await ready(own, me);
+    try {
+      await link(own, path);
+      return undefined;
+    } catch (error) {
+      // ENOENT: somebody tidied our file away, which is ours to write again.
+      if (errno(error) === "ENOENT") continue;
+      if (errno(error) !== "EEXIST") throw unlinkable(error, path);
+    }
+    const found = await readHolder(path);
+    if (found !== undefined) return found;
+  }
+}
+
+async function ready(own: string, me: Holder): Promise<void> {
+  await createFile(own, `${JSON.stringify(me)}\n`).catch((error: unknown) => {
+    if (errno(error) !== "EEXIST") throw error;
+  });
+}
+
+function unlinkable(error: unknown, path: string): unknown {
+  if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(errno(error) ?? "")) return error;
+  return new Failure("state.lock", `cannot lock ${path}: its filesystem has no hard links`, {
+    cause: error,
+    hint: 'keep the state on a local filesystem: state = "PATH" in [settings], or --state PATH',
+  });
+}

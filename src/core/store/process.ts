@@ -1,0 +1,113 @@
+import { createHash } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import type { Holder } from "../model/state.ts";
+
+/** What a process is known by on its host. */
+export type Identity = Pick<Holder, "host" | "pid" | "started">;
+/** Asks the system for a process: undefined when there is none; its start time where the system tells it. */
+export type Probe = (pid: number) => { readonly ticks?: string } | undefined;
+
+/** This process, as its locks name it. */
+export function identity(): Identity & Pick<Holder, "user"> {
+  const started = startedOf();
+  return { user: userName(), host: hostname(), pid: process.pid, ...(started === undefined ? {} : { started }) };
+}
+
+/**
+ * Is the holder of a lock gone? `dead` only when that is certain: a process of this host that is no more, or of a former boot of it.
+ * `elsewhere`: another host, or another container of this one, whose processes cannot be seen from here.
+ */
+export function life(holder: Identity, me: Identity, probe: Probe): "alive" | "dead" | "elsewhere" {
+  if (holder.host !== me.host) return "elsewhere";
+  const then = parts(holder.started);
+  const now = parts(me.started);
+  if ((then === undefined) !== (now === undefined)) return "elsewhere";
+  if (then !== undefined && now !== undefined) {
+    if (then.machine !== now.machine) return "elsewhere";
+    // Two machines of the same name without ids cannot be told from one that was started anew.
+    if (then.boot !== now.boot) return now.machine === NONE ? "elsewhere" : "dead";
+    if (then.namespace !== now.namespace) return "elsewhere";
+  }
+  const found = probe(holder.pid);
+  if (found === undefined) return "dead";
+  return then !== undefined && found.ticks !== undefined && found.ticks !== then.ticks ? "dead" : "alive";
+}
+
+export const isDead = (holder: Identity, me: Identity, probe: Probe): boolean => life(holder, me, probe) === "dead";
+
+/** The system's own answer. A zombie counts as gone: it does nothing any more. */
+export const probe: Probe = (pid) => {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it is there, and somebody else's.
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return undefined;
+  }
+  const stat = statOf(pid);
+  if (stat === undefined) return {};
+  return stat.status === "Z" || stat.status === "X" ? undefined : { ticks: stat.ticks };
+};
+
+const NONE = "-";
+
+/** Linux: machine, boot, process namespace and start time; a pid says nothing without them. Elsewhere undefined. */
+function startedOf(): string | undefined {
+  const stat = statOf("self");
+  const boot = read("/proc/sys/kernel/random/boot_id");
+  if (stat === undefined || boot === undefined) return undefined;
+  const machine = read("/etc/machine-id");
+  // The machine's id is to be told to nobody: machine-id(5). A digest of it serves as well.
+  const id =
+    machine === undefined || machine === ""
+      ? NONE
+      : createHash("sha256").update(`images:${machine}`).digest("hex").slice(0, 12);
+  return [id, boot.slice(0, 13), namespaceOf(), stat.ticks].join("/");
+}
+
+interface Parts {
+  readonly machine: string;
+  readonly boot: string;
+  readonly namespace: string;
+  readonly ticks: string;
+}
+
+function parts(started: string | undefined): Parts | undefined {
+  const [machine, boot, namespace, ticks] = started?.split("/") ?? [];
+  if (machine === undefined || boot === undefined || namespace === undefined || ticks === undefined) return undefined;
+  return { machine, boot, namespace, ticks };
+}
+
+/** proc(5): the name of the program, in parentheses, may hold anything; status is the 3rd field, starttime the 22nd. */
+function statOf(pid: number | "self"): { readonly status: string; readonly ticks: string } | undefined {
+  const text = read(`/proc/${pid}/stat`);
+  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ") ?? [];
+  const [status, ticks] = [fields[0], fields[19]];
+  return status === undefined || ticks === undefined ? undefined : { status, ticks };
+}
+
+function namespaceOf(): string {
+  try {
+    return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? NONE;
+  } catch {
+    return NONE;
+  }
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Not userInfo() alone: it tells $USER, which su and containers leave unset or wrong. */
+function userName(): string {
+  const uid = process.getuid?.();
+  if (uid === undefined) return userInfo().username;
+  const entry = read("/etc/passwd")
+    ?.split("\n")
+    .find((line) => line.split(":")[2] === String(uid));
+  return entry?.split(":")[0] ?? `uid ${uid}`;
+}

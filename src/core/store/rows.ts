@@ -1,0 +1,97 @@
+import { ON_REMOVE } from "../model/declaration.ts";
+import { ALGORITHMS, parseDigest } from "../model/digest.ts";
+import { isName, parseAddress } from "../model/name.ts";
+import { type Holder, type Recorded, STATE_VERSION, type State } from "../model/state.ts";
+import { isTable } from "../model/value.ts";
+import { count, flag, listOf, mapOf, oneOf, type Rule, table, text, type Wrong, within, wrong } from "./shape.ts";
+
+// What model/state.ts promises of a state, checked where one is read: everything, and nothing beside it.
+
+/** Deep enough for any attribute, and far from where recursion ends. */
+const DEPTH = 64;
+const valueAt =
+  (depth: number): Rule =>
+  (value) => {
+    if (typeof value === "string" || typeof value === "boolean") return undefined;
+    if (typeof value === "number") return Number.isFinite(value) ? undefined : wrong("expected a finite number");
+    if (depth === 0) return wrong("nested too deep");
+    if (Array.isArray(value)) return listOf(valueAt(depth - 1))(value);
+    return isTable(value) ? mapOf(any, () => valueAt(depth - 1))(value) : wrong("expected a value");
+  };
+const any: Rule = () => undefined;
+const attributes = mapOf(any, () => valueAt(DEPTH));
+
+const name: Rule = (value) => (typeof value === "string" && isName(value) ? undefined : wrong("expected a name"));
+const address: Rule = (value) =>
+  typeof value === "string" && parseAddress(value) !== undefined ? undefined : wrong("expected BACKEND/IMAGE");
+const digest: Rule = (value) =>
+  typeof value === "string" && parseDigest(value) === value ? undefined : wrong("expected ALGORITHM:HEX");
+const digestBy =
+  (algorithm: string): Rule =>
+  (value) =>
+    digest(value) ?? (String(value).startsWith(`${algorithm}:`) ? undefined : wrong(`expected ${algorithm}:HEX`));
+
+const content = table(
+  { where: text },
+  {
+    digest,
+    size: count,
+    validators: table({}, { etag: text, modified: text, length: count }),
+    stat: table({ size: count, mtime: text, inode: text }),
+    resolved: text,
+    transform: text,
+  },
+);
+const retained = table({ id: text, content, replaced: text, status: oneOf(["kept", "hide", "deactivate"]) });
+
+const common = {
+  backend: name,
+  plugin: text,
+  want: attributes,
+  protect: flag,
+  onRemove: oneOf(ON_REMOVE),
+  status: text,
+};
+const more = { content, retained: listOf(retained) };
+const had = { id: text, have: attributes };
+const digests = mapOf(oneOf(ALGORITHMS), digestBy);
+
+const RULES: Readonly<Record<Recorded["status"], Rule>> = {
+  creating: table(common, { ...more, id: text }),
+  ready: table({ ...common, ...had }, { ...more, digests }),
+  replacing: table({ ...common, ...had }, { ...more, digests, next: text }),
+  deleting: table({ ...common, id: text }, more),
+};
+const STATUSES = `expected ${Object.keys(RULES).join(", ")}`;
+const isStatus = (value: unknown): value is Recorded["status"] =>
+  typeof value === "string" && Object.hasOwn(RULES, value);
+
+/** A row at the address `at`: what it may hold depends on its status, and its backend is that of the address. */
+const rowOf =
+  (at: string): Rule =>
+  (value) => {
+    if (!isTable(value)) return wrong("expected a table");
+    const { status, backend } = value;
+    if (!isStatus(status)) return within("status", wrong(STATUSES));
+    const found = RULES[status](value);
+    if (found !== undefined) return found;
+    return at.startsWith(`${backend}/`) ? undefined : within("backend", wrong(`expected the backend of ${at}`));
+  };
+
+const state = table({
+  version: (value) => (value === STATE_VERSION ? undefined : wrong(`expected ${STATE_VERSION}`)),
+  lineage: (value) => text(value) ?? (value === "" ? wrong("expected a lineage") : undefined),
+  serial: count,
+  images: mapOf(address, rowOf),
+});
+
+/** What is wrong with a row that is to stand at `at`. */
+export const rowFault = (at: string, value: unknown): Wrong | undefined => rowOf(at)(value);
+/** What is wrong with a state of this version. */
+export const stateFault: Rule = state;
+
+export const isRow = (at: string, value: unknown): value is Recorded => rowFault(at, value) === undefined;
+export const isState = (value: unknown): value is State => stateFault(value) === undefined;
+
+const holder = table({ id: text, operation: text, user: text, host: text, pid: count, since: text }, { started: text });
+export const isHolder = (value: unknown): value is Holder => holder(value) === undefined;

@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import type { Event } from "../model/event.ts";
+import type { Address } from "../model/name.ts";
+import type { Recorded, State } from "../model/state.ts";
+import type { Changes } from "./changes.ts";
+import { showState } from "./document.ts";
+import { hold } from "./hold.ts";
+import { identity } from "./process.ts";
+import { replay } from "./replay.ts";
+import type { Storage } from "./storage.ts";
+import { Writer } from "./writer.ts";
+
+export interface Opening {
+  readonly storage: Storage;
+  /** What the state is opened for, as a holder of the lock is shown: "apply". */
+  readonly operation: string;
+  /** False: no lock is taken and nothing is written; every change is refused. */
+  readonly write: boolean;
+  readonly signal: AbortSignal;
+  /** Seconds to wait for a lock that somebody else holds; none: do not wait. */
+  readonly lockTimeout?: number;
+  readonly now?: () => Date;
+  /** What a person should know and nothing stops for. */
+  readonly onNote?: (text: string) => void;
+}
+
+/**
+ * An open state. It holds no secrets: whoever puts a row leaves sensitive values out. Disposing writes the document where something
+ * changed, ends the run's journal and gives the lock back; it fails when the document cannot be written, and then the journal stays
+ * and the next opening reads it.
+ */
+export interface Store extends AsyncDisposable {
+  /** As of now, with everything that was put. Its serial is one more than the document's as soon as something differs. */
+  readonly state: State;
+  /** The id of this run, of its journal, and of its lock. Sorts by time. */
+  readonly run: string;
+  /** The row of one address; costs nothing, where `state` is made anew after each change. */
+  recorded(address: Address): Recorded | undefined;
+  /** Sets a row, or takes it away. It survives a power cut once this resolves; the cost does not depend on the size of the state. */
+  put(address: Address, recorded: Recorded | undefined): Promise<void>;
+  /** The same of several rows: all of them, or none. */
+  putAll(changes: Changes): Promise<void>;
+  /** Gives a row another address. @throws Failure state.address when there is none, or the other one has a row */
+  rename(from: Address, to: Address): Promise<void>;
+  /** Adds an event to the run's journal, in order, some time soon. Progress is left out. Without `write` nothing is kept. */
+  record(event: Event): void;
+}
+
+/**
+ * Opens a state: reads it, brings it to this version, adds what killed runs had no time to write.
+ * @throws Failure state.locked, state.broken, state.journal, state.newer, and state.* where the storage fails; nothing has been
+ * written then
+ */
+export async function openStore(opening: Opening): Promise<Store> {
+  const { storage, signal, onNote, now = () => new Date() } = opening;
+  const run = runId(now());
+  const holder = { ...identity(), id: run, operation: opening.operation, since: now().toISOString() };
+  if (!opening.write) {
+    const { state, notes } = replay(await storage.read(signal), storage, crypto.randomUUID());
+    for (const note of notes) onNote?.(note);
+    return new Reader(run, state);
+  }
+  const lease = await hold(storage, holder, { timeout: opening.lockTimeout, signal, onNote });
+  try {
+    const snapshot = await storage.read(signal);
+    const { state, changed, open, notes } = replay(snapshot, storage, crypto.randomUUID());
+    for (const note of notes) onNote?.(note);
+    const tag = changed ? await lease.write(showState(state), snapshot.document?.tag) : snapshot.document?.tag;
+    for (const { run: dead, bytes } of open) await lease.journal?.finish(dead, bytes);
+    return new Writer(lease, holder, { state, tag }, { now, onNote });
+  } catch (error) {
+    // What went wrong first is what is told; a lock that stays is taken over when this process has gone.
+    await Promise.resolve(lease[Symbol.asyncDispose]()).catch(() => {});
+    throw error;
+  }
+}
+
+/** `20260301T101500Z-3f9a1c20b7` */
+const runId = (at: Date): string => `${at.toISOString().replace(/[-:]|\.\d+/g, "")}-${randomBytes(5).toString("hex")}`;
+
+/** A state that was opened to be read. */
+class Reader implements Store {
+  readonly run: string;
+  readonly state: State;
+  constructor(run: string, state: State) {
+    this.run = run;
+    this.state = state;
+  }
+  recorded(address: Address): Recorded | undefined {
+    return Object.hasOwn(this.state.images, address) ? this.state.images[address] : undefined;
+  }
+  async put(): Promise<void> {
+    throw new Error("this state was opened to be read");
+  }
+  putAll = this.put;
+  rename = this.put;
+  record(): void {}
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
