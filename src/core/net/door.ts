@@ -27,8 +27,12 @@ export interface DoorOptions {
   }) => Explained | undefined;
   /** Called once for a 401; true: credentials were renewed, send the request again. */
   readonly renew?: () => Promise<boolean>;
-  /** Requests at once; the user's `parallelism` is lower or wins. */
+  /** Requests at once, and as many uploads; the user's `parallelism` wins where it is lower. Default 8. */
   readonly parallelism?: number;
+  /** Seconds without a byte, in either direction, after which a connection is given up. Default 60. */
+  readonly idle?: number;
+  /** The settings that hold the credentials, as hints name them: "`token`". Default: the credentials in the settings. */
+  readonly credentials?: string;
 }
 
 export interface Explained {
@@ -54,7 +58,7 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
-  /** A body as it is; a function is called anew for each try. */
+  /** A body as it is; a function is called anew for each try. Pieces belong to the call: they are not to be written to again. */
   readonly body?:
     | string
     | { readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>; readonly size?: number };
@@ -63,25 +67,31 @@ export interface Call {
   readonly progress?: (phase: Phase, done: number, total?: number) => void;
   /** May be sent twice without harm. Default: true for GET, HEAD, PUT, DELETE. Others are retried only when they cannot have arrived, and on 429 and 503. */
   readonly idempotent?: boolean;
-  /** Seconds for the whole call; default: none for bodies that flow (an idle timeout holds), 60 for the rest. */
+  /**
+   * Seconds for the whole call, all its tries and waits. Default: none where a body flows (an idle timeout holds), else the user's `timeout`
+   * or 60 for each try, and no try begins after five minutes. It ends when `Answer.stream` is called.
+   */
   readonly timeout?: number;
   /** Statuses that are no failure besides 2xx. */
   readonly accept?: readonly number[];
 }
 
+/** An answer holds its place and its connection until its body was read; small ones are read by themselves. */
 export interface Answer {
   readonly status: number;
+  /** The address that answered, after redirects; without user, query and fragment. */
+  readonly url: string;
   readonly headers: Headers;
-  /** The whole body, at most 64 MiB. */
+  /** The whole body, at most 64 MiB, decompressed where the server compressed it. @throws Failure net.short, net.timeout, backend.answer */
   text(): Promise<string>;
   /** The body as JSON. @throws Failure backend.answer */
   json(): Promise<unknown>;
-  /** The body as it comes; ends with a Failure where it breaks off or stalls. */
+  /** The body as it comes, to be read once; ends with a Failure net.short or net.timeout where it breaks off or stalls. */
   stream(): AsyncIterable<Uint8Array>;
 }
 
 /**
- * The one way to a backend. Retries with jittered backoff and Retry-After, keeps the limits, stops on the signal, classifies errors:
+ * The one way to a backend. Redirects of GET and HEAD are followed; to another server no credentials and no headers of one's own go along. Retries with jittered backoff and Retry-After, keeps the limits, stops on the signal, classifies errors:
  * every status but 2xx is a Failure `backend.*` with method, path and request id, and without secrets.
  */
 export interface Door extends AsyncDisposable {

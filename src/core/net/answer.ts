@@ -1,0 +1,143 @@
+import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
+import { Failure } from "../failure.ts";
+import type { Answer } from "./door.ts";
+import type { Exchange } from "./exchange.ts";
+import { type Asked, brokenFailure } from "./failures.ts";
+import { shownUrl } from "./url.ts";
+import { excerpt } from "./words.ts";
+
+const MOST = 64 * 1024 * 1024;
+/** How much of an answer that says no is read, and for how many milliseconds. */
+const ENOUGH = 64 * 1024;
+const PATIENCE = 5000;
+
+export interface Reading {
+  readonly exchange: Exchange;
+  readonly asked: Asked;
+  /** The signal of the call: what it was aborted with is what a reader gets. */
+  readonly signal: AbortSignal;
+  /** The body flows: the time limit of the call does not count any more. */
+  readonly flows: () => void;
+}
+
+/** An answer over its exchange. */
+export class Reply implements Answer {
+  readonly #reading: Reading;
+  #text: Promise<string> | undefined;
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  get status(): number {
+    return this.#reading.exchange.status;
+  }
+
+  get headers(): Headers {
+    return this.#reading.exchange.headers;
+  }
+
+  get url(): string {
+    return shownUrl(this.#reading.asked.url);
+  }
+
+  text(): Promise<string> {
+    this.#text ??= this.#whole();
+    return this.#text;
+  }
+
+  async json(): Promise<unknown> {
+    const text = await this.text();
+    try {
+      const value: unknown = JSON.parse(text);
+      return value;
+    } catch {
+      throw this.#wrong(
+        `the answer is no JSON: ${text === "" ? "it is empty" : excerpt(this.#reading.asked.redact(text), 100)}`,
+      );
+    }
+  }
+
+  stream(): AsyncIterable<Uint8Array> {
+    this.#reading.flows();
+    return this.#pieces();
+  }
+
+  async #whole(): Promise<string> {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const piece of this.#pieces()) {
+      size += piece.byteLength;
+      if (size > MOST) throw this.#wrong("the answer is larger than 64 MiB");
+      pieces.push(piece);
+    }
+    try {
+      return decoded(Buffer.concat(pieces), this.headers);
+    } catch (error) {
+      throw this.#wrong("the answer cannot be decompressed, or is larger than 64 MiB", error);
+    }
+  }
+
+  async *#pieces(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { exchange, asked, signal } = this.#reading;
+    try {
+      yield* exchange.body();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Failure) throw brokenFailure(error, asked, "");
+      const length = this.headers.get("content-length");
+      const said = `the answer broke off after ${exchange.received}${length === null ? "" : ` of ${length}`} bytes`;
+      const { message, hint, request } = brokenFailure(error, asked, said);
+      throw new Failure("net.short", message, { hint, request, retry: true, cause: error });
+    }
+  }
+
+  #wrong(what: string, cause?: unknown): Failure {
+    const { asked } = this.#reading;
+    return new Failure("backend.answer", `${what} (${asked.method} ${asked.redact(this.url)}: ${this.status})`, {
+      hint: "is this the address of the API?",
+      cause,
+      request: { method: asked.method, url: asked.redact(this.url), status: this.status },
+    });
+  }
+}
+
+/** What an answer that says no has to say: the beginning of its body, as much as comes; never an error. */
+export async function beginning(exchange: Exchange): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  const timer = setTimeout(() => exchange.abort(new Error("enough")), PATIENCE);
+  try {
+    for await (const piece of exchange.body()) {
+      pieces.push(piece);
+      size += piece.byteLength;
+      if (size >= ENOUGH) break;
+    }
+  } catch {
+    // Broken off, often because the server closes on a body that it does not want: what came is what it said.
+  } finally {
+    clearTimeout(timer);
+  }
+  try {
+    return decoded(Buffer.concat(pieces), exchange.headers);
+  } catch {
+    return "";
+  }
+}
+
+/** Text of a body, decompressed where the server compressed it unasked. */
+function decoded(body: Buffer, headers: Headers): string {
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  const unpack = DECODERS[encoding];
+  return (unpack === undefined || body.byteLength === 0 ? body : unpack(body, { maxOutputLength: MOST })).toString(
+    "utf8",
+  );
+}
+
+const DECODERS: Readonly<Record<string, (body: Buffer, limits: { maxOutputLength: number }) => Buffer>> = {
+  gzip: gunzipSync,
+  "x-gzip": gunzipSync,
+  deflate: inflateSync,
+  br: brotliDecompressSync,
+  zstd: zstdDecompressSync,
+};

@@ -1,0 +1,123 @@
+import { Failure } from "../failure.ts";
+import type { DoorOptions } from "./door.ts";
+import { Exchange } from "./exchange.ts";
+import { type Asked, brokenFailure, codeOfError } from "./failures.ts";
+import { Flow } from "./flow.ts";
+import { type Job, lowerCase } from "./job.ts";
+import { harmless, isRedirect, Trail } from "./redirect.ts";
+import { orAborted, type Scope } from "./scope.ts";
+import type { Transport } from "./transport.ts";
+import { mayKnow } from "./url.ts";
+
+/** A failed try, and whether another one is of use: a number is the milliseconds that the other side asked for. */
+export class Tried {
+  readonly failure: unknown;
+  readonly again: boolean | number;
+  constructor(failure: unknown, again: boolean | number) {
+    this.failure = failure;
+    this.again = again;
+  }
+}
+
+/** An answer whose headers are there. */
+export interface Answered {
+  readonly exchange: Exchange;
+  readonly flow: Flow | undefined;
+  /** With the URL that answered, after redirects. */
+  readonly asked: Asked;
+  /** The headers that were sent to it. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export class Sender {
+  readonly #transport: Transport;
+  readonly #headers: NonNullable<DoorOptions["headers"]>;
+  /** Servers that have answered before: what cannot be reached there is a server that restarts, not a mistake in the address. */
+  readonly #reached = new Set<string>();
+
+  constructor(transport: Transport, headers: DoorOptions["headers"]) {
+    this.#transport = transport;
+    this.#headers = headers ?? {};
+  }
+
+  /** Sends once, follows redirects of GET and HEAD. Rejects with a Tried, with what the door's headers threw, or with the scope's reason. */
+  async send(job: Job, scope: Scope): Promise<Answered> {
+    const trail = new Trail(job.asked);
+    let { asked, headers, isOwn } = job;
+    while (true) {
+      const own = isOwn ? await this.#own(job, asked.url, scope) : {};
+      const answered = await this.#exchange(job, asked, { ...job.defaults, ...own, ...headers }, scope);
+      const { exchange } = answered;
+      this.#reached.add(asked.url.origin);
+      const isFollowed = asked.method === "GET" || asked.method === "HEAD";
+      if (!isFollowed || !isRedirect(exchange.status) || job.accept.includes(exchange.status)) return answered;
+      exchange.abort(new Error("redirected"));
+      const to = trail.next(exchange.headers.get("location"));
+      if (!mayKnow(asked.url, to)) {
+        isOwn = false;
+        headers = harmless(headers);
+      }
+      asked = { ...asked, url: to };
+    }
+  }
+
+  async #own(job: Job, url: URL, scope: Scope): Promise<Record<string, string>> {
+    if (typeof this.#headers !== "function") return lowerCase(this.#headers);
+    const outgoing = { method: job.asked.method, url, body: job.text };
+    return lowerCase(await orAborted(Promise.resolve(this.#headers(outgoing)), scope.signal));
+  }
+
+  async #exchange(job: Job, asked: Asked, headers: Readonly<Record<string, string>>, scope: Scope): Promise<Answered> {
+    const route = await this.#transport.route(asked.url, job.opens !== undefined || !job.isSafe);
+    const exchange = new Exchange(job.patience);
+    const stop = (): void => exchange.abort(scope.signal.reason);
+    scope.signal.addEventListener("abort", stop, { once: true });
+    void exchange.over.then(() => {
+      scope.signal.removeEventListener("abort", stop);
+      route.leave();
+    });
+    let flow: Flow | undefined;
+    try {
+      scope.signal.throwIfAborted();
+      if (job.opens !== undefined) job.told(0);
+      flow = job.opens && new Flow(job.opens, job.told, (forSocket) => exchange.waits(forSocket));
+      const { origin, path, dispatcher } = route;
+      await exchange.send(
+        dispatcher,
+        {
+          origin,
+          path,
+          method: asked.method,
+          headers: { ...headers, ...lengthOf(flow), ...route.headers },
+          body: job.text,
+        },
+        flow,
+      );
+      return { exchange, flow, asked, headers };
+    } catch (error) {
+      exchange.abort(error);
+      await flow?.stop(error);
+      throw this.#broken(error, { exchange, flow, asked, headers }, job, scope);
+    }
+  }
+
+  #broken(error: unknown, { exchange, flow, asked }: Answered, job: Job, scope: Scope): unknown {
+    // What the giver of the body threw is the giver's to explain.
+    if (flow?.error !== undefined && flow.error === error) return error;
+    const isTimeout = error instanceof Failure && error.code === "net.timeout";
+    if (scope.signal.aborted && !isTimeout) return scope.signal.reason;
+    const failure = brokenFailure(error, asked, "the connection broke before there was an answer");
+    if (!exchange.started) {
+      const isNowhere = /^(?:ENOENT|ENOTFOUND|EACCES)$/.test(codeOfError(failure.cause));
+      return new Tried(failure, isNowhere && !this.#reached.has(asked.url.origin) ? false : failure.retry);
+    }
+    if (job.isSafe || failure.retry === false) return new Tried(failure, failure.retry);
+    const hint = "the request may have arrived all the same: look what is there before it is sent again";
+    return new Tried(new Failure(failure.code, failure.message, { ...facts(failure), hint }), false);
+  }
+}
+
+const facts = ({ cause, request, retry }: Failure) => ({ cause, request, retry });
+
+const lengthOf = (flow: Flow | undefined): Record<string, string> =>
+  flow?.size === undefined ? {} : { "content-length": String(flow.size) };

@@ -1,0 +1,219 @@
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { connect as dial, isIP, type Socket } from "node:net";
+import { type ConnectionOptions, rootCertificates, connect as secure, type TLSSocket } from "node:tls";
+import { Failure } from "../failure.ts";
+import type { DoorOptions } from "./door.ts";
+import { codeOfError, reasonOf } from "./failures.ts";
+import { type Environment, proxyFor } from "./proxy.ts";
+import { tunnel } from "./tunnel.ts";
+import { bareHost, hostPort, portOf } from "./url.ts";
+
+/** Milliseconds for a connection to be made, TLS and a proxy's tunnel included. */
+const PATIENCE = 20_000;
+
+export interface Network {
+  /** The origin that the door's own socket, certificates and pin are for. */
+  readonly own: string;
+  readonly socket: DoorOptions["socket"];
+  readonly tls: DoorOptions["tls"];
+  readonly env: Environment;
+}
+
+/** Makes connections and knows all that are open, so that none remains when the door is closed. */
+export class Connections {
+  readonly #network: Network;
+  readonly #open = new Set<Socket>();
+  #extra: Promise<string | undefined> | undefined;
+
+  constructor(network: Network) {
+    this.#network = network;
+  }
+
+  /** The way to a server: the unix socket, a tunnel through a proxy, or straight. @throws Failure backend.unreachable, backend.tls, net.timeout, net.proxy */
+  async server(url: URL): Promise<Socket> {
+    const isOwn = url.origin === this.#network.own;
+    const path = isOwn ? this.#network.socket : undefined;
+    const proxy = path === undefined && url.protocol === "https:" ? proxyFor(url, this.#network.env) : undefined;
+    const words =
+      path ?? (proxy === undefined ? hostPort(url) : `${hostPort(url)} through the proxy ${hostPort(proxy)}`);
+    return await this.#within(words, async (keep) => {
+      const plain = async (): Promise<Socket> => {
+        if (path !== undefined) return await opened(keep(dial({ path })), "connect");
+        if (proxy === undefined) return await opened(keep(tcp(url)), "connect");
+        return await tunnel(await this.#proxied(proxy, keep), proxy, url);
+      };
+      if (url.protocol === "http:") return await plain();
+      return await this.#secured(await plain(), url, isOwn, keep);
+    });
+  }
+
+  /** The way to a proxy that is told the whole URL of each request. */
+  async proxy(proxy: URL): Promise<Socket> {
+    return await this.#within(`the proxy ${hostPort(proxy)}`, (keep) => this.#proxied(proxy, keep));
+  }
+
+  /** Ends all connections; resolves when they are gone. */
+  async close(): Promise<void> {
+    const gone = [...this.#open].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+    for (const socket of this.#open) socket.destroy();
+    await Promise.all(gone);
+  }
+
+  async #proxied(proxy: URL, keep: Keep): Promise<Socket> {
+    const socket = await opened(keep(tcp(proxy)), "connect");
+    if (proxy.protocol === "http:") return socket;
+    const host = bareHost(proxy);
+    const options = {
+      socket,
+      host,
+      ...nameOf(host),
+      rejectUnauthorized: true,
+      ...(await this.#authorities(undefined)),
+    };
+    return await opened(keep(secure(options)), "secureConnect");
+  }
+
+  async #secured(socket: Socket, url: URL, isOwn: boolean, keep: Keep): Promise<Socket> {
+    const { cert, key, ca, pin, verify = true } = this.#network.tls ?? {};
+    const host = bareHost(url);
+    const pinned = isOwn ? pin : undefined;
+    const options: ConnectionOptions = {
+      socket,
+      host,
+      ...nameOf(host),
+      ALPNProtocols: ["http/1.1"],
+      // Said every time: what is left out would be taken from NODE_TLS_REJECT_UNAUTHORIZED.
+      rejectUnauthorized: verify && pinned === undefined,
+      ...(isOwn && cert !== undefined ? { cert } : {}),
+      ...(isOwn && key !== undefined ? { key } : {}),
+      ...(await this.#authorities(isOwn ? ca : undefined)),
+    };
+    const made = keep(secure(options));
+    await opened(made, "secureConnect");
+    if (pinned !== undefined) checkPin(made, pinned);
+    return made;
+  }
+
+  /** `ca` alone where it is given; else the usual authorities and those of SSL_CERT_FILE. */
+  async #authorities(ca: string | undefined): Promise<{ ca?: string[] }> {
+    if (ca !== undefined) return { ca: [ca] };
+    this.#extra ??= readExtra(this.#network.env["SSL_CERT_FILE"]);
+    const extra = await this.#extra;
+    return extra === undefined ? {} : { ca: [...rootCertificates, extra] };
+  }
+
+  /** Bounds the time, keeps the books, and tells what went wrong with the address that was tried. */
+  async #within(words: string, make: (keep: Keep) => Promise<Socket>): Promise<Socket> {
+    const made: Socket[] = [];
+    const keep: Keep = (socket) => {
+      made.push(socket);
+      this.#open.add(socket);
+      socket.on("close", () => this.#open.delete(socket));
+      // Whoever waits for the socket hears of errors; one that comes when nobody does is seen by its close.
+      socket.on("error", () => undefined);
+      return socket;
+    };
+    let late: Failure | undefined;
+    const timer = setTimeout(() => {
+      late = new Failure("net.timeout", `cannot connect to ${words}: no answer within ${PATIENCE / 1000} s`, {
+        retry: true,
+        hint: "is the address right, and does no firewall stand in between?",
+      });
+      for (const socket of made) socket.destroy(late);
+    }, PATIENCE);
+    try {
+      return await make(keep);
+    } catch (error) {
+      for (const socket of made) socket.destroy();
+      throw late ?? connectFailure(error, words);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+type Keep = <S extends Socket>(socket: S) => S;
+
+function tcp(url: URL): Socket {
+  const socket = dial({ host: bareHost(url), port: portOf(url) });
+  return socket.setNoDelay(true).setKeepAlive(true, 30_000);
+}
+
+/** The name for SNI; an address is none. */
+const nameOf = (host: string): { servername?: string } => (isIP(host) === 0 ? { servername: host } : {});
+
+function opened<S extends Socket>(socket: S, event: "connect" | "secureConnect"): Promise<S> {
+  return new Promise((resolve, reject) => {
+    socket.once(event, () => resolve(socket));
+    socket.once("error", reject);
+    socket.once("close", () => reject(new Failure("net.broken", "the connection was closed", { retry: true })));
+  });
+}
+
+/** The very certificate counts, not its name, its age or who signed it. @throws Failure backend.tls */
+function checkPin(socket: TLSSocket, pin: string): void {
+  const shown = socket.getPeerCertificate().raw;
+  if (shown !== undefined && shown.equals(new X509Certificate(pin).raw)) return;
+  const print =
+    shown === undefined ? "none" : new X509Certificate(shown).fingerprint256.replaceAll(":", "").toLowerCase();
+  throw new Failure("backend.tls", `the server shows another certificate than the pinned one: sha256 ${print}`, {
+    hint: "if the server's certificate was renewed, pin the new one; if not, somebody stands in between",
+  });
+}
+
+async function readExtra(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined || file === "") return undefined;
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new Failure("backend.tls", `cannot read ${file}: ${reasonOf(error)}`, {
+      hint: "SSL_CERT_FILE names a file with certificates of authorities in PEM",
+      cause: error,
+    });
+  }
+}
+
+function connectFailure(error: unknown, words: string): Failure {
+  if (error instanceof Failure)
+    return new Failure(
+      error.code === "net.broken" ? "backend.unreachable" : error.code,
+      `cannot connect to ${words}: ${error.message}`,
+      error,
+    );
+  const code = codeOfError(error);
+  const hint = TLS_HINTS[code] ?? (isTls(code) ? TLS_HINT : undefined);
+  const message = `cannot connect to ${words}: ${reasonOf(error)}`;
+  if (hint !== undefined) return new Failure("backend.tls", message, { hint, cause: error });
+  return new Failure("backend.unreachable", message, {
+    hint: HINTS[code] ?? "is the address right, and does the server run?",
+    // A name or a path that is not there is a mistake more often than a server that restarts: http.ts knows which.
+    retry: true,
+    cause: error,
+  });
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: "is the path of the socket right, and does the server run?",
+  EACCES: "this user may not use the socket: join the group that owns it",
+  ENOTFOUND: "is the name of the host right?",
+  EAI_AGAIN: "does the network work, and the name server?",
+};
+
+const isTls = (code: string): boolean => /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO|CERT_|UNABLE_TO_)/.test(code);
+const TLS_HINT = "does the server speak TLS on this port, and does it accept our certificate?";
+const UNKNOWN =
+  "give the certificate of the authority that signed the server's (`ca`, `cacert` or SSL_CERT_FILE), or pin the server's own";
+const TLS_HINTS: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN,
+  CERT_HAS_EXPIRED: "the server's certificate is too old; is the clock of this host right?",
+  CERT_NOT_YET_VALID: "is the clock of this host right?",
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "the certificate is for another name: use that name in the address, or pin the certificate",
+  ERR_SSL_WRONG_VERSION_NUMBER:
+    "the server does not speak TLS on this port: http:// instead of https://, or another port",
+};

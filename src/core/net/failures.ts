@@ -1,0 +1,164 @@
+import { type Code, Failure } from "../failure.ts";
+import type { Explained } from "./door.ts";
+import { retryAfter } from "./retry.ts";
+import { shownUrl } from "./url.ts";
+import { escaped, excerpt } from "./words.ts";
+
+/** What is known of the request that failed, for messages and hints. */
+export interface Asked {
+  readonly method: string;
+  readonly url: URL;
+  /** The settings that hold the credentials, as hints name them. */
+  readonly credentials: string;
+  readonly redact: (text: string) => string;
+}
+
+/** Headers in which servers tell the number under which their log has the request. */
+const IDS = [
+  "x-openstack-request-id",
+  "x-compute-request-id",
+  "x-request-id",
+  "x-amz-request-id",
+  "x-amzn-requestid",
+  "x-trans-id",
+  "x-correlation-id",
+  "request-id",
+];
+
+const WORDS: Readonly<Record<number, string>> = {
+  400: "bad request",
+  401: "not authenticated",
+  403: "forbidden",
+  404: "not found",
+  405: "this method is not allowed there",
+  407: "the proxy asks for a user and a password",
+  408: "the server waited too long for the request",
+  409: "conflict",
+  410: "gone",
+  411: "the server asks for a length",
+  412: "changed in the meantime",
+  413: "too large",
+  415: "this type of content is not taken",
+  429: "too many requests",
+  500: "internal error of the server",
+  501: "the server does not know this method",
+  502: "bad gateway",
+  503: "service unavailable",
+  504: "gateway timeout",
+  507: "the server has no space left",
+};
+
+/** The Failure for an answer whose status is no success. */
+export function answerFailure(
+  answer: { readonly status: number; readonly headers: Headers; readonly body: string },
+  explained: Explained | undefined,
+  asked: Asked,
+  now: number,
+): Failure {
+  const { status, headers } = answer;
+  const given = explained?.id ?? IDS.map((name) => headers.get(name)).find((value) => value !== null && value !== "");
+  const id = given === undefined || given === null ? undefined : asked.redact(excerpt(given, 100));
+  const code: Code = `backend.${explained?.code ?? codeOf(status)}`;
+  const said = explained?.message ?? plainText(answer);
+  const words =
+    WORDS[status] ?? (status < 400 ? "an answer that was not asked for" : status < 500 ? "refused" : "failed");
+  const message = `${said === "" ? words : excerpt(asked.redact(said))} (${asked.method} ${shown(asked)}: ${status}${id === undefined ? "" : `, request ${id}`})`;
+  const hint = explained?.hint === undefined ? hintOf(code, status, asked) : escaped(asked.redact(explained.hint));
+  return new Failure(code, message, {
+    hint,
+    retry: explained?.retry ?? (isPassing(status) ? (retryAfter(headers.get("retry-after"), now) ?? true) : false),
+    request: { method: asked.method, url: shown(asked), status, ...(id === undefined ? {} : { id }) },
+  });
+}
+
+/** Statuses that say "not now". 500 counts, but only where nothing can have been changed. */
+export const isPassing = (status: number): boolean => [408, 429, 500, 502, 503, 504].includes(status);
+
+function codeOf(status: number): string {
+  switch (status) {
+    case 401:
+      return "auth";
+    case 403:
+      return "denied";
+    case 404:
+    case 410:
+      return "missing";
+    case 409:
+      return "conflict";
+    case 413:
+      return "limits";
+    case 429:
+    case 503:
+      return "busy";
+    default:
+      return status < 500 ? "refused" : "failed";
+  }
+}
+
+function hintOf(code: Code, status: number, { credentials }: Asked): string | undefined {
+  if (status === 407) return "give them in HTTPS_PROXY or HTTP_PROXY: http://user:password@host:port";
+  switch (code) {
+    case "backend.auth":
+      return `check ${credentials}: the server did not accept it`;
+    case "backend.denied":
+      return `the server knows who asks, but does not allow this: give ${credentials} the right to it, or take another`;
+    case "backend.busy":
+      return "try again later; a lower `parallelism` or `rate_limit` of this backend asks less of the server";
+    case "backend.failed":
+      return "the fault is on the server's side: try again, and if it stays tell its operators the request";
+    default:
+      return undefined;
+  }
+}
+
+/** What a body says when nobody can explain it: a text as it is, the words of an HTML page. */
+function plainText({ headers, body }: { readonly headers: Headers; readonly body: string }): string {
+  const isPage = /html/i.test(headers.get("content-type") ?? "") || /^\s*<(?:!doctype|html)/i.test(body);
+  if (!isPage) return body.trim();
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body)?.[1] ?? "";
+  return title.trim();
+}
+
+/** A failure of the connection itself, told with the request that it ended. */
+export function brokenFailure(error: unknown, asked: Asked, said: string): Failure {
+  const request = { method: asked.method, url: shown(asked) };
+  const at = ` (${asked.method} ${shown(asked)})`;
+  if (error instanceof Failure)
+    return new Failure(error.code, `${error.message}${at}`, {
+      hint: error.hint,
+      cause: error.cause,
+      retry: error.retry,
+      request,
+    });
+  const reason = asked.redact(reasonOf(error));
+  return new Failure("net.broken", `${said}: ${reason}${at}`, { retry: true, request, cause: error });
+}
+
+/** The words for what went wrong with a socket. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return escaped(String(error));
+  const code = codeOfError(error);
+  return REASONS[code] ?? (error.message === "" ? code : excerpt(error.message));
+}
+
+/** The code that the system, the TLS library or the HTTP client gave an error. */
+export function codeOfError(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("code" in error)) return "";
+  return typeof error.code === "string" ? error.code : "";
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection was reset",
+  EPIPE: "the connection was closed by the other side",
+  UND_ERR_SOCKET: "the connection was closed by the other side",
+  ENOTFOUND: "there is no host of this name",
+  EAI_AGAIN: "the name server does not answer",
+  ETIMEDOUT: "no answer to the attempt to connect",
+  EHOSTUNREACH: "no route to the host",
+  ENETUNREACH: "no route to the network",
+  ENOENT: "there is no such socket",
+  EACCES: "permission denied",
+};
+
+const shown = ({ url, redact }: Asked): string => redact(shownUrl(url));

@@ -1,0 +1,229 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Failure } from "../failure.ts";
+import { beginning, Reply } from "./answer.ts";
+import { type Answered, Sender, Tried } from "./attempt.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { Answer, Call, Door, DoorOptions } from "./door.ts";
+import { answerFailure, brokenFailure, isPassing } from "./failures.ts";
+import { Gate } from "./gate.ts";
+import { contentOf, type Job, jobOf, wantsJson } from "./job.ts";
+import type { Means } from "./means.ts";
+import { basic, decoded } from "./proxy.ts";
+import { type Again, retryAfter, retrying } from "./retry.ts";
+import { orAborted, Scope } from "./scope.ts";
+import { Transport } from "./transport.ts";
+import { shownUrl, target } from "./url.ts";
+import { withoutCredentials } from "./words.ts";
+
+/** Seconds for a try whose body does not flow, and until the last one begins. */
+const TRY = 60;
+const TRIES = 300;
+
+export const openDoor = (options: DoorOptions, means: Means): Door => new HttpDoor(options, means);
+
+class HttpDoor implements Door {
+  readonly #options: DoorOptions;
+  readonly #means: Means;
+  readonly #base: URL;
+  readonly #clock: Clock;
+  readonly #gate: Gate;
+  readonly #transport: Transport;
+  readonly #sender: Sender;
+  readonly #closing = new AbortController();
+  /** Set while the door asks its plugin for headers or a renewal: calls made from there use the place that is held already. */
+  readonly #inside = new AsyncLocalStorage<true>();
+  #renewal: Promise<boolean> | undefined;
+  #renewals = 0;
+
+  constructor(options: DoorOptions, means: Means) {
+    this.#options = options;
+    this.#means = means;
+    this.#base = target(options.url, "", undefined);
+    this.#clock = means.clock ?? systemClock;
+    const parallelism = Math.min(options.parallelism ?? 8, means.limits?.parallelism ?? options.parallelism ?? 8);
+    this.#gate = new Gate({ ...means.limits, parallelism }, this.#clock);
+    if (this.#base.password !== "") means.conceal(decoded(this.#base.password));
+    const authorization = basic(this.#base);
+    this.#base.username = "";
+    this.#base.password = "";
+    this.#transport = new Transport({
+      own: this.#base.origin,
+      socket: options.socket,
+      tls: options.tls,
+      env: means.env,
+    });
+    const { headers = {} } = options;
+    this.#sender = new Sender(this.#transport, async (outgoing) => ({
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(typeof headers === "function" ? await this.#inside.run(true, () => headers(outgoing)) : headers),
+    }));
+  }
+
+  async send(method: string, path: string, call: Call): Promise<Answer> {
+    return await this.#call(method, path, call, async (reply) => reply);
+  }
+
+  async json(method: string, path: string, call: Call): Promise<unknown> {
+    return await this.#call(method, path, wantsJson(call), contentOf);
+  }
+
+  async find(method: string, path: string, call: Call): Promise<unknown> {
+    const accept = [...(call.accept ?? []), 404];
+    return await this.#call(method, path, { ...wantsJson(call), accept }, async (reply) =>
+      reply.status === 404 && call.accept?.includes(404) !== true ? void (await reply.text()) : await contentOf(reply),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Failure("net.closed", "the connections to this backend were closed"));
+    await this.#transport.close();
+  }
+
+  async #call<T>(method: string, path: string, call: Call, use: (reply: Reply) => Promise<T>): Promise<T> {
+    const timeout = call.timeout ?? this.#means.limits?.timeout ?? TRY;
+    const url = target(this.#base.href, path, call.query);
+    const job = jobOf(method, url, call, this.#base, this.#options, { ...this.#means, timeout });
+    const scope = new Scope(this.#means.signal, this.#closing.signal, call.signal);
+    const seconds = call.timeout ?? (job.opens === undefined ? TRIES : Infinity);
+    if (call.timeout !== undefined) scope.limit(seconds * 1000, () => brokenFailure(tooLong(seconds), job.asked, ""));
+    try {
+      return await retrying(
+        async () => {
+          const reply = await this.#answer(job, call, scope);
+          try {
+            return await use(reply);
+          } catch (error) {
+            // The answer broke off, and it is not the plugin that reads it: the whole call can be made again.
+            throw new Tried(
+              error,
+              job.isSafe && error instanceof Failure && error.code.startsWith("net.") && error.retry,
+            );
+          }
+        },
+        {
+          signal: scope.signal,
+          clock: this.#clock,
+          deadline: this.#clock.now() + seconds * 1000,
+          again: (error) => error instanceof Tried && error.again,
+          told: (again) => this.#tell(job, again),
+          ...(this.#means.random === undefined ? {} : { random: this.#means.random }),
+        },
+      );
+    } catch (error) {
+      scope[Symbol.dispose]();
+      throw error instanceof Tried ? error.failure : error;
+    }
+  }
+
+  /** One try, and one more with renewed credentials where the first was not let in. */
+  async #answer(job: Job, call: Call, scope: Scope): Promise<Reply> {
+    for (let isRenewed = false; ; isRenewed = true) {
+      const known = this.#renewals;
+      const answered = await this.#placed(job, call, scope);
+      const { exchange, flow, asked, life } = answered;
+      const isGood = exchange.status >= 200 && exchange.status < 300;
+      if (isGood || job.accept.includes(exchange.status)) {
+        if (flow !== undefined && isGood && !flow.complete) throw await tooEarly(answered, job);
+        flow?.arrived();
+        flow?.hold();
+        void exchange.over.then(() => {
+          scope[Symbol.dispose]();
+          void flow?.stop(new Error("answered"));
+        });
+        const flows = (): void => {
+          scope.unlimited();
+          life.unlimited();
+        };
+        return new Reply({ exchange, asked, signal: scope.signal, flows });
+      }
+      flow?.hold();
+      const body = await beginning(exchange);
+      await flow?.stop(new Error("refused"));
+      scope.signal.throwIfAborted();
+      const mayRenew = exchange.status === 401 && job.isOwn && !isRenewed;
+      if (!mayRenew || !(await this.#renew(known, scope.signal))) throw this.#refused(answered, body, job, call);
+    }
+  }
+
+  /** One try, in its place and its time. */
+  async #placed(job: Job, call: Call, scope: Scope): Promise<Answered & { readonly life: Scope }> {
+    const lane = job.opens === undefined ? "calls" : "uploads";
+    const leave = this.#inside.getStore() === true ? () => undefined : await this.#gate.enter(lane, scope.signal);
+    const life = new Scope(scope.signal);
+    const seconds = this.#means.limits?.timeout ?? TRY;
+    if (call.timeout === undefined && job.opens === undefined) life.limit(seconds * 1000, () => tooLong(seconds));
+    const end = (): void => {
+      leave();
+      life[Symbol.dispose]();
+    };
+    try {
+      const answered = await this.#sender.send(job, life);
+      void answered.exchange.over.then(end);
+      return { ...answered, life };
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** One renewal serves all that were sent away before it. */
+  async #renew(known: number, signal: AbortSignal): Promise<boolean> {
+    const { renew } = this.#options;
+    if (renew === undefined) return false;
+    if (this.#renewals !== known) return true;
+    this.#renewal ??= this.#inside
+      .run(true, async () => await renew())
+      .then((isGood) => {
+        if (isGood) this.#renewals += 1;
+        return isGood;
+      })
+      .finally(() => {
+        this.#renewal = undefined;
+      });
+    return await orAborted(this.#renewal, signal);
+  }
+
+  #refused({ exchange, asked, headers }: Answered, body: string, job: Job, call: Call): Tried {
+    const answer = { status: exchange.status, headers: exchange.headers, body };
+    const explained = this.#options.explain?.(answer);
+    const redact = (text: string): string => asked.redact(withoutCredentials(text, headers));
+    const now = this.#clock.now();
+    const failure = answerFailure(answer, explained, { ...asked, redact }, now);
+    const isAgain = explained?.retry ?? mayRetry(answer, job, call);
+    return new Tried(failure, isAgain && (retryAfter(answer.headers.get("retry-after"), now) ?? true));
+  }
+
+  #tell({ asked }: Job, { failure, ...again }: Again): void {
+    const { method, url, redact } = asked;
+    if (failure instanceof Tried && failure.failure instanceof Failure)
+      this.#means.onRetry?.({ method, url: redact(shownUrl(url)), ...again, failure: failure.failure });
+  }
+}
+
+/** 429 and 503 say that nothing was done, unless the server says that it will be away for longer. */
+function mayRetry(
+  { status, headers }: { status: number; headers: Headers },
+  { asked, isSafe }: Job,
+  call: Call,
+): boolean {
+  if (status === 503 && headers.has("x-maintenance-mode")) return false;
+  if (status === 429 || status === 503) return true;
+  if (status === 500) return call.idempotent ?? (asked.method === "GET" || asked.method === "HEAD");
+  return isSafe && isPassing(status);
+}
+
+const tooLong = (seconds: number): Failure =>
+  new Failure("net.timeout", `no answer within ${seconds} s`, {
+    retry: true,
+    hint: "try again; a longer `timeout` of this backend gives it more time",
+  });
+
+/** A server that says yes before it has seen the last byte cannot have checked what it took. */
+async function tooEarly({ exchange, flow, asked }: Answered, { isSafe }: Job): Promise<Tried> {
+  exchange.abort(new Error("too early"));
+  await flow?.stop(new Error("too early"));
+  const failure = new Failure("backend.answer", `the server said ${exchange.status} before it had all of the body`, {
+    retry: true,
+  });
+  return new Tried(brokenFailure(failure, asked, ""), isSafe);
+}

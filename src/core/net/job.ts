@@ -1,0 +1,87 @@
+import type { Answer, Call, DoorOptions } from "./door.ts";
+import type { Patience } from "./exchange.ts";
+import type { Asked } from "./failures.ts";
+import type { Opens } from "./flow.ts";
+import { basic, decoded } from "./proxy.ts";
+import { mayKnow } from "./url.ts";
+
+/** Seconds without a byte. */
+const IDLE = 60;
+/** A server that has got a large body may work on it for so many times longer before it answers. */
+const DIGESTING = 5;
+const SAFE = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
+
+/** One request as it is wanted, whatever number of tries it takes. */
+export interface Job {
+  readonly asked: Asked;
+  /** All in lower case. The door's own headers go over `defaults`, and `headers` over those. */
+  readonly defaults: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string | undefined;
+  readonly opens: Opens | undefined;
+  readonly told: (sent: number) => void;
+  /** Twice is as good as once. */
+  readonly isSafe: boolean;
+  /** The door's own headers go along. */
+  readonly isOwn: boolean;
+  readonly patience: Patience;
+  /** Statuses that are wanted though they are no success. */
+  readonly accept: readonly number[];
+}
+
+export const lowerCase = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+
+export function jobOf(
+  method: string,
+  url: URL,
+  call: Call,
+  base: URL,
+  options: DoorOptions,
+  { redact, conceal, timeout }: { redact: Asked["redact"]; conceal: (text: string) => void; timeout: number },
+): Job {
+  const authorization = basic(url);
+  if (url.password !== "") conceal(decoded(url.password));
+  url.username = "";
+  url.password = "";
+  const opens = opensOf(call);
+  const text =
+    call.json === undefined ? (typeof call.body === "string" ? call.body : undefined) : JSON.stringify(call.json);
+  const type =
+    opens === undefined ? (call.json === undefined ? undefined : "application/json") : "application/octet-stream";
+  const idle = (options.idle ?? IDLE) * 1000;
+  return {
+    asked: {
+      method,
+      url,
+      redact,
+      credentials: options.credentials ?? "the credentials in the settings of this backend",
+    },
+    defaults: { accept: "*/*", "user-agent": "images", ...(type === undefined ? {} : { "content-type": type }) },
+    headers: { ...(authorization === undefined ? {} : { authorization }), ...lowerCase(call.headers ?? {}) },
+    text,
+    opens,
+    told: (sent) => call.progress?.("upload", sent, opens?.size),
+    isSafe: call.idempotent ?? SAFE.has(method),
+    isOwn: mayKnow(base, url),
+    patience: { idle, answer: opens === undefined ? Math.max(idle, timeout * 1000) : idle * DIGESTING },
+    accept: call.accept ?? [],
+  };
+}
+
+function opensOf({ source, body }: Call): Opens | undefined {
+  if (source !== undefined) {
+    const { size } = source;
+    return { open: (signal) => source.open(signal), ...(size === undefined ? {} : { size }) };
+  }
+  return typeof body === "object" ? body : undefined;
+}
+
+export const wantsJson = (call: Call): Call => ({
+  ...call,
+  headers: { accept: "application/json", ...lowerCase(call.headers ?? {}) },
+});
+
+/** The JSON of an answer; undefined for none. */
+export const contentOf = async (answer: Answer): Promise<unknown> =>
+  (await answer.text()) === "" ? undefined : await answer.json();

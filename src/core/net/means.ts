@@ -1,0 +1,33 @@
+import type { Failure } from "../failure.ts";
+import type { Limits } from "../model/declaration.ts";
+import type { Clock } from "./clock.ts";
+import type { Environment } from "./proxy.ts";
+
+/** A retry that is about to be waited for. */
+export interface Retry {
+  readonly method: string;
+  /** Without user, query and fragment. */
+  readonly url: string;
+  /** The try that failed, from 1, and how many there may be. */
+  readonly attempt: number;
+  readonly attempts: number;
+  /** Milliseconds until the next one. */
+  readonly wait: number;
+  readonly failure: Failure;
+}
+
+/** What the program gives to a door, besides what its plugin asks for. */
+export interface Means {
+  /** Of the run: ends every call. */
+  readonly signal?: AbortSignal;
+  readonly limits?: Limits;
+  /** Takes known secrets out of a text. */
+  readonly redact: (text: string) => string;
+  /** Makes a text one of the known secrets. */
+  readonly conceal: (text: string) => void;
+  /** For proxies and SSL_CERT_FILE. */
+  readonly env: Environment;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly onRetry?: (retry: Retry) => void;
+}

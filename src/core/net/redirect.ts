@@ -1,0 +1,58 @@
+import { Failure } from "../failure.ts";
+import type { Asked } from "./failures.ts";
+import { shownUrl } from "./url.ts";
+
+const MOST = 10;
+/** Headers that say what is wanted and nothing of who wants it: they go along to another host. */
+const HARMLESS = new Set([
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "cache-control",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+  "pragma",
+  "range",
+  "user-agent",
+]);
+
+export const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
+
+export const harmless = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS.has(name)));
+
+/** The addresses that one request was sent on to. */
+export class Trail {
+  readonly #seen: URL[];
+  readonly #asked: Asked;
+
+  constructor(asked: Asked) {
+    this.#asked = asked;
+    this.#seen = [asked.url];
+  }
+
+  /** Where to next. @throws Failure net.redirect for circles, more than ten, and addresses that are none */
+  next(location: string | null): URL {
+    const from = this.#seen.at(-1) ?? this.#asked.url;
+    const to = location === null ? null : URL.parse(location, from.href);
+    if (to === null || !/^https?:$/.test(to.protocol))
+      throw this.#lost("the server redirects to an address that is no http or https URL");
+    to.hash = "";
+    const isCircle = this.#seen.some((seen) => seen.href === to.href);
+    this.#seen.push(to);
+    if (isCircle) throw this.#lost(`redirected in a circle: ${this.#seen.map(shownUrl).join(" -> ")}`);
+    if (this.#seen.length > MOST + 1) throw this.#lost(`redirected more than ${MOST} times, last to ${shownUrl(to)}`);
+    return to;
+  }
+
+  #lost(message: string): Failure {
+    const { method, url, redact } = this.#asked;
+    return new Failure("net.redirect", redact(`${message} (${method} ${shownUrl(url)})`), {
+      hint: "is the address right? The server sends on, but not to an answer",
+      request: { method, url: redact(shownUrl(url)) },
+    });
+  }
+}

@@ -1,0 +1,96 @@
+import { Failure } from "../failure.ts";
+import { type Clock, systemClock } from "./clock.ts";
+
+const BASE = 500;
+const MOST = 30_000;
+const LONGEST_RETRY_AFTER = 600_000;
+
+/** Milliseconds before the try after the `failed`th: anywhere between nothing and a step that doubles up to 30 s ("full jitter"). */
+export const backoff = (failed: number, random: () => number = Math.random): number =>
+  random() * Math.min(MOST, BASE * 2 ** (failed - 1));
+
+/** Milliseconds that a Retry-After header (seconds or an HTTP date) asks for, ten minutes at most; undefined when it says nothing. */
+export function retryAfter(header: string | null | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? "";
+  const asked = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(asked) ? undefined : Math.min(Math.max(asked, 0), LONGEST_RETRY_AFTER);
+}
+
+export interface Again {
+  /** The try that failed, from 1, and how many there may be. */
+  readonly attempt: number;
+  readonly attempts: number;
+  /** Milliseconds until the next one. */
+  readonly wait: number;
+  readonly failure: unknown;
+}
+
+export interface Retrying {
+  readonly signal: AbortSignal;
+  /** Tries in all. Default 5. */
+  readonly attempts?: number;
+  /** A time of the clock; a wait that would go beyond it is not begun, and the last failure is thrown. */
+  readonly deadline?: number;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Is another try of use? A number: the milliseconds that the other side asked for. Default: what the Failure says. */
+  readonly again?: (failure: unknown) => boolean | number;
+  /** Told before each wait. */
+  readonly told?: (again: Again) => void;
+}
+
+/** Does the work again, after a while, as long as its failures are worth another try. Rejects with the last one, or with the signal's reason. */
+export async function retrying<T>(work: (attempt: number) => Promise<T>, options: Retrying): Promise<T> {
+  const { signal, attempts = 5, deadline = Infinity, clock = systemClock, random = Math.random } = options;
+  const again = options.again ?? ((failure) => failure instanceof Failure && failure.retry);
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await work(attempt);
+    } catch (failure) {
+      signal.throwIfAborted();
+      const asked = again(failure);
+      if (asked === false || attempt >= attempts) throw failure;
+      // A little jitter on top of what was asked for, so that many that were sent away do not come back together.
+      const wait = asked === true ? backoff(attempt, random) : asked + random() * 250;
+      if (clock.now() + wait > deadline) throw failure;
+      options.told?.({ attempt, attempts, wait, failure });
+      await clock.sleep(wait, signal);
+    }
+  }
+}
+
+export interface Polling {
+  readonly signal: AbortSignal;
+  /** Seconds before the second look; each wait is half as long again as the one before. Default 1. */
+  readonly interval?: number;
+  /** Seconds that a wait grows to. Default 15. */
+  readonly max?: number;
+  /** Seconds after which it is given up with a Failure `net.timeout`. Default: never, the signal ends it. */
+  readonly deadline?: number;
+  /** What is waited for, for that failure: "image x to become active". */
+  readonly what?: string;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+/** Looks until something else than undefined is seen. Rejects with what `look` throws, or with the signal's reason. */
+export async function poll<T>(look: (attempt: number) => Promise<T | undefined>, options: Polling): Promise<T> {
+  const { signal, interval = 1, max = 15, deadline = Infinity, clock = systemClock, random = Math.random } = options;
+  const end = clock.now() + deadline * 1000;
+  for (let attempt = 1, wait = interval * 1000; ; attempt++) {
+    signal.throwIfAborted();
+    const seen = await look(attempt);
+    if (seen !== undefined) return seen;
+    const left = end - clock.now();
+    if (left <= 0) {
+      const what = options.what ?? "it to be ready";
+      throw new Failure("net.timeout", `waited ${deadline} s for ${what}`, {
+        retry: true,
+        hint: "a longer `timeout` gives it more time; what was begun is taken up again by the next run",
+      });
+    }
+    await clock.sleep(Math.min(wait * (0.9 + 0.2 * random()), left), signal);
+    wait = Math.min(wait * 1.5, max * 1000);
+  }
+}
