@@ -3,10 +3,9 @@ import type { Address } from "../../core/model/name.ts";
 import { type Drift, isPending, type Plan, type Step, summary } from "../../core/model/plan.ts";
 import { type Diagnostic, ofTold } from "./diagnostic.ts";
 import { diagnosticLine, type Fields, jsonLine, type Level, versionLine } from "./envelope.ts";
-import { rateAt, secondsLeft } from "./meter.ts";
 import { type Clock, type Renderer, type Sink, systemClock } from "./renderer.ts";
 import { addr, type PluginOf, plannedAction, reasonOf, resourceObject, streamAction } from "./resource.ts";
-import { type Doing, Running } from "./running.ts";
+import { type Doing, movingFacts, Running, totalOf } from "./running.ts";
 import { endSentence, errored, finished, going, planSentence, refreshed, refreshing, starting } from "./words.ts";
 
 export interface JsonOptions {
@@ -52,36 +51,46 @@ class Stream {
     switch (event.type) {
       case "run.started":
         this.#command = event.command;
-        return this.#say("info", `Run ${event.run}: ${event.command}`, "log", { run: event.run });
+        this.#say("info", `Run ${event.run}: ${event.command}`, "log", { run: event.run });
+        break;
       case "read.started":
       case "read.done":
-        return this.#read(event);
+        this.#read(event);
+        break;
       case "backend.failed":
-        return this.#outage(event);
+        this.#outage(event);
+        break;
       case "drift.found":
-        return this.#drift(event.drift);
+        this.#drift(event.drift);
+        break;
       case "plan.done":
-        return this.#plan(event.plan);
+        this.#plan(event.plan);
+        break;
       case "step.started":
       case "step.done":
       case "step.failed":
-        return this.#step(event);
+        this.#step(event);
+        break;
       case "step.note":
-        return this.#say("info", `${addr(event.address)}: ${event.text}`, "log", { address: event.address });
+        this.#say("info", `${addr(event.address)}: ${event.text}`, "log", { address: event.address });
+        break;
       case "step.skipped": {
         const message = `${addr(event.address)}: skipped: ${event.because}`;
-        return this.#say("warn", message, "log", { address: event.address });
+        this.#say("warn", message, "log", { address: event.address });
+        break;
       }
       case "transfer.started":
       case "transfer.progress":
       case "transfer.done":
-        return this.#transfer(event, before);
+        this.#transfer(event, before);
+        break;
       case "run.done":
-        return this.#end(event);
+        this.#end(event);
+        break;
       case "step.identified":
-        return;
+        break;
       default:
-        return event satisfies never;
+        event satisfies never;
     }
   }
 
@@ -223,19 +232,3 @@ class Stream {
 
 const seconds = (ms: number): number => Math.round(ms / 1000);
 const identity = (id: string | undefined): Fields => (id === undefined ? {} : { id_key: "id", id_value: id });
-const totalOf = (total: number | undefined): Fields => (total === undefined ? {} : { total_bytes: total });
-
-function movingFacts({ moving }: Doing, now: number): Fields {
-  if (moving === undefined) return {};
-  const { phase, done, total, attempt, meter } = moving;
-  const rate = rateAt(meter, now);
-  const left = secondsLeft(meter, done, total, now);
-  return {
-    phase,
-    bytes: done,
-    ...totalOf(total),
-    ...(rate === undefined ? {} : { rate_bps: Math.round(rate) }),
-    ...(left === undefined ? {} : { eta_seconds: Math.ceil(left) }),
-    attempt,
-  };
-}

@@ -45,8 +45,8 @@ export function confirmation(plan: Plan, view: View): string {
   const lines = plan.steps.flatMap((step) => {
     const leaves = step.action === "delete" || step.action === "replace";
     if (!leaves && (step.leftovers ?? []).length === 0) return [];
-    const { symbol, word, role } = faceOf(step);
-    const lead = `  ${style[role](`${symbol} ${leaves ? word : "clean up"}`)}  ${printable(step.address)}  `;
+    const { symbol, word, role } = leaves ? faceOf(step) : ({ symbol: "-", word: "clean up", role: "remove" } as const);
+    const lead = `  ${style[role](`${symbol} ${pad(word, 8)}`)}  ${style.strong(step.address)}  `;
     const ids = [...(leaves ? [step.id] : []), ...(step.leftovers ?? [])].map(printable);
     return wrap(
       lead,
@@ -77,7 +77,7 @@ function stepBlock(step: Step, width: number, view: View): string[] {
   if (step.action === "block" && step.hint !== undefined)
     lines.push(...wrap(`${" ".repeat(INDENT)}${style.hint("hint:")} `, printable(step.hint), columns));
   if ("making" in step) {
-    lines.push(...note(`from ${sourceOf(step.making)}`, view));
+    lines.push(...note(sourceOf(step.making), view));
     const { unverified } = step.making.transfer;
     if (unverified !== undefined)
       lines.push(...wrap(`${" ".repeat(INDENT)}${style.warning("unverified:")} `, printable(unverified), columns));
@@ -137,7 +137,9 @@ function outageSection({ outages }: Plan, view: View): string[] {
       INDENT,
     ),
     ...(hint === undefined ? [] : wrap(`${" ".repeat(INDENT)}${style.hint("hint:")} `, printable(hint), columns)),
-    ...note(`${plural(addresses.length, "address", "addresses")}: ${someOf(addresses)}`, view),
+    ...(addresses.length === 0
+      ? []
+      : note(`${plural(addresses.length, "address", "addresses")}: ${someOf(addresses)}`, view)),
   ]);
 }
 

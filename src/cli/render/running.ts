@@ -3,7 +3,7 @@ import type { Phase } from "../../core/model/image.ts";
 import type { Address, ImageId } from "../../core/model/name.ts";
 import type { Action } from "../../core/model/plan.ts";
 import { bytes, percent } from "./format.ts";
-import { type Meter, measure } from "./meter.ts";
+import { type Meter, measure, rateAt, secondsLeft } from "./meter.ts";
 
 /** The phase of a step that goes on just now. */
 export interface Moving {
@@ -100,3 +100,22 @@ export function movingText({ moving }: Pick<Doing, "moving">): string {
   if (done === 0 && total === undefined) return phase;
   return `${phase} ${bytes(done)}${total === undefined ? "" : `/${bytes(total)}`}${share}`;
 }
+
+/** The same as fields of the JSON stream. */
+export function movingFacts({ moving }: Doing, now: number): Readonly<Record<string, string | number>> {
+  if (moving === undefined) return {};
+  const { phase, done, total, attempt, meter } = moving;
+  const rate = rateAt(meter, now);
+  const left = secondsLeft(meter, done, total, now);
+  return {
+    phase,
+    bytes: done,
+    ...totalOf(total),
+    ...(rate === undefined ? {} : { rate_bps: Math.round(rate) }),
+    ...(left === undefined ? {} : { eta_seconds: Math.ceil(left) }),
+    attempt,
+  };
+}
+
+export const totalOf = (total: number | undefined): Readonly<Record<string, number>> =>
+  total === undefined ? {} : { total_bytes: total };

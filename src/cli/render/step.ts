@@ -84,16 +84,17 @@ const reasons = (because: readonly string[]): string =>
 
 export const changesOf = (step: Step): readonly Change[] => ("changes" in step ? step.changes : []);
 
-/** Where the bytes of a step come from and how, if it has any: `https://…: 412.0 MiB through this host, sha256:8c1f…`. */
-export function sourceOf(making: Making): string {
-  const { content, transfer } = making;
-  const digest = content?.digest ?? content?.resolved;
+/** Where the bytes of a step come from and how: `from https://… (412.0 MiB through this host, sha256:8c1f…)`. Printable. */
+export function sourceOf({ content, transfer }: Making): string {
+  const how = way(transfer, content);
+  if (content === undefined) return how;
+  const digest = content.digest ?? content.resolved;
   const facts = [
-    way(transfer, content),
+    how,
     ...(digest === undefined ? [] : [shortened(printable(digest))]),
-    ...(content?.transform === undefined ? [] : [printable(content.transform)]),
+    ...(content.transform === undefined ? [] : [printable(content.transform)]),
   ];
-  return `${content === undefined ? "the backend" : printable(content.where)}: ${facts.join(", ")}`;
+  return `from ${printable(content.where)} (${facts.join(", ")})`;
 }
 
 function way({ how, bytes: moved }: Transfer, content: Content | undefined): string {

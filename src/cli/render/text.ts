@@ -64,7 +64,7 @@ export function wrap(lead: string, text: string, columns: number | undefined, ha
     if (!isFresh && cells(line) + 1 + width > columns) turn();
     if (!isFresh) line += " ";
     let rest = word;
-    if (isFresh && cells(line) + width > columns && cells(line) > indent.length) turn();
+    if (isFresh && cells(line) + width > columns && cells(line) > Math.max(indent.length, columns / 2)) turn();
     for (let room = columns - cells(line); cells(rest) > room && room > 0; room = columns - cells(line)) {
       const piece = Bun.sliceAnsi(rest, 0, room);
       if (piece === "") break;

@@ -64,7 +64,8 @@ export function changeLines(change: Change, width: number, indent: number, view:
   return lines.flatMap(({ depth, mark, lead, text }, i) => {
     const before = `${" ".repeat(indent + depth * 4)}${marked(mark, view)} `;
     const tail = i === 0 && note !== "" ? `    ${view.style.replace(note)}` : "";
-    return wrap(before + lead, text + tail, view.columns, indent + depth * 4 + 2 + Math.min(cells(lead), 16));
+    const isLong = view.columns !== undefined && cells(before + lead) > view.columns / 2;
+    return wrap(isLong ? before : before + lead, (isLong ? lead : "") + text + tail, view.columns, cells(before) + 4);
   });
 }
 
@@ -79,7 +80,7 @@ function linesOf(change: Change, label: string, room: number): Line[] {
         : [{ depth: 0, mark: "+", lead: label, text: showShown(change.after) }];
     case "remove": {
       const text = `${showShown(change.before)} -> (unset)`;
-      if (change.before.kind !== "value" || cells(label + text) <= room)
+      if (change.before.kind !== "value" || cells(label + text) <= room || partsOf(change.before.value) === undefined)
         return [{ depth: 0, mark: "-", lead: label, text }];
       return whole("-", label, change.before.value, 0, room);
     }
@@ -164,31 +165,34 @@ function byKey(old: readonly Part[], fresh: readonly Part[], depth: number, room
 
 /** Entries that are only on one side; tables that take each other's place are compared. The same entries in another order: all of them. */
 function byItem(old: readonly Part[], fresh: readonly Part[], depth: number, room: number): Compared {
-  const before = old.map(({ value }) => value);
-  const after = fresh.map(({ value }) => value);
-  const gone = without(before, after);
-  const come = without(after, before);
-  if (gone.length === 0 && come.length === 0)
-    return { lines: after.flatMap((value) => whole(" ", "", value, depth, room)), same: 0 };
-  const lines: Line[] = [];
-  const pairs = gone.every(isTable) && come.every(isTable) ? Math.min(gone.length, come.length) : 0;
-  for (let i = 0; i < Math.max(gone.length, come.length); i++) {
-    const [a, b] = [gone[i], come[i]];
-    if (i < pairs && a !== undefined && b !== undefined) lines.push(...edited("", a, b, depth, room));
-    else if (a !== undefined) lines.push(...whole("-", "", a, depth, room));
+  const gone = without(old, fresh);
+  const come = without(fresh, old);
+  if (gone.length === 0 && come.length === 0) {
+    const note: Line = { depth, mark: " ", lead: "", text: "(the same in another order)" };
+    return { lines: [...fresh.flatMap(({ value }) => whole(" ", "", value, depth, room)), note], same: 0 };
   }
-  for (const value of come.slice(pairs)) lines.push(...whole("+", "", value, depth, room));
-  return { lines, same: after.length - come.length };
+  const isPaired = [...gone, ...come].every(({ value }) => isTable(value));
+  const pairs = isPaired ? Math.min(gone.length, come.length) : 0;
+  const changed = gone.slice(0, pairs).flatMap(({ value, index }, i) => {
+    const after = come[i];
+    return after === undefined ? [] : edited(`[${index}] `, value, after.value, depth, room);
+  });
+  const lines = [
+    ...changed,
+    ...gone.slice(pairs).flatMap(({ value }) => whole("-", "", value, depth, room)),
+    ...come.slice(pairs).flatMap(({ value }) => whole("+", "", value, depth, room)),
+  ];
+  return { lines, same: fresh.length - come.length };
 }
 
-/** The entries of `list` that `other` has not, or not as often. */
-function without(list: readonly Value[], other: readonly Value[]): Value[] {
+/** The entries of `list` that `other` has not, or not as often, with where they stood. */
+function without(list: readonly Part[], other: readonly Part[]): { readonly value: Value; readonly index: number }[] {
   const counts = new Map<string, number>();
-  for (const value of other) counts.set(canonical(value), (counts.get(canonical(value)) ?? 0) + 1);
-  return list.filter((value) => {
+  for (const { value } of other) counts.set(canonical(value), (counts.get(canonical(value)) ?? 0) + 1);
+  return list.flatMap(({ value }, index) => {
     const left = counts.get(canonical(value)) ?? 0;
     if (left > 0) counts.set(canonical(value), left - 1);
-    return left === 0;
+    return left === 0 ? [{ value, index }] : [];
   });
 }
 
