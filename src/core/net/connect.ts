@@ -154,12 +154,23 @@ function opened<S extends Socket>(socket: S, event: "connect" | "secureConnect")
 /** The very certificate counts, not its name, its age or who signed it. @throws Failure backend.tls */
 function checkPin(socket: TLSSocket, pin: string): void {
   const shown = socket.getPeerCertificate().raw;
-  if (shown !== undefined && shown.equals(new X509Certificate(pin).raw)) return;
+  if (shown?.equals(rawOf(pin))) return;
   const print =
     shown === undefined ? "none" : new X509Certificate(shown).fingerprint256.replaceAll(":", "").toLowerCase();
   throw new Failure("backend.tls", `the server shows another certificate than the pinned one: sha256 ${print}`, {
     hint: "if the server's certificate was renewed, pin the new one; if not, somebody stands in between",
   });
+}
+
+function rawOf(pin: string): Buffer {
+  try {
+    return new X509Certificate(pin).raw;
+  } catch (error) {
+    throw new Failure("backend.tls", "the certificate to pin is none", {
+      hint: "a certificate in PEM is needed",
+      cause: error,
+    });
+  }
 }
 
 async function readExtra(file: string | undefined): Promise<string | undefined> {
@@ -204,7 +215,9 @@ const isTls = (code: string): boolean => /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO|CE
 const TLS_HINT = "does the server speak TLS on this port, and does it accept our certificate?";
 const UNKNOWN =
   "give the certificate of the authority that signed the server's (`ca`, `cacert` or SSL_CERT_FILE), or pin the server's own";
+const PEM = "are the certificate and its key in PEM, and do they belong together?";
 const TLS_HINTS: Readonly<Record<string, string>> = {
+  ERR_OSSL_PEM_NO_START_LINE: PEM,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN,
