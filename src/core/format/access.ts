@@ -1,0 +1,59 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { PIECE } from "./bytes.ts";
+import { readUpTo } from "./segment.ts";
+
+/**
+ * What a reader will still do with the range. `again`: it (or a part of it) may be read once more. `once`: it will not, so that a
+ * stream need not keep it. `packed`: the same, but the range was rounded up: something else begins within its last 511 bytes, and
+ * may have been read before; the answer may then end there.
+ */
+export type Use = "again" | "once" | "packed";
+
+/** An image that is read at any place. */
+export interface Access extends AsyncDisposable {
+  /** Bytes of the image, where they are known before the end. */
+  readonly size: number | undefined;
+  /** Up to `length` bytes; fewer only where the image ends. Reads are answered in the order in which they were asked. */
+  read(offset: number, length: number, use: Use): Promise<Uint8Array>;
+  /** Reads on to the end of what the image comes from, so that whoever checks it upstream has seen all of it. */
+  finish(): Promise<void>;
+}
+
+/** A file on disk. */
+export class FileAccess implements Access {
+  readonly size: number;
+  readonly #file: FileHandle;
+  readonly #signal: AbortSignal | undefined;
+
+  private constructor(file: FileHandle, size: number, signal: AbortSignal | undefined) {
+    this.#file = file;
+    this.size = size;
+    this.#signal = signal;
+  }
+
+  static async open(path: string, signal?: AbortSignal): Promise<FileAccess> {
+    const file = await open(path, "r");
+    try {
+      return new FileAccess(file, (await file.stat()).size, signal);
+    } catch (thrown) {
+      await file.close();
+      throw thrown;
+    }
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    this.#signal?.throwIfAborted();
+    return await readUpTo(this.#file, offset, Math.min(length, this.size - offset));
+  }
+
+  async finish(): Promise<void> {}
+
+  /** All of it in order, in pieces of 1 MiB. */
+  async *pieces(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < this.size; at += PIECE) yield await this.read(at, PIECE);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+}

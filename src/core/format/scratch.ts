@@ -1,0 +1,57 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Failure } from "../failure.ts";
+import { readUpTo, writeAll } from "./segment.ts";
+
+const failed = (directory: string, cause: unknown): Failure =>
+  new Failure("source.scratch", `the temporary file in ${JSON.stringify(directory)} cannot be written`, {
+    hint: "make room there, or choose another directory for temporary files",
+    cause,
+  });
+
+/**
+ * A sparse temporary file. Its name is taken away as soon as it is open where the system allows that, so that nothing is left of
+ * it even after a kill; else when it is disposed of.
+ */
+export class Scratch implements AsyncDisposable {
+  readonly #file: FileHandle;
+  readonly #directory: string;
+  readonly #path: string;
+
+  private constructor(file: FileHandle, directory: string, path: string) {
+    this.#file = file;
+    this.#directory = directory;
+    this.#path = path;
+  }
+
+  /** Fails with `source.scratch`. */
+  static async make(directory: string): Promise<Scratch> {
+    const path = join(directory, `.images-scratch-${randomUUID()}`);
+    try {
+      const file = await open(path, "wx+", 0o600);
+      await rm(path, { force: true }).catch(() => undefined);
+      return new Scratch(file, directory, path);
+    } catch (cause) {
+      throw failed(directory, cause);
+    }
+  }
+
+  /** Fails with `source.scratch`, on a full disk for example. */
+  async write(bytes: Uint8Array, offset: number): Promise<void> {
+    try {
+      await writeAll(this.#file, bytes, offset);
+    } catch (cause) {
+      throw failed(this.#directory, cause);
+    }
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    return await readUpTo(this.#file, offset, length);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+    await rm(this.#path, { force: true });
+  }
+}

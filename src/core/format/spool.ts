@@ -1,0 +1,114 @@
+import { Failure } from "../failure.ts";
+import type { Access, Use } from "./access.ts";
+import { corrupt } from "./broken.ts";
+import { ByteReader, type Bytes, join, PIECE } from "./bytes.ts";
+import { Kept } from "./kept.ts";
+import { Scratch } from "./scratch.ts";
+
+/** What is kept in memory before a temporary file is made. */
+const MEMORY = 8 << 20;
+/** How far a `packed` range may reach into the next one. */
+const OVERLAP = 511;
+
+export interface SpoolOptions {
+  /** Where a temporary file may be made. None: a stream that needs one fails with `source.order`. */
+  readonly directory?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A stream that is read at any place. Read forwards, nothing of it is stored; what is passed over or asked for `again` is kept, up
+ * to 8 MiB of it in memory, more in a sparse temporary file.
+ */
+export class Spool implements Access {
+  readonly size = undefined;
+  readonly #reader: ByteReader;
+  readonly #directory: string | undefined;
+  readonly #kept = new Kept();
+  #scratch: Scratch | undefined;
+  /** End of the last `packed` range. What is passed over before it was probably read, but that is not certain. */
+  #doubt = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(input: Bytes, options: SpoolOptions = {}) {
+    this.#reader = new ByteReader(input, options.signal);
+    this.#directory = options.directory;
+  }
+
+  /** Whether a temporary file was needed. */
+  get spilled(): boolean {
+    return this.#scratch !== undefined;
+  }
+
+  /** Fails with `source.corrupt` when bytes are asked for that were read `once` before. */
+  read(offset: number, length: number, use: Use): Promise<Uint8Array> {
+    const turn = this.#turn.then(() => this.#read(offset, length, use));
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async finish(): Promise<void> {
+    await this.#turn;
+    await this.#reader.drain();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#turn;
+    await this.#reader[Symbol.asyncDispose]();
+    await this.#scratch?.[Symbol.asyncDispose]();
+  }
+
+  async #read(offset: number, length: number, use: Use): Promise<Uint8Array> {
+    await this.#pass(offset);
+    const behind = offset >= this.#reader.offset ? 0 : Math.min(length, this.#reader.offset - offset);
+    if (behind === 0) return await this.#advance(length, use);
+    const own = { again: 0, once: length, packed: length - OVERLAP }[use];
+    const old = await this.#kept.get(offset, behind, own);
+    if (old.length < behind) {
+      if (use === "packed" && old.length > 0) return old;
+      throw corrupt("the image uses the same bytes for two places, though it says that it does not");
+    }
+    return behind === length ? old : join([old, await this.#advance(length - behind, use)]);
+  }
+
+  /** The next bytes of the stream. */
+  async #advance(length: number, use: Use): Promise<Uint8Array> {
+    const from = this.#reader.offset;
+    const bytes = await this.#reader.peek(length);
+    switch (use) {
+      case "again":
+        await this.#pass(from + bytes.length);
+        return bytes;
+      case "once":
+        await this.#reader.take(bytes.length);
+        return bytes;
+      case "packed":
+        await this.#reader.take(Math.max(0, bytes.length - OVERLAP));
+        this.#doubt = from + bytes.length;
+        return bytes;
+      default:
+        return use satisfies never;
+    }
+  }
+
+  /** Reads on to `offset`, and keeps what lies between. */
+  async #pass(offset: number): Promise<void> {
+    for (let at = this.#reader.offset; at < offset; at = this.#reader.offset) {
+      const doubtful = at < this.#doubt;
+      const piece = await this.#reader.piece(Math.min(PIECE, (doubtful ? Math.min(offset, this.#doubt) : offset) - at));
+      if (piece === undefined) return;
+      await this.#kept.add(at, piece, doubtful);
+      if (this.#scratch === undefined && this.#kept.inMemory > MEMORY) await this.#spill();
+    }
+  }
+
+  async #spill(): Promise<void> {
+    if (this.#directory === undefined) {
+      throw new Failure("source.order", "the parts of this image are in an order that needs a temporary file", {
+        hint: "give a directory for temporary files, or fetch the image into a file before it is converted",
+      });
+    }
+    this.#scratch = await Scratch.make(this.#directory);
+    await this.#kept.moveTo(this.#scratch);
+  }
+}

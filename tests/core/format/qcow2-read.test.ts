@@ -1,0 +1,69 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { FileAccess } from "../../../src/core/format/access.ts";
+import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
+import { plain } from "../../../src/core/format/segment.ts";
+import { Spool } from "../../../src/core/format/spool.ts";
+import { all, digestOf, disk, folder, has, pieces, qemu } from "./tools.ts";
+
+const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
+
+/** Every option that has a say in the layout. */
+const OPTIONS: readonly { readonly create?: string; readonly convert?: readonly string[]; readonly odd?: boolean }[] = [
+  { create: "compat=0.10" },
+  { create: "compat=0.10,cluster_size=512" },
+  { create: "compat=1.1" },
+  ...["512", "1k", "2k", "4k", "16k", "32k", "128k", "512k", "1M", "2M"].map((size) => ({
+    create: `compat=1.1,cluster_size=${size}`,
+  })),
+  { create: "lazy_refcounts=on" },
+  { create: "refcount_bits=1" },
+  { create: "refcount_bits=64,cluster_size=512" },
+  { create: "preallocation=metadata" },
+  { create: "preallocation=falloc" },
+  { create: "preallocation=full" },
+  { create: "extended_l2=on" },
+  { create: "extended_l2=on,cluster_size=16k" },
+  { create: "extended_l2=on,cluster_size=128k,preallocation=metadata" },
+  { create: "extended_l2=on,cluster_size=2M" },
+  { convert: ["-c"] },
+  { create: "compat=0.10", convert: ["-c"] },
+  { create: "cluster_size=512", convert: ["-c"] },
+  { create: "cluster_size=2M", convert: ["-c"] },
+  { create: "compression_type=zstd", convert: ["-c"] },
+  { create: "compression_type=zstd,cluster_size=4k", convert: ["-c"] },
+  { create: "compression_type=zstd,cluster_size=2M", convert: ["-c"] },
+  { create: "extended_l2=on", convert: ["-c"] },
+  { convert: ["-W"] },
+  { create: "cluster_size=4k", convert: ["-W", "-m", "16"] },
+  { convert: ["-S", "0"] },
+];
+
+describe("a qcow2 image is read as qemu-img reads it", () => {
+  for (const { create, convert = [] } of OPTIONS) {
+    const name = [create, ...convert].filter((word) => word !== undefined).join(" ");
+    test.skipIf(missing !== "")(`${name}${missing}`, async () => {
+      await using at = await folder();
+      const raw = disk(3 * 1024 * 1024 + 3 * 512);
+      await Bun.write(join(at.path, "raw"), raw);
+      const image = join(at.path, "image");
+      qemu(
+        "convert",
+        "-t",
+        "unsafe",
+        "-f",
+        "raw",
+        "-O",
+        "qcow2",
+        ...(create === undefined ? [] : ["-o", create]),
+        ...convert,
+        join(at.path, "raw"),
+        image,
+      );
+      await using file = await FileAccess.open(image);
+      expect(digestOf(await all(plain(readQcow2(file))))).toBe(digestOf(raw));
+      await using spool = new Spool(pieces(await Bun.file(image).bytes()), { directory: at.path });
+      expect(digestOf(await all(plain(readQcow2(spool))))).toBe(digestOf(raw));
+    });
+  }
+});
