@@ -2,12 +2,12 @@ import type { Event } from "../model/event.ts";
 import type { Phase, Source, Wanted } from "../model/image.ts";
 import type { Address } from "../model/name.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
-import type { Recorded, State } from "../model/state.ts";
+import type { Recorded } from "../model/state.ts";
 import type { Means } from "../plan/means.ts";
 
 /** Where a run keeps what it does; the state store is one. */
 export interface Records {
-  readonly state: State;
+  recorded(address: Address): Recorded | undefined;
   /** Resolves once it is on disk. */
   put(address: Address, recorded: Recorded | undefined): Promise<void>;
   record(event: Event): void;

@@ -30,7 +30,7 @@ export class Site {
     this.plugin = plugin;
     this.backend = backend;
     this.progress = new Progress(address, events, means.now);
-    this.known = means.records.state.images[address];
+    this.known = means.records.recorded(address);
   }
 
   static async open(address: Address, means: ApplyMeans, events: Channel<Event>): Promise<Site> {

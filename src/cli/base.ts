@@ -1,0 +1,130 @@
+import { readFileSync } from "node:fs";
+import { WriteStream } from "node:tty";
+import { Command, Option } from "clipanion";
+import { frame } from "../core/config/frame.ts";
+import { redactUrls } from "../core/config/redact.ts";
+import { asFailure, Failure, isInterrupted } from "../core/failure.ts";
+import { seconds } from "../core/model/types.ts";
+import { diagnostics } from "./render/diagnostic.ts";
+import { diagnosticLine, versionLine } from "./render/envelope.ts";
+import { renderFailure } from "./render/failure.ts";
+import { chooseStyle } from "./render/index.ts";
+import type { Out, Sink } from "./render/renderer.ts";
+import type { View } from "./render/style.ts";
+import { type Files, Session, type Wish } from "./session.ts";
+import type { Shell } from "./shell.ts";
+import { VERSION } from "./version.ts";
+
+/** The exit codes, all of them. */
+export const EXIT = { done: 0, failed: 1, changes: 2, interrupted: 130 } as const;
+
+/** The frame of every command: options that all have, where text goes, and what becomes of an error. */
+export abstract class BaseCommand extends Command<Shell> {
+  readonly noColor = Option.Boolean("--no-color", false, { description: "no colours, as with NO_COLOR" });
+  #redact: (text: string) => string = redactUrls;
+
+  /** Does the work; answers the exit code. */
+  protected abstract run(): Promise<number>;
+
+  /** `run`, with every error on stderr (and as a diagnostic in the JSON, where that is asked for) and in the exit code. */
+  override async execute(): Promise<number> {
+    try {
+      return await this.run();
+    } catch (thrown) {
+      const reason = this.context.signal.aborted && !(thrown instanceof Failure) ? this.context.signal.reason : thrown;
+      this.fail(reason);
+      return isInterrupted(asFailure(reason)) ? EXIT.interrupted : EXIT.failed;
+    }
+  }
+
+  protected fail(thrown: unknown): void {
+    this.out.talk.write(renderFailure(thrown, { ...this.view("talk"), frames: (at) => framed(at) }));
+  }
+
+  /** stdout for data, stderr for talk; secrets that are known by then are taken out of both. */
+  protected get out(): Out {
+    return { data: this.#sink(this.context.stdout), talk: this.#sink(this.context.stderr) };
+  }
+
+  protected redact(text: string): string {
+    return this.#redact(text);
+  }
+
+  /** How text for people is drawn on that stream. */
+  protected view(stream: "data" | "talk"): View {
+    const sink = this.out[stream];
+    const style = chooseStyle(this.context.env, sink.isTTY === true, { noColor: this.noColor });
+    return { style, ...(sink.isTTY === true && sink.columns !== undefined ? { columns: sink.columns } : {}) };
+  }
+
+  protected note(text: string): void {
+    this.out.talk.write(`${text}\n`);
+  }
+
+  protected async openSession(files: Files, wish: Omit<Wish, "note">): Promise<Session> {
+    const session = await Session.open(this.context, files, { ...wish, note: (text) => this.note(text) });
+    this.#redact = (text) => session.secrets.redact(text);
+    return session;
+  }
+
+  #sink(stream: Shell["stdout"]): Sink {
+    const write = (text: string) => stream.write(this.#redact(text));
+    if (!(stream instanceof WriteStream)) return { write };
+    return { write, columns: stream.columns, rows: stream.rows, isTTY: stream.isTTY };
+  }
+}
+
+/** A command about images.toml. */
+export abstract class FileCommand extends BaseCommand {
+  readonly file = Option.String("-f,--file", "images.toml", { description: "the file to read (default: images.toml)" });
+  readonly state = Option.String("--state", { description: "where the state is, in place of what the file says" });
+  readonly vars = Option.Array("--var", [], { description: "NAME=VALUE: the value of a variable" });
+  readonly varFiles = Option.Array("--var-file", [], { description: "a TOML file with values of variables" });
+
+  protected session(wish: Omit<Wish, "note">): Promise<Session> {
+    return this.openSession(this.files, wish);
+  }
+
+  protected get files(): Files {
+    const vars = this.vars.map((text): [string, string] => {
+      const at = text.indexOf("=");
+      if (at < 1)
+        throw new Failure("cli.usage", `--var ${JSON.stringify(text)} has no "="`, { hint: "write --var name=value" });
+      return [text.slice(0, at), text.slice(at + 1)];
+    });
+    return { file: this.file, state: this.state, vars: Object.fromEntries(vars), varFiles: this.varFiles };
+  }
+}
+
+/** The lines of a file around a place; undefined when it cannot be read any more. */
+function framed(at: Parameters<typeof frame>[1]): string | undefined {
+  try {
+    return frame(readFileSync(at.file, "utf8"), at);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds of an option that is a duration. @throws Failure cli.usage */
+export function optionSeconds(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const found = seconds(/^\d+$/.test(text) ? Number(text) : text);
+  if (found === undefined)
+    throw new Failure("cli.usage", `${name} ${text} is no duration`, { hint: 'write seconds, or "30s", "5m"' });
+  return found;
+}
+
+/** A whole number of an option. @throws Failure cli.usage */
+export function optionCount(name: string, text: string | undefined, least: number): number | undefined {
+  if (text === undefined) return undefined;
+  const found = Number(text);
+  if (!Number.isSafeInteger(found) || found < least) {
+    throw new Failure("cli.usage", `${name} ${text} is no whole number from ${least}`, {
+      hint: `write ${name} ${Math.max(least, 1)}`,
+    });
+  }
+  return found;
+}
+
+export const jsonFailure = (thrown: unknown, now: number): string =>
+  [versionLine(VERSION, now), ...diagnostics(thrown).map((one) => diagnosticLine(one, now))].join("");

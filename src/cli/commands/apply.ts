@@ -1,0 +1,124 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { ReadStream } from "node:tty";
+import { Command, Option } from "clipanion";
+import { apply, deletes, type Result } from "../../core/apply/apply.ts";
+import { verify } from "../../core/apply/verify.ts";
+import { Failure } from "../../core/failure.ts";
+import { hasChanges, type Plan, type PlanMode } from "../../core/model/plan.ts";
+import { EXIT, optionCount } from "../base.ts";
+import { PlanningCommand } from "../planning.ts";
+import { confirmation } from "../render/plan.ts";
+import { fromPlanFile } from "../render/planfile.ts";
+import type { Session } from "../session.ts";
+
+/** What apply and destroy have in common: plan, ask, do. */
+export abstract class ApplyingCommand extends PlanningCommand {
+  readonly yes = Option.Boolean("--yes,--auto-approve", false, { description: "do not ask" });
+  readonly maxDeletes = Option.String("--max-deletes", {
+    description: "refuse a plan that deletes or replaces more images than this",
+  });
+
+  protected async carryOut(session: Session, saved: Plan | undefined, mode: PlanMode): Promise<number> {
+    const plan = saved ?? (await this.planned(session, mode));
+    this.guard(plan);
+    const idle = !hasChanges(plan) && !(plan.mode === "refresh-only" && plan.drift.length > 0);
+    if (saved === undefined && !idle && !(await this.confirmed(plan))) {
+      this.note("Nothing was done.");
+      return EXIT.failed;
+    }
+    const result = await this.perform(session, plan);
+    await this.writeReports(plan);
+    if (result.outcome === "interrupted") return EXIT.interrupted;
+    if (result.outcome === "failed") return EXIT.failed;
+    return this.detailedExitcode && !idle ? EXIT.changes : EXIT.done;
+  }
+
+  private async perform(session: Session, plan: Plan): Promise<Result> {
+    const store = await session.store();
+    const { renamed } = await session.moved();
+    for (const [to, from] of renamed) await store.rename(from, to);
+    const means = await session.means();
+    return await this.watch(apply(plan, means), session, store);
+  }
+
+  private guard(plan: Plan): void {
+    const most = optionCount("--max-deletes", this.maxDeletes, 0);
+    const count = deletes(plan);
+    if (most === undefined || count <= most) return;
+    throw new Failure("plan.deletes", `this plan deletes ${count} images, more than --max-deletes ${most}`, {
+      hint: "look at the plan; raise --max-deletes if it is right",
+    });
+  }
+
+  private async confirmed(plan: Plan): Promise<boolean> {
+    if (this.yes) return true;
+    const { stdin } = this.context;
+    if (this.isJsonOnly || !(stdin instanceof ReadStream)) {
+      throw new Failure("cli.confirm", "there is nobody to ask whether to go on", {
+        hint: "pass --yes, or apply a saved plan",
+      });
+    }
+    this.out.talk.write(confirmation(plan, this.view("talk")));
+    const lines = createInterface({ input: stdin, output: this.context.stderr });
+    try {
+      return (await lines.question("Only 'yes' goes on: ", { signal: this.context.signal })).trim() === "yes";
+    } finally {
+      lines.close();
+    }
+  }
+}
+
+export class ApplyCommand extends ApplyingCommand {
+  static override readonly paths = [["apply"]];
+  static override readonly usage = Command.Usage({
+    category: "Everyday",
+    description: "bring the backends to what the file says",
+    details:
+      "Plans, shows the plan, asks, and carries it out. An image that fails does not stop the others; then the exit code is 1. Ctrl-C once takes back what is being made and finishes the rest, twice stops at once; either way the next apply goes on from there. With a FILE of `images plan --out` exactly that plan is carried out, without a question.",
+    examples: [
+      ["Plan, ask, do", "$0 apply"],
+      ["In a pipeline", "$0 apply --yes --json"],
+      ["A plan that was looked at", "$0 apply plan.json"],
+      ["No more than one image may go", "$0 apply --yes --max-deletes 1"],
+    ],
+  });
+
+  readonly plan = Option.String({ required: false, name: "FILE" });
+
+  override async run(): Promise<number> {
+    const saved = this.plan === undefined ? undefined : fromPlanFile(await this.read(this.plan));
+    await using session = await this.session(this.wish("apply", true));
+    if (saved !== undefined) await verify(saved, await session.means());
+    return await this.carryOut(session, saved, "normal");
+  }
+
+  private async read(path: string): Promise<string> {
+    return await readFile(resolve(this.context.cwd, path), "utf8").catch((cause: unknown) => {
+      throw new Failure("plan.file", `the plan ${path} cannot be read`, {
+        cause,
+        hint: "write one with: images plan --out FILE",
+      });
+    });
+  }
+}
+
+export class DestroyCommand extends ApplyingCommand {
+  static override readonly paths = [["destroy"]];
+  static override readonly usage = Command.Usage({
+    category: "Everyday",
+    description: "take all images of ours away",
+    details:
+      "Deletes what the state and the file know, or lets it go, as `on_remove` says. Protected images stay, and the run says so.",
+    examples: [
+      ["Everything of ours", "$0 destroy"],
+      ["One backend", "$0 destroy --target lab"],
+    ],
+  });
+
+  override async run(): Promise<number> {
+    await using session = await this.session(this.wish("destroy", true));
+    return await this.carryOut(session, undefined, "destroy");
+  }
+}

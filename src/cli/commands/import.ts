@@ -1,0 +1,60 @@
+import { Command, Option } from "clipanion";
+import { importImage } from "../../core/apply/import.ts";
+import { Failure } from "../../core/failure.ts";
+import type { Event } from "../../core/model/event.ts";
+import { imageId, imageOf, parseAddress } from "../../core/model/name.ts";
+import { nearest } from "../../core/model/nearest.ts";
+import { Channel } from "../../core/stream.ts";
+import { EXIT, FileCommand, optionSeconds } from "../base.ts";
+import { printable } from "../render/text.ts";
+
+export class ImportCommand extends FileCommand {
+  static override readonly paths = [["import"]];
+  static override readonly usage = Command.Usage({
+    category: "Looking",
+    description: "take over an image that is there already",
+    details:
+      "ADDRESS must be declared in the file; ID is what the backend calls the image (or another name of it that the plugin knows: an alias, a fingerprint's beginning). The image comes into the state and gets our mark; attributes that differ from the file are shown by the next plan and are not changed here.",
+    examples: [
+      ["An image of Incus, by its alias", "$0 import lab/alpine alpine-edge"],
+      ["An image of Glance", "$0 import ru/debian 89c60255-9bd6-460c-822a-e2b959ede9d2"],
+    ],
+  });
+
+  readonly adopt = Option.Boolean("--adopt", false, {
+    description: "also when it carries the mark of another file or address",
+  });
+  readonly lockTimeout = Option.String("--lock-timeout", {
+    description: "how long to wait for somebody else's lock: 30s, 5m",
+  });
+  readonly address = Option.String({ required: true, name: "ADDRESS" });
+  readonly id = Option.String({ required: true, name: "ID" });
+
+  override async run(): Promise<number> {
+    const address = parseAddress(this.address);
+    if (address === undefined)
+      throw new Failure("cli.usage", `${JSON.stringify(this.address)} is no address`, { hint: "write BACKEND/IMAGE" });
+    await using session = await this.session({
+      operation: "import",
+      write: true,
+      lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
+    });
+    const resource = session.config.resources.find((one) => one.address === address);
+    if (resource === undefined) {
+      const near = nearest(
+        address,
+        session.config.resources.map((one) => one.address),
+      );
+      const hint = near === undefined ? `write [image.${imageOf(address)}] first` : `did you mean ${near}?`;
+      throw new Failure("plan.target", `${address} is not declared in ${this.file}`, { hint });
+    }
+    const means = await session.means();
+    const content =
+      resource.source === undefined ? undefined : await means.look(resource.source, undefined, this.context.signal);
+    const events = new Channel<Event>();
+    const image = await importImage(address, imageId(this.id), { means, events, adopt: this.adopt, content });
+    const name = image.name === undefined || image.name === image.id ? "" : ` (${printable(image.name)})`;
+    this.note(`${address}: Import complete [id=${printable(image.id)}]${name}`);
+    return EXIT.done;
+  }
+}

@@ -1,0 +1,89 @@
+import { Command, Option } from "clipanion";
+import { Failure } from "../../core/failure.ts";
+import { backendName, isName } from "../../core/model/name.ts";
+import type { Attributes } from "../../core/model/value.ts";
+import { plain } from "../../core/plugin.ts";
+import { EXIT, FileCommand } from "../base.ts";
+import { bytes } from "../render/format.ts";
+import { printable, table } from "../render/text.ts";
+
+/** One live image, as `images info BACKEND --json` prints it. */
+interface Row {
+  readonly id: string;
+  readonly name: string;
+  /** Made by this file: its mark, or the state, says so. */
+  readonly ours: boolean;
+  readonly attributes: Attributes;
+}
+
+export class InfoCommand extends FileCommand {
+  static override readonly paths = [["info"]];
+  static override readonly usage = Command.Usage({
+    category: "Looking",
+    description: "show the live images of a backend, ours or not",
+    details: "With an IMAGE (its name, or its id on the backend) only that one, with all its attributes.",
+    examples: [
+      ["All images of a backend", "$0 info lab"],
+      ["For a script: an array of id, name, ours, attributes", "$0 info lab --json"],
+      ["One of them", "$0 info lab alpine"],
+    ],
+  });
+
+  readonly backend = Option.String({ required: true, name: "BACKEND" });
+  readonly image = Option.String({ required: false, name: "IMAGE" });
+  readonly json = Option.Boolean("--json", false, { description: "a JSON array on stdout" });
+
+  override async run(): Promise<number> {
+    await using session = await this.session({ operation: "info", write: false });
+    if (!isName(this.backend))
+      throw new Failure("cli.usage", `${JSON.stringify(this.backend)} is no name of a backend`);
+    const name = backendName(this.backend);
+    const backend = await session.backend(name);
+    const { state } = await session.store();
+    const known = new Set(
+      Object.values(state.images).flatMap((row) => (row.backend === name && row.id !== undefined ? [row.id] : [])),
+    );
+    const rows: Row[] = [];
+    for await (const image of backend.list({ signal: this.context.signal, note: (text) => this.note(text) })) {
+      const ours = image.mark?.file === session.config.settings.name || known.has(image.id);
+      const row = { id: image.id, name: image.name ?? image.id, ours, attributes: plain(image.attributes) };
+      if (
+        this.image === undefined ||
+        row.id.startsWith(this.image) ||
+        row.name === this.image ||
+        image.mark?.owner === `${name}/${this.image}` ||
+        image.names?.includes(this.image)
+      )
+        rows.push(row);
+    }
+    rows.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1));
+    if (this.image !== undefined && rows.length === 0) {
+      throw new Failure("backend.missing", `${this.backend} has no image ${JSON.stringify(this.image)}`, {
+        hint: `see them all: images info ${this.backend}`,
+      });
+    }
+    this.out.data.write(this.json ? `${JSON.stringify(rows, undefined, 2)}\n` : this.text(rows));
+    return EXIT.done;
+  }
+
+  private text(rows: readonly Row[]): string {
+    if (this.image !== undefined) {
+      return rows
+        .map(({ id, name, ours, attributes }) => {
+          const pairs = Object.entries({ id, name, ours, ...attributes });
+          return table(pairs.map(([key, value]) => [`${key}`, "=", printable(JSON.stringify(value))])).join("\n");
+        })
+        .join("\n\n")
+        .concat("\n");
+    }
+    const size = ({ attributes }: Row) => {
+      const found = attributes["size_bytes"] ?? attributes["size"];
+      return typeof found === "number" ? bytes(found) : "";
+    };
+    const lines = table([
+      ["NAME", "ID", "OURS", "SIZE"],
+      ...rows.map((row) => [printable(row.name), printable(row.id), row.ours ? "yes" : "no", size(row)]),
+    ]);
+    return `${lines.join("\n")}\n`;
+  }
+}

@@ -1,0 +1,43 @@
+import { open } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Command } from "clipanion";
+import { Failure } from "../../core/failure.ts";
+import { EXIT, FileCommand } from "../base.ts";
+
+const FIRST = `# What your machine images are to be, and where. \`images plan\` shows what would be done, \`images apply\` does it.
+
+[settings]
+name = "images"                 # written into the marks of the images that this file makes
+
+[backend.store]                 # a directory; \`images plugins\` lists what else there is
+plugin = "local"
+path = "./store"
+
+# [image.debian]
+# backend = "store"
+# source = { url = "https://cloud.debian.org/images/cloud/bookworm/latest/debian-12-genericcloud-amd64.qcow2", checksum = "sha512:https://cloud.debian.org/images/cloud/bookworm/latest/SHA512SUMS" }
+# aliases = ["debian-12"]
+`;
+
+export class InitCommand extends FileCommand {
+  static override readonly paths = [["init"]];
+  static override readonly usage = Command.Usage({
+    category: "Everyday",
+    description: "write a first images.toml",
+    examples: [["Here", "$0 init"]],
+  });
+
+  override async run(): Promise<number> {
+    const path = resolve(this.context.cwd, this.file);
+    const file = await open(path, "wx").catch((cause: unknown) => {
+      throw new Failure("config.exists", `${this.file} cannot be made, or is there already`, {
+        cause,
+        hint: "edit it, or choose another name with -f",
+      });
+    });
+    await file.writeFile(FIRST);
+    await file.close();
+    this.note(`wrote ${this.file}; next: edit it, then images plan`);
+    return EXIT.done;
+  }
+}

@@ -1,0 +1,63 @@
+import { resolve } from "node:path";
+import { Command, Option } from "clipanion";
+import { loadPlugin } from "../../core/load.ts";
+import { BaseCommand, EXIT, FileCommand } from "../base.ts";
+import { Pins } from "../pins.ts";
+import { builtIn, findPlugin } from "../plugins.ts";
+import { pluginMarkdown, renderPlugin } from "../render/plugin.ts";
+import { table } from "../render/text.ts";
+
+export class PluginsCommand extends BaseCommand {
+  static override readonly paths = [["plugins"]];
+  static override readonly usage = Command.Usage({
+    category: "Looking",
+    description: "the plugins, and what each takes",
+    details:
+      "With a NAME (or the path of a plugin file): every setting of its backends and every attribute of its images, from its schema.",
+    examples: [
+      ["All of them", "$0 plugins"],
+      ["What the local store takes", "$0 plugins local"],
+      ["As a page", "$0 plugins local --markdown"],
+    ],
+  });
+
+  readonly markdown = Option.Boolean("--markdown", false, { description: "as Markdown" });
+  readonly name = Option.String({ required: false, name: "NAME" });
+
+  override async run(): Promise<number> {
+    if (this.name === undefined) {
+      const all = await builtIn();
+      this.out.data.write(`${table(all.map(({ name, doc }) => [name, doc])).join("\n")}\n`);
+      return EXIT.done;
+    }
+    const plugin = await findPlugin(this.name, this.context.cwd, (text) => this.note(text));
+    this.out.data.write(this.markdown ? pluginMarkdown(plugin) : renderPlugin(plugin, this.view("data")));
+    return EXIT.done;
+  }
+}
+
+export class PluginsTrustCommand extends FileCommand {
+  static override readonly paths = [["plugins", "trust"]];
+  static override readonly usage = Command.Usage({
+    category: "Housekeeping",
+    description: "pin a plugin file as it is now",
+    details:
+      "Writes its sha256 to images.lock beside images.toml. A plugin is code that runs with your rights: read it first.",
+    examples: [["After a change that you have read", "$0 plugins trust ./plugins/webdav.ts"]],
+  });
+
+  readonly plugin = Option.String({ required: true, name: "FILE" });
+
+  override async run(): Promise<number> {
+    const folder = resolve(this.context.cwd, this.file, "..");
+    const path = resolve(folder, this.plugin);
+    const loaded = await loadPlugin(path);
+    const { name, before, digest } = await new Pins(folder).trust(path);
+    this.note(
+      before === digest
+        ? `${name} (${loaded.name}) was pinned already: ${digest}`
+        : `pinned ${name} (${loaded.name}): ${digest}`,
+    );
+    return EXIT.done;
+  }
+}

@@ -1,0 +1,138 @@
+import { Command, Option } from "clipanion";
+import { Failure } from "../../core/failure.ts";
+import { parseAddress } from "../../core/model/name.ts";
+import type { State } from "../../core/model/state.ts";
+import { changesBetween } from "../../core/store/changes.ts";
+import { showState } from "../../core/store/document.ts";
+import { stateList, stateMove, stateRemove } from "../../core/store/edit.ts";
+import { EXIT, FileCommand } from "../base.ts";
+import { renderRecorded } from "../render/state.ts";
+import { printable } from "../render/text.ts";
+
+const category = "State";
+
+export class StateListCommand extends FileCommand {
+  static override readonly paths = [["state", "list"]];
+  static override readonly usage = Command.Usage({
+    category,
+    description: "the addresses that the state knows",
+    examples: [
+      ["All", "$0 state list"],
+      ["Those of one backend, as JSON", "$0 state list 'lab/*' --json"],
+    ],
+  });
+
+  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly globs = Option.Rest({ name: "GLOB" });
+
+  override async run(): Promise<number> {
+    await using session = await this.session({ operation: "state list", write: false });
+    const found = stateList((await session.store()).state, this.globs);
+    this.out.data.write(this.json ? `${JSON.stringify(found)}\n` : found.map((address) => `${address}\n`).join(""));
+    return EXIT.done;
+  }
+}
+
+export class StateShowCommand extends FileCommand {
+  static override readonly paths = [["state", "show"]];
+  static override readonly usage = Command.Usage({
+    category,
+    description: "what the state knows of one address",
+    examples: [["One address", "$0 state show lab/debian"]],
+  });
+
+  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly address = Option.String({ required: true, name: "ADDRESS" });
+
+  override async run(): Promise<number> {
+    await using session = await this.session({ operation: "state show", write: false });
+    const address = parseAddress(this.address);
+    const { state } = await session.store();
+    const row = address === undefined ? undefined : state.images[address];
+    if (address === undefined || row === undefined) {
+      throw new Failure("state.address", `the state has no ${this.address}`, {
+        hint: "see what it has: images state list",
+      });
+    }
+    this.out.data.write(
+      this.json
+        ? `${JSON.stringify({ address, ...row }, undefined, 2)}\n`
+        : renderRecorded(address, row, this.view("data")),
+    );
+    return EXIT.done;
+  }
+}
+
+/** A command that writes another state in the place of the one there is. */
+abstract class EditCommand extends FileCommand {
+  readonly lockTimeout = Option.String("--lock-timeout", {
+    description: "how long to wait for somebody else's lock: 30s, 5m",
+  });
+
+  protected async edit(operation: string, change: (state: State) => State): Promise<number> {
+    await using session = await this.session({ operation, write: true });
+    const store = await session.store();
+    const changes = changesBetween(store.state.images, change(store.state).images);
+    await store.putAll(changes);
+    return EXIT.done;
+  }
+}
+
+export class StateMoveCommand extends EditCommand {
+  static override readonly paths = [["state", "mv"]];
+  static override readonly usage = Command.Usage({
+    category,
+    description: "give an address another name",
+    details:
+      "FROM and TO are addresses, or the names of two backends. The image itself is not touched; its mark is by the next apply.",
+    examples: [
+      ["An image was renamed in the file", "$0 state mv lab/debian lab/debian-12"],
+      ["A backend was", "$0 state mv lab prod"],
+    ],
+  });
+
+  readonly from = Option.String({ required: true, name: "FROM" });
+  readonly to = Option.String({ required: true, name: "TO" });
+
+  override run(): Promise<number> {
+    return this.edit("state mv", (state) => stateMove(state, this.from, this.to).state);
+  }
+}
+
+export class StateRemoveCommand extends EditCommand {
+  static override readonly paths = [["state", "rm"]];
+  static override readonly usage = Command.Usage({
+    category,
+    description: "let go of images without touching them",
+    details: "While they carry our mark and are declared, the next apply takes them up again.",
+    examples: [
+      ["One address", "$0 state rm lab/debian"],
+      ["All of a backend", "$0 state rm 'lab/*'"],
+    ],
+  });
+
+  readonly globs = Option.Rest({ required: 1, name: "ADDRESS" });
+
+  override run(): Promise<number> {
+    return this.edit("state rm", (state) => {
+      const { state: next, removed } = stateRemove(state, this.globs);
+      for (const address of removed) this.note(`let go of ${printable(address)}`);
+      return next;
+    });
+  }
+}
+
+export class StatePullCommand extends FileCommand {
+  static override readonly paths = [["state", "pull"]];
+  static override readonly usage = Command.Usage({
+    category,
+    description: "print the whole state document",
+    examples: [["To look at, or to keep", "$0 state pull > state.json"]],
+  });
+
+  override async run(): Promise<number> {
+    await using session = await this.session({ operation: "state pull", write: false });
+    this.out.data.write(showState((await session.store()).state));
+    return EXIT.done;
+  }
+}

@@ -1,0 +1,27 @@
+import { Command, Option } from "clipanion";
+import { unlock } from "../../core/store/hold.ts";
+import { EXIT, FileCommand } from "../base.ts";
+import { printable } from "../render/text.ts";
+
+export class UnlockCommand extends FileCommand {
+  static override readonly paths = [["unlock"]];
+  static override readonly usage = Command.Usage({
+    category: "State",
+    description: "remove a lock whose holder is gone",
+    details:
+      "ID is the one that the error names. A holder on this host that has died needs no unlock: the next run takes its lock over.",
+    examples: [["The lock that an error named", "$0 unlock 20261120T151500-1a2b3c"]],
+  });
+
+  readonly force = Option.Boolean("--force", false, { description: "also while its holder is alive" });
+  readonly id = Option.String({ required: true, name: "ID" });
+
+  override async run(): Promise<number> {
+    await using session = await this.session({ operation: "unlock", write: false });
+    const holder = await unlock(session.storage, this.id, { force: this.force, signal: this.context.signal });
+    this.note(
+      `removed the lock of ${printable(holder.user)}@${printable(holder.host)}, process ${holder.pid}, ${printable(holder.operation)}`,
+    );
+    return EXIT.done;
+  }
+}

@@ -1,0 +1,40 @@
+import { Command, Option } from "clipanion";
+import { EXIT, FileCommand } from "../base.ts";
+import { diagnostics, validation } from "../render/diagnostic.ts";
+import { plural } from "../render/format.ts";
+
+export class ValidateCommand extends FileCommand {
+  static override readonly paths = [["validate"]];
+  static override readonly usage = Command.Usage({
+    category: "Everyday",
+    description: "check the file, touching no network",
+    details: "Tells all mistakes at once, each with its place and the way out.",
+    examples: [
+      ["Check images.toml", "$0 validate"],
+      ["For a pipeline", "$0 validate --json"],
+    ],
+  });
+
+  readonly json = Option.Boolean("--json", false, {
+    description: "JSON on stdout, in the shape of terraform validate -json",
+  });
+
+  override async run(): Promise<number> {
+    await using session = await this.session({ operation: "validate", write: false });
+    const { backends, resources } = session.config;
+    if (this.json) this.out.data.write(`${JSON.stringify(validation([]))}\n`);
+    else {
+      const images = new Set(resources.map(({ image }) => image)).size;
+      this.out.data.write(
+        `${this.file} is right: ${plural(images, "image")} on ${plural(backends.length, "backend")}.\n`,
+      );
+      for (const { message } of session.warnings) this.note(`warning: ${message}`);
+    }
+    return EXIT.done;
+  }
+
+  protected override fail(thrown: unknown): void {
+    if (this.json) this.out.data.write(`${JSON.stringify(validation(diagnostics(thrown)))}\n`);
+    super.fail(thrown);
+  }
+}

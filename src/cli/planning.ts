@@ -1,0 +1,128 @@
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Option } from "clipanion";
+import { Failure } from "../core/failure.ts";
+import type { Event } from "../core/model/event.ts";
+import type { Plan, PlanMode } from "../core/model/plan.ts";
+import { hasChanges } from "../core/model/plan.ts";
+import { makePlan } from "../core/plan/make.ts";
+import type { Selection } from "../core/plan/means.ts";
+import type { Store } from "../core/store/state.ts";
+import { EXIT, FileCommand, jsonFailure, optionCount, optionSeconds } from "./base.ts";
+import { chooseRenderer, type JsonWish } from "./render/index.ts";
+import { renderPlan } from "./render/plan.ts";
+import { tee } from "./render/renderer.ts";
+import { REPORTS, type ReportKind, report } from "./render/report.ts";
+import type { Session } from "./session.ts";
+import { VERSION } from "./version.ts";
+
+/** The options that plan, apply and destroy have in common, under the names that terraform's users know. */
+export abstract class PlanningCommand extends FileCommand {
+  readonly json = Option.String("--json", {
+    tolerateBoolean: true,
+    description: "NDJSON on stdout in terraform's envelope; --json=FILE writes it there, and people still see text",
+  });
+  readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
+  readonly excludes = Option.Array("--exclude", [], { description: "all but these" });
+  readonly replacing = Option.Array("--replace", [], { description: "make these images anew" });
+  readonly refreshOnly = Option.Boolean("--refresh-only", false, {
+    description: "only take into the state what others changed",
+  });
+  readonly refresh = Option.Boolean("--refresh", true, {
+    description: "look at the backends (default); --no-refresh trusts the state",
+  });
+  readonly adopt = Option.Boolean("--adopt", false, {
+    description: "take over images of the same name that are not ours",
+  });
+  readonly detailedExitcode = Option.Boolean("--detailed-exitcode", false, {
+    description: "exit with 2 when there are changes",
+  });
+  readonly parallelism = Option.String("--parallelism", { description: "how many images at a time" });
+  readonly lockTimeout = Option.String("--lock-timeout", {
+    description: "how long to wait for somebody else's lock: 30s, 5m",
+  });
+  readonly reports = Option.Array("--report", [], { description: `KIND=FILE: write a report; ${REPORTS.join(", ")}` });
+
+  protected get isJsonOnly(): boolean {
+    return this.json === true || this.json === "";
+  }
+
+  protected override fail(thrown: unknown): void {
+    if (this.isJsonOnly) this.out.data.write(jsonFailure(thrown, this.context.now().getTime()));
+    super.fail(thrown);
+  }
+
+  protected wish(operation: string, write: boolean) {
+    return {
+      operation,
+      write,
+      lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
+      parallelism: optionCount("--parallelism", this.parallelism, 1),
+    };
+  }
+
+  protected selection(mode: PlanMode): Selection {
+    if (this.refreshOnly && !this.refresh)
+      throw new Failure("cli.usage", "--refresh-only and --no-refresh exclude each other");
+    return {
+      mode: mode === "normal" && this.refreshOnly ? "refresh-only" : mode,
+      targets: this.targets,
+      excludes: this.excludes,
+      replace: this.replacing,
+      refresh: this.refresh,
+      adopt: this.adopt,
+    };
+  }
+
+  /** Makes a plan while it is shown what goes on; the plan itself is shown on stdout. */
+  protected async planned(session: Session, mode: PlanMode): Promise<Plan> {
+    const means = await session.means();
+    const plan = await this.watch(makePlan(means, this.selection(mode)), session, undefined);
+    if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
+    for (const { message } of session.warnings) this.note(`warning: ${message}`);
+    return plan;
+  }
+
+  /** Reads a stream of events to its end: on the screen, as JSON, and in the journal of the run. */
+  protected async watch<R>(events: AsyncIterable<Event, R>, session: Session, store: Store | undefined): Promise<R> {
+    const renderer = chooseRenderer({
+      json: this.jsonWish,
+      env: this.context.env,
+      talk: this.out.talk,
+      version: VERSION,
+      style: this.view("talk").style,
+      plugin: (backend) => session.config.backends.find(({ name }) => name === backend)?.plugin,
+    });
+    const journal = async (all: AsyncIterable<Event>) => {
+      for await (const event of all) store?.record(event);
+    };
+    return await tee(events, (all) => renderer(all, this.out), journal);
+  }
+
+  get #jsonFile(): string | undefined {
+    return typeof this.json === "string" && this.json !== "" ? resolve(this.context.cwd, this.json) : undefined;
+  }
+
+  protected get jsonWish(): JsonWish {
+    if (this.isJsonOnly) return { to: "stdout" };
+    return this.#jsonFile === undefined ? { to: "nowhere" } : { to: "file", path: this.#jsonFile };
+  }
+
+  protected async writeReports(plan: Plan): Promise<void> {
+    for (const wish of this.reports) {
+      const [kind, ...path] = wish.split("=");
+      const known = REPORTS.find((one): one is ReportKind => one === kind);
+      if (known === undefined || path.length === 0) {
+        throw new Failure("cli.usage", `--report ${wish} is not KIND=FILE`, { hint: `kinds: ${REPORTS.join(", ")}` });
+      }
+      await writeFile(resolve(this.context.cwd, path.join("=")), this.redact(report(known, plan)));
+    }
+  }
+
+  protected exitCode(plan: Plan): number {
+    if (plan.outages.length > 0) return EXIT.failed;
+    return this.detailedExitcode && (hasChanges(plan) || (plan.mode === "refresh-only" && plan.drift.length > 0))
+      ? EXIT.changes
+      : EXIT.done;
+  }
+}

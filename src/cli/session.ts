@@ -1,0 +1,225 @@
+import { mkdir } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import type { ApplyMeans } from "../core/apply/means.ts";
+import { readConfig } from "../core/config/load.ts";
+import { Secrets } from "../core/config/secrets.ts";
+import { Failure, type Problem } from "../core/failure.ts";
+import type { BackendDeclaration, Config } from "../core/model/declaration.ts";
+import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
+import type { Schema } from "../core/model/schema.ts";
+import type { State } from "../core/model/state.ts";
+import type { Attributes, Value } from "../core/model/value.ts";
+import { openDoor } from "../core/net/http.ts";
+import { type Backend, canDownload, type Host, type Plugin } from "../core/plugin.ts";
+import { Sources } from "../core/source/open.ts";
+import { applyMoved } from "../core/store/edit.ts";
+import { fileStorage } from "../core/store/file.ts";
+import { openStore, type Store } from "../core/store/state.ts";
+import type { Storage } from "../core/store/storage.ts";
+import { findPlugin } from "./plugins.ts";
+import type { Shell } from "./shell.ts";
+
+/** What a command line says of the file and its state. */
+export interface Files {
+  readonly file: string;
+  readonly state: string | undefined;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly varFiles: readonly string[];
+}
+
+export interface Wish {
+  readonly operation: string;
+  /** True: the state is locked and can be written. */
+  readonly write: boolean;
+  readonly lockTimeout?: number | undefined;
+  readonly parallelism?: number | undefined;
+  /** A line for the user. */
+  note(text: string): void;
+}
+
+/** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
+export class Session implements AsyncDisposable {
+  readonly config: Config;
+  readonly plugins: ReadonlyMap<BackendName, Plugin>;
+  readonly warnings: readonly Problem[];
+  readonly secrets: Secrets;
+  readonly storage: Storage;
+  readonly #shell: Shell;
+  readonly #wish: Wish;
+  readonly #backends = new Map<BackendName, Promise<Backend>>();
+  readonly #closing: AsyncDisposable[] = [];
+  #store: Store | undefined;
+  #sources: Sources | undefined;
+
+  private constructor(shell: Shell, wish: Wish, secrets: Secrets, read: Awaited<ReturnType<typeof readConfig>>) {
+    this.#shell = shell;
+    this.#wish = wish;
+    this.secrets = secrets;
+    this.config = read.config;
+    this.plugins = read.plugins;
+    this.warnings = read.warnings;
+    this.storage = fileStorage(read.config.settings.state);
+  }
+
+  /** Reads the file; the state is opened by `store`. @throws Failure config.*, plugin.* */
+  static async open(shell: Shell, files: Files, wish: Wish): Promise<Session> {
+    const file = resolve(shell.cwd, files.file);
+    const read = await readConfig({
+      file,
+      vars: files.vars,
+      varFiles: files.varFiles.map((path) => resolve(shell.cwd, path)),
+      env: shell.env,
+      lookup: (plugin, folder) => findPlugin(plugin, folder, wish.note),
+      signal: shell.signal,
+    });
+    const state = files.state === undefined ? read.config.settings.state : resolve(shell.cwd, files.state);
+    const config = { ...read.config, settings: { ...read.config.settings, state } };
+    const secrets = new Secrets({ folder: config.folder, env: shell.env });
+    return new Session(shell, wish, secrets, { ...read, config });
+  }
+
+  /** The state, opened at the first call. @throws Failure state.* */
+  async store(): Promise<Store> {
+    const { operation, write, lockTimeout, note } = this.#wish;
+    this.#store ??= await openStore({
+      storage: this.storage,
+      operation,
+      write,
+      signal: this.#shell.signal,
+      now: () => this.#shell.now(),
+      onNote: note,
+      ...(lockTimeout === undefined ? {} : { lockTimeout }),
+    });
+    return this.#store;
+  }
+
+  /** The state with the `[[moved]]` of the file, and what each moved address was called before. */
+  async moved(): Promise<{ readonly state: State; readonly renamed: ReadonlyMap<Address, Address> }> {
+    const store = await this.store();
+    const { state, renamed, problems } = applyMoved(store.state, this.config.moved);
+    if (problems.length > 0) throw new Failure("config.moved", "what [[moved]] says cannot be done", { problems });
+    return { state, renamed };
+  }
+
+  /** What plans and applies are made with. Moved rows are as `moved` says: an apply writes them first. */
+  async means(): Promise<ApplyMeans> {
+    const store = await this.store();
+    const { state, renamed } = await this.moved();
+    return {
+      config: this.config,
+      plugins: this.plugins,
+      state,
+      renamed,
+      records: store,
+      run: store.run,
+      open: (name) => this.backend(name),
+      look: (spec, previous, signal) => this.sources().look(spec, previous, signal),
+      fetch: (spec, wanted, opening) => this.sources().open(spec, wanted, opening),
+      secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
+      signal: this.#shell.signal,
+      hard: this.#shell.hard,
+      parallelism: this.#wish.parallelism ?? this.config.settings.parallelism,
+      now: () => this.#shell.now(),
+    };
+  }
+
+  /** Where bytes come from, for this run. */
+  sources(): Sources {
+    this.#sources ??= new Sources({
+      env: this.#shell.env,
+      folder: this.config.folder,
+      signal: this.#shell.signal,
+      door: (options) => this.#door(options, undefined),
+      secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
+      download: async (address, signal) => await this.#download(address, signal),
+    });
+    return this.#sources;
+  }
+
+  /** One backend, opened at the first call, with its secrets resolved. @throws Failure: of its plugin, or config.secret */
+  backend(name: BackendName): Promise<Backend> {
+    const before = this.#backends.get(name);
+    if (before !== undefined) return before;
+    const opening = this.#openBackend(name);
+    this.#backends.set(name, opening);
+    return opening;
+  }
+
+  async #openBackend(name: BackendName): Promise<Backend> {
+    const declaration = this.config.backends.find((one) => one.name === name);
+    const plugin = this.plugins.get(name);
+    if (declaration === undefined || plugin === undefined) {
+      const known = this.config.backends.map((one) => one.name).join(", ");
+      throw new Failure("plan.backend", `there is no backend ${name} in ${this.config.file}`, {
+        hint: `declared: ${known || "none"}`,
+      });
+    }
+    const settings = await this.#resolved(plugin.config, declaration);
+    const backend = await plugin.open(settings, this.#host(declaration));
+    this.#closing.push(backend);
+    return backend;
+  }
+
+  /** The settings with every secret in the place of its reference. */
+  async #resolved(schema: Schema, { settings, at }: BackendDeclaration): Promise<Attributes> {
+    const entries = Object.entries(settings).map(async ([name, value]): Promise<[string, Value]> => {
+      if (schema[name]?.sensitive !== true || typeof value !== "string") return [name, value];
+      return [name, await this.secrets.resolve(value, { at, signal: this.#shell.signal })];
+    });
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  #host({ name, limits }: BackendDeclaration): Host {
+    return {
+      backend: name,
+      file: this.config.settings.name,
+      folder: this.config.folder,
+      env: this.#shell.env,
+      signal: this.#shell.hard,
+      door: (options) => this.#door(options, limits),
+      conceal: (secret) => this.secrets.conceal(secret),
+      scratch: () =>
+        privateFolder(join(this.#shell.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "images")),
+    };
+  }
+
+  #door(options: Parameters<Host["door"]>[0], limits: BackendDeclaration["limits"] | undefined) {
+    const door = openDoor(options, {
+      signal: this.#shell.hard,
+      redact: (text) => this.secrets.redact(text),
+      conceal: (text) => this.secrets.conceal(text),
+      env: this.#shell.env,
+      ...(limits === undefined ? {} : { limits }),
+    });
+    this.#closing.push(door);
+    return door;
+  }
+
+  async #download(address: Address, signal: AbortSignal) {
+    const store = await this.store();
+    const known = store.recorded(address);
+    const id = known?.status === "ready" ? known.id : undefined;
+    const backend = await this.backend(backendOf(address));
+    if (id === undefined || !canDownload(backend)) {
+      const why = id === undefined ? "it is not there" : "its backend does not give images back";
+      throw new Failure("source.address", `the bytes of ${address} cannot be had: ${why}`, { address });
+    }
+    return await backend.download(id, { signal, note: this.#wish.note });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const errors: unknown[] = [];
+    const close = (one: AsyncDisposable | undefined) =>
+      Promise.resolve(one?.[Symbol.asyncDispose]()).catch((error: unknown) => errors.push(error));
+    await close(this.#sources);
+    for (const one of this.#closing.reverse()) await close(one);
+    await close(this.#store);
+    if (errors.length > 0) throw errors[0];
+  }
+}
+
+async function privateFolder(path: string): Promise<string> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return path;
+}

@@ -1,0 +1,11 @@
+import type { BaseContext } from "clipanion";
+
+/** What a command has of the world. Tests give one of their own. */
+export interface Shell extends BaseContext {
+  readonly cwd: string;
+  /** Aborted at the first Ctrl-C: what is being made is taken back, what is being changed is finished. */
+  readonly signal: AbortSignal;
+  /** Aborted at the second Ctrl-C: everything stops now. */
+  readonly hard: AbortSignal;
+  now(): Date;
+}

@@ -1,0 +1,64 @@
+import { Failure, type Problem } from "../failure.ts";
+import { type Address, backendOf } from "../model/name.ts";
+import type { Plan } from "../model/plan.ts";
+import { isSame } from "../model/value.ts";
+import { makePlan } from "../plan/make.ts";
+import { everything } from "../plan/means.ts";
+import { compareContent } from "../source/content.ts";
+import type { ApplyMeans } from "./means.ts";
+
+/**
+ * Whether a saved plan still stands: the state, the file, the source bytes and the images are what they were when it was made.
+ * @throws Failure plan.stale with everything that has moved
+ */
+export async function verify(plan: Plan, means: ApplyMeans): Promise<void> {
+  const moved: Problem[] = [];
+  const say = (message: string) => moved.push({ code: "plan.stale", message });
+  const { lineage, serial, config } = plan.basis;
+  if (lineage !== means.state.lineage && !(serial === 0 && means.state.serial === 0))
+    say("the state is another one (its lineage differs)");
+  else if (serial !== means.state.serial)
+    say(`the state has moved on: it was at serial ${serial}, and is at ${means.state.serial}`);
+  if (config !== means.config.digest) say("images.toml, or a variable in it, is not what it was");
+  if (moved.length === 0) for (const text of await differences(plan, means)) say(text);
+  if (moved.length === 0) return;
+  throw new Failure("plan.stale", "the saved plan does not fit any more", { problems: moved, hint: "plan again" });
+}
+
+/** What the backends and sources show now against what the plan saw. */
+async function differences(plan: Plan, means: ApplyMeans): Promise<string[]> {
+  const addresses = Object.keys(plan.observed).filter((text): text is Address => Object.hasOwn(plan.observed, text));
+  const unknown = addresses.find((address) => !means.plugins.has(backendOf(address)));
+  if (unknown !== undefined) return [`the backend of ${unknown} is not in the file any more`];
+  if (addresses.length === 0) return [];
+  const replace = plan.steps.flatMap((step) =>
+    step.action === "replace" && step.because.includes("requested") ? [step.address] : [],
+  );
+  const adopt = plan.steps.some((step) => step.action === "adopt" && step.because === "adopt");
+  const now = await ended(makePlan(means, { ...everything, mode: plan.mode, targets: addresses, replace, adopt }));
+  const outages = now.outages.map(({ backend, message }) => `${backend} cannot be asked: ${message}`);
+  return [...outages, ...addresses.flatMap((address) => difference(address, plan, now))];
+}
+
+function difference(address: Address, before: Plan, now: Plan): string[] {
+  const [was, is] = [before.observed[address], now.observed[address]];
+  if (is === undefined) return [`${address}: the image is already as the plan wanted it`];
+  if (was === undefined) return [];
+  if (was.id !== is.id) return [`${address}: the image was ${was.id ?? "not there"}, and is ${is.id ?? "gone"} now`];
+  if (!isSame(was.have, is.have)) return [`${address}: somebody changed the image ${was.id ?? ""}`];
+  if (
+    was.content !== undefined &&
+    is.content !== undefined &&
+    compareContent(was.content, is.content).kind === "changed"
+  ) {
+    return [`${address}: the source bytes are not those that were planned (${is.content.where})`];
+  }
+  return [];
+}
+
+async function ended<T, R>(generator: AsyncGenerator<T, R>): Promise<R> {
+  for (;;) {
+    const step = await generator.next();
+    if (step.done === true) return step.value;
+  }
+}

@@ -1,0 +1,84 @@
+import { pathToFileURL } from "node:url";
+import * as t from "typanion";
+import { Failure } from "./failure.ts";
+import { faults } from "./model/check.ts";
+import { isSensitive, type Schema } from "./model/schema.ts";
+import type { Plugin } from "./plugin.ts";
+
+const HINT = "docs/plugins.md says what a plugin file hands over";
+
+/**
+ * Imports a plugin file and checks what it hands over, in words for its author. The file may import the module `images`, its own
+ * neighbours, and what is built in.
+ * @throws Failure plugin.load when it cannot be imported, plugin.shape when it is none
+ */
+export async function loadPlugin(path: string): Promise<Plugin> {
+  let module: { readonly default?: unknown };
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new Failure("plugin.load", `the plugin ${path} cannot be loaded: ${message}`, { cause, hint: HINT });
+  }
+  return checkPlugin(module.default, path);
+}
+
+/** @throws Failure plugin.shape with everything that is wrong */
+export function checkPlugin(value: unknown, path: string): Plugin {
+  const wrong = mistakes(value);
+  if (isPlugin(value) && wrong.length === 0) return value;
+  throw new Failure("plugin.shape", `the plugin ${path} is not one: ${wrong.join("; ")}`, { hint: HINT });
+}
+
+const isPlugin = (value: unknown): value is Plugin => mistakes(value).length === 0;
+
+const METHODS = ["bytes", "names", "labels", "order", "check", "checkConfig"] as const;
+
+function mistakes(value: unknown): string[] {
+  if (!t.isUnknown()(value) || typeof value !== "object" || value === null) {
+    return ["it has no default export that is a plugin: export default definePlugin({ … })"];
+  }
+  const plugin: Readonly<Record<string, unknown>> = Object.fromEntries(Object.entries(value));
+  const found: string[] = [];
+  if (plugin["api"] !== 1) found.push("api must be 1, the only version that this program knows");
+  if (typeof plugin["name"] !== "string" || !/^[a-z][a-z0-9-]*$/.test(plugin["name"])) {
+    found.push("name must be lower-case letters, digits and dashes");
+  }
+  if (typeof plugin["doc"] !== "string" || plugin["doc"].trim() === "") found.push("doc must be a sentence");
+  if (typeof plugin["open"] !== "function") found.push("open must be a function");
+  for (const method of METHODS) {
+    if (plugin[method] !== undefined && typeof plugin[method] !== "function")
+      found.push(`${method} must be a function`);
+  }
+  found.push(...schemaMistakes("config", plugin["config"]), ...schemaMistakes("image", plugin["image"]));
+  if (plugin["bytes"] === undefined && !Array.isArray(plugin["origins"]) && plugin["originless"] !== true) {
+    found.push("bytes, origins, or both must say what an image can be made from");
+  }
+  return found;
+}
+
+function schemaMistakes(name: string, value: unknown): string[] {
+  if (!isSchema(value))
+    return [`${name} must be a table of attributes, made with required(), optional(), withDefault(), computed()`];
+  const found = faults(value).map((text) => `${name}.${text}`);
+  const kept = Object.keys(value).filter(
+    (key) => name === "image" && isSensitive(value, key) && value[key]?.compare !== "never",
+  );
+  return [
+    ...found,
+    ...kept.map((key) => `${name}.${key}: is sensitive and so never in the state: say compare: "never"`),
+  ];
+}
+
+const isSchema = (value: unknown): value is Schema =>
+  typeof value === "object" &&
+  value !== null &&
+  Object.values(value).every(
+    (one: unknown) =>
+      typeof one === "object" &&
+      one !== null &&
+      "mode" in one &&
+      "type" in one &&
+      "doc" in one &&
+      typeof one.doc === "string",
+  );
