@@ -131,6 +131,11 @@ export function brokenFailure(error: unknown, asked: Asked, said: string): Failu
       request,
     });
   const reason = asked.redact(reasonOf(error));
+  if (codeOfError(error) === "UND_ERR_INVALID_ARG")
+    return new Failure("net.request", `the request cannot be sent: ${reason}${at}`, {
+      hint: "does a header, most likely one with a secret, hold a line break or a character that is not Latin?",
+      request,
+    });
   return new Failure("net.broken", `${said}: ${reason}${at}`, { retry: true, request, cause: error });
 }
 
