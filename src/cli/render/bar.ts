@@ -11,7 +11,7 @@ interface Part {
 }
 
 const GAP = 2;
-const BAR = { narrowest: 8, widest: 30 } as const;
+const BAR = { narrowest: 6, widest: 30 } as const;
 
 /** One running step on one line: address, phase, bar, share, bytes, rate, time to go, as many of them as fit. */
 export function rowOf(doing: Doing, now: number, width: number, view: View): string {
@@ -29,15 +29,15 @@ export function rowOf(doing: Doing, now: number, width: number, view: View): str
     { rank: 2, text: pad(phase, 8) },
     ...(total === undefined ? [elapsed] : [{ rank: 1, text: padLeft(`${percent(done, total)} %`, 5) }]),
     ...(isBytes ? [{ rank: 4, text: amount(done, total) }] : []),
-    ...(speed === undefined ? [] : [{ rank: 5, text: padLeft(rate(speed), 12) }]),
-    ...(left === undefined ? [] : [{ rank: 3, text: padLeft(`ETA ${remaining(left)}`, 10) }]),
+    ...(speed === undefined ? [] : [{ rank: 5, text: padLeft(rate(speed), 10) }]),
+    ...(left === undefined ? [] : [{ rank: 3, text: padLeft(`ETA ${remaining(left)}`, 9) }]),
     ...(attempt > 1 ? [{ rank: 6, text: `attempt ${attempt}` }] : []),
   ];
   return join(parts, columns, total === undefined ? undefined : done / Math.max(1, total), view);
 }
 
 const amount = (done: number, total: number | undefined): string =>
-  total === undefined ? padLeft(bytes(done), 10) : padLeft(`${bytes(done)}/${bytes(total)}`, 19);
+  total === undefined ? padLeft(bytes(done), 10) : padLeft(`${bytes(done)}/${bytes(total)}`, 17);
 
 /** What there is to say of the run as a whole. */
 export interface Total {
@@ -55,11 +55,12 @@ export interface Total {
 export function totalRow(total: Total, view: View): string {
   const { steps, done, failed, hidden, totalBytes, elapsed } = total;
   const left = total.rate >= 1 && totalBytes > total.bytes ? (totalBytes - total.bytes) / total.rate : undefined;
+  const uploaded = bytes(total.bytes) + (totalBytes < total.bytes ? "" : `/${bytes(totalBytes)}`);
   const parts: Part[] = [
     { rank: 0, text: `${steps === undefined ? done : `${done} of ${steps}`} done` },
     ...(failed > 0 ? [{ rank: 1, text: view.style.error(`${failed} failed`) }] : []),
     ...(hidden > 0 ? [{ rank: 2, text: `${hidden} more running` }] : []),
-    ...(totalBytes > 0 ? [{ rank: 4, text: `${bytes(total.bytes)}/${bytes(totalBytes)}` }] : []),
+    ...(total.bytes > 0 || totalBytes > 0 ? [{ rank: 4, text: uploaded }] : []),
     ...(total.rate >= 1 ? [{ rank: 6, text: rate(total.rate) }] : []),
     ...(left === undefined ? [] : [{ rank: 5, text: `ETA ${remaining(left)}` }]),
     { rank: 3, text: `[${duration(elapsed)} elapsed]` },

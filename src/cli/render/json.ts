@@ -5,7 +5,7 @@ import { type Diagnostic, ofTold } from "./diagnostic.ts";
 import { diagnosticLine, type Fields, jsonLine, type Level, versionLine } from "./envelope.ts";
 import { type Clock, type Renderer, type Sink, systemClock } from "./renderer.ts";
 import { addr, type PluginOf, plannedAction, reasonOf, resourceObject, streamAction } from "./resource.ts";
-import { type Doing, movingFacts, Running, totalOf } from "./running.ts";
+import { countFacts, type Doing, movingFacts, Running } from "./running.ts";
 import { endSentence, errored, finished, going, planSentence, refreshed, refreshing, starting } from "./words.ts";
 
 export interface JsonOptions {
@@ -141,7 +141,7 @@ class Stream {
     const now = this.#clock.now();
     if (type === "transfer.started") {
       this.#progressed.set(address, now);
-      const facts = { phase, bytes: 0, ...totalOf(event.total), attempt: event.attempt };
+      const facts = { phase, ...countFacts(phase, 0, event.total), attempt: event.attempt };
       this.#hook("transfer_start", `${at} started`, address, facts);
     } else if (type === "transfer.progress") {
       const doing = this.#running.get(address);
@@ -154,8 +154,7 @@ class Stream {
       const moving = before?.moving?.phase === phase ? before.moving : undefined;
       this.#hook("transfer_complete", `${at} complete`, address, {
         phase,
-        bytes: done,
-        ...totalOf(moving?.total),
+        ...countFacts(phase, done, moving?.total),
         attempt: moving?.attempt ?? 1,
         elapsed_seconds: seconds(ms),
         ...(digest?.startsWith("sha256:") === true ? { sha256: digest.slice("sha256:".length) } : {}),

@@ -101,21 +101,23 @@ export function movingText({ moving }: Pick<Doing, "moving">): string {
   return `${phase} ${bytes(done)}${total === undefined ? "" : `/${bytes(total)}`}${share}`;
 }
 
-/** The same as fields of the JSON stream. */
+/** How far a phase has come, as fields of the JSON stream: bytes where it counts bytes, `done` of `total` where it does not. */
+export function countFacts(phase: Phase, done: number, total: number | undefined): Readonly<Record<string, number>> {
+  if (COUNTS_BYTES.has(phase)) return { bytes: done, ...(total === undefined ? {} : { total_bytes: total }) };
+  return { done, ...(total === undefined ? {} : { total }) };
+}
+
+/** What goes on, as fields of the JSON stream. */
 export function movingFacts({ moving }: Doing, now: number): Readonly<Record<string, string | number>> {
   if (moving === undefined) return {};
   const { phase, done, total, attempt, meter } = moving;
-  const rate = rateAt(meter, now);
+  const rate = COUNTS_BYTES.has(phase) ? rateAt(meter, now) : undefined;
   const left = secondsLeft(meter, done, total, now);
   return {
     phase,
-    bytes: done,
-    ...totalOf(total),
+    ...countFacts(phase, done, total),
     ...(rate === undefined ? {} : { rate_bps: Math.round(rate) }),
     ...(left === undefined ? {} : { eta_seconds: Math.ceil(left) }),
     attempt,
   };
 }
-
-export const totalOf = (total: number | undefined): Readonly<Record<string, number>> =>
-  total === undefined ? {} : { total_bytes: total };

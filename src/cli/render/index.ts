@@ -1,0 +1,84 @@
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { Failure } from "../../core/failure.ts";
+import type { Plan } from "../../core/model/plan.ts";
+import { json } from "./json.ts";
+import { lines } from "./lines.ts";
+import { type Clock, type Renderer, type Sink, systemClock, tee } from "./renderer.ts";
+import type { PluginOf } from "./resource.ts";
+import { ansi, none, type Style } from "./style.ts";
+import { tty } from "./tty.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Set to anything but the empty string. */
+const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";
+
+/** Colours for people at a terminal, unless they said no (--no-color, NO_COLOR, TERM=dumb); for the rest only if FORCE_COLOR asks. */
+export function chooseStyle(env: Env, isTTY: boolean, flags: { readonly noColor?: boolean } = {}): Style {
+  if (flags.noColor === true || isSet(env["NO_COLOR"])) return none;
+  if (isSet(env["FORCE_COLOR"])) return env["FORCE_COLOR"] === "0" ? none : ansi;
+  return isTTY && env["TERM"] !== "dumb" ? ansi : none;
+}
+
+/** Where the JSON stream goes: `--json`, `--json=FILE`, or not at all. */
+export type JsonWish =
+  | { readonly to: "stdout" }
+  | { readonly to: "file"; readonly path: string }
+  | { readonly to: "nowhere" };
+
+export interface Choice {
+  readonly json: JsonWish;
+  readonly env: Env;
+  /** stderr: whether it is a terminal decides between bars and lines. */
+  readonly talk: Sink;
+  readonly version: string;
+  readonly style: Style;
+  readonly plugin?: PluginOf;
+  readonly clock?: Clock;
+  /** What is about to be applied. */
+  readonly plan?: Plan | undefined;
+  /** Takes secrets out of what goes to the JSON file; stdout and stderr have their own. */
+  readonly redact?: (text: string) => string;
+}
+
+/** JSON alone with `--json`; else bars on a terminal and lines elsewhere, and the JSON besides with `--json=FILE`. */
+export function chooseRenderer(choice: Choice): Renderer {
+  const { json: wish, env, talk, version, style, plugin, clock = systemClock, plan } = choice;
+  const stream = json({ version, clock, ...(plugin === undefined ? {} : { plugin }) });
+  if (wish.to === "stdout") return stream;
+  const hasBars =
+    talk.isTTY === true && !isSet(env["CI"]) && !isSet(env["IMAGES_NO_PROGRESS"]) && env["TERM"] !== "dumb";
+  const human = hasBars ? tty({ style, clock, plan }) : lines({ style, clock });
+  if (wish.to === "nowhere") return human;
+  return async (events, out) => {
+    using file = new FileSink(wish.path, choice.redact);
+    await tee(
+      events,
+      async (all) => await human(all, out),
+      async (all) => await stream(all, { data: file, talk: out.talk }),
+    );
+  };
+}
+
+/** A file that holds every line as soon as it is written, so that a reader may follow it and a crash loses none. */
+class FileSink implements Sink, Disposable {
+  readonly #handle: number;
+  readonly #redact: (text: string) => string;
+
+  constructor(path: string, redact: (text: string) => string = (text) => text) {
+    this.#redact = redact;
+    try {
+      this.#handle = openSync(path, "w", 0o600);
+    } catch (cause) {
+      throw new Failure("cli.output", `${path} cannot be written`, { cause, hint: "give --json=FILE another path" });
+    }
+  }
+
+  write(text: string): void {
+    writeFileSync(this.#handle, this.#redact(text));
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#handle);
+  }
+}
