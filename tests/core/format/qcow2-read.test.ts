@@ -28,7 +28,7 @@ const OPTIONS: readonly { readonly create?: string; readonly convert?: readonly 
   { create: "extended_l2=on,cluster_size=2M" },
   { convert: ["-c"] },
   { create: "compat=0.10", convert: ["-c"] },
-  { create: "cluster_size=512", convert: ["-c"] },
+  { create: "cluster_size=2k", convert: ["-c"] },
   { create: "cluster_size=2M", convert: ["-c"] },
   { create: "compression_type=zstd", convert: ["-c"] },
   { create: "compression_type=zstd,cluster_size=4k", convert: ["-c"] },
