@@ -1,10 +1,10 @@
-import type { ImageId } from "../model/name.ts";
-import { showPlace } from "../model/place.ts";
 import type { Change, Step } from "../model/plan.ts";
 import type { Recorded } from "../model/state.ts";
 import { compareContent } from "../source/content.ts";
+import { foreign, limits } from "./blocked.ts";
 import { type Diff, diff } from "./diff.ts";
 import { differs } from "./key.ts";
+import { leave } from "./leave.ts";
 import type { Image, Sight, Want } from "./sight.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
@@ -18,42 +18,6 @@ export function decide(sight: Sight): Step | undefined {
     ...(sight.after.length === 0 ? {} : { after: sight.after }),
     ...(sight.leftovers.length === 0 || step.action === "block" ? {} : { leftovers: sight.leftovers }),
   };
-}
-
-/** The image is not wanted, or not any more. */
-function leave(sight: Sight): Step | undefined {
-  const { address, known, want, mode, removed, rival, uses } = sight;
-  const have = sight.have ?? (sight.absent && sight.adopt ? (rival ?? sight.namesake) : undefined);
-  const because =
-    mode === "destroy" ? "destroy" : want !== undefined ? "absent" : removed === "destroy" ? "removed" : "undeclared";
-  if (removed === "keep") return known === undefined ? undefined : { action: "forget", address, because: "removed" };
-  if (have === undefined) {
-    if (known !== undefined) return { action: "forget", address, because: "vanished" };
-    if (rival === undefined || because !== "absent") return undefined;
-    return foreign(address, rival, "it is to be absent, but");
-  }
-  const lifecycle = want?.resource.lifecycle;
-  if (lifecycle === undefined ? known?.protect === true : lifecycle.protect) {
-    const where =
-      want === undefined ? "in the state (taking its block out of the file does not lift that)" : "in the file";
-    const text = `is protected ${where}, and would be deleted`;
-    return {
-      action: "block",
-      address,
-      because: "protected",
-      text,
-      hint: "set protect = false and apply, then remove it",
-    };
-  }
-  const how = lifecycle?.onRemove ?? known?.onRemove ?? "delete";
-  if (how === "forget") return { action: "forget", address, because: "on_remove" };
-  if (uses !== undefined) {
-    const text = `is in use (${uses}), so it is not deleted`;
-    return { action: "block", address, because: "refused", text, hint: 'free it, or say on_remove = "forget"' };
-  }
-  if (how === "hide" || how === "deactivate")
-    return { action: "retire", address, id: have.id, how, because: because === "removed" ? "undeclared" : because };
-  return { action: "delete", address, id: have.id, because };
 }
 
 /** The image is wanted. */
@@ -246,25 +210,3 @@ function changedContent(
   }
   return undefined;
 }
-
-function foreign(address: Sight["address"], rival: Image, lead: string): Step {
-  const owner = rival.mark === undefined ? "is not ours" : `belongs to ${rival.mark.owner} of ${rival.mark.file}`;
-  const text = `${lead} ${rival.name ?? rival.id} (${rival.id}) is there already and ${owner}`.trim();
-  return { action: "block", address, because: "foreign", text, hint: "`--adopt` takes it over" };
-}
-
-function limits({ address }: Sight, { complaints, resource }: Want): Step {
-  const [first] = complaints.filter(({ severity }) => severity !== "warning");
-  const at = first?.attribute === undefined ? resource.at : (resource.places[first.attribute] ?? resource.at);
-  const text = `${first?.message ?? "breaks a limit of the backend"} (${showPlace(at)})`;
-  return {
-    action: "block",
-    address,
-    because: "limits",
-    text,
-    ...(first?.hint === undefined ? {} : { hint: first.hint }),
-  };
-}
-
-/** The images that go with a step besides the one it names: for the executor and the confirmation. */
-export const alsoDeleted = (step: Step): readonly ImageId[] => step.leftovers ?? [];

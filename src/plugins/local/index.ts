@@ -1,13 +1,11 @@
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import {
-  type Answered,
   type Backend,
   type Context,
   type Desired,
   type Downloads,
   definePlugin,
-  digest,
   Failure,
   type ImageId,
   imageId,
@@ -20,7 +18,7 @@ import {
   type Wanted,
 } from "images";
 import { Directory, type Entry } from "./client.ts";
-import { metadataTar } from "./metadata.ts";
+import { formatOf, made, namesOf, observed, properties, without } from "./entry.ts";
 import { config, type Image, image } from "./schema.ts";
 import { fileName, indexes } from "./streams.ts";
 
@@ -178,63 +176,6 @@ class Local implements Backend<Image>, Downloads {
     await this.#waiting;
   }
 }
-
-const namesOf = ({ name, attributes }: Entry): readonly string[] => [name, ...(attributes.aliases ?? [])];
-
-const without = (attributes: Entry["attributes"], cleared: readonly string[]): Entry["attributes"] => {
-  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !cleared.includes(name)));
-};
-
-/** Of the properties only the declared keys are touched. */
-function properties(
-  entry: Entry,
-  want: Desired<Image>,
-  cleared: readonly string[],
-): Pick<Entry["attributes"], "properties"> {
-  const kept = Object.entries(entry.attributes.properties ?? {}).filter(
-    ([key]) => !cleared.includes(`properties.${key}`),
-  );
-  return { properties: { ...Object.fromEntries(kept), ...want.properties } };
-}
-
-function observed(entry: Entry): Observed<Image> {
-  const { id, name, mark, attributes, disk, format, created } = entry;
-  const shown: Answered<Image> = {
-    ...attributes,
-    name,
-    checksum: disk.sha256,
-    size_bytes: disk.size,
-    disk_format: format,
-    path: `files/${fileName(entry)}`,
-    created_at: created,
-  };
-  const digests = { sha256: digest("sha256", disk.sha256) };
-  return {
-    id,
-    name,
-    ...(mark === undefined ? {} : { mark }),
-    attributes: shown,
-    names: namesOf(entry),
-    digests,
-    size: disk.size,
-  };
-}
-
-/** Metadata of our own for a disk that came without, so that an Incus server can use it. */
-function made(want: Desired<Image>, name: string, { format }: Source, created: Date): Pick<Source, "open"> | undefined {
-  if (format !== "qcow2" && format !== "squashfs") return undefined;
-  const { os = name, release = "current", architecture = "amd64", variant = "default" } = want;
-  const bytes = metadataTar({ name, os, release, architecture, variant, created });
-  return {
-    async *open() {
-      yield bytes;
-    },
-  };
-}
-
-const formatOf = (text: string): Part["format"] =>
-  (["raw", "qcow2", "vmdk", "vhdx", "vhd", "vdi", "iso", "tar", "squashfs"] as const).find((one) => one === text) ??
-  "other";
 
 const wanted = ({ format, compression }: Desired<Image>): Wanted => ({
   formats: format === undefined ? "any" : [format],

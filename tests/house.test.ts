@@ -1,0 +1,92 @@
+import { expect, test } from "bun:test";
+import { builtinModules } from "node:module";
+import { dirname, join, normalize } from "node:path";
+
+const FROM = /^(?:import|export)\b[^;]*?from\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
+const arrows: [from: string, to: string][] = [];
+const lengths = new Map<string, number>();
+const texts = new Map<string, string>();
+for await (const file of new Bun.Glob("src/**/*.ts").scan(".")) {
+  const text = await Bun.file(file).text();
+  texts.set(file, text);
+  lengths.set(file, text.split("\n").length - 1);
+  for (const [, a, b] of text.matchAll(FROM)) {
+    const to = a ?? b ?? "";
+    arrows.push([file, to.startsWith(".") ? normalize(join(dirname(file), to)) : to]);
+  }
+}
+
+const broken = (from: RegExp, to: RegExp): string[] =>
+  arrows.filter(([a, b]) => from.test(a) && to.test(b)).map((arrow) => arrow.join(" -> "));
+const isBuiltIn = (name: string) => name === "bun" || name.startsWith("node:") || builtinModules.includes(name);
+
+test("core knows no plugin and no screen", () =>
+  expect(broken(/^src\/core\//, /^src\/(cli|plugins)\/|^clipanion$|^cli-progress$/)).toEqual([]));
+
+test("a plugin imports only the surface, its own files, libraries and what is built in", () => {
+  const foreign = arrows.filter(([from, to]) => {
+    const own = /^(src\/plugins\/[^/]+\/)/.exec(from)?.[1];
+    return own !== undefined && to.startsWith("src/") && !to.startsWith(own) && !isSibling(own, to);
+  });
+  expect(foreign.map((arrow) => arrow.join(" -> "))).toEqual([]);
+});
+
+/** vkcs is openstack with another cloud's rules. */
+const isSibling = (own: string, to: string): boolean =>
+  own === "src/plugins/vkcs/" && to.startsWith("src/plugins/openstack/");
+
+test("one file of the program knows the plugins", () => {
+  const doors = new Set(
+    arrows.filter(([from, to]) => from.startsWith("src/cli/") && to.startsWith("src/plugins/")).map(([from]) => from),
+  );
+  expect([...doors]).toEqual(["src/cli/plugins.ts"]);
+});
+
+test("the model stands on the ground", () =>
+  expect(broken(/^src\/core\/model\//, /^src\/core\/(?!model\/|failure\.ts)/)).toEqual([]));
+
+test("one floor talks to the network", () => {
+  expect(broken(/^src\/(?!core\/net\/)/, /^undici/)).toEqual([]);
+  expect(broken(/./, /^undici$/)).toEqual([]);
+});
+
+test("everything that is imported is a pinned dependency, built in, or ours", async () => {
+  const manifest = await Bun.file("package.json").json();
+  const pinned = Object.keys(manifest.dependencies);
+  const unknown = arrows.filter(
+    ([, to]) =>
+      !to.startsWith("src/") &&
+      to !== "images" &&
+      !isBuiltIn(to) &&
+      !to.endsWith("package.json") &&
+      !pinned.some((name) => to === name || to.startsWith(`${name}/`)),
+  );
+  expect(unknown.map((arrow) => arrow.join(" -> "))).toEqual([]);
+  const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
+  expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(String(version)))).toEqual([]);
+});
+
+test("no circle, not even of types", () => {
+  const next = Map.groupBy(arrows, ([from]) => from);
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): string[] => {
+    if (path.includes(file)) return [[...path.slice(path.indexOf(file)), file].join(" -> ")];
+    if (done.has(file)) return [];
+    const found = (next.get(file) ?? []).flatMap(([, to]) => walk(to, [...path, file]));
+    done.add(file);
+    return found;
+  };
+  expect([...next.keys()].flatMap((file) => walk(file, []))).toEqual([]);
+});
+
+test("no file is longer than 250 lines", () => expect([...lengths].filter(([, count]) => count > 250)).toEqual([]));
+
+test("no default exports, no doors around the types", () => {
+  const found = [...texts].flatMap(([file, text]) =>
+    /^export default/m.test(text) ||
+    /\bas any\b|: any[;,)\]>[ ]*[=;,)]|@ts-ignore|@ts-expect-error|\bas unknown as\b/.test(text)
+      ? [file]
+      : [],
+  );
+  expect(found).toEqual([]);
+});
