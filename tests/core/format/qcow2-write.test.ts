@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileAccess } from "../../../src/core/format/access.ts";
+import { CLUSTER, ClusterMap, layoutOf, tablesOf } from "../../../src/core/format/qcow2/layout.ts";
 import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
 import { qcow2Of, type RawInput, type WriteOptions } from "../../../src/core/format/qcow2/write.ts";
 import { plain } from "../../../src/core/format/segment.ts";
@@ -72,24 +73,26 @@ describe("a qcow2 image that was written", () => {
     }
   }
 
-  test.skipIf(missing !== "")(
-    `has as many tables as a large disk needs${missing}`,
-    async () => {
-      await using at = await folder();
-      const path = join(at.path, "raw");
-      const raw = await open(path, "w");
-      for (const place of [0, 511, 512, 1030]) await raw.write(disk(70_000, place), 0, 70_000, place * MiB);
-      await raw.truncate(1100 * MiB);
-      await raw.close();
-      await using image = await qcow2Of({ kind: "file", path });
-      expect(image.length).toBeLessThan(2 * MiB);
-      const target = join(at.path, "image");
-      await Bun.write(target, await all(image.open()));
-      qemu("check", "-f", "qcow2", target);
-      qemu("compare", "-f", "raw", "-F", "qcow2", path, target);
-    },
-    30_000,
-  );
+  test.skipIf(missing !== "")(`has as many tables as a large disk needs${missing}`, async () => {
+    await using at = await folder();
+    const path = join(at.path, "raw");
+    const raw = await open(path, "w");
+    const map = new ClusterMap();
+    const data: Uint8Array[] = [];
+    for (const cluster of [0, 8191, 8192, 30_000, 327_679]) {
+      const bytes = disk(CLUSTER, cluster).fill(1, 0, 1);
+      await raw.write(bytes, 0, CLUSTER, cluster * CLUSTER);
+      map.add(cluster);
+      data.push(bytes);
+    }
+    await raw.close();
+    const layout = layoutOf(20 * 2 ** 30, map);
+    const target = join(at.path, "image");
+    await Bun.write(target, Buffer.concat([...tablesOf(layout, map), ...data]));
+    expect(Bun.file(target).size).toBe(layout.total * CLUSTER);
+    qemu("check", "-f", "qcow2", target);
+    qemu("compare", "-f", "raw", "-F", "qcow2", path, target);
+  });
 
   test("fails when a stream is not as long as it was told", async () => {
     const raw = disk(100_000);
