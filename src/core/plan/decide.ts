@@ -146,13 +146,15 @@ function align(sight: Sight, want: Want, found: Image, { changes }: Diff, isKnow
   const { address } = sight;
   const { id } = found;
   if (!isKnown) {
-    const ours = sight.have !== undefined;
+    const isImport = want.importing !== undefined && sight.known === undefined;
+    const because = isImport ? "import" : sight.have === undefined ? "adopt" : "mark";
     return {
       action: "adopt",
       address,
       id,
       changes,
-      because: ours ? "mark" : want.importing === id ? "import" : "adopt",
+      because,
+      ...(want.content === undefined ? {} : { content: want.content }),
     };
   }
   const marked = remark(want, found);

@@ -1,0 +1,102 @@
+import type { Resource } from "../../../src/core/model/declaration.ts";
+import { address, backendName, type ImageId, imageId, imageName } from "../../../src/core/model/name.ts";
+import type { Recorded } from "../../../src/core/model/state.ts";
+import {
+  boolean,
+  computed,
+  integer,
+  mapOf,
+  optional,
+  required,
+  setOf,
+  string,
+  withDefault,
+} from "../../../src/core/model/types.ts";
+import type { Attributes } from "../../../src/core/model/value.ts";
+import type { Image, Sight, Want } from "../../../src/core/plan/sight.ts";
+
+export const schema = {
+  label: required(string(), "A name."),
+  size: withDefault(integer(), 1, "A size.", { onChange: "replace" }),
+  tags: optional(setOf(string()), "Tags.", { unset: [] }),
+  properties: optional(mapOf(string()), "Words."),
+  exact: optional(mapOf(string(), { keys: "exact" }), "All words."),
+  public: optional(boolean(), "For all.", { unset: false }),
+  owner: optional(string(), "Fixed.", { onChange: "refuse" }),
+  disk: optional(string(), "Made from.", { onChange: "replace", compare: "recorded" }),
+  wait: optional(boolean(), "Wait for it.", { compare: "never" }),
+  created: computed(string(), "When."),
+};
+
+export const at = address(backendName("lab"), imageName("debian"));
+export const id: ImageId = imageId("i-1");
+const place = { file: "images.toml", line: 1, column: 1 };
+
+export const resource = (want: Attributes, more: Partial<Resource["lifecycle"]> = {}): Resource => ({
+  address: at,
+  backend: backendName("lab"),
+  image: imageName("debian"),
+  want,
+  written: Object.keys(want),
+  source: { kind: "file", path: "/x", follow: true, at: place },
+  lifecycle: { protect: false, onRemove: "delete", ignoreChanges: [], existing: false, ...more },
+  state: "present",
+  adopt: false,
+  at: place,
+  places: {},
+});
+
+export const want = (
+  attributes: Attributes,
+  more: Partial<Want> = {},
+  lifecycle: Partial<Resource["lifecycle"]> = {},
+): Want => ({
+  resource: resource(attributes, lifecycle),
+  schema,
+  content: { where: "/x", size: 10 },
+  origin: true,
+  blind: undefined,
+  transfer: { how: "upload", bytes: 10 },
+  complaints: [],
+  mark: { file: "images", owner: at, content: "none" },
+  order: () => "create-first",
+  importing: undefined,
+  ...more,
+});
+
+export const image = (attributes: Attributes, more: Partial<Image> = {}): Image => ({
+  id,
+  attributes,
+  mark: { file: "images", owner: at, content: "none" },
+  ...more,
+});
+
+export const ready = (wanted: Attributes, more: Partial<Recorded & { status: "ready" }> = {}): Recorded => ({
+  status: "ready",
+  id,
+  backend: backendName("lab"),
+  plugin: "sample",
+  want: wanted,
+  have: wanted,
+  content: { where: "/x", size: 10 },
+  protect: false,
+  onRemove: "delete",
+  ...more,
+});
+
+export const sight = (more: Partial<Sight>): Sight => ({
+  address: at,
+  mode: "normal",
+  known: undefined,
+  want: undefined,
+  absent: false,
+  have: undefined,
+  leftovers: [],
+  rival: undefined,
+  namesake: undefined,
+  after: [],
+  replace: false,
+  adopt: false,
+  uses: undefined,
+  ...more,
+});
