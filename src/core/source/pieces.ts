@@ -1,0 +1,68 @@
+import type { FileHandle } from "node:fs/promises";
+
+/** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
+export const PIECE = 1 << 20;
+
+/**
+ * The bytes of an open file from `from` up to `to` (default: its end), in pieces of at most 1 MiB, each in a buffer of its own. One
+ * piece is read ahead. Rejects with the signal's reason. The file stays open.
+ */
+export async function* readPieces(
+  file: FileHandle,
+  signal: AbortSignal,
+  { from = 0, to = Number.POSITIVE_INFINITY }: { readonly from?: number; readonly to?: number } = {},
+): AsyncGenerator<Uint8Array> {
+  let at = from;
+  let next = read(file, at, to);
+  try {
+    for (;;) {
+      const piece = await next;
+      if (piece.length === 0) return;
+      at += piece.length;
+      next = read(file, at, to);
+      signal.throwIfAborted();
+      yield piece;
+    }
+  } finally {
+    // The file may be closed right after: nothing is to be under way then.
+    await next.catch(() => undefined);
+  }
+}
+
+async function read(file: FileHandle, at: number, to: number): Promise<Uint8Array> {
+  const length = Math.min(PIECE, to - at);
+  if (length <= 0) return new Uint8Array(0);
+  const piece = new Uint8Array(length);
+  const { bytesRead } = await file.read(piece, 0, length, at);
+  return piece.subarray(0, bytesRead);
+}
+
+/**
+ * Small pieces joined to pieces of 1 MiB; on a slow line, to what came within 100 ms. The pieces that it gives are its own: nobody
+ * changes them afterwards.
+ */
+export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let buffer = new Uint8Array(PIECE);
+  let filled = 0;
+  let since = performance.now();
+  for await (const piece of input) {
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + PIECE - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (filled < PIECE) continue;
+      yield buffer;
+      buffer = new Uint8Array(PIECE);
+      filled = 0;
+      since = performance.now();
+    }
+    if (filled === 0 || performance.now() - since < SLOW) continue;
+    yield buffer.slice(0, filled);
+    filled = 0;
+    since = performance.now();
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
+}
+
+const SLOW = 100;
