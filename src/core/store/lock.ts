@@ -40,7 +40,7 @@ export async function claim(path: string, me: Holder): Promise<Holder | undefine
   } catch (error) {
     throw ioFailure(error, path);
   } finally {
-    await rm(own, { force: true });
+    await rm(own, { force: true }).catch(() => {});
   }
 }
 
@@ -49,15 +49,7 @@ export async function release(path: string, id: string, me: Holder): Promise<boo
   try {
     if ((await readHolder(path))?.id !== id) return false;
     const right = `${path}.${id}`;
-    for (let turn = 0; ; turn++) {
-      const other = await claim(right, me);
-      if (other === undefined) break;
-      if (turn > 100)
-        throw new Failure("state.locked", `${path} is just being taken from its holder by ${show(other)}`, {
-          hint: `try again; if that process is certainly gone, remove ${right}`,
-        });
-      await sleep(5 + Math.random() * 20);
-    }
+    if (id !== me.id || !(await linked(path, right))) await claimRight(path, right, me);
     try {
       if ((await readHolder(path))?.id !== id) return false;
       await unlink(path);
@@ -67,6 +59,29 @@ export async function release(path: string, id: string, me: Holder): Promise<boo
     }
   } catch (error) {
     throw ioFailure(error, path);
+  }
+}
+
+/** Gives our own lock the name of the right to remove it as well: a full disk has room for that. */
+async function linked(path: string, right: string): Promise<boolean> {
+  try {
+    await link(path, right);
+    return true;
+  } catch (error) {
+    if (errno(error) === "EEXIST" || errno(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+async function claimRight(path: string, right: string, me: Holder): Promise<void> {
+  for (let turn = 0; ; turn++) {
+    const other = await claim(right, me);
+    if (other === undefined) return;
+    if (turn > 100)
+      throw new Failure("state.locked", `${path} is just being taken from its holder by ${show(other)}`, {
+        hint: `try again; if that process is certainly gone, remove ${right}`,
+      });
+    await sleep(5 + Math.random() * 20);
   }
 }
 
@@ -102,17 +117,17 @@ export const show = ({ user, host, pid, operation, since }: Holder): string =>
 /** Puts our lock where none is; answers who holds the one that is. */
 async function placed(own: string, path: string, me: Holder): Promise<Holder | undefined> {
   for (;;) {
+    // First a look: those who wait write nothing.
+    const found = await readHolder(path);
+    if (found !== undefined) return found;
     await ready(own, me);
     try {
       await link(own, path);
       return undefined;
     } catch (error) {
-      // ENOENT: somebody tidied our file away, which is ours to write again.
-      if (errno(error) === "ENOENT") continue;
-      if (errno(error) !== "EEXIST") throw unlinkable(error, path);
+      // EEXIST: another was quicker. ENOENT: somebody tidied our file away, which is ours to write again.
+      if (errno(error) !== "EEXIST" && errno(error) !== "ENOENT") throw unlinkable(error, path);
     }
-    const found = await readHolder(path);
-    if (found !== undefined) return found;
   }
 }
 

@@ -109,5 +109,6 @@ function userName(): string {
   const entry = read("/etc/passwd")
     ?.split("\n")
     .find((line) => line.split(":")[2] === String(uid));
-  return entry?.split(":")[0] ?? `uid ${uid}`;
+  const named = entry?.split(":")[0] ?? userInfo().username;
+  return named === "unknown" ? `uid ${uid}` : named;
 }

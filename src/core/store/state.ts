@@ -75,8 +75,8 @@ export async function openStore(opening: Opening): Promise<Store> {
   }
 }
 
-/** `20260301T101500Z-3f9a1c20b7` */
-const runId = (at: Date): string => `${at.toISOString().replace(/[-:]|\.\d+/g, "")}-${randomBytes(5).toString("hex")}`;
+/** `20260301T101500.123Z-3f9a1c20b7` */
+const runId = (at: Date): string => `${at.toISOString().replace(/[-:]/g, "")}-${randomBytes(5).toString("hex")}`;
 
 /** A state that was opened to be read. */
 class Reader implements Store {
