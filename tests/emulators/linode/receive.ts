@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { createGunzip, type Gunzip } from "node:zlib";
 import type { Received } from "./world.ts";
 
@@ -6,7 +5,7 @@ import type { Received } from "./world.ts";
 export async function receive(request: Request, image: string, most: number): Promise<Received> {
   const length = request.headers.get("content-length");
   const contentLength = length === null ? undefined : Number(length);
-  const digest = createHash("sha256");
+  const digest = new Bun.CryptoHasher("sha256");
   const inflated = new Inflated(most);
   let bytes = 0;
   let isWhole = true;
@@ -27,9 +26,10 @@ export async function receive(request: Request, image: string, most: number): Pr
 /** The inflated form of a stream, of which only size and digest are kept. */
 class Inflated {
   readonly #gunzip: Gunzip = createGunzip();
-  readonly #digest = createHash("sha256");
+  readonly #digest = new Bun.CryptoHasher("sha256");
   readonly #most: number;
   readonly #closed = Promise.withResolvers<void>();
+  #goOn: (() => void) | undefined;
   #bytes = 0;
   #isGood = true;
 
@@ -41,14 +41,18 @@ class Inflated {
       if (this.#bytes > this.#most) this.#fail();
     });
     this.#gunzip.on("error", () => this.#fail());
-    this.#gunzip.on("close", () => this.#closed.resolve());
+    this.#gunzip.on("drain", () => this.#goOn?.());
+    this.#gunzip.on("close", () => {
+      this.#goOn?.();
+      this.#closed.resolve();
+    });
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     if (!this.#isGood || this.#gunzip.write(chunk)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#gunzip.once("drain", resolve);
-    await Promise.race([promise, this.#closed.promise]);
+    await new Promise<void>((resolve) => {
+      this.#goOn = resolve;
+    });
   }
 
   /** Undefined when it was no gzip, was cut off, or inflated to more than the limit. */
@@ -65,12 +69,16 @@ class Inflated {
   }
 }
 
-/** Reads a body to its end, or to so many bytes of it. */
+/** Reads a body to its end, or to so many bytes of it, or until the client goes away. */
 export async function drain(request: Request, most = Number.POSITIVE_INFINITY): Promise<void> {
   let bytes = 0;
   if (bytes >= most) return;
-  for await (const chunk of request.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes >= most) return;
+  try {
+    for await (const chunk of request.body ?? []) {
+      bytes += chunk.byteLength;
+      if (bytes >= most) return;
+    }
+  } catch {
+    // Nobody is there any more to be answered.
   }
 }

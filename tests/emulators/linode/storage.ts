@@ -38,14 +38,7 @@ export class Storage {
   async answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const fault = this.#faults.take("uploads", request.method, url.pathname);
-    let response: Response;
-    try {
-      response = (await this.#planned(request, fault)) ?? (await this.#store(request, url));
-      if (fault?.kind === "lost-answer") response = storageFault(fault);
-    } catch (cause) {
-      // The client has gone away: nobody reads this answer.
-      response = storageError(400, "RequestTimeout", String(cause));
-    }
+    const response = (await this.#planned(request, fault)) ?? (await this.#store(request, url));
     this.#log.add({
       server: "uploads",
       method: request.method,
@@ -57,7 +50,7 @@ export class Storage {
       status: fault?.kind === "dropped" || fault?.kind === "lost-answer" ? 0 : response.status,
       fault: fault?.kind,
     });
-    return response;
+    return fault?.kind === "lost-answer" ? storageFault(fault) : response;
   }
 
   async #planned(request: Request, fault: Fault | undefined): Promise<Response | undefined> {
