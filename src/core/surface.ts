@@ -16,6 +16,7 @@ export {
   type Address,
   address,
   type BackendName,
+  backendName,
   backendOf,
   type ImageId,
   type ImageName,

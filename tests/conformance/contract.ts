@@ -1,0 +1,183 @@
+import { expect } from "bun:test";
+import { Failure, type Format, imageId } from "images";
+import { BUILT_IN } from "../../src/cli/plugins.ts";
+import { loadPlugin } from "../../src/core/load.ts";
+import { faults } from "../../src/core/model/check.ts";
+import type { Plugin } from "../../src/core/plugin.ts";
+import type { Clause } from "./place.ts";
+import { NotAsked } from "./place.ts";
+import { AT, listening, MARK, reading, type Stage, sourceOf } from "./stage.ts";
+import type { Check } from "./suite.ts";
+
+// Clauses about the methods of a backend, one by one.
+
+const NOWHERE = imageId("00000000-0000-4000-8000-000000000000");
+
+async function pluginOf({ spec }: Stage): Promise<Plugin> {
+  return (await BUILT_IN[spec.plugin]?.()) ?? (await loadPlugin(spec.plugin));
+}
+
+/** What `small` is wanted to be, checked and with its defaults, as the engine would give it to the plugin. */
+async function wanted(
+  stage: Stage,
+): Promise<Parameters<Awaited<ReturnType<Stage["backend"]>>["backend"]["create"]>[0]> {
+  await using open = await stage.backend();
+  const resource = open.session.config.resources.find(({ address }) => address === AT);
+  if (resource === undefined) throw new Error("small is not declared");
+  return resource.want;
+}
+
+const source = ({ spec, filename }: Stage, more: Parameters<typeof sourceOf>[3] = {}) =>
+  spec.bytes === undefined ? undefined : sourceOf(spec.bytes, filename, formatOf(filename), more);
+
+const formatOf = (filename: string): Format =>
+  filename.includes("qcow2") ? "qcow2" : filename.includes(".tar") ? "tar" : "raw";
+
+async function declared(stage: Stage): Promise<void> {
+  await stage.declare({ small: stage.spec.small });
+}
+
+export const CONTRACT_CLAUSES = {
+  schema: async (stage) => {
+    const plugin = await pluginOf(stage);
+    expect(faults(plugin.config)).toEqual([]);
+    expect(faults(plugin.image)).toEqual([]);
+    const unknown = Object.keys(stage.spec.lives).filter((name) => plugin.image[name] === undefined);
+    expect(unknown).toEqual([]);
+    const forgotten = Object.entries(plugin.image).flatMap(([name, { mode, compare }]) =>
+      mode === "computed" || compare === "never" || name in stage.spec.lives || name in stage.spec.small ? [] : [name],
+    );
+    expect(forgotten).toEqual([]);
+  },
+
+  absence: async (stage) => {
+    await declared(stage);
+    await using open = await stage.backend();
+    expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
+    expect(await open.backend.read({ address: AT, id: NOWHERE }, reading)).toBeUndefined();
+  },
+
+  "delete of nothing": async (stage) => {
+    await declared(stage);
+    await using open = await stage.backend();
+    await open.backend.delete(NOWHERE, listening().context);
+  },
+
+  create: async (stage) => {
+    await declared(stage);
+    const want = await wanted(stage);
+    await using open = await stage.backend();
+    const heard = listening();
+    const made = await open.backend.create(want, source(stage), heard.context);
+    expect(heard.ids.at(-1)).toBe(made.id);
+    const uploads = heard.progress.filter(({ phase }) => phase === "upload");
+    expect(uploads.filter(({ identified }) => !identified)).toEqual([]);
+    expect(uploads.map(({ done }) => done)).toEqual(uploads.map(({ done }) => done).sort((a, b) => a - b));
+    const last = uploads.at(-1);
+    if (last?.total !== undefined) expect(last.done).toBe(last.total);
+    const seen = await open.backend.read({ address: AT, id: made.id }, reading);
+    expect(seen?.attributes).toEqual(made.attributes);
+    expect(seen?.mark).toEqual(MARK);
+    expect((await open.backend.read({ address: AT }, reading))?.id).toBe(made.id);
+  },
+
+  "create twice": async (stage) => {
+    await declared(stage);
+    const want = await wanted(stage);
+    await using open = await stage.backend();
+    const first = await open.backend.create(want, source(stage), listening().context);
+    await open.backend.delete(first.id, listening().context);
+    await open.backend.create(want, source(stage), listening().context);
+    expect((await stage.ours()).length).toBe(1);
+  },
+
+  abort: async (stage) => {
+    if (stage.spec.bytes === undefined) throw new NotAsked("no bytes are sent");
+    await declared(stage);
+    const want = await wanted(stage);
+    await using open = await stage.backend();
+    const reason = new Failure("run.interrupted", "interrupted");
+    const stop = new AbortController();
+    const gate = new Promise<void>((go) => setTimeout(() => go(stop.abort(reason)), 20));
+    const heard = listening(stop.signal);
+    const thrown = await open.backend.create(want, source(stage, { gate }), heard.context).then(
+      () => "it was made all the same",
+      (error: unknown) => error,
+    );
+    expect(thrown).toBe(reason);
+    for (const id of heard.ids) await open.backend.delete(id, listening().context);
+    expect(await stage.ours()).toEqual([]);
+  },
+
+  deleted: async (stage) => {
+    await declared(stage);
+    const want = await wanted(stage);
+    await using open = await stage.backend();
+    const made = await open.backend.create(want, source(stage), listening().context);
+    await open.backend.delete(made.id, listening().context);
+    expect(await open.backend.read({ address: AT, id: made.id }, reading)).toBeUndefined();
+    expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
+    await open.backend.delete(made.id, listening().context);
+  },
+
+  "broken bytes": async (stage) => {
+    if (stage.spec.bytes === undefined) throw new NotAsked("no bytes are sent");
+    await declared(stage);
+    const want = await wanted(stage);
+    await using open = await stage.backend();
+    const heard = listening();
+    const thrown = await open.backend.create(want, source(stage, { wrong: true }), heard.context).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(thrown).toBeInstanceOf(Failure);
+    expect(thrown).toHaveProperty("code", "source.digest");
+    const left = await Promise.all(heard.ids.map((id) => open.backend.read({ address: AT, id }, reading)));
+    expect(left.filter((image) => image !== undefined && (image.status ?? "ready") === "ready")).toEqual([]);
+    for (const id of heard.ids) await open.backend.delete(id, listening().context);
+    expect(await stage.ours()).toEqual([]);
+  },
+
+  credential: async (stage) => {
+    const { bad } = stage.place;
+    if (bad === undefined) throw new NotAsked("this backend has no credentials");
+    const before = stage.place.requests?.() ?? 0;
+    await declared(stage);
+    const text = await Bun.file(stage.folder.at("images.toml")).text();
+    const settings = Object.entries(bad.settings)
+      .map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
+      .join("\n");
+    await stage.folder.write(
+      "images.toml",
+      text.replace(
+        /\[backend\.x\][^[]*/,
+        `[backend.x]\nplugin = ${JSON.stringify(stage.spec.plugin)}\n${settings}\n\n`,
+      ),
+    );
+    await using open = await stage.backend({ ...stage.place, settings: bad.settings, env: bad.env });
+    const thrown = await Array.fromAsync(open.backend.list(reading)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(thrown).toBeInstanceOf(Failure);
+    if (!(thrown instanceof Failure)) return;
+    expect(thrown.code).toMatch(/^backend\.(auth|denied)$/);
+    expect(thrown.hint).toBeString();
+    expect((stage.place.requests?.() ?? 0) - before).toBeLessThanOrEqual(3);
+    for (const secret of Object.values(bad.env))
+      expect(`${thrown.message}${thrown.hint}${Bun.inspect(thrown)}`).not.toContain(secret);
+  },
+
+  dispose: async (stage) => {
+    const { connections } = stage.place;
+    if (connections === undefined) throw new NotAsked("connections cannot be counted here");
+    await declared(stage);
+    {
+      await using open = await stage.backend();
+      await Array.fromAsync(open.backend.list(reading));
+    }
+    const deadline = Date.now() + 5_000;
+    while (connections() > 0 && Date.now() < deadline) await new Promise((go) => setImmediate(go));
+    expect(connections()).toBe(0);
+  },
+} satisfies Partial<Record<Clause, Check>>;

@@ -1,0 +1,90 @@
+import type { Attributes, Value } from "images";
+
+/** Where a plugin is tested: a directory, an emulator, a real server. Every test has one of its own, or an empty corner of one. */
+export interface Place extends AsyncDisposable {
+  /** `[backend.x]` besides `plugin`; secrets are references into `env`. */
+  readonly settings: Attributes;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The same with a credential that nobody accepts. */
+  readonly bad?: { readonly settings: Attributes; readonly env: Readonly<Record<string, string>> };
+  /** Makes an image that is not ours, by other means than the plugin, under a name that the declaration of `small` would take. */
+  plant?(): Promise<string>;
+  /** Changes an attribute of an image behind our back; answers the name of the attribute. */
+  meddle?(id: string): Promise<string>;
+  /** The next `times` requests that can be refused are answered with this status. */
+  refuse?(status: number, times: number): void;
+  /** Requests so far, and connections that are open. */
+  requests?(): number;
+  connections?(): number;
+}
+
+/** One attribute in its life: set, changed, cleared. */
+export interface Life {
+  readonly set: Value;
+  readonly change: Value;
+  /** False: the line cannot be taken out. */
+  readonly clears?: boolean;
+  /** Other attributes that it needs beside it. */
+  readonly with?: Attributes;
+  /** A change makes a new image. */
+  readonly replaces?: boolean;
+}
+
+export interface Spec {
+  /** As in `plugin = …`: a name, or an absolute path. */
+  readonly plugin: string;
+  place(): Promise<Place>;
+  /** The bytes that images are made from. None: only `small` says what they are made from. */
+  readonly bytes?: Uint8Array;
+  /** The name of the file with these bytes. */
+  readonly filename?: string;
+  /** Other bytes of the same kind, for a changed source. */
+  readonly otherBytes?: Uint8Array;
+  /** The least that has to be declared, besides the source. */
+  readonly small: Attributes;
+  /** Every attribute, with its life. */
+  readonly lives: Readonly<Record<string, Life>>;
+  /** More images than a page of the listing holds, where a test can afford to make them. */
+  readonly page?: number;
+  /** A declaration for the i-th of several images side by side: their labels or aliases differ. */
+  several?(i: number): Attributes;
+  /** Clauses that cannot hold here, each with its reason. */
+  readonly skip?: Readonly<Partial<Record<Clause, string>>>;
+  /** Milliseconds a test may take; for real servers. */
+  readonly timeout?: number;
+}
+
+/** The clauses by their short names, in the order of the suite. */
+export const CLAUSES = [
+  "schema",
+  "absence",
+  "delete of nothing",
+  "create",
+  "law",
+  "all attributes",
+  "attribute lives",
+  "lost state",
+  "listing",
+  "edit",
+  "abort",
+  "deleted",
+  "credential",
+  "secrets",
+  "foreign",
+  "create twice",
+  "side by side",
+  "server errors",
+  "broken bytes",
+  "names",
+  "dispose",
+  "bytes back",
+  "drift",
+  "changed bytes",
+  "replace",
+  "import",
+  "unmarked",
+] as const;
+export type Clause = (typeof CLAUSES)[number];
+
+/** A clause that cannot be asked of a place: it has no secrets, nobody else can change an image there. */
+export class NotAsked extends Error {}
