@@ -31,6 +31,14 @@ export class Lines {
     return Math.min((this.#starts[line - 1] ?? 0) + column - 1, this.#text.length);
   }
 
+  /** The offset of a place. */
+  start({ line, column }: Place): number {
+    const from = this.#starts[line - 1] ?? this.#text.length;
+    let at = from;
+    for (let i = 1; i < column && at < this.#text.length; i++) at += (this.#text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+    return at;
+  }
+
   #count(from: number, to: number): number {
     if (!this.#pairs) return to - from;
     return to - from - (this.#text.slice(from, to).match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);

@@ -1,0 +1,182 @@
+import { isAbsolute } from "node:path";
+import { Failure } from "../failure.ts";
+import { meant, nameFor } from "../model/check.ts";
+import type { BackendDeclaration } from "../model/declaration.ts";
+import { backendName, isName, NAME_RULE } from "../model/name.ts";
+import type { Place } from "../model/place.ts";
+import { type Schema, writable } from "../model/schema.ts";
+import { seconds } from "../model/types.ts";
+import type { Complaint, Plugin } from "../plugin.ts";
+import { checkTable, tableWith } from "./faults.ts";
+import { BACKEND } from "./keys.ts";
+import { EMPTY, type Entry, placesIn, type TableNode } from "./node.ts";
+import type { Problems } from "./problems.ts";
+import { absolute, type KnownBackend, type World } from "./world.ts";
+
+export type Lookup = (plugin: string, folder: string) => Promise<Plugin>;
+type Surroundings = Pick<World, "problems" | "folder" | "home" | "conceal">;
+
+/** Every `[backend.NAME]`, with its plugin and its settings checked. */
+export async function checkBackends(
+  table: TableNode | undefined,
+  lookup: Lookup,
+  world: Surroundings,
+): Promise<Map<string, KnownBackend>> {
+  const { problems } = world;
+  const found = new Map<string, KnownBackend>();
+  const plugins = new Plugins(lookup, world);
+  const entries = table?.entries ?? EMPTY;
+  // All are asked for before one is awaited: plugin files are read side by side.
+  const asked = new Map([...entries].map(([name, entry]) => [name, plugins.of(entry)]));
+  for (const [name, entry] of entries) {
+    const plugin = await asked.get(name);
+    if (!isName(name)) {
+      problems.error("config.name", `${JSON.stringify(name)} cannot be a backend: a name is ${NAME_RULE}`, {
+        at: entry.key,
+      });
+      continue;
+    }
+    found.set(name, { name: backendName(name), plugin, declaration: checkBackend(name, entry, plugin, world) });
+  }
+  return found;
+}
+
+/** `plugin = "…"` means a file when it has a slash or the ending of a script. */
+const isFile = (plugin: string): boolean => plugin.includes("/") || /\.[cm]?[jt]s$/.test(plugin);
+
+const pluginIn = ({ value }: Entry): string | undefined => {
+  const node = value.kind === "table" ? value.entries.get("plugin")?.value : undefined;
+  return node?.kind === "text" && node.value !== "" ? node.value : undefined;
+};
+
+/** Looks each plugin up once. */
+class Plugins {
+  readonly #known = new Map<string, Promise<Plugin | Failure>>();
+  readonly #lookup: Lookup;
+  readonly #world: Surroundings;
+
+  constructor(lookup: Lookup, world: Surroundings) {
+    this.#lookup = lookup;
+    this.#world = world;
+  }
+
+  async of(entry: Entry): Promise<Plugin | undefined> {
+    const written = pluginIn(entry);
+    if (written === undefined) return undefined;
+    const name = pathOf(written, this.#world);
+    let known = this.#known.get(name);
+    if (known === undefined) {
+      known = this.#lookup(name, this.#world.folder).catch((thrown: unknown) => {
+        if (thrown instanceof Failure && thrown.code !== "run.interrupted") return thrown;
+        throw thrown;
+      });
+      this.#known.set(name, known);
+    }
+    const plugin = await known;
+    if (!(plugin instanceof Failure)) return plugin;
+    const at = entry.value.kind === "table" ? entry.value.entries.get("plugin")?.value.at : undefined;
+    for (const problem of plugin.problems.length > 0 ? plugin.problems : [plugin])
+      this.#world.problems.error(problem.code, problem.message, { at: at ?? problem.at, hint: problem.hint });
+    return undefined;
+  }
+}
+
+const pathOf = (plugin: string, world: Surroundings): string =>
+  isFile(plugin) && !isAbsolute(plugin) ? absolute(world, plugin) : plugin;
+
+function checkBackend(
+  name: string,
+  { value: node }: Entry,
+  plugin: Plugin | undefined,
+  world: Surroundings,
+): BackendDeclaration | undefined {
+  const { problems, conceal } = world;
+  if (node.kind !== "table") {
+    if (node.kind !== "broken") problems.error("config.value", `backend.${name}: expected a table`, { at: node.at });
+    return undefined;
+  }
+  const schema: Schema = plugin?.config ?? {};
+  const own: [string, Entry][] = [];
+  const common: [string, Entry][] = [];
+  for (const [key, entry] of node.entries) {
+    const setting = nameFor(schema, key) !== undefined;
+    if (setting) own.push([key, entry]);
+    if (Object.hasOwn(BACKEND, key)) common.push([key, entry]);
+    else if (!setting && plugin !== undefined) tellUnknown(key, entry, plugin, problems);
+  }
+  const limits = checkTable(BACKEND, tableWith(node, common), { problems, conceal });
+  if (plugin === undefined) return undefined;
+  const settings = checkTable(schema, tableWith(node, own), { problems, conceal });
+  if (settings === undefined || limits === undefined) return undefined;
+  warnOfReferences(schema, own, problems);
+  const complaints = complaintsOf(plugin, () => plugin.checkConfig?.(settings));
+  const places = own.flatMap(([key, { value }]) => placesIn(nameFor(schema, key) ?? key, value));
+  tellComplaints(complaints, Object.fromEntries(places), node.at, problems);
+  return {
+    name: backendName(name),
+    plugin: pathOf(limits.plugin, world),
+    settings,
+    limits: limitsOf(limits),
+    mark: limits.mark,
+    at: node.at,
+  };
+}
+
+function tellUnknown(key: string, { key: at }: Entry, plugin: Plugin, problems: Problems): void {
+  const right = writable(plugin.config).flatMap(([name, { also = [] }]) => [name, ...also]);
+  const { hint } = meant(key, [...new Set([...Object.keys(BACKEND), ...right])]);
+  problems.error("config.key", `unknown key ${JSON.stringify(key)} for a backend of ${plugin.name}`, { at, hint });
+}
+
+/** A setting that is no secret is taken as it stands: `env:NAME` in it is most likely meant otherwise. */
+function warnOfReferences(schema: Schema, own: readonly [string, Entry][], problems: Problems): void {
+  for (const [key, { value }] of own) {
+    const attribute = schema[nameFor(schema, key) ?? key];
+    if (value.kind !== "text" || attribute?.sensitive === true) continue;
+    const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(value.value)?.[1];
+    if (name === undefined) continue;
+    const hint = `\${env.${name}} puts the variable's value in`;
+    problems.warn("config.value", `${key} is no secret, and is taken as it stands`, { at: value.at, hint });
+  }
+}
+
+function limitsOf(from: { timeout?: string | number; parallelism?: number; rate_limit?: number }) {
+  const timeout = seconds(from.timeout);
+  return {
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(from.parallelism === undefined ? {} : { parallelism: from.parallelism }),
+    ...(from.rate_limit === undefined ? {} : { rateLimit: from.rate_limit }),
+  };
+}
+
+/** Complaints at the attribute that they are about; one about a nested value that is not known stands at what contains it. */
+export function tellComplaints(
+  complaints: readonly Complaint[],
+  places: Readonly<Record<string, Place>>,
+  otherwise: Place,
+  problems: Problems,
+): void {
+  for (const { attribute, ...problem } of complaints) {
+    let at: Place | undefined;
+    for (let name = attribute ?? ""; at === undefined && name !== ""; name = name.replace(/(?:^|[.[])[^.[]*$/, ""))
+      at = Object.hasOwn(places, name) ? places[name] : undefined;
+    problems.add({ ...problem, at: at ?? otherwise });
+  }
+}
+
+/** What a plugin complains of. A check that throws is the plugin's own mistake, and is told as one. */
+export function complaintsOf(
+  plugin: Plugin<Schema, Schema>,
+  check: () => readonly Complaint[] | undefined,
+): readonly Complaint[] {
+  try {
+    return check() ?? [];
+  } catch (thrown) {
+    if (thrown instanceof Failure && thrown.problems.length > 0) return thrown.problems;
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const code = thrown instanceof Failure ? thrown.code : "plugin.check";
+    return [
+      { code, message: thrown instanceof Failure ? message : `the check of plugin ${plugin.name} failed: ${message}` },
+    ];
+  }
+}

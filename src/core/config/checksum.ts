@@ -1,0 +1,34 @@
+import { meant } from "../model/check.ts";
+import { ALGORITHMS, type Algorithm, algorithmOf, type Digest, parseDigest } from "../model/digest.ts";
+import { isUrl } from "./world.ts";
+
+export type ReadChecksum =
+  | { readonly kind: "digest"; readonly digest: Digest }
+  | { readonly kind: "sums"; readonly algorithm: Algorithm; readonly where: string }
+  | { readonly kind: "wrong"; readonly message: string; readonly hint?: string };
+
+const DIGITS: Readonly<Record<Algorithm, number>> = { md5: 32, sha1: 40, sha256: 64, sha384: 96, sha512: 128 };
+
+/** `ALGORITHM:HEX`, or `ALGORITHM:` and the URL or path of a file of sums. */
+export function readChecksum(text: string): ReadChecksum {
+  const digest = parseDigest(text);
+  if (digest !== undefined) return { kind: "digest", digest };
+  const [, name = "", rest = ""] = /^([^:/]*):(.*)$/s.exec(text) ?? [];
+  const algorithm = ALGORITHMS.find((one) => one === name.toLowerCase());
+  if (algorithm === undefined) return noAlgorithm(text, name);
+  if (rest !== "" && !/^[0-9a-f]{16,}$/i.test(rest)) return { kind: "sums", algorithm, where: rest };
+  const digits = DIGITS[algorithm];
+  return {
+    kind: "wrong",
+    message: `a ${algorithm} digest has ${digits} hexadecimal digits, and this has ${rest.length}`,
+  };
+}
+
+function noAlgorithm(text: string, name: string): ReadChecksum {
+  const message = "expected an algorithm, a colon, and the digest or where it is";
+  const guess = algorithmOf(text);
+  if (guess !== undefined && /^[0-9a-f]+$/i.test(text))
+    return { kind: "wrong", message, hint: `write "${guess}:" before it` };
+  if (name === "" || isUrl(text)) return { kind: "wrong", message, hint: 'as in "sha256:…"' };
+  return { kind: "wrong", message: `${name} is no algorithm`, ...meant(name, ALGORITHMS) };
+}

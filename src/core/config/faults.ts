@@ -1,0 +1,121 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of variables
+import { check, nameFor } from "../model/check.ts";
+import type { Attribute, Desired, Fault, Schema } from "../model/schema.ts";
+import type { Value } from "../model/value.ts";
+import { type Entry, follow, isBroken, type Node, type TableNode, tableOf } from "./node.ts";
+import type { Problems } from "./problems.ts";
+import { isReference } from "./secrets.ts";
+
+export interface Telling {
+  readonly problems: Problems;
+  /** Said after each message: which backend it is about. */
+  readonly about?: string;
+  /** Called with each secret that was written out, so that nothing shows it. */
+  readonly conceal?: ((secret: string) => void) | undefined;
+}
+
+/**
+ * A table as its schema wants it, with every fault told at its place. Keys with faults are left out, so that the rest can still be used;
+ * undefined when it cannot: something required is missing.
+ */
+export function checkTable<S extends Schema>(schema: S, node: Node, telling: Telling): Desired<S> | undefined {
+  const { problems, about = "" } = telling;
+  if (node.kind !== "table") {
+    if (node.kind !== "broken") problems.error("config.value", `expected a table${about}`, { at: node.at });
+    return undefined;
+  }
+  const bad = tellLiterals(schema, node, telling);
+  const first = check(schema, tableOf(node.entries));
+  if (first.ok && bad.size === 0) return first.value;
+  for (const fault of first.ok ? [] : first.faults) {
+    if (!bad.has(String(fault.path[0]))) tellFault(schema, fault, node, telling);
+    if (fault.path[0] !== undefined) bad.add(String(fault.path[0]));
+  }
+  const good = Object.entries(tableOf(node.entries)).filter(([key]) => !bad.has(key));
+  const second = check(schema, Object.fromEntries(good));
+  return second.ok ? second.value : undefined;
+}
+
+/** Whether a table has no fault at all. Nothing is told. */
+export const isGood = (schema: Schema, node: TableNode): boolean => check(schema, tableOf(node.entries)).ok;
+
+/** Tells one fault of a table where it stands: at the key when the key is wrong, else at the value. */
+export function tellFault(schema: Schema, fault: Fault, node: TableNode, { problems, about = "" }: Telling): void {
+  const { key, value, steps } = follow(node, fault.path);
+  const entry = node.entries.get(String(fault.path[0]));
+  if (entry !== undefined && isBroken(entry.value)) return;
+  const missing = missingName(fault.message);
+  if (missing !== undefined && value.kind === "table" && isWritten(schema, value, missing)) return;
+  const wrongKey = steps < fault.path.length || isWrongKey(schema, fault.path);
+  const code = missing !== undefined ? "config.required" : wrongKey ? "config.key" : "config.value";
+  problems.error(code, `${fault.message}${about}`, { at: wrongKey ? key : value.at, hint: fault.hint });
+}
+
+const missingName = (message: string): string | undefined => /^(\S+) is missing$/.exec(message)?.[1];
+
+/** A required value that is there but broken is told already. */
+const isWritten = (schema: Schema, { entries }: TableNode, name: string): boolean =>
+  [...entries].some(([key, { value }]) => (key === name || nameFor(schema, key) === name) && isBroken(value));
+
+function isWrongKey(schema: Schema, path: readonly (string | number)[]): boolean {
+  let fields: Schema | undefined = schema;
+  for (const step of path) {
+    if (typeof step === "number") continue;
+    if (fields === undefined) return false;
+    const name = nameFor(fields, step);
+    const attribute: Attribute | undefined = name === undefined ? undefined : fields[name];
+    if (attribute === undefined || attribute.mode === "computed") return true;
+    fields = attribute.type.fields;
+  }
+  return false;
+}
+
+/** Tells the secrets that are written out where a reference is due, without repeating them. Answers the keys that hold one. */
+function tellLiterals(schema: Schema, { entries }: TableNode, telling: Telling): Set<string> {
+  const bad = new Set<string>();
+  for (const [key, { value }] of entries) {
+    const name = nameFor(schema, key);
+    const attribute: Attribute | undefined = name === undefined ? undefined : schema[name];
+    if (attribute === undefined || attribute.mode === "computed") continue;
+    const found =
+      attribute.sensitive === true
+        ? leaves(value).filter((leaf) => tellLiteral(key, leaf, telling))
+        : nested(attribute.type.fields, value).filter(
+            ([fields, table]) => tellLiterals(fields, table, telling).size > 0,
+          );
+    if (found.length > 0) bad.add(key);
+  }
+  return bad;
+}
+
+const nested = (fields: Schema | undefined, value: Node): [Schema, TableNode][] => {
+  if (fields === undefined) return [];
+  const nodes = value.kind === "list" ? value.items : [value];
+  return nodes.flatMap((node): [Schema, TableNode][] => (node.kind === "table" ? [[fields, node]] : []));
+};
+
+const leaves = (node: Node): Node[] => {
+  if (node.kind === "list") return node.items.flatMap(leaves);
+  return node.kind === "table" ? [...node.entries.values()].flatMap(({ value }) => leaves(value)) : [node];
+};
+
+/** True when `leaf` is a secret written out; it is told. */
+export function tellLiteral(key: string, leaf: Node, { problems, about = "", conceal }: Telling): boolean {
+  if (leaf.kind !== "text" && leaf.kind !== "plain") return false;
+  const literal: Value = leaf.value;
+  if (typeof literal === "string" && isReference(literal)) return false;
+  conceal?.(String(literal));
+  problems.hide(leaf.at);
+  const filled = leaf.kind === "text" ? /^\$\{\s*env\.([A-Za-z0-9_]+)\s*\}$/.exec(leaf.before ?? "")?.[1] : undefined;
+  problems.error("config.secret", `${key} is a secret: it is named, never written${about}`, {
+    at: leaf.at,
+    hint: filled === undefined ? 'write "env:NAME", "file:PATH" or "cmd:COMMAND"' : `write "env:${filled}"`,
+  });
+  return true;
+}
+
+/** A table of some of the entries of another. */
+export const tableWith = (node: TableNode, entries: Iterable<readonly [string, Entry]>): TableNode => ({
+  ...node,
+  entries: new Map(entries),
+});

@@ -1,0 +1,206 @@
+import type { Resource } from "../model/declaration.ts";
+import { type Address, address, imageName, isName, NAME_RULE } from "../model/name.ts";
+import type { Plugin } from "../plugin.ts";
+import { checkTable, tableWith } from "./faults.ts";
+import { IMAGE } from "./keys.ts";
+import { type Common, checkIgnored } from "./lifecycle.ts";
+import { EMPTY, type Node, type TableNode } from "./node.ts";
+import type { Problems } from "./problems.ts";
+import { checkResource, PLACING, takes, tellUnknown } from "./resource.ts";
+import { hintFor, type KnownBackend, type World } from "./world.ts";
+
+/** One `[image.NAME]` with the backends that it is on, as far as they are known. */
+export interface PlacedImage {
+  readonly name: string;
+  readonly node: TableNode;
+  readonly backends: readonly KnownBackend[];
+  /** `[image.X.on.B]`, by B. */
+  readonly on: ReadonlyMap<string, TableNode>;
+  /** False: it names a backend that is none, so that not all of its attributes can be known. */
+  readonly complete: boolean;
+}
+
+/** Which image is on which backend. Names that are wrong are told. */
+export function placeImages(
+  table: TableNode | undefined,
+  backends: ReadonlyMap<string, KnownBackend>,
+  problems: Problems,
+): PlacedImage[] {
+  let told = false;
+  return [...(table?.entries ?? EMPTY)].flatMap(([name, { key, value: node }]): PlacedImage[] => {
+    if (!isName(name)) {
+      problems.error("config.name", `${JSON.stringify(name)} cannot be an image: a name is ${NAME_RULE}`, { at: key });
+      return [];
+    }
+    if (node.kind !== "table") {
+      if (node.kind !== "broken") problems.error("config.value", `image.${name}: expected a table`, { at: node.at });
+      return [];
+    }
+    const written = namesIn(node, problems);
+    if (written === undefined) {
+      if (backends.size === 0 && told) return [];
+      told = backends.size === 0;
+    }
+    return [placeImage(name, node, written, backends, problems)];
+  });
+}
+
+function placeImage(
+  name: string,
+  node: TableNode,
+  written: readonly Node[] | undefined,
+  backends: ReadonlyMap<string, KnownBackend>,
+  problems: Problems,
+): PlacedImage {
+  const found = new Map<string, KnownBackend>();
+  let complete = true;
+  for (const item of written ?? []) {
+    if (item.kind !== "text") {
+      complete = false;
+      if (item.kind !== "broken") problems.error("config.value", "expected the name of a backend", { at: item.at });
+      continue;
+    }
+    const backend = backends.get(item.value);
+    if (backend === undefined) {
+      complete = false;
+      const hint = hintFor(item.value, backends.keys(), "there is no [backend.NAME] yet");
+      problems.error("config.reference", `there is no backend ${JSON.stringify(item.value)}`, { at: item.at, hint });
+    } else if (found.has(item.value))
+      problems.error("config.duplicate", `${item.value} is listed more than once`, { at: item.at });
+    else found.set(item.value, backend);
+  }
+  if (written === undefined) {
+    const [only, ...more] = backends.values();
+    if (only !== undefined && more.length === 0) found.set(only.name, only);
+    else {
+      complete = false;
+      tellNowhere(name, node, backends, problems);
+    }
+  }
+  const on = onIn(name, node, found, backends, problems);
+  return { name, node, backends: [...found.values()], on, complete };
+}
+
+function tellNowhere(
+  name: string,
+  node: TableNode,
+  backends: ReadonlyMap<string, KnownBackend>,
+  problems: Problems,
+): void {
+  const [first] = backends.keys();
+  const hint =
+    first === undefined
+      ? 'declare one: [backend.store] with plugin = "local" and path = "./store"'
+      : `write backend = "${first}"; there is: ${[...backends.keys()].slice(0, 12).join(", ")}`;
+  problems.error("config.required", `nothing says which backend image ${name} is on`, { at: node.at, hint });
+}
+
+/** What is written as `backend` or `backends`; undefined when neither is. */
+function namesIn({ entries }: TableNode, problems: Problems): readonly Node[] | undefined {
+  const one = entries.get("backend");
+  const many = entries.get("backends");
+  if (one !== undefined && many !== undefined)
+    problems.error("config.value", "backend and backends mean the same: write one of them", {
+      at: one.key.line > many.key.line ? one.key : many.key,
+    });
+  if (many !== undefined) {
+    const { value } = many;
+    if (value.kind !== "list") return [value];
+    if (value.items.length === 0)
+      problems.error("config.value", "backends is empty", {
+        at: value.at,
+        hint: "enabled = false leaves an image as it is",
+      });
+    return value.items;
+  }
+  if (one?.value.kind === "list") {
+    problems.error("config.value", "backend is one name", {
+      at: one.value.at,
+      hint: 'several go into backends = ["…", "…"]',
+    });
+    return [{ kind: "broken", at: one.value.at }];
+  }
+  return one && [one.value];
+}
+
+function onIn(
+  name: string,
+  node: TableNode,
+  own: ReadonlyMap<string, KnownBackend>,
+  backends: ReadonlyMap<string, KnownBackend>,
+  problems: Problems,
+): ReadonlyMap<string, TableNode> {
+  const on = node.entries.get("on")?.value;
+  const found = new Map<string, TableNode>();
+  if (on === undefined || on.kind === "broken") return found;
+  if (on.kind !== "table") {
+    problems.error("config.value", `on is a table: [image.${name}.on.BACKEND]`, { at: on.at });
+    return found;
+  }
+  for (const [backend, { key, value }] of on.entries) {
+    if (!backends.has(backend)) {
+      const hint = hintFor(backend, backends.keys(), "there is no [backend.NAME] yet");
+      problems.error("config.reference", `there is no backend ${JSON.stringify(backend)}`, { at: key, hint });
+    } else if (!own.has(backend)) {
+      const hint = `add ${JSON.stringify(backend)} to its backends`;
+      problems.error("config.reference", `image ${name} is not on ${backend}`, { at: key, hint });
+    } else if (value.kind === "table") found.set(backend, value);
+    else if (value.kind !== "broken") problems.error("config.value", "expected a table", { at: value.at });
+  }
+  return found;
+}
+
+export const addressesOf = ({ name, backends }: PlacedImage): Address[] =>
+  backends.map((backend) => address(backend.name, imageName(name)));
+
+/** One image on all of its backends. */
+export function checkImage({ name, node, backends, on, complete }: PlacedImage, world: World): Resource[] {
+  const plugins = backends.flatMap(({ plugin }) => plugin ?? []);
+  const whole = complete && plugins.length === backends.length;
+  const common = commonIn(node, world);
+  if (whole) {
+    tellUnknown(node.entries, plugins, world, [...PLACING]);
+    checkIgnored(node.entries.get("ignore_changes"), plugins, world.problems);
+  }
+  const several = new Set(plugins.map((plugin) => plugin.name)).size > 1;
+  return backends.flatMap((backend): Resource[] => {
+    const { plugin } = backend;
+    const own = on.get(backend.name);
+    const ownCommon = own === undefined ? {} : commonIn(own, world);
+    if (plugin === undefined) return [];
+    if (own !== undefined) checkOwn(own, plugin, world);
+    const about = several ? ` (${plugin.name})` : "";
+    const placed = { image: imageName(name), backend, node, on: own, common: both(common, ownCommon), about };
+    const resource = checkResource(placed, plugin, world);
+    return resource === undefined ? [] : [resource];
+  });
+}
+
+function checkOwn({ entries }: TableNode, plugin: Plugin, world: World): void {
+  for (const [key, { key: at }] of entries) {
+    if (PLACING.has(key) && !takes(plugin, key))
+      world.problems.error("config.key", `${key} is said of the image, not of one backend`, { at });
+  }
+  tellUnknown(new Map([...entries].filter(([key]) => !PLACING.has(key))), [plugin], world, []);
+  checkIgnored(entries.get("ignore_changes"), [plugin], world.problems);
+}
+
+/** The settings that every image has. */
+function commonIn(node: TableNode, { problems, conceal }: World): Common {
+  const timeouts = node.entries.get("timeouts");
+  if (timeouts !== undefined && node.entries.has("timeout"))
+    problems.error("config.value", "timeout and timeouts mean the same: write one of them", { at: timeouts.key });
+  const entries = [...node.entries].filter(([key]) => Object.hasOwn(IMAGE, key));
+  return checkTable(IMAGE, tableWith(node, entries), { problems, conceal }) ?? {};
+}
+
+/** What is said for one backend goes before what is said for the image; the two ways to write a timeout are one setting. */
+function both({ timeout, timeouts, ...common }: Common, own: Common): Common {
+  if (own.timeout !== undefined || own.timeouts !== undefined) return { ...common, ...own };
+  return {
+    ...common,
+    ...own,
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(timeouts === undefined ? {} : { timeouts }),
+  };
+}

@@ -1,0 +1,146 @@
+import { ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
+import type { Schema, Type } from "../model/schema.ts";
+import {
+  boolean,
+  duration,
+  either,
+  integer,
+  listOf,
+  mapOf,
+  matching,
+  oneOf,
+  optional,
+  required,
+  string,
+  table,
+  withDefault,
+} from "../model/types.ts";
+
+// What images.toml may hold besides the settings and attributes of plugins. The check, the JSON Schema and the docs come from here.
+
+const positive: Type<number> = {
+  label: "number",
+  json: { type: "number", exclusiveMinimum: 0 },
+  check: (value) =>
+    typeof value === "number" && value > 0 && value < Number.POSITIVE_INFINITY
+      ? { ok: true, value }
+      : { ok: false, faults: [{ path: [], message: "expected a number greater than 0" }] },
+};
+
+export const SETTINGS = {
+  name: withDefault(
+    matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "1 to 63 letters, digits, dots, dashes and underscores"),
+    "images",
+    "Whose images these are; written into the marks, so that two files on one backend never take each other's.",
+  ),
+  state: withDefault(string(), "images.state.json", "Where the state is kept: a path, or the URL of a remote state."),
+  parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
+};
+
+export const POLICY = {
+  require: optional(listOf(oneOf("checksum", "https", "signature")), "What the source of every image must have."),
+};
+
+export const BACKEND = {
+  plugin: required(
+    matching(/\S/, "the name or path of a plugin"),
+    "The name of a built-in plugin, or the path of a plugin file.",
+  ),
+  timeout: optional(duration(), "How long one request may take."),
+  parallelism: optional(integer({ min: 1, max: 256 }), "Images that are worked on at the same time on this backend."),
+  rate_limit: optional(positive, "Requests a second."),
+  mark: withDefault(boolean(), true, "False: no mark of ours is written on the images."),
+};
+
+export const SOURCE = {
+  file: optional(string(), "Path of the image."),
+  metadata: optional(string(), "Path of the metadata file of an Incus image in two parts."),
+  url: optional(string(), "Where the image is downloaded from."),
+  urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
+  image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
+  checksum: optional(string(), "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file."),
+  signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
+  key: optional(string(), "The public key of the signature, or its path."),
+  username: optional(string(), "User of the download, or a reference to it."),
+  password: optional(string(), "Password of the download.", { sensitive: true }),
+  headers: optional(mapOf(string()), "Headers of the download; those that carry a secret by reference."),
+  cache: optional(string(), "A folder of the image's own to keep downloads in."),
+  member: optional(string(), "The file to take out of a tar or zip."),
+  decompress: optional(boolean(), "True: undo the compression. False: the bytes as they are."),
+  follow: optional(boolean(), "Whether other bytes at the same place make a plan. Default: true."),
+} satisfies Schema;
+
+/** Other tools' names for parts of a source. */
+export const SPELLINGS = {
+  image_source_url: { part: "url", type: string() },
+  image_source_username: { part: "username", type: string() },
+  image_source_password: { part: "password", type: string(), sensitive: true },
+  image_cache_path: { part: "cache", type: string() },
+  local_file_path: { part: "file", type: string() },
+  file_path: { part: "file", type: string() },
+  file_hash: { part: "checksum", type: string() },
+} as const;
+export type Spelling = keyof typeof SPELLINGS;
+export const isSpelling = (key: string): key is Spelling => Object.hasOwn(SPELLINGS, key);
+
+const spelled = (name: Spelling, sensitive = false) =>
+  optional(SPELLINGS[name].type, `The same as \`${SPELLINGS[name].part}\` in \`source\`.`, { sensitive });
+
+/** What an image may say for itself, and again for one of its backends. */
+export const IMAGE = {
+  source: optional(
+    either(string(), table(SOURCE)),
+    "Where the bytes come from: a path, a URL, BACKEND/IMAGE, or a table.",
+  ),
+  image_source_url: spelled("image_source_url"),
+  image_source_username: spelled("image_source_username"),
+  image_source_password: spelled("image_source_password", true),
+  image_cache_path: spelled("image_cache_path"),
+  local_file_path: spelled("local_file_path"),
+  file_path: spelled("file_path"),
+  file_hash: spelled("file_hash"),
+  protect: optional(
+    boolean(),
+    "True: the image is never deleted or replaced, also when its block is gone from the file.",
+  ),
+  on_remove: optional(oneOf(...ON_REMOVE), "What becomes of the image when its block is gone. Default: delete."),
+  replace: optional(oneOf(...REPLACE_ORDERS), "Whether the new image comes before the old one goes."),
+  ignore_changes: optional(listOf(string()), "Attributes whose differences make no plan."),
+  timeout: optional(duration(), "How long one step may take."),
+  timeouts: optional(
+    table({
+      create: optional(duration(), "How long the making may take."),
+      read: optional(duration(), "How long the reading may take."),
+      update: optional(duration(), "How long a change may take."),
+      delete: optional(duration(), "How long the deleting may take."),
+    }),
+    "The same as `timeout`: the longest counts.",
+  ),
+  enabled: optional(boolean(), "False: the image is left as it is, and nobody looks at it."),
+  state: optional(string(), '"present" or "absent".'),
+  retain: optional(
+    table({
+      last: required(integer({ min: 1 }), "How many older versions are kept."),
+      // biome-ignore lint/suspicious/noThenProperty: the word of the file; its value is never a function
+      then: optional(oneOf("delete", "hide", "deactivate"), "What becomes of the others. Default: delete."),
+      min_age: optional(duration(), "Younger ones are left alone."),
+    }),
+    "Keep older versions when the image is replaced.",
+  ),
+  existing: optional(boolean(), "True: the image is there already and is only kept as declared."),
+  adopt: optional(boolean(), "True: an image of the same name that is not ours is taken over."),
+} satisfies Schema;
+
+const ADDRESS = "An address: BACKEND/IMAGE.";
+export const MOVED = { from: required(string(), ADDRESS), to: required(string(), ADDRESS) };
+export const REMOVED = {
+  address: required(string(), ADDRESS, { also: ["from"] }),
+  destroy: withDefault(boolean(), false, "True: the image goes as well. False: it is only forgotten."),
+};
+export const IMPORT = {
+  address: required(string(), ADDRESS, { also: ["to"] }),
+  id: required(either(string(), integer()), "What the backend calls the image."),
+};
+
+/** The tables and lists that a file consists of. */
+export const TOP = ["settings", "policy", "vars", "backend", "image", "moved", "removed", "import", "include"] as const;

@@ -1,0 +1,84 @@
+import { meant, nameFor } from "../model/check.ts";
+import type { Lifecycle, Resource } from "../model/declaration.ts";
+import { type Desired, type Schema, writable } from "../model/schema.ts";
+import { seconds } from "../model/types.ts";
+import type { Plugin } from "../plugin.ts";
+import type { IMAGE } from "./keys.ts";
+import type { Entry } from "./node.ts";
+import type { Problems } from "./problems.ts";
+
+export type Common = Desired<typeof IMAGE>;
+
+/** What becomes of an image over time, as far as the plugin can do it. */
+export function lifecycleOf(
+  common: Common,
+  entries: ReadonlyMap<string, Entry>,
+  plugin: Plugin,
+  problems: Problems,
+): Lifecycle {
+  const onRemove = common.on_remove ?? "delete";
+  const can = plugin.onRemove ?? ["delete", "forget"];
+  const place = (key: string) => entries.get(key)?.value;
+  const cannot = (key: string, what: string) =>
+    problems.error("config.value", `${key}: ${plugin.name} cannot ${what} an image`, {
+      at: place(key)?.at,
+      hint: `it can ${can.join(", ")}`,
+    });
+  if (!can.includes(onRemove)) cannot("on_remove", onRemove);
+  const { retain } = common;
+  const then = retain?.then ?? "delete";
+  if (retain !== undefined && !can.includes(then)) cannot("retain", then);
+  const timeout = timeoutOf(common);
+  const minAge = seconds(retain?.min_age);
+  return {
+    protect: common.protect ?? false,
+    onRemove,
+    ignoreChanges: ignored(common, plugin.image),
+    existing: common.existing ?? false,
+    ...(common.replace === undefined ? {} : { replace: common.replace }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(retain === undefined
+      ? {}
+      : { retain: { last: retain.last, then, ...(minAge === undefined ? {} : { minAge }) } }),
+  };
+}
+
+function timeoutOf({ timeout, timeouts = {} }: Common): number | undefined {
+  const several = Object.values(timeouts).flatMap((one) => seconds(one) ?? []);
+  return seconds(timeout) ?? (several.length > 0 ? Math.max(...several) : undefined);
+}
+
+const ignored = ({ ignore_changes = [] }: Common, schema: Schema): string[] =>
+  ignore_changes.flatMap((name) => nameFor(schema, name) ?? []);
+
+/** Tells the names in `ignore_changes` that are no attribute of any of these plugins. */
+export function checkIgnored(entry: Entry | undefined, plugins: readonly Plugin[], problems: Problems): void {
+  const right = [...new Set(plugins.flatMap(({ image }) => writable(image).map(([name]) => name)))];
+  for (const item of entry?.value.kind === "list" ? entry.value.items : []) {
+    if (item.kind !== "text" || plugins.some(({ image }) => nameFor(image, item.value) !== undefined)) continue;
+    const message = `ignore_changes: there is no attribute ${JSON.stringify(item.value)}`;
+    problems.error("config.value", message, { at: item.at, ...meant(item.value, right) });
+  }
+}
+
+/** A plugin with an attribute `state` of its own says which other states there are. */
+export function stateOf(
+  common: Common,
+  entries: ReadonlyMap<string, Entry>,
+  plugin: Plugin,
+  problems: Problems,
+): Resource["state"] {
+  const { state = "present", enabled = true } = common;
+  const own = plugin.image["state"];
+  const others = own !== undefined && own.mode !== "computed";
+  if (state !== "present" && state !== "absent" && !others) {
+    const command = state === "exported" ? "export" : state;
+    const told = state === "exported" || state === "info";
+    problems.error("config.value", 'state: expected "present" | "absent"', {
+      at: entries.get("state")?.value.at,
+      hint: told ? `that is a command: images ${command}` : "enabled = false leaves an image as it is",
+    });
+  }
+  if (!enabled) return "ignored";
+  return state === "absent" ? "absent" : "present";
+}

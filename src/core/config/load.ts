@@ -1,0 +1,208 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, resolve } from "node:path";
+import { Failure, type Problem } from "../failure.ts";
+import { meant } from "../model/check.ts";
+import type { Config, Import, Moved, Policy, Removed, Resource } from "../model/declaration.ts";
+import { digest } from "../model/digest.ts";
+import type { Address, BackendName } from "../model/name.ts";
+import type { Schema } from "../model/schema.ts";
+import { canonical } from "../model/value.ts";
+import type { Plugin } from "../plugin.ts";
+import { checkBackends, type Lookup } from "./backends.ts";
+import { checkImports, checkMoved, checkRemoved, importedAddresses } from "./blocks.ts";
+import { checkTable } from "./faults.ts";
+import { readFiles, readVarFile } from "./files.ts";
+import { addressesOf, checkImage, placeImages } from "./images.ts";
+import { POLICY, SETTINGS, TOP } from "./keys.ts";
+import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
+import { Problems } from "./problems.ts";
+import { readToml } from "./read.ts";
+import type { Secrets } from "./secrets.ts";
+import { fillIn } from "./vars.ts";
+import { absolute, isUrl, type KnownBackend, tellPassword, type World } from "./world.ts";
+
+export interface Surroundings {
+  /** `--var name=value`: before var files, and those before `[vars]`. */
+  readonly vars?: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The plugin of a name, or of the absolute path of a file. @throws Failure plugin.*, which is told at its place */
+  readonly lookup: Lookup;
+  /** Secrets that stand written out in the file are concealed by it, so that what shows the mistake hides them. */
+  readonly secrets?: Secrets;
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadOptions extends Surroundings {
+  readonly file: string;
+  readonly varFiles?: readonly string[];
+}
+
+export interface ReadConfig {
+  readonly config: Config;
+  readonly plugins: ReadonlyMap<BackendName, Plugin>;
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * images.toml, with all that it includes, checked by the schemas of its plugins. Places name files as `file` does.
+ * @throws Failure config.missing, config.unreadable, or config.invalid with all that is wrong, in the order of the file
+ */
+export async function readConfig(options: ReadOptions): Promise<ReadConfig> {
+  const { file, varFiles = [], signal } = options;
+  const problems = new Problems();
+  const root = await readFiles(file, problems, signal).catch((thrown: unknown) => {
+    if (!(thrown instanceof Failure) || thrown.code !== "config.missing") throw thrown;
+    throw thrown.with({ hint: "`images init` writes a first one; -f names another" });
+  });
+  const files: TableNode[] = [];
+  for (const path of varFiles) files.push((await readVarFile(path, problems, signal)) ?? NOTHING);
+  return await checked(root, file, files, options, problems);
+}
+
+/** The same of a text, for a file that need not be there; nothing can be included. @throws Failure config.invalid */
+export async function parseConfig(text: string, file: string, surroundings: Surroundings): Promise<ReadConfig> {
+  const problems = new Problems();
+  problems.file(file);
+  let root: TableNode | undefined;
+  try {
+    root = readToml(text, file);
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) throw thrown;
+    problems.error(thrown.code, thrown.message, { at: thrown.at, hint: thrown.hint });
+  }
+  return await checked(root, file, [], surroundings, problems);
+}
+
+const NOTHING: TableNode = { kind: "table", at: { file: "", line: 1, column: 1 }, entries: EMPTY };
+
+async function checked(
+  root: TableNode | undefined,
+  file: string,
+  varFiles: readonly TableNode[],
+  surroundings: Surroundings,
+  problems: Problems,
+): Promise<ReadConfig> {
+  const { vars = {}, env, secrets, lookup } = surroundings;
+  if (root === undefined) throw invalid(file, problems);
+  const filled = fillIn(root, { vars, files: varFiles, env }, problems);
+  tellUnknownTables(filled, problems);
+  const around = {
+    problems,
+    folder: dirname(resolve(file)),
+    home: env["HOME"] ?? homedir(),
+    conceal: secrets === undefined ? undefined : (secret: string) => secrets.conceal(secret),
+  };
+  const backends = await checkBackends(tableAt(filled, "backend", problems), lookup, around);
+  surroundings.signal?.throwIfAborted();
+  const images = placeImages(tableAt(filled, "image", problems), backends, problems);
+  const world: World = {
+    ...around,
+    backends,
+    policy: policyOf(filled, problems),
+    declared: new Set(images.flatMap(addressesOf)),
+    imported: importedAddresses(filled.entries.get("import")?.value),
+    exists: existsSync,
+  };
+  const settings = settingsOf(filled, world);
+  const resources = images.flatMap((image) => checkImage(image, world));
+  tellCircles(resources, problems);
+  const blocks = blocksOf(filled, world);
+  if (settings === undefined || problems.count > 0) throw invalid(file, problems);
+  const config: Config = {
+    file: resolve(file),
+    folder: around.folder,
+    settings,
+    policy: world.policy,
+    backends: [...backends.values()].flatMap(({ declaration }) => declaration ?? []),
+    resources,
+    ...blocks,
+    digest: digest(
+      "sha256",
+      createHash("sha256")
+        .update(canonical(tableOf(filled.entries)))
+        .digest("hex"),
+    ),
+  };
+  return { config, plugins: pluginsOf(backends), warnings: problems.warnings };
+}
+
+function invalid(file: string, problems: Problems): Failure {
+  const { errors } = problems;
+  const count = errors.length === 1 ? "1 mistake" : `${errors.length} mistakes`;
+  return new Failure("config.invalid", `${count} in ${basename(file)}`, {
+    problems: [...errors, ...problems.warnings],
+  });
+}
+
+function tellUnknownTables({ entries }: TableNode, problems: Problems): void {
+  for (const [key, { key: at }] of entries)
+    if (!TOP.some((name) => name === key))
+      problems.error("config.key", `unknown key ${JSON.stringify(key)}`, { at, ...meant(key, TOP) });
+}
+
+function tableAt(root: TableNode, key: string, problems: Problems): TableNode | undefined {
+  const node = root.entries.get(key)?.value;
+  if (node === undefined || node.kind === "table") return node;
+  if (node.kind !== "broken")
+    problems.error("config.value", `${key} is a table of tables: [${key}.NAME]`, { at: node.at });
+  return undefined;
+}
+
+/** A table with the keys of a schema; where it is missing, its defaults. */
+function section<S extends Schema>(schema: S, root: TableNode, key: string, problems: Problems) {
+  const node: Node = root.entries.get(key)?.value ?? NOTHING;
+  return checkTable(schema, node, { problems }) ?? checkTable(schema, NOTHING, { problems });
+}
+
+function settingsOf(root: TableNode, world: World): Config["settings"] | undefined {
+  const found = section(SETTINGS, root, "settings", world.problems);
+  const node = root.entries.get("settings")?.value;
+  if (found === undefined) return undefined;
+  const { name, state, parallelism } = found;
+  if (!isUrl(state)) return { name, parallelism, state: absolute(world, state) };
+  const at = node?.kind === "table" ? node.entries.get("state")?.value.at : undefined;
+  if (at !== undefined) tellPassword(state, at, "state", world);
+  return { name, parallelism, state };
+}
+
+function policyOf(root: TableNode, problems: Problems): Policy {
+  const found = section(POLICY, root, "policy", problems);
+  const at = root.entries.get("policy")?.value.at;
+  return { require: found?.require ?? [], ...(at === undefined ? {} : { at }) };
+}
+
+function blocksOf(
+  { entries }: TableNode,
+  world: World,
+): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[] } {
+  return {
+    moved: checkMoved(entries.get("moved")?.value, world),
+    removed: checkRemoved(entries.get("removed")?.value, world),
+    imports: checkImports(entries.get("import")?.value, world),
+  };
+}
+
+/** Images whose bytes come, over others, from themselves. */
+function tellCircles(resources: readonly Resource[], problems: Problems): void {
+  const next = new Map<Address, Resource & { readonly from: Address }>();
+  for (const resource of resources)
+    if (resource.source?.kind === "image") next.set(resource.address, { ...resource, from: resource.source.address });
+  const done = new Set<Address>();
+  for (const start of next.keys()) {
+    const path: Address[] = [];
+    let at: Address | undefined = start;
+    while (at !== undefined && !done.has(at)) {
+      done.add(at);
+      path.push(at);
+      at = next.get(at)?.from;
+    }
+    if (at === undefined || !path.includes(at)) continue;
+    const circle = [...path.slice(path.indexOf(at)), at].join(" -> ");
+    problems.error("config.cycle", `images that are made from each other: ${circle}`, { at: next.get(at)?.source?.at });
+  }
+}
+
+const pluginsOf = (backends: ReadonlyMap<string, KnownBackend>): Map<BackendName, Plugin> =>
+  new Map([...backends.values()].flatMap(({ name, plugin }) => (plugin === undefined ? [] : [[name, plugin]])));

@@ -1,0 +1,131 @@
+import { nameFor } from "../model/check.ts";
+import type { Place } from "../model/place.ts";
+import type { SourceSpec } from "../model/source.ts";
+import type { Origin, Plugin } from "../plugin.ts";
+import type { Entry } from "./node.ts";
+import { elsewhere } from "./problems.ts";
+import type { FoundSource } from "./source.ts";
+import type { World } from "./world.ts";
+
+/** An attribute that is written, by its name in the schema. */
+type Attributes = ReadonlyMap<string, Entry>;
+
+/** One of the things that an image is to be made from. */
+interface Meant {
+  readonly label: string;
+  readonly at: Place;
+  readonly origin: Origin | undefined;
+}
+
+export interface Made {
+  readonly plugin: Plugin;
+  readonly attributes: Attributes;
+  readonly source: FoundSource;
+  /** False: it may be there without being made from anything. */
+  readonly needed: boolean;
+  /** Where the image is declared. */
+  readonly at: Place;
+  readonly about: string;
+}
+
+/** Tells every breach of: an image is made from exactly one thing, which is there whole. */
+export function checkOrigins({ plugin, attributes, source, needed, at, about }: Made, { problems }: World): void {
+  const origins = meantOrigins(plugin.origins ?? [], attributes);
+  const all: Meant[] = [...origins];
+  if (source.kind === "source") all.push({ label: source.label, at: source.spec.at, origin: undefined });
+  if (source.kind === "source" && plugin.bytes === undefined)
+    problems.error("config.origin", `${plugin.name} takes no bytes${about}`, {
+      at: source.spec.at,
+      hint: `an image of ${plugin.name} is made ${ways(plugin)}`,
+    });
+  const [one, other] = all.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
+  if (one === undefined) {
+    if (needed && source.kind === "none" && plugin.originless !== true) tellNone(plugin, at, about, problems);
+  } else if (other !== undefined) {
+    const message = `an image is made from one thing: ${other.label} here, and ${one.label} in ${elsewhere(one.at, other.at)}`;
+    problems.error("config.origin", `${message}${about}`, { at: other.at });
+  } else if (one.origin !== undefined) {
+    for (const name of one.origin.needs.filter((need) => !attributes.has(need)))
+      problems.error("config.origin", `${one.label} needs ${name} beside it${about}`, { at: one.at });
+  }
+  if (all.length < 2 && (all.length > 0 || source.kind === "source"))
+    checkMay(plugin, attributes, one?.origin, problems, about);
+}
+
+function tellNone(plugin: Plugin, at: Place, about: string, problems: World["problems"]): void {
+  problems.error("config.origin", `nothing says what the image is made from${about}`, {
+    at,
+    hint: `it is made ${ways(plugin)}; existing = true says that it is there`,
+  });
+}
+
+const ways = ({ bytes, origins = [] }: Plugin): string =>
+  [
+    ...(bytes === undefined ? [] : ["from bytes (source)"]),
+    ...origins.map(({ name, needs }) => `${name} (${needs.join(", ")})`),
+  ].join(", or ");
+
+/** The origins that the written attributes mean. One that another explains as well or better is not meant. */
+function meantOrigins(origins: readonly Origin[], attributes: Attributes): Meant[] {
+  const found = origins.flatMap((origin) => {
+    const given = origin.needs.filter((name) => attributes.has(name));
+    return given.length === 0 ? [] : [{ origin, given, whole: given.length === origin.needs.length }];
+  });
+  const better = (a: (typeof found)[number], b: (typeof found)[number]): boolean => {
+    if (!b.given.every((name) => a.given.includes(name))) return false;
+    return a.given.length > b.given.length || (a.whole && !b.whole);
+  };
+  return found
+    .filter((one) => !found.some((other) => other !== one && better(other, one)))
+    .flatMap(({ origin, given: [name] }): Meant[] => {
+      const entry = name === undefined ? undefined : attributes.get(name);
+      return name === undefined || entry === undefined ? [] : [{ label: name, at: entry.key, origin }];
+    });
+}
+
+/** Attributes that only go with another origin than the one that is meant. */
+function checkMay(
+  { origins = [] }: Plugin,
+  attributes: Attributes,
+  chosen: Origin | undefined,
+  problems: World["problems"],
+  about: string,
+): void {
+  for (const [name, { key }] of attributes) {
+    const owners = origins.filter(({ may = [] }) => may.includes(name));
+    const first = owners[0];
+    if (first === undefined || (chosen !== undefined && owners.includes(chosen))) continue;
+    if (chosen?.needs.includes(name) === true) continue;
+    problems.error(
+      "config.origin",
+      `${name} goes only with an image ${owners.map((one) => one.name).join(" or ")}${about}`,
+      {
+        at: key,
+        hint: `that needs ${first.needs.join(", ")}`,
+      },
+    );
+  }
+}
+
+/** The written attributes by their names in the schema. */
+export const byName = (plugin: Plugin, written: Iterable<readonly [string, Entry]>): Map<string, Entry> =>
+  new Map([...written].map(([key, entry]) => [nameFor(plugin.image, key) ?? key, entry]));
+
+/** `[policy] require`: told where the source stands. Bytes of another address have been through it there. */
+export function checkPolicy(spec: SourceSpec, { policy, problems }: World): void {
+  if (spec.kind === "image") return;
+  const tell = (message: string, hint: string) =>
+    problems.error("config.policy", `${message}, and [policy] requires it`, { at: spec.at, hint });
+  if (policy.require.includes("checksum") && spec.checksum === undefined)
+    tell("the source has no checksum", 'checksum = "sha256:…" in source');
+  if (policy.require.includes("signature") && spec.signature === undefined)
+    tell("the source has no signature", "signature and key in source");
+  if (!policy.require.includes("https")) return;
+  const sums = spec.checksum?.kind === "sums" ? [spec.checksum.where] : [];
+  const urls = [
+    ...(spec.kind === "url" ? spec.urls : []),
+    ...sums,
+    ...(spec.signature === undefined ? [] : [spec.signature.where]),
+  ];
+  if (urls.some((url) => /^http:\/\//i.test(url))) tell("not every URL is https://", "https:// in place of http://");
+}

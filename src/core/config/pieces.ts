@@ -1,0 +1,82 @@
+import { parseAddress } from "../model/name.ts";
+import type { Place } from "../model/place.ts";
+import { isSpelling, SOURCE, SPELLINGS } from "./keys.ts";
+import type { Entry, Node, TextNode } from "./node.ts";
+import { absolute, hintFor, isUrl, type World } from "./world.ts";
+
+export type Part = keyof typeof SOURCE;
+/** One thing said of the source, wherever and under whatever name it was written. */
+export interface Piece {
+  readonly part: Part;
+  /** As it was written. */
+  readonly label: string;
+  readonly key: Place;
+  readonly value: Node;
+  /** Where the whole of it stands: the table, or the value. */
+  readonly whole: Place;
+}
+
+/** Whether a key of an image says something of its source. */
+export const isSourceKey = (key: string): boolean => key === "source" || isSpelling(key);
+
+const isPart = (key: string): key is Part => Object.hasOwn(SOURCE, key);
+
+/**
+ * All that an image says of its source, in `source` and in the other tools' spellings of it; `plugin` where its `source` is an attribute
+ * of the plugin's own; undefined, and told, where its `source` is nothing.
+ * @param own whether the plugin has an attribute `source`, that takes what is none of ours.
+ */
+export function gather(
+  entries: ReadonlyMap<string, Entry>,
+  own: boolean,
+  world: World,
+): Piece[] | "plugin" | undefined {
+  const pieces: Piece[] = [];
+  const source = entries.get("source");
+  if (source?.value.kind === "text") {
+    const part = partOf(source.value, own, world);
+    if (part === "plugin" || part === undefined) return part;
+    pieces.push({ part, label: "source", key: source.key, value: source.value, whole: source.value.at });
+  } else if (source?.value.kind === "table") {
+    for (const [key, { key: at, value }] of source.value.entries)
+      if (isPart(key)) pieces.push({ part: key, label: `source.${key}`, key: at, value, whole: source.value.at });
+    if (pieces.length === 0) {
+      world.problems.error("config.origin", NOWHERE, { at: source.value.at });
+      return undefined;
+    }
+  } else if (source !== undefined) return undefined;
+  for (const [key, { key: at, value }] of entries)
+    if (isSpelling(key)) pieces.push({ part: SPELLINGS[key].part, label: key, key: at, value, whole: value.at });
+  return pieces;
+}
+
+/** Parts that say where the bytes are; there has to be one of them. */
+export const KINDS: readonly Part[] = ["file", "url", "urls", "image"];
+/** Parts that only go with some kinds of source. */
+export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
+  metadata: ["file"],
+  username: ["url", "urls"],
+  password: ["url", "urls"],
+  headers: ["url", "urls"],
+  cache: ["url", "urls"],
+};
+export const NOWHERE = "source does not say where the bytes come from: file, url, urls or image";
+const ENDING = /\.(?:qcow2?|img|raw|iso|vmdk|vhdx?|vdi|ova|tar|tgz|tbz2?|txz|tzst|squashfs|gz|bz2|xz|zst|zip)$/i;
+
+/** What a plain text as source is. */
+function partOf(node: TextNode, own: boolean, world: World): Part | "plugin" | undefined {
+  const text = node.value;
+  const { problems, declared } = world;
+  if (own && /^[A-Za-z0-9._-]+:(?!\/\/)/.test(text)) return "plugin";
+  if (/^https?:\/\//i.test(text)) return "url";
+  if (/^(?:\.{0,2}\/|~\/|file:\/\/)/.test(text) || text === "." || text === "..") return "file";
+  const address = parseAddress(text);
+  if (address !== undefined && declared.has(address)) return "image";
+  if (world.exists(absolute(world, text)) || (ENDING.test(text) && !isUrl(text))) return "file";
+  if (own) return "plugin";
+  const near = address === undefined ? undefined : hintFor(address, declared, "");
+  const hint = near?.startsWith("did") ? near : 'a path begins with "./", "/" or "~/"';
+  const what = isUrl(text) ? "a URL is http:// or https://" : "it is no path, URL or BACKEND/IMAGE that is declared";
+  problems.error("config.value", `source: ${what}`, { at: node.at, hint });
+  return undefined;
+}

@@ -1,0 +1,86 @@
+import type { Code, Problem } from "../failure.ts";
+import type { Place } from "../model/place.ts";
+
+export interface Facts {
+  readonly at?: Place | undefined;
+  readonly hint?: string | undefined;
+}
+
+/** A place with what must not be shown of the lines around it: secrets that were written out. */
+export interface FramePlace extends Place {
+  readonly hide?: readonly Place[];
+}
+
+/** What is found to be wrong with a configuration, gathered so that all of it can be told at once. */
+export class Problems {
+  readonly #found = new Map<string, Problem>();
+  readonly #files: string[] = [];
+  readonly #hidden: Place[] = [];
+  #count = 0;
+
+  /** Files in the order in which their problems are told. */
+  file(name: string): void {
+    if (!this.#files.includes(name)) this.#files.push(name);
+  }
+
+  error(code: Code, message: string, facts: Facts = {}): void {
+    this.add({ code, message, ...known(facts) });
+  }
+
+  warn(code: Code, message: string, facts: Facts = {}): void {
+    this.add({ code, message, severity: "warning", ...known(facts) });
+  }
+
+  /** A secret stands here: no frame of any problem may show it. */
+  hide(at: Place): void {
+    this.#hidden.push(at);
+  }
+
+  /** The same of the same place is told once: an image on three backends has its mistake in one line. */
+  add(problem: Problem): void {
+    const { at, message } = problem;
+    const key = `${at?.file}\0${at?.line}\0${at?.column}\0${message}`;
+    if (this.#found.has(key)) return;
+    this.#found.set(key, problem);
+    if (problem.severity !== "warning") this.#count++;
+  }
+
+  /** How many are told so far, warnings aside. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get errors(): readonly Problem[] {
+    return this.#sorted().filter(({ severity }) => severity !== "warning");
+  }
+
+  get warnings(): readonly Problem[] {
+    return this.#sorted().filter(({ severity }) => severity === "warning");
+  }
+
+  #masked(problem: Problem): Problem {
+    const hide = this.#hidden.filter(({ file }) => file === problem.at?.file);
+    if (problem.at === undefined || hide.length === 0) return problem;
+    const at: FramePlace = { ...problem.at, hide };
+    return { ...problem, at };
+  }
+
+  /** By place; those without one come first. */
+  #sorted(): Problem[] {
+    const rank = (at: Place | undefined): number => (at === undefined ? -1 : this.#files.indexOf(at.file));
+    const found = [...this.#found.values()].map((problem) => this.#masked(problem));
+    return found.sort(
+      (a, b) =>
+        rank(a.at) - rank(b.at) || (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0),
+    );
+  }
+}
+
+const known = ({ at, hint }: Facts): { readonly at?: Place; readonly hint?: string } => ({
+  ...(at === undefined ? {} : { at }),
+  ...(hint === undefined ? {} : { hint }),
+});
+
+/** Names another place for somebody who looks at this one: the line, and the file where it is another. */
+export const elsewhere = (other: Place, here: Place): string =>
+  other.file === here.file ? `line ${other.line}` : `${other.file}:${other.line}`;

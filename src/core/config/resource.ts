@@ -1,0 +1,149 @@
+import { meant, nameFor } from "../model/check.ts";
+import type { Resource } from "../model/declaration.ts";
+import { address, type ImageName } from "../model/name.ts";
+import type { Place } from "../model/place.ts";
+import { type Schema, writable } from "../model/schema.ts";
+import type { Plugin } from "../plugin.ts";
+import { complaintsOf, tellComplaints } from "./backends.ts";
+import { checkTable, tableWith } from "./faults.ts";
+import { IMAGE } from "./keys.ts";
+import { type Common, lifecycleOf, stateOf } from "./lifecycle.ts";
+import { EMPTY, type Entry, placesIn, type TableNode } from "./node.ts";
+import { byName, checkOrigins, checkPolicy } from "./origins.ts";
+import { isSourceKey } from "./pieces.ts";
+import { findSource } from "./source.ts";
+import type { KnownBackend, World } from "./world.ts";
+
+/** An image on one of its backends. */
+export interface Placed {
+  readonly image: ImageName;
+  readonly backend: KnownBackend;
+  /** `[image.X]` and, where there is one, `[image.X.on.B]`. */
+  readonly node: TableNode;
+  readonly on: TableNode | undefined;
+  /** Common settings of the image, and of it on this backend, as far as they are right. */
+  readonly common: Common;
+  /** Said after messages that are about one backend only. */
+  readonly about: string;
+}
+
+/** Keys of `[image.X]` that say where it is. */
+export const PLACING = new Set(["backend", "backends", "on"]);
+
+/** Whether a plugin has an attribute of this name that can be written. */
+export const takes = (plugin: Plugin, key: string): boolean => {
+  const name = nameFor(plugin.image, key);
+  return name !== undefined && plugin.image[name]?.mode !== "computed";
+};
+
+/** One image on one backend; undefined when it cannot be made sense of, which is told. */
+export function checkResource(placed: Placed, plugin: Plugin, world: World): Resource | undefined {
+  const { image, backend, node, on, common, about } = placed;
+  const { problems } = world;
+  const before = problems.count;
+  const entries = overlay(node.entries, on?.entries ?? EMPTY, plugin);
+  const source = findSource(entries, takes(plugin, "source"), world);
+  const written = [...entries].filter(([key]) => takes(plugin, key) && (key !== "source" || source.kind === "plugin"));
+  const want = checkTable<Schema>(plugin.image, tableWith(on ?? node, written), {
+    problems,
+    about,
+    conceal: world.conceal,
+  });
+  const at = on?.at ?? node.at;
+  const lifecycle = lifecycleOf(common, entries, plugin, problems);
+  const state = stateOf(common, entries, plugin, problems);
+  const here = address(backend.name, image);
+  const needed = !lifecycle.existing && state !== "absent" && !world.imported.has(here);
+  checkOrigins({ plugin, attributes: byName(plugin, written), source, needed, at: node.at, about }, world);
+  if (source.kind === "source") checkPolicy(source.spec, world);
+  if (want === undefined || problems.count !== before) return undefined;
+  const places = placesOf(entries, plugin);
+  tellComplaints(
+    complaintsOf(plugin, () => plugin.check?.(want, {})),
+    places,
+    at,
+    problems,
+  );
+  return {
+    address: here,
+    backend: backend.name,
+    image,
+    want,
+    written: written.map(([key]) => key),
+    lifecycle,
+    state,
+    adopt: common.adopt ?? false,
+    at,
+    places,
+    ...(source.kind === "source" ? { source: source.spec } : {}),
+  };
+}
+
+function placesOf(entries: ReadonlyMap<string, Entry>, plugin: Plugin): Record<string, Place> {
+  return Object.fromEntries(
+    [...entries].flatMap(([key, { value }]) =>
+      placesIn(takes(plugin, key) ? (nameFor(plugin.image, key) ?? key) : key, value),
+    ),
+  );
+}
+
+/**
+ * What holds on one backend: what is said for it goes before what is said for the image. An origin that is said for it also takes the
+ * place of the image's own, whatever that is.
+ */
+function overlay(
+  general: ReadonlyMap<string, Entry>,
+  own: ReadonlyMap<string, Entry>,
+  plugin: Plugin,
+): ReadonlyMap<string, Entry> {
+  if (own.size === 0 && ![...general.keys()].some((key) => PLACING.has(key))) return general;
+  const canonical = (key: string) => nameFor(plugin.image, key) ?? key;
+  const named = new Set([...own.keys()].map(canonical));
+  const origins = plugin.origins ?? [];
+  const chosen = origins.filter(({ needs }) => needs.some((name) => named.has(name)));
+  const replaced = chosen.length > 0 || [...own.keys()].some(isSourceKey);
+  const kept = [...general].filter(([key]) => {
+    const name = canonical(key);
+    if (PLACING.has(key) || named.has(name)) return false;
+    if (!replaced) return true;
+    const needing = origins.filter(({ needs }) => needs.includes(name));
+    if (needing.length > 0) return needing.some((origin) => chosen.includes(origin));
+    return !isSourceKey(key) || (chosen.length === 0 && !isWhere(own));
+  });
+  return new Map([...kept, ...own]);
+}
+
+/** Whether these entries say where the bytes are, and not only, say, the password. */
+const isWhere = (own: ReadonlyMap<string, Entry>): boolean =>
+  ["source", "image_source_url", "local_file_path", "file_path"].some((key) => own.has(key));
+
+/** Tells the keys that neither we nor any of these plugins know. */
+export function tellUnknown(
+  entries: ReadonlyMap<string, Entry>,
+  plugins: readonly Plugin[],
+  world: World,
+  more: readonly string[],
+): void {
+  const names = plugins.map(({ name }) => name).join(", ");
+  const right = [
+    ...new Set([
+      ...more,
+      ...Object.keys(IMAGE),
+      ...plugins.flatMap(({ image }) => writable(image).flatMap(([name, { also = [] }]) => [name, ...also])),
+    ]),
+  ];
+  for (const [key, { key: at }] of entries) {
+    if (more.includes(key) || Object.hasOwn(IMAGE, key) || plugins.some((plugin) => takes(plugin, key))) continue;
+    const told = plugins.find(({ image }) => nameFor(image, key) !== undefined);
+    const message =
+      told === undefined ? `unknown key ${JSON.stringify(key)}` : `${key} is told by the backend and cannot be set`;
+    const inSource = key === "checksum" || key === "url" || key === "file" || key === "signature";
+    const near = meant(key, right).hint;
+    const hint = inSource
+      ? `it goes into source: source = { ${key} = "…" }`
+      : near?.startsWith("did")
+        ? near
+        : `images plugins ${plugins.length === 1 ? names : "NAME"} lists what it takes`;
+    world.problems.error("config.key", message, { at, hint });
+  }
+}

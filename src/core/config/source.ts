@@ -1,0 +1,215 @@
+import { fileURLToPath } from "node:url";
+import type { Place } from "../model/place.ts";
+import type { Checksum, SourceSpec } from "../model/source.ts";
+import { readChecksum } from "./checksum.ts";
+import { tellLiteral } from "./faults.ts";
+import type { Entry, Node, TextNode } from "./node.ts";
+import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
+import { elsewhere } from "./problems.ts";
+import { absolute, declaredAddress, isUrl, tellPassword, type World } from "./world.ts";
+
+export type FoundSource =
+  | { readonly kind: "none" }
+  /** `source = "images:alpine/edge"`: an attribute of the plugin's own. */
+  | { readonly kind: "plugin" }
+  /** There is one, and something is wrong with it, which is told. */
+  | { readonly kind: "wrong" }
+  | { readonly kind: "source"; readonly spec: SourceSpec; readonly label: string };
+
+/**
+ * Where the bytes come from, gathered from `source` and the other tools' spellings of it.
+ * @param own whether the plugin has an attribute `source`, that takes what is none of ours.
+ */
+export function findSource(entries: ReadonlyMap<string, Entry>, own: boolean, world: World): FoundSource {
+  const pieces = gather(entries, own, world);
+  if (pieces === "plugin") return { kind: "plugin" };
+  if (pieces === undefined) return { kind: "wrong" };
+  return pieces.length === 0 ? { kind: "none" } : (new Assembly(pieces, world).build() ?? { kind: "wrong" });
+}
+
+class Assembly {
+  readonly #pieces = new Map<Part, Piece>();
+  readonly #world: World;
+  #wrong = false;
+
+  constructor(pieces: readonly Piece[], world: World) {
+    this.#world = world;
+    for (const one of pieces) {
+      const before = this.#pieces.get(one.part);
+      if (before === undefined) this.#pieces.set(one.part, one);
+      else this.#tell(one.key, `${one.label} says the same as ${this.#named(before, one.key)}: write one of them`);
+    }
+  }
+
+  build(): FoundSource | undefined {
+    const kind = this.#kind();
+    if (kind === undefined) return undefined;
+    for (const { part, label, key } of this.#pieces.values()) {
+      const only = ONLY[part];
+      if (only?.includes(kind.part) === false) this.#tell(key, `${label} goes only with ${only.join(" and ")}`);
+    }
+    const common = { at: kind.whole, ...this.#common(), follow: this.#flag("follow") ?? true };
+    const where = this.#where(kind, common);
+    if (this.#wrong || where === undefined) return undefined;
+    return { kind: "source", spec: where, label: kind.label };
+  }
+
+  #kind(): Piece | undefined {
+    const [kind, other] = [...this.#pieces.values()].filter(({ part }) => KINDS.includes(part));
+    if (kind !== undefined && other !== undefined)
+      this.#tell(other.key, `bytes come from one place: ${other.label} here, and ${this.#named(kind, other.key)}`);
+    const [first] = this.#pieces.values();
+    if (kind === undefined && first !== undefined) {
+      const message = first.label.startsWith("source.")
+        ? NOWHERE
+        : `${first.label} needs an image_source_url or a file beside it`;
+      this.#tell(first.label.startsWith("source.") ? first.whole : first.key, message, "config.origin");
+    }
+    return kind;
+  }
+
+  #where(kind: Piece, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
+    if (kind.part === "image") {
+      const address = declaredAddress(kind.value, this.#world, kind.label);
+      return address && { ...common, kind: "image", address };
+    }
+    if (kind.part === "file") {
+      const path = this.#path(kind.value);
+      const metadata = this.#path(this.#pieces.get("metadata")?.value);
+      return path === undefined
+        ? undefined
+        : { ...common, kind: "file", path, ...(metadata === undefined ? {} : { metadata }) };
+    }
+    const nodes = kind.value.kind === "list" ? kind.value.items : [kind.value];
+    const urls = nodes.flatMap((node) => this.#url(node, kind.label) ?? []);
+    if (urls.length === 0 && nodes.length === 0) this.#tell(kind.value.at, "urls is empty");
+    return urls.length === 0 ? undefined : { ...common, kind: "url", urls, ...this.#access() };
+  }
+
+  #access() {
+    const username = this.#text("username");
+    const password = this.#text("password");
+    const headers = this.#headers();
+    const cache = this.#path(this.#pieces.get("cache")?.value);
+    return {
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(cache === undefined ? {} : { cache }),
+    };
+  }
+
+  #common() {
+    const checksum = this.#checksum();
+    const signature = this.#signature();
+    const member = this.#text("member");
+    const decompress = this.#flag("decompress");
+    return {
+      ...(checksum === undefined ? {} : { checksum }),
+      ...(signature === undefined ? {} : { signature }),
+      ...(member === undefined ? {} : { member }),
+      ...(decompress === undefined ? {} : { decompress }),
+    };
+  }
+
+  /** Headers that carry a secret are references; the others may be. */
+  #headers(): Record<string, string> | undefined {
+    const node = this.#pieces.get("headers")?.value;
+    if (node?.kind !== "table") return undefined;
+    const headers: Record<string, string> = {};
+    for (const [name, { value, key }] of node.entries) {
+      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) this.#tell(key, `${JSON.stringify(name)} cannot be a header`);
+      if (value.kind !== "text") continue;
+      if (SECRET_HEADER.test(name) && tellLiteral(name, value, this.#world)) this.#wrong = true;
+      else if (/[\r\n\0]/.test(value.value)) this.#tell(value.at, `${name} has a line break in it`);
+      else headers[name] = value.value;
+    }
+    return headers;
+  }
+
+  #signature() {
+    const signature = this.#pieces.get("signature");
+    const key = this.#pieces.get("key");
+    if (signature === undefined && key === undefined) return undefined;
+    if (signature === undefined || key === undefined) {
+      const one = signature ?? key;
+      const other = signature === undefined ? "signature" : "key";
+      if (one !== undefined) this.#tell(one.key, `${one.label} needs ${other} beside it`);
+      return undefined;
+    }
+    if (signature.value.kind !== "text" || key.value.kind !== "text") return undefined;
+    const where = this.#place(signature.value, signature.label);
+    const text = key.value.value;
+    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text) };
+  }
+
+  #checksum(): Checksum | undefined {
+    const found = this.#pieces.get("checksum");
+    if (found?.value.kind !== "text") return undefined;
+    const { value: node, label } = found;
+    const bare = label === "file_hash" && !node.value.includes(":");
+    const read = readChecksum(bare ? `md5:${node.value}` : node.value);
+    if (read.kind === "digest") return read;
+    if (read.kind === "wrong") {
+      this.#tell(node.at, `${label}: ${read.message}`, "config.value", read.hint);
+      return undefined;
+    }
+    const where = this.#place({ ...node, value: read.where }, label);
+    return where === undefined ? undefined : { kind: "sums", algorithm: read.algorithm, where };
+  }
+
+  /** A URL as it is, or a path made absolute. */
+  #place(node: TextNode, label: string): string | undefined {
+    return isUrl(node.value) ? this.#url(node, label) : this.#path(node);
+  }
+
+  #url(node: Node, label: string): string | undefined {
+    if (node.kind !== "text") return undefined;
+    if (!URL.canParse(node.value) || !/^https?:$/.test(new URL(node.value).protocol)) {
+      this.#tell(node.at, `${label}: expected a URL that begins with https:// or http://`);
+      return undefined;
+    }
+    if (!tellPassword(node.value, node.at, label, this.#world)) return node.value;
+    this.#wrong = true;
+    return undefined;
+  }
+
+  #path(node: Node | undefined): string | undefined {
+    if (node?.kind !== "text") return undefined;
+    if (node.value.trim() === "" || node.value.includes("\0")) {
+      this.#tell(node.at, "expected a path");
+      return undefined;
+    }
+    if (!/^file:\/\//i.test(node.value)) return absolute(this.#world, node.value);
+    try {
+      return fileURLToPath(node.value);
+    } catch {
+      this.#tell(node.at, "expected a path");
+      return undefined;
+    }
+  }
+
+  #text(part: Part): string | undefined {
+    const value = this.#pieces.get(part)?.value;
+    return value?.kind === "text" ? value.value : undefined;
+  }
+
+  #flag(part: Part): boolean | undefined {
+    const value = this.#pieces.get(part)?.value;
+    return value?.kind === "plain" && typeof value.value === "boolean" ? value.value : undefined;
+  }
+
+  #named({ label, key }: Piece, here: Place): string {
+    return `${label} in ${elsewhere(key, here)}`;
+  }
+
+  #tell(at: Place, message: string, code: `config.${string}` = "config.value", hint?: string): void {
+    this.#wrong = true;
+    this.#world.problems.error(code, message, { at, hint });
+  }
+}
+
+const SECRET_HEADER = /auth|token|secret|cookie|api-?key|password|signature|credential/i;
+
+/** A key itself, not its path: an armoured OpenPGP block, or a minisign key (56 characters of base64). */
+const isKey = (text: string): boolean => text.includes("-----BEGIN") || /^(?:.*\n)?RW[A-Za-z0-9+/]{54}\s*$/.test(text);

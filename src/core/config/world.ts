@@ -1,0 +1,90 @@
+import { resolve } from "node:path";
+import type { BackendDeclaration, Policy } from "../model/declaration.ts";
+import { type Address, type BackendName, parseAddress } from "../model/name.ts";
+import { nearest } from "../model/nearest.ts";
+import type { Place } from "../model/place.ts";
+import type { Plugin } from "../plugin.ts";
+import type { Node } from "./node.ts";
+import type { Problems } from "./problems.ts";
+
+/** A `[backend.NAME]` that has a right name. Without a plugin, and without a declaration, where something else is wrong with it. */
+export interface KnownBackend {
+  readonly name: BackendName;
+  readonly plugin: Plugin | undefined;
+  readonly declaration: BackendDeclaration | undefined;
+}
+
+/** What the parts of the check share. */
+export interface World {
+  readonly problems: Problems;
+  /** The folder that relative paths start from, and what `~` stands for. */
+  readonly folder: string;
+  readonly home: string;
+  readonly policy: Policy;
+  readonly backends: ReadonlyMap<string, KnownBackend>;
+  /** Every address that the file declares, also where something is wrong with it. */
+  readonly declared: ReadonlySet<Address>;
+  /** Addresses with an `[[import]]`. */
+  readonly imported: ReadonlySet<Address>;
+  /** Whether there is a file or folder at an absolute path. */
+  readonly exists: (path: string) => boolean;
+  readonly conceal: ((secret: string) => void) | undefined;
+}
+
+/** A path of the file as an absolute one. */
+export const absolute = ({ folder, home }: Pick<World, "folder" | "home">, path: string): string =>
+  resolve(folder, path.replace(/^~(?=\/|$)/, home));
+
+export const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+
+/** The hint for a name that is none of `right`: the nearest, else what there is. */
+export function hintFor(name: string, right: Iterable<string>, none: string): string {
+  const names = [...right];
+  const near = nearest(name, names);
+  if (near !== undefined) return `did you mean ${near}?`;
+  if (names.length === 0) return none;
+  return names.length > 12
+    ? `there are ${names.length} of them, and none has a name like it`
+    : `there is: ${names.join(", ")}`;
+}
+
+/** The declared address that a node names; undefined, and told, when it is none. */
+export function declaredAddress(node: Node, { declared, problems }: World, what: string): Address | undefined {
+  const found = writtenAddress(node, problems, what);
+  if (found === undefined || declared.has(found)) return found;
+  const hint = hintFor(found, declared, "no image is declared");
+  problems.error("config.reference", `${what}: there is no image ${found}`, { at: node.at, hint });
+  return undefined;
+}
+
+export function writtenAddress(node: Node, problems: Problems, what: string): Address | undefined {
+  if (node.kind !== "text") return undefined;
+  const found = parseAddress(node.value);
+  if (found === undefined)
+    problems.error("config.value", `${what}: expected BACKEND/IMAGE`, {
+      at: node.at,
+      hint: "as in `images state list`",
+    });
+  return found;
+}
+
+/** True, and told, when a URL carries a password. */
+export function tellPassword(url: string, at: Place, what: string, { problems, conceal }: World): boolean {
+  if (!URL.canParse(url)) return false;
+  const { password } = new URL(url);
+  if (password === "") return false;
+  conceal?.(password);
+  conceal?.(decoded(password));
+  problems.hide(at);
+  const hint = 'take it out of the URL, and write password = "env:NAME"';
+  problems.error("config.secret", `${what} has a password in its URL: it is named, never written`, { at, hint });
+  return true;
+}
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
