@@ -1,0 +1,102 @@
+import type { Format } from "../model/image.ts";
+import { viewOf } from "./bytes.ts";
+import type { Packing } from "./compression.ts";
+import { HEADER_LENGTH } from "./qcow2/header.ts";
+import { isTarHeader } from "./tar-header.ts";
+
+/** Bytes of the head by which everything is told apart: an ISO 9660 file system shows itself only behind its first 32 KiB. */
+export const HEAD = 0x8001 + 5;
+
+/** What bytes are, by their beginning. */
+export type Kind =
+  | { readonly kind: "packed"; readonly packing: Packing }
+  | { readonly kind: "zip" }
+  | {
+      readonly kind: "image";
+      readonly format: Exclude<Format, "other">;
+      /** Bytes of the disk, where the head tells them. */
+      readonly virtualSize?: number;
+      /** Of raw bytes: how the disk is divided. */
+      readonly partitions?: "mbr" | "gpt";
+      /** Of qcow2, vmdk, vhd: which of its versions or variants. */
+      readonly variant?: string;
+    };
+
+/**
+ * Tells bytes by what they are, never by a name: from the first `HEAD` bytes (fewer where there are no more) and, where the end can
+ * be read, the last 512, by which alone a VHD of fixed size is known. What is none of the others is raw.
+ */
+export function detect(head: Uint8Array, tail?: Uint8Array): Kind {
+  return packed(head) ?? image(head) ?? vhd(head, tail) ?? filesystem(head) ?? raw(head);
+}
+
+const has = (bytes: Uint8Array, at: number, ...magic: readonly number[]): boolean =>
+  bytes.length >= at + magic.length && magic.every((byte, index) => bytes[at + index] === byte);
+const says = (bytes: Uint8Array, at: number, magic: string): boolean =>
+  has(bytes, at, ...Array.from(magic, (letter) => letter.charCodeAt(0)));
+
+function packed(head: Uint8Array): Kind | undefined {
+  if (has(head, 0, 0x1f, 0x8b, 8)) return { kind: "packed", packing: "gz" };
+  if (has(head, 0, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return { kind: "packed", packing: "xz" };
+  if (isBzip2(head)) return { kind: "packed", packing: "bz2" };
+  if (isZstd(head)) return { kind: "packed", packing: "zst" };
+  return says(head, 0, "PK\x03\x04") || says(head, 0, "PK\x05\x06") ? { kind: "zip" } : undefined;
+}
+
+/** The magic, a level, and the beginning of a block or of the end. */
+function isBzip2(head: Uint8Array): boolean {
+  const level = head[3] ?? 0;
+  if (!says(head, 0, "BZh") || level < 0x31 || level > 0x39) return false;
+  return has(head, 4, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59) || has(head, 4, 0x17, 0x72, 0x45, 0x38, 0x50, 0x90);
+}
+
+/** A frame, or frames without data before it. */
+function isZstd(head: Uint8Array): boolean {
+  for (let at = 0; at + 4 <= head.length; ) {
+    if (has(head, at, 0x28, 0xb5, 0x2f, 0xfd)) return true;
+    if (((head[at] ?? 0) & 0xf0) !== 0x50 || !has(head, at + 1, 0x2a, 0x4d, 0x18) || head.length < at + 8) return false;
+    at += 8 + viewOf(head).getUint32(at + 4, true);
+  }
+  return false;
+}
+
+function image(head: Uint8Array): Kind | undefined {
+  const view = viewOf(head);
+  const size64 = (at: number, little: boolean, unit = 1): { readonly virtualSize?: number } => {
+    if (head.length < at + 8) return {};
+    const size = Number(view.getBigUint64(at, little)) * unit;
+    return Number.isSafeInteger(size) ? { virtualSize: size } : {};
+  };
+  if (says(head, 0, "QFI\xfb")) {
+    const variant = head.length < HEADER_LENGTH ? {} : { variant: `version ${view.getUint32(4)}` };
+    return { kind: "image", format: "qcow2", ...variant, ...size64(24, false) };
+  }
+  if (says(head, 0, "KDMV")) return { kind: "image", format: "vmdk", variant: "sparse", ...size64(12, true, 512) };
+  if (says(head, 0, "COWD")) return { kind: "image", format: "vmdk", variant: "sparse, version 3" };
+  if (says(head, 0, "# Disk DescriptorFile")) return { kind: "image", format: "vmdk", variant: "descriptor" };
+  if (says(head, 0, "vhdxfile")) return { kind: "image", format: "vhdx" };
+  if (has(head, 64, 0x7f, 0x10, 0xda, 0xbe)) return { kind: "image", format: "vdi", ...size64(368, true) };
+  if (says(head, 0, "hsqs")) return { kind: "image", format: "squashfs" };
+  return undefined;
+}
+
+/** A dynamic VHD begins with a copy of its footer; a fixed one has it only at its end. */
+function vhd(head: Uint8Array, tail: Uint8Array | undefined): Kind | undefined {
+  const footer = says(head, 0, "conectix") ? head : tail;
+  if (footer === undefined || !says(footer, 0, "conectix") || footer.length < 64) return undefined;
+  const size = Number(viewOf(footer).getBigUint64(48, false));
+  const variant = viewOf(footer).getUint32(60) === 2 ? "fixed" : "dynamic";
+  return { kind: "image", format: "vhd", variant, ...(Number.isSafeInteger(size) ? { virtualSize: size } : {}) };
+}
+
+function filesystem(head: Uint8Array): Kind | undefined {
+  if (says(head, 0x8001, "CD001")) return { kind: "image", format: "iso" };
+  return isTarHeader(head.subarray(0, 512)) ? { kind: "image", format: "tar" } : undefined;
+}
+
+function raw(head: Uint8Array): Kind {
+  if (says(head, 512, "EFI PART") || says(head, 4096, "EFI PART")) {
+    return { kind: "image", format: "raw", partitions: "gpt" };
+  }
+  return { kind: "image", format: "raw", ...(has(head, 510, 0x55, 0xaa) ? { partitions: "mbr" } : {}) };
+}

@@ -1,0 +1,119 @@
+import { Failure } from "../failure.ts";
+import type { Format } from "../model/image.ts";
+import { type Bytes, bytesOf, join, peek } from "./bytes.ts";
+import { decompress, type Packing } from "./compression.ts";
+import { detect, HEAD, type Kind } from "./detect.ts";
+import { untar } from "./tar.ts";
+import { unzip } from "./unzip.ts";
+
+/** What of a stream is looked at: enough for the first block of any compression. */
+export const WINDOW = 3 << 19;
+/** Wrappings within each other that are taken off; more is an attack. */
+const DEPTH = 4;
+
+/** What is wrapped around an image, the outermost first. */
+export type Layer = Packing | "tar" | "zip";
+
+/** What a stream is, as far as its beginning tells. */
+export interface Detected {
+  readonly layers: readonly Layer[];
+  /** What is inside of the layers; undefined where that shows only once the file in the archive has been found. */
+  readonly format: Exclude<Format, "other"> | undefined;
+  /** Bytes of the disk, where the head tells them. */
+  readonly virtualSize?: number;
+  readonly partitions?: "mbr" | "gpt";
+  readonly variant?: string;
+  /** Bytes of the stream as it comes, where they were told. */
+  readonly size?: number;
+}
+
+export interface IdentifyOptions {
+  /** Look into an archive: at the file of this name, or (`true`) at the first one. Without it an archive is an image itself. */
+  readonly member?: string | true | undefined;
+  /** Bytes of the stream. */
+  readonly size?: number | undefined;
+  /** The last 512 bytes, where the end can be read. */
+  readonly tail?: Uint8Array | undefined;
+}
+
+/**
+ * Tells what a stream is from its beginning, through compressions and (with `member`) archives; nothing of the stream is lost. A zip
+ * archive that is not looked into is `source.format`.
+ */
+export async function identify(
+  input: Bytes,
+  options: IdentifyOptions = {},
+  signal?: AbortSignal,
+): Promise<{ readonly detected: Detected; readonly whole: Bytes }> {
+  const { head, whole } = await peek(input, WINDOW, signal);
+  return { detected: await identifyHead(head, options, signal), whole };
+}
+
+/** The same from the first `WINDOW` bytes. */
+export async function identifyHead(
+  head: Uint8Array,
+  options: IdentifyOptions = {},
+  signal?: AbortSignal,
+): Promise<Detected> {
+  const layers: Layer[] = [];
+  const size = options.size === undefined ? {} : { size: options.size };
+  let inside = head;
+  let opened = false;
+  for (;;) {
+    const found = detect(inside, layers.length === 0 ? options.tail : undefined);
+    const archive = archiveOf(found);
+    if (archive !== undefined && options.member !== undefined && !opened) {
+      opened = true;
+      layers.push(archive);
+      const next = await memberHead(archive, inside, options.member, signal);
+      if (next === undefined) return { layers, format: undefined, ...size };
+      inside = next;
+    } else if (found.kind === "packed") {
+      layers.push(found.packing);
+      inside = await firstOf(decompress(found.packing, bytesOf(inside), {}, signal));
+    } else if (found.kind === "zip") {
+      throw new Failure("source.format", "this is a zip archive, not an image", {
+        hint: 'say which file of it is meant: member = "disk.raw"',
+      });
+    } else {
+      const { kind: _, ...image } = found;
+      return { layers, ...image, ...size };
+    }
+    if (layers.length > DEPTH) throw new Failure("source.format", "the image is wrapped more than four times");
+  }
+}
+
+function archiveOf(found: Kind): "tar" | "zip" | undefined {
+  if (found.kind === "zip") return "zip";
+  return found.kind === "image" && found.format === "tar" ? "tar" : undefined;
+}
+
+/** The beginning of the file in the archive; undefined when it lies beyond the window. */
+async function memberHead(
+  archive: "tar" | "zip",
+  head: Uint8Array,
+  member: string | true,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array | undefined> {
+  const options = member === true ? {} : { name: member };
+  const open = archive === "tar" ? untar : unzip;
+  const first = await firstOf(open(bytesOf(head), options, signal));
+  return first.length > 0 ? first : undefined;
+}
+
+/** As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure. */
+async function firstOf(input: Bytes): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const piece of input) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length >= WINDOW) break;
+    }
+  } catch (thrown) {
+    const cut = thrown instanceof Failure && (thrown.code === "source.truncated" || thrown.code === "source.member");
+    if (!cut && length < HEAD) throw thrown;
+  }
+  return join(pieces, length).subarray(0, WINDOW);
+}

@@ -1,0 +1,21 @@
+import { Failure } from "../failure.ts";
+
+export interface MemberOptions {
+  /** The file that is wanted; without a name, the first regular one. */
+  readonly name?: string | undefined;
+  /** The most bytes that it may have. Default: 1 TiB. */
+  readonly limit?: number | undefined;
+}
+
+const plainName = (name: string): string => name.replace(/^(?:\.?\/)+/, "");
+/** `./disk.raw`, `/disk.raw` and `disk.raw` are the same. */
+export const sameName = (one: string, other: string): boolean => plainName(one) === plainName(other);
+
+/** No such file; `seen` are the ones that there are. */
+export function missing(name: string | undefined, seen: readonly string[]): Failure {
+  if (name === undefined) return new Failure("source.member", "there is no file in the archive");
+  const names = seen.map((one) => JSON.stringify(one)).join(", ");
+  return new Failure("source.member", `there is no file ${JSON.stringify(name)} in the archive`, {
+    hint: seen.length === 0 ? "the archive has no files" : `the archive has ${names}`,
+  });
+}

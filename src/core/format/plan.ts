@@ -1,0 +1,126 @@
+import { Failure } from "../failure.ts";
+import type { Compression, Format, Wanted } from "../model/image.ts";
+import type { Packer } from "./compression.ts";
+import type { Detected, Layer } from "./identify.ts";
+
+/** One thing that is done to the bytes on their way. */
+export type Step =
+  | "gunzip"
+  | "bunzip2"
+  | "unxz"
+  | "unzstd"
+  | "untar"
+  | "unzip"
+  | "qcow2->raw"
+  | "raw->qcow2"
+  | "gzip"
+  | "xz"
+  | "zstd";
+
+const OPEN: Readonly<Record<Layer, Step>> = {
+  gz: "gunzip",
+  bz2: "bunzip2",
+  xz: "unxz",
+  zst: "unzstd",
+  tar: "untar",
+  zip: "unzip",
+};
+const PACK: Readonly<Record<Packer, Step>> = { gz: "gzip", xz: "xz", zst: "zstd" };
+const isPacker = (compression: Compression): compression is Packer => compression in PACK;
+
+export interface TransformPlan {
+  /** In the order in which they are done; none: the bytes pass through untouched. */
+  readonly steps: readonly Step[];
+  /** What comes out; undefined where that shows only once the file in the archive has been found. */
+  readonly format: Format | undefined;
+  readonly compression: Compression;
+  /**
+   * Every byte goes through once and none is stored. False: the result needs a temporary file, or a second reading of the input. An
+   * image in an order that no stream can follow may need a temporary file even where this is true.
+   */
+  readonly onePass: boolean;
+  /** Bytes that come out, where that is known beforehand. */
+  readonly size?: number;
+  /** True: the file in the archive has to be looked at before it is known what else is to be done with it. */
+  readonly open: boolean;
+}
+
+/** What a target takes, in the order of its liking. */
+export type Target = Pick<Wanted, "formats" | "compressions">;
+
+export interface PlanOptions {
+  /** Whether there is a directory for temporary files. Default: true. */
+  readonly directory?: boolean | undefined;
+}
+
+/**
+ * What has to be done so that the bytes are what the target takes. As little as possible: bytes that are taken as they are pass
+ * untouched; then what is inside a compression is taken; then the first format and compression of the target's that can be made.
+ * Fails with `source.format` when there is no way, or when an archive would have to be opened without its `member` being named.
+ */
+export function planTransform(detected: Detected, target: Target, options: PlanOptions = {}): TransformPlan {
+  const { layers, format, size } = detected;
+  const opening = layers.map((layer) => OPEN[layer]);
+  if (format === undefined) return { steps: opening, format, compression: "none", onePass: true, open: true };
+  const had = around(layers);
+  if (had !== undefined && takes(target.formats, format) && takes(target.compressions, had)) {
+    return { steps: [], format, compression: had, onePass: true, open: false, ...known(size) };
+  }
+  const made = takes(target.formats, format) ? format : convertible(format, target);
+  const compression = packing(target, had);
+  const pack: readonly Step[] = isPacker(compression) ? [PACK[compression]] : [];
+  if (made === format) return { steps: [...opening, ...pack], format, compression, onePass: true, open: false };
+  if (made === "raw") {
+    const steps: readonly Step[] = [...opening, "qcow2->raw", ...pack];
+    const length = pack.length === 0 ? known(detected.virtualSize) : {};
+    return { steps, format: made, compression, onePass: true, open: false, ...length };
+  }
+  const inPlace = options.directory === false && layers.length === 0 && size !== undefined;
+  return { steps: [...opening, "raw->qcow2", ...pack], format: made, compression, onePass: inPlace, open: false };
+}
+
+/** The one compression around the image; undefined where there is more than that. */
+function around(layers: readonly Layer[]): Compression | undefined {
+  const [only = "none", ...more] = layers;
+  return more.length > 0 || only === "tar" || only === "zip" ? undefined : only;
+}
+
+const takes = <T>(taken: "any" | readonly T[], it: T): boolean => taken === "any" || taken.includes(it);
+const known = (size: number | undefined): { readonly size?: number } => (size === undefined ? {} : { size });
+
+/** The compression that comes out: none, the one that there was, or the first that can be made. */
+function packing({ compressions }: Target, had: Compression | undefined): Compression {
+  if (compressions === "any" || compressions.includes("none")) return "none";
+  const found = compressions.find((one) => one === had && isPacker(one)) ?? compressions.find(isPacker);
+  if (found !== undefined) return found;
+  throw new Failure(
+    "source.format",
+    `none of the compressions that are taken can be made: ${compressions.join(", ")}`,
+    {
+      hint: "gz, xz and zst are made; give an image that is already packed as it is wanted",
+    },
+  );
+}
+
+function convertible(format: Format, { formats }: Target): "raw" | "qcow2" {
+  const wanted = formats === "any" ? [] : formats;
+  if (format === "qcow2" && wanted.includes("raw")) return "raw";
+  if (format === "raw" && wanted.includes("qcow2")) return "qcow2";
+  throw new Failure("source.format", `the image is ${format}, and ${wanted.join(" or ")} is wanted`, {
+    hint: wayOut(format, wanted),
+  });
+}
+
+function wayOut(format: Format, wanted: readonly Format[]): string {
+  switch (format) {
+    case "tar":
+      return 'say which file of the archive is meant: member = "disk.raw"';
+    case "vmdk":
+    case "vhdx":
+    case "vhd":
+    case "vdi":
+      return `convert it first: qemu-img convert -O ${wanted.includes("qcow2") ? "qcow2" : "raw"} IMAGE NEW`;
+    default:
+      return "qcow2 and raw are made of each other, nothing else; choose another image or another backend";
+  }
+}

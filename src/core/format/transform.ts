@@ -1,0 +1,145 @@
+import { FileAccess } from "./access.ts";
+import type { Bytes } from "./bytes.ts";
+import { compress, decompress } from "./compression.ts";
+import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
+import { planTransform, type Step, type Target, type TransformPlan } from "./plan.ts";
+import { readQcow2 } from "./qcow2/read.ts";
+import { qcow2Of } from "./qcow2/write.ts";
+import { plain, type Segment, type Segments, sparse } from "./segment.ts";
+import { Spool } from "./spool.ts";
+import { untar } from "./tar.ts";
+import { unzip } from "./unzip.ts";
+
+/** Where bytes come from: a file that can be read at any place and twice, or a stream, once. */
+export type Input =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "stream"; readonly bytes: Bytes; readonly size?: number | undefined };
+
+export interface TransformOptions {
+  /** What the plan was made for. */
+  readonly target: Target;
+  /** The file of an archive; without it the first one. */
+  readonly member?: string | undefined;
+  /** The most bytes that any step may give. Default: 1 TiB. */
+  readonly limit?: number | undefined;
+  /** Of the compression. */
+  readonly level?: number | undefined;
+  /** Threads that compress or unpack at once; default: as many as there are cores. */
+  readonly threads?: number | undefined;
+  /** Where temporary files may be made, when they are needed. */
+  readonly directory?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Flow =
+  | { readonly kind: "input"; readonly input: Input }
+  | { readonly kind: "bytes"; readonly bytes: Bytes }
+  | { readonly kind: "disk"; readonly segments: Segments };
+
+/** Tells what a file is: as `identify` does, and by its end too. */
+export async function identifyFile(
+  path: string,
+  options: Pick<IdentifyOptions, "member"> = {},
+  signal?: AbortSignal,
+): Promise<Detected> {
+  await using file = await FileAccess.open(path, signal);
+  const head = await file.read(0, WINDOW);
+  const tail = await file.read(Math.max(0, file.size - 512), 512);
+  return await identifyHead(head, { ...options, size: file.size, tail }, signal);
+}
+
+/**
+ * Runs a plan: the bytes that come out, pulled through all steps by whoever reads them. It ends only after the input has been read to
+ * its end. Fails as the steps do; the input is closed then, and temporary files are gone.
+ */
+export async function* transform(
+  input: Input,
+  plan: TransformPlan,
+  options: TransformOptions,
+): AsyncGenerator<Uint8Array> {
+  yield* bytesOf(await flow(input, plan, options), options);
+}
+
+/** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
+export async function* transformSparse(
+  input: Input,
+  plan: TransformPlan,
+  options: TransformOptions,
+): AsyncGenerator<Segment> {
+  const last = await flow(input, plan, options);
+  yield* last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal);
+}
+
+async function flow(input: Input, plan: TransformPlan, options: TransformOptions): Promise<Flow> {
+  let at: Flow = { kind: "input", input };
+  for (const step of plan.steps) at = apply(step, at, options);
+  if (!plan.open) return at;
+  const { detected, whole } = await identify(bytesOf(at, options), {}, options.signal);
+  const rest = planTransform(detected, options.target, { directory: options.directory !== undefined });
+  return await flow({ kind: "stream", bytes: whole }, rest, options);
+}
+
+function apply(step: Step, at: Flow, options: TransformOptions): Flow {
+  const { limit, level, threads, signal } = options;
+  const bytes = (): Bytes => bytesOf(at, options);
+  switch (step) {
+    case "gunzip":
+      return { kind: "bytes", bytes: decompress("gz", bytes(), { limit }, signal) };
+    case "bunzip2":
+      return { kind: "bytes", bytes: decompress("bz2", bytes(), { limit }, signal) };
+    case "unxz":
+      return { kind: "bytes", bytes: decompress("xz", bytes(), { limit }, signal) };
+    case "unzstd":
+      return { kind: "bytes", bytes: decompress("zst", bytes(), { limit }, signal) };
+    case "untar":
+      return { kind: "bytes", bytes: untar(bytes(), { name: options.member, limit }, signal) };
+    case "unzip":
+      return { kind: "bytes", bytes: unzip(bytes(), { name: options.member, limit }, signal) };
+    case "qcow2->raw":
+      return { kind: "disk", segments: diskOf(at, options) };
+    case "raw->qcow2":
+      return { kind: "bytes", bytes: imageOf(at, options) };
+    case "gzip":
+      return { kind: "bytes", bytes: compress("gz", bytes(), { level, threads }, signal) };
+    case "xz":
+      return { kind: "bytes", bytes: compress("xz", bytes(), { level }, signal) };
+    case "zstd":
+      return { kind: "bytes", bytes: compress("zst", bytes(), { level }, signal) };
+    default:
+      return step satisfies never;
+  }
+}
+
+function bytesOf(at: Flow, options: TransformOptions): Bytes {
+  switch (at.kind) {
+    case "bytes":
+      return at.bytes;
+    case "disk":
+      return plain(at.segments);
+    case "input":
+      return at.input.kind === "file" ? fileBytes(at.input.path, options) : at.input.bytes;
+    default:
+      return at satisfies never;
+  }
+}
+
+async function* fileBytes(path: string, { signal }: TransformOptions): AsyncGenerator<Uint8Array> {
+  await using file = await FileAccess.open(path, signal);
+  yield* file.pieces();
+}
+
+async function* diskOf(at: Flow, options: TransformOptions): AsyncGenerator<Segment> {
+  const { limit, threads, signal, directory } = options;
+  await using image =
+    at.kind === "input" && at.input.kind === "file"
+      ? await FileAccess.open(at.input.path, signal)
+      : new Spool(bytesOf(at, options), { directory, signal });
+  yield* readQcow2(image, { limit, threads });
+}
+
+async function* imageOf(at: Flow, options: TransformOptions): AsyncGenerator<Uint8Array> {
+  const { limit, signal, directory } = options;
+  const input: Input = at.kind === "input" ? at.input : { kind: "stream", bytes: bytesOf(at, options) };
+  await using image = await qcow2Of(input, { limit, signal, directory });
+  yield* image.open();
+}
