@@ -2,7 +2,7 @@ import { describe, test } from "bun:test";
 import { ATTRIBUTE_CLAUSES } from "./attributes.ts";
 import { CONTRACT_CLAUSES } from "./contract.ts";
 import { LAW_CLAUSES } from "./laws.ts";
-import { CLAUSES, type Clause, type Spec } from "./place.ts";
+import { CLAUSES, type Clause, NotAsked, type Spec } from "./place.ts";
 import { Stage } from "./stage.ts";
 
 /** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask */
