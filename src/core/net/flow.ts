@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from "node:timers/promises";
 import { Failure } from "../failure.ts";
 
 /** A body that is opened anew for each try. */
@@ -8,6 +9,8 @@ export interface Opens {
 
 /** Bytes handed to the socket at once: small enough that a slow line still shows that it moves. */
 const PIECE = 256 * 1024;
+/** Pieces after which timers and signals get their turn, where giver and socket are both so quick that neither waits. */
+const TURN = 64;
 /** Milliseconds that a giver has to close what it opened, once it was told to stop. */
 const GRACE = 1000;
 
@@ -23,37 +26,37 @@ export class Flow implements AsyncIterable<Uint8Array> {
   /** What the giver threw. */
   error: unknown;
   readonly size: number | undefined;
-  readonly #giver: AsyncIterator<Uint8Array>;
+  readonly #open: Opens["open"];
+  #giver: AsyncIterator<Uint8Array> | undefined;
   #given = 0;
   #isHeld = false;
   readonly #stop = new AbortController();
-  readonly #stopped: Promise<never>;
+  /** Ends what is awaited just now. One function for one wait: a promise for all of them would keep every wait of a long body. */
+  #leave: ((reason: unknown) => void) | undefined;
   readonly #told: (sent: number) => void;
   /** Told when the socket is to take a piece (true) and when the giver is to give one (false). */
   readonly #waits: (forSocket: boolean) => void;
 
   constructor({ open, size }: Opens, told: (sent: number) => void, waits: (forSocket: boolean) => void) {
     this.size = size;
+    this.#open = open;
     this.#told = told;
     this.#waits = waits;
-    this.#stopped = new Promise((_, reject) => {
-      this.#stop.signal.addEventListener("abort", () => reject(this.#stop.signal.reason), { once: true });
-    });
-    this.#stopped.catch(() => undefined);
-    this.#giver = open(this.#stop.signal)[Symbol.asyncIterator]();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     try {
+      let pieces = 0;
       for await (const piece of this.#heldBack()) {
-        if (this.#isHeld) await this.#stopped;
+        if (++pieces % TURN === 0) await immediate();
+        if (this.#isHeld) await this.#unlessStopped(new Promise<never>(() => undefined));
         this.#waits(true);
         yield piece;
         this.#waits(false);
         this.#left(this.sent + piece.byteLength);
       }
     } catch (error) {
-      this.error ??= error;
+      if (!this.#stop.signal.aborted) this.error ??= error;
       throw error;
     }
   }
@@ -72,13 +75,22 @@ export class Flow implements AsyncIterable<Uint8Array> {
   async stop(reason: unknown): Promise<void> {
     if (this.complete) return;
     this.#stop.abort(reason);
-    const closed = (async () => void (await this.#giver.return?.()))().catch(() => undefined);
+    this.#leave?.(reason);
+    const closed = (async () => void (await this.#giver?.return?.()))().catch(() => undefined);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const grace = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, GRACE);
     });
     await Promise.race([closed, grace]);
     clearTimeout(timer);
+  }
+
+  #unlessStopped<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#leave = reject;
+      if (this.#stop.signal.aborted) reject(this.#stop.signal.reason);
+      work.then(resolve, reject);
+    });
   }
 
   #left(sent: number): void {
@@ -88,9 +100,11 @@ export class Flow implements AsyncIterable<Uint8Array> {
   }
 
   async *#heldBack(): AsyncGenerator<Uint8Array, void, undefined> {
+    const giver = this.#open(this.#stop.signal)[Symbol.asyncIterator]();
+    this.#giver = giver;
     let held: Uint8Array | undefined;
     while (true) {
-      const next = await Promise.race([this.#giver.next(), this.#stopped]);
+      const next = await this.#unlessStopped(giver.next());
       if (next.done === true) break;
       this.#given += next.value.byteLength;
       if (this.size !== undefined && this.#given > this.size) throw unlike(this.size, `more than ${this.size}`);
