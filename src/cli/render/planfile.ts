@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import { Failure } from "../../core/failure.ts";
+import { parseAddress } from "../../core/model/name.ts";
+import { isPending, type Plan } from "../../core/model/plan.ts";
+import type { State } from "../../core/model/state.ts";
+import { canonical, isTable } from "../../core/model/value.ts";
+import { isPlan, planFault } from "./planrules.ts";
+import { addr } from "./resource.ts";
+import { changesOf } from "./step.ts";
+import {
+  configuration,
+  driftChange,
+  type Ground,
+  groundOf,
+  plannedValues,
+  resourceChange,
+  type Shelf,
+  sensitiveOf,
+  stateValues,
+} from "./terraform.ts";
+
+/** The version of the `images` object in a plan file. */
+const PLAN_VERSION = 1;
+/** Deeper than any plan; the file is looked at without recursion until this is known. */
+const DEEPEST = 64;
+
+/**
+ * A plan as JSON: the shape of `terraform show -json`, for tools that read plans, with an `images` object beside it that holds the plan
+ * itself, for `apply`. No sensitive value is in either.
+ */
+export function toPlanFile(plan: Plan, shelf: Shelf): object {
+  const { version, state } = shelf;
+  const { steps } = plan;
+  const ground = groundOf(shelf);
+  const drifted = plan.drift.flatMap((drift) =>
+    drift.kind === "changed"
+      ? [{ resource: addr(drift.address), attribute: drift.changes.map(({ name }) => name) }]
+      : [],
+  );
+  const hasWork = steps.some((step) => isPending(step) && step.action !== "block");
+  return {
+    format_version: "1.2",
+    terraform_version: version,
+    variables: {},
+    planned_values: plannedValues(plan, ground),
+    resource_drift: plan.drift.map((drift) => driftChange(drift, ground)),
+    resource_changes: steps.map((step) => resourceChange(step, plan, ground)),
+    output_changes: {},
+    prior_state:
+      state === undefined
+        ? { format_version: "1.0", terraform_version: version, values: { outputs: {}, root_module: {} } }
+        : stateValues(state, ground),
+    configuration: configuration(ground),
+    relevant_attributes: drifted,
+    timestamp: plan.made,
+    applyable: hasWork || (plan.mode === "refresh-only" && plan.drift.length > 0),
+    complete: plan.outages.length === 0 && steps.every(({ action }) => action !== "block"),
+    errored: plan.outages.length > 0,
+    images: sealed(withoutSecrets(plan, ground), version),
+  };
+}
+
+/** The state in the shape of `terraform show -json`. */
+export const toStateFile = (state: State, version: string): object => stateValues(state, groundOf({ version, state }));
+
+function sealed(plan: Plan, version: string): object {
+  const making = plan.steps.flatMap((step) => ("making" in step ? [[step.address, step.making] as const] : []));
+  const body = {
+    plan_version: PLAN_VERSION,
+    version,
+    config_digest: plan.basis.config,
+    state_lineage: plan.basis.lineage,
+    state_serial: plan.basis.serial,
+    sources: Object.fromEntries(making.flatMap(([at, { content }]) => (content === undefined ? [] : [[at, content]]))),
+    transfers: Object.fromEntries(making.map(([at, { transfer }]) => [at, transfer])),
+    plan,
+  };
+  return { ...body, digest: digestOf(body) };
+}
+
+/** Of everything but itself, so that an edited plan is not mistaken for one that somebody looked at. */
+const digestOf = (body: object): string => `sha256:${createHash("sha256").update(canonical(body)).digest("hex")}`;
+
+function withoutSecrets(plan: Plan, ground: Ground): Plan {
+  const changes = new Map(plan.steps.map((step) => [step.address, changesOf(step)]));
+  const observed = Object.entries(plan.observed).map(([at, { have, want, ...rest }]) => {
+    const address = parseAddress(at);
+    const hidden = address === undefined ? new Set<string>() : sensitiveOf(address, changes.get(address) ?? [], ground);
+    const open = (values: NonNullable<typeof have>) =>
+      Object.fromEntries(Object.entries(values).filter(([name]) => !hidden.has(name)));
+    const kept = {
+      ...(have === undefined ? {} : { have: open(have) }),
+      ...(want === undefined ? {} : { want: open(want) }),
+    };
+    return [at, { ...rest, ...kept }];
+  });
+  return { ...plan, observed: Object.fromEntries(observed) };
+}
+
+const refuse = (message: string, hint = "make a new one: images plan --out FILE", cause?: unknown): never => {
+  throw new Failure("plan.file", message, { hint, cause });
+};
+
+/** The plan in a file that `images plan --out` wrote. @throws Failure plan.file for anything else, however broken */
+export function fromPlanFile(text: string): Plan {
+  const file = parse(text);
+  if (!isTable(file)) return refuse("this is no plan: expected a table");
+  const images: unknown = file["images"];
+  if (!isTable(images)) {
+    return typeof file["format_version"] === "string"
+      ? refuse("this plan was made by another tool: it has no `images` in it")
+      : refuse("this is no plan: it has no `images` in it");
+  }
+  const version: unknown = images["plan_version"];
+  if (typeof version === "number" && version > PLAN_VERSION)
+    return refuse(
+      `this plan was written by a newer version of images (plan_version ${version})`,
+      "update images, or plan again with this one",
+    );
+  if (version !== PLAN_VERSION) return refuse("this is no plan: images.plan_version is not known");
+  if (isTooDeep(images)) return refuse("this is no plan: it is nested too deep");
+  const { digest, ...body } = images;
+  if (digest !== digestOf(body))
+    return refuse(
+      "this plan was changed after it was made: its digest does not fit",
+      "apply a plan as it was written; to change it, plan again",
+    );
+  const plan: unknown = images["plan"];
+  const fault = planFault(plan);
+  if (fault !== undefined || !isPlan(plan)) return refuse(`this is no plan: images.plan${fault ?? ""}`);
+  return plan;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    return refuse("this is no plan: it is not JSON", undefined, cause);
+  }
+}
+
+function isTooDeep(root: object): boolean {
+  let level: unknown[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return true;
+    level = level.flatMap((one) => (typeof one === "object" && one !== null ? Object.values(one) : []));
+  }
+  return false;
+}
