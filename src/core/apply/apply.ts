@@ -3,7 +3,7 @@ import { type Counts, type Event, type Outcome, told } from "../model/event.ts";
 import type { Address } from "../model/name.ts";
 import { isPending, type Plan, type Step } from "../model/plan.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
-import { carry, refresh } from "./carry.ts";
+import { carry, refresh, settle } from "./carry.ts";
 import type { ApplyMeans } from "./means.ts";
 
 /** How a run ended. */
@@ -49,6 +49,7 @@ class Run {
   }
 
   async #steps(): Promise<void> {
+    for (const step of this.#plan.steps) if (step.action === "keep") await settle(step, this.#means);
     const steps = this.#plan.steps.filter(isPending);
     const running = new Map<Address, Promise<void>>();
     const slots = new Slots(this.#means.parallelism);

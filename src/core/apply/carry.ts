@@ -1,8 +1,10 @@
 import { Failure } from "../failure.ts";
 import type { Event } from "../model/event.ts";
-import type { ImageId } from "../model/name.ts";
+import { backendOf, type ImageId } from "../model/name.ts";
 import type { Drift, Step } from "../model/plan.ts";
+import { withoutSensitive } from "../model/schema.ts";
 import type { Content } from "../model/source.ts";
+import { isSame } from "../model/value.ts";
 import { diff } from "../plan/diff.ts";
 import { canRetire, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
@@ -102,6 +104,21 @@ async function remove(step: Of<"delete">, site: Site): Promise<void> {
   }
   for (const id of [step.id, ...(step.leftovers ?? []), ...versions(known?.retained)]) await site.remove(id);
   await site.put(undefined);
+}
+
+/** An image that is as it is wanted: only what the state remembers of that may be out of date. Nothing is called. */
+export async function settle(step: Of<"keep">, means: ApplyMeans): Promise<void> {
+  const known = means.records.recorded(step.address);
+  const resource = means.config.resources.find(({ address }) => address === step.address);
+  const schema = means.plugins.get(backendOf(step.address))?.image;
+  if (known?.status !== "ready" || resource === undefined || schema === undefined) return;
+  const want = withoutSensitive(schema, resource.want);
+  if (step.content === undefined && isSame(known.want, want)) return;
+  await means.records.put(step.address, {
+    ...known,
+    want,
+    ...(step.content === undefined ? {} : { content: step.content }),
+  });
 }
 
 /** `--refresh-only`: what somebody else changed is taken into the state; nothing is changed on the backend. */

@@ -52,7 +52,12 @@ interface Common {
 /** One address and what is to be done there. `because` is for the reader; `action` is for the machine. */
 export type Step = Common &
   (
-    | { readonly action: "keep"; readonly id: ImageId }
+    | {
+        readonly action: "keep";
+        readonly id: ImageId;
+        /** What its origin is seen as now, where the state should know: the same bytes with other validators. */
+        readonly content?: Content;
+      }
     | {
         readonly action: "create";
         readonly changes: readonly Change[];

@@ -1,5 +1,7 @@
 import type { Change, Step } from "../model/plan.ts";
+import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
+import { canonical } from "../model/value.ts";
 import { compareContent } from "../source/content.ts";
 import { foreign, limits } from "./blocked.ts";
 import { type Diff, diff } from "./diff.ts";
@@ -161,7 +163,16 @@ function align(sight: Sight, want: Want, found: Image, { changes }: Diff, isKnow
   const all = marked === undefined ? changes : [...changes, marked];
   if (all.length > 0 || sight.leftovers.length > 0 || changesProtection(sight, want))
     return { action: "update", address, id, changes: all };
-  return { action: "keep", address, id };
+  const content = seenAgain(sight.known, want);
+  return { action: "keep", address, id, ...(content === undefined ? {} : { content }) };
+}
+
+/** The same bytes, but the state should know something new of where they come from: a touched file, another mirror. */
+function seenAgain(known: Recorded | undefined, { content }: Want): Content | undefined {
+  if (known?.content === undefined || content === undefined || compareContent(known.content, content).kind !== "same")
+    return undefined;
+  const merged = { ...known.content, ...content };
+  return canonical(merged) === canonical(known.content) ? undefined : merged;
 }
 
 /** `protect` and `on_remove` live in the state: a change of them alone is one too. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure, type ImageId, imageId, type Mark, type Source, type Written } from "images";
 import type { Image } from "./schema.ts";
@@ -90,7 +90,7 @@ export class Directory {
     signal: AbortSignal,
     { before, progress }: { readonly before?: Uint8Array; readonly progress?: (done: number) => void } = {},
   ): Promise<Blob & { readonly combined: string }> {
-    const path = this.at("tmp", randomUUID());
+    const path = this.#temporary();
     const file = await open(path, "wx");
     try {
       const hash = new Bun.CryptoHasher("sha256");
@@ -127,7 +127,7 @@ export class Directory {
 
   /** A file with a name of its own beside the blob, for people and web servers; the former one of that name is replaced whole. */
   async name(blob: Blob, file: string): Promise<void> {
-    const temporary = this.at("tmp", randomUUID());
+    const temporary = this.#temporary();
     await link(this.at("blobs", blob.sha256), temporary);
     await rename(temporary, this.at("files", file));
     // Renaming one hard link of a file over another does nothing, and leaves the first.
@@ -136,7 +136,7 @@ export class Directory {
 
   /** Writes beside and renames: a reader sees the former file or this one. */
   async replace(parts: readonly string[], text: string, { durable = false } = {}): Promise<void> {
-    const temporary = this.at("tmp", randomUUID());
+    const temporary = this.#temporary();
     const file = await open(temporary, "wx");
     try {
       await file.writeFile(text);
@@ -147,7 +147,32 @@ export class Directory {
     await rename(temporary, this.at(...parts));
   }
 
-  /** Takes away blobs and named files that no record has any more, and the temporary files of runs that died. */
+  /** From here on, and until `settled`, the indexes may not be what the records say; a run that dies in between leaves this behind. */
+  async unsettle(): Promise<void> {
+    await writeFile(this.at("tmp", `${process.pid}.stale`), "");
+  }
+
+  async settled(): Promise<void> {
+    for (const name of await this.#abandoned()) await rm(this.at("tmp", name), { force: true });
+    await rm(this.at("tmp", `${process.pid}.stale`), { force: true });
+  }
+
+  /** Whether a run died before it had written the indexes. */
+  async isStale(): Promise<boolean> {
+    return (await this.#abandoned()).some((name) => name.endsWith(".stale"));
+  }
+
+  /** Files of processes that are no more. */
+  async #abandoned(): Promise<readonly string[]> {
+    const names = await readdir(this.at("tmp")).catch(whenMissing([]));
+    return names.filter((name) => Number(name.split(".")[0]) !== process.pid && !isRunning(Number(name.split(".")[0])));
+  }
+
+  #temporary(): string {
+    return this.at("tmp", `${process.pid}.${randomUUID()}`);
+  }
+
+  /** Takes away blobs and named files that no record has any more. */
   async sweep(
     used: { readonly blobs: ReadonlySet<string>; readonly files: ReadonlySet<string> },
     now: Date,
@@ -164,13 +189,11 @@ export class Directory {
     };
     await drop("files", used.files, this.#grace);
     await drop("blobs", used.blobs, this.#grace);
-    await drop("tmp", new Set(), DAY);
   }
 }
 
 /** Records that are read at a time. */
 const BATCH = 64;
-const DAY = 24 * 60 * 60 * 1000;
 
 function parse(text: string, id: ImageId): Entry {
   try {
@@ -180,6 +203,15 @@ function parse(text: string, id: ImageId): Entry {
       cause,
       hint: "delete it, and apply again",
     });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return !(thrown instanceof Error && "code" in thrown && thrown.code === "ESRCH");
   }
 }
 

@@ -59,7 +59,7 @@ class Local implements Backend<Image>, Downloads {
       throw new Failure("backend.refused", "the local store makes images of bytes only", {
         hint: "give it a `source`",
       });
-    await this.#store.prepare();
+    await this.#begin();
     const name = want.name ?? imageOf(context.address);
     await this.#free([name, ...(want.aliases ?? [])], context);
     const created = new Date();
@@ -108,6 +108,7 @@ class Local implements Backend<Image>, Downloads {
   async delete(id: ImageId, _: Context): Promise<void> {
     const entry = await this.#store.entry(id);
     if (entry === undefined) return;
+    await this.#begin();
     await this.#store.removeEntry(entry);
     await this.#publish();
   }
@@ -127,12 +128,22 @@ class Local implements Backend<Image>, Downloads {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#publishing;
-    if (!this.#changed) return;
+    if (!this.#changed && !(await this.#store.isStale())) return;
+    await this.#publish();
     const entries = await Array.fromAsync(this.#store.entries());
     const blobs = new Set(
       entries.flatMap(({ disk, metadata }) => [disk.sha256, ...(metadata === undefined ? [] : [metadata.sha256])]),
     );
     await this.#store.sweep({ blobs, files: new Set(entries.map(fileName)) }, new Date());
+    await this.#store.settled();
+  }
+
+  /** Before the first change: the folders are there, and a run that dies now is seen to have died. */
+  async #begin(): Promise<void> {
+    if (this.#changed) return;
+    this.#changed = true;
+    await this.#store.prepare();
+    await this.#store.unsettle();
   }
 
   async #keep(entry: Entry): Promise<Observed<Image>> {
@@ -164,7 +175,6 @@ class Local implements Backend<Image>, Downloads {
 
   /** Rewrites the indexes. Changes that come while that goes on wait for one more time, which they share. */
   async #publish(): Promise<void> {
-    this.#changed = true;
     this.#waiting ??= (this.#publishing ?? Promise.resolve()).then(async () => {
       this.#publishing = this.#waiting;
       this.#waiting = undefined;
