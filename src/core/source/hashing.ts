@@ -15,6 +15,8 @@ interface Lane {
   /** Resolves when there is room for more. The bytes are not changed afterwards by whoever gave them. */
   update(bytes: Uint8Array): Promise<void> | undefined;
   end(): Promise<string>;
+  /** The digest of what came until now, where it is at hand. */
+  soFar?(): string;
   stop(): void;
 }
 
@@ -44,6 +46,11 @@ export class Hashing implements Disposable {
     return new Map(made);
   }
 
+  /** The sha256 of what came until now; undefined when it is not among them. */
+  soFar(): string | undefined {
+    return this.#lanes.get("sha256")?.soFar?.();
+  }
+
   [Symbol.dispose](): void {
     for (const lane of this.#lanes.values()) lane.stop();
   }
@@ -65,6 +72,7 @@ function here(name: HashName): Lane {
       return undefined;
     },
     end: async () => hasher.digest("hex"),
+    soFar: () => hasher.copy().digest("hex"),
     stop() {},
   };
 }

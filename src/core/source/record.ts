@@ -31,6 +31,8 @@ export interface Sidecar {
   readonly validators: Validators;
   /** The whole of it. */
   readonly total?: number;
+  /** Of the system that wrote it: after a power cut the end of the partial file may be anything. */
+  readonly boot?: string;
 }
 
 const text = t.isString();
@@ -47,7 +49,7 @@ const isKept = t.isPartial({
   added: text,
 });
 const isPointer = t.isPartial({ digest: text, validators: optional(validators) });
-const isSidecar = t.isPartial({ where: text, validators, total: optional(count) });
+const isSidecar = t.isPartial({ where: text, validators, total: optional(count), boot: optional(text) });
 
 export function parseKept(json: unknown): Kept | undefined {
   if (!isKept(json)) return undefined;
@@ -68,8 +70,13 @@ export function parsePointer(json: unknown): Pointer | undefined {
 
 export function parseSidecar(json: unknown): Sidecar | undefined {
   if (!isSidecar(json)) return undefined;
-  const { where, total } = json;
-  return { where, validators: present(json.validators), ...(total === undefined ? {} : { total }) };
+  const { where, total, boot } = json;
+  return {
+    where,
+    validators: present(json.validators),
+    ...(total === undefined ? {} : { total }),
+    ...(boot === undefined ? {} : { boot }),
+  };
 }
 
 /** A JSON file of the cache; undefined when it is not there, or is not what it should be. */
