@@ -4,6 +4,7 @@ import type { Running, Standalone, Values } from "./kit/standalone.ts";
 /** The emulators that can be started by themselves, each read in only when it is asked for. */
 const emulators: Readonly<Record<string, () => Promise<Standalone>>> = {
   linode: async () => (await import("./linode/standalone.ts")).standalone,
+  outscale: async () => (await import("./outscale/standalone.ts")).standalone,
 };
 
 const common = {

@@ -48,7 +48,7 @@ const createImageExport = action<ExportImage>("CreateImageExportTask", (call, bo
   world.imageExports.set(task.TaskId, { owner: account.id, view: task });
   runTask(world, world.imageExports, task.TaskId, world.failing("imageExport"), async () => {
     const url = await exportImage(call, image, body.OsuExport, folder);
-    patch(world.imageExports, task.TaskId, { OsuExport: { ...view.OsuExport, OsuManifestUrl: url } });
+    patch(world.imageExports, task.TaskId, { OsuExport: { ...task.OsuExport, OsuManifestUrl: url } });
   });
   return { ImageExportTask: task };
 });
