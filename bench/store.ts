@@ -1,5 +1,5 @@
-// What a change of the state costs: with one row and with 10,000, one at a time and many at once; and what opening costs.
-// Run: bun bench/store.ts [folder]
+// What a change of the state costs, with one row in it and with 10,000: one at a time, and many at once. The two take turns, so that
+// whatever else the disk does meets both. Run: bun bench/store.ts [folder]
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,51 +8,61 @@ import type { Recorded } from "../src/core/model/state.ts";
 import { fileStorage } from "../src/core/store/file.ts";
 import { openStore } from "../src/core/store/state.ts";
 
-const ROWS = 10_000;
-const PUTS = 300;
+const SIZES = [1, 10_000];
+const ROUNDS = 30;
+const PUTS = 20;
 const signal = new AbortController().signal;
 const at = (i: number) => address(backendName("lab"), imageName(`image-${i}`));
-const row = (id: number): Recorded => ({
-  status: "ready",
-  backend: backendName("lab"),
-  plugin: "local",
-  want: { name: `image-${id}`, tags: ["a", "b"], properties: { os: "linux", release: "12" } },
-  have: { name: `image-${id}`, tags: ["a", "b"], properties: { os: "linux", release: "12" }, size: 1_000_000 },
-  protect: false,
-  onRemove: "delete",
-  id: imageId(`id-${id}`),
-});
+const row = (id: number): Recorded => {
+  const want = { name: `image-${id}`, tags: ["a", "b"], properties: { os: "linux", release: "12" } };
+  const common = { backend: backendName("lab"), plugin: "local", protect: false, onRemove: "delete" } as const;
+  return { ...common, status: "ready", want, have: { ...want, size: 1_000_000 }, id: imageId(`id-${id}`) };
+};
 
-const base = await mkdtemp(join(process.argv[2] ?? tmpdir(), "images-bench-"));
-const say = (what: string, value: string) => process.stdout.write(`${what.padEnd(48)}${value.padStart(14)}\n`);
-const seconds = async (work: () => Promise<void>): Promise<number> => {
+const milliseconds = async (work: () => PromiseLike<unknown>): Promise<number> => {
   const start = performance.now();
   await work();
-  return (performance.now() - start) / 1000;
+  return performance.now() - start;
 };
-const open = (path: string, write: boolean) =>
-  openStore({ storage: fileStorage(path), operation: "bench", write, signal });
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
+const base = await mkdtemp(join(process.argv[2] ?? tmpdir(), "images-bench-"));
 try {
-  for (const rows of [1, ROWS]) {
-    const path = join(base, `${rows}.json`);
-    {
-      await using store = await open(path, true);
-      await store.putAll(new Map(Array.from({ length: rows }, (_, i) => [at(i), row(i)])));
+  const open = (rows: number, write: boolean) =>
+    openStore({ storage: fileStorage(join(base, `${rows}.json`)), operation: "bench", write, signal });
+  const all = await Promise.all(
+    SIZES.map(async (rows) => {
+      {
+        await using store = await open(rows, true);
+        await store.putAll(new Map(Array.from({ length: rows }, (_, i) => [at(i), row(i)])));
+      }
+      const [alone, together]: [number[], number[]] = [[], []];
+      return { rows, store: await open(rows, true), alone, together };
+    }),
+  );
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { store, alone, together } of all) {
+      alone.push(
+        await milliseconds(async () => {
+          for (let i = 0; i < PUTS; i++) await store.put(at(0), row(round + i));
+        }),
+      );
+      together.push(
+        await milliseconds(() => Promise.all(Array.from({ length: PUTS * 10 }, (_, i) => store.put(at(0), row(i))))),
+      );
     }
-    const reading = await seconds(async () => (await open(path, false))[Symbol.asyncDispose]());
-    say(`${rows} rows: open to read`, `${(reading * 1000).toFixed(1)} ms`);
-    const store = await open(path, true);
-    const alone = await seconds(async () => {
-      for (let i = 0; i < PUTS; i++) await store.put(at(0), row(i));
-    });
-    say(`${rows} rows: puts, one after another`, `${(PUTS / alone).toFixed(0)} /s`);
-    const together = await seconds(async () => {
-      await Promise.all(Array.from({ length: PUTS * 10 }, (_, i) => store.put(at(0), row(i))));
-    });
-    say(`${rows} rows: puts, ${PUTS * 10} at once`, `${((PUTS * 10) / together).toFixed(0)} /s`);
-    const closing = await seconds(async () => store[Symbol.asyncDispose]());
-    say(`${rows} rows: close, with the document written`, `${(closing * 1000).toFixed(1)} ms`);
+  }
+  for (const { rows, store, alone, together } of all) {
+    const opening: number[] = [];
+    for (let i = 0; i < 5; i++) opening.push(await milliseconds(() => open(rows, false)));
+    const closing = await milliseconds(() => store[Symbol.asyncDispose]());
+    const figures = [
+      `${((PUTS / median(alone)) * 1000).toFixed(0)} puts/s one after another`,
+      `${(((PUTS * 10) / median(together)) * 1000).toFixed(0)} puts/s ${PUTS * 10} at once`,
+      `open to read ${median(opening).toFixed(1)} ms`,
+      `close ${closing.toFixed(1)} ms`,
+    ];
+    process.stdout.write(`${String(rows).padStart(6)} rows: ${figures.join(", ")}\n`);
   }
 } finally {
   await rm(base, { recursive: true, force: true });

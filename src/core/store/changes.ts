@@ -34,4 +34,3 @@ export function changesBetween(before: Images, after: Images): Changes {
 
 export const isSameRow = (a: Recorded | undefined, b: Recorded | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && canonical(a) === canonical(b));
-export const isSameImages = (a: Images, b: Images): boolean => a === b || changesBetween(a, b).size === 0;

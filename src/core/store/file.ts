@@ -152,9 +152,6 @@ async function versionOf(path: string): Promise<string> {
   }
 }
 
-/** A file that does not say whose it is may be one that is just being written. */
-const YOUNG_MS = 60_000;
-
 /** Takes away what killed processes have left beside the document. Only whoever holds the lock does it. */
 async function tidy({ document, lock }: Paths, me: Holder): Promise<void> {
   const folder = dirname(document);
@@ -163,8 +160,8 @@ async function tidy({ document, lock }: Paths, me: Holder): Promise<void> {
   for (const name of names) {
     if (!name.startsWith(`${basename(lock)}.`) || name.includes(me.id)) continue;
     const holder = parseHolder(await readFile(join(folder, name), "utf8").catch(() => ""));
-    const { mtimeMs } = await stat(join(folder, name));
-    if (holder === undefined ? Date.now() - mtimeMs > YOUNG_MS : isDead(holder, identity(), probe)) left.push(name);
+    // One that does not say whose it is may be just being written: its owner then writes it again.
+    if (holder === undefined || isDead(holder, identity(), probe)) left.push(name);
   }
   await Promise.all(left.map((name) => rm(join(folder, name), { force: true })));
 }

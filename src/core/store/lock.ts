@@ -27,8 +27,8 @@ export async function claim(path: string, me: Holder): Promise<Holder | undefine
         try {
           if ((await readHolder(path))?.id !== found.id) continue;
           await ready(own, me);
-          await rename(own, path);
-          return undefined;
+          if (await replaced(own, path)) return undefined;
+          continue;
         } finally {
           await unlink(right);
         }
@@ -128,6 +128,17 @@ async function placed(own: string, path: string, me: Holder): Promise<Holder | u
       // EEXIST: another was quicker. ENOENT: somebody tidied our file away, which is ours to write again.
       if (errno(error) !== "EEXIST" && errno(error) !== "ENOENT") throw unlinkable(error, path);
     }
+  }
+}
+
+/** Puts our lock in the place of the one that is there; false when our file was tidied away. */
+async function replaced(own: string, path: string): Promise<boolean> {
+  try {
+    await rename(own, path);
+    return true;
+  } catch (error) {
+    if (errno(error) === "ENOENT") return false;
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
 import { type Address, parseAddress } from "../model/name.ts";
-import { STATE_VERSION, type State } from "../model/state.ts";
-import { type Changes, isSameImages, rowsOf, withChanges } from "./changes.ts";
+import { type Recorded, STATE_VERSION, type State } from "../model/state.ts";
+import { type Changes, isSameRow, rowsOf, withChanges } from "./changes.ts";
 import { newer, parseState, upgrade } from "./document.ts";
 import { type Begin, JOURNAL_HINT, parseJournal, type Read } from "./journal.ts";
 import { isState, stateFault } from "./rows.ts";
@@ -28,25 +28,25 @@ export function replay(snapshot: Snapshot, at: At, lineage: string): Replayed {
   const document = snapshot.document === undefined ? undefined : parseState(snapshot.document.text, at);
   const notes: string[] = [];
   let base = document;
-  let images: State["images"] = base?.images ?? {};
+  const puts = new Map<Address, Recorded | undefined>();
   for (const { run, read } of journals) {
-    const puts = putsOf(read, run, at);
-    if (read.begin === undefined || puts.size === 0) continue;
+    const own = putsOf(read, run, at);
+    if (read.begin === undefined || own.size === 0) continue;
     const refused = strange(read.begin, base);
     if (refused !== undefined) {
       notes.push(`the journal of run ${run} is left out: ${refused}`);
       continue;
     }
     if (base === undefined && read.begin.serial > 0)
-      notes.push(`the state is gone; ${puts.size} rows of it are known from the journal of run ${run}`);
+      notes.push(`the state is gone; ${own.size} rows of it are known from the journal of run ${run}`);
     base ??= { version: STATE_VERSION, lineage: read.begin.lineage, serial: read.begin.serial, images: {} };
     base = { ...base, serial: Math.max(base.serial, read.begin.serial) };
-    images = withChanges(images, puts);
+    for (const [key, row] of own) puts.set(key, row);
   }
   base ??= { version: STATE_VERSION, lineage, serial: 0, images: {} };
-  const changed = !isSameImages(images, document?.images ?? {});
+  const changed = [...puts].some(([key, row]) => !isSameRow(document?.images[key], row));
   return {
-    state: changed ? { ...base, serial: base.serial + 1, images } : (document ?? base),
+    state: changed ? { ...base, serial: base.serial + 1, images: withChanges(base.images, puts) } : (document ?? base),
     changed,
     open: journals.map(({ run, read: { bytes } }) => ({ run, bytes })),
     notes,
