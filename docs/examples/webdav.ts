@@ -1,19 +1,8 @@
 // A plugin of one's own: images as files on any server that takes PUT and DELETE, with a JSON record beside each.
 import type { Attributes, Context, Mark, Observed } from "images";
-import {
-  computed,
-  definePlugin,
-  digest,
-  Failure,
-  imageId,
-  imageOf,
-  integer,
-  isTable,
-  optional,
-  required,
-  setOf,
-  string,
-} from "images";
+import * as images from "images";
+
+const { computed, definePlugin, Failure, imageId, optional, required, setOf, string } = images;
 
 const config = {
   url: required(string(), "The folder of the images, with a trailing slash."),
@@ -23,18 +12,17 @@ const image = {
   title: optional(string(), "Shown in listings.", { unset: "" }),
   tags: optional(setOf(string()), "Labels without a value.", { unset: [] }),
   checksum: computed(string(), "sha256 of the bytes."),
-  size_bytes: computed(integer(), "Bytes on the server."),
 };
+
 type Kept = { readonly id: string; readonly mark?: Mark; readonly attributes: Attributes };
+const isRecord = (value: unknown): value is Kept => images.isTable(value) && images.isTable(value["attributes"]);
 
-const isKept = (value: unknown): value is Kept =>
-  isTable(value) && typeof value["id"] === "string" && isTable(value["attributes"]);
-
+/** A record as the server gives it back. */
 function observed(kept: unknown): Observed<typeof image> {
-  if (!isKept(kept)) throw new Failure("backend.answer", "a record on the server is not one of this plugin's");
+  if (!isRecord(kept)) throw new Failure("backend.answer", "this is no record of ours");
   const { id, mark, attributes } = kept;
-  const sum = String(attributes["checksum"]);
-  return { id: imageId(id), name: id, ...(mark && { mark }), attributes, digests: { sha256: digest("sha256", sum) } };
+  const sha256 = images.digest("sha256", String(attributes["checksum"]));
+  return { id: imageId(id), name: id, ...(mark && { mark }), attributes, digests: { sha256 } };
 }
 
 export default definePlugin({
@@ -54,40 +42,27 @@ export default definePlugin({
     };
     const list = async function* (signal: AbortSignal) {
       const names = await web.json("GET", "", { signal });
-      for (const name of Array.isArray(names) ? names : []) {
-        const kept = String(name).endsWith(".json")
-          ? await web.find("GET", encodeURIComponent(String(name)), { signal })
-          : undefined;
-        if (kept !== undefined) yield observed(kept);
+      for (const name of Array.isArray(names) ? names.map(String) : []) {
+        if (name.endsWith(".json")) yield observed(await web.json("GET", encodeURIComponent(name), { signal }));
       }
     };
     return {
       async read({ address, id }, { signal }) {
-        const kept = id === undefined ? undefined : await web.find("GET", record(id), { signal });
-        if (id !== undefined) return kept === undefined ? undefined : observed(kept);
-        for await (const one of list(signal)) if (one.mark?.owner === address) return one;
+        for await (const one of list(signal))
+          if (id === undefined ? one.mark?.owner === address : one.id === id) return one;
         return undefined;
       },
       list: ({ signal }) => list(signal),
       async create(want, source, context) {
-        if (source === undefined)
-          throw new Failure("backend.refused", "there is nothing to upload", { hint: "give the image a source" });
-        const id = imageId(`${imageOf(context.address)}-${crypto.randomUUID().slice(0, 8)}`);
+        if (source === undefined) throw new Failure("backend.refused", "give the image a source");
+        const id = imageId(`${images.imageOf(context.address)}-${crypto.randomUUID().slice(0, 8)}`);
         await context.identified(id);
         await web.send("PUT", encodeURIComponent(id), { signal: context.signal, source, progress: context.progress });
         const { sha256 = "" } = await source.digests();
-        return await keep(
-          id,
-          { ...want, checksum: sha256.slice("sha256:".length), size_bytes: source.size ?? 0 },
-          context,
-        );
+        return await keep(id, { ...want, checksum: sha256.slice("sha256:".length) }, context);
       },
-      update: (have, want, _, context) =>
-        keep(
-          have.id,
-          { ...want, checksum: have.attributes.checksum ?? "", size_bytes: have.attributes.size_bytes ?? 0 },
-          context,
-        ),
+      update: ({ id, attributes }, want, _, context) =>
+        keep(id, { ...want, checksum: attributes.checksum ?? "" }, context),
       async delete(id, { signal }) {
         for (const path of [record(id), encodeURIComponent(id)]) await web.find("DELETE", path, { signal });
       },
