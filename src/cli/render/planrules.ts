@@ -88,7 +88,7 @@ const common = { address, action: text };
 const more = { previous: address, after: listOf(address), leftovers: listOf(filled) };
 const leaving = ["undeclared", "destroy", "absent"];
 const step = byKey("action", {
-  keep: shapeOf<Of<"keep">>({ ...common, id: filled }, more),
+  keep: shapeOf<Of<"keep">>({ ...common, id: filled }, { ...more, content }),
   create: shapeOf<Of<"create">>(
     { ...common, changes, because: oneOf(["declared", "vanished", "unfinished"]), making },
     more,

@@ -1,0 +1,46 @@
+import type { Command, Counts, Event, Outcome, Told } from "../../core/model/event.ts";
+import type { Address } from "../../core/model/name.ts";
+import type { Reader } from "./renderer.ts";
+
+/** How one address fared in a run. Times in milliseconds. */
+export type Fared =
+  | { readonly result: "done"; readonly ms: number }
+  | { readonly result: "failed"; readonly ms: number; readonly failure: Told }
+  | { readonly result: "skipped"; readonly because: string };
+
+/** What came of a run, for a report. */
+export interface RunReport {
+  readonly command: Command | undefined;
+  readonly outcome: Outcome;
+  readonly counts: Counts;
+  readonly ms: number;
+  readonly steps: ReadonlyMap<Address, Fared>;
+}
+
+/** Gathers what came of a run while it goes on: one more reader of its events. */
+export class Gathered {
+  readonly #steps = new Map<Address, Fared>();
+  #command: Command | undefined;
+  #end: Extract<Event, { type: "run.done" }> | undefined;
+
+  readonly read: Reader = async (events) => {
+    for await (const event of events) this.take(event);
+  };
+
+  take(event: Event): void {
+    if (event.type === "run.started") this.#command = event.command;
+    else if (event.type === "step.done") this.#steps.set(event.address, { result: "done", ms: event.ms });
+    else if (event.type === "step.failed")
+      this.#steps.set(event.address, { result: "failed", ms: event.ms, failure: event.failure });
+    else if (event.type === "step.skipped")
+      this.#steps.set(event.address, { result: "skipped", because: event.because });
+    else if (event.type === "run.done") this.#end = event;
+  }
+
+  /** Undefined for a run that came to no end. */
+  get report(): RunReport | undefined {
+    if (this.#end === undefined) return undefined;
+    const { outcome, counts, ms } = this.#end;
+    return { command: this.#command, outcome, counts, ms, steps: this.#steps };
+  }
+}

@@ -1,0 +1,113 @@
+import type { Attribute, Schema } from "../../core/model/schema.ts";
+import type { Origin, Plugin } from "../../core/plugin.ts";
+import type { View } from "./style.ts";
+import { pad, printable, wrap } from "./text.ts";
+import { inline } from "./values.ts";
+
+/** What a plugin tells of itself without being opened. */
+export type Described = Pick<Plugin, "name" | "doc" | "config" | "image" | "origins" | "onRemove" | "originless">;
+
+interface Row {
+  /** `mappings[].device` for what stands within a table. */
+  readonly name: string;
+  readonly attribute: Attribute;
+}
+
+/** Every attribute, those within tables behind the table that they stand in. */
+function rowsOf(schema: Schema, prefix = ""): Row[] {
+  return Object.entries(schema).flatMap(([name, attribute]): Row[] => {
+    const path = `${prefix}${name}`;
+    const { fields, label } = attribute.type;
+    const inner = label.startsWith("list") || label.startsWith("set") ? `${path}[].` : `${path}.`;
+    return [{ name: path, attribute }, ...(fields === undefined ? [] : rowsOf(fields, inner))];
+  });
+}
+
+/** How an attribute comes to have a value: `string, required`. */
+function kindOf(attribute: Attribute): string {
+  const { label } = attribute.type;
+  if (attribute.mode === "default") return `${label}, default ${inline(attribute.value)}`;
+  return attribute.mode === "computed" ? label : `${label}, ${attribute.mode}`;
+}
+
+/** What else is to be known of an attribute, in words. */
+function factsOf(attribute: Attribute): string[] {
+  const { also = [], sensitive, onChange, compare, example } = attribute;
+  return [
+    ...(sensitive === true ? ["sensitive: written as env:, file: or cmd: only"] : []),
+    ...(onChange === "replace" ? ["a change needs a new image"] : []),
+    ...(onChange === "refuse" ? ["cannot be changed once the image is there"] : []),
+    ...(compare === "never" ? ["steers the making only, and is not compared"] : []),
+    ...(compare === "recorded" ? ["compared with what the state remembers"] : []),
+    ...(also.length > 0 ? [`also written ${also.join(", ")}`] : []),
+    ...(example === undefined ? [] : [`example: ${inline(example)}`]),
+  ];
+}
+
+interface Section {
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+function sectionsOf({ name, config, image }: Described): Section[] {
+  const [settings, attributes] = [rowsOf(config), rowsOf(image)];
+  const isTold = ({ attribute }: Row) => attribute.mode === "computed";
+  return [
+    { title: `Settings of a backend with plugin = ${inline(name)}`, rows: settings },
+    { title: "Attributes of an image", rows: attributes.filter((row) => !isTold(row)) },
+    { title: "Told by the backend", rows: attributes.filter(isTold) },
+  ].filter(({ rows }) => rows.length > 0);
+}
+
+const originText = ({ name, needs, may = [] }: Origin): string =>
+  `${name}: ${needs.join(" and ")}${may.length > 0 ? `, and if wanted ${may.join(", ")}` : ""}`;
+
+const removals = (plugin: Described): string => (plugin.onRemove ?? ["delete", "forget"]).join(", ");
+
+/** What a plugin takes, for a terminal: `images plugins NAME`. */
+export function renderPlugin(plugin: Described, { style, columns }: View): string {
+  const lines = [...wrap(`${style.strong(printable(plugin.name))}: `, printable(plugin.doc), columns, 2)];
+  for (const { title, rows } of sectionsOf(plugin)) {
+    lines.push("", ...wrap("", style.strong(printable(title)), columns));
+    const width = Math.min(28, Math.max(...rows.map(({ name }) => name.length)));
+    for (const { name, attribute } of rows) {
+      lines.push(...wrap(`  ${style.literal(pad(printable(name), width))}  `, printable(kindOf(attribute)), columns));
+      const text = [attribute.doc, ...factsOf(attribute)].map((one) => one.replace(/\.$/, "")).join(". ");
+      lines.push(...wrap("      ", printable(text), columns));
+    }
+  }
+  const { origins = [] } = plugin;
+  if (origins.length > 0) {
+    lines.push("", style.strong("Ways to make an image besides a source"));
+    for (const origin of origins) lines.push(...wrap("  ", printable(originText(origin)), columns, 4));
+  }
+  lines.push("", ...wrap("", printable(`on_remove can be: ${removals(plugin)}`), columns, 2));
+  return `${lines.join("\n")}\n`;
+}
+
+/** Text of a schema within a cell of a Markdown table: code stays code, the rest cannot become HTML or end the cell. */
+const cell = (text: string): string =>
+  printable(text.replace(/\s+/g, " ").trim()).replaceAll("|", "\\|").replaceAll("<", "&lt;");
+
+/** The same as a page of the docs. */
+export function pluginMarkdown(plugin: Described): string {
+  const parts = [`# ${cell(plugin.name)}`, cell(plugin.doc)];
+  for (const { title, rows } of sectionsOf(plugin)) {
+    const table = rows.map(({ name, attribute }) => {
+      const facts = factsOf(attribute).map((fact) => ` ${fact.charAt(0).toUpperCase()}${fact.slice(1)}.`);
+      return `| \`${name}\` | ${cell(kindOf(attribute))} | ${cell(`${attribute.doc}${facts.join("")}`)} |`;
+    });
+    parts.push(`## ${cell(title)}`, ["| name | type | |", "| --- | --- | --- |", ...table].join("\n"));
+  }
+  const { origins = [], originless } = plugin;
+  if (origins.length > 0 || originless === true) {
+    const own =
+      originless === true ? ["- no origin at all: the image is there already and is only kept as declared"] : [];
+    parts.push(
+      "## Ways to make an image besides a source",
+      [...origins.map((one) => `- ${cell(originText(one))}`), ...own].join("\n"),
+    );
+  }
+  parts.push(`\`on_remove\` can be: ${cell(removals(plugin))}.`);
+  return `${parts.join("\n\n")}\n`;
+}
