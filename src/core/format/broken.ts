@@ -15,3 +15,9 @@ export const truncated = (what: string): Failure =>
 
 /** The bytes are good, but of a kind that is not handled. */
 export const unsupported = (message: string, hint: string): Failure => new Failure("source.format", message, { hint });
+
+/** It cannot be done with a stream alone. */
+export const needsFile = (message: string): Failure =>
+  new Failure("source.order", message, {
+    hint: "give a directory for temporary files, or fetch the image into a file before it is converted",
+  });

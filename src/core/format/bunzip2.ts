@@ -17,6 +17,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
 /** Unpacks bzip2: one or many streams after each other, every block checked by its CRC. Needs about 8 MiB. */
 export async function* bunzip2(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   await using reader = new ByteReader(input, signal);
+  let chain = new Uint32Array(0);
   for (let first = true; ; first = false) {
     const start = await reader.peek(4);
     if (start.length === 0 && !first) return;
@@ -26,7 +27,8 @@ export async function* bunzip2(input: Bytes, signal?: AbortSignal): AsyncGenerat
       throw corrupt(first ? "this is not bzip2 data" : "there are other bytes behind the end of the bzip2 data");
     }
     await reader.skip(4, BZ);
-    yield* stream(reader, new Uint32Array(level * UNIT));
+    if (chain.length !== level * UNIT) chain = new Uint32Array(level * UNIT);
+    yield* stream(reader, chain);
   }
 }
 

@@ -3,6 +3,7 @@ import wasm from "node-liblzma/wasm/liblzma.wasm" with { type: "file" };
 import { SLICE } from "./engine.ts";
 
 type Module = Awaited<ReturnType<typeof createModule>>;
+type Imports = ConstructorParameters<typeof WebAssembly.Instance>[1];
 
 /** Answers of liblzma (lzma/base.h). */
 export const ANSWER = { ok: 0, end: 1, memory: 5, memoryLimit: 6, format: 7, options: 8, data: 9, short: 10 } as const;
@@ -14,8 +15,8 @@ const CONCATENATED = 8;
 /** `lzma_stream` on a machine of 32 bits: next_in, avail_in, total_in (8), next_out, avail_out, … */
 const STREAM = { size: 136, nextIn: 0, availableIn: 4, nextOut: 16, availableOut: 20 } as const;
 
-const read = async (): Promise<Uint8Array> => new Uint8Array(await Bun.file(wasm).arrayBuffer());
-let binary: Promise<Uint8Array> | undefined;
+const compile = async (): Promise<WebAssembly.Module> => new WebAssembly.Module(await Bun.file(wasm).arrayBuffer());
+let compiled: Promise<WebAssembly.Module> | undefined;
 
 /** One stream of liblzma, compiled to WebAssembly, with a memory of its own, at most 256 MiB. */
 export class Lzma {
@@ -33,8 +34,14 @@ export class Lzma {
   }
 
   static async #load(): Promise<Lzma> {
-    binary ??= read();
-    return new Lzma(await createModule({ wasmBinary: await binary }));
+    compiled ??= compile();
+    const code = await compiled;
+    const instantiateWasm = (imports: Imports, done: (instance: WebAssembly.Instance) => void): object => {
+      const instance = new WebAssembly.Instance(code, imports);
+      done(instance);
+      return instance.exports;
+    };
+    return new Lzma(await createModule({ instantiateWasm }));
   }
 
   /** Unpacks .xz; `memory` is the most bytes that it may need. */

@@ -1,6 +1,5 @@
-import { Failure } from "../failure.ts";
 import type { Access, Use } from "./access.ts";
-import { corrupt } from "./broken.ts";
+import { corrupt, needsFile } from "./broken.ts";
 import { ByteReader, type Bytes, join, PIECE } from "./bytes.ts";
 import { Kept } from "./kept.ts";
 import { Scratch } from "./scratch.ts";
@@ -104,9 +103,7 @@ export class Spool implements Access {
 
   async #spill(): Promise<void> {
     if (this.#directory === undefined) {
-      throw new Failure("source.order", "the parts of this image are in an order that needs a temporary file", {
-        hint: "give a directory for temporary files, or fetch the image into a file before it is converted",
-      });
+      throw needsFile("the parts of this image are in an order that needs a temporary file");
     }
     this.#scratch = await Scratch.make(this.#directory);
     await this.#kept.moveTo(this.#scratch);

@@ -75,8 +75,13 @@ async function flow(input: Input, plan: TransformPlan, options: TransformOptions
   for (const step of plan.steps) at = apply(step, at, options);
   if (!plan.open) return at;
   const { detected, whole } = await identify(bytesOf(at, options), {}, options.signal);
-  const rest = planTransform(detected, options.target, { directory: options.directory !== undefined });
-  return await flow({ kind: "stream", bytes: whole }, rest, options);
+  try {
+    const rest = planTransform(detected, options.target, { directory: options.directory !== undefined });
+    return await flow({ kind: "stream", bytes: whole }, rest, options);
+  } catch (thrown) {
+    await whole[Symbol.asyncIterator]().return?.();
+    throw thrown;
+  }
 }
 
 function apply(step: Step, at: Flow, options: TransformOptions): Flow {

@@ -33,12 +33,12 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Bytes of a disk with everything in it: holes of many sizes, text that compresses, noise that does not. */
-export function disk(size: number, seed = 1): Uint8Array {
+/** Bytes of a disk with everything in it: holes of many sizes, text that compresses, noise that does not. `most`: sectors of a part. */
+export function disk(size: number, seed = 1, most = 400): Uint8Array {
   const next = random(seed);
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size; ) {
-    const length = Math.min(size - at, 512 * (1 + (next() % 400)));
+    const length = Math.min(size - at, 512 * (1 + (next() % most)));
     const part = bytes.subarray(at, at + length);
     const kind = next() % 4;
     if (kind === 1) part.fill(next() & 0xff);
@@ -77,3 +77,7 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
     throw thrown;
   }
 }
+
+/** The disk that is in every fixture. */
+export const fixtureDisk = (): Uint8Array => disk(24 * 1024, 2, 6);
+export const FIXTURES = join(import.meta.dir, "../../fixtures/formats");

@@ -1,5 +1,5 @@
 import { FileAccess } from "../access.ts";
-import { corrupt, truncated } from "../broken.ts";
+import { corrupt, needsFile, truncated } from "../broken.ts";
 import { ByteReader, type Bytes, PIECE } from "../bytes.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
 import { Scratch } from "../scratch.ts";
@@ -38,7 +38,7 @@ export async function qcow2Of(input: RawInput, options: WriteOptions = {}): Prom
   if (input.kind === "file") return await fromFile(await FileAccess.open(input.path, signal), limit);
   if (directory !== undefined) return await fromStream(input.bytes, directory, limit, signal);
   if (input.size === undefined) {
-    throw new RangeError("a stream of unknown size cannot become a qcow2 image without a temporary file");
+    throw needsFile("a stream of unknown size cannot become a qcow2 image without a temporary file");
   }
   return inOnePass(input.bytes, input.size, limit, signal);
 }

@@ -1,0 +1,205 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { type Bytes, bytesOf } from "../../../src/core/format/bytes.ts";
+import { compress, decompress, type Packer, type Packing } from "../../../src/core/format/compression.ts";
+import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, has, pieces, run } from "./tools.ts";
+
+setDefaultTimeout(30_000);
+
+const PACKINGS = ["gz", "bz2", "xz", "zst"] as const satisfies readonly Packing[];
+const PACKERS = ["gz", "xz", "zst"] as const satisfies readonly Packer[];
+const PROGRAM = { gz: "gzip", bz2: "bzip2", xz: "xz", zst: "zstd" } as const;
+const fixture = (packing: Packing): Promise<Uint8Array> => Bun.file(join(FIXTURES, `disk.raw.${packing}`)).bytes();
+const unpacked = (packing: Packing, ...parts: Uint8Array[]): Promise<Uint8Array> =>
+  all(decompress(packing, bytesOf(...parts)));
+
+describe("unpacking", () => {
+  for (const packing of PACKINGS) {
+    test(`${packing}: a file, in any pieces`, async () => {
+      const packed = await fixture(packing);
+      for (const most of [1, 7, 100, 100_000]) {
+        expect(digestOf(await all(decompress(packing, pieces(packed, most))))).toBe(digestOf(fixtureDisk()));
+      }
+    });
+
+    test(`${packing}: members after each other`, async () => {
+      const packed = await fixture(packing);
+      const raw = fixtureDisk();
+      expect(await unpacked(packing, packed, packed)).toEqual(new Uint8Array(Buffer.concat([raw, raw])));
+    });
+
+    test(`${packing}: cut off anywhere it is truncated`, async () => {
+      const packed = await fixture(packing);
+      const step = Math.max(1, Math.floor(packed.length / 20));
+      for (let end = 0; end < packed.length; end += end < 24 ? 1 : step) {
+        expect([end, await codeOf(unpacked(packing, packed.subarray(0, end)))]).toEqual([end, "source.truncated"]);
+      }
+      for (let end = packed.length - 14; end < packed.length; end += 1) {
+        expect([end, await codeOf(unpacked(packing, packed.subarray(0, end)))]).toEqual([end, "source.truncated"]);
+      }
+    });
+
+    test(`${packing}: a second member that is cut off`, async () => {
+      const packed = await fixture(packing);
+      expect(await codeOf(unpacked(packing, packed, packed.subarray(0, -4)))).toBe("source.truncated");
+    });
+
+    test(`${packing}: other bytes behind the end`, async () => {
+      const code = await codeOf(unpacked(packing, await fixture(packing), new Uint8Array(100).fill(7)));
+      expect(code).toBe("source.corrupt");
+    });
+
+    test(`${packing}: other bytes at all`, async () => {
+      expect(await codeOf(unpacked(packing, new Uint8Array(100).fill(7)))).toBe("source.corrupt");
+    });
+
+    test(`${packing}: a changed byte is seen`, async () => {
+      const packed = await fixture(packing);
+      const middle = packed.slice();
+      middle[Math.floor(packed.length / 2)] = (middle[Math.floor(packed.length / 2)] ?? 0) ^ 0x10;
+      expect(["source.corrupt", "source.truncated"]).toContain(await codeOf(unpacked(packing, middle)));
+    });
+
+    test(`${packing}: an error of the input goes through as it is, and its end is read`, async () => {
+      const packed = await fixture(packing);
+      async function* broken(): AsyncGenerator<Uint8Array> {
+        yield packed;
+        throw new Error("the checksum is another one");
+      }
+      expect(all(decompress(packing, broken()))).rejects.toThrow("the checksum is another one");
+    });
+
+    test(`${packing}: left early, the input is closed`, async () => {
+      let closed = false;
+      const packed = await fixture(packing);
+      async function* input(): AsyncGenerator<Uint8Array> {
+        try {
+          for (;;) yield packed;
+        } finally {
+          closed = true;
+        }
+      }
+      for await (const _ of decompress(packing, input())) break;
+      expect(closed).toBe(true);
+    });
+
+    test(`${packing}: more than the limit`, async () => {
+      const packed = await fixture(packing);
+      const size = fixtureDisk().length;
+      expect(await codeOf(all(decompress(packing, bytesOf(packed), { limit: size })))).toBe("none");
+      expect(await codeOf(all(decompress(packing, bytesOf(packed), { limit: size - 1 })))).toBe("source.limit");
+    });
+
+    const name = PROGRAM[packing];
+    const missing = has(name) ? "" : ` (skipped: ${name} is not installed)`;
+    test.skipIf(missing !== "")(`${packing}: what ${name} packs${missing}`, async () => {
+      const raw = disk(1_300_000);
+      for (const level of ["-1", "-6"]) {
+        const packed = run([name, level, "-c"], raw);
+        expect(digestOf(await all(decompress(packing, pieces(packed, 50_000))))).toBe(digestOf(raw));
+      }
+      expect(await unpacked(packing, run([name, "-c"], new Uint8Array(0)))).toHaveLength(0);
+    });
+  }
+
+  test("gz: zeros behind the end are padding, and a header may have all its fields", async () => {
+    const raw = fixtureDisk();
+    const packed = await fixture("gz");
+    expect(digestOf(await unpacked("gz", packed, new Uint8Array(1000)))).toBe(digestOf(raw));
+    expect(await codeOf(unpacked("gz", packed, new Uint8Array(1000), Uint8Array.of(1)))).toBe("source.corrupt");
+    const header = [0x1f, 0x8b, 8, 4 | 8 | 16 | 2, 0, 0, 0, 0, 0, 3, 3, 0, 1, 2, 3, 65, 0, 66, 67, 0, 9, 9];
+    expect(digestOf(await unpacked("gz", Uint8Array.from(header), packed.subarray(10)))).toBe(digestOf(raw));
+  });
+
+  test("zst: frames without data, and a window beyond what is taken", async () => {
+    const skip = Uint8Array.of(0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3);
+    const packed = await fixture("zst");
+    expect(digestOf(await unpacked("zst", skip, packed, skip))).toBe(digestOf(fixtureDisk()));
+    const wide = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8, 1, 0, 0);
+    expect(await codeOf(unpacked("zst", wide))).toBe("source.format");
+  });
+
+  const zeros = function* (count: number): Generator<Uint8Array> {
+    const zero = new Uint8Array(1 << 20);
+    for (let at = 0; at < count; at += 1) yield zero;
+  };
+  const stream = async function* (input: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    yield* input;
+  };
+
+  for (const packer of PACKERS) {
+    test(`${packer}: a bomb is stopped, and held in little memory before`, async () => {
+      const bomb = await all(compress(packer, stream(zeros(24)), { level: 1 }));
+      expect(bomb.length).toBeLessThan(300_000);
+      let largest = 0;
+      let sum = 0;
+      const open = async (): Promise<void> => {
+        for await (const piece of decompress(packer, bytesOf(bomb), { limit: 9 << 20 })) {
+          largest = Math.max(largest, piece.length);
+          sum += piece.length;
+        }
+      };
+      expect(await codeOf(open())).toBe("source.limit");
+      expect(largest).toBeLessThanOrEqual(1 << 20);
+      expect(sum).toBeLessThanOrEqual(9 << 20);
+    });
+  }
+});
+
+describe("packing", () => {
+  for (const packer of PACKERS) {
+    const name = PROGRAM[packer];
+    const missing = has(name) ? "" : ` (skipped: ${name} is not installed)`;
+
+    test(`${packer}: comes back`, async () => {
+      const large = disk(1_100_000);
+      const samples = [
+        [large, 1],
+        [large.subarray(0, 70_000), 0],
+        [large.subarray(0, 70_000), 99],
+        [large.subarray(0, 1), 6],
+      ] as const;
+      for (const [raw, level] of [...samples, [new Uint8Array(0), 3]] as const) {
+        const packed = await all(compress(packer, pieces(raw, 300_000), { level }));
+        expect(digestOf(await all(decompress(packer, bytesOf(packed))))).toBe(digestOf(raw));
+      }
+    });
+
+    test.skipIf(missing !== "")(`${packer}: ${name} takes it${missing}`, () => {
+      return all(compress(packer, pieces(disk(700_000)), { level: 1 })).then((packed) => {
+        run([name, "-t"], packed);
+        expect(digestOf(run([name, "-dc"], packed))).toBe(digestOf(disk(700_000)));
+      });
+    });
+
+    test(`${packer}: an error of the input goes through, and an early end closes it`, async () => {
+      async function* broken(): AsyncGenerator<Uint8Array> {
+        yield disk(600_000);
+        throw new Error("the line is cut");
+      }
+      expect(all(compress(packer, broken(), { level: 1 }))).rejects.toThrow("the line is cut");
+      let closed = false;
+      async function* endless(): AsyncGenerator<Uint8Array> {
+        try {
+          for (let seed = 0; ; seed += 1) yield disk(300_000, seed);
+        } finally {
+          closed = true;
+        }
+      }
+      let count = 0;
+      for await (const _ of compress(packer, endless(), { level: 1 })) {
+        count += 1;
+        if (count === 2) break;
+      }
+      expect(closed).toBe(true);
+    });
+  }
+
+  test("gz: the same bytes, whatever the number of threads and the pieces", async () => {
+    const raw = disk(2_500_000);
+    const one = await all(compress("gz", pieces(raw, 999), { threads: 1 }));
+    expect(digestOf(await all(compress("gz", bytesOf(raw), { threads: 5 })))).toBe(digestOf(one));
+    const whole: Bytes = decompress("gz", bytesOf(one));
+    expect(digestOf(await all(whole))).toBe(digestOf(raw));
+  });
+});
