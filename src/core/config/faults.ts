@@ -24,11 +24,12 @@ export function checkTable<S extends Schema>(schema: S, node: Node, telling: Tel
     if (node.kind !== "broken") problems.error("config.value", `expected a table${about}`, { at: node.at });
     return undefined;
   }
-  const bad = tellLiterals(schema, node, telling);
+  const literals = new Set<Node>();
+  const bad = tellLiterals(schema, node, telling, literals);
   const first = check(schema, tableOf(node.entries));
   if (first.ok && bad.size === 0) return first.value;
   for (const fault of first.ok ? [] : first.faults) {
-    if (!bad.has(String(fault.path[0]))) tellFault(schema, fault, node, telling);
+    if (!literals.has(follow(node, fault.path).value)) tellFault(schema, fault, node, telling);
     if (fault.path[0] !== undefined) bad.add(String(fault.path[0]));
   }
   const good = Object.entries(tableOf(node.entries)).filter(([key]) => !bad.has(key));
@@ -36,11 +37,8 @@ export function checkTable<S extends Schema>(schema: S, node: Node, telling: Tel
   return second.ok ? second.value : undefined;
 }
 
-/** Whether a table has no fault at all. Nothing is told. */
-export const isGood = (schema: Schema, node: TableNode): boolean => check(schema, tableOf(node.entries)).ok;
-
 /** Tells one fault of a table where it stands: at the key when the key is wrong, else at the value. */
-export function tellFault(schema: Schema, fault: Fault, node: TableNode, { problems, about = "" }: Telling): void {
+function tellFault(schema: Schema, fault: Fault, node: TableNode, { problems, about = "" }: Telling): void {
   const { key, value, steps } = follow(node, fault.path);
   const entry = node.entries.get(String(fault.path[0]));
   if (entry !== undefined && isBroken(entry.value)) return;
@@ -71,19 +69,19 @@ function isWrongKey(schema: Schema, path: readonly (string | number)[]): boolean
 }
 
 /** Tells the secrets that are written out where a reference is due, without repeating them. Answers the keys that hold one. */
-function tellLiterals(schema: Schema, { entries }: TableNode, telling: Telling): Set<string> {
+function tellLiterals(schema: Schema, { entries }: TableNode, telling: Telling, literals: Set<Node>): Set<string> {
   const bad = new Set<string>();
   for (const [key, { value }] of entries) {
     const name = nameFor(schema, key);
     const attribute: Attribute | undefined = name === undefined ? undefined : schema[name];
     if (attribute === undefined || attribute.mode === "computed") continue;
-    const found =
-      attribute.sensitive === true
-        ? leaves(value).filter((leaf) => tellLiteral(key, leaf, telling))
-        : nested(attribute.type.fields, value).filter(
-            ([fields, table]) => tellLiterals(fields, table, telling).size > 0,
-          );
-    if (found.length > 0) bad.add(key);
+    const before = literals.size;
+    if (attribute.sensitive === true) {
+      for (const leaf of leaves(value)) if (tellLiteral(key, leaf, telling)) literals.add(leaf);
+    } else
+      for (const [fields, table] of nested(attribute.type.fields, value))
+        tellLiterals(fields, table, telling, literals);
+    if (literals.size > before) bad.add(key);
   }
   return bad;
 }

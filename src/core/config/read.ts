@@ -29,7 +29,7 @@ export function readToml(source: string, file: string): TableNode {
 }
 
 /** What a variable or an escaped `${` looks like in a string. */
-export const MARK = /\$?\$\{[^}]*\}?/g;
+export const MARK = /\$?\$\{[^}"'\\\n]*\}?/g;
 
 /** A table while it is filled; `values` is the same table as the parser gave it. */
 interface Growing {

@@ -1,6 +1,7 @@
-import { meant, nameFor } from "../model/check.ts";
+import { nameFor } from "../model/check.ts";
 import type { Resource } from "../model/declaration.ts";
 import { address, type ImageName } from "../model/name.ts";
+import { nearest } from "../model/nearest.ts";
 import type { Place } from "../model/place.ts";
 import { type Schema, writable } from "../model/schema.ts";
 import type { Plugin } from "../plugin.ts";
@@ -138,11 +139,12 @@ export function tellUnknown(
     const message =
       told === undefined ? `unknown key ${JSON.stringify(key)}` : `${key} is told by the backend and cannot be set`;
     const inSource = key === "checksum" || key === "url" || key === "file" || key === "signature";
-    const near = meant(key, right).hint;
+    const near =
+      nearest(key, right) ?? right.find((name) => key.length > 2 && (name.startsWith(key) || key.startsWith(name)));
     const hint = inSource
       ? `it goes into source: source = { ${key} = "…" }`
-      : near?.startsWith("did")
-        ? near
+      : near !== undefined
+        ? `did you mean ${near}?`
         : `images plugins ${plugins.length === 1 ? names : "NAME"} lists what it takes`;
     world.problems.error("config.key", message, { at, hint });
   }

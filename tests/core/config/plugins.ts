@@ -20,7 +20,7 @@ import {
 
 // Small plugins in the manner of the real ones, to check configurations with.
 
-const never = (): Promise<Backend<Schema>> => Promise.reject(new Error("never opened here"));
+const never = <I extends Schema>(): Promise<Backend<I>> => Promise.reject(new Error("never opened here"));
 
 /** Takes any bytes. */
 const store = definePlugin({
@@ -117,7 +117,7 @@ const cloud = definePlugin({
       key === "" ? [{ code: "config.value" as const, message: "empty key", attribute: `tags[${i}].key` }] : [],
     ),
   ],
-  open: never,
+  open: never<typeof cloudImage>,
 });
 
 /** Makes images from what it has, and takes no bytes. */
