@@ -111,9 +111,17 @@ export class Sender {
       const isNowhere = /^(?:ENOENT|ENOTFOUND|EACCES)$/.test(codeOfError(failure.cause));
       return new Tried(failure, isNowhere && !this.#reached.has(asked.url.origin) ? false : failure.retry);
     }
-    if (job.isSafe || failure.retry === false) return new Tried(failure, failure.retry);
-    const hint = "the request may have arrived all the same: look what is there before it is sent again";
-    return new Tried(new Failure(failure.code, failure.message, { ...facts(failure), hint }), false);
+    const hint = this.#hintOf(failure, asked.url, job);
+    const told = hint === undefined ? failure : new Failure(failure.code, failure.message, { ...facts(failure), hint });
+    return new Tried(told, job.isSafe && failure.retry);
+  }
+
+  #hintOf({ code, retry, hint }: Failure, url: URL, job: Job): string | undefined {
+    if (code === "net.broken" && url.protocol === "https:" && !this.#reached.has(url.origin))
+      return "a server that wants a certificate of its clients closes on one that it does not know: check the certificate and the key";
+    return job.isSafe || retry === false
+      ? hint
+      : "the request may have arrived all the same: look what is there before it is sent again";
   }
 }
 

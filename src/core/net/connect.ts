@@ -87,7 +87,7 @@ export class Connections {
       rejectUnauthorized: verify && pinned === undefined,
       ...(isOwn && cert !== undefined ? { cert } : {}),
       ...(isOwn && key !== undefined ? { key } : {}),
-      ...(await this.#authorities(isOwn ? ca : undefined)),
+      ...(await this.#authorities(ca, isOwn)),
     };
     const made = keep(secure(options));
     await opened(made, "secureConnect");
@@ -95,12 +95,12 @@ export class Connections {
     return made;
   }
 
-  /** `ca` alone where it is given; else the usual authorities and those of SSL_CERT_FILE. */
-  async #authorities(ca: string | undefined): Promise<{ ca?: string[] }> {
-    if (ca !== undefined) return { ca: [ca] };
+  /** Of the door's own server: `ca` alone, where it is given. Else the usual authorities, those of SSL_CERT_FILE, and `ca`. */
+  async #authorities(ca: string | undefined, isOwn: boolean): Promise<{ ca?: string[] }> {
+    if (isOwn && ca !== undefined) return { ca: [ca] };
     this.#extra ??= readExtra(this.#network.env["SSL_CERT_FILE"]);
-    const extra = await this.#extra;
-    return extra === undefined ? {} : { ca: [...rootCertificates, extra] };
+    const more = [await this.#extra, ca].filter((text) => text !== undefined);
+    return more.length === 0 ? {} : { ca: [...rootCertificates, ...more] };
   }
 
   /** Bounds the time, keeps the books, and tells what went wrong with the address that was tried. */

@@ -18,7 +18,7 @@ export interface Sending {
 export interface Patience {
   /** Milliseconds without a byte, in either direction. */
   readonly idle: number;
-  /** Milliseconds from the last byte of the request to the first of the answer. */
+  /** Milliseconds from the last byte of a body that flows to the first of the answer; the others have their time limit. */
   readonly answer: number;
 }
 
@@ -110,11 +110,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.started = true;
     this.#controller = controller;
     if (this.#isBroken) controller.abort(new Error("aborted", { cause: this.#error }));
-    else if (this.#flow === undefined) this.#watch.arm(this.#patience.answer, "no answer came");
   }
 
   onRequestSent(): void {
-    if (this.status === 0) this.#watch.arm(this.#patience.answer, "no answer came");
+    if (this.status === 0 && this.#flow !== undefined) this.#watch.arm(this.#patience.answer, "no answer came");
   }
 
   onResponseStart(

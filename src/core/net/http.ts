@@ -80,9 +80,8 @@ class HttpDoor implements Door {
   }
 
   async #call<T>(method: string, path: string, call: Call, use: (reply: Reply) => Promise<T>): Promise<T> {
-    const timeout = call.timeout ?? this.#means.limits?.timeout ?? TRY;
     const url = target(this.#base.href, path, call.query);
-    const job = jobOf(method, url, call, this.#base, this.#options, { ...this.#means, timeout });
+    const job = jobOf(method, url, call, this.#base, this.#options, this.#means);
     const scope = new Scope(this.#means.signal, this.#closing.signal, call.signal);
     const seconds = call.timeout ?? (job.opens === undefined ? TRIES : Infinity);
     if (call.timeout !== undefined) scope.limit(seconds * 1000, () => brokenFailure(tooLong(seconds), job.asked, ""));

@@ -38,7 +38,7 @@ export function jobOf(
   call: Call,
   base: URL,
   options: DoorOptions,
-  { redact, conceal, timeout }: { redact: Asked["redact"]; conceal: (text: string) => void; timeout: number },
+  { redact, conceal }: { redact: Asked["redact"]; conceal: (text: string) => void },
 ): Job {
   const authorization = basic(url);
   if (url.password !== "") conceal(decoded(url.password));
@@ -64,7 +64,7 @@ export function jobOf(
     told: (sent) => call.progress?.("upload", sent, opens?.size),
     isSafe: call.idempotent ?? SAFE.has(method),
     isOwn: mayKnow(base, url),
-    patience: { idle, answer: opens === undefined ? Math.max(idle, timeout * 1000) : idle * DIGESTING },
+    patience: { idle, answer: idle * DIGESTING },
     accept: call.accept ?? [],
   };
 }

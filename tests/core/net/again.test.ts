@@ -1,5 +1,7 @@
-import { expect, test } from "bun:test";
-import { failed, never, onHead, opened, raw, served, thrown, until } from "./kit.ts";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { failed, never, onHead, opened, raw, served, thrown, until, WIDE } from "./kit.ts";
+
+setDefaultTimeout(WIDE);
 
 const signal = never;
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";

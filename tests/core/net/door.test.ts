@@ -1,7 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { MockAgent } from "undici/index.js";
-import { failed, never, opened, served, thrown, until } from "./kit.ts";
+import { failed, never, opened, served, thrown, until, WIDE } from "./kit.ts";
+
+setDefaultTimeout(WIDE);
 
 const signal = never;
 

@@ -7,6 +7,9 @@ import type { Door, DoorOptions } from "../../../src/core/net/door.ts";
 import { openDoor } from "../../../src/core/net/http.ts";
 import type { Means, Retry } from "../../../src/core/net/means.ts";
 
+/** Milliseconds for a test that hangs: wide enough for a machine that does much else. */
+export const WIDE = 30_000;
+
 export const never = new AbortController().signal;
 
 /** A clock whose waits are over at once, and that remembers them. */
