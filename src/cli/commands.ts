@@ -1,11 +1,16 @@
 import type { CommandClass } from "clipanion";
 import { ApplyCommand, DestroyCommand } from "./commands/apply.ts";
+import { CacheGcCommand, CacheListCommand, CacheVerifyCommand } from "./commands/cache.ts";
+import { ExportCommand } from "./commands/export.ts";
+import { FmtCommand } from "./commands/fmt.ts";
 import { ImportCommand } from "./commands/import.ts";
 import { InfoCommand } from "./commands/info.ts";
 import { InitCommand } from "./commands/init.ts";
 import { LogCommand } from "./commands/log.ts";
+import { OutdatedCommand } from "./commands/outdated.ts";
 import { PlanCommand } from "./commands/plan.ts";
 import { PluginsCommand, PluginsTrustCommand } from "./commands/plugins.ts";
+import { SchemaCommand } from "./commands/schema.ts";
 import { ShowCommand } from "./commands/show.ts";
 import {
   StateListCommand,
@@ -30,6 +35,8 @@ export const commands = [
   ShowCommand,
   InfoCommand,
   ImportCommand,
+  ExportCommand,
+  OutdatedCommand,
   LogCommand,
   StateListCommand,
   StateShowCommand,
@@ -37,6 +44,11 @@ export const commands = [
   StateRemoveCommand,
   StatePullCommand,
   UnlockCommand,
+  CacheListCommand,
+  CacheGcCommand,
+  CacheVerifyCommand,
+  SchemaCommand,
+  FmtCommand,
   PluginsCommand,
   PluginsTrustCommand,
   VersionCommand,

@@ -128,8 +128,9 @@ export class Session implements AsyncDisposable {
   sources(): Sources {
     this.#sources ??= new Sources({
       env: this.#shell.env,
-      folder: this.config.folder,
       signal: this.#shell.signal,
+      conceal: (secret) => this.secrets.conceal(secret),
+      note: this.#wish.note,
       door: (options) => this.#door(options, undefined),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
       download: async (address, signal) => await this.#download(address, signal),

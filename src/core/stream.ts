@@ -77,3 +77,11 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: Math.max(1, limit) }, worker));
   if (errors.length > 0) throw errors[0];
 }
+
+/** Reads a stream to its end for what it returns. */
+export async function ended<T, R>(stream: AsyncGenerator<T, R>): Promise<R> {
+  for (;;) {
+    const step = await stream.next();
+    if (step.done === true) return step.value;
+  }
+}

@@ -5,6 +5,7 @@ import { isSame } from "../model/value.ts";
 import { makePlan } from "../plan/make.ts";
 import { everything } from "../plan/means.ts";
 import { compareContent } from "../source/content.ts";
+import { ended } from "../stream.ts";
 import type { ApplyMeans } from "./means.ts";
 
 /**
@@ -54,11 +55,4 @@ function difference(address: Address, before: Plan, now: Plan): string[] {
     return [`${address}: the source bytes are not those that were planned (${is.content.where})`];
   }
   return [];
-}
-
-async function ended<T, R>(generator: AsyncGenerator<T, R>): Promise<R> {
-  for (;;) {
-    const step = await generator.next();
-    if (step.done === true) return step.value;
-  }
 }

@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { open, rename, rm } from "node:fs/promises";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { Command, Option } from "clipanion";
+import { Failure } from "../../core/failure.ts";
+import type { Observed } from "../../core/model/image.ts";
+import { type Address, backendOf, parseAddress } from "../../core/model/name.ts";
+import { type Backend, canDownload, type Part } from "../../core/plugin.ts";
+import { EXIT, FileCommand } from "../base.ts";
+import { bytes } from "../render/format.ts";
+
+export class ExportCommand extends FileCommand {
+  static override readonly paths = [["export"]];
+  static override readonly usage = Command.Usage({
+    category: "Looking",
+    description: "get the bytes of an image back into a file",
+    details:
+      "The digest that the backend keeps of them is checked before the file gets its name. Of an image in two parts the metadata is written beside it, as FILE.metadata. An address that the state does not know is looked for by our mark.",
+    examples: [["An image of the store", "$0 export store/debian --out debian.qcow2"]],
+  });
+
+  readonly target = Option.String("--out", { description: "the file to write; default: the image's own name, here" });
+  readonly address = Option.String({ required: true, name: "ADDRESS" });
+
+  override async run(): Promise<number> {
+    const address = parseAddress(this.address);
+    if (address === undefined)
+      throw new Failure("cli.usage", `${JSON.stringify(this.address)} is no address`, { hint: "write BACKEND/IMAGE" });
+    await using session = await this.session({ operation: "export", write: false });
+    const backend = await session.backend(backendOf(address));
+    const known = (await session.store()).recorded(address);
+    const reading = { signal: this.context.signal, note: (text: string) => this.note(text) };
+    const image = await backend.read({ address, ...(known?.id === undefined ? {} : { id: known.id }) }, reading);
+    if (image === undefined)
+      throw new Failure("backend.missing", `there is no image ${address}`, {
+        address,
+        hint: "make it with: images apply",
+      });
+    const parts = await this.#parts(backend, image, address);
+    const disk = parts.at(-1);
+    const path = resolve(this.context.cwd, this.target ?? basename(disk?.name ?? address));
+    for (const part of parts)
+      await this.#write(part, part === disk ? path : `${path}.metadata`, parts.length === 1 ? image : undefined);
+    return EXIT.done;
+  }
+
+  async #parts(backend: Backend, { id }: Observed, address: Address): Promise<readonly Part[]> {
+    if (canDownload(backend))
+      return await backend.download(id, { signal: this.context.signal, note: (text) => this.note(text) });
+    throw new Failure("backend.refused", `the backend of ${address} does not give images back`, { address });
+  }
+
+  /** Beside the file, checked, then in its place: a file of that name is whole or not there. */
+  async #write(part: Part, path: string, image: Observed | undefined): Promise<void> {
+    const fresh = join(dirname(path), `.${basename(path, extname(path))}.${randomUUID()}.part`);
+    const file = await open(fresh, "wx");
+    try {
+      const hash = new Bun.CryptoHasher("sha256");
+      let size = 0;
+      for await (const piece of part.open(this.context.signal)) {
+        hash.update(piece);
+        await file.writev([piece]);
+        size += piece.byteLength;
+      }
+      const found = `sha256:${hash.digest("hex")}`;
+      const wanted = image?.digests?.sha256;
+      if ((wanted !== undefined && wanted !== found) || (part.size !== undefined && part.size !== size)) {
+        const hint = "try again; if it stays so, the image on the backend is damaged";
+        throw new Failure(
+          "source.digest",
+          `what came is not the image: ${found}, ${size} bytes, and not ${wanted ?? "as many bytes as announced"}`,
+          { hint },
+        );
+      }
+      await file.sync();
+      await rename(fresh, path);
+      this.note(`wrote ${path} (${bytes(size)}, ${found})`);
+    } catch (thrown) {
+      await rm(fresh, { force: true });
+      throw thrown;
+    } finally {
+      await file.close();
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { Command, Option } from "clipanion";
+import { Failure } from "../../core/failure.ts";
+import type { Step } from "../../core/model/plan.ts";
+import { makePlan } from "../../core/plan/make.ts";
+import { everything } from "../../core/plan/means.ts";
+import { ended } from "../../core/stream.ts";
+import { EXIT, FileCommand } from "../base.ts";
+import { table } from "../render/text.ts";
+import { showShown } from "../render/values.ts";
+
+/** One image that is not made from what its source is now. */
+interface Row {
+  readonly address: string;
+  readonly now: string;
+  readonly source: string;
+}
+
+export class OutdatedCommand extends FileCommand {
+  static override readonly paths = [["outdated"]];
+  static override readonly usage = Command.Usage({
+    category: "Looking",
+    description: "images whose source has moved on",
+    details:
+      "Looks at every source as if `follow = true` stood there: a pinned image whose alias or URL gives something else by now is told as well. Downloads nothing.",
+    examples: [
+      ["For people", "$0 outdated"],
+      ["In a pipeline: 2 when there are any", "$0 outdated --exit-code --json"],
+    ],
+  });
+
+  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly exitCode = Option.Boolean("--exit-code", false, { description: "exit with 2 when there are any" });
+  readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
+
+  override async run(): Promise<number> {
+    await using session = await this.session({ operation: "outdated", write: false });
+    const means = await session.means();
+    const resources = session.config.resources.map((one) => ({
+      ...one,
+      want: one.want["follow"] === false ? { ...one.want, follow: true } : one.want,
+      ...(one.source === undefined ? {} : { source: { ...one.source, follow: true } }),
+    }));
+    const plan = await ended(
+      makePlan({ ...means, config: { ...session.config, resources } }, { ...everything, targets: this.targets }),
+    );
+    const rows = plan.steps.flatMap(rowOf);
+    const text =
+      rows.length === 0
+        ? "Every image is made from what its source is now.\n"
+        : `${table([["ADDRESS", "MADE FROM", "SOURCE IS NOW"], ...rows.map((row) => [row.address, row.now, row.source])]).join("\n")}\n`;
+    this.out.data.write(this.json ? `${JSON.stringify(rows, undefined, 2)}\n` : text);
+    for (const { backend, message } of plan.outages)
+      this.fail(new Failure("backend.unreachable", `${backend}: ${message}`));
+    if (plan.outages.length > 0) return EXIT.failed;
+    return this.exitCode && rows.length > 0 ? EXIT.changes : EXIT.done;
+  }
+}
+
+function rowOf(step: Step): Row[] {
+  const change =
+    "changes" in step ? step.changes.find(({ name, kind }) => name === "content" && kind === "edit") : undefined;
+  if (change?.kind !== "edit") return [];
+  return [{ address: step.address, now: showShown(change.before), source: showShown(change.after) }];
+}
