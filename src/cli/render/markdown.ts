@@ -3,7 +3,7 @@ import { costLines } from "./cost.ts";
 import { duration, plural } from "./format.ts";
 import type { Fared, RunReport } from "./outcome.ts";
 import { renderPlan } from "./plan.ts";
-import { detailOf, faceOf } from "./step.ts";
+import { detailOf, faceOf, sourceOf } from "./step.ts";
 import { none } from "./style.ts";
 import { printable, truncate } from "./text.ts";
 import { endSentence, isSettled, NO_CHANGES, planSentence } from "./words.ts";
@@ -63,7 +63,9 @@ function stepTable(plan: Plan, run: RunReport | undefined): string[] {
   if (steps.length === 0) return [];
   const rows = steps.slice(0, MOST).map((step) => {
     const { symbol, word } = faceOf(step);
-    const cells = [`${code(symbol)} ${word}`, code(step.address), code(detailOf(step))];
+    const detail =
+      detailOf(step) || ("making" in step ? sourceOf(step.making) : `was ${step.previous ?? step.address}`);
+    const cells = [`${code(symbol)} ${word}`, code(step.address), code(detail)];
     return `| ${[...cells, ...(run === undefined ? [] : [faredText(run.steps.get(step.address))])].join(" | ")} |`;
   });
   const head = ["action", "image", "detail", ...(run === undefined ? [] : ["result"])];

@@ -44,6 +44,13 @@ function factsOf(attribute: Attribute): string[] {
   ];
 }
 
+/** The sentence of the author, and what else is to be known, a sentence each. */
+const textOf = (attribute: Attribute): string =>
+  [
+    attribute.doc.replace(/\.?$/, "."),
+    ...factsOf(attribute).map((fact) => `${fact.charAt(0).toUpperCase()}${fact.slice(1)}.`),
+  ].join(" ");
+
 interface Section {
   readonly title: string;
   readonly rows: readonly Row[];
@@ -72,8 +79,7 @@ export function renderPlugin(plugin: Described, { style, columns }: View): strin
     const width = Math.min(28, Math.max(...rows.map(({ name }) => name.length)));
     for (const { name, attribute } of rows) {
       lines.push(...wrap(`  ${style.literal(pad(printable(name), width))}  `, printable(kindOf(attribute)), columns));
-      const text = [attribute.doc, ...factsOf(attribute)].map((one) => one.replace(/\.$/, "")).join(". ");
-      lines.push(...wrap("      ", printable(text), columns));
+      lines.push(...wrap("      ", printable(textOf(attribute)), columns));
     }
   }
   const { origins = [] } = plugin;
@@ -93,10 +99,9 @@ const cell = (text: string): string =>
 export function pluginMarkdown(plugin: Described): string {
   const parts = [`# ${cell(plugin.name)}`, cell(plugin.doc)];
   for (const { title, rows } of sectionsOf(plugin)) {
-    const table = rows.map(({ name, attribute }) => {
-      const facts = factsOf(attribute).map((fact) => ` ${fact.charAt(0).toUpperCase()}${fact.slice(1)}.`);
-      return `| \`${name}\` | ${cell(kindOf(attribute))} | ${cell(`${attribute.doc}${facts.join("")}`)} |`;
-    });
+    const table = rows.map(
+      ({ name, attribute }) => `| \`${name}\` | ${cell(kindOf(attribute))} | ${cell(textOf(attribute))} |`,
+    );
     parts.push(`## ${cell(title)}`, ["| name | type | |", "| --- | --- | --- |", ...table].join("\n"));
   }
   const { origins = [], originless } = plugin;

@@ -15,13 +15,11 @@ import { inline, key } from "./values.ts";
 export function renderState(state: State, { style, columns }: View): string {
   const rows = Object.entries(state.images).sort(([a], [b]) => (a < b ? -1 : 1));
   if (rows.length === 0) return "The state knows no image.\n";
-  const head = ["ADDRESS", "STATUS", "PLUGIN", "ID", "MADE FROM"];
+  const head = ["ADDRESS", "STATUS", "ID", "PLUGIN", "MADE FROM"];
   const lines = table(
     [
       head,
-      ...rows.map(([at, row]) =>
-        [at, statusOf(row), row.plugin, row.id ?? "", row.content?.where ?? ""].map(printable),
-      ),
+      ...rows.map(([at, row]) => [at, row.status, row.id ?? "", row.plugin, row.content?.where ?? ""].map(printable)),
     ],
     columns,
   );

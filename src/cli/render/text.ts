@@ -79,7 +79,13 @@ export function wrap(lead: string, text: string, columns: number | undefined, ha
   return lines;
 }
 
-/** Rows in columns as wide as their widest cell, two spaces apart; the last column is cut at `columns`. */
+/** Columns of a table are not made narrower than this. */
+const NARROWEST = 8;
+
+/**
+ * Rows in columns as wide as their widest cell, two spaces apart. Where that is more than `columns`, those at the right give way first,
+ * the first one never; what does not fit even then is cut off.
+ */
 export function table(rows: readonly (readonly string[])[], columns?: number): string[] {
   const widths: number[] = [];
   for (const row of rows) {
@@ -87,8 +93,14 @@ export function table(rows: readonly (readonly string[])[], columns?: number): s
       widths[i] = Math.max(widths[i] ?? 0, cells(cell));
     });
   }
+  let over = columns === undefined ? 0 : widths.reduce((sum, width) => sum + width + 2, -2) - columns;
+  for (let i = widths.length - 1; i > 0 && over > 0; i--) {
+    const width = widths[i] ?? 0;
+    widths[i] = Math.max(Math.min(width, NARROWEST), width - over);
+    over -= width - (widths[i] ?? 0);
+  }
   return rows.map((row) => {
-    const line = row.map((cell, i) => (i === row.length - 1 ? cell : pad(cell, widths[i] ?? 0))).join("  ");
+    const line = row.map((cell, i) => pad(truncate(cell, widths[i] ?? 0), widths[i] ?? 0)).join("  ");
     return columns === undefined ? line.trimEnd() : truncate(line.trimEnd(), columns);
   });
 }
