@@ -1,0 +1,72 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { inFolder, line, show, sideBySide, took } from "./measure.ts";
+
+// The embedded store against what the system itself does with the same bytes. Needs dist/images: bun run build.
+
+const IMAGES = resolve("dist/images");
+const BACKEND = '[backend.store]\nplugin = "local"\npath = "./store"\n';
+
+async function start(): Promise<void> {
+  await inFolder(async (folder) => {
+    const found = await sideBySide(
+      15,
+      () => took([IMAGES, "version"], folder),
+      () => took(["bun", "-e", "0"], folder),
+    );
+    line("start of images version", found, "bun -e 0");
+  });
+}
+
+async function planMany(count: number): Promise<void> {
+  await inFolder(async (folder) => {
+    await writeFile(join(folder, "a.img"), "the same small bytes\n");
+    const blocks = Array.from({ length: count }, (_, i) => `[image.i${i}]\nsource = "./a.img"\n`);
+    await writeFile(join(folder, "images.toml"), BACKEND + blocks.join(""));
+    const made = await took([IMAGES, "apply", "--yes", "--parallelism", "16"], folder);
+    console.log(`apply of ${count} new images of the same bytes: ${show(made)}`);
+    const planned = await took([IMAGES, "plan", "--detailed-exitcode"], folder);
+    console.log(`plan of ${count} unchanged images: ${show(planned)}`);
+  });
+}
+
+async function applyMany(count: number): Promise<void> {
+  await inFolder(async (folder) => {
+    await mkdir(join(folder, "from"));
+    for (let i = 0; i < count; i++) await writeFile(join(folder, "from", `${i}.img`), `image ${i}\n`.repeat(500));
+    const blocks = Array.from({ length: count }, (_, i) => `[image.i${i}]\nsource = "./from/${i}.img"\n`);
+    await writeFile(join(folder, "images.toml"), BACKEND + blocks.join(""));
+    const ours = async () => {
+      for (const name of ["store", "images.state.json", "images.state.json.backup", ".images"])
+        await rm(join(folder, name), { recursive: true, force: true });
+      return await took([IMAGES, "apply", "--yes"], folder);
+    };
+    const theirs = async () => {
+      await rm(join(folder, "to"), { recursive: true, force: true });
+      return await took(["sh", "-c", "cp -r from to && sync to/*"], folder);
+    };
+    line(`apply of ${count} small images`, await sideBySide(3, ours, theirs), "cp and sync of the same files");
+  });
+}
+
+async function importLarge(size: number): Promise<void> {
+  await inFolder(async (folder) => {
+    await took(["sh", "-c", `head -c ${size} /dev/urandom > big.img`], folder);
+    await writeFile(join(folder, "images.toml"), `${BACKEND}[image.big]\nsource = "./big.img"\n`);
+    const ours = async () => {
+      for (const name of ["store", "images.state.json", "images.state.json.backup", ".images"])
+        await rm(join(folder, name), { recursive: true, force: true });
+      return await took([IMAGES, "apply", "--yes"], folder);
+    };
+    const theirs = async () => {
+      await rm(join(folder, "copy.img"), { force: true });
+      return await took(["sh", "-c", "sha256sum big.img && cp big.img copy.img && sync copy.img"], folder);
+    };
+    line(`import of ${(size / 2 ** 30).toFixed(1)} GiB`, await sideBySide(3, ours, theirs), "sha256sum, cp, sync");
+  });
+}
+
+await start();
+await planMany(Number(process.env["BENCH_PLAN"] ?? 10_000));
+await applyMany(Number(process.env["BENCH_APPLY"] ?? 1_000));
+await importLarge(Number(process.env["BENCH_BYTES"] ?? 2 * 2 ** 30));
