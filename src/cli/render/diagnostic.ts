@@ -102,7 +102,7 @@ function whereabouts(
     start: { line: at.line, column: start + 1, byte: byte(start) },
     end: { line: at.line, column: end + 1, byte: byte(end) },
   };
-  if (text === undefined || code === "config.secret") return { range };
+  if (text === undefined || code === "config.secret" || mayHoldSecret(text, at)) return { range };
   return {
     range,
     snippet: {
@@ -115,6 +115,11 @@ function whereabouts(
     },
   };
 }
+
+/** A secret that was written out where a reference is due: such a line is not quoted. */
+const mayHoldSecret = (text: string, at: Place): boolean =>
+  /(?:pass|token|secret|credential|private|key)[\w."'-]*\s*[=:]\s*["'](?!env:|file:|cmd:|\$\{)/i.test(text) ||
+  ("hide" in at && Array.isArray(at.hide) && at.hide.length > 0);
 
 const size = (text: string): number => new TextEncoder().encode(text).length;
 const characters = (text: string, count: number): string => [...text].slice(0, count).join("");

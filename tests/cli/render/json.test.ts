@@ -136,6 +136,17 @@ describe("diagnostics", () => {
     expect(found[2]?.snippet).toBeUndefined();
   });
 
+  test("a line that may hold a secret is not quoted", () => {
+    const told = (text: string, more: object = {}) => {
+      const problem = { code: "config.value", message: "x", at: { file: "f", line: 1, column: 1, ...more } } as const;
+      return diagnostics(new Failure("config.invalid", "y", { problems: [problem] }), () => text)[1]?.snippet?.code;
+    };
+    expect(told('token = "hunter2"')).toBeUndefined();
+    expect(told("settings = { api-key = 'hunter2' }")).toBeUndefined();
+    expect(told('note = "hunter2"', { hide: [{ file: "f", line: 1, column: 8 }] })).toBeUndefined();
+    expect(told('token = "env:TOKEN"')).toBe('token = "env:TOKEN"');
+  });
+
   test("a bug, and a failure with a request and causes, are valid too", () => {
     const request = { method: "PUT", url: "https://u:p@h.example/v2/x?sig=1#f", status: 503, id: "req-1" };
     const thrown = [
