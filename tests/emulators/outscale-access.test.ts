@@ -1,9 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Access, type Account } from "./outscale/access.ts";
 import { asker, signed } from "./outscale/ask.ts";
 import { momentOf, type Request4 } from "./outscale/signature.ts";
 import { startOutscale } from "./outscale/start.ts";
 import vectors from "./outscale/vectors/sigv4.json";
+
+// Starting curl takes its time on a busy machine.
+setDefaultTimeout(30_000);
 
 const MINUTE = 60_000;
 const account: Account = {
@@ -172,4 +175,22 @@ test("curl signs in both ways, and with a login", async () => {
   expect(await curl("ReadAccounts", {}, ...login)).toMatchObject({ Accounts: [{ AccountId: own.id }] });
   const refused = await curl("ReadImages", {}, "--user", `${own.accessKey}:${"x".repeat(40)}`, "--aws-sigv4", "osc");
   expect(refused).toMatchObject({ Errors: [{ Type: "AccessDenied" }] });
+});
+
+test("over TLS, with a client certificate besides the signature", async () => {
+  const file = (name: string) => new URL(`../fixtures/tls/${name}`, import.meta.url).pathname;
+  const text = async (name: string) => await Bun.file(file(name)).text();
+  const tls = { cert: await text("server.crt"), key: await text("server.key"), ca: await text("ca.crt") };
+  await using emulator = await startOutscale({ tls });
+  const [own] = emulator.accounts;
+  const curl = async (...options: readonly string[]) => {
+    const all = ["--silent", "--cacert", file("ca.crt"), "--json", "{}", "--write-out", "%{http_code}", ...options];
+    const child = Bun.spawn(["curl", ...all, "--output", "/dev/null", `${emulator.url}/api/v1/ReadImages`]);
+    return [await child.stdout.text(), (await child.exited) === 0];
+  };
+  const keys = ["--user", `${own.accessKey}:${own.secretKey}`, "--aws-sigv4", "osc:osc:eu-west-2:api"];
+  const shown = ["--cert", file("client.crt"), "--key", file("client.key")];
+  expect(await curl(...shown, ...keys)).toEqual(["200", true]);
+  expect(await curl(...shown)).toEqual(["401", true]);
+  expect(await curl(...keys)).toEqual(["000", false]);
 });

@@ -1,5 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 import type { Image, ImageExportTask, Snapshot, SnapshotExportTask, Tag, Vm, Volume } from "./model.ts";
+import { type OutscaleOptions, startOutscale } from "./start.ts";
 import type { StoreKey } from "./store.ts";
 
 /** What the answers have that tests look at. */
@@ -40,6 +41,20 @@ export function asker(url: string, key: StoreKey, now: () => number = Date.now):
     const response = await fetch(target, { method: "POST", body, headers: signed(target, body, key, now()) });
     const answer: Body = JSON.parse(await response.text());
     return { status: response.status, headers: new Headers(response.headers), body: answer };
+  };
+}
+
+/** Starts an emulator and opens its parts out: what is in it, its controls, and the first two accounts. */
+export async function begin(options: OutscaleOptions = {}) {
+  const emulator = await startOutscale(options);
+  const { accounts, control, url } = emulator;
+  return {
+    ...control.seeded,
+    emulator,
+    control,
+    ask: asker(url, accounts[0], options.now),
+    other: asker(url, accounts[1], options.now),
+    [Symbol.asyncDispose]: async () => await emulator[Symbol.asyncDispose](),
   };
 }
 
