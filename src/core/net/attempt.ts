@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import type { DoorOptions } from "./door.ts";
+import type { DoorOptions, Outgoing } from "./door.ts";
 import { Exchange } from "./exchange.ts";
 import { type Asked, brokenFailure, codeOfError } from "./failures.ts";
 import { Flow } from "./flow.ts";
@@ -45,7 +45,8 @@ export class Sender {
     const trail = new Trail(job.asked);
     let { asked, headers, isOwn } = job;
     while (true) {
-      const own = isOwn ? await this.#own(job, asked.url, scope) : {};
+      const outgoing = { method: asked.method, url: asked.url, body: job.text };
+      const own = isOwn ? await this.headersFor(outgoing, scope.signal) : {};
       const answered = await this.#exchange(job, asked, { ...job.defaults, ...own, ...headers }, scope);
       const { exchange } = answered;
       this.#reached.add(asked.url.origin);
@@ -61,10 +62,10 @@ export class Sender {
     }
   }
 
-  async #own(job: Job, url: URL, scope: Scope): Promise<Record<string, string>> {
-    if (typeof this.#headers !== "function") return lowerCase(this.#headers);
-    const outgoing = { method: job.asked.method, url, body: job.text };
-    return lowerCase(await orAborted(Promise.resolve(this.#headers(outgoing)), scope.signal));
+  /** The door's own headers for a request, in lower case. */
+  async headersFor(outgoing: Outgoing, signal: AbortSignal): Promise<Record<string, string>> {
+    const headers = typeof this.#headers === "function" ? this.#headers(outgoing) : this.#headers;
+    return lowerCase(await orAborted(Promise.resolve(headers), signal));
   }
 
   async #exchange(job: Job, asked: Asked, headers: Readonly<Record<string, string>>, scope: Scope): Promise<Answered> {

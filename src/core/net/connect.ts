@@ -69,7 +69,7 @@ export class Connections {
       host,
       ...nameOf(host),
       rejectUnauthorized: true,
-      ...(await this.#authorities(undefined)),
+      ...(await this.#authorities(undefined, false)),
     };
     return await opened(keep(secure(options)), "secureConnect");
   }

@@ -101,4 +101,9 @@ export interface Door extends AsyncDisposable {
   json(method: string, path: string, call: Call): Promise<unknown>;
   /** The same; undefined for 404 as well. */
   find(method: string, path: string, call: Call): Promise<unknown>;
+  /**
+   * Text messages of a WebSocket, over the same connection settings. Ends when the server ends it; rejects with a Failure where it cannot be
+   * opened or breaks (nothing is tried again: who listens has missed something), and with the signal's reason.
+   */
+  listen(path: string, call: Pick<Call, "signal" | "query" | "headers">): AsyncIterable<string>;
 }

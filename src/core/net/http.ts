@@ -13,6 +13,7 @@ import { type Again, retryAfter, retrying } from "./retry.ts";
 import { orAborted, Scope } from "./scope.ts";
 import { Transport } from "./transport.ts";
 import { shownUrl, target } from "./url.ts";
+import { messages } from "./websocket.ts";
 import { withoutCredentials } from "./words.ts";
 
 /** Seconds for a try whose body does not flow, and until the last one begins. */
@@ -72,6 +73,18 @@ class HttpDoor implements Door {
     return await this.#call(method, path, { ...wantsJson(call), accept }, async (reply) =>
       reply.status === 404 && call.accept?.includes(404) !== true ? void (await reply.text()) : await contentOf(reply),
     );
+  }
+
+  async *listen(
+    path: string,
+    call: Pick<Call, "signal" | "query" | "headers">,
+  ): AsyncGenerator<string, void, undefined> {
+    const url = target(this.#base.href, path, call.query);
+    const { asked, headers, isOwn } = jobOf("GET", url, call, this.#base, this.#options, this.#means);
+    using scope = new Scope(this.#means.signal, this.#closing.signal, call.signal);
+    scope.signal.throwIfAborted();
+    const own = isOwn ? await this.#sender.headersFor({ method: "GET", url, body: undefined }, scope.signal) : {};
+    yield* messages(await this.#transport.webSocket(url, { ...own, ...headers }), asked, scope.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { buildConnector, Client, Dispatcher } from "undici/index.js";
+import type { buildConnector, Client, Dispatcher, WebSocket } from "undici/index.js";
 import { Connections, type Network } from "./connect.ts";
 import { basic, proxyFor } from "./proxy.ts";
 
@@ -17,6 +17,12 @@ export interface Route {
   readonly headers: Readonly<Record<string, string>>;
   /** The exchange is over. */
   readonly leave: () => void;
+}
+
+export interface Listening {
+  readonly socket: WebSocket;
+  /** Why there is no connection: the WebSocket itself does not say. */
+  readonly failure: () => unknown;
 }
 
 /** Connections to servers, kept alive between requests, until they are closed together. */
@@ -67,6 +73,28 @@ export class Transport {
         void dispatcher.destroy();
       },
     };
+  }
+
+  /** A WebSocket that is about to open. It goes straight or through a tunnel: a proxy that reads along would not let it pass. */
+  async webSocket(url: URL, headers: Readonly<Record<string, string>>): Promise<Listening> {
+    const { Client, WebSocket } = await load();
+    let failure: unknown;
+    const connect = connector((to) =>
+      this.#connections.server(to).catch((error: unknown) => {
+        failure = error;
+        throw error;
+      }),
+    );
+    const dispatcher = new Client(url.origin, { connect, allowH2: false });
+    this.#clients.add(dispatcher);
+    const address = new URL(url);
+    address.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(address, { dispatcher, headers: { ...headers } });
+    socket.addEventListener("close", () => {
+      this.#clients.delete(dispatcher);
+      void dispatcher.destroy();
+    });
+    return { socket, failure: () => failure };
   }
 
   /** Ends everything; resolves when no socket remains. */

@@ -1,0 +1,53 @@
+import { Failure } from "../failure.ts";
+import { type Asked, brokenFailure } from "./failures.ts";
+import type { Listening } from "./transport.ts";
+
+/** Messages that wait for their reader. Who falls further behind is better told than fed. */
+const MOST = 10_000;
+
+/** The text messages of a WebSocket, until the server or the signal ends it. */
+export async function* messages(
+  { socket, failure }: Listening,
+  asked: Asked,
+  signal: AbortSignal,
+): AsyncGenerator<string, void, undefined> {
+  const queue: string[] = [];
+  let end: { readonly error?: unknown } | undefined;
+  let wake: (() => void) | undefined;
+  const finish = (error?: unknown): void => {
+    end ??= error === undefined ? {} : { error };
+    wake?.();
+  };
+  const broken = (words: string): Failure =>
+    brokenFailure(new Failure("net.broken", words, { retry: true }), asked, "");
+  const aborted = (): void => finish(signal.reason);
+  socket.addEventListener("message", ({ data }) => {
+    if (typeof data !== "string") return;
+    queue.push(data);
+    if (queue.length > MOST) finish(broken("more messages came than could be read"));
+    wake?.();
+  });
+  socket.addEventListener("error", ({ message }) => {
+    finish(brokenFailure(failure() ?? message, asked, "the server does not let us listen"));
+  });
+  socket.addEventListener("close", ({ wasClean }) =>
+    wasClean ? finish() : finish(broken("the connection broke while we listened")),
+  );
+  signal.addEventListener("abort", aborted);
+  try {
+    signal.throwIfAborted();
+    while (true) {
+      const message = queue.shift();
+      if (message !== undefined) yield message;
+      else if (end !== undefined) break;
+      else
+        await new Promise<void>((awake) => {
+          wake = awake;
+        });
+    }
+    if (end.error !== undefined) throw end.error;
+  } finally {
+    signal.removeEventListener("abort", aborted);
+    socket.close();
+  }
+}
