@@ -110,9 +110,16 @@ export function parseHolder(text: string): Holder | undefined {
   }
 }
 
-/** `alice@build-1, process 4711, for apply, since 2026-03-01T10:00:00Z` */
+/** `alice@build-1, process 4711, for apply, since 2026-03-01T10:00:00Z`; without what a server does not tell. */
 export const show = ({ user, host, pid, operation, since }: Holder): string =>
-  `${user}@${host}, process ${pid}, for ${operation}, since ${since}`;
+  [
+    host === "" ? user : `${user}@${host}`,
+    pid === 0 ? "" : `process ${pid}`,
+    operation === "" ? "" : `for ${operation}`,
+    since === "" ? "" : `since ${since}`,
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
 
 /** Puts our lock where none is; answers who holds the one that is. */
 async function placed(own: string, path: string, me: Holder): Promise<Holder | undefined> {

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Lease, Storage } from "../../../src/core/store/storage.ts";
 import { failureOf, holder, signal } from "./help.ts";
+
+// For a machine that does much else.
+setDefaultTimeout(30_000);
 
 export interface Place extends AsyncDisposable {
   /** A storage at this place; another call is another process that sees the same. */

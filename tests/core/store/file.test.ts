@@ -1,10 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileStorage } from "../../../src/core/store/file.ts";
 import type { Lease } from "../../../src/core/store/storage.ts";
 import { storageConformance } from "./conformance.ts";
 import { failureOf, folder, holder, signal } from "./help.ts";
+
+// For a machine that does much else.
+setDefaultTimeout(30_000);
 
 storageConformance("a file", async () => {
   const { path, [Symbol.asyncDispose]: dispose } = await folder();

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Holder } from "../../../src/core/model/state.ts";
@@ -6,6 +6,9 @@ import { fileStorage } from "../../../src/core/store/file.ts";
 import { hold, unlock } from "../../../src/core/store/hold.ts";
 import { claim, readHolder, release } from "../../../src/core/store/lock.ts";
 import { failureOf, folder, holder, signal } from "./help.ts";
+
+// For a machine that does much else.
+setDefaultTimeout(30_000);
 
 const GONE = 2 ** 22 + 1;
 const dead = (id: string): Holder => holder(id, { pid: GONE });

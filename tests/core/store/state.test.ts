@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { appendFile, cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Recorded, State } from "../../../src/core/model/state.ts";
@@ -7,6 +7,9 @@ import { readRun, runs } from "../../../src/core/store/runs.ts";
 import { openStore, type Store } from "../../../src/core/store/state.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
 import { at, contents, failureOf, folder, row, signal } from "./help.ts";
+
+// For a machine that does much else.
+setDefaultTimeout(30_000);
 
 const a = at("lab", "a");
 const b = at("lab", "b");

@@ -1,9 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
 import { ioFailure, replaceFile } from "../../../src/core/store/write.ts";
 import { contents, failureOf, folder } from "./help.ts";
+
+// For a machine that does much else.
+setDefaultTimeout(30_000);
 
 const system = (code: string) => Object.assign(new Error(`${code}: no`), { code });
 
