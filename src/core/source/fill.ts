@@ -61,11 +61,12 @@ const SLOW = { bytes: 16 << 10, seconds: 60 };
  * Rejects with the last failure, with a failure of the sink, or with the signal's reason.
  */
 export async function fill(sink: Sink, filling: Filling): Promise<void> {
-  const { urls, signal, patience, clock = systemClock } = filling;
+  const { urls, isProven, signal, patience, clock = systemClock } = filling;
+  if (isProven && sink.total !== undefined && sink.offset === sink.total) return;
   const tries = patience.tries ?? TRIES;
   const lost: unknown[] = [];
-  for (const url of urls) {
-    const mirror = new Mirror(url, sink, filling);
+  for (const [i, url] of urls.entries()) {
+    const mirror = new Mirror(url, i === urls.length - 1, sink, filling);
     for (let idle = 0; idle < tries; ) {
       const before = sink.offset;
       try {
@@ -86,6 +87,7 @@ export async function fill(sink: Sink, filling: Filling): Promise<void> {
 
 class Mirror {
   readonly #url: string;
+  readonly #isLast: boolean;
   readonly #sink: Sink;
   readonly #filling: Filling;
   /** Parts are of no use here: the whole file is asked for. */
@@ -93,8 +95,9 @@ class Mirror {
   /** The server counts its versions otherwise than before, though the file is the same. */
   #isLoose = false;
 
-  constructor(url: string, sink: Sink, filling: Filling) {
+  constructor(url: string, isLast: boolean, sink: Sink, filling: Filling) {
     this.#url = url;
+    this.#isLast = isLast;
     this.#sink = sink;
     this.#filling = filling;
   }
@@ -134,7 +137,8 @@ class Mirror {
       return false;
     }
     const isWhole = verdict.kind === "whole";
-    if (isWhole && sink.offset > 0 && !sink.isSeen) await sink.restart();
+    const isOther = verdict.total !== undefined && sink.total !== undefined && verdict.total !== sink.total;
+    if (isWhole && sink.offset > 0 && (!sink.isSeen || isOther)) await sink.restart();
     const skip = isWhole ? sink.offset : 0;
     await sink.accept(publicUrl(this.#url), validators, verdict.total);
     await this.#take(answer, skip);
@@ -149,8 +153,12 @@ class Mirror {
     try {
       return await web.get(this.#url, access, { signal, headers, accept: isPart ? [416] : [] });
     } catch (thrown) {
-      // The door has tried several times already where that is of use.
-      throw new Lost(thrown, false);
+      signal.throwIfAborted();
+      // The door has tried several times already: another mirror is better, unless there is none and much would be lost.
+      throw new Lost(
+        thrown,
+        this.#isLast && this.#sink.offset > 0 && thrown instanceof Failure && thrown.retry !== false,
+      );
     }
   }
 
@@ -174,6 +182,7 @@ class Mirror {
       }
       await sink.append(fresh);
     }
+    if (left > 0) await sink.restart();
   }
 
   /** The body as it comes; it ends when it breaks off or only drips. */

@@ -1,5 +1,6 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Failure } from "../failure.ts";
+import { isZero } from "../format/segment.ts";
 import { diskFailure } from "./disk.ts";
 import { readPieces } from "./pieces.ts";
 
@@ -11,6 +12,13 @@ const RECENT = 4;
 interface Recent {
   readonly at: number;
   readonly bytes: Uint8Array;
+}
+
+export interface Begin {
+  /** Good bytes that the file has; what it has beyond is cut off. */
+  readonly written?: number;
+  /** Zeros are left out: they become holes. */
+  readonly sparse?: boolean;
 }
 
 /**
@@ -33,15 +41,19 @@ export class Growing {
   #synced = 0;
   #syncing: Promise<void> | undefined;
 
-  private constructor(path: string, file: FileHandle, written: number) {
+  readonly #isSparse: boolean;
+
+  private constructor(path: string, file: FileHandle, { written = 0, sparse = false }: Begin) {
     this.path = path;
     this.#file = file;
     this.#written = written;
+    this.#isSparse = sparse;
     this.#safe = Math.max(0, written - 1);
   }
 
-  /** Takes up a file with `written` good bytes; what it has beyond is cut off. @throws Failure source.space, source.denied, source.io */
-  static async open(path: string, written = 0): Promise<Growing> {
+  /** Makes the file, or takes it up. @throws Failure source.space, source.denied, source.io */
+  static async open(path: string, begin: Begin = {}): Promise<Growing> {
+    const { written = 0 } = begin;
     try {
       const file = await open(path, written === 0 ? "w+" : "r+", 0o600);
       try {
@@ -50,7 +62,7 @@ export class Growing {
         await file.close();
         throw thrown;
       }
-      return new Growing(path, file, written);
+      return new Growing(path, file, begin);
     } catch (thrown) {
       throw diskFailure(thrown, path);
     }
@@ -64,10 +76,8 @@ export class Growing {
   async write(bytes: Uint8Array): Promise<void> {
     const at = this.#written;
     try {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, at + done);
-        done += bytesWritten;
-      }
+      if (this.#isSparse && isZero(bytes)) await this.#file.truncate(at + bytes.length);
+      else await this.#store(bytes, at);
     } catch (thrown) {
       throw diskFailure(thrown, this.path);
     }
@@ -75,7 +85,7 @@ export class Growing {
     this.#written = at + bytes.length;
     this.#recent = [...this.#recent.slice(1 - RECENT), { at, bytes }];
     this.#tell();
-    if (this.#written - this.#synced >= SYNC_EVERY) this.#syncBeside();
+    if (!this.#isSparse && this.#written - this.#synced >= SYNC_EVERY) this.#syncBeside();
   }
 
   /** All is there and is what it should be: readers get the rest. */
@@ -148,6 +158,13 @@ export class Growing {
       }
     } finally {
       await this.release();
+    }
+  }
+
+  async #store(bytes: Uint8Array, at: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, at + done);
+      done += bytesWritten;
     }
   }
 

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { HashWorker } from "../format/hash-worker.ts";
 import { type Algorithm, type Digests, digest } from "../model/digest.ts";
 
 /** Digests that backends and sums files use, and the one that minisign signs. */
@@ -7,8 +8,6 @@ export type Hashes = ReadonlyMap<HashName, string>;
 
 /** Fewer bytes than this are hashed faster than a worker starts. */
 const WORTH_A_WORKER = 64 * 2 ** 20;
-/** Bytes that may wait at one worker. */
-const AHEAD = 4 * 2 ** 20;
 
 /** One digest as it is made, here or on a thread of its own. */
 interface Lane {
@@ -32,7 +31,8 @@ export class Hashing implements Disposable {
     const alone = availableParallelism() < 2 || (size !== undefined && size < WORTH_A_WORKER);
     // sha256 is the fastest of them: it stays here.
     const distinct = [...new Set(names)].sort((a, b) => Number(b === "sha256") - Number(a === "sha256"));
-    this.#lanes = new Map(distinct.map((name, i) => [name, i === 0 || alone ? here(name) : elsewhere(name)]));
+    const stays = (name: HashName, i: number): name is "blake2b512" => i === 0 || alone || name === "blake2b512";
+    this.#lanes = new Map(distinct.map((name, i) => [name, stays(name, i) ? here(name) : elsewhere(name)]));
   }
 
   /** Resolves when there is room for more. */
@@ -77,50 +77,14 @@ function here(name: HashName): Lane {
   };
 }
 
-// From text, so that a compiled binary needs no second entry point.
-const PROGRAM = `
-let hasher;
-self.onmessage = ({ data }) => {
-  if (typeof data === "string") hasher = new Bun.CryptoHasher(data);
-  else if (data === null) self.postMessage(hasher.digest("hex"));
-  else { hasher.update(data); self.postMessage(data.length); }
-};`;
-
-function elsewhere(name: HashName): Lane {
-  const url = URL.createObjectURL(new Blob([PROGRAM], { type: "application/javascript" }));
-  const worker = new Worker(url);
-  worker.addEventListener("open", () => URL.revokeObjectURL(url));
-  worker.postMessage(name);
-  let waiting = 0;
-  let room = Promise.withResolvers<void>();
-  const made = Promise.withResolvers<string>();
-  made.promise.catch(() => {});
-  worker.onmessage = ({ data }: MessageEvent<number | string>) => {
-    if (typeof data === "string") {
-      made.resolve(data);
-      worker.terminate();
-      return;
-    }
-    waiting -= data;
-    if (waiting <= AHEAD) room.resolve();
-  };
-  worker.onerror = (event) => {
-    made.reject(new Error(`hashing failed: ${event.message}`));
-    room.resolve();
-  };
+function elsewhere(name: Algorithm): Lane {
+  const worker = new HashWorker(name);
   return {
-    update(bytes) {
-      const copy = bytes.slice();
-      waiting += copy.length;
-      worker.postMessage(copy, [copy.buffer]);
-      if (waiting <= AHEAD) return undefined;
-      room = Promise.withResolvers<void>();
-      return room.promise;
+    update: (bytes) => worker.update(bytes),
+    async end() {
+      using ended = worker;
+      return await ended.digest();
     },
-    end() {
-      worker.postMessage(null);
-      return made.promise;
-    },
-    stop: () => worker.terminate(),
+    stop: () => worker[Symbol.dispose](),
   };
 }

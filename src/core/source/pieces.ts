@@ -1,4 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
+import { diskFailure } from "./disk.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
 export const PIECE = 1 << 20;
@@ -35,6 +36,17 @@ async function read(file: FileHandle, at: number, to: number): Promise<Uint8Arra
   const piece = new Uint8Array(length);
   const { bytesRead } = await file.read(piece, 0, length, at);
   return piece.subarray(0, bytesRead);
+}
+
+/** All of a file. @throws Failure source.missing, source.denied, source.io; the signal's reason */
+export async function* readWhole(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    await using file = await open(path);
+    yield* readPieces(file, signal);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    throw diskFailure(thrown, path);
+  }
 }
 
 /**

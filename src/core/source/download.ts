@@ -1,0 +1,265 @@
+import { asFailure, Failure } from "../failure.ts";
+import { type Algorithm, nameOf } from "../model/digest.ts";
+import type { Content, Validators } from "../model/source.ts";
+import { orAborted } from "../net/scope.ts";
+import type { Blob, Cache } from "./cache.ts";
+import { cacheGc } from "./cachekeep.ts";
+import { compareValidators } from "./content.ts";
+import { type Access, identityOf } from "./credentials.ts";
+import { fill } from "./fill.ts";
+import type { Growing } from "./growing.ts";
+import { type Lease, lock } from "./lease.ts";
+import type { SourceMeans } from "./means.ts";
+import { Partial } from "./partial.ts";
+import { readWhole } from "./pieces.ts";
+import type { Proof } from "./proof.ts";
+import { type Demand, Proving } from "./proving.ts";
+import { type Proven, type Supply, type Watcher, Watchers } from "./supply.ts";
+import type { Web } from "./web.ts";
+import { fileNameOf, publicUrl } from "./where.ts";
+
+/** A file of the web that is wanted. */
+export interface Order {
+  /** Mirrors, at least one. */
+  readonly urls: readonly string[];
+  readonly access: Access;
+  readonly proof: Proof;
+  readonly expected: Content | undefined;
+}
+
+export interface DownloadMeans {
+  readonly cache: Cache;
+  /** Bytes that the cache may hold. */
+  readonly max: number;
+  readonly web: Web;
+  readonly means: SourceMeans;
+  readonly signal: AbortSignal;
+}
+
+/** What a URL is filed under: free of secrets, and another one for another user. */
+const urlKey = (url: string, access: Access): string => `${publicUrl(url)} ${identityOf(access, url)}`;
+/** The same for an order: by its digest, whatever the mirror. */
+export const orderKey = ({ urls, access, proof }: Order): string => proof.digest ?? urlKey(urls[0] ?? "", access);
+
+/** One file on its way into the cache, or in it already; however many want it, it is fetched once. */
+export class Download implements Supply {
+  readonly filename: string;
+  readonly ready: Promise<void>;
+  readonly #order: Order;
+  readonly #with: DownloadMeans;
+  readonly #watchers = new Watchers();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #proven = Promise.withResolvers<Proven>();
+  readonly #over: Promise<void>;
+  #growing: Growing | undefined;
+  #blob: Blob | undefined;
+  #validators: Validators = {};
+  #from: string;
+  #failure: unknown;
+
+  constructor(order: Order, means: DownloadMeans) {
+    this.#order = order;
+    this.#with = means;
+    this.filename = fileNameOf(order.urls[0] ?? "");
+    this.#from = publicUrl(order.urls[0] ?? "");
+    this.ready = this.#ready.promise;
+    // Who waits is told; a failure that nobody waits for is none.
+    this.ready.catch(() => {});
+    this.#proven.promise.catch(() => {});
+    this.#over = this.#run().catch((thrown: unknown) => {
+      const reason = means.signal.aborted ? means.signal.reason : thrown;
+      this.#failure = reason;
+      this.#ready.reject(reason);
+      this.#proven.reject(reason);
+    });
+  }
+
+  get size(): number | undefined {
+    return this.#blob?.size ?? this.#growing?.total;
+  }
+  get path(): string | undefined {
+    return this.#blob?.path;
+  }
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+  get algorithms(): ReadonlySet<Algorithm> {
+    if (this.#blob === undefined) return Proving.algorithms(this.#demand());
+    return new Set(Object.values(this.#blob.digests).map(nameOf));
+  }
+  /** What the server said of the file; without the length. */
+  get validators(): Validators {
+    return this.#validators;
+  }
+
+  /** The mirror that the bytes came from, without secrets. */
+  get from(): string {
+    return this.#from;
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+  }
+
+  async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    await orAborted(this.ready, signal);
+    if (this.#blob !== undefined) yield* readWhole(this.#blob.path, signal);
+    else if (this.#growing !== undefined) yield* this.#growing.read(signal);
+    else throw this.#failure;
+  }
+
+  async prove(signal: AbortSignal): Promise<Proven> {
+    return await orAborted(this.#proven.promise, signal);
+  }
+
+  async check(): Promise<void> {}
+
+  /** Waits until nothing goes on any more. What is not whole is kept for another run. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#over;
+    await this.#growing?.release();
+    await this.#blob?.[Symbol.asyncDispose]();
+  }
+
+  async #run(): Promise<void> {
+    const { cache, signal, means } = this.#with;
+    const { urls, access } = this.#order;
+    const locks: Lease[] = [];
+    const waiting = (who: string): void => means.note?.(`${this.filename} is being fetched by ${who}: waiting for it`);
+    try {
+      // Always in the same order, so that two processes never wait for each other.
+      for (const key of [...new Set([orderKey(this.#order), urlKey(urls[0] ?? "", access)])].sort())
+        locks.push(await lock(cache.folder.lock(key), "a download", { signal, waiting, clock: means.clock }));
+      const blob = await this.#cached();
+      if (blob === undefined) await this.#fetch();
+      else await this.#found(blob);
+    } finally {
+      await Promise.allSettled(locks.map(async (lease) => await lease[Symbol.asyncDispose]()));
+    }
+  }
+
+  /** What was fetched before, if it still is what is wanted. */
+  async #cached(): Promise<Blob | undefined> {
+    const { cache, signal } = this.#with;
+    const { urls, access, proof, expected } = this.#order;
+    const wanted = proof.digest ?? expected?.digest;
+    if (wanted !== undefined) return await cache.byDigest(wanted, signal);
+    for (const url of urls) {
+      const key = urlKey(url, access);
+      const before = await cache.validators(key);
+      const now = before && (await this.#now(url));
+      if (before === undefined || now === undefined || compareValidators(before, now).kind !== "same") continue;
+      const blob = await cache.byKey(key, signal);
+      if (blob === undefined) continue;
+      this.#from = publicUrl(url);
+      return blob;
+    }
+    return undefined;
+  }
+
+  /** What the server says of the file; undefined when it says nothing, which the download will find out as well. */
+  async #now(url: string): Promise<Validators | undefined> {
+    const { expected, access } = this.#order;
+    if (expected?.where === publicUrl(url) && expected.validators !== undefined) return expected.validators;
+    try {
+      return await this.#with.web.head(url, access, this.#with.signal);
+    } catch (thrown) {
+      this.#with.signal.throwIfAborted();
+      if (thrown instanceof Failure) return undefined;
+      throw thrown;
+    }
+  }
+
+  async #found(blob: Blob): Promise<void> {
+    this.#blob = blob;
+    this.#validators = blob.validators ?? {};
+    const { signal } = this.#with;
+    // Its name proves the digest; a signature has to be proven with the bytes.
+    if (this.#order.proof.signature !== undefined) {
+      using proving = await Proving.begin(this.#demand(), blob.size);
+      for await (const piece of readWhole(blob.path, signal)) await proving.update(piece);
+      await proving.end();
+    }
+    this.#ready.resolve();
+    this.#proven.resolve({ digests: blob.digests, size: blob.size });
+  }
+
+  async #fetch(): Promise<void> {
+    const { cache, web, means, signal, max } = this.#with;
+    const { urls, access, proof, expected } = this.#order;
+    const seen = (growing: Growing): void => {
+      this.#growing = growing;
+      this.#ready.resolve();
+    };
+    const partial = await Partial.open(cache, {
+      key: orderKey(this.#order),
+      demand: this.#demand(),
+      pinned:
+        proof.digest === undefined && expected?.validators !== undefined
+          ? { where: expected.where, validators: expected.validators }
+          : undefined,
+      places: urls.map(publicUrl),
+      signal,
+      tell: (phase, done, total) => this.#watchers.tell(phase, done, total),
+      room: async (bytes) => void (await cacheGc(cache.folder.root, { maxBytes: Math.max(0, max - bytes) })),
+      seen,
+    });
+    const { patience = {}, clock } = means;
+    try {
+      await fill(partial, { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock });
+      const proven = await partial.prove();
+      this.#validators = partial.validators;
+      this.#from = partial.where ?? this.#from;
+      this.#proven.resolve(proven);
+      await this.#keep(partial, proven);
+    } catch (thrown) {
+      if (isUseless(thrown)) await partial.discard().catch(() => undefined);
+      partial.growing.fail(asFailure(signal.aborted ? signal.reason : thrown));
+      this.#growing = undefined;
+      await partial.close();
+      throw thrown;
+    }
+  }
+
+  /** Makes it part of the cache. Where that fails, this run goes on with the file that it has. */
+  async #keep(partial: Partial, { digests, size }: Proven): Promise<void> {
+    const { cache, means, max } = this.#with;
+    const { urls, access } = this.#order;
+    if (digests.sha256 === undefined) return;
+    const from = this.#from;
+    const url = urls.find((one) => publicUrl(one) === from) ?? urls[0] ?? "";
+    const validators = { ...partial.validators, length: size };
+    const arrival = {
+      digest: digests.sha256,
+      digests,
+      from,
+      filename: this.filename,
+      key: urlKey(url, access),
+      validators,
+    };
+    try {
+      await partial.growing.sync();
+      this.#blob = await cache.insert(partial.growing.path, arrival);
+      await partial.forget();
+      this.#growing = undefined;
+      await partial.close();
+    } catch (thrown) {
+      const { message } = asFailure(thrown);
+      means.note?.(`${this.filename} could not be kept in the cache: ${message}`);
+      if (this.#blob === undefined) await partial.discard().catch(() => undefined);
+      return;
+    }
+    // Too much in the cache is no reason to fail, and the next run tries again.
+    await cacheGc(cache.folder.root, { maxBytes: max }).catch(() => undefined);
+  }
+
+  #demand(): Demand {
+    const { proof, expected, urls } = this.#order;
+    return { proof, expected: expected?.digest, where: publicUrl(urls[0] ?? "") };
+  }
+}
+
+/** With these bytes nothing will ever come of it; and a full disk is to be left as it was. */
+const isUseless = (thrown: unknown): boolean =>
+  thrown instanceof Failure &&
+  ["source.checksum", "source.changed", "source.signature", "source.key", "source.space"].includes(thrown.code);

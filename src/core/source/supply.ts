@@ -1,0 +1,58 @@
+import type { Algorithm, Digests } from "../model/digest.ts";
+import type { Phase } from "../model/image.ts";
+
+/** What is known of bytes once they have been proven: sha256 and what else was asked for. */
+export interface Proven {
+  readonly digests: Digests;
+  readonly size: number;
+}
+
+/** Told what goes on with bytes that come: `done` of `total`. */
+export type Watcher = (phase: Phase, done: number, total?: number) => void;
+
+/** Bytes that any number may read, each at its own pace. Nobody gets the last of them before all have been proven. */
+export interface Supply extends AsyncDisposable {
+  /** The name that they have where they come from. */
+  readonly filename: string;
+  /** Resolves when it is known that they will come, and `size` is what is known of their number. */
+  readonly ready: Promise<void>;
+  readonly size: number | undefined;
+  /** The digests that `prove` will give. */
+  readonly algorithms: ReadonlySet<Algorithm>;
+  /** The file of bytes that have been proven; undefined as long as they have not. */
+  readonly path: string | undefined;
+  /** From the beginning to the end. Rejects with the signal's reason, or with what is wrong with the bytes. */
+  read(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Resolves when all of them have been proven. */
+  prove(signal: AbortSignal): Promise<Proven>;
+  /** For whoever has read the file at `path`: is it still the one that was proven? @throws Failure source.changed */
+  check(): Promise<void>;
+  watch(watcher: Watcher): void;
+}
+
+/** Gives each piece only once the next one is there, so that the last comes after everything that can go wrong. */
+export async function* heldBack(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array | undefined;
+  for await (const piece of input) {
+    if (piece.length === 0) continue;
+    if (held !== undefined) yield held;
+    held = piece;
+  }
+  if (held !== undefined) yield held;
+}
+
+/** Several that want to be told, and what was told last for those who come late. */
+export class Watchers {
+  readonly #all = new Set<Watcher>();
+  #last: Parameters<Watcher> | undefined;
+
+  add(watcher: Watcher): void {
+    this.#all.add(watcher);
+    if (this.#last !== undefined) watcher(...this.#last);
+  }
+
+  tell(phase: Phase, done: number, total: number | undefined): void {
+    this.#last = total === undefined ? [phase, done] : [phase, done, total];
+    for (const watcher of this.#all) watcher(...this.#last);
+  }
+}
