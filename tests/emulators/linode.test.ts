@@ -80,6 +80,7 @@ test("@linode/api-v4 takes an uploaded image through its whole life", async () =
       image: made.image.id,
       bytes: bytes.length,
       sha256: sha256(bytes),
+      md5: new Bun.CryptoHasher("md5").update(bytes).digest("hex"),
       raw: { bytes: raw.length, sha256: sha256(raw) },
       contentLength: bytes.length,
       isWhole: true,

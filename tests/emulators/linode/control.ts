@@ -128,6 +128,16 @@ export class Control {
     this.#world.uploadFailures.push({ message, leaves });
   }
 
+  /** Whether uploads without a Content-Length are refused with 411, as some object storages do; default false. */
+  wantLength(wants: boolean): void {
+    this.#world.wantsLength = wants;
+  }
+
+  /** From now on the object storage answers with the digest of other bytes. */
+  corruptUploads(): void {
+    this.#world.wrongDigest = true;
+  }
+
   /** Makes the next replication of an image to a region end as "timedout". */
   failReplica(): void {
     this.#world.failingReplicas += 1;

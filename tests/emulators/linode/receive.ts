@@ -6,6 +6,7 @@ export async function receive(request: Request, image: string, most: number): Pr
   const length = request.headers.get("content-length");
   const contentLength = length === null ? undefined : Number(length);
   const digest = new Bun.CryptoHasher("sha256");
+  const md5 = new Bun.CryptoHasher("md5");
   const inflated = new Inflated(most);
   let bytes = 0;
   let isWhole = true;
@@ -13,6 +14,7 @@ export async function receive(request: Request, image: string, most: number): Pr
     for await (const chunk of request.body ?? []) {
       bytes += chunk.byteLength;
       digest.update(chunk);
+      md5.update(chunk);
       await inflated.write(chunk);
     }
   } catch {
@@ -20,7 +22,7 @@ export async function receive(request: Request, image: string, most: number): Pr
   }
   if (contentLength !== undefined && bytes !== contentLength) isWhole = false;
   const raw = await inflated.end();
-  return { image, bytes, sha256: digest.digest("hex"), raw, contentLength, isWhole };
+  return { image, bytes, sha256: digest.digest("hex"), md5: md5.digest("hex"), raw, contentLength, isWhole };
 }
 
 /** The inflated form of a stream, of which only size and digest are kept. */

@@ -70,7 +70,10 @@ export class Storage {
     this.#world.received.push(received);
     if (!received.isWhole) return storageError(400, "IncompleteBody");
     imageFrom(this.#world, upload, received);
-    return new Response(null, { status: 200, headers: { etag: `"${received.sha256.slice(0, 32)}"` } });
+    return new Response(null, {
+      status: 200,
+      headers: { etag: `"${this.#world.wrongDigest ? "0".repeat(32) : received.md5}"` },
+    });
   }
 
   #refusal(request: Request, url: URL, upload: Upload | undefined): Response | undefined {
@@ -88,7 +91,9 @@ export class Storage {
     }
     const ends = Math.min(seconds * 1000, upload.expires);
     if (this.#world.now() >= ends) return storageError(403, "AccessDenied", "Request has expired");
-    return upload.isOpen ? undefined : storageError(403, "AccessDenied");
+    if (!upload.isOpen) return storageError(403, "AccessDenied");
+    const isChunked = !request.headers.has("content-length");
+    return this.#world.wantsLength && isChunked ? storageError(411, "MissingContentLength") : undefined;
   }
 
   /** A signature of version 2, in a query: the type of the content is signed with it. */

@@ -32,9 +32,10 @@ export interface KeptDisk {
 export interface Received {
   /** The id of the image. */
   readonly image: string;
-  /** The bytes as sent, and their digest in hex. */
+  /** The bytes as sent, and their digests in hex. */
   readonly bytes: number;
   readonly sha256: string;
+  readonly md5: string;
   /** The same of what they inflate to; undefined when they do not. */
   readonly raw: { readonly bytes: number; readonly sha256: string } | undefined;
   /** Of the request: its Content-Length, or undefined for a chunked body. */
@@ -84,6 +85,10 @@ export class World {
   readonly progress: Progress;
   readonly limits: Limits;
   pace: Pace;
+  /** Whether the object storage refuses a body whose length it is not told. */
+  wantsLength = false;
+  /** Whether the object storage tells another digest than that of what it got, as if the way had changed it. */
+  wrongDigest = false;
   /** Replications that are to time out. */
   failingReplicas = 0;
   readonly #clock: () => number;
