@@ -117,6 +117,8 @@ export interface Host {
 
 /** What is known of the bytes when a plan is made. */
 export interface Facts {
+  /** The image is declared to be made from bytes. */
+  readonly source?: boolean;
   readonly size?: number;
   readonly format?: Format;
   readonly virtualSize?: number;

@@ -46,6 +46,7 @@ export {
   withDefault,
 } from "./model/types.ts";
 export { type Attributes, canonical, isSame, isSameSet, isTable, type Value } from "./model/value.ts";
+export { type Clock, systemClock } from "./net/clock.ts";
 export type { Answer, Call, Door, DoorOptions, Explained, Outgoing } from "./net/door.ts";
 export { type Polling, poll } from "./net/retry.ts";
 export {

@@ -60,7 +60,7 @@ export function checkResource(placed: Placed, plugin: Plugin, world: World): Res
   if (want === undefined || problems.count !== before) return undefined;
   const places = placesOf(entries, plugin);
   tellComplaints(
-    complaintsOf(plugin, () => plugin.check?.(want, {})),
+    complaintsOf(plugin, () => plugin.check?.(want, { source: source.kind === "source" })),
     places,
     at,
     problems,

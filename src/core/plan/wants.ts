@@ -32,7 +32,10 @@ export class Wants {
   async want(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Reading): Promise<Want> {
     const plugin = this.plugin(resource.backend);
     const { content, transfer, blind } = await this.#look(resource, known, backend, reading);
-    const facts = { ...(content?.size === undefined ? {} : { size: content.size }) };
+    const facts = {
+      source: resource.source !== undefined,
+      ...(content?.size === undefined ? {} : { size: content.size }),
+    };
     const marked = this.#means.config.backends.find(({ name }) => name === resource.backend)?.mark !== false;
     const origin = resource.source !== undefined || originOf(plugin, resource.want);
     return {
