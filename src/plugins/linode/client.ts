@@ -1,0 +1,98 @@
+import { type Door, Failure } from "images";
+import { Budget } from "./budget.ts";
+import { type Disk, type Event, type ImageAnswer, isDisk, isEvent, isImage, isPage, isUpload, parsed } from "./wire.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The largest page that the API gives; from its description. */
+const PAGE = 500;
+
+/** An id as the API has it; undefined for what cannot be one. Other tools write private images by their number alone. */
+export function idOf(text: string): string | undefined {
+  if (/^\d+$/.test(text)) return `private/${text}`;
+  return /^(?:private|shared|linode)\/[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text) ? text : undefined;
+}
+
+/** The calls of the API that images need, version 4. */
+export class Client {
+  readonly #door: Door;
+  readonly #listings: Budget;
+
+  constructor(door: Door, listings: Budget = new Budget()) {
+    this.#door = door;
+    this.#listings = listings;
+  }
+
+  /** Every image that the account sees, Linode's own too, page by page. `filter` is X-Filter. */
+  async *images(signal: AbortSignal, filter?: Fields): AsyncGenerator<ImageAnswer> {
+    yield* this.#pages("images", isImage, signal, filter, () => this.#listings.take(signal));
+  }
+
+  /** One image; undefined when there is none. */
+  async image(id: string, signal: AbortSignal): Promise<ImageAnswer | undefined> {
+    const answer = await this.#door.find("GET", `images/${id}`, { signal });
+    return answer === undefined ? undefined : parsed(answer, isImage, "an image");
+  }
+
+  async imagize(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
+    return parsed(await this.#door.json("POST", "images", { signal, json: fields }), isImage, "an image");
+  }
+
+  /** Begins an upload. Undefined: the server failed without a word, as it does now and then; nothing was made. */
+  async upload(fields: Fields, signal: AbortSignal): Promise<{ image: ImageAnswer; upload_to: string } | undefined> {
+    const answer = await this.#door.send("POST", "images/upload", { signal, json: fields, accept: [500] });
+    if (answer.status === 500) return void (await answer.text());
+    return parsed(await answer.json(), isUpload, "a begun upload");
+  }
+
+  async change(id: string, fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
+    return parsed(await this.#door.json("PUT", `images/${id}`, { signal, json: fields }), isImage, "an image");
+  }
+
+  /** `regions` is the complete set that is to hold the image. */
+  async replicate(id: string, regions: readonly string[], signal: AbortSignal): Promise<ImageAnswer> {
+    const call = { signal, json: { regions }, idempotent: true };
+    return parsed(await this.#door.json("POST", `images/${id}/regions`, call), isImage, "an image");
+  }
+
+  async remove(id: string, signal: AbortSignal): Promise<void> {
+    await this.#door.find("DELETE", `images/${id}`, { signal });
+  }
+
+  /** @throws Failure backend.missing when there is no such Linode */
+  async disks(linode: number, signal: AbortSignal): Promise<readonly Disk[]> {
+    try {
+      return await Array.fromAsync(this.#pages(`linode/instances/${linode}/disks`, isDisk, signal));
+    } catch (thrown) {
+      if (!(thrown instanceof Failure) || thrown.code !== "backend.missing") throw thrown;
+      throw new Failure("backend.missing", `there is no Linode ${linode}, or this token does not see it`, {
+        hint: "check linode_id",
+        cause: thrown,
+      });
+    }
+  }
+
+  /** Of one kind, newest first, not older than `since`, at most a page of them. */
+  async events(filter: Fields, signal: AbortSignal): Promise<readonly Event[]> {
+    const headers = { "x-filter": JSON.stringify({ ...filter, "+order_by": "created", "+order": "desc" }) };
+    const answer = await this.#door.json("GET", "account/events", { signal, headers });
+    return parsed(answer, isPage(isEvent), "a page of events").data;
+  }
+
+  async *#pages<T>(
+    path: string,
+    isItem: Parameters<typeof isPage<T>>[0],
+    signal: AbortSignal,
+    filter?: Fields,
+    before?: () => Promise<void>,
+  ): AsyncGenerator<T> {
+    const headers: Record<string, string> = filter === undefined ? {} : { "x-filter": JSON.stringify(filter) };
+    for (let page = 1, pages = 1; page <= pages; page++) {
+      await before?.();
+      const answer = await this.#door.json("GET", path, { signal, headers, query: { page, page_size: PAGE } });
+      const found = parsed(answer, isPage(isItem), "a page");
+      pages = found.pages;
+      yield* found.data;
+    }
+  }
+}

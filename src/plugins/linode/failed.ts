@@ -1,0 +1,53 @@
+import { Failure } from "images";
+import type { Client } from "./client.ts";
+import type { Event } from "./wire.ts";
+
+// Why an image was not made: the API takes it away, and tells the reason in an event of the account.
+
+/** What failed events say of images, by their ids. `since`: a time as the API writes it. Without the right to see events, nothing. */
+export async function failuresSince(
+  client: Client,
+  since: string | undefined,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const created = since === undefined ? {} : { created: { "+gte": since } };
+  const actions = { "+or": [{ action: "image_upload" }, { action: "disk_imagize" }] };
+  const events = await client.events({ ...actions, ...created }, signal).catch((thrown: unknown) => {
+    if (thrown instanceof Failure && /^backend\.(?:auth|denied|refused)$/.test(thrown.code)) return [];
+    throw thrown;
+  });
+  const latest = new Map<string, Event>();
+  for (const event of events) {
+    const id = imageOf(event);
+    if (id !== undefined && !latest.has(id)) latest.set(id, event);
+  }
+  return new Map(
+    [...latest].flatMap(([id, { status, message }]) => (status === "failed" ? [[id, message ?? ""] as const] : [])),
+  );
+}
+
+/** Events name images by their number, and only private ones are uploaded or made of disks. */
+function imageOf({ action, entity, secondary_entity }: Event): string | undefined {
+  const id = (action === "disk_imagize" ? secondary_entity : entity)?.id;
+  return typeof id === "number" || typeof id === "string" ? `private/${id}` : undefined;
+}
+
+export function unmade(id: string, message: string | undefined): Failure {
+  const why = message === undefined ? "and no event says why" : message === "" ? "without a word" : message;
+  const text =
+    message === undefined || message === ""
+      ? `${id} is gone before it was available, ${why}`
+      : `Linode could not make ${id}: ${why}`;
+  return new Failure("backend.unmade", text, { hint: hintFor(message ?? "") });
+}
+
+function hintFor(message: string): string {
+  if (/decompress/i.test(message))
+    return "Linode takes a raw disk, gzip-compressed, of at most 6144 MB: is the source a bootable disk image of that size?";
+  if (/expired/i.test(message))
+    return "an upload has to be done within a day: apply again, from a place with a faster line";
+  if (/cancel/i.test(message)) return "somebody stopped the upload: apply again";
+  if (/too large|size|\d+ ?MB|>/i.test(message))
+    return "an image may have 6144 MB: make the disk, or what is on it, smaller";
+  return "see the events of the account: linode-cli events list, or Cloud Manager";
+}

@@ -1,0 +1,66 @@
+import { type Context, Failure, isSameSet } from "images";
+import type { Client } from "./client.ts";
+import { held } from "./image.ts";
+import type { Watch } from "./watch.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+/**
+ * Brings an image to exactly these regions, at least one. The API refuses a set without a region that holds the image already: then it
+ * is copied to the new ones first, and leaves the old ones after that.
+ * @param wait until all of them have it
+ */
+export async function replicate(
+  { client, watch }: { readonly client: Client; readonly watch: Watch },
+  image: ImageAnswer,
+  wanted: readonly string[],
+  wait: boolean,
+  context: Pick<Context, "signal" | "progress">,
+): Promise<ImageAnswer> {
+  const { signal } = context;
+  const regions = [...new Set(wanted)].sort();
+  let now = image;
+  if (!isSameSet(held(now), regions)) {
+    if (!regions.some((region) => available(now).includes(region))) {
+      now = await client.replicate(now.id, [...available(now).slice(0, 1), ...regions], signal);
+      now = await watch.until(now.id, arrived(regions, "some"), signal);
+    }
+    if (!isSameSet(held(now), regions)) now = await client.replicate(now.id, regions, signal);
+  }
+  if (!wait || arrived(regions, "every")(now) !== undefined) return now;
+  context.progress("wait", 0, regions.length);
+  return await watch.until(
+    now.id,
+    (seen) => {
+      context.progress("wait", regions.filter((region) => available(seen).includes(region)).length, regions.length);
+      return arrived(regions, "every")(seen);
+    },
+    signal,
+  );
+}
+
+/** The region that an image is in when nobody asked for replicas: where it was made, else the first that has it. */
+export function homeOf(image: ImageAnswer, made: string | undefined): readonly string[] {
+  const there = available(image);
+  return made !== undefined && there.includes(made) ? [made] : there.slice(0, 1);
+}
+
+const available = ({ regions }: ImageAnswer): readonly string[] =>
+  (regions ?? []).flatMap(({ region, status }) => (status === "available" ? [region] : []));
+
+/** Sees that the image is in some or every one of these regions. @throws Failure when the copy to one of them was given up */
+const arrived =
+  (wanted: readonly string[], how: "some" | "every") =>
+  (image: ImageAnswer): ImageAnswer | undefined => {
+    const late = (image.regions ?? []).filter(({ region, status }) => status === "timedout" && wanted.includes(region));
+    if (late.length > 0)
+      throw new Failure(
+        "backend.replica",
+        `${image.id} did not get to ${late.map(({ region }) => region).join(", ")} in time`,
+        {
+          hint: "apply again, or take the region out of replica_regions",
+        },
+      );
+    const there = available(image);
+    const isThere = (region: string) => there.includes(region);
+    return (how === "some" ? wanted.some(isThere) : wanted.every(isThere)) ? image : undefined;
+  };

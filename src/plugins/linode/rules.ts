@@ -1,0 +1,51 @@
+import type { Complaint, Desired, Facts } from "images";
+import { DESCRIPTION_ROOM, MARK_ROOM } from "./mark.ts";
+import type { Image } from "./schema.ts";
+
+// What Linode takes: @linode/validation, and the description of POST /images/upload.
+
+export const MOST_RAW = 6144 * 1024 * 1024;
+export const MOST_PACKED = 5 * 1024 * 1024 * 1024;
+const MOST_TAGS = 500;
+
+/** Rules that no type can tell. */
+export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] {
+  const { description = "", tags = [], replica_regions, region, disk_id } = want;
+  const wrong: Complaint[] = [];
+  const say = (attribute: string, message: string, hint?: string, code: Complaint["code"] = "config.value") =>
+    wrong.push({ code, attribute, message, ...(hint === undefined ? {} : { hint }) });
+  const room = DESCRIPTION_ROOM - MARK_ROOM;
+  if ([...description].length > room)
+    say(
+      "description",
+      `description: at most ${room.toLocaleString("en")} characters`,
+      `Linode takes ${DESCRIPTION_ROOM.toLocaleString("en")}, and the rest is for our mark`,
+    );
+  if (new Set(tags).size > MOST_TAGS) say("tags", `tags: at most ${MOST_TAGS}`);
+  if (replica_regions?.length === 0)
+    say(
+      "replica_regions",
+      "replica_regions: an image is in one region at least",
+      "name its regions, or take the line out",
+    );
+  if (disk_id !== undefined && region !== undefined)
+    say("region", "region is where bytes are uploaded to; the image of a disk is made where the disk is");
+  if (facts.source === true && region === undefined && disk_id === undefined)
+    say("region", "region is missing: where are the bytes to be uploaded to?", 'region = "us-southeast"');
+  return [...wrong, ...sizes(facts)];
+}
+
+/** Sizes that are known before a byte moves; `problem` is undefined where they fit. */
+function sizes({ size, virtualSize, format }: Facts): readonly Complaint[] {
+  const over = (bytes: number, what: string): Complaint => ({
+    code: "backend.limits",
+    message: `${what} is ${inMB(bytes)} MB, and Linode takes images of at most ${inMB(MOST_RAW)} MB`,
+    hint: "make the disk smaller before it is uploaded (qemu-img resize --shrink, virt-sparsify)",
+  });
+  if (virtualSize !== undefined) return virtualSize > MOST_RAW ? [over(virtualSize, "the disk")] : [];
+  // An archive may hold more than the image; all else only grows when it is unpacked.
+  if (size === undefined || size <= MOST_RAW || format === "tar" || format === "other") return [];
+  return [over(size, "the source")];
+}
+
+export const inMB = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);

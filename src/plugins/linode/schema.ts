@@ -1,0 +1,112 @@
+import {
+  boolean,
+  computed,
+  integer,
+  listOf,
+  matching,
+  oneOf,
+  optional,
+  required,
+  setOf,
+  string,
+  table,
+  withDefault,
+} from "images";
+
+/** `[backend.NAME]` with `plugin = "linode"`. What is not written comes from the environment, then from a configuration file. */
+export const config = {
+  token: optional(
+    string(),
+    "The access token, by reference. Default: LINODE_TOKEN, then the configuration file. It needs the scopes images:read_write, events:read_only (why an upload failed), and linodes:read_only for images of disks.",
+    { sensitive: true, example: "env:LINODE_TOKEN" },
+  ),
+  url: optional(
+    matching(/^https?:\/\/[^\s?#]+$/i, "a URL that begins with https:// or http://"),
+    "Where the API is. Default: LINODE_URL, then the configuration file, then https://api.linode.com.",
+    { example: "https://api.linode.com" },
+  ),
+  api_version: optional(
+    oneOf("v4", "v4beta"),
+    "The version of the API. Default: LINODE_API_VERSION, then the configuration file, then v4.",
+  ),
+  config: optional(
+    string(),
+    "A configuration file of linode-cli or of the Go client (terraform). Default: LINODE_CONFIG, then ~/.config/linode, then ~/.config/linode-cli. Relative paths start from images.toml.",
+    { example: "~/.config/linode-cli" },
+  ),
+  profile: optional(
+    string(),
+    "The user or profile in that file. Default: LINODE_PROFILE, then the file's own default.",
+  ),
+};
+
+/** What the API takes of an image's words; @linode/validation, and the description of POST /images/upload. */
+const label = matching(
+  /^[a-zA-Z0-9,.?\-_\s']{1,50}$/,
+  "1 to 50 letters, digits, spaces and , . ? - _ ' (Linode takes no other characters in a label)",
+);
+const tag = matching(/^.{3,50}$/su, "3 to 50 characters");
+const regionId = matching(/^[a-z0-9-]+$/, 'a region as Linode calls it, like "us-southeast"');
+
+/** An image of a Linode account. */
+export const image = {
+  label: optional(label, "Its name, which need not be unique. Default: the image's own name, cut to 50 characters."),
+  description: optional(string(), "What it is, for people. At most 64,700 characters.", {
+    unset: "",
+    same: (a, b) => words(a) === words(b),
+  }),
+  tags: optional(setOf(tag), "Its tags, at most 500; others are taken off.", { unset: [] }),
+  cloud_init: optional(
+    boolean(),
+    "True: the image uses cloud-init, so that Linode gives it user data. A change makes a new image.",
+    { onChange: "replace", unset: false },
+  ),
+  region: optional(regionId, "Where the bytes are uploaded to: a core region with Object Storage.", {
+    onChange: "replace",
+    compare: "recorded",
+    example: "us-southeast",
+  }),
+  disk_id: optional(integer({ min: 1 }), "The disk of a Linode that the image is made of; needs linode_id.", {
+    onChange: "replace",
+    compare: "recorded",
+  }),
+  linode_id: optional(integer({ min: 1 }), "The Linode that has the disk.", {
+    onChange: "replace",
+    compare: "recorded",
+  }),
+  replica_regions: optional(
+    setOf(regionId),
+    "All regions that are to hold the image, the first one included; replicas in others are removed. Taking the line out leaves the region that it was uploaded to.",
+    { example: ["us-southeast", "us-iad"] },
+  ),
+  wait: withDefault(boolean(), false, "True: wait until the image is available in all of replica_regions.", {
+    compare: "never",
+    also: ["wait_for_replications"],
+  }),
+  id: computed(string(), "The id: private/12345."),
+  created: computed(string(), "When it was made, UTC."),
+  created_by: computed(string(), "The user who made it."),
+  updated: computed(string(), "When it was last changed, UTC."),
+  deprecated: computed(boolean(), "Whether Linode advises against it; true of old public images only."),
+  is_public: computed(boolean(), "Whether it is one of Linode's own images."),
+  is_shared: computed(boolean(), "Whether it is shared with other accounts."),
+  size: computed(integer(), "The size that a disk needs for it, in MB."),
+  total_size: computed(integer(), "Its size in all regions together, in MB."),
+  type: computed(string(), "manual, automatic (made of a deleted Linode), or shared (by another account)."),
+  expiry: computed(string(), "When an automatic image goes, UTC."),
+  eol: computed(string(), "When the distribution's support ends, UTC; of public images."),
+  vendor: computed(string(), "The distribution; of public images."),
+  status: computed(string(), "creating, pending_upload or available."),
+  capabilities: computed(listOf(string()), "What it can: cloud-init, distributed-sites."),
+  regions: computed(
+    listOf(
+      table({ region: required(string(), "The region."), status: required(string(), "What becomes of it there.") }),
+    ),
+    "Where it is, with the status there: available, creating, pending, replicating, pending replication, pending deletion.",
+  ),
+};
+export type Config = typeof config;
+export type Image = typeof image;
+
+/** A description as it is compared: the API may normalise what surrounds it. */
+const words = (text: string): string => text.replaceAll("\r\n", "\n").trim();
