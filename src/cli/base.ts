@@ -5,15 +5,12 @@ import { frame } from "../core/config/frame.ts";
 import { redactUrls } from "../core/config/redact.ts";
 import { asFailure, Failure, isInterrupted } from "../core/failure.ts";
 import { seconds } from "../core/model/types.ts";
-import { diagnostics } from "./render/diagnostic.ts";
-import { diagnosticLine, versionLine } from "./render/envelope.ts";
 import { renderFailure } from "./render/failure.ts";
 import { chooseStyle } from "./render/index.ts";
 import type { Out, Sink } from "./render/renderer.ts";
 import type { View } from "./render/style.ts";
 import { type Files, Session, type Wish } from "./session.ts";
 import type { Shell } from "./shell.ts";
-import { VERSION } from "./version.ts";
 
 /** The exit codes, all of them. */
 export const EXIT = { done: 0, failed: 1, changes: 2, interrupted: 130 } as const;
@@ -96,13 +93,18 @@ export abstract class FileCommand extends BaseCommand {
   }
 }
 
-/** The lines of a file around a place; undefined when it cannot be read any more. */
-function framed(at: Parameters<typeof frame>[1]): string | undefined {
+/** The text of a file; undefined when it cannot be read any more. */
+export function textOf(file: string): string | undefined {
   try {
-    return frame(readFileSync(at.file, "utf8"), at);
+    return readFileSync(file, "utf8");
   } catch {
     return undefined;
   }
+}
+
+function framed(at: Parameters<typeof frame>[1]): string | undefined {
+  const text = textOf(at.file);
+  return text === undefined ? undefined : frame(text, at);
 }
 
 /** Seconds of an option that is a duration. @throws Failure cli.usage */
@@ -125,6 +127,3 @@ export function optionCount(name: string, text: string | undefined, least: numbe
   }
   return found;
 }
-
-export const jsonFailure = (thrown: unknown, now: number): string =>
-  [versionLine(VERSION, now), ...diagnostics(thrown).map((one) => diagnosticLine(one, now))].join("");

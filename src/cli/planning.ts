@@ -8,13 +8,23 @@ import { hasChanges } from "../core/model/plan.ts";
 import { makePlan } from "../core/plan/make.ts";
 import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
-import { EXIT, FileCommand, jsonFailure, optionCount, optionSeconds } from "./base.ts";
-import { chooseRenderer, type JsonWish } from "./render/index.ts";
+import { Channel } from "../core/stream.ts";
+import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
+import { diagnostics } from "./render/diagnostic.ts";
+import { diagnosticLine, versionLine } from "./render/envelope.ts";
+import { chooseRenderer, FileSink } from "./render/index.ts";
+import { json } from "./render/json.ts";
+import { Gathered } from "./render/outcome.ts";
 import { renderPlan } from "./render/plan.ts";
 import { tee } from "./render/renderer.ts";
 import { REPORTS, type ReportKind, report } from "./render/report.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
+
+interface JsonStream {
+  readonly feed: Channel<Event>;
+  readonly ended: Promise<void>;
+}
 
 /** The options that plan, apply and destroy have in common, under the names that terraform's users know. */
 export abstract class PlanningCommand extends FileCommand {
@@ -43,12 +53,19 @@ export abstract class PlanningCommand extends FileCommand {
   });
   readonly reports = Option.Array("--report", [], { description: `KIND=FILE: write a report; ${REPORTS.join(", ")}` });
 
+  protected readonly gathered = new Gathered();
+  #stream: JsonStream | undefined;
+
   protected get isJsonOnly(): boolean {
     return this.json === true || this.json === "";
   }
 
   protected override fail(thrown: unknown): void {
-    if (this.isJsonOnly) this.out.data.write(jsonFailure(thrown, this.context.now().getTime()));
+    if (this.isJsonOnly) {
+      const now = this.context.now().getTime();
+      if (this.#stream === undefined) this.out.data.write(versionLine(VERSION, now));
+      for (const one of diagnostics(thrown, textOf)) this.out.data.write(diagnosticLine(one, now));
+    }
     super.fail(thrown);
   }
 
@@ -83,29 +100,62 @@ export abstract class PlanningCommand extends FileCommand {
     return plan;
   }
 
-  /** Reads a stream of events to its end: on the screen, as JSON, and in the journal of the run. */
-  protected async watch<R>(events: AsyncIterable<Event, R>, session: Session, store: Store | undefined): Promise<R> {
-    const renderer = chooseRenderer({
-      json: this.jsonWish,
-      env: this.context.env,
-      talk: this.out.talk,
-      version: VERSION,
-      style: this.view("talk").style,
-      plugin: (backend) => session.config.backends.find(({ name }) => name === backend)?.plugin,
-    });
-    const journal = async (all: AsyncIterable<Event>) => {
-      for await (const event of all) store?.record(event);
+  /** Reads a stream of events to its end: on the screen, as JSON, in the journal of the run, and for reports. */
+  protected async watch<R>(
+    events: AsyncIterable<Event, R>,
+    session: Session,
+    store: Store | undefined,
+    plan?: Plan,
+  ): Promise<R> {
+    const json = this.#jsonStream(session);
+    const human = this.isJsonOnly
+      ? async () => undefined
+      : chooseRenderer({
+          json: { to: "nowhere" },
+          env: this.context.env,
+          talk: this.out.talk,
+          version: VERSION,
+          style: this.view("talk").style,
+          plan,
+        });
+    const rest = async (all: AsyncIterable<Event>) => {
+      for await (const event of all) {
+        store?.record(event);
+        json?.feed.send(event);
+      }
     };
-    return await tee(events, (all) => renderer(all, this.out), journal);
+    return await tee(events, (all) => human(all, this.out), rest, this.gathered.read);
+  }
+
+  /** One stream of JSON for the whole command, whatever it watches one after the other. */
+  #jsonStream(session: Session): JsonStream | undefined {
+    const { isJsonOnly } = this;
+    if (this.#stream !== undefined || (!isJsonOnly && this.#jsonFile === undefined)) return this.#stream;
+    const plugin = (backend: string) => session.config.backends.find(({ name }) => name === backend)?.plugin;
+    const file = this.#jsonFile === undefined ? undefined : new FileSink(this.#jsonFile, (text) => this.redact(text));
+    const feed = new Channel<Event>();
+    const ended = json({ version: VERSION, plugin })(feed, { ...this.out, data: file ?? this.out.data }).finally(() =>
+      file?.[Symbol.dispose](),
+    );
+    this.#stream = { feed, ended };
+    return this.#stream;
+  }
+
+  override async execute(): Promise<number> {
+    try {
+      return await super.execute();
+    } finally {
+      await this.#endJson();
+    }
+  }
+
+  async #endJson(): Promise<void> {
+    this.#stream?.feed.close();
+    await this.#stream?.ended;
   }
 
   get #jsonFile(): string | undefined {
     return typeof this.json === "string" && this.json !== "" ? resolve(this.context.cwd, this.json) : undefined;
-  }
-
-  protected get jsonWish(): JsonWish {
-    if (this.isJsonOnly) return { to: "stdout" };
-    return this.#jsonFile === undefined ? { to: "nowhere" } : { to: "file", path: this.#jsonFile };
   }
 
   protected async writeReports(plan: Plan): Promise<void> {
@@ -115,7 +165,10 @@ export abstract class PlanningCommand extends FileCommand {
       if (known === undefined || path.length === 0) {
         throw new Failure("cli.usage", `--report ${wish} is not KIND=FILE`, { hint: `kinds: ${REPORTS.join(", ")}` });
       }
-      await writeFile(resolve(this.context.cwd, path.join("=")), this.redact(report(known, plan)));
+      await writeFile(
+        resolve(this.context.cwd, path.join("=")),
+        this.redact(report(known, plan, this.gathered.report)),
+      );
     }
   }
 

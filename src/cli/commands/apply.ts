@@ -40,7 +40,7 @@ export abstract class ApplyingCommand extends PlanningCommand {
     const { renamed } = await session.moved();
     for (const [to, from] of renamed) await store.rename(from, to);
     const means = await session.means();
-    return await this.watch(apply(plan, means), session, store);
+    return await this.watch(apply(plan, means), session, store, plan);
   }
 
   private guard(plan: Plan): void {

@@ -61,7 +61,7 @@ export function chooseRenderer(choice: Choice): Renderer {
 }
 
 /** A file that holds every line as soon as it is written, so that a reader may follow it and a crash loses none. */
-class FileSink implements Sink, Disposable {
+export class FileSink implements Sink, Disposable {
   readonly #handle: number;
   readonly #redact: (text: string) => string;
 

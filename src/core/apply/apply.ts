@@ -17,6 +17,8 @@ export function apply(plan: Plan, means: ApplyMeans): AsyncGenerator<Event, Resu
   return streamed((channel) => new Run(plan, means, channel).run());
 }
 
+const COMMAND = { normal: "apply", destroy: "destroy", "refresh-only": "refresh" } as const;
+
 class Run {
   readonly #plan: Plan;
   readonly #means: ApplyMeans;
@@ -32,6 +34,8 @@ class Run {
 
   async run(): Promise<Result> {
     const began = this.#means.now().getTime();
+    const at = this.#means.now().toISOString();
+    this.#events.send({ type: "run.started", run: this.#means.run, command: COMMAND[this.#plan.mode], at });
     if (this.#plan.mode === "refresh-only") await this.#refresh();
     else await this.#steps();
     const failed = this.#counts.failed > 0 || this.#plan.outages.length > 0;

@@ -30,7 +30,6 @@ export interface Opened extends Source {
 /** What an apply is done with. */
 export interface ApplyMeans extends Means {
   readonly records: Records;
-  readonly run: string;
   /** Ends everything at once: the second Ctrl-C. `signal` ends what is being made and lets the rest finish. */
   readonly hard: AbortSignal;
   fetch(spec: SourceSpec, wanted: Wanted, opening: Opening): Promise<Opened>;

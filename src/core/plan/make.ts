@@ -41,7 +41,8 @@ class Planner {
   }
 
   async plan(): Promise<Plan> {
-    const { config, state, signal } = this.#means;
+    const { config, state, signal, run } = this.#means;
+    this.#events.send({ type: "run.started", run, command: "plan", at: this.#means.now().toISOString() });
     const declared = config.resources.filter((resource) => resource.state !== "ignored");
     const ignored = new Set(
       config.resources.filter((resource) => resource.state === "ignored").map(({ address }) => address),
@@ -161,7 +162,7 @@ class Planner {
     });
     if (step === undefined) return;
     this.#steps.set(address, step);
-    if (isPending(step)) this.#observed[address] = basisOf(found.have, want);
+    if (isPending(step)) this.#observed[address] = basisOf(found.have, want, this.#wants.plugin(backendOf(address)));
   }
 
   #complain(address: Address, want: Want | undefined, { have }: Found): void {
@@ -178,7 +179,7 @@ class Planner {
     if (drift === undefined) return;
     this.#drift.push(drift);
     this.#events.send({ type: "drift.found", drift });
-    if (this.#selection.mode === "refresh-only") this.#observed[address] = basisOf(have, undefined);
+    if (this.#selection.mode === "refresh-only") this.#observed[address] = basisOf(have, undefined, plugin);
   }
 
   /** The block of the backend is gone from the file, but the state still knows images there. */
@@ -227,8 +228,8 @@ function driftBetween(
   return changes.length === 0 ? undefined : { kind: "changed", address, id: have.id, changes };
 }
 
-const basisOf = (have: Image | undefined, want: Want | undefined): Basis => ({
-  ...(have === undefined ? {} : { id: have.id, have: have.attributes }),
+const basisOf = (have: Image | undefined, want: Want | undefined, { image }: Plugin): Basis => ({
+  ...(have === undefined ? {} : { id: have.id, have: withoutSensitive(image, have.attributes) }),
   ...(want === undefined ? {} : { want: withoutSensitive(want.schema, want.resource.want) }),
   ...(want?.content === undefined ? {} : { content: want.content }),
 });

@@ -16,6 +16,8 @@ export interface Means {
   open(backend: BackendName): Promise<Backend>;
   /** What a source stands for now, without a download. */
   look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<Content>;
+  /** The id of the run. */
+  readonly run: string;
   readonly signal: AbortSignal;
   now(): Date;
 }
