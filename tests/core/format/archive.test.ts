@@ -28,11 +28,10 @@ for (const [kind, member] of [
     test("that is not there is told with those that are", async () => {
       const bytes = await fixture(`disk.${kind}`);
       const work = all(member(pieces(bytes), { name: "disk.img" }));
-      expect(work).rejects.toMatchObject({
+      await expect(work).rejects.toMatchObject({
         code: "source.member",
         hint: 'the archive has "readme.txt", "disk.raw"',
       });
-      await work.catch(() => undefined);
     });
 
     test("has a limit", async () => {
@@ -59,7 +58,8 @@ for (const [kind, member] of [
         throw new Error("the checksum is another one");
       }
       const names = kind === "tar" ? ["readme.txt", "disk.raw"] : ["disk.raw"];
-      for (const name of names) expect(all(member(input(), { name }))).rejects.toThrow("the checksum is another one");
+      for (const name of names)
+        await expect(all(member(input(), { name }))).rejects.toThrow("the checksum is another one");
     });
   });
 }

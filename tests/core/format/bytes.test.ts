@@ -56,7 +56,7 @@ describe("a reader of bytes", () => {
     await using reader = new ByteReader(pieces(bytes, 100), stop.signal);
     await reader.take(500);
     stop.abort(new Error("enough"));
-    expect(reader.take(1000)).rejects.toThrow("enough");
+    await expect(reader.take(1000)).rejects.toThrow("enough");
   });
 
   test("looks ahead and gives back the whole", async () => {
@@ -115,7 +115,7 @@ describe("work on several items at once", () => {
     const run = async (): Promise<void> => {
       for await (const result of inOrder([1, 2, 3, 4, 5], 3, work)) seen.push(result);
     };
-    expect(run()).rejects.toThrow("three");
+    await expect(run()).rejects.toThrow("three");
     await run().catch(() => undefined);
     expect(seen.slice(0, 2)).toEqual([1, 2]);
   });

@@ -66,7 +66,7 @@ describe("unpacking", () => {
         yield packed;
         throw new Error("the checksum is another one");
       }
-      expect(all(decompress(packing, broken()))).rejects.toThrow("the checksum is another one");
+      await expect(all(decompress(packing, broken()))).rejects.toThrow("the checksum is another one");
     });
 
     test(`${packing}: left early, the input is closed`, async () => {
@@ -177,7 +177,7 @@ describe("packing", () => {
         yield disk(600_000);
         throw new Error("the line is cut");
       }
-      expect(all(compress(packer, broken(), { level: 1 }))).rejects.toThrow("the line is cut");
+      await expect(all(compress(packer, broken(), { level: 1 }))).rejects.toThrow("the line is cut");
       let closed = false;
       async function* endless(): AsyncGenerator<Uint8Array> {
         try {

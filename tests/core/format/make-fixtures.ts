@@ -12,7 +12,7 @@ const target = (name: string): string => join(FIXTURES, name);
 
 const convert = (name: string, format: string, options: string, ...more: string[]): Uint8Array =>
   qemu("convert", "-f", "raw", "-O", format, ...(options === "" ? [] : ["-o", options]), ...more, disk, target(name));
-convert("v2.qcow2", "qcow2", "compat=0.10,cluster_size=512");
+convert("v2.qcow2", "qcow2", "compat=0.10,cluster_size=512", "-S", "512");
 convert("v3.qcow2", "qcow2", "compat=1.1,cluster_size=1k");
 convert("deflate.qcow2", "qcow2", "cluster_size=4k", "-c");
 convert("zstd.qcow2", "qcow2", "cluster_size=4k,compression_type=zstd", "-c");
@@ -24,8 +24,8 @@ run(["qemu-io", "-f", "qcow2", "-c", `write -s ${join(at.path, "head")} 0 8k`, t
 qemu("compare", "-f", "raw", "-F", "qcow2", disk, target("snapshot.qcow2"));
 
 await Bun.write(target("disk.raw.gz"), run(["gzip", "-9nc"], raw));
-await Bun.write(target("disk.raw.bz2"), run(["bzip2", "-c"], raw));
-await Bun.write(target("disk.raw.xz"), run(["xz", "-9c"], raw));
+await Bun.write(target("disk.raw.bz2"), run(["bzip2", "-1c"], raw));
+await Bun.write(target("disk.raw.xz"), run(["xz", "-1c"], raw));
 await Bun.write(target("disk.raw.zst"), run(["zstd", "-19qc"], raw));
 run([
   "tar",

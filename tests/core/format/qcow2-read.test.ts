@@ -1,10 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { FileAccess } from "../../../src/core/format/access.ts";
 import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
 import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
 import { all, digestOf, disk, folder, has, pieces, qemu } from "./tools.ts";
+
+setDefaultTimeout(30_000);
 
 const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
 

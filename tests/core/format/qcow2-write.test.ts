@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileAccess } from "../../../src/core/format/access.ts";
@@ -7,6 +7,8 @@ import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
 import { qcow2Of, type RawInput, type WriteOptions } from "../../../src/core/format/qcow2/write.ts";
 import { plain } from "../../../src/core/format/segment.ts";
 import { all, codeOf, digestOf, disk, folder, has, pieces, qemu } from "./tools.ts";
+
+setDefaultTimeout(30_000);
 
 const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
 const MiB = 1024 * 1024;

@@ -1,0 +1,46 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { hashed } from "../../../src/core/format/hash.ts";
+import { ALGORITHMS } from "../../../src/core/model/digest.ts";
+import { all, digestOf, disk, pieces } from "./tools.ts";
+
+setDefaultTimeout(30_000);
+
+for (const threads of [false, true]) {
+  const name = threads ? "on threads" : "in place";
+
+  test(`all digests in one pass, ${name}`, async () => {
+    const bytes = disk(2_500_000);
+    const flow = hashed(pieces(bytes, 300_000), ALGORITHMS, { threads });
+    expect(() => flow.digests()).toThrow("before the end");
+    expect(digestOf(await all(flow.bytes))).toBe(digestOf(bytes));
+    expect(flow.length()).toBe(bytes.length);
+    const digests: Readonly<Record<string, string>> = flow.digests();
+    for (const algorithm of ALGORITHMS) {
+      expect(digests[algorithm]).toBe(`${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`);
+    }
+  });
+
+  test(`nothing is hashed too, ${name}`, async () => {
+    const flow = hashed(pieces(new Uint8Array(0)), ["sha256"], { threads });
+    await all(flow.bytes);
+    expect(Object.keys(flow.digests())).toEqual(["sha256"]);
+    expect(String(flow.digests().sha256)).toStartWith("sha256:e3b0c44298fc1c14");
+  });
+
+  test(`an error of the input goes through, and an early end closes it, ${name}`, async () => {
+    let closed = false;
+    async function* input(): AsyncGenerator<Uint8Array> {
+      try {
+        yield disk(1000);
+        throw new Error("the line is cut");
+      } finally {
+        closed = true;
+      }
+    }
+    await expect(all(hashed(input(), ["md5"], { threads }).bytes)).rejects.toThrow("the line is cut");
+    closed = false;
+    for await (const _ of hashed(input(), ["md5"], { threads }).bytes) break;
+    expect(closed).toBe(true);
+  });
+}
