@@ -1,0 +1,139 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Failure } from "../../../src/core/failure.ts";
+import { type Digest, digest } from "../../../src/core/model/digest.ts";
+import type { Wanted } from "../../../src/core/model/image.ts";
+import { type Address, address, backendName, imageName } from "../../../src/core/model/name.ts";
+import type { FileSource, UrlSource } from "../../../src/core/model/source.ts";
+import type { Clock } from "../../../src/core/net/clock.ts";
+import { openDoor } from "../../../src/core/net/http.ts";
+import type { Opening, SourceMeans } from "../../../src/core/source/means.ts";
+import { Sources } from "../../../src/core/source/open.ts";
+
+export const AT = { file: "images.toml", line: 1, column: 1 };
+export const ANY: Wanted = { formats: "any", compressions: "any" };
+export const LAB: Address = address(backendName("lab"), imageName("debian"));
+
+/** Waits are as long as a turn of the event loop: what a test sees is their number, never their length. */
+export const hurried: Clock = {
+  now: () => Date.now(),
+  sleep: async (_, signal) => {
+    signal?.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    signal?.throwIfAborted();
+  },
+};
+
+export interface Bench extends AsyncDisposable {
+  readonly folder: string;
+  readonly cache: string;
+  readonly notes: string[];
+  readonly means: SourceMeans;
+  /** A run of its own over the same cache. */
+  run(more?: Partial<SourceMeans>): Sources;
+  file(name: string, bytes: Uint8Array | string): Promise<string>;
+}
+
+/** A folder with a cache of its own; all runs in it are ended with it. */
+export async function bench(env: Readonly<Record<string, string>> = {}): Promise<Bench> {
+  const folder = await mkdtemp(join(tmpdir(), "images-source-"));
+  const cache = join(folder, "cache");
+  const runs: Sources[] = [];
+  const notes: string[] = [];
+  const means: SourceMeans = {
+    door: (options) =>
+      openDoor(options, { redact: (text) => text, conceal: () => {}, env: {}, clock: hurried, random: () => 0 }),
+    secret: async (reference) => reference.replace(/^env:/, "secret-"),
+    env: { IMAGES_CACHE: cache, HOME: folder, ...env },
+    signal: new AbortController().signal,
+    note: (text) => void notes.push(text),
+    clock: hurried,
+    patience: { idle: 1, slow: { bytes: 1024, seconds: 1 } },
+  };
+  return {
+    folder,
+    cache,
+    notes,
+    means,
+    run(more = {}) {
+      const sources = new Sources({ ...means, ...more });
+      runs.push(sources);
+      return sources;
+    },
+    async file(name, bytes) {
+      const path = join(folder, name);
+      await Bun.write(path, bytes);
+      return path;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const one of runs) await one[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const opening = (more: Partial<Opening> = {}): Opening => ({
+  address: LAB,
+  signal: new AbortController().signal,
+  progress: () => {},
+  ...more,
+});
+
+export const urlSource = (url: string | readonly string[], more: Partial<UrlSource> = {}): UrlSource => ({
+  kind: "url",
+  at: AT,
+  urls: typeof url === "string" ? [url] : url,
+  follow: true,
+  ...more,
+});
+
+export const fileSource = (path: string, more: Partial<FileSource> = {}): FileSource => ({
+  kind: "file",
+  at: AT,
+  path,
+  follow: true,
+  ...more,
+});
+
+export const declared = (of: Digest) => ({ kind: "digest", digest: of }) as const;
+
+export const hash = (bytes: Uint8Array | string, algorithm: "sha256" | "sha512" | "md5" = "sha256"): Digest =>
+  digest(algorithm, createHash(algorithm).update(bytes).digest("hex"));
+
+/** Bytes that nothing compresses and no format claims. */
+export const noise = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+
+export async function all(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
+export const never = new AbortController().signal;
+
+/** Reads to the end or to the failure; says what came until then. */
+export async function attempt(
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<{ readonly got: Buffer; readonly failure?: Failure }> {
+  const pieces: Uint8Array[] = [];
+  try {
+    for await (const piece of bytes) pieces.push(Buffer.from(piece));
+    return { got: Buffer.concat(pieces) };
+  } catch (thrown) {
+    if (thrown instanceof Failure) return { got: Buffer.concat(pieces), failure: thrown };
+    throw thrown;
+  }
+}
+
+/** The failure that something ends in. */
+export async function failureOf(act: () => Promise<unknown>): Promise<Failure> {
+  try {
+    await act();
+  } catch (thrown) {
+    if (thrown instanceof Failure) return thrown;
+    throw thrown;
+  }
+  throw new Error("nothing was thrown");
+}
