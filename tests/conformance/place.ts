@@ -44,6 +44,8 @@ export interface Spec {
   readonly small: Attributes;
   /** Every attribute, with its life. */
   readonly lives: Readonly<Record<string, Life>>;
+  /** Attributes that go with another origin, whose life another spec has; each with the reason. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
   /** More images than a page of the listing holds, where a test can afford to make them. */
   readonly page?: number;
   /** A declaration for the i-th of several images side by side: their labels or aliases differ. */

@@ -43,7 +43,7 @@ export class Stage implements AsyncDisposable {
     const source = this.spec.bytes === undefined ? "" : `source = { file = ${JSON.stringify(`./${this.filename}`)} }\n`;
     const blocks = Object.entries(images).map(([name, attributes]) => {
       const own = attributes["source"] === undefined ? source : "";
-      return `[image.${name}]\nbackend = "x"\n${own}${lines(attributes)}`;
+      return `[image.${JSON.stringify(name)}]\nbackend = "x"\n${own}${lines(attributes)}`;
     });
     await this.folder.write(
       "images.toml",

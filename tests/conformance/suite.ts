@@ -28,7 +28,7 @@ export function conformance(name: string, spec: Spec, only: readonly Clause[] = 
             if (!(thrown instanceof NotAsked)) throw thrown;
           });
         },
-        spec.timeout ?? 20_000,
+        spec.timeout ?? 120_000,
       );
     }
   });
