@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import { Failure } from "../failure.ts";
-import { meant, nameFor } from "../model/check.ts";
+import { meant } from "../model/check.ts";
 import type { BackendDeclaration } from "../model/declaration.ts";
 import { backendName, isName, NAME_RULE } from "../model/name.ts";
 import type { Place } from "../model/place.ts";
@@ -9,6 +9,7 @@ import { seconds } from "../model/types.ts";
 import type { Complaint, Plugin } from "../plugin.ts";
 import { checkTable, tableWith } from "./faults.ts";
 import { BACKEND } from "./keys.ts";
+import { nameIn } from "./naming.ts";
 import { EMPTY, type Entry, placesIn, type TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
 import { absolute, type KnownBackend, type World } from "./world.ts";
@@ -99,7 +100,7 @@ function checkBackend(
   const own: [string, Entry][] = [];
   const common: [string, Entry][] = [];
   for (const [key, entry] of node.entries) {
-    const setting = nameFor(schema, key) !== undefined;
+    const setting = nameIn(schema, key) !== undefined;
     if (setting) own.push([key, entry]);
     if (Object.hasOwn(BACKEND, key)) common.push([key, entry]);
     else if (!setting && plugin !== undefined) tellUnknown(key, entry, plugin, problems);
@@ -110,7 +111,7 @@ function checkBackend(
   if (settings === undefined || limits === undefined) return undefined;
   warnOfReferences(schema, own, problems);
   const complaints = complaintsOf(plugin, () => plugin.checkConfig?.(settings));
-  const places = own.flatMap(([key, { value }]) => placesIn(nameFor(schema, key) ?? key, value));
+  const places = own.flatMap(([key, { value }]) => placesIn(nameIn(schema, key) ?? key, value));
   tellComplaints(complaints, Object.fromEntries(places), node.at, problems);
   return {
     name: backendName(name),
@@ -131,7 +132,7 @@ function tellUnknown(key: string, { key: at }: Entry, plugin: Plugin, problems: 
 /** A setting that is no secret is taken as it stands: `env:NAME` in it is most likely meant otherwise. */
 function warnOfReferences(schema: Schema, own: readonly [string, Entry][], problems: Problems): void {
   for (const [key, { value }] of own) {
-    const attribute = schema[nameFor(schema, key) ?? key];
+    const attribute = schema[nameIn(schema, key) ?? key];
     if (value.kind !== "text" || attribute?.sensitive === true) continue;
     const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(value.value)?.[1];
     if (name === undefined) continue;

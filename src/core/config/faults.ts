@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of variables
-import { check, nameFor } from "../model/check.ts";
-import type { Attribute, Desired, Fault, Schema } from "../model/schema.ts";
+import { check } from "../model/check.ts";
+import type { Desired, Fault, Schema } from "../model/schema.ts";
 import type { Value } from "../model/value.ts";
+import { attributeIn, holdsSecrets, nameIn } from "./naming.ts";
 import { type Entry, follow, isBroken, type Node, type TableNode, tableOf } from "./node.ts";
 import type { Problems } from "./problems.ts";
 import { isReference } from "./secrets.ts";
@@ -53,16 +54,15 @@ const missingName = (message: string): string | undefined => /^(\S+) is missing$
 
 /** A required value that is there but broken is told already. */
 const isWritten = (schema: Schema, { entries }: TableNode, name: string): boolean =>
-  [...entries].some(([key, { value }]) => (key === name || nameFor(schema, key) === name) && isBroken(value));
+  [...entries].some(([key, { value }]) => (key === name || nameIn(schema, key) === name) && isBroken(value));
 
 function isWrongKey(schema: Schema, path: readonly (string | number)[]): boolean {
   let fields: Schema | undefined = schema;
   for (const step of path) {
     if (typeof step === "number") continue;
     if (fields === undefined) return false;
-    const name = nameFor(fields, step);
-    const attribute: Attribute | undefined = name === undefined ? undefined : fields[name];
-    if (attribute === undefined || attribute.mode === "computed") return true;
+    const attribute = attributeIn(fields, step);
+    if (attribute === undefined) return true;
     fields = attribute.type.fields;
   }
   return false;
@@ -71,10 +71,10 @@ function isWrongKey(schema: Schema, path: readonly (string | number)[]): boolean
 /** Tells the secrets that are written out where a reference is due, without repeating them. Answers the keys that hold one. */
 function tellLiterals(schema: Schema, { entries }: TableNode, telling: Telling, literals: Set<Node>): Set<string> {
   const bad = new Set<string>();
+  if (!holdsSecrets(schema)) return bad;
   for (const [key, { value }] of entries) {
-    const name = nameFor(schema, key);
-    const attribute: Attribute | undefined = name === undefined ? undefined : schema[name];
-    if (attribute === undefined || attribute.mode === "computed") continue;
+    const attribute = attributeIn(schema, key);
+    if (attribute === undefined) continue;
     const before = literals.size;
     if (attribute.sensitive === true) {
       for (const leaf of leaves(value)) if (tellLiteral(key, leaf, telling)) literals.add(leaf);

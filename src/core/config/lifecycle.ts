@@ -1,9 +1,10 @@
-import { meant, nameFor } from "../model/check.ts";
+import { meant } from "../model/check.ts";
 import type { Lifecycle, Resource } from "../model/declaration.ts";
 import { type Desired, type Schema, writable } from "../model/schema.ts";
 import { seconds } from "../model/types.ts";
 import type { Plugin } from "../plugin.ts";
 import type { IMAGE } from "./keys.ts";
+import { nameIn } from "./naming.ts";
 import type { Entry } from "./node.ts";
 import type { Problems } from "./problems.ts";
 
@@ -49,15 +50,15 @@ function timeoutOf({ timeout, timeouts = {} }: Common): number | undefined {
 }
 
 const ignored = ({ ignore_changes = [] }: Common, schema: Schema): string[] =>
-  ignore_changes.flatMap((name) => nameFor(schema, name) ?? []);
+  ignore_changes.flatMap((name) => nameIn(schema, name) ?? []);
 
 /** Tells the names in `ignore_changes` that are no attribute of any of these plugins. */
 export function checkIgnored(entry: Entry | undefined, plugins: readonly Plugin[], problems: Problems): void {
-  const right = [...new Set(plugins.flatMap(({ image }) => writable(image).map(([name]) => name)))];
   for (const item of entry?.value.kind === "list" ? entry.value.items : []) {
-    if (item.kind !== "text" || plugins.some(({ image }) => nameFor(image, item.value) !== undefined)) continue;
+    if (item.kind !== "text" || plugins.some(({ image }) => nameIn(image, item.value) !== undefined)) continue;
     const message = `ignore_changes: there is no attribute ${JSON.stringify(item.value)}`;
-    problems.error("config.value", message, { at: item.at, ...meant(item.value, right) });
+    const right = new Set(plugins.flatMap(({ image }) => writable(image).map(([name]) => name)));
+    problems.error("config.value", message, { at: item.at, ...meant(item.value, [...right]) });
   }
 }
 

@@ -1,7 +1,7 @@
-import { nameFor } from "../model/check.ts";
 import type { Place } from "../model/place.ts";
 import type { SourceSpec } from "../model/source.ts";
 import type { Origin, Plugin } from "../plugin.ts";
+import { nameIn } from "./naming.ts";
 import type { Entry } from "./node.ts";
 import { elsewhere } from "./problems.ts";
 import type { FoundSource } from "./source.ts";
@@ -109,7 +109,7 @@ function checkMay(
 
 /** The written attributes by their names in the schema. */
 export const byName = (plugin: Plugin, written: Iterable<readonly [string, Entry]>): Map<string, Entry> =>
-  new Map([...written].map(([key, entry]) => [nameFor(plugin.image, key) ?? key, entry]));
+  new Map([...written].map(([key, entry]) => [nameIn(plugin.image, key) ?? key, entry]));
 
 /** `[policy] require`: told where the source stands. Bytes of another address have been through it there. */
 export function checkPolicy(spec: SourceSpec, { policy, problems }: World): void {

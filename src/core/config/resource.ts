@@ -1,4 +1,3 @@
-import { nameFor } from "../model/check.ts";
 import type { Resource } from "../model/declaration.ts";
 import { address, type ImageName } from "../model/name.ts";
 import { nearest } from "../model/nearest.ts";
@@ -9,6 +8,7 @@ import { complaintsOf, tellComplaints } from "./backends.ts";
 import { checkTable, tableWith } from "./faults.ts";
 import { IMAGE } from "./keys.ts";
 import { type Common, lifecycleOf, stateOf } from "./lifecycle.ts";
+import { attributeIn, nameIn } from "./naming.ts";
 import { EMPTY, type Entry, placesIn, type TableNode } from "./node.ts";
 import { byName, checkOrigins, checkPolicy } from "./origins.ts";
 import { isSourceKey } from "./pieces.ts";
@@ -32,10 +32,7 @@ export interface Placed {
 export const PLACING = new Set(["backend", "backends", "on"]);
 
 /** Whether a plugin has an attribute of this name that can be written. */
-export const takes = (plugin: Plugin, key: string): boolean => {
-  const name = nameFor(plugin.image, key);
-  return name !== undefined && plugin.image[name]?.mode !== "computed";
-};
+export const takes = (plugin: Plugin, key: string): boolean => attributeIn(plugin.image, key) !== undefined;
 
 /** One image on one backend; undefined when it cannot be made sense of, which is told. */
 export function checkResource(placed: Placed, plugin: Plugin, world: World): Resource | undefined {
@@ -83,7 +80,7 @@ export function checkResource(placed: Placed, plugin: Plugin, world: World): Res
 function placesOf(entries: ReadonlyMap<string, Entry>, plugin: Plugin): Record<string, Place> {
   return Object.fromEntries(
     [...entries].flatMap(([key, { value }]) =>
-      placesIn(takes(plugin, key) ? (nameFor(plugin.image, key) ?? key) : key, value),
+      placesIn(takes(plugin, key) ? (nameIn(plugin.image, key) ?? key) : key, value),
     ),
   );
 }
@@ -98,7 +95,7 @@ function overlay(
   plugin: Plugin,
 ): ReadonlyMap<string, Entry> {
   if (own.size === 0 && ![...general.keys()].some((key) => PLACING.has(key))) return general;
-  const canonical = (key: string) => nameFor(plugin.image, key) ?? key;
+  const canonical = (key: string) => nameIn(plugin.image, key) ?? key;
   const named = new Set([...own.keys()].map(canonical));
   const origins = plugin.origins ?? [];
   const chosen = origins.filter(({ needs }) => needs.some((name) => named.has(name)));
@@ -125,17 +122,11 @@ export function tellUnknown(
   world: World,
   more: readonly string[],
 ): void {
-  const names = plugins.map(({ name }) => name).join(", ");
-  const right = [
-    ...new Set([
-      ...more,
-      ...Object.keys(IMAGE),
-      ...plugins.flatMap(({ image }) => writable(image).flatMap(([name, { also = [] }]) => [name, ...also])),
-    ]),
-  ];
   for (const [key, { key: at }] of entries) {
     if (more.includes(key) || Object.hasOwn(IMAGE, key) || plugins.some((plugin) => takes(plugin, key))) continue;
-    const told = plugins.find(({ image }) => nameFor(image, key) !== undefined);
+    const right = [...new Set([...more, ...Object.keys(IMAGE), ...plugins.flatMap(keysOf)])];
+    const names = plugins.map(({ name }) => name).join(", ");
+    const told = plugins.find(({ image }) => nameIn(image, key) !== undefined);
     const message =
       told === undefined ? `unknown key ${JSON.stringify(key)}` : `${key} is told by the backend and cannot be set`;
     const inSource = key === "checksum" || key === "url" || key === "file" || key === "signature";
@@ -149,3 +140,5 @@ export function tellUnknown(
     world.problems.error("config.key", message, { at, hint });
   }
 }
+
+const keysOf = ({ image }: Plugin): string[] => writable(image).flatMap(([name, { also = [] }]) => [name, ...also]);

@@ -80,18 +80,24 @@ class Filler {
   fill(node: Node): Node {
     if (node.kind === "text") return node.value.includes("${") ? this.#text(node) : node;
     if (node.kind === "list") {
-      const items = node.items.map((item) => this.fill(item));
-      return items.every((item, i) => item === node.items[i]) ? node : { ...node, items };
+      let items: Node[] | undefined;
+      for (const [i, item] of node.items.entries()) {
+        const value = this.fill(item);
+        if (value === item) continue;
+        items ??= [...node.items];
+        items[i] = value;
+      }
+      return items === undefined ? node : { ...node, items };
     }
     if (node.kind === "table") {
-      const entries = new Map<string, Entry>();
-      let same = true;
+      let entries: Map<string, Entry> | undefined;
       for (const [key, entry] of node.entries) {
         const value = this.fill(entry.value);
-        same &&= value === entry.value;
-        entries.set(key, value === entry.value ? entry : { ...entry, value });
+        if (value === entry.value) continue;
+        entries ??= new Map(node.entries);
+        entries.set(key, { ...entry, value });
       }
-      return same ? node : { ...node, entries };
+      return entries === undefined ? node : { ...node, entries };
     }
     return node;
   }
