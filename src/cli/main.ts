@@ -49,4 +49,5 @@ async function main(): Promise<void> {
   process.exitCode = await program().run(process.argv.slice(2), context);
 }
 
-if (import.meta.main) await main();
+// Bytecode knows no await at the top.
+if (import.meta.main) void main();

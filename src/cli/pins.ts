@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import * as t from "typanion";
 import { Failure } from "../core/failure.ts";
-import { replaceFile } from "../core/store/write.ts";
+import { rewrite } from "./rewrite.ts";
 
 /** `images.lock` beside images.toml: the sha256 of every plugin file, as it was when somebody trusted it. */
 export class Pins {
@@ -67,7 +67,7 @@ export class Pins {
 
   async #write(plugins: Readonly<Record<string, string>>): Promise<void> {
     const sorted = Object.fromEntries(Object.entries(plugins).sort(([a], [b]) => (a < b ? -1 : 1)));
-    await replaceFile(this.#path, `${JSON.stringify({ plugins: sorted }, undefined, 2)}\n`);
+    await rewrite(this.#path, `${JSON.stringify({ plugins: sorted }, undefined, 2)}\n`);
   }
 }
 

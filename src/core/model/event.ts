@@ -18,7 +18,9 @@ export const told = (failure: Failure): Told => ({
   code: failure.code,
   message: failure.message,
   ...(failure.hint === undefined ? {} : { hint: failure.hint }),
-  ...(failure.request === undefined ? {} : { where: `${failure.request.method} ${failure.request.url}` }),
+  ...(failure.request === undefined || failure.message.includes(failure.request.url)
+    ? {}
+    : { where: `${failure.request.method} ${failure.request.url}` }),
 });
 
 /** Everything the core says while it works: one flat union, one discriminator, `subject.verb`. It holds plain data only. */
