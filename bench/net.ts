@@ -35,7 +35,7 @@ async function* body() {
   for (let left = SIZE; left > 0; left -= MiB) yield new Uint8Array(MiB);
 }
 
-/** Runs it, and says how long it took and how much memory it had at most. */
+/** Runs it, and says how long it took, and how much of the processor's time and of memory it had in this process. */
 async function measured(name: string, work: () => Promise<number>): Promise<void> {
   Bun.gc(true);
   let most = process.memoryUsage.rss();
@@ -43,13 +43,15 @@ async function measured(name: string, work: () => Promise<number>): Promise<void
     most = Math.max(most, process.memoryUsage.rss());
   }, 20);
   const begin = performance.now();
+  const cpu = process.cpuUsage();
   const size = await work();
+  const { user, system } = process.cpuUsage(cpu);
   const seconds = (performance.now() - begin) / 1000;
   clearInterval(timer);
   if (size !== SIZE) throw new Error(`${size} bytes instead of ${SIZE}`);
-  console.log(
-    `${name.padEnd(28)} ${(SIZE / MiB / seconds).toFixed(0).padStart(6)} MiB/s   ${(most / MiB).toFixed(0).padStart(5)} MiB RSS`,
-  );
+  const speed = `${(SIZE / MiB / seconds).toFixed(0).padStart(6)} MiB/s`;
+  const busy = `${((user + system) / 1e6 / (SIZE / 1024 / MiB)).toFixed(2).padStart(6)} s CPU per GiB`;
+  console.log(`${name.padEnd(28)} ${speed} ${busy} ${(most / MiB).toFixed(0).padStart(5)} MiB RSS`);
 }
 
 const signal = new AbortController().signal;

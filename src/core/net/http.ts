@@ -19,6 +19,7 @@ import { withoutCredentials } from "./words.ts";
 /** Seconds for a try whose body does not flow, and until the last one begins. */
 const TRY = 60;
 const TRIES = 300;
+const PLACES = 8;
 
 export const openDoor = (options: DoorOptions, means: Means): Door => new HttpDoor(options, means);
 
@@ -41,7 +42,8 @@ class HttpDoor implements Door {
     this.#means = means;
     this.#base = target(options.url, "", undefined);
     this.#clock = means.clock ?? systemClock;
-    const parallelism = Math.min(options.parallelism ?? 8, means.limits?.parallelism ?? options.parallelism ?? 8);
+    const { parallelism: most } = options;
+    const parallelism = Math.min(most ?? Infinity, means.limits?.parallelism ?? most ?? PLACES);
     this.#gate = new Gate({ ...means.limits, parallelism }, this.#clock);
     if (this.#base.password !== "") means.conceal(decoded(this.#base.password));
     const authorization = basic(this.#base);

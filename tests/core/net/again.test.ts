@@ -155,6 +155,13 @@ test("where nobody listens, every method is tried again, and the address is told
   expect(us.retries.length).toBe(4);
 });
 
+test("a name with several addresses is tried at all of them", async () => {
+  await using server = served(() => new Response("{}"));
+  await using us = opened({ url: `http://localhost:${server.port}` });
+  expect(await us.door.json("POST", "", { signal })).toEqual({});
+  expect(us.retries).toEqual([]);
+});
+
 test("a host that does not exist is told at once", async () => {
   await using us = opened({ url: "http://no-such-host.invalid:1" });
   const failure = await failed(us.door.json("GET", "", { signal }));
