@@ -50,14 +50,22 @@ function timeoutOf({ timeout, timeouts = {} }: Common): number | undefined {
 }
 
 const ignored = ({ ignore_changes = [] }: Common, schema: Schema): string[] =>
-  ignore_changes.flatMap((name) => nameIn(schema, name) ?? []);
+  ignore_changes.flatMap((name) => (name === CONTENT ? name : (nameIn(schema, name) ?? [])));
+
+/** The bytes themselves, as an attribute: what `ignore_changes` names beside the plugin's own. */
+const CONTENT = "content";
 
 /** Tells the names in `ignore_changes` that are no attribute of any of these plugins. */
 export function checkIgnored(entry: Entry | undefined, plugins: readonly Plugin[], problems: Problems): void {
   for (const item of entry?.value.kind === "list" ? entry.value.items : []) {
-    if (item.kind !== "text" || plugins.some(({ image }) => nameIn(image, item.value) !== undefined)) continue;
+    if (
+      item.kind !== "text" ||
+      item.value === CONTENT ||
+      plugins.some(({ image }) => nameIn(image, item.value) !== undefined)
+    )
+      continue;
     const message = `ignore_changes: there is no attribute ${JSON.stringify(item.value)}`;
-    const right = new Set(plugins.flatMap(({ image }) => writable(image).map(([name]) => name)));
+    const right = new Set([CONTENT, ...plugins.flatMap(({ image }) => writable(image).map(([name]) => name))]);
     problems.error("config.value", message, { at: item.at, ...meant(item.value, [...right]) });
   }
 }

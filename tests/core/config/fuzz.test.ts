@@ -7,8 +7,8 @@ import { parseConfig } from "../../../src/core/config/load.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import { lookup } from "./plugins.ts";
 
-/** How many mutated files are tried; each takes about a third of a millisecond. */
-const RUNS = Number(process.env["FUZZ_RUNS"] ?? 20_000);
+/** How many mutated files are tried. 20,000 take half a minute, so they are for a run of their own: FUZZ_RUNS=20000. */
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 2000);
 
 const VALID = [
   `[settings]
@@ -181,7 +181,7 @@ test("a mutated file is a configuration, or a failure that says where", async ()
   expect(good + failed).toBe(RUNS);
   expect(good).toBeGreaterThan(RUNS / 50);
   expect(failed).toBeGreaterThan(RUNS / 4);
-}, 60_000);
+}, 300_000);
 
 test("what is mutated is formatted, or refused", () => {
   fc.assert(
@@ -195,4 +195,4 @@ test("what is mutated is formatted, or refused", () => {
     }),
     { numRuns: RUNS / 20 },
   );
-}, 60_000);
+}, 300_000);
