@@ -16,9 +16,14 @@ export async function verify(plan: Plan, means: ApplyMeans): Promise<void> {
   const moved: Problem[] = [];
   const say = (message: string) => moved.push({ code: "plan.stale", message });
   const { lineage, serial, config } = plan.basis;
-  if (lineage !== means.state.lineage && !(serial === 0 && means.state.serial === 0))
-    say("the state is another one (its lineage differs)");
-  else if (serial !== means.state.serial)
+  const isNew = serial === 0 && means.state.serial === 0;
+  if (lineage !== means.state.lineage && !isNew) {
+    say(
+      serial === 0
+        ? "the state has moved on: there was none when the plan was made"
+        : "the state is another one (its lineage differs)",
+    );
+  } else if (serial !== means.state.serial)
     say(`the state has moved on: it was at serial ${serial}, and is at ${means.state.serial}`);
   if (config !== means.config.digest) say("images.toml, or a variable in it, is not what it was");
   if (moved.length === 0) for (const text of await differences(plan, means)) say(text);
