@@ -158,8 +158,9 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
   const plugins = backends.flatMap(({ plugin }) => plugin ?? []);
   const whole = complete && plugins.length === backends.length;
   const common = commonIn(node, world);
+  let slipped = false;
   if (whole) {
-    tellUnknown(node.entries, plugins, world, [...PLACING]);
+    slipped = tellUnknown(node.entries, plugins, world, [...PLACING]);
     checkIgnored(node.entries.get("ignore_changes"), plugins, world.problems);
   }
   const several = new Set(plugins.map((plugin) => plugin.name)).size > 1;
@@ -168,21 +169,33 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
     const own = on.get(backend.name);
     const ownCommon = own === undefined ? {} : commonIn(own, world);
     if (plugin === undefined) return [];
-    if (own !== undefined) checkOwn(own, plugin, world);
+    const ownSlipped = own !== undefined && checkOwn(own, plugin, world);
     const about = several ? ` (${plugin.name})` : "";
-    const placed = { image: imageName(name), backend, node, on: own, common: both(common, ownCommon), about };
-    const resource = checkResource(placed, plugin, world);
+    const resource = checkResource(
+      {
+        image: imageName(name),
+        backend,
+        node,
+        on: own,
+        common: both(common, ownCommon),
+        about,
+        slipped: slipped || ownSlipped,
+      },
+      plugin,
+      world,
+    );
     return resource === undefined ? [] : [resource];
   });
 }
 
-function checkOwn({ entries }: TableNode, plugin: Plugin, world: World): void {
+/** True when there is an unknown key. */
+function checkOwn({ entries }: TableNode, plugin: Plugin, world: World): boolean {
   for (const [key, { key: at }] of entries) {
     if (PLACING.has(key) && !takes(plugin, key))
       world.problems.error("config.key", `${key} is said of the image, not of one backend`, { at });
   }
-  tellUnknown(new Map([...entries].filter(([key]) => !PLACING.has(key))), [plugin], world, []);
   checkIgnored(entries.get("ignore_changes"), [plugin], world.problems);
+  return tellUnknown(new Map([...entries].filter(([key]) => !PLACING.has(key))), [plugin], world, []);
 }
 
 /** The settings that every image has. */

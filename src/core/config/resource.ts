@@ -26,6 +26,8 @@ export interface Placed {
   readonly common: Common;
   /** Said after messages that are about one backend only. */
   readonly about: string;
+  /** A key of it is unknown: most likely the one that was to say what it is made from. */
+  readonly slipped: boolean;
 }
 
 /** Keys of `[image.X]` that say where it is. */
@@ -36,7 +38,7 @@ export const takes = (plugin: Plugin, key: string): boolean => attributeIn(plugi
 
 /** One image on one backend; undefined when it cannot be made sense of, which is told. */
 export function checkResource(placed: Placed, plugin: Plugin, world: World): Resource | undefined {
-  const { image, backend, node, on, common, about } = placed;
+  const { image, backend, node, on, common, about, slipped } = placed;
   const { problems } = world;
   const before = problems.count;
   const entries = overlay(node.entries, on?.entries ?? EMPTY, plugin);
@@ -51,7 +53,7 @@ export function checkResource(placed: Placed, plugin: Plugin, world: World): Res
   const lifecycle = lifecycleOf(common, entries, plugin, problems);
   const state = stateOf(common, entries, plugin, problems);
   const here = address(backend.name, image);
-  const needed = !lifecycle.existing && state !== "absent" && !world.imported.has(here);
+  const needed = !slipped && !lifecycle.existing && state !== "absent" && !world.imported.has(here);
   checkOrigins({ plugin, attributes: byName(plugin, written), source, needed, at: node.at, about }, world);
   if (source.kind === "source") checkPolicy(source.spec, world);
   if (want === undefined || problems.count !== before) return undefined;
@@ -115,13 +117,14 @@ function overlay(
 const isWhere = (own: ReadonlyMap<string, Entry>): boolean =>
   ["source", "image_source_url", "local_file_path", "file_path"].some((key) => own.has(key));
 
-/** Tells the keys that neither we nor any of these plugins know. */
+/** Tells the keys that neither we nor any of these plugins know; true when there are any. */
 export function tellUnknown(
   entries: ReadonlyMap<string, Entry>,
   plugins: readonly Plugin[],
   world: World,
   more: readonly string[],
-): void {
+): boolean {
+  const before = world.problems.count;
   for (const [key, { key: at }] of entries) {
     if (more.includes(key) || Object.hasOwn(IMAGE, key) || plugins.some((plugin) => takes(plugin, key))) continue;
     const right = [...new Set([...more, ...Object.keys(IMAGE), ...plugins.flatMap(keysOf)])];
@@ -139,6 +142,7 @@ export function tellUnknown(
         : `images plugins ${plugins.length === 1 ? names : "NAME"} lists what it takes`;
     world.problems.error("config.key", message, { at, hint });
   }
+  return world.problems.count > before;
 }
 
 const keysOf = ({ image }: Plugin): string[] => writable(image).flatMap(([name, { also = [] }]) => [name, ...also]);
