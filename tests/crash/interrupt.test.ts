@@ -1,0 +1,114 @@
+import { expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Folder } from "../harness.ts";
+
+const BINARY = resolve("dist/images");
+
+/** A server whose image begins, and goes on only when it is let. */
+function slowServer() {
+  const begun = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    fetch: (request) =>
+      new Response(
+        request.method === "HEAD"
+          ? undefined
+          : new ReadableStream({
+              async pull(controller) {
+                controller.enqueue(new Uint8Array(1024));
+                begun.resolve();
+                await gate.promise;
+                controller.enqueue(new Uint8Array(1024));
+                controller.close();
+              },
+            }),
+        { headers: { "content-length": "2048", etag: '"one"' } },
+      ),
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}/x.img`,
+    begun: begun.promise,
+    open: gate.resolve,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  };
+}
+
+function start(folder: Folder, ...args: readonly string[]) {
+  const { PATH = "" } = process.env;
+  return Bun.spawn([BINARY, ...args], {
+    cwd: folder.path,
+    env: { PATH, HOME: folder.path, IMAGES_CACHE: folder.at("cache") },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+}
+
+/** What a process says, as it says it. */
+class Heard {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #text = "";
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader();
+  }
+
+  /** @throws everything that was said, when it ended without this */
+  async until(text: string): Promise<void> {
+    while (!this.#text.includes(text)) {
+      const { done, value } = await this.#reader.read();
+      if (done) throw new Error(`${JSON.stringify(text)} was not said, but: ${this.#text}`);
+      this.#text += new TextDecoder().decode(value);
+    }
+  }
+}
+
+async function scene(url: string): Promise<Folder> {
+  const folder = await Folder.make({ "b.img": "at once" });
+  await folder.write(
+    "images.toml",
+    `[backend.store]\nplugin = "local"\npath = "./store"\n[image.slow]\nsource = "${url}"\n[image.quick]\nsource = "./b.img"\n`,
+  );
+  return folder;
+}
+
+async function settled(folder: Folder): Promise<void> {
+  const apply = start(folder, "apply", "--yes");
+  expect([await apply.exited, await new Response(apply.stderr).text()]).toEqual([0, expect.any(String)]);
+  const plan = start(folder, "plan", "--detailed-exitcode");
+  expect(await plan.exited).toBe(0);
+  expect((await readdir(folder.at("store", "images"))).length).toBe(2);
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`${signal} once takes back what is being made, keeps what is done, says so and ends with 130`, async () => {
+    await using server = slowServer();
+    await using folder = await scene(server.url);
+    const child = start(folder, "apply", "--yes");
+    const stderr = new Heard(child.stderr);
+    await Promise.all([server.begun, stderr.until("store/quick: Creation complete")]);
+    child.kill(signal);
+    expect(await child.exited).toBe(130);
+    await stderr.until("interrupted");
+    expect((await readdir(folder.at("store", "images"))).map((name) => name.split("@")[0])).toEqual(["quick"]);
+    const state = await Bun.file(folder.at("images.state.json")).json();
+    expect(Object.keys(state.images)).toEqual(["store/quick"]);
+    server.open();
+    await settled(folder);
+  }, 120_000);
+}
+
+test("Ctrl-C twice stops at once, and the next apply goes on from there", async () => {
+  await using server = slowServer();
+  await using folder = await scene(server.url);
+  const child = start(folder, "apply", "--yes");
+  await server.begun;
+  child.kill("SIGINT");
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(130);
+  server.open();
+  await settled(folder);
+}, 120_000);
