@@ -45,7 +45,8 @@ export class HashWorker implements Disposable {
   /** Hands the bytes over; waits while too many are not yet worked off. They are copied, so they stay the caller's. */
   async update(bytes: Uint8Array): Promise<void> {
     while (this.#waiting >= WAITING) await this.#woken();
-    const copy = bytes.slice();
+    // Not slice(): that of a Buffer is no copy, and the caller's bytes would be gone with it.
+    const copy = new Uint8Array(bytes);
     this.#waiting += copy.length;
     this.#worker.postMessage(copy, [copy.buffer]);
   }

@@ -21,6 +21,14 @@ for (const threads of [false, true]) {
     }
   });
 
+  test(`pieces stay as they were, Buffers too, ${name}`, async () => {
+    const piece = Buffer.from("bytes of zlib and of files come as Buffers");
+    const flow = hashed(pieces(piece), ["sha256", "md5"], { threads });
+    for await (const one of flow.bytes) expect(Buffer.from(one).toString()).toBe(piece.toString());
+    expect(piece.toString()).toStartWith("bytes of zlib");
+    expect(flow.digests().md5).toBe(`md5:${createHash("md5").update(piece).digest("hex")}` as never);
+  });
+
   test(`nothing is hashed too, ${name}`, async () => {
     const flow = hashed(pieces(new Uint8Array(0)), ["sha256"], { threads });
     await all(flow.bytes);
