@@ -77,6 +77,12 @@ export async function cacheGc(root: string, { maxBytes, maxAge }: Limits, now = 
   }
 }
 
+/** Takes away as much as it takes to free so many bytes, if there is so much that nobody uses. */
+export async function makeRoom(root: string, bytes: number): Promise<void> {
+  const total = (await cacheList(root)).reduce((sum, { size }) => sum + size, 0);
+  await cacheGc(root, { maxBytes: Math.max(0, total - bytes) });
+}
+
 /** Reads every blob; one that is not what its name says is taken away and told. Rejects with the signal's reason. */
 export async function cacheVerify(
   root: string,

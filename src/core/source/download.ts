@@ -3,7 +3,7 @@ import { type Algorithm, nameOf } from "../model/digest.ts";
 import type { Content, Validators } from "../model/source.ts";
 import { orAborted } from "../net/scope.ts";
 import type { Blob, Cache } from "./cache.ts";
-import { cacheGc } from "./cachekeep.ts";
+import { cacheGc, makeRoom } from "./cachekeep.ts";
 import { compareValidators } from "./content.ts";
 import { type Access, identityOf } from "./credentials.ts";
 import { fill } from "./fill.ts";
@@ -185,7 +185,7 @@ export class Download implements Supply {
   }
 
   async #fetch(): Promise<void> {
-    const { cache, web, means, signal, max } = this.#with;
+    const { cache, web, means, signal } = this.#with;
     const { urls, access, proof, expected } = this.#order;
     const seen = (growing: Growing): void => {
       this.#growing = growing;
@@ -201,7 +201,7 @@ export class Download implements Supply {
       places: urls.map(publicUrl),
       signal,
       tell: (phase, done, total) => this.#watchers.tell(phase, done, total),
-      room: async (bytes) => void (await cacheGc(cache.folder.root, { maxBytes: Math.max(0, max - bytes) })),
+      room: async (bytes) => await makeRoom(cache.folder.root, bytes),
       seen,
     });
     const { patience = {}, clock } = means;

@@ -180,8 +180,9 @@ export class Partial implements Sink {
 
   async #roomFor(bytes: number, room: Goal["room"]): Promise<void> {
     const { root } = this.#cache.folder;
-    if (bytes <= (await freeIn(root))) return;
-    await room(bytes);
+    const missing = bytes - (await freeIn(root));
+    if (missing <= 0) return;
+    await room(missing);
     const free = await freeIn(root);
     if (bytes <= free) return;
     throw new Failure("source.space", `${bytes} bytes are to come, and there is room for ${free} in ${root}`, {

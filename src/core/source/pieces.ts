@@ -50,31 +50,43 @@ export async function* readWhole(path: string, signal: AbortSignal): AsyncGenera
 }
 
 /**
- * Small pieces joined to pieces of 1 MiB; on a slow line, to what came within 100 ms. The pieces that it gives are its own: nobody
- * changes them afterwards.
+ * Small pieces joined to pieces of 1 MiB; on a slow line, to what came within 100 ms. An error of the input is thrown only after what
+ * had come before it was given. The pieces that it gives are its own: nobody changes them afterwards.
  */
 export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let buffer = new Uint8Array(PIECE);
   let filled = 0;
   let since = performance.now();
-  for await (const piece of input) {
-    for (let at = 0; at < piece.length; ) {
-      const part = piece.subarray(at, at + PIECE - filled);
-      buffer.set(part, filled);
-      filled += part.length;
-      at += part.length;
-      if (filled < PIECE) continue;
-      yield buffer;
-      buffer = new Uint8Array(PIECE);
+  let broken: { readonly reason: unknown } | undefined;
+  const pieces = input[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await pieces.next().catch((reason: unknown) => {
+        broken = { reason };
+        return undefined;
+      });
+      if (next === undefined || next.done === true) break;
+      for (let at = 0; at < next.value.length; ) {
+        const part = next.value.subarray(at, at + PIECE - filled);
+        buffer.set(part, filled);
+        filled += part.length;
+        at += part.length;
+        if (filled < PIECE) continue;
+        yield buffer;
+        buffer = new Uint8Array(PIECE);
+        filled = 0;
+        since = performance.now();
+      }
+      if (filled === 0 || performance.now() - since < SLOW) continue;
+      yield buffer.slice(0, filled);
       filled = 0;
       since = performance.now();
     }
-    if (filled === 0 || performance.now() - since < SLOW) continue;
-    yield buffer.slice(0, filled);
-    filled = 0;
-    since = performance.now();
+    if (filled > 0) yield buffer.subarray(0, filled);
+    if (broken !== undefined) throw broken.reason;
+  } finally {
+    await pieces.return?.();
   }
-  if (filled > 0) yield buffer.subarray(0, filled);
 }
 
 const SLOW = 100;
