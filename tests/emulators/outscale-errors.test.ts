@@ -1,7 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { asker, begin } from "./outscale/ask.ts";
 import { refused, unknown } from "./outscale/expected.ts";
 import { refusals } from "./outscale/refusal.ts";
+
+// A busy machine may stall for seconds; nothing here waits for time to pass.
+setDefaultTimeout(30_000);
 
 /** The numbers are those of the table of errors that is known of this API. */
 

@@ -2,10 +2,10 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { S3Client } from "bun";
 import { asker } from "./outscale/ask.ts";
 
-const script = new URL("main.ts", import.meta.url).pathname;
-
 // Two processes are started, one by the other.
 setDefaultTimeout(30_000);
+
+const script = new URL("main.ts", import.meta.url).pathname;
 
 async function begun(env: Record<string, string>) {
   const { OSC_ACCESS_KEY: _, OSC_SECRET_KEY: __, ...rest } = process.env;

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { actions } from "./outscale/actions/all.ts";
 import { imageExportFilters, snapshotExportFilters } from "./outscale/actions/exports.ts";
 import { imageFilters } from "./outscale/actions/images.ts";
@@ -10,6 +10,9 @@ import { volumeFilters } from "./outscale/actions/volumes.ts";
 import { asker, begin } from "./outscale/ask.ts";
 import { answers, filtersOf } from "./outscale/description.ts";
 import { startOutscale } from "./outscale/start.ts";
+
+// A busy machine may stall for seconds; nothing here waits for time to pass.
+setDefaultTimeout(30_000);
 
 const byId = (id: string | undefined) => ({ Filters: { ImageIds: [id] } });
 
