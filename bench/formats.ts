@@ -1,6 +1,6 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Bytes } from "../src/core/format/bytes.ts";
 import { compress } from "../src/core/format/compression.ts";
 import { hashed } from "../src/core/format/hash.ts";
@@ -81,7 +81,10 @@ async function work(kind: string, from: string, to: string): Promise<void> {
   }
   if (kind === "stream") {
     const plan = planTransform(await identifyFile(from), RAW);
-    const bytes = transform({ kind: "stream", bytes: Bun.file(from).stream() }, plan, { target: RAW });
+    const bytes = transform({ kind: "stream", bytes: Bun.file(from).stream() }, plan, {
+      target: RAW,
+      directory: dirname(to),
+    });
     return await write(bytes, to);
   }
   if (kind === "qcow2") {

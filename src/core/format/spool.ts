@@ -5,7 +5,7 @@ import { Kept } from "./kept.ts";
 import { Scratch } from "./scratch.ts";
 
 /** What is kept in memory before a temporary file is made. */
-const MEMORY = 8 << 20;
+const MEMORY = 16 << 20;
 /** How far a `packed` range may reach into the next one. */
 const OVERLAP = 511;
 
@@ -17,7 +17,7 @@ export interface SpoolOptions {
 
 /**
  * A stream that is read at any place. Read forwards, nothing of it is stored; what is passed over or asked for `again` is kept, up
- * to 8 MiB of it in memory, more in a sparse temporary file.
+ * to 16 MiB of it in memory, more in a sparse temporary file.
  */
 export class Spool implements Access {
   readonly size = undefined;
