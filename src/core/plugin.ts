@@ -29,6 +29,13 @@ export interface Context extends Reading {
   secret(reference: string): Promise<string>;
 }
 
+/** An image that a listing is made for: what the state knows of it, and what it is to be. */
+export interface Looked {
+  readonly address: Address;
+  readonly id?: ImageId;
+  readonly want?: Attributes;
+}
+
 /**
  * An open backend. `read`, `list` and `resolve` observe; the others change. Each observes before it changes, and forgives races:
  * what is there already is taken up by its mark, what is gone already is gone. None retries a request: the Door does.
@@ -36,8 +43,11 @@ export interface Context extends Reading {
 export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
   /** Finds by id, else by the mark. Absence is `undefined`, never an error. */
   read(what: { readonly address: Address; readonly id?: ImageId }, context: Reading): Promise<Observed<I> | undefined>;
-  /** Every image that is to be seen, all pages of it, ours or not, at the cost of the pages. Attributes as complete as in `read`. */
-  list(context: Reading): AsyncIterable<Observed<I>>;
+  /**
+   * Every image that is to be seen, all pages of it, ours or not, at the cost of the pages. Attributes as complete as in `read`.
+   * `looked`: only these are looked for, so that images in which none of them can be may be left out.
+   */
+  list(context: Reading, looked?: readonly Looked[]): AsyncIterable<Observed<I>>;
   /** Where an origin of the backend's own points now, without moving a byte. Only called where such an origin is wanted. */
   resolve?(want: Desired<I>, context: Reading): Promise<Resolved>;
   /**

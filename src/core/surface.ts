@@ -57,6 +57,7 @@ export {
   definePlugin,
   type Facts,
   type Host,
+  type Looked,
   type Origin,
   type Part,
   type Plugin,

@@ -127,6 +127,7 @@ class Planner {
       address,
       ...(previous === undefined ? {} : { previous }),
       known,
+      want: resource?.want,
       importing,
       names: names.filter((name) => !held.has(name)),
       labels: adopting ? (plugin.labels?.(resource.want, address) ?? []) : [],

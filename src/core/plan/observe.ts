@@ -2,7 +2,8 @@ import type { Observed } from "../model/image.ts";
 import { type Address, type ImageId, imageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { type Backend, plain, type Reading } from "../plugin.ts";
+import type { Attributes } from "../model/value.ts";
+import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
 import { contentKey } from "./key.ts";
 import type { Image } from "./sight.ts";
 
@@ -12,6 +13,7 @@ export interface Asked {
   /** The address that its mark may still carry. */
   readonly previous?: Address;
   readonly known: Recorded | undefined;
+  readonly want?: Attributes | undefined;
   readonly importing: ImageId | undefined;
   /** Unique names that it is to hold. */
   readonly names: readonly string[];
@@ -42,7 +44,7 @@ export async function observe(
   const byId =
     asked.length <= FEW &&
     asked.every((one) => one.known?.status === "ready" && one.names.length + one.labels.length === 0);
-  if (!byId) for await (const image of backend.list(reading)) index.add(image);
+  if (!byId) for await (const image of backend.list(reading, asked.flatMap(looked))) index.add(image);
   for (const { address, known, importing } of asked) {
     const id = importing ?? (byId && known?.status === "ready" ? known.id : undefined);
     if (id === undefined || index.has(id)) continue;
@@ -53,6 +55,17 @@ export async function observe(
   }
   return new Map(asked.map((one) => [one.address, index.find(one)]));
 }
+
+/** Every image that an address has, or may have. */
+const looked = ({ address, known, want = known?.want }: Asked): readonly Looked[] => {
+  const ids: readonly (ImageId | undefined)[] = known === undefined ? [undefined] : idsOf(known);
+  const made = known?.status === "ready" ? ids : [...new Set([...ids, undefined])];
+  return made.map((id) => ({
+    address,
+    ...(id === undefined ? {} : { id }),
+    ...(want === undefined ? {} : { want }),
+  }));
+};
 
 /** The images of a listing that matter to some address. */
 class Index {
