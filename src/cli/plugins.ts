@@ -9,6 +9,7 @@ import { Pins } from "./pins.ts";
 export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
   linode: async () => (await import("../plugins/linode/index.ts")).linode,
   local: async () => (await import("../plugins/local/index.ts")).local,
+  openstack: async () => (await import("../plugins/openstack/index.ts")).openstack,
 };
 
 /** Whether `plugin = "…"` means a file: it has a slash, or an ending. */

@@ -1,0 +1,222 @@
+import {
+  type Backend,
+  type Context,
+  type Desired,
+  type Downloads,
+  Failure,
+  type Format,
+  type Host,
+  type ImageId,
+  type Looked,
+  type Observed,
+  type Part,
+  type Reading,
+  type Renames,
+  type Retires,
+  type Source,
+  type Uses,
+} from "images";
+import { accessOf } from "./access.ts";
+import { Cloud, type Site } from "./cloud.ts";
+import { nameOf, observed, operations, parseId } from "./image.ts";
+import { type Means, make } from "./make.ts";
+import { type Spokesman, share } from "./members.ts";
+import { MARKS } from "./properties.ts";
+import type { Image } from "./schema.ts";
+import { place } from "./stores.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+/** What one cloud does otherwise than another. */
+export interface Flavour {
+  /** Who can use an image where nobody says it. */
+  readonly visibility: "shared" | "private";
+}
+
+/** The images of a project in an OpenStack cloud. */
+export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Renames {
+  readonly #cloud: Cloud;
+  readonly #host: Host;
+  readonly #flavour: Flavour;
+  readonly #others = new Map<string, Promise<Cloud>>();
+
+  constructor(cloud: Cloud, host: Host, flavour: Flavour) {
+    this.#cloud = cloud;
+    this.#host = host;
+    this.#flavour = flavour;
+  }
+
+  async read(
+    { address, id }: { address: Context["address"]; id?: ImageId },
+    { signal }: Reading,
+  ): Promise<Observed<Image> | undefined> {
+    if (id !== undefined) {
+      const { site, own } = await this.#at(id, signal);
+      const found = await site.glance.image(own, signal);
+      return found === undefined ? undefined : await this.#observed(found, site, signal);
+    }
+    const site = await this.#cloud.site(undefined, signal);
+    const ours = { [MARKS.owner]: address, [MARKS.file]: this.#host.file };
+    for (const os_hidden of [false, true])
+      for await (const found of site.glance.images({ ...ours, os_hidden }, signal))
+        return await this.#observed(found, site, signal);
+    return undefined;
+  }
+
+  async *list({ signal }: Reading, asked?: readonly Looked[]): AsyncGenerator<Observed<Image>> {
+    const home = await this.#cloud.site(undefined, signal);
+    const regions = new Set(asked?.flatMap(({ id, want }) => regionOf(id, want) ?? []));
+    if (home.region !== undefined) regions.delete(home.region);
+    const sites = [home, ...(await Promise.all([...regions].map((region) => this.#cloud.site(region, signal))))];
+    const missing = new Set(asked?.map(({ id }) => id));
+    for (const site of sites) {
+      const owner = asked === undefined ? undefined : site.project;
+      for await (const found of site.glance.images({ owner }, signal)) {
+        const image = await this.#observed(found, site, signal);
+        missing.delete(image.id);
+        yield image;
+      }
+    }
+    // Hidden images are in a listing of their own, which is only asked for where something is still looked for.
+    if (asked !== undefined && missing.size === 0) return;
+    for (const site of sites) {
+      const owner = asked === undefined ? undefined : site.project;
+      for await (const found of site.glance.images({ owner, os_hidden: true }, signal))
+        yield await this.#observed(found, site, signal);
+    }
+  }
+
+  async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
+    if (source === undefined)
+      throw new Failure("backend.refused", "nothing says what the image is made from", { hint: "give it a `source`" });
+    const { signal } = context;
+    const site = await this.#cloud.site(want.region, signal);
+    const means: Means = { site, visibility: this.#flavour.visibility, speak: this.#speak };
+    const made = await make(want, source, context, means);
+    const { replaces } = context;
+    // The old image keeps the name until the new one is good, so that at every instant there is one to be found.
+    const name = nameOf(want, context.address);
+    if (replaces === undefined || made.name === name) return await this.#observed(made, site, signal);
+    const renamed = await site.glance.change(made.id, [{ op: "replace", path: "/name", value: name }], signal);
+    await this.#setAside(replaces, name, signal);
+    return await this.#observed(renamed, site, signal);
+  }
+
+  async update(
+    have: Observed<Image>,
+    want: Desired<Image>,
+    cleared: readonly string[],
+    context: Context,
+  ): Promise<Observed<Image>> {
+    const { signal } = context;
+    const { site, own } = await this.#at(have.id, signal);
+    const { glance } = site;
+    const changes = operations(have, want, cleared, this.#flavour.visibility, context);
+    let now = changes.length === 0 ? undefined : await glance.change(own, changes, signal);
+    const again = [
+      await this.#share(site, own, want, cleared, context),
+      await place(glance, own, have.attributes.stores ?? [], want.stores, context),
+      await this.#activate(site, own, have, want, cleared, signal),
+    ];
+    if (now === undefined || again.includes(true)) now = await glance.image(own, signal);
+    if (now === undefined) throw new Failure("backend.missing", `${have.id} is gone`, { hint: "plan again" });
+    return await this.#observed(now, site, signal);
+  }
+
+  async delete(id: ImageId, { signal }: Context): Promise<void> {
+    const { site, own } = await this.#at(id, signal);
+    await site.glance.remove(own, signal);
+  }
+
+  async download(id: ImageId, { signal }: Reading): Promise<readonly Part[]> {
+    const { site, own } = await this.#at(id, signal);
+    const found = await site.glance.image(own, signal);
+    if (found === undefined) throw new Failure("backend.missing", `${id} is not there`);
+    const format = formatOf(found.disk_format ?? "raw");
+    const name = `${(found.name ?? own).replaceAll(/[^A-Za-z0-9._-]+/g, "-")}.${found.disk_format ?? "img"}`;
+    const size = found.size ?? undefined;
+    const open = (reading: AbortSignal) => site.glance.bytes(own, reading);
+    return [{ name, format, ...(size === undefined ? {} : { size }), open }];
+  }
+
+  async retire(id: ImageId, how: "hide" | "deactivate", { signal }: Context): Promise<void> {
+    const { site, own } = await this.#at(id, signal);
+    if (how === "deactivate") await site.glance.act(own, "deactivate", signal);
+    else await site.glance.change(own, [{ op: "replace", path: "/os_hidden", value: true }], signal);
+  }
+
+  /** Glance does not know who uses an image; Nova does, of the project's own servers. */
+  async usedBy(id: ImageId, { signal }: Reading): Promise<string | undefined> {
+    const { site, own } = await this.#at(id, signal);
+    const nova = await this.#cloud.endpoint("compute", site.region, signal);
+    const servers = nova === undefined ? [] : await site.glance.servers(nova, own, signal);
+    if (servers.length === 0) return undefined;
+    return servers.length === 1 ? `the server ${servers[0]}` : `the server ${servers[0]} and others`;
+  }
+
+  async rename(id: ImageId, version: string, { signal }: Context): Promise<void> {
+    const { site, own } = await this.#at(id, signal);
+    const name = ((await site.glance.image(own, signal))?.name ?? own).replace(/ \((?:replaced|\d{8}T\d{6}Z)\)$/, "");
+    const value = `${name.slice(0, 250 - version.length)} (${version})`;
+    await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #at(id: ImageId, signal: AbortSignal): Promise<{ readonly site: Site; readonly own: string }> {
+    const { region, id: own } = parseId(id);
+    return { site: await this.#cloud.site(region, signal), own };
+  }
+
+  /** With its members, where those are declared: only then they are worth a request. */
+  async #observed(answer: ImageAnswer, site: Site, signal: AbortSignal): Promise<Observed<Image>> {
+    const shared = answer.images_members != null && answer.visibility === "shared";
+    const members = shared ? await site.glance.members(answer.id, signal) : [];
+    return observed(answer, { ...site, members });
+  }
+
+  /** Takes the name off the image that was replaced: a moment later it goes, or gets the name that `retain` gives it. */
+  async #setAside(id: ImageId, name: string, signal: AbortSignal): Promise<void> {
+    const { site, own } = await this.#at(id, signal);
+    const old = await site.glance.image(own, signal);
+    if (old === undefined || old.name !== name) return;
+    const value = `${name.slice(0, 240)} (replaced)`;
+    await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
+  }
+
+  async #share(site: Site, id: string, want: Desired<Image>, cleared: readonly string[], context: Context) {
+    const members = want.members ?? (cleared.includes("members") ? [] : undefined);
+    return members !== undefined && (await share(site.glance, id, members, this.#speak, context));
+  }
+
+  async #activate(
+    { glance }: Site,
+    id: string,
+    { attributes }: Observed<Image>,
+    want: Desired<Image>,
+    cleared: readonly string[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const status = want.status ?? (cleared.includes("status") ? "active" : undefined);
+    if (status === undefined || status === attributes.status) return false;
+    await glance.act(id, status === "active" ? "reactivate" : "deactivate", signal);
+    return true;
+  }
+
+  readonly #speak: Spokesman = async (cloud, image, project, status, signal) => {
+    let other = this.#others.get(cloud);
+    if (other === undefined) {
+      other = accessOf({ cloud }, this.#host).then((access) => new Cloud(access, this.#host));
+      this.#others.set(cloud, other);
+    }
+    const { glance } = await (await other).site(undefined, signal);
+    await glance.answer(image, project, status, signal);
+  };
+}
+
+const regionOf = (id: ImageId | undefined, want: Looked["want"]): string | undefined => {
+  const region = (id === undefined ? undefined : parseId(id).region) ?? want?.["region"];
+  return typeof region === "string" ? region : undefined;
+};
+
+const formatOf = (text: string): Format =>
+  (["raw", "qcow2", "vmdk", "vhdx", "vhd", "vdi", "iso"] as const).find((one) => one === text) ?? "other";

@@ -1,0 +1,157 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { Failure, type Host, isTable } from "images";
+import { parse } from "yaml";
+
+type Table = Readonly<Record<string, unknown>>;
+type Env = Host["env"];
+type Place = Pick<Host, "env" | "folder">;
+
+/** A cloud of clouds.yaml: its settings as one flat table, `auth` among the others. */
+export interface Cloud {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, string | boolean>>;
+}
+
+/**
+ * The cloud of that name, or without a name the only one that there is; undefined where no file has any.
+ * @throws Failure config.value when a file cannot be read, or has no cloud of that name
+ */
+export async function findCloud(name: string | undefined, place: Place): Promise<Cloud | undefined> {
+  const clouds = await first(place, "OS_CLIENT_CONFIG_FILE", "clouds");
+  const secure = await first(place, "OS_CLIENT_SECURE_FILE", "secure");
+  const all = tableAt(merged(clouds?.table ?? {}, secure?.table ?? {}), "clouds");
+  const names = Object.keys(all);
+  if (name === undefined && names.length !== 1) return undefined;
+  const chosen = name ?? names[0] ?? "";
+  const found = all[chosen];
+  if (!isTable(found)) {
+    const where = clouds?.path ?? `${folders(place).join(", ")} (clouds.yaml)`;
+    throw new Failure("config.value", `there is no cloud ${JSON.stringify(chosen)} in ${where}`, {
+      hint:
+        names.length === 0 ? "set OS_CLIENT_CONFIG_FILE, or write the credentials" : `there is: ${names.join(", ")}`,
+    });
+  }
+  const vendor = found["profile"] ?? found["cloud"];
+  const base = typeof vendor === "string" ? await profile(vendor, place) : {};
+  return { name: chosen, settings: flat(merged(base, found)) };
+}
+
+/** The folders in which openstack looks for its files. */
+function folders({ env, folder }: Place): readonly string[] {
+  const home = env["HOME"] ?? homedir();
+  return [folder, join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "openstack"), "/etc/openstack"];
+}
+
+const ENDINGS = [".yaml", ".yml", ".json"];
+
+async function first(
+  place: Place,
+  variable: string,
+  name: string,
+): Promise<{ path: string; table: Table } | undefined> {
+  const named = place.env[variable];
+  if (named !== undefined && named !== "") {
+    const path = resolve(place.folder, named);
+    const table = await read(path, name === "clouds" ? `${variable} names it` : undefined);
+    if (table !== undefined) return { path, table };
+  }
+  for (const folder of folders(place)) {
+    for (const ending of ENDINGS) {
+      const path = join(folder, `${name}${ending}`);
+      const table = await read(path, undefined);
+      if (table !== undefined) return { path, table };
+    }
+  }
+  return undefined;
+}
+
+/** JSON is YAML. Where `needed` says who asks for the file, its absence is a failure. */
+async function read(path: string, needed: string | undefined): Promise<Table | undefined> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    const isThere = !(
+      cause instanceof Error &&
+      "code" in cause &&
+      (cause.code === "ENOENT" || cause.code === "ENOTDIR")
+    );
+    if (isThere || needed !== undefined)
+      throw new Failure("config.value", `${path} cannot be read`, { cause, hint: needed });
+    return undefined;
+  });
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = parse(text, { logLevel: "silent" });
+    return underscored(isTable(value) ? value : {});
+  } catch (cause) {
+    // The parser quotes the line, in which a password may stand: only the place is told.
+    const position = typeof cause === "object" && cause !== null && "linePos" in cause ? cause.linePos : undefined;
+    const line = Array.isArray(position) && isTable(position[0]) ? `, line ${position[0]["line"]}` : "";
+    throw new Failure("config.value", `${path} is no YAML${line}`, {
+      hint: "openstack --os-cloud NAME token issue reads it too",
+    });
+  }
+}
+
+async function profile(name: string, place: Place): Promise<Table> {
+  const found = await first(place, "OS_CLIENT_VENDOR_FILE", "clouds-public");
+  const all = tableAt(found?.table ?? {}, "public_clouds");
+  const one = all[name];
+  if (isTable(one)) return one;
+  throw new Failure("config.value", `there is no profile ${JSON.stringify(name)} in clouds-public.yaml`, {
+    hint: "write what it stands for (auth_url, region_name …) into the cloud itself",
+  });
+}
+
+const tableAt = (table: Table, key: string): Table => {
+  const value = table[key];
+  return isTable(value) ? value : {};
+};
+
+/** Keys are written with dashes as well; names of clouds are left as they are. */
+function underscored(table: Table, depth = 0): Table {
+  return Object.fromEntries(
+    Object.entries(table).map(([key, value]) => [
+      depth === 1 ? key : key.replaceAll("-", "_"),
+      isTable(value) ? underscored(value, depth + 1) : value,
+    ]),
+  );
+}
+
+/** Tables in tables are merged, everything else is taken from `over`. */
+function merged(under: Table, over: Table): Table {
+  const both = Object.entries(over).map(([key, value]) => {
+    const before = under[key];
+    return [key, isTable(before) && isTable(value) ? merged(before, value) : value] as const;
+  });
+  return { ...under, ...Object.fromEntries(both) };
+}
+
+/** `auth` beside the others; of `regions` the first, with what it says besides its name. */
+function flat({ auth, regions, ...rest }: Table): Record<string, string | boolean> {
+  const region: unknown = Array.isArray(regions) ? regions[0] : undefined;
+  const values = isTable(region) ? tableAt(region, "values") : {};
+  const named = isTable(region) ? region["name"] : region;
+  const all: Table = {
+    ...(typeof named === "string" ? { region_name: named } : {}),
+    ...rest,
+    ...values,
+    ...(isTable(auth) ? auth : {}),
+  };
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([key, value]) =>
+      typeof value === "string" || typeof value === "boolean" || typeof value === "number"
+        ? [[key, typeof value === "number" ? String(value) : value]]
+        : [],
+    ),
+  );
+}
+
+export const truth = (text: string | boolean | undefined): boolean | undefined => {
+  if (typeof text !== "string") return text;
+  return /^(?:1|true|yes|on)$/i.test(text) ? true : /^(?:0|false|no|off)$/i.test(text) ? false : undefined;
+};
+
+/** A path as people write it in these files. */
+export const pathOf = (text: string, { env, folder }: { env: Env; folder: string }): string =>
+  resolve(folder, text.replace(/^~(?=\/|$)/, env["HOME"] ?? homedir()));

@@ -1,0 +1,101 @@
+import type { Explained } from "images";
+
+type Answer = { readonly status: number; readonly headers: Headers; readonly body: string };
+
+/** What an answer of Keystone, Glance or Nova that is no success says. */
+export function explain(answer: Answer): Explained | undefined {
+  const message = messageIn(answer.body);
+  if (message === undefined) return undefined;
+  const found = RULES.find(({ status, text }) => status === answer.status && text.test(message));
+  return { message, ...found?.means };
+}
+
+const RULES: readonly { readonly status: number; readonly text: RegExp; readonly means: Explained }[] = [
+  {
+    status: 403,
+    text: /is protected and cannot be deleted/i,
+    means: {
+      code: "protected",
+      hint: "set protected = false on the image and apply that first; or openstack image set --unprotect",
+    },
+  },
+  {
+    status: 403,
+    text: /publicize_image|communitize_image/,
+    means: {
+      hint: "this cloud lets only some make an image visible so: choose another visibility, or ask its administrators",
+    },
+  },
+  {
+    status: 403,
+    text: /modify_member/,
+    means: { hint: "only the project that an image is shared with accepts it: name a `cloud` that speaks for it" },
+  },
+  {
+    status: 403,
+    text: /copy_image|delete_image_location/,
+    means: { hint: "this cloud lets only administrators do it" },
+  },
+  // What is left of an upload that broke off is cleared away within seconds.
+  { status: 409, text: /from (?:saving|uploading) to (?:saving|uploading) is not allowed/, means: { retry: true } },
+  {
+    status: 409,
+    text: /in use/i,
+    means: { code: "used", hint: "delete what was made from it first, or keep it with on_remove" },
+  },
+  {
+    status: 413,
+    text: /over (?:a )?limit|exceeded|too large|quota/i,
+    means: {
+      code: "limits",
+      hint: "delete images that are not needed, or ask for a larger quota: openstack limits show --absolute",
+    },
+  },
+  {
+    status: 415,
+    text: /application\/octet-stream is not supported/,
+    means: {
+      message: "Glance looked into the bytes, and they are not what disk_format says",
+      hint: "leave disk_format out, or give it as the bytes are",
+    },
+  },
+  {
+    status: 404,
+    text: /Could not find Application Credential/i,
+    means: { code: "auth", hint: "check application_credential_id: there is none of this id" },
+  },
+  {
+    status: 400,
+    text: /does not pass filtering/,
+    means: { hint: "this cloud does not fetch from there: leave web_download out" },
+  },
+];
+
+/** The text of `{"message": …}`, `{"error": {"message": …}}` or `{"itemNotFound": {"message": …}}`, without markup. */
+export function messageIn(body: string): string | undefined {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    return body.trimStart().startsWith("<") || body.trim() === "" ? undefined : plain(body);
+  }
+  const text =
+    messageOf(answer) ??
+    Object.values(Object(answer))
+      .map(messageOf)
+      .find((one) => one !== undefined);
+  return text === undefined ? undefined : plain(text);
+}
+
+const messageOf = (value: unknown): string | undefined =>
+  typeof value === "object" && value !== null && "message" in value && typeof value.message === "string"
+    ? value.message
+    : undefined;
+
+/** Without markup, and without the schema that a breach of it is followed by. */
+const plain = (text: string): string =>
+  (text.split("\n\nFailed validating")[0] ?? "")
+    .replaceAll(/<[^>]*>/g, " ")
+    .replaceAll(/\s+/g, " ")
+    .replace(/^\d{3} [A-Z][A-Za-z ]+? (?=\S+ image\b)/, "")
+    .trim();

@@ -1,0 +1,179 @@
+import { type Context, type Door, Failure, type Source } from "images";
+import {
+  type ImageAnswer,
+  isImage,
+  isMembers,
+  isMethods,
+  isPage,
+  isServers,
+  isStores,
+  isTasks,
+  type Member,
+  parsed,
+} from "./wire.ts";
+
+type Query = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
+type Fields = Readonly<Record<string, unknown>>;
+
+/** One change of an image. */
+export type Operation =
+  | { readonly op: "add" | "replace"; readonly path: string; readonly value: unknown }
+  | { readonly op: "remove"; readonly path: string };
+
+/** Images of a page: what Glance gives at most unless it was told otherwise. */
+const PAGE = 1000;
+const PATCH = "application/openstack-images-v2.1-json-patch";
+
+/** The calls of Glance's API, version 2, that images need; in one region. */
+export class Glance {
+  readonly #door: Door;
+  /** Sent where bytes are, besides what the door sends. */
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(door: Door, headers: Readonly<Record<string, string>> = {}) {
+    this.#door = door;
+    this.#headers = headers;
+  }
+
+  /** All images that the filters let through, page by page. Hidden ones only where `os_hidden` is true. */
+  async *images(filters: Query, signal: AbortSignal): AsyncGenerator<ImageAnswer> {
+    let next: string | undefined = "images";
+    let query: Query = { limit: PAGE, ...filters };
+    while (next !== undefined) {
+      const answer: unknown = await this.#door.json("GET", next, { signal, query });
+      const page = parsed(answer, isPage, "a page of images");
+      yield* page.images;
+      next = page.next?.replace(/^.*?\/v2\//, "");
+      query = {};
+    }
+  }
+
+  /** One image; undefined when there is none, or none that we may see. */
+  async image(id: string, signal: AbortSignal): Promise<ImageAnswer | undefined> {
+    const answer = await this.#door.find("GET", at(id), { signal });
+    return answer === undefined ? undefined : parsed(answer, isImage, "an image");
+  }
+
+  /** Begins an image under an id of ours, so that a second try meets the first one and makes no other. */
+  async begin(id: string, fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
+    const answer = await this.#door.send("POST", "images", {
+      signal,
+      json: { id, ...fields },
+      headers: { accept: "application/json", ...this.#headers },
+      idempotent: true,
+      accept: [409],
+    });
+    if (answer.status !== 409) return parsed(await answer.json(), isImage, "an image");
+    const begun = await this.image(id, signal);
+    if (begun !== undefined) return begun;
+    throw new Failure("backend.conflict", `Glance does not take the image: ${await answer.text()}`, {
+      hint: "apply again",
+    });
+  }
+
+  async upload(id: string, source: Source, call: Call & { readonly store?: string | undefined }): Promise<void> {
+    await this.#send(`${at(id)}/file`, source, call);
+  }
+
+  async stage(id: string, source: Source, call: Call): Promise<void> {
+    await this.#send(`${at(id)}/stage`, source, call);
+  }
+
+  async #send(
+    path: string,
+    source: Source,
+    { signal, progress, store }: Call & { store?: string | undefined },
+  ): Promise<void> {
+    const headers = {
+      accept: "application/json",
+      "content-type": "application/octet-stream",
+      ...this.#headers,
+      ...(store === undefined ? {} : { "x-image-meta-store": store }),
+    };
+    const answer = await this.#door.send("PUT", path, { signal, source, progress, headers });
+    await answer.text();
+  }
+
+  async import(id: string, method: Fields, more: Fields, signal: AbortSignal): Promise<void> {
+    await this.#door.json("POST", `${at(id)}/import`, { signal, json: { method, ...more } });
+  }
+
+  /** All changes at once: several requests at a time would lose some of them. */
+  async change(id: string, operations: readonly Operation[], signal: AbortSignal): Promise<ImageAnswer> {
+    const headers = { "content-type": PATCH };
+    const idempotent = operations.every(({ op }) => op !== "remove");
+    const body = JSON.stringify(operations);
+    const answer = await this.#door.json("PATCH", at(id), { signal, body, headers, idempotent });
+    return parsed(answer, isImage, "an image");
+  }
+
+  async remove(id: string, signal: AbortSignal): Promise<void> {
+    await this.#door.find("DELETE", at(id), { signal });
+  }
+
+  async act(id: string, action: "deactivate" | "reactivate", signal: AbortSignal): Promise<void> {
+    await this.#door.json("POST", `${at(id)}/actions/${action}`, { signal, idempotent: true });
+  }
+
+  async members(id: string, signal: AbortSignal): Promise<readonly Member[]> {
+    const answer = await this.#door.find("GET", `${at(id)}/members`, { signal });
+    return answer === undefined ? [] : parsed(answer, isMembers, "the members of an image").members;
+  }
+
+  async invite(id: string, member: string, signal: AbortSignal): Promise<void> {
+    await this.#door.json("POST", `${at(id)}/members`, { signal, json: { member }, idempotent: true, accept: [409] });
+  }
+
+  async answer(id: string, member: string, status: string, signal: AbortSignal): Promise<void> {
+    await this.#door.json("PUT", `${at(id)}/members/${encodeURIComponent(member)}`, { signal, json: { status } });
+  }
+
+  async uninvite(id: string, member: string, signal: AbortSignal): Promise<void> {
+    await this.#door.find("DELETE", `${at(id)}/members/${encodeURIComponent(member)}`, { signal });
+  }
+
+  /** What Glance says of the last thing that it did by itself to an image: why it failed. */
+  async lastTask(id: string, signal: AbortSignal): Promise<string | undefined> {
+    const answer = await this.#door.find("GET", `${at(id)}/tasks`, { signal });
+    return answer === undefined
+      ? undefined
+      : (parsed(answer, isTasks, "the tasks of an image").tasks[0]?.message ?? undefined);
+  }
+
+  /** The ways in which this Glance can import. */
+  async methods(signal: AbortSignal): Promise<readonly string[]> {
+    const answer = await this.#door.find("GET", "info/import", { signal });
+    return answer === undefined ? [] : parsed(answer, isMethods, "the import methods")["import-methods"].value;
+  }
+
+  async stores(signal: AbortSignal): Promise<readonly string[]> {
+    const answer = await this.#door.find("GET", "info/stores", { signal });
+    return answer === undefined ? [] : parsed(answer, isStores, "the stores").stores.map(({ id }) => id);
+  }
+
+  async dropFrom(store: string, id: string, signal: AbortSignal): Promise<void> {
+    await this.#door.find("DELETE", `stores/${encodeURIComponent(store)}/${encodeURIComponent(id)}`, { signal });
+  }
+
+  async *bytes(id: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const answer = await this.#door.send("GET", `${at(id)}/file`, { signal });
+    yield* answer.stream();
+  }
+
+  /** Servers that Nova has of an image, at most two; of the project's own. */
+  async servers(nova: string, image: string, signal: AbortSignal): Promise<readonly string[]> {
+    const answer = await this.#door.find("GET", `${nova.replace(/\/+$/, "")}/servers`, {
+      signal,
+      query: { image, limit: 2 },
+      accept: [401, 403],
+    });
+    return isServers(answer) ? answer.servers.map(({ id }) => id) : [];
+  }
+}
+
+export interface Call {
+  readonly signal: AbortSignal;
+  readonly progress: Context["progress"];
+}
+
+const at = (id: string): string => `images/${encodeURIComponent(id)}`;

@@ -1,0 +1,192 @@
+import {
+  ALGORITHMS,
+  type Answered,
+  type Desired,
+  type Digests,
+  digest,
+  imageId,
+  imageOf,
+  isSameSet,
+  type Mark,
+  type Observed,
+  parseAddress,
+} from "images";
+import type { Operation } from "./glance.ts";
+import { hidden, isOwned, MARKS, marked } from "./properties.ts";
+import type { Image } from "./schema.ts";
+import type { ImageAnswer, Member } from "./wire.ts";
+
+// What an answer of Glance comes to, and what it is asked for, as values.
+
+/** Where an image was seen. */
+export interface Seen {
+  /** As shown; undefined where the catalogue names none. */
+  readonly region: string | undefined;
+  /** False: the region is part of the image's id. */
+  readonly isHome: boolean;
+  /** What the image shows where nobody said who can see it. */
+  readonly members?: readonly Member[];
+}
+
+/** The id of an image of another region has the region before it. */
+export const idAt = (id: string, { region, isHome }: Seen) =>
+  imageId(isHome || region === undefined ? id : `${region}/${id}`);
+
+export function parseId(text: string): { readonly region?: string; readonly id: string } {
+  const cut = text.lastIndexOf("/");
+  return cut < 0 ? { id: text } : { region: text.slice(0, cut), id: text.slice(cut + 1) };
+}
+
+export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
+  const properties = propertiesOf(answer);
+  const mark = markIn(properties);
+  const shown: Answered<Image> = {
+    ...present({ name: answer.name, disk_format: answer.disk_format, container_format: answer.container_format }),
+    min_disk_gb: answer.min_disk ?? 0,
+    min_ram_mb: answer.min_ram ?? 0,
+    protected: answer.protected ?? false,
+    hidden: answer.os_hidden ?? false,
+    ...present({ visibility: answer.visibility }),
+    tags: [...(answer.tags ?? [])].sort(),
+    properties: pick(properties, (key) => !isOwned(key)),
+    members: [...(seen.members ?? [])]
+      .map(({ member_id, status }) => ({ project: member_id, status }))
+      .sort((a, b) => (a.project < b.project ? -1 : 1)),
+    status: answer.status,
+    ...present({ region: seen.region }),
+    ...(answer.stores == null || answer.stores === "" ? {} : { stores: answer.stores.split(",").sort() }),
+    id: answer.id,
+    ...present({ checksum: answer.checksum, os_hash_algo: answer.os_hash_algo, os_hash_value: answer.os_hash_value }),
+    ...present({ size_bytes: answer.size, virtual_size_bytes: answer.virtual_size }),
+    ...present({ file: answer.file, schema: answer.schema, owner: answer.owner }),
+    metadata: pick(properties, (key) => !hidden.has(key)),
+    ...present({ created_at: answer.created_at, updated_at: answer.updated_at }),
+  };
+  const digests = digestsOf(answer);
+  return {
+    id: idAt(answer.id, seen),
+    ...present({ name: answer.name, size: answer.size }),
+    ...(mark === undefined ? {} : { mark }),
+    attributes: shown,
+    ...(Object.keys(digests).length === 0 ? {} : { digests }),
+    status: statusOf(answer, properties),
+  };
+}
+
+type Present<T> = { readonly [K in keyof T]?: NonNullable<T[K]> };
+function present<T extends Readonly<Record<string, unknown>>>(values: T): Present<T>;
+function present(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null));
+}
+
+type Words = Readonly<Record<string, string>>;
+
+const FIELDS = new Set([
+  ...["id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value"],
+  ...["owner", "size", "virtual_size", "container_format", "disk_format", "min_disk", "min_ram", "tags", "self"],
+  ...["created_at", "updated_at", "file", "schema", "stores", "locations"],
+]);
+
+/** What of an image is none of the fields that every image has. */
+export const propertiesOf = (answer: ImageAnswer): Words =>
+  Object.fromEntries(
+    Object.entries(answer).filter(
+      (entry): entry is [string, string] => !FIELDS.has(entry[0]) && typeof entry[1] === "string",
+    ),
+  );
+
+const pick = (words: Words, wanted: (key: string) => boolean): Words =>
+  Object.fromEntries(Object.entries(words).filter(([key]) => wanted(key)));
+
+function markIn(properties: Words): Mark | undefined {
+  const owner = parseAddress(properties[MARKS.owner] ?? "");
+  const file = properties[MARKS.file];
+  if (owner === undefined || file === undefined) return undefined;
+  return { file, owner, content: properties[MARKS.content] ?? "" };
+}
+
+export function digestsOf(answer: ImageAnswer): Digests {
+  const { checksum, os_hash_algo, os_hash_value } = answer;
+  const algorithm = ALGORITHMS.find((name) => name === os_hash_algo);
+  return {
+    ...(checksum == null || checksum === "" ? {} : { md5: digest("md5", checksum) }),
+    ...(algorithm === undefined || !os_hash_value ? {} : { [algorithm]: digest(algorithm, os_hash_value) }),
+  };
+}
+
+function statusOf({ status }: ImageAnswer, properties: Words): "ready" | "pending" | "failed" {
+  if (status === "active" || status === "deactivated") return "ready";
+  if (status === "killed" || status === "deleted" || status === "pending_delete") return "failed";
+  return (properties["os_glance_failed_import"] ?? "") === "" ? "pending" : "failed";
+}
+
+type Context = { readonly address: Parameters<typeof imageOf>[0]; readonly mark: Mark | undefined };
+
+export const nameOf = (want: Desired<Image>, address: Context["address"]): string => want.name ?? imageOf(address);
+
+/**
+ * What a new image is begun with. `protected` comes last of all, since nobody could delete what is left of a failure;
+ * `name` is another one while the image that it takes the place of still has it.
+ */
+export const fieldsOf = (
+  want: Desired<Image>,
+  name: string,
+  format: string,
+  visibility: string,
+  { mark }: Context,
+) => ({
+  name,
+  disk_format: format,
+  container_format: want.container_format ?? "bare",
+  visibility: want.visibility ?? visibility,
+  ...(want.min_disk_gb === undefined ? {} : { min_disk: want.min_disk_gb }),
+  ...(want.min_ram_mb === undefined ? {} : { min_ram: want.min_ram_mb }),
+  ...(want.hidden === true ? { os_hidden: true } : {}),
+  ...(want.tags === undefined || want.tags.length === 0 ? {} : { tags: [...new Set(want.tags)] }),
+  ...want.properties,
+  ...marked(mark),
+  ...((want.members ?? []).length > 0 ? { [MARKS.members]: "true" } : {}),
+});
+
+/** Property names in a JSON pointer. */
+const pointer = (key: string): string => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+
+/** The changes that bring an image to what is wanted; none: it is so already. */
+export function operations(
+  have: Pick<Observed<Image>, "attributes" | "mark">,
+  want: Desired<Image>,
+  cleared: readonly string[],
+  visibility: string,
+  context: Context,
+): readonly Operation[] {
+  const now = have.attributes;
+  const found: Operation[] = [];
+  const field = <T>(path: string, key: string, is: T | undefined, to: T | undefined, unset: T) => {
+    const next = to ?? (cleared.includes(key) ? unset : is);
+    if (next !== undefined && next !== is) found.push({ op: "replace", path, value: next });
+  };
+  field("/name", "name", now.name, want.name, imageOf(context.address));
+  field("/min_disk", "min_disk_gb", now.min_disk_gb, want.min_disk_gb, 0);
+  field("/min_ram", "min_ram_mb", now.min_ram_mb, want.min_ram_mb, 0);
+  field("/protected", "protected", now.protected, want.protected, false);
+  field("/os_hidden", "hidden", now.hidden, want.hidden, false);
+  field("/visibility", "visibility", now.visibility, want.visibility, visibility);
+  const tags = want.tags ?? (cleared.includes("tags") ? [] : undefined);
+  if (tags !== undefined && !isSameSet(tags, now.tags ?? []))
+    found.push({ op: "replace", path: "/tags", value: [...new Set(tags)] });
+  const properties = now.properties ?? {};
+  const wanted = { ...want.properties };
+  for (const [key, value] of Object.entries(wanted))
+    if (properties[key] !== value) found.push({ op: "add", path: pointer(key), value });
+  for (const key of Object.keys(properties))
+    if (cleared.includes(`properties.${key}`) && !Object.hasOwn(wanted, key))
+      found.push({ op: "remove", path: pointer(key) });
+  const [before, after] = [marked(have.mark), marked(context.mark)];
+  for (const [key, value] of Object.entries(after))
+    if (before[key] !== value) found.push({ op: "add", path: pointer(key), value });
+  const shares = (want.members ?? []).length > 0;
+  const shared = now.metadata?.[MARKS.members] !== undefined;
+  if (shares && !shared) found.push({ op: "add", path: pointer(MARKS.members), value: "true" });
+  if (shared && !shares && cleared.includes("members")) found.push({ op: "remove", path: pointer(MARKS.members) });
+  return found;
+}

@@ -1,0 +1,43 @@
+import { type Desired, definePlugin, type Format, type Wanted } from "images";
+import { accessOf } from "./access.ts";
+import { OpenStack } from "./backend.ts";
+import { Cloud } from "./cloud.ts";
+import { nameOf } from "./image.ts";
+import { rules } from "./rules.ts";
+import { type Image, image } from "./schema.ts";
+import { config } from "./settings.ts";
+
+/** The formats of bytes that Glance takes under the name of one. What it calls raw is whatever is no other format. */
+const FORMATS: Readonly<Record<string, readonly Format[]>> = {
+  raw: ["raw", "iso", "other"],
+  qcow2: ["qcow2"],
+  vmdk: ["vmdk"],
+  vhd: ["vhd"],
+  vhdx: ["vhdx"],
+  vdi: ["vdi"],
+  iso: ["iso"],
+};
+
+function wanted({ disk_format: disk = "", container_format: container, verify_checksum }: Desired<Image>): Wanted {
+  const asIs = container !== undefined && container !== "bare" && container !== "ovf";
+  return {
+    formats: asIs ? "any" : (FORMATS[disk] ?? "any"),
+    compressions: container === "compressed" || disk === "ari" || disk === "aki" ? "any" : ["none"],
+    ...(verify_checksum ? { digests: ["md5", "sha512"] } : {}),
+  };
+}
+
+export const openstack = definePlugin({
+  api: 1,
+  name: "openstack",
+  doc: "The images of a project in an OpenStack cloud: Glance.",
+  config,
+  image,
+  bytes: wanted,
+  labels: (want, address) => [nameOf(want, address)],
+  onRemove: ["delete", "forget", "hide", "deactivate"],
+  check: rules,
+  async open(written, host) {
+    return new OpenStack(new Cloud(await accessOf(written, host), host), host, { visibility: "shared" });
+  },
+});

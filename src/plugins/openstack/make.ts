@@ -1,0 +1,80 @@
+import { type Context, type Desired, type Format, imageId, type Source } from "images";
+import type { Site } from "./cloud.ts";
+import type { Operation } from "./glance.ts";
+import { fieldsOf, idAt, nameOf } from "./image.ts";
+import { type Spokesman, share } from "./members.ts";
+import type { Image } from "./schema.ts";
+import { firstStore, place } from "./stores.ts";
+import { compare, isPassing, untilActive, whenBack } from "./upload.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+export interface Means {
+  readonly site: Site;
+  /** Who can use an image where nobody says it. */
+  readonly visibility: string;
+  readonly speak: Spokesman;
+}
+
+/** Times that an image is begun anew, when Glance went away with the one before. */
+const TRIES = 3;
+
+/** A new image, complete but for its name where it replaces another. Ids are told before anything of them is there. */
+export async function make(want: Desired<Image>, source: Source, context: Context, means: Means): Promise<ImageAnswer> {
+  const { site, speak } = means;
+  const { glance } = site;
+  const made = await begun(want, source, context, means);
+  const rest: Operation[] = want.protected === true ? [{ op: "replace", path: "/protected", value: true }] : [];
+  const shared = want.members !== undefined && (await share(glance, made.id, want.members, speak, context));
+  const placed = await place(glance, made.id, made.stores?.split(",") ?? [], want.stores, context);
+  const idle = want.status === "deactivated";
+  if (idle) await glance.act(made.id, "deactivate", context.signal);
+  if (rest.length > 0) return await glance.change(made.id, rest, context.signal);
+  return (shared || placed || idle ? await glance.image(made.id, context.signal) : undefined) ?? made;
+}
+
+/** Begins an image and fills it; one that Glance lost hold of is taken away, and another begun. */
+async function begun(want: Desired<Image>, source: Source, context: Context, means: Means): Promise<ImageAnswer> {
+  const { glance } = means.site;
+  const { signal, replaces, address } = context;
+  const name = nameOf(want, address);
+  const fields = fieldsOf(
+    want,
+    replaces === undefined ? name : `${name.slice(0, 248)} (new)`,
+    want.disk_format ?? diskFormat(source.format),
+    means.visibility,
+    context,
+  );
+  for (let attempt = 1; ; attempt++) {
+    const id = crypto.randomUUID();
+    await context.identified(imageId(idAt(id, means.site)));
+    await glance.begin(id, fields, signal);
+    try {
+      await fill(id, want, source, context, means);
+    } catch (thrown) {
+      if (signal.aborted || !isPassing(thrown) || attempt === TRIES) throw thrown;
+      const left = await whenBack(glance, id, signal);
+      if (left?.status !== "active") {
+        context.note("Glance went away while the image was sent to it: it is sent again");
+        if (left !== undefined) await glance.remove(id, signal);
+        continue;
+      }
+    }
+    const made = await untilActive(glance, id, context);
+    if (want.verify_checksum) await compare(made, source);
+    return made;
+  }
+}
+
+async function fill(
+  id: string,
+  want: Desired<Image>,
+  source: Source,
+  { signal, progress }: Context,
+  { site }: Means,
+): Promise<void> {
+  await site.glance.upload(id, source, { signal, progress, store: firstStore(want.stores) });
+}
+
+/** What Glance calls a format, where nobody says another. */
+const diskFormat = (format: Format): string =>
+  (["raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso"] as const).find((one) => one === format) ?? "raw";

@@ -1,0 +1,67 @@
+import type { Mark } from "images";
+
+// Which properties of an image are whose.
+
+/** Properties in which our mark is kept; `members` says that its members are declared, so that they are looked at. */
+export const MARKS = {
+  file: "images_file",
+  owner: "images_owner",
+  content: "images_content",
+  members: "images_members",
+} as const;
+
+/** The mark itself is shown nowhere. */
+export const hidden: ReadonlySet<string> = new Set([MARKS.file, MARKS.owner, MARKS.content]);
+
+export const marked = (mark: Mark | undefined): Readonly<Record<string, string>> =>
+  mark === undefined ? {} : { [MARKS.file]: mark.file, [MARKS.owner]: mark.owner, [MARKS.content]: mark.content };
+
+/** Fields of an image that Glance alone writes, or that would make a property which only looks like one of them. */
+const READ_ONLY = new Set([
+  ...["id", "self", "file", "schema", "status", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size"],
+  ...["created_at", "updated_at", "deleted", "deleted_at", "direct_url", "location", "locations", "stores", "owner"],
+]);
+
+/** Fields that have an attribute of their own here. */
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  name: "name",
+  disk_format: "disk_format",
+  container_format: "container_format",
+  min_disk: "min_disk_gb",
+  min_ram: "min_ram_mb",
+  protected: "protected",
+  os_hidden: "hidden",
+  visibility: "visibility",
+  tags: "tags",
+  is_public: "visibility",
+  members: "members",
+};
+
+/** Whether a property is the server's or our mark, and so no word of the user's. */
+export const isOwned = (key: string): boolean =>
+  key.startsWith("os_glance_") ||
+  key === "direct_url" ||
+  key === "location" ||
+  Object.values<string>(MARKS).includes(key);
+
+/** Why a property cannot be declared; undefined where it can. */
+export function refusal(key: string): { readonly message: string; readonly hint?: string } | undefined {
+  const attribute = ATTRIBUTES[key];
+  if (attribute !== undefined)
+    return {
+      message: `${key} is a field of the image, not a property`,
+      hint: `write ${attribute} = … beside properties`,
+    };
+  if (Object.values<string>(MARKS).includes(key))
+    return { message: `${key} is where the mark of this program is kept` };
+  if (key === "stores")
+    return {
+      message: "stores is told by Glance, and as a property it is dropped",
+      hint: 'write stores = ["…"] beside properties',
+    };
+  if (READ_ONLY.has(key)) return { message: `${key} is told by Glance and cannot be set` };
+  if (key.startsWith("os_glance_"))
+    return { message: `${key} is refused by Glance: what begins with os_glance_ is its own bookkeeping` };
+  if (key === "" || key.length > 255) return { message: "the name of a property has 1 to 255 characters" };
+  return undefined;
+}

@@ -1,0 +1,72 @@
+import { type Context, Failure, hexOf, nameOf, poll, type Source } from "images";
+import type { Glance } from "./glance.ts";
+import { digestsOf } from "./image.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+/** Seconds that an image may stay on its way without anything being seen to happen: far more than a healthy Glance takes. */
+const PATIENCE = 3600;
+
+/** Statuses that an image has while bytes are on their way into it. */
+const MOVING = new Set(["queued", "saving", "uploading", "importing", "pending"]);
+
+/** Looks until an image can be used. @throws Failure when it never will */
+export async function untilActive(glance: Glance, id: string, { signal, progress }: Context): Promise<ImageAnswer> {
+  const look = async (attempt: number): Promise<ImageAnswer | undefined> => {
+    const seen = await glance.image(id, signal);
+    if (seen === undefined) throw gone(id);
+    if (seen.status === "active") return seen;
+    if (seen.os_glance_failed_import) throw await importFailure(glance, id, signal);
+    if (!MOVING.has(seen.status))
+      throw new Failure("backend.failed", `the image ${id} became ${seen.status}`, { hint: "apply again" });
+    if (attempt === 1) progress("wait", 0);
+    return undefined;
+  };
+  return await poll(look, { signal, interval: 0.3, max: 10, deadline: PATIENCE, what: `image ${id} to become active` });
+}
+
+const gone = (id: string): Failure =>
+  new Failure("backend.missing", `the image ${id} was deleted while it was made`, { hint: "apply again" });
+
+/** Why Glance did not import something, in its own words where it has any. */
+async function importFailure(glance: Glance, id: string, signal: AbortSignal): Promise<Failure> {
+  const words = await glance.lastTask(id, signal).catch(() => undefined);
+  return new Failure("backend.import", `Glance could not import the image${words ? `: ${words}` : ""}`, {
+    hint: "its own log says more; leaving web_download and use_import out sends the bytes straight to it",
+  });
+}
+
+/** Whether a failed upload may have left an image that only Glance's absence or its cleaning up stands in the way of. */
+export const isPassing = (thrown: unknown): boolean =>
+  thrown instanceof Failure &&
+  (thrown.code.startsWith("net.") ||
+    ["backend.unreachable", "backend.busy", "backend.failed"].includes(thrown.code) ||
+    /from (?:saving|active|uploading) to (?:saving|uploading)/.test(thrown.message));
+
+/** Waits until Glance answers again, for a minute. Undefined: the image is gone. */
+export async function whenBack(glance: Glance, id: string, signal: AbortSignal): Promise<ImageAnswer | undefined> {
+  const end = Date.now() + 60_000;
+  const look = async () => {
+    try {
+      return { image: await glance.image(id, signal) };
+    } catch (thrown) {
+      if (signal.aborted || !isPassing(thrown) || Date.now() > end) throw thrown;
+      return undefined;
+    }
+  };
+  return (await poll(look, { signal, interval: 0.5, max: 5 })).image;
+}
+
+/** What Glance says that it got against what was sent. @throws Failure source.digest */
+export async function compare(made: ImageAnswer, source: Source): Promise<void> {
+  const sent = await source.digests();
+  const got = digestsOf(made);
+  for (const [name, theirs] of Object.entries(got)) {
+    const ours = Object.values(sent).find((one) => one !== undefined && nameOf(one) === name);
+    if (ours === undefined || ours === theirs) continue;
+    throw new Failure(
+      "source.digest",
+      `Glance has other bytes than were sent: ${name} ${hexOf(theirs)} there, ${hexOf(ours)} here`,
+      { hint: "apply again; if it stays, something between here and Glance changes the bytes" },
+    );
+  }
+}
