@@ -58,6 +58,7 @@ async function make(site: Site, content: Content | undefined, { row, replaces, b
   const { means, backend, resource } = site;
   const signal = site.deadline(means.signal);
   let made: ImageId | undefined;
+  let isCalled = false;
   const identified = async (id: ImageId) => {
     made = id;
     await site.put(row(id));
@@ -68,11 +69,13 @@ async function make(site: Site, content: Content | undefined, { row, replaces, b
     const source = await open(site, content, signal);
     const mark = site.mark(content);
     const context = site.context(signal, { mark, identified, ...(replaces === undefined ? {} : { replaces }) });
+    isCalled = true;
     const observed = await backend.create(resource.want, source, context);
     return site.ready(source === undefined ? content : await source.content(), observed);
   } catch (thrown) {
     const reason = site.explain(thrown);
-    if (!means.hard.aborted) await takeBack(site, made === replaces ? undefined : made, before, reason);
+    if (!means.hard.aborted)
+      await takeBack(site, { made: made === replaces ? undefined : made, isCalled, before, reason });
     throw reason;
   }
 }
@@ -90,17 +93,22 @@ async function open(site: Site, content: Content | undefined, signal: AbortSigna
   });
 }
 
+/** Failures after which a backend has nothing: the bytes were not sent, or it said no. */
+const NOTHING_MADE = /^(source|config|plan)\.|^backend\.(refused|denied|auth|limits|conflict|missing)$/;
+
+interface Remains {
+  readonly made: ImageId | undefined;
+  /** The backend was asked; without an id nobody knows whether it has something by now. */
+  readonly isCalled: boolean;
+  readonly before: Recorded | undefined;
+  readonly reason: unknown;
+}
+
 /** After a failed create: what the backend has of it goes. If that fails as well, the row stays, and the next run does it. */
-async function takeBack(
-  site: Site,
-  made: ImageId | undefined,
-  before: Recorded | undefined,
-  reason: unknown,
-): Promise<void> {
+async function takeBack(site: Site, { made, isCalled, before, reason }: Remains): Promise<void> {
   if (made === undefined) {
-    const surelyNothing =
-      before !== undefined || (reason instanceof Failure && /^(source|config|plan)\./.test(reason.code));
-    if (surelyNothing) await site.put(before);
+    const isSurelyNothing = !isCalled || (reason instanceof Failure && NOTHING_MADE.test(reason.code));
+    if (isSurelyNothing) await site.put(before);
     return;
   }
   try {

@@ -33,8 +33,7 @@ function bring(sight: Sight, want: Want): Step {
     return make(sight, want);
   }
   if (have !== undefined && rival !== undefined) return foreign(address, rival, "");
-  const ready = known?.status === "ready" || known?.status === "replacing" ? known : undefined;
-  const recorded = ready?.id === found.id ? ready : undefined;
+  const recorded = known?.status === "ready" && known.id === found.id ? known : undefined;
   const compared = diff(want.schema, {
     have: found.attributes,
     want: want.resource.want,
@@ -213,13 +212,10 @@ function changedContent(
     const compared = compareContent(recorded.content, want.content);
     return compared.kind === "changed" ? edit(compared.before, compared.after) : undefined;
   }
-  if (
-    known?.content === undefined &&
-    found.mark !== undefined &&
-    want.mark !== undefined &&
-    differs(found.mark.content, want.mark.content)
-  ) {
-    return edit(found.mark.content, want.mark.content);
-  }
+  const [before, after] = [found.mark?.content, want.mark?.content];
+  const isHalfReplaced =
+    known?.status === "replacing" && known.id === found.id && (before === undefined || before !== after);
+  if (isHalfReplaced) return edit(before ?? "the former content", after ?? "the new content");
+  if (before !== undefined && after !== undefined && differs(before, after)) return edit(before, after);
   return undefined;
 }

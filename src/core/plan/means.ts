@@ -3,7 +3,7 @@ import type { Address, BackendName } from "../model/name.ts";
 import type { PlanMode } from "../model/plan.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
 import type { State } from "../model/state.ts";
-import type { Backend, Plugin } from "../plugin.ts";
+import type { Backend, Facts, Plugin } from "../plugin.ts";
 
 /** What a plan is made with. */
 export interface Means {
@@ -18,6 +18,8 @@ export interface Means {
   look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<Content>;
   /** The id of the run. */
   readonly run: string;
+  /** What the beginning of a source tells, where it can be seen without a download. */
+  measure?(spec: SourceSpec, signal: AbortSignal): Promise<Pick<Facts, "format" | "virtualSize">>;
   readonly signal: AbortSignal;
   now(): Date;
 }

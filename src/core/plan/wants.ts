@@ -5,7 +5,7 @@ import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
-import type { Backend, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Facts, Plugin, Reading } from "../plugin.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
 import type { Want } from "./sight.ts";
@@ -32,10 +32,7 @@ export class Wants {
   async want(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Reading): Promise<Want> {
     const plugin = this.plugin(resource.backend);
     const { content, transfer, blind } = await this.#look(resource, known, backend, reading);
-    const facts = {
-      source: resource.source !== undefined,
-      ...(content?.size === undefined ? {} : { size: content.size }),
-    };
+    const facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
     const marked = this.#means.config.backends.find(({ name }) => name === resource.backend)?.mark !== false;
     const origin = resource.source !== undefined || originOf(plugin, resource.want);
     return {
@@ -51,6 +48,14 @@ export class Wants {
         : undefined,
       order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
       importing: this.#means.config.imports.find(({ address }) => address === resource.address)?.id,
+    };
+  }
+
+  async #facts({ source }: Resource, content: Content | undefined, signal: AbortSignal): Promise<Facts> {
+    return {
+      source: source !== undefined,
+      ...(source === undefined ? {} : await this.#means.measure?.(source, signal)),
+      ...(content?.size === undefined ? {} : { size: content.size }),
     };
   }
 

@@ -30,8 +30,10 @@ export function replay(snapshot: Snapshot, at: At, lineage: string): Replayed {
   let base = document;
   const puts = new Map<Address, Recorded | undefined>();
   for (const { run, read } of journals) {
-    const own = putsOf(read, run, at);
-    if (read.begin === undefined || own.size === 0) continue;
+    // Killed before its first line was whole: it has said nothing.
+    if (read.begin === undefined) continue;
+    const own = putsOf(read, read.begin, run, at);
+    if (own.size === 0) continue;
     const refused = strange(read.begin, base);
     if (refused !== undefined) {
       notes.push(`the journal of run ${run} is left out: ${refused}`);
@@ -65,9 +67,9 @@ function strange(begin: Begin, document: State | undefined): string | undefined 
 }
 
 /** The last word of a journal on each address, in the form of this version. */
-function putsOf(read: Read, run: string, at: At): Changes {
+function putsOf(read: Read, begin: Begin, run: string, at: At): Changes {
   const rows = new Map(read.lines.flatMap((line) => ("put" in line ? Object.entries(line.put) : [])));
-  const { version = STATE_VERSION, lineage = "", serial = 0 } = read.begin ?? {};
+  const { version, lineage, serial } = begin;
   if (version > STATE_VERSION) throw newer(`the journal of run ${run}`, version, at.where);
   // As a document of its own, so that the same upgrades and the same checks hold.
   const images = Object.fromEntries([...rows].filter(([, row]) => row !== null));
