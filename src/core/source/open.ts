@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { Failure } from "../failure.ts";
 import { type Detected, identify } from "../format/identify.ts";
 import { planTransform, type TransformPlan } from "../format/plan.ts";
 import { transform } from "../format/transform.ts";
@@ -104,7 +105,7 @@ export class Sources implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Error("the run has ended"));
+    this.#stop.abort(new Failure("source.closed", "the run has ended"));
     await this.#supplies[Symbol.asyncDispose]();
     await this.#web[Symbol.asyncDispose]();
   }

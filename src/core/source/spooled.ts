@@ -1,4 +1,4 @@
-import { asFailure } from "../failure.ts";
+import { asFailure, Failure } from "../failure.ts";
 import type { Algorithm } from "../model/digest.ts";
 import type { Phase } from "../model/image.ts";
 import { orAborted } from "../net/scope.ts";
@@ -76,7 +76,7 @@ export class Spooled implements Supply {
   async check(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Error("nobody wants it any more"));
+    this.#stop.abort(new Failure("source.closed", "nobody wants it any more"));
     await this.#over;
     await this.#growing?.release();
     await this.#growing?.remove();
