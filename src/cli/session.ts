@@ -12,6 +12,7 @@ import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor } from "../core/net/http.ts";
 import { type Backend, canDownload, type Host, type Plugin } from "../core/plugin.ts";
+import { measure } from "../core/source/measure.ts";
 import { Sources } from "../core/source/open.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { fileStorage } from "../core/store/file.ts";
@@ -115,6 +116,7 @@ export class Session implements AsyncDisposable {
       run: store.run,
       open: (name) => this.backend(name),
       look: (spec, previous, signal) => this.sources().look(spec, previous, signal),
+      measure,
       fetch: (spec, wanted, opening) => this.sources().open(spec, wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
       signal: this.#shell.signal,
