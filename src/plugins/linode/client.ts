@@ -1,5 +1,6 @@
 import { type Door, Failure } from "images";
 import { Budget } from "./budget.ts";
+import { Patient } from "./patient.ts";
 import { type Disk, type Event, type ImageAnswer, isDisk, isEvent, isImage, isPage, isUpload, parsed } from "./wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -35,12 +36,16 @@ export class Client {
   }
 
   async imagize(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
-    return parsed(await this.#door.json("POST", "images", { signal, json: fields }), isImage, "an image");
+    using patient = new Patient(signal);
+    const answer = await this.#door.json("POST", "images", { signal: patient.signal, json: fields });
+    return parsed(answer, isImage, "an image");
   }
 
   /** Begins an upload. Undefined: the server failed without a word, as it does now and then; nothing was made. */
   async upload(fields: Fields, signal: AbortSignal): Promise<{ image: ImageAnswer; upload_to: string } | undefined> {
-    const answer = await this.#door.send("POST", "images/upload", { signal, json: fields, accept: [500] });
+    using patient = new Patient(signal);
+    const call = { signal: patient.signal, json: fields, accept: [500] };
+    const answer = await this.#door.send("POST", "images/upload", call);
     if (answer.status === 500) return void (await answer.text());
     return parsed(await answer.json(), isUpload, "a begun upload");
   }
@@ -72,7 +77,7 @@ export class Client {
     }
   }
 
-  /** Of one kind, newest first, not older than `since`, at most a page of them. */
+  /** Those that X-Filter lets through, newest first, at most a page of them. */
   async events(filter: Fields, signal: AbortSignal): Promise<readonly Event[]> {
     const headers = { "x-filter": JSON.stringify({ ...filter, "+order_by": "created", "+order": "desc" }) };
     const answer = await this.#door.json("GET", "account/events", { signal, headers });

@@ -2,11 +2,11 @@ import {
   type Backend,
   type Context,
   type Desired,
+  type Door,
   definePlugin,
   Failure,
   type Host,
   type ImageId,
-  imageId,
   type Observed,
   poll,
   type Reading,
@@ -16,36 +16,32 @@ import {
 import { Client, idOf } from "./client.ts";
 import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
-import { changesOf, fieldsOf, isOwn, labelOf, observed } from "./image.ts";
+import { changesOf, isOwn, labelOf, observed } from "./image.ts";
+import { Making } from "./making.ts";
 import { homeOf, replicate } from "./replicas.ts";
 import { rules } from "./rules.ts";
 import { config, type Image, image } from "./schema.ts";
 import { accessOf } from "./settings.ts";
-import { refuseTooLarge, Uploads } from "./upload.ts";
+import { Uploads } from "./upload.ts";
 import { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
-
-/** Milliseconds between two looks at what goes on; the terraform provider has the same, and the same variable for it. */
-const LOOK = 4000;
 
 /** The images of a Linode account. */
 class Linode implements Backend<Image>, Renames {
   readonly #client: Client;
   readonly #watch: Watch;
-  readonly #disks: Disks;
-  readonly #uploads: Uploads;
+  readonly #making: Making;
   readonly #host: Host;
   /** Seconds between two looks. */
   readonly #interval: number;
 
-  constructor(client: Client, uploads: Uploads, host: Host) {
-    const look = Number(host.env["LINODE_EVENT_POLL_MS"] ?? LOOK);
-    this.#interval = (look > 0 ? look : LOOK) / 1000;
-    this.#client = client;
-    this.#watch = new Watch(client, this.#interval * 1000);
-    this.#disks = new Disks(client, this.#interval);
-    this.#uploads = uploads;
+  constructor(door: Door, host: Host, interval: number) {
+    this.#client = new Client(door);
+    this.#watch = new Watch(this.#client, interval * 1000);
+    const disks = new Disks(this.#client, interval);
+    this.#making = new Making(this.#client, this.#watch, disks, new Uploads(door, host), host);
     this.#host = host;
+    this.#interval = interval;
   }
 
   async read(
@@ -69,7 +65,7 @@ class Linode implements Backend<Image>, Renames {
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
-    const made = await (source === undefined ? this.#ofDisk(want, context) : this.#ofBytes(want, source, context));
+    const made = await this.#making.make(want, source, context);
     if (want.replica_regions === undefined) return observed(made);
     return observed(await this.#replicate(made, want.replica_regions, want.wait, context));
   }
@@ -110,71 +106,6 @@ class Linode implements Backend<Image>, Renames {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #ofDisk(want: Desired<Image>, context: Context): Promise<ImageAnswer> {
-    const { disk_id, linode_id } = want;
-    if (disk_id === undefined || linode_id === undefined)
-      throw new Failure("backend.refused", "nothing says what the image is made of", {
-        hint: "give it a source and a region, or disk_id and linode_id",
-      });
-    const fields = { ...fieldsOf(want, labelOf(want, context.address), context.mark), disk_id };
-    return await this.#disks.take(linode_id, disk_id, context, async (begin) => {
-      const { id } = await begin(fields).catch(async (thrown: unknown) => {
-        const begun = await this.#begunAllTheSame(thrown, context);
-        if (begun === undefined) throw thrown;
-        return begun;
-      });
-      await context.identified(imageId(id));
-      return await this.#made(id, context);
-    });
-  }
-
-  async #ofBytes(want: Desired<Image>, source: Source, context: Context): Promise<ImageAnswer> {
-    const { signal } = context;
-    if (want.region === undefined)
-      throw new Failure("backend.refused", "region is missing: where are the bytes to be uploaded to?", {
-        hint: 'region = "us-southeast"',
-      });
-    refuseTooLarge(source);
-    const fields = { ...fieldsOf(want, labelOf(want, context.address), context.mark), region: want.region };
-    const begin = poll(() => this.#client.upload(fields, signal), { signal, deadline: 60, what: "an upload to begin" });
-    const { image: begun, upload_to } = await begin.catch(async (thrown: unknown) => {
-      // Its URL is lost with the answer, so that nothing can be done with it but to take it away.
-      const lost = await this.#begunAllTheSame(thrown, context);
-      if (lost !== undefined) await context.identified(imageId(lost.id));
-      throw thrown;
-    });
-    this.#host.conceal(upload_to);
-    await context.identified(imageId(begun.id));
-    await this.#uploads.send(upload_to, source, context).catch(async (thrown: unknown) => {
-      if (!(await this.#isTaken(thrown, begun.id, signal))) throw thrown;
-    });
-    return await this.#made(begun.id, context);
-  }
-
-  /** The image whose beginning was answered, but the answer never came: one with our mark that is not made yet. */
-  async #begunAllTheSame(thrown: unknown, { mark, signal, replaces }: Context): Promise<ImageAnswer | undefined> {
-    if (mark === undefined || signal.aborted || !(thrown instanceof Failure && thrown.code.startsWith("net.")))
-      return undefined;
-    for await (const answer of this.#client.images(signal, { is_public: false })) {
-      const { id, mark: found, status } = observed(answer);
-      const isMarked = found?.owner === mark.owner && found.file === mark.file && found.content === mark.content;
-      if (isMarked && id !== replaces && status === "pending") return answer;
-    }
-    return undefined;
-  }
-
-  /** Waits until an image that was begun can be used. */
-  async #made(id: string, context: Context): Promise<ImageAnswer> {
-    context.progress("wait", 0);
-    return await this.#watch.until(id, (seen) => (seen.status === "available" ? seen : undefined), context.signal);
-  }
-
-  /** A second try is refused when all had arrived with the first, and only the answer was lost: the image is there then. */
-  async #isTaken(thrown: unknown, id: string, signal: AbortSignal): Promise<boolean> {
-    if (!(thrown instanceof Failure) || thrown.request?.status !== 403) return false;
-    return (await this.#client.image(id, signal))?.status === "available";
-  }
-
   async #there(id: ImageId, signal: AbortSignal): Promise<ImageAnswer> {
     const found = await this.#client.image(id, signal);
     if (found === undefined) throw new Failure("backend.missing", `${id} is gone`, { hint: "plan again" });
@@ -190,6 +121,9 @@ class Linode implements Backend<Image>, Renames {
     return await replicate({ client: this.#client, watch: this.#watch }, made, regions, wait, context);
   }
 }
+
+/** Milliseconds between two looks at what goes on; terraform's provider has the same, and the same variable for it. */
+const LOOK = 4000;
 
 export const linode = definePlugin({
   api: 1,
@@ -210,6 +144,7 @@ export const linode = definePlugin({
       explain,
       credentials: "`token` (or LINODE_TOKEN)",
     });
-    return new Linode(new Client(door), new Uploads(door, host), host);
+    const look = written.event_poll_ms ?? Number(host.env["LINODE_EVENT_POLL_MS"] ?? LOOK);
+    return new Linode(door, host, (look > 0 ? look : LOOK) / 1000);
   },
 });

@@ -38,6 +38,10 @@ export const config = {
     string(),
     "The user or profile in that file. Default: LINODE_PROFILE, then the file's own default.",
   ),
+  event_poll_ms: optional(
+    integer({ min: 1 }),
+    "Milliseconds between two looks at what Linode is working on. Default: LINODE_EVENT_POLL_MS, then 4000.",
+  ),
 };
 
 /** What the API takes of an image's words; @linode/validation, and the description of POST /images/upload. */

@@ -95,13 +95,12 @@ const limited = (source: Source): Source => ({
 const isForLength = (thrown: unknown): boolean =>
   thrown instanceof Failure && (thrown.request?.status === 411 || thrown.request?.status === 501);
 
-async function written(file: FileHandle, source: Source, { signal, progress }: Context): Promise<number> {
+async function written(file: FileHandle, source: Source, { signal }: Context): Promise<number> {
   let size = 0;
   for await (const piece of source.open(signal)) {
     signal.throwIfAborted();
     await file.writev([piece], size);
     size += piece.byteLength;
-    progress("convert", size);
   }
   return size;
 }
