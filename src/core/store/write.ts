@@ -105,6 +105,8 @@ async function keepAs(path: string, backup: string): Promise<void> {
     });
     await chmod(second, 0o600);
     await rename(second, backup);
+    // Between two names of one file rename does nothing: a run that was killed in here had made the backup already.
+    await rm(second, { force: true });
   } catch (error) {
     await rm(second, { force: true });
     if (errno(error) !== "ENOENT") throw error;

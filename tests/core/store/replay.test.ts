@@ -1,9 +1,20 @@
 import { expect, test } from "bun:test";
+import { link, readdir, readFile } from "node:fs/promises";
 import { replay } from "../../../src/core/store/replay.ts";
+import { replaceFile } from "../../../src/core/store/write.ts";
+import { Folder } from "../../harness.ts";
 
 test("a journal that was killed before its first line was whole has said nothing", () => {
   for (const text of ["", '{"seq":0,"at":"2026-11-20T']) {
     const { state, changed } = replay({ open: [{ run: "one", text }] }, { where: "images.state.json" }, "a-lineage");
     expect([state.lineage, state.serial, changed]).toEqual(["a-lineage", 0, false]);
   }
+});
+
+test("a backup that is the document itself, after a kill between the two renames, leaves no third name", async () => {
+  await using folder = await Folder.make({ state: "one" });
+  await link(folder.at("state"), folder.at("state.backup"));
+  await replaceFile(folder.at("state"), "two", { backup: folder.at("state.backup") });
+  expect((await readdir(folder.path)).sort()).toEqual(["state", "state.backup"]);
+  expect(await readFile(folder.at("state.backup"), "utf8")).toBe("one");
 });
