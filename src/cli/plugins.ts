@@ -10,6 +10,7 @@ export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
   linode: async () => (await import("../plugins/linode/index.ts")).linode,
   local: async () => (await import("../plugins/local/index.ts")).local,
   openstack: async () => (await import("../plugins/openstack/index.ts")).openstack,
+  vkcs: async () => (await import("../plugins/vkcs/index.ts")).vkcs,
 };
 
 /** Whether `plugin = "…"` means a file: it has a slash, or an ending. */

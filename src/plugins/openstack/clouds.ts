@@ -81,7 +81,7 @@ async function read(path: string, needed: string | undefined): Promise<Table | u
   });
   if (text === undefined) return undefined;
   try {
-    const value: unknown = parse(text, { logLevel: "silent" });
+    const value: unknown = parse(text, { logLevel: "error" });
     return underscored(isTable(value) ? value : {});
   } catch (cause) {
     // The parser quotes the line, in which a password may stand: only the place is told.

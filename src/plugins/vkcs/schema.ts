@@ -1,0 +1,19 @@
+import { optional } from "images";
+import { choice, type Image, image as openstack } from "../openstack/schema.ts";
+
+/** An image in VK Cloud: as in Glance, with what VK Cloud allows. */
+export const image: Image = {
+  ...openstack,
+  disk_format: optional(
+    choice("raw", "iso"),
+    "The format in which it is kept. A source that is qcow2 is turned into raw. Default: iso for an ISO, else raw.",
+    { onChange: "replace" },
+  ),
+  container_format: optional(choice("bare"), "What is around the disk: nothing. Default: bare.", {
+    onChange: "replace",
+    unset: "bare",
+  }),
+  visibility: optional(choice("private", "shared", "community"), "Who can use it. Default: private.", {
+    unset: "private",
+  }),
+};

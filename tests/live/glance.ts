@@ -1,0 +1,148 @@
+import { createServer, request } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { dirname, join } from "node:path";
+
+/** What the start script wrote down of the servers. */
+export interface Facts {
+  readonly auth_url: string;
+  readonly glance: { readonly RegionOne: string; readonly RegionTwo: string };
+  readonly admin: User;
+  readonly demo: User & { readonly project_id: string };
+  readonly other: User & { readonly project_id: string };
+  readonly application_credential: { readonly id: string; readonly name: string; readonly secret: string };
+}
+interface User {
+  readonly username: string;
+  readonly password: string;
+  readonly project: string;
+}
+
+/** The folder that openstack-up works in. */
+export const folder = dirname(process.env["OS_CLIENT_CONFIG_FILE"] ?? "");
+export const clouds = join(folder, "clouds.yaml");
+export const facts: Facts = await Bun.file(join(folder, "facts.json")).json();
+
+/** A project as one of its users sees it, by requests of the test's own. */
+export class Project {
+  readonly user: User;
+  readonly #token: string;
+  readonly id: string;
+
+  private constructor(user: User, token: string, id: string) {
+    this.user = user;
+    this.#token = token;
+    this.id = id;
+  }
+
+  static async login(user: User): Promise<Project> {
+    const domain = { id: "default" };
+    const answer = await fetch(`${facts.auth_url}/auth/tokens?nocatalog`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        auth: {
+          identity: {
+            methods: ["password"],
+            password: { user: { name: user.username, domain, password: user.password } },
+          },
+          scope: { project: { name: user.project, domain } },
+        },
+      }),
+    });
+    const body: { token: { project: { id: string } } } = await answer.json();
+    return new Project(user, answer.headers.get("x-subject-token") ?? "", body.token.project.id);
+  }
+
+  async call(method: string, path: string, body?: unknown, region: keyof Facts["glance"] = "RegionOne") {
+    const type = method === "PATCH" ? "application/openstack-images-v2.1-json-patch" : "application/json";
+    return await fetch(`${facts.glance[region]}/v2/${path}`, {
+      method,
+      headers: { "x-auth-token": this.#token, "content-type": type, accept: "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
+  async images(region: keyof Facts["glance"] = "RegionOne"): Promise<readonly Record<string, string>[]> {
+    const pages = [false, true].map(async (hidden) => {
+      const answer = await this.call(
+        "GET",
+        `images?limit=1000&owner=${this.id}&os_hidden=${hidden}`,
+        undefined,
+        region,
+      );
+      const page: { images: Record<string, string>[] } = await answer.json();
+      return page.images;
+    });
+    return (await Promise.all(pages)).flat();
+  }
+
+  /** Deletes every image of the project. */
+  async empty(): Promise<void> {
+    for (const region of ["RegionOne", "RegionTwo"] as const) {
+      for (const image of await this.images(region)) {
+        if (image["protected"])
+          await this.call(
+            "PATCH",
+            `images/${image["id"]}`,
+            [{ op: "replace", path: "/protected", value: false }],
+            region,
+          );
+        await this.call("DELETE", `images/${image["id"]}`, undefined, region);
+      }
+    }
+  }
+}
+
+/** A way to Glance that counts, and that can say no. */
+export class Watched implements AsyncDisposable {
+  requests = 0;
+  readonly #server;
+  readonly #sockets = new Set<Socket>();
+  #refusals: { readonly status: number; left: number } = { status: 503, left: 0 };
+
+  constructor(target: string) {
+    this.#server = createServer((incoming, outgoing) => {
+      this.requests++;
+      if (this.#refusals.left > 0) {
+        this.#refusals.left--;
+        incoming.resume();
+        outgoing.writeHead(this.#refusals.status, { "content-type": "text/plain", connection: "close" }).end("refused");
+        return;
+      }
+      const { method, headers, url } = incoming;
+      const onward = request(
+        `${target}${url}`,
+        { method, headers: { ...headers, host: new URL(target).host } },
+        (answer) => {
+          outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.pipe(outgoing);
+        },
+      );
+      onward.on("error", () => outgoing.destroy());
+      incoming.on("close", () => incoming.complete || onward.destroy());
+      incoming.pipe(onward);
+    });
+    this.#server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>((ready) => this.#server.listen(0, "127.0.0.1", ready));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  refuse(status: number, times: number): void {
+    this.#refusals = { status, left: times };
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((closed) => this.#server.close(closed));
+  }
+}

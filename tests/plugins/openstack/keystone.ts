@@ -1,0 +1,92 @@
+import { Folder, run, type Said } from "../../harness.ts";
+
+/** A request as it came. */
+export interface Heard {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** The least of a Keystone and a Glance that a login needs: a token for everybody, and no images. */
+export class Cloud implements AsyncDisposable {
+  readonly heard: Heard[] = [];
+  /** Seconds that a token is good for. */
+  life = 3600;
+  /** Tokens that Glance does not take any more. */
+  readonly revoked = new Set<string>();
+  /** What Keystone says to a login; undefined: yes. */
+  refusal: { readonly status: number; readonly message: string } | undefined;
+  scoped = true;
+  readonly #server;
+  #tokens = 0;
+
+  constructor() {
+    this.#server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => this.#answer(request) });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.port}`;
+  }
+
+  get logins(): readonly Heard[] {
+    return this.heard.filter(({ method, path }) => method === "POST" && path.endsWith("/auth/tokens"));
+  }
+
+  /** What the last login was asked with. */
+  get auth(): unknown {
+    const last = this.logins.at(-1);
+    return last === undefined ? undefined : JSON.parse(last.body).auth;
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    const { method, headers } = request;
+    this.heard.push({ method, path: pathname, headers, body: await request.text() });
+    if (pathname.endsWith("/auth/tokens")) return this.#login(method, headers);
+    if (pathname.endsWith("/auth/projects")) return Response.json({ projects: [{ name: "blue" }, { name: "green" }] });
+    const token = headers.get("x-auth-token") ?? "";
+    if (this.revoked.has(token))
+      return Response.json({ message: "This server could not verify<br /><br />\n\n\n" }, { status: 401 });
+    return Response.json({ images: [] });
+  }
+
+  #login(method: string, headers: Headers): Response {
+    const { refusal } = this;
+    if (refusal !== undefined)
+      return Response.json({ error: { code: refusal.status, message: refusal.message } }, { status: refusal.status });
+    const token = method === "GET" ? (headers.get("x-subject-token") ?? "") : `token-${++this.#tokens}-secret`;
+    const endpoint = (region: string, of: string) => ({
+      interface: of,
+      region,
+      region_id: region,
+      url: `${this.url}/${of}-${region}${of === "internal" ? "/v2/" : ""}`,
+    });
+    const endpoints = ["One", "Two"].flatMap((region) => ["public", "internal"].map((of) => endpoint(region, of)));
+    const body = {
+      token: {
+        expires_at: new Date(Date.now() + this.life * 1000).toISOString(),
+        ...(this.scoped
+          ? { project: { id: "p1", name: "blue" }, catalog: [{ type: "image", name: "glance", endpoints }] }
+          : {}),
+      },
+    };
+    return Response.json(body, { status: method === "GET" ? 200 : 201, headers: { "x-subject-token": token } });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.stop(true);
+  }
+}
+
+/** Lists the images of a backend with these settings. */
+export async function info(
+  settings: Readonly<Record<string, string | boolean>>,
+  env: Readonly<Record<string, string>> = {},
+  files: Readonly<Record<string, string>> = {},
+  plugin = "openstack",
+): Promise<Said> {
+  const lines = Object.entries({ plugin, ...settings }).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  await using folder = await Folder.make({ "images.toml": `[backend.x]\n${lines.join("\n")}\n`, ...files });
+  return await run(folder, ["info", "x", "--json"], { env });
+}
