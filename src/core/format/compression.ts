@@ -4,7 +4,9 @@ import type { Bytes } from "./bytes.ts";
 import { gunzip } from "./gunzip.ts";
 import { gzip, type Level } from "./gzip.ts";
 import { DEFAULT_LIMIT, limited } from "./limit.ts";
-import { unxz, xz } from "./xz.ts";
+import { lzmaBinary } from "./lzma-binary.ts";
+import type { Job } from "./thread-talk.ts";
+import { unxz } from "./xz.ts";
 import { unzstd, zstd } from "./zstd.ts";
 
 /** A compression that there is. */
@@ -12,16 +14,11 @@ export type Packing = Exclude<Compression, "none">;
 /** A compression that we can make. */
 export type Packer = Exclude<Packing, "bz2">;
 
-const UNPACK: Readonly<Record<Packing, (input: Bytes, signal?: AbortSignal) => AsyncGenerator<Uint8Array>>> = {
-  gz: gunzip,
-  bz2: bunzip2,
-  xz: unxz,
-  zst: unzstd,
-};
-
 export interface UnpackOptions {
   /** The most bytes that may come out. Default: 1 TiB. */
   readonly limit?: number | undefined;
+  /** False: bz2 and xz are unpacked in place, which is better for a few bytes. Default: on a thread. */
+  readonly thread?: boolean | undefined;
 }
 
 /**
@@ -29,13 +26,36 @@ export interface UnpackOptions {
  * where it is damaged or has other bytes behind its end, with `source.limit` where it gives more than the limit, and with
  * `source.format` where it is packed in a way that is not handled. It ends only after the input has been read to its end.
  */
-export const decompress = (
+export function decompress(
   packing: Packing,
   input: Bytes,
   options: UnpackOptions = {},
   signal?: AbortSignal,
-): AsyncGenerator<Uint8Array> =>
-  limited(UNPACK[packing](input, signal), options.limit ?? DEFAULT_LIMIT, "what the compressed data unpacks to");
+): AsyncGenerator<Uint8Array> {
+  const { limit = DEFAULT_LIMIT, thread = true } = options;
+  return limited(unpack(packing, input, thread, signal), limit, "what the compressed data unpacks to");
+}
+
+function unpack(packing: Packing, input: Bytes, thread: boolean, signal: AbortSignal | undefined): Bytes {
+  switch (packing) {
+    case "gz":
+      return gunzip(input, signal);
+    case "zst":
+      return unzstd(input, signal);
+    case "bz2":
+      return thread ? threaded({ kind: "bunzip2" }, input, signal) : bunzip2(input, signal);
+    case "xz":
+      return thread ? threaded({ kind: "unxz" }, input, signal) : unxz(input, lzmaBinary, signal);
+    default:
+      return packing satisfies never;
+  }
+}
+
+/** The module is loaded where it is needed: from source, loading it bundles the program of the thread. */
+async function* threaded(job: Job, input: Bytes, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  const { onThread } = await import("./thread.ts");
+  yield* onThread(job, input, signal);
+}
 
 export interface PackOptions {
   /** gz: 1 to 9, default 6; zst: 1 to 19, default 3; xz: 0 to 6, default 3. Numbers beyond are taken for the nearest. */
@@ -56,7 +76,7 @@ export function compress(
     case "gz":
       return gzip(input, { level: gzipLevel(level), ...(threads === undefined ? {} : { threads }) }, signal);
     case "xz":
-      return xz(input, level === undefined ? {} : { level: within(level, 0, 6) }, signal);
+      return threaded({ kind: "xz", level: within(level ?? 3, 0, 6) }, input, signal);
     case "zst":
       return zstd(input, level === undefined ? {} : { level: within(level, 1, 19) }, signal);
     default:

@@ -70,7 +70,7 @@ export async function identifyHead(
       inside = next;
     } else if (found.kind === "packed") {
       layers.push(found.packing);
-      inside = await firstOf(decompress(found.packing, bytesOf(inside), {}, signal));
+      inside = await firstOf(decompress(found.packing, bytesOf(inside), { thread: false }, signal));
     } else if (found.kind === "zip") {
       throw new Failure("source.format", "this is a zip archive, not an image", {
         hint: 'say which file of it is meant: member = "disk.raw"',

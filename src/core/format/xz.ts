@@ -1,14 +1,14 @@
 import { corrupt, truncated, unsupported } from "./broken.ts";
 import type { Bytes } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
-import { ANSWER, Lzma } from "./lzma.ts";
+import { ANSWER, type Binary, Lzma } from "./lzma.ts";
 
 /** Enough for what `xz -9` makes (65 MiB), with much to spare. */
 const MEMORY = 200 * 2 ** 20;
 
 /** Unpacks .xz: one or many streams after each other, with their padding; every block is checked by its own sum. */
-export async function* unxz(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const coder = await Lzma.decoder(MEMORY);
+export async function* unxz(input: Bytes, binary: Binary, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const coder = await Lzma.decoder(MEMORY, binary);
   let begun = false;
   for await (const slice of slices(input, signal)) {
     begun = true;
@@ -41,14 +41,14 @@ function explained(answer: number): Error {
   }
 }
 
-export interface XzOptions {
-  /** 0 (fast) to 6 (small, needs about 100 MiB); default 3. */
-  readonly level?: number;
-}
-
-/** Packs into one .xz stream with a CRC64. */
-export async function* xz(input: Bytes, options: XzOptions = {}, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const coder = await Lzma.encoder(options.level ?? 3);
+/** Packs into one .xz stream with a CRC64; `level`: 0 (fast) to 6 (small, needs about 100 MiB). */
+export async function* xz(
+  input: Bytes,
+  level: number,
+  binary: Binary,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const coder = await Lzma.encoder(level, binary);
   for await (const slice of slices(input, signal)) {
     const answer = yield* coder.code(slice, false);
     if (answer !== ANSWER.ok) throw new Error(`liblzma fails (${answer})`);

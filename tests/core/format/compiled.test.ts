@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { folder } from "./tools.ts";
+import { digestOf, FIXTURES, fixtureDisk, folder } from "./tools.ts";
 
 setDefaultTimeout(180_000);
 
@@ -18,10 +18,16 @@ test("a compiled program packs, unpacks, converts and hashes from an empty folde
     cwd: at.path,
   });
   expect([await build.exited, build.exitCode === 0 ? "" : await new Response(build.stderr).text()]).toEqual([0, ""]);
-  const done = Bun.spawn([program], { stdout: "pipe", stderr: "pipe", cwd: empty, env: {} });
+  const done = Bun.spawn([program, join(FIXTURES, "disk.raw.bz2")], {
+    stdout: "pipe",
+    stderr: "pipe",
+    cwd: empty,
+    env: {},
+  });
   const [out, errors] = await Promise.all([new Response(done.stdout).text(), new Response(done.stderr).text()]);
   expect(errors).toBe("");
   expect(out.trim().split("\n")).toEqual([
+    `bz2 ${digestOf(fixtureDisk())}`,
     "gz true true",
     "xz true true",
     "zst true true",

@@ -11,7 +11,7 @@ const PACKERS = ["gz", "xz", "zst"] as const satisfies readonly Packer[];
 const PROGRAM = { gz: "gzip", bz2: "bzip2", xz: "xz", zst: "zstd" } as const;
 const fixture = (packing: Packing): Promise<Uint8Array> => Bun.file(join(FIXTURES, `disk.raw.${packing}`)).bytes();
 const unpacked = (packing: Packing, ...parts: Uint8Array[]): Promise<Uint8Array> =>
-  all(decompress(packing, bytesOf(...parts)));
+  all(decompress(packing, bytesOf(...parts), { thread: false }));
 
 describe("unpacking", () => {
   for (const packing of PACKINGS) {
@@ -99,6 +99,22 @@ describe("unpacking", () => {
         expect(digestOf(await all(decompress(packing, pieces(packed, 50_000))))).toBe(digestOf(raw));
       }
       expect(await unpacked(packing, run([name, "-c"], new Uint8Array(0)))).toHaveLength(0);
+    });
+  }
+
+  for (const packing of ["bz2", "xz"] as const) {
+    test(`${packing}: the same on a thread and in place`, async () => {
+      const packed = await fixture(packing);
+      for (const thread of [true, false]) {
+        const of = (...parts: Uint8Array[]): Promise<Uint8Array> =>
+          all(decompress(packing, bytesOf(...parts), { thread }));
+        expect(digestOf(await of(packed))).toBe(digestOf(fixtureDisk()));
+        expect(await of(packed, packed)).toHaveLength(fixtureDisk().length * 2);
+        expect(await codeOf(of(packed.subarray(0, -3)))).toBe("source.truncated");
+        expect(await codeOf(of(packed, new Uint8Array(50).fill(7)))).toBe("source.corrupt");
+        const hint = "fetch the file again; the download was probably not complete";
+        await expect(of(packed.subarray(0, -3))).rejects.toMatchObject({ name: "Failure", hint });
+      }
     });
   }
 

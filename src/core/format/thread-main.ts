@@ -1,0 +1,77 @@
+import { Failure } from "../failure.ts";
+import { bunzip2 } from "./bunzip2.ts";
+import type { Bytes } from "./bytes.ts";
+import type { Job, Order, Reply } from "./thread-talk.ts";
+import { unxz, xz } from "./xz.ts";
+
+declare const self: Worker;
+
+// What a thread runs: one job over a stream that is asked for and handed on in messages.
+
+const say = (reply: Reply, ...given: ArrayBufferLike[]): void =>
+  self.postMessage(
+    reply,
+    given.filter((one) => one instanceof ArrayBuffer),
+  );
+
+let receive: (bytes: Uint8Array | undefined) => void = () => undefined;
+function ask(): Promise<Uint8Array | undefined> {
+  const answer = new Promise<Uint8Array | undefined>((resolve) => {
+    receive = resolve;
+  });
+  say({ kind: "more" });
+  return answer;
+}
+
+/** The input, asked for one piece ahead. */
+async function* input(): AsyncGenerator<Uint8Array> {
+  for (let coming = ask(); ; ) {
+    const bytes = await coming;
+    if (bytes === undefined) return;
+    coming = ask();
+    yield bytes;
+  }
+}
+
+function begin(job: Job, binary: ArrayBuffer | undefined): Bytes {
+  const lzma = async (): Promise<ArrayBuffer> => binary ?? new ArrayBuffer(0);
+  switch (job.kind) {
+    case "bunzip2":
+      return bunzip2(input());
+    case "unxz":
+      return unxz(input(), lzma);
+    case "xz":
+      return xz(input(), job.level, lzma);
+    default:
+      return job satisfies never;
+  }
+}
+
+let work: AsyncIterator<Uint8Array> | undefined;
+
+async function next(): Promise<void> {
+  try {
+    const step = await work?.next();
+    if (step === undefined || step.done === true) say({ kind: "end" });
+    else say({ kind: "piece", bytes: step.value }, step.value.buffer);
+  } catch (thrown) {
+    const { code, hint } = thrown instanceof Failure ? thrown : {};
+    say({ kind: "failure", code, hint, message: thrown instanceof Error ? thrown.message : String(thrown) });
+  }
+}
+
+self.onmessage = ({ data }: MessageEvent<Order>) => {
+  switch (data.kind) {
+    case "begin":
+      work = begin(data.job, data.binary)[Symbol.asyncIterator]();
+      return;
+    case "next":
+      void next();
+      return;
+    case "input":
+      receive(data.bytes);
+      return;
+    default:
+      data satisfies never;
+  }
+};

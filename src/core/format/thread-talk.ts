@@ -1,0 +1,27 @@
+import type { Code } from "../failure.ts";
+
+/** What a thread can do with a stream. */
+export type Job =
+  | { readonly kind: "unxz" }
+  | { readonly kind: "bunzip2" }
+  | { readonly kind: "xz"; readonly level: number };
+
+/** What a thread is told. */
+export type Order =
+  | { readonly kind: "begin"; readonly job: Job; readonly binary: ArrayBuffer | undefined }
+  /** Make one piece. */
+  | { readonly kind: "next" }
+  /** The answer to `more`; without bytes the input has ended. */
+  | { readonly kind: "input"; readonly bytes: Uint8Array | undefined };
+
+/** What a thread says. */
+export type Reply =
+  | { readonly kind: "more" }
+  | { readonly kind: "piece"; readonly bytes: Uint8Array }
+  | { readonly kind: "end" }
+  | {
+      readonly kind: "failure";
+      readonly code: Code | undefined;
+      readonly message: string;
+      readonly hint: string | undefined;
+    };

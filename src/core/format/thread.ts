@@ -1,0 +1,98 @@
+import { Failure } from "../failure.ts";
+import { ByteReader, type Bytes } from "./bytes.ts";
+import { SLICE } from "./engine.ts";
+import { lzmaBinary } from "./lzma-binary.ts";
+import { threadProgram } from "./thread-program.ts" with { type: "macro" };
+import type { Job, Order, Reply } from "./thread-talk.ts";
+
+const PROGRAM: string = threadProgram();
+/** Pieces that are asked for ahead, so that the thread works while the last one is used. */
+const AHEAD = 2;
+
+type Event = Exclude<Reply, { readonly kind: "more" }> | { readonly kind: "broken"; readonly reason: unknown };
+
+/** Runs a job on a thread of its own. A few pieces wait on each side at most; failures are those of the job, or of the input. */
+export async function* onThread(job: Job, input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  await using thread = await Thread.start(job, input, signal);
+  for (let asked = 0; asked < AHEAD; asked += 1) thread.tell({ kind: "next" });
+  for (;;) {
+    const event = await thread.event();
+    signal?.throwIfAborted();
+    switch (event.kind) {
+      case "piece":
+        thread.tell({ kind: "next" });
+        yield event.bytes;
+        break;
+      case "end":
+        return;
+      case "failure":
+        if (event.code === undefined) throw new Error(event.message);
+        throw new Failure(event.code, event.message, { hint: event.hint });
+      case "broken":
+        throw event.reason;
+      default:
+        return event satisfies never;
+    }
+  }
+}
+
+class Thread implements AsyncDisposable {
+  readonly #url = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
+  readonly #worker = new Worker(this.#url);
+  readonly #reader: ByteReader;
+  readonly #events: Event[] = [];
+  #fed: Promise<void> = Promise.resolve();
+  #wake: () => void = () => undefined;
+
+  private constructor(reader: ByteReader) {
+    this.#reader = reader;
+    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+      if (data.kind === "more") this.#fed = this.#feed();
+      else this.#happened(data);
+    };
+    this.#worker.onerror = ({ message }) => this.#happened({ kind: "broken", reason: new Error(message) });
+  }
+
+  static async start(job: Job, input: Bytes, signal: AbortSignal | undefined): Promise<Thread> {
+    const binary = job.kind === "bunzip2" ? undefined : await lzmaBinary();
+    const thread = new Thread(new ByteReader(input, signal));
+    thread.tell({ kind: "begin", job, binary });
+    return thread;
+  }
+
+  tell(order: Order, ...given: ArrayBuffer[]): void {
+    this.#worker.postMessage(order, given);
+  }
+
+  /** What the thread said next. */
+  async event(): Promise<Event> {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) return event;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#worker.terminate();
+    URL.revokeObjectURL(this.#url);
+    await this.#fed;
+    await this.#reader[Symbol.asyncDispose]();
+  }
+
+  async #feed(): Promise<void> {
+    try {
+      const bytes = (await this.#reader.piece(SLICE))?.slice();
+      this.tell({ kind: "input", bytes }, ...(bytes === undefined ? [] : [bytes.buffer]));
+    } catch (reason) {
+      this.#happened({ kind: "broken", reason });
+    }
+  }
+
+  #happened(event: Event): void {
+    this.#events.push(event);
+    this.#wake();
+  }
+}
