@@ -16,7 +16,7 @@ export function readToml(source: string, file: string): TableNode {
   const lines = new Lines(text, file);
   let values: unknown;
   try {
-    values = parse(text);
+    values = parse(text, { maxDepth: DEPTH });
   } catch (thrown) {
     throw syntaxFailure(thrown, text, lines);
   }
@@ -27,6 +27,9 @@ export function readToml(source: string, file: string): TableNode {
     throw new Failure("config.syntax", "cannot be read as TOML", { at: lines.place(thrown.offset, thrown.offset + 1) });
   }
 }
+
+/** Tables and lists within each other, and parts of a key: far more than anyone writes, and few enough to be walked by recursion. */
+const DEPTH = 50;
 
 /** What a variable or an escaped `${` looks like in a string. */
 export const MARK = /\$?\$\{[^}"'\\\n]*\}?/g;
@@ -97,6 +100,9 @@ class Builder {
   /** Follows the parts of a key down, making the tables that it implies. */
   #descend(from: Growing, parts: readonly Part[]): Growing {
     let table = from;
+    const far = parts[DEPTH];
+    if (far !== undefined)
+      throw new Failure("config.syntax", "a key has too many parts", { at: this.#lines.place(far.start, far.end) });
     for (const part of parts) {
       const known = table.entries.get(part.text)?.value;
       const next = known?.kind === "growing-list" ? known.items.at(-1) : known;

@@ -104,7 +104,8 @@ export class Secrets {
   }
 
   #fromEnv(name: string): string {
-    const value = this.#options.env[name];
+    const { env } = this.#options;
+    const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value !== undefined) return value;
     throw new Failure("config.secret", `the environment variable ${name} is not set`, { hint: `export ${name}=…` });
   }

@@ -31,7 +31,8 @@ function ruleBroken(message: string, text: string, lines: Lines, at: ReturnType<
     return [`${path} is defined more than once`, { at, hint }];
   }
   if (message.startsWith("Integer")) return ["this number is too large", { at, hint: "as text it goes in quotes" }];
-  if (/depth|nest/i.test(message)) return ["lists and tables are nested too deeply", { at }];
+  if (/depth|nest|call stack/i.test(message))
+    return ["lists and tables are nested too deeply", { at: { ...at, width: 1 } }];
   if (/escape/i.test(message))
     return [
       "invalid escape sequence",

@@ -137,7 +137,7 @@ class Filler {
   }
 
   #environment(name: string, at: Place): Node {
-    const value = this.#given.env[name];
+    const value = Object.hasOwn(this.#given.env, name) ? this.#given.env[name] : undefined;
     if (value !== undefined) return { kind: "text", at, value };
     const near = nearest(name, Object.keys(this.#given.env));
     const hint = near === undefined ? `export ${name}=…` : `did you mean ${near}?`;
