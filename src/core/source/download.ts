@@ -1,31 +1,20 @@
 import { asFailure, Failure } from "../failure.ts";
 import { type Algorithm, nameOf } from "../model/digest.ts";
-import type { Content, Validators } from "../model/source.ts";
+import type { Validators } from "../model/source.ts";
 import { orAborted } from "../net/scope.ts";
 import type { Blob, Cache } from "./cache.ts";
 import { cacheGc, makeRoom } from "./cachekeep.ts";
-import { compareValidators } from "./content.ts";
-import { type Access, identityOf } from "./credentials.ts";
 import { fill } from "./fill.ts";
 import type { Growing } from "./growing.ts";
 import { type Lease, lock } from "./lease.ts";
 import type { SourceMeans } from "./means.ts";
+import { type Found, findCached, type Order, orderKey, urlKey } from "./order.ts";
 import { Partial } from "./partial.ts";
 import { readWhole } from "./pieces.ts";
-import type { Proof } from "./proof.ts";
 import { type Demand, Proving } from "./proving.ts";
 import { type Proven, type Supply, type Watcher, Watchers } from "./supply.ts";
 import type { Web } from "./web.ts";
 import { fileNameOf, publicUrl } from "./where.ts";
-
-/** A file of the web that is wanted. */
-export interface Order {
-  /** Mirrors, at least one. */
-  readonly urls: readonly string[];
-  readonly access: Access;
-  readonly proof: Proof;
-  readonly expected: Content | undefined;
-}
 
 export interface DownloadMeans {
   readonly cache: Cache;
@@ -35,11 +24,6 @@ export interface DownloadMeans {
   readonly means: SourceMeans;
   readonly signal: AbortSignal;
 }
-
-/** What a URL is filed under: free of secrets, and another one for another user. */
-const urlKey = (url: string, access: Access): string => `${publicUrl(url)} ${identityOf(access, url)}`;
-/** The same for an order: by its digest, whatever the mirror. */
-export const orderKey = ({ urls, access, proof }: Order): string => proof.digest ?? urlKey(urls[0] ?? "", access);
 
 /** One file on its way into the cache, or in it already; however many want it, it is fetched once. */
 export class Download implements Supply {
@@ -130,48 +114,17 @@ export class Download implements Supply {
       // Always in the same order, so that two processes never wait for each other.
       for (const key of [...new Set([orderKey(this.#order), urlKey(urls[0] ?? "", access)])].sort())
         locks.push(await lock(cache.folder.lock(key), "a download", { signal, waiting, clock: means.clock }));
-      const blob = await this.#cached();
-      if (blob === undefined) await this.#fetch();
-      else await this.#found(blob);
+      const found = await findCached(this.#order, this.#with);
+      if (found === undefined) await this.#fetch();
+      else await this.#found(found);
     } finally {
       await Promise.allSettled(locks.map(async (lease) => await lease[Symbol.asyncDispose]()));
     }
   }
 
-  /** What was fetched before, if it still is what is wanted. */
-  async #cached(): Promise<Blob | undefined> {
-    const { cache, signal } = this.#with;
-    const { urls, access, proof, expected } = this.#order;
-    const wanted = proof.digest ?? expected?.digest;
-    if (wanted !== undefined) return await cache.byDigest(wanted, signal);
-    for (const url of urls) {
-      const key = urlKey(url, access);
-      const before = await cache.validators(key);
-      const now = before && (await this.#now(url));
-      if (before === undefined || now === undefined || compareValidators(before, now).kind !== "same") continue;
-      const blob = await cache.byKey(key, signal);
-      if (blob === undefined) continue;
-      this.#from = publicUrl(url);
-      return blob;
-    }
-    return undefined;
-  }
-
-  /** What the server says of the file; undefined when it says nothing, which the download will find out as well. */
-  async #now(url: string): Promise<Validators | undefined> {
-    const { expected, access } = this.#order;
-    if (expected?.where === publicUrl(url) && expected.validators !== undefined) return expected.validators;
-    try {
-      return await this.#with.web.head(url, access, this.#with.signal);
-    } catch (thrown) {
-      this.#with.signal.throwIfAborted();
-      if (thrown instanceof Failure) return undefined;
-      throw thrown;
-    }
-  }
-
-  async #found(blob: Blob): Promise<void> {
+  async #found({ blob, from }: Found): Promise<void> {
     this.#blob = blob;
+    this.#from = from;
     this.#validators = blob.validators ?? {};
     const { signal } = this.#with;
     // Its name proves the digest; a signature has to be proven with the bytes.
