@@ -16,7 +16,7 @@ test("the values stay, the comments stay, and twice is once", () => {
       expect(comments(once)).toBe(comments(text));
       expect(once).not.toMatch(/[ \t]\n|\n\n\n|^\n|\n\n$/);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 

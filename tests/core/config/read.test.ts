@@ -128,7 +128,7 @@ describe("against the parsers", () => {
         const ours = places(node).flatMap((line) => line.match(/\d+:\d+\+\d+/g) ?? []);
         expect(ours.filter((place) => !others.has(place))).toEqual([]);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });
