@@ -7,6 +7,7 @@ import { Pins } from "./pins.ts";
 
 /** The plugins of the binary, loaded when they are asked for. The only door from the program to them. */
 export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
+  incus: async () => (await import("../plugins/incus/index.ts")).incus,
   linode: async () => (await import("../plugins/linode/index.ts")).linode,
   local: async () => (await import("../plugins/local/index.ts")).local,
   openstack: async () => (await import("../plugins/openstack/index.ts")).openstack,

@@ -1,0 +1,78 @@
+import { type Context, type Desired, Failure, imageOf, type Source, type Wanted } from "images";
+import { metadataTar } from "./metadata.ts";
+import type { Files, Tagged } from "./multipart.ts";
+import type { Image } from "./schema.ts";
+
+/** What bytes we take: an image of Incus as it is, and bare disks and root file systems. */
+export const wanted = ({ vm, fingerprint }: Desired<Image>): Wanted => ({
+  formats: ["qcow2", "tar", "squashfs"],
+  compressions: vm === true && fingerprint === undefined ? ["none"] : "any",
+});
+
+/** The files of the image that a source is; a bare one gets metadata of our own. @throws Failure source.format */
+export async function filesFrom(
+  source: Source,
+  want: Desired<Image>,
+  context: Context,
+  native: () => Promise<string>,
+): Promise<Files> {
+  const { format, compression, filename, metadata } = source;
+  const isDisk = format === "qcow2";
+  if (isDisk && compression !== "none")
+    throw new Failure(
+      "source.format",
+      `the disk ${filename} is packed with ${compression}, which Incus does not take`,
+      {
+        hint: "say decompress = true in source",
+      },
+    );
+  if (isDisk && want.vm === false)
+    throw new Failure("source.format", `${filename} is the disk of a virtual machine`, {
+      hint: "say vm = true, or leave it out",
+    });
+  if (format === "squashfs" && want.vm === true)
+    throw new Failure("source.format", `${filename} is the root file system of a container`, {
+      hint: "leave out `vm`",
+    });
+  if (format === "tar" && metadata === undefined) return one(source);
+  const first = metadata ?? (await made(want, context, native));
+  const size = source.size === undefined || first.size === undefined ? undefined : source.size + first.size;
+  const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
+    for await (const bytes of first.open(signal)) yield { part: 0, bytes };
+    for await (const bytes of source.open(signal)) yield { part: 1, bytes };
+  };
+  const parts = [
+    { name: "metadata", filename: first.filename },
+    { name: isDisk ? "rootfs.img" : "rootfs", filename },
+  ];
+  return { parts, size, open };
+}
+
+function one(source: Source): Files {
+  const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
+    for await (const bytes of source.open(signal)) yield { part: 0, bytes };
+  };
+  return { parts: [{ name: "rootfs", filename: source.filename }], size: source.size, open };
+}
+
+/** The time of making is in it, so that the same disk made into an image twice gives two images. */
+async function made(want: Desired<Image>, { address }: Context, native: () => Promise<string>) {
+  const created = new Date();
+  const name = imageOf(address);
+  const properties = {
+    os: name,
+    release: "current",
+    variant: "default",
+    description: `${name} (${created.toISOString()})`,
+    serial: `${created.toISOString().replaceAll(/[-:.TZ]/g, "")}-${crypto.randomUUID().slice(0, 8)}`,
+    ...want.properties,
+  };
+  const bytes = metadataTar({ architecture: want.architecture ?? (await native()), created, properties });
+  return {
+    filename: "metadata.tar",
+    size: bytes.byteLength,
+    async *open() {
+      yield bytes;
+    },
+  };
+}

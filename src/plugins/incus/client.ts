@@ -1,0 +1,187 @@
+import { type Answer, type Call, type Door, Failure, type Source } from "images";
+import { type Context, Operations } from "./operations.ts";
+import {
+  type AliasEntry,
+  type Envelope,
+  type ImageAnswer,
+  isAliasEntry,
+  isDated,
+  isEnvelope,
+  isImage,
+  isNested,
+  isResult,
+  isServer,
+  parsed,
+  type ServerAnswer,
+} from "./wire.ts";
+
+/** What of an image can be changed in place. What is left out stays; `properties` are all of them. */
+export interface Writable {
+  readonly properties: Readonly<Record<string, string>>;
+  readonly public: boolean;
+  readonly auto_update: boolean;
+  readonly profiles?: readonly string[];
+  readonly expires_at?: string;
+}
+
+export interface Upload {
+  readonly source: Source;
+  readonly type: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly progress: Context["progress"];
+}
+
+/** The calls that images need, on one server and in one project. */
+export class Client {
+  readonly #door: Door;
+  readonly project: string | undefined;
+  readonly operations: Operations;
+
+  constructor(door: Door, project: string | undefined) {
+    this.#door = door;
+    this.project = project;
+    this.operations = new Operations(door);
+  }
+
+  /** All images, in one answer. */
+  async images(signal: AbortSignal): Promise<readonly ImageAnswer[]> {
+    const { metadata } = await this.#get("1.0/images", signal, { recursion: 1 });
+    const list = Array.isArray(metadata) ? metadata : [];
+    return list.map((one: unknown) => parsed(one, isImage, "an image"));
+  }
+
+  /** By a fingerprint or its beginning. */
+  async image(fingerprint: string, signal: AbortSignal, secret?: string): Promise<ImageAnswer | undefined> {
+    const found = await this.#find(`1.0/images/${encodeURIComponent(fingerprint)}`, signal, { secret });
+    return found === undefined ? undefined : parsed(found.metadata, isImage, "an image");
+  }
+
+  async alias(name: string, signal: AbortSignal): Promise<AliasEntry | undefined> {
+    const found = await this.#find(`1.0/images/aliases/${encodeURIComponent(name)}`, signal);
+    return found === undefined ? undefined : parsed(found.metadata, isAliasEntry, "an alias");
+  }
+
+  /** False: another image has it. */
+  async addAlias(alias: { name: string; description: string; target: string }, signal: AbortSignal): Promise<boolean> {
+    const call = { signal, json: alias, query: this.#query(), accept: [409] };
+    const answer = await this.#door.send("POST", "1.0/images/aliases", call);
+    await answer.text();
+    return answer.status !== 409;
+  }
+
+  async moveAlias(name: string, to: { target: string; description: string }, signal: AbortSignal): Promise<void> {
+    await this.#door.json("PUT", `1.0/images/aliases/${encodeURIComponent(name)}`, {
+      signal,
+      json: to,
+      query: this.#query(),
+    });
+  }
+
+  async removeAlias(name: string, signal: AbortSignal): Promise<void> {
+    await this.#door.find("DELETE", `1.0/images/aliases/${encodeURIComponent(name)}`, { signal, query: this.#query() });
+  }
+
+  /** Changes what is there by `edit`, and again where somebody else was quicker; `edit` answers undefined where nothing is to be done. */
+  async change(
+    fingerprint: string,
+    edit: (now: ImageAnswer) => Writable | undefined,
+    signal: AbortSignal,
+  ): Promise<ImageAnswer> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.#door.send("GET", `1.0/images/${fingerprint}`, { signal, query: this.#query() });
+      const etag = answer.headers.get("etag");
+      const now = parsed(parsed(await answer.json(), isEnvelope, "an answer").metadata, isImage, "an image");
+      const wanted = edit(now);
+      if (wanted === undefined) return now;
+      const call = {
+        signal,
+        json: wanted,
+        query: this.#query(),
+        headers: etag === null ? {} : { "if-match": etag },
+        accept: attempt < ATTEMPTS ? [412] : [],
+      };
+      const said = await this.#door.send("PUT", `1.0/images/${fingerprint}`, call);
+      await said.text();
+      if (said.status !== 412) return (await this.image(fingerprint, signal)) ?? now;
+    }
+  }
+
+  /** Sends the bytes of an image; an operation that makes it of them. */
+  async upload({ source, type, properties, progress }: Upload, context: Context): Promise<string> {
+    const headers = {
+      "content-type": type,
+      "x-incus-filename": encodeURI(source.filename),
+      ...(Object.keys(properties).length === 0
+        ? {}
+        : { "x-incus-properties": new URLSearchParams(properties).toString() }),
+    };
+    // The fingerprint is told before the last byte, so an image that is there after all is known to be this one.
+    const call: Call = { signal: context.signal, query: this.#query(), headers, source, progress, idempotent: true };
+    return await this.#begun(await this.#door.send("POST", "1.0/images", call));
+  }
+
+  /** Has the server make an image itself: a copy, or one of an instance. */
+  async make(body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<string> {
+    return await this.#begun(await this.#door.send("POST", "1.0/images", { signal, json: body, query: this.#query() }));
+  }
+
+  /** False: there was none. */
+  async remove(fingerprint: string, context: Context): Promise<boolean> {
+    const call = { signal: context.signal, query: this.#query() };
+    const answer = await this.#door.find("DELETE", `1.0/images/${fingerprint}`, call);
+    if (answer === undefined) return false;
+    const operation = parsed(answer, isEnvelope, "an answer").operation;
+    if (operation)
+      await this.operations.wait(operation, {
+        ...context,
+        found: async () => gone(await this.image(fingerprint, context.signal)),
+      });
+    return true;
+  }
+
+  /** A key that lets another server, or anybody, have one image for a few seconds. */
+  async secret(fingerprint: string, signal: AbortSignal): Promise<string | undefined> {
+    const answer = await this.#door.json("POST", `1.0/images/${fingerprint}/secret`, { signal, query: this.#query() });
+    const { metadata } = parsed(answer, isEnvelope, "an answer");
+    const inner = parsed(metadata, isNested, "an operation").metadata;
+    return parsed(inner, isResult, "a secret").secret;
+  }
+
+  async export(fingerprint: string, signal: AbortSignal): Promise<Answer> {
+    return await this.#door.send("GET", `1.0/images/${fingerprint}/export`, { signal, query: this.#query() });
+  }
+
+  async server(signal: AbortSignal): Promise<ServerAnswer> {
+    return parsed((await this.#get("1.0", signal)).metadata, isServer, "a server");
+  }
+
+  /** When an instance, or a snapshot of it, was made; undefined when there is none. */
+  async born(instance: string, snapshot: string | undefined, signal: AbortSignal): Promise<string | undefined> {
+    const path = `1.0/instances/${encodeURIComponent(instance)}`;
+    const whole = snapshot === undefined ? path : `${path}/snapshots/${encodeURIComponent(snapshot)}`;
+    const found = await this.#find(whole, signal);
+    return found === undefined ? undefined : parsed(found.metadata, isDated, "an instance").created_at;
+  }
+
+  #query(more: Call["query"] = {}): NonNullable<Call["query"]> {
+    return { ...(this.project === undefined ? {} : { project: this.project }), ...more };
+  }
+
+  async #get(path: string, signal: AbortSignal, query: Call["query"] = {}): Promise<Envelope> {
+    return parsed(await this.#door.json("GET", path, { signal, query: this.#query(query) }), isEnvelope, "an answer");
+  }
+
+  async #find(path: string, signal: AbortSignal, query: Call["query"] = {}): Promise<Envelope | undefined> {
+    const found = await this.#door.find("GET", path, { signal, query: this.#query(query) });
+    return found === undefined ? undefined : parsed(found, isEnvelope, "an answer");
+  }
+
+  async #begun(answer: Answer): Promise<string> {
+    const { operation } = parsed(await answer.json(), isEnvelope, "an answer");
+    if (!operation) throw new Failure("backend.answer", "the server began no operation");
+    return operation;
+  }
+}
+
+const ATTEMPTS = 6;
+const gone = (image: ImageAnswer | undefined) => (image === undefined ? {} : undefined);

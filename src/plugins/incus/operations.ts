@@ -1,0 +1,122 @@
+import { type Door, Failure, type Phase } from "images";
+import { known } from "./explain.ts";
+import { isEnvelope, isOperation, isResult, type Operation, parsed } from "./wire.ts";
+
+/** What goes on around an operation. */
+export interface Context {
+  readonly signal: AbortSignal;
+  progress(phase: Phase, done: number, total?: number): void;
+}
+
+export interface Result {
+  readonly fingerprint?: string;
+}
+
+export interface Waiting extends Context {
+  /** Bytes that there are to be fetched, where that is known. */
+  readonly total?: number | undefined;
+  /** Looks for what the operation was to bring about; undefined when it is not there. Asked when the server has forgotten the operation. */
+  readonly found: () => Promise<Result | undefined>;
+}
+
+const RUNNING = new Set([100, 101, 102, 103, 104, 105, 106, 112]);
+const SUCCESS = 200;
+/** Seconds that the server holds a request while nothing happens. */
+const LOOK = 1;
+/** Seconds that an operation which cannot be cancelled may still take once nobody wants it. */
+const GRACE = 30;
+
+/** Operations of a server: waited for, judged and cancelled. */
+export class Operations {
+  readonly #door: Door;
+
+  constructor(door: Door) {
+    this.#door = door;
+  }
+
+  /**
+   * Waits for the end. When the signal is aborted, the operation is cancelled, or its end awaited where it cannot be, so that nothing comes
+   * of it afterwards.
+   * @throws Failure of the operation; `backend.lost` with `retry` when the server forgot it and nothing came of it
+   */
+  async wait(path: string, waiting: Waiting): Promise<Result> {
+    try {
+      return await this.#ended(path, waiting);
+    } catch (thrown) {
+      if (!waiting.signal.aborted) throw thrown;
+      await this.#cancel(path);
+      throw waiting.signal.reason;
+    }
+  }
+
+  async #ended(path: string, { signal, progress, total, found }: Waiting): Promise<Result> {
+    for (;;) {
+      const held = parsed(
+        await this.#door.json("GET", waitOf(path), { signal, query: { timeout: LOOK }, accept: [404, 500] }),
+        isEnvelope,
+        "an answer",
+      );
+      if (held.type === "sync") return judged(parsed(held.metadata, isOperation, "an operation"));
+      const now = await this.#look(path, signal);
+      if (now === undefined) {
+        const result = await found();
+        if (result !== undefined) return result;
+        // The end of it was told with the same answer that told of a mere pause.
+        const told = held.error ?? "";
+        if (told !== "" && !/deadline exceeded|not found/i.test(told)) throw failed(told);
+        throw new Failure("backend.lost", "the server has forgotten what it was doing, and nothing came of it", {
+          retry: true,
+          hint: "it was restarted, most likely: apply again",
+        });
+      }
+      if (!RUNNING.has(now.status_code)) return judged(now);
+      report(now, progress, total);
+    }
+  }
+
+  async #look(path: string, signal: AbortSignal): Promise<Operation | undefined> {
+    const answer = await this.#door.find("GET", path, { signal });
+    return answer === undefined
+      ? undefined
+      : parsed(parsed(answer, isEnvelope, "an answer").metadata, isOperation, "an operation");
+  }
+
+  async #cancel(path: string): Promise<void> {
+    const signal = AbortSignal.timeout(GRACE * 1000);
+    try {
+      const answer = await this.#door.send("DELETE", path, { signal, accept: [400, 404, 500] });
+      await answer.text();
+      if (answer.status === 404) return;
+      const query = { timeout: GRACE };
+      await this.#door.json("GET", waitOf(path), { signal, query, accept: [404, 500] });
+    } catch {
+      // Nobody is there to be told; what came of it carries our mark, and the next run finds it.
+    }
+  }
+}
+
+/** `/1.0/operations/ID?project=p` as it was told, with `/wait` in its place. */
+const waitOf = (path: string): string => path.replace(/(\?|$)/, "/wait$1");
+
+function judged({ status_code, err, metadata }: Operation): Result {
+  if (status_code === SUCCESS) {
+    const { fingerprint } = isResult(metadata) ? metadata : {};
+    return fingerprint === undefined ? {} : { fingerprint };
+  }
+  throw failed(err ?? "the operation was cancelled on the server");
+}
+
+function failed(text: string): Failure {
+  const { code = "refused", hint } = known(text);
+  return new Failure(`backend.${code}`, text, { hint });
+}
+
+/** `rootfs: 36% (1.11MB/s)` as bytes, where it is known of how many. */
+function report({ metadata }: Operation, progress: Context["progress"], total: number | undefined): void {
+  const text = isResult(metadata)
+    ? (metadata.download_progress ?? metadata.create_image_from_container_pack_progress)
+    : undefined;
+  const [, part, percent] = /^(?:(\w+): )?(\d+)%/.exec(text ?? "") ?? [];
+  const share = percent === undefined || part === "metadata" ? 0 : Number(percent) / 100;
+  progress("import", Math.floor(share * (total ?? 100)), total ?? 100);
+}

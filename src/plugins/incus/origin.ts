@@ -1,0 +1,191 @@
+import { type Desired, Failure } from "images";
+import type { Client } from "./client.ts";
+import { plainAliases } from "./image.ts";
+import { boundaryOf, type Files, type Tagged, unframed } from "./multipart.ts";
+import type { Image } from "./schema.ts";
+import type { IncusServer, Server, Servers, StreamsServer } from "./servers.ts";
+import type { Streamed } from "./streams.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+/** The image of a remote that is wanted. */
+export interface Asked {
+  readonly remote: string;
+  readonly name: string;
+  readonly type: Streamed["type"];
+  readonly architecture: string | undefined;
+  readonly copyAliases: boolean;
+  /** The project on the remote; undefined: that of the remote. */
+  readonly project: string | undefined;
+}
+
+/** The wanted image in one spelling; undefined when it is not from a remote. */
+export function askedOf(want: Desired<Image>): Asked | undefined {
+  const project = want.target_project === undefined ? undefined : want.project;
+  const vm = want.vm === true ? "virtual-machine" : undefined;
+  if (want.source_image !== undefined) {
+    const { remote, name, type, architecture, copy_aliases } = want.source_image;
+    return { remote, name, type: vm ?? type, architecture, copyAliases: copy_aliases || want.copy_aliases, project };
+  }
+  if (want.source === undefined) return undefined;
+  const at = want.source.indexOf(":");
+  const [remote, name] = [want.source.slice(0, at), want.source.slice(at + 1)];
+  return {
+    remote,
+    name,
+    type: vm ?? "container",
+    architecture: want.architecture,
+    copyAliases: want.copy_aliases,
+    project,
+  };
+}
+
+/** An image of a remote, as it is there now. */
+export interface Found {
+  readonly fingerprint: string;
+  readonly size: number | undefined;
+  readonly type: string;
+  readonly aliases: readonly string[];
+  /** `source` of a request that has a server fetch it; undefined: no other server can. */
+  pull(byAlias: boolean): Promise<Readonly<Record<string, unknown>> | undefined>;
+  /** Its bytes. */
+  files(): Promise<Files>;
+}
+
+/** What an alias of a remote points to now. `native`: the architecture that counts where none is wanted. @throws Failure backend.missing */
+export async function find(
+  asked: Asked,
+  servers: Servers,
+  native: () => Promise<string>,
+  signal: AbortSignal,
+): Promise<Found> {
+  const server: Server = await servers.remote(asked.remote);
+  if (server.kind === "incus") return await onIncus(asked, server, signal);
+  const { name, type } = asked;
+  const architecture = asked.architecture ?? (await native());
+  return fromStream(await server.streams.find({ name, type, architecture }, signal), asked, server);
+}
+
+function fromStream(image: Streamed, { name, type }: Asked, { streams, url, certificate }: StreamsServer): Found {
+  const size = image.files.reduce((sum, file) => sum + file.size, 0);
+  const pull = async (byAlias: boolean) => ({
+    type: "image",
+    mode: "pull",
+    protocol: "simplestreams",
+    server: url,
+    ...(byAlias && !image.fingerprint.startsWith(name) ? { alias: name } : { fingerprint: image.fingerprint }),
+    image_type: type,
+    ...(certificate === undefined ? {} : { certificate }),
+  });
+  const parts = partsFor(image.files.length, type, image.files.at(-1)?.path ?? "");
+  const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
+    for (const [part, file] of image.files.entries())
+      for await (const bytes of streams.read(file, signal)) yield { part, bytes };
+  };
+  const { fingerprint, aliases } = image;
+  return { fingerprint, size, type, aliases, pull, files: async () => ({ parts, size, open }) };
+}
+
+const partsFor = (count: number, type: string, path: string): Files["parts"] => {
+  const filename = path.split("/").at(-1) ?? "";
+  const disk = { name: type === "virtual-machine" ? "rootfs.img" : "rootfs", filename };
+  return count === 1 ? [disk] : [{ name: "metadata", filename: "metadata.tar.xz" }, disk];
+};
+
+async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): Promise<Found> {
+  const client = server.client(asked.project ?? server.project);
+  const alias = await client.alias(asked.name, signal);
+  const target = alias?.target ?? (/^[0-9a-f]{6,64}$/i.test(asked.name) ? asked.name : undefined);
+  const image = target === undefined ? undefined : await client.image(target, signal);
+  if (image === undefined)
+    throw new Failure(
+      "backend.missing",
+      `the remote ${asked.remote} has no image ${asked.name}, or does not show it to us`,
+      {
+        hint: `incus image list ${asked.remote}: shows what there is`,
+      },
+    );
+  if (image.type !== asked.type)
+    throw new Failure(
+      "backend.missing",
+      `${asked.name} of the remote ${asked.remote} is an image of type ${image.type}`,
+      {
+        hint:
+          image.type === "container"
+            ? "leave out `type` and `vm`"
+            : 'say type = "virtual-machine" in source_image, or vm = true',
+      },
+    );
+  if (asked.architecture !== undefined && image.architecture !== asked.architecture)
+    throw new Failure("backend.missing", `${asked.name} of the remote ${asked.remote} is for ${image.architecture}`, {
+      hint: "correct `architecture`",
+    });
+  const { fingerprint, size, type } = image;
+  return {
+    fingerprint,
+    size,
+    type,
+    aliases: plainAliases(image).map(({ name }) => name),
+    pull: async (byAlias) =>
+      await pullOf(image, byAlias && alias !== undefined ? alias.name : undefined, server, client, signal),
+    files: async () => await filesOf(client, image, signal),
+  };
+}
+
+/** What another server has to know to fetch an image from this one. */
+async function pullOf(
+  image: ImageAnswer,
+  alias: string | undefined,
+  server: IncusServer,
+  client: Client,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { environment = {} } = await client.server(signal);
+  const address = environment.addresses?.[0];
+  const url = server.url ?? (address === undefined ? undefined : `https://${address}`);
+  if (url === undefined) return undefined;
+  const certificate = server.certificate ?? environment.certificate;
+  const secret = image.public ? undefined : await client.secret(image.fingerprint, signal);
+  return {
+    type: "image",
+    mode: "pull",
+    protocol: "incus",
+    server: url,
+    ...(alias !== undefined && secret === undefined ? { alias } : { fingerprint: image.fingerprint }),
+    image_type: image.type,
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(secret === undefined ? {} : { secret }),
+    ...(client.project === undefined ? {} : { project: client.project }),
+  };
+}
+
+/** The files of an image of an Incus server. Whether it is one or two shows with the answer. */
+export async function filesOf(client: Client, image: ImageAnswer, signal: AbortSignal): Promise<Files> {
+  const answer = await client.export(image.fingerprint, signal);
+  const boundary = boundaryOf(answer.headers.get("content-type"));
+  const name = image.type === "virtual-machine" ? "rootfs.img" : "rootfs";
+  if (boundary === undefined) {
+    await cut(answer.stream());
+    const filename =
+      /filename="?([^";]+)"?/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? image.filename;
+    const open = async function* (again: AbortSignal): AsyncGenerator<Tagged> {
+      for await (const bytes of (await client.export(image.fingerprint, again)).stream()) yield { part: 0, bytes };
+    };
+    return { parts: [{ name, filename: filename || image.fingerprint }], size: image.size, open };
+  }
+  const parts: { name: string; filename: string }[] = [];
+  for await (const one of unframed(answer.stream(), boundary)) {
+    if (parts.length === one.part) parts.push({ name: one.name, filename: one.filename });
+    if (parts.length === 2) break;
+  }
+  const open = async function* (again: AbortSignal): AsyncGenerator<Tagged> {
+    const fresh = await client.export(image.fingerprint, again);
+    const mark = boundaryOf(fresh.headers.get("content-type")) ?? boundary;
+    for await (const { part, bytes } of unframed(fresh.stream(), mark)) yield { part, bytes };
+  };
+  return { parts, size: image.size, open };
+}
+
+/** Ends an answer whose bytes are not wanted. */
+async function cut(bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of bytes) break;
+}

@@ -1,0 +1,36 @@
+import type { Complaint, Desired } from "images";
+import { isOwn, NOTE } from "./image.ts";
+import { declared } from "./making.ts";
+import type { Image } from "./schema.ts";
+
+/** What no type can tell of an image. */
+export function rules(want: Desired<Image>): readonly Complaint[] {
+  const found: Complaint[] = [];
+  const say = (attribute: string, message: string, hint?: string) =>
+    found.push({ code: "config.value", message, attribute, ...(hint === undefined ? {} : { hint }) });
+  const seen = new Set<string>();
+  for (const { name } of declared(want)) {
+    if (seen.has(name)) say("aliases", `the alias ${name} stands there twice`);
+    if (name.startsWith(NOTE)) say("aliases", `aliases that begin with ${NOTE} are notes of our own`);
+    seen.add(name);
+  }
+  for (const key of Object.keys(want.properties ?? {})) {
+    if (isOwn(key)) say(`properties.${key}`, `the property ${key} is a note of our own`);
+  }
+  if (want.refresh && !want.follow)
+    say("refresh", "refresh = true and follow = false say the opposite", "leave one of them out");
+  if (want.source_image?.type === "virtual-machine" && want.vm === false)
+    say("vm", 'vm = false and type = "virtual-machine" say the opposite', "leave one of them out");
+  if (want.auto_update && want.source_image === undefined && want.source === undefined)
+    found.push({
+      code: "config.value",
+      severity: "warning",
+      attribute: "auto_update",
+      message: "auto_update has the server look where it copied an image from; this one is not copied",
+    });
+  if (want.auto_update && want.mode !== "pull")
+    say("mode", `the server cannot update an image that comes by ${want.mode}`, 'auto_update needs mode = "pull"');
+  if (want.target_project !== undefined && want.source_instance !== undefined)
+    say("target_project", "an image from an instance is made in the instance's project", "say `project`");
+  return found;
+}

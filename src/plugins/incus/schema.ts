@@ -1,0 +1,218 @@
+import {
+  boolean,
+  computed,
+  either,
+  integer,
+  isTable,
+  listOf,
+  mapOf,
+  matching,
+  oneOf,
+  optional,
+  required,
+  setOf,
+  string,
+  table,
+  type Value,
+  withDefault,
+} from "images";
+
+const path = "PEM, or the path of a file with it.";
+
+/** `[backend.NAME]` with `plugin = "incus"`. */
+export const config = {
+  socket: optional(string(), "The unix socket of incusd. Default: INCUS_SOCKET, else where the packages put it.", {
+    example: "/var/lib/incus/unix.socket",
+  }),
+  url: optional(matching(/^https:\/\/\S+$/, "a URL that begins with https://"), "The HTTPS address of the server.", {
+    example: "https://10.0.0.5:8443",
+  }),
+  remote: optional(
+    string(),
+    "A remote of the incus client's own configuration: its address, project and certificates.",
+    {
+      example: "production",
+    },
+  ),
+  project: optional(string(), "The project that images are kept in. Default: that of the remote, else `default`."),
+  cert: optional(string(), `The client certificate: ${path} Default: client.crt of the incus client.`),
+  key: optional(string(), "The key of the client certificate. Default: client.key of the incus client.", {
+    sensitive: true,
+    example: "file:~/.config/incus/client.key",
+  }),
+  server_cert: optional(
+    string(),
+    `The very certificate that the server has to show: ${path} Default: the one that the incus client keeps of the remote.`,
+  ),
+  token: optional(
+    string(),
+    "A trust token of the server: our client certificate is added with it where it is not trusted yet.",
+    {
+      sensitive: true,
+    },
+  ),
+  config: optional(
+    string(),
+    "The folder of the incus client's configuration. Default: INCUS_CONF, else ~/.config/incus.",
+  ),
+};
+export type Config = typeof config;
+
+const name = matching(/^\S+$/, "a name without spaces");
+const alias = matching(/^[^\s].{0,254}$/, "1 to 255 characters");
+const aliasTable = table({
+  name: required(alias, "The alias."),
+  description: optional(string(), "What it is, for people."),
+});
+
+/** An alias however it is written. */
+export interface Alias {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** Aliases in one spelling, sorted by name. */
+export const aliasesOf = (value: Value | undefined): readonly Alias[] =>
+  (Array.isArray(value) ? value : [])
+    .flatMap((one: Value): Alias[] => {
+      if (typeof one === "string") return [{ name: one, description: "" }];
+      if (!isTable(one) || typeof one["name"] !== "string") return [];
+      const description = one["description"];
+      return [{ name: one["name"], description: typeof description === "string" ? description : "" }];
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+
+const sameAliases = (a: Value, b: Value): boolean => {
+  const text = (value: Value) => new Set(aliasesOf(value).map((one) => JSON.stringify([one.name, one.description])));
+  return text(a).symmetricDifference(text(b)).size === 0;
+};
+
+const instant = (value: string): number => (value === "" ? Number.NaN : Date.parse(value));
+/** One fingerprint, written out or by its beginning. */
+const sameFingerprint = (a: string, b: string): boolean => {
+  const [one, other] = [a.toLowerCase(), b.toLowerCase()];
+  return one.startsWith(other) || other.startsWith(one);
+};
+
+const made = { compare: "recorded", onChange: "replace" } as const;
+
+/** An image on an Incus server. */
+export const image = {
+  source_image: optional(
+    table({
+      remote: required(
+        string(),
+        "The remote that has the image: one of the incus client's configuration, or `images`.",
+      ),
+      name: required(string(), "Its alias there, or its fingerprint."),
+      type: withDefault(oneOf("container", "virtual-machine"), "container", "The type of image."),
+      architecture: optional(string(), "The architecture, as Incus names it. Default: that of the server.", {
+        example: "x86_64",
+      }),
+      copy_aliases: withDefault(boolean(), true, "Whether the aliases that it has there are given to it here as well."),
+    }),
+    "The image of a remote that this one is made from.",
+    made,
+  ),
+  source: optional(
+    matching(/^[A-Za-z0-9._-]+:\S+$/, "REMOTE:ALIAS, a path or a URL"),
+    "The image of a remote as REMOTE:ALIAS. (A path, URL, BACKEND/IMAGE or table is the common `source`.)",
+    { ...made, example: "images:alpine/edge" },
+  ),
+  source_instance: optional(
+    table({
+      name: required(name, "The instance."),
+      snapshot: optional(name, "A snapshot of it; default: the instance itself, which has to be stopped."),
+    }),
+    "The instance that the image is published from.",
+    made,
+  ),
+  alias: optional(alias, "The alias that the image is known by first."),
+  aliases: optional(
+    setOf(either(alias, aliasTable)),
+    "All its other aliases: names, or tables with name and description.",
+    {
+      unset: [],
+      same: sameAliases,
+    },
+  ),
+  project: optional(
+    name,
+    "The project that it is kept in (with target_project: that it comes from). Default: the backend's.",
+    made,
+  ),
+  target_project: optional(
+    name,
+    "The project that it is copied to, where that is another one than it comes from.",
+    made,
+  ),
+  remote: optional(name, "The remote that it is kept on. Default: the backend itself.", made),
+  fingerprint: optional(
+    matching(/^[0-9a-fA-F]{6,64}$/, "6 to 64 hexadecimal digits"),
+    "The fingerprint that it has to have, or the beginning of it: checked before and after it is made.",
+    { onChange: "replace", unset: "", same: sameFingerprint },
+  ),
+  vm: optional(
+    boolean(),
+    "Whether it is an image of virtual machines. Default: what the source is, a container from a remote.",
+    {
+      onChange: "replace",
+      unset: false,
+    },
+  ),
+  architecture: optional(
+    string(),
+    "Of a bare disk or root file system: the architecture. Default: that of the server.",
+    made,
+  ),
+  properties: optional(
+    mapOf(string(), { keys: "exact" }),
+    "Its properties, all of them: one that is not listed is removed. Left alone when none are given.",
+    { example: { os: "Alpine", "requirements.secureboot": "false" } },
+  ),
+  public: withDefault(boolean(), false, "Whether everybody who reaches the server may have it."),
+  auto_update: withDefault(
+    boolean(),
+    false,
+    "Whether the server itself keeps it up to date with the remote that it came from.",
+  ),
+  profiles: optional(setOf(string()), "The profiles of instances that are made from it.", { unset: ["default"] }),
+  expires_at: optional(
+    matching(/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/, "a date like 2031-01-01T00:00:00Z"),
+    "When it expires.",
+    { same: (a: string, b: string) => instant(a) === instant(b), example: "2031-01-01T00:00:00Z" },
+  ),
+  copy_aliases: withDefault(
+    boolean(),
+    false,
+    "With `source`: whether the aliases that it has there are given to it here as well.",
+    {
+      compare: "recorded",
+    },
+  ),
+  mode: withDefault(
+    oneOf("pull", "push", "relay"),
+    "pull",
+    "How the bytes come from a remote. pull: the server fetches them. push, relay: through this host.",
+    { compare: "never" },
+  ),
+  refresh: withDefault(
+    boolean(),
+    false,
+    "Look at the remote in each run, and take what the alias points to then; `follow` does that as well.",
+    {
+      compare: "never",
+    },
+  ),
+  follow: withDefault(boolean(), true, "Whether an alias of a remote that points to another image makes a plan.", {
+    compare: "never",
+  }),
+  compression: optional(string(), "Of an image from an instance: gzip, zstd, xz, none. Default: the server's.", made),
+  type: computed(string(), "container or virtual-machine."),
+  created_at: computed(integer(), "When it was built, in Unix time."),
+  uploaded_at: computed(string(), "When the server got it, RFC 3339."),
+  size_bytes: computed(integer(), "Bytes on the server."),
+  filename: computed(string(), "The name of the file that it was."),
+  copied_aliases: computed(listOf(string()), "The aliases that were copied from the remote."),
+};
+export type Image = typeof image;

@@ -1,0 +1,180 @@
+import { existsSync } from "node:fs";
+import { type Desired, Failure, type Host } from "images";
+import { Client } from "./client.ts";
+import { ClientConfig, type Known } from "./clientconfig.ts";
+import { explain } from "./explain.ts";
+import { identityOf } from "./identity.ts";
+import type { Config } from "./schema.ts";
+import { Streams } from "./streams.ts";
+import { addressOf, fingerprintOf, Trust } from "./trust.ts";
+
+/** An Incus server that we talk to. */
+export interface IncusServer {
+  readonly kind: "incus";
+  /** Its name among the remotes; undefined for the backend itself, where no remote names it. */
+  readonly name: string | undefined;
+  /** The project that is meant when none is named. */
+  readonly project: string | undefined;
+  /** Where other servers reach it; undefined over a unix socket. */
+  readonly url: string | undefined;
+  /** The certificate that it shows, where we have it. */
+  readonly certificate: string | undefined;
+  client(project: string | undefined): Client;
+}
+/** A server of simplestreams. */
+export interface StreamsServer {
+  readonly kind: "simplestreams";
+  readonly name: string;
+  readonly url: string;
+  readonly certificate: string | undefined;
+  readonly streams: Streams;
+}
+export type Server = IncusServer | StreamsServer;
+
+/** The backend's own server, and the remotes, each opened once. */
+export class Servers {
+  readonly #settings: Desired<Config>;
+  readonly #host: Host;
+  readonly #config: ClientConfig;
+  readonly #remotes = new Map<string, Promise<Server>>();
+  #own: Promise<IncusServer> | undefined;
+
+  constructor(settings: Desired<Config>, host: Host) {
+    this.#settings = settings;
+    this.#host = host;
+    this.#config = new ClientConfig(settings.config, host);
+  }
+
+  /** The server of the backend: `url`, `remote`, `socket`; else the client's default remote where its folder is named; else the usual socket. */
+  own(): Promise<IncusServer> {
+    this.#own ??= this.#openOwn();
+    return this.#own;
+  }
+
+  /** A remote by its name. The backend's own name stands for the backend itself. */
+  async remote(name: string): Promise<Server> {
+    const own = await this.own();
+    if (name === own.name) return own;
+    let known = this.#remotes.get(name);
+    if (known === undefined) {
+      known = this.#openRemote(name);
+      this.#remotes.set(name, known);
+    }
+    return await known;
+  }
+
+  /** A remote that images can be kept on. @throws Failure config.value */
+  async keeper(name: string): Promise<IncusServer> {
+    const found = await this.remote(name);
+    if (found.kind === "incus") return found;
+    throw new Failure("config.value", `the remote ${name} only gives images away`, {
+      hint: "`remote` says where an image is kept; where it comes from stands in source_image or source",
+    });
+  }
+
+  async #openOwn(): Promise<IncusServer> {
+    const { url, socket, remote, project, server_cert, config } = this.#settings;
+    const pinned = server_cert === undefined ? undefined : await this.#config.pem(server_cert, "server_cert");
+    if (url !== undefined) {
+      const known = { name: undefined, address: url, project, pin: pinned, mine: true };
+      return await this.#incus(known);
+    }
+    const named = remote ?? (socket === undefined && config !== undefined ? await this.#config.first() : undefined);
+    if (named !== undefined) {
+      const known = await this.#config.remote(named);
+      if (known.protocol !== "incus")
+        throw new Failure("config.value", `the remote ${named} only gives images away`, {
+          hint: "name an Incus server",
+        });
+      const pin = pinned ?? (await this.#config.serverCertificate(named));
+      return await this.#incus({ ...known, project: project ?? known.project, pin, mine: true });
+    }
+    const address = await this.#tokenAddress();
+    if (socket === undefined && address !== undefined)
+      return await this.#incus({ name: undefined, address, project, pin: pinned, mine: true });
+    return await this.#incus({
+      name: undefined,
+      address: `unix://${socket ?? ""}`,
+      project,
+      pin: undefined,
+      mine: true,
+    });
+  }
+
+  async #tokenAddress(): Promise<string | undefined> {
+    return this.#settings.token === undefined ? undefined : addressOf(this.#settings.token);
+  }
+
+  async #openRemote(name: string): Promise<Server> {
+    const known = await this.#config.remote(name);
+    const pin = await this.#config.serverCertificate(name);
+    if (known.protocol === "simplestreams") return this.#simplestreams(known, pin);
+    return await this.#incus({ ...known, project: known.project, pin, mine: false });
+  }
+
+  #simplestreams({ name, address: url }: Known, ca: string | undefined): StreamsServer {
+    const door = this.#host.door({ url, ...(ca === undefined ? {} : { tls: { ca } }) });
+    return { kind: "simplestreams", name, url, certificate: ca, streams: new Streams(door, name) };
+  }
+
+  async #incus(known: {
+    readonly name: string | undefined;
+    readonly address: string;
+    readonly project: string | undefined;
+    readonly pin: string | undefined;
+    readonly mine: boolean;
+  }): Promise<IncusServer> {
+    const { name, project, mine } = known;
+    if (known.address.startsWith("unix:")) {
+      const socket = this.#socket(known.address.replace(/^unix:(\/\/)?/, ""));
+      const door = this.#host.door({
+        url: "http://incus",
+        socket,
+        explain,
+        credentials: "the rights of this user on the socket",
+      });
+      return {
+        kind: "incus",
+        name,
+        project,
+        url: undefined,
+        certificate: undefined,
+        client: (one) => new Client(door, one),
+      };
+    }
+    const url = known.address.replace(/\/+$/, "");
+    const token = mine ? this.#settings.token : undefined;
+    const identity = await identityOf(mine ? this.#settings : {}, {
+      files: this.#config,
+      host: this.#host,
+      fresh: token !== undefined,
+    });
+    const pin = known.pin ?? (token === undefined ? undefined : fingerprintOf(token));
+    const options = {
+      url,
+      explain,
+      tls: { ...identity, ...(pin === undefined ? {} : { pin }) },
+      credentials: "`cert` and `key`, or a `token`",
+    };
+    // A remote that images come from may give its public ones to anybody.
+    const facts = { token, isKnown: identity.cert !== undefined, signal: this.#host.signal };
+    const trust = mine ? new Trust(this.#host.door(options), facts) : undefined;
+    const headers = async () => {
+      await trust?.ready();
+      return {};
+    };
+    const door = this.#host.door({ ...options, headers });
+    const certificate = known.pin;
+    return { kind: "incus", name, project, url, certificate, client: (one) => new Client(door, one) };
+  }
+
+  /** @throws Failure config.value when there is none at the usual places */
+  #socket(written: string): string {
+    if (written !== "") return this.#config.absolute(written);
+    const { env } = this.#host;
+    const asked = env["INCUS_SOCKET"] || (env["INCUS_DIR"] ? `${env["INCUS_DIR"]}/unix.socket` : "");
+    if (asked !== "") return asked;
+    const usual = ["/run/incus/unix.socket", "/var/lib/incus/unix.socket"];
+    return usual.find((path) => existsSync(path)) ?? "/var/lib/incus/unix.socket";
+  }
+}

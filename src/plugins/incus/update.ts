@@ -1,0 +1,60 @@
+import type { Context, Desired } from "images";
+import { free, lead } from "./aliases.ts";
+import { edited } from "./edit.ts";
+import { NOTE, type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
+import { declared } from "./making.ts";
+import { type Place, there } from "./places.ts";
+import type { Image } from "./schema.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+export interface Wish {
+  readonly want: Desired<Image>;
+  readonly cleared: readonly string[];
+  /** The aliases that the image has on the remote it came from. */
+  readonly remote: () => Promise<readonly string[]>;
+}
+
+/** Brings an image that stays to what is wanted: what it says of itself first, then the aliases that lead to it. */
+export async function align(place: Place, fingerprint: string, wish: Wish, context: Context): Promise<ImageAnswer> {
+  const { client } = place;
+  const { want, cleared } = wish;
+  const { signal, mark, address } = context;
+  const before = await there(client, fingerprint, signal);
+  const was = notesOf(before);
+  const must = declared(want);
+  const owner = mark === undefined ? undefined : { file: mark.file, address };
+  const may = await copiesOf(was, wish);
+  const fresh = may.filter((name) => !must.some((one) => one.name === name));
+  const can = await free(client, fingerprint, { must, may: fresh }, { signal, replaces: undefined, owner });
+  const notes: Notes = {
+    mark: mark ?? was.mark,
+    alias: want.alias ?? (cleared.includes("alias") ? undefined : was.alias),
+    copied: may.length > 0 || was.copied !== undefined ? can : undefined,
+  };
+  await client.change(fingerprint, (now) => edited(now, want, cleared, notes), signal);
+  if (want.auto_update && before.update_source == null)
+    context.note("the server cannot update it: it was not copied by its alias (--replace copies it anew)");
+  const note = want.auto_update ? noteFor(notes) : undefined;
+  const held = plainAliases(before);
+  const copied = can.map((name) => held.find((one) => one.name === name) ?? { name, description: "" });
+  await lead(client, fingerprint, [...must, ...copied, ...(note === undefined ? [] : [note])], signal);
+  const keep = new Set([...must.map(({ name }) => name), ...can, ...(note === undefined ? [] : [note.name])]);
+  for (const { name } of before.aliases ?? []) {
+    if (!keep.has(name) && isLeft(name, was, wish)) await client.removeAlias(name, signal);
+  }
+  return await there(client, fingerprint, signal);
+}
+
+/** Aliases of the remote that are to be here: those that were copied, or all of them where that is wanted only now. */
+async function copiesOf({ copied }: Notes, { want, remote }: Wish): Promise<readonly string[]> {
+  if (want.source !== undefined && !want.copy_aliases) return [];
+  if (copied !== undefined) return copied;
+  return want.copy_aliases ? await remote() : [];
+}
+
+/** Whether an alias that is not wanted is one that has to go: where none are declared, others' are left alone. */
+function isLeft(name: string, was: Notes, { want, cleared }: Wish): boolean {
+  if (name.startsWith(NOTE)) return true;
+  if (name === was.alias || was.copied?.includes(name) === true) return true;
+  return want.aliases !== undefined || cleared.includes("aliases");
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import { type Context, digest, Failure, type ImageId, type Source } from "images";
+import type { Client } from "./client.ts";
+import type { Result } from "./operations.ts";
+import { type Files, framed, framing, type Tagged } from "./multipart.ts";
+
+export interface Sending {
+  readonly filename: string;
+  readonly properties: Readonly<Record<string, string>>;
+  /** The fingerprint that it must have, or its beginning. */
+  readonly expected: string | undefined;
+  readonly id: (fingerprint: string) => ImageId;
+  /** Asked when all but the last bytes have gone: an image of this fingerprint that is there already ends it. @throws Failure */
+  readonly admit: (fingerprint: string) => Promise<void>;
+}
+
+/**
+ * Sends the files of an image, and waits until the server has made the image of them. Before the last bytes go, their fingerprint is
+ * computed, compared with the expected one, and told as the id: so no image comes to be whose id nobody knows.
+ * @throws Failure source.digest when it is another one, or when the server found another one
+ */
+export async function send(client: Client, files: Files, sending: Sending, context: Context): Promise<string> {
+  const boundary = `images-${randomUUID()}`;
+  const isForm = files.parts.length > 1;
+  let fingerprint: string | undefined;
+  let told: string | undefined;
+  const known = async (found: string): Promise<void> => {
+    if (sending.expected !== undefined && !found.startsWith(sending.expected.toLowerCase()))
+      throw mismatch(sending.expected, found);
+    fingerprint = found;
+    if (told === found) return;
+    await sending.admit(found);
+    await context.identified(sending.id(found));
+    told = found;
+  };
+  const size = files.size === undefined ? undefined : files.size + (isForm ? framing(files, boundary) : 0);
+  const open = (signal: AbortSignal): AsyncIterable<Uint8Array> => {
+    const bytes = hashed(files.open(signal), known);
+    return isForm ? framed(files, bytes, boundary) : plain(bytes);
+  };
+  const source: Source = {
+    format: "other",
+    compression: "none",
+    filename: sending.filename,
+    ...(size === undefined ? {} : { size }),
+    open,
+    digests: async () => (fingerprint === undefined ? {} : { sha256: digest("sha256", fingerprint) }),
+  };
+  const type = isForm ? `multipart/form-data; boundary=${boundary}` : "application/octet-stream";
+  const upload = { source, type, properties: sending.properties, progress: context.progress };
+  const operation = await client.upload(upload, context);
+  const made = fingerprint;
+  if (made === undefined)
+    throw new Failure("backend.answer", "the server made an image before it had all of its bytes");
+  context.progress("wait", 0);
+  const there = async () =>
+    (await client.image(made, context.signal)) === undefined ? undefined : { fingerprint: made };
+  const result = await client.operations
+    .wait(operation, { ...quiet(context), found: there })
+    .catch(async (thrown: unknown): Promise<Result> => {
+      // The answer to the first try may have been lost on its way, so that the second met what the first had made.
+      if (thrown instanceof Failure && /already exists/.test(thrown.message) && (await there()) !== undefined)
+        return {};
+      throw thrown;
+    });
+  if (result.fingerprint !== undefined && result.fingerprint !== made) throw mismatch(made, result.fingerprint);
+  return made;
+}
+
+export const mismatch = (expected: string, found: string): Failure =>
+  new Failure("source.digest", `the fingerprint is ${found}, and not ${expected}`, {
+    hint: "the image is another one than was declared: correct `fingerprint`, or the source",
+  });
+
+/** Signal and nothing to say: what a server does with bytes that it has takes no time worth a bar. */
+const quiet = ({ signal }: Context) => ({ signal, progress: () => undefined });
+
+/** The pieces as they come, the last one only after `known` was told the sha256 of all of them and agreed. */
+async function* hashed(
+  bytes: AsyncIterable<Tagged>,
+  known: (fingerprint: string) => Promise<void>,
+): AsyncGenerator<Tagged> {
+  const hash = new Bun.CryptoHasher("sha256");
+  let held: Tagged | undefined;
+  for await (const piece of bytes) {
+    if (piece.bytes.byteLength === 0) continue;
+    hash.update(piece.bytes);
+    if (held !== undefined) yield held;
+    held = piece;
+  }
+  await known(hash.digest("hex"));
+  if (held !== undefined) yield held;
+}
+
+async function* plain(bytes: AsyncIterable<Tagged>): AsyncGenerator<Uint8Array> {
+  for await (const { bytes: piece } of bytes) yield piece;
+}

@@ -1,0 +1,61 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What incus-up wrote of its servers. */
+export interface Facts {
+  readonly main: { readonly url: string; readonly socket: string; readonly certificate: string };
+  readonly remote: { readonly url: string; readonly socket: string; readonly certificate: string };
+  readonly images: { readonly url: string; readonly ca: string; readonly add_version: string; readonly forget: string };
+  readonly client: { readonly certificate: string; readonly key: string };
+  readonly restricted: { readonly certificate: string; readonly key: string };
+  readonly stranger: { readonly certificate: string; readonly key: string };
+}
+
+/** The folder that incus-up was given: INCUS_LIVE. Undefined: there are no servers to test with. */
+export const DIR = process.env["INCUS_LIVE"];
+
+export async function facts(): Promise<Facts> {
+  return JSON.parse(await readFile(join(DIR ?? "", "facts.json"), "utf8"));
+}
+
+export const bytesOf = async (name: string): Promise<Uint8Array> => await readFile(join(DIR ?? "", "img", name));
+
+/** The daemon's own answer to a request over its socket: another way than the plugin's. @throws when it is an error */
+export async function api(socket: string, method: string, path: string, body?: unknown): Promise<any> {
+  const answer = await fetch(`http://incus${path}`, {
+    unix: socket,
+    method,
+    ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
+  });
+  const said: any = await answer.json();
+  if (said.type === "error") throw new Error(`${method} ${path}: ${said.error}`);
+  if (said.type !== "async") return said.metadata;
+  const done: any = await (await fetch(`http://incus${said.operation.replace(/(\?|$)/, "/wait$1")}`, { unix: socket })).json();
+  if (done.type === "error") throw new Error(`${method} ${path}: ${done.error}`);
+  return done.metadata.metadata;
+}
+
+/** A tarball that Incus takes as an image, another one for each `serial`. */
+export async function unified(serial: string, size = 0): Promise<Uint8Array> {
+  const archive = new Bun.Archive({
+    "metadata.yaml": `architecture: x86_64\ncreation_date: 1700000000\nproperties:\n  os: Test\n  serial: ${JSON.stringify(serial)}\n`,
+    "rootfs/etc/hostname": serial,
+    ...(size === 0 ? {} : { "rootfs/large": crypto.getRandomValues(new Uint8Array(Math.min(size, 65_536))) }),
+  });
+  return new Uint8Array(await archive.bytes());
+}
+
+let count = 0;
+/** A project of one's own, with images of its own. */
+export async function project(socket: string): Promise<{ readonly name: string } & AsyncDisposable> {
+  const name = `t${process.pid}-${++count}`;
+  await api(socket, "POST", "/1.0/projects", { name, config: { "features.images": "true", "features.profiles": "false" } });
+  return {
+    name,
+    async [Symbol.asyncDispose]() {
+      for (const one of await api(socket, "GET", `/1.0/images?project=${name}&recursion=1`))
+        await api(socket, "DELETE", `/1.0/images/${one.fingerprint}?project=${name}`).catch(() => undefined);
+      await api(socket, "DELETE", `/1.0/projects/${name}`);
+    },
+  };
+}

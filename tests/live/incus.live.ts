@@ -1,0 +1,67 @@
+import { conformance } from "../conformance/suite.ts";
+import { api, bytesOf, DIR, facts, project, unified } from "./incus-kit.ts";
+
+if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+const { main, client, stranger, images } = await facts();
+const disk = await bytesOf("disk.qcow2");
+const other = new Uint8Array([...disk, ...new Uint8Array(65_536)]);
+const read = (path: string) => Bun.file(path).text();
+const [key, strangerKey] = await Promise.all([read(client.key), read(stranger.key)]);
+
+const place = async () => {
+  const own = await project(main.socket);
+  const settings = { url: main.url, server_cert: main.certificate, project: own.name, config: `${DIR}/conf` };
+  return {
+    settings: { ...settings, cert: client.certificate, key: "env:INCUS_KEY" },
+    env: { INCUS_KEY: key, SSL_CERT_FILE: images.ca },
+    bad: { settings: { ...settings, cert: stranger.certificate, key: "env:INCUS_KEY" }, env: { INCUS_KEY: strangerKey } },
+    plant: async () => {
+      const { fingerprint } = await api(main.socket, "POST", `/1.0/images?project=${own.name}`, await unified(own.name));
+      await api(main.socket, "POST", `/1.0/images/aliases?project=${own.name}`, { name: "small", target: fingerprint });
+      return fingerprint;
+    },
+    meddle: async (id: string) => {
+      await api(main.socket, "PATCH", `/1.0/images/${id}?project=${own.name}`, { properties: { os: "meddled with" } });
+      return "properties";
+    },
+    [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
+  };
+};
+
+const common = {
+  plugin: "incus",
+  place,
+  small: { aliases: ["small"] },
+  several: (i: number) => ({ aliases: [`small-${i}`] }),
+  timeout: 120_000,
+};
+const lives = {
+  alias: { set: "first", change: "second" },
+  aliases: { set: ["small", { name: "b/c", description: "one" }], change: [{ name: "b/c", description: "two" }, "small", "d"] },
+  properties: { set: { os: "x", "requirements.secureboot": "false" }, change: { os: "y äö&=" } },
+  public: { set: true, change: false },
+  profiles: { set: ["default", "second"], change: ["second"] },
+  expires_at: { set: "2031-01-01T00:00:00Z", change: "2032-02-03T04:05:06+01:00" },
+} as const;
+
+conformance("incus, a bare disk", {
+  ...common,
+  bytes: disk,
+  otherBytes: other,
+  filename: "disk.qcow2",
+  page: 12,
+  lives: { ...lives, architecture: { set: "x86_64", change: "aarch64", replaces: true } },
+  elsewhere: {
+    source_image: "from a remote",
+    source: "from a remote",
+    source_instance: "from an instance",
+    compression: "from an instance",
+    copy_aliases: "from a remote",
+    auto_update: "from a remote",
+    fingerprint: "of bytes that have one already",
+    vm: "the disk decides",
+    project: "another project makes another image: incus-origins",
+    target_project: "another project makes another image: incus-origins",
+    remote: "another server makes another image: incus-origins",
+  },
+});
