@@ -179,6 +179,9 @@ export class Session implements AsyncDisposable {
       file: this.config.settings.name,
       folder: this.config.folder,
       env: this.#shell.env,
+      declared: Object.fromEntries(
+        this.config.resources.flatMap((one) => (one.backend === name ? [[one.address, one.want] as const] : [])),
+      ),
       signal: this.#shell.hard,
       door: (options) => this.#door(options, limits),
       conceal: (secret) => this.secrets.conceal(secret),

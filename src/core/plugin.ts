@@ -1,5 +1,6 @@
 import type { Problem } from "./failure.ts";
 import type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
+import type { Digest } from "./model/digest.ts";
 import type { Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
 import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
@@ -21,12 +22,23 @@ export interface Context extends Reading {
   readonly mark: Mark | undefined;
   /** In a replace, create-first: the image that still is there and that is ours. Its names may be moved to the new one, once that is good. */
   readonly replaces?: ImageId;
+  /** The backend may fetch the bytes by itself: `Plugin.pulls` said so. There is no `source` then. */
+  readonly pull?: Pull;
   /** `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. */
   progress(phase: Phase, done: number, total?: number): void;
   /** Resolves once the id is in the state file. Call it as soon as the backend has said the id, before the first byte goes up. */
   identified(id: ImageId): Promise<void>;
   /** The secret behind a reference (`env:NAME`) in a sensitive attribute; redacted from then on. @throws Failure config.secret */
   secret(reference: string): Promise<string>;
+}
+
+/** A URL that anybody can read, whose bytes are wanted as they are. */
+export interface Pull {
+  readonly urls: readonly string[];
+  /** What the bytes have to be, where it was declared. */
+  readonly digest?: Digest;
+  /** The bytes through here after all, where the backend cannot get them. */
+  open(): Promise<Source>;
 }
 
 /** An image that a listing is made for: what the state knows of it, and what it is to be. */
@@ -115,6 +127,8 @@ export interface Host {
   /** The folder of images.toml, absolute: relative paths in settings start there. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the file wants of each image on this backend: where a backend has several places to look, these say which. */
+  readonly declared?: Readonly<Record<Address, Attributes>>;
   /** Aborted when the run ends early. */
   readonly signal: AbortSignal;
   /** A way to the network with the backend's limits, retries, redaction and proxy. Closed with the backend, by the program. */
@@ -152,6 +166,14 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   readonly origins?: readonly Origin[];
   /** What bytes it takes for this image; undefined: none, it only has origins of its own. */
   bytes?(want: Desired<I>): Wanted;
+  /**
+   * The backend can fetch the URL of the source by itself, and is to: whether the bytes are proven then, and if not why. Undefined: they
+   * go through here. Asked only where the URL can be read without credentials and its bytes are wanted as they are.
+   */
+  pulls?(
+    want: Desired<I>,
+    digest: Digest | undefined,
+  ): { readonly verified: boolean; readonly why?: string } | undefined;
   /** An image may be declared without any origin: it is there already and only kept as declared. */
   readonly originless?: boolean;
   /** Names of which the backend has each only once, and that this image is to hold. A foreign image that holds one blocks the plan. */
