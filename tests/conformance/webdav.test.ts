@@ -7,7 +7,8 @@ const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value
 
 /** The plugin that the docs show, loaded from its file as a stranger's would be. */
 conformance("the plugin of the docs", {
-  plugin: resolve("docs/examples/webdav.ts"),
+  // tests/mutants.ts puts a broken copy in its place.
+  plugin: process.env["IMAGES_TEST_PLUGIN"] ?? resolve("docs/examples/webdav.ts"),
   bytes: new TextEncoder().encode("a small image\n".repeat(1000)),
   otherBytes: new TextEncoder().encode("another small image\n".repeat(1000)),
   small: {},

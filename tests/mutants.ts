@@ -1,0 +1,96 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+// Does the conformance suite bite? Breaks the documented plugin in one place after the other and says which clause notices:
+// bun tests/mutants.ts [WORD …] runs those whose name has one of the words. Ends with 1 when one is not noticed.
+
+const PLUGIN = "docs/examples/webdav.ts";
+
+const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = [
+  ["no id is told", "await context.identified(id);", ""],
+  [
+    "the id is told after the upload",
+    "        await context.identified(id);\n        await web.send(",
+    "        await web.send(",
+  ],
+  [
+    "the mark is not written",
+    "{ id, ...(mark && { mark }), attributes };\n      await",
+    "{ id, attributes };\n      await",
+  ],
+  [
+    "the mark has another owner",
+    "...(mark && { mark }), attributes };\n      await",
+    '...(mark && { mark: { ...mark, owner: "x/other" } }), attributes };\n      await',
+  ],
+  [
+    "a mark where none is wanted",
+    "const kept = { id, ...(mark && { mark })",
+    'const kept = { id, mark: mark ?? { file: "images", owner: "x/small", content: "none" }',
+  ],
+  ["delete leaves the record", "[record(id), encodeURIComponent(id)]", "[encodeURIComponent(id)]"],
+  [
+    "an absent image is an error",
+    "        return undefined;\n      },\n      list",
+    '        throw new Failure("backend.missing", "gone");\n      },\n      list',
+  ],
+  ["delete of nothing is an error", 'await web.find("DELETE"', 'await web.send("DELETE"'],
+  ["an edit is ignored", "{ ...want, checksum: attributes.checksum", "{ ...attributes, checksum: attributes.checksum"],
+  [
+    "read forgets an attribute",
+    "const { id, mark, attributes } = kept;",
+    "const { id, mark, attributes: { title: _, ...attributes } } = kept;",
+  ],
+  [
+    "a default is invented",
+    "        return await keep(id, { ...want,",
+    '        return await keep(id, { tags: ["new"], ...want,',
+  ],
+  ["the signal is dropped", "{ signal: context.signal, source,", "{ signal: new AbortController().signal, source,"],
+  [
+    "progress is not cumulative",
+    "progress: context.progress }",
+    'progress: (phase: "upload", done: number) => context.progress(phase, -done) }',
+  ],
+  ["the credential is not sent", "{ Authorization: `Bearer ${token}` }", "{}"],
+  [
+    "the record is written before the bytes",
+    'await web.send("PUT", encodeURIComponent(id), {',
+    'await keep(id, { ...want, checksum: "0".repeat(64) }, context);\n        await web.send("PUT", encodeURIComponent(id), {',
+  ],
+  ["the list leaves one out", "names.map(String) : []", "names.map(String).slice(1) : []"],
+  ["the list has everything twice", "names.map(String) : []", "[...names, ...names].map(String) : []"],
+  ["another image's record is given", "one.mark?.owner === address", "one.id !== address"],
+];
+
+const words = process.argv.slice(2);
+const chosen = MUTANTS.filter(([what]) => words.length === 0 || words.some((word) => what.includes(word)));
+const original = await readFile(PLUGIN, "utf8");
+const folder = await mkdtemp(join(tmpdir(), "images-mutants-"));
+let missed = 0;
+try {
+  for (const [i, [what, from, to]] of chosen.entries()) {
+    if (!original.includes(from)) throw new Error(`the mutant "${what}" does not fit the plugin any more`);
+    const path = join(folder, `mutant-${i}.ts`);
+    await writeFile(path, original.replace(from, to));
+    const caught = await failing(path);
+    if (caught.length === 0) missed++;
+    console.log(`${caught.length === 0 ? "MISSED" : "caught"}  ${what}: ${caught.join(", ") || "no clause noticed"}`);
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+console.log(`${chosen.length - missed} of ${chosen.length} mutants caught`);
+process.exitCode = missed === 0 ? 0 : 1;
+
+/** The clauses that fail with this plugin. */
+async function failing(path: string): Promise<readonly string[]> {
+  const child = Bun.spawn(["bun", "test", "--timeout", "120000", "./tests/conformance/webdav.test.ts"], {
+    env: { ...process.env, IMAGES_TEST_PLUGIN: path },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [, text] = await Promise.all([child.exited, new Response(child.stderr).text()]);
+  return [...new Set([...text.matchAll(/^\(fail\) .* > (.+?)(?: \[|$)/gm)].map(([, clause]) => clause ?? ""))];
+}
