@@ -204,7 +204,8 @@ class HttpDoor implements Door {
     const now = this.#clock.now();
     const failure = answerFailure(answer, explained, { ...asked, redact }, now);
     const isAgain = explained?.retry ?? mayRetry(answer, job, call);
-    return new Tried(failure, isAgain && (retryAfter(answer.headers.get("retry-after"), now) ?? true));
+    const wait = TELLS_WHEN.has(answer.status) ? retryAfter(answer.headers.get("retry-after"), now) : undefined;
+    return new Tried(failure, isAgain && (wait ?? true));
   }
 
   #tell({ asked }: Job, { failure, ...again }: Again): void {
@@ -213,6 +214,9 @@ class HttpDoor implements Door {
       this.#means.onRetry?.({ method, url: redact(shownUrl(url)), ...again, failure: failure.failure });
   }
 }
+
+/** Some servers send Retry-After with everything (Linode: the end of its window of a minute); it counts where the server is too busy. */
+const TELLS_WHEN = new Set([413, 429, 503]);
 
 /** 429 and 503 say that nothing was done, unless the server says that it will be away for longer. */
 function mayRetry(

@@ -96,6 +96,16 @@ test("Retry-After is waited for, but not beyond the time of the call", async () 
   expect([failure.code, failure.retry, hasty.waits.length]).toEqual(["backend.busy", 40_000, 0]);
 });
 
+test("Retry-After of an answer that does not say that the server is busy is no reason to wait so long", async () => {
+  await using server = flaky([500, 400], { "Retry-After": "40" });
+  await using us = opened(
+    { url: server.url, explain: ({ status }) => (status < 500 ? { retry: true } : undefined) },
+    { random: () => 0 },
+  );
+  expect(await us.door.json("GET", "", { signal })).toEqual({});
+  expect(us.waits).toEqual([0, 0]);
+});
+
 test("no try begins after five minutes", async () => {
   await using server = flaky([503, 503, 503, 503], { "Retry-After": "200" });
   await using us = opened({ url: server.url });
