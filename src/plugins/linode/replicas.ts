@@ -19,12 +19,18 @@ export async function replicate(
   const { signal } = context;
   const regions = [...new Set(wanted)].sort();
   let now = image;
+  const ask = async (set: readonly string[]) => {
+    now = await client.replicate(now.id, set, signal);
+  };
   if (!isSameSet(held(now), regions)) {
     if (!regions.some((region) => available(now).includes(region))) {
-      now = await client.replicate(now.id, [...available(now).slice(0, 1), ...regions], signal);
+      await ask([...available(now).slice(0, 1), ...regions]);
       now = await watch.until(now.id, arrived(regions, "some"), signal);
     }
-    if (!isSameSet(held(now), regions)) now = await client.replicate(now.id, regions, signal);
+    // A copy that was given up is begun again only after it has been left out.
+    const lost = givenUp(now, regions);
+    if (lost.length > 0) await ask(regions.filter((region) => !lost.includes(region)));
+    if (!isSameSet(held(now), regions)) await ask(regions);
   }
   if (!wait || arrived(regions, "every")(now) !== undefined) return now;
   context.progress("wait", 0, regions.length);
@@ -47,19 +53,18 @@ export function homeOf(image: ImageAnswer, made: string | undefined): readonly s
 const available = ({ regions }: ImageAnswer): readonly string[] =>
   (regions ?? []).flatMap(({ region, status }) => (status === "available" ? [region] : []));
 
+const givenUp = ({ regions }: ImageAnswer, wanted: readonly string[]): readonly string[] =>
+  (regions ?? []).flatMap(({ region, status }) => (status === "timedout" && wanted.includes(region) ? [region] : []));
+
 /** Sees that the image is in some or every one of these regions. @throws Failure when the copy to one of them was given up */
 const arrived =
   (wanted: readonly string[], how: "some" | "every") =>
   (image: ImageAnswer): ImageAnswer | undefined => {
-    const late = (image.regions ?? []).filter(({ region, status }) => status === "timedout" && wanted.includes(region));
-    if (late.length > 0)
-      throw new Failure(
-        "backend.replica",
-        `${image.id} did not get to ${late.map(({ region }) => region).join(", ")} in time`,
-        {
-          hint: "apply again, or take the region out of replica_regions",
-        },
-      );
+    const lost = givenUp(image, wanted);
+    if (lost.length > 0)
+      throw new Failure("backend.replica", `${image.id} did not get to ${lost.join(", ")} in time`, {
+        hint: "apply again, or take the region out of replica_regions",
+      });
     const there = available(image);
     const isThere = (region: string) => there.includes(region);
     return (how === "some" ? wanted.some(isThere) : wanted.every(isThere)) ? image : undefined;

@@ -43,7 +43,8 @@ export class Uploads {
   }
 
   async #put(url: string, source: Source, { signal, progress }: Context): Promise<void> {
-    const answer = await this.#door.send("PUT", url, { signal, source, progress });
+    // Twice is as good as once: a later body takes the place of an earlier one.
+    const answer = await this.#door.send("PUT", url, { signal, source, progress, idempotent: true });
     await answer.text();
     // Object storage answers with the MD5 of what it got, where it stored it in one piece and in the clear.
     const etag = /^"?([0-9a-f]{32})"?$/i.exec(answer.headers.get("etag") ?? "")?.[1]?.toLowerCase();

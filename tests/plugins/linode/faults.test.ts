@@ -1,0 +1,123 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { gzipSync } from "node:zlib";
+import { explain } from "../../../src/plugins/linode/explain.ts";
+import { Scene, upload } from "./kit.ts";
+
+setDefaultTimeout(120_000);
+
+const RAW = new Uint8Array(crypto.getRandomValues(Buffer.alloc(60_000)));
+
+async function scene(more = "") {
+  const opened = await Scene.open();
+  await opened.folder.write("disk.img.gz", gzipSync(RAW));
+  await opened.declare(upload(more));
+  return opened;
+}
+
+const ONE = [{ status: "available" }];
+
+test("an upload that breaks off is begun anew at the same URL", async () => {
+  await using play = await scene();
+  play.control.next({ kind: "dropped", afterBytes: 1000 }, { server: "uploads" });
+  play.control.next({ kind: "internal" }, { server: "uploads" });
+  await play.apply();
+  expect(play.control.images()).toMatchObject(ONE);
+  expect(play.control.received().filter(({ isWhole }) => isWhole)).toMatchObject([{ raw: { bytes: RAW.length } }]);
+  expect(play.asked().filter((one) => one === "POST /images/upload 200").length).toBe(1);
+  await play.settled();
+});
+
+test("an upload whose answer is lost is not lost, also when its URL is closed by then", async () => {
+  await using play = await scene();
+  play.control.next({ kind: "lost-answer" }, { server: "uploads" });
+  const arrived = play.emulator.log.until({ server: "uploads" }).then(() => play.control.settle());
+  await play.apply();
+  await arrived;
+  expect(play.asked().filter((one) => one.startsWith("PUT"))).toEqual(["PUT bytes 0", "PUT bytes 403"]);
+  expect(play.control.images()).toMatchObject(ONE);
+  await play.settled();
+});
+
+test("a begun upload whose URL never came is taken away at once", async () => {
+  await using play = await scene();
+  play.control.next({ kind: "lost-answer" }, { method: "POST" });
+  const said = await play.run("apply", "--yes");
+  expect(said.code).toBe(1);
+  expect(said.stderr).toContain("net.broken");
+  expect(play.control.images()).toEqual([]);
+  await play.apply();
+  expect(play.control.images()).toMatchObject(ONE);
+});
+
+test("the image of a disk whose answer never came is taken up", async () => {
+  await using play = await scene();
+  const { id, disks } = play.control.addInstance();
+  await play.declare(`[image.small]\nbackend = "lin"\nlinode_id = ${id}\ndisk_id = ${disks[0]}\n`);
+  play.control.next({ kind: "lost-answer" }, { method: "POST" });
+  await play.apply();
+  expect(play.control.images()).toMatchObject(ONE);
+  await play.settled();
+});
+
+test("passing troubles of every kind are waited for", async () => {
+  await using play = await scene('label = "first"\n');
+  const { control } = play;
+  control.next({ kind: "too-many-requests", shape: "json" }, { path: /\/images$/ });
+  control.next({ kind: "internal" }, { method: "POST" });
+  control.next({ kind: "not-yet-available", retryAfter: 1 }, { method: "POST" });
+  control.next({ kind: "bad-gateway" }, { path: /\/private\// });
+  await play.apply();
+  await play.declare(upload('label = "second"\n'));
+  control.next({ kind: "busy" }, { method: "PUT" });
+  control.next({ kind: "too-many-requests", shape: "html", retryAfter: 1 }, { method: "PUT" });
+  await play.apply();
+  control.next({ kind: "busy" }, { method: "DELETE" });
+  control.next({ kind: "lost-answer" }, { method: "DELETE" });
+  expect(control.images()).toMatchObject([{ label: "second", status: "available" }]);
+  await play.ok("destroy", "--yes");
+  expect(control.images()).toEqual([]);
+  expect(control.plannedFaults).toBe(0);
+});
+
+test("maintenance is not waited for", async () => {
+  await using play = await scene();
+  play.control.next({ kind: "maintenance" }, { times: 99 });
+  const said = await play.run("apply", "--yes");
+  expect(said.code).toBe(1);
+  expect(said.stderr).toContain("status.linode.com");
+  expect(play.asked().length).toBe(1);
+});
+
+test("a token without the scope is told which one it needs", async () => {
+  await using play = await Scene.open({ scopes: "images:read_only" });
+  await play.folder.write("disk.img.gz", gzipSync(RAW));
+  await play.declare(upload());
+  const said = await play.run("apply", "--yes");
+  expect(said.code).toBe(1);
+  expect(said.stderr).toContain("images:read_write");
+  expect(play.control.images()).toEqual([]);
+});
+
+test("what the server refuses is said in its words, with the field", async () => {
+  await using play = await scene();
+  await play.declare(upload().replace("us-ord", "no-such-place"));
+  const said = await play.run("apply", "--yes");
+  expect(said.code).toBe(1);
+  expect(said.stderr).toContain("region: region is not valid");
+  expect(said.stderr).toContain("POST");
+});
+
+test("answers are explained by what is in them", () => {
+  const told = (status: number, body: string, headers: Readonly<Record<string, string>> = {}) =>
+    explain({ status, body, headers: new Headers(headers) });
+  const html = { server: "nginx", "content-type": "text/html" };
+  expect(told(400, "<html>", html)).toEqual({ retry: true });
+  expect(told(502, "<html>", html)).toBeUndefined();
+  expect(told(400, '{"errors":[{"reason":"a","field":"b"},{"reason":"c"}]}')).toEqual({ message: "b: a; c" });
+  expect(told(400, '{"errors":[{"reason":"Linode busy."}]}')).toMatchObject({ code: "busy", retry: true });
+  expect(told(403, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")).toMatchObject({
+    message: "AccessDenied: Request has expired",
+    code: "refused",
+  });
+  expect(told(500, "{}")).toBeUndefined();
+});
