@@ -61,6 +61,7 @@ export {
   type Origin,
   type Part,
   type Plugin,
+  type Pull,
   type Reading,
   type Renames,
   type Retires,

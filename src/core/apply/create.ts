@@ -3,6 +3,8 @@ import type { ImageId } from "../model/name.ts";
 import type { Step } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Had, Recorded } from "../model/state.ts";
+import { type Pulled, pulled } from "../plan/pull.ts";
+import type { Pull } from "../plugin.ts";
 import type { Opened } from "./means.ts";
 import { retire } from "./retain.ts";
 import type { Site } from "./site.ts";
@@ -66,9 +68,15 @@ async function make(site: Site, content: Content | undefined, { row, replaces, b
   };
   await site.put(row());
   try {
-    const source = await open(site, content, signal);
+    const pull = pulled(site.plugin, resource.want, resource.source, content);
+    let source = pull === undefined ? await open(site, content, signal) : undefined;
     const mark = site.mark(content);
-    const context = site.context(signal, { mark, identified, ...(replaces === undefined ? {} : { replaces }) });
+    const context = site.context(signal, {
+      mark,
+      identified,
+      ...(replaces === undefined ? {} : { replaces }),
+      ...(pull === undefined ? {} : { pull: pullOf(pull, async () => (source = await open(site, content, signal))) }),
+    });
     isCalled = true;
     const observed = await backend.create(resource.want, source, context);
     return site.ready(source === undefined ? content : await source.content(), observed);
@@ -78,6 +86,18 @@ async function make(site: Site, content: Content | undefined, { row, replaces, b
       await takeBack(site, { made: made === replaces ? undefined : made, isCalled, before, reason });
     throw reason;
   }
+}
+
+function pullOf({ source, digest }: Pulled, open: () => Promise<Opened | undefined>): Pull {
+  return {
+    urls: source.urls,
+    ...(digest === undefined ? {} : { digest }),
+    open: async () => {
+      const opened = await open();
+      if (opened !== undefined) return opened;
+      throw new Failure("source.format", "the backend takes no bytes, and could not fetch them by itself");
+    },
+  };
 }
 
 async function open(site: Site, content: Content | undefined, signal: AbortSignal): Promise<Opened | undefined> {

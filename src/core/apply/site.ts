@@ -63,7 +63,10 @@ export class Site {
     return { file: this.means.config.settings.name, owner: this.address, content: contentKey(content) };
   }
 
-  context(signal: AbortSignal, more: Partial<Pick<Context, "mark" | "replaces" | "identified">> = {}): Context {
+  context(
+    signal: AbortSignal,
+    more: Partial<Pick<Context, "mark" | "replaces" | "identified" | "pull">> = {},
+  ): Context {
     return {
       address: this.address,
       mark: undefined,

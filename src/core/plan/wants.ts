@@ -8,6 +8,7 @@ import type { Attributes } from "../model/value.ts";
 import type { Backend, Facts, Plugin, Reading } from "../plugin.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
+import { pulled } from "./pull.ts";
 import type { Want } from "./sight.ts";
 
 /** What an origin was found to be; `blind` when it could not be looked at. */
@@ -81,6 +82,12 @@ export class Wants {
     if (source?.kind === "image") return await this.#lookThrough(source.address, source.at.line, reading);
     if (source !== undefined) {
       const content = await this.#means.look(source, known?.content, reading.signal);
+      const pull = pulled(this.plugin(resource.backend), want, source, content);
+      if (pull !== undefined) {
+        const bytes = content.size === undefined ? {} : { bytes: content.size };
+        const unverified = pull.verified ? {} : { unverified: pull.why ?? "the backend cannot prove it" };
+        return { content, transfer: { how: "pull", ...bytes, ...unverified } };
+      }
       const proven = source.kind === "file" || source.checksum !== undefined || source.signature !== undefined;
       return { content, transfer: upload(content.size, proven ? undefined : "no checksum is declared for it") };
     }

@@ -1,0 +1,32 @@
+import type { Digest } from "../model/digest.ts";
+import type { Content, SourceSpec, UrlSource } from "../model/source.ts";
+import type { Attributes } from "../model/value.ts";
+import type { Plugin } from "../plugin.ts";
+
+/** A source that the backend fetches by itself. */
+export interface Pulled {
+  readonly source: UrlSource;
+  /** The declared digest of the bytes; what was seen the last time does not count. */
+  readonly digest: Digest | undefined;
+  readonly verified: boolean;
+  readonly why?: string;
+}
+
+/** Whether the backend fetches a source by itself: it says so, and nothing of the source is only to be had or proven here. */
+export function pulled(
+  plugin: Plugin,
+  want: Attributes,
+  source: SourceSpec | undefined,
+  content: Content | undefined,
+): Pulled | undefined {
+  if (plugin.pulls === undefined || source?.kind !== "url") return undefined;
+  const { username, password, headers, member, signature, decompress, checksum } = source;
+  const isPlain =
+    [username, password, headers, member].every((one) => one === undefined) &&
+    (signature === undefined || checksum?.kind === "sums") &&
+    decompress !== true;
+  if (!isPlain) return undefined;
+  const digest = checksum === undefined ? undefined : checksum.kind === "digest" ? checksum.digest : content?.digest;
+  const found = plugin.pulls(want, digest);
+  return found === undefined ? undefined : { source, digest, ...found };
+}
