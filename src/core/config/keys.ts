@@ -15,6 +15,7 @@ import {
   table,
   withDefault,
 } from "../model/types.ts";
+import type { Value } from "../model/value.ts";
 
 // What images.toml may hold besides the settings and attributes of plugins. The check, the JSON Schema and the docs come from here.
 
@@ -65,7 +66,7 @@ export const SOURCE = {
   password: optional(string(), "Password of the download.", { sensitive: true }),
   headers: optional(mapOf(string()), "Headers of the download; those that carry a secret by reference."),
   cache: optional(string(), "A folder of the image's own to keep downloads in."),
-  member: optional(string(), "The file to take out of a tar or zip."),
+  member: optional(string(), "The file to take out of a tar or zip; `*` is the first one."),
   decompress: optional(boolean(), "True: undo the compression. False: the bytes as they are."),
   follow: optional(boolean(), "Whether other bytes at the same place make a plan. Default: true."),
 } satisfies Schema;
@@ -79,12 +80,15 @@ export const SPELLINGS = {
   local_file_path: { part: "file", type: string() },
   file_path: { part: "file", type: string() },
   file_hash: { part: "checksum", type: string() },
+  decompress: { part: "decompress", type: boolean() },
+  compression_format: { part: "decompress", type: oneOf("auto", "bzip2", "gzip", "xz", "zst"), means: true },
+  archiving_format: { part: "member", type: oneOf("tar", "zip"), means: "*" },
 } as const;
 export type Spelling = keyof typeof SPELLINGS;
 export const isSpelling = (key: string): key is Spelling => Object.hasOwn(SPELLINGS, key);
 
-const spelled = (name: Spelling, sensitive = false) =>
-  optional(SPELLINGS[name].type, `The same as \`${SPELLINGS[name].part}\` in \`source\`.`, { sensitive });
+const spelled = <N extends Spelling>(name: N, sensitive = false) =>
+  optional<Value>(SPELLINGS[name].type, `The same as \`${SPELLINGS[name].part}\` in \`source\`.`, { sensitive });
 
 /** What an image may say for itself, and again for one of its backends. */
 export const IMAGE = {
@@ -99,6 +103,9 @@ export const IMAGE = {
   local_file_path: spelled("local_file_path"),
   file_path: spelled("file_path"),
   file_hash: spelled("file_hash"),
+  decompress: spelled("decompress"),
+  compression_format: spelled("compression_format"),
+  archiving_format: spelled("archiving_format"),
   protect: optional(
     boolean(),
     "True: the image is never deleted or replaced, also when its block is gone from the file.",

@@ -1,6 +1,6 @@
 import { parseAddress } from "../model/name.ts";
 import type { Place } from "../model/place.ts";
-import { isSpelling, SOURCE, SPELLINGS } from "./keys.ts";
+import { isSpelling, SOURCE, SPELLINGS, type Spelling } from "./keys.ts";
 import type { Entry, Node, TextNode } from "./node.ts";
 import { absolute, hintFor, isUrl, type World } from "./world.ts";
 
@@ -46,8 +46,19 @@ export function gather(
     }
   } else if (source !== undefined) return undefined;
   for (const [key, { key: at, value }] of entries)
-    if (isSpelling(key)) pieces.push({ part: SPELLINGS[key].part, label: key, key: at, value, whole: value.at });
+    if (isSpelling(key))
+      pieces.push({ part: SPELLINGS[key].part, label: key, key: at, value: meaning(key, value), whole: value.at });
   return pieces;
+}
+
+/** What a value stands for: bytes are told by what they are, so that the name of a format only says that there is one. */
+function meaning(key: Spelling, value: Node): Node {
+  const spelling = SPELLINGS[key];
+  if (!("means" in spelling) || value.kind !== "text") return value;
+  const { means } = spelling;
+  return typeof means === "string"
+    ? { kind: "text", at: value.at, value: means }
+    : { kind: "plain", at: value.at, value: means };
 }
 
 /** Parts that say where the bytes are; there has to be one of them. */

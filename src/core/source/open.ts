@@ -52,9 +52,11 @@ export class Sources implements AsyncDisposable {
     const proof = await proofOf(spec, this.#web, signal);
     const origin = await originOf(spec, proof, opening, { supplies: this.#supplies, files: this.#files });
     const supply = await origin.supply(signal);
-    const { member } = spec;
+    // The first file of an archive, whatever its name.
+    const isFirst = spec.member === "*";
+    const member = isFirst ? undefined : spec.member;
     const directory = await this.#supplies.scratch();
-    const detected = await detect(supply, supply.path ?? origin.path, member, signal);
+    const detected = await detect(supply, supply.path ?? origin.path, isFirst ? true : member, signal);
     const plan = planOf(detected, spec, wanted);
     const metadata = origin.metadata && (await this.#metadata(origin.metadata, signal));
     const filename = member === undefined ? supply.filename : basename(member);

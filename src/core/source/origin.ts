@@ -128,7 +128,7 @@ async function imageOrigin(
 export async function detect(
   supply: Supply,
   path: string | undefined,
-  member: string | undefined,
+  member: string | true | undefined,
   signal: AbortSignal,
 ): Promise<Detected> {
   if (path !== undefined) return await identifyFile(path, { member }, signal);
