@@ -49,7 +49,7 @@ export class Project {
         },
       }),
     });
-    const body: { token: { project: { id: string } } } = await answer.json();
+    const body: { token: { project: { id: string } } } = JSON.parse(await answer.text());
     return new Project(user, answer.headers.get("x-subject-token") ?? "", body.token.project.id);
   }
 
@@ -70,7 +70,7 @@ export class Project {
         undefined,
         region,
       );
-      const page: { images: Record<string, string>[] } = await answer.json();
+      const page: { images: Record<string, string>[] } = JSON.parse(await answer.text());
       return page.images;
     });
     return (await Promise.all(pages)).flat();

@@ -26,7 +26,7 @@ async function place(user: Facts["admin"]): Promise<Place> {
     bad: { settings, env: { ...env, CLOUD_PASSWORD: "sentinel-wrong-5510" } },
     plant: async () => {
       const fields = { name: "small", disk_format: "raw", container_format: "bare" };
-      const made: { id: string } = await (await project.call("POST", "images", fields)).json();
+      const made: { id: string } = JSON.parse(await (await project.call("POST", "images", fields)).text());
       return made.id;
     },
     meddle: async (id) => {

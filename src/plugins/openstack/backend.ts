@@ -86,8 +86,6 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
-    if (source === undefined)
-      throw new Failure("backend.refused", "nothing says what the image is made from", { hint: "give it a `source`" });
     const { signal } = context;
     const site = await this.#cloud.site(want.region, signal);
     const means: Means = { site, visibility: this.#flavour.visibility, speak: this.#speak };

@@ -3,6 +3,7 @@ import { accessOf } from "./access.ts";
 import { OpenStack } from "./backend.ts";
 import { Cloud } from "./cloud.ts";
 import { nameOf } from "./image.ts";
+import { pulls } from "./import.ts";
 import { rules } from "./rules.ts";
 import { type Image, image } from "./schema.ts";
 import { config } from "./settings.ts";
@@ -34,6 +35,7 @@ export const openstack = definePlugin({
   config,
   image,
   bytes: wanted,
+  pulls,
   labels: (want, address) => [nameOf(want, address)],
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check: rules,

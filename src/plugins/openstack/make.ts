@@ -1,7 +1,8 @@
-import { type Context, type Desired, type Format, imageId, type Source } from "images";
+import { type Context, type Desired, Failure, type Format, imageId, type Source } from "images";
 import type { Site } from "./cloud.ts";
 import type { Operation } from "./glance.ts";
 import { fieldsOf, idAt, nameOf } from "./image.ts";
+import { fetched, importing } from "./import.ts";
 import { type Spokesman, share } from "./members.ts";
 import type { Image } from "./schema.ts";
 import { firstStore, place } from "./stores.ts";
@@ -19,7 +20,12 @@ export interface Means {
 const TRIES = 3;
 
 /** A new image, complete but for its name where it replaces another. Ids are told before anything of them is there. */
-export async function make(want: Desired<Image>, source: Source, context: Context, means: Means): Promise<ImageAnswer> {
+export async function make(
+  want: Desired<Image>,
+  source: Source | undefined,
+  context: Context,
+  means: Means,
+): Promise<ImageAnswer> {
   const { site, speak } = means;
   const { glance } = site;
   const made = await begun(want, source, context, means);
@@ -33,21 +39,29 @@ export async function make(want: Desired<Image>, source: Source, context: Contex
 }
 
 /** Begins an image and fills it; one that Glance lost hold of is taken away, and another begun. */
-async function begun(want: Desired<Image>, source: Source, context: Context, means: Means): Promise<ImageAnswer> {
+async function begun(
+  want: Desired<Image>,
+  given: Source | undefined,
+  context: Context,
+  means: Means,
+): Promise<ImageAnswer> {
   const { glance } = means.site;
-  const { signal, replaces, address } = context;
-  const name = nameOf(want, address);
-  const fields = fieldsOf(
-    want,
-    replaces === undefined ? name : `${name.slice(0, 248)} (new)`,
-    want.disk_format ?? diskFormat(source.format),
-    means.visibility,
-    context,
-  );
+  const { signal, pull } = context;
+  let source = given;
   for (let attempt = 1; ; attempt++) {
     const id = crypto.randomUUID();
     await context.identified(imageId(idAt(id, means.site)));
-    await glance.begin(id, fields, signal);
+    const begin = fields(want, source, context, means);
+    await glance.begin(id, begin, signal);
+    if (source === undefined && pull !== undefined) {
+      const made = await fetched(glance, id, pull, want.stores, context);
+      if (made !== undefined) return made;
+      source = await pull.open();
+      await glance.remove(id, signal);
+      continue;
+    }
+    if (source === undefined)
+      throw new Failure("backend.refused", "nothing says what the image is made from", { hint: "give it a `source`" });
     try {
       await fill(id, want, source, context, means);
     } catch (thrown) {
@@ -60,9 +74,15 @@ async function begun(want: Desired<Image>, source: Source, context: Context, mea
       }
     }
     const made = await untilActive(glance, id, context);
-    if (want.verify_checksum) await compare(made, source);
+    if (want.verify_checksum) await compare(made, source, begin.disk_format, context.note);
     return made;
   }
+}
+
+function fields(want: Desired<Image>, source: Source | undefined, context: Context, { visibility }: Means) {
+  const name = nameOf(want, context.address);
+  const own = context.replaces === undefined ? name : `${name.slice(0, 248)} (new)`;
+  return fieldsOf(want, own, want.disk_format ?? diskFormat(source?.format ?? "raw"), visibility, context);
 }
 
 async function fill(
@@ -70,9 +90,12 @@ async function fill(
   want: Desired<Image>,
   source: Source,
   { signal, progress }: Context,
-  { site }: Means,
+  { site: { glance } }: Means,
 ): Promise<void> {
-  await site.glance.upload(id, source, { signal, progress, store: firstStore(want.stores) });
+  if (!want.use_import) return await glance.upload(id, source, { signal, progress, store: firstStore(want.stores) });
+  await glance.stage(id, source, { signal, progress });
+  progress("import", 0);
+  await glance.import(id, { name: "glance-direct" }, importing(want.stores), signal);
 }
 
 /** What Glance calls a format, where nobody says another. */

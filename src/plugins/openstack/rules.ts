@@ -39,9 +39,11 @@ export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] 
       say("members", `${project}: \`cloud\` is to speak for it, but nothing says what`, 'status = "accepted"');
   if (want.web_download && want.use_import)
     say("use_import", "web_download and use_import are two ways of one thing: write one of them");
+  if (want.web_download && disk === undefined)
+    say("web_download", "Glance has to be told what it fetches", 'disk_format = "qcow2"');
   if (want.web_download && facts.source === false)
     say("web_download", "there is no URL that Glance could fetch", "source = { url = … }");
-  const { min_disk_gb, min_ram_mb: _ } = want;
+  const { min_disk_gb } = want;
   const size = facts.virtualSize;
   if (min_disk_gb !== undefined && min_disk_gb > 0 && size !== undefined && size > min_disk_gb * GB)
     say("min_disk_gb", `the disk has ${Math.ceil(size / GB)} GB, more than min_disk_gb`, undefined, "warning");

@@ -10,7 +10,12 @@ const PATIENCE = 3600;
 const MOVING = new Set(["queued", "saving", "uploading", "importing", "pending"]);
 
 /** Looks until an image can be used. @throws Failure when it never will */
-export async function untilActive(glance: Glance, id: string, { signal, progress }: Context): Promise<ImageAnswer> {
+export async function untilActive(
+  glance: Glance,
+  id: string,
+  { signal, progress }: Context,
+  deadline = PATIENCE,
+): Promise<ImageAnswer> {
   const look = async (attempt: number): Promise<ImageAnswer | undefined> => {
     const seen = await glance.image(id, signal);
     if (seen === undefined) throw gone(id);
@@ -21,7 +26,7 @@ export async function untilActive(glance: Glance, id: string, { signal, progress
     if (attempt === 1) progress("wait", 0);
     return undefined;
   };
-  return await poll(look, { signal, interval: 0.3, max: 10, deadline: PATIENCE, what: `image ${id} to become active` });
+  return await poll(look, { signal, interval: 0.3, max: 10, deadline, what: `image ${id} to become active` });
 }
 
 const gone = (id: string): Failure =>
@@ -57,7 +62,16 @@ export async function whenBack(glance: Glance, id: string, signal: AbortSignal):
 }
 
 /** What Glance says that it got against what was sent. @throws Failure source.digest */
-export async function compare(made: ImageAnswer, source: Source): Promise<void> {
+export async function compare(
+  made: ImageAnswer,
+  source: Source,
+  asked: string | undefined,
+  note: Context["note"],
+): Promise<void> {
+  if (asked !== undefined && made.disk_format !== asked)
+    return note(
+      `the cloud turned the image into ${made.disk_format}: what it has cannot be compared with what was sent`,
+    );
   const sent = await source.digests();
   const got = digestsOf(made);
   for (const [name, theirs] of Object.entries(got)) {

@@ -3,6 +3,7 @@ import { accessOf } from "../openstack/access.ts";
 import { OpenStack } from "../openstack/backend.ts";
 import { Cloud } from "../openstack/cloud.ts";
 import { nameOf } from "../openstack/image.ts";
+import { pulls } from "../openstack/import.ts";
 import { rules } from "../openstack/rules.ts";
 import type { Image } from "../openstack/schema.ts";
 import { config } from "../openstack/settings.ts";
@@ -44,6 +45,7 @@ export const vkcs = definePlugin({
   config,
   image,
   bytes: wanted,
+  pulls,
   labels: (want, address) => [nameOf(want, address)],
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check,
