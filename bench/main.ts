@@ -7,3 +7,5 @@ for (const name of wanted.length === 0 ? ALL : wanted) {
   console.log(`== ${name}`);
   await import(`./${name}.ts`);
 }
+
+export {};

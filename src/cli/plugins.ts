@@ -19,7 +19,7 @@ export const isFile = (plugin: string): boolean => plugin.includes("/") || /\.[c
 
 /** A built-in plugin by its name, or one from a file, pinned by `images.lock`. @throws Failure plugin.* */
 export async function findPlugin(plugin: string, folder: string, onNew: (text: string) => void): Promise<Plugin> {
-  const builtIn = BUILT_IN[plugin];
+  const builtIn = Object.hasOwn(BUILT_IN, plugin) ? BUILT_IN[plugin] : undefined;
   if (builtIn !== undefined) return await builtIn();
   if (!isFile(plugin)) {
     const near = nearest(plugin, Object.keys(BUILT_IN));

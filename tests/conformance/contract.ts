@@ -1,8 +1,9 @@
 import { expect } from "bun:test";
-import { Failure, type Format, imageId } from "images";
+import { type Attributes, Failure, type Format, imageId } from "images";
 import { BUILT_IN } from "../../src/cli/plugins.ts";
 import { loadPlugin } from "../../src/core/load.ts";
 import { faults } from "../../src/core/model/check.ts";
+import { diff } from "../../src/core/plan/diff.ts";
 import type { Plugin } from "../../src/core/plugin.ts";
 import type { Clause } from "./place.ts";
 import { NotAsked } from "./place.ts";
@@ -32,6 +33,24 @@ const source = ({ spec, filename }: Stage, more: Parameters<typeof sourceOf>[3] 
 
 const formatOf = (filename: string): Format =>
   filename.includes("qcow2") ? "qcow2" : filename.includes(".tar") ? "tar" : "raw";
+
+/** Attributes that nobody wanted and that the image has all the same, other than as its schema says the backend shows them. */
+async function invented(stage: Stage, want: Attributes, made: Attributes): Promise<string[]> {
+  const { image } = await pluginOf(stage);
+  return Object.entries(image).flatMap(([name, attribute]) => {
+    const value = made[name];
+    const isTold =
+      attribute.mode === "computed" || (attribute.compare ?? "live") !== "live" || attribute.type.keys === "own";
+    if (isTold || value === undefined || want[name] !== undefined || NAMES.has(name)) return [];
+    return diff({ [name]: attribute }, { have: { [name]: value }, want: {}, recorded: { [name]: value } }).changes
+      .length === 0
+      ? []
+      : [name];
+  });
+}
+
+/** A name that nobody wrote is the image's own. */
+const NAMES = new Set(["name", "label", "image_name"]);
 
 async function declared(stage: Stage): Promise<void> {
   await stage.declare({ small: stage.spec.small });
@@ -82,6 +101,7 @@ export const CONTRACT_CLAUSES = {
     expect(seen?.attributes).toEqual(made.attributes);
     expect(seen?.mark).toEqual(MARK);
     expect((await open.backend.read({ address: AT }, reading))?.id).toBe(made.id);
+    expect(await invented(stage, want, made.attributes)).toEqual([]);
   },
 
   "create twice": async (stage) => {

@@ -49,7 +49,7 @@ function start(folder: Folder, ...args: readonly string[]) {
 
 /** What a process says, as it says it. */
 class Heard {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: ReturnType<ReadableStream<Uint8Array>["getReader"]>;
   #text = "";
 
   constructor(stream: ReadableStream<Uint8Array>) {

@@ -14,7 +14,7 @@ export class SchemaCommand extends BaseCommand {
   });
 
   override async run(): Promise<number> {
-    this.out.data.write(`${JSON.stringify(configSchema(await builtIn()), undefined, 2)}\n`);
+    this.out.data.write(`${JSON.stringify(configSchema(await builtIn(), { open: true }), undefined, 2)}\n`);
     return EXIT.done;
   }
 }
