@@ -1,0 +1,98 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Writable } from "node:stream";
+import { host } from "../src/cli/host.ts";
+import { program } from "../src/cli/main.ts";
+
+// The page of output in README.md, from the program as it is: `bun run docs`.
+
+export const README = join(import.meta.dir, "..", "README.md");
+const [BEGIN, END] = ["<!-- output -->", "<!-- end of output -->"];
+
+const DISK = "a small disk\n".repeat(20_000);
+const SUM = new Bun.CryptoHasher("sha256").update(DISK).digest("hex");
+const FILE = `# images.toml
+[backend.store]
+plugin = "local"
+path = "./store"
+
+[image.debian]
+backend = "store"
+source = { file = "debian.img", checksum = "sha256:${SUM}" }
+description = "Debian 12"
+tags = ["stable"]
+`;
+
+/** Both streams of a command in the order in which it wrote them. */
+class Terminal extends Writable {
+  text = "";
+
+  override _write(piece: Buffer, _: string, done: () => void): void {
+    this.text += piece.toString();
+    done();
+  }
+}
+
+/** One command, as somebody would see it who typed it. */
+async function typed(folder: string, ...args: readonly string[]): Promise<string> {
+  const screen = new Terminal();
+  const never = new AbortController().signal;
+  const code = await program().run([...args], {
+    stdin: new PassThrough().end(),
+    stdout: screen,
+    stderr: screen,
+    env: { HOME: folder, IMAGES_CACHE: join(folder, "cache"), XDG_STATE_HOME: join(folder, "scratch") },
+    colorDepth: 1,
+    cwd: folder,
+    signal: never,
+    hard: never,
+    now: () => new Date(),
+  });
+  const shown = screen.text.replaceAll(folder, "/srv").trimEnd();
+  return `\`\`\`console\n$ images ${args.join(" ")}\n${shown}\n${code === 0 ? "" : `$ echo $?\n${code}\n`}\`\`\``;
+}
+
+/** The whole page: a plan, an apply, drift, a mistake. */
+export async function output(): Promise<string> {
+  host();
+  const folder = await mkdtemp(join(tmpdir(), "images-output-"));
+  try {
+    await writeFile(join(folder, "debian.img"), DISK);
+    await writeFile(join(folder, "images.toml"), FILE);
+    const first = [await typed(folder, "plan"), await typed(folder, "apply", "--yes"), await typed(folder, "plan")];
+    const images = join(folder, "store", "images");
+    for (const name of await readdir(images)) {
+      const record = await readFile(join(images, name), "utf8");
+      await writeFile(join(images, name), record.replace("Debian 12", "Debian 11"));
+    }
+    const drift = await typed(folder, "plan", "--detailed-exitcode");
+    await writeFile(join(folder, "images.toml"), FILE.replace("description", "descripton").replace('"stable"', "12"));
+    const mistake = await typed(folder, "validate");
+    return [
+      `\`\`\`toml\n${FILE}\`\`\``,
+      ...first,
+      "Somebody changes the description on the backend; the file says otherwise:",
+      drift,
+      "Mistakes are told all at once, each with its place:",
+      mistake,
+    ].join("\n\n");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The page as it stands in the README. */
+export const shownIn = (readme: string): string =>
+  readme.slice(readme.indexOf(BEGIN) + BEGIN.length, readme.indexOf(END)).trim();
+
+/** What differs from run to run: ids that the store makes up, and times. */
+export const steady = (text: string): string =>
+  text.replace(/@[a-z0-9]{16}\b/g, "@<id>").replace(/after \d+s/g, "after 0s");
+
+if (import.meta.main) {
+  const readme = await readFile(README, "utf8");
+  const page = await output();
+  if (steady(page) !== steady(shownIn(readme)))
+    await writeFile(README, readme.replace(shownIn(readme), () => page));
+}
