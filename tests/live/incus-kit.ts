@@ -30,7 +30,9 @@ export async function api(socket: string, method: string, path: string, body?: u
   const said: any = await answer.json();
   if (said.type === "error") throw new Error(`${method} ${path}: ${said.error}`);
   if (said.type !== "async") return said.metadata;
-  const done: any = await (await fetch(`http://incus${said.operation.replace(/(\?|$)/, "/wait$1")}`, { unix: socket })).json();
+  const done: any = await (
+    await fetch(`http://incus${said.operation.replace(/(\?|$)/, "/wait$1")}`, { unix: socket })
+  ).json();
   if (done.type === "error") throw new Error(`${method} ${path}: ${done.error}`);
   return done.metadata.metadata;
 }
@@ -49,7 +51,10 @@ let count = 0;
 /** A project of one's own, with images of its own. */
 export async function project(socket: string): Promise<{ readonly name: string } & AsyncDisposable> {
   const name = `t${process.pid}-${++count}`;
-  await api(socket, "POST", "/1.0/projects", { name, config: { "features.images": "true", "features.profiles": "false" } });
+  await api(socket, "POST", "/1.0/projects", {
+    name,
+    config: { "features.images": "true", "features.profiles": "false" },
+  });
   return {
     name,
     async [Symbol.asyncDispose]() {

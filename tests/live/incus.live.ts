@@ -14,9 +14,17 @@ const place = async () => {
   return {
     settings: { ...settings, cert: client.certificate, key: "env:INCUS_KEY" },
     env: { INCUS_KEY: key, SSL_CERT_FILE: images.ca },
-    bad: { settings: { ...settings, cert: stranger.certificate, key: "env:INCUS_KEY" }, env: { INCUS_KEY: strangerKey } },
+    bad: {
+      settings: { ...settings, cert: stranger.certificate, key: "env:INCUS_KEY" },
+      env: { INCUS_KEY: strangerKey },
+    },
     plant: async () => {
-      const { fingerprint } = await api(main.socket, "POST", `/1.0/images?project=${own.name}`, await unified(own.name));
+      const { fingerprint } = await api(
+        main.socket,
+        "POST",
+        `/1.0/images?project=${own.name}`,
+        await unified(own.name),
+      );
       await api(main.socket, "POST", `/1.0/images/aliases?project=${own.name}`, { name: "small", target: fingerprint });
       return fingerprint;
     },
@@ -37,7 +45,10 @@ const common = {
 };
 const lives = {
   alias: { set: "first", change: "second" },
-  aliases: { set: ["small", { name: "b/c", description: "one" }], change: [{ name: "b/c", description: "two" }, "small", "d"] },
+  aliases: {
+    set: ["small", { name: "b/c", description: "one" }],
+    change: [{ name: "b/c", description: "two" }, "small", "d"],
+  },
   properties: { set: { os: "x", "requirements.secureboot": "false" }, change: { os: "y äö&=" } },
   public: { set: true, change: false },
   profiles: { set: ["default", "second"], change: ["second"] },

@@ -1,8 +1,14 @@
-import { Failure } from "images";
+import { type Desired, Failure } from "images";
 import type { Client } from "./client.ts";
-import { notesOf } from "./image.ts";
-import type { Alias } from "./schema.ts";
+import { NOTE, type Notes, notesOf } from "./image.ts";
+import { type Alias, aliasesOf, type Image } from "./schema.ts";
 import type { AliasEntry, ImageAnswer } from "./wire.ts";
+
+/** The aliases that an image is declared to have. */
+export const declared = (want: Desired<Image>) => [
+  ...(want.alias === undefined ? [] : [{ name: want.alias, description: "" }]),
+  ...aliasesOf(want.aliases).filter(({ name }) => name !== want.alias),
+];
 
 /** Whose aliases may be taken: the image that is being replaced, and remains of our own. */
 export interface Taking {
@@ -66,4 +72,11 @@ export async function lead(
     else if (!(await client.addAlias({ name, description, target }, signal)))
       throw new Failure("backend.conflict", `somebody else took the alias ${name} just now`, { hint: "plan again" });
   }
+}
+
+/** Whether an alias that is not wanted is one that has to go: where none are declared, those of others are left alone. */
+export function isLeft(name: string, was: Notes, want: Desired<Image>, cleared: readonly string[]): boolean {
+  if (name.startsWith(NOTE)) return true;
+  if (name === was.alias || was.copied?.includes(name) === true) return true;
+  return want.aliases !== undefined || cleared.includes("aliases");
 }

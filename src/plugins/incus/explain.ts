@@ -24,7 +24,7 @@ const KNOWN: readonly (readonly [RegExp, Pick<Explained, "code" | "hint">])[] = 
   [/Profile .* doesn't exist/i, { code: "refused", hint: "make the profile, or name another one in `profiles`" }],
   [/no space left/i, { code: "limits", hint: "the disk of the server is full" }],
   [/Alias already exists/i, { code: "conflict", hint: "an alias belongs to one image of a project" }],
-  [/x509|certificate/i, { code: "tls", hint: "the server does not trust that server's certificate" }],
+  [/x509|tls: failed/i, { code: "tls", hint: "the server does not trust that server's certificate" }],
   [
     /requested image couldn't be found/i,
     {

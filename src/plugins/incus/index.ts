@@ -19,7 +19,8 @@ import {
 import { wanted } from "./bytes.ts";
 import { partsIn } from "./download.ts";
 import { isFingerprint, isPrefix, observed, partsOf } from "./image.ts";
-import { declared, Making } from "./making.ts";
+import { declared } from "./aliases.ts";
+import { Making } from "./making.ts";
 import { askedOf, type Found, find } from "./origin.ts";
 import { type Place, Places, placingOf, scopeOf, there } from "./places.ts";
 import { rules } from "./rules.ts";
@@ -53,6 +54,7 @@ class Incus implements Backend<Image>, Downloads {
       return all.find(({ mark }) => mark?.owner === address && mark.file === this.#host.file);
     }
     const { remote, project, name } = partsOf(id);
+    if (name.startsWith("new@")) return undefined;
     const place =
       remote === undefined && project === undefined && !isFingerprint(name) ? home : await this.#places.ofId(id);
     const direct = isPrefix(name) ? await place.client.image(name, signal) : undefined;

@@ -1,11 +1,11 @@
 import { type Context, type Desired, Failure, imageId, type Source } from "images";
-import { free, lead } from "./aliases.ts";
+import { declared, free, isLeft, lead } from "./aliases.ts";
 import { filesFrom } from "./bytes.ts";
 import { edited } from "./edit.ts";
 import { type Notes, noteFor, notesOf, partsOf, toProperties } from "./image.ts";
 import { askedOf, type Found } from "./origin.ts";
 import { idAt, type Place, there } from "./places.ts";
-import { aliasesOf, type Image } from "./schema.ts";
+import type { Image } from "./schema.ts";
 import { mismatch, type Sending, send } from "./upload.ts";
 import type { ImageAnswer } from "./wire.ts";
 
@@ -17,12 +17,6 @@ export interface Around {
   readonly native: () => Promise<string>;
 }
 
-/** The aliases that an image is declared to have. */
-export const declared = (want: Desired<Image>) => [
-  ...(want.alias === undefined ? [] : [{ name: want.alias, description: "" }]),
-  ...aliasesOf(want.aliases).filter(({ name }) => name !== want.alias),
-];
-
 /** One image on its way into being. */
 export class Making {
   readonly #want: Desired<Image>;
@@ -30,6 +24,8 @@ export class Making {
   readonly #context: Context;
   /** The fingerprint of the image that is being replaced, where it is in the same place. */
   readonly #replaces: string | undefined;
+  /** The image as it was, where it turned out to be there already. */
+  #before: ImageAnswer | undefined;
 
   constructor(want: Desired<Image>, around: Around, context: Context) {
     this.#want = want;
@@ -64,13 +60,19 @@ export class Making {
     await client.change(fingerprint, (now) => edited(now, this.#want, [], notes), signal);
     const note = this.#want.auto_update ? noteFor(notes) : undefined;
     const copied = can.map((name) => ({ name, description: "" }));
-    await lead(client, fingerprint, [...must, ...copied, ...(note === undefined ? [] : [note])], signal);
+    const aliases = [...must, ...copied, ...(note === undefined ? [] : [note])];
+    await lead(client, fingerprint, aliases, signal);
+    for (const { name } of this.#before?.aliases ?? []) {
+      const isKept = aliases.some((one) => one.name === name);
+      if (this.#before !== undefined && !isKept && isLeft(name, notesOf(this.#before), this.#want, []))
+        await client.removeAlias(name, signal);
+    }
     return await there(client, fingerprint, signal);
   }
 
   async #bring(source: Source | undefined, found: Found | undefined, notes: Notes): Promise<string> {
     // Until the fingerprint is known there is nothing on the server that could have to be taken away.
-    await this.#context.identified(imageId(`${this.#around.place.prefix}new:${crypto.randomUUID()}`));
+    await this.#context.identified(imageId(`${this.#around.place.prefix}new@${crypto.randomUUID()}`));
     if (found !== undefined) return await this.#copy(found, notes);
     if (source !== undefined) return await this.#import(source, notes);
     if (this.#want.source_instance !== undefined) return await this.#publish(this.#want.source_instance, notes);
@@ -117,9 +119,12 @@ export class Making {
     const { mark: wanted, signal, address } = this.#context;
     const image = await client.image(fingerprint, signal);
     if (image === undefined) return false;
-    if (fingerprint === this.#replaces) return true;
     const { mark } = notesOf(image);
-    if (mark !== undefined && mark.owner === wanted?.owner && mark.file === wanted.file) return true;
+    const isOurs = mark !== undefined && mark.owner === wanted?.owner && mark.file === wanted.file;
+    if (isOurs || fingerprint === this.#replaces) {
+      this.#before = image;
+      return true;
+    }
     if (mark === undefined && image.cached === true) {
       // What the server keeps for itself to make instances faster; it is nobody's.
       await client.remove(fingerprint, { signal, progress: () => undefined });

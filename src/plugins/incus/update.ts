@@ -1,8 +1,7 @@
 import type { Context, Desired } from "images";
-import { free, lead } from "./aliases.ts";
+import { declared, free, isLeft, lead } from "./aliases.ts";
 import { edited } from "./edit.ts";
 import { NOTE, type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
-import { declared } from "./making.ts";
 import { type Place, there } from "./places.ts";
 import type { Image } from "./schema.ts";
 import type { ImageAnswer } from "./wire.ts";
@@ -40,7 +39,7 @@ export async function align(place: Place, fingerprint: string, wish: Wish, conte
   await lead(client, fingerprint, [...must, ...copied, ...(note === undefined ? [] : [note])], signal);
   const keep = new Set([...must.map(({ name }) => name), ...can, ...(note === undefined ? [] : [note.name])]);
   for (const { name } of before.aliases ?? []) {
-    if (!keep.has(name) && isLeft(name, was, wish)) await client.removeAlias(name, signal);
+    if (!keep.has(name) && isLeft(name, was, want, cleared)) await client.removeAlias(name, signal);
   }
   return await there(client, fingerprint, signal);
 }
@@ -50,11 +49,4 @@ async function copiesOf({ copied }: Notes, { want, remote }: Wish): Promise<read
   if (want.source !== undefined && !want.copy_aliases) return [];
   if (copied !== undefined) return copied;
   return want.copy_aliases ? await remote() : [];
-}
-
-/** Whether an alias that is not wanted is one that has to go: where none are declared, others' are left alone. */
-function isLeft(name: string, was: Notes, { want, cleared }: Wish): boolean {
-  if (name.startsWith(NOTE)) return true;
-  if (name === was.alias || was.copied?.includes(name) === true) return true;
-  return want.aliases !== undefined || cleared.includes("aliases");
 }
