@@ -154,13 +154,17 @@ function opened<S extends Socket>(socket: S, event: "connect" | "secureConnect")
 /** The very certificate counts, not its name, its age or who signed it. @throws Failure backend.tls */
 function checkPin(socket: TLSSocket, pin: string): void {
   const shown = socket.getPeerCertificate().raw;
-  if (shown?.equals(rawOf(pin))) return;
-  const print =
-    shown === undefined ? "none" : new X509Certificate(shown).fingerprint256.replaceAll(":", "").toLowerCase();
+  const isPinned = isPrint(pin) ? shown !== undefined && printOf(shown) === pin.toLowerCase() : shown?.equals(rawOf(pin));
+  if (isPinned === true) return;
+  const print = shown === undefined ? "none" : printOf(shown);
   throw new Failure("backend.tls", `the server shows another certificate than the pinned one: sha256 ${print}`, {
     hint: "if the server's certificate was renewed, pin the new one; if not, somebody stands in between",
   });
 }
+
+const isPrint = (pin: string): boolean => /^[0-9a-f]{64}$/i.test(pin);
+const printOf = (shown: Buffer): string =>
+  new X509Certificate(shown).fingerprint256.replaceAll(":", "").toLowerCase();
 
 function rawOf(pin: string): Buffer {
   try {

@@ -10,7 +10,7 @@ export interface DoorOptions {
     | ((request: Outgoing) => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>);
   /** Talk over this unix socket instead of the network. */
   readonly socket?: string;
-  /** PEM texts. `pin`: the server must show exactly this certificate, and its name does not count. */
+  /** PEM texts. `pin`: the server must show exactly this certificate, or that of this sha256 in hex, and its name does not count. */
   readonly tls?: {
     readonly cert?: string;
     readonly key?: string;

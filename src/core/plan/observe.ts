@@ -46,7 +46,8 @@ export async function observe(
     asked.every((one) => one.known?.status === "ready" && one.names.length + one.labels.length === 0);
   if (!byId) for await (const image of backend.list(reading, asked.flatMap(looked))) index.add(image);
   for (const { address, known, importing } of asked) {
-    const id = importing ?? (byId && known?.status === "ready" ? known.id : undefined);
+    // A known image that no listing shows may be in a place that is not listed any more: it is asked for by itself before it is given up.
+    const id = importing ?? (known?.status === "ready" || known?.status === "replacing" ? known.id : undefined);
     if (id === undefined || index.has(id)) continue;
     const image = await backend.read({ address, id }, reading);
     if (image === undefined) continue;
