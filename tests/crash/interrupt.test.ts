@@ -49,18 +49,18 @@ function start(folder: Folder, ...args: readonly string[]) {
 
 /** What a process says, as it says it. */
 class Heard {
-  readonly #reader: ReturnType<ReadableStream<Uint8Array>["getReader"]>;
+  readonly #pieces: AsyncIterator<Uint8Array>;
   #text = "";
 
   constructor(stream: ReadableStream<Uint8Array>) {
-    this.#reader = stream.getReader();
+    this.#pieces = stream[Symbol.asyncIterator]();
   }
 
   /** @throws everything that was said, when it ended without this */
   async until(text: string): Promise<void> {
     while (!this.#text.includes(text)) {
-      const { done, value } = await this.#reader.read();
-      if (done) throw new Error(`${JSON.stringify(text)} was not said, but: ${this.#text}`);
+      const { done, value } = await this.#pieces.next();
+      if (done === true) throw new Error(`${JSON.stringify(text)} was not said, but: ${this.#text}`);
       this.#text += new TextDecoder().decode(value);
     }
   }
