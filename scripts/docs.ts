@@ -21,7 +21,11 @@ export async function pages(): Promise<readonly Page[]> {
   const plugins = await builtIn();
   const made = plugins.map(async (plugin): Promise<Page> => {
     const notes = await readFile(join(FOLDER, `${plugin.name}.notes.md`), "utf8").catch(() => undefined);
-    const parts = [ORIGIN.replace("NAME", plugin.name), pluginMarkdown(plugin).trimEnd(), ...(notes ? [notes.trim()] : [])];
+    const parts = [
+      ORIGIN.replace("NAME", plugin.name),
+      pluginMarkdown(plugin).trimEnd(),
+      ...(notes ? [notes.trim()] : []),
+    ];
     return { file: `${plugin.name}.md`, text: `${parts.join("\n\n")}\n` };
   });
   return [...(await Promise.all(made)), contents(plugins)];
@@ -49,5 +53,6 @@ export async function strays(): Promise<readonly string[]> {
 
 if (import.meta.main) {
   for (const { file, text } of await pages()) await writeFile(join(FOLDER, file), text);
-  for (const file of await strays()) console.error(`docs/backends/${file} belongs to no plugin: remove it, or rename it to NAME.notes.md`);
+  for (const file of await strays())
+    console.error(`docs/backends/${file} belongs to no plugin: remove it, or rename it to NAME.notes.md`);
 }

@@ -93,6 +93,7 @@ export const steady = (text: string): string =>
 if (import.meta.main) {
   const readme = await readFile(README, "utf8");
   const page = await output();
+  const [begin, end] = [readme.indexOf(BEGIN) + BEGIN.length, readme.indexOf(END)];
   if (steady(page) !== steady(shownIn(readme)))
-    await writeFile(README, readme.replace(shownIn(readme), () => page));
+    await writeFile(README, `${readme.slice(0, begin)}\n${page}\n${readme.slice(end)}`);
 }
