@@ -78,7 +78,7 @@ export class Project {
 
   /** Deletes every image of the project. */
   async empty(): Promise<void> {
-    for (const region of ["RegionOne", "RegionTwo"] as const) {
+    const clear = async (region: keyof Facts["glance"]) => {
       for (const image of await this.images(region)) {
         if (image["protected"])
           await this.call(
@@ -89,7 +89,8 @@ export class Project {
           );
         await this.call("DELETE", `images/${image["id"]}`, undefined, region);
       }
-    }
+    };
+    await Promise.all([clear("RegionOne"), clear("RegionTwo")]);
   }
 }
 
@@ -98,6 +99,7 @@ export class Watched implements AsyncDisposable {
   requests = 0;
   readonly #server;
   readonly #sockets = new Set<Socket>();
+  #stalled: (() => void)[] | undefined;
   #refusals: { readonly status: number; left: number } = { status: 503, left: 0 };
 
   constructor(target: string) {
@@ -120,7 +122,11 @@ export class Watched implements AsyncDisposable {
       );
       onward.on("error", () => outgoing.destroy());
       incoming.on("close", () => incoming.complete || onward.destroy());
-      incoming.pipe(onward);
+      if (method === "PUT" && this.#stalled !== undefined) {
+        // What Glance has is a beginning: the image is in the making, and stays so.
+        onward.write("x");
+        this.#stalled.push(() => incoming.destroy());
+      } else incoming.pipe(onward);
     });
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
@@ -135,6 +141,18 @@ export class Watched implements AsyncDisposable {
 
   refuse(status: number, times: number): void {
     this.#refusals = { status, left: times };
+  }
+
+  /** From now on uploads come to a stand after their first byte. */
+  stall(): void {
+    this.#stalled = [];
+  }
+
+  /** Breaks the uploads that stand, and lets later ones pass. */
+  release(): void {
+    const stalled = this.#stalled ?? [];
+    this.#stalled = undefined;
+    for (const end of stalled) end();
   }
 
   get connections(): number {

@@ -18,7 +18,7 @@ import {
 } from "images";
 import { accessOf } from "./access.ts";
 import { Cloud, type Site } from "./cloud.ts";
-import { nameOf, observed, operations, parseId } from "./image.ts";
+import { declares, nameOf, observed, operations, parseId } from "./image.ts";
 import { type Means, make } from "./make.ts";
 import { type Spokesman, share } from "./members.ts";
 import { MARKS } from "./properties.ts";
@@ -112,7 +112,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     let now = changes.length === 0 ? undefined : await glance.change(own, changes, signal);
     const again = [
       await this.#share(site, own, want, cleared, context),
-      await place(glance, own, have.attributes.stores ?? [], want.stores, context),
+      want.stores !== undefined && (await this.#place(site, own, want.stores, context)),
       await this.#activate(site, own, have, want, cleared, signal),
     ];
     if (now === undefined || again.includes(true)) now = await glance.image(own, signal);
@@ -167,7 +167,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
 
   /** With its members, where those are declared: only then they are worth a request. */
   async #observed(answer: ImageAnswer, site: Site, signal: AbortSignal): Promise<Observed<Image>> {
-    const shared = answer.images_members != null && answer.visibility === "shared";
+    const shared = declares(answer).has("members") && answer.visibility === "shared";
     const members = shared ? await site.glance.members(answer.id, signal) : [];
     return observed(answer, { ...site, members });
   }
@@ -184,6 +184,11 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
   async #share(site: Site, id: string, want: Desired<Image>, cleared: readonly string[], context: Context) {
     const members = want.members ?? (cleared.includes("members") ? [] : undefined);
     return members !== undefined && (await share(site.glance, id, members, this.#speak, context));
+  }
+
+  async #place({ glance }: Site, id: string, stores: readonly string[], context: Context): Promise<boolean> {
+    const held = (await glance.image(id, context.signal))?.stores?.split(",") ?? [];
+    return await place(glance, id, held, stores, context);
   }
 
   async #activate(

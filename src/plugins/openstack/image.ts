@@ -54,7 +54,7 @@ export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
       .sort((a, b) => (a.project < b.project ? -1 : 1)),
     status: answer.status,
     ...present({ region: seen.region }),
-    ...(answer.stores == null || answer.stores === "" ? {} : { stores: answer.stores.split(",").sort() }),
+    ...(declares(answer).has("stores") ? { stores: (answer.stores ?? "").split(",").sort() } : {}),
     id: answer.id,
     ...present({ checksum: answer.checksum, os_hash_algo: answer.os_hash_algo, os_hash_value: answer.os_hash_value }),
     ...present({ size_bytes: answer.size, virtual_size_bytes: answer.virtual_size }),
@@ -145,8 +145,18 @@ export const fieldsOf = (
   ...(want.tags === undefined || want.tags.length === 0 ? {} : { tags: [...new Set(want.tags)] }),
   ...want.properties,
   ...marked(mark),
-  ...((want.members ?? []).length > 0 ? { [MARKS.members]: "true" } : {}),
+  ...declaring(declared(want)),
 });
+
+/** What of an image is declared and costs a look of its own, as it was written on it. */
+export const declares = ({ images_declares }: ImageAnswer): ReadonlySet<string> =>
+  new Set((images_declares ?? "").split(","));
+
+const declared = (want: Desired<Image>): readonly string[] =>
+  (["members", "stores"] as const).filter((name) => (want[name] ?? []).length > 0);
+
+const declaring = (names: readonly string[]): Words =>
+  names.length === 0 ? {} : { [MARKS.declares]: [...names].sort().join(",") };
 
 /** Property names in a JSON pointer. */
 const pointer = (key: string): string => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
@@ -184,9 +194,11 @@ export function operations(
   const [before, after] = [marked(have.mark), marked(context.mark)];
   for (const [key, value] of Object.entries(after))
     if (before[key] !== value) found.push({ op: "add", path: pointer(key), value });
-  const shares = (want.members ?? []).length > 0;
-  const shared = now.metadata?.[MARKS.members] !== undefined;
-  if (shares && !shared) found.push({ op: "add", path: pointer(MARKS.members), value: "true" });
-  if (shared && !shares && cleared.includes("members")) found.push({ op: "remove", path: pointer(MARKS.members) });
+  const known = now.metadata?.[MARKS.declares] ?? "";
+  const kept = known.split(",").filter((name) => !cleared.includes(name));
+  const declaration = [...new Set([...kept, ...declared(want)])].filter((name) => name !== "").sort();
+  for (const [key, value] of Object.entries(declaring(declaration)))
+    if (value !== known) found.push({ op: "add", path: pointer(key), value });
+  if (known !== "" && declaration.length === 0) found.push({ op: "remove", path: pointer(MARKS.declares) });
   return found;
 }

@@ -2,12 +2,12 @@ import type { Mark } from "images";
 
 // Which properties of an image are whose.
 
-/** Properties in which our mark is kept; `members` says that its members are declared, so that they are looked at. */
+/** Properties in which our mark is kept; `declares` names what is only looked at where it is declared: members, stores. */
 export const MARKS = {
   file: "images_file",
   owner: "images_owner",
   content: "images_content",
-  members: "images_members",
+  declares: "images_declares",
 } as const;
 
 /** The mark itself is shown nowhere. */

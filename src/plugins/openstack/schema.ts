@@ -65,7 +65,7 @@ export const image = {
   disk_format: optional(
     choice("raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso", "ploop", "ami", "ari", "aki"),
     "The format in which it is kept; a source that is raw or qcow2 is turned into the other where need be. Default: as the source is.",
-    { onChange: "replace" },
+    { onChange: "replace", compare: "recorded" },
   ),
   container_format: optional(
     choice("bare", "ovf", "ova", "docker", "compressed", "ami", "ari", "aki"),
@@ -108,7 +108,7 @@ export const image = {
   status: optional(choice("active", "deactivated"), "`deactivated`: nobody gets its bytes any more. Default: active.", {
     unset: "active",
   }),
-  region: optional(string(), "The region that it is in. Default: the region of the backend.", { onChange: "replace" }),
+  region: optional(string(), "The region that it is in. Default: the region of the backend.", { onChange: "replace", compare: "recorded" }),
   stores: optional(
     setOf(string()),
     "The stores that hold its bytes, where Glance has several. Default: the one that Glance has as its default.",

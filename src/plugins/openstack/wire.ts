@@ -64,8 +64,8 @@ export const isImage = t.isObject(
     stores: isText,
     /** Stores into which an import failed; a property of Glance's own. */
     os_glance_failed_import: isText,
-    /** Ours: members are declared for it. */
-    images_members: isText,
+    /** Ours: what of it is declared and costs a look of its own. */
+    images_declares: isText,
   },
   isMore,
 );

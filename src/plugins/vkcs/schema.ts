@@ -7,7 +7,7 @@ export const image: Image = {
   disk_format: optional(
     choice("raw", "iso"),
     "The format in which it is kept. A source that is qcow2 is turned into raw. Default: iso for an ISO, else raw.",
-    { onChange: "replace" },
+    { onChange: "replace", compare: "recorded" },
   ),
   container_format: optional(choice("bare"), "What is around the disk: nothing. Default: bare.", {
     onChange: "replace",
