@@ -1,0 +1,188 @@
+import { createHash } from "node:crypto";
+import { type Context, type Door, Failure, type Host, type Source } from "images";
+import { explainStore } from "./explain.ts";
+import type { BucketAccess } from "./settings.ts";
+import { escaped, presigned, type Signer, signedHeaders } from "./sign.ts";
+
+const MIB = 1024 * 1024;
+/** Bytes of a part, unless an object would have more parts than the store takes: S3's limits are 5 MiB to 5 GiB, and 10,000. */
+const PART = 16 * MIB;
+const MOST_PARTS = 10_000;
+/** Without a size beforehand an object can grow to this: parts of 16 MiB would end at 160 GiB. */
+const UNSIZED_PART = 64 * MIB;
+
+/** One bucket of the object store: what images need of S3. */
+export class Bucket {
+  readonly name: string;
+  readonly access: BucketAccess;
+  readonly #door: Door;
+  readonly #signer: Signer;
+  readonly #now: () => Date;
+
+  constructor(access: BucketAccess, host: Pick<Host, "door">, now: () => Date = () => new Date()) {
+    this.name = access.name;
+    this.access = access;
+    this.#now = now;
+    this.#signer = { family: "AWS4", keys: access.keys, region: access.region, service: "s3" };
+    this.#door = host.door({
+      url: this.#url(""),
+      headers: (request) => signedHeaders(request, this.#signer, this.#now()),
+      explain: explainStore,
+      credentials: "`access_key` and `secret_key`, and their rights to the bucket,",
+    });
+  }
+
+  #url(key: string): string {
+    const path = key.split("/").map(escaped).join("/");
+    return `${this.access.endpoint}/${escaped(this.name)}${path === "" ? "" : `/${path}`}`;
+  }
+
+  /** A URL by which anybody may get the object, for so many seconds. It is a secret. */
+  presigned(key: string, seconds: number): string {
+    return presigned(new URL(this.#url(key)), this.#signer, this.#now(), seconds);
+  }
+
+  /** The same of a URL without a signature; undefined when it leads to another place. */
+  presignedUrl(url: string, seconds: number): string | undefined {
+    if (!url.startsWith(`${this.access.endpoint}/`) || url.includes("?")) return undefined;
+    return presigned(new URL(url), this.#signer, this.#now(), seconds);
+  }
+
+  /**
+   * Sends an object in parts, as it comes: two parts are in memory at most. `told` gets each piece first. Nothing of it can be read before
+   * the last byte was sent. Who is stopped leaves an unfinished upload, which `clear` takes away.
+   * @throws Failure source.digest when the store got other bytes
+   */
+  async upload(key: string, source: Source, told: (piece: Uint8Array) => void, context: Context): Promise<number> {
+    const { signal, progress } = context;
+    const size = source.size === undefined ? UNSIZED_PART : Math.ceil(source.size / MOST_PARTS / MIB) * MIB;
+    const id = element(await this.#text("POST", key, { uploads: "" }, "", signal), "UploadId");
+    const etags: string[] = [];
+    let sent = 0;
+    let sending: Promise<void> = Promise.resolve();
+    progress("upload", 0, source.size);
+    const send = async (part: Uint8Array) => {
+      await sending;
+      sending = this.#part(key, id, etags.length + 1, part, signal).then((etag) => {
+        etags.push(etag);
+        sent += part.byteLength;
+        progress("upload", sent, source.size);
+      });
+      // It is awaited before the next part is sent; until then nobody looks at it.
+      sending.catch(() => undefined);
+    };
+    for await (const part of parts(source.open(signal), Math.max(PART, size), told)) await send(part);
+    await sending;
+    const list = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join("");
+    const body = `<CompleteMultipartUpload>${list}</CompleteMultipartUpload>`;
+    const answer = await this.#text("POST", key, { uploadId: id }, body, signal);
+    // The answer may begin before the parts are joined, with 200, and end with an error.
+    if (/<Error>/.test(answer))
+      throw new Failure("backend.failed", `the object store could not join the parts: ${element(answer, "Code")}`, {
+        hint: "apply again",
+      });
+    return sent;
+  }
+
+  /** The keys below a prefix. */
+  async keys(prefix: string, signal: AbortSignal): Promise<readonly string[]> {
+    const found: string[] = [];
+    for (let token: string | undefined, more = true; more; more = token !== undefined) {
+      const query = { "list-type": "2", prefix, "continuation-token": token };
+      const answer = await this.#text("GET", "", query, undefined, signal);
+      found.push(...all(answer, "Contents").map((one) => element(one, "Key")));
+      token = /<NextContinuationToken>/.test(answer) ? element(answer, "NextContinuationToken") : undefined;
+    }
+    return found;
+  }
+
+  async remove(key: string, signal: AbortSignal): Promise<void> {
+    await this.#door.find("DELETE", this.#url(key), { signal });
+  }
+
+  /** Takes away all objects below a prefix, and uploads to there that were never finished. */
+  async clear(prefix: string, signal: AbortSignal): Promise<void> {
+    for (const key of await this.keys(prefix, signal)) await this.remove(key, signal);
+    const answer = await this.#text("GET", "", { uploads: "", prefix }, undefined, signal);
+    for (const one of all(answer, "Upload")) {
+      const key = element(one, "Key");
+      if (!key.startsWith(prefix)) continue;
+      await this.#door.find("DELETE", this.#url(key), { signal, query: { uploadId: element(one, "UploadId") } });
+    }
+  }
+
+  async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* (await this.#door.send("GET", this.#url(key), { signal })).stream();
+  }
+
+  async #part(key: string, uploadId: string, partNumber: number, part: Uint8Array, signal: AbortSignal) {
+    const body = { size: part.byteLength, open: () => once(part) };
+    const answer = await this.#door.send("PUT", this.#url(key), { signal, query: { partNumber, uploadId }, body });
+    await answer.text();
+    const etag = answer.headers.get("etag") ?? "";
+    const got = /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1]?.toLowerCase();
+    const md5 = createHash("md5").update(part).digest("hex");
+    if (got === undefined || got === md5) return etag;
+    throw new Failure("source.digest", `the object store got a part with the MD5 ${got}, and ${md5} was sent`, {
+      hint: "something on the way changed it: apply again",
+    });
+  }
+
+  async #text(
+    method: string,
+    key: string,
+    query: Readonly<Record<string, string | undefined>>,
+    body: string | undefined,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const call = { signal, query, ...(body === undefined ? {} : { body }) };
+    return await (await this.#door.send(method, this.#url(key), call)).text();
+  }
+}
+
+async function* once(piece: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield piece;
+}
+
+/** Pieces put together into parts of one size; the last one is shorter. */
+async function* parts(
+  pieces: AsyncIterable<Uint8Array>,
+  size: number,
+  told: (piece: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    told(piece);
+    for (let rest = piece; rest.byteLength > 0; ) {
+      const taken = rest.subarray(0, size - bytes);
+      held.push(taken);
+      bytes += taken.byteLength;
+      rest = rest.subarray(taken.byteLength);
+      if (bytes < size) continue;
+      yield Buffer.concat(held);
+      [held, bytes] = [[], 0];
+    }
+  }
+  if (bytes > 0) yield Buffer.concat(held);
+}
+
+const all = (xml: string, name: string): readonly string[] =>
+  [...xml.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, "gs"))].map(([, inner = ""]) => inner);
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+
+/** The text of the first element of a name. @throws Failure backend.answer */
+function element(xml: string, name: string): string {
+  const [text] = all(xml, name);
+  if (text === undefined)
+    throw new Failure("backend.answer", `the object store's answer has no ${name}`, {
+      hint: "does `bucket_endpoint` lead to an S3 server?",
+    });
+  return text.replace(/&(#x?[0-9a-f]+|\w+);/gi, (whole, entity: string) => {
+    if (!entity.startsWith("#")) return ENTITIES[entity] ?? whole;
+    return String.fromCodePoint(
+      Number(entity.toLowerCase().startsWith("#x") ? `0${entity.slice(1)}` : entity.slice(1)),
+    );
+  });
+}

@@ -1,0 +1,134 @@
+import { type Address, type Answered, type Desired, imageId, imageOf, type Observed } from "images";
+import type { Fields, Tag } from "./client.ts";
+import { isMarkTag, type Marked, readMark } from "./mark.ts";
+import type { Image } from "./schema.ts";
+import type { ImageAnswer, MappingAnswer } from "./wire.ts";
+
+// What an answer of the API comes to, and what it is asked for, as values.
+
+/** The name of an image that has none of its own: that of its address, as the API takes it. */
+export function nameOf(want: Desired<Image>, address: Address): string {
+  if (want.image_name !== undefined) return want.image_name;
+  const name = imageOf(address)
+    .replaceAll(/[^A-Za-z0-9_ ()/.-]/g, "-")
+    .slice(0, 128);
+  return name.length < 3 ? `image-${name}` : name;
+}
+
+/** `account`: our own number; undefined where it is not known, then images without an alias count as ours. */
+export const isOwn = ({ AccountId, AccountAlias }: ImageAnswer, account: string | undefined): boolean =>
+  account === undefined ? AccountAlias == null : AccountId === account;
+
+export const markOf = (answer: ImageAnswer): Marked => readMark(answer.Description ?? "", answer.Tags ?? []);
+
+export function observed(answer: ImageAnswer, account: string | undefined): Observed<Image> {
+  const own = isOwn(answer, account);
+  const { mark, description } = markOf(answer);
+  const name = answer.ImageName ?? undefined;
+  const launch = answer.PermissionsToLaunch;
+  const accounts = [...(launch?.AccountIds ?? [])].sort();
+  const shown: Answered<Image> = {
+    ...(name === undefined ? {} : { image_name: name }),
+    description: own ? description : (answer.Description ?? ""),
+    product_codes: [...(answer.ProductCodes ?? [])].sort(),
+    tags: Object.fromEntries(
+      tagsIn(answer)
+        .map(({ Key, Value }): [string, string] => [Key, Value])
+        .sort(),
+    ),
+    permissions: { account_ids: accounts, global: launch?.GlobalPermission === true },
+    permissions_to_launch: { account_ids: accounts, global_permission: launch?.GlobalPermission === true },
+    ...present({
+      file_location: answer.FileLocation?.replace(/[?#].*$/s, ""),
+      root_device_name: answer.RootDeviceName,
+      account_id: answer.AccountId,
+      account_alias: answer.AccountAlias,
+      creation_date: answer.CreationDate,
+      image_type: answer.ImageType,
+      root_device_type: answer.RootDeviceType,
+      secure_boot: answer.SecureBoot,
+      state: answer.State,
+    }),
+    block_device_mappings: (answer.BlockDeviceMappings ?? []).map(mappingOf),
+    ...(answer.Architecture === "i386" || answer.Architecture === "x86_64"
+      ? { architecture: answer.Architecture }
+      : {}),
+    boot_modes: (["legacy", "uefi"] as const).filter((mode) => answer.BootModes?.includes(mode) === true),
+    tpm_mandatory: answer.TpmMandatory === true,
+    state_comment: present({
+      state_code: answer.StateComment?.StateCode,
+      state_message: answer.StateComment?.StateMessage,
+    }),
+    image_id: answer.ImageId,
+  };
+  return {
+    id: imageId(answer.ImageId),
+    ...(name === undefined ? {} : { name }),
+    ...(own && mark !== undefined ? { mark } : {}),
+    attributes: shown,
+    ...(own && name !== undefined ? { names: [name] } : {}),
+    status: answer.State === "pending" ? "pending" : answer.State === "failed" ? "failed" : "ready",
+  };
+}
+
+/** Tags without our mark. */
+export const tagsIn = (answer: ImageAnswer): readonly Tag[] => (answer.Tags ?? []).filter((tag) => !isMarkTag(tag));
+
+type Shown = NonNullable<Answered<Image>["block_device_mappings"]>[number];
+
+function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): Shown {
+  const volumes = ["standard", "gp2", "io1"] as const;
+  const bsu =
+    Bsu == null
+      ? undefined
+      : present({
+          snapshot_id: Bsu.SnapshotId,
+          volume_size: Bsu.VolumeSize,
+          volume_type: volumes.find((one) => one === Bsu.VolumeType),
+          iops: Bsu.Iops,
+          delete_on_vm_deletion: Bsu.DeleteOnVmDeletion,
+        });
+  return present({ device_name: DeviceName, virtual_device_name: VirtualDeviceName, bsu });
+}
+
+/** The snapshots that an image is made of. */
+export const snapshotsOf = ({ BlockDeviceMappings }: ImageAnswer): readonly string[] =>
+  (BlockDeviceMappings ?? []).flatMap(({ Bsu }) => (Bsu?.SnapshotId == null ? [] : [Bsu.SnapshotId]));
+
+type Present<T> = { readonly [K in keyof T]?: NonNullable<T[K]> };
+
+function present<T extends Readonly<Record<string, unknown>>>(values: T): Present<T>;
+function present(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null));
+}
+
+/** What CreateImage is told of the image besides its origin. */
+export const fieldsOf = (want: Desired<Image>, name: string, description: string): Fields => ({
+  ImageName: name,
+  ...(description === "" ? {} : { Description: description }),
+  ...present({
+    Architecture: want.architecture,
+    BootModes: want.boot_modes,
+    TpmMandatory: want.tpm_mandatory,
+    ProductCodes: want.product_codes,
+  }),
+});
+
+/** Declared volumes as the API takes them. */
+export const mappingsOf = (want: Desired<Image>): readonly Fields[] =>
+  (want.block_device_mappings ?? []).map(({ device_name, virtual_device_name, bsu }) =>
+    present({
+      DeviceName: device_name,
+      VirtualDeviceName: virtual_device_name,
+      Bsu:
+        bsu === undefined
+          ? undefined
+          : present({
+              SnapshotId: bsu.snapshot_id,
+              VolumeSize: bsu.volume_size,
+              VolumeType: bsu.volume_type,
+              Iops: bsu.iops,
+              DeleteOnVmDeletion: bsu.delete_on_vm_deletion,
+            }),
+    }),
+  );

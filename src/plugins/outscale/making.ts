@@ -1,0 +1,154 @@
+import { type Context, type Desired, Failure, type Host, imageId, type Source } from "images";
+import type { Bucket } from "./bucket.ts";
+import { change, permissionChanges } from "./changes.ts";
+import type { Client, Fields, Tag } from "./client.ts";
+import { fieldsOf, isOwn, mappingsOf, markOf, nameOf, snapshotsOf } from "./image.ts";
+import { marksOf, type Snapshots, snapshotTags, withMark } from "./mark.ts";
+import { Patient } from "./patient.ts";
+import type { Image } from "./schema.ts";
+import type { Uploads } from "./upload.ts";
+import { permissionsOf, tagsOf } from "./values.ts";
+import type { Watch } from "./watch.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+/** The root device of an image that is made of bytes. */
+const ROOT = "/dev/sda1";
+/** Seconds that Outscale has to read a manifest that is signed here. */
+const A_DAY = 86_400;
+
+/** Makes images, from all origins, and waits until they can be used. */
+export class Making {
+  readonly #client: Client;
+  readonly #watch: Watch<ImageAnswer>;
+  readonly #uploads: Uploads;
+  readonly #bucket: Bucket | undefined;
+  readonly #host: Pick<Host, "conceal" | "file">;
+
+  constructor(
+    client: Client,
+    watch: Watch<ImageAnswer>,
+    uploads: Uploads,
+    bucket: Bucket | undefined,
+    host: Pick<Host, "conceal" | "file">,
+  ) {
+    this.#client = client;
+    this.#watch = watch;
+    this.#uploads = uploads;
+    this.#bucket = bucket;
+    this.#host = host;
+  }
+
+  async make(want: Desired<Image>, source: Source | undefined, context: Context): Promise<ImageAnswer> {
+    const { signal, progress, mark } = context;
+    const name = nameOf(want, context.address);
+    const { origin, snapshots } = await this.#origin(want, source, context);
+    const description = withMark(want.description ?? "", mark, snapshots);
+    const { ImageId: id } = await this.#begin({ ...fieldsOf(want, name, description), ...origin }, name, context);
+    await context.identified(imageId(id));
+    progress("wait", 0);
+    const made = await this.#watch.until(id, (seen) => available(id, seen), signal);
+    return await this.#finish(made, want, snapshots, context);
+  }
+
+  async #origin(
+    want: Desired<Image>,
+    source: Source | undefined,
+    context: Context,
+  ): Promise<{ readonly origin: Fields; readonly snapshots: Snapshots }> {
+    if (source !== undefined) {
+      const SnapshotId = await this.#uploads.send(source, context);
+      const mapping = { DeviceName: ROOT, Bsu: { SnapshotId, DeleteOnVmDeletion: true } };
+      return { origin: { BlockDeviceMappings: [mapping], RootDeviceName: ROOT }, snapshots: "own" };
+    }
+    if (want.vm_id !== undefined) {
+      const reboot = want.no_reboot === undefined ? {} : { NoReboot: want.no_reboot };
+      return { origin: { VmId: want.vm_id, ...reboot }, snapshots: "own" };
+    }
+    if (want.source_image_id !== undefined) {
+      const origin = { SourceImageId: want.source_image_id, SourceRegionName: want.source_region_name };
+      return { origin, snapshots: "own" };
+    }
+    if (want.file_location !== undefined)
+      return { origin: { FileLocation: await this.#manifest(want.file_location, context) }, snapshots: "own" };
+    if (want.block_device_mappings !== undefined) {
+      const origin = { BlockDeviceMappings: mappingsOf(want), RootDeviceName: want.root_device_name };
+      return { origin, snapshots: "given" };
+    }
+    throw new Failure("backend.refused", "nothing says what the image is made of", {
+      hint: "give it a source, vm_id, source_image_id, file_location or block_device_mappings",
+    });
+  }
+
+  async #manifest(written: string, context: Context): Promise<string> {
+    const url = /^(?:env|file|cmd):/.test(written) ? await context.secret(written) : written;
+    const signed = this.#bucket?.presignedUrl(url, A_DAY) ?? url;
+    if (signed.includes("?")) this.#host.conceal(signed);
+    return signed;
+  }
+
+  /** Asks for the image; where the answer is lost, it is looked for by its name and mark. */
+  async #begin(fields: Fields, name: string, context: Context): Promise<ImageAnswer> {
+    using patient = new Patient(context.signal);
+    try {
+      return await this.#client.createImage(fields, patient.signal);
+    } catch (thrown) {
+      const begun = await this.#begunAllTheSame(thrown, name, context);
+      if (begun !== undefined) return begun;
+      throw this.#explained(thrown, name, context);
+    }
+  }
+
+  async #begunAllTheSame(thrown: unknown, name: string, context: Context): Promise<ImageAnswer | undefined> {
+    const { mark, signal } = context;
+    const isUnknown =
+      thrown instanceof Failure && (thrown.code.startsWith("net.") || (thrown.request?.status ?? 0) >= 500);
+    if (!isUnknown || mark === undefined || signal.aborted) return undefined;
+    const account = await this.#client.account(signal);
+    for await (const image of this.#client.images(signal, { ImageNames: [name] })) {
+      const found = markOf(image).mark;
+      const isMarked = found?.owner === mark.owner && found.file === mark.file && found.content === mark.content;
+      if (isMarked && image.ImageName === name && isOwn(image, account) && image.ImageId !== context.replaces)
+        return image;
+    }
+    return undefined;
+  }
+
+  #explained(thrown: unknown, name: string, { replaces }: Context): unknown {
+    if (!(thrown instanceof Failure) || thrown.code !== "backend.conflict" || replaces === undefined) return thrown;
+    return thrown.with({
+      hint: `${replaces} may have the name ${JSON.stringify(name)}, which only one image can: replace = "delete-first"`,
+    });
+  }
+
+  /** What CreateImage does not take: tags, with the mark among them, and permissions. Then the mark leaves the description. */
+  async #finish(made: ImageAnswer, want: Desired<Image>, snapshots: Snapshots, context: Context): Promise<ImageAnswer> {
+    const { signal, mark, address } = context;
+    const id = made.ImageId;
+    const own = snapshots === "own" ? snapshotsOf(made) : [];
+    await this.#client.createTags(own, snapshotTags(this.#host.file, address), signal);
+    const marks = mark === undefined ? [] : marksOf(mark, snapshots);
+    const tags = Object.entries(tagsOf(want.tags)).map(([Key, Value]): Tag => ({ Key, Value }));
+    await this.#client.createTags([id], [...marks, ...tags], signal);
+    const description = want.description ?? "";
+    const changes = [
+      ...(mark === undefined ? [] : [{ Description: description }]),
+      ...(want.permissions === undefined ? [] : permissionChanges(made, permissionsOf(want.permissions))),
+    ];
+    const changed = await change(this.#client, id, changes, signal);
+    return changed ?? (await this.#client.image(id, signal)) ?? made;
+  }
+}
+
+/** The image once it can be used. @throws Failure backend.unmade when it never will be */
+function available(id: string, seen: ImageAnswer | undefined): ImageAnswer | undefined {
+  if (seen === undefined)
+    throw new Failure("backend.unmade", `${id} is gone before it was available`, {
+      hint: "somebody deleted it: apply again",
+    });
+  if (seen.State !== "failed") return seen.State === "available" ? seen : undefined;
+  const { StateCode, StateMessage } = seen.StateComment ?? {};
+  const why = [StateCode, StateMessage].filter((text) => text != null && text !== "").join(": ");
+  throw new Failure("backend.unmade", `Outscale could not make ${id}${why === "" ? ", without a word" : `: ${why}`}`, {
+    hint: "is what it is made of whole, and of this Region? Apply again when it is",
+  });
+}

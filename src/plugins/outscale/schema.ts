@@ -1,0 +1,213 @@
+import {
+  boolean,
+  computed,
+  either,
+  integer,
+  isSame,
+  listOf,
+  mapOf,
+  matching,
+  oneOf,
+  optional,
+  required,
+  setOf,
+  string,
+  type Type,
+  table,
+  type Value,
+  withDefault,
+} from "images";
+import { permissionsOf, tagsOf } from "./values.ts";
+
+const url = matching(/^https?:\/\/[^\s?#]+$/i, "a URL that begins with https:// or http://");
+
+/** `[backend.NAME]` with `plugin = "outscale"`. What is not written comes from the environment, then from a profile. */
+export const config = {
+  access_key: optional(string(), "The access key, or env:NAME. Default: OSC_ACCESS_KEY, then the profile.", {
+    example: "env:OSC_ACCESS_KEY",
+  }),
+  secret_key: optional(string(), "The secret key, by reference. Default: OSC_SECRET_KEY, then the profile.", {
+    sensitive: true,
+    example: "env:OSC_SECRET_KEY",
+  }),
+  region: optional(
+    matching(/^[a-z0-9-]+$/, 'a Region as Outscale calls it, like "eu-west-2"'),
+    "The Region. Default: OSC_REGION, then the profile, then eu-west-2.",
+    { example: "eu-west-2" },
+  ),
+  profile: optional(string(), "The profile in the configuration file. Default: OSC_PROFILE, then default."),
+  config: optional(
+    string(),
+    "The configuration file with profiles. Default: OSC_CONFIG_FILE, then ~/.osc/config.json. Relative paths start from images.toml.",
+  ),
+  login: optional(
+    string(),
+    "The e-mail address of the account, to sign in with a password instead of keys. Default: OSC_LOGIN.",
+  ),
+  password: optional(string(), "The password, by reference. Default: OSC_PASSWORD.", {
+    sensitive: true,
+    example: "env:OSC_PASSWORD",
+  }),
+  client_cert: optional(
+    string(),
+    "A PEM file with the client certificate, for accounts that ask for one. Default: OSC_X509_CLIENT_CERT, then the profile.",
+  ),
+  client_key: optional(
+    string(),
+    "The PEM file with its key. Default: OSC_X509_CLIENT_KEY, then the profile, then client_cert.",
+  ),
+  endpoint: optional(
+    either(url, matching(/^[^\s?#]+$/, "a host")),
+    "Where the API is. Default: OSC_ENDPOINT_API, then the profile, then https://api.REGION.outscale.com/api/v1.",
+  ),
+  bucket: optional(
+    matching(
+      /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+      "the name of a bucket: 3 to 63 lower-case letters, digits, dots and dashes",
+    ),
+    "The bucket of the object store through which bytes go: needed for images with a source, and for images export.",
+  ),
+  bucket_endpoint: optional(
+    url,
+    "Where the object store is. Default: OSC_ENDPOINT_OOS, then the profile, then https://oos.REGION.outscale.com.",
+  ),
+  bucket_region: optional(string(), "The Region of the bucket. Default: that of the account."),
+};
+
+/** The value itself, or the text of it: `volume_size = "120"` is how the configurations of terraform are often written. */
+function lenient<T extends Value>(type: Type<T>, parse: (text: string) => unknown): Type<T> {
+  return { ...type, check: (value) => type.check(typeof value === "string" ? (parse(value) ?? value) : value) };
+}
+const flag = () => lenient(boolean(), (text) => (text === "true" ? true : text === "false" ? false : undefined));
+const count = (limits: { readonly min?: number; readonly max?: number }) =>
+  lenient(integer(limits), (text) => (/^\d+$/.test(text) ? Number(text) : undefined));
+
+const device = matching(
+  /^\/dev\/(?:sda1|(?:sd|xvd)[b-z][a-z]?)$/,
+  "/dev/sda1 for the root device, /dev/sdX, /dev/sdXX, /dev/xvdX or /dev/xvdXX for others",
+);
+const imageIdType = matching(/^ami-[0-9a-f]{8,17}$/, "the id of an image: ami-12345678");
+
+const bsu = table({
+  snapshot_id: optional(
+    matching(/^snap-[0-9a-f]{8,17}$/, "the id of a snapshot: snap-12345678"),
+    "The snapshot that the volume is made of.",
+  ),
+  volume_size: optional(count({ min: 1 }), "The size of the volume in GiB; with a snapshot, its size or more."),
+  volume_type: optional(oneOf("standard", "gp2", "io1"), "The type of the volume. Default: standard."),
+  iops: optional(
+    count({ min: 1, max: 13_000 }),
+    "I/O operations a second, of io1 volumes only: at most 13000, and 300 for each GiB.",
+  ),
+  delete_on_vm_deletion: optional(flag(), "False: the volume stays when its VM is deleted. Default: true."),
+});
+
+/** Set when an image is made; a change of it makes a new one. The API does not tell it, so it is compared with what was recorded. */
+const made = { onChange: "replace", compare: "recorded" } as const;
+
+/** An image (OMI) of an Outscale account. */
+export const image = {
+  image_name: optional(
+    matching(/^[A-Za-z0-9_ ()/.-]{3,128}$/, "3 to 128 letters, digits, spaces and _ ( ) / . -"),
+    "Its name, unique in the account. Default: the image's own name. Another name makes a new image.",
+    { onChange: "replace" },
+  ),
+  description: optional(string(), "What it is, for people.", { unset: "" }),
+  product_codes: optional(setOf(string()), "Its product codes: licences that its VMs pay for. Default: 0001.", {
+    unset: ["0001"],
+  }),
+  tags: optional(
+    either(
+      listOf(
+        table({
+          key: required(matching(/^.{1,255}$/su, "1 to 255 characters"), "The key."),
+          value: required(matching(/^.{0,255}$/su, "0 to 255 characters"), "The value."),
+        }),
+      ),
+      mapOf(matching(/^.{0,255}$/su, "0 to 255 characters")),
+    ),
+    "Its tags: a table, or a list of {key, value}; others are taken off.",
+    { unset: {}, same: (a, b) => isSame(tagsOf(a), tagsOf(b)), example: { os: "debian" } },
+  ),
+  permissions: optional(
+    table({
+      account_ids: withDefault(
+        setOf(matching(/^\d{12}$/, "the 12 digits of an account")),
+        [],
+        "Accounts that may launch it.",
+      ),
+      global: withDefault(flag(), false, "True: everybody may."),
+    }),
+    "Who may launch it besides the account itself; others are taken off.",
+    {
+      unset: { account_ids: [], global: false },
+      same: (a, b) => isSame({ ...permissionsOf(a) }, { ...permissionsOf(b) }),
+    },
+  ),
+  vm_id: optional(
+    matching(/^i-[0-9a-f]{8,17}$/, "the id of a VM: i-12345678"),
+    "The VM that it is made of, with all its volumes.",
+    made,
+  ),
+  no_reboot: optional(
+    flag(),
+    "True: the VM is not stopped while its image is made, so that the disks may be in the middle of something.",
+    {
+      ...made,
+      unset: false,
+    },
+  ),
+  source_image_id: optional(imageIdType, "The image that it is a copy of; needs source_region_name.", made),
+  source_region_name: optional(string(), "The Region of that image: always the account's own.", made),
+  file_location: optional(
+    string(),
+    "The pre-signed URL of the manifest that it is registered from, or a reference to it (env:NAME), which keeps the signature out of the state. Another signature of the same URL is no change. A URL without a signature, in the bucket endpoint of these settings, is signed with its keys.",
+    { ...made, same: (a, b) => withoutQuery(a) === withoutQuery(b) },
+  ),
+  block_device_mappings: optional(
+    listOf(
+      table({
+        device_name: optional(device, "The device: /dev/sda1 for the root device."),
+        virtual_device_name: optional(matching(/^ephemeral\d+$/, "ephemeralN"), "The virtual device: ephemeralN."),
+        bsu: optional(bsu, "The volume to make."),
+      }),
+    ),
+    "The volumes that it is registered with; needs root_device_name.",
+    made,
+  ),
+  root_device_name: optional(device, "The root device among them.", made),
+  architecture: optional(
+    oneOf("i386", "x86_64"),
+    "The architecture. Default: x86_64, or that of what it is made of.",
+    made,
+  ),
+  boot_modes: optional(
+    setOf(oneOf("uefi", "legacy")),
+    "How it can boot. Default: legacy, or as what it is made of.",
+    made,
+  ),
+  tpm_mandatory: optional(flag(), "True: its VMs must have a virtual TPM.", { ...made, unset: false }),
+  image_id: computed(string(), "The id: ami-12345678."),
+  account_id: computed(string(), "The account that has it."),
+  account_alias: computed(string(), "The alias of that account, of public images."),
+  creation_date: computed(string(), "When it was made, UTC."),
+  image_type: computed(string(), "machine."),
+  root_device_type: computed(string(), "bsu."),
+  secure_boot: computed(boolean(), "Whether its VMs boot securely."),
+  state: computed(string(), "pending, available or failed."),
+  state_comment: computed(
+    table({ state_code: optional(string(), "The code."), state_message: optional(string(), "The reason.") }),
+    "Why it is in that state.",
+  ),
+  permissions_to_launch: computed(
+    table({
+      account_ids: required(listOf(string()), "Accounts that may launch it."),
+      global_permission: required(boolean(), "Whether everybody may."),
+    }),
+    "The same as permissions, in the words of the API.",
+  ),
+};
+export type Config = typeof config;
+export type Image = typeof image;
+
+const withoutQuery = (text: string): string => text.replace(/[?#].*$/s, "");

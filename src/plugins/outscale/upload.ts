@@ -1,0 +1,89 @@
+import { type Context, Failure, type Host, imageId, imageOf, type Source } from "images";
+import type { Bucket } from "./bucket.ts";
+import type { Client } from "./client.ts";
+import { snapshotText } from "./mark.ts";
+import { objectId, prefixOf } from "./remains.ts";
+import type { Watch } from "./watch.ts";
+import type { SnapshotAnswer } from "./wire.ts";
+
+/** Seconds that Outscale has to fetch an object. */
+const A_DAY = 86_400;
+
+/** Bytes become a snapshot: through an object in the bucket, which is gone again before this resolves. */
+export class Uploads {
+  readonly #client: Client;
+  readonly #bucket: Bucket | undefined;
+  readonly #watch: Watch<SnapshotAnswer>;
+  readonly #host: Pick<Host, "file" | "conceal" | "backend">;
+
+  constructor(
+    client: Client,
+    bucket: Bucket | undefined,
+    watch: Watch<SnapshotAnswer>,
+    host: Pick<Host, "file" | "conceal" | "backend">,
+  ) {
+    this.#client = client;
+    this.#bucket = bucket;
+    this.#watch = watch;
+    this.#host = host;
+  }
+
+  /** The id of the completed snapshot. Each thing on the way is `identified` before the next one is begun. */
+  async send(source: Source, context: Context): Promise<string> {
+    const bucket = this.#bucket;
+    if (bucket === undefined)
+      throw new Failure("config.value", `${this.#host.backend} has no bucket, through which bytes reach Outscale`, {
+        hint: 'write bucket = "NAME" into the settings of the backend',
+      });
+    const { signal, progress, address } = context;
+    const prefix = prefixOf(this.#host.file, address);
+    const token = crypto.randomUUID();
+    const key = `${prefix}${imageOf(address).replaceAll(/[^A-Za-z0-9._-]/g, "_")}-${token}.${source.format}`;
+    await context.identified(imageId(objectId(key)));
+    const head = new Head();
+    const sent = await bucket.upload(key, source, (piece) => head.add(piece), context);
+    const size = source.virtualSize ?? (source.format === "qcow2" ? head.diskSize() : undefined) ?? sent;
+    const url = bucket.presigned(key, A_DAY);
+    this.#host.conceal(url);
+    const wanted = { FileLocation: url, SnapshotSize: size, ClientToken: token };
+    const Description = snapshotText(this.#host.file, address);
+    const { SnapshotId } = await this.#client.createSnapshot({ ...wanted, Description }, signal);
+    await context.identified(imageId(SnapshotId));
+    progress("import", 0, 100);
+    await this.#watch.until(SnapshotId, (seen) => completed(SnapshotId, seen, progress), signal);
+    await bucket.remove(key, signal);
+    return SnapshotId;
+  }
+}
+
+/** True once a snapshot can be used. @throws Failure backend.unmade when it never will be */
+function completed(id: string, seen: SnapshotAnswer | undefined, progress: Context["progress"]): true | undefined {
+  if (seen === undefined || seen.State === "deleting")
+    throw new Failure("backend.unmade", `the snapshot ${id} is gone before it was completed`, {
+      hint: "somebody deleted it: apply again",
+    });
+  if (seen.State === "error")
+    throw new Failure("backend.unmade", `Outscale could not make the snapshot ${id} of the bytes`, {
+      hint: "is the source a raw or qcow2 disk? The object store has to let Outscale read the bucket",
+    });
+  progress("import", seen.Progress ?? 0, 100);
+  return seen.State === "completed" ? true : undefined;
+}
+
+/** The first bytes of a qcow2 file say how large the disk is: eight bytes from the 24th on. */
+class Head {
+  readonly #bytes = Buffer.alloc(32);
+  #length = 0;
+
+  add(piece: Uint8Array): void {
+    if (this.#length >= this.#bytes.length) return;
+    const taken = piece.subarray(0, this.#bytes.length - this.#length);
+    this.#bytes.set(taken, this.#length);
+    this.#length += taken.byteLength;
+  }
+
+  diskSize(): number | undefined {
+    if (this.#length < 32 || this.#bytes.toString("latin1", 0, 4) !== "QFI\xfb") return undefined;
+    return Number(this.#bytes.readBigUInt64BE(24));
+  }
+}
