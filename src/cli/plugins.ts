@@ -11,6 +11,7 @@ export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
   linode: async () => (await import("../plugins/linode/index.ts")).linode,
   local: async () => (await import("../plugins/local/index.ts")).local,
   openstack: async () => (await import("../plugins/openstack/index.ts")).openstack,
+  outscale: async () => (await import("../plugins/outscale/index.ts")).outscale,
   vkcs: async () => (await import("../plugins/vkcs/index.ts")).vkcs,
 };
 
