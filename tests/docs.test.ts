@@ -1,0 +1,160 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { cp, mkdir } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
+import { FOLDER, pages, strays } from "../scripts/docs.ts";
+import { output, shownIn, steady } from "../scripts/output.ts";
+import { commands } from "../src/cli/commands.ts";
+import { host } from "../src/cli/host.ts";
+import { program } from "../src/cli/main.ts";
+import { findPlugin } from "../src/cli/plugins.ts";
+import { readConfig } from "../src/core/config/load.ts";
+import { Folder, run } from "./harness.ts";
+
+const ROOT = resolve(import.meta.dir, "..");
+const FILES = [
+  join(ROOT, "README.md"),
+  join(ROOT, "CHANGELOG.md"),
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(ROOT, "docs", name)),
+];
+
+/** A fenced block of a page. */
+interface Block {
+  readonly page: string;
+  readonly line: number;
+  readonly language: string;
+  readonly text: string;
+}
+
+function blocksOf(path: string): Block[] {
+  const text = readFileSync(path, "utf8");
+  return [...text.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(({ index, 1: language = "", 2: body = "" }) => ({
+    page: relative(ROOT, path),
+    line: text.slice(0, index).split("\n").length,
+    language,
+    text: body,
+  }));
+}
+
+const blocks = FILES.flatMap(blocksOf);
+const titled = (language: string, first: string): Block[] =>
+  blocks.filter((block) => block.language === language && block.text.startsWith(first));
+const at = ({ page, line }: Block): string => `${page}:${line}`;
+
+/** The arguments of one line, as a shell would give them; redirections, pipes and comments are cut off. */
+const wordsOf = (line: string): string[] =>
+  [...(line.split(/\s(?:[|#]|\d?>)/)[0] ?? "").matchAll(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g)].map(([word]) =>
+    word.replace(/'([^']*)'|"([^"]*)"/g, (_, single?: string, double?: string) => single ?? double ?? ""),
+  );
+
+/** Every line of the docs that calls the program. */
+const calls = blocks
+  .filter(({ language }) => ["", "sh", "yaml"].includes(language))
+  .flatMap((block) =>
+    block.text.split("\n").flatMap((line) => {
+      const [, call] = /^\s*(?:- )?images (.*)$/.exec(line) ?? [];
+      return call === undefined ? [] : [{ where: at(block), words: wordsOf(call) }];
+    }),
+  );
+
+const cli = program();
+/** @throws where no command of the program takes these arguments */
+const parsed = (words: readonly string[]) => cli.process([...words]);
+
+describe("pages of the backends", () => {
+  test("are what the schemas say now", async () => {
+    const wanted = await pages();
+    const found = wanted.map(({ file }) => ({
+      file,
+      text: existsSync(join(FOLDER, file)) ? readFileSync(join(FOLDER, file), "utf8") : "",
+    }));
+    expect(found, "`bun run docs` writes them anew").toEqual([...wanted]);
+  });
+
+  test("are of plugins that there are", async () => expect(await strays()).toEqual([]));
+});
+
+describe("whole files of the docs are right:", () => {
+  for (const block of titled("toml", "# images.toml\n"))
+    test(at(block), async () => {
+      host();
+      await using folder = await Folder.make({ "images.toml": block.text });
+      await mkdir(folder.at("plugins"));
+      await cp(join(ROOT, "docs", "examples", "webdav.ts"), folder.at("plugins", "webdav.ts"));
+      const names = [...block.text.matchAll(/env[:.]([A-Z][A-Z0-9_]*)/g)].map(([, name = ""]) => name);
+      const read = await readConfig({
+        file: folder.at("images.toml"),
+        vars: {},
+        varFiles: [],
+        env: { HOME: folder.path, ...Object.fromEntries(names.map((name) => [name, "something"])) },
+        lookup: (plugin, at) => findPlugin(plugin, at, () => undefined),
+        signal: new AbortController().signal,
+      });
+      expect(read.warnings).toEqual([]);
+    });
+});
+
+describe("commands of the docs do what the text says:", () => {
+  const inEmpty = titled("sh", "# in an empty folder\n").map((block) => ({ block, isQuickstart: false }));
+  const inQuickstart = titled("sh", "# in a copy of the quickstart\n").map((block) => ({ block, isQuickstart: true }));
+  for (const { block, isQuickstart } of [...inEmpty, ...inQuickstart])
+    test(at(block), async () => {
+      await using folder = await Folder.make();
+      if (isQuickstart)
+        for (const name of ["images.toml", "examples"])
+          await cp(join(ROOT, name), folder.at(name), { recursive: true });
+      for (const line of block.text.split("\n").filter((one) => one.startsWith("images "))) {
+        const said = await run(folder, wordsOf(line.slice("images ".length)));
+        const [, code = "0"] = /# exits with (\d+)$/.exec(line) ?? [];
+        expect(said.code, `${line}\n${said.stderr}\n${said.stdout}`).toBe(Number(code));
+      }
+    }, 120_000);
+});
+
+test("every command of the docs is one that the program takes", () => {
+  expect(calls.length).toBeGreaterThan(10);
+  for (const { where, words } of calls) expect(() => parsed(words), `${where}: ${words.join(" ")}`).not.toThrow();
+}, 120_000);
+
+test("every command has an example, and the program takes it", () => {
+  for (const command of commands) {
+    const examples = command.usage?.examples ?? [];
+    const name = command.paths?.[0]?.join(" ") ?? "";
+    expect(examples, name).not.toEqual([]);
+    for (const [, line] of examples) {
+      const found = parsed(wordsOf(line.replace("$0 ", "")));
+      expect(found instanceof command, line).toBe(true);
+    }
+  }
+}, 120_000);
+
+test("every link leads to a file that is there", () => {
+  const broken = FILES.flatMap((path) =>
+    [
+      ...readFileSync(path, "utf8")
+        .replace(/^```.*?^```$/gms, "")
+        .matchAll(/\]\(([^)\s]+)\)/g),
+    ]
+      .map(([, target = ""]) => target)
+      .filter((target) => !/^(?:https?:|#)/.test(target))
+      .filter((target) => !existsSync(resolve(dirname(path), target.replace(/#.*$/, ""))))
+      .map((target) => `${relative(ROOT, path)}: ${target}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("the README shows what the program prints", async () => {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  expect(steady(shownIn(readme)), "`bun run docs` writes it anew").toBe(steady(await output()));
+});
+
+test("every dependency is explained, at its version", () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const text = readFileSync(join(ROOT, "docs", "dependencies.md"), "utf8");
+  const missing = Object.entries({ ...dependencies, ...devDependencies }).filter(
+    ([name, version]) => !text.split("\n").some((row) => row.includes(`[${name}]`) && row.includes(`${version}`)),
+  );
+  expect(missing).toEqual([]);
+});
