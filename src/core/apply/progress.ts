@@ -4,6 +4,9 @@ import type { Phase } from "../model/image.ts";
 import type { Address } from "../model/name.ts";
 import type { Channel } from "../stream.ts";
 
+/** Phases that may go on under an upload, which is then the one that is told: it is as far as the slowest of them. */
+const UNDERNEATH: ReadonlySet<Phase> = new Set(["download", "verify", "convert"]);
+
 /** Turns what a plugin says of its progress into events: a start and an end for every phase, a new attempt when the count goes back. */
 export class Progress {
   readonly #address: Address;
@@ -20,6 +23,7 @@ export class Progress {
   readonly tell = (phase: Phase, done: number, total?: number): void => {
     const size = total === undefined ? {} : { total };
     const before = this.#phase;
+    if (before?.name === "upload" && UNDERNEATH.has(phase)) return;
     if (before?.name !== phase || done < before.done) {
       const attempt = before?.name === phase ? before.attempt + 1 : 1;
       if (before !== undefined && before.name !== phase) this.end();
