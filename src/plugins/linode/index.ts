@@ -115,7 +115,7 @@ class Linode implements Backend<Image>, Renames {
   async #replicate(
     made: ImageAnswer,
     regions: readonly string[],
-    wait: boolean,
+    wait: boolean | undefined,
     context: Context,
   ): Promise<ImageAnswer> {
     return await replicate({ client: this.#client, watch: this.#watch }, made, regions, wait, context);

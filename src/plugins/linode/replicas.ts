@@ -13,7 +13,7 @@ export async function replicate(
   { client, watch }: { readonly client: Client; readonly watch: Watch },
   image: ImageAnswer,
   wanted: readonly string[],
-  wait: boolean,
+  wait: boolean | undefined,
   context: Pick<Context, "signal" | "progress">,
 ): Promise<ImageAnswer> {
   const { signal } = context;
@@ -32,7 +32,7 @@ export async function replicate(
     if (lost.length > 0) await ask(regions.filter((region) => !lost.includes(region)));
     if (!isSameSet(held(now), regions)) await ask(regions);
   }
-  if (!wait || arrived(regions, "every")(now) !== undefined) return now;
+  if (wait !== true || arrived(regions, "every")(now) !== undefined) return now;
   context.progress("wait", 0, regions.length);
   return await watch.until(
     now.id,

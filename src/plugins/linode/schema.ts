@@ -1,17 +1,4 @@
-import {
-  boolean,
-  computed,
-  integer,
-  listOf,
-  matching,
-  oneOf,
-  optional,
-  required,
-  setOf,
-  string,
-  table,
-  withDefault,
-} from "images";
+import { boolean, computed, integer, listOf, matching, oneOf, optional, required, setOf, string, table } from "images";
 
 /** `[backend.NAME]` with `plugin = "linode"`. What is not written comes from the environment, then from a configuration file. */
 export const config = {
@@ -83,7 +70,7 @@ export const image = {
     "All regions that are to hold the image, the first one included; replicas in others are removed. Taking the line out leaves the region that it was uploaded to.",
     { example: ["us-southeast", "us-iad"] },
   ),
-  wait: withDefault(boolean(), false, "True: wait until the image is available in all of replica_regions.", {
+  wait: optional(boolean(), "True: wait until the image is available in all of replica_regions. Default: false.", {
     compare: "never",
     also: ["wait_for_replications"],
   }),
