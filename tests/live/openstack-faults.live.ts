@@ -2,7 +2,7 @@ import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test"
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Folder, run, type Said } from "../harness.ts";
-import { clouds, facts, folder as servers, Project, Watched } from "./glance.ts";
+import { clouds, facts, Project, folder as servers, Watched } from "./glance.ts";
 
 // What goes wrong with a real Glance, and what it does by itself: eval "$(tests/live/openstack-up DIR)" first.
 
@@ -148,7 +148,10 @@ test("versions: the newest has the plain name, one older keeps its version, the 
   await using place = await at(`${FILE}\n${retain}`);
   await apply(place);
   for (const version of [1, 2]) {
-    await place.write("disk.img", bytes.map((byte) => byte ^ version));
+    await place.write(
+      "disk.img",
+      bytes.map((byte) => byte ^ version),
+    );
     expect((await apply(place)).code).toBe(0);
   }
   const all = await demo.images();

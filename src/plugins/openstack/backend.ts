@@ -55,7 +55,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
       return found === undefined ? undefined : await this.#observed(found, site, signal);
     }
     const site = await this.#cloud.site(undefined, signal);
-    const ours = { [MARKS.owner]: address, [MARKS.file]: this.#host.file };
+    const ours = { [MARKS.owner]: address, [MARKS.file]: this.#host.file, owner: site.project };
     for (const os_hidden of [false, true])
       for await (const found of site.glance.images({ ...ours, os_hidden }, signal))
         return await this.#observed(found, site, signal);

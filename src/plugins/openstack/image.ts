@@ -24,7 +24,8 @@ export interface Seen {
   readonly region: string | undefined;
   /** False: the region is part of the image's id. */
   readonly isHome: boolean;
-  /** What the image shows where nobody said who can see it. */
+  /** The project of ours: what another one wrote on its images is no mark of ours. */
+  readonly project?: string | undefined;
   readonly members?: readonly Member[];
 }
 
@@ -39,7 +40,8 @@ export function parseId(text: string): { readonly region?: string; readonly id: 
 
 export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
   const properties = propertiesOf(answer);
-  const mark = markIn(properties);
+  const isOurs = seen.project === undefined || answer.owner === seen.project;
+  const mark = isOurs ? markIn(properties) : undefined;
   const shown: Answered<Image> = {
     ...present({ name: answer.name, disk_format: answer.disk_format, container_format: answer.container_format }),
     min_disk_gb: answer.min_disk ?? 0,

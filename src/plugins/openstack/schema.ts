@@ -108,7 +108,10 @@ export const image = {
   status: optional(choice("active", "deactivated"), "`deactivated`: nobody gets its bytes any more. Default: active.", {
     unset: "active",
   }),
-  region: optional(string(), "The region that it is in. Default: the region of the backend.", { onChange: "replace", compare: "recorded" }),
+  region: optional(string(), "The region that it is in. Default: the region of the backend.", {
+    onChange: "replace",
+    compare: "recorded",
+  }),
   stores: optional(
     setOf(string()),
     "The stores that hold its bytes, where Glance has several. Default: the one that Glance has as its default.",
