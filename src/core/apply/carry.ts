@@ -4,8 +4,10 @@ import { backendOf, type ImageId } from "../model/name.ts";
 import type { Drift, Step } from "../model/plan.ts";
 import { withoutSensitive } from "../model/schema.ts";
 import type { Content } from "../model/source.ts";
+import type { Attributes } from "../model/value.ts";
 import { isSame } from "../model/value.ts";
 import { diff } from "../plan/diff.ts";
+import { resourceAt } from "../plan/resources.ts";
 import { canRetire, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import { create, replace } from "./create.ts";
@@ -83,10 +85,16 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
     ignore: resource.lifecycle.ignoreChanges,
   });
   const marked = mark === undefined || (have.mark?.owner === mark.owner && have.mark.file === mark.file);
-  const after =
-    changes.length === 0 && marked ? have : await site.backend.update(have, resource.want, cleared, context);
+  const wanted = { ...resource.want, ...leftAlone(site, plain(have.attributes)) };
+  const after = changes.length === 0 && marked ? have : await site.backend.update(have, wanted, cleared, context);
   await site.put(site.ready(content, after));
   return after.id;
+}
+
+/** Of the attributes in `ignore_changes` an update is told what is there, so that it leaves them as they are. */
+function leftAlone({ plugin, resource }: Site, have: Attributes): Attributes {
+  const names = resource.lifecycle.ignoreChanges.filter((name) => (plugin.image[name]?.compare ?? "live") === "live");
+  return Object.fromEntries(names.flatMap((name) => (have[name] === undefined ? [] : [[name, have[name]]])));
 }
 
 /** What an image that stays was made from: as recorded, or, when it comes into the state just now, as its origin is today. */
@@ -109,7 +117,7 @@ async function remove(step: Of<"delete">, site: Site): Promise<void> {
 /** An image that is as it is wanted: only what the state remembers of that may be out of date. Nothing is called. */
 export async function settle(step: Of<"keep">, means: ApplyMeans): Promise<void> {
   const known = means.records.recorded(step.address);
-  const resource = means.config.resources.find(({ address }) => address === step.address);
+  const resource = resourceAt(means.config, step.address);
   const schema = means.plugins.get(backendOf(step.address))?.image;
   if (known?.status !== "ready" || resource === undefined || schema === undefined) return;
   const want = withoutSensitive(schema, resource.want);

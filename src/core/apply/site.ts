@@ -7,6 +7,7 @@ import { withoutSensitive } from "../model/schema.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { contentKey } from "../plan/key.ts";
+import { resourceAt } from "../plan/resources.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import type { ApplyMeans } from "./means.ts";
@@ -42,7 +43,7 @@ export class Site {
 
   /** @throws Failure plan.moved: the file does not declare the address, which a plan made from it cannot ask for. */
   get resource(): Resource {
-    const found = this.means.config.resources.find(({ address }) => address === this.address);
+    const found = resourceAt(this.means.config, this.address);
     if (found === undefined)
       throw new Failure("plan.moved", "is not declared", { address: this.address, hint: "plan again" });
     return found;
@@ -98,10 +99,7 @@ export class Site {
 
   #timeout(): number | undefined {
     const backend = this.means.config.backends.find(({ name }) => name === backendOf(this.address));
-    return (
-      this.means.config.resources.find(({ address }) => address === this.address)?.lifecycle.timeout ??
-      backend?.limits.timeout
-    );
+    return resourceAt(this.means.config, this.address)?.lifecycle.timeout ?? backend?.limits.timeout;
   }
 
   /** What every row of this address says, whatever its status. */

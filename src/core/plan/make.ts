@@ -13,6 +13,7 @@ import { driftOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { Means, Selection } from "./means.ts";
 import { type Asked, type Found, observe } from "./observe.ts";
+import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
 import type { Image, Want } from "./sight.ts";
 import { Wants } from "./wants.ts";
@@ -200,7 +201,7 @@ class Planner {
   }
 
   #resource(address: Address): Resource | undefined {
-    return this.#means.config.resources.find((one) => one.address === address);
+    return resourceAt(this.#means.config, address);
   }
 
   #warn(text: string): void {

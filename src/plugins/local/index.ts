@@ -25,8 +25,9 @@ import { fileName, indexes } from "./streams.ts";
 /** A directory as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
 class Local implements Backend<Image>, Downloads {
   readonly #store: Directory;
-  #publishing: Promise<void> | undefined;
-  #waiting: Promise<void> | undefined;
+  #isPublishing = false;
+  /** When the indexes may be written again, in milliseconds of performance.now(). */
+  #due = 0;
   /** Who holds which name, as of the first time that it was asked, and with our own changes since. */
   #holders: Map<string, ImageId> | undefined;
   #changed = false;
@@ -127,10 +128,9 @@ class Local implements Backend<Image>, Downloads {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#publishing;
     if (!this.#changed && !(await this.#store.isStale())) return;
-    await this.#publish();
     const entries = await Array.fromAsync(this.#store.entries());
+    await this.#writeIndexes(entries);
     const blobs = new Set(
       entries.flatMap(({ disk, metadata }) => [disk.sha256, ...(metadata === undefined ? [] : [metadata.sha256])]),
     );
@@ -173,17 +173,27 @@ class Local implements Backend<Image>, Downloads {
     }
   }
 
-  /** Rewrites the indexes. Changes that come while that goes on wait for one more time, which they share. */
+  /**
+   * Rewrites the indexes: at once after the first change, and while more come as often as it takes little of the time. The end of
+   * the run does it in any case, and a run that is killed before is made up for by the next.
+   */
   async #publish(): Promise<void> {
-    this.#waiting ??= (this.#publishing ?? Promise.resolve()).then(async () => {
-      this.#publishing = this.#waiting;
-      this.#waiting = undefined;
-      const { sums, index, products } = indexes(await Array.fromAsync(this.#store.entries()), new Date());
-      await this.#store.replace(["SHA256SUMS"], sums);
-      await this.#store.replace(["streams", "v1", "images.json"], products);
-      await this.#store.replace(["streams", "v1", "index.json"], index);
-    });
-    await this.#waiting;
+    if (this.#isPublishing || performance.now() < this.#due) return;
+    this.#isPublishing = true;
+    const began = performance.now();
+    try {
+      await this.#writeIndexes(await Array.fromAsync(this.#store.entries()));
+    } finally {
+      this.#isPublishing = false;
+      this.#due = performance.now() + Math.max(1000, 10 * (performance.now() - began));
+    }
+  }
+
+  async #writeIndexes(entries: readonly Entry[]): Promise<void> {
+    const { sums, index, products } = indexes(entries, new Date());
+    await this.#store.replace(["SHA256SUMS"], sums);
+    await this.#store.replace(["streams", "v1", "images.json"], products);
+    await this.#store.replace(["streams", "v1", "index.json"], index);
   }
 }
 
