@@ -9,6 +9,7 @@ import type { Backend, Facts, Plugin, Reading } from "../plugin.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
 import { pulled } from "./pull.ts";
+import { resourceAt } from "./resources.ts";
 import type { Want } from "./sight.ts";
 
 /** What an origin was found to be; `blind` when it could not be looked at. */
@@ -22,11 +23,9 @@ interface Looked {
 export class Wants {
   readonly #means: Means;
   readonly #looks = new Map<Address, Promise<Looked>>();
-  readonly #resources: ReadonlyMap<Address, Resource>;
 
   constructor(means: Means) {
     this.#means = means;
-    this.#resources = new Map(means.config.resources.map((resource) => [resource.address, resource]));
   }
 
   /** Everything about one resource that a decision needs. Never throws for an origin that cannot be looked at. */
@@ -111,7 +110,7 @@ export class Wants {
 
   /** The bytes of another address: what that one is made from. */
   async #lookThrough(other: Address, line: number, reading: Reading): Promise<Looked> {
-    const resource = this.#resources.get(other);
+    const resource = resourceAt(this.#means.config, other);
     if (resource === undefined)
       throw new Failure("plan.source", `${other} is not declared`, { hint: `it is named as a source on line ${line}` });
     const { content, blind } = await this.#look(
