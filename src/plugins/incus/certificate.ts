@@ -21,7 +21,10 @@ export function selfSigned(name: string, now: Date): { readonly cert: string; re
     wrap(0xa3, sequence(usage)),
   );
   const signature = wrap(0x03, Buffer.concat([Buffer.from([0]), sign("sha384", body, privateKey)]));
-  const lines = sequence(body, algorithm, signature).toString("base64").match(/.{1,64}/g) ?? [];
+  const lines =
+    sequence(body, algorithm, signature)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

@@ -1,5 +1,5 @@
 import { type Answer, type Call, type Door, Failure, type Source } from "images";
-import { type Context, Operations } from "./operations.ts";
+import { back, type Context, isAway, Operations } from "./operations.ts";
 import {
   type AliasEntry,
   type Envelope,
@@ -117,11 +117,22 @@ export class Client {
     };
     // The fingerprint is told before the last byte, so an image that is there after all is known to be this one.
     const call: Call = { signal: context.signal, query: this.#query(), headers, source, progress, idempotent: true };
-    return await this.#begun(await this.#door.send("POST", "1.0/images", call));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#begun(await this.#door.send("POST", "1.0/images", call));
+      } catch (thrown) {
+        if (context.signal.aborted || !isAway(thrown) || attempt === ATTEMPTS) throw thrown;
+        await back(this.#door, context.signal);
+      }
+    }
   }
 
-  /** Has the server make an image itself: a copy, or one of an instance. */
-  async make(body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<string> {
+  /**
+   * Has the server make an image itself: a copy, or one of an instance. Not ended by the signal of a run: an operation whose name nobody
+   * heard could not be cancelled.
+   */
+  async make(body: Readonly<Record<string, unknown>>): Promise<string> {
+    const { signal } = new AbortController();
     return await this.#begun(await this.#door.send("POST", "1.0/images", { signal, json: body, query: this.#query() }));
   }
 

@@ -1,6 +1,6 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
-import { readFile, rename, writeFile } from "node:fs/promises";
 import type { Host } from "images";
 import { selfSigned } from "./certificate.ts";
 import type { ClientConfig } from "./clientconfig.ts";

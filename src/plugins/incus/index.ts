@@ -16,10 +16,10 @@ import {
   type Resolved,
   type Source,
 } from "images";
+import { declared } from "./aliases.ts";
 import { wanted } from "./bytes.ts";
 import { partsIn } from "./download.ts";
 import { isFingerprint, isPrefix, observed, partsOf } from "./image.ts";
-import { declared } from "./aliases.ts";
 import { Making } from "./making.ts";
 import { askedOf, type Found, find } from "./origin.ts";
 import { type Place, Places, placingOf, scopeOf, there } from "./places.ts";

@@ -179,7 +179,7 @@ export class Making {
     const there = async () => ((await client.image(fingerprint, signal)) === undefined ? undefined : { fingerprint });
     for (let attempt = 1; ; attempt++) {
       try {
-        const operation = await client.make(body, signal);
+        const operation = await client.make(body);
         const result = await client.operations.wait(operation, { ...this.#context, signal, total: size, found: there });
         if (result.fingerprint === undefined || result.fingerprint === fingerprint) return true;
         await client.remove(result.fingerprint, { signal, progress: () => undefined });
@@ -219,7 +219,7 @@ export class Making {
     };
     const properties = { ...this.#want.properties, ...toProperties(notes) };
     const packing = compression === undefined ? {} : { compression_algorithm: compression };
-    const operation = await place.client.make({ source, properties, public: false, ...packing }, signal);
+    const operation = await place.client.make({ source, properties, public: false, ...packing });
     const { fingerprint } = await place.client.operations.wait(operation, { ...this.#context, signal, found });
     if (fingerprint === undefined) throw new Failure("backend.answer", "the server does not say which image it made");
     await this.#context.identified(idAt(place, fingerprint));

@@ -1,4 +1,4 @@
-import { type Door, Failure, type Phase } from "images";
+import { type Door, Failure, type Phase, poll } from "images";
 import { known } from "./explain.ts";
 import { isEnvelope, isOperation, isResult, type Operation, parsed } from "./wire.ts";
 
@@ -25,6 +25,27 @@ const SUCCESS = 200;
 const LOOK = 1;
 /** Seconds that an operation which cannot be cancelled may still take once nobody wants it. */
 const GRACE = 30;
+/** Seconds that a server may be away in the middle of something: it restarts. */
+const AWAY = 120;
+
+/** Whether a failure says that the server went away, and may come back. */
+export const isAway = (thrown: unknown): boolean =>
+  thrown instanceof Failure &&
+  (thrown.code === "backend.unreachable" || /^net\.(broken|short|timeout)$/.test(thrown.code));
+
+/** Resolves when the server answers again. @throws Failure net.timeout */
+export async function back(door: Door, signal: AbortSignal): Promise<void> {
+  const look = async () => {
+    try {
+      await door.json("GET", "1.0", { signal, timeout: 5 });
+      return true;
+    } catch (thrown) {
+      if (isAway(thrown)) return undefined;
+      throw thrown;
+    }
+  };
+  await poll(look, { signal, interval: 1, max: 3, deadline: AWAY, what: "the server to be back" });
+}
 
 /** Operations of a server: waited for, judged and cancelled. */
 export class Operations {
@@ -41,7 +62,14 @@ export class Operations {
    */
   async wait(path: string, waiting: Waiting): Promise<Result> {
     try {
-      return await this.#ended(path, waiting);
+      for (;;) {
+        try {
+          return await this.#ended(path, waiting);
+        } catch (thrown) {
+          if (waiting.signal.aborted || !isAway(thrown)) throw thrown;
+          await back(this.#door, waiting.signal);
+        }
+      }
     } catch (thrown) {
       if (!waiting.signal.aborted) throw thrown;
       await this.#cancel(path);

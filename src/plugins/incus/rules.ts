@@ -1,6 +1,6 @@
 import type { Complaint, Desired } from "images";
-import { isOwn, NOTE } from "./image.ts";
 import { declared } from "./aliases.ts";
+import { isOwn, NOTE } from "./image.ts";
 import type { Image } from "./schema.ts";
 
 /** What no type can tell of an image. */

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type Context, digest, Failure, type ImageId, type Source } from "images";
 import type { Client } from "./client.ts";
-import type { Result } from "./operations.ts";
 import { type Files, framed, framing, type Tagged } from "./multipart.ts";
+import type { Result } from "./operations.ts";
 
 export interface Sending {
   readonly filename: string;
@@ -24,6 +24,7 @@ export async function send(client: Client, files: Files, sending: Sending, conte
   const isForm = files.parts.length > 1;
   let fingerprint: string | undefined;
   let told: string | undefined;
+  let isSent = false;
   const known = async (found: string): Promise<void> => {
     if (sending.expected !== undefined && !found.startsWith(sending.expected.toLowerCase()))
       throw mismatch(sending.expected, found);
@@ -35,8 +36,11 @@ export async function send(client: Client, files: Files, sending: Sending, conte
   };
   const size = files.size === undefined ? undefined : files.size + (isForm ? framing(files, boundary) : 0);
   const open = (signal: AbortSignal): AsyncIterable<Uint8Array> => {
+    isSent = false;
     const bytes = hashed(files.open(signal), known);
-    return isForm ? framed(files, bytes, boundary) : plain(bytes);
+    return ending(isForm ? framed(files, bytes, boundary) : plain(bytes), () => {
+      isSent = true;
+    });
   };
   const source: Source = {
     format: "other",
@@ -47,8 +51,15 @@ export async function send(client: Client, files: Files, sending: Sending, conte
     digests: async () => (fingerprint === undefined ? {} : { sha256: digest("sha256", fingerprint) }),
   };
   const type = isForm ? `multipart/form-data; boundary=${boundary}` : "application/octet-stream";
+  // Once all bytes have gone only the server's answer says what it is doing: it is waited for, and cancelled by its name.
+  const stop = new AbortController();
+  const follow = () => isSent || stop.abort(context.signal.reason);
+  context.signal.throwIfAborted();
+  context.signal.addEventListener("abort", follow);
   const upload = { source, type, properties: sending.properties, progress: context.progress };
-  const operation = await client.upload(upload, context);
+  const operation = await client
+    .upload(upload, { ...context, signal: stop.signal })
+    .finally(() => context.signal.removeEventListener("abort", follow));
   const made = fingerprint;
   if (made === undefined)
     throw new Failure("backend.answer", "the server made an image before it had all of its bytes");
@@ -94,4 +105,9 @@ async function* hashed(
 
 async function* plain(bytes: AsyncIterable<Tagged>): AsyncGenerator<Uint8Array> {
   for await (const { bytes: piece } of bytes) yield piece;
+}
+
+async function* ending(bytes: AsyncIterable<Uint8Array>, told: () => void): AsyncGenerator<Uint8Array> {
+  yield* bytes;
+  told();
 }

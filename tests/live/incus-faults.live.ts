@@ -1,0 +1,208 @@
+import { expect, test } from "bun:test";
+import { appendFile, cp, mkdir, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Failure } from "../../src/core/failure.ts";
+import { Folder, run } from "../harness.ts";
+import { api, DIR, facts, project } from "./incus-kit.ts";
+
+if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+const { main, images } = await facts();
+const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
+const UP = process.env["INCUS_UP"] ?? resolve("tests/live/incus-up");
+const LONG = 300_000;
+
+/** A folder with images.toml for a project of its own; `image` is what stands in the block of the only image. */
+async function lab(image: string) {
+  const folder = await Folder.make();
+  const own = await project(main.socket);
+  const head = `[backend.lab]\nplugin = "incus"\nsocket = "${main.socket}"\nconfig = "${folder.at("conf")}"\nproject = "${own.name}"\n`;
+  await folder.write("images.toml", `${head}[image.a]\nbackend = "lab"\naliases = ["a"]\n${image}`);
+  await cp(`${DIR}/conf`, folder.at("conf"), { recursive: true });
+  await appendFile(
+    folder.at("conf", "config.yml"),
+    `  slow: {addr: "${images.url}/slow", protocol: simplestreams, public: true}\n`,
+  );
+  const env = {
+    ...process.env,
+    SSL_CERT_FILE: images.ca,
+    XDG_STATE_HOME: folder.at("state"),
+    IMAGES_CACHE: folder.at("cache"),
+  };
+  return {
+    folder,
+    env,
+    start: (...args: string[]) =>
+      Bun.spawn([...PROGRAM, ...args], { cwd: folder.path, env, stdout: "pipe", stderr: "pipe", stdin: "ignore" }),
+    found: async (): Promise<any[]> => await api(main.socket, "GET", `/1.0/images?project=${own.name}&recursion=1`),
+    busy: async (): Promise<any[]> =>
+      Object.values(await api(main.socket, "GET", `/1.0/operations?project=${own.name}&recursion=1`))
+        .flat()
+        .filter((one: any) => one.status_code === 103),
+    async [Symbol.asyncDispose]() {
+      await own[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+type Lab = Awaited<ReturnType<typeof lab>>;
+
+async function ok(place: Lab, ...args: string[]): Promise<void> {
+  const child = place.start(...args);
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  if (code !== 0) throw new Error(`${args.join(" ")}: ${code}\n${out}${err}`);
+}
+
+/** An archive of an image with so many bytes of noise in it. */
+async function large(place: Lab, megabytes: number): Promise<void> {
+  const root = place.folder.at("made");
+  await mkdir(`${root}/rootfs`, { recursive: true });
+  await writeFile(
+    `${root}/metadata.yaml`,
+    `architecture: x86_64\ncreation_date: ${(Date.now() / 1000) | 0}\nproperties: {}\n`,
+  );
+  const noise = crypto.getRandomValues(new Uint8Array(65_536));
+  const file = Bun.file(`${root}/rootfs/noise`).writer();
+  for (let i = 0; i < megabytes * 16; i++) {
+    noise[0] = i & 255;
+    noise[1] = i >> 8;
+    file.write(noise);
+    if (i % 256 === 0) await file.flush();
+  }
+  await file.end();
+  await Bun.spawn(["tar", "-C", root, "-cf", place.folder.at("large.tar"), "metadata.yaml", "rootfs"]).exited;
+}
+
+/** A stream with a container of so many megabytes, another one each time. */
+async function streamed(place: Lab, megabytes: number): Promise<string> {
+  const name = `big${Date.now()}`;
+  const metadata = `architecture: x86_64\ncreation_date: 1700000000\nproperties:\n  os: Big\n  release: ${name}\n  variant: default\n  architecture: amd64\n  description: Big\n`;
+  await place.folder.write("metadata.yaml", metadata);
+  await Bun.spawn(["tar", "-C", place.folder.path, "-cJf", place.folder.at("meta.tar.xz"), "metadata.yaml"]).exited;
+  const rootfs = Buffer.concat([
+    await Bun.file(`${DIR}/img/rootfs.squashfs`).bytes(),
+    ...Array.from({ length: megabytes * 16 }, () => crypto.getRandomValues(new Uint8Array(65_536))),
+  ]);
+  await place.folder.write("rootfs.squashfs", rootfs);
+  const add = Bun.spawn(
+    [
+      "incus-simplestreams",
+      "add",
+      place.folder.at("meta.tar.xz"),
+      place.folder.at("rootfs.squashfs"),
+      "--no-default-alias",
+      "--alias",
+      name,
+    ],
+    { cwd: `${DIR}/streams`, stdout: "ignore" },
+  );
+  expect(await add.exited).toBe(0);
+  await Bun.spawn([images.forget]).exited;
+  return name;
+}
+
+async function restart(): Promise<void> {
+  process.kill(Number(await Bun.file(`${DIR}/run/main.pid`).text()), "SIGKILL");
+  const up = Bun.spawn(["bash", UP, DIR ?? ""], { stdout: "ignore", stderr: "ignore" });
+  expect(await up.exited).toBe(0);
+}
+
+async function until(is: () => Promise<boolean>): Promise<void> {
+  while (!(await is())) await Bun.sleep(20);
+}
+
+for (const [what, block] of [
+  ["an upload", 'source = "./large.tar"\n'],
+  ["a copy", 'source = "images:alpine/edge"\nvm = true\n'],
+  ["a bare disk", 'source = "./made.qcow2"\n'],
+] as const) {
+  test(
+    `killed at any instant of ${what}, and run again: one image, nothing left over`,
+    async () => {
+      await using place = await lab(block);
+      if (what === "an upload") await large(place, 64);
+      if (what === "a bare disk") await cp(`${DIR}/img/disk.qcow2`, place.folder.at("made.qcow2"));
+      const began = performance.now();
+      await ok(place, "apply", "--yes");
+      const whole = performance.now() - began;
+      for (let i = 0; i < 6; i++) {
+        if (i % 2 === 1) await ok(place, "destroy", "--yes");
+        const child = place.start("apply", "--yes", "--replace", "lab/a");
+        const plain = i % 2 === 1 ? place.start("version") : undefined;
+        await Bun.sleep(whole * (0.15 + 0.8 * Math.random()));
+        child.kill("SIGKILL");
+        await Promise.all([child.exited, plain?.exited]);
+        await ok(place, "apply", "--yes", "--lock-timeout", "5s");
+        await ok(place, "plan", "--detailed-exitcode");
+        await until(async () => (await place.busy()).length === 0);
+        const left = await place.found();
+        expect(left.map(({ aliases }) => aliases.map(({ name }: any) => name))).toEqual([["a"]]);
+      }
+    },
+    LONG,
+  );
+}
+
+test(
+  "Ctrl-C in a copy cancels it on the server, and nothing is left",
+  async () => {
+    await using place = await lab("");
+    const name = await streamed(place, 12);
+    const text = await Bun.file(place.folder.at("images.toml")).text();
+    await place.folder.write("images.toml", `${text}source = "slow:${name}"\n`);
+    const stop = new AbortController();
+    const running = run(place.folder, ["apply", "--yes", "--json"], {
+      env: { SSL_CERT_FILE: images.ca },
+      signal: stop.signal,
+    });
+    await until(async () => /rootfs: [2-9]\d%/.test(JSON.stringify(await place.busy())));
+    stop.abort(new Failure("run.interrupted", "interrupted"));
+    expect((await running).code).toBe(130);
+    expect(await place.busy()).toEqual([]);
+    expect(await place.found()).toEqual([]);
+  },
+  LONG,
+);
+
+test(
+  "the daemon is killed and restarted in the middle of a copy",
+  async () => {
+    await using place = await lab("");
+    const name = await streamed(place, 12);
+    const text = await Bun.file(place.folder.at("images.toml")).text();
+    await place.folder.write("images.toml", `${text}source = "slow:${name}"\n`);
+    const child = place.start("apply", "--yes", "--json");
+    await until(async () => /rootfs: [2-9]\d%/.test(JSON.stringify(await place.busy())));
+    await restart();
+    const [said, code] = await Promise.all([new Response(child.stdout).text(), child.exited]);
+    if (code !== 0) console.log(said);
+    expect(code).toBe(0);
+    expect(said).toContain("transfer_progress");
+    await ok(place, "plan", "--detailed-exitcode");
+    expect((await place.found()).length).toBe(1);
+  },
+  LONG,
+);
+
+test(
+  "the daemon is killed and restarted in the middle of an upload",
+  async () => {
+    await using place = await lab('source = "./large.tar"\n');
+    await large(place, 192);
+    const child = place.start("apply", "--yes", "--json");
+    const reader = child.stdout.getReader();
+    const lines = new TextDecoder();
+    let said = "";
+    while (!said.includes("transfer_progress")) said += lines.decode((await reader.read()).value);
+    await restart();
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) said += lines.decode(piece.value);
+    if ((await child.exited) !== 0) console.log(said);
+    expect(await child.exited).toBe(0);
+    await ok(place, "plan", "--detailed-exitcode");
+    expect((await place.found()).length).toBe(1);
+  },
+  LONG,
+);
