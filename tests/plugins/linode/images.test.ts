@@ -148,6 +148,20 @@ test("a change of region makes a new image, and says why; words change in place"
   await play.settled();
 });
 
+test("what ignore_changes names is left as it is, also by a change of something else", async () => {
+  const ignoring = 'label = "mine"\nignore_changes = ["label", "tags"]\n';
+  await using play = await scene(`${ignoring}description = "one"\n`);
+  await play.apply();
+  const id = play.control.images()[0]?.id ?? "";
+  play.control.changeImage(id, { label: "theirs", tags: ["their tag"] });
+  await play.settled();
+  await play.declare(upload(`${ignoring}description = "two"\ntags = ["our tag"]\n`));
+  await play.apply();
+  expect(play.control.images()).toMatchObject([{ id, label: "theirs", tags: ["their tag"] }]);
+  expect(play.control.images()[0]?.description).toStartWith("two\n");
+  await play.settled();
+});
+
 test("`retain` keeps the image before, under another label", async () => {
   const kept = 'label = "mine"\n[image.small.retain]\nlast = 1\n';
   await using play = await scene(kept);
