@@ -7,15 +7,15 @@ import { clouds, facts, Project, folder as servers, Watched } from "./glance.ts"
 // What goes wrong with a real Glance, and what it does by itself: eval "$(tests/live/openstack-up DIR)" first.
 
 setDefaultTimeout(600_000);
-const demo = await Project.login(facts.demo);
+const mine = await Project.login(facts.other);
 const env = { OS_CLIENT_CONFIG_FILE: clouds };
 const bytes = new Uint8Array(3 << 20).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
 const sha512 = createHash("sha512").update(bytes).digest("hex");
 
-beforeEach(() => demo.empty());
-afterAll(() => demo.empty());
+beforeEach(() => mine.empty());
+afterAll(() => mine.empty());
 
-const toml = (image: string, settings = 'cloud = "demo"') =>
+const toml = (image: string, settings = 'cloud = "other"') =>
   `[backend.x]\nplugin = "openstack"\n${settings}\n\n[image.big]\nbackend = "x"\n${image}\n`;
 
 const FILE = 'source = { file = "./disk.img" }';
@@ -26,17 +26,17 @@ async function at(image: string, settings?: string): Promise<Folder> {
 const images = (place: Folder, ...args: readonly string[]): Promise<Said> => run(place, args, { env });
 const apply = (place: Folder) => images(place, "apply", "--yes");
 const settled = async (place: Folder) => expect((await images(place, "plan", "--detailed-exitcode")).code).toBe(0);
-const live = async () => (await demo.images()).map(({ name, status }) => `${name} ${status}`).sort();
+const live = async () => (await mine.images()).map(({ name, status }) => `${name} ${status}`).sort();
 
 /** Waits until some image of the project has this status. */
 async function until(status: string): Promise<void> {
-  for (;;) if ((await demo.images()).some((image) => image["status"] === status)) return;
+  for (;;) if ((await mine.images()).some((image) => image["status"] === status)) return;
 }
 
 test("the program is killed in mid-upload: the next run leaves one good image", async () => {
   await using glance = new Watched(facts.glance.RegionOne);
   const endpoint = await glance.listen();
-  await using place = await at(FILE, `cloud = "demo"\nendpoint = "${endpoint}"`);
+  await using place = await at(FILE, `cloud = "other"\nendpoint = "${endpoint}"`);
   glance.stall();
   const binary = process.env["IMAGES_BINARY"];
   const command = binary === undefined ? [process.execPath, join(import.meta.dir, "../../src/cli/main.ts")] : [binary];
@@ -58,7 +58,7 @@ test("the program is killed in mid-upload: the next run leaves one good image", 
 test("Glance is killed in mid-upload and started again: the run ends well", async () => {
   await using glance = new Watched(facts.glance.RegionOne);
   const endpoint = await glance.listen();
-  await using place = await at(FILE, `cloud = "demo"\nendpoint = "${endpoint}"`);
+  await using place = await at(FILE, `cloud = "other"\nendpoint = "${endpoint}"`);
   glance.stall();
   const applying = apply(place);
   await until("saving");
@@ -74,13 +74,13 @@ test("Glance is killed in mid-upload and started again: the run ends well", asyn
 });
 
 test("a quota is told, and nothing is left", async () => {
-  await using place = await at(FILE, 'cloud = "region2"');
+  await using place = await at(FILE, 'cloud = "other"\nregion = "RegionTwo"');
   const said = await apply(place);
   expect(said.code).toBe(1);
   expect(said.stderr).toContain("too large");
   expect(said.stderr).toContain("quota");
   expect(said.stderr).not.toContain("<br");
-  expect(await demo.images("RegionTwo")).toEqual([]);
+  expect(await mine.images("RegionTwo")).toEqual([]);
   expect((await images(place, "state", "list")).stdout.trim()).toBe("");
 });
 
@@ -101,14 +101,14 @@ test("Glance fetches a URL by itself, and what it fetched is proven", async () =
   expect(agents.filter((agent) => agent === "images")).toEqual([]);
   expect(await live()).toEqual(["big active"]);
   await settled(place);
-  await demo.empty();
+  await mine.empty();
   await using other = await at(source(""));
   expect((await images(other, "plan")).stdout).toContain("no checksum is declared");
   await using wrong = await at(source(`, checksum = "sha512:${"0".repeat(128)}"`));
   const said = await apply(wrong);
   expect(said.code).toBe(1);
   expect(said.stderr).toContain("other bytes than the declared ones");
-  expect(await demo.images()).toEqual([]);
+  expect(await mine.images()).toEqual([]);
 });
 
 test("what Glance cannot fetch goes through here", async () => {
@@ -130,7 +130,7 @@ test("what Glance cannot fetch goes through here", async () => {
 test("staged and imported", async () => {
   await using place = await at(`${FILE}\nuse_import = true\nstores = ["slow", "fast"]`);
   expect((await apply(place)).stderr).toContain("1 added");
-  expect((await demo.images())[0]?.["stores"]?.split(",").sort()).toEqual(["fast", "slow"]);
+  expect((await mine.images())[0]?.["stores"]?.split(",").sort()).toEqual(["fast", "slow"]);
   await settled(place);
 });
 
@@ -154,7 +154,7 @@ test("versions: the newest has the plain name, one older keeps its version, the 
     );
     expect((await apply(place)).code).toBe(0);
   }
-  const all = await demo.images();
+  const all = await mine.images();
   expect(all.filter(({ name }) => name === "big").length).toBe(1);
   expect(all.filter(({ name }) => /^big \(\d{8}T\d{6}Z\)$/.test(name ?? "")).length).toBe(2);
   expect(all.filter((image) => Boolean(image["os_hidden"])).length).toBe(1);

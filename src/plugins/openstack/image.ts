@@ -56,7 +56,7 @@ export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
       .sort((a, b) => (a.project < b.project ? -1 : 1)),
     status: answer.status,
     ...present({ region: seen.region }),
-    ...(declares(answer).has("stores") ? { stores: (answer.stores ?? "").split(",").sort() } : {}),
+    ...storesOf(answer),
     id: answer.id,
     ...present({ checksum: answer.checksum, os_hash_algo: answer.os_hash_algo, os_hash_value: answer.os_hash_value }),
     ...present({ size_bytes: answer.size, virtual_size_bytes: answer.virtual_size }),
@@ -152,10 +152,21 @@ export const fieldsOf = (
 
 /** What of an image is declared and costs a look of its own, as it was written on it. */
 export const declares = ({ images_declares }: ImageAnswer): ReadonlySet<string> =>
-  new Set((images_declares ?? "").split(","));
+  new Set((images_declares ?? "").split(",").map(nameIn));
 
-const declared = (want: Desired<Image>): readonly string[] =>
-  (["members", "stores"] as const).filter((name) => (want[name] ?? []).length > 0);
+const nameIn = (entry: string): string => entry.split(":")[0] ?? "";
+
+/** Glance does not tell where a deactivated image is: what was written on it stands for it then. */
+function storesOf(answer: ImageAnswer): { readonly stores?: readonly string[] } {
+  const entry = (answer.images_declares ?? "").split(",").find((one) => nameIn(one) === "stores");
+  if (entry === undefined) return {};
+  return { stores: answer.stores ? answer.stores.split(",").sort() : entry.slice("stores:".length).split("+") };
+}
+
+const declared = ({ members = [], stores = [] }: Desired<Image>): readonly string[] => [
+  ...(members.length > 0 ? ["members"] : []),
+  ...(stores.length > 0 ? [`stores:${[...stores].sort().join("+")}`] : []),
+];
 
 const declaring = (names: readonly string[]): Words =>
   names.length === 0 ? {} : { [MARKS.declares]: [...names].sort().join(",") };
@@ -197,8 +208,10 @@ export function operations(
   for (const [key, value] of Object.entries(after))
     if (before[key] !== value) found.push({ op: "add", path: pointer(key), value });
   const known = now.metadata?.[MARKS.declares] ?? "";
-  const kept = known.split(",").filter((name) => !cleared.includes(name));
-  const declaration = [...new Set([...kept, ...declared(want)])].filter((name) => name !== "").sort();
+  const said = declared(want);
+  const isSaid = (entry: string) => said.some((one) => nameIn(one) === nameIn(entry));
+  const kept = known.split(",").filter((one) => one !== "" && !cleared.includes(nameIn(one)) && !isSaid(one));
+  const declaration = [...kept, ...said].sort();
   for (const [key, value] of Object.entries(declaring(declaration)))
     if (value !== known) found.push({ op: "add", path: pointer(key), value });
   if (known !== "" && declaration.length === 0) found.push({ op: "remove", path: pointer(MARKS.declares) });
