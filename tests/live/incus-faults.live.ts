@@ -3,7 +3,7 @@ import { appendFile, cp, mkdir, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Failure } from "../../src/core/failure.ts";
 import { Folder, run } from "../harness.ts";
-import { api, DIR, facts, project } from "./incus-kit.ts";
+import { api, DIR, facts, type Json, project } from "./incus-kit.ts";
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
 const { main, images } = await facts();
@@ -33,11 +33,11 @@ async function lab(image: string) {
     env,
     start: (...args: string[]) =>
       Bun.spawn([...PROGRAM, ...args], { cwd: folder.path, env, stdout: "pipe", stderr: "pipe", stdin: "ignore" }),
-    found: async (): Promise<any[]> => await api(main.socket, "GET", `/1.0/images?project=${own.name}&recursion=1`),
-    busy: async (): Promise<any[]> =>
+    found: async (): Promise<readonly Json[]> => await api(main.socket, "GET", `/1.0/images?project=${own.name}&recursion=1`),
+    busy: async (): Promise<readonly Json[]> =>
       Object.values(await api(main.socket, "GET", `/1.0/operations?project=${own.name}&recursion=1`))
         .flat()
-        .filter((one: any) => one.status_code === 103),
+        .filter((one: Json) => one.status_code === 103),
     async [Symbol.asyncDispose]() {
       await own[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
@@ -139,7 +139,7 @@ for (const [what, block] of [
         await ok(place, "plan", "--detailed-exitcode");
         await until(async () => (await place.busy()).length === 0);
         const left = await place.found();
-        expect(left.map(({ aliases }) => aliases.map(({ name }: any) => name))).toEqual([["a"]]);
+        expect(left.map(({ aliases }) => aliases.map(({ name }: Json) => name))).toEqual([["a"]]);
       }
     },
     LONG,

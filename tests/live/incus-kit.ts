@@ -11,6 +11,9 @@ export interface Facts {
   readonly stranger: { readonly certificate: string; readonly key: string };
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: what a server answers, looked into by the tests themselves
+export type Json = any;
+
 /** The folder that incus-up was given: INCUS_LIVE. Undefined: there are no servers to test with. */
 export const DIR = process.env["INCUS_LIVE"];
 
@@ -21,16 +24,16 @@ export async function facts(): Promise<Facts> {
 export const bytesOf = async (name: string): Promise<Uint8Array> => await readFile(join(DIR ?? "", "img", name));
 
 /** The daemon's own answer to a request over its socket: another way than the plugin's. @throws when it is an error */
-export async function api(socket: string, method: string, path: string, body?: unknown): Promise<any> {
+export async function api(socket: string, method: string, path: string, body?: unknown): Promise<Json> {
   const answer = await fetch(`http://incus${path}`, {
     unix: socket,
     method,
     ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
   });
-  const said: any = await answer.json();
+  const said: Json = await answer.json();
   if (said.type === "error") throw new Error(`${method} ${path}: ${said.error}`);
   if (said.type !== "async") return said.metadata;
-  const done: any = await (
+  const done: Json = await (
     await fetch(`http://incus${said.operation.replace(/(\?|$)/, "/wait$1")}`, { unix: socket })
   ).json();
   if (done.type === "error") throw new Error(`${method} ${path}: ${done.error}`);

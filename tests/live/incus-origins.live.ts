@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Folder, run, type Said } from "../harness.ts";
-import { api, bytesOf, DIR, facts, project, unified } from "./incus-kit.ts";
+import { api, bytesOf, DIR, facts, type Json, project, unified } from "./incus-kit.ts";
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
 const { main, remote, images, restricted, client } = await facts();
@@ -36,10 +36,10 @@ class Lab implements AsyncDisposable {
     const said = await this.run("plan", "--detailed-exitcode");
     if (said.code !== 0) throw new Error(`not settled (${said.code}): ${said.stdout}${said.stderr}`);
   }
-  async images(): Promise<any[]> {
+  async images(): Promise<readonly Json[]> {
     return await api(main.socket, "GET", `/1.0/images?project=${this.project.name}&recursion=1`);
   }
-  async one(): Promise<any> {
+  async one(): Promise<Json> {
     const [found, ...more] = await this.images();
     expect(more).toEqual([]);
     return found;
@@ -49,7 +49,7 @@ class Lab implements AsyncDisposable {
     await this.folder[Symbol.asyncDispose]();
   }
 }
-const names = (image: any): string[] => image.aliases.map(({ name }: any) => name).sort();
+const names = (image: Json): string[] => image.aliases.map(({ name }: Json) => name).sort();
 const LONG = 120_000;
 
 test(
@@ -216,8 +216,8 @@ test(
       await ok("apply", "--yes");
       await ok("plan", "--detailed-exitcode");
     }
-    const found = JSON.parse(await ok("info", "lab", "--json")).filter(({ ours }: any) => ours);
-    expect(found.map(({ attributes }: any) => attributes.properties)).toEqual([{ os: "P" }]);
+    const found = JSON.parse(await ok("info", "lab", "--json")).filter(({ ours }: Json) => ours);
+    expect(found.map(({ attributes }: Json) => attributes.properties)).toEqual([{ os: "P" }]);
     await ok("destroy", "--yes");
   },
   LONG,
@@ -376,7 +376,7 @@ test(
       method: "POST",
       body: JSON.stringify({ name: "newcomer", type: "client", token: true }),
     });
-    const { metadata }: any = await made.json();
+    const { metadata }: Json = await made.json();
     const { request, addresses, fingerprint, secret } = metadata.metadata;
     const token = btoa(
       JSON.stringify({ client_name: request.name, fingerprint, addresses, secret, expires_at: "0001-01-01T00:00:00Z" }),

@@ -1,7 +1,7 @@
 import type { Context, Desired } from "images";
 import { declared, free, isLeft, lead } from "./aliases.ts";
 import { edited } from "./edit.ts";
-import { NOTE, type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
+import { type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
 import { type Place, there } from "./places.ts";
 import type { Image } from "./schema.ts";
 import type { ImageAnswer } from "./wire.ts";
