@@ -5,7 +5,7 @@ import { untar } from "../../../src/core/format/tar.ts";
 import { unzip } from "../../../src/core/format/unzip.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, folder, has, pieces, run } from "./tools.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const fixture = (name: string): Promise<Uint8Array> => Bun.file(join(FIXTURES, name)).bytes();
 const noTar = has("tar") ? "" : " (skipped: tar is not installed)";
@@ -99,14 +99,14 @@ describe("tar archives of every kind", () => {
       await using at = await folder();
       const path = join(at.path, "disk.raw");
       const file = await open(path, "w");
-      for (let part = 0; part < 60; part += 1) await file.write(disk(5000, part), 0, 5000, part * 70_000);
-      await file.truncate(5_000_000);
+      for (let part = 0; part < 30; part += 1) await file.write(disk(5000, part), 0, 5000, part * 30_000);
+      await file.truncate(1_000_000);
       await file.close();
       const raw = await Bun.file(path).bytes();
       const bytes = run(["tar", "-C", at.path, ...options, "-S", "-c", "disk.raw"]);
-      expect(bytes.length).toBeLessThan(1_500_000);
+      expect(bytes.length).toBeLessThan(500_000);
       expect(digestOf(await all(untar(pieces(bytes), { name: "disk.raw" })))).toBe(digestOf(raw));
-      expect(await codeOf(all(untar(pieces(bytes), { limit: 4_999_999 })))).toBe("source.limit");
+      expect(await codeOf(all(untar(pieces(bytes), { limit: 999_999 })))).toBe("source.limit");
     });
   }
 

@@ -4,7 +4,7 @@ import { type Bytes, bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress, type Packer, type Packing } from "../../../src/core/format/compression.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, has, pieces, run } from "./tools.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const PACKINGS = ["gz", "bz2", "xz", "zst"] as const satisfies readonly Packing[];
 const PACKERS = ["gz", "xz", "zst"] as const satisfies readonly Packer[];
@@ -93,7 +93,7 @@ describe("unpacking", () => {
     const name = PROGRAM[packing];
     const missing = has(name) ? "" : ` (skipped: ${name} is not installed)`;
     test.skipIf(missing !== "")(`${packing}: what ${name} packs${missing}`, async () => {
-      const raw = disk(1_300_000);
+      const raw = disk(400_000);
       for (const level of ["-1", "-6"]) {
         const packed = run([name, level, "-c"], raw);
         expect(digestOf(await all(decompress(packing, pieces(packed, 50_000))))).toBe(digestOf(raw));
@@ -145,19 +145,19 @@ describe("unpacking", () => {
 
   for (const packer of PACKERS) {
     test(`${packer}: a bomb is stopped, and held in little memory before`, async () => {
-      const bomb = await all(compress(packer, stream(zeros(24)), { level: 1 }));
-      expect(bomb.length).toBeLessThan(300_000);
+      const bomb = await all(compress(packer, stream(zeros(6)), { level: 1 }));
+      expect(bomb.length).toBeLessThan(100_000);
       let largest = 0;
       let sum = 0;
       const open = async (): Promise<void> => {
-        for await (const piece of decompress(packer, bytesOf(bomb), { limit: 9 << 20 })) {
+        for await (const piece of decompress(packer, bytesOf(bomb), { limit: 2 << 20 })) {
           largest = Math.max(largest, piece.length);
           sum += piece.length;
         }
       };
       expect(await codeOf(open())).toBe("source.limit");
       expect(largest).toBeLessThanOrEqual(1 << 20);
-      expect(sum).toBeLessThanOrEqual(9 << 20);
+      expect(sum).toBeLessThanOrEqual(2 << 20);
     });
   }
 });
@@ -168,7 +168,7 @@ describe("packing", () => {
     const missing = has(name) ? "" : ` (skipped: ${name} is not installed)`;
 
     test(`${packer}: comes back`, async () => {
-      const large = disk(1_100_000);
+      const large = disk(packer === "gz" ? 1_100_000 : 250_000);
       const samples = [
         [large, 1],
         [large.subarray(0, 70_000), 0],
@@ -182,22 +182,22 @@ describe("packing", () => {
     });
 
     test.skipIf(missing !== "")(`${packer}: ${name} takes it${missing}`, () => {
-      return all(compress(packer, pieces(disk(700_000)), { level: 1 })).then((packed) => {
+      return all(compress(packer, pieces(disk(300_000)), { level: 1 })).then((packed) => {
         run([name, "-t"], packed);
-        expect(digestOf(run([name, "-dc"], packed))).toBe(digestOf(disk(700_000)));
+        expect(digestOf(run([name, "-dc"], packed))).toBe(digestOf(disk(300_000)));
       });
     });
 
     test(`${packer}: an error of the input goes through, and an early end closes it`, async () => {
       async function* broken(): AsyncGenerator<Uint8Array> {
-        yield disk(600_000);
+        yield disk(200_000);
         throw new Error("the line is cut");
       }
       await expect(all(compress(packer, broken(), { level: 1 }))).rejects.toThrow("the line is cut");
       let closed = false;
       async function* endless(): AsyncGenerator<Uint8Array> {
         try {
-          for (let seed = 0; ; seed += 1) yield disk(300_000, seed);
+          for (let seed = 0; ; seed += 1) yield disk(200_000, seed);
         } finally {
           closed = true;
         }

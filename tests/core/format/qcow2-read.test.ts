@@ -6,7 +6,7 @@ import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
 import { all, digestOf, disk, folder, has, pieces, qemu } from "./tools.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
 
@@ -41,13 +41,14 @@ const OPTIONS: readonly { readonly create?: string; readonly convert?: readonly 
   { convert: ["-S", "0"] },
 ];
 
+const RAW = disk(2931 * 512);
+
 describe("a qcow2 image is read as qemu-img reads it", () => {
   for (const { create, convert = [] } of OPTIONS) {
     const name = [create, ...convert].filter((word) => word !== undefined).join(" ");
     test.skipIf(missing !== "")(`${name}${missing}`, async () => {
       await using at = await folder();
-      const raw = disk(3 * 1024 * 1024 + 3 * 512);
-      await Bun.write(join(at.path, "raw"), raw);
+      await Bun.write(join(at.path, "raw"), RAW);
       const image = join(at.path, "image");
       qemu(
         "convert",
@@ -63,9 +64,9 @@ describe("a qcow2 image is read as qemu-img reads it", () => {
         image,
       );
       await using file = await FileAccess.open(image);
-      expect(digestOf(await all(plain(readQcow2(file))))).toBe(digestOf(raw));
+      expect(digestOf(await all(plain(readQcow2(file))))).toBe(digestOf(RAW));
       await using spool = new Spool(pieces(await Bun.file(image).bytes()), { directory: at.path });
-      expect(digestOf(await all(plain(readQcow2(spool))))).toBe(digestOf(raw));
+      expect(digestOf(await all(plain(readQcow2(spool))))).toBe(digestOf(RAW));
     });
   }
 });
