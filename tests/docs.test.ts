@@ -61,7 +61,9 @@ const calls = blocks
 
 const cli = program();
 /** @throws where no command of the program takes these arguments */
-const parsed = (words: readonly string[]) => cli.process([...words]);
+const never = new AbortController().signal;
+const parsed = (words: readonly string[]) =>
+  cli.process([...words], { cwd: ROOT, signal: never, hard: never, now: () => new Date() });
 
 describe("pages of the backends", () => {
   test("are what the schemas say now", async () => {
@@ -71,7 +73,7 @@ describe("pages of the backends", () => {
       text: existsSync(join(FOLDER, file)) ? readFileSync(join(FOLDER, file), "utf8") : "",
     }));
     expect(found, "`bun run docs` writes them anew").toEqual([...wanted]);
-  });
+  }, 120_000);
 
   test("are of plugins that there are", async () => expect(await strays()).toEqual([]));
 });
@@ -148,7 +150,7 @@ test("every link leads to a file that is there", () => {
 test("the README shows what the program prints", async () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   expect(steady(shownIn(readme)), "`bun run docs` writes it anew").toBe(steady(await output()));
-});
+}, 120_000);
 
 test("every dependency is explained, at its version", () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
