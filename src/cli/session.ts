@@ -60,7 +60,7 @@ export class Session implements AsyncDisposable {
     this.config = read.config;
     this.plugins = read.plugins;
     this.warnings = read.warnings;
-    this.storage = fileStorage(read.config.settings.state);
+    this.storage = storageAt(read.config.settings.state);
   }
 
   /** Reads the file; the state is opened by `store`. @throws Failure config.*, plugin.* */
@@ -223,6 +223,14 @@ export class Session implements AsyncDisposable {
     await close(this.#store);
     if (errors.length > 0) throw errors[0];
   }
+}
+
+/** @throws Failure config.value for a URL: the state lives in files so far */
+function storageAt(state: string): Storage {
+  if (!/^[a-z]+:\/\//i.test(state)) return fileStorage(state);
+  throw new Failure("config.value", "a state at a URL is not supported yet", {
+    hint: "name a file, and keep it where its users share it",
+  });
 }
 
 async function privateFolder(path: string): Promise<string> {
