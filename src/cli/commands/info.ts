@@ -44,8 +44,10 @@ export class InfoCommand extends FileCommand {
       Object.values(state.images).flatMap((row) => (row.backend === name && row.id !== undefined ? [row.id] : [])),
     );
     const rows: Row[] = [];
+    const sizes = new Map<string, number>();
     for await (const image of backend.list({ signal: this.context.signal, note: (text) => this.note(text) })) {
       const ours = image.mark?.file === session.config.settings.name || known.has(image.id);
+      if (image.size !== undefined) sizes.set(image.id, image.size);
       const row = { id: image.id, name: image.name ?? image.id, ours, attributes: plain(image.attributes) };
       if (
         this.image === undefined ||
@@ -62,11 +64,11 @@ export class InfoCommand extends FileCommand {
         hint: `see them all: images info ${this.backend}`,
       });
     }
-    this.out.data.write(this.json ? `${JSON.stringify(rows, undefined, 2)}\n` : this.text(rows));
+    this.out.data.write(this.json ? `${JSON.stringify(rows, undefined, 2)}\n` : this.text(rows, sizes));
     return EXIT.done;
   }
 
-  private text(rows: readonly Row[]): string {
+  private text(rows: readonly Row[], sizes: ReadonlyMap<string, number>): string {
     if (this.image !== undefined) {
       return rows
         .map(({ id, name, ours, attributes }) => {
@@ -76,9 +78,9 @@ export class InfoCommand extends FileCommand {
         .join("\n\n")
         .concat("\n");
     }
-    const size = ({ attributes }: Row) => {
-      const found = attributes["size_bytes"] ?? attributes["size"];
-      return typeof found === "number" ? bytes(found) : "";
+    const size = ({ id }: Row) => {
+      const found = sizes.get(id);
+      return found === undefined ? "" : bytes(found);
     };
     const lines = table([
       ["NAME", "ID", "OURS", "SIZE"],

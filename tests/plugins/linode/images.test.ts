@@ -65,6 +65,7 @@ test("the mark is in the description, out of what is shown; tags are the user's 
     "capabilities",
     "regions",
   ];
+  expect((await play.ok("info", "lin")).stdout).toMatch(/^small +private\/\d+ +yes +1\.0 MiB$/m);
   expect(exported.filter((name) => row?.attributes[name] === undefined)).toEqual([]);
 });
 
