@@ -25,12 +25,12 @@ export const facts: Facts = await Bun.file(join(folder, "facts.json")).json();
 /** A project as one of its users sees it, by requests of the test's own. */
 export class Project {
   readonly user: User;
-  readonly #token: string;
+  readonly token: string;
   readonly id: string;
 
   private constructor(user: User, token: string, id: string) {
     this.user = user;
-    this.#token = token;
+    this.token = token;
     this.id = id;
   }
 
@@ -57,7 +57,7 @@ export class Project {
     const type = method === "PATCH" ? "application/openstack-images-v2.1-json-patch" : "application/json";
     return await fetch(`${facts.glance[region]}/v2/${path}`, {
       method,
-      headers: { "x-auth-token": this.#token, "content-type": type, accept: "application/json" },
+      headers: { "x-auth-token": this.token, "content-type": type, accept: "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   }
