@@ -6,7 +6,6 @@ import { conformance } from "./suite.ts";
 const SECRET = "sentinelSecret4f0c1bK7MDENGbPxRfiCYEXAMP";
 const ACCESS = "AKIASENTINEL7EXAMPLE";
 
-/** With `{…}` in attributes standing for what the emulator has from the start. */
 async function place(withStore: boolean): Promise<Place> {
   await using stack = new AsyncDisposableStack();
   const key = { accessKey: ACCESS, secretKey: SECRET };
@@ -15,6 +14,7 @@ async function place(withStore: boolean): Promise<Place> {
     await startOutscale({ ...key, pace: { polls: 1 }, ...(store === undefined ? {} : { store }) }),
   );
   const { control, log } = emulator;
+  seeded = control.seeded;
   const settings = {
     endpoint: `${emulator.url}/api/v1`,
     access_key: ACCESS,
@@ -55,26 +55,99 @@ const lives = {
   boot_modes: { set: ["uefi"], change: ["legacy", "uefi"], replaces: true },
   tpm_mandatory: { set: true, change: false, replaces: true },
 };
-const other = "it goes with another origin";
-const elsewhere = Object.fromEntries(
-  [
-    "vm_id",
-    "no_reboot",
-    "source_image_id",
-    "source_region_name",
-    "file_location",
-    "block_device_mappings",
-    "root_device_name",
-  ].map((name) => [name, other]),
-);
+/** What the place that was opened last has from the start; each test has a place of its own, one after the other. */
+let seeded: Awaited<ReturnType<typeof startOutscale>>["control"]["seeded"];
+
+const ofOrigin = "it goes with another origin";
+const origins = {
+  vm_id: ofOrigin,
+  no_reboot: ofOrigin,
+  source_image_id: ofOrigin,
+  source_region_name: ofOrigin,
+  file_location: ofOrigin,
+  block_device_mappings: ofOrigin,
+  root_device_name: ofOrigin,
+};
+const { image_name, description, ...further } = lives;
+const told = Object.fromEntries(Object.keys(further).map((name) => [name, "its life is that of an image of a VM"]));
+const several = (i: number) => ({ image_name: `small ${i}` });
+const timeout = 600_000;
 
 conformance("outscale", {
   plugin: "outscale",
   bytes: raw("a small image"),
   otherBytes: raw("another small image"),
   small: {},
-  lives,
-  elsewhere,
-  several: (i) => ({ image_name: `small ${i}` }),
+  lives: { image_name, description },
+  elsewhere: { ...origins, ...told },
+  several,
+  timeout,
   place: () => place(true),
+});
+
+conformance("outscale, of a VM", {
+  plugin: "outscale",
+  get small() {
+    return { vm_id: seeded.vm };
+  },
+  get lives() {
+    return {
+      ...lives,
+      vm_id: { set: seeded.stoppedVm, change: seeded.vm, replaces: true, clears: false },
+      no_reboot: { set: true, change: false, replaces: true },
+    };
+  },
+  elsewhere: origins,
+  several,
+  timeout,
+  place: () => place(false),
+});
+
+const fewer = ["schema", "create", "law", "attribute lives", "replace", "import"] as const;
+const toldThere = { image_name: "its life is that of an image of a VM", ...origins };
+
+conformance(
+  "outscale, of snapshots",
+  {
+    plugin: "outscale",
+    get small() {
+      return { block_device_mappings: [mapping("20")], root_device_name: "/dev/sda1" };
+    },
+    get lives() {
+      const data = { device_name: "/dev/xvdb", bsu: { volume_size: 10, volume_type: "io1", iops: 100 } };
+      return {
+        architecture: lives.architecture,
+        block_device_mappings: { set: [mapping(30), data], change: [mapping(40)], replaces: true, clears: false },
+      };
+    },
+    elsewhere: { ...toldThere, ...told, description: "its life is that of an image of a VM" },
+    several,
+    timeout,
+    place: () => place(false),
+  },
+  fewer,
+);
+
+conformance(
+  "outscale, of another image",
+  {
+    plugin: "outscale",
+    get small() {
+      return { source_image_id: seeded.sharedImage, source_region_name: "eu-west-2" };
+    },
+    get lives() {
+      const [first = ""] = seeded.publicImages;
+      return { source_image_id: { set: first, change: seeded.sharedImage, replaces: true, clears: false } };
+    },
+    elsewhere: { ...toldThere, ...told, description: "its life is that of an image of a VM" },
+    several,
+    timeout,
+    place: () => place(false),
+  },
+  fewer,
+);
+
+const mapping = (volume_size: number | string) => ({
+  device_name: "/dev/sda1",
+  bsu: { snapshot_id: seeded.snapshot, volume_size, volume_type: "gp2", delete_on_vm_deletion: "false" },
 });
