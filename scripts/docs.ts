@@ -8,6 +8,7 @@ import type { Plugin } from "../src/core/plugin.ts";
 // the page and is put at its end.
 
 export const FOLDER = join(import.meta.dir, "..", "docs", "backends");
+const MADE = "<!-- Made by `bun run docs`";
 const ORIGIN = "<!-- Made by `bun run docs` from the schema and from NAME.notes.md: change those. -->";
 
 /** A page by the name of its file. */
@@ -51,8 +52,20 @@ export async function strays(): Promise<readonly string[]> {
   return (await readdir(FOLDER)).filter((file) => !known.has(file) && !known.has(file.replace(/\.notes\.md$/, ".md")));
 }
 
+/** Pages that somebody wrote by hand where a made one belongs: nothing is written over them. */
+async function handmade(): Promise<readonly string[]> {
+  const texts = (await pages()).map(
+    async ({ file }) => [file, await readFile(join(FOLDER, file), "utf8").catch(() => MADE)] as const,
+  );
+  return (await Promise.all(texts)).flatMap(([file, text]) => (text.startsWith(MADE) ? [] : [file]));
+}
+
 if (import.meta.main) {
-  for (const { file, text } of await pages()) await writeFile(join(FOLDER, file), text);
+  const kept = await handmade();
+  for (const { file, text } of await pages()) if (!kept.includes(file)) await writeFile(join(FOLDER, file), text);
+  for (const file of kept)
+    console.error(`docs/backends/${file} was written by hand and is left alone: rename it to NAME.notes.md`);
   for (const file of await strays())
     console.error(`docs/backends/${file} belongs to no plugin: remove it, or rename it to NAME.notes.md`);
+  if (kept.length > 0) process.exitCode = 1;
 }
