@@ -50,7 +50,7 @@ test("the program is killed in mid-upload: the next run leaves one good image", 
   await killed.exited;
   glance.release();
   const said = await apply(place);
-  expect(said.stderr).toContain("1 added");
+  expect(said.stdout).toContain("1 added");
   expect(await live()).toEqual(["big active"]);
   await settled(place);
 });
@@ -97,7 +97,7 @@ test("Glance fetches a URL by itself, and what it fetched is proven", async () =
   const source = (sum: string) =>
     `source = { url = "http://127.0.0.1:${web.port}/disk.img"${sum} }\ndisk_format = "raw"\nweb_download = true`;
   await using place = await at(source(`, checksum = "sha512:${sha512}"`));
-  expect((await apply(place)).stderr).toContain("1 added");
+  expect((await apply(place)).stdout).toContain("1 added");
   expect(agents.filter((agent) => agent === "images")).toEqual([]);
   expect(await live()).toEqual(["big active"]);
   await settled(place);
@@ -122,14 +122,14 @@ test("what Glance cannot fetch goes through here", async () => {
   await using place = await at(`${source}\ndisk_format = "raw"\nweb_download = true`);
   const said = await apply(place);
   expect(said.stderr).toContain("Glance did not fetch");
-  expect(said.stderr).toContain("1 added");
+  expect(said.stdout).toContain("1 added");
   expect(await live()).toEqual(["big active"]);
   await settled(place);
 });
 
 test("staged and imported", async () => {
   await using place = await at(`${FILE}\nuse_import = true\nstores = ["slow", "fast"]`);
-  expect((await apply(place)).stderr).toContain("1 added");
+  expect((await apply(place)).stdout).toContain("1 added");
   expect((await mine.images())[0]?.["stores"]?.split(",").sort()).toEqual(["fast", "slow"]);
   await settled(place);
 });

@@ -81,7 +81,7 @@ conformance("openstack", {
   small: {},
   lives,
   place: () => place(projects.admin),
-  timeout: 600_000,
+  timeout: 1_800_000,
 });
 
 const { stores: _, ...common } = lives;
@@ -98,5 +98,5 @@ conformance("vkcs", {
     container_format: { set: "bare", change: "bare" },
   },
   place: () => place(projects.demo),
-  timeout: 600_000,
+  timeout: 1_800_000,
 });
