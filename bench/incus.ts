@@ -18,7 +18,7 @@ async function importLarge(facts: Facts): Promise<void> {
     const env = clientOf(folder, facts);
     await settings(folder, facts, '[image.large]\nsource = "./large.tar"\nbackend = "lab"\n');
     const found = await sideBySide(
-      3,
+      Number(process.env["BENCH_TIMES"] ?? 3),
       async () => {
         const one = await took([IMAGES, "apply", "--yes"], folder, env);
         await took([IMAGES, "destroy", "--yes"], folder, env);
