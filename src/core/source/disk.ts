@@ -3,9 +3,17 @@ import { Failure } from "../failure.ts";
 import type { Stat } from "../model/source.ts";
 import { errno } from "../store/write.ts";
 
-/** What the file system refused of a source or of the cache, in words; a Failure passes as it is. */
+/** What the file system refused of a source or of the cache, in words; any other Failure passes as it is. */
 export function diskFailure(thrown: unknown, path: string): Failure {
-  if (thrown instanceof Failure) return thrown;
+  if (thrown instanceof Failure) {
+    // What writes files for the state as well speaks of the state.
+    if (!thrown.code.startsWith("state.")) return thrown;
+    if (thrown.cause !== undefined && errno(thrown.cause) !== "EPERM") return diskFailure(thrown.cause, path);
+    return new Failure("source.cache", thrown.message, {
+      cause: thrown.cause,
+      hint: "name a folder on a local filesystem for the cache in IMAGES_CACHE",
+    });
+  }
   switch (errno(thrown)) {
     case "ENOSPC":
     case "EDQUOT":

@@ -6,8 +6,8 @@ import { readPieces } from "./pieces.ts";
 
 /** Bytes that go to the file without waiting before its disk is asked to take them. */
 const SYNC_EVERY = 64 << 20;
-/** The newest pieces stay in memory for readers that keep up. */
-const RECENT = 4;
+/** So many of the newest bytes stay in memory for readers that keep up. */
+const RECENT = 2 << 20;
 
 interface Recent {
   readonly at: number;
@@ -83,7 +83,7 @@ export class Growing {
     }
     this.#safe = at;
     this.#written = at + bytes.length;
-    this.#recent = [...this.#recent.slice(1 - RECENT), { at, bytes }];
+    this.#recent = [...this.#recent.filter((one) => this.#written - one.at <= RECENT), { at, bytes }];
     this.#tell();
     if (!this.#isSparse && this.#written - this.#synced >= SYNC_EVERY) this.#syncBeside();
   }

@@ -3,6 +3,7 @@ import { Failure } from "../failure.ts";
 import { type Detected, identify } from "../format/identify.ts";
 import { planTransform, type TransformPlan } from "../format/plan.ts";
 import { transform } from "../format/transform.ts";
+import { nameOf } from "../model/digest.ts";
 import type { Compression, Source, Wanted } from "../model/image.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
@@ -10,10 +11,12 @@ import { FileDigests, look } from "./look.ts";
 import type { Opening, SourceMeans } from "./means.ts";
 import { type Conversion, converted, type Opened, OpenedSource } from "./opened.ts";
 import { detect, type Origin, originOf } from "./origin.ts";
-import { proofOf } from "./proof.ts";
+import { type Proof, proofOf } from "./proof.ts";
+import { changed } from "./proving.ts";
 import { Supplies } from "./supplies.ts";
 import { heldBack, type Supply } from "./supply.ts";
 import { Web } from "./web.ts";
+import { placesOf, publicUrl } from "./where.ts";
 
 export type { SourceMeans } from "./means.ts";
 
@@ -50,6 +53,7 @@ export class Sources implements AsyncDisposable {
   async open(spec: SourceSpec, wanted: Wanted, opening: Opening): Promise<Opened> {
     const { signal, progress } = opening;
     const proof = await proofOf(spec, this.#web, signal);
+    compareProof(spec, proof, opening.expected);
     const origin = await originOf(spec, proof, opening, { supplies: this.#supplies, files: this.#files });
     const supply = await origin.supply(signal);
     // The first file of an archive, whatever its name.
@@ -150,6 +154,13 @@ export class Sources implements AsyncDisposable {
       signal,
     });
   }
+}
+
+/** Another digest stands in the sums file than when the plan was made: nothing needs to be fetched to know. */
+function compareProof(spec: SourceSpec, { digest: now }: Proof, expected: Content | undefined): void {
+  const then = expected?.digest;
+  if (spec.kind === "image" || then === undefined || now === undefined || then === now) return;
+  if (nameOf(then) === nameOf(now)) throw changed(publicUrl(placesOf(spec)[0] ?? ""), `${then} then, ${now} now`);
 }
 
 /** Two openings with the same wish get the same bytes. */

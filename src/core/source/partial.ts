@@ -174,7 +174,7 @@ export class Partial implements Sink {
     try {
       await replaceFile(path, JSON.stringify(sidecar));
     } catch (thrown) {
-      throw diskFailure(thrown instanceof Failure ? thrown.cause : thrown, path);
+      throw diskFailure(thrown, path);
     }
   }
 

@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { file, hostile } from "./hostile.ts";
 import { ANY, all, bench, declared, fileSource, hash, never, noise, opening, urlSource } from "./kit.ts";
+
+setDefaultTimeout(60_000);
 
 test("a download is proven, kept, and not fetched again", async () => {
   await using place = await bench();

@@ -118,6 +118,7 @@ const HOPELESS: readonly (readonly [string, (asked: Asked, turn: number) => Repl
   ["gives an error page", () => ({ body: new TextEncoder().encode("<html>please log in</html>") }), "source.checksum"],
   ["gives nothing", () => ({ body: new Uint8Array(0) }), "source.checksum"],
 ];
+const DRIPS = { slow: { bytes: 4096, seconds: 0.3 } };
 const longer = (asked: Asked): Reply => ({
   ...file(asked, BYTES),
   status: 200,
@@ -126,7 +127,7 @@ const longer = (asked: Asked): Reply => ({
 });
 for (const [what, answer, code] of HOPELESS)
   test.concurrent(`a server that ${what}: ${code}, nothing usable`, async () => {
-    await using place = await bench({ idle: /stalls/.test(what) ? 0.4 : 20 });
+    await using place = await bench(/stalls/.test(what) ? { idle: 0.4 } : /drips/.test(what) ? DRIPS : {});
     await using server = await hostile(answer);
     const result = await fetched(place, proven(server));
     expect(result.code).toBe(code);

@@ -44,10 +44,12 @@ export interface BenchOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Seconds without a byte, and for an answer. Short only where that is what ends the test: a busy machine is slow as well. */
   readonly idle?: number;
+  /** What is as good as no byte. */
+  readonly slow?: NonNullable<SourceMeans["patience"]>["slow"];
 }
 
 /** A folder with a cache of its own; all runs in it are ended with it. */
-export async function bench({ env = {}, idle = 20 }: BenchOptions = {}): Promise<Bench> {
+export async function bench({ env = {}, idle = 20, slow }: BenchOptions = {}): Promise<Bench> {
   const folder = await mkdtemp(join(MEMORY, "images-source-"));
   const cache = join(folder, "cache");
   const runs: Sources[] = [];
@@ -67,7 +69,7 @@ export async function bench({ env = {}, idle = 20 }: BenchOptions = {}): Promise
     signal: new AbortController().signal,
     note: (text) => void notes.push(text),
     clock: hurried,
-    patience: { idle, tries: 3, slow: { bytes: 4096, seconds: 0.3 } },
+    patience: { idle, tries: 3, ...(slow === undefined ? {} : { slow }) },
   };
   return {
     folder,

@@ -205,6 +205,21 @@ test("other bytes than those of the plan are refused", async () => {
   ]);
 });
 
+test("another digest in the sums file than that of the plan is refused before anything is fetched", async () => {
+  await using place = await bench();
+  let sums = hash(RAW);
+  await using server = await hostile((asked) =>
+    asked.path === "/SUMS" ? { body: new TextEncoder().encode(sums.slice(7)) } : file(asked, RAW),
+  );
+  const spec = urlSource(`${server.url}/a.img`, {
+    checksum: { kind: "sums", algorithm: "sha256", where: `${server.url}/SUMS` },
+  });
+  const expected = await place.run().look(spec, undefined, never);
+  sums = hash("another");
+  expect((await failureOf(() => place.run().open(spec, ANY, opening({ expected })))).code).toBe("source.changed");
+  expect(server.log.map(({ path }) => path)).toEqual(["/SUMS", "/SUMS"]);
+});
+
 test("a file that somebody writes to while it is read is refused", async () => {
   await using place = await bench();
   const path = await place.file("a.img", noise(8_000_000));
