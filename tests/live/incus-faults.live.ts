@@ -191,7 +191,7 @@ test(
   "the daemon is killed and restarted in the middle of an upload",
   async () => {
     await using place = await lab('source = "./large.tar"\n');
-    await large(place, 192);
+    await large(place, 128);
     const child = place.start("apply", "--yes", "--json");
     const reader = child.stdout.getReader();
     const lines = new TextDecoder();
