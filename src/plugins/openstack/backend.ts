@@ -7,6 +7,7 @@ import {
   type Format,
   type Host,
   type ImageId,
+  isSameSet,
   type Looked,
   type Observed,
   type Part,
@@ -112,7 +113,9 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     let now = changes.length === 0 ? undefined : await glance.change(own, changes, signal);
     const again = [
       await this.#share(site, own, want, cleared, context),
-      want.stores !== undefined && (await this.#place(site, own, want.stores, context)),
+      want.stores !== undefined &&
+        !isSameSet(want.stores, have.attributes.stores ?? []) &&
+        (await this.#place(site, own, want.stores, context)),
       await this.#activate(site, own, have, want, cleared, signal),
     ];
     if (now === undefined || again.includes(true)) now = await glance.image(own, signal);
