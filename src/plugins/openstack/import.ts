@@ -1,0 +1,67 @@
+import { type Context, type Desired, type Digest, Failure, hexOf, nameOf, type Pull } from "images";
+import type { Glance } from "./glance.ts";
+import { digestsOf } from "./image.ts";
+import type { Image } from "./schema.ts";
+import { untilActive } from "./upload.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+// Bytes that Glance fetches, or imports, by itself.
+
+/** Seconds that Glance may take to fetch a URL before the bytes are sent through here. */
+const PATIENCE = 1800;
+
+/** What Glance keeps a digest of: nothing else can be compared with what it fetched. */
+const KEPT = new Set(["md5", "sha512"]);
+
+/** Whether Glance is to fetch the source by itself. What has a checksum that Glance does not know goes through here. */
+export function pulls(
+  { web_download, disk_format }: Desired<Image>,
+  digest: Digest | undefined,
+): { readonly verified: boolean; readonly why?: string } | undefined {
+  if (!web_download || disk_format === undefined) return undefined;
+  if (digest === undefined) return { verified: false, why: "Glance fetches it, and no checksum is declared for it" };
+  return KEPT.has(nameOf(digest)) ? { verified: true } : undefined;
+}
+
+/** Lets Glance fetch the first of the URLs that it can. Undefined: it cannot, and has told why in a note. */
+export async function fetched(
+  glance: Glance,
+  id: string,
+  { urls, digest }: Pull,
+  stores: readonly string[] | undefined,
+  context: Context,
+): Promise<ImageAnswer | undefined> {
+  const { signal, note, progress } = context;
+  if (!(await glance.methods(signal)).includes("web-download")) {
+    note("this Glance fetches nothing by itself: the bytes go through here");
+    return undefined;
+  }
+  for (const uri of urls) {
+    try {
+      progress("import", 0);
+      await glance.import(id, { name: "web-download", uri }, importing(stores), signal);
+      return proven(await untilActive(glance, id, context, PATIENCE), digest);
+    } catch (thrown) {
+      if (signal.aborted || !(thrown instanceof Failure) || thrown.code === "source.digest") throw thrown;
+      note(`Glance did not fetch ${new URL(uri).host}: ${thrown.message}`);
+    }
+  }
+  return undefined;
+}
+
+export const importing = (stores: readonly string[] | undefined) =>
+  stores === undefined || stores.length === 0 ? {} : { stores, all_stores_must_succeed: true };
+
+/** @throws Failure source.digest */
+function proven(made: ImageAnswer, digest: Digest | undefined): ImageAnswer {
+  if (digest === undefined) return made;
+  const got = Object.values(digestsOf(made)).find((one) => one !== undefined && nameOf(one) === nameOf(digest));
+  if (got === digest) return made;
+  throw new Failure(
+    "source.digest",
+    got === undefined
+      ? `Glance does not tell the ${nameOf(digest)} of what it fetched`
+      : `Glance fetched other bytes than the declared ones: ${nameOf(got)} ${hexOf(got)} in the place of ${hexOf(digest)}`,
+    { hint: "check the checksum; without web_download the bytes go through here, and are checked on the way" },
+  );
+}
