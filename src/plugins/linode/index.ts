@@ -96,7 +96,7 @@ class Linode implements Backend<Image>, Renames {
     if (own === undefined) return;
     await this.#client.remove(own, signal);
     const gone = async () => ((await this.#client.image(own, signal)) === undefined ? true : undefined);
-    await poll(gone, { signal, interval: this.#interval, what: `${own} to be gone` });
+    await poll(gone, { signal, interval: this.#interval, deadline: 300, what: `${own} to be gone` });
   }
 
   async rename(id: ImageId, version: string, { signal }: Context): Promise<void> {

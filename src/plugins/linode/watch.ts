@@ -13,6 +13,9 @@ interface Waiter {
 /** Looks between two askings for failed uploads: an image of such a one may stay there as if it were still worked on. */
 const EVENTS = 8;
 
+/** Milliseconds that the API may be out of reach while an image is waited for: what was uploaded in an hour is not given up for a minute. */
+const PATIENCE = 600_000;
+
 /**
  * Waits for images. All that is waited for at a time is looked at together: one image by itself, several by the listing, which costs
  * the same for two and for fifty.
@@ -63,6 +66,7 @@ export class Watch {
 
   async #run(): Promise<void> {
     this.#running = true;
+    let good = this.#clock.now();
     for (let round = 1; this.#waiters.size > 0; round++) {
       this.#stop = new AbortController();
       const { signal } = this.#stop;
@@ -70,8 +74,10 @@ export class Watch {
         await this.#clock.sleep(this.#interval, signal);
         await this.#look(signal);
         if (round % EVENTS === 0) await this.#lookForFailures(signal);
+        good = this.#clock.now();
       } catch (thrown) {
-        if (!signal.aborted) for (const waiter of this.#waiters) waiter.reject(thrown);
+        const passes = thrown instanceof Failure && thrown.retry !== false && this.#clock.now() - good < PATIENCE;
+        if (!signal.aborted && !passes) for (const waiter of this.#waiters) waiter.reject(thrown);
       }
     }
     this.#running = false;

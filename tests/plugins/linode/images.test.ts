@@ -163,6 +163,25 @@ test("what ignore_changes names is left as it is, also by a change of something 
   await play.settled();
 });
 
+test("--adopt takes over the one image of that label, and no public one", async () => {
+  await using play = await scene('label = "Debian 12"\n');
+  const { id } = play.control.addImage({ label: "Debian 12" });
+  expect((await info(play)).filter(({ attributes }) => attributes["label"] === "Debian 12").length).toBe(2);
+  await play.apply("--adopt");
+  expect(play.control.images().map((image) => image.id)).toEqual([id]);
+  await play.settled();
+});
+
+test("timeouts.create ends a wait, and what was begun is taken away", async () => {
+  await using play = await Scene.open({ pace: "settle" });
+  await play.folder.write("disk.img.gz", gzipSync("a disk"));
+  await play.declare(upload('[image.small.timeouts]\ncreate = "2s"\n'));
+  const said = await play.run("apply", "--yes");
+  expect(said.code).toBe(1);
+  expect(said.stderr).toContain("was not done within 2 s");
+  expect(play.control.images()).toEqual([]);
+});
+
 test("`retain` keeps the image before, under another label", async () => {
   const kept = 'label = "mine"\n[image.small.retain]\nlast = 1\n';
   await using play = await scene(kept);

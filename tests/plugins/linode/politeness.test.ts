@@ -98,6 +98,24 @@ test("a wait ends with its signal; the others go on", async () => {
   expect(await ready(two.id, never)).toBe(two.id);
 });
 
+test("an API that is away for minutes does not end a wait; one that stays away does", async () => {
+  const clock = new Quick();
+  await using emulator = await startLinode({ now: clock.now, pace: { polls: 1 } });
+  const means = { signal: never, redact: (text: string) => text, conceal: () => {}, env: {}, clock, random: () => 1 };
+  await using door = openDoor({ url: `${emulator.url}/v4`, headers: { authorization: "Bearer any" } }, means);
+  const watch = new Watch(new Client(door, new Budget(clock)), 4000, clock);
+  const { id } = emulator.control.addImage();
+  const ready = () => watch.until(id, (image) => image.id, never);
+  emulator.control.next({ kind: "bad-gateway" }, { times: 30 });
+  expect(await ready()).toBe(id);
+  expect(emulator.control.plannedFaults).toBe(0);
+  emulator.control.next({ kind: "bad-gateway" }, { times: 9999 });
+  const began = clock.now();
+  expect(await ready().catch((thrown: unknown) => thrown)).toHaveProperty("code", "backend.failed");
+  expect(clock.now() - began).toBeGreaterThan(600_000);
+  emulator.control.clearFaults();
+});
+
 test("a plan is one listing, or one look at each of a few images", async () => {
   await using play = await Scene.open();
   await play.folder.write("disk.img.gz", gzipSync("a disk"));
