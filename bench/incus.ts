@@ -66,7 +66,10 @@ async function noise(folder: string): Promise<void> {
   await mkdir(join(root, "rootfs"), { recursive: true });
   await writeFile(join(root, "metadata.yaml"), "architecture: x86_64\ncreation_date: 1700000000\nproperties: {}\n");
   await took(["dd", "if=/dev/urandom", `of=${join(root, "rootfs", "noise")}`, "bs=1M", `count=${GIB * 1024}`], folder);
-  await took(["tar", "-C", root, "--remove-files", "-cf", join(folder, "large.tar"), "metadata.yaml", "rootfs"], folder);
+  await took(
+    ["tar", "-C", root, "--remove-files", "-cf", join(folder, "large.tar"), "metadata.yaml", "rootfs"],
+    folder,
+  );
 }
 
 if (DIR === undefined) console.log("no incusd to measure with: INCUS_LIVE names the folder of tests/live/incus-up");

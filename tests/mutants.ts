@@ -53,6 +53,7 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
     "progress: context.progress }",
     'progress: (phase: "upload", done: number) => context.progress(phase, -done) }',
   ],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of the plugin.
   ["the credential is not sent", "{ Authorization: `Bearer ${token}` }", "{}"],
   [
     "the record is written before the bytes",

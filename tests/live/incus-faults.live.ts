@@ -33,7 +33,8 @@ async function lab(image: string) {
     env,
     start: (...args: string[]) =>
       Bun.spawn([...PROGRAM, ...args], { cwd: folder.path, env, stdout: "pipe", stderr: "pipe", stdin: "ignore" }),
-    found: async (): Promise<readonly Json[]> => await api(main.socket, "GET", `/1.0/images?project=${own.name}&recursion=1`),
+    found: async (): Promise<readonly Json[]> =>
+      await api(main.socket, "GET", `/1.0/images?project=${own.name}&recursion=1`),
     busy: async (): Promise<readonly Json[]> =>
       Object.values(await api(main.socket, "GET", `/1.0/operations?project=${own.name}&recursion=1`))
         .flat()

@@ -41,7 +41,12 @@ os = "Machine"
     fetch: (request) => new Response(Bun.file(resolve(folder.at("store"), `.${new URL(request.url).pathname}`))),
     error: () => new Response("none", { status: 404 }),
   });
-  const env = { ...process.env, INCUS_CONF: folder.at("conf"), INCUS_SOCKET: main.socket, SSL_CERT_FILE: `${DIR}/tls/bundle.crt` };
+  const env = {
+    ...process.env,
+    INCUS_CONF: folder.at("conf"),
+    INCUS_SOCKET: main.socket,
+    SSL_CERT_FILE: `${DIR}/tls/bundle.crt`,
+  };
   const incus = async (...args: string[]): Promise<string> => {
     const child = Bun.spawn(["incus", ...args], { env, stdout: "pipe", stderr: "pipe", stdin: "ignore" });
     const [out, err, code] = await Promise.all([
@@ -58,7 +63,11 @@ os = "Machine"
   expect(listed).toContain("VIRTUAL-MACHINE");
   for (const [name, ...more] of [["whole"], ["split/one"], ["bare"], ["machine", "--vm"]] as const) {
     await incus("image", "copy", `x:${name}`, "local:", "--alias", `from-store-${name}`, ...more);
-    const { fingerprint } = JSON.parse(await incus("query", `local:/1.0/images/aliases/${encodeURIComponent(`from-store-${name}`)}`).then((text) => text.replace('"target"', '"fingerprint"')));
+    const { fingerprint } = JSON.parse(
+      await incus("query", `local:/1.0/images/aliases/${encodeURIComponent(`from-store-${name}`)}`).then((text) =>
+        text.replace('"target"', '"fingerprint"'),
+      ),
+    );
     expect(fingerprint).toMatch(/^[0-9a-f]{64}$/);
     // `whole` has the bytes of an image that the daemon has already: only its alias goes.
     if (name === "whole") await incus("image", "alias", "delete", `from-store-${name}`);

@@ -154,7 +154,9 @@ function opened<S extends Socket>(socket: S, event: "connect" | "secureConnect")
 /** The very certificate counts, not its name, its age or who signed it. @throws Failure backend.tls */
 function checkPin(socket: TLSSocket, pin: string): void {
   const shown = socket.getPeerCertificate().raw;
-  const isPinned = isPrint(pin) ? shown !== undefined && printOf(shown) === pin.toLowerCase() : shown?.equals(rawOf(pin));
+  const isPinned = isPrint(pin)
+    ? shown !== undefined && printOf(shown) === pin.toLowerCase()
+    : shown?.equals(rawOf(pin));
   if (isPinned === true) return;
   const print = shown === undefined ? "none" : printOf(shown);
   throw new Failure("backend.tls", `the server shows another certificate than the pinned one: sha256 ${print}`, {
@@ -163,8 +165,7 @@ function checkPin(socket: TLSSocket, pin: string): void {
 }
 
 const isPrint = (pin: string): boolean => /^[0-9a-f]{64}$/i.test(pin);
-const printOf = (shown: Buffer): string =>
-  new X509Certificate(shown).fingerprint256.replaceAll(":", "").toLowerCase();
+const printOf = (shown: Buffer): string => new X509Certificate(shown).fingerprint256.replaceAll(":", "").toLowerCase();
 
 function rawOf(pin: string): Buffer {
   try {
