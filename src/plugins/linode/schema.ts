@@ -1,4 +1,17 @@
-import { boolean, computed, integer, listOf, matching, oneOf, optional, required, setOf, string, table } from "images";
+import {
+  boolean,
+  computed,
+  integer,
+  isSameSet,
+  listOf,
+  matching,
+  oneOf,
+  optional,
+  required,
+  setOf,
+  string,
+  table,
+} from "images";
 
 /** `[backend.NAME]` with `plugin = "linode"`. What is not written comes from the environment, then from a configuration file. */
 export const config = {
@@ -68,7 +81,12 @@ export const image = {
   replica_regions: optional(
     setOf(regionId),
     "All regions that are to hold the image, the first one included; replicas in others are removed. Taking the line out leaves the region that it was uploaded to.",
-    { example: ["us-southeast", "us-iad"] },
+    {
+      example: ["us-southeast", "us-iad"],
+      unset: [],
+      // An image is in one region when nobody asked for more.
+      same: (a, b) => isSameSet(a, b) || a.length + b.length === 1,
+    },
   ),
   wait: optional(boolean(), "True: wait until the image is available in all of replica_regions. Default: false.", {
     compare: "never",
