@@ -109,12 +109,13 @@ async function load(image: Access, header: Header, extent: Extent): Promise<Segm
 async function unpack(packed: Uint8Array, header: Header, atEnd: boolean): Promise<Uint8Array> {
   const broken = (cause?: unknown): Error =>
     atEnd ? truncated(IMAGE) : corrupt("a compressed cluster of the qcow2 image is damaged", cause);
+  const room = { maxOutputLength: header.cluster, chunkSize: header.cluster };
   const data = await (async () => {
     try {
-      if (header.compression === "deflate") return await inflate(packed, { maxOutputLength: header.cluster });
+      if (header.compression === "deflate") return await inflate(packed, room);
       const length = zstdFrameLength(packed);
       if (length === undefined) throw broken();
-      return await unzstd(packed.subarray(0, length), { maxOutputLength: header.cluster });
+      return await unzstd(packed.subarray(0, length), room);
     } catch (cause) {
       throw broken(cause);
     }
