@@ -33,7 +33,7 @@ export async function* readPieces(
 async function read(file: FileHandle, at: number, to: number): Promise<Uint8Array> {
   const length = Math.min(PIECE, to - at);
   if (length <= 0) return new Uint8Array(0);
-  const piece = new Uint8Array(length);
+  const piece = Buffer.allocUnsafeSlow(length);
   const { bytesRead } = await file.read(piece, 0, length, at);
   return piece.subarray(0, bytesRead);
 }
@@ -49,15 +49,27 @@ export async function* readWhole(path: string, signal: AbortSignal): AsyncGenera
   }
 }
 
+/** Pieces that are not worth joining with others. */
+const LARGE = 64 << 10;
+const JOINED = 256 << 10;
+/** Milliseconds after which small pieces go on as they are. */
+const SLOW = 100;
+
 /**
- * Small pieces joined, up to 1 MiB; on a slow line, to what came within 100 ms. Large ones go through as they are. An error of the
+ * Small pieces joined, up to 256 KiB; on a slow line, to what came within 100 ms. Large ones go through as they are. An error of the
  * input is thrown only after what had come before it was given.
  */
 export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let buffer = new Uint8Array(PIECE);
+  let buffer: Uint8Array | undefined;
   let filled = 0;
   let since = performance.now();
   let broken: { readonly reason: unknown } | undefined;
+  const taken = (): Uint8Array => {
+    const all = (buffer ?? new Uint8Array(0)).subarray(0, filled);
+    buffer = undefined;
+    filled = 0;
+    return all;
+  };
   const pieces = input[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -66,33 +78,23 @@ export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerato
         return undefined;
       });
       if (next === undefined || next.done === true) break;
-      if (filled === 0 && next.value.length >= LARGE) {
-        yield next.value;
-        since = performance.now();
-        continue;
+      const { value } = next;
+      if (value.length >= LARGE || filled + value.length > JOINED) {
+        if (filled > 0) yield taken();
+        if (value.length >= LARGE) {
+          yield value;
+          continue;
+        }
       }
-      for (let at = 0; at < next.value.length; ) {
-        const part = next.value.subarray(at, at + PIECE - filled);
-        buffer.set(part, filled);
-        filled += part.length;
-        at += part.length;
-        if (filled < PIECE) continue;
-        yield buffer;
-        buffer = new Uint8Array(PIECE);
-        filled = 0;
-        since = performance.now();
-      }
-      if (filled === 0 || performance.now() - since < SLOW) continue;
-      yield buffer.slice(0, filled);
-      filled = 0;
-      since = performance.now();
+      if (filled === 0) since = performance.now();
+      buffer ??= Buffer.allocUnsafeSlow(JOINED);
+      buffer.set(value, filled);
+      filled += value.length;
+      if (performance.now() - since >= SLOW) yield taken();
     }
-    if (filled > 0) yield buffer.subarray(0, filled);
+    if (filled > 0) yield taken();
     if (broken !== undefined) throw broken.reason;
   } finally {
     await pieces.return?.();
   }
 }
-
-const SLOW = 100;
-const LARGE = 128 << 10;
