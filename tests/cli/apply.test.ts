@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { readdir, stat } from "node:fs/promises";
 import { Failure, interrupted } from "../../src/core/failure.ts";
 import { World } from "./world.ts";
 
@@ -44,6 +45,14 @@ test("one failure does not stop the others, and the exit code is 1", async () =>
   expect(said.stderr).toContain("store/b");
   expect((await world.ids()).length).toBe(1);
   expect(Object.keys((await world.state()).images)).toEqual(["store/a"]);
+});
+
+test("a hundred images of the same bytes, sixteen at a time, into a store that is not there yet: one file for all", async () => {
+  const blocks = Array.from({ length: 100 }, (_, i) => `[image.i${i}]\nsource = "./a.img"\n`).join("");
+  await using world = await World.make(blocks);
+  await world.ends(0, "apply", "--yes", "--parallelism", "16");
+  const [blob = ""] = await readdir(world.folder.at("store", "blobs"));
+  expect((await stat(world.folder.at("store", "blobs", blob))).nlink).toBe(101);
 });
 
 test("the bytes of another address come after it, through its backend; when it fails they are left", async () => {
@@ -141,4 +150,14 @@ test("ignore_changes leaves what it names to others", async () => {
 
 test("a bug is told as one, with its stack", () => {
   expect(new Failure("run.bug", "x").code).toBe("run.bug");
+});
+
+test("changes of many images in one run are all in the indexes afterwards", async () => {
+  const names = Array.from({ length: 20 }, (_, i) => `i${i}`);
+  const blocks = (more: string) => names.map((name) => `[image.${name}]\nsource = "./a.img"\n${more}`).join("");
+  await using world = await World.make(blocks(""));
+  await world.ends(0, "apply", "--yes");
+  await world.declare(blocks('visibility = "private"\n'));
+  await world.ends(0, "apply", "--yes");
+  expect(await Bun.file(world.folder.at("store", "SHA256SUMS")).text()).toBe("");
 });

@@ -106,7 +106,7 @@ export class Directory {
       }
       await file.sync();
       const sha256 = hash.digest("hex");
-      await rename(path, this.at("blobs", sha256));
+      await this.#settle(path, this.at("blobs", sha256), size);
       return { sha256, size, combined: both?.digest("hex") ?? sha256 };
     } catch (thrown) {
       await rm(path, { force: true });
@@ -118,6 +118,24 @@ export class Directory {
       throw thrown;
     } finally {
       await file.close();
+    }
+  }
+
+  /**
+   * Gives bytes the name of their digest. What has that name already stays the file that other names are links to, and its grace
+   * period starts again; only a file of another size, which cannot be those bytes, is replaced. A link and no rename: that of
+   * another writer, under way, would take the blob from under whoever links to it.
+   */
+  async #settle(temporary: string, blob: string, size: number): Promise<void> {
+    try {
+      await link(temporary, blob);
+      await rm(temporary);
+    } catch (thrown) {
+      if (codeOf(thrown) !== "EEXIST") throw thrown;
+      const now = new Date();
+      const isSame = await stat(blob).then((found) => found.size === size, whenMissing(false));
+      const isKept = isSame && (await utimes(blob, now, now).then(() => true, whenMissing(false)));
+      await (isKept ? rm(temporary) : rename(temporary, blob));
     }
   }
 
@@ -211,17 +229,18 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (thrown) {
-    return !(thrown instanceof Error && "code" in thrown && thrown.code === "ESRCH");
+    return codeOf(thrown) !== "ESRCH";
   }
 }
 
-const isFull = (thrown: unknown): boolean =>
-  thrown instanceof Error && "code" in thrown && (thrown.code === "ENOSPC" || thrown.code === "EDQUOT");
+const codeOf = (thrown: unknown): unknown => (thrown instanceof Error && "code" in thrown ? thrown.code : undefined);
+
+const isFull = (thrown: unknown): boolean => codeOf(thrown) === "ENOSPC" || codeOf(thrown) === "EDQUOT";
 
 /** For a catch: what is not there comes to `value`, everything else is thrown on. */
 const whenMissing =
   <T>(value: T) =>
   (thrown: unknown): T => {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return value;
+    if (codeOf(thrown) === "ENOENT") return value;
     throw thrown;
   };

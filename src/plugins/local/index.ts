@@ -30,7 +30,8 @@ class Local implements Backend<Image>, Downloads {
   #due = 0;
   /** Who holds which name, as of the first time that it was asked, and with our own changes since. */
   #holders: Map<string, ImageId> | undefined;
-  #changed = false;
+  /** There once a change has begun. */
+  #begun: Promise<void> | undefined;
 
   constructor(store: Directory) {
     this.#store = store;
@@ -95,6 +96,7 @@ class Local implements Backend<Image>, Downloads {
     const entry = await this.#store.entry(have.id);
     if (entry === undefined)
       throw new Failure("backend.missing", `${have.id} is not in the store any more`, { hint: "plan again" });
+    await this.#begin();
     const name = want.name ?? (cleared.includes("name") ? imageOf(context.address) : entry.name);
     await this.#free([name, ...(want.aliases ?? [])], context, have.id);
     const next: Entry = {
@@ -128,7 +130,7 @@ class Local implements Backend<Image>, Downloads {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#changed && !(await this.#store.isStale())) return;
+    if (this.#begun === undefined && !(await this.#store.isStale())) return;
     const entries = await Array.fromAsync(this.#store.entries());
     await this.#writeIndexes(entries);
     const blobs = new Set(
@@ -138,12 +140,10 @@ class Local implements Backend<Image>, Downloads {
     await this.#store.settled();
   }
 
-  /** Before the first change: the folders are there, and a run that dies now is seen to have died. */
+  /** Before the first change: the folders are there, and a run that dies now is seen to have died. All others wait for that. */
   async #begin(): Promise<void> {
-    if (this.#changed) return;
-    this.#changed = true;
-    await this.#store.prepare();
-    await this.#store.unsettle();
+    this.#begun ??= this.#store.prepare().then(() => this.#store.unsettle());
+    await this.#begun;
   }
 
   async #keep(entry: Entry): Promise<Observed<Image>> {
