@@ -52,6 +52,18 @@ async function invented(stage: Stage, want: Attributes, made: Attributes): Promi
 /** A name that nobody wrote is the image's own. */
 const NAMES = new Set(["name", "label", "image_name"]);
 
+/** Whether this signal is aborted, now or within some seconds. */
+async function aborted(signal: AbortSignal): Promise<boolean> {
+  if (!signal.aborted) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, 5_000);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    clearTimeout(timer);
+  }
+  return signal.aborted;
+}
+
 async function declared(stage: Stage): Promise<void> {
   await stage.declare({ small: stage.spec.small });
 }
@@ -121,13 +133,18 @@ export const CONTRACT_CLAUSES = {
     await using open = await stage.backend();
     const reason = new Failure("run.interrupted", "interrupted");
     const stop = new AbortController();
-    const gate = new Promise<void>((go) => setTimeout(() => go(stop.abort(reason)), 20));
+    let reachedTheSource = false;
+    const halfway = async (signal: AbortSignal) => {
+      stop.abort(reason);
+      reachedTheSource = await aborted(signal);
+    };
     const heard = listening(stop.signal);
-    const thrown = await open.backend.create(want, source(stage, { gate }), heard.context).then(
+    const thrown = await open.backend.create(want, source(stage, { halfway }), heard.context).then(
       () => "it was made all the same",
       (error: unknown) => error,
     );
     expect(thrown).toBe(reason);
+    expect(reachedTheSource).toBe(true);
     for (const id of heard.ids) await open.backend.delete(id, listening().context);
     expect(await stage.ours()).toEqual([]);
   },

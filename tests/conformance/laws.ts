@@ -5,7 +5,7 @@ import type { Attributes } from "images";
 import { canDownload } from "../../src/core/plugin.ts";
 import type { Clause } from "./place.ts";
 import { NotAsked } from "./place.ts";
-import { reading, type Stage } from "./stage.ts";
+import { AT, reading, type Stage } from "./stage.ts";
 import type { Check } from "./suite.ts";
 
 // Clauses about the laws of the product, played by the whole program.
@@ -56,6 +56,10 @@ export const LAW_CLAUSES = {
     await stage.declare({ small: stage.spec.small });
     const before = (await stage.live()).find((image) => image.id === id);
     expect(before?.ours).toBe(false);
+    {
+      await using open = await stage.backend();
+      expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
+    }
     await stage.run("apply", "--yes");
     await stage.ok("destroy", "--yes");
     expect((await stage.live()).find((image) => image.id === id)).toEqual(before);

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from "bun:test";
 import { startObjectStore } from "../emulators/outscale/bucket.ts";
 import { startOutscale } from "../emulators/outscale/start.ts";
 import type { Place } from "./place.ts";
@@ -6,28 +7,41 @@ import { conformance } from "./suite.ts";
 const SECRET = "sentinelSecret4f0c1bK7MDENGbPxRfiCYEXAMP";
 const ACCESS = "AKIASENTINEL7EXAMPLE";
 
+const key = { accessKey: ACCESS, secretKey: SECRET };
+/** Enough for a place each: the store is a process, which is slow to start, so that there is one for all. */
+const buckets = Array.from({ length: 40 }, (_, i) => `images-${i}`);
+const free = [...buckets];
+let store: Awaited<ReturnType<typeof startObjectStore>> | undefined;
+beforeAll(async () => {
+  store = await startObjectStore({ keys: [key], buckets });
+}, 120_000);
+afterAll(async () => {
+  await store?.[Symbol.asyncDispose]();
+});
+
 async function place(withStore: boolean): Promise<Place> {
-  await using stack = new AsyncDisposableStack();
-  const key = { accessKey: ACCESS, secretKey: SECRET };
-  const store = withStore ? stack.use(await startObjectStore({ keys: [key] })) : undefined;
-  const emulator = stack.use(
-    await startOutscale({ ...key, pace: { polls: 1 }, ...(store === undefined ? {} : { store }) }),
-  );
+  const near = withStore ? store : undefined;
+  const emulator = await startOutscale({ ...key, pace: { polls: 1 }, ...(near === undefined ? {} : { store: near }) });
   const { control, log } = emulator;
   seeded = control.seeded;
+  const given = new Set(control.snapshots().map(({ SnapshotId }) => SnapshotId));
+  const bucket = free.shift() ?? "";
   const settings = {
     endpoint: `${emulator.url}/api/v1`,
     access_key: ACCESS,
     secret_key: "env:OSC_SECRET",
     region: "eu-west-2",
-    ...(store === undefined ? {} : { bucket: "images", bucket_endpoint: store.endpoint }),
+    ...(near === undefined ? {} : { bucket, bucket_endpoint: near.endpoint }),
   };
-  const owned = stack.move();
   return {
     settings,
     env: { OSC_SECRET: SECRET },
     bad: { settings, env: { OSC_SECRET: "sentinelWrong55c0b7K7MDENGbPxRfiCYEXAMPL" } },
-    plant: () => control.addImage("small", { Description: "somebody else's" }),
+    plant: async () => {
+      const id = await control.addImage("small", { Description: "somebody else's" });
+      for (const snapshot of snapshotsOf(control.image(id))) given.add(snapshot);
+      return id;
+    },
     meddle: async (image) => {
       control.changeImage(image, { Description: "meddled with" });
       return "description";
@@ -37,9 +51,21 @@ async function place(withStore: boolean): Promise<Place> {
       control.next({ kind: "refused", refusal }, "", { times });
     },
     requests: () => log.count(),
-    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await emulator[Symbol.asyncDispose]();
+      // Whatever a clause did: what was made on the way to an image is used by one, or gone.
+      const used = new Set(control.images().flatMap(snapshotsOf));
+      const orphans = control.snapshots().filter(({ SnapshotId }) => !used.has(SnapshotId) && !given.has(SnapshotId));
+      const objects = [...((await near?.objects(bucket)) ?? []), ...((await near?.unfinished(bucket)) ?? [])];
+      if (orphans.length + objects.length > 0)
+        throw new Error(`left over: ${JSON.stringify({ orphans, objects }, undefined, 1)}`);
+    },
   };
 }
+
+type Image = ReturnType<Awaited<ReturnType<typeof startOutscale>>["control"]["image"]>;
+const snapshotsOf = (image: Image): readonly string[] =>
+  (image?.BlockDeviceMappings ?? []).flatMap(({ Bsu }) => (Bsu?.SnapshotId === undefined ? [] : [Bsu.SnapshotId]));
 
 const raw = (word: string) => new TextEncoder().encode(`${word}\n`.repeat(1000)).slice(0, 512 * 20);
 const lives = {

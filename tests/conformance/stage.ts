@@ -4,6 +4,7 @@ import {
   type Attributes,
   address,
   backendName,
+  digest,
   Failure,
   type ImageId,
   imageName,
@@ -160,7 +161,7 @@ export function sourceOf(
   bytes: Uint8Array,
   filename: string,
   format: Source["format"],
-  { wrong = false, gate = Promise.resolve() } = {},
+  { wrong = false, halfway }: { wrong?: boolean; halfway?: (signal: AbortSignal) => Promise<void> } = {},
 ): Source {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return {
@@ -171,12 +172,12 @@ export function sourceOf(
     async *open(signal) {
       const half = bytes.byteLength >> 1;
       yield bytes.subarray(0, half);
-      await gate;
+      await halfway?.(signal);
       signal.throwIfAborted();
       if (wrong) throw new Failure("source.digest", "the bytes are not the declared ones");
       yield bytes.subarray(half);
     },
-    digests: async () => ({ sha256: `sha256:${sha256}` as never }),
+    digests: async () => ({ sha256: digest("sha256", sha256) }),
   };
 }
 
