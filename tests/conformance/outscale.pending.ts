@@ -1,5 +1,4 @@
-import { afterAll, beforeAll } from "bun:test";
-import { startObjectStore } from "../emulators/outscale/bucket.ts";
+import { sharedStore } from "../emulators/outscale/buckets.ts";
 import { startOutscale } from "../emulators/outscale/start.ts";
 import type { Place } from "./place.ts";
 import { conformance } from "./suite.ts";
@@ -8,40 +7,29 @@ const SECRET = "sentinelSecret4f0c1bK7MDENGbPxRfiCYEXAMP";
 const ACCESS = "AKIASENTINEL7EXAMPLE";
 
 const key = { accessKey: ACCESS, secretKey: SECRET };
-/** Enough for a place each: the store is a process, which is slow to start, so that there is one for all. */
-const buckets = Array.from({ length: 40 }, (_, i) => `images-${i}`);
-const free = [...buckets];
-let store: Awaited<ReturnType<typeof startObjectStore>> | undefined;
-beforeAll(async () => {
-  store = await startObjectStore({ keys: [key], buckets });
-}, 120_000);
-afterAll(async () => {
-  await store?.[Symbol.asyncDispose]();
-});
+const bucketOf = sharedStore(key);
 
 async function place(withStore: boolean): Promise<Place> {
-  const near = withStore ? store : undefined;
-  const emulator = await startOutscale({ ...key, pace: { polls: 1 }, ...(near === undefined ? {} : { store: near }) });
+  const bucket = withStore ? bucketOf() : undefined;
+  const emulator = await startOutscale({
+    ...key,
+    pace: { polls: 1 },
+    ...(bucket === undefined ? {} : { store: bucket.store }),
+  });
   const { control, log } = emulator;
   seeded = control.seeded;
-  const given = new Set(control.snapshots().map(({ SnapshotId }) => SnapshotId));
-  const bucket = free.shift() ?? "";
   const settings = {
     endpoint: `${emulator.url}/api/v1`,
     access_key: ACCESS,
     secret_key: "env:OSC_SECRET",
     region: "eu-west-2",
-    ...(near === undefined ? {} : { bucket, bucket_endpoint: near.endpoint }),
+    ...(bucket === undefined ? {} : { bucket: bucket.name, bucket_endpoint: bucket.store.endpoint }),
   };
   return {
     settings,
     env: { OSC_SECRET: SECRET },
     bad: { settings, env: { OSC_SECRET: "sentinelWrong55c0b7K7MDENGbPxRfiCYEXAMPL" } },
-    plant: async () => {
-      const id = await control.addImage("small", { Description: "somebody else's" });
-      for (const snapshot of snapshotsOf(control.image(id))) given.add(snapshot);
-      return id;
-    },
+    plant: () => control.addImage("small", { Description: "somebody else's" }),
     meddle: async (image) => {
       control.changeImage(image, { Description: "meddled with" });
       return "description";
@@ -53,19 +41,12 @@ async function place(withStore: boolean): Promise<Place> {
     requests: () => log.count(),
     async [Symbol.asyncDispose]() {
       await emulator[Symbol.asyncDispose]();
-      // Whatever a clause did: what was made on the way to an image is used by one, or gone.
-      const used = new Set(control.images().flatMap(snapshotsOf));
-      const orphans = control.snapshots().filter(({ SnapshotId }) => !used.has(SnapshotId) && !given.has(SnapshotId));
-      const objects = [...((await near?.objects(bucket)) ?? []), ...((await near?.unfinished(bucket)) ?? [])];
-      if (orphans.length + objects.length > 0)
-        throw new Error(`left over: ${JSON.stringify({ orphans, objects }, undefined, 1)}`);
+      // Whatever a clause did: all that was made on the way to an image is used by one, or gone.
+      const left = [...control.orphans(), ...((await bucket?.left()) ?? [])];
+      if (left.length > 0) throw new Error(`left over: ${left.join(", ")}`);
     },
   };
 }
-
-type Image = ReturnType<Awaited<ReturnType<typeof startOutscale>>["control"]["image"]>;
-const snapshotsOf = (image: Image): readonly string[] =>
-  (image?.BlockDeviceMappings ?? []).flatMap(({ Bsu }) => (Bsu?.SnapshotId === undefined ? [] : [Bsu.SnapshotId]));
 
 const raw = (word: string) => new TextEncoder().encode(`${word}\n`.repeat(1000)).slice(0, 512 * 20);
 const lives = {

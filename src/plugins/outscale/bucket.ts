@@ -50,7 +50,7 @@ export class Bucket {
 
   /**
    * Sends an object in parts, as it comes: two parts are in memory at most. `told` gets each piece first. Nothing of it can be read before
-   * the last byte was sent. Who is stopped leaves an unfinished upload, which `clear` takes away.
+   * the last byte was sent. Who is stopped or has to begin twice leaves an unfinished upload, which `clear` takes away.
    * @throws Failure source.digest when the store got other bytes
    */
   async upload(key: string, source: Source, told: (piece: Uint8Array) => void, context: Context): Promise<number> {
@@ -75,7 +75,12 @@ export class Bucket {
     await sending;
     const list = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join("");
     const body = `<CompleteMultipartUpload>${list}</CompleteMultipartUpload>`;
-    const answer = await this.#text("POST", key, { uploadId: id }, body, signal);
+    const answer = await this.#text("POST", key, { uploadId: id }, body, signal).catch(async (thrown: unknown) => {
+      // The answer to a first try was lost: the parts are joined, and the upload is no more.
+      const isOver = thrown instanceof Failure && thrown.code === "backend.missing";
+      if (isOver && (await this.keys(key, signal)).includes(key)) return "";
+      throw thrown;
+    });
     // The answer may begin before the parts are joined, with 200, and end with an error.
     if (/<Error>/.test(answer))
       throw new Failure("backend.failed", `the object store could not join the parts: ${element(answer, "Code")}`, {
@@ -96,18 +101,16 @@ export class Bucket {
     return found;
   }
 
-  async remove(key: string, signal: AbortSignal): Promise<void> {
-    await this.#door.find("DELETE", this.#url(key), { signal });
-  }
-
   /** Takes away all objects below a prefix, and uploads to there that were never finished. */
   async clear(prefix: string, signal: AbortSignal): Promise<void> {
-    for (const key of await this.keys(prefix, signal)) await this.remove(key, signal);
+    for (const key of await this.keys(prefix, signal))
+      await this.#door.find("DELETE", this.#url(key), { signal, idempotent: true });
     const answer = await this.#text("GET", "", { uploads: "", prefix }, undefined, signal);
     for (const one of all(answer, "Upload")) {
       const key = element(one, "Key");
       if (!key.startsWith(prefix)) continue;
-      await this.#door.find("DELETE", this.#url(key), { signal, query: { uploadId: element(one, "UploadId") } });
+      const query = { uploadId: element(one, "UploadId") };
+      await this.#door.find("DELETE", this.#url(key), { signal, query, idempotent: true });
     }
   }
 
@@ -117,7 +120,8 @@ export class Bucket {
 
   async #part(key: string, uploadId: string, partNumber: number, part: Uint8Array, signal: AbortSignal) {
     const body = { size: part.byteLength, open: () => once(part) };
-    const answer = await this.#door.send("PUT", this.#url(key), { signal, query: { partNumber, uploadId }, body });
+    const query = { partNumber, uploadId };
+    const answer = await this.#door.send("PUT", this.#url(key), { signal, query, body, idempotent: true });
     await answer.text();
     const etag = answer.headers.get("etag") ?? "";
     const got = /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1]?.toLowerCase();
@@ -135,7 +139,8 @@ export class Bucket {
     body: string | undefined,
     signal: AbortSignal,
   ): Promise<string> {
-    const call = { signal, query, ...(body === undefined ? {} : { body }) };
+    // Twice begun, an upload leaves one that is cleared away with its prefix; all else comes to the same.
+    const call = { signal, query, idempotent: true, ...(body === undefined ? {} : { body }) };
     return await (await this.#door.send(method, this.#url(key), call)).text();
   }
 }

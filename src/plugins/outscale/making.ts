@@ -43,10 +43,12 @@ export class Making {
     const name = nameOf(want, context.address);
     const { origin, snapshots } = await this.#origin(want, source, context);
     const description = withMark(want.description ?? "", mark, snapshots);
-    const { ImageId: id } = await this.#begin({ ...fieldsOf(want, name, description), ...origin }, name, context);
+    const begun = await this.#begin({ ...fieldsOf(want, name, description), ...origin }, name, context);
+    const id = begun.ImageId;
     await context.identified(imageId(id));
     progress("wait", 0);
-    const made = await this.#watch.until(id, (seen) => available(id, seen), signal);
+    // Copies and images of snapshots are often available already when they are answered.
+    const made = available(id, begun) ?? (await this.#watch.until(id, (seen) => available(id, seen), signal));
     return await this.#finish(made, want, snapshots, context);
   }
 

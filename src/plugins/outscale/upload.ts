@@ -51,7 +51,7 @@ export class Uploads {
     await context.identified(imageId(SnapshotId));
     progress("import", 0, 100);
     await this.#watch.until(SnapshotId, (seen) => completed(SnapshotId, seen, progress), signal);
-    await bucket.remove(key, signal);
+    await bucket.clear(prefix, signal);
     return SnapshotId;
   }
 }

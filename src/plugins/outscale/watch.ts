@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "images";
+import { type Clock, Failure, systemClock } from "images";
 
 interface Waiter<T> {
   readonly id: string;
@@ -6,16 +6,22 @@ interface Waiter<T> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Milliseconds before the first look, and what the wait between two grows to: as terraform's provider does it. */
+/** Milliseconds between the first look, which is at once, and the second; and what the wait grows to by doubling. */
 const FIRST = 100;
 const MOST = 10_000;
+
+/** Milliseconds that the API may be out of reach meanwhile: what was uploaded in an hour is not given up for a minute. */
+const PATIENCE = 600_000;
 
 /** Waits for things of one kind: all that is waited for at a time is looked at together, by one listing. */
 export class Watch<T> {
   readonly #list: (ids: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, T>>;
   readonly #clock: Clock;
   readonly #waiters = new Set<Waiter<T>>();
-  #wait = FIRST;
+  #wait = 0;
+  /** Ends a pause between two looks. */
+  #pause = new AbortController();
+  /** Ends a look. */
   #stop = new AbortController();
   #running = false;
 
@@ -46,32 +52,40 @@ export class Watch<T> {
     const stop = (): void => reject(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
     this.#waiters.add(waiter);
-    this.#wait = FIRST;
-    if (!this.#running) void this.#run();
+    this.#wait = 0;
+    if (this.#running) this.#pause.abort();
+    else void this.#run();
     try {
       return await promise;
     } finally {
       signal.removeEventListener("abort", stop);
       this.#waiters.delete(waiter);
-      if (this.#waiters.size === 0) this.#stop.abort(new Error("nobody waits any more"));
+      if (this.#waiters.size === 0) {
+        this.#pause.abort();
+        this.#stop.abort(new Error("nobody waits any more"));
+      }
     }
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#waiters.size > 0) {
+    for (let good = this.#clock.now(); this.#waiters.size > 0; ) {
+      this.#pause = new AbortController();
+      await this.#clock.sleep(this.#wait, this.#pause.signal).catch(() => undefined);
+      if (this.#waiters.size === 0) break;
+      this.#wait = Math.min(Math.max(this.#wait * 2, FIRST), MOST);
       this.#stop = new AbortController();
       const { signal } = this.#stop;
       try {
-        await this.#clock.sleep(this.#wait, signal);
-        this.#wait = Math.min(this.#wait * 2, MOST);
         const asked = [...this.#waiters];
         const seen = await this.#list([...new Set(asked.map(({ id }) => id))], signal);
         for (const waiter of asked) waiter.look(seen.get(waiter.id));
         // Those that were just answered take themselves off the list before it is looked at again.
         await Promise.resolve();
+        good = this.#clock.now();
       } catch (thrown) {
-        if (!signal.aborted) for (const waiter of this.#waiters) waiter.reject(thrown);
+        const passes = thrown instanceof Failure && thrown.retry !== false && this.#clock.now() - good < PATIENCE;
+        if (!signal.aborted && !passes) for (const waiter of this.#waiters) waiter.reject(thrown);
       }
     }
     this.#running = false;

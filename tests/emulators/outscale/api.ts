@@ -48,8 +48,9 @@ export class Api {
     const name = actionIn(sent);
     const fault = this.#faults.take("api", sent.method, sent.path);
     const planned = faultAnswer(fault);
-    const isLost = fault?.kind === "dropped" || fault?.kind === "lost-answer";
-    const isDone = planned === undefined && fault?.kind !== "dropped";
+    const isUndone = fault?.kind === "dropped" || (fault?.kind === "held" && !fault.isDone);
+    const isLost = isUndone || fault?.kind === "lost-answer";
+    const isDone = planned === undefined && !isUndone;
     const answer = isDone ? await this.#done(sent, name, fault) : undefined;
     this.#log.add({
       server: "api",
@@ -62,6 +63,7 @@ export class Api {
       status: isLost ? 0 : (planned?.status ?? answer?.status ?? 0),
       fault: fault?.kind,
     });
+    if (fault?.kind === "held") await fault.until;
     if (isLost || answer === undefined) return planned ?? dropped();
     const headers = { "Access-Control-Allow-Origin": "*", "Content-Type": "application/json", ...answer.headers };
     return new Response(JSON.stringify(answer.body), { status: answer.status, headers });

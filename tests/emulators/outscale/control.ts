@@ -1,4 +1,5 @@
 import type { Planned } from "../kit/planned.ts";
+import type { Pace } from "../kit/progress.ts";
 import type { Disk } from "./disk.ts";
 import type { Fault } from "./faults.ts";
 import { patch } from "./lookup.ts";
@@ -15,6 +16,8 @@ export class Control {
   readonly #faults: Planned<Fault>;
   readonly #throttle: Throttle;
   readonly #advance: (ms: number) => void;
+  /** Snapshots that were not made by a request. */
+  readonly #given: Set<string>;
 
   constructor(world: World, seeded: Seeded, faults: Planned<Fault>, throttle: Throttle, advance: (ms: number) => void) {
     this.#world = world;
@@ -22,6 +25,7 @@ export class Control {
     this.#faults = faults;
     this.#throttle = throttle;
     this.#advance = advance;
+    this.#given = new Set(world.snapshots.keys());
   }
 
   /** All images, also those that are not seen by the first account. */
@@ -39,6 +43,7 @@ export class Control {
     if (own === undefined) throw new Error("there are no accounts");
     const id = await addImage(this.#world, own, name);
     this.changeImage(id, traits);
+    for (const { Bsu } of this.image(id)?.BlockDeviceMappings ?? []) this.#given.add(Bsu?.SnapshotId ?? "");
     return id;
   }
 
@@ -62,7 +67,15 @@ export class Control {
   async addSnapshot(size: number): Promise<string> {
     const [own] = this.#world.settings.accounts;
     if (own === undefined) throw new Error("there are no accounts");
-    return await addSnapshot(this.#world, own, size);
+    const id = await addSnapshot(this.#world, own, size);
+    this.#given.add(id);
+    return id;
+  }
+
+  /** The snapshots that requests have made and that no image uses. */
+  orphans(): readonly string[] {
+    const used = new Set(this.images().flatMap((one) => one.BlockDeviceMappings.map(({ Bsu }) => Bsu?.SnapshotId)));
+    return [...this.#world.snapshots.keys()].filter((id) => !used.has(id) && !this.#given.has(id));
   }
 
   removeSnapshot(id: string): void {
@@ -86,6 +99,11 @@ export class Control {
   /** What is on a snapshot or volume; undefined while it has not come yet. */
   disk(id: string): Disk | undefined {
     return this.#world.disks.get(id);
+  }
+
+  /** How long work takes that begins from now on. */
+  pace(pace: Pace): void {
+    this.#world.settings.pace = pace;
   }
 
   /** Waits for bytes that are on their way, then finishes all work, or that of one id. */

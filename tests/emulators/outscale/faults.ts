@@ -11,7 +11,9 @@ export type Fault =
   /** The connection is closed before anything is done. */
   | { readonly kind: "dropped" }
   /** What was asked for is done, but its answer never arrives. */
-  | { readonly kind: "lost-answer" };
+  | { readonly kind: "lost-answer" }
+  /** The answer waits for `until`. Not `isDone`: nothing is done, and then the connection is closed. */
+  | { readonly kind: "held"; readonly until: Promise<void>; readonly isDone: boolean };
 
 /** The answer for a fault; undefined for those that have none or that are answered as other errors are. */
 export function faultAnswer(fault: Fault | undefined): Response | undefined {
@@ -30,6 +32,7 @@ export function faultAnswer(fault: Fault | undefined): Response | undefined {
     case "refused":
     case "dropped":
     case "lost-answer":
+    case "held":
       return undefined;
     default:
       return fault satisfies never;

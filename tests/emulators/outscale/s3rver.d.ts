@@ -1,12 +1,17 @@
 /** What is used of the S3 server; it comes without types. */
 declare module "@20minutes/s3rver" {
+  interface Store {
+    getResourcePath(bucket: string, key: string | undefined, resource: string): string;
+    deleteObject(bucket: string, key: string): Promise<void>;
+  }
+
   export interface Context {
     readonly method: string;
     /** Percent-encoded. */
     readonly path: string;
     readonly query: Readonly<Record<string, string | undefined>>;
     readonly headers: Readonly<Record<string, string | undefined>>;
-    readonly store: { getResourcePath(bucket: string, key: string | undefined, resource: string): string };
+    readonly store: Store;
     status: number;
     body: unknown;
   }
@@ -20,6 +25,7 @@ declare module "@20minutes/s3rver" {
       readonly vhostBuckets: boolean;
       readonly configureBuckets: readonly { readonly name: string }[];
     });
+    readonly store: Store;
     /** In the order in which they are called. */
     readonly middleware: ((context: Context, next: () => Promise<void>) => Promise<void>)[];
     run(): Promise<{ readonly port: number }>;

@@ -25,7 +25,8 @@ export interface Failing {
 export interface Settings {
   readonly accounts: readonly Account[];
   readonly region: string;
-  readonly pace: Pace;
+  /** Of work that begins from now on. */
+  pace: Pace;
   readonly store: ObjectStore | undefined;
   /** How many an account may have. */
   readonly quota: { readonly images: number; readonly snapshots: number };
