@@ -4,6 +4,7 @@ import { CacheGcCommand, CacheListCommand, CacheVerifyCommand } from "./commands
 import { ExportCommand } from "./commands/export.ts";
 import { FmtCommand } from "./commands/fmt.ts";
 import { ImportCommand } from "./commands/import.ts";
+import { ImportTerraformCommand } from "./commands/import-terraform.ts";
 import { InfoCommand } from "./commands/info.ts";
 import { InitCommand } from "./commands/init.ts";
 import { LogCommand } from "./commands/log.ts";
@@ -35,6 +36,7 @@ export const commands = [
   ShowCommand,
   InfoCommand,
   ImportCommand,
+  ImportTerraformCommand,
   ExportCommand,
   OutdatedCommand,
   LogCommand,

@@ -27,6 +27,8 @@ export interface Files {
   readonly state: string | undefined;
   readonly vars: Readonly<Record<string, string>>;
   readonly varFiles: readonly string[];
+  /** What the file is going to be, in place of what it is. */
+  readonly text?: string;
 }
 
 export interface Wish {
@@ -71,6 +73,7 @@ export class Session implements AsyncDisposable {
       vars: files.vars,
       varFiles: files.varFiles.map((path) => resolve(shell.cwd, path)),
       env: shell.env,
+      text: files.text,
       lookup: (plugin, folder) => findPlugin(plugin, folder, wish.note),
       signal: shell.signal,
     });

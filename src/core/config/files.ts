@@ -29,17 +29,18 @@ export async function readText(file: string, signal?: AbortSignal): Promise<stri
 
 /**
  * The document of a file with all that it includes. Problems of included files are told; so are those of the file itself, but for its
- * absence.
+ * absence. `text`: what the file is going to be, in place of what it is.
  * @throws Failure config.missing, config.unreadable
  */
 export async function readFiles(
   file: string,
   problems: Problems,
-  signal?: AbortSignal,
+  { signal, text }: { readonly signal?: AbortSignal | undefined; readonly text?: string | undefined } = {},
 ): Promise<TableNode | undefined> {
   const loader = new Loader(problems, signal);
   problems.file(file);
-  return await loader.load(file, await readText(file, signal).catch(rethrow("config.encoding", problems)));
+  const whole = text ?? (await readText(file, signal).catch(rethrow("config.encoding", problems)));
+  return await loader.load(file, whole);
 }
 
 /** The tables of a file of variables. */

@@ -37,6 +37,8 @@ export interface Surroundings {
 export interface ReadOptions extends Surroundings {
   readonly file: string;
   readonly varFiles?: readonly string[];
+  /** What the file is going to be, in place of what it is. */
+  readonly text?: string | undefined;
 }
 
 export interface ReadConfig {
@@ -50,9 +52,9 @@ export interface ReadConfig {
  * @throws Failure config.missing, config.unreadable, or config.invalid with all that is wrong, in the order of the file
  */
 export async function readConfig(options: ReadOptions): Promise<ReadConfig> {
-  const { file, varFiles = [], signal } = options;
+  const { file, varFiles = [], signal, text } = options;
   const problems = new Problems();
-  const root = await readFiles(file, problems, signal).catch((thrown: unknown) => {
+  const root = await readFiles(file, problems, { signal, text }).catch((thrown: unknown) => {
     if (!(thrown instanceof Failure) || thrown.code !== "config.missing") throw thrown;
     throw thrown.with({ hint: "`images init` writes a first one; -f names another" });
   });

@@ -1,0 +1,99 @@
+import { resolve } from "node:path";
+import { Command, Option } from "clipanion";
+import { Failure } from "../../core/failure.ts";
+import { EXIT, FileCommand, optionSeconds } from "../base.ts";
+import { plural } from "../render/format.ts";
+import { printable } from "../render/text.ts";
+import { rewrite } from "../rewrite.ts";
+import type { Session } from "../session.ts";
+import { adoptAll, lookAtAll } from "../terraform/adopt.ts";
+import type { Adoption } from "../terraform/draft.ts";
+import { addition, extended, type Prepared, prepare } from "../terraform/run.ts";
+
+export class ImportTerraformCommand extends FileCommand {
+  static override readonly paths = [["import"]];
+  static override readonly usage = Command.Usage({
+    category: "Looking",
+    description: "take over the images of a terraform or tofu state",
+    details:
+      "Reads incus_image, vkcs_images_image, openstack_images_image_v2, linode_image and outscale_image, writes their blocks (and the backends that are missing) behind what images.toml has, and takes the images into our state with our mark, so that the plan after it is empty. STATE is a state file, the output of `terraform show -json` or `state pull`, or a folder. Nothing is written until every image was looked at; blocks that are there stay as they are. Secrets of the state are not written down: where one is needed, a variable of the environment is named for it.",
+    examples: [
+      ["The state in this folder", "$0 import --from-terraform ."],
+      ["A state that is kept elsewhere, after terraform state pull", "$0 import --from-terraform state.json"],
+      ["Only show what would be written", "$0 import --from-terraform . --dry-run"],
+    ],
+  });
+
+  readonly from = Option.String("--from-terraform", {
+    required: true,
+    description: "STATE: a state file, or a folder",
+  });
+  readonly dryRun = Option.Boolean("--dry-run", false, {
+    description: "only print the blocks; touches no backend, writes nothing",
+  });
+  readonly backends = Option.Array("--backend", [], {
+    description: "a backend of the file to use for its plugin, where there are several",
+  });
+  readonly adopt = Option.Boolean("--adopt", false, {
+    description: "also images that carry the mark of another file or address",
+  });
+  readonly lockTimeout = Option.String("--lock-timeout", {
+    description: "how long to wait for somebody else's lock: 30s, 5m",
+  });
+
+  override async run(): Promise<number> {
+    const file = resolve(this.context.cwd, this.file);
+    const path = resolve(this.context.cwd, this.from);
+    const prepared = await prepare({ path, file, backends: this.backends }, () =>
+      this.session({ operation: "import", write: false }),
+    );
+    for (const text of [...prepared.passed, ...prepared.notes]) this.note(printable(text));
+    if (prepared.images.length === 0) {
+      this.note("There is nothing to take over.");
+      return EXIT.done;
+    }
+    if (this.dryRun) {
+      this.out.data.write(addition(prepared.backends, prepared.images));
+      return EXIT.done;
+    }
+    return await this.takeOver(file, prepared);
+  }
+
+  private async takeOver(file: string, { backends, images, secrets }: Prepared): Promise<number> {
+    const { adopt } = this;
+    const text = await extended(file, addition(backends, images));
+    await using session = await this.opened(text);
+    for (const secret of secrets) session.secrets.conceal(secret);
+    const means = await session.means();
+    const { there, gone } = await lookAtAll(images, session, { adopt, signal: this.context.signal });
+    for (const { from, id } of gone) this.note(printable(`${from}: there is no image ${id} any more; it is left out`));
+    const added = addition(backends, there);
+    if (added !== "") await rewrite(file, await extended(file, added));
+    const taken = (one: Adoption, blind: Failure | undefined) => {
+      this.note(printable(`${one.address}: Import complete [id=${one.id}] (${one.from})`));
+      if (blind !== undefined)
+        this.note(printable(`${one.address}: warning: its source could not be looked at: ${blind.message}`));
+    };
+    await adoptAll(there, means, { adopt, said: { taken } });
+    this.note(`${plural(there.length, "image")} taken over; next: images plan`);
+    return EXIT.done;
+  }
+
+  /** The file as it is going to be. @throws Failure cli.terraform: it would not be right */
+  private async opened(text: string): Promise<Session> {
+    const wish = {
+      operation: "import",
+      write: true,
+      lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
+    };
+    try {
+      return await this.openSession({ ...this.files, text }, wish);
+    } catch (thrown) {
+      if (!(thrown instanceof Failure) || thrown.code !== "config.invalid") throw thrown;
+      throw new Failure("cli.terraform", `what the state comes to is no right ${this.file}; nothing was written`, {
+        problems: thrown.problems.map(({ at: _, ...problem }) => problem),
+        hint: "see it with --dry-run, write it to the file by hand, and import each image",
+      });
+    }
+  }
+}

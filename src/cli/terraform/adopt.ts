@@ -1,0 +1,78 @@
+import { importImage } from "../../core/apply/import.ts";
+import type { ApplyMeans } from "../../core/apply/means.ts";
+import { asFailure, Failure } from "../../core/failure.ts";
+import type { Event } from "../../core/model/event.ts";
+import { backendOf } from "../../core/model/name.ts";
+import type { Content } from "../../core/model/source.ts";
+import { Channel, inParallel } from "../../core/stream.ts";
+import type { Session } from "../session.ts";
+import type { Adoption } from "./draft.ts";
+
+export interface Looked {
+  /** Images that are there. */
+  readonly there: readonly Adoption[];
+  /** Images that are gone from their backends. */
+  readonly gone: readonly Adoption[];
+}
+
+/**
+ * Looks at every image before anything is written.
+ * @throws Failure: of a backend that cannot be reached; plan.foreign where an image carries another mark
+ */
+export async function lookAtAll(
+  images: readonly Adoption[],
+  session: Session,
+  { adopt, signal }: { readonly adopt: boolean; readonly signal: AbortSignal },
+): Promise<Looked> {
+  const gone = new Set<Adoption>();
+  const file = session.config.settings.name;
+  await inParallel(images, session.config.settings.parallelism, async (one) => {
+    const { address, id, from } = one;
+    const backend = await session.backend(backendOf(address));
+    const found = await backend.read({ address, id }, { signal, note: () => undefined }).catch((thrown: unknown) => {
+      throw asFailure(thrown).with({ address });
+    });
+    if (found === undefined) gone.add(one);
+    const mark = found?.mark;
+    if (mark !== undefined && (mark.file !== file || mark.owner !== address) && !adopt)
+      throw new Failure("plan.foreign", `${from} belongs to ${mark.owner} of ${mark.file}`, {
+        address,
+        hint: "`--adopt` takes it over",
+      });
+  });
+  return { there: images.filter((one) => !gone.has(one)), gone: [...gone] };
+}
+
+export interface Said {
+  /** One image is taken over; `blind`: why its source could not be looked at. */
+  taken(one: Adoption, blind: Failure | undefined): void;
+}
+
+/** Takes the images into the state, as `images import` does; one that fails does not stop the others. @throws the first failure, then */
+export async function adoptAll(
+  images: readonly Adoption[],
+  means: ApplyMeans,
+  { adopt, said }: { readonly adopt: boolean; readonly said: Said },
+): Promise<void> {
+  const events = new Channel<Event>();
+  await inParallel(images, means.parallelism, async (one) => {
+    const { content, blind } = await contentOf(one, means);
+    await importImage(one.address, one.id, { means, events, adopt, content });
+    said.taken(one, blind);
+  });
+}
+
+/** What the source is now, where it can be looked at. */
+async function contentOf(
+  { address }: Adoption,
+  means: ApplyMeans,
+): Promise<{ readonly content?: Content; readonly blind?: Failure }> {
+  const source = means.config.resources.find((one) => one.address === address)?.source;
+  if (source === undefined) return {};
+  try {
+    return { content: await means.look(source, undefined, means.signal) };
+  } catch (thrown) {
+    means.signal.throwIfAborted();
+    return { blind: asFailure(thrown) };
+  }
+}

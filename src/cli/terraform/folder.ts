@@ -1,0 +1,47 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Failure } from "../../core/failure.ts";
+import { type Instance, readState } from "./document.ts";
+
+/** A state that was read, and the folder that relative paths in it start from. */
+export interface StateFile {
+  readonly path: string;
+  readonly folder: string;
+  readonly instances: readonly Instance[];
+}
+
+/**
+ * The state in a file, or those of a folder: its terraform.tfstate, else every *.tfstate in it.
+ * @throws Failure cli.terraform
+ */
+export async function readStates(path: string): Promise<readonly StateFile[]> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new Failure("cli.terraform", `there is no ${path}`, {
+      cause,
+      hint: "name a state file, or a folder with terraform.tfstate in it",
+    });
+  });
+  const files = found.isDirectory() ? await inFolder(path) : [path];
+  return await Promise.all(
+    files.map(async (file): Promise<StateFile> => {
+      const text = await readFile(file, "utf8").catch((cause: unknown) => {
+        throw new Failure("cli.terraform", `${file} cannot be read`, { cause });
+      });
+      return { path: file, folder: dirname(file), instances: readState(text, file) };
+    }),
+  );
+}
+
+async function inFolder(folder: string): Promise<readonly string[]> {
+  const names = (await readdir(folder)).sort();
+  const own = names.includes("terraform.tfstate")
+    ? ["terraform.tfstate"]
+    : names.filter((name) => name.endsWith(".tfstate"));
+  if (own.length > 0) return own.map((name) => join(folder, name));
+  const hint = names.includes("terraform.tfstate.d")
+    ? `it has workspaces: name one, as ${join(folder, "terraform.tfstate.d", "NAME")}`
+    : names.includes(".terraform")
+      ? "it is kept elsewhere: terraform state pull > state.json, and name that file"
+      : "name a state file, or a folder with terraform.tfstate in it";
+  throw new Failure("cli.terraform", `there is no state in ${folder}`, { hint });
+}

@@ -1,0 +1,32 @@
+import type { Instance } from "./document.ts";
+import { incus } from "./incus.ts";
+import { linode } from "./linode.ts";
+import { glance } from "./openstack.ts";
+import { outscale } from "./outscale.ts";
+import type { Mapped } from "./values.ts";
+
+/** An instance that is an image, and what becomes of it. */
+export interface Taken extends Mapped {
+  readonly instance: Instance;
+  readonly plugin: string;
+}
+
+interface Kind {
+  readonly plugin: string;
+  readonly map: (attributes: Instance["attributes"]) => Mapped;
+}
+
+/** The types of resources that are images of ours. */
+export const KINDS: Readonly<Record<string, Kind>> = {
+  incus_image: { plugin: "incus", map: incus },
+  vkcs_images_image: { plugin: "vkcs", map: glance },
+  openstack_images_image_v2: { plugin: "openstack", map: glance },
+  linode_image: { plugin: "linode", map: linode },
+  outscale_image: { plugin: "outscale", map: outscale },
+};
+
+/** The image that an instance is; undefined: it is something else. */
+export function take(instance: Instance): Taken | undefined {
+  const kind = instance.mode === "managed" && Object.hasOwn(KINDS, instance.type) ? KINDS[instance.type] : undefined;
+  return kind === undefined ? undefined : { ...kind.map(instance.attributes), instance, plugin: kind.plugin };
+}

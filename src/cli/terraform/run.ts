@@ -1,0 +1,96 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { Failure } from "../../core/failure.ts";
+import type { Plugin } from "../../core/plugin.ts";
+import { rowsOf } from "../../core/store/changes.ts";
+import { builtIn } from "../plugins.ts";
+import type { Session } from "../session.ts";
+import { type Adoption, type Draft, type Drawn, draft, type Existing, knownKey, NOTHING } from "./draft.ts";
+import { readStates, type StateFile } from "./folder.ts";
+import { take } from "./mapping.ts";
+import { type Block, blocksText } from "./toml.ts";
+
+export interface Asked {
+  /** The state, or a folder with one. */
+  readonly path: string;
+  /** images.toml, which need not be there. */
+  readonly file: string;
+  readonly backends: readonly string[];
+}
+
+export interface Prepared extends Draft {
+  /** What is not looked at any further, and why. */
+  readonly passed: readonly string[];
+}
+
+/** What a state comes to beside what is in the file already. `open` opens the file as it is. @throws Failure cli.*, config.*, state.* */
+export async function prepare(asked: Asked, open: () => Promise<Session>): Promise<Prepared> {
+  const states = await readStates(asked.path);
+  const existing = existsSync(asked.file) ? await existingIn(open) : NOTHING;
+  const unknown = asked.backends.find((name) => !existing.backends.some((one) => one.name === name));
+  if (unknown !== undefined)
+    throw new Failure("plan.backend", `there is no backend ${unknown} in ${asked.file}`, {
+      hint: `declared: ${existing.backends.map(({ name }) => name).join(", ") || "none"}`,
+    });
+  const { taken, passed } = sorted(states);
+  const plugins = new Map((await builtIn()).map((plugin): [string, Plugin] => [plugin.name, plugin]));
+  const wishes = { folder: dirname(resolve(asked.file)), backends: asked.backends };
+  return { ...draft(taken, existing, plugins, wishes), passed };
+}
+
+async function existingIn(open: () => Promise<Session>): Promise<Existing> {
+  await using session = await open();
+  const { state } = await session.store();
+  const { backends, resources } = session.config;
+  return {
+    backends,
+    addresses: new Set(resources.map(({ address }) => address)),
+    known: new Map(
+      rowsOf(state.images).flatMap(([address, { backend, id }]) =>
+        id === undefined ? [] : [[knownKey(backend, id), address] as const],
+      ),
+    ),
+  };
+}
+
+/** Images that can be taken, and what else there is, in words. */
+function sorted(states: readonly StateFile[]): {
+  readonly taken: readonly Drawn[];
+  readonly passed: readonly string[];
+} {
+  const taken: Drawn[] = [];
+  const passed: string[] = [];
+  const others = new Map<string, number>();
+  for (const { folder, instances } of states)
+    for (const instance of instances) {
+      const { address, broken, mode, type } = instance;
+      const found = take(instance);
+      const what = mode === "data" ? `data.${type}` : type;
+      if (found === undefined) others.set(what, (others.get(what) ?? 0) + 1);
+      else if (broken !== undefined) passed.push(`${address} is ${broken}: it is left to terraform`);
+      else if (found.id === undefined) passed.push(`${address} has no id: it was never made`);
+      else taken.push({ ...found, folder });
+    }
+  const rest = [...others].map(([what, count]) => (count === 1 ? what : `${count} ${what}`));
+  const count = [...others.values()].reduce((sum, one) => sum + one, 0);
+  if (count > 0)
+    passed.push(`left alone, since ${count === 1 ? "it is no image" : "they are no images"}: ${rest.join(", ")}`);
+  return { taken, passed };
+}
+
+/** What is written behind the file: nothing where all is there already. */
+export function addition(backends: readonly Block[], images: readonly Adoption[]): string {
+  const written = images.flatMap(({ block }) => block ?? []);
+  const used = new Set(written.map(({ values }) => values["backend"]));
+  const blocks = [...backends.filter(({ header }) => used.has(header.slice("backend.".length))), ...written];
+  return blocks.length === 0 ? "" : blocksText(blocks);
+}
+
+/** The file as it is, and as it is going to be. */
+export async function extended(file: string, added: string): Promise<string> {
+  const before = existsSync(file) ? await readFile(file, "utf8") : "";
+  if (added === "") return before;
+  if (before.trim() === "") return `${before}${added}`;
+  return `${before}${before.endsWith("\n") ? "" : "\n"}\n${added}`;
+}
