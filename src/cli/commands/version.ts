@@ -1,6 +1,6 @@
 import { Command, Option } from "clipanion";
 import { BaseCommand, EXIT } from "../base.ts";
-import { VERSION } from "../version.ts";
+import { COMMIT, VERSION } from "../version.ts";
 
 export class VersionCommand extends BaseCommand {
   static override readonly paths = [["version"], ["--version"], ["-v"]];
@@ -19,6 +19,7 @@ export class VersionCommand extends BaseCommand {
     const facts = {
       version: VERSION,
       platform: `${process.platform}-${process.arch}`,
+      ...(COMMIT === undefined ? {} : { commit: COMMIT }),
       bun: Bun.version,
       revision: Bun.revision.slice(0, 9),
     };

@@ -1,0 +1,123 @@
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { $ } from "bun";
+import { BUN, binaryOf, runtime, TARGETS, type Target } from "./runtimes.ts";
+
+// `bun run release`: the binaries of the commit that is checked out, in dist/release, with their sums, a bill of materials and a note
+// on how to make them again. Everything is built in a fresh copy of the commit: what is not committed is in no release.
+
+const ROOT = join(import.meta.dir, "..");
+const CACHE = join(ROOT, "node_modules", ".cache", "runtimes");
+
+/** The commit, as files in a folder of its own, with the packages that go into the binary. */
+async function checkedOut(commit: string, folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await $`git -C ${ROOT} archive ${commit} | tar -x -C ${folder}`.quiet();
+  await $`${process.execPath} install --frozen-lockfile --production`.cwd(folder).quiet();
+  return folder;
+}
+
+async function built(tree: string, one: Target, bun: string, outfile: string, commit: string): Promise<void> {
+  const given = ["--target", one.target, "--runtime", bun, "--outfile", outfile, "--commit", commit];
+  await $`${process.execPath} scripts/build.ts ${given}`.cwd(tree).quiet();
+  await rm(`${outfile.replace(/\.exe$/, "")}.map`, { force: true });
+  await rm(`${outfile}.map`, { force: true });
+  const found = await platformOf(outfile);
+  if (found !== one.name) throw new Error(`the binary for ${one.name} is one for ${found}`);
+}
+
+/** For which platform a binary is, by its own header: ELF, Mach-O or PE; and for ELF, which loader it asks for. */
+export async function platformOf(path: string): Promise<string> {
+  await using file = await open(path);
+  const { buffer: head } = await file.read({ buffer: Buffer.alloc(4096), position: 0 });
+  const cpu = (is: Readonly<Record<number, string>>, number: number) => is[number] ?? `cpu ${number}`;
+  if (head.readUInt32BE(0) === 0x7f454c46) {
+    const libc = head.includes("/lib/ld-musl-") ? "-musl" : "";
+    return `linux-${cpu({ 62: "x64", 183: "arm64" }, head.readUInt16LE(18))}${libc}`;
+  }
+  if (head.readUInt32LE(0) === 0xfeedfacf)
+    return `darwin-${cpu({ 16777223: "x64", 16777228: "arm64" }, head.readUInt32LE(4))}`;
+  const pe = head.readUInt32LE(0x3c);
+  if (head.toString("latin1", pe, pe + 4) === "PE\0\0")
+    return `windows-${cpu({ 34404: "x64", 43620: "arm64" }, head.readUInt16LE(pe + 4))}`;
+  return "no platform";
+}
+
+/** The sha256 of a file, in hex. */
+async function sumOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of Bun.file(path).stream()) hash.update(piece);
+  return hash.digest("hex");
+}
+
+const note = (version: string, commit: string, targets: readonly Target[]) => `images ${version}, commit ${commit}
+
+The binaries of one commit are the same, byte for byte, wherever and whenever they are built: with Bun ${BUN}, the packages of bun.lock, the
+runtimes whose digests are in scripts/runtimes.ts, and the flags of scripts/build.ts. No time, folder, user or host is in them.
+
+    git checkout ${commit}
+    npx --yes bun@${BUN} install --frozen-lockfile
+    npx --yes bun@${BUN} run release${targets.length === TARGETS.length ? "" : targets.map(({ name }) => ` --target ${name}`).join("")}
+    (cd dist/release && sha256sum -c SHA256SUMS)
+
+The release builds the binary of the machine that it runs on a second time, in another folder, and stops when the two differ.
+`;
+
+/** The target of this machine; a machine with musl has to name it. */
+const own = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+
+async function release(targets: readonly Target[], out: string): Promise<void> {
+  if (Bun.version !== BUN) throw new Error(`a release is built with Bun ${BUN}, and this is ${Bun.version}`);
+  const commit = (await $`git -C ${ROOT} rev-parse HEAD`.quiet().text()).trim();
+  const seconds = await $`git -C ${ROOT} log -1 --format=%ct`.quiet().text();
+  const folder = await mkdtemp(join(tmpdir(), "images-release-"));
+  try {
+    const tree = await checkedOut(commit, join(folder, "tree"));
+    const { version }: { version: string } = JSON.parse(await readFile(join(tree, "package.json"), "utf8"));
+    console.log(`images ${version}, commit ${commit}`);
+    await rm(out, { recursive: true, force: true });
+    await mkdir(out, { recursive: true });
+    for (const one of targets) {
+      const bun = await runtime(one, folder, CACHE);
+      const binary = join(out, binaryOf(one));
+      await built(tree, one, bun, binary, commit);
+      console.log(`${await sumOf(binary)}  ${binaryOf(one)}`);
+      if (one.name === own) {
+        const again = join(folder, "again");
+        await built(await checkedOut(commit, join(folder, "another", "tree")), one, bun, again, commit);
+        if ((await sumOf(again)) !== (await sumOf(binary))) throw new Error(`two builds of ${one.name} differ`);
+        console.log(`${" ".repeat(64)}  the same when built again in another folder`);
+        await rm(again);
+      }
+      await rm(join(folder, one.name), { recursive: true });
+    }
+    const facts = { version, commit, date: new Date(Number(seconds) * 1000).toISOString(), runtimes: targets };
+    await $`${process.execPath} scripts/sbom.ts ${JSON.stringify(facts)} ${join(out, "images.cdx.json")}`.cwd(tree);
+    await copyFile(join(tree, "install.sh"), join(out, "install.sh"));
+    await writeFile(join(out, "REPRODUCE.txt"), note(version, commit, targets));
+    const names = (await readdir(out)).sort();
+    const sums = await Promise.all(names.map(async (name) => `${await sumOf(join(out, name))}  ${name}\n`));
+    await writeFile(join(out, "SHA256SUMS"), sums.join(""));
+    console.log(`${names.length} files and SHA256SUMS in ${out}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) {
+  const options = {
+    target: { type: "string", multiple: true, default: TARGETS.map(({ name }) => name) },
+    out: { type: "string", default: join(ROOT, "dist", "release") },
+  } as const;
+  const { values } = parseArgs({ options });
+  const unknown = values.target.filter((name) => !TARGETS.some((one) => one.name === name));
+  if (unknown.length > 0)
+    throw new Error(`no target ${unknown.join(", ")}: ${TARGETS.map(({ name }) => name).join(", ")}`);
+  await release(
+    TARGETS.filter(({ name }) => values.target.includes(name)),
+    resolve(values.out),
+  );
+}

@@ -1,0 +1,177 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BUN, type Target } from "./runtimes.ts";
+
+// The bill of materials of a release: what the binary has in it, in CycloneDX 1.6 JSON. Made from bun.lock (which versions, and their
+// digests) and the package.json of each installed package (licence, home), and from nothing else: the same commit gives the same file.
+
+const ROOT = join(import.meta.dir, "..");
+const SPEC = "1.6";
+
+/** What is said of a build besides its packages. */
+export interface Build {
+  readonly version: string;
+  /** The commit that was built: the serial number is made from it. */
+  readonly commit: string;
+  /** When that commit was made, in ISO 8601. */
+  readonly date: string;
+  /** The runtimes in the binaries. */
+  readonly runtimes: readonly Pick<Target, "name" | "package" | "integrity">[];
+}
+
+/** One package of bun.lock: `[name@version, registry, more, integrity]`. */
+interface Locked {
+  readonly key: string;
+  readonly name: string;
+  readonly version: string;
+  readonly needs: readonly string[];
+  readonly integrity: string | undefined;
+}
+
+interface Manifest {
+  readonly license?: string;
+  readonly description?: string;
+  readonly homepage?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+const manifestOf = async (folder: string): Promise<Manifest> =>
+  JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+
+/** The packages of a lock file, by the key under which it keeps them (`a`, or `a/b` for the b that only a uses). */
+export function lockedIn(text: string): ReadonlyMap<string, Locked> {
+  const lock: { packages: Record<string, [string, string?, { dependencies?: Record<string, string> }?, string?]> } =
+    Object(Bun.JSONC.parse(text));
+  const all = Object.entries(lock.packages).map(([key, [id, , more, integrity]]): [string, Locked] => {
+    const cut = id.lastIndexOf("@");
+    const needs = Object.keys(more?.dependencies ?? {});
+    return [key, { key, name: id.slice(0, cut), version: id.slice(cut + 1), needs, integrity }];
+  });
+  return new Map(all);
+}
+
+/** Everything that the named packages need, each once, in the order of their names. */
+export function closure(locked: ReadonlyMap<string, Locked>, roots: readonly string[]): readonly Locked[] {
+  const found = new Map<string, Locked>();
+  const waiting = roots.map((name) => resolved(locked, "", name));
+  for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    if (found.has(one.key)) continue;
+    found.set(one.key, one);
+    for (const name of one.needs) waiting.push(resolved(locked, one.key, name));
+  }
+  return [...found.values()].sort((a, b) => (refOf(a) < refOf(b) ? -1 : 1));
+}
+
+/** The package that `name` means for the one at `from`: its own, or the nearest above it. */
+function resolved(locked: ReadonlyMap<string, Locked>, from: string, name: string): Locked {
+  for (let at = from; ; at = at.slice(0, Math.max(at.lastIndexOf("/"), 0))) {
+    const one = locked.get(at === "" ? name : `${at}/${name}`);
+    if (one !== undefined) return one;
+    if (at === "") throw new Error(`bun.lock has no ${name}, which ${from || "package.json"} needs`);
+  }
+}
+
+const purl = (name: string, version: string) => `pkg:npm/${name.replace("@", "%40")}@${version}`;
+const refOf = ({ name, version }: Locked): string => purl(name, version);
+
+/** `sha512-BASE64` in CycloneDX's words. */
+function hashOf(integrity: string): { alg: string; content: string } {
+  const [, kind = "", base64 = ""] = /^sha(\d+)-(.+)$/.exec(integrity) ?? [];
+  if (base64 === "") throw new Error(`not a digest: ${integrity}`);
+  return { alg: `SHA-${kind}`, content: Buffer.from(base64, "base64").toString("hex") };
+}
+
+/** An SPDX identifier, an expression of them, or what the package says. */
+function licenceOf(said: string | undefined): { licenses?: readonly object[] } {
+  if (said === undefined) return {};
+  return { licenses: [/^[A-Za-z0-9.+-]+$/.test(said) ? { license: { id: said } } : { expression: said }] };
+}
+
+async function componentOf(one: Locked): Promise<object> {
+  const folder = join(ROOT, "node_modules", ...one.key.split("/").flatMap(nested));
+  const { license, description, homepage } = await manifestOf(folder);
+  const [group, name] = one.name.startsWith("@") ? one.name.split("/") : [undefined, one.name];
+  return {
+    type: "library",
+    "bom-ref": refOf(one),
+    ...(group === undefined ? {} : { group }),
+    name,
+    version: one.version,
+    ...(description === undefined ? {} : { description }),
+    scope: "required",
+    ...(one.integrity === undefined ? {} : { hashes: [hashOf(one.integrity)] }),
+    ...licenceOf(license),
+    purl: refOf(one),
+    ...(homepage === undefined ? {} : { externalReferences: [{ type: "website", url: homepage }] }),
+  };
+}
+
+/** Where a key of the lock is installed: `a/b` is node_modules/a/node_modules/b, `@x/a` is one folder. */
+const nested = (part: string, i: number, parts: readonly string[]): readonly string[] =>
+  i === 0 || parts[i - 1]?.startsWith("@") ? [part] : ["node_modules", part];
+
+/**
+ * The whole document.
+ * @throws Error where bun.lock and what is installed do not fit together
+ */
+export async function sbom({ version, commit, date, runtimes }: Build): Promise<object> {
+  const [lock, { license, description, dependencies = {} }] = await Promise.all([
+    readFile(join(ROOT, "bun.lock"), "utf8"),
+    manifestOf(ROOT),
+  ]);
+  const locked = lockedIn(lock);
+  const roots = Object.keys(dependencies);
+  const packages = closure(locked, roots);
+  const own = `pkg:generic/images@${version}`;
+  const bun = runtimes.map((one) => ({
+    type: "platform",
+    "bom-ref": purl(one.package, BUN),
+    group: "@oven",
+    name: one.package.replace("@oven/", ""),
+    version: BUN,
+    description: `The runtime in the binary for ${one.name}`,
+    hashes: [hashOf(one.integrity)],
+    licenses: [{ license: { id: "MIT" } }],
+    purl: purl(one.package, BUN),
+  }));
+  return {
+    $schema: `http://cyclonedx.org/schema/bom-${SPEC}.schema.json`,
+    bomFormat: "CycloneDX",
+    specVersion: SPEC,
+    serialNumber: `urn:uuid:${Bun.randomUUIDv5(`${own}?commit=${commit}`, "url")}`,
+    version: 1,
+    metadata: {
+      timestamp: date,
+      component: {
+        type: "application",
+        "bom-ref": own,
+        name: "images",
+        version,
+        description,
+        ...licenceOf(license),
+        purl: own,
+      },
+      properties: [{ name: "images:commit", value: commit }],
+    },
+    components: [...(await Promise.all(packages.map(componentOf))), ...bun],
+    dependencies: [
+      {
+        ref: own,
+        dependsOn: [
+          ...roots.map((name) => refOf(resolved(locked, "", name))).sort(),
+          ...bun.map((one) => one["bom-ref"]),
+        ],
+      },
+      ...packages.map((one) => ({
+        ref: refOf(one),
+        dependsOn: one.needs.map((name) => refOf(resolved(locked, one.key, name))).sort(),
+      })),
+      ...bun.map((one) => ({ ref: one["bom-ref"] })),
+    ],
+  };
+}
+
+if (import.meta.main) {
+  const [facts = "", file = ""] = process.argv.slice(2);
+  await writeFile(file, `${JSON.stringify(await sbom(JSON.parse(facts)), undefined, 2)}\n`);
+}

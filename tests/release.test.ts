@@ -1,0 +1,126 @@
+import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { Ajv } from "ajv";
+import formats from "ajv-formats";
+import manifest from "../package.json" with { type: "json" };
+import { platformOf } from "../scripts/release.ts";
+import { BUN, runtime, TARGETS } from "../scripts/runtimes.ts";
+import { closure, lockedIn, sbom } from "../scripts/sbom.ts";
+import { Folder, run } from "./harness.ts";
+
+const ROOT = resolve(import.meta.dir, "..");
+const SCHEMAS = join(ROOT, "node_modules", "@cyclonedx", "cyclonedx-library", "res", "schema");
+const build = { version: "1.2.3", commit: "0".repeat(40), date: "2026-01-02T03:04:05.000Z", runtimes: TARGETS };
+
+interface Component {
+  readonly "bom-ref": string;
+  readonly group?: string;
+  readonly name: string;
+  readonly version: string;
+  readonly hashes: readonly { readonly alg: string; readonly content: string }[];
+  readonly licenses: readonly object[];
+}
+const componentsOf = async (): Promise<readonly Component[]> =>
+  JSON.parse(JSON.stringify(await sbom(build))).components;
+
+describe("the bill of materials", () => {
+  test("is valid by CycloneDX's own schema", async () => {
+    const schema = async (name: string) =>
+      JSON.parse(await readFile(join(SCHEMAS, `${name}.SNAPSHOT.schema.json`), "utf8"));
+    const ajv = new Ajv({ strict: false, allErrors: true });
+    formats["default"](ajv);
+    ajv.addFormat("iri-reference", true).addFormat("idn-email", true);
+    for (const name of ["spdx", "jsf-0.82"])
+      ajv.addSchema(await schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`);
+    const isValid = ajv.compile(await schema("bom-1.6"));
+    const bom = JSON.parse(JSON.stringify(await sbom(build)));
+    expect(isValid(bom) ? "" : ajv.errorsText(isValid.errors)).toBe("");
+    expect(isValid({ ...bom, components: [{ type: "library" }] })).toBe(false);
+  });
+
+  test("has every package of the binary with its licence and digest, and none of the tests'", async () => {
+    const components = await componentsOf();
+    const names = components.map(({ group, name }) => (group === undefined ? name : `${group}/${name}`));
+    expect(names).toEqual(expect.arrayContaining(Object.keys(manifest.dependencies)));
+    expect(names.filter((name) => Object.hasOwn(manifest.devDependencies, name))).toEqual([]);
+    expect(names).toHaveLength(new Set(names).size);
+    for (const { name, hashes, licenses } of components)
+      expect([name, hashes.length, hashes[0]?.content.length, licenses.length]).toEqual([name, 1, 128, 1]);
+    const lock = await readFile(join(ROOT, "bun.lock"), "utf8");
+    const digest = Buffer.from(components.find(({ name }) => name === "undici")?.hashes[0]?.content ?? "", "hex");
+    expect(lock).toContain(`sha512-${digest.toString("base64")}`);
+  });
+
+  test("is the same for the same commit", async () => expect(await sbom(build)).toEqual(await sbom(build)));
+
+  test("a package that keeps its own version of another is followed to that one", () => {
+    const locked = lockedIn(`{ "packages": {
+      "a": ["a@1.0.0", "", { "dependencies": { "b": "^1", "@s/c": "1" } }, "sha512-AA=="],
+      "b": ["b@2.0.0", "", {}, "sha512-AA=="],
+      "a/b": ["b@1.5.0", "", {}, "sha512-AA=="],
+      "@s/c": ["@s/c@3.0.0", "", { "dependencies": { "a": "1", "b": "2" } }, "sha512-AA=="],
+    } }`);
+    const names = (...roots: string[]) => closure(locked, roots).map(({ name, version }) => `${name}@${version}`);
+    expect(names("a")).toEqual(["@s/c@3.0.0", "a@1.0.0", "b@1.5.0", "b@2.0.0"]);
+    expect(() => closure(locked, ["z"])).toThrow("bun.lock has no z, which package.json needs");
+  });
+});
+
+describe("a binary's header says for which platform it is", () => {
+  const elf = (machine: number, loader: string) => {
+    const head = Buffer.alloc(4096);
+    head.write("\x7fELF", 0, "latin1");
+    head.writeUInt16LE(machine, 18);
+    head.write(loader, 600);
+    return head;
+  };
+  const mach = (cpu: number) => {
+    const head = Buffer.alloc(64);
+    head.writeUInt32LE(0xfeedfacf, 0);
+    head.writeUInt32LE(cpu, 4);
+    return head;
+  };
+  const pe = Buffer.alloc(256);
+  pe.write("MZ");
+  pe.writeUInt32LE(128, 0x3c);
+  pe.write("PE\0\0", 128, "latin1");
+  pe.writeUInt16LE(34404, 132);
+  const cases: readonly (readonly [string, Uint8Array])[] = [
+    ["linux-x64", elf(62, "/lib64/ld-linux-x86-64.so.2")],
+    ["linux-arm64-musl", elf(183, "/lib/ld-musl-aarch64.so.1")],
+    ["darwin-arm64", mach(0x100000c)],
+    ["darwin-x64", mach(0x1000007)],
+    ["windows-x64", pe],
+    ["no platform", Buffer.alloc(300)],
+  ];
+  for (const [name, head] of cases)
+    test(name, async () => {
+      await using folder = await Folder.make({ head });
+      expect(await platformOf(folder.at("head"))).toBe(name);
+    });
+});
+
+test("a runtime that is not the pinned one is refused", async () => {
+  await using folder = await Folder.make();
+  const [one] = TARGETS;
+  if (one === undefined) throw new Error("no targets");
+  const wrong = "something else";
+  await folder.write(`${one.package.replace("@oven/", "")}-${BUN}.tgz`, wrong);
+  const found = createHash("sha512").update(wrong).digest("base64");
+  await expect(runtime(one, folder.path, folder.path)).rejects.toThrow(
+    `has the digest sha512-${found}, not ${one.integrity}`,
+  );
+});
+
+test("there is one version, and the runtimes are the ones of the Bun that runs", async () => {
+  await using folder = await Folder.make();
+  const said: { version: string; platform: string; commit?: string } = JSON.parse(
+    (await run(folder, ["version", "--json"])).stdout,
+  );
+  expect(said.version).toBe(manifest.version);
+  expect(said.platform).toBe(`${process.platform}-${process.arch}`);
+  expect(said.commit).toBeUndefined();
+  expect(Bun.version).toBe(BUN);
+});
