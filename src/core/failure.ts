@@ -71,6 +71,8 @@ export class Failure extends Error {
 /** Any thrown thing as a Failure; one that is none becomes `run.bug`, with itself as the cause. */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
+  // The end of an `await using` failed as well: what came first is what there is to tell.
+  if (thrown instanceof SuppressedError) return asFailure(thrown.suppressed);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new Failure("run.bug", message, { cause: thrown });
 }

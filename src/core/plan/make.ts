@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { asFailure } from "../failure.ts";
 import type { Resource } from "../model/declaration.ts";
 import { type Event, told } from "../model/event.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
@@ -98,9 +98,9 @@ class Planner {
       await inParallel(asked, 8, (one) => this.#decide(one, found.get(one.address) ?? nothing, backend, reading));
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
-      if (!(thrown instanceof Failure)) throw thrown;
+      // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.
       for (const address of addresses) this.#steps.delete(address);
-      const failure = told(thrown);
+      const failure = told(asFailure(thrown));
       this.#outages.push({
         backend: name,
         code: failure.code,

@@ -57,7 +57,14 @@ export class Directory {
 
   /** All records, in the order of their names. A store that is not there yet is empty. */
   async *entries(): AsyncGenerator<Entry> {
-    const names = await readdir(this.at("images")).catch(whenMissing([]));
+    const names = await readdir(this.at("images"))
+      .catch(whenMissing([]))
+      .catch((cause: unknown) => {
+        throw new Failure("backend.denied", `the store ${this.root} cannot be read`, {
+          cause,
+          hint: "check `path`: it is to be a folder that you may read",
+        });
+      });
     const ids = names.filter((one) => one.endsWith(".json")).sort();
     for (let from = 0; from < ids.length; from += BATCH) {
       const batch = ids.slice(from, from + BATCH).map((name) => this.entry(imageId(name.slice(0, -".json".length))));
@@ -182,7 +189,8 @@ export class Directory {
 
   /** Files of processes that are no more. */
   async #abandoned(): Promise<readonly string[]> {
-    const names = await readdir(this.at("tmp")).catch(whenMissing([]));
+    // A folder that cannot be read was told of by whoever wanted its images.
+    const names = await readdir(this.at("tmp")).catch(() => []);
     return names.filter((name) => Number(name.split(".")[0]) !== process.pid && !isRunning(Number(name.split(".")[0])));
   }
 
