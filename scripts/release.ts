@@ -86,7 +86,8 @@ async function release(targets: readonly Target[], out: string): Promise<void> {
       await built(tree, one, bun, binary, commit);
       console.log(`${await sumOf(binary)}  ${binaryOf(one)}`);
       if (one.name === own) {
-        const again = join(folder, "again");
+        // Under the same name: the binary knows the one that it was built as.
+        const again = join(folder, binaryOf(one));
         await built(await checkedOut(commit, join(folder, "another", "tree")), one, bun, again, commit);
         if ((await sumOf(again)) !== (await sumOf(binary))) throw new Error(`two builds of ${one.name} differ`);
         console.log(`${" ".repeat(64)}  the same when built again in another folder`);
