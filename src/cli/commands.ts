@@ -1,6 +1,7 @@
 import type { CommandClass } from "clipanion";
 import { ApplyCommand, DestroyCommand } from "./commands/apply.ts";
 import { CacheGcCommand, CacheListCommand, CacheVerifyCommand } from "./commands/cache.ts";
+import { CompletionCommand } from "./commands/completion.ts";
 import { ExportCommand } from "./commands/export.ts";
 import { FmtCommand } from "./commands/fmt.ts";
 import { ImportCommand } from "./commands/import.ts";
@@ -51,6 +52,7 @@ export const commands = [
   CacheVerifyCommand,
   SchemaCommand,
   FmtCommand,
+  CompletionCommand,
   PluginsCommand,
   PluginsTrustCommand,
   VersionCommand,

@@ -1,5 +1,6 @@
 import { Builtins, Cli } from "clipanion";
 import { interrupted } from "../core/failure.ts";
+import { CompleteCommand } from "./commands/completion.ts";
 import { commands } from "./commands.ts";
 import { host } from "./host.ts";
 import type { Shell } from "./shell.ts";
@@ -10,6 +11,7 @@ export function program(): Cli<Shell> {
   const cli = new Cli<Shell>({ binaryLabel: "images", binaryName: "images", binaryVersion: VERSION });
   cli.register(Builtins.HelpCommand);
   for (const command of commands) cli.register(command);
+  cli.register(CompleteCommand);
   return cli;
 }
 

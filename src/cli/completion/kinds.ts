@@ -1,0 +1,53 @@
+import { REPORTS } from "../render/report.ts";
+
+/** What a word of the command line names. */
+export type Kind =
+  | "address"
+  | "recorded"
+  | "selection"
+  | "backend"
+  | "variable"
+  | "plugin"
+  | "file"
+  | "nothing"
+  | { readonly words: readonly string[] };
+
+/** What the value of each option names. */
+export const OF_FLAGS: Readonly<Record<string, Kind>> = {
+  "--file": "file",
+  "--state": "file",
+  "--var": "variable",
+  "--var-file": "file",
+  "--json": "file",
+  "--out": "file",
+  "--target": "selection",
+  "--exclude": "selection",
+  "--replace": "address",
+  "--backend": "backend",
+  "--from-terraform": "file",
+  "--report": { words: REPORTS.map((kind) => `${kind}=`) },
+  "--parallelism": "nothing",
+  "--lock-timeout": "nothing",
+  "--max-deletes": "nothing",
+  "--max-bytes": "nothing",
+  "--max-age": "nothing",
+};
+
+/** What the words of each command name, by its path; the last one stands for all that follow where the command takes any number. */
+export const OF_WORDS: Readonly<Record<string, readonly Kind[]>> = {
+  show: ["file"],
+  apply: ["file"],
+  info: ["backend"],
+  import: ["address"],
+  export: ["recorded"],
+  "state list": ["selection"],
+  "state show": ["recorded"],
+  "state mv": ["recorded", "address"],
+  "state rm": ["recorded"],
+  plugins: ["plugin"],
+  "plugins trust": ["file"],
+  fmt: ["file"],
+  completion: [{ words: ["bash", "zsh", "fish"] }],
+};
+/** Commands that take any number of words. */
+export const ANY_NUMBER: ReadonlySet<string> = new Set(["state list", "state rm", "fmt"]);
