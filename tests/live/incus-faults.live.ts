@@ -3,12 +3,11 @@ import { appendFile, cp, mkdir, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Failure } from "../../src/core/failure.ts";
 import { Folder, run } from "../harness.ts";
-import { api, DIR, facts, type Json, project } from "./incus-kit.ts";
+import { api, DIR, facts, type Json, project, restart } from "./incus-kit.ts";
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
 const { main, images } = await facts();
 const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
-const UP = process.env["INCUS_UP"] ?? resolve("tests/live/incus-up");
 const LONG = 300_000;
 
 /** A folder with images.toml for a project of its own; `image` is what stands in the block of the only image. */
@@ -28,6 +27,10 @@ async function lab(image: string) {
     XDG_STATE_HOME: folder.at("state"),
     IMAGES_CACHE: folder.at("cache"),
   };
+  const busy = async (): Promise<readonly Json[]> =>
+    Object.values(await api(main.socket, "GET", `/1.0/operations?project=${own.name}&recursion=1`))
+      .flat()
+      .filter((one: Json) => one.status_code === 103);
   return {
     folder,
     env,
@@ -35,10 +38,9 @@ async function lab(image: string) {
       Bun.spawn([...PROGRAM, ...args], { cwd: folder.path, env, stdout: "pipe", stderr: "pipe", stdin: "ignore" }),
     found: async (): Promise<readonly Json[]> =>
       await api(main.socket, "GET", `/1.0/images?project=${own.name}&recursion=1`),
-    busy: async (): Promise<readonly Json[]> =>
-      Object.values(await api(main.socket, "GET", `/1.0/operations?project=${own.name}&recursion=1`))
-        .flat()
-        .filter((one: Json) => one.status_code === 103),
+    busy,
+    /** The copy that goes on has some of its bytes. */
+    isMidway: async () => /rootfs: [2-9]\d%/.test(JSON.stringify(await busy())),
     async [Symbol.asyncDispose]() {
       await own[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
@@ -105,53 +107,15 @@ async function streamed(place: Lab, megabytes: number): Promise<string> {
   return name;
 }
 
-async function restart(): Promise<void> {
-  process.kill(Number(await Bun.file(`${DIR}/run/main.pid`).text()), "SIGKILL");
-  const up = Bun.spawn(["bash", UP, DIR ?? ""], { stdout: "ignore", stderr: "ignore" });
-  expect(await up.exited).toBe(0);
-}
-
 async function until(is: () => Promise<boolean>): Promise<void> {
   while (!(await is())) await Bun.sleep(20);
-}
-
-for (const [what, block] of [
-  ["an upload", 'source = "./large.tar"\n'],
-  ["a copy", 'source = "images:alpine/edge"\nvm = true\n'],
-  ["a bare disk", 'source = "./made.qcow2"\n'],
-] as const) {
-  test(
-    `killed at any instant of ${what}, and run again: one image, nothing left over`,
-    async () => {
-      await using place = await lab(block);
-      if (what === "an upload") await large(place, 64);
-      if (what === "a bare disk") await cp(`${DIR}/img/disk.qcow2`, place.folder.at("made.qcow2"));
-      const began = performance.now();
-      await ok(place, "apply", "--yes");
-      const whole = performance.now() - began;
-      for (let i = 0; i < 6; i++) {
-        if (i % 2 === 1) await ok(place, "destroy", "--yes");
-        const child = place.start("apply", "--yes", "--replace", "lab/a");
-        const plain = i % 2 === 1 ? place.start("version") : undefined;
-        await Bun.sleep(whole * (0.15 + 0.8 * Math.random()));
-        child.kill("SIGKILL");
-        await Promise.all([child.exited, plain?.exited]);
-        await ok(place, "apply", "--yes", "--lock-timeout", "5s");
-        await ok(place, "plan", "--detailed-exitcode");
-        await until(async () => (await place.busy()).length === 0);
-        const left = await place.found();
-        expect(left.map(({ aliases }) => aliases.map(({ name }: Json) => name))).toEqual([["a"]]);
-      }
-    },
-    LONG,
-  );
 }
 
 test(
   "Ctrl-C in a copy cancels it on the server, and nothing is left",
   async () => {
     await using place = await lab("");
-    const name = await streamed(place, 12);
+    const name = await streamed(place, 5);
     const text = await Bun.file(place.folder.at("images.toml")).text();
     await place.folder.write("images.toml", `${text}source = "slow:${name}"\n`);
     const stop = new AbortController();
@@ -159,7 +123,7 @@ test(
       env: { SSL_CERT_FILE: images.ca },
       signal: stop.signal,
     });
-    await until(async () => /rootfs: [2-9]\d%/.test(JSON.stringify(await place.busy())));
+    await until(place.isMidway);
     stop.abort(new Failure("run.interrupted", "interrupted"));
     expect((await running).code).toBe(130);
     expect(await place.busy()).toEqual([]);
@@ -172,16 +136,18 @@ test(
   "the daemon is killed and restarted in the middle of a copy",
   async () => {
     await using place = await lab("");
-    const name = await streamed(place, 12);
+    const name = await streamed(place, 5);
     const text = await Bun.file(place.folder.at("images.toml")).text();
     await place.folder.write("images.toml", `${text}source = "slow:${name}"\n`);
     const child = place.start("apply", "--yes", "--json");
-    await until(async () => /rootfs: [2-9]\d%/.test(JSON.stringify(await place.busy())));
+    await until(place.isMidway);
     await restart();
     const [said, code] = await Promise.all([new Response(child.stdout).text(), child.exited]);
     if (code !== 0) console.log(said);
     expect(code).toBe(0);
+    const phases = said.split("\n").map((line) => (line === "" ? undefined : JSON.parse(line).hook?.phase));
     expect(said).toContain("transfer_progress");
+    expect(phases).toContain("import");
     await ok(place, "plan", "--detailed-exitcode");
     expect((await place.found()).length).toBe(1);
   },
@@ -204,6 +170,25 @@ test(
     expect(await child.exited).toBe(0);
     await ok(place, "plan", "--detailed-exitcode");
     expect((await place.found()).length).toBe(1);
+  },
+  LONG,
+);
+
+test(
+  "killed in the middle of a copy, and run again: one image, nothing left over",
+  async () => {
+    await using place = await lab("");
+    const name = await streamed(place, 5);
+    const text = await Bun.file(place.folder.at("images.toml")).text();
+    await place.folder.write("images.toml", `${text}source = "slow:${name}"\n`);
+    const child = place.start("apply", "--yes");
+    await until(place.isMidway);
+    child.kill("SIGKILL");
+    await child.exited;
+    await ok(place, "apply", "--yes");
+    await ok(place, "plan", "--detailed-exitcode");
+    await until(async () => (await place.busy()).length === 0);
+    expect((await place.found()).map((image) => image.aliases.map((one: Json) => one.name))).toEqual([["a"]]);
   },
   LONG,
 );

@@ -1,5 +1,7 @@
+import { expect } from "bun:test";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { Folder, run, type Said } from "../harness.ts";
 
 /** What incus-up wrote of its servers. */
 export interface Facts {
@@ -66,4 +68,65 @@ export async function project(socket: string): Promise<{ readonly name: string }
       await api(socket, "DELETE", `/1.0/projects/${name}`);
     },
   };
+}
+
+/** A project of one's own on `main`, reached over its socket, with a folder for images.toml. */
+export class Lab implements AsyncDisposable {
+  readonly folder: Folder;
+  readonly project: Awaited<ReturnType<typeof project>>;
+  settings: string;
+
+  readonly #facts: Facts;
+  /** What the program sees of the surroundings. */
+  env: Readonly<Record<string, string>>;
+
+  private constructor(folder: Folder, own: Awaited<ReturnType<typeof project>>, known: Facts) {
+    this.folder = folder;
+    this.project = own;
+    this.#facts = known;
+    this.settings = `socket = "${known.main.socket}"\nconfig = "${DIR}/conf"\nproject = "${own.name}"\n`;
+    this.env = { SSL_CERT_FILE: known.images.ca };
+  }
+  static async open(): Promise<Lab> {
+    const known = await facts();
+    return new Lab(await Folder.make(), await project(known.main.socket), known);
+  }
+  async declare(blocks: string): Promise<void> {
+    await this.folder.write("images.toml", `[backend.lab]\nplugin = "incus"\n${this.settings}\n${blocks}`);
+  }
+  run(...args: readonly string[]): Promise<Said> {
+    return run(this.folder, args, { env: this.env });
+  }
+  async apply(...args: readonly string[]): Promise<string> {
+    const said = await this.run("apply", "--yes", ...args);
+    if (said.code !== 0) throw new Error(said.stderr + said.stdout);
+    return said.stdout + said.stderr;
+  }
+  /** The law: nothing is left to do. */
+  async settled(): Promise<void> {
+    const said = await this.run("plan", "--detailed-exitcode");
+    if (said.code !== 0) throw new Error(`not settled (${said.code}): ${said.stdout}${said.stderr}`);
+  }
+  async images(): Promise<readonly Json[]> {
+    return await api(this.#facts.main.socket, "GET", `/1.0/images?project=${this.project.name}&recursion=1`);
+  }
+  /** The only image. */
+  async one(): Promise<Json> {
+    const [found, ...more] = await this.images();
+    expect(more).toEqual([]);
+    return found;
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.project[Symbol.asyncDispose]();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+export const names = (image: Json): string[] => image.aliases.map(({ name }: Json) => name).sort();
+
+/** Kills the daemon that is managed, and starts it again. */
+export async function restart(): Promise<void> {
+  process.kill(Number(await Bun.file(`${DIR}/run/main.pid`).text()), "SIGKILL");
+  const up = Bun.spawn(["bash", resolve("tests/live/incus-up"), DIR ?? ""], { stdout: "ignore", stderr: "ignore" });
+  expect(await up.exited).toBe(0);
 }

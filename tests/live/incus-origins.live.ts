@@ -1,55 +1,11 @@
 import { expect, test } from "bun:test";
-import { Folder, run, type Said } from "../harness.ts";
-import { api, bytesOf, DIR, facts, type Json, project, unified } from "./incus-kit.ts";
+import { Folder, run } from "../harness.ts";
+import { api, bytesOf, DIR, facts, type Json, Lab, names, project, unified } from "./incus-kit.ts";
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
-const { main, remote, images, restricted, client } = await facts();
+const { main, remote, images } = await facts();
 const env = { SSL_CERT_FILE: images.ca };
 
-/** A project of one's own on `main`, reached over its socket, with a folder for images.toml. */
-class Lab implements AsyncDisposable {
-  readonly folder: Folder;
-  readonly project: Awaited<ReturnType<typeof project>>;
-  settings: string;
-
-  private constructor(folder: Folder, own: Awaited<ReturnType<typeof project>>) {
-    this.folder = folder;
-    this.project = own;
-    this.settings = `socket = "${main.socket}"\nconfig = "${DIR}/conf"\nproject = "${own.name}"\n`;
-  }
-  static async open(): Promise<Lab> {
-    return new Lab(await Folder.make(), await project(main.socket));
-  }
-  async declare(blocks: string): Promise<void> {
-    await this.folder.write("images.toml", `[backend.lab]\nplugin = "incus"\n${this.settings}\n${blocks}`);
-  }
-  run(...args: readonly string[]): Promise<Said> {
-    return run(this.folder, args, { env });
-  }
-  async apply(...args: readonly string[]): Promise<string> {
-    const said = await this.run("apply", "--yes", ...args);
-    if (said.code !== 0) throw new Error(said.stderr + said.stdout);
-    return said.stdout + said.stderr;
-  }
-  /** The law: nothing is left to do. */
-  async settled(): Promise<void> {
-    const said = await this.run("plan", "--detailed-exitcode");
-    if (said.code !== 0) throw new Error(`not settled (${said.code}): ${said.stdout}${said.stderr}`);
-  }
-  async images(): Promise<readonly Json[]> {
-    return await api(main.socket, "GET", `/1.0/images?project=${this.project.name}&recursion=1`);
-  }
-  async one(): Promise<Json> {
-    const [found, ...more] = await this.images();
-    expect(more).toEqual([]);
-    return found;
-  }
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.project[Symbol.asyncDispose]();
-    await this.folder[Symbol.asyncDispose]();
-  }
-}
-const names = (image: Json): string[] => image.aliases.map(({ name }: Json) => name).sort();
 const LONG = 120_000;
 
 test(
@@ -348,47 +304,6 @@ test(
     await lab.declare("");
     await lab.apply();
     expect(await at(main.socket, second.name)).toBe(0);
-  },
-  LONG,
-);
-
-test(
-  "connections: a remote of the client's configuration, a restricted certificate, a trust token",
-  async () => {
-    await using lab = await Lab.open();
-    await lab.folder.write("a.tar", await unified("connections"));
-    const block = '[image.a]\nbackend = "lab"\nsource = "./a.tar"\n';
-    lab.settings = `remote = "main"\nconfig = "${DIR}/conf"\nproject = "${lab.project.name}"\n`;
-    await lab.declare(block);
-    await lab.apply();
-    await lab.run("destroy", "--yes");
-    const { certificate, key } = restricted;
-    lab.settings = `url = "${main.url}"\nserver_cert = "${main.certificate}"\ncert = "${certificate}"\nkey = "file:${key}"\nproject = "p1"\n`;
-    await lab.declare(block);
-    await lab.apply();
-    await lab.settled();
-    await lab.run("destroy", "--yes");
-    lab.settings = lab.settings.replace('project = "p1"', `project = "${lab.project.name}"`);
-    await lab.declare(block);
-    expect((await lab.run("apply", "--yes")).code).toBe(1);
-    const made = await fetch("http://incus/1.0/certificates", {
-      unix: main.socket,
-      method: "POST",
-      body: JSON.stringify({ name: "newcomer", type: "client", token: true }),
-    });
-    const { metadata }: Json = await made.json();
-    const { request, addresses, fingerprint, secret } = metadata.metadata;
-    const token = btoa(
-      JSON.stringify({ client_name: request.name, fingerprint, addresses, secret, expires_at: "0001-01-01T00:00:00Z" }),
-    );
-    await lab.folder.write("token", token);
-    lab.settings = `token = "file:./token"\nconfig = "./none"\nproject = "${lab.project.name}"\n`;
-    await lab.declare(block);
-    await lab.apply();
-    await lab.settled();
-    for (const one of await api(main.socket, "GET", "/1.0/certificates?recursion=1"))
-      if (one.name === "newcomer") await api(main.socket, "DELETE", `/1.0/certificates/${one.fingerprint}`);
-    expect(client.certificate).toBeString();
   },
   LONG,
 );

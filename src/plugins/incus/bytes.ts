@@ -1,4 +1,4 @@
-import { type Context, type Desired, Failure, imageOf, type Source, type Wanted } from "images";
+import { type Desired, Failure, type Source, type Wanted } from "images";
 import { metadataTar } from "./metadata.ts";
 import type { Files, Tagged } from "./multipart.ts";
 import type { Image } from "./schema.ts";
@@ -10,12 +10,7 @@ export const wanted = ({ vm, fingerprint }: Desired<Image>): Wanted => ({
 });
 
 /** The files of the image that a source is; a bare one gets metadata of our own. @throws Failure source.format */
-export async function filesFrom(
-  source: Source,
-  want: Desired<Image>,
-  context: Context,
-  native: () => Promise<string>,
-): Promise<Files> {
+export async function filesFrom(source: Source, want: Desired<Image>, native: () => Promise<string>): Promise<Files> {
   const { format, compression, filename, metadata } = source;
   const isDisk = format === "qcow2";
   if (isDisk && compression !== "none")
@@ -35,7 +30,7 @@ export async function filesFrom(
       hint: "leave out `vm`",
     });
   if (format === "tar" && metadata === undefined) return one(source);
-  const first = metadata ?? (await made(want, context, native));
+  const first = metadata ?? (await made(want, native));
   const size = source.size === undefined || first.size === undefined ? undefined : source.size + first.size;
   const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
     for await (const bytes of first.open(signal)) yield { part: 0, bytes };
@@ -55,19 +50,11 @@ function one(source: Source): Files {
   return { parts: [{ name: "rootfs", filename: source.filename }], size: source.size, open };
 }
 
-/** The time of making is in it, so that the same disk made into an image twice gives two images. */
-async function made(want: Desired<Image>, { address }: Context, native: () => Promise<string>) {
-  const created = new Date();
-  const name = imageOf(address);
-  const properties = {
-    os: name,
-    release: "current",
-    variant: "default",
-    description: `${name} (${created.toISOString()})`,
-    serial: `${created.toISOString().replaceAll(/[-:.TZ]/g, "")}-${crypto.randomUUID().slice(0, 8)}`,
-    ...want.properties,
-  };
-  const bytes = metadataTar({ architecture: want.architecture ?? (await native()), created, properties });
+/** Each is another one, so that the same disk made into an image twice gives two images. Properties are those that are wanted, no more. */
+async function made(want: Desired<Image>, native: () => Promise<string>) {
+  const architecture = want.architecture ?? (await native());
+  const { properties = {} } = want;
+  const bytes = metadataTar({ architecture, created: new Date(), properties, serial: crypto.randomUUID() });
   return {
     filename: "metadata.tar",
     size: bytes.byteLength,

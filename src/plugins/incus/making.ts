@@ -82,7 +82,7 @@ export class Making {
   }
 
   async #import(source: Source, notes: Notes): Promise<string> {
-    const files = await filesFrom(source, this.#want, this.#context, this.#around.native);
+    const files = await filesFrom(source, this.#want, this.#around.native);
     const { fingerprint: expected } = this.#want;
     return await this.#send(files, { filename: source.filename, expected }, notes);
   }

@@ -4,12 +4,15 @@ export interface Facts {
   readonly architecture: string;
   readonly created: Date;
   readonly properties: Readonly<Record<string, string>>;
+  /** Tells it from any other that says the same. One line. */
+  readonly serial: string;
 }
 
 /** A tar with the one file `metadata.yaml` in it: what Incus asks for beside a bare disk or root file system. */
-export function metadataTar({ architecture, created, properties }: Facts): Uint8Array {
+export function metadataTar({ architecture, created, properties, serial }: Facts): Uint8Array {
   const entries = Object.entries(properties);
   const lines = [
+    `# ${serial}`,
     `architecture: ${JSON.stringify(architecture)}`,
     `creation_date: ${Math.floor(created.getTime() / 1000)}`,
     ...(entries.length === 0 ? ["properties: {}"] : ["properties:"]),

@@ -155,10 +155,7 @@ export const image = {
   vm: optional(
     boolean(),
     "Whether it is an image of virtual machines. Default: what the source is, a container from a remote.",
-    {
-      onChange: "replace",
-      unset: false,
-    },
+    { ...made, unset: false },
   ),
   architecture: optional(
     string(),

@@ -1,0 +1,108 @@
+import { expect, test } from "bun:test";
+import { resolve } from "node:path";
+import { api, bytesOf, DIR, facts, type Json, Lab, unified } from "./incus-kit.ts";
+import { type Moment, Watch } from "./incus-watch.ts";
+
+// The program is killed at every request that changes something: before it goes, in it, and before its answer is heard.
+
+if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+const { main } = await facts();
+const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
+/** In the middle of a request: only of the first, which has the bytes. */
+const momentsOf = (step: number): readonly Moment[] =>
+  step === 1 ? ["before", "during", "after"] : ["before", "after"];
+
+interface Kind {
+  readonly what: string;
+  readonly block: string;
+  /** Makes the next apply have something to do. */
+  readonly prepare: (lab: Lab, round: number) => Promise<unknown>;
+  /** Where that is another project than the lab's own. */
+  readonly project?: string;
+}
+const KINDS: readonly Kind[] = [
+  {
+    what: "an upload that replaces an image",
+    block: 'source = "./disk.qcow2"\nproperties = { os = "x" }\n',
+    prepare: async (lab, round) => {
+      const disk = await bytesOf("disk.qcow2");
+      await lab.folder.write("disk.qcow2", new Uint8Array([...disk, ...new Uint8Array(65_536 * round)]));
+    },
+  },
+  {
+    what: "an upload of the very bytes that the killed run sent",
+    block: 'source = "./a.tar"\n',
+    prepare: async (lab) => {
+      await lab.folder.write("a.tar", await unified(lab.project.name, 60_000));
+      return await lab.run("destroy", "--yes");
+    },
+  },
+  {
+    what: "a copy",
+    block: 'source = "images:alpine/edge"\n',
+    prepare: async (lab) => await lab.run("destroy", "--yes"),
+  },
+  {
+    what: "an image of an instance",
+    block: 'source_instance = { name = "c1" }\n',
+    prepare: async (lab) => await lab.run("destroy", "--yes"),
+    project: "default",
+  },
+];
+
+for (const { what, block, prepare, project } of KINDS)
+  test(`killed at every step of ${what}, and run again: one image, nothing left over`, async () => {
+    await using lab = await Lab.open();
+    await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+    const home = project ?? lab.project.name;
+    lab.settings = `socket = "${watch.socket}"\nconfig = "${DIR}/conf"\nproject = "${home}"\n`;
+    const alias = `${lab.project.name}-a`;
+    const file = `[settings]\nname = "${lab.project.name}"\n`;
+    await lab.declare(`[image.a]\nbackend = "lab"\naliases = ["${alias}"]\n${block}${file}`);
+    const ours = async (): Promise<readonly Json[]> => {
+      const all: readonly Json[] = await api(main.socket, "GET", `/1.0/images?project=${home}&recursion=1`);
+      return all.filter(({ properties }) => properties["images.file"] === lab.project.name);
+    };
+    let kills = 0;
+    for (let round = 0, step = 1, isOver = false; !isOver; step++)
+      for (const moment of momentsOf(step)) {
+        await prepare(lab, round++);
+        const { killed, steps } = await killedAt(lab, watch, step, moment);
+        isOver = steps < step;
+        if (isOver) break;
+        kills += killed ? 1 : 0;
+        const said = await lab.run("apply", "--yes", "--lock-timeout", "5s");
+        if (said.code !== 0) throw new Error(`killed ${moment} step ${step}: ${said.stdout}${said.stderr}`);
+        await lab.settled();
+        const left = (await ours()).map(({ aliases }) => aliases.map(({ name }: Json) => name));
+        expect({ step, moment, left }).toEqual({ step, moment, left: [[alias]] });
+      }
+    expect(kills).toBeGreaterThanOrEqual(5);
+    expect((await lab.run("destroy", "--yes")).code).toBe(0);
+    expect(await ours()).toEqual([]);
+  }, 300_000);
+
+/** Runs apply and kills it at that moment of that one of the requests which change something. */
+async function killedAt(lab: Lab, watch: Watch, step: number, moment: Moment) {
+  const env = { ...process.env, ...lab.env, HOME: lab.folder.path, XDG_STATE_HOME: lab.folder.at("scratch") };
+  const child = Bun.spawn([...PROGRAM, "apply", "--yes"], {
+    cwd: lab.folder.path,
+    env: { ...env, IMAGES_CACHE: lab.folder.at("cache") },
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  let steps = 0;
+  let killed = false;
+  watch.at = async (now, request) => {
+    if (request.startsWith("GET") || killed) return;
+    if (now === "before") steps++;
+    if (steps !== step || now !== moment) return;
+    killed = true;
+    child.kill("SIGKILL");
+    await child.exited;
+    if (moment === "before") throw new Error("it was killed before it could send this");
+  };
+  const code = await child.exited;
+  watch.at = async () => undefined;
+  expect(killed || code === 0).toBe(true);
+  return { killed, steps };
+}

@@ -1,0 +1,75 @@
+import { createServer, type IncomingMessage, request } from "node:http";
+import type { Socket } from "node:net";
+
+/** The moments of a request: nothing of it has gone, a beginning of it has, the answer to it is there. */
+export type Moment = "before" | "during" | "after";
+
+/** A way to a daemon's socket that sees every request, and that waits at each moment of it until a test is done. */
+export class Watch implements AsyncDisposable {
+  /** Where to be reached: a socket in a folder of the test's own. */
+  readonly socket: string;
+  /** Requests so far, as `GET /1.0/images`. */
+  readonly seen: string[] = [];
+  /** Called at each moment of each request; the request goes on when it resolves. */
+  at: (moment: Moment, what: string) => Promise<void> = async () => undefined;
+  readonly #target: string;
+  readonly #sockets = new Set<Socket>();
+  readonly #server = createServer((incoming, outgoing) => {
+    const { method = "", url = "" } = incoming;
+    const what = `${method} ${new URL(url, "http://incus").pathname}`;
+    this.seen.push(what);
+    this.#pass(incoming, what).then(
+      (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.on("error", () => outgoing.destroy()).pipe(outgoing);
+      },
+      () => outgoing.destroy(),
+    );
+  });
+
+  private constructor(socket: string, target: string) {
+    this.socket = socket;
+    this.#target = target;
+    this.#server.on("connection", (one) => {
+      this.#sockets.add(one);
+      one.on("close", () => this.#sockets.delete(one));
+    });
+  }
+
+  static async open(socket: string, target: string): Promise<Watch> {
+    const watch = new Watch(socket, target);
+    await new Promise<void>((ready) => watch.#server.listen(socket, ready));
+    return watch;
+  }
+
+  /** How often the daemon was asked for this. */
+  count(what: RegExp): number {
+    return this.seen.filter((one) => what.test(one)).length;
+  }
+
+  async #pass(incoming: IncomingMessage, what: string): Promise<IncomingMessage> {
+    await this.at("before", what);
+    const { method, url, headers } = incoming;
+    const onward = request({ socketPath: this.#target, method, path: url, headers });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      onward.on("response", resolve).on("error", reject);
+    });
+    answered.catch(() => undefined);
+    incoming.on("close", () => incoming.complete || onward.destroy());
+    let isFirst = true;
+    for await (const piece of incoming) {
+      onward.write(piece);
+      if (isFirst) await this.at("during", what);
+      isFirst = false;
+    }
+    onward.end();
+    const answer = await answered;
+    await this.at("after", what);
+    return answer;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const one of this.#sockets) one.destroy();
+    await new Promise((closed) => this.#server.close(closed));
+  }
+}
