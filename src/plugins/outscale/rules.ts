@@ -36,6 +36,8 @@ export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] 
       say("block_device_mappings", `the root device ${want.root_device_name} needs a snapshot_id`);
   }
   const reserved = Object.keys(tagsOf(want.tags)).find((Key) => isMarkTag({ Key, Value: "" }));
+  const odd = Object.keys(tagsOf(want.tags)).find((key) => key === "" || [...key].length > 255);
+  if (odd !== undefined) say("tags", `the key ${JSON.stringify(odd.slice(0, 20))} has not 1 to 255 characters`);
   if (reserved !== undefined) say("tags", `${reserved} is a tag of our mark`, "give it another key");
   if (want.file_location !== undefined && !/^(?:https?:\/\/|(?:env|file|cmd):)/i.test(want.file_location))
     say("file_location", "file_location is not a URL", "a pre-signed URL, or a reference to one: env:NAME");

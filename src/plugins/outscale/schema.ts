@@ -57,7 +57,7 @@ export const config = {
     "The PEM file with its key. Default: OSC_X509_CLIENT_KEY, then the profile, then client_cert.",
   ),
   endpoint: optional(
-    either(url, matching(/^[^\s?#]+$/, "a host")),
+    matching(/^[^\s?#]+$/, "a URL, or a host"),
     "Where the API is. Default: OSC_ENDPOINT_API, then the profile, then https://api.REGION.outscale.com/api/v1.",
   ),
   bucket: optional(
@@ -86,6 +86,18 @@ const device = matching(
   /^\/dev\/(?:sda1|(?:sd|xvd)[b-z][a-z]?)$/,
   "/dev/sda1 for the root device, /dev/sdX, /dev/sdXX, /dev/xvdX or /dev/xvdXX for others",
 );
+const tagList = listOf(
+  table({
+    key: required(matching(/^.{1,255}$/su, "1 to 255 characters"), "The key."),
+    value: required(matching(/^.{0,255}$/su, "0 to 255 characters"), "The value."),
+  }),
+);
+const tagTable = mapOf(matching(/^.{0,255}$/su, "0 to 255 characters"));
+const tagType = {
+  ...either(tagList, tagTable),
+  // A list that is not right is told for what is wrong in it, not for being no table.
+  check: (value: unknown) => (Array.isArray(value) ? tagList.check(value) : tagTable.check(value)),
+};
 const imageIdType = matching(/^ami-[0-9a-f]{8,17}$/, "the id of an image: ami-12345678");
 
 const bsu = table({
@@ -117,15 +129,7 @@ export const image = {
     unset: ["0001"],
   }),
   tags: optional(
-    either(
-      listOf(
-        table({
-          key: required(matching(/^.{1,255}$/su, "1 to 255 characters"), "The key."),
-          value: required(matching(/^.{0,255}$/su, "0 to 255 characters"), "The value."),
-        }),
-      ),
-      mapOf(matching(/^.{0,255}$/su, "0 to 255 characters")),
-    ),
+    tagType,
     "Its tags: a table, or a list of {key, value}; others are taken off.",
     { unset: {}, same: (a, b) => isSame(tagsOf(a), tagsOf(b)), example: { os: "debian" } },
   ),
