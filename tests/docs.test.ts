@@ -3,7 +3,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdir } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { FOLDER, pages, strays } from "../scripts/docs.ts";
+import { MAN, manual } from "../scripts/man.ts";
 import { output, shownIn, steady } from "../scripts/output.ts";
+import { PICTURE, picture } from "../scripts/picture.ts";
 import { commands } from "../src/cli/commands.ts";
 import { host } from "../src/cli/host.ts";
 import { program } from "../src/cli/main.ts";
@@ -73,9 +75,18 @@ describe("pages of the backends", () => {
       text: existsSync(join(FOLDER, file)) ? readFileSync(join(FOLDER, file), "utf8") : "",
     }));
     expect(found, "`bun run docs` writes them anew").toEqual([...wanted]);
-  }, 120_000);
+  }, 300_000);
 
   test("are of plugins that there are", async () => expect(await strays()).toEqual([]));
+});
+
+test("the manual page is what the commands say now", () => {
+  expect(readFileSync(MAN, "utf8"), "`bun run docs` writes it anew").toBe(manual());
+});
+
+test.skipIf(Bun.which("mandoc") === null)("the manual page is right roff, as mandoc says where it is installed", () => {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["mandoc", "-T", "lint", "-W", "warning", MAN]);
+  expect([exitCode, `${stdout}${stderr}`]).toEqual([0, ""]);
 });
 
 describe("whole files of the docs are right:", () => {
@@ -112,13 +123,13 @@ describe("commands of the docs do what the text says:", () => {
         const [, code = "0"] = /# exits with (\d+)$/.exec(line) ?? [];
         expect(said.code, `${line}\n${said.stderr}\n${said.stdout}`).toBe(Number(code));
       }
-    }, 120_000);
+    }, 300_000);
 });
 
 test("every command of the docs is one that the program takes", () => {
   expect(calls.length).toBeGreaterThan(10);
   for (const { where, words } of calls) expect(() => parsed(words), `${where}: ${words.join(" ")}`).not.toThrow();
-}, 120_000);
+}, 300_000);
 
 test("every command has an example, and the program takes it", () => {
   for (const command of commands) {
@@ -130,7 +141,7 @@ test("every command has an example, and the program takes it", () => {
       expect(found instanceof command, line).toBe(true);
     }
   }
-}, 120_000);
+}, 300_000);
 
 test("every link leads to a file that is there", () => {
   const broken = FILES.flatMap((path) =>
@@ -150,7 +161,11 @@ test("every link leads to a file that is there", () => {
 test("the README shows what the program prints", async () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   expect(steady(shownIn(readme)), "`bun run docs` writes it anew").toBe(steady(await output()));
-}, 120_000);
+}, 300_000);
+
+test("the picture of the README shows what the binary prints", async () => {
+  expect(readFileSync(PICTURE, "utf8"), "`bun run build && bun run docs` makes it anew").toBe(await picture());
+}, 300_000);
 
 test("every dependency is explained, at its version", () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));

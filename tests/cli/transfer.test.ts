@@ -115,7 +115,7 @@ test("one backend that fails neither starves nor fails the others, and a wrong b
   expect(JSON.parse(await ends(folder, 0, "info", "one", "--json")).map(({ name }: { name: string }) => name)).toEqual([
     "a",
   ]);
-  expect(JSON.parse(await ends(folder, 0, "info", "other", "--json"))).toEqual([]);
+  expect(JSON.parse(await ends(folder, 0, "info", "two", "--json"))).toEqual([]);
 });
 
 test("every phase is told with its bytes: transfer_start, transfer_progress, transfer_complete", async () => {

@@ -52,7 +52,7 @@ conformance("linode", {
   },
   elsewhere: { disk_id: "an image is made of bytes or of a disk", linode_id: "likewise" },
   several: (i) => ({ label: `small ${i}` }),
-  timeout: 120_000,
+  timeout: 300_000,
   place,
 });
 
@@ -62,6 +62,6 @@ conformance("linode, of disks", {
   lives: { ...lives, disk_id: { set: DISKS[1], change: DISKS[0], replaces: true, clears: false } },
   elsewhere: { region: "it is where bytes go" },
   several: (i) => ({ label: `small ${i}` }),
-  timeout: 120_000,
+  timeout: 300_000,
   place,
 });

@@ -98,7 +98,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     expect(Object.keys(state.images)).toEqual(["store/quick"]);
     server.open();
     await settled(folder);
-  }, 120_000);
+  }, 300_000);
 }
 
 test("Ctrl-C twice stops at once, and the next apply goes on from there", async () => {
@@ -111,4 +111,4 @@ test("Ctrl-C twice stops at once, and the next apply goes on from there", async 
   expect(await child.exited).toBe(130);
   server.open();
   await settled(folder);
-}, 120_000);
+}, 300_000);

@@ -6,7 +6,7 @@ import { startOutscale } from "./outscale/start.ts";
 import vectors from "./outscale/vectors/sigv4.json";
 
 // Starting curl takes its time on a busy machine.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 const MINUTE = 60_000;
 const account: Account = {

@@ -11,7 +11,7 @@ import { readQcow2, writeQcow2 } from "./outscale/qcow2.ts";
 import { startOutscale } from "./outscale/start.ts";
 
 // The object store is a process of its own, which takes its time to start on a busy machine.
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const GIB = 2 ** 30;
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

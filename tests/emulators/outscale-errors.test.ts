@@ -4,7 +4,7 @@ import { refused, unknown } from "./outscale/expected.ts";
 import { refusals } from "./outscale/refusal.ts";
 
 // A busy machine may stall for seconds; nothing here waits for time to pass.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 /** The numbers are those of the table of errors that is known of this API. */
 

@@ -3,7 +3,7 @@ import { begin } from "./outscale/ask.ts";
 import { refused, unknown } from "./outscale/expected.ts";
 
 // A busy machine may stall for seconds; nothing here waits for time to pass.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 /** The numbers are those of the table of errors that is known of this API. */
 

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { begin } from "./outscale/ask.ts";
 
 // A busy machine may stall for seconds; nothing here waits for time to pass.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 test("tags are set, replaced, removed and listed", async () => {
   await using osc = await begin();

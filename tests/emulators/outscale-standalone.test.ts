@@ -3,7 +3,7 @@ import { S3Client } from "bun";
 import { asker } from "./outscale/ask.ts";
 
 // Two processes are started, one by the other.
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const script = new URL("main.ts", import.meta.url).pathname;
 

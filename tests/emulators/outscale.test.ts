@@ -12,7 +12,7 @@ import { answers, filtersOf } from "./outscale/description.ts";
 import { startOutscale } from "./outscale/start.ts";
 
 // A busy machine may stall for seconds; nothing here waits for time to pass.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 const byId = (id: string | undefined) => ({ Filters: { ImageIds: [id] } });
 

@@ -260,7 +260,7 @@ describe("fuzzed", () => {
       }),
       { numRuns: 1500 },
     );
-  }, 60_000);
+  }, 300_000);
 
   test("1,500 plans with one value replaced, and a digest that fits: still a plan, or a plan.file failure", () => {
     fc.assert(
@@ -276,7 +276,7 @@ describe("fuzzed", () => {
       }),
       { numRuns: 1500 },
     );
-  }, 60_000);
+  }, 300_000);
 });
 
 test("a replacement by request, an edit, an import: reasons and paths as terraform has them", () => {

@@ -5,7 +5,7 @@ import { untar } from "../../../src/core/format/tar.ts";
 import { unzip } from "../../../src/core/format/unzip.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, folder, has, pieces, run } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const fixture = (name: string): Promise<Uint8Array> => Bun.file(join(FIXTURES, name)).bytes();
 const noTar = has("tar") ? "" : " (skipped: tar is not installed)";

@@ -12,7 +12,7 @@ import { untar } from "../../../src/core/format/tar.ts";
 import { unzip } from "../../../src/core/format/unzip.ts";
 import { FIXTURES, folder, random } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 /** No mutant may give more than this. */
 const LIMIT = 1 << 20;

@@ -3,7 +3,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf, FIXTURES, fixtureDisk, folder } from "./tools.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(300_000);
 
 test("a compiled program packs, unpacks, converts and hashes from an empty folder", async () => {
   await using at = await folder();

@@ -4,7 +4,7 @@ import { type Bytes, bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress, type Packer, type Packing } from "../../../src/core/format/compression.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, has, pieces, run } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const PACKINGS = ["gz", "bz2", "xz", "zst"] as const satisfies readonly Packing[];
 const PACKERS = ["gz", "xz", "zst"] as const satisfies readonly Packer[];

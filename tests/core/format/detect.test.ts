@@ -7,7 +7,7 @@ import { identify, identifyHead, WINDOW } from "../../../src/core/format/identif
 import { identifyFile } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, folder, has, pieces, qemu, random, run } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const fixture = (name: string): Promise<Uint8Array> => Bun.file(join(FIXTURES, name)).bytes();
 const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";

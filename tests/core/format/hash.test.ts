@@ -4,7 +4,7 @@ import { hashed } from "../../../src/core/format/hash.ts";
 import { ALGORITHMS } from "../../../src/core/model/digest.ts";
 import { all, digestOf, disk, pieces } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 for (const threads of [false, true]) {
   const name = threads ? "on threads" : "in place";

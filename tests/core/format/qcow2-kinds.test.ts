@@ -8,7 +8,7 @@ import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, folder, has, pieces, qemu, run } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const missing = has("qemu-img", "qemu-io") ? "" : " (skipped: qemu-img or qemu-io is not installed)";
 const fixture = (name: string): Promise<Uint8Array> => Bun.file(join(FIXTURES, name)).bytes();

@@ -6,7 +6,7 @@ import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
 import { all, digestOf, disk, folder, has, pieces, qemu } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
 

@@ -8,7 +8,7 @@ import { qcow2Of, type RawInput, type WriteOptions } from "../../../src/core/for
 import { plain } from "../../../src/core/format/segment.ts";
 import { all, codeOf, digestOf, disk, folder, has, pieces, qemu } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
 const MiB = 1024 * 1024;

@@ -9,7 +9,7 @@ import { plain, writeSparse } from "../../../src/core/format/segment.ts";
 import { identifyFile, transform, transformSparse } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, FIXTURES, fixtureDisk, folder, pieces } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const RAW: Target = { formats: ["raw"], compressions: ["none"] };
 const ANY: Target = { formats: "any", compressions: "any" };

@@ -154,6 +154,17 @@ const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
   ["undeclared, there", { known: ready(base), have: image(base) }, "delete i-1 (undeclared)"],
   ["undeclared, gone", { known: ready(base) }, "forget (vanished)"],
   [
+    "undeclared, half made",
+    { known: { ...ready(base, { onRemove: "forget" }), status: "creating" }, leftovers: [imageId("l-1"), imageId("l-2")] },
+    "delete l-1 (undeclared), sweeps l-2",
+  ],
+  ["undeclared, failed since", { known: ready(base), leftovers: [id] }, "delete i-1 (undeclared)"],
+  [
+    "undeclared, failed since, only to be forgotten",
+    { known: ready(base, { onRemove: "forget" }), leftovers: [id] },
+    "forget (on_remove)",
+  ],
+  [
     "undeclared, protected in the state",
     { known: ready(base, { protect: true }), have: image(base) },
     "block (protected)",

@@ -22,7 +22,7 @@ import {
   urlSource,
 } from "./kit.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 async function fill(place: Bench, images: readonly Uint8Array[]): Promise<void> {
   await using server = await hostile((asked) => file(asked, images[Number(asked.path.slice(1))] ?? new Uint8Array(0)));

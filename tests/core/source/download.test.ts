@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { file, hostile } from "./hostile.ts";
 import { ANY, all, bench, declared, fileSource, hash, never, noise, opening, urlSource } from "./kit.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 test("a download is proven, kept, and not fetched again", async () => {
   await using place = await bench();

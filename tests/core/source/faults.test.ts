@@ -6,7 +6,7 @@ import { type Asked, file, type Hostile, hostile, type Reply } from "./hostile.t
 import { ANY, attempt, type Bench, bench, declared, failureOf, hash, never, noise, opening, urlSource } from "./kit.ts";
 
 // A busy machine is slow; nothing here waits long by itself.
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const BYTES = noise(3 * (1 << 20) + 1234);
 const OTHER = noise(BYTES.length);

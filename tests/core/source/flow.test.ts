@@ -10,7 +10,7 @@ import { judge, rangeOf } from "../../../src/core/source/range.ts";
 import { heldBack } from "../../../src/core/source/supply.ts";
 import { all, attempt, bench, never, noise } from "./kit.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 async function* pieces(...all: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* all;

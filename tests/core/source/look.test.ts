@@ -5,7 +5,7 @@ import { compareContent } from "../../../src/core/source/content.ts";
 import { file, hostile } from "./hostile.ts";
 import { AT, bench, declared, failureOf, fileSource, hash, LAB, never, noise, urlSource } from "./kit.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 const BYTES = noise(50_000);
 
 test("a file is known by its digest, and not read again while nobody touches it", async () => {

@@ -18,7 +18,7 @@ import {
   urlSource,
 } from "./kit.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const BYTES = noise(2_000_000);
 const CHECKSUM = { checksum: declared(hash(BYTES)) };

@@ -26,7 +26,7 @@ import {
   urlSource,
 } from "./kit.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const RAW = Buffer.concat([noise(1_500_000), Buffer.alloc(3_000_000), noise(500_000)]);
 const GZ = gzipSync(RAW);

@@ -5,7 +5,7 @@ import { hexOf } from "../../../src/core/model/digest.ts";
 import { type Asked, file, hostile } from "./hostile.ts";
 import { type Bench, bench, hash, noise } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 const BYTES = noise(6 * (1 << 20) + 99);
 const DIGEST = hash(BYTES);
 

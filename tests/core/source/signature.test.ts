@@ -6,7 +6,7 @@ import { minisignCheck } from "../../../src/core/source/minisign.ts";
 import { openClearText, openpgpCheck } from "../../../src/core/source/openpgp.ts";
 import { isPgp, type Signed } from "../../../src/core/source/signature.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 // The fixtures were made with gpg 2.2 (faked system times: keys of 2023-01-01, signatures of 2023-02-01) and minisign 0.11.
 const NOW = new Date("2023-03-01");

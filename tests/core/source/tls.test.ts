@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openDoor } from "../../../src/core/net/http.ts";
 import { ANY, all, bench, declared, failureOf, hash, hurried, never, noise, opening, urlSource } from "./kit.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const pem = (name: string) => Bun.file(join(import.meta.dir, "../../fixtures/tls", name)).text();
 const BYTES = noise(100_000);

@@ -3,7 +3,7 @@ import type { Lease, Storage } from "../../../src/core/store/storage.ts";
 import { failureOf, holder, signal } from "./help.ts";
 
 // For a machine that does much else.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 export interface Place extends AsyncDisposable {
   /** A storage at this place; another call is another process that sees the same. */

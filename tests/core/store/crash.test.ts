@@ -65,4 +65,4 @@ test(`${KILLS} kills: nothing that was acknowledged is lost, nothing needs a per
   expect((await fileStorage(path).read(signal)).open).toEqual([]);
   for (const name of ["s.json", "s.json.backup"])
     expect(JSON.parse(await readFile(join(dir.path, name), "utf8"))).toHaveProperty("lineage", lineage);
-}, 120_000);
+}, 300_000);

@@ -7,7 +7,7 @@ import { storageConformance } from "./conformance.ts";
 import { failureOf, folder, holder, signal } from "./help.ts";
 
 // For a machine that does much else.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 storageConformance("a file", async () => {
   const { path, [Symbol.asyncDispose]: dispose } = await folder();

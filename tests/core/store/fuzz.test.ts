@@ -103,7 +103,7 @@ test(`${RUNS} mutated documents: a state, or a Failure that changes nothing`, as
     }),
     { numRuns: RUNS },
   );
-}, 60_000);
+}, 300_000);
 
 test(`${RUNS} mutated journals: a state, or a Failure that changes nothing`, async () => {
   await using dir = await folder();
@@ -128,7 +128,7 @@ test(`${RUNS} mutated journals: a state, or a Failure that changes nothing`, asy
     }),
     { numRuns: RUNS },
   );
-}, 60_000);
+}, 300_000);
 
 async function emptied(path: string): Promise<void> {
   for (const name of await readdir(path)) await rm(join(path, name), { recursive: true });

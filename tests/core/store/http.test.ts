@@ -9,7 +9,7 @@ import { at, failureOf, holder, row, signal } from "./help.ts";
 import { type StateServer, stateServer } from "./server.ts";
 
 // For a machine that does much else.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 interface Place extends AsyncDisposable {
   readonly server: StateServer;

@@ -8,7 +8,7 @@ import { claim, readHolder, release } from "../../../src/core/store/lock.ts";
 import { failureOf, folder, holder, signal } from "./help.ts";
 
 // For a machine that does much else.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 const GONE = 2 ** 22 + 1;
 const dead = (id: string): Holder => holder(id, { pid: GONE });
@@ -47,7 +47,7 @@ test("20 processes, over a dead lock, and half of them killed while they hold it
   const answer = await fileStorage(path).lock(holder("last"), signal);
   expect("lease" in answer).toBe(true);
   expect((await readdir(dir.path)).filter((name) => name.startsWith("s.json.lock"))).toEqual(["s.json.lock"]);
-}, 60_000);
+}, 300_000);
 
 test("a lock of another host is never taken over", async () => {
   await using dir = await folder();

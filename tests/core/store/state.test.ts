@@ -9,7 +9,7 @@ import type { Storage } from "../../../src/core/store/storage.ts";
 import { at, contents, failureOf, folder, row, signal } from "./help.ts";
 
 // For a machine that does much else.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 const a = at("lab", "a");
 const b = at("lab", "b");

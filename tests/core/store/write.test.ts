@@ -6,7 +6,7 @@ import { ioFailure, replaceFile } from "../../../src/core/store/write.ts";
 import { contents, failureOf, folder } from "./help.ts";
 
 // For a machine that does much else.
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 const system = (code: string) => Object.assign(new Error(`${code}: no`), { code });
 

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { LinodeOptions } from "../../emulators/linode/start.ts";
 import { Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const ofDisk = (linode: number, disk: number | undefined, name = "small") =>
   `[image.${name}]\nbackend = "lin"\nlinode_id = ${linode}\ndisk_id = ${disk}\n`;

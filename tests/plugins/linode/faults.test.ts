@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { explain } from "../../../src/plugins/linode/explain.ts";
 import { Scene, upload } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const RAW = new Uint8Array(crypto.getRandomValues(Buffer.alloc(60_000)));
 

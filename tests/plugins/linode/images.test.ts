@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import type { Attributes } from "images";
 import { Scene, upload } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 async function scene(more = "") {
   const opened = await Scene.open();

@@ -10,7 +10,7 @@ import { Watch } from "../../../src/plugins/linode/watch.ts";
 import { startLinode } from "../../emulators/linode/start.ts";
 import { Scene, TOKEN, upload } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const never = new AbortController().signal;
 

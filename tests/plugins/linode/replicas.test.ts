@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { Scene, upload } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const regions = (...names: readonly string[]) => `replica_regions = ${JSON.stringify(names)}\n`;
 

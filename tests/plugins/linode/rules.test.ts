@@ -5,7 +5,7 @@ import { refuseTooLarge } from "../../../src/plugins/linode/upload.ts";
 import { has, qemu } from "../../core/format/tools.ts";
 import { Scene, upload } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const GiB = 1024 ** 3;
 const told = (want: object, facts: object = {}) =>

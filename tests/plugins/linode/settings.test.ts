@@ -118,4 +118,4 @@ test("the program finds them: LINODE_* of the environment, a profile with v4beta
   const env = { LINODE_TOKEN: TOKEN, LINODE_URL: scene.emulator.url, LINODE_API_VERSION: "v4beta" };
   expect((await run(scene.folder, ["info", "lin"], { env })).code).toBe(0);
   expect(scene.emulator.log.entries.map(({ path }) => path)).toEqual(["/v4beta/images", "/v4beta/images"]);
-}, 30_000);
+}, 300_000);

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { has, qemu, run as tool } from "../../core/format/tools.ts";
 import { Scene, TOKEN, upload } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const RAW = new Uint8Array(Buffer.concat([Buffer.from("boot ".repeat(100_000)), Buffer.alloc(1 << 20)])).slice(
   0,
