@@ -44,12 +44,16 @@ async function refuseUnsigned({ headers, query }: Context, next: () => Promise<v
   await next();
 }
 
-/** Takes over where s3rver, having checked the signature, says that it does not know how. */
+/** Takes over where s3rver, having checked the signature, says that it does not know how, or fails. */
 async function addUploads(context: Context, next: () => Promise<void>): Promise<void> {
   try {
     await next();
   } catch (error) {
-    const isUnknown = error instanceof S3Error && ["MethodNotAllowed", "NotImplemented"].includes(error.code);
+    // Of an upload that is no more it says an internal error.
+    const isUnknown =
+      error instanceof S3Error
+        ? ["MethodNotAllowed", "NotImplemented"].includes(error.code)
+        : context.query["uploadId"] !== undefined;
     if (!isUnknown || !(await uploads(context))) throw error;
   }
 }
