@@ -14,11 +14,12 @@ export function decide(sight: Sight): Step | undefined {
   const step =
     sight.want === undefined || sight.absent || sight.mode === "destroy" ? leave(sight) : bring(sight, sight.want);
   if (step === undefined) return undefined;
+  const leftovers = sight.leftovers.filter((id) => !("id" in step) || id !== step.id);
   return {
     ...step,
     ...(sight.previous === undefined ? {} : { previous: sight.previous }),
     ...(sight.after.length === 0 ? {} : { after: sight.after }),
-    ...(sight.leftovers.length === 0 || step.action === "block" ? {} : { leftovers: sight.leftovers }),
+    ...(leftovers.length === 0 || step.action === "block" || step.action === "forget" ? {} : { leftovers }),
   };
 }
 

@@ -9,7 +9,12 @@ export function leave(sight: Sight): Step | undefined {
   const because =
     mode === "destroy" ? "destroy" : want !== undefined ? "absent" : removed === "destroy" ? "removed" : "undeclared";
   if (removed === "keep") return known === undefined ? undefined : { action: "forget", address, because: "removed" };
-  if (have === undefined) {
+  // What never became an image, or is none any more, goes as well: nobody would look for it once the address is forgotten.
+  const [left] = sight.leftovers;
+  const isUnfinished = known !== undefined && known.status !== "ready";
+  if (have === undefined && left !== undefined && isUnfinished) return { action: "delete", address, id: left, because };
+  const id = have?.id ?? left;
+  if (id === undefined) {
     if (known !== undefined) return { action: "forget", address, because: "vanished" };
     if (rival === undefined || because !== "absent") return undefined;
     return foreign(address, rival, "it is to be absent, but");
@@ -34,6 +39,6 @@ export function leave(sight: Sight): Step | undefined {
     return { action: "block", address, because: "refused", text, hint: 'free it, or say on_remove = "forget"' };
   }
   if (how === "hide" || how === "deactivate")
-    return { action: "retire", address, id: have.id, how, because: because === "removed" ? "undeclared" : because };
-  return { action: "delete", address, id: have.id, because };
+    return { action: "retire", address, id, how, because: because === "removed" ? "undeclared" : because };
+  return { action: "delete", address, id, because };
 }

@@ -155,7 +155,10 @@ const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
   ["undeclared, gone", { known: ready(base) }, "forget (vanished)"],
   [
     "undeclared, half made",
-    { known: { ...ready(base, { onRemove: "forget" }), status: "creating" }, leftovers: [imageId("l-1"), imageId("l-2")] },
+    {
+      known: { ...ready(base, { onRemove: "forget" }), status: "creating" },
+      leftovers: [imageId("l-1"), imageId("l-2")],
+    },
     "delete l-1 (undeclared), sweeps l-2",
   ],
   ["undeclared, failed since", { known: ready(base), leftovers: [id] }, "delete i-1 (undeclared)"],
