@@ -179,7 +179,11 @@ main() {
     chmod 755 "$staged"
     version=$target
     if [ "$target" = "$here" ]; then
-        version=$("$staged" version) || fail "the binary does not run on this machine ($target): nothing was installed"
+        if ! version=$("$staged" version 2>"$work/said"); then
+            head -n 2 "$work/said" >&2
+            case "$target" in *-musl) say "note: it needs libstdc++ (Alpine: apk add libstdc++)" ;; esac
+            fail "the binary does not run on this machine ($target): nothing was installed"
+        fi
     fi
     if [ -d "$bin/images" ]; then fail "$bin/images is a folder: nothing was installed"; fi
     mv -f "$staged" "$bin/images" || fail "cannot write $bin/images"

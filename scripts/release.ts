@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -53,23 +53,31 @@ async function sumOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-const note = (version: string, commit: string, targets: readonly Target[]) => `images ${version}, commit ${commit}
+const note = (version: string, commit: string, targets: readonly Target[], url: string) => `images ${version}, commit ${commit}
 
 The binaries of one commit are the same, byte for byte, wherever and whenever they are built: with Bun ${BUN}, the packages of bun.lock, the
 runtimes whose digests are in scripts/runtimes.ts, and the flags of scripts/build.ts. No time, folder, user or host is in them.
 
     git checkout ${commit}
     npx --yes bun@${BUN} install --frozen-lockfile
-    npx --yes bun@${BUN} run release${targets.length === TARGETS.length ? "" : targets.map(({ name }) => ` --target ${name}`).join("")}
+    npx --yes bun@${BUN} run release${url === "" ? "" : ` --url ${url}`}${targets.length === TARGETS.length ? "" : targets.map(({ name }) => ` --target ${name}`).join("")}
     (cd dist/release && sha256sum -c SHA256SUMS)
 
 The release builds the binary of the machine that it runs on a second time, in another folder, and stops when the two differ.
 `;
 
+/** install.sh with the address that the release is published under. @throws Error where it is no address, or has no place for one */
+export function addressed(script: string, url: string): string {
+  if (!/^(?:https?:\/\/[\w.:/~@%+-]+)?$/.test(url)) throw new Error(`no address to publish under: ${url}`);
+  const place = /^RELEASE_URL=""$/m;
+  if (!place.test(script)) throw new Error("install.sh has no RELEASE_URL");
+  return script.replace(place, `RELEASE_URL="${url}"`);
+}
+
 /** The target of this machine; a machine with musl has to name it. */
 const own = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
 
-async function release(targets: readonly Target[], out: string): Promise<void> {
+async function release(targets: readonly Target[], out: string, url: string): Promise<void> {
   if (Bun.version !== BUN) throw new Error(`a release is built with Bun ${BUN}, and this is ${Bun.version}`);
   const commit = (await $`git -C ${ROOT} rev-parse HEAD`.quiet().text()).trim();
   const seconds = await $`git -C ${ROOT} log -1 --format=%ct`.quiet().text();
@@ -97,8 +105,8 @@ async function release(targets: readonly Target[], out: string): Promise<void> {
     }
     const facts = { version, commit, date: new Date(Number(seconds) * 1000).toISOString(), runtimes: targets };
     await $`${process.execPath} scripts/sbom.ts ${JSON.stringify(facts)} ${join(out, "images.cdx.json")}`.cwd(tree);
-    await copyFile(join(tree, "install.sh"), join(out, "install.sh"));
-    await writeFile(join(out, "REPRODUCE.txt"), note(version, commit, targets));
+    await writeFile(join(out, "install.sh"), addressed(await readFile(join(tree, "install.sh"), "utf8"), url), { mode: 0o755 });
+    await writeFile(join(out, "REPRODUCE.txt"), note(version, commit, targets, url));
     const names = (await readdir(out)).sort();
     const sums = await Promise.all(names.map(async (name) => `${await sumOf(join(out, name))}  ${name}\n`));
     await writeFile(join(out, "SHA256SUMS"), sums.join(""));
@@ -111,6 +119,7 @@ async function release(targets: readonly Target[], out: string): Promise<void> {
 if (import.meta.main) {
   const options = {
     target: { type: "string", multiple: true, default: TARGETS.map(({ name }) => name) },
+    url: { type: "string", default: "" },
     out: { type: "string", default: join(ROOT, "dist", "release") },
   } as const;
   const { values } = parseArgs({ options });

@@ -7,7 +7,7 @@ import { Folder } from "./harness.ts";
 const SCRIPT = resolve(import.meta.dir, "..", "install.sh");
 const SHELLS: readonly (readonly string[])[] = [["dash"], ["busybox", "sh"], ["bash", "--posix"]];
 /** What the script calls besides what a shell has built in. */
-const TOOLS = "uname id getconf ldd sysctl mktemp mkdir rm rmdir cp cat mv chmod awk dirname curl wget sha256sum".split(
+const TOOLS = "uname id getconf ldd sysctl mktemp mkdir rm rmdir cp cat head mv chmod awk dirname curl wget sha256sum".split(
   " ",
 );
 
@@ -205,7 +205,7 @@ for (const shell of SHELLS) {
 
       test("a binary that does not run is not installed", async () => {
         await using host = await Host.make(shell);
-        const broken = "#!/bin/sh\nexit 1\n";
+        const broken = "#!/bin/sh\necho 'no libstdc++.so.6' >&2\nexit 127\n";
         const broke = (files: Map<string, string>) => {
           files.set("images-linux-x64", broken);
           sums(files, (text) => text.replace(/^.*images-linux-x64$/m, `${sumOf(broken)}  images-linux-x64`));

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { Ajv } from "ajv";
 import formats from "ajv-formats";
 import manifest from "../package.json" with { type: "json" };
-import { platformOf } from "../scripts/release.ts";
+import { addressed, platformOf } from "../scripts/release.ts";
 import { BUN, runtime, TARGETS } from "../scripts/runtimes.ts";
 import { closure, lockedIn, sbom } from "../scripts/sbom.ts";
 import { Folder, run } from "./harness.ts";
@@ -112,6 +112,15 @@ test("a runtime that is not the pinned one is refused", async () => {
   await expect(runtime(one, folder.path, folder.path)).rejects.toThrow(
     `has the digest sha512-${found}, not ${one.integrity}`,
   );
+});
+
+test("install.sh gets the address that a release is published under", async () => {
+  const script = await readFile(join(ROOT, "install.sh"), "utf8");
+  const url = "https://images.example/1.0.0";
+  expect(addressed(script, url)).toBe(script.replace('RELEASE_URL=""', `RELEASE_URL="${url}"`));
+  expect(addressed(script, "")).toBe(script);
+  for (const wrong of ["/a/folder", 'https://x.example/"; rm -rf /', "ftp://x.example"])
+    expect(() => addressed(script, wrong)).toThrow("no address to publish under");
 });
 
 test("there is one version, and the runtimes are the ones of the Bun that runs", async () => {
