@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { builtIn } from "../src/cli/plugins.ts";
 import { pluginMarkdown } from "../src/cli/render/plugin.ts";
 import type { Plugin } from "../src/core/plugin.ts";
+import { MAN, manual } from "./man.ts";
 
 // The pages of docs/backends, from the schemas of the plugins: `bun run docs`. What a schema cannot say stands in NAME.notes.md beside
 // the page and is put at its end.
@@ -61,6 +62,7 @@ async function handmade(): Promise<readonly string[]> {
 }
 
 if (import.meta.main) {
+  await writeFile(MAN, manual());
   const kept = await handmade();
   for (const { file, text } of await pages()) if (!kept.includes(file)) await writeFile(join(FOLDER, file), text);
   for (const file of kept)

@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdir } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { FOLDER, pages, strays } from "../scripts/docs.ts";
-import { MAN, manual } from "../scripts/man.ts";
 import { output, shownIn, steady } from "../scripts/output.ts";
 import { PICTURE, picture } from "../scripts/picture.ts";
 import { commands } from "../src/cli/commands.ts";
@@ -78,15 +77,6 @@ describe("pages of the backends", () => {
   }, 300_000);
 
   test("are of plugins that there are", async () => expect(await strays()).toEqual([]));
-});
-
-test("the manual page is what the commands say now", () => {
-  expect(readFileSync(MAN, "utf8"), "`bun run docs` writes it anew").toBe(manual());
-});
-
-test.skipIf(Bun.which("mandoc") === null)("the manual page is right roff, as mandoc says where it is installed", () => {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(["mandoc", "-T", "lint", "-W", "warning", MAN]);
-  expect([exitCode, `${stdout}${stderr}`]).toEqual([0, ""]);
 });
 
 describe("whole files of the docs are right:", () => {
