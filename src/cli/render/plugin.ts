@@ -11,23 +11,27 @@ interface Row {
   /** `mappings[].device` for what stands within a table. */
   readonly name: string;
   readonly attribute: Attribute;
+  /** Only shown: it, or the table that it stands in, comes from the backend. */
+  readonly isTold: boolean;
 }
 
 /** Every attribute, those within tables behind the table that they stand in. */
-function rowsOf(schema: Schema, prefix = ""): Row[] {
+function rowsOf(schema: Schema, prefix = "", isWithin = false): Row[] {
   return Object.entries(schema).flatMap(([name, attribute]): Row[] => {
     const path = `${prefix}${name}`;
     const { fields, label } = attribute.type;
     const inner = label.startsWith("list") || label.startsWith("set") ? `${path}[].` : `${path}.`;
-    return [{ name: path, attribute }, ...(fields === undefined ? [] : rowsOf(fields, inner))];
+    const isTold = isWithin || attribute.mode === "computed";
+    return [{ name: path, attribute, isTold }, ...(fields === undefined ? [] : rowsOf(fields, inner, isTold))];
   });
 }
 
 /** How an attribute comes to have a value: `string, required`. */
-function kindOf(attribute: Attribute): string {
+function kindOf({ attribute, isTold }: Row): string {
   const { label } = attribute.type;
+  if (isTold) return label;
   if (attribute.mode === "default") return `${label}, default ${inline(attribute.value)}`;
-  return attribute.mode === "computed" ? label : `${label}, ${attribute.mode}`;
+  return `${label}, ${attribute.mode}`;
 }
 
 /** What else is to be known of an attribute, in words. */
@@ -58,7 +62,7 @@ interface Section {
 
 function sectionsOf({ name, config, image }: Described): Section[] {
   const [settings, attributes] = [rowsOf(config), rowsOf(image)];
-  const isTold = ({ attribute }: Row) => attribute.mode === "computed";
+  const isTold = (row: Row) => row.isTold;
   return [
     { title: `Settings of a backend with plugin = ${inline(name)}`, rows: settings },
     { title: "Attributes of an image", rows: attributes.filter((row) => !isTold(row)) },
@@ -77,9 +81,9 @@ export function renderPlugin(plugin: Described, { style, columns }: View): strin
   for (const { title, rows } of sectionsOf(plugin)) {
     lines.push("", ...wrap("", style.strong(printable(title)), columns));
     const width = Math.min(28, Math.max(...rows.map(({ name }) => name.length)));
-    for (const { name, attribute } of rows) {
-      lines.push(...wrap(`  ${style.literal(pad(printable(name), width))}  `, printable(kindOf(attribute)), columns));
-      lines.push(...wrap("      ", printable(textOf(attribute)), columns));
+    for (const row of rows) {
+      lines.push(...wrap(`  ${style.literal(pad(printable(row.name), width))}  `, printable(kindOf(row)), columns));
+      lines.push(...wrap("      ", printable(textOf(row.attribute)), columns));
     }
   }
   const { origins = [] } = plugin;
@@ -99,9 +103,7 @@ const cell = (text: string): string =>
 export function pluginMarkdown(plugin: Described): string {
   const parts = [`# ${cell(plugin.name)}`, cell(plugin.doc)];
   for (const { title, rows } of sectionsOf(plugin)) {
-    const table = rows.map(
-      ({ name, attribute }) => `| \`${name}\` | ${cell(kindOf(attribute))} | ${cell(textOf(attribute))} |`,
-    );
+    const table = rows.map((row) => `| \`${row.name}\` | ${cell(kindOf(row))} | ${cell(textOf(row.attribute))} |`);
     parts.push(`## ${cell(title)}`, ["| name | type | |", "| --- | --- | --- |", ...table].join("\n"));
   }
   const { origins = [], originless } = plugin;

@@ -164,9 +164,10 @@ class Outscale implements Backend<Image>, Downloads {
     for (const { address, id } of looked) {
       if (id === undefined || seen.has(id)) continue;
       const mark = { file: this.#host.file, owner: address, content: "" };
-      if (isIntermediate(id)) yield { id, mark, attributes: {}, status: "failed" };
-      else if (open.has(address) && isImageId(id) && (await this.#remains.snapshots(address, signal)).length > 0)
-        yield { id, mark, attributes: {}, status: "pending" };
+      const isLeft =
+        isIntermediate(id) ||
+        (open.has(address) && isImageId(id) && (await this.#remains.snapshots(address, signal)).length > 0);
+      if (isLeft) yield { id, mark, attributes: {}, status: "failed" };
     }
   }
 

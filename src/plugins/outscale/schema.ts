@@ -93,8 +93,9 @@ const tagList = listOf(
   }),
 );
 const tagTable = mapOf(matching(/^.{0,255}$/su, "0 to 255 characters"));
-const tagType = {
-  ...either(tagList, tagTable),
+const tagSpellings = either(tagList, tagTable);
+const tagType: typeof tagSpellings = {
+  ...tagSpellings,
   // A list that is not right is told for what is wrong in it, not for being no table.
   check: (value: unknown) => (Array.isArray(value) ? tagList.check(value) : tagTable.check(value)),
 };
@@ -128,11 +129,11 @@ export const image = {
   product_codes: optional(setOf(string()), "Its product codes: licences that its VMs pay for. Default: 0001.", {
     unset: ["0001"],
   }),
-  tags: optional(
-    tagType,
-    "Its tags: a table, or a list of {key, value}; others are taken off.",
-    { unset: {}, same: (a, b) => isSame(tagsOf(a), tagsOf(b)), example: { os: "debian" } },
-  ),
+  tags: optional(tagType, "Its tags: a table, or a list of {key, value}; others are taken off.", {
+    unset: {},
+    same: (a, b) => isSame(tagsOf(a), tagsOf(b)),
+    example: { os: "debian" },
+  }),
   permissions: optional(
     table({
       account_ids: withDefault(

@@ -49,15 +49,16 @@ export class Uploads {
     const Description = snapshotText(this.#host.file, address);
     const { SnapshotId } = await this.#client.createSnapshot({ ...wanted, Description }, signal);
     await context.identified(imageId(SnapshotId));
-    progress("import", 0, 100);
-    await this.#watch.until(SnapshotId, (seen) => completed(SnapshotId, seen, progress), signal);
+    const told = (percent: number): void => progress("import", Math.round((size * percent) / 100), size);
+    told(0);
+    await this.#watch.until(SnapshotId, (seen) => completed(SnapshotId, seen, told), signal);
     await bucket.clear(prefix, signal);
     return SnapshotId;
   }
 }
 
-/** True once a snapshot can be used. @throws Failure backend.unmade when it never will be */
-function completed(id: string, seen: SnapshotAnswer | undefined, progress: Context["progress"]): true | undefined {
+/** True once a snapshot can be used; `told` gets the percents. @throws Failure backend.unmade when it never will be */
+function completed(id: string, seen: SnapshotAnswer | undefined, told: (percent: number) => void): true | undefined {
   if (seen === undefined || seen.State === "deleting")
     throw new Failure("backend.unmade", `the snapshot ${id} is gone before it was completed`, {
       hint: "somebody deleted it: apply again",
@@ -66,7 +67,7 @@ function completed(id: string, seen: SnapshotAnswer | undefined, progress: Conte
     throw new Failure("backend.unmade", `Outscale could not make the snapshot ${id} of the bytes`, {
       hint: "is the source a raw or qcow2 disk? The object store has to let Outscale read the bucket",
     });
-  progress("import", seen.Progress ?? 0, 100);
+  told(seen.Progress ?? 0);
   return seen.State === "completed" ? true : undefined;
 }
 

@@ -43,7 +43,9 @@ test("bytes go through the bucket into a snapshot, and from there into an image;
     "UpdateImage 200",
   ]);
   const [image] = play.own();
-  const snapshot = play.control.snapshots().find((one) => one.SnapshotId === image?.BlockDeviceMappings[0]?.Bsu?.SnapshotId);
+  const snapshot = play.control
+    .snapshots()
+    .find((one) => one.SnapshotId === image?.BlockDeviceMappings[0]?.Bsu?.SnapshotId);
   expect(snapshot?.Description).toBe("images images osc/small");
   expect(snapshot?.Tags).toEqual([
     { Key: "images.file", Value: "images" },
@@ -59,7 +61,9 @@ test("compressed bytes are sent unpacked; a qcow2 file as it is, with the size o
   await using play = await scene("", "disk.raw.gz", gzipSync(RAW));
   await play.apply();
   expect(received(play)).toEqual({ size: RAW.length, sha256: sha256(RAW) });
-  const qcow2 = new Uint8Array(await Bun.file(new URL("../../fixtures/formats/v3.qcow2", import.meta.url)).arrayBuffer());
+  const qcow2 = new Uint8Array(
+    await Bun.file(new URL("../../fixtures/formats/v3.qcow2", import.meta.url)).arrayBuffer(),
+  );
   const size = Number(Buffer.from(qcow2).readBigUInt64BE(24));
   await play.folder.write("disk.qcow2", qcow2);
   await play.declare(ofBytes("", "disk.qcow2"));
@@ -191,9 +195,14 @@ test("answers of the object store that are lost: the object is whole, and nothin
   const { bucket } = opened(name, lossy.url);
   for (const request of [/^POST .*\?uploads=/, /^PUT .*partNumber=1/, /^POST .*\?uploadId=/, /^GET .*list-type=2/])
     lossy.lose(request);
-  await bucket.upload("a/disk", sourceOf(async function* () {
-    yield RAW;
-  }, RAW.length), () => undefined, listening().context);
+  await bucket.upload(
+    "a/disk",
+    sourceOf(async function* () {
+      yield RAW;
+    }, RAW.length),
+    () => undefined,
+    listening().context,
+  );
   const pieces = await Array.fromAsync(bucket.get("a/disk", never));
   expect(sha256(Buffer.concat(pieces))).toBe(sha256(RAW));
   for (const request of [/^DELETE .*a\/disk/, /^GET .*uploads=/]) lossy.lose(request);

@@ -64,7 +64,10 @@ async function manifests(play: Scene): Promise<readonly string[]> {
   const ask = asker(play.emulator.url, KEY);
   for (const image of ["first", "second"]) {
     const ImageId = await play.control.addImage(image);
-    await ask("CreateImageExportTask", { ImageId, OsuExport: { DiskImageFormat: "raw", OsuBucket: name, OsuPrefix: image } });
+    await ask("CreateImageExportTask", {
+      ImageId,
+      OsuExport: { DiskImageFormat: "raw", OsuBucket: name, OsuPrefix: image },
+    });
     await play.control.settle();
     play.control.removeImage(ImageId);
   }

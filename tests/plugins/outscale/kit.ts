@@ -3,7 +3,10 @@ import { type OutscaleEmulator, type OutscaleOptions, startOutscale } from "../.
 import { Folder, run, type Said } from "../../harness.ts";
 
 /** 20 characters and 40, as some clients want them. */
-export const KEY = { accessKey: "AKIASENTINEL1EXAMPLE", secretKey: "sentinelSecret9b2e7K7MDENGbPxRfiCYEXAMPL" } as const;
+export const KEY = {
+  accessKey: "AKIASENTINEL1EXAMPLE",
+  secretKey: "sentinelSecret9b2e7K7MDENGbPxRfiCYEXAMPL",
+} as const;
 
 /** An emulated account, with a bucket or without one, and a folder with an images.toml that is about it. */
 export class Scene implements AsyncDisposable {
@@ -33,7 +36,10 @@ export class Scene implements AsyncDisposable {
         ? ""
         : `bucket = "${this.bucket.name}"\nbucket_endpoint = "${this.bucket.store.endpoint}"\n`;
     const access = `endpoint = "${this.emulator.url}/api/v1"\naccess_key = "${KEY.accessKey}"\nsecret_key = "env:OSC_SECRET"\n`;
-    await this.folder.write("images.toml", `[backend.osc]\nplugin = "outscale"\n${access}${store}${settings}\n${images}`);
+    await this.folder.write(
+      "images.toml",
+      `[backend.osc]\nplugin = "outscale"\n${access}${store}${settings}\n${images}`,
+    );
   }
 
   readonly env: Readonly<Record<string, string>> = { OSC_SECRET: KEY.secretKey };

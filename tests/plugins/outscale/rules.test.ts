@@ -66,7 +66,9 @@ test("values are checked as the API would, all at once", async () => {
 
 test("volumes are checked: sizes, types, speeds, devices", () => {
   const told = (...mappings: readonly object[]) =>
-    outscale.check?.({ root_device_name: "/dev/sda1", block_device_mappings: mappings }, {}).map(({ message }) => message);
+    outscale
+      .check?.({ root_device_name: "/dev/sda1", block_device_mappings: mappings }, {})
+      .map(({ message }) => message);
   const root = { device_name: "/dev/sda1", bsu: { snapshot_id: "snap-12345678" } };
   const data = (bsu: object) => ({ device_name: "/dev/sdb", bsu: { volume_size: 10, ...bsu } });
   expect(told(root, data({ volume_type: "io1", iops: 3000 }))).toEqual([]);

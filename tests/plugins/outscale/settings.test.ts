@@ -188,7 +188,8 @@ test("a client certificate is shown to an API that asks for one, besides the sig
   });
   const env = { OSC_ACCESS_KEY: KEY.accessKey, OSC_SECRET_KEY: KEY.secretKey, SSL_CERT_FILE: fixture("ca.crt") };
   const shown = { OSC_X509_CLIENT_CERT: fixture("client.crt"), OSC_X509_CLIENT_KEY: fixture("client.key") };
-  const info = async (where: Folder, more = {}) => (await run(where, ["info", "osc"], { env: { ...env, ...more } })).code;
+  const info = async (where: Folder, more = {}) =>
+    (await run(where, ["info", "osc"], { env: { ...env, ...more } })).code;
   expect(await info(settled)).toBe(0);
   expect(await info(folder, shown)).toBe(0);
   expect(await info(folder)).toBe(1);

@@ -38,7 +38,9 @@ test("fifty images are waited for by one listing: at once, after 100 ms, then ha
   const { looks, list } = listing(clock, Object.fromEntries(ids.map((id) => [id, 60_000])));
   const watch = new Watch(list, clock);
   await Promise.all(ids.map((id) => watch.until(id, isReady, never)));
-  expect(looks.map(({ at }) => at)).toEqual([0, 100, 300, 700, 1500, 3100, 6300, 12_700, 22_700, 32_700, 42_700, 52_700, 62_700]);
+  expect(looks.map(({ at }) => at)).toEqual([
+    0, 100, 300, 700, 1500, 3100, 6300, 12_700, 22_700, 32_700, 42_700, 52_700, 62_700,
+  ]);
   for (const look of looks) expect(look.ids).toEqual(ids);
 });
 
