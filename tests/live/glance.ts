@@ -1,6 +1,7 @@
 import { createServer, request } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { dirname, join } from "node:path";
+import { Transform } from "node:stream";
 
 /** What the start script wrote down of the servers. */
 export interface Facts {
@@ -97,13 +98,16 @@ export class Project {
 /** A way to Glance that counts, and that can say no. */
 export class Watched implements AsyncDisposable {
   requests = 0;
+  /** Called with the token of each upload, before that goes on. */
+  beforeUpload: ((token: string) => Promise<void>) | undefined;
+  #isSpoilt = false;
   readonly #server;
   readonly #sockets = new Set<Socket>();
   #stalled: (() => void)[] | undefined;
   #refusals: { readonly status: number; left: number } = { status: 503, left: 0 };
 
   constructor(target: string) {
-    this.#server = createServer((incoming, outgoing) => {
+    this.#server = createServer(async (incoming, outgoing) => {
       this.requests++;
       if (this.#refusals.left > 0) {
         this.#refusals.left--;
@@ -112,21 +116,26 @@ export class Watched implements AsyncDisposable {
         return;
       }
       const { method, headers, url } = incoming;
+      if (method === "PUT") await this.beforeUpload?.(String(headers["x-auth-token"]));
       const onward = request(
         `${target}${url}`,
         { method, headers: { ...headers, host: new URL(target).host } },
         (answer) => {
           outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.on("close", () => answer.complete || cut());
           answer.pipe(outgoing);
         },
       );
-      onward.on("error", () => outgoing.destroy());
+      // Destroying the answer itself would make Bun say "200" without a body.
+      const cut = () => incoming.socket.destroy();
+      onward.on("error", cut);
       incoming.on("close", () => incoming.complete || onward.destroy());
       if (method === "PUT" && this.#stalled !== undefined) {
         // What Glance has is a beginning: the image is in the making, and stays so.
         onward.write("x");
         this.#stalled.push(() => incoming.destroy());
-      } else incoming.pipe(onward);
+      } else if (method === "PUT" && this.#isSpoilt) incoming.pipe(spoiler()).pipe(onward);
+      else incoming.pipe(onward);
     });
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
@@ -141,6 +150,11 @@ export class Watched implements AsyncDisposable {
 
   refuse(status: number, times: number): void {
     this.#refusals = { status, left: times };
+  }
+
+  /** From now on a bit of each upload is another one. */
+  spoil(): void {
+    this.#isSpoilt = true;
   }
 
   /** From now on uploads come to a stand after their first byte. */
@@ -164,3 +178,12 @@ export class Watched implements AsyncDisposable {
     await new Promise((closed) => this.#server.close(closed));
   }
 }
+
+const spoiler = (): Transform =>
+  new Transform({
+    transform(piece: Buffer, _, done) {
+      const other = Buffer.from(piece);
+      other[0] = (other[0] ?? 0) ^ 1;
+      done(null, other);
+    },
+  });

@@ -1,32 +1,14 @@
 import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { createHash } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Folder, run, type Said } from "../harness.ts";
-import { clouds, facts, Project, folder as servers, Watched } from "./glance.ts";
+import { facts, folder as servers, Watched } from "./glance.ts";
+import { apply, at, bytes, env, FILE, images, live, mine, settled, sha512 } from "./openstack-kit.ts";
 
 // What goes wrong with a real Glance, and what it does by itself: eval "$(tests/live/openstack-up DIR)" first.
 
 setDefaultTimeout(600_000);
-const mine = await Project.login(facts.other);
-const env = { OS_CLIENT_CONFIG_FILE: clouds };
-const bytes = new Uint8Array(3 << 20).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
-const sha512 = createHash("sha512").update(bytes).digest("hex");
-
 beforeEach(() => mine.empty());
 afterAll(() => mine.empty());
-
-const toml = (image: string, settings = 'cloud = "other"') =>
-  `[backend.x]\nplugin = "openstack"\n${settings}\n\n[image.big]\nbackend = "x"\n${image}\n`;
-
-const FILE = 'source = { file = "./disk.img" }';
-
-async function at(image: string, settings?: string): Promise<Folder> {
-  return await Folder.make({ "images.toml": toml(image, settings), "disk.img": bytes });
-}
-const images = (place: Folder, ...args: readonly string[]): Promise<Said> => run(place, args, { env });
-const apply = (place: Folder) => images(place, "apply", "--yes");
-const settled = async (place: Folder) => expect((await images(place, "plan", "--detailed-exitcode")).code).toBe(0);
-const live = async () => (await mine.images()).map(({ name, status }) => `${name} ${status}`).sort();
 
 /** Waits until some image of the project has this status. */
 async function until(status: string): Promise<void> {
@@ -104,6 +86,10 @@ test("Glance fetches a URL by itself, and what it fetched is proven", async () =
   await mine.empty();
   await using other = await at(source(""));
   expect((await images(other, "plan")).stdout).toContain("no checksum is declared");
+  expect((await apply(other)).stdout).toContain("1 added");
+  expect(agents.filter((agent) => agent === "images")).toEqual([]);
+  await settled(other);
+  await mine.empty();
   await using wrong = await at(source(`, checksum = "sha512:${"0".repeat(128)}"`));
   const said = await apply(wrong);
   expect(said.code).toBe(1);
@@ -111,7 +97,54 @@ test("Glance fetches a URL by itself, and what it fetched is proven", async () =
   expect(await mine.images()).toEqual([]);
 });
 
-test("what Glance cannot fetch goes through here", async () => {
+test("where the first of several URLs fails, Glance fetches the next", async () => {
+  const agents: string[] = [];
+  await using web = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request) => {
+      if (request.method === "GET") agents.push(request.headers.get("user-agent") ?? "");
+      return request.url.endsWith("/good") ? new Response(bytes) : new Response("no", { status: 404 });
+    },
+  });
+  const urls = ["bad", "good"].map((name) => `"http://127.0.0.1:${web.port}/${name}"`).join(", ");
+  await using place = await at(
+    `source = { urls = [${urls}], checksum = "sha512:${sha512}" }\ndisk_format = "raw"\nweb_download = true`,
+  );
+  expect((await apply(place)).stdout).toContain("1 added");
+  expect(agents.filter((agent) => agent === "images")).toEqual([]);
+  expect(await live()).toEqual(["big active"]);
+});
+
+test("bytes that change on their way are told by Glance's digest, and nothing is left of them", async () => {
+  await using glance = new Watched(facts.glance.RegionOne);
+  const endpoint = await glance.listen();
+  await using place = await at(FILE, `cloud = "other"\nendpoint = "${endpoint}"`);
+  glance.spoil();
+  const said = await apply(place);
+  expect(said.code).toBe(1);
+  expect(said.stderr).toContain("Glance has other bytes than were sent");
+  expect(await mine.images()).toEqual([]);
+});
+
+test("a token that is revoked in mid-run is replaced by a new one", async () => {
+  await using glance = new Watched(facts.glance.RegionOne);
+  const endpoint = await glance.listen();
+  await using place = await at(FILE, `cloud = "other"\nendpoint = "${endpoint}"`);
+  const revoked: string[] = [];
+  glance.beforeUpload = async (token) => {
+    if (revoked.length > 0) return;
+    revoked.push(token);
+    const headers = { "x-auth-token": token, "x-subject-token": token };
+    await fetch(`${facts.auth_url}/auth/tokens`, { method: "DELETE", headers });
+  };
+  const said = await apply(place);
+  expect(said.stderr + said.stdout).toContain("1 added");
+  expect(revoked.length).toBe(1);
+  expect(await live()).toEqual(["big active"]);
+});
+
+test("what Glance cannot fetch goes through here, and nothing of it stays on disk", async () => {
   await using web = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -124,6 +157,11 @@ test("what Glance cannot fetch goes through here", async () => {
   expect(said.stderr).toContain("Glance did not fetch");
   expect(said.stdout).toContain("1 added");
   expect(await live()).toEqual(["big active"]);
+  const kept = await readdir(place.at("cache"), { recursive: true, withFileTypes: true }).catch(() => []);
+  const sizes = kept
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => Bun.file(join(parentPath, name)).size);
+  expect(sizes.filter((size) => size >= bytes.length)).toEqual([]);
   await settled(place);
 });
 
@@ -141,22 +179,4 @@ test("a protected image is not deleted, and what to do is told", async () => {
   expect(said.code).toBe(1);
   expect(said.stderr).toContain("set protected = false");
   expect(await live()).toEqual(["big active"]);
-});
-
-test("versions: the newest has the plain name, one older keeps its version, the rest is hidden", async () => {
-  const retain = 'retain = { last = 1, then = "hide" }';
-  await using place = await at(`${FILE}\n${retain}`);
-  await apply(place);
-  for (const version of [1, 2]) {
-    await place.write(
-      "disk.img",
-      bytes.map((byte) => byte ^ version),
-    );
-    expect((await apply(place)).code).toBe(0);
-  }
-  const all = await mine.images();
-  expect(all.filter(({ name }) => name === "big").length).toBe(1);
-  expect(all.filter(({ name }) => /^big \(\d{8}T\d{6}Z\)$/.test(name ?? "")).length).toBe(2);
-  expect(all.filter((image) => Boolean(image["os_hidden"])).length).toBe(1);
-  await settled(place);
 });

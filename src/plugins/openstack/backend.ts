@@ -109,16 +109,20 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     const { signal } = context;
     const { site, own } = await this.#at(have.id, signal);
     const { glance } = site;
+    const is = have.attributes.status;
+    const status = want.status ?? (cleared.includes("status") ? "active" : is);
+    const moves = want.stores !== undefined && !isSameSet(want.stores, have.attributes.stores ?? []);
+    // Glance moves the bytes of active images alone: one that is to come back does so first, and one that goes does so last.
+    const wakes = is === "deactivated" && (moves || status === "active");
+    if (wakes) await glance.act(own, "reactivate", signal);
+    // Before the fields, since one of them says where the bytes are: a run that is killed in between has not said it yet.
+    const placed = moves && (await this.#place(site, own, want.stores ?? [], context));
     const changes = operations(have, want, cleared, this.#flavour.visibility, context);
     let now = changes.length === 0 ? undefined : await glance.change(own, changes, signal);
-    const again = [
-      await this.#share(site, own, want, cleared, context),
-      want.stores !== undefined &&
-        !isSameSet(want.stores, have.attributes.stores ?? []) &&
-        (await this.#place(site, own, want.stores, context)),
-      await this.#activate(site, own, have, want, cleared, signal),
-    ];
-    if (now === undefined || again.includes(true)) now = await glance.image(own, signal);
+    const shared = await this.#share(site, own, want, cleared, context);
+    const sleeps = status === "deactivated" && (wakes || is !== "deactivated");
+    if (sleeps) await glance.act(own, "deactivate", signal);
+    if (now === undefined || placed || shared || wakes || sleeps) now = await glance.image(own, signal);
     if (now === undefined) throw new Failure("backend.missing", `${have.id} is gone`, { hint: "plan again" });
     return await this.#observed(now, site, signal);
   }
@@ -146,11 +150,14 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
   }
 
   /** Glance does not know who uses an image; Nova does, of the project's own servers. */
-  async usedBy(id: ImageId, { signal }: Reading): Promise<string | undefined> {
+  async usedBy(id: ImageId, { signal, note }: Reading): Promise<string | undefined> {
     const { site, own } = await this.#at(id, signal);
     const nova = await this.#cloud.endpoint("compute", site.region, signal);
-    const servers = nova === undefined ? [] : await site.glance.servers(nova, own, signal);
-    if (servers.length === 0) return undefined;
+    if (nova === undefined) return undefined;
+    const { token } = await this.#cloud.login(signal);
+    const servers = await site.glance.servers({ nova, token }, own, signal);
+    if (servers === undefined) note(`Nova does not let us ask whether a server uses ${id}`);
+    if (servers === undefined || servers.length === 0) return undefined;
     return servers.length === 1 ? `the server ${servers[0]}` : `the server ${servers[0]} and others`;
   }
 
@@ -192,20 +199,6 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
   async #place({ glance }: Site, id: string, stores: readonly string[], context: Context): Promise<boolean> {
     const held = (await glance.image(id, context.signal))?.stores?.split(",") ?? [];
     return await place(glance, id, held, stores, context);
-  }
-
-  async #activate(
-    { glance }: Site,
-    id: string,
-    { attributes }: Observed<Image>,
-    want: Desired<Image>,
-    cleared: readonly string[],
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const status = want.status ?? (cleared.includes("status") ? "active" : undefined);
-    if (status === undefined || status === attributes.status) return false;
-    await glance.act(id, status === "active" ? "reactivate" : "deactivate", signal);
-    return true;
   }
 
   readonly #speak: Spokesman = async (cloud, image, project, status, signal) => {

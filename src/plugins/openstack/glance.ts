@@ -10,6 +10,7 @@ import {
   isTasks,
   type Member,
   parsed,
+  type Task,
 } from "./wire.ts";
 
 type Query = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
@@ -54,7 +55,10 @@ export class Glance {
     return answer === undefined ? undefined : parsed(answer, isImage, "an image");
   }
 
-  /** Begins an image under an id of ours, so that a second try meets the first one and makes no other. */
+  /**
+   * Begins an image under an id of ours, so that a second try meets the first one and makes no other. An answer without a body, as one gets
+   * it where Glance goes away behind a proxy, is no answer: the image is there or it is not.
+   */
   async begin(id: string, fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
     const answer = await this.#door.send("POST", "images", {
       signal,
@@ -63,12 +67,13 @@ export class Glance {
       idempotent: true,
       accept: [409],
     });
-    if (answer.status !== 409) return parsed(await answer.json(), isImage, "an image");
+    const text = await answer.text();
+    if (answer.status !== 409 && text !== "") return parsed(await answer.json(), isImage, "an image");
     const begun = await this.image(id, signal);
     if (begun !== undefined) return begun;
-    throw new Failure("backend.conflict", `Glance does not take the image: ${await answer.text()}`, {
-      hint: "apply again",
-    });
+    if (text === "")
+      throw new Failure("net.short", "Glance began an image without saying a word, and there is none", { retry: true });
+    throw new Failure("backend.conflict", `Glance does not take the image: ${text}`, { hint: "apply again" });
   }
 
   async upload(id: string, source: Source, call: Call & { readonly store?: string | undefined }): Promise<void> {
@@ -132,12 +137,10 @@ export class Glance {
     await this.#door.find("DELETE", `${at(id)}/members/${encodeURIComponent(member)}`, { signal });
   }
 
-  /** What Glance says of the last thing that it did by itself to an image: why it failed. */
-  async lastTask(id: string, signal: AbortSignal): Promise<string | undefined> {
+  /** What Glance does, or did, by itself to an image; nothing where it does not say. */
+  async tasks(id: string, signal: AbortSignal): Promise<readonly Task[]> {
     const answer = await this.#door.find("GET", `${at(id)}/tasks`, { signal });
-    return answer === undefined
-      ? undefined
-      : (parsed(answer, isTasks, "the tasks of an image").tasks[0]?.message ?? undefined);
+    return answer === undefined ? [] : parsed(answer, isTasks, "the tasks of an image").tasks;
   }
 
   /** The ways in which this Glance can import. */
@@ -160,14 +163,20 @@ export class Glance {
     yield* answer.stream();
   }
 
-  /** Servers that Nova has of an image, at most two; of the project's own. */
-  async servers(nova: string, image: string, signal: AbortSignal): Promise<readonly string[]> {
+  /** Servers that Nova has of an image, at most two, of the project's own; undefined where it does not let us ask. */
+  async servers(
+    { nova, token }: { readonly nova: string; readonly token: string | undefined },
+    image: string,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | undefined> {
+    // Nova is another server than Glance: what the door sends by itself does not go there.
     const answer = await this.#door.find("GET", `${nova.replace(/\/+$/, "")}/servers`, {
       signal,
       query: { image, limit: 2 },
-      accept: [401, 403],
+      headers: token === undefined ? {} : { "x-auth-token": token },
+      accept: [403],
     });
-    return isServers(answer) ? answer.servers.map(({ id }) => id) : [];
+    return isServers(answer) ? answer.servers.map(({ id }) => id) : undefined;
   }
 }
 

@@ -30,6 +30,7 @@ export async function fetched(
   { urls, digest }: Pull,
   stores: readonly string[] | undefined,
   context: Context,
+  patience = PATIENCE,
 ): Promise<ImageAnswer | undefined> {
   const { signal, note, progress } = context;
   if (!(await glance.methods(signal)).includes("web-download")) {
@@ -40,7 +41,7 @@ export async function fetched(
     try {
       progress("import", 0);
       await glance.import(id, { name: "web-download", uri }, importing(stores), signal);
-      return proven(await untilActive(glance, id, context, PATIENCE), digest);
+      return proven(await untilActive(glance, id, context, patience), digest);
     } catch (thrown) {
       if (signal.aborted || !(thrown instanceof Failure) || thrown.code === "source.digest") throw thrown;
       note(`Glance did not fetch ${new URL(uri).host}: ${thrown.message}`);

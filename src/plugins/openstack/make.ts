@@ -52,17 +52,19 @@ async function begun(
     const id = crypto.randomUUID();
     await context.identified(imageId(idAt(id, means.site)));
     const begin = fields(want, source, context, means);
-    await glance.begin(id, begin, signal);
-    if (source === undefined && pull !== undefined) {
-      const made = await fetched(glance, id, pull, want.stores, context);
-      if (made !== undefined) return made;
-      source = await pull.open();
-      await glance.remove(id, signal);
-      continue;
-    }
-    if (source === undefined)
-      throw new Failure("backend.refused", "nothing says what the image is made from", { hint: "give it a `source`" });
     try {
+      await glance.begin(id, begin, signal);
+      if (source === undefined && pull !== undefined) {
+        const made = await fetched(glance, id, pull, want.stores, context);
+        if (made !== undefined) return made;
+        source = await pull.open();
+        await glance.remove(id, signal);
+        continue;
+      }
+      if (source === undefined)
+        throw new Failure("backend.refused", "nothing says what the image is made from", {
+          hint: "give it a `source`",
+        });
       await fill(id, want, source, context, means);
     } catch (thrown) {
       if (signal.aborted || !isPassing(thrown) || attempt === TRIES) throw thrown;
@@ -74,7 +76,7 @@ async function begun(
       }
     }
     const made = await untilActive(glance, id, context);
-    if (want.verify_checksum) await compare(made, source, begin.disk_format, context.note);
+    if (want.verify_checksum && source !== undefined) await compare(made, source, begin.disk_format, context.note);
     return made;
   }
 }

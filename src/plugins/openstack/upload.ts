@@ -1,10 +1,13 @@
 import { type Context, Failure, hexOf, nameOf, poll, type Source } from "images";
 import type { Glance } from "./glance.ts";
 import { digestsOf } from "./image.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { ImageAnswer, Task } from "./wire.ts";
 
 /** Seconds that an image may stay on its way without anything being seen to happen: far more than a healthy Glance takes. */
 const PATIENCE = 3600;
+
+/** After how many looks the tasks of an import are asked, each time. */
+const LOOKS = 4;
 
 /** Statuses that an image has while bytes are on their way into it. */
 const MOVING = new Set(["queued", "saving", "uploading", "importing", "pending"]);
@@ -17,10 +20,15 @@ export async function untilActive(
   deadline = PATIENCE,
 ): Promise<ImageAnswer> {
   const look = async (attempt: number): Promise<ImageAnswer | undefined> => {
-    const seen = await glance.image(id, signal);
+    const seen = await whenBack(glance, id, signal);
     if (seen === undefined) throw gone(id);
     if (seen.status === "active") return seen;
-    if (seen.os_glance_failed_import) throw await importFailure(glance, id, signal);
+    // An import that failed is told by the image, or by its task alone: some Glances leave the image as it was for ever.
+    const hasFailed = Boolean(seen.os_glance_failed_import);
+    if (hasFailed || attempt % LOOKS === 0) {
+      const words = importEnded(await glance.tasks(id, signal), hasFailed);
+      if (words !== undefined) throw importFailure(words);
+    }
     if (!MOVING.has(seen.status))
       throw new Failure("backend.failed", `the image ${id} became ${seen.status}`, { hint: "apply again" });
     if (attempt === 1) progress("wait", 0);
@@ -32,13 +40,17 @@ export async function untilActive(
 const gone = (id: string): Failure =>
   new Failure("backend.missing", `the image ${id} was deleted while it was made`, { hint: "apply again" });
 
-/** Why Glance did not import something, in its own words where it has any. */
-async function importFailure(glance: Glance, id: string, signal: AbortSignal): Promise<Failure> {
-  const words = await glance.lastTask(id, signal).catch(() => undefined);
-  return new Failure("backend.import", `Glance could not import the image${words ? `: ${words}` : ""}`, {
+/** What Glance says of an import that it failed at; undefined while it is at it, perhaps a second time. Pure. */
+function importEnded(tasks: readonly Task[], hasFailed: boolean): string | undefined {
+  const [last] = tasks;
+  if (last === undefined) return hasFailed ? "" : undefined;
+  return tasks.every(({ status }) => status === "failure") ? (last.message ?? "") : undefined;
+}
+
+const importFailure = (words: string): Failure =>
+  new Failure("backend.import", `Glance could not import the image${words === "" ? "" : `: ${words}`}`, {
     hint: "its own log says more; leaving web_download and use_import out sends the bytes straight to it",
   });
-}
 
 /** Whether a failed upload may have left an image that only Glance's absence or its cleaning up stands in the way of. */
 export const isPassing = (thrown: unknown): boolean =>
@@ -47,9 +59,9 @@ export const isPassing = (thrown: unknown): boolean =>
     ["backend.unreachable", "backend.busy", "backend.failed"].includes(thrown.code) ||
     /from (?:saving|active|uploading) to (?:saving|uploading)/.test(thrown.message));
 
-/** Waits until Glance answers again, for a minute. Undefined: the image is gone. */
+/** The image, as soon as Glance answers: one that is away is waited for, for five minutes. Undefined: the image is gone. */
 export async function whenBack(glance: Glance, id: string, signal: AbortSignal): Promise<ImageAnswer | undefined> {
-  const end = Date.now() + 60_000;
+  const end = Date.now() + 300_000;
   const look = async () => {
     try {
       return { image: await glance.image(id, signal) };

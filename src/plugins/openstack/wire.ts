@@ -77,10 +77,9 @@ const isMember = t.isObject({ member_id: t.isString(), status: t.isString() }, i
 export const isMembers = t.isObject({ members: t.isArray(isMember) }, isMore);
 export type Member = t.InferType<typeof isMember>;
 
-export const isTasks = t.isObject(
-  { tasks: t.isArray(t.isObject({ status: t.isString(), message: isText }, isMore)) },
-  isMore,
-);
+const isTask = t.isObject({ status: t.isString(), message: isText }, isMore);
+export const isTasks = t.isObject({ tasks: t.isArray(isTask) }, isMore);
+export type Task = t.InferType<typeof isTask>;
 
 export const isStores = t.isObject(
   { stores: t.isArray(t.isObject({ id: t.isString(), default: t.isOptional(t.isUnknown()) }, isMore)) },

@@ -4,11 +4,13 @@ import { Folder, run, type Said } from "../../harness.ts";
 export interface Heard {
   readonly method: string;
   readonly path: string;
+  readonly query: URLSearchParams;
   readonly headers: Headers;
+  /** A character for each byte. */
   readonly body: string;
 }
 
-/** The least of a Keystone and a Glance that a login needs: a token for everybody, and no images. */
+/** The least of a Keystone and a Glance that a login needs: a token for everybody, and no images but where a test has a Glance. */
 export class Cloud implements AsyncDisposable {
   readonly heard: Heard[] = [];
   /** Seconds that a token is good for. */
@@ -18,15 +20,29 @@ export class Cloud implements AsyncDisposable {
   /** What Keystone says to a login; undefined: yes. */
   refusal: { readonly status: number; readonly message: string } | undefined;
   scoped = true;
+  glance: (heard: Heard) => Response = () => Response.json({ images: [] });
   readonly #server;
+  readonly #scheme: string;
   #tokens = 0;
 
-  constructor() {
-    this.#server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => this.#answer(request) });
+  constructor(tls?: Bun.TLSOptions) {
+    const fetch = (request: Request) => this.#answer(request);
+    this.#scheme = tls === undefined ? "http" : "https";
+    this.#server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch, ...(tls === undefined ? {} : { tls }) });
+  }
+
+  get port(): number {
+    return Number(this.#server.port);
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#server.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
+  }
+
+  /** What Glance was asked, as `GET /images`. */
+  get asked(): readonly string[] {
+    const calls = this.heard.filter(({ path }) => path.includes("/v2/"));
+    return calls.map(({ method, path }) => `${method} ${path.replace(/^.*\/v2/, "")}`);
   }
 
   get logins(): readonly Heard[] {
@@ -40,15 +56,17 @@ export class Cloud implements AsyncDisposable {
   }
 
   async #answer(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams: query } = new URL(request.url);
     const { method, headers } = request;
-    this.heard.push({ method, path: pathname, headers, body: await request.text() });
+    const body = Buffer.from(await request.arrayBuffer()).toString("latin1");
+    const heard = { method, path: pathname, query, headers, body };
+    this.heard.push(heard);
     if (pathname.endsWith("/auth/tokens")) return this.#login(method, headers);
     if (pathname.endsWith("/auth/projects")) return Response.json({ projects: [{ name: "blue" }, { name: "green" }] });
     const token = headers.get("x-auth-token") ?? "";
     if (this.revoked.has(token))
       return Response.json({ message: "This server could not verify<br /><br />\n\n\n" }, { status: 401 });
-    return Response.json({ images: [] });
+    return this.glance(heard);
   }
 
   #login(method: string, headers: Headers): Response {

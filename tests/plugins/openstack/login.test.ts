@@ -1,4 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Folder, run } from "../../harness.ts";
 import { Cloud, info } from "./keystone.ts";
 
 setDefaultTimeout(30_000);
@@ -125,6 +128,85 @@ test("clouds.yaml with secure.yaml; OS_CLOUD; dashes; the password from the envi
   await info({ cloud: "one", region: "One" }, { OS_PASSWORD: "from-env" }, { "clouds.yaml": files["clouds.yaml"] });
   expect(cloud.auth).toMatchObject({ identity: { password: { user: { password: "from-env" } } } });
   expect(cloud.heard.at(-1)?.path).toBe("/internal-One/v2/images");
+});
+
+test("clouds.yaml and secure.yaml are looked for where openstack looks, each by itself", async () => {
+  await using cloud = new Cloud();
+  const clouds = (user: string) =>
+    `clouds: {c: {auth: {auth_url: '${cloud.url}', username: ${user}, project_id: p1}}}\n`;
+  await using folder = await Folder.make({ "images.toml": '[backend.x]\nplugin = "openstack"\ncloud = "c"\n' });
+  const write = async (path: string, text: string) => {
+    await mkdir(dirname(folder.at(path)), { recursive: true });
+    await folder.write(path, text);
+  };
+  const user = async (env: Readonly<Record<string, string>> = {}) => {
+    const said = await run(folder, ["info", "x"], { env });
+    expect(said.stderr).toBe("");
+    const auth: { identity: { password: { user: { name: string; password: string } } } } = JSON.parse(
+      cloud.logins.at(-1)?.body ?? "",
+    ).auth;
+    const { name, password: secret } = auth.identity.password.user;
+    return `${name} ${secret}`;
+  };
+  await write(".config/openstack/clouds.yml", clouds("home"));
+  await write(".config/openstack/secure.yaml", "clouds: {c: {auth: {password: pw-home}}}\n");
+  expect(await user()).toBe("home pw-home");
+  await write("xdg/openstack/clouds.yaml", clouds("xdg"));
+  await write("xdg/openstack/secure.yaml", "clouds: {c: {auth: {password: pw-xdg}}}\n");
+  const xdg = { XDG_CONFIG_HOME: folder.at("xdg") };
+  expect(await user(xdg)).toBe("xdg pw-xdg");
+  await write("clouds.yaml", clouds("here"));
+  expect(await user(xdg)).toBe("here pw-xdg");
+  await write(
+    "named.json",
+    JSON.stringify({ clouds: { c: { auth: { auth_url: cloud.url, username: "named", project_id: "p1" } } } }),
+  );
+  await write("safe.yaml", "clouds: {c: {auth: {password: pw-safe}}}\n");
+  const named = { ...xdg, OS_CLIENT_CONFIG_FILE: "named.json", OS_CLIENT_SECURE_FILE: folder.at("safe.yaml") };
+  expect(await user(named)).toBe("named pw-safe");
+});
+
+test("an authority and a client certificate of the cloud's own", async () => {
+  const tls = join(import.meta.dir, "../../fixtures/tls");
+  const pem = (name: string) => Bun.file(join(tls, name)).text();
+  await using cloud = new Cloud({
+    cert: await pem("server.crt"),
+    key: await pem("server.key"),
+    ca: await pem("ca.crt"),
+    requestCert: true,
+    rejectUnauthorized: true,
+  });
+  const auth = `auth: {auth_url: '${cloud.url}', username: ann, password: pw, project_id: p1}`;
+  const with_ = (more: string) => ({ "clouds.yaml": `clouds: {c: {${auth}${more}}}\n` });
+  const all = await info(
+    { cloud: "c" },
+    {},
+    with_(`, cacert: ${tls}/ca.crt, cert: ${tls}/client.crt, key: ${tls}/client.key`),
+  );
+  expect([all.stderr, all.stdout.trim()]).toEqual(["", "[]"]);
+  const own = { cacert: `${tls}/ca.crt`, cert: `${tls}/client.crt`, key: `${tls}/client.key` };
+  expect((await info({ cloud: "c", ...own }, {}, with_(""))).code).toBe(0);
+  const env = { OS_CACERT: own.cacert, OS_CERT: own.cert, OS_KEY: own.key };
+  expect((await info({ cloud: "c" }, env, with_(""))).code).toBe(0);
+  const before = cloud.heard.length;
+  const stranger = await info({ cloud: "c", cert: own.cert, key: own.key }, {}, with_(""));
+  expect(stranger.stderr).toContain("cacert");
+  const nobody = await info({ cloud: "c", cacert: own.cacert }, {}, with_(""));
+  expect(nobody.code).toBe(1);
+  expect(cloud.heard.length).toBe(before);
+  const lost = await info({ cloud: "c", cacert: "./no.pem" }, {}, with_(""));
+  expect(lost.stderr).toContain("cannot be read");
+});
+
+test("a domain, the whole system or a trust in the place of a project", async () => {
+  await using cloud = new Cloud();
+  const settings = { auth_url: cloud.url, username: "ann", password: "env:PW" };
+  await info({ ...settings, domain_name: "corp" }, { PW: "pw" });
+  expect(cloud.auth).toMatchObject({ scope: { domain: { name: "corp" } } });
+  await info({ ...settings, system_scope: "all" }, { PW: "pw" });
+  expect(cloud.auth).toMatchObject({ scope: { system: { all: true } } });
+  await info({ ...settings, trust_id: "t1" }, { PW: "pw" });
+  expect(cloud.auth).toMatchObject({ scope: { "OS-TRUST:trust": { id: "t1" } } });
 });
 
 test("a profile of clouds-public.yaml, and the only cloud without a name", async () => {

@@ -1,0 +1,136 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Context } from "images";
+import { Glance as Client } from "../../../src/plugins/openstack/glance.ts";
+import { fetched } from "../../../src/plugins/openstack/import.ts";
+import { opened } from "../../core/net/kit.ts";
+import { Folder, run, type Said } from "../../harness.ts";
+import { Glance } from "./glance.ts";
+import { Cloud } from "./keystone.ts";
+
+// What a real Glance cannot be made to do, or not in time.
+
+setDefaultTimeout(60_000);
+
+const FIXTURES = join(import.meta.dir, "../../fixtures/formats");
+const bytes = "small\n".repeat(1000);
+
+interface Stage extends AsyncDisposable {
+  readonly cloud: Cloud;
+  readonly glance: Glance;
+  images(...args: readonly string[]): Promise<Said>;
+}
+
+async function staged(images: string, { plugin = "openstack", more = "", env = {}, files = {} } = {}): Promise<Stage> {
+  const cloud = new Cloud();
+  const glance = new Glance();
+  cloud.glance = glance.answer;
+  const login = `auth_url = "${cloud.url}"\nusername = "ann"\npassword = "env:PW"\nproject_id = "p1"\nregion = "One"`;
+  const toml = `[backend.x]\nplugin = "${plugin}"\n${login}\n${more}\n${images}`;
+  const folder = await Folder.make({ "images.toml": toml, "disk.img": bytes, ...files });
+  return {
+    cloud,
+    glance,
+    images: (...args) => run(folder, args, { env: { PW: "pw", ...env } }),
+    [Symbol.asyncDispose]: async () => {
+      await cloud[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const declared = (name: string) =>
+  `[image.${name}]\nbackend = "x"\ndisk_format = "raw"\nsource = { file = "./disk.img" }\n`;
+
+test("a plan over 1,000 images costs the pages of one listing of the project's own", async () => {
+  const names = Array.from({ length: 1000 }, (_, i) => `small-${i}`);
+  await using stage = await staged(names.map(declared).join(""));
+  const { glance, cloud } = stage;
+  glance.page = 400;
+  for (const name of names) {
+    const mark = { images_file: "images", images_owner: `x/${name}`, images_content: "" };
+    const fields = { id: `id-${name}`, name, status: "active", disk_format: "raw", container_format: "bare" };
+    glance.images.set(`id-${name}`, { ...fields, visibility: "shared", owner: "p1", tags: [], ...mark });
+  }
+  await stage.images("plan");
+  // Three pages of those that are shown, one of the hidden ones: no state says yet that there are none of ours.
+  expect(cloud.asked).toEqual(Array.from({ length: 4 }, () => "GET /images"));
+  const lists = cloud.heard.filter(({ path }) => path.endsWith("/v2/images")).map(({ query }) => query);
+  expect(lists.map((query) => query.get("owner"))).toEqual(["p1", "p1", "p1", "p1"]);
+  expect(lists.map((query) => query.get("os_hidden")).filter((hidden) => hidden === "true").length).toBe(1);
+  expect(cloud.logins.length).toBe(1);
+});
+
+test("where the state knows all images, hidden ones are not listed", async () => {
+  await using stage = await staged(["a", "b", "c", "d"].map(declared).join(""));
+  const { cloud } = stage;
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  cloud.heard.length = 0;
+  expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
+  expect(cloud.asked).toEqual(["GET /images"]);
+  expect(cloud.heard.some(({ query }) => query.get("os_hidden") === "true")).toBe(false);
+});
+
+const remote = (port: number | undefined) =>
+  `[image.big]\nbackend = "x"\ndisk_format = "raw"\nweb_download = true\nsource = { url = "http://127.0.0.1:${port}/disk.img", checksum = "sha512:${createHash("sha512").update(bytes).digest("hex")}" }\n`;
+
+test("an import that Glance leaves stuck is told by its task, and the bytes go through here", async () => {
+  await using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(bytes) });
+  await using stage = await staged(remote(web.port));
+  const said = await stage.images("apply", "--yes");
+  expect(said.stderr).toContain("Glance did not fetch");
+  expect(said.stderr).toContain("no luck");
+  expect(said.code).toBe(0);
+  expect([...stage.glance.images.values()].map(({ status, size }) => [status, size])).toEqual([
+    ["active", bytes.length],
+  ]);
+});
+
+test("an import of which nothing is heard is given up after its time", async () => {
+  await using cloud = new Cloud();
+  const glance = new Glance();
+  cloud.glance = glance.answer;
+  glance.tells = false;
+  glance.images.set("i1", { id: "i1", status: "queued" });
+  await using us = opened({ url: `${cloud.url}/v2` });
+  const notes: string[] = [];
+  const context = {
+    signal: new AbortController().signal,
+    note: (text: string) => void notes.push(text),
+    progress: () => undefined,
+  };
+  const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
+  expect(await fetched(new Client(us.door), "i1", pull, undefined, context as unknown as Context, 0.2)).toBeUndefined();
+  expect(notes).toEqual([expect.stringContaining("waited 0.2 s for image i1 to become active")]);
+});
+
+test("vkcs turns qcow2 into raw on its way, and sends no header of VK Cloud's to another cloud", async () => {
+  const qcow2 = await Bun.file(join(FIXTURES, "v3.qcow2")).bytes();
+  const image =
+    '[image.disk]\nbackend = "x"\nlocal_file_path = "./disk.qcow2"\ndisk_format = "raw"\ncontainer_format = "bare"\n';
+  await using stage = await staged(image, { plugin: "vkcs", files: { "disk.qcow2": qcow2 } });
+  const said = await stage.images("apply", "--yes");
+  expect(said.stderr + said.stdout).toContain("1 added");
+  const [made] = stage.glance.images.values();
+  expect(made).toMatchObject({ disk_format: "raw", container_format: "bare", visibility: "private", size: 24576 });
+  expect(stage.cloud.heard.filter(({ headers }) => headers.has("x-image-meta-store"))).toEqual([]);
+});
+
+test("VK Cloud's public regions are told where the bytes are to be kept", async () => {
+  await using inside = new Cloud();
+  const env = { HTTP_PROXY: inside.url, NO_PROXY: "127.0.0.1" };
+  await using stage = await staged(declared("a"), {
+    plugin: "vkcs",
+    more: 'endpoint = "http://infra.mail.ru:9292"',
+    env,
+  });
+  inside.glance = stage.glance.answer;
+  const said = await stage.images("apply", "--yes");
+  expect(said.stderr + said.stdout).toContain("1 added");
+  const told = inside.heard.filter(({ headers }) => headers.get("x-image-meta-store") === "s3");
+  expect(told.map(({ method, path }) => `${method} ${path.replace(/[0-9a-f-]{36}/, "ID")}`)).toEqual([
+    "POST /v2/images",
+    "PUT /v2/images/ID/file",
+  ]);
+});
