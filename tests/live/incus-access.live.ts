@@ -195,3 +195,53 @@ test("an operation that the server forgot, since it was restarted, is found by i
   expect(names(await lab.one())).toEqual(["a"]);
   await lab.settled();
 });
+
+/** An image with the alias `a`, of which other bytes are declared now. */
+async function replacing(lab: Lab): Promise<Json> {
+  await lab.folder.write("a.tar", await unified(`${lab.project.name} 1`));
+  await lab.declare(`${BLOCK}aliases = ["a"]\n`);
+  await lab.apply();
+  await lab.folder.write("a.tar", await unified(`${lab.project.name} 2`));
+  return await lab.one();
+}
+
+test("an alias moves in one step once the new image is good, and then the old one goes", async () => {
+  await using place = await watched();
+  const { lab, watch } = place;
+  const { fingerprint } = await replacing(lab);
+  watch.seen.length = 0;
+  await lab.apply();
+  expect(watch.seen.filter((one) => !one.startsWith("GET"))).toEqual([
+    "POST /1.0/images",
+    "PUT /1.0/images/aliases/a",
+    `DELETE /1.0/images/${fingerprint}`,
+  ]);
+  await lab.settled();
+});
+
+test("an alias that somebody else changes just before it moves: 412, and looked at again; moved to an image of theirs, it stays theirs", async () => {
+  await using place = await watched();
+  const { lab, watch } = place;
+  const at = (path: string) => `/1.0/images${path}?project=${lab.project.name}`;
+  const { fingerprint } = await replacing(lab);
+  /** Once, just before our own request. */
+  const meanwhile = (target: string) => {
+    let isOver = false;
+    watch.at = async (moment, what) => {
+      if (moment !== "before" || what !== "PUT /1.0/images/aliases/a" || isOver) return;
+      isOver = true;
+      await api(main.socket, "PUT", at("/aliases/a"), { target, description: "theirs" });
+    };
+  };
+  meanwhile(fingerprint);
+  watch.seen.length = 0;
+  await lab.apply();
+  expect(watch.count(/^PUT \/1.0\/images\/aliases\/a$/)).toBe(2);
+  await lab.settled();
+  const foreign = await api(main.socket, "POST", at(""), await unified("theirs"));
+  await lab.folder.write("a.tar", await unified(`${lab.project.name} 3`));
+  meanwhile(foreign.fingerprint);
+  const said = await lab.run("apply", "--yes");
+  expect([said.code, said.stderr.includes("the alias a leads to another image")]).toEqual([1, true]);
+  expect((await api(main.socket, "GET", at("/aliases/a"))).target).toBe(foreign.fingerprint);
+});

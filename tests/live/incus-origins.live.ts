@@ -116,10 +116,14 @@ test(
     await publish(1_700_100_000);
     await lab.declare(block("follow = false\n"));
     await lab.settled();
+    await lab.declare(block("refresh = true\n"));
+    expect((await lab.run("plan", "--detailed-exitcode")).code).toBe(2);
     await lab.declare(block(""));
     const plan = await lab.run("plan", "--detailed-exitcode");
     expect(plan.code).toBe(2);
-    expect(plan.stdout).toContain(before.fingerprint.slice(0, 12));
+    const words = plan.stdout.replaceAll(/\s+/g, " ");
+    expect(words).toMatch(new RegExp(`${before.fingerprint.slice(0, 12)}\\S* -> [0-9a-f]{12}`));
+    expect(words).toContain(`images:${name}`);
     await lab.apply();
     await lab.settled();
     const after = await lab.one();

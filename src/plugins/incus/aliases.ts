@@ -1,8 +1,7 @@
 import { type Desired, Failure } from "images";
-import type { Client } from "./client.ts";
+import type { Client, Held } from "./client.ts";
 import { NOTE, type Notes, notesOf } from "./image.ts";
 import { type Alias, aliasesOf, type Image } from "./schema.ts";
-import type { AliasEntry, ImageAnswer } from "./wire.ts";
 
 /** The aliases that an image is declared to have. */
 export const declared = (want: Desired<Image>) => [
@@ -34,44 +33,57 @@ export async function free(
   wishes: Wishes,
   taking: Taking,
 ): Promise<readonly string[]> {
-  const holders = new Map<string, Promise<ImageAnswer | undefined>>();
-  const isFree = async (name: string): Promise<AliasEntry | undefined> => {
-    const entry = await client.alias(name, taking.signal);
-    if (entry === undefined || entry.target === target || entry.target === taking.replaces) return undefined;
-    const before = holders.get(entry.target);
-    const asked = before ?? client.image(entry.target, taking.signal);
-    holders.set(entry.target, asked);
-    const holder = await asked;
-    const mark = holder === undefined ? undefined : notesOf(holder).mark;
-    const isOurs = mark !== undefined && mark.owner === taking.owner?.address && mark.file === taking.owner.file;
-    return holder === undefined || isOurs ? undefined : entry;
-  };
   for (const { name } of wishes.must) {
-    const entry = await isFree(name);
-    if (entry === undefined) continue;
-    throw new Failure("backend.conflict", `the alias ${name} leads to another image (${entry.target.slice(0, 12)})`, {
-      hint: "choose another alias, or take it off that image; `--adopt` takes that image over",
-    });
+    const held = await client.alias(name, taking.signal);
+    if (held !== undefined && !(await isOurs(client, held, target, taking))) throw taken(held);
   }
   const can: string[] = [];
-  for (const name of wishes.may) if ((await isFree(name)) === undefined) can.push(name);
+  for (const name of wishes.may) {
+    const held = await client.alias(name, taking.signal);
+    if (held === undefined || (await isOurs(client, held, target, taking))) can.push(name);
+  }
   return can;
 }
 
-/** Has the aliases lead to `target`; the one that moves does so in one step. `free` has been asked before. */
-export async function lead(
-  client: Client,
-  target: string,
-  aliases: readonly Alias[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { name, description } of aliases) {
-    const entry = await client.alias(name, signal);
-    if (entry?.target === target && (entry.description ?? "") === description) continue;
-    if (entry !== undefined) await client.moveAlias(name, { target, description }, signal);
-    else if (!(await client.addAlias({ name, description, target }, signal)))
-      throw new Failure("backend.conflict", `somebody else took the alias ${name} just now`, { hint: "plan again" });
+/** Whether an alias leads to `target`, to what may be taken, or to nothing. */
+async function isOurs(client: Client, { entry }: Held, target: string | undefined, taking: Taking): Promise<boolean> {
+  if (entry.target === target || entry.target === taking.replaces) return true;
+  const holder = await client.image(entry.target, taking.signal);
+  if (holder === undefined) return true;
+  const { mark } = notesOf(holder);
+  return mark !== undefined && mark.owner === taking.owner?.address && mark.file === taking.owner.file;
+}
+
+const taken = ({ entry }: Held): Failure =>
+  new Failure("backend.conflict", `the alias ${entry.name} leads to another image (${entry.target.slice(0, 12)})`, {
+    hint: "choose another alias, or take it off that image; `--adopt` takes that image over",
+  });
+
+/**
+ * Has the aliases lead to `target`; one that moves does so in one step. Where somebody else is quicker, it is looked at again.
+ * @throws Failure backend.conflict when one leads to an image that is not ours by now
+ */
+export async function lead(client: Client, target: string, aliases: readonly Alias[], taking: Taking): Promise<void> {
+  for (const alias of aliases) {
+    let tries = 1;
+    while (!(await led(client, target, alias, taking))) {
+      if (++tries > TRIES)
+        throw new Failure("backend.busy", `others keep changing the alias ${alias.name}`, { hint: "apply again" });
+    }
   }
+}
+
+const TRIES = 6;
+
+/** False: somebody else changed it in between. */
+async function led(client: Client, target: string, { name, description }: Alias, taking: Taking): Promise<boolean> {
+  const { signal } = taking;
+  const held = await client.alias(name, signal);
+  if (held === undefined) return await client.addAlias({ name, description, target }, signal);
+  const { entry } = held;
+  if (entry.target === target && (entry.description ?? "") === description) return true;
+  if (!(await isOurs(client, held, target, taking))) throw taken(held);
+  return await client.moveAlias(held, { target, description }, signal);
 }
 
 /** Whether an alias that is not wanted is one that has to go: where none are declared, those of others are left alone. */

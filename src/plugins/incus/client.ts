@@ -24,6 +24,12 @@ export interface Writable {
   readonly expires_at?: string;
 }
 
+/** An alias as it was when it was read. */
+export interface Held {
+  readonly entry: AliasEntry;
+  readonly etag: string | undefined;
+}
+
 export interface Upload {
   readonly source: Source;
   readonly type: string;
@@ -56,9 +62,15 @@ export class Client {
     return found === undefined ? undefined : parsed(found.metadata, isImage, "an image");
   }
 
-  async alias(name: string, signal: AbortSignal): Promise<AliasEntry | undefined> {
-    const found = await this.#find(`1.0/images/aliases/${encodeURIComponent(name)}`, signal);
-    return found === undefined ? undefined : parsed(found.metadata, isAliasEntry, "an alias");
+  async alias(name: string, signal: AbortSignal): Promise<Held | undefined> {
+    const call = { signal, query: this.#query(), accept: [404] };
+    const answer = await this.#door.send("GET", `1.0/images/aliases/${encodeURIComponent(name)}`, call);
+    if (answer.status === 404) {
+      await answer.text();
+      return undefined;
+    }
+    const entry = parsed(parsed(await answer.json(), isEnvelope, "an answer").metadata, isAliasEntry, "an alias");
+    return { entry, etag: answer.headers.get("etag") ?? undefined };
   }
 
   /** False: another image has it. */
@@ -69,12 +81,17 @@ export class Client {
     return answer.status !== 409;
   }
 
-  async moveAlias(name: string, to: { target: string; description: string }, signal: AbortSignal): Promise<void> {
-    await this.#door.json("PUT", `1.0/images/aliases/${encodeURIComponent(name)}`, {
-      signal,
-      json: to,
-      query: this.#query(),
-    });
+  /** False: somebody else changed it since it was read. */
+  async moveAlias(
+    { entry, etag }: Held,
+    to: { target: string; description: string },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const headers = etag === undefined ? {} : { "if-match": etag };
+    const call = { signal, json: to, query: this.#query(), headers, accept: [412] };
+    const answer = await this.#door.send("PUT", `1.0/images/aliases/${encodeURIComponent(entry.name)}`, call);
+    await answer.text();
+    return answer.status !== 412;
   }
 
   async removeAlias(name: string, signal: AbortSignal): Promise<void> {

@@ -64,7 +64,7 @@ class Incus implements Backend<Image>, Downloads {
     const alias = (await home.client.alias(id, signal)) ?? (await place.client.alias(name, signal));
     return alias === undefined
       ? undefined
-      : ((await this.#at(home, alias.target, signal)) ?? (await this.#at(place, alias.target, signal)));
+      : ((await this.#at(home, alias.entry.target, signal)) ?? (await this.#at(place, alias.entry.target, signal)));
   }
 
   async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {

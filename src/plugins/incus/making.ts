@@ -61,7 +61,7 @@ export class Making {
     const note = this.#want.auto_update ? noteFor(notes) : undefined;
     const copied = can.map((name) => ({ name, description: "" }));
     const aliases = [...must, ...copied, ...(note === undefined ? [] : [note])];
-    await lead(client, fingerprint, aliases, signal);
+    await lead(client, fingerprint, aliases, taking);
     for (const { name } of this.#before?.aliases ?? []) {
       const isKept = aliases.some((one) => one.name === name);
       if (this.#before !== undefined && !isKept && isLeft(name, notesOf(this.#before), this.#want, []))

@@ -94,7 +94,7 @@ const partsFor = (count: number, type: string, path: string): Files["parts"] => 
 async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): Promise<Found> {
   const client = server.client(asked.project ?? server.project);
   const alias = await client.alias(asked.name, signal);
-  const target = alias?.target ?? (/^[0-9a-f]{6,64}$/i.test(asked.name) ? asked.name : undefined);
+  const target = alias?.entry.target ?? (/^[0-9a-f]{6,64}$/i.test(asked.name) ? asked.name : undefined);
   const image = target === undefined ? undefined : await client.image(target, signal);
   if (image === undefined)
     throw new Failure(
@@ -126,7 +126,7 @@ async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): 
     type,
     aliases: plainAliases(image).map(({ name }) => name),
     pull: async (byAlias) =>
-      await pullOf(image, byAlias && alias !== undefined ? alias.name : undefined, server, client, signal),
+      await pullOf(image, byAlias && alias !== undefined ? alias.entry.name : undefined, server, client, signal),
     files: async () => await filesOf(client, image, signal),
   };
 }

@@ -24,7 +24,8 @@ export async function align(place: Place, fingerprint: string, wish: Wish, conte
   const owner = mark === undefined ? undefined : { file: mark.file, address };
   const may = await copiesOf(was, wish);
   const fresh = may.filter((name) => !must.some((one) => one.name === name));
-  const can = await free(client, fingerprint, { must, may: fresh }, { signal, replaces: undefined, owner });
+  const taking = { signal, replaces: undefined, owner };
+  const can = await free(client, fingerprint, { must, may: fresh }, taking);
   const notes: Notes = {
     mark: mark ?? was.mark,
     alias: want.alias ?? (cleared.includes("alias") ? undefined : was.alias),
@@ -36,7 +37,7 @@ export async function align(place: Place, fingerprint: string, wish: Wish, conte
   const note = want.auto_update ? noteFor(notes) : undefined;
   const held = plainAliases(before);
   const copied = can.map((name) => held.find((one) => one.name === name) ?? { name, description: "" });
-  await lead(client, fingerprint, [...must, ...copied, ...(note === undefined ? [] : [note])], signal);
+  await lead(client, fingerprint, [...must, ...copied, ...(note === undefined ? [] : [note])], taking);
   const keep = new Set([...must.map(({ name }) => name), ...can, ...(note === undefined ? [] : [note.name])]);
   for (const { name } of before.aliases ?? []) {
     if (!keep.has(name) && isLeft(name, was, want, cleared)) await client.removeAlias(name, signal);
