@@ -36,7 +36,7 @@ function described(): readonly Described[] {
 /** The manual page in the macros of man(7). */
 export function manual(): string {
   const all = described();
-  const common = all.flatMap(({ name, options }) => (name === "images init" ? options : []));
+  const common = all.flatMap(({ name, options }) => (name === "images state pull" ? options : []));
   const isCommon = ({ definition }: Definition["options"][number]) =>
     common.some((one) => one.definition === definition);
   const lines = [
@@ -127,7 +127,8 @@ function optionLines({ definition, description = "", required }: Definition["opt
 }
 
 const sentence = (words: string): string => {
-  const whole = `${words.slice(0, 1).toUpperCase()}${words.slice(1).trim()}`;
+  const told = words.trim();
+  const whole = `${told.slice(0, 1).toUpperCase()}${told.slice(1)}`;
   return /[.)]$/.test(whole) ? whole : `${whole}.`;
 };
 

@@ -9,7 +9,8 @@ test("the manual page is what the commands say now", () => {
 
 test("every command is in it", () => {
   const text = manual();
-  for (const { paths } of commands) expect(text).toContain(`.SS images ${paths?.[0]?.join(" ").replaceAll("-", "\\-")}`);
+  for (const { paths } of commands)
+    expect(text).toContain(`.SS images ${paths?.[0]?.join(" ").replaceAll("-", "\\-")}`);
 });
 
 test.skipIf(Bun.which("mandoc") === null)("it is right roff, as mandoc says where it is installed", () => {

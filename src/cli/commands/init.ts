@@ -1,8 +1,10 @@
 import { open } from "node:fs/promises";
-import { resolve } from "node:path";
-import { Command } from "clipanion";
+import { dirname, join, resolve } from "node:path";
+import { Command, Option } from "clipanion";
 import { Failure } from "../../core/failure.ts";
 import { EXIT, FileCommand } from "../base.ts";
+import { rewrite } from "../rewrite.ts";
+import { SCHEMA_FILE, schemaText } from "./schema.ts";
 
 const FIRST = `# What your machine images are to be, and where. \`images plan\` shows what would be done, \`images apply\` does it.
 
@@ -24,7 +26,14 @@ export class InitCommand extends FileCommand {
   static override readonly usage = Command.Usage({
     category: "Everyday",
     description: "write a first images.toml",
-    examples: [["Here", "$0 init"]],
+    examples: [
+      ["Here", "$0 init"],
+      ["With the schema that editors check it by", "$0 init --schema"],
+    ],
+  });
+
+  readonly schema = Option.Boolean("--schema", false, {
+    description: `also write ${SCHEMA_FILE} beside it, and the line that names it to editors`,
   });
 
   override async run(): Promise<number> {
@@ -35,8 +44,9 @@ export class InitCommand extends FileCommand {
         hint: "edit it, or choose another name with -f",
       });
     });
-    await file.writeFile(FIRST);
+    await file.writeFile(this.schema ? `#:schema ./${SCHEMA_FILE}\n${FIRST}` : FIRST);
     await file.close();
+    if (this.schema) await rewrite(join(dirname(path), SCHEMA_FILE), await schemaText());
     this.note(`wrote ${this.file}; next: edit it, then images plan`);
     return EXIT.done;
   }

@@ -3,6 +3,13 @@ import { configSchema } from "../../core/config/jsonschema.ts";
 import { BaseCommand, EXIT } from "../base.ts";
 import { builtIn } from "../plugins.ts";
 
+/** What the schema's file is usually called. */
+export const SCHEMA_FILE = "images.schema.json";
+
+/** The schema of a file with any of the built-in plugins, and with plugins of one's own. */
+export const schemaText = async (): Promise<string> =>
+  `${JSON.stringify(configSchema(await builtIn(), { open: true }), undefined, 2)}\n`;
+
 export class SchemaCommand extends BaseCommand {
   static override readonly paths = [["schema"]];
   static override readonly usage = Command.Usage({
@@ -14,7 +21,7 @@ export class SchemaCommand extends BaseCommand {
   });
 
   override async run(): Promise<number> {
-    this.out.data.write(`${JSON.stringify(configSchema(await builtIn(), { open: true }), undefined, 2)}\n`);
+    this.out.data.write(await schemaText());
     return EXIT.done;
   }
 }
