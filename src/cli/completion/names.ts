@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { readFiles } from "../../core/config/files.ts";
+import { stateFor } from "../../core/config/keys.ts";
 import { EMPTY, type Node, type TableNode } from "../../core/config/node.ts";
 import { Problems } from "../../core/config/problems.ts";
 import type { Candidate } from "./complete.ts";
@@ -24,7 +25,7 @@ export async function namesIn(file: string, state: string | undefined): Promise<
   const addresses = images.flatMap(([name, table]) => backendsOf(table, only).map((backend) => `${backend}/${name}`));
   const settings = tableIn(root, "settings");
   const written = settings?.entries.get("state")?.value;
-  const kept = state ?? (written?.kind === "text" ? resolve(dirname(file), written.value) : join(dirname(file), STATE));
+  const kept = state ?? (written?.kind === "text" ? resolve(dirname(file), written.value) : join(dirname(file), stateFor(file)));
   const recorded = await addressesIn(kept);
   return {
     backends: backends.map(([value, table]) => ({ value, ...described("plugin", table) })),
@@ -34,8 +35,6 @@ export async function namesIn(file: string, state: string | undefined): Promise<
     recorded: recorded.map((value) => ({ value })),
   };
 }
-
-const STATE = "images.state.json";
 
 function tableIn(root: TableNode | undefined, key: string): TableNode | undefined {
   const found = root?.entries.get(key)?.value;

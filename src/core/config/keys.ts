@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
 import type { Schema, Type } from "../model/schema.ts";
 import {
@@ -34,9 +35,15 @@ export const SETTINGS = {
     "images",
     "Whose images these are; written into the marks, so that two files on one backend never take each other's.",
   ),
-  state: withDefault(string(), "images.state.json", "Where the state is kept: a path, or the URL of a remote state."),
+  state: optional(
+    string(),
+    "Where the state is kept: a path. Default: beside the file and named after it: images.state.json for images.toml.",
+  ),
   parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
 };
+
+/** The state of a file that does not say where it is: two files in one folder never share one. */
+export const stateFor = (file: string): string => `${basename(file).replace(/\.toml$/i, "")}.state.json`;
 
 export const POLICY = {
   require: optional(listOf(oneOf("checksum", "https", "signature")), "What the source of every image must have."),

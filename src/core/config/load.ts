@@ -15,7 +15,7 @@ import { checkImports, checkMoved, checkRemoved, importedAddresses } from "./blo
 import { checkTable } from "./faults.ts";
 import { readFiles, readVarFile } from "./files.ts";
 import { addressesOf, checkImage, placeImages } from "./images.ts";
-import { POLICY, SETTINGS, TOP } from "./keys.ts";
+import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
@@ -107,7 +107,7 @@ async function checked(
     imported: importedAddresses(filled.entries.get("import")?.value),
     exists: existsSync,
   };
-  const settings = settingsOf(filled, world);
+  const settings = settingsOf(filled, file, world);
   const resources = images.flatMap((image) => checkImage(image, world));
   tellCircles(resources, problems);
   const blocks = blocksOf(filled, world);
@@ -158,11 +158,11 @@ function section<S extends Schema>(schema: S, root: TableNode, key: string, prob
   return checkTable(schema, node, { problems }) ?? checkTable(schema, NOTHING, { problems });
 }
 
-function settingsOf(root: TableNode, world: World): Config["settings"] | undefined {
+function settingsOf(root: TableNode, file: string, world: World): Config["settings"] | undefined {
   const found = section(SETTINGS, root, "settings", world.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
-  const { name, state, parallelism } = found;
+  const { name, state = stateFor(file), parallelism } = found;
   if (!isUrl(state)) return { name, parallelism, state: absolute(world, state) };
   const at = node?.kind === "table" ? node.entries.get("state")?.value.at : undefined;
   if (at !== undefined) tellPassword(state, at, "state", world);
