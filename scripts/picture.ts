@@ -9,9 +9,14 @@ import { Screen, type Style } from "./screen.ts";
 export const PICTURE = resolve(import.meta.dir, "..", "docs", "terminal.svg");
 const BINARY = resolve(import.meta.dir, "..", "dist", "images");
 const [COLUMNS, ROWS] = [96, 60];
+/** What the folder of the commands is called in the picture. */
+const SHOWN = "/srv";
 
 const DISK = "a small disk\n".repeat(20_000);
-const FILE = `[backend.store]
+const FILE = `[settings]
+parallelism = 1
+
+[backend.store]
 plugin = "local"
 path = "./store"
 
@@ -37,7 +42,8 @@ async function session(folder: string, screen: Screen, ...commands: readonly str
       cwd: folder,
       env: { HOME: folder, TERM: "xterm-256color", IMAGES_CACHE: join(folder, "cache"), XDG_STATE_HOME: join(folder, "own") },
       terminal: {
-        cols: COLUMNS,
+        // Lines with the folder in them break where they would with its short name.
+        cols: COLUMNS + folder.length - SHOWN.length,
         rows: ROWS,
         data: (_, bytes) => {
           said += text.decode(bytes, { stream: true });
@@ -47,7 +53,7 @@ async function session(folder: string, screen: Screen, ...commands: readonly str
     });
     await Promise.all([child.exited, closed.promise]);
     screen.write(`\u001b[36m$\u001b[39m \u001b[1mimages ${command}\u001b[22m\r\n`);
-    screen.write(steady(said.replaceAll(folder, "/srv")));
+    screen.write(steady(said.replaceAll(folder, SHOWN)));
     screen.write("\r\n");
   }
 }
