@@ -79,8 +79,7 @@ test("taplo finds the schema by the file's first line: a right file passes, a mi
   const { code, said } = await taplo("wrong.toml", line + wrong);
   expect(code).not.toBe(0);
   for (const word of ["setings", "chksum", "wrong.toml:"]) expect(said).toContain(word);
-  expect(await taplo("unnamed.toml", wrong)).toMatchObject({ code: 0 });
-}, 120_000);
+}, 300_000);
 
 test("init --schema writes the schema and the line that names it, and fmt leaves both", async () => {
   await using fresh = await Folder.make();

@@ -9,9 +9,9 @@ import { SCHEMA_FILE, schemaText } from "./schema.ts";
 const FIRST = `# What your machine images are to be, and where. \`images plan\` shows what would be done, \`images apply\` does it.
 
 [settings]
-name = "images"                 # written into the marks of the images that this file makes
+name = "images" # written into the marks of the images that this file makes
 
-[backend.store]                 # a directory; \`images plugins\` lists what else there is
+[backend.store] # a directory; \`images plugins\` lists what else there is
 plugin = "local"
 path = "./store"
 

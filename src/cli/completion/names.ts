@@ -25,7 +25,8 @@ export async function namesIn(file: string, state: string | undefined): Promise<
   const addresses = images.flatMap(([name, table]) => backendsOf(table, only).map((backend) => `${backend}/${name}`));
   const settings = tableIn(root, "settings");
   const written = settings?.entries.get("state")?.value;
-  const kept = state ?? (written?.kind === "text" ? resolve(dirname(file), written.value) : join(dirname(file), stateFor(file)));
+  const kept =
+    state ?? (written?.kind === "text" ? resolve(dirname(file), written.value) : join(dirname(file), stateFor(file)));
   const recorded = await addressesIn(kept);
   return {
     backends: backends.map(([value, table]) => ({ value, ...described("plugin", table) })),
