@@ -139,7 +139,7 @@ properties = { key = "value" }`;
   });
   await place.write("images.toml", toml(image("[]"), 'cloud = "other"', "vkcs"));
   expect((await apply(place, more)).stdout).toContain("1 changed");
-  expect((await mine.images())[0]?.["tags"]).toEqual([] as never);
+  expect(String((await mine.images())[0]?.["tags"])).toBe("");
   expect((await run(place, ["plan", "--detailed-exitcode"], more)).code).toBe(0);
 });
 

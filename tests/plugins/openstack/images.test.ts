@@ -1,9 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { Context } from "images";
 import { Glance as Client } from "../../../src/plugins/openstack/glance.ts";
 import { fetched } from "../../../src/plugins/openstack/import.ts";
+import { listening } from "../../conformance/stage.ts";
 import { opened } from "../../core/net/kit.ts";
 import { Folder, run, type Said } from "../../harness.ts";
 import { Glance } from "./glance.ts";
@@ -95,14 +95,29 @@ test("an import of which nothing is heard is given up after its time", async () 
   glance.images.set("i1", { id: "i1", status: "queued" });
   await using us = opened({ url: `${cloud.url}/v2` });
   const notes: string[] = [];
-  const context = {
-    signal: new AbortController().signal,
-    note: (text: string) => void notes.push(text),
-    progress: () => undefined,
-  };
+  const { context } = listening(undefined, { note: (text) => void notes.push(text) });
   const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
-  expect(await fetched(new Client(us.door), "i1", pull, undefined, context as unknown as Context, 0.2)).toBeUndefined();
+  expect(await fetched(new Client(us.door), "i1", pull, undefined, context, 0.2)).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining("waited 0.2 s for image i1 to become active")]);
+});
+
+test.each([
+  ["came", true],
+  ["did not come", false],
+])("a POST that is answered without a word and %s leaves one image", async (_, isBegun) => {
+  await using stage = await staged(declared("a"));
+  const { cloud, glance } = stage;
+  let isFirst = true;
+  cloud.glance = (heard) => {
+    if (heard.method !== "POST" || !isFirst) return glance.answer(heard);
+    isFirst = false;
+    if (isBegun) glance.answer(heard);
+    return new Response(null, { status: 200 });
+  };
+  const said = await stage.images("apply", "--yes");
+  expect(said.stderr + said.stdout).toContain("1 added");
+  expect([...glance.images.values()].map(({ name, status }) => [name, status])).toEqual([["a", "active"]]);
+  expect(cloud.asked.filter((call) => call === "POST /images").length).toBe(isBegun ? 1 : 2);
 });
 
 test("vkcs turns qcow2 into raw on its way, and sends no header of VK Cloud's to another cloud", async () => {
