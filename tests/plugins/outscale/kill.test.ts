@@ -143,6 +143,17 @@ test("killed at each request of a creation, done or not: one image in the end, a
     }
 });
 
+test("killed in the middle of a creation that nobody wants any more: destroy removes what there is of it", async () => {
+  await using ground = await Ground.open(ofBytes());
+  const { play } = ground;
+  for (const action of ["CreateSnapshot", "ReadSnapshots", "CreateImage", "CreateTags"]) {
+    await ground.killed(action, true, "apply", "--yes");
+    expect([action, (await play.left()).length + play.own().length > 0]).toEqual([action, true]);
+    await ground.ok("destroy", "--yes");
+    expect([action, play.own(), await play.left()]).toEqual([action, [], []]);
+  }
+});
+
 test("killed at each request of a replacement or a removal: nothing is lost, doubled or left over", async () => {
   await using ground = await Ground.open(ofBytes());
   await ground.ok("apply", "--yes");
