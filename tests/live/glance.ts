@@ -122,7 +122,6 @@ export class Watched implements AsyncDisposable {
         { method, headers: { ...headers, host: new URL(target).host } },
         (answer) => {
           outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-          answer.on("close", () => answer.complete || cut());
           answer.pipe(outgoing);
         },
       );
