@@ -40,7 +40,12 @@ async function session(folder: string, screen: Screen, ...commands: readonly str
     let said = "";
     const child = Bun.spawn([BINARY, ...command.split(" ")], {
       cwd: folder,
-      env: { HOME: folder, TERM: "xterm-256color", IMAGES_CACHE: join(folder, "cache"), XDG_STATE_HOME: join(folder, "own") },
+      env: {
+        HOME: folder,
+        TERM: "xterm-256color",
+        IMAGES_CACHE: join(folder, "cache"),
+        XDG_STATE_HOME: join(folder, "own"),
+      },
       terminal: {
         // Lines with the folder in them break where they would with its short name.
         cols: COLUMNS + folder.length - SHOWN.length,
@@ -91,10 +96,14 @@ export function svg(screen: Screen, title: string): string {
   const rows = screen.rows;
   const [width, height] = [COLUMNS * CELL.width + 2 * LEFT, rows.length * CELL.height + TOP + 16];
   const lines = rows.map((runs, row) => {
-    const spans = runs.filter(({ text }) => text.trim() !== "").map(({ text, column, style }) => span(text, column, style));
+    const spans = runs
+      .filter(({ text }) => text.trim() !== "")
+      .map(({ text, column, style }) => span(text, column, style));
     return spans.length === 0 ? "" : `<text y="${TOP + (row + 0.75) * CELL.height}">${spans.join("")}</text>\n`;
   });
-  const lights = ["#ff5f56", "#ffbd2e", "#27c93f"].map((fill, i) => `<circle cx="${24 + i * 20}" cy="22" r="6" fill="${fill}"/>`);
+  const lights = ["#ff5f56", "#ffbd2e", "#27c93f"].map(
+    (fill, i) => `<circle cx="${24 + i * 20}" cy="22" r="6" fill="${fill}"/>`,
+  );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
 <title>${escaped(title)}</title>
 <style>text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #e6edf3; white-space: pre }</style>

@@ -53,7 +53,12 @@ async function sumOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-const note = (version: string, commit: string, targets: readonly Target[], url: string) => `images ${version}, commit ${commit}
+const note = (
+  version: string,
+  commit: string,
+  targets: readonly Target[],
+  url: string,
+) => `images ${version}, commit ${commit}
 
 The binaries of one commit are the same, byte for byte, wherever and whenever they are built: with Bun ${BUN}, the packages of bun.lock, the
 runtimes whose digests are in scripts/runtimes.ts, and the flags of scripts/build.ts. No time, folder, user or host is in them.
@@ -105,7 +110,9 @@ async function release(targets: readonly Target[], out: string, url: string): Pr
     }
     const facts = { version, commit, date: new Date(Number(seconds) * 1000).toISOString(), runtimes: targets };
     await $`${process.execPath} scripts/sbom.ts ${JSON.stringify(facts)} ${join(out, "images.cdx.json")}`.cwd(tree);
-    await writeFile(join(out, "install.sh"), addressed(await readFile(join(tree, "install.sh"), "utf8"), url), { mode: 0o755 });
+    await writeFile(join(out, "install.sh"), addressed(await readFile(join(tree, "install.sh"), "utf8"), url), {
+      mode: 0o755,
+    });
     await writeFile(join(out, "REPRODUCE.txt"), note(version, commit, targets, url));
     const names = (await readdir(out)).sort();
     const sums = await Promise.all(names.map(async (name) => `${await sumOf(join(out, name))}  ${name}\n`));
@@ -129,5 +136,6 @@ if (import.meta.main) {
   await release(
     TARGETS.filter(({ name }) => values.target.includes(name)),
     resolve(values.out),
+    values.url,
   );
 }

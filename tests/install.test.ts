@@ -7,9 +7,8 @@ import { Folder } from "./harness.ts";
 const SCRIPT = resolve(import.meta.dir, "..", "install.sh");
 const SHELLS: readonly (readonly string[])[] = [["dash"], ["busybox", "sh"], ["bash", "--posix"]];
 /** What the script calls besides what a shell has built in. */
-const TOOLS = "uname id getconf ldd sysctl mktemp mkdir rm rmdir cp cat head mv chmod awk dirname curl wget sha256sum".split(
-  " ",
-);
+const TOOLS =
+  "uname id getconf ldd sysctl mktemp mkdir rm rmdir cp cat head mv chmod awk dirname curl wget sha256sum".split(" ");
 
 const standIn = (version: string) => `#!/bin/sh\necho "images ${version} (stand-in)"\n`;
 const sumOf = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");

@@ -226,7 +226,12 @@ interface Line {
   readonly "@timestamp": string;
   readonly type: string;
   readonly hook?: { readonly resource: { readonly addr: string }; readonly action: string };
-  readonly changes?: { readonly add: number; readonly change: number; readonly remove: number; readonly operation: string };
+  readonly changes?: {
+    readonly add: number;
+    readonly change: number;
+    readonly remove: number;
+    readonly operation: string;
+  };
   readonly diagnostic?: { readonly severity: string; readonly summary: string };
 }
 
