@@ -122,8 +122,8 @@ test(
     const plan = await lab.run("plan", "--detailed-exitcode");
     expect(plan.code).toBe(2);
     const words = plan.stdout.replaceAll(/\s+/g, " ");
-    expect(words).toMatch(new RegExp(`${before.fingerprint.slice(0, 12)}\\S* -> [0-9a-f]{12}`));
-    expect(words).toContain(`images:${name}`);
+    expect(words).toMatch(new RegExp(`content = sha256:${before.fingerprint.slice(0, 12)}\\S* -> sha256:[0-9a-f]{12}`));
+    expect(words).toContain(`"name":"${name}"`);
     await lab.apply();
     await lab.settled();
     const after = await lab.one();
