@@ -10,7 +10,9 @@ export function costLines(plan: Plan): string[] {
     ...(uploads > 0 ? [plural(uploads, "upload")] : []),
     ...(uploads > 0 && (unknown === 0 || uploadBytes > 0) ? [through] : []),
     ...(unknown > 0 ? [`${unknown} of unknown size`] : []),
-    ...(downloads > 0 ? [`${plural(downloads, "download")} to this host${downloadBytes > 0 ? ` (${bytes(downloadBytes)})` : ""}`] : []),
+    ...(downloads > 0
+      ? [`${plural(downloads, "download")} to this host${downloadBytes > 0 ? ` (${bytes(downloadBytes)})` : ""}`]
+      : []),
     ...(pulls > 0 ? [`${plural(pulls, "pull")} by a backend`] : []),
   ];
   if (parts.length === 0 && unverified.length === 0) return [];

@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure, type ImageId, imageId, type Mark, type Source, type Written } from "images";
+import { codeOf, isFull, whenMissing } from "./disk.ts";
 import type { Image } from "./schema.ts";
 
 /** One file of an image: bytes under `blobs/`, named by their sha256. */
@@ -240,15 +241,3 @@ function isRunning(pid: number): boolean {
     return codeOf(thrown) !== "ESRCH";
   }
 }
-
-const codeOf = (thrown: unknown): unknown => (thrown instanceof Error && "code" in thrown ? thrown.code : undefined);
-
-const isFull = (thrown: unknown): boolean => codeOf(thrown) === "ENOSPC" || codeOf(thrown) === "EDQUOT";
-
-/** For a catch: what is not there comes to `value`, everything else is thrown on. */
-const whenMissing =
-  <T>(value: T) =>
-  (thrown: unknown): T => {
-    if (codeOf(thrown) === "ENOENT") return value;
-    throw thrown;
-  };
