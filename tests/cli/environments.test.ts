@@ -28,7 +28,7 @@ test("-f names another file, with a state of its own: what one applies is nothin
   await using folder = await twoEnvironments();
   await ends(folder, 0, "apply", "--yes");
   await ends(folder, 0, "apply", "--yes", "-f", "prod.toml");
-  expect((await readdir(folder.path)).filter((name) => name.endsWith(".state.json"))).toEqual([
+  expect((await readdir(folder.path)).filter((name) => name.endsWith(".state.json")).sort()).toEqual([
     "images.state.json",
     "prod.state.json",
   ]);
