@@ -78,7 +78,7 @@ export abstract class PlanningCommand extends FileCommand {
     };
   }
 
-  protected selection(mode: PlanMode): Selection {
+  protected selection(mode: PlanMode, digests = false): Selection {
     if (this.refreshOnly && !this.refresh)
       throw new Failure("cli.usage", "--refresh-only and --no-refresh exclude each other");
     return {
@@ -88,13 +88,14 @@ export abstract class PlanningCommand extends FileCommand {
       replace: this.replacing,
       refresh: this.refresh,
       adopt: this.adopt,
+      digests,
     };
   }
 
-  /** Makes a plan while it is shown what goes on; the plan itself is shown on stdout. */
-  protected async planned(session: Session, mode: PlanMode): Promise<Plan> {
+  /** Makes a plan while it is shown what goes on; the plan itself is shown on stdout. `digests`: for a plan that is kept. */
+  protected async planned(session: Session, mode: PlanMode, digests = false): Promise<Plan> {
     const means = await session.means();
-    const plan = await this.watch(makePlan(means, this.selection(mode)), session, undefined);
+    const plan = await this.watch(makePlan(means, this.selection(mode, digests)), session, undefined);
     if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
     for (const { message } of session.warnings) this.note(`warning: ${message}`);
     return plan;

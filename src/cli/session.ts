@@ -118,7 +118,7 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
-      look: (spec, previous, signal) => this.sources().look(spec, previous, signal),
+      look: (spec, previous, signal, quick) => this.sources().look(spec, previous, signal, quick),
       measure,
       fetch: (spec, wanted, opening) => this.sources().open(spec, wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),

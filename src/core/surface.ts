@@ -11,7 +11,17 @@ export {
   nameOf,
   parseDigest,
 } from "./model/digest.ts";
-export type { Compression, Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
+export {
+  type Compression,
+  type Format,
+  type Mark,
+  type Observed,
+  type Phase,
+  passing,
+  type Resolved,
+  type Source,
+  type Wanted,
+} from "./model/image.ts";
 export {
   type Address,
   address,

@@ -26,7 +26,7 @@ export class PlanCommand extends PlanningCommand {
 
   override async run(): Promise<number> {
     await using session = await this.session(this.wish("plan", false));
-    const plan = await this.planned(session, this.destroy ? "destroy" : "normal");
+    const plan = await this.planned(session, this.destroy ? "destroy" : "normal", this.out_ !== undefined);
     if (this.out_ !== undefined) {
       if (plan.outages.length > 0) {
         throw new Failure("plan.outage", "a plan with a backend missing is not written", {

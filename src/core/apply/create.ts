@@ -1,8 +1,10 @@
 import { Failure } from "../failure.ts";
+import type { Observed } from "../model/image.ts";
 import type { ImageId } from "../model/name.ts";
 import type { Step } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Had, Recorded } from "../model/state.ts";
+import { isUnproven } from "../plan/key.ts";
 import { type Pulled, pulled } from "../plan/pull.ts";
 import type { Pull } from "../plugin.ts";
 import type { Opened } from "./means.ts";
@@ -79,12 +81,27 @@ async function make(site: Site, content: Content | undefined, { row, replaces, b
     });
     isCalled = true;
     const observed = await backend.create(resource.want, source, context);
-    return site.ready(source === undefined ? content : await source.content(), observed);
+    const found = source === undefined ? content : await source.content();
+    const proven = mark !== undefined && isUnproven(mark.content) ? await prove(site, found, observed) : observed;
+    return site.ready(found, proven);
   } catch (thrown) {
     const reason = site.explain(thrown);
     if (!means.hard.aborted)
       await takeBack(site, { made: made === replaces ? undefined : made, isCalled, before, reason });
     throw reason;
+  }
+}
+
+/** The digest of the bytes is known only now: it goes into the mark, from which a lost state is made again. */
+async function prove(site: Site, content: Content | undefined, observed: Observed): Promise<Observed> {
+  try {
+    const context = site.context(site.deadline(site.means.hard), { mark: site.mark(content) });
+    return await site.backend.update(observed, site.resource.want, [], context);
+  } catch (thrown) {
+    site.means.hard.throwIfAborted();
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    site.note(`${observed.id} is good, but its mark could not be completed (${why}); the next apply does it`);
+    return observed;
   }
 }
 

@@ -39,9 +39,18 @@ export interface Source {
    * declared ones end in a Failure before it, so that a broken upload is what a backend sees of them.
    */
   open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * As `open`, for those who are done with a piece before they ask for the fourth after it: from then on there are other bytes in its
+   * buffer. Spares the memory that each piece of its own would take. `passing` takes it where it is there.
+   */
+  lend?(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Digests of what `open` last gave, once it has ended: sha256 and those that were wanted. */
   digests(): Promise<Digests>;
 }
+
+/** The bytes of a source for whoever only passes them on: each piece holds until the fourth after it is asked for. */
+export const passing = (source: Pick<Source, "open" | "lend">, signal: AbortSignal): AsyncIterable<Uint8Array> =>
+  source.lend?.(signal) ?? source.open(signal);
 
 /** Written on every image that we make, in whatever the backend has for it: properties, tags, a file beside. */
 export interface Mark {

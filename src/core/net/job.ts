@@ -1,3 +1,4 @@
+import { passing } from "../model/image.ts";
 import type { Answer, Call, DoorOptions } from "./door.ts";
 import type { Patience } from "./exchange.ts";
 import type { Asked } from "./failures.ts";
@@ -72,7 +73,7 @@ export function jobOf(
 function opensOf({ source, body }: Call): Opens | undefined {
   if (source !== undefined) {
     const { size } = source;
-    return { open: (signal) => source.open(signal), ...(size === undefined ? {} : { size }) };
+    return { open: (signal) => passing(source, signal), ...(size === undefined ? {} : { size }) };
   }
   return typeof body === "object" ? body : undefined;
 }

@@ -11,13 +11,20 @@ export function contentKey(content: Content | undefined): string {
   if (content === undefined) return "none";
   if (content.digest !== undefined && content.transform === undefined && nameOf(content.digest) === "sha256")
     return content.digest;
-  const { where, digest, validators, resolved, transform } = content;
+  const { where, digest, size, stat, validators, resolved, transform } = content;
+  if (digest === undefined && stat !== undefined)
+    return `${UNPROVEN}${createHash("sha256").update(canonical({ where, size, stat, transform })).digest("hex")}`;
   const known = digest === undefined ? { where, validators, resolved, transform } : { digest, transform };
   return `${digest === undefined ? "known" : "digest"}:${createHash("sha256").update(canonical(known)).digest("hex")}`;
 }
 
-/** True when two keys are sure to mean different content: both are made of digests, or neither is. */
+/** A file that nobody has read yet: a mark says this only until its bytes have been sent. */
+const UNPROVEN = "unproven:";
+export const isUnproven = (key: string): boolean => key.startsWith(UNPROVEN);
+
+/** True when two keys mean different content: both are made of digests, or neither is. One that was never proven is like no other. */
 export function differs(a: string, b: string): boolean {
+  if (isUnproven(a) || isUnproven(b)) return true;
   const kind = (key: string) => key.slice(0, key.indexOf(":"));
   return a !== b && kind(a) === kind(b) && kind(a) !== "known";
 }

@@ -138,7 +138,8 @@ class Planner {
   async #decide(asked: Asked, found: Found, backend: Backend, reading: Reading): Promise<void> {
     const { address, known, previous } = asked;
     const resource = this.#resource(address);
-    const want = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading);
+    const quick = !this.#selection.digests && known === undefined && isNothing(found);
+    const want = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading, quick);
     const absent = resource?.state === "absent";
     const leaving = want === undefined || absent || this.#selection.mode === "destroy";
     const uses =
@@ -217,6 +218,10 @@ const isAddress =
 const idOf = (known: Recorded | undefined) => (known?.id === undefined ? {} : { id: known.id });
 
 const nothing: Found = { have: undefined, leftovers: [], rival: undefined, namesake: undefined, after: [] };
+
+/** No image of the address, no remains of one, and none that could become it. */
+const isNothing = ({ have, leftovers, rival, namesake }: Found): boolean =>
+  have === undefined && leftovers.length === 0 && rival === undefined && namesake === undefined;
 
 function driftBetween(
   address: Address,

@@ -14,8 +14,11 @@ export interface Means {
   readonly renamed: ReadonlyMap<Address, Address>;
   /** Opened once a run, whoever asks. @throws Failure: that backend is out, the others go on. */
   open(backend: BackendName): Promise<Backend>;
-  /** What a source stands for now, without a download. */
-  look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<Content>;
+  /**
+   * What a source stands for now, without a download. `quick`: there is nothing to compare it with, so that a large local file may be
+   * told by size, time and inode alone; its digest is made while its bytes are sent.
+   */
+  look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal, quick?: boolean): Promise<Content>;
   /** The id of the run. */
   readonly run: string;
   /** What the beginning of a source tells, where it can be seen without a download. */
@@ -33,6 +36,8 @@ export interface Selection {
   /** False: what the state remembers stands for what is there. */
   readonly refresh: boolean;
   readonly adopt: boolean;
+  /** The digest of every local source is wanted, also where nothing is compared with it yet: for a plan that is kept. */
+  readonly digests: boolean;
 }
 
 export const everything: Selection = {
@@ -42,4 +47,5 @@ export const everything: Selection = {
   replace: [],
   refresh: true,
   adopt: false,
+  digests: true,
 };

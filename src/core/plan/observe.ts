@@ -4,7 +4,7 @@ import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
-import { contentKey } from "./key.ts";
+import { contentKey, isUnproven } from "./key.ts";
 import type { Image } from "./sight.ts";
 
 /** One address that is looked for on a backend. */
@@ -190,7 +190,7 @@ class Index {
 
 /** An image whose mark says that it was made from what was being made: it was finished, only not recorded. */
 const isWhole = (image: Image, content: Content | undefined): boolean =>
-  image.mark !== undefined && image.mark.content === contentKey(content);
+  image.mark !== undefined && image.mark.content === contentKey(content) && !isUnproven(image.mark.content);
 
 const distinct = (images: readonly (Image | undefined)[]): Image[] => [
   ...new Set(images.filter((image) => image !== undefined)),

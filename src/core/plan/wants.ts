@@ -19,19 +19,38 @@ interface Looked {
   readonly blind?: Failure;
 }
 
+/** How an origin is looked at. */
+interface Glance extends Reading {
+  /** Nothing is to be compared with it. */
+  readonly quick?: boolean;
+}
+
 /** Looks at the origins of all resources of a run, each once, whoever asks. */
 export class Wants {
   readonly #means: Means;
   readonly #looks = new Map<Address, Promise<Looked>>();
 
+  /** Addresses whose bytes others are made from: what those are compared with is their digest. */
+  readonly #given: ReadonlySet<Address>;
+
   constructor(means: Means) {
     this.#means = means;
+    this.#given = new Set(
+      means.config.resources.flatMap(({ source }) => (source?.kind === "image" ? [source.address] : [])),
+    );
   }
 
-  /** Everything about one resource that a decision needs. Never throws for an origin that cannot be looked at. */
-  async want(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Reading): Promise<Want> {
+  /** Everything about one resource that a decision needs; `quick`: there is no image yet. Never throws for an origin that cannot be looked at. */
+  async want(
+    resource: Resource,
+    known: Recorded | undefined,
+    backend: Backend,
+    reading: Reading,
+    quick: boolean,
+  ): Promise<Want> {
     const plugin = this.plugin(resource.backend);
-    const { content, transfer, blind } = await this.#look(resource, known, backend, reading);
+    const isQuick = quick && !this.#given.has(resource.address);
+    const { content, transfer, blind } = await this.#look(resource, known, backend, { ...reading, quick: isQuick });
     const facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
     const marked = this.#means.config.backends.find(({ name }) => name === resource.backend)?.mark !== false;
     const origin = resource.source !== undefined || originOf(plugin, resource.want);
@@ -65,7 +84,7 @@ export class Wants {
     return plugin;
   }
 
-  #look(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Reading): Promise<Looked> {
+  #look(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Glance): Promise<Looked> {
     const before = this.#looks.get(resource.address);
     if (before !== undefined) return before;
     const looking = this.#lookAt(resource, known, backend, reading).catch((thrown: unknown): Looked => {
@@ -76,11 +95,11 @@ export class Wants {
     return looking;
   }
 
-  async #lookAt(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Reading): Promise<Looked> {
+  async #lookAt(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Glance): Promise<Looked> {
     const { source, want } = resource;
     if (source?.kind === "image") return await this.#lookThrough(source.address, source.at.line, reading);
     if (source !== undefined) {
-      const content = await this.#means.look(source, known?.content, reading.signal);
+      const content = await this.#means.look(source, known?.content, reading.signal, reading.quick);
       const pull = pulled(this.plugin(resource.backend), want, source, content);
       if (pull !== undefined) {
         const bytes = content.size === undefined ? {} : { bytes: content.size };

@@ -85,9 +85,9 @@ export class Download implements Supply {
     this.#watchers.add(watcher);
   }
 
-  async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *read(signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
     await orAborted(this.ready, signal);
-    if (this.#blob !== undefined) yield* readWhole(this.#blob.path, signal);
+    if (this.#blob !== undefined) yield* readWhole(this.#blob.path, signal, lent);
     else if (this.#growing !== undefined) yield* this.#growing.read(signal);
     else throw this.#failure;
   }
@@ -130,7 +130,7 @@ export class Download implements Supply {
     // Its name proves the digest; a signature has to be proven with the bytes.
     if (this.#order.proof.signature !== undefined) {
       using proving = await Proving.begin(this.#demand(), blob.size);
-      for await (const piece of readWhole(blob.path, signal)) await proving.update(piece);
+      for await (const piece of readWhole(blob.path, signal, true)) await proving.update(piece);
       await proving.end();
     }
     this.#ready.resolve();

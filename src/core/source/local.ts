@@ -54,12 +54,12 @@ export class LocalFile implements Supply {
     this.#watchers.add(watcher);
   }
 
-  read(signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return heldBack(this.#pass(signal));
+  read(signal: AbortSignal, lent = false): AsyncIterable<Uint8Array> {
+    return heldBack(this.#pass(signal, lent));
   }
 
   async prove(signal: AbortSignal): Promise<Proven> {
-    if (this.#proven === undefined) for await (const piece of this.#pass(signal)) this.#count(piece.length);
+    if (this.#proven === undefined) for await (const piece of this.#pass(signal, true)) this.#count(piece.length);
     if (this.#proven === undefined) throw new Error("a pass ended without a proof");
     return this.#proven.result;
   }
@@ -79,11 +79,11 @@ export class LocalFile implements Supply {
   }
 
   /** Reads and proves; it ends only when the file was the same all the time. */
-  async *#pass(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#pass(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
     await using file = await this.#open();
     const marks = await marksOf(file);
     using proving = await Proving.begin(this.#demand, marks.size);
-    for await (const piece of this.#pieces(file, signal)) {
+    for await (const piece of this.#pieces(file, signal, lent)) {
       await proving.update(piece);
       yield piece;
     }
@@ -93,9 +93,9 @@ export class LocalFile implements Supply {
     this.#proven = { result, marks };
   }
 
-  async *#pieces(file: FileHandle, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#pieces(file: FileHandle, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
     try {
-      yield* readPieces(file, signal);
+      yield* readPieces(file, signal, { lent });
     } catch (thrown) {
       signal.throwIfAborted();
       throw diskFailure(thrown, this.#path);

@@ -16,7 +16,12 @@ export interface LookMeans {
   readonly web: Web;
   readonly files: FileDigests;
   readonly signal: AbortSignal;
+  /** There is nothing to compare it with: a large file need not be read for its digest. */
+  readonly quick: boolean;
 }
+
+/** Fewer bytes are read sooner than a digest that comes later is written down. */
+const LARGE = 64 << 20;
 
 /**
  * What a source stands for now, without a download. A digest that is written out costs nothing, a sums file one request, everything
@@ -89,7 +94,8 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, means
   const now = await statFile(path);
   const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
   const known = isSame ? previous.digest : undefined;
-  const found = known ?? (await means.files.digest(path, now, means.signal));
+  const isLater = means.quick && now.size >= LARGE;
+  const found = known ?? (isLater ? undefined : await means.files.digest(path, now, means.signal));
   return content(path, { digest: found, size: now.size, stat: now, transform });
 }
 
@@ -118,7 +124,7 @@ export class FileDigests {
 
 async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
   using hashing = new Hashing(["sha256"]);
-  for await (const piece of readWhole(path, signal)) await hashing.update(piece);
+  for await (const piece of readWhole(path, signal, true)) await hashing.update(piece);
   return digest("sha256", (await hashing.end()).get("sha256") ?? "");
 }
 

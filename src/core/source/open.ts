@@ -36,8 +36,8 @@ export class Sources implements AsyncDisposable {
   }
 
   /** What a source stands for now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
-  async look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<Content> {
-    return await look(spec, previous, { web: this.#web, files: this.#files, signal });
+  async look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal, quick = false): Promise<Content> {
+    return await look(spec, previous, { web: this.#web, files: this.#files, signal, quick });
   }
 
   /** Somebody will open this: what several want is made once. */

@@ -83,13 +83,21 @@ export class OpenedSource implements Opened {
     if (opening.metadata !== undefined) this.metadata = opening.metadata;
   }
 
-  async *open(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  open(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    return this.#read(signal, false);
+  }
+
+  lend(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    return this.#read(signal, true);
+  }
+
+  async *#read(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
     const { supply: acquire, conversion, algorithms, told } = this.#opening;
     this.#digests = undefined;
     const supply = await acquire(signal);
     if (conversion === undefined) {
       const missing = algorithms.filter((name) => !supply.algorithms.has(name));
-      const made = yield* hashedBy(missing, supply.size, supply.read(signal));
+      const made = yield* hashedBy(missing, supply.size, supply.read(signal, lent));
       this.#digests = { ...(await supply.prove(signal)).digests, ...made };
       return;
     }

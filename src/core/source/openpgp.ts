@@ -33,7 +33,8 @@ export async function openpgpCheck({ where, signature, key }: Signed, now: Date)
   );
   return {
     hash: undefined,
-    update: async (bytes) => await pipe.write(bytes),
+    // Copied: openpgp may take it up only when the giver has gone on.
+    update: async (bytes) => await pipe.write(new Uint8Array(bytes)),
     async end() {
       pipe.close();
       await proven(where, await proving, keys, now);

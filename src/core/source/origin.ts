@@ -4,6 +4,7 @@ import { identifyFile } from "../format/transform.ts";
 import type { Address } from "../model/name.ts";
 import type { Content, FileSource, SourceSpec, UrlSource } from "../model/source.ts";
 import { orAborted } from "../net/scope.ts";
+import { sameStat } from "./content.ts";
 import { LocalFile } from "./local.ts";
 import { content, type FileDigests, statFile } from "./look.ts";
 import type { Opening } from "./means.ts";
@@ -53,6 +54,8 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
   const transform = transformOf(spec, beside);
   if (expected !== undefined && metadata !== undefined && beside !== undefined && expected.transform !== transform)
     throw changed(metadata, `it is ${beside} now`);
+  if (expected?.stat !== undefined && expected.digest === undefined && !sameStat(expected.stat, stat))
+    throw changed(path, "somebody has written to it");
   const file = await LocalFile.open(path, { proof, expected: expected?.digest, where: path });
   return {
     key: `${path} ${stat.size} ${stat.mtime} ${stat.inode}`,

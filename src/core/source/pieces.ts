@@ -4,23 +4,40 @@ import { diskFailure } from "./disk.ts";
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
 export const PIECE = 1 << 20;
 
+interface Reading {
+  readonly from?: number;
+  readonly to?: number;
+  readonly lent?: boolean;
+}
+
+/** Buffers that lent pieces go round in: four that a reader may have, and those that are read ahead or held back on their way. */
+const LENT = 8;
+
 /**
- * The bytes of an open file from `from` up to `to` (default: its end), in pieces of at most 1 MiB, each in a buffer of its own. One
- * piece is read ahead. Rejects with the signal's reason. The file stays open.
+ * The bytes of an open file from `from` up to `to` (default: its end), in pieces of at most 1 MiB, each in a buffer of its own; `lent`:
+ * each is overwritten once the sixth after it has been asked for. One piece is read ahead. Rejects with the signal's reason. The file
+ * stays open.
  */
 export async function* readPieces(
   file: FileHandle,
   signal: AbortSignal,
-  { from = 0, to = Number.POSITIVE_INFINITY }: { readonly from?: number; readonly to?: number } = {},
+  { from = 0, to = Number.POSITIVE_INFINITY, lent = false }: Reading = {},
 ): AsyncGenerator<Uint8Array> {
+  const buffers: Buffer[] = [];
+  const buffer = (length: number): Buffer => {
+    const used = lent && buffers.length === LENT ? buffers.shift() : undefined;
+    const taken = used ?? Buffer.allocUnsafeSlow(lent ? PIECE : length);
+    if (lent) buffers.push(taken);
+    return taken;
+  };
   let at = from;
-  let next = read(file, at, to);
+  let next = read(file, at, to, buffer);
   try {
     for (;;) {
       const piece = await next;
       if (piece.length === 0) return;
       at += piece.length;
-      next = read(file, at, to);
+      next = read(file, at, to, buffer);
       signal.throwIfAborted();
       yield piece;
     }
@@ -30,19 +47,19 @@ export async function* readPieces(
   }
 }
 
-async function read(file: FileHandle, at: number, to: number): Promise<Uint8Array> {
+async function read(file: FileHandle, at: number, to: number, buffer: (length: number) => Buffer): Promise<Uint8Array> {
   const length = Math.min(PIECE, to - at);
   if (length <= 0) return new Uint8Array(0);
-  const piece = Buffer.allocUnsafeSlow(length);
+  const piece = buffer(length);
   const { bytesRead } = await file.read(piece, 0, length, at);
   return piece.subarray(0, bytesRead);
 }
 
 /** All of a file. @throws Failure source.missing, source.denied, source.io; the signal's reason */
-export async function* readWhole(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* readWhole(path: string, signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
   try {
     await using file = await open(path);
-    yield* readPieces(file, signal);
+    yield* readPieces(file, signal, { lent });
   } catch (thrown) {
     signal.throwIfAborted();
     throw diskFailure(thrown, path);

@@ -21,8 +21,11 @@ export interface Supply extends AsyncDisposable {
   readonly algorithms: ReadonlySet<Algorithm>;
   /** The file of bytes that have been proven; undefined as long as they have not. */
   readonly path: string | undefined;
-  /** From the beginning to the end. Rejects with the signal's reason, or with what is wrong with the bytes. */
-  read(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * From the beginning to the end. Rejects with the signal's reason, or with what is wrong with the bytes. `lent`: a piece may be
+   * overwritten once the fourth after it has been asked for.
+   */
+  read(signal: AbortSignal, lent?: boolean): AsyncIterable<Uint8Array>;
   /** Resolves when all of them have been proven. */
   prove(signal: AbortSignal): Promise<Proven>;
   /** For whoever has read the file at `path`: is it still the one that was proven? @throws Failure source.changed */

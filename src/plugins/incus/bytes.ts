@@ -1,4 +1,4 @@
-import { type Desired, Failure, type Source, type Wanted } from "images";
+import { type Desired, Failure, passing, type Source, type Wanted } from "images";
 import { metadataTar } from "./metadata.ts";
 import type { Files, Tagged } from "./multipart.ts";
 import type { Image } from "./schema.ts";
@@ -33,8 +33,8 @@ export async function filesFrom(source: Source, want: Desired<Image>, native: ()
   const first = metadata ?? (await made(want, native));
   const size = source.size === undefined || first.size === undefined ? undefined : source.size + first.size;
   const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
-    for await (const bytes of first.open(signal)) yield { part: 0, bytes };
-    for await (const bytes of source.open(signal)) yield { part: 1, bytes };
+    for await (const bytes of passing(first, signal)) yield { part: 0, bytes };
+    for await (const bytes of passing(source, signal)) yield { part: 1, bytes };
   };
   const parts = [
     { name: "metadata", filename: first.filename },
@@ -45,9 +45,10 @@ export async function filesFrom(source: Source, want: Desired<Image>, native: ()
 
 function one(source: Source): Files {
   const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
-    for await (const bytes of source.open(signal)) yield { part: 0, bytes };
+    for await (const bytes of passing(source, signal)) yield { part: 0, bytes };
   };
-  return { parts: [{ name: "rootfs", filename: source.filename }], size: source.size, open };
+  const parts = [{ name: "rootfs", filename: source.filename }];
+  return { parts, size: source.size, open, digests: () => source.digests() };
 }
 
 /** Each is another one, so that the same disk made into an image twice gives two images. Properties are those that are wanted, no more. */

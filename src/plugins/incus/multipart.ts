@@ -1,4 +1,4 @@
-import { Failure } from "images";
+import { type Digests, Failure } from "images";
 
 // multipart/form-data as Incus takes and gives images in two files: `metadata`, then `rootfs` or `rootfs.img`.
 
@@ -16,6 +16,8 @@ export interface Files {
   /** Bytes of all of them, where that is known. */
   readonly size?: number | undefined;
   open(signal: AbortSignal): AsyncIterable<Tagged>;
+  /** What all that `open` gave hashes to, once it has ended, where that is made on the way already. */
+  digests?(): Promise<Digests>;
 }
 
 const text = new TextEncoder();

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Context, digest, Failure, type ImageId, type Source } from "images";
+import { type Context, type Digest, digest, Failure, hexOf, type ImageId, type Source } from "images";
 import type { Client } from "./client.ts";
 import { type Files, framed, framing, type Tagged } from "./multipart.ts";
 import type { Result } from "./operations.ts";
@@ -37,7 +37,7 @@ export async function send(client: Client, files: Files, sending: Sending, conte
   const size = files.size === undefined ? undefined : files.size + (isForm ? framing(files, boundary) : 0);
   const open = (signal: AbortSignal): AsyncIterable<Uint8Array> => {
     isSent = false;
-    const bytes = hashed(files.open(signal), known);
+    const bytes = hashed(files, signal, known);
     return ending(isForm ? framed(files, bytes, boundary) : plain(bytes), () => {
       isSent = true;
     });
@@ -88,19 +88,27 @@ const quiet = ({ signal }: Context) => ({ signal, progress: () => undefined });
 
 /** The pieces as they come, the last one only after `known` was told the sha256 of all of them and agreed. */
 async function* hashed(
-  bytes: AsyncIterable<Tagged>,
+  files: Files,
+  signal: AbortSignal,
   known: (fingerprint: string) => Promise<void>,
 ): AsyncGenerator<Tagged> {
-  const hash = new Bun.CryptoHasher("sha256");
+  const hash = files.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
   let held: Tagged | undefined;
-  for await (const piece of bytes) {
+  for await (const piece of files.open(signal)) {
     if (piece.bytes.byteLength === 0) continue;
-    hash.update(piece.bytes);
+    hash?.update(piece.bytes);
     if (held !== undefined) yield held;
     held = piece;
   }
-  await known(hash.digest("hex"));
+  const made = hash?.digest("hex") ?? hexOf(await sha256Of(files));
+  await known(made);
   if (held !== undefined) yield held;
+}
+
+async function sha256Of(files: Files): Promise<Digest> {
+  const made = (await files.digests?.())?.sha256;
+  if (made === undefined) throw new Error("a source does not say what its bytes hash to");
+  return made;
 }
 
 async function* plain(bytes: AsyncIterable<Tagged>): AsyncGenerator<Uint8Array> {

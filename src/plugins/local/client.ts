@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Failure, type ImageId, imageId, type Mark, type Source, type Written } from "images";
+import { Failure, hexOf, type ImageId, imageId, type Mark, passing, type Source, type Written } from "images";
 import { codeOf, isFull, whenMissing } from "./disk.ts";
 import type { Image } from "./schema.ts";
 
@@ -94,26 +94,27 @@ export class Directory {
 
   /** Streams bytes into the store; the same bytes are kept once. `combined` is the sha256 of `before` followed by them. */
   async putBlob(
-    source: Pick<Source, "open">,
+    source: Pick<Source, "open" | "lend"> & Partial<Pick<Source, "digests">>,
     signal: AbortSignal,
     { before, progress }: { readonly before?: Uint8Array; readonly progress?: (done: number) => void } = {},
   ): Promise<Blob & { readonly combined: string }> {
     const path = this.#temporary();
     const file = await open(path, "wx");
     try {
-      const hash = new Bun.CryptoHasher("sha256");
+      // The digest of a source is made on its way to us.
+      const hash = source.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
       const both = before === undefined ? undefined : new Bun.CryptoHasher("sha256").update(before);
       let size = 0;
-      for await (const piece of source.open(signal)) {
+      for await (const piece of passing(source, signal)) {
         signal.throwIfAborted();
-        hash.update(piece);
+        hash?.update(piece);
         both?.update(piece);
         await file.writev([piece]);
         size += piece.byteLength;
         progress?.(size);
       }
       await file.sync();
-      const sha256 = hash.digest("hex");
+      const sha256 = hash?.digest("hex") ?? (await sha256Of(source));
       await this.#settle(path, this.at("blobs", sha256), size);
       return { sha256, size, combined: both?.digest("hex") ?? sha256 };
     } catch (thrown) {
@@ -231,6 +232,12 @@ function parse(text: string, id: ImageId): Entry {
       hint: "delete it, and apply again",
     });
   }
+}
+
+async function sha256Of(source: Partial<Pick<Source, "digests">>): Promise<string> {
+  const made = (await source.digests?.())?.sha256;
+  if (made === undefined) throw new Error("a source does not say what its bytes hash to");
+  return hexOf(made);
 }
 
 function isRunning(pid: number): boolean {

@@ -40,6 +40,7 @@ const CONFIG: Config = {
     lifecycle,
     state: "present",
     adopt: false,
+    digests: false,
     at: place,
     places: {},
   })),
