@@ -23,6 +23,8 @@ const show = (step: Step | undefined): string => {
   return `${step.action}${"id" in step ? ` ${step.id}` : ""}${because}${rest}`;
 };
 
+const unproven = { file: "images", owner: at, content: "unproven:1" };
+
 const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
   ["declared, unknown, not there", { want: want(base) }, "create (declared)"],
   ["declared, known, gone", { want: want(base), known: ready(base) }, "create (vanished)"],
@@ -67,6 +69,16 @@ const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
     "the same bytes",
     { want: want(base, { content: first }), known: ready(base, { content: first }), have: image(base) },
     "keep i-1",
+  ],
+  [
+    "its mark was never completed",
+    { want: want(base), known: ready(base), have: image(base, { mark: unproven }) },
+    "update i-1",
+  ],
+  [
+    "the same, and the state is lost",
+    { want: want(base, { mark: { ...unproven, content: "sha256:a" } }), have: image(base, { mark: unproven }) },
+    "replace i-1 (content)",
   ],
   [
     "content is ignored",

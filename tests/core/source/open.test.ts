@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { interrupted } from "../../../src/core/failure.ts";
 import { digest } from "../../../src/core/model/digest.ts";
-import type { Phase, Wanted } from "../../../src/core/model/image.ts";
+import { type Phase, passing, type Wanted } from "../../../src/core/model/image.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
 import type { Part } from "../../../src/core/plugin.ts";
 import { compareContent } from "../../../src/core/source/content.ts";
@@ -338,4 +338,32 @@ test("a signed sums file proves the bytes, and a signature of the bytes as well"
     expect((await all((await sources.open(web, ANY, opening())).open(never))).equals(bytes)).toBe(true);
   }
   expect(server.gets().length).toBe(1);
+});
+
+test("a file that nobody has read yet is refused when it is not the one that was looked at", async () => {
+  await using place = await bench();
+  const path = await place.file("a.raw", noise(2_000_000));
+  const { digest: _, ...expected } = await place.run().look(fileSource(path), undefined, never);
+  await (await place.run().open(fileSource(path), ANY, opening({ expected }))).content();
+  await appendFile(path, "more");
+  const failure = await failureOf(() => place.run().open(fileSource(path), ANY, opening({ expected })));
+  expect([failure.code, failure.message]).toEqual(["source.changed", expect.stringContaining(path)]);
+});
+
+test("lent pieces go round in few buffers, each good until the fourth after it is asked for", async () => {
+  await using place = await bench();
+  const bytes = noise(20_000_000);
+  const source = await place.run().open(fileSource(await place.file("a.raw", bytes)), ANY, opening());
+  const buffers = new Set<unknown>();
+  const held: Uint8Array[] = [];
+  const got: Uint8Array[] = [];
+  for await (const piece of passing(source, never)) {
+    buffers.add(piece.buffer);
+    held.push(piece);
+    if (held.length === 4) got.push(Buffer.from(held.shift() ?? []));
+  }
+  expect(Buffer.concat([...got, ...held]).equals(bytes)).toBe(true);
+  expect([buffers.size <= 8, (await source.digests()).sha256]).toEqual([true, hash(bytes)]);
+  // Who opens it gets pieces to keep.
+  expect((await all(source.open(never))).equals(bytes)).toBe(true);
 });
