@@ -153,7 +153,7 @@ test("what Glance cannot fetch goes through here, and nothing of it stays on dis
   });
   const source = `source = { url = "http://127.0.0.1:${web.port}/disk.img", checksum = "sha512:${sha512}" }`;
   await using place = await at(`${source}\ndisk_format = "raw"\nweb_download = true`);
-  const said = await apply(place);
+  const said = await apply(place, { env: { IMAGES_CACHE_MAX: "0" } });
   expect(said.stderr).toContain("Glance did not fetch");
   expect(said.stdout).toContain("1 added");
   expect(await live()).toEqual(["big active"]);

@@ -8,11 +8,11 @@ import { fill } from "./fill.ts";
 import type { Growing } from "./growing.ts";
 import { type Lease, lock } from "./lease.ts";
 import type { SourceMeans } from "./means.ts";
-import { type Found, findCached, type Order, orderKey, urlKey } from "./order.ts";
+import { type Found, findCached, type Order, orderKey, pinnedOf, urlKey } from "./order.ts";
 import { Partial } from "./partial.ts";
 import { readWhole } from "./pieces.ts";
 import { type Demand, Proving } from "./proving.ts";
-import { type Proven, type Supply, type Watcher, Watchers } from "./supply.ts";
+import { type Fetched, type Proven, type Watcher, Watchers } from "./supply.ts";
 import type { Web } from "./web.ts";
 import { fileNameOf, publicUrl } from "./where.ts";
 
@@ -26,7 +26,7 @@ export interface DownloadMeans {
 }
 
 /** One file on its way into the cache, or in it already; however many want it, it is fetched once. */
-export class Download implements Supply {
+export class Download implements Fetched {
   readonly filename: string;
   readonly ready: Promise<void>;
   readonly #order: Order;
@@ -71,12 +71,9 @@ export class Download implements Supply {
     if (this.#blob === undefined) return Proving.algorithms(this.#demand());
     return new Set(Object.values(this.#blob.digests).map(nameOf));
   }
-  /** What the server said of the file; without the length. */
   get validators(): Validators {
     return this.#validators;
   }
-
-  /** The mirror that the bytes came from, without secrets. */
   get from(): string {
     return this.#from;
   }
@@ -139,7 +136,7 @@ export class Download implements Supply {
 
   async #fetch(): Promise<void> {
     const { cache, web, means, signal } = this.#with;
-    const { urls, access, proof, expected } = this.#order;
+    const { urls, access, proof } = this.#order;
     const seen = (growing: Growing): void => {
       this.#growing = growing;
       this.#ready.resolve();
@@ -147,10 +144,7 @@ export class Download implements Supply {
     const partial = await Partial.open(cache, {
       key: orderKey(this.#order),
       demand: this.#demand(),
-      pinned:
-        proof.digest === undefined && expected?.validators !== undefined
-          ? { where: expected.where, validators: expected.validators }
-          : undefined,
+      pinned: pinnedOf(this.#order),
       places: urls.map(publicUrl),
       signal,
       tell: (phase, done, total) => this.#watchers.tell(phase, done, total),

@@ -4,6 +4,7 @@ import type { Blob, Cache } from "./cache.ts";
 import { compareValidators } from "./content.ts";
 import { type Access, identityOf } from "./credentials.ts";
 import type { Proof } from "./proof.ts";
+import { changed } from "./proving.ts";
 import type { Web } from "./web.ts";
 import { publicUrl } from "./where.ts";
 
@@ -20,6 +21,23 @@ export interface Order {
 export const urlKey = (url: string, access: Access): string => `${publicUrl(url)} ${identityOf(access, url)}`;
 /** The same for an order: by its digest, whatever the mirror. */
 export const orderKey = ({ urls, access, proof }: Order): string => proof.digest ?? urlKey(urls[0] ?? "", access);
+
+/** What the server said when the plan was made, where nothing but that tells the bytes apart, and which server. */
+export interface Pinned {
+  readonly where: string;
+  readonly validators: Validators;
+}
+export const pinnedOf = ({ proof, expected }: Order): Pinned | undefined =>
+  proof.digest === undefined && expected?.validators !== undefined
+    ? { where: expected.where, validators: expected.validators }
+    : undefined;
+
+/** @throws Failure source.changed: the same server says that it is another file now. */
+export function stillPinned(pinned: Pinned | undefined, where: string, validators: Validators): void {
+  if (pinned?.where !== where) return;
+  const compared = compareValidators(pinned.validators, validators);
+  if (compared.kind === "changed") throw changed(where, `${compared.before} then, ${compared.after} now`);
+}
 
 /** A blob that is what was ordered, and the place that it came from, without secrets. */
 export interface Found {

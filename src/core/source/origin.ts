@@ -135,12 +135,17 @@ export async function detect(
   signal: AbortSignal,
 ): Promise<Detected> {
   if (path !== undefined) return await identifyFile(path, { member }, signal);
+  const pieces = (await supply.peek?.(WINDOW, signal)) ?? (await firstOf(supply.read(signal)));
+  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: supply.size }, signal);
+}
+
+async function firstOf(bytes: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const piece of supply.read(signal)) {
+  for await (const piece of bytes) {
     pieces.push(piece);
     length += piece.length;
     if (length >= WINDOW) break;
   }
-  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: supply.size }, signal);
+  return pieces;
 }

@@ -3,10 +3,10 @@ import { Failure } from "../failure.ts";
 import type { Validators } from "../model/source.ts";
 import { replaceFile } from "../store/write.ts";
 import type { Cache } from "./cache.ts";
-import { compareValidators } from "./content.ts";
 import { diskFailure } from "./disk.ts";
 import type { Sink } from "./fill.ts";
 import { Growing } from "./growing.ts";
+import { type Pinned, stillPinned } from "./order.ts";
 import { changed, type Demand, Proving } from "./proving.ts";
 import { parseSidecar, readJson, type Sidecar } from "./record.ts";
 import type { Proven, Watcher } from "./supply.ts";
@@ -17,7 +17,7 @@ export interface Goal {
   readonly key: string;
   readonly demand: Demand;
   /** What the server said when the plan was made, and which. */
-  readonly pinned: { readonly where: string; readonly validators: Validators } | undefined;
+  readonly pinned: Pinned | undefined;
   /** The mirrors, without secrets. */
   readonly places: readonly string[];
   readonly signal: AbortSignal;
@@ -84,10 +84,7 @@ export class Partial implements Sink {
 
   async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
     const { pinned, room } = this.#goal;
-    if (pinned?.where === where) {
-      const compared = compareValidators(pinned.validators, validators);
-      if (compared.kind === "changed") throw changed(where, `${compared.before} then, ${compared.after} now`);
-    }
+    stillPinned(pinned, where, validators);
     const { length: _, ...version } = validators;
     this.validators = version;
     this.where = where;

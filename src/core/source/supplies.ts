@@ -13,6 +13,8 @@ import type { SourceMeans } from "./means.ts";
 import { type Order, orderKey } from "./order.ts";
 import type { Proof } from "./proof.ts";
 import { Spooled, type SpoolOrder } from "./spooled.ts";
+import { Streamed } from "./streamed.ts";
+import type { Fetched } from "./supply.ts";
 import type { Web } from "./web.ts";
 
 const NOTHING: Proof = {};
@@ -23,7 +25,7 @@ export class Supplies implements AsyncDisposable {
   readonly #web: Web;
   readonly #signal: AbortSignal;
   readonly #caches = new Map<string, Promise<Cache>>();
-  readonly #downloads = new Map<string, Download>();
+  readonly #downloads = new Map<string, Fetched>();
   readonly #parts = new Map<Address, Promise<readonly Spooled[]>>();
   readonly #made = new Map<string, Spooled>();
   readonly #all: AsyncDisposable[] = [];
@@ -34,17 +36,21 @@ export class Supplies implements AsyncDisposable {
     this.#signal = signal;
   }
 
-  /** A file of the web. One that has failed is begun anew for whoever asks again. */
-  async download(spec: UrlSource, proof: Proof, expected: Content | undefined): Promise<Download> {
+  /**
+   * A file of the web. One that has failed is begun anew for whoever asks again. Where nothing may be kept, it goes straight to whoever
+   * reads it, and is fetched for each of them.
+   */
+  async download(spec: UrlSource, proof: Proof, expected: Content | undefined): Promise<Fetched> {
     const { urls, cache: own } = spec;
-    const root = own ?? cacheRoot(this.#means.env);
-    const cache = await this.#cache(root);
     const order: Order = { urls, access: accessOf(spec), proof, expected };
-    const key = [root, orderKey(order), expected?.digest ?? ""].join("\n");
+    const max = cacheMax(this.#means.env);
+    const root = own ?? (max === 0 ? undefined : cacheRoot(this.#means.env));
+    const cache = root === undefined ? undefined : await this.#cache(root);
+    const key = [root ?? "", orderKey(order), expected?.digest ?? ""].join("\n");
     const before = this.#downloads.get(key);
     if (before !== undefined && !before.hasFailed) return before;
-    const max = cacheMax(this.#means.env);
-    const download = new Download(order, { cache, max, web: this.#web, means: this.#means, signal: this.#signal });
+    const common = { web: this.#web, means: this.#means, signal: this.#signal };
+    const download = cache === undefined ? new Streamed(order, common) : new Download(order, { ...common, cache, max });
     this.#downloads.set(key, download);
     this.#all.push(download);
     return download;

@@ -1,5 +1,6 @@
 import type { Algorithm, Digests } from "../model/digest.ts";
 import type { Phase } from "../model/image.ts";
+import type { Validators } from "../model/source.ts";
 
 /** What is known of bytes once they have been proven: sha256 and what else was asked for. */
 export interface Proven {
@@ -26,11 +27,23 @@ export interface Supply extends AsyncDisposable {
    * overwritten once the fourth after it has been asked for.
    */
   read(signal: AbortSignal, lent?: boolean): AsyncIterable<Uint8Array>;
+  /** The first bytes, at least so many where there are, for a supply that is not to be begun twice. */
+  peek?(length: number, signal: AbortSignal): Promise<readonly Uint8Array[]>;
   /** Resolves when all of them have been proven. */
   prove(signal: AbortSignal): Promise<Proven>;
   /** For whoever has read the file at `path`: is it still the one that was proven? @throws Failure source.changed */
   check(): Promise<void>;
   watch(watcher: Watcher): void;
+}
+
+/** Bytes that come from the web. */
+export interface Fetched extends Supply {
+  /** What the server said of the file, once it was proven; without the length. */
+  readonly validators: Validators;
+  /** The mirror that the bytes came from, without secrets. */
+  readonly from: string;
+  /** It is to be begun anew for whoever asks again. */
+  readonly hasFailed: boolean;
 }
 
 /** Gives each piece only once the next one is there, so that the last comes after everything that can go wrong. */
