@@ -161,7 +161,9 @@ export class Download implements Fetched {
       await this.#keep(partial, proven);
     } catch (thrown) {
       if (isUseless(thrown)) await partial.discard().catch(() => undefined);
-      partial.growing.fail(asFailure(signal.aborted ? signal.reason : thrown));
+      // Before the bytes are let go of: who comes in between is told why there are none.
+      this.#failure = signal.aborted ? signal.reason : thrown;
+      partial.growing.fail(asFailure(this.#failure));
       this.#growing = undefined;
       await partial.close();
       throw thrown;

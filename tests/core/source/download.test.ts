@@ -1,10 +1,28 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { file, hostile } from "./hostile.ts";
-import { ANY, all, bench, declared, fileSource, hash, never, noise, opening, urlSource } from "./kit.ts";
+import { ANY, all, attempt, bench, declared, fileSource, hash, never, noise, opening, urlSource } from "./kit.ts";
 
 setDefaultTimeout(300_000);
+
+test("who begins to read just when a download fails is told why", async () => {
+  const wrong = { checksum: declared(hash("another file")) };
+  await using server = await hostile((asked) => file(asked, noise(2_000_000)));
+  for (let round = 0; round < 4; round++) {
+    await using place = await bench();
+    await using sources = place.run();
+    const source = await sources.open(urlSource(`${server.url}/a`, wrong), ANY, opening()).catch(() => undefined);
+    if (source === undefined) continue;
+    const reads: Promise<unknown>[] = [];
+    for (let turn = 0; turn < 40; turn++) {
+      reads.push(attempt(source.open(never)).then(({ failure }) => failure?.code));
+      await setImmediate();
+    }
+    expect([...new Set(await Promise.all(reads))]).toEqual(["source.checksum"]);
+  }
+});
 
 test("a download is proven, kept, and not fetched again", async () => {
   await using place = await bench();
