@@ -1,4 +1,4 @@
-// URL -> sha256 -> PUT on loopback against curl, tee and sha256sum; fan-out; a download that is killed and taken up again.
+// URL -> sha256 -> PUT on loopback against curl, tee and sha256sum; through a cache and past it; fan-out; a download that is killed and taken up again.
 // IMAGES_BENCH_GIB (default 1) for more bytes, IMAGES_BENCH_FOLDER for another place of files and cache (default: memory, where
 // there is a file system in it, so that the disk is not what is measured), IMAGES_BENCH_ROUNDS (default 3).
 import { existsSync } from "node:fs";
@@ -42,16 +42,19 @@ try {
   const cache = join(folder, "cache");
   const digest = await makeFile(path);
   using source = await serve(path);
+  using sink = await serve("");
   const url = `${source.url}/image`;
   const ours = async (...sinks: readonly string[]) => {
     await rm(cache, { recursive: true, force: true });
     const command = [process.execPath, join(HERE, "ours.ts"), url, digest, ...sinks];
     return await took(command, folder, { IMAGES_CACHE: cache });
   };
+  /** The same, past the disk. */
+  const direct = async () =>
+    await took([process.execPath, join(HERE, "ours.ts"), url, digest, sink.url], folder, { IMAGES_CACHE_MAX: "0" });
   const shell = async (script: string) => await took(["bash", "-c", `set -e -o pipefail; ${script}`], folder);
   console.log(`${SIZE / MiB} MiB, in ${BASE}, medians of ${ROUNDS}`);
 
-  using sink = await serve("");
   const put = `curl -sf -o /dev/null -T - ${sink.url}/image`;
   const piped = () => shell(`curl -sf ${url} | tee >(sha256sum >sum) | ${put}`);
   line(
@@ -59,18 +62,14 @@ try {
     await sideBySide(ROUNDS, () => ours(sink.url), piped),
     "curl | tee >(sha256sum) | curl -T -",
   );
+  line("  the same, without a cache", await sideBySide(ROUNDS, direct, piped), "curl | tee >(sha256sum) | curl -T -");
   const legs = {
     "curl URL alone": `curl -sf -o /dev/null ${url}`,
     "sha256sum alone": `sha256sum ${path} >sum`,
     "curl -T alone": `curl -sf -o /dev/null -T ${path} ${sink.url}/image`,
   };
   for (const [name, script] of Object.entries(legs)) {
-    const found = await sideBySide(
-      ROUNDS,
-      () => ours(sink.url),
-      () => shell(script),
-    );
-    line("  the same", found, name);
+    line("  without a cache", await sideBySide(ROUNDS, direct, () => shell(script)), name);
   }
 
   const sinks = await Promise.all([1, 2, 3, 4].map(() => serve("")));

@@ -28,6 +28,7 @@ export interface DownloadMeans {
 /** One file on its way into the cache, or in it already; however many want it, it is fetched once. */
 export class Download implements Fetched {
   readonly filename: string;
+  readonly isShared = true;
   readonly ready: Promise<void>;
   readonly #order: Order;
   readonly #with: DownloadMeans;

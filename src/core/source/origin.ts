@@ -11,7 +11,7 @@ import type { Opening } from "./means.ts";
 import type { Proof } from "./proof.ts";
 import { changed } from "./proving.ts";
 import type { Supplies } from "./supplies.ts";
-import type { Supply } from "./supply.ts";
+import type { Fetched, Supply } from "./supply.ts";
 import { publicUrl, transformOf } from "./where.ts";
 
 /** Where the bytes of one source come from, when it has been opened. */
@@ -75,8 +75,10 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }
   const { expected, progress, signal } = opening;
   const transform = transformOf(spec);
   const watched = new Set<Supply>();
+  let own: Fetched | undefined;
   const get = async () => {
-    const download = await supplies.download(spec, proof, expected);
+    const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected);
+    own = download.isShared ? undefined : download;
     if (!watched.has(download)) download.watch(progress);
     watched.add(download);
     return download;

@@ -26,9 +26,13 @@ interface Reading {
 /** Pieces that may wait for a reader. */
 const WAITING = 2;
 
-/** A file of the web that nothing is kept of: every reader fetches it, and proves it as it comes. */
+/**
+ * A file of the web that nothing is kept of: every reader fetches it, and proves it as it comes. For one opening: what was peeked at
+ * is for the next reader.
+ */
 export class Streamed implements Fetched {
   readonly filename: string;
+  readonly isShared = false;
   readonly ready: Promise<void>;
   readonly #order: Order;
   readonly #with: StreamedMeans;

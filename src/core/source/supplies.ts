@@ -25,7 +25,7 @@ export class Supplies implements AsyncDisposable {
   readonly #web: Web;
   readonly #signal: AbortSignal;
   readonly #caches = new Map<string, Promise<Cache>>();
-  readonly #downloads = new Map<string, Fetched>();
+  readonly #downloads = new Map<string, Download>();
   readonly #parts = new Map<Address, Promise<readonly Spooled[]>>();
   readonly #made = new Map<string, Spooled>();
   readonly #all: AsyncDisposable[] = [];
@@ -37,20 +37,25 @@ export class Supplies implements AsyncDisposable {
   }
 
   /**
-   * A file of the web. One that has failed is begun anew for whoever asks again. Where nothing may be kept, it goes straight to whoever
-   * reads it, and is fetched for each of them.
+   * A file of the web. One that has failed is begun anew for whoever asks again. Where nothing may be kept, it is the caller's own, and
+   * fetched for each reader.
    */
   async download(spec: UrlSource, proof: Proof, expected: Content | undefined): Promise<Fetched> {
     const { urls, cache: own } = spec;
     const order: Order = { urls, access: accessOf(spec), proof, expected };
     const max = cacheMax(this.#means.env);
-    const root = own ?? (max === 0 ? undefined : cacheRoot(this.#means.env));
-    const cache = root === undefined ? undefined : await this.#cache(root);
-    const key = [root ?? "", orderKey(order), expected?.digest ?? ""].join("\n");
+    const common = { web: this.#web, means: this.#means, signal: this.#signal };
+    if (max === 0 && own === undefined) {
+      const streamed = new Streamed(order, common);
+      this.#all.push(streamed);
+      return streamed;
+    }
+    const root = own ?? cacheRoot(this.#means.env);
+    const cache = await this.#cache(root);
+    const key = [root, orderKey(order), expected?.digest ?? ""].join("\n");
     const before = this.#downloads.get(key);
     if (before !== undefined && !before.hasFailed) return before;
-    const common = { web: this.#web, means: this.#means, signal: this.#signal };
-    const download = cache === undefined ? new Streamed(order, common) : new Download(order, { ...common, cache, max });
+    const download = new Download(order, { ...common, cache, max });
     this.#downloads.set(key, download);
     this.#all.push(download);
     return download;

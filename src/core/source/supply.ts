@@ -44,6 +44,8 @@ export interface Fetched extends Supply {
   readonly from: string;
   /** It is to be begun anew for whoever asks again. */
   readonly hasFailed: boolean;
+  /** Any number may open it; else it is of one opening alone. */
+  readonly isShared: boolean;
 }
 
 /** Gives each piece only once the next one is there, so that the last comes after everything that can go wrong. */

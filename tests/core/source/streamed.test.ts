@@ -66,6 +66,18 @@ test("fetched once, looked at and proven on the way; the disk sees nothing of it
   expect(server.gets().length).toBe(2);
 });
 
+test("several backends at once each get the whole", async () => {
+  await using place = await direct();
+  await using server = await hostile(good);
+  const sources = place.run();
+  const one = async () => {
+    const source = await sources.open(urlSource(`${server.url}/a.img`, sum), ANY, opening());
+    return (await all(source.open(never))).equals(BYTES);
+  };
+  expect(await Promise.all([one(), one(), one(), one()])).toEqual([true, true, true, true]);
+  expect(server.gets().length).toBe(4);
+});
+
 test("what is packed is unpacked on the way", async () => {
   await using place = await direct();
   await using server = await hostile((asked) => file(asked, GZ));
