@@ -5,7 +5,7 @@ import { Watch } from "./incus-watch.ts";
 
 // How a daemon is reached, and what is asked of it.
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(600_000);
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
 const { main, remote, restricted } = await facts();
 const BLOCK = '[image.a]\nbackend = "lab"\nsource = "./a.tar"\n';

@@ -4,7 +4,7 @@ import { api, bytesOf, DIR, facts, type Json, Lab, names, project, unified } fro
 
 // The attributes that only images of a remote can have, and all of them changed behind our back, one by one.
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(600_000);
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
 const { main } = await facts();
 

@@ -41,7 +41,7 @@ const common = {
   place,
   small: { aliases: ["small"] },
   several: (i: number) => ({ aliases: [`small-${i}`] }),
-  timeout: 120_000,
+  timeout: 600_000,
 };
 const lives = {
   alias: { set: "first", change: "second" },
