@@ -62,6 +62,11 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
   ],
   ["the list leaves one out", "names.map(String) : []", "names.map(String).slice(1) : []"],
   ["the list has everything twice", "names.map(String) : []", "[...names, ...names].map(String) : []"],
+  [
+    "a mark is written once and never again",
+    'keep(id, { ...want, checksum: attributes.checksum ?? "" }, context),',
+    'list(context.signal).next().then(({ value }) => keep(id, { ...want, checksum: attributes.checksum ?? "" }, { ...context, mark: value?.mark })),',
+  ],
   ["another image's record is given", "one.mark?.owner === address", "one.id !== address"],
 ];
 

@@ -116,6 +116,19 @@ export const CONTRACT_CLAUSES = {
     expect(await invented(stage, want, made.attributes)).toEqual([]);
   },
 
+  /** What an image was made from may be known only when its bytes have gone: the mark is completed, and nothing else changes. */
+  mark: async (stage) => {
+    await declared(stage);
+    const want = await wanted(stage);
+    await using open = await stage.backend();
+    const made = await open.backend.create(want, source(stage), listening().context);
+    const mark = { ...MARK, content: `sha256:${"0".repeat(64)}` };
+    const after = await open.backend.update(made, want, [], listening(reading.signal, { mark }).context);
+    const seen = await open.backend.read({ address: AT, id: made.id }, reading);
+    expect([after.id, seen?.id, after.mark, seen?.mark]).toEqual([made.id, made.id, mark, mark]);
+    expect(await invented(stage, want, after.attributes)).toEqual([]);
+  },
+
   "create twice": async (stage) => {
     await declared(stage);
     const want = await wanted(stage);

@@ -85,6 +85,7 @@ export const CLAUSES = [
   "replace",
   "import",
   "unmarked",
+  "mark",
 ] as const;
 export type Clause = (typeof CLAUSES)[number];
 
