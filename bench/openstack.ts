@@ -1,12 +1,14 @@
 // An upload of 2 GiB against `openstack image create --file` and `curl -T`, and a plan over 1,000 images against
-// `openstack image list --long`, with a real Glance: eval "$(tests/live/openstack-up DIR)" first. IMAGES_BENCH_MIB for another size.
+// `openstack image list --long`, with a real Glance: eval "$(tests/live/openstack-up DIR)" first. IMAGES_BENCH_MIB, IMAGES_BENCH_IMAGES and IMAGES_BENCH_ROUNDS for
+// other sizes.
 import { join, resolve } from "node:path";
 import { clouds, facts, Project } from "../tests/live/glance.ts";
 import { inFolder, line, show, sideBySide, took } from "./measure.ts";
 
 const MiB = 2 ** 20;
 const SIZE = Number(process.env["IMAGES_BENCH_MIB"] ?? 2048);
-const COUNT = 1000;
+const COUNT = Number(process.env["IMAGES_BENCH_IMAGES"] ?? 1000);
+const ROUNDS = Number(process.env["IMAGES_BENCH_ROUNDS"] ?? 3);
 const binary = resolve(process.env["IMAGES_BINARY"] ?? "dist/images");
 const env = { OS_CLIENT_CONFIG_FILE: clouds, OS_CLOUD: "demo" };
 const demo = await Project.login(facts.demo);
@@ -30,7 +32,11 @@ await inFolder(async (folder) => {
     return await took([binary, "apply", "--yes"], folder, env);
   };
   const create = ["openstack", "image", "create", "--disk-format", "raw", "--file", disk, "cli"];
-  line(`upload of ${SIZE} MiB`, await sideBySide(3, ours, () => took(create, folder, env)), "openstack image create");
+  line(
+    `upload of ${SIZE} MiB`,
+    await sideBySide(ROUNDS, ours, () => took(create, folder, env)),
+    "openstack image create",
+  );
   const curl = async () => {
     const fields = { name: "curl", disk_format: "raw", container_format: "bare" };
     const { id }: { id: string } = JSON.parse(await (await demo.call("POST", "images", fields)).text());
@@ -38,7 +44,7 @@ await inFolder(async (folder) => {
     const headers = ["-H", `X-Auth-Token: ${demo.token}`, "-H", "Content-Type: application/octet-stream"];
     return await took(["curl", "-sSf", "-T", disk, ...headers, url], folder);
   };
-  line(`upload of ${SIZE} MiB`, await sideBySide(3, ours, curl), "curl -T");
+  line(`upload of ${SIZE} MiB`, await sideBySide(ROUNDS, ours, curl), "curl -T");
   await demo.empty();
 });
 
@@ -49,6 +55,6 @@ await inFolder(async (folder) => {
   console.log(`apply of ${COUNT} images: ${show(await took([binary, "apply", "--yes"], folder, env))}`);
   const plan = () => took([binary, "plan", "--detailed-exitcode"], folder, env);
   const list = () => took(["openstack", "image", "list", "--long", "-f", "json"], folder, env);
-  line(`plan over ${COUNT} images`, await sideBySide(3, plan, list), "openstack image list --long");
+  line(`plan over ${COUNT} images`, await sideBySide(ROUNDS, plan, list), "openstack image list --long");
   await demo.empty();
 });
