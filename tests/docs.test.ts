@@ -153,8 +153,17 @@ test("the README shows what the program prints", async () => {
   expect(steady(shownIn(readme)), "`bun run docs` writes it anew").toBe(steady(await output()));
 }, 300_000);
 
+/** The rows of a picture, wherever they stand. A bar of bytes that were quicker than the screen is not drawn: it may be there or not. */
+const rows = (svg: string): readonly string[] =>
+  svg
+    .split("\n")
+    .filter((row) => row.includes("<text ") && !/\] +\d+ %/.test(row))
+    .map((row) => row.replace(/ y="[^"]*"/, ""));
+
 test("the picture of the README shows what the binary prints", async () => {
-  expect(readFileSync(PICTURE, "utf8"), "`bun run build && bun run docs` makes it anew").toBe(await picture());
+  const shown = rows(readFileSync(PICTURE, "utf8"));
+  expect(shown.length).toBeGreaterThan(20);
+  expect(shown, "`bun run build && bun run docs` makes it anew").toEqual([...rows(await picture())]);
 }, 300_000);
 
 test("every dependency is explained, at its version", () => {
