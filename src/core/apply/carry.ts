@@ -7,7 +7,7 @@ import type { Content } from "../model/source.ts";
 import type { Attributes } from "../model/value.ts";
 import { isSame } from "../model/value.ts";
 import { diff } from "../plan/diff.ts";
-import { isUnproven } from "../plan/key.ts";
+import { carries } from "../plan/key.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { canRetire, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
@@ -85,8 +85,7 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
     recorded: known?.status === "ready" && known.id === have.id ? known.want : undefined,
     ignore: resource.lifecycle.ignoreChanges,
   });
-  const isOurs = have.mark?.owner === mark?.owner && have.mark?.file === mark?.file;
-  const marked = mark === undefined || (isOurs && have.mark !== undefined && !isUnproven(have.mark.content));
+  const marked = mark === undefined || carries(have.mark, mark);
   const wanted = { ...resource.want, ...leftAlone(site, plain(have.attributes)) };
   const after = changes.length === 0 && marked ? have : await site.backend.update(have, wanted, cleared, context);
   await site.put(site.ready(content, after));

@@ -5,7 +5,7 @@ import { canonical } from "../model/value.ts";
 import { compareContent } from "../source/content.ts";
 import { foreign, limits } from "./blocked.ts";
 import { type Diff, diff } from "./diff.ts";
-import { differs, isUnproven } from "./key.ts";
+import { carries, differs } from "./key.ts";
 import { leave } from "./leave.ts";
 import type { Image, Sight, Want } from "./sight.ts";
 
@@ -181,9 +181,7 @@ const changesProtection = ({ known }: Sight, { resource: { lifecycle } }: Want):
 
 /** The mark has to be written (again): somebody took it off, or the address has another name now. */
 function remark({ mark }: Want, found: Image): Change | undefined {
-  const isOurs = found.mark?.owner === mark?.owner && found.mark?.file === mark?.file;
-  const isWhole = found.mark === undefined || !isUnproven(found.mark.content);
-  if (mark === undefined || (isOurs && isWhole)) return undefined;
+  if (mark === undefined || carries(found.mark, mark)) return undefined;
   const after = { kind: "value", value: mark.owner } as const;
   if (found.mark === undefined) return { kind: "add", name: "mark", after, forces: "update" };
   return { kind: "edit", name: "mark", before: { kind: "value", value: found.mark.owner }, after, forces: "update" };

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { nameOf } from "../model/digest.ts";
+import type { Mark } from "../model/image.ts";
 import type { Content } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
 
@@ -28,3 +29,7 @@ export function differs(a: string, b: string): boolean {
   const kind = (key: string) => key.slice(0, key.indexOf(":"));
   return a !== b && kind(a) === kind(b) && kind(a) !== "known";
 }
+
+/** The image carries the mark that it is to have, and what it was made from is known. */
+export const carries = (have: Mark | undefined, mark: Mark): boolean =>
+  have !== undefined && have.owner === mark.owner && have.file === mark.file && !isUnproven(have.content);

@@ -8,10 +8,10 @@ import { fill } from "./fill.ts";
 import type { Growing } from "./growing.ts";
 import { type Lease, lock } from "./lease.ts";
 import type { SourceMeans } from "./means.ts";
-import { type Found, findCached, type Order, orderKey, pinnedOf, urlKey } from "./order.ts";
+import { demandOf, type Found, findCached, type Order, orderKey, pinnedOf, urlKey } from "./order.ts";
 import { Partial } from "./partial.ts";
 import { readWhole } from "./pieces.ts";
-import { type Demand, Proving } from "./proving.ts";
+import { Proving } from "./proving.ts";
 import { type Fetched, type Proven, type Watcher, Watchers } from "./supply.ts";
 import type { Web } from "./web.ts";
 import { fileNameOf, publicUrl } from "./where.ts";
@@ -69,7 +69,7 @@ export class Download implements Fetched {
     return this.#failure !== undefined;
   }
   get algorithms(): ReadonlySet<Algorithm> {
-    if (this.#blob === undefined) return Proving.algorithms(this.#demand());
+    if (this.#blob === undefined) return Proving.algorithms(demandOf(this.#order));
     return new Set(Object.values(this.#blob.digests).map(nameOf));
   }
   get validators(): Validators {
@@ -127,7 +127,7 @@ export class Download implements Fetched {
     const { signal } = this.#with;
     // Its name proves the digest; a signature has to be proven with the bytes.
     if (this.#order.proof.signature !== undefined) {
-      using proving = await Proving.begin(this.#demand(), blob.size);
+      using proving = await Proving.begin(demandOf(this.#order), blob.size);
       for await (const piece of readWhole(blob.path, signal, true)) await proving.update(piece);
       await proving.end();
     }
@@ -144,7 +144,7 @@ export class Download implements Fetched {
     };
     const partial = await Partial.open(cache, {
       key: orderKey(this.#order),
-      demand: this.#demand(),
+      demand: demandOf(this.#order),
       pinned: pinnedOf(this.#order),
       places: urls.map(publicUrl),
       signal,
@@ -201,11 +201,6 @@ export class Download implements Fetched {
     }
     // Too much in the cache is no reason to fail, and the next run tries again.
     await cacheGc(cache.folder.root, { maxBytes: max }).catch(() => undefined);
-  }
-
-  #demand(): Demand {
-    const { proof, expected, urls } = this.#order;
-    return { proof, expected: expected?.digest, where: publicUrl(urls[0] ?? "") };
   }
 }
 

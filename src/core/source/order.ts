@@ -4,7 +4,7 @@ import type { Blob, Cache } from "./cache.ts";
 import { compareValidators } from "./content.ts";
 import { type Access, identityOf } from "./credentials.ts";
 import type { Proof } from "./proof.ts";
-import { changed } from "./proving.ts";
+import { changed, type Demand } from "./proving.ts";
 import type { Web } from "./web.ts";
 import { publicUrl } from "./where.ts";
 
@@ -21,6 +21,13 @@ export interface Order {
 export const urlKey = (url: string, access: Access): string => `${publicUrl(url)} ${identityOf(access, url)}`;
 /** The same for an order: by its digest, whatever the mirror. */
 export const orderKey = ({ urls, access, proof }: Order): string => proof.digest ?? urlKey(urls[0] ?? "", access);
+
+/** What the bytes of an order have to be. */
+export const demandOf = ({ proof, expected, urls }: Order): Demand => ({
+  proof,
+  expected: expected?.digest,
+  where: publicUrl(urls[0] ?? ""),
+});
 
 /** What the server said when the plan was made, where nothing but that tells the bytes apart, and which server. */
 export interface Pinned {

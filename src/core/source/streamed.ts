@@ -3,8 +3,8 @@ import type { Validators } from "../model/source.ts";
 import { orAborted } from "../net/scope.ts";
 import { fill, type Sink } from "./fill.ts";
 import type { SourceMeans } from "./means.ts";
-import { type Order, pinnedOf, stillPinned } from "./order.ts";
-import { changed, type Demand, Proving } from "./proving.ts";
+import { demandOf, type Order, pinnedOf, stillPinned } from "./order.ts";
+import { changed, Proving } from "./proving.ts";
 import { type Fetched, heldBack, type Proven, type Watcher, Watchers } from "./supply.ts";
 import type { Web } from "./web.ts";
 import { fileNameOf, publicUrl } from "./where.ts";
@@ -62,7 +62,7 @@ export class Streamed implements Fetched {
     return undefined;
   }
   get algorithms(): ReadonlySet<Algorithm> {
-    return Proving.algorithms(this.#demand());
+    return Proving.algorithms(demandOf(this.#order));
   }
   get validators(): Validators {
     return this.#validators;
@@ -122,7 +122,7 @@ export class Streamed implements Fetched {
   async #begin(): Promise<Reading> {
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#with.signal, stop.signal]);
-    const proving = await Proving.begin(this.#demand(), this.#size);
+    const proving = await Proving.begin(demandOf(this.#order), this.#size);
     return { head: [], rest: this.#pieces(proving, signal), stop };
   }
 
@@ -169,11 +169,6 @@ export class Streamed implements Fetched {
     this.#validators = sink.validators;
     this.#from = sink.where ?? this.#from;
     this.#watchers.tell("verify", this.#proven.size, this.#proven.size);
-  }
-
-  #demand(): Demand {
-    const { proof, expected, urls } = this.#order;
-    return { proof, expected: expected?.digest, where: publicUrl(urls[0] ?? "") };
   }
 }
 
