@@ -86,7 +86,7 @@ export class Download implements Fetched {
   async *read(signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
     await orAborted(this.ready, signal);
     if (this.#blob !== undefined) yield* readWhole(this.#blob.path, signal, lent);
-    else if (this.#growing !== undefined) yield* this.#growing.read(signal);
+    else if (this.#growing !== undefined) yield* this.#growing.read(signal, lent);
     else throw this.#failure;
   }
 

@@ -5,7 +5,7 @@ import type { Answer } from "../net/door.ts";
 import { backoff } from "../net/retry.ts";
 import type { Access } from "./credentials.ts";
 import type { Patience } from "./means.ts";
-import { gathered } from "./pieces.ts";
+import { collected, gathered } from "./pieces.ts";
 import { ifRange, judge, rangeOf } from "./range.ts";
 import { lengthOf, validatorsOf, type Web } from "./web.ts";
 import { publicUrl } from "./where.ts";
@@ -167,7 +167,7 @@ class Mirror {
     const sink = this.#sink;
     const old = new Bun.CryptoHasher("sha256");
     let left = skip;
-    for await (const piece of gathered(this.#body(answer))) {
+    for await (const piece of collected(gathered(this.#body(answer)))) {
       const part = piece.subarray(0, left);
       if (left > 0) {
         old.update(part);

@@ -2,12 +2,14 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Failure } from "../failure.ts";
 import { isZero } from "../format/segment.ts";
 import { diskFailure } from "./disk.ts";
-import { readPieces } from "./pieces.ts";
+import { Ring, readPieces } from "./pieces.ts";
 
 /** Bytes that go to the file without waiting before its disk is asked to take them. */
 const SYNC_EVERY = 64 << 20;
 /** So many of the newest bytes stay in memory for readers that keep up. */
 const RECENT = 2 << 20;
+/** Bytes that are lent at once to a reader that does not keep up. There may be many such readers. */
+const LENT = 256 << 10;
 
 interface Recent {
   readonly at: number;
@@ -135,10 +137,12 @@ export class Growing {
 
   /**
    * The bytes from the beginning to the end, as fast as they come or as they are taken. Rejects with the signal's reason, or with the
-   * failure of the writer. To be begun before the writer's `release`.
+   * failure of the writer. To be begun before the writer's `release`. `lent`: a piece may be overwritten once the sixth after it has been
+   * asked for.
    */
-  async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *read(signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
     this.#users += 1;
+    const ring = lent ? new Ring(LENT) : undefined;
     try {
       for (let at = 0; ; ) {
         signal.throwIfAborted();
@@ -148,7 +152,7 @@ export class Growing {
           yield recent.bytes;
           at += recent.bytes.length;
         } else if (at < this.#safe) {
-          for await (const piece of readPieces(this.#file, signal, { from: at, to: this.#edge(at) })) {
+          for await (const piece of readPieces(this.#file, signal, { from: at, to: this.#edge(at), ring })) {
             if (this.#failure !== undefined) throw this.#failure;
             yield piece;
             at += piece.length;

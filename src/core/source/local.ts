@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { Failure } from "../failure.ts";
 import type { Algorithm } from "../model/digest.ts";
 import { diskFailure } from "./disk.ts";
-import { readPieces } from "./pieces.ts";
+import { Ring, readPieces } from "./pieces.ts";
 import { changed, type Demand, Proving } from "./proving.ts";
 import { heldBack, type Proven, type Supply, type Watcher, Watchers } from "./supply.ts";
 
@@ -95,7 +95,7 @@ export class LocalFile implements Supply {
 
   async *#pieces(file: FileHandle, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
     try {
-      yield* readPieces(file, signal, { lent });
+      yield* readPieces(file, signal, { ring: lent ? new Ring() : undefined });
     } catch (thrown) {
       signal.throwIfAborted();
       throw diskFailure(thrown, this.#path);

@@ -7,37 +7,47 @@ export const PIECE = 1 << 20;
 interface Reading {
   readonly from?: number;
   readonly to?: number;
-  readonly lent?: boolean;
+  readonly ring?: Ring | undefined;
 }
 
 /** Buffers that lent pieces go round in: four that a reader may have, and those that are read ahead or held back on their way. */
 const LENT = 8;
 
+/** Buffers of one reader, of `size` bytes each, used again when the eighth after it is wanted. */
+export class Ring {
+  readonly size: number;
+  readonly #buffers: Buffer[] = [];
+
+  constructor(size = PIECE) {
+    this.size = size;
+  }
+
+  take(): Buffer {
+    const used = this.#buffers.length === LENT ? this.#buffers.shift() : undefined;
+    const taken = used ?? Buffer.allocUnsafeSlow(this.size);
+    this.#buffers.push(taken);
+    return taken;
+  }
+}
+
 /**
- * The bytes of an open file from `from` up to `to` (default: its end), in pieces of at most 1 MiB, each in a buffer of its own; `lent`:
- * each is overwritten once the sixth after it has been asked for. One piece is read ahead. Rejects with the signal's reason. The file
- * stays open.
+ * The bytes of an open file from `from` up to `to` (default: its end), in pieces of at most 1 MiB, each in a buffer of its own; with a
+ * `ring`, as large as its buffers and in them: each is overwritten once the sixth after it has been asked for. One piece is read ahead.
+ * Rejects with the signal's reason. The file stays open.
  */
 export async function* readPieces(
   file: FileHandle,
   signal: AbortSignal,
-  { from = 0, to = Number.POSITIVE_INFINITY, lent = false }: Reading = {},
+  { from = 0, to = Number.POSITIVE_INFINITY, ring }: Reading = {},
 ): AsyncGenerator<Uint8Array> {
-  const buffers: Buffer[] = [];
-  const buffer = (length: number): Buffer => {
-    const used = lent && buffers.length === LENT ? buffers.shift() : undefined;
-    const taken = used ?? Buffer.allocUnsafeSlow(lent ? PIECE : length);
-    if (lent) buffers.push(taken);
-    return taken;
-  };
   let at = from;
-  let next = read(file, at, to, buffer);
+  let next = read(file, at, to, ring);
   try {
     for (;;) {
       const piece = await next;
       if (piece.length === 0) return;
       at += piece.length;
-      next = read(file, at, to, buffer);
+      next = read(file, at, to, ring);
       signal.throwIfAborted();
       yield piece;
     }
@@ -47,10 +57,10 @@ export async function* readPieces(
   }
 }
 
-async function read(file: FileHandle, at: number, to: number, buffer: (length: number) => Buffer): Promise<Uint8Array> {
-  const length = Math.min(PIECE, to - at);
+async function read(file: FileHandle, at: number, to: number, ring: Ring | undefined): Promise<Uint8Array> {
+  const length = Math.min(ring?.size ?? PIECE, to - at);
   if (length <= 0) return new Uint8Array(0);
-  const piece = buffer(length);
+  const piece = ring?.take() ?? Buffer.allocUnsafeSlow(length);
   const { bytesRead } = await file.read(piece, 0, length, at);
   return piece.subarray(0, bytesRead);
 }
@@ -59,7 +69,7 @@ async function read(file: FileHandle, at: number, to: number, buffer: (length: n
 export async function* readWhole(path: string, signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
   try {
     await using file = await open(path);
-    yield* readPieces(file, signal, { lent });
+    yield* readPieces(file, signal, { ring: lent ? new Ring() : undefined });
   } catch (thrown) {
     signal.throwIfAborted();
     throw diskFailure(thrown, path);
@@ -113,5 +123,21 @@ export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerato
     if (broken !== undefined) throw broken.reason;
   } finally {
     await pieces.return?.();
+  }
+}
+
+/** Bytes after which the memory of used pieces is given back, and the memory of the process below which nobody minds them. */
+const COLLECT = 32 << 20;
+const NOTHING = 112 << 20;
+
+/** The pieces as they are. The engine lets a hundred MiB of used ones lie about before it looks for them: here it is told to. */
+export async function* collected(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let lying = 0;
+  for await (const piece of input) {
+    yield piece;
+    lying += piece.length;
+    if (lying < COLLECT || process.memoryUsage.rss() < NOTHING) continue;
+    Bun.gc(true);
+    lying = 0;
   }
 }

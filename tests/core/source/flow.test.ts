@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { Failure } from "../../../src/core/failure.ts";
 import { Growing } from "../../../src/core/source/growing.ts";
 import { Hashing } from "../../../src/core/source/hashing.ts";
-import { gathered } from "../../../src/core/source/pieces.ts";
+import { collected, gathered } from "../../../src/core/source/pieces.ts";
 import { judge, rangeOf } from "../../../src/core/source/range.ts";
 import { heldBack } from "../../../src/core/source/supply.ts";
 import { all, attempt, bench, never, noise } from "./kit.ts";
@@ -25,6 +25,35 @@ test("many digests at once, here and on threads, are those of the bytes", async 
     const made = await hashing.end();
     for (const name of names) expect(made.get(name)).toBe(createHash(name).update(bytes).digest("hex"));
   }
+});
+
+test("a reader that does not keep up is lent few buffers, each good until the fourth after it is asked for", async () => {
+  await using place = await bench();
+  const growing = await Growing.open(join(place.folder, "file"));
+  const bytes = noise(12_000_000);
+  const reading = growing.read(never, true);
+  const first = reading.next();
+  for (let at = 0; at < bytes.length; at += 250_000) await growing.write(bytes.subarray(at, at + 250_000));
+  growing.prove();
+  const held: Uint8Array[] = [(await first).value ?? new Uint8Array(0)];
+  const got: Uint8Array[] = [];
+  const buffers = new Set<unknown>();
+  for await (const piece of reading) {
+    if (piece.buffer !== bytes.buffer) buffers.add(piece.buffer);
+    held.push(piece);
+    if (held.length === 4) got.push(Buffer.from(held.shift() ?? []));
+  }
+  expect(Buffer.concat([...got, ...held]).equals(bytes)).toBe(true);
+  expect(buffers.size).toBe(8);
+  await growing.release();
+});
+
+test("the memory of used pieces is given back, and nothing of those that are still read", async () => {
+  const whole = noise(70 << 20);
+  const cut = async function* (): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < whole.length; at += 1 << 20) yield whole.slice(at, at + (1 << 20));
+  };
+  expect((await all(collected(cut()))).equals(whole)).toBe(true);
 });
 
 test("readers of a growing file see all of it, at any pace, and its end only when it is proven", async () => {
