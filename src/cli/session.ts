@@ -11,15 +11,16 @@ import type { Schema } from "../core/model/schema.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor } from "../core/net/http.ts";
+import type { Means } from "../core/net/means.ts";
 import { type Backend, canDownload, type Host, type Plugin } from "../core/plugin.ts";
 import { measure } from "../core/source/measure.ts";
 import { Sources } from "../core/source/open.ts";
 import { applyMoved } from "../core/store/edit.ts";
-import { fileStorage } from "../core/store/file.ts";
 import { openStore, type Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
 import { findPlugin } from "./plugins.ts";
 import type { Shell } from "./shell.ts";
+import { named, storageOf } from "./stateplace.ts";
 
 /** What a command line says of the file and its state. */
 export interface Files {
@@ -52,6 +53,8 @@ export class Session implements AsyncDisposable {
   readonly #wish: Wish;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
   readonly #closing: AsyncDisposable[] = [];
+  /** Closed last: the store gives its lock back over it. */
+  readonly #left: AsyncDisposable | undefined;
   #store: Store | undefined;
   #sources: Sources | undefined;
 
@@ -62,7 +65,11 @@ export class Session implements AsyncDisposable {
     this.config = read.config;
     this.plugins = read.plugins;
     this.warnings = read.warnings;
-    this.storage = storageAt(read.config.settings.state);
+    const { storage, close } = storageOf(read.config.settings, secrets, (options) =>
+      openDoor(options, this.#netMeans()),
+    );
+    this.storage = storage;
+    this.#left = close;
   }
 
   /** Reads the file; the state is opened by `store`. @throws Failure config.*, plugin.* */
@@ -77,10 +84,10 @@ export class Session implements AsyncDisposable {
       lookup: (plugin, folder) => findPlugin(plugin, folder, wish.note),
       signal: shell.signal,
     });
-    const state = files.state === undefined ? read.config.settings.state : resolve(shell.cwd, files.state);
-    const config = { ...read.config, settings: { ...read.config.settings, state } };
-    const secrets = new Secrets({ folder: config.folder, env: shell.env });
-    return new Session(shell, wish, secrets, { ...read, config });
+    const secrets = new Secrets({ folder: read.config.folder, env: shell.env });
+    const settings =
+      files.state === undefined ? read.config.settings : named(files.state, shell.cwd, read.config.settings);
+    return new Session(shell, wish, secrets, { ...read, config: { ...read.config, settings } });
   }
 
   /** The state, opened at the first call. @throws Failure state.* */
@@ -195,14 +202,21 @@ export class Session implements AsyncDisposable {
 
   #door(options: Parameters<Host["door"]>[0], limits: BackendDeclaration["limits"] | undefined) {
     const door = openDoor(options, {
+      ...this.#netMeans(),
       signal: this.#shell.hard,
-      redact: (text) => this.secrets.redact(text),
-      conceal: (text) => this.secrets.conceal(text),
-      env: this.#shell.env,
       ...(limits === undefined ? {} : { limits }),
     });
     this.#closing.push(door);
     return door;
+  }
+
+  /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
+  #netMeans(): Pick<Means, "redact" | "conceal" | "env"> {
+    return {
+      redact: (text) => this.secrets.redact(text),
+      conceal: (text) => this.secrets.conceal(text),
+      env: this.#shell.env,
+    };
   }
 
   async #download(address: Address, signal: AbortSignal) {
@@ -224,16 +238,9 @@ export class Session implements AsyncDisposable {
     await close(this.#sources);
     for (const one of this.#closing.reverse()) await close(one);
     await close(this.#store);
+    await close(this.#left);
     if (errors.length > 0) throw errors[0];
   }
-}
-
-/** @throws Failure config.value for a URL: the state lives in files so far */
-function storageAt(state: string): Storage {
-  if (!/^[a-z]+:\/\//i.test(state)) return fileStorage(state);
-  throw new Failure("config.value", "a state at a URL is not supported yet", {
-    hint: "name a file, and keep it where its users share it",
-  });
 }
 
 async function privateFolder(path: string): Promise<string> {

@@ -37,8 +37,10 @@ export const SETTINGS = {
   ),
   state: optional(
     string(),
-    "Where the state is kept: a path. Default: beside the file and named after it: images.state.json for images.toml.",
+    "Where the state is kept: a path, or the URL of a server of terraform's HTTP backend protocol, as GitLab has one. Default: beside the file and named after it: images.state.json for images.toml.",
   ),
+  state_username: optional(string(), "User of a state at a URL, or a reference to it."),
+  state_password: optional(string(), "Password of a state at a URL.", { sensitive: true }),
   parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
 };
 

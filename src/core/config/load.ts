@@ -20,8 +20,9 @@ import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 import type { Secrets } from "./secrets.ts";
+import { statePlace } from "./stateplace.ts";
 import { fillIn } from "./vars.ts";
-import { absolute, isUrl, type KnownBackend, tellPassword, type World } from "./world.ts";
+import type { KnownBackend, World } from "./world.ts";
 
 export interface Surroundings {
   /** `--var name=value`: before var files, and those before `[vars]`. */
@@ -162,11 +163,9 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
   const found = section(SETTINGS, root, "settings", world.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
-  const { name, state = stateFor(file), parallelism } = found;
-  if (!isUrl(state)) return { name, parallelism, state: absolute(world, state) };
-  const at = node?.kind === "table" ? node.entries.get("state")?.value.at : undefined;
-  if (at !== undefined) tellPassword(state, at, "state", world);
-  return { name, parallelism, state };
+  const { name, state = stateFor(file), state_username: username, state_password: password, parallelism } = found;
+  const table = node?.kind === "table" ? node : undefined;
+  return { name, parallelism, ...statePlace({ state, username, password }, table, world) };
 }
 
 function policyOf(root: TableNode, problems: Problems): Policy {

@@ -69,14 +69,20 @@ export function writtenAddress(node: Node, problems: Problems, what: string): Ad
 }
 
 /** True, and told, when a URL carries a password. */
-export function tellPassword(url: string, at: Place, what: string, { problems, conceal }: World): boolean {
+export function tellPassword(
+  url: string,
+  at: Place,
+  what: string,
+  { problems, conceal }: World,
+  instead = 'password = "env:NAME"',
+): boolean {
   if (!URL.canParse(url)) return false;
   const { password } = new URL(url);
   if (password === "") return false;
   conceal?.(password);
   conceal?.(decoded(password));
   problems.hide(at);
-  const hint = 'take it out of the URL, and write password = "env:NAME"';
+  const hint = `take it out of the URL, and write ${instead}`;
   problems.error("config.secret", `${what} has a password in its URL: it is named, never written`, { at, hint });
   return true;
 }

@@ -92,17 +92,21 @@ export interface Policy {
   readonly at?: Place;
 }
 
+/** Where the state is kept. */
+export interface StatePlace {
+  /** Absolute path, or the URL of a state that lives elsewhere. */
+  readonly state: string;
+  /** For a URL: the user or a reference to it, and the reference of the password. */
+  readonly username?: string;
+  readonly password?: string;
+}
+
 /** images.toml, read and checked. */
 export interface Config {
   /** Absolute path of images.toml, and the folder that relative paths in it start from. */
   readonly file: string;
   readonly folder: string;
-  readonly settings: {
-    readonly name: string;
-    /** Absolute path, or the URL of a state that lives elsewhere. */
-    readonly state: string;
-    readonly parallelism: number;
-  };
+  readonly settings: StatePlace & { readonly name: string; readonly parallelism: number };
   readonly policy: Policy;
   readonly backends: readonly BackendDeclaration[];
   readonly resources: readonly Resource[];

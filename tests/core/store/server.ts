@@ -10,6 +10,8 @@ export interface StateServer extends AsyncDisposable {
   readonly log: readonly string[];
   /** The next request of this kind (GET, POST, LOCK, UNLOCK) is done, and answered by a proxy that does not know it. */
   drop(method: string): void;
+  /** Resolves once such a request has come. */
+  seen(is: (line: string) => boolean): Promise<void>;
 }
 
 /**
@@ -20,6 +22,7 @@ export function stateServer(kind: "terraform" | "gitlab"): StateServer {
   const base = kind === "gitlab" ? "/api/v4/projects/7/terraform/state/images" : "/images";
   const log: string[] = [];
   const dropped: string[] = [];
+  let came = Promise.withResolvers<void>();
   const serials = new Set<number>();
   let document: string | undefined;
   let lock: Lock | undefined;
@@ -64,6 +67,8 @@ export function stateServer(kind: "terraform" | "gitlab"): StateServer {
     async fetch(request) {
       const { pathname, search, searchParams } = new URL(request.url);
       log.push(`${request.method} ${pathname}${search}`);
+      came.resolve();
+      came = Promise.withResolvers<void>();
       if (request.headers.get("authorization") !== `Basic ${btoa("user:secret")}`)
         return new Response(null, { status: 401 });
       const isLock = kind === "gitlab" ? pathname === `${base}/lock` : /LOCK/.test(request.method);
@@ -81,6 +86,9 @@ export function stateServer(kind: "terraform" | "gitlab"): StateServer {
     url: `${server.url.origin}${base}`,
     log,
     drop: (method) => dropped.push(method),
+    async seen(is) {
+      while (!log.some(is)) await came.promise;
+    },
     [Symbol.asyncDispose]: async () => await server.stop(true),
   };
 }

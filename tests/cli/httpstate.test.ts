@@ -1,0 +1,137 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { Failure } from "../../src/core/failure.ts";
+import { type StateServer, stateServer } from "../core/store/server.ts";
+import { World } from "./world.ts";
+
+setDefaultTimeout(300_000);
+
+const MAIN = join(import.meta.dir, "..", "..", "src", "cli", "main.ts");
+const ONE = '[image.a]\nsource = "./a.img"\n';
+const env = { STATE_PASSWORD: "secret" };
+
+const settings = (url: string, more = 'state_username = "user"\nstate_password = "env:STATE_PASSWORD"\n'): string =>
+  `[settings]\nstate = "${url}"\n${more}`;
+
+/** A lock as terraform sends it. */
+async function lock(server: StateServer, id: string): Promise<void> {
+  const headers = { authorization: `Basic ${btoa("user:secret")}` };
+  const body = JSON.stringify({
+    ID: id,
+    Operation: "OperationTypeApply",
+    Who: "carol@elsewhere",
+    Created: "2026-01-01T00:00:00Z",
+  });
+  expect((await fetch(server.url, { method: "LOCK", headers, body })).status).toBe(200);
+}
+
+test.each(["terraform", "gitlab"] as const)(
+  "a state behind the HTTP protocol (%s): what a file does, without a file",
+  async (kind) => {
+    await using server = stateServer(kind);
+    await using world = await World.make(ONE, settings(server.url));
+    const ends = async (code: number, ...args: readonly string[]) => {
+      const said = await world.run(args, { env });
+      expect([said.code, said.stderr]).toEqual([code, code === 1 ? expect.any(String) : said.stderr]);
+      expect(`${said.stdout}${said.stderr}`).not.toContain("secret");
+      return said;
+    };
+    await ends(0, "apply", "--yes");
+    const before = await world.ids();
+    expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
+    expect((await ends(0, "state", "list")).stdout).toBe("store/a\n");
+    expect(Object.keys(JSON.parse((await ends(0, "state", "pull")).stdout).images)).toEqual(["store/a"]);
+    await ends(0, "state", "mv", "store/a", "store/b");
+    await ends(0, "state", "mv", "store/b", "store/a");
+    expect((await ends(0, "log")).stdout).not.toContain("apply");
+    expect(await world.ids()).toEqual(before);
+    await expect(world.state()).rejects.toThrow("ENOENT");
+    await world.declare("", settings(server.url));
+    await ends(0, "apply", "--yes");
+    expect(await world.ids()).toEqual([]);
+  },
+);
+
+test("a lock of another tool is waited for, named, and taken away by hand", async () => {
+  await using server = stateServer("terraform");
+  await using world = await World.make(ONE, settings(server.url));
+  await lock(server, "f00d");
+  const said = await world.run(["apply", "--yes"], { env });
+  expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("carol@elsewhere")]);
+  expect(said.stderr).toContain("images unlock f00d");
+  expect((await world.run(["plan"], { env })).code).toBe(0);
+  expect((await world.run(["unlock", "f00d"], { env })).code).toBe(0);
+  expect((await world.run(["apply", "--yes"], { env })).code).toBe(0);
+});
+
+test("a run that was killed is taken up by the next one", async () => {
+  await using server = stateServer("terraform");
+  const names = Array.from({ length: 20 }, (_, i) => `i${i}`);
+  const images = names.map((name) => `[image.${name}]\nsource = "./a.img"\n`).join("");
+  await using world = await World.make(images, settings(server.url));
+  const child = Bun.spawn([process.execPath, MAIN, "apply", "--yes", "--parallelism", "1"], {
+    cwd: world.folder.path,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  await server.seen(() => server.log.filter((line) => line.startsWith("POST")).length > 4);
+  child.kill("SIGKILL");
+  await child.exited;
+  const said = await world.run(["apply", "--yes"], { env });
+  expect([said.code, said.stderr]).toEqual([0, expect.any(String)]);
+  expect((await world.ids()).map((id) => id.split("@")[0]).sort()).toEqual(names.sort());
+  expect((await world.run(["plan", "--detailed-exitcode"], { env })).code).toBe(0);
+});
+
+test("a run that is stopped hard writes down what it did, and gives the lock back", async () => {
+  await using server = stateServer("terraform");
+  const names = Array.from({ length: 20 }, (_, i) => `i${i}`);
+  const images = names.map((name) => `[image.${name}]\nsource = "./a.img"\n`).join("");
+  await using world = await World.make(images, settings(server.url));
+  const stop = new AbortController();
+  const running = world.run(["apply", "--yes", "--parallelism", "1"], { env, signal: stop.signal, hard: stop.signal });
+  await server.seen(() => server.log.filter((line) => line.startsWith("POST")).length > 4);
+  stop.abort(new Failure("run.stopped", "stopped"));
+  expect((await running).code).not.toBe(0);
+  await lock(server, "free");
+  expect((await world.run(["unlock", "free"], { env })).code).toBe(0);
+  expect((await world.run(["state", "list"], { env })).stdout).toContain("store/");
+  expect((await world.run(["apply", "--yes"], { env })).code).toBe(0);
+  expect((await world.ids()).length).toBe(20);
+});
+
+test("--state names a URL too, and takes the credentials of the file to the same server only", async () => {
+  await using server = stateServer("terraform");
+  await using other = stateServer("terraform");
+  await using world = await World.make(ONE, settings(`${server.url}-of-somebody`));
+  expect((await world.run(["apply", "--yes", "--state", server.url], { env })).code).toBe(0);
+  const said = await world.run(["plan", "--state", other.url], { env });
+  expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("401")]);
+  expect(said.stderr).toContain("state_password");
+});
+
+test("what is wrong with the place of a state is told where it is written", async () => {
+  await using world = await World.make(ONE);
+  const told = async (before: string, ...args: readonly string[]) => {
+    await world.declare(ONE, before);
+    const { code, stderr } = await world.run(["plan", ...args], { env });
+    expect(code).toBe(1);
+    expect(stderr).not.toContain("hunter2");
+    return stderr;
+  };
+  expect(await told(settings("ftp://host/state", ""))).toMatch(/http:\/\/ or https:\/\/[\s\S]*images\.toml:2:9/);
+  expect(await told(settings("https://me:hunter2@host/state", ""))).toContain('state_password = "env:NAME"');
+  expect(await told(settings("./here.json"))).toContain("state_password is for a state at a URL");
+  expect(await told(settings("https://host/state", 'state_password = "hunter2"\n'))).toContain("state_password");
+  expect(await told("", "--state", "https://me:hunter2@host/state")).toContain("every process");
+  expect(await told("", "--state", "s3://bucket/state")).toContain("http:// or https://");
+});
+
+test("a wrong password, and one that is not there", async () => {
+  await using server = stateServer("terraform");
+  await using world = await World.make(ONE, settings(server.url));
+  const wrong = await world.run(["plan"], { env: { STATE_PASSWORD: "hunter2" } });
+  expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("`state_username` and `state_password`")]);
+  expect(wrong.stderr).not.toContain("hunter2");
+  expect((await world.run(["plan"])).stderr).toContain("STATE_PASSWORD is not set");
+});
