@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { PIECE } from "./bytes.ts";
-import { readUpTo } from "./segment.ts";
+import { readInto, readUpTo } from "./segment.ts";
 
 /**
  * What a reader will still do with the range. `again`: it (or a part of it) may be read once more. `once`: it will not, so that a
@@ -51,6 +51,15 @@ export class FileAccess implements Access {
   /** All of it in order, in pieces of 1 MiB. */
   async *pieces(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < this.size; at += PIECE) yield await this.read(at, PIECE);
+  }
+
+  /** The same, for who is done with each piece before the next: they are all in one buffer, since new memory costs more than the read. */
+  async *scan(): AsyncGenerator<Uint8Array> {
+    const buffer = new Uint8Array(Math.min(PIECE, this.size));
+    for (let at = 0; at < this.size; at += PIECE) {
+      this.#signal?.throwIfAborted();
+      yield await readInto(this.#file, at, buffer.subarray(0, this.size - at));
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

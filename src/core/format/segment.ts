@@ -105,7 +105,12 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array, offset: numb
 /** Up to `length` bytes from `offset` of the file on; fewer only at its end. */
 export async function readUpTo(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
   if (length <= 0) return NO_BYTES;
-  const bytes = new Uint8Array(length);
+  return await readInto(file, offset, new Uint8Array(Buffer.allocUnsafeSlow(length).buffer));
+}
+
+/** The bytes from `offset` of the file on, in `bytes`: as many as it holds, fewer only at the end of the file. */
+export async function readInto(file: FileHandle, offset: number, bytes: Uint8Array): Promise<Uint8Array> {
+  const { length } = bytes;
   let filled = 0;
   while (filled < length) {
     const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);

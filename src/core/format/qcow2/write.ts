@@ -52,7 +52,7 @@ async function fromFile(file: FileAccess, limit: number): Promise<Qcow2Image> {
     if (file.size > limit) throw tooLarge("the disk", limit);
     const map = new ClusterMap();
     let at = 0;
-    for await (const piece of file.pieces()) {
+    for await (const piece of file.scan()) {
       mark(map, at, piece);
       at += piece.length;
     }
