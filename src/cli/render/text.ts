@@ -38,8 +38,14 @@ function hex(found: string): string {
 export const cells = (text: string): number => Bun.stringWidth(text);
 
 /** At most `columns` cells, with an ellipsis where something was cut off. */
-export const truncate = (text: string, columns: number): string =>
-  columns <= 0 ? "" : cells(text) <= columns ? text : Bun.sliceAnsi(text, 0, columns, { ellipsis: "…" });
+export function truncate(text: string, columns: number): string {
+  if (cells(text) <= columns) return text;
+  for (let at = columns; at > 0; at -= 1) {
+    const cut = Bun.sliceAnsi(text, 0, at, { ellipsis: "…" });
+    if (cells(cut) <= columns) return cut;
+  }
+  return "";
+}
 
 export const pad = (text: string, columns: number): string => text + " ".repeat(Math.max(0, columns - cells(text)));
 export const padLeft = (text: string, columns: number): string => " ".repeat(Math.max(0, columns - cells(text))) + text;
@@ -66,10 +72,10 @@ export function wrap(lead: string, text: string, columns: number | undefined, ha
     let rest = word;
     if (isFresh && cells(line) + width > columns && cells(line) > Math.max(indent.length, columns / 2)) turn();
     for (let room = columns - cells(line); cells(rest) > room && room > 0; room = columns - cells(line)) {
-      const piece = Bun.sliceAnsi(rest, 0, room);
-      if (piece === "") break;
-      line += piece;
-      rest = Bun.sliceAnsi(rest, room);
+      const at = fitting(rest, room);
+      if (at === 0) break;
+      line += Bun.sliceAnsi(rest, 0, at);
+      rest = Bun.sliceAnsi(rest, at);
       turn();
     }
     line += rest;
@@ -77,6 +83,16 @@ export function wrap(lead: string, text: string, columns: number | undefined, ha
   }
   if (line.trim() !== "") lines.push(line.trimEnd());
   return lines;
+}
+
+/** Where to cut a text for so much room. Of some musical signs Bun.sliceAnsi counts fewer cells than Bun.stringWidth does. */
+function fitting(text: string, room: number): number {
+  for (let at = room; at > 0; at -= 1) {
+    const piece = Bun.sliceAnsi(text, 0, at);
+    if (piece === "") return 0;
+    if (cells(piece) <= room) return at;
+  }
+  return 0;
 }
 
 /** Columns of a table are not made narrower than this. */
