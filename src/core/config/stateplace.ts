@@ -24,8 +24,8 @@ export function statePlace(
     }
     return { state: absolute(world, state) };
   }
-  if (at !== undefined && isAddress(state)) tellPassword(state, at, "state", world, 'state_password = "env:NAME"');
-  else if (at !== undefined)
+  const isTold = at !== undefined && tellPassword(state, at, "state", world, 'state_password = "env:NAME"');
+  if (at !== undefined && !isTold && !isAddress(state))
     problems.error("config.value", `state: ${NOT_HTTP}`, {
       at,
       hint: "as in https://host/path, or the path of a file",

@@ -436,9 +436,12 @@ test.each<[string, string[]]>([
 });
 
 test("the state may be elsewhere, and no password stands in its URL", async () => {
-  expect((await config('[settings]\nstate = "s3://bucket/x"')).config.settings.state).toBe("s3://bucket/x");
+  expect((await config('[settings]\nstate = "https://host/x"')).config.settings.state).toBe("https://host/x");
+  expect(await told('[settings]\nstate = "s3://bucket/x"')).toEqual([
+    "2:9+15 state: a state at a URL is kept by an http:// or https:// server of terraform's HTTP backend protocol | as in https://host/path, or the path of a file",
+  ]);
   expect(await told('[settings]\nstate = "postgres://u:p@h/d"')).toEqual([
-    '2:9+20 state has a password in its URL: it is named, never written | take it out of the URL, and write password = "env:NAME"',
+    '2:9+20 state has a password in its URL: it is named, never written | take it out of the URL, and write state_password = "env:NAME"',
   ]);
 });
 

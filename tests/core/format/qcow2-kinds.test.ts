@@ -162,16 +162,16 @@ describe("what cannot be read is refused with a reason", () => {
     qemu("create", "-f", "qcow2", "-b", "base", "-F", "qcow2", name("top"));
     qemu("create", "-f", "qcow2", "-o", `data_file=${name("data")}`, name("external"), "1M");
     const secret = ["--object", "secret,id=s,data=abc"];
-    qemu(
-      "create",
-      ...secret,
-      "-f",
-      "qcow2",
-      "-o",
-      "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10",
-      name("luks"),
-      "1M",
-    );
+    const luks = "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10";
+    // It measures the machine for the number of its rounds, and gives up where another process disturbs that.
+    for (let tries = 1; ; tries += 1) {
+      try {
+        qemu("create", ...secret, "-f", "qcow2", "-o", luks, name("luks"), "1M");
+        break;
+      } catch (thrown) {
+        if (tries === 20 || !String(thrown).includes("accurate CPU usage")) throw thrown;
+      }
+    }
     for (const [image, word] of [
       ["top", "backing file"],
       ["external", "data in another file"],
