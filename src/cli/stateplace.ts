@@ -5,6 +5,7 @@ import { isUrl } from "../core/config/world.ts";
 import { Failure } from "../core/failure.ts";
 import type { StatePlace } from "../core/model/declaration.ts";
 import type { Door, DoorOptions } from "../core/net/door.ts";
+import { decoded, pairOf } from "../core/net/proxy.ts";
 import { fileStorage } from "../core/store/file.ts";
 import { httpStorage } from "../core/store/http.ts";
 import type { Storage } from "../core/store/storage.ts";
@@ -43,17 +44,18 @@ export function named<S extends StatePlace>(
 /** The state's storage, and what is to be closed once the state is not needed any more. Nothing is asked before the first call. */
 export function storageOf(
   { state, username, password }: StatePlace,
-  secrets: Pick<Secrets, "resolve" | "text">,
+  secrets: Pick<Secrets, "resolve" | "text" | "conceal">,
   open: (options: DoorOptions) => Door,
 ): { readonly storage: Storage; readonly close?: AsyncDisposable } {
   if (!isAddress(state)) return { storage: fileStorage(state) };
   const url = new URL(state);
-  const user = username ?? decodeURIComponent(url.username);
+  const user = username ?? decoded(url.username);
   url.username = "";
   const headers = async (): Promise<Readonly<Record<string, string>>> => {
     if (user === "" && password === undefined) return {};
     const secret = password === undefined ? "" : await secrets.resolve(password);
-    const basic = Buffer.from(`${await secrets.text(user)}:${secret}`).toString("base64");
+    const basic = pairOf(await secrets.text(user), secret);
+    secrets.conceal(basic);
     return { authorization: `Basic ${basic}` };
   };
   const door = open({ url: url.href, headers, credentials: "`state_username` and `state_password`" });

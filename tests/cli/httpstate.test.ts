@@ -8,6 +8,8 @@ setDefaultTimeout(300_000);
 
 const MAIN = join(import.meta.dir, "..", "..", "src", "cli", "main.ts");
 const ONE = '[image.a]\nsource = "./a.img"\n';
+const NAMES = Array.from({ length: 20 }, (_, i) => `i${i}`).sort();
+const MANY = NAMES.map((name) => `[image.${name}]\nsource = "./a.img"\n`).join("");
 const env = { STATE_PASSWORD: "secret" };
 
 const settings = (url: string, more = 'state_username = "user"\nstate_password = "env:STATE_PASSWORD"\n'): string =>
@@ -52,7 +54,23 @@ test.each(["terraform", "gitlab"] as const)(
   },
 );
 
-test("a lock of another tool is waited for, named, and taken away by hand", async () => {
+/** Resolves once so many requests of a method have come. */
+const seen = (server: StateServer, method: string, count: number): Promise<void> =>
+  server.seen(() => server.log.filter((line) => line.startsWith(`${method} `)).length >= count);
+
+test("a lock that is held is waited for, as long as --lock-timeout says", async () => {
+  await using server = stateServer("terraform");
+  await using world = await World.make(ONE, settings(server.url));
+  await lock(server, "f00d");
+  const running = world.run(["apply", "--yes", "--lock-timeout", "120s"], { env });
+  await seen(server, "LOCK", 4);
+  const headers = { authorization: `Basic ${btoa("user:secret")}` };
+  await fetch(server.url, { method: "UNLOCK", headers, body: JSON.stringify({ ID: "f00d" }) });
+  const said = await running;
+  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("carol@elsewhere")]);
+});
+
+test("a lock of another tool is named, stops no plan, and is taken away by hand", async () => {
   await using server = stateServer("terraform");
   await using world = await World.make(ONE, settings(server.url));
   await lock(server, "f00d");
@@ -66,31 +84,27 @@ test("a lock of another tool is waited for, named, and taken away by hand", asyn
 
 test("a run that was killed is taken up by the next one", async () => {
   await using server = stateServer("terraform");
-  const names = Array.from({ length: 20 }, (_, i) => `i${i}`);
-  const images = names.map((name) => `[image.${name}]\nsource = "./a.img"\n`).join("");
-  await using world = await World.make(images, settings(server.url));
+  await using world = await World.make(MANY, settings(server.url));
   const child = Bun.spawn([process.execPath, MAIN, "apply", "--yes", "--parallelism", "1"], {
     cwd: world.folder.path,
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "ignore"],
   });
-  await server.seen(() => server.log.filter((line) => line.startsWith("POST")).length > 4);
+  await seen(server, "POST", 5);
   child.kill("SIGKILL");
   await child.exited;
   const said = await world.run(["apply", "--yes"], { env });
   expect([said.code, said.stderr]).toEqual([0, expect.any(String)]);
-  expect((await world.ids()).map((id) => id.split("@")[0]).sort()).toEqual(names.sort());
+  expect((await world.ids()).map((id) => id.split("@")[0]).sort()).toEqual(NAMES);
   expect((await world.run(["plan", "--detailed-exitcode"], { env })).code).toBe(0);
 });
 
 test("a run that is stopped hard writes down what it did, and gives the lock back", async () => {
   await using server = stateServer("terraform");
-  const names = Array.from({ length: 20 }, (_, i) => `i${i}`);
-  const images = names.map((name) => `[image.${name}]\nsource = "./a.img"\n`).join("");
-  await using world = await World.make(images, settings(server.url));
+  await using world = await World.make(MANY, settings(server.url));
   const stop = new AbortController();
   const running = world.run(["apply", "--yes", "--parallelism", "1"], { env, signal: stop.signal, hard: stop.signal });
-  await server.seen(() => server.log.filter((line) => line.startsWith("POST")).length > 4);
+  await seen(server, "POST", 5);
   stop.abort(new Failure("run.stopped", "stopped"));
   expect((await running).code).not.toBe(0);
   await lock(server, "free");
@@ -124,6 +138,8 @@ test("what is wrong with the place of a state is told where it is written", asyn
   expect(await told(settings("./here.json"))).toContain("state_password is for a state at a URL");
   expect(await told(settings("https://host/state", 'state_password = "hunter2"\n'))).toContain("state_password");
   expect(await told("", "--state", "https://me:hunter2@host/state")).toContain("every process");
+  await using server = stateServer("terraform");
+  expect(await told(settings(server.url.replace("//", "//%zz@"), ""))).toContain("state.remote");
   expect(await told("", "--state", "s3://bucket/state")).toContain("http:// or https://");
 });
 

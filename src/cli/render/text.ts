@@ -40,11 +40,19 @@ export const cells = (text: string): number => Bun.stringWidth(text);
 /** At most `columns` cells, with an ellipsis where something was cut off. */
 export function truncate(text: string, columns: number): string {
   if (cells(text) <= columns) return text;
-  for (let at = columns; at > 0; at -= 1) {
-    const cut = Bun.sliceAnsi(text, 0, at, { ellipsis: "…" });
-    if (cells(cut) <= columns) return cut;
+  const at = fitting(text, columns, ELLIPSIS);
+  return at === 0 ? "" : Bun.sliceAnsi(text, 0, at, ELLIPSIS);
+}
+
+const ELLIPSIS = { ellipsis: "…" };
+
+/** Where to cut a text for so much room; 0: nowhere. Of some musical signs Bun.sliceAnsi counts fewer cells than Bun.stringWidth does. */
+function fitting(text: string, room: number, options?: typeof ELLIPSIS): number {
+  for (let at = room; at > 0; at -= 1) {
+    const piece = Bun.sliceAnsi(text, 0, at, options);
+    if (piece !== "" && cells(piece) <= room) return at;
   }
-  return "";
+  return 0;
 }
 
 export const pad = (text: string, columns: number): string => text + " ".repeat(Math.max(0, columns - cells(text)));
@@ -83,16 +91,6 @@ export function wrap(lead: string, text: string, columns: number | undefined, ha
   }
   if (line.trim() !== "") lines.push(line.trimEnd());
   return lines;
-}
-
-/** Where to cut a text for so much room. Of some musical signs Bun.sliceAnsi counts fewer cells than Bun.stringWidth does. */
-function fitting(text: string, room: number): number {
-  for (let at = room; at > 0; at -= 1) {
-    const piece = Bun.sliceAnsi(text, 0, at);
-    if (piece === "") return 0;
-    if (cells(piece) <= room) return at;
-  }
-  return 0;
 }
 
 /** Columns of a table are not made narrower than this. */

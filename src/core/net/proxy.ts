@@ -23,8 +23,11 @@ export function proxyFor(url: URL, env: Environment): URL | undefined {
 /** Basic authorization (or Proxy-Authorization) from the user and password of a URL. */
 export function basic({ username, password }: URL): string | undefined {
   if (username === "" && password === "") return undefined;
-  return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64")}`;
+  return `Basic ${pairOf(decoded(username), decoded(password))}`;
 }
+
+/** A user and a password as Basic authorization sends them. */
+export const pairOf = (user: string, password: string): string => Buffer.from(`${user}:${password}`).toString("base64");
 
 /** Part of a URL without its percent signs; as it is where they are none that mean anything. */
 export function decoded(part: string): string {

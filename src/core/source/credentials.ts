@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import type { UrlSource } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
+import { decoded, pairOf } from "../net/proxy.ts";
 import { errno } from "../store/write.ts";
 import type { SourceMeans } from "./means.ts";
 import { findLogin } from "./netrc.ts";
@@ -49,16 +50,18 @@ export async function authorization(access: Access, url: string, means: SourceMe
   }
   if (headers["authorization"] !== undefined) return headers;
   const login =
-    user !== ""
-      ? [decodeURIComponent(user), decodeURIComponent(word)]
-      : await loginOf(isOwn ? access : NOBODY, hostname, means);
+    user !== "" ? ([decoded(user), decoded(word)] as const) : await loginOf(isOwn ? access : NOBODY, hostname, means);
   if (login === undefined) return headers;
-  const basic = Buffer.from(login.join(":")).toString("base64");
+  const basic = pairOf(...login);
   means.conceal?.(basic);
   return { ...headers, authorization: `Basic ${basic}` };
 }
 
-async function loginOf(access: Access, host: string, means: SourceMeans): Promise<readonly string[] | undefined> {
+async function loginOf(
+  access: Access,
+  host: string,
+  means: SourceMeans,
+): Promise<readonly [string, string] | undefined> {
   if (access.username !== undefined || access.password !== undefined)
     return [await optional(access.username, means), await optional(access.password, means)];
   const path = means.env["NETRC"] ?? join(means.env["HOME"] ?? homedir(), ".netrc");

@@ -48,7 +48,7 @@ test("a reader that does not keep up is lent few buffers, each good until the fo
   await growing.release();
 });
 
-test("the memory of used pieces is given back, and nothing of those that are still read", async () => {
+test("giving back the memory of used pieces changes none that are still held", async () => {
   const whole = noise(70 << 20);
   const cut = async function* (): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < whole.length; at += 1 << 20) yield whole.slice(at, at + (1 << 20));

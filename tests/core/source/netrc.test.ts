@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
+import { authorization, NOBODY } from "../../../src/core/source/credentials.ts";
 import { findLogin } from "../../../src/core/source/netrc.ts";
+import { never } from "./kit.ts";
 
 const TEXT = `# mirrors
 machine a.example login me password se#cret
@@ -29,4 +31,10 @@ test("a machine without a password is passed over", () => {
   expect(findLogin("machine d login x", "d")).toBeUndefined();
   expect(findLogin("", "d")).toBeUndefined();
   expect(findLogin("machine", "d")).toBeUndefined();
+});
+
+test("a user in a URL is taken as it stands where its percent signs mean nothing", async () => {
+  const means = { env: {}, signal: never, secret: async (text: string) => text, door: () => expect.unreachable() };
+  const { authorization: sent } = await authorization(NOBODY, "https://%zz:50%25@host/a.img", means);
+  expect(sent).toBe(`Basic ${btoa("%zz:50%")}`);
 });
