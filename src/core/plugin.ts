@@ -18,9 +18,23 @@ export interface Reading {
 /** What a changing operation may do besides its own work. */
 export interface Context extends Reading {
   readonly address: Address;
-  /** To be written on the image by `create` and `update`. None: the user wants no marks on this backend. */
+  /** The marker to be written by `create` and `update`, without `self`: write `marker(self)`. None: markers are off on this backend. */
   readonly mark: Mark | undefined;
-  /** In a replace, create-first: the image that still is there and that is ours. Its names may be moved to the new one, once that is good. */
+  /** The marker of the image that says `self` of itself (its id, as a rule; see `Observed.self`). None: markers are off. */
+  marker(self: string): Mark | undefined;
+  /** Random and in the state before `create` is called. A backend that chooses the id writes `marker("~" + nonce)` until it knows it. */
+  readonly nonce: string;
+  /**
+   * To be called as soon as the backend has finished the image and its bytes are proven: a later failure (tags, members, replicas) leaves
+   * it in place, and the next run completes it.
+   */
+  completed(): void;
+  /**
+   * In a replace, delete-first, of a plugin with `deletesLast`: deletes the image `replaces`, once. To be called when all that can fail
+   * is done, right before the call that needs its name.
+   */
+  readonly retireOld?: () => Promise<void>;
+  /** In a replace: the managed image that is still there. Create-first: its names may be moved to the new one, once that is good. */
   readonly replaces?: ImageId;
   /** The backend may fetch the bytes by itself: `Plugin.pulls` said so. There is no `source` then. */
   readonly pull?: Pull;
@@ -53,8 +67,14 @@ export interface Looked {
  * what is there already is taken up by its mark, what is gone already is gone. None retries a request: the Door does.
  */
 export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
-  /** Finds by id, else by the mark. Absence is `undefined`, never an error. */
-  read(what: { readonly address: Address; readonly id?: ImageId }, context: Reading): Promise<Observed<I> | undefined>;
+  /**
+   * Finds by id, else by the marker: only an image whose marker is its own (`self`), or bears `~` and `nonce`, and never by a copy.
+   * Absence is `undefined`, never an error.
+   */
+  read(
+    what: { readonly address: Address; readonly id?: ImageId; readonly nonce?: string },
+    context: Reading,
+  ): Promise<Observed<I> | undefined>;
   /**
    * Every image that is to be seen, all pages of it, ours or not, at the cost of the pages. Attributes as complete as in `read`.
    * `looked`: only these are looked for, so that images in which none of them can be may be left out.
@@ -180,6 +200,13 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   names?(want: Desired<I>, address: Address): readonly string[];
   /** Names that are not unique there, by which `--adopt` and `images import` find an image all the same. */
   labels?(want: Desired<I>, address: Address): readonly string[];
+  /**
+   * What comes to one and the same physical image on the backend (Incus: project and fingerprint): the same text for two addresses is
+   * an error of the plan, with both places. Called with what is known of the bytes when the plan is made; undefined: not known, or none.
+   */
+  physical?(want: Desired<I>, content: { readonly digest?: Digest; readonly resolved?: string }): string | undefined;
+  /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
+  readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */
   order?(have: Answered<I>, want: Desired<I>): ReplaceOrder;
   /** What `on_remove` can be. Default: delete, forget. */

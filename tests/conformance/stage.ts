@@ -125,7 +125,12 @@ export class Stage implements AsyncDisposable {
 }
 
 export const AT = address(backendName("x"), imageName("small"));
-export const MARK: Mark = { file: "images", owner: AT, content: "none" };
+export const MARK: Mark = {
+  file: "images",
+  owner: AT,
+  content: "none",
+  lineage: "11111111-2222-3333-4444-555555555555",
+};
 export const reading: Reading = { signal: new AbortController().signal, note: () => undefined };
 
 /** What a plugin said while it worked. */
@@ -143,9 +148,13 @@ export interface Heard {
 export function listening(signal: AbortSignal = reading.signal, more: Partial<Context> = {}): Heard {
   const ids: ImageId[] = [];
   const progress: Heard["progress"] = [];
+  const mark = "mark" in more ? more.mark : MARK;
   const context: Context = {
     address: AT,
-    mark: MARK,
+    mark,
+    marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
+    nonce: "0123456789abcdef",
+    completed: () => undefined,
     signal,
     note: () => undefined,
     progress: (phase, done, total) => progress.push({ phase, done, total, identified: ids.length > 0 }),

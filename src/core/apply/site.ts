@@ -61,16 +61,23 @@ export class Site {
   mark(content: Content | undefined): Mark | undefined {
     const wanted = this.means.config.backends.find(({ name }) => name === backendOf(this.address))?.mark !== false;
     if (!wanted) return undefined;
-    return { file: this.means.config.settings.name, owner: this.address, content: contentKey(content) };
+    const { config, state } = this.means;
+    return { file: config.settings.name, owner: this.address, content: contentKey(content), lineage: state.lineage };
   }
 
   context(
     signal: AbortSignal,
-    more: Partial<Pick<Context, "mark" | "replaces" | "identified" | "pull">> = {},
+    more: Partial<
+      Pick<Context, "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld">
+    > = {},
   ): Context {
+    const { mark } = more;
     return {
       address: this.address,
       mark: undefined,
+      marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
+      nonce: "",
+      completed: () => undefined,
       signal,
       note: (text) => this.note(text),
       progress: this.progress.tell,

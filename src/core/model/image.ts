@@ -52,13 +52,22 @@ export interface Source {
 export const passing = (source: Pick<Source, "open" | "lend">, signal: AbortSignal): AsyncIterable<Uint8Array> =>
   source.lend?.(signal) ?? source.open(signal);
 
-/** Written on every image that we make, in whatever the backend has for it: properties, tags, a file beside. */
+/** The ownership marker: written on every managed image, in whatever the backend has for it (properties, tags, a file beside). */
 export interface Mark {
   /** `[settings] name` of the file that the image belongs to. */
   readonly file: string;
   readonly owner: Address;
   /** What the image was made from (a digest where there is one): a lost state is rebuilt with it. At most 80 plain characters. */
   readonly content: string;
+  /** The lineage of the state that manages the image. Absent: written by a version that had none. */
+  readonly lineage?: string;
+  /**
+   * What only this very image can say truthfully, so that a copy of the marker on another image is recognised: the image's id, or what
+   * `Observed.self` says. `~` and `Context.nonce` until a backend that chooses the id has told it.
+   */
+  readonly self?: string;
+  /** RFC 3339: superseded then, and kept by `retain`. */
+  readonly retained?: string;
 }
 
 /** An image as a backend answers it. */
@@ -66,8 +75,14 @@ export interface Observed<I extends Schema = Schema> {
   readonly id: ImageId;
   /** What people call it. */
   readonly name?: string;
-  /** What we wrote on it. None: somebody else made it. */
+  /** The marker that it bears, copied or not: a plugin reports it and does not judge. */
   readonly mark?: Mark;
+  /** What `mark.self` has to be for the marker to be this image's own. Default: the id. */
+  readonly self?: string;
+  /** The backend refuses to delete it until somebody lifts that. */
+  readonly protected?: boolean;
+  /** What the plugin deletes with it: snapshots, objects. Ids, for the plan. */
+  readonly owns?: readonly string[];
   readonly attributes: Answered<I>;
   /** Names of which the backend has each only once, and that this image holds: aliases, a unique name. */
   readonly names?: readonly string[];

@@ -33,12 +33,25 @@ export interface Had {
   readonly digests?: Digests;
 }
 
+/** What an image was made from before a replace began: what is declared is compared with it while that is not done. */
+export interface Former {
+  readonly want: Attributes;
+  readonly content?: Content;
+}
+
 /** The life of one image, as far as it is known to have come: written before each call that changes a backend. */
 export type Recorded =
-  | (Common & { readonly status: "creating"; readonly id?: ImageId })
+  | (Common & { readonly status: "creating"; readonly id?: ImageId; readonly nonce?: string })
   | (Common & Had & { readonly status: "ready" })
-  /** `next` is being made while `id` is still there; both are ours. */
-  | (Common & Had & { readonly status: "replacing"; readonly next?: ImageId })
+  /** `next` is being made while `id`, the old one, is still there. `requested`: not because anything differs. */
+  | (Common &
+      Had & {
+        readonly status: "replacing";
+        readonly next?: ImageId;
+        readonly nonce?: string;
+        readonly former?: Former;
+        readonly requested?: boolean;
+      })
   | (Common & { readonly status: "deleting"; readonly id: ImageId });
 
 export const STATE_VERSION = 1;

@@ -1,6 +1,6 @@
 import type { Failure } from "../failure.ts";
 import type { ReplaceOrder, Resource } from "../model/declaration.ts";
-import type { Observed } from "../model/image.ts";
+import type { Mark, Observed } from "../model/image.ts";
 import type { Address, ImageId } from "../model/name.ts";
 import type { PlanMode, Transfer } from "../model/plan.ts";
 import type { Schema } from "../model/schema.ts";
@@ -27,7 +27,7 @@ export interface Want {
   readonly transfer: Transfer;
   readonly complaints: readonly Complaint[];
   /** The mark to be written; undefined: no marks on this backend. */
-  readonly mark: { readonly file: string; readonly owner: Address; readonly content: string } | undefined;
+  readonly mark: Mark | undefined;
   readonly order: (have: Attributes) => ReplaceOrder;
   /** A declared `[[import]]` for this address. */
   readonly importing: ImageId | undefined;

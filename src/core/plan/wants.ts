@@ -63,7 +63,12 @@ export class Wants {
       transfer,
       complaints: plugin.check?.(resource.want, facts) ?? [],
       mark: marked
-        ? { file: this.#means.config.settings.name, owner: resource.address, content: contentKey(content) }
+        ? {
+            file: this.#means.config.settings.name,
+            owner: resource.address,
+            content: contentKey(content),
+            lineage: this.#means.state.lineage,
+          }
         : undefined,
       order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
       importing: this.#means.config.imports.find(({ address }) => address === resource.address)?.id,

@@ -53,13 +53,14 @@ const common = {
   status: text,
 };
 const more = { content, retained: listOf(retained) };
+const former = table({ want: attributes }, { content });
 const had = { id: text, have: attributes };
 const digests = mapOf(oneOf(ALGORITHMS), digestBy);
 
 const RULES: Readonly<Record<Recorded["status"], Rule>> = {
-  creating: table(common, { ...more, id: text }),
+  creating: table(common, { ...more, id: text, nonce: text }),
   ready: table({ ...common, ...had }, { ...more, digests }),
-  replacing: table({ ...common, ...had }, { ...more, digests, next: text }),
+  replacing: table({ ...common, ...had }, { ...more, digests, next: text, nonce: text, former, requested: flag }),
   deleting: table({ ...common, id: text }, more),
 };
 const STATUSES = `expected ${Object.keys(RULES).join(", ")}`;

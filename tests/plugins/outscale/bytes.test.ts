@@ -137,6 +137,9 @@ function listening() {
   const context = {
     address: at,
     mark: undefined,
+    marker: () => undefined,
+    nonce: "n",
+    completed: () => undefined,
     signal: never,
     note: () => undefined,
     identified: async () => undefined,
