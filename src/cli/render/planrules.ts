@@ -1,8 +1,20 @@
 import { REPLACE_ORDERS } from "../../core/model/declaration.ts";
 import { parseDigest } from "../../core/model/digest.ts";
 import { parseAddress } from "../../core/model/name.ts";
-import type { Action, Basis, Change, Cost, Drift, Plan, Shown, Step, Transfer } from "../../core/model/plan.ts";
+import type {
+  Action,
+  Basis,
+  Change,
+  Cost,
+  Deletion,
+  Drift,
+  Plan,
+  Shown,
+  Step,
+  Transfer,
+} from "../../core/model/plan.ts";
 import type { Content, Stat, Validators } from "../../core/model/source.ts";
+import type { Retained } from "../../core/model/state.ts";
 import { isTable } from "../../core/model/value.ts";
 import { count, listOf, mapOf, oneOf, type Rule, table, text, within, wrong } from "../../core/store/shape.ts";
 
@@ -85,7 +97,15 @@ const making = shapeOf<Extract<Step, { action: "create" }>["making"]>({ transfer
 
 type Of<A extends Action> = Extract<Step, { action: A }>;
 const common = { address, action: text };
-const more = { previous: address, after: listOf(address), leftovers: listOf(filled) };
+const deletion = shapeOf<Deletion>(
+  { id: filled, why: oneOf(["removed", "replaced", "superseded", "leftover"]) },
+  { owns: listOf(filled) },
+);
+const retained = shapeOf<Retained>(
+  { id: filled, content, replaced: time, status: oneOf(["kept", "hide", "deactivate"]) },
+  {},
+);
+const more = { previous: address, after: listOf(address), leftovers: listOf(filled), deletes: listOf(deletion) };
 const leaving = ["undeclared", "destroy", "absent"];
 const step = byKey("action", {
   keep: shapeOf<Of<"keep">>({ ...common, id: filled }, { ...more, content }),
@@ -95,7 +115,13 @@ const step = byKey("action", {
   ),
   adopt: shapeOf<Of<"adopt">>(
     { ...common, id: filled, changes, because: oneOf(["mark", "import", "adopt"]) },
-    { ...more, content },
+    {
+      ...more,
+      content,
+      hold: (found) => (found === true ? undefined : wrong("expected true")),
+      kept: listOf(retained),
+      uncompared: text,
+    },
   ),
   update: shapeOf<Of<"update">>({ ...common, id: filled, changes }, more),
   replace: shapeOf<Of<"replace">>(

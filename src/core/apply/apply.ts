@@ -96,13 +96,13 @@ class Run {
   }
 
   #count(step: Step): void {
+    this.#counts.destroyed += step.deletes?.length ?? 0;
     switch (step.action) {
       case "create":
         this.#counts.added++;
         break;
       case "replace":
         this.#counts.added++;
-        this.#counts.destroyed++;
         break;
       case "adopt":
         this.#counts.imported++;
@@ -111,13 +111,11 @@ class Run {
       case "update":
         this.#counts.changed++;
         break;
-      case "delete":
-        this.#counts.destroyed++;
-        break;
       case "retire":
       case "forget":
         this.#counts.forgotten++;
         break;
+      case "delete":
       case "keep":
       case "block":
         break;
@@ -166,6 +164,5 @@ class Slots {
   }
 }
 
-/** Images that a plan deletes, replaced and left over ones included: what `--max-deletes` counts. */
-export const deletes = (plan: Plan): number =>
-  plan.steps.reduce((sum, step) => sum + (step.action === "delete" || step.action === "replace" ? 1 : 0), 0);
+/** Images that a plan deletes, every one of them: what `--max-deletes` counts. */
+export const deletes = (plan: Plan): number => plan.steps.reduce((sum, step) => sum + (step.deletes?.length ?? 0), 0);

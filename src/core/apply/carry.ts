@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import type { Event } from "../model/event.ts";
+import type { Observed } from "../model/image.ts";
 import { backendOf, type ImageId } from "../model/name.ts";
 import type { Drift, Step } from "../model/plan.ts";
 import { withoutSensitive } from "../model/schema.ts";
@@ -7,13 +8,13 @@ import type { Content } from "../model/source.ts";
 import type { Attributes } from "../model/value.ts";
 import { isSame } from "../model/value.ts";
 import { diff } from "../plan/diff.ts";
-import { carries } from "../plan/key.ts";
+import { carries, contentOfKey } from "../plan/key.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { canRetire, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
+import { asItIs } from "./asitis.ts";
 import { create, replace } from "./create.ts";
 import type { ApplyMeans } from "./means.ts";
-import { versions } from "./retain.ts";
 import { Site } from "./site.ts";
 
 type Of<A extends Step["action"]> = Extract<Step, { action: A }>;
@@ -30,7 +31,7 @@ export async function carry(step: Step, means: ApplyMeans, events: Channel<Event
     return undefined;
   }
   if (step.action === "keep") return step.id;
-  const site = await Site.open(step.address, means, events);
+  const site = await Site.open(step.address, means, events, step.deletes);
   try {
     return await change(step, site);
   } finally {
@@ -85,10 +86,25 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
     recorded: known?.status === "ready" && known.id === have.id ? known.want : undefined,
     ignore: resource.lifecycle.ignoreChanges,
   });
-  const marked = mark === undefined || carries(have.mark, mark);
+  if (step.action === "adopt" && step.hold === true) return await hold(step, site, have);
+  const marked = mark === undefined || carries(have, mark);
   const wanted = { ...resource.want, ...leftAlone(site, plain(have.attributes)) };
   const after = changes.length === 0 && marked ? have : await site.backend.update(have, wanted, cleared, context);
-  await site.put(site.ready(content, after));
+  const kept = step.action === "adopt" && step.kept !== undefined ? { retained: step.kept } : {};
+  await site.put({ ...site.ready(content, after), ...kept });
+  return after.id;
+}
+
+/** Takes an image into the state that differs from what is declared. Its marker names this state from now on; nothing else changes. */
+async function hold(step: Of<"adopt">, site: Site, have: Observed): Promise<ImageId> {
+  const content = have.mark === undefined ? undefined : contentOfKey(have.mark.content);
+  const wanted = site.mark(content);
+  const mark = wanted === undefined ? undefined : { ...wanted, content: have.mark?.content ?? "unknown:" };
+  const context = site.context(site.deadline(site.means.hard), { mark });
+  const after =
+    mark === undefined ? have : await site.backend.update(have, asItIs(site, plain(have.attributes)), [], context);
+  const kept = step.kept === undefined ? {} : { retained: step.kept };
+  await site.put({ ...site.ready(content, after), ...kept });
   return after.id;
 }
 
@@ -111,7 +127,7 @@ async function remove(step: Of<"delete">, site: Site): Promise<void> {
     const kept = { ...(content === undefined ? {} : { content }), ...(retained === undefined ? {} : { retained }) };
     await site.put({ backend, plugin, want, protect, onRemove, ...kept, status: "deleting", id: step.id });
   }
-  for (const id of [step.id, ...(step.leftovers ?? []), ...versions(known?.retained)]) await site.remove(id);
+  for (const { id } of step.deletes ?? []) await site.remove(id);
   await site.put(undefined);
 }
 

@@ -1,9 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { Failure } from "../failure.ts";
-import type { Observed } from "../model/image.ts";
+import { type Observed, passing } from "../model/image.ts";
 import type { ImageId } from "../model/name.ts";
 import type { Step } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
-import type { Had, Recorded } from "../model/state.ts";
+import type { Former, Recorded } from "../model/state.ts";
 import { isUnproven } from "../plan/key.ts";
 import { type Pulled, pulled } from "../plan/pull.ts";
 import type { Pull } from "../plugin.ts";
@@ -15,12 +16,14 @@ type Ready = Recorded & { status: "ready" };
 
 /** Makes the image of an address that has none. */
 export async function create(site: Site, content: Content | undefined): Promise<ImageId> {
-  const row = (id?: ImageId): Recorded => ({
+  const nonce = randomUUID();
+  const row = (id?: ImageId): Recorded & { status: "creating" } => ({
     ...site.common(content),
     status: "creating",
+    nonce,
     ...(id === undefined ? {} : { id }),
   });
-  const ready = await make(site, content, { row, replaces: undefined, before: undefined });
+  const ready = await make(site, content, { row, nonce, replaces: undefined, before: undefined });
   await site.put(ready);
   return ready.id;
 }
@@ -28,68 +31,108 @@ export async function create(site: Site, content: Content | undefined): Promise<
 /** Puts a new image in the place of the old one, in the order that the step says. */
 export async function replace(
   site: Site,
-  { id, order, making }: Extract<Step, { action: "replace" }>,
+  { id, order, because, making }: Extract<Step, { action: "replace" }>,
 ): Promise<ImageId> {
-  if (order === "delete-first") {
-    await site.put({ ...site.common(making.content), status: "deleting", id });
-    await site.remove(id);
-    return await create(site, making.content);
-  }
-  const old: Had = { id, have: site.known?.status === "ready" ? site.known.have : {} };
-  const row = (next?: ImageId): Recorded => ({
+  const { known } = site;
+  const nonce = randomUUID();
+  const former = formerOf(known);
+  const row = (next?: ImageId): Recorded & { status: "replacing" } => ({
     ...site.common(making.content),
-    ...old,
+    id,
+    have: known?.status === "ready" || known?.status === "replacing" ? known.have : {},
     status: "replacing",
+    nonce,
+    ...(former === undefined ? {} : { former }),
+    ...(because.includes("requested") ? { requested: true } : {}),
     ...(next === undefined ? {} : { next }),
   });
-  const ready = await make(site, making.content, { row, replaces: id, before: site.known });
-  if (ready.id !== id) await site.put(row(ready.id));
-  const retained = ready.id === id ? {} : await retire(site, old);
+  const deletesFirst = order === "delete-first";
+  const before = known?.status === "ready" ? known : row();
+  const ready = await make(site, making.content, { row, nonce, replaces: id, before, deletesFirst });
+  if (deletesFirst || ready.id === id) {
+    await site.put(ready);
+    return ready.id;
+  }
+  await site.put({ ...row(ready.id), finished: true });
+  const retained = await retire(site, id);
   await site.put({ ...ready, ...retained });
   return ready.id;
 }
 
+/** What the old image was made from, also where an earlier replace of it did not come to its end. */
+function formerOf(known: Recorded | undefined): Former | undefined {
+  if (known?.status === "replacing") return known.former;
+  if (known?.status !== "ready") return undefined;
+  return { want: known.want, ...(known.content === undefined ? {} : { content: known.content }) };
+}
+
 interface Making {
   /** The row to write before the call, and again with the id as soon as that is known. */
-  readonly row: (id?: ImageId) => Recorded;
+  readonly row: (id?: ImageId) => Recorded & { status: "creating" | "replacing" };
+  readonly nonce: string;
   readonly replaces: ImageId | undefined;
   /** The row that holds again when nothing comes of it. */
   readonly before: Recorded | undefined;
+  /** The old image goes before the new one is there. */
+  readonly deletesFirst?: boolean;
 }
 
 /** Intent, call, id, result. What is left of a failure is taken away again, or stays written down for the next run. */
-async function make(site: Site, content: Content | undefined, { row, replaces, before }: Making): Promise<Ready> {
+async function make(site: Site, content: Content | undefined, making: Making): Promise<Ready> {
+  const { row, replaces } = making;
   const { means, backend, resource } = site;
   const signal = site.deadline(means.signal);
-  let made: ImageId | undefined;
-  let isCalled = false;
+  const remains: Remains = { made: undefined, isCalled: false, isFinished: false, isOldGone: false };
   const identified = async (id: ImageId) => {
-    made = id;
+    remains.made = id;
+    if (id !== replaces) site.made(id);
     await site.put(row(id));
     site.events.send({ type: "step.identified", address: site.address, id });
+  };
+  const retireOld = async () => {
+    if (replaces === undefined || remains.isOldGone) return;
+    await site.remove(replaces);
+    remains.isOldGone = true;
   };
   await site.put(row());
   try {
     const pull = pulled(site.plugin, resource.want, resource.source, content);
     let source = pull === undefined ? await open(site, content, signal) : undefined;
     const mark = site.mark(content);
+    const isLast = making.deletesFirst === true && site.plugin.deletesLast === true;
+    if (making.deletesFirst === true && !isLast) {
+      await proveBytes(source, signal);
+      await retireOld();
+    }
     const context = site.context(signal, {
       mark,
       identified,
+      nonce: making.nonce,
+      completed: () => {
+        remains.isFinished = true;
+      },
       ...(replaces === undefined ? {} : { replaces }),
+      ...(isLast ? { retireOld } : {}),
       ...(pull === undefined ? {} : { pull: pullOf(pull, async () => (source = await open(site, content, signal))) }),
     });
-    isCalled = true;
+    remains.isCalled = true;
     const observed = await backend.create(resource.want, source, context);
+    remains.isFinished = true;
+    if (isLast) await retireOld();
     const found = source === undefined ? content : await source.content();
     const proven = mark !== undefined && isUnproven(mark.content) ? await prove(site, found, observed) : observed;
     return site.ready(found, proven);
   } catch (thrown) {
     const reason = site.explain(thrown);
-    if (!means.hard.aborted)
-      await takeBack(site, { made: made === replaces ? undefined : made, isCalled, before, reason });
+    if (!means.hard.aborted) await takeBack(site, making, remains, reason);
     throw reason;
   }
+}
+
+/** Everything that can fail with the bytes has failed before the old image goes. */
+async function proveBytes(source: Opened | undefined, signal: AbortSignal): Promise<void> {
+  if (source === undefined) return;
+  for await (const _ of passing(source, signal)) signal.throwIfAborted();
 }
 
 /** The digest of the bytes is known only now: it goes into the mark, from which a lost state is made again. */
@@ -134,18 +177,30 @@ async function open(site: Site, content: Content | undefined, signal: AbortSigna
 const NOTHING_MADE = /^(source|config|plan)\.|^backend\.(refused|denied|auth|limits|conflict|missing)$/;
 
 interface Remains {
-  readonly made: ImageId | undefined;
+  made: ImageId | undefined;
   /** The backend was asked; without an id nobody knows whether it has something by now. */
-  readonly isCalled: boolean;
-  readonly before: Recorded | undefined;
-  readonly reason: unknown;
+  isCalled: boolean;
+  /** The backend had finished the image, and its bytes were proven. */
+  isFinished: boolean;
+  /** The image that is replaced is deleted already. */
+  isOldGone: boolean;
 }
 
-/** After a failed create: what the backend has of it goes. If that fails as well, the row stays, and the next run does it. */
-async function takeBack(site: Site, { made, isCalled, before, reason }: Remains): Promise<void> {
-  if (made === undefined) {
+/**
+ * After a failed create: what this run made goes, unless the backend had finished it: then it stays, and the next run completes it. If
+ * it cannot be deleted, the row stays, and the next run does it.
+ */
+async function takeBack(site: Site, making: Making, remains: Remains, reason: unknown): Promise<void> {
+  const { made, isCalled, isFinished, isOldGone } = remains;
+  const before = isOldGone ? making.row() : making.before;
+  if (made === undefined || made === making.replaces) {
     const isSurelyNothing = !isCalled || (reason instanceof Failure && NOTHING_MADE.test(reason.code));
     if (isSurelyNothing) await site.put(before);
+    return;
+  }
+  if (isFinished) {
+    await site.put({ ...making.row(made), finished: true });
+    site.note(`${made} is finished and stays; the next apply completes it`);
     return;
   }
   try {
@@ -153,6 +208,6 @@ async function takeBack(site: Site, { made, isCalled, before, reason }: Remains)
     await site.put(before);
   } catch (again) {
     const why = again instanceof Error ? again.message : String(again);
-    site.note(`${made} is half made and could not be deleted (${why}); the next apply does it`);
+    site.note(`${made} is incomplete and could not be deleted (${why}); the next apply does it`);
   }
 }

@@ -3,9 +3,9 @@ import type { Event } from "../model/event.ts";
 import type { Observed } from "../model/image.ts";
 import type { Address, ImageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
-import type { Attributes, Value } from "../model/value.ts";
 import { plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
+import { asItIs } from "./asitis.ts";
 import type { ApplyMeans } from "./means.ts";
 import { Site } from "./site.ts";
 
@@ -51,13 +51,4 @@ export async function importImage(
   const after = marked ? image : await backend.update(image, asItIs(site, plain(image.attributes)), [], context);
   await site.put(site.ready(content, after));
   return after;
-}
-
-/** What is wanted, with everything that the backend shows in the place of what the file says: an update with it changes nothing. */
-function asItIs({ plugin, resource }: Site, have: Attributes): Attributes {
-  const shown = Object.entries(plugin.image).flatMap(([name, { mode, compare }]): [string, Value][] => {
-    const value = have[name];
-    return value === undefined || mode === "computed" || (compare ?? "live") !== "live" ? [] : [[name, value]];
-  });
-  return { ...resource.want, ...Object.fromEntries(shown) };
 }

@@ -3,11 +3,14 @@ import type { Resource } from "../model/declaration.ts";
 import type { Event } from "../model/event.ts";
 import type { Mark, Observed } from "../model/image.ts";
 import { type Address, backendOf, type ImageId } from "../model/name.ts";
+import type { Deletion } from "../model/plan.ts";
 import { withoutSensitive } from "../model/schema.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { contentKey } from "../plan/key.ts";
+import { useOf } from "../plan/obstacles.ts";
 import { resourceAt } from "../plan/resources.ts";
+import { bearing } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import type { ApplyMeans } from "./means.ts";
@@ -23,8 +26,19 @@ export class Site {
   readonly backend: Backend;
   /** The row as it was before the step. */
   readonly known: Recorded | undefined;
+  /** Ids that this step may delete: those of the plan. */
+  readonly #deletable: ReadonlySet<ImageId>;
+  /** Ids of images that this step itself made. */
+  readonly #made = new Set<ImageId>();
 
-  private constructor(address: Address, means: ApplyMeans, events: Channel<Event>, plugin: Plugin, backend: Backend) {
+  private constructor(
+    address: Address,
+    means: ApplyMeans,
+    events: Channel<Event>,
+    plugin: Plugin,
+    backend: Backend,
+    deletes: readonly Deletion[],
+  ) {
     this.address = address;
     this.means = means;
     this.events = events;
@@ -32,13 +46,20 @@ export class Site {
     this.backend = backend;
     this.progress = new Progress(address, events, means.now);
     this.known = means.records.recorded(address);
+    this.#deletable = new Set(deletes.map(({ id }) => id));
   }
 
-  static async open(address: Address, means: ApplyMeans, events: Channel<Event>): Promise<Site> {
+  /** @param deletes what the plan says that this step deletes; anything else cannot be. */
+  static async open(
+    address: Address,
+    means: ApplyMeans,
+    events: Channel<Event>,
+    deletes: readonly Deletion[] = [],
+  ): Promise<Site> {
     const plugin = means.plugins.get(backendOf(address));
     if (plugin === undefined)
       throw new Failure("plan.backend", `there is no backend ${backendOf(address)} in the file`, { address });
-    return new Site(address, means, events, plugin, await means.open(backendOf(address)));
+    return new Site(address, means, events, plugin, await means.open(backendOf(address)), deletes);
   }
 
   /** @throws Failure plan.moved: the file does not declare the address, which a plan made from it cannot ask for. */
@@ -132,8 +153,47 @@ export class Site {
     return withoutSensitive(this.plugin.image, plain(observed.attributes));
   }
 
-  /** Deletes one image of ours; only the second Ctrl-C stops that. */
-  remove(id: ImageId): Promise<void> {
-    return this.backend.delete(id, this.context(this.means.hard));
+  /** The run has made this image, and may take it away again. */
+  made(id: ImageId): void {
+    this.#made.add(id);
+  }
+
+  isDeletable(id: ImageId): boolean {
+    return this.#deletable.has(id);
+  }
+
+  /**
+   * Deletes one image that the plan names, or that this step made; only the second Ctrl-C stops that. Answers whether it was still there.
+   * @throws Failure plan.foreign: it bears another state's marker by now, plan.used: it is in use by now
+   */
+  async remove(id: ImageId): Promise<boolean> {
+    if (!this.#deletable.has(id) && !this.#made.has(id))
+      throw new Error(`${id} is neither in the plan nor made by this run, and is not deleted`);
+    const context = this.context(this.means.hard);
+    const found = await this.backend.read({ address: this.address, id }, context);
+    if (found === undefined || found.id !== id) return false;
+    if (this.#isForeign(found))
+      throw new Failure("plan.foreign", `${id} is managed by another state or file by now, and is not deleted`, {
+        address: this.address,
+        hint: "plan again",
+      });
+    const use = this.#made.has(id) ? undefined : await useOf(id, this.backend, context);
+    if (use !== undefined)
+      throw new Failure("plan.used", `${id} is not deleted: the image is in use (${use})`, {
+        address: this.address,
+        hint: "free it, then apply again",
+      });
+    await this.backend.delete(id, context);
+    return true;
+  }
+
+  /** What this step made under an id that somebody else's image has by now is theirs; so is what was marked by another state since. */
+  #isForeign(found: Observed): boolean {
+    if (this.mark(undefined) === undefined) return false;
+    const worth = bearing(found);
+    const lineage = found.mark?.lineage;
+    const isOurs = lineage === this.means.state.lineage;
+    if (this.#made.has(found.id)) return !isOurs || worth === "inherited";
+    return worth === "genuine" && lineage !== undefined && !isOurs;
   }
 }

@@ -1,6 +1,7 @@
 import type { ReplaceOrder } from "./declaration.ts";
 import type { Address, ImageId } from "./name.ts";
 import type { Content } from "./source.ts";
+import type { Retained } from "./state.ts";
 import type { Attributes, Value } from "./value.ts";
 
 export type Shown =
@@ -39,8 +40,22 @@ export interface Making {
   readonly transfer: Transfer;
 }
 
+/** One image that a run may delete: it deletes these, and what it made itself, and no others. */
+export interface Deletion {
+  readonly id: ImageId;
+  /**
+   * `removed`: not wanted any more. `replaced`: a new one takes its place. `superseded`: a version beyond those that `retain` keeps, or
+   * that goes with its image. `leftover`: an interrupted run left it.
+   */
+  readonly why: "removed" | "replaced" | "superseded" | "leftover";
+  /** What the backend's plugin deletes with it: snapshots, objects. */
+  readonly owns?: readonly string[];
+}
+
 interface Common {
   readonly address: Address;
+  /** Every image that this step deletes. */
+  readonly deletes?: readonly Deletion[];
   /** The address that the image had in the state, where `[[moved]]` or `state mv` gave it another. */
   readonly previous?: Address;
   /** Addresses whose steps come first: the bytes come from there, or a name is freed there. */
@@ -72,6 +87,12 @@ export type Step = Common &
         readonly because: "mark" | "import" | "adopt";
         /** What its origin is today: from then on a change of it is seen. */
         readonly content?: Content;
+        /** It differs from what is declared: taken into the state as it is, and nothing else is done in this run. */
+        readonly hold?: true;
+        /** Versions of it that an earlier state kept, by their markers. */
+        readonly kept?: readonly Retained[];
+        /** Its bytes could not be compared with the declared ones; why, in words. */
+        readonly uncompared?: string;
       }
     | { readonly action: "update"; readonly id: ImageId; readonly changes: readonly Change[] }
     | {
@@ -160,7 +181,7 @@ export const isPending = (step: Step): boolean => step.action !== "keep" || step
 export const pending = (plan: Plan): readonly Step[] => plan.steps.filter(isPending);
 export const hasChanges = (plan: Plan): boolean => pending(plan).length > 0;
 
-/** Steps by what terraform's summary counts: an adopted image counts as an import, a replaced one as added and destroyed. */
+/** Steps by what terraform's summary counts: an adopted image counts as an import; every image that is deleted counts, whatever the step. */
 export function summary(plan: Plan): {
   add: number;
   change: number;
@@ -171,13 +192,13 @@ export function summary(plan: Plan): {
 } {
   const counts = { add: 0, change: 0, destroy: 0, import: 0, forget: 0, blocked: 0 };
   for (const step of plan.steps) {
+    counts.destroy += step.deletes?.length ?? 0;
     switch (step.action) {
       case "create":
         counts.add++;
         break;
       case "replace":
         counts.add++;
-        counts.destroy++;
         break;
       case "adopt":
         counts.import++;
@@ -186,9 +207,6 @@ export function summary(plan: Plan): {
       case "update":
         counts.change++;
         break;
-      case "delete":
-        counts.destroy++;
-        break;
       case "retire":
       case "forget":
         counts.forget++;
@@ -196,6 +214,7 @@ export function summary(plan: Plan): {
       case "block":
         counts.blocked++;
         break;
+      case "delete":
       case "keep":
         break;
       default:

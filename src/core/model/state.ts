@@ -41,7 +41,12 @@ export interface Former {
 
 /** The life of one image, as far as it is known to have come: written before each call that changes a backend. */
 export type Recorded =
-  | (Common & { readonly status: "creating"; readonly id?: ImageId; readonly nonce?: string })
+  | (Common & {
+      readonly status: "creating";
+      readonly id?: ImageId;
+      readonly nonce?: string;
+      readonly finished?: boolean;
+    })
   | (Common & Had & { readonly status: "ready" })
   /** `next` is being made while `id`, the old one, is still there. `requested`: not because anything differs. */
   | (Common &
@@ -51,6 +56,8 @@ export type Recorded =
         readonly nonce?: string;
         readonly former?: Former;
         readonly requested?: boolean;
+        /** The backend had finished `next` when a later step of its creation failed. */
+        readonly finished?: boolean;
       })
   | (Common & { readonly status: "deleting"; readonly id: ImageId });
 

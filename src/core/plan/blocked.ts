@@ -1,12 +1,74 @@
 import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
 import type { Image, Sight, Want } from "./sight.ts";
+import { bearing } from "./standing.ts";
 
-/** Somebody else's image is in the way. */
+/** An unmanaged image, or that of another file, is in the way. */
 export function foreign(address: Sight["address"], rival: Image, lead: string): Step {
-  const owner = rival.mark === undefined ? "is not ours" : `belongs to ${rival.mark.owner} of ${rival.mark.file}`;
-  const text = `${lead} ${rival.name ?? rival.id} (${rival.id}) is there already and ${owner}`.trim();
-  return { action: "block", address, because: "foreign", text, hint: "`--adopt` takes it over" };
+  const { mark, id, name } = rival;
+  const worth = bearing(rival);
+  const isCopy = worth === "inherited";
+  const owner =
+    mark === undefined || worth === "unsigned"
+      ? "is unmanaged"
+      : isCopy
+        ? `bears an inherited marker (it is a copy of the image ${mark.owner} of ${mark.file})`
+        : worth === "incomplete"
+          ? `is incomplete (an interrupted run for ${mark.owner} of ${mark.file})`
+          : `is managed by ${mark.file} as ${mark.owner}`;
+  const text = `${lead} ${name ?? id} (${id}) exists already and ${owner}`.trim();
+  const hint =
+    isCopy || worth === "incomplete"
+      ? "no run touches it: choose another name, or rename or delete it yourself"
+      : "pass --adopt to manage it from here, or choose another name";
+  return { action: "block", address, because: "foreign", text, hint };
+}
+
+/** The image of this file and address exists, but this state has no record of it, and it is not as declared. */
+export function otherState(address: Sight["address"], image: Image, differing: string): Step {
+  const lineage = image.mark?.lineage === undefined ? "" : ` (lineage ${image.mark.lineage})`;
+  return {
+    action: "block",
+    address,
+    because: "foreign",
+    text: `${image.id} was made by another state${lineage} and is not as declared: ${differing}`,
+    hint: "restore that state, or pass --adopt once to take the image into this one (nothing else is done to it in that run)",
+  };
+}
+
+/** The state of another lineage has marked the image that this state knows by its id. */
+export function taken(address: Sight["address"], image: Image): Step {
+  const { file, owner, lineage } = image.mark ?? { file: "?", owner: address, lineage: "?" };
+  return {
+    action: "block",
+    address,
+    because: "foreign",
+    text: `${image.id} is managed by another state now: ${file} as ${owner} (lineage ${lineage ?? "unknown"})`,
+    hint: `let one of the two go: images state rm ${address}`,
+  };
+}
+
+/** Several images could be the one of the address: nothing is chosen. */
+export function ambiguous(address: Sight["address"], images: readonly Image[]): Step {
+  const ids = images.map(({ id }) => id);
+  return {
+    action: "block",
+    address,
+    because: "foreign",
+    text: `${ids.length} images bear the marker of this address, and the state knows none of them: ${ids.join(", ")}`,
+    hint: `choose one: images import ${address} ${ids[0]}`,
+  };
+}
+
+/** An interrupted creation that this state knows nothing of. */
+export function incomplete(address: Sight["address"], { id }: Image): Step {
+  return {
+    action: "block",
+    address,
+    because: "foreign",
+    text: `${id} is incomplete: a run of another state that makes this image was interrupted, or is not done yet`,
+    hint: `wait for that run; if there is none, delete ${id} on the backend`,
+  };
 }
 
 /** The backend would not take it. */

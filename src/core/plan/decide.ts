@@ -3,11 +3,13 @@ import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { compareContent } from "../source/content.ts";
-import { foreign, limits } from "./blocked.ts";
+import { ambiguous, foreign, incomplete, limits, taken } from "./blocked.ts";
 import { type Diff, diff } from "./diff.ts";
 import { carries, differs } from "./key.ts";
 import { leave } from "./leave.ts";
 import type { Image, Sight, Want } from "./sight.ts";
+import { isRecorded } from "./standing.ts";
+import { unrecorded } from "./unrecorded.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
 export function decide(sight: Sight): Step | undefined {
@@ -25,8 +27,11 @@ export function decide(sight: Sight): Step | undefined {
 
 /** The image is wanted. */
 function bring(sight: Sight, want: Want): Step {
-  const { address, known, have, rival } = sight;
+  const { address, have, rival } = sight;
   const fatal = want.complaints.filter(({ severity }) => severity !== "warning");
+  if (sight.ambiguous.length > 1) return ambiguous(address, sight.ambiguous);
+  if (have === undefined && sight.incomplete !== undefined) return incomplete(address, sight.incomplete);
+  if (have !== undefined && sight.standing === "taken") return taken(address, have);
   const found = have ?? (sight.adopt ? (rival ?? sight.namesake) : undefined);
   if (found === undefined) {
     if (rival !== undefined) return foreign(address, rival, "");
@@ -34,7 +39,14 @@ function bring(sight: Sight, want: Want): Step {
     return make(sight, want);
   }
   if (have !== undefined && rival !== undefined) return foreign(address, rival, "");
-  const recorded = known?.status === "ready" && known.id === found.id ? known : undefined;
+  if (have === undefined || !isRecorded(sight.standing)) return unrecorded(sight, want, found);
+  return managed(sight, want, have, fatal.length > 0);
+}
+
+/** The image is the one that the state has. */
+function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step {
+  const { address, known } = sight;
+  const recorded = recordedOf(known, found);
   const compared = diff(want.schema, {
     have: found.attributes,
     want: want.resource.want,
@@ -51,15 +63,27 @@ function bring(sight: Sight, want: Want): Step {
       hint: "put the former value back, or replace the image with --replace",
     };
   }
-  const content = changedContent(sight, want, found, recorded);
+  const content = changedContent(want, found, recorded);
   const because = [
     ...compared.changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
     ...(content === undefined ? [] : ["content"]),
   ];
-  if (sight.replace) because.push("requested");
+  const isOld = known?.status === "replacing" && known.id === found.id;
+  if (sight.replace || (isOld && known.requested === true)) because.push("requested");
+  else if (isOld && known.former === undefined) because.push("interrupted");
   const changes = content === undefined ? compared.changes : [...compared.changes, content];
-  if (because.length > 0) return renew(sight, want, found, changes, because, fatal.length > 0);
-  return align(sight, want, found, compared, recorded !== undefined);
+  if (because.length > 0) return renew(sight, want, found, changes, because, tooMuch);
+  return align(sight, want, found, compared, known?.status === "ready" && known.id === found.id);
+}
+
+/** What an image was wanted to be, and made from, when it was recorded. */
+type Before = Pick<Recorded & { status: "ready" }, "want" | "content" | "digests">;
+
+/** Of an interrupted replace, the old image is compared with what was recorded before that began. */
+function recordedOf(known: Recorded | undefined, { id }: Image): Before | undefined {
+  if (known?.id !== id) return undefined;
+  if (known.status === "ready") return known;
+  return known.status === "replacing" ? known.former : undefined;
 }
 
 /** There is no image yet. */
@@ -105,16 +129,6 @@ function renew(
 ): Step {
   const { address } = sight;
   const reasons = because.join(", ");
-  if (sight.have === undefined) {
-    const text = `${found.id} is not ours and would have to be replaced (${reasons})`;
-    return {
-      action: "block",
-      address,
-      because: "foreign",
-      text,
-      hint: "declare it as it is, or delete it yourself first",
-    };
-  }
   if (want.resource.lifecycle.protect) {
     const text = `is protected, and would have to be replaced (${reasons})`;
     return { action: "block", address, because: "protected", text, hint: "set protect = false for this change" };
@@ -148,16 +162,8 @@ function align(sight: Sight, want: Want, found: Image, { changes }: Diff, isKnow
   const { address } = sight;
   const { id } = found;
   if (!isKnown) {
-    const isImport = want.importing !== undefined && sight.known === undefined;
-    const because = isImport ? "import" : sight.have === undefined ? "adopt" : "mark";
-    return {
-      action: "adopt",
-      address,
-      id,
-      changes,
-      because,
-      ...(want.content === undefined ? {} : { content: want.content }),
-    };
+    const content = want.content === undefined ? {} : { content: want.content };
+    return { action: "adopt", address, id, changes, because: "mark", ...content };
   }
   const marked = remark(want, found);
   const all = marked === undefined ? changes : [...changes, marked];
@@ -181,19 +187,14 @@ const changesProtection = ({ known }: Sight, { resource: { lifecycle } }: Want):
 
 /** The mark has to be written (again): somebody took it off, or the address has another name now. */
 function remark({ mark }: Want, found: Image): Change | undefined {
-  if (mark === undefined || carries(found.mark, mark)) return undefined;
+  if (mark === undefined || carries(found, mark)) return undefined;
   const after = { kind: "value", value: mark.owner } as const;
   if (found.mark === undefined) return { kind: "add", name: "mark", after, forces: "update" };
   return { kind: "edit", name: "mark", before: { kind: "value", value: found.mark.owner }, after, forces: "update" };
 }
 
 /** The bytes are to be others than those that the image was made from. */
-function changedContent(
-  { known }: Sight,
-  want: Want,
-  found: Image,
-  recorded: Recorded | undefined,
-): Change | undefined {
+function changedContent(want: Want, found: Image, recorded: Before | undefined): Change | undefined {
   if (want.resource.lifecycle.ignoreChanges.includes("content")) return undefined;
   const edit = (before: string, after: string): Change => ({
     kind: "edit",
@@ -202,7 +203,7 @@ function changedContent(
     after: { kind: "value", value: after },
     forces: "replace",
   });
-  if (recorded?.status === "ready" && recorded.digests !== undefined && found.digests !== undefined) {
+  if (recorded?.digests !== undefined && found.digests !== undefined) {
     for (const [algorithm, digest] of Object.entries(recorded.digests)) {
       const now = found.digests[algorithm as keyof typeof found.digests];
       if (now !== undefined && now !== digest) return edit(`${now} (changed on the backend)`, digest);
@@ -214,9 +215,6 @@ function changedContent(
     return compared.kind === "changed" ? edit(compared.before, compared.after) : undefined;
   }
   const [before, after] = [found.mark?.content, want.mark?.content];
-  const isHalfReplaced =
-    known?.status === "replacing" && known.id === found.id && (before === undefined || before !== after);
-  if (isHalfReplaced) return edit(before ?? "the former content", after ?? "the new content");
   if (before !== undefined && after !== undefined && differs(before, after)) return edit(before, after);
   return undefined;
 }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { nameOf } from "../model/digest.ts";
-import type { Mark } from "../model/image.ts";
+import { nameOf, parseDigest } from "../model/digest.ts";
+import type { Mark, Observed } from "../model/image.ts";
 import type { Content } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
+import { bearing } from "./standing.ts";
 
 /**
  * What a mark says of the content, at most 80 plain characters: the digest where one is known, else a digest of all that is known.
@@ -15,10 +16,14 @@ export function contentKey(content: Content | undefined): string {
   const { where, digest, size, stat, validators, resolved, transform } = content;
   if (digest === undefined && stat !== undefined)
     return `${UNPROVEN}${createHash("sha256").update(canonical({ where, size, stat, transform })).digest("hex")}`;
-  const known = digest === undefined ? { where, validators, resolved, transform } : { digest, transform };
+  if (digest === undefined && resolved !== undefined)
+    return `${ORIGIN}${createHash("sha256").update(canonical({ resolved, transform })).digest("hex")}`;
+  const known = digest === undefined ? { where, validators, transform } : { digest, transform };
   return `${digest === undefined ? "known" : "digest"}:${createHash("sha256").update(canonical(known)).digest("hex")}`;
 }
 
+/** An origin of the backend's own, where it pointed. */
+const ORIGIN = "origin:";
 /** A file that nobody has read yet: a mark says this only until its bytes have been sent. */
 const UNPROVEN = "unproven:";
 export const isUnproven = (key: string): boolean => key.startsWith(UNPROVEN);
@@ -30,6 +35,16 @@ export function differs(a: string, b: string): boolean {
   return a !== b && kind(a) === kind(b) && kind(a) !== "known";
 }
 
-/** The image carries the mark that it is to have, and what it was made from is known. */
-export const carries = (have: Mark | undefined, mark: Mark): boolean =>
-  have !== undefined && have.owner === mark.owner && have.file === mark.file && !isUnproven(have.content);
+/** The image bears the marker that it is to have, its own one, and what it was made from is known. */
+export const carries = (image: Pick<Observed, "id" | "self" | "mark">, mark: Mark): boolean => {
+  const have = image.mark;
+  if (have === undefined || bearing(image) !== "genuine") return false;
+  const isOwned = have.owner === mark.owner && have.file === mark.file && have.lineage === mark.lineage;
+  return isOwned && have.retained === mark.retained && !isUnproven(have.content);
+};
+
+/** What a marker tells of the content, as far as it can be compared later. */
+export function contentOfKey(key: string): Content | undefined {
+  const digest = parseDigest(key);
+  return digest === undefined ? undefined : { where: "an earlier run", digest };
+}

@@ -1,24 +1,23 @@
 import type { Step } from "../model/plan.ts";
-import { foreign } from "./blocked.ts";
+import { ambiguous, foreign, otherState, taken } from "./blocked.ts";
 import type { Sight } from "./sight.ts";
+import { bearing, isRecorded } from "./standing.ts";
+import { held } from "./unrecorded.ts";
 
 /** The image is not wanted, or not any more. */
 export function leave(sight: Sight): Step | undefined {
-  const { address, known, want, mode, removed, rival, uses } = sight;
-  const have = sight.have ?? (sight.absent && sight.adopt ? (rival ?? sight.namesake) : undefined);
+  const { address, known, want, mode, removed } = sight;
   const because =
     mode === "destroy" ? "destroy" : want !== undefined ? "absent" : removed === "destroy" ? "removed" : "undeclared";
   if (removed === "keep") return known === undefined ? undefined : { action: "forget", address, because: "removed" };
+  if (sight.have !== undefined && sight.standing === "taken") return taken(address, sight.have);
+  const have = isRecorded(sight.standing) ? sight.have : undefined;
   // What never became an image, or is none any more, goes as well: nobody would look for it once the address is forgotten.
   const [left] = sight.leftovers;
   const isUnfinished = known !== undefined && known.status !== "ready";
   if (have === undefined && left !== undefined && isUnfinished) return { action: "delete", address, id: left, because };
   const id = have?.id ?? left;
-  if (id === undefined) {
-    if (known !== undefined) return { action: "forget", address, because: "vanished" };
-    if (rival === undefined || because !== "absent") return undefined;
-    return foreign(address, rival, "it is to be absent, but");
-  }
+  if (id === undefined) return known === undefined ? unknown(sight, because) : gone(sight);
   const lifecycle = want?.resource.lifecycle;
   if (lifecycle === undefined ? known?.protect === true : lifecycle.protect) {
     const where =
@@ -34,11 +33,30 @@ export function leave(sight: Sight): Step | undefined {
   }
   const how = lifecycle?.onRemove ?? known?.onRemove ?? "delete";
   if (how === "forget") return { action: "forget", address, because: "on_remove" };
-  if (uses !== undefined) {
-    const text = `is in use (${uses}), so it is not deleted`;
-    return { action: "block", address, because: "refused", text, hint: 'free it, or say on_remove = "forget"' };
-  }
   if (how === "hide" || how === "deactivate")
     return { action: "retire", address, id, how, because: because === "removed" ? "undeclared" : because };
   return { action: "delete", address, id, because };
+}
+
+/** The state has a record, and its image is gone. The kept versions of it are still there, and go as its image would have. */
+function gone({ address, known }: Sight): Step {
+  const [oldest, ...rest] = known?.retained ?? [];
+  if (oldest === undefined || known?.protect === true || known?.onRemove !== "delete")
+    return { action: "forget", address, because: "vanished" };
+  const leftovers = rest.length === 0 ? {} : { leftovers: rest.map(({ id }) => id) };
+  return { action: "delete", address, id: oldest.id, because: "undeclared", ...leftovers };
+}
+
+/** The state has no record: nothing is deleted. An image that is in the way is named, and `--adopt` takes it into the state. */
+function unknown(sight: Sight, because: "destroy" | "absent" | "removed" | "undeclared"): Step | undefined {
+  const { address, have, rival, namesake, adopt } = sight;
+  if (sight.ambiguous.length > 1) return ambiguous(address, sight.ambiguous);
+  if (have !== undefined && sight.standing === "claimable") {
+    return adopt && because === "absent" ? held(sight, have) : otherState(address, have, "it is to be deleted");
+  }
+  if (because !== "absent") return undefined;
+  const other = adopt ? (rival ?? namesake) : undefined;
+  const worth = other === undefined ? undefined : bearing(other);
+  if (other !== undefined && worth !== "inherited" && worth !== "incomplete") return held(sight, other);
+  return rival === undefined ? undefined : foreign(address, rival, "it is to be absent, but");
 }

@@ -5,14 +5,16 @@ import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
 import { withoutSensitive } from "../model/schema.ts";
 import type { Recorded } from "../model/state.ts";
-import { type Backend, canTellUse, type Plugin, type Reading } from "../plugin.ts";
+import type { Backend, Plugin, Reading } from "../plugin.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
+import { deletionsOf } from "./deletions.ts";
 import { driftOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { Means, Selection } from "./means.ts";
-import { type Asked, type Found, observe } from "./observe.ts";
+import { type Asked, type Found, nothing, type Owner, observe } from "./observe.ts";
+import { withDeletions } from "./obstacles.ts";
 import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
 import type { Image, Want } from "./sight.ts";
@@ -83,7 +85,7 @@ class Planner {
       for (const { address, known } of asked) this.#events.send({ type: "read.started", address, ...idOf(known) });
       const reading: Reading = { signal: this.#means.signal, note: (text) => this.#warn(`${name}: ${text}`) };
       const found = this.#selection.refresh
-        ? await observe(backend, this.#means.config.settings.name, asked, reading)
+        ? await observe(backend, this.#owner(name), asked, reading)
         : new Map(asked.map((one) => [one.address, this.#remembered(one)]));
       for (const one of asked) {
         const seen = found.get(one.address) ?? nothing;
@@ -141,15 +143,10 @@ class Planner {
     const quick = !this.#selection.digests && known === undefined && isNothing(found);
     const want = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading, quick);
     const absent = resource?.state === "absent";
-    const leaving = want === undefined || absent || this.#selection.mode === "destroy";
-    const uses =
-      leaving && found.have !== undefined && canTellUse(backend)
-        ? await backend.usedBy(found.have.id, reading)
-        : undefined;
     this.#complain(address, want, found);
     const removed = this.#means.config.removed.find((one) => one.address === address);
     const source = resource?.source?.kind === "image" ? [resource.source.address] : [];
-    const step = decide({
+    const decided = decide({
       address,
       ...(previous === undefined ? {} : { previous }),
       mode: this.#selection.mode,
@@ -161,11 +158,19 @@ class Planner {
       replace: this.#selection.replace.some((pattern) => matches(pattern, address)),
       adopt: this.#selection.adopt || resource?.adopt === true,
       ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),
-      uses,
     });
-    if (step === undefined) return;
+    if (decided === undefined) return;
+    const deletes = deletionsOf(decided, known, want, this.#means.now());
+    const { step, warnings } = await withDeletions(decided, deletes, found.have, backend, reading);
+    for (const text of warnings) this.#warn(text);
     this.#steps.set(address, step);
     if (isPending(step)) this.#observed[address] = basisOf(found.have, want, this.#wants.plugin(backendOf(address)));
+  }
+
+  #owner(name: BackendName): Owner {
+    const { config, state } = this.#means;
+    const marks = config.backends.find((one) => one.name === name)?.mark !== false;
+    return { file: config.settings.name, lineage: state.lineage, marks };
   }
 
   #complain(address: Address, want: Want | undefined, { have }: Found): void {
@@ -196,9 +201,15 @@ class Planner {
   /** `--no-refresh`: what the state remembers stands for what is there. */
   #remembered({ address, known }: Asked): Found {
     if (known?.status !== "ready") return nothing;
-    const mark = { file: this.#means.config.settings.name, owner: address, content: contentKey(known.content) };
+    const { config, state } = this.#means;
+    const mark = { file: config.settings.name, owner: address, content: contentKey(known.content) };
     const digests = known.digests === undefined ? {} : { digests: known.digests };
-    return { ...nothing, have: { id: known.id, attributes: known.have, mark, ...digests } };
+    const have = { id: known.id, attributes: known.have, ...digests };
+    return {
+      ...nothing,
+      have: { ...have, mark: { ...mark, lineage: state.lineage, self: known.id } },
+      standing: "recorded",
+    };
   }
 
   #resource(address: Address): Resource | undefined {
@@ -216,8 +227,6 @@ const isAddress =
     Object.hasOwn(images, text);
 
 const idOf = (known: Recorded | undefined) => (known?.id === undefined ? {} : { id: known.id });
-
-const nothing: Found = { have: undefined, leftovers: [], rival: undefined, namesake: undefined, after: [] };
 
 /** No image of the address, no remains of one, and none that could become it. */
 const isNothing = ({ have, leftovers, rival, namesake }: Found): boolean =>

@@ -1,11 +1,12 @@
 import type { Observed } from "../model/image.ts";
-import { type Address, type ImageId, imageId } from "../model/name.ts";
+import type { Address, ImageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
-import type { Recorded } from "../model/state.ts";
+import type { Recorded, Retained } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
-import { contentKey, isUnproven } from "./key.ts";
-import type { Image } from "./sight.ts";
+import { contentKey, contentOfKey, isUnproven } from "./key.ts";
+import type { Image, Sight } from "./sight.ts";
+import { bearing, type Claim, idsOf, type Standing, standing } from "./standing.ts";
 
 /** One address that is looked for on a backend. */
 export interface Asked {
@@ -21,14 +22,26 @@ export interface Asked {
   readonly labels: readonly string[];
 }
 
-export interface Found {
-  readonly have: Image | undefined;
-  readonly leftovers: readonly ImageId[];
-  readonly rival: Image | undefined;
-  readonly namesake: Image | undefined;
-  /** Another address of ours that holds one of the names, and is to let go of it first. */
-  readonly after: readonly Address[];
-}
+/** What is on the backend for one address. `after`: other managed addresses that hold one of its names, and let go of it first. */
+export type Found = Pick<
+  Sight,
+  "have" | "standing" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "namesake" | "after"
+>;
+
+/** The state and file that images are looked for by. */
+export type Owner = Pick<Claim, "file" | "lineage" | "marks">;
+
+export const nothing: Found = {
+  have: undefined,
+  standing: "foreign",
+  ambiguous: [],
+  incomplete: undefined,
+  kept: [],
+  leftovers: [],
+  rival: undefined,
+  namesake: undefined,
+  after: [],
+};
 
 /** Up to this many known images are read one by one; for more, the pages of a listing cost less. */
 const FEW = 3;
@@ -36,11 +49,11 @@ const FEW = 3;
 /** Looks for all addresses of one backend, by its listing or one by one, whichever costs less. Keeps only what somebody asked for. */
 export async function observe(
   backend: Backend,
-  file: string,
+  owner: Owner,
   asked: readonly Asked[],
   reading: Reading,
 ): Promise<Map<Address, Found>> {
-  const index = new Index(file, asked);
+  const index = new Index(owner, asked);
   const byId =
     asked.length <= FEW &&
     asked.every((one) => one.known?.status === "ready" && one.names.length + one.labels.length === 0);
@@ -70,7 +83,7 @@ const looked = ({ address, known, want = known?.want }: Asked): readonly Looked[
 
 /** The images of a listing that matter to some address. */
 class Index {
-  readonly #file: string;
+  readonly #owner: Owner;
   readonly #ids: Set<string>;
   readonly #owners: Set<string>;
   readonly #names: Set<string>;
@@ -83,8 +96,8 @@ class Index {
   readonly #holders = new Map<string, Image>();
   readonly #called = new Map<string, Image[]>();
 
-  constructor(file: string, asked: readonly Asked[]) {
-    this.#file = file;
+  constructor(owner: Owner, asked: readonly Asked[]) {
+    this.#owner = owner;
     this.#asked = new Map(asked.map((one) => [one.address, one]));
     this.#ids = new Set(
       asked.flatMap(({ known, importing }) => [...idsOf(known), ...(importing === undefined ? [] : [importing])]),
@@ -109,20 +122,23 @@ class Index {
 
   add(observed: Observed): void {
     const image: Image = { ...observed, attributes: plain(observed.attributes) };
-    const { id, mark, names = [], name } = image;
-    const ours = mark?.file === this.#file && this.#owners.has(mark.owner);
-    const held = names.filter((one) => this.#names.has(one));
+    const { id, mark, names: unique = [], name } = image;
+    const worth = bearing(image);
+    const ours = mark !== undefined && mark.file === this.#owner.file && this.#owners.has(mark.owner);
+    const isMarked = ours && (worth === "genuine" || worth === "incomplete");
+    const held = unique.filter((one) => this.#names.has(one));
     const called = name !== undefined && this.#labels.has(name);
-    if (!ours && held.length === 0 && !called && !this.#ids.has(id) && !this.#importing) return;
+    if (!isMarked && held.length === 0 && !called && !this.#ids.has(id) && !this.#importing) return;
     if (this.#kept.has(id)) return;
     this.#kept.set(id, image);
-    if (ours && mark !== undefined) this.#marked.set(mark.owner, [...(this.#marked.get(mark.owner) ?? []), image]);
+    if (isMarked) this.#marked.set(mark.owner, [...(this.#marked.get(mark.owner) ?? []), image]);
     for (const one of held) this.#holders.set(one, image);
     if (called) this.#called.set(name, [...(this.#called.get(name) ?? []), image]);
   }
 
   find(asked: Asked): Found {
-    const { have, leftovers } = this.#own(asked);
+    const own = this.#own(asked);
+    const { have, leftovers } = own;
     const mine = (image: Image) =>
       image.id === have?.id || leftovers.includes(image.id) || retained(asked.known).has(image.id);
     const others = asked.names.flatMap((name) => this.#holders.get(name) ?? []).filter((image) => !mine(image));
@@ -130,10 +146,9 @@ class Index {
     const rival = others.find((image) => this.#sibling(asked.address, image) === undefined);
     const namesakes = asked.labels
       .flatMap((label) => this.#called.get(label) ?? [])
-      .filter((image) => !mine(image) && image.mark === undefined);
+      .filter((image) => !mine(image) && (bearing(image) === "none" || bearing(image) === "unsigned"));
     return {
-      have,
-      leftovers,
+      ...own,
       rival,
       namesake: namesakes.length === 1 ? namesakes[0] : undefined,
       after: [...new Set(siblings)],
@@ -144,49 +159,83 @@ class Index {
   #sibling(address: Address, image: Image): Address | undefined {
     for (const other of this.#asked.values()) {
       if (other.address === address) continue;
-      if (idsOf(other.known).includes(image.id)) return other.address;
-      if (image.mark?.file === this.#file && image.mark.owner === other.address) return other.address;
+      if (idsOf(other.known).includes(image.id) || standing(image, this.#claim(other)) === "claimable")
+        return other.address;
     }
     return undefined;
   }
 
-  /** Which of our own images is the one, and which are remains of an interrupted run. */
-  #own({ address, previous, known, importing }: Asked): { have: Image | undefined; leftovers: readonly ImageId[] } {
+  #claim({ address, previous, known }: Asked): Claim {
+    return { ...this.#owner, address, previous, known };
+  }
+
+  /** Which image is that of the address, and which are remains of an interrupted run of this state. */
+  #own(asked: Asked): Omit<Found, "rival" | "namesake" | "after"> {
+    const { address, previous, known, importing } = asked;
+    const claim = this.#claim(asked);
     const old = retained(known);
-    const marked = [
-      ...(this.#marked.get(address) ?? []),
-      ...(previous === undefined ? [] : (this.#marked.get(previous) ?? [])),
-    ].filter(({ id }) => !old.has(id));
     const at = (id: ImageId | undefined) => (id === undefined ? undefined : this.#kept.get(id));
-    const usable = (image: Image | undefined) => image !== undefined && (image.status ?? "ready") === "ready";
-    if (importing !== undefined && known === undefined) return { have: at(importing), leftovers: [] };
+    const rank = (image: Image | undefined): Standing => (image === undefined ? "foreign" : standing(image, claim));
+    const marked = distinct(
+      [address, ...(previous === undefined ? [] : [previous])].flatMap((one) => this.#marked.get(one) ?? []),
+    ).filter(({ id }) => !old.has(id));
+    const found = (have: Image | undefined, leftovers: readonly ImageId[] = []) => ({
+      ...nothing,
+      have,
+      standing: rank(have),
+      leftovers,
+    });
+    if (importing !== undefined && known === undefined) return found(at(importing));
     switch (known?.status) {
       case undefined:
       case "deleting":
       case "ready": {
-        const first = at(known?.id) ?? marked.find(usable) ?? marked[0];
-        if (first === undefined) return { have: undefined, leftovers: [] };
-        const dead = first.status === "failed" || (known === undefined && first.status === "pending");
-        return dead ? { have: undefined, leftovers: [first.id] } : { have: first, leftovers: [] };
+        const recorded = at(known?.id);
+        if (recorded?.status === "failed") return found(undefined, [recorded.id]);
+        if (recorded !== undefined) return found(recorded);
+        const claimable = marked.filter((image) => rank(image) === "claimable");
+        const [current, ...more] = claimable.filter((image) => usable(image) && image.mark?.retained === undefined);
+        const kept = known === undefined ? claimable.flatMap(keptBy) : [];
+        const half = marked.find((image) => rank(image) === "incomplete") ?? claimable.find((image) => !usable(image));
+        if (current === undefined) return { ...nothing, incomplete: half, kept };
+        return { ...found(current), ambiguous: more.length === 0 ? [] : [current, ...more], kept };
       }
       case "creating": {
-        const made = distinct([at(known.id), ...marked]);
-        const good = made.find((image) => usable(image) && isWhole(image, known.content));
-        return { have: good, leftovers: made.filter((image) => image !== good).map(({ id }) => id) };
+        const made = distinct([at(known.id), ...marked.filter((image) => rank(image) === "recorded")]);
+        const good = made.find((image) => isFinished(image, known));
+        return found(
+          good,
+          made.filter((image) => image !== good).map(({ id }) => id),
+        );
       }
       case "replacing": {
-        const made = distinct([at(known.next), ...marked]).filter(({ id }) => id !== known.id);
-        const good = made.find((image) => usable(image) && isWhole(image, known.content));
+        const mine = marked.filter((image) => rank(image) === "recorded" && image.id !== known.id);
+        const made = distinct([at(known.next), ...mine]);
+        const good = made.find((image) => isFinished(image, known));
         const before = at(known.id);
         const rest = made.filter((image) => image !== good).map(({ id }) => id);
-        if (good === undefined) return { have: before, leftovers: rest };
-        return { have: good, leftovers: before === undefined ? rest : [...rest, before.id] };
+        if (good === undefined) return found(before, rest);
+        return found(good, before === undefined ? rest : [...rest, before.id]);
       }
       default:
         return known satisfies never;
     }
   }
 }
+
+const usable = (image: Image): boolean => (image.status ?? "ready") === "ready";
+
+/** What was being made is there, whole: the backend said so then, or its marker says that it was made from that. */
+const isFinished = (image: Image, known: Recorded & { status: "creating" | "replacing" }): boolean => {
+  const id = known.status === "creating" ? known.id : known.next;
+  return usable(image) && ((known.finished === true && id === image.id) || isWhole(image, known.content));
+};
+
+/** A version that an earlier state kept, as its marker has it. */
+const keptBy = ({ id, mark }: Image): readonly Retained[] =>
+  mark?.retained === undefined
+    ? []
+    : [{ id, content: contentOfKey(mark.content) ?? { where: "unknown" }, replaced: mark.retained, status: "kept" }];
 
 /** An image whose mark says that it was made from what was being made: it was finished, only not recorded. */
 const isWhole = (image: Image, content: Content | undefined): boolean =>
@@ -195,11 +244,5 @@ const isWhole = (image: Image, content: Content | undefined): boolean =>
 const distinct = (images: readonly (Image | undefined)[]): Image[] => [
   ...new Set(images.filter((image) => image !== undefined)),
 ];
-
-function idsOf(known: Recorded | undefined): readonly ImageId[] {
-  if (known === undefined) return [];
-  const next = known.status === "replacing" ? known.next : undefined;
-  return [known.id, next].flatMap((id) => (id === undefined ? [] : [imageId(id)]));
-}
 
 const retained = (known: Recorded | undefined): ReadonlySet<ImageId> => new Set(known?.retained?.map(({ id }) => id));

@@ -5,9 +5,10 @@ import type { Address, ImageId } from "../model/name.ts";
 import type { PlanMode, Transfer } from "../model/plan.ts";
 import type { Schema } from "../model/schema.ts";
 import type { Content } from "../model/source.ts";
-import type { Recorded } from "../model/state.ts";
+import type { Recorded, Retained } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import type { Complaint } from "../plugin.ts";
+import type { Standing } from "./standing.ts";
 
 /** An observed image with its attributes as a plain table. */
 export interface Image extends Omit<Observed, "attributes"> {
@@ -28,6 +29,8 @@ export interface Want {
   readonly complaints: readonly Complaint[];
   /** The mark to be written; undefined: no marks on this backend. */
   readonly mark: Mark | undefined;
+  /** The backend takes the bytes as the source has them, so that its digests can be compared with the source's. */
+  readonly sentAsIs: boolean;
   readonly order: (have: Attributes) => ReplaceOrder;
   /** A declared `[[import]]` for this address. */
   readonly importing: ImageId | undefined;
@@ -42,8 +45,16 @@ export interface Sight {
   readonly want: Want | undefined;
   /** `state = "absent"`. */
   readonly absent: boolean;
-  /** The image that the state knows, or that carries our mark. */
+  /** The image that the state has, or that bears a genuine marker of this address. */
   readonly have: Image | undefined;
+  /** Whose `have` is. */
+  readonly standing: Standing;
+  /** Images of which each could be the one, where the state knows none: nothing is chosen. */
+  readonly ambiguous: readonly Image[];
+  /** An interrupted creation at this address that the state knows nothing of. */
+  readonly incomplete: Image | undefined;
+  /** Versions that an earlier state kept, by their genuine markers; only where the state knows none. */
+  readonly kept: readonly Retained[];
   /** Other images of ours: half made, or superseded by `have`. */
   readonly leftovers: readonly ImageId[];
   /** Somebody else's image that holds a name which the backend has only once, and which is to be ours. */
@@ -57,5 +68,4 @@ export interface Sight {
   readonly adopt: boolean;
   /** `[[removed]]` says to keep it, or to delete it. */
   readonly removed?: "keep" | "destroy";
-  readonly uses?: string | undefined;
 }

@@ -4,7 +4,7 @@ import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import type { Attributes } from "../model/value.ts";
+import { type Attributes, canonical } from "../model/value.ts";
 import type { Backend, Facts, Plugin, Reading } from "../plugin.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
@@ -70,6 +70,7 @@ export class Wants {
             lineage: this.#means.state.lineage,
           }
         : undefined,
+      sentAsIs: sentAsIs(plugin, resource),
       order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
       importing: this.#means.config.imports.find(({ address }) => address === resource.address)?.id,
     };
@@ -114,8 +115,10 @@ export class Wants {
       const proven = source.kind === "file" || source.checksum !== undefined || source.signature !== undefined;
       return { content, transfer: upload(content.size, proven ? undefined : "no checksum is declared for it") };
     }
-    if (backend.resolve === undefined || !originOf(this.plugin(resource.backend), want))
-      return { transfer: { how: "none" } };
+    const origin = originOf(this.plugin(resource.backend), want);
+    if (!origin) return { transfer: { how: "none" } };
+    if (backend.resolve === undefined)
+      return { content: declaredOrigin(this.plugin(resource.backend), want), transfer: { how: "none" } };
     const pinned = want["follow"] === false && known?.content !== undefined;
     if (pinned && known.status === "ready") return { content: known.content, transfer: { how: "none" } };
     const { content, digests, size, serverSide, verified, why } = await backend.resolve(want, reading);
@@ -154,9 +157,25 @@ const upload = (bytes: number | undefined, unverified: string | undefined): Tran
   ...(unverified === undefined ? {} : { unverified }),
 });
 
+/** The bytes reach the backend as the source has them: nothing is taken out, undone or converted, and there is one file. */
+function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
+  const wanted = source === undefined ? undefined : plugin.bytes?.(want);
+  if (source === undefined || wanted === undefined || source.member !== undefined || source.decompress === true)
+    return false;
+  if (source.kind === "file" && source.metadata !== undefined) return false;
+  return wanted.formats === "any" && wanted.compressions === "any";
+}
+
 /** Whether an origin of the backend's own is wanted. */
 const originOf = (plugin: Plugin, want: Attributes): boolean =>
   (plugin.origins ?? []).some(({ needs }) => needs.some((name) => want[name] !== undefined));
+
+/** An origin that cannot be looked at: what the file says of it is all that is known. */
+function declaredOrigin({ origins = [], image }: Plugin, want: Attributes): Content {
+  const names = new Set(origins.flatMap(({ needs, may = [] }) => [...needs, ...may]));
+  const given = Object.entries(want).filter(([name]) => names.has(name) && image[name]?.compare !== "never");
+  return { where: contentWhere(want), resolved: canonical(Object.fromEntries(given)) };
+}
 
 /** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */
 const contentWhere = (want: Attributes): string =>

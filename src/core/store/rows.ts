@@ -58,9 +58,12 @@ const had = { id: text, have: attributes };
 const digests = mapOf(oneOf(ALGORITHMS), digestBy);
 
 const RULES: Readonly<Record<Recorded["status"], Rule>> = {
-  creating: table(common, { ...more, id: text, nonce: text }),
+  creating: table(common, { ...more, id: text, nonce: text, finished: flag }),
   ready: table({ ...common, ...had }, { ...more, digests }),
-  replacing: table({ ...common, ...had }, { ...more, digests, next: text, nonce: text, former, requested: flag }),
+  replacing: table(
+    { ...common, ...had },
+    { ...more, digests, next: text, nonce: text, former, requested: flag, finished: flag },
+  ),
   deleting: table({ ...common, id: text }, more),
 };
 const STATUSES = `expected ${Object.keys(RULES).join(", ")}`;

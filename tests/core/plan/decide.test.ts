@@ -14,16 +14,31 @@ const [first, second] = [
   { where: "/x", ...(two && { digest: two }) },
 ];
 const foreign = image(base, { id: imageId("f-1") });
-const stranger = { ...foreign, mark: { file: "others", owner: at, content: "none" } };
+const stranger = { ...foreign, mark: { file: "others", owner: at, content: "none", lineage: "L9", self: "f-1" } };
+const copy = image(base, {
+  id: imageId("c-1"),
+  mark: { file: "images", owner: at, content: "none", lineage: "L1", self: id },
+});
+const replacing = { ...ready(base), status: "replacing" } as const;
+const kept = {
+  id: imageId("v-1"),
+  content: { where: "/x" },
+  replaced: "2026-11-01T00:00:00.000Z",
+  status: "kept",
+} as const;
 
 const show = (step: Step | undefined): string => {
   if (step === undefined) return "nothing";
   const because = "because" in step ? ` (${[step.because].flat().join(", ")})` : "";
   const rest = step.leftovers === undefined ? "" : `, sweeps ${step.leftovers.join(" ")}`;
-  return `${step.action}${"id" in step ? ` ${step.id}` : ""}${because}${rest}`;
+  const holds = step.action === "adopt" && step.hold === true ? ", holds" : "";
+  return `${step.action}${"id" in step ? ` ${step.id}` : ""}${because}${rest}${holds}`;
 };
 
-const unproven = { file: "images", owner: at, content: "unproven:1" };
+const mine = { file: "images", owner: at, content: "none", lineage: "L1", self: id };
+const unproven = { ...mine, content: "unproven:1" };
+const elsewhere = { ...mine, lineage: "L2" };
+const other = { ...mine, content: first.digest ?? "" };
 
 const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
   ["declared, unknown, not there", { want: want(base) }, "create (declared)"],
@@ -75,11 +90,7 @@ const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
     { want: want(base), known: ready(base), have: image(base, { mark: unproven }) },
     "update i-1",
   ],
-  [
-    "the same, and the state is lost",
-    { want: want(base, { mark: { ...unproven, content: "sha256:a" } }), have: image(base, { mark: unproven }) },
-    "replace i-1 (content)",
-  ],
+  ["the same, and the state is lost", { want: want(base), have: image(base, { mark: unproven }) }, "block (foreign)"],
   [
     "content is ignored",
     {
@@ -101,11 +112,96 @@ const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
   [
     "a lost state, and other bytes by the mark",
     {
-      want: want(base, { mark: { file: "images", owner: at, content: second.digest ?? "" } }),
-      have: image(base, { mark: { file: "images", owner: at, content: first.digest ?? "" } }),
+      want: want(base, { content: second }),
+      have: image(base, { mark: other }),
     },
-    "replace i-1 (content)",
+    "block (foreign)",
   ],
+  [
+    "the same with --adopt: taken as it is, and nothing else",
+    { want: want(base, { content: second }), have: image(base, { mark: other }), adopt: true },
+    "adopt i-1 (adopt), holds",
+  ],
+  [
+    "a lost state, and the same bytes by the marker of another lineage",
+    { want: want(base, { content: first }), have: image(base, { mark: { ...other, lineage: "L2" } }) },
+    "adopt i-1 (mark)",
+  ],
+  ["a lost state, and --replace", { want: want(base), have: image(base), replace: true }, "block (foreign)"],
+  [
+    "a lost state, and an attribute that needs a new one",
+    { want: want({ ...base, size: 2 }), have: image(base) },
+    "block (foreign)",
+  ],
+  [
+    "known, and marked by another state since",
+    { want: want(base), known: ready(base), have: image(base, { mark: elsewhere }) },
+    "block (foreign)",
+  ],
+  [
+    "undeclared, and marked by another state since",
+    { known: ready(base), have: image(base, { mark: elsewhere }) },
+    "block (foreign)",
+  ],
+  [
+    "two could be the one",
+    { want: want(base), have: image(base), ambiguous: [image(base), foreign] },
+    "block (foreign)",
+  ],
+  ["an interrupted creation of another state", { want: want(base), incomplete: foreign }, "block (foreign)"],
+  ["a copy holds the name", { want: want(base), rival: copy }, "block (foreign)"],
+  ["a copy is not adopted, whatever the flags", { want: want(base), rival: copy, adopt: true }, "block (foreign)"],
+  ["a copy is not imported", { want: want(base, { importing: copy.id }), have: copy, adopt: true }, "block (foreign)"],
+  [
+    "an image of other bytes is not adopted",
+    {
+      want: want(base, { content: first, sentAsIs: true }),
+      rival: { ...foreign, mark: undefined as never, digests: { ...(two && { sha256: two }) } },
+      adopt: true,
+    },
+    "block (foreign)",
+  ],
+  [
+    "nor one of another size",
+    {
+      want: want(base, { sentAsIs: true }),
+      rival: { ...foreign, mark: undefined as never, size: 11 },
+      adopt: true,
+    },
+    "block (foreign)",
+  ],
+  ["destroy, with a lost state", { mode: "destroy", want: want(base), have: image(base) }, "block (foreign)"],
+  ["absent, with a lost state", { want: want(base), absent: true, have: image(base) }, "block (foreign)"],
+  [
+    "the same with --adopt: taken, to be deleted by the next run",
+    { want: want(base), absent: true, have: image(base), adopt: true },
+    "adopt i-1 (adopt), holds",
+  ],
+  [
+    "an interrupted replace whose origin tells nothing goes on",
+    { want: want(base), known: { ...replacing, former: { want: base } }, have: image(base) },
+    "adopt i-1 (mark)",
+  ],
+  [
+    "an interrupted replace goes on by what was recorded before it",
+    {
+      want: want({ ...base, disk: "B" }),
+      known: { ...replacing, former: { want: { ...base, disk: "A" } } },
+      have: image(base),
+    },
+    "replace i-1 (disk)",
+  ],
+  [
+    "an interrupted replace that was asked for goes on",
+    { want: want(base), known: { ...replacing, former: { want: base }, requested: true }, have: image(base) },
+    "replace i-1 (requested)",
+  ],
+  [
+    "an interrupted replace of an older version goes on",
+    { want: want(base), known: replacing, have: image(base) },
+    "replace i-1 (interrupted)",
+  ],
+  ["gone, with versions that were kept", { known: ready(base, { retained: [kept] }) }, "delete v-1 (undeclared)"],
   [
     "asked for with --replace",
     { want: want(base), known: ready(base), have: image(base), replace: true },
@@ -194,13 +290,16 @@ const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
     { known: ready(base, { onRemove: "hide" }), have: image(base) },
     "retire i-1 (undeclared)",
   ],
-  ["undeclared, in use", { known: ready(base), have: image(base), uses: "3 servers" }, "block (refused)"],
   ["[[removed]] keeps it", { known: ready(base), have: image(base), removed: "keep" }, "forget (removed)"],
   ["[[removed]] destroys it", { known: ready(base), have: image(base), removed: "destroy" }, "delete i-1 (removed)"],
   ["absent, there", { want: want(base), absent: true, known: ready(base), have: image(base) }, "delete i-1 (absent)"],
   ["absent, nowhere", { want: want(base), absent: true }, "nothing"],
   ["absent, but a foreign one has the name", { want: want(base), absent: true, rival: stranger }, "block (foreign)"],
-  ["the same with --adopt", { want: want(base), absent: true, rival: stranger, adopt: true }, "delete f-1 (absent)"],
+  [
+    "the same with --adopt",
+    { want: want(base), absent: true, rival: stranger, adopt: true },
+    "adopt f-1 (adopt), holds",
+  ],
   ["destroy", { mode: "destroy", want: want(base), known: ready(base), have: image(base) }, "delete i-1 (destroy)"],
   [
     "destroy, protected",

@@ -14,6 +14,7 @@ import {
 } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
 import type { Image, Sight, Want } from "../../../src/core/plan/sight.ts";
+import { standing } from "../../../src/core/plan/standing.ts";
 
 export const schema = {
   label: required(string(), "A name."),
@@ -58,7 +59,8 @@ export const want = (
   blind: undefined,
   transfer: { how: "upload", bytes: 10 },
   complaints: [],
-  mark: { file: "images", owner: at, content: "none" },
+  mark: { file: "images", owner: at, content: "none", lineage: "L1" },
+  sentAsIs: false,
   order: () => "create-first",
   importing: undefined,
   ...more,
@@ -67,11 +69,14 @@ export const want = (
 export const image = (attributes: Attributes, more: Partial<Image> = {}): Image => ({
   id,
   attributes,
-  mark: { file: "images", owner: at, content: "none" },
+  mark: { file: "images", owner: at, content: "none", lineage: "L1", self: more.id ?? id },
   ...more,
 });
 
-export const ready = (wanted: Attributes, more: Partial<Recorded & { status: "ready" }> = {}): Recorded => ({
+export const ready = (
+  wanted: Attributes,
+  more: Partial<Recorded & { status: "ready" }> = {},
+): Recorded & { status: "ready" } => ({
   status: "ready",
   id,
   backend: backendName("lab"),
@@ -84,6 +89,7 @@ export const ready = (wanted: Attributes, more: Partial<Recorded & { status: "re
   ...more,
 });
 
+/** Whose `have` is, is asked as a plan asks it. */
 export const sight = (more: Partial<Sight>): Sight => ({
   address: at,
   mode: "normal",
@@ -97,6 +103,12 @@ export const sight = (more: Partial<Sight>): Sight => ({
   after: [],
   replace: false,
   adopt: false,
-  uses: undefined,
+  standing:
+    more.have === undefined
+      ? "foreign"
+      : standing(more.have, { address: at, known: more.known, file: "images", lineage: "L1", marks: true }),
+  ambiguous: [],
+  incomplete: undefined,
+  kept: [],
   ...more,
 });

@@ -1,0 +1,39 @@
+import { ALGORITHMS, shortDigest } from "../model/digest.ts";
+import { contentKey, differs, isUnproven } from "./key.ts";
+import type { Image, Want } from "./sight.ts";
+import { bearing } from "./standing.ts";
+
+/** Whether the bytes of an image that the state does not know are the declared ones. */
+export type Bytes =
+  | { readonly kind: "same" }
+  | { readonly kind: "differ"; readonly text: string }
+  /** Nothing that both sides know tells; `text` says why. */
+  | { readonly kind: "unknown"; readonly text: string };
+
+const SAME: Bytes = { kind: "same" };
+
+/** Compares digests where both sides have them, else what the genuine marker says of the content, else sizes. Pure. */
+export function compareBytes({ content, sentAsIs }: Want, found: Image): Bytes {
+  const digest = content?.digest;
+  const theirs = ALGORITHMS.map((algorithm) => found.digests?.[algorithm]).find(
+    (one) => one !== undefined && digest?.startsWith(`${one.slice(0, one.indexOf(":"))}:`),
+  );
+  if (digest !== undefined && theirs === digest) return SAME;
+  const wanted = contentKey(content);
+  const before = bearing(found) === "genuine" ? found.mark?.content : undefined;
+  if (before !== undefined && before === wanted && !isUnproven(before)) return SAME;
+  if (before !== undefined && isUnproven(before))
+    return { kind: "differ", text: "content: its marker says that the bytes were never proven" };
+  if (before !== undefined && !isUnproven(wanted) && differs(before, wanted))
+    return { kind: "differ", text: `content: ${short(before)} there, ${short(wanted)} declared` };
+  if (before === undefined && sentAsIs && digest !== undefined && theirs !== undefined)
+    return { kind: "differ", text: `digest: ${shortDigest(theirs)} there, ${shortDigest(digest)} declared` };
+  if (sentAsIs && content?.size !== undefined && found.size !== undefined && found.size !== content.size)
+    return { kind: "differ", text: `size: ${found.size} bytes there, ${content.size} declared` };
+  return {
+    kind: "unknown",
+    text: "the bytes are not comparable: no digest is known on both sides",
+  };
+}
+
+const short = (key: string): string => (key.length > 24 ? `${key.slice(0, 24)}…` : key);

@@ -1,0 +1,37 @@
+import { asFailure } from "../failure.ts";
+import type { ImageId } from "../model/name.ts";
+import type { Deletion, Step } from "../model/plan.ts";
+import { type Backend, canTellUse, type Reading } from "../plugin.ts";
+import { guarded } from "./deletions.ts";
+import type { Image } from "./sight.ts";
+
+/** The step with every image that it deletes; the backend is asked for what uses each before the plan promises anything. */
+export async function withDeletions(
+  step: Step,
+  deletes: readonly Deletion[],
+  have: Image | undefined,
+  backend: Backend,
+  reading: Reading,
+): Promise<{ readonly step: Step; readonly warnings: readonly string[] }> {
+  if (deletes.length === 0) return { step, warnings: [] };
+  const owns = have?.owns;
+  const named = deletes.map((one) => (one.id === have?.id && owns !== undefined ? { ...one, owns } : one));
+  const uses = new Map<ImageId, string>();
+  for (const { id } of deletes) {
+    const use = await useOf(id, backend, reading);
+    if (use !== undefined) uses.set(id, use);
+  }
+  const kept = new Set(have?.protected === true ? [have.id] : []);
+  return guarded({ ...step, deletes: named }, { uses, protected: kept });
+}
+
+/** What uses an image, in words. If that cannot be asked, it may be in use: the words say so. */
+export async function useOf(id: ImageId, backend: Backend, reading: Reading): Promise<string | undefined> {
+  if (!canTellUse(backend)) return undefined;
+  try {
+    return await backend.usedBy(id, reading);
+  } catch (thrown) {
+    reading.signal.throwIfAborted();
+    return `it could not be asked whether it is: ${asFailure(thrown).message}`;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Step } from "../model/plan.ts";
+import { foreign, otherState } from "./blocked.ts";
+import { compareBytes } from "./compare.ts";
+import { diff } from "./diff.ts";
+import type { Image, Sight, Want } from "./sight.ts";
+import { bearing } from "./standing.ts";
+
+/**
+ * An image that the state has no record of, and that is to become the image of the address: adopted where it is as declared, else
+ * blocked. It is never replaced and never deleted in the same run. Pure.
+ */
+export function unrecorded(sight: Sight, want: Want, found: Image): Step {
+  const { address } = sight;
+  const worth = bearing(found);
+  if (worth === "inherited" || worth === "incomplete") return foreign(address, found, "");
+  const isOwn = sight.have === found && sight.standing === "claimable";
+  const isElsewhere = worth === "genuine" && !isOwn;
+  if (isElsewhere && !sight.adopt) return foreign(address, found, "");
+  const { changes, refused } = diff(want.schema, {
+    have: found.attributes,
+    want: want.resource.want,
+    ignore: want.resource.lifecycle.ignoreChanges,
+  });
+  const bytes = want.resource.lifecycle.ignoreChanges.includes("content") ? undefined : compareBytes(want, found);
+  const differing = [
+    ...refused,
+    ...changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
+    ...(bytes?.kind === "differ" ? [bytes.text] : []),
+    ...(sight.replace ? ["--replace"] : []),
+  ];
+  if (differing.length > 0) {
+    if (isOwn) return sight.adopt ? held(sight, found) : otherState(address, found, differing.join("; "));
+    return {
+      action: "block",
+      address,
+      because: "foreign",
+      text: `${found.name ?? found.id} (${found.id}) is unmanaged and differs (${differing.join("; ")})`,
+      hint: "declare it as it is, or delete it yourself first: a run never adopts and replaces an image",
+    };
+  }
+  const isImport = want.importing !== undefined && sight.known === undefined;
+  return {
+    action: "adopt",
+    address,
+    id: found.id,
+    changes,
+    because: isImport ? "import" : isOwn ? "mark" : "adopt",
+    ...(want.content === undefined ? {} : { content: want.content }),
+    ...(sight.kept.length === 0 ? {} : { kept: sight.kept }),
+    ...(bytes?.kind === "unknown" && want.content !== undefined ? { uncompared: bytes.text } : {}),
+  };
+}
+
+/** Taken into the state as it is; what differs is the next plan's. */
+export const held = ({ address, kept }: Sight, { id }: Image): Step => ({
+  action: "adopt",
+  address,
+  id,
+  changes: [],
+  because: "adopt",
+  hold: true,
+  ...(kept.length === 0 ? {} : { kept }),
+});
