@@ -41,7 +41,7 @@ test("a replace without retain deletes the old image and what was left over", ()
 test("a replace with retain deletes only the versions that are too many", () =>
   expect(shown(replace, { last: 2, then: "delete" })).toEqual(["v2 superseded", "v1 superseded"]));
 test("none that are younger than min_age", () =>
-  expect(shown(replace, { last: 1, then: "delete", minAge: 25.5 * 86_400 })).toEqual(["v1 superseded"]));
+  expect(shown(replace, { last: 1, then: "delete", minAge: 26 * 86_400 })).toEqual(["v1 superseded"]));
 test("versions that are hidden are not deleted", () => expect(shown(replace, { last: 1, then: "hide" })).toEqual([]));
 test("a blocked step deletes nothing", () =>
   expect(shown({ action: "block", address: at, because: "limits", text: "" })).toEqual([]));
