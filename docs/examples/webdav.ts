@@ -35,7 +35,8 @@ export default definePlugin({
   async open({ url, token }, host) {
     const web = host.door({ url, headers: token === undefined ? {} : { Authorization: `Bearer ${token}` } });
     const record = (id: string) => `${encodeURIComponent(id)}.json`;
-    const keep = async (id: string, attributes: Attributes, { mark, signal }: Context) => {
+    const keep = async (id: string, attributes: Attributes, { marker, signal }: Context) => {
+      const mark = marker(id);
       const kept = { id, ...(mark && { mark }), attributes };
       await web.send("PUT", record(id), { signal, json: kept });
       return observed(kept);

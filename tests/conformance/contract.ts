@@ -7,7 +7,7 @@ import { diff } from "../../src/core/plan/diff.ts";
 import type { Plugin } from "../../src/core/plugin.ts";
 import type { Clause } from "./place.ts";
 import { NotAsked } from "./place.ts";
-import { AT, listening, MARK, reading, type Stage, sourceOf } from "./stage.ts";
+import { AT, listening, MARK, OTHER, reading, type Stage, sourceOf } from "./stage.ts";
 import type { Check } from "./suite.ts";
 
 // Clauses about the methods of a backend, one by one.
@@ -21,11 +21,12 @@ async function pluginOf({ spec }: Stage): Promise<Plugin> {
 /** What `small` is wanted to be, checked and with its defaults, as the engine would give it to the plugin. */
 async function wanted(
   stage: Stage,
+  more: Attributes = {},
 ): Promise<Parameters<Awaited<ReturnType<Stage["backend"]>>["backend"]["create"]>[0]> {
   await using open = await stage.backend();
   const resource = open.session.config.resources.find(({ address }) => address === AT);
   if (resource === undefined) throw new Error("small is not declared");
-  return resource.want;
+  return { ...resource.want, ...more };
 }
 
 const source = ({ spec, filename }: Stage, more: Parameters<typeof sourceOf>[3] = {}) =>
@@ -66,6 +67,18 @@ async function aborted(signal: AbortSignal): Promise<boolean> {
 
 async function declared(stage: Stage): Promise<void> {
   await stage.declare({ small: stage.spec.small });
+}
+
+/** Makes an image as somebody's copy of another one: what that bears, the marker too, under a name of its own. */
+async function copied(stage: Stage, id: string): Promise<Awaited<ReturnType<Stage["live"]>>[number]> {
+  const want = await wanted(stage, stage.spec.several?.(1));
+  await using open = await stage.backend();
+  const { mark } = (await open.backend.read({ address: AT, id: imageId(id) }, reading)) ?? {};
+  const context = listening(reading.signal, { mark, marker: () => mark }).context;
+  const made = await open.backend.create(want, source(stage), { ...context, address: OTHER });
+  const seen = (await stage.live()).find((one) => one.id === made.id);
+  if (seen === undefined) throw new Error("the copy is not listed");
+  return seen;
 }
 
 export const CONTRACT_CLAUSES = {
@@ -111,7 +124,7 @@ export const CONTRACT_CLAUSES = {
     if (last?.total !== undefined) expect(last.done).toBe(last.total);
     const seen = await open.backend.read({ address: AT, id: made.id }, reading);
     expect(seen?.attributes).toEqual(made.attributes);
-    expect(seen?.mark).toEqual(MARK);
+    expect(seen?.mark).toEqual({ ...MARK, self: seen?.self ?? made.id });
     expect((await open.backend.read({ address: AT }, reading))?.id).toBe(made.id);
     expect(await invented(stage, want, made.attributes)).toEqual([]);
   },
@@ -122,11 +135,32 @@ export const CONTRACT_CLAUSES = {
     const want = await wanted(stage);
     await using open = await stage.backend();
     const made = await open.backend.create(want, source(stage), listening().context);
-    const mark = { ...MARK, content: `sha256:${"0".repeat(64)}` };
+    const mark = { ...MARK, content: `sha256:${"0".repeat(64)}`, self: made.self ?? made.id };
     const after = await open.backend.update(made, want, [], listening(reading.signal, { mark }).context);
     const seen = await open.backend.read({ address: AT, id: made.id }, reading);
     expect([after.id, seen?.id, after.mark, seen?.mark]).toEqual([made.id, made.id, mark, mark]);
     expect(await invented(stage, want, after.attributes)).toEqual([]);
+  },
+
+  /** A copy of an image, with everything that it bears, is nobody's: it is not found by the marker, and no run touches it. */
+  "copied marker": async (stage) => {
+    if (stage.spec.self === "place")
+      throw new NotAsked("the marker says where the image is, and a copy there is the image");
+    await stage.declare({ small: stage.spec.small });
+    await stage.apply();
+    const [first] = await stage.ours();
+    if (first === undefined) throw new Error("nothing was made");
+    const copy = await copied(stage, first.id);
+    await stage.loseState();
+    await stage.apply();
+    expect((await stage.ours()).map(({ id }) => id)).toEqual([first.id]);
+    await stage.ok("apply", "--yes", "--adopt", "--replace", "x/small");
+    await stage.ok("destroy", "--yes");
+    await stage.loseState();
+    await stage.run("apply", "--yes", "--adopt");
+    await stage.run("destroy", "--yes", "--adopt");
+    const after = (await stage.live()).find(({ id }) => id === copy.id);
+    expect(after).toEqual({ ...copy, ours: false });
   },
 
   "create twice": async (stage) => {

@@ -1,6 +1,5 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
-import { rm } from "node:fs/promises";
 import type { Attributes } from "images";
 import { canDownload } from "../../src/core/plugin.ts";
 import type { Clause } from "./place.ts";
@@ -25,11 +24,50 @@ export const LAW_CLAUSES = {
     await stage.declare({ small: stage.spec.small });
     await stage.apply();
     const before = await stage.ours();
-    await rm(stage.folder.at("images.state.json"), { force: true });
-    await rm(stage.folder.at("images.state.json.backup"), { force: true });
-    await rm(stage.folder.at(".images"), { recursive: true, force: true });
+    await stage.loseState();
     await stage.apply();
     expect((await stage.ours()).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+    await stage.settled();
+  },
+
+  /** An image of this name and address that another state made, of other bytes: blocked; `--adopt` takes it, and the next run replaces it. */
+  "another lineage": async (stage) => {
+    if (stage.spec.otherBytes === undefined) throw new NotAsked("no bytes are sent");
+    await stage.declare({ small: stage.spec.small });
+    await stage.apply();
+    const before = await stage.live();
+    await stage.loseState();
+    await stage.folder.write(stage.filename, stage.spec.otherBytes);
+    const plan = await stage.run("plan");
+    expect(plan.stdout).toContain("was made by another state");
+    for (const args of [
+      ["apply", "--yes"],
+      ["apply", "--yes", "--replace", "x/small"],
+      ["destroy", "--yes"],
+    ]) {
+      const said = await stage.run(...args);
+      expect([args, said.code]).toEqual([args, 1]);
+      expect(await stage.live()).toEqual(before);
+    }
+    const adopted = await stage.ok("apply", "--yes", "--adopt");
+    expect(adopted.stdout).toContain("nothing else is changed in this run");
+    expect(await stage.live()).toEqual(before);
+    await stage.apply();
+    await stage.settled();
+    expect((await stage.ours()).length).toBe(1);
+    expect((await stage.ours())[0]?.id).not.toBe(before[0]?.id);
+  },
+
+  /** Writing down what the backend reports is no change. */
+  "what is already so": async (stage) => {
+    await stage.declare({ small: stage.spec.small });
+    await stage.apply();
+    const [image] = await stage.ours();
+    const { lives, elsewhere = {}, small } = stage.spec;
+    const live = Object.entries(image?.attributes ?? {}).filter(
+      ([name]) => (name in lives || name in small) && !(name in elsewhere),
+    );
+    await stage.declare({ small: { ...stage.spec.small, ...Object.fromEntries(live) } });
     await stage.settled();
   },
 

@@ -50,6 +50,8 @@ export interface Spec {
   readonly page?: number;
   /** A declaration for the i-th of several images side by side: their labels or aliases differ. */
   several?(i: number): Attributes;
+  /** What a marker's `self` tells: the image (default), or only the place that it is in. */
+  readonly self?: "image" | "place";
   /** Clauses that cannot hold here, each with its reason. */
   readonly skip?: Readonly<Partial<Record<Clause, string>>>;
   /** Milliseconds a test may take; for real servers. */
@@ -66,6 +68,9 @@ export const CLAUSES = [
   "all attributes",
   "attribute lives",
   "lost state",
+  "another lineage",
+  "copied marker",
+  "what is already so",
   "listing",
   "edit",
   "abort",

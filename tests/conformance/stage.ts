@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { PassThrough } from "node:stream";
 import {
   type Attributes,
@@ -75,6 +76,12 @@ export class Stage implements AsyncDisposable {
       throw new Error(`the plan after apply is not empty (${said.code}):\n${said.stdout}\n${said.stderr}`);
   }
 
+  /** As a fresh checkout has it: no state, no journal. */
+  async loseState(): Promise<void> {
+    for (const name of ["images.state.json", "images.state.json.backup", ".images"])
+      await rm(this.folder.at(name), { recursive: true, force: true });
+  }
+
   async live(): Promise<
     readonly { readonly id: string; readonly name: string; readonly ours: boolean; readonly attributes: Attributes }[]
   > {
@@ -125,6 +132,8 @@ export class Stage implements AsyncDisposable {
 }
 
 export const AT = address(backendName("x"), imageName("small"));
+/** Another address, for images that somebody else makes. */
+export const OTHER = address(backendName("x"), imageName("copy"));
 export const MARK: Mark = {
   file: "images",
   owner: AT,

@@ -1,4 +1,4 @@
-import { describe, test } from "bun:test";
+import { afterAll, describe, test } from "bun:test";
 import { ATTRIBUTE_CLAUSES } from "./attributes.ts";
 import { CONTRACT_CLAUSES } from "./contract.ts";
 import { LAW_CLAUSES } from "./laws.ts";
@@ -13,6 +13,10 @@ const CHECKS: Readonly<Record<Clause, Check>> = { ...CONTRACT_CLAUSES, ...LAW_CL
 /** Every plugin passes this, against its emulator and against its real server. A new law gets a clause here. */
 export function conformance(name: string, spec: Spec, only: readonly Clause[] = CLAUSES): void {
   describe(`${name} keeps the contract`, () => {
+    const notAsked: string[] = [];
+    afterAll(() => {
+      if (notAsked.length > 0) process.stderr.write(`(not asked) ${notAsked.join("\n(not asked) ")}\n`);
+    });
     for (const clause of CLAUSES) {
       const reason = spec.skip?.[clause];
       if (!only.includes(clause)) continue;
@@ -26,6 +30,7 @@ export function conformance(name: string, spec: Spec, only: readonly Clause[] = 
           await using stage = await Stage.open(spec);
           await CHECKS[clause](stage).catch((thrown: unknown) => {
             if (!(thrown instanceof NotAsked)) throw thrown;
+            notAsked.push(`${name} > ${clause}: ${thrown.message}`);
           });
         },
         spec.timeout ?? 120_000,

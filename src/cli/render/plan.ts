@@ -1,5 +1,6 @@
 import {
   type Change,
+  type Deletion,
   type Drift,
   hasChanges,
   isPending,
@@ -42,24 +43,25 @@ export function stepLines(steps: readonly Step[], view: View): string[] {
 /** What will be gone or out of our hands after `apply`, to be confirmed; "" where nothing will. */
 export function confirmation(plan: Plan, view: View): string {
   const { style, columns } = view;
-  const lines = plan.steps.flatMap((step) => {
-    const leaves = step.action === "delete" || step.action === "replace";
-    if (!leaves && (step.leftovers ?? []).length === 0) return [];
-    const { symbol, word, role } = leaves ? faceOf(step) : ({ symbol: "-", word: "clean up", role: "remove" } as const);
-    const lead = `  ${style[role](`${symbol} ${pad(word, 8)}`)}  ${style.strong(step.address)}  `;
-    const ids = [...(leaves ? [step.id] : []), ...(step.leftovers ?? [])].map(printable);
-    return wrap(
-      lead,
-      `${ids.join(", ")}${step.action === "replace" ? " (its place is taken by a new image)" : ""}`,
-      columns,
-      6,
-    );
-  });
+  const lines = plan.steps.flatMap((step) =>
+    (step.deletes ?? []).flatMap(({ id, why, owns }) => {
+      const lead = `  ${style.remove("- delete")}  ${style.strong(step.address)}  `;
+      return wrap(lead, `${printable(id)} (${WHY[why]})${alsoGone(owns)}`, columns, 6);
+    }),
+  );
   if (lines.length === 0) return "";
-  const { destroy } = summary(plan);
-  const head = destroy === 0 ? "These remains will be deleted:" : `${plural(destroy, "image")} will be deleted:`;
+  const head = `${plural(summary(plan).destroy, "image")} will be deleted:`;
   return `${[...wrap("", style.strong(head), columns), ...lines].join("\n")}\n`;
 }
+
+const WHY: Readonly<Record<Deletion["why"], string>> = {
+  removed: "removed",
+  replaced: "replaced by a new image",
+  superseded: "a superseded version",
+  leftover: "left by an interrupted run",
+};
+const alsoGone = (owns: readonly string[] = []): string =>
+  owns.length === 0 ? "" : `, with ${owns.map(printable).join(", ")}`;
 
 function stepSection(plan: Plan, view: View): string[] {
   return stepLines(plan.steps.filter(isPending), view);
@@ -83,9 +85,21 @@ function stepBlock(step: Step, width: number, view: View): string[] {
       lines.push(...wrap(`${" ".repeat(INDENT)}${style.warning("unverified:")} `, printable(unverified), columns));
   }
   if (step.after !== undefined && step.after.length > 0) lines.push(...note(`after ${step.after.join(", ")}`, view));
-  for (const id of step.leftovers ?? [])
-    lines.push(...note(`also deletes ${printable(id)}, left by an earlier run`, view));
+  for (const text of asides(step)) lines.push(...note(text, view));
   return [...lines, ...attributeLines(changesOf(step), view, step.action === "replace")];
+}
+
+/** What a step does besides: every other image that it deletes, and what an adoption is to be known for. Printable. */
+function asides(step: Step): readonly string[] {
+  const deletes = (step.deletes ?? []).flatMap(({ id, why, owns }) => {
+    const isNamed = "id" in step && step.id === id;
+    if (isNamed)
+      return owns === undefined || owns.length === 0 ? [] : [`also deletes ${owns.map(printable).join(", ")}`];
+    return [`also deletes ${printable(id)} (${WHY[why]})${alsoGone(owns)}`];
+  });
+  if (step.action !== "adopt") return deletes;
+  const kept = (step.kept ?? []).map(({ id }) => `with the kept version ${printable(id)}`);
+  return [...deletes, ...kept, ...(step.uncompared === undefined ? [] : [printable(step.uncompared)])];
 }
 
 const note = (text: string, { columns }: View): string[] => wrap(" ".repeat(INDENT), text, columns, INDENT + 2);

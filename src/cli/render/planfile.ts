@@ -9,6 +9,7 @@ import { addr } from "./resource.ts";
 import { changesOf } from "./step.ts";
 import {
   configuration,
+  deposedChanges,
   driftChange,
   type Ground,
   groundOf,
@@ -44,7 +45,7 @@ export function toPlanFile(plan: Plan, shelf: Shelf): object {
     variables: {},
     planned_values: plannedValues(plan, ground),
     resource_drift: plan.drift.map((drift) => driftChange(drift, ground)),
-    resource_changes: steps.map((step) => resourceChange(step, plan, ground)),
+    resource_changes: steps.flatMap((step) => [resourceChange(step, plan, ground), ...deposedChanges(step, ground)]),
     output_changes: {},
     prior_state:
       state === undefined

@@ -47,14 +47,19 @@ const GONE = {
 export function detailOf(step: Step): string {
   switch (step.action) {
     case "create":
-      if (step.because === "vanished") return "gone from the backend, made again";
-      return step.because === "unfinished" ? "left half made by an earlier run, made anew" : "";
+      if (step.because === "vanished") return "gone from the backend, created again";
+      return step.because === "unfinished" ? "incomplete (interrupted run), created again" : "";
     case "adopt": {
-      const why = { mark: "carries our mark", import: "declared import", adopt: "not ours so far" }[step.because];
-      return `${printable(step.id)}: ${why}`;
+      const why = {
+        mark: "bears the marker of this address",
+        import: "declared import",
+        adopt: "unmanaged until now",
+      }[step.because];
+      const hold = step.hold === true ? "; taken into the state as it is, nothing else is changed in this run" : "";
+      return `${printable(step.id)}: ${why}${hold}`;
     }
     case "update": {
-      const only = step.changes.length === 0 && (step.leftovers ?? []).length === 0;
+      const only = step.changes.length === 0 && (step.deletes ?? []).length === 0;
       return printable(step.id) + (only ? ": only what the state keeps of it" : "");
     }
     case "replace": {

@@ -3,6 +3,10 @@ import type { Event } from "../model/event.ts";
 import type { Observed } from "../model/image.ts";
 import type { Address, ImageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
+import { compareBytes } from "../plan/compare.ts";
+import { carries } from "../plan/key.ts";
+import { bearing, names } from "../plan/standing.ts";
+import { sentAsIs } from "../plan/wants.ts";
 import { plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import { asItIs } from "./asitis.ts";
@@ -10,9 +14,10 @@ import type { ApplyMeans } from "./means.ts";
 import { Site } from "./site.ts";
 
 /**
- * Takes an image that is there already into the state, and writes our mark on it. No attribute is changed: what differs from the file is
- * the next plan's. What it was made from is taken to be what the file says, since nobody can tell; a later change of that is seen.
- * @throws Failure state.address, backend.missing, plan.foreign
+ * Takes an image that exists into the state, and writes the marker on it. No attribute is changed: what differs from the file is the
+ * next plan's. Its bytes are compared with the declared ones where both sides know a digest or a size; where they do not, it is taken to
+ * be made from what the file says, and a note says so.
+ * @throws Failure state.address, backend.missing, plan.foreign: another file manages it, or it is a copy; plan.differs: other bytes
  */
 export async function importImage(
   address: Address,
@@ -40,15 +45,36 @@ export async function importImage(
       address,
       hint: `see what there is: images info ${resource.backend}`,
     });
-  const { mark } = image;
-  if (mark !== undefined && (mark.file !== means.config.settings.name || mark.owner !== address) && !adopt) {
-    throw new Failure("plan.foreign", `${id} belongs to ${mark.owner} of ${mark.file}`, {
+  refuseForeign(site, image, adopt);
+  const bytes = compareBytes({ content, sentAsIs: sentAsIs(site.plugin, resource) }, image);
+  if (bytes.kind === "differ")
+    throw new Failure("plan.differs", `${id} is not what is declared: ${bytes.text}`, {
       address,
-      hint: "`--adopt` takes it over",
+      hint: "declare what it was made from, or leave its source out",
     });
-  }
-  const marked = context.mark === undefined || (mark?.owner === address && mark.file === context.mark.file);
+  if (bytes.kind === "unknown" && content !== undefined) site.note(bytes.text);
+  const marked = context.mark === undefined || carries(image, context.mark);
   const after = marked ? image : await backend.update(image, asItIs(site, plain(image.attributes)), [], context);
   await site.put(site.ready(content, after));
   return after;
+}
+
+function refuseForeign({ address, means }: Site, image: Observed, adopt: boolean): void {
+  const { id, mark } = image;
+  const worth = bearing(image);
+  if (mark === undefined || worth === "none" || worth === "unsigned") return;
+  if (worth === "inherited")
+    throw new Failure(
+      "plan.foreign",
+      `${id} bears an inherited marker: it is a copy of the image ${mark.owner} of ${mark.file}`,
+      {
+        address,
+        hint: "take the marker off the image first, if it is to be managed",
+      },
+    );
+  if (adopt || names(mark, { file: means.config.settings.name, address, previous: undefined })) return;
+  throw new Failure("plan.foreign", `${id} is managed by ${mark.file} as ${mark.owner}`, {
+    address,
+    hint: "pass --adopt to manage it from here",
+  });
 }

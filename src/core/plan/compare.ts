@@ -13,7 +13,10 @@ export type Bytes =
 const SAME: Bytes = { kind: "same" };
 
 /** Compares digests where both sides have them, else what the genuine marker says of the content, else sizes. Pure. */
-export function compareBytes({ content, sentAsIs }: Want, found: Image): Bytes {
+export function compareBytes(
+  { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
+  found: Omit<Image, "attributes">,
+): Bytes {
   const digest = content?.digest;
   const theirs = ALGORITHMS.map((algorithm) => found.digests?.[algorithm]).find(
     (one) => one !== undefined && digest?.startsWith(`${one.slice(0, one.indexOf(":"))}:`),

@@ -8,7 +8,7 @@ import { type Diff, diff } from "./diff.ts";
 import { carries, differs } from "./key.ts";
 import { leave } from "./leave.ts";
 import type { Image, Sight, Want } from "./sight.ts";
-import { isRecorded } from "./standing.ts";
+import { bearing, isRecorded } from "./standing.ts";
 import { unrecorded } from "./unrecorded.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
@@ -189,8 +189,10 @@ const changesProtection = ({ known }: Sight, { resource: { lifecycle } }: Want):
 function remark({ mark }: Want, found: Image): Change | undefined {
   if (mark === undefined || carries(found, mark)) return undefined;
   const after = { kind: "value", value: mark.owner } as const;
-  if (found.mark === undefined) return { kind: "add", name: "mark", after, forces: "update" };
-  return { kind: "edit", name: "mark", before: { kind: "value", value: found.mark.owner }, after, forces: "update" };
+  const worth = bearing(found);
+  if (found.mark === undefined || worth === "none") return { kind: "add", name: "marker", after, forces: "update" };
+  const value = worth === "genuine" ? found.mark.owner : `${found.mark.owner} (${worth})`;
+  return { kind: "edit", name: "marker", before: { kind: "value", value }, after, forces: "update" };
 }
 
 /** The bytes are to be others than those that the image was made from. */

@@ -158,7 +158,7 @@ const upload = (bytes: number | undefined, unverified: string | undefined): Tran
 });
 
 /** The bytes reach the backend as the source has them: nothing is taken out, undone or converted, and there is one file. */
-function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
+export function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
   const wanted = source === undefined ? undefined : plugin.bytes?.(want);
   if (source === undefined || wanted === undefined || source.member !== undefined || source.decompress === true)
     return false;

@@ -75,7 +75,7 @@ class Local implements Backend<Image>, Downloads {
     const entry: Entry = {
       id,
       name,
-      ...(context.mark === undefined ? {} : { mark: context.mark }),
+      ...signed(context, id),
       attributes: want,
       disk,
       ...(metadata === undefined ? {} : { metadata: { sha256: metadata.sha256, size: metadata.size } }),
@@ -103,7 +103,7 @@ class Local implements Backend<Image>, Downloads {
       ...entry,
       name,
       attributes: { ...without(entry.attributes, cleared), ...want, ...properties(entry, want, cleared) },
-      ...(context.mark === undefined ? {} : { mark: context.mark }),
+      ...signed(context, have.id),
     };
     return await this.#keep(next);
   }
@@ -214,3 +214,8 @@ export const local = definePlugin({
     return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000));
   },
 });
+
+const signed = (context: Context, id: ImageId) => {
+  const mark = context.marker(id);
+  return mark === undefined ? {} : { mark };
+};

@@ -41,6 +41,8 @@ const reasons = {
     "replace_because_tainted",
     "replace_by_request",
     "delete_because_no_resource_config",
+    "delete_because_superseded",
+    "delete_because_leftover",
   ],
 };
 const change = table(
@@ -54,7 +56,10 @@ const change = table(
   },
   { replace_paths: list(list({ type: ["string", "number"] })), importing: table({ id: string }) },
 );
-const resourceChange = table({ ...identity, change }, { previous_address: address, action_reason: reasons });
+const resourceChange = table(
+  { ...identity, change },
+  { previous_address: address, action_reason: reasons, deposed: string },
+);
 const resource = table({ ...identity, schema_version: { type: "integer" }, values: object, sensitive_values: object });
 const values = table({ outputs: object, root_module: table({}, { resources: list(resource) }) });
 

@@ -73,6 +73,7 @@ export const STEPS: readonly Step[] = [
     making: { transfer: { how: "none" } },
     after: [at("lab/debian")],
     leftovers: [imageId("5b3e0c1a-0000-4000-8000-00000000dead")],
+    deletes: [{ id: imageId("5b3e0c1a-0000-4000-8000-00000000dead"), why: "leftover" }],
   },
   { action: "adopt", address: at("lab/found"), id: imageId("ab12"), changes: [], because: "mark" },
   {
@@ -120,6 +121,7 @@ export const STEPS: readonly Step[] = [
     action: "replace",
     address: at("lin/debian"),
     id: imageId("private/23872341"),
+    deletes: [{ id: imageId("private/23872341"), why: "replaced" }],
     changes: [edit("region", "us-southeast", "eu-west", "replace"), edit("content", OLD, NEW, "replace")],
     because: ["region", "content"],
     order: "create-first",
@@ -132,6 +134,10 @@ export const STEPS: readonly Step[] = [
     action: "replace",
     address: at("ru/rolling"),
     id: imageId("5b3e0c1a-3333-4333-8333-0123456789ab"),
+    deletes: [
+      { id: imageId("5b3e0c1a-3333-4333-8333-0123456789ab"), why: "replaced" },
+      { id: imageId("5b3e0c1a-2222-4222-8222-0123456789ab"), why: "superseded" },
+    ],
     changes: [edit("content", 'etag "abc-1"', 'etag "def-2"', "replace")],
     because: ["content"],
     order: "delete-first",
@@ -140,7 +146,13 @@ export const STEPS: readonly Step[] = [
       transfer: { how: "upload" },
     },
   },
-  { action: "delete", address: at("out/old"), id: imageId("ami-5d4a0000"), because: "undeclared" },
+  {
+    action: "delete",
+    address: at("out/old"),
+    id: imageId("ami-5d4a0000"),
+    because: "undeclared",
+    deletes: [{ id: imageId("ami-5d4a0000"), why: "removed", owns: ["snap-0a1b2c3d"] }],
+  },
   { action: "retire", address: at("ru/legacy"), id: imageId("5b3e0c1a-4444"), how: "hide", because: "absent" },
   { action: "forget", address: at("lab/gone"), because: "vanished" },
   {

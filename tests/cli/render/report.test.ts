@@ -69,7 +69,13 @@ describe("Markdown", () => {
   test("a plan that is too long for a comment is cut, and says so", () => {
     const many = Array.from(
       { length: 5000 },
-      (_, i): Step => ({ action: "delete", address: at(`lab/i${i}`), id: imageId(`id-${i}`), because: "undeclared" }),
+      (_, i): Step => ({
+        action: "delete",
+        address: at(`lab/i${i}`),
+        id: imageId(`id-${i}`),
+        because: "undeclared",
+        deletes: [{ id: imageId(`id-${i}`), why: "removed" }],
+      }),
     );
     const text = report("markdown", planOf(many));
     expect(text.length).toBeLessThan(60_000);
