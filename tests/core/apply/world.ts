@@ -1,0 +1,306 @@
+import { createHash } from "node:crypto";
+import { apply } from "../../../src/core/apply/apply.ts";
+import type { ApplyMeans, Records } from "../../../src/core/apply/means.ts";
+import { Failure } from "../../../src/core/failure.ts";
+import type { Config, Resource } from "../../../src/core/model/declaration.ts";
+import { digest } from "../../../src/core/model/digest.ts";
+import type { Event } from "../../../src/core/model/event.ts";
+import type { Mark, Observed } from "../../../src/core/model/image.ts";
+import { type Address, address, backendName, type ImageId, imageId, imageName } from "../../../src/core/model/name.ts";
+import type { Plan } from "../../../src/core/model/plan.ts";
+import type { Content } from "../../../src/core/model/source.ts";
+import type { Recorded, State } from "../../../src/core/model/state.ts";
+import { optional, string } from "../../../src/core/model/types.ts";
+import type { Attributes } from "../../../src/core/model/value.ts";
+import { makePlan } from "../../../src/core/plan/make.ts";
+import { everything, type Selection } from "../../../src/core/plan/means.ts";
+import type { Backend, Context, Plugin } from "../../../src/core/plugin.ts";
+import { ended } from "../../../src/core/stream.ts";
+
+// The engine on a backend that records what it is asked, in the order of the durable writes: both stand in one log.
+
+const name = backendName("m");
+const place = { file: "images.toml", line: 1, column: 1 };
+export const AT = (image: string): Address => address(name, imageName(image));
+
+/** An image of the backend. */
+export interface Kept {
+  readonly id: ImageId;
+  readonly name: string;
+  readonly mark?: Mark;
+  readonly label?: string;
+  /** What it was made from. */
+  readonly bytes: string;
+  readonly status?: "pending";
+}
+
+export interface Declared {
+  readonly bytes: string;
+  readonly label?: string;
+  readonly retain?: number;
+  readonly absent?: boolean;
+  /** An attribute whose origin tells nothing: a disk. */
+  readonly disk?: string;
+}
+
+/** How the backend is. */
+export interface Nature {
+  /** A name is there once: the old image goes as the last step before the new one is made. */
+  readonly unique?: boolean;
+}
+
+const image = {
+  label: optional(string(), "A label.", { unset: "" }),
+  disk: optional(string(), "An origin that tells nothing.", { onChange: "replace", compare: "recorded" }),
+};
+
+/** What happens just before a call or durable write: throws to fail or to kill. */
+export type Interrupt = (call: string) => void;
+
+/** Thrown where a run is killed: nothing that it would do afterwards is done. */
+export class Killed extends Error {}
+
+export class World {
+  readonly images = new Map<ImageId, Kept>();
+  readonly log: string[] = [];
+  interrupt: Interrupt = () => undefined;
+  /** What uses an image. */
+  uses: (id: ImageId) => string | undefined = () => undefined;
+  /** The plan of the last run. */
+  planned: Plan | undefined;
+  readonly #nature: Nature;
+  #next = 1;
+  #dead = false;
+
+  constructor(nature: Nature = {}) {
+    this.#nature = nature;
+  }
+
+  /** Puts an image there by other hands. */
+  plant(kept: Omit<Kept, "id"> & { readonly id?: string }): ImageId {
+    const id = imageId(kept.id ?? `f-${this.#next++}`);
+    this.images.set(id, { ...kept, id });
+    return id;
+  }
+
+  call(what: string): void {
+    if (this.#dead) throw new Killed("the process is gone");
+    try {
+      this.interrupt(what);
+    } catch (thrown) {
+      if (thrown instanceof Killed) this.#dead = true;
+      throw thrown;
+    }
+    this.log.push(what);
+  }
+
+  revive(): void {
+    this.#dead = false;
+    this.interrupt = () => undefined;
+  }
+
+  plugin(): Plugin {
+    const { unique = false } = this.#nature;
+    return {
+      api: 1,
+      name: "memory",
+      doc: "Images in memory.",
+      config: {},
+      image,
+      bytes: () => ({ formats: "any", compressions: "any" }),
+      ...(unique ? { names: (_: unknown, at: Address) => [at], order: () => "delete-first", deletesLast: true } : {}),
+      open: async () => this.backend(),
+    } satisfies Plugin;
+  }
+
+  backend(): Backend & { usedBy(id: ImageId): Promise<string | undefined> } {
+    const seen = (kept: Kept): Observed => ({
+      id: kept.id,
+      name: kept.name,
+      ...(kept.mark === undefined ? {} : { mark: kept.mark }),
+      attributes: kept.label === undefined ? {} : { label: kept.label },
+      ...(this.#nature.unique === true ? { names: [kept.name] } : {}),
+      status: kept.status ?? "ready",
+    });
+    const find = (id: ImageId) => {
+      const kept = this.images.get(id);
+      return kept === undefined ? undefined : seen(kept);
+    };
+    const signed = (context: Context, id: ImageId) => {
+      const mark = context.marker(id);
+      return mark === undefined ? {} : { mark };
+    };
+    const images = this.images;
+    return {
+      read: async ({ id }) => (id === undefined ? undefined : find(id)),
+      async *list() {
+        for (const kept of [...images.values()]) yield seen(kept);
+      },
+      create: async (want, source, context) => {
+        const id = imageId(`i-${this.#next++}`);
+        const hash = createHash("sha256");
+        let bytes = "";
+        for await (const piece of source?.open(context.signal) ?? []) {
+          hash.update(piece);
+          bytes += new TextDecoder().decode(piece);
+        }
+        await context.retireOld?.();
+        if (this.#nature.unique === true && [...images.values()].some((one) => one.name === context.address))
+          throw new Failure("backend.conflict", "the name is taken");
+        this.call(`create ${id}`);
+        const kept: Kept = { id, name: context.address, ...signed(context, id), bytes, status: "pending" };
+        images.set(id, kept);
+        await context.identified(id);
+        this.call(`upload ${id}`);
+        const { status: _, ...ready } = kept;
+        images.set(id, { ...ready, ...labelOf(want) });
+        context.completed();
+        this.call(`finish ${id}`);
+        return seen({ ...ready, ...labelOf(want) });
+      },
+      update: async (have, want, cleared, context) => {
+        this.call(`update ${have.id}`);
+        const kept = images.get(have.id);
+        if (kept === undefined) throw new Failure("backend.missing", "gone");
+        const { label: was, ...rest } = kept;
+        const label = cleared.includes("label") || was === undefined ? {} : { label: was };
+        const next = { ...rest, ...label, ...labelOf(want), ...signed(context, have.id) };
+        images.set(have.id, next);
+        return seen(next);
+      },
+      delete: async (id) => {
+        this.call(`delete ${id}`);
+        images.delete(id);
+      },
+      usedBy: async (id) => this.uses(id),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  }
+}
+
+const labelOf = (want: Attributes) => (typeof want["label"] === "string" ? { label: want["label"] } : {});
+export const digestOf = (bytes: string) => digest("sha256", createHash("sha256").update(bytes).digest("hex"));
+
+/** A checkout with its state: what declares and runs. */
+export class Checkout implements Records {
+  readonly world: World;
+  readonly file: string;
+  readonly lineage: string;
+  rows = new Map<Address, Recorded>();
+  #serial = 0;
+
+  constructor(world: World, file: string, lineage: string) {
+    this.world = world;
+    this.file = file;
+    this.lineage = lineage;
+  }
+
+  recorded(at: Address): Recorded | undefined {
+    return this.rows.get(at);
+  }
+
+  async put(at: Address, row: Recorded | undefined): Promise<void> {
+    const id = row === undefined ? "gone" : `${row.status}${row.id === undefined ? "" : ` ${row.id}`}`;
+    const next = row?.status === "replacing" && row.next !== undefined ? ` -> ${row.next}` : "";
+    this.world.call(`put ${id}${next}`);
+    this.#serial++;
+    if (row === undefined) this.rows.delete(at);
+    else this.rows.set(at, row);
+  }
+
+  record(_: Event): void {}
+
+  async plan(declared: Readonly<Record<string, Declared>>, more: Partial<Selection> = {}): Promise<Plan> {
+    return await ended(makePlan(this.#means(declared), { ...everything, ...more }));
+  }
+
+  /** Plans and applies. @throws Killed where it was killed */
+  async apply(declared: Readonly<Record<string, Declared>>, more: Partial<Selection> = {}): Promise<string> {
+    const means = this.#means(declared);
+    const plan = await ended(makePlan(means, { ...everything, ...more }));
+    this.world.planned = plan;
+    return (await ended(apply(plan, means))).outcome;
+  }
+
+  /** As a fresh checkout has it. */
+  forget(): void {
+    this.rows = new Map();
+  }
+
+  #means(declared: Readonly<Record<string, Declared>>): ApplyMeans {
+    const never = new AbortController().signal;
+    const opened = this.world.backend();
+    const state: State = {
+      version: 1,
+      lineage: this.lineage,
+      serial: this.#serial,
+      images: Object.fromEntries(this.rows),
+    };
+    return {
+      config: this.#config(declared),
+      plugins: new Map([[name, this.world.plugin()]]),
+      state,
+      renamed: new Map(),
+      records: this,
+      run: "run",
+      open: async () => opened,
+      look: async (spec) => contentOf(spec.kind === "file" ? spec.path : ""),
+      fetch: async (spec) => {
+        const bytes = spec.kind === "file" ? spec.path : "";
+        const sha256 = digestOf(bytes);
+        return {
+          format: "raw",
+          compression: "none",
+          filename: "x.img",
+          size: bytes.length,
+          digest: sha256,
+          async *open() {
+            yield new TextEncoder().encode(bytes);
+          },
+          digests: async () => ({ sha256 }),
+          content: async () => contentOf(bytes),
+        };
+      },
+      secret: async () => "",
+      signal: never,
+      hard: never,
+      parallelism: 1,
+      now: () => new Date(),
+    };
+  }
+
+  #config(declared: Readonly<Record<string, Declared>>): Config {
+    return {
+      file: "/images.toml",
+      folder: "/",
+      settings: { state: "/images.state.json", name: this.file, parallelism: 1 },
+      policy: { require: [] },
+      backends: [{ name, plugin: "memory", settings: {}, limits: {}, mark: true, at: place }],
+      resources: Object.entries(declared).map(([image, one]) => resource(image, one)),
+      moved: [],
+      removed: [],
+      imports: [],
+      digest: "x",
+    };
+  }
+}
+
+const contentOf = (bytes: string): Content => ({ where: "/x", digest: digestOf(bytes), size: bytes.length });
+
+function resource(image: string, { bytes, label, retain, absent, disk }: Declared): Resource {
+  const want = { ...(label === undefined ? {} : { label }), ...(disk === undefined ? {} : { disk }) };
+  const kept = retain === undefined ? {} : { retain: { last: retain, then: "delete" as const } };
+  return {
+    address: AT(image),
+    backend: name,
+    image: imageName(image),
+    want,
+    written: Object.keys(want),
+    source: { kind: "file", path: bytes, follow: true, at: place },
+    lifecycle: { protect: false, onRemove: "delete", ignoreChanges: [], existing: false, ...kept },
+    state: absent === true ? "absent" : "present",
+    adopt: false,
+    at: place,
+    places: {},
+  };
+}
