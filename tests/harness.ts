@@ -30,14 +30,18 @@ export class Folder implements AsyncDisposable {
     return join(this.path, ...parts);
   }
 
+  /** An images.toml without a name gets one, at its end: lines stay where they are. */
   async write(name: string, content: string | Uint8Array): Promise<void> {
-    await writeFile(this.at(name), content);
+    await writeFile(this.at(name), name === "images.toml" && typeof content === "string" ? named(content) : content);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.path, { recursive: true, force: true });
   }
 }
+
+export const named = (text: string): string =>
+  /^\[backend\./m.test(text) && !/^\[settings\]/m.test(text) ? `${text}\n[settings]\nname = "images"\n` : text;
 
 export interface Surroundings {
   readonly env?: Readonly<Record<string, string | undefined>>;

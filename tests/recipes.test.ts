@@ -73,7 +73,7 @@ class Project implements AsyncDisposable {
   }
 
   async write(images: readonly string[]): Promise<void> {
-    const head = `[settings]\nstate = "${this.folder.at("images.state.json")}"\n\n[backend.store]\nplugin = "local"\n`;
+    const head = `[settings]\nname = "images"\nstate = "${this.folder.at("images.state.json")}"\n\n[backend.store]\nplugin = "local"\n`;
     const text = [`${head}path = "${this.folder.at("store")}"\n`, ...images].join("\n");
     await writeFile(this.folder.at("repository", "images.toml"), text);
   }

@@ -13,7 +13,7 @@ const MANY = NAMES.map((name) => `[image.${name}]\nsource = "./a.img"\n`).join("
 const env = { STATE_PASSWORD: "secret" };
 
 const settings = (url: string, more = 'state_username = "user"\nstate_password = "env:STATE_PASSWORD"\n'): string =>
-  `[settings]\nstate = "${url}"\n${more}`;
+  `[settings]\nname = "images"\nstate = "${url}"\n${more}`;
 
 /** A lock as terraform sends it. */
 async function lock(server: StateServer, id: string): Promise<void> {

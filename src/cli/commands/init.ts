@@ -1,15 +1,18 @@
 import { open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Command, Option } from "clipanion";
+import { madeUpName } from "../../core/config/madeup.ts";
 import { Failure } from "../../core/failure.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { rewrite } from "../rewrite.ts";
 import { SCHEMA_FILE, schemaText } from "./schema.ts";
 
-const FIRST = `# What your machine images are to be, and where. \`images plan\` shows what would be done, \`images apply\` does it.
+const first = (
+  name: string,
+): string => `# What your machine images are to be, and where. \`images plan\` shows what would be done, \`images apply\` does it.
 
 [settings]
-name = "images" # written into the marks of the images that this file makes
+name = "${name}" # written into the ownership markers; keep it
 
 [backend.store] # a directory; \`images plugins\` lists what else there is
 plugin = "local"
@@ -44,7 +47,8 @@ export class InitCommand extends FileCommand {
         hint: "edit it, or choose another name with -f",
       });
     });
-    await file.writeFile(this.schema ? `#:schema ./${SCHEMA_FILE}\n${FIRST}` : FIRST);
+    const text = first(madeUpName(dirname(path)));
+    await file.writeFile(this.schema ? `#:schema ./${SCHEMA_FILE}\n${text}` : text);
     await file.close();
     if (this.schema) await rewrite(join(dirname(path), SCHEMA_FILE), await schemaText());
     this.note(`wrote ${this.file}; next: edit it, then images plan`);

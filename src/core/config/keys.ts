@@ -30,10 +30,9 @@ const positive: Type<number> = {
 };
 
 export const SETTINGS = {
-  name: withDefault(
+  name: optional(
     matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "1 to 63 letters, digits, dots, dashes and underscores"),
-    "images",
-    "Whose images these are; written into the marks, so that two files on one backend never take each other's.",
+    "The name of this file's images in their ownership markers, so that two files on one backend never take each other's. Required unless every backend has mark = false.",
   ),
   state: optional(
     string(),

@@ -16,6 +16,7 @@ import { checkTable } from "./faults.ts";
 import { readFiles, readVarFile } from "./files.ts";
 import { addressesOf, checkImage, placeImages } from "./images.ts";
 import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
+import { madeUpName } from "./madeup.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
@@ -163,9 +164,22 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
   const found = section(SETTINGS, root, "settings", world.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
-  const { name, state = stateFor(file), state_username: username, state_password: password, parallelism } = found;
+  const { state = stateFor(file), state_username: username, state_password: password, parallelism } = found;
   const table = node?.kind === "table" ? node : undefined;
+  const { name = "" } = found;
+  if (name === "") requireName(table, file, world);
   return { name, parallelism, ...statePlace({ state, username, password }, table, world) };
+}
+
+/** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */
+function requireName(settings: TableNode | undefined, file: string, { backends, folder, problems }: World): void {
+  const marking = [...backends.values()].find(({ declaration }) => declaration?.mark === true)?.declaration;
+  if (marking === undefined || settings?.entries.has("name") === true) return;
+  const line = `name = "${madeUpName(folder)}"`;
+  problems.error("config.name", "[settings] name is required: it tells the images of this file from those of others", {
+    at: settings?.at ?? { ...marking.at, file },
+    hint: settings === undefined ? `add to the file: [settings] ${line}` : `add under [settings]: ${line}`,
+  });
 }
 
 function policyOf(root: TableNode, problems: Problems): Policy {
