@@ -59,7 +59,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     const ours = { [MARKS.owner]: address, [MARKS.file]: this.#host.file, owner: site.project };
     for (const os_hidden of [false, true])
       for await (const found of site.glance.images({ ...ours, os_hidden }, signal))
-        return await this.#observed(found, site, signal);
+        if (found.images_self === found.id) return await this.#observed(found, site, signal);
     return undefined;
   }
 

@@ -9,10 +9,9 @@ import {
   isSameSet,
   type Mark,
   type Observed,
-  parseAddress,
 } from "images";
 import type { Operation } from "./glance.ts";
-import { hidden, isOwned, MARKS, marked } from "./properties.ts";
+import { hidden, isOwned, MARKS, marked, markIn } from "./properties.ts";
 import type { Image } from "./schema.ts";
 import type { ImageAnswer, Member } from "./wire.ts";
 
@@ -69,6 +68,8 @@ export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
     id: idAt(answer.id, seen),
     ...present({ name: answer.name, size: answer.size }),
     ...(mark === undefined ? {} : { mark }),
+    self: answer.id,
+    ...(answer.protected === true ? { protected: true } : {}),
     attributes: shown,
     ...(Object.keys(digests).length === 0 ? {} : { digests }),
     status: statusOf(answer, properties),
@@ -100,13 +101,6 @@ export const propertiesOf = (answer: ImageAnswer): Words =>
 const pick = (words: Words, wanted: (key: string) => boolean): Words =>
   Object.fromEntries(Object.entries(words).filter(([key]) => wanted(key)));
 
-function markIn(properties: Words): Mark | undefined {
-  const owner = parseAddress(properties[MARKS.owner] ?? "");
-  const file = properties[MARKS.file];
-  if (owner === undefined || file === undefined) return undefined;
-  return { file, owner, content: properties[MARKS.content] ?? "" };
-}
-
 export function digestsOf(answer: ImageAnswer): Digests {
   const { checksum, os_hash_algo, os_hash_value } = answer;
   const algorithm = ALGORITHMS.find((name) => name === os_hash_algo);
@@ -122,7 +116,7 @@ function statusOf({ status }: ImageAnswer, properties: Words): "ready" | "pendin
   return (properties["os_glance_failed_import"] ?? "") === "" ? "pending" : "failed";
 }
 
-type Context = { readonly address: Parameters<typeof imageOf>[0]; readonly mark: Mark | undefined };
+type Context = { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Mark | undefined };
 
 export const nameOf = (want: Desired<Image>, address: Context["address"]): string => want.name ?? imageOf(address);
 
@@ -132,10 +126,11 @@ export const nameOf = (want: Desired<Image>, address: Context["address"]): strin
  */
 export const fieldsOf = (
   want: Desired<Image>,
+  id: string,
   name: string,
   format: string,
   visibility: string,
-  { mark }: Context,
+  { marker }: Context,
 ) => ({
   name,
   disk_format: format,
@@ -146,7 +141,7 @@ export const fieldsOf = (
   ...(want.hidden === true ? { os_hidden: true } : {}),
   ...(want.tags === undefined || want.tags.length === 0 ? {} : { tags: [...new Set(want.tags)] }),
   ...want.properties,
-  ...marked(mark),
+  ...marked(marker(id)),
   ...declaring(declared(want)),
 });
 
@@ -204,9 +199,12 @@ export function operations(
   for (const key of Object.keys(properties))
     if (cleared.includes(`properties.${key}`) && !Object.hasOwn(wanted, key))
       found.push({ op: "remove", path: pointer(key) });
-  const [before, after] = [marked(have.mark), marked(context.mark)];
+  const mark = context.marker(now.id ?? "");
+  const [before, after] = [marked(have.mark), marked(mark)];
   for (const [key, value] of Object.entries(after))
     if (before[key] !== value) found.push({ op: "add", path: pointer(key), value });
+  for (const key of mark === undefined ? [] : Object.keys(before))
+    if (after[key] === undefined) found.push({ op: "remove", path: pointer(key) });
   const known = now.metadata?.[MARKS.declares] ?? "";
   const said = declared(want);
   const isSaid = (entry: string) => said.some((one) => nameIn(one) === nameIn(entry));

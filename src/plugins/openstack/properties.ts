@@ -1,20 +1,26 @@
-import type { Mark } from "images";
+import { fieldsOfMark, MARK_FIELDS, type Mark, markOfFields } from "images";
 
 // Which properties of an image are whose.
 
-/** Properties in which our mark is kept; `declares` names what is only looked at where it is declared: members, stores. */
+/** Properties in which the marker is kept; `declares` names what is only looked at where it is declared: members, stores. */
 export const MARKS = {
   file: "images_file",
   owner: "images_owner",
   content: "images_content",
+  lineage: "images_lineage",
+  self: "images_self",
+  retained: "images_retained",
   declares: "images_declares",
 } as const;
 
-/** The mark itself is shown nowhere. */
-export const hidden: ReadonlySet<string> = new Set([MARKS.file, MARKS.owner, MARKS.content]);
+/** The marker itself is shown nowhere. */
+export const hidden: ReadonlySet<string> = new Set(MARK_FIELDS.map((field) => MARKS[field]));
 
 export const marked = (mark: Mark | undefined): Readonly<Record<string, string>> =>
-  mark === undefined ? {} : { [MARKS.file]: mark.file, [MARKS.owner]: mark.owner, [MARKS.content]: mark.content };
+  mark === undefined ? {} : Object.fromEntries(fieldsOfMark(mark).map(([field, value]) => [MARKS[field], value]));
+
+export const markIn = (properties: Readonly<Record<string, string>>): Mark | undefined =>
+  markOfFields((field) => properties[MARKS[field]]);
 
 /** Fields of an image that Glance alone writes, or that would make a property which only looks like one of them. */
 const READ_ONLY = new Set([

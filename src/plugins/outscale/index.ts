@@ -59,15 +59,18 @@ class Outscale implements Backend<Image>, Downloads {
   }
 
   async read(
-    { address, id }: { address: Context["address"]; id?: ImageId },
+    { address, id, nonce }: { address: Context["address"]; id?: ImageId; nonce?: string },
     { signal }: Reading,
   ): Promise<Observed<Image> | undefined> {
     if (id !== undefined) {
       const found = await this.#client.image(id, signal);
       return found === undefined ? undefined : observed(found, await this.#client.account(signal));
     }
-    for await (const found of this.#own(signal))
-      if (found.mark?.owner === address && found.mark.file === this.#host.file) return found;
+    for await (const found of this.#own(signal)) {
+      const { self } = found.mark ?? {};
+      const isIts = self === found.id || (nonce !== undefined && self === `~${nonce}`);
+      if (isIts && found.mark?.owner === address && found.mark.file === this.#host.file) return found;
+    }
     return undefined;
   }
 
@@ -96,7 +99,8 @@ class Outscale implements Backend<Image>, Downloads {
     cleared: readonly string[],
     context: Context,
   ): Promise<Observed<Image>> {
-    const { signal, mark, address } = context;
+    const { signal, address } = context;
+    const mark = context.marker(id);
     const [account, now] = await Promise.all([this.#client.account(signal), this.#client.image(id, signal)]);
     if (now === undefined) throw new Failure("backend.missing", `${id} is gone`, { hint: "plan again" });
     if (!isOwn(now, account))
@@ -207,6 +211,7 @@ export const outscale = definePlugin({
   // Two images cannot have one name, and an image keeps its name for life.
   order: (have, want) =>
     want.image_name !== undefined && have.image_name !== want.image_name ? "create-first" : "delete-first",
+  deletesLast: true,
   check: rules,
   async open(written, host) {
     const { url, credentials, region, bucket, tls } = await accessOf(written, host);
