@@ -91,21 +91,14 @@ class Outscale implements Backend<Image>, Downloads {
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
-    const made = await this.#made(want, source, context);
-    return observed(made, await this.#client.account(context.signal));
-  }
-
-  /** What the image that is replaced was made of stays until the new one is available. */
-  async #made(want: Desired<Image>, source: Source | undefined, context: Context): Promise<ImageAnswer> {
-    const { replaces, retireOld } = context;
-    if (replaces === undefined || retireOld === undefined) return await this.#making.make(want, source, context);
-    this.#replaced.add(replaces);
+    const { replaces, retireOld, signal } = context;
+    const isLast = replaces !== undefined && retireOld !== undefined;
+    if (isLast) this.#replaced.add(replaces);
     try {
-      const made = await this.#making.make(want, source, context);
-      await this.#remains.clear(replaces, context);
-      return made;
+      const stands = isLast ? () => this.#remains.clear(replaces, context) : undefined;
+      return observed(await this.#making.make(want, source, context, stands), await this.#client.account(signal));
     } finally {
-      this.#replaced.delete(replaces);
+      if (isLast) this.#replaced.delete(replaces);
     }
   }
 
