@@ -204,6 +204,9 @@ class Outscale implements Backend<Image>, Downloads {
   }
 }
 
+/** Requests a second that the API lets through; Outscale's own clients keep to as many. */
+const RATE = 5;
+
 export const outscale = definePlugin({
   api: 1,
   name: "outscale",
@@ -235,6 +238,7 @@ export const outscale = definePlugin({
         return { authorization: `Basic ${pair}`, "x-osc-date": stampOf(at) };
       },
       explain,
+      rateLimit: RATE,
       ...(tls === undefined ? {} : { tls }),
       credentials:
         credentials.kind === "keys"
