@@ -168,6 +168,8 @@ export interface Facts {
   readonly size?: number;
   readonly format?: Format;
   readonly virtualSize?: number;
+  /** The settings of the backend, as they are written; sensitive ones are references. */
+  readonly settings?: Attributes;
 }
 
 /** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */
@@ -211,6 +213,8 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */
   order?(have: Answered<I>, want: Desired<I>): ReplaceOrder;
+  /** Seconds for what is done to one image, where the user says none. Default: no limit. */
+  readonly timeout?: number;
   /** What `on_remove` can be. Default: delete, forget. */
   readonly onRemove?: readonly OnRemove[];
   /**

@@ -127,7 +127,9 @@ export class Site {
 
   #timeout(): number | undefined {
     const backend = this.means.config.backends.find(({ name }) => name === backendOf(this.address));
-    return resourceAt(this.means.config, this.address)?.lifecycle.timeout ?? backend?.limits.timeout;
+    return (
+      resourceAt(this.means.config, this.address)?.lifecycle.timeout ?? backend?.limits.timeout ?? this.plugin.timeout
+    );
   }
 
   /** What every row of this address says, whatever its status. */

@@ -52,7 +52,9 @@ export class Wants {
     const isQuick = quick && !this.#given.has(resource.address);
     const { content, transfer, blind } = await this.#look(resource, known, backend, { ...reading, quick: isQuick });
     const facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
-    const marked = this.#means.config.backends.find(({ name }) => name === resource.backend)?.mark !== false;
+    const declared = this.#means.config.backends.find(({ name }) => name === resource.backend);
+    const marked = declared?.mark !== false;
+    const settings = declared === undefined ? {} : { settings: declared.settings };
     const origin = resource.source !== undefined || originOf(plugin, resource.want);
     return {
       resource,
@@ -61,7 +63,7 @@ export class Wants {
       origin,
       blind,
       transfer,
-      complaints: plugin.check?.(resource.want, facts) ?? [],
+      complaints: plugin.check?.(resource.want, { ...facts, ...settings }) ?? [],
       mark: marked
         ? {
             file: this.#means.config.settings.name,

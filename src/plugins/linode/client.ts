@@ -1,7 +1,18 @@
 import { type Door, Failure } from "images";
 import { Budget } from "./budget.ts";
 import { Patient } from "./patient.ts";
-import { type Disk, type Event, type ImageAnswer, isDisk, isEvent, isImage, isPage, isUpload, parsed } from "./wire.ts";
+import {
+  type Disk,
+  type Event,
+  type ImageAnswer,
+  isDisk,
+  isEvent,
+  isImage,
+  isPage,
+  isRegion,
+  isUpload,
+  parsed,
+} from "./wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -41,13 +52,15 @@ export class Client {
     return parsed(answer, isImage, "an image");
   }
 
-  /** Begins an upload. Undefined: the server failed without a word, as it does now and then; nothing was made. */
-  async upload(fields: Fields, signal: AbortSignal): Promise<{ image: ImageAnswer; upload_to: string } | undefined> {
+  async upload(fields: Fields, signal: AbortSignal): Promise<{ image: ImageAnswer; upload_to: string }> {
     using patient = new Patient(signal);
-    const call = { signal: patient.signal, json: fields, accept: [500] };
-    const answer = await this.#door.send("POST", "images/upload", call);
-    if (answer.status === 500) return void (await answer.text());
-    return parsed(await answer.json(), isUpload, "a begun upload");
+    const answer = await this.#door.json("POST", "images/upload", { signal: patient.signal, json: fields });
+    return parsed(answer, isUpload, "a begun upload");
+  }
+
+  /** The ids of all regions; anybody may ask. */
+  async regions(signal: AbortSignal): Promise<readonly string[]> {
+    return (await Array.fromAsync(this.#pages("regions", isRegion, signal))).map(({ id }) => id);
   }
 
   async change(id: string, fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {

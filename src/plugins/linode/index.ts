@@ -7,6 +7,7 @@ import {
   Failure,
   type Host,
   type ImageId,
+  type Looked,
   type Observed,
   poll,
   type Reading,
@@ -18,8 +19,8 @@ import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
 import { changesOf, isOwn, labelOf, observed } from "./image.ts";
 import { Making } from "./making.ts";
-import { homeOf, replicate } from "./replicas.ts";
-import { rules } from "./rules.ts";
+import { homeOf, refuseUnknown, replicate } from "./replicas.ts";
+import { mostOf, rules } from "./rules.ts";
 import { config, type Image, image } from "./schema.ts";
 import { accessOf } from "./settings.ts";
 import { Uploads } from "./upload.ts";
@@ -35,11 +36,11 @@ class Linode implements Backend<Image>, Renames {
   /** Seconds between two looks. */
   readonly #interval: number;
 
-  constructor(door: Door, host: Host, interval: number) {
+  constructor(door: Door, host: Host, interval: number, most: number) {
     this.#client = new Client(door);
     this.#watch = new Watch(this.#client, interval * 1000);
     const disks = new Disks(this.#client, interval);
-    this.#making = new Making(this.#client, this.#watch, disks, new Uploads(door, host), host);
+    this.#making = new Making(this.#client, this.#watch, disks, new Uploads(door, host), host, { most, interval });
     this.#host = host;
     this.#interval = interval;
   }
@@ -62,8 +63,13 @@ class Linode implements Backend<Image>, Renames {
     return undefined;
   }
 
-  async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {
-    for await (const answer of this.#client.images(signal)) yield observed(answer);
+  async *list({ signal }: Reading, looked: readonly Looked[] = []): AsyncGenerator<Observed<Image>> {
+    const known = new Set<string>();
+    for await (const answer of this.#client.images(signal)) {
+      for (const { region } of answer.regions ?? []) known.add(region);
+      yield observed(answer);
+    }
+    await refuseUnknown(this.#client, looked, known, signal);
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
@@ -137,6 +143,7 @@ export const linode = definePlugin({
   bytes: () => ({ formats: ["raw"], compressions: ["gz"], digests: ["md5"] }),
   labels: (want, address) => [labelOf(want, address)],
   check: rules,
+  timeout: 20 * 60,
   async open(written, host) {
     const { url, token } = await accessOf(written, host);
     host.conceal(token);
@@ -147,6 +154,6 @@ export const linode = definePlugin({
       credentials: "`token` (or LINODE_TOKEN)",
     });
     const look = written.event_poll_ms ?? Number(host.env["LINODE_EVENT_POLL_MS"] ?? LOOK);
-    return new Linode(door, host, (look > 0 ? look : LOOK) / 1000);
+    return new Linode(door, host, (look > 0 ? look : LOOK) / 1000, mostOf(written));
   },
 });

@@ -8,6 +8,16 @@ import { refuseTooLarge, type Uploads } from "./upload.ts";
 import type { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
+export interface Limits {
+  /** Bytes of the largest image, unpacked. */
+  readonly most: number;
+  /** Seconds between two looks. */
+  readonly interval: number;
+}
+
+/** The time for an upload to begin, in looks: a minute. */
+const LOOKS = 15;
+
 /** Makes images, of bytes and of disks, and waits until they can be used. */
 export class Making {
   readonly #client: Client;
@@ -15,13 +25,22 @@ export class Making {
   readonly #disks: Disks;
   readonly #uploads: Uploads;
   readonly #host: Pick<Host, "conceal">;
+  readonly #limits: Limits;
 
-  constructor(client: Client, watch: Watch, disks: Disks, uploads: Uploads, host: Pick<Host, "conceal">) {
+  constructor(
+    client: Client,
+    watch: Watch,
+    disks: Disks,
+    uploads: Uploads,
+    host: Pick<Host, "conceal">,
+    limits: Limits,
+  ) {
     this.#client = client;
     this.#watch = watch;
     this.#disks = disks;
     this.#uploads = uploads;
     this.#host = host;
+    this.#limits = limits;
   }
 
   async make(want: Desired<Image>, source: Source | undefined, context: Context): Promise<ImageAnswer> {
@@ -51,14 +70,13 @@ export class Making {
       throw new Failure("backend.refused", "region is missing: where are the bytes to be uploaded to?", {
         hint: 'region = "us-southeast"',
       });
-    refuseTooLarge(source);
+    refuseTooLarge(source, this.#limits.most);
     const { signal } = context;
     const fields = {
       ...fieldsOf(want, labelOf(want, context.address), context.marker(`~${context.nonce}`)),
       region: want.region,
     };
-    const begin = poll(() => this.#client.upload(fields, signal), { signal, deadline: 60, what: "an upload to begin" });
-    const { image: begun, upload_to } = await begin.catch(async (thrown: unknown) => {
+    const { image: begun, upload_to } = await this.#begin(fields, signal).catch(async (thrown: unknown) => {
       // Its URL is lost with the answer, so that nothing can be done with it but to take it away.
       const lost = await this.#begunAllTheSame(thrown, context);
       if (lost !== undefined) await context.identified(imageId(lost.id));
@@ -70,6 +88,21 @@ export class Making {
       if (!(await this.#isTaken(thrown, begun.id, signal))) throw thrown;
     });
     return await this.#made(begun.id, want, context);
+  }
+
+  /** Linode fails to begin an upload now and then, without a word, and has made nothing then. */
+  async #begin(fields: Readonly<Record<string, unknown>>, signal: AbortSignal) {
+    const { interval } = this.#limits;
+    let last: unknown;
+    const look = () =>
+      this.#client.upload(fields, signal).catch((thrown: unknown) => {
+        if (!(thrown instanceof Failure) || thrown.request?.status !== 500) throw thrown;
+        last = thrown;
+        return undefined;
+      });
+    return await poll(look, { signal, interval: interval / 4, deadline: interval * LOOKS }).catch((thrown: unknown) => {
+      throw last !== undefined && thrown instanceof Failure && thrown.code === "net.timeout" ? last : thrown;
+    });
   }
 
   /** Waits until an image that was begun can be used. */

@@ -4,7 +4,8 @@ import type { Image } from "./schema.ts";
 
 // What Linode takes: @linode/validation, and the description of POST /images/upload.
 
-export const MOST_RAW = 6144 * 1024 * 1024;
+const MB = 1024 * 1024;
+export const MOST_RAW = 6144 * MB;
 export const MOST_PACKED = 5 * 1024 * 1024 * 1024;
 const MOST_TAGS = 500;
 
@@ -35,17 +36,31 @@ export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] 
   return [...wrong, ...sizes(facts)];
 }
 
-/** Sizes that are known before a byte moves; `problem` is undefined where they fit. */
-function sizes({ size, virtualSize, format }: Facts): readonly Complaint[] {
-  const over = (bytes: number, what: string): Complaint => ({
-    code: "backend.limits",
-    message: `${what} is ${inMB(bytes)} MB, and Linode takes images of at most ${inMB(MOST_RAW)} MB`,
-    hint: "make the disk smaller before it is uploaded (qemu-img resize --shrink, virt-sparsify)",
-  });
-  if (virtualSize !== undefined) return virtualSize > MOST_RAW ? [over(virtualSize, "the disk")] : [];
+/** Bytes of the largest image that the account may have: the setting, or what every account may have. */
+export const mostOf = (settings: { readonly max_image_mb?: unknown } = {}): number =>
+  typeof settings.max_image_mb === "number" ? settings.max_image_mb * MB : MOST_RAW;
+
+/** Sizes that are known before a byte moves. */
+function sizes({ size, virtualSize, format, settings }: Facts): readonly Complaint[] {
+  const most = mostOf(settings);
+  const tell = (bytes: number, what: string): readonly Complaint[] => {
+    if (bytes <= MOST_RAW && bytes <= most) return [];
+    const message = `${what} is ${inMB(bytes)} MB, and Linode takes images of at most ${inMB(bytes > most ? most : MOST_RAW)} MB`;
+    if (bytes > most)
+      return [
+        {
+          code: "backend.limits",
+          message,
+          hint: "make the disk smaller before it is uploaded (qemu-img resize --shrink, virt-sparsify); where Linode raised the limit of the account, write max_image_mb into the settings of the backend",
+        },
+      ];
+    return [
+      { code: "backend.limits", severity: "warning", message: `${message}, but for accounts whose limit was raised` },
+    ];
+  };
+  if (virtualSize !== undefined) return tell(virtualSize, "the disk");
   // An archive may hold more than the image; all else only grows when it is unpacked.
-  if (size === undefined || size <= MOST_RAW || format === "tar" || format === "other") return [];
-  return [over(size, "the source")];
+  return size === undefined || format === "tar" || format === "other" ? [] : tell(size, "the source");
 }
 
-export const inMB = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);
+export const inMB = (bytes: number): number => Math.ceil(bytes / MB);

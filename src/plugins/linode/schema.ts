@@ -38,6 +38,10 @@ export const config = {
     string(),
     "The user or profile in that file. Default: LINODE_PROFILE, then the file's own default.",
   ),
+  max_image_mb: optional(
+    integer({ min: 1 }),
+    "The size of the largest image that the account may have, in MB, unpacked. Default: 6144, which Linode raises on request.",
+  ),
   event_poll_ms: optional(
     integer({ min: 1 }),
     "Milliseconds between two looks at what Linode is working on. Default: LINODE_EVENT_POLL_MS, then 4000.",
@@ -49,7 +53,7 @@ const label = matching(
   /^[a-zA-Z0-9,.?\-_\s']{1,50}$/,
   "1 to 50 letters, digits, spaces and , . ? - _ ' (Linode takes no other characters in a label)",
 );
-const tag = matching(/^.{3,50}$/su, "3 to 50 characters");
+const tag = matching(/^.{3,100}$/su, "3 to 100 characters");
 const regionId = matching(/^[a-z0-9-]+$/, 'a region as Linode calls it, like "us-southeast"');
 
 /** An image of a Linode account. */

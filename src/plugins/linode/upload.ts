@@ -57,10 +57,10 @@ export class Uploads {
 }
 
 /** @throws Failure backend.limits, as far as a source tells beforehand what it comes to */
-export function refuseTooLarge({ size, virtualSize, compression }: Source): void {
+export function refuseTooLarge({ size, virtualSize, compression }: Source, most = MOST_RAW): void {
   const raw = virtualSize ?? (compression === "none" ? size : undefined);
-  if (raw !== undefined && raw > MOST_RAW)
-    throw new Failure("backend.limits", `the disk is ${inMB(raw)} MB, and Linode takes ${inMB(MOST_RAW)} MB`, {
+  if (raw !== undefined && raw > most)
+    throw new Failure("backend.limits", `the disk is ${inMB(raw)} MB, and Linode takes ${inMB(most)} MB`, {
       hint: "make the disk smaller before it is uploaded (qemu-img resize --shrink, virt-sparsify)",
     });
   if (size !== undefined && compression !== "none" && size > MOST_PACKED) throw tooMuch(size);

@@ -52,6 +52,8 @@ export const isEvent = t.isObject(
 );
 export type Event = t.InferType<typeof isEvent>;
 
+export const isRegion = t.isObject({ id: t.isString() }, isMore);
+
 /** One page of a collection; an empty one may say that it has no page at all. */
 export const isPage = <T>(isItem: t.StrictValidator<unknown, T>) =>
   t.isObject({ data: t.isArray(isItem), pages: t.isNumber() }, isMore);

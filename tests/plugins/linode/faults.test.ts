@@ -42,6 +42,32 @@ test("an upload whose answer is lost is not lost, also when its URL is closed by
   await play.settled();
 });
 
+test("an upload that cannot be begun is told with the status and the server's words", async () => {
+  await using play = await scene();
+  play.control.next({ kind: "internal" }, { method: "POST", times: 999 });
+  const said = await play.run("apply", "--yes");
+  expect(said.code).toBe(1);
+  const words = said.stderr.replace(/\s+/g, " ");
+  expect(words).toMatch(/POST \S+\/images\/upload: 500/);
+  expect(words).not.toContain("a longer `timeout`");
+  expect(play.control.images()).toEqual([]);
+});
+
+test("a region that Linode does not have stops the plan, and a known one costs no request", async () => {
+  await using play = await scene();
+  await play.declare(upload('replica_regions = ["us-ord", "us-nowhere"]'));
+  const said = await play.run("plan");
+  expect(said.code).toBe(1);
+  expect(said.stderr.replace(/\s+/g, " ")).toContain('Linode has no region "us-nowhere"');
+  expect((await play.run("apply", "--yes")).code).toBe(1);
+  expect(play.control.images()).toEqual([]);
+  await play.declare(upload('replica_regions = ["us-ord"]'));
+  await play.apply();
+  play.asked();
+  await play.settled();
+  expect(play.asked().filter((one) => one.includes("/regions"))).toEqual([]);
+});
+
 test("a begun upload whose URL never came is taken away at once", async () => {
   await using play = await scene();
   play.control.next({ kind: "lost-answer" }, { method: "POST" });
@@ -104,10 +130,10 @@ test("a token without the scope is told which one it needs", async () => {
 
 test("what the server refuses is said in its words, with the field", async () => {
   await using play = await scene();
-  await play.declare(upload().replace("us-ord", "no-such-place"));
+  await play.declare(upload().replace("us-ord", "us-west"));
   const said = await play.run("apply", "--yes");
   expect(said.code).toBe(1);
-  expect(said.stderr).toContain("region: region is not valid");
+  expect(said.stderr).toMatch(/region: \S+/);
   expect(said.stderr).toContain("POST");
 });
 

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { linode } from "../../../src/plugins/linode/index.ts";
+import { rules } from "../../../src/plugins/linode/rules.ts";
 import { refuseTooLarge } from "../../../src/plugins/linode/upload.ts";
 import { has, qemu } from "../../core/format/tools.ts";
 import { Scene, upload } from "./kit.ts";
@@ -20,6 +21,26 @@ test("sizes are judged by all that is known of the bytes", () => {
   expect(told({}, { size: 9 * GiB, virtualSize: GiB })).toEqual([]);
 });
 
+test("an account whose limit was raised says so, and is warned instead of refused", () => {
+  const raised = { settings: { max_image_mb: 10_240 } };
+  const told = (virtualSize: number) => rules({}, { virtualSize, ...raised });
+  expect(told(6 * GiB)).toEqual([]);
+  expect(told(10 * GiB)).toMatchObject([{ severity: "warning", code: "backend.limits" }]);
+  const [over] = told(10 * GiB + 1);
+  expect(over).toMatchObject({ code: "backend.limits", message: expect.stringContaining("at most 10240 MB") });
+  expect(over?.severity).toBeUndefined();
+  expect(rules({}, { virtualSize: 6 * GiB + 1 })[0]?.hint).toContain("max_image_mb");
+});
+
+test("tags of 51 to 100 characters are taken", async () => {
+  await using scene = await Scene.open();
+  await scene.folder.write("disk.img.gz", gzipSync("x"));
+  await scene.declare(upload(`tags = ["${"t".repeat(100)}"]`));
+  expect((await scene.run("validate")).code).toBe(0);
+  await scene.declare(upload(`tags = ["${"t".repeat(101)}"]`));
+  expect((await scene.run("validate")).code).toBe(1);
+});
+
 test("every rule of the image's words is told in the file, all at once", async () => {
   await using scene = await Scene.open();
   await scene.folder.write("disk.img.gz", gzipSync("x"));
@@ -35,7 +56,7 @@ test("every rule of the image's words is told in the file, all at once", async (
   const said = await scene.run("validate");
   expect(said.code).toBe(1);
   expect(scene.asked()).toEqual([]);
-  for (const text of ["1 to 50 letters", "3 to 50 characters", "not a region", "region is missing"])
+  for (const text of ["1 to 50 letters", "3 to 100 characters", "not a region", "region is missing"])
     expect(said.stderr.toLowerCase()).toContain(text.replace("not a region", "a region as linode calls it"));
   await scene.declare(upload(`replica_regions = []\ndescription = "${long}"\ntags = ${JSON.stringify(tags)}`));
   const more = await scene.run("validate");
