@@ -40,6 +40,8 @@ interface Facts<T> {
   readonly same?: (a: T, b: T) => boolean;
   /** What the backend shows when nobody set it: taking the line out of the file comes to this, and this alone is no drift. */
   readonly unset?: T;
+  /** What of a value is kept in the state and shown; of a signed URL, all but the signature. */
+  readonly stored?: (value: T) => T;
   /** Other names that mean the same, for the spelling of other tools. */
   readonly also?: readonly string[];
   /** For the docs. */
@@ -96,5 +98,9 @@ export const writable = (schema: Schema): [string, Attribute][] =>
 
 /** Attributes without the values that must not be kept or shown. */
 export function withoutSensitive(schema: Schema, attributes: Attributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !isSensitive(schema, name)));
+  return Object.fromEntries(
+    Object.entries(attributes).flatMap(([name, value]): [string, Value][] =>
+      isSensitive(schema, name) ? [] : [[name, schema[name]?.stored?.(value) ?? value]],
+    ),
+  );
 }

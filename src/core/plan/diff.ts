@@ -107,7 +107,7 @@ function change(name: string, attribute: Attribute, before: Value | undefined, a
 }
 
 const shown = (attribute: Attribute, value: Value): Shown =>
-  attribute.sensitive === true ? { kind: "sensitive" } : { kind: "value", value };
+  attribute.sensitive === true ? { kind: "sensitive" } : { kind: "value", value: attribute.stored?.(value) ?? value };
 
 /**
  * Declared attributes that are not what we last saw: somebody else changed them. `seen` and `have` are what the backend showed then and

@@ -171,7 +171,7 @@ export const image = {
   file_location: optional(
     string(),
     "The pre-signed URL of the manifest that it is registered from, or a reference to it (env:NAME), which keeps the signature out of the state. Another signature of the same URL is no change. A URL without a signature, in the bucket endpoint of these settings, is signed with its keys.",
-    { ...made, same: (a, b) => withoutQuery(a) === withoutQuery(b) },
+    { ...made, stored: withoutQuery, same: (a, b) => withoutQuery(a) === withoutQuery(b) },
   ),
   block_device_mappings: optional(
     listOf(
@@ -219,4 +219,6 @@ export const image = {
 export type Config = typeof config;
 export type Image = typeof image;
 
-const withoutQuery = (text: string): string => text.replace(/[?#].*$/s, "");
+function withoutQuery(text: string): string {
+  return text.replace(/[?#].*$/s, "");
+}
