@@ -29,8 +29,12 @@ export async function make(
   const { site, speak } = means;
   const { glance } = site;
   const made = await begun(want, source, context, means);
+  context.completed();
   const rest: Operation[] = want.protected === true ? [{ op: "replace", path: "/protected", value: true }] : [];
-  const shared = want.members !== undefined && (await share(glance, made.id, want.members, speak, context));
+  const shared =
+    want.members !== undefined &&
+    want.members.length > 0 &&
+    (await share(glance, made.id, want.members, speak, context));
   const placed = await place(glance, made.id, made.stores?.split(",") ?? [], want.stores, context);
   const idle = want.status === "deactivated";
   if (idle) await glance.act(made.id, "deactivate", context.signal);
@@ -51,7 +55,7 @@ async function begun(
   for (let attempt = 1; ; attempt++) {
     const id = crypto.randomUUID();
     await context.identified(imageId(idAt(id, means.site)));
-    const begin = fields(want, source, context, means);
+    const begin = fields(id, want, source, context, means);
     try {
       await glance.begin(id, begin, signal);
       if (source === undefined && pull !== undefined) {
@@ -81,10 +85,10 @@ async function begun(
   }
 }
 
-function fields(want: Desired<Image>, source: Source | undefined, context: Context, { visibility }: Means) {
+function fields(id: string, want: Desired<Image>, source: Source | undefined, context: Context, { visibility }: Means) {
   const name = nameOf(want, context.address);
   const own = context.replaces === undefined ? name : `${name.slice(0, 248)} (new)`;
-  return fieldsOf(want, own, want.disk_format ?? diskFormat(source?.format ?? "raw"), visibility, context);
+  return fieldsOf(want, own, want.disk_format ?? diskFormat(source?.format ?? "raw"), visibility, context.marker(id));
 }
 
 async function fill(

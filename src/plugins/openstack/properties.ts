@@ -1,20 +1,51 @@
-import type { Mark } from "images";
+import { type Mark, parseAddress } from "images";
 
 // Which properties of an image are whose.
 
-/** Properties in which our mark is kept; `declares` names what is only looked at where it is declared: members, stores. */
+/** Properties in which our marker is kept; `declares` names what is only read where it is declared: members, stores. */
 export const MARKS = {
   file: "images_file",
   owner: "images_owner",
   content: "images_content",
+  lineage: "images_lineage",
+  self: "images_self",
+  retained: "images_retained",
   declares: "images_declares",
 } as const;
 
-/** The mark itself is shown nowhere. */
-export const hidden: ReadonlySet<string> = new Set([MARKS.file, MARKS.owner, MARKS.content]);
+const { declares: _, ...OWN } = MARKS;
 
+/** The marker itself is shown nowhere. */
+export const hidden: ReadonlySet<string> = new Set(Object.values(OWN));
+
+/** The properties that a marker is written as. */
 export const marked = (mark: Mark | undefined): Readonly<Record<string, string>> =>
-  mark === undefined ? {} : { [MARKS.file]: mark.file, [MARKS.owner]: mark.owner, [MARKS.content]: mark.content };
+  mark === undefined
+    ? {}
+    : {
+        [MARKS.file]: mark.file,
+        [MARKS.owner]: mark.owner,
+        [MARKS.content]: mark.content,
+        ...(mark.lineage === undefined ? {} : { [MARKS.lineage]: mark.lineage }),
+        ...(mark.self === undefined ? {} : { [MARKS.self]: mark.self }),
+        ...(mark.retained === undefined ? {} : { [MARKS.retained]: mark.retained }),
+      };
+
+/** The marker that properties hold, copied or not. */
+export function markIn(properties: Readonly<Record<string, string>>): Mark | undefined {
+  const owner = parseAddress(properties[MARKS.owner] ?? "");
+  const file = properties[MARKS.file];
+  if (owner === undefined || file === undefined) return undefined;
+  const [lineage, self, retained] = [MARKS.lineage, MARKS.self, MARKS.retained].map((key) => properties[key]);
+  return {
+    file,
+    owner,
+    content: properties[MARKS.content] ?? "",
+    ...(lineage === undefined ? {} : { lineage }),
+    ...(self === undefined ? {} : { self }),
+    ...(retained === undefined ? {} : { retained }),
+  };
+}
 
 /** Fields of an image that Glance alone writes, or that would make a property which only looks like one of them. */
 const READ_ONLY = new Set([
