@@ -22,6 +22,7 @@ export {
   type Source,
   type Wanted,
 } from "./model/image.ts";
+export { fieldsOfMark, MARK_FIELDS, type MarkField, markOfFields } from "./model/mark.ts";
 export {
   type Address,
   address,

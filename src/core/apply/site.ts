@@ -171,20 +171,20 @@ export class Site {
       throw new Error(`${id} is neither in the plan nor made by this run, and is not deleted`);
     const context = this.context(this.means.hard);
     const found = await this.backend.read({ address: this.address, id }, context);
-    if (found === undefined || found.id !== id) return false;
-    if (this.#isForeign(found))
+    if (found !== undefined && found.id !== id) return false;
+    if (found !== undefined && this.#isForeign(found))
       throw new Failure("plan.foreign", `${id} is managed by another state or file by now, and is not deleted`, {
         address: this.address,
         hint: "plan again",
       });
-    const use = this.#made.has(id) ? undefined : await useOf(id, this.backend, context);
+    const use = found === undefined || this.#made.has(id) ? undefined : await useOf(id, this.backend, context);
     if (use !== undefined)
       throw new Failure("plan.used", `${id} is not deleted: the image is in use (${use})`, {
         address: this.address,
         hint: "free it, then apply again",
       });
     await this.backend.delete(id, context);
-    return true;
+    return found !== undefined;
   }
 
   /** What this step made under an id that somebody else's image has by now is theirs; so is what was marked by another state since. */

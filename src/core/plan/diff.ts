@@ -52,13 +52,27 @@ function pair(
 ): [before: Value | undefined, after: Value | undefined] {
   const after = want[name];
   const known = recorded?.[name];
-  if (attribute.compare === "recorded") return recorded === undefined ? [after, after] : [known, after];
+  if (attribute.compare === "recorded") return pairOfInput(attribute, have[name], after, recorded, known);
   const before = have[name];
   if (after === undefined && known === undefined) return [undefined, undefined];
   if (attribute.type.keys !== "own") return [before, after];
   const keys = new Set([...(isTable(after) ? Object.keys(after) : []), ...(isTable(known) ? Object.keys(known) : [])]);
   const ours = Object.entries(isTable(before) ? before : {}).filter(([key]) => keys.has(key));
   return [ours.length === 0 ? undefined : Object.fromEntries(ours), after];
+}
+
+/** An input of the creation. What the backend reports of it wins; what it does not report is compared with what was recorded. */
+function pairOfInput(
+  attribute: Attribute,
+  live: Value | undefined,
+  after: Value | undefined,
+  recorded: Attributes | undefined,
+  known: Value | undefined,
+): [before: Value | undefined, after: Value | undefined] {
+  if (recorded === undefined) return after === undefined || live === undefined ? [after, after] : [live, after];
+  const written = after ?? known;
+  if (live !== undefined && written !== undefined && sameBy(attribute, live, written)) return [written, written];
+  return [known, after];
 }
 
 function isUnchanged(attribute: Attribute, before: Value | undefined, after: Value | undefined): boolean {

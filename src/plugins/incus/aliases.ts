@@ -1,6 +1,6 @@
-import { type Desired, Failure } from "images";
+import { type Desired, Failure, type Mark } from "images";
 import type { Client, Held } from "./client.ts";
-import { NOTE, type Notes, notesOf } from "./image.ts";
+import { isSameOwner, NOTE, type Notes, notesOf } from "./image.ts";
 import { type Alias, aliasesOf, type Image } from "./schema.ts";
 
 /** The aliases that an image is declared to have. */
@@ -14,7 +14,8 @@ export interface Taking {
   readonly signal: AbortSignal;
   /** The fingerprint of the image that is being replaced, in the same project. */
   readonly replaces: string | undefined;
-  readonly owner: { readonly file: string; readonly address: string } | undefined;
+  /** The marker that the image bears, or is to bear. */
+  readonly owner: Mark | undefined;
 }
 
 /** Which aliases are to lead to an image; `may`: those that are left out where another image has them. */
@@ -51,7 +52,7 @@ async function isOurs(client: Client, { entry }: Held, target: string | undefine
   const holder = await client.image(entry.target, taking.signal);
   if (holder === undefined) return true;
   const { mark } = notesOf(holder);
-  return mark !== undefined && mark.owner === taking.owner?.address && mark.file === taking.owner.file;
+  return isSameOwner(mark, taking.owner);
 }
 
 const taken = ({ entry }: Held): Failure =>

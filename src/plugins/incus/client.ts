@@ -9,6 +9,7 @@ import {
   isEnvelope,
   isImage,
   isNested,
+  isProject,
   isResult,
   isServer,
   parsed,
@@ -181,6 +182,18 @@ export class Client {
 
   async server(signal: AbortSignal): Promise<ServerAnswer> {
     return parsed((await this.#get("1.0", signal)).metadata, isServer, "a server");
+  }
+
+  /** The certificate of the server, and the project that keeps the images here: a project without images of its own has the default one's. */
+  async self(signal: AbortSignal): Promise<string> {
+    const { environment } = await this.server(signal);
+    const certificate = environment?.certificate_fingerprint ?? "unknown";
+    const { project = "default" } = this;
+    if (project === "default") return `${certificate}/default`;
+    const found = await this.#find(`1.0/projects/${encodeURIComponent(project)}`, signal);
+    const isShared =
+      found !== undefined && parsed(found.metadata, isProject, "a project").config?.["features.images"] === "false";
+    return `${certificate}/${isShared ? "default" : project}`;
   }
 
   /** When an instance, or a snapshot of it, was made; undefined when there is none. */

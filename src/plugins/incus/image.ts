@@ -1,11 +1,21 @@
-import { type Answered, digest, type ImageId, imageId, type Mark, type Observed, parseAddress } from "images";
+import {
+  type Answered,
+  digest,
+  fieldsOfMark,
+  type ImageId,
+  imageId,
+  MARK_FIELDS,
+  type Mark,
+  markOfFields,
+  type Observed,
+} from "images";
 import { type Alias, aliasesOf, type Image } from "./schema.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 // What an image of the server comes to. Our own notes on it are properties; where the server itself may put another image in its place,
 // which loses them, they stand in the description of an alias as well, which it keeps.
 
-const OWN = ["images.file", "images.owner", "images.content", "images.alias", "images.copied"] as const;
+const OWN = [...MARK_FIELDS.map((field) => `images.${field}`), "images.alias", "images.copied"];
 /** Whether a property is one of our notes. */
 export const isOwn = (key: string): boolean => OWN.some((own) => own === key);
 /** Names of aliases that are notes. */
@@ -29,11 +39,9 @@ export function notesOf(image: ImageAnswer): Notes {
 }
 
 function fromProperties(from: Properties): Notes {
-  const { "images.file": file, "images.owner": owner, "images.content": content = "none" } = from;
-  const address = owner === undefined ? undefined : parseAddress(owner);
   const copied = from["images.copied"];
   return {
-    mark: file === undefined || address === undefined ? undefined : { file, owner: address, content },
+    mark: markOfFields((field) => from[`images.${field}`]),
     alias: from["images.alias"],
     copied: copied?.split(",").filter((name) => name !== ""),
   };
@@ -42,7 +50,7 @@ function fromProperties(from: Properties): Notes {
 export const toProperties = ({ mark, alias, copied }: Notes): Properties => ({
   ...(mark === undefined
     ? {}
-    : { "images.file": mark.file, "images.owner": mark.owner, "images.content": mark.content }),
+    : Object.fromEntries(fieldsOfMark(mark).map(([field, value]) => [`images.${field}`, value]))),
   ...(alias === undefined ? {} : { "images.alias": alias }),
   ...(copied === undefined ? {} : { "images.copied": copied.join(",") }),
 });
@@ -67,6 +75,14 @@ export const plainAliases = ({ aliases }: ImageAnswer): readonly Alias[] =>
     ({ name }) => !name.startsWith(NOTE),
   );
 
+/** The image was made for this very address, by this state. */
+export const isSameOwner = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
+  mark !== undefined &&
+  mark.owner === wanted?.owner &&
+  mark.file === wanted.file &&
+  mark.self === wanted.self &&
+  mark.lineage === wanted.lineage;
+
 /** The server says "never" in two ways. */
 const isNever = (date: string): boolean => /^(0001-01-01|1970-01-01)T00:00:00Z$/.test(date);
 export const NEVER = "1970-01-01T00:00:00Z";
@@ -80,9 +96,9 @@ export interface Where {
   /** The name that names of this place begin with, for another place than the backend's own. */
   readonly scope: string;
   readonly remote: string | undefined;
+  /** What a marker says of itself here: the server's certificate and the project. The same bytes there are the same image. */
+  readonly self: string;
 }
-
-export const OWN_PLACE: Where = { prefix: "", scope: "", remote: undefined };
 
 export function observed(image: ImageAnswer, where: Where): Observed<Image> {
   const { mark, alias, copied = [] } = notesOf(image);
@@ -114,6 +130,7 @@ export function observed(image: ImageAnswer, where: Where): Observed<Image> {
     id,
     name: first ?? all[0]?.name ?? image.fingerprint.slice(0, 12),
     ...(mark === undefined ? {} : { mark }),
+    self: where.self,
     attributes,
     names: [...all.map(({ name }) => `${where.scope}${name}`), `${where.scope}${image.fingerprint}`],
     digests: { sha256: digest("sha256", image.fingerprint) },

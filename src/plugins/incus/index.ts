@@ -51,7 +51,9 @@ class Incus implements Backend<Image>, Downloads {
     const home = want === undefined ? await this.#places.own() : await this.#places.of(placingOf(want));
     if (id === undefined) {
       const all = (await home.client.images(signal)).map((one) => observed(one, home));
-      return all.find(({ mark }) => mark?.owner === address && mark.file === this.#host.file);
+      return all.find(
+        ({ mark }) => mark?.owner === address && mark.file === this.#host.file && mark.self === home.self,
+      );
     }
     const { remote, project, name } = partsOf(id);
     if (name.startsWith("new@")) return undefined;
@@ -190,6 +192,6 @@ export const incus = definePlugin({
   check: (want): readonly Complaint[] => rules(want),
   async open(settings, host) {
     const servers = new Servers(settings, host);
-    return new Incus(servers, new Places(servers, settings.project), host);
+    return new Incus(servers, new Places(servers, settings.project, host.signal), host);
   },
 });

@@ -2,7 +2,7 @@ import { type Context, type Desired, Failure, imageId, type Source } from "image
 import { declared, free, isLeft, lead } from "./aliases.ts";
 import { filesFrom } from "./bytes.ts";
 import { edited } from "./edit.ts";
-import { type Notes, noteFor, notesOf, partsOf, toProperties } from "./image.ts";
+import { isSameOwner, type Notes, noteFor, notesOf, partsOf, toProperties } from "./image.ts";
 import { askedOf, type Found } from "./origin.ts";
 import { idAt, type Place, there } from "./places.ts";
 import type { Image } from "./schema.ts";
@@ -40,13 +40,14 @@ export class Making {
   /** Makes it, and gives it its aliases once it is good. */
   async make(source: Source | undefined): Promise<ImageAnswer> {
     const { client } = this.#around.place;
-    const { signal, mark, address } = this.#context;
+    const { signal } = this.#context;
+    const mark = this.#context.marker(this.#around.place.self);
     const found = await this.#around.find();
     const must = declared(this.#want);
     const taking = {
       signal,
       replaces: this.#replaces,
-      owner: mark === undefined ? undefined : { file: mark.file, address },
+      owner: mark,
     };
     const copying = found !== undefined && askedOf(this.#want)?.copyAliases === true;
     const wishes = { must, may: copying ? found.aliases.filter((name) => !must.some((one) => one.name === name)) : [] };
@@ -116,17 +117,17 @@ export class Making {
    */
   async #isThere(fingerprint: string): Promise<boolean> {
     const { client } = this.#around.place;
-    const { mark: wanted, signal, address } = this.#context;
+    const { signal, address } = this.#context;
     const image = await client.image(fingerprint, signal);
     if (image === undefined) return false;
     const { mark } = notesOf(image);
-    const isOurs = mark !== undefined && mark.owner === wanted?.owner && mark.file === wanted.file;
+    const isOurs = isSameOwner(mark, this.#context.marker(this.#around.place.self));
     if (isOurs || fingerprint === this.#replaces) {
       this.#before = image;
       return true;
     }
-    if (mark === undefined && image.cached === true) {
-      // What the server keeps for itself to make instances faster; it is nobody's.
+    if (mark === undefined && image.cached === true && (image.aliases ?? []).length === 0) {
+      // What the server keeps for itself to make instances faster; without a name of somebody's it is nobody's.
       await client.remove(fingerprint, { signal, progress: () => undefined });
       return false;
     }
@@ -201,20 +202,20 @@ export class Making {
     if (!/already exists/i.test(failure.message)) return false;
     const image = await this.#around.place.client.image(fingerprint, this.#context.signal);
     const mark = image === undefined ? undefined : notesOf(image).mark;
-    return mark !== undefined && mark.owner === this.#context.mark?.owner;
+    return isSameOwner(mark, this.#context.marker(this.#around.place.self));
   }
 
   async #publish({ name, snapshot }: NonNullable<Desired<Image>["source_instance"]>, notes: Notes): Promise<string> {
     const { place } = this.#around;
-    const { signal, mark } = this.#context;
+    const { signal } = this.#context;
+    const mark = this.#context.marker(place.self);
     const { compression } = this.#want;
     const source =
       snapshot === undefined ? { type: "instance", name } : { type: "snapshot", name: `${name}/${snapshot}` };
     const before = new Set((await place.client.images(signal)).map(({ fingerprint }) => fingerprint));
     const found = async () => {
       const all = await place.client.images(signal);
-      const isIt = (image: ImageAnswer) =>
-        mark !== undefined && !before.has(image.fingerprint) && notesOf(image).mark?.owner === mark.owner;
+      const isIt = (image: ImageAnswer) => !before.has(image.fingerprint) && isSameOwner(notesOf(image).mark, mark);
       return all.find(isIt);
     };
     const properties = { ...this.#want.properties, ...toProperties(notes) };

@@ -1,6 +1,6 @@
 import { type Attributes, type Desired, Failure, type ImageId, imageId } from "images";
 import type { Client } from "./client.ts";
-import { OWN_PLACE, partsOf, type Where } from "./image.ts";
+import { partsOf, type Where } from "./image.ts";
 import type { Image } from "./schema.ts";
 import type { IncusServer, Servers } from "./servers.ts";
 
@@ -23,11 +23,13 @@ export function placingOf(want: Attributes): Placing {
 export class Places {
   readonly #servers: Servers;
   readonly #project: string | undefined;
-  readonly #known = new Map<string, Place>();
+  readonly #signal: AbortSignal;
+  readonly #known = new Map<string, Promise<Place>>();
 
-  constructor(servers: Servers, project: string | undefined) {
+  constructor(servers: Servers, project: string | undefined, signal: AbortSignal) {
     this.#servers = servers;
     this.#project = project;
+    this.#signal = signal;
   }
 
   async own(): Promise<Place> {
@@ -53,11 +55,13 @@ export class Places {
     const scope = `${isOwn ? "" : `${remote}:`}${isUsual ? "" : `${project}/`}`;
     let place = this.#known.get(scope);
     if (place === undefined) {
-      const where = scope === "" ? OWN_PLACE : { prefix: scope, scope, remote: isOwn ? undefined : remote };
-      place = { ...where, server, client: server.client(isUsual ? usual : project) };
+      const client = server.client(isUsual ? usual : project);
+      const where = { prefix: scope, scope, remote: isOwn ? undefined : remote };
+      place = client.self(this.#signal).then((self) => ({ ...where, self, server, client }));
       this.#known.set(scope, place);
+      place.catch(() => this.#known.delete(scope));
     }
-    return place;
+    return await place;
   }
 }
 

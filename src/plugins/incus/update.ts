@@ -17,14 +17,14 @@ export interface Wish {
 export async function align(place: Place, fingerprint: string, wish: Wish, context: Context): Promise<ImageAnswer> {
   const { client } = place;
   const { want, cleared } = wish;
-  const { signal, mark, address } = context;
+  const { signal } = context;
+  const mark = context.marker(place.self);
   const before = await there(client, fingerprint, signal);
   const was = notesOf(before);
   const must = declared(want);
-  const owner = mark === undefined ? undefined : { file: mark.file, address };
   const may = await copiesOf(was, wish);
   const fresh = may.filter((name) => !must.some((one) => one.name === name));
-  const taking = { signal, replaces: undefined, owner };
+  const taking = { signal, replaces: undefined, owner: mark };
   const can = await free(client, fingerprint, { must, may: fresh }, taking);
   const notes: Notes = {
     mark: mark ?? was.mark,

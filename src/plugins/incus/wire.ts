@@ -98,6 +98,8 @@ export const isServer = t.isObject(
 );
 export type ServerAnswer = t.InferType<typeof isServer>;
 
+export const isProject = t.isObject({ config: t.isOptional(t.isRecord(t.isString())) }, more);
+
 export const isDated = t.isObject({ created_at: t.isString() }, more);
 
 export const isToken = t.isObject(

@@ -73,14 +73,14 @@ export const labelOf = (want: Desired<Image>, address: Parameters<typeof imageOf
 
 /** The fields of a PUT that brings an image to what is wanted; none: it is so already. */
 export function changesOf(
-  { attributes: have, mark }: Observed<Image>,
+  { id, attributes: have, mark }: Observed<Image>,
   want: Desired<Image>,
   cleared: readonly string[],
-  context: { readonly address: Parameters<typeof imageOf>[0]; readonly mark: Mark | undefined },
+  context: { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Mark | undefined },
 ): Fields {
   const label = want.label ?? (cleared.includes("label") ? labelOf(want, context.address) : have.label);
   const words = want.description ?? (cleared.includes("description") ? "" : (have.description ?? ""));
-  const description = withMark(words, context.mark ?? mark);
+  const description = withMark(words, context.marker(id) ?? mark);
   const tags = want.tags ?? (cleared.includes("tags") ? [] : have.tags);
   return {
     ...(label === have.label ? {} : { label }),

@@ -45,7 +45,7 @@ class Linode implements Backend<Image>, Renames {
   }
 
   async read(
-    { address, id }: { address: Context["address"]; id?: ImageId },
+    { address, id, nonce }: { address: Context["address"]; id?: ImageId; nonce?: string },
     { signal }: Reading,
   ): Promise<Observed<Image> | undefined> {
     if (id !== undefined) {
@@ -55,7 +55,9 @@ class Linode implements Backend<Image>, Renames {
     }
     for await (const answer of this.#client.images(signal, { is_public: false })) {
       const found = observed(answer);
-      if (found.mark?.owner === address && found.mark.file === this.#host.file) return found;
+      const { self } = found.mark ?? {};
+      const isOwn = self === found.id || (nonce !== undefined && self === `~${nonce}`);
+      if (isOwn && found.mark?.owner === address && found.mark.file === this.#host.file) return found;
     }
     return undefined;
   }

@@ -2,6 +2,7 @@ import { type Context, type Desired, Failure, type Host, imageId, poll, type Sou
 import type { Client } from "./client.ts";
 import type { Disks } from "./disks.ts";
 import { fieldsOf, labelOf, observed } from "./image.ts";
+import { withMark } from "./mark.ts";
 import type { Image } from "./schema.ts";
 import { refuseTooLarge, type Uploads } from "./upload.ts";
 import type { Watch } from "./watch.ts";
@@ -33,7 +34,7 @@ export class Making {
       throw new Failure("backend.refused", "nothing says what the image is made of", {
         hint: "give it a source and a region, or disk_id and linode_id",
       });
-    const fields = { ...fieldsOf(want, labelOf(want, context.address), context.mark), disk_id };
+    const fields = { ...fieldsOf(want, labelOf(want, context.address), context.marker(`~${context.nonce}`)), disk_id };
     return await this.#disks.take(linode_id, disk_id, context, async (begin) => {
       const { id } = await begin(fields).catch(async (thrown: unknown) => {
         const begun = await this.#begunAllTheSame(thrown, context);
@@ -41,7 +42,7 @@ export class Making {
         return begun;
       });
       await context.identified(imageId(id));
-      return await this.#made(id, context);
+      return await this.#made(id, want, context);
     });
   }
 
@@ -52,7 +53,10 @@ export class Making {
       });
     refuseTooLarge(source);
     const { signal } = context;
-    const fields = { ...fieldsOf(want, labelOf(want, context.address), context.mark), region: want.region };
+    const fields = {
+      ...fieldsOf(want, labelOf(want, context.address), context.marker(`~${context.nonce}`)),
+      region: want.region,
+    };
     const begin = poll(() => this.#client.upload(fields, signal), { signal, deadline: 60, what: "an upload to begin" });
     const { image: begun, upload_to } = await begin.catch(async (thrown: unknown) => {
       // Its URL is lost with the answer, so that nothing can be done with it but to take it away.
@@ -65,22 +69,35 @@ export class Making {
     await this.#uploads.send(upload_to, source, context).catch(async (thrown: unknown) => {
       if (!(await this.#isTaken(thrown, begun.id, signal))) throw thrown;
     });
-    return await this.#made(begun.id, context);
+    return await this.#made(begun.id, want, context);
   }
 
   /** Waits until an image that was begun can be used. */
-  async #made(id: string, { signal, progress }: Context): Promise<ImageAnswer> {
+  async #made(id: string, want: Desired<Image>, context: Context): Promise<ImageAnswer> {
+    const { signal, progress, completed } = context;
     progress("wait", 0);
-    return await this.#watch.until(id, (seen) => (seen.status === "available" ? seen : undefined), signal);
+    const made = await this.#watch.until(id, (seen) => (seen.status === "available" ? seen : undefined), signal);
+    completed();
+    return await this.#signed(made, want, context);
+  }
+
+  /** The id is known only now: the marker says it instead of the nonce. */
+  async #signed(made: ImageAnswer, want: Desired<Image>, { marker, signal }: Context): Promise<ImageAnswer> {
+    const mark = marker(made.id);
+    if (mark === undefined) return made;
+    return await this.#client.change(imageId(made.id), { description: withMark(want.description ?? "", mark) }, signal);
   }
 
   /** The image whose beginning was asked for, and the answer never came: one with our mark that is not made yet. */
-  async #begunAllTheSame(thrown: unknown, { mark, signal, replaces }: Context): Promise<ImageAnswer | undefined> {
+  async #begunAllTheSame(
+    thrown: unknown,
+    { mark, nonce, signal, replaces }: Context,
+  ): Promise<ImageAnswer | undefined> {
     if (mark === undefined || signal.aborted || !(thrown instanceof Failure && thrown.code.startsWith("net.")))
       return undefined;
     for await (const answer of this.#client.images(signal, { is_public: false })) {
       const { id, mark: found, status } = observed(answer);
-      const isMarked = found?.owner === mark.owner && found.file === mark.file && found.content === mark.content;
+      const isMarked = found?.self === `~${nonce}` && found.lineage === mark.lineage;
       if (isMarked && id !== replaces && status === "pending") return answer;
     }
     return undefined;

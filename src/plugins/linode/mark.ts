@@ -1,30 +1,34 @@
-import { type Mark, parseAddress } from "images";
+import { MARK_FIELDS, type Mark, markOfFields } from "images";
 
 // Where our mark is kept. Linode has no properties, and a tag holds 50 characters and is shown to every user of the account, while an
 // owner's address alone may have 127. So the mark is the last line of the description, which holds 65,000: it is written by the same
 // request that makes the image, an image is never there without it, and it gives back the owner exactly.
 
 /** Characters that the longest mark takes, with the line break before it. */
-export const MARK_ROOM = 300;
+export const MARK_ROOM = 450;
 /** Characters of a description; from the description of POST /images/upload. */
 export const DESCRIPTION_ROOM = 65_000;
 
-const LINE = /(?:^|\s)\[images: (\S+) (\S+) (\S+)\]\s*$/;
+const LINE = /(?:^|\s)\[images: (\S+) (\S+) (\S+)(?: (\S+) (\S+)(?: (\S+))?)?\]\s*$/;
 
 /** A description with the mark as its last line. */
 export function withMark(description: string, mark: Mark | undefined): string {
   if (mark === undefined) return description;
-  const line = `[images: ${mark.file} ${mark.owner} ${encodeURI(mark.content).replaceAll("]", "%5D")}]`;
+  const words = MARK_FIELDS.flatMap((field) => mark[field] ?? []).map((word) => encodeURI(word).replaceAll("]", "%5D"));
+  const line = `[images: ${words.join(" ")}]`;
   return description === "" ? line : `${description}\n${line}`;
 }
 
 /** A description as it came from the API, taken apart. */
 export function readMark(text: string): { readonly description: string; readonly mark?: Mark } {
   const found = LINE.exec(text);
-  const [, file = "", owner = "", content = ""] = found ?? [];
-  const address = parseAddress(owner);
-  if (found === null || address === undefined) return { description: text };
-  return { description: text.slice(0, found.index), mark: { file, owner: address, content: decoded(content) } };
+  const mark = markOfFields((field) => {
+    const word = found?.[MARK_FIELDS.indexOf(field) + 1];
+    return word === undefined ? undefined : decoded(word);
+  });
+  return found === null || mark === undefined
+    ? { description: text }
+    : { description: text.slice(0, found.index), mark };
 }
 
 const decoded = (text: string): string => {

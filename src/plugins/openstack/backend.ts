@@ -126,7 +126,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     const sharing = isLast || next === "shared" ? members : undefined;
     const bring = async (all = sharing) => all !== undefined && (await share(glance, own, all, this.#speak, context));
     if (isLast) await bring();
-    const changes = operations(have, want, cleared, visibility, { ...context, mark: context.marker(own) });
+    const changes = operations(have, want, cleared, visibility, context);
     let now = changes.length === 0 ? undefined : await glance.change(own, changes, signal);
     const shared = !isLast && (await bring());
     const sleeps = status === "deactivated" && (wakes || is !== "deactivated");

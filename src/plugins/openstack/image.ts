@@ -134,7 +134,7 @@ function statusOf({ status }: ImageAnswer, properties: Words): "ready" | "pendin
   return (properties["os_glance_failed_import"] ?? "") === "" ? "pending" : "failed";
 }
 
-type Context = { readonly address: Parameters<typeof imageOf>[0]; readonly mark: Mark | undefined };
+type Context = { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Mark | undefined };
 
 export const nameOf = (want: Desired<Image>, address: Context["address"]): string => want.name ?? imageOf(address);
 
@@ -144,10 +144,11 @@ export const nameOf = (want: Desired<Image>, address: Context["address"]): strin
  */
 export const fieldsOf = (
   want: Desired<Image>,
+  id: string,
   name: string,
   format: string,
   visibility: string,
-  mark: Mark | undefined,
+  { marker }: Context,
 ) => ({
   name,
   disk_format: format,
@@ -158,7 +159,7 @@ export const fieldsOf = (
   ...(want.hidden === true ? { os_hidden: true } : {}),
   ...(want.tags === undefined || want.tags.length === 0 ? {} : { tags: [...new Set(want.tags)] }),
   ...want.properties,
-  ...marked(mark),
+  ...marked(marker(id)),
   ...declaring(declared(want)),
 });
 
@@ -218,12 +219,12 @@ export function operations(
   for (const key of Object.keys(properties))
     if (cleared.includes(`properties.${key}`) && !Object.hasOwn(wanted, key))
       found.push({ op: "remove", path: pointer(key) });
-  const [before, after] = [marked(have.mark), marked(context.mark)];
+  const mark = context.marker(now.id ?? "");
+  const [before, after] = [marked(have.mark), marked(mark)];
   for (const [key, value] of Object.entries(after))
     if (before[key] !== value) found.push({ op: "add", path: pointer(key), value });
-  if (context.mark !== undefined)
-    for (const key of Object.keys(before))
-      if (!Object.hasOwn(after, key)) found.push({ op: "remove", path: pointer(key) });
+  for (const key of mark === undefined ? [] : Object.keys(before))
+    if (after[key] === undefined) found.push({ op: "remove", path: pointer(key) });
   const known = now.metadata?.[MARKS.declares] ?? "";
   const said = declared(want);
   const isSaid = (entry: string) => said.some((one) => nameIn(one) === nameIn(entry));

@@ -88,7 +88,7 @@ async function begun(
 function fields(id: string, want: Desired<Image>, source: Source | undefined, context: Context, { visibility }: Means) {
   const name = nameOf(want, context.address);
   const own = context.replaces === undefined ? name : `${name.slice(0, 248)} (new)`;
-  return fieldsOf(want, own, want.disk_format ?? diskFormat(source?.format ?? "raw"), visibility, context.marker(id));
+  return fieldsOf(want, id, own, want.disk_format ?? diskFormat(source?.format ?? "raw"), visibility, context);
 }
 
 async function fill(

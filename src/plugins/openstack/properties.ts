@@ -1,8 +1,8 @@
-import { type Mark, parseAddress } from "images";
+import { fieldsOfMark, MARK_FIELDS, type Mark, markOfFields } from "images";
 
 // Which properties of an image are whose.
 
-/** Properties in which our marker is kept; `declares` names what is only read where it is declared: members, stores. */
+/** Properties in which the marker is kept; `declares` names what is only looked at where it is declared: members, stores. */
 export const MARKS = {
   file: "images_file",
   owner: "images_owner",
@@ -13,39 +13,14 @@ export const MARKS = {
   declares: "images_declares",
 } as const;
 
-const { declares: _, ...OWN } = MARKS;
-
 /** The marker itself is shown nowhere. */
-export const hidden: ReadonlySet<string> = new Set(Object.values(OWN));
+export const hidden: ReadonlySet<string> = new Set(MARK_FIELDS.map((field) => MARKS[field]));
 
-/** The properties that a marker is written as. */
 export const marked = (mark: Mark | undefined): Readonly<Record<string, string>> =>
-  mark === undefined
-    ? {}
-    : {
-        [MARKS.file]: mark.file,
-        [MARKS.owner]: mark.owner,
-        [MARKS.content]: mark.content,
-        ...(mark.lineage === undefined ? {} : { [MARKS.lineage]: mark.lineage }),
-        ...(mark.self === undefined ? {} : { [MARKS.self]: mark.self }),
-        ...(mark.retained === undefined ? {} : { [MARKS.retained]: mark.retained }),
-      };
+  mark === undefined ? {} : Object.fromEntries(fieldsOfMark(mark).map(([field, value]) => [MARKS[field], value]));
 
-/** The marker that properties hold, copied or not. */
-export function markIn(properties: Readonly<Record<string, string>>): Mark | undefined {
-  const owner = parseAddress(properties[MARKS.owner] ?? "");
-  const file = properties[MARKS.file];
-  if (owner === undefined || file === undefined) return undefined;
-  const [lineage, self, retained] = [MARKS.lineage, MARKS.self, MARKS.retained].map((key) => properties[key]);
-  return {
-    file,
-    owner,
-    content: properties[MARKS.content] ?? "",
-    ...(lineage === undefined ? {} : { lineage }),
-    ...(self === undefined ? {} : { self }),
-    ...(retained === undefined ? {} : { retained }),
-  };
-}
+export const markIn = (properties: Readonly<Record<string, string>>): Mark | undefined =>
+  markOfFields((field) => properties[MARKS[field]]);
 
 /** Fields of an image that Glance alone writes, or that would make a property which only looks like one of them. */
 const READ_ONLY = new Set([

@@ -66,6 +66,7 @@ export const isImage = t.isObject(
     os_glance_failed_import: isText,
     /** Ours: what of it is declared and costs a look of its own. */
     images_declares: isText,
+    images_self: isText,
   },
   isMore,
 );

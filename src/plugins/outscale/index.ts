@@ -40,6 +40,8 @@ class Outscale implements Backend<Image>, Downloads {
   readonly #remains: Remains;
   readonly #exports: Exports;
   readonly #host: Host;
+  /** Images that are being replaced: their snapshots stay for the time being. */
+  readonly #replaced = new Set<ImageId>();
 
   constructor(door: Door, bucket: Bucket | undefined, host: Host) {
     const client = new Client(door);
@@ -59,15 +61,18 @@ class Outscale implements Backend<Image>, Downloads {
   }
 
   async read(
-    { address, id }: { address: Context["address"]; id?: ImageId },
+    { address, id, nonce }: { address: Context["address"]; id?: ImageId; nonce?: string },
     { signal }: Reading,
   ): Promise<Observed<Image> | undefined> {
     if (id !== undefined) {
       const found = await this.#client.image(id, signal);
       return found === undefined ? undefined : observed(found, await this.#client.account(signal));
     }
-    for await (const found of this.#own(signal))
-      if (found.mark?.owner === address && found.mark.file === this.#host.file) return found;
+    for await (const found of this.#own(signal)) {
+      const { self } = found.mark ?? {};
+      const isIts = self === found.id || (nonce !== undefined && self === `~${nonce}`);
+      if (isIts && found.mark?.owner === address && found.mark.file === this.#host.file) return found;
+    }
     return undefined;
   }
 
@@ -86,8 +91,22 @@ class Outscale implements Backend<Image>, Downloads {
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
-    const made = await this.#making.make(want, source, context);
+    const made = await this.#made(want, source, context);
     return observed(made, await this.#client.account(context.signal));
+  }
+
+  /** What the image that is replaced was made of stays until the new one is available. */
+  async #made(want: Desired<Image>, source: Source | undefined, context: Context): Promise<ImageAnswer> {
+    const { replaces, retireOld } = context;
+    if (replaces === undefined || retireOld === undefined) return await this.#making.make(want, source, context);
+    this.#replaced.add(replaces);
+    try {
+      const made = await this.#making.make(want, source, context);
+      await this.#remains.clear(replaces, context);
+      return made;
+    } finally {
+      this.#replaced.delete(replaces);
+    }
   }
 
   async update(
@@ -96,7 +115,8 @@ class Outscale implements Backend<Image>, Downloads {
     cleared: readonly string[],
     context: Context,
   ): Promise<Observed<Image>> {
-    const { signal, mark, address } = context;
+    const { signal, address } = context;
+    const mark = context.marker(id);
     const [account, now] = await Promise.all([this.#client.account(signal), this.#client.image(id, signal)]);
     if (now === undefined) throw new Failure("backend.missing", `${id} is gone`, { hint: "plan again" });
     if (!isOwn(now, account))
@@ -135,6 +155,7 @@ class Outscale implements Backend<Image>, Downloads {
       await this.#client.deleteImage(id, signal);
       await this.#watch.until(id, (seen) => (seen === undefined ? true : undefined), signal);
     }
+    if (this.#replaced.has(id)) return;
     if (isImageId(id) || isIntermediate(id)) await this.#remains.clear(id, context);
   }
 
@@ -207,6 +228,7 @@ export const outscale = definePlugin({
   // Two images cannot have one name, and an image keeps its name for life.
   order: (have, want) =>
     want.image_name !== undefined && have.image_name !== want.image_name ? "create-first" : "delete-first",
+  deletesLast: true,
   check: rules,
   async open(written, host) {
     const { url, credentials, region, bucket, tls } = await accessOf(written, host);

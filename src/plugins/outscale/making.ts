@@ -39,16 +39,18 @@ export class Making {
   }
 
   async make(want: Desired<Image>, source: Source | undefined, context: Context): Promise<ImageAnswer> {
-    const { signal, progress, mark } = context;
+    const { signal, progress } = context;
     const name = nameOf(want, context.address);
     const { origin, snapshots } = await this.#origin(want, source, context);
-    const description = withMark(want.description ?? "", mark, snapshots);
+    const description = withMark(want.description ?? "", context.marker(`~${context.nonce}`), snapshots);
+    await context.retireOld?.();
     const begun = await this.#begin({ ...fieldsOf(want, name, description), ...origin }, name, context);
     const id = begun.ImageId;
     await context.identified(imageId(id));
     progress("wait", 0);
     // Copies and images of snapshots are often available already when they are answered.
     const made = available(id, begun) ?? (await this.#watch.until(id, (seen) => available(id, seen), signal));
+    context.completed();
     return await this.#finish(made, want, snapshots, context);
   }
 
@@ -101,14 +103,14 @@ export class Making {
   }
 
   async #begunAllTheSame(thrown: unknown, name: string, context: Context): Promise<ImageAnswer | undefined> {
-    const { mark, signal } = context;
+    const { mark, nonce, signal } = context;
     const isUnknown =
       thrown instanceof Failure && (thrown.code.startsWith("net.") || (thrown.request?.status ?? 0) >= 500);
     if (!isUnknown || mark === undefined || signal.aborted) return undefined;
     const account = await this.#client.account(signal);
     for await (const image of this.#client.images(signal, { ImageNames: [name] })) {
       const found = markOf(image).mark;
-      const isMarked = found?.owner === mark.owner && found.file === mark.file && found.content === mark.content;
+      const isMarked = found?.self === `~${nonce}` && found.lineage === mark.lineage;
       if (isMarked && image.ImageName === name && isOwn(image, account) && image.ImageId !== context.replaces)
         return image;
     }
@@ -124,8 +126,9 @@ export class Making {
 
   /** What CreateImage does not take: tags, with the mark among them, and permissions. Then the mark leaves the description. */
   async #finish(made: ImageAnswer, want: Desired<Image>, snapshots: Snapshots, context: Context): Promise<ImageAnswer> {
-    const { signal, mark, address } = context;
+    const { signal, address } = context;
     const id = made.ImageId;
+    const mark = context.marker(id);
     const own = snapshots === "own" ? snapshotsOf(made) : [];
     await this.#client.createTags(own, snapshotTags(this.#host.file, address), signal);
     const marks = mark === undefined ? [] : marksOf(mark, snapshots);

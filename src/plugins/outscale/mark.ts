@@ -1,4 +1,4 @@
-import { type Address, type Mark, parseAddress } from "images";
+import { type Address, fieldsOfMark, MARK_FIELDS, type Mark, type MarkField, markOfFields } from "images";
 import type { Tag } from "./client.ts";
 
 // Our mark is kept in tags. Tags are written by a request of their own after an image was made, so until then the mark stands as the last
@@ -7,8 +7,9 @@ import type { Tag } from "./client.ts";
 /** What an image was made of: `own` snapshots came with it and go with it, `given` ones are somebody's. */
 export type Snapshots = "own" | "given";
 
-const KEYS = { file: "images.file", owner: "images.owner", content: "images.content", snapshots: "images.snapshots" };
-const ALL: ReadonlySet<string> = new Set(Object.values(KEYS));
+const key = (field: MarkField): string => `images.${field}`;
+const KEYS = { file: key("file"), owner: key("owner"), snapshots: "images.snapshots" };
+const ALL: ReadonlySet<string> = new Set([...MARK_FIELDS.map(key), KEYS.snapshots]);
 
 export const isMarkTag = ({ Key }: Tag): boolean => ALL.has(Key);
 
@@ -17,10 +18,8 @@ export const ownerFilter = (owner: Address): string => `${KEYS.owner}=${owner}`;
 /** What a snapshot is called that was made for an address; findable before it can have tags. */
 export const snapshotText = (file: string, owner: Address): string => `images ${file} ${owner}`.slice(0, 255);
 
-export const marksOf = ({ file, owner, content }: Mark, snapshots: Snapshots): readonly Tag[] => [
-  { Key: KEYS.file, Value: file },
-  { Key: KEYS.owner, Value: owner },
-  { Key: KEYS.content, Value: content },
+export const marksOf = (mark: Mark, snapshots: Snapshots): readonly Tag[] => [
+  ...fieldsOfMark(mark).map(([field, Value]): Tag => ({ Key: key(field), Value })),
   { Key: KEYS.snapshots, Value: snapshots },
 ];
 
@@ -33,12 +32,16 @@ export const snapshotTags = (file: string, owner: Address): readonly Tag[] => [
 export const isMadeFor = (tags: readonly Tag[], file: string, owner: Address): boolean =>
   snapshotTags(file, owner).every(({ Key, Value }) => tags.some((tag) => tag.Key === Key && tag.Value === Value));
 
-const LINE = /(?:^|\n)\[images: (\S+) (\S+) (\S+) (own|given)\]\s*$/;
+const LINE = /(?:^|\n)\[images: (\S+) (\S+) (\S+)(?: (\S+) (\S+))? (own|given)\]\s*$/;
 
 /** A description with the mark as its last line. */
 export function withMark(description: string, mark: Mark | undefined, snapshots: Snapshots): string {
   if (mark === undefined) return description;
-  const line = `[images: ${encodeURIComponent(mark.file)} ${mark.owner} ${encodeURIComponent(mark.content)} ${snapshots}]`;
+  const { file, owner, content, lineage = "-", self = "-" } = mark;
+  const words = [file, owner, content, lineage, self]
+    .map(encodeURIComponent)
+    .map((word) => word.replaceAll("%2F", "/"));
+  const line = `[images: ${words.join(" ")} ${snapshots}]`;
   return description === "" ? line : `${description}\n${line}`;
 }
 
@@ -54,15 +57,15 @@ export interface Marked {
 export function readMark(text: string, tags: readonly Tag[]): Marked {
   const found = LINE.exec(text);
   const description = found === null ? text : text.slice(0, found.index);
-  const value = (key: string) => tags.find(({ Key }) => Key === key)?.Value;
-  const [, file = "", owner = "", content = "", snapshots = "given"] = found ?? [];
+  const value = (name: string) => tags.find(({ Key }) => Key === name)?.Value;
   const written = value(KEYS.file) !== undefined && value(KEYS.owner) !== undefined;
-  const at = parseAddress(written ? (value(KEYS.owner) ?? "") : owner);
-  const kind = (written ? value(KEYS.snapshots) : snapshots) === "own" ? "own" : "given";
-  if (at === undefined) return { description: text, snapshots: kind, isLine: false };
-  const mark = written
-    ? { file: value(KEYS.file) ?? "", owner: at, content: value(KEYS.content) ?? "" }
-    : { file: decoded(file), owner: at, content: decoded(content) };
+  const kind = (written ? value(KEYS.snapshots) : found?.[6]) === "own" ? "own" : "given";
+  const mark = markOfFields((field) => {
+    if (written) return value(key(field));
+    const word = field === "retained" ? undefined : found?.[MARK_FIELDS.indexOf(field) + 1];
+    return word === undefined || word === "-" ? undefined : decoded(word);
+  });
+  if (mark === undefined) return { description: text, snapshots: kind, isLine: false };
   return { description, mark, snapshots: kind, isLine: found !== null };
 }
 

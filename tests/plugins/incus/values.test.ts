@@ -6,15 +6,7 @@ import { diff } from "../../../src/core/plan/diff.ts";
 import { declared, isLeft } from "../../../src/plugins/incus/aliases.ts";
 import { selfSigned } from "../../../src/plugins/incus/certificate.ts";
 import { edited } from "../../../src/plugins/incus/edit.ts";
-import {
-  NEVER,
-  noteFor,
-  notesOf,
-  OWN_PLACE,
-  observed,
-  partsOf,
-  toProperties,
-} from "../../../src/plugins/incus/image.ts";
+import { NEVER, noteFor, notesOf, observed, partsOf, toProperties } from "../../../src/plugins/incus/image.ts";
 import { metadataTar } from "../../../src/plugins/incus/metadata.ts";
 import { boundaryOf, framed, framing, type Tagged, unframed } from "../../../src/plugins/incus/multipart.ts";
 import { askedOf } from "../../../src/plugins/incus/origin.ts";
@@ -25,6 +17,7 @@ import type { ImageAnswer } from "../../../src/plugins/incus/wire.ts";
 
 const owner = address(backendName("lab"), imageName("a"));
 const mark: Mark = { file: "team", owner, content: "sha256:1" };
+const OWN_PLACE = { prefix: "", scope: "", remote: undefined, self: "certificate/default" };
 const FINGERPRINT = "ab".repeat(32);
 
 function wanted(written: Readonly<Record<string, unknown>>): Desired<Image> {

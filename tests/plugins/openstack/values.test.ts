@@ -77,7 +77,7 @@ test("statuses", () => {
 
 test("all changes go in one request, and only changes", () => {
   const have = observed(answer(), home);
-  const context = { address: at, mark };
+  const context = { address: at, marker: () => mark };
   expect(operations(have, wanted({}), [], "shared", context)).toEqual([]);
   const want = wanted({ name: "n", tags: [], properties: { key: "w", "a/b~c": "1" }, min_disk: 3 });
   expect(operations(have, want, ["properties.os_distro"], "shared", context)).toEqual([
@@ -92,7 +92,7 @@ test("all changes go in one request, and only changes", () => {
   expect(cleared).toEqual([{ op: "replace", path: "/tags", value: [] }]);
   const other = operations({ ...have, attributes: have.attributes }, wanted({}), [], "shared", {
     address: at,
-    mark: { ...mark, file: "team" },
+    marker: () => ({ ...mark, file: "team" }),
   });
   expect(other).toEqual([{ op: "add", path: "/images_file", value: "team" }]);
 });
