@@ -23,6 +23,7 @@ import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parse
 import { type Means, make } from "./make.ts";
 import { type Spokesman, share } from "./members.ts";
 import { MARKS } from "./properties.ts";
+import { restored, retiring } from "./retire.ts";
 import type { Image } from "./schema.ts";
 import { place } from "./stores.ts";
 import type { ImageAnswer } from "./wire.ts";
@@ -104,10 +105,11 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
   async update(
     have: Observed<Image>,
     want: Desired<Image>,
-    cleared: readonly string[],
+    gone: readonly string[],
     context: Context,
   ): Promise<Observed<Image>> {
     const { signal } = context;
+    const cleared = [...gone, ...restored(have, want)];
     const { site, own } = await this.#at(have.id, signal);
     const { glance } = site;
     const is = have.attributes.status;
@@ -154,8 +156,10 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
 
   async retire(id: ImageId, how: "hide" | "deactivate", { signal }: Context): Promise<void> {
     const { site, own } = await this.#at(id, signal);
+    const found = await site.glance.image(own, signal);
+    if (found === undefined) return;
+    await site.glance.change(own, retiring(found, how), signal);
     if (how === "deactivate") await site.glance.act(own, "deactivate", signal);
-    else await site.glance.change(own, [{ op: "replace", path: "/os_hidden", value: true }], signal);
   }
 
   /** Glance does not know who uses an image; Nova does, of the project's own servers. @throws Failure when Nova does not say */

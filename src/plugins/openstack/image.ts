@@ -11,7 +11,7 @@ import {
   type Observed,
 } from "images";
 import type { Operation } from "./glance.ts";
-import { hidden, isOwned, MARKS, marked, markIn } from "./properties.ts";
+import { entriesOf, hidden, isOwned, MARKS, marked, markIn } from "./properties.ts";
 import type { Image } from "./schema.ts";
 import type { ImageAnswer, Member } from "./wire.ts";
 
@@ -164,16 +164,14 @@ export const fieldsOf = (
 });
 
 /** What of an image is declared and costs a look of its own, as it was written on it. */
-export const declares = (answer: ImageAnswer): ReadonlySet<string> => new Set(declaresIn(answer).map(nameIn));
-
-const declaresIn = ({ images_declares }: ImageAnswer): readonly string[] =>
-  (images_declares ?? "").split(",").filter((entry) => entry !== "");
+export const declares = (answer: ImageAnswer): ReadonlySet<string> =>
+  new Set(entriesOf(answer.images_declares).map(nameIn));
 
 const nameIn = (entry: string): string => entry.split(":")[0] ?? "";
 
 /** Glance does not tell where a deactivated image is: what was written on it stands for it then. */
 function storesOf(answer: ImageAnswer): { readonly stores?: readonly string[] } {
-  const entry = declaresIn(answer).find((one) => nameIn(one) === "stores");
+  const entry = entriesOf(answer.images_declares).find((one) => nameIn(one) === "stores");
   if (entry === undefined) return {};
   return { stores: answer.stores ? answer.stores.split(",").sort() : entry.slice("stores:".length).split("+") };
 }
@@ -228,7 +226,7 @@ export function operations(
   const known = now.metadata?.[MARKS.declares] ?? "";
   const said = declared(want);
   const isSaid = (entry: string) => said.some((one) => nameIn(one) === nameIn(entry));
-  const kept = known.split(",").filter((one) => one !== "" && !cleared.includes(nameIn(one)) && !isSaid(one));
+  const kept = entriesOf(known).filter((one) => !cleared.includes(nameIn(one)) && !isSaid(one));
   const declaration = [...kept, ...said].sort();
   for (const [key, value] of Object.entries(declaring(declaration)))
     if (value !== known) found.push({ op: "add", path: pointer(key), value });

@@ -5,51 +5,22 @@ import { Glance as Client } from "../../../src/plugins/openstack/glance.ts";
 import { fetched } from "../../../src/plugins/openstack/import.ts";
 import { listening } from "../../conformance/stage.ts";
 import { opened } from "../../core/net/kit.ts";
-import { Folder, run, type Said } from "../../harness.ts";
 import { Glance } from "./glance.ts";
 import { Cloud } from "./keystone.ts";
+import { bytes, declared, staged } from "./stage.ts";
 
 // What a real Glance cannot be made to do, or not in time.
 
 setDefaultTimeout(60_000);
 
 const FIXTURES = join(import.meta.dir, "../../fixtures/formats");
-const bytes = "small\n".repeat(1000);
-
-interface Stage extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly glance: Glance;
-  images(...args: readonly string[]): Promise<Said>;
-}
-
-async function staged(images: string, { plugin = "openstack", more = "", env = {}, files = {} } = {}): Promise<Stage> {
-  const cloud = new Cloud();
-  const glance = new Glance();
-  cloud.glance = glance.answer;
-  const login = `auth_url = "${cloud.url}"\nusername = "ann"\npassword = "env:PW"\nproject_id = "p1"\nregion = "One"`;
-  const toml = `[backend.x]\nplugin = "${plugin}"\n${login}\n${more}\n${images}`;
-  const folder = await Folder.make({ "images.toml": toml, "disk.img": bytes, ...files });
-  return {
-    cloud,
-    glance,
-    images: (...args) => run(folder, args, { env: { PW: "pw", ...env } }),
-    [Symbol.asyncDispose]: async () => {
-      await cloud[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const declared = (name: string) =>
-  `[image.${name}]\nbackend = "x"\ndisk_format = "raw"\nsource = { file = "./disk.img" }\n`;
-
 test("a plan over 1,000 images costs the pages of one listing of the project's own", async () => {
   const names = Array.from({ length: 1000 }, (_, i) => `small-${i}`);
-  await using stage = await staged(names.map(declared).join(""));
+  await using stage = await staged(names.map((name) => declared(name)).join(""));
   const { glance, cloud } = stage;
   glance.page = 400;
   for (const name of names) {
-    const mark = { images_file: "images", images_owner: `x/${name}`, images_content: "" };
+    const mark = { images_file: "team", images_owner: `x/${name}`, images_content: "" };
     const fields = { id: `id-${name}`, name, status: "active", disk_format: "raw", container_format: "bare" };
     glance.images.set(`id-${name}`, { ...fields, visibility: "shared", owner: "p1", tags: [], ...mark });
   }
@@ -63,7 +34,7 @@ test("a plan over 1,000 images costs the pages of one listing of the project's o
 });
 
 test("where the state knows all images, hidden ones are not listed", async () => {
-  await using stage = await staged(["a", "b", "c", "d"].map(declared).join(""));
+  await using stage = await staged(["a", "b", "c", "d"].map((name) => declared(name)).join(""));
   const { cloud } = stage;
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   cloud.heard.length = 0;
