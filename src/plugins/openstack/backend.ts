@@ -19,6 +19,7 @@ import {
 } from "images";
 import { accessOf } from "./access.ts";
 import { Cloud, type Site } from "./cloud.ts";
+import { headFrom } from "./head.ts";
 import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parseId } from "./image.ts";
 import { type Means, make } from "./make.ts";
 import { type Spokesman, share } from "./members.ts";
@@ -91,7 +92,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
     const { signal } = context;
     const site = await this.#cloud.site(want.region, signal);
-    const means: Means = { site, visibility: this.#flavour.visibility, speak: this.#speak };
+    const means: Means = { site, visibility: this.#flavour.visibility, speak: this.#speak, head: headFrom(this.#host) };
     const made = await make(want, source, context, means);
     const { replaces } = context;
     // The old image keeps the name until the new one is good, so that at every instant there is one to be found.

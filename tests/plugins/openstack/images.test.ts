@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Glance as Client } from "../../../src/plugins/openstack/glance.ts";
+import { keeps, kindOf } from "../../../src/plugins/openstack/head.ts";
 import { fetched } from "../../../src/plugins/openstack/import.ts";
 import { listening } from "../../conformance/stage.ts";
 import { opened } from "../../core/net/kit.ts";
@@ -119,4 +120,58 @@ test("VK Cloud's public regions are told where the bytes are to be kept", async 
     "POST /v2/images",
     "PUT /v2/images/ID/file",
   ]);
+});
+
+test.each([
+  ["gzip", "raw", (raw: Uint8Array<ArrayBuffer>) => Bun.gzipSync(raw)],
+  ["qcow2", "raw", () => Bun.file(join(FIXTURES, "v3.qcow2")).bytes()],
+  ["zstd", "qcow2", async () => Bun.zstdCompressSync(await Bun.file(join(FIXTURES, "v3.qcow2")).bytes())],
+])("web_download of bytes that are %s where %s is declared: they are sent from here", async (kind, disk, make) => {
+  const sent = await make(new TextEncoder().encode(bytes));
+  await using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(sent) });
+  const sum = createHash("sha512").update(sent).digest("hex");
+  await using stage = await staged(
+    `[image.big]\nbackend = "x"\ndisk_format = "${disk}"\nweb_download = true\nsource = { url = "http://127.0.0.1:${web.port}/disk", checksum = "sha512:${sum}" }\n`,
+  );
+  const said = await stage.images("apply", "--yes");
+  expect(said.stderr).toContain(`the bytes are ${kind}, and disk_format is ${disk}`);
+  expect(said.code).toBe(0);
+  expect(stage.cloud.asked.filter((call) => call.endsWith("/import"))).toEqual([]);
+  const [made] = stage.glance.images.values();
+  expect(made).toMatchObject({ status: "active", disk_format: disk });
+  expect(made?.["os_hash_value"]).not.toBe(sum);
+  expect(stage.glance.images.size).toBe(1);
+});
+
+test("the kinds of bytes that Glance may keep as what is declared", async () => {
+  const kind = async (name: string) => kindOf(await Bun.file(join(FIXTURES, name)).bytes());
+  expect(await kind("v3.qcow2")).toBe("qcow2");
+  expect(kindOf(new Uint8Array(100))).toBe("raw");
+  const qcow2 = await Bun.file(join(FIXTURES, "v3.qcow2")).bytes();
+  for (const [at, value] of [
+    [15, 104],
+    [79, 4],
+  ] as const) {
+    const unsafe = Uint8Array.from(qcow2);
+    unsafe[at] = value;
+    expect(kindOf(unsafe)).toBe("qcow2 that refers to another file");
+  }
+  const allowed = (disk: string, container = "bare") =>
+    ["raw", "iso", "qcow2", "vmdk", "vhd", "gzip", "tar"].filter((one) =>
+      keeps(
+        {
+          disk_format: disk,
+          container_format: container,
+          verify_checksum: true,
+          web_download: true,
+          use_import: false,
+        },
+        one,
+      ),
+    );
+  expect(allowed("raw")).toEqual(["raw", "iso"]);
+  expect(allowed("qcow2")).toEqual(["qcow2"]);
+  expect(allowed("vhd")).toEqual(["raw", "vhd"]);
+  expect(allowed("raw", "compressed").length).toBe(7);
+  expect(allowed("aki").length).toBe(7);
 });
