@@ -1,6 +1,7 @@
 import { type Context, type Desired, Failure, type Format, imageId, type Source } from "images";
 import type { Site } from "./cloud.ts";
 import type { Operation } from "./glance.ts";
+import { fits, type Head } from "./head.ts";
 import { fieldsOf, idAt, nameOf } from "./image.ts";
 import { fetched, importing } from "./import.ts";
 import { type Spokesman, share } from "./members.ts";
@@ -14,6 +15,7 @@ export interface Means {
   /** Who can use an image where nobody says it. */
   readonly visibility: string;
   readonly speak: Spokesman;
+  readonly head: Head;
 }
 
 /** Times that an image is begun anew, when Glance went away with the one before. */
@@ -31,7 +33,10 @@ export async function make(
   const made = await begun(want, source, context, means);
   context.completed();
   const rest: Operation[] = want.protected === true ? [{ op: "replace", path: "/protected", value: true }] : [];
-  const shared = want.members !== undefined && (await share(glance, made.id, want.members, speak, context));
+  const shared =
+    want.members !== undefined &&
+    want.members.length > 0 &&
+    (await share(glance, made.id, want.members, speak, context));
   const placed = await place(glance, made.id, made.stores?.split(",") ?? [], want.stores, context);
   const idle = want.status === "deactivated";
   if (idle) await glance.act(made.id, "deactivate", context.signal);
@@ -56,7 +61,8 @@ async function begun(
     try {
       await glance.begin(id, begin, signal);
       if (source === undefined && pull !== undefined) {
-        const made = await fetched(glance, id, pull, want.stores, context);
+        const fit = await fits(want, pull, means.head, context);
+        const made = fit ? await fetched(glance, id, pull, want.stores, context) : undefined;
         if (made !== undefined) return made;
         source = await pull.open();
         await glance.remove(id, signal);

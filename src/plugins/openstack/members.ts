@@ -18,7 +18,7 @@ export async function share(
   id: string,
   members: readonly Value[],
   speak: Spokesman,
-  { signal }: Context,
+  { signal }: Pick<Context, "signal">,
 ): Promise<boolean> {
   const wanted = members.map(memberOf);
   const now = new Map((await glance.members(id, signal)).map((one): [string, Member] => [one.member_id, one]));
