@@ -2,8 +2,9 @@ import { Failure } from "../failure.ts";
 import type { Format } from "../model/image.ts";
 import { type Bytes, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
-import { detect, HEAD, type Kind } from "./detect.ts";
+import { detect, HEAD, type Kind, wordsOf } from "./detect.ts";
 import { untar } from "./tar.ts";
+import { refuseUnsafe } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
 
 /** What of a stream is looked at: enough for the first block of any compression. */
@@ -19,6 +20,8 @@ export interface Detected {
   readonly layers: readonly Layer[];
   /** What is inside of the layers; undefined where that shows only once the file in the archive has been found. */
   readonly format: Exclude<Format, "other"> | undefined;
+  /** In words, when it is neither a disk nor anything that is unpacked here: a 7z archive. `format` is undefined then. */
+  readonly foreign?: string;
   /** Bytes of the disk, where the head tells them. */
   readonly virtualSize?: number;
   readonly partitions?: "mbr" | "gpt";
@@ -38,7 +41,8 @@ export interface IdentifyOptions {
 
 /**
  * Tells what a stream is from its beginning, through compressions and (with `member`) archives; nothing of the stream is lost. A zip
- * archive that is not looked into is `source.format`.
+ * archive that is not looked into is `source.format`, and so is an image that needs other files; `member` of what is no archive is
+ * `source.member`.
  */
 export async function identify(
   input: Bytes,
@@ -75,12 +79,26 @@ export async function identifyHead(
       throw new Failure("source.format", "this is a zip archive, not an image", {
         hint: 'say which file of it is meant: member = "disk.raw"',
       });
+    } else if (options.member !== undefined && !opened) {
+      throw noArchive(layers, wordsOf(found, inside));
+    } else if (found.kind === "foreign") {
+      return { layers, format: undefined, foreign: found.what, ...size };
     } else {
+      const isOutermost = layers.length === 0;
+      if (isOutermost) refuseUnsafe(found.format, inside, options.size, options.tail);
+      else refuseUnsafe(found.format, inside);
       const { kind: _, ...image } = found;
       return { layers, ...image, ...size };
     }
     if (layers.length > DEPTH) throw new Failure("source.format", "the image is wrapped more than four times");
   }
+}
+
+function noArchive(layers: readonly Layer[], what: string): Failure {
+  const around = layers.map((layer) => `${layer} data of `).join("");
+  return new Failure("source.member", `\`member\` needs an archive, and this is ${around}${what}`, {
+    hint: "leave out `member`, or check where the source leads",
+  });
 }
 
 function archiveOf(found: Kind): "tar" | "zip" | undefined {

@@ -60,6 +60,7 @@ export interface PlanOptions {
  */
 export function planTransform(detected: Detected, target: Target, options: PlanOptions = {}): TransformPlan {
   const { layers, format, size } = detected;
+  if (detected.foreign !== undefined) return asItIs(detected.foreign, detected, target);
   const opening = layers.map((layer) => OPEN[layer]);
   if (format === undefined) return { steps: opening, format, compression: "none", onePass: true, open: true };
   const had = around(layers);
@@ -77,6 +78,17 @@ export function planTransform(detected: Detected, target: Target, options: PlanO
   }
   const inPlace = options.directory === false && layers.length === 0 && size !== undefined;
   return { steps: [...opening, "raw->qcow2", ...pack], format: made, compression, onePass: inPlace, open: false };
+}
+
+/** Bytes that are no disk pass where everything is taken; nothing can be made of them. */
+function asItIs(what: string, { layers, size }: Detected, { formats, compressions }: Target): TransformPlan {
+  const had = around(layers);
+  if (had === undefined || formats !== "any" || compressions !== "any") {
+    throw new Failure("source.format", `this is ${what}, which is neither a disk nor unpacked here`, {
+      hint: "check where the source leads, or unpack it first",
+    });
+  }
+  return { steps: [], format: "other", compression: had, onePass: true, open: false, ...known(size) };
 }
 
 /** The one compression around the image; undefined where there is more than that. */

@@ -8,6 +8,7 @@ import { qcow2Of } from "./qcow2/write.ts";
 import { plain, type Segment, type Segments, sparse } from "./segment.ts";
 import { Spool } from "./spool.ts";
 import { untar } from "./tar.ts";
+import { refuseUnsafeFile } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
 
 /** Where bytes come from: a file that can be read at any place and twice, or a stream, once. */
@@ -36,7 +37,7 @@ type Flow =
   | { readonly kind: "bytes"; readonly bytes: Bytes }
   | { readonly kind: "disk"; readonly segments: Segments };
 
-/** Tells what a file is: as `identify` does, and by its end too. */
+/** Tells what a file is: as `identify` does, and by its end and its tables too. */
 export async function identifyFile(
   path: string,
   options: Pick<IdentifyOptions, "member"> = {},
@@ -45,7 +46,10 @@ export async function identifyFile(
   await using file = await FileAccess.open(path, signal);
   const head = await file.read(0, WINDOW);
   const tail = await file.read(Math.max(0, file.size - 512), 512);
-  return await identifyHead(head, { ...options, size: file.size, tail }, signal);
+  const detected = await identifyHead(head, { ...options, size: file.size, tail }, signal);
+  const { format, layers } = detected;
+  if (format !== undefined && layers.length === 0) await refuseUnsafeFile(format, file);
+  return detected;
 }
 
 /**
