@@ -64,6 +64,8 @@ function packed(head: Uint8Array): Kind | undefined {
   if (has(head, 0, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return { kind: "packed", packing: "xz" };
   if (isBzip2(head)) return { kind: "packed", packing: "bz2" };
   if (isZstd(head)) return { kind: "packed", packing: "zst" };
+  if (has(head, 0, 0x04, 0x22, 0x4d, 0x18) && (head[4] ?? 0) >>> 6 === 1) return { kind: "packed", packing: "lz4" };
+  if (isLzma(head)) return { kind: "packed", packing: "lzma" };
   return says(head, 0, "PK\x03\x04") || says(head, 0, "PK\x05\x06") ? { kind: "zip" } : undefined;
 }
 
@@ -72,6 +74,17 @@ function isBzip2(head: Uint8Array): boolean {
   const level = head[3] ?? 0;
   if (!says(head, 0, "BZh") || level < 0x31 || level > 0x39) return false;
   return has(head, 4, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59) || has(head, 4, 0x17, 0x72, 0x45, 0x38, 0x50, 0x90);
+}
+
+/** There is no magic: the usual properties, a plausible dictionary and size, and the zero that the packed bytes begin with. */
+function isLzma(head: Uint8Array): boolean {
+  if (head.length < 14 || head[0] !== 0x5d || head[13] !== 0) return false;
+  const view = viewOf(head);
+  const dictionary = view.getUint32(1, true);
+  const size = view.getBigUint64(5, true);
+  const isPower = Number.isInteger(Math.log2(dictionary)) || Number.isInteger(Math.log2(dictionary / 3));
+  const isPlausible = size === 2n ** 64n - 1n || (size > 0n && size < 2n ** 40n);
+  return isPower && dictionary >= 4096 && dictionary <= 2 ** 30 && isPlausible;
 }
 
 /** A frame, or frames without data before it. */

@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import type { Format } from "../model/image.ts";
+import { truncated } from "./broken.ts";
 import { type Bytes, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
 import { detect, HEAD, type Kind, wordsOf } from "./detect.ts";
@@ -80,6 +81,8 @@ export async function identifyHead(
         hint: 'say which file of it is meant: member = "disk.raw"',
       });
     } else if (options.member !== undefined && !opened) {
+      const [around] = layers;
+      if (inside.length === 0 && around !== undefined) throw truncated(`the ${around} data`);
       throw noArchive(layers, wordsOf(found, inside));
     } else if (found.kind === "foreign") {
       return { layers, format: undefined, foreign: found.what, ...size };

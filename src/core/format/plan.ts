@@ -9,6 +9,8 @@ export type Step =
   | "bunzip2"
   | "unxz"
   | "unzstd"
+  | "unlz4"
+  | "unlzma"
   | "untar"
   | "unzip"
   | "qcow2->raw"
@@ -22,6 +24,8 @@ const OPEN: Readonly<Record<Layer, Step>> = {
   bz2: "bunzip2",
   xz: "unxz",
   zst: "unzstd",
+  lz4: "unlz4",
+  lzma: "unlzma",
   tar: "untar",
   zip: "unzip",
 };

@@ -63,7 +63,7 @@ class Thread implements AsyncDisposable {
   }
 
   static async start(job: Job, input: Bytes, signal: AbortSignal | undefined): Promise<Thread> {
-    const binary = job.kind === "bunzip2" ? undefined : await lzmaBinary();
+    const binary = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaBinary();
     const thread = new Thread(input, signal);
     thread.tell({ kind: "begin", job, binary });
     return thread;

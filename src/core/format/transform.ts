@@ -100,6 +100,10 @@ function apply(step: Step, at: Flow, options: TransformOptions): Flow {
       return { kind: "bytes", bytes: decompress("xz", bytes(), { limit }, signal) };
     case "unzstd":
       return { kind: "bytes", bytes: decompress("zst", bytes(), { limit }, signal) };
+    case "unlz4":
+      return { kind: "bytes", bytes: decompress("lz4", bytes(), { limit }, signal) };
+    case "unlzma":
+      return { kind: "bytes", bytes: decompress("lzma", bytes(), { limit }, signal) };
     case "untar":
       return { kind: "bytes", bytes: untar(bytes(), { name: options.member, limit }, signal) };
     case "unzip":

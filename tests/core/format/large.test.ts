@@ -67,6 +67,10 @@ const CASES: Readonly<Record<string, Case>> = {
   "xz in blocks": { ...program("xz", "xz", "-0c", "--block-size=300000"), needs: "xz" },
   gzip: { ...program("gz", "gzip", "-1c"), needs: "gzip" },
   zstd: { ...program("zst", "zstd", "-1qc"), needs: "zstd" },
+  lz4: { ...program("lz4", "lz4", "-1qc"), needs: "lz4" },
+  "lz4 with small blocks that look back": { ...program("lz4", "lz4", "-9qc", "-BD", "-B4", "-BX"), needs: "lz4" },
+  "lz4 with its size": { ...program("lz4", "lz4", "-1qc", "-B7", "--content-size"), needs: "lz4" },
+  lzma: { ...program("lzma", "xz", "-0c", "--format=lzma"), needs: "xz" },
   tar: { ...archive("disk.tar", "tar", "-C", ".", "-cf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "tar" },
   "tar.xz": { ...archive("disk.tar.xz", "tar", "-cJf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "xz" },
   "tar.bz2": { ...archive("disk.tar.bz2", "tar", "-cjf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "bzip2" },
@@ -152,7 +156,7 @@ test("bz2: hundreds of streams after each other", async () => {
 const JOBS: Readonly<Record<string, (input: Bytes, signal: AbortSignal) => Bytes>> = {
   xz: (input, signal) => compress("xz", input, { level: 0 }, signal),
   ...Object.fromEntries(
-    (["bz2", "xz"] as const satisfies readonly Packing[]).map((packing) => [
+    (["bz2", "xz", "lz4", "lzma"] as const satisfies readonly Packing[]).map((packing) => [
       `un${packing}`,
       (input: Bytes, signal: AbortSignal) => decompress(packing, input, {}, signal),
     ]),
