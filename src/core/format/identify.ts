@@ -63,6 +63,7 @@ export async function identifyHead(
   const layers: Layer[] = [];
   const size = options.size === undefined ? {} : { size: options.size };
   let inside = head;
+  let damage: unknown;
   let opened = false;
   for (;;) {
     const found = detect(inside, layers.length === 0 ? options.tail : undefined);
@@ -75,12 +76,16 @@ export async function identifyHead(
       inside = next;
     } else if (found.kind === "packed") {
       layers.push(found.packing);
-      inside = await firstOf(decompress(found.packing, bytesOf(inside), { thread: false }, signal));
+      const unpacked = decompress(found.packing, bytesOf(inside), { thread: false }, signal);
+      inside = await firstOf(unpacked, (thrown) => {
+        damage ??= thrown;
+      });
     } else if (found.kind === "zip") {
       throw new Failure("source.format", "this is a zip archive, not an image", {
         hint: 'say which file of it is meant: member = "disk.raw"',
       });
     } else if (options.member !== undefined && !opened) {
+      if (damage !== undefined) throw damage;
       const [around] = layers;
       if (inside.length === 0 && around !== undefined) throw truncated(`the ${around} data`);
       throw noArchive(layers, wordsOf(found, inside));
@@ -122,8 +127,11 @@ async function memberHead(
   return first.length > 0 ? first : undefined;
 }
 
-/** As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure. */
-async function firstOf(input: Bytes): Promise<Uint8Array> {
+/**
+ * As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure, and damage behind them
+ * is told to `damaged` alone.
+ */
+async function firstOf(input: Bytes, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {
@@ -135,6 +143,7 @@ async function firstOf(input: Bytes): Promise<Uint8Array> {
   } catch (thrown) {
     const cut = thrown instanceof Failure && (thrown.code === "source.truncated" || thrown.code === "source.member");
     if (!cut && length < HEAD) throw thrown;
+    if (!cut) damaged?.(thrown);
   }
   return join(pieces, length).subarray(0, WINDOW);
 }

@@ -214,6 +214,13 @@ describe("what is declared must hold", () => {
     }
   });
 
+  test("an archive that is damaged inside of its compression is called damaged", async () => {
+    const packed = new Uint8Array(await all(compress("gz", bytesOf(new Uint8Array(1 << 20).fill(9)), { level: 1 })));
+    packed[packed.length - 8] = (packed[packed.length - 8] ?? 0) ^ 1;
+    expect(await verdict(identifyHead(packed, { member: "disk.raw" }))).toStartWith("source.corrupt");
+    expect(await verdict(identifyHead(packed.subarray(0, 12), { member: "disk.raw" }))).toStartWith("source.truncated");
+  });
+
   test("bytes that are neither a disk nor unpacked are named; they pass only where anything is taken", async () => {
     const table: readonly (readonly [Uint8Array, string])[] = [
       [page, "an HTML page"],
