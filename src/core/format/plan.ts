@@ -1,7 +1,9 @@
 import { Failure } from "../failure.ts";
 import type { Compression, Format, Wanted } from "../model/image.ts";
 import type { Packer } from "./compression.ts";
+import { type Conversion, isConvertible } from "./convert.ts";
 import type { Detected, Layer } from "./identify.ts";
+import { findQemu, noQemu } from "./qemu.ts";
 
 /** One thing that is done to the bytes on their way. */
 export type Step =
@@ -15,6 +17,7 @@ export type Step =
   | "unzip"
   | "qcow2->raw"
   | "raw->qcow2"
+  | Conversion
   | "gzip"
   | "xz"
   | "zstd";
@@ -55,6 +58,8 @@ export type Target = Pick<Wanted, "formats" | "compressions">;
 export interface PlanOptions {
   /** Whether there is a directory for temporary files. Default: true. */
   readonly directory?: boolean | undefined;
+  /** Whether there is qemu-img, which reads the formats of other programs. Default: whether it is installed. */
+  readonly qemu?: boolean | undefined;
 }
 
 /**
@@ -75,6 +80,14 @@ export function planTransform(detected: Detected, target: Target, options: PlanO
   const compression = packing(target, had);
   const pack: readonly Step[] = isPacker(compression) ? [PACK[compression]] : [];
   if (made === format) return { steps: [...opening, ...pack], format, compression, onePass: true, open: false };
+  if (isConvertible(format)) {
+    const step: Conversion = made === "raw" ? `${format}->raw` : `${format}->qcow2`;
+    const steps: readonly Step[] = [...opening, step, ...pack];
+    if (options.qemu ?? findQemu() !== undefined) {
+      return { steps, format: made, compression, onePass: false, open: false };
+    }
+    throw noQemu(format);
+  }
   if (made === "raw") {
     const steps: readonly Step[] = [...opening, "qcow2->raw", ...pack];
     const length = pack.length === 0 ? known(detected.virtualSize) : {};
@@ -122,21 +135,16 @@ function convertible(format: Format, { formats }: Target): "raw" | "qcow2" {
   const wanted = formats === "any" ? [] : formats;
   if (format === "qcow2" && wanted.includes("raw")) return "raw";
   if (format === "raw" && wanted.includes("qcow2")) return "qcow2";
+  if (isConvertible(format)) {
+    const first = wanted.find((one) => one === "raw" || one === "qcow2");
+    if (first !== undefined) return first;
+  }
   throw new Failure("source.format", `the image is ${format}, and ${wanted.join(" or ")} is wanted`, {
-    hint: wayOut(format, wanted),
+    hint: wayOut(format),
   });
 }
 
-function wayOut(format: Format, wanted: readonly Format[]): string {
-  switch (format) {
-    case "tar":
-      return 'say which file of the archive is meant: member = "disk.raw"';
-    case "vmdk":
-    case "vhdx":
-    case "vhd":
-    case "vdi":
-      return `convert it first: qemu-img convert -O ${wanted.includes("qcow2") ? "qcow2" : "raw"} IMAGE NEW`;
-    default:
-      return "qcow2 and raw are made of each other, nothing else; choose another image or another backend";
-  }
-}
+const wayOut = (format: Format): string =>
+  format === "tar"
+    ? 'say which file of the archive is meant: member = "disk.raw"'
+    : "raw and qcow2 are made of the formats of disks, nothing else; choose another image or another backend";

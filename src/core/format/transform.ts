@@ -1,6 +1,7 @@
 import { FileAccess } from "./access.ts";
 import type { Bytes } from "./bytes.ts";
 import { compress, decompress } from "./compression.ts";
+import { convert } from "./convert.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type Step, type Target, type TransformPlan } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
@@ -119,7 +120,7 @@ function apply(step: Step, at: Flow, options: TransformOptions): Flow {
     case "zstd":
       return { kind: "bytes", bytes: compress("zst", bytes(), { level }, signal) };
     default:
-      return step satisfies never;
+      return { kind: "bytes", bytes: convert(bytes(), step, { limit, signal, directory: options.directory }) };
   }
 }
 

@@ -26,10 +26,13 @@ export function refuseUnsafe(format: Format, head: Uint8Array, size?: number, ta
       checkVhd(head, tail);
       return;
     case "vdi":
-      checkVdi(head);
+      checkVdi(head, size);
       return;
     case "qed":
       checkQed(head);
+      return;
+    case "parallels":
+      checkParallels(head, size);
       return;
     default:
   }
@@ -53,12 +56,15 @@ function checkVhd(head: Uint8Array, tail: Uint8Array | undefined): void {
   if (type !== 2 && type !== 3) throw corrupt(`the vhd image is of the impossible type ${type}`);
 }
 
-/** The type (1 is dynamic, 2 fixed) and the ids of the images below. */
-function checkVdi(head: Uint8Array): void {
+/** The type (1 is dynamic, 2 fixed), the ids of the images below, and where the last block ends. */
+function checkVdi(head: Uint8Array, size = Number.POSITIVE_INFINITY): void {
   if (head.length < 512) throw truncated("the vdi image");
-  const type = viewOf(head).getUint32(76, true);
+  const view = viewOf(head);
+  const type = view.getUint32(76, true);
   if (type === 3 || type === 4 || head.subarray(424, 456).some((byte) => byte !== 0)) throw onParent("vdi");
   if (type !== 1 && type !== 2) throw corrupt(`the vdi image is of the impossible type ${type}`);
+  const [data = 0, block = 0, count = 0] = [344, 376, 388].map((at) => view.getUint32(at, true));
+  if (data + block * count > size) throw truncated("the vdi image");
 }
 
 /** Bit 0 of the features: a backing file. 1 and 2: a check is needed, and the backing file is raw. */
@@ -70,5 +76,18 @@ function checkQed(head: Uint8Array): void {
   }
   if (view.getUint32(16, true) > 7 || view.getUint32(20, true) !== 0) {
     throw unsupported("a qed image with features that are not known", "convert it with the qemu-img that made it");
+  }
+}
+
+/** Where the clusters lie, as far as the table of them shows. Newer images count in clusters, older ones in sectors. */
+function checkParallels(head: Uint8Array, size = Number.POSITIVE_INFINITY): void {
+  if (head.length < 64) throw truncated("the parallels image");
+  const view = viewOf(head);
+  const cluster = view.getUint32(28, true) * 512;
+  const unit = new TextDecoder().decode(head.subarray(0, 16)) === "WithouFreSpacExt" ? cluster : 512;
+  const end = Math.min(64 + view.getUint32(32, true) * 4, head.length - 3);
+  for (let at = 64; at < end; at += 4) {
+    const place = view.getUint32(at, true) * unit;
+    if (place > 0 && place + cluster > size) throw truncated("the parallels image");
   }
 }
