@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure, hexOf, type ImageId, imageId, type Mark, passing, type Source, type Written } from "images";
-import { codeOf, isFull, whenMissing } from "./disk.ts";
+import { codeOf, isFull, whenMissing, writeWithHoles } from "./disk.ts";
 import type { Image } from "./schema.ts";
 
 /** One file of an image: bytes under `blobs/`, named by their sha256. */
@@ -109,7 +109,7 @@ export class Directory {
         signal.throwIfAborted();
         hash?.update(piece);
         both?.update(piece);
-        await file.writev([piece]);
+        await writeWithHoles(file, piece, size);
         size += piece.byteLength;
         progress?.(size);
       }
