@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Directory } from "../../../src/plugins/local/client.ts";
-import { writeWithHoles } from "../../../src/plugins/local/disk.ts";
+import { writeWithHoles } from "../../../src/plugins/local/holes.ts";
 
 async function place(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), "images-holes-"));
