@@ -4,6 +4,7 @@ import { truncated } from "./broken.ts";
 import { type Bytes, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
 import { detect, HEAD, type Kind, wordsOf } from "./detect.ts";
+import { isOvf, NoSingleDisk } from "./ovf.ts";
 import { untar } from "./tar.ts";
 import { refuseUnsafe } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
@@ -27,6 +28,8 @@ export interface Detected {
   readonly virtualSize?: number;
   readonly partitions?: "mbr" | "gpt";
   readonly variant?: string;
+  /** Of an OVA, which is a tar archive: its disk. */
+  readonly disk?: Detected;
   /** Bytes of the stream as it comes, where they were told. */
   readonly size?: number;
 }
@@ -96,9 +99,25 @@ export async function identifyHead(
       if (isOutermost) refuseUnsafe(found.format, inside, options.size, options.tail);
       else refuseUnsafe(found.format, inside);
       const { kind: _, ...image } = found;
-      return { layers, ...image, ...size };
+      const disk = isOva(found, inside) ? await ovaDisk(head, options, signal) : {};
+      return { layers, ...image, ...disk, ...size };
     }
     if (layers.length > DEPTH) throw new Failure("source.format", "the image is wrapped more than four times");
+  }
+}
+
+/** Its first file is its description. */
+const isOva = (found: Kind, inside: Uint8Array): boolean =>
+  archiveOf(found) === "tar" && isOvf(new TextDecoder().decode(inside.subarray(0, 100)).split("\0")[0] ?? "");
+
+/** Nothing where it has to be said which disk is meant. */
+async function ovaDisk(head: Uint8Array, options: IdentifyOptions, signal: AbortSignal | undefined) {
+  if (options.member !== undefined) return {};
+  try {
+    return { disk: await identifyHead(head, { ...options, member: true }, signal) };
+  } catch (thrown) {
+    if (thrown instanceof Failure && thrown.code === "source.member") return {};
+    throw thrown;
   }
 }
 
@@ -141,6 +160,7 @@ async function firstOf(input: Bytes, damaged?: (thrown: unknown) => void): Promi
       if (length >= WINDOW) break;
     }
   } catch (thrown) {
+    if (thrown instanceof NoSingleDisk) throw thrown;
     const cut = thrown instanceof Failure && (thrown.code === "source.truncated" || thrown.code === "source.member");
     if (!cut && length < HEAD) throw thrown;
     if (!cut) damaged?.(thrown);

@@ -76,6 +76,8 @@ export function planTransform(detected: Detected, target: Target, options: PlanO
   if (had !== undefined && takes(target.formats, format) && takes(target.compressions, had)) {
     return { steps: [], format, compression: had, onePass: true, open: false, ...known(size) };
   }
+  if (detected.disk !== undefined && !takes(target.formats, format))
+    return planTransform(detected.disk, target, options);
   const made = takes(target.formats, format) ? format : convertible(format, target);
   const compression = packing(target, had);
   const pack: readonly Step[] = isPacker(compression) ? [PACK[compression]] : [];
