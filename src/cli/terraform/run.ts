@@ -87,10 +87,11 @@ export function addition(backends: readonly Block[], images: readonly Adoption[]
   return blocks.length === 0 ? "" : blocksText(blocks);
 }
 
-/** The file as it is, and as it is going to be. */
-export async function extended(file: string, added: string): Promise<string> {
+/** The file as it is, and as it is going to be; one without settings gets some, with this name. */
+export async function extended(file: string, added: string, name: string): Promise<string> {
   const before = existsSync(file) ? await readFile(file, "utf8") : "";
   if (added === "") return before;
-  if (before.trim() === "") return `${before}${added}`;
-  return `${before}${before.endsWith("\n") ? "" : "\n"}\n${added}`;
+  const settings = /^\s*\[settings\]/m.test(before) ? "" : `[settings]\nname = "${name}"\n\n`;
+  if (before.trim() === "") return `${before}${settings}${added}`;
+  return `${before}${before.endsWith("\n") ? "" : "\n"}\n${settings}${added}`;
 }

@@ -13,7 +13,7 @@ import { deletionsOf } from "./deletions.ts";
 import { driftOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { Means, Selection } from "./means.ts";
-import { type Asked, type Found, nothing, type Owner, observe } from "./observe.ts";
+import { type Asked, type Found, isNothing, nothing, type Owner, observe } from "./observe.ts";
 import { withDeletions } from "./obstacles.ts";
 import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
@@ -227,10 +227,6 @@ const isAddress =
     Object.hasOwn(images, text);
 
 const idOf = (known: Recorded | undefined) => (known?.id === undefined ? {} : { id: known.id });
-
-/** No image of the address, no remains of one, and none that could become it. */
-const isNothing = ({ have, leftovers, rival, namesake }: Found): boolean =>
-  have === undefined && leftovers.length === 0 && rival === undefined && namesake === undefined;
 
 function driftBetween(
   address: Address,

@@ -4,7 +4,7 @@ import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { type Attributes, canonical } from "../model/value.ts";
+import { type Attributes, canonical, type Value } from "../model/value.ts";
 import type { Backend, Facts, Plugin, Reading } from "../plugin.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
@@ -170,11 +170,16 @@ export function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
 const originOf = (plugin: Plugin, want: Attributes): boolean =>
   (plugin.origins ?? []).some(({ needs }) => needs.some((name) => want[name] !== undefined));
 
-/** An origin that cannot be looked at: what the file says of it is all that is known. */
+/** An origin that cannot be looked at: what the file says of it is all that is known. The query of a URL may hold a signature. */
 function declaredOrigin({ origins = [], image }: Plugin, want: Attributes): Content {
-  const names = new Set(origins.flatMap(({ needs, may = [] }) => [...needs, ...may]));
-  const given = Object.entries(want).filter(([name]) => names.has(name) && image[name]?.compare !== "never");
-  return { where: contentWhere(want), resolved: canonical(Object.fromEntries(given)) };
+  const named = origins.flatMap(({ needs }) => needs).filter((name) => image[name]?.compare !== "never");
+  const given = named.flatMap((name): [string, Value][] => {
+    const value = want[name];
+    if (typeof value === "string") return [[name, value.replace(/\?.*$/s, "")]];
+    return typeof value === "number" || typeof value === "boolean" ? [[name, value]] : [];
+  });
+  const where = contentWhere(want);
+  return given.length === 0 ? { where } : { where, resolved: canonical(Object.fromEntries(given)) };
 }
 
 /** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */

@@ -17,11 +17,12 @@ export function properties(
   entry: Entry,
   want: Desired<Image>,
   cleared: readonly string[],
-): Pick<Entry["attributes"], "properties"> {
+): Partial<Pick<Entry["attributes"], "properties">> {
   const kept = Object.entries(entry.attributes.properties ?? {}).filter(
     ([key]) => !cleared.includes(`properties.${key}`),
   );
-  return { properties: { ...Object.fromEntries(kept), ...want.properties } };
+  const all = { ...Object.fromEntries(kept), ...want.properties };
+  return Object.keys(all).length === 0 && entry.attributes.properties === undefined ? {} : { properties: all };
 }
 
 export function observed(entry: Entry): Observed<Image> {

@@ -40,8 +40,6 @@ class Outscale implements Backend<Image>, Downloads {
   readonly #remains: Remains;
   readonly #exports: Exports;
   readonly #host: Host;
-  /** Images that are being replaced: their snapshots stay for the time being. */
-  readonly #replaced = new Set<ImageId>();
 
   constructor(door: Door, bucket: Bucket | undefined, host: Host) {
     const client = new Client(door);
@@ -91,22 +89,8 @@ class Outscale implements Backend<Image>, Downloads {
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
-    const made = await this.#made(want, source, context);
+    const made = await this.#remains.deferring(context, () => this.#making.make(want, source, context));
     return observed(made, await this.#client.account(context.signal));
-  }
-
-  /** What the image that is replaced was made of stays until the new one is available. */
-  async #made(want: Desired<Image>, source: Source | undefined, context: Context): Promise<ImageAnswer> {
-    const { replaces, retireOld } = context;
-    if (replaces === undefined || retireOld === undefined) return await this.#making.make(want, source, context);
-    this.#replaced.add(replaces);
-    try {
-      const made = await this.#making.make(want, source, context);
-      await this.#remains.clear(replaces, context);
-      return made;
-    } finally {
-      this.#replaced.delete(replaces);
-    }
   }
 
   async update(
@@ -155,7 +139,6 @@ class Outscale implements Backend<Image>, Downloads {
       await this.#client.deleteImage(id, signal);
       await this.#watch.until(id, (seen) => (seen === undefined ? true : undefined), signal);
     }
-    if (this.#replaced.has(id)) return;
     if (isImageId(id) || isIntermediate(id)) await this.#remains.clear(id, context);
   }
 

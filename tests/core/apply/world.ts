@@ -289,6 +289,7 @@ const contentOf = (bytes: string): Content => ({ where: "/x", digest: digestOf(b
 
 function resource(image: string, { bytes, label, retain, absent, disk }: Declared): Resource {
   const want = { ...(label === undefined ? {} : { label }), ...(disk === undefined ? {} : { disk }) };
+  // biome-ignore lint/suspicious/noThenProperty: it is the name that images.toml has for it.
   const kept = retain === undefined ? {} : { retain: { last: retain, then: "delete" as const } };
   return {
     address: AT(image),

@@ -44,7 +44,9 @@ test("the mark is in the description, out of what is shown; tags are the user's 
   await using play = await scene('description = "for people"\ntags = ["web"]\n');
   await play.apply();
   const [image] = play.control.images();
-  expect(image?.description).toMatch(/^for people\n\[images: images lin\/small sha256:[0-9a-f]{64}\]$/);
+  expect(image?.description).toMatch(
+    /^for people\n\[images: images lin\/small sha256:[0-9a-f]{64} [0-9a-f-]{36} private\/\d+\]$/,
+  );
   expect(image?.tags).toEqual(["web"]);
   const row = (await info(play)).find(({ ours }) => ours);
   expect(row?.attributes).toMatchObject({

@@ -29,6 +29,15 @@ test("other people's words are no mark", () => {
 
 test("there is room for the longest one", () => {
   const content = `sha256:${"0".repeat(64)}`;
-  expect(withMark("x", { file: "f".repeat(63), owner: longest, content }).length).toBeLessThan(MARK_ROOM);
-  expect(DESCRIPTION_ROOM - MARK_ROOM).toBe(64_700);
+  expect(
+    withMark("x", {
+      file: "f".repeat(63),
+      owner: longest,
+      content,
+      lineage: "0".repeat(36),
+      self: `~${"0".repeat(36)}`,
+      retained: "2026-11-27T12:00:00.000Z",
+    }).length,
+  ).toBeLessThan(MARK_ROOM);
+  expect(DESCRIPTION_ROOM - MARK_ROOM).toBe(64_550);
 });

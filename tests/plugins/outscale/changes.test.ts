@@ -146,7 +146,9 @@ test("everything of the seed is shown, and the mark is not; a taken name can be 
   expect(image?.Tags.map(({ Key }) => Key).sort()).toEqual([
     "images.content",
     "images.file",
+    "images.lineage",
     "images.owner",
+    "images.self",
     "images.snapshots",
     "os",
   ]);
