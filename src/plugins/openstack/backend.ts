@@ -21,7 +21,7 @@ import { accessOf } from "./access.ts";
 import { Cloud, type Site } from "./cloud.ts";
 import { headFrom } from "./head.ts";
 import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parseId } from "./image.ts";
-import { type Means, make } from "./make.ts";
+import { type Means, make, named } from "./make.ts";
 import { type Spokesman, share } from "./members.ts";
 import { MARKS } from "./properties.ts";
 import { restored, retiring } from "./retire.ts";
@@ -98,7 +98,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     // The old image keeps the name until the new one is good, so that at every instant there is one to be found.
     const name = nameOf(want, context.address);
     if (replaces === undefined || made.name === name) return await this.#observed(made, site, signal, context);
-    const renamed = await site.glance.change(made.id, [{ op: "replace", path: "/name", value: name }], signal);
+    const renamed = await named(made, name, site, context);
     await this.#setAside(replaces, name, signal);
     return await this.#observed(renamed, site, signal, context);
   }

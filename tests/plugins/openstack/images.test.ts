@@ -122,6 +122,22 @@ test("VK Cloud's public regions are told where the bytes are to be kept", async 
   ]);
 });
 
+test("a replacement that could not get its name gets it in the next run", async () => {
+  await using stage = await staged(declared("a"));
+  const { cloud, glance } = stage;
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  const [first] = glance.images.keys();
+  await stage.folder.write("disk.img", "other\n".repeat(1000));
+  cloud.glance = (heard) =>
+    heard.method === "PATCH" ? Response.json({ message: "not now" }, { status: 400 }) : glance.answer(heard);
+  expect((await stage.images("apply", "--yes")).code).toBe(1);
+  cloud.glance = glance.answer;
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  expect([...glance.images.values()].map(({ name }) => name)).toEqual(["a"]);
+  expect(glance.images.has(String(first))).toBe(false);
+  expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
+});
+
 test.each([
   ["gzip", "raw", (raw: Uint8Array<ArrayBuffer>) => Bun.gzipSync(raw)],
   ["qcow2", "raw", () => Bun.file(join(FIXTURES, "v3.qcow2")).bytes()],
