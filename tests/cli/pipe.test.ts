@@ -32,6 +32,7 @@ const shell = (folder: Folder, command: string) =>
 
 test("a reader that goes away ends the run softly, with a code that is not 0, and the lock is given back", async () => {
   await using folder = await place();
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's.
   const child = shell(folder, 'bun "$MAIN" apply --yes --json | head -n 1; echo "${PIPESTATUS[0]}"');
   const [out] = await Promise.all([new Response(child.stdout).text(), child.exited]);
   const code = Number(out.trim().split("\n").at(-1));

@@ -211,12 +211,12 @@ export class Checkout implements Records {
   record(_: Event): void {}
 
   async plan(declared: Readonly<Record<string, Declared>>, more: Partial<Selection> = {}): Promise<Plan> {
-    return await ended(makePlan(this.#means(declared), { ...everything, ...more }));
+    return await ended(makePlan(this.means(declared), { ...everything, ...more }));
   }
 
   /** Plans and applies. @throws Killed where it was killed */
   async apply(declared: Readonly<Record<string, Declared>>, more: Partial<Selection> = {}): Promise<string> {
-    const means = this.#means(declared);
+    const means = this.means(declared);
     const plan = await ended(makePlan(means, { ...everything, ...more }));
     this.world.planned = plan;
     return (await ended(apply(plan, means))).outcome;
@@ -227,7 +227,7 @@ export class Checkout implements Records {
     this.rows = new Map();
   }
 
-  #means(declared: Readonly<Record<string, Declared>>): ApplyMeans {
+  means(declared: Readonly<Record<string, Declared>>): ApplyMeans {
     const never = new AbortController().signal;
     const opened = this.world.backend();
     const state: State = {
