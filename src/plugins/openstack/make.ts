@@ -63,7 +63,7 @@ async function begun(
       await glance.begin(id, begin, signal);
       if (source === undefined && pull !== undefined) {
         const fit = await fits(want, pull, means.head, context);
-        const made = fit ? await fetched(glance, id, pull, want.stores, context) : undefined;
+        const made = fit ? await fetched(glance, id, pull, want, context) : undefined;
         if (made !== undefined) return made;
         source = await pull.open();
         await glance.remove(id, signal);

@@ -59,6 +59,17 @@ test("an import that Glance leaves stuck is told by its task, and the bytes go t
   ]);
 });
 
+test("a cloud that converts what it imports is recognised, and a declared checksum is verified here", async () => {
+  await using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(bytes) });
+  await using stage = await staged(remote(web.port));
+  stage.glance.converts = "qcow2";
+  const said = await stage.images("apply", "--yes");
+  expect([said.code, said.stderr.includes("the cloud converted the image to qcow2")]).toEqual([0, true]);
+  expect([...stage.glance.images.values()]).toMatchObject([
+    { status: "active", disk_format: "raw", size: bytes.length },
+  ]);
+});
+
 test("an import of which nothing is heard is given up after its time", async () => {
   await using cloud = new Cloud();
   const glance = new Glance();
@@ -69,7 +80,7 @@ test("an import of which nothing is heard is given up after its time", async () 
   const notes: string[] = [];
   const { context } = listening(undefined, { note: (text) => void notes.push(text) });
   const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
-  expect(await fetched(new Client(us.door), "i1", pull, undefined, context, 0.2)).toBeUndefined();
+  expect(await fetched(new Client(us.door), "i1", pull, {}, context, 0.2)).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining("waited 0.2 s for image i1 to become active")]);
 });
 
