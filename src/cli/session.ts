@@ -10,7 +10,7 @@ import { type Address, type BackendName, backendOf } from "../core/model/name.ts
 import type { Schema } from "../core/model/schema.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
-import { openDoor } from "../core/net/http.ts";
+import { openDoor, waitingTold } from "../core/net/http.ts";
 import type { Means } from "../core/net/means.ts";
 import { type Backend, canDownload, type Host, type Plugin } from "../core/plugin.ts";
 import { measure } from "../core/source/measure.ts";
@@ -204,7 +204,8 @@ export class Session implements AsyncDisposable {
     const door = openDoor(options, {
       ...this.#netMeans(),
       signal: this.#shell.hard,
-      ...(limits === undefined ? {} : { limits }),
+      onRetry: waitingTold(this.#wish.note),
+      ...(limits === undefined ? {} : { limits, patient: true }),
     });
     this.#closing.push(door);
     return door;

@@ -34,6 +34,8 @@ export interface Context extends Reading {
    * is done, right before the call that needs its name.
    */
   readonly retireOld?: () => Promise<void>;
+  /** The image that `retireOld` deleted is there again under another id, because `create` is about to fail. Resolves once the state has it. */
+  readonly restored?: (id: ImageId) => Promise<void>;
   /** In a replace: the managed image that is still there. Create-first: its names may be moved to the new one, once that is good. */
   readonly replaces?: ImageId;
   /** The backend may fetch the bytes by itself: `Plugin.pulls` said so. There is no `source` then. */

@@ -23,6 +23,7 @@ async function place(withStore: boolean): Promise<Place> {
     access_key: ACCESS,
     secret_key: "env:OSC_SECRET",
     region: "eu-west-2",
+    rate_limit: 1000,
     ...(bucket === undefined ? {} : { bucket: bucket.name, bucket_endpoint: bucket.store.endpoint }),
   };
   return {

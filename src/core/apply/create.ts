@@ -82,7 +82,13 @@ async function make(site: Site, content: Content | undefined, making: Making): P
   const { row, replaces } = making;
   const { means, backend, resource } = site;
   const signal = site.deadline(means.signal);
-  const remains: Remains = { made: undefined, isCalled: false, isFinished: false, isOldGone: false };
+  const remains: Remains = {
+    made: undefined,
+    isCalled: false,
+    isFinished: false,
+    isOldGone: false,
+    before: making.before,
+  };
   const identified = async (id: ImageId) => {
     remains.made = id;
     if (id !== replaces) site.made(id);
@@ -93,6 +99,12 @@ async function make(site: Site, content: Content | undefined, making: Making): P
     if (replaces === undefined || remains.isOldGone) return;
     await site.remove(replaces);
     remains.isOldGone = true;
+  };
+  const restored = async (id: ImageId) => {
+    site.made(id);
+    remains.isOldGone = false;
+    remains.before = making.before && { ...making.before, id };
+    await site.put({ ...row(remains.made), id });
   };
   await site.put(row());
   try {
@@ -112,7 +124,7 @@ async function make(site: Site, content: Content | undefined, making: Making): P
         remains.isFinished = true;
       },
       ...(replaces === undefined ? {} : { replaces }),
-      ...(isLast ? { retireOld } : {}),
+      ...(isLast ? { retireOld, restored } : {}),
       ...(pull === undefined ? {} : { pull: pullOf(pull, async () => (source = await open(site, content, signal))) }),
     });
     remains.isCalled = true;
@@ -184,6 +196,8 @@ interface Remains {
   isFinished: boolean;
   /** The image that is replaced is deleted already. */
   isOldGone: boolean;
+  /** The row that holds again when nothing comes of it; with another id where the old image had to be registered again. */
+  before: Recorded | undefined;
 }
 
 /**
@@ -192,7 +206,7 @@ interface Remains {
  */
 async function takeBack(site: Site, making: Making, remains: Remains, reason: unknown): Promise<void> {
   const { made, isCalled, isFinished, isOldGone } = remains;
-  const before = isOldGone ? making.row() : making.before;
+  const before = isOldGone ? making.row() : remains.before;
   if (made === undefined || made === making.replaces) {
     const isSurelyNothing = !isCalled || (reason instanceof Failure && NOTHING_MADE.test(reason.code));
     if (isSurelyNothing) await site.put(before);

@@ -89,7 +89,7 @@ export class Site {
   context(
     signal: AbortSignal,
     more: Partial<
-      Pick<Context, "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld">
+      Pick<Context, "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld" | "restored">
     > = {},
   ): Context {
     const { mark } = more;

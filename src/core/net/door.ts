@@ -29,6 +29,8 @@ export interface DoorOptions {
   readonly renew?: () => Promise<boolean>;
   /** Requests at once, and as many uploads; the user's `parallelism` wins where it is lower. Default 8. */
   readonly parallelism?: number;
+  /** Requests a second, where the API documents a limit; the user's `rate_limit` wins. Default: none. */
+  readonly rateLimit?: number;
   /** Seconds without a byte, in either direction, after which a connection is given up. Default 60. */
   readonly idle?: number;
   /** The settings that hold the credentials, as hints name them: "`token`". Default: the credentials in the settings. */
@@ -65,7 +67,7 @@ export interface Call {
   /** Like `body`, with progress told as the bytes leave. */
   readonly source?: Source;
   readonly progress?: (phase: Phase, done: number, total?: number) => void;
-  /** May be sent twice without harm. Default: true for GET, HEAD, PUT, DELETE. Others are retried only when they cannot have arrived, and on 429 and 503. */
+  /** May be sent twice without harm. Default: true for GET, HEAD, PUT, DELETE. Others are retried only when they cannot have arrived, and on 429 and 503 (for up to five minutes). */
   readonly idempotent?: boolean;
   /**
    * Seconds for the whole call, all its tries and waits. Default: none where a body flows (an idle timeout holds), else the user's `timeout`

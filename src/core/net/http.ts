@@ -4,12 +4,13 @@ import { beginning, Reply } from "./answer.ts";
 import { type Answered, Sender, Tried } from "./attempt.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Answer, Call, Door, DoorOptions } from "./door.ts";
-import { answerFailure, brokenFailure, isPassing } from "./failures.ts";
+import { answerFailure, brokenFailure } from "./failures.ts";
 import { Gate } from "./gate.ts";
 import { contentOf, type Job, jobOf, wantsJson } from "./job.ts";
 import type { Means } from "./means.ts";
+import { isBusy, mayRetry, toldWhen, waitingTold } from "./patience.ts";
 import { basic, decoded } from "./proxy.ts";
-import { type Again, retryAfter, retrying } from "./retry.ts";
+import { type Again, retrying } from "./retry.ts";
 import { orAborted, Scope } from "./scope.ts";
 import { Transport } from "./transport.ts";
 import { shownUrl, target } from "./url.ts";
@@ -21,6 +22,7 @@ const TRY = 60;
 const TRIES = 300;
 const PLACES = 8;
 
+export { waitingTold };
 export const openDoor = (options: DoorOptions, means: Means): Door => new HttpDoor(options, means);
 
 class HttpDoor implements Door {
@@ -42,9 +44,12 @@ class HttpDoor implements Door {
     this.#means = means;
     this.#base = target(options.url, "", undefined);
     this.#clock = means.clock ?? systemClock;
-    const { parallelism: most } = options;
+    const { parallelism: most, rateLimit } = options;
     const parallelism = Math.min(most ?? Infinity, means.limits?.parallelism ?? most ?? PLACES);
-    this.#gate = new Gate({ ...means.limits, parallelism }, this.#clock);
+    this.#gate = new Gate(
+      { ...(rateLimit === undefined ? {} : { rateLimit }), ...means.limits, parallelism },
+      this.#clock,
+    );
     if (this.#base.password !== "") means.conceal(decoded(this.#base.password));
     const authorization = basic(this.#base);
     this.#base.username = "";
@@ -119,6 +124,7 @@ class HttpDoor implements Door {
           clock: this.#clock,
           deadline: this.#clock.now() + seconds * 1000,
           again: (error) => error instanceof Tried && error.again,
+          patient: (error) => this.#means.patient === true && isBusy(error),
           told: (again) => this.#tell(job, again),
           ...(this.#means.random === undefined ? {} : { random: this.#means.random }),
         },
@@ -204,8 +210,7 @@ class HttpDoor implements Door {
     const now = this.#clock.now();
     const failure = answerFailure(answer, explained, { ...asked, redact }, now);
     const isAgain = explained?.retry ?? mayRetry(answer, job, call);
-    const wait = TELLS_WHEN.has(answer.status) ? retryAfter(answer.headers.get("retry-after"), now) : undefined;
-    return new Tried(failure, isAgain && (wait ?? true));
+    return new Tried(failure, isAgain && (toldWhen(answer, now) ?? true));
   }
 
   #tell({ asked }: Job, { failure, ...again }: Again): void {
@@ -213,21 +218,6 @@ class HttpDoor implements Door {
     if (failure instanceof Tried && failure.failure instanceof Failure)
       this.#means.onRetry?.({ method, url: redact(shownUrl(url)), ...again, failure: failure.failure });
   }
-}
-
-/** Some servers send Retry-After with everything (Linode: the end of its window of a minute); it counts where the server is too busy. */
-const TELLS_WHEN = new Set([413, 429, 503]);
-
-/** 429 and 503 say that nothing was done, unless the server says that it will be away for longer. */
-function mayRetry(
-  { status, headers }: { status: number; headers: Headers },
-  { asked, isSafe }: Job,
-  call: Call,
-): boolean {
-  if (status === 503 && headers.has("x-maintenance-mode")) return false;
-  if (status === 429 || status === 503) return true;
-  if (status === 500) return call.idempotent ?? (asked.method === "GET" || asked.method === "HEAD");
-  return isSafe && isPassing(status);
 }
 
 const tooLong = (seconds: number): Failure =>

@@ -21,6 +21,8 @@ export interface Means {
   /** Of the run: ends every call. */
   readonly signal?: AbortSignal;
   readonly limits?: Limits;
+  /** A server that says that it is too busy is waited for until the time of the call is over, and tries are not counted. */
+  readonly patient?: boolean;
   /** Takes known secrets out of a text. */
   readonly redact: (text: string) => string;
   /** Makes a text one of the known secrets. */

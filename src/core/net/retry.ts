@@ -16,8 +16,19 @@ export function retryAfter(header: string | null | undefined, now: number): numb
   return Number.isNaN(asked) ? undefined : Math.min(Math.max(asked, 0), LONGEST_RETRY_AFTER);
 }
 
+/** Seconds since 1970 from here on; a smaller X-RateLimit-Reset counts the seconds until then. */
+const AN_EPOCH = 1e9;
+
+/** Milliseconds until the time that X-RateLimit-Reset names, ten minutes at most; undefined when it says nothing. */
+export function untilReset(header: string | null | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? "";
+  if (!/^\d+(\.\d+)?$/.test(text)) return undefined;
+  const at = Number(text) < AN_EPOCH ? now + Number(text) * 1000 : Number(text) * 1000;
+  return Math.min(Math.max(at - now, 0), LONGEST_RETRY_AFTER);
+}
+
 export interface Again {
-  /** The try that failed, from 1, and how many there may be. */
+  /** The try that failed, from 1, and how many there may be: Infinity where only the time ends it. */
   readonly attempt: number;
   readonly attempts: number;
   /** Milliseconds until the next one. */
@@ -35,6 +46,8 @@ export interface Retrying {
   readonly random?: () => number;
   /** Is another try of use? A number: the milliseconds that the other side asked for. Default: what the Failure says. */
   readonly again?: (failure: unknown) => boolean | number;
+  /** Failures that no number of tries ends, only the deadline: the other side has too much to do, and says so. */
+  readonly patient?: (failure: unknown) => boolean;
   /** Told before each wait. */
   readonly told?: (again: Again) => void;
 }
@@ -43,18 +56,20 @@ export interface Retrying {
 export async function retrying<T>(work: (attempt: number) => Promise<T>, options: Retrying): Promise<T> {
   const { signal, attempts = 5, deadline = Infinity, clock = systemClock, random = Math.random } = options;
   const again = options.again ?? ((failure) => failure instanceof Failure && failure.retry);
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1, counted = 0; ; attempt++) {
     signal.throwIfAborted();
     try {
       return await work(attempt);
     } catch (failure) {
       signal.throwIfAborted();
       const asked = again(failure);
-      if (asked === false || attempt >= attempts) throw failure;
+      const isPatient = deadline !== Infinity && options.patient?.(failure) === true;
+      if (!isPatient) counted += 1;
+      if (asked === false || counted >= attempts) throw failure;
       // A little jitter on top of what was asked for, so that many that were sent away do not come back together.
       const wait = asked === true ? backoff(attempt, random) : asked + random() * 250;
       if (clock.now() + wait > deadline) throw failure;
-      options.told?.({ attempt, attempts, wait, failure });
+      options.told?.({ attempt, attempts: isPatient ? Infinity : attempts, wait, failure });
       await clock.sleep(wait, signal);
     }
   }

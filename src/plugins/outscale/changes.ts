@@ -16,11 +16,14 @@ export async function change(
 }
 
 /** What brings permissions to the wanted ones: a request adds or removes, never both. */
-export function permissionChanges({ PermissionsToLaunch: now }: ImageAnswer, want: Permissions): readonly Fields[] {
+export function permissionChanges(
+  { PermissionsToLaunch: now, AccountId: owner }: ImageAnswer,
+  want: Permissions,
+): readonly Fields[] {
   const have = now?.AccountIds ?? [];
   const isGlobal = now?.GlobalPermission === true;
-  const gone = have.filter((id) => !want.account_ids.includes(id));
-  const added = want.account_ids.filter((id) => !have.includes(id));
+  const gone = have.filter((id) => id !== owner && !want.account_ids.includes(id));
+  const added = want.account_ids.filter((id) => id !== owner && !have.includes(id));
   const removals = part(gone, isGlobal && !want.global);
   const additions = part(added, !isGlobal && want.global);
   return [

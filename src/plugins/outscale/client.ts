@@ -30,14 +30,16 @@ export const isMissing = (thrown: unknown): boolean => thrown instanceof Failure
 /** The actions of the API that images need. */
 export class Client {
   readonly #door: Door;
-  #account: Promise<string | undefined> | undefined;
+  #account: Promise<string> | undefined;
 
-  constructor(door: Door) {
+  /** @param account its number, where the settings say it */
+  constructor(door: Door, account?: string) {
     this.#door = door;
+    if (account !== undefined) this.#account = Promise.resolve(account);
   }
 
-  /** The number of the account; undefined where the key may not ask for it. */
-  account(signal: AbortSignal): Promise<string | undefined> {
+  /** The number of the account: without it nobody can say whose an image is. @throws Failure backend.denied */
+  account(signal: AbortSignal): Promise<string> {
     this.#account ??= this.#asked(signal).catch((thrown: unknown) => {
       this.#account = undefined;
       throw thrown;
@@ -102,14 +104,17 @@ export class Client {
     yield* this.#pages("ReadImageExportTasks", "ImageExportTasks", isTask, signal, filters);
   }
 
-  async #asked(signal: AbortSignal): Promise<string | undefined> {
-    try {
-      const answer = await this.#call("ReadAccounts", {}, signal);
-      return held(answer, "Accounts", t.isArray(isAccount))[0]?.AccountId;
-    } catch (thrown) {
-      if (thrown instanceof Failure && thrown.code === "backend.denied") return undefined;
-      throw thrown;
-    }
+  async #asked(signal: AbortSignal): Promise<string> {
+    const hint =
+      'give it the right ReadAccounts, or write account_id = "123456789012" into the settings of the backend';
+    const answer = await this.#call("ReadAccounts", {}, signal).catch((thrown: unknown) => {
+      if (!(thrown instanceof Failure) || thrown.code !== "backend.denied") throw thrown;
+      const { message, request } = thrown;
+      throw new Failure("backend.denied", message, { hint, request, cause: thrown });
+    });
+    const id = held(answer, "Accounts", t.isArray(isAccount))[0]?.AccountId;
+    if (id !== undefined) return id;
+    throw new Failure("backend.denied", "the key may not know the number of its account", { hint });
   }
 
   async *#pages<T>(

@@ -47,6 +47,9 @@ const wordsOf = ({ Code, Type, Details }: t.InferType<typeof isEnvelope>["Errors
   return [name, Details].filter((text) => text != null && text !== "").join(": ");
 };
 
+/** Conflicts with a state that passes: a volume (6007) or a VM (9039) that is not settled yet. */
+const PASSING: ReadonlySet<string> = new Set(["6007", "9039"]);
+
 /** By the range that a code is in, from the Go client: 5000 not found (with status 400), 6000 and 9000 conflicts, 10000 quotas. */
 function kindOf(status: number, codes: readonly string[], message: string): Omit<Explained, "message" | "id"> {
   const within = (from: number, to: number) => codes.some((code) => Number(code) >= from && Number(code) < to);
@@ -58,6 +61,8 @@ function kindOf(status: number, codes: readonly string[], message: string): Omit
   if (within(5000, 6000)) return { code: "missing", hint: "does the id belong to this account and Region?" };
   if (within(10_000, 11_000))
     return { code: "limits", hint: "a quota of the account is reached: delete what is not needed, or ask for more" };
+  if (status === 409 && codes.some((code) => PASSING.has(code)))
+    return { code: "busy", retry: true, hint: "something is still being made or changed: apply again later" };
   if (within(6000, 7000) || within(9000, 10_000)) return { code: "conflict" };
   return {};
 }

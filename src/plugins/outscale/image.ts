@@ -1,7 +1,8 @@
-import { type Address, type Answered, type Desired, imageId, imageOf, type Observed } from "images";
+import { type Address, type Answered, type Desired, type Host, imageId, imageOf, type Observed } from "images";
 import type { Fields, Tag } from "./client.ts";
 import { isMarkTag, type Marked, readMark } from "./mark.ts";
 import type { Image } from "./schema.ts";
+import { permissionsOf } from "./values.ts";
 import type { ImageAnswer, MappingAnswer } from "./wire.ts";
 
 // What an answer of the API comes to, and what it is asked for, as values.
@@ -15,18 +16,24 @@ export function nameOf(want: Desired<Image>, address: Address): string {
   return name.length < 3 ? `image-${name}` : name;
 }
 
-/** `account`: our own number; undefined where it is not known, then images without an alias count as ours. */
-export const isOwn = ({ AccountId, AccountAlias }: ImageAnswer, account: string | undefined): boolean =>
-  account === undefined ? AccountAlias == null : AccountId === account;
+export const isOwn = ({ AccountId }: ImageAnswer, account: string): boolean => AccountId === account;
 
 export const markOf = (answer: ImageAnswer): Marked => readMark(answer.Description ?? "", answer.Tags ?? []);
 
-export function observed(answer: ImageAnswer, account: string | undefined): Observed<Image> {
+/** @param declared what the file wants of images; the API leaves out the owner from who may launch one, and who writes it means no more */
+export function observed(answer: ImageAnswer, account: string, declared: Host["declared"] = {}): Observed<Image> {
   const own = isOwn(answer, account);
   const { mark, description } = markOf(answer);
   const name = answer.ImageName ?? undefined;
   const launch = answer.PermissionsToLaunch;
-  const accounts = [...(launch?.AccountIds ?? [])].sort();
+  // The account that has it may always launch it; some answers name it.
+  const others = (launch?.AccountIds ?? []).filter((id) => id !== answer.AccountId);
+  const isNamed = Object.entries(declared).some(
+    ([address, want]) =>
+      (mark === undefined || mark.owner === address) &&
+      permissionsOf(want["permissions"]).account_ids.includes(account),
+  );
+  const accounts = (own && isNamed ? [...others, account] : others).sort();
   const shown: Answered<Image> = {
     ...(name === undefined ? {} : { image_name: name }),
     description: own ? description : (answer.Description ?? ""),

@@ -41,8 +41,8 @@ class Outscale implements Backend<Image>, Downloads {
   readonly #exports: Exports;
   readonly #host: Host;
 
-  constructor(door: Door, bucket: Bucket | undefined, host: Host) {
-    const client = new Client(door);
+  constructor(door: Door, bucket: Bucket | undefined, account: string | undefined, host: Host) {
+    const client = new Client(door, account);
     this.#client = client;
     this.#watch = new Watch<ImageAnswer>(async (ids, signal) => {
       const seen = await Array.fromAsync(client.images(signal, { ImageIds: ids }));
@@ -64,7 +64,7 @@ class Outscale implements Backend<Image>, Downloads {
   ): Promise<Observed<Image> | undefined> {
     if (id !== undefined) {
       const found = await this.#client.image(id, signal);
-      return found === undefined ? undefined : observed(found, await this.#client.account(signal));
+      return found === undefined ? undefined : observed(found, await this.#client.account(signal), this.#host.declared);
     }
     for await (const found of this.#own(signal)) {
       const { self } = found.mark ?? {};
@@ -77,7 +77,7 @@ class Outscale implements Backend<Image>, Downloads {
   async *list({ signal }: Reading, looked?: readonly Looked[]): AsyncGenerator<Observed<Image>> {
     if (looked === undefined) {
       const account = await this.#client.account(signal);
-      for await (const answer of this.#client.images(signal, {})) yield observed(answer, account);
+      for await (const answer of this.#client.images(signal, {})) yield observed(answer, account, this.#host.declared);
       return;
     }
     const seen = new Set<string>();
@@ -89,8 +89,9 @@ class Outscale implements Backend<Image>, Downloads {
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
-    const made = await this.#remains.deferring(context, () => this.#making.make(want, source, context));
-    return observed(made, await this.#client.account(context.signal));
+    const make = (stands?: () => Promise<void>) => this.#making.make(want, source, context, stands);
+    const made = await this.#remains.deferring(context, make);
+    return observed(made, await this.#client.account(context.signal), this.#host.declared);
   }
 
   async update(
@@ -125,7 +126,7 @@ class Outscale implements Backend<Image>, Downloads {
       ...(isShared ? permissionChanges(now, permissionsOf(want.permissions)) : []),
     ];
     const changed = (await change(this.#client, id, changes, signal)) ?? (await this.#client.image(id, signal)) ?? now;
-    return observed(changed, account);
+    return observed(changed, account, this.#host.declared);
   }
 
   async delete(id: ImageId, context: Context): Promise<void> {
@@ -150,8 +151,8 @@ class Outscale implements Backend<Image>, Downloads {
 
   async *#own(signal: AbortSignal): AsyncGenerator<Observed<Image>> {
     const account = await this.#client.account(signal);
-    const filters = account === undefined ? {} : { AccountIds: [account] };
-    for await (const answer of this.#client.images(signal, filters)) yield observed(answer, account);
+    for await (const answer of this.#client.images(signal, { AccountIds: [account] }))
+      yield observed(answer, account, this.#host.declared);
   }
 
   /**
@@ -225,12 +226,14 @@ export const outscale = definePlugin({
         return { authorization: `Basic ${pair}`, "x-osc-date": stampOf(at) };
       },
       explain,
+      // Requests a second: what Outscale's own clients keep to.
+      rateLimit: 5,
       ...(tls === undefined ? {} : { tls }),
       credentials:
         credentials.kind === "keys"
           ? "`access_key` and `secret_key` (or OSC_ACCESS_KEY and OSC_SECRET_KEY)"
           : "`login` and `password` (or OSC_LOGIN and OSC_PASSWORD)",
     });
-    return new Outscale(door, bucket === undefined ? undefined : new Bucket(bucket, host), host);
+    return new Outscale(door, bucket === undefined ? undefined : new Bucket(bucket, host), written.account_id, host);
   },
 });

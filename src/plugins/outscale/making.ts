@@ -5,6 +5,7 @@ import type { Client, Fields, Tag } from "./client.ts";
 import { fieldsOf, isOwn, mappingsOf, markOf, nameOf, snapshotsOf } from "./image.ts";
 import { marksOf, type Snapshots, snapshotTags, withMark } from "./mark.ts";
 import { Patient } from "./patient.ts";
+import { restore } from "./restore.ts";
 import type { Image } from "./schema.ts";
 import type { Uploads } from "./upload.ts";
 import { permissionsOf, tagsOf } from "./values.ts";
@@ -38,20 +39,51 @@ export class Making {
     this.#host = host;
   }
 
-  async make(want: Desired<Image>, source: Source | undefined, context: Context): Promise<ImageAnswer> {
+  /** @param stands called once the image is available */
+  async make(
+    want: Desired<Image>,
+    source: Source | undefined,
+    context: Context,
+    stands: () => Promise<void> = async () => undefined,
+  ): Promise<ImageAnswer> {
     const { signal, progress } = context;
     const name = nameOf(want, context.address);
     const { origin, snapshots } = await this.#origin(want, source, context);
     const description = withMark(want.description ?? "", context.marker(`~${context.nonce}`), snapshots);
-    await context.retireOld?.();
-    const begun = await this.#begin({ ...fieldsOf(want, name, description), ...origin }, name, context);
-    const id = begun.ImageId;
-    await context.identified(imageId(id));
-    progress("wait", 0);
-    // Copies and images of snapshots are often available already when they are answered.
-    const made = available(id, begun) ?? (await this.#watch.until(id, (seen) => available(id, seen), signal));
+    const fields = { ...fieldsOf(want, name, description), ...origin };
+    const made = await this.#inPlaceOfOld(context, async (told) => {
+      const begun = await this.#begin(fields, name, context);
+      const id = begun.ImageId;
+      told(id);
+      await context.identified(imageId(id));
+      progress("wait", 0);
+      // Copies and images of snapshots are often available already when they are answered.
+      return available(id, begun) ?? (await this.#watch.until(id, (seen) => available(id, seen), signal));
+    });
     context.completed();
+    await stands();
     return await this.#finish(made, want, snapshots, context);
+  }
+
+  /** Makes an image whose name an old one has: that goes right before, and comes back when nothing comes of the new one. */
+  async #inPlaceOfOld(
+    context: Context,
+    work: (told: (id: string) => void) => Promise<ImageAnswer>,
+  ): Promise<ImageAnswer> {
+    const { replaces, retireOld, signal } = context;
+    const old =
+      replaces === undefined || retireOld === undefined ? undefined : await this.#client.image(replaces, signal);
+    await retireOld?.();
+    let begun: string | undefined;
+    try {
+      return await work((id) => {
+        begun = id;
+      });
+    } catch (thrown) {
+      const owner = snapshotTags(this.#host.file, context.address);
+      if (old?.State === "available") await restore(this.#client, old, begun, owner, context);
+      throw thrown;
+    }
   }
 
   async #origin(

@@ -30,17 +30,17 @@ export class Remains {
   }
 
   /** What the image that is replaced was made of stays until the new one is available. */
-  async deferring<T>(context: Context, make: () => Promise<T>): Promise<T> {
+  async deferring<T>(context: Context, make: (stands?: () => Promise<void>) => Promise<T>): Promise<T> {
     const { replaces, retireOld } = context;
     if (replaces === undefined || retireOld === undefined) return await make();
     this.#replaced.add(replaces);
     try {
-      return await make();
-    } catch (thrown) {
-      this.#replaced.delete(replaces);
-      throw thrown;
+      return await make(async () => {
+        this.#replaced.delete(replaces);
+        await this.clear(replaces, context);
+      });
     } finally {
-      if (this.#replaced.delete(replaces)) await this.clear(replaces, context);
+      this.#replaced.delete(replaces);
     }
   }
 

@@ -35,6 +35,10 @@ export const config = {
     "The Region. Default: OSC_REGION, then the profile, then eu-west-2.",
     { example: "eu-west-2" },
   ),
+  account_id: optional(
+    matching(/^\d{12}$/, "the 12 digits of an account"),
+    "The number of the account. Needed where the key may not ask for it (ReadAccounts): only images of this account are its own.",
+  ),
   profile: optional(string(), "The profile in the configuration file. Default: OSC_PROFILE, then default."),
   config: optional(
     string(),

@@ -161,7 +161,8 @@ test("answers are explained by the range of their code", () => {
   const told = (status: number, Code: string, Details = "") =>
     explain({ status, body: JSON.stringify({ Errors: [{ Code, Type: "T", Details }], ResponseContext: {} }) });
   expect(told(400, "5023")).toMatchObject({ code: "missing", message: "T 5023" });
-  expect(told(409, "6007", "busy volume")).toMatchObject({ code: "conflict", message: "T 6007: busy volume" });
+  expect(told(409, "6007", "busy volume")).toMatchObject({ code: "busy", retry: true, message: "T 6007: busy volume" });
+  expect(told(409, "6003")).toMatchObject({ code: "conflict" });
   expect(told(409, "9085")).toMatchObject({ code: "conflict" });
   expect(told(400, "10042")).toMatchObject({ code: "limits" });
   expect(told(400, "4014")).toEqual({ message: "T 4014" });

@@ -36,9 +36,11 @@ export class Scene implements AsyncDisposable {
         ? ""
         : `bucket = "${this.bucket.name}"\nbucket_endpoint = "${this.bucket.store.endpoint}"\n`;
     const access = `endpoint = "${this.emulator.url}/api/v1"\naccess_key = "${KEY.accessKey}"\nsecret_key = "env:OSC_SECRET"\n`;
+    // The emulator lets more through than Outscale, but for the tests that are about it.
+    const rate = settings.includes("rate_limit") ? "" : "rate_limit = 1000\n";
     await this.folder.write(
       "images.toml",
-      `[backend.osc]\nplugin = "outscale"\n${access}${store}${settings}\n${images}`,
+      `[backend.osc]\nplugin = "outscale"\n${access}${store}${rate}${settings}\n${images}`,
     );
   }
 

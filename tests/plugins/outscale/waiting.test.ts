@@ -123,3 +123,15 @@ test("a plan is one listing of the account's own images, page by page, however m
   await play.settled();
   expect(play.asked().filter((one) => one.startsWith("ReadImages"))).toEqual(["ReadImages 200", "ReadImages 200"]);
 });
+
+test("fifty images with tags at once against a server that lets few through: all are made, and no error", async () => {
+  await using play = await Scene.open();
+  const image = (i: number) => ofVm(play, `tags = { n = "${i}" }`, `small${i}`);
+  await play.declare(Array.from({ length: 50 }, (_, i) => image(i)).join("\n"));
+  play.control.limit({ requests: 20, ms: 500, tellsWhen: false });
+  await play.apply("--parallelism", "50");
+  expect(play.own().map(({ State }) => State)).toEqual(Array(50).fill("available"));
+  expect(play.asked().some((one) => one.endsWith(" 429") || one.endsWith(" 503"))).toBe(true);
+  play.control.limit();
+  await play.settled();
+});
