@@ -10,7 +10,7 @@ setDefaultTimeout(600_000);
 beforeEach(() => mine.empty());
 afterAll(() => mine.empty());
 
-const MARKER = ["images_file", "images_owner", "images_content", "images_lineage", "images_self"];
+const MARKER = ["images_file", "images_owner", "images_content", "images_lineage", "images_self", "images_declares"];
 const member = facts.demo.project_id;
 
 /** An image of the same bytes, as the openstack client makes one. */
@@ -144,4 +144,70 @@ test("new bytes for an image that somebody protected are blocked by plan", async
   expect(plan.stdout + plan.stderr).toContain("protected on the backend");
   expect((await apply(place)).code).toBe(1);
   expect((await mine.images()).map((image) => image["id"])).toEqual([id]);
+});
+
+test("a state of terraform with images of every visibility is taken over, and the plan is empty", async () => {
+  await using place = await at(FILE);
+  const text = await Bun.file(place.at("images.toml")).text();
+  await place.write("images.toml", text.slice(0, text.indexOf("[image.")));
+  const shapes = ["private", "shared", "community"].flatMap((visibility) =>
+    Array.from({ length: 6 }, (_, i) => ({
+      visibility,
+      name: `${visibility}-${i}`,
+      protected: i === 5,
+      os_hidden: i === 4,
+    })),
+  );
+  const made = await Promise.all(
+    shapes.map(async (shape) => await seen(await upload({ ...shape, os_distro: "debian" }))),
+  );
+  const shared = made.filter(({ visibility }) => visibility === "shared");
+  for (const { id } of shared) await mine.call("POST", `images/${id}/members`, { member });
+  const resource = (type: string, name: string, attributes: Readonly<Record<string, unknown>>) => ({
+    ...{
+      mode: "managed",
+      type,
+      name,
+      provider: 'provider["registry.opentofu.org/terraform-provider-openstack/openstack"]',
+    },
+    instances: [{ schema_version: 0, attributes }],
+  });
+  // As the provider writes it: the server's properties among the user's, and what was not given as null or "".
+  const resources = made.map((image) =>
+    resource("openstack_images_image_v2", String(image["name"]), {
+      ...image,
+      hidden: image["os_hidden"],
+      image_cache_path: "/root/.terraform/image_cache",
+      local_file_path: place.at("disk.img"),
+      image_source_url: null,
+      min_disk_gb: 0,
+      min_ram_mb: 0,
+      properties: { os_distro: "debian", os_hidden: "false", os_hash_algo: "sha512", owner_specified: null },
+      region: "RegionOne",
+      verify_checksum: null,
+      web_download: false,
+    }),
+  );
+  const accesses = shared.slice(0, 3).map((image) =>
+    resource("openstack_images_image_access_v2", `${image["name"]}-demo`, {
+      image_id: image["id"],
+      member_id: member,
+    }),
+  );
+  const state = {
+    version: 4,
+    terraform_version: "1.9.0",
+    serial: 1,
+    lineage: "l",
+    outputs: {},
+    resources: [...resources, ...accesses],
+  };
+  await place.write("terraform.tfstate", JSON.stringify(state));
+  const before = await mine.images();
+  const said = await images(place, "import", "--from-terraform", "terraform.tfstate");
+  expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
+  await settled(place);
+  const after = new Map((await mine.images()).map((image) => [image["id"], bare(image)]));
+  for (const image of before) expect(after.get(image["id"])).toEqual(bare(image));
+  for (const { id } of shared) expect(await membersOf(String(id))).toEqual([member]);
 });

@@ -150,8 +150,11 @@ class Index {
     const namesakes = asked.labels
       .flatMap((label) => this.#called.get(label) ?? [])
       .filter((image) => !mine(image) && (bearing(image) === "none" || bearing(image) === "unsigned"));
+    // Several images of the wanted name: none is chosen.
+    const twins = have === undefined && rival === undefined && namesakes.length > 1 ? distinct(namesakes) : [];
     return {
       ...own,
+      ambiguous: own.ambiguous.length > 0 ? own.ambiguous : twins,
       rival,
       namesake: namesakes.length === 1 ? namesakes[0] : undefined,
       after: [...new Set(siblings)],

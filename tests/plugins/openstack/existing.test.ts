@@ -129,3 +129,11 @@ test("members declared for an image that is private: an error with the way out, 
   expect([...(stage.glance.members.get("i1")?.keys() ?? [])]).toEqual(["p7"]);
   expect(await planned(stage)).toEqual([0, ""]);
 });
+
+test("of two images of its name --adopt takes neither, and makes no third", async () => {
+  await using stage = await staged(declared("a"));
+  for (const id of ["i1", "i2"]) stage.glance.images.set(id, existing(id, { name: "a" }));
+  const said = await stage.images("apply", "--yes", "--adopt");
+  expect(said.stdout + said.stderr).toContain("2 images have its name");
+  expect([...stage.glance.images.values()]).toEqual(["i1", "i2"].map((id) => existing(id, { name: "a" })));
+});
