@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { host } from "../src/cli/host.ts";
-import { program } from "../src/cli/main.ts";
+import { program } from "../src/cli/launch.ts";
 
 // The page of output in README.md, from the program as it is: `bun run docs`.
 
@@ -13,6 +13,9 @@ const [BEGIN, END] = ["<!-- output -->", "<!-- end of output -->"];
 const DISK = "a small disk\n".repeat(20_000);
 const SUM = new Bun.CryptoHasher("sha256").update(DISK).digest("hex");
 const FILE = `# images.toml
+[settings]
+name = "debian-7c1e"
+
 [backend.store]
 plugin = "local"
 path = "./store"

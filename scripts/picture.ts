@@ -14,6 +14,7 @@ const SHOWN = "/srv";
 
 const DISK = "a small disk\n".repeat(20_000);
 const FILE = `[settings]
+name = "debian-7c1e"
 parallelism = 1
 
 [backend.store]

@@ -13,7 +13,7 @@ import { type Files, Session, type Wish } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
 /** The exit codes, all of them. */
-export const EXIT = { done: 0, failed: 1, changes: 2, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, changes: 2, usage: 64, interrupted: 130 } as const;
 
 /** The frame of every command: options that all have, where text goes, and what becomes of an error. */
 export abstract class BaseCommand extends Command<Shell> {
@@ -30,7 +30,9 @@ export abstract class BaseCommand extends Command<Shell> {
     } catch (thrown) {
       const reason = this.context.signal.aborted && !(thrown instanceof Failure) ? this.context.signal.reason : thrown;
       this.fail(reason);
-      return isInterrupted(asFailure(reason)) ? EXIT.interrupted : EXIT.failed;
+      const failure = asFailure(reason);
+      if (isInterrupted(failure)) return EXIT.interrupted;
+      return failure.code === "cli.usage" ? EXIT.usage : EXIT.failed;
     }
   }
 

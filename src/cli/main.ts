@@ -1,19 +1,6 @@
-import { Builtins, Cli } from "clipanion";
 import { interrupted } from "../core/failure.ts";
-import { CompleteCommand } from "./commands/completion.ts";
-import { commands } from "./commands.ts";
 import { host } from "./host.ts";
-import type { Shell } from "./shell.ts";
-import { VERSION } from "./version.ts";
-
-/** Commands are looked up by the whole table, so that help and completion know them all; what they need is imported when they run. */
-export function program(): Cli<Shell> {
-  const cli = new Cli<Shell>({ binaryLabel: "images", binaryName: "images", binaryVersion: VERSION });
-  cli.register(Builtins.HelpCommand);
-  for (const command of commands) cli.register(command);
-  cli.register(CompleteCommand);
-  return cli;
-}
+import { launch } from "./launch.ts";
 
 /** The program on a real terminal: signals, broken pipes, the exit code. */
 async function main(): Promise<void> {
@@ -21,19 +8,26 @@ async function main(): Promise<void> {
   const [soft, hard] = [new AbortController(), new AbortController()];
   const interrupt = () => {
     if (soft.signal.aborted) {
-      process.stderr.write("\nstopping now; the next apply goes on from here\n");
+      process.stderr.write("\nStopping now; the next apply continues from here.\n");
       hard.abort(interrupted());
     } else {
-      process.stderr.write("\ninterrupted: finishing what cannot be left half done; once more stops at once\n");
+      process.stderr.write("\nFinishing in-flight operations; press Ctrl-C again to abort.\n");
       soft.abort(interrupted());
     }
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
+  // A reader that goes away ends the run as Ctrl-C does: what is under way is finished, and the lock given back.
+  let isCutOff = false;
+  let isLost = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(0);
-      throw error;
+      const isGone = error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED";
+      if (!isGone && !isLost && stream === process.stdout)
+        process.stderr.write(`error: stdout cannot be written: ${error.message}\n`);
+      if (isGone) isCutOff = true;
+      else isLost = true;
+      if (!soft.signal.aborted) soft.abort(interrupted());
     });
   }
   const { stdin, stdout, stderr, env } = process;
@@ -48,7 +42,8 @@ async function main(): Promise<void> {
     hard: hard.signal,
     now: () => new Date(),
   };
-  process.exitCode = await program().run(process.argv.slice(2), context);
+  const code = await launch(process.argv.slice(2), context);
+  process.exitCode = code === 0 && (isCutOff || isLost) ? (isCutOff ? 141 : 1) : code;
 }
 
 // Bytecode knows no await at the top.

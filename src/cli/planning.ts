@@ -1,10 +1,11 @@
-import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, stat, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { Option } from "clipanion";
 import { Failure } from "../core/failure.ts";
 import type { Event } from "../core/model/event.ts";
 import type { Plan, PlanMode } from "../core/model/plan.ts";
-import { hasChanges } from "../core/model/plan.ts";
+import { hasChanges, summary } from "../core/model/plan.ts";
 import { makePlan } from "../core/plan/make.ts";
 import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
@@ -159,24 +160,45 @@ export abstract class PlanningCommand extends FileCommand {
     return typeof this.json === "string" && this.json !== "" ? resolve(this.context.cwd, this.json) : undefined;
   }
 
+  /** Where reports and files of a run go, checked before anything is done. @throws Failure cli.usage */
+  protected async checkOutputs(...files: readonly (string | undefined)[]): Promise<void> {
+    const paths = [...this.#reports().map(({ path }) => path), ...files, this.#jsonFile];
+    for (const path of paths) if (path !== undefined) await requireWritable(resolve(this.context.cwd, path), path);
+  }
+
+  #reports(): readonly { readonly kind: ReportKind; readonly path: string }[] {
+    return this.reports.map((wish) => {
+      const [name, ...path] = wish.split("=");
+      const kind = REPORTS.find((one): one is ReportKind => one === name);
+      if (kind === undefined || path.join("=") === "")
+        throw new Failure("cli.usage", `invalid --report ${wish}: expected KIND=FILE`, {
+          hint: `kinds: ${REPORTS.join(", ")}`,
+        });
+      return { kind, path: path.join("=") };
+    });
+  }
+
   protected async writeReports(plan: Plan): Promise<void> {
-    for (const wish of this.reports) {
-      const [kind, ...path] = wish.split("=");
-      const known = REPORTS.find((one): one is ReportKind => one === kind);
-      if (known === undefined || path.length === 0) {
-        throw new Failure("cli.usage", `--report ${wish} is not KIND=FILE`, { hint: `kinds: ${REPORTS.join(", ")}` });
-      }
-      await writeFile(
-        resolve(this.context.cwd, path.join("=")),
-        this.redact(report(known, plan, this.gathered.report)),
-      );
-    }
+    for (const { kind, path } of this.#reports())
+      await writeFile(resolve(this.context.cwd, path), this.redact(report(kind, plan, this.gathered.report)));
   }
 
   protected exitCode(plan: Plan): number {
-    if (plan.outages.length > 0) return EXIT.failed;
+    if (plan.outages.length > 0 || summary(plan).blocked > 0) return EXIT.failed;
     return this.detailedExitcode && (hasChanges(plan) || (plan.mode === "refresh-only" && plan.drift.length > 0))
       ? EXIT.changes
       : EXIT.done;
   }
+}
+
+/** @throws Failure cli.usage when a file cannot be made or written there */
+async function requireWritable(path: string, shown: string): Promise<void> {
+  const isThere = await stat(path).catch(() => undefined);
+  if (isThere?.isDirectory() === true) throw new Failure("cli.usage", `${shown} is a directory, not a file`);
+  await access(isThere === undefined ? dirname(path) : path, constants.W_OK).catch((cause: unknown) => {
+    throw new Failure("cli.usage", `${shown} cannot be written`, {
+      cause,
+      hint: "check the directory and its permissions",
+    });
+  });
 }

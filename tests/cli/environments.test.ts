@@ -5,7 +5,7 @@ import { Folder, run } from "../harness.ts";
 
 const SHARED = '[image.base]\nbackend = "store"\nsource = "./${var.bytes}.img"\nvisibility = "public"\n';
 const environment = (store: string) =>
-  `include = ["shared.toml"]\n[vars]\nbytes = "a"\n[backend.store]\nplugin = "local"\npath = "./${store}"\ngrace = "0s"\n`;
+  `include = ["shared.toml"]\n[settings]\nname = "environments"\n[vars]\nbytes = "a"\n[backend.store]\nplugin = "local"\npath = "./${store}"\ngrace = "0s"\n`;
 
 /** A folder with two environments that have their images in common. */
 const twoEnvironments = () =>

@@ -133,7 +133,7 @@ test("what is wrong with the place of a state is told where it is written", asyn
     expect(stderr).not.toContain("hunter2");
     return stderr;
   };
-  expect(await told(settings("ftp://host/state", ""))).toMatch(/http:\/\/ or https:\/\/[\s\S]*images\.toml:2:9/);
+  expect(await told(settings("ftp://host/state", ""))).toMatch(/http:\/\/ or https:\/\/[\s\S]*images\.toml:3:9/);
   expect(await told(settings("https://me:hunter2@host/state", ""))).toContain('state_password = "env:NAME"');
   expect(await told(settings("./here.json"))).toContain("state_password is for a state at a URL");
   expect(await told(settings("https://host/state", 'state_password = "hunter2"\n'))).toContain("state_password");

@@ -5,7 +5,7 @@ import Ajv from "ajv";
 import { parse } from "toml";
 import { builtIn } from "../../src/cli/plugins.ts";
 import { writable } from "../../src/core/model/schema.ts";
-import { Folder, run } from "../harness.ts";
+import { Folder, named, run } from "../harness.ts";
 
 let folder: Folder;
 let text: string;
@@ -97,6 +97,6 @@ test("fmt keeps comments, in and behind lines, and what is between the lines", a
   expect((await run(fresh, ["fmt"])).stdout).toBe("images.toml\n");
   const after = await readFile(fresh.at("images.toml"), "utf8");
   for (const comment of ["# first", "# the store", "# why", "# here", "# last"]) expect(after).toContain(comment);
-  expect(parse(after)).toEqual(parse(before));
+  expect(parse(after)).toEqual(parse(named(before)));
   expect((await run(fresh, ["fmt", "--check"])).code).toBe(0);
 });

@@ -91,8 +91,9 @@ test("a foreign image of the same name blocks the plan with its remedy, and --ad
   await world.ends(0, "apply", "--yes");
   await rm(world.folder.at("images.state.json"));
   await world.declare(ONE);
-  const plan = await world.ends(0, "plan");
+  const plan = await world.ends(1, "plan");
   expect(plan.stdout).toContain("--adopt");
+  await world.ends(1, "plan", "--detailed-exitcode");
   await world.ends(1, "apply", "--yes");
   await world.ends(0, "apply", "--yes", "--adopt");
   expect((await world.record("a"))["mark"]).toMatchObject({ file: "images" });

@@ -11,6 +11,15 @@ import type { Check } from "./suite.ts";
 
 const several = ({ spec }: Stage, i: number): Attributes => ({ ...spec.small, ...spec.several?.(i) });
 
+/** An image but for the time of its last change: a marker that names another state is one. */
+const untouched = ({
+  attributes: { updated_at: _, updated: __, ...attributes },
+  ...image
+}: Awaited<ReturnType<Stage["live"]>>[number]) => ({
+  ...image,
+  attributes,
+});
+
 export const LAW_CLAUSES = {
   law: async (stage) => {
     await stage.declare({ small: stage.spec.small });
@@ -51,7 +60,7 @@ export const LAW_CLAUSES = {
     }
     const adopted = await stage.ok("apply", "--yes", "--adopt");
     expect(adopted.stdout).toContain("nothing else is changed in this run");
-    expect(await stage.live()).toEqual(before);
+    expect((await stage.live()).map(untouched)).toEqual(before.map(untouched));
     await stage.apply();
     await stage.settled();
     expect((await stage.ours()).length).toBe(1);

@@ -9,6 +9,7 @@ import { Failure } from "../../core/failure.ts";
 import { hasChanges, type Plan, type PlanMode } from "../../core/model/plan.ts";
 import { EXIT, optionCount } from "../base.ts";
 import { PlanningCommand } from "../planning.ts";
+import { toldLines } from "../render/failure.ts";
 import { confirmation } from "../render/plan.ts";
 import { fromPlanFile } from "../render/planfile.ts";
 import type { Session } from "../session.ts";
@@ -25,11 +26,12 @@ export abstract class ApplyingCommand extends PlanningCommand {
     this.guard(plan);
     const idle = !hasChanges(plan) && !(plan.mode === "refresh-only" && plan.drift.length > 0);
     if (saved === undefined && !idle && !(await this.confirmed(plan))) {
-      this.note("Nothing was done.");
+      this.note("Apply cancelled.");
       return EXIT.failed;
     }
     const result = await this.perform(session, plan);
     await this.writeReports(plan);
+    if (!this.isJsonOnly) this.repeatFailures();
     if (result.outcome === "interrupted") return EXIT.interrupted;
     if (result.outcome === "failed") return EXIT.failed;
     return this.detailedExitcode && !idle ? EXIT.changes : EXIT.done;
@@ -41,6 +43,16 @@ export abstract class ApplyingCommand extends PlanningCommand {
     for (const [to, from] of renamed) await store.rename(from, to);
     const means = await session.means();
     return await this.watch(apply(plan, means), session, store, plan);
+  }
+
+  /** What failed, once more at the end, where it is not lost among other lines. */
+  private repeatFailures(): void {
+    const failed = [...(this.gathered.report?.steps ?? [])].flatMap(([address, fared]) =>
+      fared.result === "failed" ? [{ address, failure: fared.failure }] : [],
+    );
+    if (failed.length === 0 || (this.gathered.report?.steps.size ?? 0) === 1) return;
+    const lines = failed.flatMap(({ address, failure }) => toldLines(address, failure, this.view("talk")));
+    this.note(`\n${failed.length === 1 ? "1 image" : `${failed.length} images`} failed:\n${lines.join("\n")}`);
   }
 
   private guard(plan: Plan): void {
@@ -56,14 +68,16 @@ export abstract class ApplyingCommand extends PlanningCommand {
     if (this.yes) return true;
     const { stdin } = this.context;
     if (this.isJsonOnly || !(stdin instanceof ReadStream)) {
-      throw new Failure("cli.confirm", "there is nobody to ask whether to go on", {
+      throw new Failure("cli.confirm", "cannot ask for approval: stdin is not a terminal", {
         hint: "pass --yes, or apply a saved plan",
       });
     }
     this.out.talk.write(confirmation(plan, this.view("talk")));
     const lines = createInterface({ input: stdin, output: this.context.stderr });
     try {
-      return (await lines.question("Only 'yes' goes on: ", { signal: this.context.signal })).trim() === "yes";
+      return (
+        (await lines.question("Enter 'yes' to apply these changes: ", { signal: this.context.signal })).trim() === "yes"
+      );
     } finally {
       lines.close();
     }
@@ -88,6 +102,7 @@ export class ApplyCommand extends ApplyingCommand {
   readonly plan = Option.String({ required: false, name: "FILE" });
 
   override async run(): Promise<number> {
+    await this.checkOutputs();
     const saved = this.plan === undefined ? undefined : fromPlanFile(await this.read(this.plan));
     await using session = await this.session(this.wish("apply", true));
     if (saved !== undefined) await verify(saved, await session.means());
@@ -118,6 +133,7 @@ export class DestroyCommand extends ApplyingCommand {
   });
 
   override async run(): Promise<number> {
+    await this.checkOutputs();
     await using session = await this.session(this.wish("destroy", true));
     return await this.carryOut(session, undefined, "destroy");
   }

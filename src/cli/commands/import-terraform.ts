@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Command, Option } from "clipanion";
+import { madeUpName } from "../../core/config/madeup.ts";
 import { Failure } from "../../core/failure.ts";
 import { EXIT, FileCommand, optionSeconds } from "../base.ts";
 import { plural } from "../render/format.ts";
@@ -61,14 +62,15 @@ export class ImportTerraformCommand extends FileCommand {
 
   private async takeOver(file: string, { backends, images, secrets }: Prepared): Promise<number> {
     const { adopt } = this;
-    const text = await extended(file, addition(backends, images));
+    const name = madeUpName(dirname(file));
+    const text = await extended(file, addition(backends, images), name);
     await using session = await this.opened(text);
     for (const secret of secrets) session.secrets.conceal(secret);
     const means = await session.means();
     const { there, gone } = await lookAtAll(images, session, { adopt, signal: this.context.signal });
     for (const { from, id } of gone) this.note(printable(`${from}: there is no image ${id} any more; it is left out`));
     const added = addition(backends, there);
-    if (added !== "") await rewrite(file, await extended(file, added));
+    if (added !== "") await rewrite(file, await extended(file, added, name));
     const taken = (one: Adoption, blind: Failure | undefined) => {
       this.note(printable(`${one.address}: Import complete [id=${one.id}] (${one.from})`));
       if (blind !== undefined)

@@ -25,6 +25,7 @@ export class PlanCommand extends PlanningCommand {
   readonly destroy = Option.Boolean("--destroy", false, { description: "plan to take everything of ours away" });
 
   override async run(): Promise<number> {
+    await this.checkOutputs(this.out_);
     await using session = await this.session(this.wish("plan", false));
     const plan = await this.planned(session, this.destroy ? "destroy" : "normal", this.out_ !== undefined);
     if (this.out_ !== undefined) {

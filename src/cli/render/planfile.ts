@@ -38,8 +38,12 @@ export function toPlanFile(plan: Plan, shelf: Shelf): object {
       ? [{ resource: addr(drift.address), attribute: drift.changes.map(({ name }) => name) }]
       : [],
   );
+  const blocked = steps.flatMap((step) =>
+    step.action === "block" ? [{ address: step.address, because: step.because, text: step.text }] : [],
+  );
+  const isErrored = plan.outages.length > 0 || blocked.length > 0;
   const hasWork = steps.some((step) => isPending(step) && step.action !== "block");
-  return {
+  return sealed({
     format_version: "1.2",
     terraform_version: version,
     variables: {},
@@ -54,19 +58,19 @@ export function toPlanFile(plan: Plan, shelf: Shelf): object {
     configuration: configuration(ground),
     relevant_attributes: drifted,
     timestamp: plan.made,
-    applyable: hasWork || (plan.mode === "refresh-only" && plan.drift.length > 0),
+    applyable: !isErrored && (hasWork || (plan.mode === "refresh-only" && plan.drift.length > 0)),
     complete: plan.outages.length === 0 && steps.every(({ action }) => action !== "block"),
-    errored: plan.outages.length > 0,
-    images: sealed(withoutSecrets(plan, ground), version),
-  };
+    errored: isErrored,
+    images: { ...bodyOf(withoutSecrets(plan, ground), version), blocked },
+  });
 }
 
 /** The state in the shape of `terraform show -json`. */
 export const toStateFile = (state: State, version: string): object => stateValues(state, groundOf({ version, state }));
 
-function sealed(plan: Plan, version: string): object {
+function bodyOf(plan: Plan, version: string): Readonly<Record<string, unknown>> {
   const making = plan.steps.flatMap((step) => ("making" in step ? [[step.address, step.making] as const] : []));
-  const body = {
+  return {
     plan_version: PLAN_VERSION,
     version,
     config_digest: plan.basis.config,
@@ -76,11 +80,16 @@ function sealed(plan: Plan, version: string): object {
     transfers: Object.fromEntries(making.map(([at, { transfer }]) => [at, transfer])),
     plan,
   };
-  return { ...body, digest: digestOf(body) };
 }
 
-/** Of everything but itself, so that an edited plan is not mistaken for one that somebody looked at. */
-const digestOf = (body: object): string => `sha256:${createHash("sha256").update(canonical(body)).digest("hex")}`;
+/** The file with the digest of all of it, so that an edited plan is not mistaken for one that somebody looked at. */
+function sealed(file: { readonly images: Readonly<Record<string, unknown>>; readonly [key: string]: unknown }): object {
+  // As it is read back: values that JSON does not have are not part of it.
+  const whole: unknown = JSON.parse(JSON.stringify(file));
+  return { ...file, images: { ...file.images, digest: digestOf(whole) } };
+}
+
+const digestOf = (whole: unknown): string => `sha256:${createHash("sha256").update(canonical(whole)).digest("hex")}`;
 
 function withoutSecrets(plan: Plan, ground: Ground): Plan {
   const changes = new Map(plan.steps.map((step) => [step.address, changesOf(step)]));
@@ -119,9 +128,9 @@ export function fromPlanFile(text: string): Plan {
       "update images, or plan again with this one",
     );
   if (version !== PLAN_VERSION) return refuse("this is no plan: images.plan_version is not known");
-  if (isTooDeep(images)) return refuse("this is no plan: it is nested too deep");
+  if (isTooDeep(file)) return refuse("this is no plan: it is nested too deep");
   const { digest, ...body } = images;
-  if (digest !== digestOf(body))
+  if (digest !== digestOf({ ...file, images: body }))
     return refuse(
       "this plan was changed after it was made: its digest does not fit",
       "apply a plan as it was written; to change it, plan again",

@@ -167,17 +167,17 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
   const { state = stateFor(file), state_username: username, state_password: password, parallelism } = found;
   const table = node?.kind === "table" ? node : undefined;
   const { name = "" } = found;
-  if (name === "") requireName(table, file, world);
+  if (name === "") requireName(table, world);
   return { name, parallelism, ...statePlace({ state, username, password }, table, world) };
 }
 
 /** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */
-function requireName(settings: TableNode | undefined, file: string, { backends, folder, problems }: World): void {
+function requireName(settings: TableNode | undefined, { backends, folder, problems }: World): void {
   const marking = [...backends.values()].find(({ declaration }) => declaration?.mark === true)?.declaration;
   if (marking === undefined || settings?.entries.has("name") === true) return;
   const line = `name = "${madeUpName(folder)}"`;
   problems.error("config.name", "[settings] name is required: it tells the images of this file from those of others", {
-    at: settings?.at ?? { ...marking.at, file },
+    at: settings?.at ?? marking.at,
     hint: settings === undefined ? `add to the file: [settings] ${line}` : `add under [settings]: ${line}`,
   });
 }

@@ -34,11 +34,16 @@ export class FileAccess implements Access {
   static async open(path: string, signal?: AbortSignal): Promise<FileAccess> {
     const file = await open(path, "r");
     try {
-      return new FileAccess(file, (await file.stat()).size, signal);
+      return await FileAccess.of(file, signal);
     } catch (thrown) {
       await file.close();
       throw thrown;
     }
+  }
+
+  /** A file that is open already. */
+  static async of(file: FileHandle, signal?: AbortSignal): Promise<FileAccess> {
+    return new FileAccess(file, (await file.stat()).size, signal);
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {

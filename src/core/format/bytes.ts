@@ -23,6 +23,13 @@ export function join(
   return whole;
 }
 
+/** The same bytes in memory of their own. `slice` does not do it: that of a Buffer is a view of the same memory. */
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 /** Reads a stream piecewise: by counts, with a look ahead and a way back. Holds what was looked at, and one piece more. */
 export class ByteReader implements AsyncDisposable {
   /** Bytes taken so far. */

@@ -6,18 +6,19 @@ import { gzip, type Level } from "./gzip.ts";
 import { DEFAULT_LIMIT, limited } from "./limit.ts";
 import { lzmaBinary } from "./lzma-binary.ts";
 import type { Job } from "./thread-talk.ts";
+import { unlz4 } from "./unlz4.ts";
 import { unxz } from "./xz.ts";
 import { unzstd, zstd } from "./zstd.ts";
 
 /** A compression that there is. */
 export type Packing = Exclude<Compression, "none">;
 /** A compression that we can make. */
-export type Packer = Exclude<Packing, "bz2">;
+export type Packer = Exclude<Packing, "bz2" | "lz4" | "lzma">;
 
 export interface UnpackOptions {
   /** The most bytes that may come out. Default: 1 TiB. */
   readonly limit?: number | undefined;
-  /** False: bz2 and xz are unpacked in place, which is better for a few bytes. Default: on a thread. */
+  /** False: bz2, xz, lzma and lz4 are unpacked in place, which is better for a few bytes. Default: on a thread. */
   readonly thread?: boolean | undefined;
 }
 
@@ -46,6 +47,10 @@ function unpack(packing: Packing, input: Bytes, thread: boolean, signal: AbortSi
       return thread ? threaded({ kind: "bunzip2" }, input, signal) : bunzip2(input, signal);
     case "xz":
       return thread ? threaded({ kind: "unxz" }, input, signal) : unxz(input, lzmaBinary, signal);
+    case "lzma":
+      return thread ? threaded({ kind: "unlzma" }, input, signal) : unxz(input, lzmaBinary, signal, "lzma");
+    case "lz4":
+      return thread ? threaded({ kind: "unlz4" }, input, signal) : unlz4(input, signal);
     default:
       return packing satisfies never;
   }

@@ -1,6 +1,7 @@
 import type { Format } from "../model/image.ts";
 import { viewOf } from "./bytes.ts";
 import type { Packing } from "./compression.ts";
+import { foreign, isText } from "./foreign.ts";
 import { HEADER_LENGTH } from "./qcow2/header.ts";
 import { isTarHeader } from "./tar-header.ts";
 
@@ -11,6 +12,8 @@ export const HEAD = 0x8001 + 5;
 export type Kind =
   | { readonly kind: "packed"; readonly packing: Packing }
   | { readonly kind: "zip" }
+  /** Neither a disk nor anything that is unpacked here; `what` says it in words. */
+  | { readonly kind: "foreign"; readonly what: string }
   | {
       readonly kind: "image";
       readonly format: Exclude<Format, "other">;
@@ -27,7 +30,28 @@ export type Kind =
  * be read, the last 512, by which alone a VHD of fixed size is known. What is none of the others is raw.
  */
 export function detect(head: Uint8Array, tail?: Uint8Array): Kind {
-  return packed(head) ?? image(head) ?? vhd(head, tail) ?? filesystem(head) ?? raw(head);
+  const found = packed(head) ?? image(head) ?? vhd(head, tail) ?? filesystem(head);
+  if (found !== undefined) return found;
+  const what = foreign(head, tail);
+  return what === undefined ? raw(head) : { kind: "foreign", what };
+}
+
+/** What it is, in words. */
+export function wordsOf(kind: Kind, head: Uint8Array): string {
+  switch (kind.kind) {
+    case "packed":
+      return `${kind.packing} data`;
+    case "zip":
+      return "a zip archive";
+    case "foreign":
+      return kind.what;
+    case "image":
+      if (kind.format !== "raw") return kind.format === "iso" ? "an ISO image" : `a ${kind.format} image`;
+      if (head.length === 0) return "empty";
+      return isText(head) ? "text" : "a raw disk, or bytes of an unknown format";
+    default:
+      return kind satisfies never;
+  }
 }
 
 const has = (bytes: Uint8Array, at: number, ...magic: readonly number[]): boolean =>
@@ -40,6 +64,8 @@ function packed(head: Uint8Array): Kind | undefined {
   if (has(head, 0, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return { kind: "packed", packing: "xz" };
   if (isBzip2(head)) return { kind: "packed", packing: "bz2" };
   if (isZstd(head)) return { kind: "packed", packing: "zst" };
+  if (has(head, 0, 0x04, 0x22, 0x4d, 0x18) && (head[4] ?? 0) >>> 6 === 1) return { kind: "packed", packing: "lz4" };
+  if (isLzma(head)) return { kind: "packed", packing: "lzma" };
   return says(head, 0, "PK\x03\x04") || says(head, 0, "PK\x05\x06") ? { kind: "zip" } : undefined;
 }
 
@@ -48,6 +74,17 @@ function isBzip2(head: Uint8Array): boolean {
   const level = head[3] ?? 0;
   if (!says(head, 0, "BZh") || level < 0x31 || level > 0x39) return false;
   return has(head, 4, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59) || has(head, 4, 0x17, 0x72, 0x45, 0x38, 0x50, 0x90);
+}
+
+/** There is no magic: the usual properties, a plausible dictionary and size, and the zero that the packed bytes begin with. */
+function isLzma(head: Uint8Array): boolean {
+  if (head.length < 14 || head[0] !== 0x5d || head[13] !== 0) return false;
+  const view = viewOf(head);
+  const dictionary = view.getUint32(1, true);
+  const size = view.getBigUint64(5, true);
+  const isPower = Number.isInteger(Math.log2(dictionary)) || Number.isInteger(Math.log2(dictionary / 3));
+  const isPlausible = size === 2n ** 64n - 1n || (size > 0n && size < 2n ** 40n);
+  return isPower && dictionary >= 4096 && dictionary <= 2 ** 30 && isPlausible;
 }
 
 /** A frame, or frames without data before it. */
@@ -73,12 +110,21 @@ function image(head: Uint8Array): Kind | undefined {
   }
   if (says(head, 0, "KDMV")) return { kind: "image", format: "vmdk", variant: "sparse", ...size64(12, true, 512) };
   if (says(head, 0, "COWD")) return { kind: "image", format: "vmdk", variant: "sparse, version 3" };
-  if (says(head, 0, "# Disk DescriptorFile")) return { kind: "image", format: "vmdk", variant: "descriptor" };
+  if (isDescriptor(head)) return { kind: "image", format: "vmdk", variant: "descriptor" };
   if (says(head, 0, "vhdxfile")) return { kind: "image", format: "vhdx" };
   if (has(head, 64, 0x7f, 0x10, 0xda, 0xbe)) return { kind: "image", format: "vdi", ...size64(368, true) };
+  if (says(head, 0, "QED\0")) return { kind: "image", format: "qed", ...size64(48, true) };
+  if (says(head, 0, "WithoutFreeSpace") || says(head, 0, "WithouFreSpacExt")) {
+    return { kind: "image", format: "parallels", ...size64(36, true, 512) };
+  }
   if (says(head, 0, "hsqs")) return { kind: "image", format: "squashfs" };
   return undefined;
 }
+
+/** What qemu takes for one: a version in the first line that is neither empty nor a comment. */
+const isDescriptor = (head: Uint8Array): boolean =>
+  says(head, 0, "# Disk DescriptorFile") ||
+  /^(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n/.test(new TextDecoder("latin1").decode(head.subarray(0, 2048)));
 
 /** A dynamic VHD begins with a copy of its footer; a fixed one has it only at its end. */
 function vhd(head: Uint8Array, tail: Uint8Array | undefined): Kind | undefined {

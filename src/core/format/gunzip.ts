@@ -12,8 +12,8 @@ const FCOMMENT = 16;
 const TEXT_LIMIT = 1 << 16;
 
 /**
- * Unpacks gzip (RFC 1952): one or many members after each other, each checked by its CRC and length. Zeros behind the last member
- * are padding, anything else there is `source.corrupt`.
+ * Unpacks gzip (RFC 1952): one or many members after each other, each checked by its CRC and length. What follows the last member
+ * (padding, a signature, the metadata of a firmware) is read and ignored, as gunzip does.
  */
 export async function* gunzip(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   await using reader = new ByteReader(input, signal);
@@ -25,9 +25,7 @@ export async function* gunzip(input: Bytes, signal?: AbortSignal): AsyncGenerato
     if (next[0] !== 0x1f || next[1] !== 0x8b) break;
     await header(reader);
   }
-  for (let piece = await reader.piece(); piece !== undefined; piece = await reader.piece()) {
-    if (piece.some((byte) => byte !== 0)) throw corrupt("there are other bytes behind the end of the gzip data");
-  }
+  await reader.drain();
 }
 
 async function header(reader: ByteReader): Promise<void> {

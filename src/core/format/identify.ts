@@ -1,9 +1,12 @@
 import { Failure } from "../failure.ts";
 import type { Format } from "../model/image.ts";
+import { truncated } from "./broken.ts";
 import { type Bytes, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
-import { detect, HEAD, type Kind } from "./detect.ts";
+import { detect, HEAD, type Kind, wordsOf } from "./detect.ts";
+import { isOvf, NoSingleDisk } from "./ovf.ts";
 import { untar } from "./tar.ts";
+import { refuseUnsafe } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
 
 /** What of a stream is looked at: enough for the first block of any compression. */
@@ -19,10 +22,14 @@ export interface Detected {
   readonly layers: readonly Layer[];
   /** What is inside of the layers; undefined where that shows only once the file in the archive has been found. */
   readonly format: Exclude<Format, "other"> | undefined;
+  /** In words, when it is neither a disk nor anything that is unpacked here: a 7z archive. `format` is undefined then. */
+  readonly foreign?: string;
   /** Bytes of the disk, where the head tells them. */
   readonly virtualSize?: number;
   readonly partitions?: "mbr" | "gpt";
   readonly variant?: string;
+  /** Of an OVA, which is a tar archive: its disk. */
+  readonly disk?: Detected;
   /** Bytes of the stream as it comes, where they were told. */
   readonly size?: number;
 }
@@ -38,7 +45,8 @@ export interface IdentifyOptions {
 
 /**
  * Tells what a stream is from its beginning, through compressions and (with `member`) archives; nothing of the stream is lost. A zip
- * archive that is not looked into is `source.format`.
+ * archive that is not looked into is `source.format`, and so is an image that needs other files; `member` of what is no archive is
+ * `source.member`.
  */
 export async function identify(
   input: Bytes,
@@ -58,6 +66,7 @@ export async function identifyHead(
   const layers: Layer[] = [];
   const size = options.size === undefined ? {} : { size: options.size };
   let inside = head;
+  let damage: unknown;
   let opened = false;
   for (;;) {
     const found = detect(inside, layers.length === 0 ? options.tail : undefined);
@@ -70,17 +79,53 @@ export async function identifyHead(
       inside = next;
     } else if (found.kind === "packed") {
       layers.push(found.packing);
-      inside = await firstOf(decompress(found.packing, bytesOf(inside), { thread: false }, signal));
+      const unpacked = decompress(found.packing, bytesOf(inside), { thread: false }, signal);
+      inside = await firstOf(unpacked, (thrown) => {
+        damage ??= thrown;
+      });
     } else if (found.kind === "zip") {
       throw new Failure("source.format", "this is a zip archive, not an image", {
         hint: 'say which file of it is meant: member = "disk.raw"',
       });
+    } else if (options.member !== undefined && !opened) {
+      if (damage !== undefined) throw damage;
+      const [around] = layers;
+      if (inside.length === 0 && around !== undefined) throw truncated(`the ${around} data`);
+      throw noArchive(layers, wordsOf(found, inside));
+    } else if (found.kind === "foreign") {
+      return { layers, format: undefined, foreign: found.what, ...size };
     } else {
+      const isOutermost = layers.length === 0;
+      if (isOutermost) refuseUnsafe(found.format, inside, options.size, options.tail);
+      else refuseUnsafe(found.format, inside);
       const { kind: _, ...image } = found;
-      return { layers, ...image, ...size };
+      const disk = isOva(found, inside) ? await ovaDisk(head, options, signal) : {};
+      return { layers, ...image, ...disk, ...size };
     }
     if (layers.length > DEPTH) throw new Failure("source.format", "the image is wrapped more than four times");
   }
+}
+
+/** Its first file is its description. */
+const isOva = (found: Kind, inside: Uint8Array): boolean =>
+  archiveOf(found) === "tar" && isOvf(new TextDecoder().decode(inside.subarray(0, 100)).split("\0")[0] ?? "");
+
+/** Nothing where it has to be said which disk is meant. */
+async function ovaDisk(head: Uint8Array, options: IdentifyOptions, signal: AbortSignal | undefined) {
+  if (options.member !== undefined) return {};
+  try {
+    return { disk: await identifyHead(head, { ...options, member: true }, signal) };
+  } catch (thrown) {
+    if (thrown instanceof Failure && thrown.code === "source.member") return {};
+    throw thrown;
+  }
+}
+
+function noArchive(layers: readonly Layer[], what: string): Failure {
+  const around = layers.map((layer) => `${layer} data of `).join("");
+  return new Failure("source.member", `\`member\` needs an archive, and this is ${around}${what}`, {
+    hint: "leave out `member`, or check where the source leads",
+  });
 }
 
 function archiveOf(found: Kind): "tar" | "zip" | undefined {
@@ -101,8 +146,11 @@ async function memberHead(
   return first.length > 0 ? first : undefined;
 }
 
-/** As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure. */
-async function firstOf(input: Bytes): Promise<Uint8Array> {
+/**
+ * As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure, and damage behind them
+ * is told to `damaged` alone.
+ */
+async function firstOf(input: Bytes, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {
@@ -112,8 +160,10 @@ async function firstOf(input: Bytes): Promise<Uint8Array> {
       if (length >= WINDOW) break;
     }
   } catch (thrown) {
+    if (thrown instanceof NoSingleDisk) throw thrown;
     const cut = thrown instanceof Failure && (thrown.code === "source.truncated" || thrown.code === "source.member");
     if (!cut && length < HEAD) throw thrown;
+    if (!cut) damaged?.(thrown);
   }
   return join(pieces, length).subarray(0, WINDOW);
 }

@@ -1,4 +1,4 @@
-import { join } from "./bytes.ts";
+import { copyOf, join } from "./bytes.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** A range of the stream that is kept: in memory, or without `bytes` in the temporary file. */
@@ -31,7 +31,7 @@ export class Kept {
       else this.#ranges.push({ from, to, bytes: undefined, doubtful: false });
       return;
     }
-    const range: Range = { from, to, bytes: bytes.slice(), doubtful };
+    const range: Range = { from, to, bytes: copyOf(bytes), doubtful };
     this.#ranges.push(range);
     if (doubtful) this.#doubt(range);
     else this.inMemory += bytes.length;
@@ -81,8 +81,8 @@ export class Kept {
     const { bytes, doubtful } = range;
     if (bytes === undefined || doubtful) return;
     const rest: Range[] = [];
-    if (range.from < from) rest.push({ ...range, to: from, bytes: bytes.slice(0, from - range.from) });
-    if (to < range.to) rest.push({ ...range, from: to, bytes: bytes.slice(to - range.from) });
+    if (range.from < from) rest.push({ ...range, to: from, bytes: copyOf(bytes.subarray(0, from - range.from)) });
+    if (to < range.to) rest.push({ ...range, from: to, bytes: copyOf(bytes.subarray(to - range.from)) });
     this.#ranges.splice(index, 1, ...rest);
     this.inMemory -= to - from;
   }

@@ -45,10 +45,10 @@ export class Lzma {
     return new Lzma(await createModule({ instantiateWasm }));
   }
 
-  /** Unpacks .xz; `memory` is the most bytes that it may need. */
+  /** Unpacks .xz, and .lzma too; `memory` is the most bytes that it may need. */
   static async decoder(memory: number, binary: Binary): Promise<Lzma> {
     const coder = await Lzma.#load(binary);
-    const answer = coder.#module._lzma_stream_decoder(coder.#stream, BigInt(memory), CONCATENATED);
+    const answer = coder.#module._lzma_auto_decoder(coder.#stream, BigInt(memory), CONCATENATED);
     if (answer !== ANSWER.ok) throw new Error(`liblzma gives no decoder (${answer})`);
     return coder;
   }

@@ -1,7 +1,9 @@
 import { Failure } from "../failure.ts";
 import type { Compression, Format, Wanted } from "../model/image.ts";
 import type { Packer } from "./compression.ts";
+import { type Conversion, isConvertible } from "./convert.ts";
 import type { Detected, Layer } from "./identify.ts";
+import { findQemu, noQemu } from "./qemu.ts";
 
 /** One thing that is done to the bytes on their way. */
 export type Step =
@@ -9,10 +11,13 @@ export type Step =
   | "bunzip2"
   | "unxz"
   | "unzstd"
+  | "unlz4"
+  | "unlzma"
   | "untar"
   | "unzip"
   | "qcow2->raw"
   | "raw->qcow2"
+  | Conversion
   | "gzip"
   | "xz"
   | "zstd";
@@ -22,6 +27,8 @@ const OPEN: Readonly<Record<Layer, Step>> = {
   bz2: "bunzip2",
   xz: "unxz",
   zst: "unzstd",
+  lz4: "unlz4",
+  lzma: "unlzma",
   tar: "untar",
   zip: "unzip",
 };
@@ -51,6 +58,8 @@ export type Target = Pick<Wanted, "formats" | "compressions">;
 export interface PlanOptions {
   /** Whether there is a directory for temporary files. Default: true. */
   readonly directory?: boolean | undefined;
+  /** Whether there is qemu-img, which reads the formats of other programs. Default: whether it is installed. */
+  readonly qemu?: boolean | undefined;
 }
 
 /**
@@ -60,16 +69,27 @@ export interface PlanOptions {
  */
 export function planTransform(detected: Detected, target: Target, options: PlanOptions = {}): TransformPlan {
   const { layers, format, size } = detected;
+  if (detected.foreign !== undefined) return asItIs(detected.foreign, detected, target);
   const opening = layers.map((layer) => OPEN[layer]);
   if (format === undefined) return { steps: opening, format, compression: "none", onePass: true, open: true };
   const had = around(layers);
   if (had !== undefined && takes(target.formats, format) && takes(target.compressions, had)) {
     return { steps: [], format, compression: had, onePass: true, open: false, ...known(size) };
   }
+  if (detected.disk !== undefined && !takes(target.formats, format))
+    return planTransform(detected.disk, target, options);
   const made = takes(target.formats, format) ? format : convertible(format, target);
   const compression = packing(target, had);
   const pack: readonly Step[] = isPacker(compression) ? [PACK[compression]] : [];
   if (made === format) return { steps: [...opening, ...pack], format, compression, onePass: true, open: false };
+  if (isConvertible(format)) {
+    const step: Conversion = made === "raw" ? `${format}->raw` : `${format}->qcow2`;
+    const steps: readonly Step[] = [...opening, step, ...pack];
+    if (options.qemu ?? findQemu() !== undefined) {
+      return { steps, format: made, compression, onePass: false, open: false };
+    }
+    throw noQemu(format);
+  }
   if (made === "raw") {
     const steps: readonly Step[] = [...opening, "qcow2->raw", ...pack];
     const length = pack.length === 0 ? known(detected.virtualSize) : {};
@@ -77,6 +97,17 @@ export function planTransform(detected: Detected, target: Target, options: PlanO
   }
   const inPlace = options.directory === false && layers.length === 0 && size !== undefined;
   return { steps: [...opening, "raw->qcow2", ...pack], format: made, compression, onePass: inPlace, open: false };
+}
+
+/** Bytes that are no disk pass where everything is taken; nothing can be made of them. */
+function asItIs(what: string, { layers, size }: Detected, { formats, compressions }: Target): TransformPlan {
+  const had = around(layers);
+  if (had === undefined || formats !== "any" || compressions !== "any") {
+    throw new Failure("source.format", `this is ${what}, which is neither a disk nor unpacked here`, {
+      hint: "check where the source leads, or unpack it first",
+    });
+  }
+  return { steps: [], format: "other", compression: had, onePass: true, open: false, ...known(size) };
 }
 
 /** The one compression around the image; undefined where there is more than that. */
@@ -106,21 +137,16 @@ function convertible(format: Format, { formats }: Target): "raw" | "qcow2" {
   const wanted = formats === "any" ? [] : formats;
   if (format === "qcow2" && wanted.includes("raw")) return "raw";
   if (format === "raw" && wanted.includes("qcow2")) return "qcow2";
+  if (isConvertible(format)) {
+    const first = wanted.find((one) => one === "raw" || one === "qcow2");
+    if (first !== undefined) return first;
+  }
   throw new Failure("source.format", `the image is ${format}, and ${wanted.join(" or ")} is wanted`, {
-    hint: wayOut(format, wanted),
+    hint: wayOut(format),
   });
 }
 
-function wayOut(format: Format, wanted: readonly Format[]): string {
-  switch (format) {
-    case "tar":
-      return 'say which file of the archive is meant: member = "disk.raw"';
-    case "vmdk":
-    case "vhdx":
-    case "vhd":
-    case "vdi":
-      return `convert it first: qemu-img convert -O ${wanted.includes("qcow2") ? "qcow2" : "raw"} IMAGE NEW`;
-    default:
-      return "qcow2 and raw are made of each other, nothing else; choose another image or another backend";
-  }
-}
+const wayOut = (format: Format): string =>
+  format === "tar"
+    ? 'say which file of the archive is meant: member = "disk.raw"'
+    : "raw and qcow2 are made of the formats of disks, nothing else; choose another image or another backend";

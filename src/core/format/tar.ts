@@ -2,27 +2,34 @@ import { corrupt } from "./broken.ts";
 import { ByteReader, type Bytes } from "./bytes.ts";
 import { DEFAULT_LIMIT, tooLarge } from "./limit.ts";
 import { type MemberOptions, missing, sameName } from "./member-name.ts";
+import { diskOf, isOvf, OVF_LIMIT } from "./ovf.ts";
 import { zeros } from "./segment.ts";
 import { BLOCK, type Entry, insideParts, nextEntry, type Part } from "./tar-header.ts";
 
 const TAR = "the tar archive";
 
 /**
- * One file out of a tar archive (ustar, pax, GNU; sparse files are filled up with their zeros): the named one, or else the first
- * regular one. Fails with `source.member` when there is none. It ends only after the archive has been read to its end.
+ * One file out of a tar archive (ustar, pax, GNU; sparse files are filled up with their zeros): the named one, or else the disk of an
+ * OVA, or else the first regular one. Fails with `source.member` when there is none. It ends only after the archive has been read to its end.
  */
 export async function* untar(
   input: Bytes,
   options: MemberOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { name, limit = DEFAULT_LIMIT } = options;
+  const { limit = DEFAULT_LIMIT } = options;
+  let { name } = options;
   await using reader = new ByteReader(input, signal);
   const globals = new Map<string, string>();
   const seen: string[] = [];
   for (;;) {
     const entry = await nextEntry(reader, globals);
     if (entry === undefined) throw missing(name, seen);
+    if (name === undefined && entry.regular && isOvf(entry.name) && entry.stored <= OVF_LIMIT) {
+      name = diskOf(await reader.exact(entry.stored, TAR));
+      await reader.skip(-entry.stored & (BLOCK - 1), TAR);
+      continue;
+    }
     if (entry.regular && (name === undefined || sameName(entry.name, name))) {
       if (entry.size > limit) throw tooLarge("the file in the tar archive", limit);
       yield* content(reader, entry);

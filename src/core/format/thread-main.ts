@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import { bunzip2 } from "./bunzip2.ts";
 import type { Bytes } from "./bytes.ts";
 import type { Job, Order, Reply } from "./thread-talk.ts";
+import { unlz4 } from "./unlz4.ts";
 import { unxz, xz } from "./xz.ts";
 
 declare const self: Worker;
@@ -38,8 +39,12 @@ function begin(job: Job, binary: ArrayBuffer | undefined): Bytes {
   switch (job.kind) {
     case "bunzip2":
       return bunzip2(input());
+    case "unlz4":
+      return unlz4(input());
     case "unxz":
       return unxz(input(), lzma);
+    case "unlzma":
+      return unxz(input(), lzma, undefined, "lzma");
     case "xz":
       return xz(input(), job.level, lzma);
     default:

@@ -3,6 +3,8 @@ import type { Code } from "../failure.ts";
 /** What a thread can do with a stream. */
 export type Job =
   | { readonly kind: "unxz" }
+  | { readonly kind: "unlzma" }
+  | { readonly kind: "unlz4" }
   | { readonly kind: "bunzip2" }
   | { readonly kind: "xz"; readonly level: number };
 

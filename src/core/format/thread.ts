@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import { ByteReader, type Bytes } from "./bytes.ts";
+import { ByteReader, type Bytes, copyOf } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
 import { lzmaBinary } from "./lzma-binary.ts";
 import { threadProgram } from "./thread-program.ts" with { type: "macro" };
@@ -8,10 +8,14 @@ import type { Job, Order, Reply } from "./thread-talk.ts";
 const PROGRAM: string = threadProgram();
 /** Pieces that are asked for ahead, so that the thread works while the last one is used. */
 const AHEAD = 2;
+const ENDED = "the thread that packs and unpacks has ended";
 
 type Event = Exclude<Reply, { readonly kind: "more" }> | { readonly kind: "broken"; readonly reason: unknown };
 
-/** Runs a job on a thread of its own. A few pieces wait on each side at most; failures are those of the job, or of the input. */
+/**
+ * Runs a job on a thread of its own. A few pieces wait on each side at most; failures are those of the job, of the input, or of the
+ * thread. An aborted signal ends it at once, also while the input gives nothing.
+ */
 export async function* onThread(job: Job, input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   await using thread = await Thread.start(job, input, signal);
   for (let asked = 0; asked < AHEAD; asked += 1) thread.tell({ kind: "next" });
@@ -40,22 +44,27 @@ class Thread implements AsyncDisposable {
   readonly #url = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
   readonly #worker = new Worker(this.#url);
   readonly #reader: ByteReader;
+  readonly #signal: AbortSignal | undefined;
   readonly #events: Event[] = [];
   #fed: Promise<void> = Promise.resolve();
   #wake: () => void = () => undefined;
 
-  private constructor(reader: ByteReader) {
-    this.#reader = reader;
+  private constructor(input: Bytes, signal: AbortSignal | undefined) {
+    this.#reader = new ByteReader(input, signal);
+    this.#signal = signal;
     this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
       if (data.kind === "more") this.#fed = this.#feed();
       else this.#happened(data);
     };
     this.#worker.onerror = ({ message }) => this.#happened({ kind: "broken", reason: new Error(message) });
+    this.#worker.onmessageerror = () => this.#happened({ kind: "broken", reason: new Error(ENDED) });
+    this.#worker.addEventListener("close", () => this.#happened({ kind: "broken", reason: new Error(ENDED) }));
+    signal?.addEventListener("abort", this.#aborted);
   }
 
   static async start(job: Job, input: Bytes, signal: AbortSignal | undefined): Promise<Thread> {
-    const binary = job.kind === "bunzip2" ? undefined : await lzmaBinary();
-    const thread = new Thread(new ByteReader(input, signal));
+    const binary = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaBinary();
+    const thread = new Thread(input, signal);
     thread.tell({ kind: "begin", job, binary });
     return thread;
   }
@@ -76,15 +85,21 @@ class Thread implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal?.removeEventListener("abort", this.#aborted);
     this.#worker.terminate();
     URL.revokeObjectURL(this.#url);
-    await this.#fed;
-    await this.#reader[Symbol.asyncDispose]();
+    const closed = this.#fed.then(() => this.#reader[Symbol.asyncDispose]());
+    // An input that gives nothing is not waited for when the run has ended: it closes when it wakes up.
+    if (this.#signal?.aborted === true) closed.catch(() => undefined);
+    else await closed;
   }
+
+  readonly #aborted = (): void => this.#happened({ kind: "broken", reason: this.#signal?.reason });
 
   async #feed(): Promise<void> {
     try {
-      const bytes = (await this.#reader.piece(SLICE))?.slice();
+      const piece = await this.#reader.piece(SLICE);
+      const bytes = piece && copyOf(piece);
       this.tell({ kind: "input", bytes }, ...(bytes === undefined ? [] : [bytes.buffer]));
     } catch (reason) {
       this.#happened({ kind: "broken", reason });

@@ -1,6 +1,8 @@
 import { FileAccess } from "./access.ts";
 import type { Bytes } from "./bytes.ts";
 import { compress, decompress } from "./compression.ts";
+import { convert } from "./convert.ts";
+import { countMade } from "./garbage.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type Step, type Target, type TransformPlan } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
@@ -8,6 +10,7 @@ import { qcow2Of } from "./qcow2/write.ts";
 import { plain, type Segment, type Segments, sparse } from "./segment.ts";
 import { Spool } from "./spool.ts";
 import { untar } from "./tar.ts";
+import { refuseUnsafeFile } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
 
 /** Where bytes come from: a file that can be read at any place and twice, or a stream, once. */
@@ -36,7 +39,7 @@ type Flow =
   | { readonly kind: "bytes"; readonly bytes: Bytes }
   | { readonly kind: "disk"; readonly segments: Segments };
 
-/** Tells what a file is: as `identify` does, and by its end too. */
+/** Tells what a file is: as `identify` does, and by its end and its tables too. */
 export async function identifyFile(
   path: string,
   options: Pick<IdentifyOptions, "member"> = {},
@@ -45,7 +48,10 @@ export async function identifyFile(
   await using file = await FileAccess.open(path, signal);
   const head = await file.read(0, WINDOW);
   const tail = await file.read(Math.max(0, file.size - 512), 512);
-  return await identifyHead(head, { ...options, size: file.size, tail }, signal);
+  const detected = await identifyHead(head, { ...options, size: file.size, tail }, signal);
+  const { format, layers } = detected;
+  if (format !== undefined && layers.length === 0) await refuseUnsafeFile(format, file);
+  return detected;
 }
 
 /**
@@ -57,7 +63,10 @@ export async function* transform(
   plan: TransformPlan,
   options: TransformOptions,
 ): AsyncGenerator<Uint8Array> {
-  yield* bytesOf(await flow(input, plan, options), options);
+  for await (const piece of bytesOf(await flow(input, plan, options), options)) {
+    yield piece;
+    if (plan.steps.length > 0) countMade(piece);
+  }
 }
 
 /** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
@@ -67,7 +76,10 @@ export async function* transformSparse(
   options: TransformOptions,
 ): AsyncGenerator<Segment> {
   const last = await flow(input, plan, options);
-  yield* last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal);
+  for await (const segment of last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal)) {
+    yield segment;
+    if (segment.kind === "data") countMade(segment.data);
+  }
 }
 
 async function flow(input: Input, plan: TransformPlan, options: TransformOptions): Promise<Flow> {
@@ -96,6 +108,10 @@ function apply(step: Step, at: Flow, options: TransformOptions): Flow {
       return { kind: "bytes", bytes: decompress("xz", bytes(), { limit }, signal) };
     case "unzstd":
       return { kind: "bytes", bytes: decompress("zst", bytes(), { limit }, signal) };
+    case "unlz4":
+      return { kind: "bytes", bytes: decompress("lz4", bytes(), { limit }, signal) };
+    case "unlzma":
+      return { kind: "bytes", bytes: decompress("lzma", bytes(), { limit }, signal) };
     case "untar":
       return { kind: "bytes", bytes: untar(bytes(), { name: options.member, limit }, signal) };
     case "unzip":
@@ -111,7 +127,7 @@ function apply(step: Step, at: Flow, options: TransformOptions): Flow {
     case "zstd":
       return { kind: "bytes", bytes: compress("zst", bytes(), { level }, signal) };
     default:
-      return step satisfies never;
+      return { kind: "bytes", bytes: convert(bytes(), step, { limit, signal, directory: options.directory }) };
   }
 }
 

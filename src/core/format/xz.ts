@@ -6,38 +6,46 @@ import { ANSWER, type Binary, Lzma } from "./lzma.ts";
 /** Enough for what `xz -9` makes (65 MiB), with much to spare. */
 const MEMORY = 200 * 2 ** 20;
 
-/** Unpacks .xz: one or many streams after each other, with their padding; every block is checked by its own sum. */
-export async function* unxz(input: Bytes, binary: Binary, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+/**
+ * Unpacks .xz: one or many streams after each other, with their padding; every block is checked by its own sum. And .lzma, the format
+ * before it, which has one stream and no sum.
+ */
+export async function* unxz(
+  input: Bytes,
+  binary: Binary,
+  signal?: AbortSignal,
+  name: "xz" | "lzma" = "xz",
+): AsyncGenerator<Uint8Array> {
   const coder = await Lzma.decoder(MEMORY, binary);
   let begun = false;
   for await (const slice of slices(input, signal)) {
     begun = true;
     const answer = yield* coder.code(slice, false);
-    if (answer !== ANSWER.ok && answer !== ANSWER.short) throw explained(answer);
+    if (answer !== ANSWER.ok && answer !== ANSWER.short) throw explained(answer, name);
   }
   const answer = begun ? yield* coder.code(new Uint8Array(0), true) : ANSWER.short;
-  if (answer !== ANSWER.end) throw explained(answer);
+  if (answer !== ANSWER.end) throw explained(answer, name);
 }
 
-function explained(answer: number): Error {
+function explained(answer: number, name: string): Error {
   switch (answer) {
     case ANSWER.short:
-      return truncated("the xz data");
+      return truncated(`the ${name} data`);
     case ANSWER.format:
-      return corrupt("this is not xz data, or there are other bytes behind its end");
+      return corrupt(`this is not ${name} data, or there are other bytes behind its end`);
     case ANSWER.memory:
     case ANSWER.memoryLimit:
       return unsupported(
-        `xz data that needs more than ${MEMORY / 2 ** 20} MiB of memory to unpack`,
+        `${name} data that needs more than ${MEMORY / 2 ** 20} MiB of memory to unpack`,
         "pack it with xz -9 at most",
       );
     case ANSWER.options:
       return unsupported(
-        "xz data with a filter or check that is not known",
+        `${name} data with a filter or check that is not known`,
         "pack it again with the options of xz left as they are",
       );
     default:
-      return corrupt("the xz data cannot be unpacked: it is damaged");
+      return corrupt(`the ${name} data cannot be unpacked: it is damaged`);
   }
 }
 

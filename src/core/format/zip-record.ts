@@ -101,8 +101,11 @@ export async function descriptor(reader: ByteReader, found: Found): Promise<void
   const signed = bytes.length >= 4 && view.getUint32(0, true) === SIGNATURE.descriptor ? 4 : 0;
   for (const start of signed === 4 ? [4, 0] : [0]) {
     if (bytes.length < start + 12 || view.getUint32(start, true) !== found.crc) continue;
+    // Sizes of 32 bits that are read as ones of 64 are beyond what a number holds: that is no damage yet.
     const fits64 =
-      bytes.length >= start + 20 && large(view, start + 4) === found.packed && large(view, start + 12) === found.size;
+      bytes.length >= start + 20 &&
+      view.getBigUint64(start + 4, true) === BigInt(found.packed) &&
+      view.getBigUint64(start + 12, true) === BigInt(found.size);
     const fits32 =
       view.getUint32(start + 4, true) === found.packed % 2 ** 32 &&
       view.getUint32(start + 8, true) === found.size % 2 ** 32;

@@ -3,9 +3,22 @@ import type { Address, ImageId } from "./name.ts";
 import type { Answered, Schema } from "./schema.ts";
 
 /** What a disk image is, told by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that we pass on as they are. */
-export const FORMATS = ["raw", "qcow2", "vmdk", "vhdx", "vhd", "vdi", "iso", "tar", "squashfs", "other"] as const;
+export const FORMATS = [
+  "raw",
+  "qcow2",
+  "vmdk",
+  "vhdx",
+  "vhd",
+  "vdi",
+  "qed",
+  "parallels",
+  "iso",
+  "tar",
+  "squashfs",
+  "other",
+] as const;
 export type Format = (typeof FORMATS)[number];
-export const COMPRESSIONS = ["none", "gz", "bz2", "xz", "zst"] as const;
+export const COMPRESSIONS = ["none", "gz", "bz2", "xz", "zst", "lz4", "lzma"] as const;
 export type Compression = (typeof COMPRESSIONS)[number];
 
 /** What bytes a backend wants for one image. The transfer turns the source into the first that fits, or says why it cannot. */

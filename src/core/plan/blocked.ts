@@ -51,11 +51,12 @@ export function taken(address: Sight["address"], image: Image): Step {
 /** Several images could be the one of the address: nothing is chosen. */
 export function ambiguous(address: Sight["address"], images: readonly Image[]): Step {
   const ids = images.map(({ id }) => id);
+  const what = images.every(({ mark }) => mark === undefined) ? "have its name" : "bear the marker of this address";
   return {
     action: "block",
     address,
     because: "foreign",
-    text: `${ids.length} images bear the marker of this address, and the state knows none of them: ${ids.join(", ")}`,
+    text: `${ids.length} images ${what}, and the state knows none of them: ${ids.join(", ")}`,
     hint: `choose one: images import ${address} ${ids[0]}`,
   };
 }

@@ -1,10 +1,9 @@
 import type { Observed } from "../model/image.ts";
 import type { Address, ImageId } from "../model/name.ts";
-import type { Content } from "../model/source.ts";
-import type { Recorded, Retained } from "../model/state.ts";
+import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
-import { contentKey, contentOfKey, isUnproven } from "./key.ts";
+import { distinct, isFinished, keptBy, usable } from "./finished.ts";
 import type { Image, Sight } from "./sight.ts";
 import { bearing, type Claim, idsOf, type Standing, standing } from "./standing.ts";
 
@@ -42,6 +41,10 @@ export const nothing: Found = {
   namesake: undefined,
   after: [],
 };
+
+/** No image of the address, no remains of one, and none that could become it. */
+export const isNothing = ({ have, leftovers, rival, namesake }: Found): boolean =>
+  have === undefined && leftovers.length === 0 && rival === undefined && namesake === undefined;
 
 /** Up to this many known images are read one by one; for more, the pages of a listing cost less. */
 const FEW = 3;
@@ -147,8 +150,11 @@ class Index {
     const namesakes = asked.labels
       .flatMap((label) => this.#called.get(label) ?? [])
       .filter((image) => !mine(image) && (bearing(image) === "none" || bearing(image) === "unsigned"));
+    // Several images of the wanted name: none is chosen.
+    const twins = have === undefined && rival === undefined && namesakes.length > 1 ? distinct(namesakes) : [];
     return {
       ...own,
+      ambiguous: own.ambiguous.length > 0 ? own.ambiguous : twins,
       rival,
       namesake: namesakes.length === 1 ? namesakes[0] : undefined,
       after: [...new Set(siblings)],
@@ -222,27 +228,5 @@ class Index {
     }
   }
 }
-
-const usable = (image: Image): boolean => (image.status ?? "ready") === "ready";
-
-/** What was being made is there, whole: the backend said so then, or its marker says that it was made from that. */
-const isFinished = (image: Image, known: Recorded & { status: "creating" | "replacing" }): boolean => {
-  const id = known.status === "creating" ? known.id : known.next;
-  return usable(image) && ((known.finished === true && id === image.id) || isWhole(image, known.content));
-};
-
-/** A version that an earlier state kept, as its marker has it. */
-const keptBy = ({ id, mark }: Image): readonly Retained[] =>
-  mark?.retained === undefined
-    ? []
-    : [{ id, content: contentOfKey(mark.content) ?? { where: "unknown" }, replaced: mark.retained, status: "kept" }];
-
-/** An image whose mark says that it was made from what was being made: it was finished, only not recorded. */
-const isWhole = (image: Image, content: Content | undefined): boolean =>
-  image.mark !== undefined && image.mark.content === contentKey(content) && !isUnproven(image.mark.content);
-
-const distinct = (images: readonly (Image | undefined)[]): Image[] => [
-  ...new Set(images.filter((image) => image !== undefined)),
-];
 
 const retained = (known: Recorded | undefined): ReadonlySet<ImageId> => new Set(known?.retained?.map(({ id }) => id));

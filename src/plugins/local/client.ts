@@ -4,6 +4,7 @@ import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes,
 import { join } from "node:path";
 import { Failure, hexOf, type ImageId, imageId, type Mark, passing, type Source, type Written } from "images";
 import { codeOf, isFull, whenMissing } from "./disk.ts";
+import { writeWithHoles } from "./holes.ts";
 import type { Image } from "./schema.ts";
 
 /** One file of an image: bytes under `blobs/`, named by their sha256. */
@@ -107,9 +108,8 @@ export class Directory {
       let size = 0;
       for await (const piece of passing(source, signal)) {
         signal.throwIfAborted();
-        hash?.update(piece);
-        both?.update(piece);
-        await file.writev([piece]);
+        for (const hasher of [hash, both]) hasher?.update(piece);
+        await writeWithHoles(file, piece, size);
         size += piece.byteLength;
         progress?.(size);
       }

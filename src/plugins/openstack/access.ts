@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type Desired, Failure, type Host } from "images";
 import { findCloud, pathOf, truth } from "./clouds.ts";
+import { type How, howOf } from "./methods.ts";
 import type { Config } from "./settings.ts";
 
 /** A user, a project or a domain, as Keystone wants it named. */
@@ -51,6 +52,7 @@ const GROUPS = [
   ["project_domain_name", "project_domain_id"],
   ["domain_name", "domain_id"],
   ["application_credential_name", "application_credential_id"],
+  ["insecure", "verify"],
 ];
 
 /** Other names of settings in clouds.yaml and the environment. */
@@ -73,6 +75,7 @@ const BESIDE_A_CLOUD = new Set([
   "cacert",
   "cert",
   "key",
+  "insecure",
 ]);
 
 /**
@@ -89,7 +92,7 @@ export async function accessOf(
   const env = environment(host.env);
   const isComplete = saysWho(settings) || (saysWho(env) && named === undefined);
   const name = named ?? (saysWho(settings) ? undefined : host.env["OS_CLOUD"] || undefined);
-  const cloud = name === undefined && isComplete ? undefined : await findCloud(name, host);
+  const cloud = name === undefined && isComplete ? undefined : await findCloud(name, host, regionOf(settings, env));
   const beside = Object.fromEntries(Object.entries(env).filter(([key]) => BESIDE_A_CLOUD.has(key)));
   const layers = cloud === undefined ? [settings, env] : [settings, renamed(cloud.settings), beside];
   const all = [...layers, renamed({ ...defaults })].reduce(filled, {});
@@ -114,6 +117,9 @@ export async function accessOf(
     tls: await tlsOf(all, text, host),
   };
 }
+
+const regionOf = (...layers: readonly Layer[]): string | undefined =>
+  layers.map(({ region }) => region).find((region) => typeof region === "string");
 
 /** Whether a layer says who asks. */
 const saysWho = (layer: Layer): boolean =>
@@ -141,21 +147,6 @@ function filled(over: Layer, under: Layer): Layer {
   const taken = new Set(GROUPS.filter((group) => group.some((key) => over[key] !== undefined)).flat());
   const rest = Object.entries(under).filter(([key, value]) => value !== undefined && !taken.has(key));
   return { ...Object.fromEntries(rest), ...over };
-}
-
-type How = "password" | "application_credential" | "token" | "given";
-
-function howOf(layers: readonly Layer[], type: string | undefined): How {
-  if (type === "none" || type === "admin_token") return "given";
-  if (type !== undefined)
-    return /application/.test(type) ? "application_credential" : /token/.test(type) ? "token" : "password";
-  for (const layer of layers) {
-    if (layer["application_credential_id"] !== undefined || layer["application_credential_name"] !== undefined)
-      return "application_credential";
-    if (layer["auth_token"] !== undefined) return "token";
-    if (layer["username"] !== undefined || layer["user_id"] !== undefined) return "password";
-  }
-  return "password";
 }
 
 type Text = (key: string) => string | undefined;

@@ -19,10 +19,12 @@ import {
 } from "images";
 import { accessOf } from "./access.ts";
 import { Cloud, type Site } from "./cloud.ts";
-import { declares, nameOf, observed, operations, parseId } from "./image.ts";
-import { type Means, make } from "./make.ts";
-import { type Spokesman, share } from "./members.ts";
+import { headFrom } from "./head.ts";
+import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parseId } from "./image.ts";
+import { type Means, make, named } from "./make.ts";
+import { type Spokesman, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
+import { restored, retiring } from "./retire.ts";
 import type { Image } from "./schema.ts";
 import { place } from "./stores.ts";
 import type { ImageAnswer } from "./wire.ts";
@@ -53,13 +55,13 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     if (id !== undefined) {
       const { site, own } = await this.#at(id, signal);
       const found = await site.glance.image(own, signal);
-      return found === undefined ? undefined : await this.#observed(found, site, signal);
+      return found === undefined ? undefined : await this.#observed(found, site, signal, { address });
     }
     const site = await this.#cloud.site(undefined, signal);
     const ours = { [MARKS.owner]: address, [MARKS.file]: this.#host.file, owner: site.project };
     for (const os_hidden of [false, true])
       for await (const found of site.glance.images({ ...ours, os_hidden }, signal))
-        if (found.images_self === found.id) return await this.#observed(found, site, signal);
+        if (isGenuine(found, this.#host.file)) return await this.#observed(found, site, signal, { address });
     return undefined;
   }
 
@@ -69,10 +71,11 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     if (home.region !== undefined) regions.delete(home.region);
     const sites = [home, ...(await Promise.all([...regions].map((region) => this.#cloud.site(region, signal))))];
     const missing = new Set(asked?.map(({ id }) => id));
+    const known = new Map(asked?.flatMap(({ id, address }) => (id === undefined ? [] : [[id, address]])));
     for (const site of sites) {
       const owner = asked === undefined ? undefined : site.project;
       for await (const found of site.glance.images({ owner }, signal)) {
-        const image = await this.#observed(found, site, signal);
+        const image = await this.#listed(found, site, signal, known);
         missing.delete(image.id);
         yield image;
       }
@@ -82,33 +85,36 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     for (const site of sites) {
       const owner = asked === undefined ? undefined : site.project;
       for await (const found of site.glance.images({ owner, os_hidden: true }, signal))
-        yield await this.#observed(found, site, signal);
+        yield await this.#listed(found, site, signal, known);
     }
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
     const { signal } = context;
     const site = await this.#cloud.site(want.region, signal);
-    const means: Means = { site, visibility: this.#flavour.visibility, speak: this.#speak };
+    const means: Means = { site, visibility: this.#flavour.visibility, speak: this.#speak, head: headFrom(this.#host) };
     const made = await make(want, source, context, means);
     const { replaces } = context;
     // The old image keeps the name until the new one is good, so that at every instant there is one to be found.
     const name = nameOf(want, context.address);
-    if (replaces === undefined || made.name === name) return await this.#observed(made, site, signal);
-    const renamed = await site.glance.change(made.id, [{ op: "replace", path: "/name", value: name }], signal);
+    if (replaces === undefined || made.name === name) return await this.#observed(made, site, signal, context);
+    const renamed = await named(made, name, site, context);
     await this.#setAside(replaces, name, signal);
-    return await this.#observed(renamed, site, signal);
+    return await this.#observed(renamed, site, signal, context);
   }
 
   async update(
     have: Observed<Image>,
     want: Desired<Image>,
-    cleared: readonly string[],
+    gone: readonly string[],
     context: Context,
   ): Promise<Observed<Image>> {
     const { signal } = context;
+    const cleared = [...gone, ...restored(have, want)];
     const { site, own } = await this.#at(have.id, signal);
     const { glance } = site;
+    const { visibility } = this.#flavour;
+    const { members, isLast } = sharing(have.attributes, want, cleared, visibility);
     const is = have.attributes.status;
     const status = want.status ?? (cleared.includes("status") ? "active" : is);
     const moves = want.stores !== undefined && !isSameSet(want.stores, have.attributes.stores ?? []);
@@ -117,14 +123,16 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     if (wakes) await glance.act(own, "reactivate", signal);
     // Before the fields, since one of them says where the bytes are: a run that is killed in between has not said it yet.
     const placed = moves && (await this.#place(site, own, want.stores ?? [], context));
-    const changes = operations(have, want, cleared, this.#flavour.visibility, context);
+    const bring = async () => members !== undefined && (await share(glance, own, members, this.#speak, context));
+    if (isLast) await bring();
+    const changes = operations(have, want, cleared, visibility, context);
     let now = changes.length === 0 ? undefined : await glance.change(own, changes, signal);
-    const shared = await this.#share(site, own, want, cleared, context);
+    const shared = !isLast && (await bring());
     const sleeps = status === "deactivated" && (wakes || is !== "deactivated");
     if (sleeps) await glance.act(own, "deactivate", signal);
     if (now === undefined || placed || shared || wakes || sleeps) now = await glance.image(own, signal);
     if (now === undefined) throw new Failure("backend.missing", `${have.id} is gone`, { hint: "plan again" });
-    return await this.#observed(now, site, signal);
+    return await this.#observed(now, site, signal, context);
   }
 
   async delete(id: ImageId, { signal }: Context): Promise<void> {
@@ -145,19 +153,20 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
 
   async retire(id: ImageId, how: "hide" | "deactivate", { signal }: Context): Promise<void> {
     const { site, own } = await this.#at(id, signal);
+    const found = await site.glance.image(own, signal);
+    if (found === undefined) return;
+    await site.glance.change(own, retiring(found, how), signal);
     if (how === "deactivate") await site.glance.act(own, "deactivate", signal);
-    else await site.glance.change(own, [{ op: "replace", path: "/os_hidden", value: true }], signal);
   }
 
-  /** Glance does not know who uses an image; Nova does, of the project's own servers. */
-  async usedBy(id: ImageId, { signal, note }: Reading): Promise<string | undefined> {
+  /** Glance does not know who uses an image; Nova does, of the project's own servers. @throws Failure when Nova does not say */
+  async usedBy(id: ImageId, { signal }: Reading): Promise<string | undefined> {
     const { site, own } = await this.#at(id, signal);
     const nova = await this.#cloud.endpoint("compute", site.region, signal);
     if (nova === undefined) return undefined;
     const { token } = await this.#cloud.login(signal);
     const servers = await site.glance.servers({ nova, token }, own, signal);
-    if (servers === undefined) note(`Nova does not let us ask whether a server uses ${id}`);
-    if (servers === undefined || servers.length === 0) return undefined;
+    if (servers.length === 0) return undefined;
     return servers.length === 1 ? `the server ${servers[0]}` : `the server ${servers[0]} and others`;
   }
 
@@ -175,11 +184,30 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     return { site: await this.#cloud.site(region, signal), own };
   }
 
-  /** With its members, where those are declared: only then they are worth a request. */
-  async #observed(answer: ImageAnswer, site: Site, signal: AbortSignal): Promise<Observed<Image>> {
-    const shared = declares(answer).has("members") && answer.visibility === "shared";
-    const members = shared ? await site.glance.members(answer.id, signal) : [];
-    return observed(answer, { ...site, members });
+  /** An image that was asked for by itself, with its members where those are, or were, declared: only then they are worth a request. */
+  async #observed(
+    answer: ImageAnswer,
+    { glance, region, isHome }: Site,
+    signal: AbortSignal,
+    { address }: Pick<Context, "address">,
+  ): Promise<Observed<Image>> {
+    const isDeclared = this.#host.declared?.[address]?.["members"] !== undefined || declares(answer).has("members");
+    const members = isDeclared && answer.visibility === "shared" ? await glance.members(answer.id, signal) : undefined;
+    return observed(answer, { region, isHome, members });
+  }
+
+  /** An image of a listing: the members of those that are not managed from here cost no request. */
+  async #listed(
+    answer: ImageAnswer,
+    site: Site,
+    signal: AbortSignal,
+    known: ReadonlyMap<ImageId, Context["address"]>,
+  ): Promise<Observed<Image>> {
+    const address =
+      known.get(idAt(answer.id, site)) ?? (isGenuine(answer, this.#host.file) ? ownerOf(answer) : undefined);
+    const image = address === undefined ? undefined : await this.#observed(answer, site, signal, { address });
+    const isOwn = known.has(idAt(answer.id, site)) || site.project === undefined || answer.owner === site.project;
+    return isOwn && image !== undefined ? image : observed(answer, site);
   }
 
   /** Takes the name off the image that was replaced: a moment later it goes, or gets the name that `retain` gives it. */
@@ -189,11 +217,6 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     if (old === undefined || old.name !== name) return;
     const value = `${name.slice(0, 240)} (replaced)`;
     await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
-  }
-
-  async #share(site: Site, id: string, want: Desired<Image>, cleared: readonly string[], context: Context) {
-    const members = want.members ?? (cleared.includes("members") ? [] : undefined);
-    return members !== undefined && (await share(site.glance, id, members, this.#speak, context));
   }
 
   async #place({ glance }: Site, id: string, stores: readonly string[], context: Context): Promise<boolean> {

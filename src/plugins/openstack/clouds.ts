@@ -15,10 +15,15 @@ export interface Cloud {
 }
 
 /**
- * The cloud of that name, or without a name the only one that there is; undefined where no file has any.
- * @throws Failure config.value when a file cannot be read, or has no cloud of that name
+ * The cloud of that name, or without a name the only one that there is; undefined where no file has any. Where the cloud lists its
+ * regions, with what it says of `region`, or of the first one.
+ * @throws Failure config.value when a file cannot be read, or has no cloud of that name, or no such region
  */
-export async function findCloud(name: string | undefined, place: Place): Promise<Cloud | undefined> {
+export async function findCloud(
+  name: string | undefined,
+  place: Place,
+  region?: string | undefined,
+): Promise<Cloud | undefined> {
   const clouds = await first(place, "OS_CLIENT_CONFIG_FILE", "clouds");
   const secure = await first(place, "OS_CLIENT_SECURE_FILE", "secure");
   const all = tableAt(merged(clouds?.table ?? {}, secure?.table ?? {}), "clouds");
@@ -35,7 +40,7 @@ export async function findCloud(name: string | undefined, place: Place): Promise
   }
   const vendor = found["profile"] ?? found["cloud"];
   const base = typeof vendor === "string" ? await profile(vendor, place) : {};
-  return { name: chosen, settings: flat(merged(base, found)) };
+  return { name: chosen, settings: flat(chosen, merged(base, found), region) };
 }
 
 /** The folders in which openstack looks for its files. */
@@ -81,7 +86,7 @@ async function read(path: string, needed: string | undefined): Promise<Table | u
   });
   if (text === undefined) return undefined;
   try {
-    const value: unknown = parse(text, { logLevel: "error" });
+    const value: unknown = parse(text, { logLevel: "error", merge: true });
     return underscored(isTable(value) ? value : {});
   } catch (cause) {
     // The parser quotes the line, in which a password may stand: only the place is told.
@@ -110,11 +115,10 @@ const tableAt = (table: Table, key: string): Table => {
 
 /** Keys are written with dashes as well; names of clouds are left as they are. */
 function underscored(table: Table, depth = 0): Table {
+  const inside = (value: unknown): unknown =>
+    isTable(value) ? underscored(value, depth + 1) : Array.isArray(value) ? value.map(inside) : value;
   return Object.fromEntries(
-    Object.entries(table).map(([key, value]) => [
-      depth === 1 ? key : key.replaceAll("-", "_"),
-      isTable(value) ? underscored(value, depth + 1) : value,
-    ]),
+    Object.entries(table).map(([key, value]) => [depth === 1 ? key : key.replaceAll("-", "_"), inside(value)]),
   );
 }
 
@@ -127,16 +131,21 @@ function merged(under: Table, over: Table): Table {
   return { ...under, ...Object.fromEntries(both) };
 }
 
-/** `auth` beside the others; of `regions` the first, with what it says besides its name. */
-function flat({ auth, regions, ...rest }: Table): Record<string, string | boolean> {
-  const region: unknown = Array.isArray(regions) ? regions[0] : undefined;
-  const values = isTable(region) ? tableAt(region, "values") : {};
-  const named = isTable(region) ? region["name"] : region;
+/** `auth` beside the others, with what is said of the region over both. As in openstacksdk, `regions` wins over `region_name`. */
+function flat(name: string, { auth, regions, ...rest }: Table, wanted: string | undefined) {
+  const known = Array.isArray(regions) ? regions.map(regionIn) : [];
+  const region = wanted === undefined ? known[0] : known.find((one) => one.name === wanted);
+  if (known.length > 0 && region === undefined)
+    throw new Failure("config.value", `the cloud ${name} has no region ${JSON.stringify(wanted)} in clouds.yaml`, {
+      hint: `there is: ${known.map((one) => one.name).join(", ")}`,
+    });
+  const { auth: own, ...values } = region?.values ?? {};
   const all: Table = {
-    ...(typeof named === "string" ? { region_name: named } : {}),
     ...rest,
     ...values,
+    ...(region === undefined ? {} : { region_name: region.name }),
     ...(isTable(auth) ? auth : {}),
+    ...(isTable(own) ? own : {}),
   };
   return Object.fromEntries(
     Object.entries(all).flatMap(([key, value]) =>
@@ -146,6 +155,12 @@ function flat({ auth, regions, ...rest }: Table): Record<string, string | boolea
     ),
   );
 }
+
+/** A region is written by its name, or as a table with `name` and `values`. */
+const regionIn = (region: unknown): { readonly name: string; readonly values: Table } =>
+  isTable(region)
+    ? { name: String(region["name"] ?? ""), values: tableAt(region, "values") }
+    : { name: String(region), values: {} };
 
 export const truth = (text: string | boolean | undefined): boolean | undefined => {
   if (typeof text !== "string") return text;

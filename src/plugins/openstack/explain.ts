@@ -45,6 +45,14 @@ const RULES: readonly { readonly status: number; readonly text: RegExp; readonly
   },
   {
     status: 413,
+    text: /number of allowed image (?:properties|tags|members)/i,
+    means: {
+      code: "limits",
+      hint: "declare fewer of them, or ask for a larger quota; the marker takes five properties",
+    },
+  },
+  {
+    status: 413,
     text: /over (?:a )?limit|exceeded|too large|quota/i,
     means: {
       code: "limits",

@@ -163,20 +163,19 @@ export class Glance {
     yield* answer.stream();
   }
 
-  /** Servers that Nova has of an image, at most two, of the project's own; undefined where it does not let us ask. */
+  /** Servers that Nova has of an image, at most two, of the project's own. @throws Failure when it cannot be asked, or refuses */
   async servers(
     { nova, token }: { readonly nova: string; readonly token: string | undefined },
     image: string,
     signal: AbortSignal,
-  ): Promise<readonly string[] | undefined> {
+  ): Promise<readonly string[]> {
     // Nova is another server than Glance: what the door sends by itself does not go there.
-    const answer = await this.#door.find("GET", `${nova.replace(/\/+$/, "")}/servers`, {
+    const answer: unknown = await this.#door.json("GET", `${nova.replace(/\/+$/, "")}/servers`, {
       signal,
       query: { image, limit: 2 },
       headers: token === undefined ? {} : { "x-auth-token": token },
-      accept: [403],
     });
-    return isServers(answer) ? answer.servers.map(({ id }) => id) : undefined;
+    return parsed(answer, isServers, "the servers of an image", "the catalogue").servers.map(({ id }) => id);
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type Observed,
 } from "images";
 import type { Operation } from "./glance.ts";
-import { hidden, isOwned, MARKS, marked, markIn } from "./properties.ts";
+import { entriesOf, hidden, isOwned, MARKS, marked, markIn } from "./properties.ts";
 import type { Image } from "./schema.ts";
 import type { ImageAnswer, Member } from "./wire.ts";
 
@@ -23,9 +23,10 @@ export interface Seen {
   readonly region: string | undefined;
   /** False: the region is part of the image's id. */
   readonly isHome: boolean;
-  /** The project of ours: what another one wrote on its images is no mark of ours. */
+  /** Only what this project wrote on images of its own is reported as a marker; undefined: whatever an image bears. */
   readonly project?: string | undefined;
-  readonly members?: readonly Member[];
+  /** Undefined: they were not read. */
+  readonly members?: readonly Member[] | undefined;
 }
 
 /** The id of an image of another region has the region before it. */
@@ -42,7 +43,11 @@ export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
   const isOurs = seen.project === undefined || answer.owner === seen.project;
   const mark = isOurs ? markIn(properties) : undefined;
   const shown: Answered<Image> = {
-    ...present({ name: answer.name, disk_format: answer.disk_format, container_format: answer.container_format }),
+    ...present({
+      name: answer.name,
+      disk_format: answer.disk_format,
+      container_format: answer.container_format,
+    }),
     min_disk_gb: answer.min_disk ?? 0,
     min_ram_mb: answer.min_ram ?? 0,
     protected: answer.protected ?? false,
@@ -50,9 +55,7 @@ export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
     ...present({ visibility: answer.visibility }),
     tags: [...(answer.tags ?? [])].sort(),
     properties: pick(properties, (key) => !isOwned(key)),
-    members: [...(seen.members ?? [])]
-      .map(({ member_id, status }) => ({ project: member_id, status }))
-      .sort((a, b) => (a.project < b.project ? -1 : 1)),
+    ...present({ members: membersOf(seen.members) }),
     status: answer.status,
     ...present({ region: seen.region }),
     ...storesOf(answer),
@@ -68,6 +71,7 @@ export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
     id: idAt(answer.id, seen),
     ...present({ name: answer.name, size: answer.size }),
     ...(mark === undefined ? {} : { mark }),
+    // An id is ours to choose and unique in all regions; the region before it depends on who looks.
     self: answer.id,
     ...(answer.protected === true ? { protected: true } : {}),
     attributes: shown,
@@ -101,6 +105,20 @@ export const propertiesOf = (answer: ImageAnswer): Words =>
 const pick = (words: Words, wanted: (key: string) => boolean): Words =>
   Object.fromEntries(Object.entries(words).filter(([key]) => wanted(key)));
 
+const membersOf = (members: readonly Member[] | undefined) =>
+  members
+    ?.map(({ member_id, status }) => ({ project: member_id, status }))
+    .sort((a, b) => (a.project < b.project ? -1 : 1));
+
+/** Whether an image bears a marker of this file that is its own, and not one that it was copied with. */
+export function isGenuine(answer: ImageAnswer, file: string): boolean {
+  const mark = markIn(propertiesOf(answer));
+  return mark !== undefined && mark.file === file && mark.self === answer.id;
+}
+
+/** The address that the marker of an image names. */
+export const ownerOf = (answer: ImageAnswer) => markIn(propertiesOf(answer))?.owner;
+
 export function digestsOf(answer: ImageAnswer): Digests {
   const { checksum, os_hash_algo, os_hash_value } = answer;
   const algorithm = ALGORITHMS.find((name) => name === os_hash_algo);
@@ -119,6 +137,9 @@ function statusOf({ status }: ImageAnswer, properties: Words): "ready" | "pendin
 type Context = { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Mark | undefined };
 
 export const nameOf = (want: Desired<Image>, address: Context["address"]): string => want.name ?? imageOf(address);
+
+/** The name of an image while the one that it replaces still has its name. */
+export const provisional = (name: string): string => `${name.slice(0, 248)} (new)`;
 
 /**
  * What a new image is begun with. `protected` comes last of all, since nobody could delete what is left of a failure;
@@ -146,14 +167,14 @@ export const fieldsOf = (
 });
 
 /** What of an image is declared and costs a look of its own, as it was written on it. */
-export const declares = ({ images_declares }: ImageAnswer): ReadonlySet<string> =>
-  new Set((images_declares ?? "").split(",").map(nameIn));
+export const declares = (answer: ImageAnswer): ReadonlySet<string> =>
+  new Set(entriesOf(answer.images_declares).map(nameIn));
 
 const nameIn = (entry: string): string => entry.split(":")[0] ?? "";
 
 /** Glance does not tell where a deactivated image is: what was written on it stands for it then. */
 function storesOf(answer: ImageAnswer): { readonly stores?: readonly string[] } {
-  const entry = (answer.images_declares ?? "").split(",").find((one) => nameIn(one) === "stores");
+  const entry = entriesOf(answer.images_declares).find((one) => nameIn(one) === "stores");
   if (entry === undefined) return {};
   return { stores: answer.stores ? answer.stores.split(",").sort() : entry.slice("stores:".length).split("+") };
 }
@@ -183,7 +204,9 @@ export function operations(
     const next = to ?? (cleared.includes(key) ? unset : is);
     if (next !== undefined && next !== is) found.push({ op: "replace", path, value: next });
   };
-  field("/name", "name", now.name, want.name, imageOf(context.address));
+  const own = imageOf(context.address);
+  // An interrupted replace may have left the name that its image had until it was good.
+  field("/name", "name", now.name, want.name ?? (now.name === provisional(own) ? own : undefined), own);
   field("/min_disk", "min_disk_gb", now.min_disk_gb, want.min_disk_gb, 0);
   field("/min_ram", "min_ram_mb", now.min_ram_mb, want.min_ram_mb, 0);
   field("/protected", "protected", now.protected, want.protected, false);
@@ -208,7 +231,7 @@ export function operations(
   const known = now.metadata?.[MARKS.declares] ?? "";
   const said = declared(want);
   const isSaid = (entry: string) => said.some((one) => nameIn(one) === nameIn(entry));
-  const kept = known.split(",").filter((one) => one !== "" && !cleared.includes(nameIn(one)) && !isSaid(one));
+  const kept = entriesOf(known).filter((one) => !cleared.includes(nameIn(one)) && !isSaid(one));
   const declaration = [...kept, ...said].sort();
   for (const [key, value] of Object.entries(declaring(declaration)))
     if (value !== known) found.push({ op: "add", path: pointer(key), value });

@@ -22,6 +22,10 @@ export const marked = (mark: Mark | undefined): Readonly<Record<string, string>>
 export const markIn = (properties: Readonly<Record<string, string>>): Mark | undefined =>
   markOfFields((field) => properties[MARKS[field]]);
 
+/** The entries of the property `declares`. */
+export const entriesOf = (declares: string | null | undefined): readonly string[] =>
+  (declares ?? "").split(",").filter((entry) => entry !== "");
+
 /** Fields of an image that Glance alone writes, or that would make a property which only looks like one of them. */
 const READ_ONLY = new Set([
   ...["id", "self", "file", "schema", "status", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size"],

@@ -40,8 +40,6 @@ class Outscale implements Backend<Image>, Downloads {
   readonly #remains: Remains;
   readonly #exports: Exports;
   readonly #host: Host;
-  /** Images that are being replaced: their snapshots stay for the time being. */
-  readonly #replaced = new Set<ImageId>();
 
   constructor(door: Door, bucket: Bucket | undefined, account: string | undefined, host: Host) {
     const client = new Client(door, account);
@@ -91,16 +89,9 @@ class Outscale implements Backend<Image>, Downloads {
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
-    const { replaces, retireOld, signal } = context;
-    const isLast = replaces !== undefined && retireOld !== undefined;
-    if (isLast) this.#replaced.add(replaces);
-    try {
-      const stands = isLast ? () => this.#remains.clear(replaces, context) : undefined;
-      const made = await this.#making.make(want, source, context, stands);
-      return observed(made, await this.#client.account(signal), this.#host.declared);
-    } finally {
-      if (isLast) this.#replaced.delete(replaces);
-    }
+    const make = (stands?: () => Promise<void>) => this.#making.make(want, source, context, stands);
+    const made = await this.#remains.deferring(context, make);
+    return observed(made, await this.#client.account(context.signal), this.#host.declared);
   }
 
   async update(
@@ -149,7 +140,6 @@ class Outscale implements Backend<Image>, Downloads {
       await this.#client.deleteImage(id, signal);
       await this.#watch.until(id, (seen) => (seen === undefined ? true : undefined), signal);
     }
-    if (this.#replaced.has(id)) return;
     if (isImageId(id) || isIntermediate(id)) await this.#remains.clear(id, context);
   }
 

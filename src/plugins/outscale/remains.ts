@@ -21,6 +21,7 @@ export class Remains {
   readonly #client: Client;
   readonly #bucket: Bucket | undefined;
   readonly #file: string;
+  readonly #replaced = new Set<ImageId>();
 
   constructor(client: Client, bucket: Bucket | undefined, file: string) {
     this.#client = client;
@@ -28,9 +29,25 @@ export class Remains {
     this.#file = file;
   }
 
+  /** What the image that is replaced was made of stays until the new one is available. */
+  async deferring<T>(context: Context, make: (stands?: () => Promise<void>) => Promise<T>): Promise<T> {
+    const { replaces, retireOld } = context;
+    if (replaces === undefined || retireOld === undefined) return await make();
+    this.#replaced.add(replaces);
+    try {
+      return await make(async () => {
+        this.#replaced.delete(replaces);
+        await this.clear(replaces, context);
+      });
+    } finally {
+      this.#replaced.delete(replaces);
+    }
+  }
+
   /** Takes away what is left of images of an address: its objects, and snapshots of ours that no image uses. */
   async clear(id: ImageId, context: Pick<Context, "address" | "signal" | "note">): Promise<void> {
     const { address, signal } = context;
+    if (this.#replaced.has(id)) return;
     if (isIntermediate(id) && this.#bucket !== undefined)
       await this.#bucket.clear(prefixOf(this.#file, address), signal);
     const found = await this.snapshots(address, signal);

@@ -35,6 +35,13 @@ function check(want: Desired<Image>, facts: Facts): readonly Complaint[] {
       message: "store is told by VK Cloud and cannot be set as a property",
       hint: 'write stores = ["…"] beside properties',
     });
+  if ((want.members ?? []).length > 0 && want.visibility === undefined)
+    found.push({
+      code: "config.value",
+      attribute: "members",
+      message: "an image that is private, as it is here by default, has no members",
+      hint: 'visibility = "shared"',
+    });
   return found;
 }
 

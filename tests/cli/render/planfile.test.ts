@@ -122,10 +122,15 @@ describe("a plan as a file", () => {
 
   test("what holds the plan up is said at the top", () => {
     const facts = (plan: Plan) => JSON.parse(written(plan));
-    expect(facts(FULL)).toMatchObject({ applyable: true, complete: false, errored: true });
+    expect(facts(FULL)).toMatchObject({ applyable: false, complete: false, errored: true });
     expect(facts(planOf([]))).toMatchObject({ applyable: false, complete: true, errored: false });
     const [block] = STEPS.filter(({ action }) => action === "block");
-    expect(facts(planOf(block === undefined ? [] : [block]))).toMatchObject({ applyable: false, complete: false });
+    expect(facts(planOf(block === undefined ? [] : [block]))).toMatchObject({
+      applyable: false,
+      complete: false,
+      errored: true,
+      images: { blocked: [{ address: "lab/taken" }] },
+    });
   });
 
   test("GitLab's own jq expression counts it right", async () => {
@@ -167,7 +172,8 @@ const GOOD = JSON.parse(JSON.stringify(toPlanFile(FULL, { version: "1" })));
 function forged(change: (plan: Record<string, unknown>) => unknown): string {
   const plan = change(GOOD.images.plan);
   const { digest: _, ...body } = { ...GOOD.images, plan };
-  const digest = `sha256:${createHash("sha256").update(canonical(body)).digest("hex")}`;
+  const whole = JSON.parse(JSON.stringify({ ...GOOD, images: body }));
+  const digest = `sha256:${createHash("sha256").update(canonical(whole)).digest("hex")}`;
   return JSON.stringify({ ...GOOD, images: { ...body, digest } });
 }
 
@@ -197,6 +203,11 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
     [
       "an edited one",
       good.replace('"serial":7', '"serial":8'),
+      "this plan was changed after it was made: its digest does not fit",
+    ],
+    [
+      "one whose resource_changes were taken out",
+      JSON.stringify({ ...JSON.parse(good), resource_changes: [] }),
       "this plan was changed after it was made: its digest does not fit",
     ],
     [

@@ -134,6 +134,18 @@ test("a replace whose origin tells nothing goes on after a kill, and is not take
   expect([...world.images.keys()].map(String)).toEqual(["i-3"]);
 });
 
+test("an interrupted replace whose declaration is put back keeps the old image", async () => {
+  const { world, here } = made();
+  await here.apply({ a: { bytes: "", disk: "A" } });
+  world.interrupt = (call) => {
+    if (call.startsWith("create")) throw new Killed();
+  };
+  await here.apply({ a: { bytes: "", disk: "B" } }).catch(() => undefined);
+  world.revive();
+  expect(await here.apply({ a: { bytes: "", disk: "A" } })).toBe("succeeded");
+  expect([...world.images.keys()].map(String)).toEqual(["i-1"]);
+});
+
 test("--replace goes on after a kill", async () => {
   const { world, here } = made();
   await here.apply(a);

@@ -211,12 +211,12 @@ export class Checkout implements Records {
   record(_: Event): void {}
 
   async plan(declared: Readonly<Record<string, Declared>>, more: Partial<Selection> = {}): Promise<Plan> {
-    return await ended(makePlan(this.#means(declared), { ...everything, ...more }));
+    return await ended(makePlan(this.means(declared), { ...everything, ...more }));
   }
 
   /** Plans and applies. @throws Killed where it was killed */
   async apply(declared: Readonly<Record<string, Declared>>, more: Partial<Selection> = {}): Promise<string> {
-    const means = this.#means(declared);
+    const means = this.means(declared);
     const plan = await ended(makePlan(means, { ...everything, ...more }));
     this.world.planned = plan;
     return (await ended(apply(plan, means))).outcome;
@@ -227,7 +227,7 @@ export class Checkout implements Records {
     this.rows = new Map();
   }
 
-  #means(declared: Readonly<Record<string, Declared>>): ApplyMeans {
+  means(declared: Readonly<Record<string, Declared>>): ApplyMeans {
     const never = new AbortController().signal;
     const opened = this.world.backend();
     const state: State = {
@@ -289,6 +289,7 @@ const contentOf = (bytes: string): Content => ({ where: "/x", digest: digestOf(b
 
 function resource(image: string, { bytes, label, retain, absent, disk }: Declared): Resource {
   const want = { ...(label === undefined ? {} : { label }), ...(disk === undefined ? {} : { disk }) };
+  // biome-ignore lint/suspicious/noThenProperty: it is the name that images.toml has for it.
   const kept = retain === undefined ? {} : { retain: { last: retain, then: "delete" as const } };
   return {
     address: AT(image),

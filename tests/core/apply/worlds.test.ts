@@ -48,7 +48,6 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("copy" as const), which: fc.nat(8) }),
   fc.record({ do: fc.constant("restore" as const), who: fc.constantFrom(0, 1, 2) }),
 );
-type Planted = Exclude<Parameters<typeof plant>[1], undefined>;
 
 function plant(
   world: World,
@@ -110,7 +109,7 @@ for (const unique of [false, true]) {
         fc.array(step, { minLength: 1, maxLength: 8 }),
         async (others, steps) => {
           const world = new World({ unique });
-          others.forEach((one: Planted, i: number) => plant(world, one, i));
+          for (const [i, one] of others.entries()) plant(world, one, i);
           const who = [
             new Checkout(world, "images", "L1"),
             new Checkout(world, "images", "L2"),

@@ -27,7 +27,9 @@ peers = [{ host = "h", token = "env:X" }]
 plugin = "cloud"
 token = "cmd:pass show cloud"
 `,
-  `[backend.host]
+  `[settings]
+name = "hosts"
+[backend.host]
 plugin = "lab"
 token = "env:LAB_TOKEN"
 [image.alpine]
@@ -38,7 +40,9 @@ retain = { last = 2, min_age = "7d", then = "delete" }
 [image."b.c"]
 source = "images:alpine/edge"
 `,
-  `[backend.st]
+  `[settings]
+name = "store"
+[backend.st]
 plugin = "store"
 path = "x"
 [image.debian]

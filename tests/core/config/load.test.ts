@@ -89,6 +89,8 @@ test("the digest is that of the content: no comment, order or variable's name ch
 
 test("the only backend there is takes every image", async () => {
   const { config: read } = await config(`
+    [settings]
+    name = "team"
     [backend.st]
     plugin = "store"
     path = "x"

@@ -445,6 +445,22 @@ test("the state may be elsewhere, and no password stands in its URL", async () =
   ]);
 });
 
+test("a name is required as soon as a backend writes markers, with the line to add", async () => {
+  const of = (text: string) =>
+    parseConfig(text, "/srv/team/images.toml", { env: ENV, lookup }).then(
+      () => [],
+      ({ problems }) => problems,
+    );
+  const backend = '[backend.st]\nplugin = "store"\npath = "x"\n';
+  const problem = { code: "config.name", hint: expect.stringMatching(/\[settings\].* name = "team-[0-9a-f]{4}"$/) };
+  expect(await of(backend)).toMatchObject([{ ...problem, at: { line: 1 } }]);
+  expect(await of(`[settings]\nparallelism = 2\n${backend}`)).toMatchObject([
+    { code: "config.name", hint: expect.stringMatching(/under \[settings\]: name = "team-[0-9a-f]{4}"$/) },
+  ]);
+  expect(await of(`${backend}mark = false\n`)).toEqual([]);
+  expect(await of(`[settings]\nname = "x"\n${backend}`)).toEqual([]);
+});
+
 test("a reference in a setting that is no secret is warned of", async () => {
   expect(await told('[backend.st]\nplugin = "store"\npath = "env:STORE"')).toEqual([
     "warning 3:8+11 path is no secret, and is taken as it stands | ${env.STORE} puts the variable's value in",
@@ -462,10 +478,14 @@ test("a secret that is written out is concealed, never told, and hidden from eve
 
 test("a plugin's check that throws is told as the plugin's own mistake", async () => {
   const broken = async (name: string) => ({ ...(await lookup(name)), check: () => JSON.parse("{") });
-  const found = parseConfig('[backend.s]\nplugin = "store"\npath = "x"\n[image.a]\nsource = "./x"', "f", {
-    env: ENV,
-    lookup: broken,
-  });
+  const found = parseConfig(
+    '[backend.s]\nplugin = "store"\npath = "x"\n[image.a]\nsource = "./x"\n[settings]\nname = "n"',
+    "f",
+    {
+      env: ENV,
+      lookup: broken,
+    },
+  );
   expect(await found.catch(({ problems }) => problems)).toMatchObject([{ code: "plugin.check", at: { line: 4 } }]);
 });
 

@@ -1,12 +1,13 @@
 import { parseConfig, type ReadConfig } from "../../../src/core/config/load.ts";
 import type { FramePlace } from "../../../src/core/config/problems.ts";
 import { Failure, type Problem } from "../../../src/core/failure.ts";
+import { named } from "../../harness.ts";
 import { lookup } from "./plugins.ts";
 
 export const ENV = { HOME: "/home/me", NAME: "from-env", SPACE: "a b" };
 
 export const config = (text: string, vars: Record<string, string> = {}): Promise<ReadConfig> =>
-  parseConfig(text, "/etc/images/images.toml", { env: ENV, vars, lookup });
+  parseConfig(named(text), "/etc/images/images.toml", { env: ENV, vars, lookup });
 
 const shown = ({ at, message, hint }: Problem): string => {
   const place: FramePlace | undefined = at;

@@ -27,6 +27,8 @@ const READERS: Readonly<Record<string, (bytes: Uint8Array) => Bytes>> = {
   "disk.raw.bz2": (bytes) => decompress("bz2", bytesOf(bytes), { limit: LIMIT, thread: false }),
   "disk.raw.xz": (bytes) => decompress("xz", bytesOf(bytes), { limit: LIMIT, thread: false }),
   "disk.raw.zst": (bytes) => decompress("zst", bytesOf(bytes), { limit: LIMIT }),
+  "disk.raw.lz4": (bytes) => decompress("lz4", bytesOf(bytes), { limit: LIMIT, thread: false }),
+  "disk.raw.lzma": (bytes) => decompress("lzma", bytesOf(bytes), { limit: LIMIT, thread: false }),
   "disk.tar": (bytes) => untar(bytesOf(bytes), { name: "disk.raw", limit: LIMIT }),
   "disk.zip": (bytes) => unzip(bytesOf(bytes), { name: "disk.raw", limit: LIMIT }),
 };

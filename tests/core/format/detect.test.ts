@@ -29,7 +29,7 @@ describe("a format is told by its bytes", () => {
     });
   }
 
-  for (const packing of ["gz", "bz2", "xz", "zst"] as const) {
+  for (const packing of ["gz", "bz2", "xz", "zst", "lz4", "lzma"] as const) {
     test(packing, async () => {
       expect(detect(await fixture(`disk.raw.${packing}`))).toEqual({ kind: "packed", packing });
     });
@@ -116,7 +116,7 @@ describe("a format is told by its bytes", () => {
 
 describe("identifying looks through what is wrapped around", () => {
   test("compressions, without losing a byte", async () => {
-    for (const packing of ["gz", "bz2", "xz", "zst"] as const) {
+    for (const packing of ["gz", "bz2", "xz", "zst", "lz4", "lzma"] as const) {
       const bytes = await fixture(`disk.raw.${packing}`);
       const { detected, whole } = await identify(pieces(bytes, 50), { size: bytes.length });
       expect(detected).toEqual({ layers: [packing], format: "raw", size: bytes.length });

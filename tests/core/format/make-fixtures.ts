@@ -27,6 +27,8 @@ await Bun.write(target("disk.raw.gz"), run(["gzip", "-9nc"], raw));
 await Bun.write(target("disk.raw.bz2"), run(["bzip2", "-1c"], raw));
 await Bun.write(target("disk.raw.xz"), run(["xz", "-1c"], raw));
 await Bun.write(target("disk.raw.zst"), run(["zstd", "-19qc"], raw));
+await Bun.write(target("disk.raw.lz4"), run(["lz4", "-9qc"], raw));
+await Bun.write(target("disk.raw.lzma"), run(["xz", "-1c", "--format=lzma"], raw));
 run([
   "tar",
   "-C",

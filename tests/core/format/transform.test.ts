@@ -73,7 +73,7 @@ describe("a plan says what is to be done", () => {
 
   test("and refuses what there is no way for", async () => {
     const refused = (detected: Detected, wanted: Target): Promise<string> =>
-      codeOf((async () => planTransform(detected, wanted))());
+      codeOf((async () => planTransform(detected, wanted, { qemu: false }))());
     expect(await refused({ layers: [], format: "vmdk" }, RAW)).toBe("source.format");
     expect(await refused({ layers: [], format: "tar" }, RAW)).toBe("source.format");
     expect(await refused({ layers: [], format: "iso" }, target("qcow2", "none"))).toBe("source.format");

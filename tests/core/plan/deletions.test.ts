@@ -24,6 +24,7 @@ const replace: Step = {
   order: "create-first",
   making: { transfer: { how: "upload" } },
 };
+const retain = (last: number, then: "delete" | "hide", minAge = 0) => ({ last, then, minAge });
 const shown = (step: Step, retain?: { last: number; then: "delete" | "hide"; minAge?: number }) =>
   deletionsOf(step, known, want(base, {}, retain === undefined ? {} : { retain }), now).map(
     (one) => `${one.id} ${one.why}`,
@@ -39,10 +40,10 @@ test("removing an image deletes every version of it, and each is in the plan", (
 test("a replace without retain deletes the old image and what was left over", () =>
   expect(shown({ ...replace, leftovers: [imageId("l-1")] })).toEqual(["l-1 leftover", "i-1 replaced"]));
 test("a replace with retain deletes only the versions that are too many", () =>
-  expect(shown(replace, { last: 2, then: "delete" })).toEqual(["v2 superseded", "v1 superseded"]));
+  expect(shown(replace, retain(2, "delete"))).toEqual(["v2 superseded", "v1 superseded"]));
 test("none that are younger than min_age", () =>
-  expect(shown(replace, { last: 1, then: "delete", minAge: 26 * 86_400 })).toEqual(["v1 superseded"]));
-test("versions that are hidden are not deleted", () => expect(shown(replace, { last: 1, then: "hide" })).toEqual([]));
+  expect(shown(replace, retain(1, "delete", 26 * 86_400))).toEqual(["v1 superseded"]));
+test("versions that are hidden are not deleted", () => expect(shown(replace, retain(1, "hide"))).toEqual([]));
 test("a blocked step deletes nothing", () =>
   expect(shown({ action: "block", address: at, because: "limits", text: "" })).toEqual([]));
 

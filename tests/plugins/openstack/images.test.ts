@@ -2,54 +2,26 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Glance as Client } from "../../../src/plugins/openstack/glance.ts";
+import { keeps, kindOf } from "../../../src/plugins/openstack/head.ts";
 import { fetched } from "../../../src/plugins/openstack/import.ts";
 import { listening } from "../../conformance/stage.ts";
 import { opened } from "../../core/net/kit.ts";
-import { Folder, run, type Said } from "../../harness.ts";
 import { Glance } from "./glance.ts";
 import { Cloud } from "./keystone.ts";
+import { bytes, declared, staged } from "./stage.ts";
 
 // What a real Glance cannot be made to do, or not in time.
 
 setDefaultTimeout(60_000);
 
 const FIXTURES = join(import.meta.dir, "../../fixtures/formats");
-const bytes = "small\n".repeat(1000);
-
-interface Stage extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly glance: Glance;
-  images(...args: readonly string[]): Promise<Said>;
-}
-
-async function staged(images: string, { plugin = "openstack", more = "", env = {}, files = {} } = {}): Promise<Stage> {
-  const cloud = new Cloud();
-  const glance = new Glance();
-  cloud.glance = glance.answer;
-  const login = `auth_url = "${cloud.url}"\nusername = "ann"\npassword = "env:PW"\nproject_id = "p1"\nregion = "One"`;
-  const toml = `[backend.x]\nplugin = "${plugin}"\n${login}\n${more}\n${images}`;
-  const folder = await Folder.make({ "images.toml": toml, "disk.img": bytes, ...files });
-  return {
-    cloud,
-    glance,
-    images: (...args) => run(folder, args, { env: { PW: "pw", ...env } }),
-    [Symbol.asyncDispose]: async () => {
-      await cloud[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const declared = (name: string) =>
-  `[image.${name}]\nbackend = "x"\ndisk_format = "raw"\nsource = { file = "./disk.img" }\n`;
-
 test("a plan over 1,000 images costs the pages of one listing of the project's own", async () => {
   const names = Array.from({ length: 1000 }, (_, i) => `small-${i}`);
-  await using stage = await staged(names.map(declared).join(""));
+  await using stage = await staged(names.map((name) => declared(name)).join(""));
   const { glance, cloud } = stage;
   glance.page = 400;
   for (const name of names) {
-    const mark = { images_file: "images", images_owner: `x/${name}`, images_content: "" };
+    const mark = { images_file: "team", images_owner: `x/${name}`, images_content: "" };
     const fields = { id: `id-${name}`, name, status: "active", disk_format: "raw", container_format: "bare" };
     glance.images.set(`id-${name}`, { ...fields, visibility: "shared", owner: "p1", tags: [], ...mark });
   }
@@ -63,7 +35,7 @@ test("a plan over 1,000 images costs the pages of one listing of the project's o
 });
 
 test("where the state knows all images, hidden ones are not listed", async () => {
-  await using stage = await staged(["a", "b", "c", "d"].map(declared).join(""));
+  await using stage = await staged(["a", "b", "c", "d"].map((name) => declared(name)).join(""));
   const { cloud } = stage;
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   cloud.heard.length = 0;
@@ -87,6 +59,17 @@ test("an import that Glance leaves stuck is told by its task, and the bytes go t
   ]);
 });
 
+test("a cloud that converts what it imports is recognised, and a declared checksum is verified here", async () => {
+  await using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(bytes) });
+  await using stage = await staged(remote(web.port));
+  stage.glance.converts = "qcow2";
+  const said = await stage.images("apply", "--yes");
+  expect([said.code, said.stderr.includes("the cloud converted the image to qcow2")]).toEqual([0, true]);
+  expect([...stage.glance.images.values()]).toMatchObject([
+    { status: "active", disk_format: "raw", size: bytes.length },
+  ]);
+});
+
 test("an import of which nothing is heard is given up after its time", async () => {
   await using cloud = new Cloud();
   const glance = new Glance();
@@ -97,7 +80,7 @@ test("an import of which nothing is heard is given up after its time", async () 
   const notes: string[] = [];
   const { context } = listening(undefined, { note: (text) => void notes.push(text) });
   const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
-  expect(await fetched(new Client(us.door), "i1", pull, undefined, context, 0.2)).toBeUndefined();
+  expect(await fetched(new Client(us.door), "i1", pull, {}, context, 0.2)).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining("waited 0.2 s for image i1 to become active")]);
 });
 
@@ -148,4 +131,74 @@ test("VK Cloud's public regions are told where the bytes are to be kept", async 
     "POST /v2/images",
     "PUT /v2/images/ID/file",
   ]);
+});
+
+test("a replacement that could not get its name gets it in the next run", async () => {
+  await using stage = await staged(declared("a"));
+  const { cloud, glance } = stage;
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  const [first] = glance.images.keys();
+  await stage.folder.write("disk.img", "other\n".repeat(1000));
+  cloud.glance = (heard) =>
+    heard.method === "PATCH" ? Response.json({ message: "not now" }, { status: 400 }) : glance.answer(heard);
+  expect((await stage.images("apply", "--yes")).code).toBe(1);
+  cloud.glance = glance.answer;
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  expect([...glance.images.values()].map(({ name }) => name)).toEqual(["a"]);
+  expect(glance.images.has(String(first))).toBe(false);
+  expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
+});
+
+test.each([
+  ["gzip", "raw", (raw: Uint8Array<ArrayBuffer>) => Bun.gzipSync(raw)],
+  ["qcow2", "raw", () => Bun.file(join(FIXTURES, "v3.qcow2")).bytes()],
+  ["zstd", "qcow2", async () => Bun.zstdCompressSync(await Bun.file(join(FIXTURES, "v3.qcow2")).bytes())],
+])("web_download of bytes that are %s where %s is declared: they are sent from here", async (kind, disk, make) => {
+  const sent = await make(new TextEncoder().encode(bytes));
+  await using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(sent) });
+  const sum = createHash("sha512").update(sent).digest("hex");
+  await using stage = await staged(
+    `[image.big]\nbackend = "x"\ndisk_format = "${disk}"\nweb_download = true\nsource = { url = "http://127.0.0.1:${web.port}/disk", checksum = "sha512:${sum}" }\n`,
+  );
+  const said = await stage.images("apply", "--yes");
+  expect(said.stderr).toContain(`the bytes are ${kind}, and disk_format is ${disk}`);
+  expect(said.code).toBe(0);
+  expect(stage.cloud.asked.filter((call) => call.endsWith("/import"))).toEqual([]);
+  const [made] = stage.glance.images.values();
+  expect(made).toMatchObject({ status: "active", disk_format: disk });
+  expect(made?.["os_hash_value"]).not.toBe(sum);
+  expect(stage.glance.images.size).toBe(1);
+});
+
+test("the kinds of bytes that Glance may keep as what is declared", async () => {
+  const kind = async (name: string) => kindOf(await Bun.file(join(FIXTURES, name)).bytes());
+  expect(await kind("v3.qcow2")).toBe("qcow2");
+  expect(kindOf(new Uint8Array(100))).toBe("raw");
+  const qcow2 = await Bun.file(join(FIXTURES, "v3.qcow2")).bytes();
+  for (const [at, value] of [
+    [15, 104],
+    [79, 4],
+  ] as const) {
+    const unsafe = Uint8Array.from(qcow2);
+    unsafe[at] = value;
+    expect(kindOf(unsafe)).toBe("qcow2 that refers to another file");
+  }
+  const allowed = (disk: string, container = "bare") =>
+    ["raw", "iso", "qcow2", "vmdk", "vhd", "gzip", "tar"].filter((one) =>
+      keeps(
+        {
+          disk_format: disk,
+          container_format: container,
+          verify_checksum: true,
+          web_download: true,
+          use_import: false,
+        },
+        one,
+      ),
+    );
+  expect(allowed("raw")).toEqual(["raw", "iso"]);
+  expect(allowed("qcow2")).toEqual(["qcow2"]);
+  expect(allowed("vhd")).toEqual(["raw", "vhd"]);
+  expect(allowed("raw", "compressed").length).toBe(7);
+  expect(allowed("aki").length).toBe(7);
 });

@@ -20,6 +20,10 @@ export class Cloud implements AsyncDisposable {
   /** What Keystone says to a login; undefined: yes. */
   refusal: { readonly status: number; readonly message: string } | undefined;
   scoped = true;
+  /** What Nova says; undefined: the catalogue has none. */
+  nova: ((heard: Heard) => Response) | undefined;
+  /** Where the catalogue says that Nova is; default: here. */
+  novaUrl: string | undefined;
   glance: (heard: Heard) => Response = () => Response.json({ images: [] });
   readonly #server;
   readonly #scheme: string;
@@ -66,7 +70,7 @@ export class Cloud implements AsyncDisposable {
     const token = headers.get("x-auth-token") ?? "";
     if (this.revoked.has(token))
       return Response.json({ message: "This server could not verify<br /><br />\n\n\n" }, { status: 401 });
-    return this.glance(heard);
+    return pathname.startsWith("/nova/") && this.nova !== undefined ? this.nova(heard) : this.glance(heard);
   }
 
   #login(method: string, headers: Headers): Response {
@@ -81,12 +85,18 @@ export class Cloud implements AsyncDisposable {
       url: `${this.url}/${of}-${region}${of === "internal" ? "/v2/" : ""}`,
     });
     const endpoints = ["One", "Two"].flatMap((region) => ["public", "internal"].map((of) => endpoint(region, of)));
+    const compute = ["One", "Two"].map((region) => ({
+      ...endpoint(region, "public"),
+      url: this.novaUrl ?? `${this.url}/nova/v2.1`,
+    }));
+    const catalog = [
+      { type: "image", name: "glance", endpoints },
+      ...(this.nova === undefined && this.novaUrl === undefined ? [] : [{ type: "compute", endpoints: compute }]),
+    ];
     const body = {
       token: {
         expires_at: new Date(Date.now() + this.life * 1000).toISOString(),
-        ...(this.scoped
-          ? { project: { id: "p1", name: "blue" }, catalog: [{ type: "image", name: "glance", endpoints }] }
-          : {}),
+        ...(this.scoped ? { project: { id: "p1", name: "blue" }, catalog } : {}),
       },
     };
     return Response.json(body, { status: method === "GET" ? 200 : 201, headers: { "x-subject-token": token } });

@@ -29,8 +29,24 @@ export interface Header {
 /** Whether the bytes begin as a qcow2 image. */
 export const isQcow2 = (head: Uint8Array): boolean => head.length >= 8 && viewOf(head).getUint32(0) === MAGIC;
 
+/** The text at a place of the head, where it reaches that far. */
+export type NameAt = (offset: number, length: number) => string | undefined;
+export const nameIn =
+  (head: Uint8Array): NameAt =>
+  (offset, length) =>
+    offset + length <= head.length ? new TextDecoder().decode(head.subarray(offset, offset + length)) : undefined;
+
 /** Reads the header from the first `HEADER_LENGTH` bytes. Fails with `source.corrupt`, `source.truncated` or `source.format`. */
-export function readHeader(head: Uint8Array, name: (offset: number, length: number) => string | undefined): Header {
+export function readHeader(head: Uint8Array, name: NameAt): Header {
+  const header = parseHeader(head, name);
+  if (header.encrypted) {
+    throw unsupported("an encrypted qcow2 image", "decrypt it first: qemu-img convert with its secret");
+  }
+  return header;
+}
+
+/** The same of an image that is not read, so that it may be encrypted. */
+export function parseHeader(head: Uint8Array, name: NameAt): Header & { readonly encrypted: boolean } {
   if (!isQcow2(head)) throw corrupt("this is not a qcow2 image");
   const view = viewOf(head);
   const version = view.getUint32(4);
@@ -46,7 +62,8 @@ export function readHeader(head: Uint8Array, name: (offset: number, length: numb
   if (extendedL2 && clusterBits < 14) throw corrupt("the clusters of the qcow2 image are too small for subclusters");
   const cluster = 2 ** clusterBits;
   const entry = extendedL2 ? 16 : 8;
-  const header: Header = {
+  const header = {
+    encrypted: view.getUint32(32) !== 0,
     version,
     clusterBits,
     cluster,
@@ -58,13 +75,13 @@ export function readHeader(head: Uint8Array, name: (offset: number, length: numb
     extendedL2,
     l2Entries: cluster / entry,
     entry,
-  };
+  } as const;
   checkL1(header);
   return header;
 }
 
 /** What cannot be read without more than this one file. */
-function refuse(view: DataView, version: 2 | 3, name: (offset: number, length: number) => string | undefined): void {
+function refuse(view: DataView, version: 2 | 3, name: NameAt): void {
   const backing = number64(view, 8, "backing file name");
   if (backing !== 0) {
     const called = name(backing, Math.min(1023, view.getUint32(16)));
@@ -72,9 +89,6 @@ function refuse(view: DataView, version: 2 | 3, name: (offset: number, length: n
       `a qcow2 image on top of a backing file${called === undefined ? "" : ` (${JSON.stringify(called)})`}`,
       "make one image of both: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2",
     );
-  }
-  if (view.getUint32(32) !== 0) {
-    throw unsupported("an encrypted qcow2 image", "decrypt it first: qemu-img convert with its secret");
   }
   if (version === 2) return;
   const features = view.getUint32(76);

@@ -8,7 +8,7 @@ import { inOrder } from "../in-order.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
 import type { Segment } from "../segment.ts";
 import { zstdFrameLength } from "../zstd-frame.ts";
-import { HEADER_LENGTH, type Header, readHeader } from "./header.ts";
+import { HEADER_LENGTH, type Header, nameIn, readHeader } from "./header.ts";
 import { Regions } from "./regions.ts";
 import { type Extent, extentsOf, merged, mergedZeros, targetOf } from "./table.ts";
 
@@ -26,9 +26,7 @@ export interface Qcow2Options {
 /** The header of an image, for the size of its disk and for what it is. */
 export async function qcow2Header(image: Access): Promise<Header> {
   const head = await image.read(0, HEADER_LENGTH, "again");
-  const name = (offset: number, length: number): string | undefined =>
-    offset + length <= head.length ? new TextDecoder().decode(head.subarray(offset, offset + length)) : undefined;
-  return readHeader(head, name);
+  return readHeader(head, nameIn(head));
 }
 
 /**
@@ -46,7 +44,8 @@ export async function* readQcow2(image: Access, options: Qcow2Options = {}): Asy
   await image.finish();
 }
 
-async function* extents(image: Access, header: Header): AsyncGenerator<Extent> {
+/** What the disk is made of, in ascending order. Fails with `source.truncated` and `source.corrupt`. */
+export async function* extents(image: Access, header: Header): AsyncGenerator<Extent> {
   const { cluster, l2Entries, l1Entries, size } = header;
   const l1 = await image.read(header.l1Offset, l1Entries * 8, "once");
   if (l1.length < l1Entries * 8) throw truncated(IMAGE);

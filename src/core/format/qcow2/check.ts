@@ -1,0 +1,33 @@
+import type { Access } from "../access.ts";
+import { truncated } from "../broken.ts";
+import { viewOf } from "../bytes.ts";
+import { HEADER_LENGTH, nameIn, parseHeader } from "./header.ts";
+import { extents } from "./read.ts";
+import { targetOf } from "./table.ts";
+
+const IMAGE = "the qcow2 image";
+
+/**
+ * Checks an image that is passed on as it is, by its beginning: that it is whole by itself (no backing file, no data in another
+ * file), and that its tables, as far as they show, lie within it. `size` is that of the image, where it is known. Fails with
+ * `source.format`, `source.corrupt` or `source.truncated`.
+ */
+export function checkHead(head: Uint8Array, size: number | undefined): void {
+  const { l1Offset, l1Entries, refcountTable, cluster } = parseHeader(head, nameIn(head));
+  if (size === undefined) return;
+  if (l1Offset + l1Entries * 8 > size) throw truncated(IMAGE);
+  if (refcountTable.offset + refcountTable.length > size) throw truncated(IMAGE);
+  const view = viewOf(head);
+  for (let index = 0; index < l1Entries; index += 1) {
+    const at = l1Offset + index * 8;
+    if (at + 8 > head.length) return;
+    const table = targetOf(view.getUint32(at), view.getUint32(at + 4));
+    if (table !== 0 && table + cluster > size) throw truncated(IMAGE);
+  }
+}
+
+/** The same of an image that can be read at any place: all that its tables name lies within it, and not upon each other. */
+export async function checkTables(image: Access): Promise<void> {
+  const head = await image.read(0, HEADER_LENGTH, "again");
+  for await (const _ of extents(image, parseHeader(head, nameIn(head))));
+}

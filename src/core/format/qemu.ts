@@ -1,0 +1,95 @@
+import { spawn } from "node:child_process";
+import { Failure } from "../failure.ts";
+
+/** Where programs are looked for besides PATH: a service often has a short one. */
+const PLACES = ["/usr/bin", "/usr/local/bin", "/bin", "/opt/homebrew/bin"];
+/** KiB of address space, and seconds of processor time, that one call may take. */
+const MEMORY = 2 << 20;
+const SECONDS = 4 * 3600;
+const SHOWN = 600;
+const OUTPUT = 1 << 20;
+/** `nobody`: a user that owns nothing. */
+export const NOBODY = 65534;
+
+/** The limits are those of the shell, which the program then takes the place of; $0 is the size of the largest file in blocks. */
+const LIMITED = `ulimit -c 0; ulimit -f "$0"; ulimit -t ${SECONDS}; ulimit -v ${MEMORY} 2>/dev/null; exec "$@"`;
+
+export const isRoot = (): boolean => process.getuid?.() === 0;
+
+/** qemu-img, where it is installed. */
+export const findQemu = (): string | undefined =>
+  Bun.which("qemu-img", { PATH: [process.env["PATH"] ?? "", ...PLACES].join(":") }) ?? undefined;
+
+export const noQemu = (format: string): Failure =>
+  new Failure("source.format", `a ${format} image is converted with qemu-img, which is not installed`, {
+    hint: "install it: apt install qemu-utils, dnf install qemu-img, apk add qemu-img or brew install qemu",
+  });
+
+/** Exit codes that are no failure: of `check`, that nothing but room is lost, and that the format has no check. */
+const FINE: Readonly<Record<string, readonly number[]>> = { check: [3, 63] };
+
+export interface QemuOptions {
+  /** Names of files in it are given to the program, and no others. */
+  readonly directory: string;
+  /** The largest file that may be written. */
+  readonly limit: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs qemu-img over files that nobody vouches for, and gives its stdout: with an empty environment, limits on memory, time and file
+ * size, and as `nobody` where this process is root. Fails with `source.format` in qemu-img's words, or with the signal's reason.
+ */
+export async function qemuImg(words: readonly string[], options: QemuOptions): Promise<string> {
+  const { directory, limit, signal } = options;
+  signal?.throwIfAborted();
+  const program = findQemu();
+  if (program === undefined) throw noQemu("disk");
+  const blocks = String(Math.ceil(limit / 512) + 2048);
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const child = spawn("/bin/sh", ["-c", LIMITED, blocks, program, ...words], {
+    cwd: directory,
+    env: { LANG: "C", PATH: PLACES.join(":") },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(isRoot() ? { uid: NOBODY, gid: NOBODY } : {}),
+  });
+  const stop = (): void => {
+    child.kill("SIGKILL");
+  };
+  let output = "";
+  let errors = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    if (output.length > OUTPUT) stop();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors = (errors + text).slice(-SHOWN);
+  });
+  child.on("error", reject);
+  child.on("close", (code, by) => {
+    if (code === 0 || (code !== null && FINE[words[0] ?? ""]?.includes(code) === true)) resolve(output);
+    else reject(failed(words[0] ?? "", errors, by));
+  });
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    return await promise;
+  } catch (thrown) {
+    signal?.throwIfAborted();
+    throw thrown;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+function failed(command: string, errors: string, by: NodeJS.Signals | null): Failure {
+  const said = errors
+    .trim()
+    .replaceAll(/^qemu-img: /gm, "")
+    .split("\n")
+    .slice(-3)
+    .join("; ");
+  const why = by === null ? said || "it does not say why" : `ended by ${by}${said === "" ? "" : `: ${said}`}`;
+  return new Failure("source.format", `the image cannot be converted: qemu-img ${command}: ${why}`, {
+    hint: "the image may be damaged, or this qemu-img may lack its format; convert it elsewhere",
+  });
+}

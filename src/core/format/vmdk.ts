@@ -1,0 +1,38 @@
+import { corrupt, unsupported } from "./broken.ts";
+import { viewOf } from "./bytes.ts";
+
+const SECTOR = 512;
+const DESCRIPTOR = { offset: 28, sectors: 36, most: 2048 } as const;
+const WHOLE = ["monolithicsparse", "streamoptimized"];
+const HINT = "make one image of all its files: qemu-img convert -O vmdk -o subformat=streamOptimized IMAGE WHOLE.vmdk";
+
+/** Refuses a vmdk image whose data, or a part of it, is in other files. Fails with `source.format` or `source.corrupt`. */
+export function checkVmdk(head: Uint8Array): void {
+  const sparse = head.length >= 80 && viewOf(head).getUint32(0) === 0x4b444d56;
+  if (!sparse) throw unsupported("a vmdk descriptor, whose data is in other files", HINT);
+  const view = viewOf(head);
+  const offset = Number(view.getBigUint64(DESCRIPTOR.offset, true));
+  const sectors = Number(view.getBigUint64(DESCRIPTOR.sectors, true));
+  if (offset === 0) throw unsupported("a part of a vmdk image, whose descriptor is in another file", HINT);
+  if (sectors === 0 || sectors > DESCRIPTOR.most || (offset + sectors) * SECTOR > head.length) {
+    throw corrupt("the descriptor of the vmdk image is at an impossible place");
+  }
+  const bytes = head.subarray(offset * SECTOR, (offset + sectors) * SECTOR);
+  checkDescriptor(new TextDecoder().decode(bytes).split("\0")[0] ?? "");
+}
+
+function checkDescriptor(text: string): void {
+  const type = /^\s*createType\s*=\s*"?([^"\r\n]*)"?/im.exec(text)?.[1]?.trim() ?? "";
+  if (!WHOLE.includes(type.toLowerCase())) {
+    throw unsupported(`a vmdk image of the type ${JSON.stringify(type)}, whose data is in other files`, HINT);
+  }
+  const parent = /^\s*parentCID\s*=\s*"?([0-9a-f]+)/im.exec(text)?.[1] ?? "ffffffff";
+  if (!/^f{8}$/i.test(parent) || /^\s*parentFileNameHint\b/im.test(text)) {
+    throw unsupported("a vmdk image on top of a parent image", HINT);
+  }
+  const extents = text.match(/^\s*(?:RW|RDONLY|NOACCESS)\b.*$/gim) ?? [];
+  const [only = "", ...more] = extents;
+  if (more.length > 0 || !/^\s*(?:RW|RDONLY)\s+\d+\s+SPARSE\s+"[^"/\\]*"\s*$/i.test(only)) {
+    throw unsupported("a vmdk image with extents in other files", HINT);
+  }
+}

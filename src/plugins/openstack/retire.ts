@@ -1,0 +1,34 @@
+import type { Desired, Observed } from "images";
+import type { Operation } from "./glance.ts";
+import { entriesOf, MARKS } from "./properties.ts";
+import type { Image } from "./schema.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+// An image whose block is gone is hidden or deactivated, and used again when the block is back.
+
+type How = "hide" | "deactivate";
+
+const RETIRED = "retired:";
+
+/**
+ * What takes an image out of use. The lineage is taken off its marker: no state manages it any more, so that the one that takes it back
+ * writes the marker, and with it brings the image back into use.
+ */
+export function retiring(image: ImageAnswer, how: How): readonly Operation[] {
+  const others = entriesOf(image.images_declares).filter((entry) => !entry.startsWith(RETIRED));
+  return [
+    { op: "add", path: `/${MARKS.declares}`, value: [...others, `${RETIRED}${how}`].sort().join(",") },
+    ...(MARKS.lineage in image ? [{ op: "remove", path: `/${MARKS.lineage}` } as const] : []),
+    ...(how === "hide" ? [{ op: "replace", path: "/os_hidden", value: true } as const] : []),
+  ];
+}
+
+/** What an update brings back to its default, of an image that was taken out of use and is wanted again. */
+export function restored(have: Pick<Observed<Image>, "attributes">, want: Desired<Image>): readonly string[] {
+  const entries = entriesOf(have.attributes.metadata?.[MARKS.declares]);
+  const how = entries.find((entry) => entry.startsWith(RETIRED))?.slice(RETIRED.length);
+  if (how === undefined) return [];
+  // Told what is so, as by an import, an update leaves it.
+  const attribute = how === "hide" ? "hidden" : "status";
+  return want[attribute] === undefined ? ["retired", attribute] : ["retired"];
+}

@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import { carry } from "../../../src/core/apply/carry.ts";
+import type { Event } from "../../../src/core/model/event.ts";
+import { imageId } from "../../../src/core/model/name.ts";
+import { Channel } from "../../../src/core/stream.ts";
+import { AT, Checkout, World } from "./world.ts";
+
+// What apply deletes stands in the plan, or was made by the run: anything else is refused, whatever the state says.
+
+test("a step without its deletions deletes nothing", async () => {
+  const world = new World();
+  const here = new Checkout(world, "images", "L1");
+  await here.apply({ a: { bytes: "one" } });
+  const means = here.means({});
+  const step = { action: "delete", address: AT("a"), id: imageId("i-1"), because: "undeclared" } as const;
+  await carry(step, means, new Channel<Event>());
+  expect([...world.images.keys()]).toEqual([imageId("i-1")]);
+});
+
+test("an id that is neither in the plan nor made by the run is not deleted", async () => {
+  const world = new World();
+  const here = new Checkout(world, "images", "L1");
+  await here.apply({ a: { bytes: "one" } });
+  const foreign = world.plant({ name: "theirs", bytes: "x" });
+  const step = {
+    action: "update",
+    address: AT("a"),
+    id: imageId("i-1"),
+    changes: [],
+    leftovers: [foreign],
+  } as const;
+  await expect(carry(step, here.means({ a: { bytes: "one" } }), new Channel<Event>())).rejects.toThrow("not deleted");
+  expect(world.images.has(foreign)).toBe(true);
+});

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Failure } from "../../../src/core/failure.ts";
+import { bytesOf } from "../../../src/core/format/bytes.ts";
+import { compress } from "../../../src/core/format/compression.ts";
+import { identifyHead } from "../../../src/core/format/identify.ts";
+import { planTransform } from "../../../src/core/format/plan.ts";
+import { all, FIXTURES } from "./tools.ts";
+
+const fixture = (name: string): Promise<Uint8Array> => Bun.file(join(FIXTURES, name)).bytes();
+const text = (words: string): Uint8Array => new TextEncoder().encode(words);
+
+/** The code and the words of what is thrown; "taken" when nothing is. */
+async function verdict(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return "taken";
+  } catch (thrown) {
+    if (thrown instanceof Failure) return `${thrown.code}: ${thrown.message}`;
+    throw thrown;
+  }
+}
+
+describe("what is declared must hold", () => {
+  const page = text("<!DOCTYPE html>\n<html><body>Not found</body></html>\n");
+  const OPEN = { formats: "any", compressions: "any" } as const;
+
+  test("`member` of what is no archive says what it is", async () => {
+    const member = "disk.raw";
+    const table: readonly (readonly [Uint8Array, string])[] = [
+      [page, "this is an HTML page"],
+      [text("just words\n"), "this is text"],
+      [await fixture("v3.qcow2"), "this is a qcow2 image"],
+      [await fixture("disk.raw.xz"), "this is xz data of a raw disk"],
+      [new Uint8Array(1 << 20), "this is a raw disk"],
+      [Uint8Array.of(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c, 0, 4), "this is a 7z archive"],
+    ];
+    for (const [bytes, words] of table) {
+      for (const name of [member, true] as const) {
+        const found = await verdict(identifyHead(bytes, { member: name }));
+        expect(found).toStartWith("source.member");
+        expect(found).toContain(words);
+      }
+    }
+  });
+
+  test("an archive that is damaged inside of its compression is called damaged", async () => {
+    const packed = new Uint8Array(await all(compress("gz", bytesOf(new Uint8Array(1 << 20).fill(9)), { level: 1 })));
+    packed[packed.length - 8] = (packed[packed.length - 8] ?? 0) ^ 1;
+    expect(await verdict(identifyHead(packed, { member: "disk.raw" }))).toStartWith("source.corrupt");
+    expect(await verdict(identifyHead(packed.subarray(0, 10), { member: "disk.raw" }))).toStartWith("source.truncated");
+  });
+
+  test("bytes that are neither a disk nor unpacked are named; they pass only where anything is taken", async () => {
+    const table: readonly (readonly [Uint8Array, string])[] = [
+      [page, "an HTML page"],
+      [text("PK\x07\x08PK\x03\x04"), "zip archive"],
+      [Uint8Array.of(0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a), "lzop"],
+      [text("Rar!\x1a\x07\x01\0"), "a RAR archive"],
+    ];
+    for (const [bytes, words] of table) {
+      const detected = await identifyHead(bytes);
+      expect(planTransform(detected, OPEN)).toMatchObject({ steps: [], format: "other", compression: "none" });
+      const refuse = (target: Parameters<typeof planTransform>[1]) =>
+        verdict((async () => planTransform(detected, target))());
+      expect(await refuse({ formats: "any", compressions: ["none"] })).toContain(words);
+      expect(await refuse({ formats: ["raw", "other"], compressions: ["none"] })).toStartWith("source.format");
+    }
+  });
+
+  test("qed, parallels and tar are no raw disks", async () => {
+    const RAW = { formats: ["raw", "other"], compressions: ["none"] } as const;
+    const qed = new Uint8Array(65536);
+    qed.set(text("QED\0"));
+    const parallels = new Uint8Array(65536);
+    parallels.set(text("WithouFreSpacExt"));
+    for (const bytes of [parallels, await fixture("disk.tar")]) {
+      expect(await verdict((async () => planTransform(await identifyHead(bytes), RAW, { qemu: false }))())).toStartWith(
+        "source.format",
+      );
+    }
+    expect(await identifyHead(qed)).toMatchObject({ format: "qed" });
+    const packed = await all(compress("gz", bytesOf(await fixture("disk.tar"))));
+    const plan = (async () => planTransform(await identifyHead(packed), RAW))();
+    await expect(plan).rejects.toMatchObject({ hint: expect.stringContaining("member") });
+  });
+});

@@ -1,0 +1,194 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createReadStream } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "../../../src/core/failure.ts";
+import { type Bytes, bytesOf } from "../../../src/core/format/bytes.ts";
+import { compress, decompress, type Packing } from "../../../src/core/format/compression.ts";
+import { planTransform } from "../../../src/core/format/plan.ts";
+import { Spool } from "../../../src/core/format/spool.ts";
+import { identifyFile, transform } from "../../../src/core/format/transform.ts";
+import { all, digestOf, FIXTURES, folder, has, qemu, random, run } from "./tools.ts";
+
+setDefaultTimeout(300_000);
+
+// Every format at a size above every buffer that there is on the way, from all that gives bytes.
+
+const SIZE = (5 << 20) + 24 * 512;
+const RAW = { formats: ["raw"], compressions: ["none"] } as const;
+
+/** Bytes that do not compress. */
+function noise(size: number, seed: number): Uint8Array {
+  const next = random(seed);
+  const words = new Uint32Array(Math.ceil(size / 4));
+  for (let at = 0; at < words.length; at += 1) words[at] = next();
+  return new Uint8Array(words.buffer).subarray(0, size);
+}
+
+/** Buffers of odd sizes, views of one pool, as a network and node's files give them. */
+async function* buffers(bytes: Uint8Array, most: number, seed = 3): AsyncGenerator<Uint8Array> {
+  const pool = Buffer.from(bytes);
+  const next = random(seed);
+  for (let at = 0; at < pool.length; ) {
+    const length = 1 + (next() % most);
+    yield pool.subarray(at, at + length);
+    at += length;
+  }
+}
+
+const disk = noise(SIZE, 1);
+const program = (name: string, ...words: string[]) => ({
+  file: `disk.raw.${name}`,
+  make: async (raw: string) => run([...words, raw]),
+});
+const archive = (name: string, ...words: string[]) => ({
+  file: name,
+  member: "disk.raw",
+  make: async (raw: string) => run(words.map((word) => (word === "RAW" ? raw : word))),
+});
+const packer = (name: "gz" | "xz" | "zst", level: number) => ({
+  file: `disk.raw.${name}`,
+  make: async () => all(compress(name, buffers(disk, 99_999), { level })),
+});
+
+interface Case {
+  readonly file: string;
+  readonly member?: string;
+  readonly make: (raw: string) => Promise<Uint8Array>;
+  readonly needs?: string;
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "gz of ours": packer("gz", 1),
+  "xz of ours": packer("xz", 0),
+  "zst of ours": packer("zst", 1),
+  bzip2: { ...program("bz2", "bzip2", "-c"), needs: "bzip2" },
+  "bzip2 -1": { ...program("bz2", "bzip2", "-1c"), needs: "bzip2" },
+  "xz -9": { ...program("xz", "xz", "-9c"), needs: "xz" },
+  "xz in blocks": { ...program("xz", "xz", "-0c", "--block-size=300000"), needs: "xz" },
+  gzip: { ...program("gz", "gzip", "-1c"), needs: "gzip" },
+  zstd: { ...program("zst", "zstd", "-1qc"), needs: "zstd" },
+  lz4: { ...program("lz4", "lz4", "-1qc"), needs: "lz4" },
+  "lz4 with small blocks that look back": { ...program("lz4", "lz4", "-9qc", "-BD", "-B4", "-BX"), needs: "lz4" },
+  "lz4 with its size": { ...program("lz4", "lz4", "-1qc", "-B7", "--content-size"), needs: "lz4" },
+  lzma: { ...program("lzma", "xz", "-0c", "--format=lzma"), needs: "xz" },
+  tar: { ...archive("disk.tar", "tar", "-C", ".", "-cf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "tar" },
+  "tar.xz": { ...archive("disk.tar.xz", "tar", "-cJf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "xz" },
+  "tar.bz2": { ...archive("disk.tar.bz2", "tar", "-cjf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "bzip2" },
+  zip: { ...archive("disk.zip", "zip", "-jq1", "-", "RAW"), needs: "zip" },
+  qcow2: {
+    file: "disk.qcow2",
+    needs: "qemu-img",
+    make: async (raw) => {
+      qemu("convert", "-f", "raw", "-O", "qcow2", "-c", raw, `${raw}.qcow2`);
+      return await Bun.file(`${raw}.qcow2`).bytes();
+    },
+  },
+};
+
+for (const [name, { file, member, make, needs }] of Object.entries(CASES)) {
+  const missing = needs === undefined || has(needs) ? "" : ` (skipped: ${needs} is not installed)`;
+  describe.skipIf(missing !== "")(`${name}${missing}`, () => {
+    const packed = (async () => {
+      await using at = await folder();
+      const raw = join(at.path, "disk.raw");
+      await Bun.write(raw, disk);
+      return await make(raw);
+    })();
+
+    /** What comes out of the file, or of a stream of it. */
+    async function opened(bytes: Uint8Array, streams: readonly ((path: string) => Bytes)[]): Promise<string[]> {
+      await using at = await folder();
+      const path = join(at.path, file);
+      await Bun.write(path, bytes);
+      const detected = await identifyFile(path, { member });
+      const plan = planTransform(detected, RAW);
+      const options = { target: RAW, member, directory: at.path };
+      const inputs = [{ kind: "file", path } as const];
+      const flows = streams.map((stream) => ({ kind: "stream", bytes: stream(path) }) as const);
+      const found: string[] = [];
+      for (const input of [...inputs, ...flows]) {
+        found.push(digestOf(await all(transform(input, plan, options))));
+      }
+      return found;
+    }
+
+    test("from a file, from node's stream of it, and in odd pieces", async () => {
+      const bytes = await packed;
+      const found = await opened(bytes, [
+        (path) => createReadStream(path),
+        (path) => createReadStream(path, { highWaterMark: 3_000_017 }),
+        () => buffers(bytes, 1_000_003),
+        () => buffers(bytes, 20_011),
+      ]);
+      expect(found).toEqual(Array(5).fill(digestOf(disk)));
+    });
+
+    test("broken at random places it ends in a failure or in the right length", async () => {
+      const whole = await packed;
+      const next = random(11);
+      for (let round = 0; round < 6; round += 1) {
+        const bytes = new Uint8Array(whole);
+        for (let changes = 0; changes < 3; changes += 1) {
+          const place = 600 + (next() % (bytes.length - 600));
+          bytes[place] = (bytes[place] ?? 0) ^ (1 + (next() % 255));
+        }
+        const cut = round % 2 === 0 ? bytes : bytes.subarray(0, 4096 + (next() % (bytes.length - 4096)));
+        try {
+          await opened(cut, [() => buffers(cut, 300_007)]);
+          expect(cut.length).toBe(whole.length);
+        } catch (thrown) {
+          if (!(thrown instanceof Failure)) throw thrown;
+          expect(["source.corrupt", "source.truncated"]).toContain(thrown.code);
+        }
+      }
+    });
+  });
+}
+
+test("bz2: hundreds of streams after each other", async () => {
+  const one = await Bun.file(join(FIXTURES, "disk.raw.bz2")).bytes();
+  const raw = await all(decompress("bz2", bytesOf(one), { thread: false }));
+  const many = new Uint8Array(Buffer.concat(Array<Uint8Array>(300).fill(one)));
+  const found = await all(decompress("bz2", buffers(many, 700_001)));
+  expect(digestOf(found)).toBe(digestOf(new Uint8Array(Buffer.concat(Array<Uint8Array>(300).fill(raw)))));
+});
+
+const JOBS: Readonly<Record<string, (input: Bytes, signal: AbortSignal) => Bytes>> = {
+  xz: (input, signal) => compress("xz", input, { level: 0 }, signal),
+  ...Object.fromEntries(
+    (["bz2", "xz", "lz4", "lzma"] as const satisfies readonly Packing[]).map((packing) => [
+      `un${packing}`,
+      (input: Bytes, signal: AbortSignal) => decompress(packing, input, {}, signal),
+    ]),
+  ),
+};
+
+for (const [name, job] of Object.entries(JOBS)) {
+  test(`${name}: a signal ends it while the input gives nothing`, async () => {
+    const stop = new AbortController();
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    async function* silent(): AsyncGenerator<Uint8Array> {
+      ask();
+      await new Promise(() => {});
+      yield new Uint8Array(0);
+    }
+    const work = all(job(silent(), stop.signal));
+    await asked;
+    stop.abort(new Error("interrupted"));
+    await expect(work).rejects.toThrow("interrupted");
+  });
+}
+
+test("a spool keeps its own copy of what it passes over", async () => {
+  const bytes = noise(3 << 20, 5);
+  async function* reused(): AsyncGenerator<Uint8Array> {
+    const buffer = Buffer.alloc(1 << 18);
+    for (let at = 0; at < bytes.length; at += buffer.length) {
+      buffer.set(bytes.subarray(at, at + buffer.length));
+      yield buffer;
+    }
+  }
+  await using spool = new Spool(reused());
+  await spool.read(2 << 20, 512, "once");
+  expect(digestOf(await spool.read(0, 2 << 20, "once"))).toBe(digestOf(bytes.subarray(0, 2 << 20)));
+});

@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+import { resolve } from "node:path";
+import { Folder } from "../harness.ts";
+
+// What is promised to survive a power cut is synced before it is relied on: the calls of a real apply, in their order.
+
+const MAIN = resolve("src/cli/main.ts");
+const JOURNAL = /^sync \.images\/journal\/.*\.jsonl$/;
+const hasStrace = Bun.which("strace") !== null;
+
+/** The calls of an apply that make something durable or visible: `sync PATH`, `name PATH`, `link PATH`. */
+async function calls(folder: Folder): Promise<readonly string[]> {
+  const log = folder.at("calls");
+  const trace = [
+    "strace",
+    "-f",
+    "-y",
+    "-qq",
+    "-o",
+    log,
+    "-e",
+    "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat",
+  ];
+  const child = Bun.spawn([...trace, "bun", MAIN, "apply", "--yes"], {
+    cwd: folder.path,
+    env: { ...process.env, HOME: folder.path, XDG_STATE_HOME: folder.at("scratch") },
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const [said, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+  if (code !== 0) throw new Error(said);
+  const own = (path: string) => path.replace(`${folder.path}/`, "").replaceAll(/\.[0-9a-f]{12}\.tmp$/g, ".tmp");
+  return (await Bun.file(log).text()).split("\n").flatMap((line) => {
+    const [, synced] = /\b(?:fsync|fdatasync)\(\d+<([^>]+)>/.exec(line) ?? [];
+    if (synced !== undefined) return [`sync ${synced === folder.path ? "." : own(synced)}`];
+    const [, kind, to] = /\b(rename|link)(?:at2?|at)?\(.*"([^"]+)"(?:, [^"]*)?\)/.exec(line) ?? [];
+    return kind === undefined || to === undefined ? [] : [`${kind} ${own(to)}`];
+  });
+}
+
+test.skipIf(!hasStrace)(
+  "an apply syncs its journal before it calls, the bytes and records before they are visible, the state and its directory",
+  async () => {
+    await using folder = await Folder.make({
+      "a.img": "bytes\n".repeat(1000),
+      "images.toml": '[backend.s]\nplugin = "local"\npath = "./s"\n[image.a]\nbackend = "s"\nsource = "./a.img"\n',
+    });
+    const all = await calls(folder);
+    const first = (wanted: RegExp, from = 0) => {
+      const found = all.findIndex((call, i) => i >= from && wanted.test(call));
+      if (found < 0) throw new Error(`no ${wanted} after call ${from}:\n${all.join("\n")}`);
+      return found;
+    };
+    const journal = first(JOURNAL);
+    const blob = first(/^sync .*s\/tmp\//);
+    const visible = first(/^link .*s\/blobs\//);
+    const record = first(/^rename .*s\/images\//);
+    expect(journal).toBeLessThan(blob);
+    expect(blob).toBeLessThan(visible);
+    const recordSync = first(/^sync .*s\/tmp\//, visible);
+    expect(recordSync).toBeLessThan(record);
+    first(JOURNAL, record);
+    const state = first(/^rename .*images\.state\.json$/);
+    const document = first(/^sync .*\.images\.state\.json\.tmp$/);
+    expect(document).toBeLessThan(state);
+    expect(first(/^sync \.$/, state)).toBeGreaterThan(state);
+  },
+);
