@@ -143,6 +143,8 @@ class Local implements Backend<Image>, Downloads {
       if (!(await this.#store.isStale())) return;
       await this.#store.prepare();
     }
+    // What could not begin was told of, and has changed nothing.
+    if (!(await (this.#begun ?? Promise.resolve()).then(always, never))) return;
     const entries = await Array.fromAsync(this.#store.entries());
     await this.#writeIndexes(entries);
     const blobs = new Set(entries.flatMap(blobsOf));
@@ -211,6 +213,9 @@ class Local implements Backend<Image>, Downloads {
     await this.#store.putIndex("index.json", index);
   }
 }
+
+const always = () => true;
+const never = () => false;
 
 const wanted = ({ format, compression }: Desired<Image>): Wanted => ({
   formats: format === undefined ? "any" : [format],
