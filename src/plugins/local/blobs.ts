@@ -4,12 +4,7 @@ import { Failure, hexOf, passing, type Source } from "images";
 import { codeOf, isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
 import { writeWithHoles } from "./holes.ts";
 import type { Ledger } from "./ledger.ts";
-
-/** One file of an image: bytes under `blobs/`, named by their sha256. */
-export interface Blob {
-  readonly sha256: string;
-  readonly size: number;
-}
+import type { Blob } from "./record.ts";
 
 /** The bytes of a store: each content is kept once, in a file that is named by its sha256. */
 export class Blobs {

@@ -1,31 +1,14 @@
 import { constants } from "node:fs";
 import { access, link, lstat, lutimes, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Failure, type ImageId, type Mark, type Written } from "images";
-import { type Blob, Blobs } from "./blobs.ts";
+import { Failure, type ImageId } from "images";
+import { Blobs } from "./blobs.ts";
 import { codeOf, readPlain, whenMissing } from "./disk.ts";
 import { establish, type Found, makeFolders, recognize } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
-import { idOfFile, isId, recordNames, recordOf } from "./record.ts";
-import type { Image } from "./schema.ts";
+import { type Blob, type Entry, idOfFile, isId, recordNames, recordOf } from "./record.ts";
 import { fileName } from "./streams.ts";
 import { Working } from "./working.ts";
-
-/** An image as its file under `images/` has it. Written last: an image without its record is none. */
-export interface Entry {
-  readonly id: ImageId;
-  readonly name: string;
-  readonly mark?: Mark;
-  readonly attributes: Written<Image>;
-  readonly disk: Blob;
-  readonly metadata?: Blob;
-  /** What Incus calls it: the sha256 of the metadata followed by the disk, or of the one file with everything in it. */
-  readonly fingerprint: string;
-  readonly format: string;
-  readonly compression: string;
-  /** RFC 3339. */
-  readonly created: string;
-}
 
 type Note = (text: string) => void;
 

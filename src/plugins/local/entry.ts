@@ -1,6 +1,6 @@
 import { type Answered, type Desired, digest, type Observed, type Part, type Source } from "images";
-import type { Entry } from "./client.ts";
 import { metadataTar } from "./metadata.ts";
+import type { Entry } from "./record.ts";
 import type { Image } from "./schema.ts";
 import { fileName } from "./streams.ts";
 

@@ -17,9 +17,10 @@ import {
   seconds,
   type Wanted,
 } from "images";
-import { blobsOf, Directory, type Entry } from "./client.ts";
+import { blobsOf, Directory } from "./client.ts";
 import { bytesOf } from "./disk.ts";
 import { formatOf, made, namesOf, observed, partsOf, properties, selfOf, without } from "./entry.ts";
+import type { Entry } from "./record.ts";
 import { config, type Image, image } from "./schema.ts";
 import { fileName, indexes } from "./streams.ts";
 

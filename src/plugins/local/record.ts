@@ -1,9 +1,30 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type ImageId, imageId } from "images";
-import type { Blob } from "./blobs.ts";
-import type { Entry } from "./client.ts";
+import { type ImageId, imageId, type Mark, type Written } from "images";
 import { whenMissing } from "./disk.ts";
+import type { Image } from "./schema.ts";
+
+/** One file of an image: bytes under `blobs/`, named by their sha256. */
+export interface Blob {
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** An image as its file under `images/` has it. Written last: an image without its record is none. */
+export interface Entry {
+  readonly id: ImageId;
+  readonly name: string;
+  readonly mark?: Mark;
+  readonly attributes: Written<Image>;
+  readonly disk: Blob;
+  readonly metadata?: Blob;
+  /** What Incus calls it: the sha256 of the metadata followed by the disk, or of the one file with everything in it. */
+  readonly fingerprint: string;
+  readonly format: string;
+  readonly compression: string;
+  /** RFC 3339. */
+  readonly created: string;
+}
 
 // Records are files that anybody may have edited: what they say is checked before it names a file.
 

@@ -1,4 +1,4 @@
-import type { Entry } from "./client.ts";
+import type { Entry } from "./record.ts";
 
 /** What the store says of itself to web clients, as texts: a pure function of its records. */
 export interface Indexes {

@@ -224,8 +224,14 @@ test("a record that was copied to another id or another store bears a copied mar
   await new Directory(world.folder.at("second"), 0).prepare();
   for (const name of ["images", "blobs"])
     await cp(world.folder.at("store", name), world.folder.at("second", name), { recursive: true });
-  await world.folder.write("images.toml", '[backend.store]\nplugin = "local"\npath = "./second"\n');
+  await world.folder.write(
+    "images.toml",
+    '[backend.store]\nplugin = "local"\npath = "./second"\n[image.a]\nsource = "./a.img"\n',
+  );
   await rm(world.folder.at("images.state.json"));
-  await world.run(["destroy", "--yes"]);
+  const said = await world.ends(1, "apply", "--yes");
+  expect(said.stderr + said.stdout).toContain("store/a");
+  const rows = JSON.parse((await world.ends(0, "info", "store", "--json")).stdout);
+  expect(rows.map(({ ours }: { ours: boolean }) => ours)).toEqual([false, false]);
   expect((await readdir(world.folder.at("second", "images"))).length).toBe(2);
 });
