@@ -42,6 +42,24 @@ describe("what a state comes to:", () => {
     expect(told).toContain("left alone, since it is no image: openstack_images_image_access_v2");
   });
 
+  test("openstack_images_image_access_v2 of a shared image: its members", async () => {
+    const resource = (type: string, attributes: Readonly<Record<string, string>>) => ({
+      ...{ mode: "managed", type, name: "a", provider: "p" },
+      instances: [{ attributes }],
+    });
+    const image = { id: "i1", name: "a", disk_format: "raw", container_format: "bare", visibility: "shared" };
+    const share = (member_id: string) => ({ id: `i1/${member_id}`, image_id: "i1", member_id, status: "accepted" });
+    const resources = [
+      resource("openstack_images_image_access_v2", share("p2")),
+      resource("openstack_images_image_v2", { ...image, local_file_path: "./disk.img" }),
+      resource("openstack_images_image_access_v2", share("p1")),
+    ];
+    await using folder = await Folder.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
+    const said = await run(folder, ["import", "--from-terraform", "state.tfstate", "--dry-run"]);
+    expect([said.code, said.stdout]).toEqual([0, expect.stringContaining('members = ["p1", "p2"]')]);
+    expect(said.stderr).not.toContain("left alone");
+  });
+
   test("vkcs_images_image, as show -json tells it: archives, a password in a URL, a format that VK Cloud does not take", async () => {
     const { toml, told } = await blocks("vkcs.json");
     expect(toml).toMatchSnapshot();

@@ -13,7 +13,7 @@ const several = ({ spec }: Stage, i: number): Attributes => ({ ...spec.small, ..
 
 /** An image but for the time of its last change: a marker that names another state is one. */
 const untouched = ({
-  attributes: { updated_at: _, ...attributes },
+  attributes: { updated_at: _, updated: __, ...attributes },
   ...image
 }: Awaited<ReturnType<Stage["live"]>>[number]) => ({
   ...image,

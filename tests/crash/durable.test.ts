@@ -5,6 +5,7 @@ import { Folder } from "../harness.ts";
 // What is promised to survive a power cut is synced before it is relied on: the calls of a real apply, in their order.
 
 const MAIN = resolve("src/cli/main.ts");
+const JOURNAL = /^sync \.images\/journal\/.*\.jsonl$/;
 const hasStrace = Bun.which("strace") !== null;
 
 /** The calls of an apply that make something durable or visible: `sync PATH`, `name PATH`, `link PATH`. */
@@ -50,7 +51,7 @@ test.skipIf(!hasStrace)(
       if (found < 0) throw new Error(`no ${wanted} after call ${from}:\n${all.join("\n")}`);
       return found;
     };
-    const journal = first(/^sync .*\.images\//);
+    const journal = first(JOURNAL);
     const blob = first(/^sync .*s\/tmp\//);
     const visible = first(/^link .*s\/blobs\//);
     const record = first(/^rename .*s\/images\//);
@@ -58,7 +59,7 @@ test.skipIf(!hasStrace)(
     expect(blob).toBeLessThan(visible);
     const recordSync = first(/^sync .*s\/tmp\//, visible);
     expect(recordSync).toBeLessThan(record);
-    first(/^sync .*\.images\//, record);
+    first(JOURNAL, record);
     const state = first(/^rename .*images\.state\.json$/);
     const document = first(/^sync .*\.images\.state\.json\.tmp$/);
     expect(document).toBeLessThan(state);

@@ -28,7 +28,7 @@ async function versions(place: Folder, days: readonly number[], first = 1): Prom
     await change(place, first + i);
     const said = await apply(place, { now: later(day) });
     expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
-    told += said.stderr;
+    told += said.stdout + said.stderr;
   }
   return told;
 }
@@ -178,7 +178,7 @@ test("versions beyond the last go when they are old enough; one that a server us
   await versions(place, [0, 1], 2);
   expect((await live()).length).toBe(3);
   const told = await versions(place, [9], 4);
-  expect(told).toContain(`${used} is kept although it is superseded: it is in use (the server server-1)`);
+  expect(told).toContain(`the superseded version ${used} is kept: the image is in use (the server server-1)`);
   const left = await mine.images();
   expect(left.length).toBe(3);
   expect(left.some(({ id }) => id === used)).toBe(true);

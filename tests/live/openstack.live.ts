@@ -68,8 +68,9 @@ const lives = {
   status: { set: "deactivated", change: "active" },
   disk_format: { set: "raw", change: "qcow2", replaces: true },
   container_format: { set: "bare", change: "ovf", replaces: true },
-  region: { set: "RegionOne", change: "RegionTwo", replaces: true },
   stores: { set: ["slow"], change: ["fast"] },
+  // The last one: an image stays in its region when the line is taken out again.
+  region: { set: "RegionOne", change: "RegionTwo", replaces: true },
 };
 
 const projects = { admin: Project.login(facts.admin), demo: Project.login(facts.demo) };

@@ -33,6 +33,16 @@ export function glance(attributes: Told): Mapped {
   };
 }
 
+/** The type of the resources that each share an image with one project. */
+export const ACCESS = "openstack_images_image_access_v2";
+
+/** The attributes of an image with the members that other resources of the state give it, where its visibility allows any. */
+export function withMembers({ id, attributes }: Mapped, access: readonly Told[]): Attributes {
+  const members = access.flatMap(({ image_id, member_id }) => (image_id === id ? (text(member_id) ?? []) : []));
+  if (members.length === 0 || attributes["visibility"] !== "shared") return attributes;
+  return { ...attributes, members: [...new Set(members)].sort() };
+}
+
 const onlyTrue = (attributes: Told, names: readonly string[]): Attributes =>
   Object.fromEntries(names.filter((name) => attributes[name] === true).map((name) => [name, true]));
 

@@ -9,6 +9,7 @@ import type { Session } from "../session.ts";
 import { type Adoption, type Draft, type Drawn, draft, type Existing, knownKey, NOTHING } from "./draft.ts";
 import { readStates, type StateFile } from "./folder.ts";
 import { take } from "./mapping.ts";
+import { ACCESS, withMembers } from "./openstack.ts";
 import { type Block, blocksText } from "./toml.ts";
 
 export interface Asked {
@@ -62,15 +63,19 @@ function sorted(states: readonly StateFile[]): {
   const taken: Drawn[] = [];
   const passed: string[] = [];
   const others = new Map<string, number>();
+  const isAccess = ({ mode, type }: StateFile["instances"][number]) => mode === "managed" && type === ACCESS;
+  const access = states.flatMap(({ instances }) => instances.filter(isAccess).map(({ attributes }) => attributes));
+  const images = new Set(states.flatMap(({ instances }) => instances.flatMap((instance) => take(instance)?.id ?? [])));
   for (const { folder, instances } of states)
     for (const instance of instances) {
+      if (isAccess(instance) && images.has(String(instance.attributes["image_id"]))) continue;
       const { address, broken, mode, type } = instance;
       const found = take(instance);
       const what = mode === "data" ? `data.${type}` : type;
       if (found === undefined) others.set(what, (others.get(what) ?? 0) + 1);
       else if (broken !== undefined) passed.push(`${address} is ${broken}: it is left to terraform`);
       else if (found.id === undefined) passed.push(`${address} has no id: it was never made`);
-      else taken.push({ ...found, folder });
+      else taken.push({ ...found, attributes: withMembers(found, access), folder });
     }
   const rest = [...others].map(([what, count]) => (count === 1 ? what : `${count} ${what}`));
   const count = [...others.values()].reduce((sum, one) => sum + one, 0);

@@ -88,7 +88,7 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
   });
   if (step.action === "adopt" && step.hold === true) return await hold(step, site, have);
   const marked = mark === undefined || carries(have, mark);
-  const wanted = { ...resource.want, ...leftAlone(site, plain(have.attributes)) };
+  const wanted = leftAlone(site, plain(have.attributes));
   const after = changes.length === 0 && marked ? have : await site.backend.update(have, wanted, cleared, context);
   const kept = step.action === "adopt" && step.kept !== undefined ? { retained: step.kept } : {};
   await site.put({ ...site.ready(content, after), ...kept });
@@ -108,10 +108,15 @@ async function hold(step: Of<"adopt">, site: Site, have: Observed): Promise<Imag
   return after.id;
 }
 
-/** Of the attributes in `ignore_changes` an update is told what is there, so that it leaves them as they are. */
+/**
+ * What an update is told. Of the attributes in `ignore_changes` that is what is there, so that it leaves them as they are; one that was
+ * not read is no part of it.
+ */
 function leftAlone({ plugin, resource }: Site, have: Attributes): Attributes {
   const names = resource.lifecycle.ignoreChanges.filter((name) => (plugin.image[name]?.compare ?? "live") === "live");
-  return Object.fromEntries(names.flatMap((name) => (have[name] === undefined ? [] : [[name, have[name]]])));
+  const rest = Object.entries(resource.want).filter(([name]) => !names.includes(name) || have[name] !== undefined);
+  const there = names.flatMap((name) => (have[name] === undefined ? [] : [[name, have[name]] as const]));
+  return Object.fromEntries([...rest, ...there]);
 }
 
 /** What an image that stays was made from: as recorded, or, when it comes into the state just now, as its origin is today. */

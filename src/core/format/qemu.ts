@@ -18,7 +18,7 @@ export const isRoot = (): boolean => process.getuid?.() === 0;
 
 /** qemu-img, where it is installed. */
 export const findQemu = (): string | undefined =>
-  Bun.which("qemu-img") ?? Bun.which("qemu-img", { PATH: PLACES.join(":") }) ?? undefined;
+  Bun.which("qemu-img", { PATH: [process.env["PATH"] ?? "", ...PLACES].join(":") }) ?? undefined;
 
 export const noQemu = (format: string): Failure =>
   new Failure("source.format", `a ${format} image is converted with qemu-img, which is not installed`, {

@@ -16,6 +16,9 @@ export const endOf = (segment: Segment): number =>
 
 const ZEROS = new Uint8Array(PIECE);
 
+/** Whether it is one of the pieces of `zeros`, which take no memory. */
+export const isShared = (piece: Uint8Array): boolean => piece.buffer === ZEROS.buffer;
+
 /** Whether all of the bytes are zero. */
 export function isZero(bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; at += PIECE) {

@@ -2,6 +2,7 @@ import { FileAccess } from "./access.ts";
 import type { Bytes } from "./bytes.ts";
 import { compress, decompress } from "./compression.ts";
 import { convert } from "./convert.ts";
+import { countMade } from "./garbage.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type Step, type Target, type TransformPlan } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
@@ -62,7 +63,10 @@ export async function* transform(
   plan: TransformPlan,
   options: TransformOptions,
 ): AsyncGenerator<Uint8Array> {
-  yield* bytesOf(await flow(input, plan, options), options);
+  for await (const piece of bytesOf(await flow(input, plan, options), options)) {
+    yield piece;
+    if (plan.steps.length > 0) countMade(piece);
+  }
 }
 
 /** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
@@ -72,7 +76,10 @@ export async function* transformSparse(
   options: TransformOptions,
 ): AsyncGenerator<Segment> {
   const last = await flow(input, plan, options);
-  yield* last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal);
+  for await (const segment of last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal)) {
+    yield segment;
+    if (segment.kind === "data") countMade(segment.data);
+  }
 }
 
 async function flow(input: Input, plan: TransformPlan, options: TransformOptions): Promise<Flow> {

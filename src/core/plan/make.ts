@@ -3,21 +3,21 @@ import type { Resource } from "../model/declaration.ts";
 import { type Event, told } from "../model/event.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
-import { withoutSensitive } from "../model/schema.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Backend, Plugin, Reading } from "../plugin.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
+import { basisOf, bodyOf, driftBetween } from "./basis.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
-import { driftOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { Means, Selection } from "./means.ts";
 import { type Asked, type Found, isNothing, nothing, type Owner, observe } from "./observe.ts";
 import { withDeletions } from "./obstacles.ts";
 import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
-import type { Image, Want } from "./sight.ts";
+import type { Want } from "./sight.ts";
+import { type Body, twins } from "./twins.ts";
 import { Wants } from "./wants.ts";
 
 /** Looks at everything that is selected and says what would be done. Changes nothing. One backend down is an outage, not a failure. */
@@ -97,7 +97,12 @@ class Planner {
         this.#drifted(one, seen, plugin);
       }
       if (this.#selection.mode === "refresh-only") return;
-      await inParallel(asked, 8, (one) => this.#decide(one, found.get(one.address) ?? nothing, backend, reading));
+      const bodies: Body[] = [];
+      await inParallel(asked, 8, async (one) => {
+        const body = await this.#decide(one, found.get(one.address) ?? nothing, backend, reading);
+        if (body !== undefined) bodies.push(body);
+      });
+      for (const [address, step] of twins(bodies)) this.#steps.set(address, step);
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.
@@ -137,7 +142,7 @@ class Planner {
     };
   }
 
-  async #decide(asked: Asked, found: Found, backend: Backend, reading: Reading): Promise<void> {
+  async #decide(asked: Asked, found: Found, backend: Backend, reading: Reading): Promise<Body | undefined> {
     const { address, known, previous } = asked;
     const resource = this.#resource(address);
     const quick = !this.#selection.digests && known === undefined && isNothing(found);
@@ -159,12 +164,14 @@ class Planner {
       adopt: this.#selection.adopt || resource?.adopt === true,
       ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),
     });
-    if (decided === undefined) return;
+    const body = absent ? undefined : bodyOf(want, this.#wants.plugin(backendOf(address)));
+    if (decided === undefined) return body;
     const deletes = deletionsOf(decided, known, want, this.#means.now());
     const { step, warnings } = await withDeletions(decided, deletes, found.have, backend, reading);
     for (const text of warnings) this.#warn(text);
     this.#steps.set(address, step);
     if (isPending(step)) this.#observed[address] = basisOf(found.have, want, this.#wants.plugin(backendOf(address)));
+    return body;
   }
 
   #owner(name: BackendName): Owner {
@@ -227,21 +234,3 @@ const isAddress =
     Object.hasOwn(images, text);
 
 const idOf = (known: Recorded | undefined) => (known?.id === undefined ? {} : { id: known.id });
-
-function driftBetween(
-  address: Address,
-  known: Recorded & { status: "ready" },
-  have: Image | undefined,
-  plugin: Plugin,
-): Drift | undefined {
-  if (have === undefined) return { kind: "vanished", address, id: known.id };
-  if (have.id !== known.id) return undefined;
-  const changes = driftOf(plugin.image, known.want, known.have, have.attributes);
-  return changes.length === 0 ? undefined : { kind: "changed", address, id: have.id, changes };
-}
-
-const basisOf = (have: Image | undefined, want: Want | undefined, { image }: Plugin): Basis => ({
-  ...(have === undefined ? {} : { id: have.id, have: withoutSensitive(image, have.attributes) }),
-  ...(want === undefined ? {} : { want: withoutSensitive(want.schema, want.resource.want) }),
-  ...(want?.content === undefined ? {} : { content: want.content }),
-});

@@ -189,6 +189,9 @@ export const incus = definePlugin({
   originless: true,
   bytes: wanted,
   names,
+  // The same image of a remote is one image in a project, whatever aliases lead to it.
+  physical: (want, { resolved }) =>
+    resolved !== undefined && isFingerprint(resolved) ? `${scopeOf(want)}${resolved}` : undefined,
   check: (want): readonly Complaint[] => rules(want),
   async open(settings, host) {
     const servers = new Servers(settings, host);

@@ -21,8 +21,8 @@ import { accessOf } from "./access.ts";
 import { Cloud, type Site } from "./cloud.ts";
 import { headFrom } from "./head.ts";
 import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parseId } from "./image.ts";
-import { type Means, make } from "./make.ts";
-import { type Spokesman, share } from "./members.ts";
+import { type Means, make, named } from "./make.ts";
+import { type Spokesman, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
 import { restored, retiring } from "./retire.ts";
 import type { Image } from "./schema.ts";
@@ -98,7 +98,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     // The old image keeps the name until the new one is good, so that at every instant there is one to be found.
     const name = nameOf(want, context.address);
     if (replaces === undefined || made.name === name) return await this.#observed(made, site, signal, context);
-    const renamed = await site.glance.change(made.id, [{ op: "replace", path: "/name", value: name }], signal);
+    const renamed = await named(made, name, site, context);
     await this.#setAside(replaces, name, signal);
     return await this.#observed(renamed, site, signal, context);
   }
@@ -113,6 +113,8 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     const cleared = [...gone, ...restored(have, want)];
     const { site, own } = await this.#at(have.id, signal);
     const { glance } = site;
+    const { visibility } = this.#flavour;
+    const { members, isLast } = sharing(have.attributes, want, cleared, visibility);
     const is = have.attributes.status;
     const status = want.status ?? (cleared.includes("status") ? "active" : is);
     const moves = want.stores !== undefined && !isSameSet(want.stores, have.attributes.stores ?? []);
@@ -121,13 +123,7 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     if (wakes) await glance.act(own, "reactivate", signal);
     // Before the fields, since one of them says where the bytes are: a run that is killed in between has not said it yet.
     const placed = moves && (await this.#place(site, own, want.stores ?? [], context));
-    const { visibility } = this.#flavour;
-    const members = want.members ?? (cleared.includes("members") ? [] : undefined);
-    // An image has members only while it is shared: those that go are taken off before it is not any more.
-    const next = want.visibility ?? (cleared.includes("visibility") ? visibility : have.attributes.visibility);
-    const isLast = have.attributes.visibility === "shared" && next !== "shared";
-    const sharing = isLast || next === "shared" ? members : undefined;
-    const bring = async (all = sharing) => all !== undefined && (await share(glance, own, all, this.#speak, context));
+    const bring = async () => members !== undefined && (await share(glance, own, members, this.#speak, context));
     if (isLast) await bring();
     const changes = operations(have, want, cleared, visibility, context);
     let now = changes.length === 0 ? undefined : await glance.change(own, changes, signal);

@@ -138,6 +138,9 @@ type Context = { readonly address: Parameters<typeof imageOf>[0]; marker(self: s
 
 export const nameOf = (want: Desired<Image>, address: Context["address"]): string => want.name ?? imageOf(address);
 
+/** The name of an image while the one that it replaces still has its name. */
+export const provisional = (name: string): string => `${name.slice(0, 248)} (new)`;
+
 /**
  * What a new image is begun with. `protected` comes last of all, since nobody could delete what is left of a failure;
  * `name` is another one while the image that it takes the place of still has it.
@@ -201,7 +204,9 @@ export function operations(
     const next = to ?? (cleared.includes(key) ? unset : is);
     if (next !== undefined && next !== is) found.push({ op: "replace", path, value: next });
   };
-  field("/name", "name", now.name, want.name, imageOf(context.address));
+  const own = imageOf(context.address);
+  // An interrupted replace may have left the name that its image had until it was good.
+  field("/name", "name", now.name, want.name ?? (now.name === provisional(own) ? own : undefined), own);
   field("/min_disk", "min_disk_gb", now.min_disk_gb, want.min_disk_gb, 0);
   field("/min_ram", "min_ram_mb", now.min_ram_mb, want.min_ram_mb, 0);
   field("/protected", "protected", now.protected, want.protected, false);

@@ -2,9 +2,10 @@ import { type Context, type Desired, Failure, type Format, imageId, type Source 
 import type { Site } from "./cloud.ts";
 import type { Operation } from "./glance.ts";
 import { fits, type Head } from "./head.ts";
-import { fieldsOf, idAt, nameOf } from "./image.ts";
+import { fieldsOf, idAt, nameOf, provisional } from "./image.ts";
 import { fetched, importing } from "./import.ts";
 import { type Spokesman, share } from "./members.ts";
+import { MARKS } from "./properties.ts";
 import type { Image } from "./schema.ts";
 import { firstStore, place } from "./stores.ts";
 import { compare, isPassing, untilActive, whenBack } from "./upload.ts";
@@ -62,7 +63,7 @@ async function begun(
       await glance.begin(id, begin, signal);
       if (source === undefined && pull !== undefined) {
         const fit = await fits(want, pull, means.head, context);
-        const made = fit ? await fetched(glance, id, pull, want.stores, context) : undefined;
+        const made = fit ? await fetched(glance, id, pull, want, context) : undefined;
         if (made !== undefined) return made;
         source = await pull.open();
         await glance.remove(id, signal);
@@ -88,10 +89,20 @@ async function begun(
   }
 }
 
+/** Gives the image that replaces another its name. */
+export async function named(made: ImageAnswer, name: string, { glance }: Site, context: Context): Promise<ImageAnswer> {
+  const { lineage } = context.marker(made.id) ?? {};
+  const signed: Operation[] = lineage === undefined ? [] : [{ op: "add", path: `/${MARKS.lineage}`, value: lineage }];
+  return await glance.change(made.id, [{ op: "replace", path: "/name", value: name }, ...signed], context.signal);
+}
+
 function fields(id: string, want: Desired<Image>, source: Source | undefined, context: Context, { visibility }: Means) {
   const name = nameOf(want, context.address);
-  const own = context.replaces === undefined ? name : `${name.slice(0, 248)} (new)`;
-  return fieldsOf(want, id, own, want.disk_format ?? diskFormat(source?.format ?? "raw"), visibility, context);
+  const own = context.replaces === undefined ? name : provisional(name);
+  const begin = fieldsOf(want, id, own, want.disk_format ?? diskFormat(source?.format ?? "raw"), visibility, context);
+  if (context.replaces === undefined) return begin;
+  // The lineage comes with the name: where a run ends before that, the next one sees a marker to be completed.
+  return { ...begin, [MARKS.lineage]: undefined };
 }
 
 async function fill(

@@ -1,6 +1,6 @@
-import type { Context, Value } from "images";
+import { type Answered, type Context, type Desired, Failure, type Value } from "images";
 import type { Glance } from "./glance.ts";
-import { memberOf } from "./schema.ts";
+import { type Image, memberOf } from "./schema.ts";
 import type { Member } from "./wire.ts";
 
 /** Says something about an image in the name of a project, as the cloud that speaks for it. */
@@ -11,6 +11,27 @@ export type Spokesman = (
   status: string,
   signal: AbortSignal,
 ) => Promise<void>;
+
+/**
+ * The members that an image is to have; undefined: they are left alone. An image has members only while it is shared: `isLast`, those
+ * that go have to be taken off before it is not any more.
+ * @throws Failure config.value: members of an image that is not shared
+ */
+export function sharing(
+  have: Answered<Image>,
+  want: Desired<Image>,
+  cleared: readonly string[],
+  visibility: string,
+): { readonly members: readonly Value[] | undefined; readonly isLast: boolean } {
+  const members = want.members ?? (cleared.includes("members") ? [] : undefined);
+  const next = want.visibility ?? (cleared.includes("visibility") ? visibility : have.visibility);
+  if (members !== undefined && members.length > 0 && next !== "shared")
+    throw new Failure("config.value", `members: an image that is ${next} has no members`, {
+      hint: 'visibility = "shared"',
+    });
+  const isLast = have.visibility === "shared" && next !== "shared";
+  return { members: isLast || next === "shared" ? members : undefined, isLast };
+}
 
 /** Brings the members of an image to what is wanted. True: something was changed. */
 export async function share(

@@ -5,7 +5,7 @@ import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { convert } from "../../../src/core/format/convert.ts";
 import { planTransform } from "../../../src/core/format/plan.ts";
 import { identifyFile, transform } from "../../../src/core/format/transform.ts";
-import { all, codeOf, digestOf, disk, folder, has, pieces, qemu, random, run } from "./tools.ts";
+import { all, codeOf, digestOf, disk, FIXTURES, folder, has, pieces, qemu, random, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -151,4 +151,34 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
     await expect(work2).rejects.toThrow("interrupted");
     expect(await readdir(work.path)).toEqual([]);
   });
+});
+
+test("qemu-img runs as nobody, within limits, with its own few variables, and a signal ends it", async () => {
+  await using at = await folder();
+  await using work = await folder();
+  const fifo = join(at.path, "fifo");
+  run(["mkfifo", "-m", "666", fifo]);
+  const lines = ["#!/bin/sh", `(id -u; ulimit -v; ulimit -t; env | grep -c SECRET; pwd) > ${fifo}`, "exec sleep 1000"];
+  await Bun.write(join(at.path, "qemu-img"), lines.join("\n"));
+  for (const path of [at.path, join(at.path, "qemu-img")]) await chmod(path, 0o755);
+  const { PATH = "" } = process.env;
+  process.env["PATH"] = `${at.path}:${PATH}`;
+  process.env["IMAGES_TEST_SECRET"] = "SECRET";
+  try {
+    const stop = new AbortController();
+    const reader = Bun.spawn(["cat", fifo], { stdout: "pipe" });
+    const bytes = new Uint8Array(await Bun.file(join(FIXTURES, "disk.vhd.head")).arrayBuffer());
+    const running = all(convert(bytesOf(bytes), "vhd->raw", { directory: work.path, signal: stop.signal }));
+    const failed = running.catch((thrown: unknown) => thrown);
+    const [user, memory, time, secrets, place] = (await new Response(reader.stdout).text()).trim().split("\n");
+    stop.abort(new Error("interrupted"));
+    expect(await failed).toEqual(new Error("interrupted"));
+    if (process.getuid?.() === 0) expect(user).toBe("65534");
+    expect([Number(memory), Number(time), secrets]).toEqual([2 << 20, 4 * 3600, "0"]);
+    expect(place).toStartWith(work.path);
+    expect(await readdir(work.path)).toEqual([]);
+  } finally {
+    process.env["PATH"] = PATH;
+    delete process.env["IMAGES_TEST_SECRET"];
+  }
 });

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { appendFile, cp, readdir } from "node:fs/promises";
+import { appendFile, cp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { interrupted } from "../../../src/core/failure.ts";
@@ -366,4 +366,17 @@ test("lent pieces go round in few buffers, each good until the fourth after it i
   expect([buffers.size <= 8, (await source.digests()).sha256]).toEqual([true, hash(bytes)]);
   // Who opens it gets pieces to keep.
   expect((await all(source.open(never))).equals(bytes)).toBe(true);
+});
+
+test("a qcow2 that is cut off, and passed on as it is, fails before its last piece: from a file and from a URL", async () => {
+  const whole = await readFile("tests/fixtures/formats/v3.qcow2");
+  const cut = whole.subarray(0, Math.floor(whole.length * 0.7));
+  await using place = await bench();
+  await using server = await hostile((asked) => file(asked, cut));
+  const path = await place.file("a.qcow2", cut);
+  const anything: Wanted = { formats: ["qcow2"], compressions: ["none"] };
+  for (const spec of [fileSource(path), urlSource(`${server.url}/a.qcow2`)]) {
+    const failed = await failureOf(async () => all((await place.run().open(spec, anything, opening())).open(never)));
+    expect(failed.code).toMatch(/^source\.(truncated|corrupt|format)$/);
+  }
 });

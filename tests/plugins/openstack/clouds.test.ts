@@ -36,7 +36,7 @@ interface Case {
   readonly project: string;
 }
 
-// The same file read by openstacksdk 1.0.1 gives these values.
+// The same file read by openstacksdk 0.101.0 gives these values.
 const cases: Readonly<Record<string, Case>> = {
   "the first region": {
     settings: { cloud: "many" },

@@ -112,3 +112,20 @@ test("a snapshot that inherited the marker is neither read by it nor changed", a
   expect(stage.glance.images.get("s1")).toEqual(snapshot);
   expect(stage.glance.images.size).toBe(1);
 });
+
+test("members declared for an image that is private: an error with the way out, and nothing is changed", async () => {
+  const block = (more: string) => declared("a", `members = ["p7"]\n${more}`);
+  await using stage = await staged(block("min_disk_gb = 2"));
+  stage.glance.images.set("i1", existing("i1"));
+  expect((await stage.images("import", "x/a", "i1")).code).toBe(0);
+  const said = await stage.images("apply", "--yes");
+  expect([said.code, said.stderr.includes("an image that is private has no members")]).toEqual([1, true]);
+  expect(stage.glance.images.get("i1")).toMatchObject({ min_disk: 0 });
+  await stage.declare(block('min_disk_gb = 2\nignore_changes = ["members"]'));
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  expect(stage.glance.images.get("i1")).toMatchObject({ min_disk: 2, visibility: "private" });
+  await stage.declare(block('min_disk_gb = 2\nvisibility = "shared"'));
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  expect([...(stage.glance.members.get("i1")?.keys() ?? [])]).toEqual(["p7"]);
+  expect(await planned(stage)).toEqual([0, ""]);
+});

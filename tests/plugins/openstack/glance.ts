@@ -10,6 +10,8 @@ export class Glance {
   readonly members = new Map<string, Map<string, string>>();
   /** Whether the task of an import says that it failed, while the image stays as it was. */
   tells = true;
+  /** The format that an import turns images into. */
+  converts: string | undefined;
   /** Images of a page at most. */
   page = 1000;
 
@@ -22,7 +24,14 @@ export class Glance {
     if (image === undefined) return Response.json({ message: "no such image" }, { status: 404 });
     if (part === "tasks")
       return Response.json({ tasks: [{ status: this.tells ? "failure" : "processing", message: "no luck" }] });
-    if (part === "import") image["status"] = "importing";
+    if (part === "import" && this.converts !== undefined)
+      Object.assign(image, {
+        status: "active",
+        disk_format: this.converts,
+        os_hash_algo: "sha512",
+        os_hash_value: "0",
+      });
+    else if (part === "import") image["status"] = "importing";
     else if (part === "file") {
       const bytes = Buffer.from(body, "latin1");
       const of = (algorithm: string) => createHash(algorithm).update(bytes).digest("hex");

@@ -59,6 +59,17 @@ test("an import that Glance leaves stuck is told by its task, and the bytes go t
   ]);
 });
 
+test("a cloud that converts what it imports is recognised, and a declared checksum is verified here", async () => {
+  await using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(bytes) });
+  await using stage = await staged(remote(web.port));
+  stage.glance.converts = "qcow2";
+  const said = await stage.images("apply", "--yes");
+  expect([said.code, said.stderr.includes("the cloud converted the image to qcow2")]).toEqual([0, true]);
+  expect([...stage.glance.images.values()]).toMatchObject([
+    { status: "active", disk_format: "raw", size: bytes.length },
+  ]);
+});
+
 test("an import of which nothing is heard is given up after its time", async () => {
   await using cloud = new Cloud();
   const glance = new Glance();
@@ -69,7 +80,7 @@ test("an import of which nothing is heard is given up after its time", async () 
   const notes: string[] = [];
   const { context } = listening(undefined, { note: (text) => void notes.push(text) });
   const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
-  expect(await fetched(new Client(us.door), "i1", pull, undefined, context, 0.2)).toBeUndefined();
+  expect(await fetched(new Client(us.door), "i1", pull, {}, context, 0.2)).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining("waited 0.2 s for image i1 to become active")]);
 });
 
@@ -120,6 +131,22 @@ test("VK Cloud's public regions are told where the bytes are to be kept", async 
     "POST /v2/images",
     "PUT /v2/images/ID/file",
   ]);
+});
+
+test("a replacement that could not get its name gets it in the next run", async () => {
+  await using stage = await staged(declared("a"));
+  const { cloud, glance } = stage;
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  const [first] = glance.images.keys();
+  await stage.folder.write("disk.img", "other\n".repeat(1000));
+  cloud.glance = (heard) =>
+    heard.method === "PATCH" ? Response.json({ message: "not now" }, { status: 400 }) : glance.answer(heard);
+  expect((await stage.images("apply", "--yes")).code).toBe(1);
+  cloud.glance = glance.answer;
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  expect([...glance.images.values()].map(({ name }) => name)).toEqual(["a"]);
+  expect(glance.images.has(String(first))).toBe(false);
+  expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
 });
 
 test.each([

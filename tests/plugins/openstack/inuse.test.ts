@@ -76,3 +76,23 @@ test.each([
   expect(Object.keys(stage.glance.images.get(id) ?? {})).not.toContain("images_declares");
   expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
 });
+
+test("new bytes for an image that a server uses are blocked before they are sent, and so is its removal with kept versions", async () => {
+  const block = (retain: string) => declared("a", retain);
+  await using stage = await staged(block(""));
+  let used: string | undefined;
+  stage.cloud.nova = ({ query }) => Response.json({ servers: query.get("image") === used ? [{ id: "vm-1" }] : [] });
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  const [first = ""] = stage.glance.images.keys();
+  used = first;
+  await stage.folder.write("disk.img", "other\n".repeat(1000));
+  stage.cloud.heard.length = 0;
+  expect((await stage.images("apply", "--yes")).code).toBe(1);
+  expect(stage.cloud.asked.filter((call) => !call.startsWith("GET"))).toEqual([]);
+  await stage.declare(block("retain = { last = 1 }"));
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  expect([...stage.glance.images.keys()]).toContain(first);
+  await stage.declare("");
+  expect((await stage.images("apply", "--yes")).code).toBe(1);
+  expect([...stage.glance.images.keys()]).toContain(first);
+});

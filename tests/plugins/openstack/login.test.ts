@@ -198,6 +198,21 @@ test("an authority and a client certificate of the cloud's own", async () => {
   expect(lost.stderr).toContain("cannot be read");
 });
 
+test("OS_INSECURE counts for a named cloud too; what the settings or the cloud say wins", async () => {
+  const pem = (name: string) => Bun.file(join(import.meta.dir, "../../fixtures/tls", name)).text();
+  await using cloud = new Cloud({ cert: await pem("server.crt"), key: await pem("server.key") });
+  const files = (more: string) => ({
+    "clouds.yaml": `clouds: {c: {auth: {auth_url: '${cloud.url}', username: ann, password: pw, project_id: p1}${more}}}\n`,
+  });
+  const code = async (settings: Readonly<Record<string, string | boolean>>, env: Record<string, string>, more = "") =>
+    (await info({ cloud: "c", ...settings }, env, files(more))).code;
+  expect(await code({}, {})).toBe(1);
+  expect(await code({}, { OS_INSECURE: "true" })).toBe(0);
+  expect(await code({}, { OS_INSECURE: "true" }, ", verify: true")).toBe(1);
+  expect(await code({ insecure: false }, {}, ", verify: false")).toBe(1);
+  expect(await code({}, {}, ", insecure: yes")).toBe(0);
+});
+
 test("a domain, the whole system or a trust in the place of a project", async () => {
   await using cloud = new Cloud();
   const settings = { auth_url: cloud.url, username: "ann", password: "env:PW" };
