@@ -191,6 +191,7 @@ const owners: readonly (readonly [what: string, owner: object, age: number, stay
   ["another host, a minute ago", { host: "elsewhere.invalid", pid: 1 }, 60, true],
   ["another host, two days ago", { host: "elsewhere.invalid", pid: 1 }, 2 * 86_400, false],
   ["this process, two days ago", {}, 2 * 86_400, true],
+  ["a process of this host that is gone, a minute ago", { pid: 2 ** 30 }, 60, false],
 ];
 for (const [what, owner, age, stays] of owners) {
   test(`temporary files of ${what} ${stays ? "stay" : "go"}`, async () => {
