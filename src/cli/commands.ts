@@ -23,6 +23,7 @@ import {
 } from "./commands/state.ts";
 import { UnlockCommand } from "./commands/unlock.ts";
 import { ValidateCommand } from "./commands/validate.ts";
+import { VerifyCommand } from "./commands/verify.ts";
 import { VersionCommand } from "./commands/version.ts";
 
 import type { Shell } from "./shell.ts";
@@ -39,6 +40,7 @@ export const commands = [
   ImportCommand,
   ImportTerraformCommand,
   ExportCommand,
+  VerifyCommand,
   OutdatedCommand,
   LogCommand,
   StateListCommand,

@@ -103,6 +103,8 @@ export interface Part {
   readonly name: string;
   readonly format: Format;
   readonly size?: number;
+  /** The sha256 that its bytes have to have, where the backend keeps one of this part. */
+  readonly digest?: Digest;
   open(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 

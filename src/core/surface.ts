@@ -78,3 +78,4 @@ export {
   type Retires,
   type Uses,
 } from "./plugin.ts";
+export { type Identity, identity, isDead, life, probe } from "./store/process.ts";

@@ -1,55 +1,60 @@
-import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { access, link, lstat, lutimes, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Failure, hexOf, type ImageId, imageId, type Mark, passing, type Source, type Written } from "images";
-import { codeOf, isFull, whenMissing } from "./disk.ts";
-import { writeWithHoles } from "./holes.ts";
-import type { Image } from "./schema.ts";
+import { Failure, type ImageId } from "images";
+import { Blobs } from "./blobs.ts";
+import { codeOf, readPlain, whenMissing } from "./disk.ts";
+import { establish, type Found, makeFolders, recognize } from "./identity.ts";
+import { INDEXES, type Index, Ledger } from "./ledger.ts";
+import { type Blob, type Entry, idOfFile, isId, recordNames, recordOf } from "./record.ts";
+import { fileName } from "./streams.ts";
+import { Working } from "./working.ts";
 
-/** One file of an image: bytes under `blobs/`, named by their sha256. */
-export interface Blob {
-  readonly sha256: string;
-  readonly size: number;
-}
+type Note = (text: string) => void;
 
-/** An image as its file under `images/` has it. Written last: an image without its record is none. */
-export interface Entry {
-  readonly id: ImageId;
-  readonly name: string;
-  readonly mark?: Mark;
-  readonly attributes: Written<Image>;
-  readonly disk: Blob;
-  readonly metadata?: Blob;
-  /** What Incus calls it: the sha256 of the metadata followed by the disk, or of the one file with everything in it. */
-  readonly fingerprint: string;
-  readonly format: string;
-  readonly compression: string;
-  /** RFC 3339. */
-  readonly created: string;
-}
-
-/** The directory of a store. Every file appears whole, by rename; several processes may work in it at once. */
+/** The directory of a store. Every file appears whole, by rename; several processes and hosts may work in it at once. */
 export class Directory {
   readonly root: string;
   /** Milliseconds that bytes stay after their last image is gone. */
   readonly #grace: number;
+  readonly #working: Working;
+  readonly #ledger: Ledger;
+  readonly blobs: Blobs;
+  readonly #noted = new Set<string>();
+  #found: Promise<Found> | undefined;
 
   constructor(root: string, grace: number) {
     this.root = root;
     this.#grace = grace;
+    this.#working = new Working(this.at("tmp"));
+    this.#ledger = new Ledger(root, () => this.#working.temporary());
+    this.blobs = new Blobs(root, this.#ledger, () => this.#working.temporary());
   }
 
   at(...parts: readonly string[]): string {
     return join(this.root, ...parts);
   }
 
+  /** The store's own id; undefined before the first change of a store that is not there yet, or of the first version. */
+  async id(): Promise<string | undefined> {
+    this.#found ??= recognize(this.root);
+    const found = await this.#found;
+    return found.kind === "store" ? found.id : undefined;
+  }
+
+  /** Before the first change: the directory is a store, and nothing of somebody else's is in the way of its indexes. */
   async prepare(): Promise<void> {
     try {
-      for (const folder of ["blobs", "images", "files", "streams/v1", "tmp"])
-        await mkdir(this.at(folder), { recursive: true });
+      await mkdir(this.root, { recursive: true });
+      const found = await recognize(this.root);
       await access(this.root, constants.W_OK);
+      await makeFolders(this.root);
+      if (found.kind === "first") await this.#upgrade();
+      await this.#ledger.checkIndexes();
+      const id = found.kind === "store" ? found.id : await establish(this.root);
+      this.#found = Promise.resolve({ kind: "store", id });
     } catch (cause) {
+      if (cause instanceof Failure) throw cause;
       throw new Failure("backend.denied", `the store ${this.root} cannot be written`, {
         cause,
         hint: "check `path` and its rights",
@@ -57,113 +62,95 @@ export class Directory {
     }
   }
 
-  /** All records, in the order of their names. A store that is not there yet is empty. */
-  async *entries(): AsyncGenerator<Entry> {
-    const names = await readdir(this.at("images"))
-      .catch(whenMissing([]))
-      .catch((cause: unknown) => {
-        throw new Failure("backend.denied", `the store ${this.root} cannot be read`, {
-          cause,
-          hint: "check `path`: it is to be a folder that you may read",
-        });
-      });
-    const ids = names.filter((one) => one.endsWith(".json")).sort();
-    for (let from = 0; from < ids.length; from += BATCH) {
-      const batch = ids.slice(from, from + BATCH).map((name) => this.entry(imageId(name.slice(0, -".json".length))));
+  async #upgrade(): Promise<void> {
+    const entries = await Array.fromAsync(this.entries());
+    await this.#ledger.upgrade(entries.map((entry) => ({ blobs: blobsOf(entry), file: fileName(entry) })));
+  }
+
+  /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
+  async *entries(note?: Note): AsyncGenerator<Entry> {
+    const names = await this.#names();
+    for (let from = 0; from < names.length; from += BATCH) {
+      const batch = names.slice(from, from + BATCH).map((name) => this.#record(name, note));
       for (const entry of await Promise.all(batch)) if (entry !== undefined) yield entry;
     }
   }
 
-  async entry(id: ImageId): Promise<Entry | undefined> {
-    if (!/^[A-Za-z0-9._:@-]+$/.test(id) || id.startsWith(".")) return undefined;
-    const text = await readFile(this.at("images", `${id}.json`), "utf8").catch(whenMissing(undefined));
-    return text === undefined ? undefined : parse(text, id);
+  async #names(): Promise<readonly string[]> {
+    await this.id();
+    return await recordNames(this.root).catch((cause: unknown) => {
+      throw new Failure("backend.denied", `the store ${this.root} cannot be read`, {
+        cause,
+        hint: "check `path`: it is to be a directory that you may read",
+      });
+    });
+  }
+
+  async entry(id: ImageId, note?: Note): Promise<Entry | undefined> {
+    await this.id();
+    return isId(id) ? await this.#record(`${id}.json`, note) : undefined;
+  }
+
+  /** A record that is broken is told once, and its image cannot be seen. */
+  async #record(file: string, note?: Note): Promise<Entry | undefined> {
+    const told = await readPlain(this.at("images", file)).then(
+      (text) => recordOf(text, file),
+      (thrown: unknown) => {
+        if (codeOf(thrown) === "ENOENT") return undefined;
+        return codeOf(thrown) === "ELOOP" ? "a symbolic link" : "not readable";
+      },
+    );
+    if (typeof told !== "string") return told;
+    if (note !== undefined && !this.#noted.has(file)) {
+      this.#noted.add(file);
+      note(`warning: ${this.at("images", file)} is skipped: ${told}`);
+    }
+    return undefined;
   }
 
   async putEntry(entry: Entry): Promise<void> {
-    await this.replace(["images", `${entry.id}.json`], `${JSON.stringify(entry, undefined, 2)}\n`, { durable: true });
+    await this.#replace(["images", `${entry.id}.json`], `${JSON.stringify(entry, undefined, 2)}\n`, { durable: true });
   }
 
   /** The record goes at once; the bytes after the grace period, when no other image has them. */
   async removeEntry(entry: Entry): Promise<void> {
     await rm(this.at("images", `${entry.id}.json`), { force: true });
     const now = new Date();
-    for (const { sha256 } of [entry.disk, ...(entry.metadata === undefined ? [] : [entry.metadata])]) {
-      await utimes(this.at("blobs", sha256), now, now).catch(whenMissing(undefined));
-    }
+    for (const sha256 of blobsOf(entry))
+      await lutimes(this.at("blobs", sha256), now, now).catch(whenMissing(undefined));
   }
 
-  /** Streams bytes into the store; the same bytes are kept once. `combined` is the sha256 of `before` followed by them. */
-  async putBlob(
-    source: Pick<Source, "open" | "lend"> & Partial<Pick<Source, "digests">>,
-    signal: AbortSignal,
-    { before, progress }: { readonly before?: Uint8Array; readonly progress?: (done: number) => void } = {},
-  ): Promise<Blob & { readonly combined: string }> {
-    const path = this.#temporary();
-    const file = await open(path, "wx");
-    try {
-      // The digest of a source is made on its way to us.
-      const hash = source.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
-      const both = before === undefined ? undefined : new Bun.CryptoHasher("sha256").update(before);
-      let size = 0;
-      for await (const piece of passing(source, signal)) {
-        signal.throwIfAborted();
-        for (const hasher of [hash, both]) hasher?.update(piece);
-        await writeWithHoles(file, piece, size);
-        size += piece.byteLength;
-        progress?.(size);
-      }
-      await file.sync();
-      const sha256 = hash?.digest("hex") ?? (await sha256Of(source));
-      await this.#settle(path, this.at("blobs", sha256), size);
-      return { sha256, size, combined: both?.digest("hex") ?? sha256 };
-    } catch (thrown) {
-      await rm(path, { force: true });
-      if (isFull(thrown))
-        throw new Failure("backend.limits", `no space is left in ${this.root}`, {
-          cause: thrown,
-          hint: "free some, then apply again",
-        });
-      throw thrown;
-    } finally {
-      await file.close();
-    }
-  }
-
-  /**
-   * Gives bytes the name of their digest. What has that name already stays the file that other names are links to, and its grace
-   * period starts again; only a file of another size, which cannot be those bytes, is replaced. A link and no rename: that of
-   * another writer, under way, would take the blob from under whoever links to it.
-   */
-  async #settle(temporary: string, blob: string, size: number): Promise<void> {
-    try {
-      await link(temporary, blob);
-      await rm(temporary);
-    } catch (thrown) {
-      if (codeOf(thrown) !== "EEXIST") throw thrown;
-      const now = new Date();
-      const isSame = await stat(blob).then((found) => found.size === size, whenMissing(false));
-      const isKept = isSame && (await utimes(blob, now, now).then(() => true, whenMissing(false)));
-      await (isKept ? rm(temporary) : rename(temporary, blob));
-    }
-  }
-
-  async readBlob({ sha256 }: Blob): Promise<Uint8Array> {
-    return await readFile(this.at("blobs", sha256));
+  /** @throws Failure backend.conflict: a file of that name is there that the store did not write */
+  async checkFile(file: string): Promise<void> {
+    if ((await this.#ledger.ownFile(file)) !== undefined) return;
+    throw new Failure("backend.conflict", `${this.at("files", file)} was not written by this store`, {
+      hint: "move the file away or choose another `name`, then apply again",
+    });
   }
 
   /** A file with a name of its own beside the blob, for people and web servers; the former one of that name is replaced whole. */
-  async name(blob: Blob, file: string): Promise<void> {
-    const temporary = this.#temporary();
-    await link(this.at("blobs", blob.sha256), temporary);
+  async name({ sha256 }: Blob, file: string): Promise<void> {
+    await this.checkFile(file);
+    const before = (await this.#ledger.ownFile(file)) ?? "absent";
+    const version = await this.#ledger.version(sha256);
+    if (before === version) return;
+    const temporary = this.#working.temporary();
+    await link(this.at("blobs", sha256), temporary);
+    await this.#ledger.addFile(file, before === "absent" ? [version] : [version, before]);
     await rename(temporary, this.at("files", file));
     // Renaming one hard link of a file over another does nothing, and leaves the first.
     await rm(temporary, { force: true });
+    if (before !== "absent") await this.#ledger.addFile(file, [version]);
+  }
+
+  async putIndex(name: Index, text: string): Promise<void> {
+    await this.#ledger.add("indexes", name);
+    await this.#replace(INDEXES[name], text);
   }
 
   /** Writes beside and renames: a reader sees the former file or this one. */
-  async replace(parts: readonly string[], text: string, { durable = false } = {}): Promise<void> {
-    const temporary = this.#temporary();
+  async #replace(parts: readonly string[], text: string, { durable = false } = {}): Promise<void> {
+    const temporary = this.#working.temporary();
     const file = await open(temporary, "wx");
     try {
       await file.writeFile(text);
@@ -176,75 +163,41 @@ export class Directory {
 
   /** From here on, and until `settled`, the indexes may not be what the records say; a run that dies in between leaves this behind. */
   async unsettle(): Promise<void> {
-    await writeFile(this.at("tmp", `${process.pid}.stale`), "");
+    await this.#working.begin();
   }
 
   async settled(): Promise<void> {
-    for (const name of await this.#abandoned()) await rm(this.at("tmp", name), { force: true });
-    await rm(this.at("tmp", `${process.pid}.stale`), { force: true });
+    await this.#working.settle(new Date());
   }
 
   /** Whether a run died before it had written the indexes. */
   async isStale(): Promise<boolean> {
-    return (await this.#abandoned()).some((name) => name.endsWith(".stale"));
+    const id = await this.id().catch(() => undefined);
+    return id !== undefined && (await this.#working.isStale(new Date()));
   }
 
-  /** Files of processes that are no more. */
-  async #abandoned(): Promise<readonly string[]> {
-    // A folder that cannot be read was told of by whoever wanted its images.
-    const names = await readdir(this.at("tmp")).catch(() => []);
-    return names.filter((name) => Number(name.split(".")[0]) !== process.pid && !isRunning(Number(name.split(".")[0])));
-  }
-
-  #temporary(): string {
-    return this.at("tmp", `${process.pid}.${randomUUID()}`);
-  }
-
-  /** Takes away blobs and named files that no record has any more. */
+  /** Takes away blobs and named files of the store that no record has any more; none while a record cannot be read or another run is at work. */
   async sweep(
     used: { readonly blobs: ReadonlySet<string>; readonly files: ReadonlySet<string> },
     now: Date,
   ): Promise<void> {
-    const old = async (path: string, grace: number) => {
-      const found = await stat(path).catch(whenMissing(undefined));
-      return found !== undefined && now.getTime() - found.mtimeMs >= grace;
-    };
-    const drop = async (folder: string, keep: ReadonlySet<string>, grace: number) => {
-      for (const name of await readdir(this.at(folder)).catch(whenMissing([]))) {
-        if (!keep.has(name) && (await old(this.at(folder, name), grace)))
-          await rm(this.at(folder, name), { force: true });
+    const records = await Promise.all((await this.#names()).map((name) => this.entry(idOfFile(name))));
+    if (records.includes(undefined) || (await this.#working.hasOthers(now))) return;
+    for (const kind of ["files", "blobs"] as const) {
+      for (const name of await this.#ledger.names(kind)) {
+        if (used[kind].has(name)) continue;
+        const found = await lstat(this.at(kind, name)).catch(whenMissing(undefined));
+        if (found !== undefined && now.getTime() - found.mtimeMs < this.#grace) continue;
+        const isOurs = kind === "blobs" ? found?.isFile() : (await this.#ledger.ownFile(name)) !== undefined;
+        if (isOurs) await rm(this.at(kind, name), { force: true });
+        await this.#ledger.drop(kind, name);
       }
-    };
-    await drop("files", used.files, this.#grace);
-    await drop("blobs", used.blobs, this.#grace);
+    }
   }
 }
 
 /** Records that are read at a time. */
 const BATCH = 64;
 
-function parse(text: string, id: ImageId): Entry {
-  try {
-    return JSON.parse(text) as Entry;
-  } catch (cause) {
-    throw new Failure("backend.answer", `the record images/${id}.json of the store is not JSON`, {
-      cause,
-      hint: "delete it, and apply again",
-    });
-  }
-}
-
-async function sha256Of(source: Partial<Pick<Source, "digests">>): Promise<string> {
-  const made = (await source.digests?.())?.sha256;
-  if (made === undefined) throw new Error("a source does not say what its bytes hash to");
-  return hexOf(made);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return codeOf(thrown) !== "ESRCH";
-  }
-}
+export const blobsOf = ({ disk, metadata }: Entry): readonly string[] =>
+  metadata === undefined ? [disk.sha256] : [disk.sha256, metadata.sha256];

@@ -1,4 +1,6 @@
 // What the system says when files are worked with.
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 
 export const codeOf = (thrown: unknown): unknown =>
   thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
@@ -12,3 +14,44 @@ export const whenMissing =
     if (codeOf(thrown) === "ENOENT") return value;
     throw thrown;
   };
+
+/** The text of a regular file; a symbolic link is not followed. */
+export async function readPlain(path: string): Promise<string> {
+  const file = await openPlain(path);
+  try {
+    return await file.readFile("utf8");
+  } finally {
+    await file.close();
+  }
+}
+
+/** A regular file, open for reading; a symbolic link is not followed. */
+export async function openPlain(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new Error(`${path} is not a regular file`);
+}
+
+/** The bytes of a regular file, in pieces of their own. */
+export async function* bytesOf(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const file = await openPlain(path);
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const { bytesRead, buffer } = await file.read(new Uint8Array(PIECE), 0, PIECE);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+const PIECE = 1 << 20;
+
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = new Bun.CryptoHasher("sha256");
+  for await (const piece of bytesOf(path)) hash.update(piece);
+  return hash.digest("hex");
+}

@@ -1,6 +1,6 @@
 import { type Answered, type Desired, digest, type Observed, type Part, type Source } from "images";
-import type { Entry } from "./client.ts";
 import { metadataTar } from "./metadata.ts";
+import type { Entry } from "./record.ts";
 import type { Image } from "./schema.ts";
 import { fileName } from "./streams.ts";
 
@@ -25,7 +25,14 @@ export function properties(
   return Object.keys(all).length === 0 && entry.attributes.properties === undefined ? {} : { properties: all };
 }
 
-export function observed(entry: Entry): Observed<Image> {
+export const partsOf = ({ disk, metadata }: Entry): readonly Entry["disk"][] =>
+  metadata === undefined ? [disk] : [disk, metadata];
+
+/** What only this record of this store can say of itself. */
+export const selfOf = (id: Entry["id"], store: string | undefined): string =>
+  store === undefined ? id : `${store}/${id}`;
+
+export function observed(entry: Entry, store: string | undefined): Observed<Image> {
   const { id, name, mark, attributes, disk, format, created } = entry;
   const shown: Answered<Image> = {
     ...attributes,
@@ -41,6 +48,7 @@ export function observed(entry: Entry): Observed<Image> {
     id,
     name,
     ...(mark === undefined ? {} : { mark }),
+    self: selfOf(id, store),
     attributes: shown,
     names: namesOf(entry),
     digests,

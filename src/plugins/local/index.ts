@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import {
   type Backend,
@@ -6,6 +5,7 @@ import {
   type Desired,
   type Downloads,
   definePlugin,
+  digest,
   Failure,
   type ImageId,
   imageId,
@@ -17,8 +17,10 @@ import {
   seconds,
   type Wanted,
 } from "images";
-import { Directory, type Entry } from "./client.ts";
-import { formatOf, made, namesOf, observed, properties, without } from "./entry.ts";
+import { blobsOf, Directory } from "./client.ts";
+import { bytesOf } from "./disk.ts";
+import { formatOf, made, namesOf, observed, partsOf, properties, selfOf, without } from "./entry.ts";
+import type { Entry } from "./record.ts";
 import { config, type Image, image } from "./schema.ts";
 import { fileName, indexes } from "./streams.ts";
 
@@ -39,21 +41,27 @@ class Local implements Backend<Image>, Downloads {
 
   async read(
     { address, id }: { address: Context["address"]; id?: ImageId },
-    _: Reading,
+    { note }: Reading,
   ): Promise<Observed<Image> | undefined> {
-    const known = id === undefined ? undefined : await this.#store.entry(id);
-    if (known !== undefined) return observed(known);
-    for await (const entry of this.#store.entries()) {
-      if (id === undefined ? entry.mark?.owner === address : entry.name === id) return observed(entry);
+    const known = id === undefined ? undefined : await this.#store.entry(id, note);
+    if (known !== undefined) return await this.#seen(known);
+    for await (const entry of this.#store.entries(note)) {
+      if (id === undefined ? entry.mark?.owner === address : entry.name === id) return await this.#seen(entry);
     }
     return undefined;
   }
 
-  async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {
-    for await (const entry of this.#store.entries()) {
+  async *list({ signal, note }: Reading): AsyncGenerator<Observed<Image>> {
+    for await (const entry of this.#store.entries(note)) {
       signal.throwIfAborted();
-      yield observed(entry);
+      yield await this.#seen(entry);
     }
+  }
+
+  /** An image whose bytes are gone or of another size can never be used again. */
+  async #seen(entry: Entry): Promise<Observed<Image>> {
+    const seen = observed(entry, await this.#store.id());
+    return (await this.#store.blobs.areWhole(partsOf(entry))) ? seen : { ...seen, status: "failed" };
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
@@ -64,18 +72,19 @@ class Local implements Backend<Image>, Downloads {
     await this.#begin();
     const name = want.name ?? imageOf(context.address);
     await this.#free([name, ...(want.aliases ?? [])], context);
+    await this.#store.checkFile(fileName({ name, format: source.format, compression: source.compression }));
     const created = new Date();
     const id = imageId(`${name}@${created.getTime().toString(36)}${crypto.randomUUID().slice(0, 8)}`);
     await context.identified(id);
     const beside = source.metadata ?? made(want, name, source, created);
-    const metadata = beside === undefined ? undefined : await this.#store.putBlob(beside, context.signal);
-    const before = metadata === undefined ? {} : { before: await this.#store.readBlob(metadata) };
+    const metadata = beside === undefined ? undefined : await this.#store.blobs.put(beside, context.signal);
+    const before = metadata === undefined ? {} : { before: await this.#store.blobs.read(metadata) };
     const progress = (done: number) => context.progress("upload", done, source.size);
-    const { combined, ...disk } = await this.#store.putBlob(source, context.signal, { ...before, progress });
+    const { combined, ...disk } = await this.#store.blobs.put(source, context.signal, { ...before, progress });
     const entry: Entry = {
       id,
       name,
-      ...signed(context, id),
+      ...(await this.#signed(context, id)),
       attributes: want,
       disk,
       ...(metadata === undefined ? {} : { metadata: { sha256: metadata.sha256, size: metadata.size } }),
@@ -103,7 +112,7 @@ class Local implements Backend<Image>, Downloads {
       ...entry,
       name,
       attributes: { ...without(entry.attributes, cleared), ...want, ...properties(entry, want, cleared) },
-      ...signed(context, have.id),
+      ...(await this.#signed(context, have.id)),
     };
     return await this.#keep(next);
   }
@@ -123,19 +132,23 @@ class Local implements Backend<Image>, Downloads {
       name,
       format,
       size,
-      open: (signal) => createReadStream(this.#store.at("blobs", sha256), { signal, highWaterMark: 1 << 20 }),
+      digest: digest("sha256", sha256),
+      open: (signal) => bytesOf(this.#store.at("blobs", sha256), signal),
     });
     const disk = part(fileName(entry), entry.disk, formatOf(entry.format));
     return entry.metadata === undefined ? [disk] : [part(`${entry.name}.metadata.tar`, entry.metadata, "tar"), disk];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#begun === undefined && !(await this.#store.isStale())) return;
+    if (this.#begun === undefined) {
+      if (!(await this.#store.isStale())) return;
+      await this.#store.prepare();
+    }
+    // What could not begin was told of, and has changed nothing.
+    if (!(await (this.#begun ?? Promise.resolve()).then(always, never))) return;
     const entries = await Array.fromAsync(this.#store.entries());
     await this.#writeIndexes(entries);
-    const blobs = new Set(
-      entries.flatMap(({ disk, metadata }) => [disk.sha256, ...(metadata === undefined ? [] : [metadata.sha256])]),
-    );
+    const blobs = new Set(entries.flatMap(blobsOf));
     await this.#store.sweep({ blobs, files: new Set(entries.map(fileName)) }, new Date());
     await this.#store.settled();
   }
@@ -151,7 +164,12 @@ class Local implements Backend<Image>, Downloads {
     await this.#store.putEntry(entry);
     for (const name of namesOf(entry)) this.#holders?.set(name, entry.id);
     await this.#publish();
-    return observed(entry);
+    return observed(entry, await this.#store.id());
+  }
+
+  async #signed(context: Context, id: ImageId): Promise<Pick<Entry, "mark">> {
+    const mark = context.marker(selfOf(id, await this.#store.id()));
+    return mark === undefined ? {} : { mark };
   }
 
   /** A name or alias belongs to one image; that of the image which is being replaced may be taken. */
@@ -191,11 +209,14 @@ class Local implements Backend<Image>, Downloads {
 
   async #writeIndexes(entries: readonly Entry[]): Promise<void> {
     const { sums, index, products } = indexes(entries, new Date());
-    await this.#store.replace(["SHA256SUMS"], sums);
-    await this.#store.replace(["streams", "v1", "images.json"], products);
-    await this.#store.replace(["streams", "v1", "index.json"], index);
+    await this.#store.putIndex("SHA256SUMS", sums);
+    await this.#store.putIndex("images.json", products);
+    await this.#store.putIndex("index.json", index);
   }
 }
+
+const always = () => true;
+const never = () => false;
 
 const wanted = ({ format, compression }: Desired<Image>): Wanted => ({
   formats: format === undefined ? "any" : [format],
@@ -214,8 +235,3 @@ export const local = definePlugin({
     return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000));
   },
 });
-
-const signed = (context: Context, id: ImageId) => {
-  const mark = context.marker(id);
-  return mark === undefined ? {} : { mark };
-};

@@ -1,4 +1,4 @@
-import type { Entry } from "./client.ts";
+import type { Entry } from "./record.ts";
 
 /** What the store says of itself to web clients, as texts: a pure function of its records. */
 export interface Indexes {
@@ -8,7 +8,7 @@ export interface Indexes {
 }
 
 /** Names of files as web clients see them: the image's name and an ending that says what it is. */
-export function fileName({ name, format, compression }: Entry): string {
+export function fileName({ name, format, compression }: Pick<Entry, "name" | "format" | "compression">): string {
   const kind = { other: "img", raw: "img", squashfs: "squashfs" }[format] ?? format;
   return compression === "none" ? `${name}.${kind}` : `${name}.${kind}.${compression}`;
 }

@@ -33,7 +33,7 @@ for (const size of [1 << 20, 1_000_003, 4097]) {
         yield buffer.subarray(0, piece.length);
       }
     }
-    const blob = await store.putBlob({ open }, new AbortController().signal);
+    const blob = await store.blobs.put({ open }, new AbortController().signal);
     expect(blob).toMatchObject({
       size: bytes.length,
       sha256: new Bun.CryptoHasher("sha256").update(bytes).digest("hex"),

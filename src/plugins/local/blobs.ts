@@ -1,0 +1,113 @@
+import { link, lstat, lutimes, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Failure, hexOf, passing, type Source } from "images";
+import { codeOf, isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
+import { writeWithHoles } from "./holes.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Blob } from "./record.ts";
+
+/** The bytes of a store: each content is kept once, in a file that is named by its sha256. */
+export class Blobs {
+  readonly #folder: string;
+  readonly #ledger: Ledger;
+  readonly #temporary: () => string;
+
+  constructor(root: string, ledger: Ledger, temporary: () => string) {
+    this.#folder = join(root, "blobs");
+    this.#ledger = ledger;
+    this.#temporary = temporary;
+  }
+
+  /** Whether all files of bytes are there, with these sizes. */
+  async areWhole(all: readonly Blob[]): Promise<boolean> {
+    for (const { sha256, size } of all) {
+      const found = await lstat(join(this.#folder, sha256)).catch(whenMissing(undefined));
+      if (!found?.isFile() || found.size !== size) return false;
+    }
+    return true;
+  }
+
+  /** Streams bytes into the store; the same bytes are kept once. `combined` is the sha256 of `before` followed by them. */
+  async put(
+    source: Pick<Source, "open" | "lend"> & Partial<Pick<Source, "digests">>,
+    signal: AbortSignal,
+    { before, progress }: { readonly before?: Uint8Array; readonly progress?: (done: number) => void } = {},
+  ): Promise<Blob & { readonly combined: string }> {
+    const path = this.#temporary();
+    const file = await open(path, "wx");
+    try {
+      // The digest of a source is made on its way to us.
+      const hash = source.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
+      const both = before === undefined ? undefined : new Bun.CryptoHasher("sha256").update(before);
+      let size = 0;
+      for await (const piece of passing(source, signal)) {
+        signal.throwIfAborted();
+        for (const hasher of [hash, both]) hasher?.update(piece);
+        await writeWithHoles(file, piece, size);
+        size += piece.byteLength;
+        progress?.(size);
+      }
+      await file.sync();
+      const sha256 = hash?.digest("hex") ?? (await sha256Of(source));
+      await this.#settle(path, sha256, size);
+      return { sha256, size, combined: both?.digest("hex") ?? sha256 };
+    } catch (thrown) {
+      await rm(path, { force: true });
+      if (isFull(thrown))
+        throw new Failure("backend.limits", `no space is left in ${dirname(this.#folder)}`, {
+          cause: thrown,
+          hint: "free some, then apply again",
+        });
+      throw thrown;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /**
+   * Gives bytes the name of their digest. What has that name already stays the file that other names are links to, and its grace
+   * period starts again; only a file of other bytes is replaced, if the store wrote it. A link and no rename: that of another writer,
+   * under way, would take the blob from under whoever links to it.
+   */
+  async #settle(temporary: string, sha256: string, size: number): Promise<void> {
+    const blob = join(this.#folder, sha256);
+    const isOurs = await this.#ledger.has("blobs", sha256);
+    const found = await lstat(blob).catch(whenMissing(undefined));
+    if (found === undefined || isOurs) await this.#ledger.add("blobs", sha256);
+    try {
+      await link(temporary, blob);
+      await rm(temporary);
+    } catch (thrown) {
+      if (codeOf(thrown) !== "EEXIST") throw thrown;
+      const now = new Date();
+      const isSame = found?.isFile() !== false && (await this.#holds(blob, sha256, size));
+      if (!isSame && !isOurs && found !== undefined)
+        throw new Failure("backend.conflict", `${blob} was not written by this store, and has other bytes`, {
+          hint: "move the file away, then apply again",
+        });
+      const isKept = isSame && (await lutimes(blob, now, now).then(() => true, whenMissing(false)));
+      await (isKept ? rm(temporary) : rename(temporary, blob));
+    }
+  }
+
+  async #holds(blob: string, sha256: string, size: number): Promise<boolean> {
+    const found = await lstat(blob).catch(whenMissing(undefined));
+    if (!found?.isFile() || found.size !== size) return false;
+    return (await sha256OfFile(blob).catch(whenMissing(undefined))) === sha256;
+  }
+
+  async read({ sha256 }: Blob): Promise<Uint8Array> {
+    const file = await openPlain(join(this.#folder, sha256));
+    try {
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+async function sha256Of(source: Partial<Pick<Source, "digests">>): Promise<string> {
+  const made = (await source.digests?.())?.sha256;
+  if (made === undefined) throw new Error("a source does not say what its bytes hash to");
+  return hexOf(made);
+}

@@ -1,0 +1,107 @@
+import { lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Failure } from "images";
+import { readPlain, sha256OfFile, whenMissing } from "./disk.ts";
+
+/** Files of the indexes, and the names under which the ledger has them. */
+export const INDEXES = {
+  SHA256SUMS: ["SHA256SUMS"],
+  "images.json": ["streams", "v1", "images.json"],
+  "index.json": ["streams", "v1", "index.json"],
+} as const;
+export type Index = keyof typeof INDEXES;
+
+/**
+ * What the store wrote: an entry under `wrote/` for each blob, named file and index, made before the file is. What has none is
+ * somebody else's, and is neither overwritten nor deleted.
+ */
+export class Ledger {
+  readonly #root: string;
+  readonly #temporary: () => string;
+
+  constructor(root: string, temporary: () => string) {
+    this.#root = root;
+    this.#temporary = temporary;
+  }
+
+  async names(kind: "blobs" | "files"): Promise<readonly string[]> {
+    return await readdir(join(this.#root, "wrote", kind)).catch(whenMissing([]));
+  }
+
+  async has(kind: "blobs" | "indexes", name: string): Promise<boolean> {
+    return (await this.#state(join("wrote", kind, name))) !== undefined;
+  }
+
+  /** Of a blob or an index. */
+  async add(kind: "blobs" | "indexes", name: string): Promise<void> {
+    if (!(await this.has(kind, name))) await writeFile(join(this.#root, "wrote", kind, name), "");
+  }
+
+  async drop(kind: "blobs" | "files", name: string): Promise<void> {
+    await rm(join(this.#root, "wrote", kind, name), { force: true });
+  }
+
+  /** Of a named file: what it will be, beside what it is, so that a run that dies in between leaves one of the two. */
+  async addFile(name: string, versions: readonly string[]): Promise<void> {
+    const temporary = this.#temporary();
+    await writeFile(temporary, `${versions.join("\n")}\n`, { flag: "wx" });
+    await rename(temporary, join(this.#root, "wrote", "files", name));
+  }
+
+  /** The version of a named file: the digest and the inode that it has as a link of its blob. */
+  async version(sha256: string): Promise<string> {
+    const found = await lstat(join(this.#root, "blobs", sha256), { bigint: true });
+    return `${sha256} ${found.ino}`;
+  }
+
+  /** The version that the file has, where the store wrote it. Undefined: it is somebody else's. `absent`: there is no such file. */
+  async ownFile(name: string): Promise<string | undefined> {
+    const found = await this.#state(join("files", name));
+    if (found === undefined) return "absent";
+    if (!found.isFile()) return undefined;
+    const text = await readPlain(join(this.#root, "wrote", "files", name)).catch(whenMissing(""));
+    const versions = text.split("\n").filter((line) => line !== "");
+    const linked = versions.find((version) => version.endsWith(` ${found.ino}`));
+    if (linked !== undefined || versions.length === 0) return linked;
+    // A store that was copied has other inodes.
+    const sha256 = await sha256OfFile(join(this.#root, "files", name));
+    return versions.find((version) => version.startsWith(`${sha256} `));
+  }
+
+  /** @throws Failure backend.conflict: an index would overwrite a file of somebody else's */
+  async checkIndexes(): Promise<void> {
+    for (const [name, path] of Object.entries(INDEXES)) {
+      const found = await this.#state(join(...path));
+      if (found === undefined || (found.isFile() && (await this.has("indexes", name)))) continue;
+      throw new Failure("backend.conflict", `${join(this.#root, ...path)} was not written by this store`, {
+        hint: "move the file away, then apply again",
+      });
+    }
+  }
+
+  /** Takes over what a store of the first version wrote: what its records name, and indexes that read as its own. */
+  async upgrade(images: Iterable<{ readonly blobs: readonly string[]; readonly file: string }>): Promise<void> {
+    for (const { blobs, file } of images) {
+      for (const sha256 of blobs)
+        if ((await this.#state(join("blobs", sha256)))?.isFile()) await this.add("blobs", sha256);
+      const [disk] = blobs;
+      const [named, blob] = [await this.#state(join("files", file)), await this.#state(join("blobs", disk ?? ""))];
+      if (disk === undefined || !named?.isFile() || !blob?.isFile()) continue;
+      const isSame = named.ino === blob.ino || (await sha256OfFile(join(this.#root, "files", file))) === disk;
+      if (isSame) await this.addFile(file, [`${disk} ${named.ino}`]);
+    }
+    for (const [name, path] of Object.entries(INDEXES)) {
+      const text = await readPlain(join(this.#root, ...path)).catch(() => undefined);
+      if (text !== undefined && isIndex(name, text)) await this.add("indexes", name);
+    }
+  }
+
+  async #state(path: string) {
+    return await lstat(join(this.#root, path), { bigint: true }).catch(whenMissing(undefined));
+  }
+}
+
+function isIndex(name: string, text: string): boolean {
+  if (name === "SHA256SUMS") return /^(?:[0-9a-f]{64} {2}files\/[^/\n]+\n)*$/.test(text);
+  return text.startsWith(name === "index.json" ? '{\n "format": "index:1.0"' : '{\n "content_id": "images"');
+}

@@ -1,0 +1,106 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type ImageId, imageId, type Mark, type Written } from "images";
+import { whenMissing } from "./disk.ts";
+import type { Image } from "./schema.ts";
+
+/** One file of an image: bytes under `blobs/`, named by their sha256. */
+export interface Blob {
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** An image as its file under `images/` has it. Written last: an image without its record is none. */
+export interface Entry {
+  readonly id: ImageId;
+  readonly name: string;
+  readonly mark?: Mark;
+  readonly attributes: Written<Image>;
+  readonly disk: Blob;
+  readonly metadata?: Blob;
+  /** What Incus calls it: the sha256 of the metadata followed by the disk, or of the one file with everything in it. */
+  readonly fingerprint: string;
+  readonly format: string;
+  readonly compression: string;
+  /** RFC 3339. */
+  readonly created: string;
+}
+
+// Records are files that anybody may have edited: what they say is checked before it names a file.
+
+const ID = /^[A-Za-z0-9_:@-][A-Za-z0-9._:@-]*$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,126}$/;
+const WORD = /^[a-z0-9]{1,16}$/;
+const HEX = /^[0-9a-f]{64}$/;
+const TEXTS = ["description", "visibility", "format", "compression", "os", "release", "architecture", "variant"];
+
+/** Whether an id can be the name of a record's file. */
+export const isId = (id: string): boolean => ID.test(id);
+
+/** Names of the records' files, in their order. */
+export async function recordNames(root: string): Promise<readonly string[]> {
+  const names = await readdir(join(root, "images")).catch(whenMissing<string[]>([]));
+  return names.filter((name) => name.endsWith(".json") && !name.startsWith(".")).sort();
+}
+
+export const idOfFile = (file: string): ImageId => imageId(file.slice(0, -".json".length));
+
+/** The record in a file's text, or what is wrong with it. */
+export function recordOf(text: string, file: string): Entry | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return "not JSON";
+  }
+  if (!isTable(value)) return "not an object";
+  const wrong = faultOf(value, file);
+  return wrong === undefined && isEntry(value) ? value : `invalid \`${wrong ?? "id"}\``;
+}
+
+/** The check is `faultOf`, which has been asked. */
+const isEntry = (value: object): value is Entry =>
+  faultOf(value, "id" in value ? `${value.id}.json` : "") === undefined;
+
+function faultOf(value: object, file: string): string | undefined {
+  const record = new Map<string, unknown>(Object.entries(value));
+  const id = record.get("id");
+  if (typeof id !== "string" || !ID.test(id) || `${id}.json` !== file) return "id";
+  if (!matches(record.get("name"), NAME)) return "name";
+  for (const key of ["format", "compression"]) if (!matches(record.get(key), WORD)) return key;
+  if (!isBlob(record.get("disk"))) return "disk";
+  if (record.has("metadata") && !isBlob(record.get("metadata"))) return "metadata";
+  if (!matches(record.get("fingerprint"), HEX)) return "fingerprint";
+  const created = record.get("created");
+  if (typeof created !== "string" || Number.isNaN(Date.parse(created))) return "created";
+  if (record.has("mark") && !isMark(record.get("mark"))) return "mark";
+  return attributesFault(record.get("attributes"));
+}
+
+function attributesFault(value: unknown): string | undefined {
+  if (!isTable(value)) return "attributes";
+  const all = new Map<string, unknown>(Object.entries(value));
+  for (const key of TEXTS) if (all.has(key) && typeof all.get(key) !== "string") return `attributes.${key}`;
+  for (const key of ["aliases", "tags"]) {
+    const list = all.get(key) ?? [];
+    if (!Array.isArray(list) || !list.every(isText)) return `attributes.${key}`;
+  }
+  const properties = all.get("properties") ?? {};
+  return isTable(properties) && Object.values(properties).every(isText) ? undefined : "attributes.properties";
+}
+
+const isText = (value: unknown): boolean => typeof value === "string";
+const isTable = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const matches = (value: unknown, pattern: RegExp): boolean => typeof value === "string" && pattern.test(value);
+const isBlob = (value: unknown): value is Blob =>
+  isTable(value) &&
+  "sha256" in value &&
+  matches(value.sha256, HEX) &&
+  "size" in value &&
+  Number.isSafeInteger(value.size) &&
+  Number(value.size) >= 0;
+const isMark = (value: unknown): boolean =>
+  isTable(value) &&
+  ["file", "owner", "content"].every((key) => isText(Reflect.get(value, key))) &&
+  ["lineage", "self", "retained"].every((key) => ["string", "undefined"].includes(typeof Reflect.get(value, key)));
