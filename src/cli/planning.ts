@@ -174,7 +174,7 @@ export abstract class PlanningCommand extends FileCommand {
   }
 
   protected exitCode(plan: Plan): number {
-    if (plan.outages.length > 0) return EXIT.failed;
+    if (plan.outages.length > 0 || plan.steps.some(({ action }) => action === "block")) return EXIT.failed;
     return this.detailedExitcode && (hasChanges(plan) || (plan.mode === "refresh-only" && plan.drift.length > 0))
       ? EXIT.changes
       : EXIT.done;

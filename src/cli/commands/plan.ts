@@ -34,8 +34,8 @@ export class PlanCommand extends PlanningCommand {
         });
       }
       const { state } = await session.store();
-      const file = toPlanFile(plan, { version: VERSION, config: session.config, state });
-      await replaceFile(resolve(this.context.cwd, this.out_), this.redact(`${JSON.stringify(file, undefined, 2)}\n`));
+      const file = toPlanFile(plan, { version: VERSION, config: session.config, state }, (text) => this.redact(text));
+      await replaceFile(resolve(this.context.cwd, this.out_), `${JSON.stringify(file, undefined, 2)}\n`);
       if (!this.isJsonOnly) this.note(`\nThe plan is in ${this.out_}; carry it out with: images apply ${this.out_}`);
     }
     await this.writeReports(plan);

@@ -28,7 +28,14 @@ const DEEPEST = 64;
  * A plan as JSON: the shape of `terraform show -json`, for tools that read plans, with an `images` object beside it that holds the plan
  * itself, for `apply`. No sensitive value is in either.
  */
-export function toPlanFile(plan: Plan, shelf: Shelf): object {
+export function toPlanFile(plan: Plan, shelf: Shelf, redact = (text: string): string => text): object {
+  const file: unknown = JSON.parse(redact(JSON.stringify(documentOf(plan, shelf))));
+  const images: unknown = isTable(file) ? file["images"] : undefined;
+  if (!isTable(file) || !isTable(images)) throw new Error("the plan file has no images object");
+  return { ...file, images: { ...images, digest: digestOf(file) } };
+}
+
+function documentOf(plan: Plan, shelf: Shelf): object {
   const { version, state } = shelf;
   const { steps } = plan;
   const ground = groundOf(shelf);
@@ -37,6 +44,8 @@ export function toPlanFile(plan: Plan, shelf: Shelf): object {
       ? [{ resource: addr(drift.address), attribute: drift.changes.map(({ name }) => name) }]
       : [],
   );
+  const blocked = steps.flatMap((step) => (step.action === "block" ? [step] : []));
+  const isErrored = plan.outages.length > 0 || blocked.length > 0;
   const hasWork = steps.some((step) => isPending(step) && step.action !== "block");
   return {
     format_version: "1.2",
@@ -53,19 +62,22 @@ export function toPlanFile(plan: Plan, shelf: Shelf): object {
     configuration: configuration(ground),
     relevant_attributes: drifted,
     timestamp: plan.made,
-    applyable: hasWork || (plan.mode === "refresh-only" && plan.drift.length > 0),
-    complete: plan.outages.length === 0 && steps.every(({ action }) => action !== "block"),
-    errored: plan.outages.length > 0,
-    images: sealed(withoutSecrets(plan, ground), version),
+    applyable: !isErrored && (hasWork || (plan.mode === "refresh-only" && plan.drift.length > 0)),
+    complete: !isErrored,
+    errored: isErrored,
+    images: {
+      ...imagesOf(withoutSecrets(plan, ground), version),
+      blocked: blocked.map(({ address, because, text, hint }) => ({ address, because, text, hint })),
+    },
   };
 }
 
 /** The state in the shape of `terraform show -json`. */
 export const toStateFile = (state: State, version: string): object => stateValues(state, groundOf({ version, state }));
 
-function sealed(plan: Plan, version: string): object {
+function imagesOf(plan: Plan, version: string): object {
   const making = plan.steps.flatMap((step) => ("making" in step ? [[step.address, step.making] as const] : []));
-  const body = {
+  return {
     plan_version: PLAN_VERSION,
     version,
     config_digest: plan.basis.config,
@@ -75,11 +87,15 @@ function sealed(plan: Plan, version: string): object {
     transfers: Object.fromEntries(making.map(([at, { transfer }]) => [at, transfer])),
     plan,
   };
-  return { ...body, digest: digestOf(body) };
 }
 
-/** Of everything but itself, so that an edited plan is not mistaken for one that somebody looked at. */
-const digestOf = (body: object): string => `sha256:${createHash("sha256").update(canonical(body)).digest("hex")}`;
+/** The sha256 of the whole document without `images.digest`, so that no part of a reviewed plan can be edited. */
+export function digestOf(file: Readonly<Record<string, unknown>>): string {
+  const images: unknown = file["images"];
+  const { digest: _, ...body } = isTable(images) ? images : {};
+  const whole = canonical({ ...file, images: body });
+  return `sha256:${createHash("sha256").update(whole).digest("hex")}`;
+}
 
 function withoutSecrets(plan: Plan, ground: Ground): Plan {
   const changes = new Map(plan.steps.map((step) => [step.address, changesOf(step)]));
@@ -118,11 +134,10 @@ export function fromPlanFile(text: string): Plan {
       "update images, or plan again with this one",
     );
   if (version !== PLAN_VERSION) return refuse("this is no plan: images.plan_version is not known");
-  if (isTooDeep(images)) return refuse("this is no plan: it is nested too deep");
-  const { digest, ...body } = images;
-  if (digest !== digestOf(body))
+  if (isTooDeep(file)) return refuse("this is no plan: it is nested too deep");
+  if (images["digest"] !== digestOf(file))
     return refuse(
-      "this plan was changed after it was made: its digest does not fit",
+      "the plan file was edited: its digest does not match its contents",
       "apply a plan as it was written; to change it, plan again",
     );
   const plan: unknown = images["plan"];

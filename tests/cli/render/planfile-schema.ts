@@ -82,6 +82,7 @@ export const planFile = table({
     sources: object,
     transfers: object,
     plan: object,
+    blocked: { type: "array", items: object },
     digest: { type: "string", pattern: "^sha256:[0-9a-f]{64}$" },
   }),
 });

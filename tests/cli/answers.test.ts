@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test";
+import { readFile, writeFile } from "node:fs/promises";
+import { World } from "./world.ts";
+
+const BLOCKED = '[image.a]\nsource = "./a.img"\n[image.b]\nsource = "./nothere.img"\n';
+
+test("a plan with a blocked address exits 1, also with --detailed-exitcode, and its file says so", async () => {
+  await using world = await World.make(BLOCKED);
+  await world.ends(1, "plan");
+  await world.ends(1, "plan", "--detailed-exitcode", "--out", "plan.json");
+  const file = JSON.parse(await readFile(world.folder.at("plan.json"), "utf8"));
+  expect([file.errored, file.applyable, file.complete]).toEqual([true, false, false]);
+  expect(file.images.blocked).toMatchObject([{ address: "store/b", because: "source" }]);
+});
+
+test("a plan with nothing blocked is applyable and not errored", async () => {
+  await using world = await World.make('[image.a]\nsource = "./a.img"\n');
+  await world.ends(2, "plan", "--detailed-exitcode", "--out", "plan.json");
+  const file = JSON.parse(await readFile(world.folder.at("plan.json"), "utf8"));
+  expect([file.errored, file.applyable, file.complete, file.images.blocked]).toEqual([false, true, true, []]);
+});
+
+for (const [part, edit] of [
+  ["resource_changes", { resource_changes: [] }],
+  ["errored", { errored: true }],
+  ["prior_state", { prior_state: {} }],
+  ["a field of its own", { note: "looks fine" }],
+] as const) {
+  test(`a plan file is sealed as a whole: an edit of ${part} is refused`, async () => {
+    await using world = await World.make('[image.a]\nsource = "./a.img"\n');
+    await world.ends(0, "plan", "--out", "plan.json");
+    const file = JSON.parse(await readFile(world.folder.at("plan.json"), "utf8"));
+    await writeFile(world.folder.at("plan.json"), JSON.stringify({ ...file, ...edit }));
+    expect((await world.ends(1, "apply", "plan.json")).stderr).toContain("the plan file was edited");
+    await writeFile(world.folder.at("plan.json"), JSON.stringify(file));
+    await world.ends(0, "apply", "plan.json");
+  });
+}
