@@ -1,5 +1,6 @@
 import { Builtins, Cli } from "clipanion";
 import { interrupted } from "../core/failure.ts";
+import { EXIT } from "./base.ts";
 import { CompleteCommand } from "./commands/completion.ts";
 import { commands } from "./commands.ts";
 import { host } from "./host.ts";
@@ -14,6 +15,9 @@ export function program(): Cli<Shell> {
   cli.register(CompleteCommand);
   return cli;
 }
+
+/** 128 + SIGPIPE, as a shell reports a program whose reader went away. */
+const PIPE_CLOSED = 141;
 
 /** The program on a real terminal: signals, broken pipes, the exit code. */
 async function main(): Promise<void> {
@@ -30,10 +34,19 @@ async function main(): Promise<void> {
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
-  for (const stream of [process.stdout, process.stderr]) {
+  let broken: number | undefined;
+  for (const [name, stream] of [
+    ["stdout", process.stdout],
+    ["stderr", process.stderr],
+  ] as const) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(0);
-      throw error;
+      if (broken !== undefined) return;
+      broken = error.code === "EPIPE" ? PIPE_CLOSED : EXIT.failed;
+      process.exitCode = broken;
+      // The end of a reader is a soft stop: what cannot be left half done is finished, and the lock is given back.
+      soft.abort(interrupted());
+      if (name === "stdout" && error.code !== "EPIPE")
+        process.stderr.write(`error: cannot write to stdout: ${error.message} [cli.output]\n`);
     });
   }
   const { stdin, stdout, stderr, env } = process;
@@ -48,7 +61,8 @@ async function main(): Promise<void> {
     hard: hard.signal,
     now: () => new Date(),
   };
-  process.exitCode = await program().run(process.argv.slice(2), context);
+  const code = await program().run(process.argv.slice(2), context);
+  process.exitCode = broken ?? code;
 }
 
 // Bytecode knows no await at the top.
