@@ -13,7 +13,7 @@ import { type Files, Session, type Wish } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
 /** The exit codes, all of them. */
-export const EXIT = { done: 0, failed: 1, changes: 2, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, changes: 2, usage: 64, interrupted: 130 } as const;
 
 /** The frame of every command: options that all have, where text goes, and what becomes of an error. */
 export abstract class BaseCommand extends Command<Shell> {
@@ -23,14 +23,18 @@ export abstract class BaseCommand extends Command<Shell> {
   /** Does the work; answers the exit code. */
   protected abstract run(): Promise<number>;
 
+  /** Checks the command line before `run` begins. @throws Failure cli.usage */
+  protected async prepare(): Promise<void> {}
+
   /** `run`, with every error on stderr (and as a diagnostic in the JSON, where that is asked for) and in the exit code. */
   override async execute(): Promise<number> {
     try {
+      await this.prepare();
       return await this.run();
     } catch (thrown) {
       const reason = this.context.signal.aborted && !(thrown instanceof Failure) ? this.context.signal.reason : thrown;
       this.fail(reason);
-      return isInterrupted(asFailure(reason)) ? EXIT.interrupted : EXIT.failed;
+      return exitOf(reason);
     }
   }
 
@@ -69,6 +73,12 @@ export abstract class BaseCommand extends Command<Shell> {
     if (!(stream instanceof WriteStream)) return { write };
     return { write, columns: stream.columns, rows: stream.rows, isTTY: stream.isTTY };
   }
+}
+
+function exitOf(thrown: unknown): number {
+  const failure = asFailure(thrown);
+  if (isInterrupted(failure)) return EXIT.interrupted;
+  return failure.code === "cli.usage" ? EXIT.usage : EXIT.failed;
 }
 
 /** A command about images.toml. */

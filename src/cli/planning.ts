@@ -10,6 +10,7 @@ import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
+import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
 import { diagnostics } from "./render/diagnostic.ts";
 import { diagnosticLine, versionLine } from "./render/envelope.ts";
 import { chooseRenderer, FileSink } from "./render/index.ts";
@@ -17,7 +18,7 @@ import { json } from "./render/json.ts";
 import { Gathered } from "./render/outcome.ts";
 import { renderPlan } from "./render/plan.ts";
 import { tee } from "./render/renderer.ts";
-import { REPORTS, type ReportKind, report } from "./render/report.ts";
+import { REPORTS, report } from "./render/report.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
 
@@ -67,6 +68,15 @@ export abstract class PlanningCommand extends FileCommand {
       for (const one of diagnostics(thrown, textOf)) this.out.data.write(diagnosticLine(one, now));
     }
     super.fail(thrown);
+  }
+
+  get #reportWishes(): readonly ReportWish[] {
+    return this.reports.map((text) => reportWish(text, this.context.cwd));
+  }
+
+  protected override async prepare(): Promise<void> {
+    for (const { path } of this.#reportWishes) await checkWritable("--report", path);
+    if (this.#jsonFile !== undefined) await checkWritable("--json", this.#jsonFile);
   }
 
   protected wish(operation: string, write: boolean) {
@@ -138,15 +148,20 @@ export abstract class PlanningCommand extends FileCommand {
     const ended = json({ version: VERSION, plugin })(feed, { ...this.out, data: file ?? this.out.data }).finally(() =>
       file?.[Symbol.dispose](),
     );
+    // Told at the end of the command; until then a failed write is no unhandled rejection.
+    ended.catch(() => undefined);
     this.#stream = { feed, ended };
     return this.#stream;
   }
 
   override async execute(): Promise<number> {
+    const code = await super.execute();
     try {
-      return await super.execute();
-    } finally {
       await this.#endJson();
+      return code;
+    } catch (thrown) {
+      super.fail(thrown);
+      return code === EXIT.interrupted ? code : EXIT.failed;
     }
   }
 
@@ -160,17 +175,8 @@ export abstract class PlanningCommand extends FileCommand {
   }
 
   protected async writeReports(plan: Plan): Promise<void> {
-    for (const wish of this.reports) {
-      const [kind, ...path] = wish.split("=");
-      const known = REPORTS.find((one): one is ReportKind => one === kind);
-      if (known === undefined || path.length === 0) {
-        throw new Failure("cli.usage", `--report ${wish} is not KIND=FILE`, { hint: `kinds: ${REPORTS.join(", ")}` });
-      }
-      await writeFile(
-        resolve(this.context.cwd, path.join("=")),
-        this.redact(report(known, plan, this.gathered.report)),
-      );
-    }
+    for (const { kind, path } of this.#reportWishes)
+      await writing(path, () => writeFile(path, this.redact(report(kind, plan, this.gathered.report))));
   }
 
   protected exitCode(plan: Plan): number {

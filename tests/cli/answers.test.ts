@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { World } from "./world.ts";
 
 const BLOCKED = '[image.a]\nsource = "./a.img"\n[image.b]\nsource = "./nothere.img"\n';
@@ -36,3 +36,35 @@ for (const [part, edit] of [
     await world.ends(0, "apply", "plan.json");
   });
 }
+
+for (const [what, ...args] of [
+  ["a report of an unknown kind", "--report", "html=x"],
+  ["a report into a missing directory", "--report", "junit=gone/x.xml"],
+  ["a report onto a directory", "--report", "junit=store"],
+  ["--json into a missing directory", "--json=gone/x"],
+] as const) {
+  test(`${what} is refused before anything is done`, async () => {
+    await using world = await World.make('[image.a]\nsource = "./a.img"\n');
+    await mkdir(world.folder.at("store"));
+    const said = await world.ends(64, "apply", "--yes", ...args);
+    expect(said.stderr).not.toContain("bug in images");
+    expect(await readdir(world.folder.at("store"))).toEqual([]);
+  });
+}
+
+test("--out into a missing directory is refused before the plan is made", async () => {
+  await using world = await World.make('[image.a]\nsource = "./a.img"\n');
+  const said = await world.ends(64, "plan", "--out", "gone/plan.json");
+  expect(said.stderr).toContain("there is no directory");
+  expect(said.stdout).toBe("");
+});
+
+test("a full disk behind --json=FILE or a report is a plain error after the run", async () => {
+  await using world = await World.make('[image.a]\nsource = "./a.img"\n');
+  for (const option of ["--json=/dev/full", "--report=junit=/dev/full"]) {
+    const said = await world.ends(1, "apply", "--yes", option);
+    expect(said.stderr).toContain("/dev/full cannot be written");
+    expect(said.stderr).not.toContain("    at ");
+  }
+  expect(await world.ids()).toHaveLength(1);
+});
