@@ -1,16 +1,16 @@
-import { Builtins, Cli } from "clipanion";
+import type { Cli } from "clipanion";
 import { interrupted } from "../core/failure.ts";
 import { EXIT } from "./base.ts";
 import { CompleteCommand } from "./commands/completion.ts";
 import { commands } from "./commands.ts";
 import { host } from "./host.ts";
+import { Program } from "./program.ts";
 import type { Shell } from "./shell.ts";
 import { VERSION } from "./version.ts";
 
 /** Commands are looked up by the whole table, so that help and completion know them all; what they need is imported when they run. */
 export function program(): Cli<Shell> {
-  const cli = new Cli<Shell>({ binaryLabel: "images", binaryName: "images", binaryVersion: VERSION });
-  cli.register(Builtins.HelpCommand);
+  const cli = new Program({ binaryLabel: "images", binaryName: "images", binaryVersion: VERSION, enableColors: false });
   for (const command of commands) cli.register(command);
   cli.register(CompleteCommand);
   return cli;
