@@ -1,12 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option } from "clipanion";
+import { isUrl } from "../core/config/world.ts";
 import { Failure } from "../core/failure.ts";
 import type { Event } from "../core/model/event.ts";
 import type { Plan, PlanMode } from "../core/model/plan.ts";
 import { hasChanges } from "../core/model/plan.ts";
 import { makePlan } from "../core/plan/make.ts";
 import type { Selection } from "../core/plan/means.ts";
+import { show } from "../core/store/lock.ts";
+import { identity, isDead, probe } from "../core/store/process.ts";
 import type { Store } from "../core/store/state.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
@@ -19,6 +22,7 @@ import { Gathered } from "./render/outcome.ts";
 import { renderPlan } from "./render/plan.ts";
 import { tee } from "./render/renderer.ts";
 import { REPORTS, report } from "./render/report.ts";
+import { printable } from "./render/text.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
 
@@ -56,6 +60,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   protected readonly gathered = new Gathered();
   #stream: JsonStream | undefined;
+  #isReading = false;
 
   protected get isJsonOnly(): boolean {
     return this.json === true || this.json === "";
@@ -80,6 +85,7 @@ export abstract class PlanningCommand extends FileCommand {
   }
 
   protected wish(operation: string, write: boolean) {
+    this.#isReading = !write;
     return {
       operation,
       write,
@@ -105,10 +111,20 @@ export abstract class PlanningCommand extends FileCommand {
   /** Makes a plan while it is shown what goes on; the plan itself is shown on stdout. `digests`: for a plan that is kept. */
   protected async planned(session: Session, mode: PlanMode, digests = false): Promise<Plan> {
     const means = await session.means();
+    if (this.#isReading) await this.#tellHolder(session);
     const plan = await this.watch(makePlan(means, this.selection(mode, digests)), session, undefined);
     if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
     for (const { message } of session.warnings) this.note(`warning: ${message}`);
     return plan;
+  }
+
+  /** A run that holds the lock may change what this plan reads. The lock is read, not taken. */
+  async #tellHolder(session: Session): Promise<void> {
+    // A server's protocol cannot be asked who holds the lock without taking it.
+    if (isUrl(session.storage.where)) return;
+    const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
+    if (holder === undefined || isDead(holder, identity(), probe)) return;
+    this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);
   }
 
   /** Reads a stream of events to its end: on the screen, as JSON, in the journal of the run, and for reports. */
