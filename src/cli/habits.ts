@@ -7,6 +7,8 @@ export interface Line {
   readonly folder?: string;
   /** `-input=false`: nothing is asked for. */
   readonly isSilent?: boolean;
+  /** `--debug`: as IMAGES_LOG=debug. */
+  readonly isDebug?: boolean;
 }
 
 /** Commands of terraform under the name that they have here. */
@@ -58,8 +60,10 @@ export function fromHabits(words: readonly string[]): Line {
   const long = mine.map((word) => (/^-[a-z][a-z-]+(=|$)/s.test(word) ? `-${word}` : word));
   const folder = long.find((word) => word.startsWith("--chdir="))?.slice("--chdir=".length);
   const isSilent = long.includes("--input=false");
-  const args = commands(long.filter((word) => !word.startsWith("--chdir=")).flatMap(switched));
-  return { args: [...args, ...rest], ...(folder === undefined ? {} : { folder }), isSilent };
+  const isDebug = long.includes("--debug");
+  const kept = long.filter((word) => !word.startsWith("--chdir=") && word !== "--debug");
+  const args = commands(kept.flatMap(switched));
+  return { args: [...args, ...rest], ...(folder === undefined ? {} : { folder }), isSilent, isDebug };
 }
 
 function switched(word: string): readonly string[] {

@@ -21,7 +21,10 @@ export function overview(definitions: readonly Definition[]): string {
   return `${[
     ["usage: images COMMAND [OPTIONS]"],
     ...blocks,
-    ["images COMMAND --help shows a command with its options and examples."],
+    [
+      "--debug shows every request (IMAGES_LOG=debug, IMAGES_LOG_PATH=FILE); -chdir=DIR runs in DIR.",
+      "images COMMAND --help shows a command with its options and examples.",
+    ],
   ]
     .map((block) => block.join("\n"))
     .join("\n\n")}\n`;

@@ -11,6 +11,7 @@ import { overview } from "./overview.ts";
 import { renderFailure } from "./render/failure.ts";
 import { chooseStyle } from "./render/index.ts";
 import type { Shell } from "./shell.ts";
+import { traceOf } from "./trace.ts";
 
 /** The command line: its errors are one line on stderr with exit code 64, and nothing is on stdout. */
 export class Program extends Cli<Shell> {
@@ -19,7 +20,7 @@ export class Program extends Cli<Shell> {
     if (input[0]?.startsWith("__") === true) return await super.run(input, shell);
     let ready: { readonly command: Command<Shell>; readonly shell: Shell };
     try {
-      const { args, folder, isSilent = false } = fromHabits(input);
+      const { args, folder, isSilent = false, isDebug = false } = fromHabits(input);
       if (args.length === 0 || args[0] === "--help" || args[0] === "-h") {
         shell.stdout.write(overview(this.definitions()));
         return EXIT.done;
@@ -27,9 +28,11 @@ export class Program extends Cli<Shell> {
       check(args, knownFrom(this.definitions()));
       const inside = {
         ...shell,
+        ...(isDebug ? { env: { ...shell.env, IMAGES_LOG: "debug" } } : {}),
         ...(isSilent ? { stdin: new PassThrough().end() } : {}),
         ...(folder === undefined ? {} : { cwd: entered(resolve(shell.cwd, folder)) }),
       };
+      traceOf(inside);
       ready = { command: this.process([...args], inside), shell: inside };
     } catch (thrown) {
       const failure = thrown instanceof Failure ? thrown : asUsage(thrown);

@@ -68,3 +68,14 @@ test("a full disk behind --json=FILE or a report is a plain error after the run"
   }
   expect(await world.ids()).toHaveLength(1);
 });
+
+test("failures are repeated at the end of an apply, with address and hint", async () => {
+  const good = Array.from({ length: 20 }, (_, i) => `[image.g${i}]\nsource = "./a.img"\n`).join("");
+  await using world = await World.make(
+    `[image.bad]\nsource = { file = "./b.img", checksum = "sha256:${"0".repeat(64)}" }\n${good}`,
+  );
+  const said = await world.ends(1, "apply", "--yes");
+  expect(said.stderr.slice(said.stderr.indexOf("1 image failed:"))).toMatch(
+    /^1 image failed:\n {2}error: store\/bad: /,
+  );
+});

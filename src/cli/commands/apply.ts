@@ -9,6 +9,7 @@ import { Failure } from "../../core/failure.ts";
 import { hasChanges, type Plan, type PlanMode } from "../../core/model/plan.ts";
 import { EXIT, optionCount } from "../base.ts";
 import { PlanningCommand } from "../planning.ts";
+import { failuresAgain } from "../render/failures.ts";
 import { confirmation } from "../render/plan.ts";
 import { fromPlanFile } from "../render/planfile.ts";
 import type { Session } from "../session.ts";
@@ -40,7 +41,9 @@ export abstract class ApplyingCommand extends PlanningCommand {
     const { renamed } = await session.moved();
     for (const [to, from] of renamed) await store.rename(from, to);
     const means = await session.means();
-    return await this.watch(apply(plan, means), session, store, plan);
+    const result = await this.watch(apply(plan, means), session, store, plan);
+    if (!this.isJsonOnly) this.out.talk.write(failuresAgain(this.gathered.report, this.view("talk")));
+    return result;
   }
 
   private guard(plan: Plan): void {
