@@ -5,6 +5,7 @@ import { CompleteCommand } from "./commands/completion.ts";
 import { commands } from "./commands.ts";
 import { host } from "./host.ts";
 import { Program } from "./program.ts";
+import { Screen } from "./render/screen.ts";
 import type { Shell } from "./shell.ts";
 import { VERSION } from "./version.ts";
 
@@ -19,16 +20,21 @@ export function program(): Cli<Shell> {
 /** 128 + SIGPIPE, as a shell reports a program whose reader went away. */
 const PIPE_CLOSED = 141;
 
+/** Above the bars where some are drawn: what is written into them is erased by their next drawing. */
+function say(text: string): void {
+  if (!Screen.interject([text])) process.stderr.write(`\n${text}\n`);
+}
+
 /** The program on a real terminal: signals, broken pipes, the exit code. */
 async function main(): Promise<void> {
   host();
   const [soft, hard] = [new AbortController(), new AbortController()];
   const interrupt = () => {
     if (soft.signal.aborted) {
-      process.stderr.write("\nstopping now; the next apply goes on from here\n");
+      say("Stopping now; the next apply continues from here");
       hard.abort(interrupted());
     } else {
-      process.stderr.write("\ninterrupted: finishing what cannot be left half done; once more stops at once\n");
+      say("Interrupted. Finishing in-flight operations; press Ctrl-C again to abort");
       soft.abort(interrupted());
     }
   };
