@@ -31,10 +31,10 @@ async function main(): Promise<void> {
   const [soft, hard] = [new AbortController(), new AbortController()];
   const interrupt = () => {
     if (soft.signal.aborted) {
-      say("Stopping now; the next apply continues from here");
+      say("stopping now; the next apply continues from here");
       hard.abort(interrupted());
     } else {
-      say("Interrupted. Finishing in-flight operations; press Ctrl-C again to abort");
+      say("interrupted: finishing in-flight operations; press Ctrl-C again to abort");
       soft.abort(interrupted());
     }
   };

@@ -53,8 +53,13 @@ function entered(folder: string): string {
 function asUsage(thrown: unknown): Failure {
   const [text = "", ...more] = thrown instanceof Error ? thrown.message.split("\n") : [String(thrown)];
   const usage = more.find((line) => line.startsWith("$ "))?.slice(2);
+  const isVague = text.startsWith("Command not found");
   const shown = usage?.replace(/ \[-[^\]]*\]/g, "");
-  return new Failure("cli.usage", text.replace(/\.$/, ""), shown === undefined ? {} : { hint: `usage: ${shown}` });
+  return new Failure(
+    "cli.usage",
+    isVague ? "the arguments do not fit this command" : text.replace(/\.$/, ""),
+    shown === undefined ? {} : { hint: `usage: ${shown}` },
+  );
 }
 
 /** @throws Failure cli.usage for a command or an option that is not known, with the nearest that is */

@@ -15,6 +15,7 @@ const WRONG: readonly (readonly [line: string, said: string])[] = [
   ["plan -refesh-only --json", 'unknown option "--refesh-only"; did you mean "--refresh-only"?'],
   ["plan -refresh=maybe", "invalid --refresh=maybe"],
   ["plan x y", "Extraneous positional argument"],
+  ["plan -- x", "the arguments do not fit this command"],
   ["info", "Not enough positional arguments"],
   ["plan --parallelism 0", "--parallelism 0"],
   ["plan --lock-timeout soon", "--lock-timeout soon"],
