@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Definition } from "clipanion";
 import { commands } from "../src/cli/commands.ts";
-import { program } from "../src/cli/launch.ts";
+import { program } from "../src/cli/main.ts";
 import { VERSION } from "../src/cli/version.ts";
 
 // docs/images.1, the manual page, from what the commands say of themselves: `bun run docs`.

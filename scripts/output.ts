@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { host } from "../src/cli/host.ts";
-import { program } from "../src/cli/launch.ts";
+import { program } from "../src/cli/main.ts";
 
 // The page of output in README.md, from the program as it is: `bun run docs`.
 

@@ -114,8 +114,8 @@ const MUTANTS: readonly Mutant[] = [
   mutant(
     "EPIPE is 0",
     "src/cli/main.ts",
-    "code === 0 && (isCutOff || isLost) ? (isCutOff ? 141 : 1) : code",
-    "isCutOff ? 0 : code",
+    "process.exitCode = broken ?? code;",
+    "process.exitCode = broken === PIPE_CLOSED ? 0 : code;",
     "tests/cli/pipe.test.ts",
   ),
   mutant(

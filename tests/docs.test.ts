@@ -7,7 +7,7 @@ import { output, shownIn, steady } from "../scripts/output.ts";
 import { PICTURE, picture } from "../scripts/picture.ts";
 import { commands } from "../src/cli/commands.ts";
 import { host } from "../src/cli/host.ts";
-import { program } from "../src/cli/launch.ts";
+import { program } from "../src/cli/main.ts";
 import { findPlugin } from "../src/cli/plugins.ts";
 import { readConfig } from "../src/core/config/load.ts";
 import { Folder, run } from "./harness.ts";

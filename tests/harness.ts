@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { host } from "../src/cli/host.ts";
-import { launch } from "../src/cli/launch.ts";
+import { program } from "../src/cli/main.ts";
 
 /** What a run of the program said. */
 export interface Said {
@@ -56,7 +56,7 @@ export async function run(folder: Folder, args: readonly string[], surroundings:
   const [stdout, stderr] = [new Kept(), new Kept()];
   const never = new AbortController().signal;
   const { env = {}, signal = never, hard = never, now = () => new Date() } = surroundings;
-  const code = await launch(args, {
+  const code = await program().run([...args], {
     stdin: new PassThrough().end(),
     stdout,
     stderr,

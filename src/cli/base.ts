@@ -23,16 +23,18 @@ export abstract class BaseCommand extends Command<Shell> {
   /** Does the work; answers the exit code. */
   protected abstract run(): Promise<number>;
 
+  /** Checks the command line before `run` begins. @throws Failure cli.usage */
+  protected async prepare(): Promise<void> {}
+
   /** `run`, with every error on stderr (and as a diagnostic in the JSON, where that is asked for) and in the exit code. */
   override async execute(): Promise<number> {
     try {
+      await this.prepare();
       return await this.run();
     } catch (thrown) {
       const reason = this.context.signal.aborted && !(thrown instanceof Failure) ? this.context.signal.reason : thrown;
       this.fail(reason);
-      const failure = asFailure(reason);
-      if (isInterrupted(failure)) return EXIT.interrupted;
-      return failure.code === "cli.usage" ? EXIT.usage : EXIT.failed;
+      return exitOf(reason);
     }
   }
 
@@ -71,6 +73,12 @@ export abstract class BaseCommand extends Command<Shell> {
     if (!(stream instanceof WriteStream)) return { write };
     return { write, columns: stream.columns, rows: stream.rows, isTTY: stream.isTTY };
   }
+}
+
+function exitOf(thrown: unknown): number {
+  const failure = asFailure(thrown);
+  if (isInterrupted(failure)) return EXIT.interrupted;
+  return failure.code === "cli.usage" ? EXIT.usage : EXIT.failed;
 }
 
 /** A command about images.toml. */

@@ -1,69 +1,92 @@
-// Command lines as terraform's users write them, brought to what this program has. Pure.
+import { Failure } from "../core/failure.ts";
 
-/** What a command of terraform is called here; `say`: it is not there, and this is to be done instead. */
-const COMMANDS: Readonly<Record<string, { readonly run: readonly string[] } | { readonly say: string }>> = {
-  "force-unlock": { run: ["unlock"] },
-  providers: { run: ["plugins"] },
-  refresh: { run: ["apply", "--refresh-only"] },
-  output: { say: "images show --json, or images state show ADDRESS" },
-  taint: { say: "images apply --replace ADDRESS" },
-  untaint: { say: "leave --replace out" },
-  workspace: { say: "one images.toml and one state for each environment: images -f FILE" },
-  console: { say: "images validate, and images show" },
-  graph: { say: "images plan, which names what comes after what" },
-  get: { say: "nothing: plugins are inside the program, or files beside images.toml" },
-  login: { say: "a reference to the secret in the settings of the backend: env:NAME" },
-  logout: { say: "a reference to the secret in the settings of the backend: env:NAME" },
-  test: { say: "images plan --detailed-exitcode" },
-};
-const STATE_COMMANDS: Readonly<Record<string, string>> = {
-  push: "copy the file to the place that `state` names, while nothing runs",
-  "replace-provider": "the plugin of a backend is changed in images.toml",
-};
-
-/** Options that are true or false, as `-x=false` sets them; those without a `--no-` form are left out where they are false. */
-const FLAGS = new Set([
-  ...["refresh", "auto-approve", "yes", "destroy", "detailed-exitcode", "adopt", "refresh-only", "no-color", "json"],
-]);
-const NEGATED = new Set(["refresh"]);
-/** Options that mean nothing here: it never asks for variables, always locks, and prints no long warnings. */
-const IGNORED = /^--(input|lock|compact-warnings|concise)(=.*)?$/;
-
-export type Translated =
-  | { readonly kind: "run"; readonly args: readonly string[]; readonly directory?: string }
-  /** A command that is called something else here. */
-  | { readonly kind: "elsewhere"; readonly command: string; readonly instead: string };
-
-export function translate(given: readonly string[]): Translated {
-  const end = given.indexOf("--");
-  const [own, rest] = end < 0 ? [given, []] : [given.slice(0, end), given.slice(end)];
-  const long = own.map(longOf);
-  const chdir = long.find((one) => one.startsWith("--chdir="));
-  const args = long.filter((one) => one !== chdir && !IGNORED.test(one)).flatMap(flagOf);
-  const directory = chdir === undefined ? {} : { directory: chdir.slice("--chdir=".length) };
-  const at = args.findIndex((one) => !one.startsWith("-"));
-  const word = args[at];
-  if (word === "help") {
-    const asked = args.toSpliced(at, 1);
-    return { kind: "run", args: [...asked, "--help"], ...directory };
-  }
-  const found = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
-  if (word !== undefined && found !== undefined) {
-    if ("say" in found) return { kind: "elsewhere", command: word, instead: found.say };
-    return { kind: "run", args: [...args.toSpliced(at, 1, ...found.run), ...rest], ...directory };
-  }
-  const second = word === "state" ? args.slice(at + 1).find((one) => !one.startsWith("-")) : undefined;
-  const instead = second !== undefined && Object.hasOwn(STATE_COMMANDS, second) ? STATE_COMMANDS[second] : undefined;
-  if (instead !== undefined) return { kind: "elsewhere", command: `state ${second}`, instead };
-  return { kind: "run", args: [...args, ...rest], ...directory };
+/** What terraform's users type, and what it is here. */
+export interface Line {
+  readonly args: readonly string[];
+  /** `-chdir=DIR`. */
+  readonly folder?: string;
+  /** `-input=false`: nothing is asked for. */
+  readonly isSilent?: boolean;
+  /** `--debug`: as IMAGES_LOG=debug. */
+  readonly isDebug?: boolean;
 }
 
-/** `-auto-approve` is `--auto-approve`; short options stay. */
-const longOf = (arg: string): string => (/^-[a-z][a-z-]+(=.*)?$/s.test(arg) ? `-${arg}` : arg);
+/** Commands of terraform under the name that they have here. */
+const SAME: Readonly<Record<string, readonly string[]>> = {
+  "force-unlock": ["unlock"],
+  refresh: ["apply", "--refresh-only", "--yes"],
+  providers: ["plugins"],
+};
 
-function flagOf(arg: string): readonly string[] {
-  const [, name = "", value] = /^--([a-z-]+)=(true|false)$/.exec(arg) ?? [];
-  if (!FLAGS.has(name)) return [arg];
-  if (value === "true") return [`--${name}`];
-  return NEGATED.has(name) ? [`--no-${name}`] : [];
+/** Commands of terraform that this program does not have, and what to type. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  console: "use: images show --json, or images validate",
+  get: "there are no modules; [include] and plugins are read as they are",
+  graph: "use: images plan --json, which has every address and its step",
+  login: "credentials are references (env:, file:, cmd:) in images.toml",
+  logout: "credentials are references (env:, file:, cmd:) in images.toml",
+  modules: "there are no modules; use: images plugins",
+  output: "use: images show --json, or images info BACKEND --json",
+  taint: "use: images apply --replace ADDRESS",
+  test: "use: images plan --detailed-exitcode",
+  untaint: "nothing is tainted here; use: images plan",
+  workspace: "use one state per environment: --state FILE and --var-file FILE",
+  "state push": "use: images import BACKEND/IMAGE ID; a state is not pushed",
+  "state replace-provider": "change `plugin` in the backend's table of images.toml",
+  "state identities": "use: images state list",
+};
+
+/** Switches that terraform writes as `-x=true` and `-x=false`: [when true, when false]. */
+const SWITCHES: Readonly<Record<string, readonly [string | undefined, string | undefined]>> = {
+  "--auto-approve": ["--auto-approve", undefined],
+  "--yes": ["--yes", undefined],
+  "--check": ["--check", undefined],
+  "--compact-warnings": [undefined, undefined],
+  "--concise": [undefined, undefined],
+  "--destroy": ["--destroy", undefined],
+  "--detailed-exitcode": ["--detailed-exitcode", undefined],
+  "--force": ["--force", undefined],
+  "--input": [undefined, undefined],
+  "--lock": [undefined, "--no-lock"],
+  "--no-color": ["--no-color", undefined],
+  "--refresh": ["--refresh", "--no-refresh"],
+  "--refresh-only": ["--refresh-only", undefined],
+};
+
+/** The command line as this program has it. @throws Failure cli.usage for what it does not have, with what to type */
+export function fromHabits(words: readonly string[]): Line {
+  const end = words.indexOf("--");
+  const [mine, rest] = end < 0 ? [words, []] : [words.slice(0, end), words.slice(end)];
+  const long = mine.map((word) => (/^-[a-z][a-z-]+(=|$)/s.test(word) ? `-${word}` : word));
+  const folder = long.find((word) => word.startsWith("--chdir="))?.slice("--chdir=".length);
+  const isSilent = long.includes("--input=false");
+  const isDebug = long.includes("--debug");
+  const kept = long.filter((word) => !word.startsWith("--chdir=") && word !== "--debug");
+  const args = commands(kept.flatMap(switched));
+  return { args: [...args, ...rest], ...(folder === undefined ? {} : { folder }), isSilent, isDebug };
+}
+
+function switched(word: string): readonly string[] {
+  const [name = "", value, ...more] = word.split("=");
+  const known = Object.hasOwn(SWITCHES, name) ? SWITCHES[name] : undefined;
+  if (known === undefined || more.length > 0) return [word];
+  if (value !== undefined && value !== "true" && value !== "false")
+    throw new Failure("cli.usage", `invalid ${word}: expected ${name}=true or ${name}=false`);
+  const found = known[value === "false" ? 1 : 0];
+  if (found === "--no-lock")
+    throw new Failure("cli.usage", "the state lock cannot be turned off", { hint: "wait for it: --lock-timeout 5m" });
+  return found === undefined ? [] : [found];
+}
+
+function commands(args: readonly string[]): readonly string[] {
+  const [first = "", second = ""] = args;
+  if (first === "--version" || first === "-v") return ["version", ...args.slice(1)];
+  if (first === "help") return args.length === 1 ? ["--help"] : [...args.slice(1), "--help"];
+  for (const name of [first, `${first} ${second}`])
+    if (Object.hasOwn(INSTEAD, name))
+      throw new Failure("cli.usage", `images has no command ${JSON.stringify(name)}`, { hint: INSTEAD[name] });
+  if (first === "apply" && args.includes("--destroy"))
+    return ["destroy", ...args.slice(1).filter((word) => word !== "--destroy")];
+  const same = Object.hasOwn(SAME, first) ? SAME[first] : undefined;
+  return same === undefined ? args : [...same, ...args.slice(1)];
 }

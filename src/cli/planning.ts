@@ -1,16 +1,19 @@
-import { constants } from "node:fs";
-import { access, stat, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { Option } from "clipanion";
+import { isUrl } from "../core/config/world.ts";
 import { Failure } from "../core/failure.ts";
 import type { Event } from "../core/model/event.ts";
 import type { Plan, PlanMode } from "../core/model/plan.ts";
-import { hasChanges, summary } from "../core/model/plan.ts";
+import { hasChanges } from "../core/model/plan.ts";
 import { makePlan } from "../core/plan/make.ts";
 import type { Selection } from "../core/plan/means.ts";
+import { show } from "../core/store/lock.ts";
+import { identity, isDead, probe } from "../core/store/process.ts";
 import type { Store } from "../core/store/state.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
+import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
 import { diagnostics } from "./render/diagnostic.ts";
 import { diagnosticLine, versionLine } from "./render/envelope.ts";
 import { chooseRenderer, FileSink } from "./render/index.ts";
@@ -18,7 +21,8 @@ import { json } from "./render/json.ts";
 import { Gathered } from "./render/outcome.ts";
 import { renderPlan } from "./render/plan.ts";
 import { tee } from "./render/renderer.ts";
-import { REPORTS, type ReportKind, report } from "./render/report.ts";
+import { REPORTS, report } from "./render/report.ts";
+import { printable } from "./render/text.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
 
@@ -56,6 +60,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   protected readonly gathered = new Gathered();
   #stream: JsonStream | undefined;
+  #isReading = false;
 
   protected get isJsonOnly(): boolean {
     return this.json === true || this.json === "";
@@ -70,7 +75,17 @@ export abstract class PlanningCommand extends FileCommand {
     super.fail(thrown);
   }
 
+  get #reportWishes(): readonly ReportWish[] {
+    return this.reports.map((text) => reportWish(text, this.context.cwd));
+  }
+
+  protected override async prepare(): Promise<void> {
+    for (const { path } of this.#reportWishes) await checkWritable("--report", path);
+    if (this.#jsonFile !== undefined) await checkWritable("--json", this.#jsonFile);
+  }
+
   protected wish(operation: string, write: boolean) {
+    this.#isReading = !write;
     return {
       operation,
       write,
@@ -96,10 +111,20 @@ export abstract class PlanningCommand extends FileCommand {
   /** Makes a plan while it is shown what goes on; the plan itself is shown on stdout. `digests`: for a plan that is kept. */
   protected async planned(session: Session, mode: PlanMode, digests = false): Promise<Plan> {
     const means = await session.means();
+    if (this.#isReading) await this.#tellHolder(session);
     const plan = await this.watch(makePlan(means, this.selection(mode, digests)), session, undefined);
     if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
     for (const { message } of session.warnings) this.note(`warning: ${message}`);
     return plan;
+  }
+
+  /** A run that holds the lock may change what this plan reads. The lock is read, not taken. */
+  async #tellHolder(session: Session): Promise<void> {
+    // A server's protocol cannot be asked who holds the lock without taking it.
+    if (isUrl(session.storage.where)) return;
+    const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
+    if (holder === undefined || isDead(holder, identity(), probe)) return;
+    this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);
   }
 
   /** Reads a stream of events to its end: on the screen, as JSON, in the journal of the run, and for reports. */
@@ -139,15 +164,20 @@ export abstract class PlanningCommand extends FileCommand {
     const ended = json({ version: VERSION, plugin })(feed, { ...this.out, data: file ?? this.out.data }).finally(() =>
       file?.[Symbol.dispose](),
     );
+    // Told at the end of the command; until then a failed write is no unhandled rejection.
+    ended.catch(() => undefined);
     this.#stream = { feed, ended };
     return this.#stream;
   }
 
   override async execute(): Promise<number> {
+    const code = await super.execute();
     try {
-      return await super.execute();
-    } finally {
       await this.#endJson();
+      return code;
+    } catch (thrown) {
+      super.fail(thrown);
+      return code === EXIT.interrupted ? code : EXIT.failed;
     }
   }
 
@@ -160,45 +190,15 @@ export abstract class PlanningCommand extends FileCommand {
     return typeof this.json === "string" && this.json !== "" ? resolve(this.context.cwd, this.json) : undefined;
   }
 
-  /** Where reports and files of a run go, checked before anything is done. @throws Failure cli.usage */
-  protected async checkOutputs(...files: readonly (string | undefined)[]): Promise<void> {
-    const paths = [...this.#reports().map(({ path }) => path), ...files, this.#jsonFile];
-    for (const path of paths) if (path !== undefined) await requireWritable(resolve(this.context.cwd, path), path);
-  }
-
-  #reports(): readonly { readonly kind: ReportKind; readonly path: string }[] {
-    return this.reports.map((wish) => {
-      const [name, ...path] = wish.split("=");
-      const kind = REPORTS.find((one): one is ReportKind => one === name);
-      if (kind === undefined || path.join("=") === "")
-        throw new Failure("cli.usage", `invalid --report ${wish}: expected KIND=FILE`, {
-          hint: `kinds: ${REPORTS.join(", ")}`,
-        });
-      return { kind, path: path.join("=") };
-    });
-  }
-
   protected async writeReports(plan: Plan): Promise<void> {
-    for (const { kind, path } of this.#reports())
-      await writeFile(resolve(this.context.cwd, path), this.redact(report(kind, plan, this.gathered.report)));
+    for (const { kind, path } of this.#reportWishes)
+      await writing(path, () => writeFile(path, this.redact(report(kind, plan, this.gathered.report))));
   }
 
   protected exitCode(plan: Plan): number {
-    if (plan.outages.length > 0 || summary(plan).blocked > 0) return EXIT.failed;
+    if (plan.outages.length > 0 || plan.steps.some(({ action }) => action === "block")) return EXIT.failed;
     return this.detailedExitcode && (hasChanges(plan) || (plan.mode === "refresh-only" && plan.drift.length > 0))
       ? EXIT.changes
       : EXIT.done;
   }
-}
-
-/** @throws Failure cli.usage when a file cannot be made or written there */
-async function requireWritable(path: string, shown: string): Promise<void> {
-  const isThere = await stat(path).catch(() => undefined);
-  if (isThere?.isDirectory() === true) throw new Failure("cli.usage", `${shown} is a directory, not a file`);
-  await access(isThere === undefined ? dirname(path) : path, constants.W_OK).catch((cause: unknown) => {
-    throw new Failure("cli.usage", `${shown} cannot be written`, {
-      cause,
-      hint: "check the directory and its permissions",
-    });
-  });
 }

@@ -21,6 +21,7 @@ import type { Storage } from "../core/store/storage.ts";
 import { findPlugin } from "./plugins.ts";
 import type { Shell } from "./shell.ts";
 import { named, storageOf } from "./stateplace.ts";
+import { traceOf } from "./trace.ts";
 
 /** What a command line says of the file and its state. */
 export interface Files {
@@ -152,9 +153,7 @@ export class Session implements AsyncDisposable {
 
   /** One backend, opened at the first call, with its secrets resolved. @throws Failure: of its plugin, or config.secret */
   backend(name: BackendName): Promise<Backend> {
-    const before = this.#backends.get(name);
-    if (before !== undefined) return before;
-    const opening = this.#openBackend(name);
+    const opening = this.#backends.get(name) ?? this.#openBackend(name);
     this.#backends.set(name, opening);
     return opening;
   }
@@ -212,8 +211,9 @@ export class Session implements AsyncDisposable {
   }
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
-  #netMeans(): Pick<Means, "redact" | "conceal" | "env"> {
+  #netMeans(): Pick<Means, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
     return {
+      ...traceOf(this.#shell),
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,

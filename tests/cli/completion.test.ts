@@ -3,7 +3,7 @@ import { chmod, mkdir } from "node:fs/promises";
 import { delimiter, resolve } from "node:path";
 import { knownFrom } from "../../src/cli/completion/commands.ts";
 import { OF_FLAGS, OF_WORDS } from "../../src/cli/completion/kinds.ts";
-import { program } from "../../src/cli/launch.ts";
+import { program } from "../../src/cli/main.ts";
 import { Folder, run } from "../harness.ts";
 
 const TOML = `include = ["more.toml"]

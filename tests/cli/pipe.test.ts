@@ -1,52 +1,41 @@
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { Folder } from "../harness.ts";
+import { join } from "node:path";
+import { World } from "./world.ts";
 
-// The program in a pipe whose reader goes away, and on an output that cannot be written.
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+const MANY = Array.from({ length: 30 }, (_, i) => `[image.a${i}]\nsource = "./a.img"\n`).join("");
 
-const MAIN = resolve("src/cli/main.ts");
-const images = (count: number) =>
-  Array.from({ length: count }, (_, i) => `[image.i${i}]\nbackend = "s"\nsource = "./a.img"\n`).join("");
-
-async function place(): Promise<Folder> {
-  return await Folder.make({
-    "a.img": "bytes\n".repeat(100),
-    "images.toml": `[backend.s]\nplugin = "local"\npath = "./s"\n${images(40)}`,
-  });
-}
-
-const shell = (folder: Folder, command: string) =>
-  Bun.spawn(["bash", "-c", command], {
-    cwd: folder.path,
-    env: {
-      ...process.env,
-      MAIN,
-      HOME: folder.path,
-      IMAGES_CACHE: folder.at("cache"),
-      XDG_STATE_HOME: folder.at("scratch"),
-    },
+/** The program as a process of its own, behind a shell that says what becomes of its streams. */
+async function shell(world: World, script: string): Promise<{ readonly code: number; readonly stderr: string }> {
+  const child = Bun.spawn(["sh", "-c", script], {
+    cwd: world.folder.path,
+    env: { ...process.env, IMAGES: `${process.execPath} ${MAIN}`, IMAGES_CACHE: world.folder.at("cache") },
+    stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });
+  const [stderr, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+  return { code, stderr };
+}
 
-test("a reader that goes away ends the run softly, with a code that is not 0, and the lock is given back", async () => {
-  await using folder = await place();
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's.
-  const child = shell(folder, 'bun "$MAIN" apply --yes --json | head -n 1; echo "${PIPESTATUS[0]}"');
-  const [out] = await Promise.all([new Response(child.stdout).text(), child.exited]);
-  const code = Number(out.trim().split("\n").at(-1));
-  expect(code).toBeGreaterThan(0);
-  const again = shell(folder, 'bun "$MAIN" apply --yes --lock-timeout 0s');
-  const [said] = await Promise.all([new Response(again.stderr).text(), again.exited]);
-  expect([again.exitCode, said.includes("locked")]).toEqual([0, false]);
-});
+for (const [stream, script] of [
+  ["stdout", "{ $IMAGES apply --yes --json; echo $? >code; } | head -n 1 >/dev/null"],
+  ["stderr", "{ $IMAGES apply --yes 2>&1 >out; echo $? >code; } | head -c 0"],
+] as const) {
+  test(`a reader of ${stream} that goes away is a soft stop: 141, and the lock is given back`, async () => {
+    await using world = await World.make(MANY);
+    await shell(world, script);
+    expect(await Bun.file(world.folder.at("code")).text()).toBe("141\n");
+    await world.ends(0, "apply", "--yes");
+    await world.ends(0, "plan", "--detailed-exitcode");
+  });
+}
 
-test.skipIf(!existsSync("/dev/full"))("no space on stdout is a plain error", async () => {
-  await using folder = await place();
-  const child = shell(folder, 'bun "$MAIN" plan --json > /dev/full');
-  const [err] = await Promise.all([new Response(child.stderr).text(), child.exited]);
-  expect(child.exitCode).toBeGreaterThan(0);
-  expect(err).toContain("stdout cannot be written");
-  expect(err).not.toContain("    at ");
+test("a full disk behind stdout is a plain error, and not 0", async () => {
+  await using world = await World.make(MANY);
+  const said = await shell(world, "$IMAGES apply --yes --json >/dev/full");
+  expect(said.code).toBe(1);
+  expect(said.stderr).toContain("error: cannot write to stdout: ENOSPC");
+  expect(said.stderr).not.toContain("    at ");
+  await world.ends(0, "apply", "--yes");
 });

@@ -9,7 +9,7 @@ import { Failure } from "../../core/failure.ts";
 import { hasChanges, type Plan, type PlanMode } from "../../core/model/plan.ts";
 import { EXIT, optionCount } from "../base.ts";
 import { PlanningCommand } from "../planning.ts";
-import { toldLines } from "../render/failure.ts";
+import { failuresAgain } from "../render/failures.ts";
 import { confirmation } from "../render/plan.ts";
 import { fromPlanFile } from "../render/planfile.ts";
 import type { Session } from "../session.ts";
@@ -31,7 +31,6 @@ export abstract class ApplyingCommand extends PlanningCommand {
     }
     const result = await this.perform(session, plan);
     await this.writeReports(plan);
-    if (!this.isJsonOnly) this.repeatFailures();
     if (result.outcome === "interrupted") return EXIT.interrupted;
     if (result.outcome === "failed") return EXIT.failed;
     return this.detailedExitcode && !idle ? EXIT.changes : EXIT.done;
@@ -42,17 +41,9 @@ export abstract class ApplyingCommand extends PlanningCommand {
     const { renamed } = await session.moved();
     for (const [to, from] of renamed) await store.rename(from, to);
     const means = await session.means();
-    return await this.watch(apply(plan, means), session, store, plan);
-  }
-
-  /** What failed, once more at the end, where it is not lost among other lines. */
-  private repeatFailures(): void {
-    const failed = [...(this.gathered.report?.steps ?? [])].flatMap(([address, fared]) =>
-      fared.result === "failed" ? [{ address, failure: fared.failure }] : [],
-    );
-    if (failed.length === 0 || (this.gathered.report?.steps.size ?? 0) === 1) return;
-    const lines = failed.flatMap(({ address, failure }) => toldLines(address, failure, this.view("talk")));
-    this.note(`\n${failed.length === 1 ? "1 image" : `${failed.length} images`} failed:\n${lines.join("\n")}`);
+    const result = await this.watch(apply(plan, means), session, store, plan);
+    if (!this.isJsonOnly) this.out.talk.write(failuresAgain(this.gathered.report, this.view("talk")));
+    return result;
   }
 
   private guard(plan: Plan): void {
@@ -102,7 +93,6 @@ export class ApplyCommand extends ApplyingCommand {
   readonly plan = Option.String({ required: false, name: "FILE" });
 
   override async run(): Promise<number> {
-    await this.checkOutputs();
     const saved = this.plan === undefined ? undefined : fromPlanFile(await this.read(this.plan));
     await using session = await this.session(this.wish("apply", true));
     if (saved !== undefined) await verify(saved, await session.means());
@@ -133,7 +123,6 @@ export class DestroyCommand extends ApplyingCommand {
   });
 
   override async run(): Promise<number> {
-    await this.checkOutputs();
     await using session = await this.session(this.wish("destroy", true));
     return await this.carryOut(session, undefined, "destroy");
   }

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { Failure } from "../../core/failure.ts";
 import { replaceFile } from "../../core/store/write.ts";
+import { checkWritable, writing } from "../output.ts";
 import { PlanningCommand } from "../planning.ts";
 import { toPlanFile } from "../render/planfile.ts";
 import { VERSION } from "../version.ts";
@@ -24,8 +25,12 @@ export class PlanCommand extends PlanningCommand {
   readonly out_ = Option.String("--out", { description: "write the plan to this file" });
   readonly destroy = Option.Boolean("--destroy", false, { description: "plan to take everything of ours away" });
 
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    if (this.out_ !== undefined) await checkWritable("--out", resolve(this.context.cwd, this.out_));
+  }
+
   override async run(): Promise<number> {
-    await this.checkOutputs(this.out_);
     await using session = await this.session(this.wish("plan", false));
     const plan = await this.planned(session, this.destroy ? "destroy" : "normal", this.out_ !== undefined);
     if (this.out_ !== undefined) {
@@ -35,8 +40,9 @@ export class PlanCommand extends PlanningCommand {
         });
       }
       const { state } = await session.store();
-      const file = toPlanFile(plan, { version: VERSION, config: session.config, state });
-      await replaceFile(resolve(this.context.cwd, this.out_), this.redact(`${JSON.stringify(file, undefined, 2)}\n`));
+      const file = toPlanFile(plan, { version: VERSION, config: session.config, state }, (text) => this.redact(text));
+      const path = resolve(this.context.cwd, this.out_);
+      await writing(path, () => replaceFile(path, `${JSON.stringify(file, undefined, 2)}\n`));
       if (!this.isJsonOnly) this.note(`\nThe plan is in ${this.out_}; carry it out with: images apply ${this.out_}`);
     }
     await this.writeReports(plan);

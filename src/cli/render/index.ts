@@ -63,10 +63,12 @@ export function chooseRenderer(choice: Choice): Renderer {
 /** A file that holds every line as soon as it is written, so that a reader may follow it and a crash loses none. */
 export class FileSink implements Sink, Disposable {
   readonly #handle: number;
+  readonly #path: string;
   readonly #redact: (text: string) => string;
 
   constructor(path: string, redact: (text: string) => string = (text) => text) {
     this.#redact = redact;
+    this.#path = path;
     try {
       this.#handle = openSync(path, "w", 0o600);
     } catch (cause) {
@@ -75,7 +77,14 @@ export class FileSink implements Sink, Disposable {
   }
 
   write(text: string): void {
-    writeFileSync(this.#handle, this.#redact(text));
+    try {
+      writeFileSync(this.#handle, this.#redact(text));
+    } catch (cause) {
+      throw new Failure("cli.output", `${this.#path} cannot be written`, {
+        cause,
+        hint: "check the space on its disk",
+      });
+    }
   }
 
   [Symbol.dispose](): void {

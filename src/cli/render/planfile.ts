@@ -29,7 +29,14 @@ const DEEPEST = 64;
  * A plan as JSON: the shape of `terraform show -json`, for tools that read plans, with an `images` object beside it that holds the plan
  * itself, for `apply`. No sensitive value is in either.
  */
-export function toPlanFile(plan: Plan, shelf: Shelf): object {
+export function toPlanFile(plan: Plan, shelf: Shelf, redact = (text: string): string => text): object {
+  const file: unknown = JSON.parse(redact(JSON.stringify(documentOf(plan, shelf))));
+  const images: unknown = isTable(file) ? file["images"] : undefined;
+  if (!isTable(file) || !isTable(images)) throw new Error("the plan file has no images object");
+  return { ...file, images: { ...images, digest: digestOf(file) } };
+}
+
+function documentOf(plan: Plan, shelf: Shelf): object {
   const { version, state } = shelf;
   const { steps } = plan;
   const ground = groundOf(shelf);
@@ -38,12 +45,10 @@ export function toPlanFile(plan: Plan, shelf: Shelf): object {
       ? [{ resource: addr(drift.address), attribute: drift.changes.map(({ name }) => name) }]
       : [],
   );
-  const blocked = steps.flatMap((step) =>
-    step.action === "block" ? [{ address: step.address, because: step.because, text: step.text }] : [],
-  );
+  const blocked = steps.flatMap((step) => (step.action === "block" ? [step] : []));
   const isErrored = plan.outages.length > 0 || blocked.length > 0;
   const hasWork = steps.some((step) => isPending(step) && step.action !== "block");
-  return sealed({
+  return {
     format_version: "1.2",
     terraform_version: version,
     variables: {},
@@ -59,16 +64,19 @@ export function toPlanFile(plan: Plan, shelf: Shelf): object {
     relevant_attributes: drifted,
     timestamp: plan.made,
     applyable: !isErrored && (hasWork || (plan.mode === "refresh-only" && plan.drift.length > 0)),
-    complete: plan.outages.length === 0 && steps.every(({ action }) => action !== "block"),
+    complete: !isErrored,
     errored: isErrored,
-    images: { ...bodyOf(withoutSecrets(plan, ground), version), blocked },
-  });
+    images: {
+      ...imagesOf(withoutSecrets(plan, ground), version),
+      blocked: blocked.map(({ address, because, text, hint }) => ({ address, because, text, hint })),
+    },
+  };
 }
 
 /** The state in the shape of `terraform show -json`. */
 export const toStateFile = (state: State, version: string): object => stateValues(state, groundOf({ version, state }));
 
-function bodyOf(plan: Plan, version: string): Readonly<Record<string, unknown>> {
+function imagesOf(plan: Plan, version: string): object {
   const making = plan.steps.flatMap((step) => ("making" in step ? [[step.address, step.making] as const] : []));
   return {
     plan_version: PLAN_VERSION,
@@ -82,14 +90,13 @@ function bodyOf(plan: Plan, version: string): Readonly<Record<string, unknown>> 
   };
 }
 
-/** The file with the digest of all of it, so that an edited plan is not mistaken for one that somebody looked at. */
-function sealed(file: { readonly images: Readonly<Record<string, unknown>>; readonly [key: string]: unknown }): object {
-  // As it is read back: values that JSON does not have are not part of it.
-  const whole: unknown = JSON.parse(JSON.stringify(file));
-  return { ...file, images: { ...file.images, digest: digestOf(whole) } };
+/** The sha256 of the whole document without `images.digest`, so that no part of a reviewed plan can be edited. */
+export function digestOf(file: Readonly<Record<string, unknown>>): string {
+  const images: unknown = file["images"];
+  const { digest: _, ...body } = isTable(images) ? images : {};
+  const whole = canonical({ ...file, images: body });
+  return `sha256:${createHash("sha256").update(whole).digest("hex")}`;
 }
-
-const digestOf = (whole: unknown): string => `sha256:${createHash("sha256").update(canonical(whole)).digest("hex")}`;
 
 function withoutSecrets(plan: Plan, ground: Ground): Plan {
   const changes = new Map(plan.steps.map((step) => [step.address, changesOf(step)]));
@@ -129,10 +136,9 @@ export function fromPlanFile(text: string): Plan {
     );
   if (version !== PLAN_VERSION) return refuse("this is no plan: images.plan_version is not known");
   if (isTooDeep(file)) return refuse("this is no plan: it is nested too deep");
-  const { digest, ...body } = images;
-  if (digest !== digestOf({ ...file, images: body }))
+  if (images["digest"] !== digestOf(file))
     return refuse(
-      "this plan was changed after it was made: its digest does not fit",
+      "the plan file was edited: its digest does not match its contents",
       "apply a plan as it was written; to change it, plan again",
     );
   const plan: unknown = images["plan"];

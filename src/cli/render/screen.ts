@@ -17,6 +17,7 @@ const NEVER = 1 / 1_000_000;
  * back as it was: no rows, all lines written, the cursor visible, wrapping on.
  */
 export class Screen implements Disposable {
+  static readonly #open = new Set<Screen>();
   readonly #stream: Foot;
   readonly #bars: MultiBar;
   readonly #slots: SingleBar[] = [];
@@ -41,6 +42,16 @@ export class Screen implements Disposable {
       emptyOnZero: true,
     });
     this.#bars.on("redraw-pre", () => this.#clear());
+    Screen.#open.add(this);
+  }
+
+  /** Puts lines above the rows of a screen that is open just now, at once; false where none is, and the stream is free. */
+  static interject(lines: readonly string[]): boolean {
+    for (const screen of Screen.#open) {
+      screen.log(lines);
+      screen.paint(screen.#rows);
+    }
+    return Screen.#open.size > 0;
   }
 
   get columns(): number {
@@ -75,6 +86,7 @@ export class Screen implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    Screen.#open.delete(this);
     if (!this.#isActive) return;
     this.#isActive = false;
     this.#stream.atOnce(() => {

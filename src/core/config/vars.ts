@@ -64,7 +64,25 @@ class Filler {
       const hint = "a variable's name is letters, digits, _ and -, and begins with a letter";
       problems.error("config.name", `${JSON.stringify(name)} cannot be a variable`, { at: key, hint });
     }
-    for (const [name, text] of Object.entries(given.vars)) this.#values.set(name, this.#typed(name, text));
+    for (const [name, text] of Object.entries(given.vars))
+      this.#values.set(name, this.#typed(name, text, `--var ${name}`));
+    const inFiles = new Set(given.files.flatMap(({ entries }) => [...entries.keys()]));
+    for (const name of declared.keys()) if (!this.#values.has(name) && !inFiles.has(name)) this.#fromEnvironment(name);
+  }
+
+  /** IMAGES_VAR_name, else terraform's TF_VAR_name: they win over `[vars]`, and lose to files and the command line. */
+  #fromEnvironment(name: string): Node | undefined {
+    const { env } = this.#given;
+    const key = [`IMAGES_VAR_${name}`, `TF_VAR_${name}`].find(
+      (one) => Object.hasOwn(env, one) && env[one] !== undefined,
+    );
+    const text = key === undefined ? undefined : env[key];
+    if (key === undefined || text === undefined) return undefined;
+    if (key.startsWith("TF_"))
+      this.#problems.warn("config.variable", `variable ${name} is set by ${key}; IMAGES_VAR_${name} comes first`);
+    const value = this.#typed(name, text, key);
+    this.#values.set(name, value);
+    return value;
   }
 
   /** What is declared is looked at also where nobody uses it; what is given and neither declared nor used is a slip. */
@@ -161,7 +179,7 @@ class Filler {
     const known = this.#values.get(name);
     if (known !== undefined) return known;
     const definition = this.#definitions.get(name);
-    if (definition === undefined) return undefined;
+    if (definition === undefined) return this.#fromEnvironment(name);
     this.#trail.push(name);
     const value = this.fill(definition.value);
     this.#trail.pop();
@@ -169,8 +187,8 @@ class Filler {
     return value;
   }
 
-  /** The text of a `--var` as the type that the variable is declared with. */
-  #typed(name: string, text: string): Node {
+  /** The text of a `--var`, or of the environment, as the type that the variable is declared with. */
+  #typed(name: string, text: string, source: string): Node {
     const declared = this.#definitions.get(name)?.value;
     const at = declared?.at ?? NOWHERE;
     if (declared === undefined || declared.kind === "text" || declared.kind === "broken")
@@ -178,7 +196,7 @@ class Filler {
     const value = parsed(text);
     const same = value?.kind === declared.kind && typeOf(value) === typeOf(declared);
     if (value !== undefined && same) return value;
-    this.#problems.error("config.variable", `--var ${name}: expected a ${typeOf(declared)}, as in [vars]`);
+    this.#problems.error("config.variable", `${source}: expected a ${typeOf(declared)}, as in [vars]`);
     return { kind: "broken", at };
   }
 

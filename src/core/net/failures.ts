@@ -25,6 +25,10 @@ const IDS = [
   "request-id",
 ];
 
+/** The number under which the server's log has the request. */
+export const requestId = (headers: Headers): string | undefined =>
+  IDS.map((name) => headers.get(name)).find((value): value is string => value !== null && value !== "");
+
 const WORDS: Readonly<Record<number, string>> = {
   400: "bad request",
   401: "not authenticated",
@@ -56,8 +60,8 @@ export function answerFailure(
   now: number,
 ): Failure {
   const { status, headers } = answer;
-  const given = explained?.id ?? IDS.map((name) => headers.get(name)).find((value) => value !== null && value !== "");
-  const id = given === undefined || given === null ? undefined : asked.redact(excerpt(given, 100));
+  const given = explained?.id ?? requestId(headers);
+  const id = given === undefined ? undefined : asked.redact(excerpt(given, 100));
   const code: Code = `backend.${explained?.code ?? codeOf(status)}`;
   const said = explained?.message ?? plainText(answer);
   const words =

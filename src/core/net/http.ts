@@ -12,6 +12,7 @@ import { isBusy, mayRetry, toldWhen, waitingTold } from "./patience.ts";
 import { basic, decoded } from "./proxy.ts";
 import { type Again, retrying } from "./retry.ts";
 import { orAborted, Scope } from "./scope.ts";
+import { traced } from "./trace.ts";
 import { Transport } from "./transport.ts";
 import { shownUrl, target } from "./url.ts";
 import { messages } from "./websocket.ts";
@@ -177,7 +178,7 @@ class HttpDoor implements Door {
       life[Symbol.dispose]();
     };
     try {
-      const answered = await this.#sender.send(job, life);
+      const answered = await traced(this.#means, job.asked, this.#clock, () => this.#sender.send(job, life));
       void answered.exchange.over.then(end);
       return { ...answered, life };
     } catch (error) {

@@ -16,6 +16,18 @@ export interface Retry {
   readonly failure: Failure;
 }
 
+/** One request that has been answered, or has failed. Redacted. */
+export interface Traced {
+  readonly method: string;
+  /** Without user, query and fragment. */
+  readonly url: string;
+  /** None: there was no answer, and `failure` says why. */
+  readonly status?: number;
+  readonly id?: string;
+  readonly failure?: string;
+  readonly ms: number;
+}
+
 /** What the program gives to a door, besides what its plugin asks for. */
 export interface Means {
   /** Of the run: ends every call. */
@@ -31,5 +43,6 @@ export interface Means {
   readonly env: Environment;
   readonly clock?: Clock;
   readonly random?: () => number;
+  readonly onRequest?: (traced: Traced) => void;
   readonly onRetry?: (retry: Retry) => void;
 }

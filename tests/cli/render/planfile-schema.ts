@@ -87,7 +87,7 @@ export const planFile = table({
     sources: object,
     transfers: object,
     plan: object,
-    blocked: list(table({ address: string, because: string, text: string })),
+    blocked: { type: "array", items: object },
     digest: { type: "string", pattern: "^sha256:[0-9a-f]{64}$" },
   }),
 });
