@@ -5,7 +5,7 @@ import { World } from "./world.ts";
 
 const ONE = '[image.a]\nsource = "./a.img"\n';
 const settings = (url: string): string =>
-  `[settings]\nstate = "${url}"\nstate_username = "user"\nstate_password = "env:STATE_PASSWORD"\n`;
+  `[settings]\nname = "images"\nstate = "${url}"\nstate_username = "user"\nstate_password = "env:STATE_PASSWORD"\n`;
 const LINE = /^\d{4}-\S+Z debug: GET http:\/\/\S+ \d{3} \d+ ms/m;
 
 test("--debug and IMAGES_LOG=debug show every request on stderr: method, URL, status, time; no secret", async () => {

@@ -14,7 +14,7 @@ const LONG = 300_000;
 async function lab(image: string) {
   const folder = await Folder.make();
   const own = await project(main.socket);
-  const head = `[backend.lab]\nplugin = "incus"\nsocket = "${main.socket}"\nconfig = "${folder.at("conf")}"\nproject = "${own.name}"\n`;
+  const head = `[settings]\nname = "images"\n[backend.lab]\nplugin = "incus"\nsocket = "${main.socket}"\nconfig = "${folder.at("conf")}"\nproject = "${own.name}"\n`;
   await folder.write("images.toml", `${head}[image.a]\nbackend = "lab"\naliases = ["a"]\n${image}`);
   await cp(`${DIR}/conf`, folder.at("conf"), { recursive: true });
   await appendFile(

@@ -187,7 +187,15 @@ export class Client {
   /** The certificate of the server, and the project that keeps the images here: a project without images of its own has the default one's. */
   async self(signal: AbortSignal): Promise<string> {
     const { environment } = await this.server(signal);
-    const certificate = environment?.certificate_fingerprint ?? "unknown";
+    const certificate = environment?.certificate_fingerprint;
+    if (certificate === undefined)
+      throw new Failure(
+        "backend.denied",
+        "the server does not say which certificate it has, so that its images cannot be told from copies",
+        {
+          hint: "use a client that the server trusts, or set mark = false on this backend",
+        },
+      );
     const { project = "default" } = this;
     if (project === "default") return `${certificate}/default`;
     const found = await this.#find(`1.0/projects/${encodeURIComponent(project)}`, signal);

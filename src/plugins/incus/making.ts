@@ -183,7 +183,10 @@ export class Making {
         const operation = await client.make(body);
         const result = await client.operations.wait(operation, { ...this.#context, signal, total: size, found: there });
         if (result.fingerprint === undefined || result.fingerprint === fingerprint) return true;
-        await client.remove(result.fingerprint, { signal, progress: () => undefined });
+        // What was there before, and is somebody's, came of nothing that was asked for here.
+        const other = await client.image(result.fingerprint, signal);
+        if (other !== undefined && isSameOwner(notesOf(other).mark, notes.mark) && other.fingerprint !== this.#replaces)
+          await client.remove(result.fingerprint, { signal, progress: () => undefined });
         throw stale();
       } catch (thrown) {
         if (!(thrown instanceof Failure)) throw thrown;

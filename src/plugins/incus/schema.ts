@@ -139,14 +139,16 @@ export const image = {
   project: optional(
     name,
     "The project that it is kept in (with target_project: that it comes from). Default: the backend's.",
-    made,
+    { ...made, places: true },
   ),
-  target_project: optional(
-    name,
-    "The project that it is copied to, where that is another one than it comes from.",
-    made,
-  ),
-  remote: optional(name, "The remote that it is kept on. Default: the backend itself.", made),
+  target_project: optional(name, "The project that it is copied to, where that is another one than it comes from.", {
+    ...made,
+    places: true,
+  }),
+  remote: optional(name, "The remote that it is kept on. Default: the backend itself.", {
+    ...made,
+    places: true,
+  }),
   fingerprint: optional(
     matching(/^[0-9a-fA-F]{6,64}$/, "6 to 64 hexadecimal digits"),
     "The fingerprint that it has to have, or the beginning of it: checked before and after it is made.",

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { lstat, readdir, rm, writeFile } from "node:fs/promises";
+import { lstat, readdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Identity, identity, life, probe } from "images";
 import { readPlain, whenMissing } from "./disk.ts";
@@ -29,7 +29,9 @@ export class Working {
   /** From here on, and until `settle`, the indexes may not be what the records say; a run that dies in between leaves this behind. */
   async begin(): Promise<void> {
     const { host, pid, started } = identity();
-    await writeFile(this.#own("owner"), JSON.stringify({ host, pid, started }), { flag: "wx" });
+    const owner = JSON.stringify({ host, pid, started });
+    // A link is there whole or not at all: a run that is killed in here leaves no owner that nobody can read.
+    await symlink(owner, this.#own("owner")).catch(() => writeFile(this.#own("owner"), owner, { flag: "wx" }));
     await writeFile(this.#own("stale"), "", { flag: "wx" });
   }
 
@@ -76,7 +78,8 @@ export class Working {
 
   /** Undefined: that cannot be told from here. */
   async #isDead(token: string): Promise<boolean | undefined> {
-    const text = await readPlain(join(this.#folder, `${token}.owner`)).catch(() => undefined);
+    const path = join(this.#folder, `${token}.owner`);
+    const text = await readlink(path).catch(() => readPlain(path).catch(() => undefined));
     const owner = text === undefined ? undefined : ownerOf(text);
     if (owner === undefined) return undefined;
     const lives = life(owner, identity(), probe);
