@@ -167,6 +167,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 console.log(`${chosen.length - missed} of ${chosen.length} mutants caught`);
+console.log(` ${chosen.length - missed} pass\n ${missed} fail`);
 process.exitCode = missed === 0 ? 0 : 1;
 
 /** The tests that fail. */

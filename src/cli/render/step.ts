@@ -55,8 +55,9 @@ export function detailOf(step: Step): string {
         import: "declared import",
         adopt: "unmanaged until now",
       }[step.because];
-      const hold = step.hold === true ? "; taken into the state as it is, nothing else is changed in this run" : "";
-      return `${printable(step.id)}: ${why}${hold}`;
+      if (step.hold === true)
+        return `${printable(step.id)}: taken into the state as it is, nothing else is changed in this run`;
+      return `${printable(step.id)}: ${why}`;
     }
     case "update": {
       const only = step.changes.length === 0 && (step.deletes ?? []).length === 0;
