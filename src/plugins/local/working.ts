@@ -35,9 +35,9 @@ export class Working {
     await writeFile(this.#own("stale"), "", { flag: "wx" });
   }
 
-  /** Whether a run died before it had written the indexes. */
+  /** Whether a run died before it had written the indexes, or before it had taken away what it left. */
   async isStale(now: Date): Promise<boolean> {
-    return (await this.#sorted(now)).dead.some((name) => name.endsWith(".stale"));
+    return (await this.#sorted(now)).dead.some((name) => name.endsWith(".stale") || name.endsWith(".owner"));
   }
 
   /** Whether another process may be in the middle of a change. */
