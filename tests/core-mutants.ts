@@ -135,7 +135,7 @@ const MUTANTS: readonly Mutant[] = [
   mutant("the journal is not synced", "src/core/store/folder.ts", "to.handle.datasync()", "Promise.resolve()", DURABLE),
   mutant(
     "the bytes are not synced",
-    "src/plugins/local/client.ts",
+    "src/plugins/local/blobs.ts",
     "      await file.sync();\n      const sha256",
     "      const sha256",
     DURABLE,
@@ -172,7 +172,7 @@ process.exitCode = missed === 0 ? 0 : 1;
 
 /** The tests that fail. */
 async function failing(tests: string): Promise<readonly string[]> {
-  const child = Bun.spawn(["bun", "test", "--timeout", "60000", ...tests.split(" ")], {
+  const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...tests.split(" ")], {
     cwd: folder,
     env: { ...process.env, IMAGES_TEST_WORLDS: "1000" },
     stdout: "ignore",

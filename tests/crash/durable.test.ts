@@ -21,7 +21,7 @@ async function calls(folder: Folder): Promise<readonly string[]> {
     "-e",
     "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat",
   ];
-  const child = Bun.spawn([...trace, "bun", MAIN, "apply", "--yes"], {
+  const child = Bun.spawn([...trace, process.execPath, MAIN, "apply", "--yes"], {
     cwd: folder.path,
     env: { ...process.env, HOME: folder.path, XDG_STATE_HOME: folder.at("scratch") },
     stdout: "ignore",
