@@ -158,12 +158,16 @@ test(
   "the daemon is killed and restarted in the middle of an upload",
   async () => {
     await using place = await lab('source = "./large.tar"\n');
-    await large(place, 128);
+    await large(place, 512);
     const child = place.start("apply", "--yes", "--json");
     const reader = child.stdout.getReader();
     const lines = new TextDecoder();
     let said = "";
-    while (!said.includes("transfer_progress")) said += lines.decode((await reader.read()).value);
+    while (!said.includes("transfer_start")) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`no upload began: ${said}`);
+      said += lines.decode(value);
+    }
     await restart();
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) said += lines.decode(piece.value);
     if ((await child.exited) !== 0) console.log(said);
