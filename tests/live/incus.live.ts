@@ -38,6 +38,7 @@ const place = async () => {
 
 const common = {
   plugin: "incus",
+  self: "place",
   place,
   small: { aliases: ["small"] },
   several: (i: number) => ({ aliases: [`small-${i}`] }),
