@@ -38,7 +38,7 @@ const place = async () => {
 
 const common = {
   plugin: "incus",
-  self: "place",
+  self: "place" as const,
   place,
   small: { aliases: ["small"] },
   several: (i: number) => ({ aliases: [`small-${i}`] }),
