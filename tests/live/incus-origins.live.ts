@@ -275,6 +275,11 @@ test(
       await lab.run("state", "rm", "lab/a");
     }
     await lab.declare('[image.a]\nbackend = "lab"\nalias = "theirs"\nstate = "absent"\n');
+    // The state has no record of it: it is not deleted, until it has been taken into the state.
+    expect((await lab.run("apply", "--yes")).code).toBe(1);
+    expect((await lab.images()).length).toBe(1);
+    await lab.apply("--adopt");
+    expect((await lab.images()).length).toBe(1);
     await lab.apply();
     expect(await lab.images()).toEqual([]);
   },
