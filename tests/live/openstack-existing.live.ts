@@ -177,7 +177,7 @@ test("a state of terraform with images of every visibility is taken over, and th
     resource("openstack_images_image_v2", String(image["name"]), {
       ...image,
       hidden: image["os_hidden"],
-      image_cache_path: "/root/.terraform/image_cache",
+      image_cache_path: "/home/me/.terraform/image_cache",
       local_file_path: place.at("disk.img"),
       image_source_url: null,
       min_disk_gb: 0,
