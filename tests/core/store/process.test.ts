@@ -51,6 +51,8 @@ test.if(process.platform === "linux")("a zombie is gone", async () => {
   const { value } = await parent.stdout.getReader().read();
   const pid = Number(new TextDecoder().decode(value));
   expect(pid).toBeGreaterThan(1);
+  // Until then the shell would take the child's end away itself.
+  while ((await Bun.file(`/proc/${parent.pid}/comm`).text()) !== "sleep\n") await Bun.sleep(1);
   process.kill(pid, "SIGKILL");
   while (!(await Bun.file(`/proc/${pid}/stat`).text()).includes(") Z ")) await Bun.sleep(1);
   expect(probe(pid)).toBeUndefined();
