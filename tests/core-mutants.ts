@@ -106,7 +106,7 @@ const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "verification is skipped",
-    "src/core/source/proving.ts",
+    "src/core/source/verify/proving.ts",
     "if (found === declared) return;",
     "if (found !== undefined) return;",
     "tests/core/source/open.test.ts",
@@ -120,14 +120,14 @@ const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "the state is not synced",
-    "src/core/store/write.ts",
+    "src/core/disk/write.ts",
     "    await handle.writeFile(text);\n    await handle.sync();",
     "    await handle.writeFile(text);",
     DURABLE,
   ),
   mutant(
     "the directory is not synced",
-    "src/core/store/write.ts",
+    "src/core/disk/write.ts",
     "    await syncFolder(dirname(path));\n",
     "",
     DURABLE,

@@ -2,7 +2,7 @@
 import { parseDigest } from "../../src/core/model/digest.ts";
 import { address, backendName, imageName } from "../../src/core/model/name.ts";
 import { openDoor } from "../../src/core/net/http.ts";
-import { Sources } from "../../src/core/source/open.ts";
+import { Sources } from "../../src/core/source/open/open.ts";
 
 const [url = "", text = "", ...sinks] = process.argv.slice(2);
 const digest = parseDigest(text);

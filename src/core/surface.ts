@@ -1,4 +1,6 @@
 /** The module `images`: all that a plugin may import. */
+
+export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
 export type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 export {
@@ -78,4 +80,3 @@ export {
   type Retires,
   type Uses,
 } from "./plugin.ts";
-export { type Identity, identity, isDead, life, probe } from "./store/process.ts";

@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import { shortDigest } from "../../core/model/digest.ts";
-import { cacheMax, cacheRoot } from "../../core/source/cachefolder.ts";
-import { cacheGc, cacheList, cacheVerify } from "../../core/source/cachekeep.ts";
+import { cacheMax, cacheRoot } from "../../core/source/cache/directory.ts";
+import { cacheGc, cacheList, cacheVerify } from "../../core/source/cache/evict.ts";
 import { BaseCommand, EXIT, optionCount, optionSeconds } from "../base.ts";
 import { bytes, plural } from "../render/format.ts";
 import { printable, table } from "../render/text.ts";

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
+import { replaceFile } from "../../core/disk/write.ts";
 import { Failure } from "../../core/failure.ts";
-import { replaceFile } from "../../core/store/write.ts";
 import { checkWritable, writing } from "../output.ts";
 import { PlanningCommand } from "../planning.ts";
 import { toPlanFile } from "../render/planfile.ts";

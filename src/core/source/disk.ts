@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
+import { errno } from "../disk/write.ts";
 import { Failure } from "../failure.ts";
 import type { Stat } from "../model/source.ts";
-import { errno } from "../store/write.ts";
 
 /** What the file system refused of a source or of the cache, in words; any other Failure passes as it is. */
 export function diskFailure(thrown: unknown, path: string): Failure {

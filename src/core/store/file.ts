@@ -3,14 +3,14 @@ import { createHash } from "node:crypto";
 import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { claim, parseHolder, readHolder, release } from "../disk/lock.ts";
+import { identity, isDead, probe } from "../disk/process.ts";
+import { errno, ioFailure, isTemporary, replaceFile } from "../disk/write.ts";
 import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
 import { JournalFolder, listRuns, openRuns, readRun } from "./folder.ts";
-import { claim, parseHolder, readHolder, release } from "./lock.ts";
-import { identity, isDead, probe } from "./process.ts";
 import type { Document, Lease, Storage } from "./storage.ts";
-import { errno, ioFailure, isTemporary, replaceFile } from "./write.ts";
 
 /** Runs of the past that are kept for `images log`. */
 const KEEP = 50;

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, truncate } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { errno, ioFailure, syncFolder } from "../disk/write.ts";
 import type { Journal, Listed, OpenRun } from "./storage.ts";
-import { errno, ioFailure, syncFolder } from "./write.ts";
 
 const OPEN = ".open.jsonl";
 const ENDED = ".jsonl";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { show } from "../disk/lock.ts";
+import { identity, life, probe } from "../disk/process.ts";
 import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
-import { show } from "./lock.ts";
-import { identity, life, probe } from "./process.ts";
 import type { Lease, Storage } from "./storage.ts";
 
 export interface Patience {

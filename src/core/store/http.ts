@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
+import { parseHolder } from "../disk/lock.ts";
+import { identity, isDead, probe } from "../disk/process.ts";
 import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
 import { isTable } from "../model/value.ts";
 import type { Answer, Door } from "../net/door.ts";
-import { parseHolder } from "./lock.ts";
-import { identity, isDead, probe } from "./process.ts";
 import type { Document, Lease, Storage } from "./storage.ts";
 
 /** How a server wants to be asked for the lock: `path` is behind the address of the state. */

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { identity } from "../disk/process.ts";
 import type { Event } from "../model/event.ts";
 import type { Address } from "../model/name.ts";
 import type { Recorded, State } from "../model/state.ts";
 import type { Changes } from "./changes.ts";
 import { showState } from "./document.ts";
 import { hold } from "./hold.ts";
-import { identity } from "./process.ts";
 import { replay } from "./replay.ts";
 import type { Storage } from "./storage.ts";
 import { Writer } from "./writer.ts";

@@ -2,10 +2,10 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, truncate, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { isAbandoned, lock } from "../../../src/core/disk/lease.ts";
 import { hexOf } from "../../../src/core/model/digest.ts";
-import { cacheMax, cacheRoot } from "../../../src/core/source/cachefolder.ts";
-import { cacheGc, cacheList, cacheVerify } from "../../../src/core/source/cachekeep.ts";
-import { isAbandoned, lock } from "../../../src/core/source/lease.ts";
+import { cacheMax, cacheRoot } from "../../../src/core/source/cache/directory.ts";
+import { cacheGc, cacheList, cacheVerify } from "../../../src/core/source/cache/evict.ts";
 import { file, hostile } from "./hostile.ts";
 import {
   ANY,
@@ -186,7 +186,7 @@ test("a lock is held by one, waited for by others, and taken over from the dead"
 test("a killed holder's lock is free at once", async () => {
   await using place = await bench();
   const path = join(place.folder, "lock");
-  const program = `import { lock } from ${JSON.stringify(join(import.meta.dir, "../../../src/core/source/lease.ts"))};
+  const program = `import { lock } from ${JSON.stringify(join(import.meta.dir, "../../../src/core/disk/lease.ts"))};
     await lock(${JSON.stringify(path)}, "a download", { signal: new AbortController().signal });
     console.log("held"); setInterval(() => {}, 1000);`;
   const child = Bun.spawn(["bun", "-e", program], { stdout: "pipe" });

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { parseDigest } from "../../../src/core/model/digest.ts";
 import { openDoor } from "../../../src/core/net/http.ts";
-import { Sources } from "../../../src/core/source/open.ts";
+import { Sources } from "../../../src/core/source/open/open.ts";
 import { ANY, declared, never, opening, urlSource } from "./kit.ts";
 
 const [url = "", text = ""] = process.argv.slice(2);

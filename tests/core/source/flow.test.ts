@@ -2,12 +2,12 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import fc from "fast-check";
+import { collected, gathered } from "../../../src/core/disk/pieces.ts";
 import { Failure } from "../../../src/core/failure.ts";
-import { Growing } from "../../../src/core/source/growing.ts";
-import { Hashing } from "../../../src/core/source/hashing.ts";
-import { collected, gathered } from "../../../src/core/source/pieces.ts";
-import { judge, rangeOf } from "../../../src/core/source/range.ts";
+import { Growing } from "../../../src/core/source/fetch/growing.ts";
 import { heldBack } from "../../../src/core/source/supply.ts";
+import { Hashing } from "../../../src/core/source/verify/hashing.ts";
+import { judge, rangeOf } from "../../../src/core/source/web/range.ts";
 import { all, attempt, bench, never, noise } from "./kit.ts";
 
 setDefaultTimeout(300_000);

@@ -11,7 +11,7 @@ import type { FileSource, UrlSource } from "../../../src/core/model/source.ts";
 import type { Clock } from "../../../src/core/net/clock.ts";
 import { openDoor } from "../../../src/core/net/http.ts";
 import type { Opening, SourceMeans } from "../../../src/core/source/means.ts";
-import { Sources } from "../../../src/core/source/open.ts";
+import { Sources } from "../../../src/core/source/open/open.ts";
 
 export const AT = { file: "images.toml", line: 1, column: 1 };
 export const ANY: Wanted = { formats: "any", compressions: "any" };

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { authorization, NOBODY } from "../../../src/core/source/credentials.ts";
-import { findLogin } from "../../../src/core/source/netrc.ts";
+import { authorization, NOBODY } from "../../../src/core/source/web/credentials.ts";
+import { findLogin } from "../../../src/core/source/web/netrc.ts";
 import { never } from "./kit.ts";
 
 const TEXT = `# mirrors

@@ -1,10 +1,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
-import { Hashing } from "../../../src/core/source/hashing.ts";
-import { minisignCheck } from "../../../src/core/source/minisign.ts";
-import { openClearText, openpgpCheck } from "../../../src/core/source/openpgp.ts";
-import { isPgp, type Signed } from "../../../src/core/source/signature.ts";
+import { Hashing } from "../../../src/core/source/verify/hashing.ts";
+import { minisignCheck } from "../../../src/core/source/verify/minisign.ts";
+import { openClearText, openpgpCheck } from "../../../src/core/source/verify/openpgp.ts";
+import { isPgp, type Signed } from "../../../src/core/source/verify/signature.ts";
 
 setDefaultTimeout(300_000);
 

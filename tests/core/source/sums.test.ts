@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Failure } from "../../../src/core/failure.ts";
 import { digest } from "../../../src/core/model/digest.ts";
-import { findSum, parseSums } from "../../../src/core/source/sums.ts";
+import { findSum, parseSums } from "../../../src/core/source/verify/sums.ts";
 
 const A = "a".repeat(64);
 const B = "b".repeat(64);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { fileNameOf, publicUrl, secretsIn } from "../../../src/core/source/where.ts";
+import { fileNameOf, publicUrl, secretsIn } from "../../../src/core/source/web/where.ts";
 
 test("a shown URL carries no secret", () => {
   expect(publicUrl("https://me:pa%40ss@x.example/a b.img?X-Amz-Signature=abcd1234&file=1&token=zzzz#f")).toBe(

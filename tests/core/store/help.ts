@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { identity } from "../../../src/core/disk/process.ts";
 import { address, backendName, imageId, imageName } from "../../../src/core/model/name.ts";
 import type { Holder, Recorded } from "../../../src/core/model/state.ts";
-import { identity } from "../../../src/core/store/process.ts";
 
 export const at = (backend: string, image: string) => address(backendName(backend), imageName(image));
 export const signal = new AbortController().signal;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { link, readdir, readFile } from "node:fs/promises";
+import { replaceFile } from "../../../src/core/disk/write.ts";
 import { replay } from "../../../src/core/store/replay.ts";
-import { replaceFile } from "../../../src/core/store/write.ts";
 import { Folder } from "../../harness.ts";
 
 test("a journal that was killed before its first line was whole has said nothing", () => {

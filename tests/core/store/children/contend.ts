@@ -1,9 +1,9 @@
 // Takes the lock again and again, and looks each time whether somebody else is inside. Arguments: state, rounds, "die" or "live".
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { probe } from "../../../../src/core/disk/process.ts";
 import { fileStorage } from "../../../../src/core/store/file.ts";
 import { hold } from "../../../../src/core/store/hold.ts";
-import { probe } from "../../../../src/core/store/process.ts";
 import { holder, signal } from "../help.ts";
 
 const [path = "", rounds = "1", fate = "live"] = process.argv.slice(2);

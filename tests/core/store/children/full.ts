@@ -1,10 +1,10 @@
 // What happens on a filesystem that is full, and on one that cannot be written. Argument: its folder.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../../../../src/core/disk/write.ts";
 import { asFailure } from "../../../../src/core/failure.ts";
 import { fileStorage } from "../../../../src/core/store/file.ts";
 import { openStore } from "../../../../src/core/store/state.ts";
-import { replaceFile } from "../../../../src/core/store/write.ts";
 import { at, row, signal } from "../help.ts";
 
 const folder = process.argv[2] ?? "";

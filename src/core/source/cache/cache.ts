@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+import { open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { type Lease, mark } from "../../disk/lease.ts";
+import { readPieces } from "../../disk/pieces.ts";
+import { replaceFile, syncFolder } from "../../disk/write.ts";
+import { type Algorithm, type Digest, type Digests, hexOf, nameOf } from "../../model/digest.ts";
+import type { Stat, Validators } from "../../model/source.ts";
+import { sameStat } from "../content.ts";
+import { diskFailure, statOf } from "../disk.ts";
+import { digestsOf, Hashing } from "../verify/hashing.ts";
+import { CacheFolder } from "./directory.ts";
+import { type Kept, parseKept, parsePointer, readJson } from "./record.ts";
+
+/** A proven file of the cache. As long as it is held, no process takes it away. */
+export interface Blob extends AsyncDisposable {
+  readonly path: string;
+  readonly size: number;
+  readonly digest: Digest;
+  readonly digests: Digests;
+  readonly filename: string;
+  /** What the server said of it when it came. */
+  readonly validators?: Validators;
+}
+
+/** How a blob that has just come is remembered. */
+export interface Arrival {
+  readonly digest: Digest;
+  readonly digests: Digests;
+  readonly from: string;
+  readonly filename: string;
+  /** The URL (or what else it may be asked by again), and what the server said of it. */
+  readonly key: string;
+  readonly validators: Validators;
+}
+
+/** Bytes by their digest, shared by all processes of a user. Files appear in it whole and proven, or not at all. */
+export class Cache {
+  readonly folder: CacheFolder;
+
+  private constructor(folder: CacheFolder) {
+    this.folder = folder;
+  }
+
+  static async open(root: string): Promise<Cache> {
+    const folder = new CacheFolder(root);
+    await folder.make();
+    return new Cache(folder);
+  }
+
+  /** The blob with this digest; one that is not as it was when it was proven is proven again, or thrown away. */
+  async byDigest(wanted: Digest, signal: AbortSignal): Promise<Blob | undefined> {
+    if (nameOf(wanted) === "sha256") return await this.#hold(wanted, signal);
+    const pointer = await readJson(this.folder.pointer(wanted), parsePointer);
+    const blob = pointer && (await this.#hold(pointer.digest, signal));
+    if (blob === undefined || blob.digests[nameOf(wanted)] === wanted) return blob;
+    await blob[Symbol.asyncDispose]();
+    return undefined;
+  }
+
+  /** The blob that last came from this URL, with the validators that it came with. */
+  async byKey(key: string, signal: AbortSignal): Promise<Blob | undefined> {
+    const pointer = await readJson(this.folder.pointer(key), parsePointer);
+    const blob = pointer && (await this.#hold(pointer.digest, signal));
+    return blob === undefined || pointer?.validators === undefined ? blob : { ...blob, validators: pointer.validators };
+  }
+
+  /** What is known of the last answer of this URL, without a look at the blob. */
+  async validators(key: string): Promise<Validators | undefined> {
+    return (await readJson(this.folder.pointer(key), parsePointer))?.validators;
+  }
+
+  /**
+   * Makes a whole, proven and synced file part of the cache. From here on it is found, also after a power cut.
+   * @throws Failure source.space, source.io
+   */
+  async insert(path: string, arrival: Arrival): Promise<Blob> {
+    const { digest, digests, from, filename, key, validators } = arrival;
+    const { folder } = this;
+    const lease = await this.#use(digest);
+    try {
+      const stats = statOf(await stat(path, { bigint: true }));
+      const kept: Kept = { digest, digests, stat: stats, from, filename, added: new Date().toISOString() };
+      await rename(path, folder.blob(digest));
+      await syncFolder(folder.blobs);
+      await replaceFile(folder.record(digest), JSON.stringify(kept));
+      for (const other of Object.values(digests))
+        if (other !== digest) await replaceFile(folder.pointer(other), JSON.stringify({ digest }));
+      await replaceFile(folder.pointer(key), JSON.stringify({ digest, validators }));
+      return { ...held(folder.blob(digest), kept, lease), validators };
+    } catch (thrown) {
+      await lease[Symbol.asyncDispose]();
+      throw diskFailure(thrown, folder.root);
+    }
+  }
+
+  /** Reads all of a blob. True: it is what its name says. */
+  async isWhole(digest: Digest, signal: AbortSignal): Promise<boolean> {
+    return (await this.#proven(digest, ["sha256"], signal)).sha256 === digest;
+  }
+
+  /** Takes a blob away, whoever uses it. */
+  async drop(digest: Digest): Promise<void> {
+    await rm(this.folder.record(digest), { force: true });
+    await rm(this.folder.blob(digest), { force: true });
+  }
+
+  /** The files that say that a process works with this blob. */
+  async usesOf(digest: Digest): Promise<readonly string[]> {
+    const prefix = `${hexOf(digest)}.`;
+    const names = await readdir(this.folder.uses);
+    return names.filter((name) => name.startsWith(prefix)).map((name) => `${this.folder.uses}/${name}`);
+  }
+
+  async #hold(digest: Digest, signal: AbortSignal): Promise<Blob | undefined> {
+    // First the mark, then the look: a collector looks for marks after it has moved a blob aside.
+    const lease = await this.#use(digest);
+    try {
+      const kept = await this.#kept(digest, signal);
+      if (kept === undefined) {
+        await lease[Symbol.asyncDispose]();
+        return undefined;
+      }
+      const now = new Date();
+      await utimes(this.folder.record(digest), now, now);
+      return held(this.folder.blob(digest), kept, lease);
+    } catch (thrown) {
+      await lease[Symbol.asyncDispose]();
+      signal.throwIfAborted();
+      throw diskFailure(thrown, this.folder.root);
+    }
+  }
+
+  async #use(digest: Digest): Promise<Lease> {
+    try {
+      return await mark(this.folder.use(digest, randomUUID()), "use of a cached image");
+    } catch (thrown) {
+      throw diskFailure(thrown, this.folder.root);
+    }
+  }
+
+  async #kept(digest: Digest, signal: AbortSignal): Promise<Kept | undefined> {
+    const found = await this.#stat(digest);
+    if (found === undefined) return undefined;
+    const kept = await readJson(this.folder.record(digest), parseKept);
+    if (kept !== undefined && kept.digest === digest && sameStat(kept.stat, found)) return kept;
+    const names = Object.values(kept?.digests ?? {}).map(nameOf);
+    const digests = await this.#proven(digest, ["sha256", ...names], signal);
+    if (digests.sha256 !== digest) {
+      await this.drop(digest);
+      return undefined;
+    }
+    const renewed: Kept = {
+      digest,
+      digests,
+      stat: found,
+      from: kept?.from ?? "unknown",
+      filename: kept?.filename ?? "image",
+      added: kept?.added ?? new Date().toISOString(),
+    };
+    await replaceFile(this.folder.record(digest), JSON.stringify(renewed));
+    return renewed;
+  }
+
+  async #stat(digest: Digest): Promise<Stat | undefined> {
+    try {
+      return statOf(await stat(this.folder.blob(digest), { bigint: true }));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #proven(digest: Digest, names: readonly Algorithm[], signal: AbortSignal): Promise<Digests> {
+    const file = await open(this.folder.blob(digest));
+    try {
+      using hashing = new Hashing(names, (await file.stat()).size);
+      for await (const piece of readPieces(file, signal)) await hashing.update(piece);
+      return digestsOf(await hashing.end());
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+const held = (path: string, { digest, digests, filename, stat: { size } }: Kept, lease: Lease): Blob => ({
+  path,
+  size,
+  digest,
+  digests,
+  filename,
+  [Symbol.asyncDispose]: () => lease[Symbol.asyncDispose](),
+});

@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+import { readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isAbandoned } from "../../disk/lease.ts";
+import { errno } from "../../disk/write.ts";
+import { type Digest, digest, hexOf } from "../../model/digest.ts";
+import { diskFailure } from "../disk.ts";
+import { Cache } from "./cache.ts";
+import { parseKept, parsePointer, readJson } from "./record.ts";
+
+/** One blob of the cache, as `images cache list` shows it. */
+export interface CacheEntry {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Where it came from, without secrets. */
+  readonly from: string;
+  readonly filename: string;
+  /** RFC 3339. */
+  readonly added: string;
+  readonly used: string;
+  /** A process works with it just now. */
+  readonly inUse: boolean;
+}
+
+export interface Limits {
+  /** Bytes that may stay; those that were not used for longest go first. */
+  readonly maxBytes?: number;
+  /** Seconds: what was not used for longer goes. */
+  readonly maxAge?: number;
+}
+
+export interface Collected {
+  readonly removed: readonly CacheEntry[];
+  readonly kept: readonly CacheEntry[];
+  /** Bytes that were freed, partial files included. */
+  readonly bytes: number;
+}
+
+/** Partial files that nobody went on with for so long are not worth their room. */
+const STALE = 7 * 24 * 3600;
+
+/** All blobs, the one that was used last first. @throws Failure source.denied, source.io */
+export async function cacheList(root: string): Promise<readonly CacheEntry[]> {
+  const cache = await Cache.open(root);
+  const entries: CacheEntry[] = [];
+  for (const name of await namesIn(cache.folder.blobs)) {
+    if (!/^[0-9a-f]{64}$/.test(name)) continue;
+    const entry = await entryOf(cache, digest("sha256", name));
+    if (entry !== undefined) entries.push(entry);
+  }
+  return entries.sort((a, b) => (a.used < b.used ? 1 : -1));
+}
+
+/** Takes away what is too much or too old, and what dead processes have left; never what is in use. */
+export async function cacheGc(root: string, { maxBytes, maxAge }: Limits, now = new Date()): Promise<Collected> {
+  const cache = await Cache.open(root);
+  try {
+    let bytes = await sweep(cache, (maxAge ?? STALE) * 1000, now);
+    const removed: CacheEntry[] = [];
+    const kept: CacheEntry[] = [];
+    let room = maxBytes ?? Number.POSITIVE_INFINITY;
+    for (const entry of await cacheList(root)) {
+      const isOld = maxAge !== undefined && now.getTime() - Date.parse(entry.used) > maxAge * 1000;
+      const mayStay = !isOld && entry.size <= room;
+      if (mayStay || entry.inUse || !(await evict(cache, entry.digest))) {
+        kept.push(entry);
+        room -= entry.size;
+      } else {
+        removed.push(entry);
+        bytes += entry.size;
+      }
+    }
+    await sweepPointers(cache);
+    return { removed, kept, bytes };
+  } catch (thrown) {
+    throw diskFailure(thrown, root);
+  }
+}
+
+/** Takes away as much as it takes to free so many bytes, if there is so much that nobody uses. */
+export async function makeRoom(root: string, bytes: number): Promise<void> {
+  const total = (await cacheList(root)).reduce((sum, { size }) => sum + size, 0);
+  await cacheGc(root, { maxBytes: Math.max(0, total - bytes) });
+}
+
+/** Reads every blob; one that is not what its name says is taken away and told. Rejects with the signal's reason. */
+export async function cacheVerify(
+  root: string,
+  signal: AbortSignal,
+  progress: (entry: CacheEntry, isGood: boolean) => void = () => {},
+): Promise<{ readonly good: readonly CacheEntry[]; readonly bad: readonly CacheEntry[] }> {
+  const cache = await Cache.open(root);
+  const good: CacheEntry[] = [];
+  const bad: CacheEntry[] = [];
+  for (const entry of await cacheList(root)) {
+    signal.throwIfAborted();
+    const isGood = await cache.isWhole(entry.digest, signal);
+    if (!isGood) await cache.drop(entry.digest);
+    (isGood ? good : bad).push(entry);
+    progress(entry, isGood);
+  }
+  return { good, bad };
+}
+
+async function entryOf(cache: Cache, of: Digest): Promise<CacheEntry | undefined> {
+  try {
+    const { size, mtime } = await stat(cache.folder.blob(of));
+    const kept = await readJson(cache.folder.record(of), parseKept);
+    const used = kept === undefined ? mtime : (await stat(cache.folder.record(of))).mtime;
+    return {
+      digest: of,
+      size,
+      from: kept?.from ?? "unknown",
+      filename: kept?.filename ?? "unknown",
+      added: kept?.added ?? mtime.toISOString(),
+      used: used.toISOString(),
+      inUse: await isUsed(cache, of),
+    };
+  } catch (thrown) {
+    if (errno(thrown) === "ENOENT") return undefined;
+    throw diskFailure(thrown, cache.folder.root);
+  }
+}
+
+async function isUsed(cache: Cache, of: Digest): Promise<boolean> {
+  for (const path of await cache.usesOf(of)) {
+    if (!(await isAbandoned(path))) return true;
+    await rm(path, { force: true });
+  }
+  return false;
+}
+
+/** Moved aside first: whoever takes it into use meanwhile is seen by the second look, and gets it back. */
+async function evict(cache: Cache, of: Digest): Promise<boolean> {
+  const { folder } = cache;
+  const aside = join(folder.blobs, `.${hexOf(of)}.${randomUUID()}`);
+  await rename(folder.blob(of), aside);
+  if (await isUsed(cache, of)) {
+    await rename(aside, folder.blob(of));
+    return false;
+  }
+  await rm(folder.record(of), { force: true });
+  await rm(aside, { force: true });
+  return true;
+}
+
+/** What killed processes have left. Answers the bytes. */
+async function sweep(cache: Cache, age: number, now: Date): Promise<number> {
+  const { folder } = cache;
+  let bytes = 0;
+  const old = async (path: string, atLeast: number): Promise<void> => {
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined || now.getTime() - found.mtimeMs < atLeast) return;
+    bytes += found.size;
+    await rm(path, { force: true });
+  };
+  for (const name of await namesIn(folder.partials)) {
+    const lock = join(folder.locks, name.replace(/\.json$/, ""));
+    const isHeld = (await stat(lock).catch(() => undefined)) !== undefined && !(await isAbandoned(lock));
+    if (!isHeld) await old(join(folder.partials, name), age);
+  }
+  for (const name of await namesIn(folder.uses)) {
+    const path = join(folder.uses, name);
+    if (await isAbandoned(path)) await rm(path, { force: true });
+  }
+  for (const name of await namesIn(folder.blobs)) if (name.startsWith(".")) await old(join(folder.blobs, name), HOUR);
+  for (const name of await namesIn(folder.scratch)) await old(join(folder.scratch, name), HOUR * 24);
+  return bytes;
+}
+
+const HOUR = 3600_000;
+
+/** Pointers to blobs that are gone. */
+async function sweepPointers(cache: Cache): Promise<void> {
+  const { folder } = cache;
+  for (const name of await namesIn(folder.pointers)) {
+    const path = join(folder.pointers, name);
+    const pointer = await readJson(path, parsePointer);
+    if (pointer !== undefined && (await stat(folder.blob(pointer.digest)).catch(() => undefined)) === undefined)
+      await rm(path, { force: true });
+  }
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (thrown) {
+    if (errno(thrown) === "ENOENT") return [];
+    throw diskFailure(thrown, folder);
+  }
+}

@@ -1,0 +1,92 @@
+import { Failure } from "../../failure.ts";
+import type { Content, Validators } from "../../model/source.ts";
+import type { Blob, Cache } from "../cache/cache.ts";
+import { compareValidators } from "../content.ts";
+import type { Proof } from "../verify/proof.ts";
+import { changed, type Demand } from "../verify/proving.ts";
+import { type Access, identityOf } from "../web/credentials.ts";
+import type { Web } from "../web/web.ts";
+import { publicUrl } from "../web/where.ts";
+
+/** A file of the web that is wanted. */
+export interface Order {
+  /** Mirrors, at least one. */
+  readonly urls: readonly string[];
+  readonly access: Access;
+  readonly proof: Proof;
+  readonly expected: Content | undefined;
+}
+
+/** What a URL is filed under: free of secrets, and another one for another user. */
+export const urlKey = (url: string, access: Access): string => `${publicUrl(url)} ${identityOf(access, url)}`;
+/** The same for an order: by its digest, whatever the mirror. */
+export const orderKey = ({ urls, access, proof }: Order): string => proof.digest ?? urlKey(urls[0] ?? "", access);
+
+/** What the bytes of an order have to be. */
+export const demandOf = ({ proof, expected, urls }: Order): Demand => ({
+  proof,
+  expected: expected?.digest,
+  where: publicUrl(urls[0] ?? ""),
+});
+
+/** What the server said when the plan was made, where nothing but that tells the bytes apart, and which server. */
+export interface Pinned {
+  readonly where: string;
+  readonly validators: Validators;
+}
+export const pinnedOf = ({ proof, expected }: Order): Pinned | undefined =>
+  proof.digest === undefined && expected?.validators !== undefined
+    ? { where: expected.where, validators: expected.validators }
+    : undefined;
+
+/** @throws Failure source.changed: the same server says that it is another file now. */
+export function stillPinned(pinned: Pinned | undefined, where: string, validators: Validators): void {
+  if (pinned?.where !== where) return;
+  const compared = compareValidators(pinned.validators, validators);
+  if (compared.kind === "changed") throw changed(where, `${compared.before} then, ${compared.after} now`);
+}
+
+/** A blob that is what was ordered, and the place that it came from, without secrets. */
+export interface Found {
+  readonly blob: Blob;
+  readonly from: string;
+}
+
+/** What was fetched before, if it still is what is wanted: by its digest, else by what the server says of it. */
+export async function findCached(
+  order: Order,
+  means: { readonly cache: Cache; readonly web: Web; readonly signal: AbortSignal },
+): Promise<Found | undefined> {
+  const { cache, signal } = means;
+  const { urls, access, proof, expected } = order;
+  const wanted = proof.digest ?? expected?.digest;
+  if (wanted !== undefined) {
+    const blob = await cache.byDigest(wanted, signal);
+    return blob && { blob, from: publicUrl(urls[0] ?? "") };
+  }
+  for (const url of urls) {
+    const key = urlKey(url, access);
+    const before = await cache.validators(key);
+    const now = before && (await askNow(url, order, means));
+    if (before === undefined || now === undefined || compareValidators(before, now).kind !== "same") continue;
+    const blob = await cache.byKey(key, signal);
+    if (blob !== undefined) return { blob, from: publicUrl(url) };
+  }
+  return undefined;
+}
+
+/** What the server says of the file; undefined when it says nothing, which a download will find out as well. */
+async function askNow(
+  url: string,
+  { expected, access }: Order,
+  { web, signal }: { readonly web: Web; readonly signal: AbortSignal },
+): Promise<Validators | undefined> {
+  if (expected?.where === publicUrl(url) && expected.validators !== undefined) return expected.validators;
+  try {
+    return await web.head(url, access, signal);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (thrown instanceof Failure) return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,216 @@
+import { readFile, rm, stat, statfs } from "node:fs/promises";
+import { replaceFile } from "../../disk/write.ts";
+import { Failure } from "../../failure.ts";
+import type { Validators } from "../../model/source.ts";
+import type { Cache } from "../cache/cache.ts";
+import { parseSidecar, readJson, type Sidecar } from "../cache/record.ts";
+import { diskFailure } from "../disk.ts";
+import type { Proven, Watcher } from "../supply.ts";
+import { changed, type Demand, Proving } from "../verify/proving.ts";
+import type { Sink } from "./fill.ts";
+import { Growing } from "./growing.ts";
+import { type Pinned, stillPinned } from "./order.ts";
+
+/** What a partial file is to become. */
+export interface Goal {
+  /** What it is filed under: the digest, or where it comes from. */
+  readonly key: string;
+  readonly demand: Demand;
+  /** What the server said when the plan was made, and which. */
+  readonly pinned: Pinned | undefined;
+  /** The mirrors, without secrets. */
+  readonly places: readonly string[];
+  readonly signal: AbortSignal;
+  readonly tell: Watcher;
+  /** Asked to free so many bytes. */
+  readonly room: (bytes: number) => Promise<void>;
+  /** Called when readers may begin. */
+  readonly seen: (growing: Growing) => void;
+}
+
+/** The file that a download fills, proven while it grows; taken up again where an earlier run was ended. */
+export class Partial implements Sink {
+  validators: Validators = {};
+  where: string | undefined;
+  readonly #cache: Cache;
+  readonly #goal: Goal;
+  #growing: Growing;
+  #proving: Proving;
+  #isSeen = false;
+  /** Part of it is from an earlier run. */
+  #isOld = false;
+
+  private constructor(cache: Cache, goal: Goal, growing: Growing, proving: Proving) {
+    this.#cache = cache;
+    this.#goal = goal;
+    this.#growing = growing;
+    this.#proving = proving;
+  }
+
+  /** @throws Failure source.space, source.io; those of fetching a signature */
+  static async open(cache: Cache, goal: Goal): Promise<Partial> {
+    const path = cache.folder.partial(goal.key);
+    const sidecar = await readJson(cache.folder.sidecar(goal.key), parseSidecar);
+    const size = sidecar === undefined || !(await isUsable(sidecar, goal)) ? 0 : await sizeOf(path);
+    const written = sidecar?.total !== undefined && size > sidecar.total ? 0 : size;
+    const growing = await Growing.open(path, { written });
+    try {
+      const proving = await Proving.begin(goal.demand, sidecar?.total);
+      const partial = new Partial(cache, goal, growing, proving);
+      if (written > 0 && sidecar !== undefined) await partial.#takeUp(sidecar);
+      return partial;
+    } catch (thrown) {
+      await growing.release();
+      throw thrown;
+    }
+  }
+
+  get offset(): number {
+    return this.#growing.written;
+  }
+  get total(): number | undefined {
+    return this.#growing.total;
+  }
+  get isSeen(): boolean {
+    return this.#isSeen;
+  }
+  get growing(): Growing {
+    return this.#growing;
+  }
+
+  soFar(): string {
+    return this.#proving.soFar();
+  }
+
+  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
+    const { pinned, room } = this.#goal;
+    stillPinned(pinned, where, validators);
+    const { length: _, ...version } = validators;
+    this.validators = version;
+    this.where = where;
+    this.#growing.total = total;
+    if (total !== undefined) await this.#roomFor(total - this.offset, room);
+    await this.#remember();
+    this.#show();
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    // The disk works while the digest is made.
+    await Promise.all([this.#growing.write(bytes), this.#proving.update(bytes)]);
+    this.#goal.tell("download", this.offset, this.total);
+  }
+
+  async restart(): Promise<void> {
+    if (this.#isSeen)
+      throw changed(
+        this.where ?? "the source",
+        "it is another file now than the one that was begun",
+        "while it was fetched",
+      );
+    await this.close();
+    this.#growing = await Growing.open(this.#growing.path);
+    this.#proving = await Proving.begin(this.#goal.demand);
+    this.#isOld = false;
+  }
+
+  /** All has come: is it what it should be? @throws Failure source.checksum, source.changed, source.signature, source.key */
+  async prove(): Promise<Proven> {
+    const proven = await this.#proving.end(this.#isOld);
+    this.#show();
+    this.#growing.prove();
+    this.#goal.tell("verify", proven.size, proven.size);
+    return proven;
+  }
+
+  /** Nothing of it is to be used again. */
+  async discard(): Promise<void> {
+    await this.#growing.remove();
+    await this.forget();
+  }
+
+  /** The file has become something else: what is written beside it goes. */
+  async forget(): Promise<void> {
+    await rm(this.#cache.folder.sidecar(this.#goal.key), { force: true });
+  }
+
+  async close(): Promise<void> {
+    this.#proving[Symbol.dispose]();
+    await this.#growing.release();
+  }
+
+  #show(): void {
+    if (this.#isSeen) return;
+    this.#isSeen = true;
+    this.#goal.seen(this.#growing);
+  }
+
+  /** The proof begins with what is there. */
+  async #takeUp({ where, validators, total }: Sidecar): Promise<void> {
+    this.where = where;
+    this.validators = validators;
+    this.#growing.total = total;
+    this.#isOld = true;
+    let done = 0;
+    for await (const piece of this.#growing.before(this.#goal.signal)) {
+      await this.#proving.update(piece);
+      done += piece.length;
+      this.#goal.tell("verify", done, this.offset);
+    }
+  }
+
+  async #remember(): Promise<void> {
+    const boot = await bootId();
+    const { where = "", validators, total } = this;
+    const path = this.#cache.folder.sidecar(this.#goal.key);
+    const sidecar: Sidecar = {
+      where,
+      validators,
+      ...(total === undefined ? {} : { total }),
+      ...(boot === undefined ? {} : { boot }),
+    };
+    try {
+      await replaceFile(path, JSON.stringify(sidecar));
+    } catch (thrown) {
+      throw diskFailure(thrown, path);
+    }
+  }
+
+  async #roomFor(bytes: number, room: Goal["room"]): Promise<void> {
+    const { root } = this.#cache.folder;
+    const missing = bytes - (await freeIn(root));
+    if (missing <= 0) return;
+    await room(missing);
+    const free = await freeIn(root);
+    if (bytes <= free) return;
+    throw new Failure("source.space", `${bytes} bytes are to come, and there is room for ${free} in ${root}`, {
+      hint: "make room there (images cache gc), or name a folder with more of it in IMAGES_CACHE",
+    });
+  }
+}
+
+async function isUsable({ where, boot }: Sidecar, { demand, places }: Goal): Promise<boolean> {
+  if (demand.proof.digest !== undefined) return true;
+  // The end of a file that was written before a power cut may be anything, and nothing would show it.
+  return places.includes(where) && boot === (await bootId());
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return 0;
+  }
+}
+
+async function bootId(): Promise<string | undefined> {
+  try {
+    return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+async function freeIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

@@ -1,0 +1,103 @@
+import { gathered } from "../../disk/pieces.ts";
+import { asFailure, Failure } from "../../failure.ts";
+import type { Algorithm } from "../../model/digest.ts";
+import type { Phase } from "../../model/image.ts";
+import { orAborted } from "../../net/scope.ts";
+import { type Proven, type Supply, type Watcher, Watchers } from "../supply.ts";
+import { type Demand, Proving } from "../verify/proving.ts";
+import { Growing } from "./growing.ts";
+
+export interface SpoolOrder {
+  readonly filename: string;
+  /** A file of our own, that nobody else knows; it is gone at the end. */
+  readonly path: string;
+  readonly produce: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+  /** Bytes that will come, where that is known. */
+  readonly size: number | undefined;
+  readonly demand: Demand;
+  readonly phase: Phase;
+  readonly signal: AbortSignal;
+}
+
+/** Bytes that can be had only once, or that are dear to make, kept in a temporary file for all that want them. */
+export class Spooled implements Supply {
+  readonly filename: string;
+  readonly ready: Promise<void>;
+  readonly #order: SpoolOrder;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #proven = Promise.withResolvers<Proven>();
+  readonly #stop = new AbortController();
+  readonly #watchers = new Watchers();
+  readonly #over: Promise<void>;
+  #growing: Growing | undefined;
+  #size: number | undefined;
+  #isProven = false;
+
+  constructor(order: SpoolOrder) {
+    this.filename = order.filename;
+    this.#order = order;
+    this.#size = order.size;
+    this.ready = this.#ready.promise;
+    this.ready.catch(() => {});
+    this.#proven.promise.catch(() => {});
+    this.#over = this.#run(AbortSignal.any([order.signal, this.#stop.signal])).catch((thrown: unknown) => {
+      const reason = order.signal.aborted ? order.signal.reason : thrown;
+      this.#growing?.fail(asFailure(reason));
+      this.#ready.reject(reason);
+      this.#proven.reject(reason);
+    });
+  }
+
+  get size(): number | undefined {
+    return this.#size;
+  }
+  get path(): string | undefined {
+    return this.#isProven ? this.#order.path : undefined;
+  }
+
+  get algorithms(): ReadonlySet<Algorithm> {
+    return Proving.algorithms(this.#order.demand);
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+  }
+
+  async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    await this.ready;
+    if (this.#growing === undefined) throw new Error("read after the end");
+    yield* this.#growing.read(signal);
+  }
+
+  async prove(signal: AbortSignal): Promise<Proven> {
+    return await orAborted(this.#proven.promise, signal);
+  }
+
+  async check(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Failure("source.closed", "nobody wants it any more"));
+    await this.#over;
+    await this.#growing?.release();
+    await this.#growing?.remove();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { path, produce, demand, phase, size } = this.#order;
+    const growing = await Growing.open(path, { sparse: true });
+    this.#growing = growing;
+    growing.total = size;
+    this.#ready.resolve();
+    using proving = await Proving.begin(demand, size);
+    for await (const piece of gathered(produce(signal))) {
+      signal.throwIfAborted();
+      await Promise.all([growing.write(piece), proving.update(piece)]);
+      this.#watchers.tell(phase, growing.written, size);
+    }
+    const proven = await proving.end();
+    growing.prove();
+    this.#size = growing.written;
+    this.#isProven = true;
+    this.#proven.resolve(proven);
+  }
+}

@@ -1,0 +1,231 @@
+import type { Algorithm } from "../../model/digest.ts";
+import type { Validators } from "../../model/source.ts";
+import { orAborted } from "../../net/scope.ts";
+import type { SourceMeans } from "../means.ts";
+import { type Fetched, heldBack, type Proven, type Watcher, Watchers } from "../supply.ts";
+import { changed, Proving } from "../verify/proving.ts";
+import type { Web } from "../web/web.ts";
+import { fileNameOf, publicUrl } from "../web/where.ts";
+import { fill, type Sink } from "./fill.ts";
+import { demandOf, type Order, pinnedOf, stillPinned } from "./order.ts";
+
+export interface StreamedMeans {
+  readonly web: Web;
+  readonly means: SourceMeans;
+  readonly signal: AbortSignal;
+}
+
+/** One way through the bytes. */
+interface Reading {
+  /** What was looked at already. */
+  readonly head: Uint8Array[];
+  readonly rest: AsyncGenerator<Uint8Array, void, undefined>;
+  readonly stop: AbortController;
+}
+
+/** Pieces that may wait for a reader. */
+const WAITING = 2;
+
+/**
+ * A file of the web that nothing is kept of: every reader fetches it, and proves it as it comes. For one opening: what was peeked at
+ * is for the next reader.
+ */
+export class Streamed implements Fetched {
+  readonly filename: string;
+  readonly isShared = false;
+  readonly ready: Promise<void>;
+  readonly #order: Order;
+  readonly #with: StreamedMeans;
+  readonly #watchers = new Watchers();
+  #size: number | undefined;
+  #proven: Proven | undefined;
+  #validators: Validators = {};
+  #from: string;
+  #hasFailed = false;
+  #begun: Reading | undefined;
+
+  constructor(order: Order, means: StreamedMeans) {
+    this.#order = order;
+    this.#with = means;
+    this.filename = fileNameOf(order.urls[0] ?? "");
+    this.#from = publicUrl(order.urls[0] ?? "");
+    this.ready = this.#look();
+    this.ready.catch(() => {
+      this.#hasFailed = true;
+    });
+  }
+
+  get size(): number | undefined {
+    return this.#proven?.size ?? this.#size;
+  }
+  get path(): undefined {
+    return undefined;
+  }
+  get algorithms(): ReadonlySet<Algorithm> {
+    return Proving.algorithms(demandOf(this.#order));
+  }
+  get validators(): Validators {
+    return this.#validators;
+  }
+  get from(): string {
+    return this.#from;
+  }
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+  }
+
+  /** The first bytes, at least so many where there are; whoever reads next gets them again, and goes on from there. */
+  async peek(length: number, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+    const reading = this.#begun ?? (await this.#begin());
+    this.#begun = reading;
+    for (let got = size(reading.head); got < length; got = size(reading.head)) {
+      const next = await orAborted(reading.rest.next(), signal);
+      if (next.done === true) break;
+      reading.head.push(next.value);
+    }
+    return reading.head;
+  }
+
+  async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    signal.throwIfAborted();
+    const { head, rest, stop } = this.#begun ?? (await this.#begin());
+    this.#begun = undefined;
+    const end = (): void => stop.abort(signal.reason);
+    signal.addEventListener("abort", end, { once: true });
+    try {
+      yield* head;
+      yield* rest;
+    } finally {
+      signal.removeEventListener("abort", end);
+      stop.abort(new DOMException("nobody reads it any more", "AbortError"));
+      await rest.return();
+    }
+  }
+
+  async prove(signal: AbortSignal): Promise<Proven> {
+    if (this.#proven === undefined) for await (const _ of this.read(signal));
+    if (this.#proven === undefined) throw new Error("a pass ended without a proof");
+    return this.#proven;
+  }
+
+  async check(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#begun?.stop.abort(new DOMException("nobody reads it", "AbortError"));
+    await this.#begun?.rest.return();
+  }
+
+  async #begin(): Promise<Reading> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#with.signal, stop.signal]);
+    const proving = await Proving.begin(demandOf(this.#order), this.#size);
+    return { head: [], rest: this.#pieces(proving, signal), stop };
+  }
+
+  async *#pieces(proving: Proving, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    using _ = proving;
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: WAITING });
+    const writer = writable.getWriter();
+    const fetching = this.#fetch(proving, (piece) => writer.write(piece), signal).then(
+      () => writer.close(),
+      (thrown: unknown) => writer.abort(signal.aborted ? signal.reason : thrown),
+    );
+    try {
+      yield* heldBack(readable);
+    } finally {
+      await fetching.catch(() => undefined);
+    }
+  }
+
+  /** Whether it is there, and how long it is. */
+  async #look(): Promise<void> {
+    const { urls, access } = this.#order;
+    const { web, signal } = this.#with;
+    const lost: unknown[] = [];
+    for (const url of urls) {
+      try {
+        const { length } = await orAborted(web.head(url, access, signal), signal);
+        this.#size = length;
+        return;
+      } catch (thrown) {
+        signal.throwIfAborted();
+        lost.push(thrown);
+      }
+    }
+    throw lost[0];
+  }
+
+  async #fetch(proving: Proving, give: (piece: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { web, means } = this.#with;
+    const { urls, access, proof } = this.#order;
+    const { patience = {}, clock } = means;
+    const sink = new Passing(this.#order, proving, give, (done, total) => this.#watchers.tell("download", done, total));
+    await fill(sink, { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock });
+    this.#proven = await proving.end();
+    this.#validators = sink.validators;
+    this.#from = sink.where ?? this.#from;
+    this.#watchers.tell("verify", this.#proven.size, this.#proven.size);
+  }
+}
+
+const size = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+
+/** Where the bytes of one reading go by: they are proven and given on, and cannot be taken back. */
+class Passing implements Sink {
+  offset = 0;
+  total: number | undefined;
+  validators: Validators = {};
+  where: string | undefined;
+  readonly #order: Order;
+  readonly #proving: Proving;
+  readonly #give: (piece: Uint8Array) => Promise<void>;
+  readonly #told: (done: number, total: number | undefined) => void;
+
+  constructor(
+    order: Order,
+    proving: Proving,
+    give: (piece: Uint8Array) => Promise<void>,
+    told: (done: number, total: number | undefined) => void,
+  ) {
+    this.#order = order;
+    this.#proving = proving;
+    this.#give = give;
+    this.#told = told;
+  }
+
+  get isSeen(): boolean {
+    return this.offset > 0;
+  }
+
+  soFar(): string {
+    return this.#proving.soFar();
+  }
+
+  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
+    stillPinned(pinnedOf(this.#order), where, validators);
+    const { length: _, ...version } = validators;
+    this.validators = version;
+    this.where = where;
+    this.total = total;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await this.#proving.update(bytes);
+    this.offset += bytes.length;
+    await this.#give(bytes);
+    this.#told(this.offset, this.total);
+  }
+
+  async restart(): Promise<void> {
+    if (this.isSeen)
+      throw changed(
+        this.where ?? "the source",
+        "it is another file now than the one that was begun",
+        "while it was fetched",
+      );
+  }
+}

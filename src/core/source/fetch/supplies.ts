@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { Failure } from "../../failure.ts";
+import type { Address } from "../../model/name.ts";
+import type { Content, UrlSource } from "../../model/source.ts";
+import { orAborted } from "../../net/scope.ts";
+import type { Part } from "../../plugin.ts";
+import { Cache } from "../cache/cache.ts";
+import { cacheMax, cacheRoot } from "../cache/directory.ts";
+import type { SourceMeans } from "../means.ts";
+import type { Fetched } from "../supply.ts";
+import type { Proof } from "../verify/proof.ts";
+import { accessOf } from "../web/credentials.ts";
+import type { Web } from "../web/web.ts";
+import { Download } from "./download.ts";
+import { type Order, orderKey } from "./order.ts";
+import { Spooled, type SpoolOrder } from "./spooled.ts";
+import { Streamed } from "./streamed.ts";
+
+const NOTHING: Proof = {};
+
+/** The bytes that are under way in one run, each of them once, however many want them. */
+export class Supplies implements AsyncDisposable {
+  readonly #means: SourceMeans;
+  readonly #web: Web;
+  readonly #signal: AbortSignal;
+  readonly #caches = new Map<string, Promise<Cache>>();
+  readonly #downloads = new Map<string, Download>();
+  readonly #parts = new Map<Address, Promise<readonly Spooled[]>>();
+  readonly #made = new Map<string, Spooled>();
+  readonly #all: AsyncDisposable[] = [];
+
+  constructor(means: SourceMeans, web: Web, signal: AbortSignal) {
+    this.#means = means;
+    this.#web = web;
+    this.#signal = signal;
+  }
+
+  /**
+   * A file of the web. One that has failed is begun anew for whoever asks again. Where nothing may be kept, it is the caller's own, and
+   * fetched for each reader.
+   */
+  async download(spec: UrlSource, proof: Proof, expected: Content | undefined): Promise<Fetched> {
+    const { urls, cache: own } = spec;
+    const order: Order = { urls, access: accessOf(spec), proof, expected };
+    const max = cacheMax(this.#means.env);
+    const common = { web: this.#web, means: this.#means, signal: this.#signal };
+    if (max === 0 && own === undefined) {
+      const streamed = new Streamed(order, common);
+      this.#all.push(streamed);
+      return streamed;
+    }
+    const root = own ?? cacheRoot(this.#means.env);
+    const cache = await this.#cache(root);
+    const key = [root, orderKey(order), expected?.digest ?? ""].join("\n");
+    const before = this.#downloads.get(key);
+    if (before !== undefined && !before.hasFailed) return before;
+    const download = new Download(order, { ...common, cache, max });
+    this.#downloads.set(key, download);
+    this.#all.push(download);
+    return download;
+  }
+
+  /** The files of another address: metadata and disk, or the disk alone. */
+  async parts(address: Address, proof: Proof, signal: AbortSignal): Promise<readonly Spooled[]> {
+    const before = this.#parts.get(address);
+    if (before !== undefined) return await orAborted(before, signal);
+    const made = this.#openParts(address, proof);
+    this.#parts.set(address, made);
+    made.catch(() => this.#parts.delete(address));
+    return await orAborted(made, signal);
+  }
+
+  /** What is made of other bytes, once for all that want the same. */
+  async made(key: string, order: Omit<SpoolOrder, "path" | "signal" | "demand">): Promise<Spooled> {
+    const path = await this.#temporary();
+    const before = this.#made.get(key);
+    if (before !== undefined) return before;
+    const made = this.#spool({
+      ...order,
+      path,
+      demand: { proof: NOTHING, expected: undefined, where: order.filename },
+    });
+    this.#made.set(key, made);
+    // What failed is made anew for whoever asks again.
+    made.prove(this.#signal).catch(() => this.#made.delete(key));
+    return made;
+  }
+
+  /** A folder for temporary files. */
+  async scratch(): Promise<string> {
+    return (await this.#cache(cacheRoot(this.#means.env))).folder.scratch;
+  }
+
+  /** Waits for all that is under way: its signal is to be aborted before. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#all.map(async (one) => await one[Symbol.asyncDispose]()));
+  }
+
+  async #openParts(address: Address, proof: Proof): Promise<readonly Spooled[]> {
+    const { download } = this.#means;
+    if (download === undefined) throw new Failure("source.image", `nothing is known of ${address} here`);
+    const parts = await download(address, this.#signal);
+    if (parts.length === 0)
+      throw new Failure("source.image", `${address} has no bytes to give`, {
+        hint: "take another source for this image",
+      });
+    return await Promise.all(
+      parts.map(async (part, i) => await this.#part(address, part, i === parts.length - 1 ? proof : NOTHING)),
+    );
+  }
+
+  async #part(address: Address, part: Part, proof: Proof): Promise<Spooled> {
+    return this.#spool({
+      filename: part.name,
+      path: await this.#temporary(),
+      produce: (signal) => part.open(signal),
+      size: part.size,
+      demand: { proof, expected: undefined, where: address },
+      phase: "download",
+    });
+  }
+
+  #spool(order: Omit<SpoolOrder, "signal">): Spooled {
+    const spooled = new Spooled({ ...order, signal: this.#signal });
+    this.#all.push(spooled);
+    return spooled;
+  }
+
+  async #temporary(): Promise<string> {
+    return join(await this.scratch(), randomUUID());
+  }
+
+  #cache(root: string): Promise<Cache> {
+    const before = this.#caches.get(root);
+    if (before !== undefined) return before;
+    const opened = Cache.open(root);
+    this.#caches.set(root, opened);
+    opened.catch(() => this.#caches.delete(root));
+    return opened;
+  }
+}

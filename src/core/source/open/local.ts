@@ -1,0 +1,119 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { basename } from "node:path";
+import { Ring, readPieces } from "../../disk/pieces.ts";
+import { Failure } from "../../failure.ts";
+import type { Algorithm } from "../../model/digest.ts";
+import { diskFailure } from "../disk.ts";
+import { heldBack, type Proven, type Supply, type Watcher, Watchers } from "../supply.ts";
+import { changed, type Demand, Proving } from "../verify/proving.ts";
+
+/** What tells whether a file was touched; the time of its inode as well, which no program can set back. */
+interface Marks {
+  readonly size: number;
+  readonly text: string;
+}
+
+/** A file on this host, read where it lies. One that changes while it is read is Failure source.changed. */
+export class LocalFile implements Supply {
+  readonly filename: string;
+  readonly ready = Promise.resolve();
+  readonly size: number;
+  readonly #path: string;
+  readonly #demand: Demand;
+  readonly #watchers = new Watchers();
+  #proven: { readonly result: Proven; readonly marks: Marks } | undefined;
+
+  private constructor(path: string, size: number, demand: Demand) {
+    this.filename = basename(path);
+    this.size = size;
+    this.#path = path;
+    this.#demand = demand;
+  }
+
+  /** @throws Failure source.missing, source.denied, source.io */
+  static async open(path: string, demand: Demand): Promise<LocalFile> {
+    try {
+      await using file = await open(path);
+      const stat = await file.stat();
+      if (stat.isFile()) return new LocalFile(path, stat.size, demand);
+    } catch (thrown) {
+      throw diskFailure(thrown, path);
+    }
+    throw new Failure("source.missing", `${path} is no regular file`, { hint: "name the file with the bytes" });
+  }
+
+  get path(): string | undefined {
+    return this.#proven === undefined ? undefined : this.#path;
+  }
+
+  get algorithms(): ReadonlySet<Algorithm> {
+    return Proving.algorithms(this.#demand);
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+  }
+
+  read(signal: AbortSignal, lent = false): AsyncIterable<Uint8Array> {
+    return heldBack(this.#pass(signal, lent));
+  }
+
+  async prove(signal: AbortSignal): Promise<Proven> {
+    if (this.#proven === undefined) for await (const piece of this.#pass(signal, true)) this.#count(piece.length);
+    if (this.#proven === undefined) throw new Error("a pass ended without a proof");
+    return this.#proven.result;
+  }
+
+  async check(): Promise<void> {
+    if (this.#proven === undefined) return;
+    await using file = await this.#open();
+    if ((await marksOf(file)).text !== this.#proven.marks.text) throw touched(this.#path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #counted = 0;
+  #count(bytes: number): void {
+    this.#counted += bytes;
+    this.#watchers.tell("verify", Math.min(this.#counted, this.size), this.size);
+  }
+
+  /** Reads and proves; it ends only when the file was the same all the time. */
+  async *#pass(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+    await using file = await this.#open();
+    const marks = await marksOf(file);
+    using proving = await Proving.begin(this.#demand, marks.size);
+    for await (const piece of this.#pieces(file, signal, lent)) {
+      await proving.update(piece);
+      yield piece;
+    }
+    const after = await marksOf(file);
+    if (marks.text !== after.text || marks.size !== this.size) throw touched(this.#path);
+    const result = await proving.end();
+    this.#proven = { result, marks };
+  }
+
+  async *#pieces(file: FileHandle, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+    try {
+      yield* readPieces(file, signal, { ring: lent ? new Ring() : undefined });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw diskFailure(thrown, this.#path);
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    try {
+      return await open(this.#path);
+    } catch (thrown) {
+      throw diskFailure(thrown, this.#path);
+    }
+  }
+}
+
+async function marksOf(file: FileHandle): Promise<Marks> {
+  const { size, mtimeNs, ctimeNs, ino, dev } = await file.stat({ bigint: true });
+  return { size: Number(size), text: `${size} ${mtimeNs} ${ctimeNs} ${ino} ${dev}` };
+}
+
+const touched = (path: string): Failure => changed(path, "somebody writes to it", "while it was read");

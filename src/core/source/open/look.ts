@@ -1,0 +1,156 @@
+import { stat } from "node:fs/promises";
+import { readWhole } from "../../disk/pieces.ts";
+import { Failure } from "../../failure.ts";
+import { type Digest, digest } from "../../model/digest.ts";
+import type { Content, FileSource, SourceSpec, Stat, UrlSource } from "../../model/source.ts";
+import { sameStat } from "../content.ts";
+import { diskFailure, statOf } from "../disk.ts";
+import { Hashing } from "../verify/hashing.ts";
+import { proofOf } from "../verify/proof.ts";
+import { accessOf } from "../web/credentials.ts";
+import type { Web } from "../web/web.ts";
+import { placesOf, publicUrl, transformOf } from "../web/where.ts";
+
+/** What all looks of one run share: each file is read once, each URL asked once. */
+export interface LookMeans {
+  readonly web: Web;
+  readonly files: FileDigests;
+  readonly signal: AbortSignal;
+  /** There is nothing to compare it with: a large file need not be read for its digest. */
+  readonly quick: boolean;
+}
+
+/** Fewer bytes are read sooner than a digest that comes later is written down. */
+const LARGE = 64 << 20;
+
+/**
+ * What a source stands for now, without a download. A digest that is written out costs nothing, a sums file one request, everything
+ * else of the web a HEAD; a local file is read only where it is not the one of `previous`, by size, time and inode.
+ * @throws Failure source.*, net.*
+ */
+export async function look(spec: SourceSpec, previous: Content | undefined, means: LookMeans): Promise<Content> {
+  switch (spec.kind) {
+    case "file":
+      return await lookAtFile(spec, previous, means);
+    case "url":
+      return await lookAtUrl(spec, previous, means);
+    case "image":
+      return content(spec.address, { transform: transformOf(spec) });
+    default:
+      throw new Error(`unknown source ${spec satisfies never}`);
+  }
+}
+
+async function lookAtUrl(spec: UrlSource, previous: Content | undefined, means: LookMeans): Promise<Content> {
+  const { web, signal } = means;
+  const places = spec.urls.map(publicUrl);
+  const [where = ""] = places;
+  const transform = transformOf(spec);
+  if (spec.checksum?.kind === "digest") return content(where, { digest: spec.checksum.digest, transform });
+  const kept = pinned(spec, previous, transform);
+  if (kept !== undefined) return kept;
+  if (spec.checksum !== undefined) {
+    const { digest: found } = await proofOf(spec, web, signal);
+    return content(where, { digest: found, transform });
+  }
+  // The mirror that was asked before is asked first: what another one says is not to be compared with that.
+  const urls = [...spec.urls].sort((a, b) => rank(publicUrl(a), previous) - rank(publicUrl(b), previous));
+  let failure: unknown;
+  for (const url of urls) {
+    try {
+      const validators = await web.head(url, accessOf(spec), signal);
+      const { length } = validators;
+      const isElsewhere =
+        previous !== undefined && publicUrl(url) !== previous.where && places.includes(previous.where);
+      // Mirrors are declared to have the same bytes; as long as the length agrees, one that is down is no change.
+      if (isElsewhere && length !== undefined && length === previous.size && previous.transform === transform)
+        return previous;
+      return content(publicUrl(url), { validators, size: length, transform });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      failure ??= thrown;
+    }
+  }
+  throw failure;
+}
+
+async function lookAtFile(spec: FileSource, previous: Content | undefined, means: LookMeans): Promise<Content> {
+  const { path, metadata, checksum } = spec;
+  const beside =
+    metadata === undefined ? undefined : await means.files.digest(metadata, await statFile(metadata), means.signal);
+  const transform = transformOf(spec, beside);
+  const kept = checksum === undefined ? pinned(spec, previous, transform) : undefined;
+  if (kept !== undefined) return kept;
+  if (checksum !== undefined) {
+    const { digest: declared } = await proofOf(spec, means.web, means.signal);
+    // What was made of it already can be kept without the file.
+    const isMade = previous?.digest !== undefined && previous.digest === declared;
+    const now = await statFile(path).catch((thrown: unknown) => {
+      if (isMade && thrown instanceof Failure) return undefined;
+      throw thrown;
+    });
+    return content(path, { digest: declared, size: now?.size, stat: now, transform });
+  }
+  const now = await statFile(path);
+  const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
+  const known = isSame ? previous.digest : undefined;
+  const isLater = means.quick && now.size >= LARGE;
+  const found = known ?? (isLater ? undefined : await means.files.digest(path, now, means.signal));
+  return content(path, { digest: found, size: now.size, stat: now, transform });
+}
+
+/** `follow = false`: what was once taken is kept, as long as it is asked for in the same way. */
+function pinned(spec: SourceSpec, previous: Content | undefined, transform: string | undefined): Content | undefined {
+  if (spec.follow || previous === undefined || previous.transform !== transform) return undefined;
+  return placesOf(spec).map(publicUrl).includes(previous.where) ? previous : undefined;
+}
+
+const rank = (where: string, previous: Content | undefined): number => (where === previous?.where ? 0 : 1);
+
+/** Digests of local files that were made in this run. */
+export class FileDigests {
+  readonly #made = new Map<string, { readonly stat: Stat; readonly digest: Promise<Digest> }>();
+
+  /** The sha256 of the file, which is as `now` says. @throws Failure source.missing, source.denied, source.io */
+  digest(path: string, now: Stat, signal: AbortSignal): Promise<Digest> {
+    const before = this.#made.get(path);
+    if (before !== undefined && sameStat(before.stat, now)) return before.digest;
+    const made = hashFile(path, signal);
+    this.#made.set(path, { stat: now, digest: made });
+    made.catch(() => this.#made.delete(path));
+    return made;
+  }
+}
+
+async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
+  using hashing = new Hashing(["sha256"]);
+  for await (const piece of readWhole(path, signal, true)) await hashing.update(piece);
+  return digest("sha256", (await hashing.end()).get("sha256") ?? "");
+}
+
+export async function statFile(path: string): Promise<Stat> {
+  try {
+    const found = await stat(path, { bigint: true });
+    if (found.isFile()) return statOf(found);
+  } catch (thrown) {
+    throw diskFailure(thrown, path);
+  }
+  throw new Failure("source.missing", `${path} is no regular file`, { hint: "name the file with the bytes" });
+}
+
+/** Leaves out what is not known. */
+export function content(
+  where: string,
+  known: { readonly [K in Exclude<keyof Content, "where">]?: Content[K] | undefined },
+): Content {
+  const { digest: found, size, validators, stat: file, resolved, transform } = known;
+  return {
+    where,
+    ...(found === undefined ? {} : { digest: found }),
+    ...(size === undefined ? {} : { size }),
+    ...(validators === undefined ? {} : { validators }),
+    ...(file === undefined ? {} : { stat: file }),
+    ...(resolved === undefined ? {} : { resolved }),
+    ...(transform === undefined ? {} : { transform }),
+  };
+}

@@ -1,0 +1,182 @@
+import { basename } from "node:path";
+import { Failure } from "../../failure.ts";
+import { type Detected, identify } from "../../format/identify.ts";
+import { planTransform, type TransformPlan } from "../../format/plan.ts";
+import { transform } from "../../format/transform.ts";
+import { nameOf } from "../../model/digest.ts";
+import type { Compression, Source, Wanted } from "../../model/image.ts";
+import type { Content, SourceSpec } from "../../model/source.ts";
+import { canonical } from "../../model/value.ts";
+import { Supplies } from "../fetch/supplies.ts";
+import type { Opening, SourceMeans } from "../means.ts";
+import { heldBack, type Supply } from "../supply.ts";
+import { type Proof, proofOf } from "../verify/proof.ts";
+import { changed } from "../verify/proving.ts";
+import { Web } from "../web/web.ts";
+import { placesOf, publicUrl } from "../web/where.ts";
+import { FileDigests, look } from "./look.ts";
+import { type Conversion, converted, type Opened, OpenedSource } from "./opened.ts";
+import { detect, type Origin, originOf } from "./origin.ts";
+
+export type { SourceMeans } from "../means.ts";
+
+/** All sources of one run. Dispose of it at the end: downloads that nobody waits for any more are ended, and kept for the next run. */
+export class Sources implements AsyncDisposable {
+  readonly #web: Web;
+  readonly #files = new FileDigests();
+  readonly #supplies: Supplies;
+  readonly #announced = new Map<string, number>();
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+
+  constructor(means: SourceMeans) {
+    this.#signal = AbortSignal.any([means.signal, this.#stop.signal]);
+    this.#web = new Web({ ...means, signal: this.#signal });
+    this.#supplies = new Supplies(means, this.#web, this.#signal);
+  }
+
+  /** What a source stands for now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
+  async look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal, quick = false): Promise<Content> {
+    return await look(spec, previous, { web: this.#web, files: this.#files, signal, quick });
+  }
+
+  /** Somebody will open this: what several want is made once. */
+  announce(spec: SourceSpec, wanted: Wanted): void {
+    const key = wish(spec, wanted);
+    this.#announced.set(key, (this.#announced.get(key) ?? 0) + 1);
+  }
+
+  /**
+   * The bytes of a source as a backend wants them. Resolves when it is known what they are; they may still be on their way.
+   * @throws Failure source.*, net.*; the opening signal's reason
+   */
+  async open(spec: SourceSpec, wanted: Wanted, opening: Opening): Promise<Opened> {
+    const { signal, progress } = opening;
+    const proof = await proofOf(spec, this.#web, signal);
+    compareProof(spec, proof, opening.expected);
+    const origin = await originOf(spec, proof, opening, { supplies: this.#supplies, files: this.#files });
+    const supply = await origin.supply(signal);
+    // The first file of an archive, whatever its name.
+    const isFirst = spec.member === "*";
+    const member = isFirst ? undefined : spec.member;
+    const directory = await this.#supplies.scratch();
+    const detected = await detect(supply, supply.path ?? origin.path, isFirst ? true : member, signal);
+    const plan = planOf(detected, spec, wanted);
+    const metadata = origin.metadata && (await this.#metadata(origin.metadata, signal));
+    const filename = member === undefined ? supply.filename : basename(member);
+    const common = {
+      filename,
+      algorithms: wanted.digests ?? [],
+      metadata,
+      content: origin.content,
+      signal,
+      told: (done: number) => progress("convert", done, plan.size),
+    };
+    if (plan.steps.length === 0) {
+      const { format = "other", compression } = plan;
+      const size = supply.size ?? (wanted.sized === true ? (await supply.prove(signal)).size : undefined);
+      const virtualSize = detected.virtualSize ?? (format === "raw" && compression === "none" ? size : undefined);
+      return new OpenedSource({
+        ...common,
+        format,
+        compression,
+        size,
+        virtualSize,
+        digest: proof.digest,
+        supply: origin.supply,
+      });
+    }
+    const conversion: Conversion = { plan, wanted, member, directory };
+    const { format, compression, virtualSize } = await this.#outcome(detected, conversion, supply, signal);
+    const isShared = (this.#announced.get(wish(spec, wanted)) ?? 0) > 1;
+    if (!isShared && (wanted.sized !== true || plan.size !== undefined))
+      return new OpenedSource({
+        ...common,
+        format,
+        compression,
+        size: plan.size,
+        virtualSize,
+        supply: origin.supply,
+        conversion,
+      });
+    const made = async () => {
+      const key = canonical([origin.key, wish(spec, wanted)]);
+      const produce = (reading: AbortSignal) => this.#produce(origin, conversion, reading);
+      return await this.#supplies.made(key, { filename, produce, size: plan.size, phase: "convert" });
+    };
+    const first = await made();
+    first.watch(progress);
+    const size = wanted.sized === true ? (plan.size ?? (await first.prove(signal)).size) : plan.size;
+    return new OpenedSource({ ...common, format, compression, size, virtualSize, supply: made });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Failure("source.closed", "the run has ended"));
+    await this.#supplies[Symbol.asyncDispose]();
+    await this.#web[Symbol.asyncDispose]();
+  }
+
+  async *#produce(origin: Origin, conversion: Conversion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* heldBack(converted(await origin.supply(signal), conversion, signal));
+  }
+
+  /** What will come out; where that shows only behind other files of an archive, they are passed over once to see it. */
+  async #outcome(detected: Detected, conversion: Conversion, supply: Supply, signal: AbortSignal) {
+    const { plan, wanted, member, directory } = conversion;
+    if (plan.format !== undefined)
+      return { format: plan.format, compression: plan.compression, virtualSize: detected.virtualSize };
+    const { path, size } = supply;
+    const input =
+      path === undefined
+        ? ({ kind: "stream", bytes: supply.read(signal), size } as const)
+        : ({ kind: "file", path } as const);
+    const bytes = transform(input, { ...plan, open: false }, { target: wanted, member, directory, signal });
+    const inside = await identify(bytes, {}, signal);
+    await inside.whole[Symbol.asyncIterator]().return?.();
+    const { format = "other", compression } = planTransform(inside.detected, wanted);
+    return { format, compression, virtualSize: inside.detected.virtualSize };
+  }
+
+  /** The metadata of an image in two parts goes to the backend as it is. */
+  async #metadata(supply: Supply, signal: AbortSignal): Promise<Source> {
+    const { digests, size } = await supply.prove(signal);
+    const detected = supply.path === undefined ? undefined : await detect(supply, supply.path, undefined, signal);
+    return new OpenedSource({
+      format: detected?.format ?? "other",
+      compression: compressionOf(detected),
+      filename: supply.filename,
+      size,
+      digest: digests.sha256,
+      algorithms: [],
+      supply: async () => supply,
+      told: () => {},
+      content: async () => ({ where: supply.filename }),
+      signal,
+    });
+  }
+}
+
+/** Another digest stands in the sums file than when the plan was made: nothing needs to be fetched to know. */
+function compareProof(spec: SourceSpec, { digest: now }: Proof, expected: Content | undefined): void {
+  const then = expected?.digest;
+  if (spec.kind === "image" || then === undefined || now === undefined || then === now) return;
+  if (nameOf(then) === nameOf(now)) throw changed(publicUrl(placesOf(spec)[0] ?? ""), `${then} then, ${now} now`);
+}
+
+/** Two openings with the same wish get the same bytes. */
+const wish = ({ at: _, ...spec }: SourceSpec, { formats, compressions }: Wanted): string =>
+  canonical([spec, formats, compressions]);
+
+/** `decompress` says more than what the backend takes: false leaves the bytes alone, true takes the compression off where it can. */
+function planOf(detected: Detected, { decompress, member }: SourceSpec, wanted: Wanted): TransformPlan {
+  const { formats, compressions } = wanted;
+  if (decompress === false && member === undefined)
+    return { steps: [], format: detected.format, compression: compressionOf(detected), onePass: true, open: false };
+  const isUndone = decompress === true && (compressions === "any" || compressions.includes("none"));
+  return planTransform(detected, { formats, compressions: isUndone ? ["none"] : compressions });
+}
+
+function compressionOf(detected: Detected | undefined): Compression {
+  const [outermost = "none"] = detected?.layers ?? [];
+  return outermost === "tar" || outermost === "zip" ? "none" : outermost;
+}

@@ -1,0 +1,156 @@
+import type { Detected } from "../../format/identify.ts";
+import type { TransformPlan } from "../../format/plan.ts";
+import { watchedQcow2 } from "../../format/qcow2/watch.ts";
+import { transform } from "../../format/transform.ts";
+import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
+import type { Compression, Format, Source, Wanted } from "../../model/image.ts";
+import type { Content } from "../../model/source.ts";
+import { heldBack, type Supply } from "../supply.ts";
+import { digestsOf, Hashing } from "../verify/hashing.ts";
+
+/** A source that also tells, once it was read, what it was found to be. */
+export interface Opened extends Source {
+  content(): Promise<Content>;
+}
+
+/** How the bytes of a supply become what a backend wants. */
+export interface Conversion {
+  readonly plan: TransformPlan;
+  readonly wanted: Wanted;
+  readonly member: string | undefined;
+  /** For temporary files. */
+  readonly directory: string;
+}
+
+/**
+ * The bytes that come out of a conversion, proven before the last of them. A file on disk is read at any place where that spares a
+ * second copy.
+ */
+export async function* converted(
+  supply: Supply,
+  { plan, wanted, member, directory }: Conversion,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  if (plan.steps[0] === "raw->qcow2") await supply.prove(signal);
+  const { path, size } = supply;
+  const input =
+    path === undefined
+      ? ({ kind: "stream", bytes: supply.read(signal), size } as const)
+      : ({ kind: "file", path } as const);
+  yield* transform(input, plan, { target: wanted, member, directory, signal });
+  if (path !== undefined) await supply.check();
+}
+
+export interface Opening {
+  readonly format: Format;
+  readonly compression: Compression;
+  readonly filename: string;
+  readonly size?: number | undefined;
+  readonly virtualSize?: number | undefined;
+  readonly digest?: Digest | undefined;
+  readonly metadata?: Source | undefined;
+  /** Digests that are to be known of what is sent. */
+  readonly algorithms: readonly Algorithm[];
+  /** The bytes to send, and what is known of their digests when they have all been sent. */
+  readonly supply: (signal: AbortSignal) => Promise<Supply>;
+  /** What is still to be done to them for each reader; none: they are sent as they are. */
+  readonly conversion?: Conversion | undefined;
+  /** Bytes that a conversion has given. */
+  readonly told: (done: number) => void;
+  readonly content: () => Promise<Content>;
+  readonly signal: AbortSignal;
+}
+
+/** A source as a backend gets it. */
+export class OpenedSource implements Opened {
+  readonly format: Format;
+  readonly compression: Compression;
+  readonly filename: string;
+  readonly size?: number;
+  readonly virtualSize?: number;
+  readonly digest?: Digest;
+  readonly metadata?: Source;
+  readonly #opening: Opening;
+  #digests: Digests | undefined;
+
+  constructor(opening: Opening) {
+    this.#opening = opening;
+    this.format = opening.format;
+    this.compression = opening.compression;
+    this.filename = opening.filename;
+    if (opening.size !== undefined) this.size = opening.size;
+    if (opening.virtualSize !== undefined) this.virtualSize = opening.virtualSize;
+    if (opening.digest !== undefined) this.digest = opening.digest;
+    if (opening.metadata !== undefined) this.metadata = opening.metadata;
+  }
+
+  open(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    return this.#read(signal, false);
+  }
+
+  lend(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    return this.#read(signal, true);
+  }
+
+  async *#read(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+    const { supply: acquire, conversion, algorithms, told } = this.#opening;
+    this.#digests = undefined;
+    const supply = await acquire(signal);
+    if (conversion === undefined) {
+      const missing = algorithms.filter((name) => !supply.algorithms.has(name));
+      const bytes = supply.read(signal, lent);
+      // Nobody looks into an image that is passed on but us: one that is cut off, or needs other files, fails before its last piece.
+      const isPlain = this.format === "qcow2" && this.compression === "none";
+      const made = yield* hashedBy(missing, supply.size, isPlain ? watchedQcow2(bytes, supply.size) : bytes);
+      this.#digests = { ...(await supply.prove(signal)).digests, ...made };
+      return;
+    }
+    const bytes = counted(converted(supply, conversion, signal), told);
+    this.#digests = yield* hashedBy(["sha256", ...algorithms], conversion.plan.size, heldBack(bytes));
+  }
+
+  async digests(): Promise<Digests> {
+    if (this.#digests !== undefined) return this.#digests;
+    const { supply, conversion, signal } = this.#opening;
+    if (conversion === undefined) return (await (await supply(signal)).prove(signal)).digests;
+    throw new Error("the digests were asked for before the bytes were read to their end");
+  }
+
+  content(): Promise<Content> {
+    return this.#opening.content();
+  }
+}
+
+/** The bytes as they are; what they hash to, at the end. */
+async function* hashedBy(
+  names: readonly Algorithm[],
+  size: number | undefined,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, Digests> {
+  if (names.length === 0) {
+    yield* bytes;
+    return {};
+  }
+  using hashing = new Hashing(names, size);
+  let made: Digests = {};
+  // The digests are to be there when the last piece is out of hand: a backend may ask for them at once.
+  for await (const piece of bytes) {
+    await hashing.update(piece);
+    yield piece;
+  }
+  made = digestsOf(await hashing.end());
+  return made;
+}
+
+async function* counted(bytes: AsyncIterable<Uint8Array>, told: (done: number) => void): AsyncGenerator<Uint8Array> {
+  let done = 0;
+  for await (const piece of bytes) {
+    yield piece;
+    done += piece.length;
+    told(done);
+  }
+}
+
+/** What comes out of a plan, in the words of the model. */
+export const virtualSizeOf = (detected: Detected, format: Format, size: number | undefined): number | undefined =>
+  detected.virtualSize ?? (format === "raw" ? size : undefined);

@@ -1,0 +1,153 @@
+import type { Detected } from "../../format/identify.ts";
+import { identifyHead, WINDOW } from "../../format/identify.ts";
+import { identifyFile } from "../../format/transform.ts";
+import type { Address } from "../../model/name.ts";
+import type { Content, FileSource, SourceSpec, UrlSource } from "../../model/source.ts";
+import { orAborted } from "../../net/scope.ts";
+import { sameStat } from "../content.ts";
+import type { Supplies } from "../fetch/supplies.ts";
+import type { Opening } from "../means.ts";
+import type { Fetched, Supply } from "../supply.ts";
+import type { Proof } from "../verify/proof.ts";
+import { changed } from "../verify/proving.ts";
+import { publicUrl, transformOf } from "../web/where.ts";
+import { LocalFile } from "./local.ts";
+import { content, type FileDigests, statFile } from "./look.ts";
+
+/** Where the bytes of one source come from, when it has been opened. */
+export interface Origin {
+  /** Told apart from every other: what is made of it can be shared. */
+  readonly key: string;
+  /** The bytes; those that could not be had the last time are tried again. */
+  readonly supply: (signal: AbortSignal) => Promise<Supply>;
+  /** The second file of an image in two parts. */
+  readonly metadata?: Supply;
+  /** A file that can be looked at before it is proven. */
+  readonly path?: string;
+  /** What it was found to be; waits until the bytes have been proven. */
+  readonly content: () => Promise<Content>;
+}
+
+export interface OriginMeans {
+  readonly supplies: Supplies;
+  readonly files: FileDigests;
+}
+
+export async function originOf(spec: SourceSpec, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
+  switch (spec.kind) {
+    case "file":
+      return await fileOrigin(spec, proof, opening, means);
+    case "url":
+      return urlOrigin(spec, proof, opening, means);
+    case "image":
+      return await imageOrigin(spec.address, transformOf(spec), proof, opening, means);
+    default:
+      throw new Error(`unknown source ${spec satisfies never}`);
+  }
+}
+
+async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { files }: OriginMeans): Promise<Origin> {
+  const { path, metadata } = spec;
+  const { expected, signal } = opening;
+  const stat = await statFile(path);
+  const beside = metadata === undefined ? undefined : await files.digest(metadata, await statFile(metadata), signal);
+  const transform = transformOf(spec, beside);
+  if (expected !== undefined && metadata !== undefined && beside !== undefined && expected.transform !== transform)
+    throw changed(metadata, `it is ${beside} now`);
+  if (expected?.stat !== undefined && expected.digest === undefined && !sameStat(expected.stat, stat))
+    throw changed(path, "somebody has written to it");
+  const file = await LocalFile.open(path, { proof, expected: expected?.digest, where: path });
+  return {
+    key: `${path} ${stat.size} ${stat.mtime} ${stat.inode}`,
+    path,
+    supply: async () => file,
+    ...(metadata === undefined
+      ? {}
+      : { metadata: await LocalFile.open(metadata, { proof: {}, expected: beside, where: metadata }) }),
+    content: async () => {
+      const { digests, size } = await file.prove(signal);
+      return content(path, { digest: proof.digest ?? expected?.digest ?? digests.sha256, size, stat, transform });
+    },
+  };
+}
+
+function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }: OriginMeans): Origin {
+  const { expected, progress, signal } = opening;
+  const transform = transformOf(spec);
+  const watched = new Set<Supply>();
+  let own: Fetched | undefined;
+  const get = async () => {
+    const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected);
+    own = download.isShared ? undefined : download;
+    if (!watched.has(download)) download.watch(progress);
+    watched.add(download);
+    return download;
+  };
+  return {
+    key: proof.digest ?? spec.urls.map(publicUrl).join(" "),
+    supply: async (reading) => {
+      const download = await get();
+      await orAborted(download.ready, reading);
+      return download;
+    },
+    content: async () => {
+      const download = await get();
+      const { digests, size } = await download.prove(signal);
+      if (proof.digest !== undefined)
+        return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, size, transform });
+      const validators = { ...download.validators, length: size };
+      return content(download.from, { digest: digests.sha256, size, validators, transform });
+    },
+  };
+}
+
+async function imageOrigin(
+  address: Address,
+  transform: string | undefined,
+  proof: Proof,
+  opening: Opening,
+  { supplies }: OriginMeans,
+): Promise<Origin> {
+  const { expected, progress, signal } = opening;
+  const parts = await supplies.parts(address, proof, signal);
+  const metadata = parts.length > 1 ? parts[0] : undefined;
+  const disk = parts.at(-1);
+  if (disk === undefined) throw new Error("an image without parts");
+  disk.watch(progress);
+  return {
+    key: address,
+    supply: async (reading) => {
+      const [again] = (await supplies.parts(address, proof, reading)).slice(-1);
+      await orAborted((again ?? disk).ready, reading);
+      return again ?? disk;
+    },
+    ...(metadata === undefined ? {} : { metadata }),
+    content: async () => {
+      const { digests, size } = await disk.prove(signal);
+      return expected ?? content(address, { digest: digests.sha256, size, transform });
+    },
+  };
+}
+
+/** What the bytes are, by their beginning; by their end as well where they lie in a file at `path`. */
+export async function detect(
+  supply: Supply,
+  path: string | undefined,
+  member: string | true | undefined,
+  signal: AbortSignal,
+): Promise<Detected> {
+  if (path !== undefined) return await identifyFile(path, { member }, signal);
+  const pieces = (await supply.peek?.(WINDOW, signal)) ?? (await firstOf(supply.read(signal)));
+  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: supply.size }, signal);
+}
+
+async function firstOf(bytes: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of bytes) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= WINDOW) break;
+  }
+  return pieces;
+}

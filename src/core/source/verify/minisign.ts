@@ -1,0 +1,103 @@
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { Failure } from "../../failure.ts";
+import { badKey, badSignature, type SignatureCheck, type Signed, textOf } from "./signature.ts";
+
+// The format: https://jedisct1.github.io/minisign/ ("Signature format", "Public key format").
+
+/** Signatures without a hash need all the bytes at once: enough for a sums file. */
+const MOST_LEGACY = 64 << 20;
+
+interface Parsed {
+  readonly id: Buffer;
+  readonly key: KeyObject;
+  readonly signature: Buffer;
+  /** True: of the BLAKE2b-512 of the bytes; false: of the bytes themselves, as old versions of minisign did. */
+  readonly hashed: boolean;
+}
+
+/** @throws Failure source.key, source.signature: what cannot be read, another key, a changed trusted comment */
+export function minisignCheck({ where, signature, key }: Signed): SignatureCheck {
+  const parsed = parse(where, textOf(signature), textOf(key));
+  const kept: Uint8Array[] = [];
+  let size = 0;
+  const prove = (message: Uint8Array): void => {
+    if (!verify(null, message, parsed.key, parsed.signature))
+      throw badSignature(
+        where,
+        "is not one of these bytes",
+        "the bytes or the signature were changed: do not use them",
+      );
+  };
+  if (parsed.hashed)
+    return {
+      hash: "blake2b512",
+      async update() {},
+      end: async (hashes) => prove(Buffer.from(hashes.get("blake2b512") ?? "", "hex")),
+      stop() {},
+    };
+  return {
+    hash: undefined,
+    async update(bytes) {
+      size += bytes.length;
+      if (size > MOST_LEGACY)
+        throw badSignature(
+          where,
+          "is of the old kind that needs all the bytes at once",
+          "sign the image anew: minisign -S -H",
+        );
+      kept.push(bytes);
+    },
+    end: async () => prove(Buffer.concat(kept)),
+    stop() {},
+  };
+}
+
+function parse(where: string, text: string, keyText: string): Parsed {
+  const { id, key } = parseKey(keyText);
+  const [, line, comment, global] = text.split(/\r?\n/);
+  const bytes = Buffer.from(line ?? "", "base64");
+  const kind = bytes.subarray(0, 2).toString("latin1");
+  const trusted = /^trusted comment: (.*)$/.exec(comment ?? "")?.[1];
+  if (bytes.length !== 74 || (kind !== "Ed" && kind !== "ED") || trusted === undefined)
+    throw badSignature(
+      where,
+      "is no minisign signature",
+      "name the .minisig file that belongs to the image or sums file",
+    );
+  const made = bytes.subarray(2, 10);
+  if (!made.equals(id))
+    throw badSignature(
+      where,
+      `was made with the key ${shown(made)}, and the one in images.toml is ${shown(id)}`,
+      "if the publisher really has a new key, write that one as `key`",
+    );
+  const signature = bytes.subarray(10);
+  const signed = Buffer.concat([signature, Buffer.from(trusted)]);
+  if (!verify(null, signed, key, Buffer.from(global ?? "", "base64")))
+    throw badSignature(where, "has a trusted comment that is not signed", "the signature was changed: fetch it again");
+  return { id, key, signature, hashed: kind === "ED" };
+}
+
+function parseKey(text: string): { readonly id: Buffer; readonly key: KeyObject } {
+  const line = text
+    .split(/\r?\n/)
+    .map((one) => one.trim())
+    .find((one) => one !== "" && !one.startsWith("untrusted comment:"));
+  const bytes = Buffer.from(line ?? "", "base64");
+  if (bytes.length !== 42 || bytes.subarray(0, 2).toString("latin1") !== "Ed")
+    throw new Failure("source.key", "`key` is neither a minisign key nor an OpenPGP one", {
+      hint: "give the path of the public key, its minisign line (RW…), or its armoured block",
+    });
+  const x = bytes.subarray(10).toString("base64url");
+  try {
+    return {
+      id: bytes.subarray(2, 10),
+      key: createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" }),
+    };
+  } catch (cause) {
+    throw badKey("of this source", "has a public key that is none", "copy the key again", cause);
+  }
+}
+
+/** As minisign shows it: the eight bytes as a little-endian number. */
+const shown = (id: Buffer): string => Buffer.from(id).reverse().toString("hex").toUpperCase();

@@ -1,0 +1,94 @@
+import { Failure } from "../../failure.ts";
+import { type Algorithm, type Digest, digest, nameOf } from "../../model/digest.ts";
+import type { Proven } from "../supply.ts";
+import { digestsOf, type Hashes, Hashing, type HashName } from "./hashing.ts";
+import type { Proof } from "./proof.ts";
+import type { SignatureCheck } from "./signature.ts";
+
+/** What bytes have to be, and what is to be known of them. */
+export interface Demand {
+  readonly proof: Proof;
+  /** The digest that the plan was made from. */
+  readonly expected: Digest | undefined;
+  /** Where the bytes come from, for messages. */
+  readonly where: string;
+}
+
+/** One pass over all bytes, at whose end it shows whether they are what they should be. */
+export class Proving implements Disposable {
+  readonly #demand: Demand;
+  readonly #hashing: Hashing;
+  readonly #signature: SignatureCheck | undefined;
+  #size = 0;
+
+  private constructor(demand: Demand, hashing: Hashing, signature: SignatureCheck | undefined) {
+    this.#demand = demand;
+    this.#hashing = hashing;
+    this.#signature = signature;
+  }
+
+  /** The digests that it will give. */
+  static algorithms({ proof, expected }: Demand): ReadonlySet<Algorithm> {
+    const compared = [proof.digest, expected].flatMap((one) => (one === undefined ? [] : [nameOf(one)]));
+    return new Set<Algorithm>(["sha256", ...compared]);
+  }
+
+  /** `size`: the number of bytes, where it is known. @throws Failure source.signature, source.key, and those of fetching them */
+  static async begin(demand: Demand, size?: number): Promise<Proving> {
+    const signature = await demand.proof.signature?.();
+    const names: HashName[] = [...Proving.algorithms(demand)];
+    if (signature?.hash !== undefined) names.push(signature.hash);
+    return new Proving(demand, new Hashing(names, size), signature);
+  }
+
+  async update(bytes: Uint8Array): Promise<void> {
+    this.#size += bytes.length;
+    await this.#hashing.update(bytes);
+    await this.#signature?.update(bytes);
+  }
+
+  /** sha256 of what came until now. */
+  soFar(): string {
+    return this.#hashing.soFar() ?? "";
+  }
+
+  /** `isOld`: some of the bytes were left by an earlier run. @throws Failure source.checksum, source.changed, source.signature, source.key */
+  async end(isOld = false): Promise<Proven> {
+    const { proof, expected, where } = this.#demand;
+    const hashes = await this.#hashing.end();
+    if (proof.digest !== undefined) compareDeclared(proof.digest, hashes, where, isOld);
+    else if (expected !== undefined) compareExpected(expected, hashes, where);
+    await this.#signature?.end(hashes);
+    return { digests: digestsOf(hashes), size: this.#size };
+  }
+
+  [Symbol.dispose](): void {
+    this.#hashing[Symbol.dispose]();
+    this.#signature?.stop();
+  }
+}
+
+function compareDeclared(declared: Digest, hashes: Hashes, where: string, isOld: boolean): void {
+  const found = made(declared, hashes);
+  if (found === declared) return;
+  const message = `${where}: the bytes are not the declared ones: ${declared} is declared, ${found} came`;
+  throw new Failure("source.checksum", message, {
+    hint: isOld
+      ? "a part of them was left by an earlier run and has been thrown away: run the same command again"
+      : "do not use them; if the publisher has really changed the file, change `checksum`",
+    retry: isOld,
+  });
+}
+
+function compareExpected(expected: Digest, hashes: Hashes, where: string): void {
+  const found = made(expected, hashes);
+  if (found !== expected) throw changed(where, `${expected} then, ${found} now`);
+}
+
+const made = (like: Digest, hashes: Hashes): Digest => digest(nameOf(like), hashes.get(nameOf(like)) ?? "");
+
+/** Other bytes than those that the plan was made from. */
+export const changed = (where: string, what: string, when = "since the plan was made"): Failure =>
+  new Failure("source.changed", `${where} has changed ${when}: ${what}`, {
+    hint: "make a new plan and look at it; `checksum` in images.toml pins the bytes",
+  });

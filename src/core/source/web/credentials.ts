@@ -1,0 +1,84 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { errno } from "../../disk/write.ts";
+import { Failure } from "../../failure.ts";
+import type { UrlSource } from "../../model/source.ts";
+import { canonical } from "../../model/value.ts";
+import { decoded, pairOf } from "../../net/proxy.ts";
+import type { SourceMeans } from "../means.ts";
+import { findLogin } from "./netrc.ts";
+import { secretsIn } from "./where.ts";
+
+/** Who asks for a URL: the credentials that were declared, and the servers that they are meant for. */
+export interface Access {
+  readonly username?: string;
+  readonly password?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly origins: readonly string[];
+}
+
+export const NOBODY: Access = { origins: [] };
+
+export const accessOf = ({ urls, username, password, headers }: UrlSource): Access => ({
+  origins: urls.map((url) => new URL(url).origin),
+  ...(username === undefined ? {} : { username }),
+  ...(password === undefined ? {} : { password }),
+  ...(headers === undefined ? {} : { headers }),
+});
+
+/** What of an access counts for this URL, as comparable text without secrets: a server may answer another user with other bytes. */
+export function identityOf(access: Access, url: string): string {
+  const { origin, username: user } = new URL(url);
+  if (!access.origins.includes(origin)) return user;
+  const { username, password, headers } = access;
+  return canonical({ user, username, password, headers });
+}
+
+/**
+ * The headers that let a request in: those of the source for its own servers; a user and password from the URL, the source or
+ * netrc, in that order. @throws Failure config.secret, source.netrc
+ */
+export async function authorization(access: Access, url: string, means: SourceMeans): Promise<Record<string, string>> {
+  const { origin, hostname, username: user, password: word } = new URL(url);
+  for (const secret of secretsIn(url)) means.conceal?.(secret);
+  const headers: Record<string, string> = {};
+  const isOwn = access.origins.includes(origin);
+  if (isOwn) {
+    for (const [name, value] of Object.entries(access.headers ?? {}))
+      headers[name.toLowerCase()] = await means.secret(value);
+  }
+  if (headers["authorization"] !== undefined) return headers;
+  const login =
+    user !== "" ? ([decoded(user), decoded(word)] as const) : await loginOf(isOwn ? access : NOBODY, hostname, means);
+  if (login === undefined) return headers;
+  const basic = pairOf(...login);
+  means.conceal?.(basic);
+  return { ...headers, authorization: `Basic ${basic}` };
+}
+
+async function loginOf(
+  access: Access,
+  host: string,
+  means: SourceMeans,
+): Promise<readonly [string, string] | undefined> {
+  if (access.username !== undefined || access.password !== undefined)
+    return [await optional(access.username, means), await optional(access.password, means)];
+  const path = means.env["NETRC"] ?? join(means.env["HOME"] ?? homedir(), ".netrc");
+  const found = findLogin(await netrc(path), host);
+  if (found === undefined) return undefined;
+  means.conceal?.(found.password);
+  return [found.login, found.password];
+}
+
+const optional = async (reference: string | undefined, means: SourceMeans): Promise<string> =>
+  reference === undefined ? "" : await means.secret(reference);
+
+async function netrc(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (errno(cause) === "ENOENT" || errno(cause) === "ENOTDIR") return "";
+    throw new Failure("source.netrc", `${path} cannot be read`, { cause, hint: "give this user the right to read it" });
+  }
+}

@@ -1,0 +1,180 @@
+import { readFile, stat } from "node:fs/promises";
+import { type Code, Failure } from "../../failure.ts";
+import type { Validators } from "../../model/source.ts";
+import type { Answer, Door } from "../../net/door.ts";
+import { orAborted } from "../../net/scope.ts";
+import { diskFailure } from "../disk.ts";
+import type { SourceMeans } from "../means.ts";
+import { type Access, authorization, identityOf } from "./credentials.ts";
+import { rangeOf } from "./range.ts";
+import { isUrl, publicUrl } from "./where.ts";
+
+/** Sums files and signatures are small; what is larger is none. */
+const MOST = 16 << 20;
+/** Answers to HEAD of servers that only know GET, or whose signed URLs are for GET alone. */
+const NO_HEAD = [400, 401, 403, 404, 405, 406, 410, 501];
+
+/** All that one run asks of web servers for its sources: every small thing once, whoever wants it. */
+export class Web implements AsyncDisposable {
+  readonly #means: SourceMeans;
+  readonly #doors = new Map<string, Door>();
+  readonly #heads = new Map<string, Promise<Validators>>();
+  readonly #files = new Map<string, Promise<Uint8Array>>();
+
+  constructor(means: SourceMeans) {
+    this.#means = means;
+  }
+
+  /** What the server says of a file, without its bytes. @throws Failure source.* , net.* */
+  head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
+    const answer = once(this.#heads, keyOf(url, access), () => this.#head(url, access, this.#means.signal));
+    return orAborted(answer, signal);
+  }
+
+  /** All of a small file, by path or URL. @throws Failure source.*, net.* */
+  small(where: string, access: Access, signal: AbortSignal): Promise<Uint8Array> {
+    const key = isUrl(where) ? keyOf(where, access) : where;
+    const make = () => (isUrl(where) ? this.#small(where, access, this.#means.signal) : smallFile(where));
+    return orAborted(once(this.#files, key, make), signal);
+  }
+
+  /** Begins to fetch. `accept`: statuses besides success that the caller handles. @throws Failure source.*, net.* */
+  async get(
+    url: string,
+    access: Access,
+    options: {
+      readonly signal: AbortSignal;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly accept?: readonly number[];
+    },
+  ): Promise<Answer> {
+    return await this.#send("GET", url, access, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const doors = [...this.#doors.values()];
+    this.#doors.clear();
+    await Promise.all(doors.map((door) => door[Symbol.asyncDispose]()));
+  }
+
+  async #head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
+    const answer = await this.#send("HEAD", url, access, { signal, accept: NO_HEAD });
+    if (answer.status < 300) return validatorsOf(answer.headers, lengthOf(answer.headers));
+    // The first byte is asked for, so that the whole length is told beside it.
+    const first = await this.#send("GET", url, access, { signal, headers: { range: "bytes=0-0" }, accept: [416] });
+    const range = rangeOf(first.headers.get("content-range"));
+    const length = first.status === 200 ? lengthOf(first.headers) : range?.total;
+    for await (const _ of first.stream()) break;
+    return validatorsOf(first.headers, length);
+  }
+
+  async #small(url: string, access: Access, signal: AbortSignal): Promise<Uint8Array> {
+    const answer = await this.#send("GET", url, access, { signal });
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const piece of answer.stream()) {
+      size += piece.length;
+      if (size > MOST) throw tooLarge(publicUrl(url));
+      pieces.push(piece);
+    }
+    return Buffer.concat(pieces);
+  }
+
+  async #send(
+    method: string,
+    url: string,
+    access: Access,
+    options: {
+      readonly signal: AbortSignal;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly accept?: readonly number[];
+    },
+  ): Promise<Answer> {
+    const { signal, headers = {}, accept = [] } = options;
+    try {
+      // The bytes as they are kept: what a server compresses on the way has another length and other ranges.
+      const sent = { "accept-encoding": "identity", ...headers };
+      return await this.#door(url, access).send(method, bare(url), { signal, headers: sent, accept });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw sourceFailure(thrown);
+    }
+  }
+
+  #door(url: string, access: Access): Door {
+    const { origin } = new URL(url);
+    const key = `${origin} ${identityOf(access, url)}`;
+    const known = this.#doors.get(key);
+    if (known !== undefined) return known;
+    const { idle } = this.#means.patience ?? {};
+    const door = this.#means.door({
+      url: origin,
+      headers: () => authorization(access, url, this.#means),
+      credentials: "`username` and `password` of this source, or netrc",
+      ...(idle === undefined ? {} : { idle }),
+    });
+    this.#doors.set(key, door);
+    return door;
+  }
+}
+
+/** What the headers say that tells one version of a file from another. */
+export function validatorsOf(headers: Headers, length: number | undefined): Validators {
+  const etag = headers.get("etag")?.trim();
+  const modified = headers.get("last-modified")?.trim();
+  return {
+    ...(etag === undefined || etag === "" ? {} : { etag }),
+    ...(modified === undefined || modified === "" ? {} : { modified }),
+    ...(length === undefined ? {} : { length }),
+  };
+}
+
+/** The announced length of a body; undefined where none or nonsense is announced. */
+export function lengthOf(headers: Headers): number | undefined {
+  const text = headers.get("content-length");
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** A failure of the door, told as one of a source. */
+function sourceFailure(thrown: unknown): unknown {
+  if (!(thrown instanceof Failure) || !thrown.code.startsWith("backend.")) return thrown;
+  const kind = thrown.code.slice("backend.".length);
+  const code: Code = kind === "auth" ? "source.denied" : `source.${kind}`;
+  const hint = kind === "missing" ? "check the URL: the server has no such file" : thrown.hint;
+  const { message, cause, retry, request } = thrown;
+  return new Failure(code, message, { hint, cause, retry, request });
+}
+
+async function smallFile(path: string): Promise<Uint8Array> {
+  try {
+    if ((await stat(path)).size > MOST) throw tooLarge(path);
+    return await readFile(path);
+  } catch (thrown) {
+    throw diskFailure(thrown, path);
+  }
+}
+
+const tooLarge = (where: string): Failure =>
+  new Failure("source.sums", `${where} is larger than ${MOST >> 20} MiB: it is no sums file, key or signature`, {
+    hint: "check which file is named",
+  });
+
+/** The answer of the first one who asks, for all; a failure is not kept. */
+function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const made = make();
+  known.set(key, made);
+  made.catch(() => known.delete(key));
+  return made;
+}
+
+const keyOf = (url: string, access: Access): string => `${url} ${identityOf(access, url)}`;
+
+/** The URL as it goes to the door: user and password travel in a header. */
+function bare(text: string): string {
+  const url = new URL(text);
+  url.username = "";
+  url.password = "";
+  return url.href;
+}

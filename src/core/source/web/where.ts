@@ -1,0 +1,66 @@
+import type { SourceSpec } from "../../model/source.ts";
+import { canonical } from "../../model/value.ts";
+
+export const isUrl = (where: string): boolean => /^https?:\/\//i.test(where);
+
+/** Query parameters that carry a right to read, or that change with every signed URL. */
+const SECRET_PARAMETER = /^x-(amz|goog|oss|cos|ms)-|sig|token|secret|pass|key|cred|auth|expires|^(se|sp|sv|sr|st)$/i;
+
+/** A URL as it may be shown and kept: without user, password and fragment, and with the values of secret parameters taken out. */
+export function publicUrl(text: string): string {
+  if (!isUrl(text) || !URL.canParse(text)) return text;
+  const url = new URL(text);
+  const query = [...url.searchParams].map(([name, value]) =>
+    SECRET_PARAMETER.test(name) ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
+  return `${url.origin}${url.pathname}${query.length > 0 ? `?${query.join("&")}` : ""}`;
+}
+
+/** The texts within a URL that nobody may see: for redaction. */
+export function secretsIn(text: string): readonly string[] {
+  if (!URL.canParse(text)) return [];
+  const url = new URL(text);
+  const query = [...url.searchParams].filter(([name]) => SECRET_PARAMETER.test(name)).map(([, value]) => value);
+  return [url.password, decoded(url.password), ...query].filter((secret) => secret.length >= 4);
+}
+
+/** The path of a URL or file in plain characters: `/pub/debian 12.qcow2`. */
+export const pathOf = (where: string): string => (isUrl(where) ? decoded(new URL(where).pathname) : where);
+
+/** The name that the bytes have where they come from; never empty, never with a slash. */
+export function fileNameOf(where: string): string {
+  const name = pathOf(where)
+    .split("/")
+    .findLast((part) => part !== "");
+  return name ?? (isUrl(where) ? new URL(where).hostname : "image");
+}
+
+/** All places of a declared source, in the order in which they are tried. */
+export function placesOf(spec: SourceSpec): readonly string[] {
+  switch (spec.kind) {
+    case "file":
+      return [spec.path];
+    case "url":
+      return spec.urls;
+    case "image":
+      return [spec.address];
+    default:
+      throw new Error(`unknown source ${spec satisfies never}`);
+  }
+}
+
+/** What besides the bytes of the source decides the bytes of the image, as comparable text. */
+export function transformOf(spec: SourceSpec, metadata?: string): string | undefined {
+  const { member, decompress } = spec;
+  return member === undefined && decompress === undefined && metadata === undefined
+    ? undefined
+    : canonical({ member, decompress, metadata });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
