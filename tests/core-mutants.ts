@@ -128,7 +128,7 @@ const MUTANTS: readonly Mutant[] = [
   mutant(
     "the directory is not synced",
     "src/core/disk/write.ts",
-    "    await syncFolder(dirname(path));\n",
+    "    await syncDirectory(dirname(path));\n",
     "",
     DURABLE,
   ),

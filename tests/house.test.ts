@@ -45,6 +45,19 @@ test("one file of the program knows the plugins", () => {
 test("the model stands on the ground", () =>
   expect(broken(/^src\/core\/model\//, /^src\/core\/(?!model\/|failure\.ts)/)).toEqual([]));
 
+test("disk knows no state, no source and no words of theirs", () =>
+  expect(broken(/^src\/core\/disk\//, /^src\/core\/(?!disk\/|model\/|net\/clock\.ts|failure\.ts)/)).toEqual([]));
+
+test("the rooms of core/source stand on each other in one order, and each is entered by its face", () => {
+  const rooms = ["web", "verify", "cache", "fetch", "open"];
+  const room = (file: string) => rooms.findIndex((name) => file.startsWith(`src/core/source/${name}/`));
+  const wrong = arrows.filter(([from, to]) => {
+    if (room(to) === -1 || room(from) === room(to)) return false;
+    return !to.endsWith("/index.ts") || (room(from) !== -1 && room(from) < room(to));
+  });
+  expect(wrong.map((arrow) => arrow.join(" -> "))).toEqual([]);
+});
+
 test("one floor talks to the network", () => {
   expect(broken(/^src\/(?!core\/net\/)/, /^undici/)).toEqual([]);
   expect(broken(/./, /^undici$/)).toEqual([]);

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { diskFailure } from "../core/disk/reason.ts";
 import { Failure } from "../core/failure.ts";
 import { REPORTS, type ReportKind } from "./render/report.ts";
 
@@ -45,7 +46,11 @@ export async function writing(path: string, write: () => Promise<unknown>): Prom
   try {
     await write();
   } catch (cause) {
-    if (cause instanceof Failure) throw cause;
-    throw new Failure("cli.output", `${path} cannot be written`, { cause, hint: "check the disk and the permissions" });
+    const failure = diskFailure(cause, path);
+    if (!failure.code.startsWith("disk.")) throw failure;
+    throw new Failure("cli.output", `cannot write ${path}: ${failure.message}`, {
+      cause: failure.cause,
+      hint: "check the disk and the permissions, or pass another path",
+    });
   }
 }

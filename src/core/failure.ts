@@ -1,7 +1,7 @@
 import type { Place } from "./model/place.ts";
 
 /** What a failure is about. Codes are stable: scripts and people search for them. */
-export type Area = "backend" | "cli" | "config" | "net" | "plan" | "plugin" | "run" | "source" | "state";
+export type Area = "backend" | "cli" | "config" | "disk" | "net" | "plan" | "plugin" | "run" | "source" | "state";
 export type Code = `${Area}.${string}`;
 
 /** One thing that is wrong, told together with others. */

@@ -1,6 +1,8 @@
 /** The module `images`: all that a plugin may import. */
 
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
+export { diskFailure, errno } from "./disk/reason.ts";
+export { syncDirectory } from "./disk/write.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
 export type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 export {

@@ -1,7 +1,6 @@
 import { Command, Option } from "clipanion";
 import { shortDigest } from "../../core/model/digest.ts";
-import { cacheMax, cacheRoot } from "../../core/source/cache/directory.ts";
-import { cacheGc, cacheList, cacheVerify } from "../../core/source/cache/evict.ts";
+import { cacheGc, cacheList, cacheMax, cacheRoot, cacheVerify } from "../../core/source/cache/index.ts";
 import { BaseCommand, EXIT, optionCount, optionSeconds } from "../base.ts";
 import { bytes, plural } from "../render/format.ts";
 import { printable, table } from "../render/text.ts";

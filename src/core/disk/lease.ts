@@ -3,10 +3,9 @@ import { mkdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Holder } from "../model/state.ts";
 import { type Clock, systemClock } from "../net/clock.ts";
-import { diskFailure } from "../source/disk.ts";
 import { claim, readHolder, release, show } from "./lock.ts";
 import { identity, life, probe } from "./process.ts";
-import { errno } from "./write.ts";
+import { diskFailure, errno } from "./reason.ts";
 
 /** Milliseconds between two signs of life of a holder. */
 const BEAT = 15_000;

@@ -2,9 +2,10 @@ import { link, readFile, rename, rm, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
-import { isHolder } from "../store/rows.ts";
+import { isTable } from "../model/value.ts";
 import { identity, isDead, probe } from "./process.ts";
-import { createFile, errno, ioFailure } from "./write.ts";
+import { diskFailure, errno, noLinks } from "./reason.ts";
+import { createFile } from "./write.ts";
 
 // A lock is a file that says who holds it. It appears whole (link), and it goes away or changes hands only by the hand of its holder or
 // of the one process that has locked the right to do that: `LOCK.ID`, a lock of the same kind, where ID is the holder that it is
@@ -12,7 +13,7 @@ import { createFile, errno, ioFailure } from "./write.ts";
 
 /**
  * Tries to make the lock ours. Answers who holds it, or undefined: we do. The lock of a dead process of this host is taken over.
- * @throws Failure state.lock when the file does not say who holds it; state.* when it cannot be written
+ * @throws Failure disk.lock when the file does not say who holds it; disk.* when it cannot be written
  */
 export async function claim(path: string, me: Holder): Promise<Holder | undefined> {
   const own = `${path}.${me.id}.new`;
@@ -38,7 +39,7 @@ export async function claim(path: string, me: Holder): Promise<Holder | undefine
       await sleep(5 + Math.random() * 20);
     }
   } catch (error) {
-    throw ioFailure(error, path);
+    throw diskFailure(error, path);
   } finally {
     await rm(own, { force: true }).catch(() => {});
   }
@@ -58,7 +59,7 @@ export async function release(path: string, id: string, me: Holder): Promise<boo
       await unlink(right);
     }
   } catch (error) {
-    throw ioFailure(error, path);
+    throw diskFailure(error, path);
   }
 }
 
@@ -78,25 +79,25 @@ async function claimRight(path: string, right: string, me: Holder): Promise<void
     const other = await claim(right, me);
     if (other === undefined) return;
     if (turn > 100)
-      throw new Failure("state.locked", `${path} is just being taken from its holder by ${show(other)}`, {
+      throw new Failure("disk.locked", `${path} is just being taken from its holder by ${show(other)}`, {
         hint: `try again; if that process is certainly gone, remove ${right}`,
       });
     await sleep(5 + Math.random() * 20);
   }
 }
 
-/** Who holds the lock; undefined when nobody does. @throws Failure state.lock when the file does not say it */
+/** Who holds the lock; undefined when nobody does. @throws Failure disk.lock when the file does not say it */
 export async function readHolder(path: string): Promise<Holder | undefined> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
     if (errno(error) === "ENOENT" || errno(error) === "ENOTDIR") return undefined;
-    throw ioFailure(error, path);
+    throw diskFailure(error, path);
   }
   const holder = parseHolder(text);
   if (holder !== undefined) return holder;
-  throw new Failure("state.lock", `${path} is there, but does not say who holds the lock`, {
+  throw new Failure("disk.lock", `${path} is there, but does not say who holds the lock`, {
     hint: `if no other run is going on, remove ${path}`,
   });
 }
@@ -109,6 +110,17 @@ export function parseHolder(text: string): Holder | undefined {
     return undefined;
   }
 }
+
+const TEXTS = ["id", "operation", "user", "host", "since"] as const;
+const KEYS: readonly string[] = [...TEXTS, "pid", "started"];
+/** Has `value` all that a lock file says of its holder, and nothing beside it? */
+export const isHolder = (value: unknown): value is Holder =>
+  isTable(value) &&
+  Object.keys(value).every((key) => KEYS.includes(key)) &&
+  TEXTS.every((key) => typeof value[key] === "string") &&
+  Number.isSafeInteger(value["pid"]) &&
+  Number(value["pid"]) >= 0 &&
+  (value["started"] === undefined || typeof value["started"] === "string");
 
 /** `alice@build-1, process 4711, for apply, since 2026-03-01T10:00:00Z`; without what a server does not tell. */
 export const show = ({ user, host, pid, operation, since }: Holder): string =>
@@ -157,8 +169,5 @@ async function ready(own: string, me: Holder): Promise<void> {
 
 function unlinkable(error: unknown, path: string): unknown {
   if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(errno(error) ?? "")) return error;
-  return new Failure("state.lock", `cannot lock ${path}: its filesystem has no hard links`, {
-    cause: error,
-    hint: 'keep the state on a local filesystem: state = "PATH" in [settings], or --state PATH',
-  });
+  return noLinks(path, error);
 }

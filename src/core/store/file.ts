@@ -5,10 +5,12 @@ import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { claim, parseHolder, readHolder, release } from "../disk/lock.ts";
 import { identity, isDead, probe } from "../disk/process.ts";
-import { errno, ioFailure, isTemporary, replaceFile } from "../disk/write.ts";
+import { errno } from "../disk/reason.ts";
+import { isTemporary, replaceFile } from "../disk/write.ts";
 import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
+import { onDisk, stateFailure } from "./failure.ts";
 import { JournalFolder, listRuns, openRuns, readRun } from "./folder.ts";
 import type { Document, Lease, Storage } from "./storage.ts";
 
@@ -44,23 +46,19 @@ export function fileStorage(path: string, { keep = KEEP }: { readonly keep?: num
       throw new Failure("state.io", `${path} changes faster than it can be read`, { retry: true });
     },
     async lock(me) {
-      try {
-        await mkdir(dirname(at.lock), { recursive: true });
-      } catch (error) {
-        throw ioFailure(error, dirname(at.lock));
-      }
-      const holder = await claim(at.lock, me);
+      await onDisk(dirname(at.lock), () => mkdir(dirname(at.lock), { recursive: true }));
+      const holder = await onDisk(at.lock, () => claim(at.lock, me));
       if (holder !== undefined) return { holder };
       // Nothing depends on it.
       await tidy(at, me).catch(() => {});
       return { lease: leaseOf(at, me, keep) };
     },
     async holder() {
-      return await readHolder(at.lock);
+      return await onDisk(at.lock, () => readHolder(at.lock));
     },
     async unlock(id) {
       const me = { ...identity(), id: crypto.randomUUID(), operation: "unlock", since: new Date().toISOString() };
-      return await release(at.lock, id, me);
+      return await onDisk(at.lock, () => release(at.lock, id, me));
     },
     async runs() {
       return await listRuns(at.journals);
@@ -73,7 +71,7 @@ export function fileStorage(path: string, { keep = KEEP }: { readonly keep?: num
 
 function leaseOf(at: Paths, me: Holder, keep: number): Lease {
   const check = async () => {
-    const holder = await readHolder(at.lock);
+    const holder = await onDisk(at.lock, () => readHolder(at.lock));
     if (holder?.id !== me.id) throw lost(at.document, holder);
   };
   const journal = new JournalFolder(at.journals, keep, check);
@@ -86,12 +84,12 @@ function leaseOf(at: Paths, me: Holder, keep: number): Lease {
         throw new Failure("state.conflict", `${at.document} was changed by something else while it was locked`, {
           hint: "what this run did is in its journal and comes into the state with the next command",
         });
-      await replaceFile(at.document, text, { backup: at.backup });
+      await onDisk(at.document, () => replaceFile(at.document, text, { backup: at.backup }));
       return tagOf(Buffer.from(text));
     },
     async [Symbol.asyncDispose]() {
       await journal.close();
-      await release(at.lock, me.id, me);
+      await onDisk(at.lock, () => release(at.lock, me.id, me));
     },
   };
 }
@@ -115,7 +113,7 @@ function pathsOf(path: string): Paths {
     }
     if (existsSync(dirname(document))) document = join(realpathSync(dirname(document)), basename(document));
   } catch (error) {
-    throw ioFailure(error, path);
+    throw stateFailure(error, path);
   }
   return {
     document,
@@ -133,7 +131,7 @@ async function readDocument(at: Paths): Promise<Document | undefined> {
     bytes = await readFile(at.document);
   } catch (error) {
     if (errno(error) === "ENOENT") return undefined;
-    throw ioFailure(error, at.document);
+    throw stateFailure(error, at.document);
   }
   if (!isUtf8(bytes)) throw broken("the state is no UTF-8 text", { where: at.document, backup: at.backup });
   return { text: bytes.toString("utf8"), tag: tagOf(bytes) };
@@ -148,7 +146,7 @@ async function versionOf(path: string): Promise<string> {
     return `${ino} ${ctimeNs} ${size}`;
   } catch (error) {
     if (errno(error) === "ENOENT") return "none";
-    throw ioFailure(error, path);
+    throw stateFailure(error, path);
   }
 }
 

@@ -1,6 +1,8 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, truncate } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { errno, ioFailure, syncFolder } from "../disk/write.ts";
+import { errno } from "../disk/reason.ts";
+import { syncDirectory } from "../disk/write.ts";
+import { stateFailure } from "./failure.ts";
 import type { Journal, Listed, OpenRun } from "./storage.ts";
 
 const OPEN = ".open.jsonl";
@@ -31,17 +33,17 @@ export class JournalFolder implements Journal {
       if (this.#current === undefined) await this.#create(run, path);
       if (this.#current !== undefined) await this.#write(this.#current, Buffer.from(text), durable);
     } catch (error) {
-      throw ioFailure(error, path);
+      throw stateFailure(error, path);
     }
   }
 
   async #create(run: string, path: string): Promise<void> {
     const first = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     this.#current = { run, handle: await open(path, "wx", 0o600), length: 0 };
-    await syncFolder(this.#folder);
+    await syncDirectory(this.#folder);
     // The names of folders that are new must be as durable as what is in them.
     for (let at = this.#folder; first !== undefined && at.length >= first.length; at = dirname(at))
-      await syncFolder(dirname(at));
+      await syncDirectory(dirname(at));
   }
 
   async #write(to: { readonly handle: FileHandle; length: number }, bytes: Buffer, durable: boolean): Promise<void> {
@@ -77,9 +79,9 @@ export class JournalFolder implements Journal {
       }
       const past = (await names(this.#folder, ENDED)).slice(0, -this.#keep);
       await Promise.all(past.map((old) => rm(join(this.#folder, old + ENDED), { force: true })));
-      await syncFolder(this.#folder);
+      await syncDirectory(this.#folder);
     } catch (error) {
-      throw ioFailure(error, path);
+      throw stateFailure(error, path);
     }
   }
 
@@ -122,7 +124,7 @@ async function names(folder: string, ending: string): Promise<string[]> {
     return ending === ENDED ? runs.filter((run) => !`${run}${ENDED}`.endsWith(OPEN)) : runs;
   } catch (error) {
     if (errno(error) === "ENOENT") return [];
-    throw ioFailure(error, folder);
+    throw stateFailure(error, folder);
   }
 }
 
@@ -131,7 +133,7 @@ async function textOf(path: string): Promise<string | undefined> {
     return await readFile(path, "utf8");
   } catch (error) {
     if (errno(error) === "ENOENT") return undefined;
-    throw ioFailure(error, path);
+    throw stateFailure(error, path);
   }
 }
 
@@ -142,7 +144,7 @@ async function endsOf(path: string): Promise<{ readonly first?: string; readonly
     handle = await open(path, "r");
   } catch (error) {
     if (errno(error) === "ENOENT") return { last: "" };
-    throw ioFailure(error, path);
+    throw stateFailure(error, path);
   }
   try {
     const { size } = await handle.stat();

@@ -1,7 +1,7 @@
 import { ON_REMOVE } from "../model/declaration.ts";
 import { ALGORITHMS, parseDigest } from "../model/digest.ts";
 import { isName, parseAddress } from "../model/name.ts";
-import { type Holder, type Recorded, STATE_VERSION, type State } from "../model/state.ts";
+import { type Recorded, STATE_VERSION, type State } from "../model/state.ts";
 import { isTable } from "../model/value.ts";
 import { count, flag, listOf, mapOf, oneOf, type Rule, table, text, type Wrong, within, wrong } from "./shape.ts";
 
@@ -96,6 +96,3 @@ export const stateFault: Rule = state;
 
 export const isRow = (at: string, value: unknown): value is Recorded => rowFault(at, value) === undefined;
 export const isState = (value: unknown): value is State => stateFault(value) === undefined;
-
-const holder = table({ id: text, operation: text, user: text, host: text, pid: count, since: text }, { started: text });
-export const isHolder = (value: unknown): value is Holder => holder(value) === undefined;

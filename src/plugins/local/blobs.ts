@@ -1,7 +1,7 @@
 import { link, lstat, lutimes, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Failure, hexOf, passing, type Source } from "images";
-import { codeOf, isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
+import { errno, Failure, hexOf, passing, type Source } from "images";
+import { isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
 import { writeWithHoles } from "./holes.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Blob } from "./record.ts";
@@ -78,7 +78,7 @@ export class Blobs {
       await link(temporary, blob);
       await rm(temporary);
     } catch (thrown) {
-      if (codeOf(thrown) !== "EEXIST") throw thrown;
+      if (errno(thrown) !== "EEXIST") throw thrown;
       const now = new Date();
       const isSame = found?.isFile() !== false && (await this.#holds(blob, sha256, size));
       if (!isSame && !isOurs && found !== undefined)

@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { access, link, lstat, lutimes, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Failure, type ImageId } from "images";
+import { errno, Failure, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
-import { codeOf, readPlain, whenMissing } from "./disk.ts";
+import { readPlain, whenMissing } from "./disk.ts";
 import { establish, type Found, makeFolders, recognize } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
 import { type Blob, type Entry, idOfFile, isId, recordNames, recordOf } from "./record.ts";
@@ -96,8 +96,8 @@ export class Directory {
     const told = await readPlain(this.at("images", file)).then(
       (text) => recordOf(text, file),
       (thrown: unknown) => {
-        if (codeOf(thrown) === "ENOENT") return undefined;
-        return codeOf(thrown) === "ELOOP" ? "a symbolic link" : "not readable";
+        if (errno(thrown) === "ENOENT") return undefined;
+        return errno(thrown) === "ELOOP" ? "a symbolic link" : "not readable";
       },
     );
     if (typeof told !== "string") return told;

@@ -1,17 +1,15 @@
 // What the system says when files are worked with.
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { errno } from "images";
 
-export const codeOf = (thrown: unknown): unknown =>
-  thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-
-export const isFull = (thrown: unknown): boolean => codeOf(thrown) === "ENOSPC" || codeOf(thrown) === "EDQUOT";
+export const isFull = (thrown: unknown): boolean => errno(thrown) === "ENOSPC" || errno(thrown) === "EDQUOT";
 
 /** For a catch: what is not there comes to `value`, everything else is thrown on. */
 export const whenMissing =
   <T>(value: T) =>
   (thrown: unknown): T => {
-    if (codeOf(thrown) === "ENOENT") return value;
+    if (errno(thrown) === "ENOENT") return value;
     throw thrown;
   };
 

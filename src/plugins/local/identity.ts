@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { constants } from "node:fs";
 import { link, lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Failure } from "images";
-import { codeOf, readPlain, whenMissing } from "./disk.ts";
+import { errno, Failure, syncDirectory } from "images";
+import { readPlain, whenMissing } from "./disk.ts";
 import { recordNames, recordOf } from "./record.ts";
 
 /** The file by which a directory says that it is a store. */
@@ -58,11 +57,11 @@ export async function establish(root: string): Promise<string> {
   try {
     await link(temporary, join(root, STORE_FILE));
   } catch (thrown) {
-    if (codeOf(thrown) !== "EEXIST") throw thrown;
+    if (errno(thrown) !== "EEXIST") throw thrown;
   } finally {
     await rm(temporary, { force: true });
   }
-  await syncFolder(root);
+  await syncDirectory(root);
   const id = await storeId(root);
   if (id === undefined) throw new Failure("backend.missing", `${join(root, STORE_FILE)} is gone`);
   return id;
@@ -77,7 +76,7 @@ export async function makeFolders(root: string): Promise<void> {
 async function storeId(root: string): Promise<string | undefined> {
   const path = join(root, STORE_FILE);
   const text = await readPlain(path).catch((thrown: unknown) => {
-    if (codeOf(thrown) === "ENOENT") return undefined;
+    if (errno(thrown) === "ENOENT") return undefined;
     throw new Failure("backend.denied", `the store ${root} cannot be read`, {
       cause: thrown,
       hint: "check `path`: it is to be a directory that you may read",
@@ -129,14 +128,5 @@ async function refuseLinks(root: string): Promise<void> {
     throw new Failure("backend.denied", `${join(root, name)} is not a directory of the store`, {
       hint: "symbolic links in a store are not followed; set `path` to where the store is",
     });
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

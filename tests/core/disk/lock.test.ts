@@ -18,7 +18,13 @@ const put = (path: string, who: Holder) => writeFile(path, JSON.stringify(who));
 async function contend(path: string, rounds: number, dying: number): Promise<string[]> {
   const children = Array.from({ length: 20 }, (_, i) =>
     Bun.spawn(
-      [process.execPath, join(import.meta.dir, "children/contend.ts"), path, `${rounds}`, i < dying ? "die" : "live"],
+      [
+        process.execPath,
+        join(import.meta.dir, "../store/children/contend.ts"),
+        path,
+        `${rounds}`,
+        i < dying ? "die" : "live",
+      ],
       {
         stdin: "pipe",
         stdout: "pipe",

@@ -1,8 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { ioFailure, replaceFile } from "../../../src/core/disk/write.ts";
+import { replaceFile } from "../../../src/core/disk/write.ts";
 import { Failure } from "../../../src/core/failure.ts";
+import { stateFailure } from "../../../src/core/store/failure.ts";
 import { contents, failureOf, folder } from "../store/help.ts";
 
 // For a machine that does much else.
@@ -18,7 +19,7 @@ test.each([
   ["EPERM", "state.denied"],
   ["EIO", "state.io"],
 ])("%s is %s, with a hint", (errno, code) => {
-  const failure = ioFailure(system(errno), "/x/s.json");
+  const failure = stateFailure(system(errno), "/x/s.json");
   expect(failure.code).toBe(code as Failure["code"]);
   expect(failure.message).toContain("/x/s.json");
   expect(failure.hint).toBeString();
@@ -26,7 +27,7 @@ test.each([
 
 test("a Failure stays what it is", () => {
   const failure = new Failure("state.lost", "lost");
-  expect(ioFailure(failure, "/x")).toBe(failure);
+  expect(stateFailure(failure, "/x")).toBe(failure);
 });
 
 test("a file is replaced whole, and nothing is left beside it when that fails", async () => {
@@ -35,8 +36,8 @@ test("a file is replaced whole, and nothing is left beside it when that fails", 
   await replaceFile(join(dir.path, "a"), "two", { backup: join(dir.path, "b") });
   expect(await contents(dir.path)).toEqual({ a: "two", b: "one" });
   await mkdir(join(dir.path, "c", "d"), { recursive: true });
-  expect((await failureOf(replaceFile(join(dir.path, "c"), "x"))).code).toBe("state.io");
-  expect((await failureOf(replaceFile(join(dir.path, "none", "x"), "x"))).code).toBe("state.io");
+  expect((await failureOf(replaceFile(join(dir.path, "c"), "x"))).code).toBe("disk.directory");
+  expect((await failureOf(replaceFile(join(dir.path, "none", "x"), "x"))).code).toBe("disk.missing");
   expect((await readdir(dir.path)).sort()).toEqual(["a", "b", "c"]);
 });
 
@@ -54,12 +55,12 @@ test.if(await mayMount())(
   "a full disk, and one that cannot be written: what was there stays, what was acknowledged is kept, and it goes on later",
   async () => {
     await using dir = await folder();
-    const script = join(import.meta.dir, "children/full.ts");
+    const script = join(import.meta.dir, "../store/children/full.ts");
     const child = apart(`${small(dir.path)}\n${process.execPath} ${script} ${dir.path}`);
     const said = (await new Response(child.stdout).text()) + (await new Response(child.stderr).text());
     expect(said.split("\n")).toEqual([
       "put: state.space",
-      "replace: state.space, state as before: true, left over: 0",
+      "replace: disk.space, state as before: true, left over: 0",
       "dispose: state.space",
       "again: every acknowledged row: true",
       "read-only: state.readonly",

@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { type Lease, mark } from "../../disk/lease.ts";
-import { readPieces } from "../../disk/pieces.ts";
-import { replaceFile, syncFolder } from "../../disk/write.ts";
+import { statOf } from "../../disk/stat.ts";
+import { replaceFile, syncDirectory } from "../../disk/write.ts";
 import { type Algorithm, type Digest, type Digests, hexOf, nameOf } from "../../model/digest.ts";
 import type { Stat, Validators } from "../../model/source.ts";
 import { sameStat } from "../content.ts";
-import { diskFailure, statOf } from "../disk.ts";
-import { digestsOf, Hashing } from "../verify/hashing.ts";
+import { sourceFailure } from "../failure.ts";
+import { readPieces } from "../pieces.ts";
+import { digestsOf, Hashing } from "../verify/index.ts";
 import { CacheFolder } from "./directory.ts";
 import { type Kept, parseKept, parsePointer, readJson } from "./record.ts";
 
@@ -81,7 +82,7 @@ export class Cache {
       const stats = statOf(await stat(path, { bigint: true }));
       const kept: Kept = { digest, digests, stat: stats, from, filename, added: new Date().toISOString() };
       await rename(path, folder.blob(digest));
-      await syncFolder(folder.blobs);
+      await syncDirectory(folder.blobs);
       await replaceFile(folder.record(digest), JSON.stringify(kept));
       for (const other of Object.values(digests))
         if (other !== digest) await replaceFile(folder.pointer(other), JSON.stringify({ digest }));
@@ -89,7 +90,7 @@ export class Cache {
       return { ...held(folder.blob(digest), kept, lease), validators };
     } catch (thrown) {
       await lease[Symbol.asyncDispose]();
-      throw diskFailure(thrown, folder.root);
+      throw sourceFailure(thrown, folder.root);
     }
   }
 
@@ -126,7 +127,7 @@ export class Cache {
     } catch (thrown) {
       await lease[Symbol.asyncDispose]();
       signal.throwIfAborted();
-      throw diskFailure(thrown, this.folder.root);
+      throw sourceFailure(thrown, this.folder.root);
     }
   }
 
@@ -134,7 +135,7 @@ export class Cache {
     try {
       return await mark(this.folder.use(digest, randomUUID()), "use of a cached image");
     } catch (thrown) {
-      throw diskFailure(thrown, this.folder.root);
+      throw sourceFailure(thrown, this.folder.root);
     }
   }
 

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { Failure } from "../../failure.ts";
 import { type Digest, hexOf } from "../../model/digest.ts";
-import { diskFailure } from "../disk.ts";
+import { sourceFailure } from "../failure.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -92,7 +92,7 @@ export class CacheFolder {
       await writeFile(join(this.root, "CACHEDIR.TAG"), TAG, { flag: "wx" });
     } catch (thrown) {
       if (thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST") return;
-      throw diskFailure(thrown, this.root);
+      throw sourceFailure(thrown, this.root);
     }
   }
 }

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isAbandoned } from "../../disk/lease.ts";
-import { errno } from "../../disk/write.ts";
+import { errno } from "../../disk/reason.ts";
 import { type Digest, digest, hexOf } from "../../model/digest.ts";
-import { diskFailure } from "../disk.ts";
+import { sourceFailure } from "../failure.ts";
 import { Cache } from "./cache.ts";
 import { parseKept, parsePointer, readJson } from "./record.ts";
 
@@ -73,7 +73,7 @@ export async function cacheGc(root: string, { maxBytes, maxAge }: Limits, now = 
     await sweepPointers(cache);
     return { removed, kept, bytes };
   } catch (thrown) {
-    throw diskFailure(thrown, root);
+    throw sourceFailure(thrown, root);
   }
 }
 
@@ -118,7 +118,7 @@ async function entryOf(cache: Cache, of: Digest): Promise<CacheEntry | undefined
     };
   } catch (thrown) {
     if (errno(thrown) === "ENOENT") return undefined;
-    throw diskFailure(thrown, cache.folder.root);
+    throw sourceFailure(thrown, cache.folder.root);
   }
 }
 
@@ -186,6 +186,6 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     return await readdir(folder);
   } catch (thrown) {
     if (errno(thrown) === "ENOENT") return [];
-    throw diskFailure(thrown, folder);
+    throw sourceFailure(thrown, folder);
   }
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import * as t from "typanion";
-import { errno } from "../../disk/write.ts";
+import { errno } from "../../disk/reason.ts";
 import { type Digest, type Digests, nameOf, parseDigest } from "../../model/digest.ts";
 import type { Stat, Validators } from "../../model/source.ts";
 

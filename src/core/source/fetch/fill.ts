@@ -1,14 +1,11 @@
-import { collected, gathered } from "../../disk/pieces.ts";
 import { Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import type { Answer } from "../../net/door.ts";
 import { backoff } from "../../net/retry.ts";
 import type { Patience } from "../means.ts";
-import type { Access } from "../web/credentials.ts";
-import { ifRange, judge, rangeOf } from "../web/range.ts";
-import { lengthOf, validatorsOf, type Web } from "../web/web.ts";
-import { publicUrl } from "../web/where.ts";
+import { collected, gathered } from "../pieces.ts";
+import { type Access, ifRange, judge, lengthOf, publicUrl, rangeOf, validatorsOf, type Web } from "../web/index.ts";
 
 /** Where the bytes of a download go. Its failures end the download. */
 export interface Sink {

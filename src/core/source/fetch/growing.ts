@@ -1,8 +1,8 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
-import { Ring, readPieces } from "../../disk/pieces.ts";
 import type { Failure } from "../../failure.ts";
 import { isZero } from "../../format/segment.ts";
-import { diskFailure } from "../disk.ts";
+import { sourceFailure } from "../failure.ts";
+import { Ring, readPieces } from "../pieces.ts";
 
 /** Bytes that go to the file without waiting before its disk is asked to take them. */
 const SYNC_EVERY = 64 << 20;
@@ -66,7 +66,7 @@ export class Growing {
       }
       return new Growing(path, file, begin);
     } catch (thrown) {
-      throw diskFailure(thrown, path);
+      throw sourceFailure(thrown, path);
     }
   }
 
@@ -81,7 +81,7 @@ export class Growing {
       if (this.#isSparse && isZero(bytes)) await this.#file.truncate(at + bytes.length);
       else await this.#store(bytes, at);
     } catch (thrown) {
-      throw diskFailure(thrown, this.path);
+      throw sourceFailure(thrown, this.path);
     }
     this.#safe = at;
     this.#written = at + bytes.length;
@@ -112,7 +112,7 @@ export class Growing {
       await this.#syncing;
       await this.#file.sync();
     } catch (thrown) {
-      throw diskFailure(thrown, this.path);
+      throw sourceFailure(thrown, this.path);
     }
   }
 

@@ -1,12 +1,9 @@
 import { Failure } from "../../failure.ts";
 import type { Content, Validators } from "../../model/source.ts";
-import type { Blob, Cache } from "../cache/cache.ts";
+import type { Blob, Cache } from "../cache/index.ts";
 import { compareValidators } from "../content.ts";
-import type { Proof } from "../verify/proof.ts";
-import { changed, type Demand } from "../verify/proving.ts";
-import { type Access, identityOf } from "../web/credentials.ts";
-import type { Web } from "../web/web.ts";
-import { publicUrl } from "../web/where.ts";
+import { changed, type Demand, type Proof } from "../verify/index.ts";
+import { type Access, identityOf, publicUrl, type Web } from "../web/index.ts";
 
 /** A file of the web that is wanted. */
 export interface Order {

@@ -2,11 +2,10 @@ import { readFile, rm, stat, statfs } from "node:fs/promises";
 import { replaceFile } from "../../disk/write.ts";
 import { Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
-import type { Cache } from "../cache/cache.ts";
-import { parseSidecar, readJson, type Sidecar } from "../cache/record.ts";
-import { diskFailure } from "../disk.ts";
+import { type Cache, parseSidecar, readJson, type Sidecar } from "../cache/index.ts";
+import { sourceFailure } from "../failure.ts";
 import type { Proven, Watcher } from "../supply.ts";
-import { changed, type Demand, Proving } from "../verify/proving.ts";
+import { changed, type Demand, Proving } from "../verify/index.ts";
 import type { Sink } from "./fill.ts";
 import { Growing } from "./growing.ts";
 import { type Pinned, stillPinned } from "./order.ts";
@@ -171,7 +170,7 @@ export class Partial implements Sink {
     try {
       await replaceFile(path, JSON.stringify(sidecar));
     } catch (thrown) {
-      throw diskFailure(thrown, path);
+      throw sourceFailure(thrown, path);
     }
   }
 

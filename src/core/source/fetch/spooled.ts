@@ -1,10 +1,10 @@
-import { gathered } from "../../disk/pieces.ts";
 import { asFailure, Failure } from "../../failure.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import type { Phase } from "../../model/image.ts";
 import { orAborted } from "../../net/scope.ts";
+import { gathered } from "../pieces.ts";
 import { type Proven, type Supply, type Watcher, Watchers } from "../supply.ts";
-import { type Demand, Proving } from "../verify/proving.ts";
+import { type Demand, Proving } from "../verify/index.ts";
 import { Growing } from "./growing.ts";
 
 export interface SpoolOrder {

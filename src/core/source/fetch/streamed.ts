@@ -3,9 +3,8 @@ import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import type { SourceMeans } from "../means.ts";
 import { type Fetched, heldBack, type Proven, type Watcher, Watchers } from "../supply.ts";
-import { changed, Proving } from "../verify/proving.ts";
-import type { Web } from "../web/web.ts";
-import { fileNameOf, publicUrl } from "../web/where.ts";
+import { changed, Proving } from "../verify/index.ts";
+import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
 import { fill, type Sink } from "./fill.ts";
 import { demandOf, type Order, pinnedOf, stillPinned } from "./order.ts";
 

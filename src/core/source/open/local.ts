@@ -1,11 +1,11 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
-import { Ring, readPieces } from "../../disk/pieces.ts";
 import { Failure } from "../../failure.ts";
 import type { Algorithm } from "../../model/digest.ts";
-import { diskFailure } from "../disk.ts";
+import { sourceFailure } from "../failure.ts";
+import { Ring, readPieces } from "../pieces.ts";
 import { heldBack, type Proven, type Supply, type Watcher, Watchers } from "../supply.ts";
-import { changed, type Demand, Proving } from "../verify/proving.ts";
+import { changed, type Demand, Proving } from "../verify/index.ts";
 
 /** What tells whether a file was touched; the time of its inode as well, which no program can set back. */
 interface Marks {
@@ -37,7 +37,7 @@ export class LocalFile implements Supply {
       const stat = await file.stat();
       if (stat.isFile()) return new LocalFile(path, stat.size, demand);
     } catch (thrown) {
-      throw diskFailure(thrown, path);
+      throw sourceFailure(thrown, path);
     }
     throw new Failure("source.missing", `${path} is no regular file`, { hint: "name the file with the bytes" });
   }
@@ -98,7 +98,7 @@ export class LocalFile implements Supply {
       yield* readPieces(file, signal, { ring: lent ? new Ring() : undefined });
     } catch (thrown) {
       signal.throwIfAborted();
-      throw diskFailure(thrown, this.#path);
+      throw sourceFailure(thrown, this.#path);
     }
   }
 
@@ -106,7 +106,7 @@ export class LocalFile implements Supply {
     try {
       return await open(this.#path);
     } catch (thrown) {
-      throw diskFailure(thrown, this.#path);
+      throw sourceFailure(thrown, this.#path);
     }
   }
 }

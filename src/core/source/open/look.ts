@@ -1,15 +1,13 @@
 import { stat } from "node:fs/promises";
-import { readWhole } from "../../disk/pieces.ts";
+import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import { type Digest, digest } from "../../model/digest.ts";
 import type { Content, FileSource, SourceSpec, Stat, UrlSource } from "../../model/source.ts";
 import { sameStat } from "../content.ts";
-import { diskFailure, statOf } from "../disk.ts";
-import { Hashing } from "../verify/hashing.ts";
-import { proofOf } from "../verify/proof.ts";
-import { accessOf } from "../web/credentials.ts";
-import type { Web } from "../web/web.ts";
-import { placesOf, publicUrl, transformOf } from "../web/where.ts";
+import { sourceFailure } from "../failure.ts";
+import { readWhole } from "../pieces.ts";
+import { Hashing, proofOf } from "../verify/index.ts";
+import { accessOf, placesOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 
 /** What all looks of one run share: each file is read once, each URL asked once. */
 export interface LookMeans {
@@ -133,7 +131,7 @@ export async function statFile(path: string): Promise<Stat> {
     const found = await stat(path, { bigint: true });
     if (found.isFile()) return statOf(found);
   } catch (thrown) {
-    throw diskFailure(thrown, path);
+    throw sourceFailure(thrown, path);
   }
   throw new Failure("source.missing", `${path} is no regular file`, { hint: "name the file with the bytes" });
 }

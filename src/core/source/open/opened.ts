@@ -6,7 +6,7 @@ import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { Compression, Format, Source, Wanted } from "../../model/image.ts";
 import type { Content } from "../../model/source.ts";
 import { heldBack, type Supply } from "../supply.ts";
-import { digestsOf, Hashing } from "../verify/hashing.ts";
+import { digestsOf, Hashing } from "../verify/index.ts";
 
 /** A source that also tells, once it was read, what it was found to be. */
 export interface Opened extends Source {

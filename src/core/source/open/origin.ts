@@ -5,12 +5,11 @@ import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, SourceSpec, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sameStat } from "../content.ts";
-import type { Supplies } from "../fetch/supplies.ts";
+import type { Supplies } from "../fetch/index.ts";
 import type { Opening } from "../means.ts";
 import type { Fetched, Supply } from "../supply.ts";
-import type { Proof } from "../verify/proof.ts";
-import { changed } from "../verify/proving.ts";
-import { publicUrl, transformOf } from "../web/where.ts";
+import { changed, type Proof } from "../verify/index.ts";
+import { publicUrl, transformOf } from "../web/index.ts";
 import { LocalFile } from "./local.ts";
 import { content, type FileDigests, statFile } from "./look.ts";
 

@@ -1,8 +1,6 @@
 import type { Digest } from "../../model/digest.ts";
 import type { Signature, SourceSpec } from "../../model/source.ts";
-import { type Access, accessOf, NOBODY } from "../web/credentials.ts";
-import type { Web } from "../web/web.ts";
-import { isUrl, pathOf, placesOf, publicUrl } from "../web/where.ts";
+import { type Access, accessOf, isUrl, NOBODY, pathOf, placesOf, publicUrl, type Web } from "../web/index.ts";
 import { Hashing } from "./hashing.ts";
 import { minisignCheck } from "./minisign.ts";
 import { isClearText, openClearText, openpgpCheck } from "./openpgp.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { errno } from "../../disk/write.ts";
+import { errno } from "../../disk/reason.ts";
 import { Failure } from "../../failure.ts";
 import type { UrlSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";

@@ -3,7 +3,7 @@ import { type Code, Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
 import type { Answer, Door } from "../../net/door.ts";
 import { orAborted } from "../../net/scope.ts";
-import { diskFailure } from "../disk.ts";
+import { sourceFailure } from "../failure.ts";
 import type { SourceMeans } from "../means.ts";
 import { type Access, authorization, identityOf } from "./credentials.ts";
 import { rangeOf } from "./range.ts";
@@ -97,7 +97,7 @@ export class Web implements AsyncDisposable {
       return await this.#door(url, access).send(method, bare(url), { signal, headers: sent, accept });
     } catch (thrown) {
       signal.throwIfAborted();
-      throw sourceFailure(thrown);
+      throw webFailure(thrown);
     }
   }
 
@@ -136,7 +136,7 @@ export function lengthOf(headers: Headers): number | undefined {
 }
 
 /** A failure of the door, told as one of a source. */
-function sourceFailure(thrown: unknown): unknown {
+function webFailure(thrown: unknown): unknown {
   if (!(thrown instanceof Failure) || !thrown.code.startsWith("backend.")) return thrown;
   const kind = thrown.code.slice("backend.".length);
   const code: Code = kind === "auth" ? "source.denied" : `source.${kind}`;
@@ -150,7 +150,7 @@ async function smallFile(path: string): Promise<Uint8Array> {
     if ((await stat(path)).size > MOST) throw tooLarge(path);
     return await readFile(path);
   } catch (thrown) {
-    throw diskFailure(thrown, path);
+    throw sourceFailure(thrown, path);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { diskFailure } from "../source/disk.ts";
+import { sourceFailure } from "./failure.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
 export const PIECE = 1 << 20;
@@ -72,7 +72,7 @@ export async function* readWhole(path: string, signal: AbortSignal, lent = false
     yield* readPieces(file, signal, { ring: lent ? new Ring() : undefined });
   } catch (thrown) {
     signal.throwIfAborted();
-    throw diskFailure(thrown, path);
+    throw sourceFailure(thrown, path);
   }
 }
 

@@ -1,0 +1,3 @@
+/** Sources as a run asks for them: looked at while planning, opened while applying. */
+
+export { Sources } from "./open.ts";
