@@ -48,7 +48,7 @@ export async function writing(path: string, write: () => Promise<unknown>): Prom
   } catch (cause) {
     const failure = diskFailure(cause, path);
     if (!failure.code.startsWith("disk.")) throw failure;
-    throw new Failure("cli.output", `cannot write ${path}: ${failure.message}`, {
+    throw new Failure("cli.output", failure.message, {
       cause: failure.cause,
       hint: "check the disk and the permissions, or pass another path",
     });

@@ -63,7 +63,7 @@ test("a full disk behind --json=FILE or a report is a plain error after the run"
   await using world = await World.make('[image.a]\nsource = "./a.img"\n');
   for (const option of ["--json=/dev/full", "--report=junit=/dev/full"]) {
     const said = await world.ends(1, "apply", "--yes", option);
-    expect(said.stderr).toContain("/dev/full cannot be written");
+    expect(said.stderr).toContain("error: no space left to write /dev/full [cli.output]");
     expect(said.stderr).not.toContain("    at ");
   }
   expect(await world.ids()).toHaveLength(1);
