@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { diskFailure } from "../core/disk/reason.ts";
 import { Failure } from "../core/failure.ts";
 import { REPORTS, type ReportKind } from "./render/report.ts";
+import { unwritable } from "./unwritable.ts";
 
 /** A report that a command line asks for. */
 export interface ReportWish {
@@ -46,11 +46,6 @@ export async function writing(path: string, write: () => Promise<unknown>): Prom
   try {
     await write();
   } catch (cause) {
-    const failure = diskFailure(cause, path);
-    if (!failure.code.startsWith("disk.")) throw failure;
-    throw new Failure("cli.output", failure.message, {
-      cause: failure.cause,
-      hint: "check the disk and the permissions, or pass another path",
-    });
+    throw unwritable(cause, path);
   }
 }

@@ -4,6 +4,7 @@ import { Failure } from "../core/failure.ts";
 import type { Means } from "../core/net/means.ts";
 import { printable } from "./render/text.ts";
 import type { Shell } from "./shell.ts";
+import { unwritable } from "./unwritable.ts";
 
 /** What IMAGES_LOG asks for: requests and retries as lines on stderr, or in the file of IMAGES_LOG_PATH. @throws Failure cli.usage */
 export function traceOf(shell: Pick<Shell, "env" | "cwd" | "stderr" | "now">): Pick<Means, "onRequest" | "onRetry"> {
@@ -29,6 +30,6 @@ function append(path: string, line: string): void {
   try {
     appendFileSync(path, line, { mode: 0o600 });
   } catch (cause) {
-    throw new Failure("cli.output", `IMAGES_LOG_PATH: ${path} cannot be written`, { cause });
+    throw unwritable(cause, path);
   }
 }

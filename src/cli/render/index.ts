@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
-import { Failure } from "../../core/failure.ts";
 import type { Plan } from "../../core/model/plan.ts";
+import { unwritable } from "../unwritable.ts";
 import { json } from "./json.ts";
 import { lines } from "./lines.ts";
 import { type Clock, type Renderer, type Sink, systemClock, tee } from "./renderer.ts";
@@ -72,7 +72,7 @@ export class FileSink implements Sink, Disposable {
     try {
       this.#handle = openSync(path, "w", 0o600);
     } catch (cause) {
-      throw new Failure("cli.output", `${path} cannot be written`, { cause, hint: "give --json=FILE another path" });
+      throw unwritable(cause, path);
     }
   }
 
@@ -80,10 +80,7 @@ export class FileSink implements Sink, Disposable {
     try {
       writeFileSync(this.#handle, this.#redact(text));
     } catch (cause) {
-      throw new Failure("cli.output", `${this.#path} cannot be written`, {
-        cause,
-        hint: "check the space on its disk",
-      });
+      throw unwritable(cause, this.#path);
     }
   }
 
