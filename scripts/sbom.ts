@@ -20,7 +20,7 @@ export interface Build {
 }
 
 /** One package of bun.lock: `[name@version, registry, more, integrity]`. */
-interface Locked {
+export interface Locked {
   readonly key: string;
   readonly name: string;
   readonly version: string;
@@ -28,14 +28,15 @@ interface Locked {
   readonly integrity: string | undefined;
 }
 
-interface Manifest {
+export interface Manifest {
   readonly license?: string;
   readonly description?: string;
   readonly homepage?: string;
+  readonly author?: string | { readonly name: string };
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-const manifestOf = async (folder: string): Promise<Manifest> =>
+export const manifestOf = async (folder: string): Promise<Manifest> =>
   JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
 
 /** The packages of a lock file, by the key under which it keeps them (`a`, or `a/b` for the b that only a uses). */
@@ -87,8 +88,11 @@ function licenceOf(said: string | undefined): { licenses?: readonly object[] } {
   return { licenses: [/^[A-Za-z0-9.+-]+$/.test(said) ? { license: { id: said } } : { expression: said }] };
 }
 
+/** The directory that a package of the lock is installed in. */
+export const folderOf = (one: Locked): string => join(ROOT, "node_modules", ...one.key.split("/").flatMap(nested));
+
 async function componentOf(one: Locked): Promise<object> {
-  const folder = join(ROOT, "node_modules", ...one.key.split("/").flatMap(nested));
+  const folder = folderOf(one);
   const { license, description, homepage } = await manifestOf(folder);
   const [group, name] = one.name.startsWith("@") ? one.name.split("/") : [undefined, one.name];
   return {
