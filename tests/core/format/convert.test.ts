@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, readdir } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { convert } from "../../../src/core/format/convert.ts";
@@ -154,7 +154,8 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
 });
 
 test("qemu-img runs as nobody, within limits, with its own few variables, and a signal ends it", async () => {
-  await using at = await folder();
+  // Where `nobody` may go: a TMPDIR may be root's alone.
+  const at = { path: await mkdtemp("/tmp/images-qemu-") };
   await using work = await folder();
   const fifo = join(at.path, "fifo");
   run(["mkfifo", "-m", "666", fifo]);
@@ -170,6 +171,7 @@ test("qemu-img runs as nobody, within limits, with its own few variables, and a 
     const bytes = new Uint8Array(await Bun.file(join(FIXTURES, "disk.vhd.head")).arrayBuffer());
     const running = all(convert(bytesOf(bytes), "vhd->raw", { directory: work.path, signal: stop.signal }));
     const failed = running.catch((thrown: unknown) => thrown);
+    void failed.then(() => reader.kill());
     const [user, memory, time, secrets, place] = (await new Response(reader.stdout).text()).trim().split("\n");
     stop.abort(new Error("interrupted"));
     expect(await failed).toEqual(new Error("interrupted"));
@@ -180,5 +182,30 @@ test("qemu-img runs as nobody, within limits, with its own few variables, and a 
   } finally {
     process.env["PATH"] = PATH;
     delete process.env["IMAGES_TEST_SECRET"];
+    await rm(at.path, { recursive: true });
   }
+});
+
+test("a qemu-img that its user may not start is an error, and the directory that it works in may be below one of root's alone", async () => {
+  await using at = await folder();
+  const { PATH = "" } = process.env;
+  await mkdir(join(at.path, "bin"));
+  await Bun.write(join(at.path, "bin", "qemu-img"), "#!/bin/sh\ntrue\n");
+  await chmod(join(at.path, "bin", "qemu-img"), 0o755);
+  await chmod(at.path, 0o700);
+  const work = join(at.path, "work");
+  await mkdir(work);
+  const bytes = new Uint8Array(await Bun.file(join(FIXTURES, "disk.vhd.head")).arrayBuffer());
+  process.env["PATH"] = `${join(at.path, "bin")}:${PATH}`;
+  try {
+    if (process.getuid?.() === 0) {
+      const said = await all(convert(bytesOf(bytes), "vhd->raw", { directory: work })).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(String(said)).toContain("Permission denied");
+    }
+  } finally {
+    process.env["PATH"] = PATH;
+  }
+  expect(await readdir(work)).toEqual([]);
 });
