@@ -82,6 +82,26 @@ for (const { what, block, prepare, project } of KINDS)
     expect(await ours()).toEqual([]);
   }, 300_000);
 
+test("an interrupted publication that comes to its end while it is made again is the image", async () => {
+  await using lab = await Lab.open();
+  await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+  lab.settings = `socket = "${watch.socket}"\nconfig = "${DIR}/conf"\nproject = "default"\n`;
+  const { name } = lab.project;
+  const block = `[image.a]\nbackend = "lab"\naliases = ["${name}-a"]\nsource_instance = { name = "c1" }\n`;
+  await lab.declare(`${block}[settings]\nname = "${name}"\n`);
+  // The very request is sent by another hand first, and has come to its end.
+  let sent = false;
+  watch.at = async (moment, what, head) => {
+    if (sent || moment !== "before" || what !== "POST /1.0/images") return;
+    sent = true;
+    await api(main.socket, "POST", "/1.0/images?project=default", JSON.parse(head));
+  };
+  expect([(await lab.run("apply", "--yes")).code, sent]).toEqual([0, true]);
+  const all: readonly Json[] = await api(main.socket, "GET", "/1.0/images?project=default&recursion=1");
+  expect(all.filter(({ properties }) => properties["images.file"] === name).length).toBe(1);
+  expect((await lab.run("destroy", "--yes")).code).toBe(0);
+}, 300_000);
+
 /** Runs apply and kills it at that moment of that one of the requests which change something. */
 async function killedAt(lab: Lab, watch: Watch, step: number, moment: Moment) {
   const env = { ...process.env, ...lab.env, HOME: lab.folder.path, XDG_STATE_HOME: lab.folder.at("scratch") };

@@ -10,8 +10,8 @@ export class Watch implements AsyncDisposable {
   readonly socket: string;
   /** Requests so far, as `GET /1.0/images`. */
   readonly seen: string[] = [];
-  /** Called at each moment of each request; the request goes on when it resolves. */
-  at: (moment: Moment, what: string) => Promise<void> = async () => undefined;
+  /** Called at each moment of each request, with what its body begins with; the request goes on when it resolves. */
+  at: (moment: Moment, what: string, head: string) => Promise<void> = async () => undefined;
   readonly #target: string;
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((incoming, outgoing) => {
@@ -48,7 +48,10 @@ export class Watch implements AsyncDisposable {
   }
 
   async #pass(incoming: IncomingMessage, what: string): Promise<IncomingMessage> {
-    await this.at("before", what);
+    const pieces = incoming[Symbol.asyncIterator]();
+    let piece = await pieces.next();
+    const head = piece.done === true ? "" : String(piece.value);
+    await this.at("before", what, head);
     const { method, url, headers } = incoming;
     const onward = request({ socketPath: this.#target, method, path: url, headers });
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
@@ -56,15 +59,14 @@ export class Watch implements AsyncDisposable {
     });
     answered.catch(() => undefined);
     incoming.on("close", () => incoming.complete || onward.destroy());
-    let isFirst = true;
-    for await (const piece of incoming) {
-      onward.write(piece);
-      if (isFirst) await this.at("during", what);
-      isFirst = false;
+    for (let isFirst = true; piece.done !== true; isFirst = false) {
+      onward.write(piece.value);
+      if (isFirst) await this.at("during", what, head);
+      piece = await pieces.next();
     }
     onward.end();
     const answer = await answered;
-    await this.at("after", what);
+    await this.at("after", what, head);
     return answer;
   }
 
