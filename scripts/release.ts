@@ -148,6 +148,7 @@ async function release(targets: readonly Target[], out: string, { url, key, publ
         mode: 0o755,
       },
     );
+    await writeFile(join(out, "VERSION"), `${version}\n`);
     await writeFile(join(out, "LICENSES.txt"), await readFile(join(tree, "licenses", "THIRD-PARTY.txt")));
     await writeFile(join(out, "images.1.gz"), gzipSync(await readFile(join(tree, "docs", "images.1")), { level: 9 }));
     await writeFile(join(out, "REPRODUCE.txt"), note(version, commit, targets, url));

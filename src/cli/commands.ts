@@ -22,6 +22,7 @@ import {
   StateShowCommand,
 } from "./commands/state.ts";
 import { UnlockCommand } from "./commands/unlock.ts";
+import { UpgradeCommand } from "./commands/upgrade.ts";
 import { ValidateCommand } from "./commands/validate.ts";
 import { VerifyCommand } from "./commands/verify.ts";
 import { VersionCommand } from "./commands/version.ts";
@@ -57,5 +58,6 @@ export const commands = [
   CompletionCommand,
   PluginsCommand,
   PluginsTrustCommand,
+  UpgradeCommand,
   VersionCommand,
 ] as readonly CommandClass<Shell>[];
