@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import type { Part } from "../../abilities.ts";
 import { Failure } from "../../failure.ts";
 import type { Address } from "../../model/name.ts";
 import type { Content, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
-import type { Part } from "../../plugin.ts";
 import { Cache, cacheMax, cacheRoot } from "../cache/index.ts";
 import type { SourceMeans } from "../means.ts";
 import type { Fetched } from "../supply.ts";
