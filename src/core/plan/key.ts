@@ -13,12 +13,15 @@ export function contentKey(content: Content | undefined): string {
   if (content === undefined) return "none";
   if (content.digest !== undefined && content.transform === undefined && nameOf(content.digest) === "sha256")
     return content.digest;
-  const { where, digest, size, stat, validators, resolved, transform } = content;
+  const { where, identity, digest, size, stat, validators, resolved, transform } = content;
   if (digest === undefined && stat !== undefined)
     return `${UNPROVEN}${createHash("sha256").update(canonical({ where, size, stat, transform })).digest("hex")}`;
   if (digest === undefined && resolved !== undefined)
     return `${ORIGIN}${createHash("sha256").update(canonical({ resolved, transform })).digest("hex")}`;
-  const known = digest === undefined ? { where, validators, transform } : { digest, transform };
+  const known =
+    digest === undefined
+      ? { where, validators, transform, ...(identity === undefined ? {} : { identity }) }
+      : { digest, transform };
   return `${digest === undefined ? "known" : "digest"}:${createHash("sha256").update(canonical(known)).digest("hex")}`;
 }
 

@@ -53,13 +53,22 @@ export class Sources implements AsyncDisposable {
     const { signal, progress } = opening;
     const proof = await proofOf(spec, this.#web, signal);
     compareProof(spec, proof, opening.expected);
-    const origin = await originOf(spec, proof, opening, { supplies: this.#supplies, files: this.#files });
+    const origin = await originOf(spec, proof, opening, {
+      supplies: this.#supplies,
+      files: this.#files,
+      web: this.#web,
+    });
     const supply = await origin.supply(signal);
     // The first file of an archive, whatever its name.
     const isFirst = spec.member === "*";
     const member = isFirst ? undefined : spec.member;
     const directory = await this.#supplies.scratch();
-    const detected = await detect(supply, supply.path ?? supply.location ?? origin.path, isFirst ? true : member, signal);
+    const detected = await detect(
+      supply,
+      supply.path ?? supply.location ?? origin.path,
+      isFirst ? true : member,
+      signal,
+    );
     const plan = planOf(detected, spec, wanted);
     const metadata = origin.metadata && (await this.#metadata(origin.metadata, signal));
     const filename = member === undefined ? supply.filename : basename(member);
