@@ -36,6 +36,11 @@ export interface Context extends Reading {
   readonly retireOld?: () => Promise<void>;
   /** The image that `retireOld` deleted is there again under another id, because `create` is about to fail. Resolves once the state has it. */
   readonly restored?: (id: ImageId) => Promise<void>;
+  /**
+   * Of `delete`: what goes with the image, by the plan (`Observed.owns`). Nothing else is deleted with it. Undefined: this run made the
+   * image, so that all that it made for it goes.
+   */
+  readonly owns?: readonly string[];
   /** In a replace: the managed image that is still there. Create-first: its names may be moved to the new one, once that is good. */
   readonly replaces?: ImageId;
   /** The backend may fetch the bytes by itself: `Plugin.pulls` said so. There is no `source` then. */

@@ -94,7 +94,7 @@ export interface Observed<I extends Schema = Schema> {
   readonly self?: string;
   /** The backend refuses to delete it until somebody lifts that. */
   readonly protected?: boolean;
-  /** What the plugin deletes with it: snapshots, objects. Ids, for the plan. */
+  /** What the plugin deletes with it: snapshots, objects. Ids, which come back as `Context.owns` when it is deleted. */
   readonly owns?: readonly string[];
   readonly attributes: Answered<I>;
   /** Names of which the backend has each only once, and that this image holds: aliases, a unique name. */

@@ -168,7 +168,7 @@ class Planner {
     const body = absent ? undefined : bodyOf(want, this.#wants.plugin(backendOf(address)));
     if (decided === undefined) return body;
     const deletes = deletionsOf(decided, known, want, this.#means.now());
-    const { step: guarded, warnings } = await withDeletions(decided, deletes, found.have, backend, reading);
+    const { step: guarded, warnings } = await withDeletions(decided, deletes, found, backend, reading);
     for (const text of warnings) this.#warn(text);
     const have = this.#selection.refresh ? found.have : undefined;
     const step = await withAdditions(guarded, { known, have, want }, backend, reading);

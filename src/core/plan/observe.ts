@@ -25,7 +25,10 @@ export interface Asked {
 export type Found = Pick<
   Sight,
   "have" | "standing" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "namesake" | "after"
->;
+> & {
+  /** What goes with each image that the address has or had. */
+  readonly owned: ReadonlyMap<ImageId, readonly string[]>;
+};
 
 /** The state and file that images are looked for by. */
 export type Owner = Pick<Claim, "file" | "lineage" | "marks">;
@@ -40,6 +43,7 @@ export const nothing: Found = {
   rival: undefined,
   namesake: undefined,
   after: [],
+  owned: new Map(),
 };
 
 /** No image of the address, no remains of one, and none that could become it. */
@@ -158,7 +162,12 @@ class Index {
       rival,
       namesake: namesakes.length === 1 ? namesakes[0] : undefined,
       after: [...new Set(siblings)],
+      owned: this.#owned([...(have === undefined ? [] : [have.id]), ...leftovers, ...retained(asked.known)]),
     };
+  }
+
+  #owned(ids: readonly ImageId[]): ReadonlyMap<ImageId, readonly string[]> {
+    return new Map(ids.map((id) => [id, this.#kept.get(id)?.owns ?? []]));
   }
 
   /** The address of ours, other than this one, that an image belongs to. */
@@ -176,7 +185,7 @@ class Index {
   }
 
   /** Which image is that of the address, and which are remains of an interrupted run of this state. */
-  #own(asked: Asked): Omit<Found, "rival" | "namesake" | "after"> {
+  #own(asked: Asked): Omit<Found, "rival" | "namesake" | "after" | "owned"> {
     const { address, previous, known, importing } = asked;
     const claim = this.#claim(asked);
     const old = retained(known);
