@@ -5,7 +5,6 @@ import type { Recorded } from "../model/state.ts";
 import type { Plugin } from "../plugin.ts";
 import { driftOf } from "./diff.ts";
 import type { Image, Want } from "./sight.ts";
-import type { Body } from "./twins.ts";
 
 // What a plan keeps of what it saw. Pure.
 
@@ -19,17 +18,6 @@ export function driftBetween(
   if (have.id !== known.id) return undefined;
   const changes = driftOf(plugin.image, known.want, known.have, have.attributes);
   return changes.length === 0 ? undefined : { kind: "changed", address, id: have.id, changes };
-}
-
-/** What an image is to be physically: its unique names, and what the plugin knows of it. */
-export function bodyOf(want: Want | undefined, plugin: Plugin): Body | undefined {
-  if (want === undefined) return undefined;
-  const { resource, content } = want;
-  const { digest, resolved } = content ?? {};
-  const known = { ...(digest === undefined ? {} : { digest }), ...(resolved === undefined ? {} : { resolved }) };
-  const physical = plugin.physical?.(resource.want, known);
-  const names = plugin.names?.(resource.want, resource.address) ?? [];
-  return { resource, keys: [...names, ...(physical === undefined ? [] : [physical])] };
 }
 
 export const basisOf = (have: Image | undefined, want: Want | undefined, { image }: Plugin): Basis => ({

@@ -3,7 +3,7 @@ import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { compareContent } from "../source/content.ts";
-import { ambiguous, foreign, incomplete, limits, taken } from "./blocked.ts";
+import { ambiguous, contested, foreign, incomplete, limits, taken } from "./blocked.ts";
 import { type Diff, diff } from "./diff.ts";
 import { carries, differs } from "./key.ts";
 import { leave } from "./leave.ts";
@@ -38,7 +38,7 @@ function bring(sight: Sight, want: Want): Step {
     if (fatal.length > 0) return limits(sight, want);
     return make(sight, want);
   }
-  if (have !== undefined && rival !== undefined) return foreign(address, rival, "");
+  if (have !== undefined && rival !== undefined) return contested(sight, rival);
   if (have === undefined || !isRecorded(sight.standing)) return unrecorded(sight, want, found);
   return managed(sight, want, have, fatal.length > 0);
 }

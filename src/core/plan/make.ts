@@ -4,10 +4,11 @@ import { type Event, told } from "../model/event.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
 import type { Recorded } from "../model/state.ts";
-import type { Backend, Plugin, Reading } from "../plugin.ts";
+import type { Plugin, Reading } from "../plugin.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import { withAdditions } from "./additions.ts";
-import { basisOf, bodyOf, driftBetween } from "./basis.ts";
+import { basisOf, driftBetween } from "./basis.ts";
+import { type Around, bodyOf, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
@@ -17,7 +18,7 @@ import { type Asked, type Found, isNothing, nothing, type Owner, observe } from 
 import { withDeletions } from "./obstacles.ts";
 import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
-import type { Want } from "./sight.ts";
+import type { Sight, Want } from "./sight.ts";
 import { type Body, twins } from "./twins.ts";
 import { Wants } from "./wants.ts";
 
@@ -100,7 +101,8 @@ class Planner {
       if (this.#selection.mode === "refresh-only") return;
       const bodies: Body[] = [];
       await inParallel(asked, 8, async (one) => {
-        const body = await this.#decide(one, found.get(one.address) ?? nothing, backend, reading);
+        const around = { plugin, backend, asked, owner: this.#owner(name) };
+        const body = await this.#decide(one, found.get(one.address) ?? nothing, around, reading);
         if (body !== undefined) bodies.push(body);
       });
       for (const [address, step] of twins(bodies)) this.#steps.set(address, step);
@@ -138,13 +140,15 @@ class Planner {
       known,
       want: resource?.want,
       importing,
-      names: names.filter((name) => !held.has(name)),
+      names,
+      held: names.filter((name) => held.has(name)),
       labels: adopting ? (plugin.labels?.(resource.want, address) ?? []) : [],
     };
   }
 
-  async #decide(asked: Asked, found: Found, backend: Backend, reading: Reading): Promise<Body | undefined> {
+  async #decide(asked: Asked, found: Found, around: Around, reading: Reading): Promise<Body | undefined> {
     const { address, known, previous } = asked;
+    const { backend, plugin } = around;
     const resource = this.#resource(address);
     const quick = !this.#selection.digests && known === undefined && isNothing(found);
     const want = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading, quick);
@@ -152,7 +156,7 @@ class Planner {
     this.#complain(address, want, found);
     const removed = this.#means.config.removed.find((one) => one.address === address);
     const source = resource?.source?.kind === "image" ? [resource.source.address] : [];
-    const decided = decide({
+    const sight: Sight = {
       address,
       ...(previous === undefined ? {} : { previous }),
       mode: this.#selection.mode,
@@ -164,16 +168,17 @@ class Planner {
       replace: this.#selection.replace.some((pattern) => matches(pattern, address)),
       adopt: this.#selection.adopt || resource?.adopt === true,
       ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),
-    });
-    const body = absent ? undefined : bodyOf(want, this.#wants.plugin(backendOf(address)));
-    if (decided === undefined) return body;
-    const deletes = deletionsOf(decided, known, want, this.#means.now());
-    const { step: guarded, warnings } = await withDeletions(decided, deletes, found.have, backend, reading);
+    };
+    const first = this.#selection.refresh ? await decided(sight, around, reading) : decide(sight);
+    const body = absent ? undefined : bodyOf(want, plugin);
+    if (first === undefined) return body;
+    const deletes = deletionsOf(first, known, want, this.#means.now());
+    const { step: guarded, warnings } = await withDeletions(first, deletes, found.have, backend, reading);
     for (const text of warnings) this.#warn(text);
     const have = this.#selection.refresh ? found.have : undefined;
     const step = await withAdditions(guarded, { known, have, want }, backend, reading);
     this.#steps.set(address, step);
-    if (isPending(step)) this.#observed[address] = basisOf(found.have, want, this.#wants.plugin(backendOf(address)));
+    if (isPending(step)) this.#observed[address] = basisOf(found.have, want, plugin);
     return body;
   }
 

@@ -51,7 +51,7 @@ export class Wants {
     const plugin = this.plugin(resource.backend);
     const isQuick = quick && !this.#given.has(resource.address);
     const { content, transfer, blind } = await this.#look(resource, known, backend, { ...reading, quick: isQuick });
-    const facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
+    const facts: Facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
     const declared = this.#means.config.backends.find(({ name }) => name === resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
@@ -60,6 +60,7 @@ export class Wants {
       resource,
       schema: plugin.image,
       content,
+      ...(facts.format === undefined ? {} : { format: facts.format }),
       origin,
       blind,
       transfer,

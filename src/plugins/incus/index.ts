@@ -9,6 +9,7 @@ import {
   digest,
   Failure,
   type Host,
+  hexOf,
   type ImageId,
   type Observed,
   type Part,
@@ -190,8 +191,12 @@ export const incus = definePlugin({
   bytes: wanted,
   names,
   // The same image of a remote is one image in a project, whatever aliases lead to it.
-  physical: (want, { resolved }) =>
-    resolved !== undefined && isFingerprint(resolved) ? `${scopeOf(want)}${resolved}` : undefined,
+  physical: (want, { resolved, digest: known, format, whole }) => {
+    // A file with everything in it is its own fingerprint; a bare disk gets metadata that no other has.
+    const unified = format === "tar" && whole === true && known?.startsWith("sha256:") ? hexOf(known) : undefined;
+    const fingerprint = resolved !== undefined && isFingerprint(resolved) ? resolved : unified;
+    return fingerprint === undefined ? undefined : `${scopeOf(want)}${fingerprint}`;
+  },
   check: (want): readonly Complaint[] => rules(want),
   async open(settings, host) {
     const servers = new Servers(settings, host);
