@@ -40,6 +40,11 @@ export interface Context extends Reading {
   readonly replaces?: ImageId;
   /** The backend may fetch the bytes by itself: `Plugin.pulls` said so. There is no `source` then. */
   readonly pull?: Pull;
+  /**
+   * Unique names that other declared images of this backend are to hold: where one is still on this image, `update` leaves it there,
+   * and the step of the other one moves it.
+   */
+  readonly claimed?: ReadonlySet<string>;
   /** `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. */
   progress(phase: Phase, done: number, total?: number): void;
   /** Resolves once the id is in the state file. Call it as soon as the backend has said the id, before the first byte goes up. */
@@ -180,6 +185,11 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   readonly originless?: boolean;
   /** Names of which the backend has each only once, and that this image is to hold. A foreign image that holds one blocks the plan. */
   names?(want: Desired<I>, address: Address): readonly string[];
+  /**
+   * A unique name moves from one image to another in one call, so that it need not be freed first: the step of the image that is to have
+   * it comes before that of the one which has it.
+   */
+  readonly movesNames?: boolean;
   /** Names that are not unique there, by which `--adopt` and `images import` find an image all the same. */
   labels?(want: Desired<I>, address: Address): readonly string[];
   /**

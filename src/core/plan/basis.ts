@@ -3,7 +3,7 @@ import type { Basis, Drift } from "../model/plan.ts";
 import { withoutSensitive } from "../model/schema.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Plugin } from "../plugin.ts";
-import { driftOf } from "./diff.ts";
+import { driftOf, missingIn } from "./diff.ts";
 import type { Image, Want } from "./sight.ts";
 
 // What a plan keeps of what it saw. Pure.
@@ -16,7 +16,7 @@ export function driftBetween(
 ): Drift | undefined {
   if (have === undefined) return { kind: "vanished", address, id: known.id };
   if (have.id !== known.id) return undefined;
-  const changes = driftOf(plugin.image, known.want, known.have, have.attributes);
+  const changes = [...driftOf(plugin.image, known.want, known.have, have.attributes), ...missingIn(have)];
   return changes.length === 0 ? undefined : { kind: "changed", address, id: have.id, changes };
 }
 

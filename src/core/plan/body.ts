@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { digest } from "../model/digest.ts";
 import type { Format } from "../model/image.ts";
-import { imageId } from "../model/name.ts";
+import { type Address, imageId } from "../model/name.ts";
 import type { Step } from "../model/plan.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
@@ -62,17 +62,22 @@ export interface Around {
 }
 
 /** The step of an address. Where a new image is to be made, it is looked whether its very bytes are there already, and whose they are. */
-export async function decided(sight: Sight, around: Around, reading: Reading): Promise<Step | undefined> {
+export async function decided(sight: Sight, around: Around, reading: Reading): Promise<Decided> {
   const step = decide(sight);
   const { want, address, have } = sight;
-  if (want === undefined || (step?.action !== "create" && step?.action !== "replace")) return step;
-  const there = await already(want, around, reading);
+  const isMade = step?.action === "create" || step?.action === "replace";
+  const there = want !== undefined && isMade ? await already(want, around, reading) : undefined;
   const mine = new Set([have?.id, ...sight.leftovers, ...retained(sight.known)]);
-  if (there === undefined || mine.has(there.id)) return step;
+  if (there === undefined || mine.has(there.id)) return { step, holder: undefined };
   const holder = siblingOf(there, address, around.asked, around.owner);
-  const more =
-    holder === undefined ? { rival: there, sameBytes: true } : { after: [...new Set([...sight.after, holder])] };
-  return decide({ ...sight, ...more });
+  if (holder === undefined) return { step: decide({ ...sight, rival: there, sameBytes: true }), holder };
+  return { step: decide({ ...sight, after: [...new Set([...sight.after, holder])] }), holder };
+}
+
+/** A step, and the address of ours that has those bytes until its own step is done. */
+export interface Decided {
+  readonly step: Step | undefined;
+  readonly holder: Address | undefined;
 }
 
 /** The image that is there already with the bytes that an address is to have. */

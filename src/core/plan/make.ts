@@ -12,13 +12,14 @@ import { type Around, bodyOf, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
-import { contentKey } from "./key.ts";
 import type { Means, Selection } from "./means.ts";
 import { type Asked, type Found, isNothing, nothing, type Owner, observe } from "./observe.ts";
 import { withDeletions } from "./obstacles.ts";
+import { remembered } from "./remembered.ts";
 import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
 import type { Sight, Want } from "./sight.ts";
+import { movesOf, takersFirst } from "./turn.ts";
 import { type Body, twins } from "./twins.ts";
 import { Wants } from "./wants.ts";
 
@@ -33,6 +34,8 @@ class Planner {
   readonly #events: Channel<Event>;
   readonly #wants: Wants;
   readonly #steps = new Map<Address, Step>();
+  /** Addresses whose image has the very bytes that another one is to have. */
+  readonly #bytesOf = new Map<Address, Address>();
   readonly #drift: Drift[] = [];
   readonly #observed: Record<Address, Basis> = {};
   readonly #outages: Plan["outages"][number][] = [];
@@ -88,7 +91,7 @@ class Planner {
       const reading: Reading = { signal: this.#means.signal, note: (text) => this.#warn(`${name}: ${text}`) };
       const found = this.#selection.refresh
         ? await observe(backend, this.#owner(name), asked, reading)
-        : new Map(asked.map((one) => [one.address, this.#remembered(one)]));
+        : new Map(asked.map((one) => [one.address, remembered(one, this.#owner(name))]));
       for (const one of asked) {
         const seen = found.get(one.address) ?? nothing;
         this.#events.send({
@@ -106,6 +109,11 @@ class Planner {
         if (body !== undefined) bodies.push(body);
       });
       for (const [address, step] of twins(bodies)) this.#steps.set(address, step);
+      if (plugin.movesNames === true) {
+        const resource = (address: Address) => this.#resource(address);
+        const moves = movesOf({ asked, found, holders: this.#bytesOf, resource });
+        for (const [address, step] of takersFirst(moves, this.#steps)) this.#steps.set(address, step);
+      }
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.
@@ -169,7 +177,10 @@ class Planner {
       adopt: this.#selection.adopt || resource?.adopt === true,
       ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),
     };
-    const first = this.#selection.refresh ? await decided(sight, around, reading) : decide(sight);
+    const { step: first, holder } = this.#selection.refresh
+      ? await decided(sight, around, reading)
+      : { step: decide(sight), holder: undefined };
+    if (holder !== undefined) this.#bytesOf.set(address, holder);
     const body = absent ? undefined : bodyOf(want, plugin);
     if (first === undefined) return body;
     const deletes = deletionsOf(first, known, want, this.#means.now());
@@ -211,20 +222,6 @@ class Planner {
     const hint = `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`;
     for (const address of addresses)
       this.#steps.set(address, { action: "block", address, because: "missing", text, hint });
-  }
-
-  /** `--no-refresh`: what the state remembers stands for what is there. */
-  #remembered({ address, known }: Asked): Found {
-    if (known?.status !== "ready") return nothing;
-    const { config, state } = this.#means;
-    const mark = { file: config.settings.name, owner: address, content: contentKey(known.content) };
-    const digests = known.digests === undefined ? {} : { digests: known.digests };
-    const have = { id: known.id, attributes: known.have, ...digests };
-    return {
-      ...nothing,
-      have: { ...have, mark: { ...mark, lineage: state.lineage, self: known.id } },
-      standing: "recorded",
-    };
   }
 
   #resource(address: Address): Resource | undefined {

@@ -23,6 +23,10 @@ export interface Want {
   readonly content: Content | undefined;
   /** What the source was found to be, inside of its compression. */
   readonly format?: Format;
+  /** The backend keeps it up to date with its origin by itself. */
+  readonly maintained?: boolean;
+  /** Attributes that say which origin of the backend's own is meant. */
+  readonly originNames?: readonly string[];
   /** There is something to make it from. */
   readonly origin: boolean;
   /** Why the origin could not be looked at. */
