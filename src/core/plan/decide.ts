@@ -75,10 +75,12 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
   return align(sight, want, found, changes, known?.status === "ready" && known.id === found.id);
 }
 
-/** What differs; an origin that is only spelled in another way is none, where the image is the very one that it stands for. */
+/** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it stands for. */
 function changesOf({ content, originNames = [] }: Want, found: Image, { changes }: Diff): readonly Change[] {
   const isIt = liveOf(content, found) === content?.digest && content?.digest !== undefined;
-  const rest = isIt ? changes.filter(({ name }) => !originNames.includes(name)) : changes;
+  const rest = changes.map((one) =>
+    isIt && originNames.includes(one.name) ? { ...one, forces: "update" as const } : one,
+  );
   return [...rest, ...missingIn(found)];
 }
 
