@@ -67,6 +67,7 @@ export type { Answer, Call, Door, DoorOptions, Explained, Outgoing } from "./net
 export { type Polling, poll } from "./net/retry.ts";
 export {
   type Backend,
+  type Bytes,
   type Complaint,
   type Context,
   definePlugin,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { nameOf, parseDigest } from "../model/digest.ts";
+import { ALGORITHMS, type Digest, nameOf, parseDigest } from "../model/digest.ts";
 import type { Mark, Observed } from "../model/image.ts";
 import type { Content } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
@@ -45,6 +45,14 @@ export const carries = (image: Pick<Observed, "id" | "self" | "mark">, mark: Mar
   const isOwned = have.owner === mark.owner && have.file === mark.file && have.lineage === mark.lineage;
   return isOwned && have.retained === mark.retained && !isUnproven(have.content);
 };
+
+/** The digest that the backend reports of an image whose origin is the backend's own, of the kind that is known of that origin. */
+export const liveOf = (content: Content | undefined, { digests }: Pick<Observed, "digests">): Digest | undefined =>
+  content?.resolved === undefined || content.digest === undefined
+    ? undefined
+    : ALGORITHMS.map((algorithm) => digests?.[algorithm]).find(
+        (one) => one !== undefined && content.digest !== undefined && nameOf(one) === nameOf(content.digest),
+      );
 
 /** What a marker tells of the content, as far as it can be compared later. */
 export function contentOfKey(key: string): Content | undefined {
