@@ -42,16 +42,13 @@ async function invented(stage: Stage, want: Attributes, made: Attributes): Promi
     const value = made[name];
     const isTold =
       attribute.mode === "computed" || (attribute.compare ?? "live") !== "live" || attribute.type.keys === "own";
-    if (isTold || value === undefined || want[name] !== undefined || NAMES.has(name)) return [];
+    if (isTold || value === undefined || want[name] !== undefined || attribute.ownName === true) return [];
     return diff({ [name]: attribute }, { have: { [name]: value }, want: {}, recorded: { [name]: value } }).changes
       .length === 0
       ? []
       : [name];
   });
 }
-
-/** A name that nobody wrote is the image's own. */
-const NAMES = new Set(["name", "label", "image_name"]);
 
 /** Whether this signal is aborted, now or within some seconds. */
 async function aborted(signal: AbortSignal): Promise<boolean> {
