@@ -42,7 +42,7 @@ const plugin: Plugin = {
 
 async function wanted(attributes: Attributes, resolves = true) {
   let resolved = 0;
-  const one = { ...resource(attributes), source: undefined };
+  const { source: _, ...one } = resource(attributes);
   const config: Pick<Config, "resources" | "backends" | "imports" | "settings"> = {
     resources: [one],
     backends: [],
