@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
 import type { ApplyMeans } from "../core/apply/means.ts";
+import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
@@ -23,26 +24,7 @@ import { findPlugin } from "./plugins.ts";
 import type { Shell } from "./shell.ts";
 import { named, storageOf } from "./stateplace.ts";
 import { traceOf } from "./trace.ts";
-
-/** What a command line says of the file and its state. */
-export interface Files {
-  readonly file: string;
-  readonly state: string | undefined;
-  readonly vars: Readonly<Record<string, string>>;
-  readonly varFiles: readonly string[];
-  /** What the file is going to be, in place of what it is. */
-  readonly text?: string;
-}
-
-export interface Wish {
-  readonly operation: string;
-  /** True: the state is locked and can be written. */
-  readonly write: boolean;
-  readonly lockTimeout?: number | undefined;
-  readonly parallelism?: number | undefined;
-  /** A line for the user. */
-  note(text: string): void;
-}
+import type { Files, Wish } from "./wish.ts";
 
 /** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
 export class Session implements AsyncDisposable {
@@ -83,7 +65,10 @@ export class Session implements AsyncDisposable {
       varFiles: files.varFiles.map((path) => resolve(shell.cwd, path)),
       env: shell.env,
       text: files.text,
-      lookup: (plugin, folder) => findPlugin(plugin, folder, wish.note),
+      lookup: async (plugin, folder) => {
+        if (wish.plugins === "none" && isPluginFile(plugin)) return undefined;
+        return await findPlugin(plugin, folder, wish.plugins === "first use" ? wish : "pinned");
+      },
       signal: shell.signal,
     });
     const secrets = new Secrets({ folder: read.config.folder, env: shell.env });

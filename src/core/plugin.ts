@@ -116,6 +116,8 @@ export interface Origin {
   readonly needs: readonly string[];
   /** Attributes that only go with this origin. */
   readonly may?: readonly string[];
+  /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
+  readonly follow?: string;
 }
 
 /** What a plugin gets from the program when a backend is opened. */
