@@ -1,8 +1,7 @@
-import { type Address, type Context, Failure, type ImageId } from "images";
+import { type Address, type Context, Failure, type ImageId, sha256 } from "images";
 import type { Bucket } from "./bucket.ts";
 import { type Client, isSnapshotId } from "./client.ts";
 import { isMadeFor, ownerFilter, snapshotText } from "./mark.ts";
-import { sha256 } from "./sign.ts";
 
 /** The id, in the state, of an image of which there is only an object in the bucket so far. */
 const OBJECT = "object:";
