@@ -52,6 +52,8 @@ export function httpStorage(door: Door, where: string, words: LockWords = lockWo
     unlock: async (id, signal) => await remote.unlock(id, signal),
     runs: async () => [],
     readRun: async () => undefined,
+    versions: async () => undefined,
+    readVersion: async () => undefined,
   };
 }
 
