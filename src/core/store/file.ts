@@ -31,6 +31,7 @@ export function fileStorage(path: string, { keep = KEPT_RUNS }: { readonly keep?
   const at = pathsOf(path);
   return {
     where: path,
+    canPeek: true,
     backup: at.backup,
     async read() {
       const { document, journals } = at;

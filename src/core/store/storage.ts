@@ -67,6 +67,8 @@ export interface Lease extends AsyncDisposable {
 export interface Storage {
   /** Path or URL for people, without secrets. */
   readonly where: string;
+  /** Whether `holder` can be asked beside a run without taking its lock for a moment. */
+  readonly canPeek: boolean;
   /** Where the former document is, for people. */
   readonly backup?: string;
   /** Needs no lock: it is one moment, also while another process writes. */

@@ -25,6 +25,7 @@ export function postgresStorage(
 
 class Postgres implements Storage, AsyncDisposable {
   readonly where: string;
+  readonly canPeek = true;
   readonly #client: Client;
   readonly #connect: () => Client;
   /** The session that asks for the lock, and gives itself away with it. */

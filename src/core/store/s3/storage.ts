@@ -26,6 +26,7 @@ function storageOf(objects: Objects, timing: Timing): Storage {
   const isGone = ({ control: { holder }, expired }: Read): boolean =>
     holder === undefined || expired || isDead(holder, identity(), probe);
   return {
+    canPeek: true,
     where: `s3://${place.bucket}/${place.key}`,
     backup: `s3://${place.bucket}/${place.key}.versions/`,
     async read(signal) {
