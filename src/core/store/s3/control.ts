@@ -29,8 +29,7 @@ export interface Control {
   readonly open: readonly OpenJournal[];
 }
 
-export const LEASE = 60;
-export const NO_CONTROL: Control = { version: 1, write: "", lease: LEASE, open: [] };
+export const NO_CONTROL: Control = { version: 1, write: "", lease: 0, open: [] };
 
 const holder: Rule = (value) => (isHolder(value) ? undefined : wrong("expected a holder"));
 const rule = table(
@@ -59,16 +58,13 @@ export function parseControl(text: string, where: string): Control {
 
 export const showControl = (control: Control): string => `${JSON.stringify(control)}\n`;
 
-/** Seconds on top of a lease: the clocks of a store's servers, and a request on its way. */
-const MARGIN = 10;
-
 /** What is read of KEY.lock. */
 export interface Read {
   readonly control: Control;
   /** None: there is no such object yet. */
   readonly etag?: string;
-  /** Nobody has renewed it for longer than its lease. */
-  readonly expired: boolean;
+  /** Seconds since its last write, by the clock of the store; 0 where that does not tell. */
+  readonly age: number;
 }
 
 export const lockKey = (place: S3Place): string => `${place.key}.lock`;
@@ -76,9 +72,9 @@ export const lockKey = (place: S3Place): string => `${place.key}.lock`;
 export async function readControl(objects: Objects, signal: AbortSignal): Promise<Read> {
   const key = lockKey(objects.place);
   const found = await objects.get(key, signal);
-  if (found === undefined) return { control: NO_CONTROL, expired: false };
+  if (found === undefined) return { control: NO_CONTROL, age: 0 };
   const control = parseControl(found.text, `s3://${objects.place.bucket}/${key}`);
   // Both by the clock of the store: that of this machine may be off.
-  const age = (found.asked ?? 0) - (found.modified ?? Infinity);
-  return { control, etag: found.etag, expired: age > (control.lease + MARGIN) * 1000 };
+  const age = Math.max(0, (found.asked ?? 0) - (found.modified ?? Infinity)) / 1000;
+  return { control, etag: found.etag, age };
 }

@@ -34,7 +34,7 @@ function hintOf(code: string, error: Failure, place: S3Place, base: string, key:
   const known = byCode(code, place, key, action);
   if (known !== undefined) return known;
   if (error.code === "backend.denied") return grant(place, key, action);
-  if (/^net\./.test(error.code)) return `${error.hint ?? "try again"}; the endpoint is ${new URL(base).origin}`;
+  if (error.request?.status === undefined) return `${error.hint ?? "try again"}; the endpoint is ${new URL(base).origin}`;
   return error.hint;
 }
 
@@ -46,6 +46,7 @@ function byCode(code: string, place: S3Place, key: string | undefined, action: s
     case "AllAccessDisabled":
       return grant(place, key, action);
     case "InvalidAccessKeyId":
+    case "XAdminUserNotFound":
     case "SignatureDoesNotMatch":
     case "ExpiredToken":
     case "InvalidToken":

@@ -2,7 +2,7 @@ import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
 import type { Journal, Lease } from "../storage.ts";
 import { versionId } from "../versions.ts";
-import { type Control, LEASE, lockKey, type OpenJournal, readControl, showControl } from "./control.ts";
+import { type Control, lockKey, type OpenJournal, readControl, showControl } from "./control.ts";
 import { partKey, partsOf, prune, readJournal, versionKey } from "./history.ts";
 import type { Objects } from "./objects.ts";
 import type { Proven } from "./prove.ts";
@@ -12,8 +12,12 @@ export interface Timing {
   readonly renew: number;
   /** Bytes of a journal that are written again with each of its lines; more become an object of their own. */
   readonly tail: number;
+  /** Seconds without a write after which the holder counts as gone, */
+  readonly lease: number;
+  /** and on top of that: the clocks of a store's servers, and a request on its way. */
+  readonly margin: number;
 }
-export const usual: Timing = { renew: (LEASE * 1000) / 3, tail: 64 * 1024 };
+export const usual: Timing = { renew: 20_000, tail: 64 * 1024, lease: 60, margin: 10 };
 
 /** The lock of one run, and its right to write. */
 export class S3Lease implements Lease, Journal {
@@ -31,7 +35,8 @@ export class S3Lease implements Lease, Journal {
   #timer: NodeJS.Timeout | undefined;
   #isLost = false;
   #isOver = false;
-  #isPruned = false;
+  /** Whether there may be more of something than is kept. */
+  #isChanged = false;
 
   constructor(objects: Objects, me: Holder, { control, etag }: Proven, timing: Timing) {
     this.#objects = objects;
@@ -58,6 +63,7 @@ export class S3Lease implements Lease, Journal {
         const id = versionId(new Date(), expected);
         const isCopied = await this.#objects.copy(key, expected, versionKey(this.#objects, id), this.#signal);
         if (!isCopied) throw conflict();
+        this.#isChanged = true;
       }
       const condition = expected === undefined ? "absent" : { match: expected };
       const tag = await this.#objects.put(key, text, condition, this.#signal);
@@ -97,6 +103,7 @@ export class S3Lease implements Lease, Journal {
       if (this.#waiting?.run === run) await this.#flush(run, this.#waiting.text);
       const entry = this.#control.open.find((one) => one.run === run);
       if (entry === undefined) return;
+      this.#isChanged = true;
       if (bytes !== undefined) await this.#cut(entry, bytes);
       else if (entry.tail !== "") await this.#sealed(entry);
       const open = this.#control.open.filter((one) => one.run !== run);
@@ -137,8 +144,7 @@ export class S3Lease implements Lease, Journal {
 
   /** Nothing depends on it, and the right to do it may not be there. */
   async #tidy(): Promise<void> {
-    if (this.#isPruned || this.#writes < 3) return;
-    this.#isPruned = true;
+    if (!this.#isChanged) return;
     await prune(this.#objects, this.#control.open, this.#signal).catch(() => undefined);
   }
 

@@ -1,5 +1,5 @@
 import { Failure } from "../../failure.ts";
-import type { Answer, Call, Door, DoorOptions, Explained } from "../../net/door.ts";
+import type { Call, Door, DoorOptions, Explained } from "../../net/door.ts";
 import { escaped, signedHeaders } from "../../net/sign.ts";
 import { Credentials } from "./credentials.ts";
 import { explained, refused } from "./explain.ts";
@@ -24,6 +24,14 @@ export interface S3Means {
   readonly conceal: (secret: string) => void;
   readonly now?: () => number;
 }
+
+/** An answer that was read whole. */
+interface Told {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+const TURNS = 5;
 
 interface Site {
   readonly door: Door;
@@ -50,7 +58,7 @@ export class Objects implements AsyncDisposable {
     const headers = range === undefined ? {} : { range };
     // 416: a range of an empty object.
     const answer = await this.#send("GET", key, { signal, headers, accept: [404, 416] }, "s3:GetObject");
-    const text = await answer.text();
+    const { text } = answer;
     if (answer.status === 416) return undefined;
     if (answer.status === 404) {
       const code = elementOf(text, "Code");
@@ -75,7 +83,7 @@ export class Objects implements AsyncDisposable {
     const headers = { "content-type": "application/json", ...this.#encryption(), ...when };
     const call = { signal, headers, body: text, accept: [404, 409, 412] };
     const answer = await this.#send("PUT", key, call, "s3:PutObject");
-    const said = await answer.text();
+    const said = answer.text;
     if (answer.status < 300) return etagOf(answer);
     // 404: what was to be matched is gone.
     if (answer.status === 412 || (answer.status === 404 && elementOf(said, "Code") === "NoSuchKey")) return undefined;
@@ -94,7 +102,7 @@ export class Objects implements AsyncDisposable {
     };
     const call = { signal, headers, body: "", accept: [404, 412] };
     const answer = await this.#send("PUT", to, call, "s3:PutObject");
-    const said = await answer.text();
+    const said = answer.text;
     if (answer.status >= 300) return false;
     // It may begin with 200 and end with an error.
     if (/<Error>/.test(said)) throw refused(this.place, elementOf(said, "Code") ?? "", "PUT", to, "s3:PutObject");
@@ -102,7 +110,7 @@ export class Objects implements AsyncDisposable {
   }
 
   async delete(key: string, signal: AbortSignal): Promise<void> {
-    await (await this.#send("DELETE", key, { signal, accept: [404] }, "s3:DeleteObject")).text();
+    await this.#send("DELETE", key, { signal, accept: [404] }, "s3:DeleteObject");
   }
 
   /** The keys below a prefix with their sizes, in order. */
@@ -110,7 +118,7 @@ export class Objects implements AsyncDisposable {
     const found: { key: string; size: number }[] = [];
     for (let token: string | undefined, more = true; more; more = token !== undefined) {
       const query = { "list-type": "2", prefix, "continuation-token": token };
-      const answer = await (await this.#send("GET", undefined, { signal, query }, "s3:ListBucket")).text();
+      const answer = (await this.#send("GET", undefined, { signal, query }, "s3:ListBucket")).text;
       for (const one of elementsOf(answer, "Contents"))
         found.push({ key: elementOf(one, "Key") ?? "", size: Number(elementOf(one, "Size")) });
       token = elementOf(answer, "NextContinuationToken");
@@ -128,15 +136,18 @@ export class Objects implements AsyncDisposable {
     };
   }
 
-  async #send(method: string, key: string | undefined, call: Call, action: string): Promise<Answer> {
+  /** Sends a request and reads its answer whole; one that broke off is asked for again: everything here may be done twice. */
+  async #send(method: string, key: string | undefined, call: Call, action: string): Promise<Told> {
     const { door, base } = await this.#opened();
-    try {
-      return await door.send(method, key === undefined ? base : `${base}/${pathOf(key)}`, {
-        ...call,
-        idempotent: true,
-      });
-    } catch (error) {
-      throw explained(error, this.place, base, method, key, action);
+    const path = key === undefined ? base : `${base}/${pathOf(key)}`;
+    for (let turn = 1; ; turn++) {
+      try {
+        const answer = await door.send(method, path, { ...call, idempotent: true });
+        return { status: answer.status, headers: answer.headers, text: await answer.text() };
+      } catch (error) {
+        const isShort = error instanceof Failure && error.code === "net.short";
+        if (!isShort || turn === TURNS) throw explained(error, this.place, base, method, key, action);
+      }
     }
   }
 
@@ -183,7 +194,7 @@ function baseOf({ bucket, pathStyle }: S3Place, own: string | undefined, region:
   return url.href.replace(/\/+$/, "");
 }
 
-function etagOf(answer: Answer): string {
+function etagOf(answer: Told): string {
   const etag = answer.headers.get("etag");
   if (etag !== null && etag !== "") return etag;
   throw new Failure("state.remote", "the object store answers without ETag, which a state in S3 needs");

@@ -23,8 +23,9 @@ export function s3Storage(
 
 function storageOf(objects: Objects, timing: Timing): Storage {
   const { place } = objects;
-  const isGone = ({ control: { holder }, expired }: Read): boolean =>
-    holder === undefined || expired || isDead(holder, identity(), probe);
+  const isExpired = ({ control, age }: Read): boolean => age > control.lease + timing.margin;
+  const isGone = (read: Read): boolean =>
+    read.control.holder === undefined || isExpired(read) || isDead(read.control.holder, identity(), probe);
   return {
     canPeek: true,
     where: `s3://${place.bucket}/${place.key}`,
@@ -48,7 +49,7 @@ function storageOf(objects: Objects, timing: Timing): Storage {
         const before = await readControl(objects, signal);
         const { control, etag } = before;
         if (control.holder !== undefined && !isGone(before)) return { holder: control.holder };
-        const mine: Control = { ...control, write: `${me.id}/0`, holder: me };
+        const mine: Control = { ...control, write: `${me.id}/0`, holder: me, lease: timing.lease };
         const got = await objects.put(
           lockKey(place),
           showControl(mine),
@@ -62,7 +63,8 @@ function storageOf(objects: Objects, timing: Timing): Storage {
       }
     },
     async holder(signal): Promise<Holder | undefined> {
-      return (await readControl(objects, signal)).control.holder;
+      const found = await readControl(objects, signal);
+      return isExpired(found) ? undefined : found.control.holder;
     },
     async unlock(id, signal) {
       for (;;) {
