@@ -7,7 +7,7 @@ import type { PostgresMeans } from "../../../src/core/store/postgres/client.ts";
 import { parsePostgres } from "../../../src/core/store/postgres/place.ts";
 import { postgresStorage } from "../../../src/core/store/postgres/storage.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
-import { freePort } from "./servers.ts";
+import { freePort, programAt } from "./servers.ts";
 
 const DEBIAN = "/usr/lib/postgresql";
 const bin = existsSync(DEBIAN)
@@ -111,6 +111,41 @@ export async function postgres(more: readonly string[] = [], auth = "trust"): Pr
     async [Symbol.asyncDispose]() {
       await stack.disposeAsync();
       await stop("SIGINT");
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A pooler before a server, with so few sessions that two clients share one where its mode allows it. */
+export async function pgbouncer(server: Postgres, mode: "session" | "transaction") {
+  const { prefix, uid, gid } = asUser();
+  const folder = await mkdtemp(join(tmpdir(), "images-pgbouncer-"));
+  const port = await freePort();
+  const size = mode === "session" ? 10 : 1;
+  await Bun.write(
+    join(folder, "ini"),
+    `[databases]\nimages = host=127.0.0.1 port=${server.port} user=images password=the-password dbname=images\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=${port}\nunix_socket_dir=\nauth_type=any\npool_mode=${mode}\ndefault_pool_size=${size}\n`,
+  );
+  await chown(folder, uid, gid);
+  await chown(join(folder, "ini"), uid, gid);
+  const child = Bun.spawn([...prefix, programAt("pgbouncer") ?? "pgbouncer", join(folder, "ini")], {
+    cwd: "/",
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  while (
+    !(await fetch(`http://127.0.0.1:${port}`).then(
+      () => true,
+      (error: unknown) => !/refused|Unable/.test(String(error)),
+    ))
+  ) {
+    if (child.exitCode !== null) throw new Error(`pgbouncer ended with ${child.exitCode}`);
+    await Bun.sleep(20);
+  }
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
       await rm(folder, { recursive: true, force: true });
     },
   };

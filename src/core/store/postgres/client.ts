@@ -38,16 +38,16 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Runs a transaction: all of it or nothing, and it is durable when this resolves.
+   * Runs a transaction: all of it or nothing, and it is durable when this resolves. `isSnapshot`: it only reads, as of one moment.
    * @throws Failure state.*; `retry` when the connection broke: it may have been carried out then
    */
-  async transaction<T>(
-    mode: "read write" | "isolation level repeatable read read only",
-    work: (query: Query) => Promise<T>,
-  ) {
+  async transaction<T>(work: (query: Query) => Promise<T>, isSnapshot = false): Promise<T> {
     try {
       const sql = await this.#opened();
-      return await sql.begin(mode, async (tx) => await work((text, values = []) => tx.unsafe(text, [...values])));
+      const run = async (tx: SQL): Promise<T> =>
+        await work(async (text, values = []) => await tx.unsafe(text, [...values]));
+      // Not "read write": whoever made the database read-only means it.
+      return await (isSnapshot ? sql.begin("isolation level repeatable read read only", run) : sql.begin(run));
     } catch (error) {
       throw this.#failure(error);
     }

@@ -135,7 +135,7 @@ export class PostgresLease implements Lease, Journal {
       for (let broken: unknown, pause = 50; ; pause = Math.min(pause * 2, 2000)) {
         try {
           if (broken !== undefined) await this.#again();
-          await this.#session.transaction("read write", async (query) => {
+          await this.#session.transaction(async (query) => {
             await this.#mine(query, "share");
             await work(query);
           });
@@ -171,7 +171,7 @@ export class PostgresLease implements Lease, Journal {
   async #again(): Promise<void> {
     const { place } = this.#session;
     const { states } = this.#tables;
-    await this.#session.transaction("read write", async (query) => {
+    await this.#session.transaction(async (query) => {
       const row = await this.#mine(query, "update");
       // The old session may be there still: its lock is left to it, and the row says which one counts.
       let generation = number(row["generation"]);

@@ -26,7 +26,7 @@ export async function makeTables(client: Client): Promise<void> {
   if (await isMade(client)) return;
   const { schema } = client.place;
   const { states, documents, journals, runs } = tablesOf(schema);
-  await client.transaction("read write", async (query) => {
+  await client.transaction(async (query) => {
     await query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [`images schema ${schema}`]);
     const [row] = await query("select to_regnamespace($1) is not null as made", [`"${schema}"`]);
     if (row?.["made"] !== true) await query(`create schema if not exists "${schema}"`);

@@ -42,7 +42,7 @@ class Postgres implements Storage, AsyncDisposable {
     if (!(await this.#made())) return { open: [] };
     const { documents, journals, runs } = tablesOf(this.#client.place.schema);
     const { name } = this.#client.place;
-    return await this.#client.transaction("isolation level repeatable read read only", async (query) => {
+    return await this.#client.transaction(async (query) => {
       const [row] = await query(`select tag, body from ${documents} where name = $1 order by id desc limit 1`, [name]);
       const lines = await query(
         `select r.run, coalesce(string_agg(j.body, '' order by j.seq), '') as body from ${runs} r left join ${journals} j on j.name = r.name and j.run = r.run where r.name = $1 and r.is_open group by r.run order by r.run`,
@@ -50,7 +50,7 @@ class Postgres implements Storage, AsyncDisposable {
       );
       const open = lines.map((line) => ({ run: text(line["run"]), text: text(line["body"]) }));
       return row === undefined ? { open } : { document: { text: text(row["body"]), tag: text(row["tag"]) }, open };
-    });
+    }, true);
   }
 
   async lock(me: Holder, signal: AbortSignal) {
@@ -60,7 +60,7 @@ class Postgres implements Storage, AsyncDisposable {
     this.#isMade = true;
     for (let turn = 0; ; turn++) {
       signal.throwIfAborted();
-      const answer = await session.transaction("read write", async (query) => await claimed(session, me, query));
+      const answer = await session.transaction(async (query) => await claimed(session, me, query));
       if ("busy" in answer) {
         // It is just being given back.
         if (turn < 50) await sleep(20, undefined, { signal }).catch(() => signal.throwIfAborted());

@@ -34,7 +34,8 @@ function hintOf(code: string, error: Failure, place: S3Place, base: string, key:
   const known = byCode(code, place, key, action);
   if (known !== undefined) return known;
   if (error.code === "backend.denied") return grant(place, key, action);
-  if (error.request?.status === undefined) return `${error.hint ?? "try again"}; the endpoint is ${new URL(base).origin}`;
+  if (error.request?.status === undefined)
+    return `${error.hint ?? "try again"}; the endpoint is ${new URL(base).origin}`;
   return error.hint;
 }
 
@@ -55,6 +56,8 @@ function byCode(code: string, place: S3Place, key: string | undefined, action: s
     case "AuthorizationHeaderMalformed":
     case "IllegalLocationConstraintException":
       return `the bucket ${place.bucket} is in another region: add ?region=REGION to the URL of the state, or set AWS_REGION`;
+    case "RequestTimeTooSkewed":
+      return "set the clock of this machine: requests are signed with the time";
     case "NotImplemented":
       return "this object store lacks something that a state needs: conditional writes and copies";
     default:

@@ -211,6 +211,5 @@ function saidBy(body: string, headers: Headers, now: number): Explained | undefi
   return {
     message: `${code}: ${elementOf(body, "Message") ?? ""}${clock ? ` (the clock of this machine is ${ahead})` : ""}`,
     ...(id === undefined || id === "" ? {} : { id }),
-    ...(clock ? { hint: "set the clock of this machine: requests are signed with the time" } : {}),
   };
 }
