@@ -1,20 +1,26 @@
 #!/bin/sh
-# Installs the program `images`: finds out what this machine is, gets the binary and SHA256SUMS, compares, and puts the binary in place in one
-# step. Any POSIX sh. Needs curl or wget (neither, when the release lies in a folder) and sha256sum, shasum or openssl.
+# Installs the program `images`: detects the platform, downloads the binary, verifies its checksum and the signature of the checksums,
+# and puts it in place in one step, with its manual page and completions. Any POSIX sh. Needs gzip; curl or wget (neither, when the
+# release is in a directory); sha256sum, shasum or openssl; and minisign or openssl 3 where the release is signed.
 set -eu
 umask 022
 
-# Where a release lies; `bun run release --url URL` writes its own address here.
+# Where a release is published, and the minisign public key that signs it; `bun run release --url URL --public-key KEY` writes them here.
 RELEASE_URL=""
+PUBLIC_KEY=""
 
 usage() {
     cat <<'EOF'
-usage: install.sh [--from URL|FOLDER] [--prefix FOLDER] [--sha256 HEX] [--target NAME]
+usage: install.sh [--from URL|DIRECTORY] [--prefix DIRECTORY] [--sha256 HEX] [--key KEY] [--target NAME] [--allow-http]
+       install.sh --uninstall [--prefix DIRECTORY]
 
-  --from    where the files of a release are (or IMAGES_FROM); without it where this release was published, or the folder of install.sh
-  --prefix  the binary becomes PREFIX/bin/images (or IMAGES_PREFIX); without it /usr/local for root, ~/.local for others
-  --sha256  the checksum that the binary must have, when it is known from elsewhere than the release's SHA256SUMS
-  --target  for another machine than this one: linux-x64, linux-arm64, linux-x64-musl, linux-arm64-musl, darwin-x64, darwin-arm64
+  --from        where the files of a release are (or IMAGES_FROM); by default where this release was published, or the directory of install.sh
+  --prefix      the binary becomes PREFIX/bin/images (or IMAGES_PREFIX); by default /usr/local for root, ~/.local for others
+  --sha256      the checksum of the compressed binary, known from elsewhere than the release's SHA256SUMS
+  --key         the minisign public key that must have signed SHA256SUMS; by default the one that this script was released with, if any
+  --target      for another machine than this one: linux-x64, linux-arm64, linux-x64-musl, linux-arm64-musl, darwin-x64, darwin-arm64
+  --allow-http  download without TLS (or IMAGES_ALLOW_HTTP=yes): what verifies the bytes then comes the same way as they do
+  --uninstall   remove what an earlier install put below PREFIX
 EOF
 }
 
@@ -69,15 +75,18 @@ is_musl() {
 fetch() {
     case "$from" in
         http://* | https://*)
+            case "$from" in
+                http://*) [ "$http" = yes ] || fail "$from is http://, so anybody on the way may change the files; pass --allow-http to accept that" ;;
+            esac
             if have curl; then
-                curl -fsSL --retry 3 -o "$2" "$from/$1" || fail "cannot get $from/$1"
+                curl -fsSL --proto "$proto" --proto-redir "$proto" --retry 3 -o "$2" "$from/$1" || fail "cannot get $from/$1"
             elif have wget; then
                 wget -q -O "$2" "$from/$1" || fail "cannot get $from/$1"
             else
                 fail "neither curl nor wget is here"
             fi
             ;;
-        *://*) fail "expected http://, https:// or a folder, got $from" ;;
+        *://*) fail "expected https:// or a directory, got $from" ;;
         *) cp "$from/$1" "$2" || fail "cannot get $from/$1" ;;
     esac
 }
@@ -106,21 +115,92 @@ declared() {
     ' "$2"
 }
 
+# The bytes from OFFSET on, COUNT of them, of a file.
+cut_bytes() { dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null; }
+hex_of() { od -An -tx1 | tr -d ' \n'; }
+
+# Whether SIGNATURE of FILE was made by the minisign key, with openssl: Ed25519 over BLAKE2b of the file ("ED"), or over the file ("Ed").
+openssl_verifies() {
+    sed -n 2p "$2" | openssl base64 -d -A >"$work/sig" 2>/dev/null
+    printf '%s' "$key" | openssl base64 -d -A >"$work/key" 2>/dev/null
+    [ "$(cut_bytes "$work/sig" 2 8 | hex_of)" = "$(cut_bytes "$work/key" 2 8 | hex_of)" ] || return 1
+    # The head of a SubjectPublicKeyInfo of an Ed25519 key.
+    { printf '\060\052\060\005\006\003\053\145\160\003\041\000' && cut_bytes "$work/key" 10 32; } >"$work/key.der"
+    case "$(cut_bytes "$work/sig" 0 2)" in
+        ED) openssl dgst -blake2b512 -binary "$1" >"$work/signed" || return 1 ;;
+        Ed) cat "$1" >"$work/signed" ;;
+        *) return 1 ;;
+    esac
+    cut_bytes "$work/sig" 10 64 >"$work/raw"
+    openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key.der" -rawin -in "$work/signed" -sigfile "$work/raw" >/dev/null 2>&1
+}
+
+# Fails unless SHA256SUMS is signed by the key.
+verify_signature() {
+    fetch SHA256SUMS.minisig "$work/SHA256SUMS.minisig"
+    if have minisign; then
+        minisign -V -q -P "$key" -m "$work/SHA256SUMS" -x "$work/SHA256SUMS.minisig" >/dev/null 2>&1
+    elif have openssl && openssl pkeyutl -help 2>&1 | grep -q -e -rawin; then
+        openssl_verifies "$work/SHA256SUMS" "$work/SHA256SUMS.minisig"
+    else
+        fail "the release is signed, and neither minisign nor openssl 3 is here to verify it: install one, or pass --sha256"
+    fi || fail "SHA256SUMS is not signed by $key: nothing was installed"
+    say "verified the signature of $key"
+}
+
+# What an install puts below the prefix besides the binary.
+EXTRAS="share/man/man1/images.1.gz share/bash-completion/completions/images share/zsh/site-functions/_images share/fish/vendor_completions.d/images.fish"
+
+uninstall() {
+    [ -e "$prefix/bin/images" ] || fail "there is no $prefix/bin/images"
+    for one in bin/images $EXTRAS; do
+        if [ -f "$prefix/$one" ]; then
+            rm -f "$prefix/$one" || fail "cannot remove $prefix/$one"
+            say "removed $prefix/$one"
+        fi
+    done
+    say "states, caches and images.toml files stay where they are"
+}
+
+# The manual page and the completions: nice to have, so that a failure is a note.
+extras() {
+    for one in $EXTRAS; do
+        mkdir -p "$prefix/$(dirname "$one")" 2>/dev/null || continue
+        case "$one" in
+            share/man/*) (fetch images.1.gz "$work/extra") 2>/dev/null || continue ;;
+            *bash*) "$bin/images" completion bash >"$work/extra" 2>/dev/null || continue ;;
+            *zsh*) "$bin/images" completion zsh >"$work/extra" 2>/dev/null || continue ;;
+            *fish*) "$bin/images" completion fish >"$work/extra" 2>/dev/null || continue ;;
+        esac
+        cat "$work/extra" >"$prefix/$one" 2>/dev/null || say "note: cannot write $prefix/$one"
+    done
+}
+
 main() {
-    from=${IMAGES_FROM:-$RELEASE_URL} prefix=${IMAGES_PREFIX:-} wanted="" target=""
+    from=${IMAGES_FROM:-$RELEASE_URL} prefix=${IMAGES_PREFIX:-} key=$PUBLIC_KEY wanted="" target="" http=no proto="=https" remove=no
+    if [ "${IMAGES_ALLOW_HTTP:-}" = yes ]; then http=yes proto="=http,https"; fi
     while [ $# -gt 0 ]; do
         case "$1" in
             -h | --help)
                 usage
                 exit 0
                 ;;
-            --from | --prefix | --sha256 | --target)
+            --allow-http)
+                http=yes proto="=http,https"
+                shift
+                ;;
+            --uninstall)
+                remove=yes
+                shift
+                ;;
+            --from | --prefix | --sha256 | --target | --key)
                 if [ $# -lt 2 ] || [ -z "$2" ]; then fail "$1 needs a value"; fi
                 case "$1" in
                     --from) from=$2 ;;
                     --prefix) prefix=$2 ;;
                     --sha256) wanted=$2 ;;
                     --target) target=$2 ;;
+                    --key) key=$2 ;;
                 esac
                 shift 2
                 ;;
@@ -130,36 +210,41 @@ main() {
                 ;;
         esac
     done
-    if [ -z "$from" ]; then
-        from=$(dirname "$0")
-        if [ ! -f "$from/SHA256SUMS" ]; then fail "where is the release? Say --from URL or --from FOLDER"; fi
-    fi
-    from=${from%/}
     if [ -z "$prefix" ]; then
         if [ "$(id -u)" = 0 ]; then
             prefix=/usr/local
         elif [ -n "${HOME:-}" ]; then
             prefix=$HOME/.local
         else
-            fail "there is no HOME: say --prefix FOLDER"
+            fail "HOME is not set: pass --prefix DIRECTORY"
         fi
     fi
+    if [ "$remove" = yes ]; then
+        uninstall
+        exit 0
+    fi
+    if [ -z "$from" ]; then
+        from=$(dirname "$0")
+        if [ ! -f "$from/SHA256SUMS" ]; then fail "where is the release? Pass --from URL or --from DIRECTORY"; fi
+    fi
+    from=${from%/}
     here=$(machine) || exit 1
     target=${target:-$here}
     case "$target" in
         linux-x64 | linux-arm64 | linux-x64-musl | linux-arm64-musl | darwin-x64 | darwin-arm64) ;;
         *) fail "there is no binary for $target" ;;
     esac
-    name=images-$target bin=$prefix/bin
+    name=images-$target.gz bin=$prefix/bin
 
     trap tidy EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    work=$(mktemp -d) || fail "cannot make a temporary folder"
+    work=$(mktemp -d) || fail "cannot make a temporary directory"
     say "getting $name from $from"
     if [ -z "$wanted" ]; then
         fetch SHA256SUMS "$work/SHA256SUMS"
+        if [ -n "$key" ]; then verify_signature; fi
         wanted=$(declared "$name" "$work/SHA256SUMS")
         if [ -z "$wanted" ]; then fail "SHA256SUMS has no line for $name, or several that differ: nothing was installed"; fi
     fi
@@ -173,9 +258,9 @@ main() {
     say "verified sha256 $found"
 
     [ -d "$bin" ] || made=$bin
-    mkdir -p "$bin" || fail "cannot make $bin: say --prefix FOLDER"
-    staged=$(mktemp "$bin/.images.XXXXXX") || fail "cannot write to $bin: say --prefix FOLDER"
-    cat "$work/$name" >"$staged" || fail "cannot write to $bin"
+    mkdir -p "$bin" || fail "cannot make $bin: pass --prefix DIRECTORY"
+    staged=$(mktemp "$bin/.images.XXXXXX") || fail "cannot write to $bin: pass --prefix DIRECTORY"
+    gzip -dc <"$work/$name" >"$staged" || fail "cannot write to $bin"
     chmod 755 "$staged"
     version=$target
     if [ "$target" = "$here" ]; then
@@ -185,9 +270,10 @@ main() {
             fail "the binary does not run on this machine ($target): nothing was installed"
         fi
     fi
-    if [ -d "$bin/images" ]; then fail "$bin/images is a folder: nothing was installed"; fi
+    if [ -d "$bin/images" ]; then fail "$bin/images is a directory: nothing was installed"; fi
     mv -f "$staged" "$bin/images" || fail "cannot write $bin/images"
     staged="" made=""
+    if [ "$target" = "$here" ]; then extras; fi
     say "installed $bin/images: $version"
     case ":${PATH:-}:" in
         *":$bin:"*) ;;

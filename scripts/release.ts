@@ -3,13 +3,18 @@ import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
 import { $ } from "bun";
+import { findNfpm, packages } from "./packages.ts";
 import { BUN, binaryOf, runtime, TARGETS, type Target } from "./runtimes.ts";
 
-// `bun run release`: the binaries of the commit that is checked out, in dist/release, with their sums, a bill of materials and a note
-// on how to make them again. Everything is built in a fresh copy of the commit: what is not committed is in no release.
+// `bun run release`: the binaries of the commit that is checked out, compressed, in dist/release, with packages, checksums, a signature
+// when a key is given, licences, a bill of materials and a note on how to build them again. Everything is built in a fresh copy of the
+// commit: what is not committed is in no release.
 
 const ROOT = join(import.meta.dir, "..");
+/** Bytes that an artefact may have. */
+const LIMIT = 60_000_000;
 const CACHE = join(ROOT, "node_modules", ".cache", "runtimes");
 
 /** The commit, as files in a folder of its own, with the packages that go into the binary. */
@@ -71,18 +76,39 @@ runtimes whose digests are in scripts/runtimes.ts, and the flags of scripts/buil
 The release builds the binary of the machine that it runs on a second time, in another folder, and stops when the two differ.
 `;
 
-/** install.sh with the address that the release is published under. @throws Error where it is no address, or has no place for one */
-export function addressed(script: string, url: string): string {
+/**
+ * install.sh with the address that the release is published under, and the key that signs it.
+ * @throws Error where one is invalid, or has no place there
+ */
+export function addressed(script: string, url: string, key = ""): string {
   if (!/^(?:https?:\/\/[\w.:/~@%+-]+)?$/.test(url)) throw new Error(`no address to publish under: ${url}`);
-  const place = /^RELEASE_URL=""$/m;
-  if (!place.test(script)) throw new Error("install.sh has no RELEASE_URL");
-  return script.replace(place, `RELEASE_URL="${url}"`);
+  if (!/^(?:RW[\w+/]{54})?$/.test(key)) throw new Error(`no minisign public key: ${key}`);
+  for (const name of ["RELEASE_URL", "PUBLIC_KEY"])
+    if (!script.includes(`\n${name}=""\n`)) throw new Error(`install.sh has no ${name}`);
+  return script.replace(/^RELEASE_URL=""$/m, `RELEASE_URL="${url}"`).replace(/^PUBLIC_KEY=""$/m, `PUBLIC_KEY="${key}"`);
+}
+
+/** What a release is published with. */
+interface Publishing {
+  /** Where it will be. */
+  readonly url: string;
+  /** The minisign secret key that signs SHA256SUMS, without a password, and its public key; empty: not signed. */
+  readonly key: string;
+  readonly publicKey: string;
+}
+
+/** Compresses a file in place, without a name or a time in it. No artefact may be over the limit. */
+async function compressed(path: string): Promise<void> {
+  const bytes = gzipSync(await readFile(path), { level: 9 });
+  if (bytes.length > LIMIT) throw new Error(`${path} has ${bytes.length} bytes compressed, over the limit of ${LIMIT}`);
+  await writeFile(`${path}.gz`, bytes);
+  await rm(path);
 }
 
 /** The target of this machine; a machine with musl has to name it. */
 const own = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
 
-async function release(targets: readonly Target[], out: string, url: string): Promise<void> {
+async function release(targets: readonly Target[], out: string, { url, key, publicKey }: Publishing): Promise<void> {
   if (Bun.version !== BUN) throw new Error(`a release is built with Bun ${BUN}, and this is ${Bun.version}`);
   const commit = (await $`git -C ${ROOT} rev-parse HEAD`.quiet().text()).trim();
   const seconds = await $`git -C ${ROOT} log -1 --format=%ct`.quiet().text();
@@ -90,6 +116,7 @@ async function release(targets: readonly Target[], out: string, url: string): Pr
   try {
     const tree = await checkedOut(commit, join(folder, "tree"));
     const { version }: { version: string } = JSON.parse(await readFile(join(tree, "package.json"), "utf8"));
+    const date = new Date(Number(seconds) * 1000).toISOString();
     console.log(`images ${version}, commit ${commit}`);
     await rm(out, { recursive: true, force: true });
     await mkdir(out, { recursive: true });
@@ -107,16 +134,28 @@ async function release(targets: readonly Target[], out: string, url: string): Pr
         await rm(again);
       }
       await rm(join(folder, one.name), { recursive: true });
+      const completions = [process.execPath, join(tree, "src", "cli", "main.ts")];
+      if (findNfpm() === undefined) console.log(`${one.name}: no deb and no rpm, since nfpm is not installed`);
+      else await packages({ target: one.name, binary, version, date, completions, out });
+      await compressed(binary);
     }
-    const facts = { version, commit, date: new Date(Number(seconds) * 1000).toISOString(), runtimes: targets };
+    const facts = { version, commit, date, runtimes: targets };
     await $`${process.execPath} scripts/sbom.ts ${JSON.stringify(facts)} ${join(out, "images.cdx.json")}`.cwd(tree);
-    await writeFile(join(out, "install.sh"), addressed(await readFile(join(tree, "install.sh"), "utf8"), url), {
-      mode: 0o755,
-    });
+    await writeFile(
+      join(out, "install.sh"),
+      addressed(await readFile(join(tree, "install.sh"), "utf8"), url, publicKey),
+      {
+        mode: 0o755,
+      },
+    );
+    await writeFile(join(out, "VERSION"), `${version}\n`);
+    await writeFile(join(out, "LICENSES.txt"), await readFile(join(tree, "licenses", "THIRD-PARTY.txt")));
+    await writeFile(join(out, "images.1.gz"), gzipSync(await readFile(join(tree, "docs", "images.1")), { level: 9 }));
     await writeFile(join(out, "REPRODUCE.txt"), note(version, commit, targets, url));
     const names = (await readdir(out)).sort();
     const sums = await Promise.all(names.map(async (name) => `${await sumOf(join(out, name))}  ${name}\n`));
     await writeFile(join(out, "SHA256SUMS"), sums.join(""));
+    if (key !== "") await $`minisign -S -W -s ${key} -m ${join(out, "SHA256SUMS")} -t ${`images ${version}`}`.quiet();
     console.log(`${names.length} files and SHA256SUMS in ${out}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -127,6 +166,8 @@ if (import.meta.main) {
   const options = {
     target: { type: "string", multiple: true, default: TARGETS.map(({ name }) => name) },
     url: { type: "string", default: "" },
+    "sign-key": { type: "string", default: "" },
+    "public-key": { type: "string", default: "" },
     out: { type: "string", default: join(ROOT, "dist", "release") },
   } as const;
   const { values } = parseArgs({ options });
@@ -136,6 +177,6 @@ if (import.meta.main) {
   await release(
     TARGETS.filter(({ name }) => values.target.includes(name)),
     resolve(values.out),
-    values.url,
+    { url: values.url, key: values["sign-key"], publicKey: values["public-key"] },
   );
 }

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
 import { binaryOf, TARGETS } from "../scripts/runtimes.ts";
 import { Folder } from "./harness.ts";
 
@@ -8,15 +10,23 @@ const SCRIPT = resolve(import.meta.dir, "..", "install.sh");
 const SHELLS: readonly (readonly string[])[] = [["dash"], ["busybox", "sh"], ["bash", "--posix"]];
 /** What the script calls besides what a shell has built in. */
 const TOOLS =
-  "uname id getconf ldd sysctl mktemp mkdir rm rmdir cp cat head mv chmod awk dirname curl wget sha256sum".split(" ");
+  "uname id getconf ldd sysctl mktemp mkdir rm rmdir cp cat head mv chmod awk dirname gzip curl wget sha256sum".split(
+    " ",
+  );
 
-const standIn = (version: string) => `#!/bin/sh\necho "images ${version} (stand-in)"\n`;
-const sumOf = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+const standIn = (version: string) =>
+  `#!/bin/sh\n[ "$1" = completion ] && { echo "completes $2"; exit; }\necho "images ${version} (stand-in)"\n`;
+type Bytes = string | Uint8Array<ArrayBuffer>;
+const sumOf = (bytes: Bytes) => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+const packed = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(gzipSync(text));
 
 /** A release whose binaries are small scripts that tell which one they are. */
-function releaseOf(version: string): Map<string, string> {
-  const files = new Map(TARGETS.map((one): [string, string] => [binaryOf(one), standIn(`${version} for ${one.name}`)]));
-  files.set("SHA256SUMS", [...files].map(([name, text]) => `${sumOf(text)}  ${name}\n`).join(""));
+function releaseOf(version: string): Map<string, Bytes> {
+  const files = new Map(
+    TARGETS.map((one): [string, Bytes] => [`${binaryOf(one)}.gz`, packed(standIn(`${version} for ${one.name}`))]),
+  );
+  files.set("images.1.gz", packed(`.TH images 1 "" ${version}\n`));
+  files.set("SHA256SUMS", [...files].map(([name, bytes]) => `${sumOf(bytes)}  ${name}\n`).join(""));
   return files;
 }
 
@@ -104,7 +114,7 @@ class Host implements AsyncDisposable {
   }
 
   async install(machine?: Machine, ...args: readonly string[]) {
-    return await this.run(["--from", url, "--prefix", this.prefix, ...args], machine);
+    return await this.run(["--allow-http", "--from", url, "--prefix", this.prefix, ...args], machine);
   }
 
   /** What the installed program says; undefined where none is installed. */
@@ -124,7 +134,7 @@ class Host implements AsyncDisposable {
 }
 
 /** A release with something wrong, for the time of a test. */
-async function wrong(change: (files: Map<string, string>) => void, then: () => Promise<void>): Promise<void> {
+async function wrong(change: (files: Map<string, Bytes>) => void, then: () => Promise<void>): Promise<void> {
   change(release);
   try {
     await then();
@@ -132,8 +142,8 @@ async function wrong(change: (files: Map<string, string>) => void, then: () => P
     release = releaseOf("1.0.0");
   }
 }
-const sums = (files: Map<string, string>, change: (text: string) => string) =>
-  files.set("SHA256SUMS", change(files.get("SHA256SUMS") ?? ""));
+const sums = (files: Map<string, Bytes>, change: (text: string) => string) =>
+  files.set("SHA256SUMS", change(String(files.get("SHA256SUMS") ?? "")));
 
 for (const shell of SHELLS) {
   const [program = ""] = shell;
@@ -146,8 +156,8 @@ for (const shell of SHELLS) {
         expect([code, said]).toEqual([0, said]);
         expect(await host.installed()).toBe(standIn("1.0.0 for linux-x64"));
         expect((await stat(join(host.prefix, "bin", "images"))).mode & 0o777).toBe(0o755);
-        expect(said).toContain(`getting images-linux-x64 from ${url}`);
-        expect(said).toContain(`verified sha256 ${sumOf(standIn("1.0.0 for linux-x64"))}`);
+        expect(said).toContain(`getting images-linux-x64.gz from ${url}`);
+        expect(said).toContain(`verified sha256 ${sumOf(packed(standIn("1.0.0 for linux-x64")))}`);
         expect(said).toContain(`installed ${host.prefix}/bin/images: images 1.0.0 for linux-x64 (stand-in)`);
         expect(said).toContain(`note: ${host.prefix}/bin is not in PATH`);
         expect(await host.litter()).toEqual([]);
@@ -157,12 +167,12 @@ for (const shell of SHELLS) {
         await using host = await Host.make(shell);
         await host.install();
         await wrong(
-          (files) => files.set("images-linux-x64", standIn("evil")),
+          (files) => files.set("images-linux-x64.gz", packed(standIn("evil"))),
           async () => {
             const { code, said } = await host.install();
             expect(code).toBe(1);
-            expect(said).toContain("images-linux-x64 has the wrong checksum: nothing was installed");
-            expect(said).toContain(`got      ${sumOf(standIn("evil"))}`);
+            expect(said).toContain("images-linux-x64.gz has the wrong checksum: nothing was installed");
+            expect(said).toContain(`got      ${sumOf(packed(standIn("evil")))}`);
           },
         );
         expect(await host.installed()).toBe(standIn("1.0.0 for linux-x64"));
@@ -171,15 +181,15 @@ for (const shell of SHELLS) {
 
       test("refuses a missing line, two lines that differ, files that are not there", async () => {
         await using host = await Host.make(shell);
-        const other = `${"0".repeat(64)} *images-linux-x64\n`;
-        const cases: readonly (readonly [(files: Map<string, string>) => void, string])[] = [
+        const other = `${"0".repeat(64)} *images-linux-x64.gz\n`;
+        const cases: readonly (readonly [(files: Map<string, Bytes>) => void, string])[] = [
           [
-            (files) => sums(files, (text) => text.replace(/^.*images-linux-x64\n/m, "")),
-            "SHA256SUMS has no line for images-linux-x64",
+            (files) => sums(files, (text) => text.replace(/^.*images-linux-x64.gz\n/m, "")),
+            "SHA256SUMS has no line for images-linux-x64.gz",
           ],
           [(files) => sums(files, (text) => text + other), "or several that differ"],
           [(files) => files.delete("SHA256SUMS"), `cannot get ${url}/SHA256SUMS`],
-          [(files) => files.delete("images-linux-x64"), `cannot get ${url}/images-linux-x64`],
+          [(files) => files.delete("images-linux-x64.gz"), `cannot get ${url}/images-linux-x64.gz`],
         ];
         for (const [change, words] of cases)
           await wrong(change, async () => {
@@ -204,10 +214,10 @@ for (const shell of SHELLS) {
 
       test("a binary that does not run is not installed", async () => {
         await using host = await Host.make(shell);
-        const broken = "#!/bin/sh\necho 'no libstdc++.so.6' >&2\nexit 127\n";
-        const broke = (files: Map<string, string>) => {
-          files.set("images-linux-x64", broken);
-          sums(files, (text) => text.replace(/^.*images-linux-x64$/m, `${sumOf(broken)}  images-linux-x64`));
+        const broken = packed("#!/bin/sh\necho 'no libstdc++.so.6' >&2\nexit 127\n");
+        const broke = (files: Map<string, Bytes>) => {
+          files.set("images-linux-x64.gz", broken);
+          sums(files, (text) => text.replace(/^.*images-linux-x64.gz$/m, `${sumOf(broken)}  images-linux-x64.gz`));
         };
         await wrong(broke, async () => {
           const { code, said } = await host.install();
@@ -241,7 +251,7 @@ describe("the machine is found out", () => {
 
   test("the names are those of a release", async () => {
     const text = await readFile(SCRIPT, "utf8");
-    const listed = /--target {2}for another machine than this one: (.*)/.exec(text)?.[1]?.split(", ");
+    const listed = /--target {6}for another machine than this one: (.*)/.exec(text)?.[1]?.split(", ");
     expect(listed).toEqual(TARGETS.map(({ name }) => name).filter((name) => !name.startsWith("windows")));
   });
 });
@@ -268,17 +278,17 @@ describe("it makes do", () => {
 
   test("without root in ~/.local, and with no note where that is in PATH", async () => {
     await using host = await Host.make(["dash"]);
-    const { code, said } = await host.run(["--from", url], { fake: { id: "echo 1000" } });
+    const { code, said } = await host.run(["--allow-http", "--from", url], { fake: { id: "echo 1000" } });
     expect([code, said]).toEqual([0, said]);
     expect(await host.installed(host.folder.at("home", ".local"))).toBeDefined();
     const prefix = host.folder.at("home", ".local");
-    const again = await host.run([], {
+    const again = await host.run(["--allow-http"], {
       env: { IMAGES_FROM: `${url}/`, IMAGES_PREFIX: prefix, PATH: `${join(prefix, "bin")}:${host.folder.at("tools")}` },
     });
     expect([again.code, again.said]).toEqual([0, expect.not.stringContaining("not in PATH")]);
   });
 
-  test("with a release in a folder, beside the script or named", async () => {
+  test("with a release in a directory, beside the script or named", async () => {
     await using host = await Host.make(["dash"]);
     const folder = host.folder.at("a release");
     await mkdir(folder);
@@ -298,7 +308,7 @@ describe("it makes do", () => {
     await using host = await Host.make(["dash"]);
     const refused = await host.install({}, "--sha256", "0".repeat(64));
     expect([refused.code, await host.installed()]).toEqual([1, undefined]);
-    expect((await host.install({}, "--sha256", sumOf(standIn("1.0.0 for linux-x64")))).code).toBe(0);
+    expect((await host.install({}, "--sha256", sumOf(packed(standIn("1.0.0 for linux-x64"))))).code).toBe(0);
   });
 
   test("not with words that it does not know", async () => {
@@ -306,7 +316,8 @@ describe("it makes do", () => {
     for (const [args, words] of [
       [["--frob"], "unknown argument --frob"],
       [["--prefix"], "--prefix needs a value"],
-      [["--from", "ftp://x.example", "--prefix", host.prefix], "expected http://, https:// or a folder"],
+      [["--from", "ftp://x.example", "--prefix", host.prefix], "expected https:// or a directory"],
+      [["--from", url, "--prefix", host.prefix], "pass --allow-http to accept that"],
       [["--from", url, "--prefix", host.prefix, "--target", "plan9-x64"], "there is no binary for plan9-x64"],
     ] as const) {
       const { code, said } = await host.run(args);
@@ -316,11 +327,97 @@ describe("it makes do", () => {
   });
 });
 
+describe("manual page and completions", () => {
+  test("are installed, renewed by an upgrade and removed by --uninstall, which leaves everything else", async () => {
+    await using host = await Host.make(["dash"]);
+    await host.install();
+    const share = join(host.prefix, "share");
+    const files = async () =>
+      (await readdir(share, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
+    expect((await files()).map(({ name }) => name).sort()).toEqual(["_images", "images", "images.1.gz", "images.fish"]);
+    expect(await readFile(join(share, "zsh/site-functions/_images"), "utf8")).toBe("completes zsh\n");
+    await writeFile(join(share, "man", "man1", "other.1.gz"), "");
+    release = releaseOf("1.1.0");
+    expect((await host.install()).said).toContain("images 1.1.0 for linux-x64");
+    release = releaseOf("1.0.0");
+    const { code, said } = await host.run(["--uninstall", "--prefix", host.prefix]);
+    expect([code, said]).toEqual([0, expect.stringContaining(`removed ${host.prefix}/bin/images`)]);
+    expect([await host.installed(), (await files()).map(({ name }) => name)]).toEqual([undefined, ["other.1.gz"]]);
+    expect((await host.run(["--uninstall", "--prefix", host.prefix])).said).toContain("there is no ");
+  });
+});
+
+/** A minisign key, and signatures by it of the two kinds that there are. */
+class Signer {
+  readonly #id = crypto.getRandomValues(new Uint8Array(8));
+  readonly #pair: { publicKey: KeyObject; privateKey: KeyObject } = generateKeyPairSync("ed25519");
+
+  get key(): string {
+    const raw = this.#pair.publicKey.export({ format: "der", type: "spki" }).subarray(-32);
+    return Buffer.concat([Buffer.from("Ed"), this.#id, raw]).toString("base64");
+  }
+
+  sign(text: string, kind: "ED" | "Ed" = "ED"): string {
+    const signed = kind === "ED" ? createHash("blake2b512").update(text).digest() : Buffer.from(text);
+    const signature = sign(null, signed, this.#pair.privateKey);
+    const comment = "timestamp:0";
+    const whole = sign(null, Buffer.concat([signature, Buffer.from(comment)]), this.#pair.privateKey);
+    const line = Buffer.concat([Buffer.from(kind), this.#id, signature]).toString("base64");
+    return `untrusted comment: x\n${line}\ntrusted comment: ${comment}\n${whole.toString("base64")}\n`;
+  }
+}
+
+describe("the signature of the checksums", () => {
+  const EXTRA = ["openssl", "minisign", "dd", "od", "tr", "sed", "grep"];
+  const ways = [["openssl", "minisign"] as const, ["minisign", "openssl"] as const];
+  for (const [tool, other] of ways)
+    for (const kind of ["ED", "Ed"] as const)
+      test.skipIf(Bun.which(tool) === null)(`${kind}, by ${tool} (skipped where it is not installed)`, async () => {
+        await using host = await Host.make(["dash"]);
+        for (const name of EXTRA) {
+          const path = Bun.which(name);
+          if (path !== null) await symlink(path, host.folder.at("tools", name));
+        }
+        const signer = new Signer();
+        const machine = { without: [other] };
+        const signed = (files: Map<string, Bytes>) =>
+          files.set("SHA256SUMS.minisig", signer.sign(String(files.get("SHA256SUMS")), kind));
+        await wrong(signed, async () => {
+          const { code, said } = await host.install(machine, "--key", signer.key);
+          expect([code, said]).toEqual([0, expect.stringContaining(`verified the signature of ${signer.key}`)]);
+          const another = await host.install(machine, "--key", new Signer().key);
+          expect([another.code, another.said]).toEqual([1, expect.stringContaining("is not signed by")]);
+          sums(release, (text) => `${text}\n`);
+          const changed = await host.install(machine, "--key", signer.key);
+          expect([changed.code, changed.said]).toEqual([1, expect.stringContaining("is not signed by")]);
+        });
+        const without = await host.install(machine, "--key", signer.key);
+        expect([without.code, without.said]).toEqual([1, expect.stringContaining("SHA256SUMS.minisig")]);
+        const pinned = (await readFile(SCRIPT, "utf8")).replace('PUBLIC_KEY=""', `PUBLIC_KEY="${signer.key}"`);
+        await host.folder.write("pinned.sh", pinned);
+        const said = await host.install({ ...machine, script: host.folder.at("pinned.sh") });
+        expect([said.code, said.said]).toEqual([1, expect.stringContaining("SHA256SUMS.minisig")]);
+        expect(await host.litter()).toEqual([]);
+      });
+
+  test("without a tool that verifies, nothing is installed", async () => {
+    await using host = await Host.make(["dash"]);
+    await wrong(
+      (files) => files.set("SHA256SUMS.minisig", ""),
+      async () => {
+        const { code, said } = await host.install({ without: ["openssl", "minisign"] }, "--key", new Signer().key);
+        expect([code, said]).toEqual([1, expect.stringContaining("neither minisign nor openssl 3")]);
+      },
+    );
+    expect(await host.installed()).toBeUndefined();
+  });
+});
+
 test("a killed install leaves nothing", async () => {
   await using host = await Host.make(["dash"]);
   const waiting = Promise.withResolvers<void>();
   asked = waiting.resolve;
-  const started = await host.start(["--from", url.replace("release", "slow"), "--prefix", host.prefix]);
+  const started = await host.start(["--allow-http", "--from", url.replace("release", "slow"), "--prefix", host.prefix]);
   await waiting.promise;
   process.kill(-started.pid, "SIGTERM");
   await started.exited;
@@ -332,7 +429,7 @@ test("half a script does nothing", async () => {
   const text = await readFile(SCRIPT, "utf8");
   for (const part of [0.5, 0.9, 0.99]) {
     await host.folder.write("half.sh", text.slice(0, Math.floor(text.length * part)));
-    await host.run(["--from", url, "--prefix", host.prefix], { script: host.folder.at("half.sh") });
+    await host.run(["--allow-http", "--from", url, "--prefix", host.prefix], { script: host.folder.at("half.sh") });
   }
   expect([await host.installed(), await host.litter()]).toEqual([undefined, []]);
 });

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { Ajv } from "ajv";
 import formats from "ajv-formats";
 import manifest from "../package.json" with { type: "json" };
+import { licenses } from "../scripts/licenses.ts";
 import { addressed, platformOf } from "../scripts/release.ts";
 import { BUN, runtime, TARGETS } from "../scripts/runtimes.ts";
 import { closure, lockedIn, sbom } from "../scripts/sbom.ts";
@@ -121,6 +122,17 @@ test("install.sh gets the address that a release is published under", async () =
   expect(addressed(script, "")).toBe(script);
   for (const wrong of ["/a/folder", 'https://x.example/"; rm -rf /', "ftp://x.example"])
     expect(() => addressed(script, wrong)).toThrow("no address to publish under");
+  const key = `RW${"A".repeat(54)}`;
+  expect(addressed(script, url, key)).toContain(`\nPUBLIC_KEY="${key}"\n`);
+  expect(() => addressed(script, url, `${key}"; x`)).toThrow("no minisign public key");
+});
+
+test("the licences of all that is in a binary are told, and are up to date", async () => {
+  await using folder = await Folder.make();
+  const said = (await run(folder, ["version", "--licenses"])).stdout;
+  expect(said).toBe(await licenses());
+  for (const words of ["GNU LESSER GENERAL PUBLIC LICENSE", "JavaScriptCore", "openpgp 6.3.2: LGPL-3.0+"])
+    expect(said).toContain(words);
 });
 
 test("there is one version, and the runtimes are the ones of the Bun that runs", async () => {

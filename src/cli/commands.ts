@@ -28,6 +28,7 @@ import {
   StateVersionsCommand,
 } from "./commands/state-versions.ts";
 import { UnlockCommand } from "./commands/unlock.ts";
+import { UpgradeCommand } from "./commands/upgrade.ts";
 import { ValidateCommand } from "./commands/validate.ts";
 import { VerifyCommand } from "./commands/verify.ts";
 import { VersionCommand } from "./commands/version.ts";
@@ -67,5 +68,6 @@ export const commands = [
   CompletionCommand,
   PluginsCommand,
   PluginsTrustCommand,
+  UpgradeCommand,
   VersionCommand,
 ] as readonly CommandClass<Shell>[];

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { canDownload } from "../core/abilities.ts";
 import type { ApplyMeans } from "../core/apply/means.ts";
 import { readConfig } from "../core/config/load.ts";
 import { Secrets } from "../core/config/secrets.ts";
@@ -12,7 +13,7 @@ import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
 import type { Means } from "../core/net/means.ts";
-import { type Backend, canDownload, type Host, type Plugin } from "../core/plugin.ts";
+import type { Backend, Host, Plugin } from "../core/plugin.ts";
 import { Sources } from "../core/source/open/index.ts";
 import { measure } from "../core/source/verify/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
@@ -202,8 +203,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #download(address: Address, signal: AbortSignal) {
-    const store = await this.store();
-    const known = store.recorded(address);
+    const known = (await this.store()).recorded(address);
     const id = known?.status === "ready" ? known.id : undefined;
     const backend = await this.backend(backendOf(address));
     if (id === undefined || !canDownload(backend)) {

@@ -98,41 +98,6 @@ export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
   delete(id: ImageId, context: Context): Promise<void>;
 }
 
-/** A file of an image as it comes out of a backend. */
-export interface Part {
-  readonly name: string;
-  readonly format: Format;
-  readonly size?: number;
-  /** The sha256 that its bytes have to have, where the backend keeps one of this part. */
-  readonly digest?: Digest;
-  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
-}
-
-/** Ability: the bytes of an image can be had back. One part, or metadata and disk where an image is kept in two. */
-export interface Downloads {
-  download(id: ImageId, context: Reading): Promise<readonly Part[]>;
-}
-/** Ability: an image can be taken out of use without being deleted. */
-export interface Retires {
-  retire(id: ImageId, how: "hide" | "deactivate", context: Context): Promise<void>;
-}
-/** Ability: says what uses an image, in words ("3 servers"); undefined when nothing does. */
-export interface Uses {
-  usedBy(id: ImageId, context: Reading): Promise<string | undefined>;
-}
-/** Ability: the name of an image that `retain` keeps is freed for its successor; `version` is a date like 20261120T151500Z. */
-export interface Renames {
-  rename(id: ImageId, version: string, context: Context): Promise<void>;
-}
-
-export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
-export const canRetire = <B extends Backend>(backend: B): backend is B & Retires => has(backend, "retire");
-export const canTellUse = <B extends Backend>(backend: B): backend is B & Uses => has(backend, "usedBy");
-export const canRename = <B extends Backend>(backend: B): backend is B & Renames => has(backend, "rename");
-
-const has = (backend: object, name: string): boolean =>
-  name in backend && typeof Reflect.get(backend, name) === "function";
-
 /** One of the ways in which an image can be made without bytes of ours. */
 export interface Origin {
   /** In words: "from an instance". */

@@ -1,5 +1,6 @@
 /** The module `images`: all that a plugin may import. */
 
+export type { Added, Additions, Downloads, Part, Renames, Retires, Uses } from "./abilities.ts";
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
@@ -79,17 +80,12 @@ export {
   type Backend,
   type Complaint,
   type Context,
-  type Downloads,
   definePlugin,
   type Facts,
   type Host,
   type Looked,
   type Origin,
-  type Part,
   type Plugin,
   type Pull,
   type Reading,
-  type Renames,
-  type Retires,
-  type Uses,
 } from "./plugin.ts";

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Attributes } from "images";
-import { canDownload } from "../../src/core/plugin.ts";
+import { canDownload } from "../../src/core/abilities.ts";
 import type { Clause } from "./place.ts";
 import { NotAsked } from "./place.ts";
 import { AT, reading, type Stage } from "./stage.ts";

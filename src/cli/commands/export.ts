@@ -2,10 +2,11 @@ import { randomUUID } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command, Option } from "clipanion";
+import { canDownload, type Part } from "../../core/abilities.ts";
 import { Failure } from "../../core/failure.ts";
 import type { Observed } from "../../core/model/image.ts";
 import { type Address, backendOf, parseAddress } from "../../core/model/name.ts";
-import { type Backend, canDownload, type Part } from "../../core/plugin.ts";
+import type { Backend } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { bytes } from "../render/format.ts";
 

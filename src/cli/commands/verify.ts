@@ -1,10 +1,10 @@
 import { Command, Option } from "clipanion";
+import { canDownload, type Part } from "../../core/abilities.ts";
 import { asFailure, Failure, isInterrupted } from "../../core/failure.ts";
 import { hashed } from "../../core/format/hash.ts";
 import { ALGORITHMS, type Digests } from "../../core/model/digest.ts";
 import type { Observed } from "../../core/model/image.ts";
 import { type Address, backendOf, parseAddress } from "../../core/model/name.ts";
-import { canDownload, type Part } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { printable, table } from "../render/text.ts";
 import type { Session } from "../session.ts";

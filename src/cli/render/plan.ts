@@ -86,7 +86,18 @@ function stepBlock(step: Step, width: number, view: View): string[] {
   }
   if (step.after !== undefined && step.after.length > 0) lines.push(...note(`after ${step.after.join(", ")}`, view));
   for (const text of asides(step)) lines.push(...note(text, view));
-  return [...lines, ...attributeLines(changesOf(step), view, step.action === "replace")];
+  return [...lines, ...attributeLines(changesOf(step), view, step.action === "replace"), ...additionLines(step, view)];
+}
+
+/** What others added to the image that is replaced: what the new one gets, and a line for each thing that it will not have. */
+function additionLines({ carries = [], loses = [] }: Step, view: View): string[] {
+  const { style, columns } = view;
+  const head = note("added by others, and carried over:", view);
+  const lead = `${" ".repeat(INDENT)}${style.warning("lost:")} `;
+  return [
+    ...(carries.length === 0 ? [] : [...head, ...attributeLines(carries, view, false)]),
+    ...loses.flatMap((text) => wrap(lead, printable(text), columns, INDENT + 2)),
+  ];
 }
 
 /** What a step does besides: every other image that it deletes, and what an adoption is to be known for. Printable. */

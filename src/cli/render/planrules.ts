@@ -105,7 +105,14 @@ const retained = shapeOf<Retained>(
   { id: filled, content, replaced: time, status: oneOf(["kept", "hide", "deactivate"]) },
   {},
 );
-const more = { previous: address, after: listOf(address), leftovers: listOf(filled), deletes: listOf(deletion) };
+const more = {
+  previous: address,
+  after: listOf(address),
+  leftovers: listOf(filled),
+  deletes: listOf(deletion),
+  carries: changes,
+  loses: listOf(filled),
+};
 const leaving = ["undeclared", "destroy", "absent"];
 const step = byKey("action", {
   keep: shapeOf<Of<"keep">>({ ...common, id: filled }, { ...more, content }),

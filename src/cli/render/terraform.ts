@@ -3,6 +3,7 @@ import { type Address, backendOf, imageOf, parseAddress } from "../../core/model
 import type { Change, Drift, Plan, Step } from "../../core/model/plan.ts";
 import type { State } from "../../core/model/state.ts";
 import type { Attributes, Value } from "../../core/model/value.ts";
+import { withCarried } from "../../core/plan/additions.ts";
 import { addr, fileActions, fileReasonOf, pluginName } from "./resource.ts";
 import { changesOf } from "./step.ts";
 
@@ -90,7 +91,10 @@ function sides(
   switch (step.action) {
     case "create":
     case "replace":
-      return { before, after: { ...basis?.want, ...valuesOf(changes, "after") } };
+      return {
+        before,
+        after: withCarried({ ...basis?.want, ...valuesOf(changes, "after") }, valuesOf(step.carries ?? [], "after")),
+      };
     case "adopt":
     case "update":
       return { before, after: { ...without(before ?? {}, new Set(gone)), ...valuesOf(changes, "after") } };
@@ -128,6 +132,7 @@ export function resourceChange(step: Step, plan: Plan, ground: Ground): Json {
       ...(step.action === "adopt" ? { importing: { id: step.id } } : {}),
     },
     ...(reason === undefined ? {} : { action_reason: reason }),
+    ...(step.loses === undefined ? {} : { lost: step.loses }),
   };
 }
 

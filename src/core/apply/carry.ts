@@ -1,3 +1,4 @@
+import { canRetire } from "../abilities.ts";
 import { Failure } from "../failure.ts";
 import type { Event } from "../model/event.ts";
 import type { Observed } from "../model/image.ts";
@@ -7,10 +8,11 @@ import { withoutSensitive } from "../model/schema.ts";
 import type { Content } from "../model/source.ts";
 import type { Attributes } from "../model/value.ts";
 import { isSame } from "../model/value.ts";
+import { carriedBy, withCarried } from "../plan/additions.ts";
 import { diff } from "../plan/diff.ts";
 import { carries, contentOfKey } from "../plan/key.ts";
 import { resourceAt } from "../plan/resources.ts";
-import { canRetire, plain } from "../plugin.ts";
+import { plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import { asItIs } from "./asitis.ts";
 import { create, replace } from "./create.ts";
@@ -88,8 +90,11 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
   });
   if (step.action === "adopt" && step.hold === true) return await hold(step, site, have);
   const marked = mark === undefined || carries(have, mark);
-  const wanted = leftAlone(site, plain(have.attributes));
-  const after = changes.length === 0 && marked ? have : await site.backend.update(have, wanted, cleared, context);
+  // Only the image that takes the place of another gets what that one had.
+  const carried = known?.id === have.id && known.status === "replacing" ? undefined : carriedBy(known);
+  const isDone = changes.length === 0 && marked && carried === undefined;
+  const wanted = withCarried(leftAlone(site, plain(have.attributes)), carried);
+  const after = isDone ? have : await site.backend.update(have, wanted, cleared, context);
   const kept = step.action === "adopt" && step.kept !== undefined ? { retained: step.kept } : {};
   await site.put({ ...site.ready(content, after), ...kept });
   return after.id;

@@ -5,9 +5,12 @@ import type { ImageId } from "../model/name.ts";
 import type { Step } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Former, Recorded } from "../model/state.ts";
+import type { Attributes } from "../model/value.ts";
+import { carriedBy, withCarried } from "../plan/additions.ts";
 import { isUnproven } from "../plan/key.ts";
 import { type Pulled, pulled } from "../plan/pull.ts";
 import type { Pull } from "../plugin.ts";
+import { addedBefore } from "./added.ts";
 import type { Opened } from "./means.ts";
 import { retire } from "./retain.ts";
 import type { Site } from "./site.ts";
@@ -17,23 +20,24 @@ type Ready = Recorded & { status: "ready" };
 /** Makes the image of an address that has none. */
 export async function create(site: Site, content: Content | undefined): Promise<ImageId> {
   const nonce = randomUUID();
+  const carried = carriedBy(site.known);
   const row = (id?: ImageId): Recorded & { status: "creating" } => ({
     ...site.common(content),
     status: "creating",
     nonce,
     ...(id === undefined ? {} : { id }),
+    ...(carried === undefined ? {} : { carried }),
   });
-  const ready = await make(site, content, { row, nonce, replaces: undefined, before: undefined });
+  const ready = await make(site, content, { row, nonce, replaces: undefined, before: undefined, carried });
   await site.put(ready);
   return ready.id;
 }
 
 /** Puts a new image in the place of the old one, in the order that the step says. */
-export async function replace(
-  site: Site,
-  { id, order, because, making }: Extract<Step, { action: "replace" }>,
-): Promise<ImageId> {
+export async function replace(site: Site, step: Extract<Step, { action: "replace" }>): Promise<ImageId> {
+  const { id, order, because, making } = step;
   const { known } = site;
+  const carried = await addedBefore(site, step);
   const nonce = randomUUID();
   const former = formerOf(known);
   const row = (next?: ImageId): Recorded & { status: "replacing" } => ({
@@ -45,10 +49,11 @@ export async function replace(
     ...(former === undefined ? {} : { former }),
     ...(because.includes("requested") ? { requested: true } : {}),
     ...(next === undefined ? {} : { next }),
+    ...(carried === undefined ? {} : { carried }),
   });
   const deletesFirst = order === "delete-first";
   const before = known?.status === "ready" ? known : row();
-  const ready = await make(site, making.content, { row, nonce, replaces: id, before, deletesFirst });
+  const ready = await make(site, making.content, { row, nonce, replaces: id, before, carried, deletesFirst });
   if (deletesFirst || ready.id === id) {
     await site.put(ready);
     return ready.id;
@@ -73,6 +78,8 @@ interface Making {
   readonly replaces: ImageId | undefined;
   /** The row that holds again when nothing comes of it. */
   readonly before: Recorded | undefined;
+  /** What others had added to the image that is replaced. */
+  readonly carried: Attributes | undefined;
   /** The old image goes before the new one is there. */
   readonly deletesFirst?: boolean;
 }
@@ -128,7 +135,7 @@ async function make(site: Site, content: Content | undefined, making: Making): P
       ...(pull === undefined ? {} : { pull: pullOf(pull, async () => (source = await open(site, content, signal))) }),
     });
     remains.isCalled = true;
-    const observed = await backend.create(resource.want, source, context);
+    const observed = await backend.create(withCarried(resource.want, making.carried), source, context);
     remains.isFinished = true;
     if (isLast) await retireOld();
     const found = source === undefined ? content : await source.content();

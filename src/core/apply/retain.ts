@@ -1,7 +1,8 @@
+import { canRename, canRetire } from "../abilities.ts";
 import type { ImageId } from "../model/name.ts";
 import type { Retained } from "../model/state.ts";
 import { superseded, tooMany } from "../plan/deletions.ts";
-import { canRename, canRetire, plain } from "../plugin.ts";
+import { plain } from "../plugin.ts";
 import { asItIs } from "./asitis.ts";
 import type { Site } from "./site.ts";
 

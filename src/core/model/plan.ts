@@ -62,6 +62,10 @@ interface Common {
   readonly after?: readonly Address[];
   /** Images of ours that an interrupted run left half made or superseded; taken away with this step. */
   readonly leftovers?: readonly ImageId[];
+  /** What others added to the image that is replaced, and the new one gets. */
+  readonly carries?: readonly Change[];
+  /** What others added to the image that is replaced, and the new one will not have: a line each. */
+  readonly loses?: readonly string[];
 }
 
 /** One address and what is to be done there. `because` is for the reader; `action` is for the machine. */

@@ -46,6 +46,7 @@ export type Recorded =
       readonly id?: ImageId;
       readonly nonce?: string;
       readonly finished?: boolean;
+      readonly carried?: Attributes;
     })
   | (Common & Had & { readonly status: "ready" })
   /** `next` is being made while `id`, the old one, is still there. `requested`: not because anything differs. */
@@ -56,6 +57,8 @@ export type Recorded =
         readonly nonce?: string;
         readonly former?: Former;
         readonly requested?: boolean;
+        /** What others had added to `id`, and `next` is to have: kept until the replace is done. */
+        readonly carried?: Attributes;
         /** The backend had finished `next` when a later step of its creation failed. */
         readonly finished?: boolean;
       })

@@ -79,9 +79,12 @@ function pairOfInput(
 function isUnchanged(attribute: Attribute, before: Value | undefined, after: Value | undefined): boolean {
   if (before !== undefined && after !== undefined) return sameBy(attribute, before, after);
   const only = before ?? after;
-  if (only === undefined) return true;
-  return attribute.unset === undefined ? isEmpty(only) : sameBy(attribute, only, attribute.unset);
+  return only === undefined || isUnset(attribute, only);
 }
+
+/** What an attribute is while nobody sets it. */
+export const isUnset = (attribute: Attribute, value: Value): boolean =>
+  attribute.unset === undefined ? isEmpty(value) : sameBy(attribute, value, attribute.unset);
 
 /** Whether two values are one, by the attribute's own rule, its type's, or their content. */
 export function sameBy(attribute: Attribute, a: Value, b: Value): boolean {

@@ -6,6 +6,7 @@ import { type Basis, type Drift, isPending, type Plan, type Step } from "../mode
 import type { Recorded } from "../model/state.ts";
 import type { Backend, Plugin, Reading } from "../plugin.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
+import { withAdditions } from "./additions.ts";
 import { basisOf, bodyOf, driftBetween } from "./basis.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
@@ -167,8 +168,10 @@ class Planner {
     const body = absent ? undefined : bodyOf(want, this.#wants.plugin(backendOf(address)));
     if (decided === undefined) return body;
     const deletes = deletionsOf(decided, known, want, this.#means.now());
-    const { step, warnings } = await withDeletions(decided, deletes, found.have, backend, reading);
+    const { step: guarded, warnings } = await withDeletions(decided, deletes, found.have, backend, reading);
     for (const text of warnings) this.#warn(text);
+    const have = this.#selection.refresh ? found.have : undefined;
+    const step = await withAdditions(guarded, { known, have, want }, backend, reading);
     this.#steps.set(address, step);
     if (isPending(step)) this.#observed[address] = basisOf(found.have, want, this.#wants.plugin(backendOf(address)));
     return body;

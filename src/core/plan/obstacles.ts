@@ -1,7 +1,8 @@
+import { canTellUse } from "../abilities.ts";
 import { asFailure } from "../failure.ts";
 import type { ImageId } from "../model/name.ts";
 import type { Deletion, Step } from "../model/plan.ts";
-import { type Backend, canTellUse, type Reading } from "../plugin.ts";
+import type { Backend, Reading } from "../plugin.ts";
 import { guarded } from "./deletions.ts";
 import type { Image } from "./sight.ts";
 

@@ -1,9 +1,9 @@
+import type { Part } from "../abilities.ts";
 import type { Phase } from "../model/image.ts";
 import type { Address } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Door, DoorOptions } from "../net/door.ts";
-import type { Part } from "../plugin.ts";
 
 /** What the program gives, so that bytes can be had. */
 export interface SourceMeans {

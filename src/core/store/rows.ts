@@ -58,11 +58,11 @@ const had = { id: text, have: attributes };
 const digests = mapOf(oneOf(ALGORITHMS), digestBy);
 
 const RULES: Readonly<Record<Recorded["status"], Rule>> = {
-  creating: table(common, { ...more, id: text, nonce: text, finished: flag }),
+  creating: table(common, { ...more, id: text, nonce: text, finished: flag, carried: attributes }),
   ready: table({ ...common, ...had }, { ...more, digests }),
   replacing: table(
     { ...common, ...had },
-    { ...more, digests, next: text, nonce: text, former, requested: flag, finished: flag },
+    { ...more, digests, next: text, nonce: text, former, requested: flag, finished: flag, carried: attributes },
   ),
   deleting: table({ ...common, id: text }, more),
 };

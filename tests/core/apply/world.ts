@@ -47,6 +47,8 @@ export interface Declared {
 export interface Nature {
   /** A name is there once: the old image goes as the last step before the new one is made. */
   readonly unique?: boolean;
+  /** It says what others added to an image: a label given by hand. */
+  readonly tells?: boolean;
 }
 
 const image = {
@@ -66,6 +68,8 @@ export class World {
   interrupt: Interrupt = () => undefined;
   /** What uses an image. */
   uses: (id: ImageId) => string | undefined = () => undefined;
+  /** What a new image would not have of an old one. */
+  lost: () => readonly string[] = () => [];
   /** The plan of the last run. */
   planned: Plan | undefined;
   readonly #nature: Nature;
@@ -173,6 +177,14 @@ export class World {
         images.delete(id);
       },
       usedBy: async (id) => this.uses(id),
+      ...(this.#nature.tells === true
+        ? {
+            added: async ({ id }: Observed) => {
+              const label = images.get(id)?.label;
+              return { attributes: label === undefined ? {} : { label }, lost: this.lost() };
+            },
+          }
+        : {}),
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
@@ -220,6 +232,11 @@ export class Checkout implements Records {
     const plan = await ended(makePlan(means, { ...everything, ...more }));
     this.world.planned = plan;
     return (await ended(apply(plan, means))).outcome;
+  }
+
+  /** Applies a plan that was made before. */
+  async carryOut(plan: Plan, declared: Readonly<Record<string, Declared>>): Promise<string> {
+    return (await ended(apply(plan, this.means(declared)))).outcome;
   }
 
   /** As a fresh checkout has it. */

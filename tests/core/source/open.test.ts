@@ -2,11 +2,11 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFile, cp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
+import type { Part } from "../../../src/core/abilities.ts";
 import { interrupted } from "../../../src/core/failure.ts";
 import { digest } from "../../../src/core/model/digest.ts";
 import { type Phase, passing, type Wanted } from "../../../src/core/model/image.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
-import type { Part } from "../../../src/core/plugin.ts";
 import { compareContent } from "../../../src/core/source/content.ts";
 import { file, hostile } from "./hostile.ts";
 import {

@@ -1,0 +1,63 @@
+import type { Digest } from "./model/digest.ts";
+import type { Format, Observed } from "./model/image.ts";
+import type { ImageId } from "./model/name.ts";
+import type { Desired, Schema } from "./model/schema.ts";
+import type { Attributes } from "./model/value.ts";
+import type { Backend, Context, Reading } from "./plugin.ts";
+
+// What a backend can do besides `Backend`: each ability is a method that it may have.
+
+/** A file of an image as it comes out of a backend. */
+export interface Part {
+  readonly name: string;
+  readonly format: Format;
+  readonly size?: number;
+  /** The sha256 that its bytes have to have, where the backend keeps one of this part. */
+  readonly digest?: Digest;
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** Ability: the bytes of an image can be had back. One part, or metadata and disk where an image is kept in two. */
+export interface Downloads {
+  download(id: ImageId, context: Reading): Promise<readonly Part[]>;
+}
+/** Ability: an image can be taken out of use without being deleted. */
+export interface Retires {
+  retire(id: ImageId, how: "hide" | "deactivate", context: Context): Promise<void>;
+}
+/** Ability: says what uses an image, in words ("3 servers"); undefined when nothing does. */
+export interface Uses {
+  usedBy(id: ImageId, context: Reading): Promise<string | undefined>;
+}
+/** Ability: the name of an image that `retain` keeps is freed for its successor; `version` is a date like 20261120T151500Z. */
+export interface Renames {
+  rename(id: ImageId, version: string, context: Context): Promise<void>;
+}
+
+/** What people gave to a managed image besides what is declared. */
+export interface Additions {
+  /**
+   * Live values of attributes that `create` and `update` can give to another image: tags, members, aliases, an expiry, properties set
+   * by hand. Declared ones may be among them: the core leaves those out, and those that are as a new image has them anyway (`unset`).
+   * Of a table with keys of one's own, only keys that no new image would have by itself.
+   */
+  readonly attributes: Attributes;
+  /** What a new image will not have, a line each, for the plan: "share group 42", "the acceptance by project p2". */
+  readonly lost?: readonly string[];
+}
+/**
+ * Ability: says what people added to an image, asked before it is replaced, at the cost of requests of its own. What the core carries
+ * over comes to `create` (and, where a replace was interrupted, to `update`) as a part of `want`.
+ */
+export interface Added<I extends Schema = Schema> {
+  added(image: Observed<I>, want: Desired<I>, context: Reading): Promise<Additions>;
+}
+
+export const canTellAdded = <B extends Backend>(backend: B): backend is B & Added => has(backend, "added");
+export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
+export const canRetire = <B extends Backend>(backend: B): backend is B & Retires => has(backend, "retire");
+export const canTellUse = <B extends Backend>(backend: B): backend is B & Uses => has(backend, "usedBy");
+export const canRename = <B extends Backend>(backend: B): backend is B & Renames => has(backend, "rename");
+
+const has = (backend: object, name: string): boolean =>
+  name in backend && typeof Reflect.get(backend, name) === "function";

@@ -1,0 +1,28 @@
+import { canTellAdded } from "../abilities.ts";
+import type { Step } from "../model/plan.ts";
+import type { Attributes } from "../model/value.ts";
+import { addedTo, carriedBy, declaredBefore, isUnread } from "../plan/additions.ts";
+import type { Site } from "./site.ts";
+
+/**
+ * What others added to the image that is about to be replaced, as it is now: it may be more than the plan saw.
+ * @throws what the backend threw, unless the plan has said that it could not be read
+ */
+export async function addedBefore(
+  site: Site,
+  step: Extract<Step, { action: "replace" }>,
+): Promise<Attributes | undefined> {
+  const { address, backend, plugin, resource, known } = site;
+  const context = site.context(site.deadline(site.means.signal));
+  const ignore = resource.lifecycle.ignoreChanges;
+  const declarations = { schema: plugin.image, want: resource.want, recorded: declaredBefore(known), ignore };
+  try {
+    const old = canTellAdded(backend) ? await backend.read({ address, id: step.id }, context) : undefined;
+    if (old === undefined) return carriedBy(known);
+    const { carried } = await addedTo(old, backend, declarations, context);
+    return Object.keys(carried).length === 0 ? undefined : carried;
+  } catch (thrown) {
+    if (isUnread(step) && !context.signal.aborted) return undefined;
+    throw site.explain(thrown);
+  }
+}
