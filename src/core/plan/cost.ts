@@ -6,11 +6,15 @@ export function costOf(steps: readonly Step[]): Cost {
     step.action === "create" || step.action === "replace" ? [{ address: step.address, ...step.making }] : [],
   );
   const uploads = making.filter(({ transfer }) => transfer.how === "upload");
-  const downloads = new Map(
-    uploads.flatMap(({ content }) =>
-      content === undefined || content.stat !== undefined ? [] : [[content.where, content.size ?? 0]],
-    ),
+  const verifications = steps.flatMap((step) =>
+    "verifies" in step && step.verifies?.how === "download" ? [step.verifies] : [],
   );
+  const downloads = new Map([
+    ...verifications.map(({ content, bytes }) => [content.where, bytes ?? 0] as const),
+    ...uploads.flatMap(({ content }) =>
+      content === undefined || content.stat !== undefined ? [] : [[content.where, content.size ?? 0] as const],
+    ),
+  ]);
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((total, one) => total + one, 0);
   return {
     uploads: uploads.length,

@@ -11,6 +11,7 @@ import { basisOf, bodyOf, driftBetween } from "./basis.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
+import { evidenceOf } from "./evidence.ts";
 import { contentKey } from "./key.ts";
 import type { Means, Selection } from "./means.ts";
 import { type Asked, type Found, isNothing, nothing, type Owner, observe } from "./observe.ts";
@@ -186,6 +187,13 @@ class Planner {
   #complain(address: Address, want: Want | undefined, { have }: Found): void {
     for (const { severity, message } of want?.complaints ?? [])
       if (severity === "warning") this.#warn(`${address}: ${message}`);
+    const { state } = this.#means;
+    const known = state.images[address];
+    if (want !== undefined && have !== undefined && known?.status === "ready" && known.id === have.id) {
+      const evidence = evidenceOf(want, have, known);
+      if (evidence.kind === "untold")
+        this.#warn(`${address}: whether its source has changed is unknown: ${evidence.why}`);
+    }
     if (want?.blind !== undefined && have !== undefined)
       this.#warn(`${address}: its source could not be looked at: ${want.blind.message}`);
   }

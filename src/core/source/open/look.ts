@@ -141,10 +141,11 @@ export function content(
   where: string,
   known: { readonly [K in Exclude<keyof Content, "where">]?: Content[K] | undefined },
 ): Content {
-  const { digest: found, size, validators, stat: file, resolved, transform } = known;
+  const { digest: found, digests, size, validators, stat: file, resolved, transform } = known;
   return {
     where,
     ...(found === undefined ? {} : { digest: found }),
+    ...(digests === undefined || Object.values(digests).every((one) => one === found) ? {} : { digests }),
     ...(size === undefined ? {} : { size }),
     ...(validators === undefined ? {} : { validators }),
     ...(file === undefined ? {} : { stat: file }),
