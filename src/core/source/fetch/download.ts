@@ -94,6 +94,11 @@ export class Download implements Fetched {
 
   async check(): Promise<void> {}
 
+  async distrust(): Promise<void> {
+    this.#failure ??= new Failure("source.damaged", `${this.#from}: its copy on this disk was damaged`);
+    if (this.#blob !== undefined) await this.#with.cache.drop(this.#blob.digest);
+  }
+
   /** Waits until nothing goes on any more. What is not whole is kept for another run. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#over;
@@ -122,13 +127,6 @@ export class Download implements Fetched {
     this.#blob = blob;
     this.#from = from;
     this.#validators = blob.validators ?? {};
-    const { signal } = this.#with;
-    // Its name proves the digest; a signature has to be proven with the bytes.
-    if (this.#order.proof.signature !== undefined) {
-      using proving = await Proving.begin(demandOf(this.#order), blob.size);
-      for await (const piece of readWhole(blob.path, signal, true)) await proving.update(piece);
-      await proving.end();
-    }
     this.#ready.resolve();
     this.#proven.resolve({ digests: blob.digests, size: blob.size });
   }

@@ -8,10 +8,11 @@ import { sameStat } from "../content.ts";
 import type { Supplies } from "../fetch/index.ts";
 import type { Opening } from "../means.ts";
 import type { Fetched, Supply } from "../supply.ts";
-import { changed, type Proof } from "../verify/index.ts";
+import { changed, type Demand, type Proof } from "../verify/index.ts";
 import { publicUrl, transformOf } from "../web/index.ts";
 import { LocalFile } from "./local.ts";
 import { content, type FileDigests, statFile } from "./look.ts";
+import { Proved } from "./proved.ts";
 
 /** Where the bytes of one source come from, when it has been opened. */
 export interface Origin {
@@ -76,6 +77,8 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }
   const transform = transformOf(spec);
   const watched = new Set<Supply>();
   let own: Fetched | undefined;
+  let reader: { readonly of: Fetched; readonly proved: Proved } | undefined;
+  const demand: Demand = { proof, expected: expected?.digest, where: publicUrl(spec.urls[0] ?? "") };
   const get = async () => {
     const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected);
     own = download.isShared ? undefined : download;
@@ -88,7 +91,10 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }
     supply: async (reading) => {
       const download = await get();
       await orAborted(download.ready, reading);
-      return download;
+      // A stream that nothing is kept of proves what it gives by itself.
+      if (!download.isShared) return download;
+      if (reader?.of !== download) reader = { of: download, proved: new Proved(download, demand) };
+      return reader.proved;
     },
     content: async () => {
       const download = await get();
@@ -109,21 +115,31 @@ async function imageOrigin(
   { supplies }: OriginMeans,
 ): Promise<Origin> {
   const { expected, progress, signal } = opening;
-  const parts = await supplies.parts(address, proof, signal);
-  const metadata = parts.length > 1 ? parts[0] : undefined;
-  const disk = parts.at(-1);
-  if (disk === undefined) throw new Error("an image without parts");
-  disk.watch(progress);
+  const demand: Demand = { proof, expected: expected?.digest, where: address };
+  const readers = new Map<Supply, Proved>();
+  const open = async (reading: AbortSignal) => {
+    const parts = await supplies.parts(address, reading);
+    const disk = parts.at(-1);
+    if (disk === undefined) throw new Error("an image without parts");
+    if (!readers.has(disk)) disk.watch(progress);
+    const proved = readers.get(disk) ?? new Proved(disk, demand);
+    readers.set(disk, proved);
+    return { proved, metadata: parts.length > 1 ? parts[0] : undefined };
+  };
+  const { metadata } = await open(signal);
   return {
     key: address,
     supply: async (reading) => {
-      const [again] = (await supplies.parts(address, proof, reading)).slice(-1);
-      await orAborted((again ?? disk).ready, reading);
-      return again ?? disk;
+      const { proved } = await open(reading);
+      await orAborted(proved.ready, reading);
+      return proved;
     },
-    ...(metadata === undefined ? {} : { metadata }),
+    ...(metadata === undefined
+      ? {}
+      : { metadata: new Proved(metadata, { proof: {}, expected: undefined, where: address }) }),
     content: async () => {
-      const { digests, size } = await disk.prove(signal);
+      const { proved } = await open(signal);
+      const { digests, size } = await proved.prove(signal);
       return {
         ...content(address, { digest: expected?.digest ?? digests.sha256, digests, size, transform }),
         ...expected,
