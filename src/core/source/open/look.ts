@@ -150,11 +150,12 @@ export function content(
   where: string,
   known: { readonly [K in Exclude<keyof Content, "where">]?: Content[K] | undefined },
 ): Content {
-  const { digest: found, identity, size, validators, stat: file, resolved, transform } = known;
+  const { digest: found, identity, digests, size, validators, stat: file, resolved, transform } = known;
   return {
     where,
     ...(identity === undefined ? {} : { identity }),
     ...(found === undefined ? {} : { digest: found }),
+    ...(digests === undefined || Object.values(digests).every((one) => one === found) ? {} : { digests }),
     ...(size === undefined ? {} : { size }),
     ...(validators === undefined ? {} : { validators }),
     ...(file === undefined ? {} : { stat: file }),
