@@ -19,7 +19,7 @@ usage: install.sh [--from URL|DIRECTORY] [--prefix DIRECTORY] [--sha256 HEX] [--
   --sha256      the checksum of the compressed binary, known from elsewhere than the release's SHA256SUMS
   --key         the minisign public key that must have signed SHA256SUMS; by default the one that this script was released with, if any
   --target      for another machine than this one: linux-x64, linux-arm64, linux-x64-musl, linux-arm64-musl, darwin-x64, darwin-arm64
-  --allow-http  download without TLS: what verifies the bytes then comes the same way as they do
+  --allow-http  download without TLS (or IMAGES_ALLOW_HTTP=yes): what verifies the bytes then comes the same way as they do
   --uninstall   remove what an earlier install put below PREFIX
 EOF
 }
@@ -178,6 +178,7 @@ extras() {
 
 main() {
     from=${IMAGES_FROM:-$RELEASE_URL} prefix=${IMAGES_PREFIX:-} key=$PUBLIC_KEY wanted="" target="" http=no proto="=https" remove=no
+    if [ "${IMAGES_ALLOW_HTTP:-}" = yes ]; then http=yes proto="=http,https"; fi
     while [ $# -gt 0 ]; do
         case "$1" in
             -h | --help)

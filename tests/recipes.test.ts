@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmod, copyFile, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
 import { parse } from "yaml";
 import { Folder, type Said } from "./harness.ts";
 
@@ -27,11 +28,12 @@ let server: Bun.Server<undefined>;
 let url = "";
 beforeAll(async () => {
   const program = `#!/bin/sh\nexec '${BINARY}' "$@"\n`;
-  const sum = new Bun.CryptoHasher("sha256").update(program).digest("hex");
-  const files: Env = {
+  const packed = new Uint8Array(gzipSync(program));
+  const sum = new Bun.CryptoHasher("sha256").update(packed).digest("hex");
+  const files: Readonly<Record<string, string | Uint8Array<ArrayBuffer>>> = {
     "install.sh": await readFile(join(ROOT, "install.sh"), "utf8"),
-    SHA256SUMS: `${sum}  ${NAME}\n`,
-    [NAME]: program,
+    SHA256SUMS: `${sum}  ${NAME}.gz\n`,
+    [`${NAME}.gz`]: packed,
   };
   server = Bun.serve({
     hostname: "127.0.0.1",
@@ -94,6 +96,7 @@ class Project implements AsyncDisposable {
       HOME: this.folder.path,
       IMAGES_CACHE: this.folder.at("cache"),
       XDG_STATE_HOME: this.folder.at("own"),
+      IMAGES_ALLOW_HTTP: "yes",
     };
     const PATH = [...path, process.env["PATH"] ?? ""].join(delimiter);
     const child = Bun.spawn([...command], {

@@ -25,6 +25,7 @@ export const OF_FLAGS: Readonly<Record<string, Kind>> = {
   "--replace": "address",
   "--backend": "backend",
   "--from-terraform": "file",
+  "--from": "nothing",
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
   "--parallelism": "nothing",
   "--lock-timeout": "nothing",

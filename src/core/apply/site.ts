@@ -102,6 +102,7 @@ export class Site {
       marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
       nonce: "",
       completed: () => undefined,
+      claimed: this.#claimed(),
       signal,
       note: (text) => this.note(text),
       progress: this.progress.tell,
@@ -109,6 +110,15 @@ export class Site {
       secret: (reference) => this.means.secret(reference),
       ...more,
     };
+  }
+
+  /** Unique names that the file gives to other images of the backend. */
+  #claimed(): ReadonlySet<string> {
+    const { backend } = resourceAt(this.means.config, this.address) ?? { backend: backendOf(this.address) };
+    const others = this.means.config.resources.filter(
+      (one) => one.backend === backend && one.address !== this.address && one.state === "present",
+    );
+    return new Set(others.flatMap(({ want, address }) => this.plugin.names?.(want, address) ?? []));
   }
 
   /** The signal of a step that the image's or backend's `timeout` ends as well. */

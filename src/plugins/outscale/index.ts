@@ -14,6 +14,8 @@ import {
   type Part,
   type Reading,
   type Source,
+  signedHeaders,
+  stampOf,
 } from "images";
 import { Bucket } from "./bucket.ts";
 import { change, permissionChanges, wordChanges } from "./changes.ts";
@@ -28,7 +30,6 @@ import { isIntermediate, Remains } from "./remains.ts";
 import { rules } from "./rules.ts";
 import { config, type Image, image } from "./schema.ts";
 import { accessOf } from "./settings.ts";
-import { signedHeaders, stampOf } from "./sign.ts";
 import { Uploads } from "./upload.ts";
 import { permissionsOf, tagsOf } from "./values.ts";
 import { Watch } from "./watch.ts";

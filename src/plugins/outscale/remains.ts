@@ -1,8 +1,7 @@
-import { type Address, type Context, Failure, type ImageId, type Reading } from "images";
+import { type Address, type Context, Failure, type ImageId, type Reading, sha256 } from "images";
 import type { Bucket } from "./bucket.ts";
 import { type Client, isImageId, isSnapshotId } from "./client.ts";
 import { goesWith, imageFilter, snapshotText, tokenIn } from "./mark.ts";
-import { sha256 } from "./sign.ts";
 
 /** The id, in the state, of an image of which there is only an object in the bucket so far. */
 const OBJECT = "object:";

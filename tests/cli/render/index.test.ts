@@ -77,6 +77,9 @@ describe("who draws", () => {
     const path = join(folder, "missing", "out.ndjson");
     const thrown = await run({ to: "file", path }).catch((reason: unknown) => reason);
     expect(thrown).toBeInstanceOf(Failure);
-    expect(thrown).toMatchObject({ code: "cli.output", hint: "give --json=FILE another path" });
+    expect(thrown).toMatchObject({
+      code: "cli.output",
+      hint: "check the disk and the permissions, or pass another path",
+    });
   });
 });

@@ -1,11 +1,9 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Attributes } from "images";
-import { canDownload } from "../../src/core/abilities.ts";
-import type { Clause } from "./place.ts";
-import { NotAsked } from "./place.ts";
-import { AT, reading, type Stage } from "./stage.ts";
-import type { Check } from "./suite.ts";
+import { canDownload } from "../core/abilities.ts";
+import { type Clause, NotAsked } from "../core/conformance.ts";
+import { AT, type Check, NAME, reading, type Stage } from "./stage.ts";
 
 // Clauses about the laws of the product, played by the whole program.
 
@@ -147,7 +145,7 @@ export const LAW_CLAUSES = {
     const long = `long-${"x".repeat(50)}.v1_2`;
     await stage.declare(
       { [long]: several(stage, 1), "with.dots": several(stage, 2) },
-      '[settings]\nname = "team.images-2"',
+      `[settings]\nname = "${NAME}.images-2"`,
     );
     await stage.apply();
     expect((await stage.ours()).length).toBe(2);

@@ -1,0 +1,78 @@
+import { expect, test } from "bun:test";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { machineOf, npmPackages } from "../scripts/npm.ts";
+import { binaryOf, TARGETS } from "../scripts/runtimes.ts";
+import { Folder } from "./harness.ts";
+
+/** A release whose binaries are scripts that tell their words and target. */
+async function release(folder: Folder): Promise<string> {
+  await mkdir(folder.at("release"));
+  for (const one of TARGETS) {
+    const program = `#!/bin/sh\n[ "$1" = wait ] && { echo waiting; exec sleep 1000; }\necho "${one.name} $*"\nexit 7\n`;
+    await Bun.write(folder.at("release", `${binaryOf(one)}.gz`), new Uint8Array(gzipSync(program)));
+  }
+  await folder.write("release/VERSION", "1.2.3\n");
+  await folder.write("release/LICENSES.txt", "licences\n");
+  return folder.at("release");
+}
+
+const npm = async (cwd: string, ...words: readonly string[]) => {
+  const child = Bun.spawn(["npm", ...words], { cwd, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [code, out, err] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
+  if (code !== 0) throw new Error(`npm ${words.join(" ")}: ${err}`);
+  return out.trim();
+};
+
+test("npm installs the binary of the platform, and the launcher passes words, exit code and signals on", async () => {
+  await using folder = await Folder.make();
+  const names = await npmPackages(await release(folder), folder.at("npm"), "@team");
+  expect(names).toEqual([...TARGETS.map(({ name }) => `@team/images-${name}`), "@team/images"]);
+  const own = `${process.platform}-${process.arch}`;
+  // As a registry would give them: packed, and this platform's beside the one that people name.
+  const packed = (name: string) =>
+    npm(folder.at("npm", name), "pack", "--silent", "--pack-destination", folder.at("npm"));
+  const [main, binary] = [await packed("team-images"), await packed(`team-images-${own}`)];
+  await mkdir(folder.at("home"));
+  await folder.write("home/package.json", "{}");
+  const files = [main, binary].map((name) => folder.at("npm", name));
+  await npm(folder.at("home"), "install", "--offline", "--omit=optional", "--no-audit", "--no-fund", ...files);
+  const launcher = folder.at("home", "node_modules", ".bin", "images");
+  const said = Bun.spawn([launcher, "plan", "--x=a b"], { stdout: "pipe" });
+  expect([await said.stdout.text(), await said.exited]).toEqual([`${own} plan --x=a b\n`, 7]);
+  const waiting = Bun.spawn([launcher, "wait"], { stdout: "pipe" });
+  const reader = waiting.stdout.getReader();
+  await reader.read();
+  waiting.kill("SIGTERM");
+  await waiting.exited;
+  expect(waiting.signalCode).toBe("SIGTERM");
+  expect(await readdir(folder.at("home", "node_modules", "@team"))).toEqual(["images", `images-${own}`]);
+});
+
+test("each package says which machines it is for, and the main one asks for all of them", async () => {
+  await using folder = await Folder.make();
+  await npmPackages(await release(folder), folder.at("npm"), "@team");
+  const manifest = async (name: string) =>
+    JSON.parse(await readFile(join(folder.at("npm", name), "package.json"), "utf8"));
+  expect(machineOf("windows-x64")).toEqual({ os: ["win32"], cpu: ["x64"] });
+  expect(await manifest("team-images-linux-arm64-musl")).toMatchObject({
+    os: ["linux"],
+    cpu: ["arm64"],
+    libc: ["musl"],
+  });
+  const { optionalDependencies, version } = await manifest("team-images");
+  expect(version).toBe("1.2.3");
+  expect(Object.keys(optionalDependencies)).toEqual(TARGETS.map(({ name }) => `@team/images-${name}`));
+  expect(npmPackages(folder.at("release"), folder.at("npm"), "team")).rejects.toThrow("no npm scope");
+});
+
+test("without its binary the launcher says what to do", async () => {
+  await using folder = await Folder.make();
+  await npmPackages(await release(folder), folder.at("npm"), "@team");
+  const said = Bun.spawn(["node", folder.at("npm", "team-images", "images.cjs"), "version"], { stderr: "pipe" });
+  expect([await said.exited, await said.stderr.text()]).toEqual([
+    1,
+    expect.stringContaining("use install.sh of a release"),
+  ]);
+});
