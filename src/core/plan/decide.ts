@@ -67,6 +67,8 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
   }
   const content = changedContent(want, found, recorded);
   const changes = [...changesOf(want, found, compared), ...(content === undefined ? [] : [content])];
+  if (tooMuch && changes.some(({ name }) => want.complaints.some(({ attribute }) => attribute === name)))
+    return limits(sight, want);
   const because = [...changes.filter(({ forces }) => forces === "replace").map(({ name }) => name)];
   const isOld = known?.status === "replacing" && known.id === found.id;
   if (sight.replace || (isOld && known.requested === true)) because.push("requested");

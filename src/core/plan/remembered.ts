@@ -1,5 +1,6 @@
 import { contentKey } from "./key.ts";
-import { type Asked, type Found, nothing, type Owner } from "./observe.ts";
+import { type Found, nothing } from "./found.ts";
+import type { Asked, Owner } from "./observe.ts";
 
 /** `--no-refresh`: what the state remembers stands for what is there. */
 export function remembered({ address, known }: Asked, { file, lineage }: Owner): Found {
