@@ -7,7 +7,8 @@ export type SecretReference = string;
 
 /** The digest that bytes are to have: written out, or to be found in a sums file. */
 export type Checksum =
-  | { readonly kind: "digest"; readonly digest: Digest }
+  /** `label`: the key that it was declared with, where that is not `checksum`. */
+  | { readonly kind: "digest"; readonly digest: Digest; readonly label?: string }
   | { readonly kind: "sums"; readonly algorithm: string; readonly where: string };
 
 /** A detached signature over the sums file where there is one, else over the bytes. */

@@ -73,10 +73,12 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
     ...differing.filter(({ forces }) => forces === "replace").map(({ name }) => name),
     ...(content === undefined ? [] : ["content"]),
   ];
+  const changes = content === undefined ? differing : [...differing, content];
+  if (tooMuch && changes.some(({ name }) => want.complaints.some(({ attribute }) => attribute === name)))
+    return limits(sight, want);
   const isOld = known?.status === "replacing" && known.id === found.id;
   if (sight.replace || (isOld && known.requested === true)) because.push("requested");
   else if (isOld && known.former === undefined) because.push("interrupted");
-  const changes = content === undefined ? differing : [...differing, content];
   const isContentAlone = because.length === 1 && isWeak && known?.status === "ready";
   const isKnown = known?.status === "ready" && known.id === found.id;
   if (isContentAlone && want.resource.lifecycle.protect) {
