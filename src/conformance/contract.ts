@@ -3,7 +3,8 @@ import { type Attributes, Failure, type Format, imageId } from "images";
 import { type Clause, NotAsked } from "../core/conformance.ts";
 import { faults } from "../core/model/check.ts";
 import { diff } from "../core/plan/diff.ts";
-import { AT, type Check, listening, MARK, OTHER, reading, type Stage, sourceOf } from "./stage.ts";
+import { sourceOf } from "./material.ts";
+import { AT, type Check, listening, MARK, OTHER, reading, type Stage } from "./stage.ts";
 
 // Clauses about the methods of a backend, one by one.
 
