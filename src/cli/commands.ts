@@ -23,6 +23,12 @@ import {
   StateRemoveCommand,
   StateShowCommand,
 } from "./commands/state.ts";
+import {
+  StateMigrateCommand,
+  StatePushCommand,
+  StateRestoreCommand,
+  StateVersionsCommand,
+} from "./commands/state-versions.ts";
 import { UnlockCommand } from "./commands/unlock.ts";
 import { UpgradeCommand } from "./commands/upgrade.ts";
 import { ValidateCommand } from "./commands/validate.ts";
@@ -50,6 +56,10 @@ export const commands = [
   StateMoveCommand,
   StateRemoveCommand,
   StatePullCommand,
+  StatePushCommand,
+  StateVersionsCommand,
+  StateRestoreCommand,
+  StateMigrateCommand,
   UnlockCommand,
   CacheListCommand,
   CacheGcCommand,

@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option } from "clipanion";
-import { isUrl } from "../core/config/world.ts";
 import { show } from "../core/disk/lock.ts";
 import { identity, isDead, probe } from "../core/disk/process.ts";
 import { Failure } from "../core/failure.ts";
@@ -121,8 +120,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   /** A run that holds the lock may change what this plan reads. The lock is read, not taken. */
   async #tellHolder(session: Session): Promise<void> {
-    // A server's protocol cannot be asked who holds the lock without taking it.
-    if (isUrl(session.storage.where)) return;
+    if (!session.storage.canPeek) return;
     const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
     if (holder === undefined || isDead(holder, identity(), probe)) return;
     this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);

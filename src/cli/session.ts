@@ -18,11 +18,12 @@ import type { Backend, Host, Plugin } from "../core/plugin.ts";
 import { Sources } from "../core/source/open/index.ts";
 import { measure } from "../core/source/verify/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
-import { openStore, type Store } from "../core/store/state.ts";
+import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
 import { findPlugin } from "./plugins.ts";
 import type { Shell } from "./shell.ts";
-import { named, storageOf } from "./stateplace.ts";
+import { StateKeeper } from "./statekeeper.ts";
+import { named } from "./stateplace.ts";
 import { traceOf } from "./trace.ts";
 import type { Files, Wish } from "./wish.ts";
 
@@ -33,13 +34,11 @@ export class Session implements AsyncDisposable {
   readonly warnings: readonly Problem[];
   readonly secrets: Secrets;
   readonly storage: Storage;
+  readonly keeper: StateKeeper;
   readonly #shell: Shell;
   readonly #wish: Wish;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
   readonly #closing: AsyncDisposable[] = [];
-  /** Closed last: the store gives its lock back over it. */
-  readonly #left: AsyncDisposable | undefined;
-  #store: Store | undefined;
   #sources: Sources | undefined;
 
   private constructor(shell: Shell, wish: Wish, secrets: Secrets, read: Awaited<ReturnType<typeof readConfig>>) {
@@ -49,11 +48,10 @@ export class Session implements AsyncDisposable {
     this.config = read.config;
     this.plugins = read.plugins;
     this.warnings = read.warnings;
-    const { storage, close } = storageOf(read.config.settings, secrets, (options) =>
+    this.keeper = new StateKeeper(shell, wish, secrets, read.config.settings, (options) =>
       openDoor(options, this.#netMeans()),
     );
-    this.storage = storage;
-    this.#left = close;
+    this.storage = this.keeper.storage;
   }
 
   /** Reads the file; the state is opened by `store`. @throws Failure config.*, plugin.* */
@@ -78,18 +76,8 @@ export class Session implements AsyncDisposable {
   }
 
   /** The state, opened at the first call. @throws Failure state.* */
-  async store(): Promise<Store> {
-    const { operation, write, lockTimeout, note } = this.#wish;
-    this.#store ??= await openStore({
-      storage: this.storage,
-      operation,
-      write,
-      signal: this.#shell.signal,
-      now: () => this.#shell.now(),
-      onNote: note,
-      ...(lockTimeout === undefined ? {} : { lockTimeout }),
-    });
-    return this.#store;
+  store(): Promise<Store> {
+    return this.keeper.store();
   }
 
   /** The state with the `[[moved]]` of the file, and what each moved address was called before. */
@@ -223,8 +211,7 @@ export class Session implements AsyncDisposable {
       Promise.resolve(one?.[Symbol.asyncDispose]()).catch((error: unknown) => errors.push(error));
     await close(this.#sources);
     for (const one of this.#closing.reverse()) await close(one);
-    await close(this.#store);
-    await close(this.#left);
+    await close(this.keeper);
     if (errors.length > 0) throw errors[0];
   }
 }

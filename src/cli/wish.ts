@@ -8,6 +8,7 @@ export interface Files {
   readonly text?: string;
 }
 
+/** What a command wants of its run. */
 export interface Wish {
   readonly operation: string;
   /** True: the state is locked and can be written. */

@@ -75,7 +75,19 @@ export { type Clock, systemClock } from "./net/clock.ts";
 export type { Answer, Call, Door, DoorOptions, Explained, Outgoing } from "./net/door.ts";
 export { type Polling, poll } from "./net/retry.ts";
 export {
+  escaped,
+  type Family,
+  type Keys,
+  presigned,
+  type Signer,
+  sha256,
+  signatureOf,
+  signedHeaders,
+  stampOf,
+} from "./net/sign.ts";
+export {
   type Backend,
+  type Bytes,
   type Complaint,
   type Context,
   definePlugin,

@@ -64,7 +64,7 @@ export class StateShowCommand extends FileCommand {
 }
 
 /** A command that writes another state in the place of the one there is. */
-abstract class EditCommand extends FileCommand {
+export abstract class EditCommand extends FileCommand {
   readonly lockTimeout = Option.String("--lock-timeout", {
     description: "how long to wait for somebody else's lock: 30s, 5m",
   });

@@ -56,6 +56,7 @@ const code: Rule = (found) =>
 const content = shapeOf<Content>(
   { where: text },
   {
+    identity: text,
     digest,
     size: count,
     validators: shapeOf<Validators>({}, { etag: text, modified: text, length: count }),

@@ -36,10 +36,16 @@ export const SETTINGS = {
   ),
   state: optional(
     string(),
-    "Where the state is kept: a path, or the URL of a server of terraform's HTTP backend protocol, as GitLab has one. Default: beside the file and named after it: images.state.json for images.toml.",
+    "Where the state is kept: a path, `s3://BUCKET/KEY`, `postgres://HOST/DATABASE?name=NAME`, or the URL of a server of terraform's HTTP backend protocol, as GitLab has one. Default: beside the file and named after it: images.state.json for images.toml.",
   ),
   state_username: optional(string(), "User of a state at a URL, or a reference to it."),
   state_password: optional(string(), "Password of a state at a URL.", { sensitive: true }),
+  state_lock: optional(boolean(), "False: the HTTP server of the state has no locks, and no two runs happen at once."),
+  state_lock_address: optional(string(), "URL of the lock of an HTTP state, where it is not that of the state."),
+  state_lock_method: optional(string(), "Method that takes the lock of an HTTP state. Default: LOCK."),
+  state_unlock_address: optional(string(), "URL that gives the lock of an HTTP state back."),
+  state_unlock_method: optional(string(), "Method that gives the lock of an HTTP state back. Default: UNLOCK."),
+  state_update_method: optional(string(), "Method that writes an HTTP state. Default: POST."),
   parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
 };
 

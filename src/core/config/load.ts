@@ -164,11 +164,11 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
   const found = section(SETTINGS, root, "settings", world.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
-  const { state = stateFor(file), state_username: username, state_password: password, parallelism } = found;
+  const { state = stateFor(file), parallelism } = found;
   const table = node?.kind === "table" ? node : undefined;
   const { name = "" } = found;
   if (name === "") requireName(table, world);
-  return { name, parallelism, ...statePlace({ state, username, password }, table, world) };
+  return { name, parallelism, ...statePlace({ ...found, state }, table, world) };
 }
 
 /** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */

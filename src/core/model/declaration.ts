@@ -99,6 +99,18 @@ export interface StatePlace {
   /** For a URL: the user or a reference to it, and the reference of the password. */
   readonly username?: string;
   readonly password?: string;
+  readonly http?: HttpLock;
+}
+
+/** How a server of terraform's HTTP protocol wants to be asked, where that is not the usual way. */
+export interface HttpLock {
+  /** False: the server has no locks. */
+  readonly lock?: boolean;
+  readonly lockAddress?: string;
+  readonly unlockAddress?: string;
+  readonly lockMethod?: string;
+  readonly unlockMethod?: string;
+  readonly updateMethod?: string;
 }
 
 /** images.toml, read and checked. */

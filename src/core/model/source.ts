@@ -80,6 +80,8 @@ export interface Stat {
 export interface Content {
   /** Path, URL, address or the backend's own words for where it comes from; without secrets. */
   readonly where: string;
+  /** A keyed hash of the request where `where` hides a part of it; comparable only with those of the same machine. */
+  readonly identity?: string;
   readonly digest?: Digest;
   readonly size?: number;
   readonly validators?: Validators;

@@ -53,6 +53,8 @@ export interface Outgoing {
   readonly url: URL;
   /** The JSON or text body; undefined for streams. */
   readonly body: string | undefined;
+  /** The headers that the call itself gives, in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Call {

@@ -8,7 +8,9 @@ export function costOf(steps: readonly Step[]): Cost {
   const uploads = making.filter(({ transfer }) => transfer.how === "upload");
   const downloads = new Map(
     uploads.flatMap(({ content }) =>
-      content === undefined || content.stat !== undefined ? [] : [[content.where, content.size ?? 0]],
+      content === undefined || content.stat !== undefined
+        ? []
+        : [[`${content.where} ${content.identity ?? ""}`, content.size ?? 0]],
     ),
   );
   const sum = (numbers: Iterable<number>) => [...numbers].reduce((total, one) => total + one, 0);

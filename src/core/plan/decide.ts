@@ -1,11 +1,12 @@
+import { shortDigest } from "../model/digest.ts";
 import type { Change, Step } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { compareContent } from "../source/content.ts";
-import { ambiguous, foreign, incomplete, limits, taken } from "./blocked.ts";
-import { type Diff, diff } from "./diff.ts";
-import { carries, differs } from "./key.ts";
+import { ambiguous, contested, foreign, incomplete, limits, taken } from "./blocked.ts";
+import { type Diff, diff, missingIn } from "./diff.ts";
+import { carries, differs, liveOf } from "./key.ts";
 import { leave } from "./leave.ts";
 import type { Image, Sight, Want } from "./sight.ts";
 import { bearing, isRecorded } from "./standing.ts";
@@ -38,7 +39,7 @@ function bring(sight: Sight, want: Want): Step {
     if (fatal.length > 0) return limits(sight, want);
     return make(sight, want);
   }
-  if (have !== undefined && rival !== undefined) return foreign(address, rival, "");
+  if (have !== undefined && rival !== undefined) return contested(sight, rival);
   if (have === undefined || !isRecorded(sight.standing)) return unrecorded(sight, want, found);
   return managed(sight, want, have, fatal.length > 0);
 }
@@ -51,6 +52,7 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
     have: found.attributes,
     want: want.resource.want,
     recorded: recorded?.want,
+    usual: found.usual,
     ignore: want.resource.lifecycle.ignoreChanges,
   });
   if (compared.refused.length > 0) {
@@ -64,16 +66,22 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
     };
   }
   const content = changedContent(want, found, recorded);
-  const because = [
-    ...compared.changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
-    ...(content === undefined ? [] : ["content"]),
-  ];
+  const changes = [...changesOf(want, found, compared), ...(content === undefined ? [] : [content])];
+  const because = [...changes.filter(({ forces }) => forces === "replace").map(({ name }) => name)];
   const isOld = known?.status === "replacing" && known.id === found.id;
   if (sight.replace || (isOld && known.requested === true)) because.push("requested");
   else if (isOld && known.former === undefined) because.push("interrupted");
-  const changes = content === undefined ? compared.changes : [...compared.changes, content];
   if (because.length > 0) return renew(sight, want, found, changes, because, tooMuch);
-  return align(sight, want, found, compared, known?.status === "ready" && known.id === found.id);
+  return align(sight, want, found, changes, known?.status === "ready" && known.id === found.id);
+}
+
+/** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it stands for. */
+function changesOf({ content, originNames = [] }: Want, found: Image, { changes }: Diff): readonly Change[] {
+  const isIt = liveOf(content, found) === content?.digest && content?.digest !== undefined;
+  const rest = changes.map((one) =>
+    isIt && originNames.includes(one.name) ? { ...one, forces: "update" as const } : one,
+  );
+  return [...rest, ...missingIn(found)];
 }
 
 /** What an image was wanted to be, and made from, when it was recorded. */
@@ -158,7 +166,7 @@ function renew(
 }
 
 /** What is there can stay; its attributes may change in place. */
-function align(sight: Sight, want: Want, found: Image, { changes }: Diff, isKnown: boolean): Step {
+function align(sight: Sight, want: Want, found: Image, changes: readonly Change[], isKnown: boolean): Step {
   const { address } = sight;
   const { id } = found;
   if (!isKnown) {
@@ -212,6 +220,10 @@ function changedContent(want: Want, found: Image, recorded: Before | undefined):
     }
   }
   if (want.content === undefined) return undefined;
+  // Of an origin of the backend's own the digest is that of the image itself.
+  const [live, { digest }] = [liveOf(want.content, found), want.content];
+  if (live !== undefined && digest !== undefined)
+    return live === digest ? undefined : edit(shortDigest(live), shortDigest(digest));
   if (recorded?.content !== undefined) {
     const compared = compareContent(recorded.content, want.content);
     return compared.kind === "changed" ? edit(compared.before, compared.after) : undefined;

@@ -17,6 +17,7 @@ interface Looked {
   readonly content?: Content;
   readonly transfer: Transfer;
   readonly blind?: Failure;
+  readonly maintained?: boolean;
 }
 
 /** How an origin is looked at. */
@@ -50,8 +51,11 @@ export class Wants {
   ): Promise<Want> {
     const plugin = this.plugin(resource.backend);
     const isQuick = quick && !this.#given.has(resource.address);
-    const { content, transfer, blind } = await this.#look(resource, known, backend, { ...reading, quick: isQuick });
-    const facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
+    const { content, transfer, blind, maintained } = await this.#look(resource, known, backend, {
+      ...reading,
+      quick: isQuick,
+    });
+    const facts: Facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
     const declared = this.#means.config.backends.find(({ name }) => name === resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
@@ -60,6 +64,9 @@ export class Wants {
       resource,
       schema: plugin.image,
       content,
+      ...(facts.format === undefined ? {} : { format: facts.format }),
+      ...(maintained === true ? { maintained } : {}),
+      originNames: (plugin.origins ?? []).flatMap(({ needs }) => needs),
       origin,
       blind,
       transfer,
@@ -123,7 +130,9 @@ export class Wants {
     if (backend.resolve === undefined) return { content: declaredOrigin(plugin, want), transfer: { how: "none" } };
     const pinned = origin.follow !== undefined && want[origin.follow] === false && known?.content !== undefined;
     if (pinned && known.status === "ready") return { content: known.content, transfer: { how: "none" } };
-    const { content, digests, size, serverSide, verified, why } = await backend.resolve(want, reading);
+    const { content, digests, size, serverSide, verified, why, maintained } = await backend.resolve(want, reading);
+    if (maintained === true && known?.content !== undefined)
+      return { content: known.content, transfer: { how: "pull" }, maintained };
     const found: Content = {
       where: contentWhere(plugin, want),
       resolved: content,
@@ -133,6 +142,7 @@ export class Wants {
     const unverified = verified ? {} : { unverified: why ?? "the backend cannot prove it" };
     return {
       content: found,
+      ...(maintained === true ? { maintained } : {}),
       transfer: { how: serverSide ? "pull" : "upload", ...(size === undefined ? {} : { bytes: size }), ...unverified },
     };
   }

@@ -34,6 +34,7 @@ const digestBy =
 const content = table(
   { where: text },
   {
+    identity: text,
     digest,
     size: count,
     validators: table({}, { etag: text, modified: text, length: count }),

@@ -80,7 +80,7 @@ export class Making {
         begun = id;
       });
     } catch (thrown) {
-      const owner = snapshotTags(this.#host.file, context.address);
+      const owner = (image: string) => snapshotTags(this.#host.file, context.address, image);
       if (old?.State === "available") await restore(this.#client, old, begun, owner, context);
       throw thrown;
     }
@@ -162,7 +162,7 @@ export class Making {
     const id = made.ImageId;
     const mark = context.marker(id);
     const own = snapshots === "own" ? snapshotsOf(made) : [];
-    await this.#client.createTags(own, snapshotTags(this.#host.file, address), signal);
+    await this.#client.createTags(own, snapshotTags(this.#host.file, address, id), signal);
     const marks = mark === undefined ? [] : marksOf(mark, snapshots);
     const tags = Object.entries(tagsOf(want.tags)).map(([Key, Value]): Tag => ({ Key, Value }));
     await this.#client.createTags([id], [...marks, ...tags], signal);

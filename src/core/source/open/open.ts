@@ -15,6 +15,7 @@ import { placesOf, publicUrl, Web } from "../web/index.ts";
 import { FileDigests, look } from "./look.ts";
 import { type Conversion, converted, type Opened, OpenedSource } from "./opened.ts";
 import { detect, type Origin, originOf } from "./origin.ts";
+import { Proved } from "./proved.ts";
 
 export type { SourceMeans } from "../means.ts";
 
@@ -52,13 +53,22 @@ export class Sources implements AsyncDisposable {
     const { signal, progress } = opening;
     const proof = await proofOf(spec, this.#web, signal);
     compareProof(spec, proof, opening.expected);
-    const origin = await originOf(spec, proof, opening, { supplies: this.#supplies, files: this.#files });
+    const origin = await originOf(spec, proof, opening, {
+      supplies: this.#supplies,
+      files: this.#files,
+      web: this.#web,
+    });
     const supply = await origin.supply(signal);
     // The first file of an archive, whatever its name.
     const isFirst = spec.member === "*";
     const member = isFirst ? undefined : spec.member;
     const directory = await this.#supplies.scratch();
-    const detected = await detect(supply, supply.path ?? origin.path, isFirst ? true : member, signal);
+    const detected = await detect(
+      supply,
+      supply.path ?? supply.location ?? origin.path,
+      isFirst ? true : member,
+      signal,
+    );
     const plan = planOf(detected, spec, wanted);
     const metadata = origin.metadata && (await this.#metadata(origin.metadata, signal));
     const filename = member === undefined ? supply.filename : basename(member);
@@ -104,8 +114,9 @@ export class Sources implements AsyncDisposable {
     };
     const first = await made();
     first.watch(progress);
+    const reader = async () => new Proved(await made(), { proof: {}, expected: undefined, where: filename });
     const size = wanted.sized === true ? (plan.size ?? (await first.prove(signal)).size) : plan.size;
-    return new OpenedSource({ ...common, format, compression, size, virtualSize, supply: made });
+    return new OpenedSource({ ...common, format, compression, size, virtualSize, supply: reader });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

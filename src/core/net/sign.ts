@@ -1,6 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 
-// Signature version 4, in its two spellings: OSC4 of Outscale's own API, and AWS4, which its object store takes.
+// Signature version 4, in its two spellings: AWS4, which every S3 takes, and OSC4 of Outscale's own API.
 
 export type Family = "OSC4" | "AWS4";
 
@@ -12,6 +12,8 @@ const WORDS = {
 export interface Keys {
   readonly accessKey: string;
   readonly secretKey: string;
+  /** Of temporary credentials. */
+  readonly sessionToken?: string;
 }
 
 export interface Signer {
@@ -53,9 +55,14 @@ export function signatureOf(canonical: Canonical, signer: Signer, stamp: string)
   return hmac(key, text).toString("hex");
 }
 
-/** The headers that a signed request carries besides its own. `body` undefined: it is sent without being signed. */
+/** The headers that a signed request carries besides its own, of which those of the scheme are signed too. `body` undefined: it is sent without being signed. */
 export function signedHeaders(
-  request: { readonly method: string; readonly url: URL; readonly body: string | undefined },
+  request: {
+    readonly method: string;
+    readonly url: URL;
+    readonly body: string | undefined;
+    readonly headers?: Readonly<Record<string, string>>;
+  },
   signer: Signer,
   at: Date,
 ): Readonly<Record<string, string>> {
@@ -64,8 +71,10 @@ export function signedHeaders(
   const own = {
     [WORDS[signer.family].date]: stamp,
     ...(signer.family === "AWS4" ? { "x-amz-content-sha256": payload } : {}),
+    ...(signer.keys.sessionToken === undefined ? {} : { "x-amz-security-token": signer.keys.sessionToken }),
   };
-  const headers = { host: request.url.host, ...own };
+  const given = Object.entries(request.headers ?? {}).filter(([name]) => name.startsWith("x-amz-"));
+  const headers = { host: request.url.host, ...Object.fromEntries(given), ...own };
   const canonical = {
     method: request.method,
     path: pathOf(request.url),

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Family, presigned, type Signer, signatureOf, signedHeaders } from "../../../src/plugins/outscale/sign.ts";
+import { type Family, presigned, type Signer, signatureOf, signedHeaders } from "../../../src/core/net/sign.ts";
 import vectors from "../../emulators/outscale/vectors/sigv4.json";
 
 interface Vector {
