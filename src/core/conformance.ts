@@ -73,6 +73,7 @@ export const CLAUSES = [
   "attribute lives",
   "lost state",
   "another lineage",
+  "another file",
   "copied marker",
   "what is already so",
   "listing",
