@@ -59,7 +59,12 @@ export class Sources implements AsyncDisposable {
     const isFirst = spec.member === "*";
     const member = isFirst ? undefined : spec.member;
     const directory = await this.#supplies.scratch();
-    const detected = await detect(supply, supply.path ?? supply.location ?? origin.path, isFirst ? true : member, signal);
+    const detected = await detect(
+      supply,
+      supply.path ?? supply.location ?? origin.path,
+      isFirst ? true : member,
+      signal,
+    );
     const plan = planOf(detected, spec, wanted);
     const metadata = origin.metadata && (await this.#metadata(origin.metadata, signal));
     const filename = member === undefined ? supply.filename : basename(member);
