@@ -73,6 +73,8 @@ export const SOURCE = {
   url: optional(string(), "Where the image is downloaded from."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
+  state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
+  min_age: optional(duration(), "With state: how long that state must have had those bytes."),
   checksum: optional(string(), "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file."),
   signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
   key: optional(string(), "The public key of the signature, or its path."),
