@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { Failure, type Problem } from "../failure.ts";
 import { meant } from "../model/check.ts";
-import type { Config, Import, Moved, Policy, Removed, Resource } from "../model/declaration.ts";
+import type { Config, Import, Moved, Notify, Policy, Removed, Resource } from "../model/declaration.ts";
 import { digest } from "../model/digest.ts";
 import type { Address, BackendName } from "../model/name.ts";
 import type { Schema } from "../model/schema.ts";
@@ -19,6 +19,7 @@ import { addressesOf, checkImage, placeImages } from "./images.ts";
 import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
 import { madeUpName } from "./madeup.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
+import { checkNotify } from "./notify.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 import type { Secrets } from "./secrets.ts";
@@ -203,11 +204,12 @@ function policyOf(root: TableNode, problems: Problems): Policy {
 function blocksOf(
   { entries }: TableNode,
   world: World,
-): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[] } {
+): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify: Notify[] } {
   return {
     moved: checkMoved(entries.get("moved")?.value, world),
     removed: checkRemoved(entries.get("removed")?.value, world),
     imports: checkImports(entries.get("import")?.value, world),
+    notify: checkNotify(entries.get("notify")?.value, world),
   };
 }
 
