@@ -1,4 +1,6 @@
 import {
+  type Added,
+  type Additions,
   type Backend,
   type Context,
   type Desired,
@@ -17,7 +19,7 @@ import {
 import { Client, idOf } from "./client.ts";
 import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
-import { changesOf, isOwn, labelOf, observed } from "./image.ts";
+import { additionsTo, changesOf, isOwn, labelOf, observed } from "./image.ts";
 import { Making } from "./making.ts";
 import { homeOf, refuseUnknown, replicate } from "./replicas.ts";
 import { mostOf, rules } from "./rules.ts";
@@ -28,7 +30,7 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<Image>, Renames {
+class Linode implements Backend<Image>, Added<Image>, Renames {
   readonly #client: Client;
   readonly #watch: Watch;
   readonly #making: Making;
@@ -110,6 +112,10 @@ class Linode implements Backend<Image>, Renames {
   async rename(id: ImageId, version: string, { signal }: Context): Promise<void> {
     const { label } = await this.#there(id, signal);
     await this.#client.change(id, { label: `${label.slice(0, 49 - version.length)}-${version}` }, signal);
+  }
+
+  async added({ attributes, mark }: Observed<Image>): Promise<Additions> {
+    return additionsTo(attributes, mark?.owner);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
