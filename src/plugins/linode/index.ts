@@ -1,4 +1,6 @@
 import {
+  type Added,
+  type Additions,
   type Backend,
   type Complaint,
   type Context,
@@ -18,7 +20,7 @@ import {
 import { Client, idOf } from "./client.ts";
 import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
-import { changesOf, isOwn, labelOf, observed } from "./image.ts";
+import { additionsTo, changesOf, isOwn, labelOf, observed } from "./image.ts";
 import { Making } from "./making.ts";
 import { Regions } from "./regions.ts";
 import { homeOf, replicate } from "./replicas.ts";
@@ -30,7 +32,7 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<Image>, Renames, Judges<Image> {
+class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
   readonly #client: Client;
   readonly #watch: Watch;
   readonly #making: Making;
@@ -118,6 +120,10 @@ class Linode implements Backend<Image>, Renames, Judges<Image> {
   async rename(id: ImageId, version: string, { signal }: Context): Promise<void> {
     const { label } = await this.#there(id, signal);
     await this.#client.change(id, { label: `${label.slice(0, 49 - version.length)}-${version}` }, signal);
+  }
+
+  async added({ attributes, mark }: Observed<Image>): Promise<Additions> {
+    return additionsTo(attributes, mark?.owner);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
