@@ -1,5 +1,5 @@
-import { contentKey } from "./key.ts";
 import { type Found, nothing } from "./found.ts";
+import { contentKey } from "./key.ts";
 import type { Asked, Owner } from "./observe.ts";
 
 /** `--no-refresh`: what the state remembers stands for what is there. */

@@ -10,8 +10,10 @@ import {
   isImage,
   isPage,
   isRegion,
+  isShareGroup,
   isUpload,
   parsed,
+  type ShareGroup,
 } from "./wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -65,6 +67,11 @@ export class Client {
   /** The ids of all regions; anybody may ask. */
   async regions(signal: AbortSignal): Promise<readonly string[]> {
     return (await Array.fromAsync(this.#pages("regions", isRegion, signal))).map(({ id }) => id);
+  }
+
+  /** The groups in which an image is shared. */
+  async shareGroups(id: string, signal: AbortSignal): Promise<readonly ShareGroup[]> {
+    return await Array.fromAsync(this.#pages(`images/${id}/sharegroups`, isShareGroup, signal));
   }
 
   async change(id: string, fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {

@@ -1,4 +1,6 @@
 import {
+  type Added,
+  type Additions,
   type Backend,
   type Complaint,
   type Context,
@@ -30,7 +32,7 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<Image>, Renames, Judges<Image> {
+class Linode implements Backend<Image>, Renames, Judges<Image>, Added<Image> {
   readonly #client: Client;
   readonly #watch: Watch;
   readonly #making: Making;
@@ -118,6 +120,19 @@ class Linode implements Backend<Image>, Renames, Judges<Image> {
   async rename(id: ImageId, version: string, { signal }: Context): Promise<void> {
     const { label } = await this.#there(id, signal);
     await this.#client.change(id, { label: `${label.slice(0, 49 - version.length)}-${version}` }, signal);
+  }
+
+  async added({ id, attributes }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {
+    const { description, tags, replica_regions, is_shared } = attributes;
+    const groups = is_shared === true ? await this.#client.shareGroups(id, signal) : [];
+    return {
+      attributes: {
+        ...(description === undefined ? {} : { description }),
+        ...(tags === undefined ? {} : { tags }),
+        ...(replica_regions === undefined ? {} : { replica_regions }),
+      },
+      lost: groups.map(({ id: group, label }) => `share group ${group} (${label})`),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

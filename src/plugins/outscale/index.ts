@@ -1,4 +1,6 @@
 import {
+  type Added,
+  type Additions,
   type Address,
   type Backend,
   type Context,
@@ -36,7 +38,7 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer, SnapshotAnswer } from "./wire.ts";
 
 /** The images of an Outscale account in one Region. */
-class Outscale implements Backend<Image>, Downloads {
+class Outscale implements Backend<Image>, Downloads, Added<Image> {
   readonly #client: Client;
   readonly #watch: Watch<ImageAnswer>;
   readonly #making: Making;
@@ -136,6 +138,18 @@ class Outscale implements Backend<Image>, Downloads {
     return await this.#exports.parts(id, context);
   }
 
+  async added({ attributes }: Observed<Image>): Promise<Additions> {
+    const { description, product_codes, tags, permissions } = attributes;
+    return {
+      attributes: {
+        ...(description === undefined ? {} : { description }),
+        ...(product_codes === undefined ? {} : { product_codes }),
+        ...(tags === undefined ? {} : { tags }),
+        ...(permissions === undefined ? {} : { permissions }),
+      },
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   /** Brings tags and mark to what is wanted; tags that nobody declares stay. */
@@ -167,7 +181,11 @@ export const outscale = definePlugin({
     { name: "from a VM", needs: ["vm_id"], may: ["no_reboot"] },
     { name: "from another image", needs: ["source_image_id", "source_region_name"] },
     { name: "from a manifest in a bucket", needs: ["file_location"] },
-    { name: "from snapshots", needs: ["block_device_mappings", "root_device_name"] },
+    {
+      name: "from snapshots",
+      needs: ["block_device_mappings", "root_device_name"],
+      also: ["block_device_mappings", "root_device_name"],
+    },
   ],
   bytes: () => ({ formats: ["raw", "qcow2"], compressions: ["none"] }),
   names: (want, address) => [nameOf(want, address)],

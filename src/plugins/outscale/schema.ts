@@ -17,7 +17,7 @@ import {
   type Value,
   withDefault,
 } from "images";
-import { permissionsOf, tagsOf } from "./values.ts";
+import { isSameMapping, permissionsOf, tagsOf } from "./values.ts";
 
 const url = matching(/^https?:\/\/[^\s?#]+$/i, "a URL that begins with https:// or http://");
 
@@ -181,8 +181,8 @@ export const image = {
         bsu: optional(bsu, "The volume to make."),
       }),
     ),
-    "The volumes that it is registered with; needs root_device_name.",
-    made,
+    "The volumes that it is registered with; needs root_device_name. Beside a source: the type, size and iops of the root volume, and further volumes.",
+    { ...made, same: isSameMapping },
   ),
   root_device_name: optional(device, "The root device among them.", made),
   architecture: optional(
