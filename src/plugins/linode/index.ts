@@ -41,8 +41,8 @@ class Linode implements Backend<Image>, Renames, Judges<Image>, Added<Image> {
   /** Seconds between two looks. */
   readonly #interval: number;
 
-  constructor(door: Door, host: Host, interval: number, most: number) {
-    this.#client = new Client(door);
+  constructor(door: Door, host: Host, url: string, interval: number, most: number) {
+    this.#client = new Client(door, undefined, url);
     this.#regions = new Regions(this.#client);
     this.#watch = new Watch(this.#client, interval * 1000, undefined, most);
     const disks = new Disks(this.#client, interval);
@@ -131,7 +131,7 @@ class Linode implements Backend<Image>, Renames, Judges<Image>, Added<Image> {
         ...(tags === undefined ? {} : { tags }),
         ...(replica_regions === undefined ? {} : { replica_regions }),
       },
-      lost: groups.map(({ id: group, label }) => `share group ${group} (${label})`),
+      lost: groups?.map(({ id: group, label }) => `share group ${group} (${label})`) ?? ["its share groups"],
     };
   }
 
@@ -177,6 +177,6 @@ export const linode = definePlugin({
       credentials: "`token` (or LINODE_TOKEN)",
     });
     const look = written.event_poll_ms ?? Number(host.env["LINODE_EVENT_POLL_MS"] ?? LOOK);
-    return new Linode(door, host, (look > 0 ? look : LOOK) / 1000, mostOf(written));
+    return new Linode(door, host, url, (look > 0 ? look : LOOK) / 1000, mostOf(written));
   },
 });

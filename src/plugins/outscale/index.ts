@@ -11,6 +11,7 @@ import {
   Failure,
   type Host,
   type ImageId,
+  isSameSet,
   type Looked,
   type Observed,
   type Part,
@@ -30,7 +31,7 @@ import { Making } from "./making.ts";
 import { marksOf, snapshotTags } from "./mark.ts";
 import { isIntermediate, Remains } from "./remains.ts";
 import { rules } from "./rules.ts";
-import { config, type Image, image } from "./schema.ts";
+import { config, type Image, image, USUAL_CODES } from "./schema.ts";
 import { accessOf } from "./settings.ts";
 import { Uploads } from "./upload.ts";
 import { permissionsOf, tagsOf } from "./values.ts";
@@ -104,7 +105,8 @@ class Outscale implements Backend<Image>, Downloads, Added<Image> {
     }
     await this.#tag(now, want, cleared, mark === undefined ? [] : marksOf(mark, marked.snapshots), signal);
     const description = want.description ?? (cleared.includes("description") ? "" : undefined);
-    const codes = want.product_codes ?? (cleared.includes("product_codes") ? image.product_codes.unset : undefined);
+    const codes =
+      want.product_codes ?? (cleared.includes("product_codes") ? await this.#codes(want, context) : undefined);
     const isShared = want.permissions !== undefined || cleared.includes("permissions");
     const changes = [
       ...wordChanges(
@@ -140,10 +142,11 @@ class Outscale implements Backend<Image>, Downloads, Added<Image> {
 
   async added({ attributes }: Observed<Image>): Promise<Additions> {
     const { description, product_codes, tags, permissions } = attributes;
+    const isUsual = product_codes === undefined || isSameSet(product_codes, USUAL_CODES);
     return {
+      ...(isUsual ? {} : { lost: [`product codes ${product_codes.join(", ")}: a new image has those of its origin`] }),
       attributes: {
         ...(description === undefined ? {} : { description }),
-        ...(product_codes === undefined ? {} : { product_codes }),
         ...(tags === undefined ? {} : { tags }),
         ...(permissions === undefined ? {} : { permissions }),
       },
@@ -151,6 +154,21 @@ class Outscale implements Backend<Image>, Downloads, Added<Image> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** The product codes of an image of which none are declared any more: those of its origin, which may be licences. */
+  async #codes(
+    { source_image_id, vm_id }: Desired<Image>,
+    { signal, note }: Context,
+  ): Promise<readonly string[] | undefined> {
+    const source = source_image_id === undefined ? undefined : await this.#client.image(source_image_id, signal);
+    if (source_image_id !== undefined ? source === undefined : vm_id !== undefined) {
+      note("product_codes are not declared any more, and stay as they are: what the image was made of decides them");
+      return undefined;
+    }
+    const codes = source?.ProductCodes ?? USUAL_CODES;
+    note(`product_codes are not declared any more, and go back to ${codes.join(", ")}`);
+    return codes;
+  }
 
   /** Brings tags and mark to what is wanted; tags that nobody declares stay. */
   async #tag(
