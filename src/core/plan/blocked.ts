@@ -102,3 +102,11 @@ export function limits({ address }: Sight, { complaints, resource }: Want): Step
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
   };
 }
+
+/** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
+export function unreachable(address: Sight["address"], { blind, hindered }: Want): Step | undefined {
+  const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
+  if (why === undefined) return undefined;
+  const { text, hint } = why;
+  return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };
+}
