@@ -28,7 +28,7 @@ const isConfig = t.isObject(
 /** A remote as the incus client's configuration has it. */
 export interface Known {
   readonly name: string;
-  /** Where it is, first to last: the first that answers is taken. */
+  /** Where it is: of several the one that answers first is taken. */
   readonly addresses: readonly string[];
   readonly protocol: "incus" | "simplestreams" | "oci";
   readonly project?: string;

@@ -4,7 +4,6 @@ import { Client } from "./client.ts";
 import { ClientConfig, type Known } from "./clientconfig.ts";
 import { explain } from "./explain.ts";
 import { identityOf } from "./identity.ts";
-import { isAway } from "./operations.ts";
 import { Registry } from "./registry.ts";
 import type { Config } from "./schema.ts";
 import { Streams } from "./streams.ts";
@@ -135,20 +134,25 @@ export class Servers {
     return { kind: "oci", name, url, certificate: ca, registry: new Registry(doorTo(url), doorTo, name) };
   }
 
-  /** Of several addresses the first at which something answers. @throws what the last one said, where none does */
+  /** Of several addresses the one that answers first; where none does, the first of them says why. */
   async #first(addresses: readonly string[], doorTo: (url: string) => Door, path: string): Promise<string> {
-    const urls = addresses.map((one) => one.replace(/\/+$/, ""));
-    for (const url of urls.slice(0, -1)) {
-      try {
-        await (
-          await doorTo(url).send("GET", path, { signal: this.#host.signal, timeout: 5, accept: [401, 403, 404] })
-        ).text();
-        return url;
-      } catch (thrown) {
-        if (!isAway(thrown)) throw thrown;
-      }
+    const [first = "", ...more] = addresses.map((one) => one.replace(/\/+$/, ""));
+    if (more.length === 0) return first;
+    const found = new AbortController();
+    const signal = AbortSignal.any([this.#host.signal, found.signal]);
+    const asks = [first, ...more].map(async (url) => {
+      const answer = await doorTo(url).send("GET", path, { signal, timeout: 30, accept: [401, 403, 404] });
+      await answer.text();
+      return url;
+    });
+    try {
+      return await Promise.any(asks);
+    } catch {
+      this.#host.signal.throwIfAborted();
+      return first;
+    } finally {
+      found.abort();
     }
-    return urls.at(-1) ?? "";
   }
 
   async #incus(known: {
