@@ -27,6 +27,10 @@ export const demandOf = ({ proof, expected, urls }: Order): Demand => ({
   where: publicUrl(urls[0] ?? ""),
 });
 
+/** Wrong bytes of one mirror can be told, and another one asked: nobody gets any before they are proven. */
+export const isHeld = ({ urls, proof, expected }: Order): boolean =>
+  urls.length > 1 && (proof.digest ?? proof.signature ?? expected?.digest) !== undefined;
+
 /** What the server said when the plan was made, where nothing but that tells the bytes apart, and which server. */
 export interface Pinned {
   readonly where: string;
