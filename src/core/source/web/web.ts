@@ -12,8 +12,10 @@ import { isUrl, publicUrl } from "./where.ts";
 
 /** Sums files and signatures are small; what is larger is none. */
 const MOST = 16 << 20;
-/** Answers to HEAD of servers that only know GET, or whose signed URLs are for GET alone. */
-const NO_HEAD = [400, 401, 403, 404, 405, 406, 410, 501];
+/** Every answer to HEAD that is no success: servers that only know GET, signed URLs that are for GET alone, and whatever else breaks. */
+const NO_HEAD = Array.from({ length: 200 }, (_, i) => 400 + i);
+/** GET would end in the same way. */
+const HOPELESS: readonly string[] = ["backend.unreachable", "source.unreachable", "source.tls", "net.proxy", "net.url"];
 
 /** All that one run asks of web servers for its sources: every small thing once, whoever wants it. */
 export class Web implements AsyncDisposable {
@@ -62,14 +64,28 @@ export class Web implements AsyncDisposable {
   }
 
   async #head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
-    const answer = await this.#send("HEAD", url, access, { signal, accept: NO_HEAD });
-    if (answer.status < 300) return validatorsOf(answer.headers, lengthOf(answer.headers));
+    const answer = await this.#tryHead(url, access, signal);
+    const told = answer === undefined ? undefined : lengthOf(answer.headers);
+    // No length for a file that has bytes is what some servers say to HEAD.
+    if (answer !== undefined && answer.status < 300 && told !== 0) return validatorsOf(answer.headers, told);
     // The first byte is asked for, so that the whole length is told beside it.
     const first = await this.#send("GET", url, access, { signal, headers: { range: "bytes=0-0" }, accept: [416] });
     const range = rangeOf(first.headers.get("content-range"));
     const length = first.status === 200 ? lengthOf(first.headers) : range?.total;
     for await (const _ of first.stream()) break;
     return validatorsOf(first.headers, length);
+  }
+
+  /** Undefined where it fails in a way in which GET need not fail. It is not tried twice: GET is. */
+  async #tryHead(url: string, access: Access, signal: AbortSignal): Promise<Answer | undefined> {
+    try {
+      return await this.#send("HEAD", url, access, { signal, accept: NO_HEAD, idempotent: false });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (!(thrown instanceof Failure) || !/^(?:net|source)\./.test(thrown.code) || HOPELESS.includes(thrown.code))
+        throw thrown;
+      return undefined;
+    }
   }
 
   async #small(url: string, access: Access, signal: AbortSignal): Promise<Uint8Array> {
@@ -92,13 +108,14 @@ export class Web implements AsyncDisposable {
       readonly signal: AbortSignal;
       readonly headers?: Readonly<Record<string, string>>;
       readonly accept?: readonly number[];
+      readonly idempotent?: boolean;
     },
   ): Promise<Answer> {
-    const { signal, headers = {}, accept = [] } = options;
+    const { signal, headers = {}, ...how } = options;
     try {
       // The bytes as they are kept: what a server compresses on the way has another length and other ranges.
       const sent = { "accept-encoding": "identity", ...headers };
-      return await this.#door(url, access).send(method, bare(url), { signal, headers: sent, accept });
+      return await this.#door(url, access).send(method, bare(url), { signal, headers: sent, ...how });
     } catch (thrown) {
       signal.throwIfAborted();
       throw webFailure(thrown);
