@@ -18,6 +18,7 @@ import { addressesOf, checkImage, placeImages } from "./images.ts";
 import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
 import { madeUpName } from "./madeup.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
+import { checkChains } from "./policy.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 import type { Secrets } from "./secrets.ts";
@@ -112,6 +113,7 @@ async function checked(
   const settings = settingsOf(filled, file, world);
   const resources = images.flatMap((image) => checkImage(image, world));
   tellCircles(resources, problems);
+  checkChains(resources, pluginsOf(backends), world);
   const blocks = blocksOf(filled, world);
   if (settings === undefined || problems.count > 0) throw invalid(file, problems);
   const config: Config = {
@@ -185,7 +187,11 @@ function requireName(settings: TableNode | undefined, { backends, folder, proble
 function policyOf(root: TableNode, problems: Problems): Policy {
   const found = section(POLICY, root, "policy", problems);
   const at = root.entries.get("policy")?.value.at;
-  return { require: found?.require ?? [], ...(at === undefined ? {} : { at }) };
+  return {
+    require: found?.require ?? [],
+    ...(found?.algorithms === undefined ? {} : { algorithms: found.algorithms }),
+    ...(at === undefined ? {} : { at }),
+  };
 }
 
 function blocksOf(

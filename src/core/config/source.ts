@@ -1,11 +1,12 @@
 import { fileURLToPath } from "node:url";
 import type { Place } from "../model/place.ts";
 import type { Checksum, SourceSpec } from "../model/source.ts";
-import { readChecksum } from "./checksum.ts";
+import { type ReadChecksum, readChecksum, readSums } from "./checksum.ts";
 import { tellLiteral } from "./faults.ts";
-import type { Entry, Node, TextNode } from "./node.ts";
+import type { Entry, Node, TableNode, TextNode } from "./node.ts";
 import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
 import { elsewhere } from "./problems.ts";
+import { isHost, isKey, SECRET_HEADER } from "./shapes.ts";
 import { absolute, declaredAddress, isUrl, tellPassword, type World } from "./world.ts";
 
 export type FoundSource =
@@ -90,11 +91,15 @@ class Assembly {
     const username = this.#text("username");
     const password = this.#text("password");
     const headers = this.#headers();
+    const hosts = this.#hosts();
+    const ca = this.#path(this.#pieces.get("ca")?.value);
     const cache = this.#path(this.#pieces.get("cache")?.value);
     return {
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       ...(headers === undefined ? {} : { headers }),
+      ...(hosts === undefined ? {} : { hosts }),
+      ...(ca === undefined ? {} : { ca }),
       ...(cache === undefined ? {} : { cache }),
     };
   }
@@ -127,6 +132,24 @@ class Assembly {
     return headers;
   }
 
+  /** Whom the credentials are for; without it, the host of the first URL. */
+  #hosts(): string[] | undefined {
+    const node = this.#pieces.get("hosts")?.value;
+    if (node?.kind !== "list") return undefined;
+    return node.items.flatMap((item) => {
+      if (item.kind !== "text") return [];
+      if (isHost(item.value)) return [item.value.toLowerCase()];
+      const hint = 'as in hosts = ["mirror.example.org", "mirror.example.org:8443"]';
+      this.#tell(
+        item.at,
+        "source.hosts: expected a host, with its port where it has one of its own",
+        "config.value",
+        hint,
+      );
+      return [];
+    });
+  }
+
   #signature() {
     const signature = this.#pieces.get("signature");
     const key = this.#pieces.get("key");
@@ -145,17 +168,31 @@ class Assembly {
 
   #checksum(): Checksum | undefined {
     const found = this.#pieces.get("checksum");
-    if (found?.value.kind !== "text") return undefined;
-    const { value: node, label } = found;
-    const bare = label === "file_hash" && !node.value.includes(":");
-    const read = readChecksum(bare ? `md5:${node.value}` : node.value);
+    if (found === undefined) return undefined;
+    const { value, label } = found;
+    if (value.kind === "table") return this.#entry(value, label);
+    if (value.kind !== "text") return undefined;
+    const bare = label === "file_hash" && !value.value.includes(":");
+    return this.#read(readChecksum(bare ? `md5:${value.value}` : value.value), value, label);
+  }
+
+  /** `checksum = { sums = "…", name = "…" }` */
+  #entry({ entries }: TableNode, label: string): Checksum | undefined {
+    const sums = entries.get("sums")?.value;
+    const name = entries.get("name")?.value;
+    if (sums?.kind !== "text") return undefined;
+    const read = this.#read(readSums(sums.value), sums, `${label}.sums`);
+    return read?.kind === "sums" && name?.kind === "text" ? { ...read, name: name.value } : read;
+  }
+
+  #read(read: ReadChecksum, node: TextNode, label: string): Checksum | undefined {
     if (read.kind === "digest") return read;
     if (read.kind === "wrong") {
       this.#tell(node.at, `${label}: ${read.message}`, "config.value", read.hint);
       return undefined;
     }
     const where = this.#place({ ...node, value: read.where }, label);
-    return where === undefined ? undefined : { kind: "sums", algorithm: read.algorithm, where };
+    return where === undefined ? undefined : { ...read, where };
   }
 
   /** A URL as it is, or a path made absolute. */
@@ -208,8 +245,3 @@ class Assembly {
     this.#world.problems.error(code, message, { at, hint });
   }
 }
-
-const SECRET_HEADER = /auth|token|secret|cookie|api-?key|password|signature|credential/i;
-
-/** A key itself, not its path: an armoured OpenPGP block, or a minisign key (56 characters of base64). */
-const isKey = (text: string): boolean => text.includes("-----BEGIN") || /^(?:.*\n)?RW[A-Za-z0-9+/]{54}\s*$/.test(text);

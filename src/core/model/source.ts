@@ -8,7 +8,14 @@ export type SecretReference = string;
 /** The digest that bytes are to have: written out, or to be found in a sums file. */
 export type Checksum =
   | { readonly kind: "digest"; readonly digest: Digest }
-  | { readonly kind: "sums"; readonly algorithm: string; readonly where: string };
+  | {
+      readonly kind: "sums";
+      /** Default: the strongest that the file has. */
+      readonly algorithm?: string;
+      readonly where: string;
+      /** The entry of the sums file, where it has another name than the source. */
+      readonly name?: string;
+    };
 
 /** A detached signature over the sums file where there is one, else over the bytes. */
 export interface Signature {
@@ -45,6 +52,10 @@ export interface UrlSource extends Common {
   readonly username?: SecretReference;
   readonly password?: SecretReference;
   readonly headers?: Readonly<Record<string, SecretReference>>;
+  /** The hosts (with a port where it is not the usual one) that user, password and headers are for. Default: that of the first URL. */
+  readonly hosts?: readonly string[];
+  /** Absolute: certificates of authorities in PEM, besides those of the system. */
+  readonly ca?: string;
   /** A cache folder of the image's own, absolute. */
   readonly cache?: string;
 }

@@ -1,5 +1,4 @@
 import { Failure } from "../../failure.ts";
-import type { Validators } from "../../model/source.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import type { Answer } from "../../net/door.ts";
 import { backoff } from "../../net/retry.ts";
@@ -7,25 +6,7 @@ import type { Patience } from "../means.ts";
 import { collected, gathered } from "../pieces.ts";
 import { type Access, ifRange, judge, lengthOf, publicUrl, rangeOf, validatorsOf, type Web } from "../web/index.ts";
 import { drips, given, Lost, short } from "./lost.ts";
-
-/** Where the bytes of a download go. Its failures end the download. */
-export interface Sink {
-  /** Bytes that are there. */
-  readonly offset: number;
-  readonly total: number | undefined;
-  /** What the server said of the version that they are of, and which server. */
-  readonly validators: Validators;
-  readonly where: string | undefined;
-  /** Somebody has seen the first of them: they cannot be taken back. */
-  readonly isSeen: boolean;
-  /** sha256 of what is there. */
-  soFar(): string;
-  /** An answer goes on with the bytes, or begins them: what it says of the file holds from now on. */
-  accept(where: string, validators: Validators, total: number | undefined): Promise<void>;
-  append(bytes: Uint8Array): Promise<void>;
-  /** Throws away what is there. @throws Failure source.changed where it has been seen */
-  restart(): Promise<void>;
-}
+import type { Sink } from "./sink.ts";
 
 export interface Filling {
   /** Mirrors, in the order in which they are tried. */

@@ -1,6 +1,6 @@
 import { Failure } from "../../failure.ts";
 import { publicUrl } from "../web/index.ts";
-import type { Sink } from "./fill.ts";
+import type { Sink } from "./sink.ts";
 
 /** What went wrong on the network's side, and whether the same mirror may be asked again. */
 export class Lost {

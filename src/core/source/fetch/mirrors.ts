@@ -1,7 +1,8 @@
 import { Failure } from "../../failure.ts";
 import type { Proven } from "../supply.ts";
 import { publicUrl } from "../web/index.ts";
-import { EARLIER, type Filling, fill, type Sink } from "./fill.ts";
+import { EARLIER, type Filling, fill } from "./fill.ts";
+import type { Sink } from "./sink.ts";
 
 /** A sink that knows at its end whether the bytes are what they should be. */
 export interface ProvenSink extends Sink {

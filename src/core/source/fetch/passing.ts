@@ -1,9 +1,9 @@
 import type { Validators } from "../../model/source.ts";
 import type { Proven } from "../supply.ts";
 import { changed, Proving } from "../verify/index.ts";
-import type { Sink } from "./fill.ts";
 import type { ProvenSink } from "./mirrors.ts";
 import { demandOf, type Order, pinnedOf, stillPinned } from "./order.ts";
+import type { Sink } from "./sink.ts";
 
 /** Where the bytes of one reading go by: they are proven and given on, and cannot be taken back. */
 export class Passing implements Sink {

@@ -5,8 +5,9 @@ import type { Answer, Door } from "../../net/door.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sourceFailure } from "../failure.ts";
 import type { SourceMeans } from "../means.ts";
-import { type Access, authorization, identityOf } from "./credentials.ts";
+import { type Access, authorization, identityOf, isWithheld } from "./credentials.ts";
 import { type Identifier, identifierOf } from "./identity.ts";
+import { namesOf } from "./names.ts";
 import { rangeOf } from "./range.ts";
 import { isUrl, publicUrl } from "./where.ts";
 
@@ -15,13 +16,25 @@ const MOST = 16 << 20;
 /** Every answer to HEAD that is no success: servers that only know GET, signed URLs that are for GET alone, and whatever else breaks. */
 const NO_HEAD = Array.from({ length: 200 }, (_, i) => 400 + i);
 /** GET would end in the same way. */
-const HOPELESS: readonly string[] = ["backend.unreachable", "source.unreachable", "source.tls", "net.proxy", "net.url"];
+const HOPELESS: readonly string[] = [
+  "backend.unreachable",
+  "source.unreachable",
+  "source.tls",
+  "net.proxy",
+  "net.url",
+  "net.https",
+];
+
+interface Head {
+  readonly validators: Validators;
+  readonly names: readonly string[];
+}
 
 /** All that one run asks of web servers for its sources: every small thing once, whoever wants it. */
 export class Web implements AsyncDisposable {
   readonly #means: SourceMeans;
   readonly #doors = new Map<string, Door>();
-  readonly #heads = new Map<string, Promise<Validators>>();
+  readonly #heads = new Map<string, Promise<Head>>();
   readonly #files = new Map<string, Promise<Uint8Array>>();
   /** Tells requests apart. */
   readonly identifier: Identifier;
@@ -32,9 +45,19 @@ export class Web implements AsyncDisposable {
   }
 
   /** What the server says of a file, without its bytes. @throws Failure source.* , net.* */
-  head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
-    const answer = once(this.#heads, keyOf(url, access), () => this.#head(url, access, this.#means.signal));
-    return orAborted(answer, signal);
+  async head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
+    return (await this.#headOf(url, access, signal)).validators;
+  }
+
+  /** The names that the server gives the file; none where it says nothing of it. */
+  async names(url: string, access: Access, signal: AbortSignal): Promise<readonly string[]> {
+    try {
+      return (await this.#headOf(url, access, signal)).names;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (thrown instanceof Failure) return [];
+      throw thrown;
+    }
   }
 
   /** All of a small file, by path or URL. @throws Failure source.*, net.* */
@@ -63,17 +86,22 @@ export class Web implements AsyncDisposable {
     await Promise.all(doors.map((door) => door[Symbol.asyncDispose]()));
   }
 
-  async #head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
+  async #headOf(url: string, access: Access, signal: AbortSignal): Promise<Head> {
+    const answer = once(this.#heads, keyOf(url, access), () => this.#head(url, access, this.#means.signal));
+    return await orAborted(answer, signal);
+  }
+
+  async #head(url: string, access: Access, signal: AbortSignal): Promise<Head> {
     const answer = await this.#tryHead(url, access, signal);
     const told = answer === undefined ? undefined : lengthOf(answer.headers);
     // No length for a file that has bytes is what some servers say to HEAD.
-    if (answer !== undefined && answer.status < 300 && told !== 0) return validatorsOf(answer.headers, told);
+    if (answer !== undefined && answer.status < 300 && told !== 0) return headOf(answer, told);
     // The first byte is asked for, so that the whole length is told beside it.
     const first = await this.#send("GET", url, access, { signal, headers: { range: "bytes=0-0" }, accept: [416] });
     const range = rangeOf(first.headers.get("content-range"));
     const length = first.status === 200 ? lengthOf(first.headers) : range?.total;
     for await (const _ of first.stream()) break;
-    return validatorsOf(first.headers, length);
+    return headOf(first, length);
   }
 
   /** Undefined where it fails in a way in which GET need not fail. It is not tried twice: GET is. */
@@ -118,7 +146,7 @@ export class Web implements AsyncDisposable {
       return await this.#door(url, access).send(method, bare(url), { signal, headers: sent, ...how });
     } catch (thrown) {
       signal.throwIfAborted();
-      throw webFailure(thrown);
+      throw webFailure(thrown, isWithheld(access, url) ? new URL(url).host : undefined);
     }
   }
 
@@ -131,6 +159,7 @@ export class Web implements AsyncDisposable {
     const door = this.#means.door({
       url: origin,
       headers: () => authorization(access, url, this.#means),
+      httpsOnly: this.#means.httpsOnly === true,
       credentials: "`username` and `password` of this source, or netrc",
       ...(idle === undefined ? {} : { idle }),
     });
@@ -138,6 +167,11 @@ export class Web implements AsyncDisposable {
     return door;
   }
 }
+
+const headOf = ({ headers, url }: Answer, length: number | undefined): Head => ({
+  validators: validatorsOf(headers, length),
+  names: namesOf(headers, url),
+});
 
 /** What the headers say that tells one version of a file from another. */
 export function validatorsOf(headers: Headers, length: number | undefined): Validators {
@@ -157,11 +191,16 @@ export function lengthOf(headers: Headers): number | undefined {
 }
 
 /** A failure of the door, told as one of a source. */
-function webFailure(thrown: unknown): unknown {
+function webFailure(thrown: unknown, withheld: string | undefined): unknown {
   if (!(thrown instanceof Failure) || !thrown.code.startsWith("backend.")) return thrown;
   const kind = thrown.code.slice("backend.".length);
   const code: Code = kind === "auth" ? "source.denied" : `source.${kind}`;
-  const hint = kind === "missing" ? "check the URL: the server has no such file" : thrown.hint;
+  const hint =
+    withheld !== undefined && (kind === "auth" || kind === "denied")
+      ? `the credentials of this source are for other hosts: if they are for ${withheld} as well, say so: hosts = […, "${withheld}"]`
+      : kind === "missing"
+        ? "check the URL: the server has no such file"
+        : thrown.hint;
   const { message, cause, retry, request } = thrown;
   return new Failure(code, message, { hint, cause, retry, request });
 }
