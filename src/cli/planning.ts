@@ -12,6 +12,7 @@ import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
+import { notifyAll } from "./notify.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
 import { diagnostics } from "./render/diagnostic.ts";
 import { diagnosticLine, versionLine } from "./render/envelope.ts";
@@ -60,12 +61,17 @@ export abstract class PlanningCommand extends FileCommand {
   protected readonly gathered = new Gathered();
   #stream: JsonStream | undefined;
   #isReading = false;
+  /** What there is to tell of the run at its end. */
+  #session: Session | undefined;
+  #plan: Plan | undefined;
+  #thrown: unknown;
 
   protected get isJsonOnly(): boolean {
     return this.json === true || this.json === "";
   }
 
   protected override fail(thrown: unknown): void {
+    this.#thrown ??= thrown;
     if (this.isJsonOnly) {
       const now = this.context.now().getTime();
       if (this.#stream === undefined) this.out.data.write(versionLine(VERSION, now));
@@ -113,6 +119,7 @@ export abstract class PlanningCommand extends FileCommand {
     const means = await session.means();
     if (this.#isReading) await this.#tellHolder(session);
     const plan = await this.watch(makePlan(means, this.selection(mode, digests)), session, undefined);
+    this.#plan = plan;
     if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
     for (const { message } of session.warnings) this.note(`warning: ${message}`);
     return plan;
@@ -133,6 +140,7 @@ export abstract class PlanningCommand extends FileCommand {
     store: Store | undefined,
     plan?: Plan,
   ): Promise<R> {
+    this.#plan ??= plan;
     const json = this.#jsonStream(session);
     const human = this.isJsonOnly
       ? async () => undefined
@@ -171,6 +179,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   override async execute(): Promise<number> {
     const code = await super.execute();
+    await this.#notify();
     try {
       await this.#endJson();
       return code;
@@ -178,6 +187,20 @@ export abstract class PlanningCommand extends FileCommand {
       super.fail(thrown);
       return code === EXIT.interrupted ? code : EXIT.failed;
     }
+  }
+
+  /** Tells of the run whoever the file names; nothing fails for it. */
+  async #notify(): Promise<void> {
+    const session = this.#session;
+    if ((session?.config.notify ?? []).length === 0 || session === undefined) return;
+    const command = this.path[0] ?? "images";
+    const ended = { command, plan: this.#plan, report: this.gathered.report, thrown: this.#thrown };
+    await notifyAll(ended, session.config, session.secrets, this.context, (text) => this.note(text));
+  }
+
+  protected override async openSession(...args: Parameters<FileCommand["openSession"]>): Promise<Session> {
+    this.#session = await super.openSession(...args);
+    return this.#session;
   }
 
   async #endJson(): Promise<void> {

@@ -3,7 +3,8 @@ import { type Attributes, Failure, type Format, imageId } from "images";
 import { type Clause, NotAsked } from "../core/conformance.ts";
 import { faults } from "../core/model/check.ts";
 import { diff } from "../core/plan/diff.ts";
-import { AT, type Check, listening, MARK, OTHER, reading, type Stage, sourceOf } from "./stage.ts";
+import { sourceOf } from "./material.ts";
+import { AT, type Check, listening, MARK, OTHER, reading, type Stage } from "./stage.ts";
 
 // Clauses about the methods of a backend, one by one.
 
@@ -131,6 +132,22 @@ export const CONTRACT_CLAUSES = {
     expect(await invented(stage, want, after.attributes)).toEqual([]);
   },
 
+  /** An image of the same address that another images.toml manages, or of another address, is not found by its marker. */
+  "another file": async (stage) => {
+    await declared(stage);
+    const want = await wanted(stage);
+    await using open = await stage.backend();
+    const context = listening(reading.signal, { mark: { ...MARK, file: `${MARK.file}-other` } }).context;
+    const made = await open.backend.create(want, source(stage), context);
+    expect(made.mark?.file).toBe(`${MARK.file}-other`);
+    expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
+    await open.backend.delete(made.id, context);
+    const other = listening(reading.signal, { mark: { ...MARK, owner: OTHER }, address: OTHER }).context;
+    const sibling = await open.backend.create(want, source(stage), other);
+    expect((await open.backend.read({ address: OTHER }, reading))?.id).toBe(sibling.id);
+    expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
+  },
+
   /** A copy of an image, with everything that it bears, is nobody's: it is not found by the marker, and no run touches it. */
   "copied marker": async (stage) => {
     if (stage.spec.self === "place")
@@ -150,6 +167,8 @@ export const CONTRACT_CLAUSES = {
     await stage.run("destroy", "--yes", "--adopt");
     const after = (await stage.live()).find(({ id }) => id === copy.id);
     expect(after).toEqual({ ...copy, ours: false });
+    await using open = await stage.backend();
+    expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
   },
 
   "create twice": async (stage) => {

@@ -33,6 +33,8 @@ export interface AttributeLife {
 /** What the conformance suite has to know of a plugin, to ask it. */
 export interface ConformanceSpec {
   place(): Promise<TestPlace>;
+  /** The place is a server that others use as well: images that bear a marker of this run of the suite are deleted after each clause. */
+  readonly shared?: boolean;
   /** The bytes that images are made from. None: only `small` says what they are made from. */
   readonly bytes?: Uint8Array;
   /** The name of the file with these bytes. */
@@ -71,6 +73,7 @@ export const CLAUSES = [
   "attribute lives",
   "lost state",
   "another lineage",
+  "another file",
   "copied marker",
   "what is already so",
   "listing",

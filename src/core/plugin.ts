@@ -1,7 +1,7 @@
 import type { Problem } from "./failure.ts";
 import type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 import type { Digest } from "./model/digest.ts";
-import type { Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
+import type { Compression, Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
 import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
@@ -149,6 +149,8 @@ export interface Facts {
   readonly size?: number;
   readonly format?: Format;
   readonly virtualSize?: number;
+  /** Known where the bytes go up as they are: the compression around them. */
+  readonly untouched?: Compression;
   /** The settings of the backend, as they are written; sensitive ones are references. */
   readonly settings?: Attributes;
 }

@@ -105,7 +105,7 @@ export class StatePushCommand extends FileCommand {
     details: "It must be newer, and of the same lineage; --force takes any. `-` reads it from stdin.",
     examples: [
       ["A document that was edited", "$0 state push state.json"],
-      ["From another place", "$0 state pull | $0 state push - --state s3://team-state/images.json"],
+      ["From stdin", "$0 state push -"],
     ],
   });
 

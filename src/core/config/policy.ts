@@ -25,10 +25,12 @@ const teller =
 export function checkSource(spec: SourceSpec, { policy, problems }: Rules): void {
   const tell = teller(problems);
   const { checksum, signature, at } = spec;
-  if (policy.require.includes("checksum") && checksum === undefined && spec.kind !== "image")
+  // The bytes of another image, or those that another state has accepted.
+  const isElsewhere = spec.kind === "image" || spec.kind === "promoted";
+  if (policy.require.includes("checksum") && checksum === undefined && !isElsewhere)
     tell(at, "the source has no checksum", 'checksum = "sha256:…" in source');
   else checkAlgorithm(spec, policy, problems);
-  if (policy.require.includes("signature") && signature === undefined && spec.kind !== "image")
+  if (policy.require.includes("signature") && signature === undefined && !isElsewhere)
     tell(at, "the source has no signature", "signature and key in source");
   if (!policy.require.includes("https")) return;
   const sums = checksum?.kind === "sums" ? [checksum.where] : [];

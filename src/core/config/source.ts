@@ -1,13 +1,13 @@
 import { fileURLToPath } from "node:url";
 import type { Place } from "../model/place.ts";
-import type { Checksum, SourceSpec } from "../model/source.ts";
-import { type ReadChecksum, readChecksum, readSums } from "./checksum.ts";
-import { tellLiteral } from "./faults.ts";
-import type { Entry, Node, TableNode, TextNode } from "./node.ts";
+import type { SourceSpec } from "../model/source.ts";
+import { seconds } from "../model/types.ts";
+import { checksumOf, headersOf, hostsOf, type Tell } from "./evidence.ts";
+import type { Entry, Node, TextNode } from "./node.ts";
 import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
 import { elsewhere } from "./problems.ts";
-import { isHost, isKey, SECRET_HEADER } from "./shapes.ts";
-import { absolute, declaredAddress, isUrl, tellPassword, type World } from "./world.ts";
+import { faultOf } from "./stateplace.ts";
+import { absolute, declaredAddress, isUrl, tellPassword, type World, writtenAddress } from "./world.ts";
 
 export type FoundSource =
   | { readonly kind: "none" }
@@ -71,6 +71,7 @@ class Assembly {
 
   #where(kind: Piece, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
     if (kind.part === "image") {
+      if (this.#pieces.has("state") || this.#pieces.has("min_age")) return this.#promoted(kind, common);
       const address = declaredAddress(kind.value, this.#world, kind.label);
       return address && { ...common, kind: "image", address };
     }
@@ -87,11 +88,36 @@ class Assembly {
     return urls.length === 0 ? undefined : { ...common, kind: "url", urls, ...this.#access() };
   }
 
+  /** An image of another file, by way of its state. */
+  #promoted(kind: Piece, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
+    const [state, age] = [this.#pieces.get("state"), this.#pieces.get("min_age")];
+    if (state === undefined) {
+      if (age !== undefined) this.#tell(age.key, `${age.label} needs state beside it`);
+      return undefined;
+    }
+    const address = writtenAddress(kind.value, this.#world.problems, kind.label);
+    if (address === undefined || state.value.kind !== "text") return undefined;
+    const text = state.value.value;
+    const isTold = isUrl(text) && tellPassword(text, state.value.at, state.label, this.#world, "the login elsewhere");
+    const fault = isTold ? undefined : faultOf(text);
+    if (fault !== undefined)
+      this.#tell(state.value.at, fault.message.replace(/^state\b/, state.label), "config.value", fault.hint);
+    if (isTold || fault !== undefined) return undefined;
+    const minAge = age === undefined || age.value.kind !== "text" ? undefined : seconds(age.value.value);
+    return {
+      ...common,
+      kind: "promoted",
+      state: isUrl(text) ? text : absolute(this.#world, text),
+      address,
+      ...(minAge === undefined ? {} : { minAge }),
+    };
+  }
+
   #access() {
     const username = this.#text("username");
     const password = this.#text("password");
-    const headers = this.#headers();
-    const hosts = this.#hosts();
+    const headers = headersOf(this.#pieces.get("headers")?.value, this.#says, this.#world);
+    const hosts = hostsOf(this.#pieces.get("hosts")?.value, this.#says);
     const ca = this.#path(this.#pieces.get("ca")?.value);
     const cache = this.#path(this.#pieces.get("cache")?.value);
     return {
@@ -105,7 +131,7 @@ class Assembly {
   }
 
   #common() {
-    const checksum = this.#checksum();
+    const checksum = checksumOf(this.#pieces.get("checksum"), this.#says, (node, label) => this.#place(node, label));
     const signature = this.#signature();
     const member = this.#text("member");
     const decompress = this.#flag("decompress");
@@ -115,39 +141,6 @@ class Assembly {
       ...(member === undefined ? {} : { member }),
       ...(decompress === undefined ? {} : { decompress }),
     };
-  }
-
-  /** Headers that carry a secret are references; the others may be. */
-  #headers(): Record<string, string> | undefined {
-    const node = this.#pieces.get("headers")?.value;
-    if (node?.kind !== "table") return undefined;
-    const headers: Record<string, string> = {};
-    for (const [name, { value, key }] of node.entries) {
-      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) this.#tell(key, `${JSON.stringify(name)} cannot be a header`);
-      if (value.kind !== "text") continue;
-      if (SECRET_HEADER.test(name) && tellLiteral(name, value, this.#world)) this.#wrong = true;
-      else if (/[\r\n\0]/.test(value.value)) this.#tell(value.at, `${name} has a line break in it`);
-      else headers[name] = value.value;
-    }
-    return headers;
-  }
-
-  /** Whom the credentials are for; without it, the host of the first URL. */
-  #hosts(): string[] | undefined {
-    const node = this.#pieces.get("hosts")?.value;
-    if (node?.kind !== "list") return undefined;
-    return node.items.flatMap((item) => {
-      if (item.kind !== "text") return [];
-      if (isHost(item.value)) return [item.value.toLowerCase()];
-      const hint = 'as in hosts = ["mirror.example.org", "mirror.example.org:8443"]';
-      this.#tell(
-        item.at,
-        "source.hosts: expected a host, with its port where it has one of its own",
-        "config.value",
-        hint,
-      );
-      return [];
-    });
   }
 
   #signature() {
@@ -164,35 +157,6 @@ class Assembly {
     const where = this.#place(signature.value, signature.label);
     const text = key.value.value;
     return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text) };
-  }
-
-  #checksum(): Checksum | undefined {
-    const found = this.#pieces.get("checksum");
-    if (found === undefined) return undefined;
-    const { value, label } = found;
-    if (value.kind === "table") return this.#entry(value, label);
-    if (value.kind !== "text") return undefined;
-    const bare = label === "file_hash" && !value.value.includes(":");
-    return this.#read(readChecksum(bare ? `md5:${value.value}` : value.value), value, label);
-  }
-
-  /** `checksum = { sums = "…", name = "…" }` */
-  #entry({ entries }: TableNode, label: string): Checksum | undefined {
-    const sums = entries.get("sums")?.value;
-    const name = entries.get("name")?.value;
-    if (sums?.kind !== "text") return undefined;
-    const read = this.#read(readSums(sums.value), sums, `${label}.sums`);
-    return read?.kind === "sums" && name?.kind === "text" ? { ...read, name: name.value } : read;
-  }
-
-  #read(read: ReadChecksum, node: TextNode, label: string): Checksum | undefined {
-    if (read.kind === "digest") return read;
-    if (read.kind === "wrong") {
-      this.#tell(node.at, `${label}: ${read.message}`, "config.value", read.hint);
-      return undefined;
-    }
-    const where = this.#place({ ...node, value: read.where }, label);
-    return where === undefined ? undefined : { ...read, where };
   }
 
   /** A URL as it is, or a path made absolute. */
@@ -240,8 +204,13 @@ class Assembly {
     return `${label} in ${elsewhere(key, here)}`;
   }
 
+  readonly #says: Tell = (at, message, hint) => this.#tell(at, message, "config.value", hint);
+
   #tell(at: Place, message: string, code: `config.${string}` = "config.value", hint?: string): void {
     this.#wrong = true;
     this.#world.problems.error(code, message, { at, hint });
   }
 }
+
+/** A key itself, not its path: an armoured OpenPGP block, or a minisign key (56 characters of base64). */
+const isKey = (text: string): boolean => text.includes("-----BEGIN") || /^(?:.*\n)?RW[A-Za-z0-9+/]{54}\s*$/.test(text);

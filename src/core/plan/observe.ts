@@ -4,8 +4,10 @@ import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
 import { distinct, isFinished, keptBy, usable } from "./finished.ts";
-import type { Image, Sight } from "./sight.ts";
-import { bearing, type Claim, idsOf, type Standing, standing } from "./standing.ts";
+import { type Found, nothing } from "./found.ts";
+import { claimOf, type Owner, siblingOf } from "./siblings.ts";
+import type { Image } from "./sight.ts";
+import { bearing, idsOf, type Standing, standing } from "./standing.ts";
 
 /** One address that is looked for on a backend. */
 export interface Asked {
@@ -22,35 +24,6 @@ export interface Asked {
   /** Names that it is to have and that are not unique. */
   readonly labels: readonly string[];
 }
-
-/** What is on the backend for one address. `after`: other managed addresses that hold one of its names, and let go of it first. */
-export type Found = Pick<
-  Sight,
-  "have" | "standing" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "namesake" | "after"
-> & {
-  /** What goes with each image that the address has or had. */
-  readonly owned: ReadonlyMap<ImageId, readonly string[]>;
-};
-
-/** The state and file that images are looked for by. */
-export type Owner = Pick<Claim, "file" | "lineage" | "marks">;
-
-export const nothing: Found = {
-  have: undefined,
-  standing: "foreign",
-  ambiguous: [],
-  incomplete: undefined,
-  kept: [],
-  leftovers: [],
-  rival: undefined,
-  namesake: undefined,
-  after: [],
-  owned: new Map(),
-};
-
-/** No image of the address, no remains of one, and none that could become it. */
-export const isNothing = ({ have, leftovers, rival, namesake }: Found): boolean =>
-  have === undefined && leftovers.length === 0 && rival === undefined && namesake === undefined;
 
 /** Up to this many known images are read one by one; for more, the pages of a listing cost less. */
 const FEW = 3;
@@ -241,18 +214,6 @@ class Index {
     }
   }
 }
-
-/** The address of ours, other than this one, that an image belongs to. Pure. */
-export function siblingOf(image: Image, address: Address, all: Iterable<Asked>, owner: Owner): Address | undefined {
-  for (const other of all) {
-    if (other.address === address) continue;
-    if (idsOf(other.known).includes(image.id) || standing(image, claimOf(other, owner)) === "claimable")
-      return other.address;
-  }
-  return undefined;
-}
-
-const claimOf = ({ address, previous, known }: Asked, owner: Owner): Claim => ({ ...owner, address, previous, known });
 
 export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
   new Set(known?.retained?.map(({ id }) => id));

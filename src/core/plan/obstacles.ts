@@ -4,7 +4,7 @@ import type { ImageId } from "../model/name.ts";
 import type { Deletion, Step } from "../model/plan.ts";
 import type { Backend, Reading } from "../plugin.ts";
 import { guarded } from "./deletions.ts";
-import type { Found } from "./observe.ts";
+import type { Found } from "./found.ts";
 
 /** The step with every image that it deletes; the backend is asked for what uses each before the plan promises anything. */
 export async function withDeletions(

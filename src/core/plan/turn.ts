@@ -1,7 +1,8 @@
 import type { Resource } from "../model/declaration.ts";
 import type { Address } from "../model/name.ts";
 import { isPending, type Step } from "../model/plan.ts";
-import type { Asked, Found } from "./observe.ts";
+import type { Found } from "./found.ts";
+import type { Asked } from "./observe.ts";
 
 /** A unique name that is to go from the image of one address to that of another. */
 export interface Move {

@@ -1,3 +1,4 @@
+import { canJudge } from "../abilities.ts";
 import { asFailure, Failure } from "../failure.ts";
 import type { Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
@@ -5,7 +6,7 @@ import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { type Attributes, canonical, type Value } from "../model/value.ts";
-import type { Backend, Facts, Origin, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Complaint, Facts, Origin, Plugin, Reading } from "../plugin.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
 import { pulled } from "./pull.ts";
@@ -55,7 +56,7 @@ export class Wants {
       ...reading,
       quick: isQuick,
     });
-    const facts: Facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
+    const { problem, ...facts } = await this.#facts(resource, content, reading.signal);
     const declared = this.#means.config.backends.find(({ name }) => name === resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
@@ -70,7 +71,11 @@ export class Wants {
       origin,
       blind,
       transfer,
-      complaints: plugin.check?.(resource.want, { ...facts, ...settings }) ?? [],
+      complaints: [
+        ...(problem === undefined ? [] : [complaintOf(problem)]),
+        ...(plugin.check?.(resource.want, { ...facts, ...settings }) ?? []),
+        ...(await judged(backend, resource, reading)),
+      ],
       mark: marked
         ? {
             file: this.#means.config.settings.name,
@@ -85,10 +90,15 @@ export class Wants {
     };
   }
 
-  async #facts({ source }: Resource, content: Content | undefined, signal: AbortSignal): Promise<Facts> {
+  async #facts(
+    { source, backend, want }: Resource,
+    content: Content | undefined,
+    signal: AbortSignal,
+  ): Promise<Facts & { readonly problem?: Failure }> {
+    const wanted = this.plugin(backend).bytes?.(want);
     return {
       source: source !== undefined,
-      ...(source === undefined ? {} : await this.#means.measure?.(source, signal)),
+      ...(source === undefined ? {} : await this.#means.measure?.(source, wanted, signal)),
       ...(content?.size === undefined ? {} : { size: content.size }),
     };
   }
@@ -160,6 +170,24 @@ export class Wants {
     );
     if (blind !== undefined) throw blind;
     return { content: { ...content, where: other }, transfer: upload(content?.size, undefined) };
+  }
+}
+
+const complaintOf = ({ code, message, hint }: Failure): Complaint => ({
+  code,
+  message,
+  ...(hint === undefined ? {} : { hint }),
+});
+
+/** What only the backend can tell of a wish; if it cannot be asked, nothing stands against it. */
+async function judged(backend: Backend, { address, want }: Resource, reading: Reading): Promise<readonly Complaint[]> {
+  if (!canJudge(backend)) return [];
+  try {
+    return await backend.judge(want, reading);
+  } catch (thrown) {
+    reading.signal.throwIfAborted();
+    reading.note(`${address}: could not be checked: ${asFailure(thrown).message}`);
+    return [];
   }
 }
 

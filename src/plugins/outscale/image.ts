@@ -1,4 +1,13 @@
-import { type Address, type Answered, type Desired, type Host, imageId, imageOf, type Observed } from "images";
+import {
+  type Address,
+  type Answered,
+  type Attributes,
+  type Desired,
+  type Host,
+  imageId,
+  imageOf,
+  type Observed,
+} from "images";
 import type { Fields, Tag } from "./client.ts";
 import { isMarkTag, type Marked, readMark } from "./mark.ts";
 import type { Image } from "./schema.ts";
@@ -145,3 +154,7 @@ export const mappingsOf = (want: Desired<Image>): readonly Fields[] =>
             }),
     }),
   );
+
+/** What people may have given to an image, and a new one can be given. */
+export const additionsTo = ({ description, tags, permissions, product_codes }: Answered<Image>): Attributes =>
+  present({ description, tags, permissions, product_codes });

@@ -1,4 +1,6 @@
 import {
+  type Added,
+  type Additions,
   type Address,
   type Backend,
   type Context,
@@ -22,7 +24,7 @@ import { change, permissionChanges, wordChanges } from "./changes.ts";
 import { Client, type Tag } from "./client.ts";
 import { Exports } from "./download.ts";
 import { explain } from "./explain.ts";
-import { isOwn, markOf, nameOf, observed, ownedBy, snapshotsOf, tagsIn } from "./image.ts";
+import { additionsTo, isOwn, markOf, nameOf, observed, ownedBy, snapshotsOf, tagsIn } from "./image.ts";
 import { Listing } from "./listing.ts";
 import { Making } from "./making.ts";
 import { marksOf, snapshotTags } from "./mark.ts";
@@ -36,7 +38,7 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer, SnapshotAnswer } from "./wire.ts";
 
 /** The images of an Outscale account in one Region. */
-class Outscale implements Backend<Image>, Downloads {
+class Outscale implements Backend<Image>, Added<Image>, Downloads {
   readonly #client: Client;
   readonly #watch: Watch<ImageAnswer>;
   readonly #making: Making;
@@ -134,6 +136,10 @@ class Outscale implements Backend<Image>, Downloads {
 
   async download(id: ImageId, context: Reading): Promise<readonly Part[]> {
     return await this.#exports.parts(id, context);
+  }
+
+  async added({ attributes }: Observed<Image>): Promise<Additions> {
+    return { attributes: additionsTo(attributes) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -4,7 +4,6 @@ import { change, permissionChanges } from "./changes.ts";
 import type { Client, Fields, Tag } from "./client.ts";
 import { fieldsOf, isOwn, mappingsOf, markOf, nameOf, snapshotsOf } from "./image.ts";
 import { marksOf, type Snapshots, snapshotTags, withMark } from "./mark.ts";
-import { Patient } from "./patient.ts";
 import { restore } from "./restore.ts";
 import type { Image } from "./schema.ts";
 import type { Uploads } from "./upload.ts";
@@ -124,9 +123,8 @@ export class Making {
 
   /** Asks for the image; where the answer is lost, it is looked for by its name and mark. */
   async #begin(fields: Fields, name: string, context: Context): Promise<ImageAnswer> {
-    using patient = new Patient(context.signal);
     try {
-      return await this.#client.createImage(fields, patient.signal);
+      return await this.#client.createImage(fields, context.signal);
     } catch (thrown) {
       const begun = await this.#begunAllTheSame(thrown, name, context);
       if (begun !== undefined) return begun;

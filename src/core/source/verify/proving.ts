@@ -57,7 +57,7 @@ export class Proving implements Disposable {
     const { proof, expected, where: declared } = this.#demand;
     const where = giver ?? declared;
     const hashes = await this.#hashing.end();
-    if (proof.digest !== undefined) compareDeclared(proof.digest, hashes, where, isOld);
+    if (proof.digest !== undefined) compareDeclared(proof.digest, hashes, where, isOld, proof.label);
     else if (expected !== undefined) compareExpected(expected, hashes, where);
     await this.#signature?.end(hashes).catch((thrown: unknown): never => {
       throw thrown instanceof Failure && giver !== undefined ? from(thrown, giver) : thrown;
@@ -71,14 +71,14 @@ export class Proving implements Disposable {
   }
 }
 
-function compareDeclared(declared: Digest, hashes: Hashes, where: string, isOld: boolean): void {
+function compareDeclared(declared: Digest, hashes: Hashes, where: string, isOld: boolean, label = "checksum"): void {
   const found = made(declared, hashes);
   if (found === declared) return;
   const message = `${where}: checksum mismatch: expected ${declared}, got ${found}`;
   throw new Failure("source.checksum", message, {
     hint: isOld
       ? "a part of them was left by an earlier run and has been thrown away: run the same command again"
-      : "do not use them; if the publisher has really changed the file, change `checksum`",
+      : `do not use them; if the publisher has really changed the file, change \`${label}\``,
     retry: isOld,
   });
 }
