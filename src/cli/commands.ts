@@ -12,6 +12,8 @@ import { LogCommand } from "./commands/log.ts";
 import { OutdatedCommand } from "./commands/outdated.ts";
 import { PlanCommand } from "./commands/plan.ts";
 import { PluginsCommand, PluginsTrustCommand } from "./commands/plugins.ts";
+import { PluginsNewCommand } from "./commands/plugins-new.ts";
+import { PluginsTestCommand } from "./commands/plugins-test.ts";
 import { SchemaCommand } from "./commands/schema.ts";
 import { ShowCommand } from "./commands/show.ts";
 import {
@@ -32,7 +34,6 @@ import { UpgradeCommand } from "./commands/upgrade.ts";
 import { ValidateCommand } from "./commands/validate.ts";
 import { VerifyCommand } from "./commands/verify.ts";
 import { VersionCommand } from "./commands/version.ts";
-
 import type { Shell } from "./shell.ts";
 
 /** Every command of the program. The types of clipanion's own optional statics do not know exactOptionalPropertyTypes. */
@@ -68,6 +69,8 @@ export const commands = [
   CompletionCommand,
   PluginsCommand,
   PluginsTrustCommand,
+  PluginsNewCommand,
+  PluginsTestCommand,
   UpgradeCommand,
   VersionCommand,
 ] as readonly CommandClass<Shell>[];

@@ -94,6 +94,7 @@ export abstract class PlanningCommand extends FileCommand {
     return {
       operation,
       write,
+      plugins: "first use" as const,
       lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
       parallelism: optionCount("--parallelism", this.parallelism, 1),
     };

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
 import type { ApplyMeans } from "../core/apply/means.ts";
+import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
@@ -15,8 +16,7 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
 import type { Means, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { Sources } from "../core/source/open/index.ts";
-import { measure } from "../core/source/verify/index.ts";
+import { measure, Sources } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
@@ -26,19 +26,7 @@ import type { Shell } from "./shell.ts";
 import { StateKeeper } from "./statekeeper.ts";
 import { named } from "./stateplace.ts";
 import { traceOf } from "./trace.ts";
-import type { Wish } from "./wish.ts";
-
-export type { Wish };
-
-/** What a command line says of the file and its state. */
-export interface Files {
-  readonly file: string;
-  readonly state: string | undefined;
-  readonly vars: Readonly<Record<string, string>>;
-  readonly varFiles: readonly string[];
-  /** What the file is going to be, in place of what it is. */
-  readonly text?: string;
-}
+import type { Files, Wish } from "./wish.ts";
 
 /** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
 export class Session implements AsyncDisposable {
@@ -78,7 +66,10 @@ export class Session implements AsyncDisposable {
       varFiles: files.varFiles.map((path) => resolve(shell.cwd, path)),
       env: shell.env,
       text: files.text,
-      lookup: (plugin, folder) => findPlugin(plugin, folder, wish.note),
+      lookup: async (plugin, folder) => {
+        if (wish.plugins === "none" && isPluginFile(plugin)) return undefined;
+        return await findPlugin(plugin, folder, wish.plugins === "first use" ? wish : "pinned");
+      },
       signal: shell.signal,
     });
     const secrets = new Secrets({ folder: read.config.folder, env: shell.env });
@@ -114,7 +105,7 @@ export class Session implements AsyncDisposable {
       open: (name) => this.backend(name),
       look: async (spec, previous, signal, quick) =>
         await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
-      measure: async (spec, signal) => (spec.kind === "promoted" ? {} : await measure(spec, signal)),
+      measure: async (spec, wanted, signal) => (spec.kind === "promoted" ? {} : await measure(spec, wanted, signal)),
       fetch: async (spec, wanted, opening) =>
         await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),

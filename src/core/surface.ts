@@ -1,9 +1,18 @@
 /** The module `images`: all that a plugin may import. */
 
-export type { Added, Additions, Downloads, Part, Renames, Retires, Uses } from "./abilities.ts";
+export type { Added, Additions, Downloads, Judges, Part, Renames, Retires, Uses } from "./abilities.ts";
+export {
+  type AttributeLife,
+  CLAUSES,
+  type Clause,
+  type ConformanceSpec,
+  defineConformance,
+  type TestPlace,
+} from "./conformance.ts";
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
+export { type Emulator, emulate } from "./emulator.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
 export type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 export {
@@ -78,6 +87,7 @@ export {
 } from "./net/sign.ts";
 export {
   type Backend,
+  type Bytes,
   type Complaint,
   type Context,
   definePlugin,

@@ -1,14 +1,13 @@
 import { afterAll, describe, test } from "bun:test";
-import { ATTRIBUTE_CLAUSES } from "./attributes.ts";
-import { CONTRACT_CLAUSES } from "./contract.ts";
-import { LAW_CLAUSES } from "./laws.ts";
-import { CLAUSES, type Clause, NotAsked, type Spec } from "./place.ts";
-import { Stage } from "./stage.ts";
+import { CHECKS } from "../../src/conformance/checks.ts";
+import { Stage } from "../../src/conformance/stage.ts";
+import { CLAUSES, type Clause, type ConformanceSpec, NotAsked } from "../../src/core/conformance.ts";
+import { run } from "../harness.ts";
 
-/** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask */
-export type Check = (stage: Stage) => Promise<void>;
-
-const CHECKS: Readonly<Record<Clause, Check>> = { ...CONTRACT_CLAUSES, ...LAW_CLAUSES, ...ATTRIBUTE_CLAUSES };
+/** A plugin, as in `plugin = …`, and how it is asked. */
+export interface Spec extends ConformanceSpec {
+  readonly plugin: string;
+}
 
 /** Every plugin passes this, against its emulator and against its real server. A new law gets a clause here. */
 export function conformance(name: string, spec: Spec, only: readonly Clause[] = CLAUSES): void {
@@ -27,7 +26,11 @@ export function conformance(name: string, spec: Spec, only: readonly Clause[] = 
       test(
         clause,
         async () => {
-          await using stage = await Stage.open(spec);
+          await using stage = await Stage.open({
+            plugin: spec.plugin,
+            spec,
+            run: (folder, args, env) => run(folder, args, { env }),
+          });
           await CHECKS[clause](stage).catch((thrown: unknown) => {
             if (!(thrown instanceof NotAsked)) throw thrown;
             notAsked.push(`${name} > ${clause}: ${thrown.message}`);

@@ -1,3 +1,4 @@
+import { CLAUSES } from "../../core/conformance.ts";
 import { REPORTS } from "../render/report.ts";
 
 /** What a word of the command line names. */
@@ -34,6 +35,12 @@ export const OF_FLAGS: Readonly<Record<string, Kind>> = {
   "--max-deletes": "nothing",
   "--max-bytes": "nothing",
   "--max-age": "nothing",
+  "--dir": "file",
+  "--against": "file",
+  "--bytes": "file",
+  "--set": "nothing",
+  "--image": "nothing",
+  "--clause": { words: CLAUSES },
 };
 
 /** What the words of each command name, by its path; the last one stands for all that follow where the command takes any number. */
@@ -51,6 +58,8 @@ export const OF_WORDS: Readonly<Record<string, readonly Kind[]>> = {
   "state migrate": ["file"],
   plugins: ["plugin"],
   "plugins trust": ["file"],
+  "plugins test": ["file"],
+  "plugins new": ["nothing"],
   fmt: ["file"],
   completion: [{ words: ["bash", "zsh", "fish"] }],
 };

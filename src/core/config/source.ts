@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { Place } from "../model/place.ts";
 import type { Checksum, SourceSpec } from "../model/source.ts";
 import { seconds } from "../model/types.ts";
-import { readChecksum } from "./checksum.ts";
+import { readChecksum, readHash } from "./checksum.ts";
 import { tellLiteral } from "./faults.ts";
 import type { Entry, Node, TextNode } from "./node.ts";
 import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
@@ -175,9 +175,9 @@ class Assembly {
     const found = this.#pieces.get("checksum");
     if (found?.value.kind !== "text") return undefined;
     const { value: node, label } = found;
-    const bare = label === "file_hash" && !node.value.includes(":");
-    const read = readChecksum(bare ? `md5:${node.value}` : node.value);
-    if (read.kind === "digest") return read;
+    const isHash = label === "file_hash";
+    const read = isHash ? readHash(node.value) : readChecksum(node.value);
+    if (read.kind === "digest") return isHash ? { ...read, label } : read;
     if (read.kind === "wrong") {
       this.#tell(node.at, `${label}: ${read.message}`, "config.value", read.hint);
       return undefined;

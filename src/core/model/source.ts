@@ -1,4 +1,4 @@
-import type { Digest } from "./digest.ts";
+import type { Digest, Digests } from "./digest.ts";
 import type { Address } from "./name.ts";
 import type { Place } from "./place.ts";
 
@@ -7,7 +7,8 @@ export type SecretReference = string;
 
 /** The digest that bytes are to have: written out, or to be found in a sums file. */
 export type Checksum =
-  | { readonly kind: "digest"; readonly digest: Digest }
+  /** `label`: the key that it was declared with, where that is not `checksum`. */
+  | { readonly kind: "digest"; readonly digest: Digest; readonly label?: string }
   | { readonly kind: "sums"; readonly algorithm: string; readonly where: string };
 
 /** A detached signature over the sums file where there is one, else over the bytes. */
@@ -88,12 +89,19 @@ export interface Stat {
 
 /**
  * What an origin stood for when it was looked at. Kept in the state and in plans; like is compared with like: digest with digest,
- * and only where there is none on both sides, validators with validators.
+ * and only where there is none on both sides, validators with validators. Evidence of another kind is compared by a step `verify`.
  */
 export interface Content {
   /** Path, URL, address or the backend's own words for where it comes from; without secrets. */
   readonly where: string;
+  /** A keyed hash of the request where `where` hides a part of it; comparable only with those of the same machine. */
+  readonly identity?: string;
+  /** The one that is declared; where none is, that of the bytes. */
   readonly digest?: Digest;
+  /** All that are known of the same bytes. */
+  readonly digests?: Digests;
+  /** Which declared signature over the bytes was proven: a digest of where it is and of its key. */
+  readonly signed?: string;
   readonly size?: number;
   readonly validators?: Validators;
   readonly stat?: Stat;

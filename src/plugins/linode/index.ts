@@ -1,5 +1,6 @@
 import {
   type Backend,
+  type Complaint,
   type Context,
   type Desired,
   type Door,
@@ -7,7 +8,7 @@ import {
   Failure,
   type Host,
   type ImageId,
-  type Looked,
+  type Judges,
   type Observed,
   poll,
   type Reading,
@@ -19,7 +20,8 @@ import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
 import { changesOf, isOwn, labelOf, observed } from "./image.ts";
 import { Making } from "./making.ts";
-import { homeOf, refuseUnknown, replicate } from "./replicas.ts";
+import { Regions } from "./regions.ts";
+import { homeOf, replicate } from "./replicas.ts";
 import { mostOf, rules } from "./rules.ts";
 import { config, type Image, image } from "./schema.ts";
 import { accessOf } from "./settings.ts";
@@ -28,17 +30,19 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<Image>, Renames {
+class Linode implements Backend<Image>, Renames, Judges<Image> {
   readonly #client: Client;
   readonly #watch: Watch;
   readonly #making: Making;
+  readonly #regions: Regions;
   readonly #host: Host;
   /** Seconds between two looks. */
   readonly #interval: number;
 
   constructor(door: Door, host: Host, interval: number, most: number) {
     this.#client = new Client(door);
-    this.#watch = new Watch(this.#client, interval * 1000);
+    this.#regions = new Regions(this.#client);
+    this.#watch = new Watch(this.#client, interval * 1000, undefined, most);
     const disks = new Disks(this.#client, interval);
     this.#making = new Making(this.#client, this.#watch, disks, new Uploads(door, host), host, { most, interval });
     this.#host = host;
@@ -52,7 +56,9 @@ class Linode implements Backend<Image>, Renames {
     if (id !== undefined) {
       const own = idOf(id);
       const found = own === undefined ? undefined : await this.#client.image(own, signal);
-      return found === undefined ? undefined : observed(found);
+      if (found === undefined) return undefined;
+      this.#regions.saw(found);
+      return observed(found);
     }
     for await (const answer of this.#client.images(signal, { is_public: false })) {
       const found = observed(answer);
@@ -63,13 +69,15 @@ class Linode implements Backend<Image>, Renames {
     return undefined;
   }
 
-  async *list({ signal }: Reading, looked: readonly Looked[] = []): AsyncGenerator<Observed<Image>> {
-    const known = new Set<string>();
+  async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {
     for await (const answer of this.#client.images(signal)) {
-      for (const { region } of answer.regions ?? []) known.add(region);
+      this.#regions.saw(answer);
       yield observed(answer);
     }
-    await refuseUnknown(this.#client, looked, known, signal);
+  }
+
+  async judge(want: Desired<Image>, { signal }: Reading): Promise<readonly Complaint[]> {
+    return await this.#regions.unknown(want, signal);
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {

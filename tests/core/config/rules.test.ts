@@ -244,7 +244,7 @@ source = { urls = ["https://a/x", "http://b/x"], checksum = "SHA256:./SUMS", sig
     expect([found?.want["file_hash"], found?.want["file_path"], found?.source?.checksum]).toEqual([
       "d41d8cd98f00b204e9800998ecf8427e",
       undefined,
-      { kind: "digest", digest: "md5:d41d8cd98f00b204e9800998ecf8427e" },
+      { kind: "digest", digest: "md5:d41d8cd98f00b204e9800998ecf8427e", label: "file_hash" },
     ] as never);
   });
 

@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
 import { type Detected, identify } from "../../format/identify.ts";
-import { planTransform, type TransformPlan } from "../../format/plan.ts";
+import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
 import { nameOf } from "../../model/digest.ts";
-import type { Compression, Source, Wanted } from "../../model/image.ts";
+import type { Source, Wanted } from "../../model/image.ts";
 import type { Content, PlainSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { Supplies } from "../fetch/index.ts";
@@ -12,6 +12,7 @@ import type { Opening, SourceMeans } from "../means.ts";
 import { heldBack, type Supply } from "../supply.ts";
 import { changed, type Proof, proofOf } from "../verify/index.ts";
 import { placesOf, publicUrl, Web } from "../web/index.ts";
+import { compressionOf, planOf } from "./conversion.ts";
 import { FileDigests, look } from "./look.ts";
 import { type Conversion, converted, type Opened, OpenedSource } from "./opened.ts";
 import { detect, type Origin, originOf } from "./origin.ts";
@@ -53,7 +54,11 @@ export class Sources implements AsyncDisposable {
     const { signal, progress } = opening;
     const proof = await proofOf(spec, this.#web, signal);
     compareProof(spec, proof, opening.expected);
-    const origin = await originOf(spec, proof, opening, { supplies: this.#supplies, files: this.#files });
+    const origin = await originOf(spec, proof, opening, {
+      supplies: this.#supplies,
+      files: this.#files,
+      web: this.#web,
+    });
     const supply = await origin.supply(signal);
     // The first file of an archive, whatever its name.
     const isFirst = spec.member === "*";
@@ -171,17 +176,3 @@ function compareProof(spec: PlainSource, { digest: now }: Proof, expected: Conte
 /** Two openings with the same wish get the same bytes. */
 const wish = ({ at: _, ...spec }: PlainSource, { formats, compressions }: Wanted): string =>
   canonical([spec, formats, compressions]);
-
-/** `decompress` says more than what the backend takes: false leaves the bytes alone, true takes the compression off where it can. */
-function planOf(detected: Detected, { decompress, member }: PlainSource, wanted: Wanted): TransformPlan {
-  const { formats, compressions } = wanted;
-  if (decompress === false && member === undefined)
-    return { steps: [], format: detected.format, compression: compressionOf(detected), onePass: true, open: false };
-  const isUndone = decompress === true && (compressions === "any" || compressions.includes("none"));
-  return planTransform(detected, { formats, compressions: isUndone ? ["none"] : compressions });
-}
-
-function compressionOf(detected: Detected | undefined): Compression {
-  const [outermost = "none"] = detected?.layers ?? [];
-  return outermost === "tar" || outermost === "zip" ? "none" : outermost;
-}

@@ -9,7 +9,7 @@ import type { Supplies } from "../fetch/index.ts";
 import type { Opening } from "../means.ts";
 import type { Fetched, Supply } from "../supply.ts";
 import { changed, type Demand, type Proof } from "../verify/index.ts";
-import { publicUrl, transformOf } from "../web/index.ts";
+import { accessOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 import { LocalFile } from "./local.ts";
 import { content, type FileDigests, statFile } from "./look.ts";
 import { Proved } from "./proved.ts";
@@ -31,6 +31,7 @@ export interface Origin {
 export interface OriginMeans {
   readonly supplies: Supplies;
   readonly files: FileDigests;
+  readonly web: Web;
 }
 
 export async function originOf(spec: PlainSource, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
@@ -66,12 +67,13 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
       : { metadata: await LocalFile.open(metadata, { proof: {}, expected: beside, where: metadata }) }),
     content: async () => {
       const { digests, size } = await file.prove(signal);
-      return content(path, { digest: proof.digest ?? expected?.digest ?? digests.sha256, size, stat, transform });
+      const digest = proof.digest ?? expected?.digest ?? digests.sha256;
+      return content(path, { digest, digests, size, stat, transform });
     },
   };
 }
 
-function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }: OriginMeans): Origin {
+function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies, web }: OriginMeans): Origin {
   const { expected, progress, signal } = opening;
   const transform = transformOf(spec);
   const watched = new Set<Supply>();
@@ -86,7 +88,9 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }
     return download;
   };
   return {
-    key: proof.digest ?? spec.urls.map(publicUrl).join(" "),
+    get key() {
+      return proof.digest ?? spec.urls.map((url) => web.identifier.request(url, accessOf(spec))).join(" ");
+    },
     supply: async (reading) => {
       const download = await get();
       await orAborted(download.ready, reading);
@@ -99,9 +103,11 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }
       const download = await get();
       const { digests, size } = await download.prove(signal);
       if (proof.digest !== undefined)
-        return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, size, transform });
+        return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, digests, size, transform });
       const validators = { ...download.validators, length: size };
-      return content(download.from, { digest: digests.sha256, size, validators, transform });
+      const url = spec.urls.find((one) => publicUrl(one) === download.from);
+      const identity = url === undefined ? undefined : web.identifier.hidden(url);
+      return content(download.from, { identity, digest: digests.sha256, digests, size, validators, transform });
     },
   };
 }
@@ -139,7 +145,10 @@ async function imageOrigin(
     content: async () => {
       const { proved } = await open(signal);
       const { digests, size } = await proved.prove(signal);
-      return expected ?? content(address, { digest: digests.sha256, size, transform });
+      return {
+        ...content(address, { digest: expected?.digest ?? digests.sha256, digests, size, transform }),
+        ...expected,
+      };
     },
   };
 }

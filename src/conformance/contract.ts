@@ -1,22 +1,14 @@
 import { expect } from "bun:test";
 import { type Attributes, Failure, type Format, imageId } from "images";
-import { BUILT_IN } from "../../src/cli/plugins.ts";
-import { loadPlugin } from "../../src/core/load.ts";
-import { faults } from "../../src/core/model/check.ts";
-import { diff } from "../../src/core/plan/diff.ts";
-import type { Plugin } from "../../src/core/plugin.ts";
-import type { Clause } from "./place.ts";
-import { NotAsked } from "./place.ts";
-import { AT, listening, MARK, OTHER, reading, type Stage, sourceOf } from "./stage.ts";
-import type { Check } from "./suite.ts";
+import { type Clause, NotAsked } from "../core/conformance.ts";
+import { faults } from "../core/model/check.ts";
+import { diff } from "../core/plan/diff.ts";
+import { sourceOf } from "./material.ts";
+import { AT, type Check, listening, MARK, OTHER, reading, type Stage } from "./stage.ts";
 
 // Clauses about the methods of a backend, one by one.
 
 const NOWHERE = imageId("00000000-0000-4000-8000-000000000000");
-
-async function pluginOf({ spec }: Stage): Promise<Plugin> {
-  return (await BUILT_IN[spec.plugin]?.()) ?? (await loadPlugin(spec.plugin));
-}
 
 /** What `small` is wanted to be, checked and with its defaults, as the engine would give it to the plugin. */
 async function wanted(
@@ -37,21 +29,18 @@ const formatOf = (filename: string): Format =>
 
 /** Attributes that nobody wanted and that the image has all the same, other than as its schema says the backend shows them. */
 async function invented(stage: Stage, want: Attributes, made: Attributes): Promise<string[]> {
-  const { image } = await pluginOf(stage);
+  const { image } = await stage.plugin();
   return Object.entries(image).flatMap(([name, attribute]) => {
     const value = made[name];
     const isTold =
       attribute.mode === "computed" || (attribute.compare ?? "live") !== "live" || attribute.type.keys === "own";
-    if (isTold || value === undefined || want[name] !== undefined || NAMES.has(name)) return [];
+    if (isTold || value === undefined || want[name] !== undefined || attribute.ownName === true) return [];
     return diff({ [name]: attribute }, { have: { [name]: value }, want: {}, recorded: { [name]: value } }).changes
       .length === 0
       ? []
       : [name];
   });
 }
-
-/** A name that nobody wrote is the image's own. */
-const NAMES = new Set(["name", "label", "image_name"]);
 
 /** Whether this signal is aborted, now or within some seconds. */
 async function aborted(signal: AbortSignal): Promise<boolean> {
@@ -83,7 +72,8 @@ async function copied(stage: Stage, id: string): Promise<Awaited<ReturnType<Stag
 
 export const CONTRACT_CLAUSES = {
   schema: async (stage) => {
-    const plugin = await pluginOf(stage);
+    await declared(stage);
+    const plugin = await stage.plugin();
     expect(faults(plugin.config)).toEqual([]);
     expect(faults(plugin.image)).toEqual([]);
     const unknown = Object.keys(stage.spec.lives).filter((name) => plugin.image[name] === undefined);
@@ -142,6 +132,22 @@ export const CONTRACT_CLAUSES = {
     expect(await invented(stage, want, after.attributes)).toEqual([]);
   },
 
+  /** An image of the same address that another images.toml manages, or of another address, is not found by its marker. */
+  "another file": async (stage) => {
+    await declared(stage);
+    const want = await wanted(stage);
+    await using open = await stage.backend();
+    const context = listening(reading.signal, { mark: { ...MARK, file: `${MARK.file}-other` } }).context;
+    const made = await open.backend.create(want, source(stage), context);
+    expect(made.mark?.file).toBe(`${MARK.file}-other`);
+    expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
+    await open.backend.delete(made.id, context);
+    const other = listening(reading.signal, { mark: { ...MARK, owner: OTHER }, address: OTHER }).context;
+    const sibling = await open.backend.create(want, source(stage), other);
+    expect((await open.backend.read({ address: OTHER }, reading))?.id).toBe(sibling.id);
+    expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
+  },
+
   /** A copy of an image, with everything that it bears, is nobody's: it is not found by the marker, and no run touches it. */
   "copied marker": async (stage) => {
     if (stage.spec.self === "place")
@@ -161,6 +167,8 @@ export const CONTRACT_CLAUSES = {
     await stage.run("destroy", "--yes", "--adopt");
     const after = (await stage.live()).find(({ id }) => id === copy.id);
     expect(after).toEqual({ ...copy, ours: false });
+    await using open = await stage.backend();
+    expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
   },
 
   "create twice": async (stage) => {
@@ -223,48 +231,5 @@ export const CONTRACT_CLAUSES = {
     expect(left.filter((image) => image !== undefined && (image.status ?? "ready") === "ready")).toEqual([]);
     for (const id of heard.ids) await open.backend.delete(id, listening().context);
     expect(await stage.ours()).toEqual([]);
-  },
-
-  credential: async (stage) => {
-    const { bad } = stage.place;
-    if (bad === undefined) throw new NotAsked("this backend has no credentials");
-    const before = stage.place.requests?.() ?? 0;
-    await declared(stage);
-    const text = await Bun.file(stage.folder.at("images.toml")).text();
-    const settings = Object.entries(bad.settings)
-      .map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
-      .join("\n");
-    await stage.folder.write(
-      "images.toml",
-      text.replace(
-        /\[backend\.x\][^[]*/,
-        `[backend.x]\nplugin = ${JSON.stringify(stage.spec.plugin)}\n${settings}\n\n`,
-      ),
-    );
-    await using open = await stage.backend({ ...stage.place, settings: bad.settings, env: bad.env });
-    const thrown = await Array.fromAsync(open.backend.list(reading)).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    expect(thrown).toBeInstanceOf(Failure);
-    if (!(thrown instanceof Failure)) return;
-    expect(thrown.code).toMatch(/^backend\.(auth|denied)$/);
-    expect(thrown.hint).toBeString();
-    expect((stage.place.requests?.() ?? 0) - before).toBeLessThanOrEqual(3);
-    for (const secret of Object.values(bad.env))
-      expect(`${thrown.message}${thrown.hint}${Bun.inspect(thrown)}`).not.toContain(secret);
-  },
-
-  dispose: async (stage) => {
-    const { connections } = stage.place;
-    if (connections === undefined) throw new NotAsked("connections cannot be counted here");
-    await declared(stage);
-    {
-      await using open = await stage.backend();
-      await Array.fromAsync(open.backend.list(reading));
-    }
-    const deadline = Date.now() + 5_000;
-    while (connections() > 0 && Date.now() < deadline) await new Promise((go) => setImmediate(go));
-    expect(connections()).toBe(0);
   },
 } satisfies Partial<Record<Clause, Check>>;

@@ -1,41 +1,49 @@
-import { createHash } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { PassThrough } from "node:stream";
-import {
-  type Attributes,
-  address,
-  backendName,
-  digest,
-  Failure,
-  type ImageId,
-  imageName,
-  type Mark,
-  type Source,
-  type Value,
-} from "images";
-import { Session } from "../../src/cli/session.ts";
-import type { Shell } from "../../src/cli/shell.ts";
-import type { Backend, Context, Reading } from "../../src/core/plugin.ts";
-import { Folder, run, type Said } from "../harness.ts";
-import type { Place, Spec } from "./place.ts";
+import { type Attributes, address, backendName, type ImageId, imageName, type Mark } from "images";
+import { Session } from "../cli/session.ts";
+import type { Shell } from "../cli/shell.ts";
+import type { ConformanceSpec, TestPlace } from "../core/conformance.ts";
+import type { Backend, Context, Plugin, Reading } from "../core/plugin.ts";
+import { Folder, type Said } from "./directory.ts";
+import { lines } from "./material.ts";
+
+/** What is asked, and how the program is run for it. */
+export interface Question {
+  /** As in `plugin = …`: a name, or an absolute path. */
+  readonly plugin: string;
+  readonly spec: ConformanceSpec;
+  run(directory: Folder, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Said>;
+}
+
+/** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask */
+export type Check = (stage: Stage) => Promise<void>;
+
+/** `[settings] name` of a run of the suite: on a server that others use as well, its images are told from theirs. */
+export const NAME = `conformance-${randomBytes(4).toString("hex")}`;
 
 /** One place with a folder for images.toml: what a clause plays on. */
 export class Stage implements AsyncDisposable {
-  readonly spec: Spec;
-  readonly place: Place;
+  readonly spec: ConformanceSpec;
+  readonly place: TestPlace;
+  readonly #question: Question;
   readonly folder: Folder;
   readonly filename: string;
 
-  private constructor(spec: Spec, place: Place, folder: Folder) {
+  private constructor(question: Question, place: TestPlace, folder: Folder) {
+    const { spec } = question;
+    this.#question = question;
     this.spec = spec;
     this.place = place;
     this.folder = folder;
     this.filename = spec.filename ?? "disk.img";
   }
 
-  static async open(spec: Spec): Promise<Stage> {
+  static async open(question: Question): Promise<Stage> {
+    const { spec } = question;
     const folder = await Folder.make();
-    const stage = new Stage(spec, await spec.place(), folder);
+    const stage = new Stage(question, await spec.place(), folder);
     if (spec.bytes !== undefined) await folder.write(stage.filename, spec.bytes);
     return stage;
   }
@@ -44,17 +52,18 @@ export class Stage implements AsyncDisposable {
   async declare(images: Readonly<Record<string, Attributes>>, more = ""): Promise<void> {
     const source = this.spec.bytes === undefined ? "" : `source = { file = ${JSON.stringify(`./${this.filename}`)} }\n`;
     const blocks = Object.entries(images).map(([name, attributes]) => {
-      const own = attributes["source"] === undefined ? source : "";
+      const own = "source" in attributes ? "" : source;
       return `[image.${JSON.stringify(name)}]\nbackend = "x"\n${own}${lines(attributes)}`;
     });
+    const settings = more.includes("[settings]") ? more : `${more}\n[settings]\nname = "${NAME}"`;
     await this.folder.write(
       "images.toml",
-      `${more}\n[backend.x]\nplugin = ${JSON.stringify(this.spec.plugin)}\n${lines(this.place.settings)}\n${blocks.join("\n")}`,
+      `${settings}\n[backend.x]\nplugin = ${JSON.stringify(this.#question.plugin)}\n${lines(this.place.settings)}\n${blocks.join("\n")}`,
     );
   }
 
   run(...args: readonly string[]): Promise<Said> {
-    return run(this.folder, args, { env: { ...this.place.env } });
+    return this.#question.run(this.folder, args, { ...this.place.env });
   }
 
   /** @throws what the program said, when it failed */
@@ -102,11 +111,24 @@ export class Stage implements AsyncDisposable {
       {
         operation: "test",
         write: false,
+        plugins: "first use",
         note: () => undefined,
       },
     );
     const backend = await session.backend(backendName("x"));
     return { backend, session, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+  }
+
+  /** `plugin = …` of the backend, with these settings: the head of an images.toml. */
+  head(settings: Attributes): string {
+    return `[backend.x]\nplugin = ${JSON.stringify(this.#question.plugin)}\n${lines(settings)}\n`;
+  }
+
+  async plugin(): Promise<Plugin> {
+    await using open = await this.backend();
+    const plugin = open.session.plugins.get(backendName("x"));
+    if (plugin === undefined) throw new Error("the backend has no plugin");
+    return plugin;
   }
 
   #shell(env: Readonly<Record<string, string>>): Shell {
@@ -125,7 +147,17 @@ export class Stage implements AsyncDisposable {
     };
   }
 
+  /** Deletes what a clause left on a server that others use: images that bear a marker of this run of the suite. */
+  async #cleanUp(): Promise<void> {
+    await this.declare({ small: this.spec.small });
+    await using open = await this.backend();
+    const left = await Array.fromAsync(open.backend.list(reading));
+    for (const { id, mark } of left)
+      if (mark?.file.startsWith(NAME) === true) await open.backend.delete(id, listening().context);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.spec.shared === true) await this.#cleanUp();
     await this.place[Symbol.asyncDispose]();
     await this.folder[Symbol.asyncDispose]();
   }
@@ -135,7 +167,7 @@ export const AT = address(backendName("x"), imageName("small"));
 /** Another address, for images that somebody else makes. */
 export const OTHER = address(backendName("x"), imageName("copy"));
 export const MARK: Mark = {
-  file: "images",
+  file: NAME,
   owner: AT,
   content: "none",
   lineage: "11111111-2222-3333-4444-555555555555",
@@ -173,42 +205,3 @@ export function listening(signal: AbortSignal = reading.signal, more: Partial<Co
   };
   return { context, ids, progress };
 }
-
-/** Bytes as a source. `wrong`: they turn out not to be the declared ones, just before the last piece. */
-export function sourceOf(
-  bytes: Uint8Array,
-  filename: string,
-  format: Source["format"],
-  { wrong = false, halfway }: { wrong?: boolean; halfway?: (signal: AbortSignal) => Promise<void> } = {},
-): Source {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return {
-    format,
-    compression: "none",
-    size: bytes.byteLength,
-    filename,
-    async *open(signal) {
-      const half = bytes.byteLength >> 1;
-      yield bytes.subarray(0, half);
-      await halfway?.(signal);
-      signal.throwIfAborted();
-      if (wrong) throw new Failure("source.digest", "the bytes are not the declared ones");
-      yield bytes.subarray(half);
-    },
-    digests: async () => ({ sha256: digest("sha256", sha256) }),
-  };
-}
-
-const lines = (attributes: Attributes): string =>
-  Object.entries(attributes)
-    .map(([name, value]) => `${name} = ${toml(value)}\n`)
-    .join("");
-
-export const toml = (value: Value): string => {
-  if (Array.isArray(value)) return `[${value.map(toml).join(", ")}]`;
-  if (typeof value === "object")
-    return `{ ${Object.entries(value)
-      .map(([key, one]) => `${JSON.stringify(key)} = ${toml(one)}`)
-      .join(", ")} }`;
-  return JSON.stringify(value);
-};

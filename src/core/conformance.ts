@@ -1,7 +1,7 @@
-import type { Attributes, Value } from "images";
+import type { Attributes, Value } from "./model/value.ts";
 
-/** Where a plugin is tested: a directory, an emulator, a real server. Every test has one of its own, or an empty corner of one. */
-export interface Place extends AsyncDisposable {
+/** Where a plugin is tested: a directory, an emulator, a real server. Every clause has one of its own, or an empty corner of one. */
+export interface TestPlace extends AsyncDisposable {
   /** `[backend.x]` besides `plugin`; secrets are references into `env`. */
   readonly settings: Attributes;
   readonly env?: Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ export interface Place extends AsyncDisposable {
 }
 
 /** One attribute in its life: set, changed, cleared. */
-export interface Life {
+export interface AttributeLife {
   readonly set: Value;
   readonly change: Value;
   /** False: the line cannot be taken out. */
@@ -30,10 +30,11 @@ export interface Life {
   readonly replaces?: boolean;
 }
 
-export interface Spec {
-  /** As in `plugin = …`: a name, or an absolute path. */
-  readonly plugin: string;
-  place(): Promise<Place>;
+/** What the conformance suite has to know of a plugin, to ask it. */
+export interface ConformanceSpec {
+  place(): Promise<TestPlace>;
+  /** The place is a server that others use as well: images that bear a marker of this run of the suite are deleted after each clause. */
+  readonly shared?: boolean;
   /** The bytes that images are made from. None: only `small` says what they are made from. */
   readonly bytes?: Uint8Array;
   /** The name of the file with these bytes. */
@@ -43,7 +44,7 @@ export interface Spec {
   /** The least that has to be declared, besides the source. */
   readonly small: Attributes;
   /** Every attribute, with its life. */
-  readonly lives: Readonly<Record<string, Life>>;
+  readonly lives: Readonly<Record<string, AttributeLife>>;
   /** Attributes that go with another origin, whose life another spec has; each with the reason. */
   readonly elsewhere?: Readonly<Record<string, string>>;
   /** More images than a page of the listing holds, where a test can afford to make them. */
@@ -58,6 +59,9 @@ export interface Spec {
   readonly timeout?: number;
 }
 
+/** Gives the default export of a conformance file its type. */
+export const defineConformance = (spec: ConformanceSpec): ConformanceSpec => spec;
+
 /** The clauses by their short names, in the order of the suite. */
 export const CLAUSES = [
   "schema",
@@ -69,6 +73,7 @@ export const CLAUSES = [
   "attribute lives",
   "lost state",
   "another lineage",
+  "another file",
   "copied marker",
   "what is already so",
   "listing",

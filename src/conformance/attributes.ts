@@ -1,12 +1,11 @@
 import { expect } from "bun:test";
 import type { Attributes } from "images";
-import { type Clause, type Life, NotAsked } from "./place.ts";
-import type { Stage } from "./stage.ts";
-import type { Check } from "./suite.ts";
+import { type AttributeLife, type Clause, NotAsked } from "../core/conformance.ts";
+import type { Check, Stage } from "./stage.ts";
 
 // Clauses about attributes: set, changed, cleared, drifted.
 
-const lives = ({ spec }: Stage): [string, Life][] => Object.entries(spec.lives);
+const lives = ({ spec }: Stage): [string, AttributeLife][] => Object.entries(spec.lives);
 
 export const ATTRIBUTE_CLAUSES = {
   "all attributes": async (stage) => {
