@@ -212,12 +212,13 @@ function policyOf(root: TableNode, problems: Problems): Policy {
 function blocksOf(
   { entries }: TableNode,
   world: World,
-): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify: Notify[] } {
+): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify?: Notify[] } {
+  const notify = checkNotify(entries.get("notify")?.value, world);
   return {
     moved: checkMoved(entries.get("moved")?.value, world),
     removed: checkRemoved(entries.get("removed")?.value, world),
     imports: checkImports(entries.get("import")?.value, world),
-    notify: checkNotify(entries.get("notify")?.value, world),
+    ...(notify.length === 0 ? {} : { notify }),
   };
 }
 
