@@ -1,10 +1,28 @@
 import { expect } from "bun:test";
-import type { Attributes } from "images";
+import { type Attributes, imageId, type Value } from "images";
 import { type Clause, type Life, NotAsked } from "./place.ts";
-import type { Stage } from "./stage.ts";
+import { AT, listening, reading, type Stage } from "./stage.ts";
 import type { Check } from "./suite.ts";
 
 // Clauses about attributes: set, changed, cleared, drifted.
+
+/** Gives attributes to the image of `small` as somebody would who does not know of this program: its marker stays as it is. Answers which are no default. */
+async function give(stage: Stage, given: Attributes): Promise<readonly string[]> {
+  await using open = await stage.backend();
+  const [small] = await stage.ours();
+  const have = await open.backend.read({ address: AT, id: imageId(small?.id ?? "") }, reading);
+  if (have === undefined) throw new Error("there is no image to give anything to");
+  const want = open.session.config.resources.find(({ address }) => address === AT)?.want ?? {};
+  const marker = () => have.mark;
+  const names = Object.keys(given).filter((name) => want[name] === undefined);
+  await open.backend.update(
+    have,
+    { ...given, ...want },
+    [],
+    listening(reading.signal, { mark: have.mark, marker }).context,
+  );
+  return names;
+}
 
 const lives = ({ spec }: Stage): [string, Life][] => Object.entries(spec.lives);
 
@@ -35,6 +53,37 @@ export const ATTRIBUTE_CLAUSES = {
       else expect([name, changed]).not.toEqual([name, set]);
       if (life.clears !== false) await step("cleared", {});
     }
+  },
+
+  /** What people gave to an image survives its replace, and an interrupted one; what does not is a line of the plan. */
+  "added by others": async (stage) => {
+    const given = Object.entries(stage.spec.given ?? {}).concat(
+      stage.spec.given === undefined
+        ? lives(stage).flatMap(([name, life]): [string, Value][] =>
+            life.replaces === true || life.with !== undefined || name in stage.spec.small || name === "protected"
+              ? []
+              : [[name, life.set]],
+          )
+        : [],
+    );
+    if (given.length === 0) throw new NotAsked("nothing can be given to an image that is there");
+    await stage.declare({ small: stage.spec.small });
+    await stage.apply();
+    const [before] = await stage.ours();
+    const names = await give(stage, Object.fromEntries(given));
+    const [added] = await stage.ours();
+    await stage.settled();
+    const plan = await stage.ok("plan", "--replace", "x/small");
+    await stage.apply("--replace", "x/small");
+    const after = await stage.ours();
+    expect(after.length).toBe(1);
+    expect(after[0]?.id).not.toBe(before?.id);
+    for (const name of names) {
+      const isLost = plan.stdout.includes(`lost: ${name}`) || plan.stdout.includes(`lost: the ${name}`);
+      if (!isLost) expect([name, after[0]?.attributes[name]]).toEqual([name, added?.attributes[name]]);
+      if (!isLost) expect([name, plan.stdout.includes(name)]).toEqual([name, true]);
+    }
+    await stage.settled();
   },
 
   edit: async (stage) => {

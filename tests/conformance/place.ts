@@ -13,6 +13,8 @@ export interface Place extends AsyncDisposable {
   meddle?(id: string): Promise<string>;
   /** The next `times` requests that can be refused are answered with this status. */
   refuse?(status: number, times: number): void;
+  /** Has something use an image, until it is disposed of. */
+  use?(id: string): Promise<AsyncDisposable>;
   /** Requests so far, and connections that are open. */
   requests?(): number;
   connections?(): number;
@@ -34,6 +36,8 @@ export interface Spec {
   /** As in `plugin = …`: a name, or an absolute path. */
   readonly plugin: string;
   place(): Promise<Place>;
+  /** A place to see beforehand what can be asked, where one of those that the tests use cannot be had before they begin. */
+  readonly probe?: () => Promise<Place>;
   /** The bytes that images are made from. None: only `small` says what they are made from. */
   readonly bytes?: Uint8Array;
   /** The name of the file with these bytes. */
@@ -52,6 +56,8 @@ export interface Spec {
   several?(i: number): Attributes;
   /** What a marker's `self` tells: the image (default), or only the place that it is in. */
   readonly self?: "image" | "place";
+  /** Attributes that people give to an image without declaring them. Default: every one that can change in place, as `lives` sets it. */
+  readonly given?: Attributes;
   /** Clauses that cannot hold here, each with its reason. */
   readonly skip?: Readonly<Partial<Record<Clause, string>>>;
   /** Milliseconds a test may take; for real servers. */
@@ -69,7 +75,10 @@ export const CLAUSES = [
   "attribute lives",
   "lost state",
   "another lineage",
+  "added by others",
   "copied marker",
+  "lived-in world",
+  "in use",
   "what is already so",
   "listing",
   "edit",
@@ -96,3 +105,30 @@ export type Clause = (typeof CLAUSES)[number];
 
 /** A clause that cannot be asked of a place: it has no secrets, nobody else can change an image there. */
 export class NotAsked extends Error {}
+
+/** Clauses that cannot be asked of a place, each with the reason: they are shown as skipped. */
+export function unasked(spec: Spec, place: Place, abilities: Abilities): Readonly<Partial<Record<Clause, string>>> {
+  const edits = Object.values(spec.lives).filter((life) => life.replaces !== true && life.with === undefined);
+  const reasons: readonly (readonly [isAsked: boolean, reason: string, ...clauses: readonly Clause[]])[] = [
+    [spec.bytes !== undefined, "no bytes are sent", "abort", "broken bytes", "bytes back"],
+    [spec.otherBytes !== undefined, "no bytes are sent", "another lineage", "changed bytes"],
+    [abilities.download, "this backend does not give images back", "bytes back"],
+    [spec.self !== "place", "the marker says where the image is, and a copy there is the image", "copied marker"],
+    [spec.self !== "place", "images of the same bytes are one image: live tests of its own ask it", "lived-in world"],
+    [edits.length > 0, "nothing can be changed in place", "edit", "added by others"],
+    [place.bad !== undefined, "this backend has no credentials", "credential"],
+    [place.connections !== undefined, "connections cannot be counted here", "dispose"],
+    [Object.values(place.env ?? {}).length > 0, "this backend has no secrets", "secrets"],
+    [place.refuse !== undefined, "this backend cannot be made to fail", "server errors"],
+    [place.plant !== undefined, "nobody else can make an image here", "foreign"],
+    [place.meddle !== undefined, "nobody else can change an image here", "drift"],
+    [place.use !== undefined, "nothing can use an image here", "in use"],
+  ];
+  const found = reasons.filter(([isAsked]) => !isAsked);
+  return Object.fromEntries(found.flatMap(([, reason, ...clauses]) => clauses.map((clause) => [clause, reason])));
+}
+
+/** What a backend can do besides, as far as clauses ask it. */
+export interface Abilities {
+  readonly download: boolean;
+}

@@ -33,9 +33,9 @@ export class Stage implements AsyncDisposable {
     this.filename = spec.filename ?? "disk.img";
   }
 
-  static async open(spec: Spec): Promise<Stage> {
+  static async open(spec: Spec, place: () => Promise<Place> = () => spec.place()): Promise<Stage> {
     const folder = await Folder.make();
-    const stage = new Stage(spec, await spec.place(), folder);
+    const stage = new Stage(spec, await place(), folder);
     if (spec.bytes !== undefined) await folder.write(stage.filename, spec.bytes);
     return stage;
   }
@@ -198,6 +198,16 @@ export function sourceOf(
     digests: async () => ({ sha256: digest("sha256", sha256) }),
   };
 }
+
+/** The bytes of a stage as a source; undefined: its images are made from something else. */
+export const sourceFor = (
+  { spec, filename }: Stage,
+  more: Parameters<typeof sourceOf>[3] = {},
+  bytes = spec.bytes,
+): Source | undefined => (bytes === undefined ? undefined : sourceOf(bytes, filename, formatOf(filename), more));
+
+const formatOf = (filename: string): Source["format"] =>
+  filename.includes("qcow2") ? "qcow2" : filename.includes(".tar") ? "tar" : "raw";
 
 const lines = (attributes: Attributes): string =>
   Object.entries(attributes)

@@ -125,6 +125,7 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
     want: resource.want,
     recorded: known?.status === "ready" && known.id === have.id ? known.want : undefined,
     ignore: resource.lifecycle.ignoreChanges,
+    defaults: site.plugin.defaults?.(address),
   });
   if (step.action === "adopt" && step.hold === true) return await hold(step, site, have);
   const marked = mark === undefined || carries(have, mark);

@@ -52,6 +52,7 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
     want: want.resource.want,
     recorded: recorded?.want,
     ignore: want.resource.lifecycle.ignoreChanges,
+    defaults: want.defaults,
   });
   if (compared.refused.length > 0) {
     const text = `cannot be changed once the image is there: ${compared.refused.join(", ")}`;

@@ -18,10 +18,12 @@ export interface Compared {
   /** What was wanted when the state was last written; undefined: not known, so nothing is cleared and no creation input differs. */
   readonly recorded?: Attributes | undefined;
   readonly ignore?: readonly string[];
+  /** What attributes of this image come to while nobody declares them, besides what `unset` says. */
+  readonly defaults?: Attributes | undefined;
 }
 
 /** have against want by the schema; pure. A line taken out of the file is told from one that never was there by `recorded`. */
-export function diff(schema: Schema, { have, want, recorded, ignore = [] }: Compared): Diff {
+export function diff(schema: Schema, { have, want, recorded, ignore = [], defaults = {} }: Compared): Diff {
   const changes: Change[] = [];
   const refused: string[] = [];
   const cleared: string[] = [];
@@ -34,7 +36,7 @@ export function diff(schema: Schema, { have, want, recorded, ignore = [] }: Comp
     }
     if (attribute.compare === "never" || ignore.includes(name)) continue;
     const [before, after] = pair(attribute, name, have, want, recorded);
-    if (isUnchanged(attribute, before, after)) continue;
+    if (isUnchanged(attribute, before, after) || isDefault(attribute, before, after, defaults[name])) continue;
     if (attribute.onChange === "refuse") refused.push(name);
     changes.push(change(name, attribute, before, after));
     cleared.push(...clears(attribute, name, before, after));
@@ -81,6 +83,14 @@ function isUnchanged(attribute: Attribute, before: Value | undefined, after: Val
   const only = before ?? after;
   return only === undefined || isUnset(attribute, only);
 }
+
+/** The line is taken out, and what is there is what no line comes to. */
+const isDefault = (
+  attribute: Attribute,
+  before: Value | undefined,
+  after: Value | undefined,
+  own: Value | undefined,
+): boolean => after === undefined && before !== undefined && own !== undefined && sameBy(attribute, before, own);
 
 /** What an attribute is while nobody sets it. */
 export const isUnset = (attribute: Attribute, value: Value): boolean =>

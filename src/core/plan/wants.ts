@@ -59,6 +59,7 @@ export class Wants {
     return {
       resource,
       schema: plugin.image,
+      defaults: plugin.defaults?.(resource.address) ?? {},
       content,
       origin,
       blind,

@@ -114,8 +114,8 @@ class Linode implements Backend<Image>, Added<Image>, Renames {
     await this.#client.change(id, { label: `${label.slice(0, 49 - version.length)}-${version}` }, signal);
   }
 
-  async added({ attributes, mark }: Observed<Image>): Promise<Additions> {
-    return additionsTo(attributes, mark?.owner);
+  async added({ attributes }: Observed<Image>): Promise<Additions> {
+    return additionsTo(attributes);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -147,6 +147,7 @@ export const linode = definePlugin({
   image,
   origins: [{ name: "from the disk of a Linode", needs: ["disk_id", "linode_id"] }],
   bytes: () => ({ formats: ["raw"], compressions: ["gz"], digests: ["md5"] }),
+  defaults: (address) => ({ label: labelOf({}, address) }),
   labels: (want, address) => [labelOf(want, address)],
   check: rules,
   timeout: 20 * 60,

@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import {
+  type Added,
+  type Additions,
   type Backend,
   type Context,
   type Desired,
@@ -25,7 +27,7 @@ import { config, type Image, image } from "./schema.ts";
 import { fileName, indexes } from "./streams.ts";
 
 /** A directory as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
-class Local implements Backend<Image>, Downloads {
+class Local implements Backend<Image>, Added<Image>, Downloads {
   readonly #store: Directory;
   #isPublishing = false;
   /** When the indexes may be written again, in milliseconds of performance.now(). */
@@ -139,6 +141,12 @@ class Local implements Backend<Image>, Downloads {
     return entry.metadata === undefined ? [disk] : [part(`${entry.name}.metadata.tar`, entry.metadata, "tar"), disk];
   }
 
+  async added({ attributes }: Observed<Image>): Promise<Additions> {
+    const { description = "", aliases = [], properties = {}, tags = [], ...rest } = attributes;
+    const { name = "", os = "", release = "", architecture = "", variant = "" } = rest;
+    return { attributes: { name, description, aliases, properties, tags, os, release, architecture, variant } };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#begun === undefined) {
       if (!(await this.#store.isStale())) return;
@@ -230,6 +238,7 @@ export const local = definePlugin({
   config,
   image,
   bytes: wanted,
+  defaults: (address) => ({ name: imageOf(address) }),
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
   async open({ path, grace }, host) {
     return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000));

@@ -214,6 +214,7 @@ export const outscale = definePlugin({
     { name: "from snapshots", needs: ["block_device_mappings", "root_device_name"] },
   ],
   bytes: () => ({ formats: ["raw", "qcow2"], compressions: ["none"] }),
+  defaults: (address) => ({ image_name: nameOf({}, address) }),
   names: (want, address) => [nameOf(want, address)],
   // Two images cannot have one name, and an image keeps its name for life.
   order: (have, want) =>
