@@ -9,8 +9,9 @@ import { renderFailure } from "./render/failure.ts";
 import { chooseStyle } from "./render/index.ts";
 import type { Out, Sink } from "./render/renderer.ts";
 import type { View } from "./render/style.ts";
-import { type Files, Session, type Wish } from "./session.ts";
+import { Session } from "./session.ts";
 import type { Shell } from "./shell.ts";
+import type { Files, Wish } from "./wish.ts";
 
 /** The exit codes, all of them. */
 export const EXIT = { done: 0, failed: 1, changes: 2, usage: 64, interrupted: 130 } as const;

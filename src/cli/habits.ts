@@ -31,7 +31,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   test: "use: images plan --detailed-exitcode",
   untaint: "nothing is tainted here; use: images plan",
   workspace: "use one state per environment: --state FILE and --var-file FILE",
-  "state push": "use: images import BACKEND/IMAGE ID; a state is not pushed",
   "state replace-provider": "change `plugin` in the backend's table of images.toml",
   "state identities": "use: images state list",
 };

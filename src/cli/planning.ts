@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option } from "clipanion";
-import { isUrl } from "../core/config/world.ts";
 import { show } from "../core/disk/lock.ts";
 import { identity, isDead, probe } from "../core/disk/process.ts";
 import { Failure } from "../core/failure.ts";
@@ -13,6 +12,7 @@ import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
+import { notifyAll } from "./notify.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
 import { diagnostics } from "./render/diagnostic.ts";
 import { diagnosticLine, versionLine } from "./render/envelope.ts";
@@ -61,12 +61,17 @@ export abstract class PlanningCommand extends FileCommand {
   protected readonly gathered = new Gathered();
   #stream: JsonStream | undefined;
   #isReading = false;
+  /** What there is to tell of the run at its end. */
+  #session: Session | undefined;
+  #plan: Plan | undefined;
+  #thrown: unknown;
 
   protected get isJsonOnly(): boolean {
     return this.json === true || this.json === "";
   }
 
   protected override fail(thrown: unknown): void {
+    this.#thrown ??= thrown;
     if (this.isJsonOnly) {
       const now = this.context.now().getTime();
       if (this.#stream === undefined) this.out.data.write(versionLine(VERSION, now));
@@ -89,6 +94,7 @@ export abstract class PlanningCommand extends FileCommand {
     return {
       operation,
       write,
+      plugins: "first use" as const,
       lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
       parallelism: optionCount("--parallelism", this.parallelism, 1),
     };
@@ -113,6 +119,7 @@ export abstract class PlanningCommand extends FileCommand {
     const means = await session.means();
     if (this.#isReading) await this.#tellHolder(session);
     const plan = await this.watch(makePlan(means, this.selection(mode, digests)), session, undefined);
+    this.#plan = plan;
     if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
     for (const { message } of session.warnings) this.note(`warning: ${message}`);
     return plan;
@@ -120,8 +127,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   /** A run that holds the lock may change what this plan reads. The lock is read, not taken. */
   async #tellHolder(session: Session): Promise<void> {
-    // A server's protocol cannot be asked who holds the lock without taking it.
-    if (isUrl(session.storage.where)) return;
+    if (!session.storage.canPeek) return;
     const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
     if (holder === undefined || isDead(holder, identity(), probe)) return;
     this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);
@@ -134,6 +140,7 @@ export abstract class PlanningCommand extends FileCommand {
     store: Store | undefined,
     plan?: Plan,
   ): Promise<R> {
+    this.#plan ??= plan;
     const json = this.#jsonStream(session);
     const human = this.isJsonOnly
       ? async () => undefined
@@ -172,6 +179,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   override async execute(): Promise<number> {
     const code = await super.execute();
+    await this.#notify();
     try {
       await this.#endJson();
       return code;
@@ -179,6 +187,20 @@ export abstract class PlanningCommand extends FileCommand {
       super.fail(thrown);
       return code === EXIT.interrupted ? code : EXIT.failed;
     }
+  }
+
+  /** Tells of the run whoever the file names; nothing fails for it. */
+  async #notify(): Promise<void> {
+    const session = this.#session;
+    if ((session?.config.notify ?? []).length === 0 || session === undefined) return;
+    const command = this.path[0] ?? "images";
+    const ended = { command, plan: this.#plan, report: this.gathered.report, thrown: this.#thrown };
+    await notifyAll(ended, session.config, session.secrets, this.context, (text) => this.note(text));
+  }
+
+  protected override async openSession(...args: Parameters<FileCommand["openSession"]>): Promise<Session> {
+    this.#session = await super.openSession(...args);
+    return this.#session;
   }
 
   async #endJson(): Promise<void> {

@@ -33,7 +33,6 @@ const WRONG: readonly (readonly [line: string, said: string])[] = [
   ["untaint store/a", "use: images plan"],
   ["test", "use: images plan --detailed-exitcode"],
   ["workspace list", "use one state per environment"],
-  ["state push x", "a state is not pushed"],
   ["state replace-provider a b", "change `plugin`"],
 ];
 for (const [line, text] of WRONG) {

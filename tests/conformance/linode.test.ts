@@ -1,12 +1,12 @@
 import { gzipSync } from "node:zlib";
+import type { TestPlace } from "../../src/core/conformance.ts";
 import { startLinode } from "../emulators/linode/start.ts";
-import type { Place } from "./place.ts";
 import { conformance } from "./suite.ts";
 
 const TOKEN = "sentinel-token-8d21e7";
 const REGION = "us-ord";
 
-async function place(): Promise<Place> {
+async function place(): Promise<TestPlace> {
   const emulator = await startLinode({ token: TOKEN, pace: { polls: 1 } });
   const { control, log } = emulator;
   const { id, disks } = control.addInstance({ disks: [{}, {}] });

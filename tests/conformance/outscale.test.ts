@@ -1,6 +1,6 @@
+import type { TestPlace } from "../../src/core/conformance.ts";
 import { sharedStore } from "../emulators/outscale/buckets.ts";
 import { startOutscale } from "../emulators/outscale/start.ts";
-import type { Place } from "./place.ts";
 import { conformance } from "./suite.ts";
 
 const SECRET = "sentinelSecret4f0c1bK7MDENGbPxRfiCYEXAMP";
@@ -9,7 +9,7 @@ const ACCESS = "AKIASENTINEL7EXAMPLE";
 const key = { accessKey: ACCESS, secretKey: SECRET };
 const bucketOf = sharedStore(key);
 
-async function place(withStore: boolean): Promise<Place> {
+async function place(withStore: boolean): Promise<TestPlace> {
   const bucket = withStore ? bucketOf() : undefined;
   const emulator = await startOutscale({
     ...key,

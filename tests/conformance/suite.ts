@@ -1,28 +1,27 @@
 import { describe, test } from "bun:test";
+import { CHECKS } from "../../src/conformance/checks.ts";
+import { type Question, Stage } from "../../src/conformance/stage.ts";
+import { unasked } from "../../src/conformance/unasked.ts";
 import { canDownload } from "../../src/core/abilities.ts";
-import { ATTRIBUTE_CLAUSES } from "./attributes.ts";
-import { CONTRACT_CLAUSES } from "./contract.ts";
-import { LAW_CLAUSES } from "./laws.ts";
-import { LIVED_CLAUSES } from "./lived.ts";
-import { CLAUSES, type Clause, type Spec, unasked } from "./place.ts";
-import { Stage } from "./stage.ts";
+import { CLAUSES, type Clause, type ConformanceSpec } from "../../src/core/conformance.ts";
+import { run } from "../harness.ts";
 
-/** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask, which `unasked` is to know */
-export type Check = (stage: Stage) => Promise<void>;
-
-const CHECKS: Readonly<Record<Clause, Check>> = {
-  ...CONTRACT_CLAUSES,
-  ...LAW_CLAUSES,
-  ...LIVED_CLAUSES,
-  ...ATTRIBUTE_CLAUSES,
-};
+/** A plugin, as in `plugin = …`, and how it is asked. */
+export interface Spec extends ConformanceSpec {
+  readonly plugin: string;
+}
 
 /**
- * Every plugin passes this, against its emulator and against its real server. A new law gets a clause here. A clause that cannot be asked
- * is shown as skipped, with the reason.
+ * Every plugin passes this, against its emulator and against its real server. A new law gets a clause in src/conformance. A clause that
+ * cannot be asked is shown as skipped, with the reason.
  */
 export async function conformance(name: string, spec: Spec, only: readonly Clause[] = CLAUSES): Promise<void> {
-  const reasons = { ...(await reasonsOf(spec)), ...spec.skip };
+  const question: Question = {
+    plugin: spec.plugin,
+    spec,
+    run: (folder, args, env) => run(folder, args, { env }),
+  };
+  const reasons = { ...(await reasonsOf(question)), ...spec.skip };
   describe(`${name} keeps the contract`, () => {
     for (const clause of CLAUSES) {
       if (!only.includes(clause)) continue;
@@ -34,7 +33,7 @@ export async function conformance(name: string, spec: Spec, only: readonly Claus
       test(
         clause,
         async () => {
-          await using stage = await Stage.open(spec);
+          await using stage = await Stage.open(question);
           await CHECKS[clause](stage);
         },
         spec.timeout ?? 120_000,
@@ -43,9 +42,10 @@ export async function conformance(name: string, spec: Spec, only: readonly Claus
   });
 }
 
-/** Opens the place once, to see what can be asked of it. */
-async function reasonsOf(spec: Spec): Promise<ReturnType<typeof unasked>> {
-  await using stage = await Stage.open(spec, spec.probe);
+/** Opens a place once, to see what can be asked of it. */
+async function reasonsOf(question: Question): Promise<ReturnType<typeof unasked>> {
+  const { spec } = question;
+  await using stage = await Stage.open(question, spec.probe);
   await stage.declare({ small: spec.small });
   await using open = await stage.backend();
   return unasked(spec, stage.place, { download: canDownload(open.backend) });

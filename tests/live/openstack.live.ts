@@ -1,11 +1,11 @@
 import type { Attributes } from "images";
-import type { Place } from "../conformance/place.ts";
+import type { TestPlace } from "../../src/core/conformance.ts";
 import { conformance } from "../conformance/suite.ts";
 import { clouds, facts, Project, Watched } from "./glance.ts";
 
 // Against a real Keystone and Glance: eval "$(tests/live/openstack-up DIR)" first.
 
-async function place(login: Promise<Project>): Promise<Place> {
+async function place(login: Promise<Project>): Promise<TestPlace> {
   const project = await login;
   const { user } = project;
   await project.empty();

@@ -18,7 +18,7 @@ import type { Session } from "../session.ts";
 export abstract class ApplyingCommand extends PlanningCommand {
   readonly yes = Option.Boolean("--yes,--auto-approve", false, { description: "do not ask" });
   readonly maxDeletes = Option.String("--max-deletes", {
-    description: "refuse a plan that deletes or replaces more images than this",
+    description: "refuse a plan that deletes more than this: images, and what goes with them",
   });
 
   protected async carryOut(session: Session, saved: Plan | undefined, mode: PlanMode): Promise<number> {
@@ -50,7 +50,7 @@ export abstract class ApplyingCommand extends PlanningCommand {
     const most = optionCount("--max-deletes", this.maxDeletes, 0);
     const count = deletes(plan);
     if (most === undefined || count <= most) return;
-    throw new Failure("plan.deletes", `this plan deletes ${count} images, more than --max-deletes ${most}`, {
+    throw new Failure("plan.deletes", `this plan deletes ${count} objects, more than --max-deletes ${most}`, {
       hint: "look at the plan; raise --max-deletes if it is right",
     });
   }

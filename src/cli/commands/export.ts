@@ -27,7 +27,7 @@ export class ExportCommand extends FileCommand {
     const address = parseAddress(this.address);
     if (address === undefined)
       throw new Failure("cli.usage", `${JSON.stringify(this.address)} is no address`, { hint: "write BACKEND/IMAGE" });
-    await using session = await this.session({ operation: "export", write: false });
+    await using session = await this.session({ operation: "export", write: false, plugins: "first use" });
     const backend = await session.backend(backendOf(address));
     const known = (await session.store()).recorded(address);
     const reading = { signal: this.context.signal, note: (text: string) => this.note(text) };

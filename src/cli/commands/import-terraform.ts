@@ -46,7 +46,7 @@ export class ImportTerraformCommand extends FileCommand {
     const file = resolve(this.context.cwd, this.file);
     const path = resolve(this.context.cwd, this.from);
     const prepared = await prepare({ path, file, backends: this.backends }, () =>
-      this.session({ operation: "import", write: false }),
+      this.session({ operation: "import", write: false, plugins: "first use" }),
     );
     for (const text of [...prepared.passed, ...prepared.notes]) this.note(printable(text));
     if (prepared.images.length === 0) {
@@ -86,6 +86,7 @@ export class ImportTerraformCommand extends FileCommand {
     const wish = {
       operation: "import",
       write: true,
+      plugins: "first use" as const,
       lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
     };
     try {

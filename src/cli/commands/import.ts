@@ -37,6 +37,7 @@ export class ImportCommand extends FileCommand {
     await using session = await this.session({
       operation: "import",
       write: true,
+      plugins: "first use",
       lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
     });
     const resource = session.config.resources.find((one) => one.address === address);

@@ -35,7 +35,7 @@ export class InfoCommand extends FileCommand {
   readonly json = Option.Boolean("--json", false, { description: "a JSON array on stdout" });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "info", write: false });
+    await using session = await this.session({ operation: "info", write: false, plugins: "first use" });
     if (!isName(this.backend))
       throw new Failure("cli.usage", `${JSON.stringify(this.backend)} is no name of a backend`);
     const name = backendName(this.backend);

@@ -19,7 +19,7 @@ export class LogCommand extends FileCommand {
   readonly id = Option.String({ required: false, name: "RUN" });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "log", write: false });
+    await using session = await this.session({ operation: "log", write: false, plugins: "none" });
     const { signal } = this.context;
     if (this.id === undefined) {
       const all = await runs(session.storage, signal);

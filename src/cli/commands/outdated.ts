@@ -34,7 +34,7 @@ export class OutdatedCommand extends FileCommand {
   readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "outdated", write: false });
+    await using session = await this.session({ operation: "outdated", write: false, plugins: "first use" });
     const means = await session.means();
     const resources = session.config.resources.map((one) => ({
       ...one,

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
-import { loadPlugin } from "../../core/load.ts";
+import { pluginFrom } from "../../core/load.ts";
+import { readPlugin } from "../../core/plugincode.ts";
 import { BaseCommand, EXIT, FileCommand } from "../base.ts";
 import { Pins } from "../pins.ts";
 import { builtIn, findPlugin } from "../plugins.ts";
@@ -30,7 +31,7 @@ export class PluginsCommand extends BaseCommand {
       this.out.data.write(`${table(all.map(({ name, doc }) => [name, doc])).join("\n")}\n`);
       return EXIT.done;
     }
-    const plugin = await findPlugin(this.name, this.context.cwd, (text) => this.note(text));
+    const plugin = await findPlugin(this.name, this.context.cwd, { note: (text) => this.note(text) });
     this.out.data.write(this.markdown ? pluginMarkdown(plugin) : renderPlugin(plugin, this.view("data")));
     return EXIT.done;
   }
@@ -42,7 +43,7 @@ export class PluginsTrustCommand extends FileCommand {
     category: "Housekeeping",
     description: "pin a plugin file as it is now",
     details:
-      "Writes its sha256 to images.lock beside images.toml. A plugin is code that runs with your rights: read it first.",
+      "Writes its sha256, and that of every file that it imports, to images.lock beside images.toml. A plugin is code that runs with your rights: read it first.",
     examples: [["After a change that you have read", "$0 plugins trust ./plugins/webdav.ts"]],
   });
 
@@ -51,13 +52,10 @@ export class PluginsTrustCommand extends FileCommand {
   override async run(): Promise<number> {
     const folder = resolve(this.context.cwd, this.file, "..");
     const path = resolve(folder, this.plugin);
-    const loaded = await loadPlugin(path);
-    const { name, before, digest } = await new Pins(folder).trust(path);
-    this.note(
-      before === digest
-        ? `${name} (${loaded.name}) was pinned already: ${digest}`
-        : `pinned ${name} (${loaded.name}): ${digest}`,
-    );
+    const code = await readPlugin(path);
+    const loaded = await pluginFrom(code);
+    const { name, isNew, what } = await new Pins(folder).trust(code);
+    this.note(`${isNew ? "pinned" : "already pinned:"} ${name} (${loaded.name}): ${what}`);
     return EXIT.done;
   }
 }

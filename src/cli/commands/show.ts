@@ -37,7 +37,7 @@ export class ShowCommand extends FileCommand {
       this.out.data.write(this.json ? text : renderPlan(plan, this.view("data")));
       return EXIT.done;
     }
-    await using session = await this.session({ operation: "show", write: false });
+    await using session = await this.session({ operation: "show", write: false, plugins: "none" });
     const { state } = await session.store();
     this.out.data.write(
       this.json

@@ -26,7 +26,7 @@ export class StateListCommand extends FileCommand {
   readonly globs = Option.Rest({ name: "GLOB" });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "state list", write: false });
+    await using session = await this.session({ operation: "state list", write: false, plugins: "none" });
     const found = stateList((await session.store()).state, this.globs);
     this.out.data.write(this.json ? `${JSON.stringify(found)}\n` : found.map((address) => `${address}\n`).join(""));
     return EXIT.done;
@@ -45,7 +45,7 @@ export class StateShowCommand extends FileCommand {
   readonly address = Option.String({ required: true, name: "ADDRESS" });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "state show", write: false });
+    await using session = await this.session({ operation: "state show", write: false, plugins: "none" });
     const address = parseAddress(this.address);
     const { state } = await session.store();
     const row = address === undefined ? undefined : state.images[address];
@@ -64,13 +64,13 @@ export class StateShowCommand extends FileCommand {
 }
 
 /** A command that writes another state in the place of the one there is. */
-abstract class EditCommand extends FileCommand {
+export abstract class EditCommand extends FileCommand {
   readonly lockTimeout = Option.String("--lock-timeout", {
     description: "how long to wait for somebody else's lock: 30s, 5m",
   });
 
   protected async edit(operation: string, change: (state: State) => State): Promise<number> {
-    await using session = await this.session({ operation, write: true });
+    await using session = await this.session({ operation, write: true, plugins: "none" });
     const store = await session.store();
     const changes = changesBetween(store.state.images, change(store.state).images);
     await store.putAll(changes);
@@ -131,7 +131,7 @@ export class StatePullCommand extends FileCommand {
   });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "state pull", write: false });
+    await using session = await this.session({ operation: "state pull", write: false, plugins: "none" });
     this.out.data.write(showState((await session.store()).state));
     return EXIT.done;
   }

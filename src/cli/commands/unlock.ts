@@ -17,7 +17,7 @@ export class UnlockCommand extends FileCommand {
   readonly id = Option.String({ required: true, name: "ID" });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "unlock", write: false });
+    await using session = await this.session({ operation: "unlock", write: false, plugins: "none" });
     const holder = await unlock(session.storage, this.id, { force: this.force, signal: this.context.signal });
     this.note(
       `removed the lock of ${printable(holder.user)}@${printable(holder.host)}, process ${holder.pid}, ${printable(holder.operation)}`,

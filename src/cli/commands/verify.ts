@@ -41,7 +41,7 @@ export class VerifyCommand extends FileCommand {
       if (address !== undefined) return address;
       throw new Failure("cli.usage", `invalid address ${JSON.stringify(text)}: expected BACKEND/IMAGE`);
     });
-    await using session = await this.session({ operation: "verify", write: false });
+    await using session = await this.session({ operation: "verify", write: false, plugins: "first use" });
     const known = new Set<string>(Object.keys((await session.store()).state.images));
     const unknown = asked.find((address) => !known.has(address));
     if (unknown !== undefined)

@@ -43,14 +43,17 @@ export function stepLines(steps: readonly Step[], view: View): string[] {
 /** What will be gone or out of our hands after `apply`, to be confirmed; "" where nothing will. */
 export function confirmation(plan: Plan, view: View): string {
   const { style, columns } = view;
-  const lines = plan.steps.flatMap((step) =>
-    (step.deletes ?? []).flatMap(({ id, why, owns }) => {
-      const lead = `  ${style.remove("- delete")}  ${style.strong(step.address)}  `;
-      return wrap(lead, `${printable(id)} (${WHY[why]})${alsoGone(owns)}`, columns, 6);
-    }),
+  const deletions = plan.steps.flatMap((step) =>
+    (step.deletes ?? []).map((one) => ({ ...one, address: step.address })),
   );
+  const lines = deletions.flatMap(({ address, id, why, owns }) => {
+    const lead = `  ${style.remove("- delete")}  ${style.strong(address)}  `;
+    return wrap(lead, `${printable(id)} (${WHY[why]})${alsoGone(owns)}`, columns, 6);
+  });
   if (lines.length === 0) return "";
-  const head = `${plural(summary(plan).destroy, "image")} will be deleted:`;
+  const others = summary(plan).destroy - deletions.length;
+  const rest = others === 0 ? "" : ` and ${plural(others, "other object")}`;
+  const head = `${plural(deletions.length, "image")}${rest} will be deleted:`;
   return `${[...wrap("", style.strong(head), columns), ...lines].join("\n")}\n`;
 }
 

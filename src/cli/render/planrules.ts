@@ -57,6 +57,7 @@ const code: Rule = (found) =>
 const content = shapeOf<Content>(
   { where: text },
   {
+    identity: text,
     digest,
     digests: mapOf(oneOf(ALGORITHMS), () => digest),
     signed: text,

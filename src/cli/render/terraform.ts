@@ -139,24 +139,26 @@ export function resourceChange(step: Step, plan: Plan, ground: Ground): Json {
   };
 }
 
-/** Further entries of `resource_changes`: images that a step deletes besides, as terraform has deposed objects. */
+/** Further entries of `resource_changes`: what a step deletes besides, as terraform has deposed objects. */
 export function deposedChanges(step: Step, ground: Ground): Json[] {
   const isNamed = (id: string) => (step.action === "delete" || step.action === "replace") && step.id === id;
-  return (step.deletes ?? [])
-    .filter(({ id }) => !isNamed(id))
-    .map(({ id, why }) => ({
-      ...identity(step.address, ground),
-      deposed: id,
-      change: {
-        actions: ["delete"],
-        before: { id },
-        after: null,
-        after_unknown: {},
-        before_sensitive: {},
-        after_sensitive: false,
-      },
-      action_reason: why === "superseded" ? "delete_because_superseded" : "delete_because_leftover",
-    }));
+  const deposed = (id: string, reason: string): Json => ({
+    ...identity(step.address, ground),
+    deposed: id,
+    change: {
+      actions: ["delete"],
+      before: { id },
+      after: null,
+      after_unknown: {},
+      before_sensitive: {},
+      after_sensitive: false,
+    },
+    action_reason: `delete_because_${reason}`,
+  });
+  return (step.deletes ?? []).flatMap(({ id, why, owns = [] }) => [
+    ...(isNamed(id) ? [] : [deposed(id, why === "superseded" ? "superseded" : "leftover")]),
+    ...owns.map((one) => deposed(one, "owned")),
+  ]);
 }
 
 /** One entry of `resource_drift`. */

@@ -1,6 +1,7 @@
 import type { Step } from "../model/plan.ts";
 import type { Attributes } from "../model/value.ts";
 import { addedTo, carriedBy, declaredBefore, isUnread } from "../plan/additions.ts";
+import { defaultsOf } from "../plan/diff.ts";
 import type { Site } from "./site.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function addedBefore(
     want: resource.want,
     recorded: declaredBefore(known),
     ignore,
-    defaults: plugin.defaults?.(address) ?? {},
+    defaults: defaultsOf(plugin, address),
   };
   try {
     const old = await backend.read({ address, id: step.id }, context);

@@ -1,7 +1,7 @@
 import { asFailure, type Failure, isInterrupted } from "../failure.ts";
 import { type Counts, type Event, type Outcome, told } from "../model/event.ts";
 import type { Address } from "../model/name.ts";
-import { isPending, type Plan, type Step } from "../model/plan.ts";
+import { deletedBy, isPending, type Plan, type Step } from "../model/plan.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import { carry, refresh, settle } from "./carry.ts";
 import type { ApplyMeans } from "./means.ts";
@@ -106,7 +106,7 @@ class Run {
   }
 
   #count(step: Step): void {
-    this.#counts.destroyed += step.deletes?.length ?? 0;
+    this.#counts.destroyed += deletedBy(step);
     switch (step.action) {
       case "create":
         this.#counts.added++;
@@ -176,5 +176,5 @@ class Slots {
   }
 }
 
-/** Images that a plan deletes, every one of them: what `--max-deletes` counts. */
-export const deletes = (plan: Plan): number => plan.steps.reduce((sum, step) => sum + (step.deletes?.length ?? 0), 0);
+/** What a plan deletes, all of it: what `--max-deletes` counts. */
+export const deletes = (plan: Plan): number => plan.steps.reduce((sum, step) => sum + deletedBy(step), 0);

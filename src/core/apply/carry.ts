@@ -10,7 +10,7 @@ import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { isSame } from "../model/value.ts";
 import { carriedBy, withCarried } from "../plan/additions.ts";
-import { diff } from "../plan/diff.ts";
+import { defaultsOf, diff, missingIn } from "../plan/diff.ts";
 import { carries, contentOfKey } from "../plan/key.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { plain } from "../plugin.ts";
@@ -124,14 +124,15 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
     have: plain(have.attributes),
     want: resource.want,
     recorded: known?.status === "ready" && known.id === have.id ? known.want : undefined,
+    usual: have.usual,
     ignore: resource.lifecycle.ignoreChanges,
-    defaults: site.plugin.defaults?.(address),
+    defaults: defaultsOf(site.plugin, address),
   });
   if (step.action === "adopt" && step.hold === true) return await hold(step, site, have);
   const marked = mark === undefined || carries(have, mark);
   // Only the image that takes the place of another gets what that one had.
   const carried = known?.id === have.id && known.status === "replacing" ? undefined : carriedBy(known);
-  const isDone = changes.length === 0 && marked && carried === undefined;
+  const isDone = changes.length === 0 && missingIn(have).length === 0 && marked && carried === undefined;
   const wanted = withCarried(leftAlone(site, plain(have.attributes)), carried);
   const after = isDone ? have : await site.backend.update(have, wanted, cleared, context);
   const kept = step.action === "adopt" && step.kept !== undefined ? { retained: step.kept } : {};

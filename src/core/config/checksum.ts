@@ -24,6 +24,14 @@ export function readChecksum(text: string): ReadChecksum {
   };
 }
 
+/** `file_hash` of terraform: an MD5 by itself, or `ALGORITHM:HEX`; never a file of sums. */
+export function readHash(text: string): Exclude<ReadChecksum, { kind: "sums" }> {
+  const read = readChecksum(text.includes(":") ? text : `md5:${text}`);
+  if (read.kind !== "sums") return read;
+  const message = `expected the ${DIGITS[read.algorithm]} hexadecimal digits of a ${read.algorithm} digest, got ${JSON.stringify(read.where.slice(0, 40))}`;
+  return { kind: "wrong", message, hint: "the sums file of a publisher goes into `checksum`" };
+}
+
 function noAlgorithm(text: string, name: string): ReadChecksum {
   const message = "expected an algorithm, a colon, and the digest or where it is";
   const guess = algorithmOf(text);

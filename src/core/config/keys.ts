@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
+import { NOTIFY_EVENTS, NOTIFY_FIELDS, ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
 import type { Schema, Type } from "../model/schema.ts";
 import {
   boolean,
@@ -36,10 +36,16 @@ export const SETTINGS = {
   ),
   state: optional(
     string(),
-    "Where the state is kept: a path, or the URL of a server of terraform's HTTP backend protocol, as GitLab has one. Default: beside the file and named after it: images.state.json for images.toml.",
+    "Where the state is kept: a path, `s3://BUCKET/KEY`, `postgres://HOST/DATABASE?name=NAME`, or the URL of a server of terraform's HTTP backend protocol, as GitLab has one. Default: beside the file and named after it: images.state.json for images.toml.",
   ),
   state_username: optional(string(), "User of a state at a URL, or a reference to it."),
   state_password: optional(string(), "Password of a state at a URL.", { sensitive: true }),
+  state_lock: optional(boolean(), "False: the HTTP server of the state has no locks, and no two runs happen at once."),
+  state_lock_address: optional(string(), "URL of the lock of an HTTP state, where it is not that of the state."),
+  state_lock_method: optional(string(), "Method that takes the lock of an HTTP state. Default: LOCK."),
+  state_unlock_address: optional(string(), "URL that gives the lock of an HTTP state back."),
+  state_unlock_method: optional(string(), "Method that gives the lock of an HTTP state back. Default: UNLOCK."),
+  state_update_method: optional(string(), "Method that writes an HTTP state. Default: POST."),
   parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
 };
 
@@ -67,6 +73,8 @@ export const SOURCE = {
   url: optional(string(), "Where the image is downloaded from."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
+  state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
+  min_age: optional(duration(), "With state: how long that state must have had those bytes."),
   checksum: optional(string(), "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file."),
   signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
   key: optional(string(), "The public key of the signature, or its path."),
@@ -157,5 +165,30 @@ export const IMPORT = {
   id: required(either(string(), integer()), "What the backend calls the image."),
 };
 
+export const NOTIFY = {
+  url: required(string(), "Where to it is sent (POST): an http:// or https:// URL, or a reference to one."),
+  on: withDefault(
+    listOf(oneOf(...NOTIFY_EVENTS)),
+    [...NOTIFY_EVENTS],
+    "What is told: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
+  ),
+  template: optional(
+    string(),
+    `The body, with {{NAME}} for ${NOTIFY_FIELDS.join(", ")}. Default: all of it as JSON; "slack" is short for {"text": …}.`,
+  ),
+  headers: withDefault(mapOf(string()), {}, "Headers; their values may be references."),
+};
+
 /** The tables and lists that a file consists of. */
-export const TOP = ["settings", "policy", "vars", "backend", "image", "moved", "removed", "import", "include"] as const;
+export const TOP = [
+  "settings",
+  "policy",
+  "vars",
+  "backend",
+  "image",
+  "moved",
+  "removed",
+  "import",
+  "notify",
+  "include",
+] as const;

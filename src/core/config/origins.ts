@@ -113,7 +113,7 @@ export const byName = (plugin: Plugin, written: Iterable<readonly [string, Entry
 
 /** `[policy] require`: told where the source stands. Bytes of another address have been through it there. */
 export function checkPolicy(spec: SourceSpec, { policy, problems }: World): void {
-  if (spec.kind === "image") return;
+  if (spec.kind === "image" || spec.kind === "promoted") return;
   const tell = (message: string, hint: string) =>
     problems.error("config.policy", `${message}, and [policy] requires it`, { at: spec.at, hint });
   if (policy.require.includes("checksum") && spec.checksum === undefined)

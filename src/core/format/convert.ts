@@ -1,4 +1,4 @@
-import { chmod, chown, type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
+import { chmod, type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Format } from "../model/image.ts";
 import { FileAccess } from "./access.ts";
@@ -6,7 +6,7 @@ import { corrupt, needsFile, unsupported } from "./broken.ts";
 import type { Bytes } from "./bytes.ts";
 import { WINDOW } from "./identify.ts";
 import { DEFAULT_LIMIT, limited, tooLarge } from "./limit.ts";
-import { isRoot, NOBODY, qemuImg } from "./qemu.ts";
+import { givenToNobody, NOBODY, type QemuOptions, qemuImg } from "./qemu.ts";
 import { sparse, writeSparse } from "./segment.ts";
 import { refuseUnsafe, refuseUnsafeFile } from "./unsafe.ts";
 
@@ -44,14 +44,15 @@ export async function* convert(input: Bytes, step: Conversion, options: ConvertO
     await check(join(place, IN), from, signal);
     const out = await open(join(place, OUT), "wx+", 0o600);
     try {
-      if (isRoot()) {
+      const asNobody = await givenToNobody(place);
+      if (asNobody) {
         await out.chown(NOBODY, NOBODY);
-        await chown(place, NOBODY, NOBODY);
         await chmod(join(place, IN), 0o444);
       }
-      await inspect(from, { directory: place, limit, signal });
-      await qemuImg(["check", "-q", "-f", DRIVER[from], IN], { directory: place, limit, signal });
-      await qemuImg(["convert", "-f", DRIVER[from], "-O", to, IN, OUT], { directory: place, limit, signal });
+      const within = { directory: place, limit, asNobody, signal };
+      await inspect(from, within);
+      await qemuImg(["check", "-q", "-f", DRIVER[from], IN], within);
+      await qemuImg(["convert", "-f", DRIVER[from], "-O", to, IN, OUT], within);
       yield* result(out, to, signal);
     } finally {
       await out.close();
@@ -79,10 +80,7 @@ async function check(path: string, format: Format, signal: AbortSignal | undefin
 }
 
 /** By qemu-img's reading of them: one file, and a disk within the limit. */
-async function inspect(
-  from: Convertible,
-  options: { directory: string; limit: number; signal?: AbortSignal | undefined },
-) {
+async function inspect(from: Convertible, options: QemuOptions) {
   const told: unknown = JSON.parse(await qemuImg(["info", "--output=json", "-f", DRIVER[from], IN], options));
   if (typeof told !== "object" || told === null || !("virtual-size" in told))
     throw corrupt(`the ${from} image is damaged`);

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { chown } from "node:fs/promises";
 import { Failure } from "../failure.ts";
 
 /** Where programs are looked for besides PATH: a service often has a short one. */
@@ -14,7 +15,21 @@ export const NOBODY = 65534;
 /** The limits are those of the shell, which the program then takes the place of; $0 is the size of the largest file in blocks. */
 const LIMITED = `ulimit -c 0; ulimit -f "$0"; ulimit -t ${SECONDS}; ulimit -v ${MEMORY} 2>/dev/null; exec "$@"`;
 
-export const isRoot = (): boolean => process.getuid?.() === 0;
+/**
+ * Gives the directory to `nobody` where this process is root: qemu-img then runs as that user. False where it is not root, or only
+ * called so: in a user namespace without other users, or without the rights of root.
+ */
+export async function givenToNobody(directory: string): Promise<boolean> {
+  if (process.getuid?.() !== 0) return false;
+  try {
+    await chown(directory, NOBODY, NOBODY);
+    return true;
+  } catch (thrown) {
+    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+    if (code === "EPERM" || code === "EINVAL") return false;
+    throw thrown;
+  }
+}
 
 /** qemu-img, where it is installed. */
 export const findQemu = (): string | undefined =>
@@ -33,15 +48,17 @@ export interface QemuOptions {
   readonly directory: string;
   /** The largest file that may be written. */
   readonly limit: number;
+  /** Whether it runs as `nobody`, to whom the directory then belongs. Default: no. */
+  readonly asNobody?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Runs qemu-img over files that nobody vouches for, and gives its stdout: with an empty environment, limits on memory, time and file
- * size, and as `nobody` where this process is root. Fails with `source.format` in qemu-img's words, or with the signal's reason.
+ * size. Fails with `source.format` in qemu-img's words, or with the signal's reason.
  */
 export async function qemuImg(words: readonly string[], options: QemuOptions): Promise<string> {
-  const { directory, limit, signal } = options;
+  const { directory, limit, asNobody = false, signal } = options;
   signal?.throwIfAborted();
   const program = findQemu();
   if (program === undefined) throw noQemu("disk");
@@ -51,11 +68,11 @@ export async function qemuImg(words: readonly string[], options: QemuOptions): P
     cwd: directory,
     env: { LANG: "C", PATH: PLACES.join(":") },
     stdio: ["ignore", "pipe", "pipe"],
-    ...(isRoot() ? { uid: NOBODY, gid: NOBODY } : {}),
+    // A group of its own: where qemu-img is a script, what it has started ends with it.
+    detached: true,
+    ...(asNobody ? { uid: NOBODY, gid: NOBODY } : {}),
   });
-  const stop = (): void => {
-    child.kill("SIGKILL");
-  };
+  const stop = (): void => endGroup(child.pid);
   let output = "";
   let errors = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -65,7 +82,7 @@ export async function qemuImg(words: readonly string[], options: QemuOptions): P
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     errors = (errors + text).slice(-SHOWN);
   });
-  child.on("error", reject);
+  child.on("error", (cause) => reject(notStarted(program, cause)));
   child.on("close", (code, by) => {
     if (code === 0 || (code !== null && FINE[words[0] ?? ""]?.includes(code) === true)) resolve(output);
     else reject(failed(words[0] ?? "", errors, by));
@@ -80,6 +97,21 @@ export async function qemuImg(words: readonly string[], options: QemuOptions): P
     signal?.removeEventListener("abort", stop);
   }
 }
+
+function endGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+const notStarted = (program: string, cause: Error): Failure =>
+  new Failure("source.format", `${program} cannot be started: ${cause.message}`, {
+    hint: "see that every user may run it, or convert the image elsewhere",
+    cause,
+  });
 
 function failed(command: string, errors: string, by: NodeJS.Signals | null): Failure {
   const said = errors

@@ -172,7 +172,11 @@ export const isPending = (step: Step): boolean => step.action !== "keep" || step
 export const pending = (plan: Plan): readonly Step[] => plan.steps.filter(isPending);
 export const hasChanges = (plan: Plan): boolean => pending(plan).length > 0;
 
-/** Steps by what terraform's summary counts: an adopted image counts as an import; every image that is deleted counts, whatever the step. */
+/** Everything that a step deletes: images, and what goes with them. */
+export const deletedBy = ({ deletes = [] }: Step): number =>
+  deletes.reduce((sum, { owns = [] }) => sum + 1 + owns.length, 0);
+
+/** Steps by what terraform's summary counts: an adopted image counts as an import; everything that is deleted counts, whatever the step. */
 export function summary(plan: Plan): {
   add: number;
   change: number;
@@ -184,7 +188,7 @@ export function summary(plan: Plan): {
 } {
   const counts = { add: 0, change: 0, destroy: 0, import: 0, forget: 0, blocked: 0, verify: 0 };
   for (const step of plan.steps) {
-    counts.destroy += step.deletes?.length ?? 0;
+    counts.destroy += deletedBy(step);
     switch (step.action) {
       case "create":
         counts.add++;

@@ -7,7 +7,8 @@ export type SecretReference = string;
 
 /** The digest that bytes are to have: written out, or to be found in a sums file. */
 export type Checksum =
-  | { readonly kind: "digest"; readonly digest: Digest }
+  /** `label`: the key that it was declared with, where that is not `checksum`. */
+  | { readonly kind: "digest"; readonly digest: Digest; readonly label?: string }
   | { readonly kind: "sums"; readonly algorithm: string; readonly where: string };
 
 /** A detached signature over the sums file where there is one, else over the bytes. */
@@ -55,8 +56,21 @@ export interface AddressSource extends Common {
   readonly address: Address;
 }
 
+/** What another file's state has accepted: the bytes of one of its images, by their digest. */
+export interface PromotedSource extends Common {
+  readonly kind: "promoted";
+  /** Absolute path, or the URL, of that state. */
+  readonly state: string;
+  /** Its address there. */
+  readonly address: Address;
+  /** Seconds for which it must have been accepted. */
+  readonly minAge?: number;
+}
+
+/** Where bytes are. */
+export type PlainSource = FileSource | UrlSource | AddressSource;
 /** Where the bytes of an image come from, as declared. */
-export type SourceSpec = FileSource | UrlSource | AddressSource;
+export type SourceSpec = PlainSource | PromotedSource;
 
 /** What HTTP says of a resource without giving it. */
 export interface Validators {
@@ -80,6 +94,8 @@ export interface Stat {
 export interface Content {
   /** Path, URL, address or the backend's own words for where it comes from; without secrets. */
   readonly where: string;
+  /** A keyed hash of the request where `where` hides a part of it; comparable only with those of the same machine. */
+  readonly identity?: string;
   /** The one that is declared; where none is, that of the bytes. */
   readonly digest?: Digest;
   /** All that are known of the same bytes. */

@@ -45,7 +45,7 @@ export class Sender {
     const trail = new Trail(job.asked);
     let { asked, headers, isOwn } = job;
     while (true) {
-      const outgoing = { method: asked.method, url: asked.url, body: job.text };
+      const outgoing = { method: asked.method, url: asked.url, body: job.text, headers };
       const own = isOwn ? await this.headersFor(outgoing, scope.signal) : {};
       const answered = await this.#exchange(job, asked, { ...job.defaults, ...own, ...headers }, scope);
       const { exchange } = answered;

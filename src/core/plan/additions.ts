@@ -63,7 +63,7 @@ export const carriedBy = (known: Recorded | undefined): Attributes | undefined =
 
 /**
  * What others added to an image, as its plugin reports it. Where it does not say: whatever can be changed in place and is not as a new image
- * has it. Of tables it is not known which keys a new image has by itself.
+ * has it.
  */
 export async function addedTo(
   image: Observed,
@@ -80,8 +80,8 @@ export async function addedTo(
 const changeable = (have: Attributes, schema: Schema): Attributes =>
   Object.fromEntries(
     Object.entries(have).filter(([name]) => {
-      const { mode, compare = "live", onChange = "update", type } = schema[name] ?? {};
-      return mode === "optional" && compare === "live" && onChange === "update" && type?.keys === undefined;
+      const { mode, compare = "live", onChange = "update" } = schema[name] ?? {};
+      return mode === "optional" && compare === "live" && onChange === "update";
     }),
   );
 

@@ -2,13 +2,14 @@ import type { Change, Step, Verification } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
-import { ambiguous, foreign, incomplete, limits, taken } from "./blocked.ts";
-import { type Diff, diff } from "./diff.ts";
+import { ambiguous, contested, foreign, incomplete, limits, taken } from "./blocked.ts";
+import { type Diff, diff, missingIn } from "./diff.ts";
 import { type Evidence, evidenceOf, learned } from "./evidence.ts";
-import { carries } from "./key.ts";
+import { liveOf } from "./key.ts";
 import { leave } from "./leave.ts";
+import { remark } from "./remark.ts";
 import type { Image, Sight, Want } from "./sight.ts";
-import { bearing, isRecorded } from "./standing.ts";
+import { isRecorded } from "./standing.ts";
 import { unrecorded } from "./unrecorded.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
@@ -38,7 +39,7 @@ function bring(sight: Sight, want: Want): Step {
     if (fatal.length > 0) return limits(sight, want);
     return make(sight, want);
   }
-  if (have !== undefined && rival !== undefined) return foreign(address, rival, "");
+  if (have !== undefined && rival !== undefined) return contested(sight, rival);
   if (have === undefined || !isRecorded(sight.standing)) return unrecorded(sight, want, found);
   return managed(sight, want, have, fatal.length > 0);
 }
@@ -51,6 +52,7 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
     have: found.attributes,
     want: want.resource.want,
     recorded: recorded?.want,
+    usual: found.usual,
     ignore: want.resource.lifecycle.ignoreChanges,
     defaults: want.defaults,
   });
@@ -67,22 +69,34 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
   const evidence = evidenceOf(want, found, recorded);
   const isWeak = evidence.kind === "changed" && evidence.isWeak;
   const content = evidence.kind === "changed" ? contentChange(evidence) : undefined;
+  const differing = changesOf(want, found, compared);
   const because = [
-    ...compared.changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
+    ...differing.filter(({ forces }) => forces === "replace").map(({ name }) => name),
     ...(content === undefined ? [] : ["content"]),
   ];
+  const changes = content === undefined ? differing : [...differing, content];
+  if (tooMuch && changes.some(({ name }) => want.complaints.some(({ attribute }) => attribute === name)))
+    return limits(sight, want);
   const isOld = known?.status === "replacing" && known.id === found.id;
   if (sight.replace || (isOld && known.requested === true)) because.push("requested");
   else if (isOld && known.former === undefined) because.push("interrupted");
-  const changes = content === undefined ? compared.changes : [...compared.changes, content];
   const isContentAlone = because.length === 1 && isWeak && known?.status === "ready";
   const isKnown = known?.status === "ready" && known.id === found.id;
   if (isContentAlone && want.resource.lifecycle.protect) {
     const why = `its source has changed (${shownChange(evidence)}), and the image is protected`;
-    return align(sight, want, found, compared, isKnown, why);
+    return align(sight, want, found, differing, isKnown, why);
   }
   if (because.length > 0) return renew(sight, want, found, { changes, because, isContentAlone, tooMuch });
-  return align(sight, want, found, compared, isKnown, evidence.kind === "unknown" ? evidence.why : undefined);
+  return align(sight, want, found, differing, isKnown, evidence.kind === "unknown" ? evidence.why : undefined);
+}
+
+/** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it stands for. */
+function changesOf({ content, originNames = [] }: Want, found: Image, { changes }: Diff): readonly Change[] {
+  const isIt = liveOf(content, found) === content?.digest && content?.digest !== undefined;
+  const rest = changes.map((one) =>
+    isIt && originNames.includes(one.name) ? { ...one, forces: "update" as const } : one,
+  );
+  return [...rest, ...missingIn(found)];
 }
 
 /** What an image was wanted to be, and made from, when it was recorded. */
@@ -181,7 +195,7 @@ function align(
   sight: Sight,
   want: Want,
   found: Image,
-  { changes }: Diff,
+  changes: readonly Change[],
   isKnown: boolean,
   unknown: string | undefined,
 ): Step {
@@ -222,16 +236,6 @@ function seenAgain(known: Recorded | undefined, { content, resource }: Want): Co
 /** `protect` and `on_remove` live in the state: a change of them alone is one too. */
 const changesProtection = ({ known }: Sight, { resource: { lifecycle } }: Want): boolean =>
   known !== undefined && (known.protect !== lifecycle.protect || known.onRemove !== lifecycle.onRemove);
-
-/** The mark has to be written (again): somebody took it off, or the address has another name now. */
-function remark({ mark }: Want, found: Image): Change | undefined {
-  if (mark === undefined || carries(found, mark)) return undefined;
-  const after = { kind: "value", value: mark.owner } as const;
-  const worth = bearing(found);
-  if (found.mark === undefined || worth === "none") return { kind: "add", name: "marker", after, forces: "update" };
-  const value = worth === "genuine" ? found.mark.owner : `${found.mark.owner} (${worth})`;
-  return { kind: "edit", name: "marker", before: { kind: "value", value }, after, forces: "update" };
-}
 
 const contentChange = ({ before, after }: { readonly before: string; readonly after: string }): Change => ({
   kind: "edit",

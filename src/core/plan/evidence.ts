@@ -3,8 +3,8 @@ import { ALGORITHMS, type Digests, nameOf, shortDigest } from "../model/digest.t
 import type { Content, SourceSpec, Validators } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
-import { compareContent, compareValidators, sameStat } from "../source/content.ts";
-import { differs } from "./key.ts";
+import { compareContent, compareValidators, isOther, sameStat } from "../source/content.ts";
+import { differs, liveOf } from "./key.ts";
 import type { Image, Want } from "./sight.ts";
 
 // Whether an image was made from the bytes that are declared now, by what is known without reading them. Pure.
@@ -17,6 +17,17 @@ export type Evidence =
   | { readonly kind: "unknown"; readonly why: string }
   /** It cannot be found out; `why`. */
   | { readonly kind: "untold"; readonly why: string };
+
+/** Why it cannot be found out whether the source of an image is still what it was made from. */
+export function untold(
+  want: Want | undefined,
+  have: Image | undefined,
+  known: Recorded | undefined,
+): string | undefined {
+  if (want === undefined || have === undefined || known?.status !== "ready" || known.id !== have.id) return undefined;
+  const evidence = evidenceOf(want, have, known);
+  return evidence.kind === "untold" ? evidence.why : undefined;
+}
 
 /** What there is to compare. */
 export interface Exhibits {
@@ -49,6 +60,12 @@ export function evidenceOf(
       return { kind: "changed", before: `${after} (changed on the backend)`, after: before, isWeak: false };
   }
   if (now === undefined) return SAME;
+  // Of an origin of the backend's own the digest is that of the image itself.
+  const live = liveOf(now, found);
+  if (live !== undefined && now.digest !== undefined)
+    return live === now.digest
+      ? SAME
+      : { kind: "changed", before: shortDigest(live), after: shortDigest(now.digest), isWeak: false };
   if (recorded?.content !== undefined) {
     const { content, upstream } = recorded;
     const isSentAsIs = sentAsIs || want.transfer.how === "pull";
@@ -102,6 +119,8 @@ function weighRest(recorded: Content, now: Content, known: Digests): Evidence {
   if (now.digest !== undefined)
     return readable(known, `its declared ${nameOf(now.digest)} was never compared with its bytes`);
   if (recorded.where !== now.where) return changed(recorded.where, now.where, known);
+  if (isOther(recorded.identity, now.identity) && !hasSameEtag(recorded, now))
+    return changed("the URL as it was", "another value in what is not shown of it", known);
   if (now.stat !== undefined) {
     if (recorded.stat !== undefined && sameStat(recorded.stat, now.stat)) return SAME;
     return readable(known, "its file was touched, and no digest of it is declared");
@@ -124,6 +143,10 @@ function weighValidators({ validators: before }: Content, now: Validators, known
       : `the server reports ${kindsOf(now)} of it now, and reported ${kindsOf(before)} before`;
   return readable(known, why);
 }
+
+/** A signed URL is another one each time, for the same file. */
+const hasSameEtag = ({ validators: a = {} }: Content, { validators: b = {} }: Content): boolean =>
+  a.etag !== undefined && a.etag === b.etag && compareValidators(a, b).kind === "same";
 
 const isMute = ({ etag, modified }: Validators): boolean => etag === undefined && modified === undefined;
 const kindsOf = ({ etag, modified }: Validators): string => {

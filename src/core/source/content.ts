@@ -45,10 +45,26 @@ function compareRest(before: Content, now: Content): Comparison {
       now.where,
       "the source is another place, and no digest says that the bytes are the same",
     );
+  if (isOther(before.identity, now.identity)) return compareRequests(before.validators, now.validators);
   if (before.stat !== undefined && now.stat !== undefined) return sameStat(before.stat, now.stat) ? SAME : UNKNOWN;
   if (before.validators !== undefined && now.validators !== undefined)
     return compareValidators(before.validators, now.validators);
   return evidence(before) || evidence(now) ? UNKNOWN : SAME;
+}
+
+/**
+ * Are these two requests, of one place, that differ in what is not shown? False also where nobody can tell: one of them was identified
+ * by another machine, or hides nothing.
+ */
+export function isOther(a: string | undefined, b: string | undefined): boolean {
+  const name = (identity: string) => identity.slice(0, identity.indexOf(":"));
+  return a !== undefined && b !== undefined && a !== b && name(a) === name(b);
+}
+
+/** A signed URL is another one each time: only what the server says of the file shows whether it is the same. */
+function compareRequests(before: Validators = {}, now: Validators = {}): Comparison {
+  const compared = compareValidators(before, now);
+  return compared.kind === "same" && before.etag === undefined ? UNKNOWN : compared;
 }
 
 /** What there is to compare: without anything on both sides, the place alone says that they are the same. */

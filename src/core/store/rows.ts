@@ -35,6 +35,7 @@ const digests = mapOf(oneOf(ALGORITHMS), digestBy);
 const content = table(
   { where: text },
   {
+    identity: text,
     digest,
     digests,
     signed: text,

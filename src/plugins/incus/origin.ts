@@ -1,11 +1,13 @@
-import { type Desired, Failure } from "images";
+import { type Attributes, type Desired, Failure } from "images";
+import * as t from "typanion";
 import type { Client } from "./client.ts";
 import { plainAliases } from "./image.ts";
 import { boundaryOf, type Files, type Tagged, unframed } from "./multipart.ts";
-import type { Image } from "./schema.ts";
+import type { Placing } from "./places.ts";
+import { aliasesOf, type Image } from "./schema.ts";
 import type { IncusServer, Server, Servers, StreamsServer } from "./servers.ts";
 import type { Streamed } from "./streams.ts";
-import type { ImageAnswer } from "./wire.ts";
+import { type ImageAnswer, parsed } from "./wire.ts";
 
 /** The image of a remote that is wanted. */
 export interface Asked {
@@ -18,8 +20,51 @@ export interface Asked {
   readonly project: string | undefined;
 }
 
+const more = { extra: t.isUnknown() };
+const isSourceImage = t.isObject(
+  {
+    remote: t.isString(),
+    name: t.isString(),
+    type: t.isEnum(["container", "virtual-machine"] as const),
+    architecture: t.isOptional(t.isString()),
+    copy_aliases: t.isBoolean(),
+  },
+  more,
+);
+const isDeclared = t.isObject(
+  {
+    source: t.isOptional(t.isString()),
+    source_image: t.isOptional(isSourceImage),
+    vm: t.isOptional(t.isBoolean()),
+    architecture: t.isOptional(t.isString()),
+    copy_aliases: t.isBoolean(),
+    remote: t.isOptional(t.isString()),
+    project: t.isOptional(t.isString()),
+    target_project: t.isOptional(t.isString()),
+    alias: t.isOptional(t.isString()),
+  },
+  more,
+);
+
+/** What of a declared image says where it comes from, where it is kept and what it is called. */
+export interface Declared extends Placing {
+  readonly source?: string | undefined;
+  readonly source_image?: t.InferType<typeof isSourceImage> | undefined;
+  readonly vm?: boolean | undefined;
+  readonly architecture?: string | undefined;
+  readonly copy_aliases: boolean;
+  readonly alias?: string | undefined;
+  readonly aliases?: Desired<Image>["aliases"] | undefined;
+}
+
+/** Of an image of the file, as the program hands it over. */
+export function declaredIn({ aliases, ...rest }: Attributes): Declared {
+  const read = parsed({ copy_aliases: false, ...rest }, isDeclared, "a declaration");
+  return { ...read, aliases: aliases === undefined ? undefined : [...aliasesOf(aliases)] };
+}
+
 /** The wanted image in one spelling; undefined when it is not from a remote. */
-export function askedOf(want: Desired<Image>): Asked | undefined {
+export function askedOf(want: Declared): Asked | undefined {
   const project = want.target_project === undefined ? undefined : want.project;
   const vm = want.vm === true ? "virtual-machine" : undefined;
   if (want.source_image !== undefined) {
@@ -45,6 +90,8 @@ export interface Found {
   readonly size: number | undefined;
   readonly type: string;
   readonly aliases: readonly string[];
+  /** Older versions that the same alias led to: a server whose knowledge of the remote is old takes one of them for it. */
+  readonly older: readonly string[];
   /** `source` of a request that has a server fetch it; undefined: no other server can. */
   pull(byAlias: boolean): Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Its bytes. */
@@ -62,10 +109,15 @@ export async function find(
   if (server.kind === "incus") return await onIncus(asked, server, signal);
   const { name, type } = asked;
   const architecture = asked.architecture ?? (await native());
-  return fromStream(await server.streams.find({ name, type, architecture }, signal), asked, server);
+  const [image, ...older] = await server.streams.find({ name, type, architecture }, signal);
+  return { ...fromStream(image, asked, server), older: older.map(({ fingerprint }) => fingerprint) };
 }
 
-function fromStream(image: Streamed, { name, type }: Asked, { streams, url, certificate }: StreamsServer): Found {
+function fromStream(
+  image: Streamed,
+  { name, type }: Asked,
+  { streams, url, certificate }: StreamsServer,
+): Omit<Found, "older"> {
   const size = image.files.reduce((sum, file) => sum + file.size, 0);
   const pull = async (byAlias: boolean) => ({
     type: "image",
@@ -125,6 +177,7 @@ async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): 
     size,
     type,
     aliases: plainAliases(image).map(({ name }) => name),
+    older: [],
     pull: async (byAlias) =>
       await pullOf(image, byAlias && alias !== undefined ? alias.entry.name : undefined, server, client, signal),
     files: async () => await filesOf(client, image, signal),

@@ -48,13 +48,17 @@ export class Client {
 
   async imagize(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
     using patient = new Patient(signal);
-    const answer = await this.#door.json("POST", "images", { signal: patient.signal, json: fields });
+    const answer = await this.#door.json("POST", "images", { signal: patient.signal, until: signal, json: fields });
     return parsed(answer, isImage, "an image");
   }
 
   async upload(fields: Fields, signal: AbortSignal): Promise<{ image: ImageAnswer; upload_to: string }> {
     using patient = new Patient(signal);
-    const answer = await this.#door.json("POST", "images/upload", { signal: patient.signal, json: fields });
+    const answer = await this.#door.json("POST", "images/upload", {
+      signal: patient.signal,
+      until: signal,
+      json: fields,
+    });
     return parsed(answer, isUpload, "a begun upload");
   }
 

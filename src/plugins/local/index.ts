@@ -1,7 +1,5 @@
 import { resolve } from "node:path";
 import {
-  type Added,
-  type Additions,
   type Backend,
   type Context,
   type Desired,
@@ -12,6 +10,7 @@ import {
   type ImageId,
   imageId,
   imageOf,
+  type Mark,
   type Observed,
   type Part,
   type Reading,
@@ -27,7 +26,7 @@ import { config, type Image, image } from "./schema.ts";
 import { fileName, indexes } from "./streams.ts";
 
 /** A directory as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
-class Local implements Backend<Image>, Added<Image>, Downloads {
+class Local implements Backend<Image>, Downloads {
   readonly #store: Directory;
   #isPublishing = false;
   /** When the indexes may be written again, in milliseconds of performance.now(). */
@@ -35,10 +34,13 @@ class Local implements Backend<Image>, Added<Image>, Downloads {
   /** Who holds which name, as of the first time that it was asked, and with our own changes since. */
   #holders: Map<string, ImageId> | undefined;
   /** There once a change has begun. */
+  readonly #file: string;
   #begun: Promise<void> | undefined;
 
-  constructor(store: Directory) {
+  /** `file`: the `[settings] name` whose images are ours. */
+  constructor(store: Directory, file: string) {
     this.#store = store;
+    this.#file = file;
   }
 
   async read(
@@ -48,7 +50,10 @@ class Local implements Backend<Image>, Added<Image>, Downloads {
     const known = id === undefined ? undefined : await this.#store.entry(id, note);
     if (known !== undefined) return await this.#seen(known);
     for await (const entry of this.#store.entries(note)) {
-      if (id === undefined ? entry.mark?.owner === address : entry.name === id) return await this.#seen(entry);
+      if (id !== undefined && entry.name === id) return await this.#seen(entry);
+      if (id !== undefined || entry.mark?.owner !== address || entry.mark.file !== this.#file) continue;
+      const seen = await this.#seen(entry);
+      if (seen.mark?.self === seen.self) return seen;
     }
     return undefined;
   }
@@ -141,12 +146,6 @@ class Local implements Backend<Image>, Added<Image>, Downloads {
     return entry.metadata === undefined ? [disk] : [part(`${entry.name}.metadata.tar`, entry.metadata, "tar"), disk];
   }
 
-  async added({ attributes }: Observed<Image>): Promise<Additions> {
-    const { description = "", aliases = [], properties = {}, tags = [], ...rest } = attributes;
-    const { name = "", os = "", release = "", architecture = "", variant = "" } = rest;
-    return { attributes: { name, description, aliases, properties, tags, os, release, architecture, variant } };
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#begun === undefined) {
       if (!(await this.#store.isStale())) return;
@@ -191,7 +190,7 @@ class Local implements Backend<Image>, Added<Image>, Downloads {
       const id = this.#holders.get(name);
       if (id === undefined || id === own || id === context.replaces) continue;
       const entry = await this.#store.entry(id);
-      if (entry === undefined || (entry.mark !== undefined && entry.mark.owner === context.mark?.owner)) continue;
+      if (entry === undefined || isOf(entry.mark, context.mark)) continue;
       if (!namesOf(entry).includes(name)) continue;
       throw new Failure("backend.conflict", `${name} is the name of ${id} already`, {
         hint: "choose another name, or delete that image",
@@ -223,6 +222,9 @@ class Local implements Backend<Image>, Added<Image>, Downloads {
   }
 }
 
+const isOf = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
+  mark !== undefined && mark.owner === wanted?.owner && mark.file === wanted.file;
+
 const always = () => true;
 const never = () => false;
 
@@ -238,9 +240,8 @@ export const local = definePlugin({
   config,
   image,
   bytes: wanted,
-  defaults: (address) => ({ name: imageOf(address) }),
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
   async open({ path, grace }, host) {
-    return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000));
+    return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000), host.file);
   },
 });

@@ -1,4 +1,4 @@
-import { type Desired, definePlugin, type Format, imageOf, type Wanted } from "images";
+import { type Desired, definePlugin, type Format, type Wanted } from "images";
 import { accessOf } from "./access.ts";
 import { OpenStack } from "./backend.ts";
 import { Cloud } from "./cloud.ts";
@@ -36,7 +36,6 @@ export const openstack = definePlugin({
   image,
   bytes: wanted,
   pulls,
-  defaults: (address) => ({ name: imageOf(address) }),
   labels: (want, address) => [nameOf(want, address)],
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check: rules,

@@ -80,7 +80,7 @@ export function observed(answer: ImageAnswer, account: string, declared: Host["d
   return {
     id: imageId(answer.ImageId),
     ...(name === undefined ? {} : { name }),
-    ...(own && mark !== undefined ? { mark } : {}),
+    ...(own && mark !== undefined ? { mark, owns: ownedBy(answer) } : {}),
     attributes: shown,
     ...(own && name !== undefined ? { names: [name] } : {}),
     status: answer.State === "pending" ? "pending" : answer.State === "failed" ? "failed" : "ready",
@@ -106,6 +106,12 @@ function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): Shown
         });
   return present({ device_name: DeviceName, virtual_device_name: VirtualDeviceName, bsu });
 }
+
+/** What goes with an image: snapshots that came with it, not those that it was registered with. */
+export const ownedBy = (answer: ImageAnswer): readonly string[] => {
+  const { mark, snapshots } = markOf(answer);
+  return mark !== undefined && snapshots === "own" ? snapshotsOf(answer) : [];
+};
 
 /** The snapshots that an image is made of. */
 export const snapshotsOf = ({ BlockDeviceMappings }: ImageAnswer): readonly string[] =>

@@ -4,7 +4,6 @@ import { change, permissionChanges } from "./changes.ts";
 import type { Client, Fields, Tag } from "./client.ts";
 import { fieldsOf, isOwn, mappingsOf, markOf, nameOf, snapshotsOf } from "./image.ts";
 import { marksOf, type Snapshots, snapshotTags, withMark } from "./mark.ts";
-import { Patient } from "./patient.ts";
 import { restore } from "./restore.ts";
 import type { Image } from "./schema.ts";
 import type { Uploads } from "./upload.ts";
@@ -80,7 +79,7 @@ export class Making {
         begun = id;
       });
     } catch (thrown) {
-      const owner = snapshotTags(this.#host.file, context.address);
+      const owner = (image: string) => snapshotTags(this.#host.file, context.address, image);
       if (old?.State === "available") await restore(this.#client, old, begun, owner, context);
       throw thrown;
     }
@@ -124,9 +123,8 @@ export class Making {
 
   /** Asks for the image; where the answer is lost, it is looked for by its name and mark. */
   async #begin(fields: Fields, name: string, context: Context): Promise<ImageAnswer> {
-    using patient = new Patient(context.signal);
     try {
-      return await this.#client.createImage(fields, patient.signal);
+      return await this.#client.createImage(fields, context.signal);
     } catch (thrown) {
       const begun = await this.#begunAllTheSame(thrown, name, context);
       if (begun !== undefined) return begun;
@@ -162,7 +160,7 @@ export class Making {
     const id = made.ImageId;
     const mark = context.marker(id);
     const own = snapshots === "own" ? snapshotsOf(made) : [];
-    await this.#client.createTags(own, snapshotTags(this.#host.file, address), signal);
+    await this.#client.createTags(own, snapshotTags(this.#host.file, address, id), signal);
     const marks = mark === undefined ? [] : marksOf(mark, snapshots);
     const tags = Object.entries(tagsOf(want.tags)).map(([Key, Value]): Tag => ({ Key, Value }));
     await this.#client.createTags([id], [...marks, ...tags], signal);

@@ -127,7 +127,7 @@ export const image = {
   image_name: optional(
     matching(/^[A-Za-z0-9_ ()/.-]{3,128}$/, "3 to 128 letters, digits, spaces and _ ( ) / . -"),
     "Its name, unique in the account. Default: the image's own name. Another name makes a new image.",
-    { onChange: "replace" },
+    { onChange: "replace", ownName: true },
   ),
   description: optional(string(), "What it is, for people.", { unset: "" }),
   product_codes: optional(setOf(string()), "Its product codes: licences that its VMs pay for. Default: 0001.", {

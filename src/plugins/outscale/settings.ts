@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
-import { type Desired, Failure, type Host } from "images";
+import { type Desired, Failure, type Host, type Keys } from "images";
 import * as t from "typanion";
 import type { Config } from "./schema.ts";
-import type { Keys } from "./sign.ts";
 
 /** How requests to the API are signed. */
 export type Credentials =

@@ -1,4 +1,4 @@
-import { type Complaint, type Desired, definePlugin, type Facts, imageOf, type Wanted } from "images";
+import { type Complaint, type Desired, definePlugin, type Facts, type Wanted } from "images";
 import { accessOf } from "../openstack/access.ts";
 import { OpenStack } from "../openstack/backend.ts";
 import { Cloud } from "../openstack/cloud.ts";
@@ -53,7 +53,6 @@ export const vkcs = definePlugin({
   image,
   bytes: wanted,
   pulls,
-  defaults: (address) => ({ name: imageOf(address) }),
   labels: (want, address) => [nameOf(want, address)],
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check,

@@ -186,6 +186,56 @@ test("qemu-img runs as nobody, within limits, with its own few variables, and a 
   }
 });
 
+test("a qemu-img that is a script ends with all that it has started", async () => {
+  const at = { path: await mkdtemp("/tmp/images-qemu-") };
+  await using work = await folder();
+  const fifo = join(at.path, "fifo");
+  run(["mkfifo", "-m", "666", fifo]);
+  // The child of the script holds the script's stdout, and the fifo.
+  await Bun.write(join(at.path, "qemu-img"), `#!/bin/sh\nexec 3> ${fifo}\necho begun >&3\nsleep 1000\ntrue\n`);
+  for (const path of [at.path, join(at.path, "qemu-img")]) await chmod(path, 0o755);
+  const { PATH = "" } = process.env;
+  process.env["PATH"] = `${at.path}:${PATH}`;
+  try {
+    const stop = new AbortController();
+    const reader = Bun.spawn(["cat", fifo], { stdout: "pipe" });
+    const bytes = new Uint8Array(await Bun.file(join(FIXTURES, "disk.vhd.head")).arrayBuffer());
+    const running = all(convert(bytesOf(bytes), "vhd->raw", { directory: work.path, signal: stop.signal }));
+    const failed = running.catch((thrown: unknown) => thrown);
+    void failed.then(() => {
+      if (!stop.signal.aborted) reader.kill();
+    });
+    const pieces = reader.stdout.getReader();
+    await pieces.read();
+    stop.abort(new Error("interrupted"));
+    expect(await failed).toEqual(new Error("interrupted"));
+    // The end of the fifo: nobody is left that holds it.
+    expect((await pieces.read()).done).toBe(true);
+    expect(await readdir(work.path)).toEqual([]);
+  } finally {
+    process.env["PATH"] = PATH;
+    await rm(at.path, { recursive: true });
+  }
+});
+
+const alone = has("unshare") && Bun.spawnSync(["unshare", "-r", "true"]).success;
+test.skipIf(!alone || missing !== "")(
+  `in a namespace whose only user is root, qemu-img runs as that one${alone ? missing : " (skipped: unshare -r does not work here)"}`,
+  async () => {
+    await using at = await folder();
+    await made(["vdi"], join(at.path, "image"));
+    const program = [
+      `import { convert } from ${JSON.stringify(join(import.meta.dir, "../../../src/core/format/convert.ts"))};`,
+      "const hash = new Bun.CryptoHasher('sha256');",
+      `const bytes = Bun.file(${JSON.stringify(join(at.path, "image"))}).stream();`,
+      `for await (const piece of convert(bytes, "vdi->raw", { directory: ${JSON.stringify(at.path)} })) hash.update(piece);`,
+      "console.log(hash.digest('hex'));",
+    ].join("\n");
+    const said = run(["unshare", "-r", process.execPath, "-e", program]);
+    expect(new TextDecoder().decode(said).trim()).toBe(digestOf(raw));
+  },
+);
+
 test("a qemu-img that its user may not start is an error, and the directory that it works in may be below one of root's alone", async () => {
   await using at = await folder();
   const { PATH = "" } = process.env;

@@ -17,7 +17,13 @@ import type { ImageAnswer } from "../../../src/plugins/incus/wire.ts";
 
 const owner = address(backendName("lab"), imageName("a"));
 const mark: Mark = { file: "team", owner, content: "sha256:1" };
-const OWN_PLACE = { prefix: "", scope: "", remote: undefined, self: "certificate/default" };
+const OWN_PLACE = {
+  prefix: "",
+  scopes: new Set([""]),
+  remote: undefined,
+  self: "certificate/default",
+  usual: { project: "default" },
+};
 const FINGERPRINT = "ab".repeat(32);
 
 function wanted(written: Readonly<Record<string, unknown>>): Desired<Image> {
@@ -62,7 +68,7 @@ test("an image is shown without our notes, its aliases by where they come from",
 });
 
 test("the note in an alias holds what a refresh by the server loses", () => {
-  const note = noteFor({ mark, alias: "first", copied: undefined });
+  const note = noteFor({ mark, alias: "first", copied: undefined }, FINGERPRINT);
   const refreshed = answer({ properties: { os: "new" }, aliases: [note ?? { name: "", description: "" }] });
   expect(notesOf(refreshed)).toEqual({ mark, alias: "first", copied: undefined });
   expect(observed(refreshed, OWN_PLACE).attributes.aliases).toEqual([]);

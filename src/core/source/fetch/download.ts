@@ -107,13 +107,13 @@ export class Download implements Fetched {
   }
 
   async #run(): Promise<void> {
-    const { cache, signal, means } = this.#with;
+    const { cache, web, signal, means } = this.#with;
     const { urls, access } = this.#order;
     const locks: Lease[] = [];
     const waiting = (who: string): void => means.note?.(`${this.filename} is being fetched by ${who}: waiting for it`);
     try {
       // Always in the same order, so that two processes never wait for each other.
-      for (const key of [...new Set([orderKey(this.#order), urlKey(urls[0] ?? "", access)])].sort())
+      for (const key of [...new Set([orderKey(this.#order, web), urlKey(urls[0] ?? "", access, web)])].sort())
         locks.push(await lock(cache.folder.lock(key), "a download", { signal, waiting, clock: means.clock }));
       const found = await findCached(this.#order, this.#with);
       if (found === undefined) await this.#fetch();
@@ -139,7 +139,7 @@ export class Download implements Fetched {
       this.#ready.resolve();
     };
     const partial = await Partial.open(cache, {
-      key: orderKey(this.#order),
+      key: orderKey(this.#order, web),
       demand: demandOf(this.#order),
       pinned: pinnedOf(this.#order),
       places: urls.map(publicUrl),
@@ -180,7 +180,7 @@ export class Download implements Fetched {
       digests,
       from,
       filename: this.filename,
-      key: urlKey(url, access),
+      key: urlKey(url, access, this.#with.web),
       validators,
     };
     try {

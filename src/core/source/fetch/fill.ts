@@ -1,10 +1,11 @@
 import { Failure } from "../../failure.ts";
+import { collected } from "../../format/garbage.ts";
 import type { Validators } from "../../model/source.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import type { Answer } from "../../net/door.ts";
 import { backoff } from "../../net/retry.ts";
 import type { Patience } from "../means.ts";
-import { collected, gathered } from "../pieces.ts";
+import { gathered } from "../pieces.ts";
 import { type Access, ifRange, judge, lengthOf, publicUrl, rangeOf, validatorsOf, type Web } from "../web/index.ts";
 
 /** Where the bytes of a download go. Its failures end the download. */

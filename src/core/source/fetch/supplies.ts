@@ -53,7 +53,7 @@ export class Supplies implements AsyncDisposable {
     const cache = await this.#cache(root);
     // Readers with other demands share no verdict: each has a download of its own, of which the second finds what the first has kept.
     const demands = canonical([spec.checksum, spec.signature, expected?.digest]);
-    const key = [root, orderKey(order), demands].join("\n");
+    const key = [root, orderKey(order, this.#web), demands].join("\n");
     const before = this.#downloads.get(key);
     if (before !== undefined && !before.hasFailed) return before;
     const download = new Download(order, { ...common, cache, max });

@@ -2,14 +2,14 @@ import type { Detected } from "../../format/identify.ts";
 import { identifyHead, WINDOW } from "../../format/identify.ts";
 import { identifyFile } from "../../format/transform.ts";
 import type { Address } from "../../model/name.ts";
-import type { Content, FileSource, SourceSpec, UrlSource } from "../../model/source.ts";
+import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sameStat } from "../content.ts";
 import type { Supplies } from "../fetch/index.ts";
 import type { Opening } from "../means.ts";
 import type { Fetched, Supply } from "../supply.ts";
 import { changed, type Demand, type Proof } from "../verify/index.ts";
-import { publicUrl, transformOf } from "../web/index.ts";
+import { accessOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 import { LocalFile } from "./local.ts";
 import { content, type FileDigests, statFile } from "./look.ts";
 import { Proved } from "./proved.ts";
@@ -31,9 +31,10 @@ export interface Origin {
 export interface OriginMeans {
   readonly supplies: Supplies;
   readonly files: FileDigests;
+  readonly web: Web;
 }
 
-export async function originOf(spec: SourceSpec, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
+export async function originOf(spec: PlainSource, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
   switch (spec.kind) {
     case "file":
       return await fileOrigin(spec, proof, opening, means);
@@ -72,7 +73,7 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
   };
 }
 
-function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }: OriginMeans): Origin {
+function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies, web }: OriginMeans): Origin {
   const { expected, progress, signal } = opening;
   const transform = transformOf(spec);
   const watched = new Set<Supply>();
@@ -87,7 +88,9 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }
     return download;
   };
   return {
-    key: proof.digest ?? spec.urls.map(publicUrl).join(" "),
+    get key() {
+      return proof.digest ?? spec.urls.map((url) => web.identifier.request(url, accessOf(spec))).join(" ");
+    },
     supply: async (reading) => {
       const download = await get();
       await orAborted(download.ready, reading);
@@ -102,7 +105,9 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }
       if (proof.digest !== undefined)
         return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, digests, size, transform });
       const validators = { ...download.validators, length: size };
-      return content(download.from, { digest: digests.sha256, digests, size, validators, transform });
+      const url = spec.urls.find((one) => publicUrl(one) === download.from);
+      const identity = url === undefined ? undefined : web.identifier.hidden(url);
+      return content(download.from, { identity, digest: digests.sha256, digests, size, validators, transform });
     },
   };
 }

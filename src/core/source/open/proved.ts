@@ -83,12 +83,15 @@ export class Proved implements Supply {
         throw damaged(this.#demand.where, whole.digests.sha256, came);
       this.#proven = await proving.end();
     } catch (thrown) {
-      await this.#inner.distrust?.();
+      // Another digest than the one that is demanded is looked for by its own name; only bytes without one would be found again.
+      if (thrown instanceof Failure && DISTRUSTED.includes(thrown.code)) await this.#inner.distrust?.();
       throw thrown;
     }
     if (path !== undefined && marks !== undefined && (await marksOf(path)) === marks) this.#file = { path, marks };
   }
 }
+
+const DISTRUSTED: readonly string[] = ["source.damaged", "source.signature"];
 
 /** What tells whether a file was touched; the time of its inode as well, which no program can set back. */
 async function marksOf(path: string): Promise<string> {

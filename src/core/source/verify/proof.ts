@@ -11,6 +11,8 @@ import { findSum } from "./sums.ts";
 export interface Proof {
   /** Declared, or found in a sums file whose own signature is proven where one is declared. */
   readonly digest?: Digest;
+  /** The key in the file that the digest was declared with. Default: checksum. */
+  readonly label?: string;
   /** Begins to prove the signature of the bytes themselves; a new one for each pass. */
   readonly signature?: () => Promise<SignatureCheck>;
 }
@@ -27,10 +29,11 @@ export async function proofOf(spec: SourceSpec, web: Web, signal: AbortSignal): 
     const paths = placesOf(spec).map(pathOf);
     return { digest: findSum(text, checksum.algorithm, paths, publicUrl(checksum.where)) };
   }
-  const declared = checksum?.digest;
-  if (signature === undefined) return declared === undefined ? {} : { digest: declared };
+  const label = checksum?.label === undefined ? {} : { label: checksum.label };
+  const declared = checksum === undefined ? {} : { digest: checksum.digest, ...label };
+  if (signature === undefined) return declared;
   const signed = async () => await check(await readSigned(signature, web, access, signal));
-  return { ...(declared === undefined ? {} : { digest: declared }), signature: signed };
+  return { ...declared, signature: signed };
 }
 
 /** The sums, and nothing else, once they are proven. */

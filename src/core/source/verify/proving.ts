@@ -56,7 +56,7 @@ export class Proving implements Disposable {
   async end(isOld = false): Promise<Proven> {
     const { proof, expected, where } = this.#demand;
     const hashes = await this.#hashing.end();
-    if (proof.digest !== undefined) compareDeclared(proof.digest, hashes, where, isOld);
+    if (proof.digest !== undefined) compareDeclared(proof.digest, hashes, where, isOld, proof.label);
     else if (expected !== undefined) compareExpected(expected, hashes, where);
     await this.#signature?.end(hashes);
     return { digests: digestsOf(hashes), size: this.#size };
@@ -68,14 +68,14 @@ export class Proving implements Disposable {
   }
 }
 
-function compareDeclared(declared: Digest, hashes: Hashes, where: string, isOld: boolean): void {
+function compareDeclared(declared: Digest, hashes: Hashes, where: string, isOld: boolean, label = "checksum"): void {
   const found = made(declared, hashes);
   if (found === declared) return;
   const message = `${where}: the bytes are not the declared ones: ${declared} is declared, ${found} came`;
   throw new Failure("source.checksum", message, {
     hint: isOld
       ? "a part of them was left by an earlier run and has been thrown away: run the same command again"
-      : "do not use them; if the publisher has really changed the file, change `checksum`",
+      : `do not use them; if the publisher has really changed the file, change \`${label}\``,
     retry: isOld,
   });
 }

@@ -6,6 +6,7 @@ import { orAborted } from "../../net/scope.ts";
 import { sourceFailure } from "../failure.ts";
 import type { SourceMeans } from "../means.ts";
 import { type Access, authorization, identityOf } from "./credentials.ts";
+import { type Identifier, identifierOf } from "./identity.ts";
 import { rangeOf } from "./range.ts";
 import { isUrl, publicUrl } from "./where.ts";
 
@@ -20,9 +21,12 @@ export class Web implements AsyncDisposable {
   readonly #doors = new Map<string, Door>();
   readonly #heads = new Map<string, Promise<Validators>>();
   readonly #files = new Map<string, Promise<Uint8Array>>();
+  /** Tells requests apart. */
+  readonly identifier: Identifier;
 
   constructor(means: SourceMeans) {
     this.#means = means;
+    this.identifier = identifierOf(means.env);
   }
 
   /** What the server says of a file, without its bytes. @throws Failure source.* , net.* */
