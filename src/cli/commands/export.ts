@@ -14,13 +14,15 @@ export class ExportCommand extends FileCommand {
   static override readonly paths = [["export"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "get the bytes of an image back into a file",
+    description: "Download an image from a backend to a file",
     details:
       "The digest that the backend keeps of them is checked before the file gets its name. Of an image in two parts the metadata is written beside it, as FILE.metadata. An address that the state does not know is looked for by our mark.",
     examples: [["An image of the store", "$0 export store/debian --out debian.qcow2"]],
   });
 
-  readonly target = Option.String("--out", { description: "the file to write; default: the image's own name, here" });
+  readonly target = Option.String("--out", {
+    description: "Output file (default: the image's name in the current directory)",
+  });
   readonly address = Option.String({ required: true, name: "ADDRESS" });
 
   override async run(): Promise<number> {
