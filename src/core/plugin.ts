@@ -196,6 +196,8 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   ): { readonly verified: boolean; readonly why?: string } | undefined;
   /** An image may be declared without any origin: it is there already and only kept as declared. */
   readonly originless?: boolean;
+  /** What attributes come to while nobody declares them, where that is neither one value (`unset`) nor the image's own name (`ownName`). */
+  defaults?(address: Address): Attributes;
   /** Names of which the backend has each only once, and that this image is to hold. A foreign image that holds one blocks the plan. */
   names?(want: Desired<I>, address: Address): readonly string[];
   /**
