@@ -69,7 +69,7 @@ export const BACKEND = {
   timeout: optional(duration(), "How long one request may take."),
   parallelism: optional(integer({ min: 1, max: 256 }), "Images that are worked on at the same time on this backend."),
   rate_limit: optional(positive, "Requests a second."),
-  mark: withDefault(boolean(), true, "False: no mark of ours is written on the images."),
+  mark: withDefault(boolean(), true, "False: no ownership marker is written."),
 };
 
 /** A sums file, and which of its entries. */
@@ -106,7 +106,7 @@ export const SOURCE = {
     string(),
     "Path of a PEM file with authorities that are trusted for this download, besides those of the system.",
   ),
-  cache: optional(string(), "A folder of the image's own to keep downloads in."),
+  cache: optional(string(), "Download cache directory of this image."),
   member: optional(string(), "The file to take out of a tar or zip; `*` is the first one."),
   decompress: optional(boolean(), "True: undo the compression. False: the bytes as they are."),
   follow: optional(boolean(), "Whether other bytes at the same place make a plan. Default: true."),
@@ -164,7 +164,7 @@ export const IMAGE = {
     }),
     "The same as `timeout`: the longest counts.",
   ),
-  enabled: optional(boolean(), "False: the image is left as it is, and nobody looks at it."),
+  enabled: optional(boolean(), "False: the image is ignored."),
   state: optional(string(), '"present" or "absent".'),
   retain: optional(
     table({
@@ -176,7 +176,7 @@ export const IMAGE = {
     "Keep older versions when the image is replaced.",
   ),
   existing: optional(boolean(), "True: the image is there already and is only kept as declared."),
-  adopt: optional(boolean(), "True: an image of the same name that is not ours is taken over."),
+  adopt: optional(boolean(), "True: an unmanaged image of the same name is adopted."),
 } satisfies Schema;
 
 const ADDRESS = "An address: BACKEND/IMAGE.";
@@ -195,7 +195,7 @@ export const NOTIFY = {
   on: withDefault(
     listOf(oneOf(...NOTIFY_EVENTS)),
     [...NOTIFY_EVENTS],
-    "What is told: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
+    "Events: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
   ),
   template: optional(
     string(),
