@@ -174,7 +174,7 @@ test("Linode, the whole way: the blocks are written, the images adopted and mark
   const said = await world.run(...TAKE);
   expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("3 images adopted")]);
   expect(said.stderr).toContain("linode/bar: Import complete [id=private/15001] (linode_image.bar)");
-  expect(said.stderr).toContain("its source could not be looked at");
+  expect(said.stderr).toContain("its source cannot be read");
   const plan = await world.run("plan", "--detailed-exitcode");
   expect([plan.code, plan.stdout]).toEqual([0, expect.stringContaining("No changes.")]);
   const live: readonly { id: string; ours: boolean }[] = JSON.parse(
