@@ -25,7 +25,7 @@ test("tags, permissions and a description that others gave to an image are carri
   expect(now?.ImageId).not.toBe(old?.ImageId ?? "");
   expect(now).toMatchObject({
     Description: "by hand",
-    PermissionsToLaunch: { AccountIds: ["987654321098"], GlobalPermission: false },
+    PermissionsToLaunch: { AccountIds: ["123456789012", "987654321098"], GlobalPermission: false },
   });
   expect(now?.Tags).toContainEqual({ Key: "cost", Value: "42" });
   await play.settled();
