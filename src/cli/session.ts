@@ -10,13 +10,15 @@ import { Failure, type Problem } from "../core/failure.ts";
 import type { BackendDeclaration, Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
+import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
-import type { Means } from "../core/net/means.ts";
+import type { Means, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
 import { measure, Sources } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
+import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
 import { findPlugin } from "./plugins.ts";
@@ -34,6 +36,8 @@ export class Session implements AsyncDisposable {
   readonly secrets: Secrets;
   readonly storage: Storage;
   readonly keeper: StateKeeper;
+  /** Told of every request, whoever makes it. */
+  onRequest: ((traced: Traced) => void) | undefined;
   readonly #shell: Shell;
   readonly #wish: Wish;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
@@ -45,7 +49,7 @@ export class Session implements AsyncDisposable {
     this.#wish = wish;
     this.secrets = secrets;
     this.config = read.config;
-    this.plugins = read.plugins;
+    this.plugins = read.config.policy.require.includes("https") ? withoutPulls(read.plugins) : read.plugins;
     this.warnings = read.warnings;
     this.keeper = new StateKeeper(shell, wish, secrets, read.config.settings, (options) =>
       openDoor(options, this.#netMeans()),
@@ -99,15 +103,24 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
-      look: (spec, previous, signal, quick) => this.sources().look(spec, previous, signal, quick),
-      measure,
-      fetch: (spec, wanted, opening) => this.sources().open(spec, wanted, opening),
+      look: async (spec, previous, signal, quick) =>
+        await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
+      measure: async (spec, wanted, signal) => (spec.kind === "promoted" ? {} : await measure(spec, wanted, signal)),
+      fetch: async (spec, wanted, opening) =>
+        await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
       signal: this.#shell.signal,
       hard: this.#shell.hard,
       parallelism: this.#wish.parallelism ?? this.config.settings.parallelism,
       now: () => this.#shell.now(),
     };
+  }
+
+  /** A source that another state tells of as what it stands for. */
+  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
+    if (spec.kind !== "promoted") return spec;
+    const storage = this.keeper.elsewhere(spec.state, "source.state");
+    return await promoted(spec, previous, storage, this.#shell.now(), signal);
   }
 
   /** Where bytes come from, for this run. */
@@ -117,6 +130,7 @@ export class Session implements AsyncDisposable {
       signal: this.#shell.signal,
       conceal: (secret) => this.secrets.conceal(secret),
       note: this.#wish.note,
+      httpsOnly: this.config.policy.require.includes("https"),
       door: (options) => this.#door(options, undefined),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
       download: async (address, signal) => await this.#download(address, signal),
@@ -185,8 +199,13 @@ export class Session implements AsyncDisposable {
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
   #netMeans(): Pick<Means, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+    const { onRequest, ...logged } = traceOf(this.#shell);
     return {
-      ...traceOf(this.#shell),
+      ...logged,
+      onRequest: (traced) => {
+        onRequest?.(traced);
+        this.onRequest?.(traced);
+      },
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,
@@ -219,3 +238,7 @@ async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
 }
+
+/** Nobody sees where a backend that fetches a URL by itself is redirected to: where https is required, the bytes go through here. */
+const withoutPulls = (plugins: ReadonlyMap<BackendName, Plugin>): ReadonlyMap<BackendName, Plugin> =>
+  new Map([...plugins].map(([name, { pulls: _, ...plugin }]) => [name, plugin]));

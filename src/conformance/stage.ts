@@ -1,23 +1,13 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { PassThrough } from "node:stream";
-import {
-  type Attributes,
-  address,
-  backendName,
-  digest,
-  Failure,
-  type ImageId,
-  imageName,
-  type Mark,
-  type Source,
-  type Value,
-} from "images";
+import { type Attributes, address, backendName, type ImageId, imageName, type Mark } from "images";
 import { Session } from "../cli/session.ts";
 import type { Shell } from "../cli/shell.ts";
 import type { ConformanceSpec, TestPlace } from "../core/conformance.ts";
 import type { Backend, Context, Plugin, Reading } from "../core/plugin.ts";
 import { Folder, type Said } from "./directory.ts";
+import { lines } from "./material.ts";
 
 /** What is asked, and how the program is run for it. */
 export interface Question {
@@ -50,10 +40,11 @@ export class Stage implements AsyncDisposable {
     this.filename = spec.filename ?? "disk.img";
   }
 
-  static async open(question: Question): Promise<Stage> {
+  /** @param place where, if not at a place of the clauses */
+  static async open(question: Question, place?: () => Promise<TestPlace>): Promise<Stage> {
     const { spec } = question;
     const folder = await Folder.make();
-    const stage = new Stage(question, await spec.place(), folder);
+    const stage = new Stage(question, await (place === undefined ? spec.place() : place()), folder);
     if (spec.bytes !== undefined) await folder.write(stage.filename, spec.bytes);
     return stage;
   }
@@ -157,7 +148,17 @@ export class Stage implements AsyncDisposable {
     };
   }
 
+  /** Deletes what a clause left on a server that others use: images that bear a marker of this run of the suite. */
+  async #cleanUp(): Promise<void> {
+    await this.declare({ small: this.spec.small });
+    await using open = await this.backend();
+    const left = await Array.fromAsync(open.backend.list(reading));
+    for (const { id, mark } of left)
+      if (mark?.file.startsWith(NAME) === true) await open.backend.delete(id, listening().context);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.spec.shared === true) await this.#cleanUp();
     await this.place[Symbol.asyncDispose]();
     await this.folder[Symbol.asyncDispose]();
   }
@@ -205,42 +206,3 @@ export function listening(signal: AbortSignal = reading.signal, more: Partial<Co
   };
   return { context, ids, progress };
 }
-
-/** Bytes as a source. `wrong`: they turn out not to be the declared ones, just before the last piece. */
-export function sourceOf(
-  bytes: Uint8Array,
-  filename: string,
-  format: Source["format"],
-  { wrong = false, halfway }: { wrong?: boolean; halfway?: (signal: AbortSignal) => Promise<void> } = {},
-): Source {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return {
-    format,
-    compression: "none",
-    size: bytes.byteLength,
-    filename,
-    async *open(signal) {
-      const half = bytes.byteLength >> 1;
-      yield bytes.subarray(0, half);
-      await halfway?.(signal);
-      signal.throwIfAborted();
-      if (wrong) throw new Failure("source.digest", "the bytes are not the declared ones");
-      yield bytes.subarray(half);
-    },
-    digests: async () => ({ sha256: digest("sha256", sha256) }),
-  };
-}
-
-const lines = (attributes: Attributes): string =>
-  Object.entries(attributes)
-    .map(([name, value]) => `${name} = ${toml(value)}\n`)
-    .join("");
-
-export const toml = (value: Value): string => {
-  if (Array.isArray(value)) return `[${value.map(toml).join(", ")}]`;
-  if (typeof value === "object")
-    return `{ ${Object.entries(value)
-      .map(([key, one]) => `${JSON.stringify(key)} = ${toml(one)}`)
-      .join(", ")} }`;
-  return JSON.stringify(value);
-};

@@ -13,6 +13,8 @@ export interface TestPlace extends AsyncDisposable {
   meddle?(id: string): Promise<string>;
   /** The next `times` requests that can be refused are answered with this status. */
   refuse?(status: number, times: number): void;
+  /** Has something use an image, until it is disposed of. */
+  use?(id: string): Promise<AsyncDisposable>;
   /** Requests so far, and connections that are open. */
   requests?(): number;
   connections?(): number;
@@ -33,6 +35,8 @@ export interface AttributeLife {
 /** What the conformance suite has to know of a plugin, to ask it. */
 export interface ConformanceSpec {
   place(): Promise<TestPlace>;
+  /** The place is a server that others use as well: images that bear a marker of this run of the suite are deleted after each clause. */
+  readonly shared?: boolean;
   /** The bytes that images are made from. None: only `small` says what they are made from. */
   readonly bytes?: Uint8Array;
   /** The name of the file with these bytes. */
@@ -51,6 +55,10 @@ export interface ConformanceSpec {
   several?(i: number): Attributes;
   /** What a marker's `self` tells: the image (default), or only the place that it is in. */
   readonly self?: "image" | "place";
+  /** Attributes that people give to an image without declaring them. Default: every one that can change in place, as `lives` sets it. */
+  readonly given?: Attributes;
+  /** A place to see beforehand what can be asked, where one of those that the clauses use cannot be had before they begin. */
+  readonly probe?: () => Promise<TestPlace>;
   /** Clauses that cannot hold here, each with its reason. */
   readonly skip?: Readonly<Partial<Record<Clause, string>>>;
   /** Milliseconds a test may take; for real servers. */
@@ -71,7 +79,11 @@ export const CLAUSES = [
   "attribute lives",
   "lost state",
   "another lineage",
+  "another file",
   "copied marker",
+  "added by others",
+  "lived-in world",
+  "in use",
   "what is already so",
   "listing",
   "edit",

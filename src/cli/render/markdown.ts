@@ -77,7 +77,7 @@ function faredText(fared: Fared | undefined): string {
   if (fared === undefined) return "not done";
   switch (fared.result) {
     case "done":
-      return `done in ${duration(fared.ms)}`;
+      return `${fared.same === true ? "verified, the same bytes," : "done"} in ${duration(fared.ms)}`;
     case "failed":
       return `**failed**: ${code(fared.failure.message)}`;
     case "skipped":

@@ -10,7 +10,7 @@ import {
 } from "../../core/model/plan.ts";
 import { costLines } from "./cost.ts";
 import { plural } from "./format.ts";
-import { changesOf, detailOf, faceOf, shortened, sourceOf } from "./step.ts";
+import { changesOf, detailOf, faceOf, shortened, sourceOf, verificationOf, verificationText } from "./step.ts";
 import type { View } from "./style.ts";
 import { cells, pad, printable, wrap } from "./text.ts";
 import { changeLines } from "./values.ts";
@@ -87,6 +87,8 @@ function stepBlock(step: Step, width: number, view: View): string[] {
     if (unverified !== undefined)
       lines.push(...wrap(`${" ".repeat(INDENT)}${style.warning("unverified:")} `, printable(unverified), columns));
   }
+  const verification = verificationOf(step);
+  if (verification !== undefined) lines.push(...note(verificationText(verification), view));
   if (step.after !== undefined && step.after.length > 0) lines.push(...note(`after ${step.after.join(", ")}`, view));
   for (const text of asides(step)) lines.push(...note(text, view));
   return [...lines, ...attributeLines(changesOf(step), view, step.action === "replace"), ...additionLines(step, view)];

@@ -5,7 +5,7 @@ import type { State } from "../../core/model/state.ts";
 import type { Attributes, Value } from "../../core/model/value.ts";
 import { withCarried } from "../../core/plan/additions.ts";
 import { addr, fileActions, fileReasonOf, pluginName } from "./resource.ts";
-import { changesOf } from "./step.ts";
+import { changesOf, verificationOf } from "./step.ts";
 
 // terraform's shape of plans and states, `terraform show -json`, format 1.2 and 1.0.
 
@@ -99,6 +99,7 @@ function sides(
     case "update":
       return { before, after: { ...without(before ?? {}, new Set(gone)), ...valuesOf(changes, "after") } };
     case "keep":
+    case "verify":
     case "block":
       return { before, after: before };
     case "delete":
@@ -132,6 +133,8 @@ export function resourceChange(step: Step, plan: Plan, ground: Ground): Json {
       ...(step.action === "adopt" ? { importing: { id: step.id } } : {}),
     },
     ...(reason === undefined ? {} : { action_reason: reason }),
+    ...(verificationOf(step) === undefined ? {} : { verification: verificationOf(step) }),
+    ...("unlessSame" in step ? { unless_same: true } : {}),
     ...(step.loses === undefined ? {} : { lost: step.loses }),
   };
 }

@@ -29,7 +29,10 @@ export function outscale(attributes: Told): Mapped {
 export const LAUNCH = "outscale_image_launch_permission";
 
 /** The image with the permissions that resources of their own give it. */
-export function withPermissions({ id, plugin, attributes }: Mapped & { readonly plugin: string }, launch: readonly Told[]): Attributes {
+export function withPermissions(
+  { id, plugin, attributes }: Mapped & { readonly plugin: string },
+  launch: readonly Told[],
+): Attributes {
   const given = launch.flatMap(({ image_id, permission_additions: added }): Told[] =>
     image_id === id ? (Array.isArray(added) ? added : [added]).filter(isTold) : [],
   );

@@ -11,6 +11,7 @@ import { isUnproven } from "../plan/key.ts";
 import { type Pulled, pulled } from "../plan/pull.ts";
 import type { Pull } from "../plugin.ts";
 import { addedBefore } from "./added.ts";
+import { madeFrom } from "./bytes.ts";
 import type { Opened } from "./means.ts";
 import { retire } from "./retain.ts";
 import type { Site } from "./site.ts";
@@ -114,9 +115,10 @@ async function make(site: Site, content: Content | undefined, making: Making): P
     await site.put({ ...row(remains.made), id });
   };
   await site.put(row());
+  let source: Opened | undefined;
   try {
     const pull = pulled(site.plugin, resource.want, resource.source, content);
-    let source = pull === undefined ? await open(site, content, signal) : undefined;
+    source = pull === undefined ? await open(site, content, signal) : undefined;
     const mark = site.mark(content);
     const isLast = making.deletesFirst === true && site.plugin.deletesLast === true;
     if (making.deletesFirst === true && !isLast) {
@@ -138,13 +140,15 @@ async function make(site: Site, content: Content | undefined, making: Making): P
     const observed = await backend.create(withCarried(resource.want, making.carried), source, context);
     remains.isFinished = true;
     if (isLast) await retireOld();
-    const found = source === undefined ? content : await source.content();
+    const found = source === undefined ? content : await madeFrom(source, resource.source, observed);
     const proven = mark !== undefined && isUnproven(mark.content) ? await prove(site, found, observed) : observed;
     return site.ready(found, proven);
   } catch (thrown) {
     const reason = site.explain(thrown);
     if (!means.hard.aborted) await takeBack(site, making, remains, reason);
     throw reason;
+  } finally {
+    source?.release();
   }
 }
 

@@ -7,7 +7,8 @@ import type { SourceSpec } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
 import { type Backend, type Bytes, type Plugin, plain, type Reading } from "../plugin.ts";
 import { decide } from "./decide.ts";
-import { type Asked, type Owner, retained, siblingOf } from "./observe.ts";
+import { type Asked, retained } from "./observe.ts";
+import { type Owner, siblingOf } from "./siblings.ts";
 import type { Image, Sight, Want } from "./sight.ts";
 import type { Body } from "./twins.ts";
 

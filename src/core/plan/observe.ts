@@ -5,8 +5,9 @@ import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
 import { distinct, isFinished, keptBy, usable } from "./finished.ts";
 import { type Found, nothing } from "./found.ts";
+import { claimOf, type Owner, siblingOf } from "./siblings.ts";
 import type { Image } from "./sight.ts";
-import { bearing, type Claim, idsOf, type Standing, standing } from "./standing.ts";
+import { bearing, idsOf, type Standing, standing } from "./standing.ts";
 
 /** One address that is looked for on a backend. */
 export interface Asked {
@@ -23,9 +24,6 @@ export interface Asked {
   /** Names that it is to have and that are not unique. */
   readonly labels: readonly string[];
 }
-
-/** The state and file that images are looked for by. */
-export type Owner = Pick<Claim, "file" | "lineage" | "marks">;
 
 /** Up to this many known images are read one by one; for more, the pages of a listing cost less. */
 const FEW = 3;
@@ -216,18 +214,6 @@ class Index {
     }
   }
 }
-
-/** The address of ours, other than this one, that an image belongs to. Pure. */
-export function siblingOf(image: Image, address: Address, all: Iterable<Asked>, owner: Owner): Address | undefined {
-  for (const other of all) {
-    if (other.address === address) continue;
-    if (idsOf(other.known).includes(image.id) || standing(image, claimOf(other, owner)) === "claimable")
-      return other.address;
-  }
-  return undefined;
-}
-
-const claimOf = ({ address, previous, known }: Asked, owner: Owner): Claim => ({ ...owner, address, previous, known });
 
 export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
   new Set(known?.retained?.map(({ id }) => id));

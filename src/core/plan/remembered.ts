@@ -1,6 +1,7 @@
 import { type Found, nothing } from "./found.ts";
 import { contentKey } from "./key.ts";
-import type { Asked, Owner } from "./observe.ts";
+import type { Asked } from "./observe.ts";
+import type { Owner } from "./siblings.ts";
 
 /** `--no-refresh`: what the state remembers stands for what is there. */
 export function remembered({ address, known }: Asked, { file, lineage }: Owner): Found {

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { countMade } from "../format/garbage.ts";
 import { sourceFailure } from "./failure.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
@@ -13,12 +14,15 @@ interface Reading {
 /** Buffers that lent pieces go round in: four that a reader may have, and those that are read ahead or held back on their way. */
 const LENT = 8;
 
+/** Size of lent buffers: the calls do not count yet, and many readers may have eight of them each. */
+const LENT_PIECE = 256 << 10;
+
 /** Buffers of one reader, of `size` bytes each, used again when the eighth after it is wanted. */
 export class Ring {
   readonly size: number;
   readonly #buffers: Buffer[] = [];
 
-  constructor(size = PIECE) {
+  constructor(size = LENT_PIECE) {
     this.size = size;
   }
 
@@ -50,6 +54,7 @@ export async function* readPieces(
       next = read(file, at, to, ring);
       signal.throwIfAborted();
       yield piece;
+      if (ring === undefined) countMade(piece);
     }
   } finally {
     // The file may be closed right after: nothing is to be under way then.
@@ -123,21 +128,5 @@ export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerato
     if (broken !== undefined) throw broken.reason;
   } finally {
     await pieces.return?.();
-  }
-}
-
-/** Bytes after which the memory of used pieces is given back, and the memory of the process below which nobody minds them. */
-const COLLECT = 32 << 20;
-const NOTHING = 112 << 20;
-
-/** The pieces as they are. The engine lets a hundred MiB of used ones lie about before it looks for them: here it is told to. */
-export async function* collected(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let lying = 0;
-  for await (const piece of input) {
-    yield piece;
-    lying += piece.length;
-    if (lying < COLLECT || process.memoryUsage.rss() < NOTHING) continue;
-    Bun.gc(true);
-    lying = 0;
   }
 }

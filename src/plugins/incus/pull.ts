@@ -1,6 +1,6 @@
 import { type Context, type Desired, Failure, imageId } from "images";
 import { isTwice, type Writable } from "./client.ts";
-import { isSameOwner, type Notes, notesOf, toProperties } from "./image.ts";
+import { isSameOwner, type Notes, notesOf, propertiesOf, toProperties } from "./image.ts";
 import type { Found } from "./origin.ts";
 import { idAt, type Place } from "./places.ts";
 import type { Image } from "./schema.ts";
@@ -62,10 +62,10 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
 const STALE = "what the server knows of the remote is out of date, so the bytes come through this host";
 
 /** Until it is known which image an alias was for the server, the marker does not say that the bytes are the wanted ones. */
-const unproven = (notes: Notes): Notes =>
+export const unproven = (notes: Notes): Notes =>
   notes.mark === undefined ? notes : { ...notes, mark: { ...notes.mark, content: "unproven:alias" } };
 
-const quiet = (signal: AbortSignal) => ({ signal, progress: () => undefined });
+export const quiet = (signal: AbortSignal) => ({ signal, progress: () => undefined });
 
 async function isOwn({ client }: Place, fingerprint: string, notes: Notes, signal: AbortSignal): Promise<boolean> {
   const image = await client.image(fingerprint, signal);
@@ -74,7 +74,7 @@ async function isOwn({ client }: Place, fingerprint: string, notes: Notes, signa
 
 /** Undefined: the server does not find it on the remote. */
 async function fetched(
-  { place, found, want, notes }: Pulling,
+  { place, found, want, notes, replaces }: Pulling,
   source: Source,
   context: Context,
 ): Promise<string | undefined> {
@@ -98,11 +98,30 @@ async function fetched(
       if (!(thrown instanceof Failure)) throw thrown;
       // Another try of ours had begun it already.
       if (isTwice(thrown.message) && (await isOwn(place, fingerprint, notes, signal))) return fingerprint;
+      // The server met an image that was there, and stumbled over its aliases: an older version behind the alias, or somebody's new one.
+      if (/Alias already exists/i.test(thrown.message)) {
+        if (replaces !== undefined && found.older.includes(replaces)) return replaces;
+        await released(place, fingerprint, context);
+      }
       if (thrown.code === "backend.lost" && attempt < ATTEMPTS) continue;
       if (thrown.code === "backend.missing") return undefined;
       throw thrown;
     }
   }
+}
+
+/** Somebody else was quicker with the same bytes: what the copy has written on that image goes again. @throws Failure backend.conflict */
+async function released(place: Place, fingerprint: string, context: Context): Promise<never> {
+  const { client } = place;
+  await context.identified(imageId(`${place.prefix}new@${crypto.randomUUID()}`));
+  await client.change(
+    fingerprint,
+    (now) => ({ properties: propertiesOf(now), public: now.public, auto_update: now.auto_update }),
+    context.signal,
+  );
+  throw new Failure("backend.conflict", `an image with these very bytes was made by somebody else (${fingerprint})`, {
+    hint: `to Incus the same bytes are one image. To manage that one: images import ${context.address} ${fingerprint}`,
+  });
 }
 
 /** An image that the server met behind the alias is as it was before. */
@@ -129,7 +148,14 @@ export async function relieved({ place, found, want }: Pulling, context: Context
   const before = await client.image(found.fingerprint, signal);
   if (before === undefined) return true;
   try {
-    const operation = await client.make({ source, auto_update: before.auto_update, public: before.public });
+    // Whatever else could refuse the copy refuses this one as well.
+    const profiles = want.profiles === undefined ? {} : { profiles: want.profiles };
+    const operation = await client.make({
+      source,
+      auto_update: before.auto_update,
+      public: before.public,
+      ...profiles,
+    });
     await client.operations.wait(operation, { ...quiet(signal), found: async () => ({}) });
   } catch (thrown) {
     if (thrown instanceof Failure && thrown.code === "backend.missing") return false;

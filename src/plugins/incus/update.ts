@@ -1,8 +1,8 @@
 import type { Context, Desired } from "images";
 import { declared, free, isLeft, lead, offer } from "./aliases.ts";
+import { askedOf } from "./asked.ts";
 import { edited } from "./edit.ts";
 import { type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
-import { askedOf } from "./origin.ts";
 import { type Place, there } from "./places.ts";
 import type { Image } from "./schema.ts";
 import type { ImageAnswer } from "./wire.ts";
@@ -35,6 +35,7 @@ export async function align(place: Place, fingerprint: string, wish: Wish, conte
   };
   await client.change(fingerprint, (now) => edited(now, want, cleared, notes), signal);
   if (want.auto_update && before.update_source == null) context.note(NO_SOURCE);
+  if (before.cached === true) context.note(CACHED);
   const note = want.auto_update ? noteFor(notes, fingerprint) : undefined;
   const held = plainAliases(before);
   const copied = can.map((name) => held.find((one) => one.name === name) ?? { name, description: "" });
@@ -51,6 +52,9 @@ export async function align(place: Place, fingerprint: string, wish: Wish, conte
 /** An alias that is to go on to another declared image: that one moves it, in one step. */
 export const isClaimed = ({ scopes }: Place, name: string, { claimed }: Context): boolean =>
   [...scopes].some((scope) => claimed?.has(`${scope}${name}`) === true);
+
+const CACHED =
+  "the server got it for an instance, and deletes it when it was not used for images.remote_cache_expiry days, alias or not";
 
 /** What to do with an image that the server cannot keep up to date. */
 export const NO_SOURCE =

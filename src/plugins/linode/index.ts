@@ -20,7 +20,7 @@ import {
 import { Client, idOf } from "./client.ts";
 import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
-import { changesOf, isOwn, labelOf, observed } from "./image.ts";
+import { additionsTo, changesOf, isOwn, labelOf, observed } from "./image.ts";
 import { Making } from "./making.ts";
 import { Regions } from "./regions.ts";
 import { homeOf, replicate } from "./replicas.ts";
@@ -32,7 +32,7 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<Image>, Renames, Judges<Image>, Added<Image> {
+class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
   readonly #client: Client;
   readonly #watch: Watch;
   readonly #making: Making;
@@ -123,14 +123,9 @@ class Linode implements Backend<Image>, Renames, Judges<Image>, Added<Image> {
   }
 
   async added({ id, attributes }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {
-    const { description, tags, replica_regions, is_shared } = attributes;
-    const groups = is_shared === true ? await this.#client.shareGroups(id, signal) : [];
+    const groups = attributes.is_shared === true ? await this.#client.shareGroups(id, signal) : [];
     return {
-      attributes: {
-        ...(description === undefined ? {} : { description }),
-        ...(tags === undefined ? {} : { tags }),
-        ...(replica_regions === undefined ? {} : { replica_regions }),
-      },
+      ...additionsTo(attributes),
       lost: groups?.map(({ id: group, label }) => `share group ${group} (${label})`) ?? ["its share groups"],
     };
   }
@@ -164,6 +159,7 @@ export const linode = definePlugin({
   image,
   origins: [{ name: "from the disk of a Linode", needs: ["disk_id", "linode_id"] }],
   bytes: () => ({ formats: ["raw"], compressions: ["gz"], digests: ["md5"] }),
+  defaults: (address) => ({ label: labelOf({}, address) }),
   labels: (want, address) => [labelOf(want, address)],
   check: rules,
   timeout: 20 * 60,

@@ -47,9 +47,20 @@ export async function* bytesOf(path: string, signal?: AbortSignal): AsyncGenerat
 }
 
 const PIECE = 1 << 20;
+const HASHED = 256 << 10;
 
+/** Through one buffer: many large files may be hashed at once. */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256");
-  for await (const piece of bytesOf(path)) hash.update(piece);
-  return hash.digest("hex");
+  const file = await openPlain(path);
+  try {
+    const room = new Uint8Array(HASHED);
+    for (;;) {
+      const { bytesRead } = await file.read(room, 0, HASHED);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(room.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }

@@ -39,7 +39,7 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer, SnapshotAnswer } from "./wire.ts";
 
 /** The images of an Outscale account in one Region. */
-class Outscale implements Backend<Image>, Downloads, Added<Image> {
+class Outscale implements Backend<Image>, Added<Image>, Downloads {
   readonly #client: Client;
   readonly #watch: Watch<ImageAnswer>;
   readonly #making: Making;
@@ -206,6 +206,7 @@ export const outscale = definePlugin({
     },
   ],
   bytes: () => ({ formats: ["raw", "qcow2"], compressions: ["none"] }),
+  defaults: (address) => ({ image_name: nameOf({}, address) }),
   names: (want, address) => [nameOf(want, address)],
   // Two images cannot have one name, and an image keeps its name for life.
   order: (have, want) =>

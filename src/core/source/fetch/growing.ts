@@ -8,8 +8,6 @@ import { Ring, readPieces } from "../pieces.ts";
 const SYNC_EVERY = 64 << 20;
 /** So many of the newest bytes stay in memory for readers that keep up. */
 const RECENT = 2 << 20;
-/** Size of the buffers that are lent to a reader that does not keep up: small, since there may be many such readers. */
-const BEHIND = 256 << 10;
 
 interface Recent {
   readonly at: number;
@@ -142,7 +140,7 @@ export class Growing {
    */
   async *read(signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
     this.#users += 1;
-    const ring = lent ? new Ring(BEHIND) : undefined;
+    const ring = lent ? new Ring() : undefined;
     try {
       for (let at = 0; ; ) {
         signal.throwIfAborted();

@@ -2,7 +2,7 @@ import type { Detected } from "../../format/identify.ts";
 import { identifyHead, WINDOW } from "../../format/identify.ts";
 import { identifyFile } from "../../format/transform.ts";
 import type { Address } from "../../model/name.ts";
-import type { Content, FileSource, SourceSpec, UrlSource } from "../../model/source.ts";
+import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sameStat } from "../content.ts";
 import type { Supplies } from "../fetch/index.ts";
@@ -34,7 +34,7 @@ export interface OriginMeans {
   readonly web: Web;
 }
 
-export async function originOf(spec: SourceSpec, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
+export async function originOf(spec: PlainSource, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
   switch (spec.kind) {
     case "file":
       return await fileOrigin(spec, proof, opening, means);
@@ -67,7 +67,8 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
       : { metadata: await LocalFile.open(metadata, { proof: {}, expected: beside, where: metadata }) }),
     content: async () => {
       const { digests, size } = await file.prove(signal);
-      return content(path, { digest: proof.digest ?? expected?.digest ?? digests.sha256, size, stat, transform });
+      const digest = proof.digest ?? expected?.digest ?? digests.sha256;
+      return content(path, { digest, digests, size, stat, transform });
     },
   };
 }
@@ -102,11 +103,11 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies, 
       const download = await get();
       const { digests, size } = await download.prove(signal);
       if (proof.digest !== undefined)
-        return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, size, transform });
+        return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, digests, size, transform });
       const validators = { ...download.validators, length: size };
       const url = spec.urls.find((one) => publicUrl(one) === download.from);
       const identity = url === undefined ? undefined : web.identifier.hidden(url);
-      return content(download.from, { identity, digest: digests.sha256, size, validators, transform });
+      return content(download.from, { identity, digest: digests.sha256, digests, size, validators, transform });
     },
   };
 }
@@ -144,7 +145,10 @@ async function imageOrigin(
     content: async () => {
       const { proved } = await open(signal);
       const { digests, size } = await proved.prove(signal);
-      return expected ?? content(address, { digest: digests.sha256, size, transform });
+      return {
+        ...content(address, { digest: expected?.digest ?? digests.sha256, digests, size, transform }),
+        ...expected,
+      };
     },
   };
 }
