@@ -146,9 +146,13 @@ export class Making {
   }
 
   #explained(thrown: unknown, name: string, { replaces }: Context): unknown {
-    if (!(thrown instanceof Failure) || thrown.code !== "backend.conflict" || replaces === undefined) return thrown;
+    if (!(thrown instanceof Failure) || thrown.code !== "backend.conflict") return thrown;
+    const taken = `the name ${JSON.stringify(name)}, which only one image of the account can have`;
     return thrown.with({
-      hint: `${replaces} may have the name ${JSON.stringify(name)}, which only one image can: replace = "delete-first"`,
+      hint:
+        replaces === undefined
+          ? `another image may have ${taken}: choose another image_name`
+          : `${replaces} may have ${taken}: replace = "delete-first"`,
     });
   }
 
