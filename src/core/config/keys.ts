@@ -41,6 +41,11 @@ export const SETTINGS = {
   state_username: optional(string(), "User of a state at a URL, or a reference to it."),
   state_password: optional(string(), "Password of a state at a URL.", { sensitive: true }),
   parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
+  max_size_gb: withDefault(
+    integer({ min: 1, max: 8_388_608 }),
+    1024,
+    "GiB that an image may have, as it is published and unpacked: a small file that unpacks without end is stopped there.",
+  ),
 };
 
 /** The state of a file that does not say where it is: two files in one folder never share one. */

@@ -165,10 +165,16 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
   const { state = stateFor(file), state_username: username, state_password: password, parallelism } = found;
+  const { max_size_gb: gigabytes } = found;
   const table = node?.kind === "table" ? node : undefined;
   const { name = "" } = found;
   if (name === "") requireName(table, world);
-  return { name, parallelism, ...statePlace({ state, username, password }, table, world) };
+  return {
+    name,
+    parallelism,
+    maxSize: gigabytes * 2 ** 30,
+    ...statePlace({ state, username, password }, table, world),
+  };
 }
 
 /** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */

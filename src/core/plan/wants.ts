@@ -1,11 +1,12 @@
 import { asFailure, Failure } from "../failure.ts";
+import { DEFAULT_LIMIT, tooLarge } from "../format/limit.ts";
 import type { Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { type Attributes, canonical, type Value } from "../model/value.ts";
-import type { Backend, Facts, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Complaint, Facts, Plugin, Reading } from "../plugin.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
 import { pulled } from "./pull.ts";
@@ -51,7 +52,7 @@ export class Wants {
     const plugin = this.plugin(resource.backend);
     const isQuick = quick && !this.#given.has(resource.address);
     const { content, transfer, blind } = await this.#look(resource, known, backend, { ...reading, quick: isQuick });
-    const facts = plugin.check === undefined ? {} : await this.#facts(resource, content, reading.signal);
+    const facts = await this.#facts(resource, plugin, content, reading.signal);
     const declared = this.#means.config.backends.find(({ name }) => name === resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
@@ -63,7 +64,10 @@ export class Wants {
       origin,
       blind,
       transfer,
-      complaints: plugin.check?.(resource.want, { ...facts, ...settings }) ?? [],
+      complaints: [
+        ...sizeComplaints(facts, this.#means.config.settings.maxSize),
+        ...(plugin.check?.(resource.want, { ...facts, ...settings }) ?? []),
+      ],
       mark: marked
         ? {
             file: this.#means.config.settings.name,
@@ -78,12 +82,15 @@ export class Wants {
     };
   }
 
-  async #facts({ source }: Resource, content: Content | undefined, signal: AbortSignal): Promise<Facts> {
-    return {
+  /** The bytes themselves are looked at only for a plugin that asks. */
+  async #facts({ source }: Resource, { check }: Plugin, content: Content | undefined, signal: AbortSignal) {
+    const isAsked = check !== undefined && source !== undefined;
+    const facts: Facts = {
       source: source !== undefined,
-      ...(source === undefined ? {} : await this.#means.measure?.(source, signal)),
+      ...(isAsked ? await this.#means.measure?.(source, signal) : {}),
       ...(content?.size === undefined ? {} : { size: content.size }),
     };
+    return facts;
   }
 
   plugin(backend: BackendName): Plugin {
@@ -189,3 +196,10 @@ const contentWhere = (want: Attributes): string =>
   ["source_image", "source", "source_instance"].flatMap((name) =>
     want[name] === undefined ? [] : [JSON.stringify(want[name])],
   )[0] ?? "the backend";
+
+/** What opening it would find anyway. */
+function sizeComplaints({ source, size, virtualSize }: Facts, limit = DEFAULT_LIMIT): Complaint[] {
+  if (source !== true || Math.max(size ?? 0, virtualSize ?? 0) <= limit) return [];
+  const { code, message, hint } = tooLarge("the image", limit);
+  return [{ code, message, ...(hint === undefined ? {} : { hint }) }];
+}

@@ -22,6 +22,8 @@ export interface SourceMeans {
   readonly note?: (text: string) => void;
   readonly clock?: Clock;
   readonly patience?: Patience;
+  /** Bytes that an image may have. Default: 1 TiB. */
+  readonly limit?: number | undefined;
 }
 
 /** When a download is given up. */
