@@ -92,7 +92,7 @@ describe("whole files of the docs are right:", () => {
         vars: {},
         varFiles: [],
         env: { HOME: folder.path, ...Object.fromEntries(names.map((name) => [name, "something"])) },
-        lookup: (plugin, at) => findPlugin(plugin, at, () => undefined),
+        lookup: (plugin, at) => findPlugin(plugin, at, { note: () => undefined }),
         signal: new AbortController().signal,
       });
       expect(read.warnings).toEqual([]);

@@ -60,14 +60,29 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
     'await web.send("PUT", encodeURIComponent(id), {',
     'await keep(id, { ...want, checksum: "0".repeat(64) }, context);\n        await web.send("PUT", encodeURIComponent(id), {',
   ],
-  ["the list leaves one out", "names.map(String) : []", "names.map(String).slice(1) : []"],
-  ["the list has everything twice", "names.map(String) : []", "[...names, ...names].map(String) : []"],
+  [
+    "the list leaves one out",
+    "Array.isArray(records) ? records : []",
+    "Array.isArray(records) ? records.slice(1) : []",
+  ],
+  [
+    "the list has everything twice",
+    "Array.isArray(records) ? records : []",
+    "Array.isArray(records) ? [...records, ...records] : []",
+  ],
   [
     "a mark is written once and never again",
     'keep(id, { ...want, checksum: attributes.checksum ?? "" }, context),',
-    'list(context.signal).next().then(({ value }) => keep(id, { ...want, checksum: attributes.checksum ?? "" }, { ...context, mark: value?.mark })),',
+    'list(context.signal).next().then(({ value }) => keep(id, { ...want, checksum: attributes.checksum ?? "" }, { ...context, marker: () => value?.mark })),',
   ],
-  ["another image's record is given", "one.mark?.owner === address", "one.id !== address"],
+  ["another image's record is given", "one.mark.owner === address", "one.id !== address"],
+  ["the image of another file is given", " && one.mark.file === host.file", ""],
+  ["a copied marker is believed", "one.mark?.self === one.id", "one.mark !== undefined"],
+  [
+    "a request for each image of a list",
+    "yield observed(one);",
+    'yield observed(await web.json("GET", record(observed(one).id), { signal }));',
+  ],
 ];
 
 const words = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// A plugin of one's own: images as files on any server that takes PUT and DELETE, with a JSON record beside each.
+// Images as files on a server that takes PUT and DELETE, with a JSON record beside each; `?records` lists all records at once.
 import type { Attributes, Context, Mark, Observed } from "images";
 import * as images from "images";
 
@@ -42,15 +42,18 @@ export default definePlugin({
       return observed(kept);
     };
     const list = async function* (signal: AbortSignal) {
-      const names = await web.json("GET", "", { signal });
-      for (const name of Array.isArray(names) ? names.map(String) : []) {
-        if (name.endsWith(".json")) yield observed(await web.json("GET", encodeURIComponent(name), { signal }));
-      }
+      const records = await web.json("GET", "", { signal, query: { records: true } });
+      for (const one of Array.isArray(records) ? records : []) yield observed(one);
     };
     return {
       async read({ address, id }, { signal }) {
+        if (id !== undefined) {
+          const kept = await web.find("GET", record(id), { signal });
+          return kept === undefined ? undefined : observed(kept);
+        }
+        // Ours, by its own marker: of this file and this address, and not copied from another image.
         for await (const one of list(signal))
-          if (id === undefined ? one.mark?.owner === address : one.id === id) return one;
+          if (one.mark?.self === one.id && one.mark.owner === address && one.mark.file === host.file) return one;
         return undefined;
       },
       list: ({ signal }) => list(signal),

@@ -4,6 +4,7 @@ import { CacheGcCommand, CacheListCommand, CacheVerifyCommand } from "./commands
 import { CompletionCommand } from "./commands/completion.ts";
 import { ExportCommand } from "./commands/export.ts";
 import { FmtCommand } from "./commands/fmt.ts";
+import { GraphCommand } from "./commands/graph.ts";
 import { ImportCommand } from "./commands/import.ts";
 import { ImportTerraformCommand } from "./commands/import-terraform.ts";
 import { InfoCommand } from "./commands/info.ts";
@@ -12,6 +13,8 @@ import { LogCommand } from "./commands/log.ts";
 import { OutdatedCommand } from "./commands/outdated.ts";
 import { PlanCommand } from "./commands/plan.ts";
 import { PluginsCommand, PluginsTrustCommand } from "./commands/plugins.ts";
+import { PluginsNewCommand } from "./commands/plugins-new.ts";
+import { PluginsTestCommand } from "./commands/plugins-test.ts";
 import { SchemaCommand } from "./commands/schema.ts";
 import { ShowCommand } from "./commands/show.ts";
 import {
@@ -21,12 +24,17 @@ import {
   StateRemoveCommand,
   StateShowCommand,
 } from "./commands/state.ts";
+import {
+  StateMigrateCommand,
+  StatePushCommand,
+  StateRestoreCommand,
+  StateVersionsCommand,
+} from "./commands/state-versions.ts";
 import { UnlockCommand } from "./commands/unlock.ts";
 import { UpgradeCommand } from "./commands/upgrade.ts";
 import { ValidateCommand } from "./commands/validate.ts";
 import { VerifyCommand } from "./commands/verify.ts";
 import { VersionCommand } from "./commands/version.ts";
-
 import type { Shell } from "./shell.ts";
 
 /** Every command of the program. The types of clipanion's own optional statics do not know exactOptionalPropertyTypes. */
@@ -37,6 +45,7 @@ export const commands = [
   ApplyCommand,
   DestroyCommand,
   ShowCommand,
+  GraphCommand,
   InfoCommand,
   ImportCommand,
   ImportTerraformCommand,
@@ -49,6 +58,10 @@ export const commands = [
   StateMoveCommand,
   StateRemoveCommand,
   StatePullCommand,
+  StatePushCommand,
+  StateVersionsCommand,
+  StateRestoreCommand,
+  StateMigrateCommand,
   UnlockCommand,
   CacheListCommand,
   CacheGcCommand,
@@ -58,6 +71,8 @@ export const commands = [
   CompletionCommand,
   PluginsCommand,
   PluginsTrustCommand,
+  PluginsNewCommand,
+  PluginsTestCommand,
   UpgradeCommand,
   VersionCommand,
 ] as readonly CommandClass<Shell>[];

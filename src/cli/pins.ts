@@ -1,11 +1,28 @@
-import { createHash } from "node:crypto";
+import { realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join, relative, sep } from "node:path";
 import * as t from "typanion";
 import { Failure } from "../core/failure.ts";
+import type { PluginCode } from "../core/plugincode.ts";
 import { rewrite } from "./rewrite.ts";
 
-/** `images.lock` beside images.toml: the sha256 of every plugin file, as it was when somebody trusted it. */
+/** The sha256 of a plugin file; where it imports others, of each file by its path. */
+type Pin = string | Readonly<Record<string, string>>;
+/** The digest of each file of a plugin, by its path from images.lock. */
+type Digests = Readonly<Record<string, string>>;
+
+/** What `trust` did. */
+interface Trusted {
+  readonly name: string;
+  /** Whether it was not pinned like this before. */
+  readonly isNew: boolean;
+  readonly what: string;
+}
+
+/** The last work on each lock file: plugins of one file are looked up side by side, and every one of them may be pinned. */
+const working = new Map<string, Promise<unknown>>();
+
+/** `images.lock` beside images.toml: every plugin file, and each file that it imports, as they were when somebody trusted them. */
 export class Pins {
   readonly #path: string;
   readonly #folder: string;
@@ -16,70 +33,122 @@ export class Pins {
   }
 
   /**
-   * Whether a plugin file is the one that is pinned. One that has no pin yet gets it, and `onNew` says so.
-   * @throws Failure plugin.changed
+   * Whether the code of a plugin is what is pinned. Code without a pin gets one where `onNew` is given, which is called with a line for the user.
+   * @throws Failure plugin.changed, or plugin.untrusted when there is no pin
    */
-  async check(path: string, onNew: (text: string) => void): Promise<void> {
-    const [pins, digest] = [await this.#read(), await sha256(path)];
-    const name = this.#name(path);
+  async check(code: PluginCode, onNew: ((text: string) => void) | undefined): Promise<void> {
+    return await this.#alone(() => this.#check(code, onNew));
+  }
+
+  async #check(code: PluginCode, onNew: ((text: string) => void) | undefined): Promise<void> {
+    const [pins, now] = [await this.#read(), this.#digests(code)];
+    const name = this.#name(code.path);
     const pinned = pins[name];
-    if (pinned === digest) return;
+    if (pinned === undefined && onNew === undefined) throw untrusted(name);
     if (pinned !== undefined) {
-      throw new Failure(
-        "plugin.changed",
-        `the plugin ${name} is not the file that images.lock knows (${pinned.slice(0, 19)}…, now ${digest.slice(0, 19)}…)`,
-        {
-          hint: `read what changed in it; then: images plugins trust ${name}`,
-        },
-      );
+      const changes = differences(typeof pinned === "string" ? { [this.#real(code.entry)]: pinned } : pinned, now);
+      if (changes.length > 0) throw changed(name, changes);
+      return;
     }
-    await this.#write({ ...pins, [name]: digest });
-    onNew(
-      `pinned the plugin ${name} (${digest.slice(0, 19)}…) in images.lock; a plugin is code that runs with your rights`,
+    await this.#write({ ...pins, [name]: pinOf(now) });
+    onNew?.(
+      `pinned the plugin ${name} (${described(now)}) in images.lock; a plugin is code that runs with your rights`,
     );
   }
 
-  /** Pins a file as it is now. Answers what was pinned before. */
-  async trust(
-    path: string,
-  ): Promise<{ readonly name: string; readonly before: string | undefined; readonly digest: string }> {
-    const [pins, digest] = [await this.#read(), await sha256(path)];
-    const name = this.#name(path);
-    await this.#write({ ...pins, [name]: digest });
-    return { name, before: pins[name], digest };
+  /** Pins code as it is now. */
+  async trust(code: PluginCode): Promise<Trusted> {
+    return await this.#alone(() => this.#trust(code));
+  }
+
+  async #trust(code: PluginCode): Promise<Trusted> {
+    const [pins, now] = [await this.#read(), this.#digests(code)];
+    const name = this.#name(code.path);
+    const pin = pinOf(now);
+    const isNew = JSON.stringify(pins[name]) !== JSON.stringify(pin);
+    if (isNew) await this.#write({ ...pins, [name]: pin });
+    return { name, isNew, what: described(now) };
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = (working.get(this.#path) ?? Promise.resolve()).then(work, work);
+    working.set(this.#path, mine);
+    return await mine;
+  }
+
+  #digests({ files }: PluginCode): Digests {
+    return Object.fromEntries(
+      [...files].map(([path, { digest }]): [string, string] => [this.#real(path), digest]).sort(byName),
+    );
+  }
+
+  /** The name of a real path, from the real directory: both may be reached through a link. */
+  #real(path: string): string {
+    return nameFrom(realpathSync(this.#folder), path);
   }
 
   #name(path: string): string {
-    const name = relative(this.#folder, path);
-    return name.startsWith("..") ? path : `./${name}`;
+    return nameFrom(this.#folder, path);
   }
 
-  async #read(): Promise<Readonly<Record<string, string>>> {
-    const text = await readFile(this.#path, "utf8").catch(() => "{}");
+  async #read(): Promise<Readonly<Record<string, Pin>>> {
+    const text = await readFile(this.#path, "utf8").catch((thrown: unknown) => {
+      if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return "{}";
+      throw new Failure("plugin.lock", `${this.#path} cannot be read`, { cause: thrown });
+    });
     const parsed: unknown = parse(text);
-    const shape = t.isPartial({ plugins: t.isRecord(t.isString()) });
+    const shape = t.isPartial({ plugins: t.isRecord(t.isOneOf([t.isString(), t.isRecord(t.isString())])) });
     if (shape(parsed)) return parsed.plugins;
     if (text === "{}") return {};
     throw new Failure("plugin.lock", `${this.#path} is not a lock file`, {
-      hint: "restore it from version control, or delete it and trust the plugins anew",
+      hint: "restore it from version control, or delete it and trust the plugins again",
     });
   }
 
-  async #write(plugins: Readonly<Record<string, string>>): Promise<void> {
-    const sorted = Object.fromEntries(Object.entries(plugins).sort(([a], [b]) => (a < b ? -1 : 1)));
+  async #write(plugins: Readonly<Record<string, Pin>>): Promise<void> {
+    const sorted = Object.fromEntries(Object.entries(plugins).sort(byName));
     await rewrite(this.#path, `${JSON.stringify({ plugins: sorted }, undefined, 2)}\n`);
   }
 }
 
-async function sha256(path: string): Promise<string> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new Failure("plugin.load", `the plugin ${path} cannot be read`, {
-      cause,
-      hint: "the path starts from images.toml",
-    });
-  });
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
+
+/** From the directory of images.lock, so that a pin holds in every checkout. */
+function nameFrom(folder: string, path: string): string {
+  const name = relative(folder, path).split(sep).join("/");
+  return name.startsWith("..") ? name : `./${name}`;
 }
+
+function pinOf(digests: Digests): Pin {
+  const all = Object.values(digests);
+  return all.length === 1 ? (all[0] ?? "") : digests;
+}
+
+function described(digests: Digests): string {
+  const [first = "", ...more] = Object.values(digests);
+  return more.length === 0 ? `${first.slice(0, 19)}…` : `${more.length + 1} files, with what it imports`;
+}
+
+function differences(pinned: Digests, now: Digests): readonly string[] {
+  const names = [...new Set([...Object.keys(pinned), ...Object.keys(now)])].sort();
+  return names.flatMap((name) => {
+    const [before, after] = [pinned[name], now[name]];
+    if (before === after) return [];
+    if (before === undefined) return [`imports ${name}, which is not pinned`];
+    if (after === undefined) return [`does not import ${name} any more`];
+    return [`${name} is ${after.slice(0, 19)}…, pinned is ${before.slice(0, 19)}…`];
+  });
+}
+
+const changed = (name: string, changes: readonly string[]): Failure =>
+  new Failure("plugin.changed", `the plugin ${name} is not as images.lock pins it: ${changes.join("; ")}`, {
+    hint: `read what changed in it; then: images plugins trust ${name}`,
+  });
+
+const untrusted = (name: string): Failure =>
+  new Failure("plugin.untrusted", `the plugin ${name} is not trusted yet, so its code was not run`, {
+    hint: `read it; then: images plugins trust ${name}`,
+  });
 
 function parse(text: string): unknown {
   try {

@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option } from "clipanion";
-import { isUrl } from "../core/config/world.ts";
 import { show } from "../core/disk/lock.ts";
 import { identity, isDead, probe } from "../core/disk/process.ts";
 import { Failure } from "../core/failure.ts";
@@ -25,6 +24,7 @@ import { REPORTS, report } from "./render/report.ts";
 import { printable } from "./render/text.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
+import { Watcher } from "./watcher.ts";
 
 interface JsonStream {
   readonly feed: Channel<Event>;
@@ -35,38 +35,43 @@ interface JsonStream {
 export abstract class PlanningCommand extends FileCommand {
   readonly json = Option.String("--json", {
     tolerateBoolean: true,
-    description: "NDJSON on stdout in terraform's envelope; --json=FILE writes it there, and people still see text",
+    description: "Print NDJSON in the format of terraform; --json=FILE writes it to a file",
   });
-  readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
-  readonly excludes = Option.Array("--exclude", [], { description: "all but these" });
-  readonly replacing = Option.Array("--replace", [], { description: "make these images anew" });
+  readonly targets = Option.Array("--target", [], { description: "Limit to addresses (globs), backends or images" });
+  readonly excludes = Option.Array("--exclude", [], { description: "Exclude addresses (globs), backends or images" });
+  readonly replacing = Option.Array("--replace", [], { description: "Force replacement of these images" });
   readonly refreshOnly = Option.Boolean("--refresh-only", false, {
-    description: "only take into the state what others changed",
+    description: "Only update the state",
   });
   readonly refresh = Option.Boolean("--refresh", true, {
-    description: "look at the backends (default); --no-refresh trusts the state",
+    description: "Read the backends before planning (default); --no-refresh trusts the state",
   });
   readonly adopt = Option.Boolean("--adopt", false, {
-    description: "take over images of the same name that are not ours",
+    description: "Adopt unmanaged images of the same name",
   });
   readonly detailedExitcode = Option.Boolean("--detailed-exitcode", false, {
-    description: "exit with 2 when there are changes",
+    description: "Exit with 2 if there are changes",
   });
-  readonly parallelism = Option.String("--parallelism", { description: "how many images at a time" });
+  readonly parallelism = Option.String("--parallelism", { description: "Number of concurrent operations" });
   readonly lockTimeout = Option.String("--lock-timeout", {
-    description: "how long to wait for somebody else's lock: 30s, 5m",
+    description: "Time to wait for the state lock (30s, 5m)",
   });
-  readonly reports = Option.Array("--report", [], { description: `KIND=FILE: write a report; ${REPORTS.join(", ")}` });
+  readonly reports = Option.Array("--report", [], { description: `Write a report: ${REPORTS.join(", ")}` });
 
   protected readonly gathered = new Gathered();
   #stream: JsonStream | undefined;
   #isReading = false;
+  /** What there is to tell of the run at its end. */
+  #watcher: Watcher | undefined;
+  #plan: Plan | undefined;
+  #thrown: unknown;
 
   protected get isJsonOnly(): boolean {
     return this.json === true || this.json === "";
   }
 
   protected override fail(thrown: unknown): void {
+    this.#thrown ??= thrown;
     if (this.isJsonOnly) {
       const now = this.context.now().getTime();
       if (this.#stream === undefined) this.out.data.write(versionLine(VERSION, now));
@@ -89,6 +94,7 @@ export abstract class PlanningCommand extends FileCommand {
     return {
       operation,
       write,
+      plugins: "first use" as const,
       lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
       parallelism: optionCount("--parallelism", this.parallelism, 1),
     };
@@ -113,6 +119,7 @@ export abstract class PlanningCommand extends FileCommand {
     const means = await session.means();
     if (this.#isReading) await this.#tellHolder(session);
     const plan = await this.watch(makePlan(means, this.selection(mode, digests)), session, undefined);
+    this.#plan = plan;
     if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
     for (const { message } of session.warnings) this.note(`warning: ${message}`);
     return plan;
@@ -120,8 +127,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   /** A run that holds the lock may change what this plan reads. The lock is read, not taken. */
   async #tellHolder(session: Session): Promise<void> {
-    // A server's protocol cannot be asked who holds the lock without taking it.
-    if (isUrl(session.storage.where)) return;
+    if (!session.storage.canPeek) return;
     const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
     if (holder === undefined || isDead(holder, identity(), probe)) return;
     this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);
@@ -134,6 +140,7 @@ export abstract class PlanningCommand extends FileCommand {
     store: Store | undefined,
     plan?: Plan,
   ): Promise<R> {
+    this.#plan ??= plan;
     const json = this.#jsonStream(session);
     const human = this.isJsonOnly
       ? async () => undefined
@@ -149,6 +156,7 @@ export abstract class PlanningCommand extends FileCommand {
       for await (const event of all) {
         store?.record(event);
         json?.feed.send(event);
+        this.#watcher?.take(event);
       }
     };
     return await tee(events, (all) => human(all, this.out), rest, this.gathered.read);
@@ -172,6 +180,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   override async execute(): Promise<number> {
     const code = await super.execute();
+    await this.#watcher?.end({ plan: this.#plan, report: this.gathered.report, thrown: this.#thrown }, code);
     try {
       await this.#endJson();
       return code;
@@ -179,6 +188,12 @@ export abstract class PlanningCommand extends FileCommand {
       super.fail(thrown);
       return code === EXIT.interrupted ? code : EXIT.failed;
     }
+  }
+
+  protected override async openSession(...args: Parameters<FileCommand["openSession"]>): Promise<Session> {
+    const session = await super.openSession(...args);
+    this.#watcher = await Watcher.of(session, this.path[0] ?? "images", this.context, (text) => this.note(text));
+    return session;
   }
 
   async #endJson(): Promise<void> {

@@ -1,8 +1,10 @@
 import { isAbsolute, resolve } from "node:path";
+import { isPluginFile } from "../core/config/backends.ts";
 import { Failure } from "../core/failure.ts";
-import { loadPlugin } from "../core/load.ts";
+import { pluginFrom } from "../core/load.ts";
 import { nearest } from "../core/model/nearest.ts";
 import type { Plugin } from "../core/plugin.ts";
+import { readPlugin } from "../core/plugincode.ts";
 import { Pins } from "./pins.ts";
 
 /** The plugins of the binary, loaded when they are asked for. The only door from the program to them. */
@@ -15,14 +17,14 @@ export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
   vkcs: async () => (await import("../plugins/vkcs/index.ts")).vkcs,
 };
 
-/** Whether `plugin = "…"` means a file: it has a slash, or an ending. */
-export const isFile = (plugin: string): boolean => plugin.includes("/") || /\.[cm]?[jt]s$/.test(plugin);
+/** Which plugin files may run: those of `images.lock` alone, or also new ones, which are pinned then and told to `note`. */
+export type Trust = "pinned" | { note(text: string): void };
 
-/** A built-in plugin by its name, or one from a file, pinned by `images.lock`. @throws Failure plugin.* */
-export async function findPlugin(plugin: string, folder: string, onNew: (text: string) => void): Promise<Plugin> {
+/** A built-in plugin by its name, or one from a file, as `images.lock` pins it. @throws Failure plugin.* */
+export async function findPlugin(plugin: string, folder: string, trust: Trust): Promise<Plugin> {
   const builtIn = Object.hasOwn(BUILT_IN, plugin) ? BUILT_IN[plugin] : undefined;
   if (builtIn !== undefined) return await builtIn();
-  if (!isFile(plugin)) {
+  if (!isPluginFile(plugin)) {
     const near = nearest(plugin, Object.keys(BUILT_IN));
     throw new Failure("plugin.unknown", `there is no plugin ${JSON.stringify(plugin)}`, {
       hint:
@@ -32,8 +34,9 @@ export async function findPlugin(plugin: string, folder: string, onNew: (text: s
     });
   }
   const path = isAbsolute(plugin) ? plugin : resolve(folder, plugin);
-  await new Pins(folder).check(path, onNew);
-  return await loadPlugin(path);
+  const code = await readPlugin(path);
+  await new Pins(folder).check(code, trust === "pinned" ? undefined : (text) => trust.note(text));
+  return await pluginFrom(code);
 }
 
 /** All built-in plugins, in the order of their names. */

@@ -3,46 +3,30 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
 import type { ApplyMeans } from "../core/apply/means.ts";
+import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
 import type { BackendDeclaration, Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
+import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
-import type { Means } from "../core/net/means.ts";
+import type { Means, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { Sources } from "../core/source/open/index.ts";
-import { measure } from "../core/source/verify/index.ts";
+import { measure, Sources } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
-import { openStore, type Store } from "../core/store/state.ts";
+import { promoted } from "../core/store/promote.ts";
+import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
 import { findPlugin } from "./plugins.ts";
 import type { Shell } from "./shell.ts";
-import { named, storageOf } from "./stateplace.ts";
+import { StateKeeper } from "./statekeeper.ts";
+import { named } from "./stateplace.ts";
 import { traceOf } from "./trace.ts";
-
-/** What a command line says of the file and its state. */
-export interface Files {
-  readonly file: string;
-  readonly state: string | undefined;
-  readonly vars: Readonly<Record<string, string>>;
-  readonly varFiles: readonly string[];
-  /** What the file is going to be, in place of what it is. */
-  readonly text?: string;
-}
-
-export interface Wish {
-  readonly operation: string;
-  /** True: the state is locked and can be written. */
-  readonly write: boolean;
-  readonly lockTimeout?: number | undefined;
-  readonly parallelism?: number | undefined;
-  /** A line for the user. */
-  note(text: string): void;
-}
+import type { Files, Wish } from "./wish.ts";
 
 /** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
 export class Session implements AsyncDisposable {
@@ -51,13 +35,13 @@ export class Session implements AsyncDisposable {
   readonly warnings: readonly Problem[];
   readonly secrets: Secrets;
   readonly storage: Storage;
+  readonly keeper: StateKeeper;
+  /** Told of every request, whoever makes it. */
+  onRequest: ((traced: Traced) => void) | undefined;
   readonly #shell: Shell;
   readonly #wish: Wish;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
   readonly #closing: AsyncDisposable[] = [];
-  /** Closed last: the store gives its lock back over it. */
-  readonly #left: AsyncDisposable | undefined;
-  #store: Store | undefined;
   #sources: Sources | undefined;
 
   private constructor(shell: Shell, wish: Wish, secrets: Secrets, read: Awaited<ReturnType<typeof readConfig>>) {
@@ -65,13 +49,12 @@ export class Session implements AsyncDisposable {
     this.#wish = wish;
     this.secrets = secrets;
     this.config = read.config;
-    this.plugins = read.plugins;
+    this.plugins = read.config.policy.require.includes("https") ? withoutPulls(read.plugins) : read.plugins;
     this.warnings = read.warnings;
-    const { storage, close } = storageOf(read.config.settings, secrets, (options) =>
+    this.keeper = new StateKeeper(shell, wish, secrets, read.config.settings, (options) =>
       openDoor(options, this.#netMeans()),
     );
-    this.storage = storage;
-    this.#left = close;
+    this.storage = this.keeper.storage;
   }
 
   /** Reads the file; the state is opened by `store`. @throws Failure config.*, plugin.* */
@@ -83,7 +66,10 @@ export class Session implements AsyncDisposable {
       varFiles: files.varFiles.map((path) => resolve(shell.cwd, path)),
       env: shell.env,
       text: files.text,
-      lookup: (plugin, folder) => findPlugin(plugin, folder, wish.note),
+      lookup: async (plugin, folder) => {
+        if (wish.plugins === "none" && isPluginFile(plugin)) return undefined;
+        return await findPlugin(plugin, folder, wish.plugins === "first use" ? wish : "pinned");
+      },
       signal: shell.signal,
     });
     const secrets = new Secrets({ folder: read.config.folder, env: shell.env });
@@ -93,18 +79,8 @@ export class Session implements AsyncDisposable {
   }
 
   /** The state, opened at the first call. @throws Failure state.* */
-  async store(): Promise<Store> {
-    const { operation, write, lockTimeout, note } = this.#wish;
-    this.#store ??= await openStore({
-      storage: this.storage,
-      operation,
-      write,
-      signal: this.#shell.signal,
-      now: () => this.#shell.now(),
-      onNote: note,
-      ...(lockTimeout === undefined ? {} : { lockTimeout }),
-    });
-    return this.#store;
+  store(): Promise<Store> {
+    return this.keeper.store();
   }
 
   /** The state with the `[[moved]]` of the file, and what each moved address was called before. */
@@ -127,15 +103,24 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
-      look: (spec, previous, signal, quick) => this.sources().look(spec, previous, signal, quick),
-      measure,
-      fetch: (spec, wanted, opening) => this.sources().open(spec, wanted, opening),
+      look: async (spec, previous, signal, quick) =>
+        await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
+      measure: async (spec, wanted, signal) => (spec.kind === "promoted" ? {} : await measure(spec, wanted, signal)),
+      fetch: async (spec, wanted, opening) =>
+        await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
       signal: this.#shell.signal,
       hard: this.#shell.hard,
       parallelism: this.#wish.parallelism ?? this.config.settings.parallelism,
       now: () => this.#shell.now(),
     };
+  }
+
+  /** A source that another state tells of as what it stands for. */
+  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
+    if (spec.kind !== "promoted") return spec;
+    const storage = this.keeper.elsewhere(spec.state, "source.state");
+    return await promoted(spec, previous, storage, this.#shell.now(), signal);
   }
 
   /** Where bytes come from, for this run. */
@@ -146,6 +131,7 @@ export class Session implements AsyncDisposable {
       conceal: (secret) => this.secrets.conceal(secret),
       note: this.#wish.note,
       limit: this.config.settings.maxSize,
+      httpsOnly: this.config.policy.require.includes("https"),
       door: (options) => this.#door(options),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
       download: (address, signal) => this.#download(address, signal),
@@ -214,8 +200,13 @@ export class Session implements AsyncDisposable {
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
   #netMeans(): Pick<Means, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+    const { onRequest, ...logged } = traceOf(this.#shell);
     return {
-      ...traceOf(this.#shell),
+      ...logged,
+      onRequest: (traced) => {
+        onRequest?.(traced);
+        this.onRequest?.(traced);
+      },
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,
@@ -238,8 +229,7 @@ export class Session implements AsyncDisposable {
       Promise.resolve(one?.[Symbol.asyncDispose]()).catch((error: unknown) => errors.push(error));
     await close(this.#sources);
     for (const one of this.#closing.reverse()) await close(one);
-    await close(this.#store);
-    await close(this.#left);
+    await close(this.keeper);
     if (errors.length > 0) throw errors[0];
   }
 }
@@ -248,3 +238,7 @@ async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
 }
+
+/** Nobody sees where a backend that fetches a URL by itself is redirected to: where https is required, the bytes go through here. */
+const withoutPulls = (plugins: ReadonlyMap<BackendName, Plugin>): ReadonlyMap<BackendName, Plugin> =>
+  new Map([...plugins].map(([name, { pulls: _, ...plugin }]) => [name, plugin]));

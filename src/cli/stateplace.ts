@@ -1,53 +1,95 @@
 import { resolve } from "node:path";
 import type { Secrets } from "../core/config/secrets.ts";
-import { isAddress, NOT_HTTP } from "../core/config/stateplace.ts";
-import { isUrl } from "../core/config/world.ts";
+import { faultOf, kindOf } from "../core/config/stateplace.ts";
 import { Failure } from "../core/failure.ts";
 import type { StatePlace } from "../core/model/declaration.ts";
 import type { Door, DoorOptions } from "../core/net/door.ts";
 import { decoded, pairOf } from "../core/net/proxy.ts";
 import { fileStorage } from "../core/store/file.ts";
-import { httpStorage } from "../core/store/http.ts";
+import { httpStorage, httpWords } from "../core/store/http/storage.ts";
+import { parsePostgres } from "../core/store/postgres/place.ts";
+import { postgresStorage } from "../core/store/postgres/storage.ts";
+import { parseS3 } from "../core/store/s3/place.ts";
+import { s3Storage } from "../core/store/s3/storage.ts";
 import type { Storage } from "../core/store/storage.ts";
 
 /**
  * The settings with the state where a command line has it: a path from `cwd`, or a URL. User and password of the file go along to the
- * same server only.
+ * same server only. `what` names the argument.
  * @throws Failure config.value, config.secret
  */
 export function named<S extends StatePlace>(
   state: string,
   cwd: string,
   settings: S,
+  what = "--state",
 ): Omit<S, keyof StatePlace> & StatePlace {
-  const { state: written, username, password, ...rest } = settings;
-  if (!isUrl(state)) return { ...rest, state: resolve(cwd, state) };
-  if (!isAddress(state)) throw new Failure("config.value", `--state: ${NOT_HTTP}`, { hint: "as in https://host/path" });
-  if (new URL(state).password !== "")
+  const { state: written, username, password, http, ...rest } = settings;
+  const kind = kindOf(state);
+  if (kind === "file") return { ...rest, state: resolve(cwd, state) };
+  if (URL.canParse(state) && new URL(state).password !== "")
     throw new Failure(
       "config.secret",
-      "--state has a password in its URL, which every process on this machine can read",
+      `${what} has a password in its URL, which every process on this machine can read`,
       {
         hint: 'take it out of the URL, and write state_password = "env:NAME" in [settings]',
       },
     );
-  const isSame = isAddress(written) && new URL(written).origin === new URL(state).origin;
+  const fault = faultOf(state);
+  if (fault !== undefined) throw new Failure(fault.code, fault.message.replace(/^state\b/, what), { hint: fault.hint });
+  const isSame = kindOf(written) === kind && serverOf(written) === serverOf(state);
   if (!isSame) return { ...rest, state };
   return {
     ...rest,
     state,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
+    ...(http === undefined ? {} : { http }),
   };
+}
+
+function serverOf(state: string): string {
+  const { protocol, host } = new URL(state);
+  return `${protocol}//${host}`;
+}
+
+export interface Around {
+  readonly secrets: Pick<Secrets, "resolve" | "text" | "conceal">;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly open: (options: DoorOptions) => Door;
 }
 
 /** The state's storage, and what is to be closed once the state is not needed any more. Nothing is asked before the first call. */
 export function storageOf(
-  { state, username, password }: StatePlace,
-  secrets: Pick<Secrets, "resolve" | "text" | "conceal">,
-  open: (options: DoorOptions) => Door,
+  place: StatePlace,
+  around: Around,
 ): { readonly storage: Storage; readonly close?: AsyncDisposable } {
-  if (!isAddress(state)) return { storage: fileStorage(state) };
+  const { secrets, env, open } = around;
+  const conceal = (secret: string): void => secrets.conceal(secret);
+  switch (kindOf(place.state)) {
+    case "s3":
+      return s3Storage(parseS3(place.state), { env, open, conceal });
+    case "postgres":
+      return postgresStorage(parsePostgres(place.state), {
+        env,
+        conceal,
+        login: async () => await loginOf(place, secrets),
+      });
+    case "http":
+      return overHttp(place, around);
+    default:
+      return { storage: fileStorage(place.state) };
+  }
+}
+
+async function loginOf({ username, password }: StatePlace, secrets: Around["secrets"]) {
+  return {
+    username: username === undefined ? undefined : await secrets.text(username),
+    password: password === undefined ? undefined : await secrets.resolve(password),
+  };
+}
+
+function overHttp({ state, username, password, http }: StatePlace, { secrets, open }: Around) {
   const url = new URL(state);
   const user = username ?? decoded(url.username);
   url.username = "";
@@ -59,5 +101,5 @@ export function storageOf(
     return { authorization: `Basic ${basic}` };
   };
   const door = open({ url: url.href, headers, credentials: "`state_username` and `state_password`" });
-  return { storage: httpStorage(door, url.href), close: door };
+  return { storage: httpStorage(door, url.href, httpWords(url.href, http)), close: door };
 }

@@ -3,3 +3,12 @@ declare module "*/THIRD-PARTY.txt" {
   const path: string;
   export default path;
 }
+
+declare module "*.ts.txt" {
+  const path: string;
+  export default path;
+}
+declare module "*.json.txt" {
+  const path: string;
+  export default path;
+}

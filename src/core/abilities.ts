@@ -3,7 +3,7 @@ import type { Format, Observed } from "./model/image.ts";
 import type { ImageId } from "./model/name.ts";
 import type { Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
-import type { Backend, Context, Reading } from "./plugin.ts";
+import type { Backend, Complaint, Context, Reading } from "./plugin.ts";
 
 // What a backend can do besides `Backend`: each ability is a method that it may have.
 
@@ -53,6 +53,15 @@ export interface Added<I extends Schema = Schema> {
   added(image: Observed<I>, want: Desired<I>, context: Reading): Promise<Additions>;
 }
 
+/**
+ * Ability: says what of a wish only the backend itself can judge: a region that it does not have. Asked by a plan, after the images were
+ * listed, so that what is known by then costs no request.
+ */
+export interface Judges<I extends Schema = Schema> {
+  judge(want: Desired<I>, context: Reading): Promise<readonly Complaint[]>;
+}
+
+export const canJudge = <B extends Backend>(backend: B): backend is B & Judges => has(backend, "judge");
 export const canTellAdded = <B extends Backend>(backend: B): backend is B & Added => has(backend, "added");
 export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
 export const canRetire = <B extends Backend>(backend: B): backend is B & Retires => has(backend, "retire");

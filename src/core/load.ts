@@ -1,27 +1,22 @@
-import { pathToFileURL } from "node:url";
 import * as t from "typanion";
 import { Failure } from "./failure.ts";
 import { faults } from "./model/check.ts";
 import { isSensitive, type Schema } from "./model/schema.ts";
 import type { Plugin } from "./plugin.ts";
+import { type PluginCode, readPlugin, runPlugin } from "./plugincode.ts";
 
-const HINT = "docs/plugins.md says what a plugin file hands over";
+const HINT = "docs/plugins.md says what a plugin file exports";
 
 /**
- * Imports a plugin file and checks what it hands over, in words for its author. The file may import the module `images`, its own
- * neighbours, and what is built in.
- * @throws Failure plugin.load when it cannot be imported, plugin.shape when it is none
+ * Runs the code of a plugin file and checks its default export, in words for its author.
+ * @throws Failure plugin.load when it does not run, plugin.shape when it is not a plugin
  */
-export async function loadPlugin(path: string): Promise<Plugin> {
-  let module: { readonly default?: unknown };
-  try {
-    module = await import(pathToFileURL(path).href);
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new Failure("plugin.load", `the plugin ${path} cannot be loaded: ${message}`, { cause, hint: HINT });
-  }
-  return checkPlugin(module.default, path);
+export async function pluginFrom(code: PluginCode): Promise<Plugin> {
+  return checkPlugin(await runPlugin(code), code.path);
 }
+
+/** Reads a plugin file and runs it, whether it is trusted or not. @throws Failure plugin.load, plugin.shape */
+export const loadPlugin = async (path: string): Promise<Plugin> => await pluginFrom(await readPlugin(path));
 
 /** @throws Failure plugin.shape with everything that is wrong */
 export function checkPlugin(value: unknown, path: string): Plugin {

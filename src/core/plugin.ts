@@ -1,7 +1,7 @@
 import type { Problem } from "./failure.ts";
 import type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 import type { Digest } from "./model/digest.ts";
-import type { Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
+import type { Compression, Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
 import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
@@ -36,10 +36,20 @@ export interface Context extends Reading {
   readonly retireOld?: () => Promise<void>;
   /** The image that `retireOld` deleted is there again under another id, because `create` is about to fail. Resolves once the state has it. */
   readonly restored?: (id: ImageId) => Promise<void>;
+  /**
+   * Of `delete`: what goes with the image, by the plan (`Observed.owns`). Nothing else is deleted with it. Undefined: this run made the
+   * image, so that all that it made for it goes.
+   */
+  readonly owns?: readonly string[];
   /** In a replace: the managed image that is still there. Create-first: its names may be moved to the new one, once that is good. */
   readonly replaces?: ImageId;
   /** The backend may fetch the bytes by itself: `Plugin.pulls` said so. There is no `source` then. */
   readonly pull?: Pull;
+  /**
+   * Unique names that other declared images of this backend are to hold: where one is still on this image, `update` leaves it there,
+   * and the step of the other one moves it.
+   */
+  readonly claimed?: ReadonlySet<string>;
   /** `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. */
   progress(phase: Phase, done: number, total?: number): void;
   /** Resolves once the id is in the state file. Call it as soon as the backend has said the id, before the first byte goes up. */
@@ -106,6 +116,12 @@ export interface Origin {
   readonly needs: readonly string[];
   /** Attributes that only go with this origin. */
   readonly may?: readonly string[];
+  /** Of `needs`: attributes that may stand beside a `source` as well, and say more of an image that is made from bytes. */
+  readonly also?: readonly string[];
+  /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
+  readonly follow?: string;
+  /** `resolve` tells the sha256 of what the backend will take, and the backend takes nothing else. Without: `[policy]` refuses it where it requires a checksum. */
+  readonly digest?: boolean;
 }
 
 /** What a plugin gets from the program when a backend is opened. */
@@ -135,8 +151,21 @@ export interface Facts {
   readonly size?: number;
   readonly format?: Format;
   readonly virtualSize?: number;
+  /** Known where the bytes go up as they are: the compression around them. */
+  readonly untouched?: Compression;
   /** The settings of the backend, as they are written; sensitive ones are references. */
   readonly settings?: Attributes;
+}
+
+/** What is known, when a plan is made, of the bytes that an image is to have. */
+export interface Bytes {
+  /** Of the source. */
+  readonly digest?: Digest;
+  /** `Resolved.content` of an origin of the backend's own. */
+  readonly resolved?: string;
+  readonly format?: Format;
+  /** The source is one file that is sent as it is: nothing is taken out of it or put beside it. */
+  readonly whole?: boolean;
 }
 
 /** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */
@@ -167,15 +196,24 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   ): { readonly verified: boolean; readonly why?: string } | undefined;
   /** An image may be declared without any origin: it is there already and only kept as declared. */
   readonly originless?: boolean;
+  /** What attributes come to while nobody declares them, where that is neither one value (`unset`) nor the image's own name (`ownName`). */
+  defaults?(address: Address): Attributes;
   /** Names of which the backend has each only once, and that this image is to hold. A foreign image that holds one blocks the plan. */
   names?(want: Desired<I>, address: Address): readonly string[];
+  /**
+   * A unique name moves from one image to another in one call, so that it need not be freed first: the step of the image that is to have
+   * it comes before that of the one which has it.
+   */
+  readonly movesNames?: boolean;
   /** Names that are not unique there, by which `--adopt` and `images import` find an image all the same. */
   labels?(want: Desired<I>, address: Address): readonly string[];
   /**
    * What comes to one and the same physical image on the backend (Incus: project and fingerprint): the same text for two addresses is
-   * an error of the plan, with both places. Called with what is known of the bytes when the plan is made; undefined: not known, or none.
+   * an error of the plan, with both places. An image of which `read` finds that text as an id, and that has it among its `names`, is
+   * there already: unmanaged, it blocks the plan as one of the wanted name does. Called with what is known of the bytes when the plan
+   * is made; undefined: not known, or none.
    */
-  physical?(want: Desired<I>, content: { readonly digest?: Digest; readonly resolved?: string }): string | undefined;
+  physical?(want: Desired<I>, content: Bytes): string | undefined;
   /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */

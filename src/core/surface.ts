@@ -1,9 +1,18 @@
 /** The module `images`: all that a plugin may import. */
 
-export type { Added, Additions, Downloads, Part, Renames, Retires, Uses } from "./abilities.ts";
+export type { Added, Additions, Downloads, Judges, Part, Renames, Retires, Uses } from "./abilities.ts";
+export {
+  type AttributeLife,
+  CLAUSES,
+  type Clause,
+  type ConformanceSpec,
+  defineConformance,
+  type TestPlace,
+} from "./conformance.ts";
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
+export { type Emulator, emulate } from "./emulator.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
 export type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 export {
@@ -66,7 +75,19 @@ export { type Clock, systemClock } from "./net/clock.ts";
 export type { Answer, Call, Door, DoorOptions, Explained, Outgoing } from "./net/door.ts";
 export { type Polling, poll } from "./net/retry.ts";
 export {
+  escaped,
+  type Family,
+  type Keys,
+  presigned,
+  type Signer,
+  sha256,
+  signatureOf,
+  signedHeaders,
+  stampOf,
+} from "./net/sign.ts";
+export {
   type Backend,
+  type Bytes,
   type Complaint,
   type Context,
   definePlugin,

@@ -30,7 +30,7 @@ test("--max-deletes refuses a plan that takes more, replaced ones included", asy
   await world.ends(0, "apply", "--yes");
   await world.declare(ONE);
   await world.folder.write("a.img", "others\n");
-  expect((await world.ends(1, "apply", "--yes", "--max-deletes", "1")).stderr).toContain("deletes 2 images");
+  expect((await world.ends(1, "apply", "--yes", "--max-deletes", "1")).stderr).toContain("deletes 2 objects");
   expect((await world.ids()).length).toBe(2);
   await world.ends(0, "apply", "--yes", "--max-deletes", "2");
   expect((await world.ids()).length).toBe(1);

@@ -140,7 +140,8 @@ test("what is wrong with the place of a state is told where it is written", asyn
   expect(await told("", "--state", "https://me:hunter2@host/state")).toContain("every process");
   await using server = stateServer("terraform");
   expect(await told(settings(server.url.replace("//", "//%zz@"), ""))).toContain("state.remote");
-  expect(await told("", "--state", "s3://bucket/state")).toContain("http:// or https://");
+  expect(await told("", "--state", "ftp://host/state")).toContain("http:// or https://");
+  expect(await told("", "--state", "s3://bucket")).toContain("--state: expected s3://BUCKET/KEY");
 });
 
 test("a wrong password, and one that is not there", async () => {

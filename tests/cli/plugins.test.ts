@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { loadPlugin, pluginFrom } from "../../src/core/load.ts";
+import { readPlugin } from "../../src/core/plugincode.ts";
 import { startWebFolder } from "../emulators/webdav/server.ts";
 import { Folder, run } from "../harness.ts";
 
@@ -25,6 +27,122 @@ test("a plugin file is pinned at its first use, refused when it changed, and tak
   expect((await run(folder, ["plan", "--detailed-exitcode"], { env })).code).toBe(0);
 });
 
+/** A plugin that leaves a file behind as soon as its code runs. */
+const spy = (at: string, more = "") =>
+  `import { writeFileSync } from "node:fs";\n${more}\nwriteFileSync(${JSON.stringify(at)}, "ran");\n${example}`;
+
+test("code that was not trusted yet does not run for validate, show, log, state and unlock", async () => {
+  await using web = startWebFolder(env.WEBDAV_TOKEN);
+  await using folder = await Folder.make({ "a.img": "bytes" });
+  await folder.write("webdav.ts", spy(folder.at("ran")));
+  const blocks =
+    '[[import]]\nto = "dav/a"\nid = "x"\n[[removed]]\nfrom = "dav/old"\n[[moved]]\nfrom = "dav/b"\nto = "dav/a"\n';
+  await folder.write("images.toml", `${toml(web.url)}on = { dav = { title = "x" } }\n${blocks}`);
+  const commands = [
+    ["show"],
+    ["log"],
+    ["state", "list"],
+    ["state", "show", "dav/a"],
+    ["state", "mv", "dav/a", "dav/z"],
+    ["state", "rm", "dav/a"],
+    ["state", "pull"],
+    ["unlock", "20261120T151500-1a2b3c"],
+  ];
+  for (const args of commands) {
+    const said = await run(folder, args, { env });
+    expect([args, said.stderr]).toEqual([args, expect.not.stringMatching(/plugin|webdav|config\./)]);
+  }
+  const validated = await run(folder, ["validate"], { env });
+  expect([validated.code, validated.stderr]).toEqual([1, expect.stringContaining("images plugins trust ./webdav.ts")]);
+  expect(validated.stderr).toContain("images.toml:2:10");
+  expect([await Bun.file(folder.at("ran")).exists(), await Bun.file(folder.at("images.lock")).exists()]).toEqual([
+    false,
+    false,
+  ]);
+  expect((await run(folder, ["plugins", "trust", "./webdav.ts"])).code).toBe(0);
+  expect((await run(folder, ["validate"], { env })).stderr).not.toContain("trust");
+  expect(await Bun.file(folder.at("ran")).exists()).toBe(true);
+});
+
+const library = "export const title = (text: string): string => text;\nexport type Unused = { a: 1 };\n";
+const importing = `import data from "./data.json";\nimport { title, type Unused } from "./lib/title.ts";\nexport const used = (one: Unused) => title(String(one.a + data.a));\n${example}`;
+
+test("what a plugin imports is pinned with it: a changed, an added and a removed import are refused and named", async () => {
+  await using web = startWebFolder(env.WEBDAV_TOKEN);
+  await using folder = await Folder.make({ "a.img": "bytes", "images.toml": toml(web.url) });
+  await mkdir(folder.at("lib"));
+  await folder.write("lib/title.ts", library);
+  await folder.write("data.json", '{ "a": 1 }');
+  await folder.write("webdav.ts", importing);
+  expect((await run(folder, ["apply", "--yes"], { env })).code).toBe(0);
+  const { plugins } = JSON.parse(await readFile(folder.at("images.lock"), "utf8"));
+  expect(Object.keys(plugins["./webdav.ts"])).toEqual(["./data.json", "./lib/title.ts", "./webdav.ts"]);
+  const steps: [string, string, string][] = [
+    ["lib/title.ts", `${library}// changed\n`, "./lib/title.ts is sha256:"],
+    ["data.json", '{ "a": 2 }', "./data.json is sha256:"],
+    ["lib/title.ts", `import "./more.ts";\n${library}`, "imports ./lib/more.ts, which is not pinned"],
+    [
+      "webdav.ts",
+      importing.replace('import data from "./data.json";', "const data = { a: 1 };"),
+      "./data.json any more",
+    ],
+  ];
+  await folder.write("lib/more.ts", "export {};\n");
+  for (const [name, text, said] of steps) {
+    const before = await readFile(folder.at(name), "utf8");
+    await folder.write(name, text);
+    const refused = await run(folder, ["plan"], { env });
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(said)]);
+    expect(refused.stderr).toContain("images plugins trust ./webdav.ts");
+    await folder.write(name, before);
+  }
+  expect((await run(folder, ["plan", "--detailed-exitcode"], { env })).code).toBe(0);
+});
+
+test("hash and load are one read: a file that is changed after it was hashed runs as it was hashed", async () => {
+  await using folder = await Folder.make({ "lib.ts": 'export const doc = "as it was hashed";\n' });
+  await folder.write("p.ts", `import { doc } from "./lib.ts";\n${minimal.replace('"d"', "doc")}`);
+  const code = await readPlugin(folder.at("p.ts"));
+  await folder.write("lib.ts", 'export const doc = "changed since";\n');
+  expect((await pluginFrom(code)).doc).toBe("as it was hashed");
+  expect((await loadPlugin(folder.at("p.ts"))).doc).toBe("changed since");
+});
+
+test("a macro, which runs while a file is read, is refused, and so is an import that leads nowhere", async () => {
+  await using folder = await Folder.make({ "images.toml": '[backend.x]\nplugin = "./p.ts"\n' });
+  await folder.write(
+    "mac.ts",
+    `import { writeFileSync } from "node:fs";\nexport const doc = () => { writeFileSync(${JSON.stringify(folder.at("ran"))}, "x"); return "d"; };`,
+  );
+  await folder.write(
+    "p.ts",
+    `import { doc } from "./mac.ts" with { type: "macro" };\n${minimal.replace('"d"', "doc()")}`,
+  );
+  for (const args of [["validate"], ["plan"], ["plugins", "./p.ts"]]) {
+    const said = await run(folder, args);
+    expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("macro")]);
+  }
+  expect(await Bun.file(folder.at("ran")).exists()).toBe(false);
+  await folder.write("p.ts", `import "./nowhere.ts";\n${minimal}`);
+  expect((await run(folder, ["plan"])).stderr).toContain('imports "./nowhere.ts", which is not there');
+});
+
+test("two new plugins of one file are both pinned, and a pin holds in another checkout", async () => {
+  await using folder = await Folder.make({ "images.toml": "" });
+  await mkdir(folder.at("one"));
+  const names = ["a", "b", "c", "d"];
+  for (const name of names) await folder.write(`${name}.ts`, minimal.replace('"x"', `"${name}"`));
+  const backends = names.map((name) => `[backend.${name}]\nplugin = "../${name}.ts"\n`).join("");
+  await folder.write("one/images.toml", `${backends}[settings]\nname = "n"\n`);
+  const said = await run(folder, ["plan", "-f", "one/images.toml"]);
+  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("pinned the plugin ../a.ts")]);
+  const { plugins } = JSON.parse(await readFile(folder.at("one/images.lock"), "utf8"));
+  expect(Object.keys(plugins)).toEqual(names.map((name) => `../${name}.ts`));
+});
+
+const minimal =
+  'export default { api: 1, name: "x", doc: "d", config: {}, image: {}, bytes: () => ({}), open: async () => ({ list: async function* () {}, [Symbol.asyncDispose]: async () => {} }) };';
+
 const broken: readonly [what: string, text: string, said: string][] = [
   ["nothing", "export const x = 1;", "no default export"],
   [
@@ -47,7 +165,7 @@ const broken: readonly [what: string, text: string, said: string][] = [
 for (const [what, text, said] of broken) {
   test(`a plugin file that hands over ${what} is told in words for its author`, async () => {
     await using folder = await Folder.make({ "p.ts": text, "images.toml": '[backend.x]\nplugin = "./p.ts"\n' });
-    const ended = await run(folder, ["validate"]);
+    const ended = await run(folder, ["plan"]);
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain(said);
     expect(ended.stderr).toContain("images.toml:2:10");

@@ -1,11 +1,11 @@
 import type { Attributes } from "images";
-import type { Place } from "../conformance/place.ts";
+import type { TestPlace } from "../../src/core/conformance.ts";
 import { conformance } from "../conformance/suite.ts";
 import { clouds, facts, Project, Watched } from "./glance.ts";
 
 // Against a real Keystone and Glance: eval "$(tests/live/openstack-up DIR)" first.
 
-async function place(login: Promise<Project>): Promise<Place> {
+async function place(login: Promise<Project>): Promise<TestPlace> {
   const project = await login;
   const { user } = project;
   await project.empty();
@@ -75,7 +75,7 @@ const lives = {
 
 const projects = { admin: Project.login(facts.admin), demo: Project.login(facts.demo) };
 
-conformance("openstack", {
+await conformance("openstack", {
   plugin: "openstack",
   bytes,
   otherBytes,
@@ -86,7 +86,7 @@ conformance("openstack", {
 });
 
 const { stores: _, ...common } = lives;
-conformance("vkcs", {
+await conformance("vkcs", {
   plugin: "vkcs",
   bytes,
   otherBytes,

@@ -5,7 +5,8 @@ import { makePlan } from "../../core/plan/make.ts";
 import { everything } from "../../core/plan/means.ts";
 import { ended } from "../../core/stream.ts";
 import { EXIT, FileCommand } from "../base.ts";
-import { table } from "../render/text.ts";
+import { verificationOf } from "../render/step.ts";
+import { printable, table } from "../render/text.ts";
 import { showShown } from "../render/values.ts";
 
 /** One image that is not made from what its source is now. */
@@ -19,21 +20,20 @@ export class OutdatedCommand extends FileCommand {
   static override readonly paths = [["outdated"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "images whose source has moved on",
-    details:
-      "Looks at every source as if `follow = true` stood there: a pinned image whose alias or URL gives something else by now is told as well. Downloads nothing.",
+    description: "List images whose source has changed upstream",
+    details: "Checks every source as if it had `follow = true`, so that pinned images are included. Downloads nothing.",
     examples: [
-      ["For people", "$0 outdated"],
+      ["As text", "$0 outdated"],
       ["In a pipeline: 2 when there are any", "$0 outdated --exit-code --json"],
     ],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
-  readonly exitCode = Option.Boolean("--exit-code", false, { description: "exit with 2 when there are any" });
-  readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
+  readonly exitCode = Option.Boolean("--exit-code", false, { description: "Exit with 2 if there are any" });
+  readonly targets = Option.Array("--target", [], { description: "Limit to addresses (globs), backends or images" });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "outdated", write: false });
+    await using session = await this.session({ operation: "outdated", write: false, plugins: "first use" });
     const means = await session.means();
     const resources = session.config.resources.map((one) => ({
       ...one,
@@ -46,9 +46,16 @@ export class OutdatedCommand extends FileCommand {
     const rows = plan.steps.flatMap(rowOf);
     const text =
       rows.length === 0
-        ? "Every image is made from what its source is now.\n"
+        ? plan.steps.some((step) => verificationOf(step) !== undefined)
+          ? "No image is known to be made from anything else than its source is now.\n"
+          : "Every image is made from what its source is now.\n"
         : `${table([["ADDRESS", "MADE FROM", "SOURCE IS NOW"], ...rows.map((row) => [row.address, row.now, row.source])]).join("\n")}\n`;
     this.out.data.write(this.json ? `${JSON.stringify(rows, undefined, 2)}\n` : text);
+    for (const step of plan.steps) {
+      const unknown = verificationOf(step);
+      if (unknown !== undefined)
+        this.note(`${step.address}: unknown: ${printable(unknown.why)}; images apply finds out`);
+    }
     for (const { backend, message } of plan.outages)
       this.fail(new Failure("backend.unreachable", `${backend}: ${message}`));
     if (plan.outages.length > 0) return EXIT.failed;

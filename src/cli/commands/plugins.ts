@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
-import { loadPlugin } from "../../core/load.ts";
+import { pluginFrom } from "../../core/load.ts";
+import { readPlugin } from "../../core/plugincode.ts";
 import { BaseCommand, EXIT, FileCommand } from "../base.ts";
 import { Pins } from "../pins.ts";
 import { builtIn, findPlugin } from "../plugins.ts";
@@ -11,9 +12,9 @@ export class PluginsCommand extends BaseCommand {
   static override readonly paths = [["plugins"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "the plugins, and what each takes",
+    description: "List plugins, or show one",
     details:
-      "With a NAME (or the path of a plugin file): every setting of its backends and every attribute of its images, from its schema.",
+      "With a NAME or the path of a plugin file: every setting of its backends and every attribute of its images.",
     examples: [
       ["All of them", "$0 plugins"],
       ["What the local store takes", "$0 plugins local"],
@@ -21,7 +22,7 @@ export class PluginsCommand extends BaseCommand {
     ],
   });
 
-  readonly markdown = Option.Boolean("--markdown", false, { description: "as Markdown" });
+  readonly markdown = Option.Boolean("--markdown", false, { description: "Print Markdown" });
   readonly name = Option.String({ required: false, name: "NAME" });
 
   override async run(): Promise<number> {
@@ -30,7 +31,7 @@ export class PluginsCommand extends BaseCommand {
       this.out.data.write(`${table(all.map(({ name, doc }) => [name, doc])).join("\n")}\n`);
       return EXIT.done;
     }
-    const plugin = await findPlugin(this.name, this.context.cwd, (text) => this.note(text));
+    const plugin = await findPlugin(this.name, this.context.cwd, { note: (text) => this.note(text) });
     this.out.data.write(this.markdown ? pluginMarkdown(plugin) : renderPlugin(plugin, this.view("data")));
     return EXIT.done;
   }
@@ -40,9 +41,9 @@ export class PluginsTrustCommand extends FileCommand {
   static override readonly paths = [["plugins", "trust"]];
   static override readonly usage = Command.Usage({
     category: "Housekeeping",
-    description: "pin a plugin file as it is now",
+    description: "Trust a plugin file and pin its digest",
     details:
-      "Writes its sha256 to images.lock beside images.toml. A plugin is code that runs with your rights: read it first.",
+      "Writes its sha256, and that of every file that it imports, to images.lock beside images.toml. A plugin is code that runs with your rights: read it first.",
     examples: [["After a change that you have read", "$0 plugins trust ./plugins/webdav.ts"]],
   });
 
@@ -51,13 +52,10 @@ export class PluginsTrustCommand extends FileCommand {
   override async run(): Promise<number> {
     const folder = resolve(this.context.cwd, this.file, "..");
     const path = resolve(folder, this.plugin);
-    const loaded = await loadPlugin(path);
-    const { name, before, digest } = await new Pins(folder).trust(path);
-    this.note(
-      before === digest
-        ? `${name} (${loaded.name}) was pinned already: ${digest}`
-        : `pinned ${name} (${loaded.name}): ${digest}`,
-    );
+    const code = await readPlugin(path);
+    const loaded = await pluginFrom(code);
+    const { name, isNew, what } = await new Pins(folder).trust(code);
+    this.note(`${isNew ? "pinned" : "already pinned:"} ${name} (${loaded.name}): ${what}`);
     return EXIT.done;
   }
 }

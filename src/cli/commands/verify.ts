@@ -23,7 +23,7 @@ export class VerifyCommand extends FileCommand {
   static override readonly paths = [["verify"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "read the bytes of images back and compare their digests",
+    description: "Download images from backends and verify their digests",
     details:
       "Without an ADDRESS all images of the state. Exit 1 when the bytes of an image differ from the recorded digests or cannot be read. `images apply --replace ADDRESS` repairs one.",
     examples: [
@@ -32,7 +32,7 @@ export class VerifyCommand extends FileCommand {
     ],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "a JSON array on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print a JSON array" });
   readonly addresses = Option.Rest({ name: "ADDRESS" });
 
   override async run(): Promise<number> {
@@ -41,7 +41,7 @@ export class VerifyCommand extends FileCommand {
       if (address !== undefined) return address;
       throw new Failure("cli.usage", `invalid address ${JSON.stringify(text)}: expected BACKEND/IMAGE`);
     });
-    await using session = await this.session({ operation: "verify", write: false });
+    await using session = await this.session({ operation: "verify", write: false, plugins: "first use" });
     const known = new Set<string>(Object.keys((await session.store()).state.images));
     const unknown = asked.find((address) => !known.has(address));
     if (unknown !== undefined)

@@ -1,3 +1,5 @@
+import { CLAUSES } from "../../core/conformance.ts";
+import { GRAPHS } from "../render/graph.ts";
 import { REPORTS } from "../render/report.ts";
 
 /** What a word of the command line names. */
@@ -26,12 +28,21 @@ export const OF_FLAGS: Readonly<Record<string, Kind>> = {
   "--backend": "backend",
   "--from-terraform": "file",
   "--from": "nothing",
+  "--format": { words: GRAPHS },
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
   "--parallelism": "nothing",
   "--lock-timeout": "nothing",
+  "--username": "nothing",
+  "--password": "nothing",
   "--max-deletes": "nothing",
   "--max-bytes": "nothing",
   "--max-age": "nothing",
+  "--dir": "file",
+  "--against": "file",
+  "--bytes": "file",
+  "--set": "nothing",
+  "--image": "nothing",
+  "--clause": { words: CLAUSES },
 };
 
 /** What the words of each command name, by its path; the last one stands for all that follow where the command takes any number. */
@@ -45,8 +56,12 @@ export const OF_WORDS: Readonly<Record<string, readonly Kind[]>> = {
   "state show": ["recorded"],
   "state mv": ["recorded", "address"],
   "state rm": ["recorded"],
+  "state push": ["file"],
+  "state migrate": ["file"],
   plugins: ["plugin"],
   "plugins trust": ["file"],
+  "plugins test": ["file"],
+  "plugins new": ["nothing"],
   fmt: ["file"],
   completion: [{ words: ["bash", "zsh", "fish"] }],
 };

@@ -6,6 +6,7 @@ import { diagnosticLine, type Fields, jsonLine, type Level, versionLine } from "
 import { type Clock, type Renderer, type Sink, systemClock } from "./renderer.ts";
 import { addr, type PluginOf, plannedAction, reasonOf, resourceObject, streamAction } from "./resource.ts";
 import { countFacts, type Doing, movingFacts, Running } from "./running.ts";
+import { verificationOf } from "./step.ts";
 import { endSentence, errored, finished, going, planSentence, refreshed, refreshing, starting } from "./words.ts";
 
 export interface JsonOptions {
@@ -168,8 +169,8 @@ class Stream {
     for (const step of plan.steps.filter(isPending)) this.#planned(step);
     for (const text of plan.warnings)
       this.#diagnostic({ severity: "warning", summary: text, detail: "", code: "plan.warning" });
-    const { add, change, destroy, import: imports, forget, blocked } = summary(plan);
-    const changes = { add, change, import: imports, remove: destroy, forget, operation: "plan", blocked };
+    const { add, change, destroy, import: imports, forget, blocked, verify } = summary(plan);
+    const changes = { add, change, import: imports, remove: destroy, forget, operation: "plan", blocked, verify };
     this.#say("info", planSentence(plan), "change_summary", { changes, cost: plan.cost });
   }
 
@@ -189,6 +190,8 @@ class Stream {
       ...(reason === undefined ? {} : { reason }),
       ...(step.action === "adopt" ? { importing: { id: step.id } } : {}),
       ...("making" in step ? { transfer: step.making.transfer } : {}),
+      ...("unlessSame" in step ? { unless_same: true } : {}),
+      ...(verificationOf(step) === undefined ? {} : { verification: verificationOf(step) }),
     };
     this.#say("info", `${addr(step.address)}: Plan to ${action}`, "planned_change", { change });
   }
@@ -203,7 +206,7 @@ class Stream {
 
   #end({ outcome, counts }: Of<"run.done">): void {
     if (this.#command === "plan") return;
-    const { added, changed, imported, destroyed, forgotten, failed, skipped } = counts;
+    const { added, changed, imported, destroyed, forgotten, verified, failed, skipped } = counts;
     const operation = this.#command === "destroy" ? "destroy" : "apply";
     const done = { add: added, change: changed, import: imported, remove: destroyed, forget: forgotten };
     this.#say(
@@ -211,7 +214,7 @@ class Stream {
       endSentence(this.#command, outcome, counts),
       "change_summary",
       {
-        changes: { ...done, operation, failed, skipped, outcome },
+        changes: { ...done, operation, failed, skipped, verify: verified, outcome },
       },
     );
   }

@@ -15,7 +15,7 @@ export function logLines(event: Event, view: View): readonly string[] {
     case "step.note":
       return wrap(`${event.address}: `, printable(event.text), columns, 4);
     case "step.done": {
-      const text = finished(event.address, event.action, event.ms, shown(event.id));
+      const text = finished(event.address, event.same === true ? "verify" : event.action, event.ms, shown(event.id));
       return wrap("", style.add(text), columns, 4);
     }
     case "step.failed": {

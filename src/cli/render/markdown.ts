@@ -41,7 +41,7 @@ export interface MarkdownOptions {
 /** A plan, or what came of it, for people who review a change: a sentence, a table, and the whole plan in a fold. */
 export function markdown(plan: Plan, run: RunReport | undefined, { longest, hasAlerts }: MarkdownOptions): string {
   const { destroy } = summary(plan);
-  const warning = `**${plural(destroy, "image")} ${destroy === 1 ? "is" : "are"} deleted or replaced.**`;
+  const warning = `**${plural(destroy, "object")} ${destroy === 1 ? "is" : "are"} deleted or replaced.**`;
   const parts = [
     `### ${headline(plan, run)}`,
     ...(destroy > 0 && run === undefined ? [hasAlerts ? `> [!WARNING]\n> ${warning}` : warning] : []),
@@ -77,7 +77,7 @@ function faredText(fared: Fared | undefined): string {
   if (fared === undefined) return "not done";
   switch (fared.result) {
     case "done":
-      return `done in ${duration(fared.ms)}`;
+      return `${fared.same === true ? "verified, the same bytes," : "done"} in ${duration(fared.ms)}`;
     case "failed":
       return `**failed**: ${code(fared.failure.message)}`;
     case "skipped":

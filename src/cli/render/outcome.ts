@@ -4,7 +4,8 @@ import type { Reader } from "./renderer.ts";
 
 /** How one address fared in a run. Times in milliseconds. */
 export type Fared =
-  | { readonly result: "done"; readonly ms: number }
+  /** `same`: the bytes were compared with the source, and the image was kept. */
+  | { readonly result: "done"; readonly ms: number; readonly same?: true }
   | { readonly result: "failed"; readonly ms: number; readonly failure: Told }
   | { readonly result: "skipped"; readonly because: string };
 
@@ -29,8 +30,10 @@ export class Gathered {
 
   take(event: Event): void {
     if (event.type === "run.started") this.#command = event.command;
-    else if (event.type === "step.done") this.#steps.set(event.address, { result: "done", ms: event.ms });
-    else if (event.type === "step.failed")
+    else if (event.type === "step.done") {
+      const same = event.same === undefined ? {} : { same: event.same };
+      this.#steps.set(event.address, { result: "done", ms: event.ms, ...same });
+    } else if (event.type === "step.failed")
       this.#steps.set(event.address, { result: "failed", ms: event.ms, failure: event.failure });
     else if (event.type === "step.skipped")
       this.#steps.set(event.address, { result: "skipped", because: event.because });

@@ -10,7 +10,7 @@ import {
 } from "../../core/model/plan.ts";
 import { costLines } from "./cost.ts";
 import { plural } from "./format.ts";
-import { changesOf, detailOf, faceOf, shortened, sourceOf } from "./step.ts";
+import { changesOf, detailOf, faceOf, shortened, sourceOf, verificationOf, verificationText } from "./step.ts";
 import type { View } from "./style.ts";
 import { cells, pad, printable, wrap } from "./text.ts";
 import { changeLines } from "./values.ts";
@@ -43,14 +43,17 @@ export function stepLines(steps: readonly Step[], view: View): string[] {
 /** What will be gone or out of our hands after `apply`, to be confirmed; "" where nothing will. */
 export function confirmation(plan: Plan, view: View): string {
   const { style, columns } = view;
-  const lines = plan.steps.flatMap((step) =>
-    (step.deletes ?? []).flatMap(({ id, why, owns }) => {
-      const lead = `  ${style.remove("- delete")}  ${style.strong(step.address)}  `;
-      return wrap(lead, `${printable(id)} (${WHY[why]})${alsoGone(owns)}`, columns, 6);
-    }),
+  const deletions = plan.steps.flatMap((step) =>
+    (step.deletes ?? []).map((one) => ({ ...one, address: step.address })),
   );
+  const lines = deletions.flatMap(({ address, id, why, owns }) => {
+    const lead = `  ${style.remove("- delete")}  ${style.strong(address)}  `;
+    return wrap(lead, `${printable(id)} (${WHY[why]})${alsoGone(owns)}`, columns, 6);
+  });
   if (lines.length === 0) return "";
-  const head = `${plural(summary(plan).destroy, "image")} will be deleted:`;
+  const others = summary(plan).destroy - deletions.length;
+  const rest = others === 0 ? "" : ` and ${plural(others, "other object")}`;
+  const head = `${plural(deletions.length, "image")}${rest} will be deleted:`;
   return `${[...wrap("", style.strong(head), columns), ...lines].join("\n")}\n`;
 }
 
@@ -84,6 +87,8 @@ function stepBlock(step: Step, width: number, view: View): string[] {
     if (unverified !== undefined)
       lines.push(...wrap(`${" ".repeat(INDENT)}${style.warning("unverified:")} `, printable(unverified), columns));
   }
+  const verification = verificationOf(step);
+  if (verification !== undefined) lines.push(...note(verificationText(verification), view));
   if (step.after !== undefined && step.after.length > 0) lines.push(...note(`after ${step.after.join(", ")}`, view));
   for (const text of asides(step)) lines.push(...note(text, view));
   return [...lines, ...attributeLines(changesOf(step), view, step.action === "replace"), ...additionLines(step, view)];

@@ -1,5 +1,5 @@
 import { REPLACE_ORDERS } from "../../core/model/declaration.ts";
-import { parseDigest } from "../../core/model/digest.ts";
+import { ALGORITHMS, parseDigest } from "../../core/model/digest.ts";
 import { parseAddress } from "../../core/model/name.ts";
 import type {
   Action,
@@ -12,6 +12,7 @@ import type {
   Shown,
   Step,
   Transfer,
+  Verification,
 } from "../../core/model/plan.ts";
 import type { Content, Stat, Validators } from "../../core/model/source.ts";
 import type { Retained } from "../../core/model/state.ts";
@@ -56,7 +57,10 @@ const code: Rule = (found) =>
 const content = shapeOf<Content>(
   { where: text },
   {
+    identity: text,
     digest,
+    digests: mapOf(oneOf(ALGORITHMS), () => digest),
+    signed: text,
     size: count,
     validators: shapeOf<Validators>({}, { etag: text, modified: text, length: count }),
     stat: shapeOf<Stat>({ size: count, mtime: text, inode: text }, {}),
@@ -113,6 +117,8 @@ const more = {
   carries: changes,
   loses: listOf(filled),
 };
+const yes: Rule = (found) => (found === true ? undefined : wrong("expected true"));
+const verifies = shapeOf<Verification>({ content, why: filled, how: oneOf(["download", "read"]) }, { bytes: count });
 const leaving = ["undeclared", "destroy", "absent"];
 const step = byKey("action", {
   keep: shapeOf<Of<"keep">>({ ...common, id: filled }, { ...more, content }),
@@ -125,15 +131,16 @@ const step = byKey("action", {
     {
       ...more,
       content,
-      hold: (found) => (found === true ? undefined : wrong("expected true")),
+      hold: yes,
       kept: listOf(retained),
       uncompared: text,
     },
   ),
-  update: shapeOf<Of<"update">>({ ...common, id: filled, changes }, more),
+  update: shapeOf<Of<"update">>({ ...common, id: filled, changes }, { ...more, content, verifies }),
+  verify: shapeOf<Of<"verify">>({ ...common, id: filled, verifies }, more),
   replace: shapeOf<Of<"replace">>(
     { ...common, id: filled, changes, because: listOf(filled), order: oneOf(REPLACE_ORDERS), making },
-    more,
+    { ...more, unlessSame: yes },
   ),
   delete: shapeOf<Of<"delete">>({ ...common, id: filled, because: oneOf([...leaving, "removed"]) }, more),
   retire: shapeOf<Of<"retire">>(

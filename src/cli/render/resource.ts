@@ -35,7 +35,7 @@ export const resourceObject = (address: Address, plugin: PluginOf): ResourceObje
 });
 
 /** The word of terraform's stream for an action. */
-export type StreamAction = "noop" | "create" | "update" | "replace" | "delete" | "move" | "import" | "remove";
+export type StreamAction = "noop" | "create" | "update" | "replace" | "delete" | "move" | "import" | "remove" | "read";
 
 const STREAM: Readonly<Record<Action, StreamAction>> = {
   create: "create",
@@ -45,6 +45,7 @@ const STREAM: Readonly<Record<Action, StreamAction>> = {
   delete: "delete",
   retire: "remove",
   forget: "remove",
+  verify: "read",
   keep: "move",
   block: "noop",
 };
@@ -56,6 +57,7 @@ export const plannedAction = (step: Step): StreamAction => {
 
 /** The actions of terraform's plan file, exactly as its readers know them. */
 export type FileActions =
+  | readonly ["read"]
   | readonly ["no-op"]
   | readonly ["create"]
   | readonly ["update"]
@@ -77,6 +79,8 @@ export function fileActions(step: Step): FileActions {
     case "retire":
     case "forget":
       return ["forget"];
+    case "verify":
+      return ["read"];
     case "keep":
     case "block":
       return ["no-op"];
@@ -86,7 +90,10 @@ export function fileActions(step: Step): FileActions {
 }
 
 /** Why, in the words of the stream; the plan file has longer ones for the two that concern a replacement. */
-export function reasonOf(step: Step): "requested" | "cannot_update" | "delete_because_no_resource_config" | undefined {
+export function reasonOf(
+  step: Step,
+): "requested" | "cannot_update" | "delete_because_no_resource_config" | "read_because_unknown" | undefined {
+  if (step.action === "verify") return "read_because_unknown";
   if (step.action === "replace")
     return step.because.every((why) => why === "requested") ? "requested" : "cannot_update";
   return step.action === "delete" && step.because === "undeclared" ? "delete_because_no_resource_config" : undefined;

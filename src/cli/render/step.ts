@@ -1,4 +1,4 @@
-import type { Change, Making, Step, Transfer } from "../../core/model/plan.ts";
+import type { Change, Making, Step, Transfer, Verification } from "../../core/model/plan.ts";
 import type { Content } from "../../core/model/source.ts";
 import { bytes } from "./format.ts";
 import type { Role } from "./style.ts";
@@ -29,6 +29,8 @@ export function faceOf(step: Step): Face {
       return { symbol: ".", word: "forget", role: "forget" };
     case "block":
       return { symbol: "!", word: "blocked", role: "blocked" };
+    case "verify":
+      return { symbol: "?", word: "verify", role: "take" };
     case "keep":
       return { symbol: ">", word: "move", role: "take" };
     default:
@@ -63,9 +65,12 @@ export function detailOf(step: Step): string {
       const only = step.changes.length === 0 && (step.deletes ?? []).length === 0;
       return printable(step.id) + (only ? ": only what the state keeps of it" : "");
     }
+    case "verify":
+      return `${printable(step.id)}: unknown whether it is as declared`;
     case "replace": {
       const order = step.order === "create-first" ? "the new one is made first" : "the old one is deleted first";
-      return `${printable(step.id)}: ${reasons(step.because)}; ${order}`;
+      const unless = step.unlessSame === true ? "; kept if its source turns out to have the same bytes" : "";
+      return `${printable(step.id)}: ${reasons(step.because)}; ${order}${unless}`;
     }
     case "delete":
       return `${printable(step.id)}: ${GONE[step.because]}`;
@@ -89,6 +94,17 @@ const reasons = (because: readonly string[]): string =>
   because.map((name) => (name === "requested" ? "asked for" : printable(name))).join(", ");
 
 export const changesOf = (step: Step): readonly Change[] => ("changes" in step ? step.changes : []);
+
+/** What of a step is to be compared with the source. */
+export const verificationOf = (step: Step): Verification | undefined =>
+  "verifies" in step ? step.verifies : undefined;
+
+/** What is read to find out whether an image is as declared, and why. Printable. */
+export function verificationText({ content, why, how, bytes: size }: Verification): string {
+  const amount = size === undefined ? "size unknown" : bytes(size);
+  const way = how === "download" ? `downloads ${amount} from` : `reads ${amount} of`;
+  return `${printable(why)}: ${way} ${printable(content.where)}, and compares`;
+}
 
 /** Where the bytes of a step come from and how: `from https://… (412.0 MiB through this host, sha256:8c1f…)`. Printable. */
 export function sourceOf({ content, transfer }: Making): string {

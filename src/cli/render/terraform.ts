@@ -5,7 +5,7 @@ import type { State } from "../../core/model/state.ts";
 import type { Attributes, Value } from "../../core/model/value.ts";
 import { withCarried } from "../../core/plan/additions.ts";
 import { addr, fileActions, fileReasonOf, pluginName } from "./resource.ts";
-import { changesOf } from "./step.ts";
+import { changesOf, verificationOf } from "./step.ts";
 
 // terraform's shape of plans and states, `terraform show -json`, format 1.2 and 1.0.
 
@@ -99,6 +99,7 @@ function sides(
     case "update":
       return { before, after: { ...without(before ?? {}, new Set(gone)), ...valuesOf(changes, "after") } };
     case "keep":
+    case "verify":
     case "block":
       return { before, after: before };
     case "delete":
@@ -132,28 +133,32 @@ export function resourceChange(step: Step, plan: Plan, ground: Ground): Json {
       ...(step.action === "adopt" ? { importing: { id: step.id } } : {}),
     },
     ...(reason === undefined ? {} : { action_reason: reason }),
+    ...(verificationOf(step) === undefined ? {} : { verification: verificationOf(step) }),
+    ...("unlessSame" in step ? { unless_same: true } : {}),
     ...(step.loses === undefined ? {} : { lost: step.loses }),
   };
 }
 
-/** Further entries of `resource_changes`: images that a step deletes besides, as terraform has deposed objects. */
+/** Further entries of `resource_changes`: what a step deletes besides, as terraform has deposed objects. */
 export function deposedChanges(step: Step, ground: Ground): Json[] {
   const isNamed = (id: string) => (step.action === "delete" || step.action === "replace") && step.id === id;
-  return (step.deletes ?? [])
-    .filter(({ id }) => !isNamed(id))
-    .map(({ id, why }) => ({
-      ...identity(step.address, ground),
-      deposed: id,
-      change: {
-        actions: ["delete"],
-        before: { id },
-        after: null,
-        after_unknown: {},
-        before_sensitive: {},
-        after_sensitive: false,
-      },
-      action_reason: why === "superseded" ? "delete_because_superseded" : "delete_because_leftover",
-    }));
+  const deposed = (id: string, reason: string): Json => ({
+    ...identity(step.address, ground),
+    deposed: id,
+    change: {
+      actions: ["delete"],
+      before: { id },
+      after: null,
+      after_unknown: {},
+      before_sensitive: {},
+      after_sensitive: false,
+    },
+    action_reason: `delete_because_${reason}`,
+  });
+  return (step.deletes ?? []).flatMap(({ id, why, owns = [] }) => [
+    ...(isNamed(id) ? [] : [deposed(id, why === "superseded" ? "superseded" : "leftover")]),
+    ...owns.map((one) => deposed(one, "owned")),
+  ]);
 }
 
 /** One entry of `resource_drift`. */

@@ -12,6 +12,7 @@ const VERBS: Readonly<Record<Action, readonly [going: string, done: string]>> = 
   delete: ["Destroying", "Destruction"],
   retire: ["Retiring", "Retirement"],
   forget: ["Removing", "Removal"],
+  verify: ["Verifying", "Verification"],
   keep: ["Moving", "Move"],
   block: ["Blocking", "Block"],
 };
@@ -42,7 +43,8 @@ export function planSentence(plan: Plan): string {
   const counts = summary(plan);
   const imports = counts.import > 0 ? `${counts.import} to import, ` : "";
   const forgets = counts.forget > 0 ? `, ${counts.forget} to forget` : "";
-  return `Plan: ${imports}${counts.add} to add, ${counts.change} to change, ${counts.destroy} to destroy${forgets}.`;
+  const verifies = counts.verify > 0 ? `, ${counts.verify} to verify` : "";
+  return `Plan: ${imports}${counts.add} to add, ${counts.change} to change, ${counts.destroy} to destroy${forgets}${verifies}.`;
 }
 
 /** Nothing to do, and nothing hindered us from seeing that. */
@@ -74,8 +76,8 @@ export function endSentence(command: Command, outcome: Outcome, counts: Counts):
   }
 }
 
-function resources(command: Command, { imported, added, changed, destroyed, forgotten }: Counts): string {
-  const forgets = forgotten > 0 ? `, ${forgotten} forgotten` : "";
+function resources(command: Command, { imported, added, changed, destroyed, forgotten, verified }: Counts): string {
+  const forgets = (forgotten > 0 ? `, ${forgotten} forgotten` : "") + (verified > 0 ? `, ${verified} verified` : "");
   if (command === "destroy" && imported + added + changed === 0) return `${destroyed} destroyed${forgets}`;
   const imports = imported > 0 ? `${imported} imported, ` : "";
   return `${imports}${added} added, ${changed} changed, ${destroyed} destroyed${forgets}`;

@@ -1,7 +1,7 @@
 import { asFailure, type Failure, isInterrupted } from "../failure.ts";
 import { type Counts, type Event, type Outcome, told } from "../model/event.ts";
 import type { Address } from "../model/name.ts";
-import { isPending, type Plan, type Step } from "../model/plan.ts";
+import { deletedBy, isPending, type Plan, type Step } from "../model/plan.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import { carry, refresh, settle } from "./carry.ts";
 import type { ApplyMeans } from "./means.ts";
@@ -24,7 +24,16 @@ class Run {
   readonly #means: ApplyMeans;
   readonly #events: Channel<Event>;
   readonly #failed = new Set<Address>();
-  readonly #counts = { added: 0, changed: 0, destroyed: 0, imported: 0, forgotten: 0, failed: 0, skipped: 0 };
+  readonly #counts = {
+    added: 0,
+    changed: 0,
+    destroyed: 0,
+    imported: 0,
+    forgotten: 0,
+    verified: 0,
+    failed: 0,
+    skipped: 0,
+  };
 
   constructor(plan: Plan, means: ApplyMeans, events: Channel<Event>) {
     this.#plan = plan;
@@ -75,9 +84,10 @@ class Run {
     const took = () => this.#means.now().getTime() - began;
     this.#events.send({ type: "step.started", address, action, ...("id" in step ? { id: step.id } : {}) });
     try {
-      const id = await carry(step, this.#means, this.#events);
-      this.#count(step);
-      this.#events.send({ type: "step.done", address, action, ms: took(), ...(id === undefined ? {} : { id }) });
+      const carried = await carry(step, this.#means, this.#events);
+      if (carried.same === true) this.#counts.verified++;
+      else this.#count(step);
+      this.#events.send({ type: "step.done", address, action, ms: took(), ...carried });
     } catch (thrown) {
       this.#fail(step, asFailure(thrown), took());
     }
@@ -96,7 +106,7 @@ class Run {
   }
 
   #count(step: Step): void {
-    this.#counts.destroyed += step.deletes?.length ?? 0;
+    this.#counts.destroyed += deletedBy(step);
     switch (step.action) {
       case "create":
         this.#counts.added++;
@@ -110,12 +120,14 @@ class Run {
         break;
       case "update":
         this.#counts.changed++;
+        if (step.verifies !== undefined) this.#counts.verified++;
         break;
       case "retire":
       case "forget":
         this.#counts.forgotten++;
         break;
       case "delete":
+      case "verify":
       case "keep":
       case "block":
         break;
@@ -164,5 +176,5 @@ class Slots {
   }
 }
 
-/** Images that a plan deletes, every one of them: what `--max-deletes` counts. */
-export const deletes = (plan: Plan): number => plan.steps.reduce((sum, step) => sum + (step.deletes?.length ?? 0), 0);
+/** What a plan deletes, all of it: what `--max-deletes` counts. */
+export const deletes = (plan: Plan): number => plan.steps.reduce((sum, step) => sum + deletedBy(step), 0);

@@ -6,33 +6,43 @@ import { backendOf, type ImageId } from "../model/name.ts";
 import type { Drift, Step } from "../model/plan.ts";
 import { withoutSensitive } from "../model/schema.ts";
 import type { Content } from "../model/source.ts";
+import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { isSame } from "../model/value.ts";
 import { carriedBy, withCarried } from "../plan/additions.ts";
-import { diff } from "../plan/diff.ts";
+import { defaultsOf, diff, missingIn } from "../plan/diff.ts";
 import { carries, contentOfKey } from "../plan/key.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import { asItIs } from "./asitis.ts";
+import { compareWithSource, pinnedBy, readyOf, sameText, verifyBytes } from "./bytes.ts";
 import { create, replace } from "./create.ts";
 import type { ApplyMeans } from "./means.ts";
 import { Site } from "./site.ts";
+
+/** What came of a step. */
+export interface Carried {
+  /** The image that there is now. */
+  readonly id?: ImageId;
+  /** The bytes were read and are those of the image: it was kept. */
+  readonly same?: true;
+}
 
 type Of<A extends Step["action"]> = Extract<Step, { action: A }>;
 
 /**
  * Carries out one step: what is about to be done is on disk before each call that changes the backend, the id as soon as it is known,
- * and what came of it afterwards. Answers the id that there is then.
+ * and what came of it afterwards.
  * @throws what the backend threw, after everything that was begun has been taken back or written down.
  */
-export async function carry(step: Step, means: ApplyMeans, events: Channel<Event>): Promise<ImageId | undefined> {
+export async function carry(step: Step, means: ApplyMeans, events: Channel<Event>): Promise<Carried> {
   if (step.action === "block") throw new Failure("plan.blocked", step.text, { hint: step.hint, address: step.address });
   if (step.action === "forget") {
     await means.records.put(step.address, undefined);
-    return undefined;
+    return {};
   }
-  if (step.action === "keep") return step.id;
+  if (step.action === "keep") return { id: step.id };
   const site = await Site.open(step.address, means, events, step.deletes);
   try {
     return await change(step, site);
@@ -41,31 +51,58 @@ export async function carry(step: Step, means: ApplyMeans, events: Channel<Event
   }
 }
 
-async function change(step: Exclude<Step, Of<"keep" | "forget" | "block">>, site: Site): Promise<ImageId | undefined> {
+async function change(step: Exclude<Step, Of<"keep" | "forget" | "block">>, site: Site): Promise<Carried> {
   switch (step.action) {
     case "create":
       await sweep(step, site);
-      return await create(site, step.making.content);
+      return { id: await create(site, step.making.content) };
     case "replace":
-      await sweep(step, site);
-      return await replace(site, step);
+      return await renew(step, site);
+    case "verify": {
+      const content = await verifyBytes(site, step.verifies, step.id);
+      await site.put(seen(readyOf(site, step.id), content));
+      return { id: step.id, same: true };
+    }
     case "adopt":
     case "update": {
       const id = await align(step, site);
       await sweep(step, site);
-      return id;
+      return { id };
     }
     case "delete":
       await remove(step, site);
-      return undefined;
+      return {};
     case "retire":
       if (!canRetire(site.backend)) throw new Failure("plan.retire", `${site.plugin.name} cannot ${step.how} an image`);
       await site.backend.retire(step.id, step.how, site.context(site.means.hard));
       await site.put(undefined);
-      return undefined;
+      return {};
     default:
       return step satisfies never;
   }
+}
+
+/** A new image, unless the bytes turn out to be those of the old one where only a server's word of them had changed. */
+async function renew(step: Of<"replace">, site: Site): Promise<Carried> {
+  const { content } = step.making;
+  let making = step.making;
+  if (step.unlessSame === true && content !== undefined) {
+    const known = readyOf(site, step.id);
+    const verdict = await compareWithSource(site, known, content);
+    if (verdict.kind === "same") {
+      await site.put(seen(known, verdict.content));
+      site.note(`${sameText(verdict.content)}; it is kept`);
+      return { id: step.id, same: true };
+    }
+    making = { ...making, content: pinnedBy(verdict.found) };
+  }
+  await sweep(step, site);
+  return { id: await replace(site, { ...step, making }) };
+}
+
+/** The row of an image whose bytes were compared with its source: what is known of them now. */
+function seen({ upstream: _, ...known }: Recorded & { status: "ready" }, content: Content): Recorded {
+  return { ...known, content };
 }
 
 /** Takes away what an interrupted run left behind. */
@@ -76,7 +113,8 @@ async function sweep(step: Step, site: Site): Promise<void> {
 /** Brings the attributes of an image that stays to what is wanted, and takes it into the state. */
 async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId> {
   const { resource, known, means, address } = site;
-  const content = contentOf(step, site);
+  const isUnknown = step.action === "update" && step.verifies !== undefined;
+  const content = isUnknown ? await verifyBytes(site, step.verifies, step.id) : contentOf(step, site);
   const mark = site.mark(content);
   const context = site.context(site.deadline(means.hard), { mark });
   const have = await site.backend.read({ address, id: step.id }, context);
@@ -86,13 +124,15 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
     have: plain(have.attributes),
     want: resource.want,
     recorded: known?.status === "ready" && known.id === have.id ? known.want : undefined,
+    usual: have.usual,
     ignore: resource.lifecycle.ignoreChanges,
+    defaults: defaultsOf(site.plugin, address),
   });
   if (step.action === "adopt" && step.hold === true) return await hold(step, site, have);
   const marked = mark === undefined || carries(have, mark);
   // Only the image that takes the place of another gets what that one had.
   const carried = known?.id === have.id && known.status === "replacing" ? undefined : carriedBy(known);
-  const isDone = changes.length === 0 && marked && carried === undefined;
+  const isDone = changes.length === 0 && missingIn(have).length === 0 && marked && carried === undefined;
   const wanted = withCarried(leftAlone(site, plain(have.attributes)), carried);
   const after = isDone ? have : await site.backend.update(have, wanted, cleared, context);
   const kept = step.action === "adopt" && step.kept !== undefined ? { retained: step.kept } : {};
@@ -126,8 +166,7 @@ function leftAlone({ plugin, resource }: Site, have: Attributes): Attributes {
 
 /** What an image that stays was made from: as recorded, or, when it comes into the state just now, as its origin is today. */
 function contentOf(step: Of<"adopt" | "update">, { known }: Site): Content | undefined {
-  if (step.action === "update" && known?.status === "ready") return known.content;
-  return (step.action === "adopt" ? step.content : undefined) ?? known?.content;
+  return step.content ?? known?.content;
 }
 
 async function remove(step: Of<"delete">, site: Site): Promise<void> {

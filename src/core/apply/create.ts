@@ -11,6 +11,7 @@ import { isUnproven } from "../plan/key.ts";
 import { type Pulled, pulled } from "../plan/pull.ts";
 import type { Pull } from "../plugin.ts";
 import { addedBefore } from "./added.ts";
+import { madeFrom } from "./bytes.ts";
 import type { Opened } from "./means.ts";
 import { retire } from "./retain.ts";
 import type { Site } from "./site.ts";
@@ -139,7 +140,7 @@ async function make(site: Site, content: Content | undefined, making: Making): P
     const observed = await backend.create(withCarried(resource.want, making.carried), source, context);
     remains.isFinished = true;
     if (isLast) await retireOld();
-    const found = source === undefined ? content : await source.content();
+    const found = source === undefined ? content : await madeFrom(source, resource.source, observed);
     const proven = mark !== undefined && isUnproven(mark.content) ? await prove(site, found, observed) : observed;
     return site.ready(found, proven);
   } catch (thrown) {

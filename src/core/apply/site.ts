@@ -26,8 +26,8 @@ export class Site {
   readonly backend: Backend;
   /** The row as it was before the step. */
   readonly known: Recorded | undefined;
-  /** Ids that this step may delete: those of the plan. */
-  readonly #deletable: ReadonlySet<ImageId>;
+  /** What this step may delete, by id, with what goes with each: as the plan has it. */
+  readonly #deletable: ReadonlyMap<ImageId, readonly string[]>;
   /** Ids of images that this step itself made. */
   readonly #made = new Set<ImageId>();
 
@@ -46,7 +46,7 @@ export class Site {
     this.backend = backend;
     this.progress = new Progress(address, events, means.now);
     this.known = means.records.recorded(address);
-    this.#deletable = new Set(deletes.map(({ id }) => id));
+    this.#deletable = new Map(deletes.map(({ id, owns = [] }) => [id, owns]));
   }
 
   /** @param deletes what the plan says that this step deletes; anything else cannot be. */
@@ -89,7 +89,10 @@ export class Site {
   context(
     signal: AbortSignal,
     more: Partial<
-      Pick<Context, "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld" | "restored">
+      Pick<
+        Context,
+        "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld" | "restored" | "owns"
+      >
     > = {},
   ): Context {
     const { mark } = more;
@@ -99,6 +102,7 @@ export class Site {
       marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
       nonce: "",
       completed: () => undefined,
+      claimed: this.#claimed(),
       signal,
       note: (text) => this.note(text),
       progress: this.progress.tell,
@@ -106,6 +110,15 @@ export class Site {
       secret: (reference) => this.means.secret(reference),
       ...more,
     };
+  }
+
+  /** Unique names that the file gives to other images of the backend. */
+  #claimed(): ReadonlySet<string> {
+    const { backend } = resourceAt(this.means.config, this.address) ?? { backend: backendOf(this.address) };
+    const others = this.means.config.resources.filter(
+      (one) => one.backend === backend && one.address !== this.address && one.state === "present",
+    );
+    return new Set(others.flatMap(({ want, address }) => this.plugin.names?.(want, address) ?? []));
   }
 
   /** The signal of a step that the image's or backend's `timeout` ends as well. */
@@ -171,7 +184,8 @@ export class Site {
   async remove(id: ImageId): Promise<boolean> {
     if (!this.#deletable.has(id) && !this.#made.has(id))
       throw new Error(`${id} is neither in the plan nor made by this run, and is not deleted`);
-    const context = this.context(this.means.hard);
+    const owns = this.#made.has(id) ? undefined : this.#deletable.get(id);
+    const context = this.context(this.means.hard, owns === undefined ? {} : { owns });
     const found = await this.backend.read({ address: this.address, id }, context);
     if (found !== undefined && found.id !== id) return false;
     if (found !== undefined && this.#isForeign(found))

@@ -14,7 +14,8 @@ import { EMPTY, type Entry, placesIn, type TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
 import { absolute, type KnownBackend, type World } from "./world.ts";
 
-export type Lookup = (plugin: string, folder: string) => Promise<Plugin>;
+/** A plugin by its name or path; undefined: it is not asked for, and neither are the images on its backends. */
+export type Lookup = (plugin: string, folder: string) => Promise<Plugin | undefined>;
 type Surroundings = Pick<World, "problems" | "folder" | "home" | "conceal">;
 
 /** Every `[backend.NAME]`, with its plugin and its settings checked. */
@@ -43,7 +44,7 @@ export async function checkBackends(
 }
 
 /** `plugin = "…"` means a file when it has a slash or the ending of a script. */
-const isFile = (plugin: string): boolean => plugin.includes("/") || /\.[cm]?[jt]s$/.test(plugin);
+export const isPluginFile = (plugin: string): boolean => plugin.includes("/") || /\.[cm]?[jt]s$/.test(plugin);
 
 const pluginIn = ({ value }: Entry): string | undefined => {
   const node = value.kind === "table" ? value.entries.get("plugin")?.value : undefined;
@@ -52,7 +53,7 @@ const pluginIn = ({ value }: Entry): string | undefined => {
 
 /** Looks each plugin up once. */
 class Plugins {
-  readonly #known = new Map<string, Promise<Plugin | Failure>>();
+  readonly #known = new Map<string, Promise<Plugin | Failure | undefined>>();
   readonly #lookup: Lookup;
   readonly #world: Surroundings;
 
@@ -83,7 +84,7 @@ class Plugins {
 }
 
 const pathOf = (plugin: string, world: Surroundings): string =>
-  isFile(plugin) && !isAbsolute(plugin) ? absolute(world, plugin) : plugin;
+  isPluginFile(plugin) && !isAbsolute(plugin) ? absolute(world, plugin) : plugin;
 
 function checkBackend(
   name: string,

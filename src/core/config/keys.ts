@@ -1,5 +1,6 @@
 import { basename } from "node:path";
-import { ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
+import { NOTIFY_EVENTS, NOTIFY_FIELDS, ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
+import { ALGORITHMS } from "../model/digest.ts";
 import type { Schema, Type } from "../model/schema.ts";
 import {
   boolean,
@@ -36,10 +37,16 @@ export const SETTINGS = {
   ),
   state: optional(
     string(),
-    "Where the state is kept: a path, or the URL of a server of terraform's HTTP backend protocol, as GitLab has one. Default: beside the file and named after it: images.state.json for images.toml.",
+    "Where the state is kept: a path, `s3://BUCKET/KEY`, `postgres://HOST/DATABASE?name=NAME`, or the URL of a server of terraform's HTTP backend protocol, as GitLab has one. Default: beside the file and named after it: images.state.json for images.toml.",
   ),
   state_username: optional(string(), "User of a state at a URL, or a reference to it."),
   state_password: optional(string(), "Password of a state at a URL.", { sensitive: true }),
+  state_lock: optional(boolean(), "False: the HTTP server of the state has no locks, and no two runs happen at once."),
+  state_lock_address: optional(string(), "URL of the lock of an HTTP state, where it is not that of the state."),
+  state_lock_method: optional(string(), "Method that takes the lock of an HTTP state. Default: LOCK."),
+  state_unlock_address: optional(string(), "URL that gives the lock of an HTTP state back."),
+  state_unlock_method: optional(string(), "Method that gives the lock of an HTTP state back. Default: UNLOCK."),
+  state_update_method: optional(string(), "Method that writes an HTTP state. Default: POST."),
   parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
   max_size_gb: withDefault(
     integer({ min: 1, max: 8_388_608 }),
@@ -53,6 +60,10 @@ export const stateFor = (file: string): string => `${basename(file).replace(/\.t
 
 export const POLICY = {
   require: optional(listOf(oneOf("checksum", "https", "signature")), "What the source of every image must have."),
+  algorithms: optional(
+    listOf(oneOf(...ALGORITHMS)),
+    "Algorithms that count as a checksum. Default, where one is required: all but md5 and sha1.",
+  ),
 };
 
 export const BACKEND = {
@@ -66,18 +77,40 @@ export const BACKEND = {
   mark: withDefault(boolean(), true, "False: no mark of ours is written on the images."),
 };
 
+/** A sums file, and which of its entries. */
+const SUMS = {
+  sums: required(
+    string(),
+    "URL or path of a sums file, `sha256:` (sha512, …) before it; without: the strongest that it has.",
+  ),
+  name: optional(string(), "The entry, where it has another name than the source."),
+} satisfies Schema;
+
 export const SOURCE = {
   file: optional(string(), "Path of the image."),
   metadata: optional(string(), "Path of the metadata file of an Incus image in two parts."),
   url: optional(string(), "Where the image is downloaded from."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
-  checksum: optional(string(), "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file."),
+  checksum: optional(
+    either(string(), table(SUMS)),
+    "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file; or a table that also says which entry.",
+  ),
+  state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
+  min_age: optional(duration(), "With state: how long that state must have had those bytes."),
   signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
   key: optional(string(), "The public key of the signature, or its path."),
   username: optional(string(), "User of the download, or a reference to it."),
   password: optional(string(), "Password of the download.", { sensitive: true }),
   headers: optional(mapOf(string()), "Headers of the download; those that carry a secret by reference."),
+  hosts: optional(
+    listOf(string()),
+    "The hosts that user, password and headers are for. Default: the host of the first URL.",
+  ),
+  ca: optional(
+    string(),
+    "Path of a PEM file with authorities that are trusted for this download, besides those of the system.",
+  ),
   cache: optional(string(), "A folder of the image's own to keep downloads in."),
   member: optional(string(), "The file to take out of a tar or zip; `*` is the first one."),
   decompress: optional(boolean(), "True: undo the compression. False: the bytes as they are."),
@@ -162,5 +195,30 @@ export const IMPORT = {
   id: required(either(string(), integer()), "What the backend calls the image."),
 };
 
+export const NOTIFY = {
+  url: required(string(), "Where to it is sent (POST): an http:// or https:// URL, or a reference to one."),
+  on: withDefault(
+    listOf(oneOf(...NOTIFY_EVENTS)),
+    [...NOTIFY_EVENTS],
+    "What is told: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
+  ),
+  template: optional(
+    string(),
+    `The body, with {{NAME}} for ${NOTIFY_FIELDS.join(", ")}. Default: all of it as JSON; "slack" is short for {"text": …}.`,
+  ),
+  headers: withDefault(mapOf(string()), {}, "Headers; their values may be references."),
+};
+
 /** The tables and lists that a file consists of. */
-export const TOP = ["settings", "policy", "vars", "backend", "image", "moved", "removed", "import", "include"] as const;
+export const TOP = [
+  "settings",
+  "policy",
+  "vars",
+  "backend",
+  "image",
+  "moved",
+  "removed",
+  "import",
+  "notify",
+  "include",
+] as const;

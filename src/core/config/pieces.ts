@@ -69,7 +69,11 @@ export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
   username: ["url", "urls"],
   password: ["url", "urls"],
   headers: ["url", "urls"],
+  hosts: ["url", "urls"],
+  ca: ["url", "urls"],
   cache: ["url", "urls"],
+  state: ["image"],
+  min_age: ["image"],
 };
 export const NOWHERE = "source does not say where the bytes come from: file, url, urls or image";
 const ENDING =

@@ -1,41 +1,18 @@
+import { isSecretParameter } from "../net/secretquery.ts";
+
 export const HIDDEN = "(sensitive)";
 
-/** Query parameters that are as good as a password, in lower case: signatures and tokens of the object stores and of common APIs. */
-const PARAMETERS = [
-  "access_token",
-  "api_key",
-  "apikey",
-  "auth",
-  "auth_token",
-  "awsaccesskeyid",
-  "client_secret",
-  "key",
-  "ossaccesskeyid",
-  "passphrase",
-  "password",
-  "private_token",
-  "refresh_token",
-  "sas",
-  "secret",
-  "sig",
-  "signature",
-  "temp_url_sig",
-  "token",
-  "x-amz-credential",
-  "x-amz-security-token",
-  "x-amz-signature",
-  "x-goog-credential",
-  "x-goog-signature",
-  "x-oss-signature",
-];
-const QUERY = new RegExp(`([?&](?:${PARAMETERS.join("|")})=)[^&\\s"'<>#]+`, "gi");
+const QUERY = /([?&])([^=&\s"'<>#?]+)=([^&\s"'<>#]+)/g;
 const USERINFO = /:\/\/[^\s/?#"'<>]+@/g;
 
 /** Hides what is secret in any URL by its form alone: user and password, signatures and tokens in the query. */
 export function redactUrls(text: string): string {
   let shown = text;
   if (shown.includes("://") && shown.includes("@")) shown = shown.replace(USERINFO, `://${HIDDEN}@`);
-  if (shown.includes("=")) shown = shown.replace(QUERY, `$1${HIDDEN}`);
+  if (shown.includes("="))
+    shown = shown.replace(QUERY, (whole, sign: string, name: string) =>
+      isSecretParameter(name) ? `${sign}${name}=${HIDDEN}` : whole,
+    );
   return shown;
 }
 

@@ -1,3 +1,4 @@
+import type { Algorithm } from "./digest.ts";
 import type { Address, BackendName, ImageId, ImageName } from "./name.ts";
 import type { Place } from "./place.ts";
 import type { SourceSpec } from "./source.ts";
@@ -89,8 +90,41 @@ export interface Import {
 /** `[policy]`: what every image must have. */
 export interface Policy {
   readonly require: readonly ("checksum" | "https" | "signature")[];
+  /** Those that count as a checksum. Default, where one is required: all but md5 and sha1. */
+  readonly algorithms?: readonly Algorithm[];
   readonly at?: Place;
 }
+
+/** What a run can tell of itself. */
+export const NOTIFY_EVENTS = ["applied", "failed", "drifted", "blocked"] as const;
+export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
+
+/** `[[notify]]`: whom a run tells what came of it. */
+export interface Notify {
+  /** The URL, or a reference to it: many of them are secrets. */
+  readonly url: string;
+  readonly on: readonly NotifyEvent[];
+  /** The body, with {{NAME}} for what is known. None: all of it as JSON. */
+  readonly template?: string;
+  /** Values may be references. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly at: Place;
+}
+
+/** What a template may name. */
+export const NOTIFY_FIELDS = [
+  "event",
+  "name",
+  "file",
+  "command",
+  "user",
+  "host",
+  "at",
+  "summary",
+  "addresses",
+  "errors",
+  "link",
+] as const;
 
 /** Where the state is kept. */
 export interface StatePlace {
@@ -99,6 +133,18 @@ export interface StatePlace {
   /** For a URL: the user or a reference to it, and the reference of the password. */
   readonly username?: string;
   readonly password?: string;
+  readonly http?: HttpLock;
+}
+
+/** How a server of terraform's HTTP protocol wants to be asked, where that is not the usual way. */
+export interface HttpLock {
+  /** False: the server has no locks. */
+  readonly lock?: boolean;
+  readonly lockAddress?: string;
+  readonly unlockAddress?: string;
+  readonly lockMethod?: string;
+  readonly unlockMethod?: string;
+  readonly updateMethod?: string;
 }
 
 /** images.toml, read and checked. */
@@ -118,6 +164,7 @@ export interface Config {
   readonly moved: readonly Moved[];
   readonly removed: readonly Removed[];
   readonly imports: readonly Import[];
+  readonly notify?: readonly Notify[];
   /** sha256 of everything that was read, variables and environment references included. */
   readonly digest: string;
 }

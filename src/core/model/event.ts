@@ -66,6 +66,8 @@ export type Event =
       readonly address: Address;
       readonly action: Action;
       readonly id?: ImageId;
+      /** The bytes were read and are the same: of a planned replace, that the image was kept. */
+      readonly same?: true;
       readonly ms: number;
     }
   | {
@@ -87,6 +89,8 @@ export interface Counts {
   readonly destroyed: number;
   readonly imported: number;
   readonly forgotten: number;
+  /** Images whose bytes were compared with their source and are the same. */
+  readonly verified: number;
   readonly failed: number;
   readonly skipped: number;
 }

@@ -1,6 +1,7 @@
 import type { Algorithm, Digest, Digests } from "./digest.ts";
 import type { Address, ImageId } from "./name.ts";
 import type { Answered, Schema } from "./schema.ts";
+import type { Attributes } from "./value.ts";
 
 /** What a disk image is, told by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that we pass on as they are. */
 export const FORMATS = [
@@ -94,7 +95,7 @@ export interface Observed<I extends Schema = Schema> {
   readonly self?: string;
   /** The backend refuses to delete it until somebody lifts that. */
   readonly protected?: boolean;
-  /** What the plugin deletes with it: snapshots, objects. Ids, for the plan. */
+  /** What the plugin deletes with it: snapshots, objects. Ids, which come back as `Context.owns` when it is deleted. */
   readonly owns?: readonly string[];
   readonly attributes: Answered<I>;
   /** Names of which the backend has each only once, and that this image holds: aliases, a unique name. */
@@ -102,6 +103,13 @@ export interface Observed<I extends Schema = Schema> {
   /** The backend's own digests of the bytes, where it has them. */
   readonly digests?: Digests;
   readonly size?: number;
+  /**
+   * What the plugin itself once gave to the image and it does not have any more: `update` gives it again. Shown as a change made outside
+   * of the file, by the names of attributes.
+   */
+  readonly missing?: Attributes;
+  /** What creation inputs come to where the file does not say them: to write such a value down, or to take it out, is no change. */
+  readonly usual?: Attributes;
   /** `pending`: not usable yet. `failed`: never will be. Default: ready. */
   readonly status?: "ready" | "pending" | "failed";
 }
@@ -113,8 +121,13 @@ export type Phase = "download" | "verify" | "convert" | "upload" | "import" | "w
 export interface Resolved {
   /** Comparable: the same text means the same content. */
   readonly content: string;
+  /** Those that the backend will report of the image itself. */
   readonly digests?: Digests;
   readonly size?: number;
+  /** The backend keeps the image up to date with its origin by itself: what that is by now is no change of the plan. */
+  readonly maintained?: boolean;
+  /** Why no image can be made from it now ("the instance is running"): blocks a plan that would make one, and no other. */
+  readonly hindered?: { readonly text: string; readonly hint?: string };
   /** Bytes come to the backend without passing through us. */
   readonly serverSide: boolean;
   /** Whether the content is proven before it can be used; with `why` when it is not. */

@@ -3,6 +3,9 @@ import type { Address, ImageId } from "./name.ts";
 import type { Content } from "./source.ts";
 import type { Retained } from "./state.ts";
 import type { Attributes, Value } from "./value.ts";
+import type { Deletion, Making, Verification } from "./work.ts";
+
+export type { Deletion, Making, Transfer, Verification } from "./work.ts";
 
 export type Shown =
   | { readonly kind: "value"; readonly value: Value }
@@ -23,34 +26,6 @@ export type Change =
       readonly after: Shown;
       readonly forces: Forces;
     };
-
-/** How the bytes of an image come to the backend, and what that costs. */
-export interface Transfer {
-  /** `upload`: through this host. `pull`: the backend fetches them. `none`: nothing moves. */
-  readonly how: "upload" | "pull" | "none";
-  /** Bytes, where they are known. */
-  readonly bytes?: number;
-  /** Why nobody will have proven the bytes. */
-  readonly unverified?: string;
-}
-
-/** What a step that makes an image makes it from. */
-export interface Making {
-  readonly content?: Content;
-  readonly transfer: Transfer;
-}
-
-/** One image that a run may delete: it deletes these, and what it made itself, and no others. */
-export interface Deletion {
-  readonly id: ImageId;
-  /**
-   * `removed`: not wanted any more. `replaced`: a new one takes its place. `superseded`: a version beyond those that `retain` keeps, or
-   * that goes with its image. `leftover`: an interrupted run left it.
-   */
-  readonly why: "removed" | "replaced" | "superseded" | "leftover";
-  /** What the backend's plugin deletes with it: snapshots, objects. */
-  readonly owns?: readonly string[];
-}
 
 interface Common {
   readonly address: Address;
@@ -98,7 +73,17 @@ export type Step = Common &
         /** Its bytes could not be compared with the declared ones; why, in words. */
         readonly uncompared?: string;
       }
-    | { readonly action: "update"; readonly id: ImageId; readonly changes: readonly Change[] }
+    | {
+        readonly action: "update";
+        readonly id: ImageId;
+        readonly changes: readonly Change[];
+        /** What its origin is seen as now, where the state should know. */
+        readonly content?: Content;
+        /** Before anything is changed. */
+        readonly verifies?: Verification;
+      }
+    /** The image stays as it is: whether it was made from the declared bytes is found out, and recorded. */
+    | { readonly action: "verify"; readonly id: ImageId; readonly verifies: Verification }
     | {
         readonly action: "replace";
         readonly id: ImageId;
@@ -107,6 +92,8 @@ export type Step = Common &
         readonly because: readonly string[];
         readonly order: ReplaceOrder;
         readonly making: Making;
+        /** Only what a server says of the bytes has changed: they are read first, and the image is kept where they are the same. */
+        readonly unlessSame?: true;
       }
     | {
         readonly action: "delete";
@@ -185,7 +172,11 @@ export const isPending = (step: Step): boolean => step.action !== "keep" || step
 export const pending = (plan: Plan): readonly Step[] => plan.steps.filter(isPending);
 export const hasChanges = (plan: Plan): boolean => pending(plan).length > 0;
 
-/** Steps by what terraform's summary counts: an adopted image counts as an import; every image that is deleted counts, whatever the step. */
+/** Everything that a step deletes: images, and what goes with them. */
+export const deletedBy = ({ deletes = [] }: Step): number =>
+  deletes.reduce((sum, { owns = [] }) => sum + 1 + owns.length, 0);
+
+/** Steps by what terraform's summary counts: an adopted image counts as an import; everything that is deleted counts, whatever the step. */
 export function summary(plan: Plan): {
   add: number;
   change: number;
@@ -193,10 +184,11 @@ export function summary(plan: Plan): {
   import: number;
   forget: number;
   blocked: number;
+  verify: number;
 } {
-  const counts = { add: 0, change: 0, destroy: 0, import: 0, forget: 0, blocked: 0 };
+  const counts = { add: 0, change: 0, destroy: 0, import: 0, forget: 0, blocked: 0, verify: 0 };
   for (const step of plan.steps) {
-    counts.destroy += step.deletes?.length ?? 0;
+    counts.destroy += deletedBy(step);
     switch (step.action) {
       case "create":
         counts.add++;
@@ -210,6 +202,7 @@ export function summary(plan: Plan): {
         break;
       case "update":
         counts.change++;
+        if (step.verifies !== undefined) counts.verify++;
         break;
       case "retire":
       case "forget":
@@ -217,6 +210,9 @@ export function summary(plan: Plan): {
         break;
       case "block":
         counts.blocked++;
+        break;
+      case "verify":
+        counts.verify++;
         break;
       case "delete":
       case "keep":

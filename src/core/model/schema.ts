@@ -40,6 +40,8 @@ interface Facts<T> {
   readonly same?: (a: T, b: T) => boolean;
   /** What the backend shows when nobody set it: taking the line out of the file comes to this, and this alone is no drift. */
   readonly unset?: T;
+  /** Where nobody wrote it, the backend shows the image's own name, as it takes it: what it shows then is no drift. */
+  readonly ownName?: boolean;
   /** Of an input of the creation that says where the image is kept: taking the line out brings it to the backend's own place. */
   readonly places?: boolean;
   /** What of a value is kept in the state and shown; of a signed URL, all but the signature. */

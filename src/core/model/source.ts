@@ -1,4 +1,4 @@
-import type { Digest } from "./digest.ts";
+import type { Digest, Digests } from "./digest.ts";
 import type { Address } from "./name.ts";
 import type { Place } from "./place.ts";
 
@@ -7,8 +7,16 @@ export type SecretReference = string;
 
 /** The digest that bytes are to have: written out, or to be found in a sums file. */
 export type Checksum =
-  | { readonly kind: "digest"; readonly digest: Digest }
-  | { readonly kind: "sums"; readonly algorithm: string; readonly where: string };
+  /** `label`: the key that it was declared with, where that is not `checksum`. */
+  | { readonly kind: "digest"; readonly digest: Digest; readonly label?: string }
+  | {
+      readonly kind: "sums";
+      /** Default: the strongest that the file has. */
+      readonly algorithm?: string;
+      readonly where: string;
+      /** The entry of the sums file, where it has another name than the source. */
+      readonly name?: string;
+    };
 
 /** A detached signature over the sums file where there is one, else over the bytes. */
 export interface Signature {
@@ -45,6 +53,10 @@ export interface UrlSource extends Common {
   readonly username?: SecretReference;
   readonly password?: SecretReference;
   readonly headers?: Readonly<Record<string, SecretReference>>;
+  /** The hosts (with a port where it is not the usual one) that user, password and headers are for. Default: that of the first URL. */
+  readonly hosts?: readonly string[];
+  /** Absolute: certificates of authorities in PEM, besides those of the system. */
+  readonly ca?: string;
   /** A cache folder of the image's own, absolute. */
   readonly cache?: string;
 }
@@ -55,8 +67,21 @@ export interface AddressSource extends Common {
   readonly address: Address;
 }
 
+/** What another file's state has accepted: the bytes of one of its images, by their digest. */
+export interface PromotedSource extends Common {
+  readonly kind: "promoted";
+  /** Absolute path, or the URL, of that state. */
+  readonly state: string;
+  /** Its address there. */
+  readonly address: Address;
+  /** Seconds for which it must have been accepted. */
+  readonly minAge?: number;
+}
+
+/** Where bytes are. */
+export type PlainSource = FileSource | UrlSource | AddressSource;
 /** Where the bytes of an image come from, as declared. */
-export type SourceSpec = FileSource | UrlSource | AddressSource;
+export type SourceSpec = PlainSource | PromotedSource;
 
 /** What HTTP says of a resource without giving it. */
 export interface Validators {
@@ -75,12 +100,19 @@ export interface Stat {
 
 /**
  * What an origin stood for when it was looked at. Kept in the state and in plans; like is compared with like: digest with digest,
- * and only where there is none on both sides, validators with validators.
+ * and only where there is none on both sides, validators with validators. Evidence of another kind is compared by a step `verify`.
  */
 export interface Content {
   /** Path, URL, address or the backend's own words for where it comes from; without secrets. */
   readonly where: string;
+  /** A keyed hash of the request where `where` hides a part of it; comparable only with those of the same machine. */
+  readonly identity?: string;
+  /** The one that is declared; where none is, that of the bytes. */
   readonly digest?: Digest;
+  /** All that are known of the same bytes. */
+  readonly digests?: Digests;
+  /** Which declared signature over the bytes was proven: a digest of where it is and of its key. */
+  readonly signed?: string;
   readonly size?: number;
   readonly validators?: Validators;
   readonly stat?: Stat;

@@ -48,7 +48,12 @@ export type Recorded =
       readonly finished?: boolean;
       readonly carried?: Attributes;
     })
-  | (Common & Had & { readonly status: "ready" })
+  | (Common &
+      Had & {
+        readonly status: "ready";
+        /** What the source was found to be when it was last read for a comparison, and was not what the image was made from. */
+        readonly upstream?: Content;
+      })
   /** `next` is being made while `id`, the old one, is still there. `requested`: not because anything differs. */
   | (Common &
       Had & {

@@ -19,6 +19,8 @@ export interface DoorOptions {
     /** False: any certificate. */
     readonly verify?: boolean;
   };
+  /** Redirects from https to http, and every other http URL, are refused. */
+  readonly httpsOnly?: boolean;
   /** What an answer that is no success says, in the words of this API: message, request id, code, hint. */
   readonly explain?: (answer: {
     readonly status: number;
@@ -53,10 +55,17 @@ export interface Outgoing {
   readonly url: URL;
   /** The JSON or text body; undefined for streams. */
   readonly body: string | undefined;
+  /** The headers that the call itself gives, in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Call {
   readonly signal: AbortSignal;
+  /**
+   * Ends the wait for a turn and for another try, where `signal` lives on: a request that makes something is not given up once it was
+   * sent, for its answer says what was made; one that was not sent has nothing to say.
+   */
+  readonly until?: AbortSignal;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;

@@ -8,10 +8,10 @@ import { answerFailure, brokenFailure } from "./failures.ts";
 import { Gate } from "./gate.ts";
 import { contentOf, type Job, jobOf, wantsJson } from "./job.ts";
 import type { Means } from "./means.ts";
-import { isBusy, mayRetry, toldWhen, waitingTold } from "./patience.ts";
+import { isBusy, mayRetry, rated, toldWhen, waitingTold } from "./patience.ts";
 import { basic, decoded } from "./proxy.ts";
 import { type Again, retrying } from "./retry.ts";
-import { orAborted, Scope } from "./scope.ts";
+import { orAborted, Scope, waiting } from "./scope.ts";
 import { traced } from "./trace.ts";
 import { Transport } from "./transport.ts";
 import { shownUrl, target } from "./url.ts";
@@ -61,11 +61,14 @@ class HttpDoor implements Door {
       tls: options.tls,
       env: means.env,
     });
-    const { headers = {} } = options;
-    this.#sender = new Sender(this.#transport, async (outgoing) => ({
-      ...(authorization === undefined ? {} : { authorization }),
-      ...(typeof headers === "function" ? await this.#inside.run(true, () => headers(outgoing)) : headers),
-    }));
+    const { headers = {}, httpsOnly } = options;
+    this.#sender = new Sender(this.#transport, {
+      headers: async (outgoing) => ({
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(typeof headers === "function" ? await this.#inside.run(true, () => headers(outgoing)) : headers),
+      }),
+      ...(httpsOnly === undefined ? {} : { httpsOnly }),
+    });
   }
 
   async send(method: string, path: string, call: Call): Promise<Answer> {
@@ -121,7 +124,7 @@ class HttpDoor implements Door {
           }
         },
         {
-          signal: scope.signal,
+          signal: waiting(call, scope),
           clock: this.#clock,
           deadline: this.#clock.now() + seconds * 1000,
           again: (error) => error instanceof Tried && error.again,
@@ -169,7 +172,10 @@ class HttpDoor implements Door {
   /** One try, in its place and its time. */
   async #placed(job: Job, call: Call, scope: Scope): Promise<Answered & { readonly life: Scope }> {
     const lane = job.opens === undefined ? "calls" : "uploads";
-    const leave = this.#inside.getStore() === true ? () => undefined : await this.#gate.enter(lane, scope.signal);
+    const leave =
+      this.#inside.getStore() === true
+        ? () => undefined
+        : await this.#gate.enter(lane, waiting(call, scope), (wait) => this.#queued(job, wait));
     const life = new Scope(scope.signal);
     const seconds = this.#means.limits?.timeout ?? TRY;
     if (call.timeout === undefined && job.opens === undefined) life.limit(seconds * 1000, () => tooLong(seconds));
@@ -212,6 +218,12 @@ class HttpDoor implements Door {
     const failure = answerFailure(answer, explained, { ...asked, redact }, now);
     const isAgain = explained?.retry ?? mayRetry(answer, job, call);
     return new Tried(failure, isAgain && (toldWhen(answer, now) ?? true));
+  }
+
+  #queued({ asked: { method, url, redact } }: Job, wait: number): void {
+    const failure = rated(wait, this.#means.limits?.rateLimit ?? this.#options.rateLimit);
+    if (failure !== undefined)
+      this.#means.onRetry?.({ method, url: redact(shownUrl(url)), attempt: 0, attempts: Infinity, wait, failure });
   }
 
   #tell({ asked }: Job, { failure, ...again }: Again): void {

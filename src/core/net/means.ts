@@ -13,6 +13,8 @@ export interface Retry {
   readonly attempts: number;
   /** Milliseconds until the next one. */
   readonly wait: number;
+  /** Milliseconds since the first of a row of refusals of a busy server, with this wait. */
+  readonly waited?: number;
   readonly failure: Failure;
 }
 

@@ -37,11 +37,17 @@ export function mayRetry({ status, headers }: Refusal, { asked, isSafe }: Job, c
 const LONG = 5000;
 const BETWEEN = 60_000;
 
+/** A wait for the rate at which requests may be sent, where it is long. */
+export const rated = (wait: number, rate: number | undefined): Failure | undefined =>
+  wait < LONG || rate === undefined
+    ? undefined
+    : new Failure("backend.busy", `at most ${rate} requests a second are sent to this backend (rate_limit)`);
+
 /** Says what is waited for, where it takes long: once a minute, not for each of many requests. */
 export function waitingTold(note: (text: string) => void, now: () => number = Date.now): (retry: Retry) => void {
   let last = -Infinity;
-  return ({ wait, failure }) => {
-    if (wait < LONG || now() - last < BETWEEN) return;
+  return ({ wait, waited = wait, failure }) => {
+    if (Math.max(wait, waited) < LONG || now() - last < BETWEEN) return;
     last = now();
     note(`waiting ${Math.ceil(wait / 1000)} s: ${failure.message}`);
   };

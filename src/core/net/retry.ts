@@ -33,6 +33,8 @@ export interface Again {
   readonly attempts: number;
   /** Milliseconds until the next one. */
   readonly wait: number;
+  /** Milliseconds since the first of a row of refusals of a busy side, with this wait. */
+  readonly waited?: number;
   readonly failure: unknown;
 }
 
@@ -46,7 +48,10 @@ export interface Retrying {
   readonly random?: () => number;
   /** Is another try of use? A number: the milliseconds that the other side asked for. Default: what the Failure says. */
   readonly again?: (failure: unknown) => boolean | number;
-  /** Failures that no number of tries ends, only the deadline: the other side has too much to do, and says so. */
+  /**
+   * Failures that no number of tries ends, only time: the other side has too much to do, and says so. The time from the first of a row of
+   * them counts, as long as the one until the deadline: what waited for its turn before that has as much patience as what did not.
+   */
   readonly patient?: (failure: unknown) => boolean;
   /** Told before each wait. */
   readonly told?: (again: Again) => void;
@@ -56,6 +61,8 @@ export interface Retrying {
 export async function retrying<T>(work: (attempt: number) => Promise<T>, options: Retrying): Promise<T> {
   const { signal, attempts = 5, deadline = Infinity, clock = systemClock, random = Math.random } = options;
   const again = options.again ?? ((failure) => failure instanceof Failure && failure.retry);
+  const time = deadline - clock.now();
+  let busySince: number | undefined;
   for (let attempt = 1, counted = 0; ; attempt++) {
     signal.throwIfAborted();
     try {
@@ -65,11 +72,14 @@ export async function retrying<T>(work: (attempt: number) => Promise<T>, options
       const asked = again(failure);
       const isPatient = deadline !== Infinity && options.patient?.(failure) === true;
       if (!isPatient) counted += 1;
+      busySince = isPatient ? (busySince ?? clock.now()) : undefined;
+      const end = busySince === undefined ? deadline : busySince + time;
       if (asked === false || counted >= attempts) throw failure;
       // A little jitter on top of what was asked for, so that many that were sent away do not come back together.
       const wait = asked === true ? backoff(attempt, random) : asked + random() * 250;
-      if (clock.now() + wait > deadline) throw failure;
-      options.told?.({ attempt, attempts: isPatient ? Infinity : attempts, wait, failure });
+      if (clock.now() + wait > end) throw failure;
+      const waited = busySince === undefined ? {} : { waited: clock.now() + wait - busySince };
+      options.told?.({ attempt, attempts: isPatient ? Infinity : attempts, wait, ...waited, failure });
       await clock.sleep(wait, signal);
     }
   }

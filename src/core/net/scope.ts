@@ -37,6 +37,10 @@ export class Scope implements Disposable {
   };
 }
 
+/** What ends a wait for a turn or for another try. */
+export const waiting = ({ until }: { readonly until?: AbortSignal }, { signal }: Scope): AbortSignal =>
+  until === undefined ? signal : AbortSignal.any([signal, until]);
+
 /** What the promise gives, unless the signal is aborted first. */
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -3,9 +3,8 @@ import type { Basis, Drift } from "../model/plan.ts";
 import { withoutSensitive } from "../model/schema.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Plugin } from "../plugin.ts";
-import { driftOf } from "./diff.ts";
+import { driftOf, missingIn } from "./diff.ts";
 import type { Image, Want } from "./sight.ts";
-import type { Body } from "./twins.ts";
 
 // What a plan keeps of what it saw. Pure.
 
@@ -17,19 +16,8 @@ export function driftBetween(
 ): Drift | undefined {
   if (have === undefined) return { kind: "vanished", address, id: known.id };
   if (have.id !== known.id) return undefined;
-  const changes = driftOf(plugin.image, known.want, known.have, have.attributes);
+  const changes = [...driftOf(plugin.image, known.want, known.have, have.attributes), ...missingIn(have)];
   return changes.length === 0 ? undefined : { kind: "changed", address, id: have.id, changes };
-}
-
-/** What an image is to be physically: its unique names, and what the plugin knows of it. */
-export function bodyOf(want: Want | undefined, plugin: Plugin): Body | undefined {
-  if (want === undefined) return undefined;
-  const { resource, content } = want;
-  const { digest, resolved } = content ?? {};
-  const known = { ...(digest === undefined ? {} : { digest }), ...(resolved === undefined ? {} : { resolved }) };
-  const physical = plugin.physical?.(resource.want, known);
-  const names = plugin.names?.(resource.want, resource.address) ?? [];
-  return { resource, keys: [...names, ...(physical === undefined ? [] : [physical])] };
 }
 
 export const basisOf = (have: Image | undefined, want: Want | undefined, { image }: Plugin): Basis => ({

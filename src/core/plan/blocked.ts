@@ -1,3 +1,4 @@
+import type { Address, BackendName } from "../model/name.ts";
 import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
 import type { Image, Sight, Want } from "./sight.ts";
@@ -5,23 +6,40 @@ import { bearing } from "./standing.ts";
 
 /** An unmanaged image, or that of another file, is in the way. */
 export function foreign(address: Sight["address"], rival: Image, lead: string): Step {
-  const { mark, id, name } = rival;
+  const { id, name } = rival;
   const worth = bearing(rival);
-  const isCopy = worth === "inherited";
-  const owner =
-    mark === undefined || worth === "unsigned"
-      ? "is unmanaged"
-      : isCopy
-        ? `bears an inherited marker (it is a copy of the image ${mark.owner} of ${mark.file})`
-        : worth === "incomplete"
-          ? `is incomplete (an interrupted run for ${mark.owner} of ${mark.file})`
-          : `is managed by ${mark.file} as ${mark.owner}`;
-  const text = `${lead} ${name ?? id} (${id}) exists already and ${owner}`.trim();
+  const text = `${lead} ${name ?? id} (${id}) exists already and ${ownerOf(rival)}`.trim();
   const hint =
-    isCopy || worth === "incomplete"
+    worth === "inherited" || worth === "incomplete"
       ? "no run touches it: choose another name, or rename or delete it yourself"
       : "pass --adopt to manage it from here, or choose another name";
   return { action: "block", address, because: "foreign", text, hint };
+}
+
+/** Another's image has the name, or the very bytes, that the image of the address is to have from now on. */
+export function contested({ address, sameBytes }: Sight, rival: Image): Step {
+  const { id, name } = rival;
+  const owner = ownerOf(rival);
+  const text = sameBytes
+    ? `the new bytes are there already as ${id}${name === undefined ? "" : ` (${name})`}, which ${owner}`
+    : `the name ${name ?? id} is held by ${id}, which ${owner}`;
+  const hint = sameBytes
+    ? `delete that image, or manage it in place of this one: images state rm ${address}, then images import ${address} ${id}`
+    : "take the name off that image, or choose another name";
+  return { action: "block", address, because: "foreign", text, hint };
+}
+
+function ownerOf(rival: Image): string {
+  const { mark } = rival;
+  const worth = bearing(rival);
+  const isCopy = worth === "inherited";
+  return mark === undefined || worth === "unsigned"
+    ? "is unmanaged"
+    : isCopy
+      ? `bears an inherited marker (it is a copy of the image ${mark.owner} of ${mark.file})`
+      : worth === "incomplete"
+        ? `is incomplete (an interrupted run for ${mark.owner} of ${mark.file})`
+        : `is managed by ${mark.file} as ${mark.owner}`;
 }
 
 /** The image of this file and address exists, but this state has no record of it, and it is not as declared. */
@@ -84,4 +102,21 @@ export function limits({ address }: Sight, { complaints, resource }: Want): Step
     text,
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
   };
+}
+
+/** The backend of an image that the state has is not declared any more. */
+export const orphan = (address: Address, name: BackendName): Step => ({
+  action: "block",
+  address,
+  because: "missing",
+  text: `its backend ${name} is not in the file any more, so that nobody can look at it`,
+  hint: `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`,
+});
+
+/** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
+export function unreachable(address: Sight["address"], { blind, hindered }: Want): Step | undefined {
+  const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
+  if (why === undefined) return undefined;
+  const { text, hint } = why;
+  return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };
 }

@@ -1,14 +1,15 @@
-import type { Change, Step } from "../model/plan.ts";
+import type { Change, Step, Verification } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
-import { compareContent } from "../source/content.ts";
-import { ambiguous, foreign, incomplete, limits, taken } from "./blocked.ts";
-import { type Diff, diff } from "./diff.ts";
-import { carries, differs } from "./key.ts";
+import { ambiguous, contested, foreign, incomplete, limits, taken, unreachable } from "./blocked.ts";
+import { type Diff, diff, missingIn } from "./diff.ts";
+import { type Evidence, evidenceOf, learned } from "./evidence.ts";
+import { liveOf } from "./key.ts";
 import { leave } from "./leave.ts";
+import { remark } from "./remark.ts";
 import type { Image, Sight, Want } from "./sight.ts";
-import { bearing, isRecorded } from "./standing.ts";
+import { isRecorded } from "./standing.ts";
 import { unrecorded } from "./unrecorded.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
@@ -38,7 +39,7 @@ function bring(sight: Sight, want: Want): Step {
     if (fatal.length > 0) return limits(sight, want);
     return make(sight, want);
   }
-  if (have !== undefined && rival !== undefined) return foreign(address, rival, "");
+  if (have !== undefined && rival !== undefined) return contested(sight, rival);
   if (have === undefined || !isRecorded(sight.standing)) return unrecorded(sight, want, found);
   return managed(sight, want, have, fatal.length > 0);
 }
@@ -51,7 +52,9 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
     have: found.attributes,
     want: want.resource.want,
     recorded: recorded?.want,
+    usual: found.usual,
     ignore: want.resource.lifecycle.ignoreChanges,
+    defaults: want.defaults,
   });
   if (compared.refused.length > 0) {
     const text = `cannot be changed once the image is there: ${compared.refused.join(", ")}`;
@@ -63,21 +66,41 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
       hint: "put the former value back, or replace the image with --replace",
     };
   }
-  const content = changedContent(want, found, recorded);
+  const evidence = evidenceOf(want, found, recorded);
+  const isWeak = evidence.kind === "changed" && evidence.isWeak;
+  const content = evidence.kind === "changed" ? contentChange(evidence) : undefined;
+  const differing = changesOf(want, found, compared);
   const because = [
-    ...compared.changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
+    ...differing.filter(({ forces }) => forces === "replace").map(({ name }) => name),
     ...(content === undefined ? [] : ["content"]),
   ];
+  const changes = content === undefined ? differing : [...differing, content];
+  if (tooMuch && changes.some(({ name }) => want.complaints.some(({ attribute }) => attribute === name)))
+    return limits(sight, want);
   const isOld = known?.status === "replacing" && known.id === found.id;
   if (sight.replace || (isOld && known.requested === true)) because.push("requested");
   else if (isOld && known.former === undefined) because.push("interrupted");
-  const changes = content === undefined ? compared.changes : [...compared.changes, content];
-  if (because.length > 0) return renew(sight, want, found, changes, because, tooMuch);
-  return align(sight, want, found, compared, known?.status === "ready" && known.id === found.id);
+  const isContentAlone = because.length === 1 && isWeak && known?.status === "ready";
+  const isKnown = known?.status === "ready" && known.id === found.id;
+  if (isContentAlone && want.resource.lifecycle.protect) {
+    const why = `its source has changed (${shownChange(evidence)}), and the image is protected`;
+    return align(sight, want, found, differing, isKnown, why);
+  }
+  if (because.length > 0) return renew(sight, want, found, { changes, because, isContentAlone, tooMuch });
+  return align(sight, want, found, differing, isKnown, evidence.kind === "unknown" ? evidence.why : undefined);
+}
+
+/** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it stands for. */
+function changesOf({ content, originNames = [] }: Want, found: Image, { changes }: Diff): readonly Change[] {
+  const isIt = liveOf(content, found) === content?.digest && content?.digest !== undefined;
+  const rest = changes.map((one) =>
+    isIt && originNames.includes(one.name) ? { ...one, forces: "update" as const } : one,
+  );
+  return [...rest, ...missingIn(found)];
 }
 
 /** What an image was wanted to be, and made from, when it was recorded. */
-type Before = Pick<Recorded & { status: "ready" }, "want" | "content" | "digests">;
+type Before = Pick<Recorded & { status: "ready" }, "want" | "content" | "digests" | "upstream">;
 
 /** Of an interrupted replace, the old image is compared with what was recorded before that began. */
 function recordedOf(known: Recorded | undefined, { id }: Image): Before | undefined {
@@ -88,15 +111,9 @@ function recordedOf(known: Recorded | undefined, { id }: Image): Before | undefi
 
 /** There is no image yet. */
 function make({ address, known }: Sight, want: Want): Step {
-  const { resource, content, transfer, blind } = want;
-  if (blind !== undefined)
-    return {
-      action: "block",
-      address,
-      because: "source",
-      text: blind.message,
-      ...(blind.hint === undefined ? {} : { hint: blind.hint }),
-    };
+  const { resource, content, transfer } = want;
+  const blocked = unreachable(address, want);
+  if (blocked !== undefined) return blocked;
   if (resource.lifecycle.existing || !want.origin) {
     const text = "is not there, and nothing says what to make it from";
     return {
@@ -123,9 +140,18 @@ function renew(
   sight: Sight,
   want: Want,
   found: Image,
-  changes: readonly Change[],
-  because: readonly string[],
-  tooMuch: boolean,
+  {
+    changes,
+    because,
+    isContentAlone,
+    tooMuch,
+  }: {
+    changes: readonly Change[];
+    because: readonly string[];
+    /** Nothing but weak evidence of other bytes makes the replace: they are compared before it begins. */
+    isContentAlone: boolean;
+    tooMuch: boolean;
+  },
 ): Step {
   const { address } = sight;
   const reasons = because.join(", ");
@@ -133,14 +159,8 @@ function renew(
     const text = `is protected, and would have to be replaced (${reasons})`;
     return { action: "block", address, because: "protected", text, hint: "set protect = false for this change" };
   }
-  if (want.blind !== undefined)
-    return {
-      action: "block",
-      address,
-      because: "source",
-      text: want.blind.message,
-      ...(want.blind.hint === undefined ? {} : { hint: want.blind.hint }),
-    };
+  const blocked = unreachable(address, want);
+  if (blocked !== undefined) return blocked;
   if (want.resource.lifecycle.existing || !want.origin) {
     const text = `would have to be replaced (${reasons}), and nothing says what to make it from`;
     return {
@@ -154,12 +174,20 @@ function renew(
   if (tooMuch) return limits(sight, want);
   const order = want.resource.lifecycle.replace ?? want.order(found.attributes);
   const making = { ...(want.content === undefined ? {} : { content: want.content }), transfer: want.transfer };
-  return { action: "replace", address, id: found.id, changes, because, order, making };
+  const unless = isContentAlone ? ({ unlessSame: true } as const) : {};
+  return { action: "replace", address, id: found.id, changes, because, order, making, ...unless };
 }
 
-/** What is there can stay; its attributes may change in place. */
-function align(sight: Sight, want: Want, found: Image, { changes }: Diff, isKnown: boolean): Step {
-  const { address } = sight;
+/** What is there can stay; its attributes may change in place. `unknown`: why its bytes have to be compared with the declared ones. */
+function align(
+  sight: Sight,
+  want: Want,
+  found: Image,
+  changes: readonly Change[],
+  isKnown: boolean,
+  unknown: string | undefined,
+): Step {
+  const { address, known } = sight;
   const { id } = found;
   if (!isKnown) {
     const content = want.content === undefined ? {} : { content: want.content };
@@ -167,17 +195,29 @@ function align(sight: Sight, want: Want, found: Image, { changes }: Diff, isKnow
   }
   const marked = remark(want, found);
   const all = marked === undefined ? changes : [...changes, marked];
-  if (all.length > 0 || sight.leftovers.length > 0 || changesProtection(sight, want))
-    return { action: "update", address, id, changes: all };
-  const content = seenAgain(sight.known, want);
-  return { action: "keep", address, id, ...(content === undefined ? {} : { content }) };
+  const isUpdate = all.length > 0 || sight.leftovers.length > 0 || changesProtection(sight, want);
+  if (unknown !== undefined && want.content !== undefined) {
+    const verifies = verificationOf(want, want.content, known?.content, unknown);
+    if (isUpdate) return { action: "update", address, id, changes: all, verifies };
+    return { action: "verify", address, id, verifies };
+  }
+  const seen = seenAgain(known, want);
+  const content = seen === undefined ? {} : { content: seen };
+  if (isUpdate) return { action: "update", address, id, changes: all, ...content };
+  return { action: "keep", address, id, ...content };
 }
 
-/** The same bytes, but the state should know something new of where they come from: a touched file, another mirror. */
-function seenAgain(known: Recorded | undefined, { content }: Want): Content | undefined {
-  if (known?.content === undefined || content === undefined || compareContent(known.content, content).kind !== "same")
+function verificationOf({ resource }: Want, content: Content, known: Content | undefined, why: string): Verification {
+  const bytes = content.size ?? content.validators?.length ?? known?.size;
+  const how = resource.source?.kind === "file" ? "read" : "download";
+  return { content, why, how, ...(bytes === undefined ? {} : { bytes }) };
+}
+
+/** The same bytes, but the state should know something new of them or of where they come from: a touched file, a declared checksum. */
+function seenAgain(known: Recorded | undefined, { content, resource }: Want): Content | undefined {
+  if (known?.content === undefined || content === undefined || resource.lifecycle.ignoreChanges.includes("content"))
     return undefined;
-  const merged = { ...known.content, ...content };
+  const merged = learned(known.content, content, resource.source);
   return canonical(merged) === canonical(known.content) ? undefined : merged;
 }
 
@@ -185,38 +225,13 @@ function seenAgain(known: Recorded | undefined, { content }: Want): Content | un
 const changesProtection = ({ known }: Sight, { resource: { lifecycle } }: Want): boolean =>
   known !== undefined && (known.protect !== lifecycle.protect || known.onRemove !== lifecycle.onRemove);
 
-/** The mark has to be written (again): somebody took it off, or the address has another name now. */
-function remark({ mark }: Want, found: Image): Change | undefined {
-  if (mark === undefined || carries(found, mark)) return undefined;
-  const after = { kind: "value", value: mark.owner } as const;
-  const worth = bearing(found);
-  if (found.mark === undefined || worth === "none") return { kind: "add", name: "marker", after, forces: "update" };
-  const value = worth === "genuine" ? found.mark.owner : `${found.mark.owner} (${worth})`;
-  return { kind: "edit", name: "marker", before: { kind: "value", value }, after, forces: "update" };
-}
+const contentChange = ({ before, after }: { readonly before: string; readonly after: string }): Change => ({
+  kind: "edit",
+  name: "content",
+  before: { kind: "value", value: before },
+  after: { kind: "value", value: after },
+  forces: "replace",
+});
 
-/** The bytes are to be others than those that the image was made from. */
-function changedContent(want: Want, found: Image, recorded: Before | undefined): Change | undefined {
-  if (want.resource.lifecycle.ignoreChanges.includes("content")) return undefined;
-  const edit = (before: string, after: string): Change => ({
-    kind: "edit",
-    name: "content",
-    before: { kind: "value", value: before },
-    after: { kind: "value", value: after },
-    forces: "replace",
-  });
-  if (recorded?.digests !== undefined && found.digests !== undefined) {
-    for (const [algorithm, digest] of Object.entries(recorded.digests)) {
-      const now = found.digests[algorithm as keyof typeof found.digests];
-      if (now !== undefined && now !== digest) return edit(`${now} (changed on the backend)`, digest);
-    }
-  }
-  if (want.content === undefined) return undefined;
-  if (recorded?.content !== undefined) {
-    const compared = compareContent(recorded.content, want.content);
-    return compared.kind === "changed" ? edit(compared.before, compared.after) : undefined;
-  }
-  const [before, after] = [found.mark?.content, want.mark?.content];
-  if (before !== undefined && after !== undefined && differs(before, after)) return edit(before, after);
-  return undefined;
-}
+const shownChange = (evidence: Evidence): string =>
+  evidence.kind === "changed" ? `${evidence.before} -> ${evidence.after}` : evidence.kind;

@@ -25,6 +25,7 @@ export function deletionsOf(
     case "update":
       return distinct(leftovers);
     case "keep":
+    case "verify":
     case "retire":
     case "forget":
     case "block":

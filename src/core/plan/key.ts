@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { nameOf, parseDigest } from "../model/digest.ts";
+import { ALGORITHMS, type Digest, nameOf, parseDigest } from "../model/digest.ts";
 import type { Mark, Observed } from "../model/image.ts";
 import type { Content } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
@@ -13,12 +13,15 @@ export function contentKey(content: Content | undefined): string {
   if (content === undefined) return "none";
   if (content.digest !== undefined && content.transform === undefined && nameOf(content.digest) === "sha256")
     return content.digest;
-  const { where, digest, size, stat, validators, resolved, transform } = content;
+  const { where, identity, digest, size, stat, validators, resolved, transform } = content;
   if (digest === undefined && stat !== undefined)
     return `${UNPROVEN}${createHash("sha256").update(canonical({ where, size, stat, transform })).digest("hex")}`;
   if (digest === undefined && resolved !== undefined)
     return `${ORIGIN}${createHash("sha256").update(canonical({ resolved, transform })).digest("hex")}`;
-  const known = digest === undefined ? { where, validators, transform } : { digest, transform };
+  const known =
+    digest === undefined
+      ? { where, validators, transform, ...(identity === undefined ? {} : { identity }) }
+      : { digest, transform };
   return `${digest === undefined ? "known" : "digest"}:${createHash("sha256").update(canonical(known)).digest("hex")}`;
 }
 
@@ -42,6 +45,14 @@ export const carries = (image: Pick<Observed, "id" | "self" | "mark">, mark: Mar
   const isOwned = have.owner === mark.owner && have.file === mark.file && have.lineage === mark.lineage;
   return isOwned && have.retained === mark.retained && !isUnproven(have.content);
 };
+
+/** The digest that the backend reports of an image whose origin is the backend's own, of the kind that is known of that origin. */
+export const liveOf = (content: Content | undefined, { digests }: Pick<Observed, "digests">): Digest | undefined =>
+  content?.resolved === undefined || content.digest === undefined
+    ? undefined
+    : ALGORITHMS.map((algorithm) => digests?.[algorithm]).find(
+        (one) => one !== undefined && content.digest !== undefined && nameOf(one) === nameOf(content.digest),
+      );
 
 /** What a marker tells of the content, as far as it can be compared later. */
 export function contentOfKey(key: string): Content | undefined {

@@ -4,20 +4,26 @@ import { type Event, told } from "../model/event.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
 import type { Recorded } from "../model/state.ts";
-import type { Backend, Plugin, Reading } from "../plugin.ts";
+import type { Plugin, Reading } from "../plugin.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import { withAdditions } from "./additions.ts";
-import { basisOf, bodyOf, driftBetween } from "./basis.ts";
+import { basisOf, driftBetween } from "./basis.ts";
+import { orphan } from "./blocked.ts";
+import { type Around, bodyOf, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
-import { contentKey } from "./key.ts";
+import { untold } from "./evidence.ts";
+import { type Found, isNothing, nothing } from "./found.ts";
 import type { Means, Selection } from "./means.ts";
-import { type Asked, type Found, isNothing, nothing, type Owner, observe } from "./observe.ts";
+import { type Asked, observe } from "./observe.ts";
 import { withDeletions } from "./obstacles.ts";
+import { remembered } from "./remembered.ts";
 import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
-import type { Want } from "./sight.ts";
+import type { Owner } from "./siblings.ts";
+import type { Sight, Want } from "./sight.ts";
+import { movesOf, takersFirst } from "./turn.ts";
 import { type Body, twins } from "./twins.ts";
 import { Wants } from "./wants.ts";
 
@@ -32,6 +38,8 @@ class Planner {
   readonly #events: Channel<Event>;
   readonly #wants: Wants;
   readonly #steps = new Map<Address, Step>();
+  /** Addresses whose image has the very bytes that another one is to have. */
+  readonly #bytesOf = new Map<Address, Address>();
   readonly #drift: Drift[] = [];
   readonly #observed: Record<Address, Basis> = {};
   readonly #outages: Plan["outages"][number][] = [];
@@ -87,7 +95,7 @@ class Planner {
       const reading: Reading = { signal: this.#means.signal, note: (text) => this.#warn(`${name}: ${text}`) };
       const found = this.#selection.refresh
         ? await observe(backend, this.#owner(name), asked, reading)
-        : new Map(asked.map((one) => [one.address, this.#remembered(one)]));
+        : new Map(asked.map((one) => [one.address, remembered(one, this.#owner(name))]));
       for (const one of asked) {
         const seen = found.get(one.address) ?? nothing;
         this.#events.send({
@@ -100,10 +108,14 @@ class Planner {
       if (this.#selection.mode === "refresh-only") return;
       const bodies: Body[] = [];
       await inParallel(asked, 8, async (one) => {
-        const body = await this.#decide(one, found.get(one.address) ?? nothing, backend, reading);
+        const around = { plugin, backend, asked, owner: this.#owner(name) };
+        const body = await this.#decide(one, found.get(one.address) ?? nothing, around, reading);
         if (body !== undefined) bodies.push(body);
       });
       for (const [address, step] of twins(bodies)) this.#steps.set(address, step);
+      const resource = (address: Address) => this.#resource(address);
+      const moves = plugin.movesNames ? movesOf({ asked, found, holders: this.#bytesOf, resource }) : [];
+      for (const [address, step] of takersFirst(moves, this.#steps)) this.#steps.set(address, step);
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.
@@ -138,13 +150,15 @@ class Planner {
       known,
       want: resource?.want,
       importing,
-      names: names.filter((name) => !held.has(name)),
+      names,
+      held: names.filter((name) => held.has(name)),
       labels: adopting ? (plugin.labels?.(resource.want, address) ?? []) : [],
     };
   }
 
-  async #decide(asked: Asked, found: Found, backend: Backend, reading: Reading): Promise<Body | undefined> {
+  async #decide(asked: Asked, found: Found, around: Around, reading: Reading): Promise<Body | undefined> {
     const { address, known, previous } = asked;
+    const { backend, plugin } = around;
     const resource = this.#resource(address);
     const quick = !this.#selection.digests && known === undefined && isNothing(found);
     const want = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading, quick);
@@ -152,7 +166,7 @@ class Planner {
     this.#complain(address, want, found);
     const removed = this.#means.config.removed.find((one) => one.address === address);
     const source = resource?.source?.kind === "image" ? [resource.source.address] : [];
-    const decided = decide({
+    const sight: Sight = {
       address,
       ...(previous === undefined ? {} : { previous }),
       mode: this.#selection.mode,
@@ -164,16 +178,20 @@ class Planner {
       replace: this.#selection.replace.some((pattern) => matches(pattern, address)),
       adopt: this.#selection.adopt || resource?.adopt === true,
       ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),
-    });
-    const body = absent ? undefined : bodyOf(want, this.#wants.plugin(backendOf(address)));
-    if (decided === undefined) return body;
-    const deletes = deletionsOf(decided, known, want, this.#means.now());
-    const { step: guarded, warnings } = await withDeletions(decided, deletes, found.have, backend, reading);
+    };
+    const { step: first, holder } = this.#selection.refresh
+      ? await decided(sight, around, reading)
+      : { step: decide(sight), holder: undefined };
+    if (holder !== undefined) this.#bytesOf.set(address, holder);
+    const body = absent ? undefined : bodyOf(want, plugin);
+    if (first === undefined) return body;
+    const deletes = deletionsOf(first, known, want, this.#means.now());
+    const { step: guarded, warnings } = await withDeletions(first, deletes, found, backend, reading);
     for (const text of warnings) this.#warn(text);
     const have = this.#selection.refresh ? found.have : undefined;
     const step = await withAdditions(guarded, { known, have, want }, backend, reading);
     this.#steps.set(address, step);
-    if (isPending(step)) this.#observed[address] = basisOf(found.have, want, this.#wants.plugin(backendOf(address)));
+    if (isPending(step)) this.#observed[address] = basisOf(found.have, want, plugin);
     return body;
   }
 
@@ -186,6 +204,8 @@ class Planner {
   #complain(address: Address, want: Want | undefined, { have }: Found): void {
     for (const { severity, message } of want?.complaints ?? [])
       if (severity === "warning") this.#warn(`${address}: ${message}`);
+    const why = untold(want, have, this.#means.state.images[address]);
+    if (why !== undefined) this.#warn(`${address}: whether its source has changed is unknown: ${why}`);
     if (want?.blind !== undefined && have !== undefined)
       this.#warn(`${address}: its source could not be looked at: ${want.blind.message}`);
   }
@@ -202,24 +222,7 @@ class Planner {
 
   /** The block of the backend is gone from the file, but the state still knows images there. */
   #orphaned(name: BackendName, addresses: readonly Address[]): void {
-    const text = `its backend ${name} is not in the file any more, so that nobody can look at it`;
-    const hint = `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`;
-    for (const address of addresses)
-      this.#steps.set(address, { action: "block", address, because: "missing", text, hint });
-  }
-
-  /** `--no-refresh`: what the state remembers stands for what is there. */
-  #remembered({ address, known }: Asked): Found {
-    if (known?.status !== "ready") return nothing;
-    const { config, state } = this.#means;
-    const mark = { file: config.settings.name, owner: address, content: contentKey(known.content) };
-    const digests = known.digests === undefined ? {} : { digests: known.digests };
-    const have = { id: known.id, attributes: known.have, ...digests };
-    return {
-      ...nothing,
-      have: { ...have, mark: { ...mark, lineage: state.lineage, self: known.id } },
-      standing: "recorded",
-    };
+    for (const address of addresses) this.#steps.set(address, orphan(address, name));
   }
 
   #resource(address: Address): Resource | undefined {

@@ -1,4 +1,6 @@
+import type { Failure } from "../failure.ts";
 import type { Config } from "../model/declaration.ts";
+import type { Wanted } from "../model/image.ts";
 import type { Address, BackendName } from "../model/name.ts";
 import type { PlanMode } from "../model/plan.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
@@ -22,7 +24,11 @@ export interface Means {
   /** The id of the run. */
   readonly run: string;
   /** What the beginning of a source tells, where it can be seen without a download. */
-  measure?(spec: SourceSpec, signal: AbortSignal): Promise<Pick<Facts, "format" | "virtualSize">>;
+  measure?(
+    spec: SourceSpec,
+    wanted: Wanted | undefined,
+    signal: AbortSignal,
+  ): Promise<Pick<Facts, "format" | "virtualSize" | "untouched"> & { readonly problem?: Failure }>;
   readonly signal: AbortSignal;
   now(): Date;
 }

@@ -4,8 +4,10 @@ import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
 import { distinct, isFinished, keptBy, usable } from "./finished.ts";
-import type { Image, Sight } from "./sight.ts";
-import { bearing, type Claim, idsOf, type Standing, standing } from "./standing.ts";
+import { type Found, nothing } from "./found.ts";
+import { claimOf, type Owner, siblingOf } from "./siblings.ts";
+import type { Image } from "./sight.ts";
+import { bearing, idsOf, type Standing, standing } from "./standing.ts";
 
 /** One address that is looked for on a backend. */
 export interface Asked {
@@ -17,34 +19,11 @@ export interface Asked {
   readonly importing: ImageId | undefined;
   /** Unique names that it is to hold. */
   readonly names: readonly string[];
+  /** Those of them that it held when the state was last written. */
+  readonly held: readonly string[];
   /** Names that it is to have and that are not unique. */
   readonly labels: readonly string[];
 }
-
-/** What is on the backend for one address. `after`: other managed addresses that hold one of its names, and let go of it first. */
-export type Found = Pick<
-  Sight,
-  "have" | "standing" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "namesake" | "after"
->;
-
-/** The state and file that images are looked for by. */
-export type Owner = Pick<Claim, "file" | "lineage" | "marks">;
-
-export const nothing: Found = {
-  have: undefined,
-  standing: "foreign",
-  ambiguous: [],
-  incomplete: undefined,
-  kept: [],
-  leftovers: [],
-  rival: undefined,
-  namesake: undefined,
-  after: [],
-};
-
-/** No image of the address, no remains of one, and none that could become it. */
-export const isNothing = ({ have, leftovers, rival, namesake }: Found): boolean =>
-  have === undefined && leftovers.length === 0 && rival === undefined && namesake === undefined;
 
 /** Up to this many known images are read one by one; for more, the pages of a listing cost less. */
 const FEW = 3;
@@ -59,8 +38,13 @@ export async function observe(
   const index = new Index(owner, asked);
   const byId =
     asked.length <= FEW &&
-    asked.every((one) => one.known?.status === "ready" && one.names.length + one.labels.length === 0);
-  if (!byId) for await (const image of backend.list(reading, asked.flatMap(looked))) index.add(image);
+    asked.every(
+      (one) => one.known?.status === "ready" && one.names.length === one.held.length && one.labels.length === 0,
+    );
+  const list = async () => {
+    for await (const image of backend.list(reading, asked.flatMap(looked))) index.add(image);
+  };
+  if (!byId) await list();
   for (const { address, known, importing } of asked) {
     // A known image that no listing shows may be in a place that is not listed any more: it is asked for by itself before it is given up.
     const id = importing ?? (known?.status === "ready" || known?.status === "replacing" ? known.id : undefined);
@@ -70,6 +54,8 @@ export async function observe(
     index.add(image);
     if (importing !== undefined) index.import(importing, image.id);
   }
+  // A name that it had is another image's by now: which one only the listing tells.
+  if (byId && asked.some((one) => index.misses(one))) await list();
   return new Map(asked.map((one) => [one.address, index.find(one)]));
 }
 
@@ -123,6 +109,12 @@ class Index {
     return this.#kept.has(id);
   }
 
+  /** A known image is not there, or without a name that it held. */
+  misses({ known, held }: Asked): boolean {
+    const names = known?.id === undefined ? undefined : this.#kept.get(known.id)?.names;
+    return held.some((name) => names?.includes(name) !== true);
+  }
+
   add(observed: Observed): void {
     const image: Image = { ...observed, attributes: plain(observed.attributes) };
     const { id, mark, names: unique = [], name } = image;
@@ -144,9 +136,12 @@ class Index {
     const { have, leftovers } = own;
     const mine = (image: Image) =>
       image.id === have?.id || leftovers.includes(image.id) || retained(asked.known).has(image.id);
-    const others = asked.names.flatMap((name) => this.#holders.get(name) ?? []).filter((image) => !mine(image));
-    const siblings = others.flatMap((image) => this.#sibling(asked.address, image) ?? []);
-    const rival = others.find((image) => this.#sibling(asked.address, image) === undefined);
+    const others = asked.names
+      .flatMap((name) => [this.#holders.get(name) ?? []].flat().map((image) => ({ ...image, name })))
+      .filter((image) => !mine(image));
+    const holders = others.map((image) => siblingOf(image, asked.address, this.#asked.values(), this.#owner));
+    const siblings = holders.filter((holder) => holder !== undefined);
+    const rival = others.find((_, i) => holders[i] === undefined);
     const namesakes = asked.labels
       .flatMap((label) => this.#called.get(label) ?? [])
       .filter((image) => !mine(image) && (bearing(image) === "none" || bearing(image) === "unsigned"));
@@ -158,27 +153,18 @@ class Index {
       rival,
       namesake: namesakes.length === 1 ? namesakes[0] : undefined,
       after: [...new Set(siblings)],
+      owned: this.#owned([...(have === undefined ? [] : [have.id]), ...leftovers, ...retained(asked.known)]),
     };
   }
 
-  /** The address of ours, other than this one, that an image belongs to. */
-  #sibling(address: Address, image: Image): Address | undefined {
-    for (const other of this.#asked.values()) {
-      if (other.address === address) continue;
-      if (idsOf(other.known).includes(image.id) || standing(image, this.#claim(other)) === "claimable")
-        return other.address;
-    }
-    return undefined;
-  }
-
-  #claim({ address, previous, known }: Asked): Claim {
-    return { ...this.#owner, address, previous, known };
+  #owned(ids: readonly ImageId[]): ReadonlyMap<ImageId, readonly string[]> {
+    return new Map(ids.map((id) => [id, this.#kept.get(id)?.owns ?? []]));
   }
 
   /** Which image is that of the address, and which are remains of an interrupted run of this state. */
-  #own(asked: Asked): Omit<Found, "rival" | "namesake" | "after"> {
+  #own(asked: Asked): Omit<Found, "rival" | "namesake" | "after" | "owned"> {
     const { address, previous, known, importing } = asked;
-    const claim = this.#claim(asked);
+    const claim = claimOf(asked, this.#owner);
     const old = retained(known);
     const at = (id: ImageId | undefined) => (id === undefined ? undefined : this.#kept.get(id));
     const rank = (image: Image | undefined): Standing => (image === undefined ? "foreign" : standing(image, claim));
@@ -229,4 +215,5 @@ class Index {
   }
 }
 
-const retained = (known: Recorded | undefined): ReadonlySet<ImageId> => new Set(known?.retained?.map(({ id }) => id));
+export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
+  new Set(known?.retained?.map(({ id }) => id));

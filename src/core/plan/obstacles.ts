@@ -4,19 +4,21 @@ import type { ImageId } from "../model/name.ts";
 import type { Deletion, Step } from "../model/plan.ts";
 import type { Backend, Reading } from "../plugin.ts";
 import { guarded } from "./deletions.ts";
-import type { Image } from "./sight.ts";
+import type { Found } from "./found.ts";
 
 /** The step with every image that it deletes; the backend is asked for what uses each before the plan promises anything. */
 export async function withDeletions(
   step: Step,
   deletes: readonly Deletion[],
-  have: Image | undefined,
+  { have, owned }: Pick<Found, "have" | "owned">,
   backend: Backend,
   reading: Reading,
 ): Promise<{ readonly step: Step; readonly warnings: readonly string[] }> {
   if (deletes.length === 0) return { step, warnings: [] };
-  const owns = have?.owns;
-  const named = deletes.map((one) => (one.id === have?.id && owns !== undefined ? { ...one, owns } : one));
+  const named = deletes.map((one) => {
+    const owns = owned.get(one.id) ?? [];
+    return owns.length === 0 ? one : { ...one, owns };
+  });
   const uses = new Map<ImageId, string>();
   for (const { id } of deletes) {
     const use = await useOf(id, backend, reading);

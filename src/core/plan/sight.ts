@@ -1,6 +1,6 @@
 import type { Failure } from "../failure.ts";
 import type { ReplaceOrder, Resource } from "../model/declaration.ts";
-import type { Mark, Observed } from "../model/image.ts";
+import type { Format, Mark, Observed } from "../model/image.ts";
 import type { Address, ImageId } from "../model/name.ts";
 import type { PlanMode, Transfer } from "../model/plan.ts";
 import type { Schema } from "../model/schema.ts";
@@ -19,12 +19,22 @@ export interface Image extends Omit<Observed, "attributes"> {
 export interface Want {
   readonly resource: Resource;
   readonly schema: Schema;
+  /** What attributes of this image come to while nobody declares them. */
+  readonly defaults?: Attributes;
   /** What the origin stands for now; undefined: it has none, or it could not be looked at. */
   readonly content: Content | undefined;
+  /** What the source was found to be, inside of its compression. */
+  readonly format?: Format;
+  /** The backend keeps it up to date with its origin by itself. */
+  readonly maintained?: boolean;
+  /** Attributes that say which origin of the backend's own is meant. */
+  readonly originNames?: readonly string[];
   /** There is something to make it from. */
   readonly origin: boolean;
   /** Why the origin could not be looked at. */
   readonly blind: Failure | undefined;
+  /** Why nothing can be made from it now. */
+  readonly hindered?: { readonly text: string; readonly hint?: string };
   readonly transfer: Transfer;
   readonly complaints: readonly Complaint[];
   /** The mark to be written; undefined: no marks on this backend. */
@@ -59,6 +69,8 @@ export interface Sight {
   readonly leftovers: readonly ImageId[];
   /** Somebody else's image that holds a name which the backend has only once, and which is to be ours. */
   readonly rival: Image | undefined;
+  /** The rival has no name that is wanted, but the very bytes, which the backend has only once. */
+  readonly sameBytes?: boolean;
   /** The only other image of the same name, on a backend where names are not unique: what `--adopt` takes. */
   readonly namesake: Image | undefined;
   readonly after: readonly Address[];

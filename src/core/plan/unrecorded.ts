@@ -21,7 +21,8 @@ export function unrecorded(sight: Sight, want: Want, found: Image): Step {
     want: want.resource.want,
     ignore: want.resource.lifecycle.ignoreChanges,
   });
-  const bytes = want.resource.lifecycle.ignoreChanges.includes("content") ? undefined : compareBytes(want, found);
+  const isTheirs = want.maintained === true || want.resource.lifecycle.ignoreChanges.includes("content");
+  const bytes = isTheirs ? undefined : compareBytes(want, found);
   const differing = [
     ...refused,
     ...changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),

@@ -1,23 +1,27 @@
+import { canJudge } from "../abilities.ts";
 import { asFailure, Failure } from "../failure.ts";
-import { DEFAULT_LIMIT, tooLarge } from "../format/limit.ts";
 import type { Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { type Attributes, canonical, type Value } from "../model/value.ts";
-import type { Backend, Complaint, Facts, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Complaint, Facts, Origin, Plugin, Reading } from "../plugin.ts";
+import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
 import { pulled } from "./pull.ts";
 import { resourceAt } from "./resources.ts";
 import type { Want } from "./sight.ts";
+import { sizeComplaints } from "./size.ts";
 
 /** What an origin was found to be; `blind` when it could not be looked at. */
 interface Looked {
   readonly content?: Content;
   readonly transfer: Transfer;
   readonly blind?: Failure;
+  readonly maintained?: boolean;
+  readonly hindered?: Want["hindered"] | undefined;
 }
 
 /** How an origin is looked at. */
@@ -51,22 +55,32 @@ export class Wants {
   ): Promise<Want> {
     const plugin = this.plugin(resource.backend);
     const isQuick = quick && !this.#given.has(resource.address);
-    const { content, transfer, blind } = await this.#look(resource, known, backend, { ...reading, quick: isQuick });
-    const facts = await this.#facts(resource, plugin, content, reading.signal);
+    const { content, transfer, blind, maintained, hindered } = await this.#look(resource, known, backend, {
+      ...reading,
+      quick: isQuick,
+    });
+    const { problem, ...facts } = await this.#facts(resource, content, reading.signal);
     const declared = this.#means.config.backends.find(({ name }) => name === resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
-    const origin = resource.source !== undefined || originOf(plugin, resource.want);
+    const origin = resource.source !== undefined || originOf(plugin, resource.want) !== undefined;
     return {
       resource,
       schema: plugin.image,
+      defaults: defaultsOf(plugin, resource.address),
       content,
+      ...(facts.format === undefined ? {} : { format: facts.format }),
+      ...(maintained === true ? { maintained } : {}),
+      ...(hindered === undefined ? {} : { hindered }),
+      originNames: (plugin.origins ?? []).flatMap(({ needs }) => needs),
       origin,
       blind,
       transfer,
       complaints: [
         ...sizeComplaints(facts, this.#means.config.settings.maxSize),
+        ...(problem === undefined ? [] : [complaintOf(problem)]),
         ...(plugin.check?.(resource.want, { ...facts, ...settings }) ?? []),
+        ...(await judged(backend, resource, reading)),
       ],
       mark: marked
         ? {
@@ -82,15 +96,17 @@ export class Wants {
     };
   }
 
-  /** The bytes themselves are looked at only for a plugin that asks. */
-  async #facts({ source }: Resource, { check }: Plugin, content: Content | undefined, signal: AbortSignal) {
-    const isAsked = check !== undefined && source !== undefined;
-    const facts: Facts = {
+  async #facts(
+    { source, backend, want }: Resource,
+    content: Content | undefined,
+    signal: AbortSignal,
+  ): Promise<Facts & { readonly problem?: Failure }> {
+    const wanted = this.plugin(backend).bytes?.(want);
+    return {
       source: source !== undefined,
-      ...(isAsked ? await this.#means.measure?.(source, signal) : {}),
+      ...(source === undefined ? {} : await this.#means.measure?.(source, wanted, signal)),
       ...(content?.size === undefined ? {} : { size: content.size }),
     };
-    return facts;
   }
 
   plugin(backend: BackendName): Plugin {
@@ -124,15 +140,20 @@ export class Wants {
       const proven = source.kind === "file" || source.checksum !== undefined || source.signature !== undefined;
       return { content, transfer: upload(content.size, proven ? undefined : "no checksum is declared for it") };
     }
-    const origin = originOf(this.plugin(resource.backend), want);
-    if (!origin) return { transfer: { how: "none" } };
-    if (backend.resolve === undefined)
-      return { content: declaredOrigin(this.plugin(resource.backend), want), transfer: { how: "none" } };
-    const pinned = want["follow"] === false && known?.content !== undefined;
+    const plugin = this.plugin(resource.backend);
+    const origin = originOf(plugin, want);
+    if (origin === undefined) return { transfer: { how: "none" } };
+    if (backend.resolve === undefined) return { content: declaredOrigin(plugin, want), transfer: { how: "none" } };
+    const pinned = origin.follow !== undefined && want[origin.follow] === false && known?.content !== undefined;
     if (pinned && known.status === "ready") return { content: known.content, transfer: { how: "none" } };
-    const { content, digests, size, serverSide, verified, why } = await backend.resolve(want, reading);
+    const { content, digests, size, serverSide, verified, why, maintained, hindered } = await backend.resolve(
+      want,
+      reading,
+    );
+    if (maintained === true && known?.content !== undefined)
+      return { content: known.content, transfer: { how: "pull" }, maintained };
     const found: Content = {
-      where: contentWhere(want),
+      where: contentWhere(plugin, want),
       resolved: content,
       ...(digests?.sha256 === undefined ? {} : { digest: digests.sha256 }),
       ...(size === undefined ? {} : { size }),
@@ -140,6 +161,8 @@ export class Wants {
     const unverified = verified ? {} : { unverified: why ?? "the backend cannot prove it" };
     return {
       content: found,
+      hindered,
+      ...(maintained === true ? { maintained } : {}),
       transfer: { how: serverSide ? "pull" : "upload", ...(size === undefined ? {} : { bytes: size }), ...unverified },
     };
   }
@@ -160,6 +183,24 @@ export class Wants {
   }
 }
 
+const complaintOf = ({ code, message, hint }: Failure): Complaint => ({
+  code,
+  message,
+  ...(hint === undefined ? {} : { hint }),
+});
+
+/** What only the backend can tell of a wish; if it cannot be asked, nothing stands against it. */
+async function judged(backend: Backend, { address, want }: Resource, reading: Reading): Promise<readonly Complaint[]> {
+  if (!canJudge(backend)) return [];
+  try {
+    return await backend.judge(want, reading);
+  } catch (thrown) {
+    reading.signal.throwIfAborted();
+    reading.note(`${address}: could not be checked: ${asFailure(thrown).message}`);
+    return [];
+  }
+}
+
 const upload = (bytes: number | undefined, unverified: string | undefined): Transfer => ({
   how: "upload",
   ...(bytes === undefined ? {} : { bytes }),
@@ -175,31 +216,34 @@ export function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
   return wanted.formats === "any" && wanted.compressions === "any";
 }
 
-/** Whether an origin of the backend's own is wanted. */
-const originOf = (plugin: Plugin, want: Attributes): boolean =>
-  (plugin.origins ?? []).some(({ needs }) => needs.some((name) => want[name] !== undefined));
+/** The origin of the backend's own that is wanted. */
+const originOf = (plugin: Plugin, want: Attributes): Origin | undefined =>
+  plugin.origins?.find(({ needs }) => needs.some((name) => want[name] !== undefined));
 
 /** An origin that cannot be looked at: what the file says of it is all that is known. The query of a URL may hold a signature. */
 function declaredOrigin({ origins = [], image }: Plugin, want: Attributes): Content {
   const named = origins.flatMap(({ needs }) => needs).filter((name) => image[name]?.compare !== "never");
   const given = named.flatMap((name): [string, Value][] => {
     const value = want[name];
-    if (typeof value === "string") return [[name, value.replace(/\?.*$/s, "")]];
+    if (typeof value === "string") return [[name, withoutQuery(value)]];
     return typeof value === "number" || typeof value === "boolean" ? [[name, value]] : [];
   });
-  const where = contentWhere(want);
+  const where = contentWhere({ origins, image }, want);
   return given.length === 0 ? { where } : { where, resolved: canonical(Object.fromEntries(given)) };
 }
 
 /** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */
-const contentWhere = (want: Attributes): string =>
-  ["source_image", "source", "source_instance"].flatMap((name) =>
-    want[name] === undefined ? [] : [JSON.stringify(want[name])],
-  )[0] ?? "the backend";
-
-/** What opening it would find anyway. */
-function sizeComplaints({ source, size, virtualSize }: Facts, limit = DEFAULT_LIMIT): Complaint[] {
-  if (source !== true || Math.max(size ?? 0, virtualSize ?? 0) <= limit) return [];
-  const { code, message, hint } = tooLarge("the image", limit);
-  return [{ code, message, ...(hint === undefined ? {} : { hint }) }];
+function contentWhere({ origins = [], image }: Pick<Plugin, "origins" | "image">, want: Attributes): string {
+  const needs = origins.find(({ needs }) => needs.some((name) => want[name] !== undefined))?.needs ?? [];
+  const told = needs.flatMap((name): [string, Value][] => {
+    const [value, attribute] = [want[name], image[name]];
+    if (value === undefined || attribute?.sensitive === true) return [];
+    const shown = attribute?.stored?.(value) ?? value;
+    return [[name, typeof shown === "string" ? withoutQuery(shown) : shown]];
+  });
+  const [first] = told;
+  if (first === undefined) return "the backend";
+  return needs.length === 1 ? JSON.stringify(first[1]) : canonical(Object.fromEntries(told));
 }
+
+const withoutQuery = (text: string): string => text.replace(/\?.*$/s, "");

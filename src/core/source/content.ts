@@ -45,10 +45,26 @@ function compareRest(before: Content, now: Content): Comparison {
       now.where,
       "the source is another place, and no digest says that the bytes are the same",
     );
+  if (isOther(before.identity, now.identity)) return compareRequests(before.validators, now.validators);
   if (before.stat !== undefined && now.stat !== undefined) return sameStat(before.stat, now.stat) ? SAME : UNKNOWN;
   if (before.validators !== undefined && now.validators !== undefined)
     return compareValidators(before.validators, now.validators);
   return evidence(before) || evidence(now) ? UNKNOWN : SAME;
+}
+
+/**
+ * Are these two requests, of one place, that differ in what is not shown? False also where nobody can tell: one of them was identified
+ * by another machine, or hides nothing.
+ */
+export function isOther(a: string | undefined, b: string | undefined): boolean {
+  const name = (identity: string) => identity.slice(0, identity.indexOf(":"));
+  return a !== undefined && b !== undefined && a !== b && name(a) === name(b);
+}
+
+/** A signed URL is another one each time: only what the server says of the file shows whether it is the same. */
+function compareRequests(before: Validators = {}, now: Validators = {}): Comparison {
+  const compared = compareValidators(before, now);
+  return compared.kind === "same" && before.etag === undefined ? UNKNOWN : compared;
 }
 
 /** What there is to compare: without anything on both sides, the place alone says that they are the same. */
@@ -64,11 +80,24 @@ export function compareValidators(before: Validators, now: Validators): Comparis
   if (before.length !== undefined && now.length !== undefined && before.length !== now.length)
     return changed(`${before.length} bytes`, `${now.length} bytes`, "the length is another");
   if (before.etag !== undefined && now.etag !== undefined)
-    return bare(before.etag) === bare(now.etag) ? SAME : changed(`etag ${before.etag}`, `etag ${now.etag}`, why);
+    return sameVersion(before, now) || isSameFile(before, now)
+      ? SAME
+      : changed(`etag ${before.etag}`, `etag ${now.etag}`, why);
   if (before.modified !== undefined && now.modified !== undefined)
     return before.modified === now.modified ? SAME : changed(before.modified, now.modified, why);
   return UNKNOWN;
 }
+
+/** Servers behind one URL count their versions each in its own way: time and length together say that the file is the same. */
+const isSameFile = (before: Validators, now: Validators): boolean =>
+  before.modified !== undefined &&
+  before.modified === now.modified &&
+  before.length !== undefined &&
+  before.length === now.length;
+
+/** The same ETag: what is taken in place of bytes that could be fetched. */
+export const sameVersion = ({ etag: before }: Validators, { etag: now }: Validators): boolean =>
+  before !== undefined && now !== undefined && bare(before) === bare(now);
 
 const bare = (etag: string): string => etag.replace(/^W\//, "");
 const changed = (before: string, after: string, why: string): Comparison => ({ kind: "changed", before, after, why });

@@ -22,6 +22,8 @@ export interface Supply extends AsyncDisposable {
   readonly algorithms: ReadonlySet<Algorithm>;
   /** The file of bytes that have been proven; undefined as long as they have not. */
   readonly path: string | undefined;
+  /** The file that they lie in, to be looked at before they are proven: what it says is only believed until then. */
+  readonly location?: string | undefined;
   /**
    * From the beginning to the end. Rejects with the signal's reason, or with what is wrong with the bytes. `lent`: a piece may be
    * overwritten once the fourth after it has been asked for.
@@ -33,6 +35,8 @@ export interface Supply extends AsyncDisposable {
   prove(signal: AbortSignal): Promise<Proven>;
   /** For whoever has read the file at `path`: is it still the one that was proven? @throws Failure source.changed */
   check(): Promise<void>;
+  /** A reader found that the bytes are not what they should be: what is kept of them is not used again. */
+  distrust?(): Promise<void>;
   watch(watcher: Watcher): void;
 }
 

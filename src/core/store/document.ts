@@ -20,6 +20,7 @@ export function parseState(text: string, at: Where): State {
   } catch (error) {
     throw broken("the state is no JSON", at, brokenAt(text), error);
   }
+  tellMoved(value, at);
   const current = upgrade(value, at);
   if (isState(current)) return current;
   const fault = stateFault(current);
@@ -50,6 +51,19 @@ export function upgrade(value: unknown, at: Where, upgrades: Upgrades = UPGRADES
     }
   }
   return current;
+}
+
+/** What `state migrate` leaves where a state was, and what is there before it has come. */
+function tellMoved(value: unknown, { where }: Where): void {
+  const [moved, from] = isTable(value) ? [value["moved"], value["arriving"]] : [];
+  if (typeof moved === "string")
+    throw new Failure("state.moved", `the state in ${where} has moved to ${moved}`, {
+      hint: `write state = ${JSON.stringify(moved)} in [settings]`,
+    });
+  if (typeof from === "string")
+    throw new Failure("state.moved", `a move of the state from ${from} to ${where} was interrupted`, {
+      hint: `finish it where the state came from: images state migrate ${where} --state ${from}`,
+    });
 }
 
 export const newer = (what: string, version: number, where: string, known: number = STATE_VERSION): Failure =>

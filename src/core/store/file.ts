@@ -12,26 +12,26 @@ import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
 import { onDisk, stateFailure } from "./failure.ts";
 import { JournalFolder, listRuns, openRuns, readRun } from "./folder.ts";
-import type { Document, Lease, Storage } from "./storage.ts";
-
-/** Runs of the past that are kept for `images log`. */
-const KEEP = 50;
+import { type Document, KEPT_RUNS, type Lease, type Storage } from "./storage.ts";
+import { keepVersion, listVersions, readVersion } from "./versions.ts";
 
 interface Paths {
   readonly document: string;
   readonly backup: string;
   readonly lock: string;
   readonly journals: string;
+  readonly versions: string;
 }
 
 /**
  * A state in a file. Beside it: `FILE.backup`, the former document; `FILE.lock`; `.images/journal/FILE/`, the journals. A symbolic
  * link is followed, so that every name of a file has the same lock. `keep`: how many runs of the past are remembered.
  */
-export function fileStorage(path: string, { keep = KEEP }: { readonly keep?: number } = {}): Storage {
+export function fileStorage(path: string, { keep = KEPT_RUNS }: { readonly keep?: number } = {}): Storage {
   const at = pathsOf(path);
   return {
     where: path,
+    canPeek: true,
     backup: at.backup,
     async read() {
       const { document, journals } = at;
@@ -66,6 +66,12 @@ export function fileStorage(path: string, { keep = KEEP }: { readonly keep?: num
     async readRun(run) {
       return await readRun(at.journals, run);
     },
+    async versions() {
+      return await listVersions(at.versions);
+    },
+    async readVersion(id) {
+      return await readVersion(at.versions, id);
+    },
   };
 }
 
@@ -84,6 +90,7 @@ function leaseOf(at: Paths, me: Holder, keep: number): Lease {
         throw new Failure("state.conflict", `${at.document} was changed by something else while it was locked`, {
           hint: "what this run did is in its journal and comes into the state with the next command",
         });
+      if (there !== undefined) await keepVersion(at.versions, at.document, there.tag);
       await onDisk(at.document, () => replaceFile(at.document, text, { backup: at.backup }));
       return tagOf(Buffer.from(text));
     },
@@ -120,6 +127,7 @@ function pathsOf(path: string): Paths {
     backup: `${document}.backup`,
     lock: `${document}.lock`,
     journals: join(dirname(document), ".images", "journal", basename(document)),
+    versions: join(dirname(document), ".images", "versions", basename(document)),
   };
 }
 

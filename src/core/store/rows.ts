@@ -31,10 +31,14 @@ const digestBy =
   (value) =>
     digest(value) ?? (String(value).startsWith(`${algorithm}:`) ? undefined : wrong(`expected ${algorithm}:HEX`));
 
+const digests = mapOf(oneOf(ALGORITHMS), digestBy);
 const content = table(
   { where: text },
   {
+    identity: text,
     digest,
+    digests,
+    signed: text,
     size: count,
     validators: table({}, { etag: text, modified: text, length: count }),
     stat: table({ size: count, mtime: text, inode: text }),
@@ -55,11 +59,10 @@ const common = {
 const more = { content, retained: listOf(retained) };
 const former = table({ want: attributes }, { content });
 const had = { id: text, have: attributes };
-const digests = mapOf(oneOf(ALGORITHMS), digestBy);
 
 const RULES: Readonly<Record<Recorded["status"], Rule>> = {
   creating: table(common, { ...more, id: text, nonce: text, finished: flag, carried: attributes }),
-  ready: table({ ...common, ...had }, { ...more, digests }),
+  ready: table({ ...common, ...had }, { ...more, digests, upstream: content }),
   replacing: table(
     { ...common, ...had },
     { ...more, digests, next: text, nonce: text, former, requested: flag, finished: flag, carried: attributes },

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { identity } from "../disk/process.ts";
 import type { Event } from "../model/event.ts";
 import type { Address } from "../model/name.ts";
-import type { Recorded, State } from "../model/state.ts";
+import type { Holder, Recorded, State } from "../model/state.ts";
 import type { Changes } from "./changes.ts";
 import { showState } from "./document.ts";
 import { hold } from "./hold.ts";
@@ -53,8 +53,8 @@ export interface Store extends AsyncDisposable {
  */
 export async function openStore(opening: Opening): Promise<Store> {
   const { storage, signal, onNote, now = () => new Date() } = opening;
-  const run = runId(now());
-  const holder = { ...identity(), id: run, operation: opening.operation, since: now().toISOString() };
+  const holder = holderOf(opening.operation, now());
+  const run = holder.id;
   if (!opening.write) {
     const { state, notes } = replay(await storage.read(signal), storage, crypto.randomUUID());
     for (const note of notes) onNote?.(note);
@@ -74,6 +74,14 @@ export async function openStore(opening: Opening): Promise<Store> {
     throw error;
   }
 }
+
+/** This process as a run that begins now. */
+export const holderOf = (operation: string, at: Date): Holder => ({
+  ...identity(),
+  id: runId(at),
+  operation,
+  since: at.toISOString(),
+});
 
 /** `20260301T101500.123Z-3f9a1c20b7` */
 const runId = (at: Date): string => `${at.toISOString().replace(/[-:]/g, "")}-${randomBytes(5).toString("hex")}`;

@@ -29,6 +29,13 @@ export interface Listed {
   readonly last: string;
 }
 
+/** A former document. */
+export interface Version {
+  readonly id: string;
+  /** When it was replaced, or written, as far as the storage knows. RFC 3339. */
+  readonly at: string;
+}
+
 /** Where runs write what they do, before and beside the document. Calls come one after another, never side by side. */
 export interface Journal {
   /**
@@ -60,6 +67,8 @@ export interface Lease extends AsyncDisposable {
 export interface Storage {
   /** Path or URL for people, without secrets. */
   readonly where: string;
+  /** Whether `holder` can be asked beside a run without taking its lock for a moment. */
+  readonly canPeek: boolean;
   /** Where the former document is, for people. */
   readonly backup?: string;
   /** Needs no lock: it is one moment, also while another process writes. */
@@ -72,4 +81,12 @@ export interface Storage {
   /** The runs that it still remembers, oldest first. */
   runs(signal: AbortSignal): Promise<readonly Listed[]>;
   readRun(run: string, signal: AbortSignal): Promise<string | undefined>;
+  /** The former documents that it still has, oldest first; undefined: the storage cannot tell. */
+  versions(signal: AbortSignal): Promise<readonly Version[] | undefined>;
+  readVersion(id: string, signal: AbortSignal): Promise<string | undefined>;
 }
+
+/** Runs of the past that are kept for `images log`. */
+export const KEPT_RUNS = 50;
+/** Former documents that are kept. */
+export const KEPT_VERSIONS = 20;

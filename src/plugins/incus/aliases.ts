@@ -1,15 +1,19 @@
 import { type Desired, Failure, type Mark } from "images";
 import type { Client, Held } from "./client.ts";
-import { isSameOwner, NOTE, type Notes, notesOf } from "./image.ts";
+import { isSameFile, NOTE, type Notes, notesOf, plainAliases } from "./image.ts";
 import { type Alias, aliasesOf, type Image } from "./schema.ts";
+import type { ImageAnswer } from "./wire.ts";
 
 /** The aliases that an image is declared to have. */
-export const declared = (want: Desired<Image>) => [
+export const declared = (want: {
+  readonly alias?: string | undefined;
+  readonly aliases?: Desired<Image>["aliases"] | undefined;
+}) => [
   ...(want.alias === undefined ? [] : [{ name: want.alias, description: "" }]),
   ...aliasesOf(want.aliases).filter(({ name }) => name !== want.alias),
 ];
 
-/** Whose aliases may be taken: the image that is being replaced, and remains of our own. */
+/** Whose aliases may be taken: those of the image that is being replaced, and of other images of the same file and state. */
 export interface Taking {
   readonly signal: AbortSignal;
   /** The fingerprint of the image that is being replaced, in the same project. */
@@ -39,25 +43,27 @@ export async function free(
     if (held !== undefined && !(await isOurs(client, held, target, taking))) throw taken(held);
   }
   const can: string[] = [];
-  for (const name of wishes.may) {
-    const held = await client.alias(name, taking.signal);
-    if (held === undefined || (await isOurs(client, held, target, taking))) can.push(name);
-  }
+  for (const name of wishes.may) if (await canHave(client, name, target, taking)) can.push(name);
   return can;
 }
 
-/** Whether an alias leads to `target`, to what may be taken, or to nothing. */
+/** A copied alias is taken from no other image but the one that is being replaced. */
+async function canHave(client: Client, name: string, target: string | undefined, taking: Taking): Promise<boolean> {
+  const held = await client.alias(name, taking.signal);
+  if (held === undefined || held.entry.target === target || held.entry.target === taking.replaces) return true;
+  return (await client.image(held.entry.target, taking.signal)) === undefined;
+}
+
+/** Whether an alias leads to `target`, to what it may be taken from, or to nothing. */
 async function isOurs(client: Client, { entry }: Held, target: string | undefined, taking: Taking): Promise<boolean> {
   if (entry.target === target || entry.target === taking.replaces) return true;
   const holder = await client.image(entry.target, taking.signal);
-  if (holder === undefined) return true;
-  const { mark } = notesOf(holder);
-  return isSameOwner(mark, taking.owner);
+  return holder === undefined || isSameFile(notesOf(holder).mark, taking.owner);
 }
 
 const taken = ({ entry }: Held): Failure =>
   new Failure("backend.conflict", `the alias ${entry.name} leads to another image (${entry.target.slice(0, 12)})`, {
-    hint: "choose another alias, or take it off that image; `--adopt` takes that image over",
+    hint: `take it off that image (incus image alias delete ${entry.name}), or choose another alias`,
   });
 
 /**
@@ -87,9 +93,36 @@ async function led(client: Client, target: string, { name, description }: Alias,
   return await client.moveAlias(held, { target, description }, signal);
 }
 
+/** Gives copied aliases to `target`, but for those that another image got in the meantime. Answers those that it has. */
+export async function offer(
+  client: Client,
+  target: string,
+  aliases: readonly Alias[],
+  taking: Taking,
+): Promise<readonly string[]> {
+  const has: string[] = [];
+  for (const alias of aliases) {
+    if (!(await canHave(client, alias.name, target, taking))) continue;
+    await lead(client, target, [alias], taking);
+    has.push(alias.name);
+  }
+  return has;
+}
+
 /** Whether an alias that is not wanted is one that has to go: where none are declared, those of others are left alone. */
 export function isLeft(name: string, was: Notes, want: Desired<Image>, cleared: readonly string[]): boolean {
   if (name.startsWith(NOTE)) return true;
   if (name === was.alias || was.copied?.includes(name) === true) return true;
   return want.aliases !== undefined || cleared.includes("aliases");
+}
+
+/** Copied aliases that an image has lost and that `isHeld` finds on no other one: the next apply gives them again. */
+export async function lostBy(
+  image: ImageAnswer,
+  isHeld: (name: string) => Promise<boolean>,
+): Promise<readonly string[]> {
+  const has = new Set(plainAliases(image).map(({ name }) => name));
+  const lost: string[] = [];
+  for (const name of notesOf(image).copied ?? []) if (!has.has(name) && !(await isHeld(name))) lost.push(name);
+  return lost;
 }

@@ -1,11 +1,11 @@
 import { type Answer, type Call, type Door, Failure, type Source } from "images";
+import { Instances } from "./instances.ts";
 import { back, type Context, isAway, Operations } from "./operations.ts";
 import {
   type AliasEntry,
   type Envelope,
   type ImageAnswer,
   isAliasEntry,
-  isDated,
   isEnvelope,
   isImage,
   isNested,
@@ -43,11 +43,13 @@ export class Client {
   readonly #door: Door;
   readonly project: string | undefined;
   readonly operations: Operations;
+  readonly instances: Instances;
 
   constructor(door: Door, project: string | undefined) {
     this.#door = door;
     this.project = project;
     this.operations = new Operations(door);
+    this.instances = new Instances(door, project, this.operations);
   }
 
   /** All images, in one answer. */
@@ -77,9 +79,15 @@ export class Client {
   /** False: another image has it. */
   async addAlias(alias: { name: string; description: string; target: string }, signal: AbortSignal): Promise<boolean> {
     const call = { signal, json: alias, query: this.#query(), accept: [409] };
-    const answer = await this.#door.send("POST", "1.0/images/aliases", call);
-    await answer.text();
-    return answer.status !== 409;
+    try {
+      const answer = await this.#door.send("POST", "1.0/images/aliases", call);
+      await answer.text();
+      return answer.status !== 409;
+    } catch (thrown) {
+      // Two at the same instant: the database of the server says no where its own look did not.
+      if (thrown instanceof Failure && isTwice(thrown.message)) return false;
+      throw thrown;
+    }
   }
 
   /** False: somebody else changed it since it was read. */
@@ -95,7 +103,10 @@ export class Client {
     return answer.status !== 412;
   }
 
-  async removeAlias(name: string, signal: AbortSignal): Promise<void> {
+  /** Takes an alias off an image; one that leads to another image by now is left there. */
+  async removeAlias(name: string, target: string, signal: AbortSignal): Promise<void> {
+    const held = await this.alias(name, signal);
+    if (held?.entry.target !== target) return;
     await this.#door.find("DELETE", `1.0/images/aliases/${encodeURIComponent(name)}`, { signal, query: this.#query() });
   }
 
@@ -185,7 +196,7 @@ export class Client {
   }
 
   /** The certificate of the server, and the project that keeps the images here: a project without images of its own has the default one's. */
-  async self(signal: AbortSignal): Promise<string> {
+  async home(signal: AbortSignal): Promise<{ readonly certificate: string; readonly project: string }> {
     const { environment } = await this.server(signal);
     const certificate = environment?.certificate_fingerprint;
     if (certificate === undefined)
@@ -197,19 +208,11 @@ export class Client {
         },
       );
     const { project = "default" } = this;
-    if (project === "default") return `${certificate}/default`;
+    if (project === "default") return { certificate, project };
     const found = await this.#find(`1.0/projects/${encodeURIComponent(project)}`, signal);
     const isShared =
       found !== undefined && parsed(found.metadata, isProject, "a project").config?.["features.images"] === "false";
-    return `${certificate}/${isShared ? "default" : project}`;
-  }
-
-  /** When an instance, or a snapshot of it, was made; undefined when there is none. */
-  async born(instance: string, snapshot: string | undefined, signal: AbortSignal): Promise<string | undefined> {
-    const path = `1.0/instances/${encodeURIComponent(instance)}`;
-    const whole = snapshot === undefined ? path : `${path}/snapshots/${encodeURIComponent(snapshot)}`;
-    const found = await this.#find(whole, signal);
-    return found === undefined ? undefined : parsed(found.metadata, isDated, "an instance").created_at;
+    return { certificate, project: isShared ? "default" : project };
   }
 
   #query(more: Call["query"] = {}): NonNullable<Call["query"]> {
@@ -231,6 +234,9 @@ export class Client {
     return operation;
   }
 }
+
+/** What the server says of an image or alias that is there already, also where two requests met. */
+export const isTwice = (message: string): boolean => /already exists|UNIQUE constraint failed: images/i.test(message);
 
 const ATTEMPTS = 6;
 const gone = (image: ImageAnswer | undefined) => (image === undefined ? {} : undefined);

@@ -55,14 +55,24 @@ export const toProperties = ({ mark, alias, copied }: Notes): Properties => ({
   ...(copied === undefined ? {} : { "images.copied": copied.join(",") }),
 });
 
-/** The note that outlives a refresh by the server. */
-export const noteFor = (notes: Notes): Alias | undefined =>
+/** The note that outlives a refresh by the server. `made`: the fingerprint that the image has now, by which the state knows it then. */
+export const noteFor = (notes: Notes, made: string): Alias | undefined =>
   notes.mark === undefined
     ? undefined
     : {
-        name: `${NOTE}${notes.mark.file}:${notes.mark.owner}`,
-        description: new URLSearchParams(toProperties(notes)).toString(),
+        name: noteName(notes.mark.file, notes.mark.owner),
+        description: new URLSearchParams({ ...toProperties(notes), [MADE]: made }).toString(),
       };
+export const noteName = (file: string, owner: string): string => `${NOTE}${file}:${owner}`;
+const MADE = "images.made";
+/** What the id of an image begins with that the server keeps up to date: it outlives the fingerprint. */
+export const LASTING = "auto@";
+
+/** The part of the id of an image that is not its place. */
+export function lastingName(image: ImageAnswer): string {
+  const made = noteIn(image)?.[MADE];
+  return made === undefined ? image.fingerprint : `${LASTING}${made}`;
+}
 
 function noteIn({ aliases }: ImageAnswer): Properties | undefined {
   const note = aliases?.find(({ name }) => name.startsWith(NOTE));
@@ -83,6 +93,10 @@ export const isSameOwner = (mark: Mark | undefined, wanted: Mark | undefined): b
   mark.self === wanted.self &&
   mark.lineage === wanted.lineage;
 
+/** The image was made by this state, for this address or for another one of the file. */
+export const isSameFile = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
+  mark !== undefined && mark.file === wanted?.file && mark.self === wanted.self && mark.lineage === wanted.lineage;
+
 /** The server says "never" in two ways. */
 const isNever = (date: string): boolean => /^(0001-01-01|1970-01-01)T00:00:00Z$/.test(date);
 export const NEVER = "1970-01-01T00:00:00Z";
@@ -93,19 +107,34 @@ export const propertiesOf = ({ properties }: ImageAnswer): Properties =>
 export interface Where {
   /** What ids of this place begin with. */
   readonly prefix: string;
-  /** The name that names of this place begin with, for another place than the backend's own. */
-  readonly scope: string;
+  /** What names of this place begin with, in each way in which the file writes the place. */
+  readonly scopes: ReadonlySet<string>;
+  /** The remote that the place is on; undefined: a server that no remote names. */
   readonly remote: string | undefined;
+  /** What `project` and `remote` come to where an image does not say them. */
+  readonly usual: Readonly<Record<string, string>>;
   /** What a marker says of itself here: the server's certificate and the project. The same bytes there are the same image. */
   readonly self: string;
 }
 
-export function observed(image: ImageAnswer, where: Where): Observed<Image> {
+/** What only a look at others tells of an image. */
+export interface Beside {
+  /** How the file writes the place, where the image is in the place that it says. */
+  readonly written?: Readonly<Record<string, string>>;
+  /** Copied aliases that it has lost, and that no other image has. */
+  readonly missing?: readonly string[];
+}
+
+export function observed(
+  image: ImageAnswer,
+  where: Where,
+  { written = {}, missing = [] }: Beside = {},
+): Observed<Image> {
   const { mark, alias, copied = [] } = notesOf(image);
   const all = plainAliases(image);
   const first = all.some(({ name }) => name === alias) ? alias : undefined;
   const rest = all.filter(({ name }) => name !== first && !copied.includes(name));
-  const id = imageId(`${where.prefix}${image.fingerprint}`);
+  const id = imageId(`${where.prefix}${lastingName(image)}`);
   const attributes: Answered<Image> = {
     fingerprint: image.fingerprint,
     ...(first === undefined ? {} : { alias: first }),
@@ -121,22 +150,33 @@ export function observed(image: ImageAnswer, where: Where): Observed<Image> {
     architecture: image.architecture,
     project: image.project ?? "default",
     ...(where.remote === undefined ? {} : { remote: where.remote }),
+    ...written,
     filename: image.filename,
     size_bytes: image.size,
     created_at: Math.floor(Date.parse(image.created_at) / 1000),
     uploaded_at: image.uploaded_at,
   };
+  // What the server keeps for itself to make instances faster is nobody's, as long as it has no name: it is taken over by a copy.
+  const names = isSpare(image) ? [] : [...all.map(({ name }) => name), image.fingerprint];
+  // The content of one that the server keeps up to date is the server's.
+  const isTheirs = image.auto_update && lastingName(image) !== image.fingerprint;
   return {
     id,
     name: first ?? all[0]?.name ?? image.fingerprint.slice(0, 12),
     ...(mark === undefined ? {} : { mark }),
     self: where.self,
     attributes,
-    names: [...all.map(({ name }) => `${where.scope}${name}`), `${where.scope}${image.fingerprint}`],
-    digests: { sha256: digest("sha256", image.fingerprint) },
+    usual: where.usual,
+    ...(missing.length === 0 ? {} : { missing: { copied_aliases: missing } }),
+    names: [...where.scopes].flatMap((scope) => names.map((name) => `${scope}${name}`)),
+    ...(isTheirs ? {} : { digests: { sha256: digest("sha256", image.fingerprint) } }),
     size: image.size,
   };
 }
+
+/** An image that the server got for an instance, and that nobody has named since. */
+export const isSpare = (image: ImageAnswer): boolean =>
+  image.cached === true && (image.aliases ?? []).length === 0 && notesOf(image).mark === undefined;
 
 /** `[REMOTE:][PROJECT/]FINGERPRINT`, the parts of an id. */
 export interface IdParts {

@@ -1,12 +1,15 @@
-import { type Context, type Desired, Failure, imageId, type Source } from "images";
-import { declared, free, isLeft, lead } from "./aliases.ts";
+import { type Context, type Desired, Failure, type ImageId, imageId, type Source } from "images";
+import { declared, free, isLeft, lead, offer } from "./aliases.ts";
+import { askedOf } from "./asked.ts";
 import { filesFrom } from "./bytes.ts";
 import { edited } from "./edit.ts";
-import { isSameOwner, type Notes, noteFor, notesOf, partsOf, toProperties } from "./image.ts";
-import { askedOf, type Found } from "./origin.ts";
+import { isSameOwner, isSpare, type Notes, noteFor, notesOf, toProperties } from "./image.ts";
+import { type Found, filesOf } from "./origin.ts";
 import { idAt, type Place, there } from "./places.ts";
 import { published } from "./publish.ts";
+import { dropped, pulled, quiet, relieved, unproven } from "./pull.ts";
 import type { Image } from "./schema.ts";
+import { isClaimed, NO_SOURCE } from "./update.ts";
 import { mismatch, type Sending, send } from "./upload.ts";
 import type { ImageAnswer } from "./wire.ts";
 
@@ -15,7 +18,11 @@ export interface Around {
   readonly place: Place;
   /** The image of a remote that is wanted, as it was when the plan was made. */
   readonly find: () => Promise<Found | undefined>;
+  /** Aliases of the remote that other images of the file are to have. */
+  readonly others: () => Promise<ReadonlySet<string>>;
   readonly native: () => Promise<string>;
+  /** Where the instance is that it is published from. */
+  readonly instances: () => Promise<Place>;
 }
 
 /** One image on its way into being. */
@@ -28,56 +35,78 @@ export class Making {
   /** The image as it was, where it turned out to be there already. */
   #before: ImageAnswer | undefined;
 
-  constructor(want: Desired<Image>, around: Around, context: Context) {
+  constructor(want: Desired<Image>, around: Around, context: Context, replaces: string | undefined) {
     this.#want = want;
     this.#around = around;
     this.#context = context;
-    const { replaces } = context;
-    const { prefix } = around.place;
-    const before = replaces === undefined ? undefined : partsOf(replaces).name;
-    this.#replaces = before !== undefined && replaces === `${prefix}${before}` ? before : undefined;
+    this.#replaces = replaces;
   }
 
   /** Makes it, and gives it its aliases once it is good. */
   async make(source: Source | undefined): Promise<ImageAnswer> {
-    const { client } = this.#around.place;
+    const { place } = this.#around;
+    const { client } = place;
     const { signal } = this.#context;
-    const mark = this.#context.marker(this.#around.place.self);
+    const mark = this.#context.marker(place.self);
     const found = await this.#around.find();
     const must = declared(this.#want);
-    const taking = {
-      signal,
-      replaces: this.#replaces,
-      owner: mark,
-    };
+    const taking = { signal, replaces: this.#replaces, owner: mark };
     const copying = found !== undefined && askedOf(this.#want)?.copyAliases === true;
-    const wishes = { must, may: copying ? found.aliases.filter((name) => !must.some((one) => one.name === name)) : [] };
-    const can = await free(client, found?.fingerprint, wishes, taking);
-    if (can.length < wishes.may.length) {
-      const not = wishes.may.filter((name) => !can.includes(name)).join(", ");
-      this.#context.note(`aliases of the remote that other images hold here are left there: ${not}`);
-    }
-    const notes: Notes = { mark, alias: this.#want.alias, copied: copying ? can : undefined };
-    const fingerprint = await this.#bring(source, found, notes);
-    await client.change(fingerprint, (now) => edited(now, this.#want, [], notes), signal);
-    const note = this.#want.auto_update ? noteFor(notes) : undefined;
-    const copied = can.map((name) => ({ name, description: "" }));
-    const aliases = [...must, ...copied, ...(note === undefined ? [] : [note])];
-    await lead(client, fingerprint, aliases, taking);
-    for (const { name } of this.#before?.aliases ?? []) {
-      const isKept = aliases.some((one) => one.name === name);
-      if (this.#before !== undefined && !isKept && isLeft(name, notesOf(this.#before), this.#want, []))
-        await client.removeAlias(name, signal);
-    }
+    const may = copying ? await this.#copies(found, must) : [];
+    const can = await free(client, found?.fingerprint, { must, may }, taking);
+    const wished: Notes = { mark, alias: this.#want.alias, copied: copying ? can : undefined };
+    const fingerprint = await this.#bring(source, found, wished);
+    const made = await client.change(fingerprint, (now) => edited(now, this.#want, [], wished), signal);
+    if (this.#want.auto_update && made.update_source == null) this.#context.note(NO_SOURCE);
+    await lead(client, fingerprint, must, taking);
+    const copied = await offer(client, fingerprint, can.map(plainAlias), taking);
+    const notes = copying ? { ...wished, copied } : wished;
+    if (copying) this.#tell(may.filter((name) => !copied.includes(name)));
+    if (copied.length < can.length)
+      await client.change(fingerprint, (now) => edited(now, this.#want, [], notes), signal);
+    const note = this.#want.auto_update ? noteFor(notes, fingerprint) : undefined;
+    if (note !== undefined) await lead(client, fingerprint, [note], taking);
+    const keep = [...must.map(({ name }) => name), ...copied, ...(note === undefined ? [] : [note.name])];
+    await this.#tidy(fingerprint, keep);
     return await there(client, fingerprint, signal);
   }
 
+  /** Aliases that the remote has, but for those that another image of the file gets. */
+  async #copies(found: Found, must: readonly { readonly name: string }[]): Promise<readonly string[]> {
+    const others = await this.#around.others();
+    this.#tell(found.aliases.filter((name) => others.has(name)));
+    return found.aliases.filter((name) => !others.has(name) && !must.some((one) => one.name === name));
+  }
+
+  #tell(not: readonly string[]): void {
+    if (not.length > 0)
+      this.#context.note(
+        `aliases of the remote that other images have, or are to have, are left to them: ${not.join(", ")}`,
+      );
+  }
+
+  /** Of an image that was there already: the aliases that it is not to have any more. */
+  async #tidy(fingerprint: string, keep: readonly string[]): Promise<void> {
+    const before = this.#before;
+    if (before === undefined) return;
+    const { place } = this.#around;
+    for (const { name } of before.aliases ?? []) {
+      if (keep.includes(name) || isClaimed(place, name, this.#context)) continue;
+      if (isLeft(name, notesOf(before), this.#want, []))
+        await place.client.removeAlias(name, fingerprint, this.#context.signal);
+    }
+  }
+
+  /** The id of something that is not on the server yet: nothing there can be taken away by it. */
+  #nothing(): ImageId {
+    return imageId(`${this.#around.place.prefix}new@${crypto.randomUUID()}`);
+  }
+
   async #bring(source: Source | undefined, found: Found | undefined, notes: Notes): Promise<string> {
-    // Until the fingerprint is known there is nothing on the server that could have to be taken away.
-    await this.#context.identified(imageId(`${this.#around.place.prefix}new@${crypto.randomUUID()}`));
+    await this.#context.identified(this.#nothing());
     if (found !== undefined) return await this.#copy(found, notes);
     if (source !== undefined) return await this.#import(source, notes);
-    if (this.#want.source_instance !== undefined) return await this.#publish(this.#want.source_instance, notes);
+    if (this.#want.source_instance !== undefined) return await this.#publish(notes);
     throw new Failure("backend.refused", "nothing says what the image is made from", {
       hint: "give it a `source` or source_image",
     });
@@ -97,12 +126,22 @@ export class Making {
     const { place } = this.#around;
     let there: string | undefined;
     const admit = async (fingerprint: string) => {
-      if (!(await this.#isThere(fingerprint))) return;
+      const whose = await this.#whose(fingerprint);
+      // The server has all of its bytes but the last ones, and they are the right ones.
+      if (whose === "spare") await dropped(place, fingerprint, this.#context.signal);
+      if (whose !== "ours") return;
       there = fingerprint;
       throw new Present();
     };
     const id = (fingerprint: string) => idAt(place, fingerprint);
-    const sending = { filename, expected, properties: toProperties(notes), id, admit };
+    const isOurs = async (fingerprint: string) => {
+      // Somebody else was quicker with the same bytes: nothing under that id is this run's any more.
+      await this.#context.identified(this.#nothing());
+      if ((await this.#whose(fingerprint)) !== "ours") return false;
+      await this.#context.identified(id(fingerprint));
+      return true;
+    };
+    const sending = { filename, expected, properties: toProperties(notes), id, admit, isOurs };
     try {
       return await send(place.client, files, sending, this.#context);
     } catch (thrown) {
@@ -113,33 +152,34 @@ export class Making {
   }
 
   /**
-   * Whether the image is there already and is ours to have: identical bytes are one image in Incus.
+   * Whose an image of this fingerprint is: identical bytes are one image in Incus. `spare`: the server's own, and nobody's.
    * @throws Failure backend.conflict when it belongs to somebody else
    */
-  async #isThere(fingerprint: string): Promise<boolean> {
-    const { client } = this.#around.place;
+  async #whose(fingerprint: string): Promise<"none" | "ours" | "spare"> {
+    const { client, self } = this.#around.place;
     const { signal, address } = this.#context;
     const image = await client.image(fingerprint, signal);
-    if (image === undefined) return false;
+    if (image === undefined) return "none";
     const { mark } = notesOf(image);
-    const isOurs = isSameOwner(mark, this.#context.marker(this.#around.place.self));
-    if (isOurs || fingerprint === this.#replaces) {
+    if (isSameOwner(mark, this.#context.marker(self)) || fingerprint === this.#replaces) {
       this.#before = image;
-      return true;
+      return "ours";
     }
-    if (mark === undefined && image.cached === true && (image.aliases ?? []).length === 0) {
-      // What the server keeps for itself to make instances faster; without a name of somebody's it is nobody's.
-      await client.remove(fingerprint, { signal, progress: () => undefined });
-      return false;
-    }
-    const whose = mark === undefined ? "is not ours" : `belongs to ${mark.owner} of ${mark.file}`;
+    if (isSpare(image)) return "spare";
+    const whose =
+      mark === undefined
+        ? "is not managed"
+        : mark.self === self
+          ? `belongs to ${mark.owner} of ${mark.file}${mark.lineage === undefined ? "" : ` (state ${mark.lineage})`}`
+          : `is a copy of ${mark.owner} of ${mark.file}`;
+    const name = (image.aliases ?? []).map((one) => one.name).join(", ");
     throw new Failure(
       "backend.conflict",
-      `an image with these very bytes is there already and ${whose} (${fingerprint})`,
+      `an image with these very bytes is there already and ${whose} (${fingerprint}${name === "" ? "" : `: ${name}`})`,
       {
         hint:
           mark === undefined
-            ? `to Incus the same bytes are one image. To take it over: images import ${address} ${fingerprint}`
+            ? `to Incus the same bytes are one image. To manage that one: images import ${address} ${fingerprint}`
             : "to Incus the same bytes are one image: declare it once, with all its aliases",
       },
     );
@@ -151,98 +191,58 @@ export class Making {
     const expected = this.#want.fingerprint;
     if (expected !== undefined && !fingerprint.startsWith(expected.toLowerCase()))
       throw mismatch(expected, fingerprint);
-    if (await this.#isThere(fingerprint)) {
+    const whose = await this.#whose(fingerprint);
+    if (whose === "ours") {
       await this.#context.identified(idAt(place, fingerprint));
       return fingerprint;
     }
-    const pull = this.#want.mode === "pull" ? await found.pull(this.#want.auto_update) : undefined;
-    if (pull !== undefined) {
-      await this.#context.identified(idAt(place, fingerprint));
-      if (await this.#pulled(found, pull, notes)) return fingerprint;
-    } else if (this.#want.mode === "pull")
-      this.#context.note("the remote is not to be reached by the server, so the bytes come through this host");
+    const pulling = { place, found, want: this.#want, notes, replaces: this.#replaces };
+    const isFree = whose === "none" || (await relieved(pulling, this.#context));
+    const made = isFree && this.#want.mode === "pull" ? await pulled(pulling, this.#context) : undefined;
+    if (made !== undefined) return made;
     const files = await found.files();
     const filename = files.parts.at(-1)?.filename ?? fingerprint;
     return await this.#send(files, { filename, expected: fingerprint }, notes);
   }
 
-  /** Has the server fetch it. False: it cannot, since what it knows of the remote is out of date. */
-  async #pulled(found: Found, source: Readonly<Record<string, unknown>>, notes: Notes): Promise<boolean> {
-    const { client } = this.#around.place;
-    const { fingerprint, size } = found;
-    const { auto_update, profiles } = this.#want;
-    const { signal } = this.#context;
-    const body = {
-      source,
-      properties: toProperties(notes),
-      auto_update,
-      ...(profiles === undefined ? {} : { profiles }),
-    };
-    const there = async () => ((await client.image(fingerprint, signal)) === undefined ? undefined : { fingerprint });
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const operation = await client.make(body);
-        const result = await client.operations.wait(operation, { ...this.#context, signal, total: size, found: there });
-        if (result.fingerprint === undefined || result.fingerprint === fingerprint) return true;
-        // What was there before, and is somebody's, came of nothing that was asked for here.
-        const other = await client.image(result.fingerprint, signal);
-        if (other !== undefined && isSameOwner(notesOf(other).mark, notes.mark) && other.fingerprint !== this.#replaces)
-          await client.remove(result.fingerprint, { signal, progress: () => undefined });
-        throw stale();
-      } catch (thrown) {
-        if (!(thrown instanceof Failure)) throw thrown;
-        if (await this.#isMade(thrown, fingerprint)) return true;
-        if (thrown.code === "backend.lost" && attempt < ATTEMPTS) continue;
-        if (thrown.code !== "backend.missing") throw thrown;
-        if (auto_update) throw stale();
-        this.#context.note("what the server knows of the remote is out of date, so the bytes come through this host");
-        return false;
-      }
-    }
-  }
-
-  /** A copy that another try of ours had begun already is met by the next one. */
-  async #isMade(failure: Failure, fingerprint: string): Promise<boolean> {
-    if (!/already exists/i.test(failure.message)) return false;
-    const image = await this.#around.place.client.image(fingerprint, this.#context.signal);
-    const mark = image === undefined ? undefined : notesOf(image).mark;
-    return isSameOwner(mark, this.#context.marker(this.#around.place.self));
-  }
-
-  async #publish({ name, snapshot }: NonNullable<Desired<Image>["source_instance"]>, notes: Notes): Promise<string> {
+  async #publish(notes: Notes): Promise<string> {
     const { place } = this.#around;
-    const { signal } = this.#context;
-    const mark = this.#context.marker(place.self);
-    const { compression } = this.#want;
-    const source =
-      snapshot === undefined ? { type: "instance", name } : { type: "snapshot", name: `${name}/${snapshot}` };
-    const before = new Set((await place.client.images(signal)).map(({ fingerprint }) => fingerprint));
-    const found = async () => {
-      const all = await place.client.images(signal);
-      const isIt = (image: ImageAnswer) => !before.has(image.fingerprint) && isSameOwner(notesOf(image).mark, mark);
-      return all.find(isIt);
-    };
-    const properties = { ...this.#want.properties, ...toProperties(notes) };
-    const packing = compression === undefined ? {} : { compression_algorithm: compression };
-    const body = { source, properties, public: false, ...packing };
-    const isThere = (one: string) => this.#isThere(one);
-    const fingerprint = await published(place.client, body, { ...this.#context, signal, found }, isThere);
-    if (fingerprint === undefined) throw new Failure("backend.answer", "the server does not say which image it made");
+    const at = await this.#around.instances();
+    const isThere = async (one: string) => (await this.#whose(one)) === "ours";
+    const fingerprint =
+      at.prefix === place.prefix
+        ? await published({ instances: at.client, want: this.#want, notes, isThere }, this.#context)
+        : await this.#brought(at, notes);
     await this.#context.identified(idAt(place, fingerprint));
     const expected = this.#want.fingerprint;
     if (expected !== undefined && !fingerprint.startsWith(expected.toLowerCase()))
       throw mismatch(expected, fingerprint);
     return fingerprint;
   }
-}
 
-const ATTEMPTS = 3;
+  /** The server makes an image in the project of the instance: there it is made for a moment, and comes from there through this host. */
+  async #brought(at: Place, notes: Notes): Promise<string> {
+    const { signal } = this.#context;
+    const { client } = at;
+    const passing: Notes = { mark: this.#context.marker(at.self), alias: undefined, copied: undefined };
+    const ours = async () =>
+      (await client.images(signal)).filter((one) => isSameOwner(notesOf(one).mark, passing.mark));
+    for (const left of await ours()) await client.remove(left.fingerprint, quiet(signal));
+    const publishing = { instances: client, want: this.#want, notes: passing, isThere: async () => false };
+    const made = await published(publishing, this.#context);
+    await this.#context.identified(idAt(at, made));
+    try {
+      const image = await there(client, made, signal);
+      const files = await filesOf(client, image, signal);
+      const filename = files.parts.at(-1)?.filename ?? made;
+      return await this.#send(files, { filename, expected: made }, unproven(notes));
+    } finally {
+      await client.remove(made, quiet(new AbortController().signal));
+    }
+  }
+}
 
 /** Ends an upload whose image turns out to be there. */
 class Present extends Error {}
 
-const stale = (): Failure =>
-  new Failure("backend.stale", "the server sees another image behind the alias than we do", {
-    hint: "it keeps the index of a remote for an hour: apply again later, or say auto_update = false",
-    retry: true,
-  });
+const plainAlias = (name: string) => ({ name, description: "" });

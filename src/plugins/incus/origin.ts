@@ -1,43 +1,11 @@
-import { type Desired, Failure } from "images";
+import { Failure } from "images";
+import type { Asked } from "./asked.ts";
 import type { Client } from "./client.ts";
 import { plainAliases } from "./image.ts";
 import { boundaryOf, type Files, type Tagged, unframed } from "./multipart.ts";
-import type { Image } from "./schema.ts";
-import type { IncusServer, Server, Servers, StreamsServer } from "./servers.ts";
+import type { IncusServer, RegistryServer, Server, Servers, StreamsServer } from "./servers.ts";
 import type { Streamed } from "./streams.ts";
 import type { ImageAnswer } from "./wire.ts";
-
-/** The image of a remote that is wanted. */
-export interface Asked {
-  readonly remote: string;
-  readonly name: string;
-  readonly type: Streamed["type"];
-  readonly architecture: string | undefined;
-  readonly copyAliases: boolean;
-  /** The project on the remote; undefined: that of the remote. */
-  readonly project: string | undefined;
-}
-
-/** The wanted image in one spelling; undefined when it is not from a remote. */
-export function askedOf(want: Desired<Image>): Asked | undefined {
-  const project = want.target_project === undefined ? undefined : want.project;
-  const vm = want.vm === true ? "virtual-machine" : undefined;
-  if (want.source_image !== undefined) {
-    const { remote, name, type, architecture, copy_aliases } = want.source_image;
-    return { remote, name, type: vm ?? type, architecture, copyAliases: copy_aliases || want.copy_aliases, project };
-  }
-  if (want.source === undefined) return undefined;
-  const at = want.source.indexOf(":");
-  const [remote, name] = [want.source.slice(0, at), want.source.slice(at + 1)];
-  return {
-    remote,
-    name,
-    type: vm ?? "container",
-    architecture: want.architecture,
-    copyAliases: want.copy_aliases,
-    project,
-  };
-}
 
 /** An image of a remote, as it is there now. */
 export interface Found {
@@ -45,6 +13,10 @@ export interface Found {
   readonly size: number | undefined;
   readonly type: string;
   readonly aliases: readonly string[];
+  /** Older versions that the same alias led to: a server whose knowledge of the remote is old takes one of them for it. */
+  readonly older: readonly string[];
+  /** The extension of the API that a server needs for it. */
+  readonly needs?: string;
   /** `source` of a request that has a server fetch it; undefined: no other server can. */
   pull(byAlias: boolean): Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Its bytes. */
@@ -61,11 +33,35 @@ export async function find(
   const server: Server = await servers.remote(asked.remote);
   if (server.kind === "incus") return await onIncus(asked, server, signal);
   const { name, type } = asked;
+  if (server.kind === "oci") return fromRegistry(await server.registry.find(name, signal), asked, server);
   const architecture = asked.architecture ?? (await native());
-  return fromStream(await server.streams.find({ name, type, architecture }, signal), asked, server);
+  const [image, ...older] = await server.streams.find({ name, type, architecture }, signal);
+  return { ...fromStream(image, asked, server), older: older.map(({ fingerprint }) => fingerprint) };
 }
 
-function fromStream(image: Streamed, { name, type }: Asked, { streams, url, certificate }: StreamsServer): Found {
+/** Only a server can make an image of what a registry has. */
+function fromRegistry(fingerprint: string, { name, type }: Asked, { url, certificate }: RegistryServer): Found {
+  const source = { type: "image", mode: "pull", protocol: "oci", server: url, alias: name, image_type: type };
+  const refused = "an image of an OCI registry is made by the server itself";
+  return {
+    fingerprint,
+    size: undefined,
+    type,
+    aliases: [name],
+    older: [],
+    needs: "instance_oci",
+    pull: async () => ({ ...source, ...(certificate === undefined ? {} : { certificate }) }),
+    files: async () => {
+      throw new Failure("backend.refused", refused, { hint: 'leave out `mode`, or set mode = "pull"' });
+    },
+  };
+}
+
+function fromStream(
+  image: Streamed,
+  { name, type }: Asked,
+  { streams, url, certificate }: StreamsServer,
+): Omit<Found, "older"> {
   const size = image.files.reduce((sum, file) => sum + file.size, 0);
   const pull = async (byAlias: boolean) => ({
     type: "image",
@@ -125,6 +121,7 @@ async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): 
     size,
     type,
     aliases: plainAliases(image).map(({ name }) => name),
+    older: [],
     pull: async (byAlias) =>
       await pullOf(image, byAlias && alias !== undefined ? alias.entry.name : undefined, server, client, signal),
     files: async () => await filesOf(client, image, signal),

@@ -1,11 +1,11 @@
-import { type Attributes, type Desired, Failure, type ImageId, imageId } from "images";
+import { Failure, type ImageId, imageId } from "images";
 import type { Client } from "./client.ts";
 import { partsOf, type Where } from "./image.ts";
-import type { Image } from "./schema.ts";
 import type { IncusServer, Servers } from "./servers.ts";
 
 /** Where images are kept: a project of a server. */
 export interface Place extends Where {
+  readonly scopes: Set<string>;
   readonly client: Client;
   readonly server: IncusServer;
 }
@@ -13,18 +13,26 @@ export interface Place extends Where {
 export const idAt = ({ prefix }: Where, fingerprint: string): ImageId => imageId(`${prefix}${fingerprint}`);
 
 /** What an image says of where it is to be kept. */
-export type Placing = Pick<Desired<Image>, "remote" | "project" | "target_project">;
-export function placingOf(want: Attributes): Placing {
-  const text = (name: string) => (typeof want[name] === "string" ? { [name]: want[name] } : {});
-  return { ...text("remote"), ...text("project"), ...text("target_project") };
+export interface Placing {
+  readonly remote?: string | undefined;
+  readonly project?: string | undefined;
+  readonly target_project?: string | undefined;
 }
+
+/** The same as attributes. */
+export const placingOf = ({ remote, project, target_project }: Placing): Readonly<Record<string, string>> => ({
+  ...(remote === undefined ? {} : { remote }),
+  ...(project === undefined ? {} : { project }),
+  ...(target_project === undefined ? {} : { target_project }),
+});
 
 /** The backend's own place, and others where images say so. */
 export class Places {
   readonly #servers: Servers;
   readonly #project: string | undefined;
   readonly #signal: AbortSignal;
-  readonly #known = new Map<string, Promise<Place>>();
+  readonly #homes = new Map<string, Promise<Home>>();
+  readonly #known = new Map<string, Place>();
 
   constructor(servers: Servers, project: string | undefined, signal: AbortSignal) {
     this.#servers = servers;
@@ -37,8 +45,17 @@ export class Places {
   }
 
   /** Where an image is to be kept. */
-  async of({ remote, project, target_project }: Placing): Promise<Place> {
-    return await this.at(remote, target_project ?? project);
+  async of(placing: Placing): Promise<Place> {
+    const { remote, project, target_project } = placing;
+    return await this.at(remote, target_project ?? project, scopeOf(placing));
+  }
+
+  /** Where the instance is that an image is published from: in the place of the image, or in another project of its server. */
+  async instances({ remote, project, target_project }: Placing, named: string | undefined): Promise<Place> {
+    const asked = named ?? target_project ?? project;
+    const place = await this.at(remote, asked);
+    const { server } = place;
+    return { ...place, client: server.client(asked ?? place.client.project) };
   }
 
   async ofId(id: ImageId): Promise<Place> {
@@ -46,23 +63,54 @@ export class Places {
     return await this.at(remote, project);
   }
 
-  async at(remote: string | undefined, project: string | undefined): Promise<Place> {
+  /** A project without images of its own is the place of the default project's. `scope`: how the file writes the place. */
+  async at(remote: string | undefined, project: string | undefined, scope?: string): Promise<Place> {
     const own = await this.#servers.own();
     const isOwn = remote === undefined || remote === own.name || (remote === "local" && own.url === undefined);
     const server = isOwn ? own : await this.#servers.keeper(remote);
     const usual = (isOwn ? (this.#project ?? server.project) : server.project) ?? "default";
-    const isUsual = project === undefined || project === usual;
-    const scope = `${isOwn ? "" : `${remote}:`}${isUsual ? "" : `${project}/`}`;
-    let place = this.#known.get(scope);
+    const name = isOwn ? "" : `${remote}:`;
+    const [first, home] = await Promise.all([
+      this.#home(name, server, usual),
+      this.#home(name, server, project ?? usual),
+    ]);
+    const prefix = `${name}${home.project === first.project ? "" : `${home.project}/`}`;
+    let place = this.#known.get(prefix);
     if (place === undefined) {
-      const client = server.client(isUsual ? usual : project);
-      const where = { prefix: scope, scope, remote: isOwn ? undefined : remote };
-      place = client.self(this.#signal).then((self) => ({ ...where, self, server, client }));
-      this.#known.set(scope, place);
-      place.catch(() => this.#known.delete(scope));
+      const own = server.name ?? (server.url === undefined ? "local" : undefined);
+      place = {
+        prefix,
+        scopes: new Set([prefix]),
+        remote: isOwn ? own : remote,
+        self: `${home.certificate}/${home.project}`,
+        usual: { project: first.project, ...(isOwn && own !== undefined ? { remote: own } : {}) },
+        server,
+        client: home.client,
+      };
+      this.#known.set(prefix, place);
     }
-    return await place;
+    if (scope !== undefined) place.scopes.add(scope);
+    return place;
   }
+
+  #home(name: string, server: IncusServer, project: string): Promise<Home> {
+    const key = `${name}${project}`;
+    let home = this.#homes.get(key);
+    if (home === undefined) {
+      const client = server.client(project);
+      home = client.home(this.#signal).then((found) => ({ ...found, client }));
+      this.#homes.set(key, home);
+      home.catch(() => this.#homes.delete(key));
+    }
+    return home;
+  }
+}
+
+interface Home {
+  readonly certificate: string;
+  /** The project that keeps the images. */
+  readonly project: string;
+  readonly client: Client;
 }
 
 /** Which of the names of an image are meant by an address: those in the backend's own place are plain. */
@@ -76,4 +124,13 @@ export async function there(client: Client, fingerprint: string, signal: AbortSi
   const found = await client.image(fingerprint, signal);
   if (found === undefined) throw new Failure("backend.missing", `${fingerprint} is gone`, { hint: "plan again" });
   return found;
+}
+
+/** @throws Failure backend.refused when the server is too old for it */
+export async function supports({ client }: Place, extension: string, what: string, signal: AbortSignal): Promise<void> {
+  const { api_extensions, environment } = await client.server(signal);
+  if (api_extensions == null || api_extensions.includes(extension)) return;
+  throw new Failure("backend.refused", `this server (Incus ${environment?.server_version ?? "?"}) cannot ${what}`, {
+    hint: `it has no API extension ${extension}: upgrade Incus`,
+  });
 }

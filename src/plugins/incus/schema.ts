@@ -3,6 +3,7 @@ import {
   computed,
   either,
   integer,
+  isSame,
   isTable,
   listOf,
   mapOf,
@@ -94,6 +95,15 @@ const sameFingerprint = (a: string, b: string): boolean => {
   return one.startsWith(other) || other.startsWith(one);
 };
 
+/** An architecture that is not said is that of the server: which image is meant is told by its fingerprint. */
+const sameOrigin = (a: Value, b: Value): boolean => {
+  if (!isTable(a) || !isTable(b)) return false;
+  const architecture = a["architecture"] ?? b["architecture"];
+  const full = (one: Readonly<Record<string, Value>>) =>
+    architecture === undefined ? one : { ...one, architecture: one["architecture"] ?? architecture };
+  return isSame(full(a), full(b));
+};
+
 const made = { compare: "recorded", onChange: "replace" } as const;
 
 /** An image on an Incus server. */
@@ -112,7 +122,7 @@ export const image = {
       copy_aliases: withDefault(boolean(), true, "Whether the aliases that it has there are given to it here as well."),
     }),
     "The image of a remote that this one is made from.",
-    made,
+    { ...made, same: sameOrigin },
   ),
   source: optional(
     matching(/^[A-Za-z0-9._-]+:\S+$/, "REMOTE:ALIAS, a path or a URL"),
@@ -122,7 +132,11 @@ export const image = {
   source_instance: optional(
     table({
       name: required(name, "The instance."),
-      snapshot: optional(name, "A snapshot of it; default: the instance itself, which has to be stopped."),
+      snapshot: optional(
+        name,
+        "A snapshot of it; default: the instance itself, which has to be stopped (or see `force`).",
+      ),
+      project: optional(name, "The project of the instance, where that is another one than the image is kept in."),
     }),
     "The instance that the image is published from.",
     made,
@@ -207,6 +221,12 @@ export const image = {
     compare: "never",
   }),
   compression: optional(string(), "Of an image from an instance: gzip, zstd, xz, none. Default: the server's.", made),
+  force: withDefault(
+    boolean(),
+    false,
+    "Of an image from an instance that is running: stop the instance, publish it, and start it again.",
+    { compare: "never" },
+  ),
   type: computed(string(), "container or virtual-machine."),
   created_at: computed(integer(), "When it was built, in Unix time."),
   uploaded_at: computed(string(), "When the server got it, RFC 3339."),

@@ -92,8 +92,11 @@ export class Streams {
     this.#name = name;
   }
 
-  /** The newest image that is meant. @throws Failure backend.missing */
-  async find({ name, type, architecture }: Asked, signal: AbortSignal): Promise<Streamed> {
+  /** The images that are meant, the newest first. @throws Failure backend.missing when there is none */
+  async find(
+    { name, type, architecture }: Asked,
+    signal: AbortSignal,
+  ): Promise<readonly [Streamed, ...(readonly Streamed[])]> {
     this.#images ??= this.#load(signal).catch((thrown: unknown) => {
       this.#images = undefined;
       throw thrown;
@@ -103,8 +106,8 @@ export class Streams {
     const called = all.filter(
       (one) => one.aliases.includes(name) || (isHex && one.fingerprint.startsWith(name.toLowerCase())),
     );
-    const found = called.find((one) => one.type === type && (isHex || one.architecture === architecture));
-    if (found !== undefined) return found;
+    const [first, ...more] = called.filter((one) => one.type === type && (isHex || one.architecture === architecture));
+    if (first !== undefined) return [first, ...more];
     const there = [...new Set(called.map((one) => `${one.type} ${one.architecture}`))].join(", ");
     throw new Failure("backend.missing", `the remote ${this.#name} has no ${type} image ${name} for ${architecture}`, {
       hint: there === "" ? `incus image list ${this.#name}: shows what there is` : `there is: ${there}`,

@@ -1,5 +1,6 @@
 import type { Context, Desired } from "images";
-import { declared, free, isLeft, lead } from "./aliases.ts";
+import { declared, free, isLeft, lead, offer } from "./aliases.ts";
+import { askedOf } from "./asked.ts";
 import { edited } from "./edit.ts";
 import { type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
 import { type Place, there } from "./places.ts";
@@ -9,7 +10,7 @@ import type { ImageAnswer } from "./wire.ts";
 export interface Wish {
   readonly want: Desired<Image>;
   readonly cleared: readonly string[];
-  /** The aliases that the image has on the remote it came from. */
+  /** The aliases that are to be copied from the remote it came from. */
   readonly remote: () => Promise<readonly string[]>;
 }
 
@@ -29,25 +30,39 @@ export async function align(place: Place, fingerprint: string, wish: Wish, conte
   const notes: Notes = {
     mark: mark ?? was.mark,
     alias: want.alias ?? (cleared.includes("alias") ? undefined : was.alias),
-    copied: may.length > 0 || was.copied !== undefined ? can : undefined,
+    copied:
+      askedOf(want)?.copyAliases === false ? undefined : may.length > 0 || was.copied !== undefined ? can : undefined,
   };
   await client.change(fingerprint, (now) => edited(now, want, cleared, notes), signal);
-  if (want.auto_update && before.update_source == null)
-    context.note("the server cannot update it: it was not copied by its alias (--replace copies it anew)");
-  const note = want.auto_update ? noteFor(notes) : undefined;
+  if (want.auto_update && before.update_source == null) context.note(NO_SOURCE);
+  if (before.cached === true) context.note(CACHED);
+  const note = want.auto_update ? noteFor(notes, fingerprint) : undefined;
   const held = plainAliases(before);
   const copied = can.map((name) => held.find((one) => one.name === name) ?? { name, description: "" });
-  await lead(client, fingerprint, [...must, ...copied, ...(note === undefined ? [] : [note])], taking);
+  await lead(client, fingerprint, [...must, ...(note === undefined ? [] : [note])], taking);
+  await offer(client, fingerprint, copied, taking);
   const keep = new Set([...must.map(({ name }) => name), ...can, ...(note === undefined ? [] : [note.name])]);
   for (const { name } of before.aliases ?? []) {
-    if (!keep.has(name) && isLeft(name, was, want, cleared)) await client.removeAlias(name, signal);
+    if (keep.has(name) || isClaimed(place, name, context) || !isLeft(name, was, want, cleared)) continue;
+    await client.removeAlias(name, fingerprint, signal);
   }
   return await there(client, fingerprint, signal);
 }
 
+/** An alias that is to go on to another declared image: that one moves it, in one step. */
+export const isClaimed = ({ scopes }: Place, name: string, { claimed }: Context): boolean =>
+  [...scopes].some((scope) => claimed?.has(`${scope}${name}`) === true);
+
+const CACHED =
+  "the server got it for an instance, and deletes it when it was not used for images.remote_cache_expiry days, alias or not";
+
+/** What to do with an image that the server cannot keep up to date. */
+export const NO_SOURCE =
+  'the server cannot update it: it did not copy it by an alias. Delete it (state = "absent", apply) and apply again to have it copied so';
+
 /** Aliases of the remote that are to be here: those that were copied, or all of them where that is wanted only now. */
 async function copiesOf({ copied }: Notes, { want, remote }: Wish): Promise<readonly string[]> {
-  if (want.source !== undefined && !want.copy_aliases) return [];
-  if (copied !== undefined) return copied;
-  return want.copy_aliases ? await remote() : [];
+  const asked = askedOf(want);
+  if (asked?.copyAliases === false) return [];
+  return copied ?? (asked === undefined ? [] : await remote());
 }

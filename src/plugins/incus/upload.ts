@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Context, type Digest, digest, Failure, hexOf, type ImageId, type Source } from "images";
-import type { Client } from "./client.ts";
+import { type Client, isTwice } from "./client.ts";
 import { type Files, framed, framing, type Tagged } from "./multipart.ts";
 import type { Result } from "./operations.ts";
 
@@ -12,6 +12,8 @@ export interface Sending {
   readonly id: (fingerprint: string) => ImageId;
   /** Asked when all but the last bytes have gone: an image of this fingerprint that is there already ends it. @throws Failure */
   readonly admit: (fingerprint: string) => Promise<void>;
+  /** Asked when the server says that it has an image of these bytes by now. @throws Failure when it is another's */
+  readonly isOurs: (fingerprint: string) => Promise<boolean>;
 }
 
 /**
@@ -70,8 +72,7 @@ export async function send(client: Client, files: Files, sending: Sending, conte
     .wait(operation, { ...quiet(context), found: there })
     .catch(async (thrown: unknown): Promise<Result> => {
       // The answer to the first try may have been lost on its way, so that the second met what the first had made.
-      if (thrown instanceof Failure && /already exists/.test(thrown.message) && (await there()) !== undefined)
-        return {};
+      if (thrown instanceof Failure && isTwice(thrown.message) && (await sending.isOurs(made))) return {};
       throw thrown;
     });
   if (result.fingerprint !== undefined && result.fingerprint !== made) throw mismatch(made, result.fingerprint);

@@ -1,5 +1,6 @@
 import { Failure } from "images";
 import type { Client } from "./client.ts";
+import { inMB } from "./rules.ts";
 import type { Event } from "./wire.ts";
 
 // Why an image was not made: the API takes it away, and tells the reason in an event of the account.
@@ -32,22 +33,23 @@ function imageOf({ action, entity, secondary_entity }: Event): string | undefine
   return typeof id === "number" || typeof id === "string" ? `private/${id}` : undefined;
 }
 
-export function unmade(id: string, message: string | undefined): Failure {
+/** @param most bytes of the largest image that the account may have */
+export function unmade(id: string, message: string | undefined, most: number): Failure {
   const why = message === undefined ? "and no event says why" : message === "" ? "without a word" : message;
   const text =
     message === undefined || message === ""
       ? `${id} is gone before it was available, ${why}`
       : `Linode could not make ${id}: ${why}`;
-  return new Failure("backend.unmade", text, { hint: hintFor(message ?? "") });
+  return new Failure("backend.unmade", text, { hint: hintFor(message ?? "", inMB(most)) });
 }
 
-function hintFor(message: string): string {
+function hintFor(message: string, most: number): string {
   if (/decompress/i.test(message))
-    return "Linode takes a raw disk, gzip-compressed, of at most 6144 MB: is the source a bootable disk image of that size?";
+    return `Linode takes a raw disk, gzip-compressed, of at most ${most} MB: is the source a bootable disk image of that size?`;
   if (/expired/i.test(message))
     return "an upload has to be done within a day: apply again, from a place with a faster line";
   if (/cancel/i.test(message)) return "somebody stopped the upload: apply again";
   if (/too large|size|\d+ ?MB|>/i.test(message))
-    return "an image may have 6144 MB: make the disk, or what is on it, smaller";
+    return `an image may have ${most} MB: make the disk, or what is on it, smaller; where Linode raised the limit of the account, write max_image_mb into the settings of the backend`;
   return "see the events of the account: linode-cli events list, or Cloud Manager";
 }

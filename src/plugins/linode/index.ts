@@ -1,5 +1,8 @@
 import {
+  type Added,
+  type Additions,
   type Backend,
+  type Complaint,
   type Context,
   type Desired,
   type Door,
@@ -7,7 +10,7 @@ import {
   Failure,
   type Host,
   type ImageId,
-  type Looked,
+  type Judges,
   type Observed,
   poll,
   type Reading,
@@ -17,9 +20,10 @@ import {
 import { Client, idOf } from "./client.ts";
 import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
-import { changesOf, isOwn, labelOf, observed } from "./image.ts";
+import { additionsTo, changesOf, isOwn, labelOf, observed } from "./image.ts";
 import { Making } from "./making.ts";
-import { homeOf, refuseUnknown, replicate } from "./replicas.ts";
+import { Regions } from "./regions.ts";
+import { homeOf, replicate } from "./replicas.ts";
 import { mostOf, rules } from "./rules.ts";
 import { config, type Image, image } from "./schema.ts";
 import { accessOf } from "./settings.ts";
@@ -28,17 +32,19 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<Image>, Renames {
+class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
   readonly #client: Client;
   readonly #watch: Watch;
   readonly #making: Making;
+  readonly #regions: Regions;
   readonly #host: Host;
   /** Seconds between two looks. */
   readonly #interval: number;
 
-  constructor(door: Door, host: Host, interval: number, most: number) {
-    this.#client = new Client(door);
-    this.#watch = new Watch(this.#client, interval * 1000);
+  constructor(door: Door, host: Host, url: string, interval: number, most: number) {
+    this.#client = new Client(door, undefined, url);
+    this.#regions = new Regions(this.#client);
+    this.#watch = new Watch(this.#client, interval * 1000, undefined, most);
     const disks = new Disks(this.#client, interval);
     this.#making = new Making(this.#client, this.#watch, disks, new Uploads(door, host), host, { most, interval });
     this.#host = host;
@@ -52,7 +58,9 @@ class Linode implements Backend<Image>, Renames {
     if (id !== undefined) {
       const own = idOf(id);
       const found = own === undefined ? undefined : await this.#client.image(own, signal);
-      return found === undefined ? undefined : observed(found);
+      if (found === undefined) return undefined;
+      this.#regions.saw(found);
+      return observed(found);
     }
     for await (const answer of this.#client.images(signal, { is_public: false })) {
       const found = observed(answer);
@@ -63,13 +71,15 @@ class Linode implements Backend<Image>, Renames {
     return undefined;
   }
 
-  async *list({ signal }: Reading, looked: readonly Looked[] = []): AsyncGenerator<Observed<Image>> {
-    const known = new Set<string>();
+  async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {
     for await (const answer of this.#client.images(signal)) {
-      for (const { region } of answer.regions ?? []) known.add(region);
+      this.#regions.saw(answer);
       yield observed(answer);
     }
-    await refuseUnknown(this.#client, looked, known, signal);
+  }
+
+  async judge(want: Desired<Image>, { signal }: Reading): Promise<readonly Complaint[]> {
+    return await this.#regions.unknown(want, signal);
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
@@ -112,6 +122,14 @@ class Linode implements Backend<Image>, Renames {
     await this.#client.change(id, { label: `${label.slice(0, 49 - version.length)}-${version}` }, signal);
   }
 
+  async added({ id, attributes }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {
+    const groups = attributes.is_shared === true ? await this.#client.shareGroups(id, signal) : [];
+    return {
+      ...additionsTo(attributes),
+      lost: groups?.map(({ id: group, label }) => `share group ${group} (${label})`) ?? ["its share groups"],
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #there(id: ImageId, signal: AbortSignal): Promise<ImageAnswer> {
@@ -141,6 +159,7 @@ export const linode = definePlugin({
   image,
   origins: [{ name: "from the disk of a Linode", needs: ["disk_id", "linode_id"] }],
   bytes: () => ({ formats: ["raw"], compressions: ["gz"], digests: ["md5"] }),
+  defaults: (address) => ({ label: labelOf({}, address) }),
   labels: (want, address) => [labelOf(want, address)],
   check: rules,
   timeout: 20 * 60,
@@ -154,6 +173,6 @@ export const linode = definePlugin({
       credentials: "`token` (or LINODE_TOKEN)",
     });
     const look = written.event_poll_ms ?? Number(host.env["LINODE_EVENT_POLL_MS"] ?? LOOK);
-    return new Linode(door, host, (look > 0 ? look : LOOK) / 1000, mostOf(written));
+    return new Linode(door, host, url, (look > 0 ? look : LOOK) / 1000, mostOf(written));
   },
 });

@@ -1,4 +1,4 @@
-import { type Context, Failure, isSameSet, type Looked } from "images";
+import { type Context, Failure, isSameSet } from "images";
 import type { Client } from "./client.ts";
 import { held } from "./image.ts";
 import type { Watch } from "./watch.ts";
@@ -69,28 +69,3 @@ const arrived =
     const isThere = (region: string) => there.includes(region);
     return (how === "some" ? wanted.some(isThere) : wanted.every(isThere)) ? image : undefined;
   };
-
-/**
- * Regions that are wanted and that no image is in yet are looked up in the public list.
- * @throws Failure config.value when one of them is not there
- */
-export async function refuseUnknown(
-  client: Client,
-  looked: readonly Looked[],
-  known: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<void> {
-  const wanted = looked.flatMap(({ address, want = {} }) =>
-    [want["region"], want["replica_regions"]]
-      .flat()
-      .flatMap((id) => (typeof id === "string" && !known.has(id) ? [{ address, id }] : [])),
-  );
-  if (wanted.length === 0) return;
-  const there = new Set(await client.regions(signal));
-  for (const { address, id } of wanted)
-    if (!there.has(id))
-      throw new Failure("config.value", `Linode has no region ${JSON.stringify(id)}`, {
-        address,
-        hint: "linode-cli regions list shows them",
-      });
-}

@@ -41,8 +41,10 @@ export const mostOf = (settings: { readonly max_image_mb?: unknown } = {}): numb
   typeof settings.max_image_mb === "number" ? settings.max_image_mb * MB : MOST_RAW;
 
 /** Sizes that are known before a byte moves. */
-function sizes({ size, virtualSize, format, settings }: Facts): readonly Complaint[] {
+function sizes({ size, virtualSize, format, untouched, settings }: Facts): readonly Complaint[] {
   const most = mostOf(settings);
+  const packed = untouched === "gz" ? size : undefined;
+  if (packed !== undefined && packed > MOST_PACKED) return [tooMuch(packed)];
   const tell = (bytes: number, what: string): readonly Complaint[] => {
     if (bytes <= MOST_RAW && bytes <= most) return [];
     const message = `${what} is ${inMB(bytes)} MB, and Linode takes images of at most ${inMB(bytes > most ? most : MOST_RAW)} MB`;
@@ -62,5 +64,13 @@ function sizes({ size, virtualSize, format, settings }: Facts): readonly Complai
   // An archive may hold more than the image; all else only grows when it is unpacked.
   return size === undefined || format === "tar" || format === "other" ? [] : tell(size, "the source");
 }
+
+/** What is sent is more than Linode takes. */
+export const tooMuch = (bytes: number) =>
+  ({
+    code: "backend.limits",
+    message: `the compressed image is ${inMB(bytes)} MB or more, and Linode takes ${inMB(MOST_PACKED)} MB`,
+    hint: "take out what does not compress, or fill free space with zeros (virt-sparsify, fstrim)",
+  }) as const;
 
 export const inMB = (bytes: number): number => Math.ceil(bytes / MB);

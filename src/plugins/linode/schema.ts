@@ -58,7 +58,9 @@ const regionId = matching(/^[a-z0-9-]+$/, 'a region as Linode calls it, like "us
 
 /** An image of a Linode account. */
 export const image = {
-  label: optional(label, "Its name, which need not be unique. Default: the image's own name, cut to 50 characters."),
+  label: optional(label, "Its name, which need not be unique. Default: the image's own name, cut to 50 characters.", {
+    ownName: true,
+  }),
   description: optional(string(), "What it is, for people. At most 64,700 characters.", {
     unset: "",
     same: (a, b) => words(a) === words(b),

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Context, type Door, Failure, type Host, hexOf, type Source } from "images";
-import { inMB, MOST_PACKED, MOST_RAW } from "./rules.ts";
+import { inMB, MOST_PACKED, MOST_RAW, tooMuch } from "./rules.ts";
 
 /**
  * Whether the storage behind the upload URLs is known to want the length of a body before its first byte. Both ways are seen in Linode's
@@ -63,17 +63,13 @@ export function refuseTooLarge({ size, virtualSize, compression }: Source, most 
     throw new Failure("backend.limits", `the disk is ${inMB(raw)} MB, and Linode takes ${inMB(most)} MB`, {
       hint: "make the disk smaller before it is uploaded (qemu-img resize --shrink, virt-sparsify)",
     });
-  if (size !== undefined && compression !== "none" && size > MOST_PACKED) throw tooMuch(size);
+  if (size !== undefined && compression !== "none" && size > MOST_PACKED) throw refusal(size);
 }
 
-const tooMuch = (bytes: number): Failure =>
-  new Failure(
-    "backend.limits",
-    `the compressed image is ${inMB(bytes)} MB or more, and Linode takes ${inMB(MOST_PACKED)} MB`,
-    {
-      hint: "take out what does not compress, or fill free space with zeros (virt-sparsify, fstrim)",
-    },
-  );
+function refusal(bytes: number): Failure {
+  const { code, message, hint } = tooMuch(bytes);
+  return new Failure(code, message, { hint });
+}
 
 /** The same bytes, broken off as soon as they are more than Linode takes. */
 const limited = (source: Source): Source => ({
@@ -86,7 +82,7 @@ const limited = (source: Source): Source => ({
     let bytes = 0;
     for await (const piece of source.open(signal)) {
       bytes += piece.byteLength;
-      if (bytes > MOST_PACKED) throw tooMuch(bytes);
+      if (bytes > MOST_PACKED) throw refusal(bytes);
       yield piece;
     }
   },

@@ -1,6 +1,7 @@
 import { type Clock, Failure, systemClock } from "images";
 import type { Client } from "./client.ts";
 import { failuresSince, unmade } from "./failed.ts";
+import { MOST_RAW } from "./rules.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 interface Waiter {
@@ -24,12 +25,17 @@ export class Watch {
   readonly #client: Client;
   readonly #interval: number;
   readonly #clock: Clock;
+  readonly #most: number;
   readonly #waiters = new Set<Waiter>();
   #running = false;
   #stop = new AbortController();
 
-  /** @param interval milliseconds between two looks */
-  constructor(client: Client, interval: number, clock: Clock = systemClock) {
+  /**
+   * @param interval milliseconds between two looks
+   * @param most bytes of the largest image that the account may have
+   */
+  constructor(client: Client, interval: number, clock: Clock = systemClock, most = MOST_RAW) {
+    this.#most = most;
     this.#client = client;
     this.#interval = interval;
     this.#clock = clock;
@@ -108,7 +114,7 @@ export class Watch {
   async #gone(id: string, signal: AbortSignal): Promise<void> {
     const messages = await failuresSince(this.#client, this.#pending.get(id), signal);
     this.#pending.delete(id);
-    for (const waiter of this.#waiters) if (waiter.id === id) waiter.reject(unmade(id, messages.get(id)));
+    for (const waiter of this.#waiters) if (waiter.id === id) waiter.reject(unmade(id, messages.get(id), this.#most));
   }
 
   async #lookForFailures(signal: AbortSignal): Promise<void> {
@@ -117,7 +123,7 @@ export class Watch {
     const messages = await failuresSince(this.#client, waited[0], signal);
     for (const waiter of this.#waiters) {
       const message = this.#pending.has(waiter.id) ? messages.get(waiter.id) : undefined;
-      if (message !== undefined) waiter.reject(unmade(waiter.id, message));
+      if (message !== undefined) waiter.reject(unmade(waiter.id, message, this.#most));
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   type ImageId,
   imageId,
   imageOf,
+  type Mark,
   type Observed,
   type Part,
   type Reading,
@@ -33,10 +34,13 @@ class Local implements Backend<Image>, Downloads {
   /** Who holds which name, as of the first time that it was asked, and with our own changes since. */
   #holders: Map<string, ImageId> | undefined;
   /** There once a change has begun. */
+  readonly #file: string;
   #begun: Promise<void> | undefined;
 
-  constructor(store: Directory) {
+  /** `file`: the `[settings] name` whose images are ours. */
+  constructor(store: Directory, file: string) {
     this.#store = store;
+    this.#file = file;
   }
 
   async read(
@@ -46,7 +50,10 @@ class Local implements Backend<Image>, Downloads {
     const known = id === undefined ? undefined : await this.#store.entry(id, note);
     if (known !== undefined) return await this.#seen(known);
     for await (const entry of this.#store.entries(note)) {
-      if (id === undefined ? entry.mark?.owner === address : entry.name === id) return await this.#seen(entry);
+      if (id !== undefined && entry.name === id) return await this.#seen(entry);
+      if (id !== undefined || entry.mark?.owner !== address || entry.mark.file !== this.#file) continue;
+      const seen = await this.#seen(entry);
+      if (seen.mark?.self === seen.self) return seen;
     }
     return undefined;
   }
@@ -183,7 +190,7 @@ class Local implements Backend<Image>, Downloads {
       const id = this.#holders.get(name);
       if (id === undefined || id === own || id === context.replaces) continue;
       const entry = await this.#store.entry(id);
-      if (entry === undefined || (entry.mark !== undefined && entry.mark.owner === context.mark?.owner)) continue;
+      if (entry === undefined || isOf(entry.mark, context.mark)) continue;
       if (!namesOf(entry).includes(name)) continue;
       throw new Failure("backend.conflict", `${name} is the name of ${id} already`, {
         hint: "choose another name, or delete that image",
@@ -215,6 +222,9 @@ class Local implements Backend<Image>, Downloads {
   }
 }
 
+const isOf = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
+  mark !== undefined && mark.owner === wanted?.owner && mark.file === wanted.file;
+
 const always = () => true;
 const never = () => false;
 
@@ -232,6 +242,6 @@ export const local = definePlugin({
   bytes: wanted,
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
   async open({ path, grace }, host) {
-    return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000));
+    return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000), host.file);
   },
 });

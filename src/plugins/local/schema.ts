@@ -39,7 +39,7 @@ const alias = matching(
 
 /** An image in the store. */
 export const image = {
-  name: optional(name, "The name of its file and of its product. Default: the image's own name."),
+  name: optional(name, "The name of its file and of its product. Default: the image's own name.", { ownName: true }),
   description: optional(string(), "What it is, for people.", { unset: "" }),
   aliases: optional(setOf(alias), "Other names; an alias belongs to one image of the store.", { unset: [] }),
   properties: optional(mapOf(string()), "Words of your own; only keys that you declare are touched.", { unset: {} }),

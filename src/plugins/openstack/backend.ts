@@ -1,10 +1,11 @@
 import {
+  type Added,
+  type Additions,
   type Backend,
   type Context,
   type Desired,
   type Downloads,
   Failure,
-  type Format,
   type Host,
   type ImageId,
   isSameSet,
@@ -18,10 +19,11 @@ import {
   type Uses,
 } from "images";
 import { accessOf } from "./access.ts";
+import { additionsTo } from "./added.ts";
 import { Cloud, type Site } from "./cloud.ts";
 import { headFrom } from "./head.ts";
-import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parseId } from "./image.ts";
-import { type Means, make, named } from "./make.ts";
+import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parseId, regionOf } from "./image.ts";
+import { formatOf, type Means, make, named } from "./make.ts";
 import { type Spokesman, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
 import { restored, retiring } from "./retire.ts";
@@ -36,7 +38,7 @@ export interface Flavour {
 }
 
 /** The images of a project in an OpenStack cloud. */
-export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Renames {
+export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retires, Uses, Renames {
   readonly #cloud: Cloud;
   readonly #host: Host;
   readonly #flavour: Flavour;
@@ -177,6 +179,12 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
   }
 
+  async added({ id, attributes }: Observed<Image>, want: Desired<Image>, { signal }: Reading): Promise<Additions> {
+    const { site, own } = await this.#at(id, signal);
+    const members = attributes.visibility === "shared" ? await site.glance.members(own, signal) : [];
+    return additionsTo(attributes, want, members);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #at(id: ImageId, signal: AbortSignal): Promise<{ readonly site: Site; readonly own: string }> {
@@ -234,11 +242,3 @@ export class OpenStack implements Backend<Image>, Downloads, Retires, Uses, Rena
     await glance.answer(image, project, status, signal);
   };
 }
-
-const regionOf = (id: ImageId | undefined, want: Looked["want"]): string | undefined => {
-  const region = (id === undefined ? undefined : parseId(id).region) ?? want?.["region"];
-  return typeof region === "string" ? region : undefined;
-};
-
-const formatOf = (text: string): Format =>
-  (["raw", "qcow2", "vmdk", "vhdx", "vhd", "vdi", "iso"] as const).find((one) => one === text) ?? "other";

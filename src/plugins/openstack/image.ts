@@ -4,9 +4,11 @@ import {
   type Desired,
   type Digests,
   digest,
+  type ImageId,
   imageId,
   imageOf,
   isSameSet,
+  type Looked,
   type Mark,
   type Observed,
 } from "images";
@@ -37,6 +39,11 @@ export function parseId(text: string): { readonly region?: string; readonly id: 
   const cut = text.lastIndexOf("/");
   return cut < 0 ? { id: text } : { region: text.slice(0, cut), id: text.slice(cut + 1) };
 }
+
+export const regionOf = (id: ImageId | undefined, want: Looked["want"]): string | undefined => {
+  const region = (id === undefined ? undefined : parseId(id).region) ?? want?.["region"];
+  return typeof region === "string" ? region : undefined;
+};
 
 export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
   const properties = propertiesOf(answer);

@@ -121,3 +121,7 @@ async function fill(
 /** What Glance calls a format, where nobody says another. */
 const diskFormat = (format: Format): string =>
   (["raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso"] as const).find((one) => one === format) ?? "raw";
+
+/** What a disk_format of Glance is here. */
+export const formatOf = (text: string): Format =>
+  (["raw", "qcow2", "vmdk", "vhdx", "vhd", "vdi", "iso"] as const).find((one) => one === text) ?? "other";

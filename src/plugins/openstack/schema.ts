@@ -61,7 +61,7 @@ const word = matching(/^[^\u{10000}-\u{10FFFF}]{1,255}$/u, "1 to 255 characters,
 
 /** An image in Glance. What is not written is left as the cloud has it. */
 export const image = {
-  name: optional(word, "What people call it; not unique there. Default: the image's own name."),
+  name: optional(word, "What people call it; not unique there. Default: the image's own name.", { ownName: true }),
   disk_format: optional(
     choice("raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso", "ploop", "ami", "ari", "aki"),
     "The format in which it is kept; a source that is raw or qcow2 is turned into the other where need be. Default: as the source is.",

@@ -1,8 +1,17 @@
 import { createHash } from "node:crypto";
-import { type Context, type Door, Failure, type Host, type Source } from "images";
+import {
+  type Context,
+  type Door,
+  escaped,
+  Failure,
+  type Host,
+  presigned,
+  type Signer,
+  type Source,
+  signedHeaders,
+} from "images";
 import { explainStore } from "./explain.ts";
 import type { BucketAccess } from "./settings.ts";
-import { escaped, presigned, type Signer, signedHeaders } from "./sign.ts";
 
 const MIB = 1024 * 1024;
 /** Bytes of a part, unless an object would have more parts than the store takes: S3's limits are 5 MiB to 5 GiB, and 10,000. */

@@ -1,5 +1,6 @@
 import { type Door, Failure } from "images";
 import * as t from "typanion";
+import { Patient } from "./patient.ts";
 import {
   held,
   type ImageAnswer,
@@ -60,7 +61,9 @@ export class Client {
 
   /** Not to be sent twice: a name that is taken already is refused, but only after the first one has been made. */
   async createImage(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
-    return held(await this.#call("CreateImage", fields, signal, false), "Image", isImage);
+    using patient = new Patient(signal);
+    const call = { signal: patient.signal, until: signal, json: fields, idempotent: false };
+    return held(await this.#door.json("POST", "CreateImage", call), "Image", isImage);
   }
 
   async updateImage(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {

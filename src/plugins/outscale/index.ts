@@ -1,4 +1,7 @@
 import {
+  type Added,
+  type Additions,
+  type Address,
   type Backend,
   type Context,
   type Desired,
@@ -8,37 +11,41 @@ import {
   Failure,
   type Host,
   type ImageId,
+  isSameSet,
   type Looked,
   type Observed,
   type Part,
   type Reading,
   type Source,
+  signedHeaders,
+  stampOf,
 } from "images";
 import { Bucket } from "./bucket.ts";
 import { change, permissionChanges, wordChanges } from "./changes.ts";
-import { Client, isImageId, type Tag } from "./client.ts";
+import { Client, type Tag } from "./client.ts";
 import { Exports } from "./download.ts";
 import { explain } from "./explain.ts";
-import { isOwn, markOf, nameOf, observed, snapshotsOf, tagsIn } from "./image.ts";
+import { isOwn, markOf, nameOf, observed, ownedBy, snapshotsOf, tagsIn } from "./image.ts";
+import { Listing } from "./listing.ts";
 import { Making } from "./making.ts";
 import { marksOf, snapshotTags } from "./mark.ts";
 import { isIntermediate, Remains } from "./remains.ts";
 import { rules } from "./rules.ts";
-import { config, type Image, image } from "./schema.ts";
+import { config, type Image, image, USUAL_CODES } from "./schema.ts";
 import { accessOf } from "./settings.ts";
-import { signedHeaders, stampOf } from "./sign.ts";
 import { Uploads } from "./upload.ts";
 import { permissionsOf, tagsOf } from "./values.ts";
 import { Watch } from "./watch.ts";
 import type { ImageAnswer, SnapshotAnswer } from "./wire.ts";
 
 /** The images of an Outscale account in one Region. */
-class Outscale implements Backend<Image>, Downloads {
+class Outscale implements Backend<Image>, Added<Image>, Downloads {
   readonly #client: Client;
   readonly #watch: Watch<ImageAnswer>;
   readonly #making: Making;
   readonly #remains: Remains;
   readonly #exports: Exports;
+  readonly #listing: Listing;
   readonly #host: Host;
 
   constructor(door: Door, bucket: Bucket | undefined, account: string | undefined, host: Host) {
@@ -55,37 +62,19 @@ class Outscale implements Backend<Image>, Downloads {
     this.#making = new Making(client, this.#watch, new Uploads(client, bucket, snapshots, host), bucket, host);
     this.#remains = new Remains(client, bucket, host.file);
     this.#exports = new Exports(client, bucket, host);
+    this.#listing = new Listing(client, this.#remains, host);
     this.#host = host;
   }
 
   async read(
-    { address, id, nonce }: { address: Context["address"]; id?: ImageId; nonce?: string },
+    what: { readonly address: Address; readonly id?: ImageId; readonly nonce?: string },
     { signal }: Reading,
   ): Promise<Observed<Image> | undefined> {
-    if (id !== undefined) {
-      const found = await this.#client.image(id, signal);
-      return found === undefined ? undefined : observed(found, await this.#client.account(signal), this.#host.declared);
-    }
-    for await (const found of this.#own(signal)) {
-      const { self } = found.mark ?? {};
-      const isIts = self === found.id || (nonce !== undefined && self === `~${nonce}`);
-      if (isIts && found.mark?.owner === address && found.mark.file === this.#host.file) return found;
-    }
-    return undefined;
+    return await this.#listing.find(what, signal);
   }
 
-  async *list({ signal }: Reading, looked?: readonly Looked[]): AsyncGenerator<Observed<Image>> {
-    if (looked === undefined) {
-      const account = await this.#client.account(signal);
-      for await (const answer of this.#client.images(signal, {})) yield observed(answer, account, this.#host.declared);
-      return;
-    }
-    const seen = new Set<string>();
-    for await (const found of this.#own(signal)) {
-      seen.add(found.id);
-      yield found;
-    }
-    yield* this.#unfinished(looked, seen, signal);
+  list({ signal }: Reading, looked?: readonly Looked[]): AsyncGenerator<Observed<Image>> {
+    return looked === undefined ? this.#listing.all(signal) : this.#listing.of(looked, signal);
   }
 
   async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
@@ -110,13 +99,14 @@ class Outscale implements Backend<Image>, Downloads {
       });
     const marked = markOf(now);
     if (marked.snapshots === "own") {
-      const tags = snapshotTags(this.#host.file, address);
+      const tags = snapshotTags(this.#host.file, address, id);
       if (marked.isLine || marked.mark?.owner !== address)
         await this.#client.createTags(snapshotsOf(now), tags, signal);
     }
     await this.#tag(now, want, cleared, mark === undefined ? [] : marksOf(mark, marked.snapshots), signal);
     const description = want.description ?? (cleared.includes("description") ? "" : undefined);
-    const codes = want.product_codes ?? (cleared.includes("product_codes") ? image.product_codes.unset : undefined);
+    const codes =
+      want.product_codes ?? (cleared.includes("product_codes") ? await this.#codes(want, context) : undefined);
     const isShared = want.permissions !== undefined || cleared.includes("permissions");
     const changes = [
       ...wordChanges(
@@ -130,50 +120,54 @@ class Outscale implements Backend<Image>, Downloads {
   }
 
   async delete(id: ImageId, context: Context): Promise<void> {
-    const { signal, address } = context;
+    const { signal, address, owns } = context;
     const found = await this.#client.image(id, signal);
+    const isMarked = found !== undefined && markOf(found).mark !== undefined;
+    const goes = isMarked ? ownedBy(found) : await this.#remains.of(id, address, signal);
+    const owned = owns === undefined ? goes : goes.filter((one) => owns.includes(one));
     if (found !== undefined) {
-      const marked = markOf(found);
-      // The snapshots have to be known as ours once the image is gone; an interrupted run may not have come to that.
-      if (marked.isLine && marked.snapshots === "own")
-        await this.#client.createTags(snapshotsOf(found), snapshotTags(this.#host.file, address), signal);
+      // The snapshots have to be found once the image is gone; an interrupted run may not have come to that.
+      if (markOf(found).isLine)
+        await this.#client.createTags(owned, snapshotTags(this.#host.file, address, id), signal);
       await this.#client.deleteImage(id, signal);
       await this.#watch.until(id, (seen) => (seen === undefined ? true : undefined), signal);
-    }
-    if (isImageId(id) || isIntermediate(id)) await this.#remains.clear(id, context);
+    } else if (isIntermediate(id)) await this.#remains.remove(id, address, context);
+    for (const one of goes) if (!owned.includes(one)) context.note(`${one} is kept: it is not in the plan`);
+    await this.#remains.clear(id, owned, context);
   }
 
   async download(id: ImageId, context: Reading): Promise<readonly Part[]> {
     return await this.#exports.parts(id, context);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
-
-  async *#own(signal: AbortSignal): AsyncGenerator<Observed<Image>> {
-    const account = await this.#client.account(signal);
-    for await (const answer of this.#client.images(signal, { AccountIds: [account] }))
-      yield observed(answer, account, this.#host.declared);
+  async added({ attributes }: Observed<Image>): Promise<Additions> {
+    const { description, product_codes, tags, permissions } = attributes;
+    const isUsual = product_codes === undefined || isSameSet(product_codes, USUAL_CODES);
+    return {
+      ...(isUsual ? {} : { lost: [`product codes ${product_codes.join(", ")}: a new image has those of its origin`] }),
+      attributes: {
+        ...(description === undefined ? {} : { description }),
+        ...(tags === undefined ? {} : { tags }),
+        ...(permissions === undefined ? {} : { permissions }),
+      },
+    };
   }
 
-  /**
-   * What an interrupted run left: things on the way to an image, and snapshots of an image that is deleted already. They are shown as images
-   * that are not usable, so that they are deleted.
-   */
-  async *#unfinished(
-    looked: readonly Looked[],
-    seen: ReadonlySet<string>,
-    signal: AbortSignal,
-  ): AsyncGenerator<Observed<Image>> {
-    // An address that is looked for without an id as well is in the middle of something.
-    const open = new Set(looked.flatMap(({ address, id }) => (id === undefined ? [address] : [])));
-    for (const { address, id } of looked) {
-      if (id === undefined || seen.has(id)) continue;
-      const mark = { file: this.#host.file, owner: address, content: "" };
-      const isLeft =
-        isIntermediate(id) ||
-        (open.has(address) && isImageId(id) && (await this.#remains.snapshots(address, signal)).length > 0);
-      if (isLeft) yield { id, mark, attributes: {}, status: "failed" };
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** The product codes of an image of which none are declared any more: those of its origin, which may be licences. */
+  async #codes(
+    { source_image_id, vm_id }: Desired<Image>,
+    { signal, note }: Context,
+  ): Promise<readonly string[] | undefined> {
+    const source = source_image_id === undefined ? undefined : await this.#client.image(source_image_id, signal);
+    if (source_image_id !== undefined ? source === undefined : vm_id !== undefined) {
+      note("product_codes are not declared any more, and stay as they are: what the image was made of decides them");
+      return undefined;
     }
+    const codes = source?.ProductCodes ?? USUAL_CODES;
+    note(`product_codes are not declared any more, and go back to ${codes.join(", ")}`);
+    return codes;
   }
 
   /** Brings tags and mark to what is wanted; tags that nobody declares stay. */
@@ -205,9 +199,14 @@ export const outscale = definePlugin({
     { name: "from a VM", needs: ["vm_id"], may: ["no_reboot"] },
     { name: "from another image", needs: ["source_image_id", "source_region_name"] },
     { name: "from a manifest in a bucket", needs: ["file_location"] },
-    { name: "from snapshots", needs: ["block_device_mappings", "root_device_name"] },
+    {
+      name: "from snapshots",
+      needs: ["block_device_mappings", "root_device_name"],
+      also: ["block_device_mappings", "root_device_name"],
+    },
   ],
   bytes: () => ({ formats: ["raw", "qcow2"], compressions: ["none"] }),
+  defaults: (address) => ({ image_name: nameOf({}, address) }),
   names: (want, address) => [nameOf(want, address)],
   // Two images cannot have one name, and an image keeps its name for life.
   order: (have, want) =>

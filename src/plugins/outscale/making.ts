@@ -2,9 +2,8 @@ import { type Context, type Desired, Failure, type Host, imageId, type Source } 
 import type { Bucket } from "./bucket.ts";
 import { change, permissionChanges } from "./changes.ts";
 import type { Client, Fields, Tag } from "./client.ts";
-import { fieldsOf, isOwn, mappingsOf, markOf, nameOf, snapshotsOf } from "./image.ts";
+import { fieldsOf, isOwn, mappingsOf, mappingsWith, markOf, nameOf, rootOf, snapshotsOf } from "./image.ts";
 import { marksOf, type Snapshots, snapshotTags, withMark } from "./mark.ts";
-import { Patient } from "./patient.ts";
 import { restore } from "./restore.ts";
 import type { Image } from "./schema.ts";
 import type { Uploads } from "./upload.ts";
@@ -12,8 +11,6 @@ import { permissionsOf, tagsOf } from "./values.ts";
 import type { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
-/** The root device of an image that is made of bytes. */
-const ROOT = "/dev/sda1";
 /** Seconds that Outscale has to read a manifest that is signed here. */
 const A_DAY = 86_400;
 
@@ -80,7 +77,7 @@ export class Making {
         begun = id;
       });
     } catch (thrown) {
-      const owner = snapshotTags(this.#host.file, context.address);
+      const owner = (image: string) => snapshotTags(this.#host.file, context.address, image);
       if (old?.State === "available") await restore(this.#client, old, begun, owner, context);
       throw thrown;
     }
@@ -93,8 +90,8 @@ export class Making {
   ): Promise<{ readonly origin: Fields; readonly snapshots: Snapshots }> {
     if (source !== undefined) {
       const SnapshotId = await this.#uploads.send(source, context);
-      const mapping = { DeviceName: ROOT, Bsu: { SnapshotId, DeleteOnVmDeletion: true } };
-      return { origin: { BlockDeviceMappings: [mapping], RootDeviceName: ROOT }, snapshots: "own" };
+      const RootDeviceName = rootOf(want);
+      return { origin: { BlockDeviceMappings: mappingsWith(want, SnapshotId), RootDeviceName }, snapshots: "own" };
     }
     if (want.vm_id !== undefined) {
       const reboot = want.no_reboot === undefined ? {} : { NoReboot: want.no_reboot };
@@ -124,9 +121,8 @@ export class Making {
 
   /** Asks for the image; where the answer is lost, it is looked for by its name and mark. */
   async #begin(fields: Fields, name: string, context: Context): Promise<ImageAnswer> {
-    using patient = new Patient(context.signal);
     try {
-      return await this.#client.createImage(fields, patient.signal);
+      return await this.#client.createImage(fields, context.signal);
     } catch (thrown) {
       const begun = await this.#begunAllTheSame(thrown, name, context);
       if (begun !== undefined) return begun;
@@ -162,7 +158,7 @@ export class Making {
     const id = made.ImageId;
     const mark = context.marker(id);
     const own = snapshots === "own" ? snapshotsOf(made) : [];
-    await this.#client.createTags(own, snapshotTags(this.#host.file, address), signal);
+    await this.#client.createTags(own, snapshotTags(this.#host.file, address, id), signal);
     const marks = mark === undefined ? [] : marksOf(mark, snapshots);
     const tags = Object.entries(tagsOf(want.tags)).map(([Key, Value]): Tag => ({ Key, Value }));
     await this.#client.createTags([id], [...marks, ...tags], signal);

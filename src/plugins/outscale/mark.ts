@@ -13,10 +13,16 @@ const ALL: ReadonlySet<string> = new Set([...MARK_FIELDS.map(key), KEYS.snapshot
 
 export const isMarkTag = ({ Key }: Tag): boolean => ALL.has(Key);
 
-export const ownerFilter = (owner: Address): string => `${KEYS.owner}=${owner}`;
+/** The tag by which snapshots are found that go with an image, also once the image is gone. */
+const OF = "images.image";
+export const imageFilter = (id: string): string => `${OF}=${id}`;
 
-/** What a snapshot is called that was made for an address; findable before it can have tags. */
-export const snapshotText = (file: string, owner: Address): string => `images ${file} ${owner}`.slice(0, 255);
+/** What a snapshot of uploaded bytes is called: it is found by that before it can have tags, and leads to its object by the token. */
+export const snapshotText = (file: string, owner: Address, token: string): string =>
+  `${`images ${file} ${owner}`.slice(0, 200)} ${token}`;
+
+/** The token of an upload, from the description of its snapshot. */
+export const tokenIn = (text: string): string | undefined => /^images .* ([0-9a-f-]{36})$/s.exec(text)?.[1];
 
 export const marksOf = (mark: Mark, snapshots: Snapshots): readonly Tag[] => [
   ...fieldsOfMark(mark).map(([field, Value]): Tag => ({ Key: key(field), Value })),
@@ -24,13 +30,14 @@ export const marksOf = (mark: Mark, snapshots: Snapshots): readonly Tag[] => [
 ];
 
 /** The tags of a snapshot that goes with an image of an address. */
-export const snapshotTags = (file: string, owner: Address): readonly Tag[] => [
+export const snapshotTags = (file: string, owner: Address, image: string): readonly Tag[] => [
   { Key: KEYS.file, Value: file },
   { Key: KEYS.owner, Value: owner },
+  { Key: OF, Value: image },
 ];
 
-export const isMadeFor = (tags: readonly Tag[], file: string, owner: Address): boolean =>
-  snapshotTags(file, owner).every(({ Key, Value }) => tags.some((tag) => tag.Key === Key && tag.Value === Value));
+export const goesWith = (tags: readonly Tag[], image: string): boolean =>
+  tags.some(({ Key, Value }) => Key === OF && Value === image);
 
 const LINE = /(?:^|\n)\[images: (\S+) (\S+) (\S+)(?: (\S+) (\S+))? (own|given)\]\s*$/;
 

@@ -12,18 +12,18 @@ const PATIENCE = 300_000;
  * Registers an image again that was deleted for a successor which could not be made: from its own snapshots, and with all that it had but
  * its id.
  * @param failed what there is of the successor, which has the name
- * @param owner tags by which the snapshots of the successor are found later
+ * @param owner tags by which the snapshots of an image are found later
  */
 export async function restore(
   client: Client,
   old: ImageAnswer,
   failed: string | undefined,
-  owner: readonly Tag[],
+  owner: (image: string) => readonly Tag[],
   context: Pick<Context, "nonce" | "note" | "restored">,
 ): Promise<void> {
   const signal = AbortSignal.timeout(PATIENCE);
   try {
-    if (failed !== undefined) await clear(client, failed, owner, signal);
+    if (failed !== undefined) await clear(client, failed, owner(failed), signal);
     const { mark, description, snapshots } = markOf(old);
     const line = mark === undefined ? undefined : { ...mark, self: `~${context.nonce}` };
     const made = await client.createImage(fieldsOf(old, withMark(description, line, snapshots)), signal);
@@ -32,6 +32,7 @@ export async function restore(
     context.note(`${old.ImageId} could not be replaced: it is registered again from its snapshots, as ${id}`);
     const marks = mark === undefined ? [] : marksOf({ ...mark, self: id }, snapshots);
     const others = (old.Tags ?? []).filter(({ Key }) => marks.every((tag) => tag.Key !== Key));
+    if (snapshots === "own") await client.createTags(snapshotsOf(made), owner(id), signal);
     await client.createTags([id], [...marks, ...others], signal);
     const { AccountIds, GlobalPermission } = old.PermissionsToLaunch ?? {};
     const shared = { account_ids: AccountIds ?? [], global: GlobalPermission === true };

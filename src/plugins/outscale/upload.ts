@@ -36,9 +36,8 @@ export class Uploads {
         hint: 'write bucket = "NAME" into the settings of the backend',
       });
     const { signal, progress, address } = context;
-    const prefix = prefixOf(this.#host.file, address);
     const token = crypto.randomUUID();
-    const key = `${prefix}${imageOf(address).replaceAll(/[^A-Za-z0-9._-]/g, "_")}-${token}.${source.format}`;
+    const key = `${prefixOf(this.#host.file, address)}${imageOf(address).replaceAll(/[^A-Za-z0-9._-]/g, "_")}-${token}.${source.format}`;
     await context.identified(imageId(objectId(key)));
     const head = new Head();
     const sent = await bucket.upload(key, source, (piece) => head.add(piece), context);
@@ -46,13 +45,13 @@ export class Uploads {
     const url = bucket.presigned(key, A_DAY);
     this.#host.conceal(url);
     const wanted = { FileLocation: url, SnapshotSize: size, ClientToken: token };
-    const Description = snapshotText(this.#host.file, address);
+    const Description = snapshotText(this.#host.file, address, token);
     const { SnapshotId } = await this.#client.createSnapshot({ ...wanted, Description }, signal);
     await context.identified(imageId(SnapshotId));
     const told = (percent: number): void => progress("import", Math.round((size * percent) / 100), size);
     told(0);
     await this.#watch.until(SnapshotId, (seen) => completed(SnapshotId, seen, told), signal);
-    await bucket.clear(prefix, signal);
+    await bucket.clear(key, signal);
     return SnapshotId;
   }
 }

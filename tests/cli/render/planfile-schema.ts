@@ -43,6 +43,7 @@ const reasons = {
     "delete_because_no_resource_config",
     "delete_because_superseded",
     "delete_because_leftover",
+    "delete_because_owned",
   ],
 };
 const change = table(

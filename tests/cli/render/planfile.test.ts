@@ -141,7 +141,7 @@ describe("a plan as a file", () => {
       const jq = Bun.spawn(["jq", "-c", expression], { stdin: new Blob([text]), stdout: "pipe" });
       return JSON.parse(await new Response(jq.stdout).text());
     };
-    expect(await counted(written(FULL))).toEqual({ create: 5, update: 2, delete: 5 });
+    expect(await counted(written(FULL))).toEqual({ create: 5, update: 2, delete: 6 });
     expect(await counted(written(planOf([])))).toEqual({ create: 0, update: 0, delete: 0 });
   });
 

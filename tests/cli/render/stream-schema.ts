@@ -25,7 +25,13 @@ const resource = table({
   address: { type: "string", pattern: "^[^/]+/[^/]+$" },
 });
 const action = oneOf("noop", "create", "read", "update", "replace", "delete", "move", "import", "remove");
-const reason = oneOf("tainted", "requested", "cannot_update", "delete_because_no_resource_config");
+const reason = oneOf(
+  "tainted",
+  "requested",
+  "cannot_update",
+  "delete_because_no_resource_config",
+  "read_because_unknown",
+);
 const identity = { id_key: { const: "id" }, id_value: string };
 const elapsed = { elapsed_seconds: count };
 const phase = oneOf("download", "verify", "convert", "upload", "import", "wait", "delete");
@@ -57,9 +63,20 @@ export const diagnostic = table(
 );
 
 const transfer = table({ how: oneOf("upload", "pull", "none") }, { bytes: count, unverified: text });
+const verification = table(
+  { content: { type: "object", required: ["where"] }, why: text, how: oneOf("download", "read") },
+  { bytes: count },
+);
 const change = table(
   { resource, action },
-  { previous_resource: resource, reason, importing: table({ id: string }), transfer },
+  {
+    previous_resource: resource,
+    reason,
+    importing: table({ id: string }),
+    transfer,
+    verification,
+    unless_same: { const: true },
+  },
 );
 const counts = { add: count, change: count, import: count, remove: count, forget: count };
 const cost = { type: "object" };
@@ -81,12 +98,13 @@ const payloads: Readonly<Record<string, readonly [required: Schema, optional?: S
     {
       changes: {
         oneOf: [
-          table({ ...counts, operation: { const: "plan" }, blocked: count }),
+          table({ ...counts, operation: { const: "plan" }, blocked: count, verify: count }),
           table({
             ...counts,
             operation: oneOf("apply", "destroy"),
             failed: count,
             skipped: count,
+            verify: count,
             outcome: oneOf("succeeded", "failed", "interrupted"),
           }),
         ],

@@ -135,7 +135,7 @@ test("the only backend there is takes every image", async () => {
       {
         kind: "file",
         path: "/etc/images/f.raw",
-        checksum: { kind: "digest", digest: "md5:d41d8cd98f00b204e9800998ecf8427e" },
+        checksum: { kind: "digest", digest: "md5:d41d8cd98f00b204e9800998ecf8427e", label: "file_hash" },
         follow: true,
         at: undefined,
       },

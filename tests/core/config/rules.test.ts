@@ -244,7 +244,7 @@ source = { urls = ["https://a/x", "http://b/x"], checksum = "SHA256:./SUMS", sig
     expect([found?.want["file_hash"], found?.want["file_path"], found?.source?.checksum]).toEqual([
       "d41d8cd98f00b204e9800998ecf8427e",
       undefined,
-      { kind: "digest", digest: "md5:d41d8cd98f00b204e9800998ecf8427e" },
+      { kind: "digest", digest: "md5:d41d8cd98f00b204e9800998ecf8427e", label: "file_hash" },
     ] as never);
   });
 
@@ -423,12 +423,12 @@ test.each<[string, string[]]>([
     ],
   ],
   [
-    'source = { url = "http://x", checksum = "md5:./S", signature = "s", key = "k" }',
-    ["3:10+70 not every URL is https://, and [policy] requires it | https:// in place of http://"],
+    'source = { url = "http://x", checksum = "sha256:./S", signature = "s", key = "k" }',
+    ["3:10+73 not every URL is https://, and [policy] requires it | https:// in place of http://"],
   ],
   [
-    'source = { file = "x", checksum = "md5:http://S", signature = "s", key = "k" }',
-    ["3:10+69 not every URL is https://, and [policy] requires it | https:// in place of http://"],
+    'source = { file = "x", checksum = "sha256:http://S", signature = "s", key = "k" }',
+    ["3:10+72 not every URL is https://, and [policy] requires it | https:// in place of http://"],
   ],
 ])("policy: %p", async (text, expected) => {
   const found = await of(`[image.a]\nbackend = "st"\n${text}\n[policy]\nrequire = ["checksum", "https", "signature"]`);
@@ -437,8 +437,23 @@ test.each<[string, string[]]>([
 
 test("the state may be elsewhere, and no password stands in its URL", async () => {
   expect((await config('[settings]\nstate = "https://host/x"')).config.settings.state).toBe("https://host/x");
-  expect(await told('[settings]\nstate = "s3://bucket/x"')).toEqual([
-    "2:9+15 state: a state at a URL is kept by an http:// or https:// server of terraform's HTTP backend protocol | as in https://host/path, or the path of a file",
+  expect((await config('[settings]\nstate = "s3://bucket/x"')).config.settings.state).toBe("s3://bucket/x");
+  expect(await told('[settings]\nstate = "ftp://host/x"')).toEqual([
+    "2:9+14 state: a state is kept in a file, by an http:// or https:// server, in s3:// or in postgres:// | as in https://host/path, s3://bucket/key, postgres://host/database?name=prod, or the path of a file",
+  ]);
+  expect(await told('[settings]\nstate = "s3://bucket"')).toEqual([
+    "2:9+13 state: expected s3://BUCKET/KEY | as in s3://team-state/images/prod.json",
+  ]);
+  expect(await told('[settings]\nstate = "s3://b/k?regoin=x"')).toEqual([
+    '2:9+19 state: unknown option "regoin" of an s3:// URL | there is: region, endpoint, profile, path_style, encrypt',
+  ]);
+  // Without a name of its own, two files would share a state, and delete each other's images.
+  expect(await told('[settings]\nstate = "postgres://h/d"')).toEqual([
+    "2:9+16 state: a postgres:// URL names the state | add ?name=NAME (letters, digits, _ - . /): each images.toml has a state of its own",
+  ]);
+  expect(await told('[settings]\nstate = "s3://b/k"\nstate_password = "env:X"\nstate_lock = false')).toEqual([
+    "3:18+7 state_password is for a state at a URL, and this one is in S3, whose credentials come from AWS_* variables, profiles or the instance",
+    "4:14+5 state_lock is for a state over HTTP, and this one is in S3, whose credentials come from AWS_* variables, profiles or the instance",
   ]);
   expect(await told('[settings]\nstate = "postgres://u:p@h/d"')).toEqual([
     '2:9+20 state has a password in its URL: it is named, never written | take it out of the URL, and write state_password = "env:NAME"',

@@ -163,9 +163,9 @@ describe("redact", () => {
   test("URLs show no user, password, signature or token, with nothing concealed", () => {
     const some = secrets();
     const url =
-      "https://me:pa@ss@host/p?a=1&X-Amz-Signature=0f&Signature=b%2F&AWSAccessKeyId=AK&sig=x&token=t&X-Amz-Date=2#f";
+      "https://me:pa@ss@host/p?a=1&X-Amz-Signature=0f&Signature=b%2F&AWSAccessKeyId=AK&sig=x&token=t&X-Amz-Date=2&jwt=j&Policy=p&session=s&pwd=w&code=c&hmac=h&verify=v#f";
     expect(some.redact(`GET ${url} failed`)).toBe(
-      "GET https://(sensitive)@host/p?a=1&X-Amz-Signature=(sensitive)&Signature=(sensitive)&AWSAccessKeyId=(sensitive)&sig=(sensitive)&token=(sensitive)&X-Amz-Date=2#f failed",
+      "GET https://(sensitive)@host/p?a=1&X-Amz-Signature=(sensitive)&Signature=(sensitive)&AWSAccessKeyId=(sensitive)&sig=(sensitive)&token=(sensitive)&X-Amz-Date=(sensitive)&jwt=(sensitive)&Policy=(sensitive)&session=(sensitive)&pwd=(sensitive)&code=(sensitive)&hmac=(sensitive)&verify=(sensitive)#f failed",
     );
     expect(some.redact("mail me@host or see https://host/a@b?signed=1")).toBe(
       "mail me@host or see https://host/a@b?signed=1",

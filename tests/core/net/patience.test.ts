@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { Failure } from "../../../src/core/failure.ts";
 import { waitingTold } from "../../../src/core/net/patience.ts";
+import { retrying } from "../../../src/core/net/retry.ts";
 import { failed, never, opened, served, thrown, WIDE } from "./kit.ts";
 
 setDefaultTimeout(WIDE);
@@ -81,4 +82,60 @@ test("a door's own rate holds where the user says none", async () => {
   };
   expect(await ask()).toBe(1000);
   expect(await ask({ rateLimit: 1000 })).toBe(0);
+});
+
+test("many short waits for one busy server are told as one long one", async () => {
+  await using busy = flaky(Array(12).fill(429), { "Retry-After": "1" });
+  const notes: string[] = [];
+  await using us = opened({ url: busy.url }, { patient: true });
+  await us.door.json("GET", "", { signal });
+  const told = waitingTold((text) => notes.push(text));
+  for (const retry of us.retries) told(retry);
+  expect(us.retries.every(({ wait }) => wait < 2000)).toBe(true);
+  expect(notes.length).toBe(1);
+});
+
+test("requests that wait for their turn say what they wait for", async () => {
+  await using server = flaky([]);
+  await using us = opened({ url: server.url, rateLimit: 5 });
+  await Promise.all(Array.from({ length: 60 }, () => us.door.json("GET", "", { signal })));
+  const queued = us.retries.filter(({ attempt }) => attempt === 0);
+  expect(queued.length).toBeGreaterThan(0);
+  expect(queued[0]?.failure.message).toBe("at most 5 requests a second are sent to this backend (rate_limit)");
+});
+
+test("what waited long for its turn has as much patience as what did not", async () => {
+  let now = 0;
+  const sleep = async (ms: number): Promise<void> => {
+    now += ms;
+  };
+  const clock = { now: () => now, sleep };
+  const busy = new Failure("backend.busy", "busy", { retry: true });
+  let tries = 0;
+  const work = async () => {
+    if (tries === 0) now += 299_000;
+    tries += 1;
+    if (tries < 8) throw busy;
+    return "done";
+  };
+  const again = { signal, clock, deadline: 300_000, again: () => 20_000, patient: () => true, random: () => 0 };
+  expect(await retrying(work, again)).toBe("done");
+});
+
+test("`until` ends the wait for a turn and for another try, and not a request that was sent", async () => {
+  const stop = new AbortController();
+  await using server = served(async (request, nth) => {
+    await request.text();
+    if (nth === 1) stop.abort(new Error("stopped"));
+    return new Response('{"made": 1}');
+  });
+  await using us = opened({ url: server.url, rateLimit: 1, parallelism: 1 });
+  const ask = () => us.door.json("POST", "", { signal, until: stop.signal });
+  const [first, second] = await Promise.allSettled([ask(), ask()]);
+  expect(first).toEqual({ status: "fulfilled", value: { made: 1 } });
+  expect(second).toHaveProperty("reason.message", "stopped");
+  await using busy = flaky(Array(999).fill(429));
+  await using them = opened({ url: busy.url }, { patient: true });
+  const told = them.door.json("POST", "", { signal, until: stop.signal });
+  expect(await thrown(told)).toHaveProperty("message", "stopped");
 });

@@ -47,7 +47,7 @@ test("the backup is the former document, and nothing else is left beside it", as
   }
   expect(await readFile(path, "utf8")).toBe("three");
   expect(await readFile(`${path}.backup`, "utf8")).toBe("two");
-  expect((await readdir(dir.path)).sort()).toEqual(["s.json", "s.json.backup"]);
+  expect((await readdir(dir.path)).sort()).toEqual([".images", "s.json", "s.json.backup"]);
 });
 
 test("a symbolic link is followed: the file behind it changes, and every name of it has one lock", async () => {

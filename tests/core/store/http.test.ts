@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { hold, unlock } from "../../../src/core/store/hold.ts";
-import { httpStorage, lockWords } from "../../../src/core/store/http.ts";
+import { httpStorage, httpWords } from "../../../src/core/store/http/storage.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
 import { opened } from "../net/kit.ts";
@@ -35,12 +35,15 @@ const open = (storage: Storage) => openStore({ storage, operation: "apply", writ
 const dead = (id: string) => holder(id, { pid: 2 ** 22 + 1 });
 
 test("GitLab's address has words of its own", () => {
-  expect(lockWords("https://gitlab.example.org/api/v4/projects/7/terraform/state/images")).toEqual({
-    path: "lock",
+  expect(httpWords("https://gitlab.example.org/api/v4/projects/7/terraform/state/images")).toEqual({
+    lockAt: "lock",
     lock: "POST",
+    unlockAt: "lock",
     unlock: "DELETE",
+    update: "POST",
+    isLocked: true,
   });
-  expect(lockWords("https://example.org/images").lock).toBe("LOCK");
+  expect(httpWords("https://example.org/images").lock).toBe("LOCK");
 });
 
 test.each(["terraform", "gitlab"] as const)(

@@ -72,6 +72,11 @@ export class Control {
     return id;
   }
 
+  /** Changes a snapshot as somebody else would. */
+  changeSnapshot(id: string, traits: Partial<Snapshot>): void {
+    patch(this.#world.snapshots, id, traits);
+  }
+
   /** The snapshots that requests have made and that no image uses. */
   orphans(): readonly string[] {
     const used = new Set(this.images().flatMap((one) => one.BlockDeviceMappings.map(({ Bsu }) => Bsu?.SnapshotId)));

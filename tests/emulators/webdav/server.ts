@@ -1,4 +1,7 @@
-/** A folder of files behind GET, PUT and DELETE, that asks for a token; the listing of a folder is a JSON array of names. */
+/**
+ * A folder of files behind GET, PUT and DELETE, that asks for a token; the listing of a folder is a JSON array of names,
+ * and with `?records` one of the JSON files themselves.
+ */
 export interface WebFolder extends AsyncDisposable {
   readonly url: string;
   readonly files: Map<string, Uint8Array>;
@@ -25,6 +28,10 @@ export function startWebFolder(token: string): WebFolder {
       const name = decodeURIComponent(new URL(request.url).pathname.slice("/files/".length));
       switch (request.method) {
         case "GET": {
+          if (name === "" && new URL(request.url).searchParams.has("records")) {
+            const records = [...files].filter(([file]) => file.endsWith(".json"));
+            return Response.json(records.map(([, text]) => JSON.parse(new TextDecoder().decode(text))));
+          }
           if (name === "") return Response.json([...files.keys()]);
           const file = files.get(name);
           return file === undefined ? new Response("no such file", { status: 404 }) : new Response(file.slice());

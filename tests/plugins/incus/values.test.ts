@@ -4,12 +4,12 @@ import { address, backendName, type Desired, imageId, imageName, type Mark } fro
 import { check } from "../../../src/core/model/check.ts";
 import { diff } from "../../../src/core/plan/diff.ts";
 import { declared, isLeft } from "../../../src/plugins/incus/aliases.ts";
+import { askedOf } from "../../../src/plugins/incus/asked.ts";
 import { selfSigned } from "../../../src/plugins/incus/certificate.ts";
 import { edited } from "../../../src/plugins/incus/edit.ts";
 import { NEVER, noteFor, notesOf, observed, partsOf, toProperties } from "../../../src/plugins/incus/image.ts";
 import { metadataTar } from "../../../src/plugins/incus/metadata.ts";
 import { boundaryOf, framed, framing, type Tagged, unframed } from "../../../src/plugins/incus/multipart.ts";
-import { askedOf } from "../../../src/plugins/incus/origin.ts";
 import { rules } from "../../../src/plugins/incus/rules.ts";
 import { type Image, image } from "../../../src/plugins/incus/schema.ts";
 import { addressOf, fingerprintOf } from "../../../src/plugins/incus/trust.ts";
@@ -17,7 +17,13 @@ import type { ImageAnswer } from "../../../src/plugins/incus/wire.ts";
 
 const owner = address(backendName("lab"), imageName("a"));
 const mark: Mark = { file: "team", owner, content: "sha256:1" };
-const OWN_PLACE = { prefix: "", scope: "", remote: undefined, self: "certificate/default" };
+const OWN_PLACE = {
+  prefix: "",
+  scopes: new Set([""]),
+  remote: undefined,
+  self: "certificate/default",
+  usual: { project: "default" },
+};
 const FINGERPRINT = "ab".repeat(32);
 
 function wanted(written: Readonly<Record<string, unknown>>): Desired<Image> {
@@ -62,7 +68,7 @@ test("an image is shown without our notes, its aliases by where they come from",
 });
 
 test("the note in an alias holds what a refresh by the server loses", () => {
-  const note = noteFor({ mark, alias: "first", copied: undefined });
+  const note = noteFor({ mark, alias: "first", copied: undefined }, FINGERPRINT);
   const refreshed = answer({ properties: { os: "new" }, aliases: [note ?? { name: "", description: "" }] });
   expect(notesOf(refreshed)).toEqual({ mark, alias: "first", copied: undefined });
   expect(observed(refreshed, OWN_PLACE).attributes.aliases).toEqual([]);

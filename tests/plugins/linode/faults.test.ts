@@ -53,12 +53,32 @@ test("an upload that cannot be begun is told with the status and the server's wo
   expect(play.control.images()).toEqual([]);
 });
 
+test("a region that Linode does not have blocks its own image, and no other; also where an image is there already", async () => {
+  await using play = await scene();
+  const other = upload().replace("small", "other");
+  const bad = upload('replica_regions = ["us-ord", "us-nowhere"]');
+  await play.declare(`${other}\n${bad}`);
+  const said = await play.run("plan");
+  expect([said.code, /create\s+lin\/other/.test(said.stdout), /blocked?\s+lin\/small/.test(said.stdout)]).toEqual([
+    1,
+    true,
+    true,
+  ]);
+  await play.declare(`${other}\n${upload()}`);
+  await play.apply();
+  await play.declare(`${other}\n${bad}`);
+  const again = await play.run("apply", "--yes");
+  expect(again.code).toBe(1);
+  expect(again.stdout + again.stderr).toContain("us-nowhere");
+  expect(play.asked().filter((one) => one.startsWith("POST") && one.includes("/regions"))).toEqual([]);
+});
+
 test("a region that Linode does not have stops the plan, and a known one costs no request", async () => {
   await using play = await scene();
   await play.declare(upload('replica_regions = ["us-ord", "us-nowhere"]'));
   const said = await play.run("plan");
   expect(said.code).toBe(1);
-  expect(said.stderr.replace(/\s+/g, " ")).toContain('Linode has no region "us-nowhere"');
+  expect(said.stdout.replace(/\s+/g, " ")).toContain('replica_regions: Linode has no region "us-nowhere"');
   expect((await play.run("apply", "--yes")).code).toBe(1);
   expect(play.control.images()).toEqual([]);
   await play.declare(upload('replica_regions = ["us-ord"]'));

@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { open } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { linode } from "../../../src/plugins/linode/index.ts";
 import { rules } from "../../../src/plugins/linode/rules.ts";
@@ -19,6 +20,45 @@ test("sizes are judged by all that is known of the bytes", () => {
   expect(told({}, { size: 6 * GiB + 1 })?.[0]).toContain("the source is 6145 MB");
   expect(told({}, { size: 9 * GiB, format: "tar" })).toEqual([]);
   expect(told({}, { size: 9 * GiB, virtualSize: GiB })).toEqual([]);
+});
+
+test("what goes up untouched is judged by its compressed size", () => {
+  expect(told({}, { size: 5 * GiB, untouched: "gz" })).toEqual([]);
+  expect(told({}, { size: 5 * GiB + 1, untouched: "gz" })?.[0]).toContain("the compressed image is 5121 MB");
+  expect(told({}, { size: 5 * GiB + 1 })).toEqual([]);
+});
+
+test("what Linode can make nothing of is known by the plan: a zip without `member`, a broken file, a .gz of more than 5 GiB", async () => {
+  await using scene = await Scene.open();
+  const zip = Buffer.from("504b0304140000000000000000000000000000000000000000000100000061", "hex");
+  await scene.folder.write("disk.zip", zip);
+  const file = await open(scene.folder.at("large.img.gz"), "w");
+  await file.write(gzipSync(Buffer.alloc(4 << 20, "not a disk of much\n")));
+  await file.truncate(5 * GiB + 1);
+  await file.close();
+  for (const [name, words] of [
+    ["disk.zip", "this is a zip archive"],
+    ["large.img.gz", "the compressed image is 5121 MB"],
+  ] as const) {
+    await scene.declare(upload("", name));
+    const plan = await scene.run("plan");
+    expect([name, plan.code, plan.stdout.includes(words)]).toEqual([name, 1, true]);
+  }
+  expect(scene.asked().filter((one) => !one.startsWith("GET"))).toEqual([]);
+});
+
+test("a `file_hash` that is none says so by its own name, and so does one that the bytes do not have", async () => {
+  await using scene = await Scene.open();
+  await scene.folder.write("disk.img.gz", gzipSync("x"));
+  for (const hash of ["abc", "sha256:SUMS", "0".repeat(31)]) {
+    await scene.declare(upload(`file_hash = "${hash}"`));
+    const said = await scene.run("validate");
+    expect([hash, said.code, said.stderr.includes("file_hash: ")]).toEqual([hash, 1, true]);
+  }
+  await scene.declare(upload(`file_hash = "${"0".repeat(32)}"`));
+  const said = await scene.run("apply", "--yes");
+  expect(said.code).toBe(1);
+  expect(said.stderr).toContain("`file_hash`");
 });
 
 test("an account whose limit was raised says so, and is warned instead of refused", () => {

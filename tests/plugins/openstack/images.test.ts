@@ -1,10 +1,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { listening } from "../../../src/conformance/stage.ts";
 import { Glance as Client } from "../../../src/plugins/openstack/glance.ts";
 import { keeps, kindOf } from "../../../src/plugins/openstack/head.ts";
 import { fetched } from "../../../src/plugins/openstack/import.ts";
-import { listening } from "../../conformance/stage.ts";
 import { opened } from "../../core/net/kit.ts";
 import { Glance } from "./glance.ts";
 import { Cloud } from "./keystone.ts";

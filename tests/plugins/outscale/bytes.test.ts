@@ -46,10 +46,11 @@ test("bytes go through the bucket into a snapshot, and from there into an image;
   const snapshot = play.control
     .snapshots()
     .find((one) => one.SnapshotId === image?.BlockDeviceMappings[0]?.Bsu?.SnapshotId);
-  expect(snapshot?.Description).toBe("images images osc/small");
+  expect(snapshot?.Description).toMatch(/^images images osc\/small [0-9a-f-]{36}$/);
   expect(snapshot?.Tags).toEqual([
     { Key: "images.file", Value: "images" },
     { Key: "images.owner", Value: "osc/small" },
+    { Key: "images.image", Value: image?.ImageId ?? "" },
   ]);
   expect(await play.left()).toEqual([]);
   await play.settled();

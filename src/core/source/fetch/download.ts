@@ -9,9 +9,9 @@ import { readWhole } from "../pieces.ts";
 import { type Fetched, type Proven, type Watcher, Watchers } from "../supply.ts";
 import { Proving } from "../verify/index.ts";
 import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
-import { fill } from "./fill.ts";
 import type { Growing } from "./growing.ts";
-import { demandOf, type Found, findCached, type Order, orderKey, pinnedOf, urlKey } from "./order.ts";
+import { fillProven } from "./mirrors.ts";
+import { demandOf, type Found, findCached, isHeld, type Order, orderKey, pinnedOf, urlKey } from "./order.ts";
 import { Partial } from "./partial.ts";
 
 export interface DownloadMeans {
@@ -94,6 +94,11 @@ export class Download implements Fetched {
 
   async check(): Promise<void> {}
 
+  async distrust(): Promise<void> {
+    this.#failure ??= new Failure("source.damaged", `${this.#from}: its copy on this disk was damaged`);
+    if (this.#blob !== undefined) await this.#with.cache.drop(this.#blob.digest);
+  }
+
   /** Waits until nothing goes on any more. What is not whole is kept for another run. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#over;
@@ -102,13 +107,13 @@ export class Download implements Fetched {
   }
 
   async #run(): Promise<void> {
-    const { cache, signal, means } = this.#with;
+    const { cache, web, signal, means } = this.#with;
     const { urls, access } = this.#order;
     const locks: Lease[] = [];
     const waiting = (who: string): void => means.note?.(`${this.filename} is being fetched by ${who}: waiting for it`);
     try {
       // Always in the same order, so that two processes never wait for each other.
-      for (const key of [...new Set([orderKey(this.#order), urlKey(urls[0] ?? "", access)])].sort())
+      for (const key of [...new Set([orderKey(this.#order, web), urlKey(urls[0] ?? "", access, web)])].sort())
         locks.push(await lock(cache.folder.lock(key), "a download", { signal, waiting, clock: means.clock }));
       const found = await findCached(this.#order, this.#with);
       if (found === undefined) await this.#fetch();
@@ -122,13 +127,6 @@ export class Download implements Fetched {
     this.#blob = blob;
     this.#from = from;
     this.#validators = blob.validators ?? {};
-    const { signal } = this.#with;
-    // Its name proves the digest; a signature has to be proven with the bytes.
-    if (this.#order.proof.signature !== undefined) {
-      using proving = await Proving.begin(demandOf(this.#order), blob.size);
-      for await (const piece of readWhole(blob.path, signal, true)) await proving.update(piece);
-      await proving.end();
-    }
     this.#ready.resolve();
     this.#proven.resolve({ digests: blob.digests, size: blob.size });
   }
@@ -141,7 +139,7 @@ export class Download implements Fetched {
       this.#ready.resolve();
     };
     const partial = await Partial.open(cache, {
-      key: orderKey(this.#order),
+      key: orderKey(this.#order, web),
       demand: demandOf(this.#order),
       pinned: pinnedOf(this.#order),
       places: urls.map(publicUrl),
@@ -149,11 +147,12 @@ export class Download implements Fetched {
       tell: (phase, done, total) => this.#watchers.tell(phase, done, total),
       room: async (bytes) => await makeRoom(cache.folder.root, bytes),
       seen,
+      isHeld: isHeld(this.#order),
     });
     const { patience = {}, clock } = means;
     try {
-      await fill(partial, { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock });
-      const proven = await partial.prove();
+      const filling = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
+      const proven = await fillProven(partial, filling, means.note);
       this.#validators = partial.validators;
       this.#from = partial.where ?? this.#from;
       this.#proven.resolve(proven);
@@ -182,7 +181,7 @@ export class Download implements Fetched {
       digests,
       from,
       filename: this.filename,
-      key: urlKey(url, access),
+      key: urlKey(url, access, this.#with.web),
       validators,
     };
     try {

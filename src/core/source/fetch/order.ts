@@ -1,9 +1,9 @@
 import { Failure } from "../../failure.ts";
 import type { Content, Validators } from "../../model/source.ts";
 import type { Blob, Cache } from "../cache/index.ts";
-import { compareValidators } from "../content.ts";
+import { compareValidators, sameVersion } from "../content.ts";
 import { changed, type Demand, type Proof } from "../verify/index.ts";
-import { type Access, identityOf, publicUrl, type Web } from "../web/index.ts";
+import { type Access, publicUrl, type Web } from "../web/index.ts";
 
 /** A file of the web that is wanted. */
 export interface Order {
@@ -14,10 +14,11 @@ export interface Order {
   readonly expected: Content | undefined;
 }
 
-/** What a URL is filed under: free of secrets, and another one for another user. */
-export const urlKey = (url: string, access: Access): string => `${publicUrl(url)} ${identityOf(access, url)}`;
+/** What a URL is filed under: the whole request, of which nothing can be read back. */
+export const urlKey = (url: string, access: Access, web: Web): string => web.identifier.request(url, access);
 /** The same for an order: by its digest, whatever the mirror. */
-export const orderKey = ({ urls, access, proof }: Order): string => proof.digest ?? urlKey(urls[0] ?? "", access);
+export const orderKey = ({ urls, access, proof }: Order, web: Web): string =>
+  proof.digest ?? urlKey(urls[0] ?? "", access, web);
 
 /** What the bytes of an order have to be. */
 export const demandOf = ({ proof, expected, urls }: Order): Demand => ({
@@ -25,6 +26,10 @@ export const demandOf = ({ proof, expected, urls }: Order): Demand => ({
   expected: expected?.digest,
   where: publicUrl(urls[0] ?? ""),
 });
+
+/** Wrong bytes of one mirror can be told, and another one asked: nobody gets any before they are proven. */
+export const isHeld = ({ urls, proof, expected }: Order): boolean =>
+  urls.length > 1 && (proof.digest ?? proof.signature ?? expected?.digest) !== undefined;
 
 /** What the server said when the plan was made, where nothing but that tells the bytes apart, and which server. */
 export interface Pinned {
@@ -54,7 +59,7 @@ export async function findCached(
   order: Order,
   means: { readonly cache: Cache; readonly web: Web; readonly signal: AbortSignal },
 ): Promise<Found | undefined> {
-  const { cache, signal } = means;
+  const { cache, web, signal } = means;
   const { urls, access, proof, expected } = order;
   const wanted = proof.digest ?? expected?.digest;
   if (wanted !== undefined) {
@@ -62,10 +67,12 @@ export async function findCached(
     return blob && { blob, from: publicUrl(urls[0] ?? "") };
   }
   for (const url of urls) {
-    const key = urlKey(url, access);
+    const key = urlKey(url, access, web);
     const before = await cache.validators(key);
     const now = before && (await askNow(url, order, means));
     if (before === undefined || now === undefined || compareValidators(before, now).kind !== "same") continue;
+    // Another ETag may be that of another server with the same file: no reason to replace an image, and none to trust a copy.
+    if (before.etag !== undefined && now.etag !== undefined && !sameVersion(before, now)) continue;
     const blob = await cache.byKey(key, signal);
     if (blob !== undefined) return { blob, from: publicUrl(url) };
   }

@@ -4,6 +4,7 @@ import type { Part } from "../../abilities.ts";
 import { Failure } from "../../failure.ts";
 import type { Address } from "../../model/name.ts";
 import type { Content, UrlSource } from "../../model/source.ts";
+import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
 import { Cache, cacheMax, cacheRoot } from "../cache/index.ts";
 import type { SourceMeans } from "../means.ts";
@@ -50,7 +51,9 @@ export class Supplies implements AsyncDisposable {
     }
     const root = own ?? cacheRoot(this.#means.env);
     const cache = await this.#cache(root);
-    const key = [root, orderKey(order), expected?.digest ?? ""].join("\n");
+    // Readers with other demands share no verdict: each has a download of its own, of which the second finds what the first has kept.
+    const demands = canonical([spec.checksum, spec.signature, expected?.digest]);
+    const key = [root, orderKey(order, this.#web), demands].join("\n");
     const before = this.#downloads.get(key);
     if (before !== undefined && !before.hasFailed) return before;
     const download = new Download(order, { ...common, cache, max });
@@ -59,11 +62,11 @@ export class Supplies implements AsyncDisposable {
     return download;
   }
 
-  /** The files of another address: metadata and disk, or the disk alone. */
-  async parts(address: Address, proof: Proof, signal: AbortSignal): Promise<readonly Spooled[]> {
+  /** The files of another address: metadata and disk, or the disk alone. What a reader demands of them is for the reader to prove. */
+  async parts(address: Address, signal: AbortSignal): Promise<readonly Spooled[]> {
     const before = this.#parts.get(address);
     if (before !== undefined) return await orAborted(before, signal);
-    const made = this.#openParts(address, proof);
+    const made = this.#openParts(address);
     this.#parts.set(address, made);
     made.catch(() => this.#parts.delete(address));
     return await orAborted(made, signal);
@@ -95,7 +98,7 @@ export class Supplies implements AsyncDisposable {
     await Promise.allSettled(this.#all.map(async (one) => await one[Symbol.asyncDispose]()));
   }
 
-  async #openParts(address: Address, proof: Proof): Promise<readonly Spooled[]> {
+  async #openParts(address: Address): Promise<readonly Spooled[]> {
     const { download } = this.#means;
     if (download === undefined) throw new Failure("source.image", `nothing is known of ${address} here`);
     const parts = await download(address, this.#signal);
@@ -103,18 +106,16 @@ export class Supplies implements AsyncDisposable {
       throw new Failure("source.image", `${address} has no bytes to give`, {
         hint: "take another source for this image",
       });
-    return await Promise.all(
-      parts.map(async (part, i) => await this.#part(address, part, i === parts.length - 1 ? proof : NOTHING)),
-    );
+    return await Promise.all(parts.map(async (part) => await this.#part(address, part)));
   }
 
-  async #part(address: Address, part: Part, proof: Proof): Promise<Spooled> {
+  async #part(address: Address, part: Part): Promise<Spooled> {
     return this.#spool({
       filename: part.name,
       path: await this.#temporary(),
       produce: (signal) => part.open(signal),
       size: part.size,
-      demand: { proof, expected: undefined, where: address },
+      demand: { proof: NOTHING, expected: part.digest, where: address },
       phase: "download",
     });
   }

@@ -1,3 +1,4 @@
 /** Sources as a run asks for them: looked at while planning, opened while applying. */
 
+export { measure } from "./measure.ts";
 export { Sources } from "./open.ts";

@@ -2,12 +2,12 @@ import { stat } from "node:fs/promises";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import { type Digest, digest } from "../../model/digest.ts";
-import type { Content, FileSource, SourceSpec, Stat, UrlSource } from "../../model/source.ts";
-import { sameStat } from "../content.ts";
+import type { Content, FileSource, PlainSource, Stat, UrlSource } from "../../model/source.ts";
+import { isOther, sameStat } from "../content.ts";
 import { sourceFailure } from "../failure.ts";
 import { readWhole } from "../pieces.ts";
 import { Hashing, proofOf } from "../verify/index.ts";
-import { accessOf, placesOf, publicUrl, transformOf, type Web } from "../web/index.ts";
+import { accessOf, isUrl, placesOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 
 /** What all looks of one run share: each file is read once, each URL asked once. */
 export interface LookMeans {
@@ -26,7 +26,7 @@ const LARGE = 64 << 20;
  * else of the web a HEAD; a local file is read only where it is not the one of `previous`, by size, time and inode.
  * @throws Failure source.*, net.*
  */
-export async function look(spec: SourceSpec, previous: Content | undefined, means: LookMeans): Promise<Content> {
+export async function look(spec: PlainSource, previous: Content | undefined, means: LookMeans): Promise<Content> {
   switch (spec.kind) {
     case "file":
       return await lookAtFile(spec, previous, means);
@@ -45,7 +45,7 @@ async function lookAtUrl(spec: UrlSource, previous: Content | undefined, means: 
   const [where = ""] = places;
   const transform = transformOf(spec);
   if (spec.checksum?.kind === "digest") return content(where, { digest: spec.checksum.digest, transform });
-  const kept = pinned(spec, previous, transform);
+  const kept = pinned(spec, previous, transform, means);
   if (kept !== undefined) return kept;
   if (spec.checksum !== undefined) {
     const { digest: found } = await proofOf(spec, web, signal);
@@ -63,7 +63,7 @@ async function lookAtUrl(spec: UrlSource, previous: Content | undefined, means: 
       // Mirrors are declared to have the same bytes; as long as the length agrees, one that is down is no change.
       if (isElsewhere && length !== undefined && length === previous.size && previous.transform === transform)
         return previous;
-      return content(publicUrl(url), { validators, size: length, transform });
+      return content(publicUrl(url), { identity: web.identifier.hidden(url), validators, size: length, transform });
     } catch (thrown) {
       signal.throwIfAborted();
       failure ??= thrown;
@@ -77,7 +77,7 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, means
   const beside =
     metadata === undefined ? undefined : await means.files.digest(metadata, await statFile(metadata), means.signal);
   const transform = transformOf(spec, beside);
-  const kept = checksum === undefined ? pinned(spec, previous, transform) : undefined;
+  const kept = checksum === undefined ? pinned(spec, previous, transform, means) : undefined;
   if (kept !== undefined) return kept;
   if (checksum !== undefined) {
     const { digest: declared } = await proofOf(spec, means.web, means.signal);
@@ -98,9 +98,18 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, means
 }
 
 /** `follow = false`: what was once taken is kept, as long as it is asked for in the same way. */
-function pinned(spec: SourceSpec, previous: Content | undefined, transform: string | undefined): Content | undefined {
+function pinned(
+  spec: PlainSource,
+  previous: Content | undefined,
+  transform: string | undefined,
+  { web }: Pick<LookMeans, "web">,
+): Content | undefined {
   if (spec.follow || previous === undefined || previous.transform !== transform) return undefined;
-  return placesOf(spec).map(publicUrl).includes(previous.where) ? previous : undefined;
+  const isAsked = placesOf(spec).some((place) => {
+    if (publicUrl(place) !== previous.where) return false;
+    return !isUrl(place) || !isOther(previous.identity, web.identifier.hidden(place));
+  });
+  return isAsked ? previous : undefined;
 }
 
 const rank = (where: string, previous: Content | undefined): number => (where === previous?.where ? 0 : 1);
@@ -141,10 +150,12 @@ export function content(
   where: string,
   known: { readonly [K in Exclude<keyof Content, "where">]?: Content[K] | undefined },
 ): Content {
-  const { digest: found, size, validators, stat: file, resolved, transform } = known;
+  const { digest: found, identity, digests, size, validators, stat: file, resolved, transform } = known;
   return {
     where,
+    ...(identity === undefined ? {} : { identity }),
     ...(found === undefined ? {} : { digest: found }),
+    ...(digests === undefined || Object.values(digests).every((one) => one === found) ? {} : { digests }),
     ...(size === undefined ? {} : { size }),
     ...(validators === undefined ? {} : { validators }),
     ...(file === undefined ? {} : { stat: file }),

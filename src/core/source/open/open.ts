@@ -2,13 +2,13 @@ import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
 import { type Detected, identify } from "../../format/identify.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../../format/limit.ts";
-import { planTransform, type TransformPlan } from "../../format/plan.ts";
+import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
 import { Turns } from "../../format/turns.ts";
 import { memoryOf } from "../../format/weight.ts";
 import { nameOf } from "../../model/digest.ts";
-import type { Compression, Source, Wanted } from "../../model/image.ts";
-import type { Content, SourceSpec } from "../../model/source.ts";
+import type { Source, Wanted } from "../../model/image.ts";
+import type { Content, PlainSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
 import { type Spooled, Supplies } from "../fetch/index.ts";
@@ -16,9 +16,11 @@ import type { Opening, SourceMeans } from "../means.ts";
 import { heldBack, type Supply } from "../supply.ts";
 import { changed, type Proof, proofOf } from "../verify/index.ts";
 import { placesOf, publicUrl, Web } from "../web/index.ts";
+import { compressionOf, planOf } from "./conversion.ts";
 import { FileDigests, look } from "./look.ts";
 import { type Conversion, converted, type Opened, OpenedSource, Place } from "./opened.ts";
 import { detect, type Origin, originOf } from "./origin.ts";
+import { Proved } from "./proved.ts";
 
 export type { SourceMeans } from "../means.ts";
 
@@ -50,12 +52,12 @@ export class Sources implements AsyncDisposable {
   }
 
   /** What a source stands for now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
-  async look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal, quick = false): Promise<Content> {
+  async look(spec: PlainSource, previous: Content | undefined, signal: AbortSignal, quick = false): Promise<Content> {
     return await look(spec, previous, { web: this.#web, files: this.#files, signal, quick });
   }
 
   /** Somebody will open this: what several want is made once. */
-  announce(spec: SourceSpec, wanted: Wanted): void {
+  announce(spec: PlainSource, wanted: Wanted): void {
     const key = wish(spec, wanted);
     this.#announced.set(key, (this.#announced.get(key) ?? 0) + 1);
   }
@@ -64,17 +66,26 @@ export class Sources implements AsyncDisposable {
    * The bytes of a source as a backend wants them. Resolves when it is known what they are; they may still be on their way.
    * @throws Failure source.*, net.*; the opening signal's reason
    */
-  async open(spec: SourceSpec, wanted: Wanted, opening: Opening): Promise<Opened> {
+  async open(spec: PlainSource, wanted: Wanted, opening: Opening): Promise<Opened> {
     const { signal, progress } = opening;
     const proof = await proofOf(spec, this.#web, signal);
     compareProof(spec, proof, opening.expected);
-    const origin = await originOf(spec, proof, opening, { supplies: this.#supplies, files: this.#files });
+    const origin = await originOf(spec, proof, opening, {
+      supplies: this.#supplies,
+      files: this.#files,
+      web: this.#web,
+    });
     const supply = await origin.supply(signal);
     // The first file of an archive, whatever its name.
     const isFirst = spec.member === "*";
     const member = isFirst ? undefined : spec.member;
     const directory = await this.#supplies.scratch();
-    const detected = await detect(supply, supply.path ?? origin.path, isFirst ? true : member, signal);
+    const detected = await detect(
+      supply,
+      supply.path ?? supply.location ?? origin.path,
+      isFirst ? true : member,
+      signal,
+    );
     const most = this.#limit ?? DEFAULT_LIMIT;
     if (Math.max(supply.size ?? 0, detected.virtualSize ?? 0) > most) throw tooLarge("the image", most);
     const plan = planOf(detected, spec, wanted);
@@ -123,7 +134,8 @@ export class Sources implements AsyncDisposable {
       first.watch(progress);
       const size = wanted.sized === true ? (plan.size ?? (await first.prove(signal)).size) : plan.size;
       await orAborted(first.begun, signal);
-      return new OpenedSource({ ...made, size, supply: again });
+      const reader = async () => new Proved(await again(), { proof: {}, expected: undefined, where: filename });
+      return new OpenedSource({ ...made, size, supply: reader });
     } catch (thrown) {
       place.release();
       throw thrown;
@@ -188,26 +200,12 @@ export class Sources implements AsyncDisposable {
 }
 
 /** Another digest stands in the sums file than when the plan was made: nothing needs to be fetched to know. */
-function compareProof(spec: SourceSpec, { digest: now }: Proof, expected: Content | undefined): void {
+function compareProof(spec: PlainSource, { digest: now }: Proof, expected: Content | undefined): void {
   const then = expected?.digest;
   if (spec.kind === "image" || then === undefined || now === undefined || then === now) return;
   if (nameOf(then) === nameOf(now)) throw changed(publicUrl(placesOf(spec)[0] ?? ""), `${then} then, ${now} now`);
 }
 
 /** Two openings with the same wish get the same bytes. */
-const wish = ({ at: _, ...spec }: SourceSpec, { formats, compressions }: Wanted): string =>
+const wish = ({ at: _, ...spec }: PlainSource, { formats, compressions }: Wanted): string =>
   canonical([spec, formats, compressions]);
-
-/** `decompress` says more than what the backend takes: false leaves the bytes alone, true takes the compression off where it can. */
-function planOf(detected: Detected, { decompress, member }: SourceSpec, wanted: Wanted): TransformPlan {
-  const { formats, compressions } = wanted;
-  if (decompress === false && member === undefined)
-    return { steps: [], format: detected.format, compression: compressionOf(detected), onePass: true, open: false };
-  const isUndone = decompress === true && (compressions === "any" || compressions.includes("none"));
-  return planTransform(detected, { formats, compressions: isUndone ? ["none"] : compressions });
-}
-
-function compressionOf(detected: Detected | undefined): Compression {
-  const [outermost = "none"] = detected?.layers ?? [];
-  return outermost === "tar" || outermost === "zip" ? "none" : outermost;
-}

@@ -2,16 +2,17 @@ import type { Detected } from "../../format/identify.ts";
 import { identifyHead, WINDOW } from "../../format/identify.ts";
 import { identifyFile } from "../../format/transform.ts";
 import type { Address } from "../../model/name.ts";
-import type { Content, FileSource, SourceSpec, UrlSource } from "../../model/source.ts";
+import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sameStat } from "../content.ts";
 import type { Supplies } from "../fetch/index.ts";
 import type { Opening } from "../means.ts";
 import type { Fetched, Supply } from "../supply.ts";
-import { changed, type Proof } from "../verify/index.ts";
-import { publicUrl, transformOf } from "../web/index.ts";
+import { changed, type Demand, type Proof } from "../verify/index.ts";
+import { accessOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 import { LocalFile } from "./local.ts";
 import { content, type FileDigests, statFile } from "./look.ts";
+import { Proved } from "./proved.ts";
 
 /** Where the bytes of one source come from, when it has been opened. */
 export interface Origin {
@@ -30,9 +31,10 @@ export interface Origin {
 export interface OriginMeans {
   readonly supplies: Supplies;
   readonly files: FileDigests;
+  readonly web: Web;
 }
 
-export async function originOf(spec: SourceSpec, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
+export async function originOf(spec: PlainSource, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
   switch (spec.kind) {
     case "file":
       return await fileOrigin(spec, proof, opening, means);
@@ -65,16 +67,19 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
       : { metadata: await LocalFile.open(metadata, { proof: {}, expected: beside, where: metadata }) }),
     content: async () => {
       const { digests, size } = await file.prove(signal);
-      return content(path, { digest: proof.digest ?? expected?.digest ?? digests.sha256, size, stat, transform });
+      const digest = proof.digest ?? expected?.digest ?? digests.sha256;
+      return content(path, { digest, digests, size, stat, transform });
     },
   };
 }
 
-function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }: OriginMeans): Origin {
+function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies, web }: OriginMeans): Origin {
   const { expected, progress, signal } = opening;
   const transform = transformOf(spec);
   const watched = new Set<Supply>();
   let own: Fetched | undefined;
+  let reader: { readonly of: Fetched; readonly proved: Proved } | undefined;
+  const demand: Demand = { proof, expected: expected?.digest, where: publicUrl(spec.urls[0] ?? "") };
   const get = async () => {
     const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected);
     own = download.isShared ? undefined : download;
@@ -83,19 +88,26 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies }
     return download;
   };
   return {
-    key: proof.digest ?? spec.urls.map(publicUrl).join(" "),
+    get key() {
+      return proof.digest ?? spec.urls.map((url) => web.identifier.request(url, accessOf(spec))).join(" ");
+    },
     supply: async (reading) => {
       const download = await get();
       await orAborted(download.ready, reading);
-      return download;
+      // A stream that nothing is kept of proves what it gives by itself.
+      if (!download.isShared) return download;
+      if (reader?.of !== download) reader = { of: download, proved: new Proved(download, demand) };
+      return reader.proved;
     },
     content: async () => {
       const download = await get();
       const { digests, size } = await download.prove(signal);
       if (proof.digest !== undefined)
-        return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, size, transform });
+        return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, digests, size, transform });
       const validators = { ...download.validators, length: size };
-      return content(download.from, { digest: digests.sha256, size, validators, transform });
+      const url = spec.urls.find((one) => publicUrl(one) === download.from);
+      const identity = url === undefined ? undefined : web.identifier.hidden(url);
+      return content(download.from, { identity, digest: digests.sha256, digests, size, validators, transform });
     },
   };
 }
@@ -108,22 +120,35 @@ async function imageOrigin(
   { supplies }: OriginMeans,
 ): Promise<Origin> {
   const { expected, progress, signal } = opening;
-  const parts = await supplies.parts(address, proof, signal);
-  const metadata = parts.length > 1 ? parts[0] : undefined;
-  const disk = parts.at(-1);
-  if (disk === undefined) throw new Error("an image without parts");
-  disk.watch(progress);
+  const demand: Demand = { proof, expected: expected?.digest, where: address };
+  const readers = new Map<Supply, Proved>();
+  const open = async (reading: AbortSignal) => {
+    const parts = await supplies.parts(address, reading);
+    const disk = parts.at(-1);
+    if (disk === undefined) throw new Error("an image without parts");
+    if (!readers.has(disk)) disk.watch(progress);
+    const proved = readers.get(disk) ?? new Proved(disk, demand);
+    readers.set(disk, proved);
+    return { proved, metadata: parts.length > 1 ? parts[0] : undefined };
+  };
+  const { metadata } = await open(signal);
   return {
     key: address,
     supply: async (reading) => {
-      const [again] = (await supplies.parts(address, proof, reading)).slice(-1);
-      await orAborted((again ?? disk).ready, reading);
-      return again ?? disk;
+      const { proved } = await open(reading);
+      await orAborted(proved.ready, reading);
+      return proved;
     },
-    ...(metadata === undefined ? {} : { metadata }),
+    ...(metadata === undefined
+      ? {}
+      : { metadata: new Proved(metadata, { proof: {}, expected: undefined, where: address }) }),
     content: async () => {
-      const { digests, size } = await disk.prove(signal);
-      return expected ?? content(address, { digest: digests.sha256, size, transform });
+      const { proved } = await open(signal);
+      const { digests, size } = await proved.prove(signal);
+      return {
+        ...content(address, { digest: expected?.digest ?? digests.sha256, digests, size, transform }),
+        ...expected,
+      };
     },
   };
 }

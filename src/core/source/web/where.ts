@@ -1,17 +1,15 @@
 import type { SourceSpec } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
+import { isSecretParameter } from "../../net/secretquery.ts";
 
 export const isUrl = (where: string): boolean => /^https?:\/\//i.test(where);
-
-/** Query parameters that carry a right to read, or that change with every signed URL. */
-const SECRET_PARAMETER = /^x-(amz|goog|oss|cos|ms)-|sig|token|secret|pass|key|cred|auth|expires|^(se|sp|sv|sr|st)$/i;
 
 /** A URL as it may be shown and kept: without user, password and fragment, and with the values of secret parameters taken out. */
 export function publicUrl(text: string): string {
   if (!isUrl(text) || !URL.canParse(text)) return text;
   const url = new URL(text);
   const query = [...url.searchParams].map(([name, value]) =>
-    SECRET_PARAMETER.test(name) ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+    isSecretParameter(name) ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
   return `${url.origin}${url.pathname}${query.length > 0 ? `?${query.join("&")}` : ""}`;
 }
@@ -20,7 +18,7 @@ export function publicUrl(text: string): string {
 export function secretsIn(text: string): readonly string[] {
   if (!URL.canParse(text)) return [];
   const url = new URL(text);
-  const query = [...url.searchParams].filter(([name]) => SECRET_PARAMETER.test(name)).map(([, value]) => value);
+  const query = [...url.searchParams].filter(([name]) => isSecretParameter(name)).map(([, value]) => value);
   return [url.password, decoded(url.password), ...query].filter((secret) => secret.length >= 4);
 }
 
@@ -35,6 +33,13 @@ export function fileNameOf(where: string): string {
   return name ?? (isUrl(where) ? new URL(where).hostname : "image");
 }
 
+/** Other names that a URL may mean: values of its query, and directories that are files elsewhere (`…/x.img/download`). */
+export function partsOf(where: string): readonly string[] {
+  const url = new URL(where);
+  const values = [...url.searchParams].flatMap(([name, value]) => (isSecretParameter(name) ? [] : [value]));
+  return [...values, ...pathOf(where).split("/").reverse()].filter((part) => part !== "");
+}
+
 /** All places of a declared source, in the order in which they are tried. */
 export function placesOf(spec: SourceSpec): readonly string[] {
   switch (spec.kind) {
@@ -44,6 +49,8 @@ export function placesOf(spec: SourceSpec): readonly string[] {
       return spec.urls;
     case "image":
       return [spec.address];
+    case "promoted":
+      return [`${spec.address} of ${publicUrl(spec.state)}`];
     default:
       throw new Error(`unknown source ${spec satisfies never}`);
   }

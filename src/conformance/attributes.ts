@@ -1,0 +1,73 @@
+import { expect } from "bun:test";
+import type { Attributes } from "images";
+import { type AttributeLife, type Clause, NotAsked } from "../core/conformance.ts";
+import type { Check, Stage } from "./stage.ts";
+
+// Clauses about attributes: set, changed, cleared, drifted.
+
+const lives = ({ spec }: Stage): [string, AttributeLife][] => Object.entries(spec.lives);
+
+export const ATTRIBUTE_CLAUSES = {
+  "all attributes": async (stage) => {
+    const all = Object.fromEntries(
+      lives(stage).flatMap(([name, life]) => (life.with === undefined ? [[name, life.set]] : [])),
+    );
+    await stage.declare({ small: { ...stage.spec.small, ...all } });
+    await stage.apply();
+    await stage.settled();
+  },
+
+  "attribute lives": async (stage) => {
+    for (const [name, life] of lives(stage)) {
+      const step = async (what: string, attributes: Attributes) => {
+        await stage.declare({ small: { ...stage.spec.small, ...life.with, ...attributes } });
+        const said = await stage.run("apply", "--yes");
+        if (said.code !== 0) throw new Error(`${name}: to ${what} it failed:\n${said.stderr}`);
+        await stage.settled().catch((thrown: unknown) => {
+          throw new Error(`${name}: after it was ${what}: ${thrown instanceof Error ? thrown.message : thrown}`);
+        });
+        return (await stage.ours())[0]?.id;
+      };
+      const set = await step("set", { [name]: life.set });
+      const changed = await step("changed", { [name]: life.change });
+      if (life.replaces !== true) expect([name, changed]).toEqual([name, set]);
+      else expect([name, changed]).not.toEqual([name, set]);
+      if (life.clears !== false) await step("cleared", {});
+    }
+  },
+
+  edit: async (stage) => {
+    const edits = lives(stage).filter(([, life]) => life.replaces !== true && life.with === undefined);
+    if (edits.length === 0) throw new NotAsked("nothing can be changed in place");
+    const of = (which: "set" | "change") => Object.fromEntries(edits.map(([name, life]) => [name, life[which]]));
+    await stage.declare({ small: { ...stage.spec.small, ...of("set") } });
+    await stage.apply();
+    const [before] = await stage.ours();
+    await stage.declare({ small: { ...stage.spec.small, ...of("change") } });
+    await stage.apply();
+    const after = await stage.ours();
+    expect(after.map(({ id }) => id)).toEqual([before?.id ?? ""]);
+    await stage.settled();
+  },
+
+  drift: async (stage) => {
+    const { meddle } = stage.place;
+    if (meddle === undefined) throw new NotAsked("nobody else can change an image here");
+    const all = Object.fromEntries(
+      lives(stage).flatMap(([name, life]) => (life.with === undefined ? [[name, life.set]] : [])),
+    );
+    await stage.declare({ small: { ...stage.spec.small, ...all } });
+    await stage.apply();
+    const [image] = await stage.ours();
+    const name = await meddle(image?.id ?? "");
+    const plan = await stage.run("plan", "--detailed-exitcode", "--out", "plan.json");
+    expect(plan.code).toBe(2);
+    const file: { resource_drift?: readonly { change: { actions: readonly string[] } }[] } = await Bun.file(
+      stage.folder.at("plan.json"),
+    ).json();
+    expect(file.resource_drift?.length).toBe(1);
+    expect(plan.stdout).toContain(name);
+    await stage.apply();
+    await stage.settled();
+  },
+} satisfies Partial<Record<Clause, Check>>;

@@ -1,0 +1,208 @@
+import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { PassThrough } from "node:stream";
+import { type Attributes, address, backendName, type ImageId, imageName, type Mark } from "images";
+import { Session } from "../cli/session.ts";
+import type { Shell } from "../cli/shell.ts";
+import type { ConformanceSpec, TestPlace } from "../core/conformance.ts";
+import type { Backend, Context, Plugin, Reading } from "../core/plugin.ts";
+import { Folder, type Said } from "./directory.ts";
+import { lines } from "./material.ts";
+
+/** What is asked, and how the program is run for it. */
+export interface Question {
+  /** As in `plugin = …`: a name, or an absolute path. */
+  readonly plugin: string;
+  readonly spec: ConformanceSpec;
+  run(directory: Folder, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Said>;
+}
+
+/** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask */
+export type Check = (stage: Stage) => Promise<void>;
+
+/** `[settings] name` of a run of the suite: on a server that others use as well, its images are told from theirs. */
+export const NAME = `conformance-${randomBytes(4).toString("hex")}`;
+
+/** One place with a folder for images.toml: what a clause plays on. */
+export class Stage implements AsyncDisposable {
+  readonly spec: ConformanceSpec;
+  readonly place: TestPlace;
+  readonly #question: Question;
+  readonly folder: Folder;
+  readonly filename: string;
+
+  private constructor(question: Question, place: TestPlace, folder: Folder) {
+    const { spec } = question;
+    this.#question = question;
+    this.spec = spec;
+    this.place = place;
+    this.folder = folder;
+    this.filename = spec.filename ?? "disk.img";
+  }
+
+  /** @param place where, if not at a place of the clauses */
+  static async open(question: Question, place?: () => Promise<TestPlace>): Promise<Stage> {
+    const { spec } = question;
+    const folder = await Folder.make();
+    const stage = new Stage(question, await (place === undefined ? spec.place() : place()), folder);
+    if (spec.bytes !== undefined) await folder.write(stage.filename, spec.bytes);
+    return stage;
+  }
+
+  /** Writes images.toml with these images; attributes beside the least that is needed. */
+  async declare(images: Readonly<Record<string, Attributes>>, more = ""): Promise<void> {
+    const source = this.spec.bytes === undefined ? "" : `source = { file = ${JSON.stringify(`./${this.filename}`)} }\n`;
+    const blocks = Object.entries(images).map(([name, attributes]) => {
+      const own = "source" in attributes ? "" : source;
+      return `[image.${JSON.stringify(name)}]\nbackend = "x"\n${own}${lines(attributes)}`;
+    });
+    const settings = more.includes("[settings]") ? more : `${more}\n[settings]\nname = "${NAME}"`;
+    await this.folder.write(
+      "images.toml",
+      `${settings}\n[backend.x]\nplugin = ${JSON.stringify(this.#question.plugin)}\n${lines(this.place.settings)}\n${blocks.join("\n")}`,
+    );
+  }
+
+  run(...args: readonly string[]): Promise<Said> {
+    return this.#question.run(this.folder, args, { ...this.place.env });
+  }
+
+  /** @throws what the program said, when it failed */
+  async ok(...args: readonly string[]): Promise<Said> {
+    const said = await this.run(...args);
+    if (said.code !== 0)
+      throw new Error(`images ${args.join(" ")} ended with ${said.code}:\n${said.stderr}\n${said.stdout}`);
+    return said;
+  }
+
+  async apply(...args: readonly string[]): Promise<Said> {
+    return await this.ok("apply", "--yes", ...args);
+  }
+
+  /** The law: nothing is left to do. @throws the plan, where something is */
+  async settled(): Promise<void> {
+    const said = await this.run("plan", "--detailed-exitcode");
+    if (said.code !== 0)
+      throw new Error(`the plan after apply is not empty (${said.code}):\n${said.stdout}\n${said.stderr}`);
+  }
+
+  /** As a fresh checkout has it: no state, no journal. */
+  async loseState(): Promise<void> {
+    for (const name of ["images.state.json", "images.state.json.backup", ".images"])
+      await rm(this.folder.at(name), { recursive: true, force: true });
+  }
+
+  async live(): Promise<
+    readonly { readonly id: string; readonly name: string; readonly ours: boolean; readonly attributes: Attributes }[]
+  > {
+    return JSON.parse((await this.ok("info", "x", "--json")).stdout);
+  }
+
+  async ours(): ReturnType<Stage["live"]> {
+    return (await this.live()).filter(({ ours }) => ours);
+  }
+
+  /** The open backend itself, for clauses about the contract's methods. */
+  async backend(
+    settings = this.place,
+  ): Promise<{ backend: Backend; session: Session; [Symbol.asyncDispose](): Promise<void> }> {
+    const session = await Session.open(
+      this.#shell(settings.env ?? {}),
+      { file: "images.toml", state: undefined, vars: {}, varFiles: [] },
+      {
+        operation: "test",
+        write: false,
+        plugins: "first use",
+        note: () => undefined,
+      },
+    );
+    const backend = await session.backend(backendName("x"));
+    return { backend, session, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+  }
+
+  /** `plugin = …` of the backend, with these settings: the head of an images.toml. */
+  head(settings: Attributes): string {
+    return `[backend.x]\nplugin = ${JSON.stringify(this.#question.plugin)}\n${lines(settings)}\n`;
+  }
+
+  async plugin(): Promise<Plugin> {
+    await using open = await this.backend();
+    const plugin = open.session.plugins.get(backendName("x"));
+    if (plugin === undefined) throw new Error("the backend has no plugin");
+    return plugin;
+  }
+
+  #shell(env: Readonly<Record<string, string>>): Shell {
+    const never = new AbortController().signal;
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough().resume(), new PassThrough().resume()];
+    return {
+      stdin,
+      stdout,
+      stderr,
+      colorDepth: 1,
+      env: { HOME: this.folder.path, ...env },
+      cwd: this.folder.path,
+      signal: never,
+      hard: never,
+      now: () => new Date(),
+    };
+  }
+
+  /** Deletes what a clause left on a server that others use: images that bear a marker of this run of the suite. */
+  async #cleanUp(): Promise<void> {
+    await this.declare({ small: this.spec.small });
+    await using open = await this.backend();
+    const left = await Array.fromAsync(open.backend.list(reading));
+    for (const { id, mark } of left)
+      if (mark?.file.startsWith(NAME) === true) await open.backend.delete(id, listening().context);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.spec.shared === true) await this.#cleanUp();
+    await this.place[Symbol.asyncDispose]();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+export const AT = address(backendName("x"), imageName("small"));
+/** Another address, for images that somebody else makes. */
+export const OTHER = address(backendName("x"), imageName("copy"));
+export const MARK: Mark = {
+  file: NAME,
+  owner: AT,
+  content: "none",
+  lineage: "11111111-2222-3333-4444-555555555555",
+};
+export const reading: Reading = { signal: new AbortController().signal, note: () => undefined };
+
+/** What a plugin said while it worked. */
+export interface Heard {
+  readonly context: Context;
+  readonly ids: ImageId[];
+  readonly progress: {
+    readonly phase: string;
+    readonly done: number;
+    readonly total: number | undefined;
+    readonly identified: boolean;
+  }[];
+}
+
+export function listening(signal: AbortSignal = reading.signal, more: Partial<Context> = {}): Heard {
+  const ids: ImageId[] = [];
+  const progress: Heard["progress"] = [];
+  const mark = "mark" in more ? more.mark : MARK;
+  const context: Context = {
+    address: AT,
+    mark,
+    marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
+    nonce: "0123456789abcdef",
+    completed: () => undefined,
+    signal,
+    note: () => undefined,
+    progress: (phase, done, total) => progress.push({ phase, done, total, identified: ids.length > 0 }),
+    identified: async (id) => void ids.push(id),
+    secret: async () => "",
+    ...more,
+  };
+  return { context, ids, progress };
+}

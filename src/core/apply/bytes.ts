@@ -1,0 +1,109 @@
+import { Failure } from "../failure.ts";
+import { type Digests, nameOf, shortDigest } from "../model/digest.ts";
+import { type Observed, passing } from "../model/image.ts";
+import type { ImageId } from "../model/name.ts";
+import type { Verification } from "../model/plan.ts";
+import type { Content, SourceSpec } from "../model/source.ts";
+import type { Recorded } from "../model/state.ts";
+import { digestsOf, knownDigests, learned, weighDigests } from "../plan/evidence.ts";
+import { pulled } from "../plan/pull.ts";
+import { sentAsIs } from "../plan/wants.ts";
+import type { Opened } from "./means.ts";
+import type { Site } from "./site.ts";
+
+/** What the bytes of a source were found to be. */
+export type Verdict =
+  /** Those that the image was made from; `content` is what is known of them now. */
+  | { readonly kind: "same"; readonly content: Content }
+  | { readonly kind: "differ"; readonly found: Content; readonly text: string };
+
+/**
+ * Reads the bytes of the source to their end, proven as they are declared, and compares them with those that the image was made from.
+ * Changes nothing. @throws Failure source.*: they are not as declared; plan.differs: nothing is known to compare them with
+ */
+export async function compareWithSource(site: Site, known: Ready, now: Content): Promise<Verdict> {
+  const { resource, plugin, address } = site;
+  const { source, want } = resource;
+  const recorded = known.content;
+  if (source === undefined || recorded === undefined)
+    throw new Failure("plan.moved", "nothing is recorded to compare", { address, hint: "plan again" });
+  const isSentAsIs = sentAsIs(plugin, resource) || pulled(plugin, want, source, now) !== undefined;
+  const before = knownDigests({ recorded, backend: known.digests, isSentAsIs });
+  const found = await read(site, source, now, before);
+  const weighed = weighDigests(before, found.digests ?? {});
+  if (weighed?.kind === "same") return { kind: "same", content: learned(recorded, found, source, found.digests) };
+  const text =
+    weighed?.kind === "changed"
+      ? `the image was made from ${weighed.before}, and its source has ${weighed.after}`
+      : `no digest of the same kind is known of the image (${names(before)}) and of its source (${names(digestsOf(found))})`;
+  return { kind: "differ", found, text };
+}
+
+type Ready = Recorded & { status: "ready" };
+
+const names = (digests: Digests): string => Object.keys(digests).join(", ") || "none";
+
+/** The bytes as the source has them: nothing is taken out of them, undone or converted. */
+async function read(site: Site, source: SourceSpec, now: Content, before: Digests): Promise<Content> {
+  const { address, means, progress } = site;
+  const signal = site.deadline(means.signal);
+  const { member: _, ...whole } = source;
+  if ("metadata" in whole) delete whole.metadata;
+  const algorithms = Object.values(before).map(nameOf);
+  const wanted = { formats: "any", compressions: "any", digests: algorithms } as const;
+  const { digests: __, ...expected } = now;
+  try {
+    const opening = { address, signal, progress: progress.tell, expected };
+    const opened = await means.fetch({ ...whole, decompress: false }, wanted, opening);
+    let size = 0;
+    for await (const piece of passing(opened, signal)) size += piece.length;
+    return { ...now, size, digests: { ...digestsOf(now), ...(await opened.digests()) } };
+  } catch (thrown) {
+    throw site.explain(thrown);
+  }
+}
+
+/**
+ * Finds out whether an image was made from what is declared. Answers what is to be recorded of that.
+ * @throws Failure plan.differs: it was not. The state remembers what the source is, so that the next plan knows.
+ */
+export async function verifyBytes(site: Site, { content }: Verification, id: ImageId): Promise<Content> {
+  const { address, resource } = site;
+  const known = readyOf(site, id);
+  const verdict = await compareWithSource(site, known, content);
+  if (verdict.kind === "same") {
+    site.note(sameText(verdict.content));
+    return verdict.content;
+  }
+  await site.put({ ...known, upstream: verdict.found });
+  const { protect } = resource.lifecycle;
+  throw new Failure("plan.differs", `${id} is not as declared: ${verdict.text}`, {
+    address,
+    hint: protect
+      ? "the image is protected and stays; set protect = false to have it replaced"
+      : "nothing was changed; plan again: the next apply makes a new image from the source",
+  });
+}
+
+/** The row of an image that is there. @throws Failure plan.moved */
+export function readyOf({ known, address }: Site, id: ImageId): Ready {
+  if (known?.status === "ready" && known.id === id) return known;
+  throw new Failure("plan.moved", `${id} is not the image of ${address} any more`, { address, hint: "plan again" });
+}
+
+export const sameText = ({ digest, digests }: Content): string => {
+  const shown = digests?.sha256 ?? digest;
+  return `its source was read: the bytes are those of the image${shown === undefined ? "" : ` (${shortDigest(shown)})`}`;
+};
+
+/** What an image was made from, with every digest that is known of those bytes: the backend's own where it has them as they were. */
+export async function madeFrom(source: Opened, spec: SourceSpec | undefined, { digests }: Observed): Promise<Content> {
+  const [content, sent] = [await source.content(), await source.digests()];
+  const { sha256 } = digestsOf(content);
+  const isAsIs = sha256 !== undefined && sha256 === sent.sha256;
+  return learned(content, content, spec, isAsIs ? { ...digests, ...sent } : {});
+}
+
+/** The source as it was found, for a replace that goes on with it: its digest pins the bytes. */
+export const pinnedBy = ({ digests, ...now }: Content): Content =>
+  now.digest === undefined && digests?.sha256 !== undefined ? { ...now, digest: digests.sha256 } : now;

@@ -1,0 +1,28 @@
+import type { ImageId } from "../model/name.ts";
+import type { Sight } from "./sight.ts";
+
+/** What is on the backend for one address. `after`: other managed addresses that hold one of its names, and let go of it first. */
+export type Found = Pick<
+  Sight,
+  "have" | "standing" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "namesake" | "after"
+> & {
+  /** What goes with each image that the address has or had. */
+  readonly owned: ReadonlyMap<ImageId, readonly string[]>;
+};
+
+export const nothing: Found = {
+  have: undefined,
+  standing: "foreign",
+  ambiguous: [],
+  incomplete: undefined,
+  kept: [],
+  leftovers: [],
+  rival: undefined,
+  namesake: undefined,
+  after: [],
+  owned: new Map(),
+};
+
+/** No image of the address, no remains of one, and none that could become it. */
+export const isNothing = ({ have, leftovers, rival, namesake }: Found): boolean =>
+  have === undefined && leftovers.length === 0 && rival === undefined && namesake === undefined;

@@ -1,0 +1,12 @@
+import { type Found, nothing } from "./found.ts";
+import { contentKey } from "./key.ts";
+import type { Asked } from "./observe.ts";
+import type { Owner } from "./siblings.ts";
+
+/** `--no-refresh`: what the state remembers stands for what is there. */
+export function remembered({ address, known }: Asked, { file, lineage }: Owner): Found {
+  if (known?.status !== "ready") return nothing;
+  const mark = { file, owner: address, content: contentKey(known.content), lineage, self: known.id };
+  const digests = known.digests === undefined ? {} : { digests: known.digests };
+  return { ...nothing, have: { id: known.id, attributes: known.have, ...digests, mark }, standing: "recorded" };
+}

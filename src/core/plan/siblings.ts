@@ -1,0 +1,31 @@
+import type { Address } from "../model/name.ts";
+import type { Recorded } from "../model/state.ts";
+import type { Image } from "./sight.ts";
+import { type Claim, idsOf, standing } from "./standing.ts";
+
+/** Whose markers are those of the file that is planned. */
+export type Owner = Pick<Claim, "file" | "lineage" | "marks">;
+
+/** What tells which images an address has. */
+interface Holding {
+  readonly address: Address;
+  readonly previous?: Address;
+  readonly known: Recorded | undefined;
+}
+
+/** The managed address, other than this one, that an image belongs to. Pure. */
+export function siblingOf(image: Image, address: Address, all: Iterable<Holding>, owner: Owner): Address | undefined {
+  for (const other of all) {
+    if (other.address === address) continue;
+    if (idsOf(other.known).includes(image.id) || standing(image, claimOf(other, owner)) === "claimable")
+      return other.address;
+  }
+  return undefined;
+}
+
+export const claimOf = ({ address, previous, known }: Holding, owner: Owner): Claim => ({
+  ...owner,
+  address,
+  previous,
+  known,
+});

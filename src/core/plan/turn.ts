@@ -1,0 +1,58 @@
+import type { Resource } from "../model/declaration.ts";
+import type { Address } from "../model/name.ts";
+import { isPending, type Step } from "../model/plan.ts";
+import type { Found } from "./found.ts";
+import type { Asked } from "./observe.ts";
+
+/** A unique name that is to go from the image of one address to that of another. */
+export interface Move {
+  readonly from: Address;
+  readonly to: Address;
+}
+
+/** The names that go from one address to another, but for those that cannot go first: what is made from the holder, or has its bytes. Pure. */
+export function movesOf({
+  asked,
+  found,
+  holders,
+  resource,
+}: {
+  readonly asked: readonly Asked[];
+  readonly found: ReadonlyMap<Address, Pick<Found, "after">>;
+  /** By address: the one that has its bytes so far. */
+  readonly holders: ReadonlyMap<Address, Address>;
+  readonly resource: (address: Address) => Resource | undefined;
+}): readonly Move[] {
+  return asked.flatMap(({ address: to }) => {
+    const source = resource(to)?.source;
+    const needs = [holders.get(to), source?.kind === "image" ? source.address : undefined];
+    return (found.get(to)?.after ?? []).flatMap((from) => (needs.includes(from) ? [] : [{ from, to }]));
+  });
+}
+
+/**
+ * The steps in the order in which names move in one call: the one that takes a name before the one that has it, so that it is on an
+ * image at each moment, and the old holder is not deleted before the new one is there. Pure.
+ */
+export function takersFirst(moves: readonly Move[], steps: ReadonlyMap<Address, Step>): ReadonlyMap<Address, Step> {
+  const turned = new Map(steps);
+  for (const { from, to } of moves) {
+    const [holder, taker] = [turned.get(from), turned.get(to)];
+    if (taker === undefined) continue;
+    turned.set(
+      to,
+      ordered(
+        taker,
+        (taker.after ?? []).filter((one) => one !== from),
+      ),
+    );
+    if (holder !== undefined && isPending(holder))
+      turned.set(from, ordered(holder, [...new Set([...(holder.after ?? []), to])]));
+  }
+  return turned;
+}
+
+function ordered(step: Step, after: readonly Address[]): Step {
+  const { after: _, ...rest } = step;
+  return after.length === 0 ? rest : { ...rest, after };
+}

@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import { readFile, realpath } from "node:fs/promises";
+import { isBuiltin } from "node:module";
+import { dirname, extname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type BunPlugin, plugin as hook } from "bun";
+import { Failure } from "./failure.ts";
+import { type Digest, digest } from "./model/digest.ts";
+
+/** The files of a plugin as they were read, once: what is hashed is what runs. */
+export interface PluginCode {
+  /** Of the file that was named, as it was named. */
+  readonly path: string;
+  /** The same file by its real path: the entry of `files`. */
+  readonly entry: string;
+  /** The file and everything that it imports, by real paths, in the order of their names. */
+  readonly files: ReadonlyMap<string, { readonly text: string; readonly digest: Digest }>;
+}
+
+const LOADERS: Readonly<Record<string, "js" | "jsx" | "ts" | "tsx" | "json">> = {
+  ".js": "js",
+  ".mjs": "js",
+  ".cjs": "js",
+  ".jsx": "jsx",
+  ".ts": "ts",
+  ".mts": "ts",
+  ".cts": "ts",
+  ".tsx": "tsx",
+  ".json": "json",
+};
+/** A macro is code that runs while a file is only being compiled, from a second read. */
+const MACRO = /\btype\s*:\s*["'`]macro["'`]|["'`]macro:/;
+
+/**
+ * Reads a plugin file and all that it imports. Nothing of it runs.
+ * @throws Failure plugin.load when a file cannot be read, or an import leads nowhere
+ */
+export async function readPlugin(path: string): Promise<PluginCode> {
+  const entry = await realpath(path).catch((cause: unknown) => {
+    throw failed(path, "there is no such file", { cause, hint: "the path starts from images.toml" });
+  });
+  const files = new Map<string, { readonly text: string; readonly digest: Digest }>();
+  const waiting = [entry];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (files.has(file)) continue;
+    const bytes = await readFile(file).catch((cause: unknown) => {
+      throw failed(path, `${file} cannot be read`, { cause });
+    });
+    const text = bytes.toString("utf8");
+    files.set(file, { text, digest: digest("sha256", createHash("sha256").update(bytes).digest("hex")) });
+    for (const name of importsOf(path, file, text)) waiting.push(await resolved(path, file, name));
+  }
+  return { path, entry, files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))) };
+}
+
+function importsOf(plugin: string, file: string, text: string): readonly string[] {
+  const loader = LOADERS[extname(file)];
+  if (loader === undefined)
+    throw failed(plugin, `${file} is not JavaScript, TypeScript or JSON`, {
+      hint: `a plugin imports files that end in ${Object.keys(LOADERS).join(", ")}`,
+    });
+  if (loader === "json") return [];
+  if (MACRO.test(text)) throw failed(plugin, `${file} imports a macro, which would run before the file is trusted`);
+  try {
+    // Not `scan`, and not the bundler: both of them run macros.
+    const found = new Bun.Transpiler({ loader }).scanImports(text);
+    return found.map((one) => one.path).filter((name) => name !== "images" && !isBuiltIn(name));
+  } catch (cause) {
+    throw failed(plugin, messageOf(cause), { cause });
+  }
+}
+
+const isBuiltIn = (name: string): boolean => isBuiltin(name) || name === "bun" || name.startsWith("bun:");
+
+async function resolved(plugin: string, from: string, name: string): Promise<string> {
+  try {
+    return await realpath(Bun.resolveSync(name, dirname(from)));
+  } catch (cause) {
+    throw failed(plugin, `${from} imports ${JSON.stringify(name)}, which is not there`, {
+      cause,
+      hint: 'a plugin imports the module "images", files beside it, and what Bun has built in',
+    });
+  }
+}
+
+/** Runs code that was read, from memory. Answers its default export. @throws Failure plugin.load */
+export async function runPlugin(code: PluginCode): Promise<unknown> {
+  const text = await bundled(code);
+  const id = `images-plugin-${createHash("sha256").update(code.entry).update("\0").update(text).digest("hex")}`;
+  hook({ name: id, setup: (build) => void build.module(id, () => ({ contents: text, loader: "js" })) });
+  try {
+    const module: { readonly default?: unknown } = await import(id);
+    return module.default;
+  } catch (cause) {
+    throw failed(code.path, messageOf(cause), { cause });
+  }
+}
+
+/** One text of all files. The bundler gets them from memory; one that was not read is refused. */
+async function bundled({ path, entry, files }: PluginCode): Promise<string> {
+  const reader: BunPlugin = {
+    name: "what was read",
+    setup: (build) =>
+      void build.onLoad({ filter: /.*/ }, (asked) => {
+        const loader = LOADERS[extname(asked.path)];
+        const file = files.get(asked.path);
+        if (file === undefined || loader === undefined) throw new Error(`${asked.path} was not read with the plugin`);
+        return { contents: file.text, loader };
+      }),
+  };
+  const made = await Bun.build({
+    entrypoints: [entry],
+    target: "bun",
+    external: ["images"],
+    sourcemap: "inline",
+    throw: false,
+    define: {
+      "import.meta.url": JSON.stringify(pathToFileURL(entry).href),
+      "import.meta.dir": JSON.stringify(dirname(entry)),
+      "import.meta.path": JSON.stringify(entry),
+    },
+    plugins: [reader],
+  });
+  const [output] = made.outputs;
+  if (made.success && output !== undefined) return await output.text();
+  throw failed(path, made.logs.map(({ message }) => message).join("; ") || "it cannot be compiled");
+}
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+const failed = (path: string, why: string, more: { cause?: unknown; hint?: string } = {}): Failure =>
+  new Failure("plugin.load", `the plugin ${path} cannot be loaded: ${why}`, {
+    hint: "docs/plugins.md says what a plugin file exports",
+    ...more,
+  });

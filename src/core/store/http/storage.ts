@@ -1,0 +1,225 @@
+import { createHash } from "node:crypto";
+import { parseHolder } from "../../disk/lock.ts";
+import { identity, isDead, probe } from "../../disk/process.ts";
+import { Failure } from "../../failure.ts";
+import type { HttpLock } from "../../model/declaration.ts";
+import type { Holder } from "../../model/state.ts";
+import { isTable } from "../../model/value.ts";
+import type { Answer, Door } from "../../net/door.ts";
+import type { Document, Lease, Storage } from "../storage.ts";
+
+/** How a server wants to be asked: paths are behind the address of the state, or whole addresses. */
+export interface HttpWords {
+  readonly lockAt: string;
+  readonly lock: string;
+  readonly unlockAt: string;
+  readonly unlock: string;
+  readonly update: string;
+  /** False: the server has no locks, and the file says that it need not. */
+  readonly isLocked: boolean;
+}
+
+/**
+ * Terraform's own words, or GitLab's where the address is one of its API (/api/v4/projects/ID/terraform/state/NAME), with what the
+ * settings say otherwise.
+ */
+export function httpWords(url: string, own: HttpLock = {}): HttpWords {
+  const isGitLab = /\/api\/v4\/projects\/[^/]+\/terraform\/state\/[^/]+$/.test(new URL(url).pathname);
+  const lockAt = own.lockAddress ?? (isGitLab ? "lock" : "");
+  return {
+    lockAt,
+    lock: own.lockMethod ?? (isGitLab ? "POST" : "LOCK"),
+    unlockAt: own.unlockAddress ?? own.lockAddress ?? lockAt,
+    unlock: own.unlockMethod ?? (isGitLab ? "DELETE" : "UNLOCK"),
+    update: own.updateMethod ?? "POST",
+    isLocked: own.lock ?? true,
+  };
+}
+
+const TAKEN = [409, 423];
+/** Answers of a server that knows no locks there. */
+const LOCKLESS = [404, 405, 501];
+
+/**
+ * A state behind terraform's HTTP backend protocol: GET and POST of the document, the lock by its id, 423 or 409 with the holder. It
+ * cannot append, so every change sends the whole document, and no runs are remembered. `door` is open on the address of the state.
+ */
+export function httpStorage(door: Door, where: string, words: HttpWords = httpWords(where)): Storage {
+  const remote = new Remote(door, where, words);
+  return {
+    where,
+    canPeek: false,
+    async read(signal) {
+      const document = await remote.read(signal);
+      return { ...(document === undefined ? {} : { document }), open: [] };
+    },
+    async lock(me, signal) {
+      if (!words.isLocked) return { lease: leaseOf(remote, me, false) };
+      for (;;) {
+        const holder = await remote.lock(me, signal);
+        if (holder === undefined) return { lease: leaseOf(remote, me, true) };
+        // The server unlocks by id: whoever else takes the same dead holder's lock over is not hit by this.
+        if (!isDead(holder, identity(), probe) || !(await remote.unlock(holder.id, signal))) return { holder };
+      }
+    },
+    async holder(signal) {
+      if (!words.isLocked) return undefined;
+      // The protocol has no other question.
+      const me = { ...identity(), id: crypto.randomUUID(), operation: "look", since: new Date().toISOString() };
+      const holder = await remote.lock(me, signal);
+      if (holder === undefined) await remote.unlock(me.id, signal);
+      return holder;
+    },
+    unlock: async (id, signal) => words.isLocked && (await remote.unlock(id, signal)),
+    runs: async () => [],
+    readRun: async () => undefined,
+    versions: async () => undefined,
+    readVersion: async () => undefined,
+  };
+}
+
+function leaseOf(remote: Remote, me: Holder, isLocked: boolean): Lease {
+  // A lease outlives the signal of its run: what was done must be written down.
+  const { signal } = new AbortController();
+  let known: string | undefined;
+  return {
+    async write(text, expected) {
+      // Under the lock nobody else writes: the first look is enough.
+      const isKnown = isLocked && known !== undefined && known === expected;
+      if (!isKnown && (await remote.read(signal))?.tag !== expected)
+        throw new Failure("state.conflict", `${remote.where} was changed by something else while it was locked`, {
+          hint: "run the same command again: it starts from what is there now",
+        });
+      await remote.write(text, isLocked ? me.id : undefined, signal);
+      known = tagOf(text);
+      return known;
+    },
+    async [Symbol.asyncDispose]() {
+      if (isLocked) await remote.unlock(me.id, signal);
+    },
+  };
+}
+
+const tagOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** The requests of the protocol. */
+class Remote {
+  readonly where: string;
+  readonly #door: Door;
+  readonly #words: HttpWords;
+
+  constructor(door: Door, where: string, words: HttpWords) {
+    this.#door = door;
+    this.where = where;
+    this.#words = words;
+  }
+
+  async read(signal: AbortSignal): Promise<Document | undefined> {
+    return await this.#asked(async () => {
+      const answer = await this.#door.send("GET", "", { signal, accept: [404] });
+      const text = await answer.text();
+      return answer.status === 200 && text !== "" ? { text, tag: tagOf(text) } : undefined;
+    });
+  }
+
+  async write(text: string, id: string | undefined, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#asked(async () => {
+        const headers = { "content-type": "application/json" };
+        const call = { signal, body: text, headers, query: { ID: id }, accept: TAKEN, idempotent: true };
+        const answer = await this.#door.send(this.#words.update, "", call);
+        await answer.text();
+        if (TAKEN.includes(answer.status))
+          throw new Failure("state.lost", `the lock of ${this.where} was taken from this run`, {
+            hint: "run the same command again when the other run has ended",
+          });
+      });
+    } catch (error) {
+      // It may have arrived all the same: a second try of the same serial is refused by GitLab.
+      if (error instanceof Failure && error.code === "state.lost") throw error;
+      if ((await this.read(signal).catch(() => undefined))?.text !== text) throw error;
+    }
+  }
+
+  /** Undefined: it is ours. */
+  async lock(me: Holder, signal: AbortSignal): Promise<Holder | undefined> {
+    return await this.#asked(async () => {
+      const { lockAt: path, lock } = this.#words;
+      const answer = await this.#door.send(lock, path, {
+        signal,
+        json: infoOf(me),
+        accept: [...TAKEN, ...LOCKLESS],
+        idempotent: true,
+      });
+      const text = await answer.text();
+      if (LOCKLESS.includes(answer.status)) throw this.#lockless(lock, answer.status);
+      if (!TAKEN.includes(answer.status)) return undefined;
+      const holder = holderOf(text, this.where);
+      // The first try had arrived.
+      return holder.id === me.id ? undefined : holder;
+    });
+  }
+
+  async unlock(id: string, signal: AbortSignal): Promise<boolean> {
+    return await this.#asked(async () => {
+      const { unlockAt: path, unlock } = this.#words;
+      // In the address too: GitLab takes a request without an id for one that wants the lock gone whoever holds it.
+      const call = { signal, json: { ID: id }, query: { ID: id }, accept: [...TAKEN, 404], idempotent: true };
+      const answer: Answer = await this.#door.send(unlock, path, call);
+      await answer.text();
+      return answer.status < 300;
+    });
+  }
+
+  #lockless(method: string, status: number): Failure {
+    return new Failure("state.lock", `the server has no lock for ${this.where} (${method}: ${status})`, {
+      hint: "set state_lock_address and state_lock_method as the server wants them; if it has no locks, and no two runs ever happen at once: state_lock = false",
+    });
+  }
+
+  async #asked<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Failure) || !/^(backend|net)\./.test(error.code)) throw error;
+      const { message, hint, request, retry } = error;
+      throw new Failure("state.remote", `the state in ${this.where}: ${message}`, {
+        cause: error,
+        hint,
+        request,
+        retry,
+      });
+    }
+  }
+}
+
+/** Terraform's lock info. `Info` carries the holder whole, for servers that give back what they were given. */
+const infoOf = (me: Holder) => ({
+  ID: me.id,
+  Operation: me.operation,
+  Info: JSON.stringify(me),
+  Who: `${me.user}@${me.host}`,
+  Version: "images",
+  Created: me.since,
+  Path: "",
+});
+
+/** GitLab answers the id and the user of the holder, and everything else of whoever asks. */
+function holderOf(text: string, where: string): Holder {
+  let info: unknown;
+  try {
+    info = JSON.parse(text);
+  } catch {
+    info = undefined;
+  }
+  const said = (name: string): string => {
+    const value = isTable(info) ? info[name] : undefined;
+    return typeof value === "string" ? value : "";
+  };
+  const id = said("ID");
+  if (id === "") throw new Failure("state.lock", `${where} is locked, and the server does not say by whom`);
+  const whole = parseHolder(said("Info"));
+  if (whole?.id === id) return whole;
+  const [user = "", host = ""] = said("Who").split("@");
+  return { id, operation: said("Operation"), user, host, pid: 0, since: said("Created") };
+}

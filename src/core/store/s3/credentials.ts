@@ -1,0 +1,217 @@
+import { readFile } from "node:fs/promises";
+import { runForSecret } from "../../config/command.ts";
+import { Failure } from "../../failure.ts";
+import { isTable } from "../../model/value.ts";
+import type { Door, DoorOptions } from "../../net/door.ts";
+import { type Keys, signedHeaders } from "../../net/sign.ts";
+import { type Env, type Profile, profileOf } from "./profiles.ts";
+import { elementOf } from "./xml.ts";
+
+export interface Given {
+  readonly keys: Keys;
+  /** Milliseconds of the clock; none: they do not expire. */
+  readonly expires?: number;
+}
+
+export interface CredentialMeans {
+  readonly env: Env;
+  readonly profile: string | undefined;
+  readonly region: string;
+  readonly open: (options: DoorOptions) => Door;
+  readonly conceal: (secret: string) => void;
+  readonly now: () => number;
+}
+
+/** Renewed so many milliseconds before they expire. */
+const EARLY = 5 * 60_000;
+
+/** The credentials of a run: found once, and again before they expire. */
+export class Credentials {
+  readonly #means: CredentialMeans;
+  #known: Promise<Given> | undefined;
+
+  constructor(means: CredentialMeans) {
+    this.#means = means;
+  }
+
+  /** @throws Failure config.secret where there are none */
+  async keys(): Promise<Keys> {
+    const known = await this.#known?.catch(() => undefined);
+    if (known === undefined || (known.expires ?? Infinity) - this.#means.now() < EARLY) this.#known = undefined;
+    this.#known ??= this.#find();
+    return (await this.#known).keys;
+  }
+
+  async #find(): Promise<Given> {
+    const { env, profile, conceal } = this.#means;
+    const found =
+      (profile === undefined ? fromEnv(env) : undefined) ??
+      (await this.#profile(profile ?? env["AWS_PROFILE"] ?? "default", profile !== undefined, [])) ??
+      (await this.#webIdentity(
+        env["AWS_WEB_IDENTITY_TOKEN_FILE"],
+        env["AWS_ROLE_ARN"],
+        env["AWS_ROLE_SESSION_NAME"],
+      )) ??
+      (await this.#container()) ??
+      (await this.#instance());
+    if (found === undefined) throw none();
+    conceal(found.keys.secretKey);
+    if (found.keys.sessionToken !== undefined) conceal(found.keys.sessionToken);
+    return found;
+  }
+
+  async #profile(name: string, isNamed: boolean, seen: readonly string[]): Promise<Given | undefined> {
+    const profile = await profileOf(name, this.#means.env);
+    if (profile === undefined) {
+      if (!isNamed && this.#means.env["AWS_PROFILE"] === undefined) return undefined;
+      throw new Failure("config.secret", `there is no profile ${JSON.stringify(name)} in the AWS configuration files`, {
+        hint: "see ~/.aws/config and ~/.aws/credentials, or AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE",
+      });
+    }
+    if (seen.includes(name))
+      throw new Failure("config.secret", `the source_profile of profile ${name} leads back to itself`);
+    const { role_arn: role, source_profile: source, credential_process: command } = profile;
+    if (role !== undefined && source !== undefined && source !== name) {
+      const from = await this.#profile(source, true, [...seen, name]);
+      return from && (await this.#assume(role, from.keys, profile));
+    }
+    const keys = keysOf(profile["aws_access_key_id"], profile["aws_secret_access_key"], profile["aws_session_token"]);
+    if (keys !== undefined) return role === undefined ? { keys } : await this.#assume(role, keys, profile);
+    if (command !== undefined) return await fromProcess(command, this.#means.env, name);
+    return await this.#webIdentity(profile["web_identity_token_file"], role, profile["role_session_name"]);
+  }
+
+  async #assume(role: string, keys: Keys, profile: Profile): Promise<Given> {
+    const { region, now } = this.#means;
+    const signer = { family: "AWS4", keys, region, service: "sts" } as const;
+    const external = profile["external_id"];
+    return await this.#sts(
+      {
+        Action: "AssumeRole",
+        RoleArn: role,
+        RoleSessionName: profile["role_session_name"] ?? "images",
+        ...(external === undefined ? {} : { ExternalId: external }),
+      },
+      (request) => signedHeaders(request, signer, new Date(now())),
+    );
+  }
+
+  async #webIdentity(file: string | undefined, role: string | undefined, session: string | undefined) {
+    if (file === undefined || role === undefined) return undefined;
+    const token = await readFile(file, "utf8").catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Failure("config.secret", `the web identity token cannot be read: ${why}`);
+    });
+    this.#means.conceal(token.trim());
+    const RoleSessionName = session ?? "images";
+    return await this.#sts(
+      { Action: "AssumeRoleWithWebIdentity", RoleArn: role, RoleSessionName, WebIdentityToken: token.trim() },
+      {},
+    );
+  }
+
+  async #sts(words: Readonly<Record<string, string>>, headers: NonNullable<DoorOptions["headers"]>): Promise<Given> {
+    const { env, region } = this.#means;
+    const url = env["AWS_ENDPOINT_URL_STS"] ?? env["AWS_ENDPOINT_URL"] ?? `https://sts.${region}.amazonaws.com`;
+    await using door = this.#means.open({ url, headers, explain: ({ body }) => saidBySts(body) });
+    const body = new URLSearchParams({ ...words, Version: "2011-06-15" }).toString();
+    const answer = await door.send("POST", "/", {
+      signal: AbortSignal.timeout(60_000),
+      body,
+      idempotent: true,
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+    });
+    const text = await answer.text();
+    const keys = keysOf(
+      elementOf(text, "AccessKeyId"),
+      elementOf(text, "SecretAccessKey"),
+      elementOf(text, "SessionToken"),
+    );
+    if (keys === undefined) throw new Failure("config.secret", `${url} answered without credentials`);
+    return { keys, ...expiring(elementOf(text, "Expiration")) };
+  }
+
+  /** ECS, EKS Pod Identity: an address that only the container reaches. */
+  async #container(): Promise<Given | undefined> {
+    const { env } = this.#means;
+    const relative = env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+    const url = relative === undefined ? env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] : `http://169.254.170.2${relative}`;
+    if (url === undefined) return undefined;
+    const file = env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+    const token = file === undefined ? env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] : (await readFile(file, "utf8")).trim();
+    if (token !== undefined) this.#means.conceal(token);
+    await using door = this.#means.open({ url, headers: token === undefined ? {} : { authorization: token } });
+    return fromJson(await door.json("GET", url, { signal: AbortSignal.timeout(10_000) }), url);
+  }
+
+  /** The role of an EC2 instance, by the second version of its metadata service. */
+  async #instance(): Promise<Given | undefined> {
+    const { env } = this.#means;
+    if (env["AWS_EC2_METADATA_DISABLED"]?.toLowerCase() === "true") return undefined;
+    const url = env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] ?? "http://169.254.169.254";
+    await using door = this.#means.open({ url });
+    const call = { signal: AbortSignal.timeout(2000), timeout: 2 };
+    const seconds = { "x-aws-ec2-metadata-token-ttl-seconds": "21600" };
+    const token = await door
+      .send("PUT", "/latest/api/token", { ...call, headers: seconds })
+      .then((answer) => answer.text())
+      .catch(() => undefined);
+    if (token === undefined) return undefined;
+    this.#means.conceal(token);
+    const headers = { "x-aws-ec2-metadata-token": token };
+    const path = "/latest/meta-data/iam/security-credentials/";
+    const roles = await (await door.send("GET", path, { ...call, headers, accept: [404] })).text();
+    const role = roles.split("\n")[0]?.trim() ?? "";
+    if (role === "" || role.startsWith("<")) return undefined;
+    return fromJson(await door.json("GET", `${path}${role}`, { ...call, headers }), `${url}${path}`);
+  }
+}
+
+const fromEnv = (env: Env): Given | undefined => {
+  const keys = keysOf(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"]);
+  return keys && { keys };
+};
+
+function keysOf(accessKey = "", secretKey = "", sessionToken = ""): Keys | undefined {
+  if (accessKey === "" || secretKey === "") return undefined;
+  return { accessKey, secretKey, ...(sessionToken === "" ? {} : { sessionToken }) };
+}
+
+async function fromProcess(command: string, env: Env, name: string): Promise<Given> {
+  const what = `the credential_process of profile ${name}`;
+  const ran = await runForSecret(command, { folder: process.cwd(), env, timeout: 60_000, signal: undefined });
+  if (ran.kind !== "done")
+    throw new Failure("config.secret", `${what} ${ran.kind === "failed" ? ran.why : "was stopped"}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(ran.output);
+  } catch {
+    throw new Failure("config.secret", `${what} did not print JSON`);
+  }
+  return fromJson(value, what);
+}
+
+function fromJson(value: unknown, where: string): Given {
+  const said = (name: string): string | undefined => {
+    const found = isTable(value) ? value[name] : undefined;
+    return typeof found === "string" ? found : undefined;
+  };
+  const keys = keysOf(said("AccessKeyId"), said("SecretAccessKey"), said("Token") ?? said("SessionToken"));
+  if (keys === undefined) throw new Failure("config.secret", `${where} answered without credentials`);
+  return { keys, ...expiring(said("Expiration")) };
+}
+
+function expiring(text: string | undefined): { readonly expires?: number } {
+  const expires = Date.parse(text ?? "");
+  return Number.isNaN(expires) ? {} : { expires };
+}
+
+const saidBySts = (body: string) => {
+  const [code, message] = [elementOf(body, "Code"), elementOf(body, "Message")];
+  return code === undefined ? undefined : { message: `${code}: ${message ?? ""}` };
+};
+
+const none = (): Failure =>
+  new Failure("config.secret", "no credentials for the state in S3", {
+    hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile (AWS_PROFILE, or ?profile= in the URL), or run where web identity, a container or an instance role gives them",
+  });

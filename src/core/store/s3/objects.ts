@@ -1,0 +1,215 @@
+import { Failure } from "../../failure.ts";
+import type { Call, Door, DoorOptions, Explained } from "../../net/door.ts";
+import { escaped, signedHeaders } from "../../net/sign.ts";
+import { Credentials } from "./credentials.ts";
+import { explained, refused } from "./explain.ts";
+import type { S3Place } from "./place.ts";
+import { type Env, profileOf } from "./profiles.ts";
+import { elementOf, elementsOf } from "./xml.ts";
+
+export interface Found {
+  readonly text: string;
+  readonly etag: string;
+  /** Milliseconds, both by the clock of the store; none where it does not say. */
+  readonly modified?: number;
+  readonly asked?: number;
+}
+
+/** What must hold for a write to happen: this version is there, or none. */
+export type Condition = { readonly match: string } | "absent" | "any";
+
+export interface S3Means {
+  readonly env: Env;
+  readonly open: (options: DoorOptions) => Door;
+  readonly conceal: (secret: string) => void;
+  readonly now?: () => number;
+}
+
+/** An answer that was read whole. */
+interface Told {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+const TURNS = 5;
+
+interface Site {
+  readonly door: Door;
+  readonly base: string;
+}
+
+/** The objects of one bucket, as far as a state needs them. Every failure is a Failure state.*. */
+export class Objects implements AsyncDisposable {
+  readonly place: S3Place;
+  readonly #means: S3Means;
+  #site: Promise<Site> | undefined;
+
+  constructor(place: S3Place, means: S3Means) {
+    this.place = place;
+    this.#means = means;
+  }
+
+  /** The store, for people and to know it again. */
+  async endpoint(): Promise<string> {
+    return (await this.#opened()).base;
+  }
+
+  async get(key: string, signal: AbortSignal, range?: string): Promise<Found | undefined> {
+    const headers = range === undefined ? {} : { range };
+    // 416: a range of an empty object.
+    const answer = await this.#send("GET", key, { signal, headers, accept: [404, 416] }, "s3:GetObject");
+    const { text } = answer;
+    if (answer.status === 416) return undefined;
+    if (answer.status === 404) {
+      const code = elementOf(text, "Code");
+      if (code === "NoSuchKey") return undefined;
+      throw refused(this.place, code ?? "", "GET", key, "s3:GetObject");
+    }
+    const [modified, asked] = [answer.headers.get("last-modified"), answer.headers.get("date")].map((at) =>
+      Date.parse(at ?? ""),
+    );
+    return {
+      text,
+      etag: etagOf(answer),
+      ...(modified === undefined || Number.isNaN(modified) ? {} : { modified }),
+      ...(asked === undefined || Number.isNaN(asked) ? {} : { asked }),
+    };
+  }
+
+  /** Answers the tag of the new version; undefined when the condition does not hold. */
+  async put(key: string, text: string, condition: Condition, signal: AbortSignal): Promise<string | undefined> {
+    const when: Record<string, string> =
+      condition === "any" ? {} : condition === "absent" ? { "if-none-match": "*" } : { "if-match": condition.match };
+    const headers = { "content-type": "application/json", ...this.#encryption(), ...when };
+    const call = { signal, headers, body: text, accept: [404, 409, 412] };
+    const answer = await this.#send("PUT", key, call, "s3:PutObject");
+    const said = answer.text;
+    if (answer.status < 300) return etagOf(answer);
+    // 404: what was to be matched is gone.
+    if (answer.status === 412 || (answer.status === 404 && elementOf(said, "Code") === "NoSuchKey")) return undefined;
+    const code = elementOf(said, "Code") ?? "";
+    // Another write of the same object goes on just now.
+    if (answer.status === 409 && /Conflict|OperationAborted/.test(code)) return undefined;
+    throw refused(this.place, code, "PUT", key, "s3:PutObject");
+  }
+
+  /** A copy made by the store itself. False when another version is there by now. */
+  async copy(from: string, tag: string, to: string, signal: AbortSignal): Promise<boolean> {
+    const headers = {
+      ...this.#encryption(),
+      "x-amz-copy-source": `/${escaped(this.place.bucket)}/${pathOf(from)}`,
+      "x-amz-copy-source-if-match": tag,
+    };
+    const call = { signal, headers, body: "", accept: [404, 412] };
+    const answer = await this.#send("PUT", to, call, "s3:PutObject");
+    const said = answer.text;
+    if (answer.status >= 300) return false;
+    // It may begin with 200 and end with an error.
+    if (/<Error>/.test(said)) throw refused(this.place, elementOf(said, "Code") ?? "", "PUT", to, "s3:PutObject");
+    return true;
+  }
+
+  async delete(key: string, signal: AbortSignal): Promise<void> {
+    await this.#send("DELETE", key, { signal, accept: [404] }, "s3:DeleteObject");
+  }
+
+  /** The keys below a prefix with their sizes, in order. */
+  async list(prefix: string, signal: AbortSignal): Promise<readonly { readonly key: string; readonly size: number }[]> {
+    const found: { key: string; size: number }[] = [];
+    for (let token: string | undefined, more = true; more; more = token !== undefined) {
+      const query = { "list-type": "2", prefix, "continuation-token": token };
+      const answer = (await this.#send("GET", undefined, { signal, query }, "s3:ListBucket")).text;
+      for (const one of elementsOf(answer, "Contents"))
+        found.push({ key: elementOf(one, "Key") ?? "", size: Number(elementOf(one, "Size")) });
+      token = elementOf(answer, "NextContinuationToken");
+    }
+    return found;
+  }
+
+  #encryption(): Readonly<Record<string, string>> {
+    const { encrypt } = this.place;
+    if (encrypt === undefined) return {};
+    if (encrypt === "AES256") return { "x-amz-server-side-encryption": encrypt };
+    return {
+      "x-amz-server-side-encryption": "aws:kms",
+      "x-amz-server-side-encryption-aws-kms-key-id": encrypt,
+    };
+  }
+
+  /** Sends a request and reads its answer whole; one that broke off is asked for again: everything here may be done twice. */
+  async #send(method: string, key: string | undefined, call: Call, action: string): Promise<Told> {
+    const { door, base } = await this.#opened();
+    const path = key === undefined ? base : `${base}/${pathOf(key)}`;
+    for (let turn = 1; ; turn++) {
+      try {
+        const answer = await door.send(method, path, { ...call, idempotent: true });
+        return { status: answer.status, headers: answer.headers, text: await answer.text() };
+      } catch (error) {
+        const isShort = error instanceof Failure && error.code === "net.short";
+        if (!isShort || turn === TURNS) throw explained(error, this.place, base, method, key, action);
+      }
+    }
+  }
+
+  #opened(): Promise<Site> {
+    this.#site ??= this.#open();
+    return this.#site;
+  }
+
+  async #open(): Promise<Site> {
+    const { env, open, conceal, now = Date.now } = this.#means;
+    const { place } = this;
+    const profile = await profileOf(place.profile ?? env["AWS_PROFILE"] ?? "default", env);
+    const region = place.region ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? profile?.["region"] ?? "us-east-1";
+    const own = place.endpoint ?? env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"] ?? profile?.["endpoint_url"];
+    const credentials = new Credentials({ env, profile: place.profile, region, open, conceal, now });
+    const base = baseOf(place, own, region);
+    const door = open({
+      url: base,
+      headers: async (request) => {
+        const keys = await credentials.keys();
+        return signedHeaders(request, { family: "AWS4", keys, region, service: "s3" }, new Date(now()));
+      },
+      explain: ({ body, headers }) => saidBy(body, headers, now()),
+      credentials: "the AWS credentials of the state",
+    });
+    return { door, base };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const site = await this.#site?.catch(() => undefined);
+    await site?.door[Symbol.asyncDispose]();
+  }
+}
+
+const pathOf = (key: string): string => key.split("/").map(escaped).join("/");
+
+function baseOf({ bucket, pathStyle }: S3Place, own: string | undefined, region: string): string {
+  const suffix = region.startsWith("cn-") ? ".cn" : "";
+  const endpoint = (own ?? `https://s3.${region}.amazonaws.com${suffix}`).replace(/\/+$/, "");
+  // A certificate for *.host does not fit a bucket with dots.
+  if (pathStyle ?? (own !== undefined || bucket.includes("."))) return `${endpoint}/${escaped(bucket)}`;
+  const url = new URL(endpoint);
+  url.hostname = `${bucket}.${url.hostname}`;
+  return url.href.replace(/\/+$/, "");
+}
+
+function etagOf(answer: Told): string {
+  const etag = answer.headers.get("etag");
+  if (etag !== null && etag !== "") return etag;
+  throw new Failure("state.remote", "the object store answers without ETag, which a state in S3 needs");
+}
+
+function saidBy(body: string, headers: Headers, now: number): Explained | undefined {
+  const code = elementOf(body, "Code");
+  if (code === undefined) return undefined;
+  const id = elementOf(body, "RequestId");
+  const date = Date.parse(headers.get("date") ?? "");
+  const off = Math.round((now - date) / 60_000);
+  const clock = code === "RequestTimeTooSkewed" && !Number.isNaN(off);
+  const ahead = `${Math.abs(off)} min ${off > 0 ? "ahead" : "behind"}`;
+  return {
+    message: `${code}: ${elementOf(body, "Message") ?? ""}${clock ? ` (the clock of this machine is ${ahead})` : ""}`,
+    ...(id === undefined || id === "" ? {} : { id }),
+  };
+}

@@ -1,0 +1,240 @@
+import {
+  type Added,
+  type Additions,
+  type Address,
+  type Attributes,
+  type Backend,
+  type Context,
+  type Desired,
+  type Downloads,
+  digest,
+  Failure,
+  type Host,
+  type ImageId,
+  type Observed,
+  type Part,
+  parseAddress,
+  type Reading,
+  type Resolved,
+  type Source,
+} from "images";
+import { lostBy } from "./aliases.ts";
+import { type Declared, declaredIn } from "./asked.ts";
+import { partsIn } from "./download.ts";
+import {
+  type Beside,
+  isFingerprint,
+  isPrefix,
+  LASTING,
+  lastingName,
+  noteName,
+  notesOf,
+  observed,
+  partsOf,
+} from "./image.ts";
+import { Making } from "./making.ts";
+import { type Place, type Places, placingOf, supports, there } from "./places.ts";
+import { isUp, running } from "./publish.ts";
+import { Remotes } from "./remotes.ts";
+import type { Image } from "./schema.ts";
+import type { Servers } from "./servers.ts";
+import { align } from "./update.ts";
+import { mismatch } from "./upload.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+/** The images of a project of an Incus server, and of other projects and remotes where images say so. */
+export class Incus implements Backend<Image>, Downloads, Added<Image> {
+  readonly #remotes: Remotes;
+  readonly #places: Places;
+  readonly #host: Host;
+  readonly #wants: ReadonlyMap<Address, Declared>;
+
+  constructor(servers: Servers, places: Places, host: Host) {
+    this.#places = places;
+    this.#host = host;
+    this.#wants = new Map(Object.entries(host.declared ?? {}).flatMap(([text, want]) => named(text, want)));
+    this.#remotes = new Remotes(servers, places, this.#wants);
+  }
+
+  async read(
+    { address, id }: { address: Address; id?: ImageId },
+    { signal }: Reading,
+  ): Promise<Observed<Image> | undefined> {
+    const want = this.#wants.get(address);
+    const home = want === undefined ? await this.#places.own() : await this.#places.of(want);
+    const seen = async (place: Place, image: ImageAnswer | undefined) =>
+      image === undefined ? undefined : await this.#seen(place, image, signal);
+    if (id === undefined) {
+      const isIt = ({ mark }: ReturnType<typeof notesOf>) =>
+        mark?.owner === address && mark.file === this.#host.file && mark.self === home.self;
+      return await seen(
+        home,
+        (await home.client.images(signal)).find((one) => isIt(notesOf(one))),
+      );
+    }
+    const { remote, project, name } = partsOf(id);
+    if (name.startsWith("new@")) return undefined;
+    const isPlain = remote === undefined && project === undefined;
+    const isWhole = isFingerprint(name) || name.startsWith(LASTING);
+    const place = isPlain && !isWhole ? home : await this.#places.ofId(id);
+    if (name.startsWith(LASTING)) return await seen(place, await this.#lasting(place, name, address, signal));
+    const direct = isPrefix(name) ? await place.client.image(name, signal) : undefined;
+    if (direct !== undefined) return await seen(place, direct);
+    if (isFingerprint(name)) {
+      const isElsewhere = isPlain && home.prefix !== place.prefix;
+      return isElsewhere ? await seen(home, await home.client.image(name, signal)) : undefined;
+    }
+    // A slash belongs to many aliases: the whole is one before a part of it is a project.
+    for (const [where, alias] of [[home, id] as const, [place, name] as const]) {
+      const held = await where.client.alias(alias, signal);
+      if (held !== undefined) return await seen(where, await where.client.image(held.entry.target, signal));
+    }
+    return undefined;
+  }
+
+  async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {
+    const wants = [...this.#wants.values()];
+    const places = new Set([
+      await this.#places.own(),
+      ...(await Promise.all(wants.map((one) => this.#places.of(one)))),
+    ]);
+    for (const place of places) {
+      const images = await place.client.images(signal);
+      const held = new Set(images.flatMap(({ aliases }) => (aliases ?? []).map(({ name }) => name)));
+      for (const one of images) yield await this.#seen(place, one, signal, held);
+    }
+  }
+
+  async resolve(want: Desired<Image>, { signal }: Reading): Promise<Resolved> {
+    const found = await this.#remotes.find(want, signal);
+    if (found === undefined) return await this.#instance(want, signal);
+    const { fingerprint, size, needs } = found;
+    if (needs !== undefined) await supports(await this.#places.of(want), needs, "run OCI images", signal);
+    if (want.fingerprint !== undefined && !fingerprint.startsWith(want.fingerprint.toLowerCase()))
+      throw mismatch(want.fingerprint, fingerprint);
+    return {
+      content: fingerprint,
+      digests: { sha256: digest("sha256", fingerprint) },
+      ...(size === undefined ? {} : { size }),
+      ...(want.auto_update ? { maintained: true } : {}),
+      serverSide: want.mode === "pull",
+      verified: true,
+    };
+  }
+
+  async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
+    const place = await this.#places.of(want);
+    const { signal, address, replaces } = context;
+    const around = {
+      place,
+      find: () => this.#remotes.find(want, signal),
+      others: () => this.#remotes.copiedBefore(address, place, signal),
+      native: () => this.#remotes.architecture(signal),
+      instances: () => this.#places.instances(want, want.source_instance?.project),
+    };
+    // The image that is replaced may be in another place.
+    const isHere = replaces !== undefined && replaces === `${place.prefix}${partsOf(replaces).name}`;
+    const old = isHere ? await this.#fingerprint(replaces, address, signal) : undefined;
+    return await this.#seen(place, await new Making(want, around, context, old).make(source), signal);
+  }
+
+  async update(
+    have: Observed<Image>,
+    want: Desired<Image>,
+    cleared: readonly string[],
+    context: Context,
+  ): Promise<Observed<Image>> {
+    const { signal, address } = context;
+    const place = await this.#places.ofId(have.id);
+    const remote = async () => {
+      const others = await this.#remotes.copiedBefore(address, place, signal);
+      return ((await this.#remotes.find(want, signal))?.aliases ?? []).filter((name) => !others.has(name));
+    };
+    const fingerprint = (await this.#fingerprint(have.id, address, signal)) ?? partsOf(have.id).name;
+    return await this.#seen(place, await align(place, fingerprint, { want, cleared, remote }, context), signal);
+  }
+
+  async delete(id: ImageId, { signal, progress, address }: Context): Promise<void> {
+    const fingerprint = await this.#fingerprint(id, address, signal);
+    if (fingerprint === undefined) return;
+    const { client } = await this.#places.ofId(id);
+    await client.remove(fingerprint, { signal, progress });
+  }
+
+  async download(id: ImageId, { signal }: Reading): Promise<readonly Part[]> {
+    const { client } = await this.#places.ofId(id);
+    const fingerprint = (await this.#fingerprint(id, undefined, signal)) ?? partsOf(id).name;
+    return await partsIn(client, await there(client, fingerprint, signal), signal);
+  }
+
+  async added({ attributes }: Observed<Image>): Promise<Additions> {
+    const { aliases, profiles, expires_at } = attributes;
+    return {
+      attributes: {
+        ...(aliases === undefined ? {} : { aliases }),
+        ...(profiles === undefined ? {} : { profiles }),
+        ...(expires_at === undefined ? {} : { expires_at }),
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** The image as it is, with what is known of it by the file and by the other images. `held`: every alias of the place. */
+  async #seen(
+    place: Place,
+    image: ImageAnswer,
+    signal: AbortSignal,
+    held?: ReadonlySet<string>,
+  ): Promise<Observed<Image>> {
+    const { mark } = notesOf(image);
+    const want = mark?.file === this.#host.file ? this.#wants.get(mark.owner) : undefined;
+    const isHeld = async (name: string) => held?.has(name) ?? (await place.client.alias(name, signal)) !== undefined;
+    const isThere = want !== undefined && (await this.#places.of(want)).prefix === place.prefix;
+    const beside: Beside = {
+      ...(isThere ? { written: placingOf(want) } : {}),
+      missing: want === undefined ? [] : await lostBy(image, isHeld),
+    };
+    return observed(image, place, beside);
+  }
+
+  /** The fingerprint that an image has now; undefined: there is none. */
+  async #fingerprint(id: ImageId, address: Address | undefined, signal: AbortSignal): Promise<string | undefined> {
+    const { name } = partsOf(id);
+    if (isFingerprint(name)) return name;
+    if (!name.startsWith(LASTING)) return undefined;
+    return (await this.#lasting(await this.#places.ofId(id), name, address, signal))?.fingerprint;
+  }
+
+  /** The image that the server keeps up to date: by the note in its alias, which goes with each refresh. */
+  async #lasting({ client }: Place, name: string, address: Address | undefined, signal: AbortSignal) {
+    const isIt = (image: ImageAnswer | undefined) => image !== undefined && lastingName(image) === name;
+    const held = address === undefined ? undefined : await client.alias(noteName(this.#host.file, address), signal);
+    const image = held === undefined ? undefined : await client.image(held.entry.target, signal);
+    if (isIt(image)) return image;
+    return (await client.images(signal)).find(isIt) ?? (await client.image(name.slice(LASTING.length), signal));
+  }
+
+  /** An instance is published again when it, or the snapshot, is another one of the same name. */
+  async #instance(want: Desired<Image>, signal: AbortSignal): Promise<Resolved> {
+    const { name, snapshot, project } = want.source_instance ?? { name: "" };
+    const { client } = await this.#places.instances(want, project);
+    const found = await client.instances.find(name, snapshot, signal);
+    const what = snapshot === undefined ? `instance ${name}` : `snapshot ${name}/${snapshot}`;
+    const hint = `incus list --project ${client.project ?? "default"} shows what there is`;
+    if (found === undefined) throw new Failure("backend.missing", `there is no ${what}`, { hint });
+    const isRunning = snapshot === undefined && isUp(found) && !want.force;
+    return {
+      content: `${what} of ${found.created_at}`,
+      ...(isRunning ? { hindered: running(name, found) } : {}),
+      serverSide: true,
+      verified: true,
+    };
+  }
+}
+
+/** What the file says of one image, by its address. */
+function named(text: string, want: Attributes): readonly (readonly [Address, Declared])[] {
+  const address = parseAddress(text);
+  return address === undefined ? [] : [[address, declaredIn(want)]];
+}

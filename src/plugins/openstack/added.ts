@@ -1,0 +1,49 @@
+import type { Additions, Answered, Desired } from "images";
+import { isOwned } from "./properties.ts";
+import type { Image } from "./schema.ts";
+import type { Member } from "./wire.ts";
+
+/** Names that a replace gives for its duration, and a kept version. */
+const PASSING = / \((?:new|replaced|\d{8}T\d{6}Z)\)$/;
+/** What Glance and its clients write about the very bytes. */
+const ABOUT_BYTES =
+  /^(?:img_signature|cinder_encryption_key|signature_verified|owner_specified\.openstack\.(?:md5|sha256)$)/;
+
+/** What people gave to an image, by what is seen of it; `members` where it has any. Pure. */
+export function additionsTo(have: Answered<Image>, want: Desired<Image>, members: readonly Member[]): Additions {
+  const { visibility, tags = [], hidden, min_disk_gb, min_ram_mb, name } = have;
+  const properties = Object.entries(have.properties ?? {}).filter(([key]) => !isOwned(key));
+  const [about, others] = [true, false].map((is) => properties.filter(([key]) => ABOUT_BYTES.test(key) === is));
+  const isNamed = name !== undefined && !PASSING.test(name);
+  const isShared = (want.visibility ?? visibility) === "shared";
+  const isPublished = visibility === "public" && want.visibility === undefined;
+  const projects = members.map(({ member_id }) => member_id);
+  return {
+    attributes: {
+      tags,
+      ...(isNamed ? { name } : {}),
+      ...(hidden === true ? { hidden } : {}),
+      ...(visibility === undefined || isPublished ? {} : { visibility }),
+      ...(min_disk_gb === undefined ? {} : { min_disk_gb }),
+      ...(min_ram_mb === undefined ? {} : { min_ram_mb }),
+      properties: Object.fromEntries(others ?? []),
+      ...(isShared && projects.length > 0 ? { members: projects } : {}),
+    },
+    lost: [
+      ...(isPublished ? ["visibility public, which an administrator gave to it: declare it, or give it again"] : []),
+      ...(have.status === "deactivated" && want.status === undefined
+        ? ["status deactivated: the new image is active"]
+        : []),
+      ...(have.stores === undefined || want.stores !== undefined
+        ? []
+        : [`stores ${have.stores.join(", ")}: the new image is in the one that Glance chooses`]),
+      ...(about ?? []).map(([key]) => `the property ${key}: it is about the bytes of the old image`),
+      ...(want.members !== undefined ? [] : members.flatMap((member) => lostOf(member, isShared))),
+    ],
+  };
+}
+
+function lostOf({ member_id, status }: Member, isShared: boolean): readonly string[] {
+  if (!isShared) return [`the member ${member_id}: the new image is not shared`];
+  return status === "pending" ? [] : [`the answer of the member ${member_id} (${status}): it is asked again`];
+}

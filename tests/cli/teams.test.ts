@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { hasPostgres, type Postgres, postgres } from "../core/store/pgserver.ts";
+import { type StateServer, stateServer } from "../core/store/server.ts";
+import { AWS, BUCKET, makeBucket, moto, programAt, type Server, versitygw } from "../core/store/servers.ts";
+import type { Said } from "../harness.ts";
+import { World } from "./world.ts";
+
+// For a machine that does much else.
+setDefaultTimeout(300_000);
+
+/** A kind of place for a state, with a server that a test runs by itself. */
+interface Kind {
+  readonly name: string;
+  readonly is: boolean;
+  /** Whether it keeps the runs of the past and former versions. */
+  readonly remembers: boolean;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** `[settings]` lines of a new state, and the state's URL. */
+  place(n: number): { readonly url: string; readonly lines: string };
+}
+
+const ENV = { ...AWS, AWS_EC2_METADATA_DISABLED: "true", STATE_PASSWORD: "secret", PGPASSWORD: "unused-password" };
+const SECRETS = [AWS.AWS_SECRET_ACCESS_KEY, "unused-password", "secret"];
+
+const overS3 = (name: string, start: () => Promise<Server>, is: boolean): Kind => {
+  let server: Server;
+  return {
+    name,
+    is,
+    remembers: true,
+    async start() {
+      server = await start();
+      await makeBucket(server.url);
+    },
+    stop: async () => await server[Symbol.asyncDispose](),
+    place(n) {
+      const url = `s3://${BUCKET}/of ${n}/images.json?endpoint=${encodeURIComponent(server.url)}`;
+      return { url, lines: `state = "${url}"` };
+    },
+  };
+};
+
+const overHttp = (kind: "terraform" | "gitlab"): Kind => {
+  const servers: StateServer[] = [];
+  return {
+    name: `HTTP as ${kind}`,
+    is: true,
+    remembers: false,
+    start: async () => undefined,
+    async stop() {
+      for (const server of servers) await server[Symbol.asyncDispose]();
+    },
+    place() {
+      const server = stateServer(kind);
+      servers.push(server);
+      const { url } = server;
+      return { url, lines: `state = "${url}"\nstate_username = "user"\nstate_password = "env:STATE_PASSWORD"` };
+    },
+  };
+};
+
+const inDatabase = (): Kind => {
+  let server: Postgres;
+  return {
+    name: "PostgreSQL",
+    is: hasPostgres,
+    remembers: true,
+    async start() {
+      server = await postgres();
+    },
+    stop: async () => await server[Symbol.asyncDispose](),
+    place(n) {
+      const url = server.url(`state-${n}`);
+      return { url, lines: `state = "${url}"` };
+    },
+  };
+};
+
+const inFile: Kind = {
+  name: "a file",
+  is: true,
+  remembers: true,
+  start: async () => undefined,
+  stop: async () => undefined,
+  place: (n) => ({ url: `./s${n}.json`, lines: `state = "./s${n}.json"` }),
+};
+
+const KINDS: readonly Kind[] = [
+  inFile,
+  overHttp("terraform"),
+  overHttp("gitlab"),
+  overS3("versitygw", versitygw, programAt("versitygw") !== undefined),
+  overS3("moto", moto, programAt("moto_server") !== undefined),
+  inDatabase(),
+];
+const A = '[image.a]\nsource = "./a.img"\n';
+const B = '[image.b]\nsource = "./b.img"\n';
+let next = 0;
+
+async function team(kind: Kind, images = A) {
+  const { url, lines } = kind.place(++next);
+  const settings = `[settings]\nname = "images"\n${lines}\n`;
+  const world = await World.make(images, settings);
+  const ends = async (code: number, ...args: readonly string[]): Promise<Said> => {
+    const said = await world.run(args, { env: ENV });
+    if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
+    for (const secret of SECRETS.slice(0, 2)) expect(`${said.stdout}${said.stderr}`).not.toContain(secret);
+    return said;
+  };
+  return { world, ends, url, settings, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
+}
+
+for (const kind of KINDS) {
+  describe.skipIf(!kind.is)(kind.name, () => {
+    beforeAll(async () => await kind.start());
+    afterAll(async () => await kind.stop());
+
+    test("apply, plan, the state commands, and the log", async () => {
+      await using here = await team(kind, A + B);
+      const { ends, world } = here;
+      await ends(0, "apply", "--yes");
+      const before = await world.ids();
+      expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
+      expect((await ends(0, "state", "list")).stdout).toBe("store/a\nstore/b\n");
+      await ends(0, "state", "mv", "store/a", "store/c");
+      await ends(0, "state", "mv", "store/c", "store/a");
+      expect(await world.ids()).toEqual(before);
+      const log = (await ends(0, "log", "--json")).stdout;
+      if (kind.remembers) {
+        const runs: { id: string; operation: string; status: string }[] = JSON.parse(log);
+        expect(runs.map(({ operation }) => operation)).toEqual(["state mv", "state mv", "apply"]);
+        expect(runs[2]?.status).toBe("succeeded");
+        expect((await ends(0, "log", runs[2]?.id ?? "")).stdout).toContain("store/a");
+      }
+      await world.declare("", here.settings);
+      await ends(0, "apply", "--yes");
+      expect(await world.ids()).toEqual([]);
+    });
+
+    test("former versions are listed and brought back", async () => {
+      await using here = await team(kind);
+      const { ends, world } = here;
+      await ends(0, "apply", "--yes");
+      await world.declare(A + B, here.settings);
+      await ends(0, "apply", "--yes");
+      if (!kind.remembers) {
+        expect((await ends(1, "state", "list-versions")).stderr).toContain("state push");
+        return;
+      }
+      const versions: { id: string; images: number }[] = JSON.parse(
+        (await ends(0, "state", "list-versions", "--json")).stdout,
+      );
+      expect(versions.map(({ images }) => images)).toEqual([1]);
+      const serial = JSON.parse((await ends(0, "state", "pull")).stdout).serial;
+      await ends(0, "state", "restore", versions[0]?.id ?? "");
+      const now = JSON.parse((await ends(0, "state", "pull")).stdout);
+      expect([now.serial, Object.keys(now.images)]).toEqual([serial + 1, ["store/a"]]);
+      // What the state has forgotten is adopted by its marker.
+      await ends(0, "apply", "--yes");
+      expect((await ends(1, "state", "restore", "20200101T000000000Z-none")).stderr).toContain("list-versions");
+    });
+
+    test("a document is pushed when it is newer and of the same lineage, and not else", async () => {
+      await using here = await team(kind);
+      const { ends, world } = here;
+      await ends(0, "apply", "--yes");
+      const state = JSON.parse((await ends(0, "state", "pull")).stdout);
+      const file = async (over: object) => await world.folder.write("p.json", JSON.stringify({ ...state, ...over }));
+      await file({ serial: state.serial - 1, images: {} });
+      expect((await ends(1, "state", "push", "p.json")).stderr).toContain("it is not newer");
+      await file({ images: {} });
+      expect((await ends(1, "state", "push", "p.json")).stderr).toContain("it is not newer");
+      await file({ lineage: "another", serial: state.serial + 5 });
+      expect((await ends(1, "state", "push", "p.json")).stderr).toContain("lineages differ");
+      await file({});
+      await ends(0, "state", "push", "p.json");
+      await file({ serial: state.serial + 5, images: {} });
+      await ends(0, "state", "push", "p.json");
+      expect((await ends(0, "state", "list")).stdout).toBe("");
+      await file({ serial: 1 });
+      await ends(0, "state", "push", "--force", "p.json");
+      expect((await ends(0, "state", "list")).stdout).toBe("store/a\n");
+      expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
+    });
+
+    test("a state is moved here and away again, and nobody goes on where it was", async () => {
+      await using here = await team(kind);
+      const { ends, world, url } = here;
+      await world.declare(A, '[settings]\nname = "images"\n');
+      await ends(0, "apply", "--yes");
+      const before = JSON.parse((await ends(0, "state", "pull")).stdout);
+      const login = kind.name.startsWith("HTTP") ? ["--username", "user", "--password", "env:STATE_PASSWORD"] : [];
+      await ends(0, "state", "migrate", url, ...login);
+      expect((await ends(1, "plan")).stderr).toContain("has moved to");
+      expect((await ends(1, "apply", "--yes")).stderr).toContain("[state.moved]");
+      await world.declare(A, here.settings);
+      const after = JSON.parse((await ends(0, "state", "pull")).stdout);
+      expect(after).toEqual({ ...before, serial: before.serial + 1 });
+      expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
+      if (kind.remembers) expect((await ends(0, "log")).stdout).toContain("apply");
+      await ends(0, "state", "migrate", "./back.json");
+      expect((await ends(1, "plan")).stderr).toContain("back.json");
+      expect(JSON.parse(await readFile(world.folder.at("back.json"), "utf8")).images).toEqual(before.images);
+      if (kind.remembers) await ends(0, "state", "list-versions", "--state", "./back.json");
+      await ends(0, "state", "migrate", "./images.state.json", "--state", "./back.json");
+      await world.declare(A, '[settings]\nname = "images"\n');
+      expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
+      const other = JSON.stringify({ ...before, lineage: "another" });
+      await world.folder.write("other.json", other);
+      expect((await ends(1, "state", "migrate", "./other.json")).stderr).toContain("already");
+      expect((await ends(1, "state", "migrate", "./images.state.json")).stderr).toContain("already");
+    });
+  });
+}

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { type Bench, bench } from "../source/kit.ts";
+import { Fetching, KINDS, type Kind, Published } from "./published.ts";
+import { AT, World } from "./world.ts";
+
+// Evidence of every kind, added, changed and removed in every pair: what is known decides, else the bytes are read; never "unchanged".
+
+setDefaultTimeout(300_000);
+
+let place: Bench;
+beforeAll(async () => {
+  place = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
+});
+afterAll(async () => place[Symbol.asyncDispose]());
+
+const a = { a: { bytes: "from the source" } };
+
+async function made(kind: Kind) {
+  const published = new Published();
+  const world = new World();
+  const here = new Fetching(world, () => place.run());
+  here.spec = published.declare(kind);
+  expect(await here.apply(a)).toBe("succeeded");
+  const id = here.rows.get(AT("a"))?.id;
+  if (id === undefined) throw new Error("no image was recorded");
+  return { published, world, here, id };
+}
+
+const digestIn = (kind: Kind): string | undefined =>
+  /^(md5|sha\d+)/.exec(kind)?.[1] ?? /^sums(\d+)/.exec(kind)?.[1]?.replace(/^/, "sha");
+const isOverBytes = (kind: Kind) => kind.endsWith("signature") && !kind.startsWith("sums");
+/** What the server says is all that there is to compare. */
+const validatorsOf = (kind: Kind): string | undefined =>
+  digestIn(kind) !== undefined ? undefined : kind === "signature" ? "both" : kind;
+
+/** What is known once an image was made with `from` tells of `to`: sha256 always, and what was declared. */
+function isFree(from: Kind, to: Kind): boolean {
+  if (isOverBytes(to) && !isOverBytes(from)) return false;
+  const declared = digestIn(to);
+  if (declared !== undefined) return declared === "sha256" || declared === digestIn(from);
+  const [before, now] = [validatorsOf(from), validatorsOf(to)];
+  if (before === undefined || now === undefined) return false;
+  if (before === "length" || now === "length") return before === now;
+  return before === now || before === "both" || now === "both";
+}
+
+for (const from of KINDS)
+  for (const to of KINDS)
+    test(`${from} -> ${to}, the same bytes: ${isFree(from, to) ? "known" : "verify"}, recorded, the image kept`, async () => {
+      const { published, world, here, id } = await made(from);
+      using _ = published;
+      here.spec = published.declare(to);
+      published.sent = 0;
+      const plan = await here.plan(a);
+      expect(plan.steps.map(({ action }) => action)).toEqual([isFree(from, to) ? "keep" : "verify"]);
+      expect(published.sent).toBe(0);
+      expect(await here.apply(a)).toBe("succeeded");
+      expect(published.sent).toBe(isFree(from, to) ? 0 : 1);
+      expect([...world.images.keys()]).toEqual([id]);
+      const again = await here.plan(a);
+      expect(again.steps).toEqual([{ action: "keep", address: AT("a"), id }]);
+    });
+
+// A signature that was replaced at its place shows when the bytes are read the next time: the file declares nothing new.
+for (const from of KINDS)
+  for (const to of KINDS.filter((kind) => digestIn(kind) !== undefined || (kind === "signature" && from !== kind)))
+    test(`${from} -> ${to} of other bytes: an error, and nothing changes`, async () => {
+      const { published, world, here } = await made(from);
+      using _ = published;
+      const before = [...world.images.entries()];
+      published.proven = "other bytes";
+      here.spec = published.declare(to);
+      for (let run = 0; run < 2; run++) {
+        const plan = await here.plan(a);
+        expect(plan.steps.map(({ action }) => action)).not.toContain("keep");
+        expect(await here.apply(a)).toBe("failed");
+        expect([...world.images.entries()]).toEqual(before);
+      }
+    });
+
+test("what is published has changed with its checksum: not as declared, and the next plan replaces it", async () => {
+  const { published, world, here } = await made("etag");
+  using _ = published;
+  published.bytes = published.proven = "the next version";
+  here.spec = published.declare("sha512");
+  expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["verify"]);
+  expect(await here.apply(a)).toBe("failed");
+  expect([...world.images.values()].map(({ bytes }) => bytes)).not.toContain("the next version");
+  expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["replace"]);
+  expect(await here.apply(a)).toBe("succeeded");
+  expect([...world.images.values()].map(({ bytes }) => bytes)).toEqual(["the next version"]);
+  expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["keep"]);
+});
+
+for (const kind of ["etag", "modified"] as const) {
+  test(`equal bytes behind a moved ${kind} keep the image`, async () => {
+    const { published, world, here, id } = await made(kind);
+    using _ = published;
+    published.says = kind === "etag" ? { etag: '"moved"' } : { "last-modified": "Tue, 03 Jan 2023 03:04:05 GMT" };
+    const plan = await here.plan(a);
+    expect(plan.steps).toMatchObject([{ action: "replace", unlessSame: true, deletes: [{ why: "replaced" }] }]);
+    world.log.length = 0;
+    expect(await here.apply(a)).toBe("succeeded");
+    expect(world.log).toEqual([`put ready ${id}`]);
+    expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["keep"]);
+  });
+
+  test(`other bytes of the same length behind a moved ${kind}: a new image, as planned`, async () => {
+    const { published, world, here } = await made(kind);
+    using _ = published;
+    published.bytes = published.bytes.replace("the", "THE");
+    published.says = kind === "etag" ? { etag: '"moved"' } : { "last-modified": "Tue, 03 Jan 2023 03:04:05 GMT" };
+    expect(await here.apply(a)).toBe("succeeded");
+    expect([...world.images.values()].map(({ bytes }) => bytes)).toEqual([published.bytes]);
+    expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["keep"]);
+  });
+}
+
+test("a protected image whose source's validator moved is verified, and not blocked", async () => {
+  const { published, here, id } = await made("etag");
+  using _ = published;
+  here.protect = true;
+  expect(await here.apply(a)).toBe("succeeded");
+  published.says = { etag: '"moved"' };
+  expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["verify"]);
+  expect(await here.apply(a)).toBe("succeeded");
+  expect((await here.plan(a)).steps).toMatchObject([{ action: "keep", id }]);
+  published.bytes = published.bytes.replace("the", "THE");
+  published.says = { etag: '"moved again"' };
+  expect(await here.apply(a)).toBe("failed");
+  expect((await here.plan(a)).steps).toMatchObject([{ action: "block", because: "protected" }]);
+});
+
+test("an attribute that changes together with the evidence waits for it: a mismatch changes nothing", async () => {
+  const { published, world, here } = await made("etag");
+  using _ = published;
+  const label = { a: { bytes: "from the source", label: "new" } };
+  published.proven = "other bytes";
+  here.spec = published.declare("sha512");
+  expect((await here.plan(label)).steps).toMatchObject([{ action: "update", verifies: { how: "download" } }]);
+  expect(await here.apply(label)).toBe("failed");
+  expect([...world.images.values()][0]?.label).toBeUndefined();
+  published.proven = published.bytes;
+  here.spec = published.declare("sha512");
+  expect(await here.apply(label)).toBe("succeeded");
+  expect([...world.images.values()][0]?.label).toBe("new");
+  expect((await here.plan(label)).steps.map(({ action }) => action)).toEqual(["keep"]);
+});
+
+test("a server that says nothing of a file: the plan says that it cannot be known", async () => {
+  const { published, here } = await made("length");
+  using _ = published;
+  const plan = await here.plan(a);
+  expect(plan.steps.map(({ action }) => action)).toEqual(["keep"]);
+  expect(plan.warnings).toEqual([
+    "m/a: whether its source has changed is unknown: the server reports neither an ETag nor a Last-Modified of it: declare a checksum",
+  ]);
+});

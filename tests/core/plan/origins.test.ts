@@ -1,0 +1,85 @@
+import { expect, test } from "bun:test";
+import type { Config } from "../../../src/core/model/declaration.ts";
+import { backendName } from "../../../src/core/model/name.ts";
+import type { State } from "../../../src/core/model/state.ts";
+import { boolean, integer, optional, string, table, withDefault } from "../../../src/core/model/types.ts";
+import type { Attributes } from "../../../src/core/model/value.ts";
+import type { Means } from "../../../src/core/plan/means.ts";
+import { Wants } from "../../../src/core/plan/wants.ts";
+import type { Backend, Plugin } from "../../../src/core/plugin.ts";
+import { ready, resource } from "./sample.ts";
+
+// An origin is known by what the plugin declares of it, whatever its attributes are called.
+
+const image = {
+  template: optional(
+    table({ pool: optional(string(), "A pool."), uuid: optional(string(), "A uuid.") }),
+    "A template.",
+  ),
+  track: withDefault(boolean(), true, "Whether it is looked at again."),
+  follow: optional(boolean(), "An attribute that only has this name."),
+  volume: optional(string(), "A volume.", { compare: "recorded" }),
+  host: optional(integer(), "Its host.", { compare: "recorded" }),
+  url: optional(string(), "Signed.", { stored: (text) => text.split("?")[0] ?? "" }),
+  ticket: optional(string(), "Secret.", { sensitive: true, compare: "never" }),
+};
+const plugin: Plugin = {
+  api: 1,
+  name: "xo",
+  doc: "A pool.",
+  config: {},
+  image,
+  origins: [
+    { name: "from a template", needs: ["template"], follow: "track" },
+    { name: "from a volume", needs: ["volume", "host"] },
+    { name: "from a url", needs: ["url"] },
+    { name: "by a ticket", needs: ["ticket"] },
+  ],
+  open: async () => {
+    throw new Error("not opened");
+  },
+};
+
+async function wanted(attributes: Attributes, resolves = true) {
+  let resolved = 0;
+  const { source: _, ...one } = resource(attributes);
+  const config: Pick<Config, "resources" | "backends" | "imports" | "settings"> = {
+    resources: [one],
+    backends: [],
+    imports: [],
+    settings: { name: "n", parallelism: 1, state: { kind: "file", path: "/s" } } as never,
+  };
+  const state: State = { version: 1, lineage: "l", serial: 1, images: {} } as never;
+  const means = {
+    config,
+    plugins: new Map([[backendName("lab"), plugin]]),
+    state,
+    signal: new AbortController().signal,
+  } as unknown as Means;
+  const backend = {
+    ...(resolves && {
+      resolve: async () => {
+        resolved += 1;
+        return { content: "now", serverSide: true, verified: true };
+      },
+    }),
+  } as unknown as Backend;
+  const reading = { signal: means.signal, note: () => undefined };
+  const { content, origin } = await new Wants(means).want(one, ready(attributes), backend, reading, false);
+  return { resolved, where: content?.where, known: content?.resolved, origin };
+}
+
+test("the attribute that pins an origin is the one that the plugin names, not one with a name that core knows", async () => {
+  const template = { uuid: "t-1" };
+  expect(await wanted({ template, track: true, follow: false })).toMatchObject({ resolved: 1, known: "now" });
+  expect(await wanted({ template, track: false })).toMatchObject({ resolved: 0 });
+});
+
+test("an origin is shown by the attributes that it needs: one as it is, several as a table, no secret and no signature", async () => {
+  expect((await wanted({ template: { uuid: "t-1" } })).where).toBe('{"uuid":"t-1"}');
+  expect((await wanted({ volume: "v", host: 3 })).where).toBe('{"host":3,"volume":"v"}');
+  expect((await wanted({ url: "https://h/x?signature=s" })).where).toBe('"https://h/x"');
+  expect((await wanted({ ticket: "env:T" })).where).toBe("the backend");
+  expect(await wanted({ volume: "v" }, false)).toMatchObject({ where: '{"volume":"v"}', origin: true });
+  expect(await wanted({})).toMatchObject({ where: undefined, origin: false, resolved: 0 });
+});

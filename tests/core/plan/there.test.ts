@@ -1,0 +1,195 @@
+import { expect, test } from "bun:test";
+import { digest } from "../../../src/core/model/digest.ts";
+import { address, backendName, imageId, imageName } from "../../../src/core/model/name.ts";
+import type { Step } from "../../../src/core/model/plan.ts";
+import type { Schema } from "../../../src/core/model/schema.ts";
+import type { SourceSpec } from "../../../src/core/model/source.ts";
+import { optional, string } from "../../../src/core/model/types.ts";
+import { bodyOf, decided } from "../../../src/core/plan/body.ts";
+import { decide } from "../../../src/core/plan/decide.ts";
+import { diff } from "../../../src/core/plan/diff.ts";
+import { movesOf, takersFirst } from "../../../src/core/plan/turn.ts";
+import { type Backend, type Bytes, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
+import { at, id, image, ready, resource, schema, sight, want } from "./sample.ts";
+
+// What is on the backend already when a plan is made: the very bytes, names that move, what the backend does by itself.
+
+const hex = (digit: string) => digest("sha256", digit.repeat(64));
+const bytes = (digit: string) => ({ where: "/x", digest: hex(digit) });
+const OWNER = { file: "images", lineage: "L1", marks: true };
+const reading = { signal: new AbortController().signal, note: () => undefined };
+
+/** A backend on which equal bytes are one image, whose id they are. */
+const plugin: Plugin = definePlugin({
+  api: 1,
+  name: "sample",
+  doc: "Equal bytes are one image.",
+  config: {},
+  image: schema,
+  physical: (_, bytes: Bytes) => bytes.digest,
+  open: async () => backendOf(new Map()),
+});
+const unused = async () => {
+  throw new Error("not asked for here");
+};
+const backendOf = (there: ReadonlyMap<string, ReturnType<typeof image>>): Backend => ({
+  async read({ id: asked = "" }) {
+    return there.get(asked);
+  },
+  async *list() {},
+  create: unused,
+  update: unused,
+  delete: unused,
+  async [Symbol.asyncDispose]() {},
+});
+const around = (there: ReadonlyMap<string, ReturnType<typeof image>>, known = sight({}).known) => ({
+  plugin,
+  backend: backendOf(there),
+  owner: OWNER,
+  asked: [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }],
+});
+const nobodys = (key: string, names: readonly string[] = [key]) => {
+  const { mark: _, ...rest } = image({ label: "a", size: 1 }, { id: imageId(`i-${key.at(-1)}`), names });
+  return new Map([[key, rest]]);
+};
+const key = (digit: string) => `sha256:${digit.repeat(64)}`;
+const holder = (digit: string, more: Parameters<typeof image>[1] = {}) => {
+  const key = `sha256:${digit.repeat(64)}`;
+  return new Map([[key, image({ label: "a", size: 1 }, { id: imageId(`i-${digit}`), names: [key], ...more })]]);
+};
+
+test("the very bytes are there already: seen by plan, whose they are decides", async () => {
+  const declared = sight({ want: want({ label: "a", size: 1 }, { content: bytes("2"), sentAsIs: true }) });
+  const foreign = nobodys(key("2"));
+  const blocked = await decided(declared, around(foreign), reading);
+  expect(blocked.step).toMatchObject({ action: "block", because: "foreign", text: expect.stringContaining("i-2") });
+  const adopted = await decided({ ...declared, adopt: true }, around(foreign), reading);
+  expect(adopted.step).toMatchObject({ action: "adopt", id: "i-2" });
+  // What has the bytes, but does not count them among its names, is nobody's.
+  const spare = nobodys(key("2"), []);
+  expect((await decided(declared, around(spare), reading)).step).toMatchObject({ action: "create" });
+});
+
+test("the bytes of a replace are there already as somebody's: the old one is neither replaced nor deleted", async () => {
+  const known = ready({ label: "a", size: 1 }, { content: bytes("1") });
+  const now = sight({
+    want: want({ label: "a", size: 1 }, { content: bytes("2") }),
+    known,
+    have: image({ label: "a", size: 1 }),
+  });
+  const { step } = await decided(now, around(nobodys(key("2"))), reading);
+  expect(step).toMatchObject({
+    action: "block",
+    text: expect.stringContaining("the new bytes are there already as i-2"),
+    hint: expect.stringContaining("state rm lab/debian"),
+  });
+  // Under --replace it is the image itself.
+  const same = holder("1", { id });
+  const again = await decided(
+    { ...now, want: want({ label: "a", size: 1 }, { content: bytes("1") }), replace: true },
+    around(same),
+    reading,
+  );
+  expect(again.step).toMatchObject({ action: "replace" });
+});
+
+test("one source that nobody has read yet is one image at two addresses, and two sources are two", () => {
+  const spec = (source: SourceSpec) => ({ ...resource({ label: "a" }), source });
+  const file = (path: string) => ({
+    ...want({ label: "a" }, { content: { where: path } }),
+    resource: spec({ kind: "file", path, follow: true, at: resource({}).at }),
+  });
+  const url = (query: string) => ({
+    ...want({ label: "a" }, { content: { where: "https://x/get" } }),
+    resource: spec({ kind: "url", urls: [`https://x/get?${query}`], follow: true, at: resource({}).at }),
+  });
+  const keys = (one: ReturnType<typeof want>) => bodyOf(one, plugin)?.keys ?? [];
+  expect(keys(file("/a"))).toEqual(keys(file("/a")));
+  expect(keys(file("/a"))).not.toEqual(keys(file("/b")));
+  // The whole request is the identity.
+  expect(keys(url("key=a"))).not.toEqual(keys(url("key=b")));
+});
+
+const [a, b, c] = ["a", "b", "c"].map((name) => address(backendName("lab"), imageName(name)));
+const step = (one: typeof at, after: readonly (typeof at)[] = []): Step => ({
+  action: "update",
+  address: one,
+  id,
+  changes: [],
+  ...(after.length === 0 ? {} : { after }),
+});
+
+test("who takes a name goes before who has it, but for what is made from that or has its bytes", () => {
+  if (a === undefined || b === undefined || c === undefined) throw new Error("three addresses");
+  const steps = new Map([a, b].map((one) => [one, step(one, one === b ? [a] : [])]));
+  const turned = takersFirst([{ from: a, to: b }], steps);
+  expect([turned.get(a)?.after, turned.get(b)?.after]).toEqual([[b], undefined]);
+  const asked = [a, b, c].map((one) => ({
+    address: one,
+    known: undefined,
+    importing: undefined,
+    names: [],
+    held: [],
+    labels: [],
+  }));
+  const found = new Map([[b, { after: [a] }]]);
+  const none = () => undefined;
+  expect(movesOf({ asked, found, holders: new Map(), resource: none })).toEqual([{ from: a, to: b }]);
+  expect(movesOf({ asked, found, holders: new Map([[b, a]]), resource: none })).toEqual([]);
+  const source: SourceSpec = { kind: "image", address: a, follow: true, at: resource({}).at };
+  const made = { ...resource({}), source };
+  expect(movesOf({ asked, found, holders: new Map(), resource: () => made })).toEqual([]);
+});
+
+test("a name that another image holds blocks a managed one with a way out, and --adopt is none", () => {
+  const { mark: _, ...rival } = image({}, { id: imageId("f-1"), name: "stable" });
+  const known = ready({ label: "a", size: 1 });
+  const now = decide(
+    sight({ want: want({ label: "a", size: 1 }), known, have: image({ label: "a", size: 1 }), rival }),
+  );
+  expect(now).toMatchObject({
+    action: "block",
+    text: "the name stable is held by f-1, which is unmanaged",
+    hint: expect.not.stringContaining("--adopt"),
+  });
+});
+
+const from = (digit: string, more = {}) => ({ ...bytes(digit), resolved: digit.repeat(64), ...more });
+const live = (digit: string) => ({ digests: { sha256: hex(digit) } });
+
+test("of an origin of the backend's own the live digest decides, however the state was written", () => {
+  const plan = (recorded: string, there: string, wanted: string) =>
+    decide(
+      sight({
+        want: want({ label: "a", size: 1 }, { content: from(wanted) }),
+        known: ready({ label: "a", size: 1 }, { content: from(recorded) }),
+        have: { ...image({ label: "a", size: 1 }), ...live(there) },
+      }),
+    )?.action;
+  expect([plan("1", "1", "1"), plan("1", "2", "2"), plan("2", "1", "2")]).toEqual(["keep", "keep", "replace"]);
+});
+
+test("an origin that is only written in another way makes no new image", () => {
+  const have = { ...image({ label: "a", size: 1 }), ...live("1") };
+  const other = want({ label: "a", size: 1, disk: "other" }, { content: from("1"), originNames: ["disk"] });
+  const known = ready({ label: "a", size: 1, disk: "one" }, { content: from("1") });
+  expect(decide(sight({ want: other, known, have }))).toMatchObject({ action: "update" });
+  const moved = { ...other, content: from("2") };
+  expect(decide(sight({ want: moved, known, have }))).toMatchObject({ action: "replace" });
+});
+
+test("what the plugin gave and is missing is given again", () => {
+  const have = image({ label: "a", size: 1 }, { missing: { tags: ["x"] } });
+  const found = decide(sight({ want: want({ label: "a", size: 1 }), known: ready({ label: "a", size: 1 }), have }));
+  expect(found).toMatchObject({ action: "update", changes: [{ kind: "add", name: "tags" }] });
+});
+
+test("a creation input that is taken out is no change where it is what it comes to anyway", () => {
+  const places: Schema = {
+    project: optional(string(), "Where.", { compare: "recorded", onChange: "replace", places: true }),
+  };
+  const changes = (usual: string) =>
+    diff(places, { have: { project: "p" }, want: {}, recorded: { project: "p" }, usual: { project: usual } }).changes;
+  expect(changes("p")).toEqual([]);
+  expect(changes("default").length).toBe(1);
+});

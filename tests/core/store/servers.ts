@@ -1,0 +1,162 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DoorOptions } from "../../../src/core/net/door.ts";
+import { openDoor } from "../../../src/core/net/http.ts";
+import type { Traced } from "../../../src/core/net/means.ts";
+import { signedHeaders } from "../../../src/core/net/sign.ts";
+import type { Timing } from "../../../src/core/store/s3/lease.ts";
+import type { S3Means } from "../../../src/core/store/s3/objects.ts";
+import { parseS3 } from "../../../src/core/store/s3/place.ts";
+import { s3Storage } from "../../../src/core/store/s3/storage.ts";
+import type { Storage } from "../../../src/core/store/storage.ts";
+import { signal } from "./help.ts";
+
+export const AWS = { AWS_ACCESS_KEY_ID: "AKIATEST", AWS_SECRET_ACCESS_KEY: "the-secret-of-tests" };
+
+/** A real server that a test runs by itself; `url` is where it listens. */
+export interface Server extends AsyncDisposable {
+  readonly url: string;
+  /** Kills it, and starts it again on the same port with the same data. */
+  restart(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Where a program of a test is, if it is installed: `go install` and pip put theirs outside of PATH. */
+export const programAt = (name: string): string | undefined =>
+  Bun.which(name) ??
+  [join(homedir(), "go", "bin", name), join(homedir(), ".pyenv", "shims", name), join("/usr/sbin", name)].find((path) =>
+    existsSync(path),
+  );
+
+/** A server by a command, once something answers at its port. */
+export async function running(
+  port: number,
+  command: (folder: string) => readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Server> {
+  const folder = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "images-server-"));
+  for (const name of ["data", "side"]) await mkdir(join(folder, name));
+  const start = async () => {
+    const child = Bun.spawn([...command(join(folder, "data"))], {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`${command(folder)[0]} ended with ${child.exitCode}`);
+      const isThere = await fetch(`http://127.0.0.1:${port}/`).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) return child;
+      await Bun.sleep(20);
+    }
+  };
+  let child = await start();
+  const stop = async () => {
+    child.kill("SIGKILL");
+    await child.exited;
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async restart() {
+      await stop();
+      child = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function versitygw(): Promise<Server> {
+  const port = await freePort();
+  const program = programAt("versitygw") ?? "versitygw";
+  return await running(
+    port,
+    (data) => [
+      program,
+      "--quiet",
+      "--port",
+      `127.0.0.1:${port}`,
+      "--health",
+      "/health",
+      "posix",
+      "--sidecar",
+      side(data),
+      data,
+    ],
+    { ROOT_ACCESS_KEY: AWS.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: AWS.AWS_SECRET_ACCESS_KEY },
+  );
+}
+const side = (data: string): string => join(data, "..", "side");
+
+export async function moto(): Promise<Server> {
+  const port = await freePort();
+  const program = programAt("moto_server") ?? "moto_server";
+  return await running(port, () => [program, "-H", "127.0.0.1", "-p", `${port}`]);
+}
+
+export interface S3Kit extends AsyncDisposable {
+  /** Every request that was made, "METHOD path status". */
+  readonly requests: Traced[];
+  means(over?: Partial<S3Means>): S3Means;
+  url(key: string, more?: string): string;
+  open(url: string, timing?: Timing, over?: Partial<S3Means>): Storage;
+}
+
+export const BUCKET = "team-state";
+
+/** What a test needs to open states in a bucket of a server. */
+export function s3Kit(server: string): S3Kit {
+  const stack = new AsyncDisposableStack();
+  const requests: Traced[] = [];
+  const means = (over: Partial<S3Means> = {}): S3Means => ({
+    env: { ...AWS, HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true" },
+    conceal: () => undefined,
+    open: (options) =>
+      openDoor(options, {
+        env: {},
+        redact: (text) => text,
+        conceal: () => undefined,
+        onRequest: (traced) => requests.push(traced),
+      }),
+    ...over,
+  });
+  return {
+    requests,
+    means,
+    url: (key, more = "") => `s3://${BUCKET}/${key}?endpoint=${encodeURIComponent(server)}${more}`,
+    open(url, timing, over) {
+      const { storage, close } = s3Storage(parseS3(url), means(over), timing);
+      stack.use(close);
+      return storage;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** Makes the bucket of the tests. */
+export async function makeBucket(server: string): Promise<void> {
+  await using kit = s3Kit(server);
+  const signer = {
+    family: "AWS4",
+    keys: { accessKey: AWS.AWS_ACCESS_KEY_ID, secretKey: AWS.AWS_SECRET_ACCESS_KEY },
+    region: "us-east-1",
+    service: "s3",
+  } as const;
+  const headers: DoorOptions["headers"] = (request) => signedHeaders(request, signer, new Date());
+  await using door = kit.means().open({ url: server, headers });
+  await (await door.send("PUT", `/${BUCKET}`, { signal, body: "", accept: [409] })).text();
+}

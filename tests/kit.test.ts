@@ -1,0 +1,101 @@
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { kitTypes } from "../scripts/kit.ts";
+import { startWebFolder } from "./emulators/webdav/server.ts";
+import { Folder, run } from "./harness.ts";
+
+/** The compiler on a directory, as an author runs it. */
+async function checked(folder: Folder): Promise<string> {
+  const compiler = Bun.spawn([resolve("node_modules/.bin/tsc"), "-p", "."], { cwd: folder.path, stdout: "pipe" });
+  const said = await new Response(compiler.stdout).text();
+  await compiler.exited;
+  return said;
+}
+
+test("the types of the kit are those of the module images (bun run docs writes them)", async () => {
+  expect(await readFile("kit/images.d.ts.txt", "utf8")).toBe(await kitTypes());
+});
+
+test("images plugins new writes a plugin that compiles with the types beside it, and passes the suite", async () => {
+  await using folder = await Folder.make();
+  const made = await run(folder, ["plugins", "new", "xo"]);
+  expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("images plugins test ./xo.ts")]);
+  expect(await checked(folder)).toBe("");
+  const tested = await run(folder, ["plugins", "test", "./xo.ts"]);
+  expect([tested.code, tested.stdout]).toEqual([0, expect.stringContaining("30 passed, 0 failed, 0 skipped")]);
+  // Nothing is pinned or left where the author works.
+  expect(existsSync(folder.at("images.lock"))).toBe(false);
+  // The types are those of the program: a wrong plugin does not compile.
+  const text = await readFile(folder.at("xo.ts"), "utf8");
+  await folder.write(
+    "xo.ts",
+    text.replace("api: 1,", "api: 2,").replace("mark.file === host.file", "mark.fil === host.file"),
+  );
+  const wrong = await checked(folder);
+  expect([wrong.includes("Type '2'"), wrong.includes("'fil'")]).toEqual([true, true]);
+}, 120_000);
+
+test("images plugins new overwrites nothing of the author's, and says so before it writes", async () => {
+  await using folder = await Folder.make({ "xo.conformance.ts": "mine", "tsconfig.json": "mine too" });
+  const refused = await run(folder, ["plugins", "new", "xo"]);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("xo.conformance.ts exists")]);
+  expect([existsSync(folder.at("xo.ts")), existsSync(folder.at("images.d.ts"))]).toEqual([false, false]);
+  expect((await run(folder, ["plugins", "new", "ox"])).stderr).toContain("tsconfig.json exists and was left as it is");
+  expect(await readFile(folder.at("tsconfig.json"), "utf8")).toBe("mine too");
+  await mkdir(folder.at("types"));
+  await folder.write("types/images.d.ts", "// my own");
+  expect((await run(folder, ["plugins", "new", "ax", "--dir", "types"])).stderr).toContain(
+    "was not written by this command",
+  );
+  expect(existsSync(folder.at("types", "ax.ts"))).toBe(false);
+  for (const name of ["Xo", "../xo", "local", ""])
+    expect([name, (await run(folder, ["plugins", "new", name])).code]).toEqual([name, 64]);
+});
+
+const example = await readFile(resolve("docs/examples/webdav.ts"), "utf8");
+
+test("images plugins test asks a server that the author names, with values made up by the schema", async () => {
+  await using web = startWebFolder("a-token-1");
+  const theirs = new TextEncoder().encode('{"id":"theirs","attributes":{"title":"x","checksum":"00"}}');
+  web.files.set("theirs.json", theirs);
+  await using folder = await Folder.make({ "dav.ts": example });
+  const set = ["--set", `url=${web.url}`, "--set", "token=env:DAV"];
+  const said = await run(folder, ["plugins", "test", "./dav.ts", ...set], { env: { DAV: "a-token-1" } });
+  expect([said.code, said.stdout]).toEqual([0, expect.stringContaining(", 0 failed,")]);
+  expect(said.stdout).toContain("passed     attribute lives");
+  expect(said.stdout).toContain("not asked  foreign");
+  // What it made is gone, and what was there before is as it was.
+  expect([...web.files]).toEqual([["theirs.json", theirs]]);
+}, 120_000);
+
+test("images plugins test fails with the clause and what was found, and runs single clauses", async () => {
+  await using folder = await Folder.make();
+  await run(folder, ["plugins", "new", "xo"]);
+  const text = await readFile(folder.at("xo.ts"), "utf8");
+  await folder.write("xo.ts", text.replace("await context.identified(begun.id);", ""));
+  const said = await run(folder, ["plugins", "test", "./xo.ts", "--clause", "create", "--clause", "absence"]);
+  expect(said.code).toBe(1);
+  expect(said.stdout).toContain("passed     absence");
+  expect(said.stdout).toMatch(/failed {5}create\n {11}\S/);
+  expect(said.stdout).toContain("1 passed, 1 failed");
+  const json = JSON.parse((await run(folder, ["plugins", "test", "./xo.ts", "--clause", "schema", "--json"])).stdout);
+  expect(json).toEqual({ plugin: "xo", clauses: [{ clause: "schema", how: "passed" }] });
+});
+
+test("what images plugins test cannot use is said with the way out", async () => {
+  await using folder = await Folder.make({ "dav.ts": example, "empty.ts": "export default {};" });
+  const cases: [readonly string[], number, string][] = [
+    [["./dav.ts"], 64, "write dav.conformance.ts beside it, or name a server: --set url=…"],
+    [["./dav.ts", "--set", "ulr=x"], 64, "did you mean url?"],
+    [["./dav.ts", "--clause", "crate"], 64, "did you mean create?"],
+    [["./dav.ts", "--against", "./empty.ts"], 1, "is not a conformance file"],
+    [["./dav.ts", "--against", "./none.ts"], 1, "none.ts"],
+    [["./empty.ts"], 1, "api must be 1"],
+  ];
+  for (const [args, code, said] of cases) {
+    const ended = await run(folder, ["plugins", "test", ...args]);
+    expect([args, ended.code, ended.stderr]).toEqual([args, code, expect.stringContaining(said)]);
+  }
+});
