@@ -48,6 +48,11 @@ export const SETTINGS = {
   state_unlock_method: optional(string(), "Method that gives the lock of an HTTP state back. Default: UNLOCK."),
   state_update_method: optional(string(), "Method that writes an HTTP state. Default: POST."),
   parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
+  max_size_gb: withDefault(
+    integer({ min: 1, max: 8_388_608 }),
+    1024,
+    "GiB that an image may have, as it is published and unpacked: a small file that unpacks without end is stopped there.",
+  ),
 };
 
 /** The state of a file that does not say where it is: two files in one folder never share one. */

@@ -181,11 +181,11 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
   const found = section(SETTINGS, root, "settings", world.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
-  const { state = stateFor(file), parallelism } = found;
+  const { state = stateFor(file), parallelism, max_size_gb: gigabytes } = found;
   const table = node?.kind === "table" ? node : undefined;
   const { name = "" } = found;
   if (name === "") requireName(table, world);
-  return { name, parallelism, ...statePlace({ ...found, state }, table, world) };
+  return { name, parallelism, maxSize: gigabytes * 2 ** 30, ...statePlace({ ...found, state }, table, world) };
 }
 
 /** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */

@@ -76,7 +76,8 @@ export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
   min_age: ["image"],
 };
 export const NOWHERE = "source does not say where the bytes come from: file, url, urls or image";
-const ENDING = /\.(?:qcow2?|img|raw|iso|vmdk|vhdx?|vdi|ova|tar|tgz|tbz2?|txz|tzst|squashfs|gz|bz2|xz|zst|zip)$/i;
+const ENDING =
+  /\.(?:qcow2?|img|raw|iso|vmdk|vhdx?|vdi|ova|qed|hdd|hds|vpc|tar|tgz|tbz2?|txz|tzst|tlz4?|squashfs|gz|gzip|bz2|bzip2|xz|lzma|lz4|zstd?|zip)$/i;
 
 /** What a plain text as source is. */
 function partOf(node: TextNode, own: boolean, world: World): Part | "plugin" | undefined {
