@@ -12,6 +12,7 @@ import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
+import { notifyAll } from "./notify.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
 import { diagnostics } from "./render/diagnostic.ts";
 import { diagnosticLine, versionLine } from "./render/envelope.ts";
@@ -34,38 +35,43 @@ interface JsonStream {
 export abstract class PlanningCommand extends FileCommand {
   readonly json = Option.String("--json", {
     tolerateBoolean: true,
-    description: "NDJSON on stdout in terraform's envelope; --json=FILE writes it there, and people still see text",
+    description: "Print NDJSON in the format of terraform; --json=FILE writes it to a file",
   });
-  readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
-  readonly excludes = Option.Array("--exclude", [], { description: "all but these" });
-  readonly replacing = Option.Array("--replace", [], { description: "make these images anew" });
+  readonly targets = Option.Array("--target", [], { description: "Limit to addresses (globs), backends or images" });
+  readonly excludes = Option.Array("--exclude", [], { description: "Exclude addresses (globs), backends or images" });
+  readonly replacing = Option.Array("--replace", [], { description: "Force replacement of these images" });
   readonly refreshOnly = Option.Boolean("--refresh-only", false, {
-    description: "only take into the state what others changed",
+    description: "Only update the state",
   });
   readonly refresh = Option.Boolean("--refresh", true, {
-    description: "look at the backends (default); --no-refresh trusts the state",
+    description: "Read the backends before planning (default); --no-refresh trusts the state",
   });
   readonly adopt = Option.Boolean("--adopt", false, {
-    description: "take over images of the same name that are not ours",
+    description: "Adopt unmanaged images of the same name",
   });
   readonly detailedExitcode = Option.Boolean("--detailed-exitcode", false, {
-    description: "exit with 2 when there are changes",
+    description: "Exit with 2 if there are changes",
   });
-  readonly parallelism = Option.String("--parallelism", { description: "how many images at a time" });
+  readonly parallelism = Option.String("--parallelism", { description: "Number of concurrent operations" });
   readonly lockTimeout = Option.String("--lock-timeout", {
-    description: "how long to wait for somebody else's lock: 30s, 5m",
+    description: "Time to wait for the state lock (30s, 5m)",
   });
-  readonly reports = Option.Array("--report", [], { description: `KIND=FILE: write a report; ${REPORTS.join(", ")}` });
+  readonly reports = Option.Array("--report", [], { description: `Write a report: ${REPORTS.join(", ")}` });
 
   protected readonly gathered = new Gathered();
   #stream: JsonStream | undefined;
   #isReading = false;
+  /** What there is to tell of the run at its end. */
+  #session: Session | undefined;
+  #plan: Plan | undefined;
+  #thrown: unknown;
 
   protected get isJsonOnly(): boolean {
     return this.json === true || this.json === "";
   }
 
   protected override fail(thrown: unknown): void {
+    this.#thrown ??= thrown;
     if (this.isJsonOnly) {
       const now = this.context.now().getTime();
       if (this.#stream === undefined) this.out.data.write(versionLine(VERSION, now));
@@ -113,6 +119,7 @@ export abstract class PlanningCommand extends FileCommand {
     const means = await session.means();
     if (this.#isReading) await this.#tellHolder(session);
     const plan = await this.watch(makePlan(means, this.selection(mode, digests)), session, undefined);
+    this.#plan = plan;
     if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
     for (const { message } of session.warnings) this.note(`warning: ${message}`);
     return plan;
@@ -133,6 +140,7 @@ export abstract class PlanningCommand extends FileCommand {
     store: Store | undefined,
     plan?: Plan,
   ): Promise<R> {
+    this.#plan ??= plan;
     const json = this.#jsonStream(session);
     const human = this.isJsonOnly
       ? async () => undefined
@@ -171,6 +179,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   override async execute(): Promise<number> {
     const code = await super.execute();
+    await this.#notify();
     try {
       await this.#endJson();
       return code;
@@ -178,6 +187,20 @@ export abstract class PlanningCommand extends FileCommand {
       super.fail(thrown);
       return code === EXIT.interrupted ? code : EXIT.failed;
     }
+  }
+
+  /** Tells of the run whoever the file names; nothing fails for it. */
+  async #notify(): Promise<void> {
+    const session = this.#session;
+    if ((session?.config.notify ?? []).length === 0 || session === undefined) return;
+    const command = this.path[0] ?? "images";
+    const ended = { command, plan: this.#plan, report: this.gathered.report, thrown: this.#thrown };
+    await notifyAll(ended, session.config, session.secrets, this.context, (text) => this.note(text));
+  }
+
+  protected override async openSession(...args: Parameters<FileCommand["openSession"]>): Promise<Session> {
+    this.#session = await super.openSession(...args);
+    return this.#session;
   }
 
   async #endJson(): Promise<void> {

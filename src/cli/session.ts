@@ -10,6 +10,7 @@ import { Failure, type Problem } from "../core/failure.ts";
 import type { BackendDeclaration, Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
+import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
@@ -17,6 +18,7 @@ import type { Means } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
 import { measure, Sources } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
+import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
 import { findPlugin } from "./plugins.ts";
@@ -99,15 +101,24 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
-      look: (spec, previous, signal, quick) => this.sources().look(spec, previous, signal, quick),
-      measure,
-      fetch: (spec, wanted, opening) => this.sources().open(spec, wanted, opening),
+      look: async (spec, previous, signal, quick) =>
+        await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
+      measure: async (spec, wanted, signal) => (spec.kind === "promoted" ? {} : await measure(spec, wanted, signal)),
+      fetch: async (spec, wanted, opening) =>
+        await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
       signal: this.#shell.signal,
       hard: this.#shell.hard,
       parallelism: this.#wish.parallelism ?? this.config.settings.parallelism,
       now: () => this.#shell.now(),
     };
+  }
+
+  /** A source that another state tells of as what it stands for. */
+  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
+    if (spec.kind !== "promoted") return spec;
+    const storage = this.keeper.elsewhere(spec.state, "source.state");
+    return await promoted(spec, previous, storage, this.#shell.now(), signal);
   }
 
   /** Where bytes come from, for this run. */

@@ -19,6 +19,7 @@ export class StateKeeper implements AsyncDisposable {
   readonly #open: (options: DoorOptions) => Door;
   /** Closed after the state: it gives its lock back over them. */
   readonly #closing: AsyncDisposable[] = [];
+  readonly #others = new Map<string, Storage>();
   #store: Store | undefined;
 
   constructor(shell: Shell, wish: Wish, secrets: Secrets, place: StatePlace, open: (options: DoorOptions) => Door) {
@@ -63,7 +64,11 @@ export class StateKeeper implements AsyncDisposable {
 
   /** Another place of a state, as a command line or a source names it; it is closed with this one. @throws Failure config.* */
   elsewhere(state: string, what: string, login: Pick<StatePlace, "username" | "password"> = {}): Storage {
-    return this.#storageOf({ ...named(state, this.#shell.cwd, this.#place, what), ...login });
+    const known = this.#others.get(state);
+    if (known !== undefined) return known;
+    const found = this.#storageOf({ ...named(state, this.#shell.cwd, this.#place, what), ...login });
+    this.#others.set(state, found);
+    return found;
   }
 
   #storageOf(place: StatePlace): Storage {

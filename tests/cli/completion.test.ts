@@ -46,7 +46,7 @@ describe("what is completed:", () => {
     [["pl"], ["plan", "plugins"]],
     [
       ["state", ""],
-      ["list", "show", "mv", "rm", "pull"],
+      ["list", "show", "mv", "rm", "pull", "push", "list-versions", "restore", "migrate"],
     ],
     [["state", "sh"], ["show"]],
     [["apply", "--ta"], ["--target"]],

@@ -24,7 +24,6 @@ const WRONG: readonly (readonly [line: string, said: string])[] = [
   ["plan -lock=false", "the state lock cannot be turned off"],
   ["console", "use: images show"],
   ["get", "there are no modules"],
-  ["graph", "use: images plan --json"],
   ["login", "credentials are references"],
   ["logout", "credentials are references"],
   ["modules", "use: images plugins"],
@@ -33,7 +32,6 @@ const WRONG: readonly (readonly [line: string, said: string])[] = [
   ["untaint store/a", "use: images plan"],
   ["test", "use: images plan --detailed-exitcode"],
   ["workspace list", "use one state per environment"],
-  ["state push x", "a state is not pushed"],
   ["state replace-provider a b", "change `plugin`"],
 ];
 for (const [line, text] of WRONG) {

@@ -23,7 +23,7 @@ export class ExportCommand extends FileCommand {
   static override readonly paths = [["export"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "get the bytes of an image back into a file",
+    description: "Download an image from a backend to a file",
     details:
       "The digest that the backend keeps of them is checked before the file gets its name. Of an image in two parts the metadata is written beside it, as FILE.metadata. An address that the state does not know is looked for by its marker. BACKEND/ID gets an image that is not managed; Incus finds it by an alias or the beginning of its fingerprint too.",
     examples: [
@@ -32,7 +32,9 @@ export class ExportCommand extends FileCommand {
     ],
   });
 
-  readonly target = Option.String("--out", { description: "the file to write; default: the image's own name, here" });
+  readonly target = Option.String("--out", {
+    description: "Output file (default: the image's name in the current directory)",
+  });
   readonly address = Option.String({ required: true, name: "ADDRESS" });
 
   override async run(): Promise<number> {

@@ -1,4 +1,5 @@
 import { CLAUSES } from "../../core/conformance.ts";
+import { GRAPHS } from "../render/graph.ts";
 import { REPORTS } from "../render/report.ts";
 
 /** What a word of the command line names. */
@@ -27,9 +28,12 @@ export const OF_FLAGS: Readonly<Record<string, Kind>> = {
   "--backend": "backend",
   "--from-terraform": "file",
   "--from": "nothing",
+  "--format": { words: GRAPHS },
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
   "--parallelism": "nothing",
   "--lock-timeout": "nothing",
+  "--username": "nothing",
+  "--password": "nothing",
   "--max-deletes": "nothing",
   "--max-bytes": "nothing",
   "--max-age": "nothing",
@@ -52,6 +56,8 @@ export const OF_WORDS: Readonly<Record<string, readonly Kind[]>> = {
   "state show": ["recorded"],
   "state mv": ["recorded", "address"],
   "state rm": ["recorded"],
+  "state push": ["file"],
+  "state migrate": ["file"],
   plugins: ["plugin"],
   "plugins trust": ["file"],
   "plugins test": ["file"],

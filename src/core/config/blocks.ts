@@ -110,7 +110,7 @@ function once(
 }
 
 /** The tables of a list of tables that have no fault. */
-function rows<S extends Schema>(name: string, node: Node | undefined, schema: S, problems: Problems) {
+export function rows<S extends Schema>(name: string, node: Node | undefined, schema: S, problems: Problems) {
   if (node === undefined || node.kind === "broken") return [];
   if (node.kind !== "list") {
     problems.error("config.value", `${name} is a list of tables: [[${name}]]`, { at: node.at });

@@ -1,7 +1,7 @@
 import { type Attribute, type JsonSchema, type Schema, writable } from "../model/schema.ts";
 import { isTable } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
-import { BACKEND, IMAGE, IMPORT, MOVED, POLICY, REMOVED, SETTINGS } from "./keys.ts";
+import { BACKEND, IMAGE, IMPORT, MOVED, NOTIFY, POLICY, REMOVED, SETTINGS } from "./keys.ts";
 
 const NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
 /** A string that is nothing but a variable can stand for a value of any type. */
@@ -32,6 +32,7 @@ export function configSchema(
       moved: rows(MOVED, "Images that have another address than before."),
       removed: rows(REMOVED, "Images that are taken out of the state."),
       import: rows(IMPORT, "Images that are there already and are taken into the state."),
+      notify: rows(NOTIFY, "Who is told what came of a run."),
     },
   };
 }

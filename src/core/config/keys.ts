@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
+import { NOTIFY_EVENTS, NOTIFY_FIELDS, ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
 import type { Schema, Type } from "../model/schema.ts";
 import {
   boolean,
@@ -73,6 +73,8 @@ export const SOURCE = {
   url: optional(string(), "Where the image is downloaded from."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
+  state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
+  min_age: optional(duration(), "With state: how long that state must have had those bytes."),
   checksum: optional(string(), "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file."),
   signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
   key: optional(string(), "The public key of the signature, or its path."),
@@ -163,5 +165,30 @@ export const IMPORT = {
   id: required(either(string(), integer()), "What the backend calls the image."),
 };
 
+export const NOTIFY = {
+  url: required(string(), "Where to it is sent (POST): an http:// or https:// URL, or a reference to one."),
+  on: withDefault(
+    listOf(oneOf(...NOTIFY_EVENTS)),
+    [...NOTIFY_EVENTS],
+    "What is told: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
+  ),
+  template: optional(
+    string(),
+    `The body, with {{NAME}} for ${NOTIFY_FIELDS.join(", ")}. Default: all of it as JSON; "slack" is short for {"text": …}.`,
+  ),
+  headers: withDefault(mapOf(string()), {}, "Headers; their values may be references."),
+};
+
 /** The tables and lists that a file consists of. */
-export const TOP = ["settings", "policy", "vars", "backend", "image", "moved", "removed", "import", "include"] as const;
+export const TOP = [
+  "settings",
+  "policy",
+  "vars",
+  "backend",
+  "image",
+  "moved",
+  "removed",
+  "import",
+  "notify",
+  "include",
+] as const;

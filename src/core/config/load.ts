@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { homedir } from "node:os";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { Failure, type Problem } from "../failure.ts";
 import { meant } from "../model/check.ts";
-import type { Config, Import, Moved, Policy, Removed, Resource } from "../model/declaration.ts";
+import type { Config, Import, Moved, Notify, Policy, Removed, Resource } from "../model/declaration.ts";
 import { digest } from "../model/digest.ts";
 import type { Address, BackendName } from "../model/name.ts";
 import type { Schema } from "../model/schema.ts";
@@ -18,10 +19,12 @@ import { addressesOf, checkImage, placeImages } from "./images.ts";
 import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
 import { madeUpName } from "./madeup.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
+import { checkNotify } from "./notify.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 import type { Secrets } from "./secrets.ts";
 import { statePlace } from "./stateplace.ts";
+import { tellTwins } from "./twins.ts";
 import { fillIn } from "./vars.ts";
 import type { KnownBackend, World } from "./world.ts";
 
@@ -61,8 +64,19 @@ export async function readConfig(options: ReadOptions): Promise<ReadConfig> {
     throw thrown.with({ hint: "`images init` writes a first one; -f names another" });
   });
   const files: TableNode[] = [];
-  for (const path of varFiles) files.push((await readVarFile(path, problems, signal)) ?? NOTHING);
+  for (const path of [...(await autoFiles(file)), ...varFiles])
+    files.push((await readVarFile(path, problems, signal)) ?? NOTHING);
   return await checked(root, file, files, options, problems);
+}
+
+/** `*.auto.toml` beside the file, by name: values of variables that need not be named on the command line. */
+async function autoFiles(file: string): Promise<readonly string[]> {
+  const folder = dirname(resolve(file));
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .filter((name) => name.endsWith(".auto.toml"))
+    .sort()
+    .map((name) => join(folder, name));
 }
 
 /** The same of a text, for a file that need not be there; nothing can be included. @throws Failure config.invalid */
@@ -112,6 +126,7 @@ async function checked(
   const settings = settingsOf(filled, file, world);
   const resources = images.flatMap((image) => checkImage(image, world));
   tellCircles(resources, problems);
+  tellTwins(resources, pluginsOf(backends), problems);
   const blocks = blocksOf(filled, world);
   if (settings === undefined || problems.count > 0) throw invalid(file, problems);
   const config: Config = {
@@ -191,11 +206,12 @@ function policyOf(root: TableNode, problems: Problems): Policy {
 function blocksOf(
   { entries }: TableNode,
   world: World,
-): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[] } {
+): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify: Notify[] } {
   return {
     moved: checkMoved(entries.get("moved")?.value, world),
     removed: checkRemoved(entries.get("removed")?.value, world),
     imports: checkImports(entries.get("import")?.value, world),
+    notify: checkNotify(entries.get("notify")?.value, world),
   };
 }
 

@@ -70,6 +70,8 @@ export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
   password: ["url", "urls"],
   headers: ["url", "urls"],
   cache: ["url", "urls"],
+  state: ["image"],
+  min_age: ["image"],
 };
 export const NOWHERE = "source does not say where the bytes come from: file, url, urls or image";
 const ENDING = /\.(?:qcow2?|img|raw|iso|vmdk|vhdx?|vdi|ova|tar|tgz|tbz2?|txz|tzst|squashfs|gz|bz2|xz|zst|zip)$/i;

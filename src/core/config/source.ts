@@ -1,12 +1,14 @@
 import { fileURLToPath } from "node:url";
 import type { Place } from "../model/place.ts";
 import type { Checksum, SourceSpec } from "../model/source.ts";
+import { seconds } from "../model/types.ts";
 import { readChecksum, readHash } from "./checksum.ts";
 import { tellLiteral } from "./faults.ts";
 import type { Entry, Node, TextNode } from "./node.ts";
 import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
 import { elsewhere } from "./problems.ts";
-import { absolute, declaredAddress, isUrl, tellPassword, type World } from "./world.ts";
+import { faultOf } from "./stateplace.ts";
+import { absolute, declaredAddress, isUrl, tellPassword, type World, writtenAddress } from "./world.ts";
 
 export type FoundSource =
   | { readonly kind: "none" }
@@ -70,6 +72,7 @@ class Assembly {
 
   #where(kind: Piece, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
     if (kind.part === "image") {
+      if (this.#pieces.has("state") || this.#pieces.has("min_age")) return this.#promoted(kind, common);
       const address = declaredAddress(kind.value, this.#world, kind.label);
       return address && { ...common, kind: "image", address };
     }
@@ -84,6 +87,31 @@ class Assembly {
     const urls = nodes.flatMap((node) => this.#url(node, kind.label) ?? []);
     if (urls.length === 0 && nodes.length === 0) this.#tell(kind.value.at, "urls is empty");
     return urls.length === 0 ? undefined : { ...common, kind: "url", urls, ...this.#access() };
+  }
+
+  /** An image of another file, by way of its state. */
+  #promoted(kind: Piece, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
+    const [state, age] = [this.#pieces.get("state"), this.#pieces.get("min_age")];
+    if (state === undefined) {
+      if (age !== undefined) this.#tell(age.key, `${age.label} needs state beside it`);
+      return undefined;
+    }
+    const address = writtenAddress(kind.value, this.#world.problems, kind.label);
+    if (address === undefined || state.value.kind !== "text") return undefined;
+    const text = state.value.value;
+    const isTold = isUrl(text) && tellPassword(text, state.value.at, state.label, this.#world, "the login elsewhere");
+    const fault = isTold ? undefined : faultOf(text);
+    if (fault !== undefined)
+      this.#tell(state.value.at, fault.message.replace(/^state\b/, state.label), "config.value", fault.hint);
+    if (isTold || fault !== undefined) return undefined;
+    const minAge = age === undefined || age.value.kind !== "text" ? undefined : seconds(age.value.value);
+    return {
+      ...common,
+      kind: "promoted",
+      state: isUrl(text) ? text : absolute(this.#world, text),
+      address,
+      ...(minAge === undefined ? {} : { minAge }),
+    };
   }
 
   #access() {

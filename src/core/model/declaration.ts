@@ -92,6 +92,37 @@ export interface Policy {
   readonly at?: Place;
 }
 
+/** What a run can tell of itself. */
+export const NOTIFY_EVENTS = ["applied", "failed", "drifted", "blocked"] as const;
+export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
+
+/** `[[notify]]`: whom a run tells what came of it. */
+export interface Notify {
+  /** The URL, or a reference to it: many of them are secrets. */
+  readonly url: string;
+  readonly on: readonly NotifyEvent[];
+  /** The body, with {{NAME}} for what is known. None: all of it as JSON. */
+  readonly template?: string;
+  /** Values may be references. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly at: Place;
+}
+
+/** What a template may name. */
+export const NOTIFY_FIELDS = [
+  "event",
+  "name",
+  "file",
+  "command",
+  "user",
+  "host",
+  "at",
+  "summary",
+  "addresses",
+  "errors",
+  "link",
+] as const;
+
 /** Where the state is kept. */
 export interface StatePlace {
   /** Absolute path, or the URL of a state that lives elsewhere. */
@@ -125,6 +156,7 @@ export interface Config {
   readonly moved: readonly Moved[];
   readonly removed: readonly Removed[];
   readonly imports: readonly Import[];
+  readonly notify?: readonly Notify[];
   /** sha256 of everything that was read, variables and environment references included. */
   readonly digest: string;
 }

@@ -56,8 +56,21 @@ export interface AddressSource extends Common {
   readonly address: Address;
 }
 
+/** What another file's state has accepted: the bytes of one of its images, by their digest. */
+export interface PromotedSource extends Common {
+  readonly kind: "promoted";
+  /** Absolute path, or the URL, of that state. */
+  readonly state: string;
+  /** Its address there. */
+  readonly address: Address;
+  /** Seconds for which it must have been accepted. */
+  readonly minAge?: number;
+}
+
+/** Where bytes are. */
+export type PlainSource = FileSource | UrlSource | AddressSource;
 /** Where the bytes of an image come from, as declared. */
-export type SourceSpec = FileSource | UrlSource | AddressSource;
+export type SourceSpec = PlainSource | PromotedSource;
 
 /** What HTTP says of a resource without giving it. */
 export interface Validators {

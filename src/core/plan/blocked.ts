@@ -1,3 +1,4 @@
+import type { Address, BackendName } from "../model/name.ts";
 import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
 import type { Image, Sight, Want } from "./sight.ts";
@@ -110,3 +111,12 @@ export function unreachable(address: Sight["address"], { blind, hindered }: Want
   const { text, hint } = why;
   return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };
 }
+
+/** The backend of an image that the state has is not declared any more. */
+export const orphan = (address: Address, name: BackendName): Step => ({
+  action: "block",
+  address,
+  because: "missing",
+  text: `its backend ${name} is not in the file any more, so that nobody can look at it`,
+  hint: `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`,
+});

@@ -8,6 +8,7 @@ import type { Plugin, Reading } from "../plugin.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import { withAdditions } from "./additions.ts";
 import { basisOf, driftBetween } from "./basis.ts";
+import { orphan } from "./blocked.ts";
 import { type Around, bodyOf, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
@@ -226,10 +227,7 @@ class Planner {
 
   /** The block of the backend is gone from the file, but the state still knows images there. */
   #orphaned(name: BackendName, addresses: readonly Address[]): void {
-    const text = `its backend ${name} is not in the file any more, so that nobody can look at it`;
-    const hint = `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`;
-    for (const address of addresses)
-      this.#steps.set(address, { action: "block", address, because: "missing", text, hint });
+    for (const address of addresses) this.#steps.set(address, orphan(address, name));
   }
 
   #resource(address: Address): Resource | undefined {

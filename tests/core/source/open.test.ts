@@ -6,7 +6,7 @@ import type { Part } from "../../../src/core/abilities.ts";
 import { interrupted } from "../../../src/core/failure.ts";
 import { digest } from "../../../src/core/model/digest.ts";
 import { type Phase, passing, type Wanted } from "../../../src/core/model/image.ts";
-import type { SourceSpec } from "../../../src/core/model/source.ts";
+import type { PlainSource } from "../../../src/core/model/source.ts";
 import { compareContent } from "../../../src/core/source/content.ts";
 import { file, hostile } from "./hostile.ts";
 import {
@@ -144,7 +144,7 @@ test("after an apply, a plan sees the same: for every kind of source", async () 
   await using place = await bench();
   const path = await place.file("a.img", RAW);
   await using server = await hostile((asked) => file(asked, RAW));
-  const specs: readonly SourceSpec[] = [
+  const specs: readonly PlainSource[] = [
     fileSource(path),
     fileSource(path, { checksum: declared(hash(RAW, "sha512")) }),
     urlSource(`${server.url}/a.img`),

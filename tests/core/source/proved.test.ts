@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import type { Part } from "../../../src/core/abilities.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import type { Wanted } from "../../../src/core/model/image.ts";
-import type { SourceSpec } from "../../../src/core/model/source.ts";
+import type { PlainSource } from "../../../src/core/model/source.ts";
 import type { Sources } from "../../../src/core/source/open/open.ts";
 import { file, hostile } from "./hostile.ts";
 import {
@@ -81,9 +81,9 @@ const partOf = (bytes: Uint8Array, more: Partial<Part> = {}): Part => ({
   },
   ...more,
 });
-const IMAGE: SourceSpec = { kind: "image", at: AT, address: LAB, follow: true };
+const IMAGE: PlainSource = { kind: "image", at: AT, address: LAB, follow: true };
 /** The code that reading to the end fails with, wherever it does. */
-async function codeOf(run: Sources, spec: SourceSpec): Promise<string | undefined> {
+async function codeOf(run: Sources, spec: PlainSource): Promise<string | undefined> {
   try {
     await all((await run.open(spec, ANY, opening())).open(never));
     return undefined;

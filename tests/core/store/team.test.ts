@@ -77,7 +77,12 @@ async function kills(kind: Kind): Promise<void> {
       const dead = await here.storage.holder(signal);
       if (kind.name === "HTTP as gitlab" && dead !== undefined) await here.storage.unlock(dead.id, signal);
       await using store = await openStore({ storage: here.storage, operation: "apply", write: true, signal });
-      expect(store.state).toEqual(state);
+      // What was on its way to a server when its sender was killed may arrive after the look: it is newer then.
+      if (kind.port(place) === undefined) expect(store.state).toEqual(state);
+      for (const name of NAMES)
+        expect(Number(store.recorded(at("lab", name))?.id ?? -1)).toBeGreaterThanOrEqual(
+          Number(state.images[at("lab", name)]?.id ?? -1),
+        );
     }
     for (const name of NAMES) {
       const id = Number(state.images[at("lab", name)]?.id ?? -1);

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import { type Digest, digest } from "../../model/digest.ts";
-import type { Content, FileSource, SourceSpec, Stat, UrlSource } from "../../model/source.ts";
+import type { Content, FileSource, PlainSource, Stat, UrlSource } from "../../model/source.ts";
 import { isOther, sameStat } from "../content.ts";
 import { sourceFailure } from "../failure.ts";
 import { readWhole } from "../pieces.ts";
@@ -26,7 +26,7 @@ const LARGE = 64 << 20;
  * else of the web a HEAD; a local file is read only where it is not the one of `previous`, by size, time and inode.
  * @throws Failure source.*, net.*
  */
-export async function look(spec: SourceSpec, previous: Content | undefined, means: LookMeans): Promise<Content> {
+export async function look(spec: PlainSource, previous: Content | undefined, means: LookMeans): Promise<Content> {
   switch (spec.kind) {
     case "file":
       return await lookAtFile(spec, previous, means);
@@ -99,7 +99,7 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, means
 
 /** `follow = false`: what was once taken is kept, as long as it is asked for in the same way. */
 function pinned(
-  spec: SourceSpec,
+  spec: PlainSource,
   previous: Content | undefined,
   transform: string | undefined,
   { web }: Pick<LookMeans, "web">,

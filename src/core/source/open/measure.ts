@@ -1,7 +1,7 @@
 import { Failure } from "../../failure.ts";
 import { identifyFile } from "../../format/transform.ts";
 import type { Compression, Format, Wanted } from "../../model/image.ts";
-import type { SourceSpec } from "../../model/source.ts";
+import type { PlainSource } from "../../model/source.ts";
 import { planOf } from "./conversion.ts";
 
 /** What the beginning of a source tells of the disk in it. */
@@ -22,7 +22,7 @@ const LASTING = new Set(["source.format", "source.member", "source.corrupt", "so
  * Looks at a local file's first bytes, and at nothing of the network: what becomes of them for a backend that takes `wanted`. Nothing is
  * known of one that cannot be read: opening it tells why.
  */
-export async function measure(spec: SourceSpec, wanted: Wanted | undefined, signal: AbortSignal): Promise<Measured> {
+export async function measure(spec: PlainSource, wanted: Wanted | undefined, signal: AbortSignal): Promise<Measured> {
   if (spec.kind !== "file") return {};
   try {
     const detected = await identifyFile(spec.path, { member: spec.member }, signal);

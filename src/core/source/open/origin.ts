@@ -2,7 +2,7 @@ import type { Detected } from "../../format/identify.ts";
 import { identifyHead, WINDOW } from "../../format/identify.ts";
 import { identifyFile } from "../../format/transform.ts";
 import type { Address } from "../../model/name.ts";
-import type { Content, FileSource, SourceSpec, UrlSource } from "../../model/source.ts";
+import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sameStat } from "../content.ts";
 import type { Supplies } from "../fetch/index.ts";
@@ -34,7 +34,7 @@ export interface OriginMeans {
   readonly web: Web;
 }
 
-export async function originOf(spec: SourceSpec, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
+export async function originOf(spec: PlainSource, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
   switch (spec.kind) {
     case "file":
       return await fileOrigin(spec, proof, opening, means);

@@ -42,6 +42,8 @@ export function placesOf(spec: SourceSpec): readonly string[] {
       return spec.urls;
     case "image":
       return [spec.address];
+    case "promoted":
+      return [`${spec.address} of ${publicUrl(spec.state)}`];
     default:
       throw new Error(`unknown source ${spec satisfies never}`);
   }
