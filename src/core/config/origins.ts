@@ -113,8 +113,11 @@ export const byName = (plugin: Plugin, written: Iterable<readonly [string, Entry
   new Map([...written].map(([key, entry]) => [nameIn(plugin.image, key) ?? key, entry]));
 
 /** `[policy] require`: told where the source stands. Bytes of another address have been through it there. */
-export function checkPolicy(spec: SourceSpec, { policy, problems }: World): void {
+export function checkPolicy(spec: SourceSpec, world: World): void {
+  const { policy, problems } = world;
   if (spec.kind === "image" || spec.kind === "promoted") return;
+  if (spec.kind === "url" && spec.metadata !== undefined)
+    checkPolicy({ ...spec.metadata, ...(spec.signature === undefined ? {} : { signature: spec.signature }) }, world);
   const tell = (message: string, hint: string) =>
     problems.error("config.policy", `${message}, and [policy] requires it`, { at: spec.at, hint });
   if (policy.require.includes("checksum") && spec.checksum === undefined)
