@@ -130,3 +130,45 @@ test(
   },
   LONG,
 );
+
+test(
+  "images refresh: the server updates it by itself, and it stays managed, with its aliases and properties",
+  async () => {
+    await using lab = await Lab.open();
+    const release = `${Date.now()}`;
+    const publish = async (when: number) => {
+      const env = { ...process.env, OS: "Fresh", RELEASE: release, VM: "0" };
+      expect(await Bun.spawn([images.add_version, String(when)], { env, stderr: "ignore" }).exited).toBe(0);
+      await Bun.spawn([images.forget]).exited;
+    };
+    await publish(1_700_000_000);
+    for (const more of ["", "auto_update = true\n"]) {
+      const file = `[image.a]\nbackend = "lab"\nsource = "images:fresh/${release}"\nalias = "x"\nproperties = { os = "mine" }\n`;
+      await lab.declare(file + more);
+      await lab.apply();
+      expect((await lab.run("refresh", "lab/a")).stderr).toContain("Up to date");
+      await lab.settled();
+      const before = await lab.one();
+      await publish(1_700_000_000 + (more === "" ? 100_000 : 200_000));
+      const said = await lab.run("refresh", "lab/a");
+      expect([said.code, said.stderr.includes("Refreshed")]).toEqual([0, true]);
+      await lab.settled();
+      const after = await lab.one();
+      expect(after.fingerprint).not.toBe(before.fingerprint);
+      expect([after.properties.os, after.properties["images.owner"], names(after).includes("x")]).toEqual([
+        "mine",
+        "lab/a",
+        true,
+      ]);
+      expect((await lab.run("destroy", "--yes")).code).toBe(0);
+      expect(await lab.images()).toEqual([]);
+    }
+    // What was not copied by an alias, and another backend, are told.
+    await lab.folder.write("a.tar", await unified("refresh"));
+    await lab.declare('[image.a]\nbackend = "lab"\nsource = "./a.tar"\n');
+    await lab.apply();
+    const none = await lab.run("refresh", "lab/a");
+    expect([none.code, none.stderr.includes("does not know where the image came from")]).toEqual([1, true]);
+  },
+  LONG,
+);

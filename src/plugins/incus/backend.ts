@@ -15,6 +15,8 @@ import {
   type Part,
   parseAddress,
   type Reading,
+  type Refreshed,
+  type Refreshes,
   type Resolved,
   type Source,
 } from "images";
@@ -35,6 +37,7 @@ import {
 import { Making } from "./making.ts";
 import { type Place, type Places, placingOf, supports, there } from "./places.ts";
 import { isUp, running } from "./publish.ts";
+import { renewed } from "./refresh.ts";
 import { Remotes } from "./remotes.ts";
 import type { Image } from "./schema.ts";
 import type { Servers } from "./servers.ts";
@@ -43,7 +46,7 @@ import { mismatch } from "./upload.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a project of an Incus server, and of other projects and remotes where images say so. */
-export class Incus implements Backend<Image>, Downloads, Added<Image> {
+export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes<Image> {
   readonly #remotes: Remotes;
   readonly #places: Places;
   readonly #host: Host;
@@ -176,6 +179,13 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
         ...(expires_at === undefined ? {} : { expires_at }),
       },
     };
+  }
+
+  async refresh(have: Observed<Image>, want: Desired<Image>, context: Context): Promise<Refreshed> {
+    const place = await this.#places.ofId(have.id);
+    const fingerprint = (await this.#fingerprint(have.id, context.address, context.signal)) ?? partsOf(have.id).name;
+    const { image, changed } = await renewed(place, fingerprint, want, context);
+    return { image: await this.#seen(place, image, context.signal), changed, content: image.fingerprint };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
