@@ -43,6 +43,7 @@ const publishing = (client: Client, want: Desired<Image>): Publishing => ({
   want,
   notes: { mark: undefined, alias: undefined, copied: undefined },
   isThere: async () => false,
+  begun: async () => undefined,
 });
 const context = { signal: never, progress: () => undefined };
 const made = () => sync({ id: "1", status_code: 200, metadata: { fingerprint: FINGERPRINT } });
