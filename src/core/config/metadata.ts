@@ -1,5 +1,5 @@
-import type { Checksum, UrlSource } from "../model/source.ts";
-import { readChecksum } from "./checksum.ts";
+import type { UrlSource } from "../model/source.ts";
+import { checksumOf } from "./evidence.ts";
 import type { Node } from "./node.ts";
 import { absolute, isUrl, tellPassword, type World } from "./world.ts";
 
@@ -27,21 +27,9 @@ export function metadataOf(
     return tell(url.at, "source.metadata: expected a URL that begins with https:// or http://");
   if (tellPassword(url.value, url.at, "source.metadata", world)) return undefined;
   const sum = entry("checksum");
-  const checksum = sum === undefined ? undefined : checksumOf(sum, world);
+  const label = "source.metadata.checksum";
+  const place = ({ value }: { readonly value: string }) => (isUrl(value) ? value : absolute(world, value));
+  const checksum = sum && checksumOf({ value: sum, label }, tell, place);
   if (sum !== undefined && checksum === undefined) return undefined;
   return { ...beside, kind: "url", urls: [url.value], ...(checksum === undefined ? {} : { checksum }) };
-}
-
-function checksumOf(node: Node, world: World): Checksum | undefined {
-  if (node.kind !== "text") return undefined;
-  const read = readChecksum(node.value);
-  if (read.kind === "digest") return read;
-  if (read.kind === "sums")
-    return {
-      kind: "sums",
-      algorithm: read.algorithm,
-      where: isUrl(read.where) ? read.where : absolute(world, read.where),
-    };
-  world.problems.error("config.value", `source.metadata.checksum: ${read.message}`, { at: node.at, hint: read.hint });
-  return undefined;
 }
