@@ -77,6 +77,11 @@ export const BACKEND = {
   mark: withDefault(boolean(), true, "False: no ownership marker is written."),
 };
 
+const METADATA = {
+  url: required(string(), "Where the metadata is downloaded from."),
+  checksum: optional(string(), "Its digest, or the URL or path of a sums file."),
+};
+
 /** A sums file, and which of its entries. */
 const SUMS = {
   sums: required(
@@ -88,7 +93,10 @@ const SUMS = {
 
 export const SOURCE = {
   file: optional(string(), "Path of the image."),
-  metadata: optional(string(), "Path of the metadata file of an Incus image in two parts."),
+  metadata: optional(
+    either(string(), table(METADATA)),
+    "The metadata file of an Incus image in two parts: its path beside a file, its URL (or a table) beside a url.",
+  ),
   url: optional(string(), "Where the image is downloaded from."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),

@@ -65,7 +65,7 @@ function meaning(key: Spelling, value: Node): Node {
 export const KINDS: readonly Part[] = ["file", "url", "urls", "image"];
 /** Parts that only go with some kinds of source. */
 export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
-  metadata: ["file"],
+  metadata: ["file", "url", "urls"],
   username: ["url", "urls"],
   password: ["url", "urls"],
   headers: ["url", "urls"],

@@ -24,6 +24,9 @@ const teller =
 /** `[policy]` for a source: told where it stands. Whether the bytes of another image are proven is told by `checkChains`. */
 export function checkSource(spec: SourceSpec, { policy, problems }: Rules): void {
   const tell = teller(problems);
+  // Both parts of an image; a signature is over the disk.
+  if (spec.kind === "url" && spec.metadata !== undefined)
+    checkSource({ ...spec.metadata, ...(spec.signature && { signature: spec.signature }) }, { policy, problems });
   const { checksum, signature, at } = spec;
   // The bytes of another image, or those that another state has accepted.
   const isElsewhere = spec.kind === "image" || spec.kind === "promoted";

@@ -104,6 +104,14 @@ export function limits({ address }: Sight, { complaints, resource }: Want): Step
   };
 }
 
+/** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
+export function unreachable(address: Sight["address"], { blind, hindered }: Want): Step | undefined {
+  const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
+  if (why === undefined) return undefined;
+  const { text, hint } = why;
+  return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };
+}
+
 /** The backend of an image that the state has is not declared any more. */
 export const orphan = (address: Address, name: BackendName): Step => ({
   action: "block",
@@ -112,11 +120,3 @@ export const orphan = (address: Address, name: BackendName): Step => ({
   text: `its backend ${name} is no longer in the configuration, so its images cannot be read`,
   hint: `put [backend.${name}] back, or remove it from the state: images state rm '${name}/*'`,
 });
-
-/** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
-export function unreachable(address: Sight["address"], { blind, hindered }: Want): Step | undefined {
-  const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
-  if (why === undefined) return undefined;
-  const { text, hint } = why;
-  return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };
-}

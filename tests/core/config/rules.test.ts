@@ -123,7 +123,10 @@ describe("source", () => {
       'source = { file = "a", password = "env:P", metadata = "m" }',
       ["3:24+8 source.password goes only with url and urls"],
     ],
-    ['source = { url = "https://x", metadata = "m" }', ["3:31+8 source.metadata goes only with file"]],
+    [
+      'source = { url = "https://x", metadata = "m" }',
+      ["3:42+3 source.metadata: expected the URL of the metadata, as the disk has one | metadata = { url = … }"],
+    ],
     ['source = { url = "ftp://x" }', ["3:18+9 source.url: expected a URL that begins with https:// or http://"]],
     ["source = { urls = [] }", ["3:19+2 urls is empty"]],
     [
