@@ -54,6 +54,7 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
     recorded: recorded?.want,
     usual: found.usual,
     ignore: want.resource.lifecycle.ignoreChanges,
+    defaults: want.defaults,
   });
   if (compared.refused.length > 0) {
     const text = `cannot be changed once the image is there: ${compared.refused.join(", ")}`;

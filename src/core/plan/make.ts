@@ -14,7 +14,7 @@ import { type Around, bodyOf, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
-import { evidenceOf } from "./evidence.ts";
+import { untold } from "./evidence.ts";
 import { type Found, isNothing, nothing } from "./found.ts";
 import type { Means, Selection } from "./means.ts";
 import { type Asked, observe } from "./observe.ts";
@@ -205,13 +205,8 @@ class Planner {
   #complain(address: Address, want: Want | undefined, { have }: Found): void {
     for (const { severity, message } of want?.complaints ?? [])
       if (severity === "warning") this.#warn(`${address}: ${message}`);
-    const { state } = this.#means;
-    const known = state.images[address];
-    if (want !== undefined && have !== undefined && known?.status === "ready" && known.id === have.id) {
-      const evidence = evidenceOf(want, have, known);
-      if (evidence.kind === "untold")
-        this.#warn(`${address}: whether its source has changed is unknown: ${evidence.why}`);
-    }
+    const why = untold(want, have, this.#means.state.images[address]);
+    if (why !== undefined) this.#warn(`${address}: whether its source has changed is unknown: ${why}`);
     if (want?.blind !== undefined && have !== undefined)
       this.#warn(`${address}: its source could not be looked at: ${want.blind.message}`);
   }

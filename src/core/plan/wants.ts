@@ -7,6 +7,7 @@ import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { type Attributes, canonical, type Value } from "../model/value.ts";
 import type { Backend, Complaint, Facts, Origin, Plugin, Reading } from "../plugin.ts";
+import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
 import { pulled } from "./pull.ts";
@@ -65,6 +66,7 @@ export class Wants {
     return {
       resource,
       schema: plugin.image,
+      defaults: defaultsOf(plugin, resource.address),
       content,
       ...(facts.format === undefined ? {} : { format: facts.format }),
       ...(maintained === true ? { maintained } : {}),

@@ -206,6 +206,7 @@ export const outscale = definePlugin({
     },
   ],
   bytes: () => ({ formats: ["raw", "qcow2"], compressions: ["none"] }),
+  defaults: (address) => ({ image_name: nameOf({}, address) }),
   names: (want, address) => [nameOf(want, address)],
   // Two images cannot have one name, and an image keeps its name for life.
   order: (have, want) =>
