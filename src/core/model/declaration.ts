@@ -168,3 +168,7 @@ export interface Config {
   /** sha256 of everything that was read, variables and environment references included. */
   readonly digest: string;
 }
+
+/** The declaration of a backend; undefined when there is none of that name. */
+export const backendNamed = ({ backends }: Pick<Config, "backends">, name: string): BackendDeclaration | undefined =>
+  backends.find((one) => one.name === name);

@@ -1,5 +1,6 @@
 import { asFailure } from "../failure.ts";
 import type { Resource } from "../model/declaration.ts";
+import { backendNamed } from "../model/declaration.ts";
 import { type Event, told } from "../model/event.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
@@ -197,7 +198,7 @@ class Planner {
 
   #owner(name: BackendName): Owner {
     const { config, state } = this.#means;
-    const marks = config.backends.find((one) => one.name === name)?.mark !== false;
+    const marks = backendNamed(config, name)?.mark !== false;
     return { file: config.settings.name, lineage: state.lineage, marks };
   }
 

@@ -150,4 +150,9 @@ test("a value in a JSON text is found by its path, and so is the place where the
   expect(brokenAt(text)).toBeUndefined();
   expect(brokenAt(`${text} x`)).toEqual({ line: 4, column: 3 });
   expect(brokenAt('{"a": tru}')).toEqual({ line: 1, column: 7 });
+  // Of equal keys the last one counts, as for JSON.parse.
+  expect(locate('{"a":{"b":1},"a":{"c":2}}', ["a", "b"])).toEqual({ line: 1, column: 18 });
+  expect(brokenAt("[".repeat(100_000))).toEqual({ line: 1, column: 257 });
+  for (const bad of ["", '{"a":1,}', '{"a":01}', '{"a":"\t"}', "/*x*/{}", "{'a':1}", '"\\x"', "\uFEFF{}"])
+    expect([bad, brokenAt(bad) === undefined]).toEqual([bad, false]);
 });

@@ -196,7 +196,3 @@ async function* counted(bytes: AsyncIterable<Uint8Array>, told: (done: number) =
     told(done);
   }
 }
-
-/** What comes out of a plan, in the words of the model. */
-export const virtualSizeOf = (detected: Detected, format: Format, size: number | undefined): number | undefined =>
-  detected.virtualSize ?? (format === "raw" ? size : undefined);
