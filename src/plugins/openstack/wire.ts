@@ -92,6 +92,16 @@ export const isMethods = t.isObject(
   isMore,
 );
 
+const isLink = t.isObject({ rel: t.isString(), href: t.isString() }, isMore);
+const isVolume = t.isObject(
+  { id: t.isString(), volume_image_metadata: t.isOptional(t.isNullable(t.isRecord(t.isUnknown()))) },
+  isMore,
+);
+export const isVolumes = t.isObject(
+  { volumes: t.isArray(isVolume), volumes_links: t.isOptional(t.isArray(isLink)) },
+  isMore,
+);
+
 export const isServers = t.isObject({ servers: t.isArray(t.isObject({ id: t.isString() }, isMore)) }, isMore);
 
 /** An answer as the type that a predicate knows. @throws Failure backend.answer */
