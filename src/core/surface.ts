@@ -14,7 +14,7 @@ export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
-export type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
+export { type OnRemove, type ReplaceOrder, versionName } from "./model/declaration.ts";
 export {
   ALGORITHMS,
   type Algorithm,

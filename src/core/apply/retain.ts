@@ -16,7 +16,7 @@ export async function retire(site: Site, old: ImageId): Promise<{ retained?: rea
   }
   const now = site.means.now();
   const context = site.context(site.means.hard);
-  if (canRename(site.backend)) await site.backend.rename(old, version(now), context);
+  if (canRename(site.backend)) await site.backend.rename(old, version(now), context, retain.name);
   const row = superseded(old, site.known, now);
   await markRetained(site, row);
   const all = [...before, row];

@@ -26,7 +26,7 @@ import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parse
 import { formatOf, type Means, make, named } from "./make.ts";
 import { type Spokesman, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
-import { restored, retiring } from "./retire.ts";
+import { keptName, restored, retiring } from "./retire.ts";
 import type { Image } from "./schema.ts";
 import { place } from "./stores.ts";
 import { userOf } from "./uses.ts";
@@ -168,10 +168,9 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
     return await userOf(own, { glance: site.glance, cloud: this.#cloud, region: site.region, signal });
   }
 
-  async rename(id: ImageId, version: string, { signal }: Context): Promise<void> {
+  async rename(id: ImageId, time: string, { signal }: Context, template?: string): Promise<void> {
     const { site, own } = await this.#at(id, signal);
-    const name = ((await site.glance.image(own, signal))?.name ?? own).replace(/ \((?:replaced|\d{8}T\d{6}Z)\)$/, "");
-    const value = `${name.slice(0, 250 - version.length)} (${version})`;
+    const value = keptName(await site.glance.image(own, signal), own, { time, template });
     await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
   }
 

@@ -5,7 +5,7 @@ import { Failure, type Host, isTable } from "images";
 import { parse } from "yaml";
 import { VENDORS } from "./vendors.ts";
 
-export type Table = Readonly<Record<string, unknown>>;
+type Table = Readonly<Record<string, unknown>>;
 type Env = Host["env"];
 type Place = Pick<Host, "env" | "folder">;
 

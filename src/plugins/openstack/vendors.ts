@@ -1,7 +1,5 @@
-import type { Table } from "./clouds.ts";
-
 /** The clouds that openstacksdk 4.17 knows by name: what of their profiles says who is asked, and where. */
-export const VENDORS: Readonly<Record<string, Table>> = {
+export const VENDORS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   auro: {
     auth: {
       auth_url: "https://api.van2.auro.io:5000/v3",

@@ -67,6 +67,8 @@ export const isImage = t.isObject(
     /** Ours: what of it is declared and costs a look of its own. */
     images_declares: isText,
     images_self: isText,
+    /** A publisher's word for the version of the image. */
+    internal_version: isText,
   },
   isMore,
 );
