@@ -185,6 +185,14 @@ export const IMAGE = {
       // biome-ignore lint/suspicious/noThenProperty: the word of the file; its value is never a function
       then: optional(oneOf("delete", "hide", "deactivate"), "What becomes of the others. Default: delete."),
       min_age: optional(duration(), "Younger ones are left alone."),
+      name: optional(
+        matching(
+          /^[^{}]*(?:\{(?:name|version)\}[^{}]*)*$/,
+          "a text with {version}, and {name} where the image's own name is to be",
+        ),
+        "How older versions are called, where the backend renames them: {name} is the image's name, {version} its version (of Glance: its property internal_version), else the time of the replacement.",
+        { example: "{name} ({version})" },
+      ),
     }),
     "Keep older versions when the image is replaced.",
   ),
