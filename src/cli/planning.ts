@@ -12,7 +12,6 @@ import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
-import { notifyAll } from "./notify.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
 import { diagnostics } from "./render/diagnostic.ts";
 import { diagnosticLine, versionLine } from "./render/envelope.ts";
@@ -25,6 +24,7 @@ import { REPORTS, report } from "./render/report.ts";
 import { printable } from "./render/text.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
+import { Watcher } from "./watcher.ts";
 
 interface JsonStream {
   readonly feed: Channel<Event>;
@@ -35,34 +35,34 @@ interface JsonStream {
 export abstract class PlanningCommand extends FileCommand {
   readonly json = Option.String("--json", {
     tolerateBoolean: true,
-    description: "NDJSON on stdout in terraform's envelope; --json=FILE writes it there, and people still see text",
+    description: "Print NDJSON in the format of terraform; --json=FILE writes it to a file",
   });
-  readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
-  readonly excludes = Option.Array("--exclude", [], { description: "all but these" });
-  readonly replacing = Option.Array("--replace", [], { description: "make these images anew" });
+  readonly targets = Option.Array("--target", [], { description: "Limit to addresses (globs), backends or images" });
+  readonly excludes = Option.Array("--exclude", [], { description: "Exclude addresses (globs), backends or images" });
+  readonly replacing = Option.Array("--replace", [], { description: "Force replacement of these images" });
   readonly refreshOnly = Option.Boolean("--refresh-only", false, {
-    description: "only take into the state what others changed",
+    description: "Only update the state",
   });
   readonly refresh = Option.Boolean("--refresh", true, {
-    description: "look at the backends (default); --no-refresh trusts the state",
+    description: "Read the backends before planning (default); --no-refresh trusts the state",
   });
   readonly adopt = Option.Boolean("--adopt", false, {
-    description: "take over images of the same name that are not ours",
+    description: "Adopt unmanaged images of the same name",
   });
   readonly detailedExitcode = Option.Boolean("--detailed-exitcode", false, {
-    description: "exit with 2 when there are changes",
+    description: "Exit with 2 if there are changes",
   });
-  readonly parallelism = Option.String("--parallelism", { description: "how many images at a time" });
+  readonly parallelism = Option.String("--parallelism", { description: "Number of concurrent operations" });
   readonly lockTimeout = Option.String("--lock-timeout", {
-    description: "how long to wait for somebody else's lock: 30s, 5m",
+    description: "Time to wait for the state lock (30s, 5m)",
   });
-  readonly reports = Option.Array("--report", [], { description: `KIND=FILE: write a report; ${REPORTS.join(", ")}` });
+  readonly reports = Option.Array("--report", [], { description: `Write a report: ${REPORTS.join(", ")}` });
 
   protected readonly gathered = new Gathered();
   #stream: JsonStream | undefined;
   #isReading = false;
   /** What there is to tell of the run at its end. */
-  #session: Session | undefined;
+  #watcher: Watcher | undefined;
   #plan: Plan | undefined;
   #thrown: unknown;
 
@@ -156,6 +156,7 @@ export abstract class PlanningCommand extends FileCommand {
       for await (const event of all) {
         store?.record(event);
         json?.feed.send(event);
+        this.#watcher?.take(event);
       }
     };
     return await tee(events, (all) => human(all, this.out), rest, this.gathered.read);
@@ -179,7 +180,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   override async execute(): Promise<number> {
     const code = await super.execute();
-    await this.#notify();
+    await this.#watcher?.end({ plan: this.#plan, report: this.gathered.report, thrown: this.#thrown }, code);
     try {
       await this.#endJson();
       return code;
@@ -189,18 +190,10 @@ export abstract class PlanningCommand extends FileCommand {
     }
   }
 
-  /** Tells of the run whoever the file names; nothing fails for it. */
-  async #notify(): Promise<void> {
-    const session = this.#session;
-    if ((session?.config.notify ?? []).length === 0 || session === undefined) return;
-    const command = this.path[0] ?? "images";
-    const ended = { command, plan: this.#plan, report: this.gathered.report, thrown: this.#thrown };
-    await notifyAll(ended, session.config, session.secrets, this.context, (text) => this.note(text));
-  }
-
   protected override async openSession(...args: Parameters<FileCommand["openSession"]>): Promise<Session> {
-    this.#session = await super.openSession(...args);
-    return this.#session;
+    const session = await super.openSession(...args);
+    this.#watcher = await Watcher.of(session, this.path[0] ?? "images", this.context, (text) => this.note(text));
+    return session;
   }
 
   async #endJson(): Promise<void> {

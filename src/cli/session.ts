@@ -14,7 +14,7 @@ import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
-import type { Means } from "../core/net/means.ts";
+import type { Means, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
 import { measure, Sources } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
@@ -36,6 +36,8 @@ export class Session implements AsyncDisposable {
   readonly secrets: Secrets;
   readonly storage: Storage;
   readonly keeper: StateKeeper;
+  /** Told of every request, whoever makes it. */
+  onRequest: ((traced: Traced) => void) | undefined;
   readonly #shell: Shell;
   readonly #wish: Wish;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
@@ -197,8 +199,13 @@ export class Session implements AsyncDisposable {
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
   #netMeans(): Pick<Means, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+    const { onRequest, ...logged } = traceOf(this.#shell);
     return {
-      ...traceOf(this.#shell),
+      ...logged,
+      onRequest: (traced) => {
+        onRequest?.(traced);
+        this.onRequest?.(traced);
+      },
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,

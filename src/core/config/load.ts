@@ -25,6 +25,7 @@ import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 import type { Secrets } from "./secrets.ts";
 import { statePlace } from "./stateplace.ts";
+import { tellTwins } from "./twins.ts";
 import { fillIn } from "./vars.ts";
 import type { KnownBackend, World } from "./world.ts";
 
@@ -126,6 +127,7 @@ async function checked(
   const settings = settingsOf(filled, file, world);
   const resources = images.flatMap((image) => checkImage(image, world));
   tellCircles(resources, problems);
+  tellTwins(resources, pluginsOf(backends), problems);
   checkChains(resources, pluginsOf(backends), world);
   const blocks = blocksOf(filled, world);
   if (settings === undefined || problems.count > 0) throw invalid(file, problems);
@@ -210,12 +212,13 @@ function policyOf(root: TableNode, problems: Problems): Policy {
 function blocksOf(
   { entries }: TableNode,
   world: World,
-): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify: Notify[] } {
+): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify?: Notify[] } {
+  const notify = checkNotify(entries.get("notify")?.value, world);
   return {
     moved: checkMoved(entries.get("moved")?.value, world),
     removed: checkRemoved(entries.get("removed")?.value, world),
     imports: checkImports(entries.get("import")?.value, world),
-    notify: checkNotify(entries.get("notify")?.value, world),
+    ...(notify.length === 0 ? {} : { notify }),
   };
 }
 

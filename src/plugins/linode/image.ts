@@ -1,6 +1,5 @@
 import {
   type Additions,
-  type Address,
   type Answered,
   type Desired,
   imageId,
@@ -100,12 +99,11 @@ export function changesOf(
 }
 
 /** What people gave to an image: its share groups stay with it, and cannot be asked of one that is gone. */
-export function additionsTo(have: Answered<Image>, address: Address | undefined): Additions {
+export function additionsTo(have: Answered<Image>): Additions {
   const { label, description = "", tags = [], cloud_init, replica_regions = [], is_shared } = have;
-  const isNamed = label !== undefined && address !== undefined && label !== imageOf(address).slice(0, 50);
   return {
     attributes: {
-      ...(isNamed ? { label } : {}),
+      ...present({ label }),
       description,
       tags,
       ...(cloud_init === true ? { cloud_init } : {}),

@@ -445,7 +445,7 @@ test("the state may be elsewhere, and no password stands in its URL", async () =
     "2:9+13 state: expected s3://BUCKET/KEY | as in s3://team-state/images/prod.json",
   ]);
   expect(await told('[settings]\nstate = "s3://b/k?regoin=x"')).toEqual([
-    '2:9+21 state: unknown option "regoin" of an s3:// URL | there is: region, endpoint, profile, path_style, encrypt',
+    '2:9+19 state: unknown option "regoin" of an s3:// URL | there is: region, endpoint, profile, path_style, encrypt',
   ]);
   // Without a name of its own, two files would share a state, and delete each other's images.
   expect(await told('[settings]\nstate = "postgres://h/d"')).toEqual([
