@@ -73,7 +73,9 @@ async function fromFile(file: string): Promise<readonly string[]> {
       cause: error,
     });
   }
-  return certificatesIn(text, file);
+  // Bundles are other people's: one that is odd in them is no reason to trust none.
+  const good = (text.match(BLOCK) ?? []).filter(isCertificate);
+  return good.length > 0 ? good : certificatesIn(text, file);
 }
 
 const folders = new Map<string, Promise<readonly string[]>>();

@@ -122,6 +122,17 @@ test("SSL_CERT_DIR: every certificate of its directories, whatever else is in th
   );
 });
 
+test("SSL_CERT_FILE: one odd certificate does not spoil the others; a file without any is told", async () => {
+  await using place = await bench();
+  await using server = await secure();
+  const odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  const file = await place.file("bundle.pem", odd + (await pem("ca.crt")));
+  const look = async (path: string) =>
+    await place.run({ door: doorOf({ SSL_CERT_FILE: path }) }).look(urlSource(`${server.url}/a.img`), undefined, never);
+  expect((await look(file)).size).toBe(BYTES.length);
+  expect((await failureOf(async () => await look(await place.file("odd.pem", odd)))).code).toBe("source.tls");
+});
+
 test("the store of the system is trusted", async () => {
   const found = await authorities({}, undefined);
   const own = new Set(getCACertificates("default").map((one) => one.replace(/\s/g, "")));
