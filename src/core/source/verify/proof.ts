@@ -51,7 +51,7 @@ async function entryOf(
 ): Promise<Digest> {
   const places = placesOf(spec);
   const paths = name === undefined ? places.map(pathOf) : [name];
-  const found = sums.find(paths);
+  const found = sums.find(paths, name !== undefined);
   if (found !== undefined) return found;
   if (name !== undefined) throw sums.missing(paths);
   const alone = sums.only(true);
