@@ -107,7 +107,12 @@ export const SOURCE = {
   state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
   min_age: optional(duration(), "With state: how long that state must have had those bytes."),
   signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
-  key: optional(string(), "The public key of the signature, or its path."),
+  key: optional(
+    string(),
+    "The public key of the signature, or its path; for a sigstore bundle also the path of a trusted root.",
+  ),
+  identity: optional(string(), "Whose certificate a sigstore bundle has to be made with: an email address or a URL."),
+  issuer: optional(string(), "The URL of who vouches for that identity."),
   username: optional(string(), "User of the download, or a reference to it."),
   password: optional(string(), "Password of the download.", { sensitive: true }),
   headers: optional(mapOf(string()), "Headers of the download; those that carry a secret by reference."),
