@@ -18,7 +18,7 @@ export const EXIT = { done: 0, failed: 1, changes: 2, usage: 64, interrupted: 13
 
 /** The frame of every command: options that all have, where text goes, and what becomes of an error. */
 export abstract class BaseCommand extends Command<Shell> {
-  readonly noColor = Option.Boolean("--no-color", false, { description: "no colours, as with NO_COLOR" });
+  readonly noColor = Option.Boolean("--no-color", false, { description: "Disable colors (also NO_COLOR)" });
   #redact: (text: string) => string = redactUrls;
 
   /** Does the work; answers the exit code. */
@@ -59,7 +59,9 @@ export abstract class BaseCommand extends Command<Shell> {
     return { style, ...(sink.isTTY === true && sink.columns !== undefined ? { columns: sink.columns } : {}) };
   }
 
+  /** A line for people on stderr; with --quiet only warnings are. */
   protected note(text: string): void {
+    if ((this.context.env["IMAGES_QUIET"] ?? "") !== "" && !text.trimStart().startsWith("warning:")) return;
     this.out.talk.write(`${text}\n`);
   }
 
@@ -84,10 +86,12 @@ function exitOf(thrown: unknown): number {
 
 /** A command about images.toml. */
 export abstract class FileCommand extends BaseCommand {
-  readonly file = Option.String("-f,--file", "images.toml", { description: "the file to read (default: images.toml)" });
-  readonly state = Option.String("--state", { description: "where the state is, in place of what the file says" });
-  readonly vars = Option.Array("--var", [], { description: "NAME=VALUE: the value of a variable" });
-  readonly varFiles = Option.Array("--var-file", [], { description: "a TOML file with values of variables" });
+  readonly file = Option.String("-f,--file", "images.toml", {
+    description: "Configuration file (default: images.toml)",
+  });
+  readonly state = Option.String("--state", { description: "State file or URL; overrides [settings] state" });
+  readonly vars = Option.Array("--var", [], { description: "Set a variable" });
+  readonly varFiles = Option.Array("--var-file", [], { description: "Load variables from a TOML file" });
 
   protected session(wish: Omit<Wish, "note">): Promise<Session> {
     return this.openSession(this.files, wish);

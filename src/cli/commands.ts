@@ -4,6 +4,7 @@ import { CacheGcCommand, CacheListCommand, CacheVerifyCommand } from "./commands
 import { CompletionCommand } from "./commands/completion.ts";
 import { ExportCommand } from "./commands/export.ts";
 import { FmtCommand } from "./commands/fmt.ts";
+import { GraphCommand } from "./commands/graph.ts";
 import { ImportCommand } from "./commands/import.ts";
 import { ImportTerraformCommand } from "./commands/import-terraform.ts";
 import { InfoCommand } from "./commands/info.ts";
@@ -44,6 +45,7 @@ export const commands = [
   ApplyCommand,
   DestroyCommand,
   ShowCommand,
+  GraphCommand,
   InfoCommand,
   ImportCommand,
   ImportTerraformCommand,

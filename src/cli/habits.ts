@@ -9,6 +9,8 @@ export interface Line {
   readonly isSilent?: boolean;
   /** `--debug`: as IMAGES_LOG=debug. */
   readonly isDebug?: boolean;
+  /** `--quiet`: as IMAGES_QUIET=1. */
+  readonly isQuiet?: boolean;
 }
 
 /** Commands of terraform under the name that they have here. */
@@ -22,7 +24,6 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
 const INSTEAD: Readonly<Record<string, string>> = {
   console: "use: images show --json, or images validate",
   get: "there are no modules; [include] and plugins are read as they are",
-  graph: "use: images plan --json, which has every address and its step",
   login: "credentials are references (env:, file:, cmd:) in images.toml",
   logout: "credentials are references (env:, file:, cmd:) in images.toml",
   modules: "there are no modules; use: images plugins",
@@ -60,9 +61,10 @@ export function fromHabits(words: readonly string[]): Line {
   const folder = long.find((word) => word.startsWith("--chdir="))?.slice("--chdir=".length);
   const isSilent = long.includes("--input=false");
   const isDebug = long.includes("--debug");
-  const kept = long.filter((word) => !word.startsWith("--chdir=") && word !== "--debug");
+  const isQuiet = long.includes("--quiet") || long.includes("-q");
+  const kept = long.filter((word) => !word.startsWith("--chdir=") && !["--debug", "--quiet", "-q"].includes(word));
   const args = commands(kept.flatMap(switched));
-  return { args: [...args, ...rest], ...(folder === undefined ? {} : { folder }), isSilent, isDebug };
+  return { args: [...args, ...rest], ...(folder === undefined ? {} : { folder }), isSilent, isDebug, isQuiet };
 }
 
 function switched(word: string): readonly string[] {

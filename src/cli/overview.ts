@@ -3,7 +3,7 @@ import type { Definition } from "clipanion";
 /** The first word of every command, in the order of a day's work. */
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Everyday", ["init", "validate", "plan", "apply", "destroy"]],
-  ["Looking", ["show", "info", "outdated", "log", "export"]],
+  ["Looking", ["show", "info", "outdated", "graph", "log", "export"]],
   ["State", ["import", "state", "unlock"]],
 ];
 
@@ -22,7 +22,7 @@ export function overview(definitions: readonly Definition[]): string {
     ["usage: images COMMAND [OPTIONS]"],
     ...blocks,
     [
-      "--debug shows every request (IMAGES_LOG=debug, IMAGES_LOG_PATH=FILE); -chdir=DIR runs in DIR.",
+      "--quiet hides progress and notes; --debug shows every request; --chdir=DIR runs in DIR.",
       "images COMMAND --help shows a command with its options and examples.",
     ],
   ]

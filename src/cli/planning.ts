@@ -35,28 +35,28 @@ interface JsonStream {
 export abstract class PlanningCommand extends FileCommand {
   readonly json = Option.String("--json", {
     tolerateBoolean: true,
-    description: "NDJSON on stdout in terraform's envelope; --json=FILE writes it there, and people still see text",
+    description: "Print NDJSON in the format of terraform; --json=FILE writes it to a file",
   });
-  readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
-  readonly excludes = Option.Array("--exclude", [], { description: "all but these" });
-  readonly replacing = Option.Array("--replace", [], { description: "make these images anew" });
+  readonly targets = Option.Array("--target", [], { description: "Limit to addresses (globs), backends or images" });
+  readonly excludes = Option.Array("--exclude", [], { description: "Exclude addresses (globs), backends or images" });
+  readonly replacing = Option.Array("--replace", [], { description: "Force replacement of these images" });
   readonly refreshOnly = Option.Boolean("--refresh-only", false, {
-    description: "only take into the state what others changed",
+    description: "Only update the state",
   });
   readonly refresh = Option.Boolean("--refresh", true, {
-    description: "look at the backends (default); --no-refresh trusts the state",
+    description: "Read the backends before planning (default); --no-refresh trusts the state",
   });
   readonly adopt = Option.Boolean("--adopt", false, {
-    description: "take over images of the same name that are not ours",
+    description: "Adopt unmanaged images of the same name",
   });
   readonly detailedExitcode = Option.Boolean("--detailed-exitcode", false, {
-    description: "exit with 2 when there are changes",
+    description: "Exit with 2 if there are changes",
   });
-  readonly parallelism = Option.String("--parallelism", { description: "how many images at a time" });
+  readonly parallelism = Option.String("--parallelism", { description: "Number of concurrent operations" });
   readonly lockTimeout = Option.String("--lock-timeout", {
-    description: "how long to wait for somebody else's lock: 30s, 5m",
+    description: "Time to wait for the state lock (30s, 5m)",
   });
-  readonly reports = Option.Array("--report", [], { description: `KIND=FILE: write a report; ${REPORTS.join(", ")}` });
+  readonly reports = Option.Array("--report", [], { description: `Write a report: ${REPORTS.join(", ")}` });
 
   protected readonly gathered = new Gathered();
   #stream: JsonStream | undefined;

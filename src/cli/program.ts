@@ -1,12 +1,13 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { PassThrough } from "node:stream";
-import { Cli, type Command } from "clipanion";
+import { Cli, type Command, type Definition } from "clipanion";
 import { Failure } from "../core/failure.ts";
 import { nearest } from "../core/model/nearest.ts";
 import { EXIT } from "./base.ts";
 import { type Known, knownFrom } from "./completion/commands.ts";
 import { fromHabits } from "./habits.ts";
+import { groupPage, helpPage } from "./helppage.ts";
 import { overview } from "./overview.ts";
 import { renderFailure } from "./render/failure.ts";
 import { chooseStyle } from "./render/index.ts";
@@ -20,15 +21,20 @@ export class Program extends Cli<Shell> {
     if (input[0]?.startsWith("__") === true) return await super.run(input, shell);
     let ready: { readonly command: Command<Shell>; readonly shell: Shell };
     try {
-      const { args, folder, isSilent = false, isDebug = false } = fromHabits(input);
+      const { args, folder, isSilent = false, isDebug = false, isQuiet = false } = fromHabits(input);
       if (args.length === 0 || args[0] === "--help" || args[0] === "-h") {
         shell.stdout.write(overview(this.definitions()));
         return EXIT.done;
       }
       check(args, knownFrom(this.definitions()));
+      const page = helpFor(args, this.definitions());
+      if (page !== undefined) {
+        shell.stdout.write(page);
+        return EXIT.done;
+      }
       const inside = {
         ...shell,
-        ...(isDebug ? { env: { ...shell.env, IMAGES_LOG: "debug" } } : {}),
+        env: { ...shell.env, ...(isDebug ? { IMAGES_LOG: "debug" } : {}), ...(isQuiet ? { IMAGES_QUIET: "1" } : {}) },
         ...(isSilent ? { stdin: new PassThrough().end() } : {}),
         ...(folder === undefined ? {} : { cwd: entered(resolve(shell.cwd, folder)) }),
       };
@@ -42,6 +48,21 @@ export class Program extends Cli<Shell> {
     }
     return await super.run(ready.command, ready.shell);
   }
+}
+
+/** The help that a command line asks for, before it is parsed as anything else. */
+function helpFor(args: readonly string[], definitions: readonly Definition[]): string | undefined {
+  const words = args.slice(0, args.indexOf("--") < 0 ? undefined : args.indexOf("--"));
+  if (!words.includes("--help") && !words.includes("-h")) return undefined;
+  const names = words.filter((word) => !word.startsWith("-"));
+  for (let length = Math.min(2, names.length); length > 0; length--) {
+    const path = `images ${names.slice(0, length).join(" ")}`;
+    const found = definitions.find((one) => one.path === path);
+    if (found !== undefined) return helpPage(found);
+    const group = definitions.filter((one) => one.path.startsWith(`${path} `));
+    if (group.length > 0) return groupPage(path.slice("images ".length), group);
+  }
+  return undefined;
 }
 
 function entered(folder: string): string {
@@ -72,6 +93,7 @@ function check(args: readonly string[], known: readonly Known[]): void {
   const single = group.filter(({ path }) => path.length === 1);
   if (both.length === 0 && single.length === 0) {
     const names = group.map(({ path }) => path.join(" "));
+    if (args.includes("--help") || args.includes("-h")) return;
     if (second === "" || second.startsWith("-"))
       throw new Failure("cli.usage", `images ${first}: a subcommand is missing`, {
         hint: `one of: ${names.join(", ")}`,

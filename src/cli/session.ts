@@ -49,7 +49,7 @@ export class Session implements AsyncDisposable {
     this.#wish = wish;
     this.secrets = secrets;
     this.config = read.config;
-    this.plugins = read.plugins;
+    this.plugins = read.config.policy.require.includes("https") ? withoutPulls(read.plugins) : read.plugins;
     this.warnings = read.warnings;
     this.keeper = new StateKeeper(shell, wish, secrets, read.config.settings, (options) =>
       openDoor(options, this.#netMeans()),
@@ -130,6 +130,7 @@ export class Session implements AsyncDisposable {
       signal: this.#shell.signal,
       conceal: (secret) => this.secrets.conceal(secret),
       note: this.#wish.note,
+      httpsOnly: this.config.policy.require.includes("https"),
       door: (options) => this.#door(options, undefined),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
       download: async (address, signal) => await this.#download(address, signal),
@@ -237,3 +238,7 @@ async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
 }
+
+/** Nobody sees where a backend that fetches a URL by itself is redirected to: where https is required, the bytes go through here. */
+const withoutPulls = (plugins: ReadonlyMap<BackendName, Plugin>): ReadonlyMap<BackendName, Plugin> =>
+  new Map([...plugins].map(([name, { pulls: _, ...plugin }]) => [name, plugin]));

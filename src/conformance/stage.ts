@@ -40,10 +40,11 @@ export class Stage implements AsyncDisposable {
     this.filename = spec.filename ?? "disk.img";
   }
 
-  static async open(question: Question): Promise<Stage> {
+  /** @param place where, if not at a place of the clauses */
+  static async open(question: Question, place?: () => Promise<TestPlace>): Promise<Stage> {
     const { spec } = question;
     const folder = await Folder.make();
-    const stage = new Stage(question, await spec.place(), folder);
+    const stage = new Stage(question, await (place === undefined ? spec.place() : place()), folder);
     if (spec.bytes !== undefined) await folder.write(stage.filename, spec.bytes);
     return stage;
   }

@@ -116,8 +116,12 @@ export interface Origin {
   readonly needs: readonly string[];
   /** Attributes that only go with this origin. */
   readonly may?: readonly string[];
+  /** Of `needs`: attributes that may stand beside a `source` as well, and say more of an image that is made from bytes. */
+  readonly also?: readonly string[];
   /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
   readonly follow?: string;
+  /** `resolve` tells the sha256 of what the backend will take, and the backend takes nothing else. Without: `[policy]` refuses it where it requires a checksum. */
+  readonly digest?: boolean;
 }
 
 /** What a plugin gets from the program when a backend is opened. */
@@ -192,6 +196,8 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   ): { readonly verified: boolean; readonly why?: string } | undefined;
   /** An image may be declared without any origin: it is there already and only kept as declared. */
   readonly originless?: boolean;
+  /** What attributes come to while nobody declares them, where that is neither one value (`unset`) nor the image's own name (`ownName`). */
+  defaults?(address: Address): Attributes;
   /** Names of which the backend has each only once, and that this image is to hold. A foreign image that holds one blocks the plan. */
   names?(want: Desired<I>, address: Address): readonly string[];
   /**

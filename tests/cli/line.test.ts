@@ -24,7 +24,6 @@ const WRONG: readonly (readonly [line: string, said: string])[] = [
   ["plan -lock=false", "the state lock cannot be turned off"],
   ["console", "use: images show"],
   ["get", "there are no modules"],
-  ["graph", "use: images plan --json"],
   ["login", "credentials are references"],
   ["logout", "credentials are references"],
   ["modules", "use: images plugins"],

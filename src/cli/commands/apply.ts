@@ -16,9 +16,9 @@ import type { Session } from "../session.ts";
 
 /** What apply and destroy have in common: plan, ask, do. */
 export abstract class ApplyingCommand extends PlanningCommand {
-  readonly yes = Option.Boolean("--yes,--auto-approve", false, { description: "do not ask" });
+  readonly yes = Option.Boolean("--yes,--auto-approve", false, { description: "Skip the approval prompt" });
   readonly maxDeletes = Option.String("--max-deletes", {
-    description: "refuse a plan that deletes more than this: images, and what goes with them",
+    description: "Fail if the plan deletes more objects than this",
   });
 
   protected async carryOut(session: Session, saved: Plan | undefined, mode: PlanMode): Promise<number> {
@@ -79,14 +79,14 @@ export class ApplyCommand extends ApplyingCommand {
   static override readonly paths = [["apply"]];
   static override readonly usage = Command.Usage({
     category: "Everyday",
-    description: "bring the backends to what the file says",
+    description: "Create, update and delete images to match the configuration",
     details:
       "Plans, shows the plan, asks, and carries it out. An image that fails does not stop the others; then the exit code is 1. Ctrl-C once takes back what is being made and finishes the rest, twice stops at once; either way the next apply goes on from there. With a FILE of `images plan --out` exactly that plan is carried out, without a question.",
     examples: [
-      ["Plan, ask, do", "$0 apply"],
+      ["Plan, ask, apply", "$0 apply"],
       ["In a pipeline", "$0 apply --yes --json"],
-      ["A plan that was looked at", "$0 apply plan.json"],
-      ["No more than one image may go", "$0 apply --yes --max-deletes 1"],
+      ["A saved plan", "$0 apply plan.json"],
+      ["At most one deletion", "$0 apply --yes --max-deletes 1"],
     ],
   });
 
@@ -113,11 +113,11 @@ export class DestroyCommand extends ApplyingCommand {
   static override readonly paths = [["destroy"]];
   static override readonly usage = Command.Usage({
     category: "Everyday",
-    description: "take all images of ours away",
+    description: "Delete all managed images",
     details:
-      "Deletes what the state and the file know, or lets it go, as `on_remove` says. Protected images stay, and the run says so.",
+      "Deletes the images in the state, or removes them from the state only, according to `on_remove`. Protected images block.",
     examples: [
-      ["Everything of ours", "$0 destroy"],
+      ["Everything", "$0 destroy"],
       ["One backend", "$0 destroy --target lab"],
     ],
   });

@@ -11,14 +11,14 @@ export class CacheListCommand extends BaseCommand {
   static override readonly paths = [["cache", "list"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "what has been downloaded and kept",
+    description: "List cached downloads",
     examples: [
-      ["For people", "$0 cache list"],
-      ["For scripts", "$0 cache list --json"],
+      ["As text", "$0 cache list"],
+      ["As JSON", "$0 cache list --json"],
     ],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
 
   override async run(): Promise<number> {
     const entries = await cacheList(cacheRoot(this.context.env));
@@ -41,9 +41,9 @@ export class CacheGcCommand extends BaseCommand {
   static override readonly paths = [["cache", "gc"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "free the room of what was not used for longest",
+    description: "Evict the least recently used downloads",
     details:
-      "Without options it goes down to IMAGES_CACHE_MAX (20 GiB when that is not set), and takes the remains of dead runs away.",
+      "Without options, evicts until the cache is below IMAGES_CACHE_MAX (default 20 GiB), and deletes leftovers of interrupted runs.",
     examples: [
       ["Down to the limit", "$0 cache gc"],
       ["Everything that was not used for a month", "$0 cache gc --max-age 30d"],
@@ -51,8 +51,8 @@ export class CacheGcCommand extends BaseCommand {
     ],
   });
 
-  readonly maxBytes = Option.String("--max-bytes", { description: "bytes that may stay" });
-  readonly maxAge = Option.String("--max-age", { description: "what was not used for longer goes: 30d, 12h" });
+  readonly maxBytes = Option.String("--max-bytes", { description: "Size to keep" });
+  readonly maxAge = Option.String("--max-age", { description: "Evict downloads not used for this long (30d, 12h)" });
 
   override async run(): Promise<number> {
     const maxAge = optionSeconds("--max-age", this.maxAge);
@@ -75,7 +75,7 @@ export class CacheVerifyCommand extends BaseCommand {
   static override readonly paths = [["cache", "verify"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "read everything again, and throw away what is damaged",
+    description: "Verify cached downloads and delete damaged ones",
     examples: [["After a bad disk", "$0 cache verify"]],
   });
 

@@ -13,9 +13,9 @@ export class CompletionCommand extends BaseCommand {
   static override readonly paths = [["completion"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "a script that completes command lines, for bash, zsh or fish",
+    description: "Print a completion script for bash, zsh or fish",
     details:
-      "Commands, options and their values are completed, and the backends, images and addresses of images.toml and its state. No backend is asked.",
+      "Completes commands, options and values, and the backends, images and addresses of images.toml and its state. Backends are not contacted.",
     examples: [
       ["In ~/.bashrc: source <(images completion bash)", "$0 completion bash"],
       ["In ~/.zshrc, behind compinit: source <(images completion zsh)", "$0 completion zsh"],

@@ -10,16 +10,16 @@ export class FmtCommand extends BaseCommand {
   static override readonly paths = [["fmt"]];
   static override readonly usage = Command.Usage({
     category: "Housekeeping",
-    description: "lay the file out in the one way",
-    details: "Spaces, indents and blank lines; comments and the order of things stay, and no value changes.",
+    description: "Format images.toml",
+    details: "Normalizes spaces, indentation and blank lines. Comments, order and values stay.",
     examples: [
       ["images.toml", "$0 fmt"],
-      ["Only say whether it is laid out so", "$0 fmt --check"],
+      ["Check only", "$0 fmt --check"],
     ],
   });
 
   readonly check = Option.Boolean("--check", false, {
-    description: "write nothing; exit with 1 when a file would change",
+    description: "Do not write; exit with 1 if a file is not formatted",
   });
   readonly files = Option.Rest({ name: "FILE" });
 

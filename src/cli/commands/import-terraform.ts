@@ -15,11 +15,11 @@ export class ImportTerraformCommand extends FileCommand {
   static override readonly paths = [["import"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "take over the images of a terraform or tofu state",
+    description: "Adopt the images of a Terraform or OpenTofu state",
     details:
       "Reads incus_image, vkcs_images_image, openstack_images_image_v2, linode_image and outscale_image, writes their blocks (and the backends that are missing) behind what images.toml has, and takes the images into our state with our mark, so that the plan after it is empty. STATE is a state file, the output of `terraform show -json` or `state pull`, or a folder. Nothing is written until every image was looked at; blocks that are there stay as they are. Secrets of the state are not written down: where one is needed, a variable of the environment is named for it.",
     examples: [
-      ["The state in this folder", "$0 import --from-terraform ."],
+      ["The state in this directory", "$0 import --from-terraform ."],
       ["A state that is kept elsewhere, after terraform state pull", "$0 import --from-terraform state.json"],
       ["Only show what would be written", "$0 import --from-terraform . --dry-run"],
     ],
@@ -27,19 +27,19 @@ export class ImportTerraformCommand extends FileCommand {
 
   readonly from = Option.String("--from-terraform", {
     required: true,
-    description: "STATE: a state file, or a folder",
+    description: "Terraform state file or directory",
   });
   readonly dryRun = Option.Boolean("--dry-run", false, {
-    description: "only print the blocks; touches no backend, writes nothing",
+    description: "Print the blocks; do not contact backends or write files",
   });
   readonly backends = Option.Array("--backend", [], {
-    description: "a backend of the file to use for its plugin, where there are several",
+    description: "Backend to use if several have the same plugin",
   });
   readonly adopt = Option.Boolean("--adopt", false, {
-    description: "also images that carry the mark of another file or address",
+    description: "Also adopt images with the marker of another file or address",
   });
   readonly lockTimeout = Option.String("--lock-timeout", {
-    description: "how long to wait for somebody else's lock: 30s, 5m",
+    description: "Time to wait for the state lock (30s, 5m)",
   });
 
   override async run(): Promise<number> {

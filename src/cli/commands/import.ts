@@ -12,7 +12,7 @@ export class ImportCommand extends FileCommand {
   static override readonly paths = [["import"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "take over an image that is there already",
+    description: "Adopt an existing image",
     details:
       "ADDRESS must be declared in the file; ID is what the backend calls the image (or another name of it that the plugin knows: an alias, a fingerprint's beginning). The image comes into the state and gets our mark; attributes that differ from the file are shown by the next plan and are not changed here.",
     examples: [
@@ -22,10 +22,10 @@ export class ImportCommand extends FileCommand {
   });
 
   readonly adopt = Option.Boolean("--adopt", false, {
-    description: "also when it carries the mark of another file or address",
+    description: "Also if the image has the marker of another file or address",
   });
   readonly lockTimeout = Option.String("--lock-timeout", {
-    description: "how long to wait for somebody else's lock: 30s, 5m",
+    description: "Time to wait for the state lock (30s, 5m)",
   });
   readonly address = Option.String({ required: true, name: "ADDRESS" });
   readonly id = Option.String({ required: true, name: "ID" });

@@ -21,8 +21,8 @@ export class InfoCommand extends FileCommand {
   static override readonly paths = [["info"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "show the live images of a backend, ours or not",
-    details: "With an IMAGE (its name, or its id on the backend) only that one, with all its attributes.",
+    description: "Show images that exist on a backend, managed or not",
+    details: "With IMAGE (name, or id on the backend): only that image, with all its attributes.",
     examples: [
       ["All images of a backend", "$0 info lab"],
       ["For a script: an array of id, name, ours, attributes", "$0 info lab --json"],
@@ -32,7 +32,7 @@ export class InfoCommand extends FileCommand {
 
   readonly backend = Option.String({ required: true, name: "BACKEND" });
   readonly image = Option.String({ required: false, name: "IMAGE" });
-  readonly json = Option.Boolean("--json", false, { description: "a JSON array on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print a JSON array" });
 
   override async run(): Promise<number> {
     await using session = await this.session({ operation: "info", write: false, plugins: "first use" });

@@ -28,15 +28,15 @@ export class InitCommand extends FileCommand {
   static override readonly paths = [["init"]];
   static override readonly usage = Command.Usage({
     category: "Everyday",
-    description: "write a first images.toml",
+    description: "Create an images.toml",
     examples: [
-      ["Here", "$0 init"],
+      ["In this directory", "$0 init"],
       ["With the schema that editors check it by", "$0 init --schema"],
     ],
   });
 
   readonly schema = Option.Boolean("--schema", false, {
-    description: `also write ${SCHEMA_FILE} beside it, and the line that names it to editors`,
+    description: `Also write ${SCHEMA_FILE} and the line that names it`,
   });
 
   override async run(): Promise<number> {

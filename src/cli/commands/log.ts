@@ -8,14 +8,14 @@ export class LogCommand extends FileCommand {
   static override readonly paths = [["log"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "the runs of the past, or one of them",
+    description: "Show the run history, or one run",
     examples: [
       ["All that are remembered", "$0 log"],
       ["One of them", "$0 log 20261120T151500-1a2b3c"],
     ],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
   readonly id = Option.String({ required: false, name: "RUN" });
 
   override async run(): Promise<number> {

@@ -20,18 +20,17 @@ export class OutdatedCommand extends FileCommand {
   static override readonly paths = [["outdated"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "images whose source has moved on",
-    details:
-      "Looks at every source as if `follow = true` stood there: a pinned image whose alias or URL gives something else by now is told as well. Downloads nothing.",
+    description: "List images whose source has changed upstream",
+    details: "Checks every source as if it had `follow = true`, so that pinned images are included. Downloads nothing.",
     examples: [
-      ["For people", "$0 outdated"],
+      ["As text", "$0 outdated"],
       ["In a pipeline: 2 when there are any", "$0 outdated --exit-code --json"],
     ],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
-  readonly exitCode = Option.Boolean("--exit-code", false, { description: "exit with 2 when there are any" });
-  readonly targets = Option.Array("--target", [], { description: "only these addresses (globs), backends or images" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
+  readonly exitCode = Option.Boolean("--exit-code", false, { description: "Exit with 2 if there are any" });
+  readonly targets = Option.Array("--target", [], { description: "Limit to addresses (globs), backends or images" });
 
   override async run(): Promise<number> {
     await using session = await this.session({ operation: "outdated", write: false, plugins: "first use" });

@@ -11,19 +11,19 @@ export class PlanCommand extends PlanningCommand {
   static override readonly paths = [["plan"]];
   static override readonly usage = Command.Usage({
     category: "Everyday",
-    description: "show what would be done",
+    description: "Show the changes that apply would make",
     details:
-      "Looks at every backend, compares, and changes nothing. With `--out` the plan is written as JSON in the shape of `terraform show -json`; `images apply FILE` carries out exactly that plan, and refuses when the state, the file, the source bytes or the images have moved meanwhile.",
+      "Reads every backend and compares it with the configuration; changes nothing. `--out` saves the plan as JSON in the format of `terraform show -json`. `images apply FILE` applies exactly that plan, and fails if the state, the configuration, the source bytes or the images have changed since.",
     examples: [
       ["All images", "$0 plan"],
       ["One backend, for a script", "$0 plan --target lab --json"],
-      ["Exit with 2 when something would change", "$0 plan --detailed-exitcode"],
-      ["A plan to be looked at and applied later", "$0 plan --out plan.json"],
+      ["Exit with 2 if there are changes", "$0 plan --detailed-exitcode"],
+      ["Save the plan and apply it later", "$0 plan --out plan.json"],
     ],
   });
 
-  readonly out_ = Option.String("--out", { description: "write the plan to this file" });
-  readonly destroy = Option.Boolean("--destroy", false, { description: "plan to take everything of ours away" });
+  readonly out_ = Option.String("--out", { description: "Save the plan to a file" });
+  readonly destroy = Option.Boolean("--destroy", false, { description: "Plan to delete all managed images" });
 
   protected override async prepare(): Promise<void> {
     await super.prepare();

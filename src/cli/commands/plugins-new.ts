@@ -21,7 +21,7 @@ export class PluginsNewCommand extends BaseCommand {
     details:
       "Writes NAME.ts, a plugin that works; NAME.conformance.ts, the emulator that it is tested with; tsconfig.json, and images.d.ts, the types of the module `images`. Nothing that is there is overwritten, but the types.",
     examples: [
-      ["Here", "$0 plugins new xo"],
+      ["In this directory", "$0 plugins new xo"],
       ["In a directory of its own", "$0 plugins new xo --dir plugins"],
       ["The types of this version, for plugins that are there", "$0 plugins new --types"],
     ],

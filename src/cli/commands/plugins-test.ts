@@ -33,7 +33,7 @@ export class PluginsTestCommand extends BaseCommand {
   readonly image = Option.Array("--image", [], { description: "NAME=VALUE: an attribute that every image needs" });
   readonly bytes = Option.String("--bytes", { description: "The file that images are made from (default: some text)" });
   readonly clauses = Option.Array("--clause", [], { description: "Only this clause; may be repeated" });
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
   readonly plugin = Option.String({ required: true, name: "FILE" });
 
   override async run(): Promise<number> {

@@ -12,9 +12,9 @@ export class PluginsCommand extends BaseCommand {
   static override readonly paths = [["plugins"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "the plugins, and what each takes",
+    description: "List plugins, or show one",
     details:
-      "With a NAME (or the path of a plugin file): every setting of its backends and every attribute of its images, from its schema.",
+      "With a NAME or the path of a plugin file: every setting of its backends and every attribute of its images.",
     examples: [
       ["All of them", "$0 plugins"],
       ["What the local store takes", "$0 plugins local"],
@@ -22,7 +22,7 @@ export class PluginsCommand extends BaseCommand {
     ],
   });
 
-  readonly markdown = Option.Boolean("--markdown", false, { description: "as Markdown" });
+  readonly markdown = Option.Boolean("--markdown", false, { description: "Print Markdown" });
   readonly name = Option.String({ required: false, name: "NAME" });
 
   override async run(): Promise<number> {
@@ -41,7 +41,7 @@ export class PluginsTrustCommand extends FileCommand {
   static override readonly paths = [["plugins", "trust"]];
   static override readonly usage = Command.Usage({
     category: "Housekeeping",
-    description: "pin a plugin file as it is now",
+    description: "Trust a plugin file and pin its digest",
     details:
       "Writes its sha256, and that of every file that it imports, to images.lock beside images.toml. A plugin is code that runs with your rights: read it first.",
     examples: [["After a change that you have read", "$0 plugins trust ./plugins/webdav.ts"]],

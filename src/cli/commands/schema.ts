@@ -14,7 +14,7 @@ export class SchemaCommand extends BaseCommand {
   static override readonly paths = [["schema"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "the JSON Schema of images.toml, for editors",
+    description: "Print the JSON Schema of images.toml",
     details:
       "With taplo or an editor that uses it: write the schema to a file, and `#:schema ./images.schema.json` at the top of images.toml.",
     examples: [["For an editor", "$0 schema > images.schema.json"]],

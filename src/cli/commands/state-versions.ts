@@ -14,18 +14,17 @@ import { table } from "../render/text.ts";
 import { EditCommand } from "./state.ts";
 
 const category = "State";
-const lockTimeout = () =>
-  Option.String("--lock-timeout", { description: "how long to wait for somebody else's lock: 30s, 5m" });
+const lockTimeout = () => Option.String("--lock-timeout", { description: "Time to wait for the state lock (30s, 5m)" });
 
 export class StateVersionsCommand extends FileCommand {
   static override readonly paths = [["state", "list-versions"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "the former versions of the state that are kept",
+    description: "List previous versions of the state",
     examples: [["All, oldest first", "$0 state list-versions"]],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
 
   override async run(): Promise<number> {
     await using session = await this.session({ operation: "state list-versions", write: false });
@@ -72,7 +71,7 @@ export class StateRestoreCommand extends EditCommand {
   static override readonly paths = [["state", "restore"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "bring back a former version of the state",
+    description: "Restore a previous version of the state",
     details:
       "The state gets the rows of that version and the next serial; images are not touched. The next plan shows what differs. VERSION is one of `images state list-versions`.",
     examples: [["A version", "$0 state restore 20261120T151500123Z-1a2b3c4d5e6f"]],
@@ -101,15 +100,15 @@ export class StatePushCommand extends FileCommand {
   static override readonly paths = [["state", "push"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "put a state document in the place of the one that is there",
-    details: "It must be newer, and of the same lineage; --force takes any. `-` reads it from stdin.",
+    description: "Replace the state with a document",
+    details: "The document must be newer and of the same lineage; --force accepts any. `-` reads stdin.",
     examples: [
       ["A document that was edited", "$0 state push state.json"],
       ["From stdin", "$0 state push -"],
     ],
   });
 
-  readonly force = Option.Boolean("--force", false, { description: "also an older one, or one of another lineage" });
+  readonly force = Option.Boolean("--force", false, { description: "Also if it is older or of another lineage" });
   readonly lockTimeout = lockTimeout();
   readonly document = Option.String({ required: true, name: "FILE" });
 
@@ -137,7 +136,7 @@ export class StateMigrateCommand extends FileCommand {
   static override readonly paths = [["state", "migrate"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "move the state to another place",
+    description: "Move the state to another location",
     details:
       "TO is a path or a URL without a state. At every moment one of the two places has the state; the old one then says where it went, so that nobody goes on there. A move that was interrupted is finished by the same command.",
     examples: [
@@ -149,9 +148,9 @@ export class StateMigrateCommand extends FileCommand {
     ],
   });
 
-  readonly username = Option.String("--username", { description: "the user at the new place" });
+  readonly username = Option.String("--username", { description: "User name at the new location" });
   readonly password = Option.String("--password", {
-    description: "a reference to its password: env:NAME, file:PATH, cmd:COMMAND",
+    description: "Reference to its password: env:NAME, file:PATH or cmd:COMMAND",
   });
   readonly lockTimeout = lockTimeout();
   readonly to = Option.String({ required: true, name: "TO" });

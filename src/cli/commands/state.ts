@@ -15,14 +15,14 @@ export class StateListCommand extends FileCommand {
   static override readonly paths = [["state", "list"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "the addresses that the state knows",
+    description: "List addresses in the state",
     examples: [
       ["All", "$0 state list"],
       ["Those of one backend, as JSON", "$0 state list 'lab/*' --json"],
     ],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
   readonly globs = Option.Rest({ name: "GLOB" });
 
   override async run(): Promise<number> {
@@ -37,11 +37,11 @@ export class StateShowCommand extends FileCommand {
   static override readonly paths = [["state", "show"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "what the state knows of one address",
+    description: "Show one address of the state",
     examples: [["One address", "$0 state show lab/debian"]],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
   readonly address = Option.String({ required: true, name: "ADDRESS" });
 
   override async run(): Promise<number> {
@@ -66,7 +66,7 @@ export class StateShowCommand extends FileCommand {
 /** A command that writes another state in the place of the one there is. */
 export abstract class EditCommand extends FileCommand {
   readonly lockTimeout = Option.String("--lock-timeout", {
-    description: "how long to wait for somebody else's lock: 30s, 5m",
+    description: "Time to wait for the state lock (30s, 5m)",
   });
 
   protected async edit(operation: string, change: (state: State) => State): Promise<number> {
@@ -82,9 +82,9 @@ export class StateMoveCommand extends EditCommand {
   static override readonly paths = [["state", "mv"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "give an address another name",
+    description: "Rename an address",
     details:
-      "FROM and TO are addresses, or the names of two backends. The image itself is not touched; its mark is by the next apply.",
+      "FROM and TO are addresses, or two backend names. The image is not touched; the next apply updates its ownership marker.",
     examples: [
       ["An image was renamed in the file", "$0 state mv lab/debian lab/debian-12"],
       ["A backend was", "$0 state mv lab prod"],
@@ -103,8 +103,8 @@ export class StateRemoveCommand extends EditCommand {
   static override readonly paths = [["state", "rm"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "let go of images without touching them",
-    details: "While they carry our mark and are declared, the next apply takes them up again.",
+    description: "Remove images from the state (the backend is not touched)",
+    details: "Images that are still declared and have their marker are adopted again by the next apply.",
     examples: [
       ["One address", "$0 state rm lab/debian"],
       ["All of a backend", "$0 state rm 'lab/*'"],
@@ -126,7 +126,7 @@ export class StatePullCommand extends FileCommand {
   static override readonly paths = [["state", "pull"]];
   static override readonly usage = Command.Usage({
     category,
-    description: "print the whole state document",
+    description: "Print the state document",
     examples: [["To look at, or to keep", "$0 state pull > state.json"]],
   });
 

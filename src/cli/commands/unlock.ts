@@ -7,13 +7,13 @@ export class UnlockCommand extends FileCommand {
   static override readonly paths = [["unlock"]];
   static override readonly usage = Command.Usage({
     category: "State",
-    description: "remove a lock whose holder is gone",
+    description: "Release a stale state lock",
     details:
-      "ID is the one that the error names. A holder on this host that has died needs no unlock: the next run takes its lock over.",
+      "ID is in the error message. The lock of a process of this host that has ended needs no unlock: the next run takes it.",
     examples: [["The lock that an error named", "$0 unlock 20261120T151500-1a2b3c"]],
   });
 
-  readonly force = Option.Boolean("--force", false, { description: "also while its holder is alive" });
+  readonly force = Option.Boolean("--force", false, { description: "Also if its holder is running" });
   readonly id = Option.String({ required: true, name: "ID" });
 
   override async run(): Promise<number> {

@@ -23,12 +23,12 @@ export class UpgradeCommand extends BaseCommand {
     ],
   });
 
-  readonly check = Option.Boolean("--check", false, { description: "only compare the versions" });
+  readonly check = Option.Boolean("--check", false, { description: "Compare the versions" });
   readonly from = Option.String("--from", { description: "URL of the newest release (default: IMAGES_RELEASES)" });
   readonly exitCode = Option.Boolean("--exit-code", false, {
-    description: "exit with 2 when there is a newer release",
+    description: "Exit with 2 if there is a newer release",
   });
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
 
   override async run(): Promise<number> {
     if (!this.check)

@@ -7,8 +7,8 @@ export class ValidateCommand extends FileCommand {
   static override readonly paths = [["validate"]];
   static override readonly usage = Command.Usage({
     category: "Everyday",
-    description: "check the file, touching no network",
-    details: "Tells all mistakes at once, each with its place and the way out.",
+    description: "Check the configuration, without network access",
+    details: "Reports all errors at once, each with its position and a hint.",
     examples: [
       ["Check images.toml", "$0 validate"],
       ["For a pipeline", "$0 validate --json"],
@@ -16,7 +16,7 @@ export class ValidateCommand extends FileCommand {
   });
 
   readonly json = Option.Boolean("--json", false, {
-    description: "JSON on stdout, in the shape of terraform validate -json",
+    description: "Print JSON, in the format of terraform validate -json",
   });
 
   override async run(): Promise<number> {

@@ -23,7 +23,7 @@ export class VerifyCommand extends FileCommand {
   static override readonly paths = [["verify"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "read the bytes of images back and compare their digests",
+    description: "Download images from backends and verify their digests",
     details:
       "Without an ADDRESS all images of the state. Exit 1 when the bytes of an image differ from the recorded digests or cannot be read. `images apply --replace ADDRESS` repairs one.",
     examples: [
@@ -32,7 +32,7 @@ export class VerifyCommand extends FileCommand {
     ],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "a JSON array on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print a JSON array" });
   readonly addresses = Option.Rest({ name: "ADDRESS" });
 
   override async run(): Promise<number> {

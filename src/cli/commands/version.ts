@@ -7,18 +7,18 @@ export class VersionCommand extends BaseCommand {
   static override readonly paths = [["version"], ["--version"], ["-v"]];
   static override readonly usage = Command.Usage({
     category: "Housekeeping",
-    description: "Show the version, or the licences of all that is in this program",
+    description: "Show the version or the licenses",
     examples: [
-      ["For people", "$0 version"],
-      ["For scripts", "$0 version --json"],
+      ["As text", "$0 version"],
+      ["As JSON", "$0 version --json"],
       ["The licences of all parts", "$0 version --licenses"],
     ],
   });
 
-  readonly json = Option.Boolean("--json", false, { description: "JSON on stdout" });
+  readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
 
   readonly licenses = Option.Boolean("--licenses", false, {
-    description: "The licence texts of all that is in the program",
+    description: "Print the license texts of everything in the binary",
   });
 
   override async run(): Promise<number> {

@@ -1,4 +1,5 @@
 import { CLAUSES } from "../../core/conformance.ts";
+import { GRAPHS } from "../render/graph.ts";
 import { REPORTS } from "../render/report.ts";
 
 /** What a word of the command line names. */
@@ -27,6 +28,7 @@ export const OF_FLAGS: Readonly<Record<string, Kind>> = {
   "--backend": "backend",
   "--from-terraform": "file",
   "--from": "nothing",
+  "--format": { words: GRAPHS },
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
   "--parallelism": "nothing",
   "--lock-timeout": "nothing",

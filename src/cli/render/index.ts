@@ -41,6 +41,11 @@ export interface Choice {
   readonly redact?: (text: string) => string;
 }
 
+/** Shows nothing of what goes on: the command itself tells the result. */
+const quiet: Renderer = async (events) => {
+  for await (const _ of events);
+};
+
 /** JSON alone with `--json`; else bars on a terminal and lines elsewhere, and the JSON besides with `--json=FILE`. */
 export function chooseRenderer(choice: Choice): Renderer {
   const { json: wish, env, talk, version, style, plugin, clock = systemClock, plan } = choice;
@@ -48,7 +53,8 @@ export function chooseRenderer(choice: Choice): Renderer {
   if (wish.to === "stdout") return stream;
   const hasBars =
     talk.isTTY === true && !isSet(env["CI"]) && !isSet(env["IMAGES_NO_PROGRESS"]) && env["TERM"] !== "dumb";
-  const human = hasBars ? tty({ style, clock, plan }) : lines({ style, clock });
+  if (isSet(env["IMAGES_QUIET"]) && wish.to === "nowhere") return quiet;
+  const human = isSet(env["IMAGES_QUIET"]) ? quiet : hasBars ? tty({ style, clock, plan }) : lines({ style, clock });
   if (wish.to === "nowhere") return human;
   return async (events, out) => {
     using file = new FileSink(wish.path, choice.redact);

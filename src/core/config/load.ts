@@ -20,10 +20,12 @@ import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
 import { madeUpName } from "./madeup.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
 import { checkNotify } from "./notify.ts";
+import { checkChains } from "./policy.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 import type { Secrets } from "./secrets.ts";
 import { statePlace } from "./stateplace.ts";
+import { tellTwins } from "./twins.ts";
 import { fillIn } from "./vars.ts";
 import type { KnownBackend, World } from "./world.ts";
 
@@ -125,6 +127,8 @@ async function checked(
   const settings = settingsOf(filled, file, world);
   const resources = images.flatMap((image) => checkImage(image, world));
   tellCircles(resources, problems);
+  tellTwins(resources, pluginsOf(backends), problems);
+  checkChains(resources, pluginsOf(backends), world);
   const blocks = blocksOf(filled, world);
   if (settings === undefined || problems.count > 0) throw invalid(file, problems);
   const config: Config = {
@@ -198,7 +202,11 @@ function requireName(settings: TableNode | undefined, { backends, folder, proble
 function policyOf(root: TableNode, problems: Problems): Policy {
   const found = section(POLICY, root, "policy", problems);
   const at = root.entries.get("policy")?.value.at;
-  return { require: found?.require ?? [], ...(at === undefined ? {} : { at }) };
+  return {
+    require: found?.require ?? [],
+    ...(found?.algorithms === undefined ? {} : { algorithms: found.algorithms }),
+    ...(at === undefined ? {} : { at }),
+  };
 }
 
 function blocksOf(

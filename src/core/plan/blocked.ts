@@ -1,3 +1,4 @@
+import type { Address, BackendName } from "../model/name.ts";
 import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
 import type { Image, Sight, Want } from "./sight.ts";
@@ -101,4 +102,21 @@ export function limits({ address }: Sight, { complaints, resource }: Want): Step
     text,
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
   };
+}
+
+/** The backend of an image that the state has is not declared any more. */
+export const orphan = (address: Address, name: BackendName): Step => ({
+  action: "block",
+  address,
+  because: "missing",
+  text: `its backend ${name} is not in the file any more, so that nobody can look at it`,
+  hint: `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`,
+});
+
+/** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
+export function unreachable(address: Sight["address"], { blind, hindered }: Want): Step | undefined {
+  const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
+  if (why === undefined) return undefined;
+  const { text, hint } = why;
+  return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };
 }

@@ -18,6 +18,17 @@ export type Evidence =
   /** It cannot be found out; `why`. */
   | { readonly kind: "untold"; readonly why: string };
 
+/** Why it cannot be found out whether the source of an image is still what it was made from. */
+export function untold(
+  want: Want | undefined,
+  have: Image | undefined,
+  known: Recorded | undefined,
+): string | undefined {
+  if (want === undefined || have === undefined || known?.status !== "ready" || known.id !== have.id) return undefined;
+  const evidence = evidenceOf(want, have, known);
+  return evidence.kind === "untold" ? evidence.why : undefined;
+}
+
 /** What there is to compare. */
 export interface Exhibits {
   /** What the image was made from. */

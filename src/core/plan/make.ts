@@ -8,11 +8,12 @@ import type { Plugin, Reading } from "../plugin.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import { withAdditions } from "./additions.ts";
 import { basisOf, driftBetween } from "./basis.ts";
+import { orphan } from "./blocked.ts";
 import { type Around, bodyOf, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
-import { evidenceOf } from "./evidence.ts";
+import { untold } from "./evidence.ts";
 import { type Found, isNothing, nothing } from "./found.ts";
 import type { Means, Selection } from "./means.ts";
 import { type Asked, observe } from "./observe.ts";
@@ -112,11 +113,9 @@ class Planner {
         if (body !== undefined) bodies.push(body);
       });
       for (const [address, step] of twins(bodies)) this.#steps.set(address, step);
-      if (plugin.movesNames === true) {
-        const resource = (address: Address) => this.#resource(address);
-        const moves = movesOf({ asked, found, holders: this.#bytesOf, resource });
-        for (const [address, step] of takersFirst(moves, this.#steps)) this.#steps.set(address, step);
-      }
+      const resource = (address: Address) => this.#resource(address);
+      const moves = plugin.movesNames ? movesOf({ asked, found, holders: this.#bytesOf, resource }) : [];
+      for (const [address, step] of takersFirst(moves, this.#steps)) this.#steps.set(address, step);
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.
@@ -205,13 +204,8 @@ class Planner {
   #complain(address: Address, want: Want | undefined, { have }: Found): void {
     for (const { severity, message } of want?.complaints ?? [])
       if (severity === "warning") this.#warn(`${address}: ${message}`);
-    const { state } = this.#means;
-    const known = state.images[address];
-    if (want !== undefined && have !== undefined && known?.status === "ready" && known.id === have.id) {
-      const evidence = evidenceOf(want, have, known);
-      if (evidence.kind === "untold")
-        this.#warn(`${address}: whether its source has changed is unknown: ${evidence.why}`);
-    }
+    const why = untold(want, have, this.#means.state.images[address]);
+    if (why !== undefined) this.#warn(`${address}: whether its source has changed is unknown: ${why}`);
     if (want?.blind !== undefined && have !== undefined)
       this.#warn(`${address}: its source could not be looked at: ${want.blind.message}`);
   }
@@ -228,10 +222,7 @@ class Planner {
 
   /** The block of the backend is gone from the file, but the state still knows images there. */
   #orphaned(name: BackendName, addresses: readonly Address[]): void {
-    const text = `its backend ${name} is not in the file any more, so that nobody can look at it`;
-    const hint = `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`;
-    for (const address of addresses)
-      this.#steps.set(address, { action: "block", address, because: "missing", text, hint });
+    for (const address of addresses) this.#steps.set(address, orphan(address, name));
   }
 
   #resource(address: Address): Resource | undefined {

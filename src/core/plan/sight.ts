@@ -19,6 +19,8 @@ export interface Image extends Omit<Observed, "attributes"> {
 export interface Want {
   readonly resource: Resource;
   readonly schema: Schema;
+  /** What attributes of this image come to while nobody declares them. */
+  readonly defaults?: Attributes;
   /** What the origin stands for now; undefined: it has none, or it could not be looked at. */
   readonly content: Content | undefined;
   /** What the source was found to be, inside of its compression. */
@@ -31,6 +33,8 @@ export interface Want {
   readonly origin: boolean;
   /** Why the origin could not be looked at. */
   readonly blind: Failure | undefined;
+  /** Why nothing can be made from it now. */
+  readonly hindered?: { readonly text: string; readonly hint?: string };
   readonly transfer: Transfer;
   readonly complaints: readonly Complaint[];
   /** The mark to be written; undefined: no marks on this backend. */

@@ -1,4 +1,13 @@
-import { type Answered, type Desired, imageId, imageOf, isSameSet, type Mark, type Observed } from "images";
+import {
+  type Additions,
+  type Answered,
+  type Desired,
+  imageId,
+  imageOf,
+  isSameSet,
+  type Mark,
+  type Observed,
+} from "images";
 import { readMark, withMark } from "./mark.ts";
 import type { Image } from "./schema.ts";
 import type { ImageAnswer } from "./wire.ts";
@@ -86,5 +95,20 @@ export function changesOf(
     ...(label === have.label ? {} : { label }),
     ...(description === withMark(have.description ?? "", mark) ? {} : { description }),
     ...(tags === undefined || isSameSet(tags, have.tags ?? []) ? {} : { tags }),
+  };
+}
+
+/** What people gave to an image: its share groups stay with it, and cannot be asked of one that is gone. */
+export function additionsTo(have: Answered<Image>): Additions {
+  const { label, description = "", tags = [], cloud_init, replica_regions = [], is_shared } = have;
+  return {
+    attributes: {
+      ...present({ label }),
+      description,
+      tags,
+      ...(cloud_init === true ? { cloud_init } : {}),
+      ...(replica_regions.length > 1 ? { replica_regions } : {}),
+    },
+    lost: is_shared === true ? ["its share groups: add the new image to them"] : [],
   };
 }

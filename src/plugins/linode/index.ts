@@ -1,4 +1,6 @@
 import {
+  type Added,
+  type Additions,
   type Backend,
   type Complaint,
   type Context,
@@ -18,7 +20,7 @@ import {
 import { Client, idOf } from "./client.ts";
 import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
-import { changesOf, isOwn, labelOf, observed } from "./image.ts";
+import { additionsTo, changesOf, isOwn, labelOf, observed } from "./image.ts";
 import { Making } from "./making.ts";
 import { Regions } from "./regions.ts";
 import { homeOf, replicate } from "./replicas.ts";
@@ -30,7 +32,7 @@ import { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<Image>, Renames, Judges<Image> {
+class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
   readonly #client: Client;
   readonly #watch: Watch;
   readonly #making: Making;
@@ -39,8 +41,8 @@ class Linode implements Backend<Image>, Renames, Judges<Image> {
   /** Seconds between two looks. */
   readonly #interval: number;
 
-  constructor(door: Door, host: Host, interval: number, most: number) {
-    this.#client = new Client(door);
+  constructor(door: Door, host: Host, url: string, interval: number, most: number) {
+    this.#client = new Client(door, undefined, url);
     this.#regions = new Regions(this.#client);
     this.#watch = new Watch(this.#client, interval * 1000, undefined, most);
     const disks = new Disks(this.#client, interval);
@@ -120,6 +122,14 @@ class Linode implements Backend<Image>, Renames, Judges<Image> {
     await this.#client.change(id, { label: `${label.slice(0, 49 - version.length)}-${version}` }, signal);
   }
 
+  async added({ id, attributes }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {
+    const groups = attributes.is_shared === true ? await this.#client.shareGroups(id, signal) : [];
+    return {
+      ...additionsTo(attributes),
+      lost: groups?.map(({ id: group, label }) => `share group ${group} (${label})`) ?? ["its share groups"],
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #there(id: ImageId, signal: AbortSignal): Promise<ImageAnswer> {
@@ -149,6 +159,7 @@ export const linode = definePlugin({
   image,
   origins: [{ name: "from the disk of a Linode", needs: ["disk_id", "linode_id"] }],
   bytes: () => ({ formats: ["raw"], compressions: ["gz"], digests: ["md5"] }),
+  defaults: (address) => ({ label: labelOf({}, address) }),
   labels: (want, address) => [labelOf(want, address)],
   check: rules,
   timeout: 20 * 60,
@@ -162,6 +173,6 @@ export const linode = definePlugin({
       credentials: "`token` (or LINODE_TOKEN)",
     });
     const look = written.event_poll_ms ?? Number(host.env["LINODE_EVENT_POLL_MS"] ?? LOOK);
-    return new Linode(door, host, (look > 0 ? look : LOOK) / 1000, mostOf(written));
+    return new Linode(door, host, url, (look > 0 ? look : LOOK) / 1000, mostOf(written));
   },
 });

@@ -423,12 +423,12 @@ test.each<[string, string[]]>([
     ],
   ],
   [
-    'source = { url = "http://x", checksum = "md5:./S", signature = "s", key = "k" }',
-    ["3:10+70 not every URL is https://, and [policy] requires it | https:// in place of http://"],
+    'source = { url = "http://x", checksum = "sha256:./S", signature = "s", key = "k" }',
+    ["3:10+73 not every URL is https://, and [policy] requires it | https:// in place of http://"],
   ],
   [
-    'source = { file = "x", checksum = "md5:http://S", signature = "s", key = "k" }',
-    ["3:10+69 not every URL is https://, and [policy] requires it | https:// in place of http://"],
+    'source = { file = "x", checksum = "sha256:http://S", signature = "s", key = "k" }',
+    ["3:10+72 not every URL is https://, and [policy] requires it | https:// in place of http://"],
   ],
 ])("policy: %p", async (text, expected) => {
   const found = await of(`[image.a]\nbackend = "st"\n${text}\n[policy]\nrequire = ["checksum", "https", "signature"]`);

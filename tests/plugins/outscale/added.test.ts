@@ -1,0 +1,37 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { ofVm, Scene } from "./kit.ts";
+
+setDefaultTimeout(120_000);
+
+test("tags, permissions, product codes and the description that people gave to an image survive its replacement", async () => {
+  await using play = await Scene.open();
+  await play.declare(ofVm(play));
+  await play.apply();
+  const [{ ImageId: id, Tags } = { ImageId: "", Tags: [] }] = play.own();
+  const PermissionsToLaunch = { AccountIds: ["111111111111"], GlobalPermission: false };
+  const given = { PermissionsToLaunch, ProductCodes: ["0001", "0003"], Description: "golden" };
+  play.control.changeImage(id, { ...given, Tags: [...Tags, { Key: "theirs", Value: "1" }] });
+  await play.settled();
+  const { stdout } = await play.ok("plan", "--replace", "osc/small");
+  for (const name of ["added by others, and carried over:", "permissions", "product_codes", "description", "theirs"])
+    expect(stdout).toContain(name);
+  await play.apply("--replace", "osc/small");
+  const [now, ...more] = play.own();
+  expect(more).toEqual([]);
+  expect(now).toMatchObject(given);
+  expect(now?.ImageId).not.toBe(id);
+  expect(now?.Tags).toContainEqual({ Key: "theirs", Value: "1" });
+  await play.settled();
+});
+
+test("what was declared, and is not any more, is not carried over as if others had added it", async () => {
+  await using play = await Scene.open();
+  await play.declare(ofVm(play, 'tags = { os = "debian" }\ndescription = "words"'));
+  await play.apply();
+  await play.declare(ofVm(play));
+  await play.apply("--replace", "osc/small");
+  const [now] = play.own();
+  expect(now?.Description).toBe("");
+  expect(now?.Tags.map(({ Key }) => Key)).not.toContain("os");
+  await play.settled();
+});
