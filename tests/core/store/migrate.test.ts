@@ -75,6 +75,7 @@ test("a move folds in what a killed run had recorded, and takes no place that is
   });
   await dead.put(at("lab", "a"), row("lab", "1"));
   await move(from, to);
+  await answer.lease[Symbol.asyncDispose]();
   expect(Object.keys(await opened(to))).toEqual(["lab/a"]);
   const other = fileStorage(join(dir.path, "other.json"));
   {

@@ -65,6 +65,7 @@ test("the words of common mistakes", async () => {
   };
   expect(await told("NoSuchBucket", 404)).toContain(`create the bucket ${BUCKET}`);
   expect(await told("AuthorizationHeaderMalformed", 400)).toContain("?region=");
+  expect(await told("PermanentRedirect", 301)).toContain("?region=");
   expect(await told("ExpiredToken", 400)).toContain("AWS_SESSION_TOKEN");
   await using page = served(() => new Response("<html>nothing here</html>", { status: 404 }));
   await using kit = s3Kit(page.url);
