@@ -19,7 +19,7 @@ import { openAt } from "./openat.ts";
 setDefaultTimeout(600_000);
 
 /** Kills for each kind of state; IMAGES_TEST_KILLS is for all of them together. */
-const KILLS = Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 150) / KINDS.length);
+const KILLS = Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / KINDS.length);
 const NAMES = ["a", "b", "c", "d"];
 const CHILD = join(import.meta.dir, "children/team.ts");
 
