@@ -152,7 +152,12 @@ export interface Config {
   /** Absolute path of images.toml, and the folder that relative paths in it start from. */
   readonly file: string;
   readonly folder: string;
-  readonly settings: StatePlace & { readonly name: string; readonly parallelism: number };
+  readonly settings: StatePlace & {
+    readonly name: string;
+    readonly parallelism: number;
+    /** Bytes that an image may have. Default: 1 TiB. */
+    readonly maxSize?: number;
+  };
   readonly policy: Policy;
   readonly backends: readonly BackendDeclaration[];
   readonly resources: readonly Resource[];
@@ -163,3 +168,7 @@ export interface Config {
   /** sha256 of everything that was read, variables and environment references included. */
   readonly digest: string;
 }
+
+/** The declaration of a backend; undefined when there is none of that name. */
+export const backendNamed = ({ backends }: Pick<Config, "backends">, name: string): BackendDeclaration | undefined =>
+  backends.find((one) => one.name === name);
