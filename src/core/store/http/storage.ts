@@ -6,7 +6,7 @@ import type { HttpLock } from "../../model/declaration.ts";
 import type { Holder } from "../../model/state.ts";
 import { isTable } from "../../model/value.ts";
 import type { Answer, Door } from "../../net/door.ts";
-import type { Document, Lease, Storage } from "../storage.ts";
+import { type Document, type Lease, REMOTE_PAUSE, type Storage } from "../storage.ts";
 
 /** How a server wants to be asked: paths are behind the address of the state, or whole addresses. */
 export interface HttpWords {
@@ -49,6 +49,7 @@ export function httpStorage(door: Door, where: string, words: HttpWords = httpWo
   return {
     where,
     canPeek: false,
+    pause: REMOTE_PAUSE,
     async read(signal) {
       const document = await remote.read(signal);
       return { ...(document === undefined ? {} : { document }), open: [] };
