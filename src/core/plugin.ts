@@ -116,6 +116,8 @@ export interface Origin {
   readonly needs: readonly string[];
   /** Attributes that only go with this origin. */
   readonly may?: readonly string[];
+  /** Of `needs`: attributes that may stand beside a `source` as well, and say more of an image that is made from bytes. */
+  readonly also?: readonly string[];
   /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
   readonly follow?: string;
 }

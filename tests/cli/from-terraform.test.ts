@@ -60,6 +60,25 @@ describe("what a state comes to:", () => {
     expect(said.stderr).not.toContain("left alone");
   });
 
+  test("outscale_image_launch_permission: the permissions of its image", async () => {
+    const resource = (type: string, attributes: Readonly<Record<string, unknown>>) => ({
+      ...{ mode: "managed", type, name: "a", provider: "p" },
+      instances: [{ attributes }],
+    });
+    const launch = (added: unknown) =>
+      resource("outscale_image_launch_permission", { image_id: "ami-00000001", permission_additions: added });
+    const resources = [
+      launch([{ account_ids: ["987654321098"], global_permission: null }]),
+      resource("outscale_image", { image_id: "ami-00000001", image_name: "golden", vm_id: "i-12345678" }),
+      launch([{ account_ids: ["123456789012"], global_permission: "true" }]),
+    ];
+    await using folder = await Folder.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
+    const said = await run(folder, ["import", "--from-terraform", "state.tfstate", "--dry-run"]);
+    const written = 'permissions = { account_ids = ["123456789012", "987654321098"], global = true }';
+    expect([said.code, said.stdout]).toEqual([0, expect.stringContaining(written)]);
+    expect(said.stderr).not.toContain("left alone");
+  });
+
   test("vkcs_images_image, as show -json tells it: archives, a password in a URL, a format that VK Cloud does not take", async () => {
     const { toml, told } = await blocks("vkcs.json");
     expect(toml).toMatchSnapshot();

@@ -25,6 +25,30 @@ export function outscale(attributes: Told): Mapped {
   };
 }
 
+/** The resource that shares an image with other accounts, or with all. */
+export const LAUNCH = "outscale_image_launch_permission";
+
+/** The image with the permissions that resources of their own give it. */
+export function withPermissions(
+  { id, plugin, attributes }: Mapped & { readonly plugin: string },
+  launch: readonly Told[],
+): Attributes {
+  const given = launch.flatMap(({ image_id, permission_additions: added }): Told[] =>
+    image_id === id ? (Array.isArray(added) ? added : [added]).filter(isTold) : [],
+  );
+  if (plugin !== "outscale" || given.length === 0) return attributes;
+  const account_ids = given.flatMap((one) => list(one["account_ids"]).flatMap((account) => text(account) ?? []));
+  const isGlobal = given.some(({ global_permission }) => global_permission === true || global_permission === "true");
+  if (account_ids.length === 0 && !isGlobal) return attributes;
+  return {
+    ...attributes,
+    permissions: {
+      ...(account_ids.length === 0 ? {} : { account_ids: [...new Set(account_ids)].sort() }),
+      ...(isGlobal ? { global: true } : {}),
+    },
+  };
+}
+
 /** What it was made from: the one of four ways that the state tells. */
 function originOf(attributes: Told): { readonly attributes: Attributes; readonly notes?: readonly string[] } {
   if (text(attributes["vm_id"]) !== undefined)

@@ -8,8 +8,9 @@ import { builtIn } from "../plugins.ts";
 import type { Session } from "../session.ts";
 import { type Adoption, type Draft, type Drawn, draft, type Existing, knownKey, NOTHING } from "./draft.ts";
 import { readStates, type StateFile } from "./folder.ts";
-import { take } from "./mapping.ts";
+import { type Taken, take } from "./mapping.ts";
 import { ACCESS, withMembers } from "./openstack.ts";
+import { LAUNCH, withPermissions } from "./outscale.ts";
 import { type Block, blocksText } from "./toml.ts";
 
 export interface Asked {
@@ -63,9 +64,13 @@ function sorted(states: readonly StateFile[]): {
   const taken: Drawn[] = [];
   const passed: string[] = [];
   const others = new Map<string, number>();
-  const isAccess = ({ mode, type }: StateFile["instances"][number]) => mode === "managed" && type === ACCESS;
-  const access = states.flatMap(({ instances }) => instances.filter(isAccess).map(({ attributes }) => attributes));
+  const isAccess = ({ mode, type }: StateFile["instances"][number]) =>
+    mode === "managed" && (type === ACCESS || type === LAUNCH);
+  const shares = states.flatMap(({ instances }) => instances.filter(isAccess));
+  const sharesOf = (wanted: string) => shares.flatMap(({ type, attributes }) => (type === wanted ? [attributes] : []));
   const images = new Set(states.flatMap(({ instances }) => instances.flatMap((instance) => take(instance)?.id ?? [])));
+  const shared = (found: Taken) =>
+    withPermissions({ ...found, attributes: withMembers(found, sharesOf(ACCESS)) }, sharesOf(LAUNCH));
   for (const { folder, instances } of states)
     for (const instance of instances) {
       if (isAccess(instance) && images.has(String(instance.attributes["image_id"]))) continue;
@@ -75,7 +80,7 @@ function sorted(states: readonly StateFile[]): {
       if (found === undefined) others.set(what, (others.get(what) ?? 0) + 1);
       else if (broken !== undefined) passed.push(`${address} is ${broken}: it is left to terraform`);
       else if (found.id === undefined) passed.push(`${address} has no id: it was never made`);
-      else taken.push({ ...found, attributes: withMembers(found, access), folder });
+      else taken.push({ ...found, attributes: shared(found), folder });
     }
   const rest = [...others].map(([what, count]) => (count === 1 ? what : `${count} ${what}`));
   const count = [...others.values()].reduce((sum, one) => sum + one, 0);

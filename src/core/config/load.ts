@@ -24,6 +24,7 @@ import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 import type { Secrets } from "./secrets.ts";
 import { statePlace } from "./stateplace.ts";
+import { tellTwins } from "./twins.ts";
 import { fillIn } from "./vars.ts";
 import type { KnownBackend, World } from "./world.ts";
 
@@ -125,6 +126,7 @@ async function checked(
   const settings = settingsOf(filled, file, world);
   const resources = images.flatMap((image) => checkImage(image, world));
   tellCircles(resources, problems);
+  tellTwins(resources, pluginsOf(backends), problems);
   const blocks = blocksOf(filled, world);
   if (settings === undefined || problems.count > 0) throw invalid(file, problems);
   const config: Config = {

@@ -30,7 +30,7 @@ export interface Made {
 
 /** Tells every breach of: an image is made from exactly one thing, which is there whole. */
 export function checkOrigins({ plugin, attributes, source, needed, at, about }: Made, { problems }: World): void {
-  const origins = meantOrigins(plugin.origins ?? [], attributes);
+  const origins = meantOrigins(plugin.origins ?? [], attributes, source.kind === "source");
   const all: Meant[] = [...origins];
   if (source.kind === "source") all.push({ label: source.label, at: source.spec.at, origin: undefined });
   if (source.kind === "source" && plugin.bytes === undefined)
@@ -66,9 +66,10 @@ const ways = ({ bytes, origins = [] }: Plugin): string =>
   ].join(", or ");
 
 /** The origins that the written attributes mean. One that another explains as well or better is not meant. */
-function meantOrigins(origins: readonly Origin[], attributes: Attributes): Meant[] {
+function meantOrigins(origins: readonly Origin[], attributes: Attributes, isOfBytes: boolean): Meant[] {
   const found = origins.flatMap((origin) => {
     const given = origin.needs.filter((name) => attributes.has(name));
+    if (isOfBytes && given.every((name) => origin.also?.includes(name) === true)) return [];
     return given.length === 0 ? [] : [{ origin, given, whole: given.length === origin.needs.length }];
   });
   const better = (a: (typeof found)[number], b: (typeof found)[number]): boolean => {

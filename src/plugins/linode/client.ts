@@ -10,8 +10,10 @@ import {
   isImage,
   isPage,
   isRegion,
+  isShareGroup,
   isUpload,
   parsed,
+  type ShareGroup,
 } from "./wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -29,8 +31,12 @@ export function idOf(text: string): string | undefined {
 export class Client {
   readonly #door: Door;
   readonly #listings: Budget;
+  /** What paths begin with that are only in v4beta. */
+  readonly #beta: string;
 
-  constructor(door: Door, listings: Budget = new Budget()) {
+  /** @param url of the door */
+  constructor(door: Door, listings: Budget = new Budget(), url = "") {
+    this.#beta = url === "" ? "" : `${url.replace(/v4(?:beta)?\/?$/, "v4beta")}/`;
     this.#door = door;
     this.#listings = listings;
   }
@@ -65,6 +71,16 @@ export class Client {
   /** The ids of all regions; anybody may ask. */
   async regions(signal: AbortSignal): Promise<readonly string[]> {
     return (await Array.fromAsync(this.#pages("regions", isRegion, signal))).map(({ id }) => id);
+  }
+
+  /** The groups in which an image is shared, which only v4beta has; undefined where it does not say. */
+  async shareGroups(id: string, signal: AbortSignal): Promise<readonly ShareGroup[] | undefined> {
+    try {
+      return await Array.fromAsync(this.#pages(`${this.#beta}images/${id}/sharegroups`, isShareGroup, signal));
+    } catch (thrown) {
+      if (thrown instanceof Failure && thrown.code === "backend.missing") return undefined;
+      throw thrown;
+    }
   }
 
   async change(id: string, fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {

@@ -41,8 +41,8 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
   /** Seconds between two looks. */
   readonly #interval: number;
 
-  constructor(door: Door, host: Host, interval: number, most: number) {
-    this.#client = new Client(door);
+  constructor(door: Door, host: Host, url: string, interval: number, most: number) {
+    this.#client = new Client(door, undefined, url);
     this.#regions = new Regions(this.#client);
     this.#watch = new Watch(this.#client, interval * 1000, undefined, most);
     const disks = new Disks(this.#client, interval);
@@ -122,8 +122,12 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
     await this.#client.change(id, { label: `${label.slice(0, 49 - version.length)}-${version}` }, signal);
   }
 
-  async added({ attributes }: Observed<Image>): Promise<Additions> {
-    return additionsTo(attributes);
+  async added({ id, attributes }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {
+    const groups = attributes.is_shared === true ? await this.#client.shareGroups(id, signal) : [];
+    return {
+      ...additionsTo(attributes),
+      lost: groups?.map(({ id: group, label }) => `share group ${group} (${label})`) ?? ["its share groups"],
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -169,6 +173,6 @@ export const linode = definePlugin({
       credentials: "`token` (or LINODE_TOKEN)",
     });
     const look = written.event_poll_ms ?? Number(host.env["LINODE_EVENT_POLL_MS"] ?? LOOK);
-    return new Linode(door, host, (look > 0 ? look : LOOK) / 1000, mostOf(written));
+    return new Linode(door, host, url, (look > 0 ? look : LOOK) / 1000, mostOf(written));
   },
 });

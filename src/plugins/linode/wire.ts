@@ -54,6 +54,9 @@ export type Event = t.InferType<typeof isEvent>;
 
 export const isRegion = t.isObject({ id: t.isString() }, isMore);
 
+export const isShareGroup = t.isObject({ id: t.isNumber(), label: t.isString() }, isMore);
+export type ShareGroup = t.InferType<typeof isShareGroup>;
+
 /** One page of a collection; an empty one may say that it has no page at all. */
 export const isPage = <T>(isItem: t.StrictValidator<unknown, T>) =>
   t.isObject({ data: t.isArray(isItem), pages: t.isNumber() }, isMore);

@@ -1,13 +1,4 @@
-import {
-  type Address,
-  type Answered,
-  type Attributes,
-  type Desired,
-  type Host,
-  imageId,
-  imageOf,
-  type Observed,
-} from "images";
+import { type Address, type Answered, type Desired, type Host, imageId, imageOf, type Observed } from "images";
 import type { Fields, Tag } from "./client.ts";
 import { isMarkTag, type Marked, readMark } from "./mark.ts";
 import type { Image } from "./schema.ts";
@@ -136,25 +127,38 @@ export const fieldsOf = (want: Desired<Image>, name: string, description: string
   }),
 });
 
+/** The root device of an image that is made of bytes. */
+export const rootOf = ({ root_device_name }: Pick<Desired<Image>, "root_device_name">): string =>
+  root_device_name ?? "/dev/sda1";
+
+type Mapping = NonNullable<Desired<Image>["block_device_mappings"]>[number];
+
+const mappingIn = ({ device_name, virtual_device_name, bsu }: Mapping, snapshot?: string): Fields =>
+  present({
+    DeviceName: device_name,
+    VirtualDeviceName: virtual_device_name,
+    Bsu:
+      bsu === undefined
+        ? undefined
+        : present({
+            SnapshotId: snapshot ?? bsu.snapshot_id,
+            VolumeSize: bsu.volume_size,
+            VolumeType: bsu.volume_type,
+            Iops: bsu.iops,
+            DeleteOnVmDeletion: bsu.delete_on_vm_deletion,
+          }),
+  });
+
 /** Declared volumes as the API takes them. */
 export const mappingsOf = (want: Desired<Image>): readonly Fields[] =>
-  (want.block_device_mappings ?? []).map(({ device_name, virtual_device_name, bsu }) =>
-    present({
-      DeviceName: device_name,
-      VirtualDeviceName: virtual_device_name,
-      Bsu:
-        bsu === undefined
-          ? undefined
-          : present({
-              SnapshotId: bsu.snapshot_id,
-              VolumeSize: bsu.volume_size,
-              VolumeType: bsu.volume_type,
-              Iops: bsu.iops,
-              DeleteOnVmDeletion: bsu.delete_on_vm_deletion,
-            }),
-    }),
-  );
+  (want.block_device_mappings ?? []).map((one) => mappingIn(one));
 
-/** What people may have given to an image, and a new one can be given. */
-export const additionsTo = ({ description, tags, permissions, product_codes }: Answered<Image>): Attributes =>
-  present({ description, tags, permissions, product_codes });
+/** Those of an image of bytes, which are on a snapshot: its root volume, as it is declared, and others. */
+export function mappingsWith(want: Desired<Image>, snapshot: string): readonly Fields[] {
+  const device = rootOf(want);
+  const declared = want.block_device_mappings ?? [];
+  const root = declared.find(({ device_name }) => device_name === device) ?? { device_name: device };
+  const bsu = { delete_on_vm_deletion: true, ...root.bsu };
+  const others = declared.filter((one) => one !== root);
+  return [mappingIn({ ...root, bsu }, snapshot), ...others.map((one) => mappingIn(one))];
+}

@@ -11,6 +11,7 @@ import {
   Failure,
   type Host,
   type ImageId,
+  isSameSet,
   type Looked,
   type Observed,
   type Part,
@@ -24,13 +25,13 @@ import { change, permissionChanges, wordChanges } from "./changes.ts";
 import { Client, type Tag } from "./client.ts";
 import { Exports } from "./download.ts";
 import { explain } from "./explain.ts";
-import { additionsTo, isOwn, markOf, nameOf, observed, ownedBy, snapshotsOf, tagsIn } from "./image.ts";
+import { isOwn, markOf, nameOf, observed, ownedBy, snapshotsOf, tagsIn } from "./image.ts";
 import { Listing } from "./listing.ts";
 import { Making } from "./making.ts";
 import { marksOf, snapshotTags } from "./mark.ts";
 import { isIntermediate, Remains } from "./remains.ts";
 import { rules } from "./rules.ts";
-import { config, type Image, image } from "./schema.ts";
+import { config, type Image, image, USUAL_CODES } from "./schema.ts";
 import { accessOf } from "./settings.ts";
 import { Uploads } from "./upload.ts";
 import { permissionsOf, tagsOf } from "./values.ts";
@@ -104,7 +105,8 @@ class Outscale implements Backend<Image>, Added<Image>, Downloads {
     }
     await this.#tag(now, want, cleared, mark === undefined ? [] : marksOf(mark, marked.snapshots), signal);
     const description = want.description ?? (cleared.includes("description") ? "" : undefined);
-    const codes = want.product_codes ?? (cleared.includes("product_codes") ? image.product_codes.unset : undefined);
+    const codes =
+      want.product_codes ?? (cleared.includes("product_codes") ? await this.#codes(want, context) : undefined);
     const isShared = want.permissions !== undefined || cleared.includes("permissions");
     const changes = [
       ...wordChanges(
@@ -139,10 +141,34 @@ class Outscale implements Backend<Image>, Added<Image>, Downloads {
   }
 
   async added({ attributes }: Observed<Image>): Promise<Additions> {
-    return { attributes: additionsTo(attributes) };
+    const { description, product_codes, tags, permissions } = attributes;
+    const isUsual = product_codes === undefined || isSameSet(product_codes, USUAL_CODES);
+    return {
+      ...(isUsual ? {} : { lost: [`product codes ${product_codes.join(", ")}: a new image has those of its origin`] }),
+      attributes: {
+        ...(description === undefined ? {} : { description }),
+        ...(tags === undefined ? {} : { tags }),
+        ...(permissions === undefined ? {} : { permissions }),
+      },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** The product codes of an image of which none are declared any more: those of its origin, which may be licences. */
+  async #codes(
+    { source_image_id, vm_id }: Desired<Image>,
+    { signal, note }: Context,
+  ): Promise<readonly string[] | undefined> {
+    const source = source_image_id === undefined ? undefined : await this.#client.image(source_image_id, signal);
+    if (source_image_id !== undefined ? source === undefined : vm_id !== undefined) {
+      note("product_codes are not declared any more, and stay as they are: what the image was made of decides them");
+      return undefined;
+    }
+    const codes = source?.ProductCodes ?? USUAL_CODES;
+    note(`product_codes are not declared any more, and go back to ${codes.join(", ")}`);
+    return codes;
+  }
 
   /** Brings tags and mark to what is wanted; tags that nobody declares stay. */
   async #tag(
@@ -173,7 +199,11 @@ export const outscale = definePlugin({
     { name: "from a VM", needs: ["vm_id"], may: ["no_reboot"] },
     { name: "from another image", needs: ["source_image_id", "source_region_name"] },
     { name: "from a manifest in a bucket", needs: ["file_location"] },
-    { name: "from snapshots", needs: ["block_device_mappings", "root_device_name"] },
+    {
+      name: "from snapshots",
+      needs: ["block_device_mappings", "root_device_name"],
+      also: ["block_device_mappings", "root_device_name"],
+    },
   ],
   bytes: () => ({ formats: ["raw", "qcow2"], compressions: ["none"] }),
   defaults: (address) => ({ image_name: nameOf({}, address) }),

@@ -22,8 +22,8 @@ export class Listing {
     signal: AbortSignal,
   ): Promise<Observed<Image> | undefined> {
     if (id !== undefined) {
-      const found = await this.#client.image(id, signal);
-      if (found === undefined) return undefined;
+      const found = isImageId(id) ? await this.#client.image(id, signal) : undefined;
+      if (found === undefined) return isImageId(id) || isIntermediate(id) ? undefined : await this.#named(id, signal);
       const one = observed(found, await this.#client.account(signal), this.#host.declared);
       return await this.#unmarked(one, address, signal);
     }
@@ -57,6 +57,14 @@ export class Listing {
     const account = await this.#client.account(signal);
     for await (const answer of this.#client.images(signal, { AccountIds: [account] }))
       yield observed(answer, account, this.#host.declared);
+  }
+
+  /** By its name, which an import may give in place of the id. */
+  async #named(name: string, signal: AbortSignal): Promise<Observed<Image> | undefined> {
+    const account = await this.#client.account(signal);
+    for await (const answer of this.#client.images(signal, { AccountIds: [account], ImageNames: [name] }))
+      if (answer.ImageName === name) return observed(answer, account, this.#host.declared);
+    return undefined;
   }
 
   /** Without a marker (they are off, or somebody took it away) the snapshots say themselves what they go with. */

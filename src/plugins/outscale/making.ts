@@ -2,7 +2,7 @@ import { type Context, type Desired, Failure, type Host, imageId, type Source } 
 import type { Bucket } from "./bucket.ts";
 import { change, permissionChanges } from "./changes.ts";
 import type { Client, Fields, Tag } from "./client.ts";
-import { fieldsOf, isOwn, mappingsOf, markOf, nameOf, snapshotsOf } from "./image.ts";
+import { fieldsOf, isOwn, mappingsOf, mappingsWith, markOf, nameOf, rootOf, snapshotsOf } from "./image.ts";
 import { marksOf, type Snapshots, snapshotTags, withMark } from "./mark.ts";
 import { restore } from "./restore.ts";
 import type { Image } from "./schema.ts";
@@ -11,8 +11,6 @@ import { permissionsOf, tagsOf } from "./values.ts";
 import type { Watch } from "./watch.ts";
 import type { ImageAnswer } from "./wire.ts";
 
-/** The root device of an image that is made of bytes. */
-const ROOT = "/dev/sda1";
 /** Seconds that Outscale has to read a manifest that is signed here. */
 const A_DAY = 86_400;
 
@@ -92,8 +90,8 @@ export class Making {
   ): Promise<{ readonly origin: Fields; readonly snapshots: Snapshots }> {
     if (source !== undefined) {
       const SnapshotId = await this.#uploads.send(source, context);
-      const mapping = { DeviceName: ROOT, Bsu: { SnapshotId, DeleteOnVmDeletion: true } };
-      return { origin: { BlockDeviceMappings: [mapping], RootDeviceName: ROOT }, snapshots: "own" };
+      const RootDeviceName = rootOf(want);
+      return { origin: { BlockDeviceMappings: mappingsWith(want, SnapshotId), RootDeviceName }, snapshots: "own" };
     }
     if (want.vm_id !== undefined) {
       const reboot = want.no_reboot === undefined ? {} : { NoReboot: want.no_reboot };

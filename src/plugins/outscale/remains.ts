@@ -49,6 +49,7 @@ export class Remains {
   /** What there still is of something that is no image yet, or none any more: ids that are found by its own id. */
   async of(id: string, address: Address, signal: AbortSignal): Promise<readonly string[]> {
     if (isImageId(id)) return await this.#tagged(id, signal);
+    if (!isIntermediate(id)) return [];
     const token = isObject(id) ? /-([0-9a-f-]{36})\.\w+$/.exec(id)?.[1] : await this.#token(id, address, signal);
     if (token === undefined) return [];
     if (isObject(id)) return await this.#called(snapshotText(this.#file, address, token), signal);

@@ -1,4 +1,5 @@
 import type { Complaint, Desired, Facts } from "images";
+import { rootOf } from "./image.ts";
 import { isMarkTag } from "./mark.ts";
 import type { Image } from "./schema.ts";
 import { tagsOf } from "./values.ts";
@@ -6,6 +7,7 @@ import { tagsOf } from "./values.ts";
 // What the API takes; its description of CreateImage.
 
 const IOPS_PER_GIB = 300;
+const GIB = 1024 ** 3;
 
 /** Rules that no type can tell. */
 export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] {
@@ -13,7 +15,10 @@ export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] 
   const say = (attribute: string, message: string, hint?: string) =>
     wrong.push({ code: "config.value", attribute, message, ...(hint === undefined ? {} : { hint }) });
   const mappings = want.block_device_mappings ?? [];
-  mappings.forEach(({ device_name, virtual_device_name, bsu }, i) => {
+  const isOfBytes = facts.source === true;
+  const root = mappings.find(({ device_name }) => device_name === (isOfBytes ? rootOf(want) : want.root_device_name));
+  mappings.forEach((mapping, i) => {
+    const { device_name, virtual_device_name, bsu } = mapping;
     const at = `block_device_mappings[${i}]`;
     const tell = (message: string) => say("block_device_mappings", `${at}: ${message}`);
     if (device_name === undefined) tell("device_name is missing");
@@ -24,13 +29,20 @@ export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] 
     if (iops === undefined && volume_type === "io1") tell("an io1 volume needs iops");
     if (iops !== undefined && volume_size !== undefined && iops > volume_size * IOPS_PER_GIB)
       tell(`at most ${volume_size * IOPS_PER_GIB} iops for a volume of ${volume_size} GiB`);
-    if (snapshot_id === undefined && volume_size === undefined) tell("a volume needs snapshot_id or volume_size");
+    if (snapshot_id === undefined && volume_size === undefined && !(isOfBytes && mapping === root))
+      tell("a volume needs snapshot_id or volume_size");
   });
   const names = mappings.flatMap(({ device_name }) => device_name ?? []);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) say("block_device_mappings", `two volumes have the device ${twice}`);
-  const root = mappings.find(({ device_name }) => device_name === want.root_device_name);
-  if (want.root_device_name !== undefined && mappings.length > 0) {
+  const least = Math.ceil((facts.virtualSize ?? 0) / GIB);
+  if (isOfBytes && mappings.length > 0) {
+    if (root === undefined) say("block_device_mappings", `the root device ${rootOf(want)} is not among the volumes`);
+    else if (root.bsu?.snapshot_id !== undefined)
+      say("block_device_mappings", "the root volume is made of the source, so that it has no snapshot_id");
+    else if ((root.bsu?.volume_size ?? least) < least)
+      say("block_device_mappings", `the disk has ${least} GiB, and volume_size says ${root.bsu?.volume_size}`);
+  } else if (want.root_device_name !== undefined && mappings.length > 0) {
     if (root === undefined) say("root_device_name", `${want.root_device_name} is not among block_device_mappings`);
     else if (root.bsu?.snapshot_id === undefined)
       say("block_device_mappings", `the root device ${want.root_device_name} needs a snapshot_id`);

@@ -17,7 +17,7 @@ import {
   type Value,
   withDefault,
 } from "images";
-import { permissionsOf, tagsOf } from "./values.ts";
+import { isSameMapping, permissionsOf, tagsOf } from "./values.ts";
 
 const url = matching(/^https?:\/\/[^\s?#]+$/i, "a URL that begins with https:// or http://");
 
@@ -122,6 +122,9 @@ const bsu = table({
 /** Set when an image is made; a change of it makes a new one. The API does not tell it, so it is compared with what was recorded. */
 const made = { onChange: "replace", compare: "recorded" } as const;
 
+/** The product codes of an image of which nothing else is known. */
+export const USUAL_CODES: readonly string[] = ["0001"];
+
 /** An image (OMI) of an Outscale account. */
 export const image = {
   image_name: optional(
@@ -130,9 +133,13 @@ export const image = {
     { onChange: "replace", ownName: true },
   ),
   description: optional(string(), "What it is, for people.", { unset: "" }),
-  product_codes: optional(setOf(string()), "Its product codes: licences that its VMs pay for. Default: 0001.", {
-    unset: ["0001"],
-  }),
+  product_codes: optional(
+    setOf(string()),
+    "Its product codes: licences that its VMs pay for. Default: those of what it is made of, else 0001. Taking the line out brings a copy back to those of its source, leaves the image of a VM as it is, and sets 0001 otherwise.",
+    {
+      unset: [...USUAL_CODES],
+    },
+  ),
   tags: optional(tagType, "Its tags: a table, or a list of {key, value}; others are taken off.", {
     unset: {},
     same: (a, b) => isSame(tagsOf(a), tagsOf(b)),
@@ -181,8 +188,8 @@ export const image = {
         bsu: optional(bsu, "The volume to make."),
       }),
     ),
-    "The volumes that it is registered with; needs root_device_name.",
-    made,
+    "The volumes that it is registered with; needs root_device_name. Beside a source: the type, size and iops of the root volume, and further volumes.",
+    { ...made, same: isSameMapping },
   ),
   root_device_name: optional(device, "The root device among them.", made),
   architecture: optional(

@@ -40,6 +40,7 @@ const isProfile = t.isObject(
     region_name: isText,
     x509_client_cert: isText,
     x509_client_key: isText,
+    protocol: isText,
     client_certificate: isText,
     endpoints: t.isOptional(t.isNullable(t.isObject({ api: isText, oos: isText }, isMore))),
   },
@@ -67,6 +68,7 @@ export async function accessOf(
     isNamed ? (present(other) ?? said(name)) : (said(name) ?? present(other));
   const region = written.region ?? first("OSC_REGION", profile?.region ?? profile?.region_name) ?? DEFAULT_REGION;
   const endpoint = written.endpoint ?? first("OSC_ENDPOINT_API", profile?.endpoints?.api);
+  const protocol = protocolOf(first("OSC_PROTOCOL", profile?.protocol));
   const credentials = credentialsOf(written, host, isNamed, profile);
   for (const secret of credentials.kind === "keys" ? [credentials.keys.secretKey] : [credentials.password])
     host.conceal(secret);
@@ -76,8 +78,14 @@ export async function accessOf(
   const tls =
     cert === undefined || key === undefined ? {} : { tls: { cert: await pem(cert, host), key: await pem(key, host) } };
   const store = written.bucket_endpoint ?? first("OSC_ENDPOINT_OOS", profile?.endpoints?.oos);
-  const bucket = bucketOf(written, credentials, store, region);
-  return { url: full(endpoint, region), region, credentials, ...(bucket === undefined ? {} : { bucket }), ...tls };
+  const bucket = bucketOf(written, credentials, store === undefined ? store : withScheme(store, protocol), region);
+  return {
+    url: full(endpoint, region, protocol),
+    region,
+    credentials,
+    ...(bucket === undefined ? {} : { bucket }),
+    ...tls,
+  };
 }
 
 function bucketOf(
@@ -92,7 +100,12 @@ function bucketOf(
       hint: "give access_key and secret_key as well, or take `bucket` out",
     });
   const where = endpoint ?? `https://oos.${bucket_region ?? region}.outscale.com`;
-  return { name: bucket, endpoint: withScheme(where), region: bucket_region ?? region, keys: credentials.keys };
+  return {
+    name: bucket,
+    endpoint: withScheme(where, "https"),
+    region: bucket_region ?? region,
+    keys: credentials.keys,
+  };
 }
 
 function credentialsOf(
@@ -114,10 +127,27 @@ function credentialsOf(
   const login = written.login ?? present(env["OSC_LOGIN"]) ?? present(profile?.login);
   const password = written.password ?? present(env["OSC_PASSWORD"]) ?? present(profile?.password);
   if (login !== undefined && password !== undefined) return { kind: "password", login, password };
+  const old = Object.keys(OLD).find((name) => present(env[name]) !== undefined);
+  if (old !== undefined)
+    throw new Failure("config.secret", `there are no credentials for ${backend}: ${old} is not read any more`, {
+      hint: `Outscale's tools have new names: ${Object.entries(OLD)
+        .map(([before, now]) => `${now} for ${before}`)
+        .join(", ")}`,
+    });
   throw new Failure("config.secret", `there are no credentials for ${backend}`, {
     hint: 'write access_key and secret_key = "env:…", or set OSC_ACCESS_KEY and OSC_SECRET_KEY, or make a profile in ~/.osc/config.json',
   });
 }
+
+/** Names of the environment that terraform's provider had before 1.0, and what they are called since. */
+const OLD: Readonly<Record<string, string>> = {
+  OUTSCALE_ACCESSKEYID: "OSC_ACCESS_KEY",
+  OUTSCALE_SECRETKEYID: "OSC_SECRET_KEY",
+  OUTSCALE_REGION: "OSC_REGION",
+  OUTSCALE_OAPI_URL: "OSC_ENDPOINT_API",
+  OUTSCALE_X509CERT: "OSC_X509_CLIENT_CERT",
+  OUTSCALE_X509KEY: "OSC_X509_CLIENT_KEY",
+};
 
 function keysOf(accessKey: string | undefined, secretKey: string | undefined): Keys | undefined {
   return accessKey === undefined || secretKey === undefined ? undefined : { accessKey, secretKey };
@@ -134,11 +164,22 @@ function referred(text: string | undefined, env: Host["env"]): string | undefine
 }
 
 const present = (text: string | undefined | null): string | undefined => (text?.trim() ? text.trim() : undefined);
-const withScheme = (url: string): string => (/^https?:\/\//i.test(url) ? url : `https://${url}`).replace(/\/+$/, "");
+type Protocol = "http" | "https";
+const withScheme = (url: string, protocol: Protocol): string =>
+  (/^https?:\/\//i.test(url) ? url : `${protocol}://${url}`).replace(/\/+$/, "");
+
+/** How a host without a scheme is spoken to. */
+function protocolOf(text: string | undefined): Protocol {
+  const protocol = text?.toLowerCase() ?? "https";
+  if (protocol === "http" || protocol === "https") return protocol;
+  throw new Failure("config.value", `${JSON.stringify(text)} is not a protocol of the Outscale API`, {
+    hint: "OSC_PROTOCOL, or `protocol` of the profile: https or http",
+  });
+}
 
 /** Some tools write only the host into their settings, some the whole path. */
-function full(endpoint: string | undefined, region: string): string {
-  const url = withScheme(endpoint ?? `api.${region}.outscale.com`);
+function full(endpoint: string | undefined, region: string, protocol: Protocol): string {
+  const url = withScheme(endpoint ?? `api.${region}.outscale.com`, protocol);
   return /^https?:\/\/[^/]+$/i.test(url) ? `${url}/api/v1` : url;
 }
 

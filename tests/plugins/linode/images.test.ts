@@ -194,3 +194,22 @@ test("`retain` keeps the image before, under another label", async () => {
   expect(labels.sort()).toEqual(["mine", expect.stringMatching(/^mine-\d{8}T\d{6}Z$/)]);
   await play.settled();
 });
+
+test("what others gave to an image is carried over by a replace; its share groups are listed as lost", async () => {
+  await using scene = await Scene.open();
+  await scene.folder.write("disk.img.gz", gzipSync("one"));
+  await scene.declare(upload());
+  await scene.apply();
+  const [old] = scene.control.images().filter(({ id }) => id.startsWith("private/"));
+  const id = old?.id ?? "";
+  scene.control.changeImage(id, { tags: ["by-hand"] });
+  const group = scene.control.shareImage(id, "partners").image_sharing?.shared_by?.sharegroup_id;
+  await scene.folder.write("disk.img.gz", gzipSync("two"));
+  const { stdout } = await scene.ok("plan");
+  for (const text of ["carried over", "by-hand", `lost: share group ${group} (partners)`])
+    expect(stdout).toContain(text);
+  await scene.apply();
+  const now = scene.control.images().filter((one) => one.id.startsWith("private/"));
+  expect(now.map(({ tags }) => tags)).toEqual([["by-hand"]]);
+  await scene.settled();
+});

@@ -21,7 +21,9 @@ test("description, product codes, tags and permissions change in place, each by 
   const steps: readonly [string, readonly string[], object][] = [
     ['description = "two"', ["UpdateImage 200"], { Description: "two" }],
     ['product_codes = ["0003", "0001"]', ["UpdateImage 200"], { Description: "", ProductCodes: ["0003", "0001"] }],
-    ['tags = { os = "debian" }', ["CreateTags 200", "UpdateImage 200"], { ProductCodes: ["0001"] }],
+    ['product_codes = ["0001"]', ["UpdateImage 200"], { ProductCodes: ["0001"] }],
+    // The VM may have brought licences: without a line they stay.
+    ['tags = { os = "debian" }', ["CreateTags 200"], { ProductCodes: ["0001"] }],
     ['tags = [{ key = "os", value = "arch" }]', ["CreateTags 200"], {}],
     ["tags = {}", ["DeleteTags 200"], {}],
     [

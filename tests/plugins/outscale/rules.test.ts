@@ -1,8 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { outscale } from "../../../src/plugins/outscale/index.ts";
-import { ofVm, Scene } from "./kit.ts";
+import { isSameMapping } from "../../../src/plugins/outscale/values.ts";
+import { sharedStore } from "../../emulators/outscale/buckets.ts";
+import { KEY, ofBytes, ofVm, Scene } from "./kit.ts";
 
 setDefaultTimeout(120_000);
+
+const bucketOf = sharedStore(KEY);
 
 const VM = 'vm_id = "i-12345678"';
 const COPY = 'source_image_id = "ami-12345678"\nsource_region_name = "eu-west-2"';
@@ -23,7 +27,9 @@ test("an image is made of exactly one thing: two or none are told in the file, a
   await play.declare(pairs.map((pair, i) => image(pair, `pair${i}`)).join("\n"));
   const said = await play.refused("validate");
   expect(pairs.length).toBe(10);
-  expect(said.match(/an image is made from one thing/g)?.length).toBe(10);
+  // Volumes may stand beside a source, but then the root volume is made of that.
+  expect(said.match(/an image is made from one thing/g)?.length).toBe(9);
+  expect(said).toContain("so that it has no snapshot_id");
   expect(said).toMatch(/images\.toml:\d+:\d+/);
   await play.declare(image('description = "of nothing"'));
   expect(await play.refused("validate")).toContain("nothing says what the image is made from");
@@ -105,4 +111,46 @@ test("the texts of terraform's files are taken as the values that they are", asy
   await play.declare(ofVm(play).replace("[image.small]", "[image.small]\nno_reboot = false"));
   await play.apply();
   expect(play.control.rebooted).toEqual([vm]);
+});
+
+test("two addresses of one name are told by validate, with both places", async () => {
+  await using play = await Scene.open();
+  await play.declare(`${ofVm(play, 'image_name = "golden"', "one")}${ofVm(play, 'image_name = "golden"', "two")}`);
+  const said = await play.refused("validate");
+  expect(said).toMatch(/osc\/two and osc\/one \(.*line \d+.*\) are to have the same name "golden"/);
+  expect(play.asked()).toEqual([]);
+});
+
+test("a source with block_device_mappings: type, size and iops of the root volume, and further volumes", async () => {
+  await using play = await Scene.open(bucketOf());
+  await play.folder.write("disk.raw", Buffer.alloc(40_000, "disk\n"));
+  const data = '{ device_name = "/dev/xvdb", bsu = { volume_size = 10 } }';
+  const root = (bsu: string) => `block_device_mappings = [{ device_name = "/dev/sda1", bsu = { ${bsu} } }, ${data}]`;
+  await play.declare(ofBytes(root('volume_type = "io1", volume_size = 20, iops = 500')));
+  await play.apply();
+  expect(play.own()[0]?.BlockDeviceMappings).toMatchObject([
+    { DeviceName: "/dev/sda1", Bsu: { VolumeType: "io1", VolumeSize: 20, Iops: 500 } },
+    { DeviceName: "/dev/xvdb", Bsu: { VolumeSize: 10 } },
+  ]);
+  await play.settled();
+  await play.declare(ofBytes(root('volume_type = "gp2", volume_size = 20')));
+  await play.apply();
+  await play.settled();
+  expect(play.own()[0]?.BlockDeviceMappings[0]?.Bsu?.VolumeType).toBe("gp2");
+  await play.declare(ofBytes(root(`snapshot_id = "${play.control.seeded.snapshot}"`)));
+  expect(await play.refused("validate")).toContain("it has no snapshot_id");
+  await play.declare(ofBytes(`block_device_mappings = [${data}]`));
+  expect(await play.refused("validate")).toContain("the root device /dev/sda1 is not among the volumes");
+});
+
+test("mappings are the same in any order, with defaults written or not; and not with another type", () => {
+  const root = { device_name: "/dev/sda1", bsu: { snapshot_id: "snap-12345678" } };
+  const live = {
+    device_name: "/dev/sda1",
+    bsu: { snapshot_id: "snap-12345678", volume_size: 10, volume_type: "standard", delete_on_vm_deletion: true },
+  };
+  const data = { device_name: "/dev/xvdb", bsu: { volume_size: 10, volume_type: "gp2", iops: 100 } };
+  expect(isSameMapping([root, data], [data, live])).toBe(true);
+  expect(isSameMapping([root], [{ ...live, bsu: { ...live.bsu, volume_type: "gp2" } }])).toBe(false);
+  expect(isSameMapping([root], [live, data])).toBe(false);
 });

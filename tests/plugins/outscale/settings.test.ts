@@ -194,3 +194,23 @@ test("a client certificate is shown to an API that asks for one, besides the sig
   expect(await info(folder, shown)).toBe(0);
   expect(await info(folder)).toBe(1);
 });
+
+test("a host without a scheme is spoken to as OSC_PROTOCOL or the profile says; the old names of the environment are named", async () => {
+  await using play = await Scene.open();
+  const host = new URL(play.emulator.url).host;
+  const keys = { OSC_ACCESS_KEY: KEY.accessKey, OSC_SECRET_KEY: KEY.secretKey };
+  await play.folder.write("images.toml", '[backend.osc]\nplugin = "outscale"\n');
+  const info = (env: Readonly<Record<string, string>>) => run(play.folder, ["info", "osc"], { env });
+  const endpoint = { OSC_ENDPOINT_API: `${host}/api/v1` };
+  expect((await info({ ...keys, ...endpoint, OSC_PROTOCOL: "http" })).code).toBe(0);
+  const odd = await info({ ...keys, ...endpoint, OSC_PROTOCOL: "gopher" });
+  expect([odd.code, odd.stderr.includes('"gopher" is not a protocol')]).toEqual([1, true]);
+  await mkdir(play.folder.at(".osc"));
+  const profile = { access_key: KEY.accessKey, secret_key: KEY.secretKey, protocol: "http", endpoints: { api: host } };
+  await play.folder.write(".osc/config.json", JSON.stringify({ default: profile }));
+  expect((await info({})).code).toBe(0);
+  await play.folder.write(".osc/config.json", "{}");
+  const old = await info({ OUTSCALE_ACCESSKEYID: KEY.accessKey, OUTSCALE_SECRETKEYID: KEY.secretKey });
+  expect(old.code).toBe(1);
+  expect(old.stderr.replace(/\s+/g, " ")).toContain("OSC_ACCESS_KEY for OUTSCALE_ACCESSKEYID");
+});
