@@ -13,7 +13,6 @@ import type { Store } from "../core/store/state.ts";
 import { LOOK } from "../core/store/storage.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
-import { notifyAll } from "./notify.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
 import { diagnostics } from "./render/diagnostic.ts";
 import { diagnosticLine, versionLine } from "./render/envelope.ts";
@@ -26,6 +25,7 @@ import { REPORTS, report } from "./render/report.ts";
 import { printable } from "./render/text.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
+import { Watcher } from "./watcher.ts";
 
 interface JsonStream {
   readonly feed: Channel<Event>;
@@ -63,7 +63,7 @@ export abstract class PlanningCommand extends FileCommand {
   #stream: JsonStream | undefined;
   #isReading = false;
   /** What there is to tell of the run at its end. */
-  #session: Session | undefined;
+  #watcher: Watcher | undefined;
   #plan: Plan | undefined;
   #thrown: unknown;
 
@@ -157,6 +157,7 @@ export abstract class PlanningCommand extends FileCommand {
       for await (const event of all) {
         store?.record(event);
         json?.feed.send(event);
+        this.#watcher?.take(event);
       }
     };
     return await tee(events, (all) => human(all, this.out), rest, this.gathered.read);
@@ -180,7 +181,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   override async execute(): Promise<number> {
     const code = await super.execute();
-    await this.#notify();
+    await this.#watcher?.end({ plan: this.#plan, report: this.gathered.report, thrown: this.#thrown }, code);
     try {
       await this.#endJson();
       return code;
@@ -190,18 +191,10 @@ export abstract class PlanningCommand extends FileCommand {
     }
   }
 
-  /** Tells of the run whoever the file names; nothing fails for it. */
-  async #notify(): Promise<void> {
-    const session = this.#session;
-    if ((session?.config.notify ?? []).length === 0 || session === undefined) return;
-    const command = this.path[0] ?? "images";
-    const ended = { command, plan: this.#plan, report: this.gathered.report, thrown: this.#thrown };
-    await notifyAll(ended, session.config, session.secrets, this.context, (text) => this.note(text));
-  }
-
   protected override async openSession(...args: Parameters<FileCommand["openSession"]>): Promise<Session> {
-    this.#session = await super.openSession(...args);
-    return this.#session;
+    const session = await super.openSession(...args);
+    this.#watcher = await Watcher.of(session, this.path[0] ?? "images", this.context, (text) => this.note(text));
+    return session;
   }
 
   async #endJson(): Promise<void> {

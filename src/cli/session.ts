@@ -14,7 +14,7 @@ import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
-import type { Means } from "../core/net/means.ts";
+import type { Means, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
 import { measure, Sources } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
@@ -36,6 +36,8 @@ export class Session implements AsyncDisposable {
   readonly secrets: Secrets;
   readonly storage: Storage;
   readonly keeper: StateKeeper;
+  /** Told of every request, whoever makes it. */
+  onRequest: ((traced: Traced) => void) | undefined;
   readonly #shell: Shell;
   readonly #wish: Wish;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
@@ -47,7 +49,7 @@ export class Session implements AsyncDisposable {
     this.#wish = wish;
     this.secrets = secrets;
     this.config = read.config;
-    this.plugins = read.plugins;
+    this.plugins = read.config.policy.require.includes("https") ? withoutPulls(read.plugins) : read.plugins;
     this.warnings = read.warnings;
     this.keeper = new StateKeeper(shell, wish, secrets, read.config.settings, (options) =>
       openDoor(options, this.#netMeans()),
@@ -128,6 +130,7 @@ export class Session implements AsyncDisposable {
       signal: this.#shell.signal,
       conceal: (secret) => this.secrets.conceal(secret),
       note: this.#wish.note,
+      httpsOnly: this.config.policy.require.includes("https"),
       door: (options) => this.#door(options, undefined),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
       download: async (address, signal) => await this.#download(address, signal),
@@ -196,8 +199,13 @@ export class Session implements AsyncDisposable {
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
   #netMeans(): Pick<Means, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+    const { onRequest, ...logged } = traceOf(this.#shell);
     return {
-      ...traceOf(this.#shell),
+      ...logged,
+      onRequest: (traced) => {
+        onRequest?.(traced);
+        this.onRequest?.(traced);
+      },
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,
@@ -230,3 +238,7 @@ async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
 }
+
+/** Nobody sees where a backend that fetches a URL by itself is redirected to: where https is required, the bytes go through here. */
+const withoutPulls = (plugins: ReadonlyMap<BackendName, Plugin>): ReadonlyMap<BackendName, Plugin> =>
+  new Map([...plugins].map(([name, { pulls: _, ...plugin }]) => [name, plugin]));

@@ -120,6 +120,8 @@ export interface Origin {
   readonly also?: readonly string[];
   /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
   readonly follow?: string;
+  /** `resolve` tells the sha256 of what the backend will take, and the backend takes nothing else. Without: `[policy]` refuses it where it requires a checksum. */
+  readonly digest?: boolean;
 }
 
 /** What a plugin gets from the program when a backend is opened. */

@@ -5,7 +5,16 @@ import { Command, Option } from "clipanion";
 import { canDownload, type Part } from "../../core/abilities.ts";
 import { Failure } from "../../core/failure.ts";
 import type { Observed } from "../../core/model/image.ts";
-import { type Address, backendOf, parseAddress } from "../../core/model/name.ts";
+import {
+  type Address,
+  address as addressOf,
+  type BackendName,
+  backendName,
+  imageId,
+  imageName,
+  isName,
+  parseAddress,
+} from "../../core/model/name.ts";
 import type { Backend } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { bytes } from "../render/format.ts";
@@ -16,8 +25,11 @@ export class ExportCommand extends FileCommand {
     category: "Looking",
     description: "Download an image from a backend to a file",
     details:
-      "The digest that the backend keeps of them is checked before the file gets its name. Of an image in two parts the metadata is written beside it, as FILE.metadata. An address that the state does not know is looked for by our mark.",
-    examples: [["An image of the store", "$0 export store/debian --out debian.qcow2"]],
+      "The digest that the backend keeps of them is checked before the file gets its name. Of an image in two parts the metadata is written beside it, as FILE.metadata. An address that the state does not know is looked for by its marker. BACKEND/ID gets an image that is not managed; Incus finds it by an alias or the beginning of its fingerprint too.",
+    examples: [
+      ["An image of the store", "$0 export store/debian --out debian.qcow2"],
+      ["Any image of an Incus server, by its alias", "$0 export lab/alpine/edge"],
+    ],
   });
 
   readonly target = Option.String("--out", {
@@ -26,18 +38,23 @@ export class ExportCommand extends FileCommand {
   readonly address = Option.String({ required: true, name: "ADDRESS" });
 
   override async run(): Promise<number> {
-    const address = parseAddress(this.address);
-    if (address === undefined)
-      throw new Failure("cli.usage", `${JSON.stringify(this.address)} is no address`, { hint: "write BACKEND/IMAGE" });
+    const [, named = "", rest = ""] = /^([^/]+)\/(.+)$/s.exec(this.address) ?? [];
+    if (!isName(named))
+      throw new Failure("cli.usage", `${JSON.stringify(this.address)} is no address`, {
+        hint: "write BACKEND/IMAGE, or BACKEND/ID for an image that is not managed",
+      });
     await using session = await this.session({ operation: "export", write: false, plugins: "first use" });
-    const backend = await session.backend(backendOf(address));
+    const backend = await session.backend(backendName(named));
+    const address = parseAddress(this.address) ?? anyOf(backendName(named));
     const known = (await session.store()).recorded(address);
     const reading = { signal: this.context.signal, note: (text: string) => this.note(text) };
-    const image = await backend.read({ address, ...(known?.id === undefined ? {} : { id: known.id }) }, reading);
+    const managed = await backend.read({ address, ...(known?.id === undefined ? {} : { id: known.id }) }, reading);
+    // An image that is not managed is meant by its id, or by whatever else its backend finds it by.
+    const image = managed ?? (await backend.read({ address, id: imageId(rest) }, reading));
     if (image === undefined)
-      throw new Failure("backend.missing", `there is no image ${address}`, {
-        address,
-        hint: "make it with: images apply",
+      throw new Failure("backend.missing", `there is no image ${this.address}`, {
+        ...(parseAddress(this.address) === undefined ? {} : { address }),
+        hint: `make it with: images apply; or see what there is: images info ${named}`,
       });
     const parts = await this.#parts(backend, image, address);
     const disk = parts.at(-1);
@@ -86,3 +103,6 @@ export class ExportCommand extends FileCommand {
     }
   }
 }
+
+/** An address of no declared image, for a look at one that has none. */
+const anyOf = (backend: BackendName): Address => addressOf(backend, imageName("unmanaged"));

@@ -115,9 +115,10 @@ async function make(site: Site, content: Content | undefined, making: Making): P
     await site.put({ ...row(remains.made), id });
   };
   await site.put(row());
+  let source: Opened | undefined;
   try {
     const pull = pulled(site.plugin, resource.want, resource.source, content);
-    let source = pull === undefined ? await open(site, content, signal) : undefined;
+    source = pull === undefined ? await open(site, content, signal) : undefined;
     const mark = site.mark(content);
     const isLast = making.deletesFirst === true && site.plugin.deletesLast === true;
     if (making.deletesFirst === true && !isLast) {
@@ -146,6 +147,8 @@ async function make(site: Site, content: Content | undefined, making: Making): P
     const reason = site.explain(thrown);
     if (!means.hard.aborted) await takeBack(site, making, remains, reason);
     throw reason;
+  } finally {
+    source?.release();
   }
 }
 

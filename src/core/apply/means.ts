@@ -25,6 +25,8 @@ export interface Opening {
 /** A source that also tells, once it was read, what it was found to be. */
 export interface Opened extends Source {
   content(): Promise<Content>;
+  /** Whoever opened it reads it no more. */
+  release(): void;
 }
 
 /** What an apply is done with. */

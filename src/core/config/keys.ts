@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { NOTIFY_EVENTS, NOTIFY_FIELDS, ON_REMOVE, REPLACE_ORDERS } from "../model/declaration.ts";
+import { ALGORITHMS } from "../model/digest.ts";
 import type { Schema, Type } from "../model/schema.ts";
 import {
   boolean,
@@ -54,6 +55,10 @@ export const stateFor = (file: string): string => `${basename(file).replace(/\.t
 
 export const POLICY = {
   require: optional(listOf(oneOf("checksum", "https", "signature")), "What the source of every image must have."),
+  algorithms: optional(
+    listOf(oneOf(...ALGORITHMS)),
+    "Algorithms that count as a checksum. Default, where one is required: all but md5 and sha1.",
+  ),
 };
 
 export const BACKEND = {
@@ -67,20 +72,40 @@ export const BACKEND = {
   mark: withDefault(boolean(), true, "False: no mark of ours is written on the images."),
 };
 
+/** A sums file, and which of its entries. */
+const SUMS = {
+  sums: required(
+    string(),
+    "URL or path of a sums file, `sha256:` (sha512, …) before it; without: the strongest that it has.",
+  ),
+  name: optional(string(), "The entry, where it has another name than the source."),
+} satisfies Schema;
+
 export const SOURCE = {
   file: optional(string(), "Path of the image."),
   metadata: optional(string(), "Path of the metadata file of an Incus image in two parts."),
   url: optional(string(), "Where the image is downloaded from."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
+  checksum: optional(
+    either(string(), table(SUMS)),
+    "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file; or a table that also says which entry.",
+  ),
   state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
   min_age: optional(duration(), "With state: how long that state must have had those bytes."),
-  checksum: optional(string(), "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file."),
   signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
   key: optional(string(), "The public key of the signature, or its path."),
   username: optional(string(), "User of the download, or a reference to it."),
   password: optional(string(), "Password of the download.", { sensitive: true }),
   headers: optional(mapOf(string()), "Headers of the download; those that carry a secret by reference."),
+  hosts: optional(
+    listOf(string()),
+    "The hosts that user, password and headers are for. Default: the host of the first URL.",
+  ),
+  ca: optional(
+    string(),
+    "Path of a PEM file with authorities that are trusted for this download, besides those of the system.",
+  ),
   cache: optional(string(), "A folder of the image's own to keep downloads in."),
   member: optional(string(), "The file to take out of a tar or zip; `*` is the first one."),
   decompress: optional(boolean(), "True: undo the compression. False: the bytes as they are."),

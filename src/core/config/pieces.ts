@@ -69,6 +69,8 @@ export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
   username: ["url", "urls"],
   password: ["url", "urls"],
   headers: ["url", "urls"],
+  hosts: ["url", "urls"],
+  ca: ["url", "urls"],
   cache: ["url", "urls"],
   state: ["image"],
   min_age: ["image"],

@@ -37,17 +37,20 @@ export function life(holder: Identity, me: Identity, probe: Probe): "alive" | "d
 export const isDead = (holder: Identity, me: Identity, probe: Probe): boolean => life(holder, me, probe) === "dead";
 
 /** The system's own answer. A zombie counts as gone: it does nothing any more. */
-export const probe: Probe = (pid) => {
+export const probe: Probe = (pid) => probeIn("/proc", pid);
+
+/** The same of another mount of proc(5). */
+export function probeIn(proc: string, pid: number): ReturnType<Probe> {
   try {
     process.kill(pid, 0);
   } catch (error) {
     // EPERM: it is there, and somebody else's.
     if (error instanceof Error && "code" in error && error.code === "ESRCH") return undefined;
   }
-  const stat = statOf(pid);
+  const stat = statOf(pid, proc);
   if (stat === undefined) return {};
   return stat.status === "Z" || stat.status === "X" ? undefined : { ticks: stat.ticks };
-};
+}
 
 const NONE = "-";
 
@@ -79,8 +82,8 @@ function parts(started: string | undefined): Parts | undefined {
 }
 
 /** proc(5): the name of the program, in parentheses, may hold anything; status is the 3rd field, starttime the 22nd. */
-function statOf(pid: number | "self"): { readonly status: string; readonly ticks: string } | undefined {
-  const text = read(`/proc/${pid}/stat`);
+function statOf(pid: number | "self", proc = "/proc"): { readonly status: string; readonly ticks: string } | undefined {
+  const text = read(`${proc}/${pid}/stat`);
   const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ") ?? [];
   const [status, ticks] = [fields[0], fields[19]];
   return status === undefined || ticks === undefined ? undefined : { status, ticks };

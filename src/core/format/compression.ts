@@ -1,6 +1,7 @@
 import type { Compression } from "../model/image.ts";
 import { bunzip2 } from "./bunzip2.ts";
 import type { Bytes } from "./bytes.ts";
+import { collected } from "./garbage.ts";
 import { gunzip } from "./gunzip.ts";
 import { gzip, type Level } from "./gzip.ts";
 import { DEFAULT_LIMIT, limited } from "./limit.ts";
@@ -34,7 +35,7 @@ export function decompress(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const { limit = DEFAULT_LIMIT, thread = true } = options;
-  return limited(unpack(packing, input, thread, signal), limit, "what the compressed data unpacks to");
+  return collected(limited(unpack(packing, input, thread, signal), limit, "what the compressed data unpacks to"));
 }
 
 function unpack(packing: Packing, input: Bytes, thread: boolean, signal: AbortSignal | undefined): Bytes {

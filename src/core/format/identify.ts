@@ -4,6 +4,7 @@ import { truncated } from "./broken.ts";
 import { type Bytes, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
 import { detect, HEAD, type Kind, wordsOf } from "./detect.ts";
+import { memoryToUnpack } from "./memory.ts";
 import { isOvf, NoSingleDisk } from "./ovf.ts";
 import { untar } from "./tar.ts";
 import { refuseUnsafe } from "./unsafe.ts";
@@ -28,6 +29,8 @@ export interface Detected {
   readonly virtualSize?: number;
   readonly partitions?: "mbr" | "gpt";
   readonly variant?: string;
+  /** Bytes that unpacking it holds. */
+  readonly memory?: number;
   /** Of an OVA, which is a tar archive: its disk. */
   readonly disk?: Detected;
   /** Bytes of the stream as it comes, where they were told. */
@@ -68,6 +71,7 @@ export async function identifyHead(
   let inside = head;
   let damage: unknown;
   let opened = false;
+  let memory = 0;
   for (;;) {
     const found = detect(inside, layers.length === 0 ? options.tail : undefined);
     const archive = archiveOf(found);
@@ -75,10 +79,11 @@ export async function identifyHead(
       opened = true;
       layers.push(archive);
       const next = await memberHead(archive, inside, options.member, signal);
-      if (next === undefined) return { layers, format: undefined, ...size };
+      if (next === undefined) return { layers, format: undefined, memory, ...size };
       inside = next;
     } else if (found.kind === "packed") {
       layers.push(found.packing);
+      memory += memoryToUnpack(found.packing, inside);
       const unpacked = decompress(found.packing, bytesOf(inside), { thread: false }, signal);
       inside = await firstOf(unpacked, (thrown) => {
         damage ??= thrown;
@@ -100,7 +105,7 @@ export async function identifyHead(
       else refuseUnsafe(found.format, inside);
       const { kind: _, ...image } = found;
       const disk = isOva(found, inside) ? await ovaDisk(head, options, signal) : {};
-      return { layers, ...image, ...disk, ...size };
+      return { layers, ...image, ...disk, ...size, ...(memory === 0 ? {} : { memory }) };
     }
     if (layers.length > DEPTH) throw new Failure("source.format", "the image is wrapped more than four times");
   }

@@ -1,6 +1,7 @@
 import { Failure } from "../failure.ts";
 import { bunzip2 } from "./bunzip2.ts";
 import type { Bytes } from "./bytes.ts";
+import { countMade } from "./garbage.ts";
 import type { Job, Order, Reply } from "./thread-talk.ts";
 import { unlz4 } from "./unlz4.ts";
 import { unxz, xz } from "./xz.ts";
@@ -31,6 +32,7 @@ async function* input(): AsyncGenerator<Uint8Array> {
     if (bytes === undefined) return;
     coming = ask();
     yield bytes;
+    countMade(bytes);
   }
 }
 

@@ -1,6 +1,5 @@
 import { corrupt, truncated, unsupported } from "./broken.ts";
 import { ByteReader, type Bytes, copyOf, PIECE, viewOf } from "./bytes.ts";
-import { countMade } from "./garbage.ts";
 import { XxHash32, xxHash32 } from "./xxhash.ts";
 
 const LZ4 = "the lz4 data";
@@ -71,7 +70,6 @@ async function* blocks(reader: ByteReader, frame: Frame): AsyncGenerator<Uint8Ar
     if (frame.sum) sum.update(made);
     length += BigInt(made.length);
     for (let at = 0; at < made.length; at += PIECE) yield copyOf(made.subarray(at, at + PIECE));
-    countMade(bytes);
     history = frame.independent ? 0 : Math.min(HISTORY, history + made.length);
     room.copyWithin(HISTORY - history, end - history, end);
   }

@@ -1,3 +1,4 @@
+import type { Algorithm } from "./digest.ts";
 import type { Address, BackendName, ImageId, ImageName } from "./name.ts";
 import type { Place } from "./place.ts";
 import type { SourceSpec } from "./source.ts";
@@ -89,6 +90,8 @@ export interface Import {
 /** `[policy]`: what every image must have. */
 export interface Policy {
   readonly require: readonly ("checksum" | "https" | "signature")[];
+  /** Those that count as a checksum. Default, where one is required: all but md5 and sha1. */
+  readonly algorithms?: readonly Algorithm[];
   readonly at?: Place;
 }
 

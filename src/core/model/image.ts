@@ -126,6 +126,8 @@ export interface Resolved {
   readonly size?: number;
   /** The backend keeps the image up to date with its origin by itself: what that is by now is no change of the plan. */
   readonly maintained?: boolean;
+  /** Why no image can be made from it now ("the instance is running"): blocks a plan that would make one, and no other. */
+  readonly hindered?: { readonly text: string; readonly hint?: string };
   /** Bytes come to the backend without passing through us. */
   readonly serverSide: boolean;
   /** Whether the content is proven before it can be used; with `why` when it is not. */

@@ -9,7 +9,14 @@ export type SecretReference = string;
 export type Checksum =
   /** `label`: the key that it was declared with, where that is not `checksum`. */
   | { readonly kind: "digest"; readonly digest: Digest; readonly label?: string }
-  | { readonly kind: "sums"; readonly algorithm: string; readonly where: string };
+  | {
+      readonly kind: "sums";
+      /** Default: the strongest that the file has. */
+      readonly algorithm?: string;
+      readonly where: string;
+      /** The entry of the sums file, where it has another name than the source. */
+      readonly name?: string;
+    };
 
 /** A detached signature over the sums file where there is one, else over the bytes. */
 export interface Signature {
@@ -46,6 +53,10 @@ export interface UrlSource extends Common {
   readonly username?: SecretReference;
   readonly password?: SecretReference;
   readonly headers?: Readonly<Record<string, SecretReference>>;
+  /** The hosts (with a port where it is not the usual one) that user, password and headers are for. Default: that of the first URL. */
+  readonly hosts?: readonly string[];
+  /** Absolute: certificates of authorities in PEM, besides those of the system. */
+  readonly ca?: string;
   /** A cache folder of the image's own, absolute. */
   readonly cache?: string;
 }

@@ -19,6 +19,8 @@ export interface DoorOptions {
     /** False: any certificate. */
     readonly verify?: boolean;
   };
+  /** Redirects from https to http, and every other http URL, are refused. */
+  readonly httpsOnly?: boolean;
   /** What an answer that is no success says, in the words of this API: message, request id, code, hint. */
   readonly explain?: (answer: {
     readonly status: number;

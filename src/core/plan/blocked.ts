@@ -112,3 +112,11 @@ export const orphan = (address: Address, name: BackendName): Step => ({
   text: `its backend ${name} is not in the file any more, so that nobody can look at it`,
   hint: `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`,
 });
+
+/** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
+export function unreachable(address: Sight["address"], { blind, hindered }: Want): Step | undefined {
+  const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
+  if (why === undefined) return undefined;
+  const { text, hint } = why;
+  return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };
+}

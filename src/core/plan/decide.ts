@@ -2,7 +2,7 @@ import type { Change, Step, Verification } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
-import { ambiguous, contested, foreign, incomplete, limits, taken } from "./blocked.ts";
+import { ambiguous, contested, foreign, incomplete, limits, taken, unreachable } from "./blocked.ts";
 import { type Diff, diff, missingIn } from "./diff.ts";
 import { type Evidence, evidenceOf, learned } from "./evidence.ts";
 import { liveOf } from "./key.ts";
@@ -111,15 +111,9 @@ function recordedOf(known: Recorded | undefined, { id }: Image): Before | undefi
 
 /** There is no image yet. */
 function make({ address, known }: Sight, want: Want): Step {
-  const { resource, content, transfer, blind } = want;
-  if (blind !== undefined)
-    return {
-      action: "block",
-      address,
-      because: "source",
-      text: blind.message,
-      ...(blind.hint === undefined ? {} : { hint: blind.hint }),
-    };
+  const { resource, content, transfer } = want;
+  const blocked = unreachable(address, want);
+  if (blocked !== undefined) return blocked;
   if (resource.lifecycle.existing || !want.origin) {
     const text = "is not there, and nothing says what to make it from";
     return {
@@ -165,14 +159,8 @@ function renew(
     const text = `is protected, and would have to be replaced (${reasons})`;
     return { action: "block", address, because: "protected", text, hint: "set protect = false for this change" };
   }
-  if (want.blind !== undefined)
-    return {
-      action: "block",
-      address,
-      because: "source",
-      text: want.blind.message,
-      ...(want.blind.hint === undefined ? {} : { hint: want.blind.hint }),
-    };
+  const blocked = unreachable(address, want);
+  if (blocked !== undefined) return blocked;
   if (want.resource.lifecycle.existing || !want.origin) {
     const text = `would have to be replaced (${reasons}), and nothing says what to make it from`;
     return {

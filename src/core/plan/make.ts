@@ -113,11 +113,9 @@ class Planner {
         if (body !== undefined) bodies.push(body);
       });
       for (const [address, step] of twins(bodies)) this.#steps.set(address, step);
-      if (plugin.movesNames === true) {
-        const resource = (address: Address) => this.#resource(address);
-        const moves = movesOf({ asked, found, holders: this.#bytesOf, resource });
-        for (const [address, step] of takersFirst(moves, this.#steps)) this.#steps.set(address, step);
-      }
+      const resource = (address: Address) => this.#resource(address);
+      const moves = plugin.movesNames ? movesOf({ asked, found, holders: this.#bytesOf, resource }) : [];
+      for (const [address, step] of takersFirst(moves, this.#steps)) this.#steps.set(address, step);
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.

@@ -33,6 +33,8 @@ export interface Want {
   readonly origin: boolean;
   /** Why the origin could not be looked at. */
   readonly blind: Failure | undefined;
+  /** Why nothing can be made from it now. */
+  readonly hindered?: { readonly text: string; readonly hint?: string };
   readonly transfer: Transfer;
   readonly complaints: readonly Complaint[];
   /** The mark to be written; undefined: no marks on this backend. */

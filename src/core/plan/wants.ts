@@ -20,6 +20,7 @@ interface Looked {
   readonly transfer: Transfer;
   readonly blind?: Failure;
   readonly maintained?: boolean;
+  readonly hindered?: Want["hindered"] | undefined;
 }
 
 /** How an origin is looked at. */
@@ -53,7 +54,7 @@ export class Wants {
   ): Promise<Want> {
     const plugin = this.plugin(resource.backend);
     const isQuick = quick && !this.#given.has(resource.address);
-    const { content, transfer, blind, maintained } = await this.#look(resource, known, backend, {
+    const { content, transfer, blind, maintained, hindered } = await this.#look(resource, known, backend, {
       ...reading,
       quick: isQuick,
     });
@@ -69,6 +70,7 @@ export class Wants {
       content,
       ...(facts.format === undefined ? {} : { format: facts.format }),
       ...(maintained === true ? { maintained } : {}),
+      ...(hindered === undefined ? {} : { hindered }),
       originNames: (plugin.origins ?? []).flatMap(({ needs }) => needs),
       origin,
       blind,
@@ -142,7 +144,10 @@ export class Wants {
     if (backend.resolve === undefined) return { content: declaredOrigin(plugin, want), transfer: { how: "none" } };
     const pinned = origin.follow !== undefined && want[origin.follow] === false && known?.content !== undefined;
     if (pinned && known.status === "ready") return { content: known.content, transfer: { how: "none" } };
-    const { content, digests, size, serverSide, verified, why, maintained } = await backend.resolve(want, reading);
+    const { content, digests, size, serverSide, verified, why, maintained, hindered } = await backend.resolve(
+      want,
+      reading,
+    );
     if (maintained === true && known?.content !== undefined)
       return { content: known.content, transfer: { how: "pull" }, maintained };
     const found: Content = {
@@ -154,6 +159,7 @@ export class Wants {
     const unverified = verified ? {} : { unverified: why ?? "the backend cannot prove it" };
     return {
       content: found,
+      hindered,
       ...(maintained === true ? { maintained } : {}),
       transfer: { how: serverSide ? "pull" : "upload", ...(size === undefined ? {} : { bytes: size }), ...unverified },
     };

@@ -20,6 +20,8 @@ export interface SourceMeans {
   readonly download?: (address: Address, signal: AbortSignal) => Promise<readonly Part[]>;
   /** A line for the user. */
   readonly note?: (text: string) => void;
+  /** `[policy]` requires https, on the whole way. */
+  readonly httpsOnly?: boolean;
   readonly clock?: Clock;
   readonly patience?: Patience;
 }

@@ -19,6 +19,7 @@ import {
   type Source,
 } from "images";
 import { lostBy } from "./aliases.ts";
+import { type Declared, declaredIn } from "./asked.ts";
 import { partsIn } from "./download.ts";
 import {
   type Beside,
@@ -31,9 +32,9 @@ import {
   observed,
   partsOf,
 } from "./image.ts";
-import { Making, replacedIn } from "./making.ts";
-import { type Declared, declaredIn } from "./origin.ts";
-import { type Place, type Places, placingOf, there } from "./places.ts";
+import { Making } from "./making.ts";
+import { type Place, type Places, placingOf, supports, there } from "./places.ts";
+import { isUp, running } from "./publish.ts";
 import { Remotes } from "./remotes.ts";
 import type { Image } from "./schema.ts";
 import type { Servers } from "./servers.ts";
@@ -107,7 +108,8 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
   async resolve(want: Desired<Image>, { signal }: Reading): Promise<Resolved> {
     const found = await this.#remotes.find(want, signal);
     if (found === undefined) return await this.#instance(want, signal);
-    const { fingerprint, size } = found;
+    const { fingerprint, size, needs } = found;
+    if (needs !== undefined) await supports(await this.#places.of(want), needs, "run OCI images", signal);
     if (want.fingerprint !== undefined && !fingerprint.startsWith(want.fingerprint.toLowerCase()))
       throw mismatch(want.fingerprint, fingerprint);
     return {
@@ -128,8 +130,11 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
       find: () => this.#remotes.find(want, signal),
       others: () => this.#remotes.copiedBefore(address, place, signal),
       native: () => this.#remotes.architecture(signal),
+      instances: () => this.#places.instances(want, want.source_instance?.project),
     };
-    const old = await replacedIn(place, replaces, (id) => this.#fingerprint(id, address, signal));
+    // The image that is replaced may be in another place.
+    const isHere = replaces !== undefined && replaces === `${place.prefix}${partsOf(replaces).name}`;
+    const old = isHere ? await this.#fingerprint(replaces, address, signal) : undefined;
     return await this.#seen(place, await new Making(want, around, context, old).make(source), signal);
   }
 
@@ -212,13 +217,19 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
 
   /** An instance is published again when it, or the snapshot, is another one of the same name. */
   async #instance(want: Desired<Image>, signal: AbortSignal): Promise<Resolved> {
-    const { name, snapshot } = want.source_instance ?? { name: "" };
-    const { client } = await this.#places.of(want);
-    const born = await client.born(name, snapshot, signal);
+    const { name, snapshot, project } = want.source_instance ?? { name: "" };
+    const { client } = await this.#places.instances(want, project);
+    const found = await client.instances.find(name, snapshot, signal);
     const what = snapshot === undefined ? `instance ${name}` : `snapshot ${name}/${snapshot}`;
-    if (born === undefined)
-      throw new Failure("backend.missing", `there is no ${what}`, { hint: "incus list shows what there is" });
-    return { content: `${what} of ${born}`, serverSide: true, verified: true };
+    const hint = `incus list --project ${client.project ?? "default"} shows what there is`;
+    if (found === undefined) throw new Failure("backend.missing", `there is no ${what}`, { hint });
+    const isRunning = snapshot === undefined && isUp(found) && !want.force;
+    return {
+      content: `${what} of ${found.created_at}`,
+      ...(isRunning ? { hindered: running(name, found) } : {}),
+      serverSide: true,
+      verified: true,
+    };
   }
 }
 

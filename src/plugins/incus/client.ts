@@ -1,11 +1,11 @@
 import { type Answer, type Call, type Door, Failure, type Source } from "images";
+import { Instances } from "./instances.ts";
 import { back, type Context, isAway, Operations } from "./operations.ts";
 import {
   type AliasEntry,
   type Envelope,
   type ImageAnswer,
   isAliasEntry,
-  isDated,
   isEnvelope,
   isImage,
   isNested,
@@ -43,11 +43,13 @@ export class Client {
   readonly #door: Door;
   readonly project: string | undefined;
   readonly operations: Operations;
+  readonly instances: Instances;
 
   constructor(door: Door, project: string | undefined) {
     this.#door = door;
     this.project = project;
     this.operations = new Operations(door);
+    this.instances = new Instances(door, project, this.operations);
   }
 
   /** All images, in one answer. */
@@ -211,14 +213,6 @@ export class Client {
     const isShared =
       found !== undefined && parsed(found.metadata, isProject, "a project").config?.["features.images"] === "false";
     return { certificate, project: isShared ? "default" : project };
-  }
-
-  /** When an instance, or a snapshot of it, was made; undefined when there is none. */
-  async born(instance: string, snapshot: string | undefined, signal: AbortSignal): Promise<string | undefined> {
-    const path = `1.0/instances/${encodeURIComponent(instance)}`;
-    const whole = snapshot === undefined ? path : `${path}/snapshots/${encodeURIComponent(snapshot)}`;
-    const found = await this.#find(whole, signal);
-    return found === undefined ? undefined : parsed(found.metadata, isDated, "an instance").created_at;
   }
 
   #query(more: Call["query"] = {}): NonNullable<Call["query"]> {

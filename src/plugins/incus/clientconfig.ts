@@ -28,8 +28,9 @@ const isConfig = t.isObject(
 /** A remote as the incus client's configuration has it. */
 export interface Known {
   readonly name: string;
-  readonly address: string;
-  readonly protocol: "incus" | "simplestreams";
+  /** Where it is: of several the one that answers first is taken. */
+  readonly addresses: readonly string[];
+  readonly protocol: "incus" | "simplestreams" | "oci";
   readonly project?: string;
 }
 
@@ -40,8 +41,8 @@ interface Read {
 
 /** The remotes that the incus client has without any configuration. */
 const BUILT_IN: readonly Known[] = [
-  { name: "images", address: "https://images.linuxcontainers.org", protocol: "simplestreams" },
-  { name: "local", address: "unix://", protocol: "incus" },
+  { name: "images", addresses: ["https://images.linuxcontainers.org"], protocol: "simplestreams" },
+  { name: "local", addresses: ["unix://"], protocol: "incus" },
 ];
 
 /** The configuration folder of the incus client: config.yml, client.crt, client.key, servercerts. Only read. */
@@ -122,10 +123,10 @@ export class ClientConfig {
         hint: "`config` names its folder",
       });
     for (const [name, { addr, addrs, protocol, project }] of Object.entries(read.remotes ?? {})) {
-      const address = addr ?? addrs?.[0];
-      if (address === undefined) continue;
-      const kind = protocol === "simplestreams" ? "simplestreams" : "incus";
-      remotes.set(name, { name, address, protocol: kind, ...(project === undefined ? {} : { project }) });
+      const addresses = [...new Set([...(addr === undefined ? [] : [addr]), ...(addrs ?? [])])];
+      if (addresses.length === 0) continue;
+      const kind = protocol === "simplestreams" || protocol === "oci" ? protocol : "incus";
+      remotes.set(name, { name, addresses, protocol: kind, ...(project === undefined ? {} : { project }) });
     }
     return { first: read["default-remote"], remotes };
   }

@@ -1,12 +1,13 @@
 import { type Context, type Desired, Failure, type ImageId, imageId, type Source } from "images";
 import { declared, free, isLeft, lead, offer } from "./aliases.ts";
+import { askedOf } from "./asked.ts";
 import { filesFrom } from "./bytes.ts";
 import { edited } from "./edit.ts";
-import { isSameOwner, isSpare, type Notes, noteFor, notesOf, partsOf, toProperties } from "./image.ts";
-import { askedOf, type Found } from "./origin.ts";
+import { isSameOwner, isSpare, type Notes, noteFor, notesOf, toProperties } from "./image.ts";
+import { type Found, filesOf } from "./origin.ts";
 import { idAt, type Place, there } from "./places.ts";
 import { published } from "./publish.ts";
-import { dropped, pulled, relieved } from "./pull.ts";
+import { dropped, pulled, quiet, relieved, unproven } from "./pull.ts";
 import type { Image } from "./schema.ts";
 import { isClaimed, NO_SOURCE } from "./update.ts";
 import { mismatch, type Sending, send } from "./upload.ts";
@@ -20,6 +21,8 @@ export interface Around {
   /** Aliases of the remote that other images of the file are to have. */
   readonly others: () => Promise<ReadonlySet<string>>;
   readonly native: () => Promise<string>;
+  /** Where the instance is that it is published from. */
+  readonly instances: () => Promise<Place>;
 }
 
 /** One image on its way into being. */
@@ -204,23 +207,38 @@ export class Making {
 
   async #publish(notes: Notes): Promise<string> {
     const { place } = this.#around;
-    const { signal } = this.#context;
-    const mark = this.#context.marker(place.self);
-    const before = new Set((await place.client.images(signal)).map(({ fingerprint }) => fingerprint));
-    const found = async () => {
-      const all = await place.client.images(signal);
-      const isIt = (image: ImageAnswer) => !before.has(image.fingerprint) && isSameOwner(notesOf(image).mark, mark);
-      return all.find(isIt);
-    };
+    const at = await this.#around.instances();
     const isThere = async (one: string) => (await this.#whose(one)) === "ours";
-    const waiting = { ...this.#context, signal, found };
-    const fingerprint = await published({ place, want: this.#want, notes, isThere }, waiting);
-    if (fingerprint === undefined) throw new Failure("backend.answer", "the server does not say which image it made");
+    const fingerprint =
+      at.prefix === place.prefix
+        ? await published({ instances: at.client, want: this.#want, notes, isThere }, this.#context)
+        : await this.#brought(at, notes);
     await this.#context.identified(idAt(place, fingerprint));
     const expected = this.#want.fingerprint;
     if (expected !== undefined && !fingerprint.startsWith(expected.toLowerCase()))
       throw mismatch(expected, fingerprint);
     return fingerprint;
+  }
+
+  /** The server makes an image in the project of the instance: there it is made for a moment, and comes from there through this host. */
+  async #brought(at: Place, notes: Notes): Promise<string> {
+    const { signal } = this.#context;
+    const { client } = at;
+    const passing: Notes = { mark: this.#context.marker(at.self), alias: undefined, copied: undefined };
+    const ours = async () =>
+      (await client.images(signal)).filter((one) => isSameOwner(notesOf(one).mark, passing.mark));
+    for (const left of await ours()) await client.remove(left.fingerprint, quiet(signal));
+    const publishing = { instances: client, want: this.#want, notes: passing, isThere: async () => false };
+    const made = await published(publishing, this.#context);
+    await this.#context.identified(idAt(at, made));
+    try {
+      const image = await there(client, made, signal);
+      const files = await filesOf(client, image, signal);
+      const filename = files.parts.at(-1)?.filename ?? made;
+      return await this.#send(files, { filename, expected: made }, unproven(notes));
+    } finally {
+      await client.remove(made, quiet(new AbortController().signal));
+    }
   }
 }
 
@@ -228,14 +246,3 @@ export class Making {
 class Present extends Error {}
 
 const plainAlias = (name: string) => ({ name, description: "" });
-
-/** The fingerprint of the image that is replaced, where it is in the same place. */
-export async function replacedIn(
-  place: Place,
-  replaces: ImageId | undefined,
-  fingerprintOf: (id: ImageId) => Promise<string | undefined>,
-): Promise<string | undefined> {
-  if (replaces === undefined) return undefined;
-  const { name } = partsOf(replaces);
-  return replaces === `${place.prefix}${name}` ? await fingerprintOf(replaces) : undefined;
-}

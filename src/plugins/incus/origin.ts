@@ -1,88 +1,11 @@
-import { type Attributes, type Desired, Failure } from "images";
-import * as t from "typanion";
+import { Failure } from "images";
+import type { Asked } from "./asked.ts";
 import type { Client } from "./client.ts";
 import { plainAliases } from "./image.ts";
 import { boundaryOf, type Files, type Tagged, unframed } from "./multipart.ts";
-import type { Placing } from "./places.ts";
-import { aliasesOf, type Image } from "./schema.ts";
-import type { IncusServer, Server, Servers, StreamsServer } from "./servers.ts";
+import type { IncusServer, RegistryServer, Server, Servers, StreamsServer } from "./servers.ts";
 import type { Streamed } from "./streams.ts";
-import { type ImageAnswer, parsed } from "./wire.ts";
-
-/** The image of a remote that is wanted. */
-export interface Asked {
-  readonly remote: string;
-  readonly name: string;
-  readonly type: Streamed["type"];
-  readonly architecture: string | undefined;
-  readonly copyAliases: boolean;
-  /** The project on the remote; undefined: that of the remote. */
-  readonly project: string | undefined;
-}
-
-const more = { extra: t.isUnknown() };
-const isSourceImage = t.isObject(
-  {
-    remote: t.isString(),
-    name: t.isString(),
-    type: t.isEnum(["container", "virtual-machine"] as const),
-    architecture: t.isOptional(t.isString()),
-    copy_aliases: t.isBoolean(),
-  },
-  more,
-);
-const isDeclared = t.isObject(
-  {
-    source: t.isOptional(t.isString()),
-    source_image: t.isOptional(isSourceImage),
-    vm: t.isOptional(t.isBoolean()),
-    architecture: t.isOptional(t.isString()),
-    copy_aliases: t.isBoolean(),
-    remote: t.isOptional(t.isString()),
-    project: t.isOptional(t.isString()),
-    target_project: t.isOptional(t.isString()),
-    alias: t.isOptional(t.isString()),
-  },
-  more,
-);
-
-/** What of a declared image says where it comes from, where it is kept and what it is called. */
-export interface Declared extends Placing {
-  readonly source?: string | undefined;
-  readonly source_image?: t.InferType<typeof isSourceImage> | undefined;
-  readonly vm?: boolean | undefined;
-  readonly architecture?: string | undefined;
-  readonly copy_aliases: boolean;
-  readonly alias?: string | undefined;
-  readonly aliases?: Desired<Image>["aliases"] | undefined;
-}
-
-/** Of an image of the file, as the program hands it over. */
-export function declaredIn({ aliases, ...rest }: Attributes): Declared {
-  const read = parsed({ copy_aliases: false, ...rest }, isDeclared, "a declaration");
-  return { ...read, aliases: aliases === undefined ? undefined : [...aliasesOf(aliases)] };
-}
-
-/** The wanted image in one spelling; undefined when it is not from a remote. */
-export function askedOf(want: Declared): Asked | undefined {
-  const project = want.target_project === undefined ? undefined : want.project;
-  const vm = want.vm === true ? "virtual-machine" : undefined;
-  if (want.source_image !== undefined) {
-    const { remote, name, type, architecture, copy_aliases } = want.source_image;
-    return { remote, name, type: vm ?? type, architecture, copyAliases: copy_aliases || want.copy_aliases, project };
-  }
-  if (want.source === undefined) return undefined;
-  const at = want.source.indexOf(":");
-  const [remote, name] = [want.source.slice(0, at), want.source.slice(at + 1)];
-  return {
-    remote,
-    name,
-    type: vm ?? "container",
-    architecture: want.architecture,
-    copyAliases: want.copy_aliases,
-    project,
-  };
-}
+import type { ImageAnswer } from "./wire.ts";
 
 /** An image of a remote, as it is there now. */
 export interface Found {
@@ -92,6 +15,8 @@ export interface Found {
   readonly aliases: readonly string[];
   /** Older versions that the same alias led to: a server whose knowledge of the remote is old takes one of them for it. */
   readonly older: readonly string[];
+  /** The extension of the API that a server needs for it. */
+  readonly needs?: string;
   /** `source` of a request that has a server fetch it; undefined: no other server can. */
   pull(byAlias: boolean): Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Its bytes. */
@@ -108,9 +33,28 @@ export async function find(
   const server: Server = await servers.remote(asked.remote);
   if (server.kind === "incus") return await onIncus(asked, server, signal);
   const { name, type } = asked;
+  if (server.kind === "oci") return fromRegistry(await server.registry.find(name, signal), asked, server);
   const architecture = asked.architecture ?? (await native());
   const [image, ...older] = await server.streams.find({ name, type, architecture }, signal);
   return { ...fromStream(image, asked, server), older: older.map(({ fingerprint }) => fingerprint) };
+}
+
+/** Only a server can make an image of what a registry has. */
+function fromRegistry(fingerprint: string, { name, type }: Asked, { url, certificate }: RegistryServer): Found {
+  const source = { type: "image", mode: "pull", protocol: "oci", server: url, alias: name, image_type: type };
+  const refused = "an image of an OCI registry is made by the server itself";
+  return {
+    fingerprint,
+    size: undefined,
+    type,
+    aliases: [name],
+    older: [],
+    needs: "instance_oci",
+    pull: async () => ({ ...source, ...(certificate === undefined ? {} : { certificate }) }),
+    files: async () => {
+      throw new Failure("backend.refused", refused, { hint: 'leave out `mode`, or set mode = "pull"' });
+    },
+  };
 }
 
 function fromStream(

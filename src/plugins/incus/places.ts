@@ -50,6 +50,14 @@ export class Places {
     return await this.at(remote, target_project ?? project, scopeOf(placing));
   }
 
+  /** Where the instance is that an image is published from: in the place of the image, or in another project of its server. */
+  async instances({ remote, project, target_project }: Placing, named: string | undefined): Promise<Place> {
+    const asked = named ?? target_project ?? project;
+    const place = await this.at(remote, asked);
+    const { server } = place;
+    return { ...place, client: server.client(asked ?? place.client.project) };
+  }
+
   async ofId(id: ImageId): Promise<Place> {
     const { remote, project } = partsOf(id);
     return await this.at(remote, project);
@@ -116,4 +124,13 @@ export async function there(client: Client, fingerprint: string, signal: AbortSi
   const found = await client.image(fingerprint, signal);
   if (found === undefined) throw new Failure("backend.missing", `${fingerprint} is gone`, { hint: "plan again" });
   return found;
+}
+
+/** @throws Failure backend.refused when the server is too old for it */
+export async function supports({ client }: Place, extension: string, what: string, signal: AbortSignal): Promise<void> {
+  const { api_extensions, environment } = await client.server(signal);
+  if (api_extensions == null || api_extensions.includes(extension)) return;
+  throw new Failure("backend.refused", `this server (Incus ${environment?.server_version ?? "?"}) cannot ${what}`, {
+    hint: `it has no API extension ${extension}: upgrade Incus`,
+  });
 }

@@ -1,9 +1,9 @@
 import { type Desired, Failure } from "images";
-import { isTwice } from "./client.ts";
-import { type Notes, toProperties } from "./image.ts";
-import type { Waiting } from "./operations.ts";
-import type { Place } from "./places.ts";
+import { type Client, isTwice } from "./client.ts";
+import { isSameOwner, type Notes, notesOf, toProperties } from "./image.ts";
+import type { Context, Waiting } from "./operations.ts";
 import type { Image } from "./schema.ts";
+import type { InstanceAnswer } from "./wire.ts";
 
 /** What Incus answers for bytes that it has: `The image already exists: FINGERPRINT`. */
 const FINGERPRINT = /\b([0-9a-f]{64})\b/;
@@ -11,23 +11,61 @@ const ATTEMPTS = 3;
 
 /** An image that the server is to make of an instance. */
 export interface Publishing {
-  readonly place: Place;
+  /** Where the instance is. */
+  readonly instances: Client;
   readonly want: Desired<Image>;
   readonly notes: Notes;
   /** Whether an image of those bytes is there and is ours. */
   readonly isThere: (fingerprint: string) => Promise<boolean>;
 }
 
+/** An instance that is not stopped cannot be published. */
+export const isUp = ({ status }: InstanceAnswer): boolean => status !== undefined && !/^stopped$/i.test(status);
+export const running = (name: string, { status = "" }: InstanceAnswer) => ({
+  text: `the instance ${name} is ${status.toLowerCase()}, and only a stopped one can be published`,
+  hint: "stop it, publish a snapshot of it (source_instance.snapshot), or set force = true to have it stopped and started again",
+});
+
 /**
  * The fingerprint of what the server makes of the instance. The publication of an interrupted run that came to its end meanwhile is the
- * image itself.
+ * image itself. With `force` an instance that is running is stopped for it, and started again whatever comes of it.
  * @throws Failure of `isThere` when those bytes belong to another
  */
-export async function published(
-  { place, want, notes, isThere }: Publishing,
-  waiting: Waiting,
-): Promise<string | undefined> {
-  const { client } = place;
+export async function published(publishing: Publishing, context: Context): Promise<string> {
+  const { instances: client, notes } = publishing;
+  const { signal } = context;
+  const before = new Set((await client.images(signal)).map(({ fingerprint }) => fingerprint));
+  const result = async () => {
+    const all = await client.images(signal);
+    return all.find((one) => !before.has(one.fingerprint) && isSameOwner(notesOf(one).mark, notes.mark));
+  };
+  const fingerprint = await stopped(publishing, { ...context, found: result });
+  if (fingerprint !== undefined) return fingerprint;
+  throw new Failure("backend.answer", "the server does not say which image it made");
+}
+
+async function stopped(publishing: Publishing, waiting: Waiting): Promise<string | undefined> {
+  const { instances: client, want } = publishing;
+  const { name, snapshot } = want.source_instance ?? { name: "" };
+  const found = snapshot === undefined ? await client.instances.find(name, undefined, waiting.signal) : undefined;
+  if (found === undefined || !isUp(found)) return await packed(publishing, waiting);
+  const { text, hint } = running(name, found);
+  if (!want.force) throw new Failure("backend.refused", text, { hint });
+  // What was stopped is started again, also after Ctrl-C.
+  const after = { ...waiting, signal: new AbortController().signal };
+  const isEphemeral = found.ephemeral === true;
+  if (isEphemeral) await client.instances.set(name, { ephemeral: false }, waiting);
+  try {
+    await client.instances.set(name, "stop", after);
+    return await packed(publishing, waiting);
+  } finally {
+    const now = await client.instances.find(name, undefined, after.signal);
+    if (now !== undefined && !isUp(now)) await client.instances.set(name, "start", after);
+    if (isEphemeral) await client.instances.set(name, { ephemeral: true }, after);
+  }
+}
+
+async function packed({ instances: client, want, notes, isThere }: Publishing, waiting: Waiting) {
   const { compression, source_instance: { name, snapshot } = { name: "" } } = want;
   const source =
     snapshot === undefined ? { type: "instance", name } : { type: "snapshot", name: `${name}/${snapshot}` };

@@ -62,10 +62,10 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
 const STALE = "what the server knows of the remote is out of date, so the bytes come through this host";
 
 /** Until it is known which image an alias was for the server, the marker does not say that the bytes are the wanted ones. */
-const unproven = (notes: Notes): Notes =>
+export const unproven = (notes: Notes): Notes =>
   notes.mark === undefined ? notes : { ...notes, mark: { ...notes.mark, content: "unproven:alias" } };
 
-const quiet = (signal: AbortSignal) => ({ signal, progress: () => undefined });
+export const quiet = (signal: AbortSignal) => ({ signal, progress: () => undefined });
 
 async function isOwn({ client }: Place, fingerprint: string, notes: Notes, signal: AbortSignal): Promise<boolean> {
   const image = await client.image(fingerprint, signal);

@@ -1,6 +1,7 @@
 import { type Address, canonical } from "images";
 import { declared } from "./aliases.ts";
-import { askedOf, type Declared, type Found, find } from "./origin.ts";
+import { askedOf, type Declared } from "./asked.ts";
+import { type Found, find } from "./origin.ts";
 import type { Place, Places } from "./places.ts";
 import type { Servers } from "./servers.ts";
 

@@ -31,6 +31,10 @@ export function rules(want: Desired<Image>): readonly Complaint[] {
   if (want.auto_update && want.mode !== "pull")
     say("mode", `the server cannot update an image that comes by ${want.mode}`, 'auto_update needs mode = "pull"');
   if (want.target_project !== undefined && want.source_instance !== undefined)
-    say("target_project", "an image from an instance is made in the instance's project", "say `project`");
+    say(
+      "target_project",
+      "an image from an instance is kept in `project`",
+      "say source_instance = { project = … } where the instance is in another one",
+    );
   return found;
 }

@@ -132,7 +132,11 @@ export const image = {
   source_instance: optional(
     table({
       name: required(name, "The instance."),
-      snapshot: optional(name, "A snapshot of it; default: the instance itself, which has to be stopped."),
+      snapshot: optional(
+        name,
+        "A snapshot of it; default: the instance itself, which has to be stopped (or see `force`).",
+      ),
+      project: optional(name, "The project of the instance, where that is another one than the image is kept in."),
     }),
     "The instance that the image is published from.",
     made,
@@ -217,6 +221,12 @@ export const image = {
     compare: "never",
   }),
   compression: optional(string(), "Of an image from an instance: gzip, zstd, xz, none. Default: the server's.", made),
+  force: withDefault(
+    boolean(),
+    false,
+    "Of an image from an instance that is running: stop the instance, publish it, and start it again.",
+    { compare: "never" },
+  ),
   type: computed(string(), "container or virtual-machine."),
   created_at: computed(integer(), "When it was built, in Unix time."),
   uploaded_at: computed(string(), "When the server got it, RFC 3339."),

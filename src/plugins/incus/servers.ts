@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { type Desired, Failure, type Host } from "images";
+import { type Desired, type Door, Failure, type Host } from "images";
 import { Client } from "./client.ts";
 import { ClientConfig, type Known } from "./clientconfig.ts";
 import { explain } from "./explain.ts";
 import { identityOf } from "./identity.ts";
+import { Registry } from "./registry.ts";
 import type { Config } from "./schema.ts";
 import { Streams } from "./streams.ts";
 import { addressOf, fingerprintOf, Trust } from "./trust.ts";
@@ -29,7 +30,15 @@ export interface StreamsServer {
   readonly certificate: string | undefined;
   readonly streams: Streams;
 }
-export type Server = IncusServer | StreamsServer;
+/** A registry of OCI images. */
+export interface RegistryServer {
+  readonly kind: "oci";
+  readonly name: string;
+  readonly url: string;
+  readonly certificate: string | undefined;
+  readonly registry: Registry;
+}
+export type Server = IncusServer | StreamsServer | RegistryServer;
 
 /** The backend's own server, and the remotes, each opened once. */
 export class Servers {
@@ -76,7 +85,7 @@ export class Servers {
     const { url, socket, remote, project, server_cert, config } = this.#settings;
     const pinned = server_cert === undefined ? undefined : await this.#config.pem(server_cert, "server_cert");
     if (url !== undefined) {
-      const known = { name: undefined, address: url, project, pin: pinned, mine: true };
+      const known = { name: undefined, addresses: [url], project, pin: pinned, mine: true };
       return await this.#incus(known);
     }
     const named = remote ?? (socket === undefined && config !== undefined ? await this.#config.first() : undefined);
@@ -91,10 +100,10 @@ export class Servers {
     }
     const address = await this.#tokenAddress();
     if (socket === undefined && address !== undefined)
-      return await this.#incus({ name: undefined, address, project, pin: pinned, mine: true });
+      return await this.#incus({ name: undefined, addresses: [address], project, pin: pinned, mine: true });
     return await this.#incus({
       name: undefined,
-      address: `unix://${socket ?? ""}`,
+      addresses: [`unix://${socket ?? ""}`],
       project,
       pin: undefined,
       mine: true,
@@ -108,25 +117,55 @@ export class Servers {
   async #openRemote(name: string): Promise<Server> {
     const known = await this.#config.remote(name);
     const pin = await this.#config.serverCertificate(name);
-    if (known.protocol === "simplestreams") return this.#simplestreams(known, pin);
+    if (known.protocol === "simplestreams") return await this.#simplestreams(known, pin);
+    if (known.protocol === "oci") return await this.#registry(known, pin);
     return await this.#incus({ ...known, project: known.project, pin, mine: false });
   }
 
-  #simplestreams({ name, address: url }: Known, ca: string | undefined): StreamsServer {
-    const door = this.#host.door({ url, ...(ca === undefined ? {} : { tls: { ca } }) });
-    return { kind: "simplestreams", name, url, certificate: ca, streams: new Streams(door, name) };
+  async #simplestreams({ name, addresses }: Known, ca: string | undefined): Promise<StreamsServer> {
+    const doorTo = (url: string) => this.#host.door({ url, ...(ca === undefined ? {} : { tls: { ca } }) });
+    const url = await this.#first(addresses, doorTo, "streams/v1/index.json");
+    return { kind: "simplestreams", name, url, certificate: ca, streams: new Streams(doorTo(url), name) };
+  }
+
+  async #registry({ name, addresses }: Known, ca: string | undefined): Promise<RegistryServer> {
+    const doorTo = (url: string) => this.#host.door({ url, explain, ...(ca === undefined ? {} : { tls: { ca } }) });
+    const url = await this.#first(addresses, doorTo, "v2/");
+    return { kind: "oci", name, url, certificate: ca, registry: new Registry(doorTo(url), doorTo, name) };
+  }
+
+  /** Of several addresses the one that answers first; where none does, the first of them says why. */
+  async #first(addresses: readonly string[], doorTo: (url: string) => Door, path: string): Promise<string> {
+    const [first = "", ...more] = addresses.map((one) => one.replace(/\/+$/, ""));
+    if (more.length === 0) return first;
+    const found = new AbortController();
+    const signal = AbortSignal.any([this.#host.signal, found.signal]);
+    const asks = [first, ...more].map(async (url) => {
+      const answer = await doorTo(url).send("GET", path, { signal, timeout: 30, accept: [401, 403, 404] });
+      await answer.text();
+      return url;
+    });
+    try {
+      return await Promise.any(asks);
+    } catch {
+      this.#host.signal.throwIfAborted();
+      return first;
+    } finally {
+      found.abort();
+    }
   }
 
   async #incus(known: {
     readonly name: string | undefined;
-    readonly address: string;
+    readonly addresses: readonly string[];
     readonly project: string | undefined;
     readonly pin: string | undefined;
     readonly mine: boolean;
   }): Promise<IncusServer> {
-    const { name, project, mine } = known;
-    if (known.address.startsWith("unix:")) {
-      const socket = this.#socket(known.address.replace(/^unix:(\/\/)?/, ""));
+    const { name, project, mine, addresses } = known;
+    const [first = ""] = addresses;
+    if (first.startsWith("unix:")) {
+      const socket = this.#socket(first.replace(/^unix:(\/\/)?/, ""));
       const door = this.#host.door({
         url: "http://incus",
         socket,
@@ -142,7 +181,6 @@ export class Servers {
         client: (one) => new Client(door, one),
       };
     }
-    const url = known.address.replace(/\/+$/, "");
     const token = mine ? this.#settings.token : undefined;
     const identity = await identityOf(mine ? this.#settings : {}, {
       files: this.#config,
@@ -150,12 +188,14 @@ export class Servers {
       fresh: token !== undefined,
     });
     const pin = known.pin ?? (token === undefined ? undefined : fingerprintOf(token));
-    const options = {
-      url,
+    const common = {
       explain,
       tls: { ...identity, ...(pin === undefined ? {} : { pin }) },
       credentials: "`cert` and `key`, or a `token`",
     };
+    const doorTo = (at: string) => this.#host.door({ ...common, url: at });
+    const url = await this.#first(addresses, doorTo, "1.0");
+    const options = { ...common, url };
     // A remote that images come from may give its public ones to anybody.
     const facts = { token, isKnown: identity.cert !== undefined, signal: this.#host.signal };
     const trust = mine ? new Trust(this.#host.door(options), facts) : undefined;

@@ -1,8 +1,8 @@
 import type { Context, Desired } from "images";
 import { declared, free, isLeft, lead, offer } from "./aliases.ts";
+import { askedOf } from "./asked.ts";
 import { edited } from "./edit.ts";
 import { type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
-import { askedOf } from "./origin.ts";
 import { type Place, there } from "./places.ts";
 import type { Image } from "./schema.ts";
 import type { ImageAnswer } from "./wire.ts";

@@ -82,9 +82,12 @@ export const isNested = t.isObject({ metadata: t.isOptional(t.isUnknown()) }, mo
 export const isServer = t.isObject(
   {
     auth: t.isString(),
+    auth_methods: t.isOptional(t.isNullable(t.isArray(t.isString()))),
+    api_extensions: t.isOptional(t.isNullable(t.isArray(t.isString()))),
     environment: t.isOptional(
       t.isObject(
         {
+          server_version: t.isOptional(t.isString()),
           addresses: t.isOptional(t.isNullable(t.isArray(t.isString()))),
           architectures: t.isOptional(t.isNullable(t.isArray(t.isString()))),
           certificate: t.isOptional(t.isString()),
@@ -100,7 +103,17 @@ export type ServerAnswer = t.InferType<typeof isServer>;
 
 export const isProject = t.isObject({ config: t.isOptional(t.isRecord(t.isString())) }, more);
 
-export const isDated = t.isObject({ created_at: t.isString() }, more);
+/** An instance, or a snapshot of one, which has no status. */
+export const isInstance = t.isObject(
+  {
+    created_at: t.isString(),
+    status: t.isOptional(t.isString()),
+    ephemeral: t.isOptional(t.isBoolean()),
+    location: t.isOptional(t.isString()),
+  },
+  more,
+);
+export type InstanceAnswer = t.InferType<typeof isInstance>;
 
 export const isToken = t.isObject(
   { fingerprint: t.isString(), addresses: t.isArray(t.isString()), secret: t.isString() },

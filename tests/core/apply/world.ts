@@ -276,6 +276,7 @@ export class Checkout implements Records {
           },
           digests: async () => ({ sha256 }),
           content: async () => contentOf(bytes),
+          release: () => undefined,
         };
       },
       secret: async () => "",

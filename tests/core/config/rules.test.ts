@@ -423,12 +423,12 @@ test.each<[string, string[]]>([
     ],
   ],
   [
-    'source = { url = "http://x", checksum = "md5:./S", signature = "s", key = "k" }',
-    ["3:10+70 not every URL is https://, and [policy] requires it | https:// in place of http://"],
+    'source = { url = "http://x", checksum = "sha256:./S", signature = "s", key = "k" }',
+    ["3:10+73 not every URL is https://, and [policy] requires it | https:// in place of http://"],
   ],
   [
-    'source = { file = "x", checksum = "md5:http://S", signature = "s", key = "k" }',
-    ["3:10+69 not every URL is https://, and [policy] requires it | https:// in place of http://"],
+    'source = { file = "x", checksum = "sha256:http://S", signature = "s", key = "k" }',
+    ["3:10+72 not every URL is https://, and [policy] requires it | https:// in place of http://"],
   ],
 ])("policy: %p", async (text, expected) => {
   const found = await of(`[image.a]\nbackend = "st"\n${text}\n[policy]\nrequire = ["checksum", "https", "signature"]`);
@@ -445,7 +445,7 @@ test("the state may be elsewhere, and no password stands in its URL", async () =
     "2:9+13 state: expected s3://BUCKET/KEY | as in s3://team-state/images/prod.json",
   ]);
   expect(await told('[settings]\nstate = "s3://b/k?regoin=x"')).toEqual([
-    '2:9+21 state: unknown option "regoin" of an s3:// URL | there is: region, endpoint, profile, path_style, encrypt',
+    '2:9+19 state: unknown option "regoin" of an s3:// URL | there is: region, endpoint, profile, path_style, encrypt',
   ]);
   // Without a name of its own, two files would share a state, and delete each other's images.
   expect(await told('[settings]\nstate = "postgres://h/d"')).toEqual([

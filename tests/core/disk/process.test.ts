@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
-import { type Identity, identity, isDead, life, probe } from "../../../src/core/disk/process.ts";
+import { mkdir, readFile } from "node:fs/promises";
+import { type Identity, identity, isDead, life, probe, probeIn } from "../../../src/core/disk/process.ts";
+import { Folder } from "../../harness.ts";
 
 const me: Identity = { host: "build", pid: 10, started: "m1/boot1/ns1/500" };
 const gone = () => undefined;
@@ -44,16 +46,36 @@ test("this process is alive to itself; an ended process is not", async () => {
   expect(probe(child.pid)).toBeUndefined();
 });
 
-// Elsewhere the system does not tell a zombie from a process that runs.
-test.if(process.platform === "linux")("a zombie is gone", async () => {
-  // The shell becomes a program that waits for no child.
-  await using parent = Bun.spawn(["sh", "-c", "sleep 60 & echo $!; exec sleep 60"], { stdin: "pipe", stdout: "pipe" });
-  const { value } = await parent.stdout.getReader().read();
-  const pid = Number(new TextDecoder().decode(value));
-  expect(pid).toBeGreaterThan(1);
-  // Until then the shell would take the child's end away itself.
-  while ((await Bun.file(`/proc/${parent.pid}/comm`).text()) !== "sleep\n") await Bun.sleep(1);
-  process.kill(pid, "SIGKILL");
-  while (!(await Bun.file(`/proc/${pid}/stat`).text()).includes(") Z ")) await Bun.sleep(1);
-  expect(probe(pid)).toBeUndefined();
+/** A line of proc(5) with this status, of a program whose name looks like one. */
+const line = (status: string) => `${process.pid} (a) Z b) ${status} 1 ${"0 ".repeat(17)}4711 0`;
+
+test.each([
+  ["S", { ticks: "4711" }],
+  ["R", { ticks: "4711" }],
+  ["Z", undefined],
+  ["X", undefined],
+])("a process whose status is %s", async (status, expected) => {
+  await using proc = await Folder.make();
+  await mkdir(proc.at(String(process.pid)));
+  await proc.write(`${process.pid}/stat`, line(status));
+  expect(probeIn(proc.path, process.pid)).toEqual(expected);
 });
+
+test.if(process.platform === "linux")(
+  "a process that ended, and that its parent does not wait for, is gone",
+  async () => {
+    // The shell becomes a program that waits for no child.
+    await using parent = Bun.spawn(["sh", "-c", "sleep 60 & echo $!; exec sleep 60"], {
+      stdin: "pipe",
+      stdout: "pipe",
+    });
+    const { value } = await parent.stdout.getReader().read();
+    const pid = Number(new TextDecoder().decode(value));
+    expect(pid).toBeGreaterThan(1);
+    process.kill(pid, "SIGKILL");
+    // Its parent, while that is a shell still, or the system may take it away; else it stays as a zombie.
+    const status = () => readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z ");
+    while (!(await status()).includes(") Z ")) await Bun.sleep(1);
+    expect(probe(pid)).toBeUndefined();
+  },
+);

@@ -155,19 +155,23 @@ test("the incus client's configuration: its remotes, those it knows from the sta
 remotes:
   lab: {addr: "https://10.0.0.5:8443", project: web, protocol: incus}
   mirror: {addr: "https://mirror.example", protocol: simplestreams, public: true}
+  several: {addrs: ["https://a:1", "https://b:2"], protocol: incus}
+  docker: {addr: "https://docker.io", protocol: oci, public: true}
 `,
   });
   const config = new ClientConfig(undefined, { folder: "/", env: { INCUS_CONF: folder.path } });
   expect(await config.first()).toBe("lab");
   expect(await config.remote("lab")).toMatchObject({
-    address: "https://10.0.0.5:8443",
+    addresses: ["https://10.0.0.5:8443"],
     project: "web",
     protocol: "incus",
   });
   expect((await config.remote("mirror")).protocol).toBe("simplestreams");
-  expect((await config.remote("images")).address).toBe("https://images.linuxcontainers.org");
+  expect((await config.remote("images")).addresses).toEqual(["https://images.linuxcontainers.org"]);
+  expect((await config.remote("several")).addresses).toEqual(["https://a:1", "https://b:2"]);
+  expect((await config.remote("docker")).protocol).toBe("oci");
   await expect(config.remote("nobody")).rejects.toMatchObject({
-    hint: expect.stringContaining("images, lab, local, mirror"),
+    hint: expect.stringContaining("docker, images, lab, local, mirror, several"),
   });
   expect(await config.serverCertificate("lab")).toBeUndefined();
   const none = new ClientConfig("./none", { folder: folder.path, env: {} });

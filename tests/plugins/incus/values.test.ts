@@ -4,12 +4,12 @@ import { address, backendName, type Desired, imageId, imageName, type Mark } fro
 import { check } from "../../../src/core/model/check.ts";
 import { diff } from "../../../src/core/plan/diff.ts";
 import { declared, isLeft } from "../../../src/plugins/incus/aliases.ts";
+import { askedOf } from "../../../src/plugins/incus/asked.ts";
 import { selfSigned } from "../../../src/plugins/incus/certificate.ts";
 import { edited } from "../../../src/plugins/incus/edit.ts";
 import { NEVER, noteFor, notesOf, observed, partsOf, toProperties } from "../../../src/plugins/incus/image.ts";
 import { metadataTar } from "../../../src/plugins/incus/metadata.ts";
 import { boundaryOf, framed, framing, type Tagged, unframed } from "../../../src/plugins/incus/multipart.ts";
-import { askedOf } from "../../../src/plugins/incus/origin.ts";
 import { rules } from "../../../src/plugins/incus/rules.ts";
 import { type Image, image } from "../../../src/plugins/incus/schema.ts";
 import { addressOf, fingerprintOf } from "../../../src/plugins/incus/trust.ts";

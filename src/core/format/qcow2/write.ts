@@ -1,6 +1,7 @@
 import { FileAccess } from "../access.ts";
 import { corrupt, needsFile, truncated } from "../broken.ts";
 import { ByteReader, type Bytes, PIECE } from "../bytes.ts";
+import { countMade } from "../garbage.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
 import { Scratch } from "../scratch.ts";
 import { isZero, zeros } from "../segment.ts";
@@ -79,6 +80,7 @@ async function fromStream(
       if (length + piece.length > limit) throw tooLarge("the disk", limit);
       for (const [from, to] of mark(map, length, piece)) await scratch.write(piece.subarray(from, to), length + from);
       length += piece.length;
+      countMade(piece);
     }
     return image(length, map, scratch);
   } catch (thrown) {

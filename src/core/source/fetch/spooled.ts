@@ -23,8 +23,11 @@ export interface SpoolOrder {
 export class Spooled implements Supply {
   readonly filename: string;
   readonly ready: Promise<void>;
+  /** Resolves when the first bytes are there, or there are none to wait for. */
+  readonly begun: Promise<void>;
   readonly #order: SpoolOrder;
   readonly #ready = Promise.withResolvers<void>();
+  readonly #begun = Promise.withResolvers<void>();
   readonly #proven = Promise.withResolvers<Proven>();
   readonly #stop = new AbortController();
   readonly #watchers = new Watchers();
@@ -39,11 +42,13 @@ export class Spooled implements Supply {
     this.#size = order.size;
     this.ready = this.#ready.promise;
     this.ready.catch(() => {});
+    this.begun = this.#begun.promise;
     this.#proven.promise.catch(() => {});
     this.#over = this.#run(AbortSignal.any([order.signal, this.#stop.signal])).catch((thrown: unknown) => {
       const reason = order.signal.aborted ? order.signal.reason : thrown;
       this.#growing?.fail(asFailure(reason));
       this.#ready.reject(reason);
+      this.#begun.resolve();
       this.#proven.reject(reason);
     });
   }
@@ -92,8 +97,10 @@ export class Spooled implements Supply {
     for await (const piece of gathered(produce(signal))) {
       signal.throwIfAborted();
       await Promise.all([growing.write(piece), proving.update(piece)]);
+      this.#begun.resolve();
       this.#watchers.tell(phase, growing.written, size);
     }
+    this.#begun.resolve();
     const proven = await proving.end();
     growing.prove();
     this.#size = growing.written;

@@ -3,22 +3,32 @@ import { Failure } from "../../failure.ts";
 import { type Detected, identify } from "../../format/identify.ts";
 import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
+import { Turns } from "../../format/turns.ts";
+import { memoryOf } from "../../format/weight.ts";
 import { nameOf } from "../../model/digest.ts";
 import type { Source, Wanted } from "../../model/image.ts";
 import type { Content, PlainSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
-import { Supplies } from "../fetch/index.ts";
+import { orAborted } from "../../net/scope.ts";
+import { type Spooled, Supplies } from "../fetch/index.ts";
 import type { Opening, SourceMeans } from "../means.ts";
 import { heldBack, type Supply } from "../supply.ts";
 import { changed, type Proof, proofOf } from "../verify/index.ts";
 import { placesOf, publicUrl, Web } from "../web/index.ts";
 import { compressionOf, planOf } from "./conversion.ts";
 import { FileDigests, look } from "./look.ts";
-import { type Conversion, converted, type Opened, OpenedSource } from "./opened.ts";
+import { type Conversion, converted, type Opened, OpenedSource, Place } from "./opened.ts";
 import { detect, type Origin, originOf } from "./origin.ts";
 import { Proved } from "./proved.ts";
 
 export type { SourceMeans } from "../means.ts";
+
+interface Making {
+  readonly origin: Origin;
+  readonly conversion: Conversion;
+  readonly detected: Detected;
+  readonly filename: string;
+}
 
 /** All sources of one run. Dispose of it at the end: downloads that nobody waits for any more are ended, and kept for the next run. */
 export class Sources implements AsyncDisposable {
@@ -26,6 +36,7 @@ export class Sources implements AsyncDisposable {
   readonly #files = new FileDigests();
   readonly #supplies: Supplies;
   readonly #announced = new Map<string, number>();
+  readonly #turns = new Turns();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
@@ -96,28 +107,26 @@ export class Sources implements AsyncDisposable {
       });
     }
     const conversion: Conversion = { plan, wanted, member, directory };
-    const { format, compression, virtualSize } = await this.#outcome(detected, conversion, supply, signal);
-    const isShared = (this.#announced.get(wish(spec, wanted)) ?? 0) > 1;
-    if (!isShared && (wanted.sized !== true || plan.size !== undefined))
-      return new OpenedSource({
-        ...common,
-        format,
-        compression,
-        size: plan.size,
-        virtualSize,
-        supply: origin.supply,
-        conversion,
-      });
-    const made = async () => {
+    const place = await Place.take(this.#turns, memoryOf(plan, detected), signal);
+    try {
+      const { format, compression, virtualSize } = await this.#outcome(detected, conversion, supply, signal);
+      const made = { ...common, format, compression, virtualSize };
+      const isShared = (this.#announced.get(wish(spec, wanted)) ?? 0) > 1;
+      if (!isShared && (wanted.sized !== true || plan.size !== undefined))
+        return new OpenedSource({ ...made, size: plan.size, supply: origin.supply, conversion, place });
+      place.release();
       const key = canonical([origin.key, wish(spec, wanted)]);
-      const produce = (reading: AbortSignal) => this.#produce(origin, conversion, reading);
-      return await this.#supplies.made(key, { filename, produce, size: plan.size, phase: "convert" });
-    };
-    const first = await made();
-    first.watch(progress);
-    const reader = async () => new Proved(await made(), { proof: {}, expected: undefined, where: filename });
-    const size = wanted.sized === true ? (plan.size ?? (await first.prove(signal)).size) : plan.size;
-    return new OpenedSource({ ...common, format, compression, size, virtualSize, supply: reader });
+      const again = () => this.#made(key, { origin, conversion, detected, filename });
+      const first = await again();
+      first.watch(progress);
+      const size = wanted.sized === true ? (plan.size ?? (await first.prove(signal)).size) : plan.size;
+      await orAborted(first.begun, signal);
+      const reader = async () => new Proved(await again(), { proof: {}, expected: undefined, where: filename });
+      return new OpenedSource({ ...made, size, supply: reader });
+    } catch (thrown) {
+      place.release();
+      throw thrown;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,8 +135,19 @@ export class Sources implements AsyncDisposable {
     await this.#web[Symbol.asyncDispose]();
   }
 
-  async *#produce(origin: Origin, conversion: Conversion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    yield* heldBack(converted(await origin.supply(signal), conversion, signal));
+  /** What several want, or what has to be measured before it is sent, is made once and kept for them. */
+  async #made(key: string, { origin, conversion, detected, filename }: Making): Promise<Spooled> {
+    const { plan } = conversion;
+    const turns = this.#turns;
+    async function* produce(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+      const end = await turns.take(memoryOf(plan, detected), signal);
+      try {
+        yield* heldBack(converted(await origin.supply(signal), conversion, signal));
+      } finally {
+        end();
+      }
+    }
+    return await this.#supplies.made(key, { filename, produce, size: plan.size, phase: "convert" });
   }
 
   /** What will come out; where that shows only behind other files of an archive, they are passed over once to see it. */

@@ -2,6 +2,7 @@ import type { Detected } from "../../format/identify.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
 import { transform } from "../../format/transform.ts";
+import type { Turns } from "../../format/turns.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { Compression, Format, Source, Wanted } from "../../model/image.ts";
 import type { Content } from "../../model/source.ts";
@@ -11,6 +12,37 @@ import { digestsOf, Hashing } from "../verify/index.ts";
 /** A source that also tells, once it was read, what it was found to be. */
 export interface Opened extends Source {
   content(): Promise<Content>;
+  /** Whoever opened it reads it no more. */
+  release(): void;
+}
+
+/** Room for a conversion: kept from the opening on, so that no upload begins that then has to wait. */
+export class Place {
+  readonly #turns: Turns;
+  readonly #bytes: number;
+  #kept: (() => void) | undefined;
+
+  private constructor(turns: Turns, bytes: number, kept: () => void) {
+    this.#turns = turns;
+    this.#bytes = bytes;
+    this.#kept = kept;
+  }
+
+  static async take(turns: Turns, bytes: number, signal: AbortSignal): Promise<Place> {
+    return new Place(turns, bytes, await turns.take(bytes, signal));
+  }
+
+  /** For one reading. A second one does not wait: what it is read for may be what others with a place wait for. */
+  begin(): () => void {
+    const kept = this.#kept ?? this.#turns.force(this.#bytes);
+    this.#kept = undefined;
+    return kept;
+  }
+
+  release(): void {
+    this.#kept?.();
+    this.#kept = undefined;
+  }
 }
 
 /** How the bytes of a supply become what a backend wants. */
@@ -55,6 +87,7 @@ export interface Opening {
   readonly supply: (signal: AbortSignal) => Promise<Supply>;
   /** What is still to be done to them for each reader; none: they are sent as they are. */
   readonly conversion?: Conversion | undefined;
+  readonly place?: Place | undefined;
   /** Bytes that a conversion has given. */
   readonly told: (done: number) => void;
   readonly content: () => Promise<Content>;
@@ -93,7 +126,7 @@ export class OpenedSource implements Opened {
   }
 
   async *#read(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    const { supply: acquire, conversion, algorithms, told } = this.#opening;
+    const { supply: acquire, conversion, place, algorithms, told } = this.#opening;
     this.#digests = undefined;
     const supply = await acquire(signal);
     if (conversion === undefined) {
@@ -105,8 +138,17 @@ export class OpenedSource implements Opened {
       this.#digests = { ...(await supply.prove(signal)).digests, ...made };
       return;
     }
-    const bytes = counted(converted(supply, conversion, signal), told);
-    this.#digests = yield* hashedBy(["sha256", ...algorithms], conversion.plan.size, heldBack(bytes));
+    const end = place?.begin();
+    try {
+      const bytes = counted(converted(supply, conversion, signal), told);
+      this.#digests = yield* hashedBy(["sha256", ...algorithms], conversion.plan.size, heldBack(bytes));
+    } finally {
+      end?.();
+    }
+  }
+
+  release(): void {
+    this.#opening.place?.release();
   }
 
   async digests(): Promise<Digests> {

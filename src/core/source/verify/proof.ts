@@ -1,11 +1,11 @@
 import type { Digest } from "../../model/digest.ts";
 import type { Signature, SourceSpec } from "../../model/source.ts";
-import { type Access, accessOf, isUrl, NOBODY, pathOf, placesOf, publicUrl, type Web } from "../web/index.ts";
+import { type Access, accessOf, isUrl, NOBODY, partsOf, pathOf, placesOf, publicUrl, type Web } from "../web/index.ts";
 import { Hashing } from "./hashing.ts";
 import { minisignCheck } from "./minisign.ts";
 import { isClearText, openClearText, openpgpCheck } from "./openpgp.ts";
 import { isPgp, type SignatureCheck, type Signed, textOf } from "./signature.ts";
-import { findSum } from "./sums.ts";
+import { Sums } from "./sums.ts";
 
 /** What the bytes of a source have to be. */
 export interface Proof {
@@ -26,14 +26,50 @@ export async function proofOf(spec: SourceSpec, web: Web, signal: AbortSignal): 
   const access = spec.kind === "url" ? accessOf(spec) : NOBODY;
   if (checksum?.kind === "sums") {
     const text = await sumsText(checksum.where, signature, web, access, signal);
-    const paths = placesOf(spec).map(pathOf);
-    return { digest: findSum(text, checksum.algorithm, paths, publicUrl(checksum.where)) };
+    const sums = new Sums(text, checksum.algorithm, publicUrl(checksum.where));
+    return { digest: await entryOf(sums, checksum.name, spec, web, signal) };
   }
   const label = checksum?.label === undefined ? {} : { label: checksum.label };
   const declared = checksum === undefined ? {} : { digest: checksum.digest, ...label };
   if (signature === undefined) return declared;
   const signed = async () => await check(await readSigned(signature, web, access, signal));
   return { ...declared, signature: signed };
+}
+
+/**
+ * The entry for a source: the one that is said; else by the name in the URL, by the name that the server gives (after redirects, or in
+ * Content-Disposition), by another part of the URL; else the only one.
+ * @throws Failure source.sums
+ */
+async function entryOf(
+  sums: Sums,
+  name: string | undefined,
+  spec: SourceSpec,
+  web: Web,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const places = placesOf(spec);
+  const paths = name === undefined ? places.map(pathOf) : [name];
+  const found = sums.find(paths);
+  if (found !== undefined) return found;
+  if (name !== undefined) throw sums.missing(paths);
+  const alone = sums.only(true);
+  if (alone !== undefined) return alone;
+  const told: string[] = [];
+  if (spec.kind === "url") {
+    // Mirrors have the same file, so the first name that is there is the name.
+    for (const url of spec.urls) {
+      const names = await web.names(url, accessOf(spec), signal);
+      const named = sums.find(names);
+      if (named !== undefined) return named;
+      told.push(...names);
+    }
+    const inside = sums.find(spec.urls.flatMap(partsOf));
+    if (inside !== undefined) return inside;
+  }
+  const only = sums.only();
+  if (only === undefined) throw sums.missing([...paths, ...told]);
+  return only;
 }
 
 /** The sums, and nothing else, once they are proven. */

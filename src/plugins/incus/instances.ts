@@ -1,0 +1,38 @@
+import type { Door } from "images";
+import type { Context, Operations } from "./operations.ts";
+import { type InstanceAnswer, isEnvelope, isInstance, parsed } from "./wire.ts";
+
+/** The instances that images are published from, in one project. */
+export class Instances {
+  readonly #door: Door;
+  readonly #query: Readonly<Record<string, string>>;
+  readonly #operations: Operations;
+
+  constructor(door: Door, project: string | undefined, operations: Operations) {
+    this.#door = door;
+    this.#query = project === undefined ? {} : { project };
+    this.#operations = operations;
+  }
+
+  /** An instance, or a snapshot of it; undefined when there is none. */
+  async find(name: string, snapshot: string | undefined, signal: AbortSignal): Promise<InstanceAnswer | undefined> {
+    const path = `1.0/instances/${encodeURIComponent(name)}`;
+    const whole = snapshot === undefined ? path : `${path}/snapshots/${encodeURIComponent(snapshot)}`;
+    const found = await this.#door.find("GET", whole, { signal, query: this.#query });
+    return found === undefined
+      ? undefined
+      : parsed(parsed(found, isEnvelope, "an answer").metadata, isInstance, "an instance");
+  }
+
+  /** Stops or starts an instance, or changes whether it goes when it is stopped; resolves when that is done. */
+  async set(name: string, to: "stop" | "start" | { readonly ephemeral: boolean }, context: Context): Promise<void> {
+    const path = `1.0/instances/${encodeURIComponent(name)}`;
+    const [method, where, json] =
+      typeof to === "string"
+        ? (["PUT", `${path}/state`, { action: to, timeout: -1, force: to === "stop" }] as const)
+        : (["PATCH", path, to] as const);
+    const answer = await this.#door.send(method, where, { signal: context.signal, json, query: this.#query });
+    const { operation } = parsed(await answer.json(), isEnvelope, "an answer");
+    if (operation) await this.#operations.wait(operation, { ...context, found: async () => ({}) });
+  }
+}
