@@ -180,7 +180,7 @@ export class Making {
 function available(id: string, seen: ImageAnswer | undefined): ImageAnswer | undefined {
   if (seen === undefined)
     throw new Failure("backend.unmade", `${id} is gone before it was available`, {
-      hint: "somebody deleted it: apply again",
+      hint: "it was deleted meanwhile: apply again",
     });
   if (seen.State !== "failed") return seen.State === "available" ? seen : undefined;
   const { StateCode, StateMessage } = seen.StateComment ?? {};
