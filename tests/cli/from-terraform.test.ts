@@ -263,9 +263,22 @@ test("Outscale, the whole way: a folder's state, images of all four origins, the
     { Key: "a b", Value: "" },
   ];
   await make(1, "terraform-omi-create", { Tags: tags });
-  await make(2, "terraform-omi-register", { Description: "Terraform register OMI", ProductCodes: ["0001", "0002"] });
+  await make(2, "terraform-omi-register", {
+    Description: "Terraform register OMI",
+    ProductCodes: ["0001", "0002"],
+    TpmMandatory: true,
+  });
   await make(3, "terraform-omi-copy", { Description: "Terraform copy OMI" });
-  await make(4, "terraform-omi-bsu", { Description: "Terraform OMI with BSU" });
+  const root = { SnapshotId: "snap-12345678", VolumeSize: 120, VolumeType: "io1", Iops: 150, DeleteOnVmDeletion: true };
+  const data = { VolumeSize: 8, VolumeType: "gp2", Iops: 100, DeleteOnVmDeletion: false };
+  await make(4, "terraform-omi-bsu", {
+    Description: "Terraform OMI with BSU",
+    Architecture: "i386",
+    BlockDeviceMappings: [
+      { DeviceName: "/dev/sda1", Bsu: root },
+      { DeviceName: "/dev/sdb", Bsu: data },
+    ],
+  });
   await using folder = await Folder.make({});
   await mkdir(folder.at("infra"));
   await folder.write("infra/terraform.tfstate", state);

@@ -78,6 +78,7 @@ function pairOfInput(
   known: Value | undefined,
 ): [before: Value | undefined, after: Value | undefined] {
   if (recorded === undefined) return after === undefined || live === undefined ? [after, after] : [live, after];
+  if (attribute.reported === true && live !== undefined && after !== undefined) return [live, after];
   if (after === undefined && attribute.places === true) return [known, after];
   const written = after ?? known;
   if (live !== undefined && written !== undefined && sameBy(attribute, live, written)) return [written, written];
