@@ -117,6 +117,6 @@ export const orphan = (address: Address, name: BackendName): Step => ({
   action: "block",
   address,
   because: "missing",
-  text: `its backend ${name} is not in the file any more, so that nobody can look at it`,
-  hint: `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`,
+  text: `its backend ${name} is no longer in the configuration, so its images cannot be read`,
+  hint: `put [backend.${name}] back, or remove it from the state: images state rm '${name}/*'`,
 });

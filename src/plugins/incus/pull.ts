@@ -119,9 +119,13 @@ async function released(place: Place, fingerprint: string, context: Context): Pr
     (now) => ({ properties: propertiesOf(now), public: now.public, auto_update: now.auto_update }),
     context.signal,
   );
-  throw new Failure("backend.conflict", `an image with these very bytes was made by somebody else (${fingerprint})`, {
-    hint: `to Incus the same bytes are one image. To manage that one: images import ${context.address} ${fingerprint}`,
-  });
+  throw new Failure(
+    "backend.conflict",
+    `an image with these very bytes was created by another client (${fingerprint})`,
+    {
+      hint: `to Incus the same bytes are one image. To manage that one: images import ${context.address} ${fingerprint}`,
+    },
+  );
 }
 
 /** An image that the server met behind the alias is as it was before. */

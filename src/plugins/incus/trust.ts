@@ -63,7 +63,7 @@ function opened(token: string): { fingerprint: string; addresses: readonly strin
   try {
     return parsed(JSON.parse(Buffer.from(token.trim(), "base64").toString("utf8")), isToken, "a trust token");
   } catch {
-    throw new Failure("config.value", "the `token` is no trust token of Incus", {
+    throw new Failure("config.value", "invalid `token`: expected an Incus trust token", {
       hint: "`incus config trust add NAME` prints one",
     });
   }

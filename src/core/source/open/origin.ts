@@ -56,7 +56,7 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
   if (expected !== undefined && metadata !== undefined && beside !== undefined && expected.transform !== transform)
     throw changed(metadata, `it is ${beside} now`);
   if (expected?.stat !== undefined && expected.digest === undefined && !sameStat(expected.stat, stat))
-    throw changed(path, "somebody has written to it");
+    throw changed(path, "it was modified");
   const file = await LocalFile.open(path, { proof, expected: expected?.digest, where: path });
   return {
     key: `${path} ${stat.size} ${stat.mtime} ${stat.inode}`,
