@@ -4,6 +4,7 @@ import { Option } from "clipanion";
 import { show } from "../core/disk/lock.ts";
 import { identity, isDead, probe } from "../core/disk/process.ts";
 import { Failure } from "../core/failure.ts";
+import { backendNamed } from "../core/model/declaration.ts";
 import type { Event } from "../core/model/event.ts";
 import type { Plan, PlanMode } from "../core/model/plan.ts";
 import { hasChanges } from "../core/model/plan.ts";
@@ -166,7 +167,7 @@ export abstract class PlanningCommand extends FileCommand {
   #jsonStream(session: Session): JsonStream | undefined {
     const { isJsonOnly } = this;
     if (this.#stream !== undefined || (!isJsonOnly && this.#jsonFile === undefined)) return this.#stream;
-    const plugin = (backend: string) => session.config.backends.find(({ name }) => name === backend)?.plugin;
+    const plugin = (backend: string) => backendNamed(session.config, backend)?.plugin;
     const file = this.#jsonFile === undefined ? undefined : new FileSink(this.#jsonFile, (text) => this.redact(text));
     const feed = new Channel<Event>();
     const ended = json({ version: VERSION, plugin })(feed, { ...this.out, data: file ?? this.out.data }).finally(() =>

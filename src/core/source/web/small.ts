@@ -18,6 +18,6 @@ export async function smallFile(path: string): Promise<Uint8Array> {
 export const tooLarge = (where: string): Failure =>
   new Failure(
     "source.sums",
-    `${where} is larger than ${MOST_SMALL >> 20} MiB: it is no sums file, key, signature or certificate`,
+    `${where} is larger than ${MOST_SMALL >> 20} MiB: not a checksum file, key, signature or certificate`,
     { hint: "check which file is named" },
   );
