@@ -54,7 +54,7 @@ for (const name of ["sums", "attested"]) {
       const failure = await refusal(SUMS, keyless(name, who));
       expect([failure.code, failure.message]).toEqual([
         "source.signature",
-        expect.stringContaining("was made by somebody else"),
+        expect.stringContaining("was created by another client"),
       ]);
     }
     const { identity: _, issuer: __, ...nobody } = keyless(name);

@@ -135,7 +135,7 @@ async function entityVerified(
     if (thrown instanceof PolicyError)
       throw badSignature(
         where,
-        `was made by somebody else: ${said}`,
+        `was created by another client: ${said}`,
         "if the publisher signs as somebody else now, change `identity` and `issuer`",
         thrown,
       );
