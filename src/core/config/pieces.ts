@@ -70,7 +70,6 @@ export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
   password: ["url", "urls"],
   headers: ["url", "urls"],
   hosts: ["url", "urls"],
-  ca: ["url", "urls"],
   cache: ["url", "urls"],
   state: ["image"],
   min_age: ["image"],

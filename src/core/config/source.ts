@@ -125,14 +125,12 @@ class Assembly {
     const password = this.#text("password");
     const headers = headersOf(this.#pieces.get("headers")?.value, this.#says, this.#world);
     const hosts = hostsOf(this.#pieces.get("hosts")?.value, this.#says);
-    const ca = this.#path(this.#pieces.get("ca")?.value);
     const cache = this.#path(this.#pieces.get("cache")?.value);
     return {
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       ...(headers === undefined ? {} : { headers }),
       ...(hosts === undefined ? {} : { hosts }),
-      ...(ca === undefined ? {} : { ca }),
       ...(cache === undefined ? {} : { cache }),
     };
   }
@@ -140,11 +138,13 @@ class Assembly {
   #common() {
     const checksum = checksumOf(this.#pieces.get("checksum"), this.#says, (node, label) => this.#place(node, label));
     const signature = this.#signature();
+    const ca = this.#path(this.#pieces.get("ca")?.value);
     const member = this.#text("member");
     const decompress = this.#flag("decompress");
     return {
       ...(checksum === undefined ? {} : { checksum }),
       ...(signature === undefined ? {} : { signature }),
+      ...(ca === undefined ? {} : { ca }),
       ...(member === undefined ? {} : { member }),
       ...(decompress === undefined ? {} : { decompress }),
     };

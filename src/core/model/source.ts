@@ -33,6 +33,8 @@ interface Common {
   readonly at: Place;
   readonly checksum?: Checksum;
   readonly signature?: Signature;
+  /** Absolute: authorities in PEM that are trusted for all that is fetched for this source, besides the usual ones. */
+  readonly ca?: string;
   /** The file to take out of a tar or zip. */
   readonly member?: string;
   /** True: undo the compression. False: the bytes as they are. Undefined: whatever the backend needs. */
@@ -60,8 +62,6 @@ export interface UrlSource extends Common {
   readonly headers?: Readonly<Record<string, SecretReference>>;
   /** The hosts (with a port where it is not the usual one) that user, password and headers are for. Default: that of the first URL. */
   readonly hosts?: readonly string[];
-  /** Absolute: certificates of authorities in PEM, besides those of the system. */
-  readonly ca?: string;
   /** A cache folder of the image's own, absolute. */
   readonly cache?: string;
 }

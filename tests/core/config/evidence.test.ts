@@ -49,8 +49,9 @@ test("hosts are hosts, and a CA is a path", async () => {
   for (const host of ["https://x", "x/y", "", "x y", "u@x", "x:y"])
     expect(await wrong(`hosts = ["${host}"]`)).toContain("source.hosts: expected a host");
   expect(
-    (await told(`[image.a]\nbackend = "st"\nsource = { file = "x.img", ca = "./ca.pem" }\n${MARKS}`)).join(),
-  ).toContain("source.ca goes only with url and urls");
+    (await told(`[image.a]\nbackend = "st"\nsource = { file = "x.img", hosts = ["x"] }\n${MARKS}`)).join(),
+  ).toContain("source.hosts goes only with url and urls");
+  expect(await sourceOf('{ file = "x.img", ca = "/ca.pem" }')).toMatchObject({ kind: "file", ca: "/ca.pem" });
 });
 
 const policy = async (images: string, rules = 'require = ["checksum"]') =>

@@ -6,7 +6,20 @@ import type { UrlSource } from "../../../src/core/model/source.ts";
 import { authorities } from "../../../src/core/net/authorities.ts";
 import { openDoor } from "../../../src/core/net/http.ts";
 import type { SourceMeans } from "../../../src/core/source/means.ts";
-import { ANY, all, bench, declared, failureOf, hash, hurried, never, noise, opening, urlSource } from "./kit.ts";
+import {
+  ANY,
+  all,
+  bench,
+  declared,
+  failureOf,
+  fileSource,
+  hash,
+  hurried,
+  never,
+  noise,
+  opening,
+  urlSource,
+} from "./kit.ts";
 
 setDefaultTimeout(300_000);
 
@@ -77,6 +90,17 @@ test("`ca` of a source is trusted for it and its sums file, besides the usual au
   expect((await get(spec)).equals(Buffer.from(BYTES))).toBe(true);
   const failure = await failureOf(() => sources.look(urlSource(`${server.url}/b.img`), undefined, never));
   expect([failure.code, failure.hint]).toEqual(["source.tls", expect.stringContaining("`ca`")]);
+});
+
+test("`ca` of a file on this host is for its sums file", async () => {
+  await using place = await bench();
+  await using server = await secure(() => new Response(`${hash(BYTES).slice(7)}  a.img\n`));
+  const checksum = { kind: "sums", algorithm: "sha256", where: `${server.url}/SUMS` } as const;
+  const path = await place.file("a.img", BYTES);
+  const look = async (more: { readonly ca?: string }) =>
+    await place.run({ door: doorOf({}) }).look(fileSource(path, { checksum, ...more }), undefined, never);
+  expect((await look({ ca: CA })).digest).toBe(hash(BYTES));
+  expect((await failureOf(() => look({}))).code).toBe("source.tls");
 });
 
 test("`ca` holds for a mirror and after a redirect to another server", async () => {

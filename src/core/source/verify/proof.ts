@@ -24,7 +24,8 @@ export interface Proof {
  */
 export async function proofOf(spec: SourceSpec, web: Web, signal: AbortSignal): Promise<Proof> {
   const { checksum, signature } = spec;
-  const access = spec.kind === "url" ? accessOf(spec) : NOBODY;
+  const access =
+    spec.kind === "url" ? accessOf(spec) : { ...NOBODY, ...(spec.ca === undefined ? {} : { ca: spec.ca }) };
   if (checksum?.kind === "sums") {
     const text = await sumsText(checksum.where, signature, web, access, signal);
     const sums = new Sums(text, checksum.algorithm, publicUrl(checksum.where));
