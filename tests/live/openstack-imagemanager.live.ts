@@ -61,13 +61,13 @@ test.skipIf(program === "")(
     await using place = await at(FILE);
     const manage = async (versions: readonly string[]) => {
       await place.write("etc.yml", definitions(url, versions));
-      const ran = Bun.spawn([program, "--cloud", "other", "--images", place.at("etc.yml")], {
+      const ran = Bun.spawn([program, "--no-check", "--cloud", "other", "--images", place.at("etc.yml")], {
         env: { ...process.env, ...env },
         stdout: "pipe",
         stderr: "pipe",
       });
       const said = await new Response(ran.stderr).text();
-      expect([await ran.exited, said.includes("ERROR") ? said : ""]).toEqual([0, ""]);
+      expect([await ran.exited, said.includes("ERROR") || !said.includes("successfully") ? said : ""]).toEqual([0, ""]);
     };
     // Two runs, as a site has them over the months: the older version gets its version into its name.
     await manage(["20260701"]);
