@@ -28,6 +28,8 @@ export const OF_FLAGS: Readonly<Record<string, Kind>> = {
   "--backend": "backend",
   "--from-image-manager": "file",
   "--from-terraform": "file",
+  "--cloud": "nothing",
+  "--tag": "nothing",
   "--from": "nothing",
   "--format": { words: GRAPHS },
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
