@@ -70,7 +70,10 @@ describe("what is completed:", () => {
       ["lab/debian", "store/debian", "lab/alpine", "old/gone"],
     ],
     [["import", "lab/alpine", ""], []],
-    [["import", "--fr"], ["--from-image-manager", "--from-terraform"]],
+    [
+      ["import", "--fr"],
+      ["--from-image-manager", "--from-terraform"],
+    ],
     [
       ["info", ""],
       ["lab", "store"],
