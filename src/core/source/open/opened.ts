@@ -1,3 +1,4 @@
+import { watchedRaw } from "../../format/footer.ts";
 import type { Detected } from "../../format/identify.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
@@ -137,8 +138,7 @@ export class OpenedSource implements Opened {
       const missing = algorithms.filter((name) => !supply.algorithms.has(name));
       const bytes = supply.read(signal, lent);
       // Nobody looks into an image that is passed on but us: one that is cut off, or needs other files, fails before its last piece.
-      const isPlain = this.format === "qcow2" && this.compression === "none";
-      const made = yield* hashedBy(missing, supply.size, isPlain ? watchedQcow2(bytes, supply.size) : bytes);
+      const made = yield* hashedBy(missing, supply.size, this.#watched(bytes, supply.size));
       this.#digests = { ...(await supply.prove(signal)).digests, ...made };
       return;
     }
@@ -149,6 +149,12 @@ export class OpenedSource implements Opened {
     } finally {
       end?.();
     }
+  }
+
+  #watched(bytes: AsyncIterable<Uint8Array>, size: number | undefined): AsyncIterable<Uint8Array> {
+    if (this.compression !== "none") return bytes;
+    if (this.format === "qcow2") return watchedQcow2(bytes, size);
+    return this.format === "raw" ? watchedRaw(bytes) : bytes;
   }
 
   release(): void {
