@@ -193,3 +193,26 @@ test.skipIf(!has("qemu-img"))("a fixed vhd that no name and no range tells is an
     }
   }
 });
+
+test.skipIf(!has("qemu-img"))("a vhdx that is passed on is read whole, and refused on top of a parent", async () => {
+  const [form] = FORMS.filter(({ name }) => name === "vhdx");
+  if (form === undefined) throw new Error("there is no vhdx");
+  const good = await made(form);
+  // The flags of the item that holds the parameters of the file.
+  const item = Buffer.from(good.buffer).indexOf(Buffer.from("3767a1ca36fa434db3b633f0aa44e76b", "hex"));
+  const flags = item - (item % 65536) + new DataView(good.buffer).getUint32(item + 16, true) + 4;
+  const onParent = Uint8Array.from(good);
+  onParent[flags] = (onParent[flags] ?? 0) | 2;
+  await using place = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
+  for (const [bytes, code] of [
+    [good, undefined],
+    [onParent, "source.format"],
+  ] as const) {
+    await using server = await hostile((asked) => file(asked, bytes));
+    const wanted: Wanted = { formats: ["vhdx"], compressions: ["none"] };
+    const source = await place.run().open(urlSource(`${server.url}/disk.vhdx`), wanted, opening());
+    const { got, failure } = await attempt(source.open(never));
+    expect(failure?.code).toBe(code);
+    expect(got.length === bytes.length).toBe(code === undefined);
+  }
+});

@@ -4,6 +4,7 @@ import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
 import { transform } from "../../format/transform.ts";
 import type { Turns } from "../../format/turns.ts";
+import { watchedVhdx } from "../../format/vhdx.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { Compression, Format, Source, Wanted } from "../../model/image.ts";
 import type { Content } from "../../model/source.ts";
@@ -154,6 +155,7 @@ export class OpenedSource implements Opened {
   #watched(bytes: AsyncIterable<Uint8Array>, size: number | undefined): AsyncIterable<Uint8Array> {
     if (this.compression !== "none") return bytes;
     if (this.format === "qcow2") return watchedQcow2(bytes, size);
+    if (this.format === "vhdx") return watchedVhdx(bytes);
     return this.format === "raw" ? watchedRaw(bytes) : bytes;
   }
 
