@@ -6,6 +6,7 @@ import { ExportCommand } from "./commands/export.ts";
 import { FmtCommand } from "./commands/fmt.ts";
 import { GraphCommand } from "./commands/graph.ts";
 import { ImportCommand } from "./commands/import.ts";
+import { ImportImageManagerCommand } from "./commands/import-image-manager.ts";
 import { ImportTerraformCommand } from "./commands/import-terraform.ts";
 import { InfoCommand } from "./commands/info.ts";
 import { InitCommand } from "./commands/init.ts";
@@ -15,6 +16,7 @@ import { PlanCommand } from "./commands/plan.ts";
 import { PluginsCommand, PluginsTrustCommand } from "./commands/plugins.ts";
 import { PluginsNewCommand } from "./commands/plugins-new.ts";
 import { PluginsTestCommand } from "./commands/plugins-test.ts";
+import { RefreshCommand } from "./commands/refresh.ts";
 import { SchemaCommand } from "./commands/schema.ts";
 import { ShowCommand } from "./commands/show.ts";
 import {
@@ -48,6 +50,8 @@ export const commands = [
   GraphCommand,
   InfoCommand,
   ImportCommand,
+  RefreshCommand,
+  ImportImageManagerCommand,
   ImportTerraformCommand,
   ExportCommand,
   VerifyCommand,

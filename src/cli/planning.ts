@@ -4,12 +4,14 @@ import { Option } from "clipanion";
 import { show } from "../core/disk/lock.ts";
 import { identity, isDead, probe } from "../core/disk/process.ts";
 import { Failure } from "../core/failure.ts";
+import { backendNamed } from "../core/model/declaration.ts";
 import type { Event } from "../core/model/event.ts";
 import type { Plan, PlanMode } from "../core/model/plan.ts";
 import { hasChanges } from "../core/model/plan.ts";
 import { makePlan } from "../core/plan/make.ts";
 import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
+import { LOOK } from "../core/store/storage.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
@@ -129,7 +131,7 @@ export abstract class PlanningCommand extends FileCommand {
   async #tellHolder(session: Session): Promise<void> {
     if (!session.storage.canPeek) return;
     const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
-    if (holder === undefined || isDead(holder, identity(), probe)) return;
+    if (holder === undefined || holder.operation === LOOK || isDead(holder, identity(), probe)) return;
     this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);
   }
 
@@ -166,7 +168,7 @@ export abstract class PlanningCommand extends FileCommand {
   #jsonStream(session: Session): JsonStream | undefined {
     const { isJsonOnly } = this;
     if (this.#stream !== undefined || (!isJsonOnly && this.#jsonFile === undefined)) return this.#stream;
-    const plugin = (backend: string) => session.config.backends.find(({ name }) => name === backend)?.plugin;
+    const plugin = (backend: string) => backendNamed(session.config, backend)?.plugin;
     const file = this.#jsonFile === undefined ? undefined : new FileSink(this.#jsonFile, (text) => this.redact(text));
     const feed = new Channel<Event>();
     const ended = json({ version: VERSION, plugin })(feed, { ...this.out, data: file ?? this.out.data }).finally(() =>

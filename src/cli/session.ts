@@ -7,7 +7,7 @@ import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
-import type { BackendDeclaration, Config } from "../core/model/declaration.ts";
+import { type BackendDeclaration, backendNamed, type Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
 import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
@@ -120,7 +120,12 @@ export class Session implements AsyncDisposable {
   async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
     if (spec.kind !== "promoted") return spec;
     const storage = this.keeper.elsewhere(spec.state, "source.state");
-    return await promoted(spec, previous, storage, this.#shell.now(), signal);
+    const found = await promoted(spec, previous, storage, this.#shell.now(), signal);
+    if (this.config.policy.require.includes("https") && found.kind === "url" && /^http:/i.test(found.urls[0] ?? ""))
+      throw new Failure("config.policy", `${spec.address} was made from an http:// URL, and [policy] requires https`, {
+        at: spec.at,
+      });
+    return found;
   }
 
   /** Where bytes come from, for this run. */
@@ -147,7 +152,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #openBackend(name: BackendName): Promise<Backend> {
-    const declaration = this.config.backends.find((one) => one.name === name);
+    const declaration = backendNamed(this.config, name);
     const plugin = this.plugins.get(name);
     if (declaration === undefined || plugin === undefined) {
       const known = this.config.backends.map((one) => one.name).join(", ");

@@ -41,7 +41,8 @@ export async function prepare(asked: Asked, open: () => Promise<Session>): Promi
   return { ...draft(taken, existing, plugins, wishes), passed };
 }
 
-async function existingIn(open: () => Promise<Session>): Promise<Existing> {
+/** What images.toml and its state have. */
+export async function existingIn(open: () => Promise<Session>): Promise<Existing> {
   await using session = await open();
   const { state } = await session.store();
   const { backends, resources } = session.config;
@@ -84,13 +85,12 @@ function sorted(states: readonly StateFile[]): {
     }
   const rest = [...others].map(([what, count]) => (count === 1 ? what : `${count} ${what}`));
   const count = [...others.values()].reduce((sum, one) => sum + one, 0);
-  if (count > 0)
-    passed.push(`left alone, since ${count === 1 ? "it is no image" : "they are no images"}: ${rest.join(", ")}`);
+  if (count > 0) passed.push(`skipped, ${count === 1 ? "not an image" : "not images"}: ${rest.join(", ")}`);
   return { taken, passed };
 }
 
 /** What is written behind the file: nothing where all is there already. */
-export function addition(backends: readonly Block[], images: readonly Adoption[]): string {
+export function addition(backends: readonly Block[], images: readonly Pick<Adoption, "block">[]): string {
   const written = images.flatMap(({ block }) => block ?? []);
   const used = new Set(written.map(({ values }) => values["backend"]));
   const blocks = [...backends.filter(({ header }) => used.has(header.slice("backend.".length))), ...written];

@@ -74,7 +74,12 @@ export const BACKEND = {
   timeout: optional(duration(), "How long one request may take."),
   parallelism: optional(integer({ min: 1, max: 256 }), "Images that are worked on at the same time on this backend."),
   rate_limit: optional(positive, "Requests a second."),
-  mark: withDefault(boolean(), true, "False: no mark of ours is written on the images."),
+  mark: withDefault(boolean(), true, "False: no ownership marker is written."),
+};
+
+const METADATA = {
+  url: required(string(), "Where the metadata is downloaded from."),
+  checksum: optional(string(), "Its digest, or the URL or path of a sums file."),
 };
 
 /** A sums file, and which of its entries. */
@@ -88,7 +93,10 @@ const SUMS = {
 
 export const SOURCE = {
   file: optional(string(), "Path of the image."),
-  metadata: optional(string(), "Path of the metadata file of an Incus image in two parts."),
+  metadata: optional(
+    either(string(), table(METADATA)),
+    "The metadata file of an Incus image in two parts: its path beside a file, its URL (or a table) beside a url.",
+  ),
   url: optional(string(), "Where the image is downloaded from."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
@@ -99,7 +107,12 @@ export const SOURCE = {
   state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
   min_age: optional(duration(), "With state: how long that state must have had those bytes."),
   signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
-  key: optional(string(), "The public key of the signature, or its path."),
+  key: optional(
+    string(),
+    "The public key of the signature, or its path; for a sigstore bundle also the path of a trusted root.",
+  ),
+  identity: optional(string(), "Whose certificate a sigstore bundle has to be made with: an email address or a URL."),
+  issuer: optional(string(), "The URL of who vouches for that identity."),
   username: optional(string(), "User of the download, or a reference to it."),
   password: optional(string(), "Password of the download.", { sensitive: true }),
   headers: optional(mapOf(string()), "Headers of the download; those that carry a secret by reference."),
@@ -111,7 +124,7 @@ export const SOURCE = {
     string(),
     "Path of a PEM file with authorities that are trusted for this download, besides those of the system.",
   ),
-  cache: optional(string(), "A folder of the image's own to keep downloads in."),
+  cache: optional(string(), "Download cache directory of this image."),
   member: optional(string(), "The file to take out of a tar or zip; `*` is the first one."),
   decompress: optional(boolean(), "True: undo the compression. False: the bytes as they are."),
   follow: optional(boolean(), "Whether other bytes at the same place make a plan. Default: true."),
@@ -169,7 +182,7 @@ export const IMAGE = {
     }),
     "The same as `timeout`: the longest counts.",
   ),
-  enabled: optional(boolean(), "False: the image is left as it is, and nobody looks at it."),
+  enabled: optional(boolean(), "False: the image is ignored."),
   state: optional(string(), '"present" or "absent".'),
   retain: optional(
     table({
@@ -177,11 +190,19 @@ export const IMAGE = {
       // biome-ignore lint/suspicious/noThenProperty: the word of the file; its value is never a function
       then: optional(oneOf("delete", "hide", "deactivate"), "What becomes of the others. Default: delete."),
       min_age: optional(duration(), "Younger ones are left alone."),
+      name: optional(
+        matching(
+          /^[^{}]*(?:\{(?:name|version)\}[^{}]*)*$/,
+          "a text with {version}, and {name} where the image's own name is to be",
+        ),
+        "How older versions are called, where the backend renames them: {name} is the image's name, {version} its version (of Glance: its property internal_version), else the time of the replacement.",
+        { example: "{name} ({version})" },
+      ),
     }),
     "Keep older versions when the image is replaced.",
   ),
   existing: optional(boolean(), "True: the image is there already and is only kept as declared."),
-  adopt: optional(boolean(), "True: an image of the same name that is not ours is taken over."),
+  adopt: optional(boolean(), "True: an unmanaged image of the same name is adopted."),
 } satisfies Schema;
 
 const ADDRESS = "An address: BACKEND/IMAGE.";
@@ -200,7 +221,7 @@ export const NOTIFY = {
   on: withDefault(
     listOf(oneOf(...NOTIFY_EVENTS)),
     [...NOTIFY_EVENTS],
-    "What is told: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
+    "Events: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
   ),
   template: optional(
     string(),

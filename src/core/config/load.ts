@@ -151,7 +151,7 @@ async function checked(
 
 function invalid(file: string, problems: Problems): Failure {
   const { errors } = problems;
-  const count = errors.length === 1 ? "1 mistake" : `${errors.length} mistakes`;
+  const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
   return new Failure("config.invalid", `${count} in ${basename(file)}`, {
     problems: [...errors, ...problems.warnings],
   });

@@ -65,7 +65,7 @@ function meaning(key: Spelling, value: Node): Node {
 export const KINDS: readonly Part[] = ["file", "url", "urls", "image"];
 /** Parts that only go with some kinds of source. */
 export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
-  metadata: ["file"],
+  metadata: ["file", "url", "urls"],
   username: ["url", "urls"],
   password: ["url", "urls"],
   headers: ["url", "urls"],
@@ -92,7 +92,7 @@ function partOf(node: TextNode, own: boolean, world: World): Part | "plugin" | u
   if (own) return "plugin";
   const near = address === undefined ? undefined : hintFor(address, declared, "");
   const hint = near?.startsWith("did") ? near : 'a path begins with "./", "/" or "~/"';
-  const what = isUrl(text) ? "a URL is http:// or https://" : "it is no path, URL or BACKEND/IMAGE that is declared";
+  const what = isUrl(text) ? "a URL is http:// or https://" : "expected a path, a URL or a declared BACKEND/IMAGE";
   problems.error("config.value", `source: ${what}`, { at: node.at, hint });
   return undefined;
 }

@@ -3,6 +3,7 @@ import type { Place } from "../model/place.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { seconds } from "../model/types.ts";
 import { checksumOf, headersOf, hostsOf, type Tell } from "./evidence.ts";
+import { metadataOf } from "./metadata.ts";
 import type { Entry, Node, TextNode } from "./node.ts";
 import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
 import { elsewhere } from "./problems.ts";
@@ -77,7 +78,10 @@ class Assembly {
     }
     if (kind.part === "file") {
       const path = this.#path(kind.value);
-      const metadata = this.#path(this.#pieces.get("metadata")?.value);
+      const beside = this.#pieces.get("metadata")?.value;
+      if (beside !== undefined && (beside.kind !== "text" || isUrl(beside.value)))
+        this.#tell(beside.at, "source.metadata: expected the path of the metadata, as the disk has one");
+      const metadata = this.#path(beside);
       return path === undefined
         ? undefined
         : { ...common, kind: "file", path, ...(metadata === undefined ? {} : { metadata }) };
@@ -85,7 +89,10 @@ class Assembly {
     const nodes = kind.value.kind === "list" ? kind.value.items : [kind.value];
     const urls = nodes.flatMap((node) => this.#url(node, kind.label) ?? []);
     if (urls.length === 0 && nodes.length === 0) this.#tell(kind.value.at, "urls is empty");
-    return urls.length === 0 ? undefined : { ...common, kind: "url", urls, ...this.#access() };
+    const [access, beside] = [this.#access(), this.#pieces.get("metadata")?.value];
+    const metadata = beside && metadataOf(beside, { ...access, follow: common.follow, at: beside.at }, this.#world);
+    if (urls.length === 0 || (beside !== undefined && metadata === undefined)) return undefined;
+    return { ...common, kind: "url", urls, ...access, ...(metadata === undefined ? {} : { metadata }) };
   }
 
   /** An image of another file, by way of its state. */
@@ -146,6 +153,10 @@ class Assembly {
   #signature() {
     const signature = this.#pieces.get("signature");
     const key = this.#pieces.get("key");
+    for (const part of ["identity", "issuer"] as const) {
+      const one = this.#pieces.get(part);
+      if (one !== undefined && signature === undefined) this.#tell(one.key, `${one.label} needs signature beside it`);
+    }
     if (signature === undefined && key === undefined) return undefined;
     if (signature === undefined || key === undefined) {
       const one = signature ?? key;
@@ -156,7 +167,10 @@ class Assembly {
     if (signature.value.kind !== "text" || key.value.kind !== "text") return undefined;
     const where = this.#place(signature.value, signature.label);
     const text = key.value.value;
-    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text) };
+    const identity = this.#text("identity");
+    const issuer = this.#text("issuer");
+    const who = { ...(identity === undefined ? {} : { identity }), ...(issuer === undefined ? {} : { issuer }) };
+    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text), ...who };
   }
 
   /** A URL as it is, or a path made absolute. */

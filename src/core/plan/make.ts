@@ -1,5 +1,6 @@
 import { asFailure } from "../failure.ts";
 import type { Resource } from "../model/declaration.ts";
+import { backendNamed } from "../model/declaration.ts";
 import { type Event, told } from "../model/event.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
@@ -197,7 +198,7 @@ class Planner {
 
   #owner(name: BackendName): Owner {
     const { config, state } = this.#means;
-    const marks = config.backends.find((one) => one.name === name)?.mark !== false;
+    const marks = backendNamed(config, name)?.mark !== false;
     return { file: config.settings.name, lineage: state.lineage, marks };
   }
 
@@ -207,7 +208,7 @@ class Planner {
     const why = untold(want, have, this.#means.state.images[address]);
     if (why !== undefined) this.#warn(`${address}: whether its source has changed is unknown: ${why}`);
     if (want?.blind !== undefined && have !== undefined)
-      this.#warn(`${address}: its source could not be looked at: ${want.blind.message}`);
+      this.#warn(`${address}: its source cannot be read: ${want.blind.message}`);
   }
 
   /** What somebody else changed, or took away, since the state was written. */

@@ -1,6 +1,6 @@
 import { canJudge } from "../abilities.ts";
 import { asFailure, Failure } from "../failure.ts";
-import type { Resource } from "../model/declaration.ts";
+import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
@@ -60,7 +60,7 @@ export class Wants {
       quick: isQuick,
     });
     const { problem, ...facts } = await this.#facts(resource, content, reading.signal);
-    const declared = this.#means.config.backends.find(({ name }) => name === resource.backend);
+    const declared = backendNamed(this.#means.config, resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
     const origin = resource.source !== undefined || originOf(plugin, resource.want) !== undefined;

@@ -1,5 +1,4 @@
 import { watchedRaw } from "../../format/footer.ts";
-import type { Detected } from "../../format/identify.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
 import { transform } from "../../format/transform.ts";
@@ -204,7 +203,3 @@ async function* counted(bytes: AsyncIterable<Uint8Array>, told: (done: number) =
     told(done);
   }
 }
-
-/** What comes out of a plan, in the words of the model. */
-export const virtualSizeOf = (detected: Detected, format: Format, size: number | undefined): number | undefined =>
-  detected.virtualSize ?? (format === "raw" ? size : undefined);
