@@ -2,6 +2,7 @@ import { FileAccess } from "./access.ts";
 import type { Bytes } from "./bytes.ts";
 import { compress, decompress } from "./compression.ts";
 import { convert } from "./convert.ts";
+import { watchedRaw } from "./footer.ts";
 import { countMade } from "./garbage.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type Step, type Target, type TransformPlan } from "./plan.ts";
@@ -65,7 +66,10 @@ export async function* transform(
   plan: TransformPlan,
   options: TransformOptions,
 ): AsyncGenerator<Uint8Array> {
-  for await (const piece of bytesOf(await flow(input, plan, options), options)) {
+  const bytes = bytesOf(await flow(input, plan, options), options);
+  // What was only unpacked has been seen from its beginning alone.
+  const isUnpacked = plan.format === "raw" && plan.compression === "none" && !plan.steps.some(isConversion);
+  for await (const piece of isUnpacked ? watchedRaw(bytes) : bytes) {
     yield piece;
     if (plan.steps.length > 0) countMade(piece);
   }
@@ -83,6 +87,8 @@ export async function* transformSparse(
     if (segment.kind === "data") countMade(segment.data);
   }
 }
+
+const isConversion = (step: Step): boolean => step.endsWith("->raw");
 
 async function flow(input: Input, plan: TransformPlan, options: TransformOptions): Promise<Flow> {
   let at: Flow = { kind: "input", input };

@@ -1,11 +1,12 @@
-import { corrupt, truncated } from "./broken.ts";
-import { viewOf } from "./bytes.ts";
+import { corrupt, truncated, unsupported } from "./broken.ts";
+import { type Bytes, viewOf } from "./bytes.ts";
 
 const REGIONS = { at: 0x30000, first: 16, each: 32, most: 2047 } as const;
 const ITEMS = { count: 10, first: 32, each: 32, most: 2047 } as const;
 const METADATA = "06a27c8b90479a4bb8fe575f050f886e";
 const PARAMETERS = "3767a1ca36fa434db3b633f0aa44e76b";
 const HAS_PARENT = 2;
+const FLATTEN = "make one image of both: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2";
 /** How much of the head shows where the metadata is, and how much of the metadata is read: its table, and the values behind. */
 export const TABLE_LENGTH = REGIONS.at + (64 << 10);
 export const METADATA_LENGTH = 1 << 17;
@@ -38,4 +39,56 @@ export function hasParent(metadata: Uint8Array): boolean {
     return (view.getUint32(value + 4, true) & HAS_PARENT) !== 0;
   }
   throw corrupt("the metadata of the vhdx image is damaged");
+}
+
+/**
+ * A vhdx image that is passed on as a stream, its pieces as they are: fails with `source.format` before the last piece where it is one
+ * on top of another. Holds the two parts that tell it.
+ */
+export async function* watchedVhdx(input: Bytes): AsyncGenerator<Uint8Array> {
+  const table = new Part(0, TABLE_LENGTH);
+  let metadata: Part | undefined;
+  let offset = 0;
+  let held: Uint8Array | undefined;
+  for await (const piece of input) {
+    if (held !== undefined) yield held;
+    held = piece;
+    table.see(piece, offset);
+    // What stands within the table's own part is seen again from there.
+    if (metadata === undefined && table.isFull) {
+      metadata = new Part(metadataRegion(table.bytes), METADATA_LENGTH);
+      metadata.see(table.bytes, 0);
+    }
+    metadata?.see(piece, offset);
+    offset += piece.length;
+  }
+  if (metadata === undefined) throw truncated("the vhdx image");
+  if (hasParent(metadata.bytes.subarray(0, metadata.filled))) {
+    throw unsupported("a vhdx image on top of a parent image", FLATTEN);
+  }
+  if (held !== undefined) yield held;
+}
+
+/** A part of a stream, filled as it flows by. */
+class Part {
+  readonly bytes: Uint8Array;
+  filled = 0;
+  readonly #from: number;
+
+  constructor(from: number, length: number) {
+    this.#from = from;
+    this.bytes = new Uint8Array(length);
+  }
+
+  get isFull(): boolean {
+    return this.filled === this.bytes.length;
+  }
+
+  see(piece: Uint8Array, offset: number): void {
+    const at = this.#from + this.filled - offset;
+    if (this.isFull || at < 0 || at >= piece.length) return;
+    const part = piece.subarray(at, at + this.bytes.length - this.filled);
+    this.bytes.set(part, this.filled);
+    this.filled += part.length;
+  }
 }

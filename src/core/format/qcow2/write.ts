@@ -1,6 +1,7 @@
 import { FileAccess } from "../access.ts";
 import { corrupt, needsFile, truncated } from "../broken.ts";
 import { ByteReader, type Bytes, PIECE } from "../bytes.ts";
+import { FOOTER, refuseFooter, watchedRaw } from "../footer.ts";
 import { countMade } from "../garbage.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
 import { Scratch } from "../scratch.ts";
@@ -57,6 +58,7 @@ async function fromFile(file: FileAccess, limit: number): Promise<Qcow2Image> {
       mark(map, at, piece);
       at += piece.length;
     }
+    refuseFooter(await file.read(Math.max(0, file.size - FOOTER), FOOTER));
     if (at !== file.size) throw truncated("the disk");
     return image(file.size, map, file);
   } catch (thrown) {
@@ -82,6 +84,7 @@ async function fromStream(
       length += piece.length;
       countMade(piece);
     }
+    refuseFooter(await scratch.read(Math.max(0, length - FOOTER), FOOTER));
     return image(length, map, scratch);
   } catch (thrown) {
     await scratch[Symbol.asyncDispose]();
@@ -96,7 +99,7 @@ function inOnePass(input: Bytes, size: number, limit: number, signal: AbortSigna
   const layout = layoutOf(size, map);
   async function* data(): AsyncGenerator<Uint8Array> {
     await using reader = new ByteReader(input, signal);
-    yield* reader.pieces(size, "the disk");
+    yield* watchedRaw(reader.pieces(size, "the disk"));
     if ((await reader.drain()) > 0) throw corrupt("the disk is longer than it was told to be");
     yield* zeros(Math.ceil(size / CLUSTER) * CLUSTER - size);
   }

@@ -21,6 +21,7 @@ import { FileDigests, look } from "./look.ts";
 import { type Conversion, converted, type Opened, OpenedSource, Place } from "./opened.ts";
 import { detect, type Origin, originOf } from "./origin.ts";
 import { Proved } from "./proved.ts";
+import { isDecidedByTail, tailOf } from "./tail.ts";
 
 export type { SourceMeans } from "../means.ts";
 
@@ -80,12 +81,10 @@ export class Sources implements AsyncDisposable {
     const isFirst = spec.member === "*";
     const member = isFirst ? undefined : spec.member;
     const directory = await this.#supplies.scratch();
-    const detected = await detect(
-      supply,
-      supply.path ?? supply.location ?? origin.path,
-      isFirst ? true : member,
-      signal,
-    );
+    const look = (tail?: Uint8Array) =>
+      detect(supply, supply.path ?? supply.location ?? origin.path, isFirst ? true : member, signal, tail);
+    const first = await look();
+    const detected = isDecidedByTail(spec, first) ? await look(await tailOf(spec, this.#web, signal)) : first;
     const most = this.#limit ?? DEFAULT_LIMIT;
     if (Math.max(supply.size ?? 0, detected.virtualSize ?? 0) > most) throw tooLarge("the image", most);
     const plan = planOf(detected, spec, wanted);

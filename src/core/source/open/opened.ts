@@ -1,7 +1,9 @@
+import { watchedRaw } from "../../format/footer.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
 import { transform } from "../../format/transform.ts";
 import type { Turns } from "../../format/turns.ts";
+import { watchedVhdx } from "../../format/vhdx.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { Compression, Format, Source, Wanted } from "../../model/image.ts";
 import type { Content } from "../../model/source.ts";
@@ -136,8 +138,7 @@ export class OpenedSource implements Opened {
       const missing = algorithms.filter((name) => !supply.algorithms.has(name));
       const bytes = supply.read(signal, lent);
       // Nobody looks into an image that is passed on but us: one that is cut off, or needs other files, fails before its last piece.
-      const isPlain = this.format === "qcow2" && this.compression === "none";
-      const made = yield* hashedBy(missing, supply.size, isPlain ? watchedQcow2(bytes, supply.size) : bytes);
+      const made = yield* hashedBy(missing, supply.size, this.#watched(bytes, supply.size));
       this.#digests = { ...(await supply.prove(signal)).digests, ...made };
       return;
     }
@@ -148,6 +149,13 @@ export class OpenedSource implements Opened {
     } finally {
       end?.();
     }
+  }
+
+  #watched(bytes: AsyncIterable<Uint8Array>, size: number | undefined): AsyncIterable<Uint8Array> {
+    if (this.compression !== "none") return bytes;
+    if (this.format === "qcow2") return watchedQcow2(bytes, size);
+    if (this.format === "vhdx") return watchedVhdx(bytes);
+    return this.format === "raw" ? watchedRaw(bytes) : bytes;
   }
 
   release(): void {

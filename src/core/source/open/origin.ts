@@ -175,10 +175,11 @@ export async function detect(
   path: string | undefined,
   member: string | true | undefined,
   signal: AbortSignal,
+  tail?: Uint8Array,
 ): Promise<Detected> {
   if (path !== undefined) return await identifyFile(path, { member }, signal);
   const pieces = (await supply.peek?.(WINDOW, signal)) ?? (await firstOf(supply.read(signal)));
-  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: supply.size }, signal);
+  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: supply.size, tail }, signal);
 }
 
 async function firstOf(bytes: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {

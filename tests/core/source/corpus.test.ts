@@ -1,0 +1,218 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { findQemu } from "../../../src/core/format/qemu.ts";
+import type { Wanted } from "../../../src/core/model/image.ts";
+import { disk, folder, has, random, run } from "../format/tools.ts";
+import { type Asked, file, hostile, type Reply } from "./hostile.ts";
+import { all, attempt, bench, failureOf, fileSource, hash, never, opening, urlSource } from "./kit.ts";
+
+setDefaultTimeout(600_000);
+
+// The corpus: every form of an image that people publish, made by the tool that they use, larger than all buffers (a reader may keep 16 MiB),
+// as raw out of a file, over HTTP through the cache, and over HTTP without it; broken at random places; and interrupted.
+
+/** A size that the geometry of a vhd can say. */
+const SIZE = 16 * 63 * 512 * 36;
+const RAW: Wanted = { formats: ["raw"], compressions: ["none"] };
+const raw = disk(SIZE, 11);
+
+interface Form {
+  readonly name: string;
+  readonly tool: string;
+  /** Makes `out` of disk.raw, in a folder. */
+  readonly make: string;
+  readonly called: string;
+  readonly member?: string;
+  /** Without a sum of its own: damage may go unseen, and end in another disk. */
+  readonly unchecked?: true;
+}
+
+const disk2 = (name: string, options: string): Form => ({
+  name,
+  tool: "qemu-img",
+  make: `qemu-img convert -f raw -O ${options} disk.raw out`,
+  called: "disk.img",
+  unchecked: true,
+});
+const packed = (name: string, command: string): Form => ({
+  name,
+  tool: command.split(" ")[0] ?? "",
+  make: `${command} < disk.raw > out`,
+  called: `disk.raw.${name.split(" ")[0]}`,
+});
+
+const FORMS: readonly Form[] = [
+  packed("gz", "gzip -1"),
+  { ...packed("gz", "gzip -1"), name: "gz with bytes behind", make: "gzip -1 < disk.raw > out; echo signature >> out" },
+  packed("bz2", "bzip2 -9"),
+  packed("xz", "xz -6 -T1"),
+  packed("xz in blocks", "xz -0 -T2 --block-size=4MiB"),
+  packed("zst", "zstd -q -9"),
+  packed("lz4", "lz4 -q -B7 -BD"),
+  packed("lz4 in small blocks", "lz4 -q -B4 -BX"),
+  { ...packed("lzma", "lzma -1"), unchecked: true },
+  { name: "tar", tool: "tar", make: "tar -cf out disk.raw", called: "a.tar", member: "disk.raw", unchecked: true },
+  { name: "tar, sparse", tool: "tar", make: "tar -S -cf out disk.raw", called: "a.tar", member: "*", unchecked: true },
+  { name: "tar.xz", tool: "xz", make: "tar -c disk.raw | xz -0 > out", called: "a.tar.xz", member: "disk.raw" },
+  { name: "zip", tool: "zip", make: "zip -q -1 a disk.raw && mv a.zip out", called: "a.zip", member: "disk.raw" },
+  { name: "zip, stored", tool: "zip", make: "zip -q -0 a disk.raw && mv a.zip out", called: "a.zip", member: "*" },
+  disk2("qcow2", "qcow2"),
+  disk2("qcow2, deflate", "qcow2 -c"),
+  disk2("qcow2, zstd", "qcow2 -c -o compression_type=zstd"),
+  disk2("qcow2, version 2", "qcow2 -o compat=0.10"),
+  { ...disk2("qcow2.xz", ""), make: "qemu-img convert -O qcow2 disk.raw q; xz -0 < q > out" },
+  disk2("vmdk, sparse", "vmdk"),
+  disk2("vmdk, stream-optimised", "vmdk -o subformat=streamOptimized"),
+  disk2("vhd, dynamic", "vpc -o force_size=on"),
+  { ...disk2("vhd, fixed", "vpc -o subformat=fixed,force_size=on"), called: "disk.vhd" },
+  disk2("vhdx", "vhdx"),
+  disk2("vdi", "vdi"),
+  disk2("qed", "qed"),
+  disk2("parallels", "parallels"),
+];
+
+/** With ranges that count from the end, too. */
+function served(asked: Asked, bytes: Uint8Array): Reply {
+  const tail = Number(/^bytes=-(\d+)$/.exec(asked.headers["range"] ?? "")?.[1] ?? 0);
+  if (tail === 0) return file(asked, bytes);
+  const from = bytes.length - tail;
+  const headers = { "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` };
+  return { status: 206, headers, body: bytes.subarray(from) };
+}
+
+/** The last form that was made: its three tests follow each other. */
+let last: { readonly form: Form; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
+
+async function made(form: Form): Promise<Uint8Array<ArrayBuffer>> {
+  if (last?.form !== form) last = { form, bytes: await make(form) };
+  return last.bytes;
+}
+
+async function make({ make }: Form): Promise<Uint8Array<ArrayBuffer>> {
+  await using at = await folder();
+  await Bun.write(join(at.path, "disk.raw"), raw);
+  run(["sh", "-c", `cd '${at.path}' && ${make}`]);
+  return await Bun.file(join(at.path, "out")).bytes();
+}
+
+const CODES = /^source\.(?:format|corrupt|truncated|limit|member|order)$/;
+const next = random(5);
+
+for (const form of FORMS) {
+  const isThere = has(form.tool) && (form.tool !== "qemu-img" || findQemu() !== undefined);
+  const why = isThere ? "" : ` (skipped: ${form.tool} is not installed)`;
+  const more = { decompress: true, ...(form.member === undefined ? {} : { member: form.member }) };
+
+  test.skipIf(!isThere)(
+    `${form.name}: the disk out of a file, over HTTP with the cache and without${why}`,
+    async () => {
+      const bytes = await made(form);
+      await using cached = await bench();
+      await using direct = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
+      await using server = await hostile((asked) => served(asked, bytes));
+      const path = await cached.file(form.called, bytes);
+      const url = `${server.url}/${form.called}`;
+      for (const source of [
+        await cached.run().open(fileSource(path, more), RAW, opening()),
+        await cached.run().open(urlSource(url, more), RAW, opening()),
+        await cached.run().open(urlSource(url, more), RAW, opening()),
+        await direct.run().open(urlSource(url, more), RAW, opening()),
+      ]) {
+        expect(source.format).toBe("raw");
+        expect(hash(await all(source.open(never)))).toBe(hash(raw));
+      }
+    },
+  );
+
+  test.skipIf(!isThere)(`${form.name}: broken at random places it is an error, never a hang${why}`, async () => {
+    const whole = await made(form);
+    await using place = await bench();
+    for (let round = 0; round < 3; round += 1) {
+      const cut = round === 0 ? whole.length - 1 - (next() % (whole.length >> 1)) : whole.length;
+      const bytes = Uint8Array.from(whole.subarray(0, cut));
+      const at = next() % cut;
+      if (round > 0) bytes.fill((bytes[at] ?? 0) ^ 0x5a, at, at + 64);
+      const path = await place.file(`broken-${round}`, bytes);
+      const opened = await place
+        .run()
+        .open(fileSource(path, more), RAW, opening())
+        .then(
+          (source) => attempt(source.open(never)),
+          (failure: unknown) => ({ got: Buffer.alloc(0), failure }),
+        );
+      const { got, failure } = opened;
+      if (failure === undefined) {
+        // What has no sum may give other bytes of the disk; a part that nobody reads may be the broken one.
+        if (form.unchecked !== true) expect([form.name, round, hash(got)]).toEqual([form.name, round, hash(raw)]);
+      } else expect(failure).toMatchObject({ code: expect.stringMatching(CODES) });
+    }
+  });
+
+  test.skipIf(!isThere)(
+    `${form.name}: a run that is ended while nothing comes any more is over at once${why}`,
+    async () => {
+      const bytes = await made(form);
+      const half = bytes.length >> 1;
+      await using place = await bench({ env: { IMAGES_CACHE_MAX: "0" }, idle: 300 });
+      await using server = await hostile((asked) =>
+        asked.method === "GET" && asked.headers["range"] === undefined
+          ? { body: bytes, stall: half }
+          : served(asked, bytes),
+      );
+      const stop = new AbortController();
+      const work = (async () => {
+        const url = `${server.url}/${form.called}`;
+        const source = await place.run().open(urlSource(url, more), RAW, opening({ signal: stop.signal }));
+        return await all(source.open(stop.signal));
+      })();
+      const ended = work.catch((thrown: unknown) => thrown);
+      while (server.sent() < half) await new Promise((resolve) => setImmediate(resolve));
+      stop.abort(new Error("interrupted"));
+      expect(await ended).toEqual(new Error("interrupted"));
+    },
+  );
+}
+
+test.skipIf(!has("qemu-img"))("a fixed vhd that no name and no range tells is an error, never a raw disk", async () => {
+  const [fixed] = FORMS.filter(({ name }) => name === "vhd, fixed");
+  if (fixed === undefined) throw new Error("there is no fixed vhd");
+  const bytes = await made(fixed);
+  await using place = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
+  await using server = await hostile((asked) => file(asked, bytes));
+  const packedPath = await place.file("a.raw.gz", Bun.gzipSync(bytes, { level: 1 }));
+  for (const wanted of [RAW, { formats: ["qcow2"], compressions: ["none"] } as const]) {
+    for (const spec of [urlSource(`${server.url}/disk.raw`), fileSource(packedPath, { decompress: true })]) {
+      const failure = await failureOf(async () => {
+        const source = await place.run().open(spec, wanted, opening());
+        return await all(source.open(never));
+      });
+      expect([failure.code, failure.message]).toEqual([
+        "source.format",
+        expect.stringContaining("vhd image of fixed size"),
+      ]);
+    }
+  }
+});
+
+test.skipIf(!has("qemu-img"))("a vhdx that is passed on is read whole, and refused on top of a parent", async () => {
+  const [form] = FORMS.filter(({ name }) => name === "vhdx");
+  if (form === undefined) throw new Error("there is no vhdx");
+  const good = await made(form);
+  // The flags of the item that holds the parameters of the file.
+  const item = Buffer.from(good.buffer).indexOf(Buffer.from("3767a1ca36fa434db3b633f0aa44e76b", "hex"));
+  const flags = item - (item % 65536) + new DataView(good.buffer).getUint32(item + 16, true) + 4;
+  const onParent = Uint8Array.from(good);
+  onParent[flags] = (onParent[flags] ?? 0) | 2;
+  await using place = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
+  for (const [bytes, code] of [
+    [good, undefined],
+    [onParent, "source.format"],
+  ] as const) {
+    await using server = await hostile((asked) => file(asked, bytes));
+    const wanted: Wanted = { formats: ["vhdx"], compressions: ["none"] };
+    const source = await place.run().open(urlSource(`${server.url}/disk.vhdx`), wanted, opening());
+    const { got, failure } = await attempt(source.open(never));
+    expect(failure?.code).toBe(code);
+    expect(got.length === bytes.length).toBe(code === undefined);
+  }
+});
