@@ -1,12 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { BUN, type Target } from "./runtimes.ts";
 
 // The bill of materials of a release: what the binary has in it, in CycloneDX 1.6 JSON. Made from bun.lock (which versions, and their
 // digests) and the package.json of each installed package (licence, home), and from nothing else: the same commit gives the same file.
 
 const ROOT = join(import.meta.dir, "..");
-const SPEC = "1.6";
 
 /** What is said of a build besides its packages. */
 export interface Build {
@@ -76,106 +76,101 @@ const purl = (name: string, version: string) => `pkg:npm/${name.replace("@", "%4
 const refOf = ({ name, version }: Locked): string => purl(name, version);
 
 /** `sha512-BASE64` in CycloneDX's words. */
-function hashOf(integrity: string): { alg: string; content: string } {
+function hashesOf(integrity: string | undefined): Models.HashDictionary {
+  if (integrity === undefined) return new Models.HashDictionary();
   const [, kind = "", base64 = ""] = /^sha(\d+)-(.+)$/.exec(integrity) ?? [];
-  if (base64 === "") throw new Error(`not a digest: ${integrity}`);
-  return { alg: `SHA-${kind}`, content: Buffer.from(base64, "base64").toString("hex") };
+  const algorithm = Object.values(Enums.HashAlgorithm).find((one) => one === `SHA-${kind}`);
+  if (base64 === "" || algorithm === undefined) throw new Error(`not a digest: ${integrity}`);
+  return new Models.HashDictionary([[algorithm, Buffer.from(base64, "base64").toString("hex")]]);
 }
 
 /** An SPDX identifier, an expression of them, or what the package says. */
-function licenceOf(said: string | undefined): { licenses?: readonly object[] } {
-  if (said === undefined) return {};
-  return { licenses: [/^[A-Za-z0-9.+-]+$/.test(said) ? { license: { id: said } } : { expression: said }] };
+function licenceOf(said: string | undefined): Models.LicenseRepository {
+  if (said === undefined) return new Models.LicenseRepository();
+  const isId = /^[A-Za-z0-9.+-]+$/.test(said);
+  return new Models.LicenseRepository([isId ? new Models.SpdxLicense(said) : new Models.LicenseExpression(said)]);
 }
 
 /** The directory that a package of the lock is installed in. */
 export const folderOf = (one: Locked): string => join(ROOT, "node_modules", ...one.key.split("/").flatMap(nested));
 
-async function componentOf(one: Locked): Promise<object> {
+async function componentOf(one: Locked): Promise<Models.Component> {
   const folder = folderOf(one);
   const { license, description, homepage } = await manifestOf(folder);
-  const [group, name] = one.name.startsWith("@") ? one.name.split("/") : [undefined, one.name];
-  return {
-    type: "library",
-    "bom-ref": refOf(one),
+  const [group, name = one.name] = one.name.startsWith("@") ? one.name.split("/") : [undefined, one.name];
+  const pages =
+    homepage === undefined ? [] : [new Models.ExternalReference(homepage, Enums.ExternalReferenceType.Website)];
+  return new Models.Component(Enums.ComponentType.Library, name, {
+    bomRef: refOf(one),
     ...(group === undefined ? {} : { group }),
-    name,
     version: one.version,
     ...(description === undefined ? {} : { description }),
-    scope: "required",
-    ...(one.integrity === undefined ? {} : { hashes: [hashOf(one.integrity)] }),
-    ...licenceOf(license),
+    scope: Enums.ComponentScope.Required,
+    hashes: hashesOf(one.integrity),
+    licenses: licenceOf(license),
     purl: refOf(one),
-    ...(homepage === undefined ? {} : { externalReferences: [{ type: "website", url: homepage }] }),
-  };
+    externalReferences: new Models.ExternalReferenceRepository(pages),
+  });
 }
+
+const runtimeOf = ({ name, package: full, integrity }: Build["runtimes"][number]): Models.Component =>
+  new Models.Component(Enums.ComponentType.Platform, full.replace("@oven/", ""), {
+    bomRef: purl(full, BUN),
+    group: "@oven",
+    version: BUN,
+    description: `The runtime in the binary for ${name}`,
+    hashes: hashesOf(integrity),
+    licenses: licenceOf("MIT"),
+    purl: purl(full, BUN),
+  });
 
 /** Where a key of the lock is installed: `a/b` is node_modules/a/node_modules/b, `@x/a` is one folder. */
 const nested = (part: string, i: number, parts: readonly string[]): readonly string[] =>
   i === 0 || parts[i - 1]?.startsWith("@") ? [part] : ["node_modules", part];
 
 /**
- * The whole document.
+ * The whole document, as JSON.
  * @throws Error where bun.lock and what is installed do not fit together
  */
-export async function sbom({ version, commit, date, runtimes }: Build): Promise<object> {
-  const [lock, { license, description, dependencies = {} }] = await Promise.all([
+export async function sbom({ version, commit, date, runtimes }: Build): Promise<string> {
+  const [lock, { license, description = "", dependencies = {} }] = await Promise.all([
     readFile(join(ROOT, "bun.lock"), "utf8"),
     manifestOf(ROOT),
   ]);
   const locked = lockedIn(lock);
-  const roots = Object.keys(dependencies);
-  const packages = closure(locked, roots);
+  const roots = Object.keys(dependencies).map((name) => resolved(locked, "", name));
+  const packages = closure(locked, Object.keys(dependencies));
+  const components = new Map<string, Models.Component>();
+  for (const one of packages) components.set(one.key, await componentOf(one));
+  const refsOf = (needed: readonly Locked[]) => needed.flatMap(({ key }) => components.get(key)?.bomRef ?? []);
+  for (const one of packages)
+    for (const ref of refsOf(one.needs.map((name) => resolved(locked, one.key, name))))
+      components.get(one.key)?.dependencies.add(ref);
+  const bun = runtimes.map(runtimeOf);
   const own = `pkg:generic/images@${version}`;
-  const bun = runtimes.map((one) => ({
-    type: "platform",
-    "bom-ref": purl(one.package, BUN),
-    group: "@oven",
-    name: one.package.replace("@oven/", ""),
-    version: BUN,
-    description: `The runtime in the binary for ${one.name}`,
-    hashes: [hashOf(one.integrity)],
-    licenses: [{ license: { id: "MIT" } }],
-    purl: purl(one.package, BUN),
-  }));
-  return {
-    $schema: `http://cyclonedx.org/schema/bom-${SPEC}.schema.json`,
-    bomFormat: "CycloneDX",
-    specVersion: SPEC,
-    serialNumber: `urn:uuid:${Bun.randomUUIDv5(`${own}?commit=${commit}`, "url")}`,
+  const image = new Models.Component(Enums.ComponentType.Application, "images", {
+    bomRef: own,
+    version,
+    description,
+    licenses: licenceOf(license),
+    purl: own,
+    dependencies: new Models.BomRefRepository([...refsOf(roots), ...bun.map(({ bomRef }) => bomRef)]),
+  });
+  const bom = new Models.Bom({
     version: 1,
-    metadata: {
-      timestamp: date,
-      component: {
-        type: "application",
-        "bom-ref": own,
-        name: "images",
-        version,
-        description,
-        ...licenceOf(license),
-        purl: own,
-      },
-      properties: [{ name: "images:commit", value: commit }],
-    },
-    components: [...(await Promise.all(packages.map(componentOf))), ...bun],
-    dependencies: [
-      {
-        ref: own,
-        dependsOn: [
-          ...roots.map((name) => refOf(resolved(locked, "", name))).sort(),
-          ...bun.map((one) => one["bom-ref"]),
-        ],
-      },
-      ...packages.map((one) => ({
-        ref: refOf(one),
-        dependsOn: one.needs.map((name) => refOf(resolved(locked, one.key, name))).sort(),
-      })),
-      ...bun.map((one) => ({ ref: one["bom-ref"] })),
-    ],
-  };
+    serialNumber: `urn:uuid:${Bun.randomUUIDv5(`${own}?commit=${commit}`, "url")}`,
+    metadata: new Models.Metadata({
+      timestamp: new Date(date),
+      component: image,
+      properties: new Models.PropertyRepository([new Models.Property("images:commit", commit)]),
+    }),
+    components: new Models.ComponentRepository([...components.values(), ...bun]),
+  });
+  const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
+  return serializer.serialize(bom, { sortLists: true, space: 2 });
 }
 
 if (import.meta.main) {
   const [facts = "", file = ""] = process.argv.slice(2);
-  await writeFile(file, `${JSON.stringify(await sbom(JSON.parse(facts)), undefined, 2)}\n`);
+  await writeFile(file, `${await sbom(JSON.parse(facts))}\n`);
 }

@@ -110,3 +110,17 @@ test("no default exports, no doors around the types", () => {
   );
   expect(found).toEqual([]);
 });
+
+test("ARCHITECTURE.md names every directory and file that it sends to, and its glossary has at most 40 words", async () => {
+  const text = await Bun.file("ARCHITECTURE.md").text();
+  const folders = new Set([...texts.keys()].map((file) => file.split("/").slice(0, -1).join("/")));
+  const floors = [...folders].filter((one) => /^src\/(core\/[a-z]+|cli(\/[a-z]+)?|conformance)$/.test(one));
+  expect(floors.filter((one) => !text.includes(`\`${one}/\``))).toEqual([]);
+  const named = [...text.matchAll(/`([a-z]+(?:\/[a-z0-9-]+)+\.ts)`/g)].map(([, path]) => path ?? "");
+  const known = [...texts.keys()];
+  const missing = named.filter((path) => !known.some((file) => file.endsWith(`/${path}`) || file === path));
+  expect(missing.filter((path) => !path.startsWith("tests/"))).toEqual([]);
+  const words = text.slice(text.indexOf("## Glossary")).match(/^\| [a-z][a-z ]* \|/gm) ?? [];
+  expect(words.length - 1).toBeGreaterThan(20);
+  expect(words.length - 1).toBeLessThanOrEqual(40);
+});

@@ -24,7 +24,7 @@ test("images plugins new writes a plugin that compiles with the types beside it,
   expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("images plugins test ./xo.ts")]);
   expect(await checked(folder)).toBe("");
   const tested = await run(folder, ["plugins", "test", "./xo.ts"]);
-  expect([tested.code, tested.stdout]).toEqual([0, expect.stringContaining("30 passed, 0 failed, 0 skipped")]);
+  expect([tested.code, tested.stdout]).toEqual([0, expect.stringMatching(/\n\d{2} passed, 0 failed, 0 skipped/)]);
   // Nothing is pinned or left where the author works.
   expect(existsSync(folder.at("images.lock"))).toBe(false);
   // The types are those of the program: a wrong plugin does not compile.

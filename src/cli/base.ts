@@ -3,6 +3,7 @@ import { WriteStream } from "node:tty";
 import { Command, Option } from "clipanion";
 import { frame } from "../core/config/frame.ts";
 import { redactUrls } from "../core/config/redact.ts";
+import { parseVars } from "../core/config/vars.ts";
 import { asFailure, Failure, isInterrupted } from "../core/failure.ts";
 import { seconds } from "../core/model/types.ts";
 import { renderFailure } from "./render/failure.ts";
@@ -98,13 +99,7 @@ export abstract class FileCommand extends BaseCommand {
   }
 
   protected get files(): Files {
-    const vars = this.vars.map((text): [string, string] => {
-      const at = text.indexOf("=");
-      if (at < 1)
-        throw new Failure("cli.usage", `--var ${JSON.stringify(text)} has no "="`, { hint: "write --var name=value" });
-      return [text.slice(0, at), text.slice(at + 1)];
-    });
-    return { file: this.file, state: this.state, vars: Object.fromEntries(vars), varFiles: this.varFiles };
+    return { file: this.file, state: this.state, vars: parseVars(this.vars), varFiles: this.varFiles };
   }
 }
 
@@ -127,7 +122,9 @@ export function optionSeconds(name: string, text: string | undefined): number | 
   if (text === undefined) return undefined;
   const found = seconds(/^\d+$/.test(text) ? Number(text) : text);
   if (found === undefined)
-    throw new Failure("cli.usage", `${name} ${text} is no duration`, { hint: 'write seconds, or "30s", "5m"' });
+    throw new Failure("cli.usage", `invalid ${name} ${text}: expected a duration`, {
+      hint: 'write seconds, or "30s", "5m"',
+    });
   return found;
 }
 
@@ -136,7 +133,7 @@ export function optionCount(name: string, text: string | undefined, least: numbe
   if (text === undefined) return undefined;
   const found = Number(text);
   if (!Number.isSafeInteger(found) || found < least) {
-    throw new Failure("cli.usage", `${name} ${text} is no whole number from ${least}`, {
+    throw new Failure("cli.usage", `invalid ${name} ${text}: expected a whole number of at least ${least}`, {
       hint: `write ${name} ${Math.max(least, 1)}`,
     });
   }

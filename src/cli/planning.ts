@@ -4,15 +4,16 @@ import { Option } from "clipanion";
 import { show } from "../core/disk/lock.ts";
 import { identity, isDead, probe } from "../core/disk/process.ts";
 import { Failure } from "../core/failure.ts";
+import { backendNamed } from "../core/model/declaration.ts";
 import type { Event } from "../core/model/event.ts";
 import type { Plan, PlanMode } from "../core/model/plan.ts";
 import { hasChanges } from "../core/model/plan.ts";
 import { makePlan } from "../core/plan/make.ts";
 import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
+import { LOOK } from "../core/store/storage.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
-import { notifyAll } from "./notify.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
 import { diagnostics } from "./render/diagnostic.ts";
 import { diagnosticLine, versionLine } from "./render/envelope.ts";
@@ -25,6 +26,7 @@ import { REPORTS, report } from "./render/report.ts";
 import { printable } from "./render/text.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
+import { Watcher } from "./watcher.ts";
 
 interface JsonStream {
   readonly feed: Channel<Event>;
@@ -62,7 +64,7 @@ export abstract class PlanningCommand extends FileCommand {
   #stream: JsonStream | undefined;
   #isReading = false;
   /** What there is to tell of the run at its end. */
-  #session: Session | undefined;
+  #watcher: Watcher | undefined;
   #plan: Plan | undefined;
   #thrown: unknown;
 
@@ -129,7 +131,7 @@ export abstract class PlanningCommand extends FileCommand {
   async #tellHolder(session: Session): Promise<void> {
     if (!session.storage.canPeek) return;
     const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
-    if (holder === undefined || isDead(holder, identity(), probe)) return;
+    if (holder === undefined || holder.operation === LOOK || isDead(holder, identity(), probe)) return;
     this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);
   }
 
@@ -156,6 +158,7 @@ export abstract class PlanningCommand extends FileCommand {
       for await (const event of all) {
         store?.record(event);
         json?.feed.send(event);
+        this.#watcher?.take(event);
       }
     };
     return await tee(events, (all) => human(all, this.out), rest, this.gathered.read);
@@ -165,7 +168,7 @@ export abstract class PlanningCommand extends FileCommand {
   #jsonStream(session: Session): JsonStream | undefined {
     const { isJsonOnly } = this;
     if (this.#stream !== undefined || (!isJsonOnly && this.#jsonFile === undefined)) return this.#stream;
-    const plugin = (backend: string) => session.config.backends.find(({ name }) => name === backend)?.plugin;
+    const plugin = (backend: string) => backendNamed(session.config, backend)?.plugin;
     const file = this.#jsonFile === undefined ? undefined : new FileSink(this.#jsonFile, (text) => this.redact(text));
     const feed = new Channel<Event>();
     const ended = json({ version: VERSION, plugin })(feed, { ...this.out, data: file ?? this.out.data }).finally(() =>
@@ -179,7 +182,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   override async execute(): Promise<number> {
     const code = await super.execute();
-    await this.#notify();
+    await this.#watcher?.end({ plan: this.#plan, report: this.gathered.report, thrown: this.#thrown }, code);
     try {
       await this.#endJson();
       return code;
@@ -189,18 +192,10 @@ export abstract class PlanningCommand extends FileCommand {
     }
   }
 
-  /** Tells of the run whoever the file names; nothing fails for it. */
-  async #notify(): Promise<void> {
-    const session = this.#session;
-    if ((session?.config.notify ?? []).length === 0 || session === undefined) return;
-    const command = this.path[0] ?? "images";
-    const ended = { command, plan: this.#plan, report: this.gathered.report, thrown: this.#thrown };
-    await notifyAll(ended, session.config, session.secrets, this.context, (text) => this.note(text));
-  }
-
   protected override async openSession(...args: Parameters<FileCommand["openSession"]>): Promise<Session> {
-    this.#session = await super.openSession(...args);
-    return this.#session;
+    const session = await super.openSession(...args);
+    this.#watcher = await Watcher.of(session, this.path[0] ?? "images", this.context, (text) => this.note(text));
+    return session;
   }
 
   async #endJson(): Promise<void> {

@@ -7,14 +7,14 @@ import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
-import type { BackendDeclaration, Config } from "../core/model/declaration.ts";
+import { type BackendDeclaration, backendNamed, type Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
 import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
-import type { Means } from "../core/net/means.ts";
+import type { Means, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
 import { measure, Sources } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
@@ -36,6 +36,8 @@ export class Session implements AsyncDisposable {
   readonly secrets: Secrets;
   readonly storage: Storage;
   readonly keeper: StateKeeper;
+  /** Told of every request, whoever makes it. */
+  onRequest: ((traced: Traced) => void) | undefined;
   readonly #shell: Shell;
   readonly #wish: Wish;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
@@ -47,7 +49,7 @@ export class Session implements AsyncDisposable {
     this.#wish = wish;
     this.secrets = secrets;
     this.config = read.config;
-    this.plugins = read.plugins;
+    this.plugins = read.config.policy.require.includes("https") ? withoutPulls(read.plugins) : read.plugins;
     this.warnings = read.warnings;
     this.keeper = new StateKeeper(shell, wish, secrets, read.config.settings, (options) =>
       openDoor(options, this.#netMeans()),
@@ -118,7 +120,12 @@ export class Session implements AsyncDisposable {
   async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
     if (spec.kind !== "promoted") return spec;
     const storage = this.keeper.elsewhere(spec.state, "source.state");
-    return await promoted(spec, previous, storage, this.#shell.now(), signal);
+    const found = await promoted(spec, previous, storage, this.#shell.now(), signal);
+    if (this.config.policy.require.includes("https") && found.kind === "url" && /^http:/i.test(found.urls[0] ?? ""))
+      throw new Failure("config.policy", `${spec.address} was made from an http:// URL, and [policy] requires https`, {
+        at: spec.at,
+      });
+    return found;
   }
 
   /** Where bytes come from, for this run. */
@@ -128,9 +135,11 @@ export class Session implements AsyncDisposable {
       signal: this.#shell.signal,
       conceal: (secret) => this.secrets.conceal(secret),
       note: this.#wish.note,
-      door: (options) => this.#door(options, undefined),
+      limit: this.config.settings.maxSize,
+      httpsOnly: this.config.policy.require.includes("https"),
+      door: (options) => this.#door(options),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
-      download: async (address, signal) => await this.#download(address, signal),
+      download: (address, signal) => this.#download(address, signal),
     });
     return this.#sources;
   }
@@ -143,7 +152,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #openBackend(name: BackendName): Promise<Backend> {
-    const declaration = this.config.backends.find((one) => one.name === name);
+    const declaration = backendNamed(this.config, name);
     const plugin = this.plugins.get(name);
     if (declaration === undefined || plugin === undefined) {
       const known = this.config.backends.map((one) => one.name).join(", ");
@@ -183,7 +192,7 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  #door(options: Parameters<Host["door"]>[0], limits: BackendDeclaration["limits"] | undefined) {
+  #door(options: Parameters<Host["door"]>[0], limits?: BackendDeclaration["limits"]) {
     const door = openDoor(options, {
       ...this.#netMeans(),
       signal: this.#shell.hard,
@@ -196,8 +205,13 @@ export class Session implements AsyncDisposable {
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
   #netMeans(): Pick<Means, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+    const { onRequest, ...logged } = traceOf(this.#shell);
     return {
-      ...traceOf(this.#shell),
+      ...logged,
+      onRequest: (traced) => {
+        onRequest?.(traced);
+        this.onRequest?.(traced);
+      },
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,
@@ -206,13 +220,12 @@ export class Session implements AsyncDisposable {
 
   async #download(address: Address, signal: AbortSignal) {
     const known = (await this.store()).recorded(address);
-    const id = known?.status === "ready" ? known.id : undefined;
     const backend = await this.backend(backendOf(address));
-    if (id === undefined || !canDownload(backend)) {
-      const why = id === undefined ? "it is not there" : "its backend does not give images back";
+    if (known?.status !== "ready" || !canDownload(backend)) {
+      const why = known?.status === "ready" ? "its backend does not give images back" : "it is not there";
       throw new Failure("source.address", `the bytes of ${address} cannot be had: ${why}`, { address });
     }
-    return await backend.download(id, { signal, note: this.#wish.note });
+    return await backend.download(known.id, { signal, note: this.#wish.note });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -230,3 +243,7 @@ async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
 }
+
+/** Nobody sees where a backend that fetches a URL by itself is redirected to: where https is required, the bytes go through here. */
+const withoutPulls = (plugins: ReadonlyMap<BackendName, Plugin>): ReadonlyMap<BackendName, Plugin> =>
+  new Map([...plugins].map(([name, { pulls: _, ...plugin }]) => [name, plugin]));

@@ -1,9 +1,9 @@
 import { expect } from "bun:test";
-import { type Attributes, Failure, type Format, imageId } from "images";
+import { type Attributes, Failure, imageId } from "images";
 import { type Clause, NotAsked } from "../core/conformance.ts";
 import { faults } from "../core/model/check.ts";
 import { diff } from "../core/plan/diff.ts";
-import { sourceOf } from "./material.ts";
+import { sourceFor } from "./material.ts";
 import { AT, type Check, listening, MARK, OTHER, reading, type Stage } from "./stage.ts";
 
 // Clauses about the methods of a backend, one by one.
@@ -20,12 +20,6 @@ async function wanted(
   if (resource === undefined) throw new Error("small is not declared");
   return { ...resource.want, ...more };
 }
-
-const source = ({ spec, filename }: Stage, more: Parameters<typeof sourceOf>[3] = {}) =>
-  spec.bytes === undefined ? undefined : sourceOf(spec.bytes, filename, formatOf(filename), more);
-
-const formatOf = (filename: string): Format =>
-  filename.includes("qcow2") ? "qcow2" : filename.includes(".tar") ? "tar" : "raw";
 
 /** Attributes that nobody wanted and that the image has all the same, other than as its schema says the backend shows them. */
 async function invented(stage: Stage, want: Attributes, made: Attributes): Promise<string[]> {
@@ -64,7 +58,7 @@ async function copied(stage: Stage, id: string): Promise<Awaited<ReturnType<Stag
   await using open = await stage.backend();
   const { mark } = (await open.backend.read({ address: AT, id: imageId(id) }, reading)) ?? {};
   const context = listening(reading.signal, { mark, marker: () => mark }).context;
-  const made = await open.backend.create(want, source(stage), { ...context, address: OTHER });
+  const made = await open.backend.create(want, sourceFor(stage), { ...context, address: OTHER });
   const seen = (await stage.live()).find((one) => one.id === made.id);
   if (seen === undefined) throw new Error("the copy is not listed");
   return seen;
@@ -105,7 +99,7 @@ export const CONTRACT_CLAUSES = {
     const want = await wanted(stage);
     await using open = await stage.backend();
     const heard = listening();
-    const made = await open.backend.create(want, source(stage), heard.context);
+    const made = await open.backend.create(want, sourceFor(stage), heard.context);
     expect(heard.ids.at(-1)).toBe(made.id);
     const uploads = heard.progress.filter(({ phase }) => phase === "upload");
     expect(uploads.filter(({ identified }) => !identified)).toEqual([]);
@@ -124,7 +118,7 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const made = await open.backend.create(want, source(stage), listening().context);
+    const made = await open.backend.create(want, sourceFor(stage), listening().context);
     const mark = { ...MARK, content: `sha256:${"0".repeat(64)}`, self: made.self ?? made.id };
     const after = await open.backend.update(made, want, [], listening(reading.signal, { mark }).context);
     const seen = await open.backend.read({ address: AT, id: made.id }, reading);
@@ -138,12 +132,12 @@ export const CONTRACT_CLAUSES = {
     const want = await wanted(stage);
     await using open = await stage.backend();
     const context = listening(reading.signal, { mark: { ...MARK, file: `${MARK.file}-other` } }).context;
-    const made = await open.backend.create(want, source(stage), context);
+    const made = await open.backend.create(want, sourceFor(stage), context);
     expect(made.mark?.file).toBe(`${MARK.file}-other`);
     expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
     await open.backend.delete(made.id, context);
     const other = listening(reading.signal, { mark: { ...MARK, owner: OTHER }, address: OTHER }).context;
-    const sibling = await open.backend.create(want, source(stage), other);
+    const sibling = await open.backend.create(want, sourceFor(stage), other);
     expect((await open.backend.read({ address: OTHER }, reading))?.id).toBe(sibling.id);
     expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
   },
@@ -175,9 +169,9 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const first = await open.backend.create(want, source(stage), listening().context);
+    const first = await open.backend.create(want, sourceFor(stage), listening().context);
     await open.backend.delete(first.id, listening().context);
-    await open.backend.create(want, source(stage), listening().context);
+    await open.backend.create(want, sourceFor(stage), listening().context);
     expect((await stage.ours()).length).toBe(1);
   },
 
@@ -194,7 +188,7 @@ export const CONTRACT_CLAUSES = {
       reachedTheSource = await aborted(signal);
     };
     const heard = listening(stop.signal);
-    const thrown = await open.backend.create(want, source(stage, { halfway }), heard.context).then(
+    const thrown = await open.backend.create(want, sourceFor(stage, { halfway }), heard.context).then(
       () => "it was made all the same",
       (error: unknown) => error,
     );
@@ -208,7 +202,7 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const made = await open.backend.create(want, source(stage), listening().context);
+    const made = await open.backend.create(want, sourceFor(stage), listening().context);
     await open.backend.delete(made.id, listening().context);
     expect(await open.backend.read({ address: AT, id: made.id }, reading)).toBeUndefined();
     expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
@@ -221,7 +215,7 @@ export const CONTRACT_CLAUSES = {
     const want = await wanted(stage);
     await using open = await stage.backend();
     const heard = listening();
-    const thrown = await open.backend.create(want, source(stage, { wrong: true }), heard.context).then(
+    const thrown = await open.backend.create(want, sourceFor(stage, { wrong: true }), heard.context).then(
       () => undefined,
       (error: unknown) => error,
     );

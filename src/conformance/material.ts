@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Attributes, digest, Failure, type Source, type Value } from "images";
+import type { ConformanceSpec } from "../core/conformance.ts";
 
 // What clauses are made of: bytes, and lines of images.toml.
 
@@ -27,6 +28,16 @@ export function sourceOf(
     digests: async () => ({ sha256: digest("sha256", sha256) }),
   };
 }
+
+/** The bytes of a stage as a source; undefined: its images are made from something else. */
+export const sourceFor = (
+  { spec, filename }: { readonly spec: Pick<ConformanceSpec, "bytes">; readonly filename: string },
+  more: Parameters<typeof sourceOf>[3] = {},
+  bytes = spec.bytes,
+): Source | undefined => (bytes === undefined ? undefined : sourceOf(bytes, filename, formatOf(filename), more));
+
+const formatOf = (filename: string): Source["format"] =>
+  filename.includes("qcow2") ? "qcow2" : filename.includes(".tar") ? "tar" : "raw";
 
 export const lines = (attributes: Attributes): string =>
   Object.entries(attributes)

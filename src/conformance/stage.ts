@@ -8,6 +8,7 @@ import type { ConformanceSpec, TestPlace } from "../core/conformance.ts";
 import type { Backend, Context, Plugin, Reading } from "../core/plugin.ts";
 import { Folder, type Said } from "./directory.ts";
 import { lines } from "./material.ts";
+import { tracked } from "./track.ts";
 
 /** What is asked, and how the program is run for it. */
 export interface Question {
@@ -28,6 +29,8 @@ export class Stage implements AsyncDisposable {
   readonly spec: ConformanceSpec;
   readonly place: TestPlace;
   readonly #question: Question;
+  /** What clauses made by the plugin itself. */
+  readonly #made = new Set<ImageId>();
   readonly folder: Folder;
   readonly filename: string;
 
@@ -40,10 +43,11 @@ export class Stage implements AsyncDisposable {
     this.filename = spec.filename ?? "disk.img";
   }
 
-  static async open(question: Question): Promise<Stage> {
+  /** @param place where, if not at a place of the clauses */
+  static async open(question: Question, place?: () => Promise<TestPlace>): Promise<Stage> {
     const { spec } = question;
     const folder = await Folder.make();
-    const stage = new Stage(question, await spec.place(), folder);
+    const stage = new Stage(question, await (place === undefined ? spec.place() : place()), folder);
     if (spec.bytes !== undefined) await folder.write(stage.filename, spec.bytes);
     return stage;
   }
@@ -116,7 +120,11 @@ export class Stage implements AsyncDisposable {
       },
     );
     const backend = await session.backend(backendName("x"));
-    return { backend, session, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+    return {
+      backend: tracked(backend, this.#made),
+      session,
+      [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    };
   }
 
   /** `plugin = …` of the backend, with these settings: the head of an images.toml. */
@@ -147,13 +155,14 @@ export class Stage implements AsyncDisposable {
     };
   }
 
-  /** Deletes what a clause left on a server that others use: images that bear a marker of this run of the suite. */
+  /** Deletes what a clause left on a server that others use: images that it made, or that bear a marker of this run of the suite. */
   async #cleanUp(): Promise<void> {
     await this.declare({ small: this.spec.small });
     await using open = await this.backend();
     const left = await Array.fromAsync(open.backend.list(reading));
     for (const { id, mark } of left)
-      if (mark?.file.startsWith(NAME) === true) await open.backend.delete(id, listening().context);
+      if (mark?.file.startsWith(NAME) === true || this.#made.has(id))
+        await open.backend.delete(id, listening().context);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

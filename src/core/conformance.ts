@@ -13,6 +13,8 @@ export interface TestPlace extends AsyncDisposable {
   meddle?(id: string): Promise<string>;
   /** The next `times` requests that can be refused are answered with this status. */
   refuse?(status: number, times: number): void;
+  /** Has something use an image, until it is disposed of. */
+  use?(id: string): Promise<AsyncDisposable>;
   /** Requests so far, and connections that are open. */
   requests?(): number;
   connections?(): number;
@@ -53,6 +55,10 @@ export interface ConformanceSpec {
   several?(i: number): Attributes;
   /** What a marker's `self` tells: the image (default), or only the place that it is in. */
   readonly self?: "image" | "place";
+  /** Attributes that people give to an image without declaring them. Default: every one that can change in place, as `lives` sets it. */
+  readonly given?: Attributes;
+  /** A place to see beforehand what can be asked, where one of those that the clauses use cannot be had before they begin. */
+  readonly probe?: () => Promise<TestPlace>;
   /** Clauses that cannot hold here, each with its reason. */
   readonly skip?: Readonly<Partial<Record<Clause, string>>>;
   /** Milliseconds a test may take; for real servers. */
@@ -75,6 +81,9 @@ export const CLAUSES = [
   "another lineage",
   "another file",
   "copied marker",
+  "added by others",
+  "lived-in world",
+  "in use",
   "what is already so",
   "listing",
   "edit",

@@ -120,6 +120,8 @@ export interface Origin {
   readonly also?: readonly string[];
   /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
   readonly follow?: string;
+  /** `resolve` tells the sha256 of what the backend will take, and the backend takes nothing else. Without: `[policy]` refuses it where it requires a checksum. */
+  readonly digest?: boolean;
 }
 
 /** What a plugin gets from the program when a backend is opened. */
@@ -194,6 +196,8 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   ): { readonly verified: boolean; readonly why?: string } | undefined;
   /** An image may be declared without any origin: it is there already and only kept as declared. */
   readonly originless?: boolean;
+  /** What attributes come to while nobody declares them, where that is neither one value (`unset`) nor the image's own name (`ownName`). */
+  defaults?(address: Address): Attributes;
   /** Names of which the backend has each only once, and that this image is to hold. A foreign image that holds one blocks the plan. */
   names?(want: Desired<I>, address: Address): readonly string[];
   /**

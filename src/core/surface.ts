@@ -1,6 +1,17 @@
 /** The module `images`: all that a plugin may import. */
 
-export type { Added, Additions, Downloads, Judges, Part, Renames, Retires, Uses } from "./abilities.ts";
+export type {
+  Added,
+  Additions,
+  Downloads,
+  Judges,
+  Part,
+  Refreshed,
+  Refreshes,
+  Renames,
+  Retires,
+  Uses,
+} from "./abilities.ts";
 export {
   type AttributeLife,
   CLAUSES,
@@ -14,6 +25,7 @@ export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
+export { tarOf } from "./format/tar-write.ts";
 export { type OnRemove, type ReplaceOrder, versionName } from "./model/declaration.ts";
 export {
   ALGORITHMS,
@@ -73,6 +85,7 @@ export {
 export { type Attributes, canonical, isSame, isSameSet, isTable, type Value } from "./model/value.ts";
 export { type Clock, systemClock } from "./net/clock.ts";
 export type { Answer, Call, Door, DoorOptions, Explained, Outgoing } from "./net/door.ts";
+export { DelayedAbort } from "./net/grace.ts";
 export { type Polling, poll } from "./net/retry.ts";
 export {
   escaped,

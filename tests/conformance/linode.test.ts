@@ -40,7 +40,7 @@ const lives = {
   replica_regions: { set: [REGION, "us-mia"], change: [REGION, "us-iad"] },
 };
 
-conformance("linode", {
+await conformance("linode", {
   plugin: "linode",
   bytes: gzipSync(raw("a small image")),
   otherBytes: gzipSync(raw("another small image")),
@@ -56,7 +56,7 @@ conformance("linode", {
   place,
 });
 
-conformance("linode, of disks", {
+await conformance("linode, of disks", {
   plugin: "linode",
   small: { linode_id: LINODE, disk_id: DISKS[0] },
   lives: { ...lives, disk_id: { set: DISKS[1], change: DISKS[0], replaces: true, clears: false } },

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { Folder } from "../harness.ts";
 import { conformance } from "./suite.ts";
 
-conformance("local", {
+await conformance("local", {
   plugin: "local",
   bytes: new TextEncoder().encode("a small image\n".repeat(1000)),
   otherBytes: new TextEncoder().encode("another small image\n".repeat(1000)),

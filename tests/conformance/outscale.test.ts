@@ -66,6 +66,11 @@ const lives = {
 /** What the place that was opened last has from the start; each test has a place of its own, one after the other. */
 let seeded: Awaited<ReturnType<typeof startOutscale>>["control"]["seeded"];
 
+const mapping = (volume_size: number | string) => ({
+  device_name: "/dev/sda1",
+  bsu: { snapshot_id: seeded.snapshot, volume_size, volume_type: "gp2", delete_on_vm_deletion: "false" },
+});
+
 const ofOrigin = "it goes with another origin";
 const origins = {
   vm_id: ofOrigin,
@@ -81,7 +86,7 @@ const told = Object.fromEntries(Object.keys(further).map((name) => [name, "its l
 const several = (i: number) => ({ image_name: `small ${i}` });
 const timeout = 600_000;
 
-conformance("outscale", {
+await conformance("outscale", {
   plugin: "outscale",
   bytes: raw("a small image"),
   otherBytes: raw("another small image"),
@@ -91,9 +96,10 @@ conformance("outscale", {
   several,
   timeout,
   place: () => place(true),
+  probe: () => place(false),
 });
 
-conformance("outscale, of a VM", {
+await conformance("outscale, of a VM", {
   plugin: "outscale",
   get small() {
     return { vm_id: seeded.vm };
@@ -114,7 +120,7 @@ conformance("outscale, of a VM", {
 const fewer = ["schema", "create", "law", "attribute lives", "replace", "import"] as const;
 const toldThere = { image_name: "its life is that of an image of a VM", ...origins };
 
-conformance(
+await conformance(
   "outscale, of snapshots",
   {
     plugin: "outscale",
@@ -136,7 +142,7 @@ conformance(
   fewer,
 );
 
-conformance(
+await conformance(
   "outscale, of another image",
   {
     plugin: "outscale",
@@ -154,8 +160,3 @@ conformance(
   },
   fewer,
 );
-
-const mapping = (volume_size: number | string) => ({
-  device_name: "/dev/sda1",
-  bsu: { snapshot_id: seeded.snapshot, volume_size, volume_type: "gp2", delete_on_vm_deletion: "false" },
-});

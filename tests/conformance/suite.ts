@@ -1,7 +1,9 @@
-import { afterAll, describe, test } from "bun:test";
+import { describe, test } from "bun:test";
 import { CHECKS } from "../../src/conformance/checks.ts";
-import { Stage } from "../../src/conformance/stage.ts";
-import { CLAUSES, type Clause, type ConformanceSpec, NotAsked } from "../../src/core/conformance.ts";
+import { type Question, Stage } from "../../src/conformance/stage.ts";
+import { unasked } from "../../src/conformance/unasked.ts";
+import { canDownload } from "../../src/core/abilities.ts";
+import { CLAUSES, type Clause, type ConformanceSpec } from "../../src/core/conformance.ts";
 import { run } from "../harness.ts";
 
 /** A plugin, as in `plugin = …`, and how it is asked. */
@@ -9,16 +11,21 @@ export interface Spec extends ConformanceSpec {
   readonly plugin: string;
 }
 
-/** Every plugin passes this, against its emulator and against its real server. A new law gets a clause here. */
-export function conformance(name: string, spec: Spec, only: readonly Clause[] = CLAUSES): void {
+/**
+ * Every plugin passes this, against its emulator and against its real server. A new law gets a clause in src/conformance. A clause that
+ * cannot be asked is shown as skipped, with the reason.
+ */
+export async function conformance(name: string, spec: Spec, only: readonly Clause[] = CLAUSES): Promise<void> {
+  const question: Question = {
+    plugin: spec.plugin,
+    spec,
+    run: (folder, args, env) => run(folder, args, { env }),
+  };
+  const reasons = { ...(await reasonsOf(question)), ...spec.skip };
   describe(`${name} keeps the contract`, () => {
-    const notAsked: string[] = [];
-    afterAll(() => {
-      if (notAsked.length > 0) process.stderr.write(`(not asked) ${notAsked.join("\n(not asked) ")}\n`);
-    });
     for (const clause of CLAUSES) {
-      const reason = spec.skip?.[clause];
       if (!only.includes(clause)) continue;
+      const reason = reasons[clause];
       if (reason !== undefined) {
         test.skip(`${clause}: ${reason}`, () => undefined);
         continue;
@@ -26,18 +33,20 @@ export function conformance(name: string, spec: Spec, only: readonly Clause[] = 
       test(
         clause,
         async () => {
-          await using stage = await Stage.open({
-            plugin: spec.plugin,
-            spec,
-            run: (folder, args, env) => run(folder, args, { env }),
-          });
-          await CHECKS[clause](stage).catch((thrown: unknown) => {
-            if (!(thrown instanceof NotAsked)) throw thrown;
-            notAsked.push(`${name} > ${clause}: ${thrown.message}`);
-          });
+          await using stage = await Stage.open(question);
+          await CHECKS[clause](stage);
         },
         spec.timeout ?? 120_000,
       );
     }
   });
+}
+
+/** Opens a place once, to see what can be asked of it. */
+async function reasonsOf(question: Question): Promise<ReturnType<typeof unasked>> {
+  const { spec } = question;
+  await using stage = await Stage.open(question, spec.probe);
+  await stage.declare({ small: spec.small });
+  await using open = await stage.backend();
+  return unasked(spec, stage.place, { download: canDownload(open.backend) });
 }

@@ -6,7 +6,7 @@ const TOKEN = "sentinel-token-4f1c9a";
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 /** The plugin that the docs show, loaded from its file as a stranger's would be. */
-conformance("the plugin of the docs", {
+await conformance("the plugin of the docs", {
   // tests/mutants.ts puts a broken copy in its place.
   plugin: process.env["IMAGES_TEST_PLUGIN"] ?? resolve("docs/examples/webdav.ts"),
   bytes: new TextEncoder().encode("a small image\n".repeat(1000)),

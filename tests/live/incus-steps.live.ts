@@ -6,7 +6,7 @@ import { type Moment, Watch } from "./incus-watch.ts";
 // The program is killed at every request that changes something: before it goes, in it, and before its answer is heard.
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
-const { main } = await facts();
+const { main, images } = await facts();
 const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
 /** In the middle of a request: only of the first, which has the bytes. */
 const momentsOf = (step: number): readonly Moment[] =>
@@ -100,6 +100,25 @@ test("an interrupted publication that comes to its end while it is made again is
   const all: readonly Json[] = await api(main.socket, "GET", "/1.0/images?project=default&recursion=1");
   expect(all.filter(({ properties }) => properties["images.file"] === name).length).toBe(1);
   expect((await lab.run("destroy", "--yes")).code).toBe(0);
+}, 300_000);
+
+test("what somebody copies by hand after a killed copy is theirs", async () => {
+  await using lab = await Lab.open();
+  await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+  lab.settings = lab.settings.replace(main.socket, watch.socket);
+  await lab.declare('[image.a]\nbackend = "lab"\nsource = "images:alpine/edge"\nalias = "mine"\n');
+  expect((await killedAt(lab, watch, 1, "before")).killed).toBe(true);
+  await api(main.socket, "POST", `/1.0/images?project=${lab.project.name}`, {
+    source: { type: "image", mode: "pull", protocol: "simplestreams", server: images.url, alias: "alpine/edge" },
+    aliases: [{ name: "theirs" }],
+  });
+  const theirs = await lab.one();
+  for (const args of [["plan"], ["apply", "--yes"]]) {
+    const said = await lab.run(...args);
+    expect([said.code, `${said.stdout}${said.stderr}`.includes("exists already and is unmanaged")]).toEqual([1, true]);
+  }
+  expect((await lab.run("destroy", "--yes")).code).toBe(0);
+  expect(await lab.one()).toEqual(theirs);
 }, 300_000);
 
 /** Runs apply and kills it at that moment of that one of the requests which change something. */

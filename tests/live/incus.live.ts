@@ -56,7 +56,7 @@ const lives = {
   expires_at: { set: "2031-01-01T00:00:00Z", change: "2032-02-03T04:05:06+01:00" },
 } as const;
 
-conformance("incus, a bare disk", {
+await conformance("incus, a bare disk", {
   ...common,
   bytes: disk,
   otherBytes: other,

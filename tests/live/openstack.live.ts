@@ -75,7 +75,7 @@ const lives = {
 
 const projects = { admin: Project.login(facts.admin), demo: Project.login(facts.demo) };
 
-conformance("openstack", {
+await conformance("openstack", {
   plugin: "openstack",
   bytes,
   otherBytes,
@@ -86,7 +86,7 @@ conformance("openstack", {
 });
 
 const { stores: _, ...common } = lives;
-conformance("vkcs", {
+await conformance("vkcs", {
   plugin: "vkcs",
   bytes,
   otherBytes,

@@ -98,7 +98,7 @@ export class ImportImageManagerCommand extends FileCommand {
         taken: (one, blind) => {
           this.note(printable(`${one.address}: Import complete [id=${one.id}] (${one.from})`));
           if (blind !== undefined)
-            this.note(printable(`${one.address}: warning: its source could not be looked at: ${blind.message}`));
+            this.note(printable(`${one.address}: warning: its source cannot be read: ${blind.message}`));
         },
       },
     });

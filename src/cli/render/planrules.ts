@@ -1,6 +1,4 @@
 import { REPLACE_ORDERS } from "../../core/model/declaration.ts";
-import { ALGORITHMS, parseDigest } from "../../core/model/digest.ts";
-import { parseAddress } from "../../core/model/name.ts";
 import type {
   Action,
   Basis,
@@ -14,9 +12,9 @@ import type {
   Transfer,
   Verification,
 } from "../../core/model/plan.ts";
-import type { Content, Stat, Validators } from "../../core/model/source.ts";
 import type { Retained } from "../../core/model/state.ts";
 import { isTable } from "../../core/model/value.ts";
+import { addressRule, attributesRule, contentRule, valueRule } from "../../core/store/rules.ts";
 import { count, listOf, mapOf, oneOf, type Rule, table, text, within, wrong } from "../../core/store/shape.ts";
 
 // What model/plan.ts promises of a plan, checked where one comes out of a file: everything, and nothing beside it. `apply` trusts it.
@@ -30,22 +28,10 @@ const shapeOf = <T>(must: Must<T>, may: May<T>): Rule => table(must, may);
 
 /** Deep enough for any attribute, and far from where recursion ends. */
 const DEPTH = 48;
-const valueAt =
-  (depth: number): Rule =>
-  (value) => {
-    if (typeof value === "string" || typeof value === "boolean") return undefined;
-    if (typeof value === "number") return Number.isFinite(value) ? undefined : wrong("expected a finite number");
-    if (depth === 0) return wrong("nested too deep");
-    if (Array.isArray(value)) return listOf(valueAt(depth - 1))(value);
-    return isTable(value) ? mapOf(name, () => valueAt(depth - 1))(value) : wrong("expected a value");
-  };
 const name: Rule = (value) => (value === "__proto__" ? wrong("not a name") : undefined);
-const value = valueAt(DEPTH);
-const attributes = mapOf(name, () => value);
-const address: Rule = (found) =>
-  typeof found === "string" && parseAddress(found) !== undefined ? undefined : wrong("expected BACKEND/IMAGE");
-const digest: Rule = (found) =>
-  typeof found === "string" && parseDigest(found) === found ? undefined : wrong("expected ALGORITHM:HEX");
+const value = valueRule(DEPTH, name);
+const attributes = attributesRule(DEPTH, name);
+const address = addressRule;
 const filled: Rule = (found) => text(found) ?? (found === "" ? wrong("expected some text") : undefined);
 const time: Rule = (found) =>
   typeof found === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(found) && !Number.isNaN(Date.parse(found))
@@ -54,20 +40,7 @@ const time: Rule = (found) =>
 const code: Rule = (found) =>
   typeof found === "string" && /^[a-z]+\.[a-z_-]+$/.test(found) ? undefined : wrong("expected AREA.CODE");
 
-const content = shapeOf<Content>(
-  { where: text },
-  {
-    identity: text,
-    digest,
-    digests: mapOf(oneOf(ALGORITHMS), () => digest),
-    signed: text,
-    size: count,
-    validators: shapeOf<Validators>({}, { etag: text, modified: text, length: count }),
-    stat: shapeOf<Stat>({ size: count, mtime: text, inode: text }, {}),
-    resolved: text,
-    transform: text,
-  },
-);
+const content = contentRule;
 
 /** One of several shapes, told apart by the text at `key`. */
 const byKey =

@@ -1,7 +1,7 @@
-import { canTellAdded } from "../abilities.ts";
 import type { Step } from "../model/plan.ts";
 import type { Attributes } from "../model/value.ts";
 import { addedTo, carriedBy, declaredBefore, isUnread } from "../plan/additions.ts";
+import { defaultsOf } from "../plan/diff.ts";
 import type { Site } from "./site.ts";
 
 /**
@@ -15,9 +15,15 @@ export async function addedBefore(
   const { address, backend, plugin, resource, known } = site;
   const context = site.context(site.deadline(site.means.signal));
   const ignore = resource.lifecycle.ignoreChanges;
-  const declarations = { schema: plugin.image, want: resource.want, recorded: declaredBefore(known), ignore };
+  const declarations = {
+    schema: plugin.image,
+    want: resource.want,
+    recorded: declaredBefore(known),
+    ignore,
+    defaults: defaultsOf(plugin, address),
+  };
   try {
-    const old = canTellAdded(backend) ? await backend.read({ address, id: step.id }, context) : undefined;
+    const old = await backend.read({ address, id: step.id }, context);
     if (old === undefined) return carriedBy(known);
     const { carried } = await addedTo(old, backend, declarations, context);
     return Object.keys(carried).length === 0 ? undefined : carried;

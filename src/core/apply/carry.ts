@@ -10,7 +10,7 @@ import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { isSame } from "../model/value.ts";
 import { carriedBy, withCarried } from "../plan/additions.ts";
-import { diff, missingIn } from "../plan/diff.ts";
+import { defaultsOf, diff, missingIn } from "../plan/diff.ts";
 import { carries, contentOfKey } from "../plan/key.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { plain } from "../plugin.ts";
@@ -126,6 +126,7 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
     recorded: known?.status === "ready" && known.id === have.id ? known.want : undefined,
     usual: have.usual,
     ignore: resource.lifecycle.ignoreChanges,
+    defaults: defaultsOf(site.plugin, address),
   });
   if (step.action === "adopt" && step.hold === true) return await hold(step, site, have);
   const marked = mark === undefined || carries(have, mark);

@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import type { Resource } from "../model/declaration.ts";
+import { backendNamed } from "../model/declaration.ts";
 import type { Event } from "../model/event.ts";
 import type { Mark, Observed } from "../model/image.ts";
 import { type Address, backendOf, type ImageId } from "../model/name.ts";
@@ -80,7 +81,7 @@ export class Site {
 
   /** The mark that an image made from `content` is to carry; undefined where the user wants none. */
   mark(content: Content | undefined): Mark | undefined {
-    const wanted = this.means.config.backends.find(({ name }) => name === backendOf(this.address))?.mark !== false;
+    const wanted = backendNamed(this.means.config, backendOf(this.address))?.mark !== false;
     if (!wanted) return undefined;
     const { config, state } = this.means;
     return { file: config.settings.name, owner: this.address, content: contentKey(content), lineage: state.lineage };
@@ -139,7 +140,7 @@ export class Site {
   }
 
   #timeout(): number | undefined {
-    const backend = this.means.config.backends.find(({ name }) => name === backendOf(this.address));
+    const backend = backendNamed(this.means.config, backendOf(this.address));
     return (
       resourceAt(this.means.config, this.address)?.lifecycle.timeout ?? backend?.limits.timeout ?? this.plugin.timeout
     );

@@ -1,13 +1,11 @@
 import { meant } from "../model/check.ts";
-import { ALGORITHMS, type Algorithm, algorithmOf, type Digest, parseDigest } from "../model/digest.ts";
+import { ALGORITHMS, type Algorithm, algorithmOf, type Digest, LENGTH, parseDigest } from "../model/digest.ts";
 import { isUrl } from "./world.ts";
 
 export type ReadChecksum =
   | { readonly kind: "digest"; readonly digest: Digest }
-  | { readonly kind: "sums"; readonly algorithm: Algorithm; readonly where: string }
+  | { readonly kind: "sums"; readonly algorithm?: Algorithm; readonly where: string }
   | { readonly kind: "wrong"; readonly message: string; readonly hint?: string };
-
-const DIGITS: Readonly<Record<Algorithm, number>> = { md5: 32, sha1: 40, sha256: 64, sha384: 96, sha512: 128 };
 
 /** `ALGORITHM:HEX`, or `ALGORITHM:` and the URL or path of a file of sums. */
 export function readChecksum(text: string): ReadChecksum {
@@ -17,10 +15,23 @@ export function readChecksum(text: string): ReadChecksum {
   const algorithm = ALGORITHMS.find((one) => one === name.toLowerCase());
   if (algorithm === undefined) return noAlgorithm(text, name);
   if (rest !== "" && !/^[0-9a-f]{16,}$/i.test(rest)) return { kind: "sums", algorithm, where: rest };
-  const digits = DIGITS[algorithm];
+  const digits = LENGTH[algorithm];
   return {
     kind: "wrong",
     message: `a ${algorithm} digest has ${digits} hexadecimal digits, and this has ${rest.length}`,
+  };
+}
+
+/** `sums` of a table: the URL or path of a file of sums, with `ALGORITHM:` before it or the strongest that it has. */
+export function readSums(text: string): ReadChecksum {
+  const isNamed = ALGORITHMS.some((name) => text.toLowerCase().startsWith(`${name}:`));
+  if (!isNamed) return { kind: "sums", where: text };
+  const read = readChecksum(text);
+  if (read.kind !== "digest") return read;
+  return {
+    kind: "wrong",
+    message: "expected the URL or path of a sums file",
+    hint: "a digest is written as `checksum` itself",
   };
 }
 
@@ -28,7 +39,7 @@ export function readChecksum(text: string): ReadChecksum {
 export function readHash(text: string): Exclude<ReadChecksum, { kind: "sums" }> {
   const read = readChecksum(text.includes(":") ? text : `md5:${text}`);
   if (read.kind !== "sums") return read;
-  const message = `expected the ${DIGITS[read.algorithm]} hexadecimal digits of a ${read.algorithm} digest, got ${JSON.stringify(read.where.slice(0, 40))}`;
+  const message = `expected the ${LENGTH[read.algorithm ?? "md5"]} hexadecimal digits of a ${read.algorithm ?? "md5"} digest, got ${JSON.stringify(read.where.slice(0, 40))}`;
   return { kind: "wrong", message, hint: "the sums file of a publisher goes into `checksum`" };
 }
 
@@ -38,5 +49,5 @@ function noAlgorithm(text: string, name: string): ReadChecksum {
   if (guess !== undefined && /^[0-9a-f]+$/i.test(text))
     return { kind: "wrong", message, hint: `write "${guess}:" before it` };
   if (name === "" || isUrl(text)) return { kind: "wrong", message, hint: 'as in "sha256:…"' };
-  return { kind: "wrong", message: `${name} is no algorithm`, ...meant(name, ALGORITHMS) };
+  return { kind: "wrong", message: `unknown algorithm ${name}`, ...meant(name, ALGORITHMS) };
 }

@@ -20,6 +20,7 @@ import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
 import { madeUpName } from "./madeup.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
 import { checkNotify } from "./notify.ts";
+import { checkChains } from "./policy.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 import type { Secrets } from "./secrets.ts";
@@ -127,6 +128,7 @@ async function checked(
   const resources = images.flatMap((image) => checkImage(image, world));
   tellCircles(resources, problems);
   tellTwins(resources, pluginsOf(backends), problems);
+  checkChains(resources, pluginsOf(backends), world);
   const blocks = blocksOf(filled, world);
   if (settings === undefined || problems.count > 0) throw invalid(file, problems);
   const config: Config = {
@@ -149,7 +151,7 @@ async function checked(
 
 function invalid(file: string, problems: Problems): Failure {
   const { errors } = problems;
-  const count = errors.length === 1 ? "1 mistake" : `${errors.length} mistakes`;
+  const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
   return new Failure("config.invalid", `${count} in ${basename(file)}`, {
     problems: [...errors, ...problems.warnings],
   });
@@ -179,11 +181,11 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
   const found = section(SETTINGS, root, "settings", world.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
-  const { state = stateFor(file), parallelism } = found;
+  const { state = stateFor(file), parallelism, max_size_gb: gigabytes } = found;
   const table = node?.kind === "table" ? node : undefined;
   const { name = "" } = found;
   if (name === "") requireName(table, world);
-  return { name, parallelism, ...statePlace({ ...found, state }, table, world) };
+  return { name, parallelism, maxSize: gigabytes * 2 ** 30, ...statePlace({ ...found, state }, table, world) };
 }
 
 /** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */
@@ -200,18 +202,23 @@ function requireName(settings: TableNode | undefined, { backends, folder, proble
 function policyOf(root: TableNode, problems: Problems): Policy {
   const found = section(POLICY, root, "policy", problems);
   const at = root.entries.get("policy")?.value.at;
-  return { require: found?.require ?? [], ...(at === undefined ? {} : { at }) };
+  return {
+    require: found?.require ?? [],
+    ...(found?.algorithms === undefined ? {} : { algorithms: found.algorithms }),
+    ...(at === undefined ? {} : { at }),
+  };
 }
 
 function blocksOf(
   { entries }: TableNode,
   world: World,
-): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify: Notify[] } {
+): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify?: Notify[] } {
+  const notify = checkNotify(entries.get("notify")?.value, world);
   return {
     moved: checkMoved(entries.get("moved")?.value, world),
     removed: checkRemoved(entries.get("removed")?.value, world),
     imports: checkImports(entries.get("import")?.value, world),
-    notify: checkNotify(entries.get("notify")?.value, world),
+    ...(notify.length === 0 ? {} : { notify }),
   };
 }
 

@@ -1,5 +1,4 @@
 import type { Place } from "../model/place.ts";
-import type { SourceSpec } from "../model/source.ts";
 import type { Origin, Plugin } from "../plugin.ts";
 import { nameIn } from "./naming.ts";
 import type { Entry } from "./node.ts";
@@ -8,10 +7,10 @@ import type { FoundSource } from "./source.ts";
 import type { World } from "./world.ts";
 
 /** An attribute that is written, by its name in the schema. */
-type Attributes = ReadonlyMap<string, Entry>;
+export type Attributes = ReadonlyMap<string, Entry>;
 
 /** One of the things that an image is to be made from. */
-interface Meant {
+export interface Meant {
   readonly label: string;
   readonly at: Place;
   readonly origin: Origin | undefined;
@@ -28,8 +27,11 @@ export interface Made {
   readonly about: string;
 }
 
-/** Tells every breach of: an image is made from exactly one thing, which is there whole. */
-export function checkOrigins({ plugin, attributes, source, needed, at, about }: Made, { problems }: World): void {
+/** Tells every breach of: an image is made from exactly one thing, which is there whole. Returns that thing. */
+export function checkOrigins(
+  { plugin, attributes, source, needed, at, about }: Made,
+  { problems }: World,
+): Meant | undefined {
   const origins = meantOrigins(plugin.origins ?? [], attributes, source.kind === "source");
   const all: Meant[] = [...origins];
   if (source.kind === "source") all.push({ label: source.label, at: source.spec.at, origin: undefined });
@@ -50,6 +52,7 @@ export function checkOrigins({ plugin, attributes, source, needed, at, about }: 
   }
   if (all.length < 2 && (all.length > 0 || source.kind === "source"))
     checkMay(plugin, attributes, one?.origin, problems, about);
+  return other === undefined ? one : undefined;
 }
 
 function tellNone(plugin: Plugin, at: Place, about: string, problems: World["problems"]): void {
@@ -111,22 +114,3 @@ function checkMay(
 /** The written attributes by their names in the schema. */
 export const byName = (plugin: Plugin, written: Iterable<readonly [string, Entry]>): Map<string, Entry> =>
   new Map([...written].map(([key, entry]) => [nameIn(plugin.image, key) ?? key, entry]));
-
-/** `[policy] require`: told where the source stands. Bytes of another address have been through it there. */
-export function checkPolicy(spec: SourceSpec, { policy, problems }: World): void {
-  if (spec.kind === "image" || spec.kind === "promoted") return;
-  const tell = (message: string, hint: string) =>
-    problems.error("config.policy", `${message}, and [policy] requires it`, { at: spec.at, hint });
-  if (policy.require.includes("checksum") && spec.checksum === undefined)
-    tell("the source has no checksum", 'checksum = "sha256:…" in source');
-  if (policy.require.includes("signature") && spec.signature === undefined)
-    tell("the source has no signature", "signature and key in source");
-  if (!policy.require.includes("https")) return;
-  const sums = spec.checksum?.kind === "sums" ? [spec.checksum.where] : [];
-  const urls = [
-    ...(spec.kind === "url" ? spec.urls : []),
-    ...sums,
-    ...(spec.signature === undefined ? [] : [spec.signature.where]),
-  ];
-  if (urls.some((url) => /^http:\/\//i.test(url))) tell("not every URL is https://", "https:// in place of http://");
-}

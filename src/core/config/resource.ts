@@ -10,8 +10,9 @@ import { IMAGE } from "./keys.ts";
 import { type Common, lifecycleOf, stateOf } from "./lifecycle.ts";
 import { attributeIn, nameIn } from "./naming.ts";
 import { EMPTY, type Entry, placesIn, type TableNode } from "./node.ts";
-import { byName, checkOrigins, checkPolicy } from "./origins.ts";
+import { byName, checkOrigins } from "./origins.ts";
 import { isSourceKey } from "./pieces.ts";
+import { checkOrigin, checkSource } from "./policy.ts";
 import { findSource } from "./source.ts";
 import type { KnownBackend, World } from "./world.ts";
 
@@ -54,8 +55,10 @@ export function checkResource(placed: Placed, plugin: Plugin, world: World): Res
   const state = stateOf(common, entries, plugin, problems);
   const here = address(backend.name, image);
   const needed = !slipped && !lifecycle.existing && state !== "absent" && !world.imported.has(here);
-  checkOrigins({ plugin, attributes: byName(plugin, written), source, needed, at: node.at, about }, world);
-  if (source.kind === "source") checkPolicy(source.spec, world);
+  const attributes = byName(plugin, written);
+  const meant = checkOrigins({ plugin, attributes, source, needed, at: node.at, about }, world);
+  if (source.kind === "source") checkSource(source.spec, world);
+  else if (meant !== undefined) checkOrigin(meant, attributes, world);
   if (want === undefined || problems.count !== before) return undefined;
   const places = placesOf(entries, plugin);
   tellComplaints(
@@ -131,7 +134,7 @@ export function tellUnknown(
     const names = plugins.map(({ name }) => name).join(", ");
     const told = plugins.find(({ image }) => nameIn(image, key) !== undefined);
     const message =
-      told === undefined ? `unknown key ${JSON.stringify(key)}` : `${key} is told by the backend and cannot be set`;
+      told === undefined ? `unknown key ${JSON.stringify(key)}` : `${key} is computed by the backend and cannot be set`;
     const inSource = key === "checksum" || key === "url" || key === "file" || key === "signature";
     const near =
       nearest(key, right) ?? right.find((name) => key.length > 2 && (name.startsWith(key) || key.startsWith(name)));

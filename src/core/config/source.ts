@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 import type { Place } from "../model/place.ts";
-import type { Checksum, SourceSpec } from "../model/source.ts";
+import type { SourceSpec } from "../model/source.ts";
 import { seconds } from "../model/types.ts";
-import { readChecksum, readHash } from "./checksum.ts";
-import { tellLiteral } from "./faults.ts";
+import { checksumOf, headersOf, hostsOf, type Tell } from "./evidence.ts";
+import { metadataOf } from "./metadata.ts";
 import type { Entry, Node, TextNode } from "./node.ts";
 import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
 import { elsewhere } from "./problems.ts";
@@ -78,7 +78,10 @@ class Assembly {
     }
     if (kind.part === "file") {
       const path = this.#path(kind.value);
-      const metadata = this.#path(this.#pieces.get("metadata")?.value);
+      const beside = this.#pieces.get("metadata")?.value;
+      if (beside !== undefined && (beside.kind !== "text" || isUrl(beside.value)))
+        this.#tell(beside.at, "source.metadata: expected the path of the metadata, as the disk has one");
+      const metadata = this.#path(beside);
       return path === undefined
         ? undefined
         : { ...common, kind: "file", path, ...(metadata === undefined ? {} : { metadata }) };
@@ -86,7 +89,10 @@ class Assembly {
     const nodes = kind.value.kind === "list" ? kind.value.items : [kind.value];
     const urls = nodes.flatMap((node) => this.#url(node, kind.label) ?? []);
     if (urls.length === 0 && nodes.length === 0) this.#tell(kind.value.at, "urls is empty");
-    return urls.length === 0 ? undefined : { ...common, kind: "url", urls, ...this.#access() };
+    const [access, beside] = [this.#access(), this.#pieces.get("metadata")?.value];
+    const metadata = beside && metadataOf(beside, { ...access, follow: common.follow, at: beside.at }, this.#world);
+    if (urls.length === 0 || (beside !== undefined && metadata === undefined)) return undefined;
+    return { ...common, kind: "url", urls, ...access, ...(metadata === undefined ? {} : { metadata }) };
   }
 
   /** An image of another file, by way of its state. */
@@ -117,47 +123,40 @@ class Assembly {
   #access() {
     const username = this.#text("username");
     const password = this.#text("password");
-    const headers = this.#headers();
+    const headers = headersOf(this.#pieces.get("headers")?.value, this.#says, this.#world);
+    const hosts = hostsOf(this.#pieces.get("hosts")?.value, this.#says);
     const cache = this.#path(this.#pieces.get("cache")?.value);
     return {
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       ...(headers === undefined ? {} : { headers }),
+      ...(hosts === undefined ? {} : { hosts }),
       ...(cache === undefined ? {} : { cache }),
     };
   }
 
   #common() {
-    const checksum = this.#checksum();
+    const checksum = checksumOf(this.#pieces.get("checksum"), this.#says, (node, label) => this.#place(node, label));
     const signature = this.#signature();
+    const ca = this.#path(this.#pieces.get("ca")?.value);
     const member = this.#text("member");
     const decompress = this.#flag("decompress");
     return {
       ...(checksum === undefined ? {} : { checksum }),
       ...(signature === undefined ? {} : { signature }),
+      ...(ca === undefined ? {} : { ca }),
       ...(member === undefined ? {} : { member }),
       ...(decompress === undefined ? {} : { decompress }),
     };
   }
 
-  /** Headers that carry a secret are references; the others may be. */
-  #headers(): Record<string, string> | undefined {
-    const node = this.#pieces.get("headers")?.value;
-    if (node?.kind !== "table") return undefined;
-    const headers: Record<string, string> = {};
-    for (const [name, { value, key }] of node.entries) {
-      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) this.#tell(key, `${JSON.stringify(name)} cannot be a header`);
-      if (value.kind !== "text") continue;
-      if (SECRET_HEADER.test(name) && tellLiteral(name, value, this.#world)) this.#wrong = true;
-      else if (/[\r\n\0]/.test(value.value)) this.#tell(value.at, `${name} has a line break in it`);
-      else headers[name] = value.value;
-    }
-    return headers;
-  }
-
   #signature() {
     const signature = this.#pieces.get("signature");
     const key = this.#pieces.get("key");
+    for (const part of ["identity", "issuer"] as const) {
+      const one = this.#pieces.get(part);
+      if (one !== undefined && signature === undefined) this.#tell(one.key, `${one.label} needs signature beside it`);
+    }
     if (signature === undefined && key === undefined) return undefined;
     if (signature === undefined || key === undefined) {
       const one = signature ?? key;
@@ -168,22 +167,10 @@ class Assembly {
     if (signature.value.kind !== "text" || key.value.kind !== "text") return undefined;
     const where = this.#place(signature.value, signature.label);
     const text = key.value.value;
-    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text) };
-  }
-
-  #checksum(): Checksum | undefined {
-    const found = this.#pieces.get("checksum");
-    if (found?.value.kind !== "text") return undefined;
-    const { value: node, label } = found;
-    const isHash = label === "file_hash";
-    const read = isHash ? readHash(node.value) : readChecksum(node.value);
-    if (read.kind === "digest") return isHash ? { ...read, label } : read;
-    if (read.kind === "wrong") {
-      this.#tell(node.at, `${label}: ${read.message}`, "config.value", read.hint);
-      return undefined;
-    }
-    const where = this.#place({ ...node, value: read.where }, label);
-    return where === undefined ? undefined : { kind: "sums", algorithm: read.algorithm, where };
+    const identity = this.#text("identity");
+    const issuer = this.#text("issuer");
+    const who = { ...(identity === undefined ? {} : { identity }), ...(issuer === undefined ? {} : { issuer }) };
+    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text), ...who };
   }
 
   /** A URL as it is, or a path made absolute. */
@@ -231,13 +218,13 @@ class Assembly {
     return `${label} in ${elsewhere(key, here)}`;
   }
 
+  readonly #says: Tell = (at, message, hint) => this.#tell(at, message, "config.value", hint);
+
   #tell(at: Place, message: string, code: `config.${string}` = "config.value", hint?: string): void {
     this.#wrong = true;
     this.#world.problems.error(code, message, { at, hint });
   }
 }
-
-const SECRET_HEADER = /auth|token|secret|cookie|api-?key|password|signature|credential/i;
 
 /** A key itself, not its path: an armoured OpenPGP block, or a minisign key (56 characters of base64). */
 const isKey = (text: string): boolean => text.includes("-----BEGIN") || /^(?:.*\n)?RW[A-Za-z0-9+/]{54}\s*$/.test(text);

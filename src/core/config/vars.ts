@@ -9,14 +9,16 @@ import { MARK, readToml } from "./read.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
-/** `name=value` of the command line as a table of variables. @throws Failure config.variable */
+/** `--var name=value` of the command line as a table of variables. @throws Failure cli.usage */
 export function parseVars(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     given.map((text) => {
       const cut = text.indexOf("=");
       const name = text.slice(0, Math.max(cut, 0));
+      if (cut < 1)
+        throw new Failure("cli.usage", `--var ${JSON.stringify(text)} has no "="`, { hint: "write --var name=value" });
       if (!NAME.test(name))
-        throw new Failure("config.variable", `--var ${cut < 0 ? text : name}: expected name=value`, {
+        throw new Failure("cli.usage", `--var ${name}: invalid name`, {
           hint: "a name is letters, digits, _ and -, and begins with a letter",
         });
       return [name, text.slice(cut + 1)];

@@ -1,3 +1,4 @@
+import type { Algorithm } from "./digest.ts";
 import type { Address, BackendName, ImageId, ImageName } from "./name.ts";
 import type { Place } from "./place.ts";
 import type { SourceSpec } from "./source.ts";
@@ -95,6 +96,8 @@ export interface Import {
 /** `[policy]`: what every image must have. */
 export interface Policy {
   readonly require: readonly ("checksum" | "https" | "signature")[];
+  /** Those that count as a checksum. Default, where one is required: all but md5 and sha1. */
+  readonly algorithms?: readonly Algorithm[];
   readonly at?: Place;
 }
 
@@ -155,7 +158,12 @@ export interface Config {
   /** Absolute path of images.toml, and the folder that relative paths in it start from. */
   readonly file: string;
   readonly folder: string;
-  readonly settings: StatePlace & { readonly name: string; readonly parallelism: number };
+  readonly settings: StatePlace & {
+    readonly name: string;
+    readonly parallelism: number;
+    /** Bytes that an image may have. Default: 1 TiB. */
+    readonly maxSize?: number;
+  };
   readonly policy: Policy;
   readonly backends: readonly BackendDeclaration[];
   readonly resources: readonly Resource[];
@@ -166,3 +174,7 @@ export interface Config {
   /** sha256 of everything that was read, variables and environment references included. */
   readonly digest: string;
 }
+
+/** The declaration of a backend; undefined when there is none of that name. */
+export const backendNamed = ({ backends }: Pick<Config, "backends">, name: string): BackendDeclaration | undefined =>
+  backends.find((one) => one.name === name);

@@ -1,13 +1,24 @@
 import type { Brand } from "./name.ts";
 
-export const ALGORITHMS = ["md5", "sha1", "sha256", "sha384", "sha512"] as const;
+/** From the weakest to the strongest. */
+export const ALGORITHMS = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] as const;
+/** Those that nobody can make other bytes for. */
+export const STRONG: readonly Algorithm[] = ["sha224", "sha256", "sha384", "sha512"];
 export type Algorithm = (typeof ALGORITHMS)[number];
 /** `sha256:<lower-case hex>` and its siblings. */
 export type Digest = Brand<string, "Digest">;
 /** Several digests of the same bytes. */
 export type Digests = { readonly [A in Algorithm]?: Digest };
 
-const LENGTH: Readonly<Record<Algorithm, number>> = { md5: 32, sha1: 40, sha256: 64, sha384: 96, sha512: 128 };
+/** Hexadecimal digits. */
+export const LENGTH: Readonly<Record<Algorithm, number>> = {
+  md5: 32,
+  sha1: 40,
+  sha224: 56,
+  sha256: 64,
+  sha384: 96,
+  sha512: 128,
+};
 
 /** `ALGORITHM:HEX` in any case; undefined when it is not that. */
 export function parseDigest(text: string): Digest | undefined {

@@ -44,6 +44,11 @@ interface Facts<T> {
   readonly ownName?: boolean;
   /** Of an input of the creation that says where the image is kept: taking the line out brings it to the backend's own place. */
   readonly places?: boolean;
+  /**
+   * Of an input of the creation that the backend reports as it is (by `same`): while it is declared, what the backend reports is
+   * compared, whatever was recorded.
+   */
+  readonly reported?: boolean;
   /** What of a value is kept in the state and shown; of a signed URL, all but the signature. */
   readonly stored?: (value: T) => T;
   /** Other names that mean the same, for the spelling of other tools. */

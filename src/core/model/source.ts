@@ -9,20 +9,32 @@ export type SecretReference = string;
 export type Checksum =
   /** `label`: the key that it was declared with, where that is not `checksum`. */
   | { readonly kind: "digest"; readonly digest: Digest; readonly label?: string }
-  | { readonly kind: "sums"; readonly algorithm: string; readonly where: string };
+  | {
+      readonly kind: "sums";
+      /** Default: the strongest that the file has. */
+      readonly algorithm?: string;
+      readonly where: string;
+      /** The entry of the sums file, where it has another name than the source. */
+      readonly name?: string;
+    };
 
 /** A detached signature over the sums file where there is one, else over the bytes. */
 export interface Signature {
   /** Path or URL of the signature. */
   readonly where: string;
-  /** Path of the public key, or the key itself (a minisign line, an armoured OpenPGP block). */
+  /** Path of the public key, or the key itself (a minisign line, an armoured OpenPGP block, PEM); for sigstore also of a trusted root. */
   readonly key: string;
+  /** For a sigstore certificate: whose it has to be, and who vouched for that. */
+  readonly identity?: string;
+  readonly issuer?: string;
 }
 
 interface Common {
   readonly at: Place;
   readonly checksum?: Checksum;
   readonly signature?: Signature;
+  /** Absolute: authorities in PEM that are trusted for all that is fetched for this source, besides the usual ones. */
+  readonly ca?: string;
   /** The file to take out of a tar or zip. */
   readonly member?: string;
   /** True: undo the compression. False: the bytes as they are. Undefined: whatever the backend needs. */
@@ -41,11 +53,15 @@ export interface FileSource extends Common {
 
 export interface UrlSource extends Common {
   readonly kind: "url";
+  /** The metadata file of an image in two parts. */
+  readonly metadata?: UrlSource;
   /** Mirrors of the same bytes, in the order in which they are tried. */
   readonly urls: readonly string[];
   readonly username?: SecretReference;
   readonly password?: SecretReference;
   readonly headers?: Readonly<Record<string, SecretReference>>;
+  /** The hosts (with a port where it is not the usual one) that user, password and headers are for. Default: that of the first URL. */
+  readonly hosts?: readonly string[];
   /** A cache folder of the image's own, absolute. */
   readonly cache?: string;
 }

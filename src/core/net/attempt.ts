@@ -35,14 +35,17 @@ export class Sender {
   /** Servers that have answered before: what cannot be reached there is a server that restarts, not a mistake in the address. */
   readonly #reached = new Set<string>();
 
-  constructor(transport: Transport, headers: DoorOptions["headers"]) {
+  readonly #httpsOnly: boolean;
+
+  constructor(transport: Transport, { headers = {}, httpsOnly = false }: Pick<DoorOptions, "headers" | "httpsOnly">) {
     this.#transport = transport;
-    this.#headers = headers ?? {};
+    this.#headers = headers;
+    this.#httpsOnly = httpsOnly;
   }
 
   /** Sends once, follows redirects of GET and HEAD. Rejects with a Tried, with what the door's headers threw, or with the scope's reason. */
   async send(job: Job, scope: Scope): Promise<Answered> {
-    const trail = new Trail(job.asked);
+    const trail = new Trail(job.asked, this.#httpsOnly);
     let { asked, headers, isOwn } = job;
     while (true) {
       const outgoing = { method: asked.method, url: asked.url, body: job.text, headers };

@@ -15,10 +15,14 @@ export interface DoorOptions {
     readonly cert?: string;
     readonly key?: string;
     readonly ca?: string;
+    /** Authorities besides the usual ones, for whatever server is met. */
+    readonly extra?: string;
     readonly pin?: string;
     /** False: any certificate. */
     readonly verify?: boolean;
   };
+  /** Redirects from https to http, and every other http URL, are refused. */
+  readonly httpsOnly?: boolean;
   /** What an answer that is no success says, in the words of this API: message, request id, code, hint. */
   readonly explain?: (answer: {
     readonly status: number;

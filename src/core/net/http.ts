@@ -61,11 +61,14 @@ class HttpDoor implements Door {
       tls: options.tls,
       env: means.env,
     });
-    const { headers = {} } = options;
-    this.#sender = new Sender(this.#transport, async (outgoing) => ({
-      ...(authorization === undefined ? {} : { authorization }),
-      ...(typeof headers === "function" ? await this.#inside.run(true, () => headers(outgoing)) : headers),
-    }));
+    const { headers = {}, httpsOnly } = options;
+    this.#sender = new Sender(this.#transport, {
+      headers: async (outgoing) => ({
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(typeof headers === "function" ? await this.#inside.run(true, () => headers(outgoing)) : headers),
+      }),
+      ...(httpsOnly === undefined ? {} : { httpsOnly }),
+    });
   }
 
   async send(method: string, path: string, call: Call): Promise<Answer> {

@@ -28,24 +28,41 @@ export const harmless = (headers: Readonly<Record<string, string>>): Record<stri
 export class Trail {
   readonly #seen: URL[];
   readonly #asked: Asked;
+  readonly #httpsOnly: boolean;
 
-  constructor(asked: Asked) {
+  /** @throws Failure net.https */
+  constructor(asked: Asked, httpsOnly = false) {
     this.#asked = asked;
+    this.#httpsOnly = httpsOnly;
+    if (httpsOnly && asked.url.protocol !== "https:") throw this.#plain(asked.url, "is not https");
     this.#seen = [asked.url];
   }
 
-  /** Where to next. @throws Failure net.redirect for circles, more than ten, and addresses that are none */
+  /** Where to next. @throws Failure net.https; net.redirect for circles, more than ten, and addresses that are none */
   next(location: string | null): URL {
     const from = this.#seen.at(-1) ?? this.#asked.url;
     const to = location === null ? null : URL.parse(location, from.href);
     if (to === null || !/^https?:$/.test(to.protocol))
-      throw this.#lost("the server redirects to an address that is no http or https URL");
+      throw this.#lost("the server redirects to an address that is not an http or https URL");
     to.hash = "";
+    if (this.#httpsOnly && to.protocol !== "https:") throw this.#plain(to, "is what the server redirects to");
     const isCircle = this.#seen.some((seen) => seen.href === to.href);
     this.#seen.push(to);
     if (isCircle) throw this.#lost(`redirected in a circle: ${this.#seen.map(shownUrl).join(" -> ")}`);
     if (this.#seen.length > MOST + 1) throw this.#lost(`redirected more than ${MOST} times, last to ${shownUrl(to)}`);
     return to;
+  }
+
+  #plain(to: URL, what: string): Failure {
+    const { method, url, redact } = this.#asked;
+    return new Failure(
+      "net.https",
+      redact(`${shownUrl(to)} ${what}, and [policy] requires https (${method} ${shownUrl(url)})`),
+      {
+        hint: "name a URL that is https all the way, or take https out of [policy] require",
+        request: { method, url: redact(shownUrl(url)) },
+      },
+    );
   }
 
   #lost(message: string): Failure {

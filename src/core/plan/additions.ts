@@ -5,8 +5,8 @@ import type { Step } from "../model/plan.ts";
 import type { Schema } from "../model/schema.ts";
 import type { Recorded } from "../model/state.ts";
 import { type Attributes, isTable, type Value } from "../model/value.ts";
-import type { Backend, Reading } from "../plugin.ts";
-import { diff, isUnset } from "./diff.ts";
+import { type Backend, plain, type Reading } from "../plugin.ts";
+import { diff, isUnset, sameBy } from "./diff.ts";
 import type { Image, Want } from "./sight.ts";
 
 // What people gave to a managed image without declaring it, when a new image takes its place.
@@ -19,10 +19,11 @@ export interface Declarations {
   readonly recorded: Attributes | undefined;
   /** `ignore_changes`: of these, what is there counts and not what is declared. */
   readonly ignore: readonly string[];
+  readonly defaults: Attributes;
 }
 
 /** The attributes that the new image gets from the old one. Pure: declared ones are left out, so are those that nobody set. */
-export function carriedOf(added: Attributes, { schema, want, recorded, ignore }: Declarations): Attributes {
+export function carriedOf(added: Attributes, { schema, want, recorded, ignore, defaults }: Declarations): Attributes {
   return Object.fromEntries(
     Object.entries(added).flatMap(([name, value]): [string, Value][] => {
       const attribute = schema[name];
@@ -35,6 +36,8 @@ export function carriedOf(added: Attributes, { schema, want, recorded, ignore }:
         return rest.length === 0 ? [] : [[name, Object.fromEntries(rest)]];
       }
       if (now !== undefined || before !== undefined || isUnset(attribute, value)) return [];
+      const own = defaults[name];
+      if (own !== undefined && sameBy(attribute, value, own)) return [];
       return [[name, value]];
     }),
   );
@@ -58,17 +61,29 @@ export const declaredBefore = (known: Recorded | undefined): Attributes | undefi
 export const carriedBy = (known: Recorded | undefined): Attributes | undefined =>
   known?.status === "replacing" || known?.status === "creating" ? known.carried : undefined;
 
-/** What others added to an image, as its plugin reports it; nothing where the plugin reports no such thing. */
+/**
+ * What others added to an image, as its plugin reports it. Where it does not say: whatever can be changed in place and is not as a new image
+ * has it.
+ */
 export async function addedTo(
   image: Observed,
   backend: Backend,
   declarations: Declarations,
   reading: Reading,
 ): Promise<{ readonly carried: Attributes; readonly lost: readonly string[] }> {
-  if (!canTellAdded(backend)) return { carried: {}, lost: [] };
-  const { attributes, lost = [] } = await backend.added(image, declarations.want, reading);
+  const { attributes, lost = [] } = canTellAdded(backend)
+    ? await backend.added(image, declarations.want, reading)
+    : { attributes: changeable(plain(image.attributes), declarations.schema) };
   return { carried: carriedOf(attributes, declarations), lost };
 }
+
+const changeable = (have: Attributes, schema: Schema): Attributes =>
+  Object.fromEntries(
+    Object.entries(have).filter(([name]) => {
+      const { mode, compare = "live", onChange = "update" } = schema[name] ?? {};
+      return mode === "optional" && compare === "live" && onChange === "update";
+    }),
+  );
 
 /** The step with what others added to the image and the new one gets, and what it will not have. What cannot be read is said to be lost. */
 export async function withAdditions(
@@ -82,7 +97,8 @@ export async function withAdditions(
   if (step.action === "create" || step.action === "adopt") return told(step, schema, carriedBy(known) ?? {}, []);
   if (step.action !== "replace" || have === undefined) return step;
   const ignore = resource.lifecycle.ignoreChanges;
-  const declarations = { schema, want: resource.want, recorded: declaredBefore(known), ignore };
+  const { defaults = {} } = want;
+  const declarations = { schema, want: resource.want, recorded: declaredBefore(known), ignore, defaults };
   try {
     const { carried, lost } = await addedTo(have, backend, declarations, reading);
     return told(step, schema, carried, lost);

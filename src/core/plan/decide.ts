@@ -4,7 +4,7 @@ import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { ambiguous, contested, foreign, incomplete, limits, taken, unreachable } from "./blocked.ts";
 import { type Diff, diff, missingIn } from "./diff.ts";
-import { type Evidence, evidenceOf, learned } from "./evidence.ts";
+import { adoptedContent, type Evidence, evidenceOf, learned } from "./evidence.ts";
 import { liveOf } from "./key.ts";
 import { leave } from "./leave.ts";
 import { remark } from "./remark.ts";
@@ -54,6 +54,7 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
     recorded: recorded?.want,
     usual: found.usual,
     ignore: want.resource.lifecycle.ignoreChanges,
+    defaults: want.defaults,
   });
   if (compared.refused.length > 0) {
     const text = `cannot be changed once the image is there: ${compared.refused.join(", ")}`;
@@ -189,7 +190,8 @@ function align(
   const { address, known } = sight;
   const { id } = found;
   if (!isKnown) {
-    const content = want.content === undefined ? {} : { content: want.content };
+    const adopted = adoptedContent(want, found);
+    const content = adopted === undefined ? {} : { content: adopted };
     return { action: "adopt", address, id, changes, because: "mark", ...content };
   }
   const marked = remark(want, found);

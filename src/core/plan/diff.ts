@@ -1,7 +1,9 @@
 import type { Observed } from "../model/image.ts";
+import { type Address, imageOf } from "../model/name.ts";
 import type { Change, Forces, Shown } from "../model/plan.ts";
 import type { Attribute, Schema } from "../model/schema.ts";
 import { type Attributes, isSame, isTable, type Value } from "../model/value.ts";
+import type { Plugin } from "../plugin.ts";
 
 export interface Diff {
   readonly changes: readonly Change[];
@@ -20,11 +22,13 @@ export interface Compared {
   readonly recorded?: Attributes | undefined;
   /** What creation inputs come to where none are declared. */
   readonly usual?: Attributes | undefined;
+  /** What attributes of this image come to while nobody declares them, besides what `unset` says. */
+  readonly defaults?: Attributes | undefined;
   readonly ignore?: readonly string[];
 }
 
 /** have against want by the schema; pure. A line taken out of the file is told from one that never was there by `recorded`. */
-export function diff(schema: Schema, { have, want, recorded, usual, ignore = [] }: Compared): Diff {
+export function diff(schema: Schema, { have, want, recorded, usual, defaults, ignore = [] }: Compared): Diff {
   const changes: Change[] = [];
   const refused: string[] = [];
   const cleared: string[] = [];
@@ -38,6 +42,7 @@ export function diff(schema: Schema, { have, want, recorded, usual, ignore = [] 
     if (attribute.compare === "never" || ignore.includes(name)) continue;
     const [before, after] = pair(attribute, name, have, want, recorded);
     if (isUnchanged(attribute, before, after) || isUsual(attribute, name, have, want, usual)) continue;
+    if (isDefault(attribute, before, after, defaults?.[name])) continue;
     if (attribute.onChange === "refuse") refused.push(name);
     changes.push(change(name, attribute, before, after));
     cleared.push(...clears(attribute, name, before, after));
@@ -73,6 +78,7 @@ function pairOfInput(
   known: Value | undefined,
 ): [before: Value | undefined, after: Value | undefined] {
   if (recorded === undefined) return after === undefined || live === undefined ? [after, after] : [live, after];
+  if (attribute.reported === true && live !== undefined && after !== undefined) return [live, after];
   if (after === undefined && attribute.places === true) return [known, after];
   const written = after ?? known;
   if (live !== undefined && written !== undefined && sameBy(attribute, live, written)) return [written, written];
@@ -98,6 +104,22 @@ function isUnchanged(attribute: Attribute, before: Value | undefined, after: Val
   const only = before ?? after;
   return only === undefined || isUnset(attribute, only);
 }
+
+/** What attributes of an image come to while nobody declares them: its own name, and what the plugin says. */
+export const defaultsOf = (plugin: Pick<Plugin, "image" | "defaults">, address: Address): Attributes => ({
+  ...Object.fromEntries(
+    Object.entries(plugin.image).flatMap(([name, { ownName }]) => (ownName === true ? [[name, imageOf(address)]] : [])),
+  ),
+  ...plugin.defaults?.(address),
+});
+
+/** The line is taken out, and what is there is what no line comes to. */
+const isDefault = (
+  attribute: Attribute,
+  before: Value | undefined,
+  after: Value | undefined,
+  own: Value | undefined,
+): boolean => after === undefined && before !== undefined && own !== undefined && sameBy(attribute, before, own);
 
 /** What an attribute is while nobody sets it. */
 export const isUnset = (attribute: Attribute, value: Value): boolean =>

@@ -4,8 +4,9 @@ import type { Content, SourceSpec, Validators } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { compareContent, compareValidators, isOther, sameStat } from "../source/content.ts";
-import { differs, liveOf } from "./key.ts";
+import { contentOfKey, differs, liveOf } from "./key.ts";
 import type { Image, Want } from "./sight.ts";
+import { bearing } from "./standing.ts";
 
 // Whether an image was made from the bytes that are declared now, by what is known without reading them. Pure.
 
@@ -17,6 +18,17 @@ export type Evidence =
   | { readonly kind: "unknown"; readonly why: string }
   /** It cannot be found out; `why`. */
   | { readonly kind: "untold"; readonly why: string };
+
+/** Why it cannot be found out whether the source of an image is still what it was made from. */
+export function untold(
+  want: Want | undefined,
+  have: Image | undefined,
+  known: Recorded | undefined,
+): string | undefined {
+  if (want === undefined || have === undefined || known?.status !== "ready" || known.id !== have.id) return undefined;
+  const evidence = evidenceOf(want, have, known);
+  return evidence.kind === "untold" ? evidence.why : undefined;
+}
 
 /** What there is to compare. */
 export interface Exhibits {
@@ -181,6 +193,20 @@ const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean =>
   const declared = signatureOf(spec);
   return declared === undefined || declared === signed;
 };
+
+/**
+ * What is recorded of an image that comes into the state: what its origin is today, with the digests of its bytes that its own marker or
+ * the backend tells. A signature is not proven by that.
+ */
+export function adoptedContent(
+  { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
+  found: Pick<Image, "id" | "self" | "mark" | "digests">,
+): Content | undefined {
+  if (content === undefined) return undefined;
+  const marked = bearing(found) === "genuine" ? contentOfKey(found.mark?.content ?? "") : undefined;
+  const own = marked === undefined || content.transform !== undefined ? {} : digestsOf(marked);
+  return learned(content, content, undefined, { ...(sentAsIs ? found.digests : {}), ...own });
+}
 
 /** What is recorded of bytes that are those of `before`, now that more is known of them or of where they come from. */
 export function learned(before: Content, now: Content, spec: SourceSpec | undefined, found: Digests = {}): Content {

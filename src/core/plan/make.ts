@@ -1,5 +1,6 @@
 import { asFailure } from "../failure.ts";
 import type { Resource } from "../model/declaration.ts";
+import { backendNamed } from "../model/declaration.ts";
 import { type Event, told } from "../model/event.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
@@ -13,7 +14,7 @@ import { type Around, bodyOf, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
-import { evidenceOf } from "./evidence.ts";
+import { untold } from "./evidence.ts";
 import { type Found, isNothing, nothing } from "./found.ts";
 import type { Means, Selection } from "./means.ts";
 import { type Asked, observe } from "./observe.ts";
@@ -197,22 +198,17 @@ class Planner {
 
   #owner(name: BackendName): Owner {
     const { config, state } = this.#means;
-    const marks = config.backends.find((one) => one.name === name)?.mark !== false;
+    const marks = backendNamed(config, name)?.mark !== false;
     return { file: config.settings.name, lineage: state.lineage, marks };
   }
 
   #complain(address: Address, want: Want | undefined, { have }: Found): void {
     for (const { severity, message } of want?.complaints ?? [])
       if (severity === "warning") this.#warn(`${address}: ${message}`);
-    const { state } = this.#means;
-    const known = state.images[address];
-    if (want !== undefined && have !== undefined && known?.status === "ready" && known.id === have.id) {
-      const evidence = evidenceOf(want, have, known);
-      if (evidence.kind === "untold")
-        this.#warn(`${address}: whether its source has changed is unknown: ${evidence.why}`);
-    }
+    const why = untold(want, have, this.#means.state.images[address]);
+    if (why !== undefined) this.#warn(`${address}: whether its source has changed is unknown: ${why}`);
     if (want?.blind !== undefined && have !== undefined)
-      this.#warn(`${address}: its source could not be looked at: ${want.blind.message}`);
+      this.#warn(`${address}: its source cannot be read: ${want.blind.message}`);
   }
 
   /** What somebody else changed, or took away, since the state was written. */

@@ -167,6 +167,7 @@ class Index {
     const claim = claimOf(asked, this.#owner);
     const old = retained(known);
     const at = (id: ImageId | undefined) => (id === undefined ? undefined : this.#kept.get(id));
+    const begun = (id: ImageId | undefined) => madeBy(at(id), this.#owner);
     const rank = (image: Image | undefined): Standing => (image === undefined ? "foreign" : standing(image, claim));
     const marked = distinct(
       [address, ...(previous === undefined ? [] : [previous])].flatMap((one) => this.#marked.get(one) ?? []),
@@ -193,7 +194,7 @@ class Index {
         return { ...found(current), ambiguous: more.length === 0 ? [] : [current, ...more], kept };
       }
       case "creating": {
-        const made = distinct([at(known.id), ...marked.filter((image) => rank(image) === "recorded")]);
+        const made = distinct([begun(known.id), ...marked.filter((image) => rank(image) === "recorded")]);
         const good = made.find((image) => isFinished(image, known));
         return found(
           good,
@@ -202,7 +203,7 @@ class Index {
       }
       case "replacing": {
         const mine = marked.filter((image) => rank(image) === "recorded" && image.id !== known.id);
-        const made = distinct([at(known.next), ...mine]);
+        const made = distinct([begun(known.next), ...mine]);
         const good = made.find((image) => isFinished(image, known));
         const before = at(known.id);
         const rest = made.filter((image) => image !== good).map(({ id }) => id);
@@ -217,3 +218,7 @@ class Index {
 
 export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
   new Set(known?.retained?.map(({ id }) => id));
+
+/** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may be anybody's: it is not that. */
+const madeBy = (image: Image | undefined, { marks }: Owner): Image | undefined =>
+  marks && image?.self !== undefined && image.self !== image.id && bearing(image) === "none" ? undefined : image;

@@ -19,6 +19,8 @@ export interface Image extends Omit<Observed, "attributes"> {
 export interface Want {
   readonly resource: Resource;
   readonly schema: Schema;
+  /** What attributes of this image come to while nobody declares them. */
+  readonly defaults?: Attributes;
   /** What the origin stands for now; undefined: it has none, or it could not be looked at. */
   readonly content: Content | undefined;
   /** What the source was found to be, inside of its compression. */

@@ -2,6 +2,7 @@ import type { Step } from "../model/plan.ts";
 import { foreign, otherState } from "./blocked.ts";
 import { compareBytes } from "./compare.ts";
 import { diff } from "./diff.ts";
+import { adoptedContent } from "./evidence.ts";
 import type { Image, Sight, Want } from "./sight.ts";
 import { bearing } from "./standing.ts";
 
@@ -39,6 +40,7 @@ export function unrecorded(sight: Sight, want: Want, found: Image): Step {
       hint: "declare it as it is, or delete it yourself first: a run never adopts and replaces an image",
     };
   }
+  const content = adoptedContent(want, found);
   const isImport = want.importing !== undefined && sight.known === undefined;
   return {
     action: "adopt",
@@ -46,7 +48,7 @@ export function unrecorded(sight: Sight, want: Want, found: Image): Step {
     id: found.id,
     changes,
     because: isImport ? "import" : isOwn ? "mark" : "adopt",
-    ...(want.content === undefined ? {} : { content: want.content }),
+    ...(content === undefined ? {} : { content }),
     ...(sight.kept.length === 0 ? {} : { kept: sight.kept }),
     ...(bytes?.kind === "unknown" && want.content !== undefined ? { uncompared: bytes.text } : {}),
   };

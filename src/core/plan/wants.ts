@@ -1,17 +1,19 @@
 import { canJudge } from "../abilities.ts";
 import { asFailure, Failure } from "../failure.ts";
-import type { Resource } from "../model/declaration.ts";
+import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { type Attributes, canonical, type Value } from "../model/value.ts";
 import type { Backend, Complaint, Facts, Origin, Plugin, Reading } from "../plugin.ts";
+import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { Means } from "./means.ts";
 import { pulled } from "./pull.ts";
 import { resourceAt } from "./resources.ts";
 import type { Want } from "./sight.ts";
+import { sizeComplaints } from "./size.ts";
 
 /** What an origin was found to be; `blind` when it could not be looked at. */
 interface Looked {
@@ -58,13 +60,14 @@ export class Wants {
       quick: isQuick,
     });
     const { problem, ...facts } = await this.#facts(resource, content, reading.signal);
-    const declared = this.#means.config.backends.find(({ name }) => name === resource.backend);
+    const declared = backendNamed(this.#means.config, resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
     const origin = resource.source !== undefined || originOf(plugin, resource.want) !== undefined;
     return {
       resource,
       schema: plugin.image,
+      defaults: defaultsOf(plugin, resource.address),
       content,
       ...(facts.format === undefined ? {} : { format: facts.format }),
       ...(maintained === true ? { maintained } : {}),
@@ -74,6 +77,7 @@ export class Wants {
       blind,
       transfer,
       complaints: [
+        ...sizeComplaints(facts, this.#means.config.settings.maxSize),
         ...(problem === undefined ? [] : [complaintOf(problem)]),
         ...(plugin.check?.(resource.want, { ...facts, ...settings }) ?? []),
         ...(await judged(backend, resource, reading)),

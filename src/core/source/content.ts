@@ -80,11 +80,24 @@ export function compareValidators(before: Validators, now: Validators): Comparis
   if (before.length !== undefined && now.length !== undefined && before.length !== now.length)
     return changed(`${before.length} bytes`, `${now.length} bytes`, "the length is another");
   if (before.etag !== undefined && now.etag !== undefined)
-    return bare(before.etag) === bare(now.etag) ? SAME : changed(`etag ${before.etag}`, `etag ${now.etag}`, why);
+    return sameVersion(before, now) || isSameFile(before, now)
+      ? SAME
+      : changed(`etag ${before.etag}`, `etag ${now.etag}`, why);
   if (before.modified !== undefined && now.modified !== undefined)
     return before.modified === now.modified ? SAME : changed(before.modified, now.modified, why);
   return UNKNOWN;
 }
+
+/** Servers behind one URL count their versions each in its own way: time and length together say that the file is the same. */
+const isSameFile = (before: Validators, now: Validators): boolean =>
+  before.modified !== undefined &&
+  before.modified === now.modified &&
+  before.length !== undefined &&
+  before.length === now.length;
+
+/** The same ETag: what is taken in place of bytes that could be fetched. */
+export const sameVersion = ({ etag: before }: Validators, { etag: now }: Validators): boolean =>
+  before !== undefined && now !== undefined && bare(before) === bare(now);
 
 const bare = (etag: string): string => etag.replace(/^W\//, "");
 const changed = (before: string, after: string, why: string): Comparison => ({ kind: "changed", before, after, why });

@@ -20,8 +20,12 @@ export interface SourceMeans {
   readonly download?: (address: Address, signal: AbortSignal) => Promise<readonly Part[]>;
   /** A line for the user. */
   readonly note?: (text: string) => void;
+  /** `[policy]` requires https, on the whole way. */
+  readonly httpsOnly?: boolean;
   readonly clock?: Clock;
   readonly patience?: Patience;
+  /** Bytes that an image may have. Default: 1 TiB. */
+  readonly limit?: number | undefined;
 }
 
 /** When a download is given up. */

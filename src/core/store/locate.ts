@@ -1,3 +1,5 @@
+import { type JSONPath, visit } from "jsonc-parser/lib/esm/main.js";
+
 /** Where a value stands in a JSON text. Lines and columns count from 1. */
 export interface Spot {
   readonly line: number;
@@ -9,14 +11,14 @@ export interface Spot {
  * stops being it.
  */
 export function locate(text: string, path: readonly (string | number)[]): Spot {
-  return spotOf(text, new Walk(text, path).run());
+  const { broken, found } = walk(text, path);
+  return spotOf(text, broken ?? found);
 }
 
 /** Where the text stops being JSON; undefined when it is JSON. */
 export function brokenAt(text: string): Spot | undefined {
-  const walk = new Walk(text, []);
-  walk.run();
-  return walk.broken === undefined ? undefined : spotOf(text, walk.broken);
+  const { broken } = walk(text, []);
+  return broken === undefined ? undefined : spotOf(text, broken);
 }
 
 function spotOf(text: string, offset: number): Spot {
@@ -25,92 +27,49 @@ function spotOf(text: string, offset: number): Spot {
   return { line: before.split("\n").length, column: [...before.slice(start)].length + 1 };
 }
 
-const SPACE = /[ \t\n\r]*/y;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the characters that JSON does not allow in a string.
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
-const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
-/** Deeper than any state, and far from where recursion ends. */
+/** Deeper than any state, and far from where the parser's recursion ends. */
 const DEPTH = 256;
 
-class Stop extends Error {}
+class TooDeep extends Error {}
 
-/** One pass over a JSON text: finds where it breaks, and the value at a path. */
-class Walk {
-  broken: number | undefined;
-  readonly #text: string;
-  readonly #path: readonly (string | number)[];
-  #at = 0;
-  #found = 0;
-
-  constructor(text: string, path: readonly (string | number)[]) {
-    this.#text = text;
-    this.#path = path;
+/** One pass over a JSON text: the first place where it breaks, and the last value on the way along the path (of equal keys the last counts). */
+function walk(
+  text: string,
+  path: readonly (string | number)[],
+): { readonly broken: number | undefined; readonly found: number } {
+  let broken: number | undefined;
+  let found = 0;
+  let depth = 0;
+  const seen = (offset: number, at: JSONPath) => {
+    if (at.length <= path.length && at.every((part, i) => part === path[i])) found = offset;
+  };
+  const begin = (offset: number, at: JSONPath) => {
+    seen(offset, at);
+    depth += 1;
+    if (depth <= DEPTH) return;
+    broken ??= offset;
+    throw new TooDeep();
+  };
+  const end = () => {
+    depth -= 1;
+  };
+  try {
+    visit(
+      text,
+      {
+        onObjectBegin: (offset, _length, _line, _column, at) => begin(offset, at()),
+        onArrayBegin: (offset, _length, _line, _column, at) => begin(offset, at()),
+        onLiteralValue: (_value, offset, _length, _line, _column, at) => seen(offset, at()),
+        onObjectEnd: end,
+        onArrayEnd: end,
+        onError: (_error, offset) => {
+          broken ??= offset;
+        },
+      },
+      { disallowComments: true },
+    );
+  } catch (thrown) {
+    if (!(thrown instanceof TooDeep)) throw thrown;
   }
-
-  run(): number {
-    try {
-      this.#skip();
-      this.#value(0, true);
-      this.#skip();
-      if (this.#at < this.#text.length) this.#stop();
-      return this.#found;
-    } catch (error) {
-      if (error instanceof Stop) return this.#at;
-      throw error;
-    }
-  }
-
-  /** `on`: everything on the way down to here was on the path. */
-  #value(depth: number, on: boolean): void {
-    if (on) this.#found = this.#at;
-    if (depth > DEPTH) this.#stop();
-    const first = this.#text[this.#at];
-    if (first === "{") this.#items("}", depth, on, () => this.#key());
-    else if (first === "[") this.#items("]", depth, on, (i) => i);
-    else if (this.#take(STRING) === undefined && !this.#take(LITERAL)) this.#stop();
-  }
-
-  #items(end: string, depth: number, on: boolean, name: (i: number) => string | number): void {
-    this.#at++;
-    this.#skip();
-    if (this.#is(end)) return;
-    for (let i = 0; ; i++) {
-      const key = name(i);
-      this.#value(depth + 1, on && depth < this.#path.length && this.#path[depth] === key);
-      this.#skip();
-      if (this.#is(end)) return;
-      if (!this.#is(",")) this.#stop();
-      this.#skip();
-    }
-  }
-
-  #key(): string {
-    const written = this.#take(STRING) ?? this.#stop();
-    this.#skip();
-    if (!this.#is(":")) this.#stop();
-    this.#skip();
-    return String(JSON.parse(written));
-  }
-
-  #is(sign: string): boolean {
-    if (this.#text[this.#at] !== sign) return false;
-    this.#at++;
-    return true;
-  }
-
-  #take(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text)?.[0];
-    this.#at += found?.length ?? 0;
-    return found;
-  }
-
-  #skip(): void {
-    this.#take(SPACE);
-  }
-
-  #stop(): never {
-    this.broken = this.#at;
-    throw new Stop();
-  }
+  return { broken, found };
 }

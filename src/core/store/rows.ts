@@ -1,52 +1,23 @@
 import { ON_REMOVE } from "../model/declaration.ts";
-import { ALGORITHMS, parseDigest } from "../model/digest.ts";
-import { isName, parseAddress } from "../model/name.ts";
+import { isName } from "../model/name.ts";
 import { type Recorded, STATE_VERSION, type State } from "../model/state.ts";
 import { isTable } from "../model/value.ts";
+import { addressRule, attributesRule, contentRule, digestsRule } from "./rules.ts";
 import { count, flag, listOf, mapOf, oneOf, type Rule, table, text, type Wrong, within, wrong } from "./shape.ts";
 
 // What model/state.ts promises of a state, checked where one is read: everything, and nothing beside it.
 
 /** Deep enough for any attribute, and far from where recursion ends. */
 const DEPTH = 64;
-const valueAt =
-  (depth: number): Rule =>
-  (value) => {
-    if (typeof value === "string" || typeof value === "boolean") return undefined;
-    if (typeof value === "number") return Number.isFinite(value) ? undefined : wrong("expected a finite number");
-    if (depth === 0) return wrong("nested too deep");
-    if (Array.isArray(value)) return listOf(valueAt(depth - 1))(value);
-    return isTable(value) ? mapOf(any, () => valueAt(depth - 1))(value) : wrong("expected a value");
-  };
-const any: Rule = () => undefined;
-const attributes = mapOf(any, () => valueAt(DEPTH));
-
+const attributes = attributesRule(DEPTH);
 const name: Rule = (value) => (typeof value === "string" && isName(value) ? undefined : wrong("expected a name"));
-const address: Rule = (value) =>
-  typeof value === "string" && parseAddress(value) !== undefined ? undefined : wrong("expected BACKEND/IMAGE");
-const digest: Rule = (value) =>
-  typeof value === "string" && parseDigest(value) === value ? undefined : wrong("expected ALGORITHM:HEX");
-const digestBy =
-  (algorithm: string): Rule =>
-  (value) =>
-    digest(value) ?? (String(value).startsWith(`${algorithm}:`) ? undefined : wrong(`expected ${algorithm}:HEX`));
 
-const digests = mapOf(oneOf(ALGORITHMS), digestBy);
-const content = table(
-  { where: text },
-  {
-    identity: text,
-    digest,
-    digests,
-    signed: text,
-    size: count,
-    validators: table({}, { etag: text, modified: text, length: count }),
-    stat: table({ size: count, mtime: text, inode: text }),
-    resolved: text,
-    transform: text,
-  },
-);
-const retained = table({ id: text, content, replaced: text, status: oneOf(["kept", "hide", "deactivate"]) });
+const retained = table({
+  id: text,
+  content: contentRule,
+  replaced: text,
+  status: oneOf(["kept", "hide", "deactivate"]),
+});
 
 const common = {
   backend: name,
@@ -56,16 +27,25 @@ const common = {
   onRemove: oneOf(ON_REMOVE),
   status: text,
 };
-const more = { content, retained: listOf(retained) };
-const former = table({ want: attributes }, { content });
+const more = { content: contentRule, retained: listOf(retained) };
+const former = table({ want: attributes }, { content: contentRule });
 const had = { id: text, have: attributes };
 
 const RULES: Readonly<Record<Recorded["status"], Rule>> = {
   creating: table(common, { ...more, id: text, nonce: text, finished: flag, carried: attributes }),
-  ready: table({ ...common, ...had }, { ...more, digests, upstream: content }),
+  ready: table({ ...common, ...had }, { ...more, digests: digestsRule, upstream: contentRule }),
   replacing: table(
     { ...common, ...had },
-    { ...more, digests, next: text, nonce: text, former, requested: flag, finished: flag, carried: attributes },
+    {
+      ...more,
+      digests: digestsRule,
+      next: text,
+      nonce: text,
+      former,
+      requested: flag,
+      finished: flag,
+      carried: attributes,
+    },
   ),
   deleting: table({ ...common, id: text }, more),
 };
@@ -89,7 +69,7 @@ const state = table({
   version: (value) => (value === STATE_VERSION ? undefined : wrong(`expected ${STATE_VERSION}`)),
   lineage: (value) => text(value) ?? (value === "" ? wrong("expected a lineage") : undefined),
   serial: count,
-  images: mapOf(address, rowOf),
+  images: mapOf(addressRule, rowOf),
 });
 
 /** What is wrong with a row that is to stand at `at`. */

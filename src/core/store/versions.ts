@@ -18,7 +18,7 @@ export const timeOf = (id: string): string =>
 export async function keepVersion(folder: string, document: string, tag: string): Promise<void> {
   await onDisk(folder, async () => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, versionId(new Date(), tag));
+    const path = join(folder, versionId(after((await names(folder)).at(-1)), tag));
     await link(document, path).catch(async (error: unknown) => {
       if (errno(error) === "ENOENT") throw error;
       if (errno(error) !== "EEXIST") await copyFile(document, path);
@@ -26,6 +26,12 @@ export async function keepVersion(folder: string, document: string, tag: string)
     const old = (await names(folder)).slice(0, -KEPT_VERSIONS);
     await Promise.all(old.map((name) => rm(join(folder, name), { force: true })));
   });
+}
+
+/** Now, but later than the last version: ids tell the order also where two are of one millisecond, or the clock was set back. */
+function after(last: string | undefined): Date {
+  const before = last === undefined ? 0 : Date.parse(timeOf(last));
+  return new Date(Math.max(Date.now(), before + 1));
 }
 
 export async function listVersions(folder: string): Promise<readonly Version[]> {

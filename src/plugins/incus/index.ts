@@ -22,8 +22,8 @@ export const incus = definePlugin({
   config,
   image,
   origins: [
-    { name: "from an image of a remote (source_image)", needs: ["source_image"], follow: "follow" },
-    { name: "from an image of a remote (source)", needs: ["source"], follow: "follow" },
+    { name: "from an image of a remote (source_image)", needs: ["source_image"], follow: "follow", digest: true },
+    { name: "from an image of a remote (source)", needs: ["source"], follow: "follow", digest: true },
     { name: "from an instance", needs: ["source_instance"], may: ["compression", "force"] },
   ],
   originless: true,

@@ -1,6 +1,5 @@
-import { type Door, Failure } from "images";
+import { DelayedAbort, type Door, Failure } from "images";
 import { Budget } from "./budget.ts";
-import { Patient } from "./patient.ts";
 import {
   type Disk,
   type Event,
@@ -53,13 +52,13 @@ export class Client {
   }
 
   async imagize(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
-    using patient = new Patient(signal);
+    using patient = new DelayedAbort(signal);
     const answer = await this.#door.json("POST", "images", { signal: patient.signal, until: signal, json: fields });
     return parsed(answer, isImage, "an image");
   }
 
   async upload(fields: Fields, signal: AbortSignal): Promise<{ image: ImageAnswer; upload_to: string }> {
-    using patient = new Patient(signal);
+    using patient = new DelayedAbort(signal);
     const answer = await this.#door.json("POST", "images/upload", {
       signal: patient.signal,
       until: signal,

@@ -1,6 +1,5 @@
 import {
   type Additions,
-  type Address,
   type Answered,
   type Desired,
   imageId,
@@ -99,18 +98,16 @@ export function changesOf(
   };
 }
 
-/** What people gave to an image: its share groups stay with it, and cannot be asked of one that is gone. */
-export function additionsTo(have: Answered<Image>, address: Address | undefined): Additions {
-  const { label, description = "", tags = [], cloud_init, replica_regions = [], is_shared } = have;
-  const isNamed = label !== undefined && address !== undefined && label !== imageOf(address).slice(0, 50);
+/** What people gave to an image, and a new one can be given. */
+export function additionsTo(have: Answered<Image>): Additions {
+  const { label, description = "", tags = [], cloud_init, replica_regions = [] } = have;
   return {
     attributes: {
-      ...(isNamed ? { label } : {}),
+      ...present({ label }),
       description,
       tags,
       ...(cloud_init === true ? { cloud_init } : {}),
       ...(replica_regions.length > 1 ? { replica_regions } : {}),
     },
-    lost: is_shared === true ? ["its share groups: add the new image to them"] : [],
   };
 }

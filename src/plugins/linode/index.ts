@@ -125,11 +125,13 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
     await this.#client.change(id, { label: versionName(template, { name, version }).slice(0, 50) }, signal);
   }
 
-  async added({ id, attributes, mark }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {
+  async added({ id, attributes }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {
     const groups = attributes.is_shared === true ? await this.#client.shareGroups(id, signal) : [];
     return {
-      ...additionsTo(attributes, mark?.owner),
-      lost: groups?.map(({ id: group, label }) => `share group ${group} (${label})`) ?? ["its share groups"],
+      ...additionsTo(attributes),
+      lost: groups?.map(({ id: group, label }) => `share group ${group} (${label}): add the new image to it`) ?? [
+        "its share groups: add the new image to them",
+      ],
     };
   }
 
@@ -162,6 +164,7 @@ export const linode = definePlugin({
   image,
   origins: [{ name: "from the disk of a Linode", needs: ["disk_id", "linode_id"] }],
   bytes: () => ({ formats: ["raw"], compressions: ["gz"], digests: ["md5"] }),
+  defaults: (address) => ({ label: labelOf({}, address) }),
   labels: (want, address) => [labelOf(want, address)],
   check: rules,
   timeout: 20 * 60,

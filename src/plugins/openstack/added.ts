@@ -1,4 +1,4 @@
-import { type Additions, type Address, type Answered, type Desired, imageOf } from "images";
+import type { Additions, Answered, Desired } from "images";
 import { isOwned } from "./properties.ts";
 import type { Image } from "./schema.ts";
 import type { Member } from "./wire.ts";
@@ -10,16 +10,11 @@ const ABOUT_BYTES =
   /^(?:img_signature|cinder_encryption_key|signature_verified|owner_specified\.openstack\.(?:md5|sha256)$)/;
 
 /** What people gave to an image, by what is seen of it; `members` where it has any. Pure. */
-export function additionsTo(
-  have: Answered<Image>,
-  want: Desired<Image>,
-  members: readonly Member[],
-  address: Address | undefined,
-): Additions {
+export function additionsTo(have: Answered<Image>, want: Desired<Image>, members: readonly Member[]): Additions {
   const { visibility, tags = [], hidden, min_disk_gb, min_ram_mb, name } = have;
   const properties = Object.entries(have.properties ?? {}).filter(([key]) => !isOwned(key));
   const [about, others] = [true, false].map((is) => properties.filter(([key]) => ABOUT_BYTES.test(key) === is));
-  const isNamed = name !== undefined && !PASSING.test(name) && address !== undefined && name !== imageOf(address);
+  const isNamed = name !== undefined && !PASSING.test(name);
   const isShared = (want.visibility ?? visibility) === "shared";
   const isPublished = visibility === "public" && want.visibility === undefined;
   const projects = members.map(({ member_id }) => member_id);
@@ -37,8 +32,11 @@ export function additionsTo(
     lost: [
       ...(isPublished ? ["visibility public, which an administrator gave to it: declare it, or give it again"] : []),
       ...(have.status === "deactivated" && want.status === undefined
-        ? ["its deactivation: the new image is active"]
+        ? ["status deactivated: the new image is active"]
         : []),
+      ...(have.stores === undefined || want.stores !== undefined
+        ? []
+        : [`stores ${have.stores.join(", ")}: the new image is in the one that Glance chooses`]),
       ...(about ?? []).map(([key]) => `the property ${key}: it is about the bytes of the old image`),
       ...(want.members !== undefined ? [] : members.flatMap((member) => lostOf(member, isShared))),
     ],

@@ -174,14 +174,10 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
     await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
   }
 
-  async added(
-    { id, attributes, mark }: Observed<Image>,
-    want: Desired<Image>,
-    { signal }: Reading,
-  ): Promise<Additions> {
+  async added({ id, attributes }: Observed<Image>, want: Desired<Image>, { signal }: Reading): Promise<Additions> {
     const { site, own } = await this.#at(id, signal);
     const members = attributes.visibility === "shared" ? await site.glance.members(own, signal) : [];
-    return additionsTo(attributes, want, members, mark?.owner);
+    return additionsTo(attributes, want, members);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -1,6 +1,5 @@
-import { type Door, Failure } from "images";
+import { DelayedAbort, type Door, Failure } from "images";
 import * as t from "typanion";
-import { Patient } from "./patient.ts";
 import {
   held,
   type ImageAnswer,
@@ -61,7 +60,7 @@ export class Client {
 
   /** Not to be sent twice: a name that is taken already is refused, but only after the first one has been made. */
   async createImage(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
-    using patient = new Patient(signal);
+    using patient = new DelayedAbort(signal);
     const call = { signal: patient.signal, until: signal, json: fields, idempotent: false };
     return held(await this.#door.json("POST", "CreateImage", call), "Image", isImage);
   }

@@ -73,10 +73,14 @@ export function observed(answer: ImageAnswer, account: string, declared: Host["d
     ...(name === undefined ? {} : { name }),
     ...(own && mark !== undefined ? { mark, owns: ownedBy(answer) } : {}),
     attributes: shown,
+    usual: USUAL,
     ...(own && name !== undefined ? { names: [name] } : {}),
     status: answer.State === "pending" ? "pending" : answer.State === "failed" ? "failed" : "ready",
   };
 }
+
+/** What the creation gives an image of which nothing else is said. */
+const USUAL = { architecture: "x86_64", boot_modes: ["legacy"], root_device_name: "/dev/sda1" };
 
 /** Tags without our mark. */
 export const tagsIn = (answer: ImageAnswer): readonly Tag[] => (answer.Tags ?? []).filter((tag) => !isMarkTag(tag));

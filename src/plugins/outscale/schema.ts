@@ -122,6 +122,9 @@ const bsu = table({
 /** Set when an image is made; a change of it makes a new one. The API does not tell it, so it is compared with what was recorded. */
 const made = { onChange: "replace", compare: "recorded" } as const;
 
+/** The same of what the API tells as it is. */
+const reported = { ...made, reported: true } as const;
+
 /** The product codes of an image of which nothing else is known. */
 export const USUAL_CODES: readonly string[] = ["0001"];
 
@@ -189,20 +192,20 @@ export const image = {
       }),
     ),
     "The volumes that it is registered with; needs root_device_name. Beside a source: the type, size and iops of the root volume, and further volumes.",
-    { ...made, same: isSameMapping },
+    { ...reported, same: isSameMapping },
   ),
   root_device_name: optional(device, "The root device among them.", made),
   architecture: optional(
     oneOf("i386", "x86_64"),
     "The architecture. Default: x86_64, or that of what it is made of.",
-    made,
+    reported,
   ),
   boot_modes: optional(
     setOf(oneOf("uefi", "legacy")),
     "How it can boot. Default: legacy, or as what it is made of.",
-    made,
+    reported,
   ),
-  tpm_mandatory: optional(flag(), "True: its VMs must have a virtual TPM.", { ...made, unset: false }),
+  tpm_mandatory: optional(flag(), "True: its VMs must have a virtual TPM.", { ...reported, unset: false }),
   image_id: computed(string(), "The id: ami-12345678."),
   account_id: computed(string(), "The account that has it."),
   account_alias: computed(string(), "The alias of that account, of public images."),

@@ -141,7 +141,7 @@ describe("a plan as a file", () => {
       const jq = Bun.spawn(["jq", "-c", expression], { stdin: new Blob([text]), stdout: "pipe" });
       return JSON.parse(await new Response(jq.stdout).text());
     };
-    expect(await counted(written(FULL))).toEqual({ create: 5, update: 2, delete: 6 });
+    expect(await counted(written(FULL))).toEqual({ create: 6, update: 2, delete: 7 });
     expect(await counted(written(planOf([])))).toEqual({ create: 0, update: 0, delete: 0 });
   });
 
@@ -179,13 +179,49 @@ const refusal = (text: string): { message: string; hint: string | undefined } =>
   throw new Error("was taken");
 };
 
+/** Every way in which one place of a document can be another: a value changed, a key or item gone, a key more. */
+function* edits(value: unknown, path: readonly (string | number)[] = []): Generator<readonly [string, unknown]> {
+  const at = path.join(".");
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) {
+      yield [`${at}.${i} gone`, value.toSpliced(i, 1)];
+      for (const [what, other] of edits(item, [...path, i])) yield [what, value.with(i, other)];
+    }
+    return yield [`${at} longer`, [...value, "more"]];
+  }
+  if (!isTable(value)) return yield [`${at} changed`, typeof value === "boolean" ? !value : `${String(value)}x`];
+  for (const [key, item] of Object.entries(value)) {
+    const { [key]: _, ...rest } = value;
+    yield [`${at}.${key} gone`, rest];
+    for (const [what, other] of edits(item, [...path, key])) yield [what, { ...value, [key]: other }];
+  }
+  yield [`${at} with a key more`, { ...value, more: 1 }];
+}
+
+const SOME: ReadonlySet<string> = new Set(["verify", "delete", "block"]);
+
+test("the seal covers everything: no place of a plan file can be changed, taken out or added to", () => {
+  const sealed = JSON.parse(
+    JSON.stringify(toPlanFile(planOf(STEPS.filter(({ action }) => SOME.has(action))), { version: "1" })),
+  );
+  let count = 0;
+  for (const [what, file] of edits(sealed)) {
+    count++;
+    const taken = () => fromPlanFile(JSON.stringify(file));
+    expect(taken, what).toThrow(Failure);
+  }
+  expect(count).toBeGreaterThan(300);
+  // Laid out otherwise, it is the same plan.
+  expect(fromPlanFile(JSON.stringify(sealed, undefined, 4))).toEqual(sealed.images.plan);
+}, 120_000);
+
 describe("a file that is no plan is refused with a reason and a way out", () => {
   const good = JSON.stringify(toPlanFile(FULL, { version: "1" }));
   const cases: readonly (readonly [string, string, string])[] = [
-    ["not JSON", "{", "this is no plan: it is not JSON"],
-    ["empty", "", "this is no plan: it is not JSON"],
-    ["a list", "[]", "this is no plan: expected a table"],
-    ["null", "null", "this is no plan: expected a table"],
+    ["not JSON", "{", "not a plan: it is not JSON"],
+    ["empty", "", "not a plan: it is not JSON"],
+    ["a list", "[]", "not a plan: expected a table"],
+    ["null", "null", "not a plan: expected a table"],
     ["terraform's", '{"format_version":"1.2"}', "this plan was made by another tool: it has no `images` in it"],
     [
       "a newer one",
@@ -200,7 +236,7 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
     [
       "nested too deep",
       `{"images":{"plan_version":1,"plan":${"[".repeat(5000)}${"]".repeat(5000)}}}`,
-      "this is no plan: it is nested too deep",
+      "not a plan: it is nested too deep",
     ],
   ];
   for (const [name, text, message] of cases)
@@ -216,18 +252,16 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
       return { ...plan, steps: Array.isArray(steps) ? [{ ...steps[0], ...more }, ...steps.slice(1)] : [] };
     };
     expect(wrong(first({ address: "../../etc" }))).toBe(
-      "this is no plan: images.plan.steps[0].address: expected BACKEND/IMAGE",
+      "not a plan: images.plan.steps[0].address: expected BACKEND/IMAGE",
     );
-    expect(wrong(first({ action: "explode" }))).toStartWith("this is no plan: images.plan.steps[0].action: expected ");
-    expect(wrong(first({ extra: 1 }))).toBe("this is no plan: images.plan.steps[0].extra: not known here");
-    expect(wrong(first({ address: "ru/debian" }))).toBe(
-      "this is no plan: images.plan.steps: ru/debian has two of them",
-    );
-    expect(wrong(({ cost, ...rest }) => rest)).toBe("this is no plan: images.plan: cost is missing");
+    expect(wrong(first({ action: "explode" }))).toStartWith("not a plan: images.plan.steps[0].action: expected ");
+    expect(wrong(first({ extra: 1 }))).toBe("not a plan: images.plan.steps[0].extra: not known here");
+    expect(wrong(first({ address: "ru/debian" }))).toBe("not a plan: images.plan.steps: ru/debian has two of them");
+    expect(wrong(({ cost, ...rest }) => rest)).toBe("not a plan: images.plan: cost is missing");
     expect(wrong((plan) => ({ ...plan, observed: { "lab/x": { have: JSON.parse('{"__proto__":1}') } } }))).toBe(
-      "this is no plan: images.plan.observed.lab/x.have.__proto__: not a name",
+      "not a plan: images.plan.observed.lab/x.have.__proto__: not a name",
     );
-    expect(wrong(() => [])).toBe("this is no plan: images.plan: expected a table");
+    expect(wrong(() => [])).toBe("not a plan: images.plan: expected a table");
   });
 });
 

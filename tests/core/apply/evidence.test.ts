@@ -15,9 +15,9 @@ afterAll(async () => place[Symbol.asyncDispose]());
 
 const a = { a: { bytes: "from the source" } };
 
-async function made(kind: Kind) {
+async function made(kind: Kind, nature: ConstructorParameters<typeof World>[0] = {}) {
   const published = new Published();
-  const world = new World();
+  const world = new World(nature);
   const here = new Fetching(world, () => place.run());
   here.spec = published.declare(kind);
   expect(await here.apply(a)).toBe("succeeded");
@@ -155,4 +155,40 @@ test("a server that says nothing of a file: the plan says that it cannot be know
   expect(plan.warnings).toEqual([
     "m/a: whether its source has changed is unknown: the server reports neither an ETag nor a Last-Modified of it: declare a checksum",
   ]);
+});
+
+test("after a lost state the backend tells the digest: a checksum of other bytes that is added later is seen without a download", async () => {
+  const { published, here, id } = await made("etag", { digests: true });
+  using _ = published;
+  here.forget();
+  expect(await here.apply(a)).toBe("succeeded");
+  expect(here.rows.get(AT("a"))?.id).toBe(id);
+  published.sent = 0;
+  here.spec = published.declare("sha256");
+  expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["keep"]);
+  published.proven = "other bytes";
+  here.spec = published.declare("sha256");
+  expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["replace"]);
+  expect(published.sent).toBe(0);
+});
+
+test("after a lost state where nothing tells a digest, the plan says that the checksum cannot be compared", async () => {
+  const { published, here } = await made("etag");
+  using _ = published;
+  here.forget();
+  expect(await here.apply(a)).toBe("succeeded");
+  here.spec = published.declare("sha256");
+  expect((await here.plan(a)).warnings).toEqual([
+    "m/a: whether its source has changed is unknown: its declared sha256 was never compared with its bytes, and no digest is known of what it was made from: --replace makes it again",
+  ]);
+});
+
+test("after a lost state a signature is checked again", async () => {
+  const { published, here } = await made("signature", { digests: true });
+  using _ = published;
+  here.forget();
+  expect(await here.apply(a)).toBe("succeeded");
+  expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["verify"]);
+  expect(await here.apply(a)).toBe("succeeded");
+  expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["keep"]);
 });

@@ -49,6 +49,8 @@ export interface Nature {
   readonly unique?: boolean;
   /** It says what others added to an image: a label given by hand. */
   readonly tells?: boolean;
+  /** It reports a digest of the bytes. */
+  readonly digests?: boolean;
 }
 
 const image = {
@@ -124,6 +126,7 @@ export class World {
       ...(kept.mark === undefined ? {} : { mark: kept.mark }),
       attributes: kept.label === undefined ? {} : { label: kept.label },
       ...(this.#nature.unique === true ? { names: [kept.name] } : {}),
+      ...(this.#nature.digests === true ? { digests: { sha256: digestOf(kept.bytes) } } : {}),
       status: kept.status ?? "ready",
     });
     const find = (id: ImageId) => {

@@ -76,8 +76,8 @@ const lab = definePlugin({
     fingerprint: computed(string(), "The digest."),
   },
   origins: [
-    { name: "from a remote", needs: ["source_image"], may: ["mode"] },
-    { name: "from a remote by its name", needs: ["source"], may: ["mode"] },
+    { name: "from a remote", needs: ["source_image"], may: ["mode"], digest: true },
+    { name: "from a remote by its name", needs: ["source"], may: ["mode"], digest: true },
     { name: "from an instance", needs: ["source_instance"] },
   ],
   bytes: () => ({ formats: "any", compressions: "any" }),

@@ -128,6 +128,6 @@ test("name=value", () => {
     } catch (thrown) {
       failure = asFailure(thrown);
     }
-    expect(failure.code).toBe("config.variable");
+    expect(failure.code).toBe("cli.usage");
   }
 });

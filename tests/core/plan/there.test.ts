@@ -8,6 +8,7 @@ import { optional, string } from "../../../src/core/model/types.ts";
 import { bodyOf, decided } from "../../../src/core/plan/body.ts";
 import { decide } from "../../../src/core/plan/decide.ts";
 import { diff } from "../../../src/core/plan/diff.ts";
+import { observe } from "../../../src/core/plan/observe.ts";
 import { movesOf, takersFirst } from "../../../src/core/plan/turn.ts";
 import { type Backend, type Bytes, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
 import { at, id, image, ready, resource, schema, sight, want } from "./sample.ts";
@@ -192,4 +193,28 @@ test("a creation input that is taken out is no change where it is what it comes 
     diff(places, { have: { project: "p" }, want: {}, recorded: { project: "p" }, usual: { project: usual } }).changes;
   expect(changes("p")).toEqual([]);
   expect(changes("default").length).toBe(1);
+});
+
+test("where equal bytes have one id, an unmarked image under that of an interrupted creation is somebody's", async () => {
+  const { have: _, digests: __, ...row } = ready({ label: "a", size: 1 });
+  const known = { ...row, status: "creating" } as const;
+  const asked = [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }];
+  const { mark, ...unmarked } = image({ label: "a", size: 1 });
+  const seen = async (one: ReturnType<typeof image>) => {
+    const backend: Backend = {
+      ...backendOf(new Map()),
+      async *list() {
+        yield one;
+      },
+    };
+    const found = (await observe(backend, OWNER, asked, reading)).get(at);
+    return [found?.have?.id, found?.leftovers];
+  };
+  expect(await seen({ ...unmarked, self: "place" })).toEqual([undefined, []]);
+  // Where an id is one creation's, what has it is what that made.
+  expect(await seen(unmarked)).toEqual([undefined, [id]]);
+  expect(await seen({ ...unmarked, ...(mark && { mark: { ...mark, self: "place" } }), self: "place" })).toEqual([
+    undefined,
+    [id],
+  ]);
 });

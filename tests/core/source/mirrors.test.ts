@@ -103,6 +103,56 @@ test("credentials go to the servers of the source, and not along with a redirect
         expect(await Bun.file(join(place.cache, folder, name)).text()).not.toContain("secret");
 });
 
+const LOGIN = { username: "me", password: "env:PASSWORD", headers: { "X-Token": "env:TOKEN" } };
+
+test("credentials are for the first of several mirrors, and the refusal of another says how they are for it as well", async () => {
+  await using place = await bench();
+  await using own = await hostile(() => ({ status: 404 }));
+  await using free = await hostile((asked) => file(asked, BYTES));
+  const spec = urlSource([`${own.url}/a.img`, `${free.url}/a.img`], { ...CHECKSUM, ...LOGIN });
+  expect((await get(place, spec)).got.equals(BYTES)).toBe(true);
+  expect(own.log.length).toBeGreaterThan(0);
+  for (const { headers } of own.log) expect(headers).toHaveProperty("x-token");
+  expect(free.log.length).toBeGreaterThan(0);
+  expect(JSON.stringify(free.log)).not.toMatch(/secret|authorization|x-token/i);
+  await using closed = await hostile(() => ({ status: 401 }));
+  const refused = await failureOf(() =>
+    get(place, { ...spec, urls: [`${own.url}/b.img`, `${closed.url}/b.img`], checksum: declared(hash("b")) }),
+  );
+  expect(refused.hint).toContain(`hosts = […, "${new URL(closed.url).host}"]`);
+  expect(JSON.stringify(closed.log)).not.toMatch(/secret|authorization|x-token/i);
+});
+
+test("`hosts` says whom the credentials are for: a mirror, a server of sums, and nobody else", async () => {
+  await using place = await bench();
+  await using first = await hostile(() => ({ status: 404 }));
+  await using second = await hostile((asked) => file(asked, BYTES));
+  await using sums = await hostile(() => ({ body: new TextEncoder().encode(`${hash(BYTES).slice(7)}  a.img\n`) }));
+  const spec = urlSource([`${first.url}/a.img`, `${second.url}/a.img`], {
+    ...LOGIN,
+    hosts: [new URL(second.url).host, new URL(sums.url).host],
+    checksum: { kind: "sums", algorithm: "sha256", where: `${sums.url}/SUMS` },
+  });
+  expect((await get(place, spec)).got.equals(BYTES)).toBe(true);
+  expect(JSON.stringify(first.log)).not.toMatch(/secret|authorization|x-token/i);
+  for (const { headers } of [...second.log, ...sums.log]) expect(headers).toHaveProperty("x-token", "secret-TOKEN");
+});
+
+test("a redirect from one mirror to another takes no credentials along, and none come back", async () => {
+  await using place = await bench();
+  let back = "";
+  await using elsewhere = await hostile(() => ({ status: 307, headers: { location: `${back}/b.img` } }));
+  await using server = await hostile((asked) =>
+    asked.path === "/a.img" ? { status: 302, headers: { location: `${elsewhere.url}/x` } } : file(asked, BYTES),
+  );
+  back = server.url;
+  expect((await get(place, urlSource(`${server.url}/a.img`, { ...CHECKSUM, ...LOGIN }))).got.equals(BYTES)).toBe(true);
+  expect(JSON.stringify(elsewhere.log)).not.toMatch(/secret|authorization|x-token/i);
+  const sentBack = server.log.filter(({ path }) => path === "/b.img");
+  expect(sentBack.length).toBeGreaterThan(0);
+  expect(JSON.stringify(sentBack)).not.toMatch(/secret|authorization|x-token/i);
+});
+
 test("a sums file on another server gets no credentials", async () => {
   await using place = await bench();
   await using server = await hostile((asked) => file(asked, BYTES));

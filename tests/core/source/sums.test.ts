@@ -2,13 +2,20 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Failure } from "../../../src/core/failure.ts";
 import { digest } from "../../../src/core/model/digest.ts";
-import { findSum, parseSums } from "../../../src/core/source/verify/sums.ts";
+import { parseSums, Sums } from "../../../src/core/source/verify/sums.ts";
 
 const A = "a".repeat(64);
 const B = "b".repeat(64);
 const LONG = "c".repeat(128);
 const WHERE = "https://x/SHA256SUMS";
-const find = (text: string, path = "/pub/a.img", algorithm = "sha256") => findSum(text, algorithm, [path], WHERE);
+const findSum = (text: string, algorithm: string | undefined, paths: readonly string[], where: string) => {
+  const sums = new Sums(text, algorithm, where);
+  const found = sums.find(paths) ?? sums.only();
+  if (found === undefined) throw sums.missing(paths);
+  return found;
+};
+const find = (text: string, path = "/pub/a.img", algorithm: string | undefined = "sha256") =>
+  findSum(text, algorithm, [path], WHERE);
 const failure = (act: () => unknown): Failure => {
   try {
     act();
@@ -52,8 +59,38 @@ test("a missing entry lists what is there", () => {
   expect(told.code).toBe("source.sums");
   expect(told.message).toBe(`${WHERE} has no digest of a.img; it has: b.img, c.img`);
 });
-test("one named entry of another file is not taken", () => {
-  expect(failure(() => find(`${A}  b.img\n`)).message).toContain("it has: b.img");
+test("the only entry is taken, whatever its name: other bytes do not match it", () => {
+  expect(find(`${A}  b.img\n`)).toBe(digest("sha256", A));
+  expect(find(`${A}  b.img\n${A}  c.img\n${LONG}  d.img\n`)).toBe(digest("sha256", A));
+});
+test("one space between digest and name", () => {
+  expect(find(`${A} a.img\n${B} b.img\n`)).toBe(digest("sha256", A));
+});
+test("sha224 is known by its length and by its name", () => {
+  const short = "d".repeat(56);
+  for (const text of [`${short}  a.img\n`, `SHA224 (a.img) = ${short}\n`, `SHA2-224(a.img)= ${short}\n`])
+    expect(find(text, "/a.img", "sha224")).toBe(digest("sha224", short));
+});
+test("without an algorithm the strongest is taken, never md5 or sha1", () => {
+  const strong = (text: string) => findSum(text, undefined, ["/a.img"], WHERE);
+  const bsd = `MD5 (a.img) = ${"0".repeat(32)}\nSHA256 (a.img) = ${A}\nSHA512 (a.img) = ${LONG}\n`;
+  expect(strong(bsd)).toBe(digest("sha512", LONG));
+  expect(strong(`${LONG}  b.img\n${A}  a.img\n`)).toBe(digest("sha256", A));
+  const told = failure(() => strong(`${"0".repeat(32)}  a.img\n${"1".repeat(40)}  a.img\n`));
+  expect([told.message, told.hint]).toEqual([
+    `${WHERE} holds no sha256, sha512 or other strong digests, but sha1 and md5`,
+    `write \`checksum = "sha1:${WHERE}"\`, or give the other sums file`,
+  ]);
+});
+test("the hint names the strongest that there is", () => {
+  const told = failure(() => find(`${"0".repeat(32)}  a.img\n${LONG}  a.img\n${"1".repeat(40)}  a.img\n`));
+  expect(told.message).toBe(`${WHERE} holds no sha256 digests, but sha512 and sha1 and md5`);
+  expect(told.hint).toStartWith(`write \`checksum = "sha512:${WHERE}"\``);
+});
+test("a missing entry: the hint says how to name it", () => {
+  expect(failure(() => find(`${A}  b.img\n${B}  c.img\n`)).hint).toBe(
+    `say which entry it is: checksum = { sums = "sha256:${WHERE}", name = "…" }`,
+  );
 });
 test("two digests of the same name are refused", () => {
   expect(failure(() => find(`${A}  x/a.img\n${B}  y/a.img\n`)).message).toBe(
@@ -64,12 +101,12 @@ test("another kind of digest is named", () => {
   const told = failure(() => find(`${LONG}  a.img\n`));
   expect([told.message, told.hint]).toEqual([
     `${WHERE} holds no sha256 digests, but sha512`,
-    `Write \`checksum = "sha512:${WHERE}"\`, or give the other sums file.`,
+    `write \`checksum = "sha512:${WHERE}"\`, or give the other sums file`,
   ]);
 });
 test("no digests at all", () => {
   expect(failure(() => find("<html>404</html>")).message).toBe(`${WHERE} holds no digests`);
-  expect(failure(() => find("", "/a", "crc32")).message).toBe("crc32 is no digest that we know");
+  expect(failure(() => find("", "/a", "crc32")).message).toBe("unknown algorithm crc32");
 });
 test("any text is read or refused", () => {
   const line = fc.oneof(fc.string(), fc.constantFrom(`${A}  a`, `SHA256 (a) = ${A}`, A, "\\", `SHA1 (x) = ${A}`));

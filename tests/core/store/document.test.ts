@@ -71,9 +71,9 @@ test("every status and every field comes back as it went, rows sorted, one newli
 const small = showState({ version: 1, lineage: "l", serial: 7, images: { [at("lab", "a")]: row("lab", "1") } });
 describe("a broken document is told with its place", () => {
   test.each([
-    ["", "the state is no JSON", "1:1"],
-    [small.slice(0, 60), "the state is no JSON", "5:3"],
-    [small.replace('"serial"', "<<<<<<< HEAD"), "the state is no JSON", "4:3"],
+    ["", "the state is not JSON", "1:1"],
+    [small.slice(0, 60), "the state is not JSON", "5:3"],
+    [small.replace('"serial"', "<<<<<<< HEAD"), "the state is not JSON", "4:3"],
     [small.replace('"serial": 7', '"serial": "7"'), "serial: expected a whole number, 0 or more", "4:13"],
     [small.replace('"serial": 7,', ""), "serial is missing", "1:1"],
     [small.replace('"lineage": "l"', '"lineage": ""'), "lineage: expected a lineage", "3:14"],
@@ -150,4 +150,9 @@ test("a value in a JSON text is found by its path, and so is the place where the
   expect(brokenAt(text)).toBeUndefined();
   expect(brokenAt(`${text} x`)).toEqual({ line: 4, column: 3 });
   expect(brokenAt('{"a": tru}')).toEqual({ line: 1, column: 7 });
+  // Of equal keys the last one counts, as for JSON.parse.
+  expect(locate('{"a":{"b":1},"a":{"c":2}}', ["a", "b"])).toEqual({ line: 1, column: 18 });
+  expect(brokenAt("[".repeat(100_000))).toEqual({ line: 1, column: 257 });
+  for (const bad of ["", '{"a":1,}', '{"a":01}', '{"a":"\t"}', "/*x*/{}", "{'a':1}", '"\\x"', "\uFEFF{}"])
+    expect([bad, brokenAt(bad) === undefined]).toEqual([bad, false]);
 });

@@ -4,6 +4,8 @@ export interface Flaky extends AsyncDisposable {
   readonly port: number;
   /** Answers that were lost so far. */
   readonly lost: () => number;
+  /** Bytes that went there, and that came back. */
+  readonly bytes: () => readonly [sent: number, got: number];
   /** How likely an answer is lost: it has been done, and the connection ends before anything of it is told. */
   loses(share: number): void;
 }
@@ -13,6 +15,7 @@ export async function flaky(to: number): Promise<Flaky> {
   const sockets = new Set<Socket>();
   let lost = 0;
   let share = 0;
+  let [sent, got] = [0, 0];
   const server = createServer((from) => {
     const on = connect(to, "127.0.0.1");
     const end = () => {
@@ -24,11 +27,16 @@ export async function flaky(to: number): Promise<Flaky> {
       socket.on("error", end);
       socket.on("close", () => {
         sockets.delete(socket);
-        end();
+        // What came before is still to be told.
+        (socket === on ? from : on).end();
       });
     }
-    from.on("data", (chunk) => on.write(chunk));
+    from.on("data", (chunk) => {
+      sent += chunk.length;
+      on.write(chunk);
+    });
     on.on("data", (chunk) => {
+      got += chunk.length;
       if (Math.random() >= share) return void from.write(chunk);
       lost++;
       end();
@@ -39,6 +47,7 @@ export async function flaky(to: number): Promise<Flaky> {
   return {
     port: typeof address === "object" && address !== null ? address.port : 0,
     lost: () => lost,
+    bytes: () => [sent, got],
     loses(now) {
       share = now;
     },

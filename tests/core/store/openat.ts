@@ -10,13 +10,16 @@ import { opened } from "../net/kit.ts";
 import { AWS } from "./servers.ts";
 
 /** The storage at a path or URL, as another process sees it; retries do not wait. */
-export function openAt(place: string): { readonly storage: Storage; readonly close: () => Promise<void> } {
+export function openAt(
+  place: string,
+  onRequest: () => void = () => undefined,
+): { readonly storage: Storage; readonly close: () => Promise<void> } {
   const env = { ...AWS, HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true" };
   if (place.startsWith("s3://")) {
     const { storage, close } = s3Storage(parseS3(place), {
       env,
       conceal: () => undefined,
-      open: (options) => opened(options).door,
+      open: (options) => opened(options, { onRequest }).door,
     });
     return { storage, close: async () => await close[Symbol.asyncDispose]() };
   }
@@ -31,7 +34,7 @@ export function openAt(place: string): { readonly storage: Storage; readonly clo
   if (!place.startsWith("http://")) return { storage: fileStorage(place), close: async () => undefined };
   const door = openDoor(
     { url: place.replace("//", "//user:secret@") },
-    { env: {}, redact: (text) => text, conceal: () => undefined },
+    { env: {}, redact: (text) => text, conceal: () => undefined, onRequest },
   );
   return { storage: httpStorage(door, place), close: async () => await door[Symbol.asyncDispose]() };
 }

@@ -15,10 +15,10 @@ export interface StateServer extends AsyncDisposable {
 }
 
 /**
- * A server of terraform's HTTP backend protocol with the user "user" and the password "secret". As `gitlab`: the lock has an address
+ * A server of terraform's HTTP backend protocol with the password "secret". As `gitlab`: the lock has an address
  * of its own, a holder is told by id and user only, a serial is taken once, and an unlock without id always works.
  */
-export function stateServer(kind: "terraform" | "gitlab"): StateServer {
+export function stateServer(kind: "terraform" | "gitlab", user = "user"): StateServer {
   const base = kind === "gitlab" ? "/api/v4/projects/7/terraform/state/images" : "/images";
   const log: string[] = [];
   const dropped: string[] = [];
@@ -69,7 +69,7 @@ export function stateServer(kind: "terraform" | "gitlab"): StateServer {
       log.push(`${request.method} ${pathname}${search}`);
       came.resolve();
       came = Promise.withResolvers<void>();
-      if (request.headers.get("authorization") !== `Basic ${btoa("user:secret")}`)
+      if (request.headers.get("authorization") !== `Basic ${btoa(`${user}:secret`)}`)
         return new Response(null, { status: 401 });
       const isLock = kind === "gitlab" ? pathname === `${base}/lock` : /LOCK/.test(request.method);
       if (!isLock && pathname !== base) return new Response(null, { status: 404 });

@@ -177,5 +177,5 @@ remotes:
   const none = new ClientConfig("./none", { folder: folder.path, env: {} });
   expect(await none.first()).toBeUndefined();
   await folder.write("config.yml", "remotes: [");
-  await expect(new ClientConfig(folder.path, { folder: "/", env: {} }).first()).rejects.toThrow("no YAML");
+  await expect(new ClientConfig(folder.path, { folder: "/", env: {} }).first()).rejects.toThrow("is not YAML");
 });

@@ -202,5 +202,5 @@ test("a certificate of our own is a client's, for ten years, signed by its own k
 test("a trust token says where its server is, and what certificate it shows", () => {
   const token = btoa(JSON.stringify({ client_name: "x", fingerprint: "ff", addresses: ["[::1]:8443"], secret: "s" }));
   expect([addressOf(`${token}\n`), fingerprintOf(token)]).toEqual(["https://[::1]:8443", "ff"]);
-  expect(() => addressOf("nonsense")).toThrow("no trust token");
+  expect(() => addressOf("nonsense")).toThrow("expected an Incus trust token");
 });

@@ -64,7 +64,7 @@ test("what cannot be given to a new image is in the plan, a line each", async ()
   await using _ = stage;
   expect(plan.match(/lost: .*/g)).toEqual([
     "lost: visibility public, which an administrator gave to it: declare it, or give it again",
-    "lost: its deactivation: the new image is active",
+    "lost: status deactivated: the new image is active",
     "lost: the property img_signature: it is about the bytes of the old image",
     "lost: the property img_signature_key_type: it is about the bytes of the old image",
   ]);

@@ -9,9 +9,9 @@ import { readWhole } from "../pieces.ts";
 import { type Fetched, type Proven, type Watcher, Watchers } from "../supply.ts";
 import { Proving } from "../verify/index.ts";
 import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
-import { fill } from "./fill.ts";
 import type { Growing } from "./growing.ts";
-import { demandOf, type Found, findCached, type Order, orderKey, pinnedOf, urlKey } from "./order.ts";
+import { fillProven } from "./mirrors.ts";
+import { demandOf, type Found, findCached, isHeld, type Order, orderKey, pinnedOf, urlKey } from "./order.ts";
 import { Partial } from "./partial.ts";
 
 export interface DownloadMeans {
@@ -147,11 +147,12 @@ export class Download implements Fetched {
       tell: (phase, done, total) => this.#watchers.tell(phase, done, total),
       room: async (bytes) => await makeRoom(cache.folder.root, bytes),
       seen,
+      isHeld: isHeld(this.#order),
     });
     const { patience = {}, clock } = means;
     try {
-      await fill(partial, { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock });
-      const proven = await partial.prove();
+      const filling = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
+      const proven = await fillProven(partial, filling, means.note);
       this.#validators = partial.validators;
       this.#from = partial.where ?? this.#from;
       this.#proven.resolve(proven);

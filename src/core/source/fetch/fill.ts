@@ -1,31 +1,13 @@
 import { Failure } from "../../failure.ts";
 import { collected } from "../../format/garbage.ts";
-import type { Validators } from "../../model/source.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import type { Answer } from "../../net/door.ts";
 import { backoff } from "../../net/retry.ts";
 import type { Patience } from "../means.ts";
 import { gathered } from "../pieces.ts";
 import { type Access, ifRange, judge, lengthOf, publicUrl, rangeOf, validatorsOf, type Web } from "../web/index.ts";
-
-/** Where the bytes of a download go. Its failures end the download. */
-export interface Sink {
-  /** Bytes that are there. */
-  readonly offset: number;
-  readonly total: number | undefined;
-  /** What the server said of the version that they are of, and which server. */
-  readonly validators: Validators;
-  readonly where: string | undefined;
-  /** Somebody has seen the first of them: they cannot be taken back. */
-  readonly isSeen: boolean;
-  /** sha256 of what is there. */
-  soFar(): string;
-  /** An answer goes on with the bytes, or begins them: what it says of the file holds from now on. */
-  accept(where: string, validators: Validators, total: number | undefined): Promise<void>;
-  append(bytes: Uint8Array): Promise<void>;
-  /** Throws away what is there. @throws Failure source.changed where it has been seen */
-  restart(): Promise<void>;
-}
+import { drips, given, Lost, short } from "./lost.ts";
+import type { Sink } from "./sink.ts";
 
 export interface Filling {
   /** Mirrors, in the order in which they are tried. */
@@ -39,36 +21,29 @@ export interface Filling {
   readonly clock?: Clock | undefined;
 }
 
-/** What went wrong on the network's side, and whether the same mirror may be asked again. */
-class Lost {
-  readonly failure: unknown;
-  readonly again: boolean;
-  constructor(failure: unknown, again: boolean) {
-    this.failure = failure;
-    this.again = again;
-  }
-}
-
 /** Fewer bytes than this do not count as progress between two tries. */
 const ENOUGH = 64 << 10;
 const TRIES = 5;
+/** In place of the mirror that left bytes in an earlier run. */
+export const EARLIER = "";
 const SLOW = { bytes: 16 << 10, seconds: 60 };
 
 /**
  * Fetches until all is there: a body that breaks off is taken up where it ended, a mirror that fails is left for the next.
- * Rejects with the last failure, with a failure of the sink, or with the signal's reason.
+ * Returns the mirrors that bytes came from. Rejects with the last failure, with a failure of the sink, or with the signal's reason.
  */
-export async function fill(sink: Sink, filling: Filling): Promise<void> {
+export async function fill(sink: Sink, filling: Filling): Promise<ReadonlySet<string>> {
   const { urls, isProven, signal, patience, clock = systemClock } = filling;
-  if (isProven && sink.total !== undefined && sink.offset === sink.total) return;
+  const givers = new Set<string>(sink.offset > 0 ? [EARLIER] : []);
+  if (isProven && sink.total !== undefined && sink.offset === sink.total) return givers;
   const tries = patience.tries ?? TRIES;
   const lost: unknown[] = [];
   for (const [i, url] of urls.entries()) {
-    const mirror = new Mirror(url, i === urls.length - 1, sink, filling);
+    const mirror = new Mirror(url, i === urls.length - 1, sink, filling, givers);
     for (let idle = 0; idle < tries; ) {
       const before = sink.offset;
       try {
-        if (await mirror.attempt()) return;
+        if (await mirror.attempt()) return givers;
         continue;
       } catch (thrown) {
         signal.throwIfAborted();
@@ -88,16 +63,18 @@ class Mirror {
   readonly #isLast: boolean;
   readonly #sink: Sink;
   readonly #filling: Filling;
+  readonly #givers: Set<string>;
   /** Parts are of no use here: the whole file is asked for. */
   #isPlain = false;
   /** The server counts its versions otherwise than before, though the file is the same. */
   #isLoose = false;
 
-  constructor(url: string, isLast: boolean, sink: Sink, filling: Filling) {
+  constructor(url: string, isLast: boolean, sink: Sink, filling: Filling, givers: Set<string>) {
     this.#url = url;
     this.#isLast = isLast;
     this.#sink = sink;
     this.#filling = filling;
+    this.#givers = givers;
   }
 
   /** True: all is there. False: to be asked once more at once, in another way. @throws Lost */
@@ -136,10 +113,11 @@ class Mirror {
     }
     const isWhole = verdict.kind === "whole";
     const isOther = verdict.total !== undefined && sink.total !== undefined && verdict.total !== sink.total;
-    if (isWhole && sink.offset > 0 && (!sink.isSeen || isOther)) await sink.restart();
+    if (isWhole && sink.offset > 0 && (!sink.isSeen || isOther)) await this.#restart();
     const skip = isWhole ? sink.offset : 0;
     await sink.accept(publicUrl(this.#url), validators, verdict.total);
     await this.#take(answer, skip);
+    this.#givers.add(this.#url);
     if (sink.total === undefined || sink.offset === sink.total) return true;
     throw new Lost(short(this.#url, sink), true);
   }
@@ -170,7 +148,7 @@ class Mirror {
       if (left > 0) {
         old.update(part);
         left -= part.length;
-        if (left === 0 && old.digest("hex") !== sink.soFar()) await sink.restart();
+        if (left === 0 && old.digest("hex") !== sink.soFar()) await this.#restart();
       }
       const fresh = piece.subarray(part.length);
       if (fresh.length === 0) continue;
@@ -179,8 +157,14 @@ class Mirror {
         throw new Lost(new Failure("net.answer", `${publicUrl(this.#url)}: more bytes than were announced`), true);
       }
       await sink.append(fresh);
+      this.#givers.add(this.#url);
     }
-    if (left > 0) await sink.restart();
+    if (left > 0) await this.#restart();
+  }
+
+  async #restart(): Promise<void> {
+    await this.#sink.restart();
+    this.#givers.clear();
   }
 
   /** The body as it comes; it ends when it breaks off or only drips. */
@@ -215,30 +199,4 @@ async function drop(answer: Answer): Promise<void> {
   } catch {
     // It would not have been used.
   }
-}
-
-const short = (url: string, { offset, total }: Sink): Failure =>
-  new Failure("net.short", `${publicUrl(url)} ended after ${offset} of ${total} bytes`, { retry: true });
-
-const drips = (url: string, bytes: number, seconds: number): Failure =>
-  new Failure("net.slow", `${publicUrl(url)} gave no more than ${bytes} bytes in ${seconds} s`, {
-    retry: true,
-    hint: "the server or the network in between is as good as standing still: try again, or name a mirror",
-  });
-
-/** What to say when all mirrors were tried. */
-function given(lost: readonly unknown[], sink: Sink, urls: readonly string[]): unknown {
-  const last = lost.at(-1);
-  if (!(last instanceof Failure)) return last;
-  const come =
-    sink.offset === 0
-      ? ""
-      : `; ${sink.offset}${sink.total === undefined ? "" : ` of ${sink.total}`} bytes have come and are kept for the next try`;
-  const others = urls.length > 1 ? ` (the last of ${urls.length} mirrors)` : "";
-  return new Failure(last.code, `${last.message}${others}${come}`, {
-    hint: last.hint ?? "try again",
-    cause: last.cause,
-    retry: last.retry,
-    request: last.request,
-  });
 }

@@ -1,7 +1,7 @@
 import { Failure } from "../../failure.ts";
 import type { Content, Validators } from "../../model/source.ts";
 import type { Blob, Cache } from "../cache/index.ts";
-import { compareValidators } from "../content.ts";
+import { compareValidators, sameVersion } from "../content.ts";
 import { changed, type Demand, type Proof } from "../verify/index.ts";
 import { type Access, publicUrl, type Web } from "../web/index.ts";
 
@@ -26,6 +26,10 @@ export const demandOf = ({ proof, expected, urls }: Order): Demand => ({
   expected: expected?.digest,
   where: publicUrl(urls[0] ?? ""),
 });
+
+/** Wrong bytes of one mirror can be told, and another one asked: nobody gets any before they are proven. */
+export const isHeld = ({ urls, proof, expected }: Order): boolean =>
+  urls.length > 1 && (proof.digest ?? proof.signature ?? expected?.digest) !== undefined;
 
 /** What the server said when the plan was made, where nothing but that tells the bytes apart, and which server. */
 export interface Pinned {
@@ -67,6 +71,8 @@ export async function findCached(
     const before = await cache.validators(key);
     const now = before && (await askNow(url, order, means));
     if (before === undefined || now === undefined || compareValidators(before, now).kind !== "same") continue;
+    // Another ETag may be that of another server with the same file: no reason to replace an image, and none to trust a copy.
+    if (before.etag !== undefined && now.etag !== undefined && !sameVersion(before, now)) continue;
     const blob = await cache.byKey(key, signal);
     if (blob !== undefined) return { blob, from: publicUrl(url) };
   }

@@ -6,8 +6,8 @@ import { type Cache, parseSidecar, readJson, type Sidecar } from "../cache/index
 import { sourceFailure } from "../failure.ts";
 import type { Proven, Watcher } from "../supply.ts";
 import { changed, type Demand, Proving } from "../verify/index.ts";
-import type { Sink } from "./fill.ts";
 import { Growing } from "./growing.ts";
+import type { ProvenSink } from "./mirrors.ts";
 import { type Pinned, stillPinned } from "./order.ts";
 
 /** What a partial file is to become. */
@@ -25,10 +25,12 @@ export interface Goal {
   readonly room: (bytes: number) => Promise<void>;
   /** Called when readers may begin. */
   readonly seen: (growing: Growing) => void;
+  /** Readers begin only once all is proven, so that wrong bytes of one mirror can be taken back. */
+  readonly isHeld: boolean;
 }
 
 /** The file that a download fills, proven while it grows; taken up again where an earlier run was ended. */
-export class Partial implements Sink {
+export class Partial implements ProvenSink {
   validators: Validators = {};
   where: string | undefined;
   readonly #cache: Cache;
@@ -90,7 +92,7 @@ export class Partial implements Sink {
     this.#growing.total = total;
     if (total !== undefined) await this.#roomFor(total - this.offset, room);
     await this.#remember();
-    this.#show();
+    if (!this.#goal.isHeld) this.#show();
   }
 
   async append(bytes: Uint8Array): Promise<void> {
@@ -113,8 +115,8 @@ export class Partial implements Sink {
   }
 
   /** All has come: is it what it should be? @throws Failure source.checksum, source.changed, source.signature, source.key */
-  async prove(): Promise<Proven> {
-    const proven = await this.#proving.end(this.#isOld);
+  async prove(giver?: string): Promise<Proven> {
+    const proven = await this.#proving.end(this.#isOld, giver);
     this.#show();
     this.#growing.prove();
     this.#goal.tell("verify", proven.size, proven.size);
@@ -182,7 +184,7 @@ export class Partial implements Sink {
     const free = await freeIn(root);
     if (bytes <= free) return;
     throw new Failure("source.space", `${bytes} bytes are to come, and there is room for ${free} in ${root}`, {
-      hint: "make room there (images cache gc), or name a folder with more of it in IMAGES_CACHE",
+      hint: "make room there (images cache gc), or set IMAGES_CACHE to a directory with more space",
     });
   }
 }

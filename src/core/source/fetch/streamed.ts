@@ -3,10 +3,12 @@ import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import type { SourceMeans } from "../means.ts";
 import { type Fetched, heldBack, type Proven, type Watcher, Watchers } from "../supply.ts";
-import { changed, Proving } from "../verify/index.ts";
+import { Proving } from "../verify/index.ts";
 import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
-import { fill, type Sink } from "./fill.ts";
-import { demandOf, type Order, pinnedOf, stillPinned } from "./order.ts";
+import { fill } from "./fill.ts";
+import { fillProven } from "./mirrors.ts";
+import { demandOf, isHeld, type Order } from "./order.ts";
+import { Passing, Weighed } from "./passing.ts";
 
 export interface StreamedMeans {
   readonly web: Web;
@@ -40,12 +42,15 @@ export class Streamed implements Fetched {
   #proven: Proven | undefined;
   #validators: Validators = {};
   #from: string;
+  /** The mirrors that are worth asking. */
+  #urls: readonly string[];
   #hasFailed = false;
   #begun: Reading | undefined;
 
   constructor(order: Order, means: StreamedMeans) {
     this.#order = order;
     this.#with = means;
+    this.#urls = order.urls;
     this.filename = fileNameOf(order.urls[0] ?? "");
     this.#from = publicUrl(order.urls[0] ?? "");
     this.ready = this.#look();
@@ -149,19 +154,33 @@ export class Streamed implements Fetched {
       try {
         const { length } = await orAborted(web.head(url, access, signal), signal);
         this.#size = length;
-        return;
+        break;
       } catch (thrown) {
         signal.throwIfAborted();
         lost.push(thrown);
       }
     }
-    throw lost[0];
+    if (lost.length === urls.length) throw lost[0];
+    if (isHeld(this.#order)) await this.#choose();
+  }
+
+  /** What has passed by cannot be taken back: a pass that nobody reads finds the mirror that has the right bytes. */
+  async #choose(): Promise<void> {
+    const { web, means, signal } = this.#with;
+    const { urls, access, proof } = this.#order;
+    const { patience = {}, clock } = means;
+    using sink = await Weighed.begin(this.#order, (done, total) => this.#watchers.tell("verify", done, total));
+    const filling = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
+    const { size } = await fillProven(sink, filling, means.note);
+    this.#size = size;
+    this.#urls = sink.giver === undefined ? urls : urls.filter((url) => publicUrl(url) === sink.giver);
   }
 
   async #fetch(proving: Proving, give: (piece: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void> {
     const { web, means } = this.#with;
-    const { urls, access, proof } = this.#order;
+    const { access, proof } = this.#order;
     const { patience = {}, clock } = means;
+    const urls = this.#urls;
     const sink = new Passing(this.#order, proving, give, (done, total) => this.#watchers.tell("download", done, total));
     await fill(sink, { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock });
     this.#proven = await proving.end();
@@ -172,59 +191,3 @@ export class Streamed implements Fetched {
 }
 
 const size = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
-
-/** Where the bytes of one reading go by: they are proven and given on, and cannot be taken back. */
-class Passing implements Sink {
-  offset = 0;
-  total: number | undefined;
-  validators: Validators = {};
-  where: string | undefined;
-  readonly #order: Order;
-  readonly #proving: Proving;
-  readonly #give: (piece: Uint8Array) => Promise<void>;
-  readonly #told: (done: number, total: number | undefined) => void;
-
-  constructor(
-    order: Order,
-    proving: Proving,
-    give: (piece: Uint8Array) => Promise<void>,
-    told: (done: number, total: number | undefined) => void,
-  ) {
-    this.#order = order;
-    this.#proving = proving;
-    this.#give = give;
-    this.#told = told;
-  }
-
-  get isSeen(): boolean {
-    return this.offset > 0;
-  }
-
-  soFar(): string {
-    return this.#proving.soFar();
-  }
-
-  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
-    stillPinned(pinnedOf(this.#order), where, validators);
-    const { length: _, ...version } = validators;
-    this.validators = version;
-    this.where = where;
-    this.total = total;
-  }
-
-  async append(bytes: Uint8Array): Promise<void> {
-    await this.#proving.update(bytes);
-    this.offset += bytes.length;
-    await this.#give(bytes);
-    this.#told(this.offset, this.total);
-  }
-
-  async restart(): Promise<void> {
-    if (this.isSeen)
-      throw changed(
-        this.where ?? "the source",
-        "it is another file now than the one that was begun",
-        "while it was fetched",
-      );
-  }
-}

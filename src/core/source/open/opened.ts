@@ -1,4 +1,3 @@
-import type { Detected } from "../../format/identify.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
 import { transform } from "../../format/transform.ts";
@@ -52,6 +51,10 @@ export interface Conversion {
   readonly member: string | undefined;
   /** For temporary files. */
   readonly directory: string;
+  /** Told what is odd about the bytes, and no failure. */
+  readonly note: (text: string) => void;
+  /** Bytes that any step may give. */
+  readonly limit: number | undefined;
 }
 
 /**
@@ -60,7 +63,7 @@ export interface Conversion {
  */
 export async function* converted(
   supply: Supply,
-  { plan, wanted, member, directory }: Conversion,
+  { plan, wanted, member, directory, limit, note }: Conversion,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   if (plan.steps[0] === "raw->qcow2") await supply.prove(signal);
@@ -69,7 +72,7 @@ export async function* converted(
     path === undefined
       ? ({ kind: "stream", bytes: supply.read(signal), size } as const)
       : ({ kind: "file", path } as const);
-  yield* transform(input, plan, { target: wanted, member, directory, signal });
+  yield* transform(input, plan, { target: wanted, member, directory, limit, note, signal });
   if (path !== undefined) await supply.check();
 }
 
@@ -192,7 +195,3 @@ async function* counted(bytes: AsyncIterable<Uint8Array>, told: (done: number) =
     told(done);
   }
 }
-
-/** What comes out of a plan, in the words of the model. */
-export const virtualSizeOf = (detected: Detected, format: Format, size: number | undefined): number | undefined =>
-  detected.virtualSize ?? (format === "raw" ? size : undefined);

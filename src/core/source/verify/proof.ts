@@ -1,11 +1,12 @@
 import type { Digest } from "../../model/digest.ts";
 import type { Signature, SourceSpec } from "../../model/source.ts";
-import { type Access, accessOf, isUrl, NOBODY, pathOf, placesOf, publicUrl, type Web } from "../web/index.ts";
+import { type Access, accessOf, isUrl, NOBODY, partsOf, pathOf, placesOf, publicUrl, type Web } from "../web/index.ts";
 import { Hashing } from "./hashing.ts";
 import { minisignCheck } from "./minisign.ts";
 import { isClearText, openClearText, openpgpCheck } from "./openpgp.ts";
 import { isPgp, type SignatureCheck, type Signed, textOf } from "./signature.ts";
-import { findSum } from "./sums.ts";
+import { isBundle, sigstoreCheck } from "./sigstore.ts";
+import { Sums } from "./sums.ts";
 
 /** What the bytes of a source have to be. */
 export interface Proof {
@@ -23,17 +24,54 @@ export interface Proof {
  */
 export async function proofOf(spec: SourceSpec, web: Web, signal: AbortSignal): Promise<Proof> {
   const { checksum, signature } = spec;
-  const access = spec.kind === "url" ? accessOf(spec) : NOBODY;
+  const access =
+    spec.kind === "url" ? accessOf(spec) : { ...NOBODY, ...(spec.ca === undefined ? {} : { ca: spec.ca }) };
   if (checksum?.kind === "sums") {
     const text = await sumsText(checksum.where, signature, web, access, signal);
-    const paths = placesOf(spec).map(pathOf);
-    return { digest: findSum(text, checksum.algorithm, paths, publicUrl(checksum.where)) };
+    const sums = new Sums(text, checksum.algorithm, publicUrl(checksum.where));
+    return { digest: await entryOf(sums, checksum.name, spec, web, signal) };
   }
   const label = checksum?.label === undefined ? {} : { label: checksum.label };
   const declared = checksum === undefined ? {} : { digest: checksum.digest, ...label };
   if (signature === undefined) return declared;
   const signed = async () => await check(await readSigned(signature, web, access, signal));
   return { ...declared, signature: signed };
+}
+
+/**
+ * The entry for a source: the one that is said; else by the name in the URL, by the name that the server gives (after redirects, or in
+ * Content-Disposition), by another part of the URL; else the only one.
+ * @throws Failure source.sums
+ */
+async function entryOf(
+  sums: Sums,
+  name: string | undefined,
+  spec: SourceSpec,
+  web: Web,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const places = placesOf(spec);
+  const paths = name === undefined ? places.map(pathOf) : [name];
+  const found = sums.find(paths, name !== undefined);
+  if (found !== undefined) return found;
+  if (name !== undefined) throw sums.missing(paths);
+  const alone = sums.only(true);
+  if (alone !== undefined) return alone;
+  const told: string[] = [];
+  if (spec.kind === "url") {
+    // Mirrors have the same file, so the first name that is there is the name.
+    for (const url of spec.urls) {
+      const names = await web.names(url, accessOf(spec), signal);
+      const named = sums.find(names);
+      if (named !== undefined) return named;
+      told.push(...names);
+    }
+    const inside = sums.find(spec.urls.flatMap(partsOf));
+    if (inside !== undefined) return inside;
+  }
+  const only = sums.only();
+  if (only === undefined) throw sums.missing([...paths, ...told]);
+  return only;
 }
 
 /** The sums, and nothing else, once they are proven. */
@@ -61,15 +99,23 @@ async function sumsText(
   return textOf(bytes);
 }
 
-async function readSigned({ where, key }: Signature, web: Web, access: Access, signal: AbortSignal): Promise<Signed> {
+async function readSigned(
+  { where, key, ...who }: Signature,
+  web: Web,
+  access: Access,
+  signal: AbortSignal,
+): Promise<Signed> {
   const signature = await web.small(where, access, signal);
   const isText = key.includes("-----BEGIN") || /^(?:.*\n)?RW[A-Za-z0-9+/]{54}\s*$/.test(key);
   return {
+    ...who,
     where: isUrl(where) ? publicUrl(where) : where,
     signature,
     key: isText ? new TextEncoder().encode(key) : await web.small(key, access, signal),
   };
 }
 
-const check = async (signed: Signed): Promise<SignatureCheck> =>
-  isPgp(signed.key) ? await openpgpCheck(signed, new Date()) : minisignCheck(signed);
+async function check(signed: Signed): Promise<SignatureCheck> {
+  if (isBundle(signed.signature)) return await sigstoreCheck(signed);
+  return isPgp(signed.key) ? await openpgpCheck(signed, new Date()) : minisignCheck(signed);
+}

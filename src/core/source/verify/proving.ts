@@ -52,13 +52,16 @@ export class Proving implements Disposable {
     return this.#hashing.soFar() ?? "";
   }
 
-  /** `isOld`: some of the bytes were left by an earlier run. @throws Failure source.checksum, source.changed, source.signature, source.key */
-  async end(isOld = false): Promise<Proven> {
-    const { proof, expected, where } = this.#demand;
+  /** `isOld`: some of the bytes were left by an earlier run. `giver`: where all of them came from, if not from where the demand says. @throws Failure source.checksum, source.changed, source.signature, source.key */
+  async end(isOld = false, giver?: string): Promise<Proven> {
+    const { proof, expected, where: declared } = this.#demand;
+    const where = giver ?? declared;
     const hashes = await this.#hashing.end();
     if (proof.digest !== undefined) compareDeclared(proof.digest, hashes, where, isOld, proof.label);
     else if (expected !== undefined) compareExpected(expected, hashes, where);
-    await this.#signature?.end(hashes);
+    await this.#signature?.end(hashes).catch((thrown: unknown): never => {
+      throw thrown instanceof Failure && giver !== undefined ? from(thrown, giver) : thrown;
+    });
     return { digests: digestsOf(hashes), size: this.#size };
   }
 
@@ -71,11 +74,11 @@ export class Proving implements Disposable {
 function compareDeclared(declared: Digest, hashes: Hashes, where: string, isOld: boolean, label = "checksum"): void {
   const found = made(declared, hashes);
   if (found === declared) return;
-  const message = `${where}: the bytes are not the declared ones: ${declared} is declared, ${found} came`;
+  const message = `${where}: checksum mismatch: expected ${declared}, got ${found}`;
   throw new Failure("source.checksum", message, {
     hint: isOld
       ? "a part of them was left by an earlier run and has been thrown away: run the same command again"
-      : `do not use them; if the publisher has really changed the file, change \`${label}\``,
+      : `do not use the file; if the publisher has really changed the file, change \`${label}\``,
     retry: isOld,
   });
 }
@@ -84,6 +87,10 @@ function compareExpected(expected: Digest, hashes: Hashes, where: string): void 
   const found = made(expected, hashes);
   if (found !== expected) throw changed(where, `${expected} then, ${found} now`);
 }
+
+/** A signature says nothing of where the bytes came from. */
+const from = ({ code, message, hint, cause }: Failure, giver: string): Failure =>
+  new Failure(code, `${giver}: ${message}`, { hint, cause });
 
 const made = (like: Digest, hashes: Hashes): Digest => digest(nameOf(like), hashes.get(nameOf(like)) ?? "");
 

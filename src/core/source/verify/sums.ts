@@ -1,5 +1,5 @@
 import { Failure } from "../../failure.ts";
-import { ALGORITHMS, type Algorithm, algorithmOf, type Digest, digest } from "../../model/digest.ts";
+import { ALGORITHMS, type Algorithm, algorithmOf, type Digest, digest, STRONG } from "../../model/digest.ts";
 
 /** One digest of a sums file. */
 export interface Sum {
@@ -10,7 +10,7 @@ export interface Sum {
   readonly name: string | undefined;
 }
 
-const GNU = /^(\\?)([0-9a-f]{32,128})(?: [ *]|\t+)(.+)$/i;
+const GNU = /^(\\?)([0-9a-f]{32,128})(?: [ *]|\t+| )(.+)$/i;
 const BSD = /^(\\?)([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9a-f]{32,128})$/i;
 const BARE = /^(?:([A-Za-z0-9-]+):)?([0-9a-f]{32,128})$/i;
 
@@ -22,44 +22,83 @@ export function parseSums(text: string): readonly Sum[] {
   });
 }
 
-/**
- * The digest that a sums file has for the first of `paths` (URL paths or file paths of the same bytes) that it knows. An entry is
- * chosen by file name; of several with the same name, the one whose folders agree.
- * @throws Failure source.sums, which lists what is there
- */
-export function findSum(text: string, algorithm: string, paths: readonly string[], where: string): Digest {
-  const wanted = ALGORITHMS.find((known) => known === algorithm.toLowerCase());
-  if (wanted === undefined)
-    throw new Failure("source.sums", `${algorithm} is no digest that we know`, {
-      hint: `Use ${ALGORITHMS.join(", ")}.`,
-    });
-  const all = parseSums(text);
-  if (all.length === 0)
-    throw new Failure("source.sums", `${where} holds no digests`, {
-      hint: "Give the file of digests itself: GNU lines, BSD lines, or one digest alone.",
-    });
-  const sums = all.filter((sum) => (sum.algorithm ?? algorithmOf(sum.hex)) === wanted);
-  if (sums.length === 0) throw wrongKind(all, wanted, where);
-  for (const path of paths) {
-    const found = choose(sums, path, where);
-    if (found !== undefined) return digest(wanted, found.hex);
+/** The digests of one sums file that may count. */
+export class Sums {
+  /** By algorithm, the first one before the others. */
+  readonly #kinds: ReadonlyMap<Algorithm, readonly Sum[]>;
+  readonly #where: string;
+
+  /** Without an algorithm: the strong ones, the strongest first. @throws Failure source.sums where there is none of them */
+  constructor(text: string, algorithm: string | undefined, where: string) {
+    const wanted = ALGORITHMS.find((known) => known === algorithm?.toLowerCase());
+    if (algorithm !== undefined && wanted === undefined)
+      throw new Failure("source.sums", `unknown algorithm ${algorithm}`, {
+        hint: `use ${[...ALGORITHMS].reverse().join(", ")}`,
+      });
+    const all = parseSums(text);
+    if (all.length === 0)
+      throw new Failure("source.sums", `${where} holds no digests`, {
+        hint: "give the sums file itself: GNU lines, BSD lines, or one digest",
+      });
+    const kinds = (wanted === undefined ? [...STRONG].reverse() : [wanted]).map(
+      (name) => [name, all.filter((sum) => kindOf(sum) === name)] as const,
+    );
+    this.#kinds = new Map(kinds.filter(([, sums]) => sums.length > 0));
+    this.#where = where;
+    if (this.#kinds.size === 0) throw wrongKind(all, wanted, where);
   }
-  const [only] = sums;
-  if (only !== undefined && only.name === undefined && sums.length === 1) return digest(wanted, only.hex);
-  throw missing(sums, paths, where);
+
+  /**
+   * The digest of the first of `paths` (URL paths, file paths or names of the same bytes) that is there: by file name; of several with
+   * the same name, the one whose directories agree; `whole`: only one whose directories all agree.
+   * @throws Failure source.sums where two have a claim
+   */
+  find(paths: readonly string[], whole = false): Digest | undefined {
+    for (const path of paths)
+      for (const [name, sums] of this.#kinds) {
+        const found = choose(sums, path, this.#where, whole ? split(path).length : 1);
+        if (found !== undefined) return digest(name, found.hex);
+      }
+    return undefined;
+  }
+
+  /** The digest, where there is only one. Of other bytes it would be a mismatch. `nameless`: only where it says no name either. */
+  only(nameless = false): Digest | undefined {
+    for (const [name, sums] of this.#kinds) {
+      const [first] = sums;
+      const isOne = sums.every((sum) => sum.hex === first?.hex && (!nameless || sum.name === undefined));
+      if (first !== undefined && isOne) return digest(name, first.hex);
+    }
+    return undefined;
+  }
+
+  missing(paths: readonly string[]): Failure {
+    const names = [...new Set(paths.map((path) => split(path).at(-1) ?? path))];
+    const [[name, sums] = ["sha256", []] as const] = this.#kinds;
+    return new Failure(
+      "source.sums",
+      `${this.#where} has no digest of ${names.join(" or ")}; it has: ${listed(sums)}`,
+      {
+        hint: `say which entry it is: checksum = { sums = "${name}:${this.#where}", name = "…" }`,
+      },
+    );
+  }
 }
 
-function choose(sums: readonly Sum[], path: string, where: string): Sum | undefined {
+const kindOf = ({ algorithm, hex }: Sum): Algorithm | undefined => algorithm ?? algorithmOf(hex);
+
+function choose(sums: readonly Sum[], path: string, where: string, least: number): Sum | undefined {
   const parts = split(path);
   const ranked = sums
     .filter((sum) => sum.name !== undefined && split(sum.name).at(-1) === parts.at(-1))
     .map((sum) => ({ sum, agrees: agreement(split(sum.name ?? ""), parts) }))
+    .filter(({ agrees }) => agrees >= least)
     .sort((a, b) => b.agrees - a.agrees);
   const best = ranked.filter((one) => one.agrees === ranked[0]?.agrees).map((one) => one.sum);
   const [first] = best;
-  if (best.every((sum) => sum.hex.toLowerCase() === first?.hex.toLowerCase())) return first;
+  if (best.every((sum) => sum.hex === first?.hex)) return first;
   throw new Failure("source.sums", `${where} has several digests for ${parts.at(-1)}: ${listed(best)}`, {
-    hint: "Write the digest itself as `checksum`.",
+    hint: 'say which entry it is: checksum = { sums = "…", name = "DIRECTORY/FILE" }',
   });
 }
 
@@ -106,20 +145,17 @@ function listed(sums: readonly Sum[]): string {
   return names.length > 10 ? `${names.slice(0, 10).join(", ")} and ${names.length - 10} more` : names.join(", ");
 }
 
-function wrongKind(sums: readonly Sum[], wanted: Algorithm, where: string): Failure {
-  const kinds = [...new Set(sums.flatMap((sum) => sum.algorithm ?? algorithmOf(sum.hex) ?? []))];
+function wrongKind(sums: readonly Sum[], wanted: Algorithm | undefined, where: string): Failure {
+  const there = ALGORITHMS.filter((name) => sums.some((sum) => kindOf(sum) === name)).reverse();
+  const [strongest] = there;
+  const missing = wanted ?? "sha256, sha512 or other strong";
+  const hint =
+    strongest === undefined
+      ? "give the other sums file"
+      : `write \`checksum = "${strongest}:${where}"\`, or give the other sums file`;
   return new Failure(
     "source.sums",
-    `${where} holds no ${wanted} digests, but ${kinds.join(" and ") || "unknown ones"}`,
-    {
-      hint: `Write \`checksum = "${kinds[0] ?? wanted}:${where}"\`, or give the other sums file.`,
-    },
+    `${where} holds no ${missing} digests, but ${there.join(" and ") || "unknown ones"}`,
+    { hint },
   );
 }
-
-const missing = (sums: readonly Sum[], paths: readonly string[], where: string): Failure => {
-  const names = [...new Set(paths.map((path) => split(path).at(-1) ?? path))];
-  return new Failure("source.sums", `${where} has no digest of ${names.join(" or ")}; it has: ${listed(sums)}`, {
-    hint: "A digest is found by the file name; write the digest itself as `checksum` if the file is called otherwise there.",
-  });
-};

@@ -16,16 +16,29 @@ export interface Access {
   readonly password?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly origins: readonly string[];
+  /** Path of certificates of authorities, for all of its servers. */
+  readonly ca?: string;
 }
 
 export const NOBODY: Access = { origins: [] };
 
-export const accessOf = ({ urls, username, password, headers }: UrlSource): Access => ({
-  origins: urls.map((url) => new URL(url).origin),
+export const accessOf = ({ urls, username, password, headers, hosts, ca }: UrlSource): Access => ({
+  origins: meantFor(urls, hosts),
+  ...(ca === undefined ? {} : { ca }),
   ...(username === undefined ? {} : { username }),
   ...(password === undefined ? {} : { password }),
   ...(headers === undefined ? {} : { headers }),
 });
+
+/** Of several mirrors only the first gets what was declared, unless it is said who else: a mirror is often somebody else's server. */
+function meantFor(urls: readonly string[], hosts: readonly string[] | undefined): readonly string[] {
+  if (hosts === undefined) return urls.slice(0, 1).map((url) => new URL(url).origin);
+  return hosts.flatMap((host) => ["https", "http"].map((scheme) => new URL(`${scheme}://${host}`).origin));
+}
+
+/** There are credentials, and this URL does not get them. */
+export const isWithheld = ({ origins, username, password, headers }: Access, url: string): boolean =>
+  [username, password, headers].some((one) => one !== undefined) && !origins.includes(new URL(url).origin);
 
 /** What of an access counts for this URL, as comparable text without secrets: a server may answer another user with other bytes. */
 export function identityOf(access: Access, url: string): string {

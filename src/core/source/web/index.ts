@@ -3,4 +3,4 @@
 export { type Access, accessOf, identityOf, NOBODY } from "./credentials.ts";
 export { ifRange, judge, rangeOf } from "./range.ts";
 export { lengthOf, validatorsOf, Web } from "./web.ts";
-export { fileNameOf, isUrl, pathOf, placesOf, publicUrl, transformOf } from "./where.ts";
+export { fileNameOf, isUrl, partsOf, pathOf, placesOf, publicUrl, transformOf } from "./where.ts";

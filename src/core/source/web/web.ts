@@ -1,25 +1,38 @@
-import { readFile, stat } from "node:fs/promises";
 import { type Code, Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
+import { certificatesIn } from "../../net/authorities.ts";
 import type { Answer, Door } from "../../net/door.ts";
 import { orAborted } from "../../net/scope.ts";
-import { sourceFailure } from "../failure.ts";
 import type { SourceMeans } from "../means.ts";
-import { type Access, authorization, identityOf } from "./credentials.ts";
+import { type Access, authorization, identityOf, isWithheld } from "./credentials.ts";
 import { type Identifier, identifierOf } from "./identity.ts";
+import { namesOf } from "./names.ts";
 import { rangeOf } from "./range.ts";
+import { MOST_SMALL, smallFile, tooLarge } from "./small.ts";
 import { isUrl, publicUrl } from "./where.ts";
 
-/** Sums files and signatures are small; what is larger is none. */
-const MOST = 16 << 20;
-/** Answers to HEAD of servers that only know GET, or whose signed URLs are for GET alone. */
-const NO_HEAD = [400, 401, 403, 404, 405, 406, 410, 501];
+/** Every answer to HEAD that is no success: servers that only know GET, signed URLs that are for GET alone, and whatever else breaks. */
+const NO_HEAD = Array.from({ length: 200 }, (_, i) => 400 + i);
+/** GET would end in the same way. */
+const HOPELESS: readonly string[] = [
+  "backend.unreachable",
+  "source.unreachable",
+  "source.tls",
+  "net.proxy",
+  "net.url",
+  "net.https",
+];
+
+interface Head {
+  readonly validators: Validators;
+  readonly names: readonly string[];
+}
 
 /** All that one run asks of web servers for its sources: every small thing once, whoever wants it. */
 export class Web implements AsyncDisposable {
   readonly #means: SourceMeans;
   readonly #doors = new Map<string, Door>();
-  readonly #heads = new Map<string, Promise<Validators>>();
+  readonly #heads = new Map<string, Promise<Head>>();
   readonly #files = new Map<string, Promise<Uint8Array>>();
   /** Tells requests apart. */
   readonly identifier: Identifier;
@@ -30,9 +43,19 @@ export class Web implements AsyncDisposable {
   }
 
   /** What the server says of a file, without its bytes. @throws Failure source.* , net.* */
-  head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
-    const answer = once(this.#heads, keyOf(url, access), () => this.#head(url, access, this.#means.signal));
-    return orAborted(answer, signal);
+  async head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
+    return (await this.#headOf(url, access, signal)).validators;
+  }
+
+  /** The names that the server gives the file; none where it says nothing of it. */
+  async names(url: string, access: Access, signal: AbortSignal): Promise<readonly string[]> {
+    try {
+      return (await this.#headOf(url, access, signal)).names;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (thrown instanceof Failure) return [];
+      throw thrown;
+    }
   }
 
   /** All of a small file, by path or URL. @throws Failure source.*, net.* */
@@ -61,15 +84,41 @@ export class Web implements AsyncDisposable {
     await Promise.all(doors.map((door) => door[Symbol.asyncDispose]()));
   }
 
-  async #head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
-    const answer = await this.#send("HEAD", url, access, { signal, accept: NO_HEAD });
-    if (answer.status < 300) return validatorsOf(answer.headers, lengthOf(answer.headers));
+  async #headOf(url: string, access: Access, signal: AbortSignal): Promise<Head> {
+    const answer = once(this.#heads, keyOf(url, access), () => this.#head(url, access, this.#means.signal));
+    return await orAborted(answer, signal);
+  }
+
+  async #head(url: string, access: Access, signal: AbortSignal): Promise<Head> {
+    const answer = await this.#tryHead(url, access, signal);
+    const told = answer === undefined ? undefined : lengthOf(answer.headers);
+    // No length for a file that has bytes is what some servers say to HEAD.
+    if (answer !== undefined && answer.status < 300 && told !== 0) return headOf(answer, told);
     // The first byte is asked for, so that the whole length is told beside it.
     const first = await this.#send("GET", url, access, { signal, headers: { range: "bytes=0-0" }, accept: [416] });
     const range = rangeOf(first.headers.get("content-range"));
     const length = first.status === 200 ? lengthOf(first.headers) : range?.total;
     for await (const _ of first.stream()) break;
-    return validatorsOf(first.headers, length);
+    return headOf(first, length);
+  }
+
+  /** Undefined where it fails in a way in which GET need not fail. It is not tried twice: GET is. */
+  async #tryHead(url: string, access: Access, signal: AbortSignal): Promise<Answer | undefined> {
+    try {
+      return await this.#send("HEAD", url, access, { signal, accept: NO_HEAD, idempotent: false });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (!(thrown instanceof Failure) || !/^(?:net|source)\./.test(thrown.code) || HOPELESS.includes(thrown.code))
+        throw thrown;
+      return undefined;
+    }
+  }
+
+  /** The text of a `ca`, read once a run. @throws Failure source.tls, and those of reading it */
+  async #authorities(path: string): Promise<string> {
+    const text = Buffer.from(await once(this.#files, path, () => smallFile(path))).toString("utf8");
+    certificatesIn(text, path);
+    return text;
   }
 
   async #small(url: string, access: Access, signal: AbortSignal): Promise<Uint8Array> {
@@ -78,7 +127,7 @@ export class Web implements AsyncDisposable {
     let size = 0;
     for await (const piece of answer.stream()) {
       size += piece.length;
-      if (size > MOST) throw tooLarge(publicUrl(url));
+      if (size > MOST_SMALL) throw tooLarge(publicUrl(url));
       pieces.push(piece);
     }
     return Buffer.concat(pieces);
@@ -92,28 +141,34 @@ export class Web implements AsyncDisposable {
       readonly signal: AbortSignal;
       readonly headers?: Readonly<Record<string, string>>;
       readonly accept?: readonly number[];
+      readonly idempotent?: boolean;
     },
   ): Promise<Answer> {
-    const { signal, headers = {}, accept = [] } = options;
+    const { signal, headers = {}, ...how } = options;
     try {
       // The bytes as they are kept: what a server compresses on the way has another length and other ranges.
       const sent = { "accept-encoding": "identity", ...headers };
-      return await this.#door(url, access).send(method, bare(url), { signal, headers: sent, accept });
+      const door = await this.#door(url, access);
+      return await door.send(method, bare(url), { signal, headers: sent, ...how });
     } catch (thrown) {
       signal.throwIfAborted();
-      throw webFailure(thrown);
+      throw webFailure(thrown, isWithheld(access, url) ? new URL(url).host : undefined);
     }
   }
 
-  #door(url: string, access: Access): Door {
+  async #door(url: string, access: Access): Promise<Door> {
+    const { ca } = access;
+    const extra = ca === undefined ? undefined : await this.#authorities(ca);
     const { origin } = new URL(url);
-    const key = `${origin} ${identityOf(access, url)}`;
+    const key = `${origin} ${identityOf(access, url)} ${ca ?? ""}`;
     const known = this.#doors.get(key);
     if (known !== undefined) return known;
     const { idle } = this.#means.patience ?? {};
     const door = this.#means.door({
       url: origin,
       headers: () => authorization(access, url, this.#means),
+      ...(extra === undefined ? {} : { tls: { extra } }),
+      httpsOnly: this.#means.httpsOnly === true,
       credentials: "`username` and `password` of this source, or netrc",
       ...(idle === undefined ? {} : { idle }),
     });
@@ -121,6 +176,11 @@ export class Web implements AsyncDisposable {
     return door;
   }
 }
+
+const headOf = ({ headers, url }: Answer, length: number | undefined): Head => ({
+  validators: validatorsOf(headers, length),
+  names: namesOf(headers, url),
+});
 
 /** What the headers say that tells one version of a file from another. */
 export function validatorsOf(headers: Headers, length: number | undefined): Validators {
@@ -140,28 +200,19 @@ export function lengthOf(headers: Headers): number | undefined {
 }
 
 /** A failure of the door, told as one of a source. */
-function webFailure(thrown: unknown): unknown {
+function webFailure(thrown: unknown, withheld: string | undefined): unknown {
   if (!(thrown instanceof Failure) || !thrown.code.startsWith("backend.")) return thrown;
   const kind = thrown.code.slice("backend.".length);
   const code: Code = kind === "auth" ? "source.denied" : `source.${kind}`;
-  const hint = kind === "missing" ? "check the URL: the server has no such file" : thrown.hint;
+  const hint =
+    withheld !== undefined && (kind === "auth" || kind === "denied")
+      ? `the credentials of this source are for other hosts: if they are for ${withheld} as well, say so: hosts = […, "${withheld}"]`
+      : kind === "missing"
+        ? "check the URL: the server has no such file"
+        : thrown.hint;
   const { message, cause, retry, request } = thrown;
   return new Failure(code, message, { hint, cause, retry, request });
 }
-
-async function smallFile(path: string): Promise<Uint8Array> {
-  try {
-    if ((await stat(path)).size > MOST) throw tooLarge(path);
-    return await readFile(path);
-  } catch (thrown) {
-    throw sourceFailure(thrown, path);
-  }
-}
-
-const tooLarge = (where: string): Failure =>
-  new Failure("source.sums", `${where} is larger than ${MOST >> 20} MiB: it is no sums file, key or signature`, {
-    hint: "check which file is named",
-  });
 
 /** The answer of the first one who asks, for all; a failure is not kept. */
 function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {

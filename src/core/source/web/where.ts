@@ -33,6 +33,13 @@ export function fileNameOf(where: string): string {
   return name ?? (isUrl(where) ? new URL(where).hostname : "image");
 }
 
+/** Other names that a URL may mean: values of its query, and directories that are files elsewhere (`…/x.img/download`). */
+export function partsOf(where: string): readonly string[] {
+  const url = new URL(where);
+  const values = [...url.searchParams].flatMap(([name, value]) => (isSecretParameter(name) ? [] : [value]));
+  return [...values, ...pathOf(where).split("/").reverse()].filter((part) => part !== "");
+}
+
 /** All places of a declared source, in the order in which they are tried. */
 export function placesOf(spec: SourceSpec): readonly string[] {
   switch (spec.kind) {

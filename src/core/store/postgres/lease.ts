@@ -68,17 +68,18 @@ export class PostgresLease implements Lease, Journal {
     const { runs, journals } = this.#tables;
     const { name } = this.#session.place;
     const seq = this.#seq + 1;
-    await this.#durable(async (query) => {
-      if (seq === 1)
-        await query(`insert into ${runs} (name, run, is_open) values ($1, $2, true) on conflict do nothing`, [
-          name,
-          run,
-        ]);
-      // A try whose answer was lost has written the same.
-      await query(
-        `insert into ${journals} (name, run, seq, body) values ($1, $2, $3, $4) on conflict (name, run, seq) do update set body = excluded.body`,
-        [name, run, seq, text],
-      );
+    const { states } = this.#tables;
+    // One statement, one way there and back: the row of the lock, held while the lines are added. A try whose answer was lost has added the same.
+    const statement = `with mine as (select name from ${states} where name = $1::text and holder_id = $2::text for share),
+      begun as (insert into ${runs} (name, run, is_open) select name, $3::text, true from mine where $4::int = 1 on conflict do nothing),
+      added as (insert into ${journals} (name, run, seq, body) select name, $3::text, $4::int, $5::text from mine
+        on conflict (name, run, seq) do update set body = excluded.body returning seq)
+      select count(*)::int as added from added`;
+    await this.#patiently(async () => {
+      const [row] = await this.#session.query(statement, [name, this.#me.id, run, seq, text]);
+      if (row?.["added"] === 1) return;
+      await this.#session.transaction(async (query) => await this.#mine(query, "share"));
+      throw new Failure("state.io", `${this.#session.where} did not take the lines of the journal`);
     });
     this.#seq = seq;
     this.#waiting = undefined;
@@ -126,19 +127,26 @@ export class PostgresLease implements Lease, Journal {
   }
 
   /**
-   * A transaction of whoever holds the lock; done again where the connection broke, once the lock is known to be ours still.
-   * @throws Failure state.lost when it is not
+   * A transaction of whoever holds the lock.
+   * @throws Failure state.lost when it is no longer ours
    */
   async #durable(work: (query: Query) => Promise<void>): Promise<void> {
+    await this.#patiently(async () => {
+      await this.#session.transaction(async (query) => {
+        await this.#mine(query, "share");
+        await work(query);
+      });
+    });
+  }
+
+  /** Does it, one after another; again where the connection broke, once the lock is known to be ours still. */
+  async #patiently(work: () => Promise<void>): Promise<void> {
     const turn = this.#queue.then(async () => {
       const end = performance.now() + this.#session.patience;
       for (let broken: unknown, pause = 50; ; pause = Math.min(pause * 2, 2000)) {
         try {
           if (broken !== undefined) await this.#again();
-          await this.#session.transaction(async (query) => {
-            await this.#mine(query, "share");
-            await work(query);
-          });
+          await work();
           return;
         } catch (error) {
           if (!isBroken(error) || performance.now() > end) throw error;

@@ -17,7 +17,7 @@ export interface Timing {
   /** and on top of that: the clocks of a store's servers, and a request on its way. */
   readonly margin: number;
 }
-export const usual: Timing = { renew: 20_000, tail: 64 * 1024, lease: 60, margin: 10 };
+export const usual: Timing = { renew: 20_000, tail: 32 * 1024, lease: 60, margin: 10 };
 
 /** The lock of one run, and its right to write. */
 export class S3Lease implements Lease, Journal {

@@ -5,7 +5,7 @@ const GRACE = 10_000;
  * A signal that follows another one a while later. For a request that makes something: who is stopped in the middle of it would never
  * learn what was made.
  */
-export class Patient implements Disposable {
+export class DelayedAbort implements Disposable {
   readonly #stop = new AbortController();
   readonly #from: AbortSignal;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,0 +1,122 @@
+import type { Validators } from "../../model/source.ts";
+import type { Proven } from "../supply.ts";
+import { changed, Proving } from "../verify/index.ts";
+import type { ProvenSink } from "./mirrors.ts";
+import { demandOf, type Order, pinnedOf, stillPinned } from "./order.ts";
+import type { Sink } from "./sink.ts";
+
+/** Where the bytes of one reading go by: they are proven and given on, and cannot be taken back. */
+export class Passing implements Sink {
+  offset = 0;
+  total: number | undefined;
+  validators: Validators = {};
+  where: string | undefined;
+  readonly #order: Order;
+  readonly #proving: Proving;
+  readonly #give: (piece: Uint8Array) => Promise<void>;
+  readonly #told: (done: number, total: number | undefined) => void;
+
+  constructor(
+    order: Order,
+    proving: Proving,
+    give: (piece: Uint8Array) => Promise<void>,
+    told: (done: number, total: number | undefined) => void,
+  ) {
+    this.#order = order;
+    this.#proving = proving;
+    this.#give = give;
+    this.#told = told;
+  }
+
+  get isSeen(): boolean {
+    return this.offset > 0;
+  }
+
+  soFar(): string {
+    return this.#proving.soFar();
+  }
+
+  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
+    stillPinned(pinnedOf(this.#order), where, validators);
+    const { length: _, ...version } = validators;
+    this.validators = version;
+    this.where = where;
+    this.total = total;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await this.#proving.update(bytes);
+    this.offset += bytes.length;
+    await this.#give(bytes);
+    this.#told(this.offset, this.total);
+  }
+
+  async restart(): Promise<void> {
+    if (this.isSeen)
+      throw changed(
+        this.where ?? "the source",
+        "it is another file now than the one that was begun",
+        "while it was fetched",
+      );
+  }
+}
+
+/** Bytes that nobody reads: they are only proven. */
+export class Weighed implements ProvenSink, Disposable {
+  offset = 0;
+  total: number | undefined;
+  validators: Validators = {};
+  where: string | undefined;
+  readonly isSeen = false;
+  /** The mirror that the proven bytes came from, where it was one. */
+  giver: string | undefined;
+  readonly #order: Order;
+  readonly #told: (done: number, total: number | undefined) => void;
+  #proving: Proving;
+
+  private constructor(order: Order, told: (done: number, total: number | undefined) => void, proving: Proving) {
+    this.#order = order;
+    this.#told = told;
+    this.#proving = proving;
+  }
+
+  /** @throws Failure source.signature, source.key, and those of fetching them */
+  static async begin(order: Order, told: (done: number, total: number | undefined) => void): Promise<Weighed> {
+    return new Weighed(order, told, await Proving.begin(demandOf(order)));
+  }
+
+  soFar(): string {
+    return this.#proving.soFar();
+  }
+
+  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
+    stillPinned(pinnedOf(this.#order), where, validators);
+    const { length: _, ...version } = validators;
+    this.validators = version;
+    this.where = where;
+    this.total = total;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await this.#proving.update(bytes);
+    this.offset += bytes.length;
+    this.#told(this.offset, this.total);
+  }
+
+  async restart(): Promise<void> {
+    this.#proving[Symbol.dispose]();
+    this.#proving = await Proving.begin(demandOf(this.#order));
+    this.offset = 0;
+    this.total = undefined;
+  }
+
+  async prove(giver?: string): Promise<Proven> {
+    const proven = await this.#proving.end(false, giver);
+    this.giver = giver;
+    return proven;
+  }
+
+  [Symbol.dispose](): void {
+    this.#proving[Symbol.dispose]();
+  }
+}

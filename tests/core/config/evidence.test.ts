@@ -1,0 +1,134 @@
+import { expect, test } from "bun:test";
+import { config, told } from "./told.ts";
+
+// What proves bytes, as it is declared: sums files, algorithms, hosts, and what [policy] asks of them.
+
+const MARKS =
+  '[backend.st]\nplugin = "store"\npath = "/srv"\n[backend.big]\nplugin = "cloud"\ntoken = "env:T"\n[backend.lab]\nplugin = "lab"\n[backend.cl]\nplugin = "cloner"\n';
+const HEX = "a".repeat(64);
+
+const sourceOf = async (source: string) => {
+  const { config: read } = await config(`[image.a]\nbackend = "st"\nsource = ${source}\n${MARKS}`);
+  return read.resources[0]?.source;
+};
+const checksumOf = async (checksum: string) =>
+  (await sourceOf(`{ url = "https://x/a.img", checksum = ${checksum} }`))?.checksum;
+
+test("an entry of a sums file", async () => {
+  expect(await checksumOf('{ sums = "sha256:https://x/SUMS", name = "b.img" }')).toEqual({
+    kind: "sums",
+    algorithm: "sha256",
+    where: "https://x/SUMS",
+    name: "b.img",
+  });
+  expect(await checksumOf('{ sums = "./SUMS" }')).toEqual({ kind: "sums", where: "/etc/images/SUMS" });
+  expect(await checksumOf('{ sums = "https://x/SUMS", name = "b.img" }')).toEqual({
+    kind: "sums",
+    where: "https://x/SUMS",
+    name: "b.img",
+  });
+  expect(await checksumOf(`"sha224:${"b".repeat(56)}"`)).toMatchObject({ kind: "digest" });
+});
+
+const wrong = async (rest: string) =>
+  (await told(`[image.a]\nbackend = "st"\nsource = { url = "https://x/a.img", ${rest} }\n${MARKS}`)).join("\n");
+
+test("what is wrong with it is told", async () => {
+  expect(await wrong(`checksum = { sums = "sha256:${HEX}" }`)).toContain("expected the URL or path of a sums file");
+  expect(await wrong('checksum = { name = "b" }')).toContain("sums is missing");
+  expect(await wrong('checksum = { sums = "./S", nam = "b" }')).toContain("did you mean name?");
+  expect(await wrong("checksum = 1")).toContain("expected a string or a table, got a number");
+  expect(await wrong(`checksum = "sha224:${HEX}"`)).toContain("a sha224 digest has 56 hexadecimal digits");
+});
+
+test("hosts are hosts, and a CA is a path", async () => {
+  const spec = await sourceOf(
+    '{ urls = ["https://x/a", "https://y:8443/a"], hosts = ["X", "y:8443", "[::1]:80"], username = "u", password = "env:P", ca = "./ca.pem" }',
+  );
+  expect(spec).toMatchObject({ hosts: ["x", "y:8443", "[::1]:80"], ca: "/etc/images/ca.pem" });
+  for (const host of ["https://x", "x/y", "", "x y", "u@x", "x:y"])
+    expect(await wrong(`hosts = ["${host}"]`)).toContain("source.hosts: expected a host");
+  expect(
+    (await told(`[image.a]\nbackend = "st"\nsource = { file = "x.img", hosts = ["x"] }\n${MARKS}`)).join(),
+  ).toContain("source.hosts goes only with url and urls");
+  expect(await sourceOf('{ file = "x.img", ca = "/ca.pem" }')).toMatchObject({ kind: "file", ca: "/ca.pem" });
+});
+
+const policy = async (images: string, rules = 'require = ["checksum"]') =>
+  (await told(`[policy]\n${rules}\n${images}\n${MARKS}`)).map((line) => line.replace(/^\S+ /, ""));
+const url = (checksum: string) =>
+  `[image.a]\nbackend = "st"\nsource = { url = "https://x/a.img", checksum = ${checksum} }`;
+
+test("md5 and sha1 do not count as a checksum, unless they are named", async () => {
+  for (const name of ["md5", "sha1"]) {
+    const told = [
+      `${name} does not count as a checksum under [policy] | use sha512; or name it: [policy] algorithms = ["${name}", …]`,
+    ];
+    expect(await policy(url(`"${name}:https://x/S"`))).toEqual(told);
+    expect(await policy(url(`{ sums = "${name}:https://x/S", name = "q" }`))).toEqual(told);
+    expect(await policy(url(`"${name}:https://x/S"`), `require = ["checksum"]\nalgorithms = ["${name}"]`)).toEqual([]);
+    expect(await policy(url(`"${name}:https://x/S"`), "require = []")).toEqual([]);
+  }
+  for (const name of ["sha224", "sha256", "sha384", "sha512"])
+    expect(await policy(url(`"${name}:https://x/S"`))).toEqual([]);
+  expect(await policy(url('{ sums = "https://x/S" }'))).toEqual([]);
+  expect(
+    await policy(
+      '[image.a]\nbackend = "big"\nname = "a"\nfile_path = "x"\nfile_hash = "d41d8cd98f00b204e9800998ecf8427e"',
+    ),
+  ).toEqual([
+    'md5 does not count as a checksum under [policy] | use sha512; or name it: [policy] algorithms = ["md5", …]',
+  ]);
+});
+
+test("algorithms that are named hold for every checksum", async () => {
+  const rules = 'algorithms = ["sha512", "sha384"]';
+  expect(await policy(url('"sha384:https://x/S"'), rules)).toEqual([]);
+  expect((await policy(url(`"sha256:${HEX}"`), rules))[0]).toStartWith("sha256 does not count as a checksum");
+  expect(await policy(url('{ sums = "https://x/S" }'), rules)).toEqual([
+    '[policy] algorithms needs the algorithm before the sums file | sums = "sha512:…"',
+  ]);
+});
+
+const bytes = `source = { url = "https://x/a.img", checksum = "sha256:${HEX}" }`;
+const IMAGE = '[image.b]\nbackend = "st"\nsource = { image = "st/a" }\n';
+
+test("bytes of another image: proven where it is made, or here", async () => {
+  expect(await policy(`${IMAGE}[image.a]\nbackend = "st"\n${bytes}`)).toEqual([]);
+  const there = '[image.a]\nbackend = "st"\nexisting = true\n';
+  const refused = [
+    'nothing in the file proves the bytes of st/a (no checksum), and [policy] requires it | checksum = "sha256:…" in source',
+  ];
+  expect(await policy(IMAGE + there)).toEqual(refused);
+  expect(await policy(`${IMAGE}${there}${bytes}`)).toEqual(refused);
+  expect(await policy(`${IMAGE}[image.c]\nbackend = "st"\nsource = { image = "st/b" }\n${there}`)).toEqual([
+    ...refused,
+    ...refused,
+  ]);
+  const declared = `[image.b]\nbackend = "st"\nsource = { image = "st/a", checksum = "sha256:${HEX}" }\n`;
+  expect(await policy(`${declared}[image.c]\nbackend = "st"\nsource = { image = "st/b" }\n${there}`)).toEqual([]);
+  expect(await policy(declared.replace("sha256", "md5").replace(HEX, "a".repeat(32)) + there)).toEqual([
+    'md5 does not count as a checksum under [policy] | use sha512; or name it: [policy] algorithms = ["md5", …]',
+  ]);
+});
+
+test("what a backend makes by itself: its digest is known, or it is refused", async () => {
+  const none = (label: string, name: string) =>
+    `${label}: no checksum is known of what the backend makes ${name}, and [policy] requires it | make the image from a source with it`;
+  const machine = '[image.a]\nbackend = "cl"\nvm_id = "i-1"\n';
+  expect(await policy(machine)).toEqual([none("vm_id", "from a machine")]);
+  expect(await policy(`[image.a]\nbackend = "lab"\nsource_instance = { name = "x" }\n`)).toEqual([
+    none("source_instance", "from an instance"),
+  ]);
+  expect(await policy(`[image.a]\nbackend = "lab"\nsource_image = { remote = "images", name = "x" }\n`)).toEqual([]);
+  expect(await policy(machine, 'require = ["https"]')).toEqual([]);
+  expect(await policy(machine, 'require = ["signature"]')).toEqual([
+    "vm_id: the backend does not verify signatures, and [policy] requires it | make the image from a source with it",
+  ]);
+  expect(
+    await policy(
+      `[image.a]\nbackend = "lab"\nsource_image = { remote = "http://x", name = "a" }\n`,
+      'require = ["https"]',
+    ),
+  ).toEqual(["source_image: not every URL is https://, and [policy] requires it | https:// in place of http://"]);
+});
