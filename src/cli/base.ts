@@ -122,7 +122,9 @@ export function optionSeconds(name: string, text: string | undefined): number | 
   if (text === undefined) return undefined;
   const found = seconds(/^\d+$/.test(text) ? Number(text) : text);
   if (found === undefined)
-    throw new Failure("cli.usage", `${name} ${text} is no duration`, { hint: 'write seconds, or "30s", "5m"' });
+    throw new Failure("cli.usage", `invalid ${name} ${text}: expected a duration`, {
+      hint: 'write seconds, or "30s", "5m"',
+    });
   return found;
 }
 
@@ -131,7 +133,7 @@ export function optionCount(name: string, text: string | undefined, least: numbe
   if (text === undefined) return undefined;
   const found = Number(text);
   if (!Number.isSafeInteger(found) || found < least) {
-    throw new Failure("cli.usage", `${name} ${text} is no whole number from ${least}`, {
+    throw new Failure("cli.usage", `invalid ${name} ${text}: expected a whole number of at least ${least}`, {
       hint: `write ${name} ${Math.max(least, 1)}`,
     });
   }

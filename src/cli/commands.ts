@@ -15,6 +15,7 @@ import { PlanCommand } from "./commands/plan.ts";
 import { PluginsCommand, PluginsTrustCommand } from "./commands/plugins.ts";
 import { PluginsNewCommand } from "./commands/plugins-new.ts";
 import { PluginsTestCommand } from "./commands/plugins-test.ts";
+import { RefreshCommand } from "./commands/refresh.ts";
 import { SchemaCommand } from "./commands/schema.ts";
 import { ShowCommand } from "./commands/show.ts";
 import {
@@ -48,6 +49,7 @@ export const commands = [
   GraphCommand,
   InfoCommand,
   ImportCommand,
+  RefreshCommand,
   ImportTerraformCommand,
   ExportCommand,
   VerifyCommand,

@@ -1,4 +1,5 @@
 import { Failure } from "../core/failure.ts";
+import { parseAddress } from "../core/model/name.ts";
 
 /** What terraform's users type, and what it is here. */
 export interface Line {
@@ -88,6 +89,8 @@ function commands(args: readonly string[]): readonly string[] {
       throw new Failure("cli.usage", `images has no command ${JSON.stringify(name)}`, { hint: INSTEAD[name] });
   if (first === "apply" && args.includes("--destroy"))
     return ["destroy", ...args.slice(1).filter((word) => word !== "--destroy")];
+  // With an address it is this program's own: terraform's has none.
+  if (first === "refresh" && args.some((word) => parseAddress(word) !== undefined)) return args;
   const same = Object.hasOwn(SAME, first) ? SAME[first] : undefined;
   return same === undefined ? args : [...same, ...args.slice(1)];
 }

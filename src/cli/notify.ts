@@ -87,7 +87,7 @@ export async function notifyAll(
       try {
         await send(to, bodyOf(to, factsOf(telling, ended, config, shell), secrets), secrets, shell);
       } catch (thrown) {
-        note(`warning: nobody was told that it ${telling.event}: ${printable(asFailure(thrown).message)}`);
+        note(`warning: no notification that it ${telling.event}: ${printable(asFailure(thrown).message)}`);
       }
     }),
   );

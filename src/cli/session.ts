@@ -130,10 +130,11 @@ export class Session implements AsyncDisposable {
       signal: this.#shell.signal,
       conceal: (secret) => this.secrets.conceal(secret),
       note: this.#wish.note,
+      limit: this.config.settings.maxSize,
       httpsOnly: this.config.policy.require.includes("https"),
-      door: (options) => this.#door(options, undefined),
+      door: (options) => this.#door(options),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
-      download: async (address, signal) => await this.#download(address, signal),
+      download: (address, signal) => this.#download(address, signal),
     });
     return this.#sources;
   }
@@ -186,7 +187,7 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  #door(options: Parameters<Host["door"]>[0], limits: BackendDeclaration["limits"] | undefined) {
+  #door(options: Parameters<Host["door"]>[0], limits?: BackendDeclaration["limits"]) {
     const door = openDoor(options, {
       ...this.#netMeans(),
       signal: this.#shell.hard,
@@ -214,13 +215,12 @@ export class Session implements AsyncDisposable {
 
   async #download(address: Address, signal: AbortSignal) {
     const known = (await this.store()).recorded(address);
-    const id = known?.status === "ready" ? known.id : undefined;
     const backend = await this.backend(backendOf(address));
-    if (id === undefined || !canDownload(backend)) {
-      const why = id === undefined ? "it is not there" : "its backend does not give images back";
+    if (known?.status !== "ready" || !canDownload(backend)) {
+      const why = known?.status === "ready" ? "its backend does not give images back" : "it is not there";
       throw new Failure("source.address", `the bytes of ${address} cannot be had: ${why}`, { address });
     }
-    return await backend.download(id, { signal, note: this.#wish.note });
+    return await backend.download(known.id, { signal, note: this.#wish.note });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -62,8 +62,23 @@ export interface Judges<I extends Schema = Schema> {
 }
 
 export const canJudge = <B extends Backend>(backend: B): backend is B & Judges => has(backend, "judge");
+/** What a backend made of an image that it brought up to date with its origin by itself. */
+export interface Refreshed {
+  /** The image as it is now, with its marker and what is declared of it; it may have another id. */
+  readonly image: Observed;
+  /** False: it was up to date. */
+  readonly changed: boolean;
+  /** `Resolved.content` of what the image is made from now. */
+  readonly content?: string;
+}
+/** Ability: brings an image up to date with what it was copied from, where the backend knows that by itself. */
+export interface Refreshes<I extends Schema = Schema> {
+  refresh(have: Observed<I>, want: Desired<I>, context: Context): Promise<Refreshed>;
+}
+
 export const canTellAdded = <B extends Backend>(backend: B): backend is B & Added => has(backend, "added");
 export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
+export const canRefresh = <B extends Backend>(backend: B): backend is B & Refreshes => has(backend, "refresh");
 export const canRetire = <B extends Backend>(backend: B): backend is B & Retires => has(backend, "retire");
 export const canTellUse = <B extends Backend>(backend: B): backend is B & Uses => has(backend, "usedBy");
 export const canRename = <B extends Backend>(backend: B): backend is B & Renames => has(backend, "rename");

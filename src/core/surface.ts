@@ -1,6 +1,17 @@
 /** The module `images`: all that a plugin may import. */
 
-export type { Added, Additions, Downloads, Judges, Part, Renames, Retires, Uses } from "./abilities.ts";
+export type {
+  Added,
+  Additions,
+  Downloads,
+  Judges,
+  Part,
+  Refreshed,
+  Refreshes,
+  Renames,
+  Retires,
+  Uses,
+} from "./abilities.ts";
 export {
   type AttributeLife,
   CLAUSES,

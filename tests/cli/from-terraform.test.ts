@@ -30,7 +30,7 @@ describe("what a state comes to:", () => {
     const { toml, told } = await blocks("incus.tfstate");
     expect(toml).toMatchSnapshot();
     expect(told).toContain("incus_image.golden is deposed: it is left to terraform");
-    expect(told).toContain("left alone, since they are no images: data.incus_project, incus_instance");
+    expect(told).toContain("skipped, not images: data.incus_project, incus_instance");
   });
 
   test("openstack_images_image_v2: the server's properties, a password, a signed URL, two regions", async () => {
@@ -39,7 +39,7 @@ describe("what a state comes to:", () => {
     expect(told).toContain("openstack_images_image_v2.debian[1] is tainted: it is left to terraform");
     expect(told).toContain("set the environment variable IMAGES_DEBIAN_0_PASSWORD to it");
     expect(told).toContain("openstack_images_image_v2.signed: its image_source_url carries a signature or a token");
-    expect(told).toContain("left alone, since it is no image: openstack_images_image_access_v2");
+    expect(told).toContain("skipped, not an image: openstack_images_image_access_v2");
   });
 
   test("openstack_images_image_access_v2 of a shared image: its members", async () => {
@@ -118,7 +118,7 @@ test("of several backends that fit, one has to be named", async () => {
 });
 
 const refusals: readonly [what: string, text: string, said: string][] = [
-  ["no JSON", "resource {}", "is no state of terraform or tofu"],
+  ["no JSON", "resource {}", "is not a Terraform or OpenTofu state"],
   ["another version", '{"version":3,"modules":[]}', "has version 3 of the format, not 4"],
   ["encrypted", '{"meta":{},"encrypted_data":"x","encryption_version":"v0"}', "tofu state pull"],
   ["kept elsewhere", '{"version":4,"backend":{"type":"s3"}}', "only says where the state is"],
@@ -172,9 +172,9 @@ test("Linode, the whole way: the blocks are written, the images adopted and mark
   await using world = await linode();
   const { folder } = world;
   const said = await world.run(...TAKE);
-  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("3 images taken over")]);
+  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("3 images adopted")]);
   expect(said.stderr).toContain("linode/bar: Import complete [id=private/15001] (linode_image.bar)");
-  expect(said.stderr).toContain("its source could not be looked at");
+  expect(said.stderr).toContain("its source cannot be read");
   const plan = await world.run("plan", "--detailed-exitcode");
   expect([plan.code, plan.stdout]).toEqual([0, expect.stringContaining("No changes.")]);
   const live: readonly { id: string; ours: boolean }[] = JSON.parse(
@@ -221,7 +221,7 @@ test("an image that is gone is left out", async () => {
   await using world = await linode();
   world.control.removeImage("private/15001");
   const said = await world.run(...TAKE);
-  expect(said.stderr).toContain("linode_image.bar: there is no image private/15001 any more; it is left out");
+  expect(said.stderr).toContain("linode_image.bar: image private/15001 no longer exists; skipped");
   expect(await readFile(world.folder.at("images.toml"), "utf8")).not.toContain("[image.bar]");
   expect((await world.run("plan", "--detailed-exitcode")).code).toBe(0);
 }, 120_000);
@@ -275,7 +275,7 @@ test("Outscale, the whole way: a folder's state, images of all four origins, the
     OSC_ENDPOINT_API: `${emulator.url}/api/v1`,
   };
   const said = await run(folder, ["import", "--from-terraform", "infra"], { env });
-  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("4 images taken over")]);
+  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("4 images adopted")]);
   const plan = await run(folder, ["plan", "--detailed-exitcode"], { env });
   expect([plan.code, plan.stdout]).toEqual([0, expect.stringContaining("No changes.")]);
   const kept = [

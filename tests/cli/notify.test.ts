@@ -122,7 +122,7 @@ test("a receiver that fails, or is not there, fails no run, and its URL is not s
   for (const url of [`${to.url}/hidden-path`, "http://127.0.0.1:1/hidden-path"]) {
     await using world = await World.make(A, `${NAME}[[notify]]\nurl = "env:HOOK"\n`);
     const said = await world.run(["apply", "--yes"], { env: { HOOK: url } });
-    expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("warning: nobody was told that it applied")]);
+    expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("warning: no notification that it applied")]);
     expect(said.stderr).not.toContain("hidden-path");
     const unset = await world.run(["destroy", "--yes"]);
     expect([unset.code, unset.stderr]).toEqual([0, expect.stringContaining("HOOK is not set")]);
@@ -136,6 +136,6 @@ test("what is wrong with a [[notify]] is told at its place", async () => {
   };
   expect(await told('url = "hooks.example.org"')).toContain("expected an http:// or https:// URL");
   expect(await told('url = "https://u:hunter2@h/"')).not.toContain("hunter2");
-  expect(await told('url = "https://h/"\ntemplate = "{{sumary}}"')).toMatch(/there is no {{sumary}}[\s\S]*summary/);
+  expect(await told('url = "https://h/"\ntemplate = "{{sumary}}"')).toMatch(/unknown {{sumary}}[\s\S]*summary/);
   expect(await told('url = "https://h/"\non = ["aplied"]')).toContain("applied");
 });

@@ -119,7 +119,9 @@ test("a saved plan is refused when the image moved, and says which", async () =>
     world.folder.at("store", "images", `${record.id}.json`),
     JSON.stringify({ ...record, attributes: { ...record.attributes, description: "x" } }),
   );
-  expect((await world.ends(1, "apply", "plan.json")).stderr).toContain("store/a: somebody changed the image");
+  expect((await world.ends(1, "apply", "plan.json")).stderr).toContain(
+    "store/a: the image was changed outside of images:",
+  );
 });
 
 test("a saved plan that still stands is carried out without a question, and only once", async () => {

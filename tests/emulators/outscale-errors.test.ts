@@ -90,8 +90,8 @@ test("20, 21: schemas are closed and types are checked, on every action", async 
   refused(await ask("ReadImages", "{"), 400, "4110", "InvalidParameterValue");
   refused(await ask("ReadImages", "[]"), 400, "4110", "InvalidParameterValue");
   refused(await ask("CreateImage", { BootModes: ["bios"] }), 400, "4014", "InvalidParameterValue");
-  refused(await ask("DeleteImage", {}), 400, "7000", "MissingParameter", /ImageId/);
-  refused(await ask("CreateTags", { ResourceIds: [], Tags: [{ Key: "k" }] }), 400, "7000", "MissingParameter", /Value/);
+  refused(await ask("DeleteImage", {}), 400, "7007", "MissingParameter", /ImageId/);
+  refused(await ask("CreateTags", { ResourceIds: [], Tags: [{ Key: "k" }] }), 400, "7007", "MissingParameter", /Value/);
 });
 
 test("22-25: signatures are told about in outscale-access.test.ts", async () => {

@@ -39,7 +39,7 @@ test("16, 17: image names", async () => {
   const { ask, vm } = osc;
   const named = async (ImageName: string) => await ask("CreateImage", { VmId: vm, ImageName });
   expect((await named("My image (1)/2.3_4-5")).status).toBe(200);
-  refused(await named("My image (1)/2.3_4-5"), 409, "9029", "ResourceConflict");
+  refused(await named("My image (1)/2.3_4-5"), 409, "9029", "ResourceConflict", /^$/);
   for (const name of ["ab", "a".repeat(129), "colon:", "ä-umlaut", ""]) {
     refused(await named(name), 400, "4014", "InvalidParameterValue");
   }
@@ -51,7 +51,7 @@ test("18, 19: no origin, two origins, no root device, and what else must be said
   const { ask, vm, snapshot, publicImages } = osc;
   const create = async (body: object) => await ask("CreateImage", { ImageName: "image", ...body });
   const BlockDeviceMappings = mapping(snapshot);
-  refused(await create({}), 400, "7000", "MissingParameter");
+  refused(await create({}), 400, "7007", "MissingParameter");
   const [SourceImageId] = publicImages;
   const FileLocation = "http://127.0.0.1:1/manifest";
   for (const two of [
@@ -61,13 +61,13 @@ test("18, 19: no origin, two origins, no root device, and what else must be said
   ]) {
     refused(await create({ ...two, SourceRegionName: "eu-west-2" }), 400, "3002", "InvalidParameterCombination");
   }
-  refused(await create({ BlockDeviceMappings }), 400, "7000", "MissingParameter", /RootDeviceName/);
+  refused(await create({ BlockDeviceMappings }), 400, "7007", "MissingParameter", /RootDeviceName/);
   refused(await create({ BlockDeviceMappings, RootDeviceName: "/dev/sdb" }), 400, "4014", "InvalidParameterValue");
-  refused(await create({ SourceImageId }), 400, "7000", "MissingParameter", /SourceRegionName/);
-  refused(await create({ SourceRegionName: "eu-west-2" }), 400, "7000", "MissingParameter", /SourceImageId/);
-  refused(await ask("CreateImage", { VmId: vm }), 400, "7000", "MissingParameter", /ImageName/);
-  refused(await ask("CreateSnapshot", {}), 400, "7000", "MissingParameter");
-  refused(await ask("CreateSnapshot", { FileLocation }), 400, "7000", "MissingParameter", /SnapshotSize/);
+  refused(await create({ SourceImageId }), 400, "7007", "MissingParameter", /SourceRegionName/);
+  refused(await create({ SourceRegionName: "eu-west-2" }), 400, "7007", "MissingParameter", /SourceImageId/);
+  refused(await ask("CreateImage", { VmId: vm }), 400, "7007", "MissingParameter", /ImageName/);
+  refused(await ask("CreateSnapshot", {}), 400, "7007", "MissingParameter");
+  refused(await ask("CreateSnapshot", { FileLocation }), 400, "7007", "MissingParameter", /SnapshotSize/);
   const both = { VolumeId: unknown.volume, SourceSnapshotId: snapshot };
   refused(await ask("CreateSnapshot", both), 400, "3002", "InvalidParameterCombination");
 });
@@ -89,7 +89,7 @@ test("27, 28: volumes of an image", async () => {
     { VolumeType: "ssd" },
   ];
   for (const more of bad) refused(await register(more), 400, "4014", "InvalidParameterValue");
-  refused(await register({ VolumeType: "io1" }), 400, "7000", "MissingParameter", /Iops/);
+  refused(await register({ VolumeType: "io1" }), 400, "7007", "MissingParameter", /Iops/);
   refused(await register({}, "/dev/xda"), 400, "4014", "InvalidParameterValue", /device name/);
   const made = await register({ Iops: 3000, VolumeType: "io1" });
   expect(made.body.Image?.BlockDeviceMappings).toEqual([
@@ -114,10 +114,10 @@ test("30, 31: permissions, and what belongs to others", async () => {
   const { emulator, ask, publicImages, sharedImage, hiddenImage, sharedSnapshot } = osc;
   const ImageId = await emulator.control.addImage("mine");
   const update = async (PermissionsToLaunch: object) => await ask("UpdateImage", { ImageId, PermissionsToLaunch });
-  refused(await update({}), 400, "7000", "MissingParameter");
+  refused(await update({}), 400, "7007", "MissingParameter");
   refused(await update({ Additions: {}, Removals: {} }), 400, "3002", "InvalidParameterCombination");
   refused(await update({ Additions: { AccountIds: ["me"] } }), 400, "4014", "InvalidParameterValue");
-  refused(await ask("UpdateImage", { ImageId }), 400, "7000", "MissingParameter");
+  refused(await ask("UpdateImage", { ImageId }), 400, "7007", "MissingParameter");
   for (const id of [publicImages[0], sharedImage]) {
     refused(await ask("UpdateImage", { ImageId: id, Description: "x" }), 403, "4120", "AccessDenied");
     refused(await ask("DeleteImage", { ImageId: id }), 403, "4120", "AccessDenied");

@@ -45,7 +45,7 @@ test("an image of a VM is pending first, and has a snapshot of each volume", asy
   const image = made.body.Image;
   expect(image).toMatchObject({ State: "pending", StateComment: {}, Description, ProductCodes: ["0002"], Tags: [] });
   expect(image?.FileLocation).toBe("123456789012/of a VM");
-  expect(image?.PermissionsToLaunch).toEqual({ AccountIds: [], GlobalPermission: false });
+  expect(image?.PermissionsToLaunch).toEqual({ AccountIds: ["123456789012"], GlobalPermission: false });
   expect(image?.BlockDeviceMappings).toMatchObject([
     { DeviceName: "/dev/sda1", Bsu: { VolumeSize: 10, VolumeType: "gp2", Iops: 100, DeleteOnVmDeletion: true } },
     { DeviceName: "/dev/sdb", Bsu: { VolumeSize: 20, VolumeType: "io1", Iops: 1000 } },

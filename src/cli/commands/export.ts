@@ -40,7 +40,7 @@ export class ExportCommand extends FileCommand {
   override async run(): Promise<number> {
     const [, named = "", rest = ""] = /^([^/]+)\/(.+)$/s.exec(this.address) ?? [];
     if (!isName(named))
-      throw new Failure("cli.usage", `${JSON.stringify(this.address)} is no address`, {
+      throw new Failure("cli.usage", `invalid address ${JSON.stringify(this.address)}`, {
         hint: "write BACKEND/IMAGE, or BACKEND/ID for an image that is not managed",
       });
     await using session = await this.session({ operation: "export", write: false, plugins: "first use" });

@@ -50,7 +50,7 @@ export class ImportTerraformCommand extends FileCommand {
     );
     for (const text of [...prepared.passed, ...prepared.notes]) this.note(printable(text));
     if (prepared.images.length === 0) {
-      this.note("There is nothing to take over.");
+      this.note("There is nothing to adopt.");
       return EXIT.done;
     }
     if (this.dryRun) {
@@ -68,16 +68,16 @@ export class ImportTerraformCommand extends FileCommand {
     for (const secret of secrets) session.secrets.conceal(secret);
     const means = await session.means();
     const { there, gone } = await lookAtAll(images, session, { adopt, signal: this.context.signal });
-    for (const { from, id } of gone) this.note(printable(`${from}: there is no image ${id} any more; it is left out`));
+    for (const { from, id } of gone) this.note(printable(`${from}: image ${id} no longer exists; skipped`));
     const added = addition(backends, there);
     if (added !== "") await rewrite(file, await extended(file, added, name));
     const taken = (one: Adoption, blind: Failure | undefined) => {
       this.note(printable(`${one.address}: Import complete [id=${one.id}] (${one.from})`));
       if (blind !== undefined)
-        this.note(printable(`${one.address}: warning: its source could not be looked at: ${blind.message}`));
+        this.note(printable(`${one.address}: warning: its source cannot be read: ${blind.message}`));
     };
     await adoptAll(there, means, { adopt, said: { taken } });
-    this.note(`${plural(there.length, "image")} taken over; next: images plan`);
+    this.note(`${plural(there.length, "image")} adopted; next: images plan`);
     return EXIT.done;
   }
 
@@ -93,7 +93,7 @@ export class ImportTerraformCommand extends FileCommand {
       return await this.openSession({ ...this.files, text }, wish);
     } catch (thrown) {
       if (!(thrown instanceof Failure) || thrown.code !== "config.invalid") throw thrown;
-      throw new Failure("cli.terraform", `what the state comes to is no right ${this.file}; nothing was written`, {
+      throw new Failure("cli.terraform", `the result is not a valid ${this.file}; nothing was written`, {
         problems: thrown.problems.map(({ at: _, ...problem }) => problem),
         hint: "see it with --dry-run, write it to the file by hand, and import each image",
       });

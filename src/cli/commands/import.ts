@@ -33,7 +33,9 @@ export class ImportCommand extends FileCommand {
   override async run(): Promise<number> {
     const address = parseAddress(this.address);
     if (address === undefined)
-      throw new Failure("cli.usage", `${JSON.stringify(this.address)} is no address`, { hint: "write BACKEND/IMAGE" });
+      throw new Failure("cli.usage", `invalid address ${JSON.stringify(this.address)}`, {
+        hint: "write BACKEND/IMAGE",
+      });
     await using session = await this.session({
       operation: "import",
       write: true,

@@ -36,8 +36,7 @@ export class InfoCommand extends FileCommand {
 
   override async run(): Promise<number> {
     await using session = await this.session({ operation: "info", write: false, plugins: "first use" });
-    if (!isName(this.backend))
-      throw new Failure("cli.usage", `${JSON.stringify(this.backend)} is no name of a backend`);
+    if (!isName(this.backend)) throw new Failure("cli.usage", `${JSON.stringify(this.backend)} is not a backend name`);
     const name = backendName(this.backend);
     const backend = await session.backend(name);
     const { state } = await session.store();

@@ -42,7 +42,7 @@ export class InitCommand extends FileCommand {
   override async run(): Promise<number> {
     const path = resolve(this.context.cwd, this.file);
     const file = await open(path, "wx").catch((cause: unknown) => {
-      throw new Failure("config.exists", `${this.file} cannot be made, or is there already`, {
+      throw new Failure("config.exists", `${this.file} cannot be created or already exists`, {
         cause,
         hint: "edit it, or choose another name with -f",
       });

@@ -138,7 +138,7 @@ export class StateMigrateCommand extends FileCommand {
     category,
     description: "Move the state to another location",
     details:
-      "TO is a path or a URL without a state. At every moment one of the two places has the state; the old one then says where it went, so that nobody goes on there. A move that was interrupted is finished by the same command.",
+      "TO is a path or a URL without a state. At every moment one of the two places has the state; the old one then says where it went, so that no run continues there. A move that was interrupted is finished by the same command.",
     examples: [
       ["To S3", "$0 state migrate s3://team-state/images/prod.json"],
       [

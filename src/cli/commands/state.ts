@@ -116,7 +116,7 @@ export class StateRemoveCommand extends EditCommand {
   override run(): Promise<number> {
     return this.edit("state rm", (state) => {
       const { state: next, removed } = stateRemove(state, this.globs);
-      for (const address of removed) this.note(`let go of ${printable(address)}`);
+      for (const address of removed) this.note(`removed ${printable(address)} from the state`);
       return next;
     });
   }

@@ -37,7 +37,7 @@ export class UpgradeCommand extends BaseCommand {
       });
     const from = this.from ?? this.context.env["IMAGES_RELEASES"] ?? "";
     if (!/^https?:\/\//.test(from))
-      throw new Failure("cli.usage", `nothing says where releases are${from === "" ? "" : `: ${from} is no URL`}`, {
+      throw new Failure("cli.usage", `nothing says where releases are${from === "" ? "" : `: ${from} is not a URL`}`, {
         hint: "pass --from URL, or set IMAGES_RELEASES",
       });
     const newest = await published(from, this.context);

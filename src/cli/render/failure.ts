@@ -116,11 +116,7 @@ function bugLines(failure: Failure, view: View): string[] {
     ...frames.map((line) => printable(line)),
     ...(cause instanceof Error ? causesOf(cause.cause, failure.message).map((text) => `  caused by: ${text}`) : []),
     "",
-    ...hintLines(
-      "this is a bug in images; please report it with the lines above and what `images version` says",
-      "",
-      view,
-    ),
+    ...hintLines("this is a bug in images: report it with the lines above and what `images version` says", "", view),
   ];
 }
 

@@ -121,12 +121,12 @@ const refuse = (message: string, hint = "make a new one: images plan --out FILE"
 /** The plan in a file that `images plan --out` wrote. @throws Failure plan.file for anything else, however broken */
 export function fromPlanFile(text: string): Plan {
   const file = parse(text);
-  if (!isTable(file)) return refuse("this is no plan: expected a table");
+  if (!isTable(file)) return refuse("not a plan: expected a table");
   const images: unknown = file["images"];
   if (!isTable(images)) {
     return typeof file["format_version"] === "string"
       ? refuse("this plan was made by another tool: it has no `images` in it")
-      : refuse("this is no plan: it has no `images` in it");
+      : refuse("not a plan: it has no `images` in it");
   }
   const version: unknown = images["plan_version"];
   if (typeof version === "number" && version > PLAN_VERSION)
@@ -134,8 +134,8 @@ export function fromPlanFile(text: string): Plan {
       `this plan was written by a newer version of images (plan_version ${version})`,
       "update images, or plan again with this one",
     );
-  if (version !== PLAN_VERSION) return refuse("this is no plan: images.plan_version is not known");
-  if (isTooDeep(file)) return refuse("this is no plan: it is nested too deep");
+  if (version !== PLAN_VERSION) return refuse("not a plan: images.plan_version is not known");
+  if (isTooDeep(file)) return refuse("not a plan: it is nested too deep");
   if (images["digest"] !== digestOf(file))
     return refuse(
       "the plan file was edited: its digest does not match its contents",
@@ -143,7 +143,7 @@ export function fromPlanFile(text: string): Plan {
     );
   const plan: unknown = images["plan"];
   const fault = planFault(plan);
-  if (fault !== undefined || !isPlan(plan)) return refuse(`this is no plan: images.plan${fault ?? ""}`);
+  if (fault !== undefined || !isPlan(plan)) return refuse(`not a plan: images.plan${fault ?? ""}`);
   return plan;
 }
 
@@ -151,7 +151,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    return refuse("this is no plan: it is not JSON", undefined, cause);
+    return refuse("not a plan: it is not JSON", undefined, cause);
   }
 }
 

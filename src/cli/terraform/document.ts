@@ -91,11 +91,11 @@ export function readState(text: string, name: string): readonly Instance[] {
     throw new Failure("cli.terraform", `${name} is encrypted`, { hint: "write it open: tofu state pull > state.json" });
   if (t.isObject({ version: t.isNumber() }, rest)(document) && document.version !== 4)
     throw new Failure("cli.terraform", `${name} has version ${document.version} of the format, not 4`, {
-      hint: "run terraform or tofu once (terraform apply -refresh-only), which writes it anew",
+      hint: "run terraform or tofu once (terraform apply -refresh-only) to write it again",
     });
   if (has(document, "backend"))
     throw new Failure("cli.terraform", `${name} only says where the state is`, { hint: pull });
-  throw new Failure("cli.terraform", `${name} is no state of terraform or tofu`, { hint: pull });
+  throw new Failure("cli.terraform", `${name} is not a Terraform or OpenTofu state`, { hint: pull });
 }
 
 const has = (document: unknown, key: string): boolean =>

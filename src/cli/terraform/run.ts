@@ -84,8 +84,7 @@ function sorted(states: readonly StateFile[]): {
     }
   const rest = [...others].map(([what, count]) => (count === 1 ? what : `${count} ${what}`));
   const count = [...others.values()].reduce((sum, one) => sum + one, 0);
-  if (count > 0)
-    passed.push(`left alone, since ${count === 1 ? "it is no image" : "they are no images"}: ${rest.join(", ")}`);
+  if (count > 0) passed.push(`skipped, ${count === 1 ? "not an image" : "not images"}: ${rest.join(", ")}`);
   return { taken, passed };
 }
 

@@ -32,7 +32,7 @@ export async function importImage(
   const site = await Site.open(address, means, events);
   const { known, resource, backend } = site;
   if (known !== undefined) {
-    const hint = `let go of that one first: images state rm ${address}`;
+    const hint = `remove that one from the state first: images state rm ${address}`;
     throw new Failure("state.address", `${address} is in the state already, as ${known.id ?? known.status}`, {
       address,
       hint,

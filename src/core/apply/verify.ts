@@ -51,7 +51,7 @@ function difference(address: Address, before: Plan, now: Plan): string[] {
   if (is === undefined) return [`${address}: the image is already as the plan wanted it`];
   if (was === undefined) return [];
   if (was.id !== is.id) return [`${address}: the image was ${was.id ?? "not there"}, and is ${is.id ?? "gone"} now`];
-  if (!isSame(was.have, is.have)) return [`${address}: somebody changed the image ${was.id ?? ""}`];
+  if (!isSame(was.have, is.have)) return [`${address}: the image was changed outside of images: ${was.id ?? ""}`];
   if (
     was.content !== undefined &&
     is.content !== undefined &&

@@ -138,7 +138,7 @@ function warnOfReferences(schema: Schema, own: readonly [string, Entry][], probl
     const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(value.value)?.[1];
     if (name === undefined) continue;
     const hint = `\${env.${name}} puts the variable's value in`;
-    problems.warn("config.value", `${key} is no secret, and is taken as it stands`, { at: value.at, hint });
+    problems.warn("config.value", `${key} is not a secret reference and is used literally`, { at: value.at, hint });
   }
 }
 

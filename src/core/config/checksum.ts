@@ -49,5 +49,5 @@ function noAlgorithm(text: string, name: string): ReadChecksum {
   if (guess !== undefined && /^[0-9a-f]+$/i.test(text))
     return { kind: "wrong", message, hint: `write "${guess}:" before it` };
   if (name === "" || isUrl(text)) return { kind: "wrong", message, hint: 'as in "sha256:…"' };
-  return { kind: "wrong", message: `${name} is no algorithm`, ...meant(name, ALGORITHMS) };
+  return { kind: "wrong", message: `unknown algorithm ${name}`, ...meant(name, ALGORITHMS) };
 }

@@ -15,7 +15,7 @@ export async function readText(file: string, signal?: AbortSignal): Promise<stri
     signal?.throwIfAborted();
     const message = cause instanceof Error ? cause.message : String(cause);
     if (/^(ENOENT|ENOTDIR)/.test(message)) throw new Failure("config.missing", `there is no ${file}`, { cause });
-    const why = message.startsWith("EISDIR") ? "it is a folder" : message.replace(/, \w+( '.*)?$/s, "");
+    const why = message.startsWith("EISDIR") ? "it is a directory" : message.replace(/, \w+( '.*)?$/s, "");
     throw new Failure("config.unreadable", `${file} cannot be read: ${why}`, { cause });
   }
   try {
@@ -102,7 +102,7 @@ class Loader {
     const nodes = include.kind === "list" ? include.items : [include];
     return nodes.flatMap((node): [string, Place][] => {
       if (include.kind === "list" && node.kind === "text" && !node.value.includes("${")) return [[node.value, node.at]];
-      const hint = "paths start in the folder of the file that includes; they cannot contain variables";
+      const hint = "paths are relative to the including file and cannot contain variables";
       this.#problems.error("config.include", 'include is a list of files: include = ["more.toml"]', {
         at: node.at,
         hint,

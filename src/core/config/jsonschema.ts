@@ -32,7 +32,7 @@ export function configSchema(
       moved: rows(MOVED, "Images that have another address than before."),
       removed: rows(REMOVED, "Images that are taken out of the state."),
       import: rows(IMPORT, "Images that are there already and are taken into the state."),
-      notify: rows(NOTIFY, "Who is told what came of a run."),
+      notify: rows(NOTIFY, "Where to send notifications about runs."),
     },
   };
 }

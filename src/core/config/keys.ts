@@ -48,6 +48,11 @@ export const SETTINGS = {
   state_unlock_method: optional(string(), "Method that gives the lock of an HTTP state back. Default: UNLOCK."),
   state_update_method: optional(string(), "Method that writes an HTTP state. Default: POST."),
   parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
+  max_size_gb: withDefault(
+    integer({ min: 1, max: 8_388_608 }),
+    1024,
+    "GiB that an image may have, as it is published and unpacked: a small file that unpacks without end is stopped there.",
+  ),
 };
 
 /** The state of a file that does not say where it is: two files in one folder never share one. */
@@ -69,7 +74,12 @@ export const BACKEND = {
   timeout: optional(duration(), "How long one request may take."),
   parallelism: optional(integer({ min: 1, max: 256 }), "Images that are worked on at the same time on this backend."),
   rate_limit: optional(positive, "Requests a second."),
-  mark: withDefault(boolean(), true, "False: no mark of ours is written on the images."),
+  mark: withDefault(boolean(), true, "False: no ownership marker is written."),
+};
+
+const METADATA = {
+  url: required(string(), "Where the metadata is downloaded from."),
+  checksum: optional(string(), "Its digest, or the URL or path of a sums file."),
 };
 
 /** A sums file, and which of its entries. */
@@ -83,7 +93,10 @@ const SUMS = {
 
 export const SOURCE = {
   file: optional(string(), "Path of the image."),
-  metadata: optional(string(), "Path of the metadata file of an Incus image in two parts."),
+  metadata: optional(
+    either(string(), table(METADATA)),
+    "The metadata file of an Incus image in two parts: its path beside a file, its URL (or a table) beside a url.",
+  ),
   url: optional(string(), "Where the image is downloaded from."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
@@ -106,7 +119,7 @@ export const SOURCE = {
     string(),
     "Path of a PEM file with authorities that are trusted for this download, besides those of the system.",
   ),
-  cache: optional(string(), "A folder of the image's own to keep downloads in."),
+  cache: optional(string(), "Download cache directory of this image."),
   member: optional(string(), "The file to take out of a tar or zip; `*` is the first one."),
   decompress: optional(boolean(), "True: undo the compression. False: the bytes as they are."),
   follow: optional(boolean(), "Whether other bytes at the same place make a plan. Default: true."),
@@ -164,7 +177,7 @@ export const IMAGE = {
     }),
     "The same as `timeout`: the longest counts.",
   ),
-  enabled: optional(boolean(), "False: the image is left as it is, and nobody looks at it."),
+  enabled: optional(boolean(), "False: the image is ignored."),
   state: optional(string(), '"present" or "absent".'),
   retain: optional(
     table({
@@ -176,7 +189,7 @@ export const IMAGE = {
     "Keep older versions when the image is replaced.",
   ),
   existing: optional(boolean(), "True: the image is there already and is only kept as declared."),
-  adopt: optional(boolean(), "True: an image of the same name that is not ours is taken over."),
+  adopt: optional(boolean(), "True: an unmanaged image of the same name is adopted."),
 } satisfies Schema;
 
 const ADDRESS = "An address: BACKEND/IMAGE.";
@@ -195,7 +208,7 @@ export const NOTIFY = {
   on: withDefault(
     listOf(oneOf(...NOTIFY_EVENTS)),
     [...NOTIFY_EVENTS],
-    "What is told: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
+    "Events: applied (something was changed), failed, drifted (something was changed outside of the file), blocked.",
   ),
   template: optional(
     string(),

@@ -151,7 +151,7 @@ async function checked(
 
 function invalid(file: string, problems: Problems): Failure {
   const { errors } = problems;
-  const count = errors.length === 1 ? "1 mistake" : `${errors.length} mistakes`;
+  const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
   return new Failure("config.invalid", `${count} in ${basename(file)}`, {
     problems: [...errors, ...problems.warnings],
   });
@@ -181,11 +181,11 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
   const found = section(SETTINGS, root, "settings", world.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
-  const { state = stateFor(file), parallelism } = found;
+  const { state = stateFor(file), parallelism, max_size_gb: gigabytes } = found;
   const table = node?.kind === "table" ? node : undefined;
   const { name = "" } = found;
   if (name === "") requireName(table, world);
-  return { name, parallelism, ...statePlace({ ...found, state }, table, world) };
+  return { name, parallelism, maxSize: gigabytes * 2 ** 30, ...statePlace({ ...found, state }, table, world) };
 }
 
 /** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */

@@ -22,7 +22,7 @@ export function checkNotify(node: Node | undefined, world: World): Notify[] {
       if (NOTIFY_FIELDS.some((known) => known === name)) continue;
       const hint = hintFor(name, NOTIFY_FIELDS, "");
       const written = table.entries.get("template")?.value.at ?? at;
-      problems.error("config.value", `template: there is no {{${name}}}`, { at: written, hint });
+      problems.error("config.value", `template: unknown {{${name}}}`, { at: written, hint });
     }
     return [
       {

@@ -65,7 +65,7 @@ function meaning(key: Spelling, value: Node): Node {
 export const KINDS: readonly Part[] = ["file", "url", "urls", "image"];
 /** Parts that only go with some kinds of source. */
 export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
-  metadata: ["file"],
+  metadata: ["file", "url", "urls"],
   username: ["url", "urls"],
   password: ["url", "urls"],
   headers: ["url", "urls"],
@@ -76,7 +76,8 @@ export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
   min_age: ["image"],
 };
 export const NOWHERE = "source does not say where the bytes come from: file, url, urls or image";
-const ENDING = /\.(?:qcow2?|img|raw|iso|vmdk|vhdx?|vdi|ova|tar|tgz|tbz2?|txz|tzst|squashfs|gz|bz2|xz|zst|zip)$/i;
+const ENDING =
+  /\.(?:qcow2?|img|raw|iso|vmdk|vhdx?|vdi|ova|qed|hdd|hds|vpc|tar|tgz|tbz2?|txz|tzst|tlz4?|squashfs|gz|gzip|bz2|bzip2|xz|lzma|lz4|zstd?|zip)$/i;
 
 /** What a plain text as source is. */
 function partOf(node: TextNode, own: boolean, world: World): Part | "plugin" | undefined {
@@ -91,7 +92,7 @@ function partOf(node: TextNode, own: boolean, world: World): Part | "plugin" | u
   if (own) return "plugin";
   const near = address === undefined ? undefined : hintFor(address, declared, "");
   const hint = near?.startsWith("did") ? near : 'a path begins with "./", "/" or "~/"';
-  const what = isUrl(text) ? "a URL is http:// or https://" : "it is no path, URL or BACKEND/IMAGE that is declared";
+  const what = isUrl(text) ? "a URL is http:// or https://" : "expected a path, a URL or a declared BACKEND/IMAGE";
   problems.error("config.value", `source: ${what}`, { at: node.at, hint });
   return undefined;
 }

@@ -24,6 +24,9 @@ const teller =
 /** `[policy]` for a source: told where it stands. Whether the bytes of another image are proven is told by `checkChains`. */
 export function checkSource(spec: SourceSpec, { policy, problems }: Rules): void {
   const tell = teller(problems);
+  // Both parts of an image; a signature is over the disk.
+  if (spec.kind === "url" && spec.metadata !== undefined)
+    checkSource({ ...spec.metadata, ...(spec.signature && { signature: spec.signature }) }, { policy, problems });
   const { checksum, signature, at } = spec;
   // The bytes of another image, or those that another state has accepted.
   const isElsewhere = spec.kind === "image" || spec.kind === "promoted";
@@ -71,7 +74,7 @@ export function checkOrigin({ label, at, origin }: Meant, attributes: Attributes
   const elsewhere = "make the image from a source with it";
   if (policy.require.includes("checksum") && origin.digest !== true)
     tell(at, `${label}: no checksum is known of what the backend makes ${origin.name}`, elsewhere);
-  if (policy.require.includes("signature")) tell(at, `${label}: the backend verifies no signature of ours`, elsewhere);
+  if (policy.require.includes("signature")) tell(at, `${label}: the backend does not verify signatures`, elsewhere);
   const values = origin.needs.flatMap((name) => attributes.get(name)?.value ?? []);
   if (policy.require.includes("https") && values.flatMap(textsIn).some(isHttp))
     tell(at, `${label}: not every URL is https://`, "https:// in place of http://");

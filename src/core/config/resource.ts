@@ -134,7 +134,7 @@ export function tellUnknown(
     const names = plugins.map(({ name }) => name).join(", ");
     const told = plugins.find(({ image }) => nameIn(image, key) !== undefined);
     const message =
-      told === undefined ? `unknown key ${JSON.stringify(key)}` : `${key} is told by the backend and cannot be set`;
+      told === undefined ? `unknown key ${JSON.stringify(key)}` : `${key} is computed by the backend and cannot be set`;
     const inSource = key === "checksum" || key === "url" || key === "file" || key === "signature";
     const near =
       nearest(key, right) ?? right.find((name) => key.length > 2 && (name.startsWith(key) || key.startsWith(name)));

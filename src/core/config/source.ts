@@ -3,6 +3,7 @@ import type { Place } from "../model/place.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { seconds } from "../model/types.ts";
 import { checksumOf, headersOf, hostsOf, type Tell } from "./evidence.ts";
+import { metadataOf } from "./metadata.ts";
 import type { Entry, Node, TextNode } from "./node.ts";
 import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
 import { elsewhere } from "./problems.ts";
@@ -77,7 +78,10 @@ class Assembly {
     }
     if (kind.part === "file") {
       const path = this.#path(kind.value);
-      const metadata = this.#path(this.#pieces.get("metadata")?.value);
+      const beside = this.#pieces.get("metadata")?.value;
+      if (beside !== undefined && (beside.kind !== "text" || isUrl(beside.value)))
+        this.#tell(beside.at, "source.metadata: expected the path of the metadata, as the disk has one");
+      const metadata = this.#path(beside);
       return path === undefined
         ? undefined
         : { ...common, kind: "file", path, ...(metadata === undefined ? {} : { metadata }) };
@@ -85,7 +89,10 @@ class Assembly {
     const nodes = kind.value.kind === "list" ? kind.value.items : [kind.value];
     const urls = nodes.flatMap((node) => this.#url(node, kind.label) ?? []);
     if (urls.length === 0 && nodes.length === 0) this.#tell(kind.value.at, "urls is empty");
-    return urls.length === 0 ? undefined : { ...common, kind: "url", urls, ...this.#access() };
+    const [access, beside] = [this.#access(), this.#pieces.get("metadata")?.value];
+    const metadata = beside && metadataOf(beside, { ...access, follow: common.follow, at: beside.at }, this.#world);
+    if (urls.length === 0 || (beside !== undefined && metadata === undefined)) return undefined;
+    return { ...common, kind: "url", urls, ...access, ...(metadata === undefined ? {} : { metadata }) };
   }
 
   /** An image of another file, by way of its state. */

@@ -21,6 +21,8 @@ export interface UnpackOptions {
   readonly limit?: number | undefined;
   /** False: bz2, xz, lzma and lz4 are unpacked in place, which is better for a few bytes. Default: on a thread. */
   readonly thread?: boolean | undefined;
+  /** Told what is odd about the bytes, and no failure. */
+  readonly note?: ((text: string) => void) | undefined;
 }
 
 /**
@@ -34,14 +36,15 @@ export function decompress(
   options: UnpackOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { limit = DEFAULT_LIMIT, thread = true } = options;
-  return collected(limited(unpack(packing, input, thread, signal), limit, "what the compressed data unpacks to"));
+  const { limit = DEFAULT_LIMIT } = options;
+  return collected(limited(unpack(packing, input, options, signal), limit, "what the compressed data unpacks to"));
 }
 
-function unpack(packing: Packing, input: Bytes, thread: boolean, signal: AbortSignal | undefined): Bytes {
+function unpack(packing: Packing, input: Bytes, options: UnpackOptions, signal: AbortSignal | undefined): Bytes {
+  const { thread = true, note } = options;
   switch (packing) {
     case "gz":
-      return gunzip(input, signal);
+      return gunzip(input, signal, note);
     case "zst":
       return unzstd(input, signal);
     case "bz2":

@@ -1,8 +1,8 @@
 import { isShared } from "./segment.ts";
 
 /** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process below which nobody minds. */
-const EVERY = Bun.isMainThread ? 16 << 20 : 4 << 20;
-const NOTHING = 100 << 20;
+const EVERY = Bun.isMainThread ? 8 << 20 : 4 << 20;
+const NOTHING = 90 << 20;
 let made = 0;
 
 /**

@@ -2,6 +2,7 @@ import { crc32, createInflateRaw } from "node:zlib";
 import { corrupt, truncated, unsupported } from "./broken.ts";
 import { ByteReader, type Bytes, viewOf } from "./bytes.ts";
 import { SLICE, untilItsEnd } from "./engine.ts";
+import { isZero } from "./segment.ts";
 
 const GZ = "the gzip data";
 const FHCRC = 2;
@@ -13,9 +14,13 @@ const TEXT_LIMIT = 1 << 16;
 
 /**
  * Unpacks gzip (RFC 1952): one or many members after each other, each checked by its CRC and length. What follows the last member
- * (padding, a signature, the metadata of a firmware) is read and ignored, as gunzip does.
+ * (padding, a signature, the metadata of a firmware) is read and left out, as gunzip does; what is not zeros is told to `note`.
  */
-export async function* gunzip(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* gunzip(
+  input: Bytes,
+  signal?: AbortSignal,
+  note?: (text: string) => void,
+): AsyncGenerator<Uint8Array> {
   await using reader = new ByteReader(input, signal);
   await header(reader);
   for (;;) {
@@ -25,7 +30,18 @@ export async function* gunzip(input: Bytes, signal?: AbortSignal): AsyncGenerato
     if (next[0] !== 0x1f || next[1] !== 0x8b) break;
     await header(reader);
   }
-  await reader.drain();
+  const left = await trailing(reader);
+  if (left.isData) note?.(`${left.length} bytes behind the end of the gzip data are left out, as gunzip does`);
+}
+
+async function trailing(reader: ByteReader): Promise<{ readonly length: number; readonly isData: boolean }> {
+  let length = 0;
+  let isData = false;
+  for (let piece = await reader.piece(); piece !== undefined; piece = await reader.piece()) {
+    length += piece.length;
+    isData ||= !isZero(piece);
+  }
+  return { length, isData };
 }
 
 async function header(reader: ByteReader): Promise<void> {

@@ -31,6 +31,8 @@ export interface TransformOptions {
   readonly threads?: number | undefined;
   /** Where temporary files may be made, when they are needed. */
   readonly directory?: string | undefined;
+  /** Told what is odd about the bytes, and no failure. */
+  readonly note?: ((text: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -97,11 +99,11 @@ async function flow(input: Input, plan: TransformPlan, options: TransformOptions
 }
 
 function apply(step: Step, at: Flow, options: TransformOptions): Flow {
-  const { limit, level, threads, signal } = options;
+  const { limit, level, threads, note, signal } = options;
   const bytes = (): Bytes => bytesOf(at, options);
   switch (step) {
     case "gunzip":
-      return { kind: "bytes", bytes: decompress("gz", bytes(), { limit }, signal) };
+      return { kind: "bytes", bytes: decompress("gz", bytes(), { limit, note }, signal) };
     case "bunzip2":
       return { kind: "bytes", bytes: decompress("bz2", bytes(), { limit }, signal) };
     case "unxz":

@@ -1,5 +1,5 @@
 /** Bytes that the conversions of this process may hold together, beside what the run itself needs. */
-export const ROOM = 32 << 20;
+export const ROOM = 24 << 20;
 
 interface Waiting {
   readonly weight: number;

@@ -1,5 +1,6 @@
 import { corrupt, truncated, unsupported } from "./broken.ts";
-import { ByteReader, type Bytes, copyOf, PIECE, viewOf } from "./bytes.ts";
+import { ByteReader, type Bytes, copyOf, viewOf } from "./bytes.ts";
+import { SLICE } from "./engine.ts";
 import { XxHash32, xxHash32 } from "./xxhash.ts";
 
 const LZ4 = "the lz4 data";
@@ -55,6 +56,7 @@ async function header(reader: ByteReader): Promise<Frame> {
 
 async function* blocks(reader: ByteReader, frame: Frame): AsyncGenerator<Uint8Array> {
   const room = new Uint8Array(HISTORY + frame.most);
+  const incoming = new Uint8Array(frame.most);
   const sum = new XxHash32();
   let history = 0;
   let length = 0n;
@@ -63,18 +65,28 @@ async function* blocks(reader: ByteReader, frame: Frame): AsyncGenerator<Uint8Ar
     if (word === 0) break;
     const packed = word % STORED;
     if (packed > frame.most) throw damaged();
-    const bytes = await reader.exact(packed, LZ4);
+    const bytes = await filled(reader, incoming.subarray(0, packed));
     if (frame.blockSums && (await number32(reader)) !== xxHash32(bytes)) throw damaged();
     const end = word >= STORED ? stored(bytes, room) : unpackBlock(bytes, room, HISTORY - history);
     const made = room.subarray(HISTORY, end);
     if (frame.sum) sum.update(made);
     length += BigInt(made.length);
-    for (let at = 0; at < made.length; at += PIECE) yield copyOf(made.subarray(at, at + PIECE));
+    for (let at = 0; at < made.length; at += SLICE) yield copyOf(made.subarray(at, at + SLICE));
     history = frame.independent ? 0 : Math.min(HISTORY, history + made.length);
     room.copyWithin(HISTORY - history, end - history, end);
   }
   if (frame.size !== undefined && frame.size !== length) throw damaged();
   if (frame.sum && (await number32(reader)) !== sum.digest()) throw damaged();
+}
+
+/** The next bytes of the input, in a buffer that each block uses again. */
+async function filled(reader: ByteReader, room: Uint8Array): Promise<Uint8Array> {
+  let at = 0;
+  for await (const piece of reader.pieces(room.length, LZ4)) {
+    room.set(piece, at);
+    at += piece.length;
+  }
+  return room;
 }
 
 const number32 = async (reader: ByteReader): Promise<number> => viewOf(await reader.exact(4, LZ4)).getUint32(0, true);

@@ -23,7 +23,7 @@ export function check(
       faults.push({ path: [key], message: `${key} means the same as ${before}: write one of them` });
     used.set(name, key);
     if (attribute.mode === "computed") {
-      faults.push({ path: [key], message: `${key} is told by the backend and cannot be set` });
+      faults.push({ path: [key], message: `${key} is computed by the backend and cannot be set` });
       continue;
     }
     const checked = attribute.type.check(item);

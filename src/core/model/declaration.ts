@@ -152,7 +152,12 @@ export interface Config {
   /** Absolute path of images.toml, and the folder that relative paths in it start from. */
   readonly file: string;
   readonly folder: string;
-  readonly settings: StatePlace & { readonly name: string; readonly parallelism: number };
+  readonly settings: StatePlace & {
+    readonly name: string;
+    readonly parallelism: number;
+    /** Bytes that an image may have. Default: 1 TiB. */
+    readonly maxSize?: number;
+  };
   readonly policy: Policy;
   readonly backends: readonly BackendDeclaration[];
   readonly resources: readonly Resource[];

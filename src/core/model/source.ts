@@ -48,6 +48,8 @@ export interface FileSource extends Common {
 
 export interface UrlSource extends Common {
   readonly kind: "url";
+  /** The metadata file of an image in two parts. */
+  readonly metadata?: UrlSource;
   /** Mirrors of the same bytes, in the order in which they are tried. */
   readonly urls: readonly string[];
   readonly username?: SecretReference;

@@ -53,7 +53,7 @@ export class Reply implements Answer {
       return value;
     } catch {
       throw this.#wrong(
-        `the answer is no JSON: ${text === "" ? "it is empty" : excerpt(this.#reading.asked.redact(text), 100)}`,
+        `the answer is not JSON: ${text === "" ? "it is empty" : excerpt(this.#reading.asked.redact(text), 100)}`,
       );
     }
   }

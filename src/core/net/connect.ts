@@ -160,7 +160,7 @@ function checkPin(socket: TLSSocket, pin: string): void {
   if (isPinned === true) return;
   const print = shown === undefined ? "none" : printOf(shown);
   throw new Failure("backend.tls", `the server shows another certificate than the pinned one: sha256 ${print}`, {
-    hint: "if the server's certificate was renewed, pin the new one; if not, somebody stands in between",
+    hint: "if the server's certificate was renewed, pin the new one; if not, the connection is intercepted",
   });
 }
 

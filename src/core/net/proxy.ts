@@ -14,7 +14,7 @@ export function proxyFor(url: URL, env: Environment): URL | undefined {
   if (text === undefined || isExempt(url, named("NO_PROXY") ?? "")) return undefined;
   const proxy = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (proxy === null || (proxy.protocol !== "http:" && proxy.protocol !== "https:"))
-    throw new Failure("net.proxy", `the proxy for ${url.host} is no http or https URL`, {
+    throw new Failure("net.proxy", `the proxy for ${url.host} is not an http or https URL`, {
       hint: "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY take http://[user:password@]host:port; NO_PROXY lists hosts that need none",
     });
   return proxy;

@@ -43,7 +43,7 @@ export class Trail {
     const from = this.#seen.at(-1) ?? this.#asked.url;
     const to = location === null ? null : URL.parse(location, from.href);
     if (to === null || !/^https?:$/.test(to.protocol))
-      throw this.#lost("the server redirects to an address that is no http or https URL");
+      throw this.#lost("the server redirects to an address that is not an http or https URL");
     to.hash = "";
     if (this.#httpsOnly && to.protocol !== "https:") throw this.#plain(to, "is what the server redirects to");
     const isCircle = this.#seen.some((seen) => seen.href === to.href);

@@ -112,7 +112,7 @@ export async function poll<T>(look: (attempt: number) => Promise<T | undefined>,
       const what = options.what ?? "it to be ready";
       throw new Failure("net.timeout", `waited ${deadline} s for ${what}`, {
         retry: true,
-        hint: "a longer `timeout` gives it more time; what was begun is taken up again by the next run",
+        hint: "a longer `timeout` gives it more time; the next run resumes it",
       });
     }
     await clock.sleep(Math.min(wait * (0.9 + 0.2 * random()), left), signal);

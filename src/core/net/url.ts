@@ -10,7 +10,7 @@ export function target(base: string, path: string, query: Call["query"]): URL {
       : `${base.replace(/\/+$/, "")}/${path.replace(/^\/+/, "")}`;
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new Failure("net.url", "the address of the server is no http or https URL", {
+    throw new Failure("net.url", "the address of the server is not an http or https URL", {
       hint: "a URL looks like https://host:port/path",
     });
   url.hash = "";

@@ -104,15 +104,6 @@ export function limits({ address }: Sight, { complaints, resource }: Want): Step
   };
 }
 
-/** The backend of an image that the state has is not declared any more. */
-export const orphan = (address: Address, name: BackendName): Step => ({
-  action: "block",
-  address,
-  because: "missing",
-  text: `its backend ${name} is not in the file any more, so that nobody can look at it`,
-  hint: `put [backend.${name}] back, or let go of it: images state rm '${name}/*'`,
-});
-
 /** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
 export function unreachable(address: Sight["address"], { blind, hindered }: Want): Step | undefined {
   const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
@@ -120,3 +111,12 @@ export function unreachable(address: Sight["address"], { blind, hindered }: Want
   const { text, hint } = why;
   return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };
 }
+
+/** The backend of an image that the state has is not declared any more. */
+export const orphan = (address: Address, name: BackendName): Step => ({
+  action: "block",
+  address,
+  because: "missing",
+  text: `its backend ${name} is no longer in the configuration, so its images cannot be read`,
+  hint: `put [backend.${name}] back, or remove it from the state: images state rm '${name}/*'`,
+});

@@ -46,7 +46,7 @@ const isWhole = (source: SourceSpec | undefined): boolean =>
   source !== undefined &&
   source.member === undefined &&
   source.decompress !== true &&
-  (source.kind !== "file" || source.metadata === undefined);
+  (!("metadata" in source) || source.metadata === undefined);
 
 /** What the name of a file on the web says that it is, before a byte of it was read. */
 const named = (source: SourceSpec | undefined): Format | undefined =>

@@ -208,7 +208,7 @@ class Planner {
     const why = untold(want, have, this.#means.state.images[address]);
     if (why !== undefined) this.#warn(`${address}: whether its source has changed is unknown: ${why}`);
     if (want?.blind !== undefined && have !== undefined)
-      this.#warn(`${address}: its source could not be looked at: ${want.blind.message}`);
+      this.#warn(`${address}: its source cannot be read: ${want.blind.message}`);
   }
 
   /** What somebody else changed, or took away, since the state was written. */

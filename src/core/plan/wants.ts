@@ -13,6 +13,7 @@ import type { Means } from "./means.ts";
 import { pulled } from "./pull.ts";
 import { resourceAt } from "./resources.ts";
 import type { Want } from "./sight.ts";
+import { sizeComplaints } from "./size.ts";
 
 /** What an origin was found to be; `blind` when it could not be looked at. */
 interface Looked {
@@ -76,6 +77,7 @@ export class Wants {
       blind,
       transfer,
       complaints: [
+        ...sizeComplaints(facts, this.#means.config.settings.maxSize),
         ...(problem === undefined ? [] : [complaintOf(problem)]),
         ...(plugin.check?.(resource.want, { ...facts, ...settings }) ?? []),
         ...(await judged(backend, resource, reading)),

@@ -3,11 +3,11 @@ import { type Wording, worded } from "../disk/reason.ts";
 import type { Failure } from "../failure.ts";
 
 const look = (): string => "look at the path and at the health of that filesystem";
-const elsewhere = (): string => "name another directory for the cache in IMAGES_CACHE";
+const elsewhere = (): string => "set IMAGES_CACHE to another directory";
 const WORDING: Wording = {
   space: {
     code: "source.space",
-    hint: () => "make room there (images cache gc), or name a directory with more of it in IMAGES_CACHE",
+    hint: () => "make room there (images cache gc), or set IMAGES_CACHE to a directory with more space",
   },
   readonly: { code: "source.denied", hint: elsewhere },
   denied: {
@@ -16,7 +16,7 @@ const WORDING: Wording = {
   },
   missing: { code: "source.missing", hint: () => "check the path" },
   directory: { code: "source.missing", hint: () => "name the file in it" },
-  links: { code: "source.cache", hint: () => "name a directory on a local filesystem for the cache in IMAGES_CACHE" },
+  links: { code: "source.cache", hint: () => "set IMAGES_CACHE to a directory on a local filesystem" },
   lock: { code: "source.cache", hint: (path) => `if no other run is going on, remove ${path}` },
   locked: { code: "source.cache", hint: () => "try again" },
   io: { code: "source.io", hint: look },

@@ -24,6 +24,8 @@ export interface SourceMeans {
   readonly httpsOnly?: boolean;
   readonly clock?: Clock;
   readonly patience?: Patience;
+  /** Bytes that an image may have. Default: 1 TiB. */
+  readonly limit?: number | undefined;
 }
 
 /** When a download is given up. */

@@ -18,7 +18,7 @@ export function parseState(text: string, at: Where): State {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw broken("the state is no JSON", at, brokenAt(text), error);
+    throw broken("the state is not JSON", at, brokenAt(text), error);
   }
   tellMoved(value, at);
   const current = upgrade(value, at);

@@ -51,7 +51,7 @@ export function stateMove(
         ? to
         : undefined;
   if (bad !== undefined)
-    throw new Failure("state.address", `${JSON.stringify(bad)} is no address`, {
+    throw new Failure("state.address", `invalid address ${JSON.stringify(bad)}`, {
       hint: "write two addresses (lab/debian prod/debian), or the names of two backends (lab prod)",
     });
   const renamed = new Map<Address, Address>();
@@ -92,7 +92,7 @@ export function applyMoved(
     if (first === undefined) continue;
     const end = endOf(first, next);
     if (end === undefined)
-      say(first, `moving ${at} leads back to where it began`, "a [[moved]] names an address that is no more");
+      say(first, `moving ${at} leads back to where it began`, "a [[moved]] names an address that no longer exists");
     else from.set(end, [...(from.get(end) ?? []), { at, by: first }]);
   }
   const renamed = new Map<Address, Address>();

@@ -141,7 +141,7 @@ async function readDocument(at: Paths): Promise<Document | undefined> {
     if (errno(error) === "ENOENT") return undefined;
     throw stateFailure(error, at.document);
   }
-  if (!isUtf8(bytes)) throw broken("the state is no UTF-8 text", { where: at.document, backup: at.backup });
+  if (!isUtf8(bytes)) throw broken("the state is not UTF-8 text", { where: at.document, backup: at.backup });
   return { text: bytes.toString("utf8"), tag: tagOf(bytes) };
 }
 

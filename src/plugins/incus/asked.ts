@@ -1,4 +1,4 @@
-import type { Attributes, Desired } from "images";
+import { type Address, type Attributes, type Desired, type Host, parseAddress } from "images";
 import * as t from "typanion";
 import type { Placing } from "./places.ts";
 import { aliasesOf, type Image } from "./schema.ts";
@@ -53,8 +53,17 @@ export interface Declared extends Placing {
   readonly aliases?: Desired<Image>["aliases"] | undefined;
 }
 
+/** Every image that the file declares on this backend. */
+export const declaredOf = ({ declared = {} }: Pick<Host, "declared">): ReadonlyMap<Address, Declared> =>
+  new Map(
+    Object.entries(declared).flatMap(([text, want]) => {
+      const address = parseAddress(text);
+      return address === undefined ? [] : [[address, declaredIn(want)]];
+    }),
+  );
+
 /** Of an image of the file, as the program hands it over. */
-export function declaredIn({ aliases, ...rest }: Attributes): Declared {
+function declaredIn({ aliases, ...rest }: Attributes): Declared {
   const read = parsed({ copy_aliases: false, ...rest }, isDeclared, "a declaration");
   return { ...read, aliases: aliases === undefined ? undefined : [...aliasesOf(aliases)] };
 }

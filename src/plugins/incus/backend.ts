@@ -2,7 +2,6 @@ import {
   type Added,
   type Additions,
   type Address,
-  type Attributes,
   type Backend,
   type Context,
   type Desired,
@@ -11,30 +10,23 @@ import {
   Failure,
   type Host,
   type ImageId,
+  type Looked,
   type Observed,
   type Part,
-  parseAddress,
   type Reading,
+  type Refreshed,
+  type Refreshes,
   type Resolved,
   type Source,
 } from "images";
 import { lostBy } from "./aliases.ts";
-import { type Declared, declaredIn } from "./asked.ts";
+import { type Declared, declaredOf } from "./asked.ts";
 import { partsIn } from "./download.ts";
-import {
-  type Beside,
-  isFingerprint,
-  isPrefix,
-  LASTING,
-  lastingName,
-  noteName,
-  notesOf,
-  observed,
-  partsOf,
-} from "./image.ts";
+import { type Beside, isFingerprint, isPrefix, LASTING, notesOf, observed, PENDING, partsOf } from "./image.ts";
 import { Making } from "./making.ts";
-import { type Place, type Places, placingOf, supports, there } from "./places.ts";
+import { lasting, type Place, type Places, placingOf, supports, there } from "./places.ts";
 import { isUp, running } from "./publish.ts";
+import { renewed } from "./refresh.ts";
 import { Remotes } from "./remotes.ts";
 import type { Image } from "./schema.ts";
 import type { Servers } from "./servers.ts";
@@ -43,7 +35,7 @@ import { mismatch } from "./upload.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** The images of a project of an Incus server, and of other projects and remotes where images say so. */
-export class Incus implements Backend<Image>, Downloads, Added<Image> {
+export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes<Image> {
   readonly #remotes: Remotes;
   readonly #places: Places;
   readonly #host: Host;
@@ -52,7 +44,7 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
   constructor(servers: Servers, places: Places, host: Host) {
     this.#places = places;
     this.#host = host;
-    this.#wants = new Map(Object.entries(host.declared ?? {}).flatMap(([text, want]) => named(text, want)));
+    this.#wants = declaredOf(host);
     this.#remotes = new Remotes(servers, places, this.#wants);
   }
 
@@ -73,11 +65,12 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
       );
     }
     const { remote, project, name } = partsOf(id);
-    if (name.startsWith("new@")) return undefined;
+    if (name.startsWith(PENDING)) return undefined;
     const isPlain = remote === undefined && project === undefined;
     const isWhole = isFingerprint(name) || name.startsWith(LASTING);
     const place = isPlain && !isWhole ? home : await this.#places.ofId(id);
-    if (name.startsWith(LASTING)) return await seen(place, await this.#lasting(place, name, address, signal));
+    if (name.startsWith(LASTING))
+      return await seen(place, await lasting(place, name, { file: this.#host.file, address }, signal));
     const direct = isPrefix(name) ? await place.client.image(name, signal) : undefined;
     if (direct !== undefined) return await seen(place, direct);
     if (isFingerprint(name)) {
@@ -92,7 +85,8 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
     return undefined;
   }
 
-  async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {
+  async *list({ signal, note }: Reading, looked: readonly Looked[] = []): AsyncGenerator<Observed<Image>> {
+    for (const { address, id } of looked) if (id !== undefined) await this.#begun(address, id, signal, note);
     const wants = [...this.#wants.values()];
     const places = new Set([
       await this.#places.own(),
@@ -178,6 +172,13 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
     };
   }
 
+  async refresh(have: Observed<Image>, want: Desired<Image>, context: Context): Promise<Refreshed> {
+    const place = await this.#places.ofId(have.id);
+    const fingerprint = (await this.#fingerprint(have.id, context.address, context.signal)) ?? partsOf(have.id).name;
+    const { image, changed } = await renewed(place, fingerprint, want, context);
+    return { image: await this.#seen(place, image, context.signal), changed, content: image.fingerprint };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   /** The image as it is, with what is known of it by the file and by the other images. `held`: every alias of the place. */
@@ -203,16 +204,16 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
     const { name } = partsOf(id);
     if (isFingerprint(name)) return name;
     if (!name.startsWith(LASTING)) return undefined;
-    return (await this.#lasting(await this.#places.ofId(id), name, address, signal))?.fingerprint;
+    return (await lasting(await this.#places.ofId(id), name, { file: this.#host.file, address }, signal))?.fingerprint;
   }
 
-  /** The image that the server keeps up to date: by the note in its alias, which goes with each refresh. */
-  async #lasting({ client }: Place, name: string, address: Address | undefined, signal: AbortSignal) {
-    const isIt = (image: ImageAnswer | undefined) => image !== undefined && lastingName(image) === name;
-    const held = address === undefined ? undefined : await client.alias(noteName(this.#host.file, address), signal);
-    const image = held === undefined ? undefined : await client.image(held.entry.target, signal);
-    if (isIt(image)) return image;
-    return (await client.images(signal)).find(isIt) ?? (await client.image(name.slice(LASTING.length), signal));
+  /** What an interrupted run began the server may still be making: it is waited for, so that it is seen. */
+  async #begun(address: Address, id: ImageId, signal: AbortSignal, note: Reading["note"]): Promise<void> {
+    const { name } = partsOf(id);
+    if (!name.startsWith(PENDING)) return;
+    const { operations } = (await this.#places.ofId(id)).client;
+    const told = () => note(`${address}: waiting for what an interrupted run began on the server`);
+    await operations.over(name.slice(PENDING.length), signal, told);
   }
 
   /** An instance is published again when it, or the snapshot, is another one of the same name. */
@@ -231,10 +232,4 @@ export class Incus implements Backend<Image>, Downloads, Added<Image> {
       verified: true,
     };
   }
-}
-
-/** What the file says of one image, by its address. */
-function named(text: string, want: Attributes): readonly (readonly [Address, Declared])[] {
-  const address = parseAddress(text);
-  return address === undefined ? [] : [[address, declaredIn(want)]];
 }

@@ -179,6 +179,13 @@ export class Client {
     return true;
   }
 
+  /** Has the server look for a newer version of what it copied, and waits until that has taken its place. */
+  async refresh(fingerprint: string, context: Context): Promise<void> {
+    const call = { signal: context.signal, query: this.#query() };
+    const operation = await this.#begun(await this.#door.send("POST", `1.0/images/${fingerprint}/refresh`, call));
+    await this.operations.wait(operation, { ...context, found: async () => ({}) });
+  }
+
   /** A key that lets another server, or anybody, have one image for a few seconds. */
   async secret(fingerprint: string, signal: AbortSignal): Promise<string | undefined> {
     const answer = await this.#door.json("POST", `1.0/images/${fingerprint}/secret`, { signal, query: this.#query() });

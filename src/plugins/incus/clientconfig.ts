@@ -84,7 +84,7 @@ export class ClientConfig {
         return undefined;
       throw new Failure("config.value", `${join(this.#folder, ...parts)} cannot be read`, {
         cause: thrown,
-        hint: "`config` names the folder of the incus client",
+        hint: "`config` is the directory of the incus client",
       });
     });
   }
@@ -119,8 +119,8 @@ export class ClientConfig {
     if (text === undefined) return { first: undefined, remotes };
     const read: unknown = parsedYaml(text, this.#folder);
     if (!isConfig(read))
-      throw new Failure("config.value", `${join(this.#folder, "config.yml")} is no configuration of the incus client`, {
-        hint: "`config` names its folder",
+      throw new Failure("config.value", `${join(this.#folder, "config.yml")} is not an incus client configuration`, {
+        hint: "`config` is its directory",
       });
     for (const [name, { addr, addrs, protocol, project }] of Object.entries(read.remotes ?? {})) {
       const addresses = [...new Set([...(addr === undefined ? [] : [addr]), ...(addrs ?? [])])];
@@ -136,6 +136,6 @@ function parsedYaml(text: string, folder: string): unknown {
   try {
     return parse(text);
   } catch (cause) {
-    throw new Failure("config.value", `${join(folder, "config.yml")} is no YAML`, { cause });
+    throw new Failure("config.value", `${join(folder, "config.yml")} is not YAML`, { cause });
   }
 }

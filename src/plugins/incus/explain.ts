@@ -8,7 +8,7 @@ export function explain({ status, body }: { readonly status: number; readonly bo
     return {
       ...(message === undefined ? {} : { message }),
       code: "denied",
-      hint: "the server does not trust our certificate for this: `incus config trust add` on the server makes a `token`; check `project`",
+      hint: "the certificate is not trusted for this, or for other projects only: check `project`; `incus config trust add` on the server makes a `token`",
     };
   return message === undefined ? undefined : { message, ...known(message) };
 }
@@ -35,6 +35,21 @@ const KNOWN: readonly (readonly [RegExp, Pick<Explained, "code" | "hint">])[] = 
   [
     /metadata tarball is missing|Unsupported compression|unexpected EOF/i,
     { code: "refused", hint: "is it an image for Incus? A bare disk is qcow2, raw or squashfs" },
+  ],
+  [
+    /cluster member|any online member|(server|instance|source) is currently offline/i,
+    {
+      code: "refused",
+      hint: "a member of the cluster is away: `incus cluster list` shows which; apply again when it is back",
+    },
+  ],
+  [
+    /Unable to connect to: /i,
+    { hint: "the server cannot reach that address: a remote of it, or a member of its cluster (`incus cluster list`)" },
+  ],
+  [
+    /Certificate is restricted|not authorized for project|restricted client/i,
+    { code: "denied", hint: "the certificate may see some projects only: set `project` to one of them" },
   ],
   [/Fetch project|Project not found/i, { code: "missing", hint: "there is no such project: check `project`" }],
 ];

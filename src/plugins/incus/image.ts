@@ -68,6 +68,12 @@ const MADE = "images.made";
 /** What the id of an image begins with that the server keeps up to date: it outlives the fingerprint. */
 export const LASTING = "auto@";
 
+/** What the id of something begins with that is not an image yet. */
+export const PENDING = "new@";
+/** By the name of the operation that makes it, where there is one: `/1.0/operations/NAME?project=p`. */
+export const pending = (operation: string): string =>
+  `${PENDING}${/([0-9a-f-]{36})(\?.*)?$/.exec(operation)?.[1] ?? operation}`;
+
 /** The part of the id of an image that is not its place. */
 export function lastingName(image: ImageAnswer): string {
   const made = noteIn(image)?.[MADE];

@@ -2,8 +2,9 @@ import { type Context, type Desired, Failure, type ImageId, imageId, type Source
 import { declared, free, isLeft, lead, offer } from "./aliases.ts";
 import { askedOf } from "./asked.ts";
 import { filesFrom } from "./bytes.ts";
+import { sameBytes } from "./conflict.ts";
 import { edited } from "./edit.ts";
-import { isSameOwner, isSpare, type Notes, noteFor, notesOf, toProperties } from "./image.ts";
+import { isSameOwner, isSpare, type Notes, noteFor, notesOf, pending, toProperties } from "./image.ts";
 import { type Found, filesOf } from "./origin.ts";
 import { idAt, type Place, there } from "./places.ts";
 import { published } from "./publish.ts";
@@ -99,7 +100,7 @@ export class Making {
 
   /** The id of something that is not on the server yet: nothing there can be taken away by it. */
   #nothing(): ImageId {
-    return imageId(`${this.#around.place.prefix}new@${crypto.randomUUID()}`);
+    return imageId(`${this.#around.place.prefix}${pending(crypto.randomUUID())}`);
   }
 
   async #bring(source: Source | undefined, found: Found | undefined, notes: Notes): Promise<string> {
@@ -166,23 +167,7 @@ export class Making {
       return "ours";
     }
     if (isSpare(image)) return "spare";
-    const whose =
-      mark === undefined
-        ? "is not managed"
-        : mark.self === self
-          ? `belongs to ${mark.owner} of ${mark.file}${mark.lineage === undefined ? "" : ` (state ${mark.lineage})`}`
-          : `is a copy of ${mark.owner} of ${mark.file}`;
-    const name = (image.aliases ?? []).map((one) => one.name).join(", ");
-    throw new Failure(
-      "backend.conflict",
-      `an image with these very bytes is there already and ${whose} (${fingerprint}${name === "" ? "" : `: ${name}`})`,
-      {
-        hint:
-          mark === undefined
-            ? `to Incus the same bytes are one image. To manage that one: images import ${address} ${fingerprint}`
-            : "to Incus the same bytes are one image: declare it once, with all its aliases",
-      },
-    );
+    throw sameBytes(image, self, address);
   }
 
   async #copy(found: Found, notes: Notes): Promise<string> {
@@ -211,13 +196,18 @@ export class Making {
     const isThere = async (one: string) => (await this.#whose(one)) === "ours";
     const fingerprint =
       at.prefix === place.prefix
-        ? await published({ instances: at.client, want: this.#want, notes, isThere }, this.#context)
+        ? await published({ ...this.#publishing(at), notes, isThere }, this.#context)
         : await this.#brought(at, notes);
     await this.#context.identified(idAt(place, fingerprint));
     const expected = this.#want.fingerprint;
     if (expected !== undefined && !fingerprint.startsWith(expected.toLowerCase()))
       throw mismatch(expected, fingerprint);
     return fingerprint;
+  }
+
+  #publishing(at: Place) {
+    const begun = (operation: string) => this.#context.identified(imageId(`${at.prefix}${pending(operation)}`));
+    return { instances: at.client, want: this.#want, begun };
   }
 
   /** The server makes an image in the project of the instance: there it is made for a moment, and comes from there through this host. */
@@ -228,7 +218,7 @@ export class Making {
     const ours = async () =>
       (await client.images(signal)).filter((one) => isSameOwner(notesOf(one).mark, passing.mark));
     for (const left of await ours()) await client.remove(left.fingerprint, quiet(signal));
-    const publishing = { instances: client, want: this.#want, notes: passing, isThere: async () => false };
+    const publishing = { ...this.#publishing(at), notes: passing, isThere: async () => false };
     const made = await published(publishing, this.#context);
     await this.#context.identified(idAt(at, made));
     try {

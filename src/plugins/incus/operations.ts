@@ -77,6 +77,16 @@ export class Operations {
     }
   }
 
+  /** Resolves when an operation of that name does not run any more; at once where the server does not know it. */
+  async over(name: string, signal: AbortSignal, told: () => void): Promise<void> {
+    const path = `1.0/operations/${encodeURIComponent(name)}`;
+    const isRunning = async () => RUNNING.has((await this.#look(path, signal))?.status_code ?? SUCCESS);
+    if (!(await isRunning())) return;
+    told();
+    do await this.#door.json("GET", waitOf(path), { signal, query: { timeout: LOOK }, accept: [404, 500] });
+    while (await isRunning());
+  }
+
   async #ended(path: string, { signal, progress, total, found }: Waiting): Promise<Result> {
     for (;;) {
       const held = parsed(

@@ -1,7 +1,8 @@
-import { Failure, type ImageId, imageId } from "images";
+import { type Address, Failure, type ImageId, imageId } from "images";
 import type { Client } from "./client.ts";
-import { partsOf, type Where } from "./image.ts";
+import { LASTING, lastingName, noteName, partsOf, type Where } from "./image.ts";
 import type { IncusServer, Servers } from "./servers.ts";
+import type { ImageAnswer } from "./wire.ts";
 
 /** Where images are kept: a project of a server. */
 export interface Place extends Where {
@@ -133,4 +134,18 @@ export async function supports({ client }: Place, extension: string, what: strin
   throw new Failure("backend.refused", `this server (Incus ${environment?.server_version ?? "?"}) cannot ${what}`, {
     hint: `it has no API extension ${extension}: upgrade Incus`,
   });
+}
+
+/** The image that the server keeps up to date, by the note in its alias, which goes with each refresh. `name`: its id without its place. */
+export async function lasting(
+  { client }: Place,
+  name: string,
+  { file, address }: { readonly file: string; readonly address: Address | undefined },
+  signal: AbortSignal,
+): Promise<ImageAnswer | undefined> {
+  const isIt = (image: ImageAnswer | undefined) => image !== undefined && lastingName(image) === name;
+  const held = address === undefined ? undefined : await client.alias(noteName(file, address), signal);
+  const image = held === undefined ? undefined : await client.image(held.entry.target, signal);
+  if (isIt(image)) return image;
+  return (await client.images(signal)).find(isIt) ?? (await client.image(name.slice(LASTING.length), signal));
 }

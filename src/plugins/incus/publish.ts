@@ -17,6 +17,8 @@ export interface Publishing {
   readonly notes: Notes;
   /** Whether an image of those bytes is there and is ours. */
   readonly isThere: (fingerprint: string) => Promise<boolean>;
+  /** Told the name of the operation: a run that comes after a killed one waits for its end. */
+  readonly begun: (operation: string) => Promise<void>;
 }
 
 /** An instance that is not stopped cannot be published. */
@@ -40,8 +42,20 @@ export async function published(publishing: Publishing, context: Context): Promi
     return all.find((one) => !before.has(one.fingerprint) && isSameOwner(notesOf(one).mark, notes.mark));
   };
   const fingerprint = await stopped(publishing, { ...context, found: result });
-  if (fingerprint !== undefined) return fingerprint;
-  throw new Failure("backend.answer", "the server does not say which image it made");
+  if (fingerprint === undefined) throw new Failure("backend.answer", "the server does not say which image it made");
+  // The server publishes one after the other: what an interrupted run had begun is there by now. It is the image, and not a second one.
+  const all = await client.images(signal);
+  const first = all.find(
+    (one) =>
+      one.fingerprint !== fingerprint &&
+      !before.has(one.fingerprint) &&
+      isSameOwner(notesOf(one).mark, notes.mark) &&
+      notesOf(one).mark?.content === notes.mark?.content,
+  );
+  if (first === undefined || before.has(fingerprint) || !(await publishing.isThere(first.fingerprint)))
+    return fingerprint;
+  await client.remove(fingerprint, context);
+  return first.fingerprint;
 }
 
 async function stopped(publishing: Publishing, waiting: Waiting): Promise<string | undefined> {
@@ -65,7 +79,7 @@ async function stopped(publishing: Publishing, waiting: Waiting): Promise<string
   }
 }
 
-async function packed({ instances: client, want, notes, isThere }: Publishing, waiting: Waiting) {
+async function packed({ instances: client, want, notes, isThere, begun }: Publishing, waiting: Waiting) {
   const { compression, source_instance: { name, snapshot } = { name: "" } } = want;
   const source =
     snapshot === undefined ? { type: "instance", name } : { type: "snapshot", name: `${name}/${snapshot}` };
@@ -74,7 +88,9 @@ async function packed({ instances: client, want, notes, isThere }: Publishing, w
   const body = { source, properties, public: false, ...packing };
   for (let attempt = 1; ; attempt++) {
     try {
-      return (await client.operations.wait(await client.make(body), waiting)).fingerprint;
+      const operation = await client.make(body);
+      await begun(operation);
+      return (await client.operations.wait(operation, waiting)).fingerprint;
     } catch (thrown) {
       if (!(thrown instanceof Failure) || !isTwice(thrown.message) || attempt === ATTEMPTS) throw thrown;
       const fingerprint = FINGERPRINT.exec(thrown.message)?.[1] ?? (await waiting.found())?.fingerprint;

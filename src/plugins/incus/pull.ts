@@ -1,6 +1,6 @@
 import { type Context, type Desired, Failure, imageId } from "images";
 import { isTwice, type Writable } from "./client.ts";
-import { isSameOwner, type Notes, notesOf, propertiesOf, toProperties } from "./image.ts";
+import { isSameOwner, type Notes, notesOf, pending, propertiesOf, toProperties } from "./image.ts";
 import type { Found } from "./origin.ts";
 import { idAt, type Place } from "./places.ts";
 import type { Image } from "./schema.ts";
@@ -54,7 +54,7 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
   }
   // What was there before is not this run's to take away.
   if (was === undefined && (await isOwn(place, made, notes, signal))) await client.remove(made, quiet(signal));
-  await context.identified(imageId(`${place.prefix}new@${crypto.randomUUID()}`));
+  await context.identified(imageId(`${place.prefix}${pending(crypto.randomUUID())}`));
   context.note(STALE);
   return undefined;
 }
@@ -113,15 +113,19 @@ async function fetched(
 /** Somebody else was quicker with the same bytes: what the copy has written on that image goes again. @throws Failure backend.conflict */
 async function released(place: Place, fingerprint: string, context: Context): Promise<never> {
   const { client } = place;
-  await context.identified(imageId(`${place.prefix}new@${crypto.randomUUID()}`));
+  await context.identified(imageId(`${place.prefix}${pending(crypto.randomUUID())}`));
   await client.change(
     fingerprint,
     (now) => ({ properties: propertiesOf(now), public: now.public, auto_update: now.auto_update }),
     context.signal,
   );
-  throw new Failure("backend.conflict", `an image with these very bytes was made by somebody else (${fingerprint})`, {
-    hint: `to Incus the same bytes are one image. To manage that one: images import ${context.address} ${fingerprint}`,
-  });
+  throw new Failure(
+    "backend.conflict",
+    `an image with these very bytes was created by another client (${fingerprint})`,
+    {
+      hint: `to Incus the same bytes are one image. To manage that one: images import ${context.address} ${fingerprint}`,
+    },
+  );
 }
 
 /** An image that the server met behind the alias is as it was before. */
@@ -161,7 +165,7 @@ export async function relieved({ place, found, want }: Pulling, context: Context
     if (thrown instanceof Failure && thrown.code === "backend.missing") return false;
     throw thrown;
   }
-  await context.identified(imageId(`${place.prefix}new@${crypto.randomUUID()}`));
+  await context.identified(imageId(`${place.prefix}${pending(crypto.randomUUID())}`));
   await dropped(place, found.fingerprint, signal);
   return true;
 }

@@ -52,10 +52,7 @@ export const config = {
       sensitive: true,
     },
   ),
-  config: optional(
-    string(),
-    "The folder of the incus client's configuration. Default: INCUS_CONF, else ~/.config/incus.",
-  ),
+  config: optional(string(), "Configuration directory of the incus client. Default: INCUS_CONF, else ~/.config/incus."),
 };
 export type Config = typeof config;
 

@@ -27,11 +27,22 @@ export class Trust {
   async #ask(): Promise<void> {
     const { token, isKnown, signal } = this.#facts;
     try {
-      const server = parsed(await this.#door.json("GET", "1.0", { signal }), isEnvelope, "an answer").metadata;
-      if (parsed(server, isServer, "a server").auth === "trusted") return;
+      const answer = parsed(await this.#door.json("GET", "1.0", { signal }), isEnvelope, "an answer").metadata;
+      const { auth, auth_methods } = parsed(answer, isServer, "a server");
+      if (auth === "trusted") return;
+      const methods = auth_methods ?? [];
+      if (methods.includes("oidc") && !methods.includes("tls"))
+        throw new Failure(
+          "backend.auth",
+          "the server logs people in by OIDC alone, and trusts no client certificates",
+          {
+            hint: "use its unix socket on the server itself; a login in a browser is not supported",
+          },
+        );
       if (token === undefined) {
         const what = isKnown ? "does not trust our certificate" : "was shown no certificate";
-        throw new Failure("backend.auth", `the server ${what}`, {
+        const people = methods.includes("oidc") ? "; its people log in by OIDC, which is not supported here" : "";
+        throw new Failure("backend.auth", `the server ${what}${people}`, {
           hint: "`incus config trust add NAME` on the server makes a `token`; or set `cert` and `key` of a client that it trusts",
         });
       }
@@ -52,7 +63,7 @@ function opened(token: string): { fingerprint: string; addresses: readonly strin
   try {
     return parsed(JSON.parse(Buffer.from(token.trim(), "base64").toString("utf8")), isToken, "a trust token");
   } catch {
-    throw new Failure("config.value", "the `token` is no trust token of Incus", {
+    throw new Failure("config.value", "invalid `token`: expected an Incus trust token", {
       hint: "`incus config trust add NAME` prints one",
     });
   }

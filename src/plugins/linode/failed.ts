@@ -48,7 +48,7 @@ function hintFor(message: string, most: number): string {
     return `Linode takes a raw disk, gzip-compressed, of at most ${most} MB: is the source a bootable disk image of that size?`;
   if (/expired/i.test(message))
     return "an upload has to be done within a day: apply again, from a place with a faster line";
-  if (/cancel/i.test(message)) return "somebody stopped the upload: apply again";
+  if (/cancel/i.test(message)) return "the upload was cancelled: apply again";
   if (/too large|size|\d+ ?MB|>/i.test(message))
     return `an image may have ${most} MB: make the disk, or what is on it, smaller; where Linode raised the limit of the account, write max_image_mb into the settings of the backend`;
   return "see the events of the account: linode-cli events list, or Cloud Manager";

@@ -100,7 +100,7 @@ export function changesOf(
 
 /** What people gave to an image: its share groups stay with it, and cannot be asked of one that is gone. */
 export function additionsTo(have: Answered<Image>): Additions {
-  const { label, description = "", tags = [], cloud_init, replica_regions = [], is_shared } = have;
+  const { label, description = "", tags = [], cloud_init, replica_regions = [] } = have;
   return {
     attributes: {
       ...present({ label }),
@@ -109,6 +109,5 @@ export function additionsTo(have: Answered<Image>): Additions {
       ...(cloud_init === true ? { cloud_init } : {}),
       ...(replica_regions.length > 1 ? { replica_regions } : {}),
     },
-    lost: is_shared === true ? ["its share groups: add the new image to them"] : [],
   };
 }

@@ -126,7 +126,9 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
     const groups = attributes.is_shared === true ? await this.#client.shareGroups(id, signal) : [];
     return {
       ...additionsTo(attributes),
-      lost: groups?.map(({ id: group, label }) => `share group ${group} (${label})`) ?? ["its share groups"],
+      lost: groups?.map(({ id: group, label }) => `share group ${group} (${label}): add the new image to it`) ?? [
+        "its share groups: add the new image to them",
+      ],
     };
   }
 

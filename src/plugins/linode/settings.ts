@@ -42,7 +42,7 @@ const said = (text: string | undefined): string | undefined => (text?.trim() ? t
 function versionOf(text: string | undefined): string | undefined {
   const version = said(text);
   if (version === undefined || version === "v4" || version === "v4beta") return version;
-  throw new Failure("config.value", `${JSON.stringify(version)} is no version of the Linode API`, {
+  throw new Failure("config.value", `unknown Linode API version ${JSON.stringify(version)}`, {
     hint: "LINODE_API_VERSION, or the configuration file: v4 or v4beta",
   });
 }

@@ -92,7 +92,7 @@ async function read(path: string, needed: string | undefined): Promise<Table | u
     // The parser quotes the line, in which a password may stand: only the place is told.
     const position = typeof cause === "object" && cause !== null && "linePos" in cause ? cause.linePos : undefined;
     const line = Array.isArray(position) && isTable(position[0]) ? `, line ${position[0]["line"]}` : "";
-    throw new Failure("config.value", `${path} is no YAML${line}`, {
+    throw new Failure("config.value", `${path} is not YAML${line}`, {
       hint: "openstack --os-cloud NAME token issue reads it too",
     });
   }

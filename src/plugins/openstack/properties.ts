@@ -66,10 +66,10 @@ export function refusal(key: string): { readonly message: string; readonly hint?
     return { message: `${key} is where the mark of this program is kept` };
   if (key === "stores")
     return {
-      message: "stores is told by Glance, and as a property it is dropped",
+      message: "stores is computed by Glance and ignored as a property",
       hint: 'write stores = ["…"] beside properties',
     };
-  if (READ_ONLY.has(key)) return { message: `${key} is told by Glance and cannot be set` };
+  if (READ_ONLY.has(key)) return { message: `${key} is computed by Glance and cannot be set` };
   if (key.startsWith("os_glance_"))
     return { message: `${key} is refused by Glance: what begins with os_glance_ is its own bookkeeping` };
   if (key === "" || key.length > 255) return { message: "the name of a property has 1 to 255 characters" };

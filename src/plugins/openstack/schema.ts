@@ -80,11 +80,9 @@ export const image = {
     unset: 0,
     also: ["min_ram"],
   }),
-  protected: optional(
-    boolean(),
-    "True: nobody can delete it. To delete or replace it, first apply with false; that is never done by itself.",
-    { unset: false },
-  ),
+  protected: optional(boolean(), "True: it cannot be deleted. To delete or replace it, first apply with false.", {
+    unset: false,
+  }),
   hidden: optional(boolean(), "True: it is in no listing, but can be used by its id.", {
     unset: false,
     also: ["os_hidden"],
@@ -105,7 +103,7 @@ export const image = {
     "Projects that may use it: ids, or tables with `project`, `status` and `cloud`. Others are taken off. The image has to be shared.",
     { unset: [] },
   ),
-  status: optional(choice("active", "deactivated"), "`deactivated`: nobody gets its bytes any more. Default: active.", {
+  status: optional(choice("active", "deactivated"), "`deactivated`: its bytes cannot be downloaded. Default: active.", {
     unset: "active",
   }),
   region: optional(string(), "The region that it is in. Default: the region of the backend.", {

@@ -6,7 +6,7 @@ const said = (doc: string, also: readonly string[] = []) => optional(string(), d
 export const config = {
   cloud: optional(
     string(),
-    "The cloud in clouds.yaml (and secure.yaml beside it). Default: OS_CLOUD. The files are looked for where openstack looks for them: OS_CLIENT_CONFIG_FILE, the folder of images.toml, ~/.config/openstack, /etc/openstack.",
+    "The cloud in clouds.yaml (and secure.yaml beside it). Default: OS_CLOUD. The files are looked for where openstack looks for them: OS_CLIENT_CONFIG_FILE, the directory of images.toml, ~/.config/openstack, /etc/openstack.",
     { example: "mycloud" },
   ),
   auth_url: optional(string(), "Where Keystone is; OS_AUTH_URL.", { example: "https://keystone.example.org:5000/v3" }),

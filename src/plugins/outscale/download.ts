@@ -80,7 +80,7 @@ function rootIn(keys: readonly string[], image: ImageAnswer): string {
     "backend.answer",
     `the export of ${image.ImageId} has no disk of ${snapshot ?? "its root device"}`,
     {
-      hint: "look into the bucket: has somebody removed it?",
+      hint: "check whether the object still exists in the bucket",
     },
   );
 }

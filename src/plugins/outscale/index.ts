@@ -140,12 +140,16 @@ class Outscale implements Backend<Image>, Added<Image>, Downloads {
     return await this.#exports.parts(id, context);
   }
 
-  async added({ attributes }: Observed<Image>): Promise<Additions> {
-    const { description, product_codes, tags, permissions } = attributes;
-    const isUsual = product_codes === undefined || isSameSet(product_codes, USUAL_CODES);
+  async added({ attributes }: Observed<Image>, { source_image_id }: Desired<Image>): Promise<Additions> {
+    const { description, product_codes: codes = [], tags, permissions } = attributes;
+    // Those of a copy are licences of its source, which may be another one by now.
+    const isCopy = source_image_id !== undefined;
+    const lost =
+      !isCopy || isSameSet(codes, USUAL_CODES) ? [] : [`product codes ${codes.join(", ")}: a copy has its source's`];
     return {
-      ...(isUsual ? {} : { lost: [`product codes ${product_codes.join(", ")}: a new image has those of its origin`] }),
+      lost,
       attributes: {
+        ...(isCopy ? {} : { product_codes: codes }),
         ...(description === undefined ? {} : { description }),
         ...(tags === undefined ? {} : { tags }),
         ...(permissions === undefined ? {} : { permissions }),

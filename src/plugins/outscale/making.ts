@@ -146,9 +146,13 @@ export class Making {
   }
 
   #explained(thrown: unknown, name: string, { replaces }: Context): unknown {
-    if (!(thrown instanceof Failure) || thrown.code !== "backend.conflict" || replaces === undefined) return thrown;
+    if (!(thrown instanceof Failure) || thrown.code !== "backend.conflict") return thrown;
+    const taken = `the name ${JSON.stringify(name)}, which only one image of the account can have`;
     return thrown.with({
-      hint: `${replaces} may have the name ${JSON.stringify(name)}, which only one image can: replace = "delete-first"`,
+      hint:
+        replaces === undefined
+          ? `another image may have ${taken}: choose another image_name`
+          : `${replaces} may have ${taken}: replace = "delete-first"`,
     });
   }
 
@@ -176,7 +180,7 @@ export class Making {
 function available(id: string, seen: ImageAnswer | undefined): ImageAnswer | undefined {
   if (seen === undefined)
     throw new Failure("backend.unmade", `${id} is gone before it was available`, {
-      hint: "somebody deleted it: apply again",
+      hint: "it was deleted meanwhile: apply again",
     });
   if (seen.State !== "failed") return seen.State === "available" ? seen : undefined;
   const { StateCode, StateMessage } = seen.StateComment ?? {};

@@ -60,7 +60,7 @@ export class Uploads {
 function completed(id: string, seen: SnapshotAnswer | undefined, told: (percent: number) => void): true | undefined {
   if (seen === undefined || seen.State === "deleting")
     throw new Failure("backend.unmade", `the snapshot ${id} is gone before it was completed`, {
-      hint: "somebody deleted it: apply again",
+      hint: "it was deleted meanwhile: apply again",
     });
   if (seen.State === "error")
     throw new Failure("backend.unmade", `Outscale could not make the snapshot ${id} of the bytes`, {

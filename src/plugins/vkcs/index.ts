@@ -32,7 +32,7 @@ function check(want: Desired<Image>, facts: Facts): readonly Complaint[] {
     found.push({
       code: "config.value",
       attribute: "properties.store",
-      message: "store is told by VK Cloud and cannot be set as a property",
+      message: "store is computed by VK Cloud and cannot be set as a property",
       hint: 'write stores = ["…"] beside properties',
     });
   if ((want.members ?? []).length > 0 && want.visibility === undefined)

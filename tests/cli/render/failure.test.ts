@@ -64,7 +64,7 @@ test("a bug shows its stack and asks to be reported", () => {
   expect(text).toMatch(/\n\s+at .*failure\.test\.ts/);
   expect(text).toContain("caused by: why");
   expect(text).toEndWith(
-    "hint: this is a bug in images; please report it with the lines above and what `images version` says\n",
+    "hint: this is a bug in images: report it with the lines above and what `images version` says\n",
   );
   expect(renderFailure("only text", { style: none })).toStartWith("error: unexpected: only text [run.bug]\n");
   expect(renderFailure(undefined, { style: none })).toStartWith("error: unexpected: undefined [run.bug]\n");

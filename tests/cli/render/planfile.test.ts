@@ -182,10 +182,10 @@ const refusal = (text: string): { message: string; hint: string | undefined } =>
 describe("a file that is no plan is refused with a reason and a way out", () => {
   const good = JSON.stringify(toPlanFile(FULL, { version: "1" }));
   const cases: readonly (readonly [string, string, string])[] = [
-    ["not JSON", "{", "this is no plan: it is not JSON"],
-    ["empty", "", "this is no plan: it is not JSON"],
-    ["a list", "[]", "this is no plan: expected a table"],
-    ["null", "null", "this is no plan: expected a table"],
+    ["not JSON", "{", "not a plan: it is not JSON"],
+    ["empty", "", "not a plan: it is not JSON"],
+    ["a list", "[]", "not a plan: expected a table"],
+    ["null", "null", "not a plan: expected a table"],
     ["terraform's", '{"format_version":"1.2"}', "this plan was made by another tool: it has no `images` in it"],
     [
       "a newer one",
@@ -200,7 +200,7 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
     [
       "nested too deep",
       `{"images":{"plan_version":1,"plan":${"[".repeat(5000)}${"]".repeat(5000)}}}`,
-      "this is no plan: it is nested too deep",
+      "not a plan: it is nested too deep",
     ],
   ];
   for (const [name, text, message] of cases)
@@ -216,18 +216,16 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
       return { ...plan, steps: Array.isArray(steps) ? [{ ...steps[0], ...more }, ...steps.slice(1)] : [] };
     };
     expect(wrong(first({ address: "../../etc" }))).toBe(
-      "this is no plan: images.plan.steps[0].address: expected BACKEND/IMAGE",
+      "not a plan: images.plan.steps[0].address: expected BACKEND/IMAGE",
     );
-    expect(wrong(first({ action: "explode" }))).toStartWith("this is no plan: images.plan.steps[0].action: expected ");
-    expect(wrong(first({ extra: 1 }))).toBe("this is no plan: images.plan.steps[0].extra: not known here");
-    expect(wrong(first({ address: "ru/debian" }))).toBe(
-      "this is no plan: images.plan.steps: ru/debian has two of them",
-    );
-    expect(wrong(({ cost, ...rest }) => rest)).toBe("this is no plan: images.plan: cost is missing");
+    expect(wrong(first({ action: "explode" }))).toStartWith("not a plan: images.plan.steps[0].action: expected ");
+    expect(wrong(first({ extra: 1 }))).toBe("not a plan: images.plan.steps[0].extra: not known here");
+    expect(wrong(first({ address: "ru/debian" }))).toBe("not a plan: images.plan.steps: ru/debian has two of them");
+    expect(wrong(({ cost, ...rest }) => rest)).toBe("not a plan: images.plan: cost is missing");
     expect(wrong((plan) => ({ ...plan, observed: { "lab/x": { have: JSON.parse('{"__proto__":1}') } } }))).toBe(
-      "this is no plan: images.plan.observed.lab/x.have.__proto__: not a name",
+      "not a plan: images.plan.observed.lab/x.have.__proto__: not a name",
     );
-    expect(wrong(() => [])).toBe("this is no plan: images.plan: expected a table");
+    expect(wrong(() => [])).toBe("not a plan: images.plan: expected a table");
   });
 });
 

@@ -203,7 +203,7 @@ export const FULL: Plan = planOf(STEPS, {
       addresses: [at("lin/a"), at("lin/b")],
     },
   ],
-  warnings: ["ru/debian: its source could not be looked at: connection refused"],
+  warnings: ["ru/debian: its source cannot be read: connection refused"],
   observed: {
     [at("ru/debian")]: {
       id: imageId("5b3e0c1a-2222-4222-8222-0123456789ab"),

@@ -122,7 +122,7 @@ test("what a backend makes by itself: its digest is known, or it is refused", as
   expect(await policy(`[image.a]\nbackend = "lab"\nsource_image = { remote = "images", name = "x" }\n`)).toEqual([]);
   expect(await policy(machine, 'require = ["https"]')).toEqual([]);
   expect(await policy(machine, 'require = ["signature"]')).toEqual([
-    "vm_id: the backend verifies no signature of ours, and [policy] requires it | make the image from a source with it",
+    "vm_id: the backend does not verify signatures, and [policy] requires it | make the image from a source with it",
   ]);
   expect(
     await policy(

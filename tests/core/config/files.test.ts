@@ -31,7 +31,7 @@ const told = async (...args: Parameters<typeof read>): Promise<string[]> => {
   );
 };
 
-test("included files are one configuration; paths in them start in the folder of images.toml", async () => {
+test("included files are one configuration; paths in them start in the directory of images.toml", async () => {
   const { config } = await read(
     {
       "images.toml": 'include = ["more/b.toml", "c.toml"]\n[backend.st]\nplugin = "store"\npath = "x"\n[vars]\nv = "1"',
@@ -85,7 +85,7 @@ test("files that cannot be read", async () => {
   ]);
   expect(await told({ "images.toml": "" }, ["none.toml", "more"])).toEqual([
     "- config.missing there is no DIR/none.toml",
-    "- config.unreadable DIR/more cannot be read: it is a folder",
+    "- config.unreadable DIR/more cannot be read: it is a directory",
   ]);
   expect(await told({ "images.toml": "a = \n" }, [])).toEqual(["images.toml:1:5 config.syntax unexpected end of line"]);
 });

@@ -123,7 +123,10 @@ describe("source", () => {
       'source = { file = "a", password = "env:P", metadata = "m" }',
       ["3:24+8 source.password goes only with url and urls"],
     ],
-    ['source = { url = "https://x", metadata = "m" }', ["3:31+8 source.metadata goes only with file"]],
+    [
+      'source = { url = "https://x", metadata = "m" }',
+      ["3:42+3 source.metadata: expected the URL of the metadata, as the disk has one | metadata = { url = … }"],
+    ],
     ['source = { url = "ftp://x" }', ["3:18+9 source.url: expected a URL that begins with https:// or http://"]],
     ["source = { urls = [] }", ["3:19+2 urls is empty"]],
     [
@@ -137,7 +140,7 @@ describe("source", () => {
       ],
     ],
     ['source = "oci://x"', ['3:10+9 source: a URL is http:// or https:// | a path begins with "./", "/" or "~/"']],
-    ['source = "st/aa"', ["3:10+7 source: it is no path, URL or BACKEND/IMAGE that is declared | did you mean st/a?"]],
+    ['source = "st/aa"', ["3:10+7 source: expected a path, a URL or a declared BACKEND/IMAGE | did you mean st/a?"]],
     ['source = { image = "st/zz" }', ["3:20+7 source.image: there is no image st/zz | there is: st/a"]],
     ['source = { image = "zz" }', ["3:20+4 source.image: expected BACKEND/IMAGE | as in `images state list`"]],
     ['source = { image = "st/a" }', ["3:10+18 images that are made from each other: st/a -> st/a"]],
@@ -153,7 +156,7 @@ describe("source", () => {
     ],
     [
       'source = { file = "a", checksum = "sha265:./SUMS" }',
-      ["3:35+15 source.checksum: sha265 is no algorithm | did you mean sha256?"],
+      ["3:35+15 source.checksum: unknown algorithm sha265 | did you mean sha256?"],
     ],
     [
       'source = { file = "a", checksum = "https://x/SUMS" }',
@@ -180,7 +183,7 @@ describe("source", () => {
     ],
     [
       'file = "x"\nsource = "./x"',
-      ['3:1+4 file is told by the backend and cannot be set | it goes into source: source = { file = "…" }'],
+      ['3:1+4 file is computed by the backend and cannot be set | it goes into source: source = { file = "…" }'],
     ],
   ])("%p", async (text, expected) => expect(await of(`[image.a]\nbackend = "st"\n${text}`)).toEqual(expected));
 
@@ -478,7 +481,7 @@ test("a name is required as soon as a backend writes markers, with the line to a
 
 test("a reference in a setting that is no secret is warned of", async () => {
   expect(await told('[backend.st]\nplugin = "store"\npath = "env:STORE"')).toEqual([
-    "warning 3:8+11 path is no secret, and is taken as it stands | ${env.STORE} puts the variable's value in",
+    "warning 3:8+11 path is not a secret reference and is used literally | ${env.STORE} puts the variable's value in",
   ]);
 });
 

@@ -43,7 +43,7 @@ test.each([
 test("a proxy that is no http URL is refused without showing it", () => {
   const bad = () => proxyFor(new URL("https://x"), { HTTPS_PROXY: "socks5://user:geheim@p:1" });
   expect(bad).toThrow(Failure);
-  expect(bad).toThrow(/the proxy for x is no http or https URL/);
+  expect(bad).toThrow(/the proxy for x is not an http or https URL/);
 });
 
 test("user and password of a URL make basic authorization", () => {

@@ -68,7 +68,7 @@ test("circles, long ways and bad addresses are told", async () => {
   expect(await (await us.door.send("GET", "10", { signal })).text()).toBe("there");
   expect((await failed(us.door.send("GET", "11", { signal }))).message).toContain("more than 10 times");
   for (const path of ["file", "none"])
-    expect((await failed(us.door.send("GET", path, { signal }))).message).toContain("no http or https URL");
+    expect((await failed(us.door.send("GET", path, { signal }))).message).toContain("not an http or https URL");
   expect(us.retries).toEqual([]);
 });
 

@@ -234,7 +234,7 @@ test("a file that somebody writes to while it is read is refused", async () => {
   });
   expect([failure.code, failure.message]).toEqual([
     "source.changed",
-    `${path} has changed while it was read: somebody writes to it`,
+    `${path} has changed while it was read: it was modified`,
   ]);
 });
 

@@ -71,9 +71,9 @@ test("every status and every field comes back as it went, rows sorted, one newli
 const small = showState({ version: 1, lineage: "l", serial: 7, images: { [at("lab", "a")]: row("lab", "1") } });
 describe("a broken document is told with its place", () => {
   test.each([
-    ["", "the state is no JSON", "1:1"],
-    [small.slice(0, 60), "the state is no JSON", "5:3"],
-    [small.replace('"serial"', "<<<<<<< HEAD"), "the state is no JSON", "4:3"],
+    ["", "the state is not JSON", "1:1"],
+    [small.slice(0, 60), "the state is not JSON", "5:3"],
+    [small.replace('"serial"', "<<<<<<< HEAD"), "the state is not JSON", "4:3"],
     [small.replace('"serial": 7', '"serial": "7"'), "serial: expected a whole number, 0 or more", "4:13"],
     [small.replace('"serial": 7,', ""), "serial is missing", "1:1"],
     [small.replace('"lineage": "l"', '"lineage": ""'), "lineage: expected a lineage", "3:14"],

@@ -51,10 +51,10 @@ describe("move", () => {
     ["lab/a", "lab/a", "the state has a lab/a already"],
     ["lab", "prod", "the state has a prod/a already"],
     ["ru", "prod", "the state has no ru"],
-    ["lab", "prod/a", '"lab" is no address'],
-    ["lab/a", "prod", '"prod" is no address'],
-    ["lab/a", "prod/a/b", '"prod/a/b" is no address'],
-    ["lab", "-x", '"-x" is no address'],
+    ["lab", "prod/a", 'invalid address "lab"'],
+    ["lab/a", "prod", 'invalid address "prod"'],
+    ["lab/a", "prod/a/b", 'invalid address "prod/a/b"'],
+    ["lab", "-x", 'invalid address "-x"'],
   ])("%s to %s: %s", async (from, to, message) => {
     expect(await failing(() => stateMove(all, from, to))).toMatchObject({ code: "state.address", message });
   });

@@ -11,10 +11,13 @@ import {
 } from "./account.ts";
 import type { Handler } from "./call.ts";
 import { createImage, deleteImage, getImage, listImages, updateImage, uploadImage } from "./images.ts";
+import { addMember, changeMember, getMember, listMembers, removeMember } from "./members.ts";
 import type { RateKind } from "./rates.ts";
 import { replicateImage } from "./replicas.ts";
 import {
   addGroupImages,
+  changeGroup,
+  changeGroupImage,
   createGroup,
   deleteGroup,
   deleteGroupImage,
@@ -23,6 +26,7 @@ import {
   listGroups,
   listImageGroups,
 } from "./sharegroups.ts";
+import { getType, listTypes } from "./types.ts";
 
 export interface Route {
   readonly method: string;
@@ -51,10 +55,17 @@ export const routes: readonly Route[] = [
   beta("GET", "/images/sharegroups", "get-sharegroups", listGroups),
   beta("POST", "/images/sharegroups", "post-sharegroup", createGroup),
   beta("GET", `/images/sharegroups/${group}`, "get-sharegroup", getGroup),
+  beta("PUT", `/images/sharegroups/${group}`, "put-sharegroup", changeGroup),
   beta("DELETE", `/images/sharegroups/${group}`, "delete-sharegroup", deleteGroup),
   beta("GET", `/images/sharegroups/${group}/images`, "get-sharegroup-images", listGroupImages),
   beta("POST", `/images/sharegroups/${group}/images`, "post-sharegroup-images", addGroupImages),
+  beta("PUT", `/images/sharegroups/${group}/images/${image}`, "put-sharegroup-image", changeGroupImage),
   beta("DELETE", `/images/sharegroups/${group}/images/${image}`, "delete-sharegroup-image", deleteGroupImage),
+  beta("GET", `/images/sharegroups/${group}/members`, "get-sharegroup-members", listMembers),
+  beta("POST", `/images/sharegroups/${group}/members`, "post-sharegroup-members", addMember),
+  beta("GET", `/images/sharegroups/${group}/members/([^/]+)`, "get-sharegroup-member", getMember),
+  beta("PUT", `/images/sharegroups/${group}/members/([^/]+)`, "put-sharegroup-member", changeMember),
+  beta("DELETE", `/images/sharegroups/${group}/members/([^/]+)`, "delete-sharegroup-member", removeMember),
   route("GET", `/images/${image}`, "get-image", getImage, { isPublic: true }),
   route("PUT", `/images/${image}`, "put-image", updateImage),
   route("DELETE", `/images/${image}`, "delete-image", deleteImage),
@@ -62,6 +73,8 @@ export const routes: readonly Route[] = [
   beta("GET", `/images/${image}/sharegroups`, "get-image-sharegroups", listImageGroups),
   route("GET", "/regions", "get-regions", listRegions, { rate: "listing", isPublic: true }),
   route("GET", "/regions/([^/]+)", "get-region", getRegion, { isPublic: true }),
+  route("GET", "/linode/types", "get-linode-types", listTypes, { rate: "listing", isPublic: true }),
+  route("GET", "/linode/types/([^/]+)", "get-linode-type", getType, { isPublic: true }),
   route("GET", "/linode/instances", "get-linode-instances", listInstances, { rate: "listing" }),
   route("GET", "/linode/instances/(\\d+)", "get-linode-instance", getInstance),
   route("GET", disks, "get-linode-disks", listDisks, { rate: "listing" }),

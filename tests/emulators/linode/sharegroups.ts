@@ -24,10 +24,25 @@ export function createGroup(world: World, call: Call): unknown {
   return world.groups.get(made.id);
 }
 
+export function changeGroup(world: World, call: Call): unknown {
+  const known = group(world, call);
+  const { label, description } = fieldsOf(call.body);
+  if (label === "" || (label !== undefined && typeof label !== "string")) throw invalid("label is required", "label");
+  const now = {
+    ...known,
+    ...(label === undefined ? {} : { label }),
+    ...(typeof description === "string" ? { description } : {}),
+    updated: world.timestamp(),
+  };
+  world.groups.set(known.id, now);
+  return now;
+}
+
 export function deleteGroup(world: World, call: Call): unknown {
   const { id } = group(world, call);
   for (const image of imagesOf(world, id)) unshare(world, image);
   world.groups.delete(id);
+  world.members.delete(id);
   return {};
 }
 
@@ -40,6 +55,20 @@ export function addGroupImages(world: World, call: Call): unknown {
   const { images } = fieldsOf(call.body);
   if (!Array.isArray(images) || images.length === 0) throw invalid("images is required", "images");
   return imagesPage(shareAll(world, id, images), call.query);
+}
+
+/** What an image is called in a group. */
+export function changeGroupImage(world: World, call: Call): unknown {
+  const { id } = group(world, call);
+  const known = imagesOf(world, id).find((one) => one.id === call.params[1]);
+  if (known === undefined) throw notFound();
+  const { label, description } = fieldsOf(call.body);
+  world.changeIfThere(known.id, () => ({
+    ...(typeof label === "string" ? { label } : {}),
+    ...(typeof description === "string" ? { description } : {}),
+    updated: world.timestamp(),
+  }));
+  return world.images.get(known.id);
 }
 
 export function deleteGroupImage(world: World, call: Call): unknown {
@@ -151,7 +180,7 @@ function sourceOf(shared: Image): string | undefined {
   return shared.image_sharing?.shared_by?.source_image_id ?? undefined;
 }
 
-function group(world: World, call: Call): Sharegroup {
+export function group(world: World, call: Call): Sharegroup {
   const found = world.groups.get(Number(call.params[0]));
   if (found === undefined) throw notFound();
   return found;

@@ -142,6 +142,16 @@ export interface Sharegroup {
   readonly members_count: number;
 }
 
+/** An account that sees the images of a share group. */
+export interface Member {
+  readonly token_uuid: string;
+  readonly status: string;
+  readonly label: string;
+  readonly created: string;
+  readonly updated: string | null;
+  readonly expiry: string | null;
+}
+
 /** A time as the API writes it: UTC, whole seconds, no zone. */
 export function timestamp(at: number): string {
   return new Date(at).toISOString().slice(0, 19);

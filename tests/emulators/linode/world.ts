@@ -8,6 +8,7 @@ import {
   type EventStatus,
   type Image,
   type Instance,
+  type Member,
   type Region,
   type Sharegroup,
   timestamp,
@@ -81,6 +82,7 @@ export class World {
   readonly uploads = new Map<number, Upload>();
   readonly received: Received[] = [];
   readonly groups = new Map<number, Sharegroup>();
+  readonly members = new Map<number, readonly Member[]>();
   readonly uploadFailures: UploadFailure[] = [];
   readonly progress: Progress;
   readonly limits: Limits;

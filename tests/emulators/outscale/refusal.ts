@@ -34,7 +34,8 @@ export const refusals = {
     refused(400, "4104", "InvalidParameterValue", `The value '${id}' of ${name} is malformed.`),
   /** 4014: seen for values that are malformed. */
   badValue: (details: string) => refused(400, "4014", "InvalidParameterValue", details),
-  missing: (name: string) => refused(400, "7000", "MissingParameter", `The parameter ${name} is missing.`),
+  /** 7007: seen. */
+  missing: (name: string) => refused(400, "7007", "MissingParameter", `The parameter ${name} is missing.`),
   combination: (details: string) => refused(400, "3002", "InvalidParameterCombination", details),
   unknownParameter: (name: string) => refused(400, "3001", "InvalidParameter", `The parameter ${name} is unknown.`),
   badType: (details: string) => refused(400, "4110", "InvalidParameterValue", details),
@@ -46,7 +47,8 @@ export const refusals = {
   inUse: () => refused(409, "9085", "ResourceConflict"),
   /** 9039: seen by the authors of a client. */
   vmPending: (id: string) => refused(409, "9039", "ResourceConflict", `The VM '${id}' is pending.`),
-  nameTaken: (name: string) => refused(409, "9029", "ResourceConflict", `The name '${name}' is already in use.`),
+  /** With empty details, as conflicts are seen. */
+  nameTaken: () => refused(409, "9029", "ResourceConflict"),
   notYours: (id: string) => refused(403, "4120", "AccessDenied", `'${id}' belongs to another account.`),
   /** 1 with HTTP 401: of the list that clients take for failed authentication. */
   unauthorized: (details: string) => refused(401, "1", "AccessDenied", details),

@@ -2,9 +2,11 @@ import { expect, test } from "bun:test";
 import type { Desired } from "images";
 import { check } from "../../../src/core/model/check.ts";
 import { Client } from "../../../src/plugins/incus/client.ts";
+import { explain } from "../../../src/plugins/incus/explain.ts";
 import { type Publishing, published } from "../../../src/plugins/incus/publish.ts";
 import { Registry } from "../../../src/plugins/incus/registry.ts";
 import { type Image, image } from "../../../src/plugins/incus/schema.ts";
+import { Trust } from "../../../src/plugins/incus/trust.ts";
 import { never, opened, served } from "../../core/net/kit.ts";
 
 // An instance that runs cannot be had in every environment: what is asked of a server around its publication.
@@ -41,6 +43,7 @@ const publishing = (client: Client, want: Desired<Image>): Publishing => ({
   want,
   notes: { mark: undefined, alias: undefined, copied: undefined },
   isThere: async () => false,
+  begun: async () => undefined,
 });
 const context = { signal: never, progress: () => undefined };
 const made = () => sync({ id: "1", status_code: 200, metadata: { fingerprint: FINGERPRINT } });
@@ -104,4 +107,29 @@ test("a registry tells the digest of what a name stands for, and what it refuses
   expect(asked).toEqual(["/v2/library/alpine/manifests/latest", "/v2/team/app/manifests/1.2"]);
   await expect(registry.find("gone:1", never)).rejects.toMatchObject({ code: "backend.missing" });
   await expect(registry.find("private/app", never)).rejects.toMatchObject({ code: "backend.denied" });
+});
+
+test("a member that is away, a restricted certificate and a server that asks for OIDC are told plainly", async () => {
+  const said = (status: number, error: string) =>
+    explain({ status, body: JSON.stringify({ type: "error", error_code: status, error }) });
+  for (const text of ["Image not available on any online member", "The source instance is currently offline"])
+    expect(said(500, text)).toMatchObject({ code: "refused", hint: expect.stringContaining("incus cluster list") });
+  expect(said(500, "Unable to connect to: 10.0.0.2:8443 ([dial tcp])")?.hint).toContain("member of its cluster");
+  expect(said(403, "Certificate is restricted")).toMatchObject({
+    code: "denied",
+    hint: expect.stringContaining("`project`"),
+  });
+  for (const [auth_methods, message] of [
+    [["oidc"], "by OIDC alone"],
+    [["tls", "oidc"], "was shown no certificate; its people log in by OIDC"],
+    [["tls"], "was shown no certificate"],
+  ] as const) {
+    await using server = served(() => sync({ auth: "untrusted", auth_methods, environment: {} }));
+    await using way = opened({ url: server.url });
+    const trust = new Trust(way.door, { token: undefined, isKnown: false, signal: never });
+    await expect(trust.ready()).rejects.toMatchObject({
+      code: "backend.auth",
+      message: expect.stringContaining(message),
+    });
+  }
 });

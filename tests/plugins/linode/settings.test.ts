@@ -92,7 +92,7 @@ test("URLs come with and without scheme and version", async () => {
   expect(await url("api.linode.com/")).toEqual({ url: v4, token: "t" });
   expect(await url("https://api.linode.com/v4beta/")).toEqual({ url: `${v4}beta`, token: "t" });
   expect(await url("https://api.linode.com/v4", "v4beta")).toEqual({ url: `${v4}beta`, token: "t" });
-  expect(await url("https://api.linode.com", "v5")).toBe('config.value: "v5" is no version of the Linode API');
+  expect(await url("https://api.linode.com", "v5")).toBe('config.value: unknown Linode API version "v5"');
 });
 
 test("what is missing is told", async () => {

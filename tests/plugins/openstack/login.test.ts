@@ -239,7 +239,7 @@ test("what is wrong with clouds.yaml is told without its secrets", async () => {
   const files = { "clouds.yaml": "clouds:\n  one: {auth: {password: 'hunter2-sentinel}}\n" };
   const broken = await info({ cloud: "one" }, {}, files);
   expect(broken.code).toBe(1);
-  expect(broken.stderr).toContain("clouds.yaml is no YAML");
+  expect(broken.stderr).toContain("clouds.yaml is not YAML");
   expect(broken.stderr).not.toContain("hunter2");
   const missing = await info({ cloud: "on" }, {}, { "clouds.yaml": "clouds: {one: {}}\n" });
   expect(missing.stderr).toContain('there is no cloud "on"');

@@ -28,10 +28,10 @@ test("the own account among the permissions is no change", async () => {
   await play.apply();
   await play.settled();
   const [image] = play.own();
-  expect(image?.PermissionsToLaunch.AccountIds).toEqual(["210987654321"]);
-  // Some answers name the owner.
+  expect(image?.PermissionsToLaunch.AccountIds).toEqual([own, "210987654321"]);
+  // Some answers do not name the owner.
   play.control.changeImage(image?.ImageId ?? "", {
-    PermissionsToLaunch: { AccountIds: [own, "210987654321"], GlobalPermission: false },
+    PermissionsToLaunch: { AccountIds: ["210987654321"], GlobalPermission: false },
   });
   await play.settled();
   await play.declare(ofVm(play, 'permissions = { account_ids = ["210987654321"] }'));

@@ -13,7 +13,9 @@ export function cacheRoot(env: Environment): string {
   const own = env["IMAGES_CACHE"];
   if (own !== undefined && own !== "") {
     if (isAbsolute(own)) return own;
-    throw new Failure("config.value", `IMAGES_CACHE is no absolute path: ${own}`, { hint: "give the whole path" });
+    throw new Failure("config.value", `invalid IMAGES_CACHE: expected an absolute path, got ${own}`, {
+      hint: "give the whole path",
+    });
   }
   const home = env["HOME"] ?? homedir();
   const caches = env["XDG_CACHE_HOME"];
@@ -30,7 +32,9 @@ export function cacheMax(env: Environment): number {
   const [, digits, letter] = /^(\d+(?:\.\d+)?) *([kmgt]?)(?:i?b)?$/i.exec(written.trim()) ?? [];
   const unit = UNITS[letter?.toLowerCase() ?? ""];
   if (digits === undefined || unit === undefined)
-    throw new Failure("config.value", `IMAGES_CACHE_MAX is no size: ${written}`, { hint: "write it like 20GiB" });
+    throw new Failure("config.value", `invalid IMAGES_CACHE_MAX: expected a size, got ${written}`, {
+      hint: "write it like 20GiB",
+    });
   return Math.round(Number(digits) * unit);
 }
 

@@ -184,7 +184,7 @@ export class Partial implements ProvenSink {
     const free = await freeIn(root);
     if (bytes <= free) return;
     throw new Failure("source.space", `${bytes} bytes are to come, and there is room for ${free} in ${root}`, {
-      hint: "make room there (images cache gc), or name a folder with more of it in IMAGES_CACHE",
+      hint: "make room there (images cache gc), or set IMAGES_CACHE to a directory with more space",
     });
   }
 }

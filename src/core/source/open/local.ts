@@ -39,7 +39,7 @@ export class LocalFile implements Supply {
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }
-    throw new Failure("source.missing", `${path} is no regular file`, { hint: "name the file with the bytes" });
+    throw new Failure("source.missing", `${path} is not a regular file`, { hint: "name the file with the bytes" });
   }
 
   get path(): string | undefined {
@@ -116,4 +116,4 @@ async function marksOf(file: FileHandle): Promise<Marks> {
   return { size: Number(size), text: `${size} ${mtimeNs} ${ctimeNs} ${ino} ${dev}` };
 }
 
-const touched = (path: string): Failure => changed(path, "somebody writes to it", "while it was read");
+const touched = (path: string): Failure => changed(path, "it was modified", "while it was read");

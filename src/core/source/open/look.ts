@@ -3,6 +3,7 @@ import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import { type Digest, digest } from "../../model/digest.ts";
 import type { Content, FileSource, PlainSource, Stat, UrlSource } from "../../model/source.ts";
+import { canonical } from "../../model/value.ts";
 import { isOther, sameStat } from "../content.ts";
 import { sourceFailure } from "../failure.ts";
 import { readWhole } from "../pieces.ts";
@@ -43,7 +44,7 @@ async function lookAtUrl(spec: UrlSource, previous: Content | undefined, means: 
   const { web, signal } = means;
   const places = spec.urls.map(publicUrl);
   const [where = ""] = places;
-  const transform = transformOf(spec);
+  const transform = transformOf(spec, spec.metadata && (await besideOf(spec.metadata, previous, means)));
   if (spec.checksum?.kind === "digest") return content(where, { digest: spec.checksum.digest, transform });
   const kept = pinned(spec, previous, transform, means);
   if (kept !== undefined) return kept;
@@ -70,6 +71,17 @@ async function lookAtUrl(spec: UrlSource, previous: Content | undefined, means: 
     }
   }
   throw failure;
+}
+
+/** The metadata of an image in two parts, as comparable text: its digest where it is known without a download, else what the server says. */
+export async function besideOf(metadata: UrlSource, previous: Content | undefined, means: LookMeans): Promise<string> {
+  // `follow = false`: as it was taken once.
+  const before = metadata.follow ? undefined : previous?.transform;
+  const kept: unknown = before === undefined ? undefined : JSON.parse(before);
+  if (typeof kept === "object" && kept !== null && "metadata" in kept && typeof kept.metadata === "string")
+    return kept.metadata;
+  const { digest: known, where, validators } = await lookAtUrl(metadata, undefined, means);
+  return known ?? canonical({ where, ...(validators === undefined ? {} : { validators }) });
 }
 
 async function lookAtFile(spec: FileSource, previous: Content | undefined, means: LookMeans): Promise<Content> {
@@ -142,7 +154,7 @@ export async function statFile(path: string): Promise<Stat> {
   } catch (thrown) {
     throw sourceFailure(thrown, path);
   }
-  throw new Failure("source.missing", `${path} is no regular file`, { hint: "name the file with the bytes" });
+  throw new Failure("source.missing", `${path} is not a regular file`, { hint: "name the file with the bytes" });
 }
 
 /** Leaves out what is not known. */

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
 import { type Detected, identify } from "../../format/identify.ts";
+import { DEFAULT_LIMIT, tooLarge } from "../../format/limit.ts";
 import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
 import { Turns } from "../../format/turns.ts";
@@ -37,11 +38,15 @@ export class Sources implements AsyncDisposable {
   readonly #supplies: Supplies;
   readonly #announced = new Map<string, number>();
   readonly #turns = new Turns();
+  readonly #limit: number | undefined;
+  readonly #note: SourceMeans["note"];
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
   constructor(means: SourceMeans) {
     this.#signal = AbortSignal.any([means.signal, this.#stop.signal]);
+    this.#limit = means.limit;
+    this.#note = means.note;
     this.#web = new Web({ ...means, signal: this.#signal });
     this.#supplies = new Supplies(means, this.#web, this.#signal);
   }
@@ -81,6 +86,8 @@ export class Sources implements AsyncDisposable {
       isFirst ? true : member,
       signal,
     );
+    const most = this.#limit ?? DEFAULT_LIMIT;
+    if (Math.max(supply.size ?? 0, detected.virtualSize ?? 0) > most) throw tooLarge("the image", most);
     const plan = planOf(detected, spec, wanted);
     const metadata = origin.metadata && (await this.#metadata(origin.metadata, signal));
     const filename = member === undefined ? supply.filename : basename(member);
@@ -106,7 +113,13 @@ export class Sources implements AsyncDisposable {
         supply: origin.supply,
       });
     }
-    const conversion: Conversion = { plan, wanted, member, directory };
+    const told = new Set<string>();
+    // Once, however often it is read.
+    const note = (text: string): void => {
+      if (!told.has(text)) this.#note?.(`${opening.address}: ${text}`);
+      told.add(text);
+    };
+    const conversion: Conversion = { plan, wanted, member, directory, limit: this.#limit, note };
     const place = await Place.take(this.#turns, memoryOf(plan, detected), signal);
     try {
       const { format, compression, virtualSize } = await this.#outcome(detected, conversion, supply, signal);
@@ -152,7 +165,7 @@ export class Sources implements AsyncDisposable {
 
   /** What will come out; where that shows only behind other files of an archive, they are passed over once to see it. */
   async #outcome(detected: Detected, conversion: Conversion, supply: Supply, signal: AbortSignal) {
-    const { plan, wanted, member, directory } = conversion;
+    const { plan, wanted, member, directory, limit } = conversion;
     if (plan.format !== undefined)
       return { format: plan.format, compression: plan.compression, virtualSize: detected.virtualSize };
     const { path, size } = supply;
@@ -160,7 +173,7 @@ export class Sources implements AsyncDisposable {
       path === undefined
         ? ({ kind: "stream", bytes: supply.read(signal), size } as const)
         : ({ kind: "file", path } as const);
-    const bytes = transform(input, { ...plan, open: false }, { target: wanted, member, directory, signal });
+    const bytes = transform(input, { ...plan, open: false }, { target: wanted, member, directory, limit, signal });
     const inside = await identify(bytes, {}, signal);
     await inside.whole[Symbol.asyncIterator]().return?.();
     const { format = "other", compression } = planTransform(inside.detected, wanted);

@@ -51,6 +51,10 @@ export interface Conversion {
   readonly member: string | undefined;
   /** For temporary files. */
   readonly directory: string;
+  /** Told what is odd about the bytes, and no failure. */
+  readonly note: (text: string) => void;
+  /** Bytes that any step may give. */
+  readonly limit: number | undefined;
 }
 
 /**
@@ -59,7 +63,7 @@ export interface Conversion {
  */
 export async function* converted(
   supply: Supply,
-  { plan, wanted, member, directory }: Conversion,
+  { plan, wanted, member, directory, limit, note }: Conversion,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   if (plan.steps[0] === "raw->qcow2") await supply.prove(signal);
@@ -68,7 +72,7 @@ export async function* converted(
     path === undefined
       ? ({ kind: "stream", bytes: supply.read(signal), size } as const)
       : ({ kind: "file", path } as const);
-  yield* transform(input, plan, { target: wanted, member, directory, signal });
+  yield* transform(input, plan, { target: wanted, member, directory, limit, note, signal });
   if (path !== undefined) await supply.check();
 }
 

@@ -8,10 +8,10 @@ import { sameStat } from "../content.ts";
 import type { Supplies } from "../fetch/index.ts";
 import type { Opening } from "../means.ts";
 import type { Fetched, Supply } from "../supply.ts";
-import { changed, type Demand, type Proof } from "../verify/index.ts";
+import { changed, type Demand, type Proof, proofOf } from "../verify/index.ts";
 import { accessOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 import { LocalFile } from "./local.ts";
-import { content, type FileDigests, statFile } from "./look.ts";
+import { besideOf, content, type FileDigests, statFile } from "./look.ts";
 import { Proved } from "./proved.ts";
 
 /** Where the bytes of one source come from, when it has been opened. */
@@ -39,7 +39,7 @@ export async function originOf(spec: PlainSource, proof: Proof, opening: Opening
     case "file":
       return await fileOrigin(spec, proof, opening, means);
     case "url":
-      return urlOrigin(spec, proof, opening, means);
+      return await urlOrigin(spec, proof, opening, means);
     case "image":
       return await imageOrigin(spec.address, transformOf(spec), proof, opening, means);
     default:
@@ -56,7 +56,7 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
   if (expected !== undefined && metadata !== undefined && beside !== undefined && expected.transform !== transform)
     throw changed(metadata, `it is ${beside} now`);
   if (expected?.stat !== undefined && expected.digest === undefined && !sameStat(expected.stat, stat))
-    throw changed(path, "somebody has written to it");
+    throw changed(path, "it was modified");
   const file = await LocalFile.open(path, { proof, expected: expected?.digest, where: path });
   return {
     key: `${path} ${stat.size} ${stat.mtime} ${stat.inode}`,
@@ -73,9 +73,24 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
   };
 }
 
-function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies, web }: OriginMeans): Origin {
+/** The metadata beside a disk on the web: proven by what is declared of it; what the plan was made from is compared. */
+async function besideUrl(spec: UrlSource, { expected, signal }: Opening, { supplies, web, files }: OriginMeans) {
+  const { metadata } = spec;
+  if (metadata === undefined) return { transform: transformOf(spec) };
+  const where = publicUrl(metadata.urls[0] ?? "");
+  const transform = transformOf(spec, await besideOf(metadata, expected, { web, files, signal, quick: true }));
+  if (expected !== undefined && expected.transform !== transform)
+    throw changed(where, "the metadata is another one now");
+  const proof = await proofOf(metadata, web, signal);
+  const download = await supplies.download(metadata, proof, undefined);
+  await orAborted(download.ready, signal);
+  return { transform, metadata: new Proved(download, { proof, expected: undefined, where }) };
+}
+
+async function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
+  const { supplies, web } = means;
   const { expected, progress, signal } = opening;
-  const transform = transformOf(spec);
+  const { transform, metadata } = await besideUrl(spec, opening, means);
   const watched = new Set<Supply>();
   let own: Fetched | undefined;
   let reader: { readonly of: Fetched; readonly proved: Proved } | undefined;
@@ -88,6 +103,7 @@ function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, { supplies, 
     return download;
   };
   return {
+    ...(metadata === undefined ? {} : { metadata }),
     get key() {
       return proof.digest ?? spec.urls.map((url) => web.identifier.request(url, accessOf(spec))).join(" ");
     },

@@ -43,7 +43,7 @@ export function minisignCheck({ where, signature, key }: Signed): SignatureCheck
         throw badSignature(
           where,
           "is of the old kind that needs all the bytes at once",
-          "sign the image anew: minisign -S -H",
+          "sign the image again: minisign -S -H",
         );
       kept.push(bytes);
     },

@@ -78,7 +78,7 @@ function compareDeclared(declared: Digest, hashes: Hashes, where: string, isOld:
   throw new Failure("source.checksum", message, {
     hint: isOld
       ? "a part of them was left by an earlier run and has been thrown away: run the same command again"
-      : `do not use them; if the publisher has really changed the file, change \`${label}\``,
+      : `do not use the file; if the publisher has really changed the file, change \`${label}\``,
     retry: isOld,
   });
 }

@@ -215,7 +215,7 @@ async function smallFile(path: string): Promise<Uint8Array> {
 }
 
 const tooLarge = (where: string): Failure =>
-  new Failure("source.sums", `${where} is larger than ${MOST >> 20} MiB: it is no sums file, key or signature`, {
+  new Failure("source.sums", `${where} is larger than ${MOST >> 20} MiB: not a checksum file, key or signature`, {
     hint: "check which file is named",
   });
 

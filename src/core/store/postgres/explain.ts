@@ -44,7 +44,7 @@ function meant(state: string, code: string, message: string, { url, schema }: Po
     case "28000":
       return [
         "state.remote",
-        "check the user, and the password in state_password, PGPASSWORD or ~/.pgpass (which nobody else may read)",
+        "check the user, and the password in state_password, PGPASSWORD or ~/.pgpass (readable by its owner only)",
       ];
     case "3D000":
       return ["state.remote", `create the database (createdb ${database}), or correct its name`];

@@ -117,7 +117,7 @@ function newImage({ world, account }: Call, body: CreateImage, name: string, ori
     ImageId: world.id("image"),
     ImageName: name,
     ImageType: "machine",
-    PermissionsToLaunch: nobody,
+    PermissionsToLaunch: { ...nobody, AccountIds: [account.id] },
     ProductCodes: body.ProductCodes ?? origin.defaults.ProductCodes ?? ["0001"],
     RootDeviceName: body.RootDeviceName ?? origin.defaults.RootDeviceName ?? "/dev/sda1",
     RootDeviceType: "bsu",
@@ -134,5 +134,5 @@ function checkName({ world, account }: Call, name: string): void {
     throw refusals.badValue("ImageName must have 3 to 128 letters, digits, spaces and characters of _()/.-");
   }
   const isTaken = [...world.images.values()].some((kept) => kept.owner === account.id && kept.view.ImageName === name);
-  if (isTaken) throw refusals.nameTaken(name);
+  if (isTaken) throw refusals.nameTaken();
 }

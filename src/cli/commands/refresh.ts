@@ -1,0 +1,47 @@
+import { Command, Option } from "clipanion";
+import { refreshImage } from "../../core/apply/refresh.ts";
+import { Failure } from "../../core/failure.ts";
+import type { Event } from "../../core/model/event.ts";
+import { parseAddress } from "../../core/model/name.ts";
+import { resourceAt } from "../../core/plan/resources.ts";
+import { Channel } from "../../core/stream.ts";
+import { EXIT, FileCommand, optionSeconds } from "../base.ts";
+
+export class RefreshCommand extends FileCommand {
+  static override readonly paths = [["refresh"]];
+  static override readonly usage = Command.Usage({
+    category: "Looking",
+    description: "Have the backend update images by itself",
+    details:
+      "As `incus image refresh`: the server looks at the remote that it copied the image from. What it makes of it stays managed, with its marker, aliases and declared attributes. Backends that cannot do that say so; `images apply` makes a new image where a source has changed.",
+    examples: [["An image of an Incus server", "$0 refresh lab/alpine"]],
+  });
+
+  readonly lockTimeout = Option.String("--lock-timeout", {
+    description: "Time to wait for the state lock (30s, 5m)",
+  });
+  readonly addresses = Option.Rest({ required: 1, name: "ADDRESS" });
+
+  override async run(): Promise<number> {
+    await using session = await this.session({
+      operation: "refresh",
+      write: true,
+      plugins: "first use",
+      lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
+    });
+    const means = await session.means();
+    const asked = this.addresses.map((text) => {
+      const address = parseAddress(text);
+      if (address !== undefined && resourceAt(session.config, address) !== undefined) return address;
+      throw new Failure("plan.target", `${text} is not declared in ${this.file}`, { hint: "write BACKEND/IMAGE" });
+    });
+    for (const address of asked) {
+      const events = new Channel<Event>();
+      const changed = await refreshImage(address, means, events);
+      this.note(
+        `${address}: ${changed ? "Refreshed" : "Up to date"} [id=${(await session.store()).recorded(address)?.id}]`,
+      );
+    }
+    return EXIT.done;
+  }
+}

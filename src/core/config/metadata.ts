@@ -1,0 +1,35 @@
+import type { UrlSource } from "../model/source.ts";
+import { checksumOf } from "./evidence.ts";
+import type { Node } from "./node.ts";
+import { absolute, isUrl, tellPassword, type World } from "./world.ts";
+
+/**
+ * The metadata file of an image in two parts, beside a disk on the web: a URL, or a table with `url` and `checksum`. Undefined, and told,
+ * where it is neither. `beside`: how the disk itself is fetched.
+ */
+export function metadataOf(
+  node: Node,
+  beside: Pick<UrlSource, "at" | "follow" | "username" | "password" | "headers" | "cache">,
+  world: World,
+): UrlSource | undefined {
+  const tell = (at: Node["at"], message: string, hint?: string): undefined => {
+    world.problems.error("config.value", message, { at, hint });
+  };
+  const entry = (key: string): Node | undefined => (node.kind === "table" ? node.entries.get(key)?.value : undefined);
+  const url = node.kind === "text" ? node : entry("url");
+  if (url?.kind !== "text" || !isUrl(url.value))
+    return tell(
+      node.at,
+      "source.metadata: expected the URL of the metadata, as the disk has one",
+      "metadata = { url = … }",
+    );
+  if (!URL.canParse(url.value) || !/^https?:$/.test(new URL(url.value).protocol))
+    return tell(url.at, "source.metadata: expected a URL that begins with https:// or http://");
+  if (tellPassword(url.value, url.at, "source.metadata", world)) return undefined;
+  const sum = entry("checksum");
+  const label = "source.metadata.checksum";
+  const place = ({ value }: { readonly value: string }) => (isUrl(value) ? value : absolute(world, value));
+  const checksum = sum && checksumOf({ value: sum, label }, tell, place);
+  if (sum !== undefined && checksum === undefined) return undefined;
+  return { ...beside, kind: "url", urls: [url.value], ...(checksum === undefined ? {} : { checksum }) };
+}

@@ -1,0 +1,44 @@
+import { type Context, type Desired, Failure } from "images";
+import { lead } from "./aliases.ts";
+import { edited } from "./edit.ts";
+import { type Notes, noteFor, notesOf } from "./image.ts";
+import { type Place, there } from "./places.ts";
+import type { Image } from "./schema.ts";
+import type { ImageAnswer } from "./wire.ts";
+
+/**
+ * Has the server look at the remote that it copied an image from. It puts another image in its place where there is a newer one, which
+ * loses our properties: a note in an alias keeps them until they are written again.
+ */
+export async function renewed(
+  place: Place,
+  fingerprint: string,
+  want: Desired<Image>,
+  context: Context,
+): Promise<{ readonly image: ImageAnswer; readonly changed: boolean }> {
+  const { client } = place;
+  const { signal, address } = context;
+  const before = await there(client, fingerprint, signal);
+  if (before.update_source == null)
+    throw new Failure("backend.refused", "the server does not know where the image came from", {
+      address,
+      hint: "only a copy of a remote's alias can be refreshed by the server: images apply makes a new one",
+    });
+  const was = notesOf(before);
+  const notes: Notes = { ...was, mark: context.marker(place.self) ?? was.mark };
+  const note = noteFor(notes, fingerprint);
+  const taking = { signal, replaces: undefined, owner: notes.mark };
+  if (note !== undefined) await lead(client, fingerprint, [note], taking);
+  await client.refresh(fingerprint, context);
+  const held = note === undefined ? undefined : await client.alias(note.name, signal);
+  const now = held?.entry.target ?? (await client.image(fingerprint, signal))?.fingerprint;
+  if (now === undefined)
+    throw new Failure("backend.missing", `${fingerprint} is gone`, { address, hint: "plan again" });
+  const mark = notes.mark === undefined ? undefined : { ...notes.mark, content: `sha256:${now}` };
+  const fresh: Notes = now === fingerprint ? notes : { ...notes, mark };
+  await client.change(now, (image) => edited(image, want, [], fresh), signal);
+  const kept = want.auto_update ? noteFor(fresh, now) : undefined;
+  if (kept !== undefined) await lead(client, now, [kept], taking);
+  else if (note !== undefined) await client.removeAlias(note.name, now, signal);
+  return { image: await there(client, now, signal), changed: now !== fingerprint };
+}

@@ -1,0 +1,73 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { gzipSync } from "node:zlib";
+import { memoryToUnpack } from "../../../src/core/format/memory.ts";
+import { Turns } from "../../../src/core/format/turns.ts";
+import { has, run } from "./tools.ts";
+
+setDefaultTimeout(120_000);
+
+/** Whether it has resolved by now. */
+async function isDone(work: Promise<unknown>): Promise<boolean> {
+  const open = Symbol("open");
+  for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  return (await Promise.race([work, Promise.resolve(open)])) !== open;
+}
+
+test("as much goes on at once as there is room for, in the order in which it came", async () => {
+  const turns = new Turns(10);
+  const one = await turns.take(6);
+  const two = turns.take(6);
+  const three = turns.take(1);
+  expect(await isDone(two)).toBe(false);
+  // Small ones do not pass a large one by, or it would wait for ever.
+  expect(await isDone(three)).toBe(false);
+  one();
+  one();
+  (await two)();
+  (await three)();
+  const large = await turns.take(1000);
+  const next = turns.take(1);
+  expect(await isDone(next)).toBe(false);
+  large();
+  (await next)();
+});
+
+test("who gives up leaves the queue, and whoever may not wait goes on at once", async () => {
+  const turns = new Turns(10);
+  const one = await turns.take(10);
+  const stop = new AbortController();
+  const two = turns.take(10, stop.signal);
+  const three = turns.take(1);
+  stop.abort(new Error("interrupted"));
+  await expect(two).rejects.toThrow("interrupted");
+  const forced = turns.force(5);
+  one();
+  expect(await isDone(three)).toBe(true);
+  forced();
+  (await three)();
+  await expect(turns.take(1, stop.signal)).rejects.toThrow("interrupted");
+  (await turns.take(10))();
+});
+
+test("what unpacking holds is told by the head of the data", () => {
+  const MiB = 1 << 20;
+  const some = new Uint8Array(4_500_000).map((_, at) => at % 251);
+  expect(memoryToUnpack("gz", gzipSync(some))).toBeLessThan(2 * MiB);
+  for (const [tool, least, most, ...words] of [
+    ["xz", 64, 80, "xz", "-0", "-c", "--lzma2=preset=0,dict=64MiB"],
+    ["xz", 8, 20, "xz", "-c", "--lzma2=preset=0,dict=8MiB"],
+    ["xz", 1, 10, "xz", "-c", "--x86", "--lzma2=preset=0,dict=1MiB"],
+    ["lzma", 4, 20, "lzma", "-4", "-c"],
+    ["bz2", 12, 20, "bzip2", "-9", "-c"],
+    ["lz4", 8, 20, "lz4", "-c", "-B7"],
+    ["lz4", 0.1, 8, "lz4", "-c", "-B4"],
+    ["zst", 3, 16, "zstd", "-c", "-7"],
+  ] as const) {
+    const [program = ""] = words;
+    if (!has(program)) continue;
+    const packed = run(words, some);
+    const packing = tool;
+    const told = memoryToUnpack(packing, packed) / MiB;
+    expect([words, told >= least && told <= most, told]).toEqual([words, true, told]);
+  }
+});
