@@ -26,11 +26,15 @@ MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVE
 ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH
 THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
+/** Packages whose archive has no licence text, and one of the same repository whose archive has it. */
+const SIBLINGS: Readonly<Record<string, string>> = { "@sigstore/verify": "../bundle" };
+
 async function textOf(one: Locked): Promise<string> {
   const folder = folderOf(one);
   const { license = "", author } = await manifestOf(folder);
-  const files = (await readdir(folder)).filter((name) => /^(licen[cs]e|copying|notice)/i.test(name)).sort();
-  const texts = await Promise.all(files.map((name) => readFile(join(folder, name), "utf8")));
+  const from = join(folder, SIBLINGS[one.name] ?? "");
+  const files = (await readdir(from)).filter((name) => /^(licen[cs]e|copying|notice)/i.test(name)).sort();
+  const texts = await Promise.all(files.map((name) => readFile(join(from, name), "utf8")));
   if (texts.length === 0 && license !== "MIT") throw new Error(`${one.name} has no licence text, and is not under MIT`);
   const holder = (typeof author === "string" ? author : author?.name) ?? `the authors of ${one.name}`;
   const body = texts.length === 0 ? mit(holder) : texts.map((text) => text.trim()).join("\n\n");

@@ -24,6 +24,7 @@ const mutant = (what: string, file: string, from: string, to: string, tests = EN
 });
 
 const CREATE = "src/core/apply/create.ts";
+const EVIDENCE = "src/core/plan/evidence.ts";
 const STANDING = "src/core/plan/standing.ts";
 const MUTANTS: readonly Mutant[] = [
   mutant(
@@ -141,6 +142,55 @@ const MUTANTS: readonly Mutant[] = [
     DURABLE,
   ),
   mutant("the record is not synced", "src/plugins/local/client.ts", "if (durable) await file.sync();", "", DURABLE),
+  mutant("unknown counts as unchanged", EVIDENCE, '    ? { kind: "unknown", why }\n', "    ? SAME\n"),
+  mutant(
+    "a signature that is added is not checked",
+    EVIDENCE,
+    "return declared === undefined || declared === signed;",
+    "return true;",
+  ),
+  mutant(
+    "weak evidence of other bytes is taken for other bytes",
+    EVIDENCE,
+    "isWeak: Object.keys(known).length > 0,",
+    "isWeak: false,",
+  ),
+  mutant(
+    "the bytes that were read are not compared",
+    "src/core/apply/bytes.ts",
+    'if (weighed?.kind === "same")',
+    "if (weighed !== undefined)",
+  ),
+  mutant(
+    "what was learned is not recorded",
+    "src/core/apply/carry.ts",
+    "return { ...known, content };",
+    "return known;",
+  ),
+  mutant(
+    "what the source was found to be is forgotten",
+    "src/core/apply/bytes.ts",
+    "  await site.put({ ...known, upstream: verdict.found });\n",
+    "",
+  ),
+  mutant(
+    "what others added is not carried over",
+    CREATE,
+    "withCarried(resource.want, making.carried)",
+    "resource.want",
+  ),
+  mutant(
+    "what others added is not in the state while the image is replaced",
+    CREATE,
+    "    ...(next === undefined ? {} : { next }),\n    ...(carried === undefined ? {} : { carried }),\n",
+    "    ...(next === undefined ? {} : { next }),\n",
+  ),
+  mutant(
+    "what was stopped in flight is not counted",
+    "src/core/apply/apply.ts",
+    'isInterrupted(failure) ? "stopped" : "failed"',
+    '"failed"',
+  ),
 ];
 
 const words = process.argv.slice(2);

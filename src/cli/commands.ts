@@ -6,6 +6,7 @@ import { ExportCommand } from "./commands/export.ts";
 import { FmtCommand } from "./commands/fmt.ts";
 import { GraphCommand } from "./commands/graph.ts";
 import { ImportCommand } from "./commands/import.ts";
+import { ImportImageManagerCommand } from "./commands/import-image-manager.ts";
 import { ImportTerraformCommand } from "./commands/import-terraform.ts";
 import { InfoCommand } from "./commands/info.ts";
 import { InitCommand } from "./commands/init.ts";
@@ -50,6 +51,7 @@ export const commands = [
   InfoCommand,
   ImportCommand,
   RefreshCommand,
+  ImportImageManagerCommand,
   ImportTerraformCommand,
   ExportCommand,
   VerifyCommand,

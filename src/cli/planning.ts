@@ -11,6 +11,7 @@ import { hasChanges } from "../core/model/plan.ts";
 import { makePlan } from "../core/plan/make.ts";
 import type { Selection } from "../core/plan/means.ts";
 import type { Store } from "../core/store/state.ts";
+import { LOOK } from "../core/store/storage.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
@@ -130,7 +131,7 @@ export abstract class PlanningCommand extends FileCommand {
   async #tellHolder(session: Session): Promise<void> {
     if (!session.storage.canPeek) return;
     const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
-    if (holder === undefined || isDead(holder, identity(), probe)) return;
+    if (holder === undefined || holder.operation === LOOK || isDead(holder, identity(), probe)) return;
     this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);
   }
 

@@ -120,7 +120,12 @@ export class Session implements AsyncDisposable {
   async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
     if (spec.kind !== "promoted") return spec;
     const storage = this.keeper.elsewhere(spec.state, "source.state");
-    return await promoted(spec, previous, storage, this.#shell.now(), signal);
+    const found = await promoted(spec, previous, storage, this.#shell.now(), signal);
+    if (this.config.policy.require.includes("https") && found.kind === "url" && /^http:/i.test(found.urls[0] ?? ""))
+      throw new Failure("config.policy", `${spec.address} was made from an http:// URL, and [policy] requires https`, {
+        at: spec.at,
+      });
+    return found;
   }
 
   /** Where bytes come from, for this run. */

@@ -122,7 +122,8 @@ export const LIVED_CLAUSES = {
     expect(after.length).toBe(1);
     expect(after[0]?.id).not.toBe(before?.id);
     for (const name of names) {
-      const isLost = plan.stdout.includes(`lost: ${name}`) || plan.stdout.includes(`lost: the ${name}`);
+      const isLost =
+        plan.stdout.includes(`lost: ${name}`) || plan.stdout.includes(`lost: ${name.replaceAll("_", " ")}`);
       if (!isLost) expect([name, after[0]?.attributes[name]]).toEqual([name, added?.attributes[name]]);
       if (!isLost) expect([name, plan.stdout.includes(name)]).toEqual([name, true]);
     }

@@ -29,9 +29,12 @@ export interface Retires {
 export interface Uses {
   usedBy(id: ImageId, context: Reading): Promise<string | undefined>;
 }
-/** Ability: the name of an image that `retain` keeps is freed for its successor; `version` is a date like 20261120T151500Z. */
+/**
+ * Ability: the name of an image that `retain` keeps is freed for its successor; `version` is a date like 20261120T151500Z. `template` is
+ * what the file wants it to be called (`versionName` fills it), where it says so.
+ */
 export interface Renames {
-  rename(id: ImageId, version: string, context: Context): Promise<void>;
+  rename(id: ImageId, version: string, context: Context, template?: string): Promise<void>;
 }
 
 /** What people gave to a managed image besides what is declared. */

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Failure } from "../../src/core/failure.ts";
+import { LOOK } from "../../src/core/store/storage.ts";
 import { type StateServer, stateServer } from "../core/store/server.ts";
 import { World } from "./world.ts";
 
@@ -54,6 +55,56 @@ test.each(["terraform", "gitlab"] as const)(
   },
 );
 
+test.each(["terraform", "gitlab"] as const)(
+  "%s: a plan while somebody applies says who, since when, and that it may be stale",
+  async (kind) => {
+    await using server = stateServer(kind);
+    await using world = await World.make(ONE, settings(server.url));
+    const [at, taking, giving] =
+      kind === "gitlab" ? [`${server.url}/lock`, "POST", "DELETE"] : [server.url, "LOCK", "UNLOCK"];
+    const headers = { authorization: `Basic ${btoa("user:secret")}` };
+    const info = {
+      ID: "f00d",
+      Operation: "OperationTypeApply",
+      Who: "carol@elsewhere",
+      Created: "2026-01-01T00:00:00Z",
+    };
+    const take = async () => (await fetch(at, { method: taking, headers, body: JSON.stringify(info) })).status;
+    expect((await world.run(["plan"], { env })).stderr).not.toContain("stale");
+    expect(await take()).toBe(200);
+    const said = await world.run(["plan"], { env });
+    expect(said.code).toBe(0);
+    expect(said.stderr).toMatch(
+      /warning: the state is locked by (carol@elsewhere|alice).*since 2026-01-01T00:00:00.*; this plan may be stale/s,
+    );
+    // It is still carol's.
+    expect(await take()).not.toBe(200);
+    await fetch(`${at}?ID=f00d`, { method: giving, headers, body: JSON.stringify({ ID: "f00d" }) });
+    expect((await world.run(["apply", "--yes"], { env })).code).toBe(0);
+  },
+);
+
+/** A lock that is only taken to see who holds it. */
+async function look(server: StateServer, since: Date): Promise<void> {
+  const holder = { id: "100c", operation: LOOK, user: "carol", host: "elsewhere", pid: 1, since: since.toISOString() };
+  const headers = { authorization: `Basic ${btoa("user:secret")}` };
+  const body = JSON.stringify({ ID: holder.id, Operation: LOOK, Info: JSON.stringify(holder) });
+  expect((await fetch(server.url, { method: "LOCK", headers, body })).status).toBe(200);
+}
+
+test("somebody's plan that looks at the lock does not fail an apply, nor does one that was killed while it looked", async () => {
+  await using server = stateServer("terraform");
+  await using world = await World.make(ONE, settings(server.url));
+  await look(server, new Date());
+  const running = world.run(["apply", "--yes"], { env });
+  await seen(server, "LOCK", 3);
+  const headers = { authorization: `Basic ${btoa("user:secret")}` };
+  await fetch(server.url, { method: "UNLOCK", headers, body: JSON.stringify({ ID: "100c" }) });
+  expect((await running).code).toBe(0);
+  await look(server, new Date(Date.now() - 61_000));
+  expect((await world.run(["apply", "--yes"], { env })).code).toBe(0);
+});
+
 /** Resolves once so many requests of a method have come. */
 const seen = (server: StateServer, method: string, count: number): Promise<void> =>
   server.seen(() => server.log.filter((line) => line.startsWith(`${method} `)).length >= count);
@@ -63,7 +114,7 @@ test("a lock that is held is waited for, as long as --lock-timeout says", async 
   await using world = await World.make(ONE, settings(server.url));
   await lock(server, "f00d");
   const running = world.run(["apply", "--yes", "--lock-timeout", "120s"], { env });
-  await seen(server, "LOCK", 4);
+  await seen(server, "LOCK", 6);
   const headers = { authorization: `Basic ${btoa("user:secret")}` };
   await fetch(server.url, { method: "UNLOCK", headers, body: JSON.stringify({ ID: "f00d" }) });
   const said = await running;

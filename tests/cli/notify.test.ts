@@ -119,7 +119,9 @@ test("templates: Slack's words, and those of one's own, where nothing that is pu
 
 test("a receiver that fails, or is not there, fails no run, and its URL is not shown", async () => {
   await using to = receiver(500);
-  for (const url of [`${to.url}/hidden-path`, "http://127.0.0.1:1/hidden-path"]) {
+  // One that never answers is given up.
+  await using silent = served(() => new Promise<Response>(() => undefined));
+  for (const url of [`${to.url}/hidden-path`, "http://127.0.0.1:1/hidden-path", `${silent.url}/hidden-path`]) {
     await using world = await World.make(A, `${NAME}[[notify]]\nurl = "env:HOOK"\n`);
     const said = await world.run(["apply", "--yes"], { env: { HOOK: url } });
     expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("warning: no notification that it applied")]);

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { holder, signal } from "../core/store/help.ts";
+import { openAt } from "../core/store/openat.ts";
 import { hasPostgres, type Postgres, postgres } from "../core/store/pgserver.ts";
 import { type StateServer, stateServer } from "../core/store/server.ts";
 import { AWS, BUCKET, makeBucket, moto, programAt, type Server, versitygw } from "../core/store/servers.ts";
@@ -98,11 +101,14 @@ const KINDS: readonly Kind[] = [
 const A = '[image.a]\nsource = "./a.img"\n';
 const B = '[image.b]\nsource = "./b.img"\n';
 let next = 0;
+/** The directory of the last team. */
+let last = "";
 
 async function team(kind: Kind, images = A) {
   const { url, lines } = kind.place(++next);
   const settings = `[settings]\nname = "images"\n${lines}\n`;
   const world = await World.make(images, settings);
+  last = world.folder.path;
   const ends = async (code: number, ...args: readonly string[]): Promise<Said> => {
     const said = await world.run(args, { env: ENV });
     if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
@@ -110,6 +116,21 @@ async function team(kind: Kind, images = A) {
     return said;
   };
   return { world, ends, url, settings, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
+}
+
+/** Another run, on another host, holds the lock. */
+async function locked(kind: Kind, url: string) {
+  const place = kind === inFile ? join(last, url) : url;
+  const { storage, close } = openAt(place);
+  const answer = await storage.lock(holder("run-of-carol", { host: "elsewhere", user: "carol" }), signal);
+  if (!("lease" in answer)) throw new Error(`locked by ${answer.holder.id}`);
+  return {
+    run: "run-of-carol",
+    async [Symbol.asyncDispose]() {
+      await answer.lease[Symbol.asyncDispose]();
+      await close();
+    },
+  };
 }
 
 for (const kind of KINDS) {
@@ -137,6 +158,21 @@ for (const kind of KINDS) {
       await world.declare("", here.settings);
       await ends(0, "apply", "--yes");
       expect(await world.ids()).toEqual([]);
+    });
+
+    test("a lock is named, waited for, and taken away by its id", async () => {
+      await using here = await team(kind);
+      const { ends } = here;
+      await ends(0, "apply", "--yes");
+      expect((await ends(1, "unlock", "nobody")).stderr).toContain("is not locked");
+      await using other = await locked(kind, here.url);
+      const { run } = other;
+      const { stderr } = await ends(1, "apply", "--yes", "--replace", "store/a");
+      expect(stderr).toContain(`images unlock ${run}`);
+      expect((await ends(0, "plan")).stderr).not.toContain("error");
+      expect((await ends(1, "unlock", "other")).stderr).toContain("does not hold the lock");
+      await ends(0, "unlock", "--force", run);
+      await ends(0, "apply", "--yes", "--replace", "store/a");
     });
 
     test("former versions are listed and brought back", async () => {

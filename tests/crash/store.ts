@@ -18,18 +18,28 @@ const SCENES: readonly (readonly [file: string, bytes: string])[] = [
   ],
 ];
 
+/** Where the state is: what `[settings]` says of it, and the variables that its credentials are in. */
+export interface Elsewhere {
+  readonly lines: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** A store, a state and the real binary, to be killed again and again. */
 export class Ground implements AsyncDisposable {
   readonly folder: Folder;
   #scene = 0;
 
-  private constructor(folder: Folder) {
+  readonly #elsewhere: Elsewhere | undefined;
+
+  private constructor(folder: Folder, elsewhere: Elsewhere | undefined) {
     this.folder = folder;
+    this.#elsewhere = elsewhere;
   }
 
-  static async make(): Promise<Ground> {
+  /** Without `elsewhere` the state is a file. */
+  static async make(elsewhere?: Elsewhere): Promise<Ground> {
     if (!existsSync(BINARY)) throw new Error("dist/images is not there: bun run build");
-    return new Ground(await Folder.make());
+    return new Ground(await Folder.make(), elsewhere);
   }
 
   /** The next declaration, with other bytes. */
@@ -40,7 +50,7 @@ export class Ground implements AsyncDisposable {
     await this.folder.write("b.img", `b ${salt}`.repeat(400));
     await this.folder.write(
       "images.toml",
-      `[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"\n${images}`,
+      `${this.#elsewhere === undefined ? "" : `[settings]\nname = "images"\n${this.#elsewhere.lines}\n`}[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"\n${images}`,
     );
   }
 
@@ -61,7 +71,7 @@ export class Ground implements AsyncDisposable {
   async recovers(): Promise<void> {
     await this.#images("apply", "--yes");
     await this.#images("plan", "--detailed-exitcode");
-    const state = JSON.parse(await readFile(this.folder.at("images.state.json"), "utf8"));
+    const state = JSON.parse(await this.#images("state", "pull"));
     const rows: [string, { status: string; id: string }][] = Object.entries(state.images);
     const records = await this.#records();
     const declared = [...(await readFile(this.folder.at("images.toml"), "utf8")).matchAll(/\[image\.(\w+)\]/g)].map(
@@ -97,7 +107,7 @@ export class Ground implements AsyncDisposable {
     );
   }
 
-  async #images(...args: readonly string[]): Promise<void> {
+  async #images(...args: readonly string[]): Promise<string> {
     const child = Bun.spawn([BINARY, ...args], { ...this.#surroundings(), stdout: "pipe", stderr: "pipe" });
     const [code, stdout, stderr] = await Promise.all([
       child.exited,
@@ -105,11 +115,15 @@ export class Ground implements AsyncDisposable {
       new Response(child.stderr).text(),
     ]);
     if (code !== 0) throw new Error(`images ${args.join(" ")} ended with ${code}\n${stderr}\n${stdout}`);
+    return stdout;
   }
 
   #surroundings() {
     const { PATH = "" } = process.env;
-    return { cwd: this.folder.path, env: { PATH, HOME: this.folder.path, IMAGES_CACHE: this.folder.at("cache") } };
+    return {
+      cwd: this.folder.path,
+      env: { PATH, HOME: this.folder.path, IMAGES_CACHE: this.folder.at("cache"), ...this.#elsewhere?.env },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

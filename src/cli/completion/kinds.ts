@@ -26,6 +26,7 @@ export const OF_FLAGS: Readonly<Record<string, Kind>> = {
   "--exclude": "selection",
   "--replace": "address",
   "--backend": "backend",
+  "--from-image-manager": "file",
   "--from-terraform": "file",
   "--from": "nothing",
   "--format": { words: GRAPHS },

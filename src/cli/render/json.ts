@@ -206,7 +206,7 @@ class Stream {
 
   #end({ outcome, counts }: Of<"run.done">): void {
     if (this.#command === "plan") return;
-    const { added, changed, imported, destroyed, forgotten, verified, failed, skipped } = counts;
+    const { added, changed, imported, destroyed, forgotten, verified, failed, stopped, skipped } = counts;
     const operation = this.#command === "destroy" ? "destroy" : "apply";
     const done = { add: added, change: changed, import: imported, remove: destroyed, forget: forgotten };
     this.#say(
@@ -214,7 +214,7 @@ class Stream {
       endSentence(this.#command, outcome, counts),
       "change_summary",
       {
-        changes: { ...done, operation, failed, skipped, verify: verified, outcome },
+        changes: { ...done, operation, failed, stopped, skipped, verify: verified, outcome },
       },
     );
   }

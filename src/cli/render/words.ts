@@ -63,14 +63,14 @@ const NAMES: Readonly<Record<Command, string>> = {
 export function endSentence(command: Command, outcome: Outcome, counts: Counts): string {
   const name = NAMES[command];
   const result = `Resources: ${resources(command, counts)}.`;
-  const { failed, skipped } = counts;
+  const { failed, stopped, skipped } = counts;
   switch (outcome) {
     case "succeeded":
       return `${name} complete! ${result}`;
     case "failed":
       return `${name} incomplete: ${failed} failed, ${skipped} skipped. ${result}`;
     case "interrupted":
-      return `${name} interrupted: ${failed} failed, ${skipped} not done. ${result}`;
+      return `${name} interrupted: ${failed} failed, ${stopped} stopped in flight, ${skipped} not begun. ${result}`;
     default:
       return outcome satisfies never;
   }

@@ -41,7 +41,8 @@ export async function prepare(asked: Asked, open: () => Promise<Session>): Promi
   return { ...draft(taken, existing, plugins, wishes), passed };
 }
 
-async function existingIn(open: () => Promise<Session>): Promise<Existing> {
+/** What images.toml and its state have. */
+export async function existingIn(open: () => Promise<Session>): Promise<Existing> {
   await using session = await open();
   const { state } = await session.store();
   const { backends, resources } = session.config;
@@ -89,7 +90,7 @@ function sorted(states: readonly StateFile[]): {
 }
 
 /** What is written behind the file: nothing where all is there already. */
-export function addition(backends: readonly Block[], images: readonly Adoption[]): string {
+export function addition(backends: readonly Block[], images: readonly Pick<Adoption, "block">[]): string {
   const written = images.flatMap(({ block }) => block ?? []);
   const used = new Set(written.map(({ values }) => values["backend"]));
   const blocks = [...backends.filter(({ header }) => used.has(header.slice("backend.".length))), ...written];

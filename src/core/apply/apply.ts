@@ -32,6 +32,7 @@ class Run {
     forgotten: 0,
     verified: 0,
     failed: 0,
+    stopped: 0,
     skipped: 0,
   };
 
@@ -95,7 +96,7 @@ class Run {
 
   #fail({ address, action }: Step, failure: Failure, ms: number): void {
     this.#failed.add(address);
-    if (!isInterrupted(failure)) this.#counts.failed++;
+    this.#counts[isInterrupted(failure) ? "stopped" : "failed"]++;
     this.#events.send({ type: "step.failed", address, action, failure: told(failure), ms });
   }
 

@@ -16,7 +16,7 @@ export async function retire(site: Site, old: ImageId): Promise<{ retained?: rea
   }
   const now = site.means.now();
   const context = site.context(site.means.hard);
-  if (canRename(site.backend)) await site.backend.rename(old, version(now), context);
+  if (canRename(site.backend)) await site.backend.rename(old, version(now), context, retain.name);
   const row = superseded(old, site.known, now);
   await markRetained(site, row);
   const all = [...before, row];
@@ -33,7 +33,7 @@ export async function retire(site: Site, old: ImageId): Promise<{ retained?: rea
 }
 
 /** The marker says that the image is a kept version, and since when: a lost state takes it back as one. */
-async function markRetained(site: Site, { id, content, replaced }: Retained): Promise<void> {
+export async function markRetained(site: Site, { id, content, replaced }: Retained): Promise<void> {
   const mark = site.mark(content);
   if (mark === undefined || site.isDeletable(id)) return;
   const context = site.context(site.means.hard, { mark: { ...mark, retained: replaced } });

@@ -107,7 +107,12 @@ export const SOURCE = {
   state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
   min_age: optional(duration(), "With state: how long that state must have had those bytes."),
   signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
-  key: optional(string(), "The public key of the signature, or its path."),
+  key: optional(
+    string(),
+    "The public key of the signature, or its path; for a sigstore bundle also the path of a trusted root.",
+  ),
+  identity: optional(string(), "Whose certificate a sigstore bundle has to be made with: an email address or a URL."),
+  issuer: optional(string(), "The URL of who vouches for that identity."),
   username: optional(string(), "User of the download, or a reference to it."),
   password: optional(string(), "Password of the download.", { sensitive: true }),
   headers: optional(mapOf(string()), "Headers of the download; those that carry a secret by reference."),
@@ -185,6 +190,14 @@ export const IMAGE = {
       // biome-ignore lint/suspicious/noThenProperty: the word of the file; its value is never a function
       then: optional(oneOf("delete", "hide", "deactivate"), "What becomes of the others. Default: delete."),
       min_age: optional(duration(), "Younger ones are left alone."),
+      name: optional(
+        matching(
+          /^[^{}]*(?:\{(?:name|version)\}[^{}]*)*$/,
+          "a text with {version}, and {name} where the image's own name is to be",
+        ),
+        "How older versions are called, where the backend renames them: {name} is the image's name, {version} its version (of Glance: its property internal_version), else the time of the replacement.",
+        { example: "{name} ({version})" },
+      ),
     }),
     "Keep older versions when the image is replaced.",
   ),

@@ -31,6 +31,11 @@ export function lifecycleOf(
   if (retain !== undefined && !can.includes(then)) cannot("retain", then);
   const timeout = timeoutOf(common);
   const minAge = seconds(retain?.min_age);
+  if (retain?.name !== undefined && !retain.name.includes("{version}"))
+    problems.error("config.value", "retain: name has no {version}, so that older versions would have one name", {
+      at: place("retain")?.at,
+      hint: 'name = "{name} ({version})"',
+    });
   return {
     protect: common.protect ?? false,
     onRemove,
@@ -40,9 +45,11 @@ export function lifecycleOf(
     ...(timeout === undefined ? {} : { timeout }),
     ...(retain === undefined
       ? {}
-      : { retain: { last: retain.last, then, ...(minAge === undefined ? {} : { minAge }) } }),
+      : { retain: { last: retain.last, then, ...(minAge === undefined ? {} : { minAge }), ...nameOf(retain) } }),
   };
 }
+
+const nameOf = ({ name }: { readonly name?: string }) => (name === undefined ? {} : { name });
 
 function timeoutOf({ timeout, timeouts = {} }: Common): number | undefined {
   const several = Object.values(timeouts).flatMap((one) => seconds(one) ?? []);

@@ -153,6 +153,10 @@ class Assembly {
   #signature() {
     const signature = this.#pieces.get("signature");
     const key = this.#pieces.get("key");
+    for (const part of ["identity", "issuer"] as const) {
+      const one = this.#pieces.get(part);
+      if (one !== undefined && signature === undefined) this.#tell(one.key, `${one.label} needs signature beside it`);
+    }
     if (signature === undefined && key === undefined) return undefined;
     if (signature === undefined || key === undefined) {
       const one = signature ?? key;
@@ -163,7 +167,10 @@ class Assembly {
     if (signature.value.kind !== "text" || key.value.kind !== "text") return undefined;
     const where = this.#place(signature.value, signature.label);
     const text = key.value.value;
-    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text) };
+    const identity = this.#text("identity");
+    const issuer = this.#text("issuer");
+    const who = { ...(identity === undefined ? {} : { identity }), ...(issuer === undefined ? {} : { issuer }) };
+    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text), ...who };
   }
 
   /** A URL as it is, or a path made absolute. */

@@ -35,7 +35,13 @@ export interface Retain {
   readonly then: "delete" | "hide" | "deactivate";
   /** Seconds; younger ones are left alone. */
   readonly minAge?: number;
+  /** What an older version is called: a text with {version} in it, and {name}. */
+  readonly name?: string;
 }
+
+/** The name of a kept version as `retain` declares it. Pure. */
+export const versionName = (template: string, { name, version }: { readonly name: string; readonly version: string }) =>
+  template.replaceAll(/\{(name|version)\}/g, (_, word: string) => (word === "name" ? name : version));
 
 /** What becomes of an image over time; the same for every backend. */
 export interface Lifecycle {

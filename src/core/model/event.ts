@@ -92,6 +92,9 @@ export interface Counts {
   /** Images whose bytes were compared with their source and are the same. */
   readonly verified: number;
   readonly failed: number;
+  /** Begun, and stopped by an interruption: what they had made is deleted again, or recorded for the next run. */
+  readonly stopped: number;
+  /** Not begun. */
   readonly skipped: number;
 }
 

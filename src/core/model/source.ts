@@ -22,8 +22,11 @@ export type Checksum =
 export interface Signature {
   /** Path or URL of the signature. */
   readonly where: string;
-  /** Path of the public key, or the key itself (a minisign line, an armoured OpenPGP block). */
+  /** Path of the public key, or the key itself (a minisign line, an armoured OpenPGP block, PEM); for sigstore also of a trusted root. */
   readonly key: string;
+  /** For a sigstore certificate: whose it has to be, and who vouched for that. */
+  readonly identity?: string;
+  readonly issuer?: string;
 }
 
 interface Common {

@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { connect as dial, isIP, type Socket } from "node:net";
-import { type ConnectionOptions, rootCertificates, connect as secure, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect as secure, type TLSSocket } from "node:tls";
 import { Failure } from "../failure.ts";
+import { authorities } from "./authorities.ts";
 import type { DoorOptions } from "./door.ts";
 import { codeOfError, reasonOf } from "./failures.ts";
 import { type Environment, proxyFor } from "./proxy.ts";
@@ -24,7 +24,7 @@ export interface Network {
 export class Connections {
   readonly #network: Network;
   readonly #open = new Set<Socket>();
-  #extra: Promise<string | undefined> | undefined;
+  readonly #usual = new Map<string | undefined, Promise<string[] | undefined>>();
 
   constructor(network: Network) {
     this.#network = network;
@@ -95,12 +95,15 @@ export class Connections {
     return made;
   }
 
-  /** Of the door's own server: `ca` alone, where it is given. Else the usual authorities, those of SSL_CERT_FILE, and `ca`. */
+  /** Of the door's own server: `ca` alone, where it is given. Else the usual authorities, and `ca` and `extra` besides. */
   async #authorities(ca: string | undefined, isOwn: boolean): Promise<{ ca?: string[] }> {
     if (isOwn && ca !== undefined) return { ca: [ca] };
-    this.#extra ??= readExtra(this.#network.env["SSL_CERT_FILE"]);
-    const more = [await this.#extra, ca].filter((text) => text !== undefined);
-    return more.length === 0 ? {} : { ca: [...rootCertificates, ...more] };
+    const { env, tls } = this.#network;
+    const given = [ca, tls?.extra].filter((text) => text !== undefined);
+    const reading = this.#usual.get(ca) ?? authorities(env, given.length === 0 ? undefined : given.join("\n"));
+    this.#usual.set(ca, reading);
+    const found = await reading;
+    return found === undefined ? {} : { ca: found };
   }
 
   /** Bounds the time, keeps the books, and tells what went wrong with the address that was tried. */
@@ -178,18 +181,6 @@ function rawOf(pin: string): Buffer {
   }
 }
 
-async function readExtra(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined || file === "") return undefined;
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw new Failure("backend.tls", `cannot read ${file}: ${reasonOf(error)}`, {
-      hint: "SSL_CERT_FILE names a file with certificates of authorities in PEM",
-      cause: error,
-    });
-  }
-}
-
 function connectFailure(error: unknown, words: string): Failure {
   if (error instanceof Failure)
     return new Failure(
@@ -219,7 +210,7 @@ const HINTS: Readonly<Record<string, string>> = {
 const isTls = (code: string): boolean => /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO|CERT_|UNABLE_TO_)/.test(code);
 const TLS_HINT = "does the server speak TLS on this port, and does it accept our certificate?";
 const UNKNOWN =
-  "give the certificate of the authority that signed the server's (`ca`, `cacert` or SSL_CERT_FILE), or pin the server's own";
+  "give the certificate of the authority that signed the server's (`ca`, `cacert`, SSL_CERT_FILE or the store of the system), or pin the server's own";
 const PEM = "are the certificate and its key in PEM, and do they belong together?";
 const TLS_HINTS: Readonly<Record<string, string>> = {
   ERR_OSSL_PEM_NO_START_LINE: PEM,

@@ -15,6 +15,8 @@ export interface DoorOptions {
     readonly cert?: string;
     readonly key?: string;
     readonly ca?: string;
+    /** Authorities besides the usual ones, for whatever server is met. */
+    readonly extra?: string;
     readonly pin?: string;
     /** False: any certificate. */
     readonly verify?: boolean;

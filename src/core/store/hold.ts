@@ -17,7 +17,7 @@ export interface Patience {
 export async function hold(storage: Storage, me: Holder, { timeout = 0, signal, onNote }: Patience): Promise<Lease> {
   const start = performance.now();
   let told: string | undefined;
-  for (let pause = 50; ; pause = Math.min(pause * 1.5, 500)) {
+  for (let pause = 50; ; pause = Math.min(pause * 1.5, storage.pause ?? 500)) {
     signal.throwIfAborted();
     const answer = await storage.lock(me, signal);
     if ("lease" in answer) return answer.lease;

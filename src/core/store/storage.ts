@@ -1,5 +1,8 @@
 import type { Holder } from "../model/state.ts";
 
+/** The operation of a lock that is only taken to see whether somebody holds it. */
+export const LOOK = "look";
+
 /** The state document as it was read. */
 export interface Document {
   readonly text: string;
@@ -67,8 +70,10 @@ export interface Lease extends AsyncDisposable {
 export interface Storage {
   /** Path or URL for people, without secrets. */
   readonly where: string;
-  /** Whether `holder` can be asked beside a run without taking its lock for a moment. */
+  /** Whether `holder` can be asked beside a run: it disturbs none, though it may take the lock for a moment. */
   readonly canPeek: boolean;
+  /** Milliseconds between two tries of a lock that is held, at most: a server that is asked costs something. Default: half a second. */
+  readonly pause?: number;
   /** Where the former document is, for people. */
   readonly backup?: string;
   /** Needs no lock: it is one moment, also while another process writes. */
@@ -88,5 +93,7 @@ export interface Storage {
 
 /** Runs of the past that are kept for `images log`. */
 export const KEPT_RUNS = 50;
+/** Milliseconds between two tries of a lock on a server. */
+export const REMOTE_PAUSE = 3000;
 /** Former documents that are kept. */
 export const KEPT_VERSIONS = 20;

@@ -98,7 +98,7 @@ export function changesOf(
   };
 }
 
-/** What people gave to an image: its share groups stay with it, and cannot be asked of one that is gone. */
+/** What people gave to an image, and a new one can be given. */
 export function additionsTo(have: Answered<Image>): Additions {
   const { label, description = "", tags = [], cloud_init, replica_regions = [] } = have;
   return {

@@ -16,6 +16,7 @@ import {
   type Reading,
   type Renames,
   type Source,
+  versionName,
 } from "images";
 import { Client, idOf } from "./client.ts";
 import { Disks } from "./disks.ts";
@@ -117,9 +118,11 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
     await poll(gone, { signal, interval: this.#interval, deadline: 300, what: `${own} to be gone` });
   }
 
-  async rename(id: ImageId, version: string, { signal }: Context): Promise<void> {
+  async rename(id: ImageId, version: string, { signal }: Context, template = "{name}-{version}"): Promise<void> {
     const { label } = await this.#there(id, signal);
-    await this.#client.change(id, { label: `${label.slice(0, 49 - version.length)}-${version}` }, signal);
+    const rest = versionName(template, { name: "", version }).length;
+    const name = label.slice(0, Math.max(0, 50 - rest));
+    await this.#client.change(id, { label: versionName(template, { name, version }).slice(0, 50) }, signal);
   }
 
   async added({ id, attributes }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {

@@ -26,9 +26,10 @@ import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parse
 import { formatOf, type Means, make, named } from "./make.ts";
 import { type Spokesman, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
-import { restored, retiring } from "./retire.ts";
+import { keptName, restored, retiring } from "./retire.ts";
 import type { Image } from "./schema.ts";
 import { place } from "./stores.ts";
+import { userOf } from "./uses.ts";
 import type { ImageAnswer } from "./wire.ts";
 
 /** What one cloud does otherwise than another. */
@@ -161,21 +162,15 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
     if (how === "deactivate") await site.glance.act(own, "deactivate", signal);
   }
 
-  /** Glance does not know who uses an image; Nova does, of the project's own servers. @throws Failure when Nova does not say */
+  /** The project's servers and volumes that were made of an image. @throws Failure when Nova or Cinder is there and does not say */
   async usedBy(id: ImageId, { signal }: Reading): Promise<string | undefined> {
     const { site, own } = await this.#at(id, signal);
-    const nova = await this.#cloud.endpoint("compute", site.region, signal);
-    if (nova === undefined) return undefined;
-    const { token } = await this.#cloud.login(signal);
-    const servers = await site.glance.servers({ nova, token }, own, signal);
-    if (servers.length === 0) return undefined;
-    return servers.length === 1 ? `the server ${servers[0]}` : `the server ${servers[0]} and others`;
+    return await userOf(own, { glance: site.glance, cloud: this.#cloud, region: site.region, signal });
   }
 
-  async rename(id: ImageId, version: string, { signal }: Context): Promise<void> {
+  async rename(id: ImageId, time: string, { signal }: Context, template?: string): Promise<void> {
     const { site, own } = await this.#at(id, signal);
-    const name = ((await site.glance.image(own, signal))?.name ?? own).replace(/ \((?:replaced|\d{8}T\d{6}Z)\)$/, "");
-    const value = `${name.slice(0, 250 - version.length)} (${version})`;
+    const value = keptName(await site.glance.image(own, signal), own, { time, template });
     await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
   }
 

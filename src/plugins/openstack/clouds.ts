@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Failure, type Host, isTable } from "images";
 import { parse } from "yaml";
+import { VENDORS } from "./vendors.ts";
 
 type Table = Readonly<Record<string, unknown>>;
 type Env = Host["env"];
@@ -98,14 +99,32 @@ async function read(path: string, needed: string | undefined): Promise<Table | u
   }
 }
 
+/** What a profile stands for: of clouds-public.yaml, else one that openstacksdk knows. */
 async function profile(name: string, place: Place): Promise<Table> {
   const found = await first(place, "OS_CLIENT_VENDOR_FILE", "clouds-public");
-  const all = tableAt(found?.table ?? {}, "public_clouds");
-  const one = all[name];
+  const one = tableAt(found?.table ?? {}, "public_clouds")[name];
   if (isTable(one)) return one;
-  throw new Failure("config.value", `there is no profile ${JSON.stringify(name)} in clouds-public.yaml`, {
-    hint: "write what it stands for (auth_url, region_name …) into the cloud itself",
-  });
+  const known = Object.hasOwn(VENDORS, name) ? VENDORS[name] : undefined;
+  const hint = "write what it stands for (auth_url, region_name …) into the cloud itself, or into clouds-public.yaml";
+  const kept = known?.["profile"] ?? (URL.canParse(name) ? name : undefined);
+  if (typeof kept === "string")
+    throw new Failure(
+      "config.value",
+      `the profile ${JSON.stringify(name)} is kept at ${kept}, and is not read from there`,
+      {
+        hint,
+      },
+    );
+  if (known?.["status"] === "shutdown")
+    throw new Failure("config.value", `the cloud of the profile ${JSON.stringify(name)} is gone: ${known["message"]}`);
+  if (known !== undefined) return known;
+  throw new Failure(
+    "config.value",
+    `unknown profile ${JSON.stringify(name)}: not in clouds-public.yaml, and none of openstacksdk's`,
+    {
+      hint,
+    },
+  );
 }
 
 const tableAt = (table: Table, key: string): Table => {
@@ -147,14 +166,19 @@ function flat(name: string, { auth, regions, ...rest }: Table, wanted: string | 
     ...(isTable(auth) ? auth : {}),
     ...(isTable(own) ? own : {}),
   };
+  const place = { region_name: wanted ?? all["region_name"] };
   return Object.fromEntries(
-    Object.entries(all).flatMap(([key, value]) =>
+    Object.entries({ ...all, ...placed(all["auth_url"], place) }).flatMap(([key, value]) =>
       typeof value === "string" || typeof value === "boolean" || typeof value === "number"
         ? [[key, typeof value === "number" ? String(value) : value]]
         : [],
     ),
   );
 }
+
+/** Where an address of a profile has the region in it. */
+const placed = (url: unknown, { region_name: region }: Table): Table =>
+  typeof url === "string" && typeof region === "string" ? { auth_url: url.replaceAll("{region_name}", region) } : {};
 
 /** A region is written by its name, or as a table with `name` and `values`. */
 const regionIn = (region: unknown): { readonly name: string; readonly values: Table } =>

@@ -5,7 +5,6 @@ import {
   isMembers,
   isMethods,
   isPage,
-  isServers,
   isStores,
   isTasks,
   type Member,
@@ -15,6 +14,7 @@ import {
 
 type Query = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
 type Fields = Readonly<Record<string, unknown>>;
+type Words = Readonly<Record<string, string>>;
 
 /** One change of an image. */
 export type Operation =
@@ -163,19 +163,13 @@ export class Glance {
     yield* answer.stream();
   }
 
-  /** Servers that Nova has of an image, at most two, of the project's own. @throws Failure when it cannot be asked, or refuses */
-  async servers(
-    { nova, token }: { readonly nova: string; readonly token: string | undefined },
-    image: string,
+  /** What another service of the cloud answers: none of what the door sends by itself goes there. */
+  async beside(
+    url: string,
+    call: { readonly query?: Query; readonly headers: Words },
     signal: AbortSignal,
-  ): Promise<readonly string[]> {
-    // Nova is another server than Glance: what the door sends by itself does not go there.
-    const answer: unknown = await this.#door.json("GET", `${nova.replace(/\/+$/, "")}/servers`, {
-      signal,
-      query: { image, limit: 2 },
-      headers: token === undefined ? {} : { "x-auth-token": token },
-    });
-    return parsed(answer, isServers, "the servers of an image", "the catalogue").servers.map(({ id }) => id);
+  ): Promise<unknown> {
+    return await this.#door.json("GET", url, { signal, ...call });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Desired, Observed } from "images";
+import { type Desired, type Observed, versionName } from "images";
 import type { Operation } from "./glance.ts";
 import { entriesOf, MARKS } from "./properties.ts";
 import type { Image } from "./schema.ts";
@@ -7,6 +7,9 @@ import type { ImageAnswer } from "./wire.ts";
 // An image whose block is gone is hidden or deactivated, and used again when the block is back.
 
 type How = "hide" | "deactivate";
+
+/** Characters of a name. */
+const LONGEST = 255;
 
 const RETIRED = "retired:";
 
@@ -21,6 +24,19 @@ export function retiring(image: ImageAnswer, how: How): readonly Operation[] {
     ...(MARKS.lineage in image ? [{ op: "remove", path: `/${MARKS.lineage}` } as const] : []),
     ...(how === "hide" ? [{ op: "replace", path: "/os_hidden", value: true } as const] : []),
   ];
+}
+
+/** The name of a kept version: as the file wants it, with the version that its publisher gave to it, else with the time of its replacement. */
+export function keptName(
+  image: ImageAnswer | undefined,
+  id: string,
+  { time, template = `{name} (${time})` }: { readonly time: string; readonly template?: string | undefined },
+): string {
+  const name = (image?.name ?? id).replace(/ \((?:replaced|\d{8}T\d{6}Z)\)$/, "");
+  const given = image?.["internal_version"];
+  const version = typeof given === "string" && /^[\w.+-]+$/.test(given) && given !== "latest" ? given : time;
+  const rest = versionName(template, { name: "", version }).length;
+  return versionName(template, { name: name.slice(0, Math.max(0, LONGEST - rest)), version }).slice(0, LONGEST);
 }
 
 /** What an update brings back to its default, of an image that was taken out of use and is wanted again. */

@@ -67,6 +67,8 @@ export const isImage = t.isObject(
     /** Ours: what of it is declared and costs a look of its own. */
     images_declares: isText,
     images_self: isText,
+    /** A publisher's word for the version of the image. */
+    internal_version: isText,
   },
   isMore,
 );
@@ -89,6 +91,16 @@ export const isStores = t.isObject(
 
 export const isMethods = t.isObject(
   { "import-methods": t.isObject({ value: t.isArray(t.isString()) }, isMore) },
+  isMore,
+);
+
+const isLink = t.isObject({ rel: t.isString(), href: t.isString() }, isMore);
+const isVolume = t.isObject(
+  { id: t.isString(), volume_image_metadata: t.isOptional(t.isNullable(t.isRecord(t.isUnknown()))) },
+  isMore,
+);
+export const isVolumes = t.isObject(
+  { volumes: t.isArray(isVolume), volumes_links: t.isOptional(t.isArray(isLink)) },
   isMore,
 );
 

@@ -41,7 +41,7 @@ describe("the sentences that scripts look for", () => {
   });
   test("imports first, forgotten ones last, blocked ones on a line of their own", () => {
     const lines = last(renderPlan(FULL, plain));
-    expect(lines).toContain("Plan: 2 to import, 5 to add, 2 to change, 6 to destroy, 2 to forget.");
+    expect(lines).toContain("Plan: 2 to import, 6 to add, 2 to change, 7 to destroy, 2 to forget, 1 to verify.");
     expect(lines.slice(-3)).toEqual(["1 blocked", "1 moved", "2 unchanged"]);
   });
   test("nothing to do", () => {

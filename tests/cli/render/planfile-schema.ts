@@ -44,6 +44,7 @@ const reasons = {
     "delete_because_superseded",
     "delete_because_leftover",
     "delete_because_owned",
+    "read_because_unknown",
   ],
 };
 const change = table(
@@ -59,7 +60,14 @@ const change = table(
 );
 const resourceChange = table(
   { ...identity, change },
-  { previous_address: address, action_reason: reasons, deposed: string },
+  {
+    previous_address: address,
+    action_reason: reasons,
+    deposed: string,
+    verification: { type: "object", required: ["content", "why", "how"] },
+    unless_same: { const: true },
+    lost: { type: "array", items: string },
+  },
 );
 const resource = table({ ...identity, schema_version: { type: "integer" }, values: object, sensitive_values: object });
 const values = table({ outputs: object, root_module: table({}, { resources: list(resource) }) });

@@ -141,7 +141,7 @@ describe("a plan as a file", () => {
       const jq = Bun.spawn(["jq", "-c", expression], { stdin: new Blob([text]), stdout: "pipe" });
       return JSON.parse(await new Response(jq.stdout).text());
     };
-    expect(await counted(written(FULL))).toEqual({ create: 5, update: 2, delete: 6 });
+    expect(await counted(written(FULL))).toEqual({ create: 6, update: 2, delete: 7 });
     expect(await counted(written(planOf([])))).toEqual({ create: 0, update: 0, delete: 0 });
   });
 
@@ -178,6 +178,42 @@ const refusal = (text: string): { message: string; hint: string | undefined } =>
   }
   throw new Error("was taken");
 };
+
+/** Every way in which one place of a document can be another: a value changed, a key or item gone, a key more. */
+function* edits(value: unknown, path: readonly (string | number)[] = []): Generator<readonly [string, unknown]> {
+  const at = path.join(".");
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) {
+      yield [`${at}.${i} gone`, value.toSpliced(i, 1)];
+      for (const [what, other] of edits(item, [...path, i])) yield [what, value.with(i, other)];
+    }
+    return yield [`${at} longer`, [...value, "more"]];
+  }
+  if (!isTable(value)) return yield [`${at} changed`, typeof value === "boolean" ? !value : `${String(value)}x`];
+  for (const [key, item] of Object.entries(value)) {
+    const { [key]: _, ...rest } = value;
+    yield [`${at}.${key} gone`, rest];
+    for (const [what, other] of edits(item, [...path, key])) yield [what, { ...value, [key]: other }];
+  }
+  yield [`${at} with a key more`, { ...value, more: 1 }];
+}
+
+const SOME: ReadonlySet<string> = new Set(["verify", "delete", "block"]);
+
+test("the seal covers everything: no place of a plan file can be changed, taken out or added to", () => {
+  const sealed = JSON.parse(
+    JSON.stringify(toPlanFile(planOf(STEPS.filter(({ action }) => SOME.has(action))), { version: "1" })),
+  );
+  let count = 0;
+  for (const [what, file] of edits(sealed)) {
+    count++;
+    const taken = () => fromPlanFile(JSON.stringify(file));
+    expect(taken, what).toThrow(Failure);
+  }
+  expect(count).toBeGreaterThan(300);
+  // Laid out otherwise, it is the same plan.
+  expect(fromPlanFile(JSON.stringify(sealed, undefined, 4))).toEqual(sealed.images.plan);
+}, 120_000);
 
 describe("a file that is no plan is refused with a reason and a way out", () => {
   const good = JSON.stringify(toPlanFile(FULL, { version: "1" }));

@@ -131,6 +131,33 @@ export const STEPS: readonly Step[] = [
     },
   },
   {
+    action: "verify",
+    address: at("lin/pinned"),
+    id: imageId("private/23872342"),
+    verifies: {
+      content: { where: URL_OF_DEBIAN, digest: NEW, signed: "0".repeat(64) },
+      why: "its declared sha256 was never compared with its bytes",
+      how: "download",
+      bytes: 412 * MIB,
+    },
+  },
+  {
+    action: "replace",
+    address: at("lin/moved"),
+    id: imageId("private/23872343"),
+    deletes: [{ id: imageId("private/23872343"), why: "replaced" }],
+    changes: [edit("content", 'etag "a"', 'etag "b"', "replace")],
+    because: ["content"],
+    order: "create-first",
+    unlessSame: true,
+    carries: [add("tags", ["gold"]), add("description", "of the team")],
+    loses: ["share group 42 (ours)"],
+    making: {
+      content: { where: URL_OF_DEBIAN, digests: { sha256: NEW }, size: 412 * MIB },
+      transfer: { how: "upload", bytes: 412 * MIB },
+    },
+  },
+  {
     action: "replace",
     address: at("ru/rolling"),
     id: imageId("5b3e0c1a-3333-4333-8333-0123456789ab"),

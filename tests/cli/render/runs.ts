@@ -80,7 +80,17 @@ export const RUN: readonly (Event | number)[] = [
   {
     type: "run.done",
     outcome: "failed",
-    counts: { added: 1, changed: 0, destroyed: 1, imported: 0, forgotten: 0, verified: 0, failed: 2, skipped: 1 },
+    counts: {
+      added: 1,
+      changed: 0,
+      destroyed: 1,
+      imported: 0,
+      forgotten: 0,
+      verified: 0,
+      failed: 2,
+      stopped: 0,
+      skipped: 1,
+    },
     ms: 42_000,
   },
 ];
@@ -134,7 +144,17 @@ export const DESTROYED: readonly (Event | number)[] = [
   {
     type: "run.done",
     outcome: "succeeded",
-    counts: { added: 0, changed: 0, destroyed: 1, imported: 0, forgotten: 0, verified: 0, failed: 0, skipped: 0 },
+    counts: {
+      added: 0,
+      changed: 0,
+      destroyed: 1,
+      imported: 0,
+      forgotten: 0,
+      verified: 0,
+      failed: 0,
+      stopped: 0,
+      skipped: 0,
+    },
     ms: 3000,
   },
 ];

@@ -103,6 +103,7 @@ const payloads: Readonly<Record<string, readonly [required: Schema, optional?: S
             ...counts,
             operation: oneOf("apply", "destroy"),
             failed: count,
+            stopped: count,
             skipped: count,
             verify: count,
             outcome: oneOf("succeeded", "failed", "interrupted"),

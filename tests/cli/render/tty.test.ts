@@ -101,7 +101,7 @@ test("more steps than rows: some are only counted", async () => {
   const { pictures } = await shown([...steps, 500], 80);
   const rows = pictures[0]?.trimEnd().split("\n") ?? [];
   expect(rows).toHaveLength(13);
-  expect(rows.at(-1)).toBe("0 of 12 done  28 more running  0 B/712.0 MiB  [1s elapsed]");
+  expect(rows.at(-1)).toBe("0 of 14 done  28 more running  0 B/1.1 GiB  [1s elapsed]");
 });
 
 test("events cost no drawing: frames are those of the clock", async () => {

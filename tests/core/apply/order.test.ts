@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
-import { Failure } from "../../../src/core/failure.ts";
+import { apply } from "../../../src/core/apply/apply.ts";
+import { Failure, interrupted } from "../../../src/core/failure.ts";
 import { imageId } from "../../../src/core/model/name.ts";
+import { makePlan } from "../../../src/core/plan/make.ts";
+import { everything } from "../../../src/core/plan/means.ts";
+import { ended } from "../../../src/core/stream.ts";
 import { AT, Checkout, Killed, World } from "./world.ts";
 
 // The order of calls and durable writes for each kind of step, and what a failure or a kill at each of them leaves.
@@ -202,4 +206,20 @@ test("what a step deletes beyond its plan is refused", async () => {
   expect(await other.apply({})).toBe("succeeded");
   expect(await other.apply(b)).toBe("failed");
   expect(world.log.filter((call) => call.startsWith("delete"))).toEqual([]);
+});
+
+test("an interruption counts what was in flight, what failed, and what was not begun", async () => {
+  const { world, here } = made();
+  const stop = new AbortController();
+  const declared = { a: { bytes: "one" }, b: { bytes: "two" }, c: { bytes: "three" } };
+  const means = { ...here.means(declared), signal: stop.signal };
+  const plan = await ended(makePlan(means, everything));
+  world.interrupt = (call) => {
+    if (call !== "upload i-1") return;
+    stop.abort(interrupted());
+    throw interrupted();
+  };
+  const { outcome, counts } = await ended(apply(plan, means));
+  expect([outcome, counts.stopped, counts.failed, counts.skipped, counts.added]).toEqual(["interrupted", 1, 0, 2, 0]);
+  expect(world.images.size).toBe(0);
 });

@@ -79,6 +79,17 @@ test("an entry is said, for a URL and for a file; one that is not there is told"
   expect(failure.message).toBe(`${where} has no digest of none.img; it has: a.img, pub/other.img`);
 });
 
+test("an entry that is said with its directory is that one, and no other of its name", async () => {
+  await using place = await bench();
+  const where = await place.file("SUMS", `${OTHER}  ./amd64/a.img\n${MINE}  ./arm64/a.img\n`);
+  const path = await place.file("a.img", BYTES);
+  const look = async (name: string) =>
+    (await place.run().look(fileSource(path, { checksum: sums(where, { name }) }), undefined, never)).digest;
+  expect(await look("arm64/a.img")).toBe(hash(BYTES));
+  expect((await failureOf(() => look("riscv/a.img"))).message).toContain("has no digest of a.img");
+  expect((await failureOf(() => look("a.img"))).message).toContain("has several digests for a.img");
+});
+
 test("an entry of another file is a mismatch, never accepted", async () => {
   await using place = await bench();
   await using server = await hostile((asked) =>

@@ -45,6 +45,7 @@ const GOOD = [
   ["both.sig.asc", "release.asc"],
   ["both.sig.asc", "other.asc"],
   ["rsa.sig.asc", "rsa.asc"],
+  ["rolling.sig.asc", "rolling.asc"],
   ["mini.minisig", "mini.pub"],
   ["legacy.minisig", "mini.pub"],
 ] as const;
@@ -91,6 +92,101 @@ test("a key that has expired proves nothing any more", async () => {
     ),
   ]);
 });
+
+/** A file of several keys. */
+const together = async (...names: readonly string[]): Promise<Uint8Array> =>
+  new Uint8Array(Buffer.concat(await Promise.all(names.map(read))));
+
+test("of several keys in one file any may have signed: armoured, binary, minisign", async () => {
+  const bytes = await read("SUMS");
+  for (const [signature, names] of [
+    ["good.sig.asc", ["release.asc", "other.asc"]],
+    ["good.sig.asc", ["other.asc", "rsa.asc", "release.asc"]],
+    ["rsa.sig.asc", ["release.asc", "other.asc", "rsa.asc"]],
+    ["mini.minisig", ["mini2.pub", "mini.pub"]],
+    ["mini.minisig", ["mini.pub", "mini2.pub"]],
+    ["mini2.minisig", ["mini.pub", "mini2.pub"]],
+  ] as const) {
+    const what = { where: signature, signature: await read(signature), key: await together(...names) };
+    expect(await prove(what, bytes)).toBeUndefined();
+  }
+  const none = { where: "x", signature: await read("good.sig.asc"), key: await together("other.asc", "rsa.asc") };
+  expect((await failure(async () => await prove(none, bytes))).message).toMatch(
+    /^the signature x was made with the key [0-9A-F]{16}, and those in images.toml are [0-9A-F]{16}, [0-9A-F]{16}$/,
+  );
+});
+
+test("of several signatures in one file one is enough", async () => {
+  const signature = await together("other.sig.asc", "rsa.sig.asc", "good.sig.asc");
+  for (const key of ["release.asc", "other.asc", "rsa.asc"])
+    expect(await prove({ where: "x", signature, key: await read(key) }, await read("SUMS"))).toBeUndefined();
+  const wrong = { where: "x", signature, key: await read("rolling.asc") };
+  expect((await failure(async () => await prove(wrong, await read("SUMS")))).code).toBe("source.signature");
+});
+
+test("a key that cannot be read does not spoil the others of its file", async () => {
+  const broken = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n";
+  const key = Buffer.concat([Buffer.from(`our keys:\n${broken}`), await read("release.asc")]);
+  expect(await prove({ where: "x", signature: await read("good.sig.asc"), key }, await read("SUMS"))).toBeUndefined();
+});
+
+test("rollover: an old export and the renewed one in one file, in either order; a new subkey beside the old", async () => {
+  const later = new Date("2023-06-01");
+  const bytes = await read("SUMS");
+  const signature = await read("rolling.sig.asc");
+  for (const names of [["rolling.asc", "renewed.asc"], ["renewed.asc", "rolling.asc"], ["renewed.asc"], ["rolled.asc"]])
+    expect(await prove({ where: "x", signature, key: await together(...names) }, bytes, later)).toBeUndefined();
+  const rolled = { where: "x", signature: await read("rolled.sig.asc"), key: await together("rolled.asc") };
+  expect(await prove(rolled, bytes, later)).toBeUndefined();
+  const both = { ...rolled, key: await together("old.asc", "rolling.asc", "rolled.asc") };
+  expect(await prove(both, bytes, new Date("2026-01-01"))).toBeUndefined();
+});
+
+const REFUSED = [
+  [
+    "rolling.sig.asc",
+    "rolling.asc",
+    "2023-06-01",
+    "source.key",
+    /was made with the subkey 44ADA50F33F11707 of 9B1E45A7090A0C28, which expired on 2023-04-01$/,
+  ],
+  [
+    "rolling.sig.asc",
+    "revoked.asc",
+    "2023-06-01",
+    "source.key",
+    /was made with the subkey 44ADA50F33F11707 of 9B1E45A7090A0C28, which is revoked$/,
+  ],
+  [
+    "short.sig.asc",
+    "rolling.asc",
+    "2023-03-01",
+    "source.signature",
+    /^the signature short.sig.asc expired on 2023-02-11$/,
+  ],
+  [
+    "short.sig.asc",
+    "rolling.asc",
+    "2023-06-01",
+    "source.signature",
+    /^the signature short.sig.asc expired on 2023-02-11/,
+  ],
+  ["future.sig.asc", "renewed.asc", "2023-02-15", "source.signature", /was made in the future, on 2023-03-01$/],
+  [
+    "rolled.sig.asc",
+    "rolling.asc",
+    "2023-06-01",
+    "source.signature",
+    /was made with the key 90E1EAED80441CDA, and the one in images.toml is 9B1E45A7090A0C28$/,
+  ],
+] as const;
+for (const [signature, key, day, code, message] of REFUSED)
+  test(`${signature} with ${key} on ${day} is refused in its own words`, async () => {
+    const told = await failure(
+      async () => await prove(await signed(signature, key), await read("SUMS"), new Date(day)),
+    );
+    expect([told.code, told.message]).toEqual([code, expect.stringMatching(message)]);
+  });
 
 test("a changed trusted comment is seen", async () => {
   const { key, signature } = await signed("mini.minisig", "mini.pub");

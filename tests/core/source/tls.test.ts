@@ -1,7 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { getCACertificates } from "node:tls";
+import type { UrlSource } from "../../../src/core/model/source.ts";
+import { authorities } from "../../../src/core/net/authorities.ts";
 import { openDoor } from "../../../src/core/net/http.ts";
+import type { SourceMeans } from "../../../src/core/source/means.ts";
 import { ANY, all, bench, declared, failureOf, hash, hurried, never, noise, opening, urlSource } from "./kit.ts";
 
 setDefaultTimeout(300_000);
@@ -44,3 +48,95 @@ for (const [what, certificate, isGood] of [
       await server.stop(true);
     }
   });
+
+/** A server with a certificate of the authority of the fixtures. */
+async function secure(answer: (path: string) => Response = () => new Response(BYTES)) {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    tls: { cert: await pem("server.crt"), key: await pem("server.key") },
+    fetch: (request): Response => answer(new URL(request.url).pathname),
+  });
+  return { url: server.url.origin, [Symbol.asyncDispose]: () => server.stop(true) };
+}
+const doorOf =
+  (env: Record<string, string>): SourceMeans["door"] =>
+  (options) =>
+    openDoor(options, { redact: (text) => text, conceal: () => {}, env, clock: hurried });
+const CA = join(import.meta.dir, "../../fixtures/tls/ca.crt");
+const CHECKSUM = { checksum: declared(hash(BYTES)) };
+
+test("`ca` of a source is trusted for it and its sums file, besides the usual authorities; for another source it is not", async () => {
+  await using place = await bench();
+  const sums = `${hash(BYTES).slice(7)}  a.img\n`;
+  await using server = await secure((path) => new Response(path === "/SUMS" ? sums : BYTES));
+  const sources = place.run({ door: doorOf({}) });
+  const get = async (spec: UrlSource) => await all((await sources.open(spec, ANY, opening())).open(never));
+  const checksum = { kind: "sums", algorithm: "sha256", where: `${server.url}/SUMS` } as const;
+  const spec = urlSource(`${server.url}/a.img`, { ca: CA, checksum });
+  expect((await get(spec)).equals(Buffer.from(BYTES))).toBe(true);
+  const failure = await failureOf(() => sources.look(urlSource(`${server.url}/b.img`), undefined, never));
+  expect([failure.code, failure.hint]).toEqual(["source.tls", expect.stringContaining("`ca`")]);
+});
+
+test("`ca` holds for a mirror and after a redirect to another server", async () => {
+  await using place = await bench();
+  await using elsewhere = await secure();
+  await using first = await secure(() => new Response("no", { status: 404 }));
+  await using second = await secure(() => Response.redirect(`${elsewhere.url}/a.img`, 302));
+  const spec = urlSource([`${first.url}/a.img`, `${second.url}/a.img`], { ca: CA, ...CHECKSUM });
+  const source = await place.run({ door: doorOf({}) }).open(spec, ANY, opening());
+  expect((await all(source.open(never))).equals(Buffer.from(BYTES))).toBe(true);
+});
+
+test("a `ca` that is missing or none is told with its path", async () => {
+  await using place = await bench();
+  await using server = await secure();
+  const broken = await place.file("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  const none = await place.file("none.pem", "nothing");
+  for (const [ca, code, message] of [
+    [broken, "source.tls", `${broken}: certificate 1 is not valid`],
+    [none, "source.tls", `${none} holds no certificate`],
+    [join(place.folder, "gone"), "source.missing", join(place.folder, "gone")],
+  ] as const) {
+    const spec = urlSource(`${server.url}/a.img`, { ca, ...CHECKSUM });
+    const failure = await failureOf(() => place.run({ door: doorOf({}) }).open(spec, ANY, opening()));
+    expect([failure.code, failure.message]).toEqual([code, expect.stringContaining(message)]);
+  }
+});
+
+test("SSL_CERT_DIR: every certificate of its directories, whatever else is in them", async () => {
+  await using place = await bench();
+  await using server = await secure();
+  await place.file("certs/README", "not a certificate");
+  await place.file("certs/broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  await place.file("certs/9d66eef0.0", `a bundle\n${await pem("pinned.crt")}\n${await pem("ca.crt")}`);
+  await place.file("certs/sub/x.pem", "");
+  const spec = urlSource(`${server.url}/a.img`, CHECKSUM);
+  const door = doorOf({ SSL_CERT_DIR: `${place.folder}/none:${place.folder}/certs` });
+  const source = await place.run({ door }).open(spec, ANY, opening());
+  expect((await all(source.open(never))).equals(Buffer.from(BYTES))).toBe(true);
+  const without = place.run({ door: doorOf({ SSL_CERT_DIR: `${place.folder}/none` }) });
+  expect((await failureOf(() => without.look(urlSource(`${server.url}/c.img`), undefined, never))).code).toBe(
+    "source.tls",
+  );
+});
+
+test("SSL_CERT_FILE: one odd certificate does not spoil the others; a file without any is told", async () => {
+  await using place = await bench();
+  await using server = await secure();
+  const odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  const file = await place.file("bundle.pem", odd + (await pem("ca.crt")));
+  const look = async (path: string) =>
+    await place.run({ door: doorOf({ SSL_CERT_FILE: path }) }).look(urlSource(`${server.url}/a.img`), undefined, never);
+  expect((await look(file)).size).toBe(BYTES.length);
+  expect((await failureOf(async () => await look(await place.file("odd.pem", odd)))).code).toBe("source.tls");
+});
+
+test("the store of the system is trusted", async () => {
+  const found = await authorities({}, undefined);
+  const own = new Set(getCACertificates("default").map((one) => one.replace(/\s/g, "")));
+  const added = getCACertificates("system").filter((one) => !own.has(one.replace(/\s/g, "")));
+  for (const one of added) expect(found).toContain(one);
+  if (added.length === 0) expect(found).toBeUndefined();
+});

@@ -27,7 +27,8 @@ export async function flaky(to: number): Promise<Flaky> {
       socket.on("error", end);
       socket.on("close", () => {
         sockets.delete(socket);
-        end();
+        // What came before is still to be told.
+        (socket === on ? from : on).end();
       });
     }
     from.on("data", (chunk) => {

@@ -3,7 +3,7 @@ import { hold, unlock } from "../../../src/core/store/hold.ts";
 import { httpStorage, httpWords } from "../../../src/core/store/http/storage.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
-import { opened } from "../net/kit.ts";
+import { opened, served } from "../net/kit.ts";
 import { storageConformance } from "./conformance.ts";
 import { at, failureOf, holder, row, signal } from "./help.ts";
 import { type StateServer, stateServer } from "./server.ts";
@@ -88,7 +88,7 @@ test("GitLab tells who holds the lock as far as it knows, and never what whoever
   await using here = place("gitlab");
   await using _ = await hold(here.open(), holder("run-1"), { signal });
   const { message, hint } = await failureOf(hold(here.open(), holder("run-2"), { signal }));
-  expect(message).toContain("locked by alice, for test, since 2026-01-01");
+  expect(message).toContain("locked by alice, since 2026-01-01");
   expect(hint).toContain("images unlock run-1");
   await unlock(here.open(), "run-1", { signal });
   expect(await here.open().holder(signal)).toBeUndefined();
@@ -115,4 +115,64 @@ test("a server that refuses is a failure of the state, with the request and with
   expect(code).toBe("state.remote");
   expect(message).toContain("GET");
   expect(`${message} ${hint}`).not.toContain("wrong-secret");
+});
+
+test("a change is one request once the lock is held, and a server without locks is used only where that is said", async () => {
+  await using here = place("terraform");
+  {
+    await using store = await open(here.open());
+    await store.put(a, row("lab", "1"));
+    const before = here.server.log.length;
+    for (const id of ["2", "3", "4"]) await store.put(a, row("lab", id));
+    expect(here.server.log.slice(before).map((line) => line.split(" ")[0])).toEqual(["POST", "POST", "POST"]);
+  }
+  let document: string | undefined;
+  const methods: string[] = [];
+  await using plain = served(async (request) => {
+    methods.push(request.method);
+    if (request.method === "PUT") document = await request.text();
+    if (request.method === "LOCK") return new Response("", { status: 405 });
+    return document === undefined ? new Response("", { status: 404 }) : new Response(document);
+  });
+  await using way = opened({ url: plain.url });
+  const refused = await failureOf(open(httpStorage(way.door, plain.url)));
+  expect([refused.code, refused.hint]).toEqual(["state.lock", expect.stringContaining("state_lock = false")]);
+  methods.length = 0;
+  const words = httpWords(plain.url, { lock: false, updateMethod: "PUT" });
+  const free = httpStorage(way.door, plain.url, words);
+  {
+    await using store = await open(free);
+    await store.put(a, row("lab", "1"));
+    // Somebody else writes in between: without locks that is seen, and refused.
+    document = (document ?? "").replace('"1"', '"other"');
+    expect((await failureOf(store.put(a, row("lab", "2")))).code).toBe("state.conflict");
+    document = document.replace('"other"', '"1"');
+  }
+  expect(await free.holder(signal)).toBeUndefined();
+  expect(new Set(methods)).toEqual(new Set(["GET", "PUT"]));
+});
+
+test("the lock where the settings say it is, by their methods", async () => {
+  const log: string[] = [];
+  let document: string | undefined;
+  await using server = served(async (request) => {
+    const { pathname } = new URL(request.url);
+    log.push(`${request.method} ${pathname}`);
+    if (request.method === "PATCH") document = await request.text();
+    if (pathname !== "/state") return new Response();
+    return document === undefined ? new Response("", { status: 404 }) : new Response(document);
+  });
+  await using way = opened({ url: `${server.url}/state` });
+  const words = httpWords(`${server.url}/state`, {
+    lockAddress: `${server.url}/take`,
+    lockMethod: "PUT",
+    unlockAddress: `${server.url}/give`,
+    unlockMethod: "DELETE",
+    updateMethod: "PATCH",
+  });
+  {
+    await using store = await open(httpStorage(way.door, `${server.url}/state`, words));
+    await store.put(a, row("lab", "1"));
+  }
+  expect(log).toEqual(["PUT /take", "GET /state", "GET /state", "PATCH /state", "DELETE /give"]);
 });

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { chown, mkdtemp, rm } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
@@ -39,7 +39,11 @@ function asUser(): { readonly prefix: readonly string[]; readonly uid: number; r
 }
 
 /** A PostgreSQL server of a test, with the user `images` and the database `images`. `more`: settings of the server. */
-export async function postgres(more: readonly string[] = [], auth = "trust"): Promise<Postgres> {
+export async function postgres(
+  more: readonly string[] = [],
+  auth = "trust",
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<Postgres> {
   const { prefix, uid, gid } = asUser();
   const folder = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "images-postgres-"));
   await chown(folder, uid, gid);
@@ -51,6 +55,15 @@ export async function postgres(more: readonly string[] = [], auth = "trust"): Pr
   if (made.exitCode !== 0) throw new Error(made.stderr.toString());
   if (auth !== "trust")
     await Bun.write(join(data, "pg_hba.conf"), `local all images trust\nhost all all 127.0.0.1/32 ${auth}\n`);
+  if (tls !== undefined)
+    for (const [name, from] of [
+      ["server.key", tls.key],
+      ["server.crt", tls.cert],
+    ] as const) {
+      await copyFile(from, join(data, name));
+      await chmod(join(data, name), 0o600);
+      await chown(join(data, name), uid, gid);
+    }
   const port = await freePort();
   const stack = new AsyncDisposableStack();
   let child: Bun.Subprocess | undefined;
@@ -69,6 +82,7 @@ export async function postgres(more: readonly string[] = [], auth = "trust"): Pr
   };
   const start = async (): Promise<void> => {
     const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${folder}`, "fsync=off", ...more];
+    if (tls !== undefined) settings.push("ssl=on");
     const words = settings.flatMap((setting) => ["-c", setting]);
     child = Bun.spawn([...prefix, `${bin}/postgres`, "-D", data, "-p", `${port}`, ...words], {
       cwd: "/",

@@ -166,6 +166,42 @@ describe.skipIf(!hasPostgres)("on a PostgreSQL server", () => {
     await server.sql("set transaction_read_only = off; alter database images reset default_transaction_read_only");
   });
 
+  test("TLS: the modes of libpq, against a certificate of one's own", async () => {
+    await using files = await folder();
+    const [key, cert] = [join(files.path, "key.pem"), join(files.path, "cert.pem")];
+    const made = Bun.spawnSync(
+      ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"].concat([
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+      ]),
+    );
+    expect(made.exitCode).toBe(0);
+    await using secure = await postgres([], "trust", { key, cert });
+    const told = async (host: string, more: string) => {
+      const url = secure.url("tls", more).replace("127.0.0.1", host);
+      return await secure
+        .open(url)
+        .read(signal)
+        .then(
+          () => "read",
+          (error: unknown) => String(error),
+        );
+    };
+    const root = `&sslrootcert=${encodeURIComponent(cert)}`;
+    expect(await told("127.0.0.1", "&sslmode=require")).toBe("read");
+    expect(await told("127.0.0.1", "&sslmode=verify-full")).toMatch(/self.signed/i);
+    expect(await told("127.0.0.1", `&sslmode=verify-ca${root}`)).toBe("read");
+    expect(await told("127.0.0.1", `&sslmode=require${root}`)).toBe("read");
+    expect(await told("127.0.0.1", `&sslmode=verify-full${root}`)).toContain("altnames");
+    expect(await told("localhost", `&sslmode=verify-full${root}`)).toBe("read");
+    const log = await secure.sql(
+      "select count(*)::int as plain from pg_stat_ssl where not ssl and pid <> pg_backend_pid()",
+    );
+    expect(log[0]).toEqual({ plain: 0 });
+  });
+
   test("a name is one state, and two names in a database are two", async () => {
     const [one, two] = [fresh(), fresh()];
     for (const [url, id] of [

@@ -65,10 +65,29 @@ test("the words of common mistakes", async () => {
   };
   expect(await told("NoSuchBucket", 404)).toContain(`create the bucket ${BUCKET}`);
   expect(await told("AuthorizationHeaderMalformed", 400)).toContain("?region=");
+  expect(await told("PermanentRedirect", 301)).toContain("?region=");
   expect(await told("ExpiredToken", 400)).toContain("AWS_SESSION_TOKEN");
   await using page = served(() => new Response("<html>nothing here</html>", { status: 404 }));
   await using kit = s3Kit(page.url);
   expect((await failureOf(kit.open(kit.url("s.json")).read(signal))).hint).toContain("does not answer as S3 does");
+});
+
+test("server-side encryption is asked for with each write, and signed", async () => {
+  for (const [option, wanted] of [
+    ["AES256", ["AES256", null]],
+    ["arn:aws:kms:x:1:key/2", ["aws:kms", "arn:aws:kms:x:1:key/2"]],
+  ] as const) {
+    const seen: (readonly [string | null, string | null])[] = [];
+    await using server = naive(({ method, headers }) => {
+      const of = (name: string) => headers.get(`x-amz-server-side-encryption${name}`);
+      if (method === "PUT") seen.push([of(""), of("-aws-kms-key-id")]);
+      if (method === "PUT") expect(headers.get("authorization")).toContain("x-amz-server-side-encryption");
+      return undefined;
+    });
+    await using kit = s3Kit(server.url);
+    await failureOf(kit.open(kit.url("s.json", `&encrypt=${option}`)).lock(holder("a"), signal));
+    expect(seen[0]).toEqual([...wanted]);
+  }
 });
 
 test("where a bucket is: the style of AWS and that of others, regions, endpoints of the environment", async () => {

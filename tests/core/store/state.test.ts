@@ -272,7 +272,17 @@ describe("what cannot be read is told, and stays byte for byte", () => {
 
 test("the events of a run are read in order, the newest run first; progress is left out", async () => {
   await using here = await place();
-  const counts = { added: 1, changed: 0, destroyed: 0, imported: 0, forgotten: 0, verified: 0, failed: 0, skipped: 0 };
+  const counts = {
+    added: 1,
+    changed: 0,
+    destroyed: 0,
+    imported: 0,
+    forgotten: 0,
+    verified: 0,
+    failed: 0,
+    stopped: 0,
+    skipped: 0,
+  };
   const ids: string[] = [];
   for (const [day, outcome] of [
     [1, "succeeded"],

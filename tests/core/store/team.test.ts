@@ -3,7 +3,9 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
 import { imageId } from "../../../src/core/model/name.ts";
+import { showState } from "../../../src/core/store/document.ts";
 import { hold } from "../../../src/core/store/hold.ts";
+import { encode } from "../../../src/core/store/journal.ts";
 import { runs } from "../../../src/core/store/runs.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import { KEPT_VERSIONS } from "../../../src/core/store/storage.ts";
@@ -17,7 +19,7 @@ import { openAt } from "./openat.ts";
 setDefaultTimeout(600_000);
 
 /** Kills for each kind of state; IMAGES_TEST_KILLS is for all of them together. */
-const KILLS = Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 150) / KINDS.length);
+const KILLS = Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / KINDS.length);
 const NAMES = ["a", "b", "c", "d"];
 const CHILD = join(import.meta.dir, "children/team.ts");
 
@@ -201,6 +203,32 @@ for (const kind of KINDS) {
 
     test("an answer that was lost is no write that was lost, and none that is done twice", async () => {
       await lostAnswers(kind);
+    });
+
+    test("a journal that belongs to another state, or to an older one, is left out and said", async () => {
+      if (!kind.remembers) return;
+      for (const [lineage, serial, why] of [
+        ["another", 1, "it belongs to another state"],
+        ["same", 7, "the state has moved on since"],
+      ] as const) {
+        const place = await kind.place();
+        await using dead = using(place);
+        const answer = await dead.storage.lock(holder("dead", { pid: 2 ** 22 + 1 }), signal);
+        if (!("lease" in answer)) throw new Error("locked");
+        const begin = { run: "dead", version: 1, lineage: "same", serial: 1, operation: "apply", user: "u", host: "h" };
+        const put = { "lab/a": row("lab", "stale") };
+        await answer.lease.journal?.append("dead", encode(1, "", { begin }) + encode(2, "", { put }), true);
+        await using here = using(place);
+        {
+          await using lease = await hold(here.storage, holder("next"), { signal });
+          await lease.write(showState({ version: 1, lineage, serial, images: {} }), undefined);
+        }
+        const notes: string[] = [];
+        const onNote = (text: string) => notes.push(text);
+        await using store = await openStore({ storage: here.storage, operation: "apply", write: true, signal, onNote });
+        expect([store.state.images, notes]).toEqual([{}, [expect.stringContaining(why)]]);
+        await answer.lease[Symbol.asyncDispose]();
+      }
     });
 
     test("former documents are kept, and the oldest of them go", async () => {

@@ -47,6 +47,50 @@ test("an image that a server uses is not deleted, and one that none uses is", as
   expect(names(stage)).toContain("b");
 });
 
+test.each([
+  ["refuses", refused(401)],
+  ["is broken", refused(500)],
+  ["does not know the call", refused(406)],
+  ["answers something else", () => Response.json({ hello: 1 })],
+])("a Cinder that %s blocks the delete, and nothing else", async (_, cinder) => {
+  await using stage = await staged(both);
+  stage.cloud.cinder = cinder;
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  await stage.declare(declared("a", "min_disk_gb = 3"));
+  const plan = await stage.images("plan");
+  expect(plan.stdout + plan.stderr).toContain("could not be asked");
+  await stage.images("apply", "--yes");
+  expect(names(stage)).toEqual(["a", "b"]);
+});
+
+test.each([
+  ["filters by the image", true],
+  ["lists every volume, page by page", false],
+])("an image of a volume is not deleted, and another is: a Cinder that %s", async (_, filters) => {
+  await using stage = await staged(both);
+  stage.cloud.cinder = ({ query, headers }) => {
+    expect(headers.get("openstack-api-version")).toBe("volume 3.4");
+    const of = (name: string) => [...stage.glance.images.values()].find((one) => one["name"] === name)?.["id"];
+    const [first, second] = [
+      { id: "v0", volume_image_metadata: null },
+      { id: "v1", volume_image_metadata: { image_id: of("b") } },
+    ];
+    if (filters) {
+      const { image_id } = JSON.parse(query.get("glance_metadata") ?? "{}");
+      return Response.json({ volumes: image_id === of("b") ? [second] : [] });
+    }
+    if (query.get("marker") === "v0") return Response.json({ volumes: [second] });
+    const href = "http://cinder.internal:8776/v3/p1/volumes/detail?marker=v0";
+    return Response.json({ volumes: [first], volumes_links: [{ rel: "next", href }] });
+  };
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  await stage.declare("");
+  const plan = await stage.images("plan");
+  expect(plan.stdout + plan.stderr).toContain("the volume v1");
+  await stage.images("apply", "--yes");
+  expect(names(stage)).toEqual(["b"]);
+});
+
 test("protection on the backend blocks the replace before anything is sent", async () => {
   await using stage = await staged(declared("a", "protected = true"));
   expect((await stage.images("apply", "--yes")).code).toBe(0);

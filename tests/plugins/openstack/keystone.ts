@@ -22,6 +22,8 @@ export class Cloud implements AsyncDisposable {
   scoped = true;
   /** What Nova says; undefined: the catalogue has none. */
   nova: ((heard: Heard) => Response) | undefined;
+  /** What Cinder says; undefined: the catalogue has none. */
+  cinder: ((heard: Heard) => Response) | undefined;
   /** Where the catalogue says that Nova is; default: here. */
   novaUrl: string | undefined;
   glance: (heard: Heard) => Response = () => Response.json({ images: [] });
@@ -70,6 +72,7 @@ export class Cloud implements AsyncDisposable {
     const token = headers.get("x-auth-token") ?? "";
     if (this.revoked.has(token))
       return Response.json({ message: "This server could not verify<br /><br />\n\n\n" }, { status: 401 });
+    if (pathname.startsWith("/cinder/") && this.cinder !== undefined) return this.cinder(heard);
     return pathname.startsWith("/nova/") && this.nova !== undefined ? this.nova(heard) : this.glance(heard);
   }
 
@@ -89,8 +92,10 @@ export class Cloud implements AsyncDisposable {
       ...endpoint(region, "public"),
       url: this.novaUrl ?? `${this.url}/nova/v2.1`,
     }));
+    const volume = ["One", "Two"].map((region) => ({ ...endpoint(region, "public"), url: `${this.url}/cinder/v3/p1` }));
     const catalog = [
       { type: "image", name: "glance", endpoints },
+      ...(this.cinder === undefined ? [] : [{ type: "volumev3", endpoints: volume }]),
       ...(this.nova === undefined && this.novaUrl === undefined ? [] : [{ type: "compute", endpoints: compute }]),
     ];
     const body = {

@@ -53,7 +53,7 @@ export function minisignCheck({ where, signature, key }: Signed): SignatureCheck
 }
 
 function parse(where: string, text: string, keyText: string): Parsed {
-  const { id, key } = parseKey(keyText);
+  const keys = parseKeys(keyText);
   const [, line, comment, global] = text.split(/\r?\n/);
   const bytes = Buffer.from(line ?? "", "base64");
   const kind = bytes.subarray(0, 2).toString("latin1");
@@ -65,12 +65,14 @@ function parse(where: string, text: string, keyText: string): Parsed {
       "name the .minisig file that belongs to the image or sums file",
     );
   const made = bytes.subarray(2, 10);
-  if (!made.equals(id))
+  const found = keys.find(({ id }) => made.equals(id));
+  if (found === undefined)
     throw badSignature(
       where,
-      `was made with the key ${shown(made)}, and the one in images.toml is ${shown(id)}`,
+      `was made with the key ${shown(made)}, and ${keys.length === 1 ? "the one in images.toml is" : "those in images.toml are"} ${keys.map(({ id }) => shown(id)).join(", ")}`,
       "if the publisher really has a new key, write that one as `key`",
     );
+  const { id, key } = found;
   const signature = bytes.subarray(10);
   const signed = Buffer.concat([signature, Buffer.from(trusted)]);
   if (!verify(null, signed, key, Buffer.from(global ?? "", "base64")))
@@ -78,16 +80,25 @@ function parse(where: string, text: string, keyText: string): Parsed {
   return { id, key, signature, hashed: kind === "ED" };
 }
 
-function parseKey(text: string): { readonly id: Buffer; readonly key: KeyObject } {
-  const line = text
+type PublicKey = Pick<Parsed, "id" | "key">;
+
+/** One key a line; comments between them. */
+function parseKeys(text: string): readonly PublicKey[] {
+  const lines = text
     .split(/\r?\n/)
     .map((one) => one.trim())
-    .find((one) => one !== "" && !one.startsWith("untrusted comment:"));
-  const bytes = Buffer.from(line ?? "", "base64");
-  if (bytes.length !== 42 || bytes.subarray(0, 2).toString("latin1") !== "Ed")
+    .filter((one) => one !== "" && !one.startsWith("untrusted comment:"));
+  const keys = lines.flatMap((line) => parseKey(line) ?? []);
+  if (keys.length === 0)
     throw new Failure("source.key", "`key` is neither a minisign key nor an OpenPGP one", {
       hint: "give the path of the public key, its minisign line (RW…), or its armoured block",
     });
+  return keys;
+}
+
+function parseKey(line: string): PublicKey | undefined {
+  const bytes = Buffer.from(line, "base64");
+  if (bytes.length !== 42 || bytes.subarray(0, 2).toString("latin1") !== "Ed") return undefined;
   const x = bytes.subarray(10).toString("base64url");
   try {
     return {

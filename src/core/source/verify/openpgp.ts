@@ -1,7 +1,18 @@
 import type { Key, KeyID, Signature } from "openpgp";
 import { Failure } from "../../failure.ts";
 import { excerpt } from "../../net/words.ts";
-import { badKey, badSignature, type SignatureCheck, type Signed, textOf } from "./signature.ts";
+import { checkSigner, day, faultOf, idOf, keysOf, type Signer, shownId, signerOf } from "./pgpkeys.ts";
+import { badSignature, type SignatureCheck, type Signed, textOf } from "./signature.ts";
+
+// A key whose life was prolonged has self-signatures that are newer than what it signed before: it counts as it is now, as with gpg.
+const RENEWED = { allowInsecureVerificationWithReformattedKeys: true };
+
+/** A signature that the library has looked at. */
+interface Looked {
+  readonly keyID: KeyID;
+  readonly verified: Promise<true>;
+  readonly signature: Promise<Signature>;
+}
 
 // Loaded when there is a signature to prove, and only then: it is large.
 const library = async () => await import("openpgp");
@@ -20,6 +31,7 @@ export async function openpgpCheck({ where, signature, key }: Signed, now: Date)
       verificationKeys: [...keys],
       format: "binary",
       date: now,
+      config: RENEWED,
     });
     if (data instanceof Uint8Array) return signatures;
     const reader = data.getReader();
@@ -50,7 +62,7 @@ export async function openClearText({ where, signature, key }: Signed, now: Date
   const message = await readCleartextMessage({ cleartextMessage: textOf(signature) }).catch((cause: unknown) => {
     throw badSignature(where, "cannot be read as a signed text", "fetch it again", cause);
   });
-  const { data, signatures } = await verify({ message, verificationKeys: [...keys], date: now });
+  const { data, signatures } = await verify({ message, verificationKeys: [...keys], date: now, config: RENEWED });
   await proven(where, signatures, keys, now);
   return data;
 }
@@ -58,88 +70,88 @@ export async function openClearText({ where, signature, key }: Signed, now: Date
 export const isClearText = (bytes: Uint8Array): boolean =>
   textOf(bytes.subarray(0, 200)).trimStart().startsWith("-----BEGIN PGP SIGNED MESSAGE-----");
 
-/** One good signature of a key that is good is enough. */
-async function proven(
-  where: string,
-  results: readonly { readonly verified: Promise<true>; readonly keyID: KeyID }[],
-  keys: readonly Key[],
-  now: Date,
-): Promise<void> {
+/** One good signature of a key that is good is enough: of an old key and its successor, either will do. */
+async function proven(where: string, results: readonly Looked[], keys: readonly Key[], now: Date): Promise<void> {
   const failures: Failure[] = [];
-  for (const { verified, keyID } of results) {
-    const key = keys.find((one) => one.getKeys(keyID).length > 0);
+  for (const { verified, signature, keyID } of results) {
+    const signer = signerOf(keys, keyID);
     try {
       await verified;
-      await alive(where, key, now);
+      await checkSigner(where, signer, now);
       return;
     } catch (thrown) {
-      const failure = thrown instanceof Failure ? thrown : refused(where, keyID.toHex(), keys, thrown);
+      const failure =
+        thrown instanceof Failure ? thrown : await refused(thrown, { where, signer, keyID, keys, now }, signature);
       // What is wrong with a signature of the right key says more than a signature of another one.
-      if (key === undefined) failures.push(failure);
+      if (signer === undefined) failures.push(failure);
       else failures.unshift(failure);
     }
   }
   throw failures[0] ?? badSignature(where, "holds no signature", "name the file that holds it");
 }
 
-async function alive(where: string, key: Key | undefined, now: Date): Promise<void> {
-  const until = await key?.getExpirationTime();
-  if (key === undefined || until === null || until === undefined)
-    throw badKey(where, "was made with a key that is not valid", "give a key that is neither revoked nor broken");
-  if (until instanceof Date && until <= now)
-    throw badKey(
-      where,
-      `was made with the key ${idOf(key)}, which expired on ${until.toISOString().slice(0, 10)}`,
-      "get the renewed key from the publisher and write it as `key`",
-    );
+interface Refusal {
+  readonly where: string;
+  readonly signer: Signer | undefined;
+  readonly keyID: KeyID;
+  readonly keys: readonly Key[];
+  readonly now: Date;
 }
 
-function refused(where: string, made: string, keys: readonly Key[], thrown: unknown): Failure {
+/** Why a signature is not accepted: what the signature and its key say of themselves, else what the library says. */
+async function refused(
+  thrown: unknown,
+  { where, signer, keyID, keys, now }: Refusal,
+  signature: Promise<Signature>,
+): Promise<Failure> {
   const said = thrown instanceof Error ? thrown.message : String(thrown);
-  if (/could not find signing key/i.test(said))
+  if (signer === undefined)
     return badSignature(
       where,
-      `was made with the key ${made.toUpperCase()}, and the one in images.toml is ${keys.map(idOf).join(", ")}`,
-      "if the publisher really has a new key, write that one as `key`",
+      `was made with the key ${shownId(keyID)}, and ${keys.length === 1 ? "the one" : "those"} in images.toml ${keys.length === 1 ? "is" : "are"} ${keys.map(idOf).join(", ")}`,
+      "if the publisher really has a new key, write that one as `key`, beside the old one",
       thrown,
     );
-  if (/digest did not match/i.test(said))
+  if (/digest did not match|verification failed/i.test(said))
     return badSignature(
       where,
       "is not one of these bytes",
       "the bytes or the signature were changed: do not use them",
       thrown,
     );
-  if (/expired/i.test(said))
-    return badKey(
+  const [packet] = (await signature).packets;
+  const until = packet?.getExpirationTime();
+  if (until instanceof Date && until <= now)
+    return badSignature(
       where,
-      `was made with the key ${made.toUpperCase()}, which has expired`,
-      "get the renewed key from the publisher",
+      `expired on ${day(until)}`,
+      "the key is not the cause: get a newer signature from the publisher",
       thrown,
     );
-  return badSignature(where, `is not accepted: ${excerpt(said)}`, "check the signature with gpg --verify", thrown);
+  const made = packet?.created;
+  if (made != null && made > now)
+    return badSignature(where, `was made in the future, on ${day(made)}`, "is the clock of this host right?", thrown);
+  return (
+    (await faultOf(where, signer, now)) ??
+    (made == null ? undefined : await faultOf(where, signer, made)) ??
+    badSignature(where, `is not accepted: ${excerpt(said)}`, "check the signature with gpg --verify", thrown)
+  );
 }
 
-async function keysOf(key: Uint8Array): Promise<readonly Key[]> {
-  const { readKeys } = await library();
-  const text = textOf(key);
-  try {
-    return text.includes("-----BEGIN") ? await readKeys({ armoredKeys: text }) : await readKeys({ binaryKeys: key });
-  } catch (cause) {
-    throw new Failure("source.key", "`key` holds no OpenPGP public key that can be read", {
-      hint: "export it with gpg --armor --export",
-      cause,
-    });
-  }
-}
+const BLOCK = /-----BEGIN PGP SIGNATURE-----[\s\S]*?-----END PGP SIGNATURE-----/g;
 
+/** All the signatures of a file: of armoured blocks there may be several, one of each key. */
 async function signatureOf(where: string, bytes: Uint8Array): Promise<Signature> {
   const { readSignature } = await library();
-  const text = textOf(bytes);
+  const blocks = textOf(bytes).match(BLOCK);
   try {
-    return text.includes("-----BEGIN")
-      ? await readSignature({ armoredSignature: text })
-      : await readSignature({ binarySignature: bytes });
+    if (blocks === null) return await readSignature({ binarySignature: bytes });
+    const [first, ...others] = await Promise.all(
+      blocks.map(async (armoredSignature) => await readSignature({ armoredSignature })),
+    );
+    if (first === undefined) throw new Error("no block");
+    for (const { packets } of others) first.packets.push(...packets);
+    return first;
   } catch (cause) {
     throw badSignature(
       where,
@@ -149,8 +161,6 @@ async function signatureOf(where: string, bytes: Uint8Array): Promise<Signature>
     );
   }
 }
-
-const idOf = (key: Key): string => key.getKeyID().toHex().toUpperCase();
 
 /** A stream that is written to, one piece at a time. */
 class Pipe {

@@ -5,6 +5,7 @@ import { Hashing } from "./hashing.ts";
 import { minisignCheck } from "./minisign.ts";
 import { isClearText, openClearText, openpgpCheck } from "./openpgp.ts";
 import { isPgp, type SignatureCheck, type Signed, textOf } from "./signature.ts";
+import { isBundle, sigstoreCheck } from "./sigstore.ts";
 import { Sums } from "./sums.ts";
 
 /** What the bytes of a source have to be. */
@@ -50,7 +51,7 @@ async function entryOf(
 ): Promise<Digest> {
   const places = placesOf(spec);
   const paths = name === undefined ? places.map(pathOf) : [name];
-  const found = sums.find(paths);
+  const found = sums.find(paths, name !== undefined);
   if (found !== undefined) return found;
   if (name !== undefined) throw sums.missing(paths);
   const alone = sums.only(true);
@@ -97,15 +98,23 @@ async function sumsText(
   return textOf(bytes);
 }
 
-async function readSigned({ where, key }: Signature, web: Web, access: Access, signal: AbortSignal): Promise<Signed> {
+async function readSigned(
+  { where, key, ...who }: Signature,
+  web: Web,
+  access: Access,
+  signal: AbortSignal,
+): Promise<Signed> {
   const signature = await web.small(where, access, signal);
   const isText = key.includes("-----BEGIN") || /^(?:.*\n)?RW[A-Za-z0-9+/]{54}\s*$/.test(key);
   return {
+    ...who,
     where: isUrl(where) ? publicUrl(where) : where,
     signature,
     key: isText ? new TextEncoder().encode(key) : await web.small(key, access, signal),
   };
 }
 
-const check = async (signed: Signed): Promise<SignatureCheck> =>
-  isPgp(signed.key) ? await openpgpCheck(signed, new Date()) : minisignCheck(signed);
+async function check(signed: Signed): Promise<SignatureCheck> {
+  if (isBundle(signed.signature)) return await sigstoreCheck(signed);
+  return isPgp(signed.key) ? await openpgpCheck(signed, new Date()) : minisignCheck(signed);
+}

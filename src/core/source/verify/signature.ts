@@ -19,6 +19,9 @@ export interface Signed {
   readonly where: string;
   readonly signature: Uint8Array;
   readonly key: Uint8Array;
+  /** For a sigstore certificate: whose it has to be, and who vouched for that. */
+  readonly identity?: string;
+  readonly issuer?: string;
 }
 
 export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);

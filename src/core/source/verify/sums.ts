@@ -50,12 +50,13 @@ export class Sums {
 
   /**
    * The digest of the first of `paths` (URL paths, file paths or names of the same bytes) that is there: by file name; of several with
-   * the same name, the one whose directories agree. @throws Failure source.sums where two have a claim
+   * the same name, the one whose directories agree; `whole`: only one whose directories all agree.
+   * @throws Failure source.sums where two have a claim
    */
-  find(paths: readonly string[]): Digest | undefined {
+  find(paths: readonly string[], whole = false): Digest | undefined {
     for (const path of paths)
       for (const [name, sums] of this.#kinds) {
-        const found = choose(sums, path, this.#where);
+        const found = choose(sums, path, this.#where, whole ? split(path).length : 1);
         if (found !== undefined) return digest(name, found.hex);
       }
     return undefined;
@@ -86,11 +87,12 @@ export class Sums {
 
 const kindOf = ({ algorithm, hex }: Sum): Algorithm | undefined => algorithm ?? algorithmOf(hex);
 
-function choose(sums: readonly Sum[], path: string, where: string): Sum | undefined {
+function choose(sums: readonly Sum[], path: string, where: string, least: number): Sum | undefined {
   const parts = split(path);
   const ranked = sums
     .filter((sum) => sum.name !== undefined && split(sum.name).at(-1) === parts.at(-1))
     .map((sum) => ({ sum, agrees: agreement(split(sum.name ?? ""), parts) }))
+    .filter(({ agrees }) => agrees >= least)
     .sort((a, b) => b.agrees - a.agrees);
   const best = ranked.filter((one) => one.agrees === ranked[0]?.agrees).map((one) => one.sum);
   const [first] = best;

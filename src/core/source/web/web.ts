@@ -1,18 +1,16 @@
-import { readFile, stat } from "node:fs/promises";
 import { type Code, Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
+import { certificatesIn } from "../../net/authorities.ts";
 import type { Answer, Door } from "../../net/door.ts";
 import { orAborted } from "../../net/scope.ts";
-import { sourceFailure } from "../failure.ts";
 import type { SourceMeans } from "../means.ts";
 import { type Access, authorization, identityOf, isWithheld } from "./credentials.ts";
 import { type Identifier, identifierOf } from "./identity.ts";
 import { namesOf } from "./names.ts";
 import { rangeOf } from "./range.ts";
+import { MOST_SMALL, smallFile, tooLarge } from "./small.ts";
 import { isUrl, publicUrl } from "./where.ts";
 
-/** Sums files and signatures are small; what is larger is none. */
-const MOST = 16 << 20;
 /** Every answer to HEAD that is no success: servers that only know GET, signed URLs that are for GET alone, and whatever else breaks. */
 const NO_HEAD = Array.from({ length: 200 }, (_, i) => 400 + i);
 /** GET would end in the same way. */
@@ -116,13 +114,20 @@ export class Web implements AsyncDisposable {
     }
   }
 
+  /** The text of a `ca`, read once a run. @throws Failure source.tls, and those of reading it */
+  async #authorities(path: string): Promise<string> {
+    const text = Buffer.from(await once(this.#files, path, () => smallFile(path))).toString("utf8");
+    certificatesIn(text, path);
+    return text;
+  }
+
   async #small(url: string, access: Access, signal: AbortSignal): Promise<Uint8Array> {
     const answer = await this.#send("GET", url, access, { signal });
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of answer.stream()) {
       size += piece.length;
-      if (size > MOST) throw tooLarge(publicUrl(url));
+      if (size > MOST_SMALL) throw tooLarge(publicUrl(url));
       pieces.push(piece);
     }
     return Buffer.concat(pieces);
@@ -143,22 +148,26 @@ export class Web implements AsyncDisposable {
     try {
       // The bytes as they are kept: what a server compresses on the way has another length and other ranges.
       const sent = { "accept-encoding": "identity", ...headers };
-      return await this.#door(url, access).send(method, bare(url), { signal, headers: sent, ...how });
+      const door = await this.#door(url, access);
+      return await door.send(method, bare(url), { signal, headers: sent, ...how });
     } catch (thrown) {
       signal.throwIfAborted();
       throw webFailure(thrown, isWithheld(access, url) ? new URL(url).host : undefined);
     }
   }
 
-  #door(url: string, access: Access): Door {
+  async #door(url: string, access: Access): Promise<Door> {
+    const { ca } = access;
+    const extra = ca === undefined ? undefined : await this.#authorities(ca);
     const { origin } = new URL(url);
-    const key = `${origin} ${identityOf(access, url)}`;
+    const key = `${origin} ${identityOf(access, url)} ${ca ?? ""}`;
     const known = this.#doors.get(key);
     if (known !== undefined) return known;
     const { idle } = this.#means.patience ?? {};
     const door = this.#means.door({
       url: origin,
       headers: () => authorization(access, url, this.#means),
+      ...(extra === undefined ? {} : { tls: { extra } }),
       httpsOnly: this.#means.httpsOnly === true,
       credentials: "`username` and `password` of this source, or netrc",
       ...(idle === undefined ? {} : { idle }),
@@ -204,20 +213,6 @@ function webFailure(thrown: unknown, withheld: string | undefined): unknown {
   const { message, cause, retry, request } = thrown;
   return new Failure(code, message, { hint, cause, retry, request });
 }
-
-async function smallFile(path: string): Promise<Uint8Array> {
-  try {
-    if ((await stat(path)).size > MOST) throw tooLarge(path);
-    return await readFile(path);
-  } catch (thrown) {
-    throw sourceFailure(thrown, path);
-  }
-}
-
-const tooLarge = (where: string): Failure =>
-  new Failure("source.sums", `${where} is larger than ${MOST >> 20} MiB: not a checksum file, key or signature`, {
-    hint: "check which file is named",
-  });
 
 /** The answer of the first one who asks, for all; a failure is not kept. */
 function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {

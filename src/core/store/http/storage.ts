@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseHolder } from "../../disk/lock.ts";
 import { identity, isDead, probe } from "../../disk/process.ts";
 import { Failure } from "../../failure.ts";
@@ -6,7 +7,7 @@ import type { HttpLock } from "../../model/declaration.ts";
 import type { Holder } from "../../model/state.ts";
 import { isTable } from "../../model/value.ts";
 import type { Answer, Door } from "../../net/door.ts";
-import type { Document, Lease, Storage } from "../storage.ts";
+import { type Document, type Lease, LOOK, REMOTE_PAUSE, type Storage } from "../storage.ts";
 
 /** How a server wants to be asked: paths are behind the address of the state, or whole addresses. */
 export interface HttpWords {
@@ -48,24 +49,29 @@ export function httpStorage(door: Door, where: string, words: HttpWords = httpWo
   const remote = new Remote(door, where, words);
   return {
     where,
-    canPeek: false,
+    canPeek: words.isLocked,
+    pause: REMOTE_PAUSE,
     async read(signal) {
       const document = await remote.read(signal);
       return { ...(document === undefined ? {} : { document }), open: [] };
     },
     async lock(me, signal) {
       if (!words.isLocked) return { lease: leaseOf(remote, me, false) };
-      for (;;) {
+      for (let turn = 0; ; turn++) {
         const holder = await remote.lock(me, signal);
         if (holder === undefined) return { lease: leaseOf(remote, me, true) };
         // The server unlocks by id: whoever else takes the same dead holder's lock over is not hit by this.
-        if (!isDead(holder, identity(), probe) || !(await remote.unlock(holder.id, signal))) return { holder };
+        const isLeft = isDead(holder, identity(), probe) || isLeftLook(holder);
+        if (isLeft && (await remote.unlock(holder.id, signal))) continue;
+        // Whoever only looks who holds it lets go in a moment.
+        if (isLeft || turn >= LOOKS.length) return { holder };
+        await sleep(LOOKS[turn], undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     },
     async holder(signal) {
       if (!words.isLocked) return undefined;
-      // The protocol has no other question.
-      const me = { ...identity(), id: crypto.randomUUID(), operation: "look", since: new Date().toISOString() };
+      // The protocol has no other question: the lock is taken for a moment where nobody holds it.
+      const me = { ...identity(), id: crypto.randomUUID(), operation: LOOK, since: new Date().toISOString() };
       const holder = await remote.lock(me, signal);
       if (holder === undefined) await remote.unlock(me.id, signal);
       return holder;
@@ -77,6 +83,12 @@ export function httpStorage(door: Door, where: string, words: HttpWords = httpWo
     readVersion: async () => undefined,
   };
 }
+
+/** Milliseconds between two tries, as long as it may be somebody's look that holds the lock. */
+const LOOKS = [100, 300, 600];
+/** A look takes two requests: one of a minute ago was killed between them. */
+const isLeftLook = ({ operation, since }: Holder): boolean =>
+  operation === LOOK && Date.now() - Date.parse(since) > 60_000;
 
 function leaseOf(remote: Remote, me: Holder, isLocked: boolean): Lease {
   // A lease outlives the signal of its run: what was done must be written down.
@@ -154,7 +166,9 @@ class Remote {
       const text = await answer.text();
       if (LOCKLESS.includes(answer.status)) throw this.#lockless(lock, answer.status);
       if (!TAKEN.includes(answer.status)) return undefined;
-      const holder = holderOf(text, this.where);
+      const told = holderOf(text, this.where);
+      // GitLab answers the operation of whoever asks.
+      const holder = told.pid === 0 && told.operation === me.operation ? { ...told, operation: "" } : told;
       // The first try had arrived.
       return holder.id === me.id ? undefined : holder;
     });

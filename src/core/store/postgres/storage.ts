@@ -3,7 +3,7 @@ import { parseHolder } from "../../disk/lock.ts";
 import { identity, isDead, probe } from "../../disk/process.ts";
 import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
-import type { Document, OpenRun, Storage } from "../storage.ts";
+import { type Document, type OpenRun, REMOTE_PAUSE, type Storage } from "../storage.ts";
 import { Client, type PostgresMeans, type Query } from "./client.ts";
 import { PostgresLease } from "./lease.ts";
 import type { PostgresPlace } from "./place.ts";
@@ -26,6 +26,7 @@ export function postgresStorage(
 class Postgres implements Storage, AsyncDisposable {
   readonly where: string;
   readonly canPeek = true;
+  readonly pause = REMOTE_PAUSE;
   readonly #client: Client;
   readonly #connect: () => Client;
   /** The session that asks for the lock, and gives itself away with it. */

@@ -23,10 +23,17 @@ export function explained(
 }
 
 /** An answer that says no in words of its own. */
-export function refused(place: S3Place, code: string, method: string, key: string, action: string): Failure {
+export function refused(
+  place: S3Place,
+  code: string,
+  method: string,
+  key: string,
+  action: string,
+  region: string | null = null,
+): Failure {
   const what = code === "" ? "an answer that is none of S3's" : code;
   return new Failure("state.remote", `the state in s3://${place.bucket}/${place.key}: ${what} (${method} ${key})`, {
-    hint: byCode(code, place, key, action) ?? endpointHint(place),
+    hint: (byCode(code, place, key, action) ?? endpointHint(place)).replace("REGION", region ?? "REGION"),
   });
 }
 
@@ -35,7 +42,7 @@ function hintOf(code: string, error: Failure, place: S3Place, base: string, key:
   if (known !== undefined) return known;
   if (error.code === "backend.denied") return grant(place, key, action);
   if (error.request?.status === undefined)
-    return `${error.hint ?? "try again"}; the endpoint is ${new URL(base).origin}`;
+    return `the endpoint is ${new URL(base).origin}: ${error.hint ?? "try again"}`;
   return error.hint;
 }
 

@@ -142,7 +142,13 @@ export class Objects implements AsyncDisposable {
     const path = key === undefined ? base : `${base}/${pathOf(key)}`;
     for (let turn = 1; ; turn++) {
       try {
-        const answer = await door.send(method, path, { ...call, idempotent: true });
+        // 301 is AWS's word for another region, and has no place to go on at.
+        const accept = [...(call.accept ?? []), 301];
+        const answer = await door.send(method, path, { ...call, accept, idempotent: true });
+        if (answer.status === 301) {
+          const code = elementOf(await answer.text(), "Code") ?? "PermanentRedirect";
+          throw refused(this.place, code, method, key ?? "", action, answer.headers.get("x-amz-bucket-region"));
+        }
         return { status: answer.status, headers: answer.headers, text: await answer.text() };
       } catch (error) {
         const isShort = error instanceof Failure && error.code === "net.short";

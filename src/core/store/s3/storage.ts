@@ -1,6 +1,6 @@
 import { identity, isDead, probe } from "../../disk/process.ts";
 import type { Holder } from "../../model/state.ts";
-import type { OpenRun, Storage } from "../storage.ts";
+import { type OpenRun, REMOTE_PAUSE, type Storage } from "../storage.ts";
 import { type Control, lockKey, type Read, readControl, showControl } from "./control.ts";
 import { listRuns, readJournal, readVersion, versions } from "./history.ts";
 import { S3Lease, type Timing, usual } from "./lease.ts";
@@ -28,6 +28,7 @@ function storageOf(objects: Objects, timing: Timing): Storage {
     read.control.holder === undefined || isExpired(read) || isDead(read.control.holder, identity(), probe);
   return {
     canPeek: true,
+    pause: REMOTE_PAUSE,
     where: `s3://${place.bucket}/${place.key}`,
     backup: `s3://${place.bucket}/${place.key}.versions/`,
     async read(signal) {

@@ -1,0 +1,117 @@
+import { dirname, resolve } from "node:path";
+import { Command, Option } from "clipanion";
+import { keepVersions } from "../../core/apply/versions.ts";
+import { madeUpName } from "../../core/config/madeup.ts";
+import type { Event } from "../../core/model/event.ts";
+import { Channel } from "../../core/stream.ts";
+import { EXIT, FileCommand, optionSeconds } from "../base.ts";
+import { readDefinitions } from "../imagemanager/definition.ts";
+import { existing, liveOn, type Prepared, prepare, targetOf } from "../imagemanager/run.ts";
+import { plural } from "../render/format.ts";
+import { printable } from "../render/text.ts";
+import { rewrite } from "../rewrite.ts";
+import { adoptAll, lookAtAll } from "../terraform/adopt.ts";
+import { extended } from "../terraform/run.ts";
+
+export class ImportImageManagerCommand extends FileCommand {
+  static override readonly paths = [["import"]];
+  static override readonly usage = Command.Usage({
+    category: "Looking",
+    description: "Adopt the images of openstack-image-manager",
+    details:
+      "Reads image definitions of openstack-image-manager (files, or directories with *.yml in them), writes a block for each image that is enabled behind what images.toml has, and adopts the images that it has made of them, so that the plan after it is empty. An image that is `multi` is one block with `retain`; its older versions come into the state as kept versions. An image that has no definition is left alone.",
+    examples: [
+      ["The definitions of a site", "$0 import --from-image-manager etc/images/"],
+      ["Only show what would be written", "$0 import --from-image-manager ubuntu.yml --dry-run"],
+    ],
+  });
+
+  readonly from = Option.Array("--from-image-manager", {
+    required: true,
+    description: "Image definition file or directory",
+  });
+  readonly dryRun = Option.Boolean("--dry-run", false, {
+    description: "Print the blocks; do not contact backends or write files",
+  });
+  readonly backend = Option.String("--backend", { description: "Backend to use if several are of OpenStack" });
+  readonly cloud = Option.String("--cloud", "openstack", {
+    description: "Cloud in clouds.yaml, if the file has no backend of OpenStack (default: openstack)",
+  });
+  readonly tag = Option.String("--tag", "managed_by_osism", {
+    description: "Tag of the images that openstack-image-manager manages (default: managed_by_osism)",
+  });
+  readonly adopt = Option.Boolean("--adopt", false, {
+    description: "Also adopt images with the marker of another file or address",
+  });
+  readonly lockTimeout = Option.String("--lock-timeout", {
+    description: "Time to wait for the state lock (30s, 5m)",
+  });
+
+  override async run(): Promise<number> {
+    const { cwd, signal } = this.context;
+    const file = resolve(cwd, this.file);
+    const name = madeUpName(dirname(file));
+    const files = await readDefinitions(this.from.map((path) => resolve(cwd, path)));
+    const wish = { backend: this.backend, cloud: this.cloud, tag: this.tag, folder: dirname(file) };
+    const before = await existing(file, () =>
+      this.session({ operation: "import", write: false, plugins: "first use" }),
+    );
+    const target = targetOf(before, wish);
+    const blind = prepare(files, target, before, { ...wish, live: [] });
+    if (this.dryRun || blind.text === "") {
+      for (const text of blind.notes) this.note(printable(text));
+      if (blind.text === "") this.note("There is nothing to adopt.");
+      this.out.data.write(blind.text);
+      return EXIT.done;
+    }
+    const live = await this.#live(await extended(file, blind.text, name), target.name, signal);
+    const prepared = prepare(files, target, before, { ...wish, live });
+    for (const text of prepared.notes) this.note(printable(text));
+    return await this.#adopt(file, await extended(file, prepared.text, name), prepared);
+  }
+
+  async #live(text: string, backend: string, signal: AbortSignal) {
+    await using session = await this.openSession(
+      { ...this.files, text },
+      { operation: "import", write: false, plugins: "first use" },
+    );
+    return await liveOn(session, backend, signal);
+  }
+
+  async #adopt(file: string, text: string, { images }: Prepared): Promise<number> {
+    const { adopt } = this;
+    await using session = await this.openSession(
+      { ...this.files, text },
+      {
+        operation: "import",
+        write: true,
+        plugins: "first use",
+        lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
+      },
+    );
+    const means = await session.means();
+    await lookAtAll(images, session, { adopt, signal: this.context.signal });
+    await rewrite(file, text);
+    await adoptAll(images, means, {
+      adopt,
+      said: {
+        taken: (one, blind) => {
+          this.note(printable(`${one.address}: Import complete [id=${one.id}] (${one.from})`));
+          if (blind !== undefined)
+            this.note(printable(`${one.address}: warning: its source cannot be read: ${blind.message}`));
+        },
+      },
+    });
+    const events = new Channel<Event>();
+    for (const { address, older } of images) {
+      const kept = await keepVersions(
+        address,
+        older.map(({ id, created }) => ({ id, replaced: created })),
+        { means, events },
+      );
+      if (kept.length > 0) this.note(`${address}: ${plural(kept.length, "older version")} kept`);
+    }
+    this.note(`${plural(images.length, "image")} adopted; next: images plan`);
+    return EXIT.done;
+  }
+}

@@ -1,0 +1,23 @@
+import { readFile, stat } from "node:fs/promises";
+import { Failure } from "../../failure.ts";
+import { sourceFailure } from "../failure.ts";
+
+/** Sums files, keys, signatures and certificates are small; what is larger is none of them. */
+export const MOST_SMALL = 16 << 20;
+
+/** @throws Failure source.missing, source.denied, source.io, source.sums */
+export async function smallFile(path: string): Promise<Uint8Array> {
+  try {
+    if ((await stat(path)).size > MOST_SMALL) throw tooLarge(path);
+    return await readFile(path);
+  } catch (thrown) {
+    throw sourceFailure(thrown, path);
+  }
+}
+
+export const tooLarge = (where: string): Failure =>
+  new Failure(
+    "source.sums",
+    `${where} is larger than ${MOST_SMALL >> 20} MiB: not a checksum file, key, signature or certificate`,
+    { hint: "check which file is named" },
+  );

@@ -1,0 +1,38 @@
+import { describe, expect, test } from "bun:test";
+import { KINDS } from "../core/store/kinds.ts";
+import { AWS } from "../core/store/servers.ts";
+import { Ground } from "./store.ts";
+
+/** For each kind of state; fewer while developing. The next run finds a dead holder by itself, which GitLab does not tell enough for. */
+const REMOTE = KINDS.filter((kind) => kind.name !== "a file" && kind.name !== "HTTP as gitlab");
+const KILLS = Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / 10);
+
+for (const kind of REMOTE)
+  describe.skipIf(!kind.is)(`with the state on ${kind.name}`, () => {
+    test(`killed at random instants, ${KILLS} times, apply goes on from there`, async () => {
+      await kind.start();
+      const place = await kind.place();
+      const login = place.startsWith("http://")
+        ? '\nstate_username = "user"\nstate_password = "env:STATE_PASSWORD"'
+        : "";
+      {
+        await using ground = await Ground.make({
+          lines: `state = "${place}"${login}`,
+          env: { ...AWS, AWS_EC2_METADATA_DISABLED: "true", STATE_PASSWORD: "secret" },
+        });
+        let kills = 0;
+        let longest = 600;
+        await ground.turn();
+        for (let i = 0; kills < KILLS && i < KILLS * 10; i++) {
+          const ended = await ground.killed({ after: Math.random() * longest });
+          // The instants follow the speed of the machine: about half of them are to hit.
+          longest *= ended ? 0.9 : 1.05;
+          if (!ended) kills++;
+          await ground.recovers();
+          await ground.turn();
+        }
+        expect(kills).toBeGreaterThanOrEqual(KILLS);
+      }
+      await kind.stop();
+    }, 1_800_000);
+  });

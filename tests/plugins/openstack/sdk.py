@@ -1,0 +1,29 @@
+"""What openstacksdk makes of the clouds of clouds.yaml: a JSON object for each (cloud, region) of the arguments."""
+import json, os, sys, warnings
+
+warnings.simplefilter("ignore")
+import logging
+
+logging.disable(logging.CRITICAL)
+from openstack.config import loader, vendors
+
+answers = []
+for cloud, region in ((*pair, None)[:2] for pair in json.loads(sys.argv[1])):
+    try:
+        one = loader.OpenStackConfig(load_envvars=True).get_one(cloud, **({"region_name": region} if region else {}))
+        c = one.config
+        auth = c["auth"]
+        answers.append(
+            {
+                "auth_url": auth.get("auth_url"),
+                "user": auth.get("username") or auth.get("user_id"),
+                "project": auth.get("project_id") or auth.get("project_name"),
+                "region": c.get("region_name") or None,
+                "interface": one.get_interface("image") or "public",
+                "endpoint": c.get("image_endpoint_override"),
+                "verify": one.get_requests_verify_args()[0] is not False,
+            }
+        )
+    except Exception as error:
+        answers.append({"error": type(error).__name__})
+print(json.dumps({"answers": answers, "vendors": vendors._get_vendor_defaults()}, default=str))

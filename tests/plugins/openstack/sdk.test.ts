@@ -1,0 +1,155 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { backendName } from "../../../src/core/model/name.ts";
+import { accessOf } from "../../../src/plugins/openstack/access.ts";
+import { VENDORS } from "../../../src/plugins/openstack/vendors.ts";
+import { Folder } from "../../harness.ts";
+
+// The same clouds.yaml, read here and by openstacksdk itself, where a Python has it: IMAGES_OPENSTACKSDK names that Python.
+
+setDefaultTimeout(120_000);
+
+const python = process.env["IMAGES_OPENSTACKSDK"] ?? "/usr/bin/python3";
+const hasSdk = Bun.spawnSync([python, "-c", "import openstack.config"], { stdout: "ignore", stderr: "ignore" }).success;
+
+const file = `
+x-login: &login {username: ann, password: pw, project_id: p1}
+clouds:
+  plain: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, region_name: R1, interface: internal}
+  merged: {<<: &base {region_name: R2, auth: {<<: *login, auth_url: 'https://base.example/v3'}}, interface: admin}
+  many:
+    auth: {<<: *login, auth_url: 'https://first.example/v3'}
+    region_name: Elsewhere
+    regions:
+      - One
+      - {name: Two, values: {interface: internal, auth: {auth_url: 'https://second.example/v3', project_id: p2}}}
+      - {name: Three, values: {image_endpoint_override: 'https://glance.example'}}
+  loose: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, region_name: R1, verify: false}
+  strict: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, region_name: R1, insecure: false}
+  insecure: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, region_name: R1, insecure: true}
+  dashes: {auth: {username: ann, password: pw, project-id: p3, auth-url: 'https://k.example/v3'}, region-name: R1, image-endpoint-override: 'https://glance.example'}
+  outside: {auth: {password: pw, auth_url: 'https://k.example/v3'}, username: bob, project_name: q, region_name: R1}
+  secured: {auth: {username: ann, project_id: p1, auth_url: 'https://k.example/v3'}, region_name: R1}
+  own: {profile: mine, auth: *login}
+  own-over: {profile: mine, auth: {<<: *login, auth_url: 'https://over.example/v3'}, region_name: M1}
+  old-word: {cloud: mine, auth: *login}
+${[
+  "auro",
+  "binero",
+  "citycloud",
+  "elastx",
+  "fuga",
+  "switchengines",
+  "zetta",
+  "otc",
+  "limestonenetworks",
+  "dreamcompute",
+]
+  .map((name) => `  v-${name}: {profile: ${name}, auth: *login}`)
+  .join("\n")}
+`;
+const secure = "clouds: {secured: {auth: {password: pw}}}\n";
+const vendors =
+  "public-clouds: {mine: {auth: {auth_url: 'https://mine.example/v3'}, region_name: M0, interface: internal}}\n";
+
+const cases: readonly (readonly [cloud: string, region?: string])[] = [
+  ...["plain", "merged", "many", "loose", "strict", "insecure", "dashes", "outside", "secured"].map(
+    (name) => [name] as const,
+  ),
+  ["many", "Two"],
+  ["many", "Three"],
+  ["many", "Four"],
+  ...["own", "own-over", "old-word"].map((name) => [name] as const),
+  ...["auro", "binero", "citycloud", "elastx", "fuga", "switchengines", "zetta", "otc", "limestonenetworks"].map(
+    (name) => [`v-${name}`] as const,
+  ),
+  ["v-citycloud", "Sto2"],
+  ["v-otc", "eu-nl"],
+  ["v-dreamcompute"],
+];
+
+async function ours(folder: string, [cloud, region]: readonly [string, string?]): Promise<unknown> {
+  const env = { HOME: folder, OS_CLIENT_CONFIG_FILE: join(folder, "clouds.yaml") };
+  const written = { cloud, ...(region === undefined ? {} : { region }) };
+  try {
+    const {
+      url,
+      credentials,
+      scope,
+      region: in_,
+      interface: of,
+      endpoint,
+      tls,
+    } = await accessOf(written, { backend: backendName("x"), folder, env });
+    const user = credentials.how === "password" ? credentials.user : undefined;
+    const project = scope !== undefined && "project" in scope ? scope.project : undefined;
+    const text = (one: typeof user) => (one === undefined ? null : "id" in one ? one.id : one.name);
+    return {
+      auth_url: url,
+      user: text(user),
+      project: text(project),
+      region: in_ ?? null,
+      interface: of,
+      endpoint: endpoint ?? null,
+      verify: tls.verify !== false,
+    };
+  } catch {
+    return { error: true };
+  }
+}
+
+/** Keystone's third version is what is asked, whatever an address says of it. */
+const normal = (answer: Record<string, unknown>): unknown =>
+  "error" in answer
+    ? { error: true }
+    : { ...answer, auth_url: `${String(answer["auth_url"]).replace(/\/+$/, "").replace(/\/v3$/, "")}/v3` };
+
+test.skipIf(!hasSdk)(
+  "clouds.yaml comes to what openstacksdk makes of it (skipped where no Python has openstacksdk)",
+  async () => {
+    await using folder = await Folder.make({
+      "clouds.yaml": file,
+      "secure.yaml": secure,
+      "clouds-public.yaml": vendors,
+    });
+    const env = {
+      PATH: process.env["PATH"] ?? "",
+      HOME: folder.path,
+      OS_CLIENT_CONFIG_FILE: folder.at("clouds.yaml"),
+      OS_CLIENT_SECURE_FILE: folder.at("secure.yaml"),
+      OS_CLIENT_VENDOR_FILE: folder.at("clouds-public.yaml"),
+    };
+    const script = join(import.meta.dir, "sdk.py");
+    const said = Bun.spawnSync([python, script, JSON.stringify(cases)], { env, cwd: folder.path });
+    expect(said.stderr.toString()).toBe("");
+    const { answers, vendors: theirs } = JSON.parse(said.stdout.toString());
+    const known = cases.map(([cloud]) => !cloud.startsWith("v-") || cloud.slice(2) in theirs);
+    const table = await Promise.all(cases.map(async (one) => [one.join(" "), await ours(folder.path, one)]));
+    const wanted = cases.map((one, i) => [one.join(" "), normal(answers[i])]);
+    const shown = (rows: unknown[]) => rows.filter((_, i) => known[i]);
+    expect(shown(table)).toEqual(shown(wanted));
+  },
+);
+
+test("a profile that is kept elsewhere, of a cloud that is gone, or unknown: an error with what to write", async () => {
+  const clouds = ["ovh", "vexxhost", "https://cloud.example", "betacloud", "nobody"].map(
+    (name, i) => `  c${i}: {profile: '${name}', auth: {username: a, password: b, project_id: c}}`,
+  );
+  await using folder = await Folder.make({ "clouds.yaml": `clouds:\n${clouds.join("\n")}\n` });
+  const said = await Promise.all(
+    clouds.map((_, i) =>
+      accessOf({ cloud: `c${i}` }, { backend: backendName("x"), folder: folder.path, env: { HOME: folder.path } }).then(
+        () => "none",
+        (thrown: unknown) => (thrown instanceof Error ? thrown.message : ""),
+      ),
+    ),
+  );
+  expect(said).toEqual([
+    'the profile "ovh" is kept at https://ovhcloud.com, and is not read from there',
+    'the profile "vexxhost" is kept at https://vexxhost.com, and is not read from there',
+    'the profile "https://cloud.example" is kept at https://cloud.example, and is not read from there',
+    'the cloud of the profile "betacloud" is gone: betacloud.de has ceased business',
+    'unknown profile "nobody": not in clouds-public.yaml, and none of openstacksdk\'s',
+  ]);
+  expect(Object.keys(VENDORS).length).toBeGreaterThan(20);
+});
