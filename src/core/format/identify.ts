@@ -79,7 +79,7 @@ export async function identifyHead(
       opened = true;
       layers.push(archive);
       const next = await memberHead(archive, inside, options.member, signal);
-      if (next === undefined) return { layers, format: undefined, memory, ...size };
+      if (next === undefined) return { layers, format: undefined, ...(memory === 0 ? {} : { memory }), ...size };
       inside = next;
     } else if (found.kind === "packed") {
       layers.push(found.packing);
