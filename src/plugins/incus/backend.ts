@@ -161,10 +161,14 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
     return await partsIn(client, await there(client, fingerprint, signal), signal);
   }
 
-  async added({ attributes }: Observed<Image>): Promise<Additions> {
-    const { aliases, profiles, expires_at } = attributes;
+  async added({ attributes }: Observed<Image>, want: Desired<Image>): Promise<Additions> {
+    const { alias, aliases, profiles, expires_at, properties = {} } = attributes;
+    // Which of them came with the bytes the server does not say.
+    const own = want.properties === undefined ? Object.keys(properties).sort() : [];
     return {
+      ...(own.length === 0 ? {} : { lost: [`properties, unless the new image has them itself: ${own.join(", ")}`] }),
       attributes: {
+        ...(alias === undefined ? {} : { alias }),
         ...(aliases === undefined ? {} : { aliases }),
         ...(profiles === undefined ? {} : { profiles }),
         ...(expires_at === undefined ? {} : { expires_at }),
