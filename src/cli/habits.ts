@@ -90,7 +90,8 @@ function commands(args: readonly string[]): readonly string[] {
   if (first === "apply" && args.includes("--destroy"))
     return ["destroy", ...args.slice(1).filter((word) => word !== "--destroy")];
   // With an address it is this program's own: terraform's has none.
-  if (first === "refresh" && args.some((word) => parseAddress(word) !== undefined)) return args;
+  if (first === "refresh" && args.some((word) => parseAddress(word) !== undefined || /^(-h|--help)$/.test(word)))
+    return args;
   const same = Object.hasOwn(SAME, first) ? SAME[first] : undefined;
   return same === undefined ? args : [...same, ...args.slice(1)];
 }
