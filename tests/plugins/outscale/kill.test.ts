@@ -112,7 +112,7 @@ function halting(bytes: Uint8Array) {
 }
 
 test("killed in the middle of the upload: the unfinished upload is gone after the next apply", async () => {
-  const web = halting(randomBytes(4 << 20));
+  const web = halting(randomBytes(16 << 20));
   try {
     await using ground = await Ground.open(`[image.small]\nbackend = "osc"\nsource = { url = "${web.url}" }\n`);
     const { play } = ground;
