@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Bytes } from "../src/core/format/bytes.ts";
+import type { ByteStream } from "../src/core/format/bytes.ts";
 import { compress } from "../src/core/format/compression.ts";
 import { hashed } from "../src/core/format/hash.ts";
 import { planTransform } from "../src/core/format/plan.ts";
@@ -96,7 +96,7 @@ async function work(kind: string, from: string, to: string): Promise<void> {
   await write(flow.bytes, "/dev/null");
 }
 
-async function write(bytes: Bytes, to: string): Promise<void> {
+async function write(bytes: ByteStream, to: string): Promise<void> {
   const file = await open(to, "w");
   for await (const piece of bytes) await file.write(piece);
   await file.close();

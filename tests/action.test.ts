@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse, parseAllDocuments } from "yaml";
-import { Folder, type Said } from "./harness.ts";
+import { Folder, type ProgramSaid } from "./harness.ts";
 
 // The shell parts of action.yml and of the GitLab component, run with the compiled binary and against a server that keeps comments as
 // GitHub's and GitLab's APIs do.
@@ -77,7 +77,7 @@ async function repository(): Promise<Folder> {
   return folder;
 }
 
-async function shell(folder: Folder, words: readonly string[], env: Env): Promise<Said> {
+async function shell(folder: Folder, words: readonly string[], env: Env): Promise<ProgramSaid> {
   const child = Bun.spawn([...words], {
     cwd: folder.path,
     env: {

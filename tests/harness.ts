@@ -1,9 +1,9 @@
 import { PassThrough, Writable } from "node:stream";
 import { host } from "../src/cli/host.ts";
 import { program } from "../src/cli/main.ts";
-import type { Folder, Said } from "../src/conformance/directory.ts";
+import type { Folder, ProgramSaid } from "../src/conformance/directory.ts";
 
-export { Folder, named, type Said } from "../src/conformance/directory.ts";
+export { Folder, named, type ProgramSaid } from "../src/conformance/directory.ts";
 
 export interface Surroundings {
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -13,7 +13,11 @@ export interface Surroundings {
 }
 
 /** Runs the program in this process, in a folder, without a terminal. */
-export async function run(folder: Folder, args: readonly string[], surroundings: Surroundings = {}): Promise<Said> {
+export async function run(
+  folder: Folder,
+  args: readonly string[],
+  surroundings: Surroundings = {},
+): Promise<ProgramSaid> {
   host();
   const [stdout, stderr] = [new Kept(), new Kept()];
   const never = new AbortController().signal;

@@ -124,3 +124,29 @@ test("ARCHITECTURE.md names every directory and file that it sends to, and its g
   expect(words.length - 1).toBeGreaterThan(20);
   expect(words.length - 1).toBeLessThanOrEqual(40);
 });
+
+const EXPORTED = /^export (?:declare )?(?:abstract )?(?:async )?(type|interface|class|const|function\*?) (\w+)/gm;
+
+test("one type name means one thing in the whole tree", () => {
+  const places = new Map<string, string[]>();
+  for (const [file, text] of texts)
+    for (const [, kind, name = ""] of text.matchAll(EXPORTED))
+      if (kind === "type" || kind === "interface" || kind === "class")
+        places.set(name, [...(places.get(name) ?? []), file]);
+  expect([...places].filter(([, files]) => files.length > 1)).toEqual([]);
+});
+
+test("what is exported is imported somewhere", async () => {
+  const others = new Map(texts);
+  for await (const file of new Bun.Glob("{tests,bench,scripts,docs}/**/*.ts").scan("."))
+    others.set(file, await Bun.file(file).text());
+  const words = new Map([...others].map(([file, text]) => [file, new Set(text.match(/\w+/g))]));
+  const dead = [...texts].flatMap(([file, text]) =>
+    [...text.matchAll(EXPORTED)].flatMap(([, , name = ""]) =>
+      file.endsWith(".d.ts") || [...words].some(([other, used]) => other !== file && used.has(name))
+        ? []
+        : [`${file}: ${name}`],
+    ),
+  );
+  expect(dead).toEqual([]);
+});

@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { served } from "./core/net/kit.ts";
 import { stateServer } from "./core/store/server.ts";
 import { makeBucket, moto, programAt } from "./core/store/servers.ts";
-import { Folder, type Said } from "./harness.ts";
+import { Folder, type ProgramSaid } from "./harness.ts";
 
 // docs/ci/teams.md, run as far as a machine without those services can: its files and scripts, with the compiled binary.
 
@@ -37,7 +37,7 @@ async function checkout(settings: string) {
   await folder.write("images.toml", settings + STORE);
   await Bun.write(folder.at("bin", "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);
   await chmod(folder.at("bin", "images"), 0o755);
-  const sh = async (script: string, env: Env = {}): Promise<Said> => {
+  const sh = async (script: string, env: Env = {}): Promise<ProgramSaid> => {
     const PATH = [folder.at("bin"), process.env["PATH"] ?? ""].join(delimiter);
     const own = { HOME: folder.path, IMAGES_CACHE: folder.at("cache"), AWS_EC2_METADATA_DISABLED: "true" };
     const child = Bun.spawn(["sh", "-c", script], {

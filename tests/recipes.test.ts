@@ -3,7 +3,7 @@ import { chmod, copyFile, cp, mkdir, readdir, readFile, writeFile } from "node:f
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse } from "yaml";
-import { Folder, type Said } from "./harness.ts";
+import { Folder, type ProgramSaid } from "./harness.ts";
 
 // The pages of docs/ci, run as far as a machine without those services can: the steps of their jobs by the shells that the services use,
 // with the compiled binary (installed by install.sh, as there) and the embedded store.
@@ -91,7 +91,7 @@ class Project implements AsyncDisposable {
     return await readdir(this.folder.at("store", "images")).catch(() => []);
   }
 
-  async run(command: readonly string[], cwd: string, env: Env, path: readonly string[] = []): Promise<Said> {
+  async run(command: readonly string[], cwd: string, env: Env, path: readonly string[] = []): Promise<ProgramSaid> {
     const own = {
       HOME: this.folder.path,
       IMAGES_CACHE: this.folder.at("cache"),
@@ -151,7 +151,7 @@ describe("GitHub Actions", () => {
   async function happens(
     project: Project,
     event: Event,
-  ): Promise<Said & { readonly summary: string; readonly at: string }> {
+  ): Promise<ProgramSaid & { readonly summary: string; readonly at: string }> {
     const workflow: Workflow = parse(await block("github.md", "name: images"));
     const jobs = Object.values(workflow.jobs).filter((one) => holds(one.if, event));
     expect(jobs).toHaveLength(1);
@@ -163,7 +163,7 @@ describe("GitHub Actions", () => {
       GITHUB_PATH: runner.at("path"),
       RUNNER_TEMP: runner.path,
     };
-    let said: Said = { code: 0, stdout: "", stderr: "" };
+    let said: ProgramSaid = { code: 0, stdout: "", stderr: "" };
     for (const step of jobs.flatMap(({ steps }) => steps)) {
       if (said.code !== 0 && step.if !== "always()") continue;
       if (step.if !== undefined && !holds(step.if, event)) continue;
@@ -300,10 +300,10 @@ describe("GitLab CI", () => {
     }
 
     /** Runs the jobs of the pipeline, those by hand as well, in new folders that get the artifacts; stops at the first that fails. */
-    async run(): Promise<readonly (readonly [name: string, Said])[]> {
+    async run(): Promise<readonly (readonly [name: string, ProgramSaid])[]> {
       const { stages, default: all, ...jobs } = parse(await block("gitlab.md", "stages:"));
       expect(stages).toEqual(Object.keys(jobs));
-      const ran: (readonly [string, Said])[] = [];
+      const ran: (readonly [string, ProgramSaid])[] = [];
       for (const [name, job] of Object.entries<Job>(jobs)) {
         if (!job.rules.some((rule) => holds(rule.if, this.#env))) continue;
         ran.push([name, await this.job(job, all.before_script)]);
@@ -312,7 +312,7 @@ describe("GitLab CI", () => {
       return ran;
     }
 
-    async job(job: Job, before: readonly string[]): Promise<Said> {
+    async job(job: Job, before: readonly string[]): Promise<ProgramSaid> {
       const at = await this.#project.checkout();
       if (job.needs !== undefined) for (const [name, from] of this.#kept) await copyFile(from, join(at, name));
       const script = ["set -eo pipefail", ...(job.before_script ?? before), ...job.script].join("\n");
@@ -368,7 +368,7 @@ describe("GitLab CI", () => {
 });
 
 describe("a host", () => {
-  async function host(project: Project): Promise<{ night: () => Promise<Said>; log: () => Promise<string> }> {
+  async function host(project: Project): Promise<{ night: () => Promise<ProgramSaid>; log: () => Promise<string> }> {
     const bin = project.folder.at("bin");
     await mkdir(bin);
     await writeFile(join(bin, "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);

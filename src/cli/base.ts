@@ -8,11 +8,11 @@ import { asFailure, Failure, isInterrupted } from "../core/failure.ts";
 import { seconds } from "../core/model/types.ts";
 import { renderFailure } from "./render/failure.ts";
 import { chooseStyle } from "./render/index.ts";
-import type { Out, Sink } from "./render/renderer.ts";
+import type { Out, TextSink } from "./render/renderer.ts";
 import type { View } from "./render/style.ts";
 import { Session } from "./session.ts";
 import type { Shell } from "./shell.ts";
-import type { Files, Wish } from "./wish.ts";
+import type { FileOptions, SessionWish } from "./wish.ts";
 
 /** The exit codes, all of them. */
 export const EXIT = { done: 0, failed: 1, changes: 2, usage: 64, interrupted: 130 } as const;
@@ -66,13 +66,13 @@ export abstract class BaseCommand extends Command<Shell> {
     this.out.talk.write(`${text}\n`);
   }
 
-  protected async openSession(files: Files, wish: Omit<Wish, "note">): Promise<Session> {
+  protected async openSession(files: FileOptions, wish: Omit<SessionWish, "note">): Promise<Session> {
     const session = await Session.open(this.context, files, { ...wish, note: (text) => this.note(text) });
     this.#redact = (text) => session.secrets.redact(text);
     return session;
   }
 
-  #sink(stream: Shell["stdout"]): Sink {
+  #sink(stream: Shell["stdout"]): TextSink {
     const write = (text: string) => stream.write(this.#redact(text));
     if (!(stream instanceof WriteStream)) return { write };
     return { write, columns: stream.columns, rows: stream.rows, isTTY: stream.isTTY };
@@ -94,11 +94,11 @@ export abstract class FileCommand extends BaseCommand {
   readonly vars = Option.Array("--var", [], { description: "Set a variable" });
   readonly varFiles = Option.Array("--var-file", [], { description: "Load variables from a TOML file" });
 
-  protected session(wish: Omit<Wish, "note">): Promise<Session> {
+  protected session(wish: Omit<SessionWish, "note">): Promise<Session> {
     return this.openSession(this.files, wish);
   }
 
-  protected get files(): Files {
+  protected get files(): FileOptions {
     return { file: this.file, state: this.state, vars: parseVars(this.vars), varFiles: this.varFiles };
   }
 }

@@ -2,7 +2,7 @@ import { Failure } from "../core/failure.ts";
 import { parseAddress } from "../core/model/name.ts";
 
 /** What terraform's users type, and what it is here. */
-export interface Line {
+interface HabitLine {
   readonly args: readonly string[];
   /** `-chdir=DIR`. */
   readonly folder?: string;
@@ -55,7 +55,7 @@ const SWITCHES: Readonly<Record<string, readonly [string | undefined, string | u
 };
 
 /** The command line as this program has it. @throws Failure cli.usage for what it does not have, with what to type */
-export function fromHabits(words: readonly string[]): Line {
+export function fromHabits(words: readonly string[]): HabitLine {
   const end = words.indexOf("--");
   const [mine, rest] = end < 0 ? [words, []] : [words.slice(0, end), words.slice(end)];
   const long = mine.map((word) => (/^-[a-z][a-z-]+(=|$)/s.test(word) ? `-${word}` : word));

@@ -1,5 +1,5 @@
 import type { Definition } from "clipanion";
-import { type Kind, OF_FLAGS } from "./completion/kinds.ts";
+import { OF_FLAGS, type WordKind } from "./completion/kinds.ts";
 import { cells, pad, wrap } from "./render/text.ts";
 
 /** What the value of an option is called, where its kind does not say it. */
@@ -16,7 +16,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "--json": "FILE",
   "--set": "KEY=VALUE",
 };
-const OF_KIND: Readonly<Record<Exclude<Kind, object>, string>> = {
+const OF_KIND: Readonly<Record<Exclude<WordKind, object>, string>> = {
   address: "ADDRESS",
   recorded: "ADDRESS",
   selection: "PATTERN",

@@ -27,7 +27,7 @@ interface Telling {
 }
 
 /** What there is to tell of a run; of one in which nothing happened: nothing. */
-export function tellings({ command, plan, report, thrown }: Ended): readonly Telling[] {
+function tellings({ command, plan, report, thrown }: Ended): readonly Telling[] {
   const found: Telling[] = [];
   const steps = [...(report?.steps ?? [])];
   const failed = steps.flatMap(([address, one]) =>

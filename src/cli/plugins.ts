@@ -18,10 +18,10 @@ export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
 };
 
 /** Which plugin files may run: those of `images.lock` alone, or also new ones, which are pinned then and told to `note`. */
-export type Trust = "pinned" | { note(text: string): void };
+type PluginTrust = "pinned" | { note(text: string): void };
 
 /** A built-in plugin by its name, or one from a file, as `images.lock` pins it. @throws Failure plugin.* */
-export async function findPlugin(plugin: string, folder: string, trust: Trust): Promise<Plugin> {
+export async function findPlugin(plugin: string, folder: string, trust: PluginTrust): Promise<Plugin> {
   const builtIn = Object.hasOwn(BUILT_IN, plugin) ? BUILT_IN[plugin] : undefined;
   if (builtIn !== undefined) return await builtIn();
   if (!isPluginFile(plugin)) {

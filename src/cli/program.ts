@@ -5,7 +5,7 @@ import { Cli, type Command, type Definition } from "clipanion";
 import { Failure } from "../core/failure.ts";
 import { nearest } from "../core/model/nearest.ts";
 import { EXIT } from "./base.ts";
-import { type Known, knownFrom } from "./completion/commands.ts";
+import { type KnownCommand, knownFrom } from "./completion/commands.ts";
 import { fromHabits } from "./habits.ts";
 import { groupPage, helpPage } from "./helppage.ts";
 import { overview } from "./overview.ts";
@@ -84,7 +84,7 @@ function asUsage(thrown: unknown): Failure {
 }
 
 /** @throws Failure cli.usage for a command or an option that is not known, with the nearest that is */
-function check(args: readonly string[], known: readonly Known[]): void {
+function check(args: readonly string[], known: readonly KnownCommand[]): void {
   const paths = known.filter(({ path }) => path[0]?.startsWith("__") === false);
   const [first = "", second = ""] = args;
   const group = paths.filter(({ path }) => path[0] === first);
@@ -103,7 +103,7 @@ function check(args: readonly string[], known: readonly Known[]): void {
   checkOptions(args, both.length > 0 ? both : single);
 }
 
-function checkOptions(args: readonly string[], commands: readonly Known[]): void {
+function checkOptions(args: readonly string[], commands: readonly KnownCommand[]): void {
   const flags = commands.flatMap((one) => one.flags);
   const names = [...new Set([...flags.flatMap((flag) => flag.names), "--help", "-h"])];
   for (let i = 1; i < args.length; i++) {

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
-import type { ApplyMeans } from "../core/apply/means.ts";
+import type { ApplyContext } from "../core/apply/means.ts";
 import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
 import { Secrets } from "../core/config/secrets.ts";
@@ -14,7 +14,7 @@ import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
-import type { Means, Traced } from "../core/net/means.ts";
+import type { HttpMeans, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
 import { measure, Sources } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
@@ -26,7 +26,7 @@ import type { Shell } from "./shell.ts";
 import { StateKeeper } from "./statekeeper.ts";
 import { named } from "./stateplace.ts";
 import { traceOf } from "./trace.ts";
-import type { Files, Wish } from "./wish.ts";
+import type { FileOptions, SessionWish } from "./wish.ts";
 
 /** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
 export class Session implements AsyncDisposable {
@@ -39,12 +39,12 @@ export class Session implements AsyncDisposable {
   /** Told of every request, whoever makes it. */
   onRequest: ((traced: Traced) => void) | undefined;
   readonly #shell: Shell;
-  readonly #wish: Wish;
+  readonly #wish: SessionWish;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
   readonly #closing: AsyncDisposable[] = [];
   #sources: Sources | undefined;
 
-  private constructor(shell: Shell, wish: Wish, secrets: Secrets, read: Awaited<ReturnType<typeof readConfig>>) {
+  private constructor(shell: Shell, wish: SessionWish, secrets: Secrets, read: Awaited<ReturnType<typeof readConfig>>) {
     this.#shell = shell;
     this.#wish = wish;
     this.secrets = secrets;
@@ -58,7 +58,7 @@ export class Session implements AsyncDisposable {
   }
 
   /** Reads the file; the state is opened by `store`. @throws Failure config.*, plugin.* */
-  static async open(shell: Shell, files: Files, wish: Wish): Promise<Session> {
+  static async open(shell: Shell, files: FileOptions, wish: SessionWish): Promise<Session> {
     const file = resolve(shell.cwd, files.file);
     const read = await readConfig({
       file,
@@ -92,7 +92,7 @@ export class Session implements AsyncDisposable {
   }
 
   /** What plans and applies are made with. Moved rows are as `moved` says: an apply writes them first. */
-  async means(): Promise<ApplyMeans> {
+  async means(): Promise<ApplyContext> {
     const store = await this.store();
     const { state, renamed } = await this.moved();
     return {
@@ -204,7 +204,7 @@ export class Session implements AsyncDisposable {
   }
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
-  #netMeans(): Pick<Means, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+  #netMeans(): Pick<HttpMeans, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
     const { onRequest, ...logged } = traceOf(this.#shell);
     return {
       ...logged,

@@ -1,28 +1,34 @@
 import type { Secrets } from "../core/config/secrets.ts";
 import type { StatePlace } from "../core/model/declaration.ts";
 import type { Holder } from "../core/model/state.ts";
-import type { Door, DoorOptions } from "../core/net/door.ts";
-import type { Patience } from "../core/store/hold.ts";
+import type { HttpClient, HttpOptions } from "../core/net/door.ts";
+import type { LockWait } from "../core/store/hold.ts";
 import { holderOf, openStore, type Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
 import type { Shell } from "./shell.ts";
 import { named, storageOf } from "./stateplace.ts";
-import type { Wish } from "./wish.ts";
+import type { SessionWish } from "./wish.ts";
 
 /** The state of one run: where it is, who holds it, and the state itself once it was opened. */
 export class StateKeeper implements AsyncDisposable {
   readonly storage: Storage;
   readonly #shell: Shell;
-  readonly #wish: Wish;
+  readonly #wish: SessionWish;
   readonly #secrets: Secrets;
   readonly #place: StatePlace;
-  readonly #open: (options: DoorOptions) => Door;
+  readonly #open: (options: HttpOptions) => HttpClient;
   /** Closed after the state: it gives its lock back over them. */
   readonly #closing: AsyncDisposable[] = [];
   readonly #others = new Map<string, Storage>();
   #store: Store | undefined;
 
-  constructor(shell: Shell, wish: Wish, secrets: Secrets, place: StatePlace, open: (options: DoorOptions) => Door) {
+  constructor(
+    shell: Shell,
+    wish: SessionWish,
+    secrets: Secrets,
+    place: StatePlace,
+    open: (options: HttpOptions) => HttpClient,
+  ) {
     this.#shell = shell;
     this.#wish = wish;
     this.#secrets = secrets;
@@ -49,7 +55,7 @@ export class StateKeeper implements AsyncDisposable {
   /** This run as the holder of a lock, and how long it waits for one: for commands that write a state by themselves. */
   get holding(): {
     readonly me: Holder;
-    readonly patience: Patience;
+    readonly patience: LockWait;
     readonly now: () => Date;
     readonly storage: Storage;
   } {

@@ -3,7 +3,7 @@ import type { Secrets } from "../core/config/secrets.ts";
 import { faultOf, kindOf } from "../core/config/stateplace.ts";
 import { Failure } from "../core/failure.ts";
 import type { StatePlace } from "../core/model/declaration.ts";
-import type { Door, DoorOptions } from "../core/net/door.ts";
+import type { HttpClient, HttpOptions } from "../core/net/door.ts";
 import { decoded, pairOf } from "../core/net/proxy.ts";
 import { fileStorage } from "../core/store/file.ts";
 import { httpStorage, httpWords } from "../core/store/http/storage.ts";
@@ -53,16 +53,16 @@ function serverOf(state: string): string {
   return `${protocol}//${host}`;
 }
 
-export interface Around {
+interface StateSurroundings {
   readonly secrets: Pick<Secrets, "resolve" | "text" | "conceal">;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly open: (options: DoorOptions) => Door;
+  readonly open: (options: HttpOptions) => HttpClient;
 }
 
 /** The state's storage, and what is to be closed once the state is not needed any more. Nothing is asked before the first call. */
 export function storageOf(
   place: StatePlace,
-  around: Around,
+  around: StateSurroundings,
 ): { readonly storage: Storage; readonly close?: AsyncDisposable } {
   const { secrets, env, open } = around;
   const conceal = (secret: string): void => secrets.conceal(secret);
@@ -82,14 +82,14 @@ export function storageOf(
   }
 }
 
-async function loginOf({ username, password }: StatePlace, secrets: Around["secrets"]) {
+async function loginOf({ username, password }: StatePlace, secrets: StateSurroundings["secrets"]) {
   return {
     username: username === undefined ? undefined : await secrets.text(username),
     password: password === undefined ? undefined : await secrets.resolve(password),
   };
 }
 
-function overHttp({ state, username, password, http }: StatePlace, { secrets, open }: Around) {
+function overHttp({ state, username, password, http }: StatePlace, { secrets, open }: StateSurroundings) {
   const url = new URL(state);
   const user = username ?? decoded(url.username);
   url.username = "";

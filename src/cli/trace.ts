@@ -1,13 +1,15 @@
 import { appendFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Failure } from "../core/failure.ts";
-import type { Means } from "../core/net/means.ts";
+import type { HttpMeans } from "../core/net/means.ts";
 import { printable } from "./render/text.ts";
 import type { Shell } from "./shell.ts";
 import { unwritable } from "./unwritable.ts";
 
 /** What IMAGES_LOG asks for: requests and retries as lines on stderr, or in the file of IMAGES_LOG_PATH. @throws Failure cli.usage */
-export function traceOf(shell: Pick<Shell, "env" | "cwd" | "stderr" | "now">): Pick<Means, "onRequest" | "onRetry"> {
+export function traceOf(
+  shell: Pick<Shell, "env" | "cwd" | "stderr" | "now">,
+): Pick<HttpMeans, "onRequest" | "onRetry"> {
   const level = (shell.env["IMAGES_LOG"] ?? "").toLowerCase();
   if (level === "" || level === "off") return {};
   if (level !== "debug" && level !== "trace")

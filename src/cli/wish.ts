@@ -1,5 +1,5 @@
 /** What a command line says of the file and its state. */
-export interface Files {
+export interface FileOptions {
   readonly file: string;
   readonly state: string | undefined;
   readonly vars: Readonly<Record<string, string>>;
@@ -9,7 +9,7 @@ export interface Files {
 }
 
 /** What a command wants of its run. */
-export interface Wish {
+export interface SessionWish {
   readonly operation: string;
   /** True: the state is locked and can be written. */
   readonly write: boolean;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** What a run of the program said. */
-export interface Said {
+export interface ProgramSaid {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;

@@ -4,7 +4,7 @@ import { type Attributes, isTable, type Value } from "../core/model/value.ts";
 import type { Plugin } from "../core/plugin.ts";
 
 /** A server that the author of a plugin names. */
-export interface Server {
+interface NamedServer {
   readonly settings: Attributes;
   /** The least that an image needs, besides its source. */
   readonly small: Attributes;
@@ -16,7 +16,7 @@ export interface Server {
 const text = (word: string): Uint8Array => new TextEncoder().encode(`${word}\n`.repeat(1024));
 
 /** What can be asked of a server without a conformance file: values of attributes are made up by their types. */
-export function madeUp(plugin: Plugin, { settings, small, env, bytes, filename }: Server): ConformanceSpec {
+export function madeUp(plugin: Plugin, { settings, small, env, bytes, filename }: NamedServer): ConformanceSpec {
   const secrets = referenced(settings, env);
   const place: TestPlace = {
     settings,
@@ -47,7 +47,7 @@ export function madeUp(plugin: Plugin, { settings, small, env, bytes, filename }
 }
 
 /** The variables that settings refer to, as they are set. */
-function referenced(settings: Attributes, env: Server["env"]): Record<string, string> {
+function referenced(settings: Attributes, env: NamedServer["env"]): Record<string, string> {
   const names = Object.values(settings).flatMap((value) =>
     typeof value === "string" && value.startsWith("env:") ? [value.slice("env:".length)] : [],
   );

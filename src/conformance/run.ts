@@ -3,7 +3,7 @@ import { CHECKS } from "./checks.ts";
 import { type Question, Stage } from "./stage.ts";
 
 /** How one clause ended. */
-export interface Outcome {
+export interface ClauseOutcome {
   readonly clause: Clause;
   readonly how: "passed" | "failed" | "skipped" | "not asked";
   /** Why, in words; of a failure, what was found. */
@@ -18,7 +18,7 @@ export async function* outcomes(
   question: Question,
   signal: AbortSignal,
   only: readonly Clause[] = CLAUSES,
-): AsyncIterable<Outcome> {
+): AsyncIterable<ClauseOutcome> {
   for (const clause of CLAUSES.filter((one) => only.includes(one))) {
     signal.throwIfAborted();
     const reason = question.spec.skip?.[clause];
@@ -26,7 +26,7 @@ export async function* outcomes(
   }
 }
 
-async function asked(question: Question, clause: Clause): Promise<Outcome> {
+async function asked(question: Question, clause: Clause): Promise<ClauseOutcome> {
   const limit = question.spec.timeout ?? TIMEOUT;
   try {
     await within(limit, played(question, clause));

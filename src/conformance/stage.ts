@@ -6,7 +6,7 @@ import { Session } from "../cli/session.ts";
 import type { Shell } from "../cli/shell.ts";
 import type { ConformanceSpec, TestPlace } from "../core/conformance.ts";
 import type { Backend, Context, Plugin, Reading } from "../core/plugin.ts";
-import { Folder, type Said } from "./directory.ts";
+import { Folder, type ProgramSaid } from "./directory.ts";
 import { lines } from "./material.ts";
 import { tracked } from "./track.ts";
 
@@ -15,7 +15,7 @@ export interface Question {
   /** As in `plugin = …`: a name, or an absolute path. */
   readonly plugin: string;
   readonly spec: ConformanceSpec;
-  run(directory: Folder, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Said>;
+  run(directory: Folder, args: readonly string[], env: Readonly<Record<string, string>>): Promise<ProgramSaid>;
 }
 
 /** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask */
@@ -66,19 +66,19 @@ export class Stage implements AsyncDisposable {
     );
   }
 
-  run(...args: readonly string[]): Promise<Said> {
+  run(...args: readonly string[]): Promise<ProgramSaid> {
     return this.#question.run(this.folder, args, { ...this.place.env });
   }
 
   /** @throws what the program said, when it failed */
-  async ok(...args: readonly string[]): Promise<Said> {
+  async ok(...args: readonly string[]): Promise<ProgramSaid> {
     const said = await this.run(...args);
     if (said.code !== 0)
       throw new Error(`images ${args.join(" ")} ended with ${said.code}:\n${said.stderr}\n${said.stdout}`);
     return said;
   }
 
-  async apply(...args: readonly string[]): Promise<Said> {
+  async apply(...args: readonly string[]): Promise<ProgramSaid> {
     return await this.ok("apply", "--yes", ...args);
   }
 

@@ -1,7 +1,7 @@
 import type { Clause, ConformanceSpec, TestPlace } from "../core/conformance.ts";
 
 /** What a backend can do besides, as far as clauses ask it. */
-export interface Abilities {
+interface Abilities {
   readonly download: boolean;
 }
 

@@ -1,7 +1,7 @@
-import type { Place } from "./model/place.ts";
+import type { FilePlace } from "./model/place.ts";
 
 /** What a failure is about. Codes are stable: scripts and people search for them. */
-export type Area = "backend" | "cli" | "config" | "disk" | "net" | "plan" | "plugin" | "run" | "source" | "state";
+type Area = "backend" | "cli" | "config" | "disk" | "net" | "plan" | "plugin" | "run" | "source" | "state";
 export type Code = `${Area}.${string}`;
 
 /** One thing that is wrong, told together with others. */
@@ -9,17 +9,17 @@ export interface Problem {
   readonly code: Code;
   readonly message: string;
   readonly hint?: string;
-  readonly at?: Place;
+  readonly at?: FilePlace;
   /** A warning is told, and nothing stops for it. */
   readonly severity?: "error" | "warning";
 }
 
-export interface FailureFacts {
+interface FailureFacts {
   /** What to do about it, in one sentence. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
   /** Where in images.toml (or in a plugin file) the reason stands. */
-  readonly at?: Place | undefined;
+  readonly at?: FilePlace | undefined;
   /** `backend/image`, where one address failed. */
   readonly address?: string | undefined;
   /** Worth another try: true, or the milliseconds that the other side asked us to wait. Set by whoever knows. */
@@ -37,7 +37,7 @@ export class Failure extends Error {
   override readonly name = "Failure";
   readonly code: Code;
   readonly hint: string | undefined;
-  readonly at: Place | undefined;
+  readonly at: FilePlace | undefined;
   readonly address: string | undefined;
   readonly retry: boolean | number;
   readonly request: FailureFacts["request"];

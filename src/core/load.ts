@@ -19,7 +19,7 @@ export async function pluginFrom(code: PluginCode): Promise<Plugin> {
 export const loadPlugin = async (path: string): Promise<Plugin> => await pluginFrom(await readPlugin(path));
 
 /** @throws Failure plugin.shape with everything that is wrong */
-export function checkPlugin(value: unknown, path: string): Plugin {
+function checkPlugin(value: unknown, path: string): Plugin {
   const wrong = mistakes(value);
   if (isPlugin(value) && wrong.length === 0) return value;
   throw new Failure("plugin.shape", `the plugin ${path} is not one: ${wrong.join("; ")}`, { hint: HINT });

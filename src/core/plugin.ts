@@ -5,7 +5,7 @@ import type { Compression, Format, Mark, Observed, Phase, Resolved, Source, Want
 import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
-import type { Door, DoorOptions } from "./net/door.ts";
+import type { HttpClient, HttpOptions } from "./net/door.ts";
 
 /** What a reading operation may do besides its own work. */
 export interface Reading {
@@ -137,7 +137,7 @@ export interface Host {
   /** Aborted when the run ends early. */
   readonly signal: AbortSignal;
   /** A way to the network with the backend's limits, retries, redaction and proxy. Closed with the backend, by the program. */
-  door(options: DoorOptions): Door;
+  door(options: HttpOptions): HttpClient;
   /** From now on this text is shown as (sensitive) wherever it would be printed: tokens, signed URLs. */
   conceal(secret: string): void;
   /** A folder of our own that outlives a run, made at the first call, mode 0700. */
@@ -158,7 +158,7 @@ export interface Facts {
 }
 
 /** What is known, when a plan is made, of the bytes that an image is to have. */
-export interface Bytes {
+export interface KnownBytes {
   /** Of the source. */
   readonly digest?: Digest;
   /** `Resolved.content` of an origin of the backend's own. */
@@ -213,7 +213,7 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
    * there already: unmanaged, it blocks the plan as one of the wanted name does. Called with what is known of the bytes when the plan
    * is made; undefined: not known, or none.
    */
-  physical?(want: Desired<I>, content: Bytes): string | undefined;
+  physical?(want: Desired<I>, content: KnownBytes): string | undefined;
   /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */

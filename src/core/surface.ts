@@ -84,14 +84,14 @@ export {
 } from "./model/types.ts";
 export { type Attributes, canonical, isSame, isSameSet, isTable, type Value } from "./model/value.ts";
 export { type Clock, systemClock } from "./net/clock.ts";
-export type { Answer, Call, Door, DoorOptions, Explained, Outgoing } from "./net/door.ts";
+export type { Answer, Call, Explained, HttpClient, HttpOptions, Outgoing } from "./net/door.ts";
 export { DelayedAbort } from "./net/grace.ts";
 export { type Polling, poll } from "./net/retry.ts";
 export {
   escaped,
-  type Family,
   type Keys,
   presigned,
+  type SignatureFamily,
   type Signer,
   sha256,
   signatureOf,
@@ -100,12 +100,12 @@ export {
 } from "./net/sign.ts";
 export {
   type Backend,
-  type Bytes,
   type Complaint,
   type Context,
   definePlugin,
   type Facts,
   type Host,
+  type KnownBytes,
   type Looked,
   type Origin,
   type Plugin,

@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { Folder, run, type Said, type Surroundings } from "../harness.ts";
+import { Folder, type ProgramSaid, run, type Surroundings } from "../harness.ts";
 
 const STORE = '[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"\n';
 
@@ -24,12 +24,12 @@ export class World implements AsyncDisposable {
     await this.folder.write("images.toml", `${before}${STORE}${images}`);
   }
 
-  run(args: readonly string[], surroundings: Surroundings = {}): Promise<Said> {
+  run(args: readonly string[], surroundings: Surroundings = {}): Promise<ProgramSaid> {
     return run(this.folder, args, surroundings);
   }
 
   /** @throws what was said, unless the exit code is this */
-  async ends(code: number, ...args: readonly string[]): Promise<Said> {
+  async ends(code: number, ...args: readonly string[]): Promise<ProgramSaid> {
     const said = await this.run(args);
     if (said.code !== code)
       throw new Error(`images ${args.join(" ")}: ${said.code}, not ${code}\n${said.stderr}\n${said.stdout}`);

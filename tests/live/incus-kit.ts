@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { Folder, run, type Said } from "../harness.ts";
+import { Folder, type ProgramSaid, run } from "../harness.ts";
 
 /** What incus-up wrote of its servers. */
 export interface Facts {
@@ -94,7 +94,7 @@ export class Lab implements AsyncDisposable {
   async declare(blocks: string): Promise<void> {
     await this.folder.write("images.toml", `[backend.lab]\nplugin = "incus"\n${this.settings}\n${blocks}`);
   }
-  run(...args: readonly string[]): Promise<Said> {
+  run(...args: readonly string[]): Promise<ProgramSaid> {
     return run(this.folder, args, { env: this.env });
   }
   async apply(...args: readonly string[]): Promise<string> {

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
-import { Folder, run, type Said, type Surroundings } from "../harness.ts";
+import { Folder, type ProgramSaid, run, type Surroundings } from "../harness.ts";
 import { clouds, facts, Project } from "./glance.ts";
 
 // What tests of the program against a real Glance share: one image in a project that nobody else uses.
@@ -19,7 +19,7 @@ export async function at(image: string, settings?: string, plugin?: string): Pro
   return await Folder.make({ "images.toml": toml(image, settings, plugin), "disk.img": bytes });
 }
 
-export const images = (place: Folder, ...args: readonly string[]): Promise<Said> => run(place, args, { env });
+export const images = (place: Folder, ...args: readonly string[]): Promise<ProgramSaid> => run(place, args, { env });
 export const apply = (place: Folder, more: Surroundings = {}) =>
   run(place, ["apply", "--yes"], { ...more, env: { ...env, ...more.env } });
 export const settled = async (place: Folder) =>

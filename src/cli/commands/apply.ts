@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { ReadStream } from "node:tty";
 import { Command, Option } from "clipanion";
-import { apply, deletes, type Result } from "../../core/apply/apply.ts";
+import { type ApplyResult, apply, deletes } from "../../core/apply/apply.ts";
 import { verify } from "../../core/apply/verify.ts";
 import { Failure } from "../../core/failure.ts";
 import { hasChanges, type Plan, type PlanMode } from "../../core/model/plan.ts";
@@ -15,7 +15,7 @@ import { fromPlanFile } from "../render/planfile.ts";
 import type { Session } from "../session.ts";
 
 /** What apply and destroy have in common: plan, ask, do. */
-export abstract class ApplyingCommand extends PlanningCommand {
+abstract class ApplyingCommand extends PlanningCommand {
   readonly yes = Option.Boolean("--yes,--auto-approve", false, { description: "Skip the approval prompt" });
   readonly maxDeletes = Option.String("--max-deletes", {
     description: "Fail if the plan deletes more objects than this",
@@ -36,7 +36,7 @@ export abstract class ApplyingCommand extends PlanningCommand {
     return this.detailedExitcode && !idle ? EXIT.changes : EXIT.done;
   }
 
-  private async perform(session: Session, plan: Plan): Promise<Result> {
+  private async perform(session: Session, plan: Plan): Promise<ApplyResult> {
     const store = await session.store();
     const { renamed } = await session.moved();
     for (const [to, from] of renamed) await store.rename(from, to);

@@ -6,7 +6,7 @@ import type { Event } from "../../core/model/event.ts";
 import { Channel } from "../../core/stream.ts";
 import { EXIT, FileCommand, optionSeconds } from "../base.ts";
 import { readDefinitions } from "../imagemanager/definition.ts";
-import { existing, liveOn, type Prepared, prepare, targetOf } from "../imagemanager/run.ts";
+import { existing, liveOn, type PreparedImages, prepare, targetOf } from "../imagemanager/run.ts";
 import { plural } from "../render/format.ts";
 import { printable } from "../render/text.ts";
 import { rewrite } from "../rewrite.ts";
@@ -78,7 +78,7 @@ export class ImportImageManagerCommand extends FileCommand {
     return await liveOn(session, backend, signal);
   }
 
-  async #adopt(file: string, text: string, { images }: Prepared): Promise<number> {
+  async #adopt(file: string, text: string, { images }: PreparedImages): Promise<number> {
     const { adopt } = this;
     await using session = await this.openSession(
       { ...this.files, text },

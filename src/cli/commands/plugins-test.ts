@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { PassThrough } from "node:stream";
 import { Command, Option } from "clipanion";
-import type { Outcome } from "../../conformance/run.ts";
+import type { ClauseOutcome } from "../../conformance/run.ts";
 import type { Question } from "../../conformance/stage.ts";
 import { CLAUSES, type Clause, type ConformanceSpec } from "../../core/conformance.ts";
 import { Failure } from "../../core/failure.ts";
@@ -47,7 +47,7 @@ export class PluginsTestCommand extends BaseCommand {
       spec,
       run: (directory, args, env) => this.#program(directory, args, env),
     };
-    const all: Outcome[] = [];
+    const all: ClauseOutcome[] = [];
     for await (const outcome of outcomes(question, this.context.signal, only)) {
       all.push(outcome);
       if (!this.json) this.out.data.write(line(outcome));
@@ -156,13 +156,13 @@ function clause(name: string): Clause {
   return found;
 }
 
-function line({ clause: name, how, why }: Outcome): string {
+function line({ clause: name, how, why }: ClauseOutcome): string {
   if (how !== "failed") return `${how.padEnd(9)}  ${name}${why === undefined ? "" : `: ${why}`}\n`;
   const text = (why ?? "").split("\n").map((one) => `           ${one}`.trimEnd());
   return `${how.padEnd(9)}  ${name}\n${text.join("\n")}\n`;
 }
 
-function summary(all: readonly Outcome[]): string {
+function summary(all: readonly ClauseOutcome[]): string {
   const counts = (["passed", "failed", "skipped", "not asked"] as const).map(
     (how) => `${all.filter((one) => one.how === how).length} ${how}`,
   );

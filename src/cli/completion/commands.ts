@@ -10,7 +10,7 @@ export interface Flag {
 }
 
 /** A command as the command line has it. Several may have one path. */
-export interface Known {
+export interface KnownCommand {
   /** Without the program's own name: `state`, `list`. */
   readonly path: readonly string[];
   readonly description: string;
@@ -21,7 +21,7 @@ export interface Known {
 const OFF: Readonly<Record<string, string>> = { "--refresh": "--no-refresh" };
 
 /** The commands of the program, from what they say of themselves. */
-export const knownFrom = (definitions: readonly Definition[]): readonly Known[] =>
+export const knownFrom = (definitions: readonly Definition[]): readonly KnownCommand[] =>
   definitions.map(({ path, description = "", options }) => ({
     path: path.split(" ").slice(1),
     description: description.trim(),

@@ -1,5 +1,5 @@
-import type { Flag, Known } from "./commands.ts";
-import { ANY_NUMBER, type Kind, OF_FLAGS, OF_WORDS } from "./kinds.ts";
+import type { Flag, KnownCommand } from "./commands.ts";
+import { ANY_NUMBER, OF_FLAGS, OF_WORDS, type WordKind } from "./kinds.ts";
 
 /** What a word can be completed to. */
 export interface Candidate {
@@ -16,25 +16,25 @@ export interface Completed {
 const NONE: Completed = { candidates: [], files: false };
 
 /** What is being completed. */
-export interface Line {
+interface CommandLine {
   /** The words behind the program's name up to the cursor; the last one is to be completed, and may be empty. */
   readonly words: readonly string[];
-  readonly commands: readonly Known[];
+  readonly commands: readonly KnownCommand[];
   /** Everything that there is of a kind. */
   readonly values: (
-    kind: Exclude<Kind, "file" | "nothing" | object>,
+    kind: Exclude<WordKind, "file" | "nothing" | object>,
     words: readonly string[],
   ) => Promise<readonly Candidate[]>;
 }
 
 /** What the last word of a line can be; only what it begins with. */
-export async function complete({ words, commands, values }: Line): Promise<Completed> {
+export async function complete({ words, commands, values }: CommandLine): Promise<Completed> {
   const current = words.at(-1) ?? "";
   const before = words.slice(0, -1);
   const chosen = chosenBy(before, commands);
   const further = before.some((word) => word.startsWith("-")) ? [] : nextNames(before, commands);
   const given = parse(before.slice(chosen[0]?.path.length ?? 0), chosen);
-  const ofKind = async (kind: Kind, lead = ""): Promise<Completed> => {
+  const ofKind = async (kind: WordKind, lead = ""): Promise<Completed> => {
     if (kind === "file") return { candidates: [], files: true };
     if (kind === "nothing") return NONE;
     const all = typeof kind === "object" ? kind.words.map((value) => ({ value })) : await values(kind, words);
@@ -56,14 +56,14 @@ export async function complete({ words, commands, values }: Line): Promise<Compl
 }
 
 /** The commands that the words lead to: those with the longest path. */
-function chosenBy(before: readonly string[], commands: readonly Known[]): readonly Known[] {
+function chosenBy(before: readonly string[], commands: readonly KnownCommand[]): readonly KnownCommand[] {
   const fits = commands.filter(({ path }) => path.every((name, i) => before[i] === name));
   const longest = Math.max(0, ...fits.map(({ path }) => path.length));
   return fits.filter(({ path }) => path.length === longest);
 }
 
 /** Names of commands that can come next. */
-function nextNames(before: readonly string[], commands: readonly Known[]): readonly Candidate[] {
+function nextNames(before: readonly string[], commands: readonly KnownCommand[]): readonly Candidate[] {
   const found = new Map<string, Candidate>();
   for (const { path, description } of commands) {
     const next = path[before.length];
@@ -83,7 +83,7 @@ interface Given {
   readonly isEnded: boolean;
 }
 
-function parse(words: readonly string[], chosen: readonly Known[]): Given {
+function parse(words: readonly string[], chosen: readonly KnownCommand[]): Given {
   let open: Flag | undefined;
   let count = 0;
   let isEnded = false;
@@ -99,13 +99,13 @@ function parse(words: readonly string[], chosen: readonly Known[]): Given {
   return { open, count, isEnded };
 }
 
-const flagOf = (chosen: readonly Known[], name: string): Flag | undefined =>
+const flagOf = (chosen: readonly KnownCommand[], name: string): Flag | undefined =>
   chosen.flatMap(({ flags }) => flags).find(({ names }) => names.includes(name));
 
-const kindOf = ({ names }: Flag): Kind => names.flatMap((name) => OF_FLAGS[name] ?? [])[0] ?? "nothing";
+const kindOf = ({ names }: Flag): WordKind => names.flatMap((name) => OF_FLAGS[name] ?? [])[0] ?? "nothing";
 
 /** Short spellings only where nothing but the dash is there. */
-function flagsOf(chosen: readonly Known[], current: string): readonly Candidate[] {
+function flagsOf(chosen: readonly KnownCommand[], current: string): readonly Candidate[] {
   const found = new Map<string, Candidate>();
   for (const { names, description } of chosen.flatMap(({ flags }) => flags))
     for (const name of names)
@@ -113,7 +113,7 @@ function flagsOf(chosen: readonly Known[], current: string): readonly Candidate[
   return [...found.values()];
 }
 
-function wordKind([command]: readonly Known[], count: number): Kind | undefined {
+function wordKind([command]: readonly KnownCommand[], count: number): WordKind | undefined {
   const path = command?.path.join(" ") ?? "";
   const kinds = OF_WORDS[path] ?? [];
   return kinds[count] ?? (ANY_NUMBER.has(path) ? kinds.at(-1) : undefined);

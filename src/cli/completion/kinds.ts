@@ -3,7 +3,7 @@ import { GRAPHS } from "../render/graph.ts";
 import { REPORTS } from "../render/report.ts";
 
 /** What a word of the command line names. */
-export type Kind =
+export type WordKind =
   | "address"
   | "recorded"
   | "selection"
@@ -15,7 +15,7 @@ export type Kind =
   | { readonly words: readonly string[] };
 
 /** What the value of each option names. */
-export const OF_FLAGS: Readonly<Record<string, Kind>> = {
+export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--file": "file",
   "--state": "file",
   "--var": "variable",
@@ -49,7 +49,7 @@ export const OF_FLAGS: Readonly<Record<string, Kind>> = {
 };
 
 /** What the words of each command name, by its path; the last one stands for all that follow where the command takes any number. */
-export const OF_WORDS: Readonly<Record<string, readonly Kind[]>> = {
+export const OF_WORDS: Readonly<Record<string, readonly WordKind[]>> = {
   show: ["file"],
   apply: ["file"],
   info: ["backend"],

@@ -87,5 +87,5 @@ complete -c images -f -a '(__images_complete)'
 
 /** The script of each shell. */
 export const SCRIPTS = { bash: BASH, zsh: ZSH, fish: FISH } as const;
-export type ShellName = keyof typeof SCRIPTS;
+type ShellName = keyof typeof SCRIPTS;
 export const isShellName = (name: string): name is ShellName => Object.hasOwn(SCRIPTS, name);

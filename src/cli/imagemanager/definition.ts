@@ -51,7 +51,7 @@ const isImage = t.isObject(
 );
 
 export type Definition = t.InferType<typeof isImage>;
-export type Version = Definition["versions"][number];
+export type DefinedVersion = Definition["versions"][number];
 export type Words = t.InferType<typeof isWords>;
 
 export interface DefinitionFile {
@@ -100,7 +100,7 @@ const FLOAT = "tag:yaml.org,2002:float";
 const python = (value: number): string => (Number.isInteger(value) ? `${value}.0` : String(value));
 
 /** Read as openstack-image-manager does, with YAML 1.1: `yes` is a boolean there, and a date is a date. */
-export function definitionsIn(text: string, path: string): readonly Definition[] {
+function definitionsIn(text: string, path: string): readonly Definition[] {
   let document: unknown;
   try {
     document = parse(text, { version: "1.1", customTags: floats, logLevel: "error" });

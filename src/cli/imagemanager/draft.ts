@@ -2,7 +2,7 @@ import { isAbsolute, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ImageId } from "../../core/model/name.ts";
 import type { Attributes, Value } from "../../core/model/value.ts";
-import { type Definition, type Version, wordOf } from "./definition.ts";
+import { type DefinedVersion, type Definition, wordOf } from "./definition.ts";
 
 // What a definition of openstack-image-manager comes to in images.toml, beside the images that it has made of it.
 
@@ -87,7 +87,7 @@ interface Chosen extends Place {
 function one(
   name: string,
   image: Definition,
-  version: Version,
+  version: DefinedVersion,
   { called, older, notes, folder, tag, live }: Omit<Chosen, "live"> & { readonly live: Live | undefined },
 ): Drafted {
   const { format, status, min_disk: disk, min_ram: ram, multi = false, separator = " " } = image;
@@ -129,7 +129,7 @@ const FOREVER = 1000;
 
 function propertiesOf(
   { name, login, meta, multi = false }: Definition,
-  version: Version,
+  version: DefinedVersion,
 ): Readonly<Record<string, string>> {
   const word = wordOf(version.version);
   const { os_version: own, build_date: built } = version;
@@ -151,7 +151,7 @@ function propertiesOf(
 const words = (meta: Definition["meta"]): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(meta).map(([key, value]) => [key, wordOf(value)]));
 
-function sourceOf(version: Version, folder: string): Readonly<Record<string, Value>> {
+function sourceOf(version: DefinedVersion, folder: string): Readonly<Record<string, Value>> {
   const { url, mirror_url: mirror, checksum, checksums_url: sums, checksum_url: sum } = version;
   const file = (text: string): string => {
     const way = relative(folder, fileURLToPath(text.replace(/^file:(?!\/\/)/, "file://")));

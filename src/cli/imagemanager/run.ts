@@ -7,11 +7,11 @@ import type { Adoption } from "../terraform/draft.ts";
 import { type Existing, knownKey, NOTHING } from "../terraform/draft.ts";
 import { imageNames } from "../terraform/names.ts";
 import { addition, existingIn } from "../terraform/run.ts";
-import { type Block, keyText } from "../terraform/toml.ts";
+import { keyText, type TomlBlock } from "../terraform/toml.ts";
 import type { DefinitionFile } from "./definition.ts";
 import { type Drafted, drafted, type Live } from "./draft.ts";
 
-export interface Wish {
+interface Wish {
   readonly backend: string | undefined;
   /** The cloud of clouds.yaml, where a backend has to be written. */
   readonly cloud: string;
@@ -22,7 +22,7 @@ export interface Wish {
 export interface Target {
   readonly name: string;
   /** Its block; undefined: the file has it. */
-  readonly fresh: Block | undefined;
+  readonly fresh: TomlBlock | undefined;
 }
 
 const PLUGINS = new Set(["openstack", "vkcs"]);
@@ -72,7 +72,7 @@ export async function liveOn(session: Session, backend: string, signal: AbortSig
   return found;
 }
 
-export interface Prepared {
+export interface PreparedImages {
   readonly text: string;
   readonly images: readonly (Adoption & Pick<Drafted, "older">)[];
   readonly notes: readonly string[];
@@ -84,7 +84,7 @@ export function prepare(
   { name: backend, fresh }: Target,
   before: Existing,
   wish: Wish & { readonly live: readonly Live[] },
-): Prepared {
+): PreparedImages {
   const all = files.flatMap(({ images }) => images);
   const off = all.filter(({ enable }) => enable === false).length;
   const notes = off === 0 ? [] : [`${off} definitions with enable: false are left out`];
@@ -102,7 +102,7 @@ export function prepare(
       return [];
     }
     notes.push(...own.map((text) => `${from}: ${text}`));
-    const block: Block = { header: `image.${keyText(name)}`, comments: [from], values: { backend, ...values } };
+    const block: TomlBlock = { header: `image.${keyText(name)}`, comments: [from], values: { backend, ...values } };
     return [{ address: at, id: live?.id, from, block, older }];
   });
   const text = addition(fresh === undefined ? [] : [fresh], images);

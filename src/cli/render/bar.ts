@@ -40,7 +40,7 @@ const amount = (done: number, total: number | undefined): string =>
   total === undefined ? padLeft(bytes(done), 10) : padLeft(`${bytes(done)}/${bytes(total)}`, 17);
 
 /** What there is to say of the run as a whole. */
-export interface Total {
+interface Total {
   readonly steps: number | undefined;
   readonly done: number;
   readonly failed: number;

@@ -1,6 +1,6 @@
 import { asFailure, type Code, type Failure, type Problem } from "../../core/failure.ts";
-import type { Told } from "../../core/model/event.ts";
-import { type Place, showPlace } from "../../core/model/place.ts";
+import type { ToldFailure } from "../../core/model/event.ts";
+import { type FilePlace, showPlace } from "../../core/model/place.ts";
 import { causesOf, requestText } from "./failure.ts";
 
 interface Position {
@@ -31,17 +31,17 @@ export interface Diagnostic {
 }
 
 /** The text of a file that a place is in; undefined where it cannot be read. */
-export type Sources = (file: string) => string | undefined;
+type DiagnosticSources = (file: string) => string | undefined;
 
 /** Everything that a failure tells, one diagnostic a problem; the failure itself first. */
-export function diagnostics(thrown: unknown, sources?: Sources): readonly Diagnostic[] {
+export function diagnostics(thrown: unknown, sources?: DiagnosticSources): readonly Diagnostic[] {
   const failure = asFailure(thrown);
   const problems = failure.problems.map((problem) => ofProblem(problem, sources));
   const onlyWarnings = problems.length > 0 && problems.every(({ severity }) => severity === "warning");
   return onlyWarnings ? problems : [ofFailure(failure, sources), ...problems];
 }
 
-function ofFailure(failure: Failure, sources: Sources | undefined): Diagnostic {
+function ofFailure(failure: Failure, sources: DiagnosticSources | undefined): Diagnostic {
   const { message, code, hint, address, at, request, cause } = failure;
   const detail = [
     ...(request === undefined ? [] : [`Request: ${requestText(request)}`]),
@@ -59,7 +59,10 @@ function ofFailure(failure: Failure, sources: Sources | undefined): Diagnostic {
   };
 }
 
-function ofProblem({ severity = "error", message, code, hint, at }: Problem, sources: Sources | undefined): Diagnostic {
+function ofProblem(
+  { severity = "error", message, code, hint, at }: Problem,
+  sources: DiagnosticSources | undefined,
+): Diagnostic {
   return {
     severity,
     summary: message,
@@ -71,7 +74,7 @@ function ofProblem({ severity = "error", message, code, hint, at }: Problem, sou
 }
 
 /** A failure that an event tells; `address` in the form that the stream uses. */
-export function ofTold({ code, message, hint, where }: Told, address: string | undefined): Diagnostic {
+export function ofTold({ code, message, hint, where }: ToldFailure, address: string | undefined): Diagnostic {
   const detail = [
     ...(where === undefined ? [] : [`Request: ${where}`]),
     ...(hint === undefined ? [] : [`Hint: ${hint}`]),
@@ -87,9 +90,9 @@ export function ofTold({ code, message, hint, where }: Told, address: string | u
 }
 
 function whereabouts(
-  at: Place | undefined,
+  at: FilePlace | undefined,
   code: Code,
-  sources: Sources | undefined,
+  sources: DiagnosticSources | undefined,
 ): Pick<Diagnostic, "range" | "snippet"> {
   if (at === undefined) return {};
   const lines = sources?.(at.file)?.split("\n");
@@ -117,7 +120,7 @@ function whereabouts(
 }
 
 /** A secret that was written out where a reference is due: such a line is not quoted. */
-const mayHoldSecret = (text: string, at: Place): boolean =>
+const mayHoldSecret = (text: string, at: FilePlace): boolean =>
   /(?:pass|token|secret|credential|private|key)[\w."'-]*\s*[=:]\s*["'](?!env:|file:|cmd:|\$\{)/i.test(text) ||
   ("hide" in at && Array.isArray(at.hide) && at.hide.length > 0);
 

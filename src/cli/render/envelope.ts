@@ -2,13 +2,19 @@ import { type Diagnostic, headOf } from "./diagnostic.ts";
 import { printable, quietJson } from "./text.ts";
 
 /** The version of terraform's stream that this one keeps to. */
-export const UI_VERSION = "1.2";
+const UI_VERSION = "1.2";
 
-export type Level = "info" | "warn" | "error";
-export type Fields = Readonly<Record<string, unknown>>;
+export type DiagnosticLevel = "info" | "warn" | "error";
+export type EnvelopeFields = Readonly<Record<string, unknown>>;
 
 /** One line of the stream, `at` in milliseconds since 1970. Nothing in it can act on a terminal. */
-export function jsonLine(level: Level, message: string, at: number, type: string, fields: Fields): string {
+export function jsonLine(
+  level: DiagnosticLevel,
+  message: string,
+  at: number,
+  type: string,
+  fields: EnvelopeFields,
+): string {
   const line = {
     "@level": level,
     "@message": printable(message),

@@ -1,13 +1,13 @@
 import { asFailure, Failure, type Problem } from "../../core/failure.ts";
-import type { Told } from "../../core/model/event.ts";
-import { type Place, showPlace } from "../../core/model/place.ts";
+import type { ToldFailure } from "../../core/model/event.ts";
+import { type FilePlace, showPlace } from "../../core/model/place.ts";
 import { plural } from "./format.ts";
 import type { View } from "./style.ts";
 import { printable, printableLines, wrap } from "./text.ts";
 
-export interface FailureView extends View {
+interface FailureView extends View {
   /** The lines of the file around a place, as far as the file can still be read. */
-  readonly frames?: ((at: Place) => string | undefined) | undefined;
+  readonly frames?: ((at: FilePlace) => string | undefined) | undefined;
 }
 
 /** Causes that are told; a chain may be longer, or bite its tail. */
@@ -51,7 +51,7 @@ function circumstances(failure: Failure, view: FailureView): string[] {
   ];
 }
 
-function placeLines(at: Place, { frames, columns }: FailureView): string[] {
+function placeLines(at: FilePlace, { frames, columns }: FailureView): string[] {
   const frame = frames?.(at);
   const lines = frame === undefined ? [] : frame.split("\n").map((line) => `    ${printable(line)}`.trimEnd());
   return [...wrap("  at ", printable(showPlace(at)), columns, 4), ...lines.filter((line) => line !== "")];
@@ -72,7 +72,7 @@ function hintLines(hint: string, indent: string, { style, columns }: View): stri
 }
 
 /** `2 errors, 1 warning`. */
-export function countOf(problems: readonly Problem[]): string {
+function countOf(problems: readonly Problem[]): string {
   const warnings = problems.filter(({ severity }) => severity === "warning").length;
   const errors = problems.length - warnings;
   const parts = [
@@ -121,7 +121,7 @@ function bugLines(failure: Failure, view: View): string[] {
 }
 
 /** A failure of one address within a run, for a log: the message, and its hint on a line of its own. */
-export function toldLines(at: string, { code, message, hint, where }: Told, { style, columns }: View): string[] {
+export function toldLines(at: string, { code, message, hint, where }: ToldFailure, { style, columns }: View): string[] {
   const [first = "", ...rest] = printableLines(message);
   const place = where === undefined ? "" : ` (${printable(where)})`;
   return [

@@ -2,7 +2,7 @@ import type { Resource } from "../../core/model/declaration.ts";
 import { printable } from "./text.ts";
 
 export const GRAPHS = ["mermaid", "dot"] as const;
-export type GraphFormat = (typeof GRAPHS)[number];
+type GraphFormat = (typeof GRAPHS)[number];
 
 interface Node {
   readonly id: string;

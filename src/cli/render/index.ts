@@ -3,7 +3,7 @@ import type { Plan } from "../../core/model/plan.ts";
 import { unwritable } from "../unwritable.ts";
 import { json } from "./json.ts";
 import { lines } from "./lines.ts";
-import { type Clock, type Renderer, type Sink, systemClock, tee } from "./renderer.ts";
+import { type RenderClock, type Renderer, systemClock, type TextSink, tee } from "./renderer.ts";
 import type { PluginOf } from "./resource.ts";
 import { ansi, none, type Style } from "./style.ts";
 import { tty } from "./tty.ts";
@@ -26,15 +26,15 @@ export type JsonWish =
   | { readonly to: "file"; readonly path: string }
   | { readonly to: "nowhere" };
 
-export interface Choice {
+interface Choice {
   readonly json: JsonWish;
   readonly env: Env;
   /** stderr: whether it is a terminal decides between bars and lines. */
-  readonly talk: Sink;
+  readonly talk: TextSink;
   readonly version: string;
   readonly style: Style;
   readonly plugin?: PluginOf;
-  readonly clock?: Clock;
+  readonly clock?: RenderClock;
   /** What is about to be applied. */
   readonly plan?: Plan | undefined;
   /** Takes secrets out of what goes to the JSON file; stdout and stderr have their own. */
@@ -67,7 +67,7 @@ export function chooseRenderer(choice: Choice): Renderer {
 }
 
 /** A file that holds every line as soon as it is written, so that a reader may follow it and a crash loses none. */
-export class FileSink implements Sink, Disposable {
+export class FileSink implements TextSink, Disposable {
   readonly #handle: number;
   readonly #path: string;
   readonly #redact: (text: string) => string;

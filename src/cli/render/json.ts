@@ -2,18 +2,18 @@ import type { Command, Event } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
 import { type Drift, isPending, type Plan, type Step, summary } from "../../core/model/plan.ts";
 import { type Diagnostic, ofTold } from "./diagnostic.ts";
-import { diagnosticLine, type Fields, jsonLine, type Level, versionLine } from "./envelope.ts";
-import { type Clock, type Renderer, type Sink, systemClock } from "./renderer.ts";
+import { type DiagnosticLevel, diagnosticLine, type EnvelopeFields, jsonLine, versionLine } from "./envelope.ts";
+import { type RenderClock, type Renderer, systemClock, type TextSink } from "./renderer.ts";
 import { addr, type PluginOf, plannedAction, reasonOf, resourceObject, streamAction } from "./resource.ts";
 import { countFacts, type Doing, movingFacts, Running } from "./running.ts";
 import { verificationOf } from "./step.ts";
 import { endSentence, errored, finished, going, planSentence, refreshed, refreshing, starting } from "./words.ts";
 
-export interface JsonOptions {
+interface JsonOptions {
   /** Of this program. */
   readonly version: string;
   readonly plugin?: PluginOf;
-  readonly clock?: Clock;
+  readonly clock?: RenderClock;
 }
 
 /** terraform's machine-readable stream on stdout, with transfers and backends as additions. */
@@ -29,8 +29,8 @@ export function json({ version, plugin = () => undefined, clock = systemClock }:
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
 class Stream {
-  readonly #sink: Sink;
-  readonly #clock: Clock;
+  readonly #sink: TextSink;
+  readonly #clock: RenderClock;
   readonly #plugin: PluginOf;
   readonly #running = new Running();
   /** How many times ten seconds of each step have been told. */
@@ -40,7 +40,7 @@ class Stream {
   readonly #drifted = new Set<Address>();
   #command: Command = "plan";
 
-  constructor(sink: Sink, clock: Clock, plugin: PluginOf) {
+  constructor(sink: TextSink, clock: RenderClock, plugin: PluginOf) {
     this.#sink = sink;
     this.#clock = clock;
     this.#plugin = plugin;
@@ -219,7 +219,7 @@ class Stream {
     );
   }
 
-  #hook(type: string, message: string, address: Address, facts: Fields): void {
+  #hook(type: string, message: string, address: Address, facts: EnvelopeFields): void {
     this.#say("info", message, type, { hook: { resource: resourceObject(address, this.#plugin), ...facts } });
   }
 
@@ -227,10 +227,10 @@ class Stream {
     this.#sink.write(diagnosticLine(diagnostic, this.#clock.now()));
   }
 
-  #say(level: Level, message: string, type: string, fields: Fields): void {
+  #say(level: DiagnosticLevel, message: string, type: string, fields: EnvelopeFields): void {
     this.#sink.write(jsonLine(level, message, this.#clock.now(), type, fields));
   }
 }
 
 const seconds = (ms: number): number => Math.round(ms / 1000);
-const identity = (id: string | undefined): Fields => (id === undefined ? {} : { id_key: "id", id_value: id });
+const identity = (id: string | undefined): EnvelopeFields => (id === undefined ? {} : { id_key: "id", id_value: id });

@@ -2,7 +2,7 @@ import type { Command, Event } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
 import { plural } from "./format.ts";
 import { endLine, logLines } from "./log.ts";
-import { type Clock, type Out, type Renderer, systemClock } from "./renderer.ts";
+import { type Out, type RenderClock, type Renderer, systemClock } from "./renderer.ts";
 import { type Doing, movingText, Running } from "./running.ts";
 import { none, type Style, type View } from "./style.ts";
 import { printable } from "./text.ts";
@@ -17,7 +17,7 @@ export function lines({
   clock = systemClock,
 }: {
   readonly style?: Style;
-  readonly clock?: Clock;
+  readonly clock?: RenderClock;
 } = {}): Renderer {
   return async (events, out) => {
     const log = new Log(out, { style }, clock);
@@ -29,14 +29,14 @@ export function lines({
 class Log {
   readonly #out: Out;
   readonly #view: View;
-  readonly #clock: Clock;
+  readonly #clock: RenderClock;
   readonly #running = new Running();
   /** How many intervals of each running step have been told. */
   readonly #told = new Map<Address, number>();
   readonly #reading = { began: undefined as number | undefined, started: 0, done: 0, told: 0 };
   #command: Command | undefined;
 
-  constructor(out: Out, view: View, clock: Clock) {
+  constructor(out: Out, view: View, clock: RenderClock) {
     this.#out = out;
     this.#view = view;
     this.#clock = clock;

@@ -31,7 +31,7 @@ export function block(text: string, language: string): string {
   return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
 }
 
-export interface MarkdownOptions {
+interface MarkdownOptions {
   /** Characters. What does not fit is left out of the fold, and said to be. */
   readonly longest: number;
   /** `> [!WARNING]`, as GitHub draws it. */

@@ -1,4 +1,4 @@
-import type { Command, Counts, Event, Outcome, Told } from "../../core/model/event.ts";
+import type { Command, Counts, Event, Outcome, ToldFailure } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
 import type { Reader } from "./renderer.ts";
 
@@ -6,7 +6,7 @@ import type { Reader } from "./renderer.ts";
 export type Fared =
   /** `same`: the bytes were compared with the source, and the image was kept. */
   | { readonly result: "done"; readonly ms: number; readonly same?: true }
-  | { readonly result: "failed"; readonly ms: number; readonly failure: Told }
+  | { readonly result: "failed"; readonly ms: number; readonly failure: ToldFailure }
   | { readonly result: "skipped"; readonly because: string };
 
 /** What came of a run, for a report. */

@@ -1,7 +1,7 @@
 import type { Event } from "../../core/model/event.ts";
 
 /** Where text goes: a terminal, a pipe, a file. `process.stdout` and `process.stderr` are such. */
-export interface Sink {
+export interface TextSink {
   write(text: string): unknown;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
@@ -10,8 +10,8 @@ export interface Sink {
 
 /** `data` is stdout: what scripts read. `talk` is stderr: everything else. */
 export interface Out {
-  readonly data: Sink;
-  readonly talk: Sink;
+  readonly data: TextSink;
+  readonly talk: TextSink;
 }
 
 /** Eats the events of a run and owns the screen meanwhile. Resolves with their end, rejects as they do. */
@@ -21,13 +21,13 @@ export type Renderer = (events: AsyncIterable<Event>, out: Out) => Promise<void>
 export type Reader = (events: AsyncIterable<Event>) => Promise<void>;
 
 /** The time that a renderer goes by. Milliseconds since 1970. */
-export interface Clock {
+export interface RenderClock {
   now(): number;
   /** Calls `work` again and again until it is disposed of; does not keep the process alive. */
   every(ms: number, work: () => void): Disposable;
 }
 
-export const systemClock: Clock = {
+export const systemClock: RenderClock = {
   now: () => Date.now(),
   every: (ms, work) => {
     const timer = setInterval(work, ms);

@@ -12,7 +12,7 @@ export const pluginName = (plugin: string): string =>
   plugin.includes("/") ? (plugin.split("/").at(-1) ?? plugin).replace(/\.[cm]?[jt]s$/, "") : plugin;
 
 /** terraform's resource object, with our own address besides. */
-export interface ResourceObject {
+interface ResourceObject {
   readonly addr: string;
   readonly module: "";
   readonly resource: string;
@@ -35,7 +35,7 @@ export const resourceObject = (address: Address, plugin: PluginOf): ResourceObje
 });
 
 /** The word of terraform's stream for an action. */
-export type StreamAction = "noop" | "create" | "update" | "replace" | "delete" | "move" | "import" | "remove" | "read";
+type StreamAction = "noop" | "create" | "update" | "replace" | "delete" | "move" | "import" | "remove" | "read";
 
 const STREAM: Readonly<Record<Action, StreamAction>> = {
   create: "create",
@@ -56,7 +56,7 @@ export const plannedAction = (step: Step): StreamAction => {
 };
 
 /** The actions of terraform's plan file, exactly as its readers know them. */
-export type FileActions =
+type FileActions =
   | readonly ["read"]
   | readonly ["no-op"]
   | readonly ["create"]

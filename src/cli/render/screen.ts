@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import { MultiBar, type SingleBar } from "cli-progress";
-import type { Sink } from "./renderer.ts";
+import type { TextSink } from "./renderer.ts";
 import { cells } from "./text.ts";
 
 const UP = (rows: number): string => (rows > 0 ? `\u001b[${rows}A` : "");
@@ -27,7 +27,7 @@ export class Screen implements Disposable {
   #columns: number;
   #isActive = false;
 
-  constructor(sink: Sink) {
+  constructor(sink: TextSink) {
     this.#stream = new Foot(sink);
     this.#columns = this.#stream.columns;
     this.#bars = new MultiBar({
@@ -109,10 +109,10 @@ export class Screen implements Disposable {
 /** A sink as the stream that the bars and node:readline want, with everything of one drawing written at once. */
 class Foot extends Writable {
   readonly isTTY = true;
-  readonly #sink: Sink;
+  readonly #sink: TextSink;
   #held: string[] | undefined;
 
-  constructor(sink: Sink) {
+  constructor(sink: TextSink) {
     super({ decodeStrings: false });
     this.#sink = sink;
   }

@@ -1,5 +1,5 @@
 import { shortDigest } from "../../core/model/digest.ts";
-import type { Entry } from "../../core/model/event.ts";
+import type { JournalEntry } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
 import type { Content } from "../../core/model/source.ts";
 import type { Recorded, State } from "../../core/model/state.ts";
@@ -90,7 +90,7 @@ export function renderRuns(runs: readonly Run[], { style, columns }: View): stri
 }
 
 /** What a run said, as its log had it, with the time from its beginning before each line. */
-export function renderRun(entries: readonly Entry[], { columns }: View): string {
+export function renderRun(entries: readonly JournalEntry[], { columns }: View): string {
   const began = Date.parse(entries[0]?.at ?? "");
   let command: Parameters<typeof endLine>[1];
   const lines = entries.flatMap(({ at, event }) => {

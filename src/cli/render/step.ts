@@ -1,11 +1,11 @@
-import type { Change, Making, Step, Transfer, Verification } from "../../core/model/plan.ts";
+import type { Change, Step, StepMaking, Transfer, Verification } from "../../core/model/plan.ts";
 import type { Content } from "../../core/model/source.ts";
 import { bytes } from "./format.ts";
 import type { Role } from "./style.ts";
 import { printable } from "./text.ts";
 
 /** How a step is drawn: the symbol for the eye, the word for everyone. */
-export interface Face {
+interface Face {
   readonly symbol: string;
   readonly word: string;
   readonly role: Role;
@@ -107,7 +107,7 @@ export function verificationText({ content, why, how, bytes: size }: Verificatio
 }
 
 /** Where the bytes of a step come from and how: `from https://… (412.0 MiB through this host, sha256:8c1f…)`. Printable. */
-export function sourceOf({ content, transfer }: Making): string {
+export function sourceOf({ content, transfer }: StepMaking): string {
   const how = way(transfer, content);
   if (content === undefined) return how;
   const digest = content.digest ?? content.resolved;

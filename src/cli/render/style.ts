@@ -1,5 +1,5 @@
 /** What a piece of text is; the colour follows from it. */
-export const ROLES = [
+const ROLES = [
   "add",
   "change",
   "remove",

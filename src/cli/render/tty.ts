@@ -4,7 +4,7 @@ import { isPending, type Plan } from "../../core/model/plan.ts";
 import { readingRow, rowOf, totalRow } from "./bar.ts";
 import { endLine, logLines } from "./log.ts";
 import { rateAt } from "./meter.ts";
-import { type Clock, type Renderer, systemClock } from "./renderer.ts";
+import { type RenderClock, type Renderer, systemClock } from "./renderer.ts";
 import { Running } from "./running.ts";
 import { Screen } from "./screen.ts";
 import { ansi, type Style } from "./style.ts";
@@ -13,9 +13,9 @@ import { ansi, type Style } from "./style.ts";
 const FRAME = 100;
 const WIDEST_ADDRESS = 32;
 
-export interface TtyOptions {
+interface TtyOptions {
   readonly style?: Style;
-  readonly clock?: Clock;
+  readonly clock?: RenderClock;
   /** What is applied: how many steps and bytes there are to come. */
   readonly plan?: Plan | undefined;
 }
@@ -41,7 +41,7 @@ export function tty({ style = ansi, clock = systemClock, plan }: TtyOptions = {}
 class FootOfRun {
   readonly #screen: Screen;
   readonly #style: Style;
-  readonly #clock: Clock;
+  readonly #clock: RenderClock;
   readonly #running = new Running();
   readonly #began: number;
   /** Bytes that went up, by address; a new attempt begins at 0 again. */
@@ -52,7 +52,7 @@ class FootOfRun {
   #done = 0;
   #failed = 0;
 
-  constructor(screen: Screen, style: Style, clock: Clock, plan: Plan | undefined) {
+  constructor(screen: Screen, style: Style, clock: RenderClock, plan: Plan | undefined) {
     this.#screen = screen;
     this.#style = style;
     this.#clock = clock;

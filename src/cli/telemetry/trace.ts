@@ -11,18 +11,18 @@ import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otl
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import type { Event } from "../../core/model/event.ts";
-import type { Door, DoorOptions } from "../../core/net/door.ts";
+import type { HttpClient, HttpOptions } from "../../core/net/door.ts";
 import type { Traced } from "../../core/net/means.ts";
 import type { Destination } from "./wanted.ts";
 
 /** Spans in one request. */
 const BATCH = 512;
 
-export interface TraceMeans {
+interface TraceMeans {
   readonly version: string;
   readonly command: string;
   readonly now: () => number;
-  readonly open: (options: DoorOptions) => Door;
+  readonly open: (options: HttpOptions) => HttpClient;
   readonly redact: (text: string) => string;
 }
 

@@ -1,5 +1,5 @@
 import { importImage } from "../../core/apply/import.ts";
-import type { ApplyMeans } from "../../core/apply/means.ts";
+import type { ApplyContext } from "../../core/apply/means.ts";
 import { asFailure, Failure } from "../../core/failure.ts";
 import type { Event } from "../../core/model/event.ts";
 import { backendOf } from "../../core/model/name.ts";
@@ -8,7 +8,7 @@ import { Channel, inParallel } from "../../core/stream.ts";
 import type { Session } from "../session.ts";
 import type { Adoption } from "./draft.ts";
 
-export interface Looked {
+interface AdoptionLook {
   /** Images that are there. */
   readonly there: readonly Adoption[];
   /** Images that are gone from their backends. */
@@ -23,7 +23,7 @@ export async function lookAtAll(
   images: readonly Adoption[],
   session: Session,
   { adopt, signal }: { readonly adopt: boolean; readonly signal: AbortSignal },
-): Promise<Looked> {
+): Promise<AdoptionLook> {
   const gone = new Set<Adoption>();
   const file = session.config.settings.name;
   await inParallel(images, session.config.settings.parallelism, async (one) => {
@@ -43,7 +43,7 @@ export async function lookAtAll(
   return { there: images.filter((one) => !gone.has(one)), gone: [...gone] };
 }
 
-export interface Said {
+interface AdoptionSaid {
   /** One image is taken over; `blind`: why its source could not be looked at. */
   taken(one: Adoption, blind: Failure | undefined): void;
 }
@@ -51,8 +51,8 @@ export interface Said {
 /** Takes the images into the state, as `images import` does; one that fails does not stop the others. @throws the first failure, then */
 export async function adoptAll(
   images: readonly Adoption[],
-  means: ApplyMeans,
-  { adopt, said }: { readonly adopt: boolean; readonly said: Said },
+  means: ApplyContext,
+  { adopt, said }: { readonly adopt: boolean; readonly said: AdoptionSaid },
 ): Promise<void> {
   const events = new Channel<Event>();
   await inParallel(images, means.parallelism, async (one) => {
@@ -65,7 +65,7 @@ export async function adoptAll(
 /** What the source is now, where it can be looked at. */
 async function contentOf(
   { address }: Adoption,
-  means: ApplyMeans,
+  means: ApplyContext,
 ): Promise<{ readonly content?: Content; readonly blind?: Failure }> {
   const source = means.config.resources.find((one) => one.address === address)?.source;
   if (source === undefined) return {};

@@ -2,10 +2,10 @@ import { Failure } from "../../core/failure.ts";
 import { type Attributes, isSame } from "../../core/model/value.ts";
 import type { Taken } from "./mapping.ts";
 import { nameOf } from "./names.ts";
-import type { Block } from "./toml.ts";
+import type { TomlBlock } from "./toml.ts";
 
 /** A backend of images.toml. */
-export interface Known {
+export interface KnownMapping {
   readonly name: string;
   readonly plugin: string;
   readonly settings: Attributes;
@@ -20,10 +20,10 @@ export interface Chosen {
   readonly prefix: string;
 }
 
-export interface Placed<T extends Taken> {
+interface PlacedResource<T extends Taken> {
   readonly chosen: ReadonlyMap<T, Chosen>;
   /** Backends that have to be written. */
-  readonly fresh: readonly Block[];
+  readonly fresh: readonly TomlBlock[];
 }
 
 /**
@@ -33,11 +33,11 @@ export interface Placed<T extends Taken> {
  */
 export function placeBackends<T extends Taken>(
   taken: readonly T[],
-  known: readonly Known[],
+  known: readonly KnownMapping[],
   wished: readonly string[],
-): Placed<T> {
+): PlacedResource<T> {
   const chosen = new Map<T, Chosen>();
-  const fresh: Block[] = [];
+  const fresh: TomlBlock[] = [];
   const names = new Set(known.map(({ name }) => name));
   const groups = Map.groupBy(taken, ({ plugin, instance, place = {} }) =>
     JSON.stringify([plugin, instance.alias ?? "", place]),
@@ -63,7 +63,7 @@ export function placeBackends<T extends Taken>(
   return { chosen, fresh };
 }
 
-function choose(name: string, found: Known | undefined, place: Readonly<Record<string, string>>): Chosen {
+function choose(name: string, found: KnownMapping | undefined, place: Readonly<Record<string, string>>): Chosen {
   const missing = Object.entries(place).filter(([key, value]) => found !== undefined && found.settings[key] !== value);
   const [first] = missing;
   const separator = first?.[0] === "remote" ? ":" : "/";
@@ -74,7 +74,11 @@ function choose(name: string, found: Known | undefined, place: Readonly<Record<s
   };
 }
 
-function wishedFor(plugin: string, known: readonly Known[], wished: readonly string[]): Known | undefined {
+function wishedFor(
+  plugin: string,
+  known: readonly KnownMapping[],
+  wished: readonly string[],
+): KnownMapping | undefined {
   return known.find((one) => one.plugin === plugin && wished.includes(one.name));
 }
 
@@ -83,7 +87,11 @@ function wishedFor(plugin: string, known: readonly Known[], wished: readonly str
  * that only a backend of its name is meant by it.
  * @throws Failure cli.usage when several fit
  */
-function fitting({ plugin, instance, place = {} }: Taken, name: string, known: readonly Known[]): Known | undefined {
+function fitting(
+  { plugin, instance, place = {} }: Taken,
+  name: string,
+  known: readonly KnownMapping[],
+): KnownMapping | undefined {
   const own = known.filter((one) => one.plugin === plugin);
   const named = own.find((one) => one.name === name || one.name === instance.alias);
   if (named !== undefined || instance.alias !== undefined) return named;

@@ -4,7 +4,7 @@ import { Failure } from "../../core/failure.ts";
 // The two documents in which terraform and tofu tell a state: the file itself (version 4), and what `show -json` makes of it.
 
 /** One instance of a resource. */
-export interface Instance {
+export interface TerraformInstance {
   /** As terraform writes it: `module.a["x"].linode_image.debian[0]`. */
   readonly address: string;
   readonly mode: "managed" | "data";
@@ -82,7 +82,7 @@ const isShown = t.isObject(
  * All that a state holds, in its order. `name` is said in failures.
  * @throws Failure cli.terraform: it is no state, one of another version, or an encrypted one
  */
-export function readState(text: string, name: string): readonly Instance[] {
+export function readState(text: string, name: string): readonly TerraformInstance[] {
   const document = parse(text);
   if (isState(document)) return document.resources.flatMap(fromState);
   if (isShown(document)) return fromModule(document.values?.root_module);
@@ -111,9 +111,9 @@ function parse(text: string): unknown {
 
 type StateResource = t.InferType<typeof isState>["resources"][number];
 
-function fromState({ mode, type, name, module, provider, instances }: StateResource): Instance[] {
+function fromState({ mode, type, name, module, provider, instances }: StateResource): TerraformInstance[] {
   const [, alias] = /\]\.([\w-]+)$/.exec(provider ?? "") ?? [];
-  return instances.map(({ index_key, status, deposed, attributes }): Instance => {
+  return instances.map(({ index_key, status, deposed, attributes }): TerraformInstance => {
     const kind = mode === "data" ? "data" : "managed";
     const local = `${kind === "data" ? "data." : ""}${type}.${name}${indexed(index_key)}`;
     return {
@@ -128,10 +128,10 @@ function fromState({ mode, type, name, module, provider, instances }: StateResou
   });
 }
 
-function fromModule(module: unknown): Instance[] {
+function fromModule(module: unknown): TerraformInstance[] {
   if (!isModule(module)) return [];
   const own = (module.resources ?? []).map(
-    ({ address, mode, type, name, index, values, tainted, deposed_key }): Instance => ({
+    ({ address, mode, type, name, index, values, tainted, deposed_key }): TerraformInstance => ({
       address,
       mode: mode === "data" ? "data" : "managed",
       type,
@@ -143,7 +143,7 @@ function fromModule(module: unknown): Instance[] {
   return [...own, ...(module.child_modules ?? []).flatMap(fromModule)];
 }
 
-const brokenBy = (tainted: boolean, deposed: string | undefined): Pick<Instance, "broken"> =>
+const brokenBy = (tainted: boolean, deposed: string | undefined): Pick<TerraformInstance, "broken"> =>
   deposed !== undefined && deposed !== "" ? { broken: "deposed" } : tainted ? { broken: "tainted" } : {};
 
 const indexed = (index: string | number | null | undefined): string =>

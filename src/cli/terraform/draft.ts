@@ -2,15 +2,15 @@ import { isAbsolute, relative, resolve } from "node:path";
 import { type Address, address, backendName, type ImageId, imageId, imageName } from "../../core/model/name.ts";
 import { type Attributes, isTable, type Value } from "../../core/model/value.ts";
 import type { Plugin } from "../../core/plugin.ts";
-import { type Chosen, type Known, placeBackends } from "./backends.ts";
+import { type Chosen, type KnownMapping, placeBackends } from "./backends.ts";
 import { fit } from "./fit.ts";
 import type { Taken } from "./mapping.ts";
 import { imageNames } from "./names.ts";
-import { type Block, keyText } from "./toml.ts";
+import { keyText, type TomlBlock } from "./toml.ts";
 
 /** What images.toml and its state have already. */
 export interface Existing {
-  readonly backends: readonly Known[];
+  readonly backends: readonly KnownMapping[];
   readonly addresses: ReadonlySet<string>;
   /** `knownKey` of every image that the state knows, with its address. */
   readonly known: ReadonlyMap<string, Address>;
@@ -33,19 +33,19 @@ export interface Adoption {
   /** As terraform calls it. */
   readonly from: string;
   /** Its block; undefined: the file declares it already. */
-  readonly block: Block | undefined;
+  readonly block: TomlBlock | undefined;
 }
 
 export interface Draft {
   /** Those that the file does not have, for all that was taken. */
-  readonly backends: readonly Block[];
+  readonly backends: readonly TomlBlock[];
   readonly images: readonly Adoption[];
   readonly notes: readonly string[];
   /** Texts that must not be shown. */
   readonly secrets: readonly string[];
 }
 
-export interface Wishes {
+interface DraftWishes {
   /** The folder of images.toml. */
   readonly folder: string;
   /** Backends of the file that are to be used for their plugins. */
@@ -60,7 +60,7 @@ export function draft(
   taken: readonly Drawn[],
   existing: Existing,
   plugins: ReadonlyMap<string, Plugin>,
-  { folder, backends }: Wishes,
+  { folder, backends }: DraftWishes,
 ): Draft {
   const notes: string[] = [];
   const secrets: string[] = [];
@@ -98,7 +98,7 @@ function blockOf(
   { attributes, always = [], secrets = {}, folder: from, instance }: Drawn,
   chosen: Chosen,
   { plugin, name, folder }: { readonly plugin: Plugin; readonly name: string; readonly folder: string },
-): { readonly block: Block; readonly notes: readonly string[] } {
+): { readonly block: TomlBlock; readonly notes: readonly string[] } {
   const fitted = fit(plugin, attributes, always);
   const references = Object.keys(secrets).map((key): [string, string] => [key, `env:${variableOf(name, key)}`]);
   const values: Attributes = {

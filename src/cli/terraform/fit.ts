@@ -6,7 +6,7 @@ import { type Attributes, isSame, type Value } from "../../core/model/value.ts";
 import { sameBy } from "../../core/plan/diff.ts";
 import type { Plugin } from "../../core/plugin.ts";
 
-export interface Fitted {
+interface Fitted {
   readonly attributes: Attributes;
   readonly notes: readonly string[];
 }

@@ -1,13 +1,13 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Failure } from "../../core/failure.ts";
-import { type Instance, readState } from "./document.ts";
+import { readState, type TerraformInstance } from "./document.ts";
 
 /** A state that was read, and the folder that relative paths in it start from. */
 export interface StateFile {
   readonly path: string;
   readonly folder: string;
-  readonly instances: readonly Instance[];
+  readonly instances: readonly TerraformInstance[];
 }
 
 /**

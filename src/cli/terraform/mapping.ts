@@ -1,4 +1,4 @@
-import type { Instance } from "./document.ts";
+import type { TerraformInstance } from "./document.ts";
 import { incus } from "./incus.ts";
 import { linode } from "./linode.ts";
 import { glance } from "./openstack.ts";
@@ -7,13 +7,13 @@ import type { Mapped } from "./values.ts";
 
 /** An instance that is an image, and what becomes of it. */
 export interface Taken extends Mapped {
-  readonly instance: Instance;
+  readonly instance: TerraformInstance;
   readonly plugin: string;
 }
 
 interface Kind {
   readonly plugin: string;
-  readonly map: (attributes: Instance["attributes"]) => Mapped;
+  readonly map: (attributes: TerraformInstance["attributes"]) => Mapped;
 }
 
 /** The types of resources that are images of ours. */
@@ -26,7 +26,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 /** The image that an instance is; undefined: it is something else. */
-export function take(instance: Instance): Taken | undefined {
+export function take(instance: TerraformInstance): Taken | undefined {
   const kind = instance.mode === "managed" && Object.hasOwn(KINDS, instance.type) ? KINDS[instance.type] : undefined;
   return kind === undefined ? undefined : { ...kind.map(instance.attributes), instance, plugin: kind.plugin };
 }

@@ -1,7 +1,7 @@
 import { isName } from "../../core/model/name.ts";
 
 /** An instance that wants a name: the words that lead to it, and its backend. */
-export interface Unnamed {
+interface Unnamed {
   readonly path: readonly string[];
   readonly backend: string;
 }

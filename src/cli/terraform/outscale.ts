@@ -1,12 +1,12 @@
 import type { Attributes, Value } from "../../core/model/value.ts";
 import { unsigned } from "./source.ts";
-import { block, isTold, list, type Mapped, picked, said, type Told, text } from "./values.ts";
+import { block, isTold, list, type Mapped, picked, said, type ToldValue, text } from "./values.ts";
 
 /**
  * `outscale_image`. The provider reads volumes, architecture and root device back into the state also where the user said nothing of
  * them, so that they are only written where the image was registered from them.
  */
-export function outscale(attributes: Told): Mapped {
+export function outscale(attributes: ToldValue): Mapped {
   const { attributes: origin, notes } = originOf(attributes);
   const values: Attributes = {
     ...picked(attributes, ["image_name", "description"]),
@@ -31,9 +31,9 @@ export const LAUNCH = "outscale_image_launch_permission";
 /** The image with the permissions that resources of their own give it. */
 export function withPermissions(
   { id, plugin, attributes }: Mapped & { readonly plugin: string },
-  launch: readonly Told[],
+  launch: readonly ToldValue[],
 ): Attributes {
-  const given = launch.flatMap(({ image_id, permission_additions: added }): Told[] =>
+  const given = launch.flatMap(({ image_id, permission_additions: added }): ToldValue[] =>
     image_id === id ? (Array.isArray(added) ? added : [added]).filter(isTold) : [],
   );
   if (plugin !== "outscale" || given.length === 0) return attributes;
@@ -50,7 +50,7 @@ export function withPermissions(
 }
 
 /** What it was made from: the one of four ways that the state tells. */
-function originOf(attributes: Told): { readonly attributes: Attributes; readonly notes?: readonly string[] } {
+function originOf(attributes: ToldValue): { readonly attributes: Attributes; readonly notes?: readonly string[] } {
   if (text(attributes["vm_id"]) !== undefined)
     return { attributes: { ...picked(attributes, ["vm_id"]), ...yes(attributes, "no_reboot") } };
   if (text(attributes["source_image_id"]) !== undefined && text(attributes["source_region_name"]) !== undefined)
@@ -74,7 +74,7 @@ function originOf(attributes: Told): { readonly attributes: Attributes; readonly
   };
 }
 
-const yes = (attributes: Told, name: string): Attributes =>
+const yes = (attributes: ToldValue, name: string): Attributes =>
   attributes[name] === true || attributes[name] === "true" ? { [name]: true } : {};
 
 /** The API shows iops of every kind of volume, and takes them of io1 only; volumes go with their VM where nobody said otherwise. */

@@ -11,9 +11,9 @@ import { readStates, type StateFile } from "./folder.ts";
 import { type Taken, take } from "./mapping.ts";
 import { ACCESS, withMembers } from "./openstack.ts";
 import { LAUNCH, withPermissions } from "./outscale.ts";
-import { type Block, blocksText } from "./toml.ts";
+import { blocksText, type TomlBlock } from "./toml.ts";
 
-export interface Asked {
+interface TerraformRequest {
   /** The state, or a folder with one. */
   readonly path: string;
   /** images.toml, which need not be there. */
@@ -27,7 +27,7 @@ export interface Prepared extends Draft {
 }
 
 /** What a state comes to beside what is in the file already. `open` opens the file as it is. @throws Failure cli.*, config.*, state.* */
-export async function prepare(asked: Asked, open: () => Promise<Session>): Promise<Prepared> {
+export async function prepare(asked: TerraformRequest, open: () => Promise<Session>): Promise<Prepared> {
   const states = await readStates(asked.path);
   const existing = existsSync(asked.file) ? await existingIn(open) : NOTHING;
   const unknown = asked.backends.find((name) => !existing.backends.some((one) => one.name === name));
@@ -90,7 +90,7 @@ function sorted(states: readonly StateFile[]): {
 }
 
 /** What is written behind the file: nothing where all is there already. */
-export function addition(backends: readonly Block[], images: readonly Pick<Adoption, "block">[]): string {
+export function addition(backends: readonly TomlBlock[], images: readonly Pick<Adoption, "block">[]): string {
   const written = images.flatMap(({ block }) => block ?? []);
   const used = new Set(written.map(({ values }) => values["backend"]));
   const blocks = [...backends.filter(({ header }) => used.has(header.slice("backend.".length))), ...written];

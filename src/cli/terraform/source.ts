@@ -1,9 +1,11 @@
 import { redactUrls } from "../../core/config/redact.ts";
 import type { Attributes } from "../../core/model/value.ts";
-import { type Mapped, type Told, text } from "./values.ts";
+import { type Mapped, type ToldValue, text } from "./values.ts";
 
 /** The words for a URL: what of it is secret is taken out, and told apart. */
-export function sourceOf(attributes: Told): { readonly attributes: Attributes } & Pick<Mapped, "secrets" | "notes"> {
+export function sourceOf(
+  attributes: ToldValue,
+): { readonly attributes: Attributes } & Pick<Mapped, "secrets" | "notes"> {
   const written = text(attributes["image_source_url"]);
   if (written === undefined) return { attributes: {} };
   const { url, username, password } = bare(written);

@@ -2,16 +2,16 @@ import { formatToml } from "../../core/config/format.ts";
 import type { Attributes, Value } from "../../core/model/value.ts";
 
 /** A table of images.toml, with a comment above it. */
-export interface Block {
+export interface TomlBlock {
   readonly header: string;
   readonly comments: readonly string[];
   readonly values: Attributes;
 }
 
 /** Blocks as text, laid out as `images fmt` does. Values that look like variables are escaped. */
-export const blocksText = (blocks: readonly Block[]): string => formatToml(blocks.map(blockText).join("\n"));
+export const blocksText = (blocks: readonly TomlBlock[]): string => formatToml(blocks.map(blockText).join("\n"));
 
-function blockText({ header, comments, values }: Block): string {
+function blockText({ header, comments, values }: TomlBlock): string {
   const pairs = Object.entries(values).map(([key, value]) => `${keyText(key)} = ${valueText(value)}`);
   return `${[...comments.map((line) => `# ${line}`), `[${header}]`, ...pairs].join("\n")}\n`;
 }

@@ -2,17 +2,17 @@ import type { Attributes, Value } from "../../core/model/value.ts";
 
 // Attributes of a state as they come: null where nothing was said, lists of one for blocks.
 
-export type Told = Readonly<Record<string, unknown>>;
+export type ToldValue = Readonly<Record<string, unknown>>;
 
 /** A text that says something. */
 export const text = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
 
-export const isTold = (value: unknown): value is Told =>
+export const isTold = (value: unknown): value is ToldValue =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A table, or the only one of a list of blocks. */
-export function block(value: unknown): Told | undefined {
+export function block(value: unknown): ToldValue | undefined {
   const one: unknown = Array.isArray(value) ? value[0] : value;
   return isTold(one) ? one : undefined;
 }
@@ -37,7 +37,7 @@ export function said(value: unknown): Value | undefined {
 
 /** Those of these attributes that say something, in the order of `names`; `as` gives some another name. */
 export function picked(
-  attributes: Told,
+  attributes: ToldValue,
   names: readonly string[],
   as: Readonly<Record<string, string>> = {},
 ): Record<string, Value> {

@@ -2,14 +2,14 @@ import type { Step } from "../model/plan.ts";
 import type { Attributes } from "../model/value.ts";
 import { addedTo, carriedBy, declaredBefore, isUnread } from "../plan/additions.ts";
 import { defaultsOf } from "../plan/diff.ts";
-import type { Site } from "./site.ts";
+import type { StepContext } from "./site.ts";
 
 /**
  * What others added to the image that is about to be replaced, as it is now: it may be more than the plan saw.
  * @throws what the backend threw, unless the plan has said that it could not be read
  */
 export async function addedBefore(
-  site: Site,
+  site: StepContext,
   step: Extract<Step, { action: "replace" }>,
 ): Promise<Attributes | undefined> {
   const { address, backend, plugin, resource, known } = site;

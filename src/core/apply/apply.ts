@@ -4,16 +4,16 @@ import type { Address } from "../model/name.ts";
 import { deletedBy, isPending, type Plan, type Step } from "../model/plan.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import { carry, refresh, settle } from "./carry.ts";
-import type { ApplyMeans } from "./means.ts";
+import type { ApplyContext } from "./means.ts";
 
 /** How a run ended. */
-export interface Result {
+export interface ApplyResult {
   readonly outcome: Outcome;
   readonly counts: Counts;
 }
 
 /** Carries out a plan: N steps at a time, each when those before it are done; a failure stops only what depends on it. */
-export function apply(plan: Plan, means: ApplyMeans): AsyncGenerator<Event, Result> {
+export function apply(plan: Plan, means: ApplyContext): AsyncGenerator<Event, ApplyResult> {
   return streamed((channel) => new Run(plan, means, channel).run());
 }
 
@@ -21,7 +21,7 @@ const COMMAND = { normal: "apply", destroy: "destroy", "refresh-only": "refresh"
 
 class Run {
   readonly #plan: Plan;
-  readonly #means: ApplyMeans;
+  readonly #means: ApplyContext;
   readonly #events: Channel<Event>;
   readonly #failed = new Set<Address>();
   readonly #counts = {
@@ -36,13 +36,13 @@ class Run {
     skipped: 0,
   };
 
-  constructor(plan: Plan, means: ApplyMeans, events: Channel<Event>) {
+  constructor(plan: Plan, means: ApplyContext, events: Channel<Event>) {
     this.#plan = plan;
     this.#means = means;
     this.#events = events;
   }
 
-  async run(): Promise<Result> {
+  async run(): Promise<ApplyResult> {
     const began = this.#means.now().getTime();
     const at = this.#means.now().toISOString();
     this.#events.send({ type: "run.started", run: this.#means.run, command: COMMAND[this.#plan.mode], at });

@@ -1,8 +1,8 @@
 import type { Attributes, Value } from "../model/value.ts";
-import type { Site } from "./site.ts";
+import type { StepContext } from "./site.ts";
 
 /** What is wanted, with everything that the backend reports in the place of what the file says: an update with it changes nothing. */
-export function asItIs({ plugin, resource }: Site, have: Attributes): Attributes {
+export function asItIs({ plugin, resource }: StepContext, have: Attributes): Attributes {
   const shown = Object.entries(plugin.image).flatMap(([name, { mode, compare }]): [string, Value][] => {
     const value = have[name];
     return value === undefined || mode === "computed" || (compare ?? "live") !== "live" ? [] : [[name, value]];

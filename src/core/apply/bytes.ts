@@ -8,11 +8,11 @@ import type { Recorded } from "../model/state.ts";
 import { digestsOf, knownDigests, learned, weighDigests } from "../plan/evidence.ts";
 import { pulled } from "../plan/pull.ts";
 import { sentAsIs } from "../plan/wants.ts";
-import type { Opened } from "./means.ts";
-import type { Site } from "./site.ts";
+import type { OpenedContent } from "./means.ts";
+import type { StepContext } from "./site.ts";
 
 /** What the bytes of a source were found to be. */
-export type Verdict =
+type ProofVerdict =
   /** Those that the image was made from; `content` is what is known of them now. */
   | { readonly kind: "same"; readonly content: Content }
   | { readonly kind: "differ"; readonly found: Content; readonly text: string };
@@ -21,7 +21,7 @@ export type Verdict =
  * Reads the bytes of the source to their end, proven as they are declared, and compares them with those that the image was made from.
  * Changes nothing. @throws Failure source.*: they are not as declared; plan.differs: nothing is known to compare them with
  */
-export async function compareWithSource(site: Site, known: Ready, now: Content): Promise<Verdict> {
+export async function compareWithSource(site: StepContext, known: Ready, now: Content): Promise<ProofVerdict> {
   const { resource, plugin, address } = site;
   const { source, want } = resource;
   const recorded = known.content;
@@ -44,7 +44,7 @@ type Ready = Recorded & { status: "ready" };
 const names = (digests: Digests): string => Object.keys(digests).join(", ") || "none";
 
 /** The bytes as the source has them: nothing is taken out of them, undone or converted. */
-async function read(site: Site, source: SourceSpec, now: Content, before: Digests): Promise<Content> {
+async function read(site: StepContext, source: SourceSpec, now: Content, before: Digests): Promise<Content> {
   const { address, means, progress } = site;
   const signal = site.deadline(means.signal);
   const { member: _, ...whole } = source;
@@ -67,7 +67,7 @@ async function read(site: Site, source: SourceSpec, now: Content, before: Digest
  * Finds out whether an image was made from what is declared. Answers what is to be recorded of that.
  * @throws Failure plan.differs: it was not. The state remembers what the source is, so that the next plan knows.
  */
-export async function verifyBytes(site: Site, { content }: Verification, id: ImageId): Promise<Content> {
+export async function verifyBytes(site: StepContext, { content }: Verification, id: ImageId): Promise<Content> {
   const { address, resource } = site;
   const known = readyOf(site, id);
   const verdict = await compareWithSource(site, known, content);
@@ -86,7 +86,7 @@ export async function verifyBytes(site: Site, { content }: Verification, id: Ima
 }
 
 /** The row of an image that is there. @throws Failure plan.moved */
-export function readyOf({ known, address }: Site, id: ImageId): Ready {
+export function readyOf({ known, address }: StepContext, id: ImageId): Ready {
   if (known?.status === "ready" && known.id === id) return known;
   throw new Failure("plan.moved", `${id} is not the image of ${address} any more`, { address, hint: "plan again" });
 }
@@ -97,7 +97,11 @@ export const sameText = ({ digest, digests }: Content): string => {
 };
 
 /** What an image was made from, with every digest that is known of those bytes: the backend's own where it has them as they were. */
-export async function madeFrom(source: Opened, spec: SourceSpec | undefined, { digests }: Observed): Promise<Content> {
+export async function madeFrom(
+  source: OpenedContent,
+  spec: SourceSpec | undefined,
+  { digests }: Observed,
+): Promise<Content> {
   const [content, sent] = [await source.content(), await source.digests()];
   const { sha256 } = digestsOf(content);
   const isAsIs = sha256 !== undefined && sha256 === sent.sha256;

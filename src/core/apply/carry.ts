@@ -18,11 +18,11 @@ import type { Channel } from "../stream.ts";
 import { asItIs } from "./asitis.ts";
 import { compareWithSource, pinnedBy, readyOf, sameText, verifyBytes } from "./bytes.ts";
 import { create, replace } from "./create.ts";
-import type { ApplyMeans } from "./means.ts";
-import { Site } from "./site.ts";
+import type { ApplyContext } from "./means.ts";
+import { StepContext } from "./site.ts";
 
 /** What came of a step. */
-export interface Carried {
+interface Carried {
   /** The image that there is now. */
   readonly id?: ImageId;
   /** The bytes were read and are those of the image: it was kept. */
@@ -36,14 +36,14 @@ type Of<A extends Step["action"]> = Extract<Step, { action: A }>;
  * and what came of it afterwards.
  * @throws what the backend threw, after everything that was begun has been taken back or written down.
  */
-export async function carry(step: Step, means: ApplyMeans, events: Channel<Event>): Promise<Carried> {
+export async function carry(step: Step, means: ApplyContext, events: Channel<Event>): Promise<Carried> {
   if (step.action === "block") throw new Failure("plan.blocked", step.text, { hint: step.hint, address: step.address });
   if (step.action === "forget") {
     await means.records.put(step.address, undefined);
     return {};
   }
   if (step.action === "keep") return { id: step.id };
-  const site = await Site.open(step.address, means, events, step.deletes);
+  const site = await StepContext.open(step.address, means, events, step.deletes);
   try {
     return await change(step, site);
   } finally {
@@ -51,7 +51,7 @@ export async function carry(step: Step, means: ApplyMeans, events: Channel<Event
   }
 }
 
-async function change(step: Exclude<Step, Of<"keep" | "forget" | "block">>, site: Site): Promise<Carried> {
+async function change(step: Exclude<Step, Of<"keep" | "forget" | "block">>, site: StepContext): Promise<Carried> {
   switch (step.action) {
     case "create":
       await sweep(step, site);
@@ -83,7 +83,7 @@ async function change(step: Exclude<Step, Of<"keep" | "forget" | "block">>, site
 }
 
 /** A new image, unless the bytes turn out to be those of the old one where only a server's word of them had changed. */
-async function renew(step: Of<"replace">, site: Site): Promise<Carried> {
+async function renew(step: Of<"replace">, site: StepContext): Promise<Carried> {
   const { content } = step.making;
   let making = step.making;
   if (step.unlessSame === true && content !== undefined) {
@@ -106,12 +106,12 @@ function seen({ upstream: _, ...known }: Recorded & { status: "ready" }, content
 }
 
 /** Takes away what an interrupted run left behind. */
-async function sweep(step: Step, site: Site): Promise<void> {
+async function sweep(step: Step, site: StepContext): Promise<void> {
   for (const id of step.leftovers ?? []) await site.remove(id);
 }
 
 /** Brings the attributes of an image that stays to what is wanted, and takes it into the state. */
-async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId> {
+async function align(step: Of<"adopt" | "update">, site: StepContext): Promise<ImageId> {
   const { resource, known, means, address } = site;
   const isUnknown = step.action === "update" && step.verifies !== undefined;
   const content = isUnknown ? await verifyBytes(site, step.verifies, step.id) : contentOf(step, site);
@@ -141,7 +141,7 @@ async function align(step: Of<"adopt" | "update">, site: Site): Promise<ImageId>
 }
 
 /** Takes an image into the state that differs from what is declared. Its marker names this state from now on; nothing else changes. */
-async function hold(step: Of<"adopt">, site: Site, have: Observed): Promise<ImageId> {
+async function hold(step: Of<"adopt">, site: StepContext, have: Observed): Promise<ImageId> {
   const content = have.mark === undefined ? undefined : contentOfKey(have.mark.content);
   const wanted = site.mark(content);
   const mark = wanted === undefined ? undefined : { ...wanted, content: have.mark?.content ?? "unknown:" };
@@ -157,7 +157,7 @@ async function hold(step: Of<"adopt">, site: Site, have: Observed): Promise<Imag
  * What an update is told. Of the attributes in `ignore_changes` that is what is there, so that it leaves them as they are; one that was
  * not read is no part of it.
  */
-function leftAlone({ plugin, resource }: Site, have: Attributes): Attributes {
+function leftAlone({ plugin, resource }: StepContext, have: Attributes): Attributes {
   const names = resource.lifecycle.ignoreChanges.filter((name) => (plugin.image[name]?.compare ?? "live") === "live");
   const rest = Object.entries(resource.want).filter(([name]) => !names.includes(name) || have[name] !== undefined);
   const there = names.flatMap((name) => (have[name] === undefined ? [] : [[name, have[name]] as const]));
@@ -165,11 +165,11 @@ function leftAlone({ plugin, resource }: Site, have: Attributes): Attributes {
 }
 
 /** What an image that stays was made from: as recorded, or, when it comes into the state just now, as its origin is today. */
-function contentOf(step: Of<"adopt" | "update">, { known }: Site): Content | undefined {
+function contentOf(step: Of<"adopt" | "update">, { known }: StepContext): Content | undefined {
   return step.content ?? known?.content;
 }
 
-async function remove(step: Of<"delete">, site: Site): Promise<void> {
+async function remove(step: Of<"delete">, site: StepContext): Promise<void> {
   const { known } = site;
   if (known !== undefined) {
     const { backend, plugin, want, protect, onRemove, content, retained } = known;
@@ -181,7 +181,7 @@ async function remove(step: Of<"delete">, site: Site): Promise<void> {
 }
 
 /** An image that is as it is wanted: only what the state remembers of that may be out of date. Nothing is called. */
-export async function settle(step: Of<"keep">, means: ApplyMeans): Promise<void> {
+export async function settle(step: Of<"keep">, means: ApplyContext): Promise<void> {
   const known = means.records.recorded(step.address);
   const resource = resourceAt(means.config, step.address);
   const schema = means.plugins.get(backendOf(step.address))?.image;
@@ -196,9 +196,9 @@ export async function settle(step: Of<"keep">, means: ApplyMeans): Promise<void>
 }
 
 /** `--refresh-only`: what somebody else changed is taken into the state; nothing is changed on the backend. */
-export async function refresh(drift: Drift, means: ApplyMeans, events: Channel<Event>): Promise<void> {
+export async function refresh(drift: Drift, means: ApplyContext, events: Channel<Event>): Promise<void> {
   if (drift.kind === "vanished") return await means.records.put(drift.address, undefined);
-  const site = await Site.open(drift.address, means, events);
+  const site = await StepContext.open(drift.address, means, events);
   const image = await site.backend.read(
     { address: drift.address, id: drift.id },
     { signal: means.signal, note: (text) => site.note(text) },

@@ -12,14 +12,14 @@ import { type Pulled, pulled } from "../plan/pull.ts";
 import type { Pull } from "../plugin.ts";
 import { addedBefore } from "./added.ts";
 import { madeFrom } from "./bytes.ts";
-import type { Opened } from "./means.ts";
+import type { OpenedContent } from "./means.ts";
 import { retire } from "./retain.ts";
-import type { Site } from "./site.ts";
+import type { StepContext } from "./site.ts";
 
 type Ready = Recorded & { status: "ready" };
 
 /** Makes the image of an address that has none. */
-export async function create(site: Site, content: Content | undefined): Promise<ImageId> {
+export async function create(site: StepContext, content: Content | undefined): Promise<ImageId> {
   const nonce = randomUUID();
   const carried = carriedBy(site.known);
   const row = (id?: ImageId): Recorded & { status: "creating" } => ({
@@ -35,7 +35,7 @@ export async function create(site: Site, content: Content | undefined): Promise<
 }
 
 /** Puts a new image in the place of the old one, in the order that the step says. */
-export async function replace(site: Site, step: Extract<Step, { action: "replace" }>): Promise<ImageId> {
+export async function replace(site: StepContext, step: Extract<Step, { action: "replace" }>): Promise<ImageId> {
   const { id, order, because, making } = step;
   const { known } = site;
   const carried = await addedBefore(site, step);
@@ -86,7 +86,7 @@ interface Making {
 }
 
 /** Intent, call, id, result. What is left of a failure is taken away again, or stays written down for the next run. */
-async function make(site: Site, content: Content | undefined, making: Making): Promise<Ready> {
+async function make(site: StepContext, content: Content | undefined, making: Making): Promise<Ready> {
   const { row, replaces } = making;
   const { means, backend, resource } = site;
   const signal = site.deadline(means.signal);
@@ -115,7 +115,7 @@ async function make(site: Site, content: Content | undefined, making: Making): P
     await site.put({ ...row(remains.made), id });
   };
   await site.put(row());
-  let source: Opened | undefined;
+  let source: OpenedContent | undefined;
   try {
     const pull = pulled(site.plugin, resource.want, resource.source, content);
     source = pull === undefined ? await open(site, content, signal) : undefined;
@@ -153,13 +153,13 @@ async function make(site: Site, content: Content | undefined, making: Making): P
 }
 
 /** Everything that can fail with the bytes has failed before the old image goes. */
-async function proveBytes(source: Opened | undefined, signal: AbortSignal): Promise<void> {
+async function proveBytes(source: OpenedContent | undefined, signal: AbortSignal): Promise<void> {
   if (source === undefined) return;
   for await (const _ of passing(source, signal)) signal.throwIfAborted();
 }
 
 /** The digest of the bytes is known only now: it goes into the mark, from which a lost state is made again. */
-async function prove(site: Site, content: Content | undefined, observed: Observed): Promise<Observed> {
+async function prove(site: StepContext, content: Content | undefined, observed: Observed): Promise<Observed> {
   try {
     const context = site.context(site.deadline(site.means.hard), { mark: site.mark(content) });
     return await site.backend.update(observed, site.resource.want, [], context);
@@ -171,7 +171,7 @@ async function prove(site: Site, content: Content | undefined, observed: Observe
   }
 }
 
-function pullOf({ source, digest }: Pulled, open: () => Promise<Opened | undefined>): Pull {
+function pullOf({ source, digest }: Pulled, open: () => Promise<OpenedContent | undefined>): Pull {
   return {
     urls: source.urls,
     ...(digest === undefined ? {} : { digest }),
@@ -183,7 +183,11 @@ function pullOf({ source, digest }: Pulled, open: () => Promise<Opened | undefin
   };
 }
 
-async function open(site: Site, content: Content | undefined, signal: AbortSignal): Promise<Opened | undefined> {
+async function open(
+  site: StepContext,
+  content: Content | undefined,
+  signal: AbortSignal,
+): Promise<OpenedContent | undefined> {
   const { source, want } = site.resource;
   const wanted = source === undefined ? undefined : site.plugin.bytes?.(want);
   if (source === undefined || wanted === undefined) return undefined;
@@ -215,7 +219,7 @@ interface Remains {
  * After a failed create: what this run made goes, unless the backend had finished it: then it stays, and the next run completes it. If
  * it cannot be deleted, the row stays, and the next run does it.
  */
-async function takeBack(site: Site, making: Making, remains: Remains, reason: unknown): Promise<void> {
+async function takeBack(site: StepContext, making: Making, remains: Remains, reason: unknown): Promise<void> {
   const { made, isCalled, isFinished, isOldGone } = remains;
   const before = isOldGone ? making.row() : remains.before;
   if (made === undefined || made === making.replaces) {

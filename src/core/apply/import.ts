@@ -10,8 +10,8 @@ import { sentAsIs } from "../plan/wants.ts";
 import { plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import { asItIs } from "./asitis.ts";
-import type { ApplyMeans } from "./means.ts";
-import { Site } from "./site.ts";
+import type { ApplyContext } from "./means.ts";
+import { StepContext } from "./site.ts";
 
 /**
  * Takes an image that exists into the state, and writes the marker on it. No attribute is changed: what differs from the file is the
@@ -27,9 +27,9 @@ export async function importImage(
     events,
     adopt,
     content,
-  }: { means: ApplyMeans; events: Channel<Event>; adopt: boolean; content: Content | undefined },
+  }: { means: ApplyContext; events: Channel<Event>; adopt: boolean; content: Content | undefined },
 ): Promise<Observed> {
-  const site = await Site.open(address, means, events);
+  const site = await StepContext.open(address, means, events);
   const { known, resource, backend } = site;
   if (known !== undefined) {
     const hint = `remove that one from the state first: images state rm ${address}`;
@@ -59,7 +59,7 @@ export async function importImage(
   return after;
 }
 
-function refuseForeign({ address, means }: Site, image: Observed, adopt: boolean): void {
+function refuseForeign({ address, means }: StepContext, image: Observed, adopt: boolean): void {
   const { id, mark } = image;
   const worth = bearing(image);
   if (mark === undefined || worth === "none" || worth === "unsigned") return;

@@ -3,7 +3,7 @@ import type { Phase, Source, Wanted } from "../model/image.ts";
 import type { Address } from "../model/name.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import type { Means } from "../plan/means.ts";
+import type { PlanContext } from "../plan/means.ts";
 
 /** Where a run keeps what it does; the state store is one. */
 export interface Records {
@@ -14,7 +14,7 @@ export interface Records {
 }
 
 /** What is to be known of a source while it is opened. */
-export interface Opening {
+interface ContentOpening {
   readonly address: Address;
   readonly signal: AbortSignal;
   progress(phase: Phase, done: number, total?: number): void;
@@ -23,18 +23,18 @@ export interface Opening {
 }
 
 /** A source that also tells, once it was read, what it was found to be. */
-export interface Opened extends Source {
+export interface OpenedContent extends Source {
   content(): Promise<Content>;
   /** Whoever opened it reads it no more. */
   release(): void;
 }
 
 /** What an apply is done with. */
-export interface ApplyMeans extends Means {
+export interface ApplyContext extends PlanContext {
   readonly records: Records;
   /** Ends everything at once: the second Ctrl-C. `signal` ends what is being made and lets the rest finish. */
   readonly hard: AbortSignal;
-  fetch(spec: SourceSpec, wanted: Wanted, opening: Opening): Promise<Opened>;
+  fetch(spec: SourceSpec, wanted: Wanted, opening: ContentOpening): Promise<OpenedContent>;
   secret(reference: string): Promise<string>;
   readonly parallelism: number;
 }

@@ -8,7 +8,7 @@ import type { Channel } from "../stream.ts";
 const UNDERNEATH: ReadonlySet<Phase> = new Set(["download", "verify", "convert"]);
 
 /** Turns what a plugin says of its progress into events: a start and an end for every phase, a new attempt when the count goes back. */
-export class Progress {
+export class StepProgress {
   readonly #address: Address;
   readonly #events: Channel<Event>;
   readonly #now: () => Date;

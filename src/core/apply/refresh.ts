@@ -5,16 +5,16 @@ import type { Address } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import { isRecorded, standing } from "../plan/standing.ts";
 import type { Channel } from "../stream.ts";
-import type { ApplyMeans } from "./means.ts";
-import { Site } from "./site.ts";
+import type { ApplyContext } from "./means.ts";
+import { StepContext } from "./site.ts";
 
 /**
  * Has the backend bring a managed image up to date with its origin by itself, and takes what came of it into the state. Answers whether
  * it was out of date.
  * @throws Failure state.address, backend.missing, backend.refused, plan.foreign
  */
-export async function refreshImage(address: Address, means: ApplyMeans, events: Channel<Event>): Promise<boolean> {
-  const site = await Site.open(address, means, events);
+export async function refreshImage(address: Address, means: ApplyContext, events: Channel<Event>): Promise<boolean> {
+  const site = await StepContext.open(address, means, events);
   const { known, backend, plugin, resource } = site;
   if (known?.status !== "ready")
     throw new Failure("state.address", `${address} is not in the state as a finished image`, {

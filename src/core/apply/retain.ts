@@ -4,10 +4,10 @@ import type { Retained } from "../model/state.ts";
 import { superseded, tooMany } from "../plan/deletions.ts";
 import { plain } from "../plugin.ts";
 import { asItIs } from "./asitis.ts";
-import type { Site } from "./site.ts";
+import type { StepContext } from "./site.ts";
 
 /** What becomes of a replaced image: it goes, or is kept as one of the last few that `retain` says. Only what the plan names is deleted. */
-export async function retire(site: Site, old: ImageId): Promise<{ retained?: readonly Retained[] }> {
+export async function retire(site: StepContext, old: ImageId): Promise<{ retained?: readonly Retained[] }> {
   const { retain } = site.resource.lifecycle;
   const before = site.known?.retained ?? [];
   if (retain === undefined) {
@@ -33,7 +33,7 @@ export async function retire(site: Site, old: ImageId): Promise<{ retained?: rea
 }
 
 /** The marker says that the image is a kept version, and since when: a lost state takes it back as one. */
-export async function markRetained(site: Site, { id, content, replaced }: Retained): Promise<void> {
+export async function markRetained(site: StepContext, { id, content, replaced }: Retained): Promise<void> {
   const mark = site.mark(content);
   if (mark === undefined || site.isDeletable(id)) return;
   const context = site.context(site.means.hard, { mark: { ...mark, retained: replaced } });

@@ -14,15 +14,15 @@ import { resourceAt } from "../plan/resources.ts";
 import { bearing } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
-import type { ApplyMeans } from "./means.ts";
-import { Progress } from "./progress.ts";
+import type { ApplyContext } from "./means.ts";
+import { StepProgress } from "./progress.ts";
 
 /** One address while its step is carried out: what there is to work with, and the rows that can be written of it. */
-export class Site {
+export class StepContext {
   readonly address: Address;
-  readonly means: ApplyMeans;
+  readonly means: ApplyContext;
   readonly events: Channel<Event>;
-  readonly progress: Progress;
+  readonly progress: StepProgress;
   readonly plugin: Plugin;
   readonly backend: Backend;
   /** The row as it was before the step. */
@@ -34,7 +34,7 @@ export class Site {
 
   private constructor(
     address: Address,
-    means: ApplyMeans,
+    means: ApplyContext,
     events: Channel<Event>,
     plugin: Plugin,
     backend: Backend,
@@ -45,7 +45,7 @@ export class Site {
     this.events = events;
     this.plugin = plugin;
     this.backend = backend;
-    this.progress = new Progress(address, events, means.now);
+    this.progress = new StepProgress(address, events, means.now);
     this.known = means.records.recorded(address);
     this.#deletable = new Map(deletes.map(({ id, owns = [] }) => [id, owns]));
   }
@@ -53,14 +53,14 @@ export class Site {
   /** @param deletes what the plan says that this step deletes; anything else cannot be. */
   static async open(
     address: Address,
-    means: ApplyMeans,
+    means: ApplyContext,
     events: Channel<Event>,
     deletes: readonly Deletion[] = [],
-  ): Promise<Site> {
+  ): Promise<StepContext> {
     const plugin = means.plugins.get(backendOf(address));
     if (plugin === undefined)
       throw new Failure("plan.backend", `there is no backend ${backendOf(address)} in the file`, { address });
-    return new Site(address, means, events, plugin, await means.open(backendOf(address)), deletes);
+    return new StepContext(address, means, events, plugin, await means.open(backendOf(address)), deletes);
   }
 
   /** @throws Failure plan.moved: the file does not declare the address, which a plan made from it cannot ask for. */

@@ -6,13 +6,13 @@ import { makePlan } from "../plan/make.ts";
 import { everything } from "../plan/means.ts";
 import { compareContent } from "../source/content.ts";
 import { ended } from "../stream.ts";
-import type { ApplyMeans } from "./means.ts";
+import type { ApplyContext } from "./means.ts";
 
 /**
  * Whether a saved plan still stands: the state, the file, the source bytes and the images are what they were when it was made.
  * @throws Failure plan.stale with everything that has moved
  */
-export async function verify(plan: Plan, means: ApplyMeans): Promise<void> {
+export async function verify(plan: Plan, means: ApplyContext): Promise<void> {
   const moved: Problem[] = [];
   const say = (message: string) => moved.push({ code: "plan.stale", message });
   const { lineage, serial, config } = plan.basis;
@@ -32,7 +32,7 @@ export async function verify(plan: Plan, means: ApplyMeans): Promise<void> {
 }
 
 /** What the backends and sources show now against what the plan saw. */
-async function differences(plan: Plan, means: ApplyMeans): Promise<string[]> {
+async function differences(plan: Plan, means: ApplyContext): Promise<string[]> {
   const addresses = Object.keys(plan.observed).filter((text): text is Address => Object.hasOwn(plan.observed, text));
   const unknown = addresses.find((address) => !means.plugins.has(backendOf(address)));
   if (unknown !== undefined) return [`the backend of ${unknown} is not in the file any more`];

@@ -3,9 +3,9 @@ import type { Event } from "../model/event.ts";
 import type { Address, ImageId } from "../model/name.ts";
 import type { Retained } from "../model/state.ts";
 import type { Channel } from "../stream.ts";
-import type { ApplyMeans } from "./means.ts";
+import type { ApplyContext } from "./means.ts";
 import { markRetained } from "./retain.ts";
-import { Site } from "./site.ts";
+import { StepContext } from "./site.ts";
 
 /** An older version of an image that is there already, and since when it is one. */
 export interface Older {
@@ -21,9 +21,9 @@ export interface Older {
 export async function keepVersions(
   address: Address,
   older: readonly Older[],
-  { means, events }: { readonly means: ApplyMeans; readonly events: Channel<Event> },
+  { means, events }: { readonly means: ApplyContext; readonly events: Channel<Event> },
 ): Promise<readonly Retained[]> {
-  const site = await Site.open(address, means, events);
+  const site = await StepContext.open(address, means, events);
   const { known, backend } = site;
   if (known?.status !== "ready") throw new Failure("state.address", `${address} is not in the state`, { address });
   const before = known.retained ?? [];

@@ -3,20 +3,20 @@ import { Failure } from "../failure.ts";
 import { meant } from "../model/check.ts";
 import type { BackendDeclaration } from "../model/declaration.ts";
 import { backendName, isName, NAME_RULE } from "../model/name.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import { type Schema, writable } from "../model/schema.ts";
 import { seconds } from "../model/types.ts";
 import type { Complaint, Plugin } from "../plugin.ts";
 import { checkTable, tableWith } from "./faults.ts";
 import { BACKEND } from "./keys.ts";
 import { nameIn } from "./naming.ts";
-import { EMPTY, type Entry, placesIn, type TableNode } from "./node.ts";
+import { EMPTY, type NodeEntry, placesIn, type TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
-import { absolute, type KnownBackend, type World } from "./world.ts";
+import { absolute, type CheckContext, type KnownBackend } from "./world.ts";
 
 /** A plugin by its name or path; undefined: it is not asked for, and neither are the images on its backends. */
 export type Lookup = (plugin: string, folder: string) => Promise<Plugin | undefined>;
-type Surroundings = Pick<World, "problems" | "folder" | "home" | "conceal">;
+type Surroundings = Pick<CheckContext, "problems" | "folder" | "home" | "conceal">;
 
 /** Every `[backend.NAME]`, with its plugin and its settings checked. */
 export async function checkBackends(
@@ -46,7 +46,7 @@ export async function checkBackends(
 /** `plugin = "…"` means a file when it has a slash or the ending of a script. */
 export const isPluginFile = (plugin: string): boolean => plugin.includes("/") || /\.[cm]?[jt]s$/.test(plugin);
 
-const pluginIn = ({ value }: Entry): string | undefined => {
+const pluginIn = ({ value }: NodeEntry): string | undefined => {
   const node = value.kind === "table" ? value.entries.get("plugin")?.value : undefined;
   return node?.kind === "text" && node.value !== "" ? node.value : undefined;
 };
@@ -62,7 +62,7 @@ class Plugins {
     this.#world = world;
   }
 
-  async of(entry: Entry): Promise<Plugin | undefined> {
+  async of(entry: NodeEntry): Promise<Plugin | undefined> {
     const written = pluginIn(entry);
     if (written === undefined) return undefined;
     const name = pathOf(written, this.#world);
@@ -88,7 +88,7 @@ const pathOf = (plugin: string, world: Surroundings): string =>
 
 function checkBackend(
   name: string,
-  { value: node }: Entry,
+  { value: node }: NodeEntry,
   plugin: Plugin | undefined,
   world: Surroundings,
 ): BackendDeclaration | undefined {
@@ -98,8 +98,8 @@ function checkBackend(
     return undefined;
   }
   const schema: Schema = plugin?.config ?? {};
-  const own: [string, Entry][] = [];
-  const common: [string, Entry][] = [];
+  const own: [string, NodeEntry][] = [];
+  const common: [string, NodeEntry][] = [];
   for (const [key, entry] of node.entries) {
     const setting = nameIn(schema, key) !== undefined;
     if (setting) own.push([key, entry]);
@@ -124,14 +124,14 @@ function checkBackend(
   };
 }
 
-function tellUnknown(key: string, { key: at }: Entry, plugin: Plugin, problems: Problems): void {
+function tellUnknown(key: string, { key: at }: NodeEntry, plugin: Plugin, problems: Problems): void {
   const right = writable(plugin.config).flatMap(([name, { also = [] }]) => [name, ...also]);
   const { hint } = meant(key, [...new Set([...Object.keys(BACKEND), ...right])]);
   problems.error("config.key", `unknown key ${JSON.stringify(key)} for a backend of ${plugin.name}`, { at, hint });
 }
 
 /** A setting that is no secret is taken as it stands: `env:NAME` in it is most likely meant otherwise. */
-function warnOfReferences(schema: Schema, own: readonly [string, Entry][], problems: Problems): void {
+function warnOfReferences(schema: Schema, own: readonly [string, NodeEntry][], problems: Problems): void {
   for (const [key, { value }] of own) {
     const attribute = schema[nameIn(schema, key) ?? key];
     if (value.kind !== "text" || attribute?.sensitive === true) continue;
@@ -154,12 +154,12 @@ function limitsOf(from: { timeout?: string | number; parallelism?: number; rate_
 /** Complaints at the attribute that they are about; one about a nested value that is not known stands at what contains it. */
 export function tellComplaints(
   complaints: readonly Complaint[],
-  places: Readonly<Record<string, Place>>,
-  otherwise: Place,
+  places: Readonly<Record<string, FilePlace>>,
+  otherwise: FilePlace,
   problems: Problems,
 ): void {
   for (const { attribute, ...problem } of complaints) {
-    let at: Place | undefined;
+    let at: FilePlace | undefined;
     for (let name = attribute ?? ""; at === undefined && name !== ""; name = name.replace(/(?:^|[.[])[^.[]*$/, ""))
       at = Object.hasOwn(places, name) ? places[name] : undefined;
     problems.add({ ...problem, at: at ?? otherwise });

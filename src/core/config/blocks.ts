@@ -1,12 +1,12 @@
 import type { Import, Moved, Removed } from "../model/declaration.ts";
 import { type Address, imageId, parseAddress } from "../model/name.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import type { Schema } from "../model/schema.ts";
 import { checkTable } from "./faults.ts";
 import { IMPORT, MOVED, REMOVED } from "./keys.ts";
 import type { Node, TableNode } from "./node.ts";
 import { elsewhere, type Problems } from "./problems.ts";
-import { declaredAddress, hintFor, type World, writtenAddress } from "./world.ts";
+import { type CheckContext, declaredAddress, hintFor, writtenAddress } from "./world.ts";
 
 /** The addresses of all `[[import]]` that can be read, before anything else is known. Nothing is told. */
 export function importedAddresses(node: Node | undefined): ReadonlySet<Address> {
@@ -22,8 +22,8 @@ export function importedAddresses(node: Node | undefined): ReadonlySet<Address> 
 const addressIn = ({ entries }: TableNode): Node | undefined =>
   (entries.get("address") ?? entries.get("to") ?? entries.get("from"))?.value;
 
-export function checkImports(node: Node | undefined, world: World): Import[] {
-  const first = new Map<Address, Place>();
+export function checkImports(node: Node | undefined, world: CheckContext): Import[] {
+  const first = new Map<Address, FilePlace>();
   return rows("import", node, IMPORT, world.problems).flatMap(({ table, value }): Import[] => {
     const written = addressIn(table);
     const address = written && declaredAddress(written, world, "import");
@@ -36,8 +36,8 @@ export function checkImports(node: Node | undefined, world: World): Import[] {
   });
 }
 
-export function checkRemoved(node: Node | undefined, world: World): Removed[] {
-  const first = new Map<Address, Place>();
+export function checkRemoved(node: Node | undefined, world: CheckContext): Removed[] {
+  const first = new Map<Address, FilePlace>();
   return rows("removed", node, REMOVED, world.problems).flatMap(({ table, value }): Removed[] => {
     const written = addressIn(table);
     const address = written && writtenAddress(written, world.problems, "removed");
@@ -52,11 +52,11 @@ export function checkRemoved(node: Node | undefined, world: World): Removed[] {
 }
 
 /** `[[moved]]`, in the order of the file. A chain (a to b, b to c) is allowed; its last address has to be declared. */
-export function checkMoved(node: Node | undefined, world: World): Moved[] {
+export function checkMoved(node: Node | undefined, world: CheckContext): Moved[] {
   const { problems, declared } = world;
-  const from = new Map<Address, Place>();
-  const to = new Map<Address, Place>();
-  const found = rows("moved", node, MOVED, problems).flatMap(({ table }): (Moved & { readonly toAt: Place })[] => {
+  const from = new Map<Address, FilePlace>();
+  const to = new Map<Address, FilePlace>();
+  const found = rows("moved", node, MOVED, problems).flatMap(({ table }): (Moved & { readonly toAt: FilePlace })[] => {
     const [source, target] = [table.entries.get("from")?.value, table.entries.get("to")?.value];
     if (source === undefined || target === undefined) return [];
     const a = writtenAddress(source, problems, "moved");
@@ -95,7 +95,7 @@ function circle(start: Moved, all: readonly Moved[]): boolean {
 function once(
   address: Address,
   { at }: TableNode,
-  first: Map<Address, Place>,
+  first: Map<Address, FilePlace>,
   what: string,
   problems: Problems,
 ): boolean {

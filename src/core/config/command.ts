@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-export type Ran =
+type Ran =
   | { readonly kind: "done"; readonly output: string }
   | { readonly kind: "failed"; readonly why: string; readonly output: string; readonly stderr: string }
   | { readonly kind: "stopped" };

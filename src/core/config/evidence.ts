@@ -1,12 +1,12 @@
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import type { Checksum } from "../model/source.ts";
 import { type ReadChecksum, readChecksum, readHash, readSums } from "./checksum.ts";
 import { tellLiteral } from "./faults.ts";
 import type { Node, TableNode, TextNode } from "./node.ts";
-import type { World } from "./world.ts";
+import type { CheckContext } from "./world.ts";
 
 /** Tells an error in a source, with its place; nothing comes of the source then. */
-export type Tell = (at: Place, message: string, hint?: string) => void;
+export type Tell = (at: FilePlace, message: string, hint?: string) => void;
 /** A URL as it is, or a path made absolute; undefined, and told, where it is neither. */
 type Placing = (node: TextNode, label: string) => string | undefined;
 
@@ -14,7 +14,7 @@ type Placing = (node: TextNode, label: string) => string | undefined;
 const SECRET = /auth|token|secret|cookie|api-?key|password|signature|credential/i;
 
 /** Headers that carry a secret are references; the others may be. */
-export function headersOf(node: Node | undefined, tell: Tell, world: World): Record<string, string> | undefined {
+export function headersOf(node: Node | undefined, tell: Tell, world: CheckContext): Record<string, string> | undefined {
   if (node?.kind !== "table") return undefined;
   const headers: Record<string, string> = {};
   for (const [name, { value, key }] of node.entries) {

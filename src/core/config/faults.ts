@@ -3,7 +3,7 @@ import { check } from "../model/check.ts";
 import type { Desired, Fault, Schema } from "../model/schema.ts";
 import type { Value } from "../model/value.ts";
 import { attributeIn, holdsSecrets, nameIn } from "./naming.ts";
-import { type Entry, follow, isBroken, type Node, type TableNode, tableOf } from "./node.ts";
+import { follow, isBroken, type Node, type NodeEntry, type TableNode, tableOf } from "./node.ts";
 import type { Problems } from "./problems.ts";
 import { isReference } from "./secrets.ts";
 
@@ -113,7 +113,7 @@ export function tellLiteral(key: string, leaf: Node, { problems, about = "", con
 }
 
 /** A table of some of the entries of another. */
-export const tableWith = (node: TableNode, entries: Iterable<readonly [string, Entry]>): TableNode => ({
+export const tableWith = (node: TableNode, entries: Iterable<readonly [string, NodeEntry]>): TableNode => ({
   ...node,
   entries: new Map(entries),
 });

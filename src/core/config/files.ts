@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";
-import type { Place } from "../model/place.ts";
-import type { Entry, Node, TableNode } from "./node.ts";
+import type { FilePlace } from "../model/place.ts";
+import type { Node, NodeEntry, TableNode } from "./node.ts";
 import { elsewhere, type Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
 
 /** The text of a file in UTF-8. @throws Failure config.missing, config.unreadable, config.encoding */
-export async function readText(file: string, signal?: AbortSignal): Promise<string> {
+async function readText(file: string, signal?: AbortSignal): Promise<string> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file, signal === undefined ? {} : { signal });
@@ -83,7 +83,7 @@ class Loader {
     return document;
   }
 
-  async #include(file: string, at: Place): Promise<TableNode | undefined> {
+  async #include(file: string, at: FilePlace): Promise<TableNode | undefined> {
     if (this.#seen.has(resolve(file))) {
       this.#problems.error("config.include", `${file} is read already`, { at });
       return undefined;
@@ -96,11 +96,11 @@ class Loader {
     }
   }
 
-  #included({ entries }: TableNode): [string, Place][] {
+  #included({ entries }: TableNode): [string, FilePlace][] {
     const include = entries.get("include")?.value;
     if (include === undefined) return [];
     const nodes = include.kind === "list" ? include.items : [include];
-    return nodes.flatMap((node): [string, Place][] => {
+    return nodes.flatMap((node): [string, FilePlace][] => {
       if (include.kind === "list" && node.kind === "text" && !node.value.includes("${")) return [[node.value, node.at]];
       const hint = "paths are relative to the including file and cannot contain variables";
       this.#problems.error("config.include", 'include is a list of files: include = ["more.toml"]', {
@@ -112,7 +112,7 @@ class Loader {
   }
 }
 
-function tell(thrown: unknown, problems: Problems, at: Place | undefined): undefined {
+function tell(thrown: unknown, problems: Problems, at: FilePlace | undefined): undefined {
   if (!(thrown instanceof Failure) || !thrown.code.startsWith("config.")) throw thrown;
   problems.error(thrown.code, thrown.message, { at: thrown.at ?? at, hint: thrown.hint });
 }
@@ -139,8 +139,13 @@ function merge(first: TableNode, second: TableNode, problems: Problems): TableNo
   return { ...first, entries };
 }
 
-function both(key: string, { key: at, value: a }: Entry, { key: also, value: b }: Entry, problems: Problems): Node {
-  const twice = (name: string, here: Place, there: Place) =>
+function both(
+  key: string,
+  { key: at, value: a }: NodeEntry,
+  { key: also, value: b }: NodeEntry,
+  problems: Problems,
+): Node {
+  const twice = (name: string, here: FilePlace, there: FilePlace) =>
     problems.error("config.duplicate", `${name} is defined more than once`, {
       at: here,
       hint: `it is first defined in ${elsewhere(there, here)}`,

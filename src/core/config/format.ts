@@ -1,12 +1,12 @@
 import { readToml } from "./read.ts";
-import { type Comment, type Item, type Key, type Pair, scan, type Written } from "./scan.ts";
+import { type Comment, type Item, type Key, type Pair, type ScannedValue, scan } from "./scan.ts";
 
 const WIDTH = 100;
 const INDENT = "  ";
 const FLAT = Number.NEGATIVE_INFINITY;
 
-type Holder = Extract<Written, { readonly items: unknown }>;
-const hasItems = (value: Written): value is Holder => "items" in value;
+type Holder = Extract<ScannedValue, { readonly items: unknown }>;
+const hasItems = (value: ScannedValue): value is Holder => "items" in value;
 
 /**
  * A TOML document in its canonical form: `key = value`, one blank line before a table, lists on one line where they fit, comments behind
@@ -75,7 +75,7 @@ class Formatter {
     return before + this.#value(value, indent, column + Bun.stringWidth(before));
   }
 
-  #value(value: Written, indent: string, column: number): string {
+  #value(value: ScannedValue, indent: string, column: number): string {
     if (!hasItems(value)) return this.#text.slice(value.start, value.end);
     const list = value.kind === "list";
     if (value.items.length === 0) return list ? "[]" : "{}";
@@ -85,13 +85,13 @@ class Formatter {
     return list && column + Bun.stringWidth(flat) > WIDTH ? this.#spread(value, indent) : flat;
   }
 
-  #item(item: Written | Pair | Comment, indent: string, column: number): string {
+  #item(item: ScannedValue | Pair | Comment, indent: string, column: number): string {
     if (item.kind === "comment") return this.#comment(item);
     return item.kind === "pair" ? this.#pair(item, indent, column) : this.#value(item, indent, column);
   }
 
   /** Whether its author has given each item a line of its own, or a comment makes that needful. */
-  #isSpread(value: Written): boolean {
+  #isSpread(value: ScannedValue): boolean {
     if (!hasItems(value)) return false;
     const [first] = value.items;
     if (first !== undefined && this.#breaks(value.start, first.start) > 0) return true;

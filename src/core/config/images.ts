@@ -7,10 +7,10 @@ import { type Common, checkIgnored } from "./lifecycle.ts";
 import { EMPTY, type Node, type TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
 import { checkResource, PLACING, takes, tellUnknown } from "./resource.ts";
-import { hintFor, type KnownBackend, type World } from "./world.ts";
+import { type CheckContext, hintFor, type KnownBackend } from "./world.ts";
 
 /** One `[image.NAME]` with the backends that it is on, as far as they are known. */
-export interface PlacedImage {
+interface PlacedImage {
   readonly name: string;
   readonly node: TableNode;
   readonly backends: readonly KnownBackend[];
@@ -154,7 +154,7 @@ export const addressesOf = ({ name, backends }: PlacedImage): Address[] =>
   backends.map((backend) => address(backend.name, imageName(name)));
 
 /** One image on all of its backends. */
-export function checkImage({ name, node, backends, on, complete }: PlacedImage, world: World): Resource[] {
+export function checkImage({ name, node, backends, on, complete }: PlacedImage, world: CheckContext): Resource[] {
   const plugins = backends.flatMap(({ plugin }) => plugin ?? []);
   const whole = complete && plugins.length === backends.length;
   const common = commonIn(node, world);
@@ -189,7 +189,7 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
 }
 
 /** True when there is an unknown key. */
-function checkOwn({ entries }: TableNode, plugin: Plugin, world: World): boolean {
+function checkOwn({ entries }: TableNode, plugin: Plugin, world: CheckContext): boolean {
   for (const [key, { key: at }] of entries) {
     if (PLACING.has(key) && !takes(plugin, key))
       world.problems.error("config.key", `${key} is said of the image, not of one backend`, { at });
@@ -199,7 +199,7 @@ function checkOwn({ entries }: TableNode, plugin: Plugin, world: World): boolean
 }
 
 /** The settings that every image has. */
-function commonIn(node: TableNode, { problems, conceal }: World): Common {
+function commonIn(node: TableNode, { problems, conceal }: CheckContext): Common {
   const timeouts = node.entries.get("timeouts");
   if (timeouts !== undefined && node.entries.has("timeout"))
     problems.error("config.value", "timeout and timeouts mean the same: write one of them", { at: timeouts.key });

@@ -5,7 +5,7 @@ import { seconds } from "../model/types.ts";
 import type { Plugin } from "../plugin.ts";
 import type { IMAGE } from "./keys.ts";
 import { nameIn } from "./naming.ts";
-import type { Entry } from "./node.ts";
+import type { NodeEntry } from "./node.ts";
 import type { Problems } from "./problems.ts";
 
 export type Common = Desired<typeof IMAGE>;
@@ -13,7 +13,7 @@ export type Common = Desired<typeof IMAGE>;
 /** What becomes of an image over time, as far as the plugin can do it. */
 export function lifecycleOf(
   common: Common,
-  entries: ReadonlyMap<string, Entry>,
+  entries: ReadonlyMap<string, NodeEntry>,
   plugin: Plugin,
   problems: Problems,
 ): Lifecycle {
@@ -63,7 +63,7 @@ const ignored = ({ ignore_changes = [] }: Common, schema: Schema): string[] =>
 const CONTENT = "content";
 
 /** Tells the names in `ignore_changes` that are no attribute of any of these plugins. */
-export function checkIgnored(entry: Entry | undefined, plugins: readonly Plugin[], problems: Problems): void {
+export function checkIgnored(entry: NodeEntry | undefined, plugins: readonly Plugin[], problems: Problems): void {
   for (const item of entry?.value.kind === "list" ? entry.value.items : []) {
     if (
       item.kind !== "text" ||
@@ -80,7 +80,7 @@ export function checkIgnored(entry: Entry | undefined, plugins: readonly Plugin[
 /** A plugin with an attribute `state` of its own says which other states there are. */
 export function stateOf(
   common: Common,
-  entries: ReadonlyMap<string, Entry>,
+  entries: ReadonlyMap<string, NodeEntry>,
   plugin: Plugin,
   problems: Problems,
 ): Resource["state"] {

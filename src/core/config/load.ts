@@ -27,9 +27,9 @@ import type { Secrets } from "./secrets.ts";
 import { statePlace } from "./stateplace.ts";
 import { tellTwins } from "./twins.ts";
 import { fillIn } from "./vars.ts";
-import type { KnownBackend, World } from "./world.ts";
+import type { CheckContext, KnownBackend } from "./world.ts";
 
-export interface Surroundings {
+interface ConfigSurroundings {
   /** `--var name=value`: before var files, and those before `[vars]`. */
   readonly vars?: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -40,7 +40,7 @@ export interface Surroundings {
   readonly signal?: AbortSignal;
 }
 
-export interface ReadOptions extends Surroundings {
+interface ReadOptions extends ConfigSurroundings {
   readonly file: string;
   readonly varFiles?: readonly string[];
   /** What the file is going to be, in place of what it is. */
@@ -81,7 +81,7 @@ async function autoFiles(file: string): Promise<readonly string[]> {
 }
 
 /** The same of a text, for a file that need not be there; nothing can be included. @throws Failure config.invalid */
-export async function parseConfig(text: string, file: string, surroundings: Surroundings): Promise<ReadConfig> {
+export async function parseConfig(text: string, file: string, surroundings: ConfigSurroundings): Promise<ReadConfig> {
   const problems = new Problems();
   problems.file(file);
   let root: TableNode | undefined;
@@ -100,7 +100,7 @@ async function checked(
   root: TableNode | undefined,
   file: string,
   varFiles: readonly TableNode[],
-  surroundings: Surroundings,
+  surroundings: ConfigSurroundings,
   problems: Problems,
 ): Promise<ReadConfig> {
   const { vars = {}, env, secrets, lookup } = surroundings;
@@ -116,7 +116,7 @@ async function checked(
   const backends = await checkBackends(tableAt(filled, "backend", problems), lookup, around);
   surroundings.signal?.throwIfAborted();
   const images = placeImages(tableAt(filled, "image", problems), backends, problems);
-  const world: World = {
+  const world: CheckContext = {
     ...around,
     backends,
     policy: policyOf(filled, problems),
@@ -177,7 +177,7 @@ function section<S extends Schema>(schema: S, root: TableNode, key: string, prob
   return checkTable(schema, node, { problems }) ?? checkTable(schema, NOTHING, { problems });
 }
 
-function settingsOf(root: TableNode, file: string, world: World): Config["settings"] | undefined {
+function settingsOf(root: TableNode, file: string, world: CheckContext): Config["settings"] | undefined {
   const found = section(SETTINGS, root, "settings", world.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
@@ -189,7 +189,7 @@ function settingsOf(root: TableNode, file: string, world: World): Config["settin
 }
 
 /** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */
-function requireName(settings: TableNode | undefined, { backends, folder, problems }: World): void {
+function requireName(settings: TableNode | undefined, { backends, folder, problems }: CheckContext): void {
   const marking = [...backends.values()].find(({ declaration }) => declaration?.mark === true)?.declaration;
   if (marking === undefined || settings?.entries.has("name") === true) return;
   const line = `name = "${madeUpName(folder)}"`;
@@ -211,7 +211,7 @@ function policyOf(root: TableNode, problems: Problems): Policy {
 
 function blocksOf(
   { entries }: TableNode,
-  world: World,
+  world: CheckContext,
 ): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify?: Notify[] } {
   const notify = checkNotify(entries.get("notify")?.value, world);
   return {

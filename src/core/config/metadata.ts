@@ -1,7 +1,7 @@
 import type { UrlSource } from "../model/source.ts";
 import { checksumOf } from "./evidence.ts";
 import type { Node } from "./node.ts";
-import { absolute, isUrl, tellPassword, type World } from "./world.ts";
+import { absolute, type CheckContext, isUrl, tellPassword } from "./world.ts";
 
 /**
  * The metadata file of an image in two parts, beside a disk on the web: a URL, or a table with `url` and `checksum`. Undefined, and told,
@@ -10,7 +10,7 @@ import { absolute, isUrl, tellPassword, type World } from "./world.ts";
 export function metadataOf(
   node: Node,
   beside: Pick<UrlSource, "at" | "follow" | "username" | "password" | "headers" | "cache">,
-  world: World,
+  world: CheckContext,
 ): UrlSource | undefined {
   const tell = (at: Node["at"], message: string, hint?: string): undefined => {
     world.problems.error("config.value", message, { at, hint });

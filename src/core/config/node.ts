@@ -1,4 +1,4 @@
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import type { Value } from "../model/value.ts";
 
 /** A value of a TOML file and where it stands. A table made by a header stands where its first header does. */
@@ -6,36 +6,36 @@ export type Node = TextNode | PlainNode | ListNode | TableNode | BrokenNode;
 
 export interface TextNode {
   readonly kind: "text";
-  readonly at: Place;
+  readonly at: FilePlace;
   readonly value: string;
   /** Where each `${…}` and `$${` in it stands, in order, where that is known. */
-  readonly marks?: readonly Place[];
+  readonly marks?: readonly FilePlace[];
   /** The text before its variables were filled in. */
   readonly before?: string;
 }
-export interface PlainNode {
+interface PlainNode {
   readonly kind: "plain";
-  readonly at: Place;
+  readonly at: FilePlace;
   readonly value: number | boolean;
 }
-export interface ListNode {
+interface ListNode {
   readonly kind: "list";
-  readonly at: Place;
+  readonly at: FilePlace;
   readonly items: readonly Node[];
 }
 export interface TableNode {
   readonly kind: "table";
-  readonly at: Place;
-  readonly entries: ReadonlyMap<string, Entry>;
+  readonly at: FilePlace;
+  readonly entries: ReadonlyMap<string, NodeEntry>;
 }
 /** A value that has been told as a mistake already, so that nothing more is said about it. */
 export interface BrokenNode {
   readonly kind: "broken";
-  readonly at: Place;
+  readonly at: FilePlace;
 }
-export interface Entry {
+export interface NodeEntry {
   /** Where the key stands (first, where it stands more than once). */
-  readonly key: Place;
+  readonly key: FilePlace;
   readonly value: Node;
 }
 
@@ -59,7 +59,7 @@ export function valueIn(node: Node): Value | undefined {
   }
 }
 
-export function tableOf(entries: ReadonlyMap<string, Entry>): { readonly [key: string]: Value } {
+export function tableOf(entries: ReadonlyMap<string, NodeEntry>): { readonly [key: string]: Value } {
   return Object.fromEntries(
     [...entries].flatMap(([key, entry]): [string, Value][] => {
       const value = valueIn(entry.value);
@@ -79,12 +79,12 @@ export function isBroken(node: Node): boolean {
 export function follow(
   node: Node,
   path: readonly (string | number)[],
-): { readonly key: Place; readonly value: Node; readonly steps: number } {
-  let found: Entry = { key: node.at, value: node };
+): { readonly key: FilePlace; readonly value: Node; readonly steps: number } {
+  let found: NodeEntry = { key: node.at, value: node };
   let steps = 0;
   for (const step of path) {
     const here: Node = found.value;
-    let next: Entry | undefined;
+    let next: NodeEntry | undefined;
     if (here.kind === "table") next = here.entries.get(String(step));
     else if (here.kind === "list") {
       const item: Node | undefined = here.items[Number(step)];
@@ -98,8 +98,8 @@ export function follow(
 }
 
 /** Where everything within a value stands, by `name.key` and `name[0]`. */
-export function placesIn(name: string, node: Node): [string, Place][] {
-  const inner = (): [string, Place][] => {
+export function placesIn(name: string, node: Node): [string, FilePlace][] {
+  const inner = (): [string, FilePlace][] => {
     if (node.kind === "list") return node.items.flatMap((item, i) => placesIn(`${name}[${i}]`, item));
     if (node.kind === "table")
       return [...node.entries].flatMap(([key, entry]) => placesIn(`${name}.${key}`, entry.value));
@@ -108,4 +108,4 @@ export function placesIn(name: string, node: Node): [string, Place][] {
   return [[name, node.at], ...inner()];
 }
 
-export const EMPTY: ReadonlyMap<string, Entry> = new Map();
+export const EMPTY: ReadonlyMap<string, NodeEntry> = new Map();

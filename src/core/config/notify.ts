@@ -3,9 +3,9 @@ import { rows } from "./blocks.ts";
 import { NOTIFY } from "./keys.ts";
 import type { Node } from "./node.ts";
 import { isReference } from "./secrets.ts";
-import { hintFor, tellPassword, type World } from "./world.ts";
+import { type CheckContext, hintFor, tellPassword } from "./world.ts";
 
-export function checkNotify(node: Node | undefined, world: World): Notify[] {
+export function checkNotify(node: Node | undefined, world: CheckContext): Notify[] {
   const { problems } = world;
   return rows("notify", node, NOTIFY, problems).flatMap(({ table, value }): Notify[] => {
     const at = table.entries.get("url")?.value.at ?? table.at;

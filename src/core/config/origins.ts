@@ -1,36 +1,36 @@
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import type { Origin, Plugin } from "../plugin.ts";
 import { nameIn } from "./naming.ts";
-import type { Entry } from "./node.ts";
+import type { NodeEntry } from "./node.ts";
 import { elsewhere } from "./problems.ts";
 import type { FoundSource } from "./source.ts";
-import type { World } from "./world.ts";
+import type { CheckContext } from "./world.ts";
 
 /** An attribute that is written, by its name in the schema. */
-export type Attributes = ReadonlyMap<string, Entry>;
+export type OriginAttributes = ReadonlyMap<string, NodeEntry>;
 
 /** One of the things that an image is to be made from. */
 export interface Meant {
   readonly label: string;
-  readonly at: Place;
+  readonly at: FilePlace;
   readonly origin: Origin | undefined;
 }
 
 export interface Made {
   readonly plugin: Plugin;
-  readonly attributes: Attributes;
+  readonly attributes: OriginAttributes;
   readonly source: FoundSource;
   /** False: it may be there without being made from anything. */
   readonly needed: boolean;
   /** Where the image is declared. */
-  readonly at: Place;
+  readonly at: FilePlace;
   readonly about: string;
 }
 
 /** Tells every breach of: an image is made from exactly one thing, which is there whole. Returns that thing. */
 export function checkOrigins(
   { plugin, attributes, source, needed, at, about }: Made,
-  { problems }: World,
+  { problems }: CheckContext,
 ): Meant | undefined {
   const origins = meantOrigins(plugin.origins ?? [], attributes, source.kind === "source");
   const all: Meant[] = [...origins];
@@ -55,7 +55,7 @@ export function checkOrigins(
   return other === undefined ? one : undefined;
 }
 
-function tellNone(plugin: Plugin, at: Place, about: string, problems: World["problems"]): void {
+function tellNone(plugin: Plugin, at: FilePlace, about: string, problems: CheckContext["problems"]): void {
   problems.error("config.origin", `nothing says what the image is made from${about}`, {
     at,
     hint: `it is made ${ways(plugin)}; existing = true says that it is there`,
@@ -69,7 +69,7 @@ const ways = ({ bytes, origins = [] }: Plugin): string =>
   ].join(", or ");
 
 /** The origins that the written attributes mean. One that another explains as well or better is not meant. */
-function meantOrigins(origins: readonly Origin[], attributes: Attributes, isOfBytes: boolean): Meant[] {
+function meantOrigins(origins: readonly Origin[], attributes: OriginAttributes, isOfBytes: boolean): Meant[] {
   const found = origins.flatMap((origin) => {
     const given = origin.needs.filter((name) => attributes.has(name));
     if (isOfBytes && given.every((name) => origin.also?.includes(name) === true)) return [];
@@ -90,9 +90,9 @@ function meantOrigins(origins: readonly Origin[], attributes: Attributes, isOfBy
 /** Attributes that only go with another origin than the one that is meant. */
 function checkMay(
   { origins = [] }: Plugin,
-  attributes: Attributes,
+  attributes: OriginAttributes,
   chosen: Origin | undefined,
-  problems: World["problems"],
+  problems: CheckContext["problems"],
   about: string,
 ): void {
   for (const [name, { key }] of attributes) {
@@ -112,5 +112,5 @@ function checkMay(
 }
 
 /** The written attributes by their names in the schema. */
-export const byName = (plugin: Plugin, written: Iterable<readonly [string, Entry]>): Map<string, Entry> =>
+export const byName = (plugin: Plugin, written: Iterable<readonly [string, NodeEntry]>): Map<string, NodeEntry> =>
   new Map([...written].map(([key, entry]) => [nameIn(plugin.image, key) ?? key, entry]));

@@ -1,25 +1,25 @@
 import { parseAddress } from "../model/name.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import { isSpelling, SOURCE, SPELLINGS, type Spelling } from "./keys.ts";
-import type { Entry, Node, TextNode } from "./node.ts";
-import { absolute, hintFor, isUrl, type World } from "./world.ts";
+import type { Node, NodeEntry, TextNode } from "./node.ts";
+import { absolute, type CheckContext, hintFor, isUrl } from "./world.ts";
 
-export type Part = keyof typeof SOURCE;
+export type SourcePart = keyof typeof SOURCE;
 /** One thing said of the source, wherever and under whatever name it was written. */
 export interface Piece {
-  readonly part: Part;
+  readonly part: SourcePart;
   /** As it was written. */
   readonly label: string;
-  readonly key: Place;
+  readonly key: FilePlace;
   readonly value: Node;
   /** Where the whole of it stands: the table, or the value. */
-  readonly whole: Place;
+  readonly whole: FilePlace;
 }
 
 /** Whether a key of an image says something of its source. */
 export const isSourceKey = (key: string): boolean => key === "source" || isSpelling(key);
 
-const isPart = (key: string): key is Part => Object.hasOwn(SOURCE, key);
+const isPart = (key: string): key is SourcePart => Object.hasOwn(SOURCE, key);
 
 /**
  * All that an image says of its source, in `source` and in the other tools' spellings of it; `plugin` where its `source` is an attribute
@@ -27,9 +27,9 @@ const isPart = (key: string): key is Part => Object.hasOwn(SOURCE, key);
  * @param own whether the plugin has an attribute `source`, that takes what is none of ours.
  */
 export function gather(
-  entries: ReadonlyMap<string, Entry>,
+  entries: ReadonlyMap<string, NodeEntry>,
   own: boolean,
-  world: World,
+  world: CheckContext,
 ): Piece[] | "plugin" | undefined {
   const pieces: Piece[] = [];
   const source = entries.get("source");
@@ -62,9 +62,9 @@ function meaning(key: Spelling, value: Node): Node {
 }
 
 /** Parts that say where the bytes are; there has to be one of them. */
-export const KINDS: readonly Part[] = ["file", "url", "urls", "image"];
+export const KINDS: readonly SourcePart[] = ["file", "url", "urls", "image"];
 /** Parts that only go with some kinds of source. */
-export const ONLY: { readonly [P in Part]?: readonly Part[] } = {
+export const ONLY: { readonly [P in SourcePart]?: readonly SourcePart[] } = {
   metadata: ["file", "url", "urls"],
   username: ["url", "urls"],
   password: ["url", "urls"],
@@ -79,7 +79,7 @@ const ENDING =
   /\.(?:qcow2?|img|raw|iso|vmdk|vhdx?|vdi|ova|qed|hdd|hds|vpc|tar|tgz|tbz2?|txz|tzst|tlz4?|squashfs|gz|gzip|bz2|bzip2|xz|lzma|lz4|zstd?|zip)$/i;
 
 /** What a plain text as source is. */
-function partOf(node: TextNode, own: boolean, world: World): Part | "plugin" | undefined {
+function partOf(node: TextNode, own: boolean, world: CheckContext): SourcePart | "plugin" | undefined {
   const text = node.value;
   const { problems, declared } = world;
   if (own && /^[A-Za-z0-9._-]+:(?!\/\/)/.test(text)) return "plugin";

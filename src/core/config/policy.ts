@@ -1,19 +1,19 @@
 import type { Policy, Resource } from "../model/declaration.ts";
 import { ALGORITHMS, type Algorithm, nameOf, STRONG } from "../model/digest.ts";
 import type { Address, BackendName } from "../model/name.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import type { SourceSpec } from "../model/source.ts";
 import type { Plugin } from "../plugin.ts";
 import { nameIn } from "./naming.ts";
 import type { Node } from "./node.ts";
-import type { Attributes, Meant } from "./origins.ts";
+import type { Meant, OriginAttributes } from "./origins.ts";
 import type { Problems } from "./problems.ts";
 
 interface Rules {
   readonly policy: Policy;
   readonly problems: Problems;
 }
-type Tell = (at: Place, message: string, hint: string) => void;
+type Tell = (at: FilePlace, message: string, hint: string) => void;
 
 const isHttp = (text: string): boolean => /^http:\/\//i.test(text);
 const teller =
@@ -68,7 +68,11 @@ function checkAlgorithm({ checksum, at }: SourceSpec, { require, algorithms }: P
 const rank = (name: Algorithm): number => ALGORITHMS.indexOf(name);
 
 /** `[policy]` for an image that the backend makes by itself: the digest of its origin is known, or it is refused. */
-export function checkOrigin({ label, at, origin }: Meant, attributes: Attributes, { policy, problems }: Rules): void {
+export function checkOrigin(
+  { label, at, origin }: Meant,
+  attributes: OriginAttributes,
+  { policy, problems }: Rules,
+): void {
   if (origin === undefined) return;
   const tell = teller(problems);
   const elsewhere = "make the image from a source with it";

@@ -1,21 +1,21 @@
 import type { Code, Problem } from "../failure.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 
-export interface Facts {
-  readonly at?: Place | undefined;
+interface ProblemFacts {
+  readonly at?: FilePlace | undefined;
   readonly hint?: string | undefined;
 }
 
 /** A place with what must not be shown of the lines around it: secrets that were written out. */
-export interface FramePlace extends Place {
-  readonly hide?: readonly Place[];
+export interface FramePlace extends FilePlace {
+  readonly hide?: readonly FilePlace[];
 }
 
 /** What is found to be wrong with a configuration, gathered so that all of it can be told at once. */
 export class Problems {
   readonly #found = new Map<string, Problem>();
   readonly #files: string[] = [];
-  readonly #hidden: Place[] = [];
+  readonly #hidden: FilePlace[] = [];
   #count = 0;
 
   /** Files in the order in which their problems are told. */
@@ -23,16 +23,16 @@ export class Problems {
     if (!this.#files.includes(name)) this.#files.push(name);
   }
 
-  error(code: Code, message: string, facts: Facts = {}): void {
+  error(code: Code, message: string, facts: ProblemFacts = {}): void {
     this.add({ code, message, ...known(facts) });
   }
 
-  warn(code: Code, message: string, facts: Facts = {}): void {
+  warn(code: Code, message: string, facts: ProblemFacts = {}): void {
     this.add({ code, message, severity: "warning", ...known(facts) });
   }
 
   /** A secret stands here: no frame of any problem may show it. */
-  hide(at: Place): void {
+  hide(at: FilePlace): void {
     this.#hidden.push(at);
   }
 
@@ -67,7 +67,7 @@ export class Problems {
 
   /** By place; those without one come first. */
   #sorted(): Problem[] {
-    const rank = (at: Place | undefined): number => (at === undefined ? -1 : this.#files.indexOf(at.file));
+    const rank = (at: FilePlace | undefined): number => (at === undefined ? -1 : this.#files.indexOf(at.file));
     const found = [...this.#found.values()].map((problem) => this.#masked(problem));
     return found.sort(
       (a, b) =>
@@ -76,11 +76,11 @@ export class Problems {
   }
 }
 
-const known = ({ at, hint }: Facts): { readonly at?: Place; readonly hint?: string } => ({
+const known = ({ at, hint }: ProblemFacts): { readonly at?: FilePlace; readonly hint?: string } => ({
   ...(at === undefined ? {} : { at }),
   ...(hint === undefined ? {} : { hint }),
 });
 
 /** Names another place for somebody who looks at this one: the line, and the file where it is another. */
-export const elsewhere = (other: Place, here: Place): string =>
+export const elsewhere = (other: FilePlace, here: FilePlace): string =>
   other.file === here.file ? `line ${other.line}` : `${other.file}:${other.line}`;

@@ -1,9 +1,9 @@
 import { parse } from "toml";
 import { Failure } from "../failure.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import { Lines } from "./lines.ts";
-import type { Entry, Node, TableNode, TextNode } from "./node.ts";
-import { type Item, type Key, type Pair, type Part, scan, Unscannable, type Written } from "./scan.ts";
+import type { Node, NodeEntry, TableNode, TextNode } from "./node.ts";
+import { type Item, type Key, type Pair, type ScannedPart, type ScannedValue, scan, Unscannable } from "./scan.ts";
 import { syntaxFailure } from "./syntax.ts";
 
 /**
@@ -37,13 +37,13 @@ export const MARK = /\$?\$\{[^}"'\\\n]*\}?/g;
 /** A table while it is filled; `values` is the same table as the parser gave it. */
 interface Growing {
   readonly kind: "growing";
-  at: Place;
-  readonly entries: Map<string, { key: Place; value: Growing | GrowingList | Node }>;
+  at: FilePlace;
+  readonly entries: Map<string, { key: FilePlace; value: Growing | GrowingList | Node }>;
   readonly values: object;
 }
 interface GrowingList {
   readonly kind: "growing-list";
-  readonly at: Place;
+  readonly at: FilePlace;
   readonly items: Growing[];
   readonly values: readonly unknown[];
 }
@@ -67,7 +67,7 @@ class Builder {
     return this.#done(root);
   }
 
-  #table(values: unknown, at: Place, offset: number): Growing {
+  #table(values: unknown, at: FilePlace, offset: number): Growing {
     if (typeof values !== "object" || values === null || Array.isArray(values)) throw new Unscannable(offset);
     return { kind: "growing", at, entries: new Map(), values };
   }
@@ -98,7 +98,7 @@ class Builder {
   }
 
   /** Follows the parts of a key down, making the tables that it implies. */
-  #descend(from: Growing, parts: readonly Part[]): Growing {
+  #descend(from: Growing, parts: readonly ScannedPart[]): Growing {
     let table = from;
     const far = parts[DEPTH];
     if (far !== undefined)
@@ -115,7 +115,7 @@ class Builder {
     return table;
   }
 
-  #add<T extends Growing | GrowingList | Node>(table: Growing, part: Part, value: T): T {
+  #add<T extends Growing | GrowingList | Node>(table: Growing, part: ScannedPart, value: T): T {
     if (table.entries.has(part.text)) throw new Unscannable(part.start);
     table.entries.set(part.text, { key: this.#lines.place(part.start, part.end), value });
     return value;
@@ -128,10 +128,10 @@ class Builder {
     this.#add(parent, last, this.#value(value, Reflect.get(parent.values, last.text)));
   }
 
-  #value(written: Written, value: unknown): Node {
+  #value(written: ScannedValue, value: unknown): Node {
     const at = this.#lines.place(written.start, written.end);
     if (written.kind === "list") {
-      const items = written.items.filter((item): item is Written => item.kind !== "comment");
+      const items = written.items.filter((item): item is ScannedValue => item.kind !== "comment");
       if (!Array.isArray(value) || value.length !== items.length) throw new Unscannable(written.start);
       return { kind: "list", at, items: items.map((item, i) => this.#value(item, value[i])) };
     }
@@ -146,7 +146,7 @@ class Builder {
     throw new Unscannable(written.start);
   }
 
-  #string({ start, end }: Written, at: Place, value: string): TextNode {
+  #string({ start, end }: ScannedValue, at: FilePlace, value: string): TextNode {
     if (!value.includes("${")) return { kind: "text", at, value };
     const found = [...this.#text.slice(start, end).matchAll(MARK)];
     if (found.length !== value.match(MARK)?.length) return { kind: "text", at, value };
@@ -157,7 +157,7 @@ class Builder {
   /** The table with all that it holds, once it is known that the parser saw as much. */
   #done(table: Growing): TableNode {
     if (table.entries.size !== Object.keys(table.values).length) throw new Unscannable(0);
-    const entries = new Map<string, Entry>();
+    const entries = new Map<string, NodeEntry>();
     for (const [key, { key: at, value }] of table.entries) {
       if (value.kind === "growing") entries.set(key, { key: at, value: this.#done(value) });
       else if (value.kind !== "growing-list") entries.set(key, { key: at, value });

@@ -1,7 +1,7 @@
 import type { Resource } from "../model/declaration.ts";
 import { address, type ImageName } from "../model/name.ts";
 import { nearest } from "../model/nearest.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import { type Schema, writable } from "../model/schema.ts";
 import type { Plugin } from "../plugin.ts";
 import { complaintsOf, tellComplaints } from "./backends.ts";
@@ -9,15 +9,15 @@ import { checkTable, tableWith } from "./faults.ts";
 import { IMAGE } from "./keys.ts";
 import { type Common, lifecycleOf, stateOf } from "./lifecycle.ts";
 import { attributeIn, nameIn } from "./naming.ts";
-import { EMPTY, type Entry, placesIn, type TableNode } from "./node.ts";
+import { EMPTY, type NodeEntry, placesIn, type TableNode } from "./node.ts";
 import { byName, checkOrigins } from "./origins.ts";
 import { isSourceKey } from "./pieces.ts";
 import { checkOrigin, checkSource } from "./policy.ts";
 import { findSource } from "./source.ts";
-import type { KnownBackend, World } from "./world.ts";
+import type { CheckContext, KnownBackend } from "./world.ts";
 
 /** An image on one of its backends. */
-export interface Placed {
+interface PlacedSource {
   readonly image: ImageName;
   readonly backend: KnownBackend;
   /** `[image.X]` and, where there is one, `[image.X.on.B]`. */
@@ -38,7 +38,7 @@ export const PLACING = new Set(["backend", "backends", "on"]);
 export const takes = (plugin: Plugin, key: string): boolean => attributeIn(plugin.image, key) !== undefined;
 
 /** One image on one backend; undefined when it cannot be made sense of, which is told. */
-export function checkResource(placed: Placed, plugin: Plugin, world: World): Resource | undefined {
+export function checkResource(placed: PlacedSource, plugin: Plugin, world: CheckContext): Resource | undefined {
   const { image, backend, node, on, common, about, slipped } = placed;
   const { problems } = world;
   const before = problems.count;
@@ -82,7 +82,7 @@ export function checkResource(placed: Placed, plugin: Plugin, world: World): Res
   };
 }
 
-function placesOf(entries: ReadonlyMap<string, Entry>, plugin: Plugin): Record<string, Place> {
+function placesOf(entries: ReadonlyMap<string, NodeEntry>, plugin: Plugin): Record<string, FilePlace> {
   return Object.fromEntries(
     [...entries].flatMap(([key, { value }]) =>
       placesIn(takes(plugin, key) ? (nameIn(plugin.image, key) ?? key) : key, value),
@@ -95,10 +95,10 @@ function placesOf(entries: ReadonlyMap<string, Entry>, plugin: Plugin): Record<s
  * place of the image's own, whatever that is.
  */
 function overlay(
-  general: ReadonlyMap<string, Entry>,
-  own: ReadonlyMap<string, Entry>,
+  general: ReadonlyMap<string, NodeEntry>,
+  own: ReadonlyMap<string, NodeEntry>,
   plugin: Plugin,
-): ReadonlyMap<string, Entry> {
+): ReadonlyMap<string, NodeEntry> {
   if (own.size === 0 && ![...general.keys()].some((key) => PLACING.has(key))) return general;
   const canonical = (key: string) => nameIn(plugin.image, key) ?? key;
   const named = new Set([...own.keys()].map(canonical));
@@ -117,14 +117,14 @@ function overlay(
 }
 
 /** Whether these entries say where the bytes are, and not only, say, the password. */
-const isWhere = (own: ReadonlyMap<string, Entry>): boolean =>
+const isWhere = (own: ReadonlyMap<string, NodeEntry>): boolean =>
   ["source", "image_source_url", "local_file_path", "file_path"].some((key) => own.has(key));
 
 /** Tells the keys that neither we nor any of these plugins know; true when there are any. */
 export function tellUnknown(
-  entries: ReadonlyMap<string, Entry>,
+  entries: ReadonlyMap<string, NodeEntry>,
   plugins: readonly Plugin[],
-  world: World,
+  world: CheckContext,
   more: readonly string[],
 ): boolean {
   const before = world.problems.count;

@@ -3,17 +3,17 @@ export interface Span {
   readonly start: number;
   readonly end: number;
 }
-export interface Part extends Span {
+export interface ScannedPart extends Span {
   /** The key as it is meant, without quotes. */
   readonly text: string;
 }
 export interface Key extends Span {
-  readonly parts: readonly Part[];
+  readonly parts: readonly ScannedPart[];
 }
 export interface Comment extends Span {
   readonly kind: "comment";
 }
-export interface Header extends Span {
+export interface ScannedHeader extends Span {
   readonly kind: "header";
   /** `[[x]]` */
   readonly many: boolean;
@@ -22,15 +22,15 @@ export interface Header extends Span {
 export interface Pair extends Span {
   readonly kind: "pair";
   readonly key: Key;
-  readonly value: Written;
+  readonly value: ScannedValue;
 }
-export type Written = Span &
+export type ScannedValue = Span &
   (
     | { readonly kind: "string" | "other" }
-    | { readonly kind: "list"; readonly items: readonly (Written | Comment)[] }
+    | { readonly kind: "list"; readonly items: readonly (ScannedValue | Comment)[] }
     | { readonly kind: "table"; readonly items: readonly (Pair | Comment)[] }
   );
-export type Item = Comment | Header | Pair;
+export type Item = Comment | ScannedHeader | Pair;
 
 /** The scanner met what it does not know; the text was not TOML, or not as the parser read it. */
 export class Unscannable extends Error {
@@ -87,7 +87,7 @@ class Scanner {
     return { kind: "comment", start, end: this.#at };
   }
 
-  #header(): Header {
+  #header(): ScannedHeader {
     const start = this.#at;
     const many = this.#text.startsWith("[[", start);
     this.#at += many ? 2 : 1;
@@ -106,7 +106,7 @@ class Scanner {
   }
 
   #key(): Key {
-    const parts: Part[] = [];
+    const parts: ScannedPart[] = [];
     do {
       if (parts.length > 0) this.#at++;
       this.#spaces();
@@ -116,7 +116,7 @@ class Scanner {
     return { parts, start: parts[0]?.start ?? this.#at, end: parts.at(-1)?.end ?? this.#at };
   }
 
-  #part(): Part {
+  #part(): ScannedPart {
     const start = this.#at;
     const quote = this.#text[start];
     if (quote !== '"' && quote !== "'") return { text: this.#match(BARE), start, end: this.#at };
@@ -125,7 +125,7 @@ class Scanner {
     return { text: quote === '"' ? unquote(inner) : inner, start, end: this.#at };
   }
 
-  #value(): Written {
+  #value(): ScannedValue {
     const start = this.#at;
     const first = this.#text[start];
     if (first === "[") return { kind: "list", items: this.#until("]", () => this.#value()), start, end: this.#at };

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { Failure } from "../failure.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import { runForSecret } from "./command.ts";
 import { HIDDEN, patternsOf, redactUrls } from "./redact.ts";
 
@@ -11,7 +11,7 @@ const REFERENCE = /^(?:(env):([A-Za-z_][A-Za-z0-9_]*)|(file|cmd):(.*\S.*))$/s;
 /** Whether a text names a secret (`env:NAME`, `file:PATH`, `cmd:COMMAND`) instead of being one. */
 export const isReference = (text: string): boolean => REFERENCE.test(text);
 
-export interface SecretsOptions {
+interface SecretsOptions {
   /** Relative paths start here, and commands run here. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -19,9 +19,9 @@ export interface SecretsOptions {
   readonly timeout?: number;
 }
 
-export interface Asked {
+interface SecretRequest {
   /** Where the reference stands, for the failure. */
-  readonly at?: Place | undefined;
+  readonly at?: FilePlace | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,7 +40,7 @@ export class Secrets {
    * The secret behind a reference, concealed from then on. It is got once for all who ask. One trailing line break is cut off.
    * @throws Failure config.secret when there is none, or an empty one
    */
-  async resolve(reference: string, { at, signal }: Asked = {}): Promise<string> {
+  async resolve(reference: string, { at, signal }: SecretRequest = {}): Promise<string> {
     for (;;) {
       signal?.throwIfAborted();
       let pending = this.#known.get(reference);
@@ -62,7 +62,7 @@ export class Secrets {
   }
 
   /** What is written: the secret behind it where it is a reference, else itself. For settings that may be either, as a user name. */
-  async text(written: string, asked: Asked = {}): Promise<string> {
+  async text(written: string, asked: SecretRequest = {}): Promise<string> {
     return isReference(written) ? await this.resolve(written, asked) : written;
   }
 

@@ -1,14 +1,14 @@
 import { fileURLToPath } from "node:url";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { seconds } from "../model/types.ts";
 import { checksumOf, headersOf, hostsOf, type Tell } from "./evidence.ts";
 import { metadataOf } from "./metadata.ts";
-import type { Entry, Node, TextNode } from "./node.ts";
-import { gather, KINDS, NOWHERE, ONLY, type Part, type Piece } from "./pieces.ts";
+import type { Node, NodeEntry, TextNode } from "./node.ts";
+import { gather, KINDS, NOWHERE, ONLY, type Piece, type SourcePart } from "./pieces.ts";
 import { elsewhere } from "./problems.ts";
 import { faultOf } from "./stateplace.ts";
-import { absolute, declaredAddress, isUrl, tellPassword, type World, writtenAddress } from "./world.ts";
+import { absolute, type CheckContext, declaredAddress, isUrl, tellPassword, writtenAddress } from "./world.ts";
 
 export type FoundSource =
   | { readonly kind: "none" }
@@ -22,7 +22,7 @@ export type FoundSource =
  * Where the bytes come from, gathered from `source` and the other tools' spellings of it.
  * @param own whether the plugin has an attribute `source`, that takes what is none of ours.
  */
-export function findSource(entries: ReadonlyMap<string, Entry>, own: boolean, world: World): FoundSource {
+export function findSource(entries: ReadonlyMap<string, NodeEntry>, own: boolean, world: CheckContext): FoundSource {
   const pieces = gather(entries, own, world);
   if (pieces === "plugin") return { kind: "plugin" };
   if (pieces === undefined) return { kind: "wrong" };
@@ -30,11 +30,11 @@ export function findSource(entries: ReadonlyMap<string, Entry>, own: boolean, wo
 }
 
 class Assembly {
-  readonly #pieces = new Map<Part, Piece>();
-  readonly #world: World;
+  readonly #pieces = new Map<SourcePart, Piece>();
+  readonly #world: CheckContext;
   #wrong = false;
 
-  constructor(pieces: readonly Piece[], world: World) {
+  constructor(pieces: readonly Piece[], world: CheckContext) {
     this.#world = world;
     for (const one of pieces) {
       const before = this.#pieces.get(one.part);
@@ -204,23 +204,23 @@ class Assembly {
     }
   }
 
-  #text(part: Part): string | undefined {
+  #text(part: SourcePart): string | undefined {
     const value = this.#pieces.get(part)?.value;
     return value?.kind === "text" ? value.value : undefined;
   }
 
-  #flag(part: Part): boolean | undefined {
+  #flag(part: SourcePart): boolean | undefined {
     const value = this.#pieces.get(part)?.value;
     return value?.kind === "plain" && typeof value.value === "boolean" ? value.value : undefined;
   }
 
-  #named({ label, key }: Piece, here: Place): string {
+  #named({ label, key }: Piece, here: FilePlace): string {
     return `${label} in ${elsewhere(key, here)}`;
   }
 
   readonly #says: Tell = (at, message, hint) => this.#tell(at, message, "config.value", hint);
 
-  #tell(at: Place, message: string, code: `config.${string}` = "config.value", hint?: string): void {
+  #tell(at: FilePlace, message: string, code: `config.${string}` = "config.value", hint?: string): void {
     this.#wrong = true;
     this.#world.problems.error(code, message, { at, hint });
   }

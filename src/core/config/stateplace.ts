@@ -3,10 +3,10 @@ import type { HttpLock, StatePlace } from "../model/declaration.ts";
 import { parsePostgres } from "../store/postgres/place.ts";
 import { parseS3 } from "../store/s3/place.ts";
 import type { TableNode } from "./node.ts";
-import { absolute, isUrl, tellPassword, type World } from "./world.ts";
+import { absolute, type CheckContext, isUrl, tellPassword } from "./world.ts";
 
 /** What a state is kept by. */
-export type StateKind = "file" | "http" | "s3" | "postgres";
+type StateKind = "file" | "http" | "s3" | "postgres";
 
 /** The settings of a state, as they are written. */
 interface Written {
@@ -45,7 +45,7 @@ const NAMES: Readonly<Record<StateKind, string>> = {
 };
 
 /** Where `[settings]` keeps the state; what is wrong with it is told at its place. */
-export function statePlace(written: Written, table: TableNode | undefined, world: World): StatePlace {
+export function statePlace(written: Written, table: TableNode | undefined, world: CheckContext): StatePlace {
   const { state } = written;
   const { problems } = world;
   const at = table?.entries.get("state")?.value.at;

@@ -1,6 +1,6 @@
 import { Failure } from "../failure.ts";
 import type { Lines } from "./lines.ts";
-import { type Header, type Item, scan, Unscannable } from "./scan.ts";
+import { type Item, type ScannedHeader, scan, Unscannable } from "./scan.ts";
 
 /**
  * What the `toml` package threw, as a Failure with its place. Neither the message nor the hint quotes a value. A grammar error has its
@@ -41,7 +41,7 @@ function ruleBroken(message: string, text: string, lines: Lines, at: ReturnType<
   return [message.replace(/^Invalid/, "invalid").replace(/\.$/, ""), { at }];
 }
 
-function firstHeader(text: string, path: string): Header | undefined {
+function firstHeader(text: string, path: string): ScannedHeader | undefined {
   let items: readonly Item[];
   try {
     items = scan(text);
@@ -49,8 +49,9 @@ function firstHeader(text: string, path: string): Header | undefined {
     if (thrown instanceof Unscannable) return undefined;
     throw thrown;
   }
-  const name = ({ key }: Header) => key.parts.map((part) => (part.text.includes(".") ? `"${part.text}"` : part.text));
-  return items.find((item): item is Header => item.kind === "header" && name(item).join(".") === path);
+  const name = ({ key }: ScannedHeader) =>
+    key.parts.map((part) => (part.text.includes(".") ? `"${part.text}"` : part.text));
+  return items.find((item): item is ScannedHeader => item.kind === "header" && name(item).join(".") === path);
 }
 
 /** What stands where something else had to stand, and the likeliest reason. */

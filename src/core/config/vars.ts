@@ -2,8 +2,8 @@
 import { Failure } from "../failure.ts";
 import { meant } from "../model/check.ts";
 import { nearest } from "../model/nearest.ts";
-import type { Place } from "../model/place.ts";
-import { type BrokenNode, EMPTY, type Entry, type Node, type TableNode, type TextNode } from "./node.ts";
+import type { FilePlace } from "../model/place.ts";
+import { type BrokenNode, EMPTY, type Node, type NodeEntry, type TableNode, type TextNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
 import { MARK, readToml } from "./read.ts";
 
@@ -26,7 +26,7 @@ export function parseVars(given: readonly string[]): Record<string, string> {
   );
 }
 
-export interface Given {
+interface GivenValues {
   /** From the command line: they win over files, and those over `[vars]`. */
   readonly vars: Readonly<Record<string, string>>;
   readonly files: readonly TableNode[];
@@ -37,7 +37,7 @@ export interface Given {
  * The document with its variables filled in and its `[vars]` and `include` taken out. A string that is nothing but `${var.x}` becomes
  * the variable's value, whatever its type; within longer text it is put in as text. What cannot be filled in is told and left broken.
  */
-export function fillIn(root: TableNode, given: Given, problems: Problems): TableNode {
+export function fillIn(root: TableNode, given: GivenValues, problems: Problems): TableNode {
   const declared = root.entries.get("vars")?.value;
   if (declared !== undefined && declared.kind !== "table")
     problems.error("config.value", "vars is a table: [vars]", { at: declared.at });
@@ -49,15 +49,15 @@ export function fillIn(root: TableNode, given: Given, problems: Problems): Table
 }
 
 class Filler {
-  readonly #definitions: ReadonlyMap<string, Entry>;
-  readonly #given: Given;
+  readonly #definitions: ReadonlyMap<string, NodeEntry>;
+  readonly #given: GivenValues;
   readonly #problems: Problems;
   readonly #values = new Map<string, Node>();
   readonly #used = new Set<string>();
   /** The variables that are being looked up, from the outermost on. */
   readonly #trail: string[] = [];
 
-  constructor(declared: ReadonlyMap<string, Entry>, given: Given, problems: Problems) {
+  constructor(declared: ReadonlyMap<string, NodeEntry>, given: GivenValues, problems: Problems) {
     this.#definitions = new Map([...declared, ...given.files.flatMap(({ entries }) => [...entries])]);
     this.#given = given;
     this.#problems = problems;
@@ -110,7 +110,7 @@ class Filler {
       return items === undefined ? node : { ...node, items };
     }
     if (node.kind === "table") {
-      let entries: Map<string, Entry> | undefined;
+      let entries: Map<string, NodeEntry> | undefined;
       for (const [key, entry] of node.entries) {
         const value = this.fill(entry.value);
         if (value === entry.value) continue;
@@ -147,7 +147,7 @@ class Filler {
   }
 
   /** What one `${…}` stands for. */
-  #mark(mark: string, at: Place): Node {
+  #mark(mark: string, at: FilePlace): Node {
     if (mark.startsWith("$$")) return { kind: "text", at, value: mark.slice(1) };
     const [, kind, name] = /^\$\{\s*(var|env)\.([^\s}]+)\s*\}$/.exec(mark) ?? [];
     if (kind === "env" && name !== undefined) return this.#environment(name, at);
@@ -156,7 +156,7 @@ class Filler {
     return this.#broken(at, message, "write ${var.NAME} or ${env.NAME}; $${ stands for ${ itself");
   }
 
-  #environment(name: string, at: Place): Node {
+  #environment(name: string, at: FilePlace): Node {
     const value = Object.hasOwn(this.#given.env, name) ? this.#given.env[name] : undefined;
     if (value !== undefined) return { kind: "text", at, value };
     const near = nearest(name, Object.keys(this.#given.env));
@@ -164,7 +164,7 @@ class Filler {
     return this.#broken(at, `the environment variable ${name} is not set`, hint);
   }
 
-  #variable(name: string, at: Place): Node {
+  #variable(name: string, at: FilePlace): Node {
     this.#used.add(name);
     if (this.#trail.includes(name)) {
       const circle = [...this.#trail.slice(this.#trail.indexOf(name)), name].join(" -> ");
@@ -202,13 +202,13 @@ class Filler {
     return { kind: "broken", at };
   }
 
-  #broken(at: Place, message: string, hint?: string): BrokenNode {
+  #broken(at: FilePlace, message: string, hint?: string): BrokenNode {
     this.#problems.error("config.variable", message, { at, hint });
     return { kind: "broken", at };
   }
 }
 
-const NOWHERE: Place = { file: "--var", line: 1, column: 1 };
+const NOWHERE: FilePlace = { file: "--var", line: 1, column: 1 };
 const typeOf = (node: Node): string => (node.kind === "plain" ? typeof node.value : node.kind);
 
 function parsed(text: string): Node | undefined {

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { BackendDeclaration, Policy } from "../model/declaration.ts";
 import { type Address, type BackendName, parseAddress } from "../model/name.ts";
 import { nearest } from "../model/nearest.ts";
-import type { Place } from "../model/place.ts";
+import type { FilePlace } from "../model/place.ts";
 import type { Plugin } from "../plugin.ts";
 import type { Node } from "./node.ts";
 import type { Problems } from "./problems.ts";
@@ -15,7 +15,7 @@ export interface KnownBackend {
 }
 
 /** What the parts of the check share. */
-export interface World {
+export interface CheckContext {
   readonly problems: Problems;
   /** The folder that relative paths start from, and what `~` stands for. */
   readonly folder: string;
@@ -32,7 +32,7 @@ export interface World {
 }
 
 /** A path of the file as an absolute one. */
-export const absolute = ({ folder, home }: Pick<World, "folder" | "home">, path: string): string =>
+export const absolute = ({ folder, home }: Pick<CheckContext, "folder" | "home">, path: string): string =>
   resolve(folder, path.replace(/^~(?=\/|$)/, home));
 
 export const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
@@ -49,7 +49,7 @@ export function hintFor(name: string, right: Iterable<string>, none: string): st
 }
 
 /** The declared address that a node names; undefined, and told, when it is none. */
-export function declaredAddress(node: Node, { declared, problems }: World, what: string): Address | undefined {
+export function declaredAddress(node: Node, { declared, problems }: CheckContext, what: string): Address | undefined {
   const found = writtenAddress(node, problems, what);
   if (found === undefined || declared.has(found)) return found;
   const hint = hintFor(found, declared, "no image is declared");
@@ -71,9 +71,9 @@ export function writtenAddress(node: Node, problems: Problems, what: string): Ad
 /** True, and told, when a URL carries a password. */
 export function tellPassword(
   url: string,
-  at: Place,
+  at: FilePlace,
   what: string,
-  { problems, conceal }: World,
+  { problems, conceal }: CheckContext,
   instead = 'password = "env:NAME"',
 ): boolean {
   if (!URL.canParse(url)) return false;

@@ -13,7 +13,7 @@ const BEAT = 15_000;
 const SILENCE = 10 * BEAT;
 
 /** A file that says that this process works on something; it is taken away at the end. */
-export interface Lease extends AsyncDisposable {
+export interface DirectoryLease extends AsyncDisposable {
   readonly path: string;
 }
 
@@ -37,7 +37,7 @@ export async function lock(
     readonly waiting?: ((who: string) => void) | undefined;
     readonly clock?: Clock | undefined;
   },
-): Promise<Lease> {
+): Promise<DirectoryLease> {
   const { signal, waiting, clock = systemClock } = options;
   const me = holder(operation);
   let told = false;
@@ -62,7 +62,7 @@ export async function lock(
 }
 
 /** Writes a lease that nobody competes for; `path` is ours alone. */
-export async function mark(path: string, operation: string): Promise<Lease> {
+export async function mark(path: string, operation: string): Promise<DirectoryLease> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(path, `${JSON.stringify(holder(operation))}\n`, { flag: "wx", mode: 0o600 });
   return beating(path, () => rm(path, { force: true }));
@@ -88,7 +88,7 @@ async function hasBeenSilent(path: string): Promise<boolean> {
   }
 }
 
-function beating(path: string, end: () => Promise<void>): Lease {
+function beating(path: string, end: () => Promise<void>): DirectoryLease {
   const timer = setInterval(() => {
     const now = new Date();
     void utimes(path, now, now).catch(() => undefined);

@@ -6,7 +6,7 @@ import type { Holder } from "../model/state.ts";
 /** What a process is known by on its host. */
 export type Identity = Pick<Holder, "host" | "pid" | "started">;
 /** Asks the system for a process: undefined when there is none; its start time where the system tells it. */
-export type Probe = (pid: number) => { readonly ticks?: string } | undefined;
+type Probe = (pid: number) => { readonly ticks?: string } | undefined;
 
 /** This process, as its locks name it. */
 export function identity(): Identity & Pick<Holder, "user"> {

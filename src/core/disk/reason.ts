@@ -1,7 +1,7 @@
 import { type Code, Failure } from "../failure.ts";
 
 /** Why a file system refused a request. `links`: it has no hard links. `lock`: a lock file does not name its holder; `locked`: a holder has it. */
-export type DiskReason = "space" | "readonly" | "denied" | "missing" | "directory" | "links" | "lock" | "locked" | "io";
+type DiskReason = "space" | "readonly" | "denied" | "missing" | "directory" | "links" | "lock" | "locked" | "io";
 const OF: Readonly<Record<string, DiskReason>> = {
   ENOSPC: "space",
   EDQUOT: "space",

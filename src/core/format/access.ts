@@ -10,7 +10,7 @@ import { readInto, readUpTo } from "./segment.ts";
 export type Use = "again" | "once" | "packed";
 
 /** An image that is read at any place. */
-export interface Access extends AsyncDisposable {
+export interface RandomAccess extends AsyncDisposable {
   /** Bytes of the image, where they are known before the end. */
   readonly size: number | undefined;
   /** Up to `length` bytes; fewer only where the image ends. Reads are answered in the order in which they were asked. */
@@ -20,7 +20,7 @@ export interface Access extends AsyncDisposable {
 }
 
 /** A file on disk. */
-export class FileAccess implements Access {
+export class FileAccess implements RandomAccess {
   readonly size: number;
   readonly #file: FileHandle;
   readonly #signal: AbortSignal | undefined;

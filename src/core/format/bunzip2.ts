@@ -1,6 +1,6 @@
 import { corrupt, truncated } from "./broken.ts";
-import { ByteReader, type Bytes } from "./bytes.ts";
-import { Bits, type Block, readBlock, Short } from "./bzip2-block.ts";
+import { ByteReader, type ByteStream } from "./bytes.ts";
+import { Bits, type Bzip2Block, readBlock, Short } from "./bzip2-block.ts";
 
 const BZ = "the bzip2 data";
 const UNIT = 100_000;
@@ -15,7 +15,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** Unpacks bzip2: one or many streams after each other, every block checked by its CRC. Needs about 8 MiB. */
-export async function* bunzip2(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* bunzip2(input: ByteStream, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   await using reader = new ByteReader(input, signal);
   let chain = new Uint32Array(0);
   for (let first = true; ; first = false) {
@@ -32,7 +32,7 @@ export async function* bunzip2(input: Bytes, signal?: AbortSignal): AsyncGenerat
   }
 }
 
-type Part = { readonly kind: "block"; readonly block: Block } | { readonly kind: "end"; readonly crc: number };
+type Part = { readonly kind: "block"; readonly block: Bzip2Block } | { readonly kind: "end"; readonly crc: number };
 
 async function* stream(reader: ByteReader, chain: Uint32Array): AsyncGenerator<Uint8Array> {
   let shift = 0;
@@ -78,7 +78,7 @@ function readPart(bits: Bits, chain: Uint32Array): Part {
 }
 
 /** Follows the chain and undoes the runs: four equal bytes are followed by how many more of them come. */
-function* unpacked({ chain, length, first, crc }: Block): Generator<Uint8Array> {
+function* unpacked({ chain, length, first, crc }: Bzip2Block): Generator<Uint8Array> {
   let sum = -1;
   let out = new Uint8Array(PIECE);
   let filled = 0;

@@ -1,7 +1,7 @@
 import { truncated } from "./broken.ts";
 
 /** Bytes as they flow: nothing is produced before it is asked for, and a piece is not changed once it was given. */
-export type Bytes = AsyncIterable<Uint8Array>;
+export type ByteStream = AsyncIterable<Uint8Array>;
 
 export const NO_BYTES = new Uint8Array(0);
 /** The most that one piece holds where we make the pieces. */
@@ -40,7 +40,7 @@ export class ByteReader implements AsyncDisposable {
   #held = 0;
   #ended = false;
 
-  constructor(input: Bytes, signal?: AbortSignal) {
+  constructor(input: ByteStream, signal?: AbortSignal) {
     this.#input = input[Symbol.asyncIterator]();
     this.#signal = signal;
   }
@@ -100,7 +100,7 @@ export class ByteReader implements AsyncDisposable {
   }
 
   /** Everything that is left. Leaving it early closes the input. */
-  rest(): Bytes {
+  rest(): ByteStream {
     const next = async (): Promise<IteratorResult<Uint8Array>> => {
       const value = await this.piece(Number.POSITIVE_INFINITY);
       return value === undefined ? { done: true, value } : { done: false, value };
@@ -153,22 +153,22 @@ export class ByteReader implements AsyncDisposable {
   }
 }
 
-export interface Peeked {
+interface Peeked {
   /** The first bytes: fewer than asked for only where the input is shorter. */
   readonly head: Uint8Array;
   /** All of the input, the head included; to be read once. Leaving it early (or `return` before the first piece) closes the input. */
-  readonly whole: Bytes;
+  readonly whole: ByteStream;
 }
 
 /** Looks at the first `length` bytes of a stream without losing them. */
-export async function peek(input: Bytes, length: number, signal?: AbortSignal): Promise<Peeked> {
+export async function peek(input: ByteStream, length: number, signal?: AbortSignal): Promise<Peeked> {
   const reader = new ByteReader(input, signal);
   const head = await reader.peek(length);
   return { head, whole: reader.rest() };
 }
 
 /** The same bytes in pieces of at least `size`, the last one aside: what works piece by piece is not called for every few bytes. */
-export async function* gathered(input: Bytes, size: number): AsyncGenerator<Uint8Array> {
+export async function* gathered(input: ByteStream, size: number): AsyncGenerator<Uint8Array> {
   let pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of input) {

@@ -39,7 +39,7 @@ export class Bits {
 export class Short extends Error {}
 
 /** A block before its last step: the permuted bytes with the chain through them. */
-export interface Block {
+export interface Bzip2Block {
   /** Low 8 bits: a byte; the rest: where the next one stands. */
   readonly chain: Uint32Array;
   readonly length: number;
@@ -63,7 +63,7 @@ const RUN_A = 0;
 const RUN_B = 1;
 
 /** Reads one block behind its magic, into `chain`, which has room for the largest one of this stream. */
-export function readBlock(bits: Bits, chain: Uint32Array): Block {
+export function readBlock(bits: Bits, chain: Uint32Array): Bzip2Block {
   const crc = ((bits.read(16) << 16) | bits.read(16)) >>> 0;
   if (bits.read(1) === 1) throw unsupported("bzip2 data of a version before 0.9.5", "unpack it and pack it again");
   const origin = bits.read(24);

@@ -1,12 +1,12 @@
 import type { Compression } from "../model/image.ts";
 import { bunzip2 } from "./bunzip2.ts";
-import type { Bytes } from "./bytes.ts";
+import type { ByteStream } from "./bytes.ts";
 import { collected } from "./garbage.ts";
 import { gunzip } from "./gunzip.ts";
-import { gzip, type Level } from "./gzip.ts";
+import { type GzipLevel, gzip } from "./gzip.ts";
 import { DEFAULT_LIMIT, limited } from "./limit.ts";
 import { lzmaBinary } from "./lzma-binary.ts";
-import type { Job } from "./thread-talk.ts";
+import type { ThreadJob } from "./thread-talk.ts";
 import { unlz4 } from "./unlz4.ts";
 import { unxz } from "./xz.ts";
 import { unzstd, zstd } from "./zstd.ts";
@@ -16,7 +16,7 @@ export type Packing = Exclude<Compression, "none">;
 /** A compression that we can make. */
 export type Packer = Exclude<Packing, "bz2" | "lz4" | "lzma">;
 
-export interface UnpackOptions {
+interface UnpackOptions {
   /** The most bytes that may come out. Default: 1 TiB. */
   readonly limit?: number | undefined;
   /** False: bz2, xz, lzma and lz4 are unpacked in place, which is better for a few bytes. Default: on a thread. */
@@ -32,7 +32,7 @@ export interface UnpackOptions {
  */
 export function decompress(
   packing: Packing,
-  input: Bytes,
+  input: ByteStream,
   options: UnpackOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
@@ -40,7 +40,12 @@ export function decompress(
   return collected(limited(unpack(packing, input, options, signal), limit, "what the compressed data unpacks to"));
 }
 
-function unpack(packing: Packing, input: Bytes, options: UnpackOptions, signal: AbortSignal | undefined): Bytes {
+function unpack(
+  packing: Packing,
+  input: ByteStream,
+  options: UnpackOptions,
+  signal: AbortSignal | undefined,
+): ByteStream {
   const { thread = true, note } = options;
   switch (packing) {
     case "gz":
@@ -61,12 +66,16 @@ function unpack(packing: Packing, input: Bytes, options: UnpackOptions, signal: 
 }
 
 /** The module is loaded where it is needed: from source, loading it bundles the program of the thread. */
-async function* threaded(job: Job, input: Bytes, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* threaded(
+  job: ThreadJob,
+  input: ByteStream,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   const { onThread } = await import("./thread.ts");
   yield* onThread(job, input, signal);
 }
 
-export interface PackOptions {
+interface PackOptions {
   /** gz: 1 to 9, default 6; zst: 1 to 19, default 3; xz: 0 to 6, default 3. Numbers beyond are taken for the nearest. */
   readonly level?: number | undefined;
   /** gz: threads at once; default: as many as there are cores. */
@@ -76,7 +85,7 @@ export interface PackOptions {
 /** Packs into one member, stream or frame. */
 export function compress(
   packer: Packer,
-  input: Bytes,
+  input: ByteStream,
   options: PackOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
@@ -96,5 +105,5 @@ export function compress(
 const within = (level: number, least: number, most: number): number =>
   Math.min(most, Math.max(least, Math.round(level)));
 
-const LEVELS: readonly Level[] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-const gzipLevel = (level = 6): Level => LEVELS[within(level, 1, 9) - 1] ?? 6;
+const LEVELS: readonly GzipLevel[] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+const gzipLevel = (level = 6): GzipLevel => LEVELS[within(level, 1, 9) - 1] ?? 6;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Format } from "../model/image.ts";
 import { FileAccess } from "./access.ts";
 import { corrupt, needsFile, unsupported } from "./broken.ts";
-import type { Bytes } from "./bytes.ts";
+import type { ByteStream } from "./bytes.ts";
 import { WINDOW } from "./identify.ts";
 import { DEFAULT_LIMIT, limited, tooLarge } from "./limit.ts";
 import { givenToNobody, NOBODY, type QemuOptions, qemuImg } from "./qemu.ts";
@@ -12,7 +12,7 @@ import { refuseUnsafe, refuseUnsafeFile } from "./unsafe.ts";
 
 /** Disks that are converted with qemu-img, and what it calls them. */
 const DRIVER = { vmdk: "vmdk", vhd: "vpc", vhdx: "vhdx", vdi: "vdi", qed: "qed", parallels: "parallels" } as const;
-export type Convertible = keyof typeof DRIVER;
+type Convertible = keyof typeof DRIVER;
 export type Conversion = `${Convertible}->raw` | `${Convertible}->qcow2`;
 const CONVERTIBLE = ["vmdk", "vhd", "vhdx", "vdi", "qed", "parallels"] as const satisfies readonly Convertible[];
 export const isConvertible = (format: Format): format is Convertible => format in DRIVER;
@@ -20,7 +20,7 @@ export const isConvertible = (format: Format): format is Convertible => format i
 const IN = "in";
 const OUT = "out";
 
-export interface ConvertOptions {
+interface ConvertOptions {
   /** Where temporary files may be made: the image, and what becomes of it. */
   readonly directory?: string | undefined;
   /** The largest image, and the largest disk. Default: 1 TiB. */
@@ -33,7 +33,11 @@ export interface ConvertOptions {
  * that all of its bytes have been seen (and verified upstream) before it begins. Fails with `source.format` where the image is not
  * whole by itself, `source.limit`, and as qemu-img does.
  */
-export async function* convert(input: Bytes, step: Conversion, options: ConvertOptions): AsyncGenerator<Uint8Array> {
+export async function* convert(
+  input: ByteStream,
+  step: Conversion,
+  options: ConvertOptions,
+): AsyncGenerator<Uint8Array> {
   const from = CONVERTIBLE.find((one) => step.startsWith(`${one}->`)) ?? "vmdk";
   const to = step.endsWith("->raw") ? "raw" : "qcow2";
   const { directory, limit = DEFAULT_LIMIT, signal } = options;
@@ -62,7 +66,7 @@ export async function* convert(input: Bytes, step: Conversion, options: ConvertO
   }
 }
 
-async function spool(input: Bytes, path: string, signal: AbortSignal | undefined): Promise<void> {
+async function spool(input: ByteStream, path: string, signal: AbortSignal | undefined): Promise<void> {
   const file = await open(path, "wx", 0o600);
   try {
     await writeSparse(file, sparse(input, signal), signal);

@@ -9,7 +9,7 @@ import { isTarHeader } from "./tar-header.ts";
 export const HEAD = 0x8001 + 5;
 
 /** What bytes are, by their beginning. */
-export type Kind =
+export type DetectedKind =
   | { readonly kind: "packed"; readonly packing: Packing }
   | { readonly kind: "zip" }
   /** Neither a disk nor anything that is unpacked here; `what` says it in words. */
@@ -29,7 +29,7 @@ export type Kind =
  * Tells bytes by what they are, never by a name: from the first `HEAD` bytes (fewer where there are no more) and, where the end can
  * be read, the last 512, by which alone a VHD of fixed size is known. What is none of the others is raw.
  */
-export function detect(head: Uint8Array, tail?: Uint8Array): Kind {
+export function detect(head: Uint8Array, tail?: Uint8Array): DetectedKind {
   const found = packed(head) ?? image(head) ?? vhd(head, tail) ?? filesystem(head);
   if (found !== undefined) return found;
   const what = foreign(head, tail);
@@ -37,7 +37,7 @@ export function detect(head: Uint8Array, tail?: Uint8Array): Kind {
 }
 
 /** What it is, in words. */
-export function wordsOf(kind: Kind, head: Uint8Array): string {
+export function wordsOf(kind: DetectedKind, head: Uint8Array): string {
   switch (kind.kind) {
     case "packed":
       return `${kind.packing} data`;
@@ -59,7 +59,7 @@ const has = (bytes: Uint8Array, at: number, ...magic: readonly number[]): boolea
 const says = (bytes: Uint8Array, at: number, magic: string): boolean =>
   has(bytes, at, ...Array.from(magic, (letter) => letter.charCodeAt(0)));
 
-function packed(head: Uint8Array): Kind | undefined {
+function packed(head: Uint8Array): DetectedKind | undefined {
   if (has(head, 0, 0x1f, 0x8b, 8)) return { kind: "packed", packing: "gz" };
   if (has(head, 0, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return { kind: "packed", packing: "xz" };
   if (isBzip2(head)) return { kind: "packed", packing: "bz2" };
@@ -97,7 +97,7 @@ function isZstd(head: Uint8Array): boolean {
   return false;
 }
 
-function image(head: Uint8Array): Kind | undefined {
+function image(head: Uint8Array): DetectedKind | undefined {
   const view = viewOf(head);
   const size64 = (at: number, little: boolean, unit = 1): { readonly virtualSize?: number } => {
     if (head.length < at + 8) return {};
@@ -127,7 +127,7 @@ const isDescriptor = (head: Uint8Array): boolean =>
   /^(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n/.test(new TextDecoder("latin1").decode(head.subarray(0, 2048)));
 
 /** A dynamic VHD begins with a copy of its footer; a fixed one has it only at its end. */
-function vhd(head: Uint8Array, tail: Uint8Array | undefined): Kind | undefined {
+function vhd(head: Uint8Array, tail: Uint8Array | undefined): DetectedKind | undefined {
   const footer = says(head, 0, "conectix") ? head : tail;
   if (footer === undefined || !says(footer, 0, "conectix") || footer.length < 64) return undefined;
   const size = Number(viewOf(footer).getBigUint64(48, false));
@@ -135,12 +135,12 @@ function vhd(head: Uint8Array, tail: Uint8Array | undefined): Kind | undefined {
   return { kind: "image", format: "vhd", variant, ...(Number.isSafeInteger(size) ? { virtualSize: size } : {}) };
 }
 
-function filesystem(head: Uint8Array): Kind | undefined {
+function filesystem(head: Uint8Array): DetectedKind | undefined {
   if (says(head, 0x8001, "CD001")) return { kind: "image", format: "iso" };
   return isTarHeader(head.subarray(0, 512)) ? { kind: "image", format: "tar" } : undefined;
 }
 
-function raw(head: Uint8Array): Kind {
+function raw(head: Uint8Array): DetectedKind {
   if (says(head, 512, "EFI PART") || says(head, 4096, "EFI PART")) {
     return { kind: "image", format: "raw", partitions: "gpt" };
   }

@@ -1,8 +1,8 @@
 import type { Transform } from "node:stream";
-import { type ByteReader, type Bytes, NO_BYTES } from "./bytes.ts";
+import { type ByteReader, type ByteStream, NO_BYTES } from "./bytes.ts";
 
 /** A compressor or decompressor of node:zlib: works on a thread of its own, a bounded piece at a time. */
-export type Engine = Transform & { readonly bytesWritten: number };
+type Engine = Transform & { readonly bytesWritten: number };
 
 /** What an engine is given at once, and the pieces that it gives. */
 export const SLICE = 1 << 18;
@@ -13,7 +13,7 @@ export const SLICE = 1 << 18;
  */
 export async function* throughEngine(
   engine: Engine,
-  input: Bytes,
+  input: ByteStream,
   explain: (thrown: unknown) => Error,
 ): AsyncGenerator<Uint8Array> {
   let broken: { readonly reason: unknown } | undefined;

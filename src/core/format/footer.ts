@@ -1,5 +1,5 @@
 import { unsupported } from "./broken.ts";
-import { type Bytes, copyOf, join, viewOf } from "./bytes.ts";
+import { type ByteStream, copyOf, join, viewOf } from "./bytes.ts";
 
 export const FOOTER = 512;
 
@@ -24,7 +24,7 @@ export function refuseFooter(tail: Uint8Array): void {
  * A disk that was taken for raw by its beginning, its pieces as they are: fails with `source.format` before the last piece where it
  * ends as a vhd image of fixed size.
  */
-export async function* watchedRaw(input: Bytes): AsyncGenerator<Uint8Array> {
+export async function* watchedRaw(input: ByteStream): AsyncGenerator<Uint8Array> {
   let tail: Uint8Array = new Uint8Array(0);
   let held: Uint8Array | undefined;
   for await (const piece of input) {

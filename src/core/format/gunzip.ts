@@ -1,6 +1,6 @@
 import { crc32, createInflateRaw } from "node:zlib";
 import { corrupt, truncated, unsupported } from "./broken.ts";
-import { ByteReader, type Bytes, viewOf } from "./bytes.ts";
+import { ByteReader, type ByteStream, viewOf } from "./bytes.ts";
 import { SLICE, untilItsEnd } from "./engine.ts";
 import { isZero } from "./segment.ts";
 
@@ -17,7 +17,7 @@ const TEXT_LIMIT = 1 << 16;
  * (padding, a signature, the metadata of a firmware) is read and left out, as gunzip does; what is not zeros is told to `note`.
  */
 export async function* gunzip(
-  input: Bytes,
+  input: ByteStream,
   signal?: AbortSignal,
   note?: (text: string) => void,
 ): AsyncGenerator<Uint8Array> {

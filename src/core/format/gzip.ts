@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { constants, crc32, deflateRaw } from "node:zlib";
-import { ByteReader, type Bytes, viewOf } from "./bytes.ts";
+import { ByteReader, type ByteStream, viewOf } from "./bytes.ts";
 import { inOrder } from "./in-order.ts";
 
 /** What one thread compresses at a time, and what it may look back on of the block before. */
@@ -8,11 +8,11 @@ const BLOCK = 1 << 20;
 const WINDOW = 1 << 15;
 
 /** Level of compression 1 (fast) to 9 (small). */
-export type Level = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+export type GzipLevel = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
-export interface GzipOptions {
+interface GzipOptions {
   /** Default 6. */
-  readonly level?: Level;
+  readonly level?: GzipLevel;
   /** Blocks that are compressed at once; default: as many as there are cores. The result does not depend on it. */
   readonly threads?: number;
 }
@@ -27,7 +27,11 @@ interface Block {
  * flush), so that they can be put after each other, and looks back on the one before, so that nearly nothing is lost by it.
  * The same input and level give the same bytes.
  */
-export async function* gzip(input: Bytes, options: GzipOptions = {}, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* gzip(
+  input: ByteStream,
+  options: GzipOptions = {},
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const { level = 6, threads = availableParallelism() } = options;
   let sum = 0;
   let length = 0;
@@ -47,7 +51,7 @@ export async function* gzip(input: Bytes, options: GzipOptions = {}, signal?: Ab
   yield end;
 }
 
-async function* blocks(input: Bytes, signal: AbortSignal | undefined): AsyncGenerator<Block> {
+async function* blocks(input: ByteStream, signal: AbortSignal | undefined): AsyncGenerator<Block> {
   await using reader = new ByteReader(input, signal);
   let before: Uint8Array | undefined;
   for (let bytes = await reader.take(BLOCK); bytes.length > 0; bytes = await reader.take(BLOCK)) {
@@ -56,7 +60,7 @@ async function* blocks(input: Bytes, signal: AbortSignal | undefined): AsyncGene
   }
 }
 
-function deflated({ bytes, before }: Block, level: Level): Promise<Uint8Array> {
+function deflated({ bytes, before }: Block, level: GzipLevel): Promise<Uint8Array> {
   const options = {
     level,
     finishFlush: constants.Z_SYNC_FLUSH,

@@ -1,16 +1,16 @@
 import { ALGORITHMS, type Algorithm, type Digests, digest } from "../model/digest.ts";
-import type { Bytes } from "./bytes.ts";
+import type { ByteStream } from "./bytes.ts";
 import { HashWorker } from "./hash-worker.ts";
 
-export interface HashOptions {
+interface HashOptions {
   /** A thread for each algorithm, so that the bytes flow as fast as the slowest of them. Worth it from two algorithms on. */
   readonly threads?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A stream that is hashed while it flows. */
-export interface Hashed {
-  readonly bytes: Bytes;
+interface Hashed {
+  readonly bytes: ByteStream;
   /** The digests of all that has flowed. To be asked after the end of `bytes`; before it, that is a bug. */
   digests(): Digests;
   /** Bytes that have flowed so far. */
@@ -18,7 +18,7 @@ export interface Hashed {
 }
 
 /** Takes all digests in one pass. The bytes go on as they are. */
-export function hashed(input: Bytes, algorithms: Iterable<Algorithm>, options: HashOptions = {}): Hashed {
+export function hashed(input: ByteStream, algorithms: Iterable<Algorithm>, options: HashOptions = {}): Hashed {
   const wanted = new Set(algorithms);
   const names = ALGORITHMS.filter((name) => wanted.has(name));
   let done: Digests | undefined;
@@ -45,7 +45,7 @@ export function hashed(input: Bytes, algorithms: Iterable<Algorithm>, options: H
 
 type Finish = (digests: readonly (readonly [Algorithm, string])[]) => void;
 
-async function* here(input: Bytes, names: readonly Algorithm[], finish: Finish): AsyncGenerator<Uint8Array> {
+async function* here(input: ByteStream, names: readonly Algorithm[], finish: Finish): AsyncGenerator<Uint8Array> {
   const hashers = names.map((name) => [name, new Bun.CryptoHasher(name)] as const);
   for await (const piece of input) {
     for (const [, hasher] of hashers) hasher.update(piece);
@@ -54,7 +54,7 @@ async function* here(input: Bytes, names: readonly Algorithm[], finish: Finish):
   finish(hashers.map(([name, hasher]) => [name, hasher.digest("hex")]));
 }
 
-async function* onThreads(input: Bytes, names: readonly Algorithm[], finish: Finish): AsyncGenerator<Uint8Array> {
+async function* onThreads(input: ByteStream, names: readonly Algorithm[], finish: Finish): AsyncGenerator<Uint8Array> {
   const workers = names.map((name) => [name, new HashWorker(name)] as const);
   try {
     for await (const piece of input) {

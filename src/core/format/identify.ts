@@ -1,9 +1,9 @@
 import { Failure } from "../failure.ts";
 import type { Format } from "../model/image.ts";
 import { truncated } from "./broken.ts";
-import { type Bytes, bytesOf, join, peek } from "./bytes.ts";
+import { type ByteStream, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
-import { detect, HEAD, type Kind, wordsOf } from "./detect.ts";
+import { type DetectedKind, detect, HEAD, wordsOf } from "./detect.ts";
 import { memoryToUnpack } from "./memory.ts";
 import { isOvf, NoSingleDisk } from "./ovf.ts";
 import { untar } from "./tar.ts";
@@ -52,10 +52,10 @@ export interface IdentifyOptions {
  * `source.member`.
  */
 export async function identify(
-  input: Bytes,
+  input: ByteStream,
   options: IdentifyOptions = {},
   signal?: AbortSignal,
-): Promise<{ readonly detected: Detected; readonly whole: Bytes }> {
+): Promise<{ readonly detected: Detected; readonly whole: ByteStream }> {
   const { head, whole } = await peek(input, WINDOW, signal);
   return { detected: await identifyHead(head, options, signal), whole };
 }
@@ -112,7 +112,7 @@ export async function identifyHead(
 }
 
 /** Its first file is its description. */
-const isOva = (found: Kind, inside: Uint8Array): boolean =>
+const isOva = (found: DetectedKind, inside: Uint8Array): boolean =>
   archiveOf(found) === "tar" && isOvf(new TextDecoder().decode(inside.subarray(0, 100)).split("\0")[0] ?? "");
 
 /** Nothing where it has to be said which disk is meant. */
@@ -133,7 +133,7 @@ function noArchive(layers: readonly Layer[], what: string): Failure {
   });
 }
 
-function archiveOf(found: Kind): "tar" | "zip" | undefined {
+function archiveOf(found: DetectedKind): "tar" | "zip" | undefined {
   if (found.kind === "zip") return "zip";
   return found.kind === "image" && found.format === "tar" ? "tar" : undefined;
 }
@@ -155,7 +155,7 @@ async function memberHead(
  * As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure, and damage behind them
  * is told to `damaged` alone.
  */
-async function firstOf(input: Bytes, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
+async function firstOf(input: ByteStream, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {

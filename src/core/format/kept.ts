@@ -14,7 +14,7 @@ interface Range {
 const DOUBTFUL = 1 << 20;
 
 /** The ranges of a stream that were kept. They are added in ascending order. */
-export class Kept {
+export class KeptPieces {
   /** Bytes in memory that are kept for certain. */
   inMemory = 0;
   readonly #ranges: Range[] = [];

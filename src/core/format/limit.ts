@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import type { Bytes } from "./bytes.ts";
+import type { ByteStream } from "./bytes.ts";
 
 /** The most bytes that unpacking may give where nothing else was declared: the size of a large disk. */
 export const DEFAULT_LIMIT = 2 ** 40;
@@ -18,7 +18,7 @@ export const tooLarge = (what: string, limit: number): Failure =>
   });
 
 /** The bytes as they are; a Failure (`source.limit`) instead of the first byte beyond the limit. */
-export async function* limited(input: Bytes, limit: number, what: string): AsyncGenerator<Uint8Array> {
+export async function* limited(input: ByteStream, limit: number, what: string): AsyncGenerator<Uint8Array> {
   let count = 0;
   for await (const piece of input) {
     count += piece.length;

@@ -6,7 +6,7 @@ import type { Detected, Layer } from "./identify.ts";
 import { findQemu, noQemu } from "./qemu.ts";
 
 /** One thing that is done to the bytes on their way. */
-export type Step =
+export type TransformStep =
   | "gunzip"
   | "bunzip2"
   | "unxz"
@@ -22,7 +22,7 @@ export type Step =
   | "xz"
   | "zstd";
 
-const OPEN: Readonly<Record<Layer, Step>> = {
+const OPEN: Readonly<Record<Layer, TransformStep>> = {
   gz: "gunzip",
   bz2: "bunzip2",
   xz: "unxz",
@@ -32,12 +32,12 @@ const OPEN: Readonly<Record<Layer, Step>> = {
   tar: "untar",
   zip: "unzip",
 };
-const PACK: Readonly<Record<Packer, Step>> = { gz: "gzip", xz: "xz", zst: "zstd" };
+const PACK: Readonly<Record<Packer, TransformStep>> = { gz: "gzip", xz: "xz", zst: "zstd" };
 const isPacker = (compression: Compression): compression is Packer => compression in PACK;
 
 export interface TransformPlan {
   /** In the order in which they are done; none: the bytes pass through untouched. */
-  readonly steps: readonly Step[];
+  readonly steps: readonly TransformStep[];
   /** What comes out; undefined where that shows only once the file in the archive has been found. */
   readonly format: Format | undefined;
   readonly compression: Compression;
@@ -53,9 +53,9 @@ export interface TransformPlan {
 }
 
 /** What a target takes, in the order of its liking. */
-export type Target = Pick<Wanted, "formats" | "compressions">;
+export type TransformTarget = Pick<Wanted, "formats" | "compressions">;
 
-export interface PlanOptions {
+interface PlanOptions {
   /** Whether there is a directory for temporary files. Default: true. */
   readonly directory?: boolean | undefined;
   /** Whether there is qemu-img, which reads the formats of other programs. Default: whether it is installed. */
@@ -67,7 +67,7 @@ export interface PlanOptions {
  * untouched; then what is inside a compression is taken; then the first format and compression of the target's that can be made.
  * Fails with `source.format` when there is no way, or when an archive would have to be opened without its `member` being named.
  */
-export function planTransform(detected: Detected, target: Target, options: PlanOptions = {}): TransformPlan {
+export function planTransform(detected: Detected, target: TransformTarget, options: PlanOptions = {}): TransformPlan {
   const { layers, format, size } = detected;
   if (detected.foreign !== undefined) return asItIs(detected.foreign, detected, target);
   const opening = layers.map((layer) => OPEN[layer]);
@@ -80,18 +80,18 @@ export function planTransform(detected: Detected, target: Target, options: PlanO
     return planTransform(detected.disk, target, options);
   const made = takes(target.formats, format) ? format : convertible(format, target);
   const compression = packing(target, had);
-  const pack: readonly Step[] = isPacker(compression) ? [PACK[compression]] : [];
+  const pack: readonly TransformStep[] = isPacker(compression) ? [PACK[compression]] : [];
   if (made === format) return { steps: [...opening, ...pack], format, compression, onePass: true, open: false };
   if (isConvertible(format)) {
     const step: Conversion = made === "raw" ? `${format}->raw` : `${format}->qcow2`;
-    const steps: readonly Step[] = [...opening, step, ...pack];
+    const steps: readonly TransformStep[] = [...opening, step, ...pack];
     if (options.qemu ?? findQemu() !== undefined) {
       return { steps, format: made, compression, onePass: false, open: false };
     }
     throw noQemu(format);
   }
   if (made === "raw") {
-    const steps: readonly Step[] = [...opening, "qcow2->raw", ...pack];
+    const steps: readonly TransformStep[] = [...opening, "qcow2->raw", ...pack];
     const length = pack.length === 0 ? known(detected.virtualSize) : {};
     return { steps, format: made, compression, onePass: true, open: false, ...length };
   }
@@ -100,7 +100,7 @@ export function planTransform(detected: Detected, target: Target, options: PlanO
 }
 
 /** Bytes that are no disk pass where everything is taken; nothing can be made of them. */
-function asItIs(what: string, { layers, size }: Detected, { formats, compressions }: Target): TransformPlan {
+function asItIs(what: string, { layers, size }: Detected, { formats, compressions }: TransformTarget): TransformPlan {
   const had = around(layers);
   if (had === undefined || formats !== "any" || compressions !== "any") {
     throw new Failure("source.format", `this is ${what}, which is neither a disk nor unpacked here`, {
@@ -120,7 +120,7 @@ const takes = <T>(taken: "any" | readonly T[], it: T): boolean => taken === "any
 const known = (size: number | undefined): { readonly size?: number } => (size === undefined ? {} : { size });
 
 /** The compression that comes out: none, the one that there was, or the first that can be made. */
-function packing({ compressions }: Target, had: Compression | undefined): Compression {
+function packing({ compressions }: TransformTarget, had: Compression | undefined): Compression {
   if (compressions === "any" || compressions.includes("none")) return "none";
   const found = compressions.find((one) => one === had && isPacker(one)) ?? compressions.find(isPacker);
   if (found !== undefined) return found;
@@ -133,7 +133,7 @@ function packing({ compressions }: Target, had: Compression | undefined): Compre
   );
 }
 
-function convertible(format: Format, { formats }: Target): "raw" | "qcow2" {
+function convertible(format: Format, { formats }: TransformTarget): "raw" | "qcow2" {
   const wanted = formats === "any" ? [] : formats;
   if (format === "qcow2" && wanted.includes("raw")) return "raw";
   if (format === "raw" && wanted.includes("qcow2")) return "qcow2";

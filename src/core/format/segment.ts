@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { ByteReader, type Bytes, NO_BYTES, PIECE } from "./bytes.ts";
+import { ByteReader, type ByteStream, NO_BYTES, PIECE } from "./bytes.ts";
 
 /**
  * A piece of a disk. Segments come in ascending order and cover the disk without gap or overlap; `zero` stands for bytes that read
@@ -43,7 +43,7 @@ export async function* plain(segments: Segments): AsyncGenerator<Uint8Array> {
 }
 
 /** Plain bytes as segments: grains (default 64 KiB) that are all zero become `zero`. */
-export async function* sparse(input: Bytes, signal?: AbortSignal, grain = 1 << 16): AsyncGenerator<Segment> {
+export async function* sparse(input: ByteStream, signal?: AbortSignal, grain = 1 << 16): AsyncGenerator<Segment> {
   await using reader = new ByteReader(input, signal);
   const most = Math.max(grain, PIECE);
   let hole: { readonly offset: number; length: number } | undefined;

@@ -1,7 +1,7 @@
-import type { Access, Use } from "./access.ts";
+import type { RandomAccess, Use } from "./access.ts";
 import { corrupt, needsFile } from "./broken.ts";
-import { ByteReader, type Bytes, join, PIECE } from "./bytes.ts";
-import { Kept } from "./kept.ts";
+import { ByteReader, type ByteStream, join, PIECE } from "./bytes.ts";
+import { KeptPieces } from "./kept.ts";
 import { Scratch } from "./scratch.ts";
 
 /** What is kept in memory before a temporary file is made. */
@@ -9,7 +9,7 @@ const MEMORY = 16 << 20;
 /** How far a `packed` range may reach into the next one. */
 const OVERLAP = 511;
 
-export interface SpoolOptions {
+interface SpoolOptions {
   /** Where a temporary file may be made. None: a stream that needs one fails with `source.order`. */
   readonly directory?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -19,17 +19,17 @@ export interface SpoolOptions {
  * A stream that is read at any place. Read forwards, nothing of it is stored; what is passed over or asked for `again` is kept, up
  * to 16 MiB of it in memory, more in a sparse temporary file.
  */
-export class Spool implements Access {
+export class Spool implements RandomAccess {
   readonly size = undefined;
   readonly #reader: ByteReader;
   readonly #directory: string | undefined;
-  readonly #kept = new Kept();
+  readonly #kept = new KeptPieces();
   #scratch: Scratch | undefined;
   /** End of the last `packed` range. What is passed over before it was probably read, but that is not certain. */
   #doubt = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(input: Bytes, options: SpoolOptions = {}) {
+  constructor(input: ByteStream, options: SpoolOptions = {}) {
     this.#reader = new ByteReader(input, options.signal);
     this.#directory = options.directory;
   }

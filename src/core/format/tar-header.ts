@@ -9,12 +9,12 @@ const PARTS_LIMIT = 1 << 20;
 const decoder = new TextDecoder();
 
 /** A run of data in a sparse file; between the runs there are zeros. */
-export interface Part {
+export interface TarPart {
   readonly offset: number;
   readonly length: number;
 }
 
-export interface Entry {
+export interface TarEntry {
   readonly name: string;
   readonly regular: boolean;
   /** Bytes that follow in the archive, without the padding to 512. */
@@ -22,13 +22,13 @@ export interface Entry {
   /** Bytes of the file itself. */
   readonly size: number;
   /** Of a sparse file: where its data belongs. `inside`: the map stands before the data and has to be read first. */
-  readonly parts: readonly Part[] | "inside" | undefined;
+  readonly parts: readonly TarPart[] | "inside" | undefined;
 }
 
 type Records = ReadonlyMap<string, string>;
 
 /** The header of the next member with all that belongs to it; undefined at the end of the archive. */
-export async function nextEntry(reader: ByteReader, globals: Map<string, string>): Promise<Entry | undefined> {
+export async function nextEntry(reader: ByteReader, globals: Map<string, string>): Promise<TarEntry | undefined> {
   let records: Records = new Map();
   let longName: string | undefined;
   for (;;) {
@@ -74,7 +74,7 @@ async function entryOf(
   block: Uint8Array,
   longName: string | undefined,
   records: Records,
-): Promise<Entry> {
+): Promise<TarEntry> {
   const prefix = text(block, 257, 6) === "ustar" ? text(block, 345, 155) : "";
   const short = text(block, 0, 100);
   const name =
@@ -102,7 +102,7 @@ const linked = (kind: string): boolean => "123456".includes(kind);
 /** The map of a sparse file that stands before its data: decimal numbers, one a line. Gives the bytes that it took. */
 export async function insideParts(
   reader: ByteReader,
-): Promise<{ readonly parts: readonly Part[]; readonly length: number }> {
+): Promise<{ readonly parts: readonly TarPart[]; readonly length: number }> {
   const begin = reader.offset;
   let block = "";
   const line = async (): Promise<number | undefined> => {
@@ -122,7 +122,7 @@ export async function insideParts(
   return { parts: pairs(numbers), length: reader.offset - begin };
 }
 
-async function gnuParts(reader: ByteReader, block: Uint8Array): Promise<readonly Part[]> {
+async function gnuParts(reader: ByteReader, block: Uint8Array): Promise<readonly TarPart[]> {
   const numbers: number[] = [];
   const add = (from: Uint8Array, at: number, count: number): void => {
     for (let entry = 0; entry < count; entry += 1) {
@@ -140,8 +140,8 @@ async function gnuParts(reader: ByteReader, block: Uint8Array): Promise<readonly
   return pairs(numbers);
 }
 
-function pairs(numbers: readonly (number | undefined)[]): readonly Part[] {
-  const parts: Part[] = [];
+function pairs(numbers: readonly (number | undefined)[]): readonly TarPart[] {
+  const parts: TarPart[] = [];
   let end = 0;
   for (let at = 0; at + 1 < numbers.length; at += 2) {
     const offset = numbers[at];

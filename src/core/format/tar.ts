@@ -1,10 +1,10 @@
 import { corrupt } from "./broken.ts";
-import { ByteReader, type Bytes } from "./bytes.ts";
+import { ByteReader, type ByteStream } from "./bytes.ts";
 import { DEFAULT_LIMIT, tooLarge } from "./limit.ts";
 import { type MemberOptions, missing, sameName } from "./member-name.ts";
 import { diskOf, isOvf, OVF_LIMIT } from "./ovf.ts";
 import { zeros } from "./segment.ts";
-import { BLOCK, type Entry, insideParts, nextEntry, type Part } from "./tar-header.ts";
+import { BLOCK, insideParts, nextEntry, type TarEntry, type TarPart } from "./tar-header.ts";
 
 const TAR = "the tar archive";
 
@@ -13,7 +13,7 @@ const TAR = "the tar archive";
  * OVA, or else the first regular one. Fails with `source.member` when there is none. It ends only after the archive has been read to its end.
  */
 export async function* untar(
-  input: Bytes,
+  input: ByteStream,
   options: MemberOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
@@ -41,7 +41,7 @@ export async function* untar(
   }
 }
 
-async function* content(reader: ByteReader, entry: Entry): AsyncGenerator<Uint8Array> {
+async function* content(reader: ByteReader, entry: TarEntry): AsyncGenerator<Uint8Array> {
   if (entry.parts === undefined) yield* reader.pieces(entry.stored, TAR);
   else if (entry.parts !== "inside") yield* filled(reader, entry, entry.parts, entry.stored);
   else {
@@ -52,8 +52,8 @@ async function* content(reader: ByteReader, entry: Entry): AsyncGenerator<Uint8A
 
 async function* filled(
   reader: ByteReader,
-  entry: Entry,
-  parts: readonly Part[],
+  entry: TarEntry,
+  parts: readonly TarPart[],
   stored: number,
 ): AsyncGenerator<Uint8Array> {
   const end = parts.reduce((last, { offset, length }) => Math.max(last, offset + length), 0);

@@ -1,8 +1,8 @@
 import { Failure } from "../failure.ts";
 import { bunzip2 } from "./bunzip2.ts";
-import type { Bytes } from "./bytes.ts";
+import type { ByteStream } from "./bytes.ts";
 import { countMade } from "./garbage.ts";
-import type { Job, Order, Reply } from "./thread-talk.ts";
+import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-talk.ts";
 import { unlz4 } from "./unlz4.ts";
 import { unxz, xz } from "./xz.ts";
 
@@ -10,7 +10,7 @@ declare const self: Worker;
 
 // What a thread runs: one job over a stream that is asked for and handed on in messages.
 
-const say = (reply: Reply, ...given: ArrayBufferLike[]): void =>
+const say = (reply: ThreadReply, ...given: ArrayBufferLike[]): void =>
   self.postMessage(
     reply,
     given.filter((one) => one instanceof ArrayBuffer),
@@ -36,7 +36,7 @@ async function* input(): AsyncGenerator<Uint8Array> {
   }
 }
 
-function begin(job: Job, binary: ArrayBuffer | undefined): Bytes {
+function begin(job: ThreadJob, binary: ArrayBuffer | undefined): ByteStream {
   const lzma = async (): Promise<ArrayBuffer> => binary ?? new ArrayBuffer(0);
   switch (job.kind) {
     case "bunzip2":
@@ -67,7 +67,7 @@ async function next(): Promise<void> {
   }
 }
 
-self.onmessage = ({ data }: MessageEvent<Order>) => {
+self.onmessage = ({ data }: MessageEvent<ThreadOrder>) => {
   switch (data.kind) {
     case "begin":
       work = begin(data.job, data.binary)[Symbol.asyncIterator]();

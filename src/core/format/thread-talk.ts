@@ -1,7 +1,7 @@
 import type { Code } from "../failure.ts";
 
 /** What a thread can do with a stream. */
-export type Job =
+export type ThreadJob =
   | { readonly kind: "unxz" }
   | { readonly kind: "unlzma" }
   | { readonly kind: "unlz4" }
@@ -9,15 +9,15 @@ export type Job =
   | { readonly kind: "xz"; readonly level: number };
 
 /** What a thread is told. */
-export type Order =
-  | { readonly kind: "begin"; readonly job: Job; readonly binary: ArrayBuffer | undefined }
+export type ThreadOrder =
+  | { readonly kind: "begin"; readonly job: ThreadJob; readonly binary: ArrayBuffer | undefined }
   /** Make one piece. */
   | { readonly kind: "next" }
   /** The answer to `more`; without bytes the input has ended. */
   | { readonly kind: "input"; readonly bytes: Uint8Array | undefined };
 
 /** What a thread says. */
-export type Reply =
+export type ThreadReply =
   | { readonly kind: "more" }
   | { readonly kind: "piece"; readonly bytes: Uint8Array }
   | { readonly kind: "end" }

@@ -1,22 +1,22 @@
 import { Failure } from "../failure.ts";
-import { ByteReader, type Bytes, copyOf } from "./bytes.ts";
+import { ByteReader, type ByteStream, copyOf } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
 import { lzmaBinary } from "./lzma-binary.ts";
 import { threadProgram } from "./thread-program.ts" with { type: "macro" };
-import type { Job, Order, Reply } from "./thread-talk.ts";
+import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-talk.ts";
 
 const PROGRAM: string = threadProgram();
 /** Pieces that are asked for ahead, so that the thread works while the last one is used. */
 const AHEAD = 2;
 const ENDED = "the thread that packs and unpacks has ended";
 
-type Event = Exclude<Reply, { readonly kind: "more" }> | { readonly kind: "broken"; readonly reason: unknown };
+type Event = Exclude<ThreadReply, { readonly kind: "more" }> | { readonly kind: "broken"; readonly reason: unknown };
 
 /**
  * Runs a job on a thread of its own. A few pieces wait on each side at most; failures are those of the job, of the input, or of the
  * thread. An aborted signal ends it at once, also while the input gives nothing.
  */
-export async function* onThread(job: Job, input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* onThread(job: ThreadJob, input: ByteStream, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   await using thread = await Thread.start(job, input, signal);
   for (let asked = 0; asked < AHEAD; asked += 1) thread.tell({ kind: "next" });
   for (;;) {
@@ -49,10 +49,10 @@ class Thread implements AsyncDisposable {
   #fed: Promise<void> = Promise.resolve();
   #wake: () => void = () => undefined;
 
-  private constructor(input: Bytes, signal: AbortSignal | undefined) {
+  private constructor(input: ByteStream, signal: AbortSignal | undefined) {
     this.#reader = new ByteReader(input, signal);
     this.#signal = signal;
-    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+    this.#worker.onmessage = ({ data }: MessageEvent<ThreadReply>) => {
       if (data.kind === "more") this.#fed = this.#feed();
       else this.#happened(data);
     };
@@ -62,14 +62,14 @@ class Thread implements AsyncDisposable {
     signal?.addEventListener("abort", this.#aborted);
   }
 
-  static async start(job: Job, input: Bytes, signal: AbortSignal | undefined): Promise<Thread> {
+  static async start(job: ThreadJob, input: ByteStream, signal: AbortSignal | undefined): Promise<Thread> {
     const binary = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaBinary();
     const thread = new Thread(input, signal);
     thread.tell({ kind: "begin", job, binary });
     return thread;
   }
 
-  tell(order: Order, ...given: ArrayBuffer[]): void {
+  tell(order: ThreadOrder, ...given: ArrayBuffer[]): void {
     this.#worker.postMessage(order, given);
   }
 

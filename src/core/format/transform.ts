@@ -1,11 +1,11 @@
 import { FileAccess } from "./access.ts";
-import type { Bytes } from "./bytes.ts";
+import type { ByteStream } from "./bytes.ts";
 import { compress, decompress } from "./compression.ts";
 import { convert } from "./convert.ts";
 import { watchedRaw } from "./footer.ts";
 import { countMade } from "./garbage.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
-import { planTransform, type Step, type Target, type TransformPlan } from "./plan.ts";
+import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
 import { qcow2Of } from "./qcow2/write.ts";
 import { plain, type Segment, type Segments, sparse } from "./segment.ts";
@@ -17,11 +17,11 @@ import { unzip } from "./unzip.ts";
 /** Where bytes come from: a file that can be read at any place and twice, or a stream, once. */
 export type Input =
   | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "stream"; readonly bytes: Bytes; readonly size?: number | undefined };
+  | { readonly kind: "stream"; readonly bytes: ByteStream; readonly size?: number | undefined };
 
-export interface TransformOptions {
+interface TransformOptions {
   /** What the plan was made for. */
-  readonly target: Target;
+  readonly target: TransformTarget;
   /** The file of an archive; without it the first one. */
   readonly member?: string | undefined;
   /** The most bytes that any step may give. Default: 1 TiB. */
@@ -39,7 +39,7 @@ export interface TransformOptions {
 
 type Flow =
   | { readonly kind: "input"; readonly input: Input }
-  | { readonly kind: "bytes"; readonly bytes: Bytes }
+  | { readonly kind: "bytes"; readonly bytes: ByteStream }
   | { readonly kind: "disk"; readonly segments: Segments };
 
 /** Tells what a file is: as `identify` does, and by its end and its tables too. */
@@ -88,7 +88,7 @@ export async function* transformSparse(
   }
 }
 
-const isConversion = (step: Step): boolean => step.endsWith("->raw");
+const isConversion = (step: TransformStep): boolean => step.endsWith("->raw");
 
 async function flow(input: Input, plan: TransformPlan, options: TransformOptions): Promise<Flow> {
   let at: Flow = { kind: "input", input };
@@ -104,9 +104,9 @@ async function flow(input: Input, plan: TransformPlan, options: TransformOptions
   }
 }
 
-function apply(step: Step, at: Flow, options: TransformOptions): Flow {
+function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
   const { limit, level, threads, note, signal } = options;
-  const bytes = (): Bytes => bytesOf(at, options);
+  const bytes = (): ByteStream => bytesOf(at, options);
   switch (step) {
     case "gunzip":
       return { kind: "bytes", bytes: decompress("gz", bytes(), { limit, note }, signal) };
@@ -139,7 +139,7 @@ function apply(step: Step, at: Flow, options: TransformOptions): Flow {
   }
 }
 
-function bytesOf(at: Flow, options: TransformOptions): Bytes {
+function bytesOf(at: Flow, options: TransformOptions): ByteStream {
   switch (at.kind) {
     case "bytes":
       return at.bytes;

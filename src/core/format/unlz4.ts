@@ -1,10 +1,10 @@
 import { corrupt, truncated, unsupported } from "./broken.ts";
-import { ByteReader, type Bytes, copyOf, viewOf } from "./bytes.ts";
+import { ByteReader, type ByteStream, copyOf, viewOf } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
 import { XxHash32, xxHash32 } from "./xxhash.ts";
 
 const LZ4 = "the lz4 data";
-export const LZ4_MAGIC = 0x184d2204;
+const LZ4_MAGIC = 0x184d2204;
 /** How far a block may look back on the ones before it. */
 const HISTORY = 1 << 16;
 const FLAG = { independent: 32, blockSums: 16, size: 8, sum: 4, reserved: 2, dictionary: 1 } as const;
@@ -19,7 +19,7 @@ interface Frame {
 }
 
 /** Unpacks lz4 (frame format 1.6): one or many frames after each other, with the sums that they have. Needs about 8 MiB. */
-export async function* unlz4(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* unlz4(input: ByteStream, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   await using reader = new ByteReader(input, signal);
   for (let first = true; ; first = false) {
     const start = await reader.take(4);

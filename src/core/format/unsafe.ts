@@ -1,5 +1,5 @@
 import type { Format } from "../model/image.ts";
-import type { Access } from "./access.ts";
+import type { RandomAccess } from "./access.ts";
 import { corrupt, truncated, unsupported } from "./broken.ts";
 import { viewOf } from "./bytes.ts";
 import { checkHead, checkTables } from "./qcow2/check.ts";
@@ -39,7 +39,7 @@ export function refuseUnsafe(format: Format, head: Uint8Array, size?: number, ta
 }
 
 /** The same of a file, all of which can be read. */
-export async function refuseUnsafeFile(format: Format, file: Access): Promise<void> {
+export async function refuseUnsafeFile(format: Format, file: RandomAccess): Promise<void> {
   if (format === "qcow2") await checkTables(file);
   if (format !== "vhdx") return;
   const region = metadataRegion(await file.read(0, TABLE_LENGTH, "again"));

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { corrupt, truncated, unsupported } from "./broken.ts";
-import { ByteReader, type Bytes, viewOf } from "./bytes.ts";
+import { ByteReader, type ByteStream, viewOf } from "./bytes.ts";
 import { inflated } from "./gunzip.ts";
 import { DEFAULT_LIMIT, limited, tooLarge } from "./limit.ts";
 import { type MemberOptions, missing, sameName } from "./member-name.ts";
@@ -16,7 +16,7 @@ const DEFLATED = 8;
  * directory at the end, which is what other programs go by; a difference is `source.corrupt`, and comes after the last byte.
  */
 export async function* unzip(
-  input: Bytes,
+  input: ByteStream,
   options: MemberOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,5 @@
 import { corrupt, truncated, unsupported } from "./broken.ts";
-import { type Bytes, viewOf } from "./bytes.ts";
+import { type ByteStream, viewOf } from "./bytes.ts";
 
 const REGIONS = { at: 0x30000, first: 16, each: 32, most: 2047 } as const;
 const ITEMS = { count: 10, first: 32, each: 32, most: 2047 } as const;
@@ -45,7 +45,7 @@ export function hasParent(metadata: Uint8Array): boolean {
  * A vhdx image that is passed on as a stream, its pieces as they are: fails with `source.format` before the last piece where it is one
  * on top of another. Holds the two parts that tell it.
  */
-export async function* watchedVhdx(input: Bytes): AsyncGenerator<Uint8Array> {
+export async function* watchedVhdx(input: ByteStream): AsyncGenerator<Uint8Array> {
   const table = new Part(0, TABLE_LENGTH);
   let metadata: Part | undefined;
   let offset = 0;

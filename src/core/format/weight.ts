@@ -1,5 +1,5 @@
 import type { Detected } from "./identify.ts";
-import type { Step, TransformPlan } from "./plan.ts";
+import type { TransformPlan, TransformStep } from "./plan.ts";
 
 const MiB = 1 << 20;
 /** What most that is published is packed with. */
@@ -12,7 +12,7 @@ export function memoryOf(plan: TransformPlan, { memory = 0, disk }: Detected): n
 }
 
 /** Beside unpacking. */
-function memoryOfStep(step: Step): number {
+function memoryOfStep(step: TransformStep): number {
   switch (step) {
     case "qcow2->raw":
       return 8 * MiB;

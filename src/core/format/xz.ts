@@ -1,5 +1,5 @@
 import { corrupt, truncated, unsupported } from "./broken.ts";
-import type { Bytes } from "./bytes.ts";
+import type { ByteStream } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
 import { ANSWER, type Binary, Lzma } from "./lzma.ts";
 
@@ -11,7 +11,7 @@ const MEMORY = 200 * 2 ** 20;
  * before it, which has one stream and no sum.
  */
 export async function* unxz(
-  input: Bytes,
+  input: ByteStream,
   binary: Binary,
   signal?: AbortSignal,
   name: "xz" | "lzma" = "xz",
@@ -51,7 +51,7 @@ function explained(answer: number, name: string): Error {
 
 /** Packs into one .xz stream with a CRC64; `level`: 0 (fast) to 6 (small, needs about 100 MiB). */
 export async function* xz(
-  input: Bytes,
+  input: ByteStream,
   level: number,
   binary: Binary,
   signal?: AbortSignal,
@@ -65,7 +65,7 @@ export async function* xz(
   if (answer !== ANSWER.end) throw new Error(`liblzma fails (${answer})`);
 }
 
-async function* slices(input: Bytes, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* slices(input: ByteStream, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   for await (const piece of input) {
     for (let at = 0; at < piece.length; at += SLICE) {
       signal?.throwIfAborted();

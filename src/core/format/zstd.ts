@@ -1,11 +1,11 @@
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { corrupt } from "./broken.ts";
-import { ByteReader, type Bytes, gathered } from "./bytes.ts";
+import { ByteReader, type ByteStream, gathered } from "./bytes.ts";
 import { SLICE, throughEngine } from "./engine.ts";
 import { type Promised, zstdFrames } from "./zstd-frame.ts";
 
 /** Unpacks zstd: one or many frames after each other, all of them whole. */
-export async function* unzstd(input: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* unzstd(input: ByteStream, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   await using reader = new ByteReader(input, signal);
   const promised: Promised = { bytes: 0 };
   const damaged = (cause?: unknown): Error => corrupt("the zstd data cannot be unpacked: it is damaged", cause);
@@ -21,13 +21,17 @@ export async function* unzstd(input: Bytes, signal?: AbortSignal): AsyncGenerato
   if (promised.bytes !== undefined && promised.bytes !== length) throw damaged();
 }
 
-export interface ZstdOptions {
+interface ZstdOptions {
   /** 1 (fast) to 19 (small); default 3. */
   readonly level?: number;
 }
 
 /** Packs into one zstd frame with a checksum. */
-export async function* zstd(input: Bytes, options: ZstdOptions = {}, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* zstd(
+  input: ByteStream,
+  options: ZstdOptions = {},
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   await using reader = new ByteReader(input, signal);
   const engine = createZstdCompress({
     chunkSize: SLICE,

@@ -1,6 +1,6 @@
 import type { Algorithm } from "./digest.ts";
 import type { Address, BackendName, ImageId, ImageName } from "./name.ts";
-import type { Place } from "./place.ts";
+import type { FilePlace } from "./place.ts";
 import type { SourceSpec } from "./source.ts";
 import type { Attributes } from "./value.ts";
 
@@ -21,7 +21,7 @@ export interface BackendDeclaration {
   readonly limits: Limits;
   /** False: no mark is written on images. */
   readonly mark: boolean;
-  readonly at: Place;
+  readonly at: FilePlace;
 }
 
 export const ON_REMOVE = ["delete", "forget", "hide", "deactivate"] as const;
@@ -30,7 +30,7 @@ export const REPLACE_ORDERS = ["create-first", "delete-first"] as const;
 export type ReplaceOrder = (typeof REPLACE_ORDERS)[number];
 
 /** Keep older versions of an image when it is replaced, and what becomes of those that are too many. */
-export interface Retain {
+interface Retain {
   readonly last: number;
   readonly then: "delete" | "hide" | "deactivate";
   /** Seconds; younger ones are left alone. */
@@ -71,26 +71,26 @@ export interface Resource {
   readonly state: "present" | "absent" | "ignored";
   /** `adopt = true`: an image of the same name that is not ours is taken over. */
   readonly adopt: boolean;
-  readonly at: Place;
+  readonly at: FilePlace;
   /** Where each attribute stands, by its name; nested values by `name.key` and `name[0]`. */
-  readonly places: Readonly<Record<string, Place>>;
+  readonly places: Readonly<Record<string, FilePlace>>;
 }
 
 export interface Moved {
   readonly from: Address;
   readonly to: Address;
-  readonly at: Place;
+  readonly at: FilePlace;
 }
 /** `[[removed]]`: taken out of the state; `destroy` says whether the image goes as well. */
 export interface Removed {
   readonly address: Address;
   readonly destroy: boolean;
-  readonly at: Place;
+  readonly at: FilePlace;
 }
 export interface Import {
   readonly address: Address;
   readonly id: ImageId;
-  readonly at: Place;
+  readonly at: FilePlace;
 }
 
 /** `[policy]`: what every image must have. */
@@ -98,7 +98,7 @@ export interface Policy {
   readonly require: readonly ("checksum" | "https" | "signature")[];
   /** Those that count as a checksum. Default, where one is required: all but md5 and sha1. */
   readonly algorithms?: readonly Algorithm[];
-  readonly at?: Place;
+  readonly at?: FilePlace;
 }
 
 /** What a run can tell of itself. */
@@ -114,7 +114,7 @@ export interface Notify {
   readonly template?: string;
   /** Values may be references. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly at: Place;
+  readonly at: FilePlace;
 }
 
 /** What a template may name. */

@@ -7,14 +7,14 @@ import type { Action, Drift, Plan } from "./plan.ts";
 export type Command = "plan" | "apply" | "destroy" | "refresh" | "import" | "export";
 
 /** A failure as plain data. */
-export interface Told {
+export interface ToldFailure {
   readonly code: Code;
   readonly message: string;
   readonly hint?: string;
   readonly where?: string;
 }
 
-export const told = (failure: Failure): Told => ({
+export const told = (failure: Failure): ToldFailure => ({
   code: failure.code,
   message: failure.message,
   ...(failure.hint === undefined ? {} : { hint: failure.hint }),
@@ -32,7 +32,7 @@ export type Event =
       readonly type: "backend.failed";
       readonly backend: string;
       readonly addresses: readonly Address[];
-      readonly failure: Told;
+      readonly failure: ToldFailure;
     }
   | { readonly type: "drift.found"; readonly drift: Drift }
   | { readonly type: "plan.done"; readonly plan: Plan }
@@ -74,7 +74,7 @@ export type Event =
       readonly type: "step.failed";
       readonly address: Address;
       readonly action: Action;
-      readonly failure: Told;
+      readonly failure: ToldFailure;
       readonly ms: number;
     }
   | { readonly type: "step.skipped"; readonly address: Address; readonly action: Action; readonly because: string }
@@ -99,7 +99,7 @@ export interface Counts {
 }
 
 /** One line of a run's journal. */
-export interface Entry {
+export interface JournalEntry {
   readonly seq: number;
   /** RFC 3339. */
   readonly at: string;

@@ -19,7 +19,7 @@ export const FORMATS = [
   "other",
 ] as const;
 export type Format = (typeof FORMATS)[number];
-export const COMPRESSIONS = ["none", "gz", "bz2", "xz", "zst", "lz4", "lzma"] as const;
+const COMPRESSIONS = ["none", "gz", "bz2", "xz", "zst", "lz4", "lzma"] as const;
 export type Compression = (typeof COMPRESSIONS)[number];
 
 /** What bytes a backend wants for one image. The transfer turns the source into the first that fits, or says why it cannot. */

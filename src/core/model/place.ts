@@ -1,5 +1,5 @@
 /** Where something stands in a file. Lines and columns count from 1, columns in characters. */
-export interface Place {
+export interface FilePlace {
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -7,4 +7,4 @@ export interface Place {
   readonly width?: number;
 }
 
-export const showPlace = (at: Place): string => `${at.file}:${at.line}:${at.column}`;
+export const showPlace = (at: FilePlace): string => `${at.file}:${at.line}:${at.column}`;

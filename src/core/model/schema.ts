@@ -1,7 +1,7 @@
 import type { Attributes, Value } from "./value.ts";
 
 /** What a changed value asks of the planner. */
-export type OnChange = "update" | "replace" | "refuse";
+type OnChange = "update" | "replace" | "refuse";
 /**
  * What a wanted value is compared with. `live`: what the backend shows. `recorded`: what the state remembers, because the backend
  * does not tell it (a disk that an image was made from). `never`: it steers a run and is no property of the image.

@@ -1,9 +1,9 @@
 import type { Digest, Digests } from "./digest.ts";
 import type { Address } from "./name.ts";
-import type { Place } from "./place.ts";
+import type { FilePlace } from "./place.ts";
 
 /** A secret as it stands in a file: `env:NAME`, `file:PATH` or `cmd:COMMAND`. Never the secret itself. */
-export type SecretReference = string;
+type SecretReference = string;
 
 /** The digest that bytes are to have: written out, or to be found in a sums file. */
 export type Checksum =
@@ -30,7 +30,7 @@ export interface Signature {
 }
 
 interface Common {
-  readonly at: Place;
+  readonly at: FilePlace;
   readonly checksum?: Checksum;
   readonly signature?: Signature;
   /** Absolute: authorities in PEM that are trusted for all that is fetched for this source, besides the usual ones. */
@@ -67,7 +67,7 @@ export interface UrlSource extends Common {
 }
 
 /** The bytes of another address. */
-export interface AddressSource extends Common {
+interface AddressSource extends Common {
   readonly kind: "image";
   readonly address: Address;
 }

@@ -27,7 +27,7 @@ interface Common {
 }
 
 /** What the backend showed when we last looked. */
-export interface Had {
+interface Had {
   readonly id: ImageId;
   readonly have: Attributes;
   readonly digests?: Digests;

@@ -165,7 +165,7 @@ export const either = <A extends Value, B extends Value>(first: Type<A>, second:
 });
 
 /** The JSON Schema of a table with these fields. */
-export const jsonOf = (fields: Schema): JsonSchema => ({
+const jsonOf = (fields: Schema): JsonSchema => ({
   type: "object",
   additionalProperties: false,
   required: Object.entries(fields).flatMap(([name, { mode, also }]) =>

@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } fro
 import { Failure } from "../failure.ts";
 import type { Answer } from "./door.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Asked, brokenFailure } from "./failures.ts";
+import { brokenFailure, type RequestShown } from "./failures.ts";
 import { shownUrl } from "./url.ts";
 import { excerpt } from "./words.ts";
 
@@ -11,9 +11,9 @@ const MOST = 64 * 1024 * 1024;
 const ENOUGH = 64 * 1024;
 const PATIENCE = 5000;
 
-export interface Reading {
+interface AnswerReading {
   readonly exchange: Exchange;
-  readonly asked: Asked;
+  readonly asked: RequestShown;
   /** The signal of the call: what it was aborted with is what a reader gets. */
   readonly signal: AbortSignal;
   /** The body flows: the time limit of the call does not count any more. */
@@ -21,11 +21,11 @@ export interface Reading {
 }
 
 /** An answer over its exchange. */
-export class Reply implements Answer {
-  readonly #reading: Reading;
+export class HttpAnswer implements Answer {
+  readonly #reading: AnswerReading;
   #text: Promise<string> | undefined;
 
-  constructor(reading: Reading) {
+  constructor(reading: AnswerReading) {
     this.#reading = reading;
   }
 

@@ -1,9 +1,9 @@
 import { Failure } from "../failure.ts";
-import type { DoorOptions, Outgoing } from "./door.ts";
+import type { HttpOptions, Outgoing } from "./door.ts";
 import { Exchange } from "./exchange.ts";
-import { type Asked, brokenFailure, codeOfError } from "./failures.ts";
+import { brokenFailure, codeOfError, type RequestShown } from "./failures.ts";
 import { Flow } from "./flow.ts";
-import { type Job, lowerCase } from "./job.ts";
+import { type HttpRequest, lowerCase } from "./job.ts";
 import { harmless, isRedirect, Trail } from "./redirect.ts";
 import { orAborted, type Scope } from "./scope.ts";
 import type { Transport } from "./transport.ts";
@@ -20,31 +20,31 @@ export class Tried {
 }
 
 /** An answer whose headers are there. */
-export interface Answered {
+export interface AnswerHead {
   readonly exchange: Exchange;
   readonly flow: Flow | undefined;
   /** With the URL that answered, after redirects. */
-  readonly asked: Asked;
+  readonly asked: RequestShown;
   /** The headers that were sent to it. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export class Sender {
   readonly #transport: Transport;
-  readonly #headers: NonNullable<DoorOptions["headers"]>;
+  readonly #headers: NonNullable<HttpOptions["headers"]>;
   /** Servers that have answered before: what cannot be reached there is a server that restarts, not a mistake in the address. */
   readonly #reached = new Set<string>();
 
   readonly #httpsOnly: boolean;
 
-  constructor(transport: Transport, { headers = {}, httpsOnly = false }: Pick<DoorOptions, "headers" | "httpsOnly">) {
+  constructor(transport: Transport, { headers = {}, httpsOnly = false }: Pick<HttpOptions, "headers" | "httpsOnly">) {
     this.#transport = transport;
     this.#headers = headers;
     this.#httpsOnly = httpsOnly;
   }
 
   /** Sends once, follows redirects of GET and HEAD. Rejects with a Tried, with what the door's headers threw, or with the scope's reason. */
-  async send(job: Job, scope: Scope): Promise<Answered> {
+  async send(job: HttpRequest, scope: Scope): Promise<AnswerHead> {
     const trail = new Trail(job.asked, this.#httpsOnly);
     let { asked, headers, isOwn } = job;
     while (true) {
@@ -71,7 +71,12 @@ export class Sender {
     return lowerCase(await orAborted(Promise.resolve(headers), signal));
   }
 
-  async #exchange(job: Job, asked: Asked, headers: Readonly<Record<string, string>>, scope: Scope): Promise<Answered> {
+  async #exchange(
+    job: HttpRequest,
+    asked: RequestShown,
+    headers: Readonly<Record<string, string>>,
+    scope: Scope,
+  ): Promise<AnswerHead> {
     const route = await this.#transport.route(asked.url, job.opens !== undefined || !job.isSafe);
     const exchange = new Exchange(job.patience);
     const stop = (): void => exchange.abort(scope.signal.reason);
@@ -105,7 +110,7 @@ export class Sender {
     }
   }
 
-  #broken(error: unknown, { exchange, flow, asked }: Answered, job: Job, scope: Scope): unknown {
+  #broken(error: unknown, { exchange, flow, asked }: AnswerHead, job: HttpRequest, scope: Scope): unknown {
     // What the giver of the body threw is the giver's to explain.
     if (flow?.error !== undefined && flow.error === error) return error;
     const isTimeout = error instanceof Failure && error.code === "net.timeout";
@@ -120,7 +125,7 @@ export class Sender {
     return new Tried(told, job.isSafe && failure.retry);
   }
 
-  #hintOf({ code, retry, hint }: Failure, url: URL, job: Job): string | undefined {
+  #hintOf({ code, retry, hint }: Failure, url: URL, job: HttpRequest): string | undefined {
     if (code === "net.broken" && url.protocol === "https:" && !this.#reached.has(url.origin))
       return "a server that wants a certificate of its clients closes on one that it does not know: check the certificate and the key";
     return job.isSafe || retry === false

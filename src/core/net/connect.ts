@@ -3,7 +3,7 @@ import { connect as dial, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as secure, type TLSSocket } from "node:tls";
 import { Failure } from "../failure.ts";
 import { authorities } from "./authorities.ts";
-import type { DoorOptions } from "./door.ts";
+import type { HttpOptions } from "./door.ts";
 import { codeOfError, reasonOf } from "./failures.ts";
 import { type Environment, proxyFor } from "./proxy.ts";
 import { tunnel } from "./tunnel.ts";
@@ -15,8 +15,8 @@ const PATIENCE = 20_000;
 export interface Network {
   /** The origin that the door's own socket, certificates and pin are for. */
   readonly own: string;
-  readonly socket: DoorOptions["socket"];
-  readonly tls: DoorOptions["tls"];
+  readonly socket: HttpOptions["socket"];
+  readonly tls: HttpOptions["tls"];
   readonly env: Environment;
 }
 

@@ -1,7 +1,7 @@
 import type { Phase, Source } from "../model/image.ts";
 
 /** How a backend is reached. The program adds limits, redaction, proxies and retries. */
-export interface DoorOptions {
+export interface HttpOptions {
   /** Every path starts from here; a trailing slash is not needed. */
   readonly url: string;
   /** Sent with every request; asked again for each, so that a renewed token is used. */
@@ -107,7 +107,7 @@ export interface Answer {
  * The one way to a backend. Redirects of GET and HEAD are followed; to another server no credentials and no headers of one's own go along. Retries with jittered backoff and Retry-After, keeps the limits, stops on the signal, classifies errors:
  * every status but 2xx is a Failure `backend.*` with method, path and request id, and without secrets.
  */
-export interface Door extends AsyncDisposable {
+export interface HttpClient extends AsyncDisposable {
   /** `path` is joined to the url of the door; a full URL is taken as it is (without the door's headers, if its host is another one). */
   send(method: string, path: string, call: Call): Promise<Answer>;
   /** The answer's JSON; undefined for 204 and an empty body. */

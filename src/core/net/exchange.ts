@@ -2,12 +2,12 @@ import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici/index.js";
 import { Failure } from "../failure.ts";
 import type { Flow } from "./flow.ts";
-import { Watch } from "./watch.ts";
+import { IdleWatch } from "./watch.ts";
 
 /** Bytes of an answer that wait here for their reader before the server is told to pause. */
 const ROOM = 256 * 1024;
 
-export interface Sending {
+interface SendingBody {
   readonly origin: string;
   readonly path: string;
   readonly method: string;
@@ -15,7 +15,7 @@ export interface Sending {
   readonly body: string | undefined;
 }
 
-export interface Patience {
+export interface ExchangeTimeouts {
   /** Milliseconds without a byte, in either direction. */
   readonly idle: number;
   /** Milliseconds from the last byte of a body that flows to the first of the answer; the others have their time limit. */
@@ -30,8 +30,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   headers = new Headers();
   /** Bytes of the answer's body that have come. */
   received = 0;
-  readonly #patience: Patience;
-  readonly #watch = new Watch((failure) => this.abort(failure));
+  readonly #patience: ExchangeTimeouts;
+  readonly #watch = new IdleWatch((failure) => this.abort(failure));
   readonly #queue: Uint8Array[] = [];
   #queued = 0;
   #controller: Dispatcher.DispatchController | undefined;
@@ -44,7 +44,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #end = Promise.withResolvers<void>();
   #answered: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
 
-  constructor(patience: Patience) {
+  constructor(patience: ExchangeTimeouts) {
     this.#patience = patience;
   }
 
@@ -54,7 +54,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** Resolves when the status and the headers are there. Rejects with what broke the connection, or with the reason of `abort`. */
-  async send(dispatcher: Dispatcher, sending: Sending, flow: Flow | undefined): Promise<void> {
+  async send(dispatcher: Dispatcher, sending: SendingBody, flow: Flow | undefined): Promise<void> {
     this.#flow = flow;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#answered = { resolve, reject };

@@ -5,7 +5,7 @@ import { shownUrl } from "./url.ts";
 import { escaped, excerpt } from "./words.ts";
 
 /** What is known of the request that failed, for messages and hints. */
-export interface Asked {
+export interface RequestShown {
   readonly method: string;
   readonly url: URL;
   /** The settings that hold the credentials, as hints name them. */
@@ -56,7 +56,7 @@ const WORDS: Readonly<Record<number, string>> = {
 export function answerFailure(
   answer: { readonly status: number; readonly headers: Headers; readonly body: string },
   explained: Explained | undefined,
-  asked: Asked,
+  asked: RequestShown,
   now: number,
 ): Failure {
   const { status, headers } = answer;
@@ -99,7 +99,7 @@ function codeOf(status: number): string {
   }
 }
 
-function hintOf(code: Code, status: number, { credentials }: Asked): string | undefined {
+function hintOf(code: Code, status: number, { credentials }: RequestShown): string | undefined {
   if (status === 407) return "give them in HTTPS_PROXY or HTTP_PROXY: http://user:password@host:port";
   switch (code) {
     case "backend.auth":
@@ -124,7 +124,7 @@ function plainText({ headers, body }: { readonly headers: Headers; readonly body
 }
 
 /** A failure of the connection itself, told with the request that it ended. */
-export function brokenFailure(error: unknown, asked: Asked, said: string): Failure {
+export function brokenFailure(error: unknown, asked: RequestShown, said: string): Failure {
   const request = { method: asked.method, url: shown(asked) };
   const at = ` (${asked.method} ${shown(asked)})`;
   if (error instanceof Failure)
@@ -170,4 +170,4 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
 };
 
-const shown = ({ url, redact }: Asked): string => redact(shownUrl(url));
+const shown = ({ url, redact }: RequestShown): string => redact(shownUrl(url));

@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Failure } from "../failure.ts";
-import { beginning, Reply } from "./answer.ts";
-import { type Answered, Sender, Tried } from "./attempt.ts";
+import { beginning, HttpAnswer } from "./answer.ts";
+import { type AnswerHead, Sender, Tried } from "./attempt.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { Answer, Call, Door, DoorOptions } from "./door.ts";
+import type { Answer, Call, HttpClient, HttpOptions } from "./door.ts";
 import { answerFailure, brokenFailure } from "./failures.ts";
 import { Gate } from "./gate.ts";
-import { contentOf, type Job, jobOf, wantsJson } from "./job.ts";
-import type { Means } from "./means.ts";
+import { contentOf, type HttpRequest, jobOf, wantsJson } from "./job.ts";
+import type { HttpMeans } from "./means.ts";
 import { isBusy, mayRetry, rated, toldWhen, waitingTold } from "./patience.ts";
 import { basic, decoded } from "./proxy.ts";
 import { type Again, retrying } from "./retry.ts";
@@ -24,11 +24,11 @@ const TRIES = 300;
 const PLACES = 8;
 
 export { waitingTold };
-export const openDoor = (options: DoorOptions, means: Means): Door => new HttpDoor(options, means);
+export const openDoor = (options: HttpOptions, means: HttpMeans): HttpClient => new HttpDoor(options, means);
 
-class HttpDoor implements Door {
-  readonly #options: DoorOptions;
-  readonly #means: Means;
+class HttpDoor implements HttpClient {
+  readonly #options: HttpOptions;
+  readonly #means: HttpMeans;
   readonly #base: URL;
   readonly #clock: Clock;
   readonly #gate: Gate;
@@ -40,7 +40,7 @@ class HttpDoor implements Door {
   #renewal: Promise<boolean> | undefined;
   #renewals = 0;
 
-  constructor(options: DoorOptions, means: Means) {
+  constructor(options: HttpOptions, means: HttpMeans) {
     this.#options = options;
     this.#means = means;
     this.#base = target(options.url, "", undefined);
@@ -103,7 +103,7 @@ class HttpDoor implements Door {
     await this.#transport.close();
   }
 
-  async #call<T>(method: string, path: string, call: Call, use: (reply: Reply) => Promise<T>): Promise<T> {
+  async #call<T>(method: string, path: string, call: Call, use: (reply: HttpAnswer) => Promise<T>): Promise<T> {
     const url = target(this.#base.href, path, call.query);
     const job = jobOf(method, url, call, this.#base, this.#options, this.#means);
     const scope = new Scope(this.#means.signal, this.#closing.signal, call.signal);
@@ -140,7 +140,7 @@ class HttpDoor implements Door {
   }
 
   /** One try, and one more with renewed credentials where the first was not let in. */
-  async #answer(job: Job, call: Call, scope: Scope): Promise<Reply> {
+  async #answer(job: HttpRequest, call: Call, scope: Scope): Promise<HttpAnswer> {
     for (let isRenewed = false; ; isRenewed = true) {
       const known = this.#renewals;
       const answered = await this.#placed(job, call, scope);
@@ -158,7 +158,7 @@ class HttpDoor implements Door {
           scope.unlimited();
           life.unlimited();
         };
-        return new Reply({ exchange, asked, signal: scope.signal, flows });
+        return new HttpAnswer({ exchange, asked, signal: scope.signal, flows });
       }
       flow?.hold();
       const body = await beginning(exchange);
@@ -170,7 +170,7 @@ class HttpDoor implements Door {
   }
 
   /** One try, in its place and its time. */
-  async #placed(job: Job, call: Call, scope: Scope): Promise<Answered & { readonly life: Scope }> {
+  async #placed(job: HttpRequest, call: Call, scope: Scope): Promise<AnswerHead & { readonly life: Scope }> {
     const lane = job.opens === undefined ? "calls" : "uploads";
     const leave =
       this.#inside.getStore() === true
@@ -210,7 +210,7 @@ class HttpDoor implements Door {
     return await orAborted(this.#renewal, signal);
   }
 
-  #refused({ exchange, asked, headers }: Answered, body: string, job: Job, call: Call): Tried {
+  #refused({ exchange, asked, headers }: AnswerHead, body: string, job: HttpRequest, call: Call): Tried {
     const answer = { status: exchange.status, headers: exchange.headers, body };
     const explained = this.#options.explain?.(answer);
     const redact = (text: string): string => asked.redact(withoutCredentials(text, headers));
@@ -220,13 +220,13 @@ class HttpDoor implements Door {
     return new Tried(failure, isAgain && (toldWhen(answer, now) ?? true));
   }
 
-  #queued({ asked: { method, url, redact } }: Job, wait: number): void {
+  #queued({ asked: { method, url, redact } }: HttpRequest, wait: number): void {
     const failure = rated(wait, this.#means.limits?.rateLimit ?? this.#options.rateLimit);
     if (failure !== undefined)
       this.#means.onRetry?.({ method, url: redact(shownUrl(url)), attempt: 0, attempts: Infinity, wait, failure });
   }
 
-  #tell({ asked }: Job, { failure, ...again }: Again): void {
+  #tell({ asked }: HttpRequest, { failure, ...again }: Again): void {
     const { method, url, redact } = asked;
     if (failure instanceof Tried && failure.failure instanceof Failure)
       this.#means.onRetry?.({ method, url: redact(shownUrl(url)), ...again, failure: failure.failure });
@@ -240,7 +240,7 @@ const tooLong = (seconds: number): Failure =>
   });
 
 /** A server that says yes before it has seen the last byte cannot have checked what it took. */
-async function tooEarly({ exchange, flow, asked }: Answered, { isSafe }: Job): Promise<Tried> {
+async function tooEarly({ exchange, flow, asked }: AnswerHead, { isSafe }: HttpRequest): Promise<Tried> {
   exchange.abort(new Error("too early"));
   await flow?.stop(new Error("too early"));
   const failure = new Failure("backend.answer", `the server said ${exchange.status} before it had all of the body`, {

@@ -1,7 +1,7 @@
 import { passing } from "../model/image.ts";
-import type { Answer, Call, DoorOptions } from "./door.ts";
-import type { Patience } from "./exchange.ts";
-import type { Asked } from "./failures.ts";
+import type { Answer, Call, HttpOptions } from "./door.ts";
+import type { ExchangeTimeouts } from "./exchange.ts";
+import type { RequestShown } from "./failures.ts";
 import type { Opens } from "./flow.ts";
 import { basic, decoded } from "./proxy.ts";
 import { mayKnow } from "./url.ts";
@@ -13,8 +13,8 @@ const DIGESTING = 5;
 const SAFE = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 
 /** One request as it is wanted, whatever number of tries it takes. */
-export interface Job {
-  readonly asked: Asked;
+export interface HttpRequest {
+  readonly asked: RequestShown;
   /** All in lower case. The door's own headers go over `defaults`, and `headers` over those. */
   readonly defaults: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
@@ -25,7 +25,7 @@ export interface Job {
   readonly isSafe: boolean;
   /** The door's own headers go along. */
   readonly isOwn: boolean;
-  readonly patience: Patience;
+  readonly patience: ExchangeTimeouts;
   /** Statuses that are wanted though they are no success. */
   readonly accept: readonly number[];
 }
@@ -38,9 +38,9 @@ export function jobOf(
   url: URL,
   call: Call,
   base: URL,
-  options: DoorOptions,
-  { redact, conceal }: { redact: Asked["redact"]; conceal: (text: string) => void },
-): Job {
+  options: HttpOptions,
+  { redact, conceal }: { redact: RequestShown["redact"]; conceal: (text: string) => void },
+): HttpRequest {
   const authorization = basic(url);
   if (url.password !== "") conceal(decoded(url.password));
   url.username = "";

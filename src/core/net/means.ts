@@ -31,7 +31,7 @@ export interface Traced {
 }
 
 /** What the program gives to a door, besides what its plugin asks for. */
-export interface Means {
+export interface HttpMeans {
   /** Of the run: ends every call. */
   readonly signal?: AbortSignal;
   readonly limits?: Limits;

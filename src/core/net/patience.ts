@@ -2,7 +2,7 @@ import { Failure } from "../failure.ts";
 import { Tried } from "./attempt.ts";
 import type { Call } from "./door.ts";
 import { isPassing } from "./failures.ts";
-import type { Job } from "./job.ts";
+import type { HttpRequest } from "./job.ts";
 import type { Retry } from "./means.ts";
 import { retryAfter, untilReset } from "./retry.ts";
 
@@ -26,7 +26,7 @@ export const isBusy = (error: unknown): boolean =>
   error instanceof Tried && error.failure instanceof Failure && error.failure.code === "backend.busy";
 
 /** 429 and 503 say that nothing was done, unless the server says that it will be away for longer. */
-export function mayRetry({ status, headers }: Refusal, { asked, isSafe }: Job, call: Call): boolean {
+export function mayRetry({ status, headers }: Refusal, { asked, isSafe }: HttpRequest, call: Call): boolean {
   if (status === 503 && headers.has("x-maintenance-mode")) return false;
   if (status === 429 || status === 503) return true;
   if (status === 500) return call.idempotent ?? (asked.method === "GET" || asked.method === "HEAD");

@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import type { Asked } from "./failures.ts";
+import type { RequestShown } from "./failures.ts";
 import { shownUrl } from "./url.ts";
 
 const MOST = 10;
@@ -27,11 +27,11 @@ export const harmless = (headers: Readonly<Record<string, string>>): Record<stri
 /** The addresses that one request was sent on to. */
 export class Trail {
   readonly #seen: URL[];
-  readonly #asked: Asked;
+  readonly #asked: RequestShown;
   readonly #httpsOnly: boolean;
 
   /** @throws Failure net.https */
-  constructor(asked: Asked, httpsOnly = false) {
+  constructor(asked: RequestShown, httpsOnly = false) {
     this.#asked = asked;
     this.#httpsOnly = httpsOnly;
     if (httpsOnly && asked.url.protocol !== "https:") throw this.#plain(asked.url, "is not https");

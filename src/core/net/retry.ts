@@ -38,7 +38,7 @@ export interface Again {
   readonly failure: unknown;
 }
 
-export interface Retrying {
+interface Retrying {
   readonly signal: AbortSignal;
   /** Tries in all. Default 5. */
   readonly attempts?: number;

@@ -2,12 +2,12 @@ import { createHash, createHmac } from "node:crypto";
 
 // Signature version 4, in its two spellings: AWS4, which every S3 takes, and OSC4 of Outscale's own API.
 
-export type Family = "OSC4" | "AWS4";
+export type SignatureFamily = "OSC4" | "AWS4";
 
 const WORDS = {
   OSC4: { date: "x-osc-date", end: "osc4_request" },
   AWS4: { date: "x-amz-date", end: "aws4_request" },
-} as const satisfies Record<Family, unknown>;
+} as const satisfies Record<SignatureFamily, unknown>;
 
 export interface Keys {
   readonly accessKey: string;
@@ -17,7 +17,7 @@ export interface Keys {
 }
 
 export interface Signer {
-  readonly family: Family;
+  readonly family: SignatureFamily;
   readonly keys: Keys;
   readonly region: string;
   /** "api" for the API, "s3" for the object store. */
@@ -25,7 +25,7 @@ export interface Signer {
 }
 
 /** What is signed, in the words of the scheme. */
-export interface Canonical {
+interface Canonical {
   readonly method: string;
   /** As on the wire. */
   readonly path: string;

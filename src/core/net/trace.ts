@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
-import { type Asked, requestId } from "./failures.ts";
-import type { Means, Traced } from "./means.ts";
+import { type RequestShown, requestId } from "./failures.ts";
+import type { HttpMeans, Traced } from "./means.ts";
 import { shownUrl } from "./url.ts";
 
 interface Answered {
@@ -9,8 +9,8 @@ interface Answered {
 
 /** Makes one try and tells `onRequest` how it ended. No header or body is told but the request's id. */
 export async function traced<T extends Answered>(
-  { onRequest }: Pick<Means, "onRequest">,
-  { method, url, redact }: Asked,
+  { onRequest }: Pick<HttpMeans, "onRequest">,
+  { method, url, redact }: RequestShown,
   clock: Clock,
   send: () => Promise<T>,
 ): Promise<T> {

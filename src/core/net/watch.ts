@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
 
 /** A clock that runs only while the other side is to move: it barks when nothing has moved for too long. */
-export class Watch {
+export class IdleWatch {
   readonly #bark: (failure: Failure) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ms = 0;

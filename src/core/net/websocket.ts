@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import { type Asked, brokenFailure } from "./failures.ts";
+import { brokenFailure, type RequestShown } from "./failures.ts";
 import type { Listening } from "./transport.ts";
 
 /** Messages that wait for their reader. Who falls further behind is better told than fed. */
@@ -8,7 +8,7 @@ const MOST = 10_000;
 /** The text messages of a WebSocket, until the server or the signal ends it. */
 export async function* messages(
   { socket, failure }: Listening,
-  asked: Asked,
+  asked: RequestShown,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, undefined> {
   const queue: string[] = [];

@@ -7,7 +7,7 @@ import type { Recorded } from "../model/state.ts";
 import { type Attributes, isTable, type Value } from "../model/value.ts";
 import { type Backend, plain, type Reading } from "../plugin.ts";
 import { diff, isUnset, sameBy } from "./diff.ts";
-import type { Image, Want } from "./sight.ts";
+import type { LiveImage, Want } from "./sight.ts";
 
 // What people gave to a managed image without declaring it, when a new image takes its place.
 
@@ -23,7 +23,7 @@ export interface Declarations {
 }
 
 /** The attributes that the new image gets from the old one. Pure: declared ones are left out, so are those that nobody set. */
-export function carriedOf(added: Attributes, { schema, want, recorded, ignore, defaults }: Declarations): Attributes {
+function carriedOf(added: Attributes, { schema, want, recorded, ignore, defaults }: Declarations): Attributes {
   return Object.fromEntries(
     Object.entries(added).flatMap(([name, value]): [string, Value][] => {
       const attribute = schema[name];
@@ -88,7 +88,7 @@ const changeable = (have: Attributes, schema: Schema): Attributes =>
 /** The step with what others added to the image and the new one gets, and what it will not have. What cannot be read is said to be lost. */
 export async function withAdditions(
   step: Step,
-  { known, have, want }: { known: Recorded | undefined; have: Image | undefined; want: Want | undefined },
+  { known, have, want }: { known: Recorded | undefined; have: LiveImage | undefined; want: Want | undefined },
   backend: Backend,
   reading: Reading,
 ): Promise<Step> {

@@ -4,14 +4,14 @@ import { withoutSensitive } from "../model/schema.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Plugin } from "../plugin.ts";
 import { driftOf, missingIn } from "./diff.ts";
-import type { Image, Want } from "./sight.ts";
+import type { LiveImage, Want } from "./sight.ts";
 
 // What a plan keeps of what it saw. Pure.
 
 export function driftBetween(
   address: Address,
   known: Recorded & { status: "ready" },
-  have: Image | undefined,
+  have: LiveImage | undefined,
   plugin: Plugin,
 ): Drift | undefined {
   if (have === undefined) return { kind: "vanished", address, id: known.id };
@@ -20,7 +20,7 @@ export function driftBetween(
   return changes.length === 0 ? undefined : { kind: "changed", address, id: have.id, changes };
 }
 
-export const basisOf = (have: Image | undefined, want: Want | undefined, { image }: Plugin): Basis => ({
+export const basisOf = (have: LiveImage | undefined, want: Want | undefined, { image }: Plugin): Basis => ({
   ...(have === undefined ? {} : { id: have.id, have: withoutSensitive(image, have.attributes) }),
   ...(want === undefined ? {} : { want: withoutSensitive(want.schema, want.resource.want) }),
   ...(want?.content === undefined ? {} : { content: want.content }),

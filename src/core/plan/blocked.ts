@@ -1,11 +1,11 @@
 import type { Address, BackendName } from "../model/name.ts";
 import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
-import type { Image, Sight, Want } from "./sight.ts";
+import type { DecisionInput, LiveImage, Want } from "./sight.ts";
 import { bearing } from "./standing.ts";
 
 /** An unmanaged image, or that of another file, is in the way. */
-export function foreign(address: Sight["address"], rival: Image, lead: string): Step {
+export function foreign(address: DecisionInput["address"], rival: LiveImage, lead: string): Step {
   const { id, name } = rival;
   const worth = bearing(rival);
   const text = `${lead} ${name ?? id} (${id}) exists already and ${ownerOf(rival)}`.trim();
@@ -17,7 +17,7 @@ export function foreign(address: Sight["address"], rival: Image, lead: string): 
 }
 
 /** Another's image has the name, or the very bytes, that the image of the address is to have from now on. */
-export function contested({ address, sameBytes }: Sight, rival: Image): Step {
+export function contested({ address, sameBytes }: DecisionInput, rival: LiveImage): Step {
   const { id, name } = rival;
   const owner = ownerOf(rival);
   const text = sameBytes
@@ -29,7 +29,7 @@ export function contested({ address, sameBytes }: Sight, rival: Image): Step {
   return { action: "block", address, because: "foreign", text, hint };
 }
 
-function ownerOf(rival: Image): string {
+function ownerOf(rival: LiveImage): string {
   const { mark } = rival;
   const worth = bearing(rival);
   const isCopy = worth === "inherited";
@@ -43,7 +43,7 @@ function ownerOf(rival: Image): string {
 }
 
 /** The image of this file and address exists, but this state has no record of it, and it is not as declared. */
-export function otherState(address: Sight["address"], image: Image, differing: string): Step {
+export function otherState(address: DecisionInput["address"], image: LiveImage, differing: string): Step {
   const lineage = image.mark?.lineage === undefined ? "" : ` (lineage ${image.mark.lineage})`;
   return {
     action: "block",
@@ -55,7 +55,7 @@ export function otherState(address: Sight["address"], image: Image, differing: s
 }
 
 /** The state of another lineage has marked the image that this state knows by its id. */
-export function taken(address: Sight["address"], image: Image): Step {
+export function taken(address: DecisionInput["address"], image: LiveImage): Step {
   const { file, owner, lineage } = image.mark ?? { file: "?", owner: address, lineage: "?" };
   return {
     action: "block",
@@ -67,7 +67,7 @@ export function taken(address: Sight["address"], image: Image): Step {
 }
 
 /** Several images could be the one of the address: nothing is chosen. */
-export function ambiguous(address: Sight["address"], images: readonly Image[]): Step {
+export function ambiguous(address: DecisionInput["address"], images: readonly LiveImage[]): Step {
   const ids = images.map(({ id }) => id);
   const what = images.every(({ mark }) => mark === undefined) ? "have its name" : "bear the marker of this address";
   return {
@@ -80,7 +80,7 @@ export function ambiguous(address: Sight["address"], images: readonly Image[]): 
 }
 
 /** An interrupted creation that this state knows nothing of. */
-export function incomplete(address: Sight["address"], { id }: Image): Step {
+export function incomplete(address: DecisionInput["address"], { id }: LiveImage): Step {
   return {
     action: "block",
     address,
@@ -91,7 +91,7 @@ export function incomplete(address: Sight["address"], { id }: Image): Step {
 }
 
 /** The backend would not take it. */
-export function limits({ address }: Sight, { complaints, resource }: Want): Step {
+export function limits({ address }: DecisionInput, { complaints, resource }: Want): Step {
   const [first] = complaints.filter(({ severity }) => severity !== "warning");
   const at = first?.attribute === undefined ? resource.at : (resource.places[first.attribute] ?? resource.at);
   const text = `${first?.message ?? "breaks a limit of the backend"} (${showPlace(at)})`;
@@ -105,7 +105,7 @@ export function limits({ address }: Sight, { complaints, resource }: Want): Step
 }
 
 /** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
-export function unreachable(address: Sight["address"], { blind, hindered }: Want): Step | undefined {
+export function unreachable(address: DecisionInput["address"], { blind, hindered }: Want): Step | undefined {
   const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
   if (why === undefined) return undefined;
   const { text, hint } = why;

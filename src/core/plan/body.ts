@@ -5,15 +5,15 @@ import { type Address, imageId } from "../model/name.ts";
 import type { Step } from "../model/plan.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
-import { type Backend, type Bytes, type Plugin, plain, type Reading } from "../plugin.ts";
+import { type Backend, type KnownBytes, type Plugin, plain, type Reading } from "../plugin.ts";
 import { decide } from "./decide.ts";
-import { type Asked, retained } from "./observe.ts";
+import { type LookedFor, retained } from "./observe.ts";
 import { type Owner, siblingOf } from "./siblings.ts";
-import type { Image, Sight, Want } from "./sight.ts";
-import type { Body } from "./twins.ts";
+import type { DecisionInput, LiveImage, Want } from "./sight.ts";
+import type { PhysicalImage } from "./twins.ts";
 
 /** What an image is to be physically: its unique names, and what the plugin knows of it. Pure. */
-export function bodyOf(want: Want | undefined, plugin: Plugin): Body | undefined {
+export function bodyOf(want: Want | undefined, plugin: Plugin): PhysicalImage | undefined {
   if (want === undefined) return undefined;
   const { resource } = want;
   const names = plugin.names?.(resource.want, resource.address) ?? [];
@@ -21,7 +21,7 @@ export function bodyOf(want: Want | undefined, plugin: Plugin): Body | undefined
   return { resource, keys: [...names, ...keys.filter((key) => key !== undefined)] };
 }
 
-function bytesOf({ resource, content, format = named(resource.source) }: Want): Bytes {
+function bytesOf({ resource, content, format = named(resource.source) }: Want): KnownBytes {
   const { digest: known, resolved } = content ?? {};
   return {
     ...(known === undefined ? {} : { digest: known }),
@@ -32,7 +32,7 @@ function bytesOf({ resource, content, format = named(resource.source) }: Want): 
 }
 
 /** Bytes that nobody has read yet are those of the same source at another address: a digest of how they are asked for stands in for theirs. */
-function sameSource(want: Want): readonly Bytes[] {
+function sameSource(want: Want): readonly KnownBytes[] {
   const { source } = want.resource;
   if (source === undefined) return [];
   const { at, checksum, signature, follow, ...request } = source;
@@ -55,15 +55,15 @@ const named = (source: SourceSpec | undefined): Format | undefined =>
     : undefined;
 
 /** The backend that a decision is about, and what else is looked for there. */
-export interface Around {
+export interface DecisionSurroundings {
   readonly plugin: Plugin;
   readonly backend: Backend;
-  readonly asked: readonly Asked[];
+  readonly asked: readonly LookedFor[];
   readonly owner: Owner;
 }
 
 /** The step of an address. Where a new image is to be made, it is looked whether its very bytes are there already, and whose they are. */
-export async function decided(sight: Sight, around: Around, reading: Reading): Promise<Decided> {
+export async function decided(sight: DecisionInput, around: DecisionSurroundings, reading: Reading): Promise<Decided> {
   const step = decide(sight);
   const { want, address, have } = sight;
   const isMade = step?.action === "create" || step?.action === "replace";
@@ -76,13 +76,17 @@ export async function decided(sight: Sight, around: Around, reading: Reading): P
 }
 
 /** A step, and the address of ours that has those bytes until its own step is done. */
-export interface Decided {
+interface Decided {
   readonly step: Step | undefined;
   readonly holder: Address | undefined;
 }
 
 /** The image that is there already with the bytes that an address is to have. */
-async function already(want: Want, { plugin, backend }: Around, reading: Reading): Promise<Image | undefined> {
+async function already(
+  want: Want,
+  { plugin, backend }: DecisionSurroundings,
+  reading: Reading,
+): Promise<LiveImage | undefined> {
   const key = plugin.physical?.(want.resource.want, bytesOf(want));
   if (key === undefined) return undefined;
   const found = await backend.read({ address: want.resource.address, id: imageId(key) }, reading);

@@ -1,22 +1,22 @@
 import { ALGORITHMS, shortDigest } from "../model/digest.ts";
 import { contentKey, differs, isUnproven } from "./key.ts";
-import type { Image, Want } from "./sight.ts";
+import type { LiveImage, Want } from "./sight.ts";
 import { bearing } from "./standing.ts";
 
 /** Whether the bytes of an image that the state does not know are the declared ones. */
-export type Bytes =
+type BytesVerdict =
   | { readonly kind: "same" }
   | { readonly kind: "differ"; readonly text: string }
   /** Nothing that both sides know tells; `text` says why. */
   | { readonly kind: "unknown"; readonly text: string };
 
-const SAME: Bytes = { kind: "same" };
+const SAME: BytesVerdict = { kind: "same" };
 
 /** Compares digests where both sides have them, else what the genuine marker says of the content, else sizes. Pure. */
 export function compareBytes(
   { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
-  found: Omit<Image, "attributes">,
-): Bytes {
+  found: Omit<LiveImage, "attributes">,
+): BytesVerdict {
   const digest = content?.digest;
   const theirs = ALGORITHMS.map((algorithm) => found.digests?.[algorithm]).find(
     (one) => one !== undefined && digest?.startsWith(`${one.slice(0, one.indexOf(":"))}:`),

@@ -8,12 +8,12 @@ import { adoptedContent, type Evidence, evidenceOf, learned } from "./evidence.t
 import { liveOf } from "./key.ts";
 import { leave } from "./leave.ts";
 import { remark } from "./remark.ts";
-import type { Image, Sight, Want } from "./sight.ts";
+import type { DecisionInput, LiveImage, Want } from "./sight.ts";
 import { isRecorded } from "./standing.ts";
 import { unrecorded } from "./unrecorded.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
-export function decide(sight: Sight): Step | undefined {
+export function decide(sight: DecisionInput): Step | undefined {
   const step =
     sight.want === undefined || sight.absent || sight.mode === "destroy" ? leave(sight) : bring(sight, sight.want);
   if (step === undefined) return undefined;
@@ -27,7 +27,7 @@ export function decide(sight: Sight): Step | undefined {
 }
 
 /** The image is wanted. */
-function bring(sight: Sight, want: Want): Step {
+function bring(sight: DecisionInput, want: Want): Step {
   const { address, have, rival } = sight;
   const fatal = want.complaints.filter(({ severity }) => severity !== "warning");
   if (sight.ambiguous.length > 1) return ambiguous(address, sight.ambiguous);
@@ -45,7 +45,7 @@ function bring(sight: Sight, want: Want): Step {
 }
 
 /** The image is the one that the state has. */
-function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step {
+function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: boolean): Step {
   const { address, known } = sight;
   const recorded = recordedOf(known, found);
   const compared = diff(want.schema, {
@@ -91,7 +91,7 @@ function managed(sight: Sight, want: Want, found: Image, tooMuch: boolean): Step
 }
 
 /** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it stands for. */
-function changesOf({ content, originNames = [] }: Want, found: Image, { changes }: Diff): readonly Change[] {
+function changesOf({ content, originNames = [] }: Want, found: LiveImage, { changes }: Diff): readonly Change[] {
   const isIt = liveOf(content, found) === content?.digest && content?.digest !== undefined;
   const rest = changes.map((one) =>
     isIt && originNames.includes(one.name) ? { ...one, forces: "update" as const } : one,
@@ -103,14 +103,14 @@ function changesOf({ content, originNames = [] }: Want, found: Image, { changes 
 type Before = Pick<Recorded & { status: "ready" }, "want" | "content" | "digests" | "upstream">;
 
 /** Of an interrupted replace, the old image is compared with what was recorded before that began. */
-function recordedOf(known: Recorded | undefined, { id }: Image): Before | undefined {
+function recordedOf(known: Recorded | undefined, { id }: LiveImage): Before | undefined {
   if (known?.id !== id) return undefined;
   if (known.status === "ready") return known;
   return known.status === "replacing" ? known.former : undefined;
 }
 
 /** There is no image yet. */
-function make({ address, known }: Sight, want: Want): Step {
+function make({ address, known }: DecisionInput, want: Want): Step {
   const { resource, content, transfer } = want;
   const blocked = unreachable(address, want);
   if (blocked !== undefined) return blocked;
@@ -137,9 +137,9 @@ function make({ address, known }: Sight, want: Want): Step {
 
 /** What is there has to be replaced by a new image. */
 function renew(
-  sight: Sight,
+  sight: DecisionInput,
   want: Want,
-  found: Image,
+  found: LiveImage,
   {
     changes,
     because,
@@ -180,9 +180,9 @@ function renew(
 
 /** What is there can stay; its attributes may change in place. `unknown`: why its bytes have to be compared with the declared ones. */
 function align(
-  sight: Sight,
+  sight: DecisionInput,
   want: Want,
-  found: Image,
+  found: LiveImage,
   changes: readonly Change[],
   isKnown: boolean,
   unknown: string | undefined,
@@ -223,7 +223,7 @@ function seenAgain(known: Recorded | undefined, { content, resource }: Want): Co
 }
 
 /** `protect` and `on_remove` live in the state: a change of them alone is one too. */
-const changesProtection = ({ known }: Sight, { resource: { lifecycle } }: Want): boolean =>
+const changesProtection = ({ known }: DecisionInput, { resource: { lifecycle } }: Want): boolean =>
   known !== undefined && (known.protect !== lifecycle.protect || known.onRemove !== lifecycle.onRemove);
 
 const contentChange = ({ before, after }: { readonly before: string; readonly after: string }): Change => ({

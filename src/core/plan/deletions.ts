@@ -63,7 +63,7 @@ const distinct = (all: readonly Deletion[]): readonly Deletion[] =>
   [...new Map(all.toReversed().map((one) => [one.id, one])).values()].toReversed();
 
 /** What stands against deleting an image. */
-export interface Obstacles {
+interface Obstacles {
   /** What uses it, in words, by id. */
   readonly uses: ReadonlyMap<ImageId, string>;
   /** Protected on the backend. */

@@ -5,7 +5,7 @@ import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { compareContent, compareValidators, isOther, sameStat } from "../source/content.ts";
 import { contentOfKey, differs, liveOf } from "./key.ts";
-import type { Image, Want } from "./sight.ts";
+import type { LiveImage, Want } from "./sight.ts";
 import { bearing } from "./standing.ts";
 
 // Whether an image was made from the bytes that are declared now, by what is known without reading them. Pure.
@@ -22,7 +22,7 @@ export type Evidence =
 /** Why it cannot be found out whether the source of an image is still what it was made from. */
 export function untold(
   want: Want | undefined,
-  have: Image | undefined,
+  have: LiveImage | undefined,
   known: Recorded | undefined,
 ): string | undefined {
   if (want === undefined || have === undefined || known?.status !== "ready" || known.id !== have.id) return undefined;
@@ -31,7 +31,7 @@ export function untold(
 }
 
 /** What there is to compare. */
-export interface Exhibits {
+interface Exhibits {
   /** What the image was made from. */
   readonly recorded: Content;
   /** What its source is declared to be, and seen as now. */
@@ -50,7 +50,7 @@ const SAME: Evidence = { kind: "same" };
 /** What is known of an image and of what it is to be made from; `recorded` is what the state has of it. */
 export function evidenceOf(
   want: Want,
-  found: Image,
+  found: LiveImage,
   recorded: Pick<Recorded & { status: "ready" }, "content" | "digests" | "upstream"> | undefined,
 ): Evidence {
   const { content: now, resource, sentAsIs } = want;
@@ -77,7 +77,7 @@ export function evidenceOf(
   return isOther ? { kind: "changed", before, after, isWeak: false } : SAME;
 }
 
-export function weigh(exhibits: Exhibits): Evidence {
+function weigh(exhibits: Exhibits): Evidence {
   const { recorded, now, spec, upstream } = exhibits;
   const known = knownDigests(exhibits);
   const declared = { ...(isOf(upstream, now) ? digestsOf(upstream) : {}), ...digestsOf(now) };
@@ -200,7 +200,7 @@ const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean =>
  */
 export function adoptedContent(
   { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
-  found: Pick<Image, "id" | "self" | "mark" | "digests">,
+  found: Pick<LiveImage, "id" | "self" | "mark" | "digests">,
 ): Content | undefined {
   if (content === undefined) return undefined;
   const marked = bearing(found) === "genuine" ? contentOfKey(found.mark?.content ?? "") : undefined;

@@ -1,26 +1,26 @@
 import type { Content } from "../model/source.ts";
 import type { Recorded, Retained } from "../model/state.ts";
 import { contentKey, contentOfKey, isUnproven } from "./key.ts";
-import type { Image } from "./sight.ts";
+import type { LiveImage } from "./sight.ts";
 
-export const usable = (image: Image): boolean => (image.status ?? "ready") === "ready";
+export const usable = (image: LiveImage): boolean => (image.status ?? "ready") === "ready";
 
 /** What was being made is there, whole: the backend said so then, or its marker says that it was made from that. */
-export const isFinished = (image: Image, known: Recorded & { status: "creating" | "replacing" }): boolean => {
+export const isFinished = (image: LiveImage, known: Recorded & { status: "creating" | "replacing" }): boolean => {
   const id = known.status === "creating" ? known.id : known.next;
   return usable(image) && ((known.finished === true && id === image.id) || isWhole(image, known.content));
 };
 
 /** A version that an earlier state kept, as its marker has it. */
-export const keptBy = ({ id, mark }: Image): readonly Retained[] =>
+export const keptBy = ({ id, mark }: LiveImage): readonly Retained[] =>
   mark?.retained === undefined
     ? []
     : [{ id, content: contentOfKey(mark.content) ?? { where: "unknown" }, replaced: mark.retained, status: "kept" }];
 
 /** An image whose mark says that it was made from what was being made: it was finished, only not recorded. */
-const isWhole = (image: Image, content: Content | undefined): boolean =>
+const isWhole = (image: LiveImage, content: Content | undefined): boolean =>
   image.mark !== undefined && image.mark.content === contentKey(content) && !isUnproven(image.mark.content);
 
-export const distinct = (images: readonly (Image | undefined)[]): Image[] => [
+export const distinct = (images: readonly (LiveImage | undefined)[]): LiveImage[] => [
   ...new Set(images.filter((image) => image !== undefined)),
 ];

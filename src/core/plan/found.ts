@@ -1,16 +1,16 @@
 import type { ImageId } from "../model/name.ts";
-import type { Sight } from "./sight.ts";
+import type { DecisionInput } from "./sight.ts";
 
 /** What is on the backend for one address. `after`: other managed addresses that hold one of its names, and let go of it first. */
-export type Found = Pick<
-  Sight,
+export type FoundImages = Pick<
+  DecisionInput,
   "have" | "standing" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "namesake" | "after"
 > & {
   /** What goes with each image that the address has or had. */
   readonly owned: ReadonlyMap<ImageId, readonly string[]>;
 };
 
-export const nothing: Found = {
+export const nothing: FoundImages = {
   have: undefined,
   standing: "foreign",
   ambiguous: [],
@@ -24,5 +24,5 @@ export const nothing: Found = {
 };
 
 /** No image of the address, no remains of one, and none that could become it. */
-export const isNothing = ({ have, leftovers, rival, namesake }: Found): boolean =>
+export const isNothing = ({ have, leftovers, rival, namesake }: FoundImages): boolean =>
   have === undefined && leftovers.length === 0 && rival === undefined && namesake === undefined;

@@ -1,11 +1,11 @@
 import type { Step } from "../model/plan.ts";
 import { ambiguous, foreign, otherState, taken } from "./blocked.ts";
-import type { Sight } from "./sight.ts";
+import type { DecisionInput } from "./sight.ts";
 import { bearing, isRecorded } from "./standing.ts";
 import { held } from "./unrecorded.ts";
 
 /** The image is not wanted, or not any more. */
-export function leave(sight: Sight): Step | undefined {
+export function leave(sight: DecisionInput): Step | undefined {
   const { address, known, want, mode, removed } = sight;
   const because =
     mode === "destroy" ? "destroy" : want !== undefined ? "absent" : removed === "destroy" ? "removed" : "undeclared";
@@ -39,7 +39,7 @@ export function leave(sight: Sight): Step | undefined {
 }
 
 /** The state has a record, and its image is gone. The kept versions of it are still there, and go as its image would have. */
-function gone({ address, known }: Sight): Step {
+function gone({ address, known }: DecisionInput): Step {
   const [oldest, ...rest] = known?.retained ?? [];
   if (oldest === undefined || known?.protect === true || known?.onRemove !== "delete")
     return { action: "forget", address, because: "vanished" };
@@ -48,7 +48,7 @@ function gone({ address, known }: Sight): Step {
 }
 
 /** The state has no record: nothing is deleted. An image that is in the way is named, and `--adopt` takes it into the state. */
-function unknown(sight: Sight, because: "destroy" | "absent" | "removed" | "undeclared"): Step | undefined {
+function unknown(sight: DecisionInput, because: "destroy" | "absent" | "removed" | "undeclared"): Step | undefined {
   const { address, have, rival, namesake, adopt } = sight;
   if (sight.ambiguous.length > 1) return ambiguous(address, sight.ambiguous);
   if (have !== undefined && sight.standing === "claimable") {

@@ -10,31 +10,31 @@ import { type Channel, inParallel, streamed } from "../stream.ts";
 import { withAdditions } from "./additions.ts";
 import { basisOf, driftBetween } from "./basis.ts";
 import { orphan } from "./blocked.ts";
-import { type Around, bodyOf, decided } from "./body.ts";
+import { bodyOf, type DecisionSurroundings, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
 import { untold } from "./evidence.ts";
-import { type Found, isNothing, nothing } from "./found.ts";
-import type { Means, Selection } from "./means.ts";
-import { type Asked, observe } from "./observe.ts";
+import { type FoundImages, isNothing, nothing } from "./found.ts";
+import type { PlanContext, Selection } from "./means.ts";
+import { type LookedFor, observe } from "./observe.ts";
 import { withDeletions } from "./obstacles.ts";
 import { remembered } from "./remembered.ts";
 import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
 import type { Owner } from "./siblings.ts";
-import type { Sight, Want } from "./sight.ts";
+import type { DecisionInput, Want } from "./sight.ts";
 import { movesOf, takersFirst } from "./turn.ts";
-import { type Body, twins } from "./twins.ts";
+import { type PhysicalImage, twins } from "./twins.ts";
 import { Wants } from "./wants.ts";
 
 /** Looks at everything that is selected and says what would be done. Changes nothing. One backend down is an outage, not a failure. */
-export function makePlan(means: Means, selection: Selection): AsyncGenerator<Event, Plan> {
+export function makePlan(means: PlanContext, selection: Selection): AsyncGenerator<Event, Plan> {
   return streamed((channel) => new Planner(means, selection, channel).plan());
 }
 
 class Planner {
-  readonly #means: Means;
+  readonly #means: PlanContext;
   readonly #selection: Selection;
   readonly #events: Channel<Event>;
   readonly #wants: Wants;
@@ -46,7 +46,7 @@ class Planner {
   readonly #outages: Plan["outages"][number][] = [];
   readonly #warnings: string[] = [];
 
-  constructor(means: Means, selection: Selection, events: Channel<Event>) {
+  constructor(means: PlanContext, selection: Selection, events: Channel<Event>) {
     this.#means = means;
     this.#selection = selection;
     this.#events = events;
@@ -107,7 +107,7 @@ class Planner {
         this.#drifted(one, seen, plugin);
       }
       if (this.#selection.mode === "refresh-only") return;
-      const bodies: Body[] = [];
+      const bodies: PhysicalImage[] = [];
       await inParallel(asked, 8, async (one) => {
         const around = { plugin, backend, asked, owner: this.#owner(name) };
         const body = await this.#decide(one, found.get(one.address) ?? nothing, around, reading);
@@ -133,7 +133,7 @@ class Planner {
     }
   }
 
-  #ask(address: Address, plugin: Plugin): Asked {
+  #ask(address: Address, plugin: Plugin): LookedFor {
     const known = this.#means.state.images[address];
     const resource = this.#resource(address);
     const previous = this.#means.renamed.get(address);
@@ -157,7 +157,12 @@ class Planner {
     };
   }
 
-  async #decide(asked: Asked, found: Found, around: Around, reading: Reading): Promise<Body | undefined> {
+  async #decide(
+    asked: LookedFor,
+    found: FoundImages,
+    around: DecisionSurroundings,
+    reading: Reading,
+  ): Promise<PhysicalImage | undefined> {
     const { address, known, previous } = asked;
     const { backend, plugin } = around;
     const resource = this.#resource(address);
@@ -167,7 +172,7 @@ class Planner {
     this.#complain(address, want, found);
     const removed = this.#means.config.removed.find((one) => one.address === address);
     const source = resource?.source?.kind === "image" ? [resource.source.address] : [];
-    const sight: Sight = {
+    const sight: DecisionInput = {
       address,
       ...(previous === undefined ? {} : { previous }),
       mode: this.#selection.mode,
@@ -202,7 +207,7 @@ class Planner {
     return { file: config.settings.name, lineage: state.lineage, marks };
   }
 
-  #complain(address: Address, want: Want | undefined, { have }: Found): void {
+  #complain(address: Address, want: Want | undefined, { have }: FoundImages): void {
     for (const { severity, message } of want?.complaints ?? [])
       if (severity === "warning") this.#warn(`${address}: ${message}`);
     const why = untold(want, have, this.#means.state.images[address]);
@@ -212,7 +217,7 @@ class Planner {
   }
 
   /** What somebody else changed, or took away, since the state was written. */
-  #drifted({ address, known }: Asked, { have }: Found, plugin: Plugin): void {
+  #drifted({ address, known }: LookedFor, { have }: FoundImages, plugin: Plugin): void {
     if (known?.status !== "ready") return;
     const drift = driftBetween(address, known, have, plugin);
     if (drift === undefined) return;

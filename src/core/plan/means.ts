@@ -8,7 +8,7 @@ import type { State } from "../model/state.ts";
 import type { Backend, Facts, Plugin } from "../plugin.ts";
 
 /** What a plan is made with. */
-export interface Means {
+export interface PlanContext {
   readonly config: Config;
   readonly plugins: ReadonlyMap<BackendName, Plugin>;
   /** With `[[moved]]` already applied; `renamed` says what each address was called before. */

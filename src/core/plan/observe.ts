@@ -4,13 +4,13 @@ import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
 import { distinct, isFinished, keptBy, usable } from "./finished.ts";
-import { type Found, nothing } from "./found.ts";
+import { type FoundImages, nothing } from "./found.ts";
 import { claimOf, type Owner, siblingOf } from "./siblings.ts";
-import type { Image } from "./sight.ts";
+import type { LiveImage } from "./sight.ts";
 import { bearing, idsOf, type Standing, standing } from "./standing.ts";
 
 /** One address that is looked for on a backend. */
-export interface Asked {
+export interface LookedFor {
   readonly address: Address;
   /** The address that its mark may still carry. */
   readonly previous?: Address;
@@ -32,9 +32,9 @@ const FEW = 3;
 export async function observe(
   backend: Backend,
   owner: Owner,
-  asked: readonly Asked[],
+  asked: readonly LookedFor[],
   reading: Reading,
-): Promise<Map<Address, Found>> {
+): Promise<Map<Address, FoundImages>> {
   const index = new Index(owner, asked);
   const byId =
     asked.length <= FEW &&
@@ -60,7 +60,7 @@ export async function observe(
 }
 
 /** Every image that an address has, or may have. */
-const looked = ({ address, known, want = known?.want }: Asked): readonly Looked[] => {
+const looked = ({ address, known, want = known?.want }: LookedFor): readonly Looked[] => {
   const ids: readonly (ImageId | undefined)[] = known === undefined ? [undefined] : idsOf(known);
   const made = known?.status === "ready" ? ids : [...new Set([...ids, undefined])];
   return made.map((id) => ({
@@ -77,15 +77,15 @@ class Index {
   readonly #owners: Set<string>;
   readonly #names: Set<string>;
   readonly #labels: Set<string>;
-  readonly #asked: ReadonlyMap<Address, Asked>;
+  readonly #asked: ReadonlyMap<Address, LookedFor>;
   /** An import may name an image by more than its id, so that none can be passed over. */
   readonly #importing: boolean;
-  readonly #kept = new Map<ImageId, Image>();
-  readonly #marked = new Map<Address, Image[]>();
-  readonly #holders = new Map<string, Image>();
-  readonly #called = new Map<string, Image[]>();
+  readonly #kept = new Map<ImageId, LiveImage>();
+  readonly #marked = new Map<Address, LiveImage[]>();
+  readonly #holders = new Map<string, LiveImage>();
+  readonly #called = new Map<string, LiveImage[]>();
 
-  constructor(owner: Owner, asked: readonly Asked[]) {
+  constructor(owner: Owner, asked: readonly LookedFor[]) {
     this.#owner = owner;
     this.#asked = new Map(asked.map((one) => [one.address, one]));
     this.#ids = new Set(
@@ -110,13 +110,13 @@ class Index {
   }
 
   /** A known image is not there, or without a name that it held. */
-  misses({ known, held }: Asked): boolean {
+  misses({ known, held }: LookedFor): boolean {
     const names = known?.id === undefined ? undefined : this.#kept.get(known.id)?.names;
     return held.some((name) => names?.includes(name) !== true);
   }
 
   add(observed: Observed): void {
-    const image: Image = { ...observed, attributes: plain(observed.attributes) };
+    const image: LiveImage = { ...observed, attributes: plain(observed.attributes) };
     const { id, mark, names: unique = [], name } = image;
     const worth = bearing(image);
     const ours = mark !== undefined && mark.file === this.#owner.file && this.#owners.has(mark.owner);
@@ -131,10 +131,10 @@ class Index {
     if (called) this.#called.set(name, [...(this.#called.get(name) ?? []), image]);
   }
 
-  find(asked: Asked): Found {
+  find(asked: LookedFor): FoundImages {
     const own = this.#own(asked);
     const { have, leftovers } = own;
-    const mine = (image: Image) =>
+    const mine = (image: LiveImage) =>
       image.id === have?.id || leftovers.includes(image.id) || retained(asked.known).has(image.id);
     const others = asked.names
       .flatMap((name) => [this.#holders.get(name) ?? []].flat().map((image) => ({ ...image, name })))
@@ -162,17 +162,17 @@ class Index {
   }
 
   /** Which image is that of the address, and which are remains of an interrupted run of this state. */
-  #own(asked: Asked): Omit<Found, "rival" | "namesake" | "after" | "owned"> {
+  #own(asked: LookedFor): Omit<FoundImages, "rival" | "namesake" | "after" | "owned"> {
     const { address, previous, known, importing } = asked;
     const claim = claimOf(asked, this.#owner);
     const old = retained(known);
     const at = (id: ImageId | undefined) => (id === undefined ? undefined : this.#kept.get(id));
     const begun = (id: ImageId | undefined) => madeBy(at(id), this.#owner);
-    const rank = (image: Image | undefined): Standing => (image === undefined ? "foreign" : standing(image, claim));
+    const rank = (image: LiveImage | undefined): Standing => (image === undefined ? "foreign" : standing(image, claim));
     const marked = distinct(
       [address, ...(previous === undefined ? [] : [previous])].flatMap((one) => this.#marked.get(one) ?? []),
     ).filter(({ id }) => !old.has(id));
-    const found = (have: Image | undefined, leftovers: readonly ImageId[] = []) => ({
+    const found = (have: LiveImage | undefined, leftovers: readonly ImageId[] = []) => ({
       ...nothing,
       have,
       standing: rank(have),
@@ -220,5 +220,5 @@ export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
   new Set(known?.retained?.map(({ id }) => id));
 
 /** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may be anybody's: it is not that. */
-const madeBy = (image: Image | undefined, { marks }: Owner): Image | undefined =>
+const madeBy = (image: LiveImage | undefined, { marks }: Owner): LiveImage | undefined =>
   marks && image?.self !== undefined && image.self !== image.id && bearing(image) === "none" ? undefined : image;

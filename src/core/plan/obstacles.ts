@@ -4,13 +4,13 @@ import type { ImageId } from "../model/name.ts";
 import type { Deletion, Step } from "../model/plan.ts";
 import type { Backend, Reading } from "../plugin.ts";
 import { guarded } from "./deletions.ts";
-import type { Found } from "./found.ts";
+import type { FoundImages } from "./found.ts";
 
 /** The step with every image that it deletes; the backend is asked for what uses each before the plan promises anything. */
 export async function withDeletions(
   step: Step,
   deletes: readonly Deletion[],
-  { have, owned }: Pick<Found, "have" | "owned">,
+  { have, owned }: Pick<FoundImages, "have" | "owned">,
   backend: Backend,
   reading: Reading,
 ): Promise<{ readonly step: Step; readonly warnings: readonly string[] }> {

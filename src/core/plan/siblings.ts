@@ -1,6 +1,6 @@
 import type { Address } from "../model/name.ts";
 import type { Recorded } from "../model/state.ts";
-import type { Image } from "./sight.ts";
+import type { LiveImage } from "./sight.ts";
 import { type Claim, idsOf, standing } from "./standing.ts";
 
 /** Whose markers are those of the file that is planned. */
@@ -14,7 +14,12 @@ interface Holding {
 }
 
 /** The managed address, other than this one, that an image belongs to. Pure. */
-export function siblingOf(image: Image, address: Address, all: Iterable<Holding>, owner: Owner): Address | undefined {
+export function siblingOf(
+  image: LiveImage,
+  address: Address,
+  all: Iterable<Holding>,
+  owner: Owner,
+): Address | undefined {
   for (const other of all) {
     if (other.address === address) continue;
     if (idsOf(other.known).includes(image.id) || standing(image, claimOf(other, owner)) === "claimable")

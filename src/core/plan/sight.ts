@@ -11,7 +11,7 @@ import type { Complaint } from "../plugin.ts";
 import type { Standing } from "./standing.ts";
 
 /** An observed image with its attributes as a plain table. */
-export interface Image extends Omit<Observed, "attributes"> {
+export interface LiveImage extends Omit<Observed, "attributes"> {
   readonly attributes: Attributes;
 }
 
@@ -47,7 +47,7 @@ export interface Want {
 }
 
 /** Everything that is known of one address when its step is decided. */
-export interface Sight {
+export interface DecisionInput {
   readonly address: Address;
   readonly previous?: Address;
   readonly mode: PlanMode;
@@ -56,23 +56,23 @@ export interface Sight {
   /** `state = "absent"`. */
   readonly absent: boolean;
   /** The image that the state has, or that bears a genuine marker of this address. */
-  readonly have: Image | undefined;
+  readonly have: LiveImage | undefined;
   /** Whose `have` is. */
   readonly standing: Standing;
   /** Images of which each could be the one, where the state knows none: nothing is chosen. */
-  readonly ambiguous: readonly Image[];
+  readonly ambiguous: readonly LiveImage[];
   /** An interrupted creation at this address that the state knows nothing of. */
-  readonly incomplete: Image | undefined;
+  readonly incomplete: LiveImage | undefined;
   /** Versions that an earlier state kept, by their genuine markers; only where the state knows none. */
   readonly kept: readonly Retained[];
   /** Other images of ours: half made, or superseded by `have`. */
   readonly leftovers: readonly ImageId[];
   /** Somebody else's image that holds a name which the backend has only once, and which is to be ours. */
-  readonly rival: Image | undefined;
+  readonly rival: LiveImage | undefined;
   /** The rival has no name that is wanted, but the very bytes, which the backend has only once. */
   readonly sameBytes?: boolean;
   /** The only other image of the same name, on a backend where names are not unique: what `--adopt` takes. */
-  readonly namesake: Image | undefined;
+  readonly namesake: LiveImage | undefined;
   readonly after: readonly Address[];
   /** `--replace`. */
   readonly replace: boolean;

@@ -3,7 +3,7 @@ import type { Address, ImageId } from "../model/name.ts";
 import type { Recorded } from "../model/state.ts";
 
 /** Whether a marker is the own one of the image that bears it. */
-export type Bearing =
+type Bearing =
   /** No marker. */
   | "none"
   /** Written by a version whose markers did not say which image they are for: it proves nothing. */
@@ -79,7 +79,7 @@ export const names = (mark: Mark, { file, address, previous }: Pick<Claim, "file
 const isUnfinished = (known: Recorded | undefined): boolean =>
   known?.status === "creating" || known?.status === "replacing";
 
-export const nonceOf = (known: Recorded | undefined): string | undefined =>
+const nonceOf = (known: Recorded | undefined): string | undefined =>
   known?.status === "creating" || known?.status === "replacing" ? known.nonce : undefined;
 
 /** Every id that the row of an address names as its current, former or next image. */

@@ -1,8 +1,8 @@
 import type { Resource } from "../model/declaration.ts";
 import type { Address } from "../model/name.ts";
 import { isPending, type Step } from "../model/plan.ts";
-import type { Found } from "./found.ts";
-import type { Asked } from "./observe.ts";
+import type { FoundImages } from "./found.ts";
+import type { LookedFor } from "./observe.ts";
 
 /** A unique name that is to go from the image of one address to that of another. */
 export interface Move {
@@ -17,8 +17,8 @@ export function movesOf({
   holders,
   resource,
 }: {
-  readonly asked: readonly Asked[];
-  readonly found: ReadonlyMap<Address, Pick<Found, "after">>;
+  readonly asked: readonly LookedFor[];
+  readonly found: ReadonlyMap<Address, Pick<FoundImages, "after">>;
   /** By address: the one that has its bytes so far. */
   readonly holders: ReadonlyMap<Address, Address>;
   readonly resource: (address: Address) => Resource | undefined;

@@ -4,13 +4,13 @@ import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
 
 /** A declared image with what it is physically: the same text for two of them means one and the same image on the backend. */
-export interface Body {
+export interface PhysicalImage {
   readonly resource: Resource;
   readonly keys: readonly string[];
 }
 
 /** Declarations of one backend that come to one image: each is blocked, with the place of the other. Pure. */
-export function twins(bodies: readonly Body[]): ReadonlyMap<Address, Step> {
+export function twins(bodies: readonly PhysicalImage[]): ReadonlyMap<Address, Step> {
   const blocked = new Map<Address, Step>();
   const byKey = Map.groupBy(
     bodies.flatMap(({ resource, keys }) => [...new Set(keys)].map((key) => ({ key, resource }))),

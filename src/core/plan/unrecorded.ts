@@ -3,14 +3,14 @@ import { foreign, otherState } from "./blocked.ts";
 import { compareBytes } from "./compare.ts";
 import { diff } from "./diff.ts";
 import { adoptedContent } from "./evidence.ts";
-import type { Image, Sight, Want } from "./sight.ts";
+import type { DecisionInput, LiveImage, Want } from "./sight.ts";
 import { bearing } from "./standing.ts";
 
 /**
  * An image that the state has no record of, and that is to become the image of the address: adopted where it is as declared, else
  * blocked. It is never replaced and never deleted in the same run. Pure.
  */
-export function unrecorded(sight: Sight, want: Want, found: Image): Step {
+export function unrecorded(sight: DecisionInput, want: Want, found: LiveImage): Step {
   const { address } = sight;
   const worth = bearing(found);
   if (worth === "inherited" || worth === "incomplete") return foreign(address, found, "");
@@ -55,7 +55,7 @@ export function unrecorded(sight: Sight, want: Want, found: Image): Step {
 }
 
 /** Taken into the state as it is; what differs is the next plan's. */
-export const held = ({ address, kept }: Sight, { id }: Image): Step => ({
+export const held = ({ address, kept }: DecisionInput, { id }: LiveImage): Step => ({
   action: "adopt",
   address,
   id,

@@ -9,7 +9,7 @@ import { type Attributes, canonical, type Value } from "../model/value.ts";
 import type { Backend, Complaint, Facts, Origin, Plugin, Reading } from "../plugin.ts";
 import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
-import type { Means } from "./means.ts";
+import type { PlanContext } from "./means.ts";
 import { pulled } from "./pull.ts";
 import { resourceAt } from "./resources.ts";
 import type { Want } from "./sight.ts";
@@ -32,13 +32,13 @@ interface Glance extends Reading {
 
 /** Looks at the origins of all resources of a run, each once, whoever asks. */
 export class Wants {
-  readonly #means: Means;
+  readonly #means: PlanContext;
   readonly #looks = new Map<Address, Promise<Looked>>();
 
   /** Addresses whose bytes others are made from: what those are compared with is their digest. */
   readonly #given: ReadonlySet<Address>;
 
-  constructor(means: Means) {
+  constructor(means: PlanContext) {
     this.#means = means;
     this.#given = new Set(
       means.config.resources.flatMap(({ source }) => (source?.kind === "image" ? [source.address] : [])),

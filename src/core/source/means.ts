@@ -3,12 +3,12 @@ import type { Phase } from "../model/image.ts";
 import type { Address } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import type { Clock } from "../net/clock.ts";
-import type { Door, DoorOptions } from "../net/door.ts";
+import type { HttpClient, HttpOptions } from "../net/door.ts";
 
 /** What the program gives, so that bytes can be had. */
 export interface SourceMeans {
   /** A way to a server, with retries, proxies and redaction. Closed by whoever asked for it. */
-  readonly door: (options: DoorOptions) => Door;
+  readonly door: (options: HttpOptions) => HttpClient;
   /** The secret behind a reference; a text that is no reference as it is. @throws Failure config.secret */
   readonly secret: (reference: string) => Promise<string>;
   /** From now on this text is hidden wherever it would be printed. */
@@ -23,13 +23,13 @@ export interface SourceMeans {
   /** `[policy]` requires https, on the whole way. */
   readonly httpsOnly?: boolean;
   readonly clock?: Clock;
-  readonly patience?: Patience;
+  readonly patience?: RetryPolicy;
   /** Bytes that an image may have. Default: 1 TiB. */
   readonly limit?: number | undefined;
 }
 
 /** When a download is given up. */
-export interface Patience {
+export interface RetryPolicy {
   /** Tries in a row that brought next to nothing. Default 5. */
   readonly tries?: number;
   /** Seconds without a byte. Default 60. */
@@ -39,7 +39,7 @@ export interface Patience {
 }
 
 /** What is to be known of a source while it is opened. */
-export interface Opening {
+export interface SourceOpening {
   readonly address: Address;
   /** Of the step that wants the bytes. It ends that step's reading, not a download that others share. */
   readonly signal: AbortSignal;

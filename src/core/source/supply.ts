@@ -3,16 +3,16 @@ import type { Phase } from "../model/image.ts";
 import type { Validators } from "../model/source.ts";
 
 /** What is known of bytes once they have been proven: sha256 and what else was asked for. */
-export interface Proven {
+export interface ProofResult {
   readonly digests: Digests;
   readonly size: number;
 }
 
 /** Told what goes on with bytes that come: `done` of `total`. */
-export type Watcher = (phase: Phase, done: number, total?: number) => void;
+export type SupplyWatcher = (phase: Phase, done: number, total?: number) => void;
 
 /** Bytes that any number may read, each at its own pace. Nobody gets the last of them before all have been proven. */
-export interface Supply extends AsyncDisposable {
+export interface ProvenBytes extends AsyncDisposable {
   /** The name that they have where they come from. */
   readonly filename: string;
   /** Resolves when it is known that they will come, and `size` is what is known of their number. */
@@ -32,16 +32,16 @@ export interface Supply extends AsyncDisposable {
   /** The first bytes, at least so many where there are, for a supply that is not to be begun twice. */
   peek?(length: number, signal: AbortSignal): Promise<readonly Uint8Array[]>;
   /** Resolves when all of them have been proven. */
-  prove(signal: AbortSignal): Promise<Proven>;
+  prove(signal: AbortSignal): Promise<ProofResult>;
   /** For whoever has read the file at `path`: is it still the one that was proven? @throws Failure source.changed */
   check(): Promise<void>;
   /** A reader found that the bytes are not what they should be: what is kept of them is not used again. */
   distrust?(): Promise<void>;
-  watch(watcher: Watcher): void;
+  watch(watcher: SupplyWatcher): void;
 }
 
 /** Bytes that come from the web. */
-export interface Fetched extends Supply {
+export interface FetchedBytes extends ProvenBytes {
   /** What the server said of the file, once it was proven; without the length. */
   readonly validators: Validators;
   /** The mirror that the bytes came from, without secrets. */
@@ -65,10 +65,10 @@ export async function* heldBack(input: AsyncIterable<Uint8Array>): AsyncGenerato
 
 /** Several that want to be told, and what was told last for those who come late. */
 export class Watchers {
-  readonly #all = new Set<Watcher>();
-  #last: Parameters<Watcher> | undefined;
+  readonly #all = new Set<SupplyWatcher>();
+  #last: Parameters<SupplyWatcher> | undefined;
 
-  add(watcher: Watcher): void {
+  add(watcher: SupplyWatcher): void {
     this.#all.add(watcher);
     if (this.#last !== undefined) watcher(...this.#last);
   }

@@ -6,7 +6,7 @@ import { isState, stateFault } from "./rows.ts";
 import type { Storage } from "./storage.ts";
 
 /** A document of version N as one of N + 1, by N. It is given what was read and answers a new value, or throws when it cannot. */
-export type Upgrades = Readonly<Record<number, (document: Readonly<Record<string, unknown>>) => unknown>>;
+type Upgrades = Readonly<Record<number, (document: Readonly<Record<string, unknown>>) => unknown>>;
 /** No version before the first one was ever written. */
 const UPGRADES: Upgrades = {};
 

@@ -12,7 +12,7 @@ import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
 import { onDisk, stateFailure } from "./failure.ts";
 import { JournalFolder, listRuns, openRuns, readRun } from "./folder.ts";
-import { type Document, KEPT_RUNS, type Lease, type Storage } from "./storage.ts";
+import { type Document, KEPT_RUNS, type StateLock, type Storage } from "./storage.ts";
 import { keepVersion, listVersions, readVersion } from "./versions.ts";
 
 interface Paths {
@@ -75,7 +75,7 @@ export function fileStorage(path: string, { keep = KEPT_RUNS }: { readonly keep?
   };
 }
 
-function leaseOf(at: Paths, me: Holder, keep: number): Lease {
+function leaseOf(at: Paths, me: Holder, keep: number): StateLock {
   const check = async () => {
     const holder = await onDisk(at.lock, () => readHolder(at.lock));
     if (holder?.id !== me.id) throw lost(at.document, holder);

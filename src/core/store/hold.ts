@@ -3,9 +3,9 @@ import { show } from "../disk/lock.ts";
 import { identity, life, probe } from "../disk/process.ts";
 import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
-import type { Lease, Storage } from "./storage.ts";
+import type { StateLock, Storage } from "./storage.ts";
 
-export interface Patience {
+export interface LockWait {
   /** Seconds to wait for a lock that somebody else holds; none: do not wait. */
   readonly timeout?: number | undefined;
   readonly signal: AbortSignal;
@@ -14,7 +14,11 @@ export interface Patience {
 }
 
 /** Takes the lock, waiting for it if need be. @throws Failure state.locked; the signal's reason */
-export async function hold(storage: Storage, me: Holder, { timeout = 0, signal, onNote }: Patience): Promise<Lease> {
+export async function hold(
+  storage: Storage,
+  me: Holder,
+  { timeout = 0, signal, onNote }: LockWait,
+): Promise<StateLock> {
   const start = performance.now();
   let told: string | undefined;
   for (let pause = 50; ; pause = Math.min(pause * 1.5, storage.pause ?? 500)) {

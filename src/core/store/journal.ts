@@ -7,7 +7,7 @@ import { count, type Rule, table, text, wrong } from "./shape.ts";
 // says whose run it is; a line of rows counts whole or not at all.
 
 /** The first line: the run, and the document that it started from. Serial 0: there was none. */
-export interface Begin {
+export interface RunBegin {
   readonly run: string;
   /** The version of the state whose rows are in here. */
   readonly version: number;
@@ -24,22 +24,22 @@ export interface End {
   readonly serial: number;
   readonly outcome?: Outcome;
 }
-export type Said =
-  | { readonly begin: Begin }
+export type RunSaid =
+  | { readonly begin: RunBegin }
   | { readonly put: Rows }
   | { readonly event: Event }
   | { readonly end: End };
-export type Line = Said & {
+type JournalLine = RunSaid & {
   readonly seq: number;
   /** RFC 3339. */
   readonly at: string;
 };
 
 /** What a journal says, as far as it was written whole. */
-export interface Read {
+export interface JournalRead {
   /** None: the process was killed before its first line was whole. */
-  readonly begin?: Begin;
-  readonly lines: readonly Line[];
+  readonly begin?: RunBegin;
+  readonly lines: readonly JournalLine[];
   /** Its length without the line that was being written when the process was killed. */
   readonly bytes: number;
 }
@@ -48,7 +48,7 @@ export const JOURNAL_HINT =
   "the state is as it was before that run: move its journal away, and what it has made is found by the marks";
 
 /** A line, with its newline. */
-export function encode(seq: number, at: string, said: Said): string {
+export function encode(seq: number, at: string, said: RunSaid): string {
   const body = JSON.stringify({ seq, at, ...said }).slice(0, -1);
   return `${body},"crc":"${sum(body)}"}\n`;
 }
@@ -59,7 +59,7 @@ const sum = (body: string): string => Bun.hash.crc32(body).toString(16).padStart
  * Reads a journal. A last line that is not whole counts as not written.
  * @throws Failure state.journal when anything else is not as it was written; state.* never for what a killed process leaves
  */
-export function parseJournal(journal: string, run: string, where: string): Read {
+export function parseJournal(journal: string, run: string, where: string): JournalRead {
   const whole = journal.slice(0, journal.lastIndexOf("\n") + 1);
   const texts = whole.split("\n").slice(0, -1);
   // A power cut can leave zeros for bytes that were never synced.
@@ -83,7 +83,7 @@ export function parseJournal(journal: string, run: string, where: string): Read 
 const SEALED = /^(.*),"crc":"([0-9a-f]{8})"\}$/s;
 
 /** One line without its newline; undefined when it is not as it was written. */
-export function decode(line: string): Line | undefined {
+export function decode(line: string): JournalLine | undefined {
   const [, body, crc] = SEALED.exec(line) ?? [];
   if (body === undefined || sum(body) !== crc) return undefined;
   try {
@@ -111,4 +111,4 @@ const LINES = [
   table({ seq: count, at: text, event: record }),
   table({ seq: count, at: text, end: record }),
 ];
-const isLine = (value: unknown): value is Line => LINES.some((rule) => rule(value) === undefined);
+const isLine = (value: unknown): value is JournalLine => LINES.some((rule) => rule(value) === undefined);

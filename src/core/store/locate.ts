@@ -1,7 +1,7 @@
 import { type JSONPath, visit } from "jsonc-parser/lib/esm/main.js";
 
 /** Where a value stands in a JSON text. Lines and columns count from 1. */
-export interface Spot {
+interface Spot {
   readonly line: number;
   readonly column: number;
 }

@@ -2,17 +2,17 @@ import { Failure } from "../failure.ts";
 import type { Holder, State } from "../model/state.ts";
 import { isTable } from "../model/value.ts";
 import { parseState, showState } from "./document.ts";
-import { hold, type Patience } from "./hold.ts";
+import { hold, type LockWait } from "./hold.ts";
 import { replay } from "./replay.ts";
-import type { Lease, Snapshot, Storage } from "./storage.ts";
+import type { StateLock, Storage, StoredSnapshot } from "./storage.ts";
 
 // At every moment one place has the state. The new place first gets it as "arriving", which no run accepts; then the old one is
 // replaced by a note of where it went; then the new one becomes the state. A move that was interrupted is finished by the same command.
 
 /** A place as it was found. */
 interface Found {
-  readonly lease: Lease;
-  readonly snapshot: Snapshot;
+  readonly lease: StateLock;
+  readonly snapshot: StoredSnapshot;
 }
 
 /** Moves a state, with the runs of the past that the new place can keep. @throws Failure state.* */
@@ -20,7 +20,7 @@ export async function migrate(
   from: Storage,
   to: Storage,
   me: Holder,
-  patience: Patience,
+  patience: LockWait,
 ): Promise<{ readonly state: State; readonly runs: number }> {
   if (from.where === to.where) throw new Failure("state.migrate", `the state is in ${to.where} already`);
   await using stack = new AsyncDisposableStack();
@@ -57,7 +57,7 @@ export async function migrate(
   return { state: moved, runs };
 }
 
-async function copyRuns(from: Storage, { journal }: Lease, signal: AbortSignal): Promise<number> {
+async function copyRuns(from: Storage, { journal }: StateLock, signal: AbortSignal): Promise<number> {
   if (journal === undefined) return 0;
   let copied = 0;
   for (const { run, open } of await from.runs(signal)) {
@@ -70,7 +70,7 @@ async function copyRuns(from: Storage, { journal }: Lease, signal: AbortSignal):
   return copied;
 }
 
-function noteIn({ document }: Snapshot): Readonly<Record<string, unknown>> | undefined {
+function noteIn({ document }: StoredSnapshot): Readonly<Record<string, unknown>> | undefined {
   if (document === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(document.text);
@@ -80,17 +80,17 @@ function noteIn({ document }: Snapshot): Readonly<Record<string, unknown>> | und
   }
 }
 
-const movedTo = (snapshot: Snapshot): unknown => noteIn(snapshot)?.["moved"];
+const movedTo = (snapshot: StoredSnapshot): unknown => noteIn(snapshot)?.["moved"];
 
 /** The state that a former try brought here from that place. */
-function arriving(snapshot: Snapshot, from: Storage): State | undefined {
+function arriving(snapshot: StoredSnapshot, from: Storage): State | undefined {
   const value = noteIn(snapshot);
   if (value?.["arriving"] !== from.where) return undefined;
   return parseState(JSON.stringify(value["state"]), from);
 }
 
 /** Nothing is there, or the note that this very state was there once. */
-function isFree(snapshot: Snapshot, lineage: string): boolean {
+function isFree(snapshot: StoredSnapshot, lineage: string): boolean {
   if (snapshot.document === undefined) return snapshot.open.length === 0;
   const value = noteIn(snapshot);
   return typeof value?.["moved"] === "string" && value["lineage"] === lineage;

@@ -2,15 +2,15 @@ import { Failure } from "../failure.ts";
 import { type Holder, STATE_VERSION, type State } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { parseState, showState } from "./document.ts";
-import { hold, type Patience } from "./hold.ts";
+import { hold, type LockWait } from "./hold.ts";
 import { encode } from "./journal.ts";
 import { replay } from "./replay.ts";
 import type { Storage } from "./storage.ts";
 
-export interface Pushed {
+interface Pushed {
   readonly storage: Storage;
   readonly me: Holder;
-  readonly patience: Patience;
+  readonly patience: LockWait;
   readonly now: () => Date;
   /** Also an older one, or one of another lineage. */
   readonly force: boolean;

@@ -3,12 +3,12 @@ import { type Address, parseAddress } from "../model/name.ts";
 import { type Recorded, STATE_VERSION, type State } from "../model/state.ts";
 import { type Changes, isSameRow, rowsOf, withChanges } from "./changes.ts";
 import { newer, parseState, upgrade } from "./document.ts";
-import { type Begin, JOURNAL_HINT, parseJournal, type Read } from "./journal.ts";
+import { JOURNAL_HINT, type JournalRead, parseJournal, type RunBegin } from "./journal.ts";
 import { isState, stateFault } from "./rows.ts";
-import type { Snapshot, Storage } from "./storage.ts";
+import type { Storage, StoredSnapshot } from "./storage.ts";
 
 /** A state as it is known to be: the document, and what runs did that had no time to write it. */
-export interface Replayed {
+interface Replayed {
   /** Its serial is the document's, or one more where the journals say more than the document. */
   readonly state: State;
   readonly changed: boolean;
@@ -21,7 +21,7 @@ export interface Replayed {
 type At = Pick<Storage, "where" | "backup">;
 
 /** @param lineage the one that a state gets that is not there yet */
-export function replay(snapshot: Snapshot, at: At, lineage: string): Replayed {
+export function replay(snapshot: StoredSnapshot, at: At, lineage: string): Replayed {
   const journals = snapshot.open
     .map(({ run, text }) => ({ run, read: parseJournal(text, run, `${at.where}, run ${run}`) }))
     .sort((a, b) => (a.read.begin?.serial ?? 0) - (b.read.begin?.serial ?? 0) || (a.run < b.run ? -1 : 1));
@@ -60,14 +60,14 @@ export function replay(snapshot: Snapshot, at: At, lineage: string): Replayed {
  * journal before it starts; so a document that is further on was put there by hand. One that is less far on was brought back from a
  * backup: the rows of the journal are newer, and each stands for itself.
  */
-function strange(begin: Begin, document: State | undefined): string | undefined {
+function strange(begin: RunBegin, document: State | undefined): string | undefined {
   if (document === undefined) return undefined;
   if (begin.lineage !== document.lineage) return "it belongs to another state";
   return document.serial > begin.serial + 1 ? "the state has moved on since" : undefined;
 }
 
 /** The last word of a journal on each address, in the form of this version. */
-function putsOf(read: Read, begin: Begin, run: string, at: At): Changes {
+function putsOf(read: JournalRead, begin: RunBegin, run: string, at: At): Changes {
   const rows = new Map(read.lines.flatMap((line) => ("put" in line ? Object.entries(line.put) : [])));
   const { version, lineage, serial } = begin;
   if (version > STATE_VERSION) throw newer(`the journal of run ${run}`, version, at.where);

@@ -1,4 +1,4 @@
-import type { Entry, Outcome } from "../model/event.ts";
+import type { JournalEntry, Outcome } from "../model/event.ts";
 import { decode, parseJournal } from "./journal.ts";
 import type { Storage } from "./storage.ts";
 
@@ -38,7 +38,7 @@ export async function readRun(
   storage: Storage,
   run: string,
   signal: AbortSignal,
-): Promise<readonly Entry[] | undefined> {
+): Promise<readonly JournalEntry[] | undefined> {
   const text = await storage.readRun(run, signal);
   if (text === undefined) return undefined;
   return parseJournal(text, run, `${storage.where}, run ${run}`).lines.flatMap((line) =>

@@ -10,7 +10,7 @@ import { replay } from "./replay.ts";
 import type { Storage } from "./storage.ts";
 import { Writer } from "./writer.ts";
 
-export interface Opening {
+interface StoreOptions {
   readonly storage: Storage;
   /** What the state is opened for, as a holder of the lock is shown: "apply". */
   readonly operation: string;
@@ -51,7 +51,7 @@ export interface Store extends AsyncDisposable {
  * @throws Failure state.locked, state.broken, state.journal, state.newer, and state.* where the storage fails; nothing has been
  * written then
  */
-export async function openStore(opening: Opening): Promise<Store> {
+export async function openStore(opening: StoreOptions): Promise<Store> {
   const { storage, signal, onNote, now = () => new Date() } = opening;
   const holder = holderOf(opening.operation, now());
   const run = holder.id;

@@ -17,7 +17,7 @@ export interface OpenRun {
 }
 
 /** All that the state is made of, at one moment. */
-export interface Snapshot {
+export interface StoredSnapshot {
   /** None: there is no state yet. */
   readonly document?: Document;
   readonly open: readonly OpenRun[];
@@ -52,7 +52,7 @@ export interface Journal {
 }
 
 /** The lock as long as it is ours, and with it the right to write. Disposing gives it back. */
-export interface Lease extends AsyncDisposable {
+export interface StateLock extends AsyncDisposable {
   /**
    * Replaces the document whole; a reader sees the former one or this one. Durable when it resolves. Answers its tag.
    * @param expected the tag of the document that was read; undefined: there was none
@@ -77,9 +77,9 @@ export interface Storage {
   /** Where the former document is, for people. */
   readonly backup?: string;
   /** Needs no lock: it is one moment, also while another process writes. */
-  read(signal: AbortSignal): Promise<Snapshot>;
+  read(signal: AbortSignal): Promise<StoredSnapshot>;
   /** Tries once. The lock of a holder that is known to be dead is taken over; two that try at once never both get it. */
-  lock(holder: Holder, signal: AbortSignal): Promise<{ readonly lease: Lease } | { readonly holder: Holder }>;
+  lock(holder: Holder, signal: AbortSignal): Promise<{ readonly lease: StateLock } | { readonly holder: Holder }>;
   holder(signal: AbortSignal): Promise<Holder | undefined>;
   /** Takes the lock away from whoever holds it as `id`; false when that is not who holds it. */
   unlock(id: string, signal: AbortSignal): Promise<boolean>;

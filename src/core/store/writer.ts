@@ -5,22 +5,22 @@ import { type Holder, type Recorded, STATE_VERSION, type State } from "../model/
 import { type Changes, isSameRow, rowsOf } from "./changes.ts";
 import { Commits } from "./commits.ts";
 import { showState } from "./document.ts";
-import { encode, type Said } from "./journal.ts";
+import { encode, type RunSaid } from "./journal.ts";
 import { isRow, rowFault } from "./rows.ts";
-import type { Lease } from "./storage.ts";
+import type { StateLock } from "./storage.ts";
 
 /** A document that stands in the storage; without a tag it is not there yet. */
-export interface Written {
+interface StoredDocument {
   readonly state: State;
   readonly tag: string | undefined;
 }
 
-type Pending = { readonly at: string; readonly said: Said };
+type Pending = { readonly at: string; readonly said: RunSaid };
 
 /** A state that is open to be changed: what state.ts promises of a Store. */
 export class Writer {
   readonly run: string;
-  readonly #lease: Lease;
+  readonly #lease: StateLock;
   readonly #holder: Holder;
   readonly #now: () => Date;
   readonly #onNote: ((text: string) => void) | undefined;
@@ -28,16 +28,16 @@ export class Writer {
   readonly #rows: Map<Address, Recorded>;
   /** Addresses whose rows are not those of the document. */
   readonly #differs = new Set<Address>();
-  #written: Written;
+  #written: StoredDocument;
   #state: State | undefined;
   #outcome: Outcome | undefined;
   #seq = 0;
   #closing: Promise<void> | undefined;
 
   constructor(
-    lease: Lease,
+    lease: StateLock,
     holder: Holder,
-    written: Written,
+    written: StoredDocument,
     { now, onNote }: { readonly now: () => Date; readonly onNote: ((text: string) => void) | undefined },
   ) {
     this.run = holder.id;
@@ -123,7 +123,7 @@ export class Writer {
     await this.#lease.journal?.finish(this.run);
   }
 
-  async #add(said: Said): Promise<void> {
+  async #add(said: RunSaid): Promise<void> {
     await this.#commits.add({ at: this.#now().toISOString(), said });
   }
 
@@ -149,7 +149,7 @@ export class Writer {
     this.#seq = seq;
   }
 
-  #begin(): Said {
+  #begin(): RunSaid {
     const { lineage, serial } = this.#written.state;
     const { operation, user, host } = this.#holder;
     return { begin: { run: this.run, version: STATE_VERSION, lineage, serial, operation, user, host } };

@@ -1,13 +1,13 @@
 import { type Desired, Failure, type Mark } from "images";
-import type { Client, Held } from "./client.ts";
+import type { Held, IncusClient } from "./client.ts";
 import { isSameFile, NOTE, type Notes, notesOf, plainAliases } from "./image.ts";
-import { type Alias, aliasesOf, type Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import { type Alias, aliasesOf, type IncusImage } from "./schema.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** The aliases that an image is declared to have. */
 export const declared = (want: {
   readonly alias?: string | undefined;
-  readonly aliases?: Desired<Image>["aliases"] | undefined;
+  readonly aliases?: Desired<IncusImage>["aliases"] | undefined;
 }) => [
   ...(want.alias === undefined ? [] : [{ name: want.alias, description: "" }]),
   ...aliasesOf(want.aliases).filter(({ name }) => name !== want.alias),
@@ -23,7 +23,7 @@ export interface Taking {
 }
 
 /** Which aliases are to lead to an image; `may`: those that are left out where another image has them. */
-export interface Wishes {
+interface AliasWishes {
   readonly must: readonly Alias[];
   readonly may: readonly string[];
 }
@@ -33,9 +33,9 @@ export interface Wishes {
  * @throws Failure backend.conflict when an image that is not ours holds one of `must`
  */
 export async function free(
-  client: Client,
+  client: IncusClient,
   target: string | undefined,
-  wishes: Wishes,
+  wishes: AliasWishes,
   taking: Taking,
 ): Promise<readonly string[]> {
   for (const { name } of wishes.must) {
@@ -48,14 +48,24 @@ export async function free(
 }
 
 /** A copied alias is taken from no other image but the one that is being replaced. */
-async function canHave(client: Client, name: string, target: string | undefined, taking: Taking): Promise<boolean> {
+async function canHave(
+  client: IncusClient,
+  name: string,
+  target: string | undefined,
+  taking: Taking,
+): Promise<boolean> {
   const held = await client.alias(name, taking.signal);
   if (held === undefined || held.entry.target === target || held.entry.target === taking.replaces) return true;
   return (await client.image(held.entry.target, taking.signal)) === undefined;
 }
 
 /** Whether an alias leads to `target`, to what it may be taken from, or to nothing. */
-async function isOurs(client: Client, { entry }: Held, target: string | undefined, taking: Taking): Promise<boolean> {
+async function isOurs(
+  client: IncusClient,
+  { entry }: Held,
+  target: string | undefined,
+  taking: Taking,
+): Promise<boolean> {
   if (entry.target === target || entry.target === taking.replaces) return true;
   const holder = await client.image(entry.target, taking.signal);
   return holder === undefined || isSameFile(notesOf(holder).mark, taking.owner);
@@ -70,7 +80,12 @@ const taken = ({ entry }: Held): Failure =>
  * Has the aliases lead to `target`; one that moves does so in one step. Where somebody else is quicker, it is looked at again.
  * @throws Failure backend.conflict when one leads to an image that is not ours by now
  */
-export async function lead(client: Client, target: string, aliases: readonly Alias[], taking: Taking): Promise<void> {
+export async function lead(
+  client: IncusClient,
+  target: string,
+  aliases: readonly Alias[],
+  taking: Taking,
+): Promise<void> {
   for (const alias of aliases) {
     let tries = 1;
     while (!(await led(client, target, alias, taking))) {
@@ -83,7 +98,12 @@ export async function lead(client: Client, target: string, aliases: readonly Ali
 const TRIES = 6;
 
 /** False: somebody else changed it in between. */
-async function led(client: Client, target: string, { name, description }: Alias, taking: Taking): Promise<boolean> {
+async function led(
+  client: IncusClient,
+  target: string,
+  { name, description }: Alias,
+  taking: Taking,
+): Promise<boolean> {
   const { signal } = taking;
   const held = await client.alias(name, signal);
   if (held === undefined) return await client.addAlias({ name, description, target }, signal);
@@ -95,7 +115,7 @@ async function led(client: Client, target: string, { name, description }: Alias,
 
 /** Gives copied aliases to `target`, but for those that another image got in the meantime. Answers those that it has. */
 export async function offer(
-  client: Client,
+  client: IncusClient,
   target: string,
   aliases: readonly Alias[],
   taking: Taking,
@@ -110,7 +130,7 @@ export async function offer(
 }
 
 /** Whether an alias that is not wanted is one that has to go: where none are declared, those of others are left alone. */
-export function isLeft(name: string, was: Notes, want: Desired<Image>, cleared: readonly string[]): boolean {
+export function isLeft(name: string, was: Notes, want: Desired<IncusImage>, cleared: readonly string[]): boolean {
   if (name.startsWith(NOTE)) return true;
   if (name === was.alias || was.copied?.includes(name) === true) return true;
   return want.aliases !== undefined || cleared.includes("aliases");
@@ -118,7 +138,7 @@ export function isLeft(name: string, was: Notes, want: Desired<Image>, cleared: 
 
 /** Copied aliases that an image has lost and that `isHeld` finds on no other one: the next apply gives them again. */
 export async function lostBy(
-  image: ImageAnswer,
+  image: IncusImageAnswer,
   isHeld: (name: string) => Promise<boolean>,
 ): Promise<readonly string[]> {
   const has = new Set(plainAliases(image).map(({ name }) => name));

@@ -1,15 +1,15 @@
 import { type Address, type Attributes, type Desired, type Host, parseAddress } from "images";
 import * as t from "typanion";
 import type { Placing } from "./places.ts";
-import { aliasesOf, type Image } from "./schema.ts";
-import type { Streamed } from "./streams.ts";
+import { aliasesOf, type IncusImage } from "./schema.ts";
+import type { StreamsImage } from "./streams.ts";
 import { parsed } from "./wire.ts";
 
 /** The image of a remote that is wanted. */
 export interface Asked {
   readonly remote: string;
   readonly name: string;
-  readonly type: Streamed["type"];
+  readonly type: StreamsImage["type"];
   readonly architecture: string | undefined;
   readonly copyAliases: boolean;
   /** The project on the remote; undefined: that of the remote. */
@@ -50,7 +50,7 @@ export interface Declared extends Placing {
   readonly architecture?: string | undefined;
   readonly copy_aliases: boolean;
   readonly alias?: string | undefined;
-  readonly aliases?: Desired<Image>["aliases"] | undefined;
+  readonly aliases?: Desired<IncusImage>["aliases"] | undefined;
 }
 
 /** Every image that the file declares on this backend. */

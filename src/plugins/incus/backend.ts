@@ -23,19 +23,19 @@ import { lostBy } from "./aliases.ts";
 import { type Declared, declaredOf } from "./asked.ts";
 import { partsIn } from "./download.ts";
 import { type Beside, isFingerprint, isPrefix, LASTING, notesOf, observed, PENDING, partsOf } from "./image.ts";
-import { Making } from "./making.ts";
-import { lasting, type Place, type Places, placingOf, supports, there } from "./places.ts";
+import { IncusMaking } from "./making.ts";
+import { type IncusPlace, lasting, type Places, placingOf, supports, there } from "./places.ts";
 import { isUp, running } from "./publish.ts";
 import { renewed } from "./refresh.ts";
 import { Remotes } from "./remotes.ts";
-import type { Image } from "./schema.ts";
+import type { IncusImage } from "./schema.ts";
 import type { Servers } from "./servers.ts";
 import { align } from "./update.ts";
 import { mismatch } from "./upload.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** The images of a project of an Incus server, and of other projects and remotes where images say so. */
-export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes<Image> {
+export class Incus implements Backend<IncusImage>, Downloads, Added<IncusImage>, Refreshes<IncusImage> {
   readonly #remotes: Remotes;
   readonly #places: Places;
   readonly #host: Host;
@@ -51,10 +51,10 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
   async read(
     { address, id }: { address: Address; id?: ImageId },
     { signal }: Reading,
-  ): Promise<Observed<Image> | undefined> {
+  ): Promise<Observed<IncusImage> | undefined> {
     const want = this.#wants.get(address);
     const home = want === undefined ? await this.#places.own() : await this.#places.of(want);
-    const seen = async (place: Place, image: ImageAnswer | undefined) =>
+    const seen = async (place: IncusPlace, image: IncusImageAnswer | undefined) =>
       image === undefined ? undefined : await this.#seen(place, image, signal);
     if (id === undefined) {
       const isIt = ({ mark }: ReturnType<typeof notesOf>) =>
@@ -85,7 +85,7 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
     return undefined;
   }
 
-  async *list({ signal, note }: Reading, looked: readonly Looked[] = []): AsyncGenerator<Observed<Image>> {
+  async *list({ signal, note }: Reading, looked: readonly Looked[] = []): AsyncGenerator<Observed<IncusImage>> {
     for (const { address, id } of looked) if (id !== undefined) await this.#begun(address, id, signal, note);
     const wants = [...this.#wants.values()];
     const places = new Set([
@@ -99,7 +99,7 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
     }
   }
 
-  async resolve(want: Desired<Image>, { signal }: Reading): Promise<Resolved> {
+  async resolve(want: Desired<IncusImage>, { signal }: Reading): Promise<Resolved> {
     const found = await this.#remotes.find(want, signal);
     if (found === undefined) return await this.#instance(want, signal);
     const { fingerprint, size, needs } = found;
@@ -116,7 +116,7 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
     };
   }
 
-  async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
+  async create(want: Desired<IncusImage>, source: Source | undefined, context: Context): Promise<Observed<IncusImage>> {
     const place = await this.#places.of(want);
     const { signal, address, replaces } = context;
     const around = {
@@ -129,15 +129,15 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
     // The image that is replaced may be in another place.
     const isHere = replaces !== undefined && replaces === `${place.prefix}${partsOf(replaces).name}`;
     const old = isHere ? await this.#fingerprint(replaces, address, signal) : undefined;
-    return await this.#seen(place, await new Making(want, around, context, old).make(source), signal);
+    return await this.#seen(place, await new IncusMaking(want, around, context, old).make(source), signal);
   }
 
   async update(
-    have: Observed<Image>,
-    want: Desired<Image>,
+    have: Observed<IncusImage>,
+    want: Desired<IncusImage>,
     cleared: readonly string[],
     context: Context,
-  ): Promise<Observed<Image>> {
+  ): Promise<Observed<IncusImage>> {
     const { signal, address } = context;
     const place = await this.#places.ofId(have.id);
     const remote = async () => {
@@ -161,7 +161,7 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
     return await partsIn(client, await there(client, fingerprint, signal), signal);
   }
 
-  async added({ attributes }: Observed<Image>, want: Desired<Image>): Promise<Additions> {
+  async added({ attributes }: Observed<IncusImage>, want: Desired<IncusImage>): Promise<Additions> {
     const { alias, aliases, profiles, expires_at, properties = {} } = attributes;
     // Which of them came with the bytes the server does not say.
     const own = want.properties === undefined ? Object.keys(properties).sort() : [];
@@ -176,7 +176,7 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
     };
   }
 
-  async refresh(have: Observed<Image>, want: Desired<Image>, context: Context): Promise<Refreshed> {
+  async refresh(have: Observed<IncusImage>, want: Desired<IncusImage>, context: Context): Promise<Refreshed> {
     const place = await this.#places.ofId(have.id);
     const fingerprint = (await this.#fingerprint(have.id, context.address, context.signal)) ?? partsOf(have.id).name;
     const { image, changed } = await renewed(place, fingerprint, want, context);
@@ -187,11 +187,11 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
 
   /** The image as it is, with what is known of it by the file and by the other images. `held`: every alias of the place. */
   async #seen(
-    place: Place,
-    image: ImageAnswer,
+    place: IncusPlace,
+    image: IncusImageAnswer,
     signal: AbortSignal,
     held?: ReadonlySet<string>,
-  ): Promise<Observed<Image>> {
+  ): Promise<Observed<IncusImage>> {
     const { mark } = notesOf(image);
     const want = mark?.file === this.#host.file ? this.#wants.get(mark.owner) : undefined;
     const isHeld = async (name: string) => held?.has(name) ?? (await place.client.alias(name, signal)) !== undefined;
@@ -221,7 +221,7 @@ export class Incus implements Backend<Image>, Downloads, Added<Image>, Refreshes
   }
 
   /** An instance is published again when it, or the snapshot, is another one of the same name. */
-  async #instance(want: Desired<Image>, signal: AbortSignal): Promise<Resolved> {
+  async #instance(want: Desired<IncusImage>, signal: AbortSignal): Promise<Resolved> {
     const { name, snapshot, project } = want.source_instance ?? { name: "" };
     const { client } = await this.#places.instances(want, project);
     const found = await client.instances.find(name, snapshot, signal);

@@ -1,16 +1,20 @@
 import { type Desired, Failure, passing, type Source, type Wanted } from "images";
 import { metadataTar } from "./metadata.ts";
-import type { Files, Tagged } from "./multipart.ts";
-import type { Image } from "./schema.ts";
+import type { MultipartFiles, TaggedFile } from "./multipart.ts";
+import type { IncusImage } from "./schema.ts";
 
 /** What bytes we take: an image of Incus as it is, and bare disks and root file systems. */
-export const wanted = ({ vm, fingerprint }: Desired<Image>): Wanted => ({
+export const wanted = ({ vm, fingerprint }: Desired<IncusImage>): Wanted => ({
   formats: ["qcow2", "tar", "squashfs"],
   compressions: vm === true && fingerprint === undefined ? ["none"] : "any",
 });
 
 /** The files of the image that a source is; a bare one gets metadata of our own. @throws Failure source.format */
-export async function filesFrom(source: Source, want: Desired<Image>, native: () => Promise<string>): Promise<Files> {
+export async function filesFrom(
+  source: Source,
+  want: Desired<IncusImage>,
+  native: () => Promise<string>,
+): Promise<MultipartFiles> {
   const { format, compression, filename, metadata } = source;
   const isDisk = format === "qcow2";
   if (isDisk && compression !== "none")
@@ -32,7 +36,7 @@ export async function filesFrom(source: Source, want: Desired<Image>, native: ()
   if (format === "tar" && metadata === undefined) return one(source);
   const first = metadata ?? (await made(want, native));
   const size = source.size === undefined || first.size === undefined ? undefined : source.size + first.size;
-  const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
+  const open = async function* (signal: AbortSignal): AsyncGenerator<TaggedFile> {
     for await (const bytes of passing(first, signal)) yield { part: 0, bytes };
     for await (const bytes of passing(source, signal)) yield { part: 1, bytes };
   };
@@ -43,8 +47,8 @@ export async function filesFrom(source: Source, want: Desired<Image>, native: ()
   return { parts, size, open };
 }
 
-function one(source: Source): Files {
-  const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
+function one(source: Source): MultipartFiles {
+  const open = async function* (signal: AbortSignal): AsyncGenerator<TaggedFile> {
     for await (const bytes of passing(source, signal)) yield { part: 0, bytes };
   };
   const parts = [{ name: "rootfs", filename: source.filename }];
@@ -52,7 +56,7 @@ function one(source: Source): Files {
 }
 
 /** Each is another one, so that the same disk made into an image twice gives two images. Properties are those that are wanted, no more. */
-async function made(want: Desired<Image>, native: () => Promise<string>) {
+async function made(want: Desired<IncusImage>, native: () => Promise<string>) {
   const architecture = want.architecture ?? (await native());
   const { properties = {} } = want;
   const bytes = metadataTar({ architecture, created: new Date(), properties, serial: crypto.randomUUID() });

@@ -1,10 +1,10 @@
-import { type Answer, type Call, type Door, Failure, type Source } from "images";
+import { type Answer, type Call, Failure, type HttpClient, type Source } from "images";
 import { Instances } from "./instances.ts";
-import { back, type Context, isAway, Operations } from "./operations.ts";
+import { back, isAway, type OperationContext, Operations } from "./operations.ts";
 import {
   type AliasEntry,
   type Envelope,
-  type ImageAnswer,
+  type IncusImageAnswer,
   isAliasEntry,
   isEnvelope,
   isImage,
@@ -31,21 +31,21 @@ export interface Held {
   readonly etag: string | undefined;
 }
 
-export interface Upload {
+interface IncusUpload {
   readonly source: Source;
   readonly type: string;
   readonly properties: Readonly<Record<string, string>>;
-  readonly progress: Context["progress"];
+  readonly progress: OperationContext["progress"];
 }
 
 /** The calls that images need, on one server and in one project. */
-export class Client {
-  readonly #door: Door;
+export class IncusClient {
+  readonly #door: HttpClient;
   readonly project: string | undefined;
   readonly operations: Operations;
   readonly instances: Instances;
 
-  constructor(door: Door, project: string | undefined) {
+  constructor(door: HttpClient, project: string | undefined) {
     this.#door = door;
     this.project = project;
     this.operations = new Operations(door);
@@ -53,14 +53,14 @@ export class Client {
   }
 
   /** All images, in one answer. */
-  async images(signal: AbortSignal): Promise<readonly ImageAnswer[]> {
+  async images(signal: AbortSignal): Promise<readonly IncusImageAnswer[]> {
     const { metadata } = await this.#get("1.0/images", signal, { recursion: 1 });
     const list = Array.isArray(metadata) ? metadata : [];
     return list.map((one: unknown) => parsed(one, isImage, "an image"));
   }
 
   /** By a fingerprint or its beginning. */
-  async image(fingerprint: string, signal: AbortSignal, secret?: string): Promise<ImageAnswer | undefined> {
+  async image(fingerprint: string, signal: AbortSignal, secret?: string): Promise<IncusImageAnswer | undefined> {
     const found = await this.#find(`1.0/images/${encodeURIComponent(fingerprint)}`, signal, { secret });
     return found === undefined ? undefined : parsed(found.metadata, isImage, "an image");
   }
@@ -113,9 +113,9 @@ export class Client {
   /** Changes what is there by `edit`, and again where somebody else was quicker; `edit` answers undefined where nothing is to be done. */
   async change(
     fingerprint: string,
-    edit: (now: ImageAnswer) => Writable | undefined,
+    edit: (now: IncusImageAnswer) => Writable | undefined,
     signal: AbortSignal,
-  ): Promise<ImageAnswer> {
+  ): Promise<IncusImageAnswer> {
     for (let attempt = 1; ; attempt++) {
       const answer = await this.#door.send("GET", `1.0/images/${fingerprint}`, { signal, query: this.#query() });
       const etag = answer.headers.get("etag");
@@ -136,7 +136,7 @@ export class Client {
   }
 
   /** Sends the bytes of an image; an operation that makes it of them. */
-  async upload({ source, type, properties, progress }: Upload, context: Context): Promise<string> {
+  async upload({ source, type, properties, progress }: IncusUpload, context: OperationContext): Promise<string> {
     const headers = {
       "content-type": type,
       "x-incus-filename": encodeURI(source.filename),
@@ -166,7 +166,7 @@ export class Client {
   }
 
   /** False: there was none. */
-  async remove(fingerprint: string, context: Context): Promise<boolean> {
+  async remove(fingerprint: string, context: OperationContext): Promise<boolean> {
     const call = { signal: context.signal, query: this.#query() };
     const answer = await this.#door.find("DELETE", `1.0/images/${fingerprint}`, call);
     if (answer === undefined) return false;
@@ -180,7 +180,7 @@ export class Client {
   }
 
   /** Has the server look for a newer version of what it copied, and waits until that has taken its place. */
-  async refresh(fingerprint: string, context: Context): Promise<void> {
+  async refresh(fingerprint: string, context: OperationContext): Promise<void> {
     const call = { signal: context.signal, query: this.#query() };
     const operation = await this.#begun(await this.#door.send("POST", `1.0/images/${fingerprint}/refresh`, call));
     await this.operations.wait(operation, { ...context, found: async () => ({}) });
@@ -246,4 +246,4 @@ export class Client {
 export const isTwice = (message: string): boolean => /already exists|UNIQUE constraint failed: images/i.test(message);
 
 const ATTEMPTS = 6;
-const gone = (image: ImageAnswer | undefined) => (image === undefined ? {} : undefined);
+const gone = (image: IncusImageAnswer | undefined) => (image === undefined ? {} : undefined);

@@ -26,7 +26,7 @@ const isConfig = t.isObject(
 );
 
 /** A remote as the incus client's configuration has it. */
-export interface Known {
+export interface KnownRemotes {
   readonly name: string;
   /** Where it is: of several the one that answers first is taken. */
   readonly addresses: readonly string[];
@@ -36,11 +36,11 @@ export interface Known {
 
 interface Read {
   readonly first: string | undefined;
-  readonly remotes: ReadonlyMap<string, Known>;
+  readonly remotes: ReadonlyMap<string, KnownRemotes>;
 }
 
 /** The remotes that the incus client has without any configuration. */
-const BUILT_IN: readonly Known[] = [
+const BUILT_IN: readonly KnownRemotes[] = [
   { name: "images", addresses: ["https://images.linuxcontainers.org"], protocol: "simplestreams" },
   { name: "local", addresses: ["unix://"], protocol: "incus" },
 ];
@@ -99,7 +99,7 @@ export class ClientConfig {
   }
 
   /** @throws Failure config.value, when there is no such remote */
-  async remote(name: string): Promise<Known> {
+  async remote(name: string): Promise<KnownRemotes> {
     const { remotes } = await this.#known();
     const found = remotes.get(name);
     if (found !== undefined) return found;

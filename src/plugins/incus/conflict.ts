@@ -1,9 +1,9 @@
 import { type Address, Failure } from "images";
 import { notesOf } from "./image.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** An image of another has the very bytes that were to be made. `self`: what a marker says of itself in that place. */
-export function sameBytes(image: ImageAnswer, self: string, address: Address): Failure {
+export function sameBytes(image: IncusImageAnswer, self: string, address: Address): Failure {
   const { fingerprint, aliases } = image;
   const { mark } = notesOf(image);
   const state = mark?.lineage === undefined ? "" : ` (state ${mark.lineage})`;

@@ -1,11 +1,15 @@
 import { Failure, type Format, type Part } from "images";
-import type { Client } from "./client.ts";
-import type { Files, Tagged } from "./multipart.ts";
+import type { IncusClient } from "./client.ts";
+import type { MultipartFiles, TaggedFile } from "./multipart.ts";
 import { filesOf } from "./origin.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** The files of an image, each to be had by itself. With the last one, the fingerprint over all of them is checked. */
-export async function partsIn(client: Client, image: ImageAnswer, signal: AbortSignal): Promise<readonly Part[]> {
+export async function partsIn(
+  client: IncusClient,
+  image: IncusImageAnswer,
+  signal: AbortSignal,
+): Promise<readonly Part[]> {
   const files = await filesOf(client, image, signal);
   return files.parts.map(({ name, filename }, index): Part => {
     const isLast = index === files.parts.length - 1;
@@ -23,7 +27,7 @@ function formatOf(name: string, filename: string): Format {
   return /\.squashfs$/.test(filename) ? "squashfs" : "tar";
 }
 
-async function* only({ open }: Files, index: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* only({ open }: MultipartFiles, index: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   for await (const { part, bytes } of open(signal)) {
     if (part > index) return;
     if (part === index && bytes.byteLength > 0) yield bytes;
@@ -31,13 +35,13 @@ async function* only({ open }: Files, index: number, signal: AbortSignal): Async
 }
 
 async function* last(
-  { open }: Files,
+  { open }: MultipartFiles,
   index: number,
   fingerprint: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const hash = new Bun.CryptoHasher("sha256");
-  let held: Tagged | undefined;
+  let held: TaggedFile | undefined;
   for await (const piece of open(signal)) {
     if (piece.bytes.byteLength === 0) continue;
     hash.update(piece.bytes);

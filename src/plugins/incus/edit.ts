@@ -1,13 +1,13 @@
 import { type Desired, isSame, isSameSet } from "images";
 import type { Writable } from "./client.ts";
 import { NEVER, type Notes, propertiesOf, toProperties } from "./image.ts";
-import type { Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { IncusImage } from "./schema.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** What an image is to become in place; undefined when it is that already. */
 export function edited(
-  now: ImageAnswer,
-  want: Desired<Image>,
+  now: IncusImageAnswer,
+  want: Desired<IncusImage>,
   cleared: readonly string[],
   notes: Notes,
 ): Writable | undefined {

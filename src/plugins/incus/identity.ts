@@ -5,7 +5,7 @@ import type { Host } from "images";
 import { selfSigned } from "./certificate.ts";
 import type { ClientConfig } from "./clientconfig.ts";
 
-export interface Identity {
+interface ServerIdentity {
   readonly cert?: string;
   readonly key?: string;
 }
@@ -17,7 +17,7 @@ export interface Identity {
 export async function identityOf(
   { cert, key }: { readonly cert?: string; readonly key?: string },
   { files, host, fresh }: { readonly files: ClientConfig; readonly host: Host; readonly fresh: boolean },
-): Promise<Identity> {
+): Promise<ServerIdentity> {
   const pem = cert === undefined ? await files.file("client.crt") : await files.pem(cert, "cert");
   const secret = key ?? (await files.file("client.key"));
   const found = pem === undefined || secret === undefined ? await ofOurOwn(host, fresh) : { cert: pem, key: secret };
@@ -25,7 +25,7 @@ export async function identityOf(
   return found;
 }
 
-async function ofOurOwn(host: Host, fresh: boolean): Promise<Identity> {
+async function ofOurOwn(host: Host, fresh: boolean): Promise<ServerIdentity> {
   const path = join(await host.scratch(), "incus-client.pem");
   const before = await readFile(path, "utf8").catch(() => undefined);
   if (before !== undefined) return apart(before);
@@ -37,7 +37,7 @@ async function ofOurOwn(host: Host, fresh: boolean): Promise<Identity> {
   return made;
 }
 
-const apart = (text: string): Identity => {
+const apart = (text: string): ServerIdentity => {
   const at = text.indexOf("-----BEGIN CERTIFICATE-----");
   return at < 0 ? {} : { key: text.slice(0, at), cert: text.slice(at) };
 };

@@ -9,8 +9,8 @@ import {
   markOfFields,
   type Observed,
 } from "images";
-import { type Alias, aliasesOf, type Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import { type Alias, aliasesOf, type IncusImage } from "./schema.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 // What an image of the server comes to. Our own notes on it are properties; where the server itself may put another image in its place,
 // which loses them, they stand in the description of an alias as well, which it keeps.
@@ -32,7 +32,7 @@ export interface Notes {
 
 type Properties = Readonly<Record<string, string>>;
 
-export function notesOf(image: ImageAnswer): Notes {
+export function notesOf(image: IncusImageAnswer): Notes {
   const own = image.properties ?? {};
   const noted = own["images.owner"] === undefined ? noteIn(image) : undefined;
   return fromProperties(noted ?? own);
@@ -75,18 +75,18 @@ export const pending = (operation: string): string =>
   `${PENDING}${/([0-9a-f-]{36})(\?.*)?$/.exec(operation)?.[1] ?? operation}`;
 
 /** The part of the id of an image that is not its place. */
-export function lastingName(image: ImageAnswer): string {
+export function lastingName(image: IncusImageAnswer): string {
   const made = noteIn(image)?.[MADE];
   return made === undefined ? image.fingerprint : `${LASTING}${made}`;
 }
 
-function noteIn({ aliases }: ImageAnswer): Properties | undefined {
+function noteIn({ aliases }: IncusImageAnswer): Properties | undefined {
   const note = aliases?.find(({ name }) => name.startsWith(NOTE));
   return note === undefined ? undefined : Object.fromEntries(new URLSearchParams(note.description ?? ""));
 }
 
 /** Aliases of an image that are no notes. */
-export const plainAliases = ({ aliases }: ImageAnswer): readonly Alias[] =>
+export const plainAliases = ({ aliases }: IncusImageAnswer): readonly Alias[] =>
   aliasesOf((aliases ?? []).map(({ name, description = "" }) => ({ name, description }))).filter(
     ({ name }) => !name.startsWith(NOTE),
   );
@@ -107,7 +107,7 @@ export const isSameFile = (mark: Mark | undefined, wanted: Mark | undefined): bo
 const isNever = (date: string): boolean => /^(0001-01-01|1970-01-01)T00:00:00Z$/.test(date);
 export const NEVER = "1970-01-01T00:00:00Z";
 
-export const propertiesOf = ({ properties }: ImageAnswer): Properties =>
+export const propertiesOf = ({ properties }: IncusImageAnswer): Properties =>
   Object.fromEntries(Object.entries(properties ?? {}).filter(([key]) => !isOwn(key)));
 
 export interface Where {
@@ -132,16 +132,16 @@ export interface Beside {
 }
 
 export function observed(
-  image: ImageAnswer,
+  image: IncusImageAnswer,
   where: Where,
   { written = {}, missing = [] }: Beside = {},
-): Observed<Image> {
+): Observed<IncusImage> {
   const { mark, alias, copied = [] } = notesOf(image);
   const all = plainAliases(image);
   const first = all.some(({ name }) => name === alias) ? alias : undefined;
   const rest = all.filter(({ name }) => name !== first && !copied.includes(name));
   const id = imageId(`${where.prefix}${lastingName(image)}`);
-  const attributes: Answered<Image> = {
+  const attributes: Answered<IncusImage> = {
     fingerprint: image.fingerprint,
     ...(first === undefined ? {} : { alias: first }),
     aliases: rest.map(({ name, description }) => (description === "" ? name : { name, description })),
@@ -181,11 +181,11 @@ export function observed(
 }
 
 /** An image that the server got for an instance, and that nobody has named since. */
-export const isSpare = (image: ImageAnswer): boolean =>
+export const isSpare = (image: IncusImageAnswer): boolean =>
   image.cached === true && (image.aliases ?? []).length === 0 && notesOf(image).mark === undefined;
 
 /** `[REMOTE:][PROJECT/]FINGERPRINT`, the parts of an id. */
-export interface IdParts {
+interface IdParts {
   readonly remote: string | undefined;
   readonly project: string | undefined;
   readonly name: string;

@@ -5,10 +5,10 @@ import { wanted } from "./bytes.ts";
 import { isFingerprint } from "./image.ts";
 import { Places, scopeOf } from "./places.ts";
 import { rules } from "./rules.ts";
-import { config, type Image, image } from "./schema.ts";
+import { config, type IncusImage, image } from "./schema.ts";
 import { Servers } from "./servers.ts";
 
-const names = (want: Desired<Image>): readonly string[] => {
+const names = (want: Desired<IncusImage>): readonly string[] => {
   const scope = scopeOf(want);
   const { fingerprint } = want;
   const own = fingerprint?.length === 64 ? [fingerprint.toLowerCase()] : [];

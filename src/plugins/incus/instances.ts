@@ -1,14 +1,14 @@
-import type { Door } from "images";
-import type { Context, Operations } from "./operations.ts";
+import type { HttpClient } from "images";
+import type { OperationContext, Operations } from "./operations.ts";
 import { type InstanceAnswer, isEnvelope, isInstance, parsed } from "./wire.ts";
 
 /** The instances that images are published from, in one project. */
 export class Instances {
-  readonly #door: Door;
+  readonly #door: HttpClient;
   readonly #query: Readonly<Record<string, string>>;
   readonly #operations: Operations;
 
-  constructor(door: Door, project: string | undefined, operations: Operations) {
+  constructor(door: HttpClient, project: string | undefined, operations: Operations) {
     this.#door = door;
     this.#query = project === undefined ? {} : { project };
     this.#operations = operations;
@@ -25,7 +25,11 @@ export class Instances {
   }
 
   /** Stops or starts an instance, or changes whether it goes when it is stopped; resolves when that is done. */
-  async set(name: string, to: "stop" | "start" | { readonly ephemeral: boolean }, context: Context): Promise<void> {
+  async set(
+    name: string,
+    to: "stop" | "start" | { readonly ephemeral: boolean },
+    context: OperationContext,
+  ): Promise<void> {
     const path = `1.0/instances/${encodeURIComponent(name)}`;
     const [method, where, json] =
       typeof to === "string"

@@ -5,38 +5,38 @@ import { filesFrom } from "./bytes.ts";
 import { sameBytes } from "./conflict.ts";
 import { edited } from "./edit.ts";
 import { isSameOwner, isSpare, type Notes, noteFor, notesOf, pending, toProperties } from "./image.ts";
-import { type Found, filesOf } from "./origin.ts";
-import { idAt, type Place, there } from "./places.ts";
+import { filesOf, type OriginFound } from "./origin.ts";
+import { type IncusPlace, idAt, there } from "./places.ts";
 import { published } from "./publish.ts";
 import { dropped, pulled, quiet, relieved, unproven } from "./pull.ts";
-import type { Image } from "./schema.ts";
+import type { IncusImage } from "./schema.ts";
 import { isClaimed, NO_SOURCE } from "./update.ts";
-import { mismatch, type Sending, send } from "./upload.ts";
-import type { ImageAnswer } from "./wire.ts";
+import { mismatch, send, type UploadSending } from "./upload.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** What a making needs to know of the world around it. */
-export interface Around {
-  readonly place: Place;
+interface MakingSurroundings {
+  readonly place: IncusPlace;
   /** The image of a remote that is wanted, as it was when the plan was made. */
-  readonly find: () => Promise<Found | undefined>;
+  readonly find: () => Promise<OriginFound | undefined>;
   /** Aliases of the remote that other images of the file are to have. */
   readonly others: () => Promise<ReadonlySet<string>>;
   readonly native: () => Promise<string>;
   /** Where the instance is that it is published from. */
-  readonly instances: () => Promise<Place>;
+  readonly instances: () => Promise<IncusPlace>;
 }
 
 /** One image on its way into being. */
-export class Making {
-  readonly #want: Desired<Image>;
-  readonly #around: Around;
+export class IncusMaking {
+  readonly #want: Desired<IncusImage>;
+  readonly #around: MakingSurroundings;
   readonly #context: Context;
   /** The fingerprint of the image that is being replaced, where it is in the same place. */
   readonly #replaces: string | undefined;
   /** The image as it was, where it turned out to be there already. */
-  #before: ImageAnswer | undefined;
+  #before: IncusImageAnswer | undefined;
 
-  constructor(want: Desired<Image>, around: Around, context: Context, replaces: string | undefined) {
+  constructor(want: Desired<IncusImage>, around: MakingSurroundings, context: Context, replaces: string | undefined) {
     this.#want = want;
     this.#around = around;
     this.#context = context;
@@ -44,7 +44,7 @@ export class Making {
   }
 
   /** Makes it, and gives it its aliases once it is good. */
-  async make(source: Source | undefined): Promise<ImageAnswer> {
+  async make(source: Source | undefined): Promise<IncusImageAnswer> {
     const { place } = this.#around;
     const { client } = place;
     const { signal } = this.#context;
@@ -73,7 +73,7 @@ export class Making {
   }
 
   /** Aliases that the remote has, but for those that another image of the file gets. */
-  async #copies(found: Found, must: readonly { readonly name: string }[]): Promise<readonly string[]> {
+  async #copies(found: OriginFound, must: readonly { readonly name: string }[]): Promise<readonly string[]> {
     const others = await this.#around.others();
     this.#tell(found.aliases.filter((name) => others.has(name)));
     return found.aliases.filter((name) => !others.has(name) && !must.some((one) => one.name === name));
@@ -103,7 +103,7 @@ export class Making {
     return imageId(`${this.#around.place.prefix}${pending(crypto.randomUUID())}`);
   }
 
-  async #bring(source: Source | undefined, found: Found | undefined, notes: Notes): Promise<string> {
+  async #bring(source: Source | undefined, found: OriginFound | undefined, notes: Notes): Promise<string> {
     await this.#context.identified(this.#nothing());
     if (found !== undefined) return await this.#copy(found, notes);
     if (source !== undefined) return await this.#import(source, notes);
@@ -121,7 +121,7 @@ export class Making {
 
   async #send(
     files: Parameters<typeof send>[1],
-    { filename, expected }: Pick<Sending, "filename" | "expected">,
+    { filename, expected }: Pick<UploadSending, "filename" | "expected">,
     notes: Notes,
   ): Promise<string> {
     const { place } = this.#around;
@@ -170,7 +170,7 @@ export class Making {
     throw sameBytes(image, self, address);
   }
 
-  async #copy(found: Found, notes: Notes): Promise<string> {
+  async #copy(found: OriginFound, notes: Notes): Promise<string> {
     const { place } = this.#around;
     const { fingerprint } = found;
     const expected = this.#want.fingerprint;
@@ -205,13 +205,13 @@ export class Making {
     return fingerprint;
   }
 
-  #publishing(at: Place) {
+  #publishing(at: IncusPlace) {
     const begun = (operation: string) => this.#context.identified(imageId(`${at.prefix}${pending(operation)}`));
     return { instances: at.client, want: this.#want, begun };
   }
 
   /** The server makes an image in the project of the instance: there it is made for a moment, and comes from there through this host. */
-  async #brought(at: Place, notes: Notes): Promise<string> {
+  async #brought(at: IncusPlace, notes: Notes): Promise<string> {
     const { signal } = this.#context;
     const { client } = at;
     const passing: Notes = { mark: this.#context.marker(at.self), alias: undefined, copied: undefined };

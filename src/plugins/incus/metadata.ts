@@ -1,7 +1,7 @@
 import { tarOf } from "images";
 
 /** The facts that Incus wants to know of an image. */
-export interface Facts {
+interface IncusFacts {
   /** As Incus names it: x86_64. */
   readonly architecture: string;
   readonly created: Date;
@@ -11,7 +11,7 @@ export interface Facts {
 }
 
 /** A tar with the one file `metadata.yaml` in it: what Incus asks for beside a bare disk or root file system. */
-export function metadataTar({ architecture, created, properties, serial }: Facts): Uint8Array {
+export function metadataTar({ architecture, created, properties, serial }: IncusFacts): Uint8Array {
   const entries = Object.entries(properties);
   const lines = [
     `# ${serial}`,

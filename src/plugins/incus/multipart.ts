@@ -3,26 +3,26 @@ import { type Digests, Failure } from "images";
 // multipart/form-data as Incus takes and gives images in two files: `metadata`, then `rootfs` or `rootfs.img`.
 
 /** Some bytes of one of the files of an image. */
-export interface Tagged {
+export interface TaggedFile {
   /** 0 is the first file. */
   readonly part: number;
   readonly bytes: Uint8Array;
 }
 
 /** The files of an image, one after the other. */
-export interface Files {
+export interface MultipartFiles {
   /** By their names in the form; one alone is sent as it is. */
   readonly parts: readonly { readonly name: string; readonly filename: string }[];
   /** Bytes of all of them, where that is known. */
   readonly size?: number | undefined;
-  open(signal: AbortSignal): AsyncIterable<Tagged>;
+  open(signal: AbortSignal): AsyncIterable<TaggedFile>;
   /** What all that `open` gave hashes to, once it has ended, where that is made on the way already. */
   digests?(): Promise<Digests>;
 }
 
 const text = new TextEncoder();
 
-const head = ({ parts }: Files, part: number, boundary: string): Uint8Array => {
+const head = ({ parts }: MultipartFiles, part: number, boundary: string): Uint8Array => {
   const { name = "", filename = "" } = parts[part] ?? {};
   const disposition = `form-data; name="${name}"; filename="${filename.replaceAll(/["\\\r\n]/g, "_")}"`;
   const before = part === 0 ? "" : "\r\n";
@@ -33,13 +33,13 @@ const head = ({ parts }: Files, part: number, boundary: string): Uint8Array => {
 const foot = (boundary: string): Uint8Array => text.encode(`\r\n--${boundary}--\r\n`);
 
 /** Bytes that the form around the files takes. */
-export const framing = (files: Files, boundary: string): number =>
+export const framing = (files: MultipartFiles, boundary: string): number =>
   files.parts.reduce((sum, _, part) => sum + head(files, part, boundary).byteLength, foot(boundary).byteLength);
 
 /** The files as one form. The last piece is the foot, which comes only once all bytes were there. */
 export async function* framed(
-  files: Files,
-  bytes: AsyncIterable<Tagged>,
+  files: MultipartFiles,
+  bytes: AsyncIterable<TaggedFile>,
   boundary: string,
 ): AsyncGenerator<Uint8Array> {
   let current = -1;
@@ -55,7 +55,7 @@ export const boundaryOf = (contentType: string | null): string | undefined =>
   /^multipart\/form-data;.*\bboundary="?([^";]+)"?/i.exec(contentType ?? "")?.[1];
 
 /** What a form is made of: for each part its name and the name of its file, then its bytes. */
-export type Unframed = Tagged & { readonly name: string; readonly filename: string };
+type Unframed = TaggedFile & { readonly name: string; readonly filename: string };
 
 /** Takes a form apart while it comes. @throws Failure backend.answer, net.short */
 export async function* unframed(form: AsyncIterable<Uint8Array>, boundary: string): AsyncGenerator<Unframed> {

@@ -1,22 +1,22 @@
-import { type Door, Failure, type Phase, poll } from "images";
+import { Failure, type HttpClient, type Phase, poll } from "images";
 import { known } from "./explain.ts";
-import { isEnvelope, isOperation, isResult, type Operation, parsed } from "./wire.ts";
+import { type IncusOperation, isEnvelope, isOperation, isResult, parsed } from "./wire.ts";
 
 /** What goes on around an operation. */
-export interface Context {
+export interface OperationContext {
   readonly signal: AbortSignal;
   progress(phase: Phase, done: number, total?: number): void;
 }
 
-export interface Result {
+export interface OperationResult {
   readonly fingerprint?: string;
 }
 
-export interface Waiting extends Context {
+export interface Waiting extends OperationContext {
   /** Bytes that there are to be fetched, where that is known. */
   readonly total?: number | undefined;
   /** Looks for what the operation was to bring about; undefined when it is not there. Asked when the server has forgotten the operation. */
-  readonly found: () => Promise<Result | undefined>;
+  readonly found: () => Promise<OperationResult | undefined>;
 }
 
 const RUNNING = new Set([100, 101, 102, 103, 104, 105, 106, 112]);
@@ -34,7 +34,7 @@ export const isAway = (thrown: unknown): boolean =>
   (thrown.code === "backend.unreachable" || /^net\.(broken|short|timeout)$/.test(thrown.code));
 
 /** Resolves when the server answers again. @throws Failure net.timeout */
-export async function back(door: Door, signal: AbortSignal): Promise<void> {
+export async function back(door: HttpClient, signal: AbortSignal): Promise<void> {
   const look = async () => {
     try {
       await door.json("GET", "1.0", { signal, timeout: 5 });
@@ -49,9 +49,9 @@ export async function back(door: Door, signal: AbortSignal): Promise<void> {
 
 /** Operations of a server: waited for, judged and cancelled. */
 export class Operations {
-  readonly #door: Door;
+  readonly #door: HttpClient;
 
-  constructor(door: Door) {
+  constructor(door: HttpClient) {
     this.#door = door;
   }
 
@@ -60,7 +60,7 @@ export class Operations {
    * of it afterwards.
    * @throws Failure of the operation; `backend.lost` with `retry` when the server forgot it and nothing came of it
    */
-  async wait(path: string, waiting: Waiting): Promise<Result> {
+  async wait(path: string, waiting: Waiting): Promise<OperationResult> {
     try {
       for (;;) {
         try {
@@ -87,7 +87,7 @@ export class Operations {
     while (await isRunning());
   }
 
-  async #ended(path: string, { signal, progress, total, found }: Waiting): Promise<Result> {
+  async #ended(path: string, { signal, progress, total, found }: Waiting): Promise<OperationResult> {
     for (;;) {
       const held = parsed(
         await this.#door.json("GET", waitOf(path), { signal, query: { timeout: LOOK }, accept: [404, 500] }),
@@ -112,7 +112,7 @@ export class Operations {
     }
   }
 
-  async #look(path: string, signal: AbortSignal): Promise<Operation | undefined> {
+  async #look(path: string, signal: AbortSignal): Promise<IncusOperation | undefined> {
     const answer = await this.#door.find("GET", path, { signal });
     return answer === undefined
       ? undefined
@@ -136,7 +136,7 @@ export class Operations {
 /** `/1.0/operations/ID?project=p` as it was told, with `/wait` in its place. */
 const waitOf = (path: string): string => path.replace(/(\?|$)/, "/wait$1");
 
-function judged({ status_code, err, metadata }: Operation): Result {
+function judged({ status_code, err, metadata }: IncusOperation): OperationResult {
   if (status_code === SUCCESS) {
     const { fingerprint } = isResult(metadata) ? metadata : {};
     return fingerprint === undefined ? {} : { fingerprint };
@@ -150,7 +150,7 @@ function failed(text: string): Failure {
 }
 
 /** `rootfs: 36% (1.11MB/s)` as bytes, where it is known of how many. */
-function report({ metadata }: Operation, progress: Context["progress"], total: number | undefined): void {
+function report({ metadata }: IncusOperation, progress: OperationContext["progress"], total: number | undefined): void {
   const text = isResult(metadata)
     ? (metadata.download_progress ?? metadata.create_image_from_container_pack_progress)
     : undefined;

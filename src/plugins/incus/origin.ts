@@ -1,14 +1,14 @@
 import { Failure } from "images";
 import type { Asked } from "./asked.ts";
-import type { Client } from "./client.ts";
+import type { IncusClient } from "./client.ts";
 import { plainAliases } from "./image.ts";
-import { boundaryOf, type Files, type Tagged, unframed } from "./multipart.ts";
+import { boundaryOf, type MultipartFiles, type TaggedFile, unframed } from "./multipart.ts";
 import type { IncusServer, RegistryServer, Server, Servers, StreamsServer } from "./servers.ts";
-import type { Streamed } from "./streams.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { StreamsImage } from "./streams.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** An image of a remote, as it is there now. */
-export interface Found {
+export interface OriginFound {
   readonly fingerprint: string;
   readonly size: number | undefined;
   readonly type: string;
@@ -20,7 +20,7 @@ export interface Found {
   /** `source` of a request that has a server fetch it; undefined: no other server can. */
   pull(byAlias: boolean): Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Its bytes. */
-  files(): Promise<Files>;
+  files(): Promise<MultipartFiles>;
 }
 
 /** What an alias of a remote points to now. `native`: the architecture that counts where none is wanted. @throws Failure backend.missing */
@@ -29,7 +29,7 @@ export async function find(
   servers: Servers,
   native: () => Promise<string>,
   signal: AbortSignal,
-): Promise<Found> {
+): Promise<OriginFound> {
   const server: Server = await servers.remote(asked.remote);
   if (server.kind === "incus") return await onIncus(asked, server, signal);
   const { name, type } = asked;
@@ -40,7 +40,7 @@ export async function find(
 }
 
 /** Only a server can make an image of what a registry has. */
-function fromRegistry(fingerprint: string, { name, type }: Asked, { url, certificate }: RegistryServer): Found {
+function fromRegistry(fingerprint: string, { name, type }: Asked, { url, certificate }: RegistryServer): OriginFound {
   const source = { type: "image", mode: "pull", protocol: "oci", server: url, alias: name, image_type: type };
   const refused = "an image of an OCI registry is made by the server itself";
   return {
@@ -58,10 +58,10 @@ function fromRegistry(fingerprint: string, { name, type }: Asked, { url, certifi
 }
 
 function fromStream(
-  image: Streamed,
+  image: StreamsImage,
   { name, type }: Asked,
   { streams, url, certificate }: StreamsServer,
-): Omit<Found, "older"> {
+): Omit<OriginFound, "older"> {
   const size = image.files.reduce((sum, file) => sum + file.size, 0);
   const pull = async (byAlias: boolean) => ({
     type: "image",
@@ -73,7 +73,7 @@ function fromStream(
     ...(certificate === undefined ? {} : { certificate }),
   });
   const parts = partsFor(image.files.length, type, image.files.at(-1)?.path ?? "");
-  const open = async function* (signal: AbortSignal): AsyncGenerator<Tagged> {
+  const open = async function* (signal: AbortSignal): AsyncGenerator<TaggedFile> {
     for (const [part, file] of image.files.entries())
       for await (const bytes of streams.read(file, signal)) yield { part, bytes };
   };
@@ -81,13 +81,13 @@ function fromStream(
   return { fingerprint, size, type, aliases, pull, files: async () => ({ parts, size, open }) };
 }
 
-const partsFor = (count: number, type: string, path: string): Files["parts"] => {
+const partsFor = (count: number, type: string, path: string): MultipartFiles["parts"] => {
   const filename = path.split("/").at(-1) ?? "";
   const disk = { name: type === "virtual-machine" ? "rootfs.img" : "rootfs", filename };
   return count === 1 ? [disk] : [{ name: "metadata", filename: "metadata.tar.xz" }, disk];
 };
 
-async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): Promise<Found> {
+async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): Promise<OriginFound> {
   const client = server.client(asked.project ?? server.project);
   const alias = await client.alias(asked.name, signal);
   const target = alias?.entry.target ?? (/^[0-9a-f]{6,64}$/i.test(asked.name) ? asked.name : undefined);
@@ -130,10 +130,10 @@ async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): 
 
 /** What another server has to know to fetch an image from this one. */
 async function pullOf(
-  image: ImageAnswer,
+  image: IncusImageAnswer,
   alias: string | undefined,
   server: IncusServer,
-  client: Client,
+  client: IncusClient,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { environment = {} } = await client.server(signal);
@@ -156,7 +156,11 @@ async function pullOf(
 }
 
 /** The files of an image of an Incus server. Whether it is one or two shows with the answer. */
-export async function filesOf(client: Client, image: ImageAnswer, signal: AbortSignal): Promise<Files> {
+export async function filesOf(
+  client: IncusClient,
+  image: IncusImageAnswer,
+  signal: AbortSignal,
+): Promise<MultipartFiles> {
   const answer = await client.export(image.fingerprint, signal);
   const boundary = boundaryOf(answer.headers.get("content-type"));
   const name = image.type === "virtual-machine" ? "rootfs.img" : "rootfs";
@@ -164,7 +168,7 @@ export async function filesOf(client: Client, image: ImageAnswer, signal: AbortS
     await cut(answer.stream());
     const filename =
       /filename="?([^";]+)"?/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? image.filename;
-    const open = async function* (again: AbortSignal): AsyncGenerator<Tagged> {
+    const open = async function* (again: AbortSignal): AsyncGenerator<TaggedFile> {
       for await (const bytes of (await client.export(image.fingerprint, again)).stream()) yield { part: 0, bytes };
     };
     return { parts: [{ name, filename: filename || image.fingerprint }], size: image.size, open };
@@ -174,7 +178,7 @@ export async function filesOf(client: Client, image: ImageAnswer, signal: AbortS
     if (parts.length === one.part) parts.push({ name: one.name, filename: one.filename });
     if (parts.length === 2) break;
   }
-  const open = async function* (again: AbortSignal): AsyncGenerator<Tagged> {
+  const open = async function* (again: AbortSignal): AsyncGenerator<TaggedFile> {
     const fresh = await client.export(image.fingerprint, again);
     const mark = boundaryOf(fresh.headers.get("content-type")) ?? boundary;
     for await (const { part, bytes } of unframed(fresh.stream(), mark)) yield { part, bytes };

@@ -1,13 +1,13 @@
 import { type Address, Failure, type ImageId, imageId } from "images";
-import type { Client } from "./client.ts";
+import type { IncusClient } from "./client.ts";
 import { LASTING, lastingName, noteName, partsOf, type Where } from "./image.ts";
 import type { IncusServer, Servers } from "./servers.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** Where images are kept: a project of a server. */
-export interface Place extends Where {
+export interface IncusPlace extends Where {
   readonly scopes: Set<string>;
-  readonly client: Client;
+  readonly client: IncusClient;
   readonly server: IncusServer;
 }
 
@@ -33,7 +33,7 @@ export class Places {
   readonly #project: string | undefined;
   readonly #signal: AbortSignal;
   readonly #homes = new Map<string, Promise<Home>>();
-  readonly #known = new Map<string, Place>();
+  readonly #known = new Map<string, IncusPlace>();
 
   constructor(servers: Servers, project: string | undefined, signal: AbortSignal) {
     this.#servers = servers;
@@ -41,31 +41,31 @@ export class Places {
     this.#signal = signal;
   }
 
-  async own(): Promise<Place> {
+  async own(): Promise<IncusPlace> {
     return await this.at(undefined, undefined);
   }
 
   /** Where an image is to be kept. */
-  async of(placing: Placing): Promise<Place> {
+  async of(placing: Placing): Promise<IncusPlace> {
     const { remote, project, target_project } = placing;
     return await this.at(remote, target_project ?? project, scopeOf(placing));
   }
 
   /** Where the instance is that an image is published from: in the place of the image, or in another project of its server. */
-  async instances({ remote, project, target_project }: Placing, named: string | undefined): Promise<Place> {
+  async instances({ remote, project, target_project }: Placing, named: string | undefined): Promise<IncusPlace> {
     const asked = named ?? target_project ?? project;
     const place = await this.at(remote, asked);
     const { server } = place;
     return { ...place, client: server.client(asked ?? place.client.project) };
   }
 
-  async ofId(id: ImageId): Promise<Place> {
+  async ofId(id: ImageId): Promise<IncusPlace> {
     const { remote, project } = partsOf(id);
     return await this.at(remote, project);
   }
 
   /** A project without images of its own is the place of the default project's. `scope`: how the file writes the place. */
-  async at(remote: string | undefined, project: string | undefined, scope?: string): Promise<Place> {
+  async at(remote: string | undefined, project: string | undefined, scope?: string): Promise<IncusPlace> {
     const own = await this.#servers.own();
     const isOwn = remote === undefined || remote === own.name || (remote === "local" && own.url === undefined);
     const server = isOwn ? own : await this.#servers.keeper(remote);
@@ -111,7 +111,7 @@ interface Home {
   readonly certificate: string;
   /** The project that keeps the images. */
   readonly project: string;
-  readonly client: Client;
+  readonly client: IncusClient;
 }
 
 /** Which of the names of an image are meant by an address: those in the backend's own place are plain. */
@@ -121,14 +121,19 @@ export function scopeOf({ remote, project, target_project }: Placing): string {
 }
 
 /** @throws Failure backend.missing */
-export async function there(client: Client, fingerprint: string, signal: AbortSignal) {
+export async function there(client: IncusClient, fingerprint: string, signal: AbortSignal) {
   const found = await client.image(fingerprint, signal);
   if (found === undefined) throw new Failure("backend.missing", `${fingerprint} is gone`, { hint: "plan again" });
   return found;
 }
 
 /** @throws Failure backend.refused when the server is too old for it */
-export async function supports({ client }: Place, extension: string, what: string, signal: AbortSignal): Promise<void> {
+export async function supports(
+  { client }: IncusPlace,
+  extension: string,
+  what: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { api_extensions, environment } = await client.server(signal);
   if (api_extensions == null || api_extensions.includes(extension)) return;
   throw new Failure("backend.refused", `this server (Incus ${environment?.server_version ?? "?"}) cannot ${what}`, {
@@ -138,12 +143,12 @@ export async function supports({ client }: Place, extension: string, what: strin
 
 /** The image that the server keeps up to date, by the note in its alias, which goes with each refresh. `name`: its id without its place. */
 export async function lasting(
-  { client }: Place,
+  { client }: IncusPlace,
   name: string,
   { file, address }: { readonly file: string; readonly address: Address | undefined },
   signal: AbortSignal,
-): Promise<ImageAnswer | undefined> {
-  const isIt = (image: ImageAnswer | undefined) => image !== undefined && lastingName(image) === name;
+): Promise<IncusImageAnswer | undefined> {
+  const isIt = (image: IncusImageAnswer | undefined) => image !== undefined && lastingName(image) === name;
   const held = address === undefined ? undefined : await client.alias(noteName(file, address), signal);
   const image = held === undefined ? undefined : await client.image(held.entry.target, signal);
   if (isIt(image)) return image;

@@ -1,8 +1,8 @@
 import { type Desired, Failure } from "images";
-import { type Client, isTwice } from "./client.ts";
+import { type IncusClient, isTwice } from "./client.ts";
 import { isSameOwner, type Notes, notesOf, toProperties } from "./image.ts";
-import type { Context, Waiting } from "./operations.ts";
-import type { Image } from "./schema.ts";
+import type { OperationContext, Waiting } from "./operations.ts";
+import type { IncusImage } from "./schema.ts";
 import type { InstanceAnswer } from "./wire.ts";
 
 /** What Incus answers for bytes that it has: `The image already exists: FINGERPRINT`. */
@@ -12,8 +12,8 @@ const ATTEMPTS = 3;
 /** An image that the server is to make of an instance. */
 export interface Publishing {
   /** Where the instance is. */
-  readonly instances: Client;
-  readonly want: Desired<Image>;
+  readonly instances: IncusClient;
+  readonly want: Desired<IncusImage>;
   readonly notes: Notes;
   /** Whether an image of those bytes is there and is ours. */
   readonly isThere: (fingerprint: string) => Promise<boolean>;
@@ -33,7 +33,7 @@ export const running = (name: string, { status = "" }: InstanceAnswer) => ({
  * image itself. With `force` an instance that is running is stopped for it, and started again whatever comes of it.
  * @throws Failure of `isThere` when those bytes belong to another
  */
-export async function published(publishing: Publishing, context: Context): Promise<string> {
+export async function published(publishing: Publishing, context: OperationContext): Promise<string> {
   const { instances: client, notes } = publishing;
   const { signal } = context;
   const before = new Set((await client.images(signal)).map(({ fingerprint }) => fingerprint));

@@ -1,16 +1,16 @@
 import { type Context, type Desired, Failure, imageId } from "images";
 import { isTwice, type Writable } from "./client.ts";
 import { isSameOwner, type Notes, notesOf, pending, propertiesOf, toProperties } from "./image.ts";
-import type { Found } from "./origin.ts";
-import { idAt, type Place } from "./places.ts";
-import type { Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { OriginFound } from "./origin.ts";
+import { type IncusPlace, idAt } from "./places.ts";
+import type { IncusImage } from "./schema.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /** A copy that the server makes by itself. */
-export interface Pulling {
-  readonly place: Place;
-  readonly found: Found;
-  readonly want: Desired<Image>;
+interface Pulling {
+  readonly place: IncusPlace;
+  readonly found: OriginFound;
+  readonly want: Desired<IncusImage>;
   readonly notes: Notes;
   /** The fingerprint of the image that is being replaced, where it is in the same place. */
   readonly replaces: string | undefined;
@@ -67,7 +67,7 @@ export const unproven = (notes: Notes): Notes =>
 
 export const quiet = (signal: AbortSignal) => ({ signal, progress: () => undefined });
 
-async function isOwn({ client }: Place, fingerprint: string, notes: Notes, signal: AbortSignal): Promise<boolean> {
+async function isOwn({ client }: IncusPlace, fingerprint: string, notes: Notes, signal: AbortSignal): Promise<boolean> {
   const image = await client.image(fingerprint, signal);
   return image !== undefined && isSameOwner(notesOf(image).mark, notes.mark);
 }
@@ -111,7 +111,7 @@ async function fetched(
 }
 
 /** Somebody else was quicker with the same bytes: what the copy has written on that image goes again. @throws Failure backend.conflict */
-async function released(place: Place, fingerprint: string, context: Context): Promise<never> {
+async function released(place: IncusPlace, fingerprint: string, context: Context): Promise<never> {
   const { client } = place;
   await context.identified(imageId(`${place.prefix}${pending(crypto.randomUUID())}`));
   await client.change(
@@ -129,7 +129,7 @@ async function released(place: Place, fingerprint: string, context: Context): Pr
 }
 
 /** An image that the server met behind the alias is as it was before. */
-async function restored({ client }: Place, was: ImageAnswer, signal: AbortSignal): Promise<void> {
+async function restored({ client }: IncusPlace, was: IncusImageAnswer, signal: AbortSignal): Promise<void> {
   const to: Writable = {
     properties: was.properties ?? {},
     public: was.public,
@@ -171,7 +171,7 @@ export async function relieved({ place, found, want }: Pulling, context: Context
 }
 
 /** @throws Failure backend.conflict when somebody has given it a name in the meantime */
-export async function dropped({ client }: Place, fingerprint: string, signal: AbortSignal): Promise<void> {
+export async function dropped({ client }: IncusPlace, fingerprint: string, signal: AbortSignal): Promise<void> {
   const now = await client.image(fingerprint, signal);
   if (now === undefined) return;
   if (now.cached !== true || (now.aliases ?? []).length > 0)

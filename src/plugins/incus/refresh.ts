@@ -2,20 +2,20 @@ import { type Context, type Desired, Failure } from "images";
 import { lead } from "./aliases.ts";
 import { edited } from "./edit.ts";
 import { type Notes, noteFor, notesOf } from "./image.ts";
-import { type Place, there } from "./places.ts";
-import type { Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import { type IncusPlace, there } from "./places.ts";
+import type { IncusImage } from "./schema.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
 /**
  * Has the server look at the remote that it copied an image from. It puts another image in its place where there is a newer one, which
  * loses our properties: a note in an alias keeps them until they are written again.
  */
 export async function renewed(
-  place: Place,
+  place: IncusPlace,
   fingerprint: string,
-  want: Desired<Image>,
+  want: Desired<IncusImage>,
   context: Context,
-): Promise<{ readonly image: ImageAnswer; readonly changed: boolean }> {
+): Promise<{ readonly image: IncusImageAnswer; readonly changed: boolean }> {
   const { client } = place;
   const { signal, address } = context;
   const before = await there(client, fingerprint, signal);

@@ -1,4 +1,4 @@
-import { type Answer, type Door, Failure } from "images";
+import { type Answer, Failure, type HttpClient } from "images";
 import * as t from "typanion";
 import { parsed } from "./wire.ts";
 
@@ -15,11 +15,11 @@ const MANIFESTS = [
 
 /** A registry of OCI images, asked only what a name stands for: the server fetches and unpacks the image itself. */
 export class Registry {
-  readonly #door: Door;
-  readonly #doorTo: (url: string) => Door;
+  readonly #door: HttpClient;
+  readonly #doorTo: (url: string) => HttpClient;
   readonly #name: string;
 
-  constructor(door: Door, doorTo: (url: string) => Door, name: string) {
+  constructor(door: HttpClient, doorTo: (url: string) => HttpClient, name: string) {
     this.#door = door;
     this.#doorTo = doorTo;
     this.#name = name;

@@ -1,8 +1,8 @@
 import { type Address, canonical } from "images";
 import { declared } from "./aliases.ts";
 import { askedOf, type Declared } from "./asked.ts";
-import { type Found, find } from "./origin.ts";
-import type { Place, Places } from "./places.ts";
+import { find, type OriginFound } from "./origin.ts";
+import type { IncusPlace, Places } from "./places.ts";
 import type { Servers } from "./servers.ts";
 
 /** What remotes have of the images that a file declares; each is asked once a run. */
@@ -10,7 +10,7 @@ export class Remotes {
   readonly #servers: Servers;
   readonly #places: Places;
   readonly #wants: ReadonlyMap<Address, Declared>;
-  readonly #finds = new Map<string, Promise<Found>>();
+  readonly #finds = new Map<string, Promise<OriginFound>>();
   #native: Promise<string> | undefined;
 
   constructor(servers: Servers, places: Places, wants: ReadonlyMap<Address, Declared>) {
@@ -20,7 +20,7 @@ export class Remotes {
   }
 
   /** Aliases of remotes that images with an earlier address copy: where several want one, the first by its address has it. */
-  async copiedBefore(address: Address, place: Place, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  async copiedBefore(address: Address, place: IncusPlace, signal: AbortSignal): Promise<ReadonlySet<string>> {
     const names: string[] = [];
     for (const [other, want] of this.#wants) {
       if (other === address || (await this.#places.of(want)).prefix !== place.prefix) continue;
@@ -32,7 +32,7 @@ export class Remotes {
   }
 
   /** The image of a remote that is wanted. What an alias points to is asked once a run. */
-  find(want: Declared, signal: AbortSignal): Promise<Found | undefined> {
+  find(want: Declared, signal: AbortSignal): Promise<OriginFound | undefined> {
     const asked = askedOf(want);
     if (asked === undefined) return Promise.resolve(undefined);
     const key = canonical(asked);

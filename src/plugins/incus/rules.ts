@@ -1,10 +1,10 @@
 import type { Complaint, Desired } from "images";
 import { declared } from "./aliases.ts";
 import { isOwn, NOTE } from "./image.ts";
-import type { Image } from "./schema.ts";
+import type { IncusImage } from "./schema.ts";
 
 /** What no type can tell of an image. */
-export function rules(want: Desired<Image>): readonly Complaint[] {
+export function rules(want: Desired<IncusImage>): readonly Complaint[] {
   const found: Complaint[] = [];
   const say = (attribute: string, message: string, hint?: string) =>
     found.push({ code: "config.value", message, attribute, ...(hint === undefined ? {} : { hint }) });

@@ -54,7 +54,7 @@ export const config = {
   ),
   config: optional(string(), "Configuration directory of the incus client. Default: INCUS_CONF, else ~/.config/incus."),
 };
-export type Config = typeof config;
+export type IncusConfig = typeof config;
 
 const name = matching(/^\S+$/, "a name without spaces");
 const alias = matching(/^[^\s].{0,254}$/, "1 to 255 characters");
@@ -231,4 +231,4 @@ export const image = {
   filename: computed(string(), "The name of the file that it was."),
   copied_aliases: computed(listOf(string()), "The aliases that were copied from the remote."),
 };
-export type Image = typeof image;
+export type IncusImage = typeof image;

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
-import { type Desired, type Door, Failure, type Host } from "images";
-import { Client } from "./client.ts";
-import { ClientConfig, type Known } from "./clientconfig.ts";
+import { type Desired, Failure, type Host, type HttpClient } from "images";
+import { IncusClient } from "./client.ts";
+import { ClientConfig, type KnownRemotes } from "./clientconfig.ts";
 import { explain } from "./explain.ts";
 import { identityOf } from "./identity.ts";
 import { Registry } from "./registry.ts";
-import type { Config } from "./schema.ts";
+import type { IncusConfig } from "./schema.ts";
 import { Streams } from "./streams.ts";
-import { addressOf, fingerprintOf, Trust } from "./trust.ts";
+import { addressOf, fingerprintOf, ServerTrust } from "./trust.ts";
 
 /** An Incus server that we talk to. */
 export interface IncusServer {
@@ -20,7 +20,7 @@ export interface IncusServer {
   readonly url: string | undefined;
   /** The certificate that it shows, where we have it. */
   readonly certificate: string | undefined;
-  client(project: string | undefined): Client;
+  client(project: string | undefined): IncusClient;
 }
 /** A server of simplestreams. */
 export interface StreamsServer {
@@ -42,13 +42,13 @@ export type Server = IncusServer | StreamsServer | RegistryServer;
 
 /** The backend's own server, and the remotes, each opened once. */
 export class Servers {
-  readonly #settings: Desired<Config>;
+  readonly #settings: Desired<IncusConfig>;
   readonly #host: Host;
   readonly #config: ClientConfig;
   readonly #remotes = new Map<string, Promise<Server>>();
   #own: Promise<IncusServer> | undefined;
 
-  constructor(settings: Desired<Config>, host: Host) {
+  constructor(settings: Desired<IncusConfig>, host: Host) {
     this.#settings = settings;
     this.#host = host;
     this.#config = new ClientConfig(settings.config, host);
@@ -122,20 +122,20 @@ export class Servers {
     return await this.#incus({ ...known, project: known.project, pin, mine: false });
   }
 
-  async #simplestreams({ name, addresses }: Known, ca: string | undefined): Promise<StreamsServer> {
+  async #simplestreams({ name, addresses }: KnownRemotes, ca: string | undefined): Promise<StreamsServer> {
     const doorTo = (url: string) => this.#host.door({ url, ...(ca === undefined ? {} : { tls: { ca } }) });
     const url = await this.#first(addresses, doorTo, "streams/v1/index.json");
     return { kind: "simplestreams", name, url, certificate: ca, streams: new Streams(doorTo(url), name) };
   }
 
-  async #registry({ name, addresses }: Known, ca: string | undefined): Promise<RegistryServer> {
+  async #registry({ name, addresses }: KnownRemotes, ca: string | undefined): Promise<RegistryServer> {
     const doorTo = (url: string) => this.#host.door({ url, explain, ...(ca === undefined ? {} : { tls: { ca } }) });
     const url = await this.#first(addresses, doorTo, "v2/");
     return { kind: "oci", name, url, certificate: ca, registry: new Registry(doorTo(url), doorTo, name) };
   }
 
   /** Of several addresses the one that answers first; where none does, the first of them says why. */
-  async #first(addresses: readonly string[], doorTo: (url: string) => Door, path: string): Promise<string> {
+  async #first(addresses: readonly string[], doorTo: (url: string) => HttpClient, path: string): Promise<string> {
     const [first = "", ...more] = addresses.map((one) => one.replace(/\/+$/, ""));
     if (more.length === 0) return first;
     const found = new AbortController();
@@ -178,7 +178,7 @@ export class Servers {
         project,
         url: undefined,
         certificate: undefined,
-        client: (one) => new Client(door, one),
+        client: (one) => new IncusClient(door, one),
       };
     }
     const token = mine ? this.#settings.token : undefined;
@@ -198,14 +198,14 @@ export class Servers {
     const options = { ...common, url };
     // A remote that images come from may give its public ones to anybody.
     const facts = { token, isKnown: identity.cert !== undefined, signal: this.#host.signal };
-    const trust = mine ? new Trust(this.#host.door(options), facts) : undefined;
+    const trust = mine ? new ServerTrust(this.#host.door(options), facts) : undefined;
     const headers = async () => {
       await trust?.ready();
       return {};
     };
     const door = this.#host.door({ ...options, headers });
     const certificate = known.pin;
-    return { kind: "incus", name, project, url, certificate, client: (one) => new Client(door, one) };
+    return { kind: "incus", name, project, url, certificate, client: (one) => new IncusClient(door, one) };
   }
 
   /** @throws Failure config.value when there is none at the usual places */

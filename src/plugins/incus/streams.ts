@@ -1,4 +1,4 @@
-import { type Door, Failure } from "images";
+import { Failure, type HttpClient } from "images";
 import * as t from "typanion";
 import { parsed } from "./wire.ts";
 
@@ -37,7 +37,7 @@ export interface File {
 }
 
 /** An image of a stream, in one version. */
-export interface Streamed {
+export interface StreamsImage {
   readonly fingerprint: string;
   readonly type: "container" | "virtual-machine";
   /** As Incus names it. */
@@ -47,10 +47,10 @@ export interface Streamed {
   readonly files: readonly File[];
 }
 
-export interface Asked {
+interface StreamsRequest {
   /** An alias, or the beginning of a fingerprint. */
   readonly name: string;
-  readonly type: Streamed["type"];
+  readonly type: StreamsImage["type"];
   /** As Incus names it. */
   readonly architecture: string;
 }
@@ -64,12 +64,12 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   i386: "i686",
   ppc64el: "ppc64le",
 };
-export const architectureOf = (name: string): string => ARCHITECTURES[name] ?? name;
+const architectureOf = (name: string): string => ARCHITECTURES[name] ?? name;
 
 /** File types of disks and root file systems, the best first, with the field of the metadata that has the digest of both. */
 const DISKS: readonly {
   readonly ftype: string;
-  readonly type: Streamed["type"];
+  readonly type: StreamsImage["type"];
   readonly combined: readonly string[];
 }[] = [
   { ftype: "squashfs", type: "container", combined: ["combined_squashfs_sha256"] },
@@ -83,20 +83,20 @@ const UNIFIED = ["incus_combined.tar.gz", "lxd_combined.tar.gz"];
 
 /** The images of one simplestreams server; what it says is asked for once. */
 export class Streams {
-  readonly #door: Door;
+  readonly #door: HttpClient;
   readonly #name: string;
-  #images: Promise<readonly Streamed[]> | undefined;
+  #images: Promise<readonly StreamsImage[]> | undefined;
 
-  constructor(door: Door, name: string) {
+  constructor(door: HttpClient, name: string) {
     this.#door = door;
     this.#name = name;
   }
 
   /** The images that are meant, the newest first. @throws Failure backend.missing when there is none */
   async find(
-    { name, type, architecture }: Asked,
+    { name, type, architecture }: StreamsRequest,
     signal: AbortSignal,
-  ): Promise<readonly [Streamed, ...(readonly Streamed[])]> {
+  ): Promise<readonly [StreamsImage, ...(readonly StreamsImage[])]> {
     this.#images ??= this.#load(signal).catch((thrown: unknown) => {
       this.#images = undefined;
       throw thrown;
@@ -120,7 +120,7 @@ export class Streams {
   }
 
   /** Every image, newest first. */
-  async #load(signal: AbortSignal): Promise<readonly Streamed[]> {
+  async #load(signal: AbortSignal): Promise<readonly StreamsImage[]> {
     const { index } = parsed(await this.#door.json("GET", "streams/v1/index.json", { signal }), isIndex, "an index");
     const paths = Object.values(index).flatMap(({ path, datatype }) =>
       datatype === undefined || datatype === "image-downloads" ? [path] : [],
@@ -137,13 +137,13 @@ export class Streams {
   }
 }
 
-function about({ aliases = "", arch }: t.InferType<typeof isProduct>): Pick<Streamed, "architecture" | "aliases"> {
+function about({ aliases = "", arch }: t.InferType<typeof isProduct>): Pick<StreamsImage, "architecture" | "aliases"> {
   const names = aliases.split(",").flatMap((one) => one.trim() || []);
   return { architecture: architectureOf(arch), aliases: [...names, ...names.map((one) => `${one}/${arch}`)] };
 }
 
 /** The images that the files of one version make, the best of each type first. */
-function imagesOf(items: readonly Item[]): Pick<Streamed, "fingerprint" | "type" | "files">[] {
+function imagesOf(items: readonly Item[]): Pick<StreamsImage, "fingerprint" | "type" | "files">[] {
   const fileOf = ({ path, sha256, size }: Item): File | undefined =>
     path === undefined || sha256 === undefined || size === undefined ? undefined : { path, sha256, size };
   const whole = items

@@ -1,14 +1,14 @@
-import { type Door, Failure } from "images";
+import { Failure, type HttpClient } from "images";
 import { isEnvelope, isServer, isToken, parsed } from "./wire.ts";
 
 /** Makes sure, once, that a server trusts our certificate; with a trust token it is added. */
-export class Trust {
-  readonly #door: Door;
+export class ServerTrust {
+  readonly #door: HttpClient;
   readonly #facts: { readonly token: string | undefined; readonly isKnown: boolean; readonly signal: AbortSignal };
   #asked: Promise<void> | undefined;
 
   /** `door` is one of its own, that does not wait for this. */
-  constructor(door: Door, facts: { token: string | undefined; isKnown: boolean; signal: AbortSignal }) {
+  constructor(door: HttpClient, facts: { token: string | undefined; isKnown: boolean; signal: AbortSignal }) {
     this.#door = door;
     this.#facts = facts;
   }

@@ -3,19 +3,24 @@ import { declared, free, isLeft, lead, offer } from "./aliases.ts";
 import { askedOf } from "./asked.ts";
 import { edited } from "./edit.ts";
 import { type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
-import { type Place, there } from "./places.ts";
-import type { Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import { type IncusPlace, there } from "./places.ts";
+import type { IncusImage } from "./schema.ts";
+import type { IncusImageAnswer } from "./wire.ts";
 
-export interface Wish {
-  readonly want: Desired<Image>;
+interface UpdateWish {
+  readonly want: Desired<IncusImage>;
   readonly cleared: readonly string[];
   /** The aliases that are to be copied from the remote it came from. */
   readonly remote: () => Promise<readonly string[]>;
 }
 
 /** Brings an image that stays to what is wanted: what it says of itself first, then the aliases that lead to it. */
-export async function align(place: Place, fingerprint: string, wish: Wish, context: Context): Promise<ImageAnswer> {
+export async function align(
+  place: IncusPlace,
+  fingerprint: string,
+  wish: UpdateWish,
+  context: Context,
+): Promise<IncusImageAnswer> {
   const { client } = place;
   const { want, cleared } = wish;
   const { signal } = context;
@@ -50,7 +55,7 @@ export async function align(place: Place, fingerprint: string, wish: Wish, conte
 }
 
 /** An alias that is to go on to another declared image: that one moves it, in one step. */
-export const isClaimed = ({ scopes }: Place, name: string, { claimed }: Context): boolean =>
+export const isClaimed = ({ scopes }: IncusPlace, name: string, { claimed }: Context): boolean =>
   [...scopes].some((scope) => claimed?.has(`${scope}${name}`) === true);
 
 const CACHED =
@@ -61,7 +66,7 @@ export const NO_SOURCE =
   'the server cannot update it: it did not copy it by an alias. Delete it (state = "absent", apply) and apply again to have it copied so';
 
 /** Aliases of the remote that are to be here: those that were copied, or all of them where that is wanted only now. */
-async function copiesOf({ copied }: Notes, { want, remote }: Wish): Promise<readonly string[]> {
+async function copiesOf({ copied }: Notes, { want, remote }: UpdateWish): Promise<readonly string[]> {
   const asked = askedOf(want);
   if (asked?.copyAliases === false) return [];
   return copied ?? (asked === undefined ? [] : await remote());

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type Context, type Digest, digest, Failure, hexOf, type ImageId, type Source } from "images";
-import { type Client, isTwice } from "./client.ts";
-import { type Files, framed, framing, type Tagged } from "./multipart.ts";
-import type { Result } from "./operations.ts";
+import { type IncusClient, isTwice } from "./client.ts";
+import { framed, framing, type MultipartFiles, type TaggedFile } from "./multipart.ts";
+import type { OperationResult } from "./operations.ts";
 
-export interface Sending {
+export interface UploadSending {
   readonly filename: string;
   readonly properties: Readonly<Record<string, string>>;
   /** The fingerprint that it must have, or its beginning. */
@@ -21,7 +21,12 @@ export interface Sending {
  * computed, compared with the expected one, and told as the id: so no image comes to be whose id nobody knows.
  * @throws Failure source.digest when it is another one, or when the server found another one
  */
-export async function send(client: Client, files: Files, sending: Sending, context: Context): Promise<string> {
+export async function send(
+  client: IncusClient,
+  files: MultipartFiles,
+  sending: UploadSending,
+  context: Context,
+): Promise<string> {
   const boundary = `images-${randomUUID()}`;
   const isForm = files.parts.length > 1;
   let fingerprint: string | undefined;
@@ -70,7 +75,7 @@ export async function send(client: Client, files: Files, sending: Sending, conte
     (await client.image(made, context.signal)) === undefined ? undefined : { fingerprint: made };
   const result = await client.operations
     .wait(operation, { ...quiet(context), found: there })
-    .catch(async (thrown: unknown): Promise<Result> => {
+    .catch(async (thrown: unknown): Promise<OperationResult> => {
       // The answer to the first try may have been lost on its way, so that the second met what the first had made.
       if (thrown instanceof Failure && isTwice(thrown.message) && (await sending.isOurs(made))) return {};
       throw thrown;
@@ -89,12 +94,12 @@ const quiet = ({ signal }: Context) => ({ signal, progress: () => undefined });
 
 /** The pieces as they come, the last one only after `known` was told the sha256 of all of them and agreed. */
 async function* hashed(
-  files: Files,
+  files: MultipartFiles,
   signal: AbortSignal,
   known: (fingerprint: string) => Promise<void>,
-): AsyncGenerator<Tagged> {
+): AsyncGenerator<TaggedFile> {
   const hash = files.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
-  let held: Tagged | undefined;
+  let held: TaggedFile | undefined;
   for await (const piece of files.open(signal)) {
     if (piece.bytes.byteLength === 0) continue;
     hash?.update(piece.bytes);
@@ -106,13 +111,13 @@ async function* hashed(
   if (held !== undefined) yield held;
 }
 
-async function sha256Of(files: Files): Promise<Digest> {
+async function sha256Of(files: MultipartFiles): Promise<Digest> {
   const made = (await files.digests?.())?.sha256;
   if (made === undefined) throw new Error("a source does not say what its bytes hash to");
   return made;
 }
 
-async function* plain(bytes: AsyncIterable<Tagged>): AsyncGenerator<Uint8Array> {
+async function* plain(bytes: AsyncIterable<TaggedFile>): AsyncGenerator<Uint8Array> {
   for await (const { bytes: piece } of bytes) yield piece;
 }
 

@@ -52,7 +52,7 @@ export const isImage = t.isObject(
   },
   more,
 );
-export type ImageAnswer = t.InferType<typeof isImage>;
+export type IncusImageAnswer = t.InferType<typeof isImage>;
 
 export const isOperation = t.isObject(
   {
@@ -64,7 +64,7 @@ export const isOperation = t.isObject(
   },
   more,
 );
-export type Operation = t.InferType<typeof isOperation>;
+export type IncusOperation = t.InferType<typeof isOperation>;
 
 /** What an operation tells of itself: which of these there are depends on what it does. */
 export const isResult = t.isObject(

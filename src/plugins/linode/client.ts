@@ -1,9 +1,6 @@
-import { DelayedAbort, type Door, Failure } from "images";
+import { DelayedAbort, Failure, type HttpClient } from "images";
 import { Budget } from "./budget.ts";
 import {
-  type Disk,
-  type Event,
-  type ImageAnswer,
   isDisk,
   isEvent,
   isImage,
@@ -11,6 +8,9 @@ import {
   isRegion,
   isShareGroup,
   isUpload,
+  type LinodeDisk,
+  type LinodeEvent,
+  type LinodeImageAnswer,
   parsed,
   type ShareGroup,
 } from "./wire.ts";
@@ -27,37 +27,37 @@ export function idOf(text: string): string | undefined {
 }
 
 /** The calls of the API that images need, version 4. */
-export class Client {
-  readonly #door: Door;
+export class LinodeClient {
+  readonly #door: HttpClient;
   readonly #listings: Budget;
   /** What paths begin with that are only in v4beta. */
   readonly #beta: string;
 
   /** @param url of the door */
-  constructor(door: Door, listings: Budget = new Budget(), url = "") {
+  constructor(door: HttpClient, listings: Budget = new Budget(), url = "") {
     this.#beta = url === "" ? "" : `${url.replace(/v4(?:beta)?\/?$/, "v4beta")}/`;
     this.#door = door;
     this.#listings = listings;
   }
 
   /** Every image that the account sees, Linode's own too, page by page. `filter` is X-Filter. */
-  async *images(signal: AbortSignal, filter?: Fields): AsyncGenerator<ImageAnswer> {
+  async *images(signal: AbortSignal, filter?: Fields): AsyncGenerator<LinodeImageAnswer> {
     yield* this.#pages("images", isImage, signal, filter, () => this.#listings.take(signal));
   }
 
   /** One image; undefined when there is none. */
-  async image(id: string, signal: AbortSignal): Promise<ImageAnswer | undefined> {
+  async image(id: string, signal: AbortSignal): Promise<LinodeImageAnswer | undefined> {
     const answer = await this.#door.find("GET", `images/${id}`, { signal });
     return answer === undefined ? undefined : parsed(answer, isImage, "an image");
   }
 
-  async imagize(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
+  async imagize(fields: Fields, signal: AbortSignal): Promise<LinodeImageAnswer> {
     using patient = new DelayedAbort(signal);
     const answer = await this.#door.json("POST", "images", { signal: patient.signal, until: signal, json: fields });
     return parsed(answer, isImage, "an image");
   }
 
-  async upload(fields: Fields, signal: AbortSignal): Promise<{ image: ImageAnswer; upload_to: string }> {
+  async upload(fields: Fields, signal: AbortSignal): Promise<{ image: LinodeImageAnswer; upload_to: string }> {
     using patient = new DelayedAbort(signal);
     const answer = await this.#door.json("POST", "images/upload", {
       signal: patient.signal,
@@ -82,12 +82,12 @@ export class Client {
     }
   }
 
-  async change(id: string, fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
+  async change(id: string, fields: Fields, signal: AbortSignal): Promise<LinodeImageAnswer> {
     return parsed(await this.#door.json("PUT", `images/${id}`, { signal, json: fields }), isImage, "an image");
   }
 
   /** `regions` is the complete set that is to hold the image. */
-  async replicate(id: string, regions: readonly string[], signal: AbortSignal): Promise<ImageAnswer> {
+  async replicate(id: string, regions: readonly string[], signal: AbortSignal): Promise<LinodeImageAnswer> {
     const call = { signal, json: { regions }, idempotent: true };
     return parsed(await this.#door.json("POST", `images/${id}/regions`, call), isImage, "an image");
   }
@@ -97,7 +97,7 @@ export class Client {
   }
 
   /** @throws Failure backend.missing when there is no such Linode */
-  async disks(linode: number, signal: AbortSignal): Promise<readonly Disk[]> {
+  async disks(linode: number, signal: AbortSignal): Promise<readonly LinodeDisk[]> {
     try {
       return await Array.fromAsync(this.#pages(`linode/instances/${linode}/disks`, isDisk, signal));
     } catch (thrown) {
@@ -110,7 +110,7 @@ export class Client {
   }
 
   /** Those that X-Filter lets through, newest first, at most a page of them. */
-  async events(filter: Fields, signal: AbortSignal): Promise<readonly Event[]> {
+  async events(filter: Fields, signal: AbortSignal): Promise<readonly LinodeEvent[]> {
     const headers = { "x-filter": JSON.stringify({ ...filter, "+order_by": "created", "+order": "desc" }) };
     const answer = await this.#door.json("GET", "account/events", { signal, headers });
     return parsed(answer, isPage(isEvent), "a page of events").data;

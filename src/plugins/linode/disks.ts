@@ -1,17 +1,17 @@
 import { type Context, Failure, poll } from "images";
-import type { Client } from "./client.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { LinodeClient } from "./client.ts";
+import type { LinodeImageAnswer } from "./wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A Linode makes one image at a time, and answers "Linode busy." to all else meanwhile: those of one Linode take turns. */
 export class Disks {
-  readonly #client: Client;
+  readonly #client: LinodeClient;
   /** Seconds between two looks. */
   readonly #interval: number;
   readonly #turns = new Map<number, Promise<unknown>>();
 
-  constructor(client: Client, interval: number) {
+  constructor(client: LinodeClient, interval: number) {
     this.#client = client;
     this.#interval = interval;
   }
@@ -21,7 +21,7 @@ export class Disks {
     linode: number,
     disk: number,
     context: Pick<Context, "signal" | "note">,
-    work: (begin: (fields: Fields) => Promise<ImageAnswer>) => Promise<T>,
+    work: (begin: (fields: Fields) => Promise<LinodeImageAnswer>) => Promise<T>,
   ): Promise<T> {
     const { signal } = context;
     const before = this.#turns.get(linode) ?? Promise.resolve();
@@ -51,7 +51,7 @@ export class Disks {
   }
 
   /** Nothing but this very request tells whether a Linode is busy, so it is what the waiting asks with. */
-  async #begin(fields: Fields, { signal, note }: Pick<Context, "signal" | "note">): Promise<ImageAnswer> {
+  async #begin(fields: Fields, { signal, note }: Pick<Context, "signal" | "note">): Promise<LinodeImageAnswer> {
     return await poll(
       async (attempt) => {
         try {

@@ -1,13 +1,13 @@
 import { Failure } from "images";
-import type { Client } from "./client.ts";
+import type { LinodeClient } from "./client.ts";
 import { inMB } from "./rules.ts";
-import type { Event } from "./wire.ts";
+import type { LinodeEvent } from "./wire.ts";
 
 // Why an image was not made: the API takes it away, and tells the reason in an event of the account.
 
 /** What failed events say of images, by their ids. `since`: a time as the API writes it. Without the right to see events, nothing. */
 export async function failuresSince(
-  client: Client,
+  client: LinodeClient,
   since: string | undefined,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
@@ -17,7 +17,7 @@ export async function failuresSince(
     if (thrown instanceof Failure && /^backend\.(?:auth|denied|refused)$/.test(thrown.code)) return [];
     throw thrown;
   });
-  const latest = new Map<string, Event>();
+  const latest = new Map<string, LinodeEvent>();
   for (const event of events) {
     const id = imageOf(event);
     if (id !== undefined && !latest.has(id)) latest.set(id, event);
@@ -28,7 +28,7 @@ export async function failuresSince(
 }
 
 /** Events name images by their number, and only private ones are uploaded or made of disks. */
-function imageOf({ action, entity, secondary_entity }: Event): string | undefined {
+function imageOf({ action, entity, secondary_entity }: LinodeEvent): string | undefined {
   const id = (action === "disk_imagize" ? secondary_entity : entity)?.id;
   return typeof id === "number" || typeof id === "string" ? `private/${id}` : undefined;
 }

@@ -9,8 +9,8 @@ import {
   type Observed,
 } from "images";
 import { readMark, withMark } from "./mark.ts";
-import type { Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { LinodeImage } from "./schema.ts";
+import type { LinodeImageAnswer } from "./wire.ts";
 
 // What an answer of the API comes to, and what it is asked for, as values.
 
@@ -18,11 +18,11 @@ const MB = 1024 * 1024;
 
 export const isOwn = (id: string): boolean => id.startsWith("private/");
 
-export function observed(answer: ImageAnswer): Observed<Image> {
+export function observed(answer: LinodeImageAnswer): Observed<LinodeImage> {
   const { id, label, description, size, total_size, tags, regions, capabilities } = answer;
   // Only images of one's own can be ours: a shared one carries the words of another account.
   const words = isOwn(id) ? readMark(description ?? "") : { description: description ?? "" };
-  const shown: Answered<Image> = {
+  const shown: Answered<LinodeImage> = {
     id,
     label,
     description: words.description,
@@ -50,7 +50,7 @@ export function observed(answer: ImageAnswer): Observed<Image> {
 }
 
 /** Regions that hold the image or are getting it, sorted. */
-export const held = ({ regions }: Pick<ImageAnswer, "regions">): readonly string[] =>
+export const held = ({ regions }: Pick<LinodeImageAnswer, "regions">): readonly string[] =>
   (regions ?? [])
     .filter(({ status }) => status !== "pending deletion" && status !== "timedout")
     .map(({ region }) => region)
@@ -66,7 +66,7 @@ function present(values: Readonly<Record<string, unknown>>): Readonly<Record<str
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What every way of making an image is told. */
-export function fieldsOf(want: Desired<Image>, label: string, mark: Mark | undefined): Fields {
+export function fieldsOf(want: Desired<LinodeImage>, label: string, mark: Mark | undefined): Fields {
   const description = withMark(want.description ?? "", mark);
   return {
     label,
@@ -77,13 +77,13 @@ export function fieldsOf(want: Desired<Image>, label: string, mark: Mark | undef
 }
 
 /** The label of an image that has none of its own. */
-export const labelOf = (want: Desired<Image>, address: Parameters<typeof imageOf>[0]): string =>
+export const labelOf = (want: Desired<LinodeImage>, address: Parameters<typeof imageOf>[0]): string =>
   want.label ?? imageOf(address).slice(0, 50);
 
 /** The fields of a PUT that brings an image to what is wanted; none: it is so already. */
 export function changesOf(
-  { id, attributes: have, mark }: Observed<Image>,
-  want: Desired<Image>,
+  { id, attributes: have, mark }: Observed<LinodeImage>,
+  want: Desired<LinodeImage>,
   cleared: readonly string[],
   context: { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Mark | undefined },
 ): Fields {
@@ -99,7 +99,7 @@ export function changesOf(
 }
 
 /** What people gave to an image, and a new one can be given. */
-export function additionsTo(have: Answered<Image>): Additions {
+export function additionsTo(have: Answered<LinodeImage>): Additions {
   const { label, description = "", tags = [], cloud_init, replica_regions = [] } = have;
   return {
     attributes: {

@@ -5,10 +5,10 @@ import {
   type Complaint,
   type Context,
   type Desired,
-  type Door,
   definePlugin,
   Failure,
   type Host,
+  type HttpClient,
   type ImageId,
   type Judges,
   type Observed,
@@ -18,36 +18,39 @@ import {
   type Source,
   versionName,
 } from "images";
-import { Client, idOf } from "./client.ts";
+import { idOf, LinodeClient } from "./client.ts";
 import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
 import { additionsTo, changesOf, isOwn, labelOf, observed } from "./image.ts";
-import { Making } from "./making.ts";
-import { Regions } from "./regions.ts";
+import { LinodeMaking } from "./making.ts";
+import { LinodeRegions } from "./regions.ts";
 import { homeOf, replicate } from "./replicas.ts";
 import { mostOf, rules } from "./rules.ts";
-import { config, type Image, image } from "./schema.ts";
+import { config, image, type LinodeImage } from "./schema.ts";
 import { accessOf } from "./settings.ts";
-import { Uploads } from "./upload.ts";
-import { Watch } from "./watch.ts";
-import type { ImageAnswer } from "./wire.ts";
+import { LinodeUploads } from "./upload.ts";
+import { LinodeWatch } from "./watch.ts";
+import type { LinodeImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
-  readonly #client: Client;
-  readonly #watch: Watch;
-  readonly #making: Making;
-  readonly #regions: Regions;
+class Linode implements Backend<LinodeImage>, Added<LinodeImage>, Renames, Judges<LinodeImage> {
+  readonly #client: LinodeClient;
+  readonly #watch: LinodeWatch;
+  readonly #making: LinodeMaking;
+  readonly #regions: LinodeRegions;
   readonly #host: Host;
   /** Seconds between two looks. */
   readonly #interval: number;
 
-  constructor(door: Door, host: Host, url: string, interval: number, most: number) {
-    this.#client = new Client(door, undefined, url);
-    this.#regions = new Regions(this.#client);
-    this.#watch = new Watch(this.#client, interval * 1000, undefined, most);
+  constructor(door: HttpClient, host: Host, url: string, interval: number, most: number) {
+    this.#client = new LinodeClient(door, undefined, url);
+    this.#regions = new LinodeRegions(this.#client);
+    this.#watch = new LinodeWatch(this.#client, interval * 1000, undefined, most);
     const disks = new Disks(this.#client, interval);
-    this.#making = new Making(this.#client, this.#watch, disks, new Uploads(door, host), host, { most, interval });
+    this.#making = new LinodeMaking(this.#client, this.#watch, disks, new LinodeUploads(door, host), host, {
+      most,
+      interval,
+    });
     this.#host = host;
     this.#interval = interval;
   }
@@ -55,7 +58,7 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
   async read(
     { address, id, nonce }: { address: Context["address"]; id?: ImageId; nonce?: string },
     { signal }: Reading,
-  ): Promise<Observed<Image> | undefined> {
+  ): Promise<Observed<LinodeImage> | undefined> {
     if (id !== undefined) {
       const own = idOf(id);
       const found = own === undefined ? undefined : await this.#client.image(own, signal);
@@ -72,29 +75,33 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
     return undefined;
   }
 
-  async *list({ signal }: Reading): AsyncGenerator<Observed<Image>> {
+  async *list({ signal }: Reading): AsyncGenerator<Observed<LinodeImage>> {
     for await (const answer of this.#client.images(signal)) {
       this.#regions.saw(answer);
       yield observed(answer);
     }
   }
 
-  async judge(want: Desired<Image>, { signal }: Reading): Promise<readonly Complaint[]> {
+  async judge(want: Desired<LinodeImage>, { signal }: Reading): Promise<readonly Complaint[]> {
     return await this.#regions.unknown(want, signal);
   }
 
-  async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
+  async create(
+    want: Desired<LinodeImage>,
+    source: Source | undefined,
+    context: Context,
+  ): Promise<Observed<LinodeImage>> {
     const made = await this.#making.make(want, source, context);
     if (want.replica_regions === undefined) return observed(made);
     return observed(await this.#replicate(made, want.replica_regions, want.wait, context));
   }
 
   async update(
-    have: Observed<Image>,
-    want: Desired<Image>,
+    have: Observed<LinodeImage>,
+    want: Desired<LinodeImage>,
     cleared: readonly string[],
     context: Context,
-  ): Promise<Observed<Image>> {
+  ): Promise<Observed<LinodeImage>> {
     const { signal } = context;
     if (!isOwn(have.id))
       throw new Failure("backend.denied", `${have.id} is not an image of this account, so it cannot be changed`, {
@@ -125,7 +132,11 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
     await this.#client.change(id, { label: versionName(template, { name, version }).slice(0, 50) }, signal);
   }
 
-  async added({ id, attributes }: Observed<Image>, _: Desired<Image>, { signal }: Reading): Promise<Additions> {
+  async added(
+    { id, attributes }: Observed<LinodeImage>,
+    _: Desired<LinodeImage>,
+    { signal }: Reading,
+  ): Promise<Additions> {
     const groups = attributes.is_shared === true ? await this.#client.shareGroups(id, signal) : [];
     return {
       ...additionsTo(attributes),
@@ -137,18 +148,18 @@ class Linode implements Backend<Image>, Added<Image>, Renames, Judges<Image> {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #there(id: ImageId, signal: AbortSignal): Promise<ImageAnswer> {
+  async #there(id: ImageId, signal: AbortSignal): Promise<LinodeImageAnswer> {
     const found = await this.#client.image(id, signal);
     if (found === undefined) throw new Failure("backend.missing", `${id} is gone`, { hint: "plan again" });
     return found;
   }
 
   async #replicate(
-    made: ImageAnswer,
+    made: LinodeImageAnswer,
     regions: readonly string[],
     wait: boolean | undefined,
     context: Context,
-  ): Promise<ImageAnswer> {
+  ): Promise<LinodeImageAnswer> {
     return await replicate({ client: this.#client, watch: this.#watch }, made, regions, wait, context);
   }
 }

@@ -1,14 +1,14 @@
 import { type Context, type Desired, Failure, type Host, imageId, poll, type Source } from "images";
-import type { Client } from "./client.ts";
+import type { LinodeClient } from "./client.ts";
 import type { Disks } from "./disks.ts";
 import { fieldsOf, labelOf, observed } from "./image.ts";
 import { withMark } from "./mark.ts";
-import type { Image } from "./schema.ts";
-import { refuseTooLarge, type Uploads } from "./upload.ts";
-import type { Watch } from "./watch.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { LinodeImage } from "./schema.ts";
+import { type LinodeUploads, refuseTooLarge } from "./upload.ts";
+import type { LinodeWatch } from "./watch.ts";
+import type { LinodeImageAnswer } from "./wire.ts";
 
-export interface Limits {
+interface SizeLimits {
   /** Bytes of the largest image, unpacked. */
   readonly most: number;
   /** Seconds between two looks. */
@@ -19,21 +19,21 @@ export interface Limits {
 const LOOKS = 15;
 
 /** Makes images, of bytes and of disks, and waits until they can be used. */
-export class Making {
-  readonly #client: Client;
-  readonly #watch: Watch;
+export class LinodeMaking {
+  readonly #client: LinodeClient;
+  readonly #watch: LinodeWatch;
   readonly #disks: Disks;
-  readonly #uploads: Uploads;
+  readonly #uploads: LinodeUploads;
   readonly #host: Pick<Host, "conceal">;
-  readonly #limits: Limits;
+  readonly #limits: SizeLimits;
 
   constructor(
-    client: Client,
-    watch: Watch,
+    client: LinodeClient,
+    watch: LinodeWatch,
     disks: Disks,
-    uploads: Uploads,
+    uploads: LinodeUploads,
     host: Pick<Host, "conceal">,
-    limits: Limits,
+    limits: SizeLimits,
   ) {
     this.#client = client;
     this.#watch = watch;
@@ -43,11 +43,11 @@ export class Making {
     this.#limits = limits;
   }
 
-  async make(want: Desired<Image>, source: Source | undefined, context: Context): Promise<ImageAnswer> {
+  async make(want: Desired<LinodeImage>, source: Source | undefined, context: Context): Promise<LinodeImageAnswer> {
     return await (source === undefined ? this.#ofDisk(want, context) : this.#ofBytes(want, source, context));
   }
 
-  async #ofDisk(want: Desired<Image>, context: Context): Promise<ImageAnswer> {
+  async #ofDisk(want: Desired<LinodeImage>, context: Context): Promise<LinodeImageAnswer> {
     const { disk_id, linode_id } = want;
     if (disk_id === undefined || linode_id === undefined)
       throw new Failure("backend.refused", "nothing says what the image is made of", {
@@ -65,7 +65,7 @@ export class Making {
     });
   }
 
-  async #ofBytes(want: Desired<Image>, source: Source, context: Context): Promise<ImageAnswer> {
+  async #ofBytes(want: Desired<LinodeImage>, source: Source, context: Context): Promise<LinodeImageAnswer> {
     if (want.region === undefined)
       throw new Failure("backend.refused", "region is missing: where are the bytes to be uploaded to?", {
         hint: 'region = "us-southeast"',
@@ -106,7 +106,7 @@ export class Making {
   }
 
   /** Waits until an image that was begun can be used. */
-  async #made(id: string, want: Desired<Image>, context: Context): Promise<ImageAnswer> {
+  async #made(id: string, want: Desired<LinodeImage>, context: Context): Promise<LinodeImageAnswer> {
     const { signal, progress, completed } = context;
     progress("wait", 0);
     const made = await this.#watch.until(id, (seen) => (seen.status === "available" ? seen : undefined), signal);
@@ -115,7 +115,11 @@ export class Making {
   }
 
   /** The id is known only now: the marker says it instead of the nonce. */
-  async #signed(made: ImageAnswer, want: Desired<Image>, { marker, signal }: Context): Promise<ImageAnswer> {
+  async #signed(
+    made: LinodeImageAnswer,
+    want: Desired<LinodeImage>,
+    { marker, signal }: Context,
+  ): Promise<LinodeImageAnswer> {
     const mark = marker(made.id);
     if (mark === undefined) return made;
     return await this.#client.change(imageId(made.id), { description: withMark(want.description ?? "", mark) }, signal);
@@ -125,7 +129,7 @@ export class Making {
   async #begunAllTheSame(
     thrown: unknown,
     { mark, nonce, signal, replaces }: Context,
-  ): Promise<ImageAnswer | undefined> {
+  ): Promise<LinodeImageAnswer | undefined> {
     if (mark === undefined || signal.aborted || !(thrown instanceof Failure && thrown.code.startsWith("net.")))
       return undefined;
     for await (const answer of this.#client.images(signal, { is_public: false })) {

@@ -1,12 +1,12 @@
 /** What a configuration file says of one user. */
-export interface Profile {
+interface LinodeProfile {
   readonly token: string;
   readonly url?: string;
   readonly version?: string;
 }
 
-export type FoundProfile =
-  | ({ readonly kind: "found" } & Profile)
+type FoundProfile =
+  | ({ readonly kind: "found" } & LinodeProfile)
   | { readonly kind: "none"; readonly name: string; readonly names: readonly string[] };
 
 type Sections = ReadonlyMap<string, ReadonlyMap<string, string>>;

@@ -1,24 +1,24 @@
 import type { Complaint, Desired } from "images";
-import type { Client } from "./client.ts";
-import type { Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { LinodeClient } from "./client.ts";
+import type { LinodeImage } from "./schema.ts";
+import type { LinodeImageAnswer } from "./wire.ts";
 
 /** The regions that there are: those that images are in, and, where another one is wanted, those of the public list. */
-export class Regions {
-  readonly #client: Client;
+export class LinodeRegions {
+  readonly #client: LinodeClient;
   readonly #seen = new Set<string>();
   #all: Promise<ReadonlySet<string>> | undefined;
 
-  constructor(client: Client) {
+  constructor(client: LinodeClient) {
     this.#client = client;
   }
 
-  saw({ regions }: Pick<ImageAnswer, "regions">): void {
+  saw({ regions }: Pick<LinodeImageAnswer, "regions">): void {
     for (const { region } of regions ?? []) this.#seen.add(region);
   }
 
   /** A complaint for every region of a wish that does not exist. */
-  async unknown(want: Desired<Image>, signal: AbortSignal): Promise<readonly Complaint[]> {
+  async unknown(want: Desired<LinodeImage>, signal: AbortSignal): Promise<readonly Complaint[]> {
     const wanted = [
       ...(want.region === undefined ? [] : [{ attribute: "region", id: want.region }]),
       ...(want.replica_regions ?? []).map((id) => ({ attribute: "replica_regions", id })),

@@ -1,8 +1,8 @@
 import { type Context, Failure, isSameSet } from "images";
-import type { Client } from "./client.ts";
+import type { LinodeClient } from "./client.ts";
 import { held } from "./image.ts";
-import type { Watch } from "./watch.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { LinodeWatch } from "./watch.ts";
+import type { LinodeImageAnswer } from "./wire.ts";
 
 /**
  * Brings an image to exactly these regions, at least one. The API refuses a set without a region that holds the image already: then it
@@ -10,12 +10,12 @@ import type { ImageAnswer } from "./wire.ts";
  * @param wait until all of them have it
  */
 export async function replicate(
-  { client, watch }: { readonly client: Client; readonly watch: Watch },
-  image: ImageAnswer,
+  { client, watch }: { readonly client: LinodeClient; readonly watch: LinodeWatch },
+  image: LinodeImageAnswer,
   wanted: readonly string[],
   wait: boolean | undefined,
   context: Pick<Context, "signal" | "progress">,
-): Promise<ImageAnswer> {
+): Promise<LinodeImageAnswer> {
   const { signal } = context;
   const regions = [...new Set(wanted)].sort();
   let now = image;
@@ -45,21 +45,21 @@ export async function replicate(
 }
 
 /** The region that an image is in when nobody asked for replicas: where it was made, else the first that has it. */
-export function homeOf(image: ImageAnswer, made: string | undefined): readonly string[] {
+export function homeOf(image: LinodeImageAnswer, made: string | undefined): readonly string[] {
   const there = available(image);
   return made !== undefined && there.includes(made) ? [made] : there.slice(0, 1);
 }
 
-const available = ({ regions }: ImageAnswer): readonly string[] =>
+const available = ({ regions }: LinodeImageAnswer): readonly string[] =>
   (regions ?? []).flatMap(({ region, status }) => (status === "available" ? [region] : []));
 
-const givenUp = ({ regions }: ImageAnswer, wanted: readonly string[]): readonly string[] =>
+const givenUp = ({ regions }: LinodeImageAnswer, wanted: readonly string[]): readonly string[] =>
   (regions ?? []).flatMap(({ region, status }) => (status === "timedout" && wanted.includes(region) ? [region] : []));
 
 /** Sees that the image is in some or every one of these regions. @throws Failure when the copy to one of them was given up */
 const arrived =
   (wanted: readonly string[], how: "some" | "every") =>
-  (image: ImageAnswer): ImageAnswer | undefined => {
+  (image: LinodeImageAnswer): LinodeImageAnswer | undefined => {
     const lost = givenUp(image, wanted);
     if (lost.length > 0)
       throw new Failure("backend.replica", `${image.id} did not get to ${lost.join(", ")} in time`, {

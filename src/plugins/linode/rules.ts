@@ -1,6 +1,6 @@
 import type { Complaint, Desired, Facts } from "images";
 import { DESCRIPTION_ROOM, MARK_ROOM } from "./mark.ts";
-import type { Image } from "./schema.ts";
+import type { LinodeImage } from "./schema.ts";
 
 // What Linode takes: @linode/validation, and the description of POST /images/upload.
 
@@ -10,7 +10,7 @@ export const MOST_PACKED = 5 * 1024 * 1024 * 1024;
 const MOST_TAGS = 500;
 
 /** Rules that no type can tell. */
-export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] {
+export function rules(want: Desired<LinodeImage>, facts: Facts): readonly Complaint[] {
   const { description = "", tags = [], replica_regions, region, disk_id } = want;
   const wrong: Complaint[] = [];
   const say = (attribute: string, message: string, hint?: string, code: Complaint["code"] = "config.value") =>

@@ -120,8 +120,8 @@ export const image = {
     "Where it is, with the status there: available, creating, pending, replicating, pending replication, pending deletion.",
   ),
 };
-export type Config = typeof config;
-export type Image = typeof image;
+export type LinodeConfig = typeof config;
+export type LinodeImage = typeof image;
 
 /** A description as it is compared: the API may normalise what surrounds it. */
 const words = (text: string): string => text.replaceAll("\r\n", "\n").trim();

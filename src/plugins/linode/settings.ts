@@ -3,10 +3,10 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Desired, Failure, type Host } from "images";
 import { readProfile } from "./profile.ts";
-import type { Config } from "./schema.ts";
+import type { LinodeConfig } from "./schema.ts";
 
 /** What a door to the API is opened with. */
-export interface Access {
+interface LinodeAccess {
   /** With the version: https://api.linode.com/v4. */
   readonly url: string;
   readonly token: string;
@@ -20,9 +20,9 @@ const DEFAULT_URL = "https://api.linode.com";
  * @throws Failure config.secret, config.value
  */
 export async function accessOf(
-  written: Desired<Config>,
+  written: Desired<LinodeConfig>,
   host: Pick<Host, "backend" | "folder" | "env">,
-): Promise<Access> {
+): Promise<LinodeAccess> {
   const { env } = host;
   const isNamed = written.config !== undefined || written.profile !== undefined;
   const given = written.token ?? (isNamed ? undefined : said(env["LINODE_TOKEN"]));
@@ -55,7 +55,7 @@ function versioned(written: string, version: string | undefined): string {
 }
 
 /** The configuration file, where there is one. @throws Failure when one that was named is not there, or has no such profile */
-async function fileOf({ config, profile }: Desired<Config>, { folder, env }: Pick<Host, "folder" | "env">) {
+async function fileOf({ config, profile }: Desired<LinodeConfig>, { folder, env }: Pick<Host, "folder" | "env">) {
   const home = env["HOME"] ?? homedir();
   const wanted = profile ?? said(env["LINODE_PROFILE"]);
   const named = config ?? said(env["LINODE_CONFIG"]);

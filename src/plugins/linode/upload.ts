@@ -1,18 +1,18 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Context, type Door, Failure, type Host, hexOf, type Source } from "images";
+import { type Context, Failure, type Host, type HttpClient, hexOf, type Source } from "images";
 import { inMB, MOST_PACKED, MOST_RAW, tooMuch } from "./rules.ts";
 
 /**
  * Whether the storage behind the upload URLs is known to want the length of a body before its first byte. Both ways are seen in Linode's
  * own clients, so a body of unknown length is sent as it is made, until that is refused.
  */
-export class Uploads {
-  readonly #door: Door;
+export class LinodeUploads {
+  readonly #door: HttpClient;
   readonly #host: Pick<Host, "scratch">;
   #wantsLength = false;
 
-  constructor(door: Door, host: Pick<Host, "scratch">) {
+  constructor(door: HttpClient, host: Pick<Host, "scratch">) {
     this.#door = door;
     this.#host = host;
   }

@@ -1,13 +1,13 @@
 import { type Clock, Failure, systemClock } from "images";
-import type { Client } from "./client.ts";
+import type { LinodeClient } from "./client.ts";
 import { failuresSince, unmade } from "./failed.ts";
 import { MOST_RAW } from "./rules.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { LinodeImageAnswer } from "./wire.ts";
 
 interface Waiter {
   readonly id: string;
   /** Looks at the image as it is now; it settles the wait when that is what was waited for. */
-  readonly look: (image: ImageAnswer) => void;
+  readonly look: (image: LinodeImageAnswer) => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -21,8 +21,8 @@ const PATIENCE = 600_000;
  * Waits for images. All that is waited for at a time is looked at together: one image by itself, several by the listing, which costs
  * the same for two and for fifty.
  */
-export class Watch {
-  readonly #client: Client;
+export class LinodeWatch {
+  readonly #client: LinodeClient;
   readonly #interval: number;
   readonly #clock: Clock;
   readonly #most: number;
@@ -34,7 +34,7 @@ export class Watch {
    * @param interval milliseconds between two looks
    * @param most bytes of the largest image that the account may have
    */
-  constructor(client: Client, interval: number, clock: Clock = systemClock, most = MOST_RAW) {
+  constructor(client: LinodeClient, interval: number, clock: Clock = systemClock, most = MOST_RAW) {
     this.#most = most;
     this.#client = client;
     this.#interval = interval;
@@ -45,10 +45,10 @@ export class Watch {
    * Resolves with the first thing but undefined that `seen` makes of the image. Rejects with what `seen` throws, with the signal's
    * reason, and with a Failure that says why when the image is gone or its making failed.
    */
-  async until<T>(id: string, seen: (image: ImageAnswer) => T | undefined, signal: AbortSignal): Promise<T> {
+  async until<T>(id: string, seen: (image: LinodeImageAnswer) => T | undefined, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const look = (image: ImageAnswer): void => {
+    const look = (image: LinodeImageAnswer): void => {
       try {
         const found = seen(image);
         if (found !== undefined) resolve(found);
@@ -91,7 +91,7 @@ export class Watch {
 
   async #look(signal: AbortSignal): Promise<void> {
     const ids = new Set([...this.#waiters].map(({ id }) => id));
-    const seen = new Map<string, ImageAnswer>();
+    const seen = new Map<string, LinodeImageAnswer>();
     if (ids.size > 1)
       for await (const image of this.#client.images(signal, { is_public: false }))
         if (ids.has(image.id)) seen.set(image.id, image);
@@ -102,7 +102,7 @@ export class Watch {
     }
   }
 
-  #tell(id: string, image: ImageAnswer): void {
+  #tell(id: string, image: LinodeImageAnswer): void {
     for (const waiter of this.#waiters) if (waiter.id === id) waiter.look(image);
     this.#pending.delete(id);
     if (image.status !== "available") this.#pending.set(id, image.created);

@@ -31,12 +31,12 @@ export const isImage = t.isObject(
   },
   isMore,
 );
-export type ImageAnswer = t.InferType<typeof isImage>;
+export type LinodeImageAnswer = t.InferType<typeof isImage>;
 
 export const isUpload = t.isObject({ upload_to: t.isString(), image: isImage }, isMore);
 
 export const isDisk = t.isObject({ id: t.isNumber(), label: t.isString(), status: t.isString() }, isMore);
-export type Disk = t.InferType<typeof isDisk>;
+export type LinodeDisk = t.InferType<typeof isDisk>;
 
 const isEntity = t.isNullable(t.isObject({ id: t.isUnknown() }, isMore));
 export const isEvent = t.isObject(
@@ -50,7 +50,7 @@ export const isEvent = t.isObject(
   },
   isMore,
 );
-export type Event = t.InferType<typeof isEvent>;
+export type LinodeEvent = t.InferType<typeof isEvent>;
 
 export const isRegion = t.isObject({ id: t.isString() }, isMore);
 

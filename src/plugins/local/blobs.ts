@@ -4,7 +4,7 @@ import { errno, Failure, hexOf, passing, type Source } from "images";
 import { isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
 import { writeWithHoles } from "./holes.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Blob } from "./record.ts";
+import type { StoreBlob } from "./record.ts";
 
 /** The bytes of a store: each content is kept once, in a file that is named by its sha256. */
 export class Blobs {
@@ -19,7 +19,7 @@ export class Blobs {
   }
 
   /** Whether all files of bytes are there, with these sizes. */
-  async areWhole(all: readonly Blob[]): Promise<boolean> {
+  async areWhole(all: readonly StoreBlob[]): Promise<boolean> {
     for (const { sha256, size } of all) {
       const found = await lstat(join(this.#folder, sha256)).catch(whenMissing(undefined));
       if (!found?.isFile() || found.size !== size) return false;
@@ -32,7 +32,7 @@ export class Blobs {
     source: Pick<Source, "open" | "lend"> & Partial<Pick<Source, "digests">>,
     signal: AbortSignal,
     { before, progress }: { readonly before?: Uint8Array; readonly progress?: (done: number) => void } = {},
-  ): Promise<Blob & { readonly combined: string }> {
+  ): Promise<StoreBlob & { readonly combined: string }> {
     const path = this.#temporary();
     const file = await open(path, "wx");
     try {
@@ -96,7 +96,7 @@ export class Blobs {
     return (await sha256OfFile(blob).catch(whenMissing(undefined))) === sha256;
   }
 
-  async read({ sha256 }: Blob): Promise<Uint8Array> {
+  async read({ sha256 }: StoreBlob): Promise<Uint8Array> {
     const file = await openPlain(join(this.#folder, sha256));
     try {
       return await file.readFile();

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { errno, Failure, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
 import { readPlain, whenMissing } from "./disk.ts";
-import { establish, type Found, makeFolders, recognize } from "./identity.ts";
+import { establish, makeFolders, recognize, type StoreFound } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
-import { type Blob, type Entry, idOfFile, isId, recordNames, recordOf } from "./record.ts";
+import { idOfFile, isId, recordNames, recordOf, type StoreBlob, type StoreEntry } from "./record.ts";
 import { fileName } from "./streams.ts";
 import { Working } from "./working.ts";
 
@@ -21,7 +21,7 @@ export class Directory {
   readonly #ledger: Ledger;
   readonly blobs: Blobs;
   readonly #noted = new Set<string>();
-  #found: Promise<Found> | undefined;
+  #found: Promise<StoreFound> | undefined;
 
   constructor(root: string, grace: number) {
     this.root = root;
@@ -68,7 +68,7 @@ export class Directory {
   }
 
   /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
-  async *entries(note?: Note): AsyncGenerator<Entry> {
+  async *entries(note?: Note): AsyncGenerator<StoreEntry> {
     const names = await this.#names();
     for (let from = 0; from < names.length; from += BATCH) {
       const batch = names.slice(from, from + BATCH).map((name) => this.#record(name, note));
@@ -86,13 +86,13 @@ export class Directory {
     });
   }
 
-  async entry(id: ImageId, note?: Note): Promise<Entry | undefined> {
+  async entry(id: ImageId, note?: Note): Promise<StoreEntry | undefined> {
     await this.id();
     return isId(id) ? await this.#record(`${id}.json`, note) : undefined;
   }
 
   /** A record that is broken is told once, and its image cannot be seen. */
-  async #record(file: string, note?: Note): Promise<Entry | undefined> {
+  async #record(file: string, note?: Note): Promise<StoreEntry | undefined> {
     const told = await readPlain(this.at("images", file)).then(
       (text) => recordOf(text, file),
       (thrown: unknown) => {
@@ -108,12 +108,12 @@ export class Directory {
     return undefined;
   }
 
-  async putEntry(entry: Entry): Promise<void> {
+  async putEntry(entry: StoreEntry): Promise<void> {
     await this.#replace(["images", `${entry.id}.json`], `${JSON.stringify(entry, undefined, 2)}\n`, { durable: true });
   }
 
   /** The record goes at once; the bytes after the grace period, when no other image has them. */
-  async removeEntry(entry: Entry): Promise<void> {
+  async removeEntry(entry: StoreEntry): Promise<void> {
     await rm(this.at("images", `${entry.id}.json`), { force: true });
     const now = new Date();
     for (const sha256 of blobsOf(entry))
@@ -129,7 +129,7 @@ export class Directory {
   }
 
   /** A file with a name of its own beside the blob, for people and web servers; the former one of that name is replaced whole. */
-  async name({ sha256 }: Blob, file: string): Promise<void> {
+  async name({ sha256 }: StoreBlob, file: string): Promise<void> {
     await this.checkFile(file);
     const before = (await this.#ledger.ownFile(file)) ?? "absent";
     const version = await this.#ledger.version(sha256);
@@ -199,5 +199,5 @@ export class Directory {
 /** Records that are read at a time. */
 const BATCH = 64;
 
-export const blobsOf = ({ disk, metadata }: Entry): readonly string[] =>
+export const blobsOf = ({ disk, metadata }: StoreEntry): readonly string[] =>
   metadata === undefined ? [disk.sha256] : [disk.sha256, metadata.sha256];

@@ -1,23 +1,23 @@
 import { type Answered, type Desired, digest, type Observed, type Part, type Source } from "images";
 import { metadataTar } from "./metadata.ts";
-import type { Entry } from "./record.ts";
-import type { Image } from "./schema.ts";
+import type { StoreEntry } from "./record.ts";
+import type { LocalImage } from "./schema.ts";
 import { fileName } from "./streams.ts";
 
 // What a record comes to, and comes from, as values.
 
-export const namesOf = ({ name, attributes }: Entry): readonly string[] => [name, ...(attributes.aliases ?? [])];
+export const namesOf = ({ name, attributes }: StoreEntry): readonly string[] => [name, ...(attributes.aliases ?? [])];
 
-export const without = (attributes: Entry["attributes"], cleared: readonly string[]): Entry["attributes"] => {
+export const without = (attributes: StoreEntry["attributes"], cleared: readonly string[]): StoreEntry["attributes"] => {
   return Object.fromEntries(Object.entries(attributes).filter(([name]) => !cleared.includes(name)));
 };
 
 /** Of the properties only the declared keys are touched. */
 export function properties(
-  entry: Entry,
-  want: Desired<Image>,
+  entry: StoreEntry,
+  want: Desired<LocalImage>,
   cleared: readonly string[],
-): Partial<Pick<Entry["attributes"], "properties">> {
+): Partial<Pick<StoreEntry["attributes"], "properties">> {
   const kept = Object.entries(entry.attributes.properties ?? {}).filter(
     ([key]) => !cleared.includes(`properties.${key}`),
   );
@@ -25,16 +25,16 @@ export function properties(
   return Object.keys(all).length === 0 && entry.attributes.properties === undefined ? {} : { properties: all };
 }
 
-export const partsOf = ({ disk, metadata }: Entry): readonly Entry["disk"][] =>
+export const partsOf = ({ disk, metadata }: StoreEntry): readonly StoreEntry["disk"][] =>
   metadata === undefined ? [disk] : [disk, metadata];
 
 /** What only this record of this store can say of itself. */
-export const selfOf = (id: Entry["id"], store: string | undefined): string =>
+export const selfOf = (id: StoreEntry["id"], store: string | undefined): string =>
   store === undefined ? id : `${store}/${id}`;
 
-export function observed(entry: Entry, store: string | undefined): Observed<Image> {
+export function observed(entry: StoreEntry, store: string | undefined): Observed<LocalImage> {
   const { id, name, mark, attributes, disk, format, created } = entry;
-  const shown: Answered<Image> = {
+  const shown: Answered<LocalImage> = {
     ...attributes,
     name,
     checksum: disk.sha256,
@@ -58,7 +58,7 @@ export function observed(entry: Entry, store: string | undefined): Observed<Imag
 
 /** Metadata of our own for a disk that came without, so that an Incus server can use it. */
 export function made(
-  want: Desired<Image>,
+  want: Desired<LocalImage>,
   name: string,
   { format }: Source,
   created: Date,

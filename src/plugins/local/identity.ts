@@ -6,10 +6,10 @@ import { readPlain, whenMissing } from "./disk.ts";
 import { recordNames, recordOf } from "./record.ts";
 
 /** The file by which a directory says that it is a store. */
-export const STORE_FILE = "images-store.json";
-export const LAYOUT = 2;
+const STORE_FILE = "images-store.json";
+const LAYOUT = 2;
 /** Directories of a store. None of them may be a symbolic link: what is written into them stays in the store. */
-export const FOLDERS = [
+const FOLDERS = [
   "blobs",
   "images",
   "files",
@@ -23,10 +23,10 @@ export const FOLDERS = [
 ] as const;
 
 /** What is found at the path of a store. `first`: a store of the first version, which had no file of its own. */
-export type Found = { readonly kind: "none" | "first" } | { readonly kind: "store"; readonly id: string };
+export type StoreFound = { readonly kind: "none" | "first" } | { readonly kind: "store"; readonly id: string };
 
 /** @throws Failure config.value: the directory is somebody's, and not a store */
-export async function recognize(root: string): Promise<Found> {
+export async function recognize(root: string): Promise<StoreFound> {
   const id = await storeId(root);
   if (id === undefined) {
     const names = (await readdir(root).catch(whenMissing([]))).filter((name) => !isIgnored(name));

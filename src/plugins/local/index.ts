@@ -21,12 +21,12 @@ import {
 import { blobsOf, Directory } from "./client.ts";
 import { bytesOf } from "./disk.ts";
 import { formatOf, made, namesOf, observed, partsOf, properties, selfOf, without } from "./entry.ts";
-import type { Entry } from "./record.ts";
-import { config, type Image, image } from "./schema.ts";
+import type { StoreEntry } from "./record.ts";
+import { config, image, type LocalImage } from "./schema.ts";
 import { fileName, indexes } from "./streams.ts";
 
 /** A directory as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
-class Local implements Backend<Image>, Downloads {
+class Local implements Backend<LocalImage>, Downloads {
   readonly #store: Directory;
   #isPublishing = false;
   /** When the indexes may be written again, in milliseconds of performance.now(). */
@@ -46,7 +46,7 @@ class Local implements Backend<Image>, Downloads {
   async read(
     { address, id }: { address: Context["address"]; id?: ImageId },
     { note }: Reading,
-  ): Promise<Observed<Image> | undefined> {
+  ): Promise<Observed<LocalImage> | undefined> {
     const known = id === undefined ? undefined : await this.#store.entry(id, note);
     if (known !== undefined) return await this.#seen(known);
     for await (const entry of this.#store.entries(note)) {
@@ -58,7 +58,7 @@ class Local implements Backend<Image>, Downloads {
     return undefined;
   }
 
-  async *list({ signal, note }: Reading): AsyncGenerator<Observed<Image>> {
+  async *list({ signal, note }: Reading): AsyncGenerator<Observed<LocalImage>> {
     for await (const entry of this.#store.entries(note)) {
       signal.throwIfAborted();
       yield await this.#seen(entry);
@@ -66,12 +66,12 @@ class Local implements Backend<Image>, Downloads {
   }
 
   /** An image whose bytes are gone or of another size can never be used again. */
-  async #seen(entry: Entry): Promise<Observed<Image>> {
+  async #seen(entry: StoreEntry): Promise<Observed<LocalImage>> {
     const seen = observed(entry, await this.#store.id());
     return (await this.#store.blobs.areWhole(partsOf(entry))) ? seen : { ...seen, status: "failed" };
   }
 
-  async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
+  async create(want: Desired<LocalImage>, source: Source | undefined, context: Context): Promise<Observed<LocalImage>> {
     if (source === undefined)
       throw new Failure("backend.refused", "the local store makes images of bytes only", {
         hint: "give it a `source`",
@@ -88,7 +88,7 @@ class Local implements Backend<Image>, Downloads {
     const before = metadata === undefined ? {} : { before: await this.#store.blobs.read(metadata) };
     const progress = (done: number) => context.progress("upload", done, source.size);
     const { combined, ...disk } = await this.#store.blobs.put(source, context.signal, { ...before, progress });
-    const entry: Entry = {
+    const entry: StoreEntry = {
       id,
       name,
       ...(await this.#signed(context, id)),
@@ -104,18 +104,18 @@ class Local implements Backend<Image>, Downloads {
   }
 
   async update(
-    have: Observed<Image>,
-    want: Desired<Image>,
+    have: Observed<LocalImage>,
+    want: Desired<LocalImage>,
     cleared: readonly string[],
     context: Context,
-  ): Promise<Observed<Image>> {
+  ): Promise<Observed<LocalImage>> {
     const entry = await this.#store.entry(have.id);
     if (entry === undefined)
       throw new Failure("backend.missing", `${have.id} is not in the store any more`, { hint: "plan again" });
     await this.#begin();
     const name = want.name ?? (cleared.includes("name") ? imageOf(context.address) : entry.name);
     await this.#free([name, ...(want.aliases ?? [])], context, have.id);
-    const next: Entry = {
+    const next: StoreEntry = {
       ...entry,
       name,
       attributes: { ...without(entry.attributes, cleared), ...want, ...properties(entry, want, cleared) },
@@ -135,7 +135,7 @@ class Local implements Backend<Image>, Downloads {
   async download(id: ImageId, _: Reading): Promise<readonly Part[]> {
     const entry = await this.#store.entry(id);
     if (entry === undefined) throw new Failure("backend.missing", `${id} is not in the store`);
-    const part = (name: string, { sha256, size }: Entry["disk"], format: Part["format"]): Part => ({
+    const part = (name: string, { sha256, size }: StoreEntry["disk"], format: Part["format"]): Part => ({
       name,
       format,
       size,
@@ -166,7 +166,7 @@ class Local implements Backend<Image>, Downloads {
     await this.#begun;
   }
 
-  async #keep(entry: Entry): Promise<Observed<Image>> {
+  async #keep(entry: StoreEntry): Promise<Observed<LocalImage>> {
     await this.#store.name(entry.disk, fileName(entry));
     await this.#store.putEntry(entry);
     for (const name of namesOf(entry)) this.#holders?.set(name, entry.id);
@@ -174,7 +174,7 @@ class Local implements Backend<Image>, Downloads {
     return observed(entry, await this.#store.id());
   }
 
-  async #signed(context: Context, id: ImageId): Promise<Pick<Entry, "mark">> {
+  async #signed(context: Context, id: ImageId): Promise<Pick<StoreEntry, "mark">> {
     const mark = context.marker(selfOf(id, await this.#store.id()));
     return mark === undefined ? {} : { mark };
   }
@@ -214,7 +214,7 @@ class Local implements Backend<Image>, Downloads {
     }
   }
 
-  async #writeIndexes(entries: readonly Entry[]): Promise<void> {
+  async #writeIndexes(entries: readonly StoreEntry[]): Promise<void> {
     const { sums, index, products } = indexes(entries, new Date());
     await this.#store.putIndex("SHA256SUMS", sums);
     await this.#store.putIndex("images.json", products);
@@ -228,7 +228,7 @@ const isOf = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
 const always = () => true;
 const never = () => false;
 
-const wanted = ({ format, compression }: Desired<Image>): Wanted => ({
+const wanted = ({ format, compression }: Desired<LocalImage>): Wanted => ({
   formats: format === undefined ? "any" : [format],
   compressions: compression === undefined ? "any" : [compression],
 });

@@ -1,7 +1,7 @@
 import { tarOf } from "images";
 
 /** The facts that an Incus server wants to know of an image that came without metadata of its own. */
-export interface Facts {
+interface LocalFacts {
   readonly name: string;
   readonly os: string;
   readonly release: string;
@@ -18,7 +18,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 };
 
 /** A tar with the one file `metadata.yaml` in it: what Incus asks for beside a bare disk or root file system. */
-export function metadataTar(facts: Facts): Uint8Array {
+export function metadataTar(facts: LocalFacts): Uint8Array {
   const { name, os, release, architecture, variant, created } = facts;
   const lines = [
     `architecture: ${JSON.stringify(ARCHITECTURES[architecture] ?? architecture)}`,

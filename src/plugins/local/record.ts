@@ -2,22 +2,22 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type ImageId, imageId, type Mark, type Written } from "images";
 import { whenMissing } from "./disk.ts";
-import type { Image } from "./schema.ts";
+import type { LocalImage } from "./schema.ts";
 
 /** One file of an image: bytes under `blobs/`, named by their sha256. */
-export interface Blob {
+export interface StoreBlob {
   readonly sha256: string;
   readonly size: number;
 }
 
 /** An image as its file under `images/` has it. Written last: an image without its record is none. */
-export interface Entry {
+export interface StoreEntry {
   readonly id: ImageId;
   readonly name: string;
   readonly mark?: Mark;
-  readonly attributes: Written<Image>;
-  readonly disk: Blob;
-  readonly metadata?: Blob;
+  readonly attributes: Written<LocalImage>;
+  readonly disk: StoreBlob;
+  readonly metadata?: StoreBlob;
   /** What Incus calls it: the sha256 of the metadata followed by the disk, or of the one file with everything in it. */
   readonly fingerprint: string;
   readonly format: string;
@@ -46,7 +46,7 @@ export async function recordNames(root: string): Promise<readonly string[]> {
 export const idOfFile = (file: string): ImageId => imageId(file.slice(0, -".json".length));
 
 /** The record in a file's text, or what is wrong with it. */
-export function recordOf(text: string, file: string): Entry | string {
+export function recordOf(text: string, file: string): StoreEntry | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -59,7 +59,7 @@ export function recordOf(text: string, file: string): Entry | string {
 }
 
 /** The check is `faultOf`, which has been asked. */
-const isEntry = (value: object): value is Entry =>
+const isEntry = (value: object): value is StoreEntry =>
   faultOf(value, "id" in value ? `${value.id}.json` : "") === undefined;
 
 function faultOf(value: object, file: string): string | undefined {
@@ -93,7 +93,7 @@ const isText = (value: unknown): boolean => typeof value === "string";
 const isTable = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const matches = (value: unknown, pattern: RegExp): boolean => typeof value === "string" && pattern.test(value);
-const isBlob = (value: unknown): value is Blob =>
+const isBlob = (value: unknown): value is StoreBlob =>
   isTable(value) &&
   "sha256" in value &&
   matches(value.sha256, HEX) &&

@@ -75,4 +75,4 @@ export const image = {
   path: computed(string(), "The file, from the directory of the store."),
   created_at: computed(string(), "When it was put there, RFC 3339."),
 };
-export type Image = typeof image;
+export type LocalImage = typeof image;

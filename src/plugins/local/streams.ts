@@ -1,21 +1,21 @@
-import type { Entry } from "./record.ts";
+import type { StoreEntry } from "./record.ts";
 
 /** What the store says of itself to web clients, as texts: a pure function of its records. */
-export interface Indexes {
+interface Indexes {
   readonly sums: string;
   readonly index: string;
   readonly products: string;
 }
 
 /** Names of files as web clients see them: the image's name and an ending that says what it is. */
-export function fileName({ name, format, compression }: Pick<Entry, "name" | "format" | "compression">): string {
+export function fileName({ name, format, compression }: Pick<StoreEntry, "name" | "format" | "compression">): string {
   const kind = { other: "img", raw: "img", squashfs: "squashfs" }[format] ?? format;
   return compression === "none" ? `${name}.${kind}` : `${name}.${kind}.${compression}`;
 }
 
 /** `SHA256SUMS` and the two files of simplestreams, for the public images; of two with one name the newer counts. */
-export function indexes(entries: readonly Entry[], now: Date): Indexes {
-  const shown = new Map<string, Entry>();
+export function indexes(entries: readonly StoreEntry[], now: Date): Indexes {
+  const shown = new Map<string, StoreEntry>();
   for (const entry of [...entries].sort((a, b) => (a.created < b.created ? -1 : 1))) {
     if (entry.attributes.visibility !== "private") shown.set(entry.name, entry);
   }
@@ -41,7 +41,7 @@ export function indexes(entries: readonly Entry[], now: Date): Indexes {
 }
 
 /** An image that an Incus server can use: one file with everything in it, or metadata with a disk or root file system. */
-function product(entry: Entry): [string, unknown][] {
+function product(entry: StoreEntry): [string, unknown][] {
   const items = itemsOf(entry);
   if (items === undefined) return [];
   const { name, attributes, created } = entry;
@@ -55,7 +55,7 @@ function product(entry: Entry): [string, unknown][] {
   return [[`${name}:${release}:${arch}:${variant}`.toLowerCase(), { ...title, versions: { [version]: { items } } }]];
 }
 
-function itemsOf({ disk, metadata, fingerprint, format }: Entry): Record<string, unknown> | undefined {
+function itemsOf({ disk, metadata, fingerprint, format }: StoreEntry): Record<string, unknown> | undefined {
   const item = (ftype: string, blob: { sha256: string; size: number }, more = {}) => ({
     ftype,
     path: `blobs/${blob.sha256}`,

@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { type Desired, Failure, type Host } from "images";
 import { findCloud, pathOf, truth } from "./clouds.ts";
 import { type How, howOf } from "./methods.ts";
-import type { Config } from "./settings.ts";
+import type { OpenstackConfig } from "./settings.ts";
 
 /** A user, a project or a domain, as Keystone wants it named. */
-export type Named = { readonly id: string } | { readonly name: string; readonly domain?: Named };
+type Named = { readonly id: string } | { readonly name: string; readonly domain?: Named };
 
 /** What is shown to Keystone. */
-export type Credentials =
+export type KeystoneCredentials =
   | { readonly how: "password"; readonly user: Named; readonly password: string }
   | { readonly how: "application_credential"; readonly id: string; readonly secret: string }
   | { readonly how: "application_credential"; readonly name: string; readonly user: Named; readonly secret: string }
@@ -17,16 +17,16 @@ export type Credentials =
   | { readonly how: "given"; readonly token?: string };
 
 /** What the token is to be good for. */
-export type Reach =
+type Reach =
   | { readonly project: Named }
   | { readonly domain: Named }
   | { readonly system: { readonly all: true } }
   | { readonly "OS-TRUST:trust": { readonly id: string } };
 
-export interface Access {
+export interface KeystoneAccess {
   /** Of Keystone, with /v3; undefined where a given token goes straight to `endpoint`. */
   readonly url: string | undefined;
-  readonly credentials: Credentials;
+  readonly credentials: KeystoneCredentials;
   readonly scope: Reach | undefined;
   readonly region: string | undefined;
   readonly interface: string;
@@ -36,7 +36,7 @@ export interface Access {
 }
 
 /** What a cloud has where nobody says anything. */
-export interface Defaults {
+interface Defaults {
   readonly auth_url?: string;
   readonly user_domain_name?: string;
   readonly region?: string;
@@ -83,10 +83,10 @@ const BESIDE_A_CLOUD = new Set([
  * @throws Failure config.value, config.secret
  */
 export async function accessOf(
-  written: Desired<Config>,
+  written: Desired<OpenstackConfig>,
   host: Pick<Host, "backend" | "folder" | "env">,
   defaults: Defaults = {},
-): Promise<Access> {
+): Promise<KeystoneAccess> {
   const { cloud: named, ...own } = written;
   const settings = renamed(own);
   const env = environment(host.env);
@@ -151,7 +151,7 @@ function filled(over: Layer, under: Layer): Layer {
 
 type Text = (key: string) => string | undefined;
 
-function credentialsOf(how: How, text: Text, backend: string): Credentials {
+function credentialsOf(how: How, text: Text, backend: string): KeystoneCredentials {
   const need = (key: string, words = `\`${key}\` (or OS_${key.toUpperCase()})`): string => {
     const value = text(key);
     if (value !== undefined) return value;
@@ -191,7 +191,7 @@ function domainOf(whose: "user" | "project", text: Text): Named {
   return name === undefined ? { id: text("default_domain") ?? "default" } : { name };
 }
 
-function scopeOf({ how }: Credentials, text: Text): Reach | undefined {
+function scopeOf({ how }: KeystoneCredentials, text: Text): Reach | undefined {
   // An application credential has its project with it, and Keystone refuses any other word about it.
   if (how === "application_credential" || how === "given") return undefined;
   const trust = text("trust_id");
@@ -212,7 +212,7 @@ function versioned(url: string): string {
   return /\/v3$/.test(bare) ? bare : `${bare.replace(/\/v2\.0$/, "")}/v3`;
 }
 
-async function tlsOf(all: Layer, text: Text, host: Pick<Host, "folder" | "env">): Promise<Access["tls"]> {
+async function tlsOf(all: Layer, text: Text, host: Pick<Host, "folder" | "env">): Promise<KeystoneAccess["tls"]> {
   const pem = async (key: string) => {
     const path = text(key);
     if (path === undefined) return undefined;

@@ -20,32 +20,32 @@ import {
 } from "images";
 import { accessOf } from "./access.ts";
 import { additionsTo } from "./added.ts";
-import { Cloud, type Site } from "./cloud.ts";
+import { OpenCloud, type Site } from "./cloud.ts";
 import { headFrom } from "./head.ts";
 import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parseId, regionOf } from "./image.ts";
-import { formatOf, type Means, make, named } from "./make.ts";
+import { formatOf, type Maker, make, named } from "./make.ts";
 import { type Spokesman, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
 import { keptName, restored, retiring } from "./retire.ts";
-import type { Image } from "./schema.ts";
+import type { OsImage } from "./schema.ts";
 import { place } from "./stores.ts";
 import { userOf } from "./uses.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { GlanceAnswer } from "./wire.ts";
 
 /** What one cloud does otherwise than another. */
-export interface Flavour {
+interface Flavour {
   /** Who can use an image where nobody says it. */
   readonly visibility: "shared" | "private";
 }
 
 /** The images of a project in an OpenStack cloud. */
-export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retires, Uses, Renames {
-  readonly #cloud: Cloud;
+export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, Retires, Uses, Renames {
+  readonly #cloud: OpenCloud;
   readonly #host: Host;
   readonly #flavour: Flavour;
-  readonly #others = new Map<string, Promise<Cloud>>();
+  readonly #others = new Map<string, Promise<OpenCloud>>();
 
-  constructor(cloud: Cloud, host: Host, flavour: Flavour) {
+  constructor(cloud: OpenCloud, host: Host, flavour: Flavour) {
     this.#cloud = cloud;
     this.#host = host;
     this.#flavour = flavour;
@@ -54,7 +54,7 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
   async read(
     { address, id }: { address: Context["address"]; id?: ImageId },
     { signal }: Reading,
-  ): Promise<Observed<Image> | undefined> {
+  ): Promise<Observed<OsImage> | undefined> {
     if (id !== undefined) {
       const { site, own } = await this.#at(id, signal);
       const found = await site.glance.image(own, signal);
@@ -68,7 +68,7 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
     return undefined;
   }
 
-  async *list({ signal }: Reading, asked?: readonly Looked[]): AsyncGenerator<Observed<Image>> {
+  async *list({ signal }: Reading, asked?: readonly Looked[]): AsyncGenerator<Observed<OsImage>> {
     const home = await this.#cloud.site(undefined, signal);
     const regions = new Set(asked?.flatMap(({ id, want }) => regionOf(id, want) ?? []));
     if (home.region !== undefined) regions.delete(home.region);
@@ -92,10 +92,10 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
     }
   }
 
-  async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
+  async create(want: Desired<OsImage>, source: Source | undefined, context: Context): Promise<Observed<OsImage>> {
     const { signal } = context;
     const site = await this.#cloud.site(want.region, signal);
-    const means: Means = { site, visibility: this.#flavour.visibility, speak: this.#speak, head: headFrom(this.#host) };
+    const means: Maker = { site, visibility: this.#flavour.visibility, speak: this.#speak, head: headFrom(this.#host) };
     const made = await make(want, source, context, means);
     const { replaces } = context;
     // The old image keeps the name until the new one is good, so that at every instant there is one to be found.
@@ -107,11 +107,11 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
   }
 
   async update(
-    have: Observed<Image>,
-    want: Desired<Image>,
+    have: Observed<OsImage>,
+    want: Desired<OsImage>,
     gone: readonly string[],
     context: Context,
-  ): Promise<Observed<Image>> {
+  ): Promise<Observed<OsImage>> {
     const { signal } = context;
     const cleared = [...gone, ...restored(have, want)];
     const { site, own } = await this.#at(have.id, signal);
@@ -174,7 +174,7 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
     await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
   }
 
-  async added({ id, attributes }: Observed<Image>, want: Desired<Image>, { signal }: Reading): Promise<Additions> {
+  async added({ id, attributes }: Observed<OsImage>, want: Desired<OsImage>, { signal }: Reading): Promise<Additions> {
     const { site, own } = await this.#at(id, signal);
     const members = attributes.visibility === "shared" ? await site.glance.members(own, signal) : [];
     return additionsTo(attributes, want, members);
@@ -189,11 +189,11 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
 
   /** An image that was asked for by itself, with its members where those are, or were, declared: only then they are worth a request. */
   async #observed(
-    answer: ImageAnswer,
+    answer: GlanceAnswer,
     { glance, region, isHome }: Site,
     signal: AbortSignal,
     { address }: Pick<Context, "address">,
-  ): Promise<Observed<Image>> {
+  ): Promise<Observed<OsImage>> {
     const isDeclared = this.#host.declared?.[address]?.["members"] !== undefined || declares(answer).has("members");
     const members = isDeclared && answer.visibility === "shared" ? await glance.members(answer.id, signal) : undefined;
     return observed(answer, { region, isHome, members });
@@ -201,11 +201,11 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
 
   /** An image of a listing: the members of those that are not managed from here cost no request. */
   async #listed(
-    answer: ImageAnswer,
+    answer: GlanceAnswer,
     site: Site,
     signal: AbortSignal,
     known: ReadonlyMap<ImageId, Context["address"]>,
-  ): Promise<Observed<Image>> {
+  ): Promise<Observed<OsImage>> {
     const address =
       known.get(idAt(answer.id, site)) ?? (isGenuine(answer, this.#host.file) ? ownerOf(answer) : undefined);
     const image = address === undefined ? undefined : await this.#observed(answer, site, signal, { address });
@@ -230,7 +230,7 @@ export class OpenStack implements Backend<Image>, Added<Image>, Downloads, Retir
   readonly #speak: Spokesman = async (cloud, image, project, status, signal) => {
     let other = this.#others.get(cloud);
     if (other === undefined) {
-      other = accessOf({ cloud }, this.#host).then((access) => new Cloud(access, this.#host));
+      other = accessOf({ cloud }, this.#host).then((access) => new OpenCloud(access, this.#host));
       this.#others.set(cloud, other);
     }
     const { glance } = await (await other).site(undefined, signal);

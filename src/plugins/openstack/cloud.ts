@@ -1,8 +1,8 @@
 import { Failure, type Host } from "images";
-import type { Access } from "./access.ts";
+import type { KeystoneAccess } from "./access.ts";
 import { explain } from "./explain.ts";
 import { Glance } from "./glance.ts";
-import { endpointOf, Keystone, type Login, regionsOf } from "./keystone.ts";
+import { endpointOf, Keystone, type KeystoneLogin, regionsOf } from "./keystone.ts";
 
 const CREDENTIALS = "the credentials (`cloud`, or `username`, `password` and `project_name`, or OS_*)";
 
@@ -17,17 +17,17 @@ export interface Site {
 }
 
 /** Headers that one cloud wants with an image, by where its Glance is. */
-export type HeadersFor = (endpoint: string) => Readonly<Record<string, string>>;
+type HeadersFor = (endpoint: string) => Readonly<Record<string, string>>;
 
 /** One login in a cloud, and the Glance of each of its regions. */
-export class Cloud {
-  readonly #access: Access;
+export class OpenCloud {
+  readonly #access: KeystoneAccess;
   readonly #host: Host;
   readonly #keystone: Keystone;
   readonly #headersFor: HeadersFor;
   readonly #sites = new Map<string, Promise<Site>>();
 
-  constructor(access: Access, host: Host, headersFor: HeadersFor = () => ({})) {
+  constructor(access: KeystoneAccess, host: Host, headersFor: HeadersFor = () => ({})) {
     this.#access = access;
     this.#host = host;
     this.#headersFor = headersFor;
@@ -37,7 +37,7 @@ export class Cloud {
     this.#keystone = new Keystone(access, door, host.conceal);
   }
 
-  login(signal: AbortSignal): Promise<Login> {
+  login(signal: AbortSignal): Promise<KeystoneLogin> {
     return this.#keystone.login(signal);
   }
 
@@ -60,7 +60,7 @@ export class Cloud {
     return endpointOf((await this.login(signal)).catalog, type, region, this.#access.interface);
   }
 
-  async #open(region: string | undefined, isHome: boolean, { catalog, project }: Login): Promise<Site> {
+  async #open(region: string | undefined, isHome: boolean, { catalog, project }: KeystoneLogin): Promise<Site> {
     const { interface: of, endpoint: given, tls } = this.#access;
     const endpoint = (isHome ? given : undefined) ?? endpointOf(catalog, "image", region, of);
     if (endpoint === undefined) throw this.#nowhere(region, catalog);
@@ -79,7 +79,7 @@ export class Cloud {
     return { glance: new Glance(door, this.#headersFor(endpoint)), region, isHome, project };
   }
 
-  #nowhere(region: string | undefined, catalog: Login["catalog"]): Failure {
+  #nowhere(region: string | undefined, catalog: KeystoneLogin["catalog"]): Failure {
     const regions = regionsOf(catalog, this.#access);
     const of = this.#access.interface;
     if (regions.length === 0)

@@ -10,7 +10,7 @@ type Env = Host["env"];
 type Place = Pick<Host, "env" | "folder">;
 
 /** A cloud of clouds.yaml: its settings as one flat table, `auth` among the others. */
-export interface Cloud {
+interface CloudsEntry {
   readonly name: string;
   readonly settings: Readonly<Record<string, string | boolean>>;
 }
@@ -24,7 +24,7 @@ export async function findCloud(
   name: string | undefined,
   place: Place,
   region?: string | undefined,
-): Promise<Cloud | undefined> {
+): Promise<CloudsEntry | undefined> {
   const clouds = await first(place, "OS_CLIENT_CONFIG_FILE", "clouds");
   const secure = await first(place, "OS_CLIENT_SECURE_FILE", "secure");
   const all = tableAt(merged(clouds?.table ?? {}, secure?.table ?? {}), "clouds");

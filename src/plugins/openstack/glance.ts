@@ -1,6 +1,6 @@
-import { type Context, type Door, Failure, type Source } from "images";
+import { type Context, Failure, type HttpClient, type Source } from "images";
 import {
-  type ImageAnswer,
+  type GlanceAnswer,
   isImage,
   isMembers,
   isMethods,
@@ -27,17 +27,17 @@ const PATCH = "application/openstack-images-v2.1-json-patch";
 
 /** The calls of Glance's API, version 2, that images need; in one region. */
 export class Glance {
-  readonly #door: Door;
+  readonly #door: HttpClient;
   /** Sent where bytes are, besides what the door sends. */
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(door: Door, headers: Readonly<Record<string, string>> = {}) {
+  constructor(door: HttpClient, headers: Readonly<Record<string, string>> = {}) {
     this.#door = door;
     this.#headers = headers;
   }
 
   /** All images that the filters let through, page by page. Hidden ones only where `os_hidden` is true. */
-  async *images(filters: Query, signal: AbortSignal): AsyncGenerator<ImageAnswer> {
+  async *images(filters: Query, signal: AbortSignal): AsyncGenerator<GlanceAnswer> {
     let next: string | undefined = "images";
     let query: Query = { limit: PAGE, ...filters };
     while (next !== undefined) {
@@ -50,7 +50,7 @@ export class Glance {
   }
 
   /** One image; undefined when there is none, or none that we may see. */
-  async image(id: string, signal: AbortSignal): Promise<ImageAnswer | undefined> {
+  async image(id: string, signal: AbortSignal): Promise<GlanceAnswer | undefined> {
     const answer = await this.#door.find("GET", at(id), { signal });
     return answer === undefined ? undefined : parsed(answer, isImage, "an image");
   }
@@ -59,7 +59,7 @@ export class Glance {
    * Begins an image under an id of ours, so that a second try meets the first one and makes no other. An answer without a body, as one gets
    * it where Glance goes away behind a proxy, is no answer: the image is there or it is not.
    */
-  async begin(id: string, fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
+  async begin(id: string, fields: Fields, signal: AbortSignal): Promise<GlanceAnswer> {
     const answer = await this.#door.send("POST", "images", {
       signal,
       json: { id, ...fields },
@@ -76,18 +76,18 @@ export class Glance {
     throw new Failure("backend.conflict", `Glance does not take the image: ${text}`, { hint: "apply again" });
   }
 
-  async upload(id: string, source: Source, call: Call & { readonly store?: string | undefined }): Promise<void> {
+  async upload(id: string, source: Source, call: GlanceCall & { readonly store?: string | undefined }): Promise<void> {
     await this.#send(`${at(id)}/file`, source, call);
   }
 
-  async stage(id: string, source: Source, call: Call): Promise<void> {
+  async stage(id: string, source: Source, call: GlanceCall): Promise<void> {
     await this.#send(`${at(id)}/stage`, source, call);
   }
 
   async #send(
     path: string,
     source: Source,
-    { signal, progress, store }: Call & { store?: string | undefined },
+    { signal, progress, store }: GlanceCall & { store?: string | undefined },
   ): Promise<void> {
     const headers = {
       accept: "application/json",
@@ -104,7 +104,7 @@ export class Glance {
   }
 
   /** All changes at once: several requests at a time would lose some of them. */
-  async change(id: string, operations: readonly Operation[], signal: AbortSignal): Promise<ImageAnswer> {
+  async change(id: string, operations: readonly Operation[], signal: AbortSignal): Promise<GlanceAnswer> {
     const headers = { "content-type": PATCH };
     const idempotent = operations.every(({ op }) => op !== "remove");
     const body = JSON.stringify(operations);
@@ -173,7 +173,7 @@ export class Glance {
   }
 }
 
-export interface Call {
+interface GlanceCall {
   readonly signal: AbortSignal;
   readonly progress: Context["progress"];
 }

@@ -1,5 +1,5 @@
 import type { Context, Desired, Host, Pull } from "images";
-import type { Image } from "./schema.ts";
+import type { OsImage } from "./schema.ts";
 
 // What a URL gives, by its first bytes: Glance keeps what it fetches as it is, whatever it was told that it is.
 
@@ -56,7 +56,7 @@ function refers(head: Uint8Array): boolean {
 }
 
 /** Whether Glance may keep bytes of a kind as what is declared, as they are. */
-export function keeps({ disk_format: disk, container_format: container = "bare" }: Desired<Image>, kind: string) {
+export function keeps({ disk_format: disk, container_format: container = "bare" }: Desired<OsImage>, kind: string) {
   if ((container !== "bare" && container !== "ovf") || disk === undefined) return true;
   if (["ami", "ari", "aki", "ploop"].includes(disk)) return true;
   // A boot sector before an ISO 9660 makes it a disk as well; a VHD of fixed size is known by its end alone.
@@ -65,7 +65,7 @@ export function keeps({ disk_format: disk, container_format: container = "bare" 
 }
 
 /** Whether Glance can fetch what is declared. False: the bytes have to be unpacked or converted first, as a note says. */
-export async function fits(want: Desired<Image>, { urls }: Pull, head: Head, context: Context): Promise<boolean> {
+export async function fits(want: Desired<OsImage>, { urls }: Pull, head: Head, context: Context): Promise<boolean> {
   const { signal, note } = context;
   for (const url of urls) {
     const bytes = await head(url, signal).catch((thrown: unknown) => {

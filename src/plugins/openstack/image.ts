@@ -14,8 +14,8 @@ import {
 } from "images";
 import type { Operation } from "./glance.ts";
 import { entriesOf, hidden, isOwned, MARKS, marked, markIn } from "./properties.ts";
-import type { Image } from "./schema.ts";
-import type { ImageAnswer, Member } from "./wire.ts";
+import type { OsImage } from "./schema.ts";
+import type { GlanceAnswer, Member } from "./wire.ts";
 
 // What an answer of Glance comes to, and what it is asked for, as values.
 
@@ -45,11 +45,11 @@ export const regionOf = (id: ImageId | undefined, want: Looked["want"]): string 
   return typeof region === "string" ? region : undefined;
 };
 
-export function observed(answer: ImageAnswer, seen: Seen): Observed<Image> {
+export function observed(answer: GlanceAnswer, seen: Seen): Observed<OsImage> {
   const properties = propertiesOf(answer);
   const isOurs = seen.project === undefined || answer.owner === seen.project;
   const mark = isOurs ? markIn(properties) : undefined;
-  const shown: Answered<Image> = {
+  const shown: Answered<OsImage> = {
     ...present({
       name: answer.name,
       disk_format: answer.disk_format,
@@ -102,7 +102,7 @@ const FIELDS = new Set([
 ]);
 
 /** What of an image is none of the fields that every image has. */
-export const propertiesOf = (answer: ImageAnswer): Words =>
+export const propertiesOf = (answer: GlanceAnswer): Words =>
   Object.fromEntries(
     Object.entries(answer).filter(
       (entry): entry is [string, string] => !FIELDS.has(entry[0]) && typeof entry[1] === "string",
@@ -118,15 +118,15 @@ const membersOf = (members: readonly Member[] | undefined) =>
     .sort((a, b) => (a.project < b.project ? -1 : 1));
 
 /** Whether an image bears a marker of this file that is its own, and not one that it was copied with. */
-export function isGenuine(answer: ImageAnswer, file: string): boolean {
+export function isGenuine(answer: GlanceAnswer, file: string): boolean {
   const mark = markIn(propertiesOf(answer));
   return mark !== undefined && mark.file === file && mark.self === answer.id;
 }
 
 /** The address that the marker of an image names. */
-export const ownerOf = (answer: ImageAnswer) => markIn(propertiesOf(answer))?.owner;
+export const ownerOf = (answer: GlanceAnswer) => markIn(propertiesOf(answer))?.owner;
 
-export function digestsOf(answer: ImageAnswer): Digests {
+export function digestsOf(answer: GlanceAnswer): Digests {
   const { checksum, os_hash_algo, os_hash_value } = answer;
   const algorithm = ALGORITHMS.find((name) => name === os_hash_algo);
   return {
@@ -135,7 +135,7 @@ export function digestsOf(answer: ImageAnswer): Digests {
   };
 }
 
-function statusOf({ status }: ImageAnswer, properties: Words): "ready" | "pending" | "failed" {
+function statusOf({ status }: GlanceAnswer, properties: Words): "ready" | "pending" | "failed" {
   if (status === "active" || status === "deactivated") return "ready";
   if (status === "killed" || status === "deleted" || status === "pending_delete") return "failed";
   return (properties["os_glance_failed_import"] ?? "") === "" ? "pending" : "failed";
@@ -143,7 +143,7 @@ function statusOf({ status }: ImageAnswer, properties: Words): "ready" | "pendin
 
 type Context = { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Mark | undefined };
 
-export const nameOf = (want: Desired<Image>, address: Context["address"]): string => want.name ?? imageOf(address);
+export const nameOf = (want: Desired<OsImage>, address: Context["address"]): string => want.name ?? imageOf(address);
 
 /** The name of an image while the one that it replaces still has its name. */
 export const provisional = (name: string): string => `${name.slice(0, 248)} (new)`;
@@ -153,7 +153,7 @@ export const provisional = (name: string): string => `${name.slice(0, 248)} (new
  * `name` is another one while the image that it takes the place of still has it.
  */
 export const fieldsOf = (
-  want: Desired<Image>,
+  want: Desired<OsImage>,
   id: string,
   name: string,
   format: string,
@@ -174,19 +174,19 @@ export const fieldsOf = (
 });
 
 /** What of an image is declared and costs a look of its own, as it was written on it. */
-export const declares = (answer: ImageAnswer): ReadonlySet<string> =>
+export const declares = (answer: GlanceAnswer): ReadonlySet<string> =>
   new Set(entriesOf(answer.images_declares).map(nameIn));
 
 const nameIn = (entry: string): string => entry.split(":")[0] ?? "";
 
 /** Glance does not tell where a deactivated image is: what was written on it stands for it then. */
-function storesOf(answer: ImageAnswer): { readonly stores?: readonly string[] } {
+function storesOf(answer: GlanceAnswer): { readonly stores?: readonly string[] } {
   const entry = entriesOf(answer.images_declares).find((one) => nameIn(one) === "stores");
   if (entry === undefined) return {};
   return { stores: answer.stores ? answer.stores.split(",").sort() : entry.slice("stores:".length).split("+") };
 }
 
-const declared = ({ members = [], stores = [] }: Desired<Image>): readonly string[] => [
+const declared = ({ members = [], stores = [] }: Desired<OsImage>): readonly string[] => [
   ...(members.length > 0 ? ["members"] : []),
   ...(stores.length > 0 ? [`stores:${[...stores].sort().join("+")}`] : []),
 ];
@@ -199,8 +199,8 @@ const pointer = (key: string): string => `/${key.replaceAll("~", "~0").replaceAl
 
 /** The changes that bring an image to what is wanted; none: it is so already. */
 export function operations(
-  have: Pick<Observed<Image>, "attributes" | "mark">,
-  want: Desired<Image>,
+  have: Pick<Observed<OsImage>, "attributes" | "mark">,
+  want: Desired<OsImage>,
   cleared: readonly string[],
   visibility: string,
   context: Context,

@@ -1,9 +1,9 @@
 import { type Context, type Desired, type Digest, Failure, hexOf, nameOf, type Pull } from "images";
 import type { Glance } from "./glance.ts";
 import { digestsOf } from "./image.ts";
-import type { Image } from "./schema.ts";
+import type { OsImage } from "./schema.ts";
 import { untilActive } from "./upload.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { GlanceAnswer } from "./wire.ts";
 
 // Bytes that Glance fetches, or imports, by itself.
 
@@ -15,7 +15,7 @@ const KEPT = new Set(["md5", "sha512"]);
 
 /** Whether Glance is to fetch the source by itself. What has a checksum that Glance does not know goes through here. */
 export function pulls(
-  { web_download, disk_format }: Desired<Image>,
+  { web_download, disk_format }: Desired<OsImage>,
   digest: Digest | undefined,
 ): { readonly verified: boolean; readonly why?: string } | undefined {
   if (!web_download || disk_format === undefined) return undefined;
@@ -28,10 +28,10 @@ export async function fetched(
   glance: Glance,
   id: string,
   { urls, digest }: Pull,
-  { stores, disk_format }: Pick<Desired<Image>, "stores" | "disk_format">,
+  { stores, disk_format }: Pick<Desired<OsImage>, "stores" | "disk_format">,
   context: Context,
   patience = PATIENCE,
-): Promise<ImageAnswer | undefined> {
+): Promise<GlanceAnswer | undefined> {
   const { signal, note, progress } = context;
   if (!(await glance.methods(signal)).includes("web-download")) {
     note("this Glance fetches nothing by itself: the bytes go through here");
@@ -58,7 +58,7 @@ export const importing = (stores: readonly string[] | undefined) =>
   stores === undefined || stores.length === 0 ? {} : { stores, all_stores_must_succeed: true };
 
 /** @throws Failure source.digest */
-function proven(made: ImageAnswer, digest: Digest | undefined): ImageAnswer {
+function proven(made: GlanceAnswer, digest: Digest | undefined): GlanceAnswer {
   if (digest === undefined) return made;
   const got = Object.values(digestsOf(made)).find((one) => one !== undefined && nameOf(one) === nameOf(digest));
   if (got === digest) return made;

@@ -1,11 +1,11 @@
 import { type Desired, definePlugin, type Format, type Wanted } from "images";
 import { accessOf } from "./access.ts";
 import { OpenStack } from "./backend.ts";
-import { Cloud } from "./cloud.ts";
+import { OpenCloud } from "./cloud.ts";
 import { nameOf } from "./image.ts";
 import { pulls } from "./import.ts";
 import { rules } from "./rules.ts";
-import { type Image, image } from "./schema.ts";
+import { image, type OsImage } from "./schema.ts";
 import { config } from "./settings.ts";
 
 /** The formats of bytes that Glance takes under the name of one. What it calls raw is whatever is no other format. */
@@ -19,7 +19,7 @@ const FORMATS: Readonly<Record<string, readonly Format[]>> = {
   iso: ["iso"],
 };
 
-function wanted({ disk_format: disk = "", container_format: container, verify_checksum }: Desired<Image>): Wanted {
+function wanted({ disk_format: disk = "", container_format: container, verify_checksum }: Desired<OsImage>): Wanted {
   const asIs = container !== undefined && container !== "bare" && container !== "ovf";
   return {
     formats: asIs ? "any" : (FORMATS[disk] ?? "any"),
@@ -40,6 +40,6 @@ export const openstack = definePlugin({
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check: rules,
   async open(written, host) {
-    return new OpenStack(new Cloud(await accessOf(written, host), host), host, { visibility: "shared" });
+    return new OpenStack(new OpenCloud(await accessOf(written, host), host), host, { visibility: "shared" });
   },
 });

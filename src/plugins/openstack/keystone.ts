@@ -1,9 +1,9 @@
-import { type Door, Failure, type Host } from "images";
-import type { Access, Credentials } from "./access.ts";
+import { Failure, type Host, type HttpClient } from "images";
+import type { KeystoneAccess, KeystoneCredentials } from "./access.ts";
 import { type Catalog, isProjects, isToken, parsed } from "./wire.ts";
 
 /** A token and what came with it. */
-export interface Login {
+export interface KeystoneLogin {
   readonly token: string | undefined;
   /** Milliseconds since 1970; undefined where nobody said. */
   readonly expires: number | undefined;
@@ -16,21 +16,21 @@ const MARGIN = 120_000;
 
 /** Who we are in a cloud: asks for a token when one is needed, and again when it has run out. */
 export class Keystone {
-  readonly #access: Access;
-  readonly #door: Door | undefined;
+  readonly #access: KeystoneAccess;
+  readonly #door: HttpClient | undefined;
   readonly #conceal: Host["conceal"];
-  #login: Promise<Login> | undefined;
+  #login: Promise<KeystoneLogin> | undefined;
   #expires: number | undefined;
 
   /** @param door to Keystone; undefined where a given token is used as it is */
-  constructor(access: Access, door: Door | undefined, conceal: Host["conceal"]) {
+  constructor(access: KeystoneAccess, door: HttpClient | undefined, conceal: Host["conceal"]) {
     this.#access = access;
     this.#door = door;
     this.#conceal = conceal;
   }
 
   /** The login that is good now. @throws Failure backend.auth and what else the door throws */
-  async login(signal: AbortSignal): Promise<Login> {
+  async login(signal: AbortSignal): Promise<KeystoneLogin> {
     if (this.#expires !== undefined && Date.now() > this.#expires - MARGIN && this.#canRenew) this.#login = undefined;
     this.#login ??= this.#begin(signal).catch((thrown: unknown) => {
       this.#login = undefined;
@@ -53,7 +53,7 @@ export class Keystone {
     return how === "password" || how === "application_credential";
   }
 
-  async #begin(signal: AbortSignal): Promise<Login> {
+  async #begin(signal: AbortSignal): Promise<KeystoneLogin> {
     const { credentials } = this.#access;
     if (this.#door === undefined || credentials.how === "given") {
       const token = credentials.how === "given" ? credentials.token : undefined;
@@ -70,7 +70,11 @@ export class Keystone {
     return scope !== undefined && !("project" in scope);
   }
 
-  async #ask(door: Door, credentials: Exclude<Credentials, { how: "given" }>, signal: AbortSignal): Promise<Login> {
+  async #ask(
+    door: HttpClient,
+    credentials: Exclude<KeystoneCredentials, { how: "given" }>,
+    signal: AbortSignal,
+  ): Promise<KeystoneLogin> {
     const isOwn = credentials.how === "token" && this.#access.scope === undefined;
     const answer = isOwn
       ? await door.send("GET", "auth/tokens", {
@@ -99,7 +103,7 @@ export class Keystone {
   }
 
   /** Without a project an image would belong to nobody. */
-  async #refuse(door: Door, { token }: Login, signal: AbortSignal): Promise<never> {
+  async #refuse(door: HttpClient, { token }: KeystoneLogin, signal: AbortSignal): Promise<never> {
     const answer = await door
       .json("GET", "auth/projects", { signal, headers: { "x-auth-token": token ?? "" } })
       .catch(() => undefined);
@@ -110,9 +114,9 @@ export class Keystone {
   }
 }
 
-const scoped = ({ scope }: Access) => (scope === undefined ? {} : { scope });
+const scoped = ({ scope }: KeystoneAccess) => (scope === undefined ? {} : { scope });
 
-function identityOf(credentials: Exclude<Credentials, { how: "given" }>) {
+function identityOf(credentials: Exclude<KeystoneCredentials, { how: "given" }>) {
   switch (credentials.how) {
     case "password":
       return { methods: ["password"], password: { user: { ...credentials.user, password: credentials.password } } };
@@ -128,7 +132,7 @@ function identityOf(credentials: Exclude<Credentials, { how: "given" }>) {
 }
 
 /** The regions in which a catalogue has images, as `interface` names them. */
-export const regionsOf = (catalog: Catalog, wanted: Pick<Access, "interface">): readonly string[] => [
+export const regionsOf = (catalog: Catalog, wanted: Pick<KeystoneAccess, "interface">): readonly string[] => [
   ...new Set(
     endpointsOf(catalog, "image", wanted.interface).flatMap(({ region, region_id }) => region ?? region_id ?? []),
   ),

@@ -6,12 +6,12 @@ import { fieldsOf, idAt, nameOf, provisional } from "./image.ts";
 import { fetched, importing } from "./import.ts";
 import { type Spokesman, share } from "./members.ts";
 import { MARKS } from "./properties.ts";
-import type { Image } from "./schema.ts";
+import type { OsImage } from "./schema.ts";
 import { firstStore, place } from "./stores.ts";
 import { compare, isPassing, untilActive, whenBack } from "./upload.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { GlanceAnswer } from "./wire.ts";
 
-export interface Means {
+export interface Maker {
   readonly site: Site;
   /** Who can use an image where nobody says it. */
   readonly visibility: string;
@@ -24,11 +24,11 @@ const TRIES = 3;
 
 /** A new image, complete but for its name where it replaces another. Ids are told before anything of them is there. */
 export async function make(
-  want: Desired<Image>,
+  want: Desired<OsImage>,
   source: Source | undefined,
   context: Context,
-  means: Means,
-): Promise<ImageAnswer> {
+  means: Maker,
+): Promise<GlanceAnswer> {
   const { site, speak } = means;
   const { glance } = site;
   const made = await begun(want, source, context, means);
@@ -47,11 +47,11 @@ export async function make(
 
 /** Begins an image and fills it; one that Glance lost hold of is taken away, and another begun. */
 async function begun(
-  want: Desired<Image>,
+  want: Desired<OsImage>,
   given: Source | undefined,
   context: Context,
-  means: Means,
-): Promise<ImageAnswer> {
+  means: Maker,
+): Promise<GlanceAnswer> {
   const { glance } = means.site;
   const { signal, pull } = context;
   let source = given;
@@ -90,13 +90,24 @@ async function begun(
 }
 
 /** Gives the image that replaces another its name. */
-export async function named(made: ImageAnswer, name: string, { glance }: Site, context: Context): Promise<ImageAnswer> {
+export async function named(
+  made: GlanceAnswer,
+  name: string,
+  { glance }: Site,
+  context: Context,
+): Promise<GlanceAnswer> {
   const { lineage } = context.marker(made.id) ?? {};
   const signed: Operation[] = lineage === undefined ? [] : [{ op: "add", path: `/${MARKS.lineage}`, value: lineage }];
   return await glance.change(made.id, [{ op: "replace", path: "/name", value: name }, ...signed], context.signal);
 }
 
-function fields(id: string, want: Desired<Image>, source: Source | undefined, context: Context, { visibility }: Means) {
+function fields(
+  id: string,
+  want: Desired<OsImage>,
+  source: Source | undefined,
+  context: Context,
+  { visibility }: Maker,
+) {
   const name = nameOf(want, context.address);
   const own = context.replaces === undefined ? name : provisional(name);
   const begin = fieldsOf(want, id, own, want.disk_format ?? diskFormat(source?.format ?? "raw"), visibility, context);
@@ -107,10 +118,10 @@ function fields(id: string, want: Desired<Image>, source: Source | undefined, co
 
 async function fill(
   id: string,
-  want: Desired<Image>,
+  want: Desired<OsImage>,
   source: Source,
   { signal, progress }: Context,
-  { site: { glance } }: Means,
+  { site: { glance } }: Maker,
 ): Promise<void> {
   if (!want.use_import) return await glance.upload(id, source, { signal, progress, store: firstStore(want.stores) });
   await glance.stage(id, source, { signal, progress });

@@ -1,6 +1,6 @@
 import { type Answered, type Context, type Desired, Failure, type Value } from "images";
 import type { Glance } from "./glance.ts";
-import { type Image, memberOf } from "./schema.ts";
+import { memberOf, type OsImage } from "./schema.ts";
 import type { Member } from "./wire.ts";
 
 /** Says something about an image in the name of a project, as the cloud that speaks for it. */
@@ -18,8 +18,8 @@ export type Spokesman = (
  * @throws Failure config.value: members of an image that is not shared
  */
 export function sharing(
-  have: Answered<Image>,
-  want: Desired<Image>,
+  have: Answered<OsImage>,
+  want: Desired<OsImage>,
   cleared: readonly string[],
   visibility: string,
 ): { readonly members: readonly Value[] | undefined; readonly isLast: boolean } {

@@ -1,8 +1,8 @@
 import { type Desired, type Observed, versionName } from "images";
 import type { Operation } from "./glance.ts";
 import { entriesOf, MARKS } from "./properties.ts";
-import type { Image } from "./schema.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { OsImage } from "./schema.ts";
+import type { GlanceAnswer } from "./wire.ts";
 
 // An image whose block is gone is hidden or deactivated, and used again when the block is back.
 
@@ -17,7 +17,7 @@ const RETIRED = "retired:";
  * What takes an image out of use. The lineage is taken off its marker: no state manages it any more, so that the one that takes it back
  * writes the marker, and with it brings the image back into use.
  */
-export function retiring(image: ImageAnswer, how: How): readonly Operation[] {
+export function retiring(image: GlanceAnswer, how: How): readonly Operation[] {
   const others = entriesOf(image.images_declares).filter((entry) => !entry.startsWith(RETIRED));
   return [
     { op: "add", path: `/${MARKS.declares}`, value: [...others, `${RETIRED}${how}`].sort().join(",") },
@@ -28,7 +28,7 @@ export function retiring(image: ImageAnswer, how: How): readonly Operation[] {
 
 /** The name of a kept version: as the file wants it, with the version that its publisher gave to it, else with the time of its replacement. */
 export function keptName(
-  image: ImageAnswer | undefined,
+  image: GlanceAnswer | undefined,
   id: string,
   { time, template = `{name} (${time})` }: { readonly time: string; readonly template?: string | undefined },
 ): string {
@@ -40,7 +40,7 @@ export function keptName(
 }
 
 /** What an update brings back to its default, of an image that was taken out of use and is wanted again. */
-export function restored(have: Pick<Observed<Image>, "attributes">, want: Desired<Image>): readonly string[] {
+export function restored(have: Pick<Observed<OsImage>, "attributes">, want: Desired<OsImage>): readonly string[] {
   const entries = entriesOf(have.attributes.metadata?.[MARKS.declares]);
   const how = entries.find((entry) => entry.startsWith(RETIRED))?.slice(RETIRED.length);
   if (how === undefined) return [];

@@ -1,12 +1,12 @@
 import type { Complaint, Desired, Facts } from "images";
 import { refusal } from "./properties.ts";
-import { type Image, memberOf } from "./schema.ts";
+import { memberOf, type OsImage } from "./schema.ts";
 
 const GB = 1024 ** 3;
 const AMAZON = ["ami", "ari", "aki"];
 
 /** Rules of Glance's that no type can tell. */
-export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] {
+export function rules(want: Desired<OsImage>, facts: Facts): readonly Complaint[] {
   const found: Complaint[] = [];
   const say = (attribute: string, message: string, hint?: string, severity?: "warning") =>
     found.push({

@@ -32,7 +32,7 @@ const member = table({
 });
 
 /** A member as it is wanted: a project, and where it matters what it says of the image. */
-export interface WantedMember {
+interface WantedMember {
   readonly project: string;
   readonly status?: string;
   readonly cloud?: string;
@@ -146,4 +146,4 @@ export const image = {
   created_at: computed(string(), "When it was made, RFC 3339."),
   updated_at: computed(string(), "When it was last changed, RFC 3339."),
 };
-export type Image = typeof image;
+export type OsImage = typeof image;

@@ -70,4 +70,4 @@ export const config = {
   key: said("A file with its key; OS_KEY."),
   insecure: optional(boolean(), "True: any certificate of a server will do; OS_INSECURE."),
 };
-export type Config = typeof config;
+export type OpenstackConfig = typeof config;

@@ -1,7 +1,7 @@
 import { type Context, Failure, hexOf, nameOf, poll, type Source } from "images";
 import type { Glance } from "./glance.ts";
 import { digestsOf } from "./image.ts";
-import type { ImageAnswer, Task } from "./wire.ts";
+import type { GlanceAnswer, Task } from "./wire.ts";
 
 /** Seconds that an image may stay on its way without anything being seen to happen: far more than a healthy Glance takes. */
 const PATIENCE = 3600;
@@ -18,8 +18,8 @@ export async function untilActive(
   id: string,
   { signal, progress }: Context,
   deadline = PATIENCE,
-): Promise<ImageAnswer> {
-  const look = async (attempt: number): Promise<ImageAnswer | undefined> => {
+): Promise<GlanceAnswer> {
+  const look = async (attempt: number): Promise<GlanceAnswer | undefined> => {
     const seen = await whenBack(glance, id, signal);
     if (seen === undefined) throw gone(id);
     if (seen.status === "active") return seen;
@@ -60,7 +60,7 @@ export const isPassing = (thrown: unknown): boolean =>
     /from (?:saving|active|uploading) to (?:saving|uploading)/.test(thrown.message));
 
 /** The image, as soon as Glance answers: one that is away is waited for, for five minutes. Undefined: the image is gone. */
-export async function whenBack(glance: Glance, id: string, signal: AbortSignal): Promise<ImageAnswer | undefined> {
+export async function whenBack(glance: Glance, id: string, signal: AbortSignal): Promise<GlanceAnswer | undefined> {
   const end = Date.now() + 300_000;
   const look = async () => {
     try {
@@ -75,7 +75,7 @@ export async function whenBack(glance: Glance, id: string, signal: AbortSignal):
 
 /** What Glance says that it got against what was sent. @throws Failure source.digest */
 export async function compare(
-  made: ImageAnswer,
+  made: GlanceAnswer,
   source: Source,
   asked: string | undefined,
   note: Context["note"],

@@ -1,4 +1,4 @@
-import type { Cloud } from "./cloud.ts";
+import type { OpenCloud } from "./cloud.ts";
 import type { Glance } from "./glance.ts";
 import { isServers, isVolumes, parsed } from "./wire.ts";
 
@@ -49,7 +49,12 @@ const named = (kind: "server" | "volume", [first, ...more]: readonly string[]): 
 /** A server or a volume of the project that was made from an image. @throws Failure when Nova or Cinder is there and does not say */
 export async function userOf(
   image: string,
-  { glance, cloud, region, signal }: { glance: Glance; cloud: Cloud; region: string | undefined; signal: AbortSignal },
+  {
+    glance,
+    cloud,
+    region,
+    signal,
+  }: { glance: Glance; cloud: OpenCloud; region: string | undefined; signal: AbortSignal },
 ): Promise<string | undefined> {
   const { token } = await cloud.login(signal);
   const service = async (...types: readonly string[]): Promise<Service | undefined> => {

@@ -72,7 +72,7 @@ export const isImage = t.isObject(
   },
   isMore,
 );
-export type ImageAnswer = t.InferType<typeof isImage>;
+export type GlanceAnswer = t.InferType<typeof isImage>;
 
 export const isPage = t.isObject({ images: t.isArray(isImage), next: isText }, isMore);
 

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import {
   type Context,
-  type Door,
   escaped,
   Failure,
   type Host,
+  type HttpClient,
   presigned,
   type Signer,
   type Source,
@@ -21,10 +21,10 @@ const MOST_PARTS = 10_000;
 const UNSIZED_PART = 64 * MIB;
 
 /** One bucket of the object store: what images need of S3. */
-export class Bucket {
+export class OutscaleBucket {
   readonly name: string;
   readonly access: BucketAccess;
-  readonly #door: Door;
+  readonly #door: HttpClient;
   readonly #signer: Signer;
   readonly #now: () => Date;
 

@@ -1,25 +1,25 @@
 import { isSameSet } from "images";
-import type { Client, Fields } from "./client.ts";
-import type { Permissions } from "./values.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { OutscaleClient, OutscaleFields } from "./client.ts";
+import type { LaunchPermissions } from "./values.ts";
+import type { OmiAnswer } from "./wire.ts";
 
 /** Carries out changes of an image one after the other; what it is then, or undefined when there were none. */
 export async function change(
-  client: Client,
+  client: OutscaleClient,
   id: string,
-  changes: readonly Fields[],
+  changes: readonly OutscaleFields[],
   signal: AbortSignal,
-): Promise<ImageAnswer | undefined> {
-  let now: ImageAnswer | undefined;
+): Promise<OmiAnswer | undefined> {
+  let now: OmiAnswer | undefined;
   for (const fields of changes) now = await client.updateImage({ ImageId: id, ...fields }, signal);
   return now;
 }
 
 /** What brings permissions to the wanted ones: a request adds or removes, never both. */
 export function permissionChanges(
-  { PermissionsToLaunch: now, AccountId: owner }: ImageAnswer,
-  want: Permissions,
-): readonly Fields[] {
+  { PermissionsToLaunch: now, AccountId: owner }: OmiAnswer,
+  want: LaunchPermissions,
+): readonly OutscaleFields[] {
   const have = now?.AccountIds ?? [];
   const isGlobal = now?.GlobalPermission === true;
   const gone = have.filter((id) => id !== owner && !want.account_ids.includes(id));
@@ -32,7 +32,7 @@ export function permissionChanges(
   ];
 }
 
-const part = (ids: readonly string[], global: boolean): Fields | undefined =>
+const part = (ids: readonly string[], global: boolean): OutscaleFields | undefined =>
   ids.length === 0 && !global
     ? undefined
     : { ...(ids.length === 0 ? {} : { AccountIds: ids }), ...(global ? { GlobalPermission: true } : {}) };
@@ -41,7 +41,7 @@ const part = (ids: readonly string[], global: boolean): Fields | undefined =>
 export function wordChanges(
   now: { readonly description: string; readonly codes: readonly string[]; readonly isLine: boolean },
   want: { readonly description: string | undefined; readonly codes: readonly string[] | undefined },
-): readonly Fields[] {
+): readonly OutscaleFields[] {
   const description = want.description ?? now.description;
   const fields = {
     ...(description === now.description && !now.isLine ? {} : { Description: description }),

@@ -1,19 +1,19 @@
-import { DelayedAbort, type Door, Failure } from "images";
+import { DelayedAbort, Failure, type HttpClient } from "images";
 import * as t from "typanion";
 import {
   held,
-  type ImageAnswer,
   isAccount,
   isImage,
   isSnapshot,
   isTask,
   nextPage,
+  type OmiAnswer,
   type SnapshotAnswer,
   type TaskAnswer,
 } from "./wire.ts";
 
-export type Fields = Readonly<Record<string, unknown>>;
-export interface Tag {
+export type OutscaleFields = Readonly<Record<string, unknown>>;
+export interface OutscaleTag {
   readonly Key: string;
   readonly Value: string;
 }
@@ -28,12 +28,12 @@ export const isSnapshotId = (text: string): boolean => /^snap-[0-9a-f]{8,17}$/.t
 export const isMissing = (thrown: unknown): boolean => thrown instanceof Failure && thrown.code === "backend.missing";
 
 /** The actions of the API that images need. */
-export class Client {
-  readonly #door: Door;
+export class OutscaleClient {
+  readonly #door: HttpClient;
   #account: Promise<string> | undefined;
 
   /** @param account its number, where the settings say it */
-  constructor(door: Door, account?: string) {
+  constructor(door: HttpClient, account?: string) {
     this.#door = door;
     if (account !== undefined) this.#account = Promise.resolve(account);
   }
@@ -47,25 +47,25 @@ export class Client {
     return this.#account;
   }
 
-  async *images(signal: AbortSignal, filters: Fields): AsyncGenerator<ImageAnswer> {
+  async *images(signal: AbortSignal, filters: OutscaleFields): AsyncGenerator<OmiAnswer> {
     yield* this.#pages("ReadImages", "Images", isImage, signal, filters);
   }
 
   /** One image; undefined when there is none. */
-  async image(id: string, signal: AbortSignal): Promise<ImageAnswer | undefined> {
+  async image(id: string, signal: AbortSignal): Promise<OmiAnswer | undefined> {
     if (!isImageId(id)) return undefined;
     for await (const image of this.images(signal, { ImageIds: [id] })) return image;
     return undefined;
   }
 
   /** Not to be sent twice: a name that is taken already is refused, but only after the first one has been made. */
-  async createImage(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
+  async createImage(fields: OutscaleFields, signal: AbortSignal): Promise<OmiAnswer> {
     using patient = new DelayedAbort(signal);
     const call = { signal: patient.signal, until: signal, json: fields, idempotent: false };
     return held(await this.#door.json("POST", "CreateImage", call), "Image", isImage);
   }
 
-  async updateImage(fields: Fields, signal: AbortSignal): Promise<ImageAnswer> {
+  async updateImage(fields: OutscaleFields, signal: AbortSignal): Promise<OmiAnswer> {
     return held(await this.#call("UpdateImage", fields, signal), "Image", isImage);
   }
 
@@ -75,13 +75,13 @@ export class Client {
 
   /** `ClientToken` among the fields makes a second try harmless. */
   async createSnapshot(
-    fields: Fields & { readonly ClientToken: string },
+    fields: OutscaleFields & { readonly ClientToken: string },
     signal: AbortSignal,
   ): Promise<SnapshotAnswer> {
     return held(await this.#call("CreateSnapshot", fields, signal), "Snapshot", isSnapshot);
   }
 
-  async *snapshots(signal: AbortSignal, filters: Fields): AsyncGenerator<SnapshotAnswer> {
+  async *snapshots(signal: AbortSignal, filters: OutscaleFields): AsyncGenerator<SnapshotAnswer> {
     yield* this.#pages("ReadSnapshots", "Snapshots", isSnapshot, signal, filters);
   }
 
@@ -90,19 +90,19 @@ export class Client {
     await forgiven(this.#call("DeleteSnapshot", { SnapshotId: id }, signal));
   }
 
-  async createTags(ids: readonly string[], tags: readonly Tag[], signal: AbortSignal): Promise<void> {
+  async createTags(ids: readonly string[], tags: readonly OutscaleTag[], signal: AbortSignal): Promise<void> {
     if (ids.length > 0 && tags.length > 0) await this.#call("CreateTags", { ResourceIds: ids, Tags: tags }, signal);
   }
 
-  async deleteTags(ids: readonly string[], tags: readonly Tag[], signal: AbortSignal): Promise<void> {
+  async deleteTags(ids: readonly string[], tags: readonly OutscaleTag[], signal: AbortSignal): Promise<void> {
     if (ids.length > 0 && tags.length > 0) await this.#call("DeleteTags", { ResourceIds: ids, Tags: tags }, signal);
   }
 
-  async exportImage(fields: Fields, signal: AbortSignal): Promise<TaskAnswer> {
+  async exportImage(fields: OutscaleFields, signal: AbortSignal): Promise<TaskAnswer> {
     return held(await this.#call("CreateImageExportTask", fields, signal, false), "ImageExportTask", isTask);
   }
 
-  async *tasks(signal: AbortSignal, filters: Fields): AsyncGenerator<TaskAnswer> {
+  async *tasks(signal: AbortSignal, filters: OutscaleFields): AsyncGenerator<TaskAnswer> {
     yield* this.#pages("ReadImageExportTasks", "ImageExportTasks", isTask, signal, filters);
   }
 
@@ -124,7 +124,7 @@ export class Client {
     name: string,
     isItem: t.StrictValidator<unknown, T>,
     signal: AbortSignal,
-    filters: Fields,
+    filters: OutscaleFields,
   ): AsyncGenerator<T> {
     const asked = { ResultsPerPage: PAGE, ...(Object.keys(filters).length === 0 ? {} : { Filters: filters }) };
     for (let token: string | undefined, isFirst = true; isFirst || token !== undefined; isFirst = false) {
@@ -139,7 +139,7 @@ export class Client {
   }
 
   /** All actions are POST; those that come to the same when sent twice are `idempotent`. */
-  async #call(action: string, fields: Fields, signal: AbortSignal, idempotent = true): Promise<unknown> {
+  async #call(action: string, fields: OutscaleFields, signal: AbortSignal, idempotent = true): Promise<unknown> {
     return await this.#door.json("POST", action, { signal, json: fields, idempotent });
   }
 }

@@ -1,24 +1,24 @@
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { Failure, type Host, type ImageId, type Part, type Reading } from "images";
-import type { Bucket } from "./bucket.ts";
-import type { Client } from "./client.ts";
+import type { OutscaleBucket } from "./bucket.ts";
+import type { OutscaleClient } from "./client.ts";
 import { snapshotsOf } from "./image.ts";
-import { Watch } from "./watch.ts";
-import type { ImageAnswer, TaskAnswer } from "./wire.ts";
+import { OutscaleWatch } from "./watch.ts";
+import type { OmiAnswer, TaskAnswer } from "./wire.ts";
 
 /** The disk of an image through an export task: Outscale writes it into the bucket, from where it is read and removed. */
 export class Exports {
-  readonly #client: Client;
-  readonly #bucket: Bucket | undefined;
+  readonly #client: OutscaleClient;
+  readonly #bucket: OutscaleBucket | undefined;
   readonly #host: Pick<Host, "backend">;
-  readonly #watch: Watch<TaskAnswer>;
+  readonly #watch: OutscaleWatch<TaskAnswer>;
 
-  constructor(client: Client, bucket: Bucket | undefined, host: Pick<Host, "backend">) {
+  constructor(client: OutscaleClient, bucket: OutscaleBucket | undefined, host: Pick<Host, "backend">) {
     this.#client = client;
     this.#bucket = bucket;
     this.#host = host;
-    this.#watch = new Watch<TaskAnswer>(async (ids, signal) => {
+    this.#watch = new OutscaleWatch<TaskAnswer>(async (ids, signal) => {
       const seen = await Array.fromAsync(client.tasks(signal, { TaskIds: ids }));
       return new Map(seen.map((one) => [one.TaskId, one]));
     });
@@ -71,7 +71,7 @@ function completed(id: string, seen: TaskAnswer | undefined): true | undefined {
 }
 
 /** The object with the root disk among those of an export: its name has the id of the snapshot. */
-function rootIn(keys: readonly string[], image: ImageAnswer): string {
+function rootIn(keys: readonly string[], image: OmiAnswer): string {
   const root = image.BlockDeviceMappings?.find(({ DeviceName }) => DeviceName === image.RootDeviceName);
   const snapshot = root?.Bsu?.SnapshotId ?? snapshotsOf(image)[0];
   const found = keys.find((key) => snapshot !== undefined && key.includes(snapshot));
@@ -86,7 +86,12 @@ function rootIn(keys: readonly string[], image: ImageAnswer): string {
 }
 
 /** Unpacked while it is read; once it was read to its end the bucket has nothing of it. */
-async function* bytes(bucket: Bucket, key: string, prefix: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* bytes(
+  bucket: OutscaleBucket,
+  key: string,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const packed = bucket.get(key, signal);
   if (!key.endsWith(".gz")) yield* packed;
   else {

@@ -1,14 +1,14 @@
 import { type Address, type Answered, type Desired, type Host, imageId, imageOf, type Observed } from "images";
-import type { Fields, Tag } from "./client.ts";
+import type { OutscaleFields, OutscaleTag } from "./client.ts";
 import { isMarkTag, type Marked, readMark } from "./mark.ts";
-import type { Image } from "./schema.ts";
+import type { Omi } from "./schema.ts";
 import { permissionsOf } from "./values.ts";
-import type { ImageAnswer, MappingAnswer } from "./wire.ts";
+import type { MappingAnswer, OmiAnswer } from "./wire.ts";
 
 // What an answer of the API comes to, and what it is asked for, as values.
 
 /** The name of an image that has none of its own: that of its address, as the API takes it. */
-export function nameOf(want: Desired<Image>, address: Address): string {
+export function nameOf(want: Desired<Omi>, address: Address): string {
   if (want.image_name !== undefined) return want.image_name;
   const name = imageOf(address)
     .replaceAll(/[^A-Za-z0-9_ ()/.-]/g, "-")
@@ -16,12 +16,12 @@ export function nameOf(want: Desired<Image>, address: Address): string {
   return name.length < 3 ? `image-${name}` : name;
 }
 
-export const isOwn = ({ AccountId }: ImageAnswer, account: string): boolean => AccountId === account;
+export const isOwn = ({ AccountId }: OmiAnswer, account: string): boolean => AccountId === account;
 
-export const markOf = (answer: ImageAnswer): Marked => readMark(answer.Description ?? "", answer.Tags ?? []);
+export const markOf = (answer: OmiAnswer): Marked => readMark(answer.Description ?? "", answer.Tags ?? []);
 
 /** @param declared what the file wants of images; the API leaves out the owner from who may launch one, and who writes it means no more */
-export function observed(answer: ImageAnswer, account: string, declared: Host["declared"] = {}): Observed<Image> {
+export function observed(answer: OmiAnswer, account: string, declared: Host["declared"] = {}): Observed<Omi> {
   const own = isOwn(answer, account);
   const { mark, description } = markOf(answer);
   const name = answer.ImageName ?? undefined;
@@ -34,7 +34,7 @@ export function observed(answer: ImageAnswer, account: string, declared: Host["d
       permissionsOf(want["permissions"]).account_ids.includes(account),
   );
   const accounts = (own && isNamed ? [...others, account] : others).sort();
-  const shown: Answered<Image> = {
+  const shown: Answered<Omi> = {
     ...(name === undefined ? {} : { image_name: name }),
     description: own ? description : (answer.Description ?? ""),
     product_codes: [...(answer.ProductCodes ?? [])].sort(),
@@ -83,9 +83,10 @@ export function observed(answer: ImageAnswer, account: string, declared: Host["d
 const USUAL = { architecture: "x86_64", boot_modes: ["legacy"], root_device_name: "/dev/sda1" };
 
 /** Tags without our mark. */
-export const tagsIn = (answer: ImageAnswer): readonly Tag[] => (answer.Tags ?? []).filter((tag) => !isMarkTag(tag));
+export const tagsIn = (answer: OmiAnswer): readonly OutscaleTag[] =>
+  (answer.Tags ?? []).filter((tag) => !isMarkTag(tag));
 
-type Shown = NonNullable<Answered<Image>["block_device_mappings"]>[number];
+type Shown = NonNullable<Answered<Omi>["block_device_mappings"]>[number];
 
 function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): Shown {
   const volumes = ["standard", "gp2", "io1"] as const;
@@ -103,13 +104,13 @@ function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): Shown
 }
 
 /** What goes with an image: snapshots that came with it, not those that it was registered with. */
-export const ownedBy = (answer: ImageAnswer): readonly string[] => {
+export const ownedBy = (answer: OmiAnswer): readonly string[] => {
   const { mark, snapshots } = markOf(answer);
   return mark !== undefined && snapshots === "own" ? snapshotsOf(answer) : [];
 };
 
 /** The snapshots that an image is made of. */
-export const snapshotsOf = ({ BlockDeviceMappings }: ImageAnswer): readonly string[] =>
+export const snapshotsOf = ({ BlockDeviceMappings }: OmiAnswer): readonly string[] =>
   (BlockDeviceMappings ?? []).flatMap(({ Bsu }) => (Bsu?.SnapshotId == null ? [] : [Bsu.SnapshotId]));
 
 type Present<T> = { readonly [K in keyof T]?: NonNullable<T[K]> };
@@ -120,7 +121,7 @@ function present(values: Readonly<Record<string, unknown>>): Readonly<Record<str
 }
 
 /** What CreateImage is told of the image besides its origin. */
-export const fieldsOf = (want: Desired<Image>, name: string, description: string): Fields => ({
+export const fieldsOf = (want: Desired<Omi>, name: string, description: string): OutscaleFields => ({
   ImageName: name,
   ...(description === "" ? {} : { Description: description }),
   ...present({
@@ -132,12 +133,12 @@ export const fieldsOf = (want: Desired<Image>, name: string, description: string
 });
 
 /** The root device of an image that is made of bytes. */
-export const rootOf = ({ root_device_name }: Pick<Desired<Image>, "root_device_name">): string =>
+export const rootOf = ({ root_device_name }: Pick<Desired<Omi>, "root_device_name">): string =>
   root_device_name ?? "/dev/sda1";
 
-type Mapping = NonNullable<Desired<Image>["block_device_mappings"]>[number];
+type Mapping = NonNullable<Desired<Omi>["block_device_mappings"]>[number];
 
-const mappingIn = ({ device_name, virtual_device_name, bsu }: Mapping, snapshot?: string): Fields =>
+const mappingIn = ({ device_name, virtual_device_name, bsu }: Mapping, snapshot?: string): OutscaleFields =>
   present({
     DeviceName: device_name,
     VirtualDeviceName: virtual_device_name,
@@ -154,11 +155,11 @@ const mappingIn = ({ device_name, virtual_device_name, bsu }: Mapping, snapshot?
   });
 
 /** Declared volumes as the API takes them. */
-export const mappingsOf = (want: Desired<Image>): readonly Fields[] =>
+export const mappingsOf = (want: Desired<Omi>): readonly OutscaleFields[] =>
   (want.block_device_mappings ?? []).map((one) => mappingIn(one));
 
 /** Those of an image of bytes, which are on a snapshot: its root volume, as it is declared, and others. */
-export function mappingsWith(want: Desired<Image>, snapshot: string): readonly Fields[] {
+export function mappingsWith(want: Desired<Omi>, snapshot: string): readonly OutscaleFields[] {
   const device = rootOf(want);
   const declared = want.block_device_mappings ?? [];
   const root = declared.find(({ device_name }) => device_name === device) ?? { device_name: device };

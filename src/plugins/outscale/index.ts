@@ -5,11 +5,11 @@ import {
   type Backend,
   type Context,
   type Desired,
-  type Door,
   type Downloads,
   definePlugin,
   Failure,
   type Host,
+  type HttpClient,
   type ImageId,
   isSameSet,
   type Looked,
@@ -20,46 +20,46 @@ import {
   signedHeaders,
   stampOf,
 } from "images";
-import { Bucket } from "./bucket.ts";
+import { OutscaleBucket } from "./bucket.ts";
 import { change, permissionChanges, wordChanges } from "./changes.ts";
-import { Client, type Tag } from "./client.ts";
+import { OutscaleClient, type OutscaleTag } from "./client.ts";
 import { Exports } from "./download.ts";
 import { explain } from "./explain.ts";
 import { isOwn, markOf, nameOf, observed, ownedBy, snapshotsOf, tagsIn } from "./image.ts";
 import { Listing } from "./listing.ts";
-import { Making } from "./making.ts";
+import { OmiMaking } from "./making.ts";
 import { marksOf, snapshotTags } from "./mark.ts";
 import { isIntermediate, Remains } from "./remains.ts";
 import { rules } from "./rules.ts";
-import { config, type Image, image, USUAL_CODES } from "./schema.ts";
+import { config, image, type Omi, USUAL_CODES } from "./schema.ts";
 import { accessOf } from "./settings.ts";
-import { Uploads } from "./upload.ts";
+import { OmiUploads } from "./upload.ts";
 import { permissionsOf, tagsOf } from "./values.ts";
-import { Watch } from "./watch.ts";
-import type { ImageAnswer, SnapshotAnswer } from "./wire.ts";
+import { OutscaleWatch } from "./watch.ts";
+import type { OmiAnswer, SnapshotAnswer } from "./wire.ts";
 
 /** The images of an Outscale account in one Region. */
-class Outscale implements Backend<Image>, Added<Image>, Downloads {
-  readonly #client: Client;
-  readonly #watch: Watch<ImageAnswer>;
-  readonly #making: Making;
+class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
+  readonly #client: OutscaleClient;
+  readonly #watch: OutscaleWatch<OmiAnswer>;
+  readonly #making: OmiMaking;
   readonly #remains: Remains;
   readonly #exports: Exports;
   readonly #listing: Listing;
   readonly #host: Host;
 
-  constructor(door: Door, bucket: Bucket | undefined, account: string | undefined, host: Host) {
-    const client = new Client(door, account);
+  constructor(door: HttpClient, bucket: OutscaleBucket | undefined, account: string | undefined, host: Host) {
+    const client = new OutscaleClient(door, account);
     this.#client = client;
-    this.#watch = new Watch<ImageAnswer>(async (ids, signal) => {
+    this.#watch = new OutscaleWatch<OmiAnswer>(async (ids, signal) => {
       const seen = await Array.fromAsync(client.images(signal, { ImageIds: ids }));
       return new Map(seen.map((one) => [one.ImageId, one]));
     });
-    const snapshots = new Watch<SnapshotAnswer>(async (ids, signal) => {
+    const snapshots = new OutscaleWatch<SnapshotAnswer>(async (ids, signal) => {
       const seen = await Array.fromAsync(client.snapshots(signal, { SnapshotIds: ids }));
       return new Map(seen.map((one) => [one.SnapshotId, one]));
     });
-    this.#making = new Making(client, this.#watch, new Uploads(client, bucket, snapshots, host), bucket, host);
+    this.#making = new OmiMaking(client, this.#watch, new OmiUploads(client, bucket, snapshots, host), bucket, host);
     this.#remains = new Remains(client, bucket, host.file);
     this.#exports = new Exports(client, bucket, host);
     this.#listing = new Listing(client, this.#remains, host);
@@ -69,26 +69,26 @@ class Outscale implements Backend<Image>, Added<Image>, Downloads {
   async read(
     what: { readonly address: Address; readonly id?: ImageId; readonly nonce?: string },
     { signal }: Reading,
-  ): Promise<Observed<Image> | undefined> {
+  ): Promise<Observed<Omi> | undefined> {
     return await this.#listing.find(what, signal);
   }
 
-  list({ signal }: Reading, looked?: readonly Looked[]): AsyncGenerator<Observed<Image>> {
+  list({ signal }: Reading, looked?: readonly Looked[]): AsyncGenerator<Observed<Omi>> {
     return looked === undefined ? this.#listing.all(signal) : this.#listing.of(looked, signal);
   }
 
-  async create(want: Desired<Image>, source: Source | undefined, context: Context): Promise<Observed<Image>> {
+  async create(want: Desired<Omi>, source: Source | undefined, context: Context): Promise<Observed<Omi>> {
     const make = (stands?: () => Promise<void>) => this.#making.make(want, source, context, stands);
     const made = await this.#remains.deferring(context, make);
     return observed(made, await this.#client.account(context.signal), this.#host.declared);
   }
 
   async update(
-    { id }: Observed<Image>,
-    want: Desired<Image>,
+    { id }: Observed<Omi>,
+    want: Desired<Omi>,
     cleared: readonly string[],
     context: Context,
-  ): Promise<Observed<Image>> {
+  ): Promise<Observed<Omi>> {
     const { signal, address } = context;
     const mark = context.marker(id);
     const [account, now] = await Promise.all([this.#client.account(signal), this.#client.image(id, signal)]);
@@ -140,7 +140,7 @@ class Outscale implements Backend<Image>, Added<Image>, Downloads {
     return await this.#exports.parts(id, context);
   }
 
-  async added({ attributes }: Observed<Image>, { source_image_id }: Desired<Image>): Promise<Additions> {
+  async added({ attributes }: Observed<Omi>, { source_image_id }: Desired<Omi>): Promise<Additions> {
     const { description, product_codes: codes = [], tags, permissions } = attributes;
     // Those of a copy are licences of its source, which may be another one by now.
     const isCopy = source_image_id !== undefined;
@@ -161,7 +161,7 @@ class Outscale implements Backend<Image>, Added<Image>, Downloads {
 
   /** The product codes of an image of which none are declared any more: those of its origin, which may be licences. */
   async #codes(
-    { source_image_id, vm_id }: Desired<Image>,
+    { source_image_id, vm_id }: Desired<Omi>,
     { signal, note }: Context,
   ): Promise<readonly string[] | undefined> {
     const source = source_image_id === undefined ? undefined : await this.#client.image(source_image_id, signal);
@@ -176,17 +176,17 @@ class Outscale implements Backend<Image>, Added<Image>, Downloads {
 
   /** Brings tags and mark to what is wanted; tags that nobody declares stay. */
   async #tag(
-    now: ImageAnswer,
-    want: Desired<Image>,
+    now: OmiAnswer,
+    want: Desired<Omi>,
     cleared: readonly string[],
-    marks: readonly Tag[],
+    marks: readonly OutscaleTag[],
     signal: AbortSignal,
   ): Promise<void> {
     const wanted = tagsOf(want.tags);
     const isDeclared = want.tags !== undefined || cleared.includes("tags");
     const have = new Map((now.Tags ?? []).map(({ Key, Value }) => [Key, Value]));
     const gone = isDeclared ? tagsIn(now).filter(({ Key }) => !Object.hasOwn(wanted, Key)) : [];
-    const all = [...Object.entries(wanted).map(([Key, Value]): Tag => ({ Key, Value })), ...marks];
+    const all = [...Object.entries(wanted).map(([Key, Value]): OutscaleTag => ({ Key, Value })), ...marks];
     const added = all.filter(({ Key, Value }) => have.get(Key) !== Value);
     await this.#client.deleteTags([now.ImageId], gone, signal);
     await this.#client.createTags([now.ImageId], added, signal);
@@ -237,6 +237,11 @@ export const outscale = definePlugin({
           ? "`access_key` and `secret_key` (or OSC_ACCESS_KEY and OSC_SECRET_KEY)"
           : "`login` and `password` (or OSC_LOGIN and OSC_PASSWORD)",
     });
-    return new Outscale(door, bucket === undefined ? undefined : new Bucket(bucket, host), written.account_id, host);
+    return new Outscale(
+      door,
+      bucket === undefined ? undefined : new OutscaleBucket(bucket, host),
+      written.account_id,
+      host,
+    );
   },
 });

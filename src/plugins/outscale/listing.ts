@@ -1,16 +1,16 @@
 import type { Address, Host, ImageId, Looked, Observed } from "images";
-import { type Client, isImageId } from "./client.ts";
+import { isImageId, type OutscaleClient } from "./client.ts";
 import { observed } from "./image.ts";
 import { isIntermediate, type Remains } from "./remains.ts";
-import type { Image } from "./schema.ts";
+import type { Omi } from "./schema.ts";
 
 /** Looks for images, and for what interrupted runs left of them. */
 export class Listing {
-  readonly #client: Client;
+  readonly #client: OutscaleClient;
   readonly #remains: Remains;
   readonly #host: Pick<Host, "file" | "declared">;
 
-  constructor(client: Client, remains: Remains, host: Pick<Host, "file" | "declared">) {
+  constructor(client: OutscaleClient, remains: Remains, host: Pick<Host, "file" | "declared">) {
     this.#client = client;
     this.#remains = remains;
     this.#host = host;
@@ -20,7 +20,7 @@ export class Listing {
   async find(
     { address, id, nonce }: { readonly address: Address; readonly id?: ImageId; readonly nonce?: string },
     signal: AbortSignal,
-  ): Promise<Observed<Image> | undefined> {
+  ): Promise<Observed<Omi> | undefined> {
     if (id !== undefined) {
       const found = isImageId(id) ? await this.#client.image(id, signal) : undefined;
       if (found === undefined) return isImageId(id) || isIntermediate(id) ? undefined : await this.#named(id, signal);
@@ -36,13 +36,13 @@ export class Listing {
   }
 
   /** Every image that the account sees. */
-  async *all(signal: AbortSignal): AsyncGenerator<Observed<Image>> {
+  async *all(signal: AbortSignal): AsyncGenerator<Observed<Omi>> {
     const account = await this.#client.account(signal);
     for await (const answer of this.#client.images(signal, {})) yield observed(answer, account, this.#host.declared);
   }
 
   /** The images of the account, and what is left of those that are looked for. */
-  async *of(looked: readonly Looked[], signal: AbortSignal): AsyncGenerator<Observed<Image>> {
+  async *of(looked: readonly Looked[], signal: AbortSignal): AsyncGenerator<Observed<Omi>> {
     const seen = new Set<string>();
     const known = new Map(looked.flatMap(({ address, id }) => (id === undefined ? [] : [[id, address] as const])));
     for await (const found of this.#own(signal)) {
@@ -53,14 +53,14 @@ export class Listing {
     yield* this.#unfinished(looked, seen, signal);
   }
 
-  async *#own(signal: AbortSignal): AsyncGenerator<Observed<Image>> {
+  async *#own(signal: AbortSignal): AsyncGenerator<Observed<Omi>> {
     const account = await this.#client.account(signal);
     for await (const answer of this.#client.images(signal, { AccountIds: [account] }))
       yield observed(answer, account, this.#host.declared);
   }
 
   /** By its name, which an import may give in place of the id. */
-  async #named(name: string, signal: AbortSignal): Promise<Observed<Image> | undefined> {
+  async #named(name: string, signal: AbortSignal): Promise<Observed<Omi> | undefined> {
     const account = await this.#client.account(signal);
     for await (const answer of this.#client.images(signal, { AccountIds: [account], ImageNames: [name] }))
       if (answer.ImageName === name) return observed(answer, account, this.#host.declared);
@@ -68,7 +68,7 @@ export class Listing {
   }
 
   /** Without a marker (they are off, or somebody took it away) the snapshots say themselves what they go with. */
-  async #unmarked(found: Observed<Image>, address: Address, signal: AbortSignal): Promise<Observed<Image>> {
+  async #unmarked(found: Observed<Omi>, address: Address, signal: AbortSignal): Promise<Observed<Omi>> {
     if (found.mark !== undefined || found.names === undefined) return found;
     return { ...found, owns: await this.#remains.of(found.id, address, signal) };
   }
@@ -81,7 +81,7 @@ export class Listing {
     looked: readonly Looked[],
     seen: ReadonlySet<string>,
     signal: AbortSignal,
-  ): AsyncGenerator<Observed<Image>> {
+  ): AsyncGenerator<Observed<Omi>> {
     // An address that is looked for without an id as well is in the middle of something.
     const open = new Set(looked.flatMap(({ address, id }) => (id === undefined ? [address] : [])));
     for (const { address, id } of looked) {

@@ -1,32 +1,32 @@
 import { type Context, type Desired, Failure, type Host, imageId, type Source } from "images";
-import type { Bucket } from "./bucket.ts";
+import type { OutscaleBucket } from "./bucket.ts";
 import { change, permissionChanges } from "./changes.ts";
-import type { Client, Fields, Tag } from "./client.ts";
+import type { OutscaleClient, OutscaleFields, OutscaleTag } from "./client.ts";
 import { fieldsOf, isOwn, mappingsOf, mappingsWith, markOf, nameOf, rootOf, snapshotsOf } from "./image.ts";
 import { marksOf, type Snapshots, snapshotTags, withMark } from "./mark.ts";
 import { restore } from "./restore.ts";
-import type { Image } from "./schema.ts";
-import type { Uploads } from "./upload.ts";
+import type { Omi } from "./schema.ts";
+import type { OmiUploads } from "./upload.ts";
 import { permissionsOf, tagsOf } from "./values.ts";
-import type { Watch } from "./watch.ts";
-import type { ImageAnswer } from "./wire.ts";
+import type { OutscaleWatch } from "./watch.ts";
+import type { OmiAnswer } from "./wire.ts";
 
 /** Seconds that Outscale has to read a manifest that is signed here. */
 const A_DAY = 86_400;
 
 /** Makes images, from all origins, and waits until they can be used. */
-export class Making {
-  readonly #client: Client;
-  readonly #watch: Watch<ImageAnswer>;
-  readonly #uploads: Uploads;
-  readonly #bucket: Bucket | undefined;
+export class OmiMaking {
+  readonly #client: OutscaleClient;
+  readonly #watch: OutscaleWatch<OmiAnswer>;
+  readonly #uploads: OmiUploads;
+  readonly #bucket: OutscaleBucket | undefined;
   readonly #host: Pick<Host, "conceal" | "file">;
 
   constructor(
-    client: Client,
-    watch: Watch<ImageAnswer>,
-    uploads: Uploads,
-    bucket: Bucket | undefined,
+    client: OutscaleClient,
+    watch: OutscaleWatch<OmiAnswer>,
+    uploads: OmiUploads,
+    bucket: OutscaleBucket | undefined,
     host: Pick<Host, "conceal" | "file">,
   ) {
     this.#client = client;
@@ -38,11 +38,11 @@ export class Making {
 
   /** @param stands called once the image is available */
   async make(
-    want: Desired<Image>,
+    want: Desired<Omi>,
     source: Source | undefined,
     context: Context,
     stands: () => Promise<void> = async () => undefined,
-  ): Promise<ImageAnswer> {
+  ): Promise<OmiAnswer> {
     const { signal, progress } = context;
     const name = nameOf(want, context.address);
     const { origin, snapshots } = await this.#origin(want, source, context);
@@ -63,10 +63,7 @@ export class Making {
   }
 
   /** Makes an image whose name an old one has: that goes right before, and comes back when nothing comes of the new one. */
-  async #inPlaceOfOld(
-    context: Context,
-    work: (told: (id: string) => void) => Promise<ImageAnswer>,
-  ): Promise<ImageAnswer> {
+  async #inPlaceOfOld(context: Context, work: (told: (id: string) => void) => Promise<OmiAnswer>): Promise<OmiAnswer> {
     const { replaces, retireOld, signal } = context;
     const old =
       replaces === undefined || retireOld === undefined ? undefined : await this.#client.image(replaces, signal);
@@ -84,10 +81,10 @@ export class Making {
   }
 
   async #origin(
-    want: Desired<Image>,
+    want: Desired<Omi>,
     source: Source | undefined,
     context: Context,
-  ): Promise<{ readonly origin: Fields; readonly snapshots: Snapshots }> {
+  ): Promise<{ readonly origin: OutscaleFields; readonly snapshots: Snapshots }> {
     if (source !== undefined) {
       const SnapshotId = await this.#uploads.send(source, context);
       const RootDeviceName = rootOf(want);
@@ -120,7 +117,7 @@ export class Making {
   }
 
   /** Asks for the image; where the answer is lost, it is looked for by its name and mark. */
-  async #begin(fields: Fields, name: string, context: Context): Promise<ImageAnswer> {
+  async #begin(fields: OutscaleFields, name: string, context: Context): Promise<OmiAnswer> {
     try {
       return await this.#client.createImage(fields, context.signal);
     } catch (thrown) {
@@ -130,7 +127,7 @@ export class Making {
     }
   }
 
-  async #begunAllTheSame(thrown: unknown, name: string, context: Context): Promise<ImageAnswer | undefined> {
+  async #begunAllTheSame(thrown: unknown, name: string, context: Context): Promise<OmiAnswer | undefined> {
     const { mark, nonce, signal } = context;
     const isUnknown =
       thrown instanceof Failure && (thrown.code.startsWith("net.") || (thrown.request?.status ?? 0) >= 500);
@@ -157,14 +154,14 @@ export class Making {
   }
 
   /** What CreateImage does not take: tags, with the mark among them, and permissions. Then the mark leaves the description. */
-  async #finish(made: ImageAnswer, want: Desired<Image>, snapshots: Snapshots, context: Context): Promise<ImageAnswer> {
+  async #finish(made: OmiAnswer, want: Desired<Omi>, snapshots: Snapshots, context: Context): Promise<OmiAnswer> {
     const { signal, address } = context;
     const id = made.ImageId;
     const mark = context.marker(id);
     const own = snapshots === "own" ? snapshotsOf(made) : [];
     await this.#client.createTags(own, snapshotTags(this.#host.file, address, id), signal);
     const marks = mark === undefined ? [] : marksOf(mark, snapshots);
-    const tags = Object.entries(tagsOf(want.tags)).map(([Key, Value]): Tag => ({ Key, Value }));
+    const tags = Object.entries(tagsOf(want.tags)).map(([Key, Value]): OutscaleTag => ({ Key, Value }));
     await this.#client.createTags([id], [...marks, ...tags], signal);
     const description = want.description ?? "";
     const changes = [
@@ -177,7 +174,7 @@ export class Making {
 }
 
 /** The image once it can be used. @throws Failure backend.unmade when it never will be */
-function available(id: string, seen: ImageAnswer | undefined): ImageAnswer | undefined {
+function available(id: string, seen: OmiAnswer | undefined): OmiAnswer | undefined {
   if (seen === undefined)
     throw new Failure("backend.unmade", `${id} is gone before it was available`, {
       hint: "it was deleted meanwhile: apply again",

@@ -1,5 +1,5 @@
 import { type Address, fieldsOfMark, MARK_FIELDS, type Mark, type MarkField, markOfFields } from "images";
-import type { Tag } from "./client.ts";
+import type { OutscaleTag } from "./client.ts";
 
 // Our mark is kept in tags. Tags are written by a request of their own after an image was made, so until then the mark stands as the last
 // line of the description: an image of ours is never there without it, whenever a run is killed.
@@ -11,7 +11,7 @@ const key = (field: MarkField): string => `images.${field}`;
 const KEYS = { file: key("file"), owner: key("owner"), snapshots: "images.snapshots" };
 const ALL: ReadonlySet<string> = new Set([...MARK_FIELDS.map(key), KEYS.snapshots]);
 
-export const isMarkTag = ({ Key }: Tag): boolean => ALL.has(Key);
+export const isMarkTag = ({ Key }: OutscaleTag): boolean => ALL.has(Key);
 
 /** The tag by which snapshots are found that go with an image, also once the image is gone. */
 const OF = "images.image";
@@ -24,19 +24,19 @@ export const snapshotText = (file: string, owner: Address, token: string): strin
 /** The token of an upload, from the description of its snapshot. */
 export const tokenIn = (text: string): string | undefined => /^images .* ([0-9a-f-]{36})$/s.exec(text)?.[1];
 
-export const marksOf = (mark: Mark, snapshots: Snapshots): readonly Tag[] => [
-  ...fieldsOfMark(mark).map(([field, Value]): Tag => ({ Key: key(field), Value })),
+export const marksOf = (mark: Mark, snapshots: Snapshots): readonly OutscaleTag[] => [
+  ...fieldsOfMark(mark).map(([field, Value]): OutscaleTag => ({ Key: key(field), Value })),
   { Key: KEYS.snapshots, Value: snapshots },
 ];
 
 /** The tags of a snapshot that goes with an image of an address. */
-export const snapshotTags = (file: string, owner: Address, image: string): readonly Tag[] => [
+export const snapshotTags = (file: string, owner: Address, image: string): readonly OutscaleTag[] => [
   { Key: KEYS.file, Value: file },
   { Key: KEYS.owner, Value: owner },
   { Key: OF, Value: image },
 ];
 
-export const goesWith = (tags: readonly Tag[], image: string): boolean =>
+export const goesWith = (tags: readonly OutscaleTag[], image: string): boolean =>
   tags.some(({ Key, Value }) => Key === OF && Value === image);
 
 const LINE = /(?:^|\n)\[images: (\S+) (\S+) (\S+)(?: (\S+) (\S+))? (own|given)\]\s*$/;
@@ -61,7 +61,7 @@ export interface Marked {
 }
 
 /** The mark of an image, from its tags or from its description. */
-export function readMark(text: string, tags: readonly Tag[]): Marked {
+export function readMark(text: string, tags: readonly OutscaleTag[]): Marked {
   const found = LINE.exec(text);
   const description = found === null ? text : text.slice(0, found.index);
   const value = (name: string) => tags.find(({ Key }) => Key === name)?.Value;

@@ -1,6 +1,6 @@
 import { type Address, type Context, Failure, type ImageId, type Reading, sha256 } from "images";
-import type { Bucket } from "./bucket.ts";
-import { type Client, isImageId, isSnapshotId } from "./client.ts";
+import type { OutscaleBucket } from "./bucket.ts";
+import { isImageId, isSnapshotId, type OutscaleClient } from "./client.ts";
 import { goesWith, imageFilter, snapshotText, tokenIn } from "./mark.ts";
 
 /** The id, in the state, of an image of which there is only an object in the bucket so far. */
@@ -18,13 +18,13 @@ export function prefixOf(file: string, address: Address): string {
 
 /** What was made on the way to images, and what they were made of. */
 export class Remains {
-  readonly #client: Client;
-  readonly #bucket: Bucket | undefined;
+  readonly #client: OutscaleClient;
+  readonly #bucket: OutscaleBucket | undefined;
   readonly #file: string;
   /** What goes with images that are replaced just now, and stays until the new ones are available. */
   readonly #replaced = new Map<ImageId, readonly string[]>();
 
-  constructor(client: Client, bucket: Bucket | undefined, file: string) {
+  constructor(client: OutscaleClient, bucket: OutscaleBucket | undefined, file: string) {
     this.#client = client;
     this.#bucket = bucket;
     this.#file = file;

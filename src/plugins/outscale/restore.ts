@@ -1,9 +1,9 @@
 import { type Context, Failure, imageId } from "images";
 import { change, permissionChanges } from "./changes.ts";
-import type { Client, Fields, Tag } from "./client.ts";
+import type { OutscaleClient, OutscaleFields, OutscaleTag } from "./client.ts";
 import { markOf, snapshotsOf } from "./image.ts";
 import { marksOf, withMark } from "./mark.ts";
-import type { ImageAnswer, MappingAnswer } from "./wire.ts";
+import type { MappingAnswer, OmiAnswer } from "./wire.ts";
 
 /** Milliseconds for it: the run may have been stopped, and what was deleted for its sake is put back all the same. */
 const PATIENCE = 300_000;
@@ -15,10 +15,10 @@ const PATIENCE = 300_000;
  * @param owner tags by which the snapshots of an image are found later
  */
 export async function restore(
-  client: Client,
-  old: ImageAnswer,
+  client: OutscaleClient,
+  old: OmiAnswer,
   failed: string | undefined,
-  owner: (image: string) => readonly Tag[],
+  owner: (image: string) => readonly OutscaleTag[],
   context: Pick<Context, "nonce" | "note" | "restored">,
 ): Promise<void> {
   const signal = AbortSignal.timeout(PATIENCE);
@@ -44,14 +44,19 @@ export async function restore(
   }
 }
 
-async function clear(client: Client, id: string, owner: readonly Tag[], signal: AbortSignal): Promise<void> {
+async function clear(
+  client: OutscaleClient,
+  id: string,
+  owner: readonly OutscaleTag[],
+  signal: AbortSignal,
+): Promise<void> {
   const found = await client.image(id, signal);
   if (found === undefined) return;
   if (markOf(found).snapshots === "own") await client.createTags(snapshotsOf(found), owner, signal);
   await client.deleteImage(id, signal);
 }
 
-const fieldsOf = (old: ImageAnswer, description: string): Fields =>
+const fieldsOf = (old: OmiAnswer, description: string): OutscaleFields =>
   said({
     ImageName: old.ImageName,
     Description: description === "" ? undefined : description,
@@ -63,7 +68,7 @@ const fieldsOf = (old: ImageAnswer, description: string): Fields =>
     ProductCodes: old.ProductCodes?.length === 0 ? undefined : old.ProductCodes,
   });
 
-function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): Fields {
+function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): OutscaleFields {
   if (Bsu == null) return said({ DeviceName, VirtualDeviceName });
   const { SnapshotId, VolumeSize, VolumeType, Iops, DeleteOnVmDeletion } = Bsu;
   // The API tells it of gp2 as well, and takes it of io1 only.
@@ -72,5 +77,5 @@ function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): Field
   return said({ DeviceName, VirtualDeviceName, Bsu: volume });
 }
 
-const said = (fields: Fields): Fields =>
+const said = (fields: OutscaleFields): OutscaleFields =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));

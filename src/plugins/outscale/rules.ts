@@ -1,7 +1,7 @@
 import type { Complaint, Desired, Facts } from "images";
 import { rootOf } from "./image.ts";
 import { isMarkTag } from "./mark.ts";
-import type { Image } from "./schema.ts";
+import type { Omi } from "./schema.ts";
 import { tagsOf } from "./values.ts";
 
 // What the API takes; its description of CreateImage.
@@ -10,7 +10,7 @@ const IOPS_PER_GIB = 300;
 const GIB = 1024 ** 3;
 
 /** Rules that no type can tell. */
-export function rules(want: Desired<Image>, facts: Facts): readonly Complaint[] {
+export function rules(want: Desired<Omi>, facts: Facts): readonly Complaint[] {
   const wrong: Complaint[] = [];
   const say = (attribute: string, message: string, hint?: string) =>
     wrong.push({ code: "config.value", attribute, message, ...(hint === undefined ? {} : { hint }) });

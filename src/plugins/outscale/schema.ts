@@ -226,8 +226,8 @@ export const image = {
     "The same as permissions, in the words of the API.",
   ),
 };
-export type Config = typeof config;
-export type Image = typeof image;
+export type OutscaleConfig = typeof config;
+export type Omi = typeof image;
 
 function withoutQuery(text: string): string {
   return text.replace(/[?#].*$/s, "");

@@ -3,10 +3,10 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { type Desired, Failure, type Host, type Keys } from "images";
 import * as t from "typanion";
-import type { Config } from "./schema.ts";
+import type { OutscaleConfig } from "./schema.ts";
 
 /** How requests to the API are signed. */
-export type Credentials =
+type OutscaleCredentials =
   | { readonly kind: "keys"; readonly keys: Keys }
   | { readonly kind: "password"; readonly login: string; readonly password: string };
 
@@ -18,11 +18,11 @@ export interface BucketAccess {
   readonly keys: Keys;
 }
 
-export interface Access {
+interface OutscaleAccess {
   /** With the path: https://api.eu-west-2.outscale.com/api/v1. */
   readonly url: string;
   readonly region: string;
-  readonly credentials: Credentials;
+  readonly credentials: OutscaleCredentials;
   readonly bucket?: BucketAccess;
   /** PEM texts of the client's certificate. */
   readonly tls?: { readonly cert: string; readonly key: string };
@@ -57,9 +57,9 @@ const DEFAULT_REGION = "eu-west-2";
  * @throws Failure config.secret, config.value
  */
 export async function accessOf(
-  written: Desired<Config>,
+  written: Desired<OutscaleConfig>,
   host: Pick<Host, "backend" | "folder" | "env" | "conceal">,
-): Promise<Access> {
+): Promise<OutscaleAccess> {
   const { env } = host;
   const isNamed = written.profile !== undefined || written.config !== undefined;
   const profile = await profileOf(written, host);
@@ -89,8 +89,8 @@ export async function accessOf(
 }
 
 function bucketOf(
-  { bucket, bucket_region }: Desired<Config>,
-  credentials: Credentials,
+  { bucket, bucket_region }: Desired<OutscaleConfig>,
+  credentials: OutscaleCredentials,
   endpoint: string | undefined,
   region: string,
 ): BucketAccess | undefined {
@@ -109,11 +109,11 @@ function bucketOf(
 }
 
 function credentialsOf(
-  written: Desired<Config>,
+  written: Desired<OutscaleConfig>,
   { backend, env }: Pick<Host, "backend" | "env">,
   isNamed: boolean,
   profile: Profile | undefined,
-): Credentials {
+): OutscaleCredentials {
   const own = keysOf(referred(written.access_key, env), written.secret_key);
   const given = keysOf(present(env["OSC_ACCESS_KEY"]), present(env["OSC_SECRET_KEY"]));
   const kept = keysOf(present(profile?.access_key), present(profile?.secret_key));
@@ -197,7 +197,7 @@ async function pem(path: string, host: Pick<Host, "folder" | "env">): Promise<st
 
 /** The profile, where there is one. @throws Failure when one that was named is not there */
 async function profileOf(
-  { config, profile }: Desired<Config>,
+  { config, profile }: Desired<OutscaleConfig>,
   host: Pick<Host, "folder" | "env">,
 ): Promise<Profile | undefined> {
   const { env } = host;

@@ -1,25 +1,25 @@
 import { type Context, Failure, type Host, imageId, imageOf, type Source } from "images";
-import type { Bucket } from "./bucket.ts";
-import type { Client } from "./client.ts";
+import type { OutscaleBucket } from "./bucket.ts";
+import type { OutscaleClient } from "./client.ts";
 import { snapshotText } from "./mark.ts";
 import { objectId, prefixOf } from "./remains.ts";
-import type { Watch } from "./watch.ts";
+import type { OutscaleWatch } from "./watch.ts";
 import type { SnapshotAnswer } from "./wire.ts";
 
 /** Seconds that Outscale has to fetch an object. */
 const A_DAY = 86_400;
 
 /** Bytes become a snapshot: through an object in the bucket, which is gone again before this resolves. */
-export class Uploads {
-  readonly #client: Client;
-  readonly #bucket: Bucket | undefined;
-  readonly #watch: Watch<SnapshotAnswer>;
+export class OmiUploads {
+  readonly #client: OutscaleClient;
+  readonly #bucket: OutscaleBucket | undefined;
+  readonly #watch: OutscaleWatch<SnapshotAnswer>;
   readonly #host: Pick<Host, "file" | "conceal" | "backend">;
 
   constructor(
-    client: Client,
-    bucket: Bucket | undefined,
-    watch: Watch<SnapshotAnswer>,
+    client: OutscaleClient,
+    bucket: OutscaleBucket | undefined,
+    watch: OutscaleWatch<SnapshotAnswer>,
     host: Pick<Host, "file" | "conceal" | "backend">,
   ) {
     this.#client = client;

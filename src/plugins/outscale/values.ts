@@ -15,12 +15,12 @@ export function tagsOf(value: Value | undefined): Readonly<Record<string, string
 const pairIn = (one: Value): [string, string][] =>
   isTable(one) && typeof one["key"] === "string" ? [[one["key"], String(one["value"] ?? "")]] : [];
 
-export interface Permissions {
+export interface LaunchPermissions {
   readonly account_ids: readonly string[];
   readonly global: boolean;
 }
 
-export function permissionsOf(value: Value | undefined): Permissions {
+export function permissionsOf(value: Value | undefined): LaunchPermissions {
   if (value === undefined || !isTable(value)) return { account_ids: [], global: false };
   const ids = value["account_ids"];
   const texts = Array.isArray(ids) ? ids.flatMap((id) => (typeof id === "string" ? [id] : [])) : [];

@@ -14,7 +14,7 @@ const MOST = 10_000;
 const PATIENCE = 600_000;
 
 /** Waits for things of one kind: all that is waited for at a time is looked at together, by one listing. */
-export class Watch<T> {
+export class OutscaleWatch<T> {
   readonly #list: (ids: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, T>>;
   readonly #clock: Clock;
   readonly #waiters = new Set<Waiter<T>>();

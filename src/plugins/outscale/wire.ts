@@ -51,7 +51,7 @@ export const isImage = t.isObject(
   },
   isMore,
 );
-export type ImageAnswer = t.InferType<typeof isImage>;
+export type OmiAnswer = t.InferType<typeof isImage>;
 
 export const isSnapshot = t.isObject(
   {

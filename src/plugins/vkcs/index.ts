@@ -1,11 +1,11 @@
 import { type Complaint, type Desired, definePlugin, type Facts, type Wanted } from "images";
 import { accessOf } from "../openstack/access.ts";
 import { OpenStack } from "../openstack/backend.ts";
-import { Cloud } from "../openstack/cloud.ts";
+import { OpenCloud } from "../openstack/cloud.ts";
 import { nameOf } from "../openstack/image.ts";
 import { pulls } from "../openstack/import.ts";
 import { rules } from "../openstack/rules.ts";
-import type { Image } from "../openstack/schema.ts";
+import type { OsImage } from "../openstack/schema.ts";
 import { config } from "../openstack/settings.ts";
 import { image } from "./schema.ts";
 
@@ -19,14 +19,14 @@ const isPublic = (endpoint: string): boolean =>
     URL.parse(endpoint)?.hostname ?? "",
   );
 
-const wanted = ({ disk_format, verify_checksum }: Desired<Image>): Wanted => ({
+const wanted = ({ disk_format, verify_checksum }: Desired<OsImage>): Wanted => ({
   // What is no ISO is kept raw: qcow2 is turned into it on the way.
   formats: disk_format === "iso" ? ["iso"] : disk_format === "raw" ? ["raw", "iso", "other"] : ["raw", "iso"],
   compressions: ["none"],
   ...(verify_checksum ? { digests: ["md5", "sha512"] } : {}),
 });
 
-function check(want: Desired<Image>, facts: Facts): readonly Complaint[] {
+function check(want: Desired<OsImage>, facts: Facts): readonly Complaint[] {
   const found = [...rules(want, facts)];
   if (want.properties?.["store"] !== undefined)
     found.push({
@@ -62,6 +62,6 @@ export const vkcs = definePlugin({
       user_domain_name: "users",
       region: "RegionOne",
     });
-    return new OpenStack(new Cloud(access, host, headersFor), host, { visibility: "private" });
+    return new OpenStack(new OpenCloud(access, host, headersFor), host, { visibility: "private" });
   },
 });

@@ -1,8 +1,8 @@
 import { optional } from "images";
-import { choice, type Image, image as openstack } from "../openstack/schema.ts";
+import { choice, type OsImage, image as openstack } from "../openstack/schema.ts";
 
 /** An image in VK Cloud: as in Glance, with what VK Cloud allows. */
-export const image: Image = {
+export const image: OsImage = {
   ...openstack,
   disk_format: optional(
     choice("raw", "iso"),

@@ -1,8 +1,8 @@
-import type { Clock, Out, Sink } from "../../../src/cli/render/renderer.ts";
+import type { Out, RenderClock, TextSink } from "../../../src/cli/render/renderer.ts";
 import type { Event } from "../../../src/core/model/event.ts";
 
 /** Time that stands still until a test moves it. */
-export class TestClock implements Clock {
+export class TestClock implements RenderClock {
   #now: number;
   readonly #timers = new Set<{ readonly ms: number; readonly work: () => void; next: number }>();
 
@@ -40,7 +40,7 @@ export class TestClock implements Clock {
 }
 
 /** A sink that keeps what it gets. */
-export class Kept implements Sink {
+export class Kept implements TextSink {
   text = "";
   columns: number | undefined;
   rows: number | undefined;

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
-import { Progress } from "../../../src/core/apply/progress.ts";
+import { StepProgress } from "../../../src/core/apply/progress.ts";
 import type { Event } from "../../../src/core/model/event.ts";
 import { address, backendName, imageName } from "../../../src/core/model/name.ts";
 import { Channel } from "../../../src/core/stream.ts";
 
-async function told(say: (tell: Progress["tell"], end: () => void) => void): Promise<readonly string[]> {
+async function told(say: (tell: StepProgress["tell"], end: () => void) => void): Promise<readonly string[]> {
   const channel = new Channel<Event>();
-  const progress = new Progress(address(backendName("x"), imageName("a")), channel, () => new Date(0));
+  const progress = new StepProgress(address(backendName("x"), imageName("a")), channel, () => new Date(0));
   say(progress.tell, () => progress.end());
   channel.close();
   const events = await Array.fromAsync(channel);

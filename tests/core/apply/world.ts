@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { apply } from "../../../src/core/apply/apply.ts";
-import type { ApplyMeans, Records } from "../../../src/core/apply/means.ts";
+import type { ApplyContext, Records } from "../../../src/core/apply/means.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import type { Config, Resource } from "../../../src/core/model/declaration.ts";
 import { digest } from "../../../src/core/model/digest.ts";
@@ -247,7 +247,7 @@ export class Checkout implements Records {
     this.rows = new Map();
   }
 
-  means(declared: Readonly<Record<string, Declared>>): ApplyMeans {
+  means(declared: Readonly<Record<string, Declared>>): ApplyContext {
     const never = new AbortController().signal;
     const opened = this.world.backend();
     const state: State = {

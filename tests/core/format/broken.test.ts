@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
 import { FileAccess } from "../../../src/core/format/access.ts";
-import { type Bytes, bytesOf } from "../../../src/core/format/bytes.ts";
+import { type ByteStream, bytesOf } from "../../../src/core/format/bytes.ts";
 import { decompress } from "../../../src/core/format/compression.ts";
 import { identifyHead } from "../../../src/core/format/identify.ts";
 import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
@@ -17,7 +17,7 @@ setDefaultTimeout(300_000);
 /** No mutant may give more than this. */
 const LIMIT = 1 << 20;
 
-const READERS: Readonly<Record<string, (bytes: Uint8Array) => Bytes>> = {
+const READERS: Readonly<Record<string, (bytes: Uint8Array) => ByteStream>> = {
   "v2.qcow2": (bytes) => plain(readQcow2(new Spool(bytesOf(bytes)), { limit: LIMIT })),
   "v3.qcow2": (bytes) => plain(readQcow2(new Spool(bytesOf(bytes)), { limit: LIMIT })),
   "deflate.qcow2": (bytes) => plain(readQcow2(new Spool(bytesOf(bytes)), { limit: LIMIT })),
@@ -67,7 +67,7 @@ function mutant(original: Uint8Array, seed: number): Uint8Array {
 }
 
 /** Reads it to the end: the number of bytes, or the code of the Failure. Any other error is a bug. */
-async function outcome(input: Bytes): Promise<number | string> {
+async function outcome(input: ByteStream): Promise<number | string> {
   let length = 0;
   try {
     for await (const piece of input) length += piece.length;

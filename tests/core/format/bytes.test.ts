@@ -1,11 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { ByteReader, type Bytes, bytesOf, gathered, peek } from "../../../src/core/format/bytes.ts";
+import { ByteReader, type ByteStream, bytesOf, gathered, peek } from "../../../src/core/format/bytes.ts";
 import { inOrder } from "../../../src/core/format/in-order.ts";
 import { isZero, plain, sparse } from "../../../src/core/format/segment.ts";
 import { all, codeOf, digestOf, disk, pieces } from "./tools.ts";
 
 /** A stream that tells how often it was asked and whether it was closed. */
-function watched(bytes: Uint8Array): { readonly input: Bytes; readonly seen: { pulled: number; closed: boolean } } {
+function watched(bytes: Uint8Array): {
+  readonly input: ByteStream;
+  readonly seen: { pulled: number; closed: boolean };
+} {
   const seen = { pulled: 0, closed: false };
   async function* input(): AsyncGenerator<Uint8Array> {
     try {

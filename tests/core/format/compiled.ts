@@ -1,4 +1,4 @@
-import { type Bytes, bytesOf } from "../../../src/core/format/bytes.ts";
+import { type ByteStream, bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress } from "../../../src/core/format/compression.ts";
 import { hashed } from "../../../src/core/format/hash.ts";
 import { identifyHead } from "../../../src/core/format/identify.ts";
@@ -7,7 +7,7 @@ import { transform } from "../../../src/core/format/transform.ts";
 
 // The program of compiled.test.ts: does everything that depends on the runtime, and prints a line for each.
 
-async function all(input: Bytes): Promise<Uint8Array> {
+async function all(input: ByteStream): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const part of input) parts.push(part);
   return new Uint8Array(Buffer.concat(parts));

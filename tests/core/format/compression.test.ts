@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { type Bytes, bytesOf } from "../../../src/core/format/bytes.ts";
+import { type ByteStream, bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress, type Packer, type Packing } from "../../../src/core/format/compression.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, has, pieces, run } from "./tools.ts";
 
@@ -232,7 +232,7 @@ describe("packing", () => {
     const raw = disk(2_500_000);
     const one = await all(compress("gz", pieces(raw, 999), { threads: 1 }));
     expect(digestOf(await all(compress("gz", bytesOf(raw), { threads: 5 })))).toBe(digestOf(one));
-    const whole: Bytes = decompress("gz", bytesOf(one));
+    const whole: ByteStream = decompress("gz", bytesOf(one));
     expect(digestOf(await all(whole))).toBe(digestOf(raw));
   });
 });

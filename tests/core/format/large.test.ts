@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
-import { type Bytes, bytesOf } from "../../../src/core/format/bytes.ts";
+import { type ByteStream, bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress, type Packing } from "../../../src/core/format/compression.ts";
 import { planTransform } from "../../../src/core/format/plan.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
@@ -96,7 +96,7 @@ for (const [name, { file, member, make, needs }] of Object.entries(CASES)) {
     })();
 
     /** What comes out of the file, or of a stream of it. */
-    async function opened(bytes: Uint8Array, streams: readonly ((path: string) => Bytes)[]): Promise<string[]> {
+    async function opened(bytes: Uint8Array, streams: readonly ((path: string) => ByteStream)[]): Promise<string[]> {
       await using at = await folder();
       const path = join(at.path, file);
       await Bun.write(path, bytes);
@@ -153,12 +153,12 @@ test("bz2: hundreds of streams after each other", async () => {
   expect(digestOf(found)).toBe(digestOf(new Uint8Array(Buffer.concat(Array<Uint8Array>(300).fill(raw)))));
 });
 
-const JOBS: Readonly<Record<string, (input: Bytes, signal: AbortSignal) => Bytes>> = {
+const JOBS: Readonly<Record<string, (input: ByteStream, signal: AbortSignal) => ByteStream>> = {
   xz: (input, signal) => compress("xz", input, { level: 0 }, signal),
   ...Object.fromEntries(
     (["bz2", "xz", "lz4", "lzma"] as const satisfies readonly Packing[]).map((packing) => [
       `un${packing}`,
-      (input: Bytes, signal: AbortSignal) => decompress(packing, input, {}, signal),
+      (input: ByteStream, signal: AbortSignal) => decompress(packing, input, {}, signal),
     ]),
   ),
 };

@@ -1,13 +1,13 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { planTransform, type Target } from "../../../src/core/format/plan.ts";
+import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
 import { identifyFile, transform } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, folder, pieces, run } from "./tools.ts";
 
 setDefaultTimeout(120_000);
 
-const RAW: Target = { formats: ["raw"], compressions: ["none"] };
+const RAW: TransformTarget = { formats: ["raw"], compressions: ["none"] };
 
 const ovf = (...disks: string[]): string => `<?xml version="1.0"?>
 <Envelope xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1">

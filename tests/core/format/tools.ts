@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
-import type { Bytes } from "../../../src/core/format/bytes.ts";
+import type { ByteStream } from "../../../src/core/format/bytes.ts";
 
 /** A folder that goes away with its `await using`. */
 export async function folder(): Promise<{ readonly path: string } & AsyncDisposable> {
@@ -59,7 +59,7 @@ export async function* pieces(bytes: Uint8Array, most = 10_000, seed = 7): Async
   }
 }
 
-export async function all(input: Bytes): Promise<Uint8Array> {
+export async function all(input: ByteStream): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const part of input) parts.push(part);
   return new Uint8Array(Buffer.concat(parts));

@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress } from "../../../src/core/format/compression.ts";
 import { type Detected, identifyHead } from "../../../src/core/format/identify.ts";
-import { planTransform, type Target } from "../../../src/core/format/plan.ts";
+import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
 import { plain, writeSparse } from "../../../src/core/format/segment.ts";
 import { identifyFile, transform, transformSparse } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, FIXTURES, fixtureDisk, folder, pieces } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
-const RAW: Target = { formats: ["raw"], compressions: ["none"] };
-const ANY: Target = { formats: "any", compressions: "any" };
-const target = (format: string, compression: string): Target => {
+const RAW: TransformTarget = { formats: ["raw"], compressions: ["none"] };
+const ANY: TransformTarget = { formats: "any", compressions: "any" };
+const target = (format: string, compression: string): TransformTarget => {
   const formats = (["raw", "qcow2", "iso", "tar"] as const).filter((one) => format.split("|").includes(one));
   const compressions = (["none", "gz", "bz2", "xz", "zst"] as const).filter((one) =>
     compression.split("|").includes(one),
@@ -25,7 +25,7 @@ const fixture = (name: string): Promise<Uint8Array> => Bun.file(join(FIXTURES, n
 describe("a plan says what is to be done", () => {
   const qcow2: Detected = { layers: [], format: "qcow2", virtualSize: 5000, size: 900 };
   const raw: Detected = { layers: [], format: "raw", size: 5000 };
-  const table: readonly (readonly [string, Detected, Target, object])[] = [
+  const table: readonly (readonly [string, Detected, TransformTarget, object])[] = [
     ["anything is taken", qcow2, ANY, { steps: [], format: "qcow2", compression: "none", onePass: true, size: 900 }],
     ["qcow2 is taken", qcow2, target("raw|qcow2", "none"), { steps: [], size: 900 }],
     ["qcow2 for raw", qcow2, RAW, { steps: ["qcow2->raw"], format: "raw", onePass: true, size: 5000 }],
@@ -72,7 +72,7 @@ describe("a plan says what is to be done", () => {
   }
 
   test("and refuses what there is no way for", async () => {
-    const refused = (detected: Detected, wanted: Target): Promise<string> =>
+    const refused = (detected: Detected, wanted: TransformTarget): Promise<string> =>
       codeOf((async () => planTransform(detected, wanted, { qemu: false }))());
     expect(await refused({ layers: [], format: "vmdk" }, RAW)).toBe("source.format");
     expect(await refused({ layers: [], format: "tar" }, RAW)).toBe("source.format");
@@ -146,7 +146,7 @@ describe("a transform", () => {
         closed = true;
       }
     }
-    const iso: Target = { formats: ["iso"], compressions: ["none"] };
+    const iso: TransformTarget = { formats: ["iso"], compressions: ["none"] };
     expect(await codeOf(all(transform({ kind: "stream", bytes: input() }, plan, { ...options, target: iso })))).toBe(
       "source.format",
     );

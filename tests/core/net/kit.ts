@@ -3,9 +3,9 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createSecure, type TlsOptions } from "node:tls";
 import { Failure } from "../../../src/core/failure.ts";
 import type { Clock } from "../../../src/core/net/clock.ts";
-import type { Door, DoorOptions } from "../../../src/core/net/door.ts";
+import type { HttpClient, HttpOptions } from "../../../src/core/net/door.ts";
 import { openDoor } from "../../../src/core/net/http.ts";
-import type { Means, Retry } from "../../../src/core/net/means.ts";
+import type { HttpMeans, Retry } from "../../../src/core/net/means.ts";
 
 /** Milliseconds for a test that hangs: wide enough for a machine that does much else. */
 export const WIDE = 30_000;
@@ -28,14 +28,14 @@ export function quick(): Clock & { readonly waits: number[] } {
 }
 
 export interface Opened extends AsyncDisposable {
-  readonly door: Door;
+  readonly door: HttpClient;
   readonly retries: Retry[];
   readonly waits: readonly number[];
   readonly secrets: string[];
 }
 
 /** A door whose retries do not wait. */
-export function opened(options: DoorOptions, means: Partial<Means> = {}): Opened {
+export function opened(options: HttpOptions, means: Partial<HttpMeans> = {}): Opened {
   const retries: Retry[] = [];
   const secrets: string[] = [];
   const clock = quick();

@@ -1,5 +1,11 @@
 import { expect, test } from "bun:test";
-import { type Family, presigned, type Signer, signatureOf, signedHeaders } from "../../../src/core/net/sign.ts";
+import {
+  presigned,
+  type SignatureFamily,
+  type Signer,
+  signatureOf,
+  signedHeaders,
+} from "../../../src/core/net/sign.ts";
 import vectors from "../../emulators/outscale/vectors/sigv4.json";
 
 interface Vector {
@@ -26,7 +32,7 @@ test("makes the signatures that other clients make", () => {
       /^(OSC4|AWS4)-\S+ Credential=[^/]+\/(\d+)\/([^/]+)\/([^/]+)\//.exec(claim) ?? [];
     const names = /SignedHeaders=([^,]+)/.exec(claim)?.[1]?.split(";") ?? [];
     const signer: Signer = {
-      family: family as Family,
+      family: family as SignatureFamily,
       keys: { accessKey: access_key, secretKey: secret_key ?? "" },
       region,
       service,

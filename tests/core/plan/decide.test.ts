@@ -4,7 +4,7 @@ import { parseDigest } from "../../../src/core/model/digest.ts";
 import { imageId } from "../../../src/core/model/name.ts";
 import type { Step } from "../../../src/core/model/plan.ts";
 import { decide } from "../../../src/core/plan/decide.ts";
-import type { Sight } from "../../../src/core/plan/sight.ts";
+import type { DecisionInput } from "../../../src/core/plan/sight.ts";
 import { at, id, image, ready, sight, want } from "./sample.ts";
 
 const base = { label: "a", size: 1 };
@@ -40,7 +40,7 @@ const unproven = { ...mine, content: "unproven:1" };
 const elsewhere = { ...mine, lineage: "L2" };
 const other = { ...mine, content: first.digest ?? "" };
 
-const table: readonly [what: string, sight: Partial<Sight>, step: string][] = [
+const table: readonly [what: string, sight: Partial<DecisionInput>, step: string][] = [
   ["declared, unknown, not there", { want: want(base) }, "create (declared)"],
   ["declared, known, gone", { want: want(base), known: ready(base) }, "create (vanished)"],
   [

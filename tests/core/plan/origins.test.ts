@@ -4,7 +4,7 @@ import { backendName } from "../../../src/core/model/name.ts";
 import type { State } from "../../../src/core/model/state.ts";
 import { boolean, integer, optional, string, table, withDefault } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
-import type { Means } from "../../../src/core/plan/means.ts";
+import type { PlanContext } from "../../../src/core/plan/means.ts";
 import { Wants } from "../../../src/core/plan/wants.ts";
 import type { Backend, Plugin } from "../../../src/core/plugin.ts";
 import { ready, resource } from "./sample.ts";
@@ -55,7 +55,7 @@ async function wanted(attributes: Attributes, resolves = true) {
     plugins: new Map([[backendName("lab"), plugin]]),
     state,
     signal: new AbortController().signal,
-  } as unknown as Means;
+  } as unknown as PlanContext;
   const backend = {
     ...(resolves && {
       resolve: async () => {

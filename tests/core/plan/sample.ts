@@ -13,7 +13,7 @@ import {
   withDefault,
 } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
-import type { Image, Sight, Want } from "../../../src/core/plan/sight.ts";
+import type { DecisionInput, LiveImage, Want } from "../../../src/core/plan/sight.ts";
 import { standing } from "../../../src/core/plan/standing.ts";
 
 export const schema = {
@@ -66,7 +66,7 @@ export const want = (
   ...more,
 });
 
-export const image = (attributes: Attributes, more: Partial<Image> = {}): Image => ({
+export const image = (attributes: Attributes, more: Partial<LiveImage> = {}): LiveImage => ({
   id,
   attributes,
   mark: { file: "images", owner: at, content: "none", lineage: "L1", self: more.id ?? id },
@@ -90,7 +90,7 @@ export const ready = (
 });
 
 /** Whose `have` is, is asked as a plan asks it. */
-export const sight = (more: Partial<Sight>): Sight => ({
+export const sight = (more: Partial<DecisionInput>): DecisionInput => ({
   address: at,
   mode: "normal",
   known: undefined,

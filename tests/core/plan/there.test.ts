@@ -10,7 +10,7 @@ import { decide } from "../../../src/core/plan/decide.ts";
 import { diff } from "../../../src/core/plan/diff.ts";
 import { observe } from "../../../src/core/plan/observe.ts";
 import { movesOf, takersFirst } from "../../../src/core/plan/turn.ts";
-import { type Backend, type Bytes, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
+import { type Backend, definePlugin, type KnownBytes, type Plugin } from "../../../src/core/plugin.ts";
 import { at, id, image, ready, resource, schema, sight, want } from "./sample.ts";
 
 // What is on the backend already when a plan is made: the very bytes, names that move, what the backend does by itself.
@@ -27,7 +27,7 @@ const plugin: Plugin = definePlugin({
   doc: "Equal bytes are one image.",
   config: {},
   image: schema,
-  physical: (_, bytes: Bytes) => bytes.digest,
+  physical: (_, bytes: KnownBytes) => bytes.digest,
   open: async () => backendOf(new Map()),
 });
 const unused = async () => {

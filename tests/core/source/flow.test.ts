@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { Failure } from "../../../src/core/failure.ts";
 import { collected } from "../../../src/core/format/garbage.ts";
-import { Growing } from "../../../src/core/source/fetch/growing.ts";
+import { GrowingFile } from "../../../src/core/source/fetch/growing.ts";
 import { gathered } from "../../../src/core/source/pieces.ts";
 import { heldBack } from "../../../src/core/source/supply.ts";
 import { Hashing } from "../../../src/core/source/verify/hashing.ts";
@@ -30,7 +30,7 @@ test("many digests at once, here and on threads, are those of the bytes", async 
 
 test("a reader that does not keep up is lent few buffers, each good until the fourth after it is asked for", async () => {
   await using place = await bench();
-  const growing = await Growing.open(join(place.folder, "file"));
+  const growing = await GrowingFile.open(join(place.folder, "file"));
   const bytes = noise(12_000_000);
   const reading = growing.read(never, true);
   const first = reading.next();
@@ -66,7 +66,7 @@ test("readers of a growing file see all of it, at any pace, and its end only whe
       fc.boolean(),
       async (sizes, paces, sparse) => {
         const whole = Buffer.concat(sizes.map((size, i) => (i % 2 === 1 ? Buffer.alloc(size) : noise(size))));
-        const growing = await Growing.open(join(place.folder, "file"), { sparse });
+        const growing = await GrowingFile.open(join(place.folder, "file"), { sparse });
         let isProven = false;
         const readers = paces.map(async (pace) => {
           const got: Uint8Array[] = [];
@@ -98,7 +98,7 @@ test("readers of a growing file see all of it, at any pace, and its end only whe
 
 test("a failed growing file ends its readers with the failure, wherever they are", async () => {
   await using place = await bench();
-  const growing = await Growing.open(join(place.folder, "file"));
+  const growing = await GrowingFile.open(join(place.folder, "file"));
   await growing.write(noise(3_000_000));
   await growing.write(noise(100));
   const reading = attempt(growing.read(never));

@@ -10,7 +10,7 @@ import { type Address, address, backendName, imageName } from "../../../src/core
 import type { FileSource, UrlSource } from "../../../src/core/model/source.ts";
 import type { Clock } from "../../../src/core/net/clock.ts";
 import { openDoor } from "../../../src/core/net/http.ts";
-import type { Opening, SourceMeans } from "../../../src/core/source/means.ts";
+import type { SourceMeans, SourceOpening } from "../../../src/core/source/means.ts";
 import { Sources } from "../../../src/core/source/open/open.ts";
 
 export const AT = { file: "images.toml", line: 1, column: 1 };
@@ -93,7 +93,7 @@ export async function bench({ env = {}, idle = 20, slow }: BenchOptions = {}): P
   };
 }
 
-export const opening = (more: Partial<Opening> = {}): Opening => ({
+export const opening = (more: Partial<SourceOpening> = {}): SourceOpening => ({
   address: LAB,
   signal: new AbortController().signal,
   progress: () => {},

@@ -4,7 +4,7 @@ import { Failure } from "../../../src/core/failure.ts";
 import { Hashing } from "../../../src/core/source/verify/hashing.ts";
 import { minisignCheck } from "../../../src/core/source/verify/minisign.ts";
 import { openClearText, openpgpCheck } from "../../../src/core/source/verify/openpgp.ts";
-import { isPgp, type Signed } from "../../../src/core/source/verify/signature.ts";
+import { isPgp, type SignedFile } from "../../../src/core/source/verify/signature.ts";
 
 setDefaultTimeout(300_000);
 
@@ -12,13 +12,13 @@ setDefaultTimeout(300_000);
 const NOW = new Date("2023-03-01");
 const read = async (name: string) =>
   new Uint8Array(await Bun.file(join(import.meta.dir, "fixtures", name)).arrayBuffer());
-const signed = async (signature: string, key: string): Promise<Signed> => ({
+const signed = async (signature: string, key: string): Promise<SignedFile> => ({
   where: signature,
   signature: await read(signature),
   key: await read(key),
 });
 
-async function prove(what: Signed, bytes: Uint8Array, now = NOW): Promise<void> {
+async function prove(what: SignedFile, bytes: Uint8Array, now = NOW): Promise<void> {
   const check = isPgp(what.key) ? await openpgpCheck(what, now) : minisignCheck(what);
   using hashing = new Hashing(check.hash === undefined ? [] : [check.hash]);
   for (let at = 0; at < bytes.length; at += 30) {

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Lease, Storage } from "../../../src/core/store/storage.ts";
+import type { StateLock, Storage } from "../../../src/core/store/storage.ts";
 import { failureOf, holder, signal } from "./help.ts";
 
 // For a machine that does much else.
@@ -12,7 +12,7 @@ export interface Place extends AsyncDisposable {
 
 const text = (serial: number) => `{"version":1,"lineage":"l","serial":${serial},"images":{}}\n`;
 
-async function leased(storage: Storage, id: string): Promise<Lease> {
+async function leased(storage: Storage, id: string): Promise<StateLock> {
   const answer = await storage.lock(holder(id), signal);
   if ("lease" in answer) return answer.lease;
   throw new Error(`held by ${answer.holder.id}`);

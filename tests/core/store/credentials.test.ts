@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { openDoor } from "../../../src/core/net/http.ts";
-import { Credentials } from "../../../src/core/store/s3/credentials.ts";
+import { S3Credentials } from "../../../src/core/store/s3/credentials.ts";
 import { served } from "../net/kit.ts";
 import { failureOf, folder } from "./help.ts";
 import { moto, programAt } from "./servers.ts";
@@ -21,7 +21,7 @@ async function of({ env = {}, profile, files = {}, now = Date.now }: Asked) {
   const home = await folder();
   for (const [name, text] of Object.entries(files)) await Bun.write(join(home.path, name), text);
   const secrets: string[] = [];
-  const credentials = new Credentials({
+  const credentials = new S3Credentials({
     env: { HOME: home.path, PATH: process.env["PATH"], AWS_EC2_METADATA_DISABLED: "true", ...env },
     profile,
     region: "us-east-1",

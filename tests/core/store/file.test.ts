@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileStorage } from "../../../src/core/store/file.ts";
-import type { Lease } from "../../../src/core/store/storage.ts";
+import type { StateLock } from "../../../src/core/store/storage.ts";
 import { storageConformance } from "./conformance.ts";
 import { failureOf, folder, holder, signal } from "./help.ts";
 
@@ -14,7 +14,7 @@ storageConformance("a file", async () => {
   return { open: () => fileStorage(join(path, "sub", "images.state.json")), [Symbol.asyncDispose]: dispose };
 });
 
-async function lease(path: string, id = "a", keep?: number): Promise<Lease> {
+async function lease(path: string, id = "a", keep?: number): Promise<StateLock> {
   const answer = await fileStorage(path, keep === undefined ? {} : { keep }).lock(holder(id), signal);
   if ("lease" in answer) return answer.lease;
   throw new Error("locked");

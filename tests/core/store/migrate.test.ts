@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileStorage } from "../../../src/core/store/file.ts";
 import { migrate } from "../../../src/core/store/migrate.ts";
 import { openStore } from "../../../src/core/store/state.ts";
-import type { Lease, Storage } from "../../../src/core/store/storage.ts";
+import type { StateLock, Storage } from "../../../src/core/store/storage.ts";
 import { at, failureOf, folder, holder, row, signal } from "./help.ts";
 
 // For a machine that does much else.
@@ -17,7 +17,7 @@ function stopping(storage: Storage, left: { writes: number }): Storage {
       const answer = await storage.lock(me, aborted);
       if (!("lease" in answer)) return answer;
       const { lease } = answer;
-      const stopped: Lease = {
+      const stopped: StateLock = {
         ...(lease.journal === undefined ? {} : { journal: lease.journal }),
         async write(text, expected) {
           if (left.writes-- <= 0) throw new Error("killed");

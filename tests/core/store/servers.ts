@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DoorOptions } from "../../../src/core/net/door.ts";
+import type { HttpOptions } from "../../../src/core/net/door.ts";
 import { openDoor } from "../../../src/core/net/http.ts";
 import type { Traced } from "../../../src/core/net/means.ts";
 import { signedHeaders } from "../../../src/core/net/sign.ts";
@@ -156,7 +156,7 @@ export async function makeBucket(server: string): Promise<void> {
     region: "us-east-1",
     service: "s3",
   } as const;
-  const headers: DoorOptions["headers"] = (request) => signedHeaders(request, signer, new Date());
+  const headers: HttpOptions["headers"] = (request) => signedHeaders(request, signer, new Date());
   await using door = kit.means().open({ url: server, headers });
   await (await door.send("PUT", `/${BUCKET}`, { signal, body: "", accept: [409] })).text();
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Failure } from "images";
-import { Client } from "../../../src/plugins/incus/client.ts";
+import { IncusClient } from "../../../src/plugins/incus/client.ts";
 import { ClientConfig } from "../../../src/plugins/incus/clientconfig.ts";
 import { explain } from "../../../src/plugins/incus/explain.ts";
 import { Operations } from "../../../src/plugins/incus/operations.ts";
@@ -49,7 +49,7 @@ test("412 on a change: read anew and tried again with the new ETag; given up aft
     return refusals-- > 0 ? refused(412, "Precondition failed") : sync({});
   });
   await using way = opened({ url: server.url, explain });
-  const client = new Client(way.door, undefined);
+  const client = new IncusClient(way.door, undefined);
   await client.change("ab", () => EDIT, never);
   expect(sent).toEqual(["v1", "v2", "v3"]);
   refusals = Number.POSITIVE_INFINITY;

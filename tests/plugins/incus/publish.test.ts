@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import type { Desired } from "images";
 import { check } from "../../../src/core/model/check.ts";
-import { Client } from "../../../src/plugins/incus/client.ts";
+import { IncusClient } from "../../../src/plugins/incus/client.ts";
 import { explain } from "../../../src/plugins/incus/explain.ts";
 import { type Publishing, published } from "../../../src/plugins/incus/publish.ts";
 import { Registry } from "../../../src/plugins/incus/registry.ts";
-import { type Image, image } from "../../../src/plugins/incus/schema.ts";
-import { Trust } from "../../../src/plugins/incus/trust.ts";
+import { type IncusImage, image } from "../../../src/plugins/incus/schema.ts";
+import { ServerTrust } from "../../../src/plugins/incus/trust.ts";
 import { never, opened, served } from "../../core/net/kit.ts";
 
 // An instance that runs cannot be had in every environment: what is asked of a server around its publication.
@@ -15,7 +15,7 @@ const FINGERPRINT = "ab".repeat(32);
 const sync = (metadata: unknown) => Response.json({ type: "sync", metadata });
 const begun = () => Response.json({ type: "async", operation: "/1.0/operations/1" });
 
-function wanted(written: Readonly<Record<string, unknown>>): Desired<Image> {
+function wanted(written: Readonly<Record<string, unknown>>): Desired<IncusImage> {
   const checked = check(image, written);
   if (!checked.ok) throw new Error(JSON.stringify(checked.faults));
   return checked.value;
@@ -38,7 +38,7 @@ function serverOf(instance: { status: string; ephemeral: boolean }, answer: () =
   });
   return { server, seen };
 }
-const publishing = (client: Client, want: Desired<Image>): Publishing => ({
+const publishing = (client: IncusClient, want: Desired<IncusImage>): Publishing => ({
   instances: client,
   want,
   notes: { mark: undefined, alias: undefined, copied: undefined },
@@ -57,7 +57,7 @@ test("a running instance is refused; with force it is stopped, published and sta
     const { server, seen } = serverOf({ status: "Running", ephemeral: true }, answer);
     await using _ = server;
     await using way = opened({ url: server.url });
-    const client = new Client(way.door, undefined);
+    const client = new IncusClient(way.door, undefined);
     const want = wanted({ source_instance: { name: "c1" }, force });
     const said = await published(publishing(client, want), context).catch((thrown: Error) => thrown.message);
     expect(said).toContain(end);
@@ -84,7 +84,7 @@ test("a stopped instance, and a snapshot of a running one, are published as they
     const { server, seen } = serverOf({ status, ephemeral: false }, made);
     await using _ = server;
     await using way = opened({ url: server.url });
-    expect(await published(publishing(new Client(way.door, "p"), wanted({ source_instance })), context)).toBe(
+    expect(await published(publishing(new IncusClient(way.door, "p"), wanted({ source_instance })), context)).toBe(
       FINGERPRINT,
     );
     expect(seen.length).toBe(1);
@@ -126,7 +126,7 @@ test("a member that is away, a restricted certificate and a server that asks for
   ] as const) {
     await using server = served(() => sync({ auth: "untrusted", auth_methods, environment: {} }));
     await using way = opened({ url: server.url });
-    const trust = new Trust(way.door, { token: undefined, isKnown: false, signal: never });
+    const trust = new ServerTrust(way.door, { token: undefined, isKnown: false, signal: never });
     await expect(trust.ready()).rejects.toMatchObject({
       code: "backend.auth",
       message: expect.stringContaining(message),

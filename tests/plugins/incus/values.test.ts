@@ -9,11 +9,11 @@ import { selfSigned } from "../../../src/plugins/incus/certificate.ts";
 import { edited } from "../../../src/plugins/incus/edit.ts";
 import { NEVER, noteFor, notesOf, observed, partsOf, toProperties } from "../../../src/plugins/incus/image.ts";
 import { metadataTar } from "../../../src/plugins/incus/metadata.ts";
-import { boundaryOf, framed, framing, type Tagged, unframed } from "../../../src/plugins/incus/multipart.ts";
+import { boundaryOf, framed, framing, type TaggedFile, unframed } from "../../../src/plugins/incus/multipart.ts";
 import { rules } from "../../../src/plugins/incus/rules.ts";
-import { type Image, image } from "../../../src/plugins/incus/schema.ts";
+import { type IncusImage, image } from "../../../src/plugins/incus/schema.ts";
 import { addressOf, fingerprintOf } from "../../../src/plugins/incus/trust.ts";
-import type { ImageAnswer } from "../../../src/plugins/incus/wire.ts";
+import type { IncusImageAnswer } from "../../../src/plugins/incus/wire.ts";
 
 const owner = address(backendName("lab"), imageName("a"));
 const mark: Mark = { file: "team", owner, content: "sha256:1" };
@@ -26,12 +26,12 @@ const OWN_PLACE = {
 };
 const FINGERPRINT = "ab".repeat(32);
 
-function wanted(written: Readonly<Record<string, unknown>>): Desired<Image> {
+function wanted(written: Readonly<Record<string, unknown>>): Desired<IncusImage> {
   const checked = check(image, written);
   if (!checked.ok) throw new Error(JSON.stringify(checked.faults));
   return checked.value;
 }
-const answer = (more: Partial<ImageAnswer> = {}): ImageAnswer => ({
+const answer = (more: Partial<IncusImageAnswer> = {}): IncusImageAnswer => ({
   fingerprint: FINGERPRINT,
   properties: { os: "x", ...toProperties({ mark, alias: "first", copied: ["theirs"] }) },
   public: false,
@@ -139,7 +139,7 @@ test("a form comes apart as it was put together, however it is cut", async () =>
     { name: "metadata", filename: "m.tar" },
     { name: "rootfs.img", filename: 'd"isk' },
   ];
-  const tagged: Tagged[] = [
+  const tagged: TaggedFile[] = [
     { part: 0, bytes: text("one\r\n--b") },
     { part: 1, bytes: text("\r\n--boundar") },
     { part: 1, bytes: text("two\r\n") },

@@ -1,5 +1,5 @@
 import { type LinodeEmulator, type LinodeOptions, startLinode } from "../../emulators/linode/start.ts";
-import { Folder, run, type Said } from "../../harness.ts";
+import { Folder, type ProgramSaid, run } from "../../harness.ts";
 
 export const TOKEN = "sentinel-token-3c9e41";
 
@@ -31,18 +31,18 @@ export class Scene implements AsyncDisposable {
     return { LINODE_TOKEN: TOKEN };
   }
 
-  run(...args: readonly string[]): Promise<Said> {
+  run(...args: readonly string[]): Promise<ProgramSaid> {
     return run(this.folder, args, { env: this.env });
   }
 
   /** @throws what the program said, when it failed */
-  async ok(...args: readonly string[]): Promise<Said> {
+  async ok(...args: readonly string[]): Promise<ProgramSaid> {
     const said = await this.run(...args);
     if (said.code !== 0) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
     return said;
   }
 
-  apply(...args: readonly string[]): Promise<Said> {
+  apply(...args: readonly string[]): Promise<ProgramSaid> {
     return this.ok("apply", "--yes", ...args);
   }
 

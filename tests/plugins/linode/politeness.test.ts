@@ -4,9 +4,9 @@ import { gzipSync } from "node:zlib";
 import type { Clock } from "images";
 import { openDoor } from "../../../src/core/net/http.ts";
 import { Budget } from "../../../src/plugins/linode/budget.ts";
-import { Client } from "../../../src/plugins/linode/client.ts";
+import { LinodeClient } from "../../../src/plugins/linode/client.ts";
 import { explain } from "../../../src/plugins/linode/explain.ts";
-import { Watch } from "../../../src/plugins/linode/watch.ts";
+import { LinodeWatch } from "../../../src/plugins/linode/watch.ts";
 import { startLinode } from "../../emulators/linode/start.ts";
 import { Scene, TOKEN, upload } from "./kit.ts";
 
@@ -44,8 +44,8 @@ test("fifty images that are waited for cost one listing a look, and the server's
   const headers = { authorization: "Bearer any" };
   const means = { signal: never, redact: (text: string) => text, conceal: () => {}, env: {}, clock };
   await using door = openDoor({ url: `${emulator.url}/v4`, headers, explain }, means);
-  const client = new Client(door, new Budget(clock));
-  const watch = new Watch(client, 4000, clock);
+  const client = new LinodeClient(door, new Budget(clock));
+  const watch = new LinodeWatch(client, 4000, clock);
   const ids: string[] = [];
   for (let i = 0; i < 50; i++) {
     const begun = await client.upload({ label: `image ${i}`, region: "us-ord" }, never);
@@ -75,8 +75,8 @@ test("a wait ends with its signal; the others go on", async () => {
   await using emulator = await startLinode({ now: clock.now, pace: "settle" });
   const means = { signal: never, redact: (text: string) => text, conceal: () => {}, env: {}, clock };
   await using door = openDoor({ url: `${emulator.url}/v4`, headers: { authorization: "Bearer any" } }, means);
-  const client = new Client(door, new Budget(clock));
-  const watch = new Watch(client, 4000, clock);
+  const client = new LinodeClient(door, new Budget(clock));
+  const watch = new LinodeWatch(client, 4000, clock);
   const [one, two] = [
     emulator.control.addImage({ status: "creating" }),
     emulator.control.addImage({ status: "creating" }),
@@ -103,7 +103,7 @@ test("an API that is away for minutes does not end a wait; one that stays away d
   await using emulator = await startLinode({ now: clock.now, pace: { polls: 1 } });
   const means = { signal: never, redact: (text: string) => text, conceal: () => {}, env: {}, clock, random: () => 1 };
   await using door = openDoor({ url: `${emulator.url}/v4`, headers: { authorization: "Bearer any" } }, means);
-  const watch = new Watch(new Client(door, new Budget(clock)), 4000, clock);
+  const watch = new LinodeWatch(new LinodeClient(door, new Budget(clock)), 4000, clock);
   const { id } = emulator.control.addImage();
   const ready = () => watch.until(id, (image) => image.id, never);
   emulator.control.next({ kind: "bad-gateway" }, { times: 30 });

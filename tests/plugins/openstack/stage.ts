@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Folder, run, type Said } from "../../harness.ts";
+import { Folder, type ProgramSaid, run } from "../../harness.ts";
 import { Glance } from "./glance.ts";
 import { Cloud } from "./keystone.ts";
 
@@ -11,7 +11,7 @@ export interface Stage extends AsyncDisposable {
   readonly cloud: Cloud;
   readonly glance: Glance;
   readonly folder: Folder;
-  images(...args: readonly string[]): Promise<Said>;
+  images(...args: readonly string[]): Promise<ProgramSaid>;
   /** Writes images.toml: the backend as it is, and these blocks. */
   declare(images: string): Promise<void>;
 }

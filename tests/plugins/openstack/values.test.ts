@@ -5,13 +5,13 @@ import { messageIn } from "../../../src/plugins/openstack/explain.ts";
 import { idAt, observed, operations, parseId } from "../../../src/plugins/openstack/image.ts";
 import { pulls } from "../../../src/plugins/openstack/import.ts";
 import { rules } from "../../../src/plugins/openstack/rules.ts";
-import { type Image, image } from "../../../src/plugins/openstack/schema.ts";
+import { image, type OsImage } from "../../../src/plugins/openstack/schema.ts";
 import { vkcs } from "../../../src/plugins/vkcs/index.ts";
 
 const at = address(backendName("x"), imageName("small"));
 const mark: Mark = { file: "images", owner: at, content: "sha256:1" };
 
-function wanted(written: Readonly<Record<string, unknown>>): Desired<Image> {
+function wanted(written: Readonly<Record<string, unknown>>): Desired<OsImage> {
   const checked = check(image, written);
   if (!checked.ok) throw new Error(JSON.stringify(checked.faults));
   return checked.value;

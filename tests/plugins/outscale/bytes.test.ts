@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { S3Client } from "bun";
 import { address, backendName, type Host, imageName, type Source } from "images";
 import { openDoor } from "../../../src/core/net/http.ts";
-import { Bucket } from "../../../src/plugins/outscale/bucket.ts";
+import { OutscaleBucket } from "../../../src/plugins/outscale/bucket.ts";
 import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { KEY, ofBytes, Scene } from "./kit.ts";
 import { startLossy } from "./lossy.ts";
@@ -129,7 +129,7 @@ function opened(name: string, endpoint: string) {
       },
       means,
     );
-  return { asked, bucket: new Bucket({ name, endpoint, region: "eu-west-2", keys: KEY }, { door }) };
+  return { asked, bucket: new OutscaleBucket({ name, endpoint, region: "eu-west-2", keys: KEY }, { door }) };
 }
 
 const at = address(backendName("osc"), imageName("small"));

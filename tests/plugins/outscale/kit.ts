@@ -1,6 +1,6 @@
 import type { OneBucket } from "../../emulators/outscale/buckets.ts";
 import { type OutscaleEmulator, type OutscaleOptions, startOutscale } from "../../emulators/outscale/start.ts";
-import { Folder, run, type Said } from "../../harness.ts";
+import { Folder, type ProgramSaid, run } from "../../harness.ts";
 
 /** 20 characters and 40, as some clients want them. */
 export const KEY = {
@@ -46,12 +46,12 @@ export class Scene implements AsyncDisposable {
 
   readonly env: Readonly<Record<string, string>> = { OSC_SECRET: KEY.secretKey };
 
-  run(...args: readonly string[]): Promise<Said> {
+  run(...args: readonly string[]): Promise<ProgramSaid> {
     return run(this.folder, args, { env: this.env });
   }
 
   /** @throws what the program said, when it failed */
-  async ok(...args: readonly string[]): Promise<Said> {
+  async ok(...args: readonly string[]): Promise<ProgramSaid> {
     const said = await this.run(...args);
     if (said.code !== 0) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
     return said;
@@ -64,7 +64,7 @@ export class Scene implements AsyncDisposable {
     return said.stderr.replace(/\s+/g, " ");
   }
 
-  apply(...args: readonly string[]): Promise<Said> {
+  apply(...args: readonly string[]): Promise<ProgramSaid> {
     return this.ok("apply", "--yes", ...args);
   }
 

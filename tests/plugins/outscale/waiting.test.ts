@@ -3,7 +3,7 @@ import { setImmediate as immediate } from "node:timers/promises";
 import { type Clock, Failure } from "images";
 import { EXIT } from "../../../src/cli/base.ts";
 import { interrupted } from "../../../src/core/failure.ts";
-import { Watch } from "../../../src/plugins/outscale/watch.ts";
+import { OutscaleWatch } from "../../../src/plugins/outscale/watch.ts";
 import { run } from "../../harness.ts";
 import { ofVm, Scene } from "./kit.ts";
 
@@ -39,7 +39,7 @@ test("fifty images are waited for by one listing: at once, after 100 ms, then ha
   const clock = new Quick();
   const ids = Array.from({ length: 50 }, (_, i) => `ami-${i}`);
   const { looks, list } = listing(clock, Object.fromEntries(ids.map((id) => [id, 60_000])));
-  const watch = new Watch(list, clock);
+  const watch = new OutscaleWatch(list, clock);
   await Promise.all(ids.map((id) => watch.until(id, isReady, never)));
   expect(looks.map(({ at }) => at)).toEqual([
     0, 100, 300, 700, 1500, 3100, 6300, 12_700, 22_700, 32_700, 42_700, 52_700, 62_700,
@@ -50,7 +50,7 @@ test("fifty images are waited for by one listing: at once, after 100 ms, then ha
 test("who comes later is looked at at once; who is answered or stopped is not asked for again", async () => {
   const clock = new Quick();
   const { looks, list } = listing(clock, { slow: 30_000, quick: 0 });
-  const watch = new Watch(list, clock);
+  const watch = new OutscaleWatch(list, clock);
   const stop = new AbortController();
   const slow = watch.until("slow", isReady, never);
   const stopped = watch.until("never", isReady, stop.signal).catch((reason: unknown) => reason);
@@ -77,7 +77,7 @@ test("an API that is away for minutes does not end a wait; one that stays away d
     if (away !== undefined) throw away;
     return new Map([["one", true]]);
   };
-  const watch = new Watch(list, clock);
+  const watch = new OutscaleWatch(list, clock);
   const one = watch.until("one", isReady, never);
   while (clock.now() - begun < 500_000) await immediate();
   away = undefined;

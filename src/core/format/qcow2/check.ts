@@ -1,4 +1,4 @@
-import type { Access } from "../access.ts";
+import type { RandomAccess } from "../access.ts";
 import { truncated } from "../broken.ts";
 import { viewOf } from "../bytes.ts";
 import { HEADER_LENGTH, nameIn, parseHeader } from "./header.ts";
@@ -27,7 +27,7 @@ export function checkHead(head: Uint8Array, size: number | undefined): void {
 }
 
 /** The same of an image that can be read at any place: all that its tables name lies within it, and not upon each other. */
-export async function checkTables(image: Access): Promise<void> {
+export async function checkTables(image: RandomAccess): Promise<void> {
   const head = await image.read(0, HEADER_LENGTH, "again");
   for await (const _ of extents(image, parseHeader(head, nameIn(head))));
 }

@@ -10,7 +10,7 @@ const INCOMPATIBLE = { dirty: 1, corrupt: 2, externalData: 4, compression: 8, ex
 const KNOWN = 31;
 
 /** What the header of a qcow2 image says (QEMU's docs/interop/qcow2). Numbers are in bytes unless their names say otherwise. */
-export interface Header {
+export interface Qcow2Header {
   readonly version: 2 | 3;
   readonly clusterBits: number;
   readonly cluster: number;
@@ -27,17 +27,17 @@ export interface Header {
 }
 
 /** Whether the bytes begin as a qcow2 image. */
-export const isQcow2 = (head: Uint8Array): boolean => head.length >= 8 && viewOf(head).getUint32(0) === MAGIC;
+const isQcow2 = (head: Uint8Array): boolean => head.length >= 8 && viewOf(head).getUint32(0) === MAGIC;
 
 /** The text at a place of the head, where it reaches that far. */
-export type NameAt = (offset: number, length: number) => string | undefined;
+type NameAt = (offset: number, length: number) => string | undefined;
 export const nameIn =
   (head: Uint8Array): NameAt =>
   (offset, length) =>
     offset + length <= head.length ? new TextDecoder().decode(head.subarray(offset, offset + length)) : undefined;
 
 /** Reads the header from the first `HEADER_LENGTH` bytes. Fails with `source.corrupt`, `source.truncated` or `source.format`. */
-export function readHeader(head: Uint8Array, name: NameAt): Header {
+export function readHeader(head: Uint8Array, name: NameAt): Qcow2Header {
   const header = parseHeader(head, name);
   if (header.encrypted) {
     throw unsupported("an encrypted qcow2 image", "decrypt it first: qemu-img convert with its secret");
@@ -46,7 +46,7 @@ export function readHeader(head: Uint8Array, name: NameAt): Header {
 }
 
 /** The same of an image that is not read, so that it may be encrypted. */
-export function parseHeader(head: Uint8Array, name: NameAt): Header & { readonly encrypted: boolean } {
+export function parseHeader(head: Uint8Array, name: NameAt): Qcow2Header & { readonly encrypted: boolean } {
   if (!isQcow2(head)) throw corrupt("this is not a qcow2 image");
   const view = viewOf(head);
   const version = view.getUint32(4);
@@ -120,7 +120,7 @@ function compressionOf(view: DataView, head: Uint8Array, features: number): "def
   throw unsupported(`a qcow2 image with compression ${kind}`, "deflate and zstd are read; convert it with qemu-img");
 }
 
-function checkL1({ size, cluster, l2Entries, l1Entries, l1Offset }: Header): void {
+function checkL1({ size, cluster, l2Entries, l1Entries, l1Offset }: Qcow2Header): void {
   const needed = Math.ceil(size / (cluster * l2Entries));
   if (l1Entries * 8 > L1_LIMIT || needed * 8 > L1_LIMIT) {
     throw corrupt("the first-level table of the qcow2 image is larger than 32 MiB");

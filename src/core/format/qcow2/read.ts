@@ -1,22 +1,22 @@
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import { inflateRaw, zstdDecompress } from "node:zlib";
-import type { Access } from "../access.ts";
+import type { RandomAccess } from "../access.ts";
 import { corrupt, truncated } from "../broken.ts";
 import { PIECE, viewOf } from "../bytes.ts";
 import { inOrder } from "../in-order.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
 import type { Segment } from "../segment.ts";
 import { zstdFrameLength } from "../zstd-frame.ts";
-import { HEADER_LENGTH, type Header, nameIn, readHeader } from "./header.ts";
-import { Regions } from "./regions.ts";
+import { HEADER_LENGTH, nameIn, type Qcow2Header, readHeader } from "./header.ts";
+import { Qcow2Regions } from "./regions.ts";
 import { type Extent, extentsOf, merged, mergedZeros, targetOf } from "./table.ts";
 
 const IMAGE = "the qcow2 image";
 const inflate = promisify(inflateRaw);
 const unzstd = promisify(zstdDecompress);
 
-export interface Qcow2Options {
+interface Qcow2Options {
   /** The largest disk that is taken. Default: 1 TiB. */
   readonly limit?: number | undefined;
   /** Pieces that are unpacked at once; default: as many as there are cores. */
@@ -24,7 +24,7 @@ export interface Qcow2Options {
 }
 
 /** The header of an image, for the size of its disk and for what it is. */
-export async function qcow2Header(image: Access): Promise<Header> {
+export async function qcow2Header(image: RandomAccess): Promise<Qcow2Header> {
   const head = await image.read(0, HEADER_LENGTH, "again");
   return readHeader(head, nameIn(head));
 }
@@ -35,7 +35,7 @@ export async function qcow2Header(image: Access): Promise<Header> {
  * features), `source.limit` (a disk above the limit), `source.truncated` and `source.corrupt`. At its end it has read all of the input.
  * Needs the first-level table (32 MiB at most), one second-level table and a few pieces of 1 MiB.
  */
-export async function* readQcow2(image: Access, options: Qcow2Options = {}): AsyncGenerator<Segment> {
+export async function* readQcow2(image: RandomAccess, options: Qcow2Options = {}): AsyncGenerator<Segment> {
   const header = await qcow2Header(image);
   if (header.size > (options.limit ?? DEFAULT_LIMIT))
     throw tooLarge("the disk in the qcow2 image", options.limit ?? DEFAULT_LIMIT);
@@ -45,12 +45,12 @@ export async function* readQcow2(image: Access, options: Qcow2Options = {}): Asy
 }
 
 /** What the disk is made of, in ascending order. Fails with `source.truncated` and `source.corrupt`. */
-export async function* extents(image: Access, header: Header): AsyncGenerator<Extent> {
+export async function* extents(image: RandomAccess, header: Qcow2Header): AsyncGenerator<Extent> {
   const { cluster, l2Entries, l1Entries, size } = header;
   const l1 = await image.read(header.l1Offset, l1Entries * 8, "once");
   if (l1.length < l1Entries * 8) throw truncated(IMAGE);
   const tables = tablesOf(header, l1, image.size);
-  const regions = new Regions(header, tables, image.size);
+  const regions = new Qcow2Regions(header, tables, image.size);
   const span = cluster * l2Entries;
   for (let index = 0; index * span < size; index += 1) {
     const guest = index * span;
@@ -65,7 +65,7 @@ export async function* extents(image: Access, header: Header): AsyncGenerator<Ex
   }
 }
 
-function* checked(found: Iterable<Extent>, regions: Regions): Generator<Extent> {
+function* checked(found: Iterable<Extent>, regions: Qcow2Regions): Generator<Extent> {
   for (const extent of found) {
     regions.check(extent);
     yield extent;
@@ -73,7 +73,7 @@ function* checked(found: Iterable<Extent>, regions: Regions): Generator<Extent> 
 }
 
 /** Offsets of the second-level tables; 0 where there is none. */
-function tablesOf({ cluster, l2Entries, size }: Header, l1: Uint8Array, file: number | undefined): Float64Array {
+function tablesOf({ cluster, l2Entries, size }: Qcow2Header, l1: Uint8Array, file: number | undefined): Float64Array {
   const view = viewOf(l1);
   const tables = new Float64Array(Math.ceil(size / (cluster * l2Entries)));
   for (let index = 0; index < tables.length; index += 1) {
@@ -85,7 +85,7 @@ function tablesOf({ cluster, l2Entries, size }: Header, l1: Uint8Array, file: nu
   return tables;
 }
 
-async function load(image: Access, header: Header, extent: Extent): Promise<Segment> {
+async function load(image: RandomAccess, header: Qcow2Header, extent: Extent): Promise<Segment> {
   switch (extent.kind) {
     case "zero":
       return { kind: "zero", offset: extent.guest, length: extent.length };
@@ -105,7 +105,7 @@ async function load(image: Access, header: Header, extent: Extent): Promise<Segm
   }
 }
 
-async function unpack(packed: Uint8Array, header: Header, atEnd: boolean): Promise<Uint8Array> {
+async function unpack(packed: Uint8Array, header: Qcow2Header, atEnd: boolean): Promise<Uint8Array> {
   const broken = (cause?: unknown): Error =>
     atEnd ? truncated(IMAGE) : corrupt("a compressed cluster of the qcow2 image is damaged", cause);
   const room = { maxOutputLength: header.cluster, chunkSize: header.cluster };

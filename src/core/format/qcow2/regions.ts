@@ -1,5 +1,5 @@
 import { corrupt, truncated } from "../broken.ts";
-import type { Header } from "./header.ts";
+import type { Qcow2Header } from "./header.ts";
 import type { Extent } from "./table.ts";
 
 /** Bits of one page of the map of clusters, and how many pages there may be: 16 MiB in all. */
@@ -7,8 +7,8 @@ const PAGE = 1 << 15;
 const PAGES = 1 << 12;
 
 /** Finds clusters that lie outside of the file, upon the tables of the image, or upon each other. */
-export class Regions {
-  readonly #header: Header;
+export class Qcow2Regions {
+  readonly #header: Qcow2Header;
   readonly #size: number | undefined;
   /** Where tables stand, ascending. */
   readonly #tables: Float64Array;
@@ -16,7 +16,7 @@ export class Regions {
   readonly #seen = new Map<number, Uint8Array>();
 
   /** Fails with `source.corrupt` when the tables lie upon each other. `size` is that of the file, where it is known. */
-  constructor(header: Header, tables: Float64Array, size: number | undefined) {
+  constructor(header: Qcow2Header, tables: Float64Array, size: number | undefined) {
     this.#header = header;
     this.#size = size;
     this.#tables = tables.filter((offset) => offset !== 0).sort();

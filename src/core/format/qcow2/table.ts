@@ -1,6 +1,6 @@
 import { corrupt } from "../broken.ts";
 import { viewOf } from "../bytes.ts";
-import type { Header } from "./header.ts";
+import type { Qcow2Header } from "./header.ts";
 
 /** What a range of the disk is made of. `guest` and `host` are offsets in the disk and in the image file. */
 export type Extent =
@@ -30,7 +30,7 @@ const SUBCLUSTERS = 32;
 export const targetOf = (high: number, low: number): number => (high & 0x00ff_ffff) * 2 ** 32 + ((low & ~0x1ff) >>> 0);
 
 /** The extents of one second-level table, from the guest offset `base` on, up to the end of the disk. */
-export function* extentsOf(header: Header, table: Uint8Array, base: number): Generator<Extent> {
+export function* extentsOf(header: Qcow2Header, table: Uint8Array, base: number): Generator<Extent> {
   const view = viewOf(table);
   for (let index = 0; index < header.l2Entries; index += 1) {
     const guest = base + index * header.cluster;
@@ -53,7 +53,7 @@ export function* extentsOf(header: Header, table: Uint8Array, base: number): Gen
   }
 }
 
-function compressed(header: Header, high: number, low: number, guest: number, length: number): Extent {
+function compressed(header: Qcow2Header, high: number, low: number, guest: number, length: number): Extent {
   const bits = 62 - (header.clusterBits - 8) - 32;
   const host = (high & (2 ** bits - 1)) * 2 ** 32 + low;
   const sectors = ((high & 0x3fff_ffff) >>> bits) + 1;
@@ -61,7 +61,14 @@ function compressed(header: Header, high: number, low: number, guest: number, le
   return { kind: "compressed", guest, length, host, packed: sectors * 512 - (host % 512) };
 }
 
-function standard(header: Header, host: number, unique: boolean, zero: boolean, guest: number, length: number): Extent {
+function standard(
+  header: Qcow2Header,
+  host: number,
+  unique: boolean,
+  zero: boolean,
+  guest: number,
+  length: number,
+): Extent {
   if (zero && header.version === 2) throw corrupt("the qcow2 image of version 2 has a cluster of version 3");
   return zero || host === 0 ? { kind: "zero", guest, length } : { kind: "data", guest, length, host, unique };
 }
@@ -74,7 +81,7 @@ interface Entry {
   readonly allocated: number;
 }
 
-function* subclusters(header: Header, entry: Entry, guest: number, length: number): Generator<Extent> {
+function* subclusters(header: Qcow2Header, entry: Entry, guest: number, length: number): Generator<Extent> {
   if ((entry.zero & entry.allocated) !== 0 || (entry.host === 0 && entry.allocated !== 0)) {
     throw corrupt("a subcluster of the qcow2 image is both data and none");
   }

@@ -1,6 +1,6 @@
 import { truncated } from "../broken.ts";
-import { type Bytes, viewOf } from "../bytes.ts";
-import { HEADER_LENGTH, type Header, nameIn, parseHeader } from "./header.ts";
+import { type ByteStream, viewOf } from "../bytes.ts";
+import { HEADER_LENGTH, nameIn, parseHeader, type Qcow2Header } from "./header.ts";
 import { extentsOf, targetOf } from "./table.ts";
 
 const IMAGE = "the qcow2 image";
@@ -19,7 +19,7 @@ interface Part {
  * files. With `size`, the last piece comes only after that has been found; else the failure follows it. Tables that stand before
  * what names them cannot be read any more; they are there. Holds the first-level table and one of the second level.
  */
-export async function* watchedQcow2(input: Bytes, size?: number): AsyncGenerator<Uint8Array> {
+export async function* watchedQcow2(input: ByteStream, size?: number): AsyncGenerator<Uint8Array> {
   const watch = new Watch();
   let offset = 0;
   for await (const piece of input) {
@@ -76,7 +76,7 @@ class Watch {
   }
 
   /** The tables of the second level, in the order in which they come. */
-  #tables(header: Header, l1: Uint8Array): void {
+  #tables(header: Qcow2Header, l1: Uint8Array): void {
     const view = viewOf(l1);
     const { cluster, l2Entries, size } = header;
     const found: { readonly from: number; readonly guest: number }[] = [];
@@ -96,7 +96,7 @@ class Watch {
     }));
   }
 
-  #extents(header: Header, table: Uint8Array, guest: number): void {
+  #extents(header: Qcow2Header, table: Uint8Array, guest: number): void {
     for (const extent of extentsOf(header, table, guest)) {
       if (extent.kind === "zero") continue;
       this.#end = Math.max(this.#end, extent.host + (extent.kind === "data" ? extent.length : 1));

@@ -1,6 +1,6 @@
 import { FileAccess } from "../access.ts";
 import { corrupt, needsFile, truncated } from "../broken.ts";
-import { ByteReader, type Bytes, PIECE } from "../bytes.ts";
+import { ByteReader, type ByteStream, PIECE } from "../bytes.ts";
 import { FOOTER, refuseFooter, watchedRaw } from "../footer.ts";
 import { countMade } from "../garbage.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
@@ -11,7 +11,7 @@ import { CLUSTER, ClusterMap, type Layout, layoutOf, tablesOf } from "./layout.t
 /** Bytes of a raw disk: a file, or a stream of them with its size where that is known. */
 export type RawInput =
   | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "stream"; readonly bytes: Bytes; readonly size?: number | undefined };
+  | { readonly kind: "stream"; readonly bytes: ByteStream; readonly size?: number | undefined };
 
 export interface WriteOptions {
   /** Where a temporary file may be made for a stream: its zeros are then left out of the image. */
@@ -22,12 +22,12 @@ export interface WriteOptions {
 }
 
 /** An image that is ready to be written out. */
-export interface Qcow2Image extends AsyncDisposable {
+interface Qcow2Image extends AsyncDisposable {
   /** Bytes of the image. */
   readonly length: number;
   /** True: `open` gives the image as often as wanted; else once. */
   readonly again: boolean;
-  open(): Bytes;
+  open(): ByteStream;
 }
 
 /**
@@ -68,7 +68,7 @@ async function fromFile(file: FileAccess, limit: number): Promise<Qcow2Image> {
 }
 
 async function fromStream(
-  input: Bytes,
+  input: ByteStream,
   directory: string,
   limit: number,
   signal: AbortSignal | undefined,
@@ -92,7 +92,7 @@ async function fromStream(
   }
 }
 
-function inOnePass(input: Bytes, size: number, limit: number, signal: AbortSignal | undefined): Qcow2Image {
+function inOnePass(input: ByteStream, size: number, limit: number, signal: AbortSignal | undefined): Qcow2Image {
   if (size > limit) throw tooLarge("the disk", limit);
   const map = new ClusterMap();
   for (let cluster = 0; cluster * CLUSTER < size; cluster += 1) map.add(cluster);
@@ -142,7 +142,7 @@ function image(length: number, map: ClusterMap, storage: Storage): Qcow2Image {
   };
 }
 
-async function* written(layout: Layout, map: ClusterMap, data: Bytes): AsyncGenerator<Uint8Array> {
+async function* written(layout: Layout, map: ClusterMap, data: ByteStream): AsyncGenerator<Uint8Array> {
   yield* tablesOf(layout, map);
   yield* data;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { type Lease, mark } from "../../disk/lease.ts";
+import { type DirectoryLease, mark } from "../../disk/lease.ts";
 import { statOf } from "../../disk/stat.ts";
 import { replaceFile, syncDirectory } from "../../disk/write.ts";
 import { type Algorithm, type Digest, type Digests, hexOf, nameOf } from "../../model/digest.ts";
@@ -10,10 +10,10 @@ import { sourceFailure } from "../failure.ts";
 import { readPieces } from "../pieces.ts";
 import { digestsOf, Hashing } from "../verify/index.ts";
 import { CacheFolder } from "./directory.ts";
-import { type Kept, parseKept, parsePointer, readJson } from "./record.ts";
+import { type CacheRecord, parseKept, parsePointer, readJson } from "./record.ts";
 
 /** A proven file of the cache. As long as it is held, no process takes it away. */
-export interface Blob extends AsyncDisposable {
+export interface CachedFile extends AsyncDisposable {
   readonly path: string;
   readonly size: number;
   readonly digest: Digest;
@@ -24,7 +24,7 @@ export interface Blob extends AsyncDisposable {
 }
 
 /** How a blob that has just come is remembered. */
-export interface Arrival {
+interface Arrival {
   readonly digest: Digest;
   readonly digests: Digests;
   readonly from: string;
@@ -49,7 +49,7 @@ export class Cache {
   }
 
   /** The blob with this digest; one that is not as it was when it was proven is proven again, or thrown away. */
-  async byDigest(wanted: Digest, signal: AbortSignal): Promise<Blob | undefined> {
+  async byDigest(wanted: Digest, signal: AbortSignal): Promise<CachedFile | undefined> {
     if (nameOf(wanted) === "sha256") return await this.#hold(wanted, signal);
     const pointer = await readJson(this.folder.pointer(wanted), parsePointer);
     const blob = pointer && (await this.#hold(pointer.digest, signal));
@@ -59,7 +59,7 @@ export class Cache {
   }
 
   /** The blob that last came from this URL, with the validators that it came with. */
-  async byKey(key: string, signal: AbortSignal): Promise<Blob | undefined> {
+  async byKey(key: string, signal: AbortSignal): Promise<CachedFile | undefined> {
     const pointer = await readJson(this.folder.pointer(key), parsePointer);
     const blob = pointer && (await this.#hold(pointer.digest, signal));
     return blob === undefined || pointer?.validators === undefined ? blob : { ...blob, validators: pointer.validators };
@@ -74,13 +74,13 @@ export class Cache {
    * Makes a whole, proven and synced file part of the cache. From here on it is found, also after a power cut.
    * @throws Failure source.space, source.io
    */
-  async insert(path: string, arrival: Arrival): Promise<Blob> {
+  async insert(path: string, arrival: Arrival): Promise<CachedFile> {
     const { digest, digests, from, filename, key, validators } = arrival;
     const { folder } = this;
     const lease = await this.#use(digest);
     try {
       const stats = statOf(await stat(path, { bigint: true }));
-      const kept: Kept = { digest, digests, stat: stats, from, filename, added: new Date().toISOString() };
+      const kept: CacheRecord = { digest, digests, stat: stats, from, filename, added: new Date().toISOString() };
       await rename(path, folder.blob(digest));
       await syncDirectory(folder.blobs);
       await replaceFile(folder.record(digest), JSON.stringify(kept));
@@ -112,7 +112,7 @@ export class Cache {
     return names.filter((name) => name.startsWith(prefix)).map((name) => `${this.folder.uses}/${name}`);
   }
 
-  async #hold(digest: Digest, signal: AbortSignal): Promise<Blob | undefined> {
+  async #hold(digest: Digest, signal: AbortSignal): Promise<CachedFile | undefined> {
     // First the mark, then the look: a collector looks for marks after it has moved a blob aside.
     const lease = await this.#use(digest);
     try {
@@ -131,7 +131,7 @@ export class Cache {
     }
   }
 
-  async #use(digest: Digest): Promise<Lease> {
+  async #use(digest: Digest): Promise<DirectoryLease> {
     try {
       return await mark(this.folder.use(digest, randomUUID()), "use of a cached image");
     } catch (thrown) {
@@ -139,7 +139,7 @@ export class Cache {
     }
   }
 
-  async #kept(digest: Digest, signal: AbortSignal): Promise<Kept | undefined> {
+  async #kept(digest: Digest, signal: AbortSignal): Promise<CacheRecord | undefined> {
     const found = await this.#stat(digest);
     if (found === undefined) return undefined;
     const kept = await readJson(this.folder.record(digest), parseKept);
@@ -150,7 +150,7 @@ export class Cache {
       await this.drop(digest);
       return undefined;
     }
-    const renewed: Kept = {
+    const renewed: CacheRecord = {
       digest,
       digests,
       stat: found,
@@ -182,7 +182,11 @@ export class Cache {
   }
 }
 
-const held = (path: string, { digest, digests, filename, stat: { size } }: Kept, lease: Lease): Blob => ({
+const held = (
+  path: string,
+  { digest, digests, filename, stat: { size } }: CacheRecord,
+  lease: DirectoryLease,
+): CachedFile => ({
   path,
   size,
   digest,

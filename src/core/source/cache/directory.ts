@@ -22,7 +22,7 @@ export function cacheRoot(env: Environment): string {
   return join(caches !== undefined && isAbsolute(caches) ? caches : join(home, ".cache"), "images");
 }
 
-export const DEFAULT_CACHE_MAX = 20 * 2 ** 30;
+const DEFAULT_CACHE_MAX = 20 * 2 ** 30;
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** Bytes that the cache may hold: IMAGES_CACHE_MAX (`20GiB`, `500M`, `0`), else 20 GiB. */

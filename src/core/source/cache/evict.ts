@@ -9,7 +9,7 @@ import { Cache } from "./cache.ts";
 import { parseKept, parsePointer, readJson } from "./record.ts";
 
 /** One blob of the cache, as `images cache list` shows it. */
-export interface CacheEntry {
+interface CacheEntry {
   readonly digest: Digest;
   readonly size: number;
   /** Where it came from, without secrets. */
@@ -22,14 +22,14 @@ export interface CacheEntry {
   readonly inUse: boolean;
 }
 
-export interface Limits {
+interface CacheLimits {
   /** Bytes that may stay; those that were not used for longest go first. */
   readonly maxBytes?: number;
   /** Seconds: what was not used for longer goes. */
   readonly maxAge?: number;
 }
 
-export interface Collected {
+interface Collected {
   readonly removed: readonly CacheEntry[];
   readonly kept: readonly CacheEntry[];
   /** Bytes that were freed, partial files included. */
@@ -52,7 +52,7 @@ export async function cacheList(root: string): Promise<readonly CacheEntry[]> {
 }
 
 /** Takes away what is too much or too old, and what dead processes have left; never what is in use. */
-export async function cacheGc(root: string, { maxBytes, maxAge }: Limits, now = new Date()): Promise<Collected> {
+export async function cacheGc(root: string, { maxBytes, maxAge }: CacheLimits, now = new Date()): Promise<Collected> {
   const cache = await Cache.open(root);
   try {
     let bytes = await sweep(cache, (maxAge ?? STALE) * 1000, now);

@@ -5,7 +5,7 @@ import { type Digest, type Digests, nameOf, parseDigest } from "../../model/dige
 import type { Stat, Validators } from "../../model/source.ts";
 
 /** What is known of one blob of the cache; stands beside it. */
-export interface Kept {
+export interface CacheRecord {
   readonly digest: Digest;
   /** Digests of the same bytes that were made when they came. */
   readonly digests: Digests;
@@ -19,7 +19,7 @@ export interface Kept {
 }
 
 /** Which blob a URL or a digest of another kind stands for. */
-export interface Pointer {
+interface Pointer {
   readonly digest: Digest;
   readonly validators?: Validators;
 }
@@ -51,7 +51,7 @@ const isKept = t.isPartial({
 const isPointer = t.isPartial({ digest: text, validators: optional(validators) });
 const isSidecar = t.isPartial({ where: text, validators, total: optional(count), boot: optional(text) });
 
-export function parseKept(json: unknown): Kept | undefined {
+export function parseKept(json: unknown): CacheRecord | undefined {
   if (!isKept(json)) return undefined;
   const own = parseDigest(json.digest);
   if (own === undefined) return undefined;

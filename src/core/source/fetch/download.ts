@@ -1,20 +1,29 @@
-import { type Lease, lock } from "../../disk/lease.ts";
+import { type DirectoryLease, lock } from "../../disk/lease.ts";
 import { asFailure, Failure } from "../../failure.ts";
 import { type Algorithm, nameOf } from "../../model/digest.ts";
 import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
-import { type Blob, type Cache, cacheGc, makeRoom } from "../cache/index.ts";
+import { type Cache, type CachedFile, cacheGc, makeRoom } from "../cache/index.ts";
 import type { SourceMeans } from "../means.ts";
 import { readWhole } from "../pieces.ts";
-import { type Fetched, type Proven, type Watcher, Watchers } from "../supply.ts";
+import { type FetchedBytes, type ProofResult, type SupplyWatcher, Watchers } from "../supply.ts";
 import { Proving } from "../verify/index.ts";
 import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
-import type { Growing } from "./growing.ts";
+import type { GrowingFile } from "./growing.ts";
 import { fillProven } from "./mirrors.ts";
-import { demandOf, type Found, findCached, isHeld, type Order, orderKey, pinnedOf, urlKey } from "./order.ts";
+import {
+  type CachedBlob,
+  type DownloadOrder,
+  demandOf,
+  findCached,
+  isHeld,
+  orderKey,
+  pinnedOf,
+  urlKey,
+} from "./order.ts";
 import { Partial } from "./partial.ts";
 
-export interface DownloadMeans {
+interface DownloadMeans {
   readonly cache: Cache;
   /** Bytes that the cache may hold. */
   readonly max: number;
@@ -24,23 +33,23 @@ export interface DownloadMeans {
 }
 
 /** One file on its way into the cache, or in it already; however many want it, it is fetched once. */
-export class Download implements Fetched {
+export class Download implements FetchedBytes {
   readonly filename: string;
   readonly isShared = true;
   readonly ready: Promise<void>;
-  readonly #order: Order;
+  readonly #order: DownloadOrder;
   readonly #with: DownloadMeans;
   readonly #watchers = new Watchers();
   readonly #ready = Promise.withResolvers<void>();
-  readonly #proven = Promise.withResolvers<Proven>();
+  readonly #proven = Promise.withResolvers<ProofResult>();
   readonly #over: Promise<void>;
-  #growing: Growing | undefined;
-  #blob: Blob | undefined;
+  #growing: GrowingFile | undefined;
+  #blob: CachedFile | undefined;
   #validators: Validators = {};
   #from: string;
   #failure: unknown;
 
-  constructor(order: Order, means: DownloadMeans) {
+  constructor(order: DownloadOrder, means: DownloadMeans) {
     this.#order = order;
     this.#with = means;
     this.filename = fileNameOf(order.urls[0] ?? "");
@@ -77,7 +86,7 @@ export class Download implements Fetched {
     return this.#from;
   }
 
-  watch(watcher: Watcher): void {
+  watch(watcher: SupplyWatcher): void {
     this.#watchers.add(watcher);
   }
 
@@ -88,7 +97,7 @@ export class Download implements Fetched {
     else throw this.#failure;
   }
 
-  async prove(signal: AbortSignal): Promise<Proven> {
+  async prove(signal: AbortSignal): Promise<ProofResult> {
     return await orAborted(this.#proven.promise, signal);
   }
 
@@ -109,7 +118,7 @@ export class Download implements Fetched {
   async #run(): Promise<void> {
     const { cache, web, signal, means } = this.#with;
     const { urls, access } = this.#order;
-    const locks: Lease[] = [];
+    const locks: DirectoryLease[] = [];
     const waiting = (who: string): void => means.note?.(`${this.filename} is being fetched by ${who}: waiting for it`);
     try {
       // Always in the same order, so that two processes never wait for each other.
@@ -123,7 +132,7 @@ export class Download implements Fetched {
     }
   }
 
-  async #found({ blob, from }: Found): Promise<void> {
+  async #found({ blob, from }: CachedBlob): Promise<void> {
     this.#blob = blob;
     this.#from = from;
     this.#validators = blob.validators ?? {};
@@ -134,7 +143,7 @@ export class Download implements Fetched {
   async #fetch(): Promise<void> {
     const { cache, web, means, signal } = this.#with;
     const { urls, access, proof } = this.#order;
-    const seen = (growing: Growing): void => {
+    const seen = (growing: GrowingFile): void => {
       this.#growing = growing;
       this.#ready.resolve();
     };
@@ -169,7 +178,7 @@ export class Download implements Fetched {
   }
 
   /** Makes it part of the cache. Where that fails, this run goes on with the file that it has. */
-  async #keep(partial: Partial, { digests, size }: Proven): Promise<void> {
+  async #keep(partial: Partial, { digests, size }: ProofResult): Promise<void> {
     const { cache, means, max } = this.#with;
     const { urls, access } = this.#order;
     if (digests.sha256 === undefined) return;

@@ -3,21 +3,30 @@ import { collected } from "../../format/garbage.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import type { Answer } from "../../net/door.ts";
 import { backoff } from "../../net/retry.ts";
-import type { Patience } from "../means.ts";
+import type { RetryPolicy } from "../means.ts";
 import { gathered } from "../pieces.ts";
-import { type Access, ifRange, judge, lengthOf, publicUrl, rangeOf, validatorsOf, type Web } from "../web/index.ts";
+import {
+  ifRange,
+  judge,
+  lengthOf,
+  publicUrl,
+  rangeOf,
+  type UrlCredentials,
+  validatorsOf,
+  type Web,
+} from "../web/index.ts";
 import { drips, given, Lost, short } from "./lost.ts";
 import type { Sink } from "./sink.ts";
 
-export interface Filling {
+export interface DownloadInProgress {
   /** Mirrors, in the order in which they are tried. */
   readonly urls: readonly string[];
-  readonly access: Access;
+  readonly access: UrlCredentials;
   /** A digest is declared: parts of several mirrors may be put together, since the whole is proven. */
   readonly isProven: boolean;
   readonly web: Web;
   readonly signal: AbortSignal;
-  readonly patience: Patience;
+  readonly patience: RetryPolicy;
   readonly clock?: Clock | undefined;
 }
 
@@ -32,7 +41,7 @@ const SLOW = { bytes: 16 << 10, seconds: 60 };
  * Fetches until all is there: a body that breaks off is taken up where it ended, a mirror that fails is left for the next.
  * Returns the mirrors that bytes came from. Rejects with the last failure, with a failure of the sink, or with the signal's reason.
  */
-export async function fill(sink: Sink, filling: Filling): Promise<ReadonlySet<string>> {
+export async function fill(sink: Sink, filling: DownloadInProgress): Promise<ReadonlySet<string>> {
   const { urls, isProven, signal, patience, clock = systemClock } = filling;
   const givers = new Set<string>(sink.offset > 0 ? [EARLIER] : []);
   if (isProven && sink.total !== undefined && sink.offset === sink.total) return givers;
@@ -62,14 +71,14 @@ class Mirror {
   readonly #url: string;
   readonly #isLast: boolean;
   readonly #sink: Sink;
-  readonly #filling: Filling;
+  readonly #filling: DownloadInProgress;
   readonly #givers: Set<string>;
   /** Parts are of no use here: the whole file is asked for. */
   #isPlain = false;
   /** The server counts its versions otherwise than before, though the file is the same. */
   #isLoose = false;
 
-  constructor(url: string, isLast: boolean, sink: Sink, filling: Filling, givers: Set<string>) {
+  constructor(url: string, isLast: boolean, sink: Sink, filling: DownloadInProgress, givers: Set<string>) {
     this.#url = url;
     this.#isLast = isLast;
     this.#sink = sink;

@@ -14,7 +14,7 @@ interface Recent {
   readonly bytes: Uint8Array;
 }
 
-export interface Begin {
+interface GrowingBegin {
   /** Good bytes that the file has; what it has beyond is cut off. */
   readonly written?: number;
   /** Zeros are left out: they become holes. */
@@ -25,7 +25,7 @@ export interface Begin {
  * A file that one writes and any number read while it grows, each at its own pace and from its beginning. The newest piece is
  * withheld from all readers until `prove`; `fail` ends them with its failure wherever they are.
  */
-export class Growing {
+export class GrowingFile {
   readonly path: string;
   /** Bytes of the whole, where they are known beforehand. */
   total: number | undefined;
@@ -43,7 +43,7 @@ export class Growing {
 
   readonly #isSparse: boolean;
 
-  private constructor(path: string, file: FileHandle, { written = 0, sparse = false }: Begin) {
+  private constructor(path: string, file: FileHandle, { written = 0, sparse = false }: GrowingBegin) {
     this.path = path;
     this.#file = file;
     this.#written = written;
@@ -52,7 +52,7 @@ export class Growing {
   }
 
   /** Makes the file, or takes it up. @throws Failure source.space, source.denied, source.io */
-  static async open(path: string, begin: Begin = {}): Promise<Growing> {
+  static async open(path: string, begin: GrowingBegin = {}): Promise<GrowingFile> {
     const { written = 0 } = begin;
     try {
       const file = await open(path, written === 0 ? "w+" : "r+", 0o600);
@@ -62,7 +62,7 @@ export class Growing {
         await file.close();
         throw thrown;
       }
-      return new Growing(path, file, begin);
+      return new GrowingFile(path, file, begin);
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }

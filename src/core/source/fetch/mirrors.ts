@@ -1,13 +1,13 @@
 import { Failure } from "../../failure.ts";
-import type { Proven } from "../supply.ts";
+import type { ProofResult } from "../supply.ts";
 import { publicUrl } from "../web/index.ts";
-import { EARLIER, type Filling, fill } from "./fill.ts";
+import { type DownloadInProgress, EARLIER, fill } from "./fill.ts";
 import type { Sink } from "./sink.ts";
 
 /** A sink that knows at its end whether the bytes are what they should be. */
 export interface ProvenSink extends Sink {
   /** `giver`: the mirror that all of them came from, where it was one. @throws Failure source.checksum, source.changed, source.signature, source.key */
-  prove(giver?: string): Promise<Proven>;
+  prove(giver?: string): Promise<ProofResult>;
 }
 
 /** What is wrong with the bytes that a mirror gave: another mirror may have the right ones. */
@@ -19,7 +19,11 @@ const isLie = (thrown: unknown): thrown is Failure =>
  * whole file. Where several gave a part each, nobody knows which was wrong, so that each is asked for the whole file. The sink has to
  * show nothing to its readers before it is proven, where there are several mirrors and something to prove.
  */
-export async function fillProven(sink: ProvenSink, filling: Filling, note?: (text: string) => void): Promise<Proven> {
+export async function fillProven(
+  sink: ProvenSink,
+  filling: DownloadInProgress,
+  note?: (text: string) => void,
+): Promise<ProofResult> {
   const { urls, signal } = filling;
   const givers = await fill(sink, filling);
   const [giver] = givers.size === 1 && !givers.has(EARLIER) ? givers : [];

@@ -1,34 +1,34 @@
 import { Failure } from "../../failure.ts";
 import type { Content, Validators } from "../../model/source.ts";
-import type { Blob, Cache } from "../cache/index.ts";
+import type { Cache, CachedFile } from "../cache/index.ts";
 import { compareValidators, sameVersion } from "../content.ts";
 import { changed, type Demand, type Proof } from "../verify/index.ts";
-import { type Access, publicUrl, type Web } from "../web/index.ts";
+import { publicUrl, type UrlCredentials, type Web } from "../web/index.ts";
 
 /** A file of the web that is wanted. */
-export interface Order {
+export interface DownloadOrder {
   /** Mirrors, at least one. */
   readonly urls: readonly string[];
-  readonly access: Access;
+  readonly access: UrlCredentials;
   readonly proof: Proof;
   readonly expected: Content | undefined;
 }
 
 /** What a URL is filed under: the whole request, of which nothing can be read back. */
-export const urlKey = (url: string, access: Access, web: Web): string => web.identifier.request(url, access);
+export const urlKey = (url: string, access: UrlCredentials, web: Web): string => web.identifier.request(url, access);
 /** The same for an order: by its digest, whatever the mirror. */
-export const orderKey = ({ urls, access, proof }: Order, web: Web): string =>
+export const orderKey = ({ urls, access, proof }: DownloadOrder, web: Web): string =>
   proof.digest ?? urlKey(urls[0] ?? "", access, web);
 
 /** What the bytes of an order have to be. */
-export const demandOf = ({ proof, expected, urls }: Order): Demand => ({
+export const demandOf = ({ proof, expected, urls }: DownloadOrder): Demand => ({
   proof,
   expected: expected?.digest,
   where: publicUrl(urls[0] ?? ""),
 });
 
 /** Wrong bytes of one mirror can be told, and another one asked: nobody gets any before they are proven. */
-export const isHeld = ({ urls, proof, expected }: Order): boolean =>
+export const isHeld = ({ urls, proof, expected }: DownloadOrder): boolean =>
   urls.length > 1 && (proof.digest ?? proof.signature ?? expected?.digest) !== undefined;
 
 /** What the server said when the plan was made, where nothing but that tells the bytes apart, and which server. */
@@ -36,7 +36,7 @@ export interface Pinned {
   readonly where: string;
   readonly validators: Validators;
 }
-export const pinnedOf = ({ proof, expected }: Order): Pinned | undefined =>
+export const pinnedOf = ({ proof, expected }: DownloadOrder): Pinned | undefined =>
   proof.digest === undefined && expected?.validators !== undefined
     ? { where: expected.where, validators: expected.validators }
     : undefined;
@@ -49,16 +49,16 @@ export function stillPinned(pinned: Pinned | undefined, where: string, validator
 }
 
 /** A blob that is what was ordered, and the place that it came from, without secrets. */
-export interface Found {
-  readonly blob: Blob;
+export interface CachedBlob {
+  readonly blob: CachedFile;
   readonly from: string;
 }
 
 /** What was fetched before, if it still is what is wanted: by its digest, else by what the server says of it. */
 export async function findCached(
-  order: Order,
+  order: DownloadOrder,
   means: { readonly cache: Cache; readonly web: Web; readonly signal: AbortSignal },
-): Promise<Found | undefined> {
+): Promise<CachedBlob | undefined> {
   const { cache, web, signal } = means;
   const { urls, access, proof, expected } = order;
   const wanted = proof.digest ?? expected?.digest;
@@ -82,7 +82,7 @@ export async function findCached(
 /** What the server says of the file; undefined when it says nothing, which a download will find out as well. */
 async function askNow(
   url: string,
-  { expected, access }: Order,
+  { expected, access }: DownloadOrder,
   { web, signal }: { readonly web: Web; readonly signal: AbortSignal },
 ): Promise<Validators | undefined> {
   if (expected?.where === publicUrl(url) && expected.validators !== undefined) return expected.validators;

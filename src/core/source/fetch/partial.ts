@@ -4,14 +4,14 @@ import { Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
 import { type Cache, parseSidecar, readJson, type Sidecar } from "../cache/index.ts";
 import { sourceFailure } from "../failure.ts";
-import type { Proven, Watcher } from "../supply.ts";
+import type { ProofResult, SupplyWatcher } from "../supply.ts";
 import { changed, type Demand, Proving } from "../verify/index.ts";
-import { Growing } from "./growing.ts";
+import { GrowingFile } from "./growing.ts";
 import type { ProvenSink } from "./mirrors.ts";
 import { type Pinned, stillPinned } from "./order.ts";
 
 /** What a partial file is to become. */
-export interface Goal {
+interface Goal {
   /** What it is filed under: the digest, or where it comes from. */
   readonly key: string;
   readonly demand: Demand;
@@ -20,11 +20,11 @@ export interface Goal {
   /** The mirrors, without secrets. */
   readonly places: readonly string[];
   readonly signal: AbortSignal;
-  readonly tell: Watcher;
+  readonly tell: SupplyWatcher;
   /** Asked to free so many bytes. */
   readonly room: (bytes: number) => Promise<void>;
   /** Called when readers may begin. */
-  readonly seen: (growing: Growing) => void;
+  readonly seen: (growing: GrowingFile) => void;
   /** Readers begin only once all is proven, so that wrong bytes of one mirror can be taken back. */
   readonly isHeld: boolean;
 }
@@ -35,13 +35,13 @@ export class Partial implements ProvenSink {
   where: string | undefined;
   readonly #cache: Cache;
   readonly #goal: Goal;
-  #growing: Growing;
+  #growing: GrowingFile;
   #proving: Proving;
   #isSeen = false;
   /** Part of it is from an earlier run. */
   #isOld = false;
 
-  private constructor(cache: Cache, goal: Goal, growing: Growing, proving: Proving) {
+  private constructor(cache: Cache, goal: Goal, growing: GrowingFile, proving: Proving) {
     this.#cache = cache;
     this.#goal = goal;
     this.#growing = growing;
@@ -54,7 +54,7 @@ export class Partial implements ProvenSink {
     const sidecar = await readJson(cache.folder.sidecar(goal.key), parseSidecar);
     const size = sidecar === undefined || !(await isUsable(sidecar, goal)) ? 0 : await sizeOf(path);
     const written = sidecar?.total !== undefined && size > sidecar.total ? 0 : size;
-    const growing = await Growing.open(path, { written });
+    const growing = await GrowingFile.open(path, { written });
     try {
       const proving = await Proving.begin(goal.demand, sidecar?.total);
       const partial = new Partial(cache, goal, growing, proving);
@@ -75,7 +75,7 @@ export class Partial implements ProvenSink {
   get isSeen(): boolean {
     return this.#isSeen;
   }
-  get growing(): Growing {
+  get growing(): GrowingFile {
     return this.#growing;
   }
 
@@ -109,13 +109,13 @@ export class Partial implements ProvenSink {
         "while it was fetched",
       );
     await this.close();
-    this.#growing = await Growing.open(this.#growing.path);
+    this.#growing = await GrowingFile.open(this.#growing.path);
     this.#proving = await Proving.begin(this.#goal.demand);
     this.#isOld = false;
   }
 
   /** All has come: is it what it should be? @throws Failure source.checksum, source.changed, source.signature, source.key */
-  async prove(giver?: string): Promise<Proven> {
+  async prove(giver?: string): Promise<ProofResult> {
     const proven = await this.#proving.end(this.#isOld, giver);
     this.#show();
     this.#growing.prove();

@@ -1,8 +1,8 @@
 import type { Validators } from "../../model/source.ts";
-import type { Proven } from "../supply.ts";
+import type { ProofResult } from "../supply.ts";
 import { changed, Proving } from "../verify/index.ts";
 import type { ProvenSink } from "./mirrors.ts";
-import { demandOf, type Order, pinnedOf, stillPinned } from "./order.ts";
+import { type DownloadOrder, demandOf, pinnedOf, stillPinned } from "./order.ts";
 import type { Sink } from "./sink.ts";
 
 /** Where the bytes of one reading go by: they are proven and given on, and cannot be taken back. */
@@ -11,13 +11,13 @@ export class Passing implements Sink {
   total: number | undefined;
   validators: Validators = {};
   where: string | undefined;
-  readonly #order: Order;
+  readonly #order: DownloadOrder;
   readonly #proving: Proving;
   readonly #give: (piece: Uint8Array) => Promise<void>;
   readonly #told: (done: number, total: number | undefined) => void;
 
   constructor(
-    order: Order,
+    order: DownloadOrder,
     proving: Proving,
     give: (piece: Uint8Array) => Promise<void>,
     told: (done: number, total: number | undefined) => void,
@@ -70,18 +70,18 @@ export class Weighed implements ProvenSink, Disposable {
   readonly isSeen = false;
   /** The mirror that the proven bytes came from, where it was one. */
   giver: string | undefined;
-  readonly #order: Order;
+  readonly #order: DownloadOrder;
   readonly #told: (done: number, total: number | undefined) => void;
   #proving: Proving;
 
-  private constructor(order: Order, told: (done: number, total: number | undefined) => void, proving: Proving) {
+  private constructor(order: DownloadOrder, told: (done: number, total: number | undefined) => void, proving: Proving) {
     this.#order = order;
     this.#told = told;
     this.#proving = proving;
   }
 
   /** @throws Failure source.signature, source.key, and those of fetching them */
-  static async begin(order: Order, told: (done: number, total: number | undefined) => void): Promise<Weighed> {
+  static async begin(order: DownloadOrder, told: (done: number, total: number | undefined) => void): Promise<Weighed> {
     return new Weighed(order, told, await Proving.begin(demandOf(order)));
   }
 
@@ -110,7 +110,7 @@ export class Weighed implements ProvenSink, Disposable {
     this.total = undefined;
   }
 
-  async prove(giver?: string): Promise<Proven> {
+  async prove(giver?: string): Promise<ProofResult> {
     const proven = await this.#proving.end(false, giver);
     this.giver = giver;
     return proven;

@@ -3,9 +3,9 @@ import type { Algorithm } from "../../model/digest.ts";
 import type { Phase } from "../../model/image.ts";
 import { orAborted } from "../../net/scope.ts";
 import { gathered } from "../pieces.ts";
-import { type Proven, type Supply, type Watcher, Watchers } from "../supply.ts";
+import { type ProofResult, type ProvenBytes, type SupplyWatcher, Watchers } from "../supply.ts";
 import { type Demand, Proving } from "../verify/index.ts";
-import { Growing } from "./growing.ts";
+import { GrowingFile } from "./growing.ts";
 
 export interface SpoolOrder {
   readonly filename: string;
@@ -20,7 +20,7 @@ export interface SpoolOrder {
 }
 
 /** Bytes that can be had only once, or that are dear to make, kept in a temporary file for all that want them. */
-export class Spooled implements Supply {
+export class SpooledDownload implements ProvenBytes {
   readonly filename: string;
   readonly ready: Promise<void>;
   /** Resolves when the first bytes are there, or there are none to wait for. */
@@ -28,11 +28,11 @@ export class Spooled implements Supply {
   readonly #order: SpoolOrder;
   readonly #ready = Promise.withResolvers<void>();
   readonly #begun = Promise.withResolvers<void>();
-  readonly #proven = Promise.withResolvers<Proven>();
+  readonly #proven = Promise.withResolvers<ProofResult>();
   readonly #stop = new AbortController();
   readonly #watchers = new Watchers();
   readonly #over: Promise<void>;
-  #growing: Growing | undefined;
+  #growing: GrowingFile | undefined;
   #size: number | undefined;
   #isProven = false;
 
@@ -64,7 +64,7 @@ export class Spooled implements Supply {
     return Proving.algorithms(this.#order.demand);
   }
 
-  watch(watcher: Watcher): void {
+  watch(watcher: SupplyWatcher): void {
     this.#watchers.add(watcher);
   }
 
@@ -74,7 +74,7 @@ export class Spooled implements Supply {
     yield* this.#growing.read(signal);
   }
 
-  async prove(signal: AbortSignal): Promise<Proven> {
+  async prove(signal: AbortSignal): Promise<ProofResult> {
     return await orAborted(this.#proven.promise, signal);
   }
 
@@ -89,7 +89,7 @@ export class Spooled implements Supply {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { path, produce, demand, phase, size } = this.#order;
-    const growing = await Growing.open(path, { sparse: true });
+    const growing = await GrowingFile.open(path, { sparse: true });
     this.#growing = growing;
     growing.total = size;
     this.#ready.resolve();

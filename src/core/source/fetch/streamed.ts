@@ -2,15 +2,15 @@ import type { Algorithm } from "../../model/digest.ts";
 import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import type { SourceMeans } from "../means.ts";
-import { type Fetched, heldBack, type Proven, type Watcher, Watchers } from "../supply.ts";
+import { type FetchedBytes, heldBack, type ProofResult, type SupplyWatcher, Watchers } from "../supply.ts";
 import { Proving } from "../verify/index.ts";
 import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
 import { fill } from "./fill.ts";
 import { fillProven } from "./mirrors.ts";
-import { demandOf, isHeld, type Order } from "./order.ts";
+import { type DownloadOrder, demandOf, isHeld } from "./order.ts";
 import { Passing, Weighed } from "./passing.ts";
 
-export interface StreamedMeans {
+interface StreamedMeans {
   readonly web: Web;
   readonly means: SourceMeans;
   readonly signal: AbortSignal;
@@ -31,15 +31,15 @@ const WAITING = 2;
  * A file of the web that nothing is kept of: every reader fetches it, and proves it as it comes. For one opening: what was peeked at
  * is for the next reader.
  */
-export class Streamed implements Fetched {
+export class StreamedDownload implements FetchedBytes {
   readonly filename: string;
   readonly isShared = false;
   readonly ready: Promise<void>;
-  readonly #order: Order;
+  readonly #order: DownloadOrder;
   readonly #with: StreamedMeans;
   readonly #watchers = new Watchers();
   #size: number | undefined;
-  #proven: Proven | undefined;
+  #proven: ProofResult | undefined;
   #validators: Validators = {};
   #from: string;
   /** The mirrors that are worth asking. */
@@ -47,7 +47,7 @@ export class Streamed implements Fetched {
   #hasFailed = false;
   #begun: Reading | undefined;
 
-  constructor(order: Order, means: StreamedMeans) {
+  constructor(order: DownloadOrder, means: StreamedMeans) {
     this.#order = order;
     this.#with = means;
     this.#urls = order.urls;
@@ -78,7 +78,7 @@ export class Streamed implements Fetched {
     return this.#hasFailed;
   }
 
-  watch(watcher: Watcher): void {
+  watch(watcher: SupplyWatcher): void {
     this.#watchers.add(watcher);
   }
 
@@ -110,7 +110,7 @@ export class Streamed implements Fetched {
     }
   }
 
-  async prove(signal: AbortSignal): Promise<Proven> {
+  async prove(signal: AbortSignal): Promise<ProofResult> {
     if (this.#proven === undefined) for await (const _ of this.read(signal));
     if (this.#proven === undefined) throw new Error("a pass ended without a proof");
     return this.#proven;

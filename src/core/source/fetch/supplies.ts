@@ -8,25 +8,25 @@ import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
 import { Cache, cacheMax, cacheRoot } from "../cache/index.ts";
 import type { SourceMeans } from "../means.ts";
-import type { Fetched } from "../supply.ts";
+import type { FetchedBytes } from "../supply.ts";
 import type { Proof } from "../verify/index.ts";
 import { accessOf, type Web } from "../web/index.ts";
 import { Download } from "./download.ts";
-import { type Order, orderKey } from "./order.ts";
-import { Spooled, type SpoolOrder } from "./spooled.ts";
-import { Streamed } from "./streamed.ts";
+import { type DownloadOrder, orderKey } from "./order.ts";
+import { SpooledDownload, type SpoolOrder } from "./spooled.ts";
+import { StreamedDownload } from "./streamed.ts";
 
 const NOTHING: Proof = {};
 
 /** The bytes that are under way in one run, each of them once, however many want them. */
-export class Supplies implements AsyncDisposable {
+export class DownloadPool implements AsyncDisposable {
   readonly #means: SourceMeans;
   readonly #web: Web;
   readonly #signal: AbortSignal;
   readonly #caches = new Map<string, Promise<Cache>>();
   readonly #downloads = new Map<string, Download>();
-  readonly #parts = new Map<Address, Promise<readonly Spooled[]>>();
-  readonly #made = new Map<string, Spooled>();
+  readonly #parts = new Map<Address, Promise<readonly SpooledDownload[]>>();
+  readonly #made = new Map<string, SpooledDownload>();
   readonly #all: AsyncDisposable[] = [];
 
   constructor(means: SourceMeans, web: Web, signal: AbortSignal) {
@@ -39,13 +39,13 @@ export class Supplies implements AsyncDisposable {
    * A file of the web. One that has failed is begun anew for whoever asks again. Where nothing may be kept, it is the caller's own, and
    * fetched for each reader.
    */
-  async download(spec: UrlSource, proof: Proof, expected: Content | undefined): Promise<Fetched> {
+  async download(spec: UrlSource, proof: Proof, expected: Content | undefined): Promise<FetchedBytes> {
     const { urls, cache: own } = spec;
-    const order: Order = { urls, access: accessOf(spec), proof, expected };
+    const order: DownloadOrder = { urls, access: accessOf(spec), proof, expected };
     const max = cacheMax(this.#means.env);
     const common = { web: this.#web, means: this.#means, signal: this.#signal };
     if (max === 0 && own === undefined) {
-      const streamed = new Streamed(order, common);
+      const streamed = new StreamedDownload(order, common);
       this.#all.push(streamed);
       return streamed;
     }
@@ -63,7 +63,7 @@ export class Supplies implements AsyncDisposable {
   }
 
   /** The files of another address: metadata and disk, or the disk alone. What a reader demands of them is for the reader to prove. */
-  async parts(address: Address, signal: AbortSignal): Promise<readonly Spooled[]> {
+  async parts(address: Address, signal: AbortSignal): Promise<readonly SpooledDownload[]> {
     const before = this.#parts.get(address);
     if (before !== undefined) return await orAborted(before, signal);
     const made = this.#openParts(address);
@@ -73,7 +73,7 @@ export class Supplies implements AsyncDisposable {
   }
 
   /** What is made of other bytes, once for all that want the same. */
-  async made(key: string, order: Omit<SpoolOrder, "path" | "signal" | "demand">): Promise<Spooled> {
+  async made(key: string, order: Omit<SpoolOrder, "path" | "signal" | "demand">): Promise<SpooledDownload> {
     const path = await this.#temporary();
     const before = this.#made.get(key);
     if (before !== undefined) return before;
@@ -98,7 +98,7 @@ export class Supplies implements AsyncDisposable {
     await Promise.allSettled(this.#all.map(async (one) => await one[Symbol.asyncDispose]()));
   }
 
-  async #openParts(address: Address): Promise<readonly Spooled[]> {
+  async #openParts(address: Address): Promise<readonly SpooledDownload[]> {
     const { download } = this.#means;
     if (download === undefined) throw new Failure("source.image", `nothing is known of ${address} here`);
     const parts = await download(address, this.#signal);
@@ -109,7 +109,7 @@ export class Supplies implements AsyncDisposable {
     return await Promise.all(parts.map(async (part) => await this.#part(address, part)));
   }
 
-  async #part(address: Address, part: Part): Promise<Spooled> {
+  async #part(address: Address, part: Part): Promise<SpooledDownload> {
     return this.#spool({
       filename: part.name,
       path: await this.#temporary(),
@@ -120,8 +120,8 @@ export class Supplies implements AsyncDisposable {
     });
   }
 
-  #spool(order: Omit<SpoolOrder, "signal">): Spooled {
-    const spooled = new Spooled({ ...order, signal: this.#signal });
+  #spool(order: Omit<SpoolOrder, "signal">): SpooledDownload {
+    const spooled = new SpooledDownload({ ...order, signal: this.#signal });
     this.#all.push(spooled);
     return spooled;
   }

@@ -4,7 +4,7 @@ import { Failure } from "../../failure.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import { sourceFailure } from "../failure.ts";
 import { Ring, readPieces } from "../pieces.ts";
-import { heldBack, type Proven, type Supply, type Watcher, Watchers } from "../supply.ts";
+import { heldBack, type ProofResult, type ProvenBytes, type SupplyWatcher, Watchers } from "../supply.ts";
 import { changed, type Demand, Proving } from "../verify/index.ts";
 
 /** What tells whether a file was touched; the time of its inode as well, which no program can set back. */
@@ -14,14 +14,14 @@ interface Marks {
 }
 
 /** A file on this host, read where it lies. One that changes while it is read is Failure source.changed. */
-export class LocalFile implements Supply {
+export class LocalFile implements ProvenBytes {
   readonly filename: string;
   readonly ready = Promise.resolve();
   readonly size: number;
   readonly #path: string;
   readonly #demand: Demand;
   readonly #watchers = new Watchers();
-  #proven: { readonly result: Proven; readonly marks: Marks } | undefined;
+  #proven: { readonly result: ProofResult; readonly marks: Marks } | undefined;
 
   private constructor(path: string, size: number, demand: Demand) {
     this.filename = basename(path);
@@ -50,7 +50,7 @@ export class LocalFile implements Supply {
     return Proving.algorithms(this.#demand);
   }
 
-  watch(watcher: Watcher): void {
+  watch(watcher: SupplyWatcher): void {
     this.#watchers.add(watcher);
   }
 
@@ -58,7 +58,7 @@ export class LocalFile implements Supply {
     return heldBack(this.#pass(signal, lent));
   }
 
-  async prove(signal: AbortSignal): Promise<Proven> {
+  async prove(signal: AbortSignal): Promise<ProofResult> {
     if (this.#proven === undefined) for await (const piece of this.#pass(signal, true)) this.#count(piece.length);
     if (this.#proven === undefined) throw new Error("a pass ended without a proof");
     return this.#proven.result;

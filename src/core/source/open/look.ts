@@ -11,7 +11,7 @@ import { Hashing, proofOf } from "../verify/index.ts";
 import { accessOf, isUrl, placesOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 
 /** What all looks of one run share: each file is read once, each URL asked once. */
-export interface LookMeans {
+interface LookMeans {
   readonly web: Web;
   readonly files: FileDigests;
   readonly signal: AbortSignal;

@@ -5,7 +5,7 @@ import type { PlainSource } from "../../model/source.ts";
 import { planOf } from "./conversion.ts";
 
 /** What the beginning of a source tells of the disk in it. */
-export interface Measured {
+interface Measured {
   /** Inside of its compression. */
   readonly format?: Format;
   readonly virtualSize?: number;

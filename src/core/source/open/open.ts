@@ -11,23 +11,23 @@ import type { Source, Wanted } from "../../model/image.ts";
 import type { Content, PlainSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
-import { type Spooled, Supplies } from "../fetch/index.ts";
-import type { Opening, SourceMeans } from "../means.ts";
-import { heldBack, type Supply } from "../supply.ts";
+import { DownloadPool, type SpooledDownload } from "../fetch/index.ts";
+import type { SourceMeans, SourceOpening } from "../means.ts";
+import { heldBack, type ProvenBytes } from "../supply.ts";
 import { changed, type Proof, proofOf } from "../verify/index.ts";
 import { placesOf, publicUrl, Web } from "../web/index.ts";
 import { compressionOf, planOf } from "./conversion.ts";
 import { FileDigests, look } from "./look.ts";
-import { type Conversion, converted, type Opened, OpenedSource, Place } from "./opened.ts";
-import { detect, type Origin, originOf } from "./origin.ts";
+import { converted, type Opened, OpenedSource, Place, type SourceConversion } from "./opened.ts";
+import { detect, originOf, type SourceOrigin } from "./origin.ts";
 import { Proved } from "./proved.ts";
 import { isDecidedByTail, tailOf } from "./tail.ts";
 
 export type { SourceMeans } from "../means.ts";
 
 interface Making {
-  readonly origin: Origin;
-  readonly conversion: Conversion;
+  readonly origin: SourceOrigin;
+  readonly conversion: SourceConversion;
   readonly detected: Detected;
   readonly filename: string;
 }
@@ -36,7 +36,7 @@ interface Making {
 export class Sources implements AsyncDisposable {
   readonly #web: Web;
   readonly #files = new FileDigests();
-  readonly #supplies: Supplies;
+  readonly #supplies: DownloadPool;
   readonly #announced = new Map<string, number>();
   readonly #turns = new Turns();
   readonly #limit: number | undefined;
@@ -49,7 +49,7 @@ export class Sources implements AsyncDisposable {
     this.#limit = means.limit;
     this.#note = means.note;
     this.#web = new Web({ ...means, signal: this.#signal });
-    this.#supplies = new Supplies(means, this.#web, this.#signal);
+    this.#supplies = new DownloadPool(means, this.#web, this.#signal);
   }
 
   /** What a source stands for now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
@@ -67,7 +67,7 @@ export class Sources implements AsyncDisposable {
    * The bytes of a source as a backend wants them. Resolves when it is known what they are; they may still be on their way.
    * @throws Failure source.*, net.*; the opening signal's reason
    */
-  async open(spec: PlainSource, wanted: Wanted, opening: Opening): Promise<Opened> {
+  async open(spec: PlainSource, wanted: Wanted, opening: SourceOpening): Promise<Opened> {
     const { signal, progress } = opening;
     const proof = await proofOf(spec, this.#web, signal);
     compareProof(spec, proof, opening.expected);
@@ -118,7 +118,7 @@ export class Sources implements AsyncDisposable {
       if (!told.has(text)) this.#note?.(`${opening.address}: ${text}`);
       told.add(text);
     };
-    const conversion: Conversion = { plan, wanted, member, directory, limit: this.#limit, note };
+    const conversion: SourceConversion = { plan, wanted, member, directory, limit: this.#limit, note };
     const place = await Place.take(this.#turns, memoryOf(plan, detected), signal);
     try {
       const { format, compression, virtualSize } = await this.#outcome(detected, conversion, supply, signal);
@@ -148,7 +148,7 @@ export class Sources implements AsyncDisposable {
   }
 
   /** What several want, or what has to be measured before it is sent, is made once and kept for them. */
-  async #made(key: string, { origin, conversion, detected, filename }: Making): Promise<Spooled> {
+  async #made(key: string, { origin, conversion, detected, filename }: Making): Promise<SpooledDownload> {
     const { plan } = conversion;
     const turns = this.#turns;
     async function* produce(signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -163,7 +163,7 @@ export class Sources implements AsyncDisposable {
   }
 
   /** What will come out; where that shows only behind other files of an archive, they are passed over once to see it. */
-  async #outcome(detected: Detected, conversion: Conversion, supply: Supply, signal: AbortSignal) {
+  async #outcome(detected: Detected, conversion: SourceConversion, supply: ProvenBytes, signal: AbortSignal) {
     const { plan, wanted, member, directory, limit } = conversion;
     if (plan.format !== undefined)
       return { format: plan.format, compression: plan.compression, virtualSize: detected.virtualSize };
@@ -180,7 +180,7 @@ export class Sources implements AsyncDisposable {
   }
 
   /** The metadata of an image in two parts goes to the backend as it is. */
-  async #metadata(supply: Supply, signal: AbortSignal): Promise<Source> {
+  async #metadata(supply: ProvenBytes, signal: AbortSignal): Promise<Source> {
     const { digests, size } = await supply.prove(signal);
     const detected = supply.path === undefined ? undefined : await detect(supply, supply.path, undefined, signal);
     return new OpenedSource({

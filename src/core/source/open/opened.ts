@@ -7,7 +7,7 @@ import { watchedVhdx } from "../../format/vhdx.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { Compression, Format, Source, Wanted } from "../../model/image.ts";
 import type { Content } from "../../model/source.ts";
-import { heldBack, type Supply } from "../supply.ts";
+import { heldBack, type ProvenBytes } from "../supply.ts";
 import { digestsOf, Hashing } from "../verify/index.ts";
 
 /** A source that also tells, once it was read, what it was found to be. */
@@ -47,7 +47,7 @@ export class Place {
 }
 
 /** How the bytes of a supply become what a backend wants. */
-export interface Conversion {
+export interface SourceConversion {
   readonly plan: TransformPlan;
   readonly wanted: Wanted;
   readonly member: string | undefined;
@@ -64,8 +64,8 @@ export interface Conversion {
  * second copy.
  */
 export async function* converted(
-  supply: Supply,
-  { plan, wanted, member, directory, limit, note }: Conversion,
+  supply: ProvenBytes,
+  { plan, wanted, member, directory, limit, note }: SourceConversion,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   if (plan.steps[0] === "raw->qcow2") await supply.prove(signal);
@@ -78,7 +78,7 @@ export async function* converted(
   if (path !== undefined) await supply.check();
 }
 
-export interface Opening {
+interface OpenOptions {
   readonly format: Format;
   readonly compression: Compression;
   readonly filename: string;
@@ -89,9 +89,9 @@ export interface Opening {
   /** Digests that are to be known of what is sent. */
   readonly algorithms: readonly Algorithm[];
   /** The bytes to send, and what is known of their digests when they have all been sent. */
-  readonly supply: (signal: AbortSignal) => Promise<Supply>;
+  readonly supply: (signal: AbortSignal) => Promise<ProvenBytes>;
   /** What is still to be done to them for each reader; none: they are sent as they are. */
-  readonly conversion?: Conversion | undefined;
+  readonly conversion?: SourceConversion | undefined;
   readonly place?: Place | undefined;
   /** Bytes that a conversion has given. */
   readonly told: (done: number) => void;
@@ -108,10 +108,10 @@ export class OpenedSource implements Opened {
   readonly virtualSize?: number;
   readonly digest?: Digest;
   readonly metadata?: Source;
-  readonly #opening: Opening;
+  readonly #opening: OpenOptions;
   #digests: Digests | undefined;
 
-  constructor(opening: Opening) {
+  constructor(opening: OpenOptions) {
     this.#opening = opening;
     this.format = opening.format;
     this.compression = opening.compression;

@@ -5,9 +5,9 @@ import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sameStat } from "../content.ts";
-import type { Supplies } from "../fetch/index.ts";
-import type { Opening } from "../means.ts";
-import type { Fetched, Supply } from "../supply.ts";
+import type { DownloadPool } from "../fetch/index.ts";
+import type { SourceOpening } from "../means.ts";
+import type { FetchedBytes, ProvenBytes } from "../supply.ts";
 import { changed, type Demand, type Proof, proofOf } from "../verify/index.ts";
 import { accessOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 import { LocalFile } from "./local.ts";
@@ -15,26 +15,31 @@ import { besideOf, content, type FileDigests, statFile } from "./look.ts";
 import { Proved } from "./proved.ts";
 
 /** Where the bytes of one source come from, when it has been opened. */
-export interface Origin {
+export interface SourceOrigin {
   /** Told apart from every other: what is made of it can be shared. */
   readonly key: string;
   /** The bytes; those that could not be had the last time are tried again. */
-  readonly supply: (signal: AbortSignal) => Promise<Supply>;
+  readonly supply: (signal: AbortSignal) => Promise<ProvenBytes>;
   /** The second file of an image in two parts. */
-  readonly metadata?: Supply;
+  readonly metadata?: ProvenBytes;
   /** A file that can be looked at before it is proven. */
   readonly path?: string;
   /** What it was found to be; waits until the bytes have been proven. */
   readonly content: () => Promise<Content>;
 }
 
-export interface OriginMeans {
-  readonly supplies: Supplies;
+interface OriginMeans {
+  readonly supplies: DownloadPool;
   readonly files: FileDigests;
   readonly web: Web;
 }
 
-export async function originOf(spec: PlainSource, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
+export async function originOf(
+  spec: PlainSource,
+  proof: Proof,
+  opening: SourceOpening,
+  means: OriginMeans,
+): Promise<SourceOrigin> {
   switch (spec.kind) {
     case "file":
       return await fileOrigin(spec, proof, opening, means);
@@ -47,7 +52,12 @@ export async function originOf(spec: PlainSource, proof: Proof, opening: Opening
   }
 }
 
-async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { files }: OriginMeans): Promise<Origin> {
+async function fileOrigin(
+  spec: FileSource,
+  proof: Proof,
+  opening: SourceOpening,
+  { files }: OriginMeans,
+): Promise<SourceOrigin> {
   const { path, metadata } = spec;
   const { expected, signal } = opening;
   const stat = await statFile(path);
@@ -74,7 +84,7 @@ async function fileOrigin(spec: FileSource, proof: Proof, opening: Opening, { fi
 }
 
 /** The metadata beside a disk on the web: proven by what is declared of it; what the plan was made from is compared. */
-async function besideUrl(spec: UrlSource, { expected, signal }: Opening, { supplies, web, files }: OriginMeans) {
+async function besideUrl(spec: UrlSource, { expected, signal }: SourceOpening, { supplies, web, files }: OriginMeans) {
   const { metadata } = spec;
   if (metadata === undefined) return { transform: transformOf(spec) };
   const where = publicUrl(metadata.urls[0] ?? "");
@@ -87,13 +97,18 @@ async function besideUrl(spec: UrlSource, { expected, signal }: Opening, { suppl
   return { transform, metadata: new Proved(download, { proof, expected: undefined, where }) };
 }
 
-async function urlOrigin(spec: UrlSource, proof: Proof, opening: Opening, means: OriginMeans): Promise<Origin> {
+async function urlOrigin(
+  spec: UrlSource,
+  proof: Proof,
+  opening: SourceOpening,
+  means: OriginMeans,
+): Promise<SourceOrigin> {
   const { supplies, web } = means;
   const { expected, progress, signal } = opening;
   const { transform, metadata } = await besideUrl(spec, opening, means);
-  const watched = new Set<Supply>();
-  let own: Fetched | undefined;
-  let reader: { readonly of: Fetched; readonly proved: Proved } | undefined;
+  const watched = new Set<ProvenBytes>();
+  let own: FetchedBytes | undefined;
+  let reader: { readonly of: FetchedBytes; readonly proved: Proved } | undefined;
   const demand: Demand = { proof, expected: expected?.digest, where: publicUrl(spec.urls[0] ?? "") };
   const get = async () => {
     const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected);
@@ -132,12 +147,12 @@ async function imageOrigin(
   address: Address,
   transform: string | undefined,
   proof: Proof,
-  opening: Opening,
+  opening: SourceOpening,
   { supplies }: OriginMeans,
-): Promise<Origin> {
+): Promise<SourceOrigin> {
   const { expected, progress, signal } = opening;
   const demand: Demand = { proof, expected: expected?.digest, where: address };
-  const readers = new Map<Supply, Proved>();
+  const readers = new Map<ProvenBytes, Proved>();
   const open = async (reading: AbortSignal) => {
     const parts = await supplies.parts(address, reading);
     const disk = parts.at(-1);
@@ -171,7 +186,7 @@ async function imageOrigin(
 
 /** What the bytes are, by their beginning; by their end as well where they lie in a file at `path`. */
 export async function detect(
-  supply: Supply,
+  supply: ProvenBytes,
   path: string | undefined,
   member: string | true | undefined,
   signal: AbortSignal,

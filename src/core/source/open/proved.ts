@@ -3,21 +3,21 @@ import { Failure } from "../../failure.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sourceFailure } from "../failure.ts";
-import { heldBack, type Proven, type Supply, type Watcher } from "../supply.ts";
+import { heldBack, type ProofResult, type ProvenBytes, type SupplyWatcher } from "../supply.ts";
 import { changed, type Demand, Proving } from "../verify/index.ts";
 
 /**
  * What one reader gets of bytes that several may share: hashed on their way to it, wherever they come from, and compared with what it
  * demands itself. Neither an earlier reader, nor the writer, nor the file's time and size vouch for them.
  */
-export class Proved implements Supply {
-  readonly #inner: Supply;
+export class Proved implements ProvenBytes {
+  readonly #inner: ProvenBytes;
   readonly #demand: Demand;
-  #proven: Proven | undefined;
+  #proven: ProofResult | undefined;
   /** The file that a pass of this reader has proven, and what the file system said of it. */
   #file: { readonly path: string; readonly marks: string } | undefined;
 
-  constructor(inner: Supply, demand: Demand) {
+  constructor(inner: ProvenBytes, demand: Demand) {
     this.#inner = inner;
     this.#demand = demand;
   }
@@ -41,7 +41,7 @@ export class Proved implements Supply {
     return this.#inner.path;
   }
 
-  watch(watcher: Watcher): void {
+  watch(watcher: SupplyWatcher): void {
     this.#inner.watch(watcher);
   }
 
@@ -49,7 +49,7 @@ export class Proved implements Supply {
     return heldBack(this.#pass(signal, lent));
   }
 
-  async prove(signal: AbortSignal): Promise<Proven> {
+  async prove(signal: AbortSignal): Promise<ProofResult> {
     if (this.#proven === undefined) {
       // Once it is whole it may be a file, which can be read at any place afterwards.
       await this.#inner.prove(signal);

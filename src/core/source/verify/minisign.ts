@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { Failure } from "../../failure.ts";
-import { badKey, badSignature, type SignatureCheck, type Signed, textOf } from "./signature.ts";
+import { badKey, badSignature, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 
 // The format: https://jedisct1.github.io/minisign/ ("Signature format", "Public key format").
 
@@ -16,7 +16,7 @@ interface Parsed {
 }
 
 /** @throws Failure source.key, source.signature: what cannot be read, another key, a changed trusted comment */
-export function minisignCheck({ where, signature, key }: Signed): SignatureCheck {
+export function minisignCheck({ where, signature, key }: SignedFile): SignatureCheck {
   const parsed = parse(where, textOf(signature), textOf(key));
   const kept: Uint8Array[] = [];
   let size = 0;

@@ -1,8 +1,8 @@
 import type { Key, KeyID, Signature } from "openpgp";
 import { Failure } from "../../failure.ts";
 import { excerpt } from "../../net/words.ts";
-import { checkSigner, day, faultOf, idOf, keysOf, type Signer, shownId, signerOf } from "./pgpkeys.ts";
-import { badSignature, type SignatureCheck, type Signed, textOf } from "./signature.ts";
+import { checkSigner, day, faultOf, idOf, keysOf, type PgpSigner, shownId, signerOf } from "./pgpkeys.ts";
+import { badSignature, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 
 // A key whose life was prolonged has self-signatures that are newer than what it signed before: it counts as it is now, as with gpg.
 const RENEWED = { allowInsecureVerificationWithReformattedKeys: true };
@@ -18,7 +18,7 @@ interface Looked {
 const library = async () => await import("openpgp");
 
 /** @throws Failure source.key, source.signature: what cannot be read */
-export async function openpgpCheck({ where, signature, key }: Signed, now: Date): Promise<SignatureCheck> {
+export async function openpgpCheck({ where, signature, key }: SignedFile, now: Date): Promise<SignatureCheck> {
   const { createMessage, verify } = await library();
   const keys = await keysOf(key);
   const made = await signatureOf(where, signature);
@@ -56,7 +56,7 @@ export async function openpgpCheck({ where, signature, key }: Signed, now: Date)
 }
 
 /** The text within a clear-signed message, once its signature has been proven. @throws Failure source.key, source.signature */
-export async function openClearText({ where, signature, key }: Signed, now: Date): Promise<string> {
+export async function openClearText({ where, signature, key }: SignedFile, now: Date): Promise<string> {
   const { readCleartextMessage, verify } = await library();
   const keys = await keysOf(key);
   const message = await readCleartextMessage({ cleartextMessage: textOf(signature) }).catch((cause: unknown) => {
@@ -92,7 +92,7 @@ async function proven(where: string, results: readonly Looked[], keys: readonly 
 
 interface Refusal {
   readonly where: string;
-  readonly signer: Signer | undefined;
+  readonly signer: PgpSigner | undefined;
   readonly keyID: KeyID;
   readonly keys: readonly Key[];
   readonly now: Date;

@@ -3,7 +3,7 @@ import { Failure } from "../../failure.ts";
 import { badKey, textOf } from "./signature.ts";
 
 /** The key that made a signature: a primary key, or one of its subkeys. */
-export interface Signer {
+export interface PgpSigner {
   readonly primary: Key;
   readonly key: Key | Subkey;
 }
@@ -34,7 +34,7 @@ export async function keysOf(bytes: Uint8Array): Promise<readonly Key[]> {
   });
 }
 
-export function signerOf(keys: readonly Key[], id: KeyID): Signer | undefined {
+export function signerOf(keys: readonly Key[], id: KeyID): PgpSigner | undefined {
   for (const primary of keys) {
     const [key] = primary.getKeys(id);
     if (key !== undefined) return { primary, key };
@@ -43,13 +43,13 @@ export function signerOf(keys: readonly Key[], id: KeyID): Signer | undefined {
 }
 
 /** @throws Failure source.key: the key, or the subkey that signed, cannot be relied on any more */
-export async function checkSigner(where: string, signer: Signer | undefined, now: Date): Promise<void> {
+export async function checkSigner(where: string, signer: PgpSigner | undefined, now: Date): Promise<void> {
   const fault = signer === undefined ? undefined : await faultOf(where, signer, now);
   if (fault !== undefined) throw fault;
 }
 
 /** What is wrong with a key at that time: with the subkey that signed, and with the primary key that answers for it. */
-export async function faultOf(where: string, { primary, key }: Signer, at: Date): Promise<Failure | undefined> {
+export async function faultOf(where: string, { primary, key }: PgpSigner, at: Date): Promise<Failure | undefined> {
   const isSubkey = "mainKey" in key;
   const main = await primary.verifyPrimaryKey(at).then(none, told);
   const own = isSubkey ? await key.verify(at).then(none, told) : undefined;

@@ -1,10 +1,20 @@
 import type { Digest } from "../../model/digest.ts";
 import type { Signature, SourceSpec } from "../../model/source.ts";
-import { type Access, accessOf, isUrl, NOBODY, partsOf, pathOf, placesOf, publicUrl, type Web } from "../web/index.ts";
+import {
+  accessOf,
+  isUrl,
+  NOBODY,
+  partsOf,
+  pathOf,
+  placesOf,
+  publicUrl,
+  type UrlCredentials,
+  type Web,
+} from "../web/index.ts";
 import { Hashing } from "./hashing.ts";
 import { minisignCheck } from "./minisign.ts";
 import { isClearText, openClearText, openpgpCheck } from "./openpgp.ts";
-import { isPgp, type SignatureCheck, type Signed, textOf } from "./signature.ts";
+import { isPgp, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 import { isBundle, sigstoreCheck } from "./sigstore.ts";
 import { Sums } from "./sums.ts";
 
@@ -79,7 +89,7 @@ async function sumsText(
   where: string,
   signature: Signature | undefined,
   web: Web,
-  access: Access,
+  access: UrlCredentials,
   signal: AbortSignal,
 ): Promise<string> {
   if (signature === undefined) return textOf(await web.small(where, access, signal));
@@ -102,9 +112,9 @@ async function sumsText(
 async function readSigned(
   { where, key, ...who }: Signature,
   web: Web,
-  access: Access,
+  access: UrlCredentials,
   signal: AbortSignal,
-): Promise<Signed> {
+): Promise<SignedFile> {
   const signature = await web.small(where, access, signal);
   const isText = key.includes("-----BEGIN") || /^(?:.*\n)?RW[A-Za-z0-9+/]{54}\s*$/.test(key);
   return {
@@ -115,7 +125,7 @@ async function readSigned(
   };
 }
 
-async function check(signed: Signed): Promise<SignatureCheck> {
+async function check(signed: SignedFile): Promise<SignatureCheck> {
   if (isBundle(signed.signature)) return await sigstoreCheck(signed);
   return isPgp(signed.key) ? await openpgpCheck(signed, new Date()) : minisignCheck(signed);
 }

@@ -1,6 +1,6 @@
 import { Failure } from "../../failure.ts";
 import { type Algorithm, type Digest, digest, nameOf } from "../../model/digest.ts";
-import type { Proven } from "../supply.ts";
+import type { ProofResult } from "../supply.ts";
 import { digestsOf, type Hashes, Hashing, type HashName } from "./hashing.ts";
 import type { Proof } from "./proof.ts";
 import type { SignatureCheck } from "./signature.ts";
@@ -53,7 +53,7 @@ export class Proving implements Disposable {
   }
 
   /** `isOld`: some of the bytes were left by an earlier run. `giver`: where all of them came from, if not from where the demand says. @throws Failure source.checksum, source.changed, source.signature, source.key */
-  async end(isOld = false, giver?: string): Promise<Proven> {
+  async end(isOld = false, giver?: string): Promise<ProofResult> {
     const { proof, expected, where: declared } = this.#demand;
     const where = giver ?? declared;
     const hashes = await this.#hashing.end();

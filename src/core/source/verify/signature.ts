@@ -14,7 +14,7 @@ export interface SignatureCheck {
 }
 
 /** A signature and the public key that it has to be made with, as they were read. */
-export interface Signed {
+export interface SignedFile {
   /** Where the signature stands, for messages. */
   readonly where: string;
   readonly signature: Uint8Array;

@@ -5,7 +5,7 @@ import { Failure } from "../../failure.ts";
 import { ALGORITHMS, type Algorithm } from "../../model/digest.ts";
 import { excerpt } from "../../net/words.ts";
 import type { Hashes } from "./hashing.ts";
-import { badSignature, type SignatureCheck, type Signed, textOf } from "./signature.ts";
+import { badSignature, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 
 // The format: https://docs.sigstore.dev/about/bundle/. Nothing is asked of the network: what is trusted is what `key` holds.
 
@@ -28,7 +28,7 @@ interface Trust {
  * A bundle that was made with a key (`key` is that public key in PEM), or with a certificate for an identity (`key` is a trusted root).
  * @throws Failure source.key, source.signature: what cannot be read, and what does not go together
  */
-export async function sigstoreCheck(signed: Signed): Promise<SignatureCheck> {
+export async function sigstoreCheck(signed: SignedFile): Promise<SignatureCheck> {
   const { where } = signed;
   const bundle = await bundleOf(signed);
   const trust = await trustOf(signed, bundle);
@@ -148,7 +148,7 @@ async function entityVerified(
   }
 }
 
-async function bundleOf({ where, signature }: Signed): Promise<Bundle> {
+async function bundleOf({ where, signature }: SignedFile): Promise<Bundle> {
   const { bundleFromJSON } = await import("@sigstore/bundle");
   try {
     return bundleFromJSON(JSON.parse(textOf(signature)));
@@ -162,7 +162,7 @@ async function bundleOf({ where, signature }: Signed): Promise<Bundle> {
   }
 }
 
-async function trustOf({ where, key, identity, issuer }: Signed, bundle: Bundle): Promise<Trust> {
+async function trustOf({ where, key, identity, issuer }: SignedFile, bundle: Bundle): Promise<Trust> {
   const isOfKey = bundle.verificationMaterial.content.$case === "publicKey";
   const text = textOf(key);
   if (text.includes("-----BEGIN")) {

@@ -2,7 +2,7 @@ import { Failure } from "../../failure.ts";
 import { ALGORITHMS, type Algorithm, algorithmOf, type Digest, digest, STRONG } from "../../model/digest.ts";
 
 /** One digest of a sums file. */
-export interface Sum {
+interface Sum {
   readonly hex: string;
   /** Said by a BSD line; of the others only the number of digits is known. */
   readonly algorithm: Algorithm | undefined;

@@ -11,7 +11,7 @@ import { findLogin } from "./netrc.ts";
 import { secretsIn } from "./where.ts";
 
 /** Who asks for a URL: the credentials that were declared, and the servers that they are meant for. */
-export interface Access {
+export interface UrlCredentials {
   readonly username?: string;
   readonly password?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -20,9 +20,9 @@ export interface Access {
   readonly ca?: string;
 }
 
-export const NOBODY: Access = { origins: [] };
+export const NOBODY: UrlCredentials = { origins: [] };
 
-export const accessOf = ({ urls, username, password, headers, hosts, ca }: UrlSource): Access => ({
+export const accessOf = ({ urls, username, password, headers, hosts, ca }: UrlSource): UrlCredentials => ({
   origins: meantFor(urls, hosts),
   ...(ca === undefined ? {} : { ca }),
   ...(username === undefined ? {} : { username }),
@@ -37,11 +37,11 @@ function meantFor(urls: readonly string[], hosts: readonly string[] | undefined)
 }
 
 /** There are credentials, and this URL does not get them. */
-export const isWithheld = ({ origins, username, password, headers }: Access, url: string): boolean =>
+export const isWithheld = ({ origins, username, password, headers }: UrlCredentials, url: string): boolean =>
   [username, password, headers].some((one) => one !== undefined) && !origins.includes(new URL(url).origin);
 
 /** What of an access counts for this URL, as comparable text without secrets: a server may answer another user with other bytes. */
-export function identityOf(access: Access, url: string): string {
+export function identityOf(access: UrlCredentials, url: string): string {
   const { origin, username: user } = new URL(url);
   if (!access.origins.includes(origin)) return user;
   const { username, password, headers } = access;
@@ -52,7 +52,11 @@ export function identityOf(access: Access, url: string): string {
  * The headers that let a request in: those of the source for its own servers; a user and password from the URL, the source or
  * netrc, in that order. @throws Failure config.secret, source.netrc
  */
-export async function authorization(access: Access, url: string, means: SourceMeans): Promise<Record<string, string>> {
+export async function authorization(
+  access: UrlCredentials,
+  url: string,
+  means: SourceMeans,
+): Promise<Record<string, string>> {
   const { origin, hostname, username: user, password: word } = new URL(url);
   for (const secret of secretsIn(url)) means.conceal?.(secret);
   const headers: Record<string, string> = {};
@@ -71,7 +75,7 @@ export async function authorization(access: Access, url: string, means: SourceMe
 }
 
 async function loginOf(
-  access: Access,
+  access: UrlCredentials,
   host: string,
   means: SourceMeans,
 ): Promise<readonly [string, string] | undefined> {

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { canonical } from "../../model/value.ts";
 import { isSecretParameter } from "../../net/secretquery.ts";
-import { type Access, identityOf } from "./credentials.ts";
+import { identityOf, type UrlCredentials } from "./credentials.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 const LENGTH = 32;
@@ -24,7 +24,7 @@ export class Identifier {
   }
 
   /** The whole request: the URL with its query, and who asks. */
-  request(url: string, access: Access): string {
+  request(url: string, access: UrlCredentials): string {
     return this.#of(canonical([bare(url), identityOf(access, url)]));
   }
 

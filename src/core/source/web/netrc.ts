@@ -1,5 +1,5 @@
 /** A login that a netrc file has for one machine. */
-export interface Login {
+interface NetrcLogin {
   readonly login: string;
   readonly password: string;
 }
@@ -8,11 +8,11 @@ export interface Login {
  * Finds a machine in the text of a netrc file (man 5 netrc): by its name, else `default`. Comments, quoted values and `macdef`
  * blocks are understood. Undefined when there is none, or one without a password.
  */
-export function findLogin(text: string, machine: string): Login | undefined {
+export function findLogin(text: string, machine: string): NetrcLogin | undefined {
   const words = tokens(text);
   let current: { names: boolean; fallback: boolean; login: string; password: string | undefined } | undefined;
-  let fallback: Login | undefined;
-  const finish = (): Login | undefined => {
+  let fallback: NetrcLogin | undefined;
+  const finish = (): NetrcLogin | undefined => {
     if (current?.password === undefined) return undefined;
     const login = { login: current.login, password: current.password };
     if (current.names) return login;

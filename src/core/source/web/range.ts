@@ -26,7 +26,7 @@ export interface Begun {
   readonly validators: Validators;
 }
 
-export interface Answered {
+interface RangeAnswer {
   readonly status: number;
   readonly range: Range | undefined;
   readonly length: number | undefined;
@@ -34,7 +34,7 @@ export interface Answered {
 }
 
 /** What to do with the answer to a request for what is missing. */
-export type Verdict =
+type RangeVerdict =
   /** The body goes on where we are. */
   | { readonly kind: "append"; readonly total: number | undefined }
   /** The body is the file from its beginning: what has come before is compared, not stored again. */
@@ -45,7 +45,7 @@ export type Verdict =
   | { readonly kind: "again"; readonly why: string };
 
 /** Judges an answer to `Range: bytes=OFFSET-` (or, for offset 0, to a plain GET). */
-export function judge(begun: Begun, { status, range, length, validators }: Answered): Verdict {
+export function judge(begun: Begun, { status, range, length, validators }: RangeAnswer): RangeVerdict {
   const { offset, total } = begun;
   if (status === 206) {
     if (range?.first === undefined) return again("an answer of a part that does not say which");
@@ -74,5 +74,5 @@ export function ifRange({ etag, modified }: Validators): string | undefined {
   return modified;
 }
 
-const again = (why: string): Verdict => ({ kind: "again", why });
+const again = (why: string): RangeVerdict => ({ kind: "again", why });
 const bare = (etag: string): string => etag.replace(/^W\//, "");

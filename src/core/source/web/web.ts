@@ -1,10 +1,10 @@
 import { type Code, Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
 import { certificatesIn } from "../../net/authorities.ts";
-import type { Answer, Door } from "../../net/door.ts";
+import type { Answer, HttpClient } from "../../net/door.ts";
 import { orAborted } from "../../net/scope.ts";
 import type { SourceMeans } from "../means.ts";
-import { type Access, authorization, identityOf, isWithheld } from "./credentials.ts";
+import { authorization, identityOf, isWithheld, type UrlCredentials } from "./credentials.ts";
 import { type Identifier, identifierOf } from "./identity.ts";
 import { namesOf } from "./names.ts";
 import { rangeOf } from "./range.ts";
@@ -31,7 +31,7 @@ interface Head {
 /** All that one run asks of web servers for its sources: every small thing once, whoever wants it. */
 export class Web implements AsyncDisposable {
   readonly #means: SourceMeans;
-  readonly #doors = new Map<string, Door>();
+  readonly #doors = new Map<string, HttpClient>();
   readonly #heads = new Map<string, Promise<Head>>();
   readonly #files = new Map<string, Promise<Uint8Array>>();
   /** Tells requests apart. */
@@ -43,12 +43,12 @@ export class Web implements AsyncDisposable {
   }
 
   /** What the server says of a file, without its bytes. @throws Failure source.* , net.* */
-  async head(url: string, access: Access, signal: AbortSignal): Promise<Validators> {
+  async head(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Validators> {
     return (await this.#headOf(url, access, signal)).validators;
   }
 
   /** The names that the server gives the file; none where it says nothing of it. */
-  async names(url: string, access: Access, signal: AbortSignal): Promise<readonly string[]> {
+  async names(url: string, access: UrlCredentials, signal: AbortSignal): Promise<readonly string[]> {
     try {
       return (await this.#headOf(url, access, signal)).names;
     } catch (thrown) {
@@ -59,7 +59,7 @@ export class Web implements AsyncDisposable {
   }
 
   /** All of a small file, by path or URL. @throws Failure source.*, net.* */
-  small(where: string, access: Access, signal: AbortSignal): Promise<Uint8Array> {
+  small(where: string, access: UrlCredentials, signal: AbortSignal): Promise<Uint8Array> {
     const key = isUrl(where) ? keyOf(where, access) : where;
     const make = () => (isUrl(where) ? this.#small(where, access, this.#means.signal) : smallFile(where));
     return orAborted(once(this.#files, key, make), signal);
@@ -68,7 +68,7 @@ export class Web implements AsyncDisposable {
   /** Begins to fetch. `accept`: statuses besides success that the caller handles. @throws Failure source.*, net.* */
   async get(
     url: string,
-    access: Access,
+    access: UrlCredentials,
     options: {
       readonly signal: AbortSignal;
       readonly headers?: Readonly<Record<string, string>>;
@@ -84,12 +84,12 @@ export class Web implements AsyncDisposable {
     await Promise.all(doors.map((door) => door[Symbol.asyncDispose]()));
   }
 
-  async #headOf(url: string, access: Access, signal: AbortSignal): Promise<Head> {
+  async #headOf(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Head> {
     const answer = once(this.#heads, keyOf(url, access), () => this.#head(url, access, this.#means.signal));
     return await orAborted(answer, signal);
   }
 
-  async #head(url: string, access: Access, signal: AbortSignal): Promise<Head> {
+  async #head(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Head> {
     const answer = await this.#tryHead(url, access, signal);
     const told = answer === undefined ? undefined : lengthOf(answer.headers);
     // No length for a file that has bytes is what some servers say to HEAD.
@@ -103,7 +103,7 @@ export class Web implements AsyncDisposable {
   }
 
   /** Undefined where it fails in a way in which GET need not fail. It is not tried twice: GET is. */
-  async #tryHead(url: string, access: Access, signal: AbortSignal): Promise<Answer | undefined> {
+  async #tryHead(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Answer | undefined> {
     try {
       return await this.#send("HEAD", url, access, { signal, accept: NO_HEAD, idempotent: false });
     } catch (thrown) {
@@ -121,7 +121,7 @@ export class Web implements AsyncDisposable {
     return text;
   }
 
-  async #small(url: string, access: Access, signal: AbortSignal): Promise<Uint8Array> {
+  async #small(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Uint8Array> {
     const answer = await this.#send("GET", url, access, { signal });
     const pieces: Uint8Array[] = [];
     let size = 0;
@@ -136,7 +136,7 @@ export class Web implements AsyncDisposable {
   async #send(
     method: string,
     url: string,
-    access: Access,
+    access: UrlCredentials,
     options: {
       readonly signal: AbortSignal;
       readonly headers?: Readonly<Record<string, string>>;
@@ -156,7 +156,7 @@ export class Web implements AsyncDisposable {
     }
   }
 
-  async #door(url: string, access: Access): Promise<Door> {
+  async #door(url: string, access: UrlCredentials): Promise<HttpClient> {
     const { ca } = access;
     const extra = ca === undefined ? undefined : await this.#authorities(ca);
     const { origin } = new URL(url);
@@ -224,7 +224,7 @@ function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promis
   return made;
 }
 
-const keyOf = (url: string, access: Access): string => `${url} ${identityOf(access, url)}`;
+const keyOf = (url: string, access: UrlCredentials): string => `${url} ${identityOf(access, url)}`;
 
 /** The URL as it goes to the door: user and password travel in a header. */
 function bare(text: string): string {

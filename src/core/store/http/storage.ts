@@ -6,11 +6,11 @@ import { Failure } from "../../failure.ts";
 import type { HttpLock } from "../../model/declaration.ts";
 import type { Holder } from "../../model/state.ts";
 import { isTable } from "../../model/value.ts";
-import type { Answer, Door } from "../../net/door.ts";
-import { type Document, type Lease, LOOK, REMOTE_PAUSE, type Storage } from "../storage.ts";
+import type { Answer, HttpClient } from "../../net/door.ts";
+import { type Document, LOOK, REMOTE_PAUSE, type StateLock, type Storage } from "../storage.ts";
 
 /** How a server wants to be asked: paths are behind the address of the state, or whole addresses. */
-export interface HttpWords {
+interface HttpWords {
   readonly lockAt: string;
   readonly lock: string;
   readonly unlockAt: string;
@@ -45,7 +45,7 @@ const LOCKLESS = [404, 405, 501];
  * A state behind terraform's HTTP backend protocol: GET and POST of the document, the lock by its id, 423 or 409 with the holder. It
  * cannot append, so every change sends the whole document, and no runs are remembered. `door` is open on the address of the state.
  */
-export function httpStorage(door: Door, where: string, words: HttpWords = httpWords(where)): Storage {
+export function httpStorage(door: HttpClient, where: string, words: HttpWords = httpWords(where)): Storage {
   const remote = new Remote(door, where, words);
   return {
     where,
@@ -90,7 +90,7 @@ const LOOKS = [100, 300, 600];
 const isLeftLook = ({ operation, since }: Holder): boolean =>
   operation === LOOK && Date.now() - Date.parse(since) > 60_000;
 
-function leaseOf(remote: Remote, me: Holder, isLocked: boolean): Lease {
+function leaseOf(remote: Remote, me: Holder, isLocked: boolean): StateLock {
   // A lease outlives the signal of its run: what was done must be written down.
   const { signal } = new AbortController();
   let known: string | undefined;
@@ -117,10 +117,10 @@ const tagOf = (text: string): string => createHash("sha256").update(text).digest
 /** The requests of the protocol. */
 class Remote {
   readonly where: string;
-  readonly #door: Door;
+  readonly #door: HttpClient;
   readonly #words: HttpWords;
 
-  constructor(door: Door, where: string, words: HttpWords) {
+  constructor(door: HttpClient, where: string, words: HttpWords) {
     this.#door = door;
     this.where = where;
     this.#words = words;

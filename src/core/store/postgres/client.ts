@@ -1,12 +1,12 @@
 import { SQL } from "bun";
 import type { Failure } from "../../failure.ts";
 import { explained, isBroken } from "./explain.ts";
-import { type Env, type Login, type PostgresPlace, type Target, targetOf } from "./place.ts";
+import { type PostgresEnv, type PostgresLogin, type PostgresPlace, type PostgresTarget, targetOf } from "./place.ts";
 
 export interface PostgresMeans {
-  readonly env: Env;
+  readonly env: PostgresEnv;
   /** The user and the password that the settings name. */
-  readonly login: () => Promise<Login>;
+  readonly login: () => Promise<PostgresLogin>;
   readonly conceal: (secret: string) => void;
   /** Milliseconds for which a server that is gone is waited for by a run that goes on. */
   readonly patience?: number;
@@ -17,7 +17,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
 
 /** One connection to a database, made at the first call. */
-export class Client implements AsyncDisposable {
+export class PostgresClient implements AsyncDisposable {
   readonly place: PostgresPlace;
   readonly #means: PostgresMeans;
   #sql: Promise<SQL> | undefined;
@@ -90,7 +90,7 @@ export class Client implements AsyncDisposable {
   }
 }
 
-function connect({ host, port, database, username, password, mode, tls, timeout }: Target): SQL {
+function connect({ host, port, database, username, password, mode, tls, timeout }: PostgresTarget): SQL {
   const isSocket = host.startsWith("/");
   const name = host.includes(":") ? `[${host}]` : host;
   const url = `postgres://${isSocket ? "localhost" : name}:${port}/${encodeURIComponent(database)}?sslmode=${isSocket ? "disable" : mode}`;

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
-import { type Journal, KEPT_RUNS, KEPT_VERSIONS, type Lease } from "../storage.ts";
-import { type Client, isBroken, type Query } from "./client.ts";
+import { type Journal, KEPT_RUNS, KEPT_VERSIONS, type StateLock } from "../storage.ts";
+import { isBroken, type PostgresClient, type Query } from "./client.ts";
 import { tablesOf } from "./schema.ts";
 import { advisoryKey, BACKEND, number, text as textOf } from "./words.ts";
 
@@ -11,8 +11,8 @@ import { advisoryKey, BACKEND, number, text as textOf } from "./words.ts";
 const WAITING = 64 * 1024;
 
 /** The lock of one run, its session, and its right to write. */
-export class PostgresLease implements Lease, Journal {
-  readonly #session: Client;
+export class PostgresLease implements StateLock, Journal {
+  readonly #session: PostgresClient;
   readonly #me: Holder;
   #generation: number;
   #seq = 0;
@@ -20,7 +20,7 @@ export class PostgresLease implements Lease, Journal {
   #queue: Promise<unknown> = Promise.resolve();
   #isOver = false;
 
-  constructor(session: Client, me: Holder, { generation }: { readonly generation: number }) {
+  constructor(session: PostgresClient, me: Holder, { generation }: { readonly generation: number }) {
     this.#session = session;
     this.#me = me;
     this.#generation = generation;
@@ -200,7 +200,7 @@ export class PostgresLease implements Lease, Journal {
 }
 
 /** Makes a journal that long, in one row. */
-async function cut(query: Query, { place }: Client, run: string, bytes: number): Promise<void> {
+async function cut(query: Query, { place }: PostgresClient, run: string, bytes: number): Promise<void> {
   const { journals } = tablesOf(place.schema);
   const rows = await query(`select body from ${journals} where name = $1 and run = $2 order by seq`, [place.name, run]);
   const whole = Buffer.from(rows.map((row) => textOf(row["body"])).join(""));

@@ -3,7 +3,7 @@ import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { Failure } from "../../failure.ts";
 
-export type Env = Readonly<Record<string, string | undefined>>;
+export type PostgresEnv = Readonly<Record<string, string | undefined>>;
 
 /** `postgres://USER@HOST:PORT/DATABASE?name=NAME&…`: what a state in a database is named by. */
 export interface PostgresPlace {
@@ -13,7 +13,7 @@ export interface PostgresPlace {
   readonly schema: string;
 }
 
-export const MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+const MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 const OPTIONS = ["name", "schema", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "host"];
 
 /** @throws Failure config.value, config.secret */
@@ -44,7 +44,7 @@ export function parsePostgres(text: string): PostgresPlace {
 }
 
 /** How a database is reached, with what the environment says of it. */
-export interface Target {
+export interface PostgresTarget {
   /** A directory when it is a socket of this machine. */
   readonly host: string;
   readonly port: number;
@@ -57,13 +57,17 @@ export interface Target {
   readonly timeout: number;
 }
 
-export interface Login {
+export interface PostgresLogin {
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
 
 /** The URL, then PG* variables, then libpq's defaults. @throws Failure config.secret for a file that cannot be read */
-export async function targetOf({ url }: PostgresPlace, login: Login, env: Env): Promise<Target> {
+export async function targetOf(
+  { url }: PostgresPlace,
+  login: PostgresLogin,
+  env: PostgresEnv,
+): Promise<PostgresTarget> {
   const option = (name: string, variable: string): string | undefined => url.searchParams.get(name) ?? env[variable];
   const host = url.searchParams.get("host") ?? (decodeURIComponent(url.hostname) || env["PGHOST"] || "localhost");
   const port = Number(url.port || env["PGPORT"] || 5432);
@@ -98,8 +102,8 @@ async function pem(path: string): Promise<string> {
 
 /** ~/.pgpass: the first line that fits. Like libpq, a file that others can read does not count. */
 async function passwordOf(
-  target: Pick<Target, "host" | "port" | "database" | "username">,
-  env: Env,
+  target: Pick<PostgresTarget, "host" | "port" | "database" | "username">,
+  env: PostgresEnv,
 ): Promise<string | undefined> {
   const path = env["PGPASSFILE"] ?? join(env["HOME"] ?? homedir(), ".pgpass");
   const found = await stat(path).catch(() => undefined);

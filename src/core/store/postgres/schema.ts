@@ -1,4 +1,4 @@
-import type { Client } from "./client.ts";
+import type { PostgresClient } from "./client.ts";
 
 /** The tables of all states in one schema of a database. */
 export interface Tables {
@@ -16,13 +16,13 @@ export const tablesOf = (schema: string): Tables => ({
 });
 
 /** Whether the tables are there: a user who may not create any then needs no right to. */
-export async function isMade(client: Client): Promise<boolean> {
+export async function isMade(client: PostgresClient): Promise<boolean> {
   const [row] = await client.query("select to_regclass($1) is not null as made", [tablesOf(client.place.schema).runs]);
   return row?.["made"] === true;
 }
 
 /** Makes the tables where they are not there; two runs at once do not disturb each other. */
-export async function makeTables(client: Client): Promise<void> {
+export async function makeTables(client: PostgresClient): Promise<void> {
   if (await isMade(client)) return;
   const { schema } = client.place;
   const { states, documents, journals, runs } = tablesOf(schema);

@@ -4,7 +4,7 @@ import { identity, isDead, probe } from "../../disk/process.ts";
 import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
 import { type Document, type OpenRun, REMOTE_PAUSE, type Storage } from "../storage.ts";
-import { Client, type PostgresMeans, type Query } from "./client.ts";
+import { PostgresClient, type PostgresMeans, type Query } from "./client.ts";
 import { PostgresLease } from "./lease.ts";
 import type { PostgresPlace } from "./place.ts";
 import { isMade, makeTables, tablesOf } from "./schema.ts";
@@ -18,8 +18,8 @@ export function postgresStorage(
   place: PostgresPlace,
   means: PostgresMeans,
 ): { readonly storage: Storage; readonly close: AsyncDisposable } {
-  const client = new Client(place, means);
-  const store = new Postgres(client, () => new Client(place, means));
+  const client = new PostgresClient(place, means);
+  const store = new Postgres(client, () => new PostgresClient(place, means));
   return { storage: store, close: store };
 }
 
@@ -27,13 +27,13 @@ class Postgres implements Storage, AsyncDisposable {
   readonly where: string;
   readonly canPeek = true;
   readonly pause = REMOTE_PAUSE;
-  readonly #client: Client;
-  readonly #connect: () => Client;
+  readonly #client: PostgresClient;
+  readonly #connect: () => PostgresClient;
   /** The session that asks for the lock, and gives itself away with it. */
-  #session: Client | undefined;
+  #session: PostgresClient | undefined;
   #isMade = false;
 
-  constructor(client: Client, connect: () => Client) {
+  constructor(client: PostgresClient, connect: () => PostgresClient) {
     this.#client = client;
     this.#connect = connect;
     this.where = client.where;
@@ -164,7 +164,7 @@ class Postgres implements Storage, AsyncDisposable {
 type Claimed = { readonly holder: Holder } | { readonly busy: true } | { readonly generation: number };
 
 /** Tries to take the lock for this session, in one transaction. */
-async function claimed(session: Client, me: Holder, query: Query): Promise<Claimed> {
+async function claimed(session: PostgresClient, me: Holder, query: Query): Promise<Claimed> {
   const { place } = session;
   const { states } = tablesOf(place.schema);
   await query(`insert into ${states} (name) values ($1) on conflict do nothing`, [place.name]);
@@ -194,7 +194,7 @@ async function claimed(session: Client, me: Holder, query: Query): Promise<Claim
   return { generation };
 }
 
-const pooled = (session: Client): Failure =>
+const pooled = (session: PostgresClient): Failure =>
   new Failure("state.lock", `${session.where}: a pooler gives this run the session of the one that holds the lock`, {
     hint: "connect to the server itself, or to a pooler in session mode: a lock belongs to a session",
   });

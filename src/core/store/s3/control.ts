@@ -17,7 +17,7 @@ export interface OpenJournal {
   readonly tail: string;
 }
 
-export interface Control {
+export interface S3Control {
   readonly version: 1;
   /** Says which write this is: one that arrived though its answer did not is known by it. */
   readonly write: string;
@@ -29,7 +29,7 @@ export interface Control {
   readonly open: readonly OpenJournal[];
 }
 
-export const NO_CONTROL: Control = { version: 1, write: "", lease: 0, open: [] };
+const NO_CONTROL: S3Control = { version: 1, write: "", lease: 0, open: [] };
 
 const holder: Rule = (value) => (isHolder(value) ? undefined : wrong("expected a holder"));
 const rule = table(
@@ -41,10 +41,10 @@ const rule = table(
   },
   { holder, proven: text },
 );
-const isControl = (value: unknown): value is Control => rule(value) === undefined;
+const isControl = (value: unknown): value is S3Control => rule(value) === undefined;
 
 /** @throws Failure state.lock when it is not as it was written */
-export function parseControl(text: string, where: string): Control {
+function parseControl(text: string, where: string): S3Control {
   try {
     const value: unknown = JSON.parse(text);
     if (isControl(value)) return value;
@@ -56,11 +56,11 @@ export function parseControl(text: string, where: string): Control {
   });
 }
 
-export const showControl = (control: Control): string => `${JSON.stringify(control)}\n`;
+export const showControl = (control: S3Control): string => `${JSON.stringify(control)}\n`;
 
 /** What is read of KEY.lock. */
-export interface Read {
-  readonly control: Control;
+export interface S3Read {
+  readonly control: S3Control;
   /** None: there is no such object yet. */
   readonly etag?: string;
   /** Seconds since its last write, by the clock of the store; 0 where that does not tell. */
@@ -69,7 +69,7 @@ export interface Read {
 
 export const lockKey = (place: S3Place): string => `${place.key}.lock`;
 
-export async function readControl(objects: Objects, signal: AbortSignal): Promise<Read> {
+export async function readControl(objects: Objects, signal: AbortSignal): Promise<S3Read> {
   const key = lockKey(objects.place);
   const found = await objects.get(key, signal);
   if (found === undefined) return { control: NO_CONTROL, age: 0 };

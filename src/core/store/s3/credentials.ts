@@ -2,22 +2,22 @@ import { readFile } from "node:fs/promises";
 import { runForSecret } from "../../config/command.ts";
 import { Failure } from "../../failure.ts";
 import { isTable } from "../../model/value.ts";
-import type { Door, DoorOptions } from "../../net/door.ts";
+import type { HttpClient, HttpOptions } from "../../net/door.ts";
 import { type Keys, signedHeaders } from "../../net/sign.ts";
-import { type Env, type Profile, profileOf } from "./profiles.ts";
+import { profileOf, type S3Env, type S3Profile } from "./profiles.ts";
 import { elementOf } from "./xml.ts";
 
-export interface Given {
+interface S3Given {
   readonly keys: Keys;
   /** Milliseconds of the clock; none: they do not expire. */
   readonly expires?: number;
 }
 
-export interface CredentialMeans {
-  readonly env: Env;
+interface CredentialMeans {
+  readonly env: S3Env;
   readonly profile: string | undefined;
   readonly region: string;
-  readonly open: (options: DoorOptions) => Door;
+  readonly open: (options: HttpOptions) => HttpClient;
   readonly conceal: (secret: string) => void;
   readonly now: () => number;
 }
@@ -26,9 +26,9 @@ export interface CredentialMeans {
 const EARLY = 5 * 60_000;
 
 /** The credentials of a run: found once, and again before they expire. */
-export class Credentials {
+export class S3Credentials {
   readonly #means: CredentialMeans;
-  #known: Promise<Given> | undefined;
+  #known: Promise<S3Given> | undefined;
 
   constructor(means: CredentialMeans) {
     this.#means = means;
@@ -42,7 +42,7 @@ export class Credentials {
     return (await this.#known).keys;
   }
 
-  async #find(): Promise<Given> {
+  async #find(): Promise<S3Given> {
     const { env, profile, conceal } = this.#means;
     const found =
       (profile === undefined ? fromEnv(env) : undefined) ??
@@ -60,7 +60,7 @@ export class Credentials {
     return found;
   }
 
-  async #profile(name: string, isNamed: boolean, seen: readonly string[]): Promise<Given | undefined> {
+  async #profile(name: string, isNamed: boolean, seen: readonly string[]): Promise<S3Given | undefined> {
     const profile = await profileOf(name, this.#means.env);
     if (profile === undefined) {
       if (!isNamed && this.#means.env["AWS_PROFILE"] === undefined) return undefined;
@@ -81,7 +81,7 @@ export class Credentials {
     return await this.#webIdentity(profile["web_identity_token_file"], role, profile["role_session_name"]);
   }
 
-  async #assume(role: string, keys: Keys, profile: Profile): Promise<Given> {
+  async #assume(role: string, keys: Keys, profile: S3Profile): Promise<S3Given> {
     const { region, now } = this.#means;
     const signer = { family: "AWS4", keys, region, service: "sts" } as const;
     const external = profile["external_id"];
@@ -110,7 +110,7 @@ export class Credentials {
     );
   }
 
-  async #sts(words: Readonly<Record<string, string>>, headers: NonNullable<DoorOptions["headers"]>): Promise<Given> {
+  async #sts(words: Readonly<Record<string, string>>, headers: NonNullable<HttpOptions["headers"]>): Promise<S3Given> {
     const { env, region } = this.#means;
     const url = env["AWS_ENDPOINT_URL_STS"] ?? env["AWS_ENDPOINT_URL"] ?? `https://sts.${region}.amazonaws.com`;
     await using door = this.#means.open({ url, headers, explain: ({ body }) => saidBySts(body) });
@@ -132,7 +132,7 @@ export class Credentials {
   }
 
   /** ECS, EKS Pod Identity: an address that only the container reaches. */
-  async #container(): Promise<Given | undefined> {
+  async #container(): Promise<S3Given | undefined> {
     const { env } = this.#means;
     const relative = env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
     const url = relative === undefined ? env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] : `http://169.254.170.2${relative}`;
@@ -145,7 +145,7 @@ export class Credentials {
   }
 
   /** The role of an EC2 instance, by the second version of its metadata service. */
-  async #instance(): Promise<Given | undefined> {
+  async #instance(): Promise<S3Given | undefined> {
     const { env } = this.#means;
     if (env["AWS_EC2_METADATA_DISABLED"]?.toLowerCase() === "true") return undefined;
     const url = env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] ?? "http://169.254.169.254";
@@ -167,7 +167,7 @@ export class Credentials {
   }
 }
 
-const fromEnv = (env: Env): Given | undefined => {
+const fromEnv = (env: S3Env): S3Given | undefined => {
   const keys = keysOf(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"]);
   return keys && { keys };
 };
@@ -177,7 +177,7 @@ function keysOf(accessKey = "", secretKey = "", sessionToken = ""): Keys | undef
   return { accessKey, secretKey, ...(sessionToken === "" ? {} : { sessionToken }) };
 }
 
-async function fromProcess(command: string, env: Env, name: string): Promise<Given> {
+async function fromProcess(command: string, env: S3Env, name: string): Promise<S3Given> {
   const what = `the credential_process of profile ${name}`;
   const ran = await runForSecret(command, { folder: process.cwd(), env, timeout: 60_000, signal: undefined });
   if (ran.kind !== "done")
@@ -191,7 +191,7 @@ async function fromProcess(command: string, env: Env, name: string): Promise<Giv
   return fromJson(value, what);
 }
 
-function fromJson(value: unknown, where: string): Given {
+function fromJson(value: unknown, where: string): S3Given {
   const said = (name: string): string | undefined => {
     const found = isTable(value) ? value[name] : undefined;
     return typeof found === "string" ? found : undefined;

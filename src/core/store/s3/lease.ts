@@ -1,11 +1,11 @@
 import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
-import type { Journal, Lease } from "../storage.ts";
+import type { Journal, StateLock } from "../storage.ts";
 import { versionId } from "../versions.ts";
-import { type Control, lockKey, type OpenJournal, readControl, showControl } from "./control.ts";
+import { lockKey, type OpenJournal, readControl, type S3Control, showControl } from "./control.ts";
 import { partKey, partsOf, prune, readJournal, versionKey } from "./history.ts";
 import type { Objects } from "./objects.ts";
-import type { Proven } from "./prove.ts";
+import type { S3Proven } from "./prove.ts";
 
 export interface Timing {
   /** Milliseconds between two renewals of the lease. */
@@ -20,13 +20,13 @@ export interface Timing {
 export const usual: Timing = { renew: 20_000, tail: 32 * 1024, lease: 60, margin: 10 };
 
 /** The lock of one run, and its right to write. */
-export class S3Lease implements Lease, Journal {
+export class S3Lease implements StateLock, Journal {
   readonly #objects: Objects;
   readonly #me: Holder;
   readonly #timing: Timing;
   /** A lease outlives the signal of its run: what was done must be written down. */
   readonly #signal = new AbortController().signal;
-  #control: Control;
+  #control: S3Control;
   #etag: string;
   /** Lines that are not durable yet: they go along with the next ones that are to be. */
   #waiting: { readonly run: string; readonly text: string } | undefined;
@@ -38,7 +38,7 @@ export class S3Lease implements Lease, Journal {
   /** Whether there may be more of something than is kept. */
   #isChanged = false;
 
-  constructor(objects: Objects, me: Holder, { control, etag }: Proven, timing: Timing) {
+  constructor(objects: Objects, me: Holder, { control, etag }: S3Proven, timing: Timing) {
     this.#objects = objects;
     this.#me = me;
     this.#control = control;
@@ -162,7 +162,7 @@ export class S3Lease implements Lease, Journal {
    * Replaces KEY.lock: the one write that shows that the lock is ours.
    * @throws Failure state.lost when it is not
    */
-  async #set(wanted: Control): Promise<void> {
+  async #set(wanted: S3Control): Promise<void> {
     const next = { ...wanted, write: `${this.#me.id}/${++this.#writes}` };
     for (;;) {
       const condition = { match: this.#etag };

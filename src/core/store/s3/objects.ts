@@ -1,13 +1,13 @@
 import { Failure } from "../../failure.ts";
-import type { Call, Door, DoorOptions, Explained } from "../../net/door.ts";
+import type { Call, Explained, HttpClient, HttpOptions } from "../../net/door.ts";
 import { escaped, signedHeaders } from "../../net/sign.ts";
-import { Credentials } from "./credentials.ts";
+import { S3Credentials } from "./credentials.ts";
 import { explained, refused } from "./explain.ts";
 import type { S3Place } from "./place.ts";
-import { type Env, profileOf } from "./profiles.ts";
+import { profileOf, type S3Env } from "./profiles.ts";
 import { elementOf, elementsOf } from "./xml.ts";
 
-export interface Found {
+interface S3Object {
   readonly text: string;
   readonly etag: string;
   /** Milliseconds, both by the clock of the store; none where it does not say. */
@@ -16,11 +16,11 @@ export interface Found {
 }
 
 /** What must hold for a write to happen: this version is there, or none. */
-export type Condition = { readonly match: string } | "absent" | "any";
+type Condition = { readonly match: string } | "absent" | "any";
 
 export interface S3Means {
-  readonly env: Env;
-  readonly open: (options: DoorOptions) => Door;
+  readonly env: S3Env;
+  readonly open: (options: HttpOptions) => HttpClient;
   readonly conceal: (secret: string) => void;
   readonly now?: () => number;
 }
@@ -34,7 +34,7 @@ interface Told {
 const TURNS = 5;
 
 interface Site {
-  readonly door: Door;
+  readonly door: HttpClient;
   readonly base: string;
 }
 
@@ -54,7 +54,7 @@ export class Objects implements AsyncDisposable {
     return (await this.#opened()).base;
   }
 
-  async get(key: string, signal: AbortSignal, range?: string): Promise<Found | undefined> {
+  async get(key: string, signal: AbortSignal, range?: string): Promise<S3Object | undefined> {
     const headers = range === undefined ? {} : { range };
     // 416: a range of an empty object.
     const answer = await this.#send("GET", key, { signal, headers, accept: [404, 416] }, "s3:GetObject");
@@ -168,7 +168,7 @@ export class Objects implements AsyncDisposable {
     const profile = await profileOf(place.profile ?? env["AWS_PROFILE"] ?? "default", env);
     const region = place.region ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? profile?.["region"] ?? "us-east-1";
     const own = place.endpoint ?? env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"] ?? profile?.["endpoint_url"];
-    const credentials = new Credentials({ env, profile: place.profile, region, open, conceal, now });
+    const credentials = new S3Credentials({ env, profile: place.profile, region, open, conceal, now });
     const base = baseOf(place, own, region);
     const door = open({
       url: base,

@@ -3,14 +3,14 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { Failure } from "../../failure.ts";
 
-export type Env = Readonly<Record<string, string | undefined>>;
-export type Profile = Readonly<Record<string, string>>;
+export type S3Env = Readonly<Record<string, string | undefined>>;
+export type S3Profile = Readonly<Record<string, string>>;
 
 /**
  * The settings of a profile in ~/.aws/config and ~/.aws/credentials, the latter first; undefined when neither file has it.
  * @throws Failure config.secret when a file cannot be read
  */
-export async function profileOf(name: string, env: Env): Promise<Profile | undefined> {
+export async function profileOf(name: string, env: S3Env): Promise<S3Profile | undefined> {
   const folder = join(env["HOME"] ?? homedir(), ".aws");
   const shared = await sections(env["AWS_SHARED_CREDENTIALS_FILE"] ?? join(folder, "credentials"));
   const config = await sections(env["AWS_CONFIG_FILE"] ?? join(folder, "config"));
@@ -18,7 +18,7 @@ export async function profileOf(name: string, env: Env): Promise<Profile | undef
   return keys === undefined && rest === undefined ? undefined : { ...rest, ...keys };
 }
 
-async function sections(path: string): Promise<ReadonlyMap<string, Profile>> {
+async function sections(path: string): Promise<ReadonlyMap<string, S3Profile>> {
   let text: string;
   try {
     text = await readFile(path, "utf8");

@@ -1,9 +1,9 @@
 import { Failure } from "../../failure.ts";
-import { type Control, showControl } from "./control.ts";
+import { type S3Control, showControl } from "./control.ts";
 import type { Objects } from "./objects.ts";
 
-export interface Proven {
-  readonly control: Control;
+export interface S3Proven {
+  readonly control: S3Control;
   readonly etag: string;
 }
 
@@ -11,7 +11,7 @@ export interface Proven {
  * Finds out, at the first lock, whether the store honours the conditions of writes: one that does not lets two runs hold the lock.
  * @throws Failure state.lock when it does not; the lock is given back then
  */
-export async function prove(objects: Objects, mine: Control, etag: string, signal: AbortSignal): Promise<Proven> {
+export async function prove(objects: Objects, mine: S3Control, etag: string, signal: AbortSignal): Promise<S3Proven> {
   const endpoint = await objects.endpoint();
   if (mine.proven === endpoint) return { control: mine, etag };
   const key = `${objects.place.key}.lock`;

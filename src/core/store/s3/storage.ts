@@ -1,7 +1,7 @@
 import { identity, isDead, probe } from "../../disk/process.ts";
 import type { Holder } from "../../model/state.ts";
 import { type OpenRun, REMOTE_PAUSE, type Storage } from "../storage.ts";
-import { type Control, lockKey, type Read, readControl, showControl } from "./control.ts";
+import { lockKey, readControl, type S3Control, type S3Read, showControl } from "./control.ts";
 import { listRuns, readJournal, readVersion, versions } from "./history.ts";
 import { S3Lease, type Timing, usual } from "./lease.ts";
 import { Objects, type S3Means } from "./objects.ts";
@@ -23,8 +23,8 @@ export function s3Storage(
 
 function storageOf(objects: Objects, timing: Timing): Storage {
   const { place } = objects;
-  const isExpired = ({ control, age }: Read): boolean => age > control.lease + timing.margin;
-  const isGone = (read: Read): boolean =>
+  const isExpired = ({ control, age }: S3Read): boolean => age > control.lease + timing.margin;
+  const isGone = (read: S3Read): boolean =>
     read.control.holder === undefined || isExpired(read) || isDead(read.control.holder, identity(), probe);
   return {
     canPeek: true,
@@ -50,7 +50,7 @@ function storageOf(objects: Objects, timing: Timing): Storage {
         const before = await readControl(objects, signal);
         const { control, etag } = before;
         if (control.holder !== undefined && !isGone(before)) return { holder: control.holder };
-        const mine: Control = { ...control, write: `${me.id}/0`, holder: me, lease: timing.lease };
+        const mine: S3Control = { ...control, write: `${me.id}/0`, holder: me, lease: timing.lease };
         const got = await objects.put(
           lockKey(place),
           showControl(mine),
@@ -90,10 +90,10 @@ function storageOf(objects: Objects, timing: Timing): Storage {
 }
 
 /** The tag of a write whose answer was lost: it is there, or another one is. */
-export async function arrived(objects: Objects, wanted: Control, signal: AbortSignal): Promise<string | undefined> {
+export async function arrived(objects: Objects, wanted: S3Control, signal: AbortSignal): Promise<string | undefined> {
   const { control, etag } = await readControl(objects, signal);
   return control.write === wanted.write && control.holder?.id === wanted.holder?.id ? etag : undefined;
 }
 
-const sameRuns = (a: Control, b: Control): boolean =>
+const sameRuns = (a: S3Control, b: S3Control): boolean =>
   a.open.map(({ run }) => run).join() === b.open.map(({ run }) => run).join();
