@@ -33,7 +33,7 @@ const MUTANTS: readonly Mutant[] = [
     "if (making.deletesFirst === true && !isLast) {",
     "if (making.replaces !== undefined && !isLast) {",
   ),
-  mutant("no intent row", CREATE, "  await site.put(row());\n  try {", "  try {"),
+  mutant("no intent row", CREATE, "  await site.put(row());\n  let source", "  let source"),
   mutant("the id is not recorded", CREATE, "    await site.put(row(id));\n", ""),
   mutant(
     "the new image is not recorded before the old one goes",
@@ -198,7 +198,7 @@ const chosen = MUTANTS.filter(({ what }) => words.length === 0 || words.some((wo
 const folder = await mkdtemp(join(tmpdir(), "images-mutants-"));
 let missed = 0;
 try {
-  for (const name of ["src", "tests", "docs", "package.json", "tsconfig.json", "bunfig.toml"])
+  for (const name of ["src", "tests", "docs", "licenses", "kit", "package.json", "tsconfig.json", "bunfig.toml"])
     await cp(name, join(folder, name), { recursive: true });
   await symlink(resolve("node_modules"), join(folder, "node_modules"));
   for (const { what, file, from, to, tests } of chosen) {
