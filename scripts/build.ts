@@ -9,6 +9,8 @@ export interface Wanted {
   readonly target?: string | undefined;
   /** The runtime of that target, so that none is downloaded. */
   readonly runtime?: string | undefined;
+  /** Without the source map. */
+  readonly bare?: boolean | undefined;
   /** The commit that `images version` tells. */
   readonly commit?: string | undefined;
 }
@@ -17,14 +19,15 @@ export interface Wanted {
 const PLACE = "C:/images/main.js";
 
 /** The words after `bun`. */
-export function words({ outfile, target, runtime, commit }: Wanted): readonly string[] {
+export function words({ outfile, target, runtime, commit, bare = false }: Wanted): readonly string[] {
   return [
     "build",
     "--compile",
     "--minify",
     // Faster to start, and 5 MB compressed: for Windows, whose runtime is the largest, that would be too much to download.
     ...(target?.includes("windows") === true ? [] : ["--bytecode"]),
-    "--sourcemap",
+    // 2 MB compressed, which a release does without: its stack traces have the places of the bundle.
+    ...(bare ? [] : ["--sourcemap"]),
     // A .env or a bunfig.toml (which can name code to run) of the folder that the program is called in is no business of its own.
     "--no-compile-autoload-dotenv",
     "--no-compile-autoload-bunfig",
@@ -41,7 +44,13 @@ export function words({ outfile, target, runtime, commit }: Wanted): readonly st
 
 if (import.meta.main) {
   const string = { type: "string" } as const;
-  const options = { outfile: { ...string, default: "dist/images" }, target: string, runtime: string, commit: string };
+  const options = {
+    outfile: { ...string, default: "dist/images" },
+    target: string,
+    runtime: string,
+    commit: string,
+    bare: { type: "boolean" },
+  } as const;
   const { values } = parseArgs({ options });
   const made = Bun.spawn([process.execPath, ...words(values)], { stdio: ["ignore", "inherit", "inherit"] });
   process.exitCode = await made.exited;

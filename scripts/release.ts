@@ -26,7 +26,7 @@ async function checkedOut(commit: string, folder: string): Promise<string> {
 }
 
 async function built(tree: string, one: Target, bun: string, outfile: string, commit: string): Promise<void> {
-  const given = ["--target", one.target, "--runtime", bun, "--outfile", outfile, "--commit", commit];
+  const given = ["--target", one.target, "--runtime", bun, "--outfile", outfile, "--commit", commit, "--bare"];
   await $`${process.execPath} scripts/build.ts ${given}`.cwd(tree).quiet();
   await rm(`${outfile.replace(/\.exe$/, "")}.map`, { force: true });
   await rm(`${outfile}.map`, { force: true });
