@@ -140,6 +140,8 @@ async function release(targets: readonly Target[], out: string, { url, key, publ
       await compressed(binary);
     }
     const facts = { version, commit, date, runtimes: targets };
+    // What writes the bill of materials is in no binary.
+    await $`${process.execPath} install --frozen-lockfile`.cwd(tree).quiet();
     await $`${process.execPath} scripts/sbom.ts ${JSON.stringify(facts)} ${join(out, "images.cdx.json")}`.cwd(tree);
     await writeFile(
       join(out, "install.sh"),
