@@ -43,9 +43,13 @@ export async function api(socket: string, method: string, path: string, body?: u
 }
 
 /** A tarball that Incus takes as an image, another one for each `serial`. */
-export async function unified(serial: string, size = 0): Promise<Uint8Array> {
+export const unified = async (serial: string, size = 0): Promise<Uint8Array> =>
+  await tarball(`properties:\n  os: Test\n  serial: ${JSON.stringify(serial)}\n`, serial, size);
+
+/** The same, with these lines at the end of its metadata. */
+export async function tarball(metadata: string, serial: string, size = 0): Promise<Uint8Array> {
   const archive = new Bun.Archive({
-    "metadata.yaml": `architecture: x86_64\ncreation_date: 1700000000\nproperties:\n  os: Test\n  serial: ${JSON.stringify(serial)}\n`,
+    "metadata.yaml": `architecture: x86_64\ncreation_date: 1700000000\n${metadata}`,
     "rootfs/etc/hostname": serial,
     ...(size === 0 ? {} : { "rootfs/large": crypto.getRandomValues(new Uint8Array(Math.min(size, 65_536))) }),
   });

@@ -23,7 +23,17 @@ import {
 import { lostBy } from "./aliases.ts";
 import { type Declared, declaredOf } from "./asked.ts";
 import { partsIn } from "./download.ts";
-import { type Beside, isFingerprint, isPrefix, LASTING, notesOf, observed, PENDING, partsOf } from "./image.ts";
+import {
+  type Beside,
+  isFingerprint,
+  isPrefix,
+  LASTING,
+  notesOf,
+  observed,
+  ownMark,
+  PENDING,
+  partsOf,
+} from "./image.ts";
 import { IncusMaking } from "./making.ts";
 import { type IncusPlace, lasting, type Places, placingOf, scopeOf, supports, there } from "./places.ts";
 import { isUp, running } from "./publish.ts";
@@ -52,7 +62,7 @@ export class Incus
   }
 
   async read(
-    { address, id }: { address: Address; id?: ImageId },
+    { address, id, nonce }: { address: Address; id?: ImageId; nonce?: string },
     { signal }: Reading,
   ): Promise<Observed<IncusImage> | undefined> {
     const want = this.#wants.get(address);
@@ -60,12 +70,12 @@ export class Incus
     const seen = async (place: IncusPlace, image: IncusImageAnswer | undefined) =>
       image === undefined ? undefined : await this.#seen(place, image, signal);
     if (id === undefined) {
-      const isIt = ({ mark }: ReturnType<typeof notesOf>) =>
-        mark?.owner === address && mark.file === this.#host.file && mark.self === home.self;
-      return await seen(
-        home,
-        (await home.client.images(signal)).find((one) => isIt(notesOf(one))),
-      );
+      const isIt = (one: IncusImageAnswer) => {
+        const mark = ownMark(one, home);
+        const isBegun = mark?.self?.startsWith("~") === true && mark.self !== `~${nonce}`;
+        return mark?.owner === address && mark.file === this.#host.file && !isBegun;
+      };
+      return await seen(home, (await home.client.images(signal)).find(isIt));
     }
     const { remote, project, name } = partsOf(id);
     if (name.startsWith(PENDING)) return undefined;

@@ -1,6 +1,6 @@
 import { type Desired, Failure } from "images";
 import { type IncusClient, isTwice } from "./client.ts";
-import { isSameOwner, type Notes, notesOf, toProperties } from "./image.ts";
+import { isSameOwner, type Notes, notesOf, ownMark, toProperties, type Where } from "./image.ts";
 import type { OperationContext, Waiting } from "./operations.ts";
 import type { IncusImage } from "./schema.ts";
 import type { InstanceAnswer } from "./wire.ts";
@@ -11,8 +11,9 @@ const ATTEMPTS = 3;
 
 /** An image that the server is to make of an instance. */
 export interface Publishing {
-  /** Where the instance is. */
+  /** Where the instance is, and the image comes to be. */
   readonly instances: IncusClient;
+  readonly place: Pick<Where, "self">;
   readonly want: Desired<IncusImage>;
   readonly notes: Notes;
   /** Whether an image of those bytes is there and is ours. */
@@ -34,12 +35,12 @@ export const running = (name: string, { status = "" }: InstanceAnswer) => ({
  * @throws Failure of `isThere` when those bytes belong to another
  */
 export async function published(publishing: Publishing, context: OperationContext): Promise<string> {
-  const { instances: client, notes } = publishing;
+  const { instances: client, notes, place } = publishing;
   const { signal } = context;
   const before = new Set((await client.images(signal)).map(({ fingerprint }) => fingerprint));
   const result = async () => {
     const all = await client.images(signal);
-    return all.find((one) => !before.has(one.fingerprint) && isSameOwner(notesOf(one).mark, notes.mark));
+    return all.find((one) => !before.has(one.fingerprint) && isSameOwner(ownMark(one, place), notes.mark));
   };
   const fingerprint = await stopped(publishing, { ...context, found: result });
   if (fingerprint === undefined) throw new Failure("backend.answer", "the server does not say which image it made");
@@ -49,7 +50,7 @@ export async function published(publishing: Publishing, context: OperationContex
     (one) =>
       one.fingerprint !== fingerprint &&
       !before.has(one.fingerprint) &&
-      isSameOwner(notesOf(one).mark, notes.mark) &&
+      isSameOwner(ownMark(one, place), notes.mark) &&
       notesOf(one).mark?.content === notes.mark?.content,
   );
   if (first === undefined || before.has(fingerprint) || !(await publishing.isThere(first.fingerprint)))
