@@ -5,6 +5,7 @@ import { filesFrom } from "./bytes.ts";
 import { sameBytes } from "./conflict.ts";
 import { edited } from "./edit.ts";
 import { isSameOwner, isSpare, type Notes, noteFor, notesOf, ownMark, pending, selfOf, toProperties } from "./image.ts";
+import { hasProperties } from "./metadata.ts";
 import { filesOf, type OriginFound } from "./origin.ts";
 import { type IncusPlace, idAt, there } from "./places.ts";
 import { published } from "./publish.ts";
@@ -148,7 +149,9 @@ export class IncusMaking {
       await this.#context.identified(id(fingerprint));
       return true;
     };
-    const sending = { filename, expected, properties: toProperties(notes), id, admit, isOurs };
+    // Where it has none, they are written once the image is there.
+    const properties = (await hasProperties(files, this.#context.signal)) ? toProperties(notes) : {};
+    const sending = { filename, expected, properties, id, admit, isOurs };
     try {
       return await send(place.client, files, sending, this.#context);
     } catch (thrown) {
