@@ -6,6 +6,7 @@ import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
 import type { HttpClient, HttpOptions } from "./net/door.ts";
+import type { Starter } from "./starter.ts";
 
 /** What a reading operation may do besides its own work. */
 export interface Reading {
@@ -182,6 +183,8 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   readonly doc: string;
   readonly config: C;
   readonly image: I;
+  /** What `images init --plugin NAME` writes. Default: a backend with the required settings, and no image. */
+  readonly starter?: Starter;
   /** Ways to make an image without bytes of ours. Exactly one origin, or a `source`, has to be declared. */
   readonly origins?: readonly Origin[];
   /** What bytes it takes for this image; undefined: none, it only has origins of its own. */

@@ -112,3 +112,4 @@ export {
   type Pull,
   type Reading,
 } from "./plugin.ts";
+export type { Starter, StarterSetting } from "./starter.ts";
