@@ -63,13 +63,15 @@ interface Page {
   /** More of the head: links to what is beside the page. */
   readonly head?: Markup;
   readonly body: Markup;
+  /** Where the page is served, for its script. */
+  readonly url?: string;
 }
 
 /** A page that is whole in itself: its one style and its one script are allowed by their hashes, and no request goes anywhere. */
-export function page({ title, style, script, head, body }: Page): string {
+export function page({ title, style, script, head, body, url }: Page): string {
   const allowed = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; img-src data:; base-uri 'none'; form-action 'none'`;
   const whole = markup`<!doctype html>
-<html lang="en">
+<html lang="en"${url === undefined ? undefined : markup` data-url="${url}"`}>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${allowed}">
