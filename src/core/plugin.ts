@@ -167,6 +167,12 @@ export interface KnownBytes {
   readonly format?: Format;
   /** The source is one file that is sent as it is: nothing is taken out of it or put beside it. */
   readonly whole?: boolean;
+  /** Of all that is sent, one file after the other, the metadata first. */
+  readonly sent?: Digest;
+  /** A metadata file goes beside the source. */
+  readonly beside?: boolean;
+  /** The backend's own sha256 of the image that is there and stays. */
+  readonly live?: Digest;
 }
 
 /** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */

@@ -5,6 +5,7 @@ export type {
   Additions,
   Downloads,
   Judges,
+  Locates,
   Part,
   Refreshed,
   Refreshes,
