@@ -151,6 +151,7 @@ class Planner {
       known,
       want: resource?.want,
       importing,
+      chosen: this.#selection.mode === "destroy" ? undefined : resource && plugin.chosenId?.(resource.want),
       names,
       held: names.filter((name) => held.has(name)),
       labels: adopting ? (plugin.labels?.(resource.want, address) ?? []) : [],
