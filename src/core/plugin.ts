@@ -223,6 +223,11 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
    * is made; undefined: not known, or none.
    */
   physical?(want: Desired<I>, content: KnownBytes): string | undefined;
+  /**
+   * The id that the file chooses, on a backend that gives an id only once. What a failed creation left under it is not deleted: `create`
+   * continues with it. An image cannot be replaced under its own id.
+   */
+  chosenId?(want: Desired<I>): ImageId | undefined;
   /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */
