@@ -91,7 +91,12 @@ describe("whole files of the docs are right:", () => {
         file: folder.at("images.toml"),
         vars: {},
         varFiles: [],
-        env: { HOME: folder.path, ...Object.fromEntries(names.map((name) => [name, "something"])) },
+        env: {
+          HOME: folder.path,
+          ...Object.fromEntries(
+            names.map((name) => [name, name.endsWith("_URL") ? "https://example.org" : "something"]),
+          ),
+        },
         lookup: (plugin, at) => findPlugin(plugin, at, { note: () => undefined }),
         signal: new AbortController().signal,
       });
