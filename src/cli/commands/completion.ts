@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { Failure } from "../../core/failure.ts";
 import { BaseCommand, EXIT } from "../base.ts";
-import { knownFrom } from "../completion/commands.ts";
 import { type Candidate, complete } from "../completion/complete.ts";
+import known from "../completion/known.json" with { type: "json" };
 import { type Names, namesIn } from "../completion/names.ts";
 import { isShellName, SCRIPTS } from "../completion/scripts.ts";
 import { BUILT_IN } from "../plugins.ts";
@@ -44,7 +44,6 @@ export class CompleteCommand extends BaseCommand {
   override async run(): Promise<number> {
     const words = this.words[0] === "--" ? this.words.slice(1) : this.words;
     const names = new Map<string, Promise<Names>>();
-    const commands = knownFrom(this.cli.definitions());
     const values = async (kind: string): Promise<readonly Candidate[]> => {
       if (kind === "plugin") return Object.keys(BUILT_IN).map((value) => ({ value }));
       const file = resolve(this.context.cwd, optionIn(words, ["-f", "--file"]) ?? "images.toml");
@@ -53,7 +52,7 @@ export class CompleteCommand extends BaseCommand {
       names.set(file, found);
       return ofKind(kind, await found);
     };
-    const { candidates, files } = await complete({ words, commands, values });
+    const { candidates, files } = await complete({ words, commands: known, values });
     const lines = candidates.map(({ value, description }) =>
       printable(value) !== value
         ? ""

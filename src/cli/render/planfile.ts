@@ -4,6 +4,7 @@ import { parseAddress } from "../../core/model/name.ts";
 import { isPending, type Plan } from "../../core/model/plan.ts";
 import type { State } from "../../core/model/state.ts";
 import { canonical, isTable } from "../../core/model/value.ts";
+import { repeatedKey } from "../../core/store/locate.ts";
 import { isPlan, planFault } from "./planrules.ts";
 import { addr } from "./resource.ts";
 import { changesOf } from "./step.ts";
@@ -136,6 +137,12 @@ export function fromPlanFile(text: string): Plan {
     );
   if (version !== PLAN_VERSION) return refuse("not a plan: images.plan_version is not known");
   if (isTooDeep(file)) return refuse("not a plan: it is nested too deep");
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined)
+    return refuse(
+      `the plan file was edited: ${repeated} is in it more than once`,
+      "apply a plan as it was written; to change it, plan again",
+    );
   if (images["digest"] !== digestOf(file))
     return refuse(
       "the plan file was edited: its digest does not match its contents",

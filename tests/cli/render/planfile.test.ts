@@ -234,6 +234,16 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
       "the plan file was edited: its digest does not match its contents",
     ],
     [
+      "one with a key twice, of which this program reads the second",
+      good.replace('"resource_changes":', '"resource_changes":[],"resource_changes":'),
+      "the plan file was edited: resource_changes is in it more than once",
+    ],
+    [
+      "one with a key twice further down",
+      good.replace('"serial":7', '"serial":8,"serial":7'),
+      "the plan file was edited: images.plan.basis.serial is in it more than once",
+    ],
+    [
       "nested too deep",
       `{"images":{"plan_version":1,"plan":${"[".repeat(5000)}${"]".repeat(5000)}}}`,
       "not a plan: it is nested too deep",
