@@ -31,7 +31,7 @@ export class InitCommand extends FileCommand {
     description: "Create an images.toml",
     examples: [
       ["In this directory", "$0 init"],
-      ["With the schema that editors check it by", "$0 init --schema"],
+      ["With the schema for editors", "$0 init --schema"],
     ],
   });
 
