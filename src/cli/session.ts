@@ -88,7 +88,7 @@ export class Session implements AsyncDisposable {
   async moved(): Promise<{ readonly state: State; readonly renamed: ReadonlyMap<Address, Address> }> {
     const store = await this.store();
     const { state, renamed, problems } = applyMoved(store.state, this.config.moved);
-    if (problems.length > 0) throw new Failure("config.moved", "what [[moved]] says cannot be done", { problems });
+    if (problems.length > 0) throw new Failure("config.moved", "[[moved]] cannot be applied", { problems });
     return { state, renamed };
   }
 
@@ -225,8 +225,8 @@ export class Session implements AsyncDisposable {
     const known = (await this.store()).recorded(address);
     const backend = await this.backend(backendOf(address));
     if (known?.status !== "ready" || !canDownload(backend)) {
-      const why = known?.status === "ready" ? "its backend does not give images back" : "it is not there";
-      throw new Failure("source.address", `the bytes of ${address} cannot be had: ${why}`, { address });
+      const why = known?.status === "ready" ? "its backend does not support downloads" : "it is not there";
+      throw new Failure("source.address", `the bytes of ${address} are not available: ${why}`, { address });
     }
     return await backend.download(known.id, { signal, note: this.#wish.note });
   }

@@ -28,6 +28,7 @@ export { type Emulator, emulate } from "./emulator.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
 export { ENOUGH_FOR_FILE, fileIn } from "./format/inside.ts";
 export { tarOf } from "./format/tar-write.ts";
+export { type Markup, markup, page } from "./html.ts";
 export { type OnRemove, type ReplaceOrder, versionName } from "./model/declaration.ts";
 export {
   ALGORITHMS,
@@ -100,6 +101,7 @@ export {
   signedHeaders,
   stampOf,
 } from "./net/sign.ts";
+export type { Origin } from "./origin.ts";
 export {
   type Backend,
   type Complaint,
@@ -109,8 +111,8 @@ export {
   type Host,
   type KnownBytes,
   type Looked,
-  type Origin,
   type Plugin,
   type Pull,
   type Reading,
 } from "./plugin.ts";
+export type { Starter, StarterSetting } from "./starter.ts";

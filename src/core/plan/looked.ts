@@ -24,6 +24,7 @@ export function lookedFor(
     known,
     want: resource?.want,
     importing: known === undefined ? importing : undefined,
+    chosen: mode === "destroy" ? undefined : resource && plugin.chosenId?.(resource.want),
     names,
     held: names.filter((name) => held.has(name)),
     labels: isAdopting ? (plugin.labels?.(resource.want, address) ?? []) : [],

@@ -52,6 +52,8 @@ export interface Want {
   /** The backend takes the bytes as the source has them, so that its digests can be compared with the source's. */
   readonly sentAsIs: boolean;
   readonly order: (have: Attributes) => ReplaceOrder;
+  /** The id that the file chooses for the image. */
+  readonly chosenId?: ImageId | undefined;
   /** A declared `[[import]]` for this address. */
   readonly importing: ImageId | undefined;
 }
@@ -81,6 +83,8 @@ export interface DecisionInput {
   readonly rival: LiveImage | undefined;
   /** The rival has no name that is wanted, but the very bytes, which the backend has only once. */
   readonly sameBytes?: boolean;
+  /** The image that has the id which the file chooses, whosever it is. */
+  readonly idHolder?: LiveImage | undefined;
   /** The only other image of the same name, on a backend where names are not unique: what `--adopt` takes. */
   readonly namesake: LiveImage | undefined;
   readonly after: readonly Address[];

@@ -93,6 +93,7 @@ export class Wants {
         : undefined,
       sentAsIs: sentAsIs(plugin, resource),
       order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
+      chosenId: plugin.chosenId?.(resource.want),
       importing: this.#means.config.imports.find(({ address }) => address === resource.address)?.id,
     };
   }

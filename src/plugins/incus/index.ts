@@ -5,7 +5,7 @@ import { wanted } from "./bytes.ts";
 import { isFingerprint } from "./image.ts";
 import { Places, scopeOf } from "./places.ts";
 import { rules } from "./rules.ts";
-import { config, type IncusImage, image } from "./schema.ts";
+import { config, type IncusImage, image, starter } from "./schema.ts";
 import { Servers } from "./servers.ts";
 
 const names = (want: Desired<IncusImage>): readonly string[] => {
@@ -21,6 +21,7 @@ export const incus = definePlugin({
   doc: "The images of an Incus server: imported, copied from remotes, published from instances.",
   config,
   image,
+  starter,
   origins: [
     { name: "from an image of a remote (source_image)", needs: ["source_image"], follow: "follow", digest: true },
     { name: "from an image of a remote (source)", needs: ["source"], follow: "follow", digest: true },
