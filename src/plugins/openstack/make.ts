@@ -9,7 +9,7 @@ import { MARKS } from "./properties.ts";
 import type { OsImage } from "./schema.ts";
 import { chosenSlot, freshSlot } from "./slot.ts";
 import { firstStore, place } from "./stores.ts";
-import { compare, isPassing, untilActive, whenBack } from "./upload.ts";
+import { compare, isPassing, untilActive, whenSettled } from "./upload.ts";
 import type { GlanceAnswer } from "./wire.ts";
 
 export interface Maker {
@@ -82,7 +82,7 @@ async function begun(
       else await drained(source, signal);
     } catch (thrown) {
       if (signal.aborted || !isPassing(thrown) || attempt === TRIES) throw thrown;
-      const left = await whenBack(glance, id, signal);
+      const left = await whenSettled(glance, id, thrown, context);
       if (left?.status !== "active") {
         context.note("Glance went away while the image was sent to it: it is sent again");
         if (left !== undefined) await slot.drop();
