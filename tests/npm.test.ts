@@ -47,7 +47,7 @@ test("npm installs the binary of the platform, and the launcher passes words, ex
   waiting.kill("SIGTERM");
   await waiting.exited;
   expect(waiting.signalCode).toBe("SIGTERM");
-  expect(await readdir(folder.at("home", "node_modules", "@team"))).toEqual(["images", `images-${own}`]);
+  expect((await readdir(folder.at("home", "node_modules", "@team"))).sort()).toEqual(["images", `images-${own}`]);
 });
 
 test("each package says which machines it is for, and the main one asks for all of them", async () => {

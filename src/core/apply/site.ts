@@ -31,6 +31,8 @@ export class StepContext {
   readonly #deletable: ReadonlyMap<ImageId, readonly string[]>;
   /** Ids of images that this step itself made. */
   readonly #made = new Set<ImageId>();
+  /** What `#claimed` answered. */
+  #names: ReadonlySet<string> | undefined;
 
   private constructor(
     address: Address,
@@ -97,13 +99,20 @@ export class StepContext {
     > = {},
   ): Context {
     const { mark } = more;
+    const claimed = () => {
+      this.#names ??= this.#claimed();
+      return this.#names;
+    };
     return {
       address: this.address,
       mark: undefined,
       marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
       nonce: "",
       completed: () => undefined,
-      claimed: this.#claimed(),
+      // Of all images of the backend: only made where a plugin asks for it.
+      get claimed() {
+        return claimed();
+      },
       signal,
       note: (text) => this.note(text),
       progress: this.progress.tell,

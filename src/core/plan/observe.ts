@@ -5,6 +5,7 @@ import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
 import { distinct, isFinished, keptBy, usable } from "./finished.ts";
 import { type FoundImages, nothing } from "./found.ts";
+import type { ListedSizes } from "./physical.ts";
 import { claimOf, type Owner, siblingOf } from "./siblings.ts";
 import type { LiveImage } from "./sight.ts";
 import { bearing, idsOf, type Standing, standing } from "./standing.ts";
@@ -36,6 +37,7 @@ export async function observe(
   owner: Owner,
   asked: readonly LookedFor[],
   reading: Reading,
+  sizes?: ListedSizes,
 ): Promise<Map<Address, FoundImages>> {
   const index = new Index(owner, asked);
   const byId =
@@ -44,7 +46,11 @@ export async function observe(
       (one) => one.known?.status === "ready" && one.names.length === one.held.length && one.labels.length === 0,
     );
   const list = async () => {
-    for await (const image of backend.list(reading, asked.flatMap(looked))) index.add(image);
+    for await (const image of backend.list(reading, asked.flatMap(looked))) {
+      index.add(image);
+      sizes?.add(image);
+    }
+    sizes?.complete();
   };
   if (!byId) await list();
   for (const { address, known, importing, chosen } of asked) {

@@ -7,6 +7,7 @@ import {
   oneOf,
   optional,
   required,
+  type Starter,
   setOf,
   string,
   withDefault,
@@ -25,6 +26,11 @@ export const config = {
     duration(),
     "1h",
     "How long the bytes of a deleted image stay, for those who are still reading them.",
+  ),
+  url: optional(
+    matching(/^https?:\/\/[^\s"'`<>$\\]+$/, "an http or https URL"),
+    "Where the directory is served: for the links of its feed, and the commands on its page.",
+    { example: "https://mirror.example.org/images/" },
   ),
 };
 
@@ -47,7 +53,7 @@ export const image = {
   visibility: withDefault(
     oneOf("public", "private"),
     "public",
-    "A private image is in the store, but in none of its indexes.",
+    "A private image is in the store, but in none of its indexes and pages, and has no file under `files/`.",
   ),
   format: optional(
     oneOf("raw", "qcow2"),
@@ -76,3 +82,10 @@ export const image = {
   created_at: computed(string(), "When it was put there, RFC 3339."),
 };
 export type LocalImage = typeof image;
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "store",
+  settings: [{ name: "path", question: "Directory of the store", default: "./store" }],
+  attributes: 'aliases = ["debian-12"]',
+};

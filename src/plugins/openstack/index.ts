@@ -6,7 +6,7 @@ import { chosenId } from "./ids.ts";
 import { nameOf } from "./image.ts";
 import { pulls } from "./import.ts";
 import { rules } from "./rules.ts";
-import { image, type OsImage } from "./schema.ts";
+import { image, type OsImage, starter } from "./schema.ts";
 import { config } from "./settings.ts";
 
 /** The formats of bytes that Glance takes under the name of one. What it calls raw is whatever is no other format. */
@@ -35,6 +35,7 @@ export const openstack = definePlugin({
   doc: "The images of a project in an OpenStack cloud: Glance.",
   config,
   image,
+  starter,
   bytes: wanted,
   pulls,
   labels: (want, address) => [nameOf(want, address)],

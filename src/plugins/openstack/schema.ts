@@ -7,6 +7,7 @@ import {
   mapOf,
   matching,
   optional,
+  type Starter,
   setOf,
   string,
   type Type,
@@ -160,3 +161,10 @@ export const image = {
   updated_at: computed(string(), "When it was last changed, RFC 3339."),
 };
 export type OsImage = typeof image;
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "cloud",
+  settings: [{ name: "cloud", question: "Cloud in clouds.yaml (empty: the OS_* variables)" }],
+  attributes: "min_disk_gb = 3",
+};

@@ -8,7 +8,7 @@ import { pulls } from "../openstack/import.ts";
 import { rules } from "../openstack/rules.ts";
 import type { OsImage } from "../openstack/schema.ts";
 import { config } from "../openstack/settings.ts";
-import { image } from "./schema.ts";
+import { image, starter } from "./schema.ts";
 
 /** VK Cloud's public regions keep the bytes of images in an object store, and have to be told so. */
 const headersFor = (endpoint: string): Readonly<Record<string, string>> =>
@@ -52,6 +52,7 @@ export const vkcs = definePlugin({
   doc: "The images of a project in VK Cloud.",
   config,
   image,
+  starter,
   bytes: wanted,
   pulls,
   labels: (want, address) => [nameOf(want, address)],

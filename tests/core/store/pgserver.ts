@@ -38,6 +38,11 @@ function asUser(): { readonly prefix: readonly string[]; readonly uid: number; r
   return { prefix: ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"], uid, gid };
 }
 
+/** A new directory that the servers' user reaches: TMPDIR may be closed to all but root. */
+function reachable(prefix: string): Promise<string> {
+  return mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), prefix));
+}
+
 /** A PostgreSQL server of a test, with the user `images` and the database `images`. `more`: settings of the server. */
 export async function postgres(
   more: readonly string[] = [],
@@ -45,7 +50,7 @@ export async function postgres(
   tls?: { readonly key: string; readonly cert: string },
 ): Promise<Postgres> {
   const { prefix, uid, gid } = asUser();
-  const folder = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "images-postgres-"));
+  const folder = await reachable("images-postgres-");
   await chown(folder, uid, gid);
   const data = join(folder, "data");
   const made = Bun.spawnSync(
@@ -133,7 +138,7 @@ export async function postgres(
 /** A pooler before a server, with so few sessions that two clients share one where its mode allows it. */
 export async function pgbouncer(server: Postgres, mode: "session" | "transaction") {
   const { prefix, uid, gid } = asUser();
-  const folder = await mkdtemp(join(tmpdir(), "images-pgbouncer-"));
+  const folder = await reachable("images-pgbouncer-");
   const port = await freePort();
   const size = mode === "session" ? 10 : 1;
   await Bun.write(
