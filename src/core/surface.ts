@@ -25,6 +25,7 @@ export { type Identity, identity, isDead, life, probe } from "./disk/process.ts"
 export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
+export type { Facts, KnownBytes } from "./facts.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
 export { tarOf } from "./format/tar-write.ts";
 export { type Markup, markup, page } from "./html.ts";
@@ -105,9 +106,7 @@ export {
   type Complaint,
   type Context,
   definePlugin,
-  type Facts,
   type Host,
-  type KnownBytes,
   type Looked,
   type Origin,
   type Plugin,

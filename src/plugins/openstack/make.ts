@@ -55,6 +55,8 @@ async function begun(
 ): Promise<GlanceAnswer> {
   const { glance } = means.site;
   const { signal, pull } = context;
+  const dated = want.upstream_date ? datesOf(await context.sourceDate?.()) : {};
+  const wanted = { ...want, properties: { ...dated, ...want.properties } };
   let source = given;
   for (let attempt = 1; ; attempt++) {
     const slot =
@@ -62,7 +64,7 @@ async function begun(
         ? await freshSlot(means.site, context)
         : chosenSlot(want.image_id, means.site, context);
     const { id } = slot;
-    const begin = fields(id, want, source, context, means);
+    const begin = fields(id, wanted, source, context, means);
     try {
       const { status } = await slot.begin(begin);
       if (source === undefined && pull !== undefined && status !== "queued") source = await pull.open();
@@ -97,6 +99,13 @@ async function begun(
       });
     return made;
   }
+}
+
+/** The properties in which openstack-image-manager has the date of an image. */
+function datesOf(date: Date | undefined): Readonly<Record<string, string>> {
+  if (date === undefined) return {};
+  const day = date.toISOString().slice(0, 10);
+  return { internal_version: day.replaceAll("-", ""), image_build_date: day };
 }
 
 /** Gives the image that replaces another its name. */
