@@ -18,6 +18,7 @@ import { PluginsNewCommand } from "./commands/plugins-new.ts";
 import { PluginsTestCommand } from "./commands/plugins-test.ts";
 import { RefreshCommand } from "./commands/refresh.ts";
 import { SchemaCommand } from "./commands/schema.ts";
+import { ServeCommand } from "./commands/serve.ts";
 import { ShowCommand } from "./commands/show.ts";
 import {
   StateListCommand,
@@ -47,6 +48,7 @@ export const commands = [
   ApplyCommand,
   DestroyCommand,
   ShowCommand,
+  ServeCommand,
   GraphCommand,
   InfoCommand,
   ImportCommand,

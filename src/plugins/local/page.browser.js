@@ -11,6 +11,7 @@
   let texts;
 
   const filter = () => {
+    const start = performance.now();
     texts ??= images.map((one) => one.firstElementChild.textContent.toLowerCase());
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -22,7 +23,7 @@
       if (fits) shown++;
     });
     count.textContent = `${shown} of ${images.length} shown`;
-    performance.mark("filtered");
+    performance.measure("filter", { start });
   };
 
   const copied = async (text) => {

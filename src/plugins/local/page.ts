@@ -33,7 +33,7 @@ ${shelves.length === 0 ? markup`<p>There is no public image yet.</p>` : shelves.
 function usage(shelves: readonly Shelved[], at: string): Markup {
   const first = shelves.find(({ current }) => isProduct(current))?.current.name;
   const remote = `incus remote add mirror ${at} --protocol=simplestreams${first === undefined ? "" : `\nincus launch mirror:${first}`}`;
-  const check = `curl -fsSL ${at}SHA256SUMS | sha256sum --check --ignore-missing`;
+  const check = `curl -fsSL ${at}SHA256SUMS | sha256sum -c --ignore-missing`;
   return markup`<details><summary>Use this mirror</summary><div>
 <p>As a remote of Incus:</p>
 <div class="line"><pre data-copy="the commands for Incus">${remote}</pre></div>
@@ -66,26 +66,31 @@ function item({ current, older }: Shelved, at: string): Markup {
   const { aliases = [], description = "", release = "" } = attributes;
   const file = fileName(current);
   const architecture = architectureOf(current);
-  return markup`<details class="i" id="image-${name}" data-os="${systemOf(current)}" data-arch="${architecture}" data-format="${formatText(current)}"><summary><b>${name}${aliases.length === 0 ? undefined : markup`<small>${aliases.join(", ")}</small>`}</b><span>${attributes.os || ""} ${release} ${architecture}</span><span>${formatText(current)}</span><span>${amount(disk.size)}</span>${time(created)}</summary><div>${description === "" ? undefined : markup`<p>${description}</p>`}<p><a href="files/${encodeURIComponent(file)}">${file}</a>, ${disk.size} bytes</p><div class="line">sha256 <code data-copy="the sha256 of ${name}">${disk.sha256}</code></div><div class="line"><pre data-copy="the commands for ${name}">${commands(current, at)}</pre></div>${versions(older)}</div></details>
+  return markup`<details class="i" id="image-${name}" data-os="${systemOf(current)}" data-arch="${architecture}" data-format="${formatText(current)}"><summary><b>${name}${aliases.length === 0 ? undefined : markup`<small>${aliases.join(", ")}</small>`}</b><span>${attributes.os || ""} ${release} ${architecture}</span><span>${formatText(current)}</span><span>${amount(disk.size)}</span>${time(created)}</summary><div>${description === "" ? undefined : markup`<p>${description}</p>`}<p><a href="files/${encodeURIComponent(file)}">${file}</a>, ${disk.size} bytes</p><div class="line">sha256 <code data-copy="the sha256 of ${name}">${disk.sha256}</code></div>${commands(current, at)}${versions(older)}</div></details>
 `;
 }
 
 /** Fetch and verify, launch, declare. Names of images and files are plain words. */
-function commands(entry: StoreEntry, at: string): string {
+function commands(entry: StoreEntry, at: string): readonly Markup[] {
   const { name, disk, format } = entry;
   const file = fileName(entry);
+  const line = (what: string, text: string) =>
+    markup`<div class="line"><pre data-copy="${what} ${name}">${text}</pre></div>`;
+  const isVm = format === "qcow2";
   return [
-    `curl -fLO ${at}files/${file} && echo "${disk.sha256}  ${file}" | sha256sum --check`,
-    ...(isProduct(entry) ? [`incus launch mirror:${name}${format === "qcow2" ? " --vm" : ""}`] : []),
-    `source = { url = "${at}files/${file}", checksum = "sha256:${disk.sha256}" }   # images.toml`,
-  ].join("\n");
+    line("the command that downloads", `curl -fLO ${at}files/${file} && echo "${disk.sha256}  ${file}" | sha256sum -c`),
+    ...(isProduct(entry)
+      ? [line("the command that launches", `incus launch mirror:${name}${isVm ? " --vm" : ""}`)]
+      : []),
+    line("the line of images.toml for", `source = { url = "${at}files/${file}", checksum = "sha256:${disk.sha256}" }`),
+  ];
 }
 
 function versions(older: readonly StoreEntry[]): Markup | undefined {
   if (older.length === 0) return undefined;
   return markup`<p>Earlier versions:</p><ul>${older.map(
     ({ disk, created, mark, format, compression }) =>
-      markup`<li>${time(created)} <a href="blobs/${disk.sha256}">${formatText({ format, compression })}, ${amount(disk.size)}</a>${mark?.retained === undefined ? undefined : markup`, kept since it was superseded on ${time(mark.retained)}`}: sha256 <code>${disk.sha256}</code></li>`,
+      markup`<li>${time(created)} <a href="blobs/${disk.sha256}">${formatText({ format, compression })}, ${amount(disk.size)}</a>${mark?.retained === undefined ? undefined : markup`, superseded on ${time(mark.retained)}, kept by retain`} <div class="line">sha256 <code data-copy="the sha256 of the version of ${created.slice(0, 10)}">${disk.sha256}</code></div></li>`,
   )}</ul>`;
 }
 
