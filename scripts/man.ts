@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Definition } from "clipanion";
-import { commands } from "../src/cli/commands.ts";
+import { commandsOf } from "../src/cli/commands.ts";
 import { program } from "../src/cli/main.ts";
 import { VERSION } from "../src/cli/version.ts";
 
@@ -22,15 +22,16 @@ interface Described {
   readonly options: Definition["options"];
 }
 
+const commands = await commandsOf();
+const cli = await program().load();
+
 function described(): readonly Described[] {
   const usages = commands.flatMap(({ usage }) => usage ?? []);
-  return program()
-    .definitions()
-    .map(({ path, usage, options }, i): Described => {
-      const { description = "", details, examples = [] } = usages[i] ?? {};
-      const words = usage.slice(path.length).trim();
-      return { name: path, words, description, details, examples, options };
-    });
+  return cli.definitions().map(({ path, usage, options }, i): Described => {
+    const { description = "", details, examples = [] } = usages[i] ?? {};
+    const words = usage.slice(path.length).trim();
+    return { name: path, words, description, details, examples, options };
+  });
 }
 
 /** The manual page in the macros of man(7). */

@@ -143,7 +143,9 @@ test("what is exported is imported somewhere", async () => {
   const words = new Map([...others].map(([file, text]) => [file, new Set(text.match(/\w+/g))]));
   const dead = [...texts].flatMap(([file, text]) =>
     [...text.matchAll(EXPORTED)].flatMap(([, , name = ""]) =>
-      file.endsWith(".d.ts") || [...words].some(([other, used]) => other !== file && used.has(name))
+      file.endsWith(".d.ts") ||
+      file.startsWith("src/cli/commands/") ||
+      [...words].some(([other, used]) => other !== file && used.has(name))
         ? []
         : [`${file}: ${name}`],
     ),

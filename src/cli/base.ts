@@ -7,10 +7,9 @@ import { parseVars } from "../core/config/vars.ts";
 import { asFailure, Failure, isInterrupted } from "../core/failure.ts";
 import { seconds } from "../core/model/types.ts";
 import { renderFailure } from "./render/failure.ts";
-import { chooseStyle } from "./render/index.ts";
 import type { Out, TextSink } from "./render/renderer.ts";
-import type { View } from "./render/style.ts";
-import { Session } from "./session.ts";
+import { chooseStyle, type View } from "./render/style.ts";
+import type { Session } from "./session.ts";
 import type { Shell } from "./shell.ts";
 import type { FileOptions, SessionWish } from "./wish.ts";
 
@@ -67,7 +66,8 @@ export abstract class BaseCommand extends Command<Shell> {
   }
 
   protected async openSession(files: FileOptions, wish: Omit<SessionWish, "note">): Promise<Session> {
-    const session = await Session.open(this.context, files, { ...wish, note: (text) => this.note(text) });
+    const { Session: Opened } = await import("./session.ts");
+    const session = await Opened.open(this.context, files, { ...wish, note: (text) => this.note(text) });
     this.#redact = (text) => session.secrets.redact(text);
     return session;
   }

@@ -1,84 +1,45 @@
-import type { CommandClass } from "clipanion";
-import { ApplyCommand, DestroyCommand } from "./commands/apply.ts";
-import { CacheGcCommand, CacheListCommand, CacheVerifyCommand } from "./commands/cache.ts";
-import { CompletionCommand } from "./commands/completion.ts";
-import { ExportCommand } from "./commands/export.ts";
-import { FmtCommand } from "./commands/fmt.ts";
-import { GraphCommand } from "./commands/graph.ts";
-import { ImportCommand } from "./commands/import.ts";
-import { ImportImageManagerCommand } from "./commands/import-image-manager.ts";
-import { ImportTerraformCommand } from "./commands/import-terraform.ts";
-import { InfoCommand } from "./commands/info.ts";
-import { InitCommand } from "./commands/init.ts";
-import { LogCommand } from "./commands/log.ts";
-import { OutdatedCommand } from "./commands/outdated.ts";
-import { PlanCommand } from "./commands/plan.ts";
-import { PluginsCommand, PluginsTrustCommand } from "./commands/plugins.ts";
-import { PluginsNewCommand } from "./commands/plugins-new.ts";
-import { PluginsTestCommand } from "./commands/plugins-test.ts";
-import { RefreshCommand } from "./commands/refresh.ts";
-import { SchemaCommand } from "./commands/schema.ts";
-import { ServeCommand } from "./commands/serve.ts";
-import { ShowCommand } from "./commands/show.ts";
-import {
-  StateListCommand,
-  StateMoveCommand,
-  StatePullCommand,
-  StateRemoveCommand,
-  StateShowCommand,
-} from "./commands/state.ts";
-import {
-  StateMigrateCommand,
-  StatePushCommand,
-  StateRestoreCommand,
-  StateVersionsCommand,
-} from "./commands/state-versions.ts";
-import { UnlockCommand } from "./commands/unlock.ts";
-import { UpgradeCommand } from "./commands/upgrade.ts";
-import { ValidateCommand } from "./commands/validate.ts";
-import { VerifyCommand } from "./commands/verify.ts";
-import { VersionCommand } from "./commands/version.ts";
+import { Command, type CommandClass } from "clipanion";
 import type { Shell } from "./shell.ts";
 
-/** Every command of the program. The types of clipanion's own optional statics do not know exactOptionalPropertyTypes. */
-export const commands = [
-  InitCommand,
-  ValidateCommand,
-  PlanCommand,
-  ApplyCommand,
-  DestroyCommand,
-  ShowCommand,
-  ServeCommand,
-  GraphCommand,
-  InfoCommand,
-  ImportCommand,
-  RefreshCommand,
-  ImportImageManagerCommand,
-  ImportTerraformCommand,
-  ExportCommand,
-  VerifyCommand,
-  OutdatedCommand,
-  LogCommand,
-  StateListCommand,
-  StateShowCommand,
-  StateMoveCommand,
-  StateRemoveCommand,
-  StatePullCommand,
-  StatePushCommand,
-  StateVersionsCommand,
-  StateRestoreCommand,
-  StateMigrateCommand,
-  UnlockCommand,
-  CacheListCommand,
-  CacheGcCommand,
-  CacheVerifyCommand,
-  SchemaCommand,
-  FmtCommand,
-  CompletionCommand,
-  PluginsCommand,
-  PluginsTrustCommand,
-  PluginsNewCommand,
-  PluginsTestCommand,
-  UpgradeCommand,
-  VersionCommand,
-] as readonly CommandClass<Shell>[];
+/** The first words of the commands of each file, in the order of the documentation. A file is loaded when one of its commands is asked for. */
+const FILES: readonly (readonly [words: readonly string[], load: () => Promise<object>])[] = [
+  [["init"], () => import("./commands/init.ts")],
+  [["validate"], () => import("./commands/validate.ts")],
+  [["plan"], () => import("./commands/plan.ts")],
+  [["apply", "destroy"], () => import("./commands/apply.ts")],
+  [["show"], () => import("./commands/show.ts")],
+  [["serve"], () => import("./commands/serve.ts")],
+  [["graph"], () => import("./commands/graph.ts")],
+  [["info"], () => import("./commands/info.ts")],
+  [["import"], () => import("./commands/import.ts")],
+  [["refresh"], () => import("./commands/refresh.ts")],
+  [["import"], () => import("./commands/import-image-manager.ts")],
+  [["import"], () => import("./commands/import-terraform.ts")],
+  [["export"], () => import("./commands/export.ts")],
+  [["verify"], () => import("./commands/verify.ts")],
+  [["outdated"], () => import("./commands/outdated.ts")],
+  [["log"], () => import("./commands/log.ts")],
+  [["state"], () => import("./commands/state.ts")],
+  [["state"], () => import("./commands/state-versions.ts")],
+  [["unlock"], () => import("./commands/unlock.ts")],
+  [["cache"], () => import("./commands/cache.ts")],
+  [["schema"], () => import("./commands/schema.ts")],
+  [["fmt"], () => import("./commands/fmt.ts")],
+  [["completion", "__complete"], () => import("./commands/completion.ts")],
+  [["plugins"], () => import("./commands/plugins.ts")],
+  [["plugins"], () => import("./commands/plugins-new.ts")],
+  [["plugins"], () => import("./commands/plugins-test.ts")],
+  [["upgrade"], () => import("./commands/upgrade.ts")],
+  [["version"], () => import("./commands/version.ts")],
+];
+
+/** The commands that begin with a word; without a word, or for one that no command begins with, all of them. */
+export async function commandsOf(word = ""): Promise<readonly CommandClass<Shell>[]> {
+  const found = FILES.filter(([words]) => words.includes(word));
+  const modules = await Promise.all((found.length > 0 ? found : FILES).map(([, load]) => load()));
+  return modules.flatMap((module) => Object.values(module)).filter(isCommand);
+}
+
+/** The types of clipanion's own optional statics do not know exactOptionalPropertyTypes. */
+const isCommand = (value: unknown): value is CommandClass<Shell> =>
+  typeof value === "function" && value.prototype instanceof Command && "paths" in value && value.paths !== undefined;

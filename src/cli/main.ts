@@ -1,27 +1,20 @@
-import type { Cli } from "clipanion";
 import { interrupted } from "../core/failure.ts";
 import { EXIT } from "./base.ts";
-import { CompleteCommand } from "./commands/completion.ts";
-import { commands } from "./commands.ts";
 import { host } from "./host.ts";
 import { Program } from "./program.ts";
-import { Screen } from "./render/screen.ts";
-import type { Shell } from "./shell.ts";
 import { VERSION } from "./version.ts";
 
-/** Commands are looked up by the whole table, so that help and completion know them all; what they need is imported when they run. */
-export function program(): Cli<Shell> {
-  const cli = new Program({ binaryLabel: "images", binaryName: "images", binaryVersion: VERSION, enableColors: false });
-  for (const command of commands) cli.register(command);
-  cli.register(CompleteCommand);
-  return cli;
+/** The program; its commands are loaded when they run, or all of them by `load`. */
+export function program(): Program {
+  return new Program({ binaryLabel: "images", binaryName: "images", binaryVersion: VERSION, enableColors: false });
 }
 
 /** 128 + SIGPIPE, as a shell reports a program whose reader went away. */
 const PIPE_CLOSED = 141;
 
 /** Above the bars where some are drawn: what is written into them is erased by their next drawing. */
-function say(text: string): void {
+async function say(text: string): Promise<void> {
+  const { Screen } = await import("./render/screen.ts");
   if (!Screen.interject([text])) process.stderr.write(`\n${text}\n`);
 }
 
@@ -31,10 +24,10 @@ async function main(): Promise<void> {
   const [soft, hard] = [new AbortController(), new AbortController()];
   const interrupt = () => {
     if (soft.signal.aborted) {
-      say("stopping now; the next apply continues from here");
+      void say("stopping now; the next apply continues from here");
       hard.abort(interrupted());
     } else {
-      say("interrupted: finishing in-flight operations; press Ctrl-C again to abort");
+      void say("interrupted: finishing in-flight operations; press Ctrl-C again to abort");
       soft.abort(interrupted());
     }
   };

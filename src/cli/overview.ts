@@ -1,4 +1,4 @@
-import type { Definition } from "clipanion";
+import type { KnownCommand } from "./completion/commands.ts";
 
 /** The first word of every command, in the order of a day's work. */
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
@@ -8,11 +8,11 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
 ];
 
 /** `images --help`: one screen, a line for each command. */
-export function overview(definitions: readonly Definition[]): string {
+export function overview(commands: readonly KnownCommand[]): string {
   const lines = new Map<string, string>();
-  for (const { path, description = "" } of definitions) {
-    const name = path.split(" ").slice(1).join(" ");
-    if (!lines.has(name) && !name.startsWith("-") && !name.startsWith("__")) lines.set(name, description.trim());
+  for (const { path, description } of commands) {
+    const name = path.join(" ");
+    if (!lines.has(name) && !name.startsWith("-") && !name.startsWith("__")) lines.set(name, description);
   }
   const placed = new Set(GROUPS.flatMap(([, words]) => words));
   const firsts = [...new Set([...lines.keys()].map((name) => name.split(" ")[0] ?? ""))].filter((one) => one !== "");

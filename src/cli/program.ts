@@ -1,33 +1,48 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { PassThrough } from "node:stream";
-import { Cli, type Command, type Definition } from "clipanion";
+import { Cli, type Command, type CommandClass, type Definition } from "clipanion";
 import { Failure } from "../core/failure.ts";
 import { nearest } from "../core/model/nearest.ts";
 import { EXIT } from "./base.ts";
+import { commandsOf } from "./commands.ts";
 import { type KnownCommand, knownFrom } from "./completion/commands.ts";
 import { fromHabits } from "./habits.ts";
-import { groupPage, helpPage } from "./helppage.ts";
-import { overview } from "./overview.ts";
 import { renderFailure } from "./render/failure.ts";
-import { chooseStyle } from "./render/index.ts";
+import { chooseStyle } from "./render/style.ts";
 import type { Shell } from "./shell.ts";
 import { traceOf } from "./trace.ts";
 
 /** The command line: its errors are one line on stderr with exit code 64, and nothing is on stdout. */
 export class Program extends Cli<Shell> {
+  readonly #registered = new Set<CommandClass<Shell>>();
+
+  /** The commands that begin with a word, or all of them, are part of the program from now on. */
+  async load(word?: string): Promise<this> {
+    for (const command of await commandsOf(word)) {
+      if (!this.#registered.has(command)) this.register(command);
+      this.#registered.add(command);
+    }
+    return this;
+  }
+
   override async run(input: Command<Shell> | string[], shell: Shell): Promise<number> {
     if (!Array.isArray(input)) return await super.run(input, shell);
-    if (input[0]?.startsWith("__") === true) return await super.run(input, shell);
+    if (input[0]?.startsWith("__") === true) {
+      await this.load(input[0]);
+      return await super.run(input, shell);
+    }
     let ready: { readonly command: Command<Shell>; readonly shell: Shell };
     try {
       const { args, folder, isSilent = false, isDebug = false, isQuiet = false } = fromHabits(input);
       if (args.length === 0 || args[0] === "--help" || args[0] === "-h") {
-        shell.stdout.write(overview(this.definitions()));
+        const [{ overview }, known] = await Promise.all([import("./overview.ts"), import("./completion/known.json")]);
+        shell.stdout.write(overview(known.default));
         return EXIT.done;
       }
+      await this.load(args[0]);
       check(args, knownFrom(this.definitions()));
-      const page = helpFor(args, this.definitions());
+      const page = await helpFor(args, this.definitions());
       if (page !== undefined) {
         shell.stdout.write(page);
         return EXIT.done;
@@ -51,10 +66,11 @@ export class Program extends Cli<Shell> {
 }
 
 /** The help that a command line asks for, before it is parsed as anything else. */
-function helpFor(args: readonly string[], definitions: readonly Definition[]): string | undefined {
+async function helpFor(args: readonly string[], definitions: readonly Definition[]): Promise<string | undefined> {
   const words = args.slice(0, args.indexOf("--") < 0 ? undefined : args.indexOf("--"));
   if (!words.includes("--help") && !words.includes("-h")) return undefined;
   const names = words.filter((word) => !word.startsWith("-"));
+  const { groupPage, helpPage } = await import("./helppage.ts");
   for (let length = Math.min(2, names.length); length > 0; length--) {
     const path = `images ${names.slice(0, length).join(" ")}`;
     const found = definitions.find((one) => one.path === path);

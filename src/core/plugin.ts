@@ -6,6 +6,7 @@ import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
 import type { HttpClient, HttpOptions } from "./net/door.ts";
+import type { Starter } from "./starter.ts";
 
 /** What a reading operation may do besides its own work. */
 export interface Reading {
@@ -166,6 +167,12 @@ export interface KnownBytes {
   readonly format?: Format;
   /** The source is one file that is sent as it is: nothing is taken out of it or put beside it. */
   readonly whole?: boolean;
+  /** Of all that is sent, one file after the other, the metadata first. */
+  readonly sent?: Digest;
+  /** A metadata file goes beside the source. */
+  readonly beside?: boolean;
+  /** The backend's own sha256 of the image that is there and stays. */
+  readonly live?: Digest;
 }
 
 /** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */
@@ -182,6 +189,8 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   readonly doc: string;
   readonly config: C;
   readonly image: I;
+  /** What `images init --plugin NAME` writes. Default: a backend with the required settings, and no image. */
+  readonly starter?: Starter;
   /** Ways to make an image without bytes of ours. Exactly one origin, or a `source`, has to be declared. */
   readonly origins?: readonly Origin[];
   /** What bytes it takes for this image; undefined: none, it only has origins of its own. */
@@ -214,6 +223,11 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
    * is made; undefined: not known, or none.
    */
   physical?(want: Desired<I>, content: KnownBytes): string | undefined;
+  /**
+   * The id that the file chooses, on a backend that gives an id only once. What a failed creation left under it is not deleted: `create`
+   * continues with it. An image cannot be replaced under its own id.
+   */
+  chosenId?(want: Desired<I>): ImageId | undefined;
   /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */

@@ -5,6 +5,7 @@ export type {
   Additions,
   Downloads,
   Judges,
+  Locates,
   Part,
   Refreshed,
   Refreshes,
@@ -113,3 +114,4 @@ export {
   type Pull,
   type Reading,
 } from "./plugin.ts";
+export type { Starter, StarterSetting } from "./starter.ts";

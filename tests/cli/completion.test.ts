@@ -110,13 +110,15 @@ describe("what is completed:", () => {
     });
 });
 
+const cli = await program().load();
+
 test("every option that takes a value says what it names, and every name is an option's", () => {
-  const flags = knownFrom(program().definitions()).flatMap((command) => command.flags);
+  const flags = knownFrom(cli.definitions()).flatMap((command) => command.flags);
   const valued = flags.filter(({ takesValue }) => takesValue).map(({ names }) => names.at(-1) ?? "");
   expect([...new Set(valued)].filter((name) => OF_FLAGS[name] === undefined)).toEqual([]);
   const all = new Set(flags.flatMap(({ names }) => names));
   expect(Object.keys(OF_FLAGS).filter((name) => !all.has(name))).toEqual([]);
-  const paths = new Set(knownFrom(program().definitions()).map(({ path }) => path.join(" ")));
+  const paths = new Set(knownFrom(cli.definitions()).map(({ path }) => path.join(" ")));
   expect(Object.keys(OF_WORDS).filter((path) => !paths.has(path))).toEqual([]);
 });
 
@@ -125,7 +127,7 @@ test("the hidden command is in no help, and mistakes in the file or the words ma
   await using broken = await Folder.make({ "images.toml": "[image.\n", "images.state.json": "{" });
   const said = await run(broken, ["__complete", "--", "import", ""]);
   expect([said.code, said.stdout, said.stderr]).toEqual([0, "", ""]);
-  expect((await run(folder, ["completion", "tcsh"])).stderr).toContain("there is: bash, zsh, fish");
+  expect((await run(folder, ["completion", "tcsh"])).stderr).toContain("expected one of: bash, zsh, fish");
 });
 
 const bin = (name: string) => Bun.which(name) ?? undefined;

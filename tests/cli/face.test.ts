@@ -1,11 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { commands } from "../../src/cli/commands.ts";
+import { commandsOf } from "../../src/cli/commands.ts";
 import { program } from "../../src/cli/main.ts";
 import { Folder, run } from "../harness.ts";
 import { World } from "./world.ts";
 
+const commands = await commandsOf();
+const cli = await program().load();
+
 describe("help of a command", () => {
-  const definitions = program().definitions();
+  const definitions = cli.definitions();
   for (const { path } of definitions.filter((one) => !/ (-|__)/.test(one.path)))
     test(`${path}: usage first, every option with its value, on stdout, and the same three ways`, async () => {
       await using folder = await Folder.make();

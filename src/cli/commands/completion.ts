@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { Failure } from "../../core/failure.ts";
 import { BaseCommand, EXIT } from "../base.ts";
-import { knownFrom } from "../completion/commands.ts";
 import { type Candidate, complete } from "../completion/complete.ts";
+import known from "../completion/known.json" with { type: "json" };
 import { type Names, namesIn } from "../completion/names.ts";
 import { isShellName, SCRIPTS } from "../completion/scripts.ts";
 import { BUILT_IN } from "../plugins.ts";
@@ -18,7 +18,7 @@ export class CompletionCommand extends BaseCommand {
       "Completes commands, options and values, and the backends, images and addresses of images.toml and its state. Backends are not contacted.",
     examples: [
       ["In ~/.bashrc: source <(images completion bash)", "$0 completion bash"],
-      ["In ~/.zshrc, behind compinit: source <(images completion zsh)", "$0 completion zsh"],
+      ["In ~/.zshrc, after compinit: source <(images completion zsh)", "$0 completion zsh"],
       ["For fish, as ~/.config/fish/completions/images.fish", "$0 completion fish"],
     ],
   });
@@ -27,8 +27,8 @@ export class CompletionCommand extends BaseCommand {
 
   override async run(): Promise<number> {
     if (!isShellName(this.shell))
-      throw new Failure("cli.usage", `there is no completion for ${JSON.stringify(this.shell)}`, {
-        hint: `there is: ${Object.keys(SCRIPTS).join(", ")}`,
+      throw new Failure("cli.usage", `unknown shell ${JSON.stringify(this.shell)}`, {
+        hint: `expected one of: ${Object.keys(SCRIPTS).join(", ")}`,
       });
     this.out.data.write(SCRIPTS[this.shell]);
     return EXIT.done;
@@ -44,7 +44,6 @@ export class CompleteCommand extends BaseCommand {
   override async run(): Promise<number> {
     const words = this.words[0] === "--" ? this.words.slice(1) : this.words;
     const names = new Map<string, Promise<Names>>();
-    const commands = knownFrom(this.cli.definitions());
     const values = async (kind: string): Promise<readonly Candidate[]> => {
       if (kind === "plugin") return Object.keys(BUILT_IN).map((value) => ({ value }));
       const file = resolve(this.context.cwd, optionIn(words, ["-f", "--file"]) ?? "images.toml");
@@ -53,7 +52,7 @@ export class CompleteCommand extends BaseCommand {
       names.set(file, found);
       return ofKind(kind, await found);
     };
-    const { candidates, files } = await complete({ words, commands, values });
+    const { candidates, files } = await complete({ words, commands: known, values });
     const lines = candidates.map(({ value, description }) =>
       printable(value) !== value
         ? ""

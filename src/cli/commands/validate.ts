@@ -26,7 +26,7 @@ export class ValidateCommand extends FileCommand {
     else {
       const images = new Set(resources.map(({ image }) => image)).size;
       this.out.data.write(
-        `${this.file} is right: ${plural(images, "image")} on ${plural(backends.length, "backend")}.\n`,
+        `${this.file} is valid: ${plural(images, "image")} on ${plural(backends.length, "backend")}.\n`,
       );
       for (const { message } of session.warnings) this.note(`warning: ${message}`);
     }

@@ -5,20 +5,8 @@ import { json } from "./json.ts";
 import { lines } from "./lines.ts";
 import { type RenderClock, type Renderer, systemClock, type TextSink, tee } from "./renderer.ts";
 import type { PluginOf } from "./resource.ts";
-import { ansi, none, type Style } from "./style.ts";
+import { type Env, isSet, type Style } from "./style.ts";
 import { tty } from "./tty.ts";
-
-type Env = Readonly<Record<string, string | undefined>>;
-
-/** Set to anything but the empty string. */
-const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";
-
-/** Colours for people at a terminal, unless they said no (--no-color, NO_COLOR, TERM=dumb); for the rest only if FORCE_COLOR asks. */
-export function chooseStyle(env: Env, isTTY: boolean, flags: { readonly noColor?: boolean } = {}): Style {
-  if (flags.noColor === true || isSet(env["NO_COLOR"])) return none;
-  if (isSet(env["FORCE_COLOR"])) return env["FORCE_COLOR"] === "0" ? none : ansi;
-  return isTTY && env["TERM"] !== "dumb" ? ansi : none;
-}
 
 /** Where the JSON stream goes: `--json`, `--json=FILE`, or not at all. */
 export type JsonWish =

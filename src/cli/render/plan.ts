@@ -160,7 +160,7 @@ export function driftLines(drift: Drift, view: View): string[] {
 function outageSection({ outages }: Plan, view: View): string[] {
   const { style, columns } = view;
   return outages.flatMap(({ backend, code, message, hint, addresses }, i) => [
-    ...(i === 0 ? [...wrap("", style.strong("Not reached, so not part of this plan:"), columns), ""] : []),
+    ...(i === 0 ? [...wrap("", style.strong("Unavailable backends (not planned):"), columns), ""] : []),
     ...wrap(
       `  ${style.error("!")}  ${style.strong(printable(backend))}  `,
       `${printable(message)} [${code}]`,
@@ -183,12 +183,12 @@ function endSection(plan: Plan, view: View): string[] {
   const lines = [...warnings, ...(warnings.length > 0 ? [""] : [])];
   if (plan.mode === "refresh-only" && plan.drift.length > 0) {
     const many = plural(plan.drift.length, "image");
-    return [...lines, ...wrap("", `Refresh only: ${many} to be recorded as found, nothing else is done.`, columns)];
+    return [...lines, ...wrap("", `Refresh only: ${many} to be updated in the state only.`, columns)];
   }
   const kept = plan.steps.filter((step) => !isPending(step)).length;
   const unchanged = kept > 0 ? [`${kept} unchanged`] : [];
   if (isSettled(plan)) return [...lines, plan.mode === "destroy" ? NOTHING_TO_DESTROY : NO_CHANGES, ...unchanged];
-  if (!hasChanges(plan)) return [...lines, "No changes on the backends that answered.", ...unchanged];
+  if (!hasChanges(plan)) return [...lines, "No changes on the available backends.", ...unchanged];
   const { blocked } = summary(plan);
   const moved = plan.steps.filter(({ previous }) => previous !== undefined).length;
   const cost = costLines(plan).flatMap((text) => wrap("", text, columns, 2));

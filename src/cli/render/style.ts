@@ -63,3 +63,16 @@ export interface View {
   readonly style: Style;
   readonly columns?: number | undefined;
 }
+
+/** Variables of the environment. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Whether a variable is there and not empty. */
+export const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";
+
+/** Colours for people at a terminal, unless they said no (--no-color, NO_COLOR, TERM=dumb); for the rest only if FORCE_COLOR asks. */
+export function chooseStyle(env: Env, isTTY: boolean, flags: { readonly noColor?: boolean } = {}): Style {
+  if (flags.noColor === true || isSet(env["NO_COLOR"])) return none;
+  if (isSet(env["FORCE_COLOR"])) return env["FORCE_COLOR"] === "0" ? none : ansi;
+  return isTTY && env["TERM"] !== "dumb" ? ansi : none;
+}

@@ -73,3 +73,23 @@ function walk(
   }
   return { broken, found };
 }
+
+/** The path of the first key that an object of the JSON text has twice: parsers differ in which of the two counts. */
+export function repeatedKey(text: string): string | undefined {
+  const open: Set<string>[] = [];
+  let found: string | undefined;
+  visit(text, {
+    onObjectBegin: () => {
+      open.push(new Set());
+    },
+    onObjectProperty: (key, _offset, _length, _line, _column, at) => {
+      const keys = open.at(-1);
+      if (keys?.has(key)) found ??= [...at(), key].join(".");
+      keys?.add(key);
+    },
+    onObjectEnd: () => {
+      open.pop();
+    },
+  });
+  return found;
+}

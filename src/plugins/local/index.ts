@@ -23,7 +23,7 @@ import { bytesOf } from "./disk.ts";
 import { formatOf, made, namesOf, observed, partsOf, properties, selfOf, without } from "./entry.ts";
 import { Publisher } from "./publish.ts";
 import type { StoreEntry } from "./record.ts";
-import { config, image, type LocalImage } from "./schema.ts";
+import { config, image, type LocalImage, starter } from "./schema.ts";
 import { fileName, isPublic, shelvesOf } from "./streams.ts";
 
 /** A directory as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
@@ -235,6 +235,7 @@ export const local = definePlugin({
   doc: "A directory that any web server can serve: a mirror, an air-gap bundle, a remote for Incus.",
   config,
   image,
+  starter,
   bytes: wanted,
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
   async open({ path, grace, url }, host) {

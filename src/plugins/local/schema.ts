@@ -7,6 +7,7 @@ import {
   oneOf,
   optional,
   required,
+  type Starter,
   setOf,
   string,
   withDefault,
@@ -81,3 +82,10 @@ export const image = {
   created_at: computed(string(), "When it was put there, RFC 3339."),
 };
 export type LocalImage = typeof image;
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "store",
+  settings: [{ name: "path", question: "Directory of the store", default: "./store" }],
+  attributes: 'aliases = ["debian-12"]',
+};

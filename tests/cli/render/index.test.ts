@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chooseRenderer, chooseStyle, type JsonWish } from "../../../src/cli/render/index.ts";
-import { ansi, none } from "../../../src/cli/render/style.ts";
+import { chooseRenderer, type JsonWish } from "../../../src/cli/render/index.ts";
+import { ansi, chooseStyle, none } from "../../../src/cli/render/style.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import { Kept, played, TestClock } from "./kit.ts";
 import { DESTROYED } from "./runs.ts";
@@ -79,7 +79,7 @@ describe("who draws", () => {
     expect(thrown).toBeInstanceOf(Failure);
     expect(thrown).toMatchObject({
       code: "cli.output",
-      hint: "check the disk and the permissions, or pass another path",
+      hint: "check the disk and the permissions, or choose another path",
     });
   });
 });

@@ -222,7 +222,7 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
     ["empty", "", "not a plan: it is not JSON"],
     ["a list", "[]", "not a plan: expected a table"],
     ["null", "null", "not a plan: expected a table"],
-    ["terraform's", '{"format_version":"1.2"}', "this plan was made by another tool: it has no `images` in it"],
+    ["terraform's", '{"format_version":"1.2"}', "this plan was made by another tool: it has no `images` object"],
     [
       "a newer one",
       good.replace('"plan_version":1', '"plan_version":2'),
@@ -234,9 +234,19 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
       "the plan file was edited: its digest does not match its contents",
     ],
     [
+      "one with a key twice, of which this program reads the second",
+      good.replace('"resource_changes":', '"resource_changes":[],"resource_changes":'),
+      "the plan file was edited: resource_changes is in it more than once",
+    ],
+    [
+      "one with a key twice further down",
+      good.replace('"serial":7', '"serial":8,"serial":7'),
+      "the plan file was edited: images.plan.basis.serial is in it more than once",
+    ],
+    [
       "nested too deep",
       `{"images":{"plan_version":1,"plan":${"[".repeat(5000)}${"]".repeat(5000)}}}`,
-      "not a plan: it is nested too deep",
+      "not a plan: it is nested too deeply",
     ],
   ];
   for (const [name, text, message] of cases)

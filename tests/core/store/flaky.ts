@@ -6,9 +6,13 @@ export interface Flaky extends AsyncDisposable {
   readonly lost: () => number;
   /** Bytes that went there, and that came back. */
   readonly bytes: () => readonly [sent: number, got: number];
+  /** HTTP requests that went there. */
+  readonly requests: () => number;
   /** How likely an answer is lost: it has been done, and the connection ends before anything of it is told. */
   loses(share: number): void;
 }
+
+const REQUEST = /^[A-Z]+ \/\S* HTTP\/1\.1\r$/gm;
 
 /** A way to a server of this machine that loses answers. */
 export async function flaky(to: number): Promise<Flaky> {
@@ -16,6 +20,7 @@ export async function flaky(to: number): Promise<Flaky> {
   let lost = 0;
   let share = 0;
   let [sent, got] = [0, 0];
+  let requests = 0;
   const server = createServer((from) => {
     const on = connect(to, "127.0.0.1");
     const end = () => {
@@ -33,6 +38,7 @@ export async function flaky(to: number): Promise<Flaky> {
     }
     from.on("data", (chunk) => {
       sent += chunk.length;
+      requests += chunk.toString("latin1").match(REQUEST)?.length ?? 0;
       on.write(chunk);
     });
     on.on("data", (chunk) => {
@@ -48,6 +54,7 @@ export async function flaky(to: number): Promise<Flaky> {
     port: typeof address === "object" && address !== null ? address.port : 0,
     lost: () => lost,
     bytes: () => [sent, got],
+    requests: () => requests,
     loses(now) {
       share = now;
     },
