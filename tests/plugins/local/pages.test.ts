@@ -38,7 +38,7 @@ describe("the page of a store", () => {
     ])
       expect(bare).toContain(command);
     expect(page).toContain('<a href="files/a.img">');
-    expect(page).toContain('<div role="search" hidden>');
+    expect(page).toContain('@media (scripting: none) { [role="search"] { display: none; } }');
     expect(await text(world, "robots.txt")).toStartWith("User-agent: *\nDisallow: /blobs/\n");
   });
 
