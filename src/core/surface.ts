@@ -113,3 +113,5 @@ export {
   type Pull,
   type Reading,
 } from "./plugin.ts";
+export { type S3Access, s3Access, saidByS3 } from "./store/s3/access.ts";
+export { elementOf, elementsOf } from "./store/s3/xml.ts";
