@@ -5,6 +5,7 @@ export type {
   Additions,
   Downloads,
   Judges,
+  Links,
   Part,
   Refreshed,
   Refreshes,

@@ -18,12 +18,12 @@ import { formatOf, made, namesOf, observed, properties, selfOf, without } from "
 import { Publisher } from "./publish.ts";
 import type { StoreEntry } from "./record.ts";
 import type { LocalImage } from "./schema.ts";
-import type { Store } from "./store.ts";
+import type { ImageStore } from "./store.ts";
 import { fileName, isPublic, shelvesOf } from "./streams.ts";
 
 /** A store as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
 export class StoreBackend implements Backend<LocalImage>, Downloads {
-  readonly #store: Store;
+  readonly #store: ImageStore;
   readonly #publisher: Publisher;
   /** Who holds which name, as of the first time that it was asked, and with our own changes since. */
   #holders: Map<string, ImageId> | undefined;
@@ -32,7 +32,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   #begun: Promise<void> | undefined;
 
   /** `file`: the `[settings] name` whose images are ours. */
-  constructor(store: Store, file: string, url?: string) {
+  constructor(store: ImageStore, file: string, url?: string) {
     this.#store = store;
     this.#file = file;
     this.#publisher = new Publisher(store, url);

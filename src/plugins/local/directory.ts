@@ -3,13 +3,13 @@ import { Directory } from "./client.ts";
 import { bytesOf } from "./disk.ts";
 import { partsOf } from "./entry.ts";
 import type { StoreBlob, StoreEntry } from "./record.ts";
-import { type Bytes, blobsOf, type Listed, type Putting, type Show, type Store } from "./store.ts";
+import { type Bytes, blobsOf, type ImageStore, type ListedEntry, type Putting, type Show } from "./store.ts";
 import { fileName, isPublic } from "./streams.ts";
 
 type Note = Reading["note"];
 
 /** A store that is a directory. */
-export class DirectoryStore implements Store {
+export class DirectoryStore implements ImageStore {
   readonly #directory: Directory;
 
   constructor(root: string, grace: number) {
@@ -35,7 +35,7 @@ export class DirectoryStore implements Store {
     return this.#directory.entries(note);
   }
 
-  async *list(note: Note): AsyncGenerator<Listed> {
+  async *list(note: Note): AsyncGenerator<ListedEntry> {
     for await (const entry of this.entries(note)) yield { entry, isWhole: await this.isWhole(entry) };
   }
 

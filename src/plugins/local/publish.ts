@@ -1,18 +1,18 @@
 import { storeFeed } from "./feed.ts";
 import { storePage } from "./page.ts";
 import { ROBOTS } from "./pages.ts";
-import type { Show, Store } from "./store.ts";
+import type { ImageStore, Show } from "./store.ts";
 import { indexes, shelvesOf } from "./streams.ts";
 
 /** Has a store write what it shows of itself: the indexes for programs, the pages for people. */
 export class Publisher {
   readonly show: Show;
-  readonly #store: Store;
+  readonly #store: ImageStore;
   #isPublishing = false;
   /** When the indexes may be written again, in milliseconds of performance.now(). */
   #due = 0;
 
-  constructor(store: Store, url: string | undefined) {
+  constructor(store: ImageStore, url: string | undefined) {
     this.#store = store;
     this.show = shownAt(url === undefined || url.endsWith("/") ? url : `${url}/`);
   }

@@ -4,7 +4,7 @@ import type { StoreBlob, StoreEntry } from "./record.ts";
 type Note = Reading["note"];
 
 /** What a store shows of itself, as texts. */
-export interface Shown {
+export interface StoreTexts {
   readonly sums: string;
   readonly index: string;
   readonly products: string;
@@ -14,7 +14,7 @@ export interface Shown {
 }
 
 /** How the texts are made of the records. `products`: where the products are found, from the top of the store. */
-export type Show = (entries: readonly StoreEntry[], store: string, products?: string) => Shown;
+export type Show = (entries: readonly StoreEntry[], store: string, products?: string) => StoreTexts;
 
 /** Bytes for a store, and what is told while they go there. */
 export interface Putting {
@@ -29,13 +29,13 @@ export interface Putting {
 export type Bytes = Pick<Source, "open" | "lend"> & Partial<Pick<Source, "digests" | "digest" | "size">>;
 
 /** A record, and whether its bytes are there, with their sizes. */
-export interface Listed {
+export interface ListedEntry {
   readonly entry: StoreEntry;
   readonly isWhole: boolean;
 }
 
 /** What keeps the files of a store: a directory, or a bucket. Several processes and hosts may work in it at once. */
-export interface Store {
+export interface ImageStore {
   /** The store's own id; undefined before the first change of a store that is not there yet. */
   id(): Promise<string | undefined>;
   /** A place in the store, for people. */
@@ -44,7 +44,7 @@ export interface Store {
   begin(note: Note): Promise<void>;
   /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
   entries(note?: Note): AsyncGenerator<StoreEntry>;
-  list(note: Note): AsyncGenerator<Listed>;
+  list(note: Note): AsyncGenerator<ListedEntry>;
   entry(id: ImageId, note?: Note): Promise<StoreEntry | undefined>;
   isWhole(entry: StoreEntry): Promise<boolean>;
   /** The bytes of the entry are in the store before. */
