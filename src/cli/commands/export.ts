@@ -92,7 +92,8 @@ export class ExportCommand extends FileCommand {
         hint: "download the image: images export without --link",
       });
     const reading = { signal: this.context.signal, note: (text: string) => this.note(text) };
-    this.out.data.write(`${await backend.link(id, lasting, reading)}\n`);
+    // Written past what hides secrets: the signature is what was asked for.
+    this.context.stdout.write(`${await backend.link(id, lasting, reading)}\n`);
     return EXIT.done;
   }
 

@@ -34,7 +34,11 @@ export class BucketBlobs {
         await this.#uploads.take(
           [mark?.file ?? "", mark?.lineage ?? "", address, part],
           known === undefined ? undefined : keyOf(known),
-          { store, ...(known === undefined ? {} : { sha256: known }) },
+          {
+            store,
+            ...(known === undefined ? {} : { sha256: known }),
+            ...(known === undefined || size === undefined ? {} : { size }),
+          },
         ),
       ...(progress === undefined ? {} : { progress }),
       isThere: known !== undefined && size !== undefined && (await this.#isThere({ sha256: known, size }, store)),

@@ -1,6 +1,6 @@
 import { elementOf, elementsOf, Failure } from "images";
 import { strange } from "./explain.ts";
-import { bodyOf, digestHeaders, etagOf, isOwn, type Writing } from "./object.ts";
+import { bodyOf, digestHeaders, etagOf, isOwn, plainEtag, type Writing } from "./object.ts";
 import type { BucketObjects } from "./objects.ts";
 
 const MIB = 1024 * 1024;
@@ -37,7 +37,7 @@ export interface Upload {
 }
 
 /** Whose an object is, and the digest of its bytes where that is known. */
-export type Owned = Pick<Writing, "sha256"> & { readonly store: string };
+export type Owned = Pick<Writing, "sha256" | "size"> & { readonly store: string };
 
 export interface Copying extends Owned {
   readonly from: string;
@@ -150,8 +150,8 @@ export class Multipart {
   }
 
   /** A copy that the server makes by itself. False: it is too large for one request. */
-  async copy({ from, to, size, ...how }: Copying): Promise<boolean> {
-    if (size > COPIED) return false;
+  async copy({ from, to, ...how }: Copying): Promise<boolean> {
+    if (how.size > COPIED) return false;
     const source = { "x-amz-copy-source": this.#objects.source(from), "x-amz-metadata-directive": "REPLACE" };
     const headers = { ...this.#objects.written(to, how), ...source };
     const { text } = await this.#objects.send("PUT", to, { headers, body: "" });
@@ -176,5 +176,3 @@ export class Multipart {
     await this.complete(upload, parts, store);
   }
 }
-
-const plainEtag = (etag: string): string | undefined => /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1]?.toLowerCase();

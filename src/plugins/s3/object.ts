@@ -12,7 +12,7 @@ export interface ObjectHead {
   readonly age: number;
   /** The time of the server, in milliseconds. */
   readonly now: number;
-  /** The store that wrote it, under this key. */
+  /** The store that wrote it, under this key; none where its bytes are other ones since. */
   readonly owner: { readonly store: string; readonly key: string } | undefined;
   /** What it says of the digest of its bytes. */
   readonly sha256: string | undefined;
@@ -44,6 +44,9 @@ export interface Writing {
   readonly store?: string;
   /** Of the bytes of an image. */
   readonly sha256?: string;
+  readonly size?: number;
+  /** Hexadecimal. */
+  readonly md5?: string;
   readonly type?: string;
   readonly signal?: AbortSignal;
 }
@@ -51,11 +54,18 @@ export interface Writing {
 const STORE = "x-amz-meta-images-store";
 const KEY = "x-amz-meta-images-key";
 const SHA256 = "x-amz-meta-images-sha256";
+const SIZE = "x-amz-meta-images-size";
+const MD5 = "x-amz-meta-images-md5";
 
 /** Whose an object is, and of which bytes, in words of its own. */
-export const ownership = (key: string, { store, sha256 }: Pick<Writing, "store" | "sha256">) => ({
+export const ownership = (
+  key: string,
+  { store, sha256, size, md5 }: Pick<Writing, "store" | "sha256" | "size" | "md5">,
+): Readonly<Record<string, string>> => ({
   ...(store === undefined ? {} : { [STORE]: store, [KEY]: key }),
   ...(sha256 === undefined ? {} : { [SHA256]: sha256 }),
+  ...(size === undefined ? {} : { [SIZE]: String(size) }),
+  ...(md5 === undefined ? {} : { [MD5]: md5 }),
 });
 
 /** Whether the store wrote this object, under this key: a copy of one of its objects is somebody else's. */
@@ -84,15 +94,29 @@ export function headOf({ headers, ...told }: Told): ObjectHead {
   );
   const [store, key] = [headers.get(STORE), headers.get(KEY)];
   if (Number.isNaN(now)) throw strange("answers without Date");
+  const etag = etagOf({ headers, ...told });
+  const size = Number(headers.get("content-length") ?? 0);
+  const isTouched = store === null || key === null || !bears(headers, size, etag);
   return {
-    etag: etagOf({ headers, ...told }),
-    size: Number(headers.get("content-length") ?? 0),
+    etag,
+    size,
     age: Number.isNaN(modified) ? 0 : Math.max(0, now - modified),
     now,
-    owner: store === null || key === null ? undefined : { store, key },
+    owner: isTouched ? undefined : { store, key },
     sha256: headers.get(SHA256) ?? undefined,
   };
 }
+
+/** Whether the bytes are those that the object says of itself: some servers keep the words of an object whose bytes were replaced. */
+function bears(headers: Headers, size: number, etag: string): boolean {
+  const [said, md5] = [headers.get(SIZE), headers.get(MD5)];
+  const isHashed = !/kms/.test(headers.get("x-amz-server-side-encryption") ?? "");
+  const got = isHashed ? plainEtag(etag) : undefined;
+  return (said === null || Number(said) === size) && (md5 === null || got === undefined || got === md5);
+}
+
+/** The MD5 of the bytes, where an ETag may be one. */
+export const plainEtag = (etag: string): string | undefined => /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1]?.toLowerCase();
 
 export function etagOf({ headers }: Told): string {
   const etag = headers.get("etag");

@@ -62,7 +62,10 @@ export class BucketObjects {
   /** Answers the tag of the new version; undefined when the condition does not hold. */
   async put(key: string, bytes: string | Uint8Array, how: Writing = {}): Promise<string | undefined> {
     const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
-    const headers = { ...this.written(key, how), ...digestHeaders(data), ...conditionHeaders(how.when ?? "any") };
+    const digests = digestHeaders(data);
+    const md5 = Buffer.from(digests["content-md5"], "base64").toString("hex");
+    const own = how.store === undefined ? how : { ...how, md5, size: data.byteLength };
+    const headers = { ...this.written(key, own), ...digests, ...conditionHeaders(how.when ?? "any") };
     const call = { headers, body: bodyOf(data), accept: [404, 409, 412], ...(how.signal && { signal: how.signal }) };
     const answer = await this.send("PUT", key, call);
     return answer.status < 300 ? etagOf(answer) : this.#unmet(answer);
