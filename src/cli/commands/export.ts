@@ -17,6 +17,7 @@ import {
 } from "../../core/model/name.ts";
 import type { Backend } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
+import { checkWritable } from "../output.ts";
 import { bytes } from "../render/format.ts";
 
 export class ExportCommand extends FileCommand {
@@ -36,6 +37,11 @@ export class ExportCommand extends FileCommand {
     description: "Output file (default: the image's name in the current directory)",
   });
   readonly address = Option.String({ required: true, name: "ADDRESS" });
+
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    if (this.target !== undefined) await checkWritable("--out", resolve(this.context.cwd, this.target));
+  }
 
   override async run(): Promise<number> {
     const [, named = "", rest = ""] = /^([^/]+)\/(.+)$/s.exec(this.address) ?? [];
