@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmod, copyFile, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse } from "yaml";
-import { Folder, type ProgramSaid } from "./harness.ts";
+import { Folder, listed, type ProgramSaid } from "./harness.ts";
 
 // The pages of docs/ci, run as far as a machine without those services can: the steps of their jobs by the shells that the services use,
 // with the compiled binary (installed by install.sh, as there) and the embedded store.
@@ -88,7 +88,7 @@ class Project implements AsyncDisposable {
   }
 
   async images(): Promise<readonly string[]> {
-    return await readdir(this.folder.at("store", "images")).catch(() => []);
+    return await listed(this.folder.at("store", "images")).catch(() => []);
   }
 
   async run(command: readonly string[], cwd: string, env: Env, path: readonly string[] = []): Promise<ProgramSaid> {
@@ -372,7 +372,7 @@ describe("a host", () => {
     const bin = project.folder.at("bin");
     await mkdir(bin);
     await writeFile(join(bin, "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);
-    await writeFile(join(bin, "images-nightly"), await block("cron.md", "images-nightly: brings"));
+    await writeFile(join(bin, "images-nightly"), await block("cron.md", "images-nightly: applies"));
     for (const name of ["images", "images-nightly"]) await chmod(join(bin, name), 0o755);
     const at = project.folder.at("repository");
     const log = async () => (await readFile(join(at, "images.log"), "utf8")).replace(/^\S+Z /gm, "");
@@ -395,7 +395,10 @@ describe("a host", () => {
 
   test("systemd takes the units (where it is installed; else only their shape is looked at)", async () => {
     await using project = await Project.make();
-    const [service, timer] = [await block("cron.md", "Description=Images as"), await block("cron.md", "every night")];
+    const [service, timer] = [
+      await block("cron.md", "Description=Apply images.toml"),
+      await block("cron.md", "every night"),
+    ];
     expect(service).toContain("ExecStart=/usr/local/bin/images-nightly /srv/images\n");
     expect(timer).toContain("WantedBy=timers.target");
     for (const line of [...service.split("\n"), ...timer.split("\n")])

@@ -97,7 +97,7 @@ function switched(word: string): readonly string[] {
     throw new Failure("cli.usage", `invalid ${word}: expected ${name}=true or ${name}=false`);
   const found = known[value === "false" ? 1 : 0];
   if (found === "--no-lock")
-    throw new Failure("cli.usage", "the state lock cannot be turned off", { hint: "wait for it: --lock-timeout 5m" });
+    throw new Failure("cli.usage", "the state lock cannot be disabled", { hint: "wait for it: --lock-timeout 5m" });
   return found === undefined ? [] : [found];
 }
 

@@ -167,6 +167,12 @@ export interface KnownBytes {
   readonly format?: Format;
   /** The source is one file that is sent as it is: nothing is taken out of it or put beside it. */
   readonly whole?: boolean;
+  /** Of all that is sent, one file after the other, the metadata first. */
+  readonly sent?: Digest;
+  /** A metadata file goes beside the source. */
+  readonly beside?: boolean;
+  /** The backend's own sha256 of the image that is there and stays. */
+  readonly live?: Digest;
 }
 
 /** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */
@@ -217,6 +223,11 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
    * is made; undefined: not known, or none.
    */
   physical?(want: Desired<I>, content: KnownBytes): string | undefined;
+  /**
+   * The id that the file chooses, on a backend that gives an id only once. What a failed creation left under it is not deleted: `create`
+   * continues with it. An image cannot be replaced under its own id.
+   */
+  chosenId?(want: Desired<I>): ImageId | undefined;
   /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */

@@ -47,7 +47,7 @@ test.each(["terraform", "gitlab"] as const)(
     await ends(0, "state", "mv", "store/a", "store/b");
     await ends(0, "state", "mv", "store/b", "store/a");
     expect((await ends(0, "log")).stdout).not.toContain("apply");
-    expect((await ends(0, "log")).stderr).toContain("keeps no runs");
+    expect((await ends(0, "log")).stderr).toContain("has no run history");
     expect(await world.ids()).toEqual(before);
     await expect(world.state()).rejects.toThrow("ENOENT");
     await world.declare("", settings(server.url));

@@ -21,7 +21,7 @@ const WRONG: readonly (readonly [line: string, said: string])[] = [
   ["plan --lock-timeout soon", "--lock-timeout soon"],
   ["plan -var a", 'has no "="'],
   ["-chdir=gone plan", "there is no directory"],
-  ["plan -lock=false", "the state lock cannot be turned off"],
+  ["plan -lock=false", "the state lock cannot be disabled"],
   ["console", "use: images show"],
   ["get", "there are no modules"],
   ["login", "credentials are references"],

@@ -84,7 +84,7 @@ test("what a plugin imports is pinned with it: a changed, an added and a removed
     [
       "webdav.ts",
       importing.replace('import data from "./data.json";', "const data = { a: 1 };"),
-      "./data.json any more",
+      "no longer imports ./data.json",
     ],
   ];
   await folder.write("lib/more.ts", "export {};\n");

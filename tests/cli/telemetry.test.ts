@@ -83,7 +83,7 @@ test("a collector that fails, or is not there, fails no run and is said once", a
     const said = await world.run(["apply", "--yes"], {
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_TIMEOUT: "2000" },
     });
-    expect([said.code, said.stderr.match(/the trace of this run is not complete/g)?.length]).toEqual([0, 1]);
+    expect([said.code, said.stderr.match(/the trace of this run is incomplete/g)?.length]).toEqual([0, 1]);
   }
 });
 

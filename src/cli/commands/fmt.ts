@@ -34,7 +34,7 @@ export class FmtCommand extends BaseCommand {
       const before = await readFile(path, "utf8").catch((cause: unknown) => {
         throw new Failure("config.missing", `${file} cannot be read`, {
           cause,
-          hint: "write a first one with: images init",
+          hint: "create one with: images init",
         });
       });
       const after = formatToml(before, file);

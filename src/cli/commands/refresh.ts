@@ -11,9 +11,9 @@ export class RefreshCommand extends FileCommand {
   static override readonly paths = [["refresh"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "Have the backend update images by itself",
+    description: "Make the backend update images itself",
     details:
-      "As `incus image refresh`: the server looks at the remote that it copied the image from. What it makes of it stays managed, with its marker, aliases and declared attributes. Backends that cannot do that say so; `images apply` makes a new image where a source has changed.",
+      "Like `incus image refresh`: the server checks the remote that it copied the image from. The refreshed image stays managed, with its marker, aliases and declared attributes. Other backends return an error; `images apply` creates a new image if a source has changed.",
     examples: [["An image of an Incus server", "$0 refresh lab/alpine"]],
   });
 

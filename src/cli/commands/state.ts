@@ -59,7 +59,7 @@ export class StateShowCommand extends FileCommand {
     const row = state.images[address];
     if (row === undefined) {
       throw new Failure("state.address", `the state has no ${this.address}`, {
-        hint: "see what it has: images state list",
+        hint: "list addresses with: images state list",
       });
     }
     this.out.data.write(
@@ -99,7 +99,7 @@ export class StateMoveCommand extends EditCommand {
       "FROM and TO are addresses, or two backend names. The image is not touched; the next apply updates its ownership marker.",
     examples: [
       ["An image was renamed in the file", "$0 state mv lab/debian lab/debian-12"],
-      ["A backend was", "$0 state mv lab prod"],
+      ["A backend was renamed in the file", "$0 state mv lab prod"],
     ],
   });
 
@@ -126,7 +126,7 @@ export class StateRemoveCommand extends EditCommand {
     details: "Images that are still declared and have their marker are adopted again by the next apply.",
     examples: [
       ["One address", "$0 state rm lab/debian"],
-      ["All of a backend", "$0 state rm 'lab/*'"],
+      ["All images of a backend", "$0 state rm 'lab/*'"],
     ],
   });
 
@@ -149,7 +149,7 @@ export class StatePullCommand extends FileCommand {
   static override readonly usage = Command.Usage({
     category,
     description: "Print the state document",
-    examples: [["To look at, or to keep", "$0 state pull > state.json"]],
+    examples: [["To inspect or back up", "$0 state pull > state.json"]],
   });
 
   override async run(): Promise<number> {

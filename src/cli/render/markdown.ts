@@ -91,7 +91,7 @@ function faredText(fared: Fared | undefined): string {
 function notes(plan: Plan): string[] {
   const blocked = plan.steps.filter((step): step is Extract<Step, { action: "block" }> => step.action === "block");
   const lines = [
-    ...plan.outages.map(({ backend, message }) => `- unavailable backend: ${code(backend)}: ${code(message)}`),
+    ...plan.outages.map(({ backend, message }) => `- unavailable: ${code(backend)}: ${code(message)}`),
     ...plan.drift.map(({ address, kind }) => `- changed outside of the file: ${code(address)} (${kind})`),
     ...blocked.flatMap(({ address, hint }) => (hint === undefined ? [] : [`- ${code(address)}: hint: ${code(hint)}`])),
     ...plan.warnings.map((text) => `- warning: ${code(text)}`),

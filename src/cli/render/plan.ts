@@ -157,10 +157,11 @@ function contentLine(change: Change, width: number, { style, columns }: View, re
 function driftSection({ drift }: Plan, view: View): string[] {
   if (drift.length === 0) return [];
   const head = "Changed outside of images.toml since the last run:";
-  return [...wrap("", view.style.strong(head), view.columns), "", ...drift.flatMap((one) => driftBlock(one, view))];
+  return [...wrap("", view.style.strong(head), view.columns), "", ...drift.flatMap((one) => driftLines(one, view))];
 }
 
-function driftBlock(drift: Drift, view: View): string[] {
+/** What somebody else changed at one address. */
+export function driftLines(drift: Drift, view: View): string[] {
   const { style, columns } = view;
   const [mark, word] = drift.kind === "changed" ? [style.change("~"), "changed"] : [style.remove("-"), "vanished"];
   const head = wrap(
@@ -198,12 +199,12 @@ function endSection(plan: Plan, view: View): string[] {
   const lines = [...warnings, ...(warnings.length > 0 ? [""] : [])];
   if (plan.mode === "refresh-only" && plan.drift.length > 0) {
     const many = plural(plan.drift.length, "image");
-    return [...lines, ...wrap("", `Refresh only: ${many} to be recorded as found, nothing else is done.`, columns)];
+    return [...lines, ...wrap("", `Refresh only: ${many} to be updated in the state only.`, columns)];
   }
   const kept = plan.steps.filter((step) => !isPending(step)).length;
   const unchanged = kept > 0 ? [`${kept} unchanged`] : [];
   if (isSettled(plan)) return [...lines, plan.mode === "destroy" ? NOTHING_TO_DESTROY : NO_CHANGES, ...unchanged];
-  if (!hasChanges(plan)) return [...lines, "No changes on the backends that answered.", ...unchanged];
+  if (!hasChanges(plan)) return [...lines, "No changes on the available backends.", ...unchanged];
   const moved = plan.steps.filter(({ previous }) => previous !== undefined).length;
   const cost = costLines(plan).flatMap((text) => wrap("", text, columns, 2));
   return [

@@ -64,7 +64,7 @@ export function markerText(step: Step): string | undefined {
 
 const GONE = {
   undeclared: "no longer declared",
-  destroy: "destroy was asked for",
+  destroy: "destroy",
   absent: "declared absent",
   removed: "declared removed",
 } as const;
@@ -77,33 +77,33 @@ export function detailOf(step: Step): string {
       return step.because === "unfinished" ? "incomplete (interrupted run), created again" : "";
     case "adopt": {
       const why = {
-        mark: "has the ownership marker of this address",
+        mark: "has the marker of this address",
         import: "declared import",
         adopt: "unmanaged until now",
       }[step.because];
       if (step.hold === true)
-        return `${printable(step.id)}: taken into the state as it is, nothing else is changed in this run`;
+        return `${printable(step.id)}: added to the state as it is; nothing else is changed in this run`;
       return `${printable(step.id)}: ${why}`;
     }
     case "update": {
       const only = step.changes.length === 0 && (step.deletes ?? []).length === 0;
-      return printable(step.id) + (only ? ": only what the state keeps of it" : "");
+      return printable(step.id) + (only ? ": only its record in the state" : "");
     }
     case "verify":
       return `${printable(step.id)}: unknown whether it is as declared`;
     case "replace": {
-      const order = step.order === "create-first" ? "the new one is made first" : "the old one is deleted first";
+      const order = step.order === "create-first" ? "the new image is created first" : "the old image is deleted first";
       const unless = step.unlessSame === true ? "; kept if its source turns out to have the same bytes" : "";
       return `${printable(step.id)}: ${reasons(step.because)}; ${order}${unless}`;
     }
     case "delete":
       return `${printable(step.id)}: ${GONE[step.because]}`;
     case "retire":
-      return `${printable(step.id)}: ${GONE[step.because]}; kept on the backend, out of use`;
+      return `${printable(step.id)}: ${GONE[step.because]}; kept on the backend, unused`;
     case "forget": {
-      if (step.because === "vanished") return "gone from the backend, taken out of the state";
+      if (step.because === "vanished") return "gone from the backend, removed from the state";
       const why = step.because === "removed" ? GONE.removed : `on_remove = "forget"`;
-      return `${why}; kept on the backend, taken out of the state`;
+      return `${why}; kept on the backend, removed from the state`;
     }
     case "block":
       return printable(step.text);
@@ -154,7 +154,7 @@ function way({ how, bytes: moved }: Transfer, content: Content | undefined): str
     case "pull":
       return `${amount} pulled by the backend`;
     case "none":
-      return "made by the backend, no bytes move";
+      return "created by the backend, no transfer";
     default:
       return how satisfies never;
   }

@@ -11,7 +11,7 @@ import type { Recorded } from "../model/state.ts";
 import { contentKey } from "../plan/key.ts";
 import { useOf } from "../plan/obstacles.ts";
 import { resourceAt } from "../plan/resources.ts";
-import { bearing } from "../plan/standing.ts";
+import { bearing, names } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import type { ApplyContext } from "./means.ts";
@@ -217,9 +217,13 @@ export class StepContext {
   #isForeign(found: Observed): boolean {
     if (this.mark(undefined) === undefined) return false;
     const worth = bearing(found);
-    const lineage = found.mark?.lineage;
+    const { mark } = found;
+    const lineage = mark?.lineage;
     const isOurs = lineage === this.means.state.lineage;
-    if (this.#made.has(found.id)) return !isOurs || worth === "inherited";
+    // A backend may write the lineage last, so that what is not complete has none.
+    const claim = { file: this.means.config.settings.name, address: this.address, previous: undefined };
+    const isBegun = mark !== undefined && lineage === undefined && worth === "genuine" && names(mark, claim);
+    if (this.#made.has(found.id)) return (!isOurs && !isBegun) || worth === "inherited";
     return worth === "genuine" && lineage !== undefined && !isOurs;
   }
 }

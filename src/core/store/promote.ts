@@ -51,7 +51,8 @@ function contentOf(spec: PromotedSource, state: State, storage: Storage): Conten
   for (let at: Address | undefined = spec.address; at !== undefined && !seen.has(at); ) {
     seen.add(at);
     const row: Recorded | undefined = Object.hasOwn(state.images, at) ? state.images[at] : undefined;
-    if (row === undefined) throw refused(spec, storage, `has no ${at}`, "see what it has: images state list --state …");
+    if (row === undefined)
+      throw refused(spec, storage, `has no ${at}`, "list addresses with: images state list --state …");
     if (row.status !== "ready") throw refused(spec, storage, `has it ${row.status}`, "apply there first");
     const content: Content | undefined = row.content;
     const from: Address | undefined = content === undefined ? undefined : parseAddress(content.where);

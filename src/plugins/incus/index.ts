@@ -32,10 +32,11 @@ export const incus = definePlugin({
   names,
   movesNames: true,
   // The same image of a remote is one image in a project, whatever aliases lead to it.
-  physical: (want, { resolved, digest: known, format, whole }) => {
-    // A file with everything in it is its own fingerprint; a bare disk gets metadata that no other has.
-    const unified = format === "tar" && whole === true && known?.startsWith("sha256:") ? hexOf(known) : undefined;
-    const fingerprint = resolved !== undefined && isFingerprint(resolved) ? resolved : unified;
+  physical: (want, { resolved, sent, format, beside, live }) => {
+    // A file with everything in it, or two, are their own fingerprint; a bare disk gets metadata that no other has.
+    const made = live ?? (format === "tar" || beside === true ? sent : undefined);
+    const isOfRemote = resolved !== undefined && isFingerprint(resolved) && live === undefined;
+    const fingerprint = isOfRemote ? resolved : made === undefined ? undefined : hexOf(made);
     return fingerprint === undefined ? undefined : `${scopeOf(want)}${fingerprint}`;
   },
   check: (want): readonly Complaint[] => rules(want),

@@ -27,6 +27,11 @@ export const config = {
     "1h",
     "How long the bytes of a deleted image stay, for those who are still reading them.",
   ),
+  url: optional(
+    matching(/^https?:\/\/[^\s"'`<>$\\]+$/, "an http or https URL"),
+    "Where the directory is served: for the links of its feed, and the commands on its page.",
+    { example: "https://mirror.example.org/images/" },
+  ),
 };
 
 const name = matching(
@@ -48,7 +53,7 @@ export const image = {
   visibility: withDefault(
     oneOf("public", "private"),
     "public",
-    "A private image is in the store, but in none of its indexes.",
+    "A private image is in the store, but in none of its indexes and pages, and has no file under `files/`.",
   ),
   format: optional(
     oneOf("raw", "qcow2"),

@@ -2,6 +2,7 @@ import { type Desired, definePlugin, type Format, type Wanted } from "images";
 import { accessOf } from "./access.ts";
 import { OpenStack } from "./backend.ts";
 import { OpenCloud } from "./cloud.ts";
+import { chosenId } from "./ids.ts";
 import { nameOf } from "./image.ts";
 import { pulls } from "./import.ts";
 import { rules } from "./rules.ts";
@@ -38,6 +39,8 @@ export const openstack = definePlugin({
   bytes: wanted,
   pulls,
   labels: (want, address) => [nameOf(want, address)],
+  chosenId,
+  physical: (want) => chosenId(want),
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check: rules,
   async open(written, host) {

@@ -60,9 +60,22 @@ function sameMembers(a: Value, b: Value): boolean {
 
 const word = matching(/^[^\u{10000}-\u{10FFFF}]{1,255}$/u, "1 to 255 characters, none of them of four bytes");
 
+const uuid: Type<string> = {
+  ...matching(
+    /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/,
+    "a UUID, as 1b2c3d4e-0000-4000-8000-0123456789ab",
+  ),
+  same: (a, b) => String(a).toLowerCase() === String(b).toLowerCase(),
+};
+
 /** An image in Glance. What is not written is left as the cloud has it. */
 export const image = {
   name: optional(word, "What people call it; not unique there. Default: the image's own name.", { ownName: true }),
+  image_id: optional(
+    uuid,
+    "An id of your own, in the place of one that Glance chooses: a UUID. Glance gives an id only once, even if its image is deleted: new bytes need a new id.",
+    { onChange: "replace", compare: "recorded", reported: true, example: "1b2c3d4e-0000-4000-8000-0123456789ab" },
+  ),
   disk_format: optional(
     choice("raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso", "ploop", "ami", "ari", "aki"),
     "The format in which it is kept; a source that is raw or qcow2 is turned into the other where need be. Default: as the source is.",

@@ -2,6 +2,7 @@ import { type Complaint, type Desired, definePlugin, type Facts, type Wanted } f
 import { accessOf } from "../openstack/access.ts";
 import { OpenStack } from "../openstack/backend.ts";
 import { OpenCloud } from "../openstack/cloud.ts";
+import { chosenId } from "../openstack/ids.ts";
 import { nameOf } from "../openstack/image.ts";
 import { pulls } from "../openstack/import.ts";
 import { rules } from "../openstack/rules.ts";
@@ -55,6 +56,8 @@ export const vkcs = definePlugin({
   bytes: wanted,
   pulls,
   labels: (want, address) => [nameOf(want, address)],
+  chosenId,
+  physical: (want) => chosenId(want),
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check,
   async open(written, host) {

@@ -57,11 +57,11 @@ describe("the sentences that scripts look for", () => {
   test("a backend that did not answer is not `No changes.`", () => {
     const text = renderPlan({ ...FULL, steps: [], drift: [], warnings: [] }, plain);
     expect(text).not.toContain("No changes.");
-    expect(text).toContain("No changes on the backends that answered.");
+    expect(text).toContain("No changes on the available backends.");
   });
   test("only drift to record", () => {
     const text = renderPlan({ ...FULL, mode: "refresh-only", steps: [], outages: [], warnings: [] }, plain);
-    expect(last(text).at(-1)).toBe("Refresh only: 2 images to be recorded as found, nothing else is done.");
+    expect(last(text).at(-1)).toBe("Refresh only: 2 images to be updated in the state only.");
   });
 });
 

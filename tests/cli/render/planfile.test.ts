@@ -222,7 +222,7 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
     ["empty", "", "not a plan: it is not JSON"],
     ["a list", "[]", "not a plan: expected a table"],
     ["null", "null", "not a plan: expected a table"],
-    ["terraform's", '{"format_version":"1.2"}', "this plan was made by another tool: it has no `images` in it"],
+    ["terraform's", '{"format_version":"1.2"}', "this plan was made by another tool: it has no `images` object"],
     [
       "a newer one",
       good.replace('"plan_version":1', '"plan_version":2'),
@@ -246,7 +246,7 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
     [
       "nested too deep",
       `{"images":{"plan_version":1,"plan":${"[".repeat(5000)}${"]".repeat(5000)}}}`,
-      "not a plan: it is nested too deep",
+      "not a plan: it is nested too deeply",
     ],
   ];
   for (const [name, text, message] of cases)

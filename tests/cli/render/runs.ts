@@ -59,7 +59,7 @@ export const RUN: readonly (Event | number)[] = [
     failure: {
       code: "plan.blocked",
       message: "alpine (9f8e) is there already and is not ours",
-      hint: "`--adopt` takes it over",
+      hint: "`--adopt` adopts it anyway",
     },
     ms: 0,
   },
