@@ -31,7 +31,7 @@ export async function untilActive(
     }
     if (!MOVING.has(seen.status))
       throw new Failure("backend.failed", `the image ${id} became ${seen.status}`, { hint: "apply again" });
-    if (attempt === 1) progress("wait", 0);
+    progress("wait", 0, undefined, `the image to become active (${seen.status})`);
     return undefined;
   };
   return await poll(look, { signal, interval: 0.3, max: 10, deadline, what: `image ${id} to become active` });
