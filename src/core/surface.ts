@@ -100,6 +100,7 @@ export {
   signedHeaders,
   stampOf,
 } from "./net/sign.ts";
+export type { Origin } from "./origin.ts";
 export {
   type Backend,
   type Complaint,
@@ -109,7 +110,6 @@ export {
   type Host,
   type KnownBytes,
   type Looked,
-  type Origin,
   type Plugin,
   type Pull,
   type Reading,
