@@ -18,6 +18,7 @@ import {
 import { seconds } from "../../core/model/types.ts";
 import type { Backend } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
+import { checkWritable } from "../output.ts";
 import { bytes } from "../render/format.ts";
 
 export class ExportCommand extends FileCommand {
@@ -41,6 +42,11 @@ export class ExportCommand extends FileCommand {
     description: "Print a signed link to the disk that lasts so long, up to 7d, instead of downloading it (s3)",
   });
   readonly address = Option.String({ required: true, name: "ADDRESS" });
+
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    if (this.target !== undefined) await checkWritable("--out", resolve(this.context.cwd, this.target));
+  }
 
   override async run(): Promise<number> {
     const [, named = "", rest = ""] = /^([^/]+)\/(.+)$/s.exec(this.address) ?? [];
