@@ -130,7 +130,7 @@ test("a saved plan that still stands is carried out without a question, and only
   expect((await world.ends(0, "apply", "plan.json")).stdout).toContain(
     "Apply complete! Resources: 2 added, 0 changed, 0 destroyed.",
   );
-  expect((await world.ends(1, "apply", "plan.json")).stderr).toContain("the saved plan does not fit any more");
+  expect((await world.ends(1, "apply", "plan.json")).stderr).toContain("the saved plan is stale");
 });
 
 test("--json is NDJSON that begins with one version line; --json=FILE writes it there and people see text", async () => {

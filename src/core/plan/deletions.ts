@@ -102,7 +102,7 @@ function obstacle(id: ImageId, { uses, protected: kept }: Obstacles): Obstacle |
     return {
       because: "protected",
       text: "the image is protected on the backend",
-      hint: "lift the protection there, or set protected = false and apply, then apply again",
+      hint: "remove the protection there, or set protected = false and apply, then apply again",
     };
   const use = uses.get(id);
   if (use === undefined) return undefined;

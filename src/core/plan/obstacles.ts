@@ -35,6 +35,6 @@ export async function useOf(id: ImageId, backend: Backend, reading: Reading): Pr
     return await backend.usedBy(id, reading);
   } catch (thrown) {
     reading.signal.throwIfAborted();
-    return `it could not be asked whether it is: ${asFailure(thrown).message}`;
+    return `whether it is in use is unknown: ${asFailure(thrown).message}`;
   }
 }

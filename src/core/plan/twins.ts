@@ -25,7 +25,7 @@ export function twins(bodies: readonly PhysicalImage[]): ReadonlyMap<Address, St
         action: "block",
         address: resource.address,
         because: "refused",
-        text: `is the same image on the backend as ${where}: both come to ${key} (${showPlace(resource.at)})`,
+        text: `is the same image on the backend as ${where}: both are ${key} (${showPlace(resource.at)})`,
         hint: "declare it once, with all of its names",
       });
     }

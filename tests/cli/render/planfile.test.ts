@@ -244,7 +244,7 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
       "the plan file was edited: images.plan.basis.serial is in it more than once",
     ],
     [
-      "nested too deep",
+      "nested too deeply",
       `{"images":{"plan_version":1,"plan":${"[".repeat(5000)}${"]".repeat(5000)}}}`,
       "not a plan: it is nested too deeply",
     ],

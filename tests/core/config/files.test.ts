@@ -79,7 +79,7 @@ test("what two files define is told, file after file", async () => {
 test("files that cannot be read", async () => {
   expect(await told({})).toEqual(["- config.missing there is no DIR/images.toml"]);
   const missing = await read({}).catch(asFailure);
-  expect(missing).toMatchObject({ hint: "`images init` writes a first one; -f names another" });
+  expect(missing).toMatchObject({ hint: "create one with: images init; or choose a file with -f" });
   expect(await told({ "images.toml": Buffer.from("a = 1\nü = \xff", "latin1") })).toEqual([
     "images.toml:2:1 config.encoding this is not UTF-8",
   ]);

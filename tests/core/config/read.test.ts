@@ -157,8 +157,5 @@ test.each([
   ["[image.x]\n\n[image.x]\n", "3:1+9 image.x is defined more than once (it is first defined in line 1)"],
   ["token = 90071992547409931", "1:9+17 this number is too large (as text it goes in quotes)"],
   [`a = ${"[".repeat(600)}`, "1:55+1 lists and tables are nested too deeply"],
-  [
-    'a = "C:\\windows"',
-    "1:8+9 invalid escape sequence (a backslash in text is written twice, or the text goes in single quotes)",
-  ],
+  ['a = "C:\\windows"', "1:8+9 invalid escape sequence (escape a backslash as \\\\, or use single quotes)"],
 ])("syntax: %p", (text, told) => expect(mistake(text)).toBe(told));

@@ -98,11 +98,8 @@ linode_id = 2
 
 describe("source", () => {
   test.each<[string, string[]]>([
-    ["source = {}", ["3:10+2 source does not say where the bytes come from: file, url, urls or image"]],
-    [
-      'source = { checksum = "sha256:x" }',
-      ["3:10+25 source does not say where the bytes come from: file, url, urls or image"],
-    ],
+    ["source = {}", ["3:10+2 source needs file, url, urls or image"]],
+    ['source = { checksum = "sha256:x" }', ["3:10+25 source needs file, url, urls or image"]],
     [
       'source = { file = "a", url = "https://x" }',
       ["3:24+3 bytes come from one place: source.url here, and source.file in line 3"],
@@ -125,7 +122,7 @@ describe("source", () => {
     ],
     [
       'source = { url = "https://x", metadata = "m" }',
-      ["3:42+3 source.metadata: expected the URL of the metadata, as the disk has one | metadata = { url = … }"],
+      ["3:42+3 source.metadata: expected a URL, because the disk has one | metadata = { url = … }"],
     ],
     ['source = { url = "ftp://x" }', ["3:18+9 source.url: expected a URL that begins with https:// or http://"]],
     ["source = { urls = [] }", ["3:19+2 urls is empty"]],
@@ -147,7 +144,7 @@ describe("source", () => {
     [
       'source = { file = "a", checksum = "0f343b0931126a20f133d67c2b018a3b" }',
       [
-        '3:35+34 source.checksum: expected an algorithm, a colon, and the digest or where it is | write "md5:" before it',
+        '3:35+34 source.checksum: expected ALGORITHM:DIGEST, or ALGORITHM: and the URL or path of a sums file | write "md5:" before it',
       ],
     ],
     [
@@ -160,7 +157,9 @@ describe("source", () => {
     ],
     [
       'source = { file = "a", checksum = "https://x/SUMS" }',
-      ['3:35+16 source.checksum: expected an algorithm, a colon, and the digest or where it is | as in "sha256:…"'],
+      [
+        '3:35+16 source.checksum: expected ALGORITHM:DIGEST, or ALGORITHM: and the URL or path of a sums file | as in "sha256:…"',
+      ],
     ],
     ['source = { file = "a", signature = "a.sig" }', ["3:24+9 source.signature needs key beside it"]],
     ['source = { file = "" }', ["3:19+2 expected a path"]],
@@ -442,7 +441,7 @@ test("the state may be elsewhere, and no password stands in its URL", async () =
   expect((await config('[settings]\nstate = "https://host/x"')).config.settings.state).toBe("https://host/x");
   expect((await config('[settings]\nstate = "s3://bucket/x"')).config.settings.state).toBe("s3://bucket/x");
   expect(await told('[settings]\nstate = "ftp://host/x"')).toEqual([
-    "2:9+14 state: a state is kept in a file, by an http:// or https:// server, in s3:// or in postgres:// | as in https://host/path, s3://bucket/key, postgres://host/database?name=prod, or the path of a file",
+    "2:9+14 state: expected a path or an http://, https://, s3:// or postgres:// URL | for example https://host/path, s3://bucket/key, postgres://host/database?name=prod, or a path",
   ]);
   expect(await told('[settings]\nstate = "s3://bucket"')).toEqual([
     "2:9+13 state: expected s3://BUCKET/KEY | as in s3://team-state/images/prod.json",

@@ -84,11 +84,8 @@ describe("mistakes", () => {
     ['a = "ü𝒳 ${var.zzzzzz}"', ["1:9+13 there is no variable zzzzzz | known here: list, release"]],
     ['a = """\n\n  ${env.RELEAS}"""', ["3:3+13 the environment variable RELEAS is not set | did you mean RELEASE?"]],
     ['a = "${env.QQQQQQ}"', ["1:6+13 the environment variable QQQQQQ is not set | export QQQQQQ=…"]],
-    [
-      'a = "${release}"',
-      ["1:6+10 ${release} is not known | write ${var.NAME} or ${env.NAME}; $${ stands for ${ itself"],
-    ],
-    ['a = "${var.release"', ["1:6+13 ${ is not closed | write ${var.NAME} or ${env.NAME}; $${ stands for ${ itself"]],
+    ['a = "${release}"', ["1:6+10 ${release} is not known | write ${var.NAME} or ${env.NAME}; $${ is a literal ${"]],
+    ['a = "${var.release"', ["1:6+13 ${ is not closed | write ${var.NAME} or ${env.NAME}; $${ is a literal ${"]],
     ['a = "x-${var.list}"', ["1:8+11 ${var.list} is a list, and cannot be part of a text"]],
     [
       'a = "${var.x}"\nb = ["${var.y}", "${var.x}"]',

@@ -9,7 +9,7 @@ test("it barks when nothing has moved for too long, and what moves puts that off
   const heard: Failure[] = [];
   const watch = new IdleWatch((failure) => heard.push(failure));
   for (let nth = 0; nth < 10; nth++) {
-    watch.arm(100, "no byte came");
+    watch.arm(100, "no data received");
     jest.advanceTimersByTime(60);
   }
   expect(heard).toEqual([]);
@@ -22,12 +22,12 @@ test("it barks when nothing has moved for too long, and what moves puts that off
 test("it is quiet while nothing is awaited, and takes another time limit", () => {
   const heard: Failure[] = [];
   const watch = new IdleWatch((failure) => heard.push(failure));
-  watch.arm(100, "no byte came");
+  watch.arm(100, "no data received");
   watch.off();
   jest.advanceTimersByTime(1000);
   expect(heard).toEqual([]);
-  watch.arm(100, "no byte came");
-  watch.arm(500, "no answer came");
+  watch.arm(100, "no data received");
+  watch.arm(500, "no response received");
   jest.advanceTimersByTime(400);
   expect(heard).toEqual([]);
   jest.advanceTimersByTime(200);

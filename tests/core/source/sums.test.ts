@@ -89,7 +89,7 @@ test("the hint names the strongest that there is", () => {
 });
 test("a missing entry: the hint says how to name it", () => {
   expect(failure(() => find(`${A}  b.img\n${B}  c.img\n`)).hint).toBe(
-    `say which entry it is: checksum = { sums = "sha256:${WHERE}", name = "…" }`,
+    `choose the entry: checksum = { sums = "sha256:${WHERE}", name = "…" }`,
   );
 });
 test("two digests of the same name are refused", () => {

@@ -92,7 +92,7 @@ describe("a broken document is told with its place", () => {
       "8:18",
     ],
     [small.replace('"want": {}', '"want": {"a": [1, null]}'), 'images["lab/a"].want.a[1]: expected a value', "10:25"],
-    [small.replace('"want": {}', `"want": {"a": ${"[".repeat(99)}${"]".repeat(99)}}`), "nested too deep", undefined],
+    [small.replace('"want": {}', `"want": {"a": ${"[".repeat(99)}${"]".repeat(99)}}`), "nested too deeply", undefined],
     [small.replace('"images"', '"serial": 8, "imagines"'), "images is missing", "1:1"],
   ])("%#: %p", (text, message, place) => {
     const failure = failed(() => parseState(text, where));
