@@ -136,7 +136,7 @@ test("an image's timeout ends its step and leaves nothing half made", async () =
   });
   await using world = await World.make(`[image.a]\ntimeout = 1\nsource = "http://127.0.0.1:${slow.port}/x.img"\n`);
   const said = await world.ends(1, "apply", "--yes");
-  expect(said.stderr).toContain("was not done within 1 s");
+  expect(said.stderr).toContain("timed out after 1 s");
   await slow.stop(true);
 });
 

@@ -110,7 +110,7 @@ test("a moved validator: the plan says that the image is kept if the bytes are t
   expect((await ends(folder, 0, "plan", "--detailed-exitcode")).stdout).toContain("No changes.");
 });
 
-test("images outdated tells what is not known", async () => {
+test("images outdated tells what is unknown", async () => {
   await using folder = await applied();
   await folder.write("images.toml", toml(`sha512:${sha512}`));
   const said = await ends(folder, 0, "outdated", "--exit-code");

@@ -48,7 +48,7 @@ test("a plan does not read it; what was sent is known, so that a lost state and 
   expect(await ends(folder, 2, "plan", "--detailed-exitcode")).toMatch(/content += +"?sha256:.* -> "?sha256:/);
 });
 
-test("a plan that is kept has its digest, and is refused when the bytes are others", async () => {
+test("a plan that is kept has its digest, and is refused when the bytes have changed", async () => {
   await using folder = await large();
   expect(await ends(folder, 2, "plan", "--detailed-exitcode", "--out", "a.plan")).toContain("sha256:");
   const file = await open(folder.at("a.img"), "r+");

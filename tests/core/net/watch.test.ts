@@ -15,7 +15,7 @@ test("it barks when nothing has moved for too long, and what moves puts that off
   expect(heard).toEqual([]);
   jest.advanceTimersByTime(60);
   expect(heard.map(({ code, message, retry }) => [code, message, retry])).toEqual([
-    ["net.timeout", "no byte came for 0.1 s", true],
+    ["net.timeout", "no data received for 0.1 s", true],
   ]);
 });
 
@@ -31,5 +31,5 @@ test("it is quiet while nothing is awaited, and takes another time limit", () =>
   jest.advanceTimersByTime(400);
   expect(heard).toEqual([]);
   jest.advanceTimersByTime(200);
-  expect(heard.map(({ message }) => message)).toEqual(["no answer came for 0.5 s"]);
+  expect(heard.map(({ message }) => message)).toEqual(["no response received for 0.5 s"]);
 });

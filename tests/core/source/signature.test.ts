@@ -61,7 +61,7 @@ for (const [signature, key] of GOOD)
     const told = await failure(async () => await prove(await signed(signature, key), bytes));
     expect([told.code, told.message]).toEqual([
       "source.signature",
-      `the signature ${signature} is not one of these bytes`,
+      `the signature ${signature} does not match the bytes`,
     ]);
   });
 

@@ -47,9 +47,9 @@ describe("move", () => {
   });
   test.each([
     ["lab/x", "lab/y", "the state has no lab/x"],
-    ["lab/a", "lab/b", "the state has a lab/b already"],
-    ["lab/a", "lab/a", "the state has a lab/a already"],
-    ["lab", "prod", "the state has a prod/a already"],
+    ["lab/a", "lab/b", "the state already has lab/b"],
+    ["lab/a", "lab/a", "the state already has lab/a"],
+    ["lab", "prod", "the state already has prod/a"],
     ["ru", "prod", "the state has no ru"],
     ["lab", "prod/a", 'invalid address "lab"'],
     ["lab/a", "prod", 'invalid address "prod"'],
@@ -125,7 +125,7 @@ describe("[[moved]]", () => {
       [[la, lb]],
       [la, lb],
       {},
-      ["lab/a cannot become lab/b: the state has that already"],
+      ["lab/a cannot become lab/b: the state already has it"],
     ],
     [
       "does not merge",
@@ -158,9 +158,9 @@ describe("[[moved]]", () => {
       ],
       [la],
       {},
-      ["moving lab/a leads back to where it began"],
+      ["moving lab/a leads back to itself"],
     ],
-    ["does not go to itself", [la], [[la, la]], [la], {}, ["moving lab/a leads back to where it began"]],
+    ["does not go to itself", [la], [[la, la]], [la], {}, ["moving lab/a leads back to itself"]],
     [
       "does not split",
       [la],

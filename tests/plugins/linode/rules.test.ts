@@ -119,7 +119,7 @@ test("an image is made of bytes or of a disk, and region goes with bytes only", 
     "the image of a disk is made where the disk is",
   );
   expect(await wrong('[image.a]\nbackend = "lin"\nlabel = "x"\n')).toContain(
-    "nothing says what the image is made from",
+    "the image has no origin",
   );
 });
 

@@ -32,7 +32,7 @@ test("an image is made of exactly one thing: two or none are told in the file, a
   expect(said).toContain("so that it has no snapshot_id");
   expect(said).toMatch(/images\.toml:\d+:\d+/);
   await play.declare(image('description = "of nothing"'));
-  expect(await play.refused("validate")).toContain("nothing says what the image is made from");
+  expect(await play.refused("validate")).toContain("the image has no origin");
   expect(play.asked()).toEqual([]);
 });
 
