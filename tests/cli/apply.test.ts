@@ -47,7 +47,7 @@ test("one failure does not stop the others, and the exit code is 1", async () =>
   expect(Object.keys((await world.state()).images)).toEqual(["store/a"]);
 });
 
-test("a hundred images of the same bytes, sixteen at a time, into a store that is not there yet: one file for all", async () => {
+test("a hundred images of the same bytes, sixteen at a time, into a store that does not exist yet: one file for all", async () => {
   const blocks = Array.from({ length: 100 }, (_, i) => `[image.i${i}]\nsource = "./a.img"\n`).join("");
   await using world = await World.make(blocks);
   await world.ends(0, "apply", "--yes", "--parallelism", "16");

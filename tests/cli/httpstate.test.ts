@@ -196,7 +196,7 @@ test("what is wrong with the place of a state is told where it is written", asyn
   expect(await told("", "--state", "s3://bucket")).toContain("--state: expected s3://BUCKET/KEY");
 });
 
-test("a wrong password, and one that is not there", async () => {
+test("a wrong password, and one that does not exist", async () => {
   await using server = stateServer("terraform");
   await using world = await World.make(ONE, settings(server.url));
   const wrong = await world.run(["plan"], { env: { STATE_PASSWORD: "hunter2" } });

@@ -80,7 +80,7 @@ test("images import and [[import]] take over an image that is there", async () =
   expect((await world.ids()).length).toBe(1);
 });
 
-test("an import of what is not there, or not declared, is told", async () => {
+test("an import of what does not exist, or not declared, is told", async () => {
   await using world = await World.make(ONE);
   expect((await world.ends(1, "import", "store/a", "nope")).stderr).toContain("images info store");
   expect((await world.ends(1, "import", "store/aa", "nope")).stderr).toContain("did you mean store/a?");

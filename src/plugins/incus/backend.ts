@@ -216,7 +216,7 @@ export class Incus implements Backend<IncusImage>, Downloads, Added<IncusImage>,
     const { name } = partsOf(id);
     if (!name.startsWith(PENDING)) return;
     const { operations } = (await this.#places.ofId(id)).client;
-    const told = () => note(`${address}: waiting for what an interrupted run began on the server`);
+    const told = () => note(`${address}: waiting for an operation that an interrupted run began on the server`);
     await operations.over(name.slice(PENDING.length), signal, told);
   }
 
@@ -226,7 +226,7 @@ export class Incus implements Backend<IncusImage>, Downloads, Added<IncusImage>,
     const { client } = await this.#places.instances(want, project);
     const found = await client.instances.find(name, snapshot, signal);
     const what = snapshot === undefined ? `instance ${name}` : `snapshot ${name}/${snapshot}`;
-    const hint = `incus list --project ${client.project ?? "default"} shows what there is`;
+    const hint = `list instances with: incus list --project ${client.project ?? "default"}`;
     if (found === undefined) throw new Failure("backend.missing", `there is no ${what}`, { hint });
     const isRunning = snapshot === undefined && isUp(found) && !want.force;
     return {

@@ -24,8 +24,8 @@ export interface Publishing {
 /** An instance that is not stopped cannot be published. */
 export const isUp = ({ status }: InstanceAnswer): boolean => status !== undefined && !/^stopped$/i.test(status);
 export const running = (name: string, { status = "" }: InstanceAnswer) => ({
-  text: `the instance ${name} is ${status.toLowerCase()}, and only a stopped one can be published`,
-  hint: "stop it, publish a snapshot of it (source_instance.snapshot), or set force = true to have it stopped and started again",
+  text: `the instance ${name} is ${status.toLowerCase()}; only a stopped instance can be published`,
+  hint: "stop it, publish a snapshot of it (source_instance.snapshot), or set force = true to stop it and start it again",
 });
 
 /**
@@ -42,7 +42,8 @@ export async function published(publishing: Publishing, context: OperationContex
     return all.find((one) => !before.has(one.fingerprint) && isSameOwner(notesOf(one).mark, notes.mark));
   };
   const fingerprint = await stopped(publishing, { ...context, found: result });
-  if (fingerprint === undefined) throw new Failure("backend.answer", "the server does not say which image it made");
+  if (fingerprint === undefined)
+    throw new Failure("backend.answer", "the server does not report which image it created");
   // The server publishes one after the other: what an interrupted run had begun is there by now. It is the image, and not a second one.
   const all = await client.images(signal);
   const first = all.find(

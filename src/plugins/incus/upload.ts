@@ -68,8 +68,7 @@ export async function send(
     .upload(upload, { ...context, signal: stop.signal })
     .finally(() => context.signal.removeEventListener("abort", follow));
   const made = fingerprint;
-  if (made === undefined)
-    throw new Failure("backend.answer", "the server made an image before it had all of its bytes");
+  if (made === undefined) throw new Failure("backend.answer", "the server created an image before it had all bytes");
   context.progress("wait", 0);
   const there = async () =>
     (await client.image(made, context.signal)) === undefined ? undefined : { fingerprint: made };
@@ -85,8 +84,8 @@ export async function send(
 }
 
 export const mismatch = (expected: string, found: string): Failure =>
-  new Failure("source.digest", `the fingerprint is ${found}, and not ${expected}`, {
-    hint: "the image is another one than was declared: correct `fingerprint`, or the source",
+  new Failure("source.digest", `fingerprint mismatch: expected ${expected}, got ${found}`, {
+    hint: "correct `fingerprint` or the source",
   });
 
 /** Signal and nothing to say: what a server does with bytes that it has takes no time worth a bar. */

@@ -71,9 +71,8 @@ export class Glance {
     if (answer.status !== 409 && text !== "") return parsed(await answer.json(), isImage, "an image");
     const begun = await this.image(id, signal);
     if (begun !== undefined) return begun;
-    if (text === "")
-      throw new Failure("net.short", "Glance began an image without saying a word, and there is none", { retry: true });
-    throw new Failure("backend.conflict", `Glance does not take the image: ${text}`, { hint: "apply again" });
+    if (text === "") throw new Failure("net.short", "Glance reported a new image that does not exist", { retry: true });
+    throw new Failure("backend.conflict", `Glance rejected the image: ${text}`, { hint: "apply again" });
   }
 
   async upload(id: string, source: Source, call: GlanceCall & { readonly store?: string | undefined }): Promise<void> {

@@ -32,9 +32,7 @@ describe("origins", () => {
   test.each<[string, string[]]>([
     [
       '[image.a]\nbackend = "st"\n',
-      [
-        "1:1+9 the image has no origin | create it from bytes (source); or set existing = true",
-      ],
+      ["1:1+9 the image has no origin | create it from bytes (source); or set existing = true"],
     ],
     [
       '[image.a]\nbackend = "vm"\n',
@@ -261,10 +259,7 @@ source = { urls = ["https://a/x", "http://b/x"], checksum = "SHA256:./SUMS", sig
 
 describe("images", () => {
   test.each<[string, string[]]>([
-    [
-      '[image.a]\nsource = "./x"',
-      ['1:1+9 image a has no backend | write backend = "st"; backends: st, host, big, vm'],
-    ],
+    ['[image.a]\nsource = "./x"', ['1:1+9 image a has no backend | write backend = "st"; backends: st, host, big, vm']],
     [
       '[image.a]\nbackend = "st"\nbackends = ["st"]\nsource = "./x"',
       ["3:1+8 backend and backends mean the same: write one of them"],

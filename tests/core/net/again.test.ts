@@ -179,7 +179,7 @@ test("a host that does not exist is told at once", async () => {
   expect(failure.message).toContain("no-such-host.invalid:1");
 });
 
-test("a socket that is not there is told at once; one that was there before is waited for", async () => {
+test("a socket that does not exist is told at once; one that was there before is waited for", async () => {
   const path = `${process.env["TMPDIR"] ?? "/tmp"}/images-${crypto.randomUUID()}.sock`;
   await using us = opened({ url: "http://unix", socket: path });
   const failure = await failed(us.door.json("GET", "", { signal }));

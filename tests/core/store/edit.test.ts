@@ -95,7 +95,7 @@ describe("[[moved]]", () => {
       { [lc]: lb },
       [],
     ],
-    ["has nothing to do for what is not there", [pb], [[la, lb]], [pb], {}, []],
+    ["has nothing to do for what does not exist", [pb], [[la, lb]], [pb], {}, []],
     ["has nothing to do a second time", [lb], [[la, lb]], [lb], {}, []],
     [
       "takes the same entry twice as one",
@@ -119,14 +119,7 @@ describe("[[moved]]", () => {
       { [lc]: lb, [pa]: la },
       [],
     ],
-    [
-      "does not overwrite",
-      [la, lb],
-      [[la, lb]],
-      [la, lb],
-      {},
-      ["lab/a cannot become lab/b: the state already has it"],
-    ],
+    ["does not overwrite", [la, lb], [[la, lb]], [la, lb], {}, ["lab/a cannot become lab/b: the state already has it"]],
     [
       "does not merge",
       [la, lb],

@@ -121,8 +121,8 @@ test("a member that is away, a restricted certificate and a server that asks for
   });
   for (const [auth_methods, message] of [
     [["oidc"], "by OIDC alone"],
-    [["tls", "oidc"], "was shown no certificate; its people log in by OIDC"],
-    [["tls"], "was shown no certificate"],
+    [["tls", "oidc"], "received no client certificate; its people log in by OIDC"],
+    [["tls"], "received no client certificate"],
   ] as const) {
     await using server = served(() => sync({ auth: "untrusted", auth_methods, environment: {} }));
     await using way = opened({ url: server.url });

@@ -118,9 +118,7 @@ test("an image is made of bytes or of a disk, and region goes with bytes only", 
   expect(await wrong('[image.a]\nbackend = "lin"\ndisk_id = 1\nlinode_id = 2\nregion = "us-ord"\n')).toContain(
     "the image of a disk is made where the disk is",
   );
-  expect(await wrong('[image.a]\nbackend = "lin"\nlabel = "x"\n')).toContain(
-    "the image has no origin",
-  );
+  expect(await wrong('[image.a]\nbackend = "lin"\nlabel = "x"\n')).toContain("the image has no origin");
 });
 
 test.skipIf(!has("qemu-img"))(

@@ -97,7 +97,7 @@ test("admin_token and none need nothing but the endpoint", async () => {
     ["/img/v2/images", "adm"],
   ]);
   expect((await info({ auth_type: "none", endpoint: cloud.url })).code).toBe(0);
-  expect((await info({ auth_type: "none" })).stderr).toContain("nothing says where x is");
+  expect((await info({ auth_type: "none" })).stderr).toContain("the location of x is unknown");
 });
 
 test("clouds.yaml with secure.yaml; OS_CLOUD; dashes; the password from the environment", async () => {

@@ -86,7 +86,7 @@ test("bytes that are not those of the checksum never become an object, a snapsho
   expect(await play.left()).toEqual([]);
 });
 
-test("without a bucket it is said what to write, and with one that is not there too", async () => {
+test("without a bucket it is said what to write, and with one that does not exist too", async () => {
   await using play = await Scene.open();
   await play.folder.write("disk.raw", RAW);
   await play.declare(ofBytes());

@@ -143,7 +143,7 @@ test("what the API refuses is said in its words, with its code, the action and t
   const said = await play.refused("apply", "--yes");
   expect(said).toContain("InvalidResource 5063: The VmId 'i-00000000' doesn't exist.");
   expect(said).toMatch(/POST http:\/\/127\.0\.0\.1:\d+\/api\/v1\/CreateImage/);
-  expect(said).toContain("does the id belong to this account and Region?");
+  expect(said).toContain("check that the id belongs to this account and Region");
 });
 
 test("a clock that is off and a locked key are told for what they are", async () => {
