@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { PassThrough, Writable } from "node:stream";
 import { host } from "../src/cli/host.ts";
 import { program } from "../src/cli/main.ts";
@@ -11,6 +12,10 @@ export interface Surroundings {
   readonly hard?: AbortSignal;
   readonly now?: () => Date;
 }
+
+/** What is in a directory of a local store, besides the empty page that stands in for a listing. */
+export const listed = async (path: string): Promise<string[]> =>
+  (await readdir(path)).filter((name) => name !== "index.html");
 
 /** Runs the program in this process, in a folder, without a terminal. */
 export async function run(

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmod, copyFile, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse } from "yaml";
-import { Folder, type ProgramSaid } from "./harness.ts";
+import { Folder, listed, type ProgramSaid } from "./harness.ts";
 
 // The pages of docs/ci, run as far as a machine without those services can: the steps of their jobs by the shells that the services use,
 // with the compiled binary (installed by install.sh, as there) and the embedded store.
@@ -88,7 +88,7 @@ class Project implements AsyncDisposable {
   }
 
   async images(): Promise<readonly string[]> {
-    return await readdir(this.folder.at("store", "images")).catch(() => []);
+    return await listed(this.folder.at("store", "images")).catch(() => []);
   }
 
   async run(command: readonly string[], cwd: string, env: Env, path: readonly string[] = []): Promise<ProgramSaid> {

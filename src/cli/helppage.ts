@@ -15,6 +15,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "--report": "KIND=FILE",
   "--json": "FILE",
   "--set": "KEY=VALUE",
+  "--name": "NAME",
 };
 const OF_KIND: Readonly<Record<Exclude<WordKind, object>, string>> = {
   address: "ADDRESS",

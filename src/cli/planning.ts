@@ -60,7 +60,7 @@ export abstract class PlanningCommand extends FileCommand {
   });
   readonly reports = Option.Array("--report", [], { description: `Write a report: ${REPORTS.join(", ")}` });
 
-  protected readonly gathered = new Gathered();
+  protected readonly gathered = new Gathered(() => this.context.now().getTime());
   #stream: JsonStream | undefined;
   #isReading = false;
   /** What there is to tell of the run at its end. */

@@ -6,6 +6,8 @@ import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
 import type { HttpClient, HttpOptions } from "./net/door.ts";
+import type { Origin } from "./origin.ts";
+import type { Starter } from "./starter.ts";
 
 /** What a reading operation may do besides its own work. */
 export interface Reading {
@@ -108,22 +110,6 @@ export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
   delete(id: ImageId, context: Context): Promise<void>;
 }
 
-/** One of the ways in which an image can be made without bytes of ours. */
-export interface Origin {
-  /** In words: "from an instance". */
-  readonly name: string;
-  /** Attributes that all have to be given; any one of them says that this origin is meant. */
-  readonly needs: readonly string[];
-  /** Attributes that only go with this origin. */
-  readonly may?: readonly string[];
-  /** Of `needs`: attributes that may stand beside a `source` as well, and say more of an image that is made from bytes. */
-  readonly also?: readonly string[];
-  /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
-  readonly follow?: string;
-  /** `resolve` tells the sha256 of what the backend will take, and the backend takes nothing else. Without: `[policy]` refuses it where it requires a checksum. */
-  readonly digest?: boolean;
-}
-
 /** What a plugin gets from the program when a backend is opened. */
 export interface Host {
   readonly backend: BackendName;
@@ -166,6 +152,12 @@ export interface KnownBytes {
   readonly format?: Format;
   /** The source is one file that is sent as it is: nothing is taken out of it or put beside it. */
   readonly whole?: boolean;
+  /** Of all that is sent, one file after the other, the metadata first. */
+  readonly sent?: Digest;
+  /** A metadata file goes beside the source. */
+  readonly beside?: boolean;
+  /** The backend's own sha256 of the image that is there and stays. */
+  readonly live?: Digest;
 }
 
 /** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */
@@ -182,6 +174,8 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   readonly doc: string;
   readonly config: C;
   readonly image: I;
+  /** What `images init --plugin NAME` writes. Default: a backend with the required settings, and no image. */
+  readonly starter?: Starter;
   /** Ways to make an image without bytes of ours. Exactly one origin, or a `source`, has to be declared. */
   readonly origins?: readonly Origin[];
   /** What bytes it takes for this image; undefined: none, it only has origins of its own. */
@@ -214,6 +208,11 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
    * is made; undefined: not known, or none.
    */
   physical?(want: Desired<I>, content: KnownBytes): string | undefined;
+  /**
+   * The id that the file chooses, on a backend that gives an id only once. What a failed creation left under it is not deleted: `create`
+   * continues with it. An image cannot be replaced under its own id.
+   */
+  chosenId?(want: Desired<I>): ImageId | undefined;
   /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */

@@ -5,6 +5,7 @@ export type {
   Additions,
   Downloads,
   Judges,
+  Locates,
   Part,
   Refreshed,
   Refreshes,
@@ -26,6 +27,7 @@ export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
 export { tarOf } from "./format/tar-write.ts";
+export { type Markup, markup, page } from "./html.ts";
 export { type OnRemove, type ReplaceOrder, versionName } from "./model/declaration.ts";
 export {
   ALGORITHMS,
@@ -98,6 +100,7 @@ export {
   signedHeaders,
   stampOf,
 } from "./net/sign.ts";
+export type { Origin } from "./origin.ts";
 export {
   type Backend,
   type Complaint,
@@ -107,8 +110,8 @@ export {
   type Host,
   type KnownBytes,
   type Looked,
-  type Origin,
   type Plugin,
   type Pull,
   type Reading,
 } from "./plugin.ts";
+export type { Starter, StarterSetting } from "./starter.ts";

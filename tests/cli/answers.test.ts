@@ -38,7 +38,8 @@ for (const [part, edit] of [
 }
 
 for (const [what, ...args] of [
-  ["a report of an unknown kind", "--report", "html=x"],
+  ["a report of an unknown kind", "--report", "pdf=x"],
+  ["a page into a missing directory", "--report", "html=gone/x.html"],
   ["a report into a missing directory", "--report", "junit=gone/x.xml"],
   ["a report onto a directory", "--report", "junit=store"],
   ["--json into a missing directory", "--json=gone/x"],
@@ -61,7 +62,7 @@ test("--out into a missing directory is refused before the plan is made", async 
 
 test("a full disk behind --json=FILE or a report is a plain error after the run", async () => {
   await using world = await World.make('[image.a]\nsource = "./a.img"\n');
-  for (const option of ["--json=/dev/full", "--report=junit=/dev/full"]) {
+  for (const option of ["--json=/dev/full", "--report=junit=/dev/full", "--report=html=/dev/full"]) {
     const said = await world.ends(1, "apply", "--yes", option);
     expect(said.stderr).toContain("error: no space left to write /dev/full [cli.output]");
     expect(said.stderr).not.toContain("    at ");

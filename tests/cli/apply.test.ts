@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { Failure, interrupted } from "../../src/core/failure.ts";
+import { listed } from "../harness.ts";
 import { World } from "./world.ts";
 
 const ONE = '[image.a]\nsource = "./a.img"\n';
@@ -51,7 +52,7 @@ test("a hundred images of the same bytes, sixteen at a time, into a store that d
   const blocks = Array.from({ length: 100 }, (_, i) => `[image.i${i}]\nsource = "./a.img"\n`).join("");
   await using world = await World.make(blocks);
   await world.ends(0, "apply", "--yes", "--parallelism", "16");
-  const [blob = ""] = await readdir(world.folder.at("store", "blobs"));
+  const [blob = ""] = await listed(world.folder.at("store", "blobs"));
   expect((await stat(world.folder.at("store", "blobs", blob))).nlink).toBe(101);
 });
 

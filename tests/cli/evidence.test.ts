@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { Folder, run } from "../harness.ts";
+import { readFile } from "node:fs/promises";
+import { Folder, listed, run } from "../harness.ts";
 
 // A checksum that is added later, from the command line: shown, asked for, compared, recorded.
 
@@ -73,14 +73,14 @@ test("a checksum of another kind is something to do: in the plan, its file, the 
 test("a checksum of other bytes: an error, again and again, and nothing changes", async () => {
   await using folder = await applied();
   const before = await stateOf(folder);
-  const images = await readdir(folder.at("store", "images"));
+  const images = await listed(folder.at("store", "images"));
   await folder.write("images.toml", toml(`sha512:${"0".repeat(128)}`));
   for (let time = 0; time < 2; time++) {
     await ends(folder, 2, "plan", "--detailed-exitcode");
     const said = await ends(folder, 1, "apply", "--yes");
     expect(said.stderr).toContain("[source.checksum]");
     expect((await stateOf(folder)).images).toEqual(before.images);
-    expect(await readdir(folder.at("store", "images"))).toEqual(images);
+    expect(await listed(folder.at("store", "images"))).toEqual(images);
   }
 });
 

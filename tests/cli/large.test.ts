@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { open, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { open, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { contentKey } from "../../src/core/plan/key.ts";
-import { Folder, run } from "../harness.ts";
+import { Folder, listed, run } from "../harness.ts";
 
 // A large local file is read once: its digest is made while its bytes are sent, and written down afterwards.
 
@@ -24,7 +24,7 @@ const json = async (path: string) => JSON.parse(await readFile(path, "utf8"));
 const stateOf = async (folder: Folder) => (await json(folder.at("images.state.json"))).images["store/a"];
 
 async function record(folder: Folder) {
-  const names = await readdir(folder.at("store", "images"));
+  const names = await listed(folder.at("store", "images"));
   expect(names.length).toBe(1);
   const path = folder.at("store", "images", names[0] ?? "");
   return { path, entry: await json(path) };

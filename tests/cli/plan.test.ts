@@ -182,5 +182,5 @@ test("reports are written in the kinds that pipelines read", async () => {
   expect(JSON.parse(await readFile(world.folder.at("g.json"), "utf8"))).toEqual({ create: 2, update: 0, delete: 0 });
   expect(await readFile(world.folder.at("m.md"), "utf8")).toContain("Plan: 2 to add");
   expect(await readFile(world.folder.at("j.xml"), "utf8")).toContain("<testsuite");
-  expect((await world.ends(64, "plan", "--report", "pdf=x")).stderr).toContain("markdown, gitlab, junit, github");
+  expect((await world.ends(64, "plan", "--report", "pdf=x")).stderr).toContain("markdown, gitlab, junit, github, html");
 });

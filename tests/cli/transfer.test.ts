@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { file, hostile } from "../core/source/hostile.ts";
-import { Folder, run } from "../harness.ts";
+import { Folder, listed, run } from "../harness.ts";
 
 // The way of bytes as a user sees it: the whole program, a web server, and several stores.
 
@@ -37,7 +37,7 @@ async function ends(folder: Folder, code: number, ...args: readonly string[]): P
 }
 
 async function blob(folder: Folder, store: string): Promise<Buffer> {
-  const [name = ""] = await readdir(folder.at(store, "blobs"));
+  const [name = ""] = await listed(folder.at(store, "blobs"));
   return await readFile(folder.at(store, "blobs", name));
 }
 
@@ -85,7 +85,7 @@ test("bytes are packed for a backend that wants them so, and a disk is converted
   await ends(folder, 0, "apply", "--yes");
   expect(gunzipSync(await blob(folder, "one")).equals(Buffer.alloc(1 << 20, "bytes"))).toBe(true);
   const { format } = JSON.parse(
-    await readFile(folder.at("two", "images", (await readdir(folder.at("two", "images")))[0] ?? ""), "utf8"),
+    await readFile(folder.at("two", "images", (await listed(folder.at("two", "images")))[0] ?? ""), "utf8"),
   );
   expect(format).toBe("qcow2");
   await ends(folder, 0, "plan", "--detailed-exitcode");
@@ -145,5 +145,5 @@ test("image_cache_path is where the download is kept", async () => {
     "images.toml": `${STORES}[image.a]\nimage_source_url = "${server.url}/a.img"\nimage_cache_path = "./kept"\nbackend = "one"\n`,
   });
   await ends(folder, 0, "apply", "--yes");
-  expect(await readdir(folder.at("kept", "blobs"))).toContain(sha256(Buffer.alloc(5_000, "a")));
+  expect(await listed(folder.at("kept", "blobs"))).toContain(sha256(Buffer.alloc(5_000, "a")));
 });

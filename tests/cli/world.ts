@@ -1,5 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
-import { Folder, type ProgramSaid, run, type Surroundings } from "../harness.ts";
+import { readFile } from "node:fs/promises";
+import { Folder, listed, type ProgramSaid, run, type Surroundings } from "../harness.ts";
 
 const STORE = '[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"\n';
 
@@ -37,7 +37,7 @@ export class World implements AsyncDisposable {
   }
 
   async ids(): Promise<readonly string[]> {
-    return (await readdir(this.folder.at("store", "images"))).sort();
+    return (await listed(this.folder.at("store", "images"))).sort();
   }
 
   async record(name: string): Promise<Record<string, unknown> & { id: string; attributes: Record<string, unknown> }> {

@@ -1,5 +1,5 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { Folder } from "../harness.ts";
+import { readFile, writeFile } from "node:fs/promises";
+import { Folder, listed } from "../harness.ts";
 import { conformance } from "./suite.ts";
 
 await conformance("local", {
@@ -26,7 +26,7 @@ await conformance("local", {
   place: async () => {
     const folder = await Folder.make();
     const records = async () =>
-      (await readdir(folder.at("images")).catch(() => [])).map((name) => folder.at("images", name));
+      (await listed(folder.at("images")).catch(() => [])).map((name) => folder.at("images", name));
     return {
       settings: { path: folder.path, grace: "0s" },
       plant: async () => {

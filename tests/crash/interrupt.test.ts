@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Folder } from "../harness.ts";
+import { Folder, listed } from "../harness.ts";
 
 const BINARY = resolve("dist/images");
 
@@ -80,7 +79,7 @@ async function settled(folder: Folder): Promise<void> {
   expect([await apply.exited, await new Response(apply.stderr).text()]).toEqual([0, expect.any(String)]);
   const plan = start(folder, "plan", "--detailed-exitcode");
   expect(await plan.exited).toBe(0);
-  expect((await readdir(folder.at("store", "images"))).length).toBe(2);
+  expect((await listed(folder.at("store", "images"))).length).toBe(2);
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -93,7 +92,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     child.kill(signal);
     expect(await child.exited).toBe(130);
     await stderr.until("interrupted");
-    expect((await readdir(folder.at("store", "images"))).map((name) => name.split("@")[0])).toEqual(["quick"]);
+    expect((await listed(folder.at("store", "images"))).map((name) => name.split("@")[0])).toEqual(["quick"]);
     const state = await Bun.file(folder.at("images.state.json")).json();
     expect(Object.keys(state.images)).toEqual(["store/quick"]);
     server.open();

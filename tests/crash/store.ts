@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Folder } from "../harness.ts";
+import { Folder, listed } from "../harness.ts";
 
 const BINARY = resolve("dist/images");
 
@@ -89,8 +89,8 @@ export class Ground implements AsyncDisposable {
       rows.map(([, { id }]) => id).sort(),
     );
     const used = new Set(records.map(({ disk }) => disk.sha256));
-    same("blobs", (await readdir(this.folder.at("store", "blobs"))).sort(), [...used].sort());
-    same("half written files", await readdir(this.folder.at("store", "tmp")), []);
+    same("blobs", (await listed(this.folder.at("store", "blobs"))).sort(), [...used].sort());
+    same("half written files", await listed(this.folder.at("store", "tmp")), []);
     const sums = (await readFile(this.folder.at("store", "SHA256SUMS"), "utf8"))
       .trim()
       .split("\n")
@@ -101,7 +101,7 @@ export class Ground implements AsyncDisposable {
   }
 
   async #records(): Promise<{ id: string; disk: { sha256: string } }[]> {
-    const names = await readdir(this.folder.at("store", "images"));
+    const names = await listed(this.folder.at("store", "images"));
     return await Promise.all(
       names.map(async (name) => JSON.parse(await readFile(this.folder.at("store", "images", name), "utf8"))),
     );

@@ -44,6 +44,8 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--against": "file",
   "--bytes": "file",
   "--set": "nothing",
+  "--name": "nothing",
+  "--plugin": "plugin",
   "--image": "nothing",
   "--clause": { words: CLAUSES },
 };

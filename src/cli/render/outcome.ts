@@ -1,6 +1,7 @@
 import type { Command, Counts, Event, Outcome, ToldFailure } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
 import type { Reader } from "./renderer.ts";
+import { type TimedStep, Timeline } from "./timeline.ts";
 
 /** How one address fared in a run. Times in milliseconds. */
 export type Fared =
@@ -16,19 +17,26 @@ export interface RunReport {
   readonly counts: Counts;
   readonly ms: number;
   readonly steps: ReadonlyMap<Address, Fared>;
+  readonly timeline: readonly TimedStep[];
 }
 
 /** Gathers what came of a run while it goes on: one more reader of its events. */
 export class Gathered {
   readonly #steps = new Map<Address, Fared>();
+  readonly #timeline: Timeline;
   #command: Command | undefined;
   #end: Extract<Event, { type: "run.done" }> | undefined;
+
+  constructor(now: () => number = Date.now) {
+    this.#timeline = new Timeline(now);
+  }
 
   readonly read: Reader = async (events) => {
     for await (const event of events) this.take(event);
   };
 
   take(event: Event): void {
+    this.#timeline.take(event);
     if (event.type === "run.started") this.#command = event.command;
     else if (event.type === "step.done") {
       const same = event.same === undefined ? {} : { same: event.same };
@@ -44,6 +52,6 @@ export class Gathered {
   get report(): RunReport | undefined {
     if (this.#end === undefined) return undefined;
     const { outcome, counts, ms } = this.#end;
-    return { command: this.#command, outcome, counts, ms, steps: this.#steps };
+    return { command: this.#command, outcome, counts, ms, steps: this.#steps, timeline: this.#timeline.steps };
   }
 }

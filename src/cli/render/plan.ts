@@ -141,10 +141,11 @@ function contentLine(change: Change, width: number, { style, columns }: View, re
 function driftSection({ drift }: Plan, view: View): string[] {
   if (drift.length === 0) return [];
   const head = "Changed outside of images.toml since the last run:";
-  return [...wrap("", view.style.strong(head), view.columns), "", ...drift.flatMap((one) => driftBlock(one, view))];
+  return [...wrap("", view.style.strong(head), view.columns), "", ...drift.flatMap((one) => driftLines(one, view))];
 }
 
-function driftBlock(drift: Drift, view: View): string[] {
+/** What somebody else changed at one address. */
+export function driftLines(drift: Drift, view: View): string[] {
   const { style, columns } = view;
   const [mark, word] = drift.kind === "changed" ? [style.change("~"), "changed"] : [style.remove("-"), "vanished"];
   const head = wrap(

@@ -1,16 +1,17 @@
 import { isPending, type Plan } from "../../core/model/plan.ts";
+import { html } from "./html/index.ts";
 import { junit } from "./junit.ts";
 import { markdown } from "./markdown.ts";
 import type { RunReport } from "./outcome.ts";
 import { fileActions } from "./resource.ts";
 
-export const REPORTS = ["markdown", "gitlab", "junit", "github"] as const;
+export const REPORTS = ["markdown", "gitlab", "junit", "github", "html"] as const;
 export type ReportKind = (typeof REPORTS)[number];
 
 /** Characters that a comment on a merge request may have, with room to spare; a step summary may have a million. */
 const LONGEST = { markdown: 60_000, github: 1_000_000 } as const;
 
-/** A plan, or with `run` what came of it, for a pipeline: a comment, a summary, test results, the figures of a merge request. */
+/** A plan, or with `run` what came of it, for a pipeline: a comment, a summary, test results, the figures of a merge request, a page. */
 export function report(kind: ReportKind, plan: Plan, run?: RunReport): string {
   switch (kind) {
     case "markdown":
@@ -20,6 +21,8 @@ export function report(kind: ReportKind, plan: Plan, run?: RunReport): string {
       return gitlab(plan);
     case "junit":
       return junit(plan, run);
+    case "html":
+      return html(plan, run);
     default:
       return kind satisfies never;
   }

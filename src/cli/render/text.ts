@@ -1,10 +1,4 @@
-/**
- * What a terminal may take for a command, and what hides or turns text around: C0, DEL, C1, zero-width and bidirectional marks,
- * line separators, tags, halves of surrogate pairs. The joiners that emoji and some scripts need stay.
- */
-const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is there to find them.
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
+import { hexForm, UNSAFE } from "../../core/html.ts";
 
 const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\u001b": "\\e" };
 
@@ -12,7 +6,7 @@ const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t"
 export const printable = (text: string): string => text.replace(UNSAFE, escaped);
 
 /** The same with `\uXXXX` and `\u{X}` forms only, as strings in quotes have them. */
-export const quotedForm = (text: string): string => text.replace(UNSAFE, hex);
+export const quotedForm = (text: string): string => text.replace(UNSAFE, hexForm);
 
 /** JSON that says the same to a parser, with everything that a terminal could act on written as an escape. */
 export const quietJson = (json: string): string =>
@@ -27,12 +21,7 @@ export const printableLines = (text: string): string[] =>
     .map((line) => printable(line.replaceAll("\t", "  ")).trimEnd())
     .filter((line, i, all) => line !== "" || (i > 0 && i < all.length - 1));
 
-const escaped = (found: string): string => NAMED[found] ?? hex(found);
-
-function hex(found: string): string {
-  const point = found.codePointAt(0) ?? 0;
-  return point > 0xffff ? `\\u{${point.toString(16)}}` : `\\u${point.toString(16).padStart(4, "0")}`;
-}
+const escaped = (found: string): string => NAMED[found] ?? hexForm(found);
 
 /** Columns that a text takes on a terminal; colours take none. */
 export const cells = (text: string): number => Bun.stringWidth(text);

@@ -234,6 +234,10 @@ async function takeBack(site: StepContext, making: Making, remains: Remains, rea
     site.note(`${made} is kept; the next apply completes it`);
     return;
   }
+  if (site.plugin.chosenId?.(site.resource.want) !== undefined) {
+    await site.put(making.row(made));
+    return site.note(`${made} is incomplete and stays, since its id cannot be given again; the next apply continues`);
+  }
   try {
     await site.remove(made);
     await site.put(before);

@@ -5,8 +5,10 @@ import type { Address, ImageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import { compareBytes } from "../plan/compare.ts";
 import { carries } from "../plan/key.ts";
+import { physicalOf, withSent } from "../plan/physical.ts";
+import type { Want } from "../plan/sight.ts";
 import { bearing, names } from "../plan/standing.ts";
-import { sentAsIs } from "../plan/wants.ts";
+import { sentAsIs, Wants } from "../plan/wants.ts";
 import { plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import { asItIs } from "./asitis.ts";
@@ -46,7 +48,7 @@ export async function importImage(
       hint: `list images with: images info ${resource.backend}`,
     });
   refuseForeign(site, image, adopt);
-  const bytes = compareBytes({ content, sentAsIs: sentAsIs(site.plugin, resource) }, image);
+  const bytes = compareBytes({ ...(await declaredBytes(site, image, content)), content }, image);
   if (bytes.kind === "differ")
     throw new Failure("plan.differs", `${id} is not as declared: ${bytes.text}`, {
       address,
@@ -57,6 +59,28 @@ export async function importImage(
   const after = marked ? image : await backend.update(image, asItIs(site, plain(image.attributes)), [], context);
   await site.put(site.ready(content, after));
   return after;
+}
+
+/** What is declared to be in the image. A local file is read where it has as many bytes as the image, on a backend where equal bytes are one image. */
+async function declaredBytes(
+  { plugin, resource, means, backend }: StepContext,
+  { size }: Observed,
+  content: Content | undefined,
+): Promise<Pick<Want, "sentAsIs" | "physical" | "sends">> {
+  const plain = { sentAsIs: sentAsIs(plugin, resource) };
+  if (plugin.physical === undefined) return plain;
+  const reading = { signal: means.signal, note: () => undefined };
+  const want = await new Wants(means).want(resource, undefined, backend, reading, content === undefined);
+  // What the backend keeps up to date is the backend's.
+  if (want.blind !== undefined || want.maintained === true) return plain;
+  const read = await withSent(want, plugin, means, (bytes) => bytes === size);
+  const physical = physicalOf(read, plugin);
+  const { sends } = read;
+  return {
+    ...plain,
+    ...(physical === undefined ? {} : { physical }),
+    ...(sends === undefined ? {} : { sends }),
+  };
 }
 
 function refuseForeign({ address, means }: StepContext, image: Observed, adopt: boolean): void {

@@ -1,5 +1,5 @@
 import type { Digest } from "../model/digest.ts";
-import type { Event } from "../model/event.ts";
+import type { Event, PhaseUnder } from "../model/event.ts";
 import type { Phase } from "../model/image.ts";
 import type { Address } from "../model/name.ts";
 import type { Channel } from "../stream.ts";
@@ -14,6 +14,8 @@ export class StepProgress {
   readonly #now: () => Date;
   #phase: { readonly name: Phase; readonly began: number; readonly attempt: number; done: number } | undefined;
 
+  readonly #under = new Map<Phase, { readonly from: number; until: number; done: number }>();
+
   constructor(address: Address, events: Channel<Event>, now: () => Date) {
     this.#address = address;
     this.#events = events;
@@ -23,7 +25,10 @@ export class StepProgress {
   readonly tell = (phase: Phase, done: number, total?: number): void => {
     const size = total === undefined ? {} : { total };
     const before = this.#phase;
-    if (before?.name === "upload" && UNDERNEATH.has(phase)) return;
+    if (before?.name === "upload" && UNDERNEATH.has(phase)) {
+      this.#note(phase, done);
+      return;
+    }
     if (before?.name !== phase || done < before.done) {
       const attempt = before?.name === phase ? before.attempt + 1 : 1;
       if (before !== undefined && before.name !== phase) this.end();
@@ -48,7 +53,22 @@ export class StepProgress {
       done,
       ms,
       ...(digest === undefined ? {} : { digest }),
+      ...(this.#under.size === 0 ? {} : { under: this.#noted(began) }),
     });
     this.#phase = undefined;
+    this.#under.clear();
+  }
+
+  #note(phase: Phase, done: number): void {
+    const now = this.#now().getTime();
+    const known = this.#under.get(phase);
+    if (known === undefined) this.#under.set(phase, { from: now, until: now, done });
+    else [known.until, known.done] = [now, Math.max(known.done, done)];
+  }
+
+  #noted(began: number): readonly PhaseUnder[] {
+    return [...this.#under].map(([phase, { from, until, done }]) => {
+      return { phase, done, after: from - began, ms: until - from };
+    });
   }
 }

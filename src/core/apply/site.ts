@@ -11,7 +11,7 @@ import type { Recorded } from "../model/state.ts";
 import { contentKey } from "../plan/key.ts";
 import { useOf } from "../plan/obstacles.ts";
 import { resourceAt } from "../plan/resources.ts";
-import { bearing } from "../plan/standing.ts";
+import { bearing, names } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import type { ApplyContext } from "./means.ts";
@@ -31,6 +31,8 @@ export class StepContext {
   readonly #deletable: ReadonlyMap<ImageId, readonly string[]>;
   /** Ids of images that this step itself made. */
   readonly #made = new Set<ImageId>();
+  /** What `#claimed` answered. */
+  #names: ReadonlySet<string> | undefined;
 
   private constructor(
     address: Address,
@@ -97,13 +99,20 @@ export class StepContext {
     > = {},
   ): Context {
     const { mark } = more;
+    const claimed = () => {
+      this.#names ??= this.#claimed();
+      return this.#names;
+    };
     return {
       address: this.address,
       mark: undefined,
       marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
       nonce: "",
       completed: () => undefined,
-      claimed: this.#claimed(),
+      // Of all images of the backend: only made where a plugin asks for it.
+      get claimed() {
+        return claimed();
+      },
       signal,
       note: (text) => this.note(text),
       progress: this.progress.tell,
@@ -208,9 +217,13 @@ export class StepContext {
   #isForeign(found: Observed): boolean {
     if (this.mark(undefined) === undefined) return false;
     const worth = bearing(found);
-    const lineage = found.mark?.lineage;
+    const { mark } = found;
+    const lineage = mark?.lineage;
     const isOurs = lineage === this.means.state.lineage;
-    if (this.#made.has(found.id)) return !isOurs || worth === "inherited";
+    // A backend may write the lineage last, so that what is not complete has none.
+    const claim = { file: this.means.config.settings.name, address: this.address, previous: undefined };
+    const isBegun = mark !== undefined && lineage === undefined && worth === "genuine" && names(mark, claim);
+    if (this.#made.has(found.id)) return (!isOurs && !isBegun) || worth === "inherited";
     return worth === "genuine" && lineage !== undefined && !isOurs;
   }
 }

@@ -1,5 +1,6 @@
 import type { FilePlace } from "../model/place.ts";
-import type { Origin, Plugin } from "../plugin.ts";
+import type { Origin } from "../origin.ts";
+import type { Plugin } from "../plugin.ts";
 import { nameIn } from "./naming.ts";
 import type { NodeEntry } from "./node.ts";
 import { elsewhere } from "./problems.ts";

@@ -138,3 +138,7 @@ const hasOrigin = ({ written }: Resource, plugin: Plugin | undefined): boolean =
   const names = plugin === undefined ? [] : written.map((key) => nameIn(plugin.image, key));
   return plugin?.origins?.some(({ needs }) => needs.some((need) => names.includes(need))) === true;
 };
+
+/** Nobody sees where a backend that fetches a URL by itself is redirected to: where https is required, the bytes go through here. */
+export const withoutPulls = (plugins: ReadonlyMap<BackendName, Plugin>): ReadonlyMap<BackendName, Plugin> =>
+  new Map([...plugins].map(([name, { pulls: _, ...plugin }]) => [name, plugin]));

@@ -1,8 +1,10 @@
+import { escapeMarkup } from "../html.ts";
 import { isSecretParameter } from "../net/secretquery.ts";
 
 export const HIDDEN = "(sensitive)";
 
-const QUERY = /([?&])([^=&\s"'<>#?]+)=([^&\s"'<>#]+)/g;
+/** Also as it stands in HTML and XML. */
+const QUERY = /([?&](?:amp;)?)([^=&\s"'<>#?]+)=([^&\s"'<>#]+)/g;
 const USERINFO = /:\/\/[^\s/?#"'<>]+@/g;
 
 /** Hides what is secret in any URL by its form alone: user and password, signatures and tokens in the query. */
@@ -28,8 +30,10 @@ export function patternsOf(secret: string): string[] {
     const escaped = JSON.stringify(text).slice(1, -1);
     const encoded = percent(text);
     const lower = encoded.replace(/%[0-9A-F]{2}/g, (hex) => hex.toLowerCase());
+    const marked = escapeMarkup(text);
     for (const one of [text, escaped, escaped.replaceAll("/", "\\/"), encoded, lower, encoded.replaceAll("%20", "+")])
       spellings.add(one);
+    for (const one of [marked, marked.replaceAll("&#39;", "'"), escapeMarkup(escaped)]) spellings.add(one);
     for (const one of base64(text)) spellings.add(one);
   }
   return [...spellings].map(escapeRegExp);

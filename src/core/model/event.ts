@@ -23,6 +23,14 @@ export const told = (failure: Failure): ToldFailure => ({
     : { where: `${failure.request.method} ${failure.request.url}` }),
 });
 
+/** A phase that went on underneath another: milliseconds from the beginning of that one, and how long it took. */
+export interface PhaseUnder {
+  readonly phase: Phase;
+  readonly done: number;
+  readonly after: number;
+  readonly ms: number;
+}
+
 /** Everything the core says while it works: one flat union, one discriminator, `subject.verb`. It holds plain data only. */
 export type Event =
   | { readonly type: "run.started"; readonly run: string; readonly command: Command; readonly at: string }
@@ -60,6 +68,8 @@ export type Event =
       readonly done: number;
       readonly digest?: Digest;
       readonly ms: number;
+      /** What went on at the same time, underneath this phase: an upload takes its bytes from a download that is converted on the way. */
+      readonly under?: readonly PhaseUnder[];
     }
   | {
       readonly type: "step.done";

@@ -90,6 +90,33 @@ export function incomplete(address: DecisionInput["address"], { id }: LiveImage)
   };
 }
 
+/** The id that the file chooses is given already: to the image that would be replaced, or to another one. */
+export function takenId(
+  { address, idHolder, leftovers }: DecisionInput,
+  { chosenId }: Want,
+  found: LiveImage | undefined,
+  reasons: string,
+): Step | undefined {
+  if (chosenId === undefined) return undefined;
+  if (found !== undefined && (found.id === chosenId || found.id === idHolder?.id))
+    return {
+      action: "block",
+      address,
+      because: "refused",
+      text: `would have to be replaced (${reasons}), and its id ${chosenId} cannot be given to another image, even after the deletion of this one`,
+      hint: "choose another id, or take the id out of the file",
+    };
+  if (idHolder === undefined || leftovers.includes(idHolder.id)) return undefined;
+  const { id, name } = idHolder;
+  return {
+    action: "block",
+    address,
+    because: "foreign",
+    text: `the id ${id} belongs to ${name ?? "another image"}, which ${ownerOf(idHolder)}`,
+    hint: `choose another id, or manage that image: images import ${address} ${id}`,
+  };
+}
+
 /** The backend would not take it. */
 export function limits({ address }: DecisionInput, { complaints, resource }: Want): Step {
   const [first] = complaints.filter(({ severity }) => severity !== "warning");

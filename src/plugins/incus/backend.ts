@@ -10,6 +10,7 @@ import {
   Failure,
   type Host,
   type ImageId,
+  type Locates,
   type Looked,
   type Observed,
   type Part,
@@ -24,7 +25,7 @@ import { type Declared, declaredOf } from "./asked.ts";
 import { partsIn } from "./download.ts";
 import { type Beside, isFingerprint, isPrefix, LASTING, notesOf, observed, PENDING, partsOf } from "./image.ts";
 import { IncusMaking } from "./making.ts";
-import { type IncusPlace, lasting, type Places, placingOf, supports, there } from "./places.ts";
+import { type IncusPlace, lasting, type Places, placingOf, scopeOf, supports, there } from "./places.ts";
 import { isUp, running } from "./publish.ts";
 import { renewed } from "./refresh.ts";
 import { Remotes } from "./remotes.ts";
@@ -35,7 +36,9 @@ import { mismatch } from "./upload.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
 /** The images of a project of an Incus server, and of other projects and remotes where images say so. */
-export class Incus implements Backend<IncusImage>, Downloads, Added<IncusImage>, Refreshes<IncusImage> {
+export class Incus
+  implements Backend<IncusImage>, Downloads, Added<IncusImage>, Locates<IncusImage>, Refreshes<IncusImage>
+{
   readonly #remotes: Remotes;
   readonly #places: Places;
   readonly #host: Host;
@@ -174,6 +177,13 @@ export class Incus implements Backend<IncusImage>, Downloads, Added<IncusImage>,
         ...(expires_at === undefined ? {} : { expires_at }),
       },
     };
+  }
+
+  /** By the certificate of the server, and the project that keeps the images. */
+  async located(want: Desired<IncusImage>, names: readonly string[]): Promise<readonly string[]> {
+    const { self } = await this.#places.of(want);
+    const scope = scopeOf(want);
+    return names.map((name) => `${self}/${name.startsWith(scope) ? name.slice(scope.length) : name}`);
   }
 
   async refresh(have: Observed<IncusImage>, want: Desired<IncusImage>, context: Context): Promise<Refreshed> {

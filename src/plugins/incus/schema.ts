@@ -11,6 +11,7 @@ import {
   oneOf,
   optional,
   required,
+  type Starter,
   setOf,
   string,
   table,
@@ -221,3 +222,12 @@ export const image = {
   copied_aliases: computed(listOf(string()), "The aliases that were copied from the remote."),
 };
 export type IncusImage = typeof image;
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "incus",
+  settings: [{ name: "remote", question: "Remote of the incus client (empty: the server of this host)" }],
+  image: "alpine",
+  origin: 'source_image = { remote = "images", name = "alpine/edge" }',
+  attributes: 'aliases = ["alpine-edge"]',
+};

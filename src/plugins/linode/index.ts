@@ -26,7 +26,7 @@ import { LinodeMaking } from "./making.ts";
 import { LinodeRegions } from "./regions.ts";
 import { homeOf, replicate } from "./replicas.ts";
 import { mostOf, rules } from "./rules.ts";
-import { config, image, type LinodeImage } from "./schema.ts";
+import { config, image, type LinodeImage, starter } from "./schema.ts";
 import { accessOf } from "./settings.ts";
 import { LinodeUploads } from "./upload.ts";
 import { LinodeWatch } from "./watch.ts";
@@ -173,6 +173,7 @@ export const linode = definePlugin({
   doc: "The images of a Linode account: uploaded, or created from a disk.",
   config,
   image,
+  starter,
   origins: [{ name: "from the disk of a Linode", needs: ["disk_id", "linode_id"] }],
   bytes: () => ({ formats: ["raw"], compressions: ["gz"], digests: ["md5"] }),
   defaults: (address) => ({ label: labelOf({}, address) }),

@@ -8,6 +8,7 @@ import {
   oneOf,
   optional,
   required,
+  type Starter,
   setOf,
   string,
   table,
@@ -123,3 +124,11 @@ export type LinodeImage = typeof image;
 
 /** A description as it is compared: the API may normalise what surrounds it. */
 const words = (text: string): string => text.replaceAll("\r\n", "\n").trim();
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "linode",
+  settings: [],
+  more: 'token = "env:LINODE_TOKEN"',
+  attributes: 'region = "us-southeast"',
+};

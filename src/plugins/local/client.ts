@@ -6,6 +6,7 @@ import { Blobs } from "./blobs.ts";
 import { readPlain, whenMissing } from "./disk.ts";
 import { establish, makeFolders, recognize, type StoreFound } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
+import { Pages } from "./pages.ts";
 import { idOfFile, isId, recordNames, recordOf, type StoreBlob, type StoreEntry } from "./record.ts";
 import { fileName } from "./streams.ts";
 import { Working } from "./working.ts";
@@ -20,6 +21,7 @@ export class Directory {
   readonly #working: Working;
   readonly #ledger: Ledger;
   readonly blobs: Blobs;
+  readonly pages: Pages;
   readonly #noted = new Set<string>();
   #found: Promise<StoreFound> | undefined;
 
@@ -28,6 +30,7 @@ export class Directory {
     this.#grace = grace;
     this.#working = new Working(this.at("tmp"));
     this.#ledger = new Ledger(root, () => this.#working.temporary());
+    this.pages = new Pages(root, () => this.#working.temporary());
     this.blobs = new Blobs(root, this.#ledger, () => this.#working.temporary());
   }
 
@@ -52,6 +55,7 @@ export class Directory {
       if (found.kind === "first") await this.#upgrade();
       await this.#ledger.checkIndexes();
       const id = found.kind === "store" ? found.id : await establish(this.root);
+      await this.pages.guard();
       this.#found = Promise.resolve({ kind: "store", id });
     } catch (cause) {
       if (cause instanceof Failure) throw cause;
@@ -141,6 +145,15 @@ export class Directory {
     // Renaming one hard link of a file over another does nothing, and leaves the first.
     await rm(temporary, { force: true });
     if (before !== "absent") await this.#ledger.addFile(file, [version]);
+  }
+
+  /** Takes the name away from these bytes, where the store gave it to them. Whether it did. */
+  async unname({ sha256 }: StoreBlob, file: string): Promise<boolean> {
+    const version = await this.#ledger.ownFile(file);
+    if (version?.startsWith(`${sha256} `) !== true) return false;
+    await rm(this.at("files", file), { force: true });
+    await this.#ledger.drop("files", file);
+    return true;
   }
 
   async putIndex(name: Index, text: string): Promise<void> {

@@ -2,7 +2,7 @@ import { type Answered, type Desired, digest, type Observed, type Part, type Sou
 import { metadataTar } from "./metadata.ts";
 import type { StoreEntry } from "./record.ts";
 import type { LocalImage } from "./schema.ts";
-import { fileName } from "./streams.ts";
+import { fileName, isPublic } from "./streams.ts";
 
 // What a record comes to, and comes from, as values.
 
@@ -40,7 +40,7 @@ export function observed(entry: StoreEntry, store: string | undefined): Observed
     checksum: disk.sha256,
     size_bytes: disk.size,
     disk_format: format,
-    path: `files/${fileName(entry)}`,
+    path: isPublic(entry) ? `files/${fileName(entry)}` : `blobs/${disk.sha256}`,
     created_at: created,
   };
   const digests = { sha256: digest("sha256", disk.sha256) };

@@ -21,16 +21,15 @@ import {
 import { blobsOf, Directory } from "./client.ts";
 import { bytesOf } from "./disk.ts";
 import { formatOf, made, namesOf, observed, partsOf, properties, selfOf, without } from "./entry.ts";
+import { Publisher } from "./publish.ts";
 import type { StoreEntry } from "./record.ts";
-import { config, image, type LocalImage } from "./schema.ts";
-import { fileName, indexes } from "./streams.ts";
+import { config, image, type LocalImage, starter } from "./schema.ts";
+import { fileName, isPublic, shelvesOf } from "./streams.ts";
 
 /** A directory as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
 class Local implements Backend<LocalImage>, Downloads {
   readonly #store: Directory;
-  #isPublishing = false;
-  /** When the indexes may be written again, in milliseconds of performance.now(). */
-  #due = 0;
+  readonly #publisher: Publisher;
   /** Who holds which name, as of the first time that it was asked, and with our own changes since. */
   #holders: Map<string, ImageId> | undefined;
   /** There once a change has begun. */
@@ -38,9 +37,10 @@ class Local implements Backend<LocalImage>, Downloads {
   #begun: Promise<void> | undefined;
 
   /** `file`: the `[settings] name` whose images are ours. */
-  constructor(store: Directory, file: string) {
+  constructor(store: Directory, file: string, url?: string) {
     this.#store = store;
     this.#file = file;
+    this.#publisher = new Publisher(store, url);
   }
 
   async read(
@@ -76,10 +76,11 @@ class Local implements Backend<LocalImage>, Downloads {
       throw new Failure("backend.refused", "the local store needs a source", {
         hint: "set `source`",
       });
-    await this.#begin();
+    await this.#begin(context);
     const name = want.name ?? imageOf(context.address);
     await this.#free([name, ...(want.aliases ?? [])], context);
-    await this.#store.checkFile(fileName({ name, format: source.format, compression: source.compression }));
+    if (want.visibility !== "private")
+      await this.#store.checkFile(fileName({ name, format: source.format, compression: source.compression }));
     const created = new Date();
     const id = imageId(`${name}@${created.getTime().toString(36)}${crypto.randomUUID().slice(0, 8)}`);
     await context.identified(id);
@@ -111,8 +112,8 @@ class Local implements Backend<LocalImage>, Downloads {
   ): Promise<Observed<LocalImage>> {
     const entry = await this.#store.entry(have.id);
     if (entry === undefined)
-      throw new Failure("backend.missing", `${have.id} is no longer in the store`, { hint: "plan again" });
-    await this.#begin();
+      throw new Failure("backend.missing", `${have.id} is not in the store any more`, { hint: "plan again" });
+    await this.#begin(context);
     const name = want.name ?? (cleared.includes("name") ? imageOf(context.address) : entry.name);
     await this.#free([name, ...(want.aliases ?? [])], context, have.id);
     const next: StoreEntry = {
@@ -124,12 +125,12 @@ class Local implements Backend<LocalImage>, Downloads {
     return await this.#keep(next);
   }
 
-  async delete(id: ImageId, _: Context): Promise<void> {
+  async delete(id: ImageId, context: Context): Promise<void> {
     const entry = await this.#store.entry(id);
     if (entry === undefined) return;
-    await this.#begin();
+    await this.#begin(context);
     await this.#store.removeEntry(entry);
-    await this.#publish();
+    await this.#publisher.changed();
   }
 
   async download(id: ImageId, _: Reading): Promise<readonly Part[]> {
@@ -154,24 +155,38 @@ class Local implements Backend<LocalImage>, Downloads {
     // What could not begin was told of, and has changed nothing.
     if (!(await (this.#begun ?? Promise.resolve()).then(always, never))) return;
     const entries = await Array.fromAsync(this.#store.entries());
-    await this.#writeIndexes(entries);
+    await this.#publisher.write(entries);
     const blobs = new Set(entries.flatMap(blobsOf));
-    await this.#store.sweep({ blobs, files: new Set(entries.map(fileName)) }, new Date());
+    await this.#store.sweep({ blobs, files: new Set(entries.filter(isPublic).map(fileName)) }, new Date());
     await this.#store.settled();
   }
 
   /** Before the first change: the folders are there, and a run that dies now is seen to have died. All others wait for that. */
-  async #begin(): Promise<void> {
-    this.#begun ??= this.#store.prepare().then(() => this.#store.unsettle());
+  async #begin({ note }: Reading): Promise<void> {
+    this.#begun ??= this.#prepare(note);
     await this.#begun;
   }
 
+  async #prepare(note: Reading["note"]): Promise<void> {
+    await this.#store.prepare();
+    for (const name of await this.#store.pages.foreign())
+      note(`warning: ${this.#store.at(name)} was not written by this store, and is left as it is`);
+    await this.#store.unsettle();
+  }
+
   async #keep(entry: StoreEntry): Promise<Observed<LocalImage>> {
-    await this.#store.name(entry.disk, fileName(entry));
+    if (isPublic(entry)) await this.#store.name(entry.disk, fileName(entry));
+    else if (await this.#store.unname(entry.disk, fileName(entry))) await this.#renameOlder(entry);
     await this.#store.putEntry(entry);
     for (const name of namesOf(entry)) this.#holders?.set(name, entry.id);
-    await this.#publish();
+    await this.#publisher.changed();
     return observed(entry, await this.#store.id());
+  }
+
+  /** The name of an image that has become private goes to an earlier version that is public. */
+  async #renameOlder({ id, name }: StoreEntry): Promise<void> {
+    const others = (await Array.fromAsync(this.#store.entries())).filter((one) => one.id !== id && one.name === name);
+    for (const { current } of shelvesOf(others)) await this.#store.name(current.disk, fileName(current));
   }
 
   async #signed(context: Context, id: ImageId): Promise<Pick<StoreEntry, "mark">> {
@@ -197,29 +212,6 @@ class Local implements Backend<LocalImage>, Downloads {
       });
     }
   }
-
-  /**
-   * Rewrites the indexes: at once after the first change, and while more come as often as it takes little of the time. The end of
-   * the run does it in any case, and a run that is killed before is made up for by the next.
-   */
-  async #publish(): Promise<void> {
-    if (this.#isPublishing || performance.now() < this.#due) return;
-    this.#isPublishing = true;
-    const began = performance.now();
-    try {
-      await this.#writeIndexes(await Array.fromAsync(this.#store.entries()));
-    } finally {
-      this.#isPublishing = false;
-      this.#due = performance.now() + Math.max(1000, 10 * (performance.now() - began));
-    }
-  }
-
-  async #writeIndexes(entries: readonly StoreEntry[]): Promise<void> {
-    const { sums, index, products } = indexes(entries, new Date());
-    await this.#store.putIndex("SHA256SUMS", sums);
-    await this.#store.putIndex("images.json", products);
-    await this.#store.putIndex("index.json", index);
-  }
 }
 
 const isOf = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
@@ -239,9 +231,10 @@ export const local = definePlugin({
   doc: "A directory that any web server can serve: a mirror, an air-gap bundle, a remote for Incus.",
   config,
   image,
+  starter,
   bytes: wanted,
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
-  async open({ path, grace }, host) {
-    return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000), host.file);
+  async open({ path, grace, url }, host) {
+    return new Local(new Directory(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000), host.file, url);
   },
 });

@@ -2,6 +2,7 @@ import { lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "images";
 import { readPlain, sha256OfFile, whenMissing } from "./disk.ts";
+import { GUARD } from "./pages.ts";
 
 /** Files of the indexes, and the names under which the ledger has them. */
 export const INDEXES = {
@@ -25,7 +26,8 @@ export class Ledger {
   }
 
   async names(kind: "blobs" | "files"): Promise<readonly string[]> {
-    return await readdir(join(this.#root, "wrote", kind)).catch(whenMissing([]));
+    const names = await readdir(join(this.#root, "wrote", kind)).catch(whenMissing<string[]>([]));
+    return names.filter((name) => name !== GUARD);
   }
 
   async has(kind: "blobs" | "indexes", name: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import {
   oneOf,
   optional,
   required,
+  type Starter,
   setOf,
   string,
   withDefault,
@@ -14,10 +15,23 @@ import {
 
 /** `[backend.NAME]` with `plugin = "local"`. */
 export const config = {
-  path: required(string(), "The directory of the store; created if missing. Relative to images.toml.", {
-    example: "./store",
-  }),
-  grace: withDefault(duration(), "1h", "How long the bytes of a deleted image are kept for current readers."),
+  path: required(
+    string(),
+    "The directory of the store, made when it is not there. Relative paths start from images.toml.",
+    {
+      example: "./store",
+    },
+  ),
+  grace: withDefault(
+    duration(),
+    "1h",
+    "How long the bytes of a deleted image stay, for those who are still reading them.",
+  ),
+  url: optional(
+    matching(/^https?:\/\/[^\s"'`<>$\\]+$/, "an http or https URL"),
+    "Where the directory is served: for the links of its feed, and the commands on its page.",
+    { example: "https://mirror.example.org/images/" },
+  ),
 };
 
 const name = matching(
@@ -39,7 +53,7 @@ export const image = {
   visibility: withDefault(
     oneOf("public", "private"),
     "public",
-    "A private image is in the store, but in none of its indexes.",
+    "A private image is in the store, but in none of its indexes and pages, and has no file under `files/`.",
   ),
   format: optional(
     oneOf("raw", "qcow2"),
@@ -66,3 +80,10 @@ export const image = {
   created_at: computed(string(), "When it was added, RFC 3339."),
 };
 export type LocalImage = typeof image;
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "store",
+  settings: [{ name: "path", question: "Directory of the store", default: "./store" }],
+  attributes: 'aliases = ["debian-12"]',
+};

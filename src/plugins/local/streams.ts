@@ -13,13 +13,28 @@ export function fileName({ name, format, compression }: Pick<StoreEntry, "name" 
   return compression === "none" ? `${name}.${kind}` : `${name}.${kind}.${compression}`;
 }
 
-/** `SHA256SUMS` and the two files of simplestreams, for the public images; of two with one name the newer counts. */
-export function indexes(entries: readonly StoreEntry[], now: Date): Indexes {
-  const shown = new Map<string, StoreEntry>();
+/** A name of the store as the public see it: the image that has it, and earlier versions, the newest first. */
+export interface Shelved {
+  readonly current: StoreEntry;
+  readonly older: readonly StoreEntry[];
+}
+
+export const isPublic = ({ attributes }: StoreEntry): boolean => attributes.visibility !== "private";
+
+/** The public images by their names; of two with one name the newer counts. */
+export function shelvesOf(entries: readonly StoreEntry[]): readonly Shelved[] {
+  const shelves = new Map<string, Shelved>();
   for (const entry of [...entries].sort((a, b) => (a.created < b.created ? -1 : 1))) {
-    if (entry.attributes.visibility !== "private") shown.set(entry.name, entry);
+    if (!isPublic(entry)) continue;
+    const before = shelves.get(entry.name);
+    shelves.set(entry.name, { current: entry, older: before === undefined ? [] : [before.current, ...before.older] });
   }
-  const list = [...shown.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...shelves.values()].sort((a, b) => (a.current.name < b.current.name ? -1 : 1));
+}
+
+/** `SHA256SUMS` and the two files of simplestreams. */
+export function indexes(shelves: readonly Shelved[], now: Date): Indexes {
+  const list = shelves.map(({ current }) => current);
   const products = Object.fromEntries(list.flatMap(product));
   const updated = now.toUTCString().replace("GMT", "+0000");
   return {
@@ -54,6 +69,9 @@ function product(entry: StoreEntry): [string, unknown][] {
   const title = { os, release, release_title: release, arch, variant, aliases, requirements: {} };
   return [[`${name}:${release}:${arch}:${variant}`.toLowerCase(), { ...title, versions: { [version]: { items } } }]];
 }
+
+/** Whether an Incus server can use it. */
+export const isProduct = (entry: StoreEntry): boolean => itemsOf(entry) !== undefined;
 
 function itemsOf({ disk, metadata, fingerprint, format }: StoreEntry): Record<string, unknown> | undefined {
   const item = (ftype: string, blob: { sha256: string; size: number }, more = {}) => ({

@@ -7,6 +7,7 @@ import {
   mapOf,
   matching,
   optional,
+  type Starter,
   setOf,
   string,
   type Type,
@@ -59,9 +60,22 @@ function sameMembers(a: Value, b: Value): boolean {
 
 const word = matching(/^[^\u{10000}-\u{10FFFF}]{1,255}$/u, "1 to 255 characters, none of them of four bytes");
 
+const uuid: Type<string> = {
+  ...matching(
+    /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/,
+    "a UUID, as 1b2c3d4e-0000-4000-8000-0123456789ab",
+  ),
+  same: (a, b) => String(a).toLowerCase() === String(b).toLowerCase(),
+};
+
 /** An image in Glance. What is not written is left as the cloud has it. */
 export const image = {
-  name: optional(word, "Its name; not unique. Default: the name of the image.", { ownName: true }),
+  name: optional(word, "What people call it; not unique there. Default: the image's own name.", { ownName: true }),
+  image_id: optional(
+    uuid,
+    "An id of your own, in the place of one that Glance chooses: a UUID. Glance gives an id only once, even if its image is deleted: new bytes need a new id.",
+    { onChange: "replace", compare: "recorded", reported: true, example: "1b2c3d4e-0000-4000-8000-0123456789ab" },
+  ),
   disk_format: optional(
     choice("raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso", "ploop", "ami", "ari", "aki"),
     "The disk format; raw and qcow2 sources are converted if needed. Default: as the source.",
@@ -147,3 +161,10 @@ export const image = {
   updated_at: computed(string(), "When it was last changed, RFC 3339."),
 };
 export type OsImage = typeof image;
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "cloud",
+  settings: [{ name: "cloud", question: "Cloud in clouds.yaml (empty: the OS_* variables)" }],
+  attributes: "min_disk_gb = 3",
+};

@@ -31,7 +31,7 @@ import { OmiMaking } from "./making.ts";
 import { marksOf, snapshotTags } from "./mark.ts";
 import { isIntermediate, Remains } from "./remains.ts";
 import { rules } from "./rules.ts";
-import { config, image, type Omi, USUAL_CODES } from "./schema.ts";
+import { config, image, type Omi, starter, USUAL_CODES } from "./schema.ts";
 import { accessOf } from "./settings.ts";
 import { OmiUploads } from "./upload.ts";
 import { permissionsOf, tagsOf } from "./values.ts";
@@ -201,6 +201,7 @@ export const outscale = definePlugin({
   doc: "The images (OMIs) of an Outscale account: of VMs, snapshots, manifests, other images, or bytes.",
   config,
   image,
+  starter,
   origins: [
     { name: "from a VM", needs: ["vm_id"], may: ["no_reboot"] },
     { name: "from another image", needs: ["source_image_id", "source_region_name"] },

@@ -10,6 +10,7 @@ import {
   oneOf,
   optional,
   required,
+  type Starter,
   setOf,
   string,
   type Type,
@@ -232,3 +233,13 @@ export type Omi = typeof image;
 function withoutQuery(text: string): string {
   return text.replace(/[?#].*$/s, "");
 }
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "outscale",
+  settings: [
+    { name: "region", question: "Region", default: "eu-west-2" },
+    { name: "bucket", question: "Bucket for uploads", default: "images-upload" },
+  ],
+  more: 'access_key = "env:OSC_ACCESS_KEY"\nsecret_key = "env:OSC_SECRET_KEY"',
+};

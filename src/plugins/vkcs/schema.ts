@@ -1,4 +1,4 @@
-import { optional } from "images";
+import { optional, type Starter } from "images";
 import { choice, type OsImage, image as openstack } from "../openstack/schema.ts";
 
 /** An image in VK Cloud: as in Glance, with what VK Cloud allows. */
@@ -16,4 +16,11 @@ export const image: OsImage = {
   visibility: optional(choice("private", "shared", "community"), "Its visibility. Default: private.", {
     unset: "private",
   }),
+};
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "vkcs",
+  settings: [{ name: "cloud", question: "Cloud in clouds.yaml (empty: the OS_* variables)" }],
+  attributes: "min_disk_gb = 3",
 };

@@ -9,11 +9,12 @@ import { played, TestClock } from "./kit.ts";
 import { at, EVIL, FULL, HOSTILE, planOf, STEPS } from "./plans.ts";
 import { dangerous, RUN } from "./runs.ts";
 
-const FILES = { markdown: "md", github: "github.md", gitlab: "gitlab.json", junit: "xml" } as const;
+const FILES = { markdown: "md", github: "github.md", gitlab: "gitlab.json", junit: "xml", html: "html" } as const;
 
 async function ran() {
-  const gathered = new Gathered();
-  await gathered.read(played(RUN, new TestClock()));
+  const clock = new TestClock();
+  const gathered = new Gathered(() => clock.now());
+  await gathered.read(played(RUN, clock));
   return gathered.report;
 }
 

@@ -9,6 +9,7 @@ import { bodyOf, decided } from "../../../src/core/plan/body.ts";
 import { decide } from "../../../src/core/plan/decide.ts";
 import { diff } from "../../../src/core/plan/diff.ts";
 import { observe } from "../../../src/core/plan/observe.ts";
+import { ListedSizes } from "../../../src/core/plan/physical.ts";
 import { movesOf, takersFirst } from "../../../src/core/plan/turn.ts";
 import { type Backend, definePlugin, type KnownBytes, type Plugin } from "../../../src/core/plugin.ts";
 import { at, id, image, ready, resource, schema, sight, want } from "./sample.ts";
@@ -48,6 +49,8 @@ const around = (there: ReadonlyMap<string, ReturnType<typeof image>>, known = si
   backend: backendOf(there),
   owner: OWNER,
   asked: [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }],
+  sizes: new ListedSizes(backendOf(there), reading),
+  means: { signal: reading.signal },
 });
 const nobodys = (key: string, names: readonly string[] = [key]) => {
   const { mark: _, ...rest } = image({ label: "a", size: 1 }, { id: imageId(`i-${key.at(-1)}`), names });

@@ -109,21 +109,36 @@ test("the image of a disk whose answer never came is taken up", async () => {
   await play.settled();
 });
 
-test("passing troubles of every kind are waited for", async () => {
+test.concurrent("passing troubles of a creation are waited for", async () => {
   await using play = await scene('label = "first"\n');
   const { control } = play;
-  control.next({ kind: "too-many-requests", shape: "json" }, { path: /\/images$/ });
+  control.next({ kind: "too-many-requests", shape: "json", retryAfter: 1 }, { path: /\/images$/ });
   control.next({ kind: "internal" }, { method: "POST" });
   control.next({ kind: "not-yet-available", retryAfter: 1 }, { method: "POST" });
   control.next({ kind: "bad-gateway" }, { path: /\/private\// });
+  await play.apply();
+  expect(control.images()).toMatchObject([{ label: "first", status: "available" }]);
+  expect(control.plannedFaults).toBe(0);
+});
+
+test.concurrent("passing troubles of a change are waited for", async () => {
+  await using play = await scene('label = "first"\n');
+  const { control } = play;
   await play.apply();
   await play.declare(upload('label = "second"\n'));
   control.next({ kind: "busy" }, { method: "PUT" });
   control.next({ kind: "too-many-requests", shape: "html", retryAfter: 1 }, { method: "PUT" });
   await play.apply();
+  expect(control.images()).toMatchObject([{ label: "second", status: "available" }]);
+  expect(control.plannedFaults).toBe(0);
+});
+
+test.concurrent("passing troubles of a removal are waited for", async () => {
+  await using play = await scene('label = "first"\n');
+  const { control } = play;
+  await play.apply();
   control.next({ kind: "busy" }, { method: "DELETE" });
   control.next({ kind: "lost-answer" }, { method: "DELETE" });
-  expect(control.images()).toMatchObject([{ label: "second", status: "available" }]);
   await play.ok("destroy", "--yes");
   expect(control.images()).toEqual([]);
   expect(control.plannedFaults).toBe(0);

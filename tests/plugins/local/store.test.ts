@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, utimes, wr
 import { join } from "node:path";
 import { Directory } from "../../../src/plugins/local/client.ts";
 import { World } from "../../cli/world.ts";
+import { listed } from "../../harness.ts";
 
 const IMAGE = '[image.a]\nsource = "./a.img"\n';
 const HEX = "a".repeat(64);
@@ -43,7 +44,7 @@ test("a store of the first version is upgraded in place, and its files are swept
   await world.declare("");
   await world.ends(0, "apply", "--yes");
   expect(await readdir(world.folder.at("store", "files"))).toEqual([]);
-  expect(await readdir(world.folder.at("store", "blobs"))).toEqual([]);
+  expect(await listed(world.folder.at("store", "blobs"))).toEqual([]);
   expect(await readdir(world.folder.at("store"))).toContain("images-store.json");
 });
 
@@ -117,7 +118,7 @@ for (const [what, change] of breaks) {
     expect((await readdir(world.folder.path)).sort()).toEqual(outside);
     expect((await world.record("b")).attributes["description"]).toBe("new");
     // Nobody knows which bytes the broken record is of.
-    expect((await readdir(world.folder.at("store", "blobs"))).length).toBe(2);
+    expect((await listed(world.folder.at("store", "blobs"))).length).toBe(2);
   });
 }
 
@@ -138,7 +139,7 @@ for (const name of ["blobs", "images", "files", "streams", "tmp", "wrote"]) {
 test("a blob that is a symbolic link is drift, and is not read", async () => {
   await using world = await World.make(IMAGE);
   await world.ends(0, "apply", "--yes");
-  const [blob = ""] = await readdir(world.folder.at("store", "blobs"));
+  const [blob = ""] = await listed(world.folder.at("store", "blobs"));
   await rm(world.folder.at("store", "blobs", blob));
   await symlink(world.folder.at("a.img"), world.folder.at("store", "blobs", blob));
   await world.ends(1, "export", "store/a", "--out", "x");
@@ -153,7 +154,7 @@ for (const [what, damage] of damages) {
   test(`a blob that is ${what} is seen by plan and repaired by apply`, async () => {
     await using world = await World.make(IMAGE);
     await world.ends(0, "apply", "--yes");
-    const [blob = ""] = await readdir(world.folder.at("store", "blobs"));
+    const [blob = ""] = await listed(world.folder.at("store", "blobs"));
     const path = world.folder.at("store", "blobs", blob);
     await damage(path);
     await world.ends(2, "plan", "--detailed-exitcode");
@@ -207,7 +208,7 @@ for (const [what, owner, age, stays] of owners) {
       await utimes(file, then, then);
     }
     await world.ends(0, "apply", "--yes");
-    expect((await readdir(world.folder.at("store", "tmp"))).length).toBe(stays ? 3 : 0);
+    expect((await listed(world.folder.at("store", "tmp"))).length).toBe(stays ? 3 : 0);
   });
 }
 
@@ -234,5 +235,5 @@ test("a record that was copied to another id or another store bears a copied mar
   expect(said.stderr + said.stdout).toContain("store/a");
   const rows = JSON.parse((await world.ends(0, "info", "store", "--json")).stdout);
   expect(rows.map(({ ours }: { ours: boolean }) => ours)).toEqual([false, false]);
-  expect((await readdir(world.folder.at("second", "images"))).length).toBe(2);
+  expect((await listed(world.folder.at("second", "images"))).length).toBe(2);
 });

@@ -3,13 +3,14 @@ import { declared, type Stage, staged } from "./stage.ts";
 
 // What Nova says, or does not say, of images that are to go.
 
+// They wait for servers that are broken: side by side.
 setDefaultTimeout(60_000);
 
 const both = declared("a") + declared("b");
 const names = ({ glance }: Stage) => [...glance.images.values()].map(({ name }) => name).sort();
 const refused = (status: number) => () => Response.json({ error: { message: "no" } }, { status });
 
-test.each([
+test.concurrent.each([
   ["refuses connections", undefined],
   ["is not let in", refused(401)],
   ["forbids it", refused(403)],
@@ -33,7 +34,7 @@ test.each([
   expect([...stage.glance.images.values()].map(({ min_disk }) => min_disk).sort()).toEqual([0, 4]);
 });
 
-test("an image that a server uses is not deleted, and one that none uses is", async () => {
+test.concurrent("an image that a server uses is not deleted, and one that none uses is", async () => {
   await using stage = await staged(both);
   stage.cloud.nova = ({ query }) => {
     const image = stage.glance.images.get(query.get("image") ?? "");
@@ -47,7 +48,7 @@ test("an image that a server uses is not deleted, and one that none uses is", as
   expect(names(stage)).toContain("b");
 });
 
-test.each([
+test.concurrent.each([
   ["refuses", refused(401)],
   ["is broken", refused(500)],
   ["does not know the call", refused(406)],
@@ -63,7 +64,7 @@ test.each([
   expect(names(stage)).toEqual(["a", "b"]);
 });
 
-test.each([
+test.concurrent.each([
   ["filters by the image", true],
   ["lists every volume, page by page", false],
 ])("an image of a volume is not deleted, and another is: a Cinder that %s", async (_, filters) => {
@@ -91,7 +92,7 @@ test.each([
   expect(names(stage)).toEqual(["b"]);
 });
 
-test("protection on the backend blocks the replace before anything is sent", async () => {
+test.concurrent("protection on the backend blocks the replace before anything is sent", async () => {
   await using stage = await staged(declared("a", "protected = true"));
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   await stage.folder.write("disk.img", "other\n".repeat(1000));
@@ -102,7 +103,7 @@ test("protection on the backend blocks the replace before anything is sent", asy
   expect(stage.cloud.asked.filter((call) => !call.startsWith("GET"))).toEqual([]);
 });
 
-test.each([
+test.concurrent.each([
   ["hide", { os_hidden: true }],
   ["deactivate", { status: "deactivated" }],
 ])("what on_remove = %s took out of use is back when its block is", async (how, retired) => {
@@ -121,7 +122,7 @@ test.each([
   expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
 });
 
-test("new bytes for an image that a server uses are blocked before they are sent, and so is its removal with kept versions", async () => {
+test.concurrent("new bytes for an image that a server uses are blocked before they are sent, and so is its removal with kept versions", async () => {
   const block = (retain: string) => declared("a", retain);
   await using stage = await staged(block(""));
   let used: string | undefined;
