@@ -112,7 +112,7 @@ class Local implements Backend<LocalImage>, Downloads {
   ): Promise<Observed<LocalImage>> {
     const entry = await this.#store.entry(have.id);
     if (entry === undefined)
-      throw new Failure("backend.missing", `${have.id} is not in the store any more`, { hint: "plan again" });
+      throw new Failure("backend.missing", `${have.id} is no longer in the store`, { hint: "plan again" });
     await this.#begin(context);
     const name = want.name ?? (cleared.includes("name") ? imageOf(context.address) : entry.name);
     await this.#free([name, ...(want.aliases ?? [])], context, have.id);

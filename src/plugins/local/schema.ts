@@ -15,18 +15,10 @@ import {
 
 /** `[backend.NAME]` with `plugin = "local"`. */
 export const config = {
-  path: required(
-    string(),
-    "The directory of the store, made when it is not there. Relative paths start from images.toml.",
-    {
-      example: "./store",
-    },
-  ),
-  grace: withDefault(
-    duration(),
-    "1h",
-    "How long the bytes of a deleted image stay, for those who are still reading them.",
-  ),
+  path: required(string(), "The directory of the store; created if missing. Relative to images.toml.", {
+    example: "./store",
+  }),
+  grace: withDefault(duration(), "1h", "How long the bytes of a deleted image are kept for current readers."),
   url: optional(
     matching(/^https?:\/\/[^\s"'`<>$\\]+$/, "an http or https URL"),
     "Where the directory is served: for the links of its feed, and the commands on its page.",

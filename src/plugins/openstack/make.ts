@@ -84,7 +84,7 @@ async function begun(
       if (signal.aborted || !isPassing(thrown) || attempt === TRIES) throw thrown;
       const left = await whenBack(glance, id, signal);
       if (left?.status !== "active") {
-        context.note("Glance went away while the image was sent to it: it is sent again");
+        context.note("the connection to Glance was lost during the upload: it is repeated");
         if (left !== undefined) await slot.drop();
         continue;
       }

@@ -70,7 +70,7 @@ const uuid: Type<string> = {
 
 /** An image in Glance. What is not written is left as the cloud has it. */
 export const image = {
-  name: optional(word, "What people call it; not unique there. Default: the image's own name.", { ownName: true }),
+  name: optional(word, "Its name; not unique. Default: the name of the image.", { ownName: true }),
   image_id: optional(
     uuid,
     "An id of your own, in the place of one that Glance chooses: a UUID. Glance gives an id only once, even if its image is deleted: new bytes need a new id.",
