@@ -14,7 +14,7 @@ export const declared = (want: {
 ];
 
 /** Whose aliases may be taken: those of the image that is being replaced, and of other images of the same file and state. */
-export interface Taking {
+interface Taking {
   readonly signal: AbortSignal;
   /** The fingerprint of the image that is being replaced, in the same project. */
   readonly replaces: string | undefined;
