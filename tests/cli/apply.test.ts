@@ -74,9 +74,7 @@ test("a protected image is neither deleted nor replaced, also when its block is 
   await world.folder.write("a.img", "others\n");
   expect((await world.ends(1, "apply", "--yes")).stdout).toContain("protected");
   await world.declare("");
-  expect((await world.ends(1, "apply", "--yes")).stdout).toContain(
-    "taking its block out of the file does not lift that",
-  );
+  expect((await world.ends(1, "apply", "--yes")).stdout).toContain("removing its block does not lift that");
   expect((await world.ends(1, "destroy", "--yes")).stdout).toContain("protected");
   await world.declare(ONE);
   await world.ends(0, "apply", "--yes");

@@ -61,7 +61,7 @@ test("a checksum of another kind is something to do: in the plan, its file, the 
   const before = (await stateOf(folder)).images["store/a"].id;
   const done = await ends(folder, 0, "apply", "p.json", "--report", "junit=r.xml", "--json=e.ndjson");
   expect(done.stdout).toContain("Apply complete! Resources: 0 added, 0 changed, 0 destroyed, 1 verified.");
-  expect(done.stderr).toContain("the bytes are those of the image (sha256:");
+  expect(done.stderr).toContain("its source has the bytes of the image (sha256:");
   expect(await readFile(folder.at("r.xml"), "utf8")).toContain('failures="0"');
   const events = steps(await readFile(folder.at("e.ndjson"), "utf8"));
   expect(events.find(({ type }) => type === "apply_complete").hook).toMatchObject({ action: "read" });

@@ -55,7 +55,7 @@ test("a plan that is kept has its digest, and is refused when the bytes have cha
   await file.write("b", 0);
   await file.close();
   const said = await run(folder, ["apply", "a.plan"]);
-  expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("not those that were planned")]);
+  expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("have changed since the plan")]);
 });
 
 test("an image whose mark was never completed is completed where the state knows it, and adopted by the digest of the backend where nobody does", async () => {

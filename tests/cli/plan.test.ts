@@ -93,10 +93,10 @@ const stale: readonly [what: string, move: (world: World) => Promise<void>, said
   [
     "the state",
     async (world) => void (await world.ends(0, "apply", "--yes", "--target", "store/b")),
-    "the state has moved on",
+    "the state has changed",
   ],
   ["the file", (world) => world.declare(`${TWO}description = "other"\n`), "images.toml"],
-  ["the source bytes", (world) => world.folder.write("a.img", "others\n"), "store/a: the source bytes are not those"],
+  ["the source bytes", (world) => world.folder.write("a.img", "others\n"), "store/a: the source bytes have changed"],
 ];
 for (const [what, move, text] of stale) {
   test(`a saved plan is refused when ${what} moved, and says so`, async () => {

@@ -205,7 +205,7 @@ export class StepContext {
       });
     const use = found === undefined || this.#made.has(id) ? undefined : await useOf(id, this.backend, context);
     if (use !== undefined)
-      throw new Failure("plan.used", `${id} is not deleted: the image is in use (${use})`, {
+      throw new Failure("plan.used", `${id} is not deleted: ${use}`, {
         address: this.address,
         hint: "stop using it, then apply again",
       });

@@ -108,8 +108,8 @@ function obstacle(id: ImageId, { uses, protected: kept }: Obstacles): Obstacle |
   if (use === undefined) return undefined;
   return {
     because: "refused",
-    text: `the image is in use (${use})`,
-    hint: 'free it first, keep it with retain, or set on_remove = "forget"',
+    text: use,
+    hint: 'stop using it, keep it with retain, or set on_remove = "forget"',
   };
 }
 

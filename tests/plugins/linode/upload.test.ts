@@ -59,7 +59,7 @@ test("a storage that wants the length first gets it, from a temporary file that 
   await scene.folder.write("disk.raw", RAW);
   await scene.declare(`${upload("", "disk.raw")}\n${upload("", "disk.raw").replace("small", "second")}`);
   const said = await scene.apply("--parallelism", "1");
-  expect(said.stderr).toContain("has to begin with its length");
+  expect(said.stderr).toContain("needs its length in advance");
   for (const { raw, bytes, contentLength } of scene.control.received())
     expect([raw?.sha256, contentLength]).toEqual([hash("sha256", RAW), bytes]);
   expect(scene.asked().filter((one) => one.startsWith("PUT bytes"))).toEqual([
