@@ -72,8 +72,8 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
 
   async create(want: Desired<LocalImage>, source: Source | undefined, context: Context): Promise<Observed<LocalImage>> {
     if (source === undefined)
-      throw new Failure("backend.refused", "the local store makes images of bytes only", {
-        hint: "give it a `source`",
+      throw new Failure("backend.refused", "the local store needs a source", {
+        hint: "set `source`",
       });
     await this.#begin(context);
     const name = want.name ?? imageOf(context.address);
@@ -111,7 +111,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   ): Promise<Observed<LocalImage>> {
     const entry = await this.#store.entry(have.id);
     if (entry === undefined)
-      throw new Failure("backend.missing", `${have.id} is not in the store any more`, { hint: "plan again" });
+      throw new Failure("backend.missing", `${have.id} is no longer in the store`, { hint: "plan again" });
     await this.#begin(context);
     const name = want.name ?? (cleared.includes("name") ? imageOf(context.address) : entry.name);
     await this.#free([name, ...(want.aliases ?? [])], context, have.id);
@@ -195,7 +195,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
       const entry = await this.#store.entry(id);
       if (entry === undefined || isOf(entry.mark, context.mark)) continue;
       if (!namesOf(entry).includes(name)) continue;
-      throw new Failure("backend.conflict", `${name} is the name of ${id} already`, {
+      throw new Failure("backend.conflict", `the name ${name} is already in use by ${id}`, {
         hint: "choose another name, or delete that image",
       });
     }
