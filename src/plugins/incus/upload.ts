@@ -68,8 +68,7 @@ export async function send(
     .upload(upload, { ...context, signal: stop.signal })
     .finally(() => context.signal.removeEventListener("abort", follow));
   const made = fingerprint;
-  if (made === undefined)
-    throw new Failure("backend.answer", "the server created an image before it had all bytes");
+  if (made === undefined) throw new Failure("backend.answer", "the server created an image before it had all bytes");
   const waits = (what: string) => context.progress("wait", 0, undefined, what);
   waits("the server to unpack the image");
   const there = async () =>
