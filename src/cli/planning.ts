@@ -207,9 +207,10 @@ export abstract class PlanningCommand extends FileCommand {
     return typeof this.json === "string" && this.json !== "" ? resolve(this.context.cwd, this.json) : undefined;
   }
 
-  protected async writeReports(plan: Plan): Promise<void> {
+  protected async writeReports(plan: Plan, session: Session): Promise<void> {
+    const { state } = this.reports.length === 0 ? { state: undefined } : await session.store();
     for (const { kind, path } of this.#reportWishes)
-      await writing(path, () => writeFile(path, this.redact(report(kind, plan, this.gathered.report))));
+      await writing(path, () => writeFile(path, this.redact(report(kind, plan, this.gathered.report, state))));
   }
 
   protected exitCode(plan: Plan): number {

@@ -86,6 +86,19 @@ describe.skipIf(missing !== undefined)("the page of a store in Chromium", () => 
     expect(opened.faults).toEqual([]);
   });
 
+  test("behind plain http, where a page has no clipboard, the buttons copy too, and keep the focus", async () => {
+    await using opened = await Opened.of(pageOf(FEW));
+    const { page } = opened;
+    await page.addInitScript(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+    await page.reload();
+    await page.locator("#image-debian-0 > summary").click();
+    await page.getByRole("button", { name: "Copy the sha256 of debian-0" }).press("Enter");
+    await page.waitForFunction(() => document.activeElement?.textContent === "Copied");
+    await page.locator("#words").press("Control+V");
+    expect(await page.locator("#words").inputValue()).toBe(FEW[0]?.disk.sha256 ?? "");
+    expect(opened.faults).toEqual([]);
+  });
+
   test("filters by system, architecture and format together, and an address of an image opens it", async () => {
     await using opened = await Opened.of(pageOf(FEW));
     const { page } = opened;

@@ -31,6 +31,7 @@ export class ServeCommand extends FileCommand {
     await using server = listen(await this.#found(), port);
     this.out.data.write(`${server.url}\n`);
     this.note("Press Ctrl-C to stop.");
+    this.context.stopsWith?.("stopped");
     const { signal } = this.context;
     if (!signal.aborted)
       await new Promise<void>((done) => signal.addEventListener("abort", () => done(), { once: true }));

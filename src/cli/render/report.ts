@@ -1,4 +1,5 @@
 import { isPending, type Plan } from "../../core/model/plan.ts";
+import type { State } from "../../core/model/state.ts";
 import { html } from "./html/index.ts";
 import { junit } from "./junit.ts";
 import { markdown } from "./markdown.ts";
@@ -12,7 +13,7 @@ export type ReportKind = (typeof REPORTS)[number];
 const LONGEST = { markdown: 60_000, github: 1_000_000 } as const;
 
 /** A plan, or with `run` what came of it, for a pipeline: a comment, a summary, test results, the figures of a merge request, a page. */
-export function report(kind: ReportKind, plan: Plan, run?: RunReport): string {
+export function report(kind: ReportKind, plan: Plan, run?: RunReport, state?: State): string {
   switch (kind) {
     case "markdown":
     case "github":
@@ -22,7 +23,7 @@ export function report(kind: ReportKind, plan: Plan, run?: RunReport): string {
     case "junit":
       return junit(plan, run);
     case "html":
-      return html(plan, run);
+      return html(plan, run, state);
     default:
       return kind satisfies never;
   }
