@@ -212,9 +212,11 @@ export abstract class PlanningCommand extends FileCommand {
   }
 
   protected async writeReports(plan: Plan, session: Session): Promise<void> {
-    const { state } = this.reports.length === 0 ? { state: undefined } : await session.store();
+    if (this.reports.length === 0) return;
+    const { state } = await session.store();
+    const known = { state, redact: (text: string) => this.redact(text) };
     for (const { kind, path } of this.#reportWishes)
-      await writing(path, () => writeFile(path, this.redact(report(kind, plan, this.gathered.report, state))));
+      await writing(path, () => writeFile(path, report(kind, plan, this.gathered.report, known)));
   }
 
   protected exitCode(plan: Plan): number {

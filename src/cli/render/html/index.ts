@@ -14,8 +14,14 @@ import style from "./report.css" with { type: "text" };
 import { diff, stepDetails } from "./steps.ts";
 import { timelineTable } from "./timeline.ts";
 
+/** What a page is told besides the plan. */
+export interface Known {
+  readonly state: State | undefined;
+  readonly redact: (text: string) => string;
+}
+
 /** A plan, or with `run` what came of it, as one page that makes no request. `state` knows the ages of images that do not change. */
-export function html(plan: Plan, run: RunReport | undefined, state?: State): string {
+export function html(plan: Plan, run: RunReport | undefined, { state, redact }: Partial<Known> = {}): string {
   const ageOf = agesOf(plan, state, run !== undefined);
   const name = `images ${run?.command ?? (plan.mode === "destroy" ? "plan --destroy" : "plan")}`;
   const body = markup`<main>
@@ -31,7 +37,8 @@ ${bytesTable(plan)}
 ${run === undefined ? undefined : timelineTable(run)}
 ${ageTable(plan, ageOf)}
 </main>`;
-  return page({ title: `${name}: ${headline(plan, run)}`, style, script, body });
+  const title = `${name}: ${headline(plan, run)}`;
+  return page({ title, style, script, body, ...(redact === undefined ? {} : { redact }) });
 }
 
 function headline(plan: Plan, run: RunReport | undefined): string {
