@@ -188,6 +188,7 @@ export class Session implements AsyncDisposable {
         this.config.resources.flatMap((one) => (one.backend === name ? [[one.address, one.want] as const] : [])),
       ),
       signal: this.#shell.hard,
+      httpsOnly: this.config.policy.require.includes("https"),
       door: (options) => this.#door(options, limits),
       conceal: (secret) => this.secrets.conceal(secret),
       scratch: () =>

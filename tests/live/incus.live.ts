@@ -69,6 +69,7 @@ await conformance("incus, a bare disk", {
     source: "from a remote",
     source_instance: "from an instance",
     compression: "from an instance",
+    format: "from an instance",
     copy_aliases: "from a remote",
     auto_update: "from a remote",
     fingerprint: "of bytes that have one already",

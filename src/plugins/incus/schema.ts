@@ -219,6 +219,7 @@ export const image = {
     compare: "never",
   }),
   compression: optional(string(), "Of an image from an instance: gzip, zstd, xz, none. Default: the server's.", made),
+  format: optional(oneOf("unified", "split"), "Of an image from an instance: one file, or two. Default: one.", made),
   force: withDefault(
     boolean(),
     false,
