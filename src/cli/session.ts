@@ -17,7 +17,7 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
 import type { HttpMeans, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { measure, Sources } from "../core/source/open/index.ts";
+import { measure, Sources, withTree } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
@@ -106,9 +106,10 @@ export class Session implements AsyncDisposable {
       open: (name) => this.backend(name),
       look: async (spec, previous, signal, quick) =>
         await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
-      measure: async (spec, wanted, signal) => (spec.kind === "promoted" ? {} : await measure(spec, wanted, signal)),
+      measure: async (spec, wanted, signal) =>
+        spec.kind === "promoted" ? {} : await measure(await withTree(spec, this.#shell.env, signal), wanted, signal),
       sent: async (spec, wanted, of) =>
-        spec.kind === "promoted" ? undefined : await this.sources().sent(spec, wanted, { ...of, progress: () => {} }),
+        await this.sources().sent(await this.#plain(spec, undefined, of.signal), wanted, { ...of, progress: () => {} }),
       fetch: async (spec, wanted, opening) =>
         await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
@@ -121,7 +122,7 @@ export class Session implements AsyncDisposable {
 
   /** A source that another state tells of as what it stands for. */
   async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
-    if (spec.kind !== "promoted") return spec;
+    if (spec.kind !== "promoted") return await withTree(spec, this.#shell.env, signal);
     const storage = this.keeper.elsewhere(spec.state, "source.state");
     const found = await promoted(spec, previous, storage, this.#shell.now(), signal);
     if (this.config.policy.require.includes("https") && found.kind === "url" && /^http:/i.test(found.urls[0] ?? ""))

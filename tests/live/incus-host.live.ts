@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { appendFile, cp } from "node:fs/promises";
+import { appendFile, chown, cp, mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { api, bytesOf, DIR, facts, type Json, Lab, names, tarball, unified } from "./incus-kit.ts";
 
@@ -55,6 +55,31 @@ test("[policy] requires https: a remote of the client's own configuration that i
   await lab.declare(block("a", 'source = "images:alpine/edge"') + policy);
   await lab.apply();
   await lab.settled();
+}, 60_000);
+
+test("a directory with metadata.yaml and rootfs is an image, and what changes in it is seen", async () => {
+  await using lab = await Lab.open();
+  for (const path of ["image/rootfs/etc", "image/templates"]) await mkdir(lab.folder.at(path), { recursive: true });
+  await lab.folder.write("image/metadata.yaml", "architecture: x86_64\ncreation_date: 1700000000\n");
+  await lab.folder.write("image/rootfs/etc/hostname", lab.project.name);
+  await chown(lab.folder.at("image/rootfs/etc/hostname"), 1234, 1234);
+  await lab.declare(block("a", 'source = "./image"', 'alias = "x"'));
+  await lab.apply();
+  await lab.settled();
+  const before = await lab.one();
+  expect([before.type, names(before)]).toEqual(["container", ["x"]]);
+  expect((await lab.run("export", "lab/a", "--out", lab.folder.at("out.tar"))).code).toBe(0);
+  const listed = Bun.spawnSync(["tar", "--numeric-owner", "-tvf", lab.folder.at("out.tar")]).stdout.toString();
+  expect(listed).toMatch(/1234\/1234 .*rootfs\/etc\/hostname/);
+  await lab.folder.write("image/rootfs/etc/hostname", "another");
+  expect((await lab.run("plan", "--detailed-exitcode")).code).toBe(2);
+  await lab.apply();
+  await lab.settled();
+  expect((await lab.one()).fingerprint).not.toBe(before.fingerprint);
+  await mkdir(lab.folder.at("empty"));
+  await lab.declare(block("a", 'source = "./empty"', 'alias = "x"'));
+  const said = await lab.run("plan");
+  expect(`${said.stdout}${said.stderr}`).toContain("without metadata.yaml and rootfs");
 }, 60_000);
 
 /** Both apply at the same instant. */
