@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
@@ -8,6 +7,7 @@ import { readConfig } from "../core/config/load.ts";
 import { withoutPulls } from "../core/config/policy.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
+import { fileIn } from "../core/format/inside.ts";
 import { type BackendDeclaration, backendNamed, type Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
@@ -23,7 +23,7 @@ import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
 import { findPlugin } from "./plugins.ts";
-import type { Shell } from "./shell.ts";
+import { privateFolder, type Shell } from "./shell.ts";
 import { StateKeeper } from "./statekeeper.ts";
 import { named } from "./stateplace.ts";
 import { traceOf } from "./trace.ts";
@@ -192,6 +192,7 @@ export class Session implements AsyncDisposable {
       httpsOnly: this.config.policy.require.includes("https"),
       door: (options) => this.#door(options, limits),
       conceal: (secret) => this.secrets.conceal(secret),
+      fileIn,
       scratch: () =>
         privateFolder(join(this.#shell.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "images")),
     };
@@ -242,9 +243,4 @@ export class Session implements AsyncDisposable {
     await close(this.keeper);
     if (errors.length > 0) throw errors[0];
   }
-}
-
-async function privateFolder(path: string): Promise<string> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  return path;
 }

@@ -128,6 +128,8 @@ export interface Host {
   readonly httpsOnly?: boolean;
   /** From now on this text is shown as (sensitive) wherever it would be printed: tokens, signed URLs. */
   conceal(secret: string): void;
+  /** A small file of a tar archive, packed in whatever way, that lies in its first bytes; no more of them are read. Undefined: it does not. */
+  fileIn(archive: AsyncIterable<Uint8Array>, name: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** A folder of our own that outlives a run, made at the first call, mode 0700. */
   scratch(): Promise<string>;
 }

@@ -1,4 +1,4 @@
-import { type Context, type Desired, Failure, type ImageId, imageId, type Source } from "images";
+import { type Context, type Desired, Failure, type Host, type ImageId, imageId, type Source } from "images";
 import { declared, free, isLeft, lead, offer } from "./aliases.ts";
 import { askedOf } from "./asked.ts";
 import { filesFrom } from "./bytes.ts";
@@ -23,6 +23,7 @@ interface MakingSurroundings {
   /** Aliases of the remote that other images of the file are to have. */
   readonly others: () => Promise<ReadonlySet<string>>;
   readonly native: () => Promise<string>;
+  readonly fileIn: Host["fileIn"];
   /** Where the instance is that it is published from. */
   readonly instances: () => Promise<IncusPlace>;
 }
@@ -152,7 +153,7 @@ export class IncusMaking {
       return true;
     };
     // Where it has none, they are written once the image is there.
-    const properties = (await hasProperties(files, this.#context.signal)) ? toProperties(notes) : {};
+    const properties = (await hasProperties(files, this.#around, this.#context.signal)) ? toProperties(notes) : {};
     const sending = { filename, expected, properties, id, admit, isOurs };
     try {
       return await send(place.client, files, sending, this.#context);
@@ -203,9 +204,8 @@ export class IncusMaking {
   async #publish(notes: Notes): Promise<string> {
     const { place } = this.#around;
     const at = await this.#around.instances();
-    const { signal } = this.#context;
-    if (this.#want.format === "split")
-      await supports(at, "instance_publish_split", "publish an image in two files", signal);
+    const isSplit = this.#want.format === "split";
+    if (isSplit) await supports(at, "instance_publish_split", "publish in two files", this.#context.signal);
     const isThere = async (one: string) => (await this.#whose(one)) === "ours";
     const fingerprint =
       at.prefix === place.prefix

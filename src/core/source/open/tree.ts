@@ -4,7 +4,7 @@ import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, writeFile 
 import { basename, join } from "node:path";
 import { Failure } from "../../failure.ts";
 import type { PlainSource } from "../../model/source.ts";
-import { cacheRoot } from "../cache/directory.ts";
+import { cacheRoot } from "../cache/index.ts";
 import { sourceFailure } from "../failure.ts";
 
 // A source that is a directory with `metadata.yaml` and `rootfs`, as `incus image import DIRECTORY` takes it: packed as a tarball, which is
