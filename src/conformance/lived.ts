@@ -169,8 +169,8 @@ export const LIVED_CLAUSES = {
     await using first = await stage.backend();
     const { mark } = (await first.backend.read({ address: AT, id: imageId(ours?.id ?? "") }, reading)) ?? {};
     await settle("another file", { ...MARK, file: "others", owner: OTHER }, given);
-    await settle("nobody, of the same bytes", undefined);
-    await settle("somebody with a copy of our image, its marker included", mark);
+    await settle("an unmanaged image of the same bytes", undefined);
+    await settle("a copy of the image with its marker", mark);
     const elsewhere = { ...MARK, content: "sha256:0", lineage: "99999999-2222-3333-4444-555555555555" };
     if (spec.otherBytes !== undefined) await settle(ANOTHER, elsewhere, {}, spec.otherBytes);
     let before = await still(stage, theirs);
@@ -212,7 +212,7 @@ export const LIVED_CLAUSES = {
     expect((await bytesOf(stage, theirs)).toSorted()).toEqual(
       bytes.filter((one) => !one.startsWith(ANOTHER)).toSorted(),
     );
-    theirs.set("somebody with our name", imageId(id));
+    theirs.set("an unmanaged image of the same name", imageId(id));
     const planted = await portraits(stage, theirs);
     for (const args of [...RUNS, ["destroy", "--yes"]]) {
       await stage.run(...args);

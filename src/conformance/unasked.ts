@@ -21,8 +21,8 @@ export function unasked(
     [place.connections !== undefined, "connections cannot be counted here", "dispose"],
     [Object.values(place.env ?? {}).length > 0, "this backend has no secrets", "secrets"],
     [place.refuse !== undefined, "this backend cannot be made to fail", "server errors"],
-    [place.plant !== undefined, "nobody else can make an image here", "foreign"],
-    [place.meddle !== undefined, "nobody else can change an image here", "drift"],
+    [place.plant !== undefined, "an image cannot be created from outside here", "foreign"],
+    [place.meddle !== undefined, "an image cannot be changed from outside here", "drift"],
     [place.use !== undefined, "nothing can use an image here", "in use"],
   ];
   const found = reasons.filter(([isAsked]) => !isAsked);

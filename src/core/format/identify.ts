@@ -107,7 +107,8 @@ export async function identifyHead(
       const disk = isOva(found, inside) ? await ovaDisk(head, options, signal) : {};
       return { layers, ...image, ...disk, ...size, ...(memory === 0 ? {} : { memory }) };
     }
-    if (layers.length > DEPTH) throw new Failure("source.format", "the image is wrapped more than four times");
+    if (layers.length > DEPTH)
+      throw new Failure("source.format", "the image is nested in more than four archives or compressions");
   }
 }
 
@@ -128,8 +129,8 @@ async function ovaDisk(head: Uint8Array, options: IdentifyOptions, signal: Abort
 
 function noArchive(layers: readonly Layer[], what: string): Failure {
   const around = layers.map((layer) => `${layer} data of `).join("");
-  return new Failure("source.member", `\`member\` needs an archive, and this is ${around}${what}`, {
-    hint: "leave out `member`, or check where the source leads",
+  return new Failure("source.member", `\`member\` needs an archive, got ${around}${what}`, {
+    hint: "remove `member`, or check the source",
   });
 }
 

@@ -14,7 +14,7 @@ export const declared = (want: {
 ];
 
 /** Whose aliases may be taken: those of the image that is being replaced, and of other images of the same file and state. */
-export interface Taking {
+interface Taking {
   readonly signal: AbortSignal;
   /** The fingerprint of the image that is being replaced, in the same project. */
   readonly replaces: string | undefined;
@@ -73,8 +73,8 @@ async function isOurs(
 }
 
 const taken = ({ entry }: Held): Failure =>
-  new Failure("backend.conflict", `the alias ${entry.name} leads to another image (${entry.target.slice(0, 12)})`, {
-    hint: `take it off that image (incus image alias delete ${entry.name}), or choose another alias`,
+  new Failure("backend.conflict", `the alias ${entry.name} belongs to another image (${entry.target.slice(0, 12)})`, {
+    hint: `remove it from that image (incus image alias delete ${entry.name}), or choose another alias`,
   });
 
 /**
@@ -91,7 +91,9 @@ export async function lead(
     let tries = 1;
     while (!(await led(client, target, alias, taking))) {
       if (++tries > TRIES)
-        throw new Failure("backend.busy", `others keep changing the alias ${alias.name}`, { hint: "apply again" });
+        throw new Failure("backend.busy", `the alias ${alias.name} keeps changing on the server`, {
+          hint: "apply again",
+        });
     }
   }
 }

@@ -11,14 +11,14 @@ export function sameBytes(image: IncusImageAnswer, where: Pick<Where, "self">, a
     mark === undefined
       ? "is not managed"
       : ownMark(image, where) !== undefined
-        ? `belongs to ${mark.owner} of ${mark.file}${state}`
+        ? `is managed as ${mark.owner} of ${mark.file}${state}`
         : `is a copy of ${mark.owner} of ${mark.file}`;
   const names = (aliases ?? []).map(({ name }) => name).join(", ");
   const hint =
     mark === undefined
-      ? `to Incus the same bytes are one image. To manage that one: images import ${address} ${fingerprint}`
-      : "to Incus the same bytes are one image: declare it once, with all its aliases";
-  const text = `an image with these very bytes is there already and ${whose}`;
+      ? `on Incus the same bytes are one image; to adopt it: images import ${address} ${fingerprint}`
+      : "on Incus the same bytes are one image: declare it once, with all its aliases";
+  const text = `an image with the same bytes already exists and ${whose}`;
   return new Failure("backend.conflict", `${text} (${fingerprint}${names === "" ? "" : `: ${names}`})`, { hint });
 }
 

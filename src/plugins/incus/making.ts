@@ -86,9 +86,7 @@ export class IncusMaking {
 
   #tell(not: readonly string[]): void {
     if (not.length > 0)
-      this.#context.note(
-        `aliases of the remote that other images have, or are to have, are left to them: ${not.join(", ")}`,
-      );
+      this.#context.note(`aliases of the remote that belong to other images are not copied: ${not.join(", ")}`);
   }
 
   /** Of an image that was there already: the aliases that it is not to have any more. */
@@ -118,8 +116,8 @@ export class IncusMaking {
     if (found !== undefined) return await this.#copy(found, notes);
     if (source !== undefined) return await this.#import(source, notes);
     if (this.#want.source_instance !== undefined) return await this.#publish(notes);
-    throw new Failure("backend.refused", "nothing says what the image is made from", {
-      hint: "give it a `source` or source_image",
+    throw new Failure("backend.refused", "the image has no origin", {
+      hint: "set `source` or source_image",
     });
   }
 

@@ -39,7 +39,8 @@ export async function published(publishing: Publishing, context: OperationContex
     await undone(publishing, before);
     throw thrown;
   });
-  if (fingerprint === undefined) throw new Failure("backend.answer", "the server does not say which image it made");
+  if (fingerprint === undefined)
+    throw new Failure("backend.answer", "the server does not report which image it created");
   // The server publishes one after the other: what an interrupted run had begun is there by now. It is the image, and not a second one.
   const all = await client.images(signal);
   const first = all.find(

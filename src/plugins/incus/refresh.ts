@@ -20,9 +20,9 @@ export async function renewed(
   const { signal, address } = context;
   const before = await there(client, fingerprint, signal);
   if (before.update_source == null)
-    throw new Failure("backend.refused", "the server does not know where the image came from", {
+    throw new Failure("backend.refused", "the server did not record the origin of the image", {
       address,
-      hint: "only a copy of a remote's alias can be refreshed by the server: images apply makes a new one",
+      hint: "the server can only refresh images that were copied by an alias: images apply replaces the image",
     });
   const was = notesOf(before);
   const notes: Notes = { ...was, mark: context.marker(selfOf(place, fingerprint)) ?? was.mark };

@@ -59,7 +59,7 @@ export const isClaimed = ({ scopes }: IncusPlace, name: string, { claimed }: Con
   [...scopes].some((scope) => claimed?.has(`${scope}${name}`) === true);
 
 const CACHED =
-  "the server got it for an instance, and deletes it when it was not used for images.remote_cache_expiry days, alias or not";
+  "the server cached it for an instance and deletes it after images.remote_cache_expiry days without use, alias or not";
 
 /** What to do with an image that the server cannot keep up to date. */
 export const NO_SOURCE =
