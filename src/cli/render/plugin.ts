@@ -1,6 +1,6 @@
 import type { Attribute, Schema } from "../../core/model/schema.ts";
-import type { Plugin } from "../../core/plugin.ts";
 import type { Origin } from "../../core/origin.ts";
+import type { Plugin } from "../../core/plugin.ts";
 import type { View } from "./style.ts";
 import { pad, printable, wrap } from "./text.ts";
 import { inline } from "./values.ts";
@@ -29,7 +29,7 @@ function rowsOf(schema: Schema, prefix = "", isWithin = false): Row[] {
 
 /** How an attribute comes to have a value: `string, required`. */
 function kindOf({ attribute, isTold }: Row): string {
-  const { label } = attribute.type;
+  const label = attribute.reference === true ? `${attribute.type.label} or {image}` : attribute.type.label;
   if (isTold) return label;
   if (attribute.mode === "default") return `${label}, default ${inline(attribute.value)}`;
   return `${label}, ${attribute.mode}`;

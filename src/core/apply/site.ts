@@ -10,6 +10,8 @@ import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { contentKey } from "../plan/key.ts";
 import { useOf } from "../plan/obstacles.ts";
+import { originNow } from "../plan/origin.ts";
+import { withIds } from "../plan/references.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { bearing, names } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
@@ -70,7 +72,21 @@ export class StepContext {
     const found = resourceAt(this.means.config, this.address);
     if (found === undefined)
       throw new Failure("plan.moved", "is not declared", { address: this.address, hint: "plan again" });
-    return found;
+    const { resource, missing } = withIds(found, this.means.records);
+    const [name] = missing;
+    if (name === undefined) return resource;
+    const other = found.references?.[name];
+    throw new Failure("plan.source", `${name}: ${other} has no image in the state`, {
+      address: this.address,
+      hint: `apply or import ${other} first`,
+    });
+  }
+
+  /** What the image is made from: as planned, but where that names images whose ids were not known then. */
+  async origin(planned: Content | undefined): Promise<Content | undefined> {
+    const { source, references, want } = this.resource;
+    if (source !== undefined || references === undefined || planned !== undefined) return planned;
+    return await originNow(this.plugin, this.backend, want, this.context(this.means.signal));
   }
 
   put(recorded: Recorded | undefined): Promise<void> {

@@ -177,7 +177,11 @@ export const image = {
       unset: false,
     },
   ),
-  source_image_id: optional(imageIdType, "The image that it is a copy of; needs source_region_name.", made),
+  source_image_id: optional(
+    imageIdType,
+    "The image that it is a copy of, by its id, or another image of the file; needs source_region_name.",
+    { ...made, reference: true },
+  ),
   source_region_name: optional(string(), "The Region of that image: always the account's own.", made),
   file_location: optional(
     string(),
