@@ -11,11 +11,11 @@ import type { Recorded } from "../model/state.ts";
 import { contentKey } from "../plan/key.ts";
 import { useOf } from "../plan/obstacles.ts";
 import { originNow } from "../plan/origin.ts";
-import { withIds } from "../plan/references.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { bearing, names } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
+import { declaredAt } from "./declared.ts";
 import type { ApplyContext } from "./means.ts";
 import { StepProgress } from "./progress.ts";
 
@@ -69,17 +69,7 @@ export class StepContext {
 
   /** @throws Failure plan.moved: the file does not declare the address, which a plan made from it cannot ask for. */
   get resource(): Resource {
-    const found = resourceAt(this.means.config, this.address);
-    if (found === undefined)
-      throw new Failure("plan.moved", "is not declared", { address: this.address, hint: "plan again" });
-    const { resource, missing } = withIds(found, this.means.records);
-    const [name] = missing;
-    if (name === undefined) return resource;
-    const other = found.references?.[name];
-    throw new Failure("plan.source", `${name}: ${other} has no image in the state`, {
-      address: this.address,
-      hint: `apply or import ${other} first`,
-    });
+    return declaredAt(this.means, this.address);
   }
 
   /** What the image is made from: as planned, but where that names images whose ids were not known then. */
@@ -110,7 +100,16 @@ export class StepContext {
     more: Partial<
       Pick<
         Context,
-        "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld" | "restored" | "owns"
+        | "sourceDate"
+        | "mark"
+        | "replaces"
+        | "identified"
+        | "pull"
+        | "nonce"
+        | "completed"
+        | "retireOld"
+        | "restored"
+        | "owns"
       >
     > = {},
   ): Context {
@@ -157,7 +156,7 @@ export class StepContext {
   explain(thrown: unknown): unknown {
     if (!(thrown instanceof DOMException && thrown.name === "TimeoutError")) return thrown;
     const hint = "set a longer `timeout` on the image or its backend";
-    return new Failure("run.timeout", `was not done within ${this.#timeout()} s`, {
+    return new Failure("run.timeout", `timed out after ${this.#timeout()} s`, {
       address: this.address,
       hint,
       cause: thrown,
@@ -209,21 +208,21 @@ export class StepContext {
    */
   async remove(id: ImageId): Promise<boolean> {
     if (!this.#deletable.has(id) && !this.#made.has(id))
-      throw new Error(`${id} is neither in the plan nor made by this run, and is not deleted`);
+      throw new Error(`${id} is not deleted: it is neither in the plan nor created by this run`);
     const owns = this.#made.has(id) ? undefined : this.#deletable.get(id);
     const context = this.context(this.means.hard, owns === undefined ? {} : { owns });
     const found = await this.backend.read({ address: this.address, id }, context);
     if (found !== undefined && found.id !== id) return false;
     if (found !== undefined && this.#isForeign(found))
-      throw new Failure("plan.foreign", `${id} is managed by another state or file by now, and is not deleted`, {
+      throw new Failure("plan.foreign", `${id} is not deleted: it is now managed by another state or file`, {
         address: this.address,
         hint: "plan again",
       });
     const use = found === undefined || this.#made.has(id) ? undefined : await useOf(id, this.backend, context);
     if (use !== undefined)
-      throw new Failure("plan.used", `${id} is not deleted: the image is in use (${use})`, {
+      throw new Failure("plan.used", `${id} is not deleted: ${use}`, {
         address: this.address,
-        hint: "free it, then apply again",
+        hint: "stop using it, then apply again",
       });
     await this.backend.delete(id, context);
     return found !== undefined;

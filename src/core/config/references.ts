@@ -96,7 +96,7 @@ function tellCircle(circle: readonly Address[], all: ReadonlyMap<Address, Resour
     .slice(1)
     .flatMap((at) => (at === undefined || places[0] === undefined ? [] : [elsewhere(at, places[0])]));
   const also = rest.length === 0 ? "" : ` (also ${rest.join(", ")})`;
-  problems.error("config.cycle", `images that are made from each other: ${circle.join(" -> ")}${also}`, {
+  problems.error("config.cycle", `images depend on each other: ${circle.join(" -> ")}${also}`, {
     at: places[0],
   });
 }
