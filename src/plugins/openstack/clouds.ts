@@ -110,9 +110,9 @@ async function profile(name: string, place: Place): Promise<Table> {
   if (typeof kept === "string")
     throw new Failure(
       "config.value",
-      `the profile ${JSON.stringify(name)} is kept at ${kept}, and is not read from there`,
+      `the profile ${JSON.stringify(name)} is kept at ${kept}, and is not read from there: it would decide where the password is sent`,
       {
-        hint,
+        hint: `look at ${new URL("/.well-known/openstack/api", kept)}, and copy its profile into clouds-public.yaml, or into the cloud itself`,
       },
     );
   if (known?.["status"] === "shutdown")
