@@ -1,9 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { backendName } from "../../../src/core/model/name.ts";
 import { accessOf } from "../../../src/plugins/openstack/access.ts";
 import { Folder } from "../../harness.ts";
-import { bytes, declared, existing, staged } from "./stage.ts";
+import { declared, existing, staged } from "./stage.ts";
 
 // What users of other tools have reported, one by one.
 
@@ -41,38 +43,52 @@ test("terraform-provider-openstack #1283: a member's status is the member's to s
   expect([...stage.glance.images.values()]).toMatchObject([{ status: "active" }]);
 });
 
-const packed = { gz: gzipSync(bytes), zst: zstdCompressSync(bytes) };
+const FORMATS = join(import.meta.dir, "../../fixtures/formats");
+const PACKED = ["gz", "bz2", "xz", "zst"];
+const packed = (kind: string) => Bun.file(join(FORMATS, `disk.raw.${kind}`)).bytes();
+const raw = gunzipSync(await packed("gz"));
+const md5 = createHash("md5").update(raw).digest("hex");
 
 test.each(["application/octet-stream", "binary/octet-stream", "text/plain", ""])(
-  "terraform-provider-openstack #1693, #1766: compressed bytes that are served as %p are unpacked by what they are",
+  "terraform-provider-openstack #1578, #1693, #1766: compressed bytes that are served as %p are unpacked by what they are",
   async (type) => {
     await using web = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
-      fetch: ({ url }) =>
-        new Response(
-          url.endsWith(".gz") ? packed.gz : packed.zst,
-          type === "" ? {} : { headers: { "content-type": type } },
-        ),
+      fetch: async ({ url }) => {
+        const headers = type === "" ? {} : { headers: { "content-type": type } };
+        return new Response(await packed(PACKED.find((kind) => url.includes(kind)) ?? ""), headers);
+      },
     });
-    for (const name of ["disk.gz", "disk.zst", "disk"]) {
-      const file = name === "disk" ? "x/disk" : name;
-      await using stage = await staged(
-        `[image.a]\nbackend = "x"\ndisk_format = "raw"\nimage_source_url = "http://127.0.0.1:${web.port}/${file}"\ndecompress = true\n`,
-      );
-      const said = await stage.images("apply", "--yes");
-      expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
-      expect([...stage.glance.images.values()]).toMatchObject([{ status: "active", size: bytes.length }]);
-    }
+    const paths = PACKED.flatMap((kind) => [`disk.${kind}`, `${kind}/disk`, `disk.img?of=${kind}`]);
+    const blocks = paths.map(
+      (path, i) =>
+        `[image.a${i}]\nbackend = "x"\ndisk_format = "raw"\nimage_source_url = "http://127.0.0.1:${web.port}/${path}"\ndecompress = true\n`,
+    );
+    await using stage = await staged(blocks.join(""));
+    const said = await stage.images("apply", "--yes");
+    expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
+    expect([...stage.glance.images.values()].map(({ checksum }) => checksum)).toEqual(paths.map(() => md5));
   },
 );
 
+test("terraform-provider-openstack #1578: a local .xz is unpacked, and not called unpacked", async () => {
+  await using stage = await staged(
+    '[image.a]\nbackend = "x"\ndisk_format = "raw"\nlocal_file_path = "./disk.raw.xz"\ndecompress = true\n',
+    { files: { "disk.raw.xz": await packed("xz") } },
+  );
+  expect((await stage.images("apply", "--yes")).code).toBe(0);
+  expect([...stage.glance.images.values()]).toMatchObject([{ checksum: md5, size: raw.length }]);
+  expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
+});
+
 test("terraform-provider-openstack #1766: decompress counts with container_format = compressed as well", async () => {
-  await using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(packed.gz) });
+  const gz = await packed("gz");
+  await using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(gz) });
   for (const [line, size] of [
-    ["decompress = true", bytes.length],
-    ["decompress = false", packed.gz.length],
-    ["", packed.gz.length],
+    ["decompress = true", raw.length],
+    ["decompress = false", gz.length],
+    ["", gz.length],
   ] as const) {
     await using stage = await staged(
       `[image.a]\nbackend = "x"\ndisk_format = "raw"\ncontainer_format = "compressed"\nimage_source_url = "http://127.0.0.1:${web.port}/disk.gz"\n${line}\n`,
