@@ -7,6 +7,7 @@ import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
 import type { HttpClient, HttpOptions } from "./net/door.ts";
+import type { Origin } from "./origin.ts";
 import type { Starter } from "./starter.ts";
 
 /** What a reading operation may do besides its own work. */
@@ -54,8 +55,11 @@ export interface Context extends Reading {
   readonly claimed?: ReadonlySet<string>;
   /** When the source was last changed, as its server or the file system reports it; asks where that is not known yet. */
   readonly sourceDate?: () => Promise<Date | undefined>;
-  /** `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. */
-  progress(phase: Phase, done: number, total?: number): void;
+  /**
+   * `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. `what`: of a wait, what
+   * for, and the status that the backend reports ("the image to become active (importing)").
+   */
+  progress(phase: Phase, done: number, total?: number, what?: string): void;
   /** Resolves once the id is in the state file. Call it as soon as the backend has said the id, before the first byte goes up. */
   identified(id: ImageId): Promise<void>;
   /** The secret behind a reference (`env:NAME`) in a sensitive attribute; redacted from then on. @throws Failure config.secret */
@@ -110,22 +114,6 @@ export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
   update(have: Observed<I>, want: Desired<I>, cleared: readonly string[], context: Context): Promise<Observed<I>>;
   /** Takes the image away, and waits until it is gone. One that is gone already is no error. */
   delete(id: ImageId, context: Context): Promise<void>;
-}
-
-/** One of the ways in which an image can be made without bytes of ours. */
-export interface Origin {
-  /** In words: "from an instance". */
-  readonly name: string;
-  /** Attributes that all have to be given; any one of them says that this origin is meant. */
-  readonly needs: readonly string[];
-  /** Attributes that only go with this origin. */
-  readonly may?: readonly string[];
-  /** Of `needs`: attributes that may stand beside a `source` as well, and say more of an image that is made from bytes. */
-  readonly also?: readonly string[];
-  /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
-  readonly follow?: string;
-  /** `resolve` tells the sha256 of what the backend will take, and the backend takes nothing else. Without: `[policy]` refuses it where it requires a checksum. */
-  readonly digest?: boolean;
 }
 
 /** What a plugin gets from the program when a backend is opened. */

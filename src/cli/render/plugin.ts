@@ -1,5 +1,6 @@
 import type { Attribute, Schema } from "../../core/model/schema.ts";
-import type { Origin, Plugin } from "../../core/plugin.ts";
+import type { Origin } from "../../core/origin.ts";
+import type { Plugin } from "../../core/plugin.ts";
 import type { View } from "./style.ts";
 import { pad, printable, wrap } from "./text.ts";
 import { inline } from "./values.ts";

@@ -1,6 +1,7 @@
 import type { Content } from "../model/source.ts";
 import { type Attributes, canonical, type Value } from "../model/value.ts";
-import type { Origin, Plugin } from "../plugin.ts";
+import type { Origin } from "../origin.ts";
+import type { Plugin } from "../plugin.ts";
 
 /** The origin of the backend's own that is wanted. */
 export const originOf = (plugin: Plugin, want: Attributes): Origin | undefined =>

@@ -30,7 +30,7 @@ export function additionsTo(have: Answered<OsImage>, want: Desired<OsImage>, mem
       ...(isShared && projects.length > 0 ? { members: projects } : {}),
     },
     lost: [
-      ...(isPublished ? ["visibility public, which an administrator gave to it: declare it, or give it again"] : []),
+      ...(isPublished ? ["visibility public, which an administrator set: declare it, or set it again"] : []),
       ...(have.status === "deactivated" && want.status === undefined
         ? ["status deactivated: the new image is active"]
         : []),
@@ -39,7 +39,7 @@ export function additionsTo(have: Answered<OsImage>, want: Desired<OsImage>, mem
         : [`stores ${have.stores.join(", ")}: the new image is in the one that Glance chooses`]),
       ...(about ?? [])
         .filter(([key]) => !isDated(key, want))
-        .map(([key]) => `the property ${key}: it is about the bytes of the old image`),
+        .map(([key]) => `the property ${key}: it describes the bytes of the old image`),
       ...(want.members !== undefined ? [] : members.flatMap((member) => lostOf(member, isShared))),
     ],
   };
@@ -52,5 +52,7 @@ const isDated = (key: string, { upstream_date, properties }: Desired<OsImage>): 
 
 function lostOf({ member_id, status }: Member, isShared: boolean): readonly string[] {
   if (!isShared) return [`the member ${member_id}: the new image is not shared`];
-  return status === "pending" ? [] : [`the answer of the member ${member_id} (${status}): it is asked again`];
+  return status === "pending"
+    ? []
+    : [`the status of the member ${member_id} (${status}): the member must accept again`];
 }

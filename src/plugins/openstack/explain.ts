@@ -42,25 +42,25 @@ const RULES: readonly { readonly status: number; readonly text: RegExp; readonly
     status: 403,
     text: /publicize_image|communitize_image/,
     means: {
-      hint: "this cloud lets only some make an image visible so: choose another visibility, or ask its administrators",
+      hint: "this cloud restricts this visibility: choose another one, or ask its administrators",
     },
   },
   {
     status: 403,
     text: /modify_member/,
-    means: { hint: "only the project that an image is shared with accepts it: name a `cloud` that speaks for it" },
+    means: { hint: "only the member project can accept an image: set a `cloud` with its credentials" },
   },
   {
     status: 403,
     text: /copy_image|delete_image_location/,
-    means: { hint: "this cloud lets only administrators do it" },
+    means: { hint: "this cloud allows it to administrators only" },
   },
   // What is left of an upload that broke off is cleared away within seconds.
   { status: 409, text: /from (?:saving|uploading) to (?:saving|uploading) is not allowed/, means: { retry: true } },
   {
     status: 409,
     text: /in use/i,
-    means: { code: "used", hint: "delete what was made from it first, or keep it with on_remove" },
+    means: { code: "used", hint: "delete what was created from it first, or keep it with on_remove" },
   },
   {
     status: 413,
@@ -82,19 +82,19 @@ const RULES: readonly { readonly status: number; readonly text: RegExp; readonly
     status: 415,
     text: /application\/octet-stream is not supported/,
     means: {
-      message: "Glance looked into the bytes, and they are not what disk_format says",
-      hint: "leave disk_format out, or give it as the bytes are",
+      message: "the bytes do not have the format of disk_format",
+      hint: "remove disk_format, or correct it",
     },
   },
   {
     status: 404,
     text: /Could not find Application Credential/i,
-    means: { code: "auth", hint: "check application_credential_id: there is none of this id" },
+    means: { code: "auth", hint: "check application_credential_id: it does not exist" },
   },
   {
     status: 400,
     text: /does not pass filtering/,
-    means: { hint: "this cloud does not fetch from there: leave web_download out" },
+    means: { hint: "this cloud does not fetch from there: remove web_download" },
   },
 ];
 

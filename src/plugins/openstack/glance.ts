@@ -73,9 +73,8 @@ export class Glance {
       return { image: parsed(await answer.json(), isImage, "an image"), isNew: true };
     const image = await this.image(id, signal);
     if (image !== undefined) return { image, isNew: answer.status !== 409 };
-    if (text === "")
-      throw new Failure("net.short", "Glance began an image without saying a word, and there is none", { retry: true });
-    throw new Failure("backend.conflict", `Glance does not take the image: ${text}`, { hint: "apply again" });
+    if (text === "") throw new Failure("net.short", "Glance reported a new image that does not exist", { retry: true });
+    throw new Failure("backend.conflict", `Glance rejected the image: ${text}`, { hint: "apply again" });
   }
 
   async upload(id: string, source: Source, call: GlanceCall & { readonly store?: string | undefined }): Promise<void> {

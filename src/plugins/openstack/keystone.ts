@@ -91,8 +91,8 @@ export class Keystone {
     const { token: body } = parsed(await answer.json(), isToken, "a token", "auth_url");
     const token = isOwn ? credentials.token : answer.headers.get("x-subject-token");
     if (token === null || token === "")
-      throw new Failure("backend.answer", "Keystone answered without a token", {
-        hint: "does `auth_url` lead to Keystone?",
+      throw new Failure("backend.answer", "Keystone responded without a token", {
+        hint: "check that `auth_url` is Keystone",
       });
     this.#conceal(token);
     const expires = Date.parse(body.expires_at ?? "");
@@ -110,8 +110,8 @@ export class Keystone {
       .json("GET", "auth/projects", { signal, headers: { "x-auth-token": token ?? "" } })
       .catch(() => undefined);
     const names = isProjects(answer) ? answer.projects.map(({ name }) => name) : [];
-    throw new Failure("config.value", "nothing says which project the images are in", {
-      hint: `give project_name or project_id${names.length === 0 ? "" : `; this user has ${names.slice(0, 10).join(", ")}`}`,
+    throw new Failure("config.value", "the project of the images is unknown", {
+      hint: `set project_name or project_id${names.length === 0 ? "" : `; this user has ${names.slice(0, 10).join(", ")}`}`,
     });
   }
 }

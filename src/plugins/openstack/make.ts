@@ -77,8 +77,8 @@ async function begun(
         continue;
       }
       if (source === undefined)
-        throw new Failure("backend.refused", "nothing says what the image is made from", {
-          hint: "give it a `source`",
+        throw new Failure("backend.refused", "the image has no origin", {
+          hint: "set `source`",
         });
       if (status === "queued") await fill(id, want, source, context, means);
       else await drained(source, signal);
@@ -86,7 +86,7 @@ async function begun(
       if (signal.aborted || !isPassing(thrown) || attempt === TRIES) throw thrown;
       const left = await whenSettled(glance, id, thrown, context);
       if (left?.status !== "active") {
-        context.note("Glance went away while the image was sent to it: it is sent again");
+        context.note("the connection to Glance was lost during the upload: it is repeated");
         if (left !== undefined) await slot.drop();
         continue;
       }

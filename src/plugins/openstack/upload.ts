@@ -39,7 +39,7 @@ export async function untilActive(
     }
     if (!MOVING.has(status))
       throw new Failure("backend.failed", `the image ${id} became ${status}`, { hint: "apply again" });
-    if (attempt === 1) progress("wait", 0);
+    progress("wait", 0, undefined, `the image to become active (${status})`);
     if (status !== told && Date.now() - began > TELLS * 1000) {
       note(`waiting for Glance: the image ${id} is ${status}`);
       told = status;
@@ -60,7 +60,7 @@ export async function untilActive(
 }
 
 const gone = (id: string): Failure =>
-  new Failure("backend.missing", `the image ${id} was deleted while it was made`, { hint: "apply again" });
+  new Failure("backend.missing", `the image ${id} was deleted while it was created`, { hint: "apply again" });
 
 /** What Glance says of an import that it failed at; undefined while it is at it, perhaps a second time. Pure. */
 function importEnded(tasks: readonly Task[], hasFailed: boolean): string | undefined {
@@ -71,7 +71,7 @@ function importEnded(tasks: readonly Task[], hasFailed: boolean): string | undef
 
 const importFailure = (words: string): Failure =>
   new Failure("backend.import", `Glance could not import the image${words === "" ? "" : `: ${words}`}`, {
-    hint: "its own log says more; leaving web_download and use_import out sends the bytes straight to it",
+    hint: "see the log of Glance; without web_download and use_import the bytes are uploaded directly",
   });
 
 /** Whether a failed upload may have left an image that only Glance's absence or its cleaning up stands in the way of. */
@@ -128,9 +128,7 @@ export async function compare(
   note: Context["note"],
 ): Promise<void> {
   if (asked !== undefined && made.disk_format !== asked)
-    return note(
-      `the cloud turned the image into ${made.disk_format}: what it has cannot be compared with what was sent`,
-    );
+    return note(`the cloud converted the image to ${made.disk_format}, so that its bytes cannot be compared`);
   const sent = await source.digests();
   const got = digestsOf(made);
   for (const [name, theirs] of Object.entries(got)) {
@@ -138,8 +136,8 @@ export async function compare(
     if (ours === undefined || ours === theirs) continue;
     throw new Failure(
       "source.digest",
-      `Glance has other bytes than were sent: ${name} ${hexOf(theirs)} there, ${hexOf(ours)} here`,
-      { hint: "apply again; if it stays, something between here and Glance changes the bytes" },
+      `checksum mismatch of the upload: sent ${name} ${hexOf(ours)}, Glance has ${hexOf(theirs)}`,
+      { hint: "apply again; if it persists, a proxy on the way to Glance changes the bytes" },
     );
   }
 }

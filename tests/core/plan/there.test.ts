@@ -85,7 +85,7 @@ test("the bytes of a replace are there already as somebody's: the old one is nei
   const { step } = await decided(now, around(nobodys(key("2"))), reading);
   expect(step).toMatchObject({
     action: "block",
-    text: expect.stringContaining("the new bytes are there already as i-2"),
+    text: expect.stringContaining("an image with the new bytes already exists as i-2"),
     hint: expect.stringContaining("state rm lab/debian"),
   });
   // Under --replace it is the image itself.

@@ -173,9 +173,9 @@ test("a profile that is kept elsewhere, of a cloud that is gone, or unknown: an 
     ),
   );
   expect(said).toEqual([
-    'the profile "ovh" is kept at https://ovhcloud.com, and is not read from there: it would decide where the password is sent',
-    'the profile "vexxhost" is kept at https://vexxhost.com, and is not read from there: it would decide where the password is sent',
-    'the profile "https://cloud.example" is kept at https://cloud.example, and is not read from there: it would decide where the password is sent',
+    'the profile "ovh" is at https://ovhcloud.com; profiles at URLs are not read, as they decide where the password is sent',
+    'the profile "vexxhost" is at https://vexxhost.com; profiles at URLs are not read, as they decide where the password is sent',
+    'the profile "https://cloud.example" is at https://cloud.example; profiles at URLs are not read, as they decide where the password is sent',
     'the cloud of the profile "betacloud" is gone: betacloud.de has ceased business',
     'unknown profile "nobody": not in clouds-public.yaml, and none of openstacksdk\'s',
   ]);
