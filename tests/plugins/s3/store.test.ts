@@ -218,7 +218,7 @@ it("a signed link gives a private image to somebody without credentials, and not
   expect((await fetch(link.replace(/.$/, (last) => (last === "0" ? "1" : "0")))).status).toBe(403);
   expect(link).toContain("X-Amz-Expires=3600");
   for (const wrong of ["8d", "x", "0s"])
-    expect((await world.ends(1, "export", "store/a", "--link", wrong)).stderr).toContain("--link");
+    expect((await world.ends(64, "export", "store/a", "--link", wrong)).stderr).toContain("--link");
 });
 
 it("the catalogue is only a memory: a record that changed, came or went without it is seen", async () => {
