@@ -5,9 +5,9 @@ import { PassThrough, Writable } from "node:stream";
 import { host } from "../src/cli/host.ts";
 import { program } from "../src/cli/main.ts";
 
-// The page of output in README.md, from the program as it is: `bun run docs`.
+// The output in docs/tour.md, from the program as it is: `bun run docs`.
 
-export const README = join(import.meta.dir, "..", "README.md");
+export const TOUR = join(import.meta.dir, "..", "docs", "tour.md");
 const [BEGIN, END] = ["<!-- output -->", "<!-- end of output -->"];
 
 const DISK = "a small disk\n".repeat(20_000);
@@ -37,7 +37,7 @@ class Terminal extends Writable {
   }
 }
 
-/** One command, as somebody would see it who typed it. */
+/** A command and what it prints. */
 async function typed(folder: string, ...args: readonly string[]): Promise<string> {
   const screen = new Terminal();
   const never = new AbortController().signal;
@@ -56,7 +56,7 @@ async function typed(folder: string, ...args: readonly string[]): Promise<string
   return `\`\`\`console\n$ images ${args.join(" ")}\n${shown}\n${code === 0 ? "" : `$ echo $?\n${code}\n`}\`\`\``;
 }
 
-/** The whole page: a plan, an apply, drift, a mistake. */
+/** The whole page: a plan, an apply, drift, errors. */
 export async function output(): Promise<string> {
   host();
   const folder = await mkdtemp(join(tmpdir(), "images-output-"));
@@ -75,9 +75,9 @@ export async function output(): Promise<string> {
     return [
       `\`\`\`toml\n${FILE}\`\`\``,
       ...first,
-      "Somebody changes the description on the backend; the file says otherwise:",
+      "The description is changed on the backend, outside of images.toml:",
       drift,
-      "Mistakes are told all at once, each with its place:",
+      "All errors of the file are reported at once, each with its place:",
       mistake,
     ].join("\n\n");
   } finally {
@@ -85,18 +85,18 @@ export async function output(): Promise<string> {
   }
 }
 
-/** The page as it stands in the README. */
-export const shownIn = (readme: string): string =>
-  readme.slice(readme.indexOf(BEGIN) + BEGIN.length, readme.indexOf(END)).trim();
+/** The output as docs/tour.md has it. */
+export const shownIn = (tour: string): string =>
+  tour.slice(tour.indexOf(BEGIN) + BEGIN.length, tour.indexOf(END)).trim();
 
 /** What differs from run to run: ids that the store makes up, and times. */
 export const steady = (text: string): string =>
   text.replace(/@[a-z0-9]{16}\b/g, "@<id>").replace(/after \d+s/g, "after 0s");
 
 if (import.meta.main) {
-  const readme = await readFile(README, "utf8");
+  const tour = await readFile(TOUR, "utf8");
   const page = await output();
-  const [begin, end] = [readme.indexOf(BEGIN) + BEGIN.length, readme.indexOf(END)];
-  if (steady(page) !== steady(shownIn(readme)))
-    await writeFile(README, `${readme.slice(0, begin)}\n${page}\n${readme.slice(end)}`);
+  const [begin, end] = [tour.indexOf(BEGIN) + BEGIN.length, tour.indexOf(END)];
+  if (steady(page) !== steady(shownIn(tour)))
+    await writeFile(TOUR, `${tour.slice(0, begin)}\n${page}\n${tour.slice(end)}`);
 }

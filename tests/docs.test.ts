@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdir } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { FOLDER, pages, strays } from "../scripts/docs.ts";
-import { output, shownIn, steady } from "../scripts/output.ts";
+import { output, shownIn, steady, TOUR } from "../scripts/output.ts";
 import { PICTURE, picture } from "../scripts/picture.ts";
 import { commandsOf } from "../src/cli/commands.ts";
 import { host } from "../src/cli/host.ts";
@@ -92,7 +92,12 @@ describe("whole files of the docs are right:", () => {
         file: folder.at("images.toml"),
         vars: {},
         varFiles: [],
-        env: { HOME: folder.path, ...Object.fromEntries(names.map((name) => [name, "something"])) },
+        env: {
+          HOME: folder.path,
+          ...Object.fromEntries(
+            names.map((name) => [name, name.endsWith("_URL") ? "https://example.org" : "something"]),
+          ),
+        },
         lookup: (plugin, at) => findPlugin(plugin, at, { note: () => undefined }),
         signal: new AbortController().signal,
       });
@@ -100,8 +105,15 @@ describe("whole files of the docs are right:", () => {
     });
 });
 
+/** The file that init wrote, with an image of this directory in the place of the one that it would download. */
+async function withoutNetwork(folder: Folder): Promise<void> {
+  await folder.write("debian.img", "bytes of an image");
+  const text = readFileSync(folder.at("images.toml"), "utf8");
+  await folder.write("images.toml", text.replace(/^source = .*$/m, 'source = "./debian.img"'));
+}
+
 describe("commands of the docs do what the text says:", () => {
-  const inEmpty = titled("sh", "# in an empty folder\n").map((block) => ({ block, isQuickstart: false }));
+  const inEmpty = titled("sh", "# in an empty directory\n").map((block) => ({ block, isQuickstart: false }));
   const inQuickstart = titled("sh", "# in a copy of the quickstart\n").map((block) => ({ block, isQuickstart: true }));
   for (const { block, isQuickstart } of [...inEmpty, ...inQuickstart])
     test(at(block), async () => {
@@ -113,6 +125,7 @@ describe("commands of the docs do what the text says:", () => {
         const said = await run(folder, wordsOf(line.slice("images ".length)));
         const [, code = "0"] = /# exits with (\d+)$/.exec(line) ?? [];
         expect(said.code, `${line}\n${said.stderr}\n${said.stdout}`).toBe(Number(code));
+        if (line.startsWith("images init")) await withoutNetwork(folder);
       }
     }, 300_000);
 });
@@ -149,9 +162,8 @@ test("every link leads to a file that is there", () => {
   expect(broken).toEqual([]);
 });
 
-test("the README shows what the program prints", async () => {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  expect(steady(shownIn(readme)), "`bun run docs` writes it anew").toBe(steady(await output()));
+test("docs/tour.md shows what the program prints", async () => {
+  expect(steady(shownIn(readFileSync(TOUR, "utf8"))), "`bun run docs` writes it anew").toBe(steady(await output()));
 }, 300_000);
 
 /** The rows of a picture, wherever they stand. A bar of bytes that were quicker than the screen is not drawn: it may be there or not. */

@@ -87,7 +87,7 @@ test("images plugins test fails with the clause and what was found, and runs sin
 test("what images plugins test cannot use is said with the way out", async () => {
   await using folder = await Folder.make({ "dav.ts": example, "empty.ts": "export default {};" });
   const cases: [readonly string[], number, string][] = [
-    [["./dav.ts"], 64, "write dav.conformance.ts beside it, or name a server: --set url=…"],
+    [["./dav.ts"], 64, "write dav.conformance.ts next to it, or configure a server: --set url=…"],
     [["./dav.ts", "--set", "ulr=x"], 64, "did you mean url?"],
     [["./dav.ts", "--clause", "crate"], 64, "did you mean create?"],
     [["./dav.ts", "--against", "./empty.ts"], 1, "is not a conformance file"],

@@ -139,7 +139,7 @@ describe("GitHub Actions", () => {
     const [, label] = /^!contains\(github\.event\.pull_request\.labels\.\*\.name, '([\w-]+)'\)$/.exec(text) ?? [];
     if (label !== undefined) return !(event.labels ?? []).includes(label);
     if (text === "always()") return true;
-    throw new Error(`the expression ${text} is not known here`);
+    throw new Error(`the expression ${text} is unknown here`);
   };
   const filled = (env: Env = {}): Env => {
     const known: Env = { "vars.IMAGES_FROM": `${url}/release`, "secrets.LINODE_TOKEN": "a-token" };
@@ -372,7 +372,7 @@ describe("a host", () => {
     const bin = project.folder.at("bin");
     await mkdir(bin);
     await writeFile(join(bin, "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);
-    await writeFile(join(bin, "images-nightly"), await block("cron.md", "images-nightly: brings"));
+    await writeFile(join(bin, "images-nightly"), await block("cron.md", "images-nightly: applies"));
     for (const name of ["images", "images-nightly"]) await chmod(join(bin, name), 0o755);
     const at = project.folder.at("repository");
     const log = async () => (await readFile(join(at, "images.log"), "utf8")).replace(/^\S+Z /gm, "");
@@ -395,7 +395,10 @@ describe("a host", () => {
 
   test("systemd takes the units (where it is installed; else only their shape is looked at)", async () => {
     await using project = await Project.make();
-    const [service, timer] = [await block("cron.md", "Description=Images as"), await block("cron.md", "every night")];
+    const [service, timer] = [
+      await block("cron.md", "Description=Apply images.toml"),
+      await block("cron.md", "every night"),
+    ];
     expect(service).toContain("ExecStart=/usr/local/bin/images-nightly /srv/images\n");
     expect(timer).toContain("WantedBy=timers.target");
     for (const line of [...service.split("\n"), ...timer.split("\n")])

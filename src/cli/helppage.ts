@@ -7,6 +7,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "--state": "FILE|URL",
   "--var": "NAME=VALUE",
   "--parallelism": "N",
+  "--port": "N",
   "--max-deletes": "N",
   "--lock-timeout": "DURATION",
   "--max-age": "DURATION",
@@ -15,6 +16,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "--report": "KIND=FILE",
   "--json": "FILE",
   "--set": "KEY=VALUE",
+  "--name": "NAME",
 };
 const OF_KIND: Readonly<Record<Exclude<WordKind, object>, string>> = {
   address: "ADDRESS",

@@ -51,7 +51,7 @@ function tellings({ command, plan, report, thrown }: Ended): readonly Telling[] 
     found.push({ event: "failed", summary, addresses: failed.map(([address]) => address), errors });
   } else if (isApply && changed > 0) {
     const done = steps.flatMap(([address, { result }]) => (result === "done" ? [address] : []));
-    found.push({ event: "applied", summary: `${command} is complete: ${said}`, addresses: done, errors: [] });
+    found.push({ event: "applied", summary: `${command} complete: ${said}`, addresses: done, errors: [] });
   }
   const drifted = [...new Set((plan?.drift ?? []).map(({ address }) => address))];
   if (drifted.length > 0) {

@@ -51,9 +51,7 @@ export class Pins {
       return;
     }
     await this.#write({ ...pins, [name]: pinOf(now) });
-    onNew?.(
-      `pinned the plugin ${name} (${described(now)}) in images.lock; a plugin is code that runs with your rights`,
-    );
+    onNew?.(`pinned the plugin ${name} (${described(now)}) in images.lock; a plugin runs with your privileges`);
   }
 
   /** Pins code as it is now. */
@@ -126,7 +124,7 @@ function pinOf(digests: Digests): Pin {
 
 function described(digests: Digests): string {
   const [first = "", ...more] = Object.values(digests);
-  return more.length === 0 ? `${first.slice(0, 19)}…` : `${more.length + 1} files, with what it imports`;
+  return more.length === 0 ? `${first.slice(0, 19)}…` : `${more.length + 1} files, including imports`;
 }
 
 function differences(pinned: Digests, now: Digests): readonly string[] {
@@ -135,19 +133,19 @@ function differences(pinned: Digests, now: Digests): readonly string[] {
     const [before, after] = [pinned[name], now[name]];
     if (before === after) return [];
     if (before === undefined) return [`imports ${name}, which is not pinned`];
-    if (after === undefined) return [`does not import ${name} any more`];
+    if (after === undefined) return [`no longer imports ${name}`];
     return [`${name} is ${after.slice(0, 19)}…, pinned is ${before.slice(0, 19)}…`];
   });
 }
 
 const changed = (name: string, changes: readonly string[]): Failure =>
-  new Failure("plugin.changed", `the plugin ${name} is not as images.lock pins it: ${changes.join("; ")}`, {
-    hint: `read what changed in it; then: images plugins trust ${name}`,
+  new Failure("plugin.changed", `the plugin ${name} differs from images.lock: ${changes.join("; ")}`, {
+    hint: `review the change; then: images plugins trust ${name}`,
   });
 
 const untrusted = (name: string): Failure =>
-  new Failure("plugin.untrusted", `the plugin ${name} is not trusted yet, so its code was not run`, {
-    hint: `read it; then: images plugins trust ${name}`,
+  new Failure("plugin.untrusted", `the plugin ${name} is not trusted; its code was not run`, {
+    hint: `review it; then: images plugins trust ${name}`,
   });
 
 function parse(text: string): unknown {

@@ -5,6 +5,7 @@ import { canDownload } from "../core/abilities.ts";
 import type { ApplyContext } from "../core/apply/means.ts";
 import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
+import { withoutPulls } from "../core/config/policy.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
 import { type BackendDeclaration, backendNamed, type Config } from "../core/model/declaration.ts";
@@ -87,7 +88,7 @@ export class Session implements AsyncDisposable {
   async moved(): Promise<{ readonly state: State; readonly renamed: ReadonlyMap<Address, Address> }> {
     const store = await this.store();
     const { state, renamed, problems } = applyMoved(store.state, this.config.moved);
-    if (problems.length > 0) throw new Failure("config.moved", "what [[moved]] says cannot be done", { problems });
+    if (problems.length > 0) throw new Failure("config.moved", "[[moved]] cannot be applied", { problems });
     return { state, renamed };
   }
 
@@ -106,6 +107,8 @@ export class Session implements AsyncDisposable {
       look: async (spec, previous, signal, quick) =>
         await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
       measure: async (spec, wanted, signal) => (spec.kind === "promoted" ? {} : await measure(spec, wanted, signal)),
+      sent: async (spec, wanted, of) =>
+        spec.kind === "promoted" ? undefined : await this.sources().sent(spec, wanted, { ...of, progress: () => {} }),
       fetch: async (spec, wanted, opening) =>
         await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
@@ -222,8 +225,8 @@ export class Session implements AsyncDisposable {
     const known = (await this.store()).recorded(address);
     const backend = await this.backend(backendOf(address));
     if (known?.status !== "ready" || !canDownload(backend)) {
-      const why = known?.status === "ready" ? "its backend does not give images back" : "it is not there";
-      throw new Failure("source.address", `the bytes of ${address} cannot be had: ${why}`, { address });
+      const why = known?.status === "ready" ? "its backend does not support downloads" : "it is not there";
+      throw new Failure("source.address", `the bytes of ${address} are not available: ${why}`, { address });
     }
     return await backend.download(known.id, { signal, note: this.#wish.note });
   }
@@ -243,7 +246,3 @@ async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
 }
-
-/** Nobody sees where a backend that fetches a URL by itself is redirected to: where https is required, the bytes go through here. */
-const withoutPulls = (plugins: ReadonlyMap<BackendName, Plugin>): ReadonlyMap<BackendName, Plugin> =>
-  new Map([...plugins].map(([name, { pulls: _, ...plugin }]) => [name, plugin]));

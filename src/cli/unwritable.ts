@@ -7,6 +7,6 @@ export function unwritable(cause: unknown, path: string): Failure {
   if (!failure.code.startsWith("disk.")) return failure;
   return new Failure("cli.output", failure.message, {
     cause: failure.cause,
-    hint: "check the disk and the permissions, or pass another path",
+    hint: "check the disk and the permissions, or choose another path",
   });
 }

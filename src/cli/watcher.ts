@@ -61,7 +61,7 @@ export class Watcher {
     if ((config.notify ?? []).length > 0)
       await notifyAll({ ...ended, command }, config, secrets, this.#shell, this.#note);
     await this.#trace?.end(code === 1 || ended.thrown !== undefined).catch((error: unknown) => {
-      this.#note(`warning: the trace of this run is not complete: ${printable(asFailure(error).message)}`);
+      this.#note(`warning: the trace of this run is incomplete: ${printable(asFailure(error).message)}`);
     });
   }
 }

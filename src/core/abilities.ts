@@ -83,6 +83,15 @@ export interface Refreshes<I extends Schema = Schema> {
   refresh(have: Observed<I>, want: Desired<I>, context: Context): Promise<Refreshed>;
 }
 
+/**
+ * Ability: a place can be written in several ways, or is reached through several backends. Answers `names` (those of the plugin's
+ * `names` and `physical`) in their order, each as a text that is the same for one name at one place, however it is written.
+ */
+export interface Locates<I extends Schema = Schema> {
+  located(want: Desired<I>, names: readonly string[], context: Reading): Promise<readonly string[]>;
+}
+
+export const canLocate = <B extends Backend>(backend: B): backend is B & Locates => has(backend, "located");
 export const canTellAdded = <B extends Backend>(backend: B): backend is B & Added => has(backend, "added");
 export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
 export const canLink = <B extends Backend>(backend: B): backend is B & Links => has(backend, "link");

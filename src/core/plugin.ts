@@ -1,11 +1,14 @@
+import type { Facts, KnownBytes } from "./facts.ts";
 import type { Problem } from "./failure.ts";
 import type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 import type { Digest } from "./model/digest.ts";
-import type { Compression, Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
+import type { Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
 import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
 import type { HttpClient, HttpOptions } from "./net/door.ts";
+import type { Origin } from "./origin.ts";
+import type { Starter } from "./starter.ts";
 
 /** What a reading operation may do besides its own work. */
 export interface Reading {
@@ -50,8 +53,13 @@ export interface Context extends Reading {
    * and the step of the other one moves it.
    */
   readonly claimed?: ReadonlySet<string>;
-  /** `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. */
-  progress(phase: Phase, done: number, total?: number): void;
+  /** When the source was last changed, as its server or the file system reports it; asks where that is not known yet. */
+  readonly sourceDate?: () => Promise<Date | undefined>;
+  /**
+   * `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. `what`: of a wait, what
+   * for, and the status that the backend reports ("the image to become active (importing)").
+   */
+  progress(phase: Phase, done: number, total?: number, what?: string): void;
   /** Resolves once the id is in the state file. Call it as soon as the backend has said the id, before the first byte goes up. */
   identified(id: ImageId): Promise<void>;
   /** The secret behind a reference (`env:NAME`) in a sensitive attribute; redacted from then on. @throws Failure config.secret */
@@ -108,22 +116,6 @@ export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
   delete(id: ImageId, context: Context): Promise<void>;
 }
 
-/** One of the ways in which an image can be made without bytes of ours. */
-export interface Origin {
-  /** In words: "from an instance". */
-  readonly name: string;
-  /** Attributes that all have to be given; any one of them says that this origin is meant. */
-  readonly needs: readonly string[];
-  /** Attributes that only go with this origin. */
-  readonly may?: readonly string[];
-  /** Of `needs`: attributes that may stand beside a `source` as well, and say more of an image that is made from bytes. */
-  readonly also?: readonly string[];
-  /** The attribute that, when it is false, keeps what was once taken, wherever the origin points since. */
-  readonly follow?: string;
-  /** `resolve` tells the sha256 of what the backend will take, and the backend takes nothing else. Without: `[policy]` refuses it where it requires a checksum. */
-  readonly digest?: boolean;
-}
-
 /** What a plugin gets from the program when a backend is opened. */
 export interface Host {
   readonly backend: BackendName;
@@ -144,30 +136,6 @@ export interface Host {
   scratch(): Promise<string>;
 }
 
-/** What is known of the bytes when a plan is made. */
-export interface Facts {
-  /** The image is declared to be made from bytes. */
-  readonly source?: boolean;
-  readonly size?: number;
-  readonly format?: Format;
-  readonly virtualSize?: number;
-  /** Known where the bytes go up as they are: the compression around them. */
-  readonly untouched?: Compression;
-  /** The settings of the backend, as they are written; sensitive ones are references. */
-  readonly settings?: Attributes;
-}
-
-/** What is known, when a plan is made, of the bytes that an image is to have. */
-export interface KnownBytes {
-  /** Of the source. */
-  readonly digest?: Digest;
-  /** `Resolved.content` of an origin of the backend's own. */
-  readonly resolved?: string;
-  readonly format?: Format;
-  /** The source is one file that is sent as it is: nothing is taken out of it or put beside it. */
-  readonly whole?: boolean;
-}
-
 /** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */
 export interface Complaint extends Omit<Problem, "at"> {
   readonly attribute?: string;
@@ -182,6 +150,8 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   readonly doc: string;
   readonly config: C;
   readonly image: I;
+  /** What `images init --plugin NAME` writes. Default: a backend with the required settings, and no image. */
+  readonly starter?: Starter;
   /** Ways to make an image without bytes of ours. Exactly one origin, or a `source`, has to be declared. */
   readonly origins?: readonly Origin[];
   /** What bytes it takes for this image; undefined: none, it only has origins of its own. */
@@ -214,6 +184,11 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
    * is made; undefined: not known, or none.
    */
   physical?(want: Desired<I>, content: KnownBytes): string | undefined;
+  /**
+   * The id that the file chooses, on a backend that gives an id only once. What a failed creation left under it is not deleted: `create`
+   * continues with it. An image cannot be replaced under its own id.
+   */
+  chosenId?(want: Desired<I>): ImageId | undefined;
   /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */

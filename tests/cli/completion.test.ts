@@ -127,7 +127,7 @@ test("the hidden command is in no help, and mistakes in the file or the words ma
   await using broken = await Folder.make({ "images.toml": "[image.\n", "images.state.json": "{" });
   const said = await run(broken, ["__complete", "--", "import", ""]);
   expect([said.code, said.stdout, said.stderr]).toEqual([0, "", ""]);
-  expect((await run(folder, ["completion", "tcsh"])).stderr).toContain("there is: bash, zsh, fish");
+  expect((await run(folder, ["completion", "tcsh"])).stderr).toContain("expected one of: bash, zsh, fish");
 });
 
 const bin = (name: string) => Bun.which(name) ?? undefined;

@@ -29,16 +29,16 @@ describe("what a state comes to:", () => {
   test("incus_image: remotes, projects, aliases of both spellings, for_each and modules", async () => {
     const { toml, told } = await blocks("incus.tfstate");
     expect(toml).toMatchSnapshot();
-    expect(told).toContain("incus_image.golden is deposed: it is left to terraform");
+    expect(told).toContain("incus_image.golden is deposed: skipped");
     expect(told).toContain("skipped, not images: data.incus_project, incus_instance");
   });
 
   test("openstack_images_image_v2: the server's properties, a password, a signed URL, two regions", async () => {
     const { toml, told } = await blocks("openstack.tfstate");
     expect(toml).toMatchSnapshot();
-    expect(told).toContain("openstack_images_image_v2.debian[1] is tainted: it is left to terraform");
-    expect(told).toContain("set the environment variable IMAGES_DEBIAN_0_PASSWORD to it");
-    expect(told).toContain("openstack_images_image_v2.signed: its image_source_url carries a signature or a token");
+    expect(told).toContain("openstack_images_image_v2.debian[1] is tainted: skipped");
+    expect(told).toContain("set environment variable IMAGES_DEBIAN_0_PASSWORD to it");
+    expect(told).toContain("openstack_images_image_v2.signed: its image_source_url contains a signature or a token");
     expect(told).toContain("skipped, not an image: openstack_images_image_access_v2");
   });
 
@@ -82,7 +82,7 @@ describe("what a state comes to:", () => {
   test("vkcs_images_image, as show -json tells it: archives, a password in a URL, a format that VK Cloud does not take", async () => {
     const { toml, told } = await blocks("vkcs.json");
     expect(toml).toMatchSnapshot();
-    expect(told).toContain("module.old.vkcs_images_image.win: disk_format was left out");
+    expect(told).toContain("module.old.vkcs_images_image.win: disk_format was skipped");
   });
 
   test("linode_image: of a disk, of a file, imported; two provider configurations", async () => {
@@ -93,7 +93,7 @@ describe("what a state comes to:", () => {
   test("outscale_image: of a VM, a manifest, another image, snapshots; a folder", async () => {
     const { toml, told } = await blocks("project");
     expect(toml).toMatchSnapshot();
-    expect(told).toContain('outscale_image.image["manifest"]: the signature of its file_location is not written down');
+    expect(told).toContain('outscale_image.image["manifest"]: the signature of its file_location is not stored');
   });
 });
 
@@ -111,7 +111,7 @@ test("a backend that is there is used, but not for another provider configuratio
 
 test("of several backends that fit, one has to be named", async () => {
   const before = '[backend.a]\nplugin = "linode"\n[backend.b]\nplugin = "linode"\n';
-  expect(blocks("linode.tfstate", [], before)).rejects.toThrow("there is more than one backend of linode: a, b");
+  expect(blocks("linode.tfstate", [], before)).rejects.toThrow("there is more than one linode backend: a, b");
   const { toml } = await blocks("linode.tfstate", ["--backend", "b"], before);
   expect(toml.match(/^backend = "b"$/gm)?.length).toBe(3);
   expect(blocks("linode.tfstate", ["--backend", "c"], before)).rejects.toThrow("there is no backend c");
@@ -119,9 +119,9 @@ test("of several backends that fit, one has to be named", async () => {
 
 const refusals: readonly [what: string, text: string, said: string][] = [
   ["no JSON", "resource {}", "is not a Terraform or OpenTofu state"],
-  ["another version", '{"version":3,"modules":[]}', "has version 3 of the format, not 4"],
+  ["another version", '{"version":3,"modules":[]}', "has format version 3, expected 4"],
   ["encrypted", '{"meta":{},"encrypted_data":"x","encryption_version":"v0"}', "tofu state pull"],
-  ["kept elsewhere", '{"version":4,"backend":{"type":"s3"}}', "only says where the state is"],
+  ["kept elsewhere", '{"version":4,"backend":{"type":"s3"}}', "only contains the location of the state"],
 ];
 for (const [what, text, said] of refusals)
   test(`a state that cannot be read is told: ${what}`, async () => {
@@ -133,7 +133,7 @@ for (const [what, text, said] of refusals)
 test("a folder without a state says what to do: workspaces, a remote backend, nothing", async () => {
   await using folder = await Folder.make({});
   const said = async () => (await run(folder, ["import", "--from-terraform", "."])).stderr;
-  expect(await said()).toContain("name a state file");
+  expect(await said()).toContain("pass a state file");
   await mkdir(folder.at(".terraform"));
   expect(await said()).toContain("terraform state pull > state.json");
   await mkdir(folder.at("terraform.tfstate.d"));
@@ -189,7 +189,10 @@ test("Linode, the whole way: the blocks are written, the images adopted and mark
   ];
   for (const text of [...texts, said.stderr]) expect(text).not.toMatch(SENTINEL);
   const again = await world.run(...TAKE);
-  expect([again.code, again.stderr]).toEqual([0, expect.stringContaining("linode_image.bar: is linode/bar already")]);
+  expect([again.code, again.stderr]).toEqual([
+    0,
+    expect.stringContaining("linode_image.bar: already managed as linode/bar"),
+  ]);
   expect(await readFile(folder.at("images.toml"), "utf8")).toBe(texts[0] ?? "");
 }, 120_000);
 
@@ -210,7 +213,10 @@ test("the file that is there is only added to; a block that is there stays as it
     '# mine\n[backend.linode]\nplugin = "linode" # kept\n[image.bar]\nbackend = "linode"\nexisting = true\n';
   await world.folder.write("images.toml", before);
   const said = await world.run(...TAKE);
-  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("[image.bar] is there already, and stays")]);
+  expect([said.code, said.stderr]).toEqual([
+    0,
+    expect.stringContaining("[image.bar] already exists and is not changed"),
+  ]);
   const after = await readFile(world.folder.at("images.toml"), "utf8");
   expect(after.startsWith(before)).toBe(true);
   expect(after.match(/^\[image\./gm)?.length).toBe(3);
@@ -233,7 +239,7 @@ test("an image of another file's is refused, and nothing is written; --adopt tak
   const other = '[settings]\nname = "other"\n';
   await world.folder.write("images.toml", other);
   const refused = await world.run(...TAKE);
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("belongs to linode")]);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("is managed as linode")]);
   expect(await readFile(world.folder.at("images.toml"), "utf8")).toBe(other);
   expect(await Bun.file(world.folder.at("images.state.json")).exists()).toBe(false);
   expect((await world.run(...TAKE, "--adopt")).code).toBe(0);

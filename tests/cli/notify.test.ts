@@ -46,7 +46,7 @@ test("what was applied, failed, drifted and was blocked is told as JSON; a run t
   expect(JSON.parse(applied?.body ?? "")).toEqual({
     version: 1,
     event: "applied",
-    summary: "apply is complete: 1 added, 0 changed, 0 destroyed",
+    summary: "apply complete: 1 added, 0 changed, 0 destroyed",
     addresses: ["store/a"],
     errors: [],
     name: "team-a",
@@ -109,15 +109,15 @@ test("templates: Slack's words, and those of one's own, where nothing that is pu
   ].join("");
   await using world = await World.make(A, NAME + lines);
   await world.ends(0, "apply", "--yes");
-  expect(JSON.parse(slack.got[0]?.body ?? "").text).toStartWith("team-a: apply is complete: 1 added");
+  expect(JSON.parse(slack.got[0]?.body ?? "").text).toStartWith("team-a: apply complete: 1 added");
   const bodies = own.got.map(({ body }) => body).sort();
   expect(bodies[1]).toBe('{"t":"applied of store/a","q":"\\"team-a\\""}');
   expect([bodies[0], own.got.find(({ body }) => body.startsWith("plain"))?.type]).toEqual(
-    ["plain apply is complete: 1 added, 0 changed, 0 destroyed", "text/plain; charset=utf-8"].reverse().reverse(),
+    ["plain apply complete: 1 added, 0 changed, 0 destroyed", "text/plain; charset=utf-8"].reverse().reverse(),
   );
 });
 
-test("a receiver that fails, or is not there, fails no run, and its URL is not shown", async () => {
+test("a receiver that fails, or does not exist, fails no run, and its URL is not shown", async () => {
   await using to = receiver(500);
   // One that never answers is given up.
   await using silent = served(() => new Promise<Response>(() => undefined));

@@ -84,7 +84,7 @@ test("what a plugin imports is pinned with it: a changed, an added and a removed
     [
       "webdav.ts",
       importing.replace('import data from "./data.json";', "const data = { a: 1 };"),
-      "./data.json any more",
+      "no longer imports ./data.json",
     ],
   ];
   await folder.write("lib/more.ts", "export {};\n");
@@ -124,7 +124,7 @@ test("a macro, which runs while a file is read, is refused, and so is an import 
   }
   expect(await Bun.file(folder.at("ran")).exists()).toBe(false);
   await folder.write("p.ts", `import "./nowhere.ts";\n${minimal}`);
-  expect((await run(folder, ["plan"])).stderr).toContain('imports "./nowhere.ts", which is not there');
+  expect((await run(folder, ["plan"])).stderr).toContain('imports "./nowhere.ts", which does not exist');
 });
 
 test("two new plugins of one file are both pinned, and a pin holds in another checkout", async () => {

@@ -38,8 +38,8 @@ test("a newer release is told, and with --exit-code it is 2; nothing else is don
 
 test("what cannot be compared is an error with the way out", async () => {
   for (const [version, args, code, words] of [
-    ["1.0.0", [], 64, "images does not replace itself"],
-    ["1.0.0", ["--check"], 64, "nothing says where releases are"],
+    ["1.0.0", [], 64, "images cannot replace itself"],
+    ["1.0.0", ["--check"], 64, "the location of releases is unknown"],
     ["1.0.0", ["--check", "--from", "/dist"], 64, "/dist is not a URL"],
     ["<html>", ["--check", "--from", url], 1, "does not contain a version"],
     ["1.0.0", ["--check", "--from", `${url}/none`], 1, "404"],

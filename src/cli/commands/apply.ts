@@ -21,6 +21,11 @@ abstract class ApplyingCommand extends PlanningCommand {
     description: "Fail if the plan deletes more objects than this",
   });
 
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    optionCount("--max-deletes", this.maxDeletes, 0);
+  }
+
   protected async carryOut(session: Session, saved: Plan | undefined, mode: PlanMode): Promise<number> {
     const plan = saved ?? (await this.planned(session, mode));
     this.guard(plan);
@@ -51,7 +56,7 @@ abstract class ApplyingCommand extends PlanningCommand {
     const count = deletes(plan);
     if (most === undefined || count <= most) return;
     throw new Failure("plan.deletes", `this plan deletes ${count} objects, more than --max-deletes ${most}`, {
-      hint: "look at the plan; raise --max-deletes if it is right",
+      hint: "check the plan; raise --max-deletes if it is intended",
     });
   }
 
@@ -81,7 +86,7 @@ export class ApplyCommand extends ApplyingCommand {
     category: "Everyday",
     description: "Create, update and delete images to match the configuration",
     details:
-      "Plans, shows the plan, asks, and carries it out. An image that fails does not stop the others; then the exit code is 1. Ctrl-C once takes back what is being made and finishes the rest, twice stops at once; either way the next apply goes on from there. With a FILE of `images plan --out` exactly that plan is carried out, without a question.",
+      "Plans, shows the plan, asks for approval, and applies it. An image that fails does not stop the others; the exit code is then 1. Ctrl-C once undoes creations in progress and finishes the rest, twice stops immediately; in both cases the next apply continues. With a FILE of `images plan --out`, applies exactly that plan, without asking.",
     examples: [
       ["Plan, ask, apply", "$0 apply"],
       ["In a pipeline", "$0 apply --yes --json"],

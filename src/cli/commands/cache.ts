@@ -46,7 +46,7 @@ export class CacheGcCommand extends BaseCommand {
       "Without options, evicts until the cache is below IMAGES_CACHE_MAX (default 20 GiB), and deletes leftovers of interrupted runs.",
     examples: [
       ["Down to the limit", "$0 cache gc"],
-      ["Everything that was not used for a month", "$0 cache gc --max-age 30d"],
+      ["Everything not used for a month", "$0 cache gc --max-age 30d"],
       ["Everything", "$0 cache gc --max-bytes 0"],
     ],
   });

@@ -18,7 +18,7 @@ export class CompletionCommand extends BaseCommand {
       "Completes commands, options and values, and the backends, images and addresses of images.toml and its state. Backends are not contacted.",
     examples: [
       ["In ~/.bashrc: source <(images completion bash)", "$0 completion bash"],
-      ["In ~/.zshrc, behind compinit: source <(images completion zsh)", "$0 completion zsh"],
+      ["In ~/.zshrc, after compinit: source <(images completion zsh)", "$0 completion zsh"],
       ["For fish, as ~/.config/fish/completions/images.fish", "$0 completion fish"],
     ],
   });
@@ -27,8 +27,8 @@ export class CompletionCommand extends BaseCommand {
 
   override async run(): Promise<number> {
     if (!isShellName(this.shell))
-      throw new Failure("cli.usage", `there is no completion for ${JSON.stringify(this.shell)}`, {
-        hint: `there is: ${Object.keys(SCRIPTS).join(", ")}`,
+      throw new Failure("cli.usage", `unknown shell ${JSON.stringify(this.shell)}`, {
+        hint: `expected one of: ${Object.keys(SCRIPTS).join(", ")}`,
       });
     this.out.data.write(SCRIPTS[this.shell]);
     return EXIT.done;

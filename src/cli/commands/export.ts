@@ -18,6 +18,7 @@ import {
 import { seconds } from "../../core/model/types.ts";
 import type { Backend } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
+import { checkWritable } from "../output.ts";
 import { bytes } from "../render/format.ts";
 
 export class ExportCommand extends FileCommand {
@@ -26,7 +27,7 @@ export class ExportCommand extends FileCommand {
     category: "Looking",
     description: "Download an image from a backend to a file",
     details:
-      "The digest that the backend keeps of them is checked before the file gets its name. Of an image in two parts the metadata is written beside it, as FILE.metadata. An address that the state does not know is looked for by its marker. BACKEND/ID gets an image that is not managed; Incus finds it by an alias or the beginning of its fingerprint too.",
+      "The bytes are compared with the digest that the backend reports before the file gets its name. The metadata of a split image is written to FILE.metadata. An address without a record is found by its marker. BACKEND/ID exports an unmanaged image; on Incus, ID may be an alias or the beginning of a fingerprint.",
     examples: [
       ["An image of the store", "$0 export store/debian --out debian.qcow2"],
       ["Any image of an Incus server, by its alias", "$0 export lab/alpine/edge"],
@@ -42,11 +43,16 @@ export class ExportCommand extends FileCommand {
   });
   readonly address = Option.String({ required: true, name: "ADDRESS" });
 
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    if (this.target !== undefined) await checkWritable("--out", resolve(this.context.cwd, this.target));
+  }
+
   override async run(): Promise<number> {
     const [, named = "", rest = ""] = /^([^/]+)\/(.+)$/s.exec(this.address) ?? [];
     if (!isName(named))
       throw new Failure("cli.usage", `invalid address ${JSON.stringify(this.address)}`, {
-        hint: "write BACKEND/IMAGE, or BACKEND/ID for an image that is not managed",
+        hint: "write BACKEND/IMAGE, or BACKEND/ID for an unmanaged image",
       });
     const lasting = this.#lasting();
     await using session = await this.session({ operation: "export", write: false, plugins: "first use" });
@@ -60,7 +66,7 @@ export class ExportCommand extends FileCommand {
     if (image === undefined)
       throw new Failure("backend.missing", `there is no image ${this.address}`, {
         ...(parseAddress(this.address) === undefined ? {} : { address }),
-        hint: `make it with: images apply; or see what there is: images info ${named}`,
+        hint: `create it with: images apply; list existing images with: images info ${named}`,
       });
     if (this.link !== undefined) return await this.#link(backend, image, address, lasting);
     const parts = await this.#parts(backend, image, address);
@@ -100,7 +106,7 @@ export class ExportCommand extends FileCommand {
   async #parts(backend: Backend, { id }: Observed, address: Address): Promise<readonly Part[]> {
     if (canDownload(backend))
       return await backend.download(id, { signal: this.context.signal, note: (text) => this.note(text) });
-    throw new Failure("backend.refused", `the backend of ${address} does not give images back`, { address });
+    throw new Failure("backend.refused", `the backend of ${address} does not support downloads`, { address });
   }
 
   /** Beside the file, checked, then in its place: a file of that name is whole or not there. */
@@ -118,10 +124,10 @@ export class ExportCommand extends FileCommand {
       const found = `sha256:${hash.digest("hex")}`;
       const wanted = image?.digests?.sha256;
       if ((wanted !== undefined && wanted !== found) || (part.size !== undefined && part.size !== size)) {
-        const hint = "try again; if it stays so, the image on the backend is damaged";
+        const hint = "try again; if it fails again, the image on the backend is damaged";
         throw new Failure(
           "source.digest",
-          `what came is not the image: ${found}, ${size} bytes, and not ${wanted ?? "as many bytes as announced"}`,
+          `the download is not the image: got ${found}, ${size} bytes; expected ${wanted ?? "as many bytes as announced"}`,
           { hint },
         );
       }

@@ -8,8 +8,7 @@ export class GraphCommand extends FileCommand {
   static override readonly usage = Command.Usage({
     category: "Looking",
     description: "Show sources, images and backends as a graph",
-    details:
-      "Reads images.toml alone: no network, no state. Mermaid is shown by GitHub and GitLab; dot is for Graphviz.",
+    details: "Reads images.toml only: no network, no state. GitHub and GitLab render Mermaid; Graphviz renders dot.",
     examples: [
       ["For a Markdown page", "$0 graph"],
       ["As a picture", "$0 graph --format dot | dot -Tsvg"],

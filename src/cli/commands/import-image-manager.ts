@@ -19,7 +19,7 @@ export class ImportImageManagerCommand extends FileCommand {
     category: "Looking",
     description: "Adopt the images of openstack-image-manager",
     details:
-      "Reads image definitions of openstack-image-manager (files, or directories with *.yml in them), writes a block for each image that is enabled behind what images.toml has, and adopts the images that it has made of them, so that the plan after it is empty. An image that is `multi` is one block with `retain`; its older versions come into the state as kept versions. An image that has no definition is left alone.",
+      "Reads image definitions of openstack-image-manager (files, or directories with *.yml), appends a block for each enabled image to images.toml, and adopts the images that openstack-image-manager has created from them, so that the following plan is empty. An image that is `multi` becomes one block with `retain`; its older versions become kept versions. Images without a definition are not touched.",
     examples: [
       ["The definitions of a site", "$0 import --from-image-manager etc/images/"],
       ["Only show what would be written", "$0 import --from-image-manager ubuntu.yml --dry-run"],
@@ -33,9 +33,9 @@ export class ImportImageManagerCommand extends FileCommand {
   readonly dryRun = Option.Boolean("--dry-run", false, {
     description: "Print the blocks; do not contact backends or write files",
   });
-  readonly backend = Option.String("--backend", { description: "Backend to use if several are of OpenStack" });
+  readonly backend = Option.String("--backend", { description: "Backend to use if several are OpenStack" });
   readonly cloud = Option.String("--cloud", "openstack", {
-    description: "Cloud in clouds.yaml, if the file has no backend of OpenStack (default: openstack)",
+    description: "Cloud in clouds.yaml, if the file has no OpenStack backend (default: openstack)",
   });
   readonly tag = Option.String("--tag", "managed_by_osism", {
     description: "Tag of the images that openstack-image-manager manages (default: managed_by_osism)",

@@ -17,10 +17,10 @@ export class ImportTerraformCommand extends FileCommand {
     category: "Looking",
     description: "Adopt the images of a Terraform or OpenTofu state",
     details:
-      "Reads incus_image, vkcs_images_image, openstack_images_image_v2, linode_image and outscale_image, writes their blocks (and the backends that are missing) behind what images.toml has, and takes the images into our state with our mark, so that the plan after it is empty. STATE is a state file, the output of `terraform show -json` or `state pull`, or a folder. Nothing is written until every image was looked at; blocks that are there stay as they are. Secrets of the state are not written down: where one is needed, a variable of the environment is named for it.",
+      "Reads incus_image, vkcs_images_image, openstack_images_image_v2, linode_image and outscale_image, appends their blocks (and missing backends) to images.toml, adopts the images and writes their ownership markers, so that the following plan is empty. STATE is a state file, the output of `terraform show -json` or `state pull`, or a directory. Nothing is written until every image was read; blocks that are there stay as they are. Secrets of the state are not written down: where one is needed, a variable of the environment is named for it.",
     examples: [
       ["The state in this directory", "$0 import --from-terraform ."],
-      ["A state that is kept elsewhere, after terraform state pull", "$0 import --from-terraform state.json"],
+      ["A remote state, after terraform state pull", "$0 import --from-terraform state.json"],
       ["Only show what would be written", "$0 import --from-terraform . --dry-run"],
     ],
   });

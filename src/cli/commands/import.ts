@@ -14,7 +14,7 @@ export class ImportCommand extends FileCommand {
     category: "Looking",
     description: "Adopt an existing image",
     details:
-      "ADDRESS must be declared in the file; ID is what the backend calls the image (or another name of it that the plugin knows: an alias, a fingerprint's beginning). The image comes into the state and gets our mark; attributes that differ from the file are shown by the next plan and are not changed here.",
+      "ADDRESS must be declared in the file; ID is the id of the image on the backend (or another name that the plugin knows: an alias, the beginning of a fingerprint). The image is added to the state and gets an ownership marker; attributes that differ from the file are shown by the next plan and are not changed.",
     examples: [
       ["An image of Incus, by its alias", "$0 import lab/alpine alpine-edge"],
       ["An image of Glance", "$0 import ru/debian 89c60255-9bd6-460c-822a-e2b959ede9d2"],

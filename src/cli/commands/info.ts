@@ -25,7 +25,7 @@ export class InfoCommand extends FileCommand {
     details: "With IMAGE (name, or id on the backend): only that image, with all its attributes.",
     examples: [
       ["All images of a backend", "$0 info lab"],
-      ["For a script: an array of id, name, ours, attributes", "$0 info lab --json"],
+      ["For a script", "$0 info lab --json"],
       ["One of them", "$0 info lab alpine"],
     ],
   });
@@ -62,7 +62,7 @@ export class InfoCommand extends FileCommand {
     rows.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1));
     if (this.image !== undefined && rows.length === 0) {
       throw new Failure("backend.missing", `${this.backend} has no image ${JSON.stringify(this.image)}`, {
-        hint: `see them all: images info ${this.backend}`,
+        hint: `list them with: images info ${this.backend}`,
       });
     }
     this.out.data.write(this.json ? `${JSON.stringify(rows, undefined, 2)}\n` : this.text(rows, sizes));
@@ -73,7 +73,7 @@ export class InfoCommand extends FileCommand {
     if (this.image !== undefined) {
       return rows
         .map(({ id, name, ours, attributes }) => {
-          const pairs = Object.entries({ id, name, ours, ...attributes });
+          const pairs = Object.entries({ id, name, managed: ours, ...attributes });
           return table(pairs.map(([key, value]) => [`${key}`, "=", printable(JSON.stringify(value))])).join("\n");
         })
         .join("\n\n")
@@ -84,7 +84,7 @@ export class InfoCommand extends FileCommand {
       return found === undefined ? "" : bytes(found);
     };
     const lines = table([
-      ["NAME", "ID", "OURS", "SIZE"],
+      ["NAME", "ID", "MANAGED", "SIZE"],
       ...rows.map((row) => [printable(row.name), printable(row.id), row.ours ? "yes" : "no", size(row)]),
     ]);
     return `${lines.join("\n")}\n`;

@@ -10,7 +10,7 @@ export class LogCommand extends FileCommand {
     category: "Looking",
     description: "Show the run history, or one run",
     examples: [
-      ["All that are remembered", "$0 log"],
+      ["All runs", "$0 log"],
       ["One of them", "$0 log 20261120T151500-1a2b3c"],
     ],
   });
@@ -24,13 +24,17 @@ export class LogCommand extends FileCommand {
     if (this.id === undefined) {
       const all = await runs(session.storage, signal);
       if (all.length === 0 && (await session.storage.versions(signal)) === undefined)
-        this.note(`the HTTP protocol of ${session.storage.where} keeps no runs: a file, S3 and PostgreSQL do`);
+        this.note(
+          `the HTTP protocol of ${session.storage.where} has no run history; states in a file, S3 and PostgreSQL do`,
+        );
       this.out.data.write(this.json ? `${JSON.stringify(all, undefined, 2)}\n` : renderRuns(all, this.view("data")));
       return EXIT.done;
     }
     const entries = await readRun(session.storage, this.id, signal);
     if (entries === undefined)
-      throw new Failure("state.run", `no run ${this.id} is remembered`, { hint: "see which are: images log" });
+      throw new Failure("state.run", `there is no run ${this.id} in the history`, {
+        hint: "list them with: images log",
+      });
     this.out.data.write(
       this.json ? entries.map((entry) => `${JSON.stringify(entry)}\n`).join("") : renderRun(entries, this.view("data")),
     );

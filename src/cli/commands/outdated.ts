@@ -24,7 +24,7 @@ export class OutdatedCommand extends FileCommand {
     details: "Checks every source as if it had `follow = true`, so that pinned images are included. Downloads nothing.",
     examples: [
       ["As text", "$0 outdated"],
-      ["In a pipeline: 2 when there are any", "$0 outdated --exit-code --json"],
+      ["In a pipeline: exit with 2 if there are any", "$0 outdated --exit-code --json"],
     ],
   });
 
@@ -47,14 +47,14 @@ export class OutdatedCommand extends FileCommand {
     const text =
       rows.length === 0
         ? plan.steps.some((step) => verificationOf(step) !== undefined)
-          ? "No image is known to be made from anything else than its source is now.\n"
-          : "Every image is made from what its source is now.\n"
+          ? "No image is known to be outdated.\n"
+          : "All images are up to date.\n"
         : `${table([["ADDRESS", "MADE FROM", "SOURCE IS NOW"], ...rows.map((row) => [row.address, row.now, row.source])]).join("\n")}\n`;
     this.out.data.write(this.json ? `${JSON.stringify(rows, undefined, 2)}\n` : text);
     for (const step of plan.steps) {
       const unknown = verificationOf(step);
       if (unknown !== undefined)
-        this.note(`${step.address}: unknown: ${printable(unknown.why)}; images apply finds out`);
+        this.note(`${step.address}: unknown: ${printable(unknown.why)}; the next images apply verifies it`);
     }
     for (const { backend, message } of plan.outages)
       this.fail(new Failure("backend.unreachable", `${backend}: ${message}`));

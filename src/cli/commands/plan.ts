@@ -35,15 +35,15 @@ export class PlanCommand extends PlanningCommand {
     const plan = await this.planned(session, this.destroy ? "destroy" : "normal", this.out_ !== undefined);
     if (this.out_ !== undefined) {
       if (plan.outages.length > 0) {
-        throw new Failure("plan.outage", "a plan with a backend missing is not written", {
-          hint: "leave that backend out with --exclude",
+        throw new Failure("plan.outage", "a plan with an unavailable backend is not written", {
+          hint: "exclude that backend with --exclude",
         });
       }
       const { state } = await session.store();
       const file = toPlanFile(plan, { version: VERSION, config: session.config, state }, (text) => this.redact(text));
       const path = resolve(this.context.cwd, this.out_);
       await writing(path, () => replaceFile(path, `${JSON.stringify(file, undefined, 2)}\n`));
-      if (!this.isJsonOnly) this.note(`\nThe plan is in ${this.out_}; carry it out with: images apply ${this.out_}`);
+      if (!this.isJsonOnly) this.note(`\nSaved the plan to ${this.out_}; apply it with: images apply ${this.out_}`);
     }
     await this.writeReports(plan);
     return this.exitCode(plan);

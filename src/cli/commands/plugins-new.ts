@@ -19,11 +19,11 @@ export class PluginsNewCommand extends BaseCommand {
     category: "Housekeeping",
     description: "Write a plugin file to start from",
     details:
-      "Writes NAME.ts, a plugin that works; NAME.conformance.ts, the emulator that it is tested with; tsconfig.json, and images.d.ts, the types of the module `images`. Nothing that is there is overwritten, but the types.",
+      "Writes NAME.ts, a working plugin; NAME.conformance.ts, the emulator that it is tested with; tsconfig.json, and images.d.ts, the types of the module `images`. Existing files are not overwritten, except the types.",
     examples: [
       ["In this directory", "$0 plugins new xo"],
-      ["In a directory of its own", "$0 plugins new xo --dir plugins"],
-      ["The types of this version, for plugins that are there", "$0 plugins new --types"],
+      ["In another directory", "$0 plugins new xo --dir plugins"],
+      ["The types of this version, for existing plugins", "$0 plugins new --types"],
     ],
   });
 
@@ -49,7 +49,7 @@ export class PluginsNewCommand extends BaseCommand {
     }
     const before = await textOf(join(directory, "images.d.ts"));
     if (before !== undefined && !before.startsWith(OURS))
-      throw new Failure("cli.exists", `${join(this.dir, "images.d.ts")} exists, and was not written by this command`, {
+      throw new Failure("cli.exists", `${join(this.dir, "images.d.ts")} exists and was not written by this command`, {
         hint: "choose another directory with --dir",
       });
     for (const [file, text] of fresh) await writeFile(join(directory, file), text, { flag: "wx" });
@@ -67,7 +67,7 @@ export class PluginsNewCommand extends BaseCommand {
     const { name = "" } = this;
     if (this.types || !/^[a-z][a-z0-9-]*$/.test(name))
       throw new Failure("cli.usage", this.types ? "--types takes no NAME" : `invalid NAME ${JSON.stringify(name)}`, {
-        hint: "a name is lower-case letters, digits and dashes: images plugins new xo",
+        hint: "expected lower-case letters, digits and dashes: images plugins new xo",
       });
     if (Object.hasOwn(BUILT_IN, name))
       throw new Failure("cli.usage", `${name} is a built-in plugin`, { hint: "choose another name" });

@@ -20,7 +20,7 @@ export class PluginsTestCommand extends BaseCommand {
     category: "Housekeeping",
     description: "Run the conformance suite against a plugin file",
     details:
-      "Runs the code of the plugin, and that of the conformance file beside it (NAME.conformance.ts), which says where it is tested: an emulator or a server. Without one, --set names a server; the suite creates, changes and deletes images of its own there.",
+      "Runs the code of the plugin and of its conformance file (NAME.conformance.ts), which defines where it is tested: an emulator or a server. Without one, --set configures a server; the suite creates, changes and deletes its own images there.",
     examples: [
       ["With ./xo.conformance.ts", "$0 plugins test ./xo.ts"],
       ["Some clauses", "$0 plugins test ./xo.ts --clause create --clause law"],
@@ -28,10 +28,12 @@ export class PluginsTestCommand extends BaseCommand {
     ],
   });
 
-  readonly against = Option.String("--against", { description: "The conformance file (default: the one beside FILE)" });
+  readonly against = Option.String("--against", {
+    description: "The conformance file (default: NAME.conformance.ts next to FILE)",
+  });
   readonly settings = Option.Array("--set", [], { description: "NAME=VALUE: a setting of the backend" });
   readonly image = Option.Array("--image", [], { description: "NAME=VALUE: an attribute that every image needs" });
-  readonly bytes = Option.String("--bytes", { description: "The file that images are made from (default: some text)" });
+  readonly bytes = Option.String("--bytes", { description: "The source of the test images (default: some text)" });
   readonly clauses = Option.Array("--clause", [], { description: "Only this clause; may be repeated" });
   readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
   readonly plugin = Option.String({ required: true, name: "FILE" });
@@ -66,7 +68,7 @@ export class PluginsTestCommand extends BaseCommand {
     const needed = Object.entries(plugin.config).filter(([, { mode }]) => mode === "required");
     if (this.settings.length === 0 && needed.length > 0)
       throw new Failure("cli.usage", `there is nothing to test ${this.plugin} against`, {
-        hint: `write ${basename(beside)} beside it, or name a server: ${needed.map(([name]) => `--set ${name}=…`).join(" ")}`,
+        hint: `write ${basename(beside)} next to it, or configure a server: ${needed.map(([name]) => `--set ${name}=…`).join(" ")}`,
       });
     const { madeUp } = await import("../../conformance/madeup.ts");
     const filename = this.bytes === undefined ? undefined : basename(this.bytes);
@@ -152,7 +154,7 @@ async function written(option: string, schema: Schema, texts: readonly string[])
 function clause(name: string): Clause {
   const found = CLAUSES.find((one) => one === name);
   if (found === undefined)
-    throw new Failure("cli.usage", `unknown clause ${JSON.stringify(name)}`, meant(name, CLAUSES));
+    throw new Failure("cli.usage", `invalid --clause ${name}: there is no such clause`, meant(name, CLAUSES));
   return found;
 }
 

@@ -16,8 +16,8 @@ export class PluginsCommand extends BaseCommand {
     details:
       "With a NAME or the path of a plugin file: every setting of its backends and every attribute of its images.",
     examples: [
-      ["All of them", "$0 plugins"],
-      ["What the local store takes", "$0 plugins local"],
+      ["All plugins", "$0 plugins"],
+      ["Settings and attributes of the local store", "$0 plugins local"],
       ["As a page", "$0 plugins local --markdown"],
     ],
   });
@@ -43,8 +43,8 @@ export class PluginsTrustCommand extends FileCommand {
     category: "Housekeeping",
     description: "Trust a plugin file and pin its digest",
     details:
-      "Writes its sha256, and that of every file that it imports, to images.lock beside images.toml. A plugin is code that runs with your rights: read it first.",
-    examples: [["After a change that you have read", "$0 plugins trust ./plugins/webdav.ts"]],
+      "Writes its sha256, and that of every file that it imports, to images.lock next to images.toml. A plugin runs with your privileges: read its code first.",
+    examples: [["After a change that you have reviewed", "$0 plugins trust ./plugins/webdav.ts"]],
   });
 
   readonly plugin = Option.String({ required: true, name: "FILE" });

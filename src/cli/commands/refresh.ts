@@ -11,9 +11,9 @@ export class RefreshCommand extends FileCommand {
   static override readonly paths = [["refresh"]];
   static override readonly usage = Command.Usage({
     category: "Looking",
-    description: "Have the backend update images by itself",
+    description: "Make the backend update images itself",
     details:
-      "As `incus image refresh`: the server looks at the remote that it copied the image from. What it makes of it stays managed, with its marker, aliases and declared attributes. Backends that cannot do that say so; `images apply` makes a new image where a source has changed.",
+      "Like `incus image refresh`: the server checks the remote that it copied the image from. The refreshed image stays managed, with its marker, aliases and declared attributes. Other backends return an error; `images apply` creates a new image if a source has changed.",
     examples: [["An image of an Incus server", "$0 refresh lab/alpine"]],
   });
 
@@ -21,6 +21,13 @@ export class RefreshCommand extends FileCommand {
     description: "Time to wait for the state lock (30s, 5m)",
   });
   readonly addresses = Option.Rest({ required: 1, name: "ADDRESS" });
+
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    const bad = this.addresses.find((text) => parseAddress(text) === undefined);
+    if (bad !== undefined)
+      throw new Failure("cli.usage", `invalid address ${JSON.stringify(bad)}`, { hint: "write BACKEND/IMAGE" });
+  }
 
   override async run(): Promise<number> {
     await using session = await this.session({

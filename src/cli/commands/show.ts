@@ -18,7 +18,7 @@ export class ShowCommand extends FileCommand {
       ["The state", "$0 show"],
       ["A plan of `images plan --out`", "$0 show plan.json"],
       ["Images and backends as a table", "$0 show --matrix"],
-      ["The state in the shape of terraform show -json", "$0 show --json"],
+      ["The state in the format of terraform show -json", "$0 show --json"],
     ],
   });
 

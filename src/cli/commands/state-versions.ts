@@ -35,7 +35,7 @@ export class StateVersionsCommand extends FileCommand {
       this.json
         ? `${JSON.stringify(found, undefined, 2)}\n`
         : found.length === 0
-          ? "No former version is kept.\n"
+          ? "The state has no previous versions.\n"
           : `${table([head, ...rows], this.view("data").columns).join("\n")}\n`,
     );
     return EXIT.done;
@@ -62,8 +62,8 @@ function isNote(text: string): boolean {
 }
 
 function unlisted({ where }: Storage): never {
-  throw new Failure("state.version", `the HTTP protocol cannot list the former versions of ${where}`, {
-    hint: "the server keeps them in its own way (GitLab: Operate > Terraform states); get one there, then: images state push FILE",
+  throw new Failure("state.version", `the HTTP protocol cannot list the previous versions of ${where}`, {
+    hint: "the server may keep them (GitLab: Operate > Terraform states); download one there, then: images state push FILE",
   });
 }
 
@@ -73,7 +73,7 @@ export class StateRestoreCommand extends EditCommand {
     category,
     description: "Restore a previous version of the state",
     details:
-      "The state gets the rows of that version and the next serial; images are not touched. The next plan shows what differs. VERSION is one of `images state list-versions`.",
+      "Writes the rows of that version with the next serial; images are not touched. The next plan shows the differences. VERSION is one of `images state list-versions`.",
     examples: [["A version", "$0 state restore 20261120T151500123Z-1a2b3c4d5e6f"]],
   });
 
@@ -85,7 +85,7 @@ export class StateRestoreCommand extends EditCommand {
     const text = await storage.readVersion(this.version, this.context.signal);
     if (text === undefined)
       throw new Failure("state.version", `${storage.where} has no version ${this.version}`, {
-        hint: "see which are kept: images state list-versions",
+        hint: "list them with: images state list-versions",
       });
     const former = parseState(text, { where: `version ${this.version} of ${storage.where}` });
     return await this.edit("state restore", (current) => {
@@ -138,7 +138,7 @@ export class StateMigrateCommand extends FileCommand {
     category,
     description: "Move the state to another location",
     details:
-      "TO is a path or a URL without a state. At every moment one of the two places has the state; the old one then says where it went, so that no run continues there. A move that was interrupted is finished by the same command.",
+      "TO is a path or a URL without a state. The state is in exactly one of the two locations at any time; the old one then points to the new one, so that no run continues there. The same command completes an interrupted migration.",
     examples: [
       ["To S3", "$0 state migrate s3://team-state/images/prod.json"],
       [

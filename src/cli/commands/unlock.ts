@@ -9,11 +9,11 @@ export class UnlockCommand extends FileCommand {
     category: "State",
     description: "Release a stale state lock",
     details:
-      "ID is in the error message. The lock of a process of this host that has ended needs no unlock: the next run takes it.",
+      "ID is in the error message. The lock of a dead process on this host is released automatically by the next run.",
     examples: [["The lock that an error named", "$0 unlock 20261120T151500-1a2b3c"]],
   });
 
-  readonly force = Option.Boolean("--force", false, { description: "Also if its holder is running" });
+  readonly force = Option.Boolean("--force", false, { description: "Even if its holder is running" });
   readonly id = Option.String({ required: true, name: "ID" });
 
   override async run(): Promise<number> {

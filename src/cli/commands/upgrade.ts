@@ -19,7 +19,7 @@ export class UpgradeCommand extends BaseCommand {
       "Compares the version with the file VERSION of the newest release at --from or IMAGES_RELEASES. The program never replaces itself: install.sh and packages do.",
     examples: [
       ["Is there a newer one?", "$0 upgrade --check --from https://images.example/latest"],
-      ["In a pipeline: 2 when there is", "$0 upgrade --check --exit-code"],
+      ["In a pipeline: exit with 2 if there is", "$0 upgrade --check --exit-code"],
     ],
   });
 
@@ -32,14 +32,18 @@ export class UpgradeCommand extends BaseCommand {
 
   override async run(): Promise<number> {
     if (!this.check)
-      throw new Failure("cli.usage", "images does not replace itself", {
+      throw new Failure("cli.usage", "images cannot replace itself", {
         hint: "images upgrade --check compares the versions; upgrade with install.sh or the package manager",
       });
     const from = this.from ?? this.context.env["IMAGES_RELEASES"] ?? "";
     if (!/^https?:\/\//.test(from))
-      throw new Failure("cli.usage", `nothing says where releases are${from === "" ? "" : `: ${from} is not a URL`}`, {
-        hint: "pass --from URL, or set IMAGES_RELEASES",
-      });
+      throw new Failure(
+        "cli.usage",
+        `the location of releases is unknown${from === "" ? "" : `: ${from} is not a URL`}`,
+        {
+          hint: "pass --from URL, or set IMAGES_RELEASES",
+        },
+      );
     const newest = await published(from, this.context);
     const isNewer = compareVersions(newest, VERSION) > 0;
     const facts = { version: VERSION, newest, newer: isNewer, from };

@@ -1,5 +1,5 @@
 import { Command, Option } from "clipanion";
-import { EXIT, FileCommand } from "../base.ts";
+import { EXIT, FileCommand, isUsage, textOf } from "../base.ts";
 import { diagnostics, validation } from "../render/diagnostic.ts";
 import { plural } from "../render/format.ts";
 
@@ -26,15 +26,16 @@ export class ValidateCommand extends FileCommand {
     else {
       const images = new Set(resources.map(({ image }) => image)).size;
       this.out.data.write(
-        `${this.file} is right: ${plural(images, "image")} on ${plural(backends.length, "backend")}.\n`,
+        `${this.file} is valid: ${plural(images, "image")} on ${plural(backends.length, "backend")}.\n`,
       );
       for (const { message } of session.warnings) this.note(`warning: ${message}`);
     }
     return EXIT.done;
   }
 
-  protected override fail(thrown: unknown): void {
-    if (this.json) this.out.data.write(`${JSON.stringify(validation(diagnostics(thrown)))}\n`);
-    super.fail(thrown);
+  protected override failInJson(thrown: unknown): void {
+    if (this.json && !isUsage(thrown))
+      this.out.data.write(`${JSON.stringify(validation(diagnostics(thrown, textOf)))}\n`);
+    else super.failInJson(thrown);
   }
 }

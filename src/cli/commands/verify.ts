@@ -25,7 +25,7 @@ export class VerifyCommand extends FileCommand {
     category: "Looking",
     description: "Download images from backends and verify their digests",
     details:
-      "Without an ADDRESS all images of the state. Exit 1 when the bytes of an image differ from the recorded digests or cannot be read. `images apply --replace ADDRESS` repairs one.",
+      "Without an ADDRESS, verifies all images in the state. Exits with 1 if the bytes of an image differ from the recorded digests or cannot be read. `images apply --replace ADDRESS` repairs one.",
     examples: [
       ["All images", "$0 verify"],
       ["One image, for a script", "$0 verify store/debian --json"],
@@ -45,7 +45,9 @@ export class VerifyCommand extends FileCommand {
     const known = new Set<string>(Object.keys((await session.store()).state.images));
     const unknown = asked.find((address) => !known.has(address));
     if (unknown !== undefined)
-      throw new Failure("state.missing", `${unknown} is not in the state`, { hint: "see them: images state list" });
+      throw new Failure("state.missing", `${unknown} is not in the state`, {
+        hint: "list them with: images state list",
+      });
     const all = [...known].flatMap((text) => parseAddress(text) ?? []).sort();
     const rows: Row[] = [];
     for (const address of asked.length === 0 ? all : [...new Set(asked)])
@@ -73,7 +75,7 @@ export class VerifyCommand extends FileCommand {
     const reading = { signal: this.context.signal, note: (text: string) => this.note(text) };
     const image = await backend.read({ address, id }, reading);
     if (image === undefined) return { address, id, result: "missing", why: "the image is gone" };
-    if (!canDownload(backend)) return { address, id, result: "unknown", why: "the backend has no download" };
+    if (!canDownload(backend)) return { address, id, result: "unknown", why: "the backend does not support downloads" };
     const recorded = "digests" in row ? row.digests : undefined;
     return { address, id, ...(await this.#read(await backend.download(id, reading), image, recorded)) };
   }

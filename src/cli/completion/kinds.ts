@@ -29,11 +29,13 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--from-image-manager": "file",
   "--from-terraform": "file",
   "--cloud": "nothing",
+  "--id": "nothing",
   "--tag": "nothing",
   "--from": "nothing",
   "--format": { words: GRAPHS },
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
   "--parallelism": "nothing",
+  "--port": "nothing",
   "--lock-timeout": "nothing",
   "--username": "nothing",
   "--password": "nothing",
@@ -44,6 +46,8 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--against": "file",
   "--bytes": "file",
   "--set": "nothing",
+  "--name": "nothing",
+  "--plugin": "plugin",
   "--image": "nothing",
   "--clause": { words: CLAUSES },
 };
@@ -51,6 +55,7 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
 /** What the words of each command name, by its path; the last one stands for all that follow where the command takes any number. */
 export const OF_WORDS: Readonly<Record<string, readonly WordKind[]>> = {
   show: ["file"],
+  serve: ["file"],
   apply: ["file"],
   info: ["backend"],
   import: ["address"],

@@ -77,14 +77,14 @@ async function filesAt(path: string): Promise<readonly string[]> {
   const found = await stat(path).catch((cause: unknown) => {
     throw new Failure("cli.import", `there is no ${path}`, {
       cause,
-      hint: "name a YAML file, or a directory with *.yml in it",
+      hint: "pass a YAML file, or a directory with *.yml",
     });
   });
   if (!found.isDirectory()) return [path];
   const names = (await readdir(path)).filter((name) => /\.ya?ml$/.test(name)).sort();
   if (names.length === 0)
     throw new Failure("cli.import", `there is no *.yml in ${path}`, {
-      hint: "name the directory with the image definitions",
+      hint: "pass the directory with the image definitions",
     });
   return names.map((name) => join(path, name));
 }
@@ -114,7 +114,7 @@ function definitionsIn(text: string, path: string): readonly Definition[] {
     "cli.import",
     `${path} is not an image definition of openstack-image-manager: ${errors[0] ?? "no images"}`,
     {
-      hint: "it has a list `images`, each with name, format, login, visibility, meta and versions",
+      hint: "expected a list `images`, each with name, format, login, visibility, meta and versions",
     },
   );
 }

@@ -47,7 +47,7 @@ export function drafted(image: Definition, place: Place): readonly Drafted[] {
       const called = `${name}${separator}${word}`;
       const [live, ...more] = place.live.filter((one) => one.name === called);
       const notes =
-        more.length === 0 ? [] : [`${more.length + 1} images are called ${called}: none of them is adopted`];
+        more.length === 0 ? [] : [`${more.length + 1} images have the name ${called}: none of them is adopted`];
       return one(`${slug}-${word}`, image, version, {
         ...place,
         called,
@@ -63,10 +63,10 @@ export function drafted(image: Definition, place: Place): readonly Drafted[] {
   const made = isLatest ? newest : versions.find(({ version }) => wordOf(version) === (has ?? wordOf(newest.version)));
   const older = place.live.filter((one) => isOlder(one.name, name, separator));
   const notes = [
-    ...(found.length > 1 ? [`${found.length} images are called ${name}: none of them is adopted`] : []),
-    ...(made === undefined ? [`its image has the version ${has}, which is not defined: it is not adopted`] : []),
+    ...(found.length > 1 ? [`${found.length} images have the name ${name}: none of them is adopted`] : []),
+    ...(made === undefined ? [`its image has version ${has}, which is not defined: not adopted`] : []),
     ...(made !== undefined && made !== newest
-      ? [`its image has the version ${has}; ${wordOf(newest.version)} is newer, and left out`]
+      ? [`its image has version ${has}; ${wordOf(newest.version)} is newer and skipped`]
       : []),
   ];
   const live = made === undefined ? undefined : chosen;
@@ -108,12 +108,10 @@ function one(
     ...(hidden ? { hidden } : {}),
     tags: [...(image.tags ?? []), tag, ...(distro == null ? [] : [`os:${wordOf(distro)}`])],
     properties: propertiesOf(image, version),
+    ...(isLatest ? { upstream_date: true } : {}),
     ...(multi && last > 0 ? { retain: { last, name: `{name}${separator}({version})` } } : {}),
   };
-  const own = isLatest
-    ? ["internal_version and image_build_date of a version that is called latest are left as they are"]
-    : [];
-  return { name, from: called, values, live, older, notes: [...notes, ...own] };
+  return { name, from: called, values, live, older, notes };
 }
 
 /** How many older versions stay, by the promise about ids that the definition makes. */

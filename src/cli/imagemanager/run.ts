@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { Failure } from "../../core/failure.ts";
 import { address, backendName, imageName } from "../../core/model/name.ts";
 import { plain } from "../../core/plugin.ts";
+import { plural } from "../render/format.ts";
 import type { Session } from "../session.ts";
 import type { Adoption } from "../terraform/draft.ts";
 import { type Existing, knownKey, NOTHING } from "../terraform/draft.ts";
@@ -37,15 +38,15 @@ export function targetOf({ backends }: Existing, { backend, cloud }: Wish): Targ
   if (backend !== undefined) {
     if (own.some(({ name }) => name === backend)) return { name: backend, fresh: undefined };
     const hint = `declared: ${own.map(({ name }) => name).join(", ") || "none"}`;
-    throw new Failure("plan.backend", `there is no backend ${backend} of OpenStack or VK Cloud`, { hint });
+    throw new Failure("plan.backend", `there is no OpenStack or VK Cloud backend ${backend}`, { hint });
   }
   const [only, other] = own;
   if (other !== undefined && only !== undefined)
     throw new Failure(
       "cli.usage",
-      `there is more than one backend of OpenStack: ${own.map(({ name }) => name).join(", ")}`,
+      `there is more than one OpenStack backend: ${own.map(({ name }) => name).join(", ")}`,
       {
-        hint: `say which: --backend ${only.name}`,
+        hint: `choose one: --backend ${only.name}`,
       },
     );
   if (only !== undefined) return { name: only.name, fresh: undefined };
@@ -87,7 +88,7 @@ export function prepare(
 ): PreparedImages {
   const all = files.flatMap(({ images }) => images);
   const off = all.filter(({ enable }) => enable === false).length;
-  const notes = off === 0 ? [] : [`${off} definitions with enable: false are left out`];
+  const notes = off === 0 ? [] : [`skipped ${plural(off, "definition")} with enable: false`];
   const drafts = all.filter(({ enable }) => enable !== false).flatMap((one) => drafted(one, wish));
   const names = imageNames(
     drafts.map(({ name }) => ({ path: [name], backend })),
@@ -98,7 +99,7 @@ export function prepare(
     const at = address(backendName(backend), imageName(name));
     const known = live === undefined ? undefined : before.known.get(knownKey(backend, live.id));
     if (known !== undefined || before.addresses.has(at)) {
-      notes.push(`${from}: is ${known ?? at} already`);
+      notes.push(`${from}: already managed as ${known ?? at}`);
       return [];
     }
     notes.push(...own.map((text) => `${from}: ${text}`));

@@ -24,7 +24,7 @@ function reasons({ steps, cost: { unverified } }: Plan): string {
   const whys = new Map(
     steps.flatMap((step) => ("making" in step ? [[step.address, step.making.transfer.unverified] as const] : [])),
   );
-  const distinct = new Set(unverified.map((address) => printable(whys.get(address) ?? "its bytes are not verified")));
+  const distinct = new Set(unverified.map((address) => printable(whys.get(address) ?? "unverified")));
   const shown = [...distinct].slice(0, 3).join("; ");
   return `${plural(unverified.length, "image")} unverified: ${shown}${distinct.size > 3 ? "; …" : ""}`;
 }

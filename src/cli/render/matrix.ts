@@ -8,7 +8,7 @@ import { printable, table } from "./text.ts";
 export function renderMatrix(resources: readonly Resource[], state: State, { style, columns }: View): string {
   const declared = new Map(resources.map((one): [Address, Resource] => [one.address, one]));
   const addresses = [...new Set([...declared.keys(), ...Object.keys(state.images).filter(isAddress(state))])];
-  if (addresses.length === 0) return "No image is declared, and the state has none.\n";
+  if (addresses.length === 0) return "There are no images in images.toml or the state.\n";
   const backends = [...new Set(addresses.map(backendOf))].sort();
   const images = [...new Set(addresses.map(imageOf))].sort();
   const cells = images.map((image) => [

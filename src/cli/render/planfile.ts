@@ -115,7 +115,7 @@ function withoutSecrets(plan: Plan, ground: Ground): Plan {
   return { ...plan, observed: Object.fromEntries(observed) };
 }
 
-const refuse = (message: string, hint = "make a new one: images plan --out FILE", cause?: unknown): never => {
+const refuse = (message: string, hint = "make a new plan: images plan --out FILE", cause?: unknown): never => {
   throw new Failure("plan.file", message, { hint, cause });
 };
 
@@ -126,8 +126,8 @@ export function fromPlanFile(text: string): Plan {
   const images: unknown = file["images"];
   if (!isTable(images)) {
     return typeof file["format_version"] === "string"
-      ? refuse("this plan was made by another tool: it has no `images` in it")
-      : refuse("not a plan: it has no `images` in it");
+      ? refuse("this plan was made by another tool: it has no `images` object")
+      : refuse("not a plan: it has no `images` object");
   }
   const version: unknown = images["plan_version"];
   if (typeof version === "number" && version > PLAN_VERSION)
@@ -136,17 +136,17 @@ export function fromPlanFile(text: string): Plan {
       "update images, or plan again with this one",
     );
   if (version !== PLAN_VERSION) return refuse("not a plan: images.plan_version is not known");
-  if (isTooDeep(file)) return refuse("not a plan: it is nested too deep");
+  if (isTooDeep(file)) return refuse("not a plan: it is nested too deeply");
   const repeated = repeatedKey(text);
   if (repeated !== undefined)
     return refuse(
       `the plan file was edited: ${repeated} is in it more than once`,
-      "apply a plan as it was written; to change it, plan again",
+      "saved plans cannot be edited; plan again",
     );
   if (images["digest"] !== digestOf(file))
     return refuse(
       "the plan file was edited: its digest does not match its contents",
-      "apply a plan as it was written; to change it, plan again",
+      "saved plans cannot be edited; plan again",
     );
   const plan: unknown = images["plan"];
   const fault = planFault(plan);

@@ -1,5 +1,6 @@
 import type { Attribute, Schema } from "../../core/model/schema.ts";
-import type { Origin, Plugin } from "../../core/plugin.ts";
+import type { Origin } from "../../core/origin.ts";
+import type { Plugin } from "../../core/plugin.ts";
 import type { View } from "./style.ts";
 import { pad, printable, wrap } from "./text.ts";
 import { inline } from "./values.ts";
@@ -38,12 +39,12 @@ function kindOf({ attribute, isTold }: Row): string {
 function factsOf(attribute: Attribute): string[] {
   const { also = [], sensitive, onChange, compare, example } = attribute;
   return [
-    ...(sensitive === true ? ["sensitive: written as env:, file: or cmd: only"] : []),
+    ...(sensitive === true ? ["sensitive: must be a reference (env:, file:, cmd:)"] : []),
     ...(onChange === "replace" ? ["a change needs a new image"] : []),
-    ...(onChange === "refuse" ? ["cannot be changed once the image is there"] : []),
-    ...(compare === "never" ? ["steers the making only, and is not compared"] : []),
-    ...(compare === "recorded" ? ["compared with what the state remembers"] : []),
-    ...(also.length > 0 ? [`also written ${also.join(", ")}`] : []),
+    ...(onChange === "refuse" ? ["cannot be changed after creation"] : []),
+    ...(compare === "never" ? ["used at creation only, not compared"] : []),
+    ...(compare === "recorded" ? ["compared with the state"] : []),
+    ...(also.length > 0 ? [`alias ${also.join(", ")}`] : []),
     ...(example === undefined ? [] : [`example: ${inline(example)}`]),
   ];
 }
@@ -66,7 +67,7 @@ function sectionsOf({ name, config, image }: Described): Section[] {
   return [
     { title: `Settings of a backend with plugin = ${inline(name)}`, rows: settings },
     { title: "Attributes of an image", rows: attributes.filter((row) => !isTold(row)) },
-    { title: "Told by the backend", rows: attributes.filter(isTold) },
+    { title: "Computed attributes", rows: attributes.filter(isTold) },
   ].filter(({ rows }) => rows.length > 0);
 }
 
@@ -88,7 +89,7 @@ export function renderPlugin(plugin: Described, { style, columns }: View): strin
   }
   const { origins = [] } = plugin;
   if (origins.length > 0) {
-    lines.push("", style.strong("Ways to make an image besides a source"));
+    lines.push("", style.strong("Origins besides a source"));
     for (const origin of origins) lines.push(...wrap("  ", printable(originText(origin)), columns, 4));
   }
   lines.push("", ...wrap("", printable(`on_remove can be: ${removals(plugin)}`), columns, 2));
@@ -108,10 +109,9 @@ export function pluginMarkdown(plugin: Described): string {
   }
   const { origins = [], originless } = plugin;
   if (origins.length > 0 || originless === true) {
-    const own =
-      originless === true ? ["- no origin at all: the image is there already and is only kept as declared"] : [];
+    const own = originless === true ? ["- no origin: an existing image that is only updated as declared"] : [];
     parts.push(
-      "## Ways to make an image besides a source",
+      "## Origins besides a source",
       [...origins.map((one) => `- ${cell(originText(one))}`), ...own].join("\n"),
     );
   }

@@ -14,7 +14,7 @@ import { inline, key } from "./values.ts";
 /** What the state knows, a line an address; empty text where it knows nothing is said in words. */
 export function renderState(state: State, { style, columns }: View): string {
   const rows = Object.entries(state.images).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (rows.length === 0) return "The state knows no image.\n";
+  if (rows.length === 0) return "The state has no images.\n";
   const head = ["ADDRESS", "STATUS", "ID", "PLUGIN", "MADE FROM"];
   const lines = table(
     [
@@ -74,7 +74,7 @@ function contentText({ where, digest, size, resolved, validators }: Content): st
 
 /** The runs of the past, newest first. */
 export function renderRuns(runs: readonly Run[], { style, columns }: View): string {
-  if (runs.length === 0) return "No run is remembered.\n";
+  if (runs.length === 0) return "The run history is empty.\n";
   const rows = runs.map(({ id, started, operation, status, user, host }) => [
     id,
     started.replace(/\.\d+Z$/, "Z"),

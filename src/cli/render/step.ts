@@ -18,7 +18,9 @@ export function faceOf(step: Step): Face {
     case "adopt":
       return { symbol: "<=", word: step.because === "import" ? "import" : "adopt", role: "take" };
     case "update":
-      return { symbol: "~", word: "update", role: "change" };
+      return isMove(step)
+        ? { symbol: ">", word: "move", role: "take" }
+        : { symbol: "~", word: "update", role: "change" };
     case "replace":
       return { symbol: step.order === "create-first" ? "±" : "∓", word: "replace", role: "replace" };
     case "delete":
@@ -38,9 +40,31 @@ export function faceOf(step: Step): Face {
   }
 }
 
+/** The ownership marker is kept by this program: it is no attribute of the image. */
+const isMarker = ({ name }: Change): boolean => name === "marker";
+
+/** Another address for the same image, and nothing besides but what its marker says of that. */
+export const isMove = (step: Step): boolean =>
+  step.previous !== undefined &&
+  (step.action === "keep" ||
+    (step.action === "update" && step.changes.every(isMarker) && (step.deletes ?? []).length === 0));
+
+/** The address, of a move with the one before. */
+export const placeOf = (step: Step): string =>
+  step.previous !== undefined && isMove(step) ? `${printable(step.previous)} -> ${step.address}` : step.address;
+
+/** What happens to the marker of the image, in words; undefined where nothing does. Printable. */
+export function markerText(step: Step): string | undefined {
+  const change = "changes" in step ? step.changes.find(isMarker) : undefined;
+  if (change === undefined) return undefined;
+  if (change.kind !== "edit" || change.before.kind !== "value") return "the ownership marker is written";
+  if (step.previous !== undefined) return "the ownership marker gets the new address";
+  return `the ownership marker is written again; it says ${printable(String(change.before.value))}`;
+}
+
 const GONE = {
   undeclared: "no longer declared",
-  destroy: "destroy was asked for",
+  destroy: "destroy",
   absent: "declared absent",
   removed: "declared removed",
 } as const;
@@ -53,33 +77,33 @@ export function detailOf(step: Step): string {
       return step.because === "unfinished" ? "incomplete (interrupted run), created again" : "";
     case "adopt": {
       const why = {
-        mark: "bears the marker of this address",
+        mark: "has the marker of this address",
         import: "declared import",
         adopt: "unmanaged until now",
       }[step.because];
       if (step.hold === true)
-        return `${printable(step.id)}: taken into the state as it is, nothing else is changed in this run`;
+        return `${printable(step.id)}: added to the state as it is; nothing else is changed in this run`;
       return `${printable(step.id)}: ${why}`;
     }
     case "update": {
       const only = step.changes.length === 0 && (step.deletes ?? []).length === 0;
-      return printable(step.id) + (only ? ": only what the state keeps of it" : "");
+      return printable(step.id) + (only ? ": only its record in the state" : "");
     }
     case "verify":
       return `${printable(step.id)}: unknown whether it is as declared`;
     case "replace": {
-      const order = step.order === "create-first" ? "the new one is made first" : "the old one is deleted first";
+      const order = step.order === "create-first" ? "the new image is created first" : "the old image is deleted first";
       const unless = step.unlessSame === true ? "; kept if its source turns out to have the same bytes" : "";
       return `${printable(step.id)}: ${reasons(step.because)}; ${order}${unless}`;
     }
     case "delete":
       return `${printable(step.id)}: ${GONE[step.because]}`;
     case "retire":
-      return `${printable(step.id)}: ${GONE[step.because]}; kept on the backend, out of use`;
+      return `${printable(step.id)}: ${GONE[step.because]}; kept on the backend, unused`;
     case "forget": {
-      if (step.because === "vanished") return "gone from the backend, taken out of the state";
+      if (step.because === "vanished") return "gone from the backend, removed from the state";
       const why = step.because === "removed" ? GONE.removed : `on_remove = "forget"`;
-      return `${why}; kept on the backend, taken out of the state`;
+      return `${why}; kept on the backend, removed from the state`;
     }
     case "block":
       return printable(step.text);
@@ -93,7 +117,9 @@ export function detailOf(step: Step): string {
 const reasons = (because: readonly string[]): string =>
   because.map((name) => (name === "requested" ? "asked for" : printable(name))).join(", ");
 
-export const changesOf = (step: Step): readonly Change[] => ("changes" in step ? step.changes : []);
+/** The attributes that change. */
+export const changesOf = (step: Step): readonly Change[] =>
+  "changes" in step ? step.changes.filter((change) => !isMarker(change)) : [];
 
 /** What of a step is to be compared with the source. */
 export const verificationOf = (step: Step): Verification | undefined =>
@@ -128,7 +154,7 @@ function way({ how, bytes: moved }: Transfer, content: Content | undefined): str
     case "pull":
       return `${amount} pulled by the backend`;
     case "none":
-      return "made by the backend, no bytes move";
+      return "created by the backend, no transfer";
     default:
       return how satisfies never;
   }

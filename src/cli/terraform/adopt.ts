@@ -35,9 +35,9 @@ export async function lookAtAll(
     if (found === undefined) gone.add(one);
     const mark = found?.mark;
     if (mark !== undefined && (mark.file !== file || mark.owner !== address) && !adopt)
-      throw new Failure("plan.foreign", `${from} belongs to ${mark.owner} of ${mark.file}`, {
+      throw new Failure("plan.foreign", `${from} is managed as ${mark.owner} of ${mark.file}`, {
         address,
-        hint: "`--adopt` takes it over",
+        hint: "`--adopt` adopts it anyway",
       });
   });
   return { there: images.filter((one) => !gone.has(one)), gone: [...gone] };

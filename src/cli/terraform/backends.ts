@@ -104,9 +104,9 @@ function fitting(
   if (one !== undefined && other !== undefined)
     throw new Failure(
       "cli.usage",
-      `there is more than one backend of ${plugin}: ${candidates.map((each) => each.name).join(", ")}`,
+      `there is more than one ${plugin} backend: ${candidates.map((each) => each.name).join(", ")}`,
       {
-        hint: `say which: --backend ${one.name}`,
+        hint: `choose one: --backend ${one.name}`,
       },
     );
   return one;

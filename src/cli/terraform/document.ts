@@ -88,13 +88,13 @@ export function readState(text: string, name: string): readonly TerraformInstanc
   if (isShown(document)) return fromModule(document.values?.root_module);
   const pull = "write one with: terraform state pull > state.json";
   if (has(document, "encrypted_data"))
-    throw new Failure("cli.terraform", `${name} is encrypted`, { hint: "write it open: tofu state pull > state.json" });
+    throw new Failure("cli.terraform", `${name} is encrypted`, { hint: "decrypt it: tofu state pull > state.json" });
   if (t.isObject({ version: t.isNumber() }, rest)(document) && document.version !== 4)
-    throw new Failure("cli.terraform", `${name} has version ${document.version} of the format, not 4`, {
+    throw new Failure("cli.terraform", `${name} has format version ${document.version}, expected 4`, {
       hint: "run terraform or tofu once (terraform apply -refresh-only) to write it again",
     });
   if (has(document, "backend"))
-    throw new Failure("cli.terraform", `${name} only says where the state is`, { hint: pull });
+    throw new Failure("cli.terraform", `${name} only contains the location of the state`, { hint: pull });
   throw new Failure("cli.terraform", `${name} is not a Terraform or OpenTofu state`, { hint: pull });
 }
 

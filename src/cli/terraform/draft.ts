@@ -80,13 +80,13 @@ export function draft(
     const whole = imageId(`${chosen.prefix}${id}`);
     const known = seen.get(knownKey(chosen.name, whole)) ?? seen.get(knownKey(chosen.name, id));
     if (known !== undefined) {
-      notes.push(`${instance.address}: is ${known} already`);
+      notes.push(`${instance.address}: already managed as ${known}`);
       return [];
     }
     seen.set(knownKey(chosen.name, whole), at);
     const isDeclared = existing.addresses.has(at);
     const written = blockOf(one, chosen, { plugin, name, folder });
-    if (isDeclared) notes.push(`${instance.address}: [image.${keyText(name)}] is there already, and stays as it is`);
+    if (isDeclared) notes.push(`${instance.address}: [image.${keyText(name)}] already exists and is not changed`);
     else notes.push(...[...(one.notes ?? []), ...written.notes].map((text) => `${instance.address}: ${text}`));
     secrets.push(...Object.values(one.secrets ?? {}));
     return [{ address: at, id: whole, from: instance.address, block: isDeclared ? undefined : written.block }];
@@ -108,7 +108,7 @@ function blockOf(
     ...Object.fromEntries(references),
   };
   const told = references.map(
-    ([key, reference]) => `${key} is a secret: set the environment variable ${reference.slice("env:".length)} to it`,
+    ([key, reference]) => `${key} is a secret: set environment variable ${reference.slice("env:".length)} to it`,
   );
   return {
     block: { header: `image.${keyText(name)}`, comments: [instance.address], values },

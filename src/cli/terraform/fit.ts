@@ -23,12 +23,12 @@ export function fit(plugin: Plugin, attributes: Attributes, always: readonly str
     if (isSourceKey(name)) return true;
     const attribute = attributeIn(plugin.image, name) ?? COMMON[name];
     if (attribute === undefined) {
-      notes.push(`${name} is nothing that ${plugin.name} knows, and was left out`);
+      notes.push(`${name} is unknown to ${plugin.name}; skipped`);
       return false;
     }
     const checked = attribute.type.check(value);
     if (!checked.ok) {
-      notes.push(`${name} was left out: ${checked.faults[0]?.message ?? `${plugin.name} does not take its value`}`);
+      notes.push(`${name} was skipped: ${checked.faults[0]?.message ?? `${plugin.name} does not take its value`}`);
       return false;
     }
     return always.includes(name) || !comesByItself(attribute, value);

@@ -18,7 +18,7 @@ export async function readStates(path: string): Promise<readonly StateFile[]> {
   const found = await stat(path).catch((cause: unknown) => {
     throw new Failure("cli.terraform", `there is no ${path}`, {
       cause,
-      hint: "name a state file, or a directory with terraform.tfstate",
+      hint: "pass a state file, or a directory with terraform.tfstate",
     });
   });
   const files = found.isDirectory() ? await inFolder(path) : [path];
@@ -39,9 +39,9 @@ async function inFolder(folder: string): Promise<readonly string[]> {
     : names.filter((name) => name.endsWith(".tfstate"));
   if (own.length > 0) return own.map((name) => join(folder, name));
   const hint = names.includes("terraform.tfstate.d")
-    ? `it has workspaces; name one: ${join(folder, "terraform.tfstate.d", "NAME")}`
+    ? `it has workspaces; pass one: ${join(folder, "terraform.tfstate.d", "NAME")}`
     : names.includes(".terraform")
-      ? "it is kept elsewhere: terraform state pull > state.json, and name that file"
-      : "name a state file, or a directory with terraform.tfstate";
+      ? "it is a remote state: terraform state pull > state.json, and pass that file"
+      : "pass a state file, or a directory with terraform.tfstate";
   throw new Failure("cli.terraform", `there is no state in ${folder}`, { hint });
 }

@@ -22,7 +22,7 @@ export function incus(attributes: ToldValue): Mapped {
     id: fingerprint === undefined ? undefined : `${project === undefined ? "" : `${project}/`}${fingerprint}`,
     ...(remote === undefined ? {} : { place: { remote } }),
     attributes: values,
-    ...(isSplitOnTheWeb(file) ? { notes: ["an image in two parts from the web has no counterpart here"] } : {}),
+    ...(isSplitOnTheWeb(file) ? { notes: ["a split image from URLs cannot be imported"] } : {}),
   };
 }
 

@@ -58,7 +58,7 @@ function originOf(attributes: ToldValue): { readonly attributes: Attributes; rea
   const location = text(attributes["file_location"]);
   if (location !== undefined && /^https?:\/\//i.test(location)) {
     const url = unsigned(location);
-    const notes = ["the signature of its file_location is not written down: a new one is needed to create it again"];
+    const notes = ["the signature of its file_location is not stored: a new one is needed to create it again"];
     return { attributes: { file_location: url }, ...(url === location ? {} : { notes }) };
   }
   const mappings = list(attributes["block_device_mappings"]).flatMap((one) => mappingOf(one) ?? []);

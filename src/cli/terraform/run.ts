@@ -79,8 +79,8 @@ function sorted(states: readonly StateFile[]): {
       const found = take(instance);
       const what = mode === "data" ? `data.${type}` : type;
       if (found === undefined) others.set(what, (others.get(what) ?? 0) + 1);
-      else if (broken !== undefined) passed.push(`${address} is ${broken}: it is left to terraform`);
-      else if (found.id === undefined) passed.push(`${address} has no id: it was never made`);
+      else if (broken !== undefined) passed.push(`${address} is ${broken}: skipped`);
+      else if (found.id === undefined) passed.push(`${address} has no id: it was never created`);
       else taken.push({ ...found, attributes: shared(found), folder });
     }
   const rest = [...others].map(([what, count]) => (count === 1 ? what : `${count} ${what}`));

@@ -12,7 +12,7 @@ export function sourceOf(
   if (redactUrls(url) !== url)
     return {
       attributes: {},
-      notes: ["its image_source_url carries a signature or a token, which is not written down; give it a source again"],
+      notes: ["its image_source_url contains a signature or a token, which is not stored; set its source again"],
     };
   const user = text(attributes["image_source_username"]) ?? username;
   const secret = text(attributes["image_source_password"]) ?? password;

@@ -5,8 +5,10 @@ import type { Address, ImageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import { compareBytes } from "../plan/compare.ts";
 import { carries } from "../plan/key.ts";
+import { physicalOf, withSent } from "../plan/physical.ts";
+import type { Want } from "../plan/sight.ts";
 import { bearing, names } from "../plan/standing.ts";
-import { sentAsIs } from "../plan/wants.ts";
+import { sentAsIs, Wants } from "../plan/wants.ts";
 import { plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import { asItIs } from "./asitis.ts";
@@ -33,7 +35,7 @@ export async function importImage(
   const { known, resource, backend } = site;
   if (known !== undefined) {
     const hint = `remove that one from the state first: images state rm ${address}`;
-    throw new Failure("state.address", `${address} is in the state already, as ${known.id ?? known.status}`, {
+    throw new Failure("state.address", `${address} is already in the state, as ${known.id ?? known.status}`, {
       address,
       hint,
     });
@@ -43,20 +45,42 @@ export async function importImage(
   if (image === undefined)
     throw new Failure("backend.missing", `there is no image ${id}`, {
       address,
-      hint: `see what there is: images info ${resource.backend}`,
+      hint: `list images with: images info ${resource.backend}`,
     });
   refuseForeign(site, image, adopt);
-  const bytes = compareBytes({ content, sentAsIs: sentAsIs(site.plugin, resource) }, image);
+  const bytes = compareBytes({ ...(await declaredBytes(site, image, content)), content }, image);
   if (bytes.kind === "differ")
-    throw new Failure("plan.differs", `${id} is not what is declared: ${bytes.text}`, {
+    throw new Failure("plan.differs", `${id} is not as declared: ${bytes.text}`, {
       address,
-      hint: "declare what it was made from, or leave its source out",
+      hint: "declare the source that it was made from, or remove the source",
     });
   if (bytes.kind === "unknown" && content !== undefined) site.note(bytes.text);
   const marked = context.mark === undefined || carries(image, context.mark);
   const after = marked ? image : await backend.update(image, asItIs(site, plain(image.attributes)), [], context);
   await site.put(site.ready(content, after));
   return after;
+}
+
+/** What is declared to be in the image. A local file is read where it has as many bytes as the image, on a backend where equal bytes are one image. */
+async function declaredBytes(
+  { plugin, resource, means, backend }: StepContext,
+  { size }: Observed,
+  content: Content | undefined,
+): Promise<Pick<Want, "sentAsIs" | "physical" | "sends">> {
+  const plain = { sentAsIs: sentAsIs(plugin, resource) };
+  if (plugin.physical === undefined) return plain;
+  const reading = { signal: means.signal, note: () => undefined };
+  const want = await new Wants(means).want(resource, undefined, backend, reading, content === undefined);
+  // What the backend keeps up to date is the backend's.
+  if (want.blind !== undefined || want.maintained === true) return plain;
+  const read = await withSent(want, plugin, means, (bytes) => bytes === size);
+  const physical = physicalOf(read, plugin);
+  const { sends } = read;
+  return {
+    ...plain,
+    ...(physical === undefined ? {} : { physical }),
+    ...(sends === undefined ? {} : { sends }),
+  };
 }
 
 function refuseForeign({ address, means }: StepContext, image: Observed, adopt: boolean): void {
@@ -66,10 +90,10 @@ function refuseForeign({ address, means }: StepContext, image: Observed, adopt: 
   if (worth === "inherited")
     throw new Failure(
       "plan.foreign",
-      `${id} bears an inherited marker: it is a copy of the image ${mark.owner} of ${mark.file}`,
+      `${id} has an inherited marker: it is a copy of the image ${mark.owner} of ${mark.file}`,
       {
         address,
-        hint: "take the marker off the image first, if it is to be managed",
+        hint: "remove the marker from the image first to manage it",
       },
     );
   if (adopt || names(mark, { file: means.config.settings.name, address, previous: undefined })) return;

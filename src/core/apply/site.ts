@@ -11,7 +11,7 @@ import type { Recorded } from "../model/state.ts";
 import { contentKey } from "../plan/key.ts";
 import { useOf } from "../plan/obstacles.ts";
 import { resourceAt } from "../plan/resources.ts";
-import { bearing } from "../plan/standing.ts";
+import { bearing, names } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import type { ApplyContext } from "./means.ts";
@@ -31,6 +31,8 @@ export class StepContext {
   readonly #deletable: ReadonlyMap<ImageId, readonly string[]>;
   /** Ids of images that this step itself made. */
   readonly #made = new Set<ImageId>();
+  /** What `#claimed` answered. */
+  #names: ReadonlySet<string> | undefined;
 
   private constructor(
     address: Address,
@@ -92,18 +94,34 @@ export class StepContext {
     more: Partial<
       Pick<
         Context,
-        "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld" | "restored" | "owns"
+        | "sourceDate"
+        | "mark"
+        | "replaces"
+        | "identified"
+        | "pull"
+        | "nonce"
+        | "completed"
+        | "retireOld"
+        | "restored"
+        | "owns"
       >
     > = {},
   ): Context {
     const { mark } = more;
+    const claimed = () => {
+      this.#names ??= this.#claimed();
+      return this.#names;
+    };
     return {
       address: this.address,
       mark: undefined,
       marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
       nonce: "",
       completed: () => undefined,
-      claimed: this.#claimed(),
+      // Of all images of the backend: only made where a plugin asks for it.
+      get claimed() {
+        return claimed();
+      },
       signal,
       note: (text) => this.note(text),
       progress: this.progress.tell,
@@ -132,7 +150,7 @@ export class StepContext {
   explain(thrown: unknown): unknown {
     if (!(thrown instanceof DOMException && thrown.name === "TimeoutError")) return thrown;
     const hint = "set a longer `timeout` on the image or its backend";
-    return new Failure("run.timeout", `was not done within ${this.#timeout()} s`, {
+    return new Failure("run.timeout", `timed out after ${this.#timeout()} s`, {
       address: this.address,
       hint,
       cause: thrown,
@@ -184,21 +202,21 @@ export class StepContext {
    */
   async remove(id: ImageId): Promise<boolean> {
     if (!this.#deletable.has(id) && !this.#made.has(id))
-      throw new Error(`${id} is neither in the plan nor made by this run, and is not deleted`);
+      throw new Error(`${id} is not deleted: it is neither in the plan nor created by this run`);
     const owns = this.#made.has(id) ? undefined : this.#deletable.get(id);
     const context = this.context(this.means.hard, owns === undefined ? {} : { owns });
     const found = await this.backend.read({ address: this.address, id }, context);
     if (found !== undefined && found.id !== id) return false;
     if (found !== undefined && this.#isForeign(found))
-      throw new Failure("plan.foreign", `${id} is managed by another state or file by now, and is not deleted`, {
+      throw new Failure("plan.foreign", `${id} is not deleted: it is now managed by another state or file`, {
         address: this.address,
         hint: "plan again",
       });
     const use = found === undefined || this.#made.has(id) ? undefined : await useOf(id, this.backend, context);
     if (use !== undefined)
-      throw new Failure("plan.used", `${id} is not deleted: the image is in use (${use})`, {
+      throw new Failure("plan.used", `${id} is not deleted: ${use}`, {
         address: this.address,
-        hint: "free it, then apply again",
+        hint: "stop using it, then apply again",
       });
     await this.backend.delete(id, context);
     return found !== undefined;
@@ -208,9 +226,13 @@ export class StepContext {
   #isForeign(found: Observed): boolean {
     if (this.mark(undefined) === undefined) return false;
     const worth = bearing(found);
-    const lineage = found.mark?.lineage;
+    const { mark } = found;
+    const lineage = mark?.lineage;
     const isOurs = lineage === this.means.state.lineage;
-    if (this.#made.has(found.id)) return !isOurs || worth === "inherited";
+    // A backend may write the lineage last, so that what is not complete has none.
+    const claim = { file: this.means.config.settings.name, address: this.address, previous: undefined };
+    const isBegun = mark !== undefined && lineage === undefined && worth === "genuine" && names(mark, claim);
+    if (this.#made.has(found.id)) return (!isOurs && !isBegun) || worth === "inherited";
     return worth === "genuine" && lineage !== undefined && !isOurs;
   }
 }

@@ -134,7 +134,9 @@ function tellUnknown(key: string, { key: at }: NodeEntry, plugin: Plugin, proble
 function warnOfReferences(schema: Schema, own: readonly [string, NodeEntry][], problems: Problems): void {
   for (const [key, { value }] of own) {
     const attribute = schema[nameIn(schema, key) ?? key];
-    if (value.kind !== "text" || attribute?.sensitive === true) continue;
+    // A plugin that takes references of its own says so by its example.
+    const refers = typeof attribute?.example === "string" && attribute.example.startsWith("env:");
+    if (value.kind !== "text" || attribute?.sensitive === true || refers) continue;
     const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(value.value)?.[1];
     if (name === undefined) continue;
     const hint = `\${env.${name}} puts the variable's value in`;

@@ -62,7 +62,7 @@ export async function readConfig(options: ReadOptions): Promise<ReadConfig> {
   const problems = new Problems();
   const root = await readFiles(file, problems, { signal, text }).catch((thrown: unknown) => {
     if (!(thrown instanceof Failure) || thrown.code !== "config.missing") throw thrown;
-    throw thrown.with({ hint: "`images init` writes a first one; -f names another" });
+    throw thrown.with({ hint: "create one with: images init; or choose a file with -f" });
   });
   const files: TableNode[] = [];
   for (const path of [...(await autoFiles(file)), ...varFiles])
@@ -193,7 +193,7 @@ function requireName(settings: TableNode | undefined, { backends, folder, proble
   const marking = [...backends.values()].find(({ declaration }) => declaration?.mark === true)?.declaration;
   if (marking === undefined || settings?.entries.has("name") === true) return;
   const line = `name = "${madeUpName(folder)}"`;
-  problems.error("config.name", "[settings] name is required: it tells the images of this file from those of others", {
+  problems.error("config.name", "[settings] name is required: it is written into the ownership markers of all images", {
     at: settings?.at ?? marking.at,
     hint: settings === undefined ? `add to the file: [settings] ${line}` : `add under [settings]: ${line}`,
   });
@@ -238,7 +238,7 @@ function tellCircles(resources: readonly Resource[], problems: Problems): void {
     }
     if (at === undefined || !path.includes(at)) continue;
     const circle = [...path.slice(path.indexOf(at)), at].join(" -> ");
-    problems.error("config.cycle", `images that are made from each other: ${circle}`, { at: next.get(at)?.source?.at });
+    problems.error("config.cycle", `images depend on each other: ${circle}`, { at: next.get(at)?.source?.at });
   }
 }
 

@@ -14,9 +14,11 @@ const SAME: BytesVerdict = { kind: "same" };
 
 /** Compares digests where both sides have them, else what the genuine marker says of the content, else sizes. Pure. */
 export function compareBytes(
-  { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
+  { content, sentAsIs, physical, sends }: Pick<Want, "content" | "sentAsIs" | "physical" | "sends">,
   found: Omit<LiveImage, "attributes">,
 ): BytesVerdict {
+  if (physical !== undefined && found.names !== undefined && found.names.length > 0)
+    return found.names.includes(physical) ? SAME : { kind: "differ", text: others(physical, found) };
   const digest = content?.digest;
   const theirs = ALGORITHMS.map((algorithm) => found.digests?.[algorithm]).find(
     (one) => one !== undefined && digest?.startsWith(`${one.slice(0, one.indexOf(":"))}:`),
@@ -26,17 +28,25 @@ export function compareBytes(
   const before = bearing(found) === "genuine" ? found.mark?.content : undefined;
   if (before !== undefined && before === wanted && !isUnproven(before)) return SAME;
   if (before !== undefined && isUnproven(before))
-    return { kind: "differ", text: "content: its marker says that the bytes were never proven" };
+    return { kind: "differ", text: "content: by its marker, the bytes were never verified" };
   if (before !== undefined && !isUnproven(wanted) && differs(before, wanted))
     return { kind: "differ", text: `content: ${short(before)} there, ${short(wanted)} declared` };
   if (before === undefined && sentAsIs && digest !== undefined && theirs !== undefined)
     return { kind: "differ", text: `digest: ${shortDigest(theirs)} there, ${shortDigest(digest)} declared` };
+  if (sends !== undefined && found.size !== undefined && found.size !== sends)
+    return { kind: "differ", text: `size: ${found.size} bytes there, ${sends} declared` };
   if (sentAsIs && content?.size !== undefined && found.size !== undefined && found.size !== content.size)
-    return { kind: "differ", text: `size: ${found.size} bytes there, ${content.size} declared` };
+    return { kind: "differ", text: `size: ${content.size} bytes declared, ${found.size} bytes on the backend` };
   return {
     kind: "unknown",
-    text: "the bytes are not comparable: no digest is known on both sides",
+    text: "bytes not comparable: no common digest",
   };
+}
+
+/** Where equal bytes are one image, another image has other bytes. */
+function others(physical: string, { id, digests }: Omit<LiveImage, "attributes">): string {
+  const there = digests?.sha256 === undefined ? id : shortDigest(digests.sha256);
+  return `bytes: ${there} there, ${short(physical)} declared`;
 }
 
 const short = (key: string): string => (key.length > 24 ? `${key.slice(0, 24)}…` : key);

@@ -2,7 +2,7 @@ import type { Change, Step, Verification } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
-import { ambiguous, contested, foreign, incomplete, limits, taken, unreachable } from "./blocked.ts";
+import { ambiguous, contested, foreign, incomplete, limits, taken, takenId, unreachable } from "./blocked.ts";
 import { type Diff, diff, missingIn } from "./diff.ts";
 import { adoptedContent, type Evidence, evidenceOf, learned } from "./evidence.ts";
 import { liveOf } from "./key.ts";
@@ -17,7 +17,9 @@ export function decide(sight: DecisionInput): Step | undefined {
   const step =
     sight.want === undefined || sight.absent || sight.mode === "destroy" ? leave(sight) : bring(sight, sight.want);
   if (step === undefined) return undefined;
-  const leftovers = sight.leftovers.filter((id) => !("id" in step) || id !== step.id);
+  // What is left under an id that can be given only once is filled, not deleted.
+  const filled = step.action === "create" || step.action === "replace" ? sight.idHolder?.id : undefined;
+  const leftovers = sight.leftovers.filter((id) => id !== filled && (!("id" in step) || id !== step.id));
   return {
     ...step,
     ...(sight.previous === undefined ? {} : { previous: sight.previous }),
@@ -57,13 +59,13 @@ function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: bo
     defaults: want.defaults,
   });
   if (compared.refused.length > 0) {
-    const text = `cannot be changed once the image is there: ${compared.refused.join(", ")}`;
+    const text = `cannot be changed after creation: ${compared.refused.join(", ")}`;
     return {
       action: "block",
       address,
       because: "refused",
       text,
-      hint: "put the former value back, or replace the image with --replace",
+      hint: "restore the previous value, or replace the image with --replace",
     };
   }
   const evidence = evidenceOf(want, found, recorded);
@@ -110,18 +112,19 @@ function recordedOf(known: Recorded | undefined, { id }: LiveImage): Before | un
 }
 
 /** There is no image yet. */
-function make({ address, known }: DecisionInput, want: Want): Step {
+function make(sight: DecisionInput, want: Want): Step {
+  const { address, known } = sight;
   const { resource, content, transfer } = want;
-  const blocked = unreachable(address, want);
+  const blocked = unreachable(address, want) ?? takenId(sight, want, undefined, "");
   if (blocked !== undefined) return blocked;
   if (resource.lifecycle.existing || !want.origin) {
-    const text = "is not there, and nothing says what to make it from";
+    const text = "does not exist and has no origin";
     return {
       action: "block",
       address,
       because: "missing",
       text,
-      hint: `give it a source, or import it: images import ${address} ID`,
+      hint: `set a source, or import it: images import ${address} ID`,
     };
   }
   const { changes } = diff(want.schema, { have: undefined, want: resource.want });
@@ -156,19 +159,19 @@ function renew(
   const { address } = sight;
   const reasons = because.join(", ");
   if (want.resource.lifecycle.protect) {
-    const text = `is protected, and would have to be replaced (${reasons})`;
+    const text = `replacement blocked: the image is protected (${reasons})`;
     return { action: "block", address, because: "protected", text, hint: "set protect = false for this change" };
   }
-  const blocked = unreachable(address, want);
+  const blocked = unreachable(address, want) ?? takenId(sight, want, found, reasons);
   if (blocked !== undefined) return blocked;
   if (want.resource.lifecycle.existing || !want.origin) {
-    const text = `would have to be replaced (${reasons}), and nothing says what to make it from`;
+    const text = `would have to be replaced (${reasons}) and has no origin`;
     return {
       action: "block",
       address,
       because: "missing",
       text,
-      hint: "give it a source, or put the former values back",
+      hint: "set a source, or restore the previous values",
     };
   }
   if (tooMuch) return limits(sight, want);

@@ -4,7 +4,7 @@ import type { DecisionInput } from "./sight.ts";
 /** What is on the backend for one address. `after`: other managed addresses that hold one of its names, and let go of it first. */
 export type FoundImages = Pick<
   DecisionInput,
-  "have" | "standing" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "namesake" | "after"
+  "have" | "standing" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "idHolder" | "namesake" | "after"
 > & {
   /** What goes with each image that the address has or had. */
   readonly owned: ReadonlyMap<ImageId, readonly string[]>;

@@ -10,15 +10,18 @@ import { type Channel, inParallel, streamed } from "../stream.ts";
 import { withAdditions } from "./additions.ts";
 import { basisOf, driftBetween } from "./basis.ts";
 import { orphan } from "./blocked.ts";
-import { bodyOf, type DecisionSurroundings, decided } from "./body.ts";
+import { bodiesOf, type DeclaredImage } from "./bodies.ts";
+import { type DecisionSurroundings, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
 import { untold } from "./evidence.ts";
 import { type FoundImages, isNothing, nothing } from "./found.ts";
+import { lookedFor } from "./looked.ts";
 import type { PlanContext, Selection } from "./means.ts";
 import { type LookedFor, observe } from "./observe.ts";
 import { withDeletions } from "./obstacles.ts";
+import { ListedSizes } from "./physical.ts";
 import { remembered } from "./remembered.ts";
 import { resourceAt } from "./resources.ts";
 import { matches, select } from "./select.ts";
@@ -41,6 +44,7 @@ class Planner {
   readonly #steps = new Map<Address, Step>();
   /** Addresses whose image has the very bytes that another one is to have. */
   readonly #bytesOf = new Map<Address, Address>();
+  readonly #bodies: PhysicalImage[] = [];
   readonly #drift: Drift[] = [];
   readonly #observed: Record<Address, Basis> = {};
   readonly #outages: Plan["outages"][number][] = [];
@@ -68,6 +72,7 @@ class Planner {
     const backends = Map.groupBy([...chosen], backendOf);
     await inParallel(backends, config.settings.parallelism, ([name, addresses]) => this.#planBackend(name, addresses));
     signal.throwIfAborted();
+    for (const [address, step] of twins(this.#bodies)) this.#steps.set(address, step);
     const steps = all.flatMap((address) => this.#steps.get(address) ?? []);
     const plan: Plan = {
       version: 1,
@@ -94,8 +99,9 @@ class Planner {
       const asked = addresses.map((address) => this.#ask(address, plugin));
       for (const { address, known } of asked) this.#events.send({ type: "read.started", address, ...idOf(known) });
       const reading: Reading = { signal: this.#means.signal, note: (text) => this.#warn(`${name}: ${text}`) };
+      const sizes = new ListedSizes(backend, reading);
       const found = this.#selection.refresh
-        ? await observe(backend, this.#owner(name), asked, reading)
+        ? await observe(backend, this.#owner(name), asked, reading, sizes)
         : new Map(asked.map((one) => [one.address, remembered(one, this.#owner(name))]));
       for (const one of asked) {
         const seen = found.get(one.address) ?? nothing;
@@ -107,16 +113,17 @@ class Planner {
         this.#drifted(one, seen, plugin);
       }
       if (this.#selection.mode === "refresh-only") return;
-      const bodies: PhysicalImage[] = [];
+      const around = { plugin, backend, asked, owner: this.#owner(name), sizes, means: this.#means };
+      const images: DeclaredImage[] = [];
       await inParallel(asked, 8, async (one) => {
-        const around = { plugin, backend, asked, owner: this.#owner(name) };
-        const body = await this.#decide(one, found.get(one.address) ?? nothing, around, reading);
-        if (body !== undefined) bodies.push(body);
+        const image = await this.#decide(one, found.get(one.address) ?? nothing, around, reading);
+        if (image !== undefined) images.push(image);
       });
-      for (const [address, step] of twins(bodies)) this.#steps.set(address, step);
+      const bodies = this.#selection.mode === "normal" ? await bodiesOf(images, around, reading) : [];
       const resource = (address: Address) => this.#resource(address);
       const moves = plugin.movesNames ? movesOf({ asked, found, holders: this.#bytesOf, resource }) : [];
       for (const [address, step] of takersFirst(moves, this.#steps)) this.#steps.set(address, step);
+      this.#bodies.push(...bodies);
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.
@@ -134,27 +141,10 @@ class Planner {
   }
 
   #ask(address: Address, plugin: Plugin): LookedFor {
-    const known = this.#means.state.images[address];
-    const resource = this.#resource(address);
-    const previous = this.#means.renamed.get(address);
-    const importing =
-      known === undefined ? this.#means.config.imports.find((one) => one.address === address)?.id : undefined;
-    const held = new Set(known?.status === "ready" ? (plugin.names?.(known.want, address) ?? []) : []);
-    const names =
-      resource === undefined || this.#selection.mode === "destroy"
-        ? []
-        : (plugin.names?.(resource.want, address) ?? []);
-    const adopting = known === undefined && resource !== undefined && (this.#selection.adopt || resource.adopt);
-    return {
-      address,
-      ...(previous === undefined ? {} : { previous }),
-      known,
-      want: resource?.want,
-      importing,
-      names,
-      held: names.filter((name) => held.has(name)),
-      labels: adopting ? (plugin.labels?.(resource.want, address) ?? []) : [],
-    };
+    const { state, renamed, config } = this.#means;
+    const importing = config.imports.find((one) => one.address === address)?.id;
+    const of = { address, known: state.images[address], previous: renamed.get(address), importing };
+    return lookedFor({ ...of, resource: this.#resource(address) }, plugin, this.#selection);
   }
 
   async #decide(
@@ -162,14 +152,14 @@ class Planner {
     found: FoundImages,
     around: DecisionSurroundings,
     reading: Reading,
-  ): Promise<PhysicalImage | undefined> {
+  ): Promise<DeclaredImage | undefined> {
     const { address, known, previous } = asked;
     const { backend, plugin } = around;
     const resource = this.#resource(address);
     const quick = !this.#selection.digests && known === undefined && isNothing(found);
-    const want = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading, quick);
+    const wish = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading, quick);
     const absent = resource?.state === "absent";
-    this.#complain(address, want, found);
+    this.#complain(address, wish, found);
     const removed = this.#means.config.removed.find((one) => one.address === address);
     const source = resource?.source?.kind === "image" ? [resource.source.address] : [];
     const sight: DecisionInput = {
@@ -177,7 +167,7 @@ class Planner {
       ...(previous === undefined ? {} : { previous }),
       mode: this.#selection.mode,
       known,
-      want,
+      want: wish,
       absent,
       ...found,
       after: [...new Set([...source, ...found.after])],
@@ -185,12 +175,17 @@ class Planner {
       adopt: this.#selection.adopt || resource?.adopt === true,
       ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),
     };
-    const { step: first, holder } = this.#selection.refresh
+    const {
+      step: first,
+      holder,
+      want,
+    } = this.#selection.refresh
       ? await decided(sight, around, reading)
-      : { step: decide(sight), holder: undefined };
+      : { step: decide(sight), holder: undefined, want: wish };
     if (holder !== undefined) this.#bytesOf.set(address, holder);
-    const body = absent ? undefined : bodyOf(want, plugin);
-    if (first === undefined) return body;
+    const stays = first?.action === "create" || first?.action === "replace" ? undefined : found.have;
+    const image = absent || want === undefined ? undefined : { want, have: stays };
+    if (first === undefined) return image;
     const deletes = deletionsOf(first, known, want, this.#means.now());
     const { step: guarded, warnings } = await withDeletions(first, deletes, found, backend, reading);
     for (const text of warnings) this.#warn(text);
@@ -198,7 +193,7 @@ class Planner {
     const step = await withAdditions(guarded, { known, have, want }, backend, reading);
     this.#steps.set(address, step);
     if (isPending(step)) this.#observed[address] = basisOf(found.have, want, plugin);
-    return body;
+    return image;
   }
 
   #owner(name: BackendName): Owner {

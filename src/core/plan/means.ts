@@ -1,11 +1,14 @@
+import type { Facts } from "../facts.ts";
 import type { Failure } from "../failure.ts";
 import type { Config } from "../model/declaration.ts";
+import type { Digest } from "../model/digest.ts";
 import type { Wanted } from "../model/image.ts";
 import type { Address, BackendName } from "../model/name.ts";
 import type { PlanMode } from "../model/plan.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
 import type { State } from "../model/state.ts";
-import type { Backend, Facts, Plugin } from "../plugin.ts";
+import type { Backend, Plugin } from "../plugin.ts";
+import type { OutgoingBytes } from "../source/means.ts";
 
 /** What a plan is made with. */
 export interface PlanContext {
@@ -28,7 +31,18 @@ export interface PlanContext {
     spec: SourceSpec,
     wanted: Wanted | undefined,
     signal: AbortSignal,
-  ): Promise<Pick<Facts, "format" | "virtualSize" | "untouched"> & { readonly problem?: Failure }>;
+  ): Promise<
+    Pick<Facts, "format" | "virtualSize" | "untouched"> & {
+      readonly problem?: Failure;
+      readonly outgoing?: OutgoingBytes;
+    }
+  >;
+  /** The sha256 of all that the backend would get of a file of this host, metadata first; undefined: it is no file of this host. */
+  sent?(
+    spec: SourceSpec,
+    wanted: Wanted,
+    of: { readonly address: Address; readonly signal: AbortSignal },
+  ): Promise<Digest | undefined>;
   readonly signal: AbortSignal;
   now(): Date;
 }

@@ -5,6 +5,7 @@ import type { Attributes } from "../model/value.ts";
 import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
 import { distinct, isFinished, keptBy, usable } from "./finished.ts";
 import { type FoundImages, nothing } from "./found.ts";
+import type { ListedSizes } from "./physical.ts";
 import { claimOf, type Owner, siblingOf } from "./siblings.ts";
 import type { LiveImage } from "./sight.ts";
 import { bearing, idsOf, type Standing, standing } from "./standing.ts";
@@ -17,6 +18,8 @@ export interface LookedFor {
   readonly known: Recorded | undefined;
   readonly want?: Attributes | undefined;
   readonly importing: ImageId | undefined;
+  /** The id that the file chooses for it. */
+  readonly chosen?: ImageId | undefined;
   /** Unique names that it is to hold. */
   readonly names: readonly string[];
   /** Those of them that it held when the state was last written. */
@@ -34,6 +37,7 @@ export async function observe(
   owner: Owner,
   asked: readonly LookedFor[],
   reading: Reading,
+  sizes?: ListedSizes,
 ): Promise<Map<Address, FoundImages>> {
   const index = new Index(owner, asked);
   const byId =
@@ -42,10 +46,15 @@ export async function observe(
       (one) => one.known?.status === "ready" && one.names.length === one.held.length && one.labels.length === 0,
     );
   const list = async () => {
-    for await (const image of backend.list(reading, asked.flatMap(looked))) index.add(image);
+    for await (const image of backend.list(reading, asked.flatMap(looked))) {
+      index.add(image);
+      sizes?.add(image);
+    }
+    sizes?.complete();
   };
   if (!byId) await list();
-  for (const { address, known, importing } of asked) {
+  for (const { address, known, importing, chosen } of asked) {
+    await index.seek(chosen, (id) => backend.read({ address, id }, reading));
     // A known image that no listing shows may be in a place that is not listed any more: it is asked for by itself before it is given up.
     const id = importing ?? (known?.status === "ready" || known?.status === "replacing" ? known.id : undefined);
     if (id === undefined || index.has(id)) continue;
@@ -89,7 +98,10 @@ class Index {
     this.#owner = owner;
     this.#asked = new Map(asked.map((one) => [one.address, one]));
     this.#ids = new Set(
-      asked.flatMap(({ known, importing }) => [...idsOf(known), ...(importing === undefined ? [] : [importing])]),
+      asked.flatMap(({ known, importing, chosen }) => [
+        ...idsOf(known),
+        ...[importing, chosen].filter((id) => id !== undefined),
+      ]),
     );
     this.#owners = new Set(
       asked.flatMap(({ address, previous }) => (previous === undefined ? [address] : [address, previous])),
@@ -103,6 +115,16 @@ class Index {
   import(asked: ImageId, id: ImageId): void {
     const image = this.#kept.get(id);
     if (image !== undefined) this.#kept.set(asked, image);
+  }
+
+  /** Looks for the holder of an id that a file chooses, where it has not been seen yet. */
+  async seek(id: ImageId | undefined, read: (id: ImageId) => Promise<Observed | undefined>): Promise<void> {
+    if (id === undefined || this.#kept.has(id)) return;
+    const image = await read(id);
+    if (image === undefined) return;
+    this.#ids.add(image.id);
+    this.add(image);
+    this.import(id, image.id);
   }
 
   has(id: ImageId): boolean {
@@ -151,6 +173,7 @@ class Index {
       ...own,
       ambiguous: own.ambiguous.length > 0 ? own.ambiguous : twins,
       rival,
+      idHolder: asked.chosen === undefined ? undefined : this.#kept.get(asked.chosen),
       namesake: namesakes.length === 1 ? namesakes[0] : undefined,
       after: [...new Set(siblings)],
       owned: this.#owned([...(have === undefined ? [] : [have.id]), ...leftovers, ...retained(asked.known)]),
@@ -162,7 +185,7 @@ class Index {
   }
 
   /** Which image is that of the address, and which are remains of an interrupted run of this state. */
-  #own(asked: LookedFor): Omit<FoundImages, "rival" | "namesake" | "after" | "owned"> {
+  #own(asked: LookedFor): Omit<FoundImages, "rival" | "idHolder" | "namesake" | "after" | "owned"> {
     const { address, previous, known, importing } = asked;
     const claim = claimOf(asked, this.#owner);
     const old = retained(known);

@@ -1,5 +1,6 @@
 import type { Failure } from "../failure.ts";
 import type { ReplaceOrder, Resource } from "../model/declaration.ts";
+import type { Digest } from "../model/digest.ts";
 import type { Format, Mark, Observed } from "../model/image.ts";
 import type { Address, ImageId } from "../model/name.ts";
 import type { PlanMode, Transfer } from "../model/plan.ts";
@@ -8,6 +9,7 @@ import type { Content } from "../model/source.ts";
 import type { Recorded, Retained } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import type { Complaint } from "../plugin.ts";
+import type { OutgoingBytes } from "../source/means.ts";
 import type { Standing } from "./standing.ts";
 
 /** An observed image with its attributes as a plain table. */
@@ -25,6 +27,14 @@ export interface Want {
   readonly content: Content | undefined;
   /** What the source was found to be, inside of its compression. */
   readonly format?: Format;
+  /** Of a local source: what the backend gets of it. */
+  readonly outgoing?: OutgoingBytes;
+  /** The sha256 of all that the backend gets, the metadata first, where it had to be read to be known. */
+  readonly sent?: Digest;
+  /** Bytes of all that is sent, on a backend where equal bytes are one image of as many bytes. */
+  readonly sends?: number;
+  /** What the image is on a backend where equal bytes are one image, as the plugin writes it. */
+  readonly physical?: string;
   /** The backend keeps it up to date with its origin by itself. */
   readonly maintained?: boolean;
   /** Attributes that say which origin of the backend's own is meant. */
@@ -42,6 +52,8 @@ export interface Want {
   /** The backend takes the bytes as the source has them, so that its digests can be compared with the source's. */
   readonly sentAsIs: boolean;
   readonly order: (have: Attributes) => ReplaceOrder;
+  /** The id that the file chooses for the image. */
+  readonly chosenId?: ImageId | undefined;
   /** A declared `[[import]]` for this address. */
   readonly importing: ImageId | undefined;
 }
@@ -71,6 +83,8 @@ export interface DecisionInput {
   readonly rival: LiveImage | undefined;
   /** The rival has no name that is wanted, but the very bytes, which the backend has only once. */
   readonly sameBytes?: boolean;
+  /** The image that has the id which the file chooses, whosever it is. */
+  readonly idHolder?: LiveImage | undefined;
   /** The only other image of the same name, on a backend where names are not unique: what `--adopt` takes. */
   readonly namesake: LiveImage | undefined;
   readonly after: readonly Address[];

@@ -3,29 +3,32 @@ import type { Address } from "../model/name.ts";
 import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
 
-/** A declared image with what it is physically: the same text for two of them means one and the same image on the backend. */
+/** A declared image with what it is physically. */
 export interface PhysicalImage {
   readonly resource: Resource;
-  readonly keys: readonly string[];
+  /** `key`: the same text for two of them means one and the same image; `shown`: as the file writes it. */
+  readonly keys: readonly { readonly key: string; readonly shown: string }[];
 }
 
-/** Declarations of one backend that come to one image: each is blocked, with the place of the other. Pure. */
+/** Declarations that come to one image: each is blocked, with the place of the other. Pure. */
 export function twins(bodies: readonly PhysicalImage[]): ReadonlyMap<Address, Step> {
   const blocked = new Map<Address, Step>();
   const byKey = Map.groupBy(
-    bodies.flatMap(({ resource, keys }) => [...new Set(keys)].map((key) => ({ key, resource }))),
+    bodies.flatMap(({ resource, keys }) =>
+      [...new Map(keys.map((one) => [one.key, one])).values()].map((one) => ({ ...one, resource })),
+    ),
     ({ key }) => key,
   );
-  for (const [key, same] of byKey) {
+  for (const same of byKey.values()) {
     if (same.length < 2) continue;
-    for (const { resource } of same) {
+    for (const { resource, shown } of same) {
       const others = same.filter((one) => one.resource !== resource).map((one) => one.resource);
       const where = others.map(({ address, at }) => `${address} (${showPlace(at)})`).join(", ");
       blocked.set(resource.address, {
         action: "block",
         address: resource.address,
         because: "refused",
-        text: `is the same image on the backend as ${where}: both come to ${key} (${showPlace(resource.at)})`,
+        text: `is the same image on the backend as ${where}: both come to ${shown} (${showPlace(resource.at)})`,
         hint: "declare it once, with all of its names",
       });
     }

@@ -1,15 +1,16 @@
 import { canJudge } from "../abilities.ts";
+import type { Facts } from "../facts.ts";
 import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { type Attributes, canonical, type Value } from "../model/value.ts";
-import type { Backend, Complaint, Facts, Origin, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Complaint, Plugin, Reading } from "../plugin.ts";
 import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { PlanContext } from "./means.ts";
+import { declaredOrigin, originOf, originText } from "./origin.ts";
 import { pulled } from "./pull.ts";
 import { resourceAt } from "./resources.ts";
 import type { Want } from "./sight.ts";
@@ -59,7 +60,7 @@ export class Wants {
       ...reading,
       quick: isQuick,
     });
-    const { problem, ...facts } = await this.#facts(resource, content, reading.signal);
+    const { problem, outgoing, ...facts } = await this.#facts(resource, content, reading.signal);
     const declared = backendNamed(this.#means.config, resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
@@ -70,6 +71,7 @@ export class Wants {
       defaults: defaultsOf(plugin, resource.address),
       content,
       ...(facts.format === undefined ? {} : { format: facts.format }),
+      ...(outgoing === undefined ? {} : { outgoing }),
       ...(maintained === true ? { maintained } : {}),
       ...(hindered === undefined ? {} : { hindered }),
       originNames: (plugin.origins ?? []).flatMap(({ needs }) => needs),
@@ -92,6 +94,7 @@ export class Wants {
         : undefined,
       sentAsIs: sentAsIs(plugin, resource),
       order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
+      chosenId: plugin.chosenId?.(resource.want),
       importing: this.#means.config.imports.find(({ address }) => address === resource.address)?.id,
     };
   }
@@ -100,7 +103,7 @@ export class Wants {
     { source, backend, want }: Resource,
     content: Content | undefined,
     signal: AbortSignal,
-  ): Promise<Facts & { readonly problem?: Failure }> {
+  ): Promise<Facts & Pick<Want, "outgoing"> & { readonly problem?: Failure }> {
     const wanted = this.plugin(backend).bytes?.(want);
     return {
       source: source !== undefined,
@@ -134,7 +137,7 @@ export class Wants {
       const pull = pulled(this.plugin(resource.backend), want, source, content);
       if (pull !== undefined) {
         const bytes = content.size === undefined ? {} : { bytes: content.size };
-        const unverified = pull.verified ? {} : { unverified: pull.why ?? "the backend cannot prove it" };
+        const unverified = pull.verified ? {} : { unverified: pull.why ?? "the backend cannot verify it" };
         return { content, transfer: { how: "pull", ...bytes, ...unverified } };
       }
       const proven = source.kind === "file" || source.checksum !== undefined || source.signature !== undefined;
@@ -153,12 +156,12 @@ export class Wants {
     if (maintained === true && known?.content !== undefined)
       return { content: known.content, transfer: { how: "pull" }, maintained };
     const found: Content = {
-      where: contentWhere(plugin, want),
+      where: originText(plugin, want),
       resolved: content,
       ...(digests?.sha256 === undefined ? {} : { digest: digests.sha256 }),
       ...(size === undefined ? {} : { size }),
     };
-    const unverified = verified ? {} : { unverified: why ?? "the backend cannot prove it" };
+    const unverified = verified ? {} : { unverified: why ?? "the backend cannot verify it" };
     return {
       content: found,
       hindered,
@@ -171,7 +174,7 @@ export class Wants {
   async #lookThrough(other: Address, line: number, reading: Reading): Promise<Looked> {
     const resource = resourceAt(this.#means.config, other);
     if (resource === undefined)
-      throw new Failure("plan.source", `${other} is not declared`, { hint: `it is named as a source on line ${line}` });
+      throw new Failure("plan.source", `${other} is not declared`, { hint: `it is used as a source on line ${line}` });
     const { content, blind } = await this.#look(
       resource,
       this.#means.state.images[other],
@@ -215,35 +218,3 @@ export function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
   if (source.kind === "file" && source.metadata !== undefined) return false;
   return wanted.formats === "any" && wanted.compressions === "any";
 }
-
-/** The origin of the backend's own that is wanted. */
-const originOf = (plugin: Plugin, want: Attributes): Origin | undefined =>
-  plugin.origins?.find(({ needs }) => needs.some((name) => want[name] !== undefined));
-
-/** An origin that cannot be looked at: what the file says of it is all that is known. The query of a URL may hold a signature. */
-function declaredOrigin({ origins = [], image }: Plugin, want: Attributes): Content {
-  const named = origins.flatMap(({ needs }) => needs).filter((name) => image[name]?.compare !== "never");
-  const given = named.flatMap((name): [string, Value][] => {
-    const value = want[name];
-    if (typeof value === "string") return [[name, withoutQuery(value)]];
-    return typeof value === "number" || typeof value === "boolean" ? [[name, value]] : [];
-  });
-  const where = contentWhere({ origins, image }, want);
-  return given.length === 0 ? { where } : { where, resolved: canonical(Object.fromEntries(given)) };
-}
-
-/** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */
-function contentWhere({ origins = [], image }: Pick<Plugin, "origins" | "image">, want: Attributes): string {
-  const needs = origins.find(({ needs }) => needs.some((name) => want[name] !== undefined))?.needs ?? [];
-  const told = needs.flatMap((name): [string, Value][] => {
-    const [value, attribute] = [want[name], image[name]];
-    if (value === undefined || attribute?.sensitive === true) return [];
-    const shown = attribute?.stored?.(value) ?? value;
-    return [[name, typeof shown === "string" ? withoutQuery(shown) : shown]];
-  });
-  const [first] = told;
-  if (first === undefined) return "the backend";
-  return needs.length === 1 ? JSON.stringify(first[1]) : canonical(Object.fromEntries(told));
-}
-
-const withoutQuery = (text: string): string => text.replace(/\?.*$/s, "");

@@ -28,6 +28,14 @@ export interface SourceMeans {
   readonly limit?: number | undefined;
 }
 
+/** What a backend gets of a local source, as far as its beginning tells. */
+export interface OutgoingBytes {
+  /** The bytes go as they are. */
+  readonly isUntouched: boolean;
+  /** Bytes of all files together, where that is known without a conversion. */
+  readonly size?: number;
+}
+
 /** When a download is given up. */
 export interface RetryPolicy {
   /** Tries in a row that brought next to nothing. Default 5. */

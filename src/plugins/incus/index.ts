@@ -5,7 +5,7 @@ import { wanted } from "./bytes.ts";
 import { isFingerprint } from "./image.ts";
 import { Places, scopeOf } from "./places.ts";
 import { rules } from "./rules.ts";
-import { config, type IncusImage, image } from "./schema.ts";
+import { config, type IncusImage, image, starter } from "./schema.ts";
 import { Servers } from "./servers.ts";
 
 const names = (want: Desired<IncusImage>): readonly string[] => {
@@ -21,6 +21,7 @@ export const incus = definePlugin({
   doc: "The images of an Incus server: imported, copied from remotes, published from instances.",
   config,
   image,
+  starter,
   origins: [
     { name: "from an image of a remote (source_image)", needs: ["source_image"], follow: "follow", digest: true },
     { name: "from an image of a remote (source)", needs: ["source"], follow: "follow", digest: true },
@@ -31,10 +32,11 @@ export const incus = definePlugin({
   names,
   movesNames: true,
   // The same image of a remote is one image in a project, whatever aliases lead to it.
-  physical: (want, { resolved, digest: known, format, whole }) => {
-    // A file with everything in it is its own fingerprint; a bare disk gets metadata that no other has.
-    const unified = format === "tar" && whole === true && known?.startsWith("sha256:") ? hexOf(known) : undefined;
-    const fingerprint = resolved !== undefined && isFingerprint(resolved) ? resolved : unified;
+  physical: (want, { resolved, sent, format, beside, live }) => {
+    // A file with everything in it, or two, are their own fingerprint; a bare disk gets metadata that no other has.
+    const made = live ?? (format === "tar" || beside === true ? sent : undefined);
+    const isOfRemote = resolved !== undefined && isFingerprint(resolved) && live === undefined;
+    const fingerprint = isOfRemote ? resolved : made === undefined ? undefined : hexOf(made);
     return fingerprint === undefined ? undefined : `${scopeOf(want)}${fingerprint}`;
   },
   check: (want): readonly Complaint[] => rules(want),

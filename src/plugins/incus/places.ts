@@ -114,10 +114,10 @@ interface Home {
   readonly client: IncusClient;
 }
 
-/** Which of the names of an image are meant by an address: those in the backend's own place are plain. */
+/** Which of the names of an image are meant by an address, as the file writes its place: those in the backend's own one are plain. */
 export function scopeOf({ remote, project, target_project }: Placing): string {
   const kept = target_project ?? project;
-  return `${remote === undefined || remote === "local" ? "" : `${remote}:`}${kept === undefined || kept === "default" ? "" : `${kept}/`}`;
+  return `${remote === undefined ? "" : `${remote}:`}${kept === undefined ? "" : `${kept}/`}`;
 }
 
 /** @throws Failure backend.missing */

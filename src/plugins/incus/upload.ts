@@ -68,13 +68,17 @@ export async function send(
     .upload(upload, { ...context, signal: stop.signal })
     .finally(() => context.signal.removeEventListener("abort", follow));
   const made = fingerprint;
-  if (made === undefined)
-    throw new Failure("backend.answer", "the server made an image before it had all of its bytes");
-  context.progress("wait", 0);
+  if (made === undefined) throw new Failure("backend.answer", "the server created an image before it had all bytes");
+  const waits = (what: string) => context.progress("wait", 0, undefined, what);
+  waits("the server to unpack the image");
   const there = async () =>
     (await client.image(made, context.signal)) === undefined ? undefined : { fingerprint: made };
   const result = await client.operations
-    .wait(operation, { ...quiet(context), found: there })
+    .wait(operation, {
+      signal: context.signal,
+      progress: (_phase, _done, _total, what) => waits(what ?? "the operation"),
+      found: there,
+    })
     .catch(async (thrown: unknown): Promise<OperationResult> => {
       // The answer to the first try may have been lost on its way, so that the second met what the first had made.
       if (thrown instanceof Failure && isTwice(thrown.message) && (await sending.isOurs(made))) return {};
@@ -85,12 +89,9 @@ export async function send(
 }
 
 export const mismatch = (expected: string, found: string): Failure =>
-  new Failure("source.digest", `the fingerprint is ${found}, and not ${expected}`, {
-    hint: "the image is another one than was declared: correct `fingerprint`, or the source",
+  new Failure("source.digest", `fingerprint mismatch: expected ${expected}, got ${found}`, {
+    hint: "correct `fingerprint` or the source",
   });
-
-/** Signal and nothing to say: what a server does with bytes that it has takes no time worth a bar. */
-const quiet = ({ signal }: Context) => ({ signal, progress: () => undefined });
 
 /** The pieces as they come, the last one only after `known` was told the sha256 of all of them and agreed. */
 async function* hashed(

@@ -26,7 +26,7 @@ import { LinodeMaking } from "./making.ts";
 import { LinodeRegions } from "./regions.ts";
 import { homeOf, replicate } from "./replicas.ts";
 import { mostOf, rules } from "./rules.ts";
-import { config, image, type LinodeImage } from "./schema.ts";
+import { config, image, type LinodeImage, starter } from "./schema.ts";
 import { accessOf } from "./settings.ts";
 import { LinodeUploads } from "./upload.ts";
 import { LinodeWatch } from "./watch.ts";
@@ -105,7 +105,7 @@ class Linode implements Backend<LinodeImage>, Added<LinodeImage>, Renames, Judge
     const { signal } = context;
     if (!isOwn(have.id))
       throw new Failure("backend.denied", `${have.id} is not an image of this account, so it cannot be changed`, {
-        hint: "only private images can be kept",
+        hint: "only private images can be managed",
       });
     const changes = changesOf(have, want, cleared, context);
     let now = Object.keys(changes).length === 0 ? undefined : await this.#client.change(have.id, changes, signal);
@@ -170,9 +170,10 @@ const LOOK = 4000;
 export const linode = definePlugin({
   api: 1,
   name: "linode",
-  doc: "The images of a Linode account: uploaded, or made of a disk.",
+  doc: "The images of a Linode account: uploaded, or created from a disk.",
   config,
   image,
+  starter,
   origins: [{ name: "from the disk of a Linode", needs: ["disk_id", "linode_id"] }],
   bytes: () => ({ formats: ["raw"], compressions: ["gz"], digests: ["md5"] }),
   defaults: (address) => ({ label: labelOf({}, address) }),

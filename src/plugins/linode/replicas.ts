@@ -33,16 +33,25 @@ export async function replicate(
     if (!isSameSet(held(now), regions)) await ask(regions);
   }
   if (wait !== true || arrived(regions, "every")(now) !== undefined) return now;
-  context.progress("wait", 0, regions.length);
+  const told = (image: LinodeImageAnswer): void => {
+    const there = regions.filter((region) => available(image).includes(region));
+    const missing = regions.filter((region) => !there.includes(region)).map((region) => statusIn(image, region));
+    context.progress("wait", there.length, regions.length, `replicas (${missing.join(", ")})`);
+  };
+  told(now);
   return await watch.until(
     now.id,
     (seen) => {
-      context.progress("wait", regions.filter((region) => available(seen).includes(region)).length, regions.length);
+      told(seen);
       return arrived(regions, "every")(seen);
     },
     signal,
   );
 }
+
+/** `us-east: pending replication`. */
+const statusIn = ({ regions }: LinodeImageAnswer, region: string): string =>
+  `${region}: ${regions?.find((one) => one.region === region)?.status ?? "missing"}`;
 
 /** The region that an image is in when nobody asked for replicas: where it was made, else the first that has it. */
 export function homeOf(image: LinodeImageAnswer, made: string | undefined): readonly string[] {
@@ -62,8 +71,8 @@ const arrived =
   (image: LinodeImageAnswer): LinodeImageAnswer | undefined => {
     const lost = givenUp(image, wanted);
     if (lost.length > 0)
-      throw new Failure("backend.replica", `${image.id} did not get to ${lost.join(", ")} in time`, {
-        hint: "apply again, or take the region out of replica_regions",
+      throw new Failure("backend.replica", `${image.id} was not replicated to ${lost.join(", ")} in time`, {
+        hint: "apply again, or remove the region from replica_regions",
       });
     const there = available(image);
     const isThere = (region: string) => there.includes(region);

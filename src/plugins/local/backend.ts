@@ -72,8 +72,8 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
 
   async create(want: Desired<LocalImage>, source: Source | undefined, context: Context): Promise<Observed<LocalImage>> {
     if (source === undefined)
-      throw new Failure("backend.refused", "the local store makes images of bytes only", {
-        hint: "give it a `source`",
+      throw new Failure("backend.refused", "the local store needs a source", {
+        hint: "set `source`",
       });
     await this.#begin(context);
     const name = want.name ?? imageOf(context.address);
@@ -111,7 +111,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   ): Promise<Observed<LocalImage>> {
     const entry = await this.#store.entry(have.id);
     if (entry === undefined)
-      throw new Failure("backend.missing", `${have.id} is not in the store any more`, { hint: "plan again" });
+      throw new Failure("backend.missing", `${have.id} is no longer in the store`, { hint: "plan again" });
     await this.#begin(context);
     const name = want.name ?? (cleared.includes("name") ? imageOf(context.address) : entry.name);
     await this.#free([name, ...(want.aliases ?? [])], context, have.id);
@@ -121,7 +121,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
       attributes: { ...without(entry.attributes, cleared), ...want, ...properties(entry, want, cleared) },
       ...(await this.#signed(context, have.id)),
     };
-    return await this.#keep(next);
+    return await this.#keep(next, entry);
   }
 
   async delete(id: ImageId, context: Context): Promise<void> {
@@ -158,9 +158,13 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
     await this.#begun;
   }
 
-  async #keep(entry: StoreEntry): Promise<Observed<LocalImage>> {
-    if (isPublic(entry)) await this.#store.name(entry.disk, fileName(entry));
-    else if (await this.#store.unname(entry.disk, fileName(entry))) await this.#renameOlder(entry);
+  /** `former`: the record before. A version that is superseded leaves its file name to the one that came after it. */
+  async #keep(entry: StoreEntry, former?: StoreEntry): Promise<Observed<LocalImage>> {
+    const file = fileName(entry);
+    const isSuperseded = entry.mark?.retained !== undefined && former !== undefined && fileName(former) === file;
+    if (!isPublic(entry)) {
+      if (await this.#store.unname(entry.disk, file)) await this.#renameOlder(entry);
+    } else if (!isSuperseded) await this.#store.name(entry.disk, file);
     await this.#store.putEntry(entry);
     for (const name of namesOf(entry)) this.#holders?.set(name, entry.id);
     await this.#publisher.changed();
@@ -191,7 +195,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
       const entry = await this.#store.entry(id);
       if (entry === undefined || isOf(entry.mark, context.mark)) continue;
       if (!namesOf(entry).includes(name)) continue;
-      throw new Failure("backend.conflict", `${name} is the name of ${id} already`, {
+      throw new Failure("backend.conflict", `the name ${name} is already in use by ${id}`, {
         hint: "choose another name, or delete that image",
       });
     }

@@ -62,7 +62,7 @@ export class Directory {
       if (cause instanceof Failure) throw cause;
       throw new Failure("backend.denied", `the store ${this.root} cannot be written`, {
         cause,
-        hint: "check `path` and its rights",
+        hint: "check `path` and its permissions",
       });
     }
   }
@@ -86,7 +86,7 @@ export class Directory {
     return await recordNames(this.root).catch((cause: unknown) => {
       throw new Failure("backend.denied", `the store ${this.root} cannot be read`, {
         cause,
-        hint: "check `path`: it is to be a directory that you may read",
+        hint: "check that `path` is a readable directory",
       });
     });
   }

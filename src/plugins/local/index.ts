@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Desired, definePlugin, imageOf, seconds, type Wanted } from "images";
 import { StoreBackend } from "./backend.ts";
 import { DirectoryStore } from "./directory.ts";
-import { config, image, type LocalImage } from "./schema.ts";
+import { config, image, type LocalImage, starter } from "./schema.ts";
 
 export const wanted = ({ format, compression }: Desired<LocalImage>): Wanted => ({
   formats: format === undefined ? "any" : [format],
@@ -15,6 +15,7 @@ export const local = definePlugin({
   doc: "A directory that any web server can serve: a mirror, an air-gap bundle, a remote for Incus.",
   config,
   image,
+  starter,
   bytes: wanted,
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
   async open({ path, grace, url }, host) {

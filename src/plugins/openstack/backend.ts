@@ -22,7 +22,8 @@ import { accessOf } from "./access.ts";
 import { additionsTo } from "./added.ts";
 import { OpenCloud, type Site } from "./cloud.ts";
 import { headFrom } from "./head.ts";
-import { declares, idAt, isGenuine, nameOf, observed, operations, ownerOf, parseId, regionOf } from "./image.ts";
+import { idAt, parseId, regionOf } from "./ids.ts";
+import { declares, isGenuine, nameOf, observed, operations, ownerOf } from "./image.ts";
 import { formatOf, type Maker, make, named } from "./make.ts";
 import { type Spokesman, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
@@ -146,7 +147,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
   async download(id: ImageId, { signal }: Reading): Promise<readonly Part[]> {
     const { site, own } = await this.#at(id, signal);
     const found = await site.glance.image(own, signal);
-    if (found === undefined) throw new Failure("backend.missing", `${id} is not there`);
+    if (found === undefined) throw new Failure("backend.missing", `${id} does not exist`);
     const format = formatOf(found.disk_format ?? "raw");
     const name = `${(found.name ?? own).replaceAll(/[^A-Za-z0-9._-]+/g, "-")}.${found.disk_format ?? "img"}`;
     const size = found.size ?? undefined;

@@ -4,15 +4,13 @@ import {
   type Desired,
   type Digests,
   digest,
-  type ImageId,
-  imageId,
   imageOf,
   isSameSet,
-  type Looked,
   type Mark,
   type Observed,
 } from "images";
 import type { Operation } from "./glance.ts";
+import { idAt } from "./ids.ts";
 import { entriesOf, hidden, isOwned, MARKS, marked, markIn } from "./properties.ts";
 import type { OsImage } from "./schema.ts";
 import type { GlanceAnswer, Member } from "./wire.ts";
@@ -31,20 +29,6 @@ export interface Seen {
   readonly members?: readonly Member[] | undefined;
 }
 
-/** The id of an image of another region has the region before it. */
-export const idAt = (id: string, { region, isHome }: Seen) =>
-  imageId(isHome || region === undefined ? id : `${region}/${id}`);
-
-export function parseId(text: string): { readonly region?: string; readonly id: string } {
-  const cut = text.lastIndexOf("/");
-  return cut < 0 ? { id: text } : { region: text.slice(0, cut), id: text.slice(cut + 1) };
-}
-
-export const regionOf = (id: ImageId | undefined, want: Looked["want"]): string | undefined => {
-  const region = (id === undefined ? undefined : parseId(id).region) ?? want?.["region"];
-  return typeof region === "string" ? region : undefined;
-};
-
 export function observed(answer: GlanceAnswer, seen: Seen): Observed<OsImage> {
   const properties = propertiesOf(answer);
   const isOurs = seen.project === undefined || answer.owner === seen.project;
@@ -52,6 +36,7 @@ export function observed(answer: GlanceAnswer, seen: Seen): Observed<OsImage> {
   const shown: Answered<OsImage> = {
     ...present({
       name: answer.name,
+      image_id: answer.id,
       disk_format: answer.disk_format,
       container_format: answer.container_format,
     }),
@@ -195,7 +180,7 @@ const declaring = (names: readonly string[]): Words =>
   names.length === 0 ? {} : { [MARKS.declares]: [...names].sort().join(",") };
 
 /** Property names in a JSON pointer. */
-const pointer = (key: string): string => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+export const pointer = (key: string): string => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 
 /** The changes that bring an image to what is wanted; none: it is so already. */
 export function operations(

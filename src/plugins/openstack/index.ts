@@ -2,10 +2,11 @@ import { type Desired, definePlugin, type Format, type Wanted } from "images";
 import { accessOf } from "./access.ts";
 import { OpenStack } from "./backend.ts";
 import { OpenCloud } from "./cloud.ts";
+import { chosenId } from "./ids.ts";
 import { nameOf } from "./image.ts";
 import { pulls } from "./import.ts";
 import { rules } from "./rules.ts";
-import { image, type OsImage } from "./schema.ts";
+import { image, type OsImage, starter } from "./schema.ts";
 import { config } from "./settings.ts";
 
 /** The formats of bytes that Glance takes under the name of one. What it calls raw is whatever is no other format. */
@@ -34,9 +35,12 @@ export const openstack = definePlugin({
   doc: "The images of a project in an OpenStack cloud: Glance.",
   config,
   image,
+  starter,
   bytes: wanted,
   pulls,
   labels: (want, address) => [nameOf(want, address)],
+  chosenId,
+  physical: (want) => chosenId(want),
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check: rules,
   async open(written, host) {

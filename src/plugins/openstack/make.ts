@@ -1,14 +1,15 @@
-import { type Context, type Desired, Failure, type Format, imageId, type Source } from "images";
+import { type Context, type Desired, Failure, type Format, passing, type Source } from "images";
 import type { Site } from "./cloud.ts";
 import type { Operation } from "./glance.ts";
 import { fits, type Head } from "./head.ts";
-import { fieldsOf, idAt, nameOf, provisional } from "./image.ts";
+import { fieldsOf, nameOf, provisional } from "./image.ts";
 import { fetched, importing } from "./import.ts";
 import { type Spokesman, share } from "./members.ts";
 import { MARKS } from "./properties.ts";
 import type { OsImage } from "./schema.ts";
+import { chosenSlot, freshSlot } from "./slot.ts";
 import { firstStore, place } from "./stores.ts";
-import { compare, isPassing, untilActive, whenBack } from "./upload.ts";
+import { compare, isPassing, untilActive, whenSettled } from "./upload.ts";
 import type { GlanceAnswer } from "./wire.ts";
 
 export interface Maker {
@@ -54,39 +55,57 @@ async function begun(
 ): Promise<GlanceAnswer> {
   const { glance } = means.site;
   const { signal, pull } = context;
+  const dated = want.upstream_date ? datesOf(await context.sourceDate?.()) : {};
+  const wanted = { ...want, properties: { ...dated, ...want.properties } };
   let source = given;
   for (let attempt = 1; ; attempt++) {
-    const id = crypto.randomUUID();
-    await context.identified(imageId(idAt(id, means.site)));
-    const begin = fields(id, want, source, context, means);
+    const slot =
+      want.image_id === undefined
+        ? await freshSlot(means.site, context)
+        : chosenSlot(want.image_id, means.site, context);
+    const { id } = slot;
+    const begin = fields(id, wanted, source, context, means);
     try {
-      await glance.begin(id, begin, signal);
+      const { status } = await slot.begin(begin);
+      if (source === undefined && pull !== undefined && status !== "queued") source = await pull.open();
       if (source === undefined && pull !== undefined) {
         const fit = await fits(want, pull, means.head, context);
         const made = fit ? await fetched(glance, id, pull, want, context) : undefined;
         if (made !== undefined) return made;
         source = await pull.open();
-        await glance.remove(id, signal);
+        await slot.drop();
         continue;
       }
       if (source === undefined)
-        throw new Failure("backend.refused", "nothing says what the image is made from", {
-          hint: "give it a `source`",
+        throw new Failure("backend.refused", "the image has no origin", {
+          hint: "set `source`",
         });
-      await fill(id, want, source, context, means);
+      if (status === "queued") await fill(id, want, source, context, means);
+      else await drained(source, signal);
     } catch (thrown) {
       if (signal.aborted || !isPassing(thrown) || attempt === TRIES) throw thrown;
-      const left = await whenBack(glance, id, signal);
+      const left = await whenSettled(glance, id, thrown, context);
       if (left?.status !== "active") {
-        context.note("Glance went away while the image was sent to it: it is sent again");
-        if (left !== undefined) await glance.remove(id, signal);
+        context.note("the connection to Glance was lost during the upload: it is repeated");
+        if (left !== undefined) await slot.drop();
         continue;
       }
     }
     const made = await untilActive(glance, id, context);
-    if (want.verify_checksum && source !== undefined) await compare(made, source, begin.disk_format, context.note);
+    if (want.verify_checksum && source !== undefined)
+      await compare(made, source, begin.disk_format, context.note).catch(async (thrown: unknown) => {
+        await slot.discard();
+        throw thrown;
+      });
     return made;
   }
+}
+
+/** The properties in which openstack-image-manager has the date of an image. */
+function datesOf(date: Date | undefined): Readonly<Record<string, string>> {
+  if (date === undefined) return {};
+  const day = date.toISOString().slice(0, 10);
+  return { internal_version: day.replaceAll("-", ""), image_build_date: day };
 }
 
 /** Gives the image that replaces another its name. */
@@ -127,6 +146,11 @@ async function fill(
   await glance.stage(id, source, { signal, progress });
   progress("import", 0);
   await glance.import(id, { name: "glance-direct" }, importing(want.stores), signal);
+}
+
+/** Reads bytes that an earlier try has sent already, so that they can be compared with those that Glance has. */
+async function drained(source: Source, signal: AbortSignal): Promise<void> {
+  for await (const _ of passing(source, signal)) signal.throwIfAborted();
 }
 
 /** What Glance calls a format, where nobody says another. */

@@ -19,7 +19,7 @@ import { BucketStore } from "./bucket.ts";
 import { explainBucket } from "./explain.ts";
 import { BucketObjects } from "./objects.ts";
 import { type BucketPlace, isPlace, placeOf } from "./place.ts";
-import { config, image, type S3Config } from "./schema.ts";
+import { config, image, type S3Config, starter } from "./schema.ts";
 
 /** A store in a bucket, which can sign links to its images as well. */
 class BucketBackend extends StoreBackend implements Links {
@@ -105,6 +105,7 @@ export const s3 = definePlugin({
   doc: "A store as `local` keeps it, in a bucket: a mirror without a server, a remote for Incus.",
   config,
   image,
+  starter,
   bytes: wanted,
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
   checkConfig,

@@ -1,4 +1,4 @@
-import { boolean, computed, duration, matching, optional, required, string, withDefault } from "images";
+import { boolean, computed, duration, matching, optional, required, type Starter, string, withDefault } from "images";
 import { image as stored } from "../local/schema.ts";
 
 const place = matching(
@@ -58,3 +58,10 @@ export type S3Config = typeof config;
 
 /** An image in the store: as in a directory. */
 export const image = { ...stored, path: computed(string(), "The object, from the prefix of the store.") };
+
+/** What `images init` writes. */
+export const starter: Starter = {
+  backend: "bucket",
+  settings: [{ name: "path", question: "Bucket and prefix", default: "s3://team-images/mirror" }],
+  attributes: 'aliases = ["debian-12"]',
+};

@@ -2,12 +2,13 @@ import { type Complaint, type Desired, definePlugin, type Facts, type Wanted } f
 import { accessOf } from "../openstack/access.ts";
 import { OpenStack } from "../openstack/backend.ts";
 import { OpenCloud } from "../openstack/cloud.ts";
+import { chosenId } from "../openstack/ids.ts";
 import { nameOf } from "../openstack/image.ts";
 import { pulls } from "../openstack/import.ts";
 import { rules } from "../openstack/rules.ts";
 import type { OsImage } from "../openstack/schema.ts";
 import { config } from "../openstack/settings.ts";
-import { image } from "./schema.ts";
+import { image, starter } from "./schema.ts";
 
 /** VK Cloud's public regions keep the bytes of images in an object store, and have to be told so. */
 const headersFor = (endpoint: string): Readonly<Record<string, string>> =>
@@ -39,7 +40,7 @@ function check(want: Desired<OsImage>, facts: Facts): readonly Complaint[] {
     found.push({
       code: "config.value",
       attribute: "members",
-      message: "an image that is private, as it is here by default, has no members",
+      message: "a private image (the default here) has no members",
       hint: 'visibility = "shared"',
     });
   return found;
@@ -51,9 +52,12 @@ export const vkcs = definePlugin({
   doc: "The images of a project in VK Cloud.",
   config,
   image,
+  starter,
   bytes: wanted,
   pulls,
   labels: (want, address) => [nameOf(want, address)],
+  chosenId,
+  physical: (want) => chosenId(want),
   onRemove: ["delete", "forget", "hide", "deactivate"],
   check,
   async open(written, host) {

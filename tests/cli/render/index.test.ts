@@ -79,7 +79,7 @@ describe("who draws", () => {
     expect(thrown).toBeInstanceOf(Failure);
     expect(thrown).toMatchObject({
       code: "cli.output",
-      hint: "check the disk and the permissions, or pass another path",
+      hint: "check the disk and the permissions, or choose another path",
     });
   });
 });

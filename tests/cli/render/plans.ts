@@ -187,7 +187,7 @@ export const STEPS: readonly Step[] = [
     address: at("lab/taken"),
     because: "foreign",
     text: "alpine/3.20 (9f8e7d) is there already and is not ours",
-    hint: "`--adopt` takes it over",
+    hint: "`--adopt` adopts it anyway",
   },
   { action: "keep", address: at("lab/renamed"), previous: at("lab/former"), id: imageId("77aa") },
   { action: "keep", address: at("lab/same"), id: imageId("88bb") },

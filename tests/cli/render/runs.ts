@@ -33,6 +33,13 @@ export const RUN: readonly (Event | number)[] = [
   { type: "step.started", address: at("ru/broken"), action: "create" },
   { type: "step.note", address: at("ru/broken"), text: "the image is converted to raw first" },
   { type: "transfer.started", address: at("ru/broken"), phase: "wait", attempt: 1 },
+  {
+    type: "transfer.progress",
+    address: at("ru/broken"),
+    phase: "wait",
+    done: 0,
+    what: "the image to become active (queued)",
+  },
   1000,
   { type: "transfer.started", address: at("lab/debian"), phase: "upload", total: 4198 * MIB, attempt: 2 },
   up(0),
@@ -59,7 +66,7 @@ export const RUN: readonly (Event | number)[] = [
     failure: {
       code: "plan.blocked",
       message: "alpine (9f8e) is there already and is not ours",
-      hint: "`--adopt` takes it over",
+      hint: "`--adopt` adopts it anyway",
     },
     ms: 0,
   },
@@ -74,7 +81,14 @@ export const RUN: readonly (Event | number)[] = [
     ms: 23_000,
   },
   { type: "transfer.started", address: at("lab/debian"), phase: "wait", total: 4, attempt: 1 },
-  { type: "transfer.progress", address: at("lab/debian"), phase: "wait", done: 1, total: 4 },
+  {
+    type: "transfer.progress",
+    address: at("lab/debian"),
+    phase: "wait",
+    done: 1,
+    total: 4,
+    what: "replicas (us-east: pending)",
+  },
   8000,
   { type: "step.done", address: at("lab/debian"), action: "create", id: ID, ms: 42_000 },
   {

@@ -63,7 +63,7 @@ describe("the state", () => {
       expect(dangerous(text)).toEqual([]);
     });
   test("of nothing", () =>
-    expect(renderState({ ...STATE, images: {} }, { style: none })).toBe("The state knows no image.\n"));
+    expect(renderState({ ...STATE, images: {} }, { style: none })).toBe("The state has no images.\n"));
   test("one address", async () => {
     const one = (address: string, row: Recorded) => renderRecorded(at(address), row, { style: none, columns: 80 });
     const rows = [one("lab/debian", READY), one("lab/alpine", { ...common, status: "creating" })];
@@ -89,7 +89,7 @@ describe("the log", () => {
     const text = renderRuns(runs, { style: none, columns: 80 });
     await golden("log-runs.txt", text);
     expect(dangerous(text)).toEqual([]);
-    expect(renderRuns([], { style: none })).toBe("No run is remembered.\n");
+    expect(renderRuns([], { style: none })).toBe("The run history is empty.\n");
   });
 
   test("one run, with the time since its beginning", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { apply } from "../../../src/core/apply/apply.ts";
 import { carry } from "../../../src/core/apply/carry.ts";
 import type { Event } from "../../../src/core/model/event.ts";
 import { imageId } from "../../../src/core/model/name.ts";
@@ -31,4 +32,30 @@ test("an id that is neither in the plan nor made by the run is not deleted", asy
   } as const;
   await expect(carry(step, here.means({ a: { bytes: "one" } }), new Channel<Event>())).rejects.toThrow("not deleted");
   expect(world.images.has(foreign)).toBe(true);
+});
+
+test("what an apply asks a plugin for grows with the images, not with pairs of them", async () => {
+  const asked = async (count: number): Promise<number> => {
+    const here = new Checkout(new World({ unique: true }), "images", "L1");
+    const declared = Object.fromEntries(Array.from({ length: count }, (_, i) => [`i${i}`, { bytes: `${i}` }]));
+    const plan = await here.plan(declared);
+    const means = here.means(declared);
+    let calls = 0;
+    const plugins = new Map(
+      [...means.plugins].map(([name, plugin]) => [
+        name,
+        {
+          ...plugin,
+          names: (...given: Parameters<NonNullable<typeof plugin.names>>) => {
+            calls++;
+            return plugin.names?.(...given) ?? [];
+          },
+        },
+      ]),
+    );
+    for await (const _ of apply(plan, { ...means, plugins })) void _;
+    expect(here.rows.size).toBe(count);
+    return calls;
+  };
+  expect(await asked(60)).toBeLessThanOrEqual(2 * (await asked(30)) + 10);
 });

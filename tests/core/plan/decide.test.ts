@@ -101,6 +101,41 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     "keep i-1",
   ],
   [
+    "an id of its own that nobody has: what is left under it is filled",
+    {
+      want: want(base, { chosenId: id }),
+      known: { ...ready(base), status: "creating" },
+      idHolder: image(base),
+      leftovers: [id],
+    },
+    "create (unfinished)",
+  ],
+  [
+    "a foreign image has the id",
+    { want: want(base, { chosenId: imageId("f-1") }), idHolder: stranger },
+    "block (foreign)",
+  ],
+  [
+    "another id, which a foreign image has",
+    {
+      want: want({ ...base, size: 2 }, { chosenId: imageId("f-1") }),
+      known: ready(base),
+      have: image(base),
+      idHolder: stranger,
+    },
+    "block (foreign)",
+  ],
+  [
+    "other bytes under the same id",
+    {
+      want: want(base, { content: second, chosenId: id }),
+      known: ready(base, { content: first }),
+      have: image(base),
+      idHolder: image(base),
+    },
+    "block (refused)",
+  ],
+  [
     "bytes changed on the backend",
     {
       want: want(base),

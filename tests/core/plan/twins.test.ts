@@ -9,7 +9,7 @@ const declared = (name: string, line: number, ...keys: readonly string[]) => ({
     address: address(backendName("lab"), imageName(name)),
     at: { file: "images.toml", line, column: 1 },
   },
-  keys,
+  keys: keys.map((key) => ({ key, shown: key })),
 });
 
 test("two declarations that come to one image are blocked, each with the place of the other", () => {

@@ -6,6 +6,8 @@ type Image = Record<string, unknown>;
 /** As much of Glance as the making of an image needs. Its own imports never come to anything. */
 export class Glance {
   readonly images = new Map<string, Image>();
+  /** Ids that were given once: Glance keeps those of deleted images. */
+  readonly spent = new Set<string>();
   /** Members of images, by image: project and status. */
   readonly members = new Map<string, Map<string, string>>();
   /** Whether the task of an import says that it failed, while the image stays as it was. */
@@ -57,7 +59,11 @@ export class Glance {
       protected: false,
       ...fields,
     };
-    this.images.set(String(fields["id"]), image);
+    const id = String(fields["id"]);
+    if (this.spent.has(id) || this.images.has(id))
+      return new Response(`Image ID ${id} already exists!`, { status: 409 });
+    this.spent.add(id);
+    this.images.set(id, image);
     return Response.json(image, { status: 201 });
   }
 

@@ -126,7 +126,7 @@ test("the images of openstack-image-manager are adopted with their older version
   const before = new Map([...stage.glance.images].map(([id, image]) => [id, { ...image }]));
   const said = await stage.images("import", "--from-image-manager", "etc");
   expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
-  expect(said.stderr).toContain("1 definitions with enable: false are left out");
+  expect(said.stderr).toContain("skipped 1 definition with enable: false");
   expect(said.stderr).toContain("x/debian-12: 2 older versions kept");
   for (const [id, image] of before) expect([id, bare(stage.glance.images.get(id))]).toEqual([id, image]);
   expect(stage.glance.images.get("other")).toEqual(before.get("other") ?? {});
@@ -169,7 +169,7 @@ test("an image of an older version than the newest that is defined is adopted as
   await using stage = await imported(["20260701", "20260801", "20260901"]);
   made(stage);
   const said = await stage.images("import", "--from-image-manager", "etc/images.yml");
-  expect(said.stderr).toContain("its image has the version 20260801; 20260901 is newer, and left out");
+  expect(said.stderr).toContain("its image has version 20260801; 20260901 is newer and skipped");
   expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
 });
 
@@ -178,8 +178,8 @@ test("two images of one name, or a version that is not defined: not adopted, and
   made(stage);
   stage.glance.images.set("c3", existing("c3", { name: "Cirros 0.6.10" }));
   const said = await stage.images("import", "--from-image-manager", "etc");
-  expect(said.stderr).toContain("its image has the version 20260801, which is not defined: it is not adopted");
-  expect(said.stderr).toContain("2 images are called Cirros 0.6.10: none of them is adopted");
+  expect(said.stderr).toContain("its image has version 20260801, which is not defined: not adopted");
+  expect(said.stderr).toContain("2 images have the name Cirros 0.6.10: none of them is adopted");
   const marked = [...stage.glance.images].flatMap(([id, image]) => ("images_owner" in image ? [id] : []));
   expect(marked).toEqual(["c1"]);
 });

@@ -1,8 +1,11 @@
 import { Failure } from "../../failure.ts";
+import type { TransformPlan } from "../../format/plan.ts";
 import { identifyFile } from "../../format/transform.ts";
 import type { Compression, Format, Wanted } from "../../model/image.ts";
-import type { PlainSource } from "../../model/source.ts";
+import type { FileSource, PlainSource } from "../../model/source.ts";
+import type { OutgoingBytes } from "../means.ts";
 import { planOf } from "./conversion.ts";
+import { statFile } from "./look.ts";
 
 /** What the beginning of a source tells of the disk in it. */
 interface Measured {
@@ -11,6 +14,7 @@ interface Measured {
   readonly virtualSize?: number;
   /** The compression of bytes that are sent untouched; undefined where they are converted or packed on their way. */
   readonly untouched?: Compression;
+  readonly outgoing?: OutgoingBytes;
   /** Why the backend can have nothing of it. */
   readonly problem?: Failure;
 }
@@ -28,7 +32,9 @@ export async function measure(spec: PlainSource, wanted: Wanted | undefined, sig
     const detected = await identifyFile(spec.path, { member: spec.member }, signal);
     const { format, layers, size, virtualSize = format === "raw" && layers.length === 0 ? size : undefined } = detected;
     const plan = wanted === undefined ? undefined : planOf(detected, spec, wanted);
+    const outgoing = plan === undefined ? undefined : await outgoingOf(spec, plan, size);
     return {
+      ...(outgoing === undefined ? {} : { outgoing }),
       ...(format === undefined ? {} : { format }),
       ...(virtualSize === undefined ? {} : { virtualSize }),
       ...(plan?.steps.length === 0 ? { untouched: plan.compression } : {}),
@@ -37,4 +43,15 @@ export async function measure(spec: PlainSource, wanted: Wanted | undefined, sig
     signal.throwIfAborted();
     return thrown instanceof Failure && LASTING.has(thrown.code) ? { problem: thrown } : {};
   }
+}
+
+async function outgoingOf(
+  { metadata }: FileSource,
+  plan: TransformPlan,
+  whole: number | undefined,
+): Promise<OutgoingBytes> {
+  const isUntouched = plan.steps.length === 0;
+  const size = isUntouched ? whole : plan.size;
+  const beside = metadata === undefined ? 0 : (await statFile(metadata)).size;
+  return { isUntouched, ...(size === undefined ? {} : { size: size + beside }) };
 }

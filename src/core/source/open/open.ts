@@ -6,15 +6,15 @@ import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
 import { Turns } from "../../format/turns.ts";
 import { memoryOf } from "../../format/weight.ts";
-import { nameOf } from "../../model/digest.ts";
-import type { Source, Wanted } from "../../model/image.ts";
+import { type Digest, digest, nameOf } from "../../model/digest.ts";
+import { passing, type Source, type Wanted } from "../../model/image.ts";
 import type { Content, PlainSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
 import { DownloadPool, type SpooledDownload } from "../fetch/index.ts";
 import type { SourceMeans, SourceOpening } from "../means.ts";
 import { heldBack, type ProvenBytes } from "../supply.ts";
-import { changed, type Proof, proofOf } from "../verify/index.ts";
+import { changed, Hashing, type Proof, proofOf } from "../verify/index.ts";
 import { placesOf, publicUrl, Web } from "../web/index.ts";
 import { compressionOf, planOf } from "./conversion.ts";
 import { FileDigests, look } from "./look.ts";
@@ -141,6 +141,20 @@ export class Sources implements AsyncDisposable {
     }
   }
 
+  /**
+   * The sha256 of all that a backend would get of a file of this host, the metadata first. Undefined: it is no file of this host.
+   * @throws Failure source.*
+   */
+  async sent(spec: PlainSource, wanted: Wanted, opening: SourceOpening): Promise<Digest | undefined> {
+    if (spec.kind !== "file") return undefined;
+    const source = await this.open(spec, wanted, opening);
+    try {
+      return await sha256Of(source.metadata === undefined ? [source] : [source.metadata, source], opening.signal);
+    } finally {
+      source.release();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Failure("source.closed", "the run has ended"));
     await this.#supplies[Symbol.asyncDispose]();
@@ -196,6 +210,12 @@ export class Sources implements AsyncDisposable {
       signal,
     });
   }
+}
+
+async function sha256Of(sources: readonly Source[], signal: AbortSignal): Promise<Digest> {
+  using hashing = new Hashing(["sha256"]);
+  for (const source of sources) for await (const piece of passing(source, signal)) await hashing.update(piece);
+  return digest("sha256", (await hashing.end()).get("sha256") ?? "");
 }
 
 /** Another digest stands in the sums file than when the plan was made: nothing needs to be fetched to know. */

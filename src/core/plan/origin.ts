@@ -1,0 +1,36 @@
+import type { Content } from "../model/source.ts";
+import { type Attributes, canonical, type Value } from "../model/value.ts";
+import type { Origin } from "../origin.ts";
+import type { Plugin } from "../plugin.ts";
+
+/** The origin of the backend's own that is wanted. */
+export const originOf = (plugin: Plugin, want: Attributes): Origin | undefined =>
+  plugin.origins?.find(({ needs }) => needs.some((name) => want[name] !== undefined));
+
+/** An origin that cannot be looked at: what the file says of it is all that is known. The query of a URL may hold a signature. */
+export function declaredOrigin({ origins = [], image }: Plugin, want: Attributes): Content {
+  const named = origins.flatMap(({ needs }) => needs).filter((name) => image[name]?.compare !== "never");
+  const given = named.flatMap((name): [string, Value][] => {
+    const value = want[name];
+    if (typeof value === "string") return [[name, withoutQuery(value)]];
+    return typeof value === "number" || typeof value === "boolean" ? [[name, value]] : [];
+  });
+  const where = originText({ origins, image }, want);
+  return given.length === 0 ? { where } : { where, resolved: canonical(Object.fromEntries(given)) };
+}
+
+/** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */
+export function originText({ origins = [], image }: Pick<Plugin, "origins" | "image">, want: Attributes): string {
+  const needs = origins.find(({ needs }) => needs.some((name) => want[name] !== undefined))?.needs ?? [];
+  const told = needs.flatMap((name): [string, Value][] => {
+    const [value, attribute] = [want[name], image[name]];
+    if (value === undefined || attribute?.sensitive === true) return [];
+    const shown = attribute?.stored?.(value) ?? value;
+    return [[name, typeof shown === "string" ? withoutQuery(shown) : shown]];
+  });
+  const [first] = told;
+  if (first === undefined) return "the backend";
+  return needs.length === 1 ? JSON.stringify(first[1]) : canonical(Object.fromEntries(told));
+}
+
+const withoutQuery = (text: string): string => text.replace(/\?.*$/s, "");

@@ -1,0 +1,97 @@
+import { describe, expect, test } from "bun:test";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BUILT_IN } from "../../src/cli/plugins.ts";
+import { Folder, run } from "../harness.ts";
+import { onTerminal } from "../pty.ts";
+
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+const text = (folder: Folder) => readFile(folder.at("images.toml"), "utf8");
+
+describe("init for each plugin: the file is valid without a warning, laid out as fmt does, and has an image", () => {
+  for (const plugin of Object.keys(BUILT_IN))
+    test(plugin, async () => {
+      await using folder = await Folder.make();
+      expect(await run(folder, ["init", "--plugin", plugin])).toMatchObject({
+        code: 0,
+        stderr: "wrote images.toml; next: images plan\n",
+      });
+      expect(await text(folder)).toStartWith("#:schema ./images.schema.json\n");
+      const said = await run(folder, ["validate"]);
+      expect([said.code, said.stderr]).toEqual([0, ""]);
+      expect(said.stdout).toContain("1 image on 1 backend");
+      expect((await run(folder, ["fmt", "--check"])).code).toBe(0);
+    });
+});
+
+test("what init writes can be planned and applied", async () => {
+  await using folder = await Folder.make({ "debian.img": "bytes of an image" });
+  await run(folder, ["init", "--set", "path=./mirror"]);
+  // Without a network the source is a file of this directory.
+  const written = await text(folder);
+  expect(written).toContain('path = "./mirror"');
+  await folder.write("images.toml", written.replace(/^source = .*$/m, 'source = "./debian.img"'));
+  expect((await run(folder, ["plan"])).stdout).toContain("Plan: 1 to add");
+  expect((await run(folder, ["apply", "--yes"])).code).toBe(0);
+  expect((await run(folder, ["plan", "--detailed-exitcode"])).code).toBe(0);
+});
+
+test("the cloud, the name and the state are what the options say", async () => {
+  await using folder = await Folder.make();
+  const words = ["--plugin", "openstack", "--cloud", "my cloud", "--name", "site-images", "--state", "prod.json"];
+  expect((await run(folder, ["init", ...words, "--no-schema"])).code).toBe(0);
+  expect(await text(folder)).not.toContain("#:schema");
+  expect(await readdir(folder.path)).toEqual(["images.toml"]);
+  for (const line of ['cloud = "my cloud"', 'name = "site-images"', 'state = "prod.json"'])
+    expect(await text(folder)).toContain(`\n${line}`);
+});
+
+describe("a wrong option writes nothing", () => {
+  const cases: readonly (readonly [words: readonly string[], code: number, said: string])[] = [
+    [["--plugin", "openstak"], 1, "did you mean openstack?"],
+    [["--plugin", "local", "--cloud", "x"], 64, 'the plugin local has no setting "cloud"'],
+    [["--set", "path"], 64, "expected SETTING=VALUE"],
+    [["--plugin", "outscale", "--set", "region=EU West"], 1, 'like "eu-west-2"'],
+    [["--name", "not a name!"], 1, "expected 1 to 63 letters"],
+  ];
+  for (const [words, code, message] of cases)
+    test(words.join(" "), async () => {
+      await using folder = await Folder.make();
+      const said = await run(folder, ["init", ...words]);
+      expect(said.stderr).toContain(message);
+      expect(said.code).toBe(code);
+      expect(await readdir(folder.path)).toEqual([]);
+    });
+});
+
+test("a file that is there stays as it is", async () => {
+  await using folder = await Folder.make({ "images.toml": "# mine\n" });
+  const said = await run(folder, ["init"]);
+  expect([said.code, said.stderr.includes("already exists")]).toEqual([1, true]);
+  expect(await text(folder)).toBe("# mine\n");
+});
+
+test("on a terminal it asks for what no option says; an empty answer takes the default", async () => {
+  await using folder = await Folder.make();
+  const env = { HOME: folder.path, NO_COLOR: "1" };
+  await using program = onTerminal([process.execPath, MAIN, "init", "--no-schema"], { cwd: folder.path, env });
+  await program.says("Plugin of the backend");
+  program.types("openstack\r");
+  await program.says("Cloud in clouds.yaml");
+  program.types("prod\r");
+  expect(await program.exited).toBe(0);
+  expect(await text(folder)).toContain('[backend.cloud]\nplugin = "openstack"\ncloud = "prod"\n');
+
+  await using second = onTerminal([process.execPath, MAIN, "init", "--no-schema", "-f", "b.toml"], {
+    cwd: folder.path,
+    env,
+  });
+  await second.says("[local]: ");
+  second.types("\r");
+  await second.says("[./store]: ");
+  second.types("\r");
+  expect(await second.exited).toBe(0);
+  expect(await readFile(folder.at("b.toml"), "utf8")).toContain(
+    '[backend.store]\nplugin = "local"\npath = "./store"\n',
+  );
+});

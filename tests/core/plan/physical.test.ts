@@ -1,0 +1,154 @@
+import { expect, test } from "bun:test";
+import { digest } from "../../../src/core/model/digest.ts";
+import { address, backendName, imageId, imageName } from "../../../src/core/model/name.ts";
+import type { SourceSpec } from "../../../src/core/model/source.ts";
+import { bodiesOf } from "../../../src/core/plan/bodies.ts";
+import { bodyOf, decided } from "../../../src/core/plan/body.ts";
+import { ListedSizes, physicalOf } from "../../../src/core/plan/physical.ts";
+import type { Want } from "../../../src/core/plan/sight.ts";
+import { twins } from "../../../src/core/plan/twins.ts";
+import { type Backend, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
+import { at, image, resource, schema, sight, want } from "./sample.ts";
+
+// Where equal bytes are one image: bytes that the plan would not read are read where an image of as many bytes is there, or declared.
+
+const hex = (digit: string) => digest("sha256", digit.repeat(64));
+const reading = { signal: new AbortController().signal, note: () => undefined };
+const unused = async () => {
+  throw new Error("not asked for here");
+};
+/** Equal bytes are one image, in one file or in two; those of a bare disk are not. */
+const plugin: Plugin = definePlugin({
+  api: 1,
+  name: "sample",
+  doc: "Equal bytes are one image.",
+  config: {},
+  image: schema,
+  bytes: () => ({ formats: ["qcow2", "tar"], compressions: "any" }),
+  physical: (_, { sent, format, beside, live }) => live ?? (format === "tar" || beside === true ? sent : undefined),
+  open: unused,
+});
+type There = ReturnType<typeof image>;
+const backendOf = (...there: readonly There[]) => {
+  const asked = { listings: 0, reads: 0 };
+  const backend: Backend = {
+    async read({ id = "" }) {
+      asked.reads++;
+      return there.find(({ names }) => names?.includes(id));
+    },
+    async *list() {
+      asked.listings++;
+      yield* there;
+    },
+    create: unused,
+    update: unused,
+    delete: unused,
+    async [Symbol.asyncDispose]() {},
+  };
+  return { backend, asked };
+};
+const theirs = (digit: string, size: number): There => {
+  const { mark: _, ...rest } = image({ label: "a", size: 1 }, { id: imageId(`i-${digit}`) });
+  return { ...rest, names: [hex(digit)], digests: { sha256: hex(digit) }, size };
+};
+
+/** Files, with what their bytes hash to; `reads` counts who wants to know. */
+function files(digests: Readonly<Record<string, string>>) {
+  const reads: string[] = [];
+  const sent = async (spec: SourceSpec) => {
+    if (spec.kind !== "file") return undefined;
+    reads.push(spec.path);
+    return hex(digests[spec.path] ?? "0");
+  };
+  return { reads, means: { signal: reading.signal, sent } };
+}
+const file = (path: string, size: number, more: Partial<Want> = {}, source: object = {}): Want => {
+  const name = address(backendName("lab"), imageName(path.slice(1)));
+  const spec = { kind: "file", path, follow: true, at: resource({}).at, ...source } as const;
+  const content = { where: path, size };
+  const outgoing = { isUntouched: true, size };
+  const made = want({ label: "a", size: 1 }, { content, format: "tar", outgoing, ...more });
+  return { ...made, resource: { ...made.resource, address: name, source: spec } };
+};
+const around = (backend: Backend, means: ReturnType<typeof files>["means"]) => ({
+  plugin,
+  backend,
+  means,
+  owner: { file: "images", lineage: "L1", marks: true },
+  asked: [{ address: at, known: undefined, importing: undefined, names: [], held: [], labels: [] }],
+  sizes: new ListedSizes(backend, reading),
+});
+
+test("a file that nobody read is read where an image of as many bytes is there, once listed, and not elsewhere", async () => {
+  const { reads, means } = files({ "/a": "2", "/b": "3" });
+  const { backend, asked } = backendOf(theirs("2", 10));
+  const sights = around(backend, means);
+  const plan = async (one: Want, more = {}) => (await decided(sight({ want: one, ...more }), sights, reading)).step;
+  expect(await plan(file("/a", 10))).toMatchObject({ action: "block", because: "foreign" });
+  expect(await plan(file("/a", 10), { adopt: true })).toMatchObject({ action: "adopt", id: "i-2" });
+  expect(await plan(file("/b", 10))).toMatchObject({ action: "create" });
+  expect(reads).toEqual(["/a", "/a", "/b"]);
+  expect(await plan(file("/a", 11))).toMatchObject({ action: "create" });
+  // Equal disks are two images: nothing is to be found out.
+  expect(await plan(file("/a", 10, { format: "qcow2" }))).toMatchObject({ action: "create" });
+  expect([reads.length, asked.listings]).toEqual([3, 1]);
+  // In two parts, and taken out of an archive of which nobody knows how large it is unpacked.
+  expect(await plan(file("/a", 10, { format: "qcow2" }, { metadata: "/m" }))).toMatchObject({ action: "block" });
+  const packed = file("/a", 4, { outgoing: { isUntouched: false } }, { decompress: true });
+  expect(await plan(packed)).toMatchObject({ action: "block" });
+});
+
+test("--adopt takes an image of other bytes under no name", async () => {
+  const { means } = files({ "/a": "2" });
+  for (const [there, text] of [
+    [theirs("3", 10), "bytes"],
+    [theirs("3", 12), "size"],
+  ] as const) {
+    const { backend } = backendOf(there);
+    const sights = around(backend, means);
+    const adopting = sight({ want: file("/a", 10), rival: there, adopt: true });
+    const { step } = await decided(adopting, sights, reading);
+    expect(step).toMatchObject({ action: "block", text: expect.stringContaining(text) });
+  }
+  const { backend } = backendOf(theirs("2", 10));
+  const adopting = sight({ want: file("/a", 10), rival: theirs("2", 10), adopt: true });
+  expect((await decided(adopting, around(backend, means), reading)).step).toMatchObject({ action: "adopt" });
+});
+
+test("two files of one size are read, and are one image where they are equal; one that is there counts by its own digest", async () => {
+  const { reads, means } = files({ "/a": "2", "/b": "2", "/c": "4", "/d": "2" });
+  const { backend } = backendOf();
+  const sized = (path: string, size: number, source = {}) => ({ ...file(path, size, {}, source), sends: size });
+  const all = [sized("/a", 10), sized("/b", 10), sized("/c", 10), sized("/d", 9)];
+  const blocked = async (declared: Parameters<typeof bodiesOf>[0]) =>
+    [...twins(await bodiesOf(declared, { plugin, backend, means }, reading)).keys()].map(String).sort();
+  expect(await blocked(all.map((one) => ({ want: one, have: undefined })))).toEqual(["lab/a", "lab/b"]);
+  expect(reads.toSorted()).toEqual(["/a", "/b", "/c"]);
+  const managed = { want: sized("/x", 10, { metadata: "/m" }), have: theirs("2", 10) };
+  const other = { want: { ...sized("/b", 10), sent: hex("2") }, have: undefined };
+  expect(await blocked([managed, other])).toEqual(["lab/b", "lab/x"]);
+});
+
+test("one place that is written in several ways, and two backends that lead to it, are one place", async () => {
+  const { means } = files({});
+  const { backend } = backendOf();
+  const one = { ...file("/a", 10), sent: hex("2") };
+  const elsewhere = { ...one, resource: { ...one.resource, address: address(backendName("far"), imageName("a")) } };
+  const bodies = async (located: (names: readonly string[]) => Promise<readonly string[]>) => {
+    const locating = { ...backend, located: (_: unknown, names: readonly string[]) => located(names) };
+    const of = (declared: Want) =>
+      bodiesOf([{ want: declared, have: undefined }], { plugin, backend: locating, means }, reading);
+    return twins([...(await of(one)), ...(await of(elsewhere))]).size;
+  };
+  expect(await bodies(async (names) => names)).toBe(2);
+  let count = 0;
+  expect(await bodies(async (names) => names.map((name) => `${count++}/${name}`))).toBe(0);
+});
+
+test("a name on the web that says nothing of the format is looked for as what it may be, and is no twin", () => {
+  const spec: SourceSpec = { kind: "url", urls: ["https://x/get"], follow: true, at: resource({}).at };
+  const { format: _, outgoing: __, ...made } = file("/a", 10, { content: { where: "x", digest: hex("2") } });
+  const named = { ...made, resource: { ...made.resource, source: spec } };
+  expect(physicalOf(named, plugin)).toBe(hex("2"));
+  expect(bodyOf(named, plugin).keys).toEqual([]);
+});
