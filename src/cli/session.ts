@@ -22,7 +22,7 @@ import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
-import { findPlugin } from "./plugins.ts";
+import { BUILT_IN, findPlugin } from "./plugins.ts";
 import type { Shell } from "./shell.ts";
 import { StateKeeper } from "./statekeeper.ts";
 import { named } from "./stateplace.ts";
@@ -71,6 +71,7 @@ export class Session implements AsyncDisposable {
         if (wish.plugins === "none" && isPluginFile(plugin)) return undefined;
         return await findPlugin(plugin, folder, wish.plugins === "first use" ? wish : "pinned");
       },
+      plugins: Object.keys(BUILT_IN),
       signal: shell.signal,
     });
     const secrets = new Secrets({ folder: read.config.folder, env: shell.env });
