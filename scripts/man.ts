@@ -41,17 +41,17 @@ export function manual(): string {
   const isCommon = ({ definition }: Definition["options"][number]) =>
     common.some((one) => one.definition === definition);
   const lines = [
-    '.\\" Made by `bun run docs` from what the commands say of themselves.',
+    '.\\" Made by `bun run docs` from the commands.',
     `.TH IMAGES 1 "${DATE}" "images ${VERSION}"`,
     ".SH NAME",
-    "images \\- keep machine images the way a file says they should be",
+    "images \\- declarative machine images for Incus, OpenStack, VK Cloud, Linode and Outscale",
     ".SH SYNOPSIS",
     ".B images",
     ".I command",
     ".RI [ options ]",
     ".SH DESCRIPTION",
     ...text(
-      "Reads `images.toml`, looks at the backends (a directory, Incus, OpenStack, VK Cloud, Linode, Outscale), shows the difference, and brings them there. An image on a backend is an address: BACKEND/IMAGE.",
+      "Reads `images.toml`, compares it with the live backends (a directory, Incus, OpenStack, VK Cloud, Linode, Outscale), shows the changes and applies them. An image on a backend is an address: BACKEND/IMAGE.",
     ),
     ".SH COMMANDS",
     ...all.flatMap((one) =>
@@ -74,26 +74,21 @@ export function manual(): string {
 }
 
 const STATUS: readonly (readonly [string, string])[] = [
-  ["0", "Done, or nothing to do."],
-  ["1", "Failed; also when one address failed after the others were finished."],
+  ["0", "Success, or nothing to do."],
+  ["1", "Failure; also if one address failed or is blocked, or a backend is unavailable."],
   ["2", "With `--detailed-exitcode`: there are changes."],
+  ["64", "Usage error."],
   ["130", "Interrupted."],
 ];
 const FILES: readonly (readonly [string, string])[] = [
-  ["images.toml", "What the images are to be."],
-  [
-    "images.state.json",
-    "What is known of them, beside the file unless `[settings] state` says otherwise; `.backup` is the one before.",
-  ],
+  ["images.toml", "The declarations of backends and images."],
+  ["images.state.json", "The state, next to the file unless set by `[settings] state`; `.backup` is the previous one."],
   ["images.lock", "The digests of plugin files."],
 ];
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
-  ["NO_COLOR", "No colours."],
-  ["IMAGES_CACHE", "Where downloads are kept."],
-  [
-    "LINODE_TOKEN, OS_*, OSC_*, INCUS_*",
-    "As the clients of the backends read them: `images plugins NAME` tells which.",
-  ],
+  ["NO_COLOR", "Disable colors."],
+  ["IMAGES_CACHE", "The directory of downloads."],
+  ["LINODE_TOKEN, OS_*, OSC_*, INCUS_*", "As read by the clients of the backends: see `images plugins NAME`."],
 ];
 
 function commandLines({ name, words, description, details, examples }: Described, own: Described["options"]): string[] {

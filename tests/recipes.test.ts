@@ -139,7 +139,7 @@ describe("GitHub Actions", () => {
     const [, label] = /^!contains\(github\.event\.pull_request\.labels\.\*\.name, '([\w-]+)'\)$/.exec(text) ?? [];
     if (label !== undefined) return !(event.labels ?? []).includes(label);
     if (text === "always()") return true;
-    throw new Error(`the expression ${text} is not known here`);
+    throw new Error(`the expression ${text} is unknown here`);
   };
   const filled = (env: Env = {}): Env => {
     const known: Env = { "vars.IMAGES_FROM": `${url}/release`, "secrets.LINODE_TOKEN": "a-token" };

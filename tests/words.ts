@@ -4,13 +4,13 @@ export interface Unwanted {
   readonly instead: string;
 }
 
-/** What no reader should stop at: in the docs, in the help, in messages and in the reference of the plugins. */
+/** What no reader should stop at: in the docs, in the help, in messages and in the reference of the plugins. Names in code are not looked at. */
 export const UNWANTED: readonly Unwanted[] = [
   { is: /\bfolders?\b/i, instead: "directory" },
   { is: /\b(?:told|tells?)\b/i, instead: "reported, returned; computed" },
   { is: /\bmistakes?\b/i, instead: "error" },
   { is: /\bours\b|\bof ours\b|\bnot mine\b/i, instead: "managed, unmanaged" },
-  { is: /\b(?:the|our|a|its|whose|no|of) marks?\b(?! of| as)/i, instead: "ownership marker, marker" },
+  { is: /\b(?:the|our|a|its|whose|no|of) marks?\b/i, instead: "ownership marker, marker" },
   { is: /\banew\b|\bmade again\b/i, instead: "recreated, again" },
   { is: /\btak(?:en?|es|ing) (?:it |them |what \w+ )?(?:away|up)\b|\btake away\b/i, instead: "remove, delete; adopt" },
   { is: /\b(?:half|left) made\b/i, instead: "incomplete (interrupted run)" },
@@ -33,7 +33,13 @@ export const UNWANTED: readonly Unwanted[] = [
 ];
 
 /** The places where such a word is the right one. */
-export const ALLOWED: readonly RegExp[] = [];
+export const ALLOWED: readonly RegExp[] = [
+  // Names of keys, of fields and of files.
+  /`[^`]*`/g,
+  /\]\([^)]*\)/g,
+  // Clauses of the conformance suite.
+  /\*[a-z -]+(?:, [a-z -]+)*\*/g,
+];
 
 /** The lines of a text that have an unwanted word, each with what to write instead. */
 export const unwantedIn = (where: string, text: string): readonly string[] =>

@@ -52,7 +52,7 @@ export const ATTRIBUTE_CLAUSES = {
 
   drift: async (stage) => {
     const { meddle } = stage.place;
-    if (meddle === undefined) throw new NotAsked("nobody else can change an image here");
+    if (meddle === undefined) throw new NotAsked("an image cannot be changed from outside here");
     const all = Object.fromEntries(
       lives(stage).flatMap(([name, life]) => (life.with === undefined ? [[name, life.set]] : [])),
     );

@@ -122,7 +122,7 @@ export const LAW_CLAUSES = {
 
   foreign: async (stage) => {
     const id = await stage.place.plant?.();
-    if (id === undefined) throw new NotAsked("nobody else can make an image here");
+    if (id === undefined) throw new NotAsked("an image cannot be created from outside here");
     await stage.declare({ small: stage.spec.small });
     const before = (await stage.live()).find((image) => image.id === id);
     expect(before?.ours).toBe(false);

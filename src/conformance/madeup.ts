@@ -30,7 +30,7 @@ export function madeUp(plugin: Plugin, { settings, small, env, bytes, filename }
   for (const [name, attribute] of Object.entries(plugin.image)) {
     if (attribute.mode === "computed" || attribute.compare === "never" || name in small) continue;
     const life = origins.has(name) ? undefined : lifeOf(attribute);
-    if (life === undefined) elsewhere[name] = "no values can be made up for it: say them in a conformance file";
+    if (life === undefined) elsewhere[name] = "no values can be generated for it: set them in a conformance file";
     else lives[name] = life;
   }
   const sends = plugin.bytes !== undefined;

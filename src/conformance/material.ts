@@ -22,7 +22,7 @@ export function sourceOf(
       yield bytes.subarray(0, half);
       await halfway?.(signal);
       signal.throwIfAborted();
-      if (wrong) throw new Failure("source.digest", "the bytes are not the declared ones");
+      if (wrong) throw new Failure("source.digest", "checksum mismatch");
       yield bytes.subarray(half);
     },
     digests: async () => ({ sha256: digest("sha256", sha256) }),

@@ -5,7 +5,7 @@ import { isSensitive, type Schema } from "./model/schema.ts";
 import type { Plugin } from "./plugin.ts";
 import { type PluginCode, readPlugin, runPlugin } from "./plugincode.ts";
 
-const HINT = "docs/plugins.md says what a plugin file exports";
+const HINT = "see docs/plugins.md";
 
 /**
  * Runs the code of a plugin file and checks its default export, in words for its author.
@@ -22,7 +22,7 @@ export const loadPlugin = async (path: string): Promise<Plugin> => await pluginF
 function checkPlugin(value: unknown, path: string): Plugin {
   const wrong = mistakes(value);
   if (isPlugin(value) && wrong.length === 0) return value;
-  throw new Failure("plugin.shape", `the plugin ${path} is not one: ${wrong.join("; ")}`, { hint: HINT });
+  throw new Failure("plugin.shape", `${path} is not a valid plugin: ${wrong.join("; ")}`, { hint: HINT });
 }
 
 const isPlugin = (value: unknown): value is Plugin => mistakes(value).length === 0;
@@ -47,7 +47,7 @@ function mistakes(value: unknown): string[] {
   }
   found.push(...schemaMistakes("config", plugin["config"]), ...schemaMistakes("image", plugin["image"]));
   if (plugin["bytes"] === undefined && !Array.isArray(plugin["origins"]) && plugin["originless"] !== true) {
-    found.push("bytes, origins, or both must say what an image can be made from");
+    found.push("bytes, origins or both are required");
   }
   return found;
 }
@@ -61,7 +61,7 @@ function schemaMistakes(name: string, value: unknown): string[] {
   );
   return [
     ...found,
-    ...kept.map((key) => `${name}.${key}: is sensitive and so never in the state: say compare: "never"`),
+    ...kept.map((key) => `${name}.${key}: is sensitive and so never in the state: set compare: "never"`),
   ];
 }
 

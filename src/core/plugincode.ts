@@ -37,7 +37,7 @@ const MACRO = /\btype\s*:\s*["'`]macro["'`]|["'`]macro:/;
  */
 export async function readPlugin(path: string): Promise<PluginCode> {
   const entry = await realpath(path).catch((cause: unknown) => {
-    throw failed(path, "there is no such file", { cause, hint: "the path starts from images.toml" });
+    throw failed(path, "there is no such file", { cause, hint: "paths are relative to images.toml" });
   });
   const files = new Map<string, { readonly text: string; readonly digest: Digest }>();
   const waiting = [entry];
@@ -57,7 +57,7 @@ function importsOf(plugin: string, file: string, text: string): readonly string[
   const loader = LOADERS[extname(file)];
   if (loader === undefined)
     throw failed(plugin, `${file} is not JavaScript, TypeScript or JSON`, {
-      hint: `a plugin imports files that end in ${Object.keys(LOADERS).join(", ")}`,
+      hint: `a plugin may import files that end in ${Object.keys(LOADERS).join(", ")}`,
     });
   if (loader === "json") return [];
   if (MACRO.test(text)) throw failed(plugin, `${file} imports a macro, which would run before the file is trusted`);
@@ -76,7 +76,7 @@ async function resolved(plugin: string, from: string, name: string): Promise<str
   try {
     return await realpath(Bun.resolveSync(name, dirname(from)));
   } catch (cause) {
-    throw failed(plugin, `${from} imports ${JSON.stringify(name)}, which is not there`, {
+    throw failed(plugin, `${from} imports ${JSON.stringify(name)}, which does not exist`, {
       cause,
       hint: 'a plugin imports the module "images", files beside it, and what Bun has built in',
     });
@@ -130,6 +130,6 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
 
 const failed = (path: string, why: string, more: { cause?: unknown; hint?: string } = {}): Failure =>
   new Failure("plugin.load", `the plugin ${path} cannot be loaded: ${why}`, {
-    hint: "docs/plugins.md says what a plugin file exports",
+    hint: "see docs/plugins.md",
     ...more,
   });

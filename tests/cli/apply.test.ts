@@ -48,7 +48,7 @@ test("one failure does not stop the others, and the exit code is 1", async () =>
   expect(Object.keys((await world.state()).images)).toEqual(["store/a"]);
 });
 
-test("a hundred images of the same bytes, sixteen at a time, into a store that is not there yet: one file for all", async () => {
+test("a hundred images of the same bytes, sixteen at a time, into a store that does not exist yet: one file for all", async () => {
   const blocks = Array.from({ length: 100 }, (_, i) => `[image.i${i}]\nsource = "./a.img"\n`).join("");
   await using world = await World.make(blocks);
   await world.ends(0, "apply", "--yes", "--parallelism", "16");
@@ -74,9 +74,7 @@ test("a protected image is neither deleted nor replaced, also when its block is 
   await world.folder.write("a.img", "others\n");
   expect((await world.ends(1, "apply", "--yes")).stdout).toContain("protected");
   await world.declare("");
-  expect((await world.ends(1, "apply", "--yes")).stdout).toContain(
-    "taking its block out of the file does not lift that",
-  );
+  expect((await world.ends(1, "apply", "--yes")).stdout).toContain("removing its block does not lift that");
   expect((await world.ends(1, "destroy", "--yes")).stdout).toContain("protected");
   await world.declare(ONE);
   await world.ends(0, "apply", "--yes");
@@ -137,7 +135,7 @@ test("an image's timeout ends its step and leaves nothing half made", async () =
   });
   await using world = await World.make(`[image.a]\ntimeout = 1\nsource = "http://127.0.0.1:${slow.port}/x.img"\n`);
   const said = await world.ends(1, "apply", "--yes");
-  expect(said.stderr).toContain("was not done within 1 s");
+  expect(said.stderr).toContain("timed out after 1 s");
   await slow.stop(true);
 });
 

@@ -61,7 +61,7 @@ test("a checksum of another kind is something to do: in the plan, its file, the 
   const before = (await stateOf(folder)).images["store/a"].id;
   const done = await ends(folder, 0, "apply", "p.json", "--report", "junit=r.xml", "--json=e.ndjson");
   expect(done.stdout).toContain("Apply complete! Resources: 0 added, 0 changed, 0 destroyed, 1 verified.");
-  expect(done.stderr).toContain("the bytes are those of the image (sha256:");
+  expect(done.stderr).toContain("its source has the bytes of the image (sha256:");
   expect(await readFile(folder.at("r.xml"), "utf8")).toContain('failures="0"');
   const events = steps(await readFile(folder.at("e.ndjson"), "utf8"));
   expect(events.find(({ type }) => type === "apply_complete").hook).toMatchObject({ action: "read" });
@@ -110,7 +110,7 @@ test("a moved validator: the plan says that the image is kept if the bytes are t
   expect((await ends(folder, 0, "plan", "--detailed-exitcode")).stdout).toContain("No changes.");
 });
 
-test("images outdated tells what is not known", async () => {
+test("images outdated tells what is unknown", async () => {
   await using folder = await applied();
   await folder.write("images.toml", toml(`sha512:${sha512}`));
   const said = await ends(folder, 0, "outdated", "--exit-code");

@@ -185,18 +185,18 @@ test("what is wrong with the place of a state is told where it is written", asyn
     expect(stderr).not.toContain("hunter2");
     return stderr;
   };
-  expect(await told(settings("ftp://host/state", ""))).toMatch(/http:\/\/ or https:\/\/[\s\S]*images\.toml:3:9/);
+  expect(await told(settings("ftp://host/state", ""))).toMatch(/https:\/\/[\s\S]*images\.toml:3:9/);
   expect(await told(settings("https://me:hunter2@host/state", ""))).toContain('state_password = "env:NAME"');
   expect(await told(settings("./here.json"))).toContain("state_password is for a state at a URL");
   expect(await told(settings("https://host/state", 'state_password = "hunter2"\n'))).toContain("state_password");
   expect(await told("", "--state", "https://me:hunter2@host/state")).toContain("every process");
   await using server = stateServer("terraform");
   expect(await told(settings(server.url.replace("//", "//%zz@"), ""))).toContain("state.remote");
-  expect(await told("", "--state", "ftp://host/state")).toContain("http:// or https://");
+  expect(await told("", "--state", "ftp://host/state")).toContain("expected a path or an http://");
   expect(await told("", "--state", "s3://bucket")).toContain("--state: expected s3://BUCKET/KEY");
 });
 
-test("a wrong password, and one that is not there", async () => {
+test("a wrong password, and one that does not exist", async () => {
   await using server = stateServer("terraform");
   await using world = await World.make(ONE, settings(server.url));
   const wrong = await world.run(["plan"], { env: { STATE_PASSWORD: "hunter2" } });

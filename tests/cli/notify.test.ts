@@ -117,7 +117,7 @@ test("templates: Slack's words, and those of one's own, where nothing that is pu
   );
 });
 
-test("a receiver that fails, or is not there, fails no run, and its URL is not shown", async () => {
+test("a receiver that fails, or does not exist, fails no run, and its URL is not shown", async () => {
   await using to = receiver(500);
   // One that never answers is given up.
   await using silent = served(() => new Promise<Response>(() => undefined));

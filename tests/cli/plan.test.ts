@@ -93,10 +93,10 @@ const stale: readonly [what: string, move: (world: World) => Promise<void>, said
   [
     "the state",
     async (world) => void (await world.ends(0, "apply", "--yes", "--target", "store/b")),
-    "the state has moved on",
+    "the state has changed",
   ],
   ["the file", (world) => world.declare(`${TWO}description = "other"\n`), "images.toml"],
-  ["the source bytes", (world) => world.folder.write("a.img", "others\n"), "store/a: the source bytes are not those"],
+  ["the source bytes", (world) => world.folder.write("a.img", "others\n"), "store/a: the source bytes have changed"],
 ];
 for (const [what, move, text] of stale) {
   test(`a saved plan is refused when ${what} moved, and says so`, async () => {
@@ -130,7 +130,7 @@ test("a saved plan that still stands is carried out without a question, and only
   expect((await world.ends(0, "apply", "plan.json")).stdout).toContain(
     "Apply complete! Resources: 2 added, 0 changed, 0 destroyed.",
   );
-  expect((await world.ends(1, "apply", "plan.json")).stderr).toContain("the saved plan does not fit any more");
+  expect((await world.ends(1, "apply", "plan.json")).stderr).toContain("the saved plan is stale");
 });
 
 test("--json is NDJSON that begins with one version line; --json=FILE writes it there and people see text", async () => {

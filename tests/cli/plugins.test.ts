@@ -124,7 +124,7 @@ test("a macro, which runs while a file is read, is refused, and so is an import 
   }
   expect(await Bun.file(folder.at("ran")).exists()).toBe(false);
   await folder.write("p.ts", `import "./nowhere.ts";\n${minimal}`);
-  expect((await run(folder, ["plan"])).stderr).toContain('imports "./nowhere.ts", which is not there');
+  expect((await run(folder, ["plan"])).stderr).toContain('imports "./nowhere.ts", which does not exist');
 });
 
 test("two new plugins of one file are both pinned, and a pin holds in another checkout", async () => {

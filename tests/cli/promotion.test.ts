@@ -86,9 +86,11 @@ test("what is wrong with a promotion is told at its place", async () => {
     return (await here.ends(1, "validate")).stderr;
   };
   expect(await told('{ state = "s3://b", image = "store/base" }')).toContain("source.state: expected s3://BUCKET/KEY");
-  expect(await told('{ image = "store/base", min_age = "7d" }')).toContain("source.min_age needs state beside it");
+  expect(await told('{ image = "store/base", min_age = "7d" }')).toContain("source.min_age also needs state");
   expect(await told('{ state = "./x.json", image = "base" }')).toContain("expected BACKEND/IMAGE");
-  expect(await told('{ state = "./x.json", url = "https://h/x.img" }')).toContain("source.state goes only with image");
+  expect(await told('{ state = "./x.json", url = "https://h/x.img" }')).toContain(
+    "source.state is only valid with image",
+  );
   expect(await told('{ state = "postgres://u:hunter2@h/d?name=x", image = "store/base" }')).not.toContain("hunter2");
 });
 

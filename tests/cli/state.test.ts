@@ -71,7 +71,7 @@ test("images import and [[import]] take over an image that is there", async () =
   await world.ends(0, "state", "rm", "store/a");
   await world.ends(0, "import", "store/a", id);
   await world.ends(0, "plan", "--detailed-exitcode");
-  expect((await world.ends(1, "import", "store/a", id)).stderr).toContain("is in the state already");
+  expect((await world.ends(1, "import", "store/a", id)).stderr).toContain("is already in the state");
   await world.ends(0, "state", "rm", "store/a");
   await world.declare(`${ONE}[[import]]\nto = "store/a"\nid = "${id}"\n`);
   expect((await world.ends(0, "plan")).stdout).toContain("1 to import");
@@ -80,7 +80,7 @@ test("images import and [[import]] take over an image that is there", async () =
   expect((await world.ids()).length).toBe(1);
 });
 
-test("an import of what is not there, or not declared, is told", async () => {
+test("an import of what does not exist, or not declared, is told", async () => {
   await using world = await World.make(ONE);
   expect((await world.ends(1, "import", "store/a", "nope")).stderr).toContain("images info store");
   expect((await world.ends(1, "import", "store/aa", "nope")).stderr).toContain("did you mean store/a?");

@@ -76,7 +76,7 @@ test("protobuf and gzip, as the variables have it; a failed image is an error in
   expect(text).toContain("create store/a");
 });
 
-test("a collector that fails, or is not there, fails no run and is said once", async () => {
+test("a collector that fails, or does not exist, fails no run and is said once", async () => {
   await using to = collector(400);
   for (const url of [to.url, "http://127.0.0.1:1"]) {
     await using world = await World.make(TWO);

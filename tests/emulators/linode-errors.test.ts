@@ -14,7 +14,7 @@ function refused(asked: Asked, status: number, reason: string | RegExp, field?: 
   expect(asked.headers.get("content-type")).toBe("application/json");
 }
 
-test("1: an image that is not there, in either spelling, in either version, under any name", async () => {
+test("1: an image that does not exist, in either spelling, in either version, under any name", async () => {
   await using emulator = await startLinode();
   const ask = asker(emulator.url);
   for (const id of ["private/1", "private%2F1", "linode/none", "shared/1", "1234567", "nothing"]) {

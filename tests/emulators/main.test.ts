@@ -20,7 +20,7 @@ test("the emulated Linode starts by itself, takes the token that it is given, an
   expect(await emulator.exited).toBe(0);
 });
 
-test("a name or an option that is not known is refused", async () => {
+test("a name or an option that is unknown is refused", async () => {
   const wrong = async (...args: readonly string[]) => {
     const run = Bun.spawn(["bun", script, ...args], { stdout: "ignore", stderr: "pipe" });
     return [await run.exited, (await run.stderr.text()).split("\n")[0]];

@@ -95,7 +95,7 @@ test("auto_update: set, changed, and of an image that is not copied by its alias
   expect([refused.code, refused.stderr.includes("auto_update needs mode")]).toEqual([1, true]);
 });
 
-test("a fingerprint: checked before anything is made, and after where it is not known before", async () => {
+test("a fingerprint: checked before anything is made, and after where it is unknown before", async () => {
   await using lab = await Lab.open();
   await lab.declare(`${HEAD}fingerprint = "000000000000"\n`);
   const before = await lab.run("apply", "--yes");

@@ -261,7 +261,7 @@ test(
     });
     await lab.declare('[image.a]\nbackend = "lab"\nsource = "./a.tar"\n');
     const foreign = await lab.run("plan");
-    expect([foreign.code, foreign.stdout.includes(`theirs (${fingerprint}) exists already and is unmanaged`)]).toEqual([
+    expect([foreign.code, foreign.stdout.includes(`theirs (${fingerprint}) already exists and is unmanaged`)]).toEqual([
       1,
       true,
     ]);

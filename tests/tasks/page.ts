@@ -81,7 +81,7 @@ export class Reader implements AsyncDisposable {
   }
 
   static async open(name: string, world: World = {}): Promise<Reader> {
-    if (!existsSync(BINARY)) throw new Error("dist/images is not there: bun run build");
+    if (!existsSync(BINARY)) throw new Error("dist/images does not exist: bun run build");
     const folder = await Folder.make();
     const programs = { images: `exec '${BINARY}' "$@"`, ...world.programs };
     for (const [program, script] of Object.entries(programs)) {

@@ -25,7 +25,7 @@ export class InfoCommand extends FileCommand {
     details: "With IMAGE (name, or id on the backend): only that image, with all its attributes.",
     examples: [
       ["All images of a backend", "$0 info lab"],
-      ["For a script: an array of id, name, ours (managed), attributes", "$0 info lab --json"],
+      ["For a script", "$0 info lab --json"],
       ["One of them", "$0 info lab alpine"],
     ],
   });

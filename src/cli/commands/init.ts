@@ -33,7 +33,7 @@ export class InitCommand extends FileCommand {
   readonly cloud = Option.String("--cloud", { description: "Cloud in clouds.yaml; as --set cloud=NAME" });
   readonly settings = Option.Array("--set", [], { description: "Setting of the backend" });
   readonly name = Option.String("--name", {
-    description: "Name of the images in their ownership markers (default: made up)",
+    description: "Name of the images in their ownership markers (default: generated)",
   });
   readonly schema = Option.Boolean("--schema", true, {
     description: `Write ${SCHEMA_FILE} and the line that names it (--no-schema: do not)`,

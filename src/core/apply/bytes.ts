@@ -35,7 +35,7 @@ export async function compareWithSource(site: StepContext, known: Ready, now: Co
   const text =
     weighed?.kind === "changed"
       ? `the image was made from ${weighed.before}, and its source has ${weighed.after}`
-      : `no digest of the same kind is known of the image (${names(before)}) and of its source (${names(digestsOf(found))})`;
+      : `the image (${names(before)}) and its source (${names(digestsOf(found))}) have no digest of the same kind`;
   return { kind: "differ", found, text };
 }
 
@@ -80,20 +80,20 @@ export async function verifyBytes(site: StepContext, { content }: Verification, 
   throw new Failure("plan.differs", `${id} is not as declared: ${verdict.text}`, {
     address,
     hint: protect
-      ? "the image is protected and stays; set protect = false to have it replaced"
-      : "nothing was changed; plan again: the next apply makes a new image from the source",
+      ? "the image is protected and is kept; set protect = false to replace it"
+      : "nothing was changed; plan again: the next apply replaces the image",
   });
 }
 
 /** The row of an image that is there. @throws Failure plan.moved */
 export function readyOf({ known, address }: StepContext, id: ImageId): Ready {
   if (known?.status === "ready" && known.id === id) return known;
-  throw new Failure("plan.moved", `${id} is not the image of ${address} any more`, { address, hint: "plan again" });
+  throw new Failure("plan.moved", `${id} is no longer the image of ${address}`, { address, hint: "plan again" });
 }
 
 export const sameText = ({ digest, digests }: Content): string => {
   const shown = digests?.sha256 ?? digest;
-  return `its source was read: the bytes are those of the image${shown === undefined ? "" : ` (${shortDigest(shown)})`}`;
+  return `verified: its source has the bytes of the image${shown === undefined ? "" : ` (${shortDigest(shown)})`}`;
 };
 
 /** What an image was made from, with every digest that is known of those bytes: the backend's own where it has them as they were. */

@@ -12,6 +12,7 @@ import { type Pulled, pulled } from "../plan/pull.ts";
 import type { Pull } from "../plugin.ts";
 import { addedBefore } from "./added.ts";
 import { madeFrom } from "./bytes.ts";
+import { sourceDate } from "./dated.ts";
 import type { OpenedContent } from "./means.ts";
 import { retire } from "./retain.ts";
 import type { StepContext } from "./site.ts";
@@ -129,6 +130,7 @@ async function make(site: StepContext, content: Content | undefined, making: Mak
       mark,
       identified,
       nonce: making.nonce,
+      sourceDate: () => sourceDate(site, content),
       completed: () => {
         remains.isFinished = true;
       },
@@ -166,7 +168,9 @@ async function prove(site: StepContext, content: Content | undefined, observed: 
   } catch (thrown) {
     site.means.hard.throwIfAborted();
     const why = thrown instanceof Error ? thrown.message : String(thrown);
-    site.note(`${observed.id} is good, but its mark could not be completed (${why}); the next apply does it`);
+    site.note(
+      `${observed.id} is complete, but its ownership marker could not be written (${why}); the next apply writes it`,
+    );
     return observed;
   }
 }
@@ -178,7 +182,7 @@ function pullOf({ source, digest }: Pulled, open: () => Promise<OpenedContent | 
     open: async () => {
       const opened = await open();
       if (opened !== undefined) return opened;
-      throw new Failure("source.format", "the backend takes no bytes, and could not fetch them by itself");
+      throw new Failure("source.format", "the backend does not accept uploads and could not fetch the source itself");
     },
   };
 }
@@ -229,7 +233,7 @@ async function takeBack(site: StepContext, making: Making, remains: Remains, rea
   }
   if (isFinished) {
     await site.put({ ...making.row(made), finished: true });
-    site.note(`${made} is finished and stays; the next apply completes it`);
+    site.note(`${made} is kept; the next apply completes it`);
     return;
   }
   if (site.plugin.chosenId?.(site.resource.want) !== undefined) {
@@ -241,6 +245,6 @@ async function takeBack(site: StepContext, making: Making, remains: Remains, rea
     await site.put(before);
   } catch (again) {
     const why = again instanceof Error ? again.message : String(again);
-    site.note(`${made} is incomplete and could not be deleted (${why}); the next apply does it`);
+    site.note(`${made} is incomplete and could not be deleted (${why}); the next apply deletes it`);
   }
 }

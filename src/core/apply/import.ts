@@ -35,7 +35,7 @@ export async function importImage(
   const { known, resource, backend } = site;
   if (known !== undefined) {
     const hint = `remove that one from the state first: images state rm ${address}`;
-    throw new Failure("state.address", `${address} is in the state already, as ${known.id ?? known.status}`, {
+    throw new Failure("state.address", `${address} is already in the state, as ${known.id ?? known.status}`, {
       address,
       hint,
     });
@@ -45,14 +45,14 @@ export async function importImage(
   if (image === undefined)
     throw new Failure("backend.missing", `there is no image ${id}`, {
       address,
-      hint: `see what there is: images info ${resource.backend}`,
+      hint: `list images with: images info ${resource.backend}`,
     });
   refuseForeign(site, image, adopt);
   const bytes = compareBytes({ ...(await declaredBytes(site, image, content)), content }, image);
   if (bytes.kind === "differ")
-    throw new Failure("plan.differs", `${id} is not what is declared: ${bytes.text}`, {
+    throw new Failure("plan.differs", `${id} is not as declared: ${bytes.text}`, {
       address,
-      hint: "declare what it was made from, or leave its source out",
+      hint: "declare the source that it was made from, or remove the source",
     });
   if (bytes.kind === "unknown" && content !== undefined) site.note(bytes.text);
   const marked = context.mark === undefined || carries(image, context.mark);
@@ -90,10 +90,10 @@ function refuseForeign({ address, means }: StepContext, image: Observed, adopt: 
   if (worth === "inherited")
     throw new Failure(
       "plan.foreign",
-      `${id} bears an inherited marker: it is a copy of the image ${mark.owner} of ${mark.file}`,
+      `${id} has an inherited marker: it is a copy of the image ${mark.owner} of ${mark.file}`,
       {
         address,
-        hint: "take the marker off the image first, if it is to be managed",
+        hint: "remove the marker from the image first to manage it",
       },
     );
   if (adopt || names(mark, { file: means.config.settings.name, address, previous: undefined })) return;

@@ -19,21 +19,21 @@ export async function refreshImage(address: Address, means: ApplyContext, events
   if (known?.status !== "ready")
     throw new Failure("state.address", `${address} is not in the state as a finished image`, {
       address,
-      hint: "make it first: images apply",
+      hint: "create it first: images apply",
     });
   if (!canRefresh(backend))
-    throw new Failure("backend.refused", `a backend of the plugin ${plugin.name} does not update images by itself`, {
+    throw new Failure("backend.refused", `the plugin ${plugin.name} cannot update images itself`, {
       address,
-      hint: "images apply makes a new one where its source has changed",
+      hint: "images apply replaces it if its source has changed",
     });
   const context = site.context(site.deadline(means.hard), { mark: site.mark(known.content) });
   const have = await backend.read({ address, id: known.id }, context);
   if (have === undefined)
-    throw new Failure("backend.missing", `${known.id} is gone`, { address, hint: "images apply makes it again" });
+    throw new Failure("backend.missing", `${known.id} is gone`, { address, hint: "images apply creates it again" });
   const marks = means.config.backends.find(({ name }) => name === resource.backend)?.mark !== false;
   const claim = { address, known, file: means.config.settings.name, lineage: means.state.lineage, marks };
   if (!isRecorded(standing(have, claim)))
-    throw new Failure("plan.foreign", `${known.id} is managed by another state now`, { address, hint: "plan" });
+    throw new Failure("plan.foreign", `${known.id} is now managed by another state`, { address, hint: "plan" });
   const { image, changed, content } = await backend.refresh(have, resource.want, context);
   const digest = image.digests?.sha256;
   const origin: Content | undefined =

@@ -94,7 +94,16 @@ export class StepContext {
     more: Partial<
       Pick<
         Context,
-        "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld" | "restored" | "owns"
+        | "sourceDate"
+        | "mark"
+        | "replaces"
+        | "identified"
+        | "pull"
+        | "nonce"
+        | "completed"
+        | "retireOld"
+        | "restored"
+        | "owns"
       >
     > = {},
   ): Context {
@@ -141,7 +150,7 @@ export class StepContext {
   explain(thrown: unknown): unknown {
     if (!(thrown instanceof DOMException && thrown.name === "TimeoutError")) return thrown;
     const hint = "set a longer `timeout` on the image or its backend";
-    return new Failure("run.timeout", `was not done within ${this.#timeout()} s`, {
+    return new Failure("run.timeout", `timed out after ${this.#timeout()} s`, {
       address: this.address,
       hint,
       cause: thrown,
@@ -193,21 +202,21 @@ export class StepContext {
    */
   async remove(id: ImageId): Promise<boolean> {
     if (!this.#deletable.has(id) && !this.#made.has(id))
-      throw new Error(`${id} is neither in the plan nor made by this run, and is not deleted`);
+      throw new Error(`${id} is not deleted: it is neither in the plan nor created by this run`);
     const owns = this.#made.has(id) ? undefined : this.#deletable.get(id);
     const context = this.context(this.means.hard, owns === undefined ? {} : { owns });
     const found = await this.backend.read({ address: this.address, id }, context);
     if (found !== undefined && found.id !== id) return false;
     if (found !== undefined && this.#isForeign(found))
-      throw new Failure("plan.foreign", `${id} is managed by another state or file by now, and is not deleted`, {
+      throw new Failure("plan.foreign", `${id} is not deleted: it is now managed by another state or file`, {
         address: this.address,
         hint: "plan again",
       });
     const use = found === undefined || this.#made.has(id) ? undefined : await useOf(id, this.backend, context);
     if (use !== undefined)
-      throw new Failure("plan.used", `${id} is not deleted: the image is in use (${use})`, {
+      throw new Failure("plan.used", `${id} is not deleted: ${use}`, {
         address: this.address,
-        hint: "free it, then apply again",
+        hint: "stop using it, then apply again",
       });
     await this.backend.delete(id, context);
     return found !== undefined;

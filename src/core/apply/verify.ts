@@ -20,35 +20,35 @@ export async function verify(plan: Plan, means: ApplyContext): Promise<void> {
   if (lineage !== means.state.lineage && !isNew) {
     say(
       serial === 0
-        ? "the state has moved on: there was none when the plan was made"
-        : "the state is another one (its lineage differs)",
+        ? "the state has changed: there was none when the plan was made"
+        : "the state is a different one (its lineage differs)",
     );
   } else if (serial !== means.state.serial)
-    say(`the state has moved on: it was at serial ${serial}, and is at ${means.state.serial}`);
-  if (config !== means.config.digest) say("images.toml, or a variable in it, is not what it was");
+    say(`the state has changed: expected serial ${serial}, got ${means.state.serial}`);
+  if (config !== means.config.digest) say("images.toml, or a variable in it, has changed");
   if (moved.length === 0) for (const text of await differences(plan, means)) say(text);
   if (moved.length === 0) return;
-  throw new Failure("plan.stale", "the saved plan does not fit any more", { problems: moved, hint: "plan again" });
+  throw new Failure("plan.stale", "the saved plan is stale", { problems: moved, hint: "plan again" });
 }
 
 /** What the backends and sources show now against what the plan saw. */
 async function differences(plan: Plan, means: ApplyContext): Promise<string[]> {
   const addresses = Object.keys(plan.observed).filter((text): text is Address => Object.hasOwn(plan.observed, text));
   const unknown = addresses.find((address) => !means.plugins.has(backendOf(address)));
-  if (unknown !== undefined) return [`the backend of ${unknown} is not in the file any more`];
+  if (unknown !== undefined) return [`the backend of ${unknown} is no longer in the file`];
   if (addresses.length === 0) return [];
   const replace = plan.steps.flatMap((step) =>
     step.action === "replace" && step.because.includes("requested") ? [step.address] : [],
   );
   const adopt = plan.steps.some((step) => step.action === "adopt" && step.because === "adopt");
   const now = await ended(makePlan(means, { ...everything, mode: plan.mode, targets: addresses, replace, adopt }));
-  const outages = now.outages.map(({ backend, message }) => `${backend} cannot be asked: ${message}`);
+  const outages = now.outages.map(({ backend, message }) => `${backend} cannot be read: ${message}`);
   return [...outages, ...addresses.flatMap((address) => difference(address, plan, now))];
 }
 
 function difference(address: Address, before: Plan, now: Plan): string[] {
   const [was, is] = [before.observed[address], now.observed[address]];
-  if (is === undefined) return [`${address}: the image is already as the plan wanted it`];
+  if (is === undefined) return [`${address}: the image is already as planned`];
   if (was === undefined) return [];
   if (was.id !== is.id) return [`${address}: the image was ${was.id ?? "not there"}, and is ${is.id ?? "gone"} now`];
   if (!isSame(was.have, is.have)) return [`${address}: the image was changed outside of images: ${was.id ?? ""}`];
@@ -57,7 +57,7 @@ function difference(address: Address, before: Plan, now: Plan): string[] {
     is.content !== undefined &&
     compareContent(was.content, is.content).kind === "changed"
   ) {
-    return [`${address}: the source bytes are not those that were planned (${is.content.where})`];
+    return [`${address}: the source bytes have changed since the plan (${is.content.where})`];
   }
   return [];
 }

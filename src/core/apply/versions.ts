@@ -32,7 +32,7 @@ export async function keepVersions(
     const image = await backend.read({ address, id }, site.context(means.hard));
     if (image === undefined || before.some((one) => one.id === id)) continue;
     if (image.mark !== undefined) {
-      site.note(`the older version ${id} bears a marker of ${image.mark.file}, and is left alone`);
+      site.note(`the older version ${id} has a marker of ${image.mark.file} and is skipped`);
       continue;
     }
     const row: Retained = { id, content: { where: "unknown" }, replaced, status: "kept" };

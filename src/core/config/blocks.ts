@@ -43,8 +43,8 @@ export function checkRemoved(node: Node | undefined, world: CheckContext): Remov
     const address = written && writtenAddress(written, world.problems, "removed");
     if (address === undefined || once(address, table, first, "removed", world.problems)) return [];
     if (world.declared.has(address)) {
-      const hint = "take its block out of the file, or this one";
-      world.problems.error("config.reference", `removed: ${address} still is declared`, { at: written?.at, hint });
+      const hint = "remove its block from the file, or this one";
+      world.problems.error("config.reference", `removed: ${address} is still declared`, { at: written?.at, hint });
       return [];
     }
     return [{ address, destroy: value.destroy, at: table.at }];
@@ -63,8 +63,8 @@ export function checkMoved(node: Node | undefined, world: CheckContext): Moved[]
     const b = writtenAddress(target, problems, "moved");
     if (a === undefined || b === undefined) return [];
     if (declared.has(a)) {
-      const hint = "an image that is moved is declared under its new address only";
-      problems.error("config.reference", `moved: ${a} still is declared`, { at: source.at, hint });
+      const hint = "declare a moved image under its new address only";
+      problems.error("config.reference", `moved: ${a} is still declared`, { at: source.at, hint });
       return [];
     }
     if (once(a, table, from, "moved", problems) || once(b, table, to, "moved to", problems)) return [];
@@ -76,7 +76,7 @@ export function checkMoved(node: Node | undefined, world: CheckContext): Moved[]
       const hint = hintFor(move.to, declared, "no image is declared");
       problems.error("config.reference", `moved: there is no image ${move.to}`, { at: move.toAt, hint });
     } else if (circle(move, found))
-      problems.error("config.cycle", `moved: ${move.from} comes back to itself`, { at: move.at });
+      problems.error("config.cycle", `moved: ${move.from} leads back to itself`, { at: move.at });
   }
   return found.map(({ toAt: _, ...move }) => move);
 }

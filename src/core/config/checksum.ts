@@ -31,7 +31,7 @@ export function readSums(text: string): ReadChecksum {
   return {
     kind: "wrong",
     message: "expected the URL or path of a sums file",
-    hint: "a digest is written as `checksum` itself",
+    hint: "a literal digest goes into `checksum`",
   };
 }
 
@@ -44,7 +44,7 @@ export function readHash(text: string): Exclude<ReadChecksum, { kind: "sums" }> 
 }
 
 function noAlgorithm(text: string, name: string): ReadChecksum {
-  const message = "expected an algorithm, a colon, and the digest or where it is";
+  const message = "expected ALGORITHM:DIGEST, or ALGORITHM: and the URL or path of a sums file";
   const guess = algorithmOf(text);
   if (guess !== undefined && /^[0-9a-f]+$/i.test(text))
     return { kind: "wrong", message, hint: `write "${guess}:" before it` };

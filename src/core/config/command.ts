@@ -56,7 +56,7 @@ export async function runForSecret(
   child.on("error", (error) => fail(`cannot be run: ${error.message}`));
   child.on("close", (code, by) => {
     if (code === 0) resolve({ kind: "done", output });
-    else fail(code === null ? `was ended by ${by ?? "a signal"}` : `failed with exit code ${code}`);
+    else fail(code === null ? `was killed by ${by ?? "a signal"}` : `failed with exit code ${code}`);
   });
   try {
     return await promise;

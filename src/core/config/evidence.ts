@@ -21,7 +21,7 @@ export function headersOf(node: Node | undefined, tell: Tell, world: CheckContex
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) tell(key, `${JSON.stringify(name)} cannot be a header`);
     if (value.kind !== "text") continue;
     if (SECRET.test(name) && tellLiteral(name, value, world)) continue;
-    if (/[\r\n\0]/.test(value.value)) tell(value.at, `${name} has a line break in it`);
+    if (/[\r\n\0]/.test(value.value)) tell(value.at, `${name} contains a line break`);
     else headers[name] = value.value;
   }
   return headers;
@@ -34,7 +34,7 @@ export function hostsOf(node: Node | undefined, tell: Tell): string[] | undefine
     if (item.kind !== "text") return [];
     if (isHost(item.value)) return [item.value.toLowerCase()];
     const hint = 'as in hosts = ["mirror.example.org", "mirror.example.org:8443"]';
-    tell(item.at, "source.hosts: expected a host, with its port where it has one of its own", hint);
+    tell(item.at, "source.hosts: expected HOST or HOST:PORT", hint);
     return [];
   });
 }

@@ -114,10 +114,14 @@ export function tellLiteral(key: string, leaf: Node, { problems, about = "", con
   conceal?.(String(literal));
   problems.hide(leaf.at);
   const filled = leaf.kind === "text" ? /^\$\{\s*env\.([A-Za-z0-9_]+)\s*\}$/.exec(leaf.before ?? "")?.[1] : undefined;
-  problems.error("config.secret", `${key} is a secret: it is named, never written${about}`, {
-    at: leaf.at,
-    hint: filled === undefined ? 'write "env:NAME", "file:PATH" or "cmd:COMMAND"' : `write "env:${filled}"`,
-  });
+  problems.error(
+    "config.secret",
+    `${key} is a secret: it must be a reference (env:, file:, cmd:), not a literal${about}`,
+    {
+      at: leaf.at,
+      hint: filled === undefined ? 'write "env:NAME", "file:PATH" or "cmd:COMMAND"' : `write "env:${filled}"`,
+    },
+  );
   return true;
 }
 

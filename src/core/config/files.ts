@@ -23,7 +23,7 @@ async function readText(file: string, signal?: AbortSignal): Promise<string> {
   } catch (cause) {
     const before = new TextDecoder().decode(bytes).split("\ufffd")[0] ?? "";
     const at = { file, line: before.split("\n").length, column: [...(before.split("\n").at(-1) ?? "")].length + 1 };
-    throw new Failure("config.encoding", "this is not UTF-8", { at, cause });
+    throw new Failure("config.encoding", "invalid UTF-8", { at, cause });
   }
 }
 
@@ -85,7 +85,7 @@ class Loader {
 
   async #include(file: string, at: FilePlace): Promise<TableNode | undefined> {
     if (this.#seen.has(resolve(file))) {
-      this.#problems.error("config.include", `${file} is read already`, { at });
+      this.#problems.error("config.include", `${file} is included more than once`, { at });
       return undefined;
     }
     this.#problems.file(file);

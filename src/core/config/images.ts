@@ -112,8 +112,8 @@ function tellNowhere(
   const hint =
     first === undefined
       ? 'declare one: [backend.store] with plugin = "local" and path = "./store"'
-      : `write backend = "${first}"; there is: ${[...backends.keys()].slice(0, 12).join(", ")}`;
-  problems.error("config.required", `nothing says which backend image ${name} is on`, { at: node.at, hint });
+      : `write backend = "${first}"; backends: ${[...backends.keys()].slice(0, 12).join(", ")}`;
+  problems.error("config.required", `image ${name} has no backend`, { at: node.at, hint });
 }
 
 /** What is written as `backend` or `backends`; undefined when neither is. */
@@ -218,7 +218,7 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
 function checkOwn({ entries }: TableNode, plugin: Plugin, world: CheckContext): boolean {
   for (const [key, { key: at }] of entries) {
     if (PLACING.has(key) && !takes(plugin, key))
-      world.problems.error("config.key", `${key} is said of the image, not of one backend`, { at });
+      world.problems.error("config.key", `${key} belongs to the image, not to one backend`, { at });
   }
   checkIgnored(entries.get("ignore_changes"), [plugin], world.problems);
   return tellUnknown(new Map([...entries].filter(([key]) => !PLACING.has(key))), [plugin], world, []);

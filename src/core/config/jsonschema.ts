@@ -23,15 +23,15 @@ export function configSchema(
     type: "object",
     additionalProperties: false,
     properties: {
-      include: { type: "array", items: { type: "string" }, description: "Other files that belong to this one." },
-      settings: described(SETTINGS, "What holds for the whole file."),
-      policy: described(POLICY, "What every image must have."),
-      vars: { type: "object", description: "Values to be used as variables, anywhere in the file." },
-      backend: named(backendTable(plugins), "Where images are kept: [backend.NAME]."),
+      include: { type: "array", items: { type: "string" }, description: "Files to include." },
+      settings: described(SETTINGS, "Settings of the whole file."),
+      policy: described(POLICY, "Requirements for every image."),
+      vars: { type: "object", description: "Variables for use anywhere in the file." },
+      backend: named(backendTable(plugins), "Backends: [backend.NAME]."),
       image: named(image, "The images: [image.NAME]."),
-      moved: rows(MOVED, "Images that have another address than before."),
-      removed: rows(REMOVED, "Images that are taken out of the state."),
-      import: rows(IMPORT, "Images that are there already and are taken into the state."),
+      moved: rows(MOVED, "Images with a new address."),
+      removed: rows(REMOVED, "Images to remove from the state."),
+      import: rows(IMPORT, "Existing images to adopt."),
       notify: rows(NOTIFY, "Where to send notifications about runs."),
     },
   };
@@ -88,9 +88,9 @@ function imageTable(plugins: readonly Plugin[], open: boolean): JsonSchema {
     ...own,
     properties: {
       backend: names,
-      backends: { type: "array", items: names, minItems: 1, description: "The backends that the image is on." },
+      backends: { type: "array", items: names, minItems: 1, description: "The backends of the image." },
       ...shared,
-      on: named(own, "What holds on one backend only: [image.NAME.on.BACKEND]."),
+      on: named(own, "Attributes on one backend: [image.NAME.on.BACKEND]."),
     },
   };
 }

@@ -33,25 +33,28 @@ const positive: Type<number> = {
 export const SETTINGS = {
   name: optional(
     matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "1 to 63 letters, digits, dots, dashes and underscores"),
-    "The name of this file's images in their ownership markers, so that two files on one backend never take each other's. Required unless every backend has mark = false.",
+    "Written into the ownership markers of all images, so that two files on one backend never touch each other's images. Required unless every backend has mark = false.",
   ),
   state: optional(
     string(),
-    "Where the state is kept: a path, `s3://BUCKET/KEY`, `postgres://HOST/DATABASE?name=NAME`, or the URL of a server of terraform's HTTP backend protocol, as GitLab has one. Default: beside the file and named after it: images.state.json for images.toml.",
+    "Location of the state: a path, `s3://BUCKET/KEY`, `postgres://HOST/DATABASE?name=NAME`, or the URL of a server with terraform's HTTP backend protocol (GitLab). Default: next to the file and named after it: images.state.json for images.toml.",
   ),
   state_username: optional(string(), "User of a state at a URL, or a reference to it."),
   state_password: optional(string(), "Password of a state at a URL.", { sensitive: true }),
-  state_lock: optional(boolean(), "False: the HTTP server of the state has no locks, and no two runs happen at once."),
-  state_lock_address: optional(string(), "URL of the lock of an HTTP state, where it is not that of the state."),
-  state_lock_method: optional(string(), "Method that takes the lock of an HTTP state. Default: LOCK."),
-  state_unlock_address: optional(string(), "URL that gives the lock of an HTTP state back."),
-  state_unlock_method: optional(string(), "Method that gives the lock of an HTTP state back. Default: UNLOCK."),
-  state_update_method: optional(string(), "Method that writes an HTTP state. Default: POST."),
-  parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Images that are worked on at the same time."),
+  state_lock: optional(
+    boolean(),
+    "False: the HTTP server of the state has no locks; concurrent runs must be prevented.",
+  ),
+  state_lock_address: optional(string(), "URL to lock an HTTP state, if it is not that of the state."),
+  state_lock_method: optional(string(), "Method to lock an HTTP state. Default: LOCK."),
+  state_unlock_address: optional(string(), "URL to unlock an HTTP state."),
+  state_unlock_method: optional(string(), "Method to unlock an HTTP state. Default: UNLOCK."),
+  state_update_method: optional(string(), "Method to write an HTTP state. Default: POST."),
+  parallelism: withDefault(integer({ min: 1, max: 256 }), 8, "Number of images processed at the same time."),
   max_size_gb: withDefault(
     integer({ min: 1, max: 8_388_608 }),
     1024,
-    "GiB that an image may have, as it is published and unpacked: a small file that unpacks without end is stopped there.",
+    "Maximum size of an image in GiB, as published and unpacked. Stops small files that unpack without end.",
   ),
 };
 
@@ -59,10 +62,10 @@ export const SETTINGS = {
 export const stateFor = (file: string): string => `${basename(file).replace(/\.toml$/i, "")}.state.json`;
 
 export const POLICY = {
-  require: optional(listOf(oneOf("checksum", "https", "signature")), "What the source of every image must have."),
+  require: optional(listOf(oneOf("checksum", "https", "signature")), "Requirements for the source of every image."),
   algorithms: optional(
     listOf(oneOf(...ALGORITHMS)),
-    "Algorithms that count as a checksum. Default, where one is required: all but md5 and sha1.",
+    "Algorithms accepted as a checksum. Default, if one is required: all but md5 and sha1.",
   ),
 };
 
@@ -71,14 +74,14 @@ export const BACKEND = {
     matching(/\S/, "the name or path of a plugin"),
     "The name of a built-in plugin, or the path of a plugin file.",
   ),
-  timeout: optional(duration(), "How long one request may take."),
-  parallelism: optional(integer({ min: 1, max: 256 }), "Images that are worked on at the same time on this backend."),
-  rate_limit: optional(positive, "Requests a second."),
+  timeout: optional(duration(), "Timeout of one request."),
+  parallelism: optional(integer({ min: 1, max: 256 }), "Number of images processed at the same time on this backend."),
+  rate_limit: optional(positive, "Requests per second."),
   mark: withDefault(boolean(), true, "False: no ownership marker is written."),
 };
 
 const METADATA = {
-  url: required(string(), "Where the metadata is downloaded from."),
+  url: required(string(), "Download URL of the metadata."),
   checksum: optional(string(), "Its digest, or the URL or path of a sums file."),
 };
 
@@ -86,48 +89,45 @@ const METADATA = {
 const SUMS = {
   sums: required(
     string(),
-    "URL or path of a sums file, `sha256:` (sha512, …) before it; without: the strongest that it has.",
+    "URL or path of a sums file, with the prefix `sha256:` (sha512, …); without a prefix, the strongest algorithm in it.",
   ),
-  name: optional(string(), "The entry, where it has another name than the source."),
+  name: optional(string(), "Name of the entry, if it differs from the name of the source."),
 } satisfies Schema;
 
 export const SOURCE = {
   file: optional(string(), "Path of the image."),
   metadata: optional(
     either(string(), table(METADATA)),
-    "The metadata file of an Incus image in two parts: its path beside a file, its URL (or a table) beside a url.",
+    "The metadata file of a split Incus image: its path with a file, its URL (or a table) with a url.",
   ),
-  url: optional(string(), "Where the image is downloaded from."),
+  url: optional(string(), "Download URL of the image."),
   urls: optional(listOf(string()), "Mirrors of the same bytes, in the order in which they are tried."),
   image: optional(string(), "The bytes of another image: BACKEND/IMAGE."),
   checksum: optional(
     either(string(), table(SUMS)),
-    "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file; or a table that also says which entry.",
+    "`sha256:` (sha512, md5, …) and the digest, or the URL or path of a sums file; or a table that also selects the entry.",
   ),
-  state: optional(string(), "With image: the state of another file, whose accepted bytes are promoted."),
-  min_age: optional(duration(), "With state: how long that state must have had those bytes."),
-  signature: optional(string(), "URL or path of a detached signature, over the sums file where there is one."),
+  state: optional(string(), "With image: the state of another file, whose bytes are promoted."),
+  min_age: optional(duration(), "With state: minimum age of the bytes in that state."),
+  signature: optional(string(), "URL or path of a detached signature, of the sums file if there is one."),
   key: optional(
     string(),
     "The public key of the signature, or its path; for a sigstore bundle also the path of a trusted root.",
   ),
-  identity: optional(string(), "Whose certificate a sigstore bundle has to be made with: an email address or a URL."),
-  issuer: optional(string(), "The URL of who vouches for that identity."),
+  identity: optional(string(), "The identity in the certificate of a sigstore bundle: an email address or a URL."),
+  issuer: optional(string(), "The URL of the issuer of that identity."),
   username: optional(string(), "User of the download, or a reference to it."),
   password: optional(string(), "Password of the download.", { sensitive: true }),
-  headers: optional(mapOf(string()), "Headers of the download; those that carry a secret by reference."),
+  headers: optional(mapOf(string()), "Headers of the download; secrets are references."),
   hosts: optional(
     listOf(string()),
-    "The hosts that user, password and headers are for. Default: the host of the first URL.",
+    "The hosts that receive user, password and headers. Default: the host of the first URL.",
   ),
-  ca: optional(
-    string(),
-    "Path of a PEM file with authorities that are trusted for this download, besides those of the system.",
-  ),
+  ca: optional(string(), "Path of a PEM file with additional CA certificates for this download."),
   cache: optional(string(), "Download cache directory of this image."),
-  member: optional(string(), "The file to take out of a tar or zip; `*` is the first one."),
-  decompress: optional(boolean(), "True: undo the compression. False: the bytes as they are."),
-  follow: optional(boolean(), "Whether other bytes at the same place make a plan. Default: true."),
+  member: optional(string(), "The file to extract from a tar or zip; `*` is the first one."),
+  decompress: optional(boolean(), "True: decompress. False: use the bytes as they are."),
+  follow: optional(boolean(), "Whether changed bytes at the source produce a plan. Default: true."),
 } satisfies Schema;
 
 /** Other tools' names for parts of a source. */
@@ -167,41 +167,38 @@ export const IMAGE = {
   archiving_format: spelled("archiving_format"),
   protect: optional(
     boolean(),
-    "True: the image is never deleted or replaced, also when its block is gone from the file.",
+    "True: the image is never deleted or replaced, even if its block is removed from the file.",
   ),
-  on_remove: optional(oneOf(...ON_REMOVE), "What becomes of the image when its block is gone. Default: delete."),
-  replace: optional(oneOf(...REPLACE_ORDERS), "Whether the new image comes before the old one goes."),
-  ignore_changes: optional(listOf(string()), "Attributes whose differences make no plan."),
-  timeout: optional(duration(), "How long one step may take."),
+  on_remove: optional(oneOf(...ON_REMOVE), "What happens to the image when its block is removed. Default: delete."),
+  replace: optional(oneOf(...REPLACE_ORDERS), "Whether the new image is created before the old one is deleted."),
+  ignore_changes: optional(listOf(string()), "Attributes whose differences are ignored."),
+  timeout: optional(duration(), "Timeout of one step."),
   timeouts: optional(
     table({
-      create: optional(duration(), "How long the making may take."),
-      read: optional(duration(), "How long the reading may take."),
-      update: optional(duration(), "How long a change may take."),
-      delete: optional(duration(), "How long the deleting may take."),
+      create: optional(duration(), "Timeout of the creation."),
+      read: optional(duration(), "Timeout of reading."),
+      update: optional(duration(), "Timeout of an update."),
+      delete: optional(duration(), "Timeout of the deletion."),
     }),
-    "The same as `timeout`: the longest counts.",
+    "The same as `timeout`: the longest is used.",
   ),
   enabled: optional(boolean(), "False: the image is ignored."),
   state: optional(string(), '"present" or "absent".'),
   retain: optional(
     table({
-      last: required(integer({ min: 1 }), "How many older versions are kept."),
+      last: required(integer({ min: 1 }), "Number of older versions to keep."),
       // biome-ignore lint/suspicious/noThenProperty: the word of the file; its value is never a function
-      then: optional(oneOf("delete", "hide", "deactivate"), "What becomes of the others. Default: delete."),
-      min_age: optional(duration(), "Younger ones are left alone."),
+      then: optional(oneOf("delete", "hide", "deactivate"), "What happens to the others. Default: delete."),
+      min_age: optional(duration(), "Keep younger versions in any case."),
       name: optional(
-        matching(
-          /^[^{}]*(?:\{(?:name|version)\}[^{}]*)*$/,
-          "a text with {version}, and {name} where the image's own name is to be",
-        ),
-        "How older versions are called, where the backend renames them: {name} is the image's name, {version} its version (of Glance: its property internal_version), else the time of the replacement.",
+        matching(/^[^{}]*(?:\{(?:name|version)\}[^{}]*)*$/, "a text with {version} and optionally {name}"),
+        "The name of an older version, if the backend renames it: {name} is the name of the image, {version} its version (on Glance, the property internal_version) or the time of the replacement.",
         { example: "{name} ({version})" },
       ),
     }),
     "Keep older versions when the image is replaced.",
   ),
-  existing: optional(boolean(), "True: the image is there already and is only kept as declared."),
+  existing: optional(boolean(), "True: the image exists and is only updated, never created."),
   adopt: optional(boolean(), "True: an unmanaged image of the same name is adopted."),
 } satisfies Schema;
 
@@ -209,15 +206,15 @@ const ADDRESS = "An address: BACKEND/IMAGE.";
 export const MOVED = { from: required(string(), ADDRESS), to: required(string(), ADDRESS) };
 export const REMOVED = {
   address: required(string(), ADDRESS, { also: ["from"] }),
-  destroy: withDefault(boolean(), false, "True: the image goes as well. False: it is only forgotten."),
+  destroy: withDefault(boolean(), false, "True: delete the image as well. False: only remove it from the state."),
 };
 export const IMPORT = {
   address: required(string(), ADDRESS, { also: ["to"] }),
-  id: required(either(string(), integer()), "What the backend calls the image."),
+  id: required(either(string(), integer()), "The id of the image on the backend."),
 };
 
 export const NOTIFY = {
-  url: required(string(), "Where to it is sent (POST): an http:// or https:// URL, or a reference to one."),
+  url: required(string(), "Receiver (POST): an http:// or https:// URL, or a reference to one."),
   on: withDefault(
     listOf(oneOf(...NOTIFY_EVENTS)),
     [...NOTIFY_EVENTS],
@@ -225,7 +222,7 @@ export const NOTIFY = {
   ),
   template: optional(
     string(),
-    `The body, with {{NAME}} for ${NOTIFY_FIELDS.join(", ")}. Default: all of it as JSON; "slack" is short for {"text": …}.`,
+    `The body, with {{NAME}} for ${NOTIFY_FIELDS.join(", ")}. Default: all fields as JSON; "slack" is short for {"text": …}.`,
   ),
   headers: withDefault(mapOf(string()), {}, "Headers; their values may be references."),
 };

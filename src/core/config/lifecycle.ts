@@ -32,7 +32,7 @@ export function lifecycleOf(
   const timeout = timeoutOf(common);
   const minAge = seconds(retain?.min_age);
   if (retain?.name !== undefined && !retain.name.includes("{version}"))
-    problems.error("config.value", "retain: name has no {version}, so that older versions would have one name", {
+    problems.error("config.value", "retain: name needs {version}; otherwise all older versions have the same name", {
       at: place("retain")?.at,
       hint: 'name = "{name} ({version})"',
     });

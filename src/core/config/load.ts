@@ -64,7 +64,7 @@ export async function readConfig(options: ReadOptions): Promise<ReadConfig> {
   const problems = new Problems();
   const root = await readFiles(file, problems, { signal, text }).catch((thrown: unknown) => {
     if (!(thrown instanceof Failure) || thrown.code !== "config.missing") throw thrown;
-    throw thrown.with({ hint: "`images init` writes a first one; -f names another" });
+    throw thrown.with({ hint: "create one with: images init; or choose a file with -f" });
   });
   const files: TableNode[] = [];
   for (const path of [...(await autoFiles(file)), ...varFiles])
@@ -232,7 +232,7 @@ function tellCircles(resources: readonly Resource[], problems: Problems): void {
     }
     if (at === undefined || !path.includes(at)) continue;
     const circle = [...path.slice(path.indexOf(at)), at].join(" -> ");
-    problems.error("config.cycle", `images that are made from each other: ${circle}`, { at: next.get(at)?.source?.at });
+    problems.error("config.cycle", `images depend on each other: ${circle}`, { at: next.get(at)?.source?.at });
   }
 }
 

@@ -18,11 +18,7 @@ export function metadataOf(
   const entry = (key: string): Node | undefined => (node.kind === "table" ? node.entries.get(key)?.value : undefined);
   const url = node.kind === "text" ? node : entry("url");
   if (url?.kind !== "text" || !isUrl(url.value))
-    return tell(
-      node.at,
-      "source.metadata: expected the URL of the metadata, as the disk has one",
-      "metadata = { url = … }",
-    );
+    return tell(node.at, "source.metadata: expected a URL, because the disk has one", "metadata = { url = … }");
   if (!URL.canParse(url.value) || !/^https?:$/.test(new URL(url.value).protocol))
     return tell(url.at, "source.metadata: expected a URL that begins with https:// or http://");
   if (tellPassword(url.value, url.at, "source.metadata", world)) return undefined;

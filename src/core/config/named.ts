@@ -10,7 +10,7 @@ export function requireName(settings: TableNode | undefined, { backends, folder,
   );
   if (marking === undefined || settings?.entries.has("name") === true) return;
   const line = `name = "${madeUpName(folder)}"`;
-  problems.error("config.name", "[settings] name is required: it tells the images of this file from those of others", {
+  problems.error("config.name", "[settings] name is required: it is written into the ownership markers of all images", {
     at: settings?.at ?? marking.declaration?.at ?? marking.at,
     hint: settings === undefined ? `add to the file: [settings] ${line}` : `add under [settings]: ${line}`,
   });

@@ -37,19 +37,19 @@ export function checkOrigins(
   const all: Meant[] = [...origins];
   if (source.kind === "source") all.push({ label: source.label, at: source.spec.at, origin: undefined });
   if (source.kind === "source" && plugin.bytes === undefined)
-    problems.error("config.origin", `${plugin.name} takes no bytes${about}`, {
+    problems.error("config.origin", `${plugin.name} does not accept uploads${about}`, {
       at: source.spec.at,
-      hint: `an image of ${plugin.name} is made ${ways(plugin)}`,
+      hint: `${plugin.name} creates an image ${ways(plugin)}`,
     });
   const [one, other] = all.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
   if (one === undefined) {
     if (needed && source.kind === "none" && plugin.originless !== true) tellNone(plugin, at, about, problems);
   } else if (other !== undefined) {
-    const message = `an image is made from one thing: ${other.label} here, and ${one.label} in ${elsewhere(one.at, other.at)}`;
+    const message = `an image has one origin: ${other.label} here, and ${one.label} in ${elsewhere(one.at, other.at)}`;
     problems.error("config.origin", `${message}${about}`, { at: other.at });
   } else if (one.origin !== undefined) {
     for (const name of one.origin.needs.filter((need) => !attributes.has(need)))
-      problems.error("config.origin", `${one.label} needs ${name} beside it${about}`, { at: one.at });
+      problems.error("config.origin", `${one.label} also needs ${name}${about}`, { at: one.at });
   }
   if (all.length < 2 && (all.length > 0 || source.kind === "source"))
     checkMay(plugin, attributes, one?.origin, problems, about);
@@ -57,9 +57,9 @@ export function checkOrigins(
 }
 
 function tellNone(plugin: Plugin, at: FilePlace, about: string, problems: CheckContext["problems"]): void {
-  problems.error("config.origin", `nothing says what the image is made from${about}`, {
+  problems.error("config.origin", `the image has no origin${about}`, {
     at,
-    hint: `it is made ${ways(plugin)}; existing = true says that it is there`,
+    hint: `create it ${ways(plugin)}; or set existing = true`,
   });
 }
 
@@ -103,7 +103,7 @@ function checkMay(
     if (chosen?.needs.includes(name) === true) continue;
     problems.error(
       "config.origin",
-      `${name} goes only with an image ${owners.map((one) => one.name).join(" or ")}${about}`,
+      `${name} is only valid for an image ${owners.map((one) => one.name).join(" or ")}${about}`,
       {
         at: key,
         hint: `that needs ${first.needs.join(", ")}`,

@@ -74,7 +74,7 @@ export const ONLY: { readonly [P in SourcePart]?: readonly SourcePart[] } = {
   state: ["image"],
   min_age: ["image"],
 };
-export const NOWHERE = "source does not say where the bytes come from: file, url, urls or image";
+export const NOWHERE = "source needs file, url, urls or image";
 const ENDING =
   /\.(?:qcow2?|img|raw|iso|vmdk|vhdx?|vdi|ova|qed|hdd|hds|vpc|tar|tgz|tbz2?|txz|tzst|tlz4?|squashfs|gz|gzip|bz2|bzip2|xz|lzma|lz4|zstd?|zip)$/i;
 

@@ -42,7 +42,7 @@ export function checkSource(spec: SourceSpec, { policy, problems }: Rules): void
     ...sums,
     ...(signature === undefined ? [] : [signature.where]),
   ];
-  if (urls.some(isHttp)) tell(at, "not every URL is https://", "https:// in place of http://");
+  if (urls.some(isHttp)) tell(at, "not every URL is https://", "use https:// instead of http://");
 }
 
 /** md5 and sha1 prove nothing against somebody who wants other bytes taken: they count where they are named. */
@@ -54,14 +54,14 @@ function checkAlgorithm({ checksum, at }: SourceSpec, { require, algorithms }: P
   const strongest = [...counts].sort((a, b) => rank(b) - rank(a))[0] ?? "sha256";
   if (name === undefined) {
     if (STRONG.every((one) => counts.includes(one))) return;
-    problems.error("config.policy", "[policy] algorithms needs the algorithm before the sums file", {
+    problems.error("config.policy", "[policy] algorithms requires an algorithm before the sums file", {
       at,
       hint: `sums = "${strongest}:…"`,
     });
   } else if (!counts.includes(name))
-    problems.error("config.policy", `${name} does not count as a checksum under [policy]`, {
+    problems.error("config.policy", `${name} is not accepted as a checksum by [policy]`, {
       at,
-      hint: `use ${strongest}; or name it: [policy] algorithms = ["${name}", …]`,
+      hint: `use ${strongest}, or allow it: [policy] algorithms = ["${name}", …]`,
     });
 }
 
@@ -75,13 +75,13 @@ export function checkOrigin(
 ): void {
   if (origin === undefined) return;
   const tell = teller(problems);
-  const elsewhere = "make the image from a source with it";
+  const elsewhere = "create the image from a source with it";
   if (policy.require.includes("checksum") && origin.digest !== true)
-    tell(at, `${label}: no checksum is known of what the backend makes ${origin.name}`, elsewhere);
+    tell(at, `${label}: the backend reports no checksum of an image ${origin.name}`, elsewhere);
   if (policy.require.includes("signature")) tell(at, `${label}: the backend does not verify signatures`, elsewhere);
   const values = origin.needs.flatMap((name) => attributes.get(name)?.value ?? []);
   if (policy.require.includes("https") && values.flatMap(textsIn).some(isHttp))
-    tell(at, `${label}: not every URL is https://`, "https:// in place of http://");
+    tell(at, `${label}: not every URL is https://`, "use https:// instead of http://");
 }
 
 function textsIn(node: Node): readonly string[] {
@@ -107,7 +107,7 @@ export function checkChains(
       if (!policy.require.includes(kind)) continue;
       const unproven = unprovenIn(source, kind, all, plugins);
       if (unproven === undefined) continue;
-      const what = `nothing in the file proves the bytes of ${unproven} (no ${kind})`;
+      const what = `the bytes of ${unproven} cannot be verified (no ${kind})`;
       tell(source.at, what, kind === "checksum" ? 'checksum = "sha256:…" in source' : "signature and key in source");
     }
   }

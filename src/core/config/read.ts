@@ -24,7 +24,7 @@ export function readToml(source: string, file: string): TableNode {
     return new Builder(text, lines).build(scan(text), values);
   } catch (thrown) {
     if (!(thrown instanceof Unscannable)) throw thrown;
-    throw new Failure("config.syntax", "cannot be read as TOML", { at: lines.place(thrown.offset, thrown.offset + 1) });
+    throw new Failure("config.syntax", "invalid TOML", { at: lines.place(thrown.offset, thrown.offset + 1) });
   }
 }
 

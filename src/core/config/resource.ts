@@ -142,7 +142,7 @@ export function tellUnknown(
       ? `it goes into source: source = { ${key} = "…" }`
       : near !== undefined
         ? `did you mean ${near}?`
-        : `images plugins ${plugins.length === 1 ? names : "NAME"} lists what it takes`;
+        : `see: images plugins ${plugins.length === 1 ? names : "NAME"}`;
     world.problems.error("config.key", message, { at, hint });
   }
   return world.problems.count > before;

@@ -100,7 +100,9 @@ export class Secrets {
     if (env !== undefined) return this.#fromEnv(name);
     if (kind === "file") return await this.#fromFile(rest, signal);
     if (kind === "cmd") return await this.#fromCommand(rest, signal);
-    throw new Failure("config.secret", "a secret is named, never written", { hint: HINT });
+    throw new Failure("config.secret", "a secret must be a reference (env:, file:, cmd:), not a literal", {
+      hint: HINT,
+    });
   }
 
   #fromEnv(name: string): string {
@@ -129,7 +131,7 @@ export class Secrets {
     if (ran.kind === "done") return ran.output;
     const lines = ran.output.split("\n").filter((line) => line.trim().length >= 4);
     const said = lines.reduce((text, line) => text.replaceAll(line.trim(), HIDDEN), this.redact(ran.stderr.trim()));
-    const hint = said === "" ? undefined : `it says: ${said}`;
+    const hint = said === "" ? undefined : `it printed: ${said}`;
     throw new Failure("config.secret", `the command of ${shown(`cmd:${command}`)} ${ran.why}`, { hint });
   }
 }

@@ -39,7 +39,7 @@ class Assembly {
     for (const one of pieces) {
       const before = this.#pieces.get(one.part);
       if (before === undefined) this.#pieces.set(one.part, one);
-      else this.#tell(one.key, `${one.label} says the same as ${this.#named(before, one.key)}: write one of them`);
+      else this.#tell(one.key, `${one.label} and ${this.#named(before, one.key)} are the same: write one of them`);
     }
   }
 
@@ -48,7 +48,7 @@ class Assembly {
     if (kind === undefined) return undefined;
     for (const { part, label, key } of this.#pieces.values()) {
       const only = ONLY[part];
-      if (only?.includes(kind.part) === false) this.#tell(key, `${label} goes only with ${only.join(" and ")}`);
+      if (only?.includes(kind.part) === false) this.#tell(key, `${label} is only valid with ${only.join(" and ")}`);
     }
     const common = { at: kind.whole, ...this.#common(), follow: this.#flag("follow") ?? true };
     const where = this.#where(kind, common);
@@ -59,12 +59,12 @@ class Assembly {
   #kind(): Piece | undefined {
     const [kind, other] = [...this.#pieces.values()].filter(({ part }) => KINDS.includes(part));
     if (kind !== undefined && other !== undefined)
-      this.#tell(other.key, `bytes come from one place: ${other.label} here, and ${this.#named(kind, other.key)}`);
+      this.#tell(other.key, `an image has one source: ${other.label} here, and ${this.#named(kind, other.key)}`);
     const [first] = this.#pieces.values();
     if (kind === undefined && first !== undefined) {
       const message = first.label.startsWith("source.")
         ? NOWHERE
-        : `${first.label} needs an image_source_url or a file beside it`;
+        : `${first.label} also needs an image_source_url or a file`;
       this.#tell(first.label.startsWith("source.") ? first.whole : first.key, message, "config.origin");
     }
     return kind;
@@ -80,7 +80,7 @@ class Assembly {
       const path = this.#path(kind.value);
       const beside = this.#pieces.get("metadata")?.value;
       if (beside !== undefined && (beside.kind !== "text" || isUrl(beside.value)))
-        this.#tell(beside.at, "source.metadata: expected the path of the metadata, as the disk has one");
+        this.#tell(beside.at, "source.metadata: expected a path, because the disk has one");
       const metadata = this.#path(beside);
       return path === undefined
         ? undefined
@@ -99,7 +99,7 @@ class Assembly {
   #promoted(kind: Piece, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
     const [state, age] = [this.#pieces.get("state"), this.#pieces.get("min_age")];
     if (state === undefined) {
-      if (age !== undefined) this.#tell(age.key, `${age.label} needs state beside it`);
+      if (age !== undefined) this.#tell(age.key, `${age.label} also needs state`);
       return undefined;
     }
     const address = writtenAddress(kind.value, this.#world.problems, kind.label);
@@ -155,13 +155,13 @@ class Assembly {
     const key = this.#pieces.get("key");
     for (const part of ["identity", "issuer"] as const) {
       const one = this.#pieces.get(part);
-      if (one !== undefined && signature === undefined) this.#tell(one.key, `${one.label} needs signature beside it`);
+      if (one !== undefined && signature === undefined) this.#tell(one.key, `${one.label} also needs signature`);
     }
     if (signature === undefined && key === undefined) return undefined;
     if (signature === undefined || key === undefined) {
       const one = signature ?? key;
       const other = signature === undefined ? "signature" : "key";
-      if (one !== undefined) this.#tell(one.key, `${one.label} needs ${other} beside it`);
+      if (one !== undefined) this.#tell(one.key, `${one.label} also needs ${other}`);
       return undefined;
     }
     if (signature.value.kind !== "text" || key.value.kind !== "text") return undefined;

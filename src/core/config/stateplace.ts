@@ -102,13 +102,9 @@ export function faultOf(state: string): Failure | undefined {
         parsePostgres(state);
         return undefined;
       case undefined:
-        return new Failure(
-          "config.value",
-          "state: a state is kept in a file, by an http:// or https:// server, in s3:// or in postgres://",
-          {
-            hint: "as in https://host/path, s3://bucket/key, postgres://host/database?name=prod, or the path of a file",
-          },
-        );
+        return new Failure("config.value", "state: expected a path or an http://, https://, s3:// or postgres:// URL", {
+          hint: "for example https://host/path, s3://bucket/key, postgres://host/database?name=prod, or a path",
+        });
       default:
         return undefined;
     }

@@ -30,14 +30,12 @@ function ruleBroken(message: string, text: string, lines: Lines, at: ReturnType<
     const hint = where === undefined || where === at.line ? undefined : `it is first defined in line ${where}`;
     return [`${path} is defined more than once`, { at, hint }];
   }
-  if (message.startsWith("Integer")) return ["this number is too large", { at, hint: "as text it goes in quotes" }];
+  if (message.startsWith("Integer"))
+    return ["this number is too large", { at, hint: "write it in quotes as a string" }];
   if (/depth|nest|call stack/i.test(message))
     return ["lists and tables are nested too deeply", { at: { ...at, width: 1 } }];
   if (/escape/i.test(message))
-    return [
-      "invalid escape sequence",
-      { at, hint: "a backslash in text is written twice, or the text goes in single quotes" },
-    ];
+    return ["invalid escape sequence", { at, hint: "escape a backslash as \\\\, or use single quotes" }];
   return [message.replace(/^Invalid/, "invalid").replace(/\.$/, ""), { at }];
 }
 
@@ -63,14 +61,14 @@ function unexpected(text: string, offset: number): { readonly message: string; r
   const ends = found === undefined || /^\r?\n$/.test(found);
   if (/^\s*\[[^\]=]*$/.test(before) && ends) return { message, hint: "a table header ends with ]" };
   if (/=\s*$/.test(before)) {
-    if (ends) return { message, hint: "after = comes a value" };
-    if (/[\p{L}./~]/u.test(found)) return { message, hint: "text is written in quotes" };
+    if (ends) return { message, hint: "expected a value after =" };
+    if (/[\p{L}./~]/u.test(found)) return { message, hint: "strings are written in quotes" };
   }
   if (/^\s*[\w."'-]+\s*$/.test(before) && ends) return { message, hint: "after a key comes = and a value" };
   if (/["'][^"']*$/.test(before) && ends && odd(before)) return { message, hint: "the quotes are not closed" };
   if (/^\s*$/.test(before) && found !== undefined && /\p{L}/u.test(found))
-    return { message, hint: "a key of other than plain letters, digits, _ and - is written in quotes" };
-  if (/=\s*\S+/.test(before) && !ends) return { message, hint: "each key stands on a line of its own" };
+    return { message, hint: "quote keys with characters other than letters, digits, _ and -" };
+  if (/=\s*\S+/.test(before) && !ends) return { message, hint: "write each key on its own line" };
   return { message };
 }
 

@@ -19,7 +19,7 @@ export function tellTwins(
       else
         problems.error(
           "config.name",
-          `${resource.address} and ${before.address} (${elsewhere(before.at, resource.at)}) are to have the same name ${JSON.stringify(name)}, which only one image can have there`,
+          `${resource.address} and ${before.address} (${elsewhere(before.at, resource.at)}) have the same name ${JSON.stringify(name)}, which must be unique on the backend`,
           { at: resource.at, hint: "give one of them another name" },
         );
     }

@@ -139,7 +139,7 @@ class Filler {
       else {
         whole = false;
         if (part !== undefined && part.kind !== "broken")
-          this.#problems.error("config.variable", `${mark} is a ${part.kind}, and cannot be part of a text`, { at });
+          this.#problems.error("config.variable", `${mark} is a ${part.kind} and cannot be part of a string`, { at });
       }
     }
     if (!whole) return { kind: "broken", at: node.at };
@@ -152,8 +152,8 @@ class Filler {
     const [, kind, name] = /^\$\{\s*(var|env)\.([^\s}]+)\s*\}$/.exec(mark) ?? [];
     if (kind === "env" && name !== undefined) return this.#environment(name, at);
     if (kind === "var" && name !== undefined) return this.#variable(name, at);
-    const message = mark.endsWith("}") ? `${mark} is not known` : "${ is not closed";
-    return this.#broken(at, message, "write ${var.NAME} or ${env.NAME}; $${ stands for ${ itself");
+    const message = mark.endsWith("}") ? `${mark} is unknown` : "${ is not closed";
+    return this.#broken(at, message, "write ${var.NAME} or ${env.NAME}; $${ is a literal ${");
   }
 
   #environment(name: string, at: FilePlace): Node {
@@ -168,7 +168,7 @@ class Filler {
     this.#used.add(name);
     if (this.#trail.includes(name)) {
       const circle = [...this.#trail.slice(this.#trail.indexOf(name)), name].join(" -> ");
-      return this.#broken(at, `variables that need each other: ${circle}`);
+      return this.#broken(at, `variables refer to each other: ${circle}`);
     }
     const value = this.#lookUp(name);
     if (value !== undefined) return value;

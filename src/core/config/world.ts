@@ -46,9 +46,7 @@ export function hintFor(name: string, right: Iterable<string>, none: string): st
   const near = nearest(name, names);
   if (near !== undefined) return `did you mean ${near}?`;
   if (names.length === 0) return none;
-  return names.length > 12
-    ? `there are ${names.length} of them, and none has a name like it`
-    : `there is: ${names.join(", ")}`;
+  return names.length > 12 ? `none of the ${names.length} names is similar` : `there is: ${names.join(", ")}`;
 }
 
 /** The declared address that a node names; undefined, and told, when it is none. */
@@ -85,8 +83,11 @@ export function tellPassword(
   conceal?.(password);
   conceal?.(decoded(password));
   problems.hide(at);
-  const hint = `take it out of the URL, and write ${instead}`;
-  problems.error("config.secret", `${what} has a password in its URL: it is named, never written`, { at, hint });
+  const hint = `remove it from the URL, and set ${instead}`;
+  problems.error("config.secret", `${what} has a password in its URL: it must be a reference, not a literal`, {
+    at,
+    hint,
+  });
   return true;
 }
 

@@ -79,8 +79,8 @@ async function claimRight(path: string, right: string, me: Holder): Promise<void
     const other = await claim(right, me);
     if (other === undefined) return;
     if (turn > 100)
-      throw new Failure("disk.locked", `${path} is just being taken from its holder by ${show(other)}`, {
-        hint: `try again; if that process is certainly gone, remove ${right}`,
+      throw new Failure("disk.locked", `${path} is being taken over by ${show(other)}`, {
+        hint: `try again; if that process no longer exists, remove ${right}`,
       });
     await sleep(5 + Math.random() * 20);
   }
@@ -97,8 +97,8 @@ export async function readHolder(path: string): Promise<Holder | undefined> {
   }
   const holder = parseHolder(text);
   if (holder !== undefined) return holder;
-  throw new Failure("disk.lock", `${path} is there, but does not say who holds the lock`, {
-    hint: `if no other run is going on, remove ${path}`,
+  throw new Failure("disk.lock", `${path} exists, but does not name the holder of the lock`, {
+    hint: `if no other run is active, remove ${path}`,
   });
 }
 

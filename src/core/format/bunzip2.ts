@@ -24,7 +24,7 @@ export async function* bunzip2(input: ByteStream, signal?: AbortSignal): AsyncGe
     if (start.length < 4) throw truncated(BZ);
     const level = (start[3] ?? 0) - 0x30;
     if (start[0] !== 0x42 || start[1] !== 0x5a || start[2] !== 0x68 || level < 1 || level > 9) {
-      throw corrupt(first ? "this is not bzip2 data" : "there are other bytes behind the end of the bzip2 data");
+      throw corrupt(first ? "this is not bzip2 data" : "there are trailing bytes after the bzip2 data");
     }
     await reader.skip(4, BZ);
     if (chain.length !== level * UNIT) chain = new Uint32Array(level * UNIT);
@@ -42,7 +42,7 @@ async function* stream(reader: ByteReader, chain: Uint32Array): AsyncGenerator<U
     await reader.skip(part.kind === "end" ? Math.ceil(bits / 8) : bits >>> 3, BZ);
     shift = bits & 7;
     if (part.kind === "end") {
-      if (part.crc !== combined >>> 0) throw corrupt("the bzip2 data does not have the CRC that it tells");
+      if (part.crc !== combined >>> 0) throw corrupt("the bzip2 data has a wrong CRC");
       return;
     }
     yield* unpacked(part.block);
@@ -111,6 +111,6 @@ function* unpacked({ chain, length, first, crc }: Bzip2Block): Generator<Uint8Ar
       }
     }
   }
-  if (~sum >>> 0 !== crc) throw corrupt("a block of the bzip2 data does not have the CRC that it tells");
+  if (~sum >>> 0 !== crc) throw corrupt("a block of the bzip2 data has a wrong CRC");
   if (filled > 0) yield out.subarray(0, filled);
 }

@@ -65,7 +65,7 @@ const RUN_B = 1;
 /** Reads one block behind its magic, into `chain`, which has room for the largest one of this stream. */
 export function readBlock(bits: Bits, chain: Uint32Array): Bzip2Block {
   const crc = ((bits.read(16) << 16) | bits.read(16)) >>> 0;
-  if (bits.read(1) === 1) throw unsupported("bzip2 data of a version before 0.9.5", "unpack it and pack it again");
+  if (bits.read(1) === 1) throw unsupported("bzip2 data of a version before 0.9.5", "unpack it and compress it again");
   const origin = bits.read(24);
   const alphabet = readAlphabet(bits);
   const selectors = readSelectors(bits);

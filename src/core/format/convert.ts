@@ -92,10 +92,7 @@ async function inspect(from: Convertible, options: QemuOptions) {
   if (typeof size !== "number" || size > options.limit) throw tooLarge(`the disk in the ${from} image`, options.limit);
   const names = [...JSON.stringify(told).matchAll(/"(?:full-)?backing-filename"|"data-file"|"filename":"([^"]*)"/g)];
   if (names.some(([, name]) => name !== IN)) {
-    throw unsupported(
-      `a ${from} image that needs other files`,
-      "make one image of all its files with qemu-img convert",
-    );
+    throw unsupported(`a ${from} image that needs other files`, "merge its files into one image with qemu-img convert");
   }
 }
 

@@ -31,7 +31,7 @@ export async function* gunzip(
     await header(reader);
   }
   const left = await trailing(reader);
-  if (left.isData) note?.(`${left.length} bytes behind the end of the gzip data are left out, as gunzip does`);
+  if (left.isData) note?.(`${left.length} bytes after the end of the gzip data are ignored, as by gunzip`);
 }
 
 async function trailing(reader: ByteReader): Promise<{ readonly length: number; readonly isData: boolean }> {
@@ -49,7 +49,7 @@ async function header(reader: ByteReader): Promise<void> {
   if (fixed[0] !== 0x1f || fixed[1] !== 0x8b) throw corrupt("this is not gzip data");
   const flags = fixed[3] ?? 0;
   if (fixed[2] !== 8 || flags > 31) {
-    throw unsupported("gzip data of an unknown method or with unknown flags", "pack it with gzip");
+    throw unsupported("gzip data of an unknown method or with unknown flags", "compress it with gzip");
   }
   if ((flags & FEXTRA) !== 0) {
     const [low = 0, high = 0] = await reader.exact(2, GZ);
@@ -76,9 +76,8 @@ async function* body(reader: ByteReader): AsyncGenerator<Uint8Array> {
     yield piece;
   }
   const footer = viewOf(await reader.exact(8, GZ));
-  if (footer.getUint32(0, true) !== sum) throw corrupt("the gzip data does not have the CRC that it tells");
-  if (footer.getUint32(4, true) !== length % 2 ** 32)
-    throw corrupt("the gzip data does not have the length that it tells");
+  if (footer.getUint32(0, true) !== sum) throw corrupt("the gzip data has a wrong CRC");
+  if (footer.getUint32(4, true) !== length % 2 ** 32) throw corrupt("the gzip data has a wrong length");
 }
 
 /** Raw deflate up to its own end; what follows stays in the reader. */

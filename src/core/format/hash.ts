@@ -37,7 +37,7 @@ export function hashed(input: ByteStream, algorithms: Iterable<Algorithm>, optio
     bytes: options.threads === true ? onThreads(counted(), names, finish) : here(counted(), names, finish),
     length: () => length,
     digests: () => {
-      if (done === undefined) throw new Error("the digests were asked for before the end of the bytes");
+      if (done === undefined) throw new Error("the digests were requested before the end of the bytes");
       return done;
     },
   };

@@ -107,7 +107,8 @@ export async function identifyHead(
       const disk = isOva(found, inside) ? await ovaDisk(head, options, signal) : {};
       return { layers, ...image, ...disk, ...size, ...(memory === 0 ? {} : { memory }) };
     }
-    if (layers.length > DEPTH) throw new Failure("source.format", "the image is wrapped more than four times");
+    if (layers.length > DEPTH)
+      throw new Failure("source.format", "the image is nested in more than four archives or compressions");
   }
 }
 
@@ -128,8 +129,8 @@ async function ovaDisk(head: Uint8Array, options: IdentifyOptions, signal: Abort
 
 function noArchive(layers: readonly Layer[], what: string): Failure {
   const around = layers.map((layer) => `${layer} data of `).join("");
-  return new Failure("source.member", `\`member\` needs an archive, and this is ${around}${what}`, {
-    hint: "leave out `member`, or check where the source leads",
+  return new Failure("source.member", `\`member\` needs an archive, got ${around}${what}`, {
+    hint: "remove `member`, or check the source",
   });
 }
 
@@ -155,7 +156,7 @@ async function memberHead(
  * As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure, and damage behind them
  * is told to `damaged` alone.
  */
-async function firstOf(input: ByteStream, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
+export async function firstOf(input: ByteStream, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {

@@ -14,7 +14,7 @@ function told(bytes: number): string {
 
 export const tooLarge = (what: string, limit: number): Failure =>
   new Failure("source.limit", `${what} is larger than the limit of ${told(limit)}`, {
-    hint: "raise max_size_gb under [settings] if an image of that size is expected; a small file that unpacks without end is an attack",
+    hint: "raise max_size_gb in [settings] if an image of that size is expected; a small file that unpacks without end is an attack",
   });
 
 /** The bytes as they are; a Failure (`source.limit`) instead of the first byte beyond the limit. */

@@ -29,10 +29,7 @@ export function diskOf(ovf: Uint8Array): string {
     "source.member",
     only === undefined ? "the OVA has no disk" : "the OVA has more than one disk",
     {
-      hint:
-        only === undefined
-          ? "name the file that is meant: member"
-          : `name the one that is meant: member; there are ${names}`,
+      hint: only === undefined ? "choose the file with: member" : `choose one with: member; the files are ${names}`,
     },
   );
 }

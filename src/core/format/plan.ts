@@ -103,8 +103,8 @@ export function planTransform(detected: Detected, target: TransformTarget, optio
 function asItIs(what: string, { layers, size }: Detected, { formats, compressions }: TransformTarget): TransformPlan {
   const had = around(layers);
   if (had === undefined || formats !== "any" || compressions !== "any") {
-    throw new Failure("source.format", `this is ${what}, which is neither a disk nor unpacked here`, {
-      hint: "check where the source leads, or unpack it first",
+    throw new Failure("source.format", `this is ${what}, which is neither a disk nor a supported archive`, {
+      hint: "check the source, or unpack it first",
     });
   }
   return { steps: [], format: "other", compression: had, onePass: true, open: false, ...known(size) };
@@ -124,13 +124,9 @@ function packing({ compressions }: TransformTarget, had: Compression | undefined
   if (compressions === "any" || compressions.includes("none")) return "none";
   const found = compressions.find((one) => one === had && isPacker(one)) ?? compressions.find(isPacker);
   if (found !== undefined) return found;
-  throw new Failure(
-    "source.format",
-    `none of the compressions that are taken can be made: ${compressions.join(", ")}`,
-    {
-      hint: "gz, xz and zst are made; give an image that is already packed as it is wanted",
-    },
-  );
+  throw new Failure("source.format", `none of the accepted compressions is supported: ${compressions.join(", ")}`, {
+    hint: "gz, xz and zst are supported; use an image that is already compressed",
+  });
 }
 
 function convertible(format: Format, { formats }: TransformTarget): "raw" | "qcow2" {
@@ -141,7 +137,7 @@ function convertible(format: Format, { formats }: TransformTarget): "raw" | "qco
     const first = wanted.find((one) => one === "raw" || one === "qcow2");
     if (first !== undefined) return first;
   }
-  throw new Failure("source.format", `the image is ${format}, and ${wanted.join(" or ")} is wanted`, {
+  throw new Failure("source.format", `the image is ${format}; expected ${wanted.join(" or ")}`, {
     hint: wayOut(format),
   });
 }
@@ -149,4 +145,4 @@ function convertible(format: Format, { formats }: TransformTarget): "raw" | "qco
 const wayOut = (format: Format): string =>
   format === "tar"
     ? 'say which file of the archive is meant: member = "disk.raw"'
-    : "raw and qcow2 are made of the formats of disks, nothing else; choose another image or another backend";
+    : "only raw and qcow2 can be created by conversion; choose another image or another backend";

@@ -109,7 +109,7 @@ function endGroup(leader: number | undefined): void {
 
 const notStarted = (program: string, cause: Error): Failure =>
   new Failure("source.format", `${program} cannot be started: ${cause.message}`, {
-    hint: "see that every user may run it, or convert the image elsewhere",
+    hint: "make it executable for all users, or convert the image elsewhere",
     cause,
   });
 
@@ -120,7 +120,7 @@ function failed(command: string, errors: string, by: NodeJS.Signals | null): Fai
     .split("\n")
     .slice(-3)
     .join("; ");
-  const why = by === null ? said || "it does not say why" : `ended by ${by}${said === "" ? "" : `: ${said}`}`;
+  const why = by === null ? said || "no reason given" : `ended by ${by}${said === "" ? "" : `: ${said}`}`;
   return new Failure("source.format", `the image cannot be converted: qemu-img ${command}: ${why}`, {
     hint: "the image may be damaged, or this qemu-img may lack its format; convert it elsewhere",
   });

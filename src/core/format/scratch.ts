@@ -6,7 +6,7 @@ import { readUpTo, writeAll } from "./segment.ts";
 
 const failed = (directory: string, cause: unknown): Failure =>
   new Failure("source.scratch", `the temporary file in ${JSON.stringify(directory)} cannot be written`, {
-    hint: "make room there, or choose another directory for temporary files",
+    hint: "free space there, or choose another directory for temporary files",
     cause,
   });
 

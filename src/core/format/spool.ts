@@ -65,7 +65,7 @@ export class Spool implements RandomAccess {
     const old = await this.#kept.get(offset, behind, own);
     if (old.length < behind) {
       if (use === "packed" && old.length > 0) return old;
-      throw corrupt("the image uses the same bytes for two places, though it says that it does not");
+      throw corrupt("the image uses the same bytes in two places, against its own header");
     }
     return behind === length ? old : join([old, await this.#advance(length - behind, use)]);
   }

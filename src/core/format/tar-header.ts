@@ -34,7 +34,7 @@ export async function nextEntry(reader: ByteReader, globals: Map<string, string>
   for (;;) {
     const block = await reader.take(BLOCK);
     if (block.length === 0 || (block.length === BLOCK && block.every((byte) => byte === 0))) return undefined;
-    if (!isTarHeader(block)) throw corrupt("a header of the tar archive is damaged or cut off");
+    if (!isTarHeader(block)) throw corrupt("a header of the tar archive is damaged or truncated");
     const size = number(block, 124, 12);
     switch (String.fromCharCode(block[156] ?? 0)) {
       case "L":
@@ -91,7 +91,7 @@ async function entryOf(
   const map = records.get("GNU.sparse.map");
   if (map !== undefined) return { name, regular, stored, size, parts: pairs(map.split(",").map(decimal)) };
   if (records.get("GNU.sparse.major") !== "1") {
-    throw unsupported("a sparse file in the oldest pax form", "pack it with tar --sparse-version=1.0");
+    throw unsupported("a sparse file in the oldest pax form", "create it with tar --sparse-version=1.0");
   }
   return { name, regular, stored, size, parts: "inside" };
 }

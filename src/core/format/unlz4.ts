@@ -28,7 +28,7 @@ export async function* unlz4(input: ByteStream, signal?: AbortSignal): AsyncGene
     const magic = viewOf(start).getUint32(0, true);
     if (magic === LZ4_MAGIC) yield* blocks(reader, await header(reader));
     else if (magic >>> 4 === 0x184d2a5) await reader.skip(viewOf(await reader.exact(4, LZ4)).getUint32(0, true), LZ4);
-    else throw corrupt(first ? "this is not lz4 data" : "there are other bytes behind the end of the lz4 data");
+    else throw corrupt(first ? "this is not lz4 data" : "there are trailing bytes after the lz4 data");
   }
 }
 
@@ -36,9 +36,9 @@ async function header(reader: ByteReader): Promise<Frame> {
   const [flags] = await reader.peek(1);
   if (flags === undefined) throw truncated(LZ4);
   if (flags >>> 6 !== 1 || (flags & FLAG.reserved) !== 0) {
-    throw unsupported("lz4 data of an unknown version", "pack it again with lz4");
+    throw unsupported("lz4 data of an unknown version", "compress it again with lz4");
   }
-  if ((flags & FLAG.dictionary) !== 0) throw unsupported("lz4 data with a dictionary", "pack it again without one");
+  if ((flags & FLAG.dictionary) !== 0) throw unsupported("lz4 data with a dictionary", "compress it again without one");
   const hasSize = (flags & FLAG.size) !== 0;
   const bytes = await reader.exact(hasSize ? 11 : 3, LZ4);
   const told = bytes.length - 1;

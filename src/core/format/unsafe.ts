@@ -6,7 +6,7 @@ import { checkHead, checkTables } from "./qcow2/check.ts";
 import { hasParent, METADATA_LENGTH, metadataRegion, TABLE_LENGTH } from "./vhdx.ts";
 import { checkVmdk } from "./vmdk.ts";
 
-const FLATTEN = "make one image of both: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2";
+const FLATTEN = "merge both into one image: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2";
 const onParent = (format: Format) => unsupported(`a ${format} image on top of a parent image`, FLATTEN);
 
 /**
@@ -75,7 +75,7 @@ function checkQed(head: Uint8Array): void {
     throw unsupported("a qed image on top of a backing file", FLATTEN);
   }
   if (view.getUint32(16, true) > 7 || view.getUint32(20, true) !== 0) {
-    throw unsupported("a qed image with features that are not known", "convert it with the qemu-img that made it");
+    throw unsupported("a qed image with unknown features", "convert it with the qemu-img that created it");
   }
 }
 

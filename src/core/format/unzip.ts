@@ -56,18 +56,15 @@ async function* passed(reader: ByteReader, entry: ZipEntry, limit: number): Asyn
 
 /** The bytes of a file. Gives the entry with the CRC and sizes that were found. */
 async function* content(reader: ByteReader, entry: ZipEntry, limit: number): AsyncGenerator<Uint8Array, ZipEntry> {
-  if (entry.encrypted) throw unsupported("an encrypted file in a zip archive", "pack it again without a password");
+  if (entry.encrypted) throw unsupported("an encrypted file in a zip archive", "create it again without a password");
   if (entry.method !== STORED && entry.method !== DEFLATED) {
     throw unsupported(
       `a file packed with method ${entry.method} in a zip archive`,
-      "pack it again with zip -0 or zip -9",
+      "create it again with zip -0 or zip -9",
     );
   }
   if (entry.method === STORED && entry.described) {
-    throw unsupported(
-      "a zip archive that tells sizes only after stored bytes",
-      "pack it again into a file, not into a pipe",
-    );
+    throw unsupported("a zip archive with sizes only after stored bytes", "write it to a file, not to a pipe");
   }
   const from = reader.offset;
   let crc = 0;
@@ -81,7 +78,7 @@ async function* content(reader: ByteReader, entry: ZipEntry, limit: number): Asy
   const found = { crc, size, packed: reader.offset - from };
   if (entry.described) await descriptor(reader, found);
   else if (crc !== entry.crc || size !== entry.size || found.packed !== entry.packed) {
-    throw corrupt("a file in the zip archive does not have the CRC or the size that it tells");
+    throw corrupt("a file in the zip archive has a wrong CRC or size");
   }
   return { ...entry, ...found };
 }
@@ -92,7 +89,8 @@ async function directory(reader: ByteReader, picked: ZipEntry | undefined): Prom
   for (;;) {
     const kind = await signature(reader);
     if (kind === SIGNATURE.end || kind === SIGNATURE.end64) break;
-    if (kind !== SIGNATURE.central) throw corrupt("the zip archive is damaged: there is something between its parts");
+    if (kind !== SIGNATURE.central)
+      throw corrupt("the zip archive is damaged: there are extra bytes between its parts");
     const entry = await centralEntry(reader);
     if (picked === undefined || entry.name !== picked.name) continue;
     const same =
@@ -104,7 +102,7 @@ async function directory(reader: ByteReader, picked: ZipEntry | undefined): Prom
     if (!same || found) throw corrupt("the directory of the zip archive contradicts its files");
     found = true;
   }
-  if (picked !== undefined && !found) throw corrupt("the directory of the zip archive does not know the file");
+  if (picked !== undefined && !found) throw corrupt("the file is not in the directory of the zip archive");
   await ending(reader);
 }
 

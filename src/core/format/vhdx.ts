@@ -6,7 +6,7 @@ const ITEMS = { count: 10, first: 32, each: 32, most: 2047 } as const;
 const METADATA = "06a27c8b90479a4bb8fe575f050f886e";
 const PARAMETERS = "3767a1ca36fa434db3b633f0aa44e76b";
 const HAS_PARENT = 2;
-const FLATTEN = "make one image of both: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2";
+const FLATTEN = "merge both into one image: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2";
 /** How much of the head shows where the metadata is, and how much of the metadata is read: its table, and the values behind. */
 export const TABLE_LENGTH = REGIONS.at + (64 << 10);
 export const METADATA_LENGTH = 1 << 17;

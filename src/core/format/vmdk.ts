@@ -4,7 +4,7 @@ import { viewOf } from "./bytes.ts";
 const SECTOR = 512;
 const DESCRIPTOR = { offset: 28, sectors: 36, most: 2048 } as const;
 const WHOLE = ["monolithicsparse", "streamoptimized"];
-const HINT = "make one image of all its files: qemu-img convert -O vmdk -o subformat=streamOptimized IMAGE WHOLE.vmdk";
+const HINT = "merge its files into one image: qemu-img convert -O vmdk -o subformat=streamOptimized IMAGE WHOLE.vmdk";
 
 /** Refuses a vmdk image whose data, or a part of it, is in other files. Fails with `source.format` or `source.corrupt`. */
 export function checkVmdk(head: Uint8Array): void {

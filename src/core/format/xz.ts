@@ -32,17 +32,17 @@ function explained(answer: number, name: string): Error {
     case ANSWER.short:
       return truncated(`the ${name} data`);
     case ANSWER.format:
-      return corrupt(`this is not ${name} data, or there are other bytes behind its end`);
+      return corrupt(`this is not ${name} data, or there are trailing bytes`);
     case ANSWER.memory:
     case ANSWER.memoryLimit:
       return unsupported(
         `${name} data that needs more than ${MEMORY / 2 ** 20} MiB of memory to unpack`,
-        "pack it with xz -9 at most",
+        "compress it with xz -9 at most",
       );
     case ANSWER.options:
       return unsupported(
-        `${name} data with a filter or check that is not known`,
-        "pack it again with the options of xz left as they are",
+        `${name} data with an unknown filter or check`,
+        "compress it again with the default options of xz",
       );
     default:
       return corrupt(`the ${name} data cannot be unpacked: it is damaged`);

@@ -113,5 +113,5 @@ export async function descriptor(reader: ByteReader, found: Found): Promise<void
     await reader.skip(start + (fits64 ? 20 : 12), ZIP);
     return;
   }
-  throw corrupt("a file in the zip archive does not have the CRC or the size that it tells");
+  throw corrupt("a file in the zip archive has a wrong CRC or size");
 }

@@ -29,7 +29,7 @@ export async function* zstdFrames(reader: ByteReader, promised: Promised): Async
       await reader.skip(viewOf(head).getUint32(4, true), ZSTD);
     } else if (magic === MAGIC) yield* frame(reader, promised);
     else if (first) throw corrupt("this is not zstd data");
-    else throw corrupt("there are other bytes behind the end of the zstd data");
+    else throw corrupt("there are trailing bytes after the zstd data");
   }
 }
 
@@ -41,7 +41,7 @@ async function* frame(reader: ByteReader, promised: Promised): AsyncGenerator<Ui
   if (window > WINDOW_LIMIT) {
     throw unsupported(
       `zstd data that needs a window of ${window / 2 ** 20} MiB to unpack`,
-      "pack it again without --ultra and --long",
+      "compress it again without --ultra and --long",
     );
   }
   promised.bytes = promised.bytes === undefined || content === undefined ? undefined : promised.bytes + content;
@@ -60,7 +60,7 @@ async function* frame(reader: ByteReader, promised: Promised): AsyncGenerator<Ui
 /** Bytes of a frame header with its magic. */
 function headerLength(descriptor: number): number {
   if ((descriptor & 8) !== 0) throw corrupt("the zstd data sets a bit that is reserved");
-  if ((descriptor & 3) !== 0) throw unsupported("zstd data that needs a dictionary", "pack it again without one");
+  if ((descriptor & 3) !== 0) throw unsupported("zstd data that needs a dictionary", "compress it again without one");
   const single = (descriptor & 0x20) !== 0;
   const content = [single ? 1 : 0, 2, 4, 8][descriptor >>> 6] ?? 0;
   return 5 + (single ? 0 : 1) + content;

@@ -20,7 +20,7 @@ export function check(
     }
     const before = used.get(name);
     if (before !== undefined)
-      faults.push({ path: [key], message: `${key} means the same as ${before}: write one of them` });
+      faults.push({ path: [key], message: `${key} and ${before} are the same: write one of them` });
     used.set(name, key);
     if (attribute.mode === "computed") {
       faults.push({ path: [key], message: `${key} is computed by the backend and cannot be set` });
@@ -49,7 +49,7 @@ export function faults(schema: Schema): string[] {
   const found: string[] = [];
   for (const [name, attribute] of Object.entries(schema)) {
     const say = (text: string) => found.push(`${name}: ${text}`);
-    if (!/^[a-z][a-z0-9_]*$/.test(name)) say("a name is lower-case letters, digits and underscores");
+    if (!/^[a-z][a-z0-9_]*$/.test(name)) say("expected lower-case letters, digits and underscores");
     if (attribute.doc.trim() === "") say("has no doc");
     if (attribute.mode === "computed" && attribute.onChange !== undefined)
       say("is computed, so it cannot have onChange");
@@ -59,7 +59,7 @@ export function faults(schema: Schema): string[] {
     if (attribute.compare === "never" && attribute.onChange !== undefined)
       say("is never compared, so onChange has no meaning");
     for (const other of attribute.also ?? []) {
-      if (Object.hasOwn(schema, other)) say(`has ${other} as another spelling, which is an attribute itself`);
+      if (Object.hasOwn(schema, other)) say(`has the alias ${other}, which is an attribute itself`);
     }
     if (attribute.type.fields !== undefined)
       found.push(...faults(attribute.type.fields).map((text) => `${name}.${text}`));

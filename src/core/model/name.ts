@@ -34,6 +34,6 @@ export const imageOf = (at: Address): ImageName => imageName(at.slice(at.indexOf
 export const idFrom = (at: Address): ImageId => imageId(imageOf(at));
 
 function named(text: string): string {
-  if (!NAME.test(text)) throw new RangeError(`not a name: ${JSON.stringify(text)}`);
+  if (!NAME.test(text)) throw new RangeError(`invalid name: ${JSON.stringify(text)}`);
   return text;
 }

@@ -53,7 +53,7 @@ export class HttpAnswer implements Answer {
       return value;
     } catch {
       throw this.#wrong(
-        `the answer is not JSON: ${text === "" ? "it is empty" : excerpt(this.#reading.asked.redact(text), 100)}`,
+        `the response is not JSON: ${text === "" ? "it is empty" : excerpt(this.#reading.asked.redact(text), 100)}`,
       );
     }
   }
@@ -68,13 +68,13 @@ export class HttpAnswer implements Answer {
     let size = 0;
     for await (const piece of this.#pieces()) {
       size += piece.byteLength;
-      if (size > MOST) throw this.#wrong("the answer is larger than 64 MiB");
+      if (size > MOST) throw this.#wrong("the response is larger than 64 MiB");
       pieces.push(piece);
     }
     try {
       return decoded(Buffer.concat(pieces), this.headers);
     } catch (error) {
-      throw this.#wrong("the answer cannot be decompressed, or is larger than 64 MiB", error);
+      throw this.#wrong("the response cannot be decompressed, or is larger than 64 MiB", error);
     }
   }
 
@@ -86,7 +86,7 @@ export class HttpAnswer implements Answer {
       signal.throwIfAborted();
       if (error instanceof Failure) throw brokenFailure(error, asked, "");
       const length = this.headers.get("content-length");
-      const said = `the answer broke off after ${exchange.received}${length === null ? "" : ` of ${length}`} bytes`;
+      const said = `the response ended after ${exchange.received}${length === null ? "" : ` of ${length}`} bytes`;
       const { message, hint, request } = brokenFailure(error, asked, said);
       throw new Failure("net.short", message, { hint, request, retry: true, cause: error });
     }
@@ -95,7 +95,7 @@ export class HttpAnswer implements Answer {
   #wrong(what: string, cause?: unknown): Failure {
     const { asked } = this.#reading;
     return new Failure("backend.answer", `${what} (${asked.method} ${asked.redact(this.url)}: ${this.status})`, {
-      hint: "is this the address of the API?",
+      hint: "check that the address is that of the API",
       cause,
       request: { method: asked.method, url: asked.redact(this.url), status: this.status },
     });

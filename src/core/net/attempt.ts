@@ -115,7 +115,7 @@ export class Sender {
     if (flow?.error !== undefined && flow.error === error) return error;
     const isTimeout = error instanceof Failure && error.code === "net.timeout";
     if (scope.signal.aborted && !isTimeout) return scope.signal.reason;
-    const failure = brokenFailure(error, asked, "the connection broke before there was an answer");
+    const failure = brokenFailure(error, asked, "the connection broke before there was a response");
     if (!exchange.started) {
       const isNowhere = /^(?:ENOENT|ENOTFOUND|EACCES)$/.test(codeOfError(failure.cause));
       return new Tried(failure, isNowhere && !this.#reached.has(asked.url.origin) ? false : failure.retry);
@@ -127,10 +127,10 @@ export class Sender {
 
   #hintOf({ code, retry, hint }: Failure, url: URL, job: HttpRequest): string | undefined {
     if (code === "net.broken" && url.protocol === "https:" && !this.#reached.has(url.origin))
-      return "a server that wants a certificate of its clients closes on one that it does not know: check the certificate and the key";
+      return "a server that requires client certificates closes the connection on an unknown one: check the certificate and the key";
     return job.isSafe || retry === false
       ? hint
-      : "the request may have arrived all the same: look what is there before it is sent again";
+      : "the request may have arrived: check the backend before it is sent again";
   }
 }
 

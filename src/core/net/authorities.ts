@@ -41,8 +41,8 @@ export function certificatesIn(text: string, what: string): readonly string[] {
   const broken = found.findIndex((one) => !isCertificate(one));
   if (found.length > 0 && broken < 0) return found;
   const message =
-    found.length === 0 ? `${what} holds no certificate` : `${what}: certificate ${broken + 1} is not valid`;
-  throw new Failure("backend.tls", message, { hint: "certificates of authorities are needed, in PEM" });
+    found.length === 0 ? `${what} contains no certificate` : `${what}: certificate ${broken + 1} is not valid`;
+  throw new Failure("backend.tls", message, { hint: "expected CA certificates in PEM" });
 }
 
 let runtime: readonly string[] | undefined;
@@ -69,7 +69,7 @@ async function fromFile(file: string): Promise<readonly string[]> {
     text = await readFile(file, "utf8");
   } catch (error) {
     throw new Failure("backend.tls", `cannot read ${file}: ${reasonOf(error)}`, {
-      hint: "SSL_CERT_FILE names a file with certificates of authorities in PEM",
+      hint: "SSL_CERT_FILE must be a file with CA certificates in PEM",
       cause: error,
     });
   }

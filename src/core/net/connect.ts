@@ -119,9 +119,9 @@ export class Connections {
     };
     let late: Failure | undefined;
     const timer = setTimeout(() => {
-      late = new Failure("net.timeout", `cannot connect to ${words}: no answer within ${PATIENCE / 1000} s`, {
+      late = new Failure("net.timeout", `cannot connect to ${words}: no response within ${PATIENCE / 1000} s`, {
         retry: true,
-        hint: "is the address right, and does no firewall stand in between?",
+        hint: "check the address and firewalls",
       });
       for (const socket of made) socket.destroy(late);
     }, PATIENCE);
@@ -162,7 +162,7 @@ function checkPin(socket: TLSSocket, pin: string): void {
     : shown?.equals(rawOf(pin));
   if (isPinned === true) return;
   const print = shown === undefined ? "none" : printOf(shown);
-  throw new Failure("backend.tls", `the server shows another certificate than the pinned one: sha256 ${print}`, {
+  throw new Failure("backend.tls", `the certificate of the server is not the pinned one: sha256 ${print}`, {
     hint: "if the server's certificate was renewed, pin the new one; if not, the connection is intercepted",
   });
 }
@@ -174,8 +174,8 @@ function rawOf(pin: string): Buffer {
   try {
     return new X509Certificate(pin).raw;
   } catch (error) {
-    throw new Failure("backend.tls", "the certificate to pin is none", {
-      hint: "a certificate in PEM is needed",
+    throw new Failure("backend.tls", "invalid certificate to pin", {
+      hint: "expected a certificate in PEM",
       cause: error,
     });
   }
@@ -193,7 +193,7 @@ function connectFailure(error: unknown, words: string): Failure {
   const message = `cannot connect to ${words}: ${reasonOf(error)}`;
   if (hint !== undefined) return new Failure("backend.tls", message, { hint, cause: error });
   return new Failure("backend.unreachable", message, {
-    hint: HINTS[code] ?? "is the address right, and does the server run?",
+    hint: HINTS[code] ?? "check the address, and that the server is running",
     // A name or a path that is not there is a mistake more often than a server that restarts: http.ts knows which.
     retry: true,
     cause: error,
@@ -201,17 +201,17 @@ function connectFailure(error: unknown, words: string): Failure {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  ENOENT: "is the path of the socket right, and does the server run?",
-  EACCES: "this user may not use the socket: join the group that owns it",
-  ENOTFOUND: "is the name of the host right?",
-  EAI_AGAIN: "does the network work, and the name server?",
+  ENOENT: "check the path of the socket, and that the server is running",
+  EACCES: "this user has no access to the socket: join the group that owns it",
+  ENOTFOUND: "check the host name",
+  EAI_AGAIN: "check the network and the name server",
 };
 
 const isTls = (code: string): boolean => /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO|CERT_|UNABLE_TO_)/.test(code);
-const TLS_HINT = "does the server speak TLS on this port, and does it accept our certificate?";
+const TLS_HINT = "check that the server uses TLS on this port and accepts the client certificate";
 const UNKNOWN =
-  "give the certificate of the authority that signed the server's (`ca`, `cacert`, SSL_CERT_FILE or the store of the system), or pin the server's own";
-const PEM = "are the certificate and its key in PEM, and do they belong together?";
+  "add the CA certificate of the server (`ca`, `cacert`, SSL_CERT_FILE or the store of the system), or pin the certificate of the server";
+const PEM = "check that the certificate and its key are in PEM and belong together";
 const TLS_HINTS: Readonly<Record<string, string>> = {
   ERR_OSSL_PEM_NO_START_LINE: PEM,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN,
@@ -219,10 +219,9 @@ const TLS_HINTS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN,
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN,
-  CERT_HAS_EXPIRED: "the server's certificate is too old; is the clock of this host right?",
-  CERT_NOT_YET_VALID: "is the clock of this host right?",
+  CERT_HAS_EXPIRED: "the certificate of the server has expired; check the clock of this host",
+  CERT_NOT_YET_VALID: "check the clock of this host",
   ERR_TLS_CERT_ALTNAME_INVALID:
     "the certificate is for another name: use that name in the address, or pin the certificate",
-  ERR_SSL_WRONG_VERSION_NUMBER:
-    "the server does not speak TLS on this port: http:// instead of https://, or another port",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the server does not use TLS on this port: use http://, or another port",
 };

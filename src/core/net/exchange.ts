@@ -71,7 +71,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** For the flow: does the socket have to take something now, or does the giver have to give? */
   waits(forSocket: boolean): void {
     if (this.status !== 0 || this.#isOver) return;
-    if (forSocket) this.#watch.arm(this.#patience.idle, "the server took no byte");
+    if (forSocket) this.#watch.arm(this.#patience.idle, "the server accepted no data");
     else this.#watch.off();
   }
 
@@ -84,9 +84,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** The body as it comes, to be read once. Who stops early ends the exchange. */
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#isRead) throw new Error("the body of an answer can be read once");
+    if (this.#isRead) throw new Error("the body of a response can be read once");
     this.#isRead = true;
-    if (!this.#isOver) this.#watch.arm(this.#patience.idle, "no byte came");
+    if (!this.#isOver) this.#watch.arm(this.#patience.idle, "no data received");
     try {
       while (true) {
         const piece = this.#queue.shift();
@@ -102,7 +102,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
           });
       }
     } finally {
-      this.abort(new Failure("net.broken", "the rest of the answer was not wanted"));
+      this.abort(new Failure("net.broken", "the rest of the response was not needed"));
     }
   }
 
@@ -113,7 +113,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onRequestSent(): void {
-    if (this.status === 0 && this.#flow !== undefined) this.#watch.arm(this.#patience.answer, "no answer came");
+    if (this.status === 0 && this.#flow !== undefined) this.#watch.arm(this.#patience.answer, "no response received");
   }
 
   onResponseStart(
@@ -125,7 +125,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.status = status;
     for (const [name, value] of Object.entries(headers))
       for (const one of Array.isArray(value) ? value : [value ?? ""]) this.headers.append(name, one);
-    this.#watch.arm(this.#patience.idle, "no byte came");
+    this.#watch.arm(this.#patience.idle, "no data received");
     this.#answered?.resolve();
   }
 
@@ -133,7 +133,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.received += piece.byteLength;
     this.#queue.push(piece);
     this.#queued += piece.byteLength;
-    this.#watch.arm(this.#patience.idle, "no byte came");
+    this.#watch.arm(this.#patience.idle, "no data received");
     if (this.#queued > ROOM && !controller.paused) {
       controller.pause();
       // The reader's time is its own; but an answer that nobody has begun to read is not kept for ever.
@@ -152,7 +152,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #resume(): void {
     if (this.#isOver || this.#controller?.paused !== true) return;
-    this.#watch.arm(this.#patience.idle, "no byte came");
+    this.#watch.arm(this.#patience.idle, "no data received");
     this.#controller.resume();
   }
 

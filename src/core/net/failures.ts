@@ -34,18 +34,18 @@ const WORDS: Readonly<Record<number, string>> = {
   401: "not authenticated",
   403: "forbidden",
   404: "not found",
-  405: "this method is not allowed there",
-  407: "the proxy asks for a user and a password",
-  408: "the server waited too long for the request",
+  405: "method not allowed",
+  407: "the proxy requires a user and a password",
+  408: "request timeout",
   409: "conflict",
   410: "gone",
-  411: "the server asks for a length",
+  411: "the server requires a length",
   412: "changed in the meantime",
   413: "too large",
-  415: "this type of content is not taken",
+  415: "unsupported content type",
   429: "too many requests",
-  500: "internal error of the server",
-  501: "the server does not know this method",
+  500: "internal server error",
+  501: "the server does not support this method",
   502: "bad gateway",
   503: "service unavailable",
   504: "gateway timeout",
@@ -64,8 +64,7 @@ export function answerFailure(
   const id = given === undefined ? undefined : asked.redact(excerpt(given, 100));
   const code: Code = `backend.${explained?.code ?? codeOf(status)}`;
   const said = explained?.message ?? plainText(answer);
-  const words =
-    WORDS[status] ?? (status < 400 ? "an answer that was not asked for" : status < 500 ? "refused" : "failed");
+  const words = WORDS[status] ?? (status < 400 ? "unexpected response" : status < 500 ? "refused" : "failed");
   const message = `${said === "" ? words : excerpt(asked.redact(said))} (${asked.method} ${shown(asked)}: ${status}${id === undefined ? "" : `, request ${id}`})`;
   const hint = explained?.hint === undefined ? hintOf(code, status, asked) : escaped(asked.redact(explained.hint));
   return new Failure(code, message, {
@@ -100,16 +99,16 @@ function codeOf(status: number): string {
 }
 
 function hintOf(code: Code, status: number, { credentials }: RequestShown): string | undefined {
-  if (status === 407) return "give them in HTTPS_PROXY or HTTP_PROXY: http://user:password@host:port";
+  if (status === 407) return "set them in HTTPS_PROXY or HTTP_PROXY: http://user:password@host:port";
   switch (code) {
     case "backend.auth":
-      return `check ${credentials}: the server did not accept it`;
+      return `check ${credentials}: the server rejected it`;
     case "backend.denied":
-      return `the server knows who asks, but does not allow this: give ${credentials} the right to it, or take another`;
+      return `access denied: grant ${credentials} the permission, or use other credentials`;
     case "backend.busy":
-      return "try again later; a lower `parallelism` or `rate_limit` of this backend asks less of the server";
+      return "try again later, or set a lower `parallelism` or `rate_limit` for this backend";
     case "backend.failed":
-      return "the fault is on the server's side: try again, and if it stays tell its operators the request";
+      return "the error is on the server: try again; if it persists, report the request to its operators";
     default:
       return undefined;
   }
@@ -137,7 +136,7 @@ export function brokenFailure(error: unknown, asked: RequestShown, said: string)
   const reason = asked.redact(reasonOf(error));
   if (codeOfError(error) === "UND_ERR_INVALID_ARG")
     return new Failure("net.request", `the request cannot be sent: ${reason}${at}`, {
-      hint: "does a header, most likely one with a secret, hold a line break or a character that is not Latin?",
+      hint: "check for a line break or non-Latin character in a header, most likely in a secret",
       request,
     });
   return new Failure("net.broken", `${said}: ${reason}${at}`, { retry: true, request, cause: error });
@@ -162,8 +161,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EPIPE: "the connection was closed by the other side",
   UND_ERR_SOCKET: "the connection was closed by the other side",
   ENOTFOUND: "there is no host of this name",
-  EAI_AGAIN: "the name server does not answer",
-  ETIMEDOUT: "no answer to the attempt to connect",
+  EAI_AGAIN: "the name server does not respond",
+  ETIMEDOUT: "connection timed out",
   EHOSTUNREACH: "no route to the host",
   ENETUNREACH: "no route to the network",
   ENOENT: "there is no such socket",

@@ -120,6 +120,6 @@ export class Flow implements AsyncIterable<Uint8Array> {
 }
 
 const unlike = (size: number, given: string): Failure =>
-  new Failure("source.size", `${size} bytes were announced, and ${given} came`, {
-    hint: "did the source change while it was read?",
+  new Failure("source.size", `expected ${size} bytes, got ${given}`, {
+    hint: "the source may have changed while it was read",
   });

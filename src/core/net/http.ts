@@ -234,16 +234,16 @@ class HttpDoor implements HttpClient {
 }
 
 const tooLong = (seconds: number): Failure =>
-  new Failure("net.timeout", `no answer within ${seconds} s`, {
+  new Failure("net.timeout", `no response within ${seconds} s`, {
     retry: true,
-    hint: "try again; a longer `timeout` of this backend gives it more time",
+    hint: "try again, or set a longer `timeout` for this backend",
   });
 
 /** A server that says yes before it has seen the last byte cannot have checked what it took. */
 async function tooEarly({ exchange, flow, asked }: AnswerHead, { isSafe }: HttpRequest): Promise<Tried> {
   exchange.abort(new Error("too early"));
   await flow?.stop(new Error("too early"));
-  const failure = new Failure("backend.answer", `the server said ${exchange.status} before it had all of the body`, {
+  const failure = new Failure("backend.answer", `the server responded ${exchange.status} before the end of the body`, {
     retry: true,
   });
   return new Tried(brokenFailure(failure, asked, ""), isSafe);

@@ -41,7 +41,7 @@ const BETWEEN = 60_000;
 export const rated = (wait: number, rate: number | undefined): Failure | undefined =>
   wait < LONG || rate === undefined
     ? undefined
-    : new Failure("backend.busy", `at most ${rate} requests a second are sent to this backend (rate_limit)`);
+    : new Failure("backend.busy", `limited to ${rate} requests per second on this backend (rate_limit)`);
 
 /** Says what is waited for, where it takes long: once a minute, not for each of many requests. */
 export function waitingTold(note: (text: string) => void, now: () => number = Date.now): (retry: Retry) => void {

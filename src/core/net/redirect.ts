@@ -59,7 +59,7 @@ export class Trail {
       "net.https",
       redact(`${shownUrl(to)} ${what}, and [policy] requires https (${method} ${shownUrl(url)})`),
       {
-        hint: "name a URL that is https all the way, or take https out of [policy] require",
+        hint: "use a URL that is https all the way, or remove https from [policy] require",
         request: { method, url: redact(shownUrl(url)) },
       },
     );
@@ -68,7 +68,7 @@ export class Trail {
   #lost(message: string): Failure {
     const { method, url, redact } = this.#asked;
     return new Failure("net.redirect", redact(`${message} (${method} ${shownUrl(url)})`), {
-      hint: "is the address right? The server sends on, but not to an answer",
+      hint: "check the address: the server redirects without end",
       request: { method, url: redact(shownUrl(url)) },
     });
   }

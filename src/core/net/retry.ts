@@ -110,9 +110,9 @@ export async function poll<T>(look: (attempt: number) => Promise<T | undefined>,
     const left = end - clock.now();
     if (left <= 0) {
       const what = options.what ?? "it to be ready";
-      throw new Failure("net.timeout", `waited ${deadline} s for ${what}`, {
+      throw new Failure("net.timeout", `timed out after ${deadline} s waiting for ${what}`, {
         retry: true,
-        hint: "a longer `timeout` gives it more time; the next run resumes it",
+        hint: "set a longer `timeout`; the next run resumes it",
       });
     }
     await clock.sleep(Math.min(wait * (0.9 + 0.2 * random()), left), signal);

@@ -20,12 +20,12 @@ export async function tunnel(socket: Socket, proxy: URL, url: URL): Promise<Sock
   const isAuth = status === "407";
   throw new Failure(
     "net.proxy",
-    status === undefined ? "the proxy does not speak HTTP" : `the proxy refused the tunnel with ${status}`,
+    status === undefined ? "the proxy does not use HTTP" : `the proxy refused the tunnel with ${status}`,
     {
       retry: status !== undefined && /^5/.test(status),
       hint: isAuth
-        ? "give user and password in HTTPS_PROXY: http://user:password@host:port"
-        : "does the proxy allow this host and port? NO_PROXY lists hosts that need no proxy",
+        ? "set user and password in HTTPS_PROXY: http://user:password@host:port"
+        : "check that the proxy allows this host and port; NO_PROXY lists hosts that need no proxy",
     },
   );
 }

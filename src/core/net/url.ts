@@ -11,7 +11,7 @@ export function target(base: string, path: string, query: Call["query"]): URL {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new Failure("net.url", "the address of the server is not an http or https URL", {
-      hint: "a URL looks like https://host:port/path",
+      hint: "expected https://host:port/path",
     });
   url.hash = "";
   for (const [name, value] of Object.entries(query ?? {})) {

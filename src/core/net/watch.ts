@@ -31,4 +31,4 @@ export class IdleWatch {
   }
 }
 
-const HINT = "the server or the network in between stands still: try again";
+const HINT = "the server or the network is stalled: try again";

@@ -24,14 +24,14 @@ export async function* messages(
   socket.addEventListener("message", ({ data }) => {
     if (typeof data !== "string") return;
     queue.push(data);
-    if (queue.length > MOST) finish(broken("more messages came than could be read"));
+    if (queue.length > MOST) finish(broken("too many messages"));
     wake?.();
   });
   socket.addEventListener("error", ({ message }) => {
-    finish(brokenFailure(failure() ?? message, asked, "the server does not let us listen"));
+    finish(brokenFailure(failure() ?? message, asked, "the server refused the event connection"));
   });
   socket.addEventListener("close", ({ wasClean }) =>
-    wasClean ? finish() : finish(broken("the connection broke while we listened")),
+    wasClean ? finish() : finish(broken("the event connection broke")),
   );
   signal.addEventListener("abort", aborted);
   try {

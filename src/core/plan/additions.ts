@@ -108,7 +108,7 @@ export async function withAdditions(
   }
 }
 
-const UNREAD = "what others added to it, which could not be read";
+const UNREAD = "undeclared additions, which could not be read";
 /** The plan said that it could not read what others added to the image. */
 export const isUnread = ({ loses = [] }: Step): boolean => loses.some((line) => line.startsWith(UNREAD));
 

@@ -8,7 +8,7 @@ import { bearing } from "./standing.ts";
 export function foreign(address: DecisionInput["address"], rival: LiveImage, lead: string): Step {
   const { id, name } = rival;
   const worth = bearing(rival);
-  const text = `${lead} ${name ?? id} (${id}) exists already and ${ownerOf(rival)}`.trim();
+  const text = `${lead} ${name ?? id} (${id}) already exists and ${ownerOf(rival)}`.trim();
   const hint =
     worth === "inherited" || worth === "incomplete"
       ? "no run touches it: choose another name, or rename or delete it yourself"
@@ -21,11 +21,11 @@ export function contested({ address, sameBytes }: DecisionInput, rival: LiveImag
   const { id, name } = rival;
   const owner = ownerOf(rival);
   const text = sameBytes
-    ? `the new bytes are there already as ${id}${name === undefined ? "" : ` (${name})`}, which ${owner}`
+    ? `an image with the new bytes already exists as ${id}${name === undefined ? "" : ` (${name})`}, which ${owner}`
     : `the name ${name ?? id} is held by ${id}, which ${owner}`;
   const hint = sameBytes
-    ? `delete that image, or manage it in place of this one: images state rm ${address}, then images import ${address} ${id}`
-    : "take the name off that image, or choose another name";
+    ? `delete that image, or manage it instead of this one: images state rm ${address}, then images import ${address} ${id}`
+    : "remove the name from that image, or choose another name";
   return { action: "block", address, because: "foreign", text, hint };
 }
 
@@ -36,7 +36,7 @@ function ownerOf(rival: LiveImage): string {
   return mark === undefined || worth === "unsigned"
     ? "is unmanaged"
     : isCopy
-      ? `bears an inherited marker (it is a copy of the image ${mark.owner} of ${mark.file})`
+      ? `has an inherited marker (it is a copy of the image ${mark.owner} of ${mark.file})`
       : worth === "incomplete"
         ? `is incomplete (an interrupted run for ${mark.owner} of ${mark.file})`
         : `is managed by ${mark.file} as ${mark.owner}`;
@@ -50,7 +50,7 @@ export function otherState(address: DecisionInput["address"], image: LiveImage, 
     address,
     because: "foreign",
     text: `${image.id} was made by another state${lineage} and is not as declared: ${differing}`,
-    hint: "restore that state, or pass --adopt once to take the image into this one (nothing else is done to it in that run)",
+    hint: "restore that state, or pass --adopt once to adopt the image into this one (nothing else is changed in that run)",
   };
 }
 
@@ -61,20 +61,20 @@ export function taken(address: DecisionInput["address"], image: LiveImage): Step
     action: "block",
     address,
     because: "foreign",
-    text: `${image.id} is managed by another state now: ${file} as ${owner} (lineage ${lineage ?? "unknown"})`,
-    hint: `let one of the two go: images state rm ${address}`,
+    text: `${image.id} is now managed by another state: ${file} as ${owner} (lineage ${lineage ?? "unknown"})`,
+    hint: `remove it from one of the two states: images state rm ${address}`,
   };
 }
 
 /** Several images could be the one of the address: nothing is chosen. */
 export function ambiguous(address: DecisionInput["address"], images: readonly LiveImage[]): Step {
   const ids = images.map(({ id }) => id);
-  const what = images.every(({ mark }) => mark === undefined) ? "have its name" : "bear the marker of this address";
+  const what = images.every(({ mark }) => mark === undefined) ? "have its name" : "have the marker of this address";
   return {
     action: "block",
     address,
     because: "foreign",
-    text: `${ids.length} images ${what}, and the state knows none of them: ${ids.join(", ")}`,
+    text: `${ids.length} images ${what}, and none of them is in the state: ${ids.join(", ")}`,
     hint: `choose one: images import ${address} ${ids[0]}`,
   };
 }
@@ -85,8 +85,8 @@ export function incomplete(address: DecisionInput["address"], { id }: LiveImage)
     action: "block",
     address,
     because: "foreign",
-    text: `${id} is incomplete: a run of another state that makes this image was interrupted, or is not done yet`,
-    hint: `wait for that run; if there is none, delete ${id} on the backend`,
+    text: `${id} is incomplete: a run of another state that creates this image was interrupted or is still active`,
+    hint: `wait for that run; if it no longer exists, delete ${id} on the backend`,
   };
 }
 

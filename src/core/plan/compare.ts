@@ -28,7 +28,7 @@ export function compareBytes(
   const before = bearing(found) === "genuine" ? found.mark?.content : undefined;
   if (before !== undefined && before === wanted && !isUnproven(before)) return SAME;
   if (before !== undefined && isUnproven(before))
-    return { kind: "differ", text: "content: its marker says that the bytes were never proven" };
+    return { kind: "differ", text: "content: by its marker, the bytes were never verified" };
   if (before !== undefined && !isUnproven(wanted) && differs(before, wanted))
     return { kind: "differ", text: `content: ${short(before)} there, ${short(wanted)} declared` };
   if (before === undefined && sentAsIs && digest !== undefined && theirs !== undefined)
@@ -36,10 +36,10 @@ export function compareBytes(
   if (sends !== undefined && found.size !== undefined && found.size !== sends)
     return { kind: "differ", text: `size: ${found.size} bytes there, ${sends} declared` };
   if (sentAsIs && content?.size !== undefined && found.size !== undefined && found.size !== content.size)
-    return { kind: "differ", text: `size: ${found.size} bytes there, ${content.size} declared` };
+    return { kind: "differ", text: `size: ${content.size} bytes declared, ${found.size} bytes on the backend` };
   return {
     kind: "unknown",
-    text: "the bytes are not comparable: no digest is known on both sides",
+    text: "bytes not comparable: no common digest",
   };
 }
 

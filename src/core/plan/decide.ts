@@ -59,13 +59,13 @@ function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: bo
     defaults: want.defaults,
   });
   if (compared.refused.length > 0) {
-    const text = `cannot be changed once the image is there: ${compared.refused.join(", ")}`;
+    const text = `cannot be changed after creation: ${compared.refused.join(", ")}`;
     return {
       action: "block",
       address,
       because: "refused",
       text,
-      hint: "put the former value back, or replace the image with --replace",
+      hint: "restore the previous value, or replace the image with --replace",
     };
   }
   const evidence = evidenceOf(want, found, recorded);
@@ -118,13 +118,13 @@ function make(sight: DecisionInput, want: Want): Step {
   const blocked = unreachable(address, want) ?? takenId(sight, want, undefined, "");
   if (blocked !== undefined) return blocked;
   if (resource.lifecycle.existing || !want.origin) {
-    const text = "is not there, and nothing says what to make it from";
+    const text = "does not exist and has no origin";
     return {
       action: "block",
       address,
       because: "missing",
       text,
-      hint: `give it a source, or import it: images import ${address} ID`,
+      hint: `set a source, or import it: images import ${address} ID`,
     };
   }
   const { changes } = diff(want.schema, { have: undefined, want: resource.want });
@@ -159,19 +159,19 @@ function renew(
   const { address } = sight;
   const reasons = because.join(", ");
   if (want.resource.lifecycle.protect) {
-    const text = `is protected, and would have to be replaced (${reasons})`;
+    const text = `replacement blocked: the image is protected (${reasons})`;
     return { action: "block", address, because: "protected", text, hint: "set protect = false for this change" };
   }
   const blocked = unreachable(address, want) ?? takenId(sight, want, found, reasons);
   if (blocked !== undefined) return blocked;
   if (want.resource.lifecycle.existing || !want.origin) {
-    const text = `would have to be replaced (${reasons}), and nothing says what to make it from`;
+    const text = `would have to be replaced (${reasons}) and has no origin`;
     return {
       action: "block",
       address,
       because: "missing",
       text,
-      hint: "give it a source, or put the former values back",
+      hint: "set a source, or restore the previous values",
     };
   }
   if (tooMuch) return limits(sight, want);

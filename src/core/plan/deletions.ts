@@ -102,14 +102,14 @@ function obstacle(id: ImageId, { uses, protected: kept }: Obstacles): Obstacle |
     return {
       because: "protected",
       text: "the image is protected on the backend",
-      hint: "lift the protection there, or set protected = false and apply, then apply again",
+      hint: "remove the protection there, or set protected = false and apply, then apply again",
     };
   const use = uses.get(id);
   if (use === undefined) return undefined;
   return {
     because: "refused",
-    text: `the image is in use (${use})`,
-    hint: 'free it first, keep it with retain, or set on_remove = "forget"',
+    text: use,
+    hint: 'stop using it, keep it with retain, or set on_remove = "forget"',
   };
 }
 

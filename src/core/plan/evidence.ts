@@ -84,7 +84,7 @@ function weigh(exhibits: Exhibits): Evidence {
   if (recorded.transform !== now.transform || recorded.resolved !== undefined) return plain(recorded, now);
   const evidence = weighDigests(known, declared) ?? weighRest(recorded, now, known);
   if (evidence.kind !== "same" || isSigned(recorded, spec)) return evidence;
-  return readable(known, "the declared signature was never checked over its bytes");
+  return readable(known, "the declared signature was never verified against its bytes");
 }
 
 /** The digests of the bytes that the image was made from: those of the backend too, where it has them as the source does. */
@@ -121,10 +121,10 @@ function weighRest(recorded: Content, now: Content, known: Digests): Evidence {
     return readable(known, `its declared ${nameOf(now.digest)} was never compared with its bytes`);
   if (recorded.where !== now.where) return changed(recorded.where, now.where, known);
   if (isOther(recorded.identity, now.identity) && !hasSameEtag(recorded, now))
-    return changed("the URL as it was", "another value in what is not shown of it", known);
+    return changed("the URL as it was", "its redacted part has changed", known);
   if (now.stat !== undefined) {
     if (recorded.stat !== undefined && sameStat(recorded.stat, now.stat)) return SAME;
-    return readable(known, "its file was touched, and no digest of it is declared");
+    return readable(known, "its file was touched, and no digest is declared");
   }
   return now.validators === undefined ? plain(recorded, now) : weighValidators(recorded, now.validators, known);
 }
@@ -137,11 +137,11 @@ function weighValidators({ validators: before }: Content, now: Validators, known
     return changed(compared.before, compared.after, isLength ? {} : known);
   }
   if (before !== undefined && isMute(before) && isMute(now))
-    return { kind: "untold", why: "the server reports neither an ETag nor a Last-Modified of it: declare a checksum" };
+    return { kind: "untold", why: "the server returns neither ETag nor Last-Modified: declare a checksum" };
   const why =
     before === undefined
-      ? "no checksum is declared for it any more, and what the server reports was never recorded"
-      : `the server reports ${kindsOf(now)} of it now, and reported ${kindsOf(before)} before`;
+      ? "its checksum was removed, and its validators were never recorded"
+      : `the server now returns ${kindsOf(now)}, and returned ${kindsOf(before)} before`;
   return readable(known, why);
 }
 
@@ -166,7 +166,7 @@ const changed = (before: string, after: string, known: Digests): Evidence => ({
 const readable = (known: Digests, why: string): Evidence =>
   Object.keys(known).length > 0
     ? { kind: "unknown", why }
-    : { kind: "untold", why: `${why}, and no digest is known of what it was made from: --replace makes it again` };
+    : { kind: "untold", why: `${why}, and the digest of its origin is unknown: --replace creates it again` };
 
 /** The upstream that was read is what the source is now, as far as both tell. */
 function isOf(upstream: Content | undefined, now: Content): upstream is Content {

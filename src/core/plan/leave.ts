@@ -20,9 +20,8 @@ export function leave(sight: DecisionInput): Step | undefined {
   if (id === undefined) return known === undefined ? unknown(sight, because) : gone(sight);
   const lifecycle = want?.resource.lifecycle;
   if (lifecycle === undefined ? known?.protect === true : lifecycle.protect) {
-    const where =
-      want === undefined ? "in the state (taking its block out of the file does not lift that)" : "in the file";
-    const text = `is protected ${where}, and would be deleted`;
+    const where = want === undefined ? "in the state (removing its block does not lift that)" : "in the file";
+    const text = `deletion blocked: the image is protected ${where}`;
     return {
       action: "block",
       address,
@@ -52,7 +51,7 @@ function unknown(sight: DecisionInput, because: "destroy" | "absent" | "removed"
   const { address, have, rival, namesake, adopt } = sight;
   if (sight.ambiguous.length > 1) return ambiguous(address, sight.ambiguous);
   if (have !== undefined && sight.standing === "claimable") {
-    return adopt && because === "absent" ? held(sight, have) : otherState(address, have, "it is to be deleted");
+    return adopt && because === "absent" ? held(sight, have) : otherState(address, have, "it would be deleted");
   }
   if (because !== "absent") return undefined;
   const other = adopt ? (rival ?? namesake) : undefined;

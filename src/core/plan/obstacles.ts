@@ -28,13 +28,14 @@ export async function withDeletions(
   return guarded({ ...step, deletes: named }, { uses, protected: kept });
 }
 
-/** What uses an image, in words. If that cannot be asked, it may be in use: the words say so. */
+/** Says that an image is in use, and by what, or that this is unknown; undefined if it is not in use. */
 export async function useOf(id: ImageId, backend: Backend, reading: Reading): Promise<string | undefined> {
   if (!canTellUse(backend)) return undefined;
   try {
-    return await backend.usedBy(id, reading);
+    const use = await backend.usedBy(id, reading);
+    return use === undefined ? undefined : `the image is in use (${use})`;
   } catch (thrown) {
     reading.signal.throwIfAborted();
-    return `it could not be asked whether it is: ${asFailure(thrown).message}`;
+    return `whether the image is in use is unknown: ${asFailure(thrown).message}`;
   }
 }

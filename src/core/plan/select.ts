@@ -15,8 +15,8 @@ export function select(all: readonly Address[], { targets, excludes, replace }: 
   for (const pattern of [...targets, ...excludes, ...replace]) {
     if (all.some((address) => matches(pattern, address))) continue;
     const near = nearest(pattern, [...all, ...all.flatMap((address) => address.split("/"))]);
-    throw new Failure("plan.target", `nothing is called ${JSON.stringify(pattern)}`, {
-      hint: near === undefined ? "`images state list` and images.toml tell the addresses" : `did you mean ${near}?`,
+    throw new Failure("plan.target", `no backend, image or address matches ${JSON.stringify(pattern)}`, {
+      hint: near === undefined ? "list addresses with: images state list" : `did you mean ${near}?`,
     });
   }
   const wanted = (address: Address) =>

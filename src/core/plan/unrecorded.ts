@@ -37,7 +37,7 @@ export function unrecorded(sight: DecisionInput, want: Want, found: LiveImage): 
       address,
       because: "foreign",
       text: `${found.name ?? found.id} (${found.id}) is unmanaged and differs (${differing.join("; ")})`,
-      hint: "declare it as it is, or delete it yourself first: a run never adopts and replaces an image",
+      hint: "declare it as it is, or delete it first: a run never adopts and replaces an image",
     };
   }
   const content = adoptedContent(want, found);

@@ -1,11 +1,12 @@
 import { canJudge } from "../abilities.ts";
+import type { Facts } from "../facts.ts";
 import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import type { Backend, Complaint, Facts, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Complaint, Plugin, Reading } from "../plugin.ts";
 import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { PlanContext } from "./means.ts";
@@ -136,7 +137,7 @@ export class Wants {
       const pull = pulled(this.plugin(resource.backend), want, source, content);
       if (pull !== undefined) {
         const bytes = content.size === undefined ? {} : { bytes: content.size };
-        const unverified = pull.verified ? {} : { unverified: pull.why ?? "the backend cannot prove it" };
+        const unverified = pull.verified ? {} : { unverified: pull.why ?? "the backend cannot verify it" };
         return { content, transfer: { how: "pull", ...bytes, ...unverified } };
       }
       const proven = source.kind === "file" || source.checksum !== undefined || source.signature !== undefined;
@@ -160,7 +161,7 @@ export class Wants {
       ...(digests?.sha256 === undefined ? {} : { digest: digests.sha256 }),
       ...(size === undefined ? {} : { size }),
     };
-    const unverified = verified ? {} : { unverified: why ?? "the backend cannot prove it" };
+    const unverified = verified ? {} : { unverified: why ?? "the backend cannot verify it" };
     return {
       content: found,
       hindered,
@@ -173,7 +174,7 @@ export class Wants {
   async #lookThrough(other: Address, line: number, reading: Reading): Promise<Looked> {
     const resource = resourceAt(this.#means.config, other);
     if (resource === undefined)
-      throw new Failure("plan.source", `${other} is not declared`, { hint: `it is named as a source on line ${line}` });
+      throw new Failure("plan.source", `${other} is not declared`, { hint: `it is used as a source on line ${line}` });
     const { content, blind } = await this.#look(
       resource,
       this.#means.state.images[other],

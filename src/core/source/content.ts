@@ -20,12 +20,12 @@ export function compareContent(before: Content, now: Content): Comparison {
     return changed(
       before.transform ?? "as it is",
       now.transform ?? "as it is",
-      "what is taken from the source is declared otherwise",
+      "the declared part of the source has changed",
     );
   if (before.resolved !== undefined && now.resolved !== undefined && !(before.digest && now.digest))
     return before.resolved === now.resolved
       ? SAME
-      : changed(before.resolved, now.resolved, "the origin points to something else now");
+      : changed(before.resolved, now.resolved, "the origin now points elsewhere");
   return compareDigests(before, now) ?? compareRest(before, now);
 }
 
@@ -33,17 +33,17 @@ function compareDigests(before: Content, now: Content): Comparison | undefined {
   if (before.digest === undefined || now.digest === undefined || nameOf(before.digest) !== nameOf(now.digest))
     return undefined;
   if (before.digest === now.digest) return SAME;
-  return changed(shortDigest(before.digest), shortDigest(now.digest), "the bytes are others");
+  return changed(shortDigest(before.digest), shortDigest(now.digest), "the bytes have changed");
 }
 
 function compareRest(before: Content, now: Content): Comparison {
   if (before.size !== undefined && now.size !== undefined && before.size !== now.size)
-    return changed(`${before.size} bytes`, `${now.size} bytes`, "the size is another");
+    return changed(`${before.size} bytes`, `${now.size} bytes`, "the size has changed");
   if (before.where !== now.where)
     return changed(
       before.where,
       now.where,
-      "the source is another place, and no digest says that the bytes are the same",
+      "the location of the source has changed, and no digest shows that the bytes are the same",
     );
   if (isOther(before.identity, now.identity)) return compareRequests(before.validators, now.validators);
   if (before.stat !== undefined && now.stat !== undefined) return sameStat(before.stat, now.stat) ? SAME : UNKNOWN;
@@ -76,9 +76,9 @@ export const sameStat = (a: Stat, b: Stat): boolean => a.size === b.size && a.mt
 
 /** Only for answers of the same URL: an ETag means nothing to another server. */
 export function compareValidators(before: Validators, now: Validators): Comparison {
-  const why = "only what the server says of the file has changed; the bytes may be the same";
+  const why = "only the validators of the file have changed; the bytes may be the same";
   if (before.length !== undefined && now.length !== undefined && before.length !== now.length)
-    return changed(`${before.length} bytes`, `${now.length} bytes`, "the length is another");
+    return changed(`${before.length} bytes`, `${now.length} bytes`, "the length has changed");
   if (before.etag !== undefined && now.etag !== undefined)
     return sameVersion(before, now) || isSameFile(before, now)
       ? SAME

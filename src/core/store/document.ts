@@ -37,13 +37,12 @@ export function parseState(text: string, at: Where): State {
 export function upgrade(value: unknown, at: Where, upgrades: Upgrades = UPGRADES, to: number = STATE_VERSION): unknown {
   const version = isTable(value) ? value["version"] : undefined;
   if (!isTable(value) || typeof version !== "number" || !Number.isSafeInteger(version))
-    throw broken("the state does not say its version", at);
+    throw broken("the state has no version", at);
   if (version > to) throw newer("the state", version, at.where, to);
   let current: unknown = value;
   for (let from = version; from < to; from++) {
     const step = upgrades[from];
-    if (step === undefined || !isTable(current))
-      throw broken(`the state has version ${version}, which no version of images has written`, at);
+    if (step === undefined || !isTable(current)) throw broken(`the state has the unknown version ${version}`, at);
     try {
       current = step(current);
     } catch (error) {
@@ -62,14 +61,14 @@ function tellMoved(value: unknown, { where }: Where): void {
     });
   if (typeof from === "string")
     throw new Failure("state.moved", `a move of the state from ${from} to ${where} was interrupted`, {
-      hint: `finish it where the state came from: images state migrate ${where} --state ${from}`,
+      hint: `complete it from the old location: images state migrate ${where} --state ${from}`,
     });
 }
 
 export const newer = (what: string, version: number, where: string, known: number = STATE_VERSION): Failure =>
   new Failure(
     "state.newer",
-    `${what} in ${where} has version ${version}, and this program knows versions up to ${known}`,
+    `${what} in ${where} has version ${version}, and this program supports versions up to ${known}`,
     {
       hint: "use the version of images that wrote it, or a later one",
     },
@@ -86,8 +85,8 @@ export function broken(
     at: spot === undefined ? undefined : { file: where, ...spot },
     hint:
       backup === undefined
-        ? "nothing was written; bring back a former version of it"
-        : `nothing was written; the former state is in ${backup}: compare it, and copy it over the broken one`,
+        ? "nothing was written; restore a previous version"
+        : `nothing was written; the previous state is in ${backup}: compare it, and copy it over the broken one`,
   });
 }
 

@@ -62,8 +62,8 @@ export function stateMove(
   if (renamed.size === 0) throw absent(state, from);
   const taken = [...renamed.keys()].find((at) => Object.hasOwn(state.images, at));
   if (taken !== undefined)
-    throw new Failure("state.address", `the state has a ${taken} already`, {
-      hint: from === to ? undefined : `if it is no longer wanted there: images state rm ${taken}`,
+    throw new Failure("state.address", `the state already has ${taken}`, {
+      hint: from === to ? undefined : `remove it with: images state rm ${taken}`,
     });
   return { state: withRenamed(state, renamed), renamed };
 }
@@ -92,7 +92,7 @@ export function applyMoved(
     if (first === undefined) continue;
     const end = endOf(first, next);
     if (end === undefined)
-      say(first, `moving ${at} leads back to where it began`, "a [[moved]] names an address that no longer exists");
+      say(first, `moving ${at} leads back to itself`, "[[moved]] must name an address that no longer exists");
     else from.set(end, [...(from.get(end) ?? []), { at, by: first }]);
   }
   const renamed = new Map<Address, Address>();
@@ -102,11 +102,11 @@ export function applyMoved(
     if (Object.hasOwn(state.images, to))
       say(
         one.by,
-        `${one.at} cannot become ${to}: the state has that already`,
-        `take one of them out: images state rm ADDRESS`,
+        `${one.at} cannot become ${to}: the state already has it`,
+        `remove one of them: images state rm ADDRESS`,
       );
     else if (other !== undefined)
-      say(other.by, `${one.at} and ${other.at} would both become ${to}`, "move each to an address of its own");
+      say(other.by, `${one.at} and ${other.at} would both become ${to}`, "move each to a different address");
     else renamed.set(to, one.at);
   }
   return { state: withRenamed(state, renamed), renamed, problems };

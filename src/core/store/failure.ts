@@ -2,11 +2,11 @@ import { dirname } from "node:path";
 import { type Wording, worded } from "../disk/reason.ts";
 import type { Failure } from "../failure.ts";
 
-const look = (): string => "look at the path and at the health of that filesystem";
+const look = (): string => "check the path and the health of that filesystem";
 const WORDING: Wording = {
   space: {
     code: "state.space",
-    hint: () => "make room there and run the same command again; what was recorded before is kept",
+    hint: () => "free space there and run the same command again; the recorded state is kept",
   },
   readonly: {
     code: "state.readonly",
@@ -14,7 +14,7 @@ const WORDING: Wording = {
   },
   denied: {
     code: "state.denied",
-    hint: (path) => `run as the user who owns ${dirname(path)}, or give this one the right to write there`,
+    hint: (path) => `run as the owner of ${dirname(path)}, or grant this user write access`,
   },
   missing: { code: "state.io", hint: look },
   directory: { code: "state.io", hint: look },
@@ -22,7 +22,7 @@ const WORDING: Wording = {
     code: "state.lock",
     hint: () => 'keep the state on a local filesystem: state = "PATH" in [settings], or --state PATH',
   },
-  lock: { code: "state.lock", hint: (path) => `if no other run is going on, remove ${path}` },
+  lock: { code: "state.lock", hint: (path) => `if no other run is active, remove ${path}` },
   locked: { code: "state.locked", hint: () => "try again" },
   io: { code: "state.io", hint: look },
 };

@@ -87,8 +87,8 @@ function leaseOf(at: Paths, me: Holder, keep: number): StateLock {
       await check();
       const there = await readDocument(at);
       if (there?.tag !== expected)
-        throw new Failure("state.conflict", `${at.document} was changed by something else while it was locked`, {
-          hint: "what this run did is in its journal and comes into the state with the next command",
+        throw new Failure("state.conflict", `${at.document} was changed by another program while it was locked`, {
+          hint: "the changes of this run are in its journal; the next command adds them to the state",
         });
       if (there !== undefined) await keepVersion(at.versions, at.document, there.tag);
       await onDisk(at.document, () => replaceFile(at.document, text, { backup: at.backup }));
@@ -106,7 +106,7 @@ const lost = (path: string, holder: Holder | undefined): Failure =>
     "state.lost",
     `the lock of ${path} was taken from this run${holder === undefined ? "" : ` by ${holder.user}@${holder.host}`}`,
     {
-      hint: "what was recorded before is kept; run the same command again when the other run has ended",
+      hint: "the recorded state is kept; run the same command again when the other run has ended",
     },
   );
 

@@ -39,7 +39,7 @@ function locked(storage: Storage, holder: Holder, timeout: number): Failure {
   const waited = timeout > 0 ? ` after ${timeout} s` : "";
   return new Failure("state.locked", `the state is still locked${waited} by ${show(holder)} (${storage.where})`, {
     retry: true,
-    hint: `wait for it, or pass --lock-timeout; if that run is gone: images unlock ${holder.id}`,
+    hint: `wait for it, or pass --lock-timeout; if that run no longer exists: images unlock ${holder.id}`,
   });
 }
 
@@ -59,14 +59,14 @@ export async function unlock(
       "state.unlock",
       `${id} does not hold the lock of ${storage.where}: it is held by ${show(holder)}`,
       {
-        hint: `if that run is gone: images unlock ${holder.id}`,
+        hint: `if that run no longer exists: images unlock ${holder.id}`,
       },
     );
   if (!force && life(holder, identity(), probe) === "alive")
-    throw new Failure("state.unlock", `the run that holds the lock still goes on: ${show(holder)}`, {
-      hint: `end process ${holder.pid} first; --force removes the lock all the same, and that run fails at its next step`,
+    throw new Failure("state.unlock", `the run that holds the lock is still active: ${show(holder)}`, {
+      hint: `end process ${holder.pid} first; --force releases the lock anyway, and that run fails at its next step`,
     });
   if (!(await storage.unlock(id, signal)))
-    throw new Failure("state.unlock", `${id} has just given the lock of ${storage.where} back`);
+    throw new Failure("state.unlock", `${id} has just released the lock of ${storage.where}`);
   return holder;
 }

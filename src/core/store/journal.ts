@@ -45,7 +45,7 @@ export interface JournalRead {
 }
 
 export const JOURNAL_HINT =
-  "the state is as it was before that run: move its journal away, and what it has made is found by the marks";
+  "move the journal away to use the state before that run; the images that it created are found by their markers";
 
 /** A line, with its newline. */
 export function encode(seq: number, at: string, said: RunSaid): string {

@@ -22,7 +22,7 @@ export async function migrate(
   me: Holder,
   patience: LockWait,
 ): Promise<{ readonly state: State; readonly runs: number }> {
-  if (from.where === to.where) throw new Failure("state.migrate", `the state is in ${to.where} already`);
+  if (from.where === to.where) throw new Failure("state.migrate", `the state is already in ${to.where}`);
   await using stack = new AsyncDisposableStack();
   const place = async (storage: Storage): Promise<Found> => {
     const lease = stack.use(await hold(storage, me, patience));
@@ -40,7 +40,7 @@ export async function migrate(
   const before = source.snapshot.document;
   if (before === undefined && !changed)
     throw new Failure("state.migrate", `there is no state in ${from.where} to move`, {
-      hint: `nothing was applied yet: just write state = ${JSON.stringify(to.where)} in [settings]`,
+      hint: `nothing was applied yet: set state = ${JSON.stringify(to.where)} in [settings]`,
     });
   if (arrived === undefined && !isFree(target.snapshot, state.lineage)) throw taken(to);
   const settled = changed ? await source.lease.write(showState(state), before?.tag) : before?.tag;
@@ -97,6 +97,6 @@ function isFree(snapshot: StoredSnapshot, lineage: string): boolean {
 }
 
 const taken = (to: Storage): Failure =>
-  new Failure("state.migrate", `there is a state in ${to.where} already`, {
-    hint: "choose a place without one; two states are never merged",
+  new Failure("state.migrate", `there is already a state in ${to.where}`, {
+    hint: "choose a location without one; two states are never merged",
   });

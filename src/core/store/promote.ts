@@ -29,12 +29,12 @@ export async function promoted(
       spec,
       storage,
       "has no history, which `min_age` needs",
-      "leave min_age out, or keep that state in a file, S3 or PostgreSQL",
+      "remove min_age, or keep that state in a file, S3 or PostgreSQL",
     );
   const ripe = new Date(since.getTime() + spec.minAge * 1000);
   if (ripe <= now) return pinnedTo(spec, content, storage);
   if (previous?.digest !== undefined) return pinnedTo(spec, previous, storage);
-  throw refused(spec, storage, `has these bytes since ${rfc(since)} only`, `they are old enough from ${rfc(ripe)} on`);
+  throw refused(spec, storage, `has these bytes only since ${rfc(since)}`, `they are old enough from ${rfc(ripe)} on`);
 }
 
 const rfc = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, "Z");
@@ -63,16 +63,21 @@ function contentOf(spec: PromotedSource, state: State, storage: Storage): Conten
     if (content?.digest !== undefined) return { ...content, digest: content.digest };
     break;
   }
-  throw refused(spec, storage, "does not know the digest of its bytes", "declare a checksum there, and apply");
+  throw refused(spec, storage, "has no digest of its bytes", "declare a checksum there, and apply");
 }
 
 function pinnedTo(spec: PromotedSource, { where, digest }: Content, storage: Storage): FileSource | UrlSource {
   const { kind: _, state: __, address: ___, minAge: ____, ...common } = spec;
-  if (digest === undefined) throw refused(spec, storage, "does not know the digest of its bytes");
+  if (digest === undefined) throw refused(spec, storage, "has no digest of its bytes");
   const pinned = { ...common, checksum: { kind: "digest", digest } } as const;
   if (/^https?:\/\//.test(where)) return { ...pinned, kind: "url", urls: [where] };
   if (where.startsWith("/")) return { ...pinned, kind: "file", path: where };
-  throw refused(spec, storage, `made it from ${where}, which cannot be read from here`, "make it from a URL there");
+  throw refused(
+    spec,
+    storage,
+    `made it from ${where}, which cannot be read from here`,
+    "use a URL as its source there",
+  );
 }
 
 /** Since when a state has had these bytes without a break, as far as its runs are remembered; undefined: they are not. */

@@ -43,9 +43,9 @@ export async function push(text: string, where: string, { storage, me, patience,
 }
 
 function tellStale(wanted: State, current: State, { where }: Storage): void {
-  const hint = "see what is there: images state pull; --force puts it there all the same";
+  const hint = "see the current state: images state pull; --force replaces it anyway";
   if (wanted.lineage !== current.lineage)
-    throw new Failure("state.push", `this is another state than the one in ${where}: their lineages differ`, { hint });
+    throw new Failure("state.push", `this is not the state in ${where}: the lineages differ`, { hint });
   if (wanted.serial < current.serial || (wanted.serial === current.serial && canonical(wanted) !== canonical(current)))
     throw new Failure(
       "state.push",

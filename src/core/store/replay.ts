@@ -36,7 +36,7 @@ export function replay(snapshot: StoredSnapshot, at: At, lineage: string): Repla
     if (own.size === 0) continue;
     const refused = strange(read.begin, base);
     if (refused !== undefined) {
-      notes.push(`the journal of run ${run} is left out: ${refused}`);
+      notes.push(`the journal of run ${run} is ignored: ${refused}`);
       continue;
     }
     if (base === undefined && read.begin.serial > 0)
@@ -63,7 +63,7 @@ export function replay(snapshot: StoredSnapshot, at: At, lineage: string): Repla
 function strange(begin: RunBegin, document: State | undefined): string | undefined {
   if (document === undefined) return undefined;
   if (begin.lineage !== document.lineage) return "it belongs to another state";
-  return document.serial > begin.serial + 1 ? "the state has moved on since" : undefined;
+  return document.serial > begin.serial + 1 ? "the state has changed since" : undefined;
 }
 
 /** The last word of a journal on each address, in the form of this version. */

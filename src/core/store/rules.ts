@@ -12,7 +12,7 @@ export const valueRule =
   (value) => {
     if (typeof value === "string" || typeof value === "boolean") return undefined;
     if (typeof value === "number") return Number.isFinite(value) ? undefined : wrong("expected a finite number");
-    if (depth === 0) return wrong("nested too deep");
+    if (depth === 0) return wrong("nested too deeply");
     if (Array.isArray(value)) return listOf(valueRule(depth - 1, key))(value);
     return isTable(value) ? mapOf(key, () => valueRule(depth - 1, key))(value) : wrong("expected a value");
   };

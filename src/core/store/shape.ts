@@ -55,7 +55,7 @@ export const table =
     }
     for (const [name, item] of Object.entries(value)) {
       const rule = Object.hasOwn(must, name) ? must[name] : Object.hasOwn(may, name) ? may[name] : undefined;
-      if (rule === undefined) return within(name, wrong("not known here"));
+      if (rule === undefined) return within(name, wrong("unknown key"));
       const found = rule(item);
       if (found !== undefined) return within(name, found);
     }

@@ -98,7 +98,7 @@ class Reader implements Store {
     return Object.hasOwn(this.state.images, address) ? this.state.images[address] : undefined;
   }
   async put(): Promise<void> {
-    throw new Error("this state was opened to be read");
+    throw new Error("this state was opened read-only");
   }
   putAll = this.put;
   rename = this.put;

@@ -81,7 +81,7 @@ export class Writer {
   async rename(from: Address, to: Address): Promise<void> {
     const row = this.#rows.get(from);
     if (row === undefined) throw new Failure("state.address", `the state has no ${from}`);
-    if (this.#rows.has(to)) throw new Failure("state.address", `the state has a ${to} already`);
+    if (this.#rows.has(to)) throw new Failure("state.address", `the state already has ${to}`);
     await this.putAll(
       new Map([
         [from, undefined],
@@ -94,7 +94,7 @@ export class Writer {
     if (event.type === "run.done") this.#outcome = event.outcome;
     if (this.#closing !== undefined || this.#lease.journal === undefined || event.type === "transfer.progress") return;
     this.#add({ event }).catch((error: unknown) => {
-      this.#onNote?.(`the journal of this run is not complete: ${error instanceof Error ? error.message : error}`);
+      this.#onNote?.(`the journal of this run is incomplete: ${error instanceof Error ? error.message : error}`);
     });
   }
 

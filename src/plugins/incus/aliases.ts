@@ -1,6 +1,6 @@
 import { type Desired, Failure, type Mark } from "images";
 import type { Held, IncusClient } from "./client.ts";
-import { isSameFile, NOTE, type Notes, notesOf, plainAliases } from "./image.ts";
+import { isSameFile, NOTE, type Notes, notesOf, ownMark, plainAliases, type Where } from "./image.ts";
 import { type Alias, aliasesOf, type IncusImage } from "./schema.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
@@ -14,12 +14,13 @@ export const declared = (want: {
 ];
 
 /** Whose aliases may be taken: those of the image that is being replaced, and of other images of the same file and state. */
-export interface Taking {
+interface Taking {
   readonly signal: AbortSignal;
   /** The fingerprint of the image that is being replaced, in the same project. */
   readonly replaces: string | undefined;
   /** The marker that the image bears, or is to bear. */
   readonly owner: Mark | undefined;
+  readonly place: Pick<Where, "self">;
 }
 
 /** Which aliases are to lead to an image; `may`: those that are left out where another image has them. */
@@ -68,12 +69,12 @@ async function isOurs(
 ): Promise<boolean> {
   if (entry.target === target || entry.target === taking.replaces) return true;
   const holder = await client.image(entry.target, taking.signal);
-  return holder === undefined || isSameFile(notesOf(holder).mark, taking.owner);
+  return holder === undefined || isSameFile(ownMark(holder, taking.place), taking.owner);
 }
 
 const taken = ({ entry }: Held): Failure =>
-  new Failure("backend.conflict", `the alias ${entry.name} leads to another image (${entry.target.slice(0, 12)})`, {
-    hint: `take it off that image (incus image alias delete ${entry.name}), or choose another alias`,
+  new Failure("backend.conflict", `the alias ${entry.name} belongs to another image (${entry.target.slice(0, 12)})`, {
+    hint: `remove it from that image (incus image alias delete ${entry.name}), or choose another alias`,
   });
 
 /**
@@ -90,7 +91,9 @@ export async function lead(
     let tries = 1;
     while (!(await led(client, target, alias, taking))) {
       if (++tries > TRIES)
-        throw new Failure("backend.busy", `others keep changing the alias ${alias.name}`, { hint: "apply again" });
+        throw new Failure("backend.busy", `the alias ${alias.name} keeps changing on the server`, {
+          hint: "apply again",
+        });
     }
   }
 }

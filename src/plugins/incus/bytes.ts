@@ -20,18 +20,18 @@ export async function filesFrom(
   if (isDisk && compression !== "none")
     throw new Failure(
       "source.format",
-      `the disk ${filename} is packed with ${compression}, which Incus does not take`,
+      `the disk ${filename} is compressed with ${compression}, which Incus does not support`,
       {
-        hint: "say decompress = true in source",
+        hint: "set decompress = true in source",
       },
     );
   if (isDisk && want.vm === false)
     throw new Failure("source.format", `${filename} is the disk of a virtual machine`, {
-      hint: "say vm = true, or leave it out",
+      hint: "set vm = true, or remove it",
     });
   if (format === "squashfs" && want.vm === true)
     throw new Failure("source.format", `${filename} is the root file system of a container`, {
-      hint: "leave out `vm`",
+      hint: "remove `vm`",
     });
   if (format === "tar" && metadata === undefined) return one(source);
   const first = metadata ?? (await made(want, native));

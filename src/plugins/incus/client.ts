@@ -209,7 +209,7 @@ export class IncusClient {
     if (certificate === undefined)
       throw new Failure(
         "backend.denied",
-        "the server does not say which certificate it has, so that its images cannot be told from copies",
+        "the server does not report its certificate, so that images cannot be distinguished from copies",
         {
           hint: "use a client that the server trusts, or set mark = false on this backend",
         },
@@ -237,7 +237,7 @@ export class IncusClient {
 
   async #begun(answer: Answer): Promise<string> {
     const { operation } = parsed(await answer.json(), isEnvelope, "an answer");
-    if (!operation) throw new Failure("backend.answer", "the server began no operation");
+    if (!operation) throw new Failure("backend.answer", "the server did not start an operation");
     return operation;
   }
 }

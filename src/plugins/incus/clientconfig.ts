@@ -104,7 +104,7 @@ export class ClientConfig {
     const found = remotes.get(name);
     if (found !== undefined) return found;
     throw new Failure("config.value", `there is no remote ${JSON.stringify(name)}`, {
-      hint: `incus remote add makes one; known in ${this.#folder}: ${[...remotes.keys()].sort().join(", ")}`,
+      hint: `add one with: incus remote add; known in ${this.#folder}: ${[...remotes.keys()].sort().join(", ")}`,
     });
   }
 

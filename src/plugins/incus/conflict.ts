@@ -1,23 +1,23 @@
 import { type Address, Failure } from "images";
-import { notesOf } from "./image.ts";
+import { notesOf, ownMark, type Where } from "./image.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
-/** An image of another has the very bytes that were to be made. `self`: what a marker says of itself in that place. */
-export function sameBytes(image: IncusImageAnswer, self: string, address: Address): Failure {
+/** An image of another has the very bytes that were to be made. `where`: the place of both. */
+export function sameBytes(image: IncusImageAnswer, where: Pick<Where, "self">, address: Address): Failure {
   const { fingerprint, aliases } = image;
   const { mark } = notesOf(image);
   const state = mark?.lineage === undefined ? "" : ` (state ${mark.lineage})`;
   const whose =
     mark === undefined
       ? "is not managed"
-      : mark.self === self
-        ? `belongs to ${mark.owner} of ${mark.file}${state}`
+      : ownMark(image, where) !== undefined
+        ? `is managed as ${mark.owner} of ${mark.file}${state}`
         : `is a copy of ${mark.owner} of ${mark.file}`;
   const names = (aliases ?? []).map(({ name }) => name).join(", ");
   const hint =
     mark === undefined
-      ? `to Incus the same bytes are one image. To manage that one: images import ${address} ${fingerprint}`
-      : "to Incus the same bytes are one image: declare it once, with all its aliases";
-  const text = `an image with these very bytes is there already and ${whose}`;
+      ? `on Incus the same bytes are one image; to adopt it: images import ${address} ${fingerprint}`
+      : "on Incus the same bytes are one image: declare it once, with all its aliases";
+  const text = `an image with the same bytes already exists and ${whose}`;
   return new Failure("backend.conflict", `${text} (${fingerprint}${names === "" ? "" : `: ${names}`})`, { hint });
 }

@@ -50,12 +50,8 @@ async function* last(
   }
   const found = hash.digest("hex");
   if (found !== fingerprint)
-    throw new Failure(
-      "source.digest",
-      `what came is not the image: its fingerprint is ${found}, and not ${fingerprint}`,
-      {
-        hint: "try again; if it stays so, the image on the server is damaged",
-      },
-    );
+    throw new Failure("source.digest", `fingerprint mismatch: expected ${fingerprint}, got ${found}`, {
+      hint: "try again; if it fails again, the image on the server is damaged",
+    });
   if (held?.part === index) yield held.bytes;
 }

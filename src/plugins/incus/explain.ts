@@ -8,7 +8,7 @@ export function explain({ status, body }: { readonly status: number; readonly bo
     return {
       ...(message === undefined ? {} : { message }),
       code: "denied",
-      hint: "the certificate is not trusted for this, or for other projects only: check `project`; `incus config trust add` on the server makes a `token`",
+      hint: "the certificate is not trusted for this project or operation: check `project`; get a `token` with `incus config trust add` on the server",
     };
   return message === undefined ? undefined : { message, ...known(message) };
 }
@@ -20,8 +20,8 @@ export function known(message: string): Pick<Explained, "code" | "hint"> {
 }
 
 const KNOWN: readonly (readonly [RegExp, Pick<Explained, "code" | "hint">])[] = [
-  [/exceed(s|ing).*(quota|budget|bugdget)/i, { code: "limits", hint: "the project's limits.disk is used up" }],
-  [/Profile .* doesn't exist/i, { code: "refused", hint: "make the profile, or name another one in `profiles`" }],
+  [/exceed(s|ing).*(quota|budget|bugdget)/i, { code: "limits", hint: "the limits.disk of the project is exhausted" }],
+  [/Profile .* doesn't exist/i, { code: "refused", hint: "create the profile, or use another one in `profiles`" }],
   [/no space left/i, { code: "limits", hint: "the disk of the server is full" }],
   [/Alias already exists/i, { code: "conflict", hint: "an alias belongs to one image of a project" }],
   [/x509|tls: failed/i, { code: "tls", hint: "the server does not trust that server's certificate" }],
@@ -34,22 +34,22 @@ const KNOWN: readonly (readonly [RegExp, Pick<Explained, "code" | "hint">])[] = 
   ],
   [
     /metadata tarball is missing|Unsupported compression|unexpected EOF/i,
-    { code: "refused", hint: "is it an image for Incus? A bare disk is qcow2, raw or squashfs" },
+    { code: "refused", hint: "check that it is an image for Incus; a bare disk is qcow2, raw or squashfs" },
   ],
   [
     /cluster member|any online member|(server|instance|source) is currently offline/i,
     {
       code: "refused",
-      hint: "a member of the cluster is away: `incus cluster list` shows which; apply again when it is back",
+      hint: "a member of the cluster is offline (see `incus cluster list`): apply again when it is back",
     },
   ],
   [
     /Unable to connect to: /i,
-    { hint: "the server cannot reach that address: a remote of it, or a member of its cluster (`incus cluster list`)" },
+    { hint: "the server cannot reach that address of a remote or of a cluster member (`incus cluster list`)" },
   ],
   [
     /Certificate is restricted|not authorized for project|restricted client/i,
-    { code: "denied", hint: "the certificate may see some projects only: set `project` to one of them" },
+    { code: "denied", hint: "the certificate is restricted to some projects: set `project` to one of them" },
   ],
   [/Fetch project|Project not found/i, { code: "missing", hint: "there is no such project: check `project`" }],
 ];

@@ -86,7 +86,7 @@ export async function* unframed(form: AsyncIterable<Uint8Array>, boundary: strin
       const end = isLast ? after : rest.indexOf("\r\n\r\n", after);
       if (end < 0) {
         if (rest.byteLength - after > 16_384)
-          throw new Failure("backend.answer", "the parts of the image have no proper beginning");
+          throw new Failure("backend.answer", "the parts of the image have no valid beginning");
         break;
       }
       if (current !== undefined && at > 0) yield { ...current, bytes: rest.subarray(0, at) };
@@ -99,7 +99,7 @@ export async function* unframed(form: AsyncIterable<Uint8Array>, boundary: strin
       rest = rest.subarray(end + 4);
     }
   }
-  if (!isOver) throw new Failure("net.short", "the image broke off before its end", { retry: true, hint: "try again" });
+  if (!isOver) throw new Failure("net.short", "the image ended early", { retry: true, hint: "try again" });
 }
 
 const field = (header: string, name: string): string => new RegExp(`[; ]${name}="([^"]*)"`).exec(header)?.[1] ?? "";

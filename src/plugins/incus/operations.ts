@@ -102,9 +102,9 @@ export class Operations {
         // The end of it was told with the same answer that told of a mere pause.
         const told = held.error ?? "";
         if (told !== "" && !/deadline exceeded|not found/i.test(told)) throw failed(told);
-        throw new Failure("backend.lost", "the server has forgotten what it was doing, and nothing came of it", {
+        throw new Failure("backend.lost", "the operation was lost on the server", {
           retry: true,
-          hint: "it was restarted, most likely: apply again",
+          hint: "the server was probably restarted: apply again",
         });
       }
       if (!RUNNING.has(now.status_code)) return judged(now);

@@ -42,7 +42,7 @@ export async function find(
 /** Only a server can make an image of what a registry has. */
 function fromRegistry(fingerprint: string, { name, type }: Asked, { url, certificate }: RegistryServer): OriginFound {
   const source = { type: "image", mode: "pull", protocol: "oci", server: url, alias: name, image_type: type };
-  const refused = "an image of an OCI registry is made by the server itself";
+  const refused = "an image of an OCI registry is created by the server itself";
   return {
     fingerprint,
     size: undefined,
@@ -95,9 +95,9 @@ async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): 
   if (image === undefined)
     throw new Failure(
       "backend.missing",
-      `the remote ${asked.remote} has no image ${asked.name}, or does not show it to us`,
+      `the remote ${asked.remote} has no image ${asked.name}, or it is not accessible`,
       {
-        hint: `incus image list ${asked.remote}: shows what there is`,
+        hint: `list images with: incus image list ${asked.remote}:`,
       },
     );
   if (image.type !== asked.type)
@@ -107,7 +107,7 @@ async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): 
       {
         hint:
           image.type === "container"
-            ? "leave out `type` and `vm`"
+            ? "remove `type` and `vm`"
             : 'say type = "virtual-machine" in source_image, or vm = true',
       },
     );

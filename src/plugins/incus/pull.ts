@@ -1,6 +1,6 @@
 import { type Context, type Desired, Failure, imageId } from "images";
 import { isTwice, type Writable } from "./client.ts";
-import { isSameOwner, type Notes, notesOf, pending, propertiesOf, toProperties } from "./image.ts";
+import { isSameOwner, type Notes, ownMark, pending, propertiesOf, toProperties } from "./image.ts";
 import type { OriginFound } from "./origin.ts";
 import { type IncusPlace, idAt } from "./places.ts";
 import type { IncusImage } from "./schema.ts";
@@ -33,7 +33,7 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
   const byAlias = older.every(({ fingerprint }) => fingerprint === replaces);
   const source = await found.pull(byAlias);
   if (source === undefined) {
-    context.note("the remote is not to be reached by the server, so the bytes come through this host");
+    context.note("the server cannot reach the remote; the bytes come through this host");
     return undefined;
   }
   const isAlias = "alias" in source;
@@ -47,7 +47,7 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
   if (was !== undefined) await restored(place, was, signal);
   if (want.auto_update) {
     context.note(
-      `the server does not see yet what the remote has published: it keeps ${made.slice(0, 12)} and updates it by itself`,
+      `the server has not seen the new version on the remote yet: it keeps ${made.slice(0, 12)} and updates it itself`,
     );
     await context.identified(idAt(place, made));
     return made;
@@ -59,7 +59,7 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
   return undefined;
 }
 
-const STALE = "what the server knows of the remote is out of date, so the bytes come through this host";
+const STALE = "the index of the remote on the server is out of date; the bytes come through this host";
 
 /** Until it is known which image an alias was for the server, the marker does not say that the bytes are the wanted ones. */
 export const unproven = (notes: Notes): Notes =>
@@ -67,9 +67,9 @@ export const unproven = (notes: Notes): Notes =>
 
 export const quiet = (signal: AbortSignal) => ({ signal, progress: () => undefined });
 
-async function isOwn({ client }: IncusPlace, fingerprint: string, notes: Notes, signal: AbortSignal): Promise<boolean> {
-  const image = await client.image(fingerprint, signal);
-  return image !== undefined && isSameOwner(notesOf(image).mark, notes.mark);
+async function isOwn(place: IncusPlace, fingerprint: string, notes: Notes, signal: AbortSignal): Promise<boolean> {
+  const image = await place.client.image(fingerprint, signal);
+  return image !== undefined && isSameOwner(ownMark(image, place), notes.mark);
 }
 
 /** Undefined: the server does not find it on the remote. */
@@ -119,13 +119,9 @@ async function released(place: IncusPlace, fingerprint: string, context: Context
     (now) => ({ properties: propertiesOf(now), public: now.public, auto_update: now.auto_update }),
     context.signal,
   );
-  throw new Failure(
-    "backend.conflict",
-    `an image with these very bytes was created by another client (${fingerprint})`,
-    {
-      hint: `to Incus the same bytes are one image. To manage that one: images import ${context.address} ${fingerprint}`,
-    },
-  );
+  throw new Failure("backend.conflict", `an image with the same bytes was created by another client (${fingerprint})`, {
+    hint: `on Incus the same bytes are one image; to adopt it: images import ${context.address} ${fingerprint}`,
+  });
 }
 
 /** An image that the server met behind the alias is as it was before. */

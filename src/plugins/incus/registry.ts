@@ -36,12 +36,12 @@ export class Registry {
         hint: "write it as NAME or NAME:TAG",
       });
     if (answer.status === 401 || answer.status === 403)
-      throw new Failure("backend.denied", `the registry ${this.#name} gives ${name} only to who logs in`, {
-        hint: "an Incus server fetches public images only",
+      throw new Failure("backend.denied", `the registry ${this.#name} requires a login for ${name}`, {
+        hint: "Incus servers fetch public images only",
       });
     const digest = /^sha256:([0-9a-f]{64})$/.exec(answer.headers.get("docker-content-digest") ?? "")?.[1];
     if (digest !== undefined) return digest;
-    throw new Failure("backend.answer", `the registry ${this.#name} does not say the digest of ${name}`);
+    throw new Failure("backend.answer", `the registry ${this.#name} does not report the digest of ${name}`);
   }
 
   /** With a token for anybody where the registry asks for one. */

@@ -23,7 +23,7 @@ const path = "PEM, or the path of a file with it.";
 
 /** `[backend.NAME]` with `plugin = "incus"`. */
 export const config = {
-  socket: optional(string(), "The unix socket of incusd. Default: INCUS_SOCKET, else where the packages put it.", {
+  socket: optional(string(), "The unix socket of incusd. Default: INCUS_SOCKET, then the path of the packages.", {
     example: "/var/lib/incus/unix.socket",
   }),
   url: optional(matching(/^https:\/\/\S+$/, "a URL that begins with https://"), "The HTTPS address of the server.", {
@@ -31,12 +31,12 @@ export const config = {
   }),
   remote: optional(
     string(),
-    "A remote of the incus client's own configuration: its address, project and certificates.",
+    "A remote in the configuration of the incus client: its address, project and certificates are used.",
     {
       example: "production",
     },
   ),
-  project: optional(string(), "The project that images are kept in. Default: that of the remote, else `default`."),
+  project: optional(string(), "The project of the images. Default: that of the remote, then `default`."),
   cert: optional(string(), `The client certificate: ${path} Default: client.crt of the incus client.`),
   key: optional(string(), "The key of the client certificate. Default: client.key of the incus client.", {
     sensitive: true,
@@ -44,16 +44,16 @@ export const config = {
   }),
   server_cert: optional(
     string(),
-    `The very certificate that the server has to show: ${path} Default: the one that the incus client keeps of the remote.`,
+    `The pinned certificate of the server: ${path} Default: the one that the incus client has stored for the remote.`,
   ),
   token: optional(
     string(),
-    "A trust token of the server: our client certificate is added with it where it is not trusted yet.",
+    "A trust token of the server: adds the client certificate to the trust store if it is not trusted yet.",
     {
       sensitive: true,
     },
   ),
-  config: optional(string(), "Configuration directory of the incus client. Default: INCUS_CONF, else ~/.config/incus."),
+  config: optional(string(), "Configuration directory of the incus client. Default: INCUS_CONF, then ~/.config/incus."),
 };
 export type IncusConfig = typeof config;
 
@@ -61,7 +61,7 @@ const name = matching(/^\S+$/, "a name without spaces");
 const alias = matching(/^[^\s].{0,254}$/, "1 to 255 characters");
 const aliasTable = table({
   name: required(alias, "The alias."),
-  description: optional(string(), "What it is, for people."),
+  description: optional(string(), "Description."),
 });
 
 /** An alias however it is written. */
@@ -108,18 +108,15 @@ const made = { compare: "recorded", onChange: "replace" } as const;
 export const image = {
   source_image: optional(
     table({
-      remote: required(
-        string(),
-        "The remote that has the image: one of the incus client's configuration, or `images`.",
-      ),
-      name: required(string(), "Its alias there, or its fingerprint."),
+      remote: required(string(), "The remote of the image: one in the configuration of the incus client, or `images`."),
+      name: required(string(), "Its alias or fingerprint on the remote."),
       type: withDefault(oneOf("container", "virtual-machine"), "container", "The type of image."),
-      architecture: optional(string(), "The architecture, as Incus names it. Default: that of the server.", {
+      architecture: optional(string(), "The architecture, as named by Incus. Default: that of the server.", {
         example: "x86_64",
       }),
-      copy_aliases: withDefault(boolean(), true, "Whether the aliases that it has there are given to it here as well."),
+      copy_aliases: withDefault(boolean(), true, "Whether its aliases on the remote are copied."),
     }),
-    "The image of a remote that this one is made from.",
+    "The image of a remote to copy.",
     { ...made, same: sameOrigin },
   ),
   source: optional(
@@ -132,17 +129,17 @@ export const image = {
       name: required(name, "The instance."),
       snapshot: optional(
         name,
-        "A snapshot of it; default: the instance itself, which has to be stopped (or see `force`).",
+        "A snapshot of the instance. Default: the instance itself, which must be stopped (or see `force`).",
       ),
-      project: optional(name, "The project of the instance, where that is another one than the image is kept in."),
+      project: optional(name, "The project of the instance, if it differs from that of the image."),
     }),
-    "The instance that the image is published from.",
+    "The instance to publish.",
     made,
   ),
-  alias: optional(alias, "The alias that the image is known by first."),
+  alias: optional(alias, "The main alias."),
   aliases: optional(
     setOf(either(alias, aliasTable)),
-    "All its other aliases: names, or tables with name and description.",
+    "All other aliases: names, or tables with name and description.",
     {
       unset: [],
       same: sameAliases,
@@ -150,86 +147,78 @@ export const image = {
   ),
   project: optional(
     name,
-    "The project that it is kept in (with target_project: that it comes from). Default: the backend's.",
+    "The project of the image (with target_project: the project that it is copied from). Default: that of the backend.",
     { ...made, places: true },
   ),
-  target_project: optional(name, "The project that it is copied to, where that is another one than it comes from.", {
+  target_project: optional(name, "The project to copy the image to, if it differs from its origin.", {
     ...made,
     places: true,
   }),
-  remote: optional(name, "The remote that it is kept on. Default: the backend itself.", {
+  remote: optional(name, "The remote of the image. Default: the backend itself.", {
     ...made,
     places: true,
   }),
   fingerprint: optional(
     matching(/^[0-9a-fA-F]{6,64}$/, "6 to 64 hexadecimal digits"),
-    "The fingerprint that it has to have, or the beginning of it: checked before and after it is made.",
+    "The required fingerprint, or its beginning: verified before and after the creation.",
     { onChange: "replace", unset: "", same: sameFingerprint },
   ),
   vm: optional(
     boolean(),
-    "Whether it is an image of virtual machines. Default: what the source is, a container from a remote.",
+    "Whether it is an image of virtual machines. Default: as the source; from a remote, a container.",
     { ...made, unset: false },
   ),
   architecture: optional(
     string(),
-    "Of a bare disk or root file system: the architecture. Default: that of the server.",
+    "The architecture of a bare disk or root file system. Default: that of the server.",
     made,
   ),
   properties: optional(
     mapOf(string(), { keys: "exact" }),
-    "Its properties, all of them: one that is not listed is removed. Left alone when none are given.",
+    "All properties: others are removed. If not set, properties are not changed.",
     { example: { os: "Alpine", "requirements.secureboot": "false" } },
   ),
-  public: withDefault(boolean(), false, "Whether everybody who reaches the server may have it."),
-  auto_update: withDefault(
-    boolean(),
-    false,
-    "Whether the server itself keeps it up to date with the remote that it came from.",
-  ),
-  profiles: optional(setOf(string()), "The profiles of instances that are made from it.", { unset: ["default"] }),
+  public: withDefault(boolean(), false, "Whether anyone with access to the server may download it."),
+  auto_update: withDefault(boolean(), false, "Whether the server itself keeps it up to date with its remote."),
+  profiles: optional(setOf(string()), "The profiles of instances that are created from it.", { unset: ["default"] }),
   expires_at: optional(
     matching(/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/, "a date like 2031-01-01T00:00:00Z"),
     "When it expires.",
     { same: (a: string, b: string) => instant(a) === instant(b), example: "2031-01-01T00:00:00Z" },
   ),
-  copy_aliases: withDefault(
-    boolean(),
-    false,
-    "With `source`: whether the aliases that it has there are given to it here as well.",
-    {
-      compare: "recorded",
-    },
-  ),
+  copy_aliases: withDefault(boolean(), false, "With `source`: whether its aliases on the remote are copied.", {
+    compare: "recorded",
+  }),
   mode: withDefault(
     oneOf("pull", "push", "relay"),
     "pull",
-    "How the bytes come from a remote. pull: the server fetches them. push, relay: through this host.",
+    "How the bytes are copied from a remote. pull: the server fetches them. push, relay: through this host.",
     { compare: "never" },
   ),
   refresh: withDefault(
     boolean(),
     false,
-    "Look at the remote in each run, and take what the alias points to then; `follow` does that as well.",
+    "Check the remote in each run, and use the current image of the alias; `follow` does the same.",
     {
       compare: "never",
     },
   ),
-  follow: withDefault(boolean(), true, "Whether an alias of a remote that points to another image makes a plan.", {
+  follow: withDefault(boolean(), true, "Whether an alias of a remote that moves to another image produces a plan.", {
     compare: "never",
   }),
-  compression: optional(string(), "Of an image from an instance: gzip, zstd, xz, none. Default: the server's.", made),
-  force: withDefault(
-    boolean(),
-    false,
-    "Of an image from an instance that is running: stop the instance, publish it, and start it again.",
-    { compare: "never" },
+  compression: optional(
+    string(),
+    "Compression of an image from an instance: gzip, zstd, xz, none. Default: that of the server.",
+    made,
   ),
+  force: withDefault(boolean(), false, "Publish a running instance: stop it, publish it, and start it again.", {
+    compare: "never",
+  }),
   type: computed(string(), "container or virtual-machine."),
   created_at: computed(integer(), "When it was built, in Unix time."),
-  uploaded_at: computed(string(), "When the server got it, RFC 3339."),
+  uploaded_at: computed(string(), "When it was added to the server, RFC 3339."),
   size_bytes: computed(integer(), "Bytes on the server."),
-  filename: computed(string(), "The name of the file that it was."),
+  filename: computed(string(), "The name of the uploaded file."),
   copied_aliases: computed(listOf(string()), "The aliases that were copied from the remote."),
 };
 export type IncusImage = typeof image;

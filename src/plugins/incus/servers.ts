@@ -76,8 +76,8 @@ export class Servers {
   async keeper(name: string): Promise<IncusServer> {
     const found = await this.remote(name);
     if (found.kind === "incus") return found;
-    throw new Failure("config.value", `the remote ${name} only gives images away`, {
-      hint: "`remote` says where an image is kept; where it comes from stands in source_image or source",
+    throw new Failure("config.value", `the remote ${name} is read-only`, {
+      hint: "`remote` is where the image is stored; its origin is source_image or source",
     });
   }
 
@@ -92,8 +92,8 @@ export class Servers {
     if (named !== undefined) {
       const known = await this.#config.remote(named);
       if (known.protocol !== "incus")
-        throw new Failure("config.value", `the remote ${named} only gives images away`, {
-          hint: "name an Incus server",
+        throw new Failure("config.value", `the remote ${named} is read-only`, {
+          hint: "set an Incus server",
         });
       const pin = pinned ?? (await this.#config.serverCertificate(named));
       return await this.#incus({ ...known, project: project ?? known.project, pin, mine: true });
@@ -170,7 +170,7 @@ export class Servers {
         url: "http://incus",
         socket,
         explain,
-        credentials: "the rights of this user on the socket",
+        credentials: "the permissions of this user on the socket",
       });
       return {
         kind: "incus",

@@ -110,7 +110,7 @@ export class Streams {
     if (first !== undefined) return [first, ...more];
     const there = [...new Set(called.map((one) => `${one.type} ${one.architecture}`))].join(", ");
     throw new Failure("backend.missing", `the remote ${this.#name} has no ${type} image ${name} for ${architecture}`, {
-      hint: there === "" ? `incus image list ${this.#name}: shows what there is` : `there is: ${there}`,
+      hint: there === "" ? `list images with: incus image list ${this.#name}:` : `there is: ${there}`,
     });
   }
 

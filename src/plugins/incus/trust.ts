@@ -32,26 +32,22 @@ export class ServerTrust {
       if (auth === "trusted") return;
       const methods = auth_methods ?? [];
       if (methods.includes("oidc") && !methods.includes("tls"))
-        throw new Failure(
-          "backend.auth",
-          "the server logs people in by OIDC alone, and trusts no client certificates",
-          {
-            hint: "use its unix socket on the server itself; a login in a browser is not supported",
-          },
-        );
+        throw new Failure("backend.auth", "the server accepts OIDC logins only, no client certificates", {
+          hint: "use its unix socket on the server itself; a login in a browser is not supported",
+        });
       if (token === undefined) {
-        const what = isKnown ? "does not trust our certificate" : "was shown no certificate";
-        const people = methods.includes("oidc") ? "; its people log in by OIDC, which is not supported here" : "";
+        const what = isKnown ? "does not trust the client certificate" : "received no client certificate";
+        const people = methods.includes("oidc") ? "; it uses OIDC logins, which are not supported" : "";
         throw new Failure("backend.auth", `the server ${what}${people}`, {
-          hint: "`incus config trust add NAME` on the server makes a `token`; or set `cert` and `key` of a client that it trusts",
+          hint: "get a `token` with `incus config trust add NAME` on the server, or set `cert` and `key` of a trusted client",
         });
       }
       const json = { type: "client", trust_token: token.trim() };
       await this.#door.json("POST", "1.0/certificates", { signal, json });
     } catch (thrown) {
       if (!(thrown instanceof Failure) || !/^backend\.(denied|refused)$/.test(thrown.code)) throw thrown;
-      throw new Failure("backend.auth", `the server did not take the trust token: ${thrown.message}`, {
-        hint: "a token is good once, and for a time: make another one with `incus config trust add NAME`",
+      throw new Failure("backend.auth", `the server rejected the trust token: ${thrown.message}`, {
+        hint: "a token is valid once and for a limited time: get another one with `incus config trust add NAME`",
         cause: thrown,
       });
     }
@@ -64,7 +60,7 @@ function opened(token: string): { fingerprint: string; addresses: readonly strin
     return parsed(JSON.parse(Buffer.from(token.trim(), "base64").toString("utf8")), isToken, "a trust token");
   } catch {
     throw new Failure("config.value", "invalid `token`: expected an Incus trust token", {
-      hint: "`incus config trust add NAME` prints one",
+      hint: "get one with `incus config trust add NAME`",
     });
   }
 }

@@ -2,7 +2,7 @@ import type { Context, Desired } from "images";
 import { declared, free, isLeft, lead, offer } from "./aliases.ts";
 import { askedOf } from "./asked.ts";
 import { edited } from "./edit.ts";
-import { type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
+import { type Notes, noteFor, notesOf, plainAliases, selfOf } from "./image.ts";
 import { type IncusPlace, there } from "./places.ts";
 import type { IncusImage } from "./schema.ts";
 import type { IncusImageAnswer } from "./wire.ts";
@@ -24,13 +24,13 @@ export async function align(
   const { client } = place;
   const { want, cleared } = wish;
   const { signal } = context;
-  const mark = context.marker(place.self);
+  const mark = context.marker(selfOf(place, fingerprint));
   const before = await there(client, fingerprint, signal);
   const was = notesOf(before);
   const must = declared(want);
   const may = await copiesOf(was, wish);
   const fresh = may.filter((name) => !must.some((one) => one.name === name));
-  const taking = { signal, replaces: undefined, owner: mark };
+  const taking = { signal, replaces: undefined, owner: mark, place };
   const can = await free(client, fingerprint, { must, may: fresh }, taking);
   const notes: Notes = {
     mark: mark ?? was.mark,
@@ -59,7 +59,7 @@ export const isClaimed = ({ scopes }: IncusPlace, name: string, { claimed }: Con
   [...scopes].some((scope) => claimed?.has(`${scope}${name}`) === true);
 
 const CACHED =
-  "the server got it for an instance, and deletes it when it was not used for images.remote_cache_expiry days, alias or not";
+  "the server cached it for an instance and deletes it after images.remote_cache_expiry days without use, alias or not";
 
 /** What to do with an image that the server cannot keep up to date. */
 export const NO_SOURCE =

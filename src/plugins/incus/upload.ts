@@ -68,8 +68,7 @@ export async function send(
     .upload(upload, { ...context, signal: stop.signal })
     .finally(() => context.signal.removeEventListener("abort", follow));
   const made = fingerprint;
-  if (made === undefined)
-    throw new Failure("backend.answer", "the server made an image before it had all of its bytes");
+  if (made === undefined) throw new Failure("backend.answer", "the server created an image before it had all bytes");
   const waits = (what: string) => context.progress("wait", 0, undefined, what);
   waits("the server to unpack the image");
   const there = async () =>
@@ -90,8 +89,8 @@ export async function send(
 }
 
 export const mismatch = (expected: string, found: string): Failure =>
-  new Failure("source.digest", `the fingerprint is ${found}, and not ${expected}`, {
-    hint: "the image is another one than was declared: correct `fingerprint`, or the source",
+  new Failure("source.digest", `fingerprint mismatch: expected ${expected}, got ${found}`, {
+    hint: "correct `fingerprint` or the source",
   });
 
 /** The pieces as they come, the last one only after `known` was told the sha256 of all of them and agreed. */

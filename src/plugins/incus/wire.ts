@@ -111,6 +111,7 @@ export const isInstance = t.isObject(
     created_at: t.isString(),
     status: t.isOptional(t.isString()),
     ephemeral: t.isOptional(t.isBoolean()),
+    config: t.isOptional(t.isNullable(isTexts)),
     location: t.isOptional(t.isString()),
   },
   more,
@@ -126,7 +127,7 @@ export const isToken = t.isObject(
 export function parsed<T>(value: unknown, is: t.StrictValidator<unknown, T>, what: string): T {
   const errors: string[] = [];
   if (is(value, { errors })) return value;
-  throw new Failure("backend.answer", `the answer is not ${what}: ${errors.slice(0, 3).join("; ")}`, {
-    hint: "is this the address of an Incus server?",
+  throw new Failure("backend.answer", `the response is not ${what}: ${errors.slice(0, 3).join("; ")}`, {
+    hint: "check that the address is that of an Incus server",
   });
 }

@@ -102,7 +102,7 @@ export class LinodeClient {
       return await Array.fromAsync(this.#pages(`linode/instances/${linode}/disks`, isDisk, signal));
     } catch (thrown) {
       if (!(thrown instanceof Failure) || thrown.code !== "backend.missing") throw thrown;
-      throw new Failure("backend.missing", `there is no Linode ${linode}, or this token does not see it`, {
+      throw new Failure("backend.missing", `there is no Linode ${linode}, or this token has no access to it`, {
         hint: "check linode_id",
         cause: thrown,
       });

@@ -59,7 +59,7 @@ export class Disks {
         } catch (thrown) {
           if (!(thrown instanceof Failure && thrown.code === "backend.busy" && thrown.request?.status === 400))
             throw thrown;
-          if (attempt === 1) note("the Linode is busy: waiting until it can make the image");
+          if (attempt === 1) note("the Linode is busy: waiting to create the image");
           return undefined;
         }
       },

@@ -29,15 +29,15 @@ export function explain(answer: {
       message,
       code: "busy",
       retry: true,
-      hint: "the Linode is doing something else just now: apply again later",
+      hint: "the Linode is busy: apply again later",
     };
   if (reasons.some(({ reason }) => /not authorized/i.test(reason)))
     return {
       message,
       code: "denied",
-      hint: `give the token the scope ${headers.get("x-accepted-oauth-scopes") ?? "it needs"}`,
+      hint: `the token needs the scope ${headers.get("x-accepted-oauth-scopes") ?? "of this operation"}`,
     };
-  if (status === 403) return { message, hint: "only private images of one's own account can be changed" };
+  if (status === 403) return { message, hint: "only private images of the account can be changed" };
   return { message };
 }
 
@@ -69,6 +69,6 @@ function ofStorage(status: number, body: string): Explained {
   return {
     ...more,
     code: "refused",
-    hint: "an upload URL is good for a day, and until its image is there: apply again",
+    hint: "an upload URL is valid for a day, and until its image exists: apply again",
   };
 }

@@ -38,18 +38,17 @@ export function unmade(id: string, message: string | undefined, most: number): F
   const why = message === undefined ? "and no event says why" : message === "" ? "without a word" : message;
   const text =
     message === undefined || message === ""
-      ? `${id} is gone before it was available, ${why}`
-      : `Linode could not make ${id}: ${why}`;
+      ? `${id} disappeared before it was available, ${why}`
+      : `Linode could not create ${id}: ${why}`;
   return new Failure("backend.unmade", text, { hint: hintFor(message ?? "", inMB(most)) });
 }
 
 function hintFor(message: string, most: number): string {
   if (/decompress/i.test(message))
-    return `Linode takes a raw disk, gzip-compressed, of at most ${most} MB: is the source a bootable disk image of that size?`;
-  if (/expired/i.test(message))
-    return "an upload has to be done within a day: apply again, from a place with a faster line";
+    return `Linode accepts gzip-compressed raw disks of at most ${most} MB: check that the source is a bootable disk image of that size`;
+  if (/expired/i.test(message)) return "an upload must finish within a day: apply again over a faster connection";
   if (/cancel/i.test(message)) return "the upload was cancelled: apply again";
   if (/too large|size|\d+ ?MB|>/i.test(message))
-    return `an image may have ${most} MB: make the disk, or what is on it, smaller; where Linode raised the limit of the account, write max_image_mb into the settings of the backend`;
+    return `the limit is ${most} MB: shrink the disk or its content; if Linode raised the limit of the account, set max_image_mb in the backend`;
   return "see the events of the account: linode-cli events list, or Cloud Manager";
 }

@@ -105,7 +105,7 @@ class Linode implements Backend<LinodeImage>, Added<LinodeImage>, Renames, Judge
     const { signal } = context;
     if (!isOwn(have.id))
       throw new Failure("backend.denied", `${have.id} is not an image of this account, so it cannot be changed`, {
-        hint: "only private images can be kept",
+        hint: "only private images can be managed",
       });
     const changes = changesOf(have, want, cleared, context);
     let now = Object.keys(changes).length === 0 ? undefined : await this.#client.change(have.id, changes, signal);
@@ -170,7 +170,7 @@ const LOOK = 4000;
 export const linode = definePlugin({
   api: 1,
   name: "linode",
-  doc: "The images of a Linode account: uploaded, or made of a disk.",
+  doc: "The images of a Linode account: uploaded, or created from a disk.",
   config,
   image,
   starter,

@@ -50,8 +50,8 @@ export class LinodeMaking {
   async #ofDisk(want: Desired<LinodeImage>, context: Context): Promise<LinodeImageAnswer> {
     const { disk_id, linode_id } = want;
     if (disk_id === undefined || linode_id === undefined)
-      throw new Failure("backend.refused", "nothing says what the image is made of", {
-        hint: "give it a source and a region, or disk_id and linode_id",
+      throw new Failure("backend.refused", "the image has no origin", {
+        hint: "set source and region, or disk_id and linode_id",
       });
     const fields = { ...fieldsOf(want, labelOf(want, context.address), context.marker(`~${context.nonce}`)), disk_id };
     return await this.#disks.take(linode_id, disk_id, context, async (begin) => {
@@ -67,7 +67,7 @@ export class LinodeMaking {
 
   async #ofBytes(want: Desired<LinodeImage>, source: Source, context: Context): Promise<LinodeImageAnswer> {
     if (want.region === undefined)
-      throw new Failure("backend.refused", "region is missing: where are the bytes to be uploaded to?", {
+      throw new Failure("backend.refused", "region is missing: the upload needs one", {
         hint: 'region = "us-southeast"',
       });
     refuseTooLarge(source, this.#limits.most);

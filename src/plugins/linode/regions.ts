@@ -35,7 +35,7 @@ export class LinodeRegions {
     return wanted.flatMap(({ attribute, id }): Complaint[] => {
       if (all.has(id)) return [];
       const message = `${attribute}: Linode has no region ${JSON.stringify(id)}`;
-      return [{ code: "config.value", attribute, message, hint: "linode-cli regions list shows them" }];
+      return [{ code: "config.value", attribute, message, hint: "list regions with: linode-cli regions list" }];
     });
   }
 }

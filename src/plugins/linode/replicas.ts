@@ -71,8 +71,8 @@ const arrived =
   (image: LinodeImageAnswer): LinodeImageAnswer | undefined => {
     const lost = givenUp(image, wanted);
     if (lost.length > 0)
-      throw new Failure("backend.replica", `${image.id} did not get to ${lost.join(", ")} in time`, {
-        hint: "apply again, or take the region out of replica_regions",
+      throw new Failure("backend.replica", `${image.id} was not replicated to ${lost.join(", ")} in time`, {
+        hint: "apply again, or remove the region from replica_regions",
       });
     const there = available(image);
     const isThere = (region: string) => there.includes(region);

@@ -20,19 +20,19 @@ export function rules(want: Desired<LinodeImage>, facts: Facts): readonly Compla
     say(
       "description",
       `description: at most ${room.toLocaleString("en")} characters`,
-      `Linode takes ${DESCRIPTION_ROOM.toLocaleString("en")}, and the rest is for our mark`,
+      `Linode accepts ${DESCRIPTION_ROOM.toLocaleString("en")}; the rest is reserved for the ownership marker`,
     );
   if (new Set(tags).size > MOST_TAGS) say("tags", `tags: at most ${MOST_TAGS}`);
   if (replica_regions?.length === 0)
     say(
       "replica_regions",
-      "replica_regions: an image is in one region at least",
-      "name its regions, or take the line out",
+      "replica_regions: an image needs at least one region",
+      "set its regions, or remove the attribute",
     );
   if (disk_id !== undefined && region !== undefined)
-    say("region", "region is where bytes are uploaded to; the image of a disk is made where the disk is");
+    say("region", "region is for uploads; an image of a disk is created in the region of the disk");
   if (facts.source === true && region === undefined && disk_id === undefined)
-    say("region", "region is missing: where are the bytes to be uploaded to?", 'region = "us-southeast"');
+    say("region", "region is missing: the upload needs one", 'region = "us-southeast"');
   return [...wrong, ...sizes(facts)];
 }
 
@@ -47,17 +47,21 @@ function sizes({ size, virtualSize, format, untouched, settings }: Facts): reado
   if (packed !== undefined && packed > MOST_PACKED) return [tooMuch(packed)];
   const tell = (bytes: number, what: string): readonly Complaint[] => {
     if (bytes <= MOST_RAW && bytes <= most) return [];
-    const message = `${what} is ${inMB(bytes)} MB, and Linode takes images of at most ${inMB(bytes > most ? most : MOST_RAW)} MB`;
+    const message = `${what} is ${inMB(bytes)} MB; Linode accepts images of at most ${inMB(bytes > most ? most : MOST_RAW)} MB`;
     if (bytes > most)
       return [
         {
           code: "backend.limits",
           message,
-          hint: "make the disk smaller before it is uploaded (qemu-img resize --shrink, virt-sparsify); where Linode raised the limit of the account, write max_image_mb into the settings of the backend",
+          hint: "shrink the disk before the upload (qemu-img resize --shrink, virt-sparsify); if Linode raised the limit of the account, set max_image_mb in the backend",
         },
       ];
     return [
-      { code: "backend.limits", severity: "warning", message: `${message}, but for accounts whose limit was raised` },
+      {
+        code: "backend.limits",
+        severity: "warning",
+        message: `${message}, unless the limit of the account was raised`,
+      },
     ];
   };
   if (virtualSize !== undefined) return tell(virtualSize, "the disk");
@@ -69,8 +73,8 @@ function sizes({ size, virtualSize, format, untouched, settings }: Facts): reado
 export const tooMuch = (bytes: number) =>
   ({
     code: "backend.limits",
-    message: `the compressed image is ${inMB(bytes)} MB or more, and Linode takes ${inMB(MOST_PACKED)} MB`,
-    hint: "take out what does not compress, or fill free space with zeros (virt-sparsify, fstrim)",
+    message: `the compressed image is ${inMB(bytes)} MB or more; Linode accepts ${inMB(MOST_PACKED)} MB`,
+    hint: "remove incompressible content, or fill free space with zeros (virt-sparsify, fstrim)",
   }) as const;
 
 export const inMB = (bytes: number): number => Math.ceil(bytes / MB);

@@ -23,7 +23,7 @@ export const config = {
   ),
   url: optional(
     matching(/^https?:\/\/[^\s?#]+$/i, "a URL that begins with https:// or http://"),
-    "Where the API is. Default: LINODE_URL, then the configuration file, then https://api.linode.com.",
+    "The URL of the API. Default: LINODE_URL, then the configuration file, then https://api.linode.com.",
     { example: "https://api.linode.com" },
   ),
   api_version: optional(
@@ -32,7 +32,7 @@ export const config = {
   ),
   config: optional(
     string(),
-    "A configuration file of linode-cli or of the Go client (terraform). Default: LINODE_CONFIG, then ~/.config/linode, then ~/.config/linode-cli. Relative paths start from images.toml.",
+    "A configuration file of linode-cli or of the Go client (terraform). Default: LINODE_CONFIG, then ~/.config/linode, then ~/.config/linode-cli. Paths are relative to images.toml.",
     { example: "~/.config/linode-cli" },
   ),
   profile: optional(
@@ -41,43 +41,43 @@ export const config = {
   ),
   max_image_mb: optional(
     integer({ min: 1 }),
-    "The size of the largest image that the account may have, in MB, unpacked. Default: 6144, which Linode raises on request.",
+    "The size limit of an image of the account, in MB, uncompressed. Default: 6144, which Linode raises on request.",
   ),
   event_poll_ms: optional(
     integer({ min: 1 }),
-    "Milliseconds between two looks at what Linode is working on. Default: LINODE_EVENT_POLL_MS, then 4000.",
+    "Poll interval in milliseconds. Default: LINODE_EVENT_POLL_MS, then 4000.",
   ),
 };
 
 /** What the API takes of an image's words; @linode/validation, and the description of POST /images/upload. */
 const label = matching(
   /^[a-zA-Z0-9,.?\-_\s']{1,50}$/,
-  "1 to 50 letters, digits, spaces and , . ? - _ ' (Linode takes no other characters in a label)",
+  "1 to 50 letters, digits, spaces and , . ? - _ ' (Linode accepts no other characters in a label)",
 );
 const tag = matching(/^.{3,100}$/su, "3 to 100 characters");
 const regionId = matching(/^[a-z0-9-]+$/, 'a region as Linode calls it, like "us-southeast"');
 
 /** An image of a Linode account. */
 export const image = {
-  label: optional(label, "Its name, which need not be unique. Default: the image's own name, cut to 50 characters.", {
+  label: optional(label, "Its name; not unique. Default: the name of the image, cut to 50 characters.", {
     ownName: true,
   }),
-  description: optional(string(), "What it is, for people. At most 64,700 characters.", {
+  description: optional(string(), "Description. At most 64,700 characters.", {
     unset: "",
     same: (a, b) => words(a) === words(b),
   }),
-  tags: optional(setOf(tag), "Its tags, at most 500; others are taken off.", { unset: [] }),
+  tags: optional(setOf(tag), "All tags, at most 500; others are removed.", { unset: [] }),
   cloud_init: optional(
     boolean(),
-    "True: the image uses cloud-init, so that Linode gives it user data. A change makes a new image.",
+    "True: the image supports cloud-init, so that Linode passes user data to it. A change needs a new image.",
     { onChange: "replace", unset: false },
   ),
-  region: optional(regionId, "Where the bytes are uploaded to: a core region with Object Storage.", {
+  region: optional(regionId, "The region of the upload: a core region with Object Storage.", {
     onChange: "replace",
     compare: "recorded",
     example: "us-southeast",
   }),
-  disk_id: optional(integer({ min: 1 }), "The disk of a Linode that the image is made of; needs linode_id.", {
+  disk_id: optional(integer({ min: 1 }), "The disk of a Linode to create the image from; needs linode_id.", {
     onChange: "replace",
     compare: "recorded",
   }),
@@ -87,7 +87,7 @@ export const image = {
   }),
   replica_regions: optional(
     setOf(regionId),
-    "All regions that are to hold the image, the first one included; replicas in others are removed. Taking the line out leaves the region that it was uploaded to.",
+    "All regions of the image, including the first; replicas in others are removed. If the attribute is removed, only the region of the upload stays.",
     {
       example: ["us-southeast", "us-iad"],
       unset: [],
@@ -100,25 +100,23 @@ export const image = {
     also: ["wait_for_replications"],
   }),
   id: computed(string(), "The id: private/12345."),
-  created: computed(string(), "When it was made, UTC."),
-  created_by: computed(string(), "The user who made it."),
+  created: computed(string(), "When it was created, UTC."),
+  created_by: computed(string(), "The user who created it."),
   updated: computed(string(), "When it was last changed, UTC."),
-  deprecated: computed(boolean(), "Whether Linode advises against it; true of old public images only."),
+  deprecated: computed(boolean(), "Whether it is deprecated; true for old public images only."),
   is_public: computed(boolean(), "Whether it is one of Linode's own images."),
   is_shared: computed(boolean(), "Whether it is shared with other accounts."),
   size: computed(integer(), "The size that a disk needs for it, in MB."),
   total_size: computed(integer(), "Its size in all regions together, in MB."),
-  type: computed(string(), "manual, automatic (made of a deleted Linode), or shared (by another account)."),
-  expiry: computed(string(), "When an automatic image goes, UTC."),
-  eol: computed(string(), "When the distribution's support ends, UTC; of public images."),
-  vendor: computed(string(), "The distribution; of public images."),
+  type: computed(string(), "manual, automatic (from a deleted Linode), or shared (by another account)."),
+  expiry: computed(string(), "When an automatic image expires, UTC."),
+  eol: computed(string(), "End of support of the distribution, UTC; for public images."),
+  vendor: computed(string(), "The distribution; for public images."),
   status: computed(string(), "creating, pending_upload or available."),
-  capabilities: computed(listOf(string()), "What it can: cloud-init, distributed-sites."),
+  capabilities: computed(listOf(string()), "Capabilities: cloud-init, distributed-sites."),
   regions: computed(
-    listOf(
-      table({ region: required(string(), "The region."), status: required(string(), "What becomes of it there.") }),
-    ),
-    "Where it is, with the status there: available, creating, pending, replicating, pending replication, pending deletion.",
+    listOf(table({ region: required(string(), "The region."), status: required(string(), "Its status there.") })),
+    "Its regions, with the status in each: available, creating, pending, replicating, pending replication, pending deletion.",
   ),
 };
 export type LinodeConfig = typeof config;

@@ -65,14 +65,15 @@ async function fileOf({ config, profile }: Desired<LinodeConfig>, { folder, env 
   for (const path of paths) {
     const text = await readFile(path, "utf8").catch((cause: unknown) => {
       if (named === undefined) return undefined;
-      const hint = config === undefined ? "LINODE_CONFIG names it" : "`config` names it";
+      const hint = config === undefined ? "check LINODE_CONFIG" : "check `config`";
       throw new Failure("config.value", `the configuration file ${path} cannot be read`, { cause, hint });
     });
     const found = text === undefined ? undefined : readProfile(text, wanted);
     if (found?.kind === "found") return found;
     if (found?.kind === "none" && (wanted !== undefined || named !== undefined))
       throw new Failure("config.value", `${path} has no profile ${JSON.stringify(found.name)} with a token`, {
-        hint: found.names.length === 0 ? "linode-cli configure makes one" : `there is: ${found.names.join(", ")}`,
+        hint:
+          found.names.length === 0 ? "create one with: linode-cli configure" : `there is: ${found.names.join(", ")}`,
       });
   }
   return undefined;

@@ -28,7 +28,7 @@ export class LinodeUploads {
         this.#wantsLength = true;
       }
     }
-    context.note("the upload has to begin with its length: the image is compressed into a temporary file first");
+    context.note("the upload needs its length in advance: the image is compressed into a temporary file first");
     await using file = await this.#temporary();
     const size = await written(file, body, context);
     await this.#put(url, { ...body, size, open: (signal) => pieces(file, signal) }, context);
@@ -50,9 +50,13 @@ export class LinodeUploads {
     const etag = /^"?([0-9a-f]{32})"?$/i.exec(answer.headers.get("etag") ?? "")?.[1]?.toLowerCase();
     const sent = (await source.digests()).md5;
     if (etag === undefined || sent === undefined || hexOf(sent) === etag) return;
-    throw new Failure("source.digest", `Linode got bytes with the MD5 ${etag}, and ${hexOf(sent)} was sent`, {
-      hint: "something on the way changed them: apply again",
-    });
+    throw new Failure(
+      "source.digest",
+      `checksum mismatch of the upload: sent MD5 ${hexOf(sent)}, Linode received ${etag}`,
+      {
+        hint: "the bytes were changed on the way: apply again",
+      },
+    );
   }
 }
 
@@ -60,8 +64,8 @@ export class LinodeUploads {
 export function refuseTooLarge({ size, virtualSize, compression }: Source, most = MOST_RAW): void {
   const raw = virtualSize ?? (compression === "none" ? size : undefined);
   if (raw !== undefined && raw > most)
-    throw new Failure("backend.limits", `the disk is ${inMB(raw)} MB, and Linode takes ${inMB(most)} MB`, {
-      hint: "make the disk smaller before it is uploaded (qemu-img resize --shrink, virt-sparsify)",
+    throw new Failure("backend.limits", `the disk is ${inMB(raw)} MB; Linode accepts ${inMB(most)} MB`, {
+      hint: "shrink the disk before the upload (qemu-img resize --shrink, virt-sparsify)",
     });
   if (size !== undefined && compression !== "none" && size > MOST_PACKED) throw refusal(size);
 }

@@ -66,7 +66,7 @@ export class LinodeWatch {
     } finally {
       signal.removeEventListener("abort", stop);
       this.#waiters.delete(waiter);
-      if (this.#waiters.size === 0) this.#stop.abort(new Failure("net.closed", "nobody waits any more"));
+      if (this.#waiters.size === 0) this.#stop.abort(new Failure("net.closed", "no longer awaited"));
     }
   }
 

@@ -69,7 +69,7 @@ export function parsed<T>(answer: unknown, is: t.StrictValidator<unknown, T>, wh
     "backend.answer",
     `${what} is not as the API describes it: ${errors[0]?.replace(/\(got .*$/s, "")}`,
     {
-      hint: "does `url` lead to the Linode API?",
+      hint: "check that `url` is the Linode API",
     },
   );
 }

@@ -54,9 +54,9 @@ export class Blobs {
     } catch (thrown) {
       await rm(path, { force: true });
       if (isFull(thrown))
-        throw new Failure("backend.limits", `no space is left in ${dirname(this.#folder)}`, {
+        throw new Failure("backend.limits", `no space left in ${dirname(this.#folder)}`, {
           cause: thrown,
-          hint: "free some, then apply again",
+          hint: "free space, then apply again",
         });
       throw thrown;
     } finally {

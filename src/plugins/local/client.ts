@@ -8,6 +8,7 @@ import { establish, makeFolders, recognize, type StoreFound } from "./identity.t
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
 import { Pages } from "./pages.ts";
 import { idOfFile, isId, recordNames, recordOf, type StoreBlob, type StoreEntry } from "./record.ts";
+import { blobsOf } from "./store.ts";
 import { fileName } from "./streams.ts";
 import { Working } from "./working.ts";
 
@@ -61,7 +62,7 @@ export class Directory {
       if (cause instanceof Failure) throw cause;
       throw new Failure("backend.denied", `the store ${this.root} cannot be written`, {
         cause,
-        hint: "check `path` and its rights",
+        hint: "check `path` and its permissions",
       });
     }
   }
@@ -85,7 +86,7 @@ export class Directory {
     return await recordNames(this.root).catch((cause: unknown) => {
       throw new Failure("backend.denied", `the store ${this.root} cannot be read`, {
         cause,
-        hint: "check `path`: it is to be a directory that you may read",
+        hint: "check that `path` is a readable directory",
       });
     });
   }
@@ -211,6 +212,3 @@ export class Directory {
 
 /** Records that are read at a time. */
 const BATCH = 64;
-
-export const blobsOf = ({ disk, metadata }: StoreEntry): readonly string[] =>
-  metadata === undefined ? [disk.sha256] : [disk.sha256, metadata.sha256];

@@ -37,7 +37,7 @@ export async function recognize(root: string): Promise<StoreFound> {
     await refuseLinks(root);
     if (await isFirst(root, names)) return { kind: "first" };
     throw new Failure("config.value", `${root} is not a store and not empty`, {
-      hint: `set \`path\` to a directory of its own, for example ${JSON.stringify(join(root, "store"))}`,
+      hint: `set \`path\` to a separate directory, for example ${JSON.stringify(join(root, "store"))}`,
     });
   }
   await refuseLinks(root);
@@ -79,7 +79,7 @@ async function storeId(root: string): Promise<string | undefined> {
     if (errno(thrown) === "ENOENT") return undefined;
     throw new Failure("backend.denied", `the store ${root} cannot be read`, {
       cause: thrown,
-      hint: "check `path`: it is to be a directory that you may read",
+      hint: "check that `path` is a readable directory",
     });
   });
   if (text === undefined) return undefined;
@@ -126,7 +126,7 @@ async function refuseLinks(root: string): Promise<void> {
     const found = await lstat(join(root, name)).catch(whenMissing(undefined));
     if (found === undefined || found.isDirectory()) continue;
     throw new Failure("backend.denied", `${join(root, name)} is not a directory of the store`, {
-      hint: "symbolic links in a store are not followed; set `path` to where the store is",
+      hint: "symbolic links in a store are not followed; set `path` to the location of the store",
     });
   }
 }

@@ -15,18 +15,10 @@ import {
 
 /** `[backend.NAME]` with `plugin = "local"`. */
 export const config = {
-  path: required(
-    string(),
-    "The directory of the store, made when it is not there. Relative paths start from images.toml.",
-    {
-      example: "./store",
-    },
-  ),
-  grace: withDefault(
-    duration(),
-    "1h",
-    "How long the bytes of a deleted image stay, for those who are still reading them.",
-  ),
+  path: required(string(), "The directory of the store; created if missing. Relative to images.toml.", {
+    example: "./store",
+  }),
+  grace: withDefault(duration(), "1h", "How long the bytes of a deleted image are kept for current readers."),
   url: optional(
     matching(/^https?:\/\/[^\s"'`<>$\\]+$/, "an http or https URL"),
     "Where the directory is served: for the links of its feed, and the commands on its page.",
@@ -45,10 +37,10 @@ const alias = matching(
 
 /** An image in the store. */
 export const image = {
-  name: optional(name, "The name of its file and of its product. Default: the image's own name.", { ownName: true }),
-  description: optional(string(), "What it is, for people.", { unset: "" }),
-  aliases: optional(setOf(alias), "Other names; an alias belongs to one image of the store.", { unset: [] }),
-  properties: optional(mapOf(string()), "Words of your own; only keys that you declare are touched.", { unset: {} }),
+  name: optional(name, "The name of its file and of its product. Default: the name of the image.", { ownName: true }),
+  description: optional(string(), "Description.", { unset: "" }),
+  aliases: optional(setOf(alias), "Other names; an alias is unique in the store.", { unset: [] }),
+  properties: optional(mapOf(string()), "Custom metadata; only declared keys are changed.", { unset: {} }),
   tags: optional(setOf(string()), "Labels without a value.", { unset: [] }),
   visibility: withDefault(
     oneOf("public", "private"),
@@ -57,29 +49,27 @@ export const image = {
   ),
   format: optional(
     oneOf("raw", "qcow2"),
-    "The disk format to keep it in; default: as the source has it. Another one makes a new image.",
+    "The disk format in the store. Default: as the source. A change needs a new image.",
     {
       onChange: "replace",
       compare: "recorded",
     },
   ),
-  compression: optional(
-    oneOf("none", "gz", "xz", "zst"),
-    "The compression to keep it in; default: as the source has it.",
-    {
-      onChange: "replace",
-      compare: "recorded",
-    },
-  ),
-  os: optional(string(), "Of the simplestreams product: the operating system. Default: the name.", { unset: "" }),
-  release: optional(string(), "Of the simplestreams product. Default: current.", { unset: "" }),
-  architecture: optional(string(), "Of the simplestreams product: amd64, arm64. Default: amd64.", { unset: "" }),
-  variant: optional(string(), "Of the simplestreams product. Default: default.", { unset: "" }),
+  compression: optional(oneOf("none", "gz", "xz", "zst"), "The compression in the store. Default: as the source.", {
+    onChange: "replace",
+    compare: "recorded",
+  }),
+  os: optional(string(), "The operating system of the simplestreams product. Default: the name.", { unset: "" }),
+  release: optional(string(), "The release of the simplestreams product. Default: current.", { unset: "" }),
+  architecture: optional(string(), "The architecture of the simplestreams product: amd64, arm64. Default: amd64.", {
+    unset: "",
+  }),
+  variant: optional(string(), "The variant of the simplestreams product. Default: default.", { unset: "" }),
   checksum: computed(string(), "sha256 of the bytes in the store."),
   size_bytes: computed(integer(), "Bytes in the store."),
-  disk_format: computed(string(), "What the bytes are, told by their beginning."),
-  path: computed(string(), "The file, from the directory of the store."),
-  created_at: computed(string(), "When it was put there, RFC 3339."),
+  disk_format: computed(string(), "The detected format."),
+  path: computed(string(), "The file, relative to the store."),
+  created_at: computed(string(), "When it was added, RFC 3339."),
 };
 export type LocalImage = typeof image;
 

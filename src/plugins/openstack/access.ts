@@ -104,7 +104,7 @@ export async function accessOf(
   const endpoint = text("endpoint");
   const url = text("auth_url");
   if (credentials.how === "given" ? endpoint === undefined : url === undefined)
-    throw new Failure("config.value", `nothing says where ${host.backend} is`, {
+    throw new Failure("config.value", `the location of ${host.backend} is unknown`, {
       hint: 'write cloud = "NAME" (of clouds.yaml), or auth_url, or set OS_CLOUD or OS_AUTH_URL',
     });
   return {
@@ -156,7 +156,7 @@ function credentialsOf(how: How, text: Text, backend: string): KeystoneCredentia
     const value = text(key);
     if (value !== undefined) return value;
     throw new Failure("config.secret", `${backend} has no ${key}`, {
-      hint: `give it by ${words}, or name a cloud of clouds.yaml that has it`,
+      hint: `set ${words}, or use a cloud of clouds.yaml that has it`,
     });
   };
   const user = (): Named => {
@@ -217,7 +217,7 @@ async function tlsOf(all: Layer, text: Text, host: Pick<Host, "folder" | "env">)
     const path = text(key);
     if (path === undefined) return undefined;
     return await readFile(pathOf(path, host), "utf8").catch((cause: unknown) => {
-      throw new Failure("config.value", `${key}: ${path} cannot be read`, { cause, hint: "a file in PEM is needed" });
+      throw new Failure("config.value", `${key}: ${path} cannot be read`, { cause, hint: "expected a file in PEM" });
     });
   };
   const [ca, cert, key] = await Promise.all([pem("cacert"), pem("cert"), pem("key")]);

@@ -147,7 +147,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
   async download(id: ImageId, { signal }: Reading): Promise<readonly Part[]> {
     const { site, own } = await this.#at(id, signal);
     const found = await site.glance.image(own, signal);
-    if (found === undefined) throw new Failure("backend.missing", `${id} is not there`);
+    if (found === undefined) throw new Failure("backend.missing", `${id} does not exist`);
     const format = formatOf(found.disk_format ?? "raw");
     const name = `${(found.name ?? own).replaceAll(/[^A-Za-z0-9._-]+/g, "-")}.${found.disk_format ?? "img"}`;
     const size = found.size ?? undefined;

@@ -84,7 +84,7 @@ export class OpenCloud {
     const of = this.#access.interface;
     if (regions.length === 0)
       return new Failure("config.value", `the catalogue of this cloud has no ${of} image service`, {
-        hint: "give `interface`, or `endpoint` where Glance is",
+        hint: "set `interface`, or `endpoint` to the URL of Glance",
       });
     return new Failure("config.value", `there is no image service in the region ${JSON.stringify(region ?? "")}`, {
       hint: `its regions are ${regions.join(", ")}`,

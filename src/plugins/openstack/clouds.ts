@@ -35,8 +35,7 @@ export async function findCloud(
   if (!isTable(found)) {
     const where = clouds?.path ?? `${folders(place).join(", ")} (clouds.yaml)`;
     throw new Failure("config.value", `there is no cloud ${JSON.stringify(chosen)} in ${where}`, {
-      hint:
-        names.length === 0 ? "set OS_CLIENT_CONFIG_FILE, or write the credentials" : `there is: ${names.join(", ")}`,
+      hint: names.length === 0 ? "set OS_CLIENT_CONFIG_FILE, or set the credentials" : `there is: ${names.join(", ")}`,
     });
   }
   const vendor = found["profile"] ?? found["cloud"];
@@ -60,7 +59,7 @@ async function first(
   const named = place.env[variable];
   if (named !== undefined && named !== "") {
     const path = resolve(place.folder, named);
-    const table = await read(path, name === "clouds" ? `${variable} names it` : undefined);
+    const table = await read(path, name === "clouds" ? `check ${variable}` : undefined);
     if (table !== undefined) return { path, table };
   }
   for (const folder of folders(place)) {
@@ -105,12 +104,12 @@ async function profile(name: string, place: Place): Promise<Table> {
   const one = tableAt(found?.table ?? {}, "public_clouds")[name];
   if (isTable(one)) return one;
   const known = Object.hasOwn(VENDORS, name) ? VENDORS[name] : undefined;
-  const hint = "write what it stands for (auth_url, region_name …) into the cloud itself, or into clouds-public.yaml";
+  const hint = "set its values (auth_url, region_name …) in the cloud itself, or in clouds-public.yaml";
   const kept = known?.["profile"] ?? (URL.canParse(name) ? name : undefined);
   if (typeof kept === "string")
     throw new Failure(
       "config.value",
-      `the profile ${JSON.stringify(name)} is kept at ${kept}, and is not read from there`,
+      `the profile ${JSON.stringify(name)} is at ${kept}; profiles at URLs are not read`,
       {
         hint,
       },

@@ -5,9 +5,28 @@ type Answer = { readonly status: number; readonly headers: Headers; readonly bod
 /** What an answer of Keystone, Glance or Nova that is no success says. */
 export function explain(answer: Answer): Explained | undefined {
   const message = messageIn(answer.body);
-  if (message === undefined) return undefined;
+  if (message === undefined) return bySomebodyElse(answer);
   const found = RULES.find(({ status, text }) => status === answer.status && text.test(message));
   return { message, ...found?.means };
+}
+
+/** What a proxy or load balancer in front of a service says: a page, without the number that each service gives to a request. */
+function bySomebodyElse({ status, headers }: Answer): Explained | undefined {
+  if (headers.get("x-openstack-request-id") !== null) return undefined;
+  const server = headers.get("server")?.split(/[/ ]/)[0];
+  const proxy = `a proxy in front of the service${server === undefined || server === "" ? "" : ` (${server})`}`;
+  if (status === 413)
+    return {
+      code: "limits",
+      message: `${proxy} refuses a request body of this size`,
+      hint: "ask its administrators to raise the limit for the image service (nginx: client_max_body_size, Apache: LimitRequestBody), give an `endpoint` that bypasses it, or let Glance fetch a URL by itself: web_download = true",
+    };
+  if (status === 504)
+    return {
+      message: `${proxy} did not wait for its answer`,
+      hint: "ask its administrators to raise the timeout for the image service (nginx: proxy_read_timeout), or give an `endpoint` that bypasses it",
+    };
+  return undefined;
 }
 
 const RULES: readonly { readonly status: number; readonly text: RegExp; readonly means: Explained }[] = [
@@ -23,25 +42,25 @@ const RULES: readonly { readonly status: number; readonly text: RegExp; readonly
     status: 403,
     text: /publicize_image|communitize_image/,
     means: {
-      hint: "this cloud lets only some make an image visible so: choose another visibility, or ask its administrators",
+      hint: "this cloud restricts this visibility: choose another one, or ask its administrators",
     },
   },
   {
     status: 403,
     text: /modify_member/,
-    means: { hint: "only the project that an image is shared with accepts it: name a `cloud` that speaks for it" },
+    means: { hint: "only the member project can accept an image: set a `cloud` with its credentials" },
   },
   {
     status: 403,
     text: /copy_image|delete_image_location/,
-    means: { hint: "this cloud lets only administrators do it" },
+    means: { hint: "this cloud allows it to administrators only" },
   },
   // What is left of an upload that broke off is cleared away within seconds.
   { status: 409, text: /from (?:saving|uploading) to (?:saving|uploading) is not allowed/, means: { retry: true } },
   {
     status: 409,
     text: /in use/i,
-    means: { code: "used", hint: "delete what was made from it first, or keep it with on_remove" },
+    means: { code: "used", hint: "delete what was created from it first, or keep it with on_remove" },
   },
   {
     status: 413,
@@ -63,19 +82,19 @@ const RULES: readonly { readonly status: number; readonly text: RegExp; readonly
     status: 415,
     text: /application\/octet-stream is not supported/,
     means: {
-      message: "Glance looked into the bytes, and they are not what disk_format says",
-      hint: "leave disk_format out, or give it as the bytes are",
+      message: "the bytes do not have the format of disk_format",
+      hint: "remove disk_format, or correct it",
     },
   },
   {
     status: 404,
     text: /Could not find Application Credential/i,
-    means: { code: "auth", hint: "check application_credential_id: there is none of this id" },
+    means: { code: "auth", hint: "check application_credential_id: it does not exist" },
   },
   {
     status: 400,
     text: /does not pass filtering/,
-    means: { hint: "this cloud does not fetch from there: leave web_download out" },
+    means: { hint: "this cloud does not fetch from there: remove web_download" },
   },
 ];
 

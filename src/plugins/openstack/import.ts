@@ -19,7 +19,7 @@ export function pulls(
   digest: Digest | undefined,
 ): { readonly verified: boolean; readonly why?: string } | undefined {
   if (!web_download || disk_format === undefined) return undefined;
-  if (digest === undefined) return { verified: false, why: "Glance fetches it, and no checksum is declared for it" };
+  if (digest === undefined) return { verified: false, why: "Glance fetches it, and it has no checksum" };
   return KEPT.has(nameOf(digest)) ? { verified: true } : undefined;
 }
 
@@ -34,7 +34,7 @@ export async function fetched(
 ): Promise<GlanceAnswer | undefined> {
   const { signal, note, progress } = context;
   if (!(await glance.methods(signal)).includes("web-download")) {
-    note("this Glance fetches nothing by itself: the bytes go through here");
+    note("this Glance does not support web_download: the bytes go through this host");
     return undefined;
   }
   for (const uri of urls) {
@@ -65,8 +65,8 @@ function proven(made: GlanceAnswer, digest: Digest | undefined): GlanceAnswer {
   throw new Failure(
     "source.digest",
     got === undefined
-      ? `Glance does not tell the ${nameOf(digest)} of what it fetched`
-      : `Glance fetched other bytes than the declared ones: ${nameOf(got)} ${hexOf(got)} in the place of ${hexOf(digest)}`,
-    { hint: "check the checksum; without web_download the bytes go through here, and are checked on the way" },
+      ? `Glance does not report the ${nameOf(digest)} of the fetched bytes`
+      : `checksum mismatch of the bytes that Glance fetched: expected ${nameOf(got)} ${hexOf(digest)}, got ${hexOf(got)}`,
+    { hint: "check the checksum; without web_download the bytes go through this host and are verified" },
   );
 }

@@ -11,7 +11,7 @@ export interface KeystoneLogin {
   readonly catalog: Catalog;
 }
 
-/** A token is not used in its last two minutes: a request that is on its way with it has to arrive. */
+/** A token is not used in its last two minutes, or the last half of a short life: a request that is on its way with it has to arrive. */
 const MARGIN = 120_000;
 
 /** Who we are in a cloud: asks for a token when one is needed, and again when it has run out. */
@@ -20,7 +20,8 @@ export class Keystone {
   readonly #door: HttpClient | undefined;
   readonly #conceal: Host["conceal"];
   #login: Promise<KeystoneLogin> | undefined;
-  #expires: number | undefined;
+  /** From then on the token is not used. */
+  #until: number | undefined;
 
   /** @param door to Keystone; undefined where a given token is used as it is */
   constructor(access: KeystoneAccess, door: HttpClient | undefined, conceal: Host["conceal"]) {
@@ -31,7 +32,7 @@ export class Keystone {
 
   /** The login that is good now. @throws Failure backend.auth and what else the door throws */
   async login(signal: AbortSignal): Promise<KeystoneLogin> {
-    if (this.#expires !== undefined && Date.now() > this.#expires - MARGIN && this.#canRenew) this.#login = undefined;
+    if (this.#until !== undefined && Date.now() > this.#until && this.#canRenew) this.#login = undefined;
     this.#login ??= this.#begin(signal).catch((thrown: unknown) => {
       this.#login = undefined;
       throw thrown;
@@ -60,7 +61,8 @@ export class Keystone {
       return { token, expires: undefined, project: undefined, catalog: [] };
     }
     const login = await this.#ask(this.#door, credentials, signal);
-    this.#expires = login.expires;
+    const { expires } = login;
+    this.#until = expires === undefined ? undefined : expires - Math.min(MARGIN, (expires - Date.now()) / 2);
     if (login.project === undefined && !this.#isScoped) await this.#refuse(this.#door, login, signal);
     return login;
   }
@@ -89,8 +91,8 @@ export class Keystone {
     const { token: body } = parsed(await answer.json(), isToken, "a token", "auth_url");
     const token = isOwn ? credentials.token : answer.headers.get("x-subject-token");
     if (token === null || token === "")
-      throw new Failure("backend.answer", "Keystone answered without a token", {
-        hint: "does `auth_url` lead to Keystone?",
+      throw new Failure("backend.answer", "Keystone responded without a token", {
+        hint: "check that `auth_url` is Keystone",
       });
     this.#conceal(token);
     const expires = Date.parse(body.expires_at ?? "");
@@ -108,8 +110,8 @@ export class Keystone {
       .json("GET", "auth/projects", { signal, headers: { "x-auth-token": token ?? "" } })
       .catch(() => undefined);
     const names = isProjects(answer) ? answer.projects.map(({ name }) => name) : [];
-    throw new Failure("config.value", "nothing says which project the images are in", {
-      hint: `give project_name or project_id${names.length === 0 ? "" : `; this user has ${names.slice(0, 10).join(", ")}`}`,
+    throw new Failure("config.value", "the project of the images is unknown", {
+      hint: `set project_name or project_id${names.length === 0 ? "" : `; this user has ${names.slice(0, 10).join(", ")}`}`,
     });
   }
 }

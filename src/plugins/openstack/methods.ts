@@ -20,7 +20,7 @@ export function howOf(layers: readonly Readonly<Record<string, unknown>>[], type
     const how = TYPES[type];
     if (how !== undefined) return how;
     throw new Failure("config.value", `auth_type ${JSON.stringify(type)} is not supported`, {
-      hint: `supported: ${Object.keys(TYPES).join(", ")}; or get a token by it and use auth_type = "token"`,
+      hint: `supported: ${Object.keys(TYPES).join(", ")}; or get a token with it and use auth_type = "token"`,
     });
   }
   for (const layer of layers) {

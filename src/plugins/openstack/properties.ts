@@ -60,18 +60,16 @@ export function refusal(key: string): { readonly message: string; readonly hint?
   if (attribute !== undefined)
     return {
       message: `${key} is a field of the image, not a property`,
-      hint: `write ${attribute} = … beside properties`,
+      hint: `set ${attribute} = … next to properties`,
     };
-  if (Object.values<string>(MARKS).includes(key))
-    return { message: `${key} is where the mark of this program is kept` };
+  if (Object.values<string>(MARKS).includes(key)) return { message: `${key} is reserved for the ownership marker` };
   if (key === "stores")
     return {
       message: "stores is computed by Glance and ignored as a property",
       hint: 'write stores = ["…"] beside properties',
     };
   if (READ_ONLY.has(key)) return { message: `${key} is computed by Glance and cannot be set` };
-  if (key.startsWith("os_glance_"))
-    return { message: `${key} is refused by Glance: what begins with os_glance_ is its own bookkeeping` };
+  if (key.startsWith("os_glance_")) return { message: `${key} is refused by Glance: os_glance_ is a reserved prefix` };
   if (key === "" || key.length > 255) return { message: "the name of a property has 1 to 255 characters" };
   return undefined;
 }

@@ -25,24 +25,23 @@ export function rules(want: Desired<OsImage>, facts: Facts): readonly Complaint[
   if (disk !== undefined && (isAmazon(container) || isAmazon(disk)) && container !== disk)
     say(
       "disk_format",
-      `the disk format ${disk} does not go with the container ${container}`,
-      "both have to be the same one of ami, ari, aki",
+      `the disk format ${disk} cannot be combined with the container ${container}`,
+      "both must be the same one of ami, ari, aki",
     );
   const members = (want.members ?? []).map(memberOf);
   if (members.length > 0 && visibility !== undefined && visibility !== "shared")
     say("members", `an image that is ${visibility} has no members`, 'visibility = "shared"');
   if (members.some(({ project }) => project === "")) say("members", "a member has no project");
   const ids = members.map(({ project }) => project);
-  if (new Set(ids).size < ids.length) say("members", "a project is there twice");
+  if (new Set(ids).size < ids.length) say("members", "a project is listed twice");
   for (const { project, status, cloud } of members)
     if (cloud !== undefined && status === undefined)
-      say("members", `${project}: \`cloud\` is to speak for it, but nothing says what`, 'status = "accepted"');
-  if (want.web_download && want.use_import)
-    say("use_import", "web_download and use_import are two ways of one thing: write one of them");
+      say("members", `${project}: \`cloud\` needs \`status\``, 'status = "accepted"');
+  if (want.web_download && want.use_import) say("use_import", "web_download and use_import exclude each other");
   if (want.web_download && disk === undefined)
-    say("web_download", "Glance has to be told what it fetches", 'disk_format = "qcow2"');
+    say("web_download", "Glance needs the format of what it fetches", 'disk_format = "qcow2"');
   if (want.web_download && facts.source === false)
-    say("web_download", "there is no URL that Glance could fetch", "source = { url = … }");
+    say("web_download", "web_download needs a URL", "source = { url = … }");
   const { min_disk_gb } = want;
   const size = facts.virtualSize;
   if (min_disk_gb !== undefined && min_disk_gb > 0 && size !== undefined && size > min_disk_gb * GB)

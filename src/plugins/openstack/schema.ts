@@ -27,9 +27,9 @@ const member = table({
   project: optional(string(), "The id of the project.", { also: ["member_id", "id"] }),
   status: optional(
     choice("accepted", "pending", "rejected"),
-    "What the project says of it. It is said in the project's own name: by `cloud`, or by an administrator.",
+    "The member status. Set with the credentials of the project: by `cloud`, or by an administrator.",
   ),
-  cloud: optional(string(), "The cloud in clouds.yaml that speaks for the project."),
+  cloud: optional(string(), "The cloud in clouds.yaml with credentials of the project."),
 });
 
 /** A member as it is wanted: a project, and where it matters what it says of the image. */
@@ -70,7 +70,7 @@ const uuid: Type<string> = {
 
 /** An image in Glance. What is not written is left as the cloud has it. */
 export const image = {
-  name: optional(word, "What people call it; not unique there. Default: the image's own name.", { ownName: true }),
+  name: optional(word, "Its name; not unique. Default: the name of the image.", { ownName: true }),
   image_id: optional(
     uuid,
     "An id of your own, in the place of one that Glance chooses: a UUID. Glance gives an id only once, even if its image is deleted: new bytes need a new id.",
@@ -78,86 +78,92 @@ export const image = {
   ),
   disk_format: optional(
     choice("raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso", "ploop", "ami", "ari", "aki"),
-    "The format in which it is kept; a source that is raw or qcow2 is turned into the other where need be. Default: as the source is.",
+    "The disk format; raw and qcow2 sources are converted if needed. Default: as the source.",
     { onChange: "replace", compare: "recorded" },
   ),
   container_format: optional(
     choice("bare", "ovf", "ova", "docker", "compressed", "ami", "ari", "aki"),
-    "What is around the disk. Default: bare.",
+    "The container format. Default: bare.",
     { onChange: "replace", unset: "bare" },
   ),
-  min_disk_gb: optional(integer({ min: 0, max: 2147483647 }), "GB of disk that a server needs to boot it.", {
+  min_disk_gb: optional(integer({ min: 0, max: 2147483647 }), "Minimum disk of a server, in GB.", {
     unset: 0,
     also: ["min_disk"],
   }),
-  min_ram_mb: optional(integer({ min: 0, max: 2147483647 }), "MB of memory that a server needs to boot it.", {
+  min_ram_mb: optional(integer({ min: 0, max: 2147483647 }), "Minimum memory of a server, in MB.", {
     unset: 0,
     also: ["min_ram"],
   }),
   protected: optional(boolean(), "True: it cannot be deleted. To delete or replace it, first apply with false.", {
     unset: false,
   }),
-  hidden: optional(boolean(), "True: it is in no listing, but can be used by its id.", {
+  hidden: optional(boolean(), "True: hidden in listings, usable by its id.", {
     unset: false,
     also: ["os_hidden"],
   }),
   visibility: optional(
     choice("private", "shared", "community", "public"),
-    "Who can use it. Default: shared, which is private until it has members. `public` needs the rights of an administrator.",
+    "Its visibility. Default: shared, which is private until it has members. `public` needs administrator privileges.",
     { unset: "shared" },
   ),
-  tags: optional(setOf(word), "Words without a value. An empty list takes all of them off.", { unset: [] }),
+  tags: optional(setOf(word), "All tags. An empty list removes all of them.", { unset: [] }),
   properties: optional(
     mapOf(string()),
-    "Words of your own, and those that Nova and Cinder read (hw_*, os_*). Only keys that you declare are touched.",
+    "Custom metadata, and the properties that Nova and Cinder read (hw_*, os_*). Only declared keys are changed.",
     { unset: {} },
+  ),
+  upstream_date: withDefault(
+    boolean(),
+    false,
+    "True: a new image gets the date of its source as the properties `internal_version` (20261120) and `image_build_date` (2026-11-20), unless `properties` declares them: Last-Modified of a URL, or the time of a file. Kept versions have it in their names.",
+    { compare: "never" },
   ),
   members: optional(
     { ...setOf(either(string(), member)), same: sameMembers },
-    "Projects that may use it: ids, or tables with `project`, `status` and `cloud`. Others are taken off. The image has to be shared.",
+    "Member projects: ids, or tables with `project`, `status` and `cloud`. Others are removed. The image must be shared.",
     { unset: [] },
   ),
   status: optional(choice("active", "deactivated"), "`deactivated`: its bytes cannot be downloaded. Default: active.", {
     unset: "active",
   }),
-  region: optional(string(), "The region that it is in. Default: the region of the backend.", {
+  region: optional(string(), "Its region. Default: the region of the backend.", {
     onChange: "replace",
     compare: "recorded",
   }),
   stores: optional(
     setOf(string()),
-    "The stores that hold its bytes, where Glance has several. Default: the one that Glance has as its default.",
+    "The stores of its bytes, if Glance has several. Default: the default store of Glance.",
     { also: ["store"] },
   ),
   verify_checksum: withDefault(
     boolean(),
     true,
-    "False: what Glance says it got is not compared with what was sent. The source's own checksum is verified all the same.",
+    "False: the digests that Glance reports are not compared with the uploaded bytes. The checksum of the source is verified in any case.",
     { compare: "never" },
   ),
   web_download: withDefault(
     boolean(),
     false,
-    "True: Glance fetches the URL of the source by itself; streamed through here where it cannot, or fails. It can be verified only where the source has an md5 or sha512 checksum.",
+    "True: Glance fetches the URL of the source itself; if it cannot, the bytes go through this host. Verified only if the source has an md5 or sha512 checksum.",
     { compare: "never" },
   ),
   use_import: withDefault(
     boolean(),
     false,
-    "True: the bytes are staged and then imported (glance-direct), so that what the cloud does to imported images is done.",
+    "True: the bytes are staged and then imported (glance-direct), so that the import plugins of the cloud run.",
     { compare: "never" },
   ),
   id: computed(string(), "Its id in Glance."),
   checksum: computed(string(), "md5 of the bytes."),
   os_hash_algo: computed(string(), "The algorithm of os_hash_value."),
   os_hash_value: computed(string(), "A digest of the bytes by that algorithm."),
-  size_bytes: computed(integer(), "Bytes that it has."),
-  virtual_size_bytes: computed(integer(), "Bytes of the disk in it."),
-  file: computed(string(), "Where its bytes are, from the endpoint on."),
-  schema: computed(string(), "Where the schema of an image is, from the endpoint on."),
-  owner: computed(string(), "The project that it belongs to."),
-  metadata: computed(mapOf(string()), "All of its properties, those of the server too."),
-  created_at: computed(string(), "When it was made, RFC 3339."),
+  size_bytes: computed(integer(), "Its size in bytes."),
+  virtual_size_bytes: computed(integer(), "The size of its disk in bytes."),
+  file: computed(string(), "The path of its bytes at the endpoint."),
+  schema: computed(string(), "The path of the image schema at the endpoint."),
+  owner: computed(string(), "Its project."),
+  metadata: computed(mapOf(string()), "All properties, including those of the server."),
+  created_at: computed(string(), "When it was created, RFC 3339."),
   updated_at: computed(string(), "When it was last changed, RFC 3339."),
 };
 export type OsImage = typeof image;

@@ -36,7 +36,7 @@ async function copied(
     const failed = seen?.os_glance_failed_import;
     if (failed)
       throw new Failure("backend.import", `Glance could not copy the image to ${failed}`, {
-        hint: "its own log says why",
+        hint: "see the log of Glance",
       });
     const now = seen?.stores?.split(",") ?? [];
     return stores.every((store) => now.includes(store)) ? true : undefined;

@@ -12,33 +12,55 @@ const LOOKS = 4;
 /** Statuses that an image has while bytes are on their way into it. */
 const MOVING = new Set(["queued", "saving", "uploading", "importing", "pending"]);
 
-/** Looks until an image can be used. @throws Failure when it never will */
+/** Seconds after which the status of an image that is waited for is told. */
+const TELLS = 5;
+
+/** Looks until an image can be used; tells its status where that takes long. @throws Failure when it never will */
 export async function untilActive(
   glance: Glance,
   id: string,
-  { signal, progress }: Context,
+  context: Pick<Context, "signal" | "progress" | "note">,
   deadline = PATIENCE,
 ): Promise<GlanceAnswer> {
+  const { signal, progress, note } = context;
+  const began = Date.now();
+  let status = "queued";
+  let told: string | undefined;
   const look = async (attempt: number): Promise<GlanceAnswer | undefined> => {
     const seen = await whenBack(glance, id, signal);
     if (seen === undefined) throw gone(id);
     if (seen.status === "active") return seen;
+    status = seen.status;
     // An import that failed is told by the image, or by its task alone: some Glances leave the image as it was for ever.
     const hasFailed = Boolean(seen.os_glance_failed_import);
     if (hasFailed || attempt % LOOKS === 0) {
       const words = importEnded(await glance.tasks(id, signal), hasFailed);
       if (words !== undefined) throw importFailure(words);
     }
-    if (!MOVING.has(seen.status))
-      throw new Failure("backend.failed", `the image ${id} became ${seen.status}`, { hint: "apply again" });
-    progress("wait", 0, undefined, `the image to become active (${seen.status})`);
+    if (!MOVING.has(status))
+      throw new Failure("backend.failed", `the image ${id} became ${status}`, { hint: "apply again" });
+    progress("wait", 0, undefined, `the image to become active (${status})`);
+    if (status !== told && Date.now() - began > TELLS * 1000) {
+      note(`waiting for Glance: the image ${id} is ${status}`);
+      told = status;
+    }
     return undefined;
   };
-  return await poll(look, { signal, interval: 0.3, max: 10, deadline, what: `image ${id} to become active` });
+  try {
+    return await poll(look, { signal, interval: 0.3, max: 10, deadline });
+  } catch (thrown) {
+    const isTimeout = thrown instanceof DOMException && thrown.name === "TimeoutError";
+    if (!isTimeout && !(thrown instanceof Failure && thrown.code === "net.timeout")) throw thrown;
+    const seconds = Math.round((Date.now() - began) / 1000);
+    throw new Failure("run.timeout", `after ${seconds} s Glance is not done: the image ${id} is still ${status}`, {
+      hint: `its log says why; ${isTimeout ? "a longer `timeout` gives it more time; " : ""}apply again begins the image again`,
+      cause: thrown,
+    });
+  }
 }
 
 const gone = (id: string): Failure =>
-  new Failure("backend.missing", `the image ${id} was deleted while it was made`, { hint: "apply again" });
+  new Failure("backend.missing", `the image ${id} was deleted while it was created`, { hint: "apply again" });
 
 /** What Glance says of an import that it failed at; undefined while it is at it, perhaps a second time. Pure. */
 function importEnded(tasks: readonly Task[], hasFailed: boolean): string | undefined {
@@ -49,7 +71,7 @@ function importEnded(tasks: readonly Task[], hasFailed: boolean): string | undef
 
 const importFailure = (words: string): Failure =>
   new Failure("backend.import", `Glance could not import the image${words === "" ? "" : `: ${words}`}`, {
-    hint: "its own log says more; leaving web_download and use_import out sends the bytes straight to it",
+    hint: "see the log of Glance; without web_download and use_import the bytes are uploaded directly",
   });
 
 /** Whether a failed upload may have left an image that only Glance's absence or its cleaning up stands in the way of. */
@@ -73,6 +95,31 @@ export async function whenBack(glance: Glance, id: string, signal: AbortSignal):
   return (await poll(look, { signal, interval: 0.5, max: 5 })).image;
 }
 
+/** Seconds that Glance may take for bytes whose fate nobody told us. */
+const SETTLES = 900;
+
+/**
+ * What a failed upload left. No answer in time, of Glance's or of a proxy's in front of it, says nothing of the upload itself: Glance may
+ * have all of the bytes, and is waited for while it is at them.
+ */
+export async function whenSettled(
+  glance: Glance,
+  id: string,
+  thrown: unknown,
+  { signal, note }: Pick<Context, "signal" | "note">,
+): Promise<GlanceAnswer | undefined> {
+  const left = await whenBack(glance, id, signal);
+  const isCut = thrown instanceof Failure && thrown.code === "net.timeout";
+  if (!isCut || left?.status !== "saving") return left;
+  note(`${thrown.message}: waiting for what Glance makes of the bytes`);
+  const end = Date.now() + SETTLES * 1000;
+  const look = async () => {
+    const image = await whenBack(glance, id, signal);
+    return image?.status === "saving" && Date.now() < end ? undefined : { image };
+  };
+  return (await poll(look, { signal, interval: 0.5, max: 10 })).image;
+}
+
 /** What Glance says that it got against what was sent. @throws Failure source.digest */
 export async function compare(
   made: GlanceAnswer,
@@ -81,9 +128,7 @@ export async function compare(
   note: Context["note"],
 ): Promise<void> {
   if (asked !== undefined && made.disk_format !== asked)
-    return note(
-      `the cloud turned the image into ${made.disk_format}: what it has cannot be compared with what was sent`,
-    );
+    return note(`the cloud converted the image to ${made.disk_format}, so that its bytes cannot be compared`);
   const sent = await source.digests();
   const got = digestsOf(made);
   for (const [name, theirs] of Object.entries(got)) {
@@ -91,8 +136,8 @@ export async function compare(
     if (ours === undefined || ours === theirs) continue;
     throw new Failure(
       "source.digest",
-      `Glance has other bytes than were sent: ${name} ${hexOf(theirs)} there, ${hexOf(ours)} here`,
-      { hint: "apply again; if it stays, something between here and Glance changes the bytes" },
+      `checksum mismatch of the upload: sent ${name} ${hexOf(ours)}, Glance has ${hexOf(theirs)}`,
+      { hint: "apply again; if it persists, a proxy on the way to Glance changes the bytes" },
     );
   }
 }

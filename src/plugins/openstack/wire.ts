@@ -113,6 +113,6 @@ export function parsed<T>(answer: unknown, is: t.StrictValidator<unknown, T>, wh
   throw new Failure(
     "backend.answer",
     `${what} is not as the API describes it: ${errors[0]?.replace(/\(got .*$/s, "") ?? "it is something else"}`,
-    { hint: `does \`${setting}\` (or the catalogue) lead there?` },
+    { hint: `check \`${setting}\` (or the catalog)` },
   );
 }

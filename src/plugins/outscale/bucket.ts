@@ -37,7 +37,7 @@ export class OutscaleBucket {
       url: this.#url(""),
       headers: (request) => signedHeaders(request, this.#signer, this.#now()),
       explain: explainStore,
-      credentials: "`access_key` and `secret_key`, and their rights to the bucket,",
+      credentials: "`access_key` and `secret_key`, and their permissions on the bucket,",
     });
   }
 
@@ -136,9 +136,13 @@ export class OutscaleBucket {
     const got = /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1]?.toLowerCase();
     const md5 = createHash("md5").update(part).digest("hex");
     if (got === undefined || got === md5) return etag;
-    throw new Failure("source.digest", `the object store got a part with the MD5 ${got}, and ${md5} was sent`, {
-      hint: "something on the way changed it: apply again",
-    });
+    throw new Failure(
+      "source.digest",
+      `checksum mismatch of the upload: sent MD5 ${md5}, the object store received ${got}`,
+      {
+        hint: "the bytes were changed on the way: apply again",
+      },
+    );
   }
 
   async #text(
@@ -190,8 +194,8 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">",
 function element(xml: string, name: string): string {
   const [text] = all(xml, name);
   if (text === undefined)
-    throw new Failure("backend.answer", `the object store's answer has no ${name}`, {
-      hint: "does `bucket_endpoint` lead to an S3 server?",
+    throw new Failure("backend.answer", `the response of the object store has no ${name}`, {
+      hint: "check that `bucket_endpoint` is an S3 server",
     });
   return text.replace(/&(#x?[0-9a-f]+|\w+);/gi, (whole, entity: string) => {
     if (!entity.startsWith("#")) return ENTITIES[entity] ?? whole;

@@ -116,7 +116,7 @@ export class OutscaleClient {
     });
     const id = held(answer, "Accounts", t.isArray(isAccount))[0]?.AccountId;
     if (id !== undefined) return id;
-    throw new Failure("backend.denied", "the key may not know the number of its account", { hint });
+    throw new Failure("backend.denied", "the key has no permission to read the id of its account", { hint });
   }
 
   async *#pages<T>(

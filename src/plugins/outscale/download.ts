@@ -28,7 +28,7 @@ export class Exports {
   async parts(id: ImageId, { signal, note }: Reading): Promise<readonly Part[]> {
     const bucket = this.#bucket;
     if (bucket === undefined)
-      throw new Failure("config.value", `${this.#host.backend} has no bucket, through which disks leave Outscale`, {
+      throw new Failure("config.value", `${this.#host.backend} has no bucket, which exports need`, {
         hint: 'write bucket = "NAME" into the settings of the backend',
       });
     const image = await this.#client.image(id, signal);
@@ -66,7 +66,7 @@ function completed(id: string, seen: TaskAnswer | undefined): true | undefined {
   if (seen !== undefined && seen.State !== "failed" && seen.State !== "cancelled") return undefined;
   const why = seen?.Comment == null || seen.Comment === "" ? "" : `: ${seen.Comment}`;
   throw new Failure("backend.unmade", `the export task ${id} ${seen?.State ?? "is gone"}${why}`, {
-    hint: "may the keys write into the bucket?",
+    hint: "check that the keys can write to the bucket",
   });
 }
 

@@ -56,13 +56,13 @@ function kindOf(status: number, codes: readonly string[], message: string): Omit
   if (status === 401 && /too many|try again later/i.test(message))
     return { hint: "the key is locked for up to ten minutes after four bad signatures: check it, and wait" };
   if (status === 401 && /date|minutes/i.test(message))
-    return { hint: "the clock of this machine is more than five minutes off: set it right" };
+    return { hint: "the clock of this machine is more than five minutes off: correct it" };
   if (status !== 400 && status !== 409) return {};
-  if (within(5000, 6000)) return { code: "missing", hint: "does the id belong to this account and Region?" };
+  if (within(5000, 6000)) return { code: "missing", hint: "check that the id belongs to this account and Region" };
   if (within(10_000, 11_000))
     return { code: "limits", hint: "a quota of the account is reached: delete what is not needed, or ask for more" };
   if (status === 409 && codes.some((code) => PASSING.has(code)))
-    return { code: "busy", retry: true, hint: "something is still being made or changed: apply again later" };
+    return { code: "busy", retry: true, hint: "an operation is still in progress: apply again later" };
   if (within(6000, 7000) || within(9000, 10_000)) return { code: "conflict" };
   return {};
 }
@@ -76,7 +76,7 @@ export function explainStore({ body }: Answered): Explained | undefined {
   return {
     ...(message === "" ? {} : { message }),
     ...(id === "" ? {} : { id }),
-    ...(code === "NoSuchBucket" ? { hint: "make the bucket, or name another one in `bucket`" } : {}),
+    ...(code === "NoSuchBucket" ? { hint: "create the bucket, or set another one in `bucket`" } : {}),
   };
 }
 

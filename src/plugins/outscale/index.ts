@@ -95,7 +95,7 @@ class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
     if (now === undefined) throw new Failure("backend.missing", `${id} is gone`, { hint: "plan again" });
     if (!isOwn(now, account))
       throw new Failure("backend.denied", `${id} belongs to another account, so it cannot be changed`, {
-        hint: "copy it: source_image_id and source_region_name make an image of one's own of it",
+        hint: "copy it into this account with source_image_id and source_region_name",
       });
     const marked = markOf(now);
     if (marked.snapshots === "own") {
@@ -145,7 +145,9 @@ class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
     // Those of a copy are licences of its source, which may be another one by now.
     const isCopy = source_image_id !== undefined;
     const lost =
-      !isCopy || isSameSet(codes, USUAL_CODES) ? [] : [`product codes ${codes.join(", ")}: a copy has its source's`];
+      !isCopy || isSameSet(codes, USUAL_CODES)
+        ? []
+        : [`product codes ${codes.join(", ")}: a copy has those of its source`];
     return {
       lost,
       attributes: {
@@ -166,11 +168,11 @@ class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
   ): Promise<readonly string[] | undefined> {
     const source = source_image_id === undefined ? undefined : await this.#client.image(source_image_id, signal);
     if (source_image_id !== undefined ? source === undefined : vm_id !== undefined) {
-      note("product_codes are not declared any more, and stay as they are: what the image was made of decides them");
+      note("product_codes are no longer declared and stay unchanged: the origin of the image determines them");
       return undefined;
     }
     const codes = source?.ProductCodes ?? USUAL_CODES;
-    note(`product_codes are not declared any more, and go back to ${codes.join(", ")}`);
+    note(`product_codes are no longer declared and return to ${codes.join(", ")}`);
     return codes;
   }
 

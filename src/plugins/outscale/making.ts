@@ -107,8 +107,8 @@ export class OmiMaking {
       const origin = { BlockDeviceMappings: mappingsOf(want), RootDeviceName: want.root_device_name };
       return { origin, snapshots: "given" };
     }
-    throw new Failure("backend.refused", "nothing says what the image is made of", {
-      hint: "give it a source, vm_id, source_image_id, file_location or block_device_mappings",
+    throw new Failure("backend.refused", "the image has no origin", {
+      hint: "set source, vm_id, source_image_id, file_location or block_device_mappings",
     });
   }
 
@@ -147,7 +147,7 @@ export class OmiMaking {
 
   #explained(thrown: unknown, name: string, { replaces }: Context): unknown {
     if (!(thrown instanceof Failure) || thrown.code !== "backend.conflict") return thrown;
-    const taken = `the name ${JSON.stringify(name)}, which only one image of the account can have`;
+    const taken = `the name ${JSON.stringify(name)}, which must be unique in the account`;
     return thrown.with({
       hint:
         replaces === undefined
@@ -179,13 +179,17 @@ export class OmiMaking {
 /** The image once it can be used. @throws Failure backend.unmade when it never will be */
 function available(id: string, seen: OmiAnswer | undefined): OmiAnswer | undefined {
   if (seen === undefined)
-    throw new Failure("backend.unmade", `${id} is gone before it was available`, {
-      hint: "it was deleted meanwhile: apply again",
+    throw new Failure("backend.unmade", `${id} disappeared before it was available`, {
+      hint: "it was deleted in the meantime: apply again",
     });
   if (seen.State !== "failed") return seen.State === "available" ? seen : undefined;
   const { StateCode, StateMessage } = seen.StateComment ?? {};
   const why = [StateCode, StateMessage].filter((text) => text != null && text !== "").join(": ");
-  throw new Failure("backend.unmade", `Outscale could not make ${id}${why === "" ? ", without a word" : `: ${why}`}`, {
-    hint: "is what it is made of whole, and of this Region? Apply again when it is",
-  });
+  throw new Failure(
+    "backend.unmade",
+    `Outscale could not create ${id}${why === "" ? ", without a reason" : `: ${why}`}`,
+    {
+      hint: "check that its origin is complete and in this Region, then apply again",
+    },
+  );
 }

@@ -81,7 +81,7 @@ export class Remains {
     for (const snapshot of snapshots) {
       const user = used.get(snapshot);
       if (user === undefined) await this.#removeSnapshot(snapshot, context);
-      else context.note(`${snapshot} is kept: ${user} uses it`);
+      else context.note(`${snapshot} is kept: in use by ${user}`);
     }
   }
 
@@ -112,7 +112,7 @@ export class Remains {
   async #removeSnapshot(id: string, { signal, note }: Pick<Context, "signal" | "note">): Promise<void> {
     await this.#client.deleteSnapshot(id, signal).catch((thrown: unknown) => {
       if (!(thrown instanceof Failure) || thrown.code !== "backend.conflict") throw thrown;
-      note(`${id} is kept: something uses it`);
+      note(`${id} is kept: it is in use`);
     });
   }
 }

@@ -40,7 +40,7 @@ export async function restore(
     await change(client, id, [...words, ...permissionChanges(made, shared)], signal);
   } catch (thrown) {
     const why = thrown instanceof Failure ? thrown.message : String(thrown);
-    context.note(`${old.ImageId} is deleted, and could not be registered again as it was (${why})`);
+    context.note(`${old.ImageId} is deleted and could not be registered again (${why})`);
   }
 }
 

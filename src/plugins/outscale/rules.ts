@@ -39,9 +39,9 @@ export function rules(want: Desired<Omi>, facts: Facts): readonly Complaint[] {
   if (isOfBytes && mappings.length > 0) {
     if (root === undefined) say("block_device_mappings", `the root device ${rootOf(want)} is not among the volumes`);
     else if (root.bsu?.snapshot_id !== undefined)
-      say("block_device_mappings", "the root volume is made of the source, so that it has no snapshot_id");
+      say("block_device_mappings", "the root volume comes from the source and cannot have a snapshot_id");
     else if ((root.bsu?.volume_size ?? least) < least)
-      say("block_device_mappings", `the disk has ${least} GiB, and volume_size says ${root.bsu?.volume_size}`);
+      say("block_device_mappings", `the disk has ${least} GiB; volume_size is ${root.bsu?.volume_size}`);
   } else if (want.root_device_name !== undefined && mappings.length > 0) {
     if (root === undefined) say("root_device_name", `${want.root_device_name} is not among block_device_mappings`);
     else if (root.bsu?.snapshot_id === undefined)
@@ -55,11 +55,11 @@ export function rules(want: Desired<Omi>, facts: Facts): readonly Complaint[] {
     );
   const reserved = Object.keys(tagsOf(want.tags)).find((Key) => isMarkTag({ Key, Value: "" }));
   const odd = Object.keys(tagsOf(want.tags)).find((key) => key === "" || [...key].length > 255);
-  if (odd !== undefined) say("tags", `the key ${JSON.stringify(odd.slice(0, 20))} has not 1 to 255 characters`);
-  if (reserved !== undefined) say("tags", `${reserved} is a tag of our mark`, "give it another key");
+  if (odd !== undefined) say("tags", `invalid key ${JSON.stringify(odd.slice(0, 20))}: expected 1 to 255 characters`);
+  if (reserved !== undefined)
+    say("tags", `the tag ${reserved} is reserved for the ownership marker`, "use another key");
   if (want.file_location !== undefined && !/^(?:https?:\/\/|(?:env|file|cmd):)/i.test(want.file_location))
     say("file_location", "file_location is not a URL", "a pre-signed URL, or a reference to one: env:NAME");
-  if (want.boot_modes?.length === 0)
-    say("boot_modes", "boot_modes: an image boots in one way at least", "take the line out");
+  if (want.boot_modes?.length === 0) say("boot_modes", "boot_modes: expected at least one", "remove the attribute");
   return facts.size === 0 ? [...wrong, { code: "backend.limits", message: "the source is empty" }] : wrong;
 }

@@ -38,12 +38,12 @@ export const config = {
   ),
   account_id: optional(
     matching(/^\d{12}$/, "the 12 digits of an account"),
-    "The number of the account. Needed where the key may not ask for it (ReadAccounts): only images of this account are its own.",
+    "The account id. Needed if the key has no permission for ReadAccounts: only images of this account can be managed.",
   ),
   profile: optional(string(), "The profile in the configuration file. Default: OSC_PROFILE, then default."),
   config: optional(
     string(),
-    "The configuration file with profiles. Default: OSC_CONFIG_FILE, then ~/.osc/config.json. Relative paths start from images.toml.",
+    "The configuration file with profiles. Default: OSC_CONFIG_FILE, then ~/.osc/config.json. Paths are relative to images.toml.",
   ),
   login: optional(
     string(),
@@ -55,7 +55,7 @@ export const config = {
   }),
   client_cert: optional(
     string(),
-    "A PEM file with the client certificate, for accounts that ask for one. Default: OSC_X509_CLIENT_CERT, then the profile.",
+    "A PEM file with the client certificate, for accounts that require one. Default: OSC_X509_CLIENT_CERT, then the profile.",
   ),
   client_key: optional(
     string(),
@@ -63,18 +63,18 @@ export const config = {
   ),
   endpoint: optional(
     matching(/^[^\s?#]+$/, "a URL, or a host"),
-    "Where the API is. Default: OSC_ENDPOINT_API, then the profile, then https://api.REGION.outscale.com/api/v1.",
+    "The URL of the API. Default: OSC_ENDPOINT_API, then the profile, then https://api.REGION.outscale.com/api/v1.",
   ),
   bucket: optional(
     matching(
       /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
       "the name of a bucket: 3 to 63 lower-case letters, digits, dots and dashes",
     ),
-    "The bucket of the object store through which bytes go: needed for images with a source, and for images export.",
+    "The bucket for transfers: needed for images with a source, and for images export.",
   ),
   bucket_endpoint: optional(
     url,
-    "Where the object store is. Default: OSC_ENDPOINT_OOS, then the profile, then https://oos.REGION.outscale.com.",
+    "The URL of the object store. Default: OSC_ENDPOINT_OOS, then the profile, then https://oos.REGION.outscale.com.",
   ),
   bucket_region: optional(string(), "The Region of the bucket. Default: that of the account."),
 };
@@ -109,13 +109,13 @@ const imageIdType = matching(/^ami-[0-9a-f]{8,17}$/, "the id of an image: ami-12
 const bsu = table({
   snapshot_id: optional(
     matching(/^snap-[0-9a-f]{8,17}$/, "the id of a snapshot: snap-12345678"),
-    "The snapshot that the volume is made of.",
+    "The snapshot of the volume.",
   ),
   volume_size: optional(count({ min: 1 }), "The size of the volume in GiB; with a snapshot, its size or more."),
   volume_type: optional(oneOf("standard", "gp2", "io1"), "The type of the volume. Default: standard."),
   iops: optional(
     count({ min: 1, max: 13_000 }),
-    "I/O operations a second, of io1 volumes only: at most 13000, and 300 for each GiB.",
+    "I/O operations per second, for io1 volumes only: at most 13000, and 300 per GiB.",
   ),
   delete_on_vm_deletion: optional(flag(), "False: the volume stays when its VM is deleted. Default: true."),
 });
@@ -133,18 +133,18 @@ export const USUAL_CODES: readonly string[] = ["0001"];
 export const image = {
   image_name: optional(
     matching(/^[A-Za-z0-9_ ()/.-]{3,128}$/, "3 to 128 letters, digits, spaces and _ ( ) / . -"),
-    "Its name, unique in the account. Default: the image's own name. Another name makes a new image.",
+    "Its name, unique in the account. Default: the name of the image. A change needs a new image.",
     { onChange: "replace", ownName: true },
   ),
-  description: optional(string(), "What it is, for people.", { unset: "" }),
+  description: optional(string(), "Description.", { unset: "" }),
   product_codes: optional(
     setOf(string()),
-    "Its product codes: licences that its VMs pay for. Default: those of what it is made of, else 0001. Taking the line out brings a copy back to those of its source, leaves the image of a VM as it is, and sets 0001 otherwise.",
+    "Its product codes: licences that its VMs pay for. Default: those of its origin, or 0001. If removed, a copy returns to those of its source, the image of a VM stays unchanged, and others get 0001.",
     {
       unset: [...USUAL_CODES],
     },
   ),
-  tags: optional(tagType, "Its tags: a table, or a list of {key, value}; others are taken off.", {
+  tags: optional(tagType, "All tags: a table, or a list of {key, value}; others are removed.", {
     unset: {},
     same: (a, b) => isSame(tagsOf(a), tagsOf(b)),
     example: { os: "debian" },
@@ -156,9 +156,9 @@ export const image = {
         [],
         "Accounts that may launch it.",
       ),
-      global: withDefault(flag(), false, "True: everybody may."),
+      global: withDefault(flag(), false, "True: all accounts may launch it."),
     }),
-    "Who may launch it besides the account itself; others are taken off.",
+    "Accounts that may launch it, besides the account itself; others are removed.",
     {
       unset: { account_ids: [], global: false },
       same: (a, b) => isSame({ ...permissionsOf(a) }, { ...permissionsOf(b) }),
@@ -166,22 +166,22 @@ export const image = {
   ),
   vm_id: optional(
     matching(/^i-[0-9a-f]{8,17}$/, "the id of a VM: i-12345678"),
-    "The VM that it is made of, with all its volumes.",
+    "The VM to create it from, with all its volumes.",
     made,
   ),
   no_reboot: optional(
     flag(),
-    "True: the VM is not stopped while its image is made, so that the disks may be in the middle of something.",
+    "True: the VM is not stopped during the creation, so that its disks may be inconsistent.",
     {
       ...made,
       unset: false,
     },
   ),
-  source_image_id: optional(imageIdType, "The image that it is a copy of; needs source_region_name.", made),
+  source_image_id: optional(imageIdType, "The image to copy; needs source_region_name.", made),
   source_region_name: optional(string(), "The Region of that image: always the account's own.", made),
   file_location: optional(
     string(),
-    "The pre-signed URL of the manifest that it is registered from, or a reference to it (env:NAME), which keeps the signature out of the state. Another signature of the same URL is no change. A URL without a signature, in the bucket endpoint of these settings, is signed with its keys.",
+    "The pre-signed URL of the manifest to register, or a reference to it (env:NAME), which keeps the signature out of the state. A new signature of the same URL is not a change. A URL without a signature, at the bucket endpoint of these settings, is signed with its keys.",
     { ...made, stored: withoutQuery, same: (a, b) => withoutQuery(a) === withoutQuery(b) },
   ),
   block_device_mappings: optional(
@@ -189,28 +189,28 @@ export const image = {
       table({
         device_name: optional(device, "The device: /dev/sda1 for the root device."),
         virtual_device_name: optional(matching(/^ephemeral\d+$/, "ephemeralN"), "The virtual device: ephemeralN."),
-        bsu: optional(bsu, "The volume to make."),
+        bsu: optional(bsu, "The volume to create."),
       }),
     ),
-    "The volumes that it is registered with; needs root_device_name. Beside a source: the type, size and iops of the root volume, and further volumes.",
+    "The volumes of the image; needs root_device_name. With a source: the type, size and iops of the root volume, and further volumes.",
     { ...reported, same: isSameMapping },
   ),
   root_device_name: optional(device, "The root device among them.", made),
   architecture: optional(
     oneOf("i386", "x86_64"),
-    "The architecture. Default: x86_64, or that of what it is made of.",
+    "The architecture. Default: that of its origin, or x86_64.",
     reported,
   ),
   boot_modes: optional(
     setOf(oneOf("uefi", "legacy")),
-    "How it can boot. Default: legacy, or as what it is made of.",
+    "Its boot modes. Default: those of its origin, or legacy.",
     reported,
   ),
   tpm_mandatory: optional(flag(), "True: its VMs must have a virtual TPM.", { ...reported, unset: false }),
   image_id: computed(string(), "The id: ami-12345678."),
-  account_id: computed(string(), "The account that has it."),
-  account_alias: computed(string(), "The alias of that account, of public images."),
-  creation_date: computed(string(), "When it was made, UTC."),
+  account_id: computed(string(), "The owner account."),
+  account_alias: computed(string(), "The alias of that account, for public images."),
+  creation_date: computed(string(), "When it was created, UTC."),
   image_type: computed(string(), "machine."),
   root_device_type: computed(string(), "bsu."),
   secure_boot: computed(boolean(), "Whether its VMs boot securely."),
@@ -222,7 +222,7 @@ export const image = {
   permissions_to_launch: computed(
     table({
       account_ids: required(listOf(string()), "Accounts that may launch it."),
-      global_permission: required(boolean(), "Whether everybody may."),
+      global_permission: required(boolean(), "Whether all accounts may launch it."),
     }),
     "The same as permissions, in the words of the API.",
   ),

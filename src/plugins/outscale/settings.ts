@@ -96,8 +96,8 @@ function bucketOf(
 ): BucketAccess | undefined {
   if (bucket === undefined) return undefined;
   if (credentials.kind === "password")
-    throw new Failure("config.secret", "the object store takes access keys only, and there is a login and a password", {
-      hint: "give access_key and secret_key as well, or take `bucket` out",
+    throw new Failure("config.secret", "the object store requires access keys; login and password are not enough", {
+      hint: "set access_key and secret_key as well, or remove `bucket`",
     });
   const where = endpoint ?? `https://oos.${bucket_region ?? region}.outscale.com`;
   return {
@@ -129,7 +129,7 @@ function credentialsOf(
   if (login !== undefined && password !== undefined) return { kind: "password", login, password };
   const old = Object.keys(OLD).find((name) => present(env[name]) !== undefined);
   if (old !== undefined)
-    throw new Failure("config.secret", `there are no credentials for ${backend}: ${old} is not read any more`, {
+    throw new Failure("config.secret", `there are no credentials for ${backend}: ${old} is no longer read`, {
       hint: `Outscale's tools have new names: ${Object.entries(OLD)
         .map(([before, now]) => `${now} for ${before}`)
         .join(", ")}`,
@@ -159,7 +159,7 @@ function referred(text: string | undefined, env: Host["env"]): string | undefine
   if (name === undefined) return text;
   const value = present(env[name]);
   if (value === undefined)
-    throw new Failure("config.secret", `the variable ${name} is not set`, { hint: "access_key names it" });
+    throw new Failure("config.secret", `the variable ${name} is not set`, { hint: "check access_key" });
   return value;
 }
 
@@ -209,7 +209,7 @@ async function profileOf(
     if (!isMeant) return undefined;
     throw new Failure("config.value", `the configuration file ${path} cannot be read`, {
       cause,
-      hint: "it has the profiles",
+      hint: "it contains the profiles",
     });
   });
   if (text === undefined) return undefined;

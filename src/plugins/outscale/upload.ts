@@ -32,7 +32,7 @@ export class OmiUploads {
   async send(source: Source, context: Context): Promise<string> {
     const bucket = this.#bucket;
     if (bucket === undefined)
-      throw new Failure("config.value", `${this.#host.backend} has no bucket, through which bytes reach Outscale`, {
+      throw new Failure("config.value", `${this.#host.backend} has no bucket, which uploads need`, {
         hint: 'write bucket = "NAME" into the settings of the backend',
       });
     const { signal, progress, address } = context;
@@ -59,12 +59,12 @@ export class OmiUploads {
 /** True once a snapshot can be used; `told` gets the percents. @throws Failure backend.unmade when it never will be */
 function completed(id: string, seen: SnapshotAnswer | undefined, told: (percent: number) => void): true | undefined {
   if (seen === undefined || seen.State === "deleting")
-    throw new Failure("backend.unmade", `the snapshot ${id} is gone before it was completed`, {
-      hint: "it was deleted meanwhile: apply again",
+    throw new Failure("backend.unmade", `the snapshot ${id} disappeared before it was completed`, {
+      hint: "it was deleted in the meantime: apply again",
     });
   if (seen.State === "error")
-    throw new Failure("backend.unmade", `Outscale could not make the snapshot ${id} of the bytes`, {
-      hint: "is the source a raw or qcow2 disk? The object store has to let Outscale read the bucket",
+    throw new Failure("backend.unmade", `Outscale could not create the snapshot ${id} from the bytes`, {
+      hint: "check that the source is a raw or qcow2 disk, and that Outscale can read the bucket",
     });
   told(seen.Progress ?? 0);
   return seen.State === "completed" ? true : undefined;

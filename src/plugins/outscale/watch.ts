@@ -62,7 +62,7 @@ export class OutscaleWatch<T> {
       this.#waiters.delete(waiter);
       if (this.#waiters.size === 0) {
         this.#pause.abort();
-        this.#stop.abort(new Error("nobody waits any more"));
+        this.#stop.abort(new Error("no longer awaited"));
       }
     }
   }

@@ -79,7 +79,7 @@ export function held<T>(answer: unknown, name: string, is: t.StrictValidator<unk
   throw new Failure(
     "backend.answer",
     `${name} is not as the API describes it: ${errors[0]?.replace(/\(got .*$/s, "") ?? "it is missing"}`,
-    { hint: "does `endpoint` lead to the Outscale API?" },
+    { hint: "check that `endpoint` is the Outscale API" },
   );
 }
 

@@ -40,7 +40,7 @@ function check(want: Desired<OsImage>, facts: Facts): readonly Complaint[] {
     found.push({
       code: "config.value",
       attribute: "members",
-      message: "an image that is private, as it is here by default, has no members",
+      message: "a private image (the default here) has no members",
       hint: 'visibility = "shared"',
     });
   return found;

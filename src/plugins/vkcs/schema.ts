@@ -22,14 +22,14 @@ export const image: OsImage = {
   ...openstack,
   disk_format: optional(
     format,
-    "The format in which it is kept. A source that is qcow2 is turned into raw. Default: iso for an ISO, else raw.",
+    "The disk format. A qcow2 source is converted to raw. Default: iso for an ISO, otherwise raw.",
     { onChange: "replace", compare: "recorded" },
   ),
-  container_format: optional(choice("bare"), "What is around the disk: nothing. Default: bare.", {
+  container_format: optional(choice("bare"), "The container format. Default: bare.", {
     onChange: "replace",
     unset: "bare",
   }),
-  visibility: optional(choice("private", "shared", "community"), "Who can use it. Default: private.", {
+  visibility: optional(choice("private", "shared", "community"), "Its visibility. Default: private.", {
     unset: "private",
   }),
 };

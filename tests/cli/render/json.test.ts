@@ -121,7 +121,7 @@ describe("diagnostics", () => {
       },
       {
         code: "config.secret",
-        message: "a secret is named, never written",
+        message: "a secret must be a reference (env:, file:, cmd:), not a literal",
         at: { file: "images.toml", line: 3, column: 11 },
         severity: "warning",
       },

@@ -244,7 +244,7 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
       "the plan file was edited: images.plan.basis.serial is in it more than once",
     ],
     [
-      "nested too deep",
+      "nested too deeply",
       `{"images":{"plan_version":1,"plan":${"[".repeat(5000)}${"]".repeat(5000)}}}`,
       "not a plan: it is nested too deeply",
     ],
@@ -265,7 +265,7 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
       "not a plan: images.plan.steps[0].address: expected BACKEND/IMAGE",
     );
     expect(wrong(first({ action: "explode" }))).toStartWith("not a plan: images.plan.steps[0].action: expected ");
-    expect(wrong(first({ extra: 1 }))).toBe("not a plan: images.plan.steps[0].extra: not known here");
+    expect(wrong(first({ extra: 1 }))).toBe("not a plan: images.plan.steps[0].extra: unknown key");
     expect(wrong(first({ address: "ru/debian" }))).toBe("not a plan: images.plan.steps: ru/debian has two of them");
     expect(wrong(({ cost, ...rest }) => rest)).toBe("not a plan: images.plan: cost is missing");
     expect(wrong((plan) => ({ ...plan, observed: { "lab/x": { have: JSON.parse('{"__proto__":1}') } } }))).toBe(

@@ -153,7 +153,7 @@ test("a server that says nothing of a file: the plan says that it cannot be know
   const plan = await here.plan(a);
   expect(plan.steps.map(({ action }) => action)).toEqual(["keep"]);
   expect(plan.warnings).toEqual([
-    "m/a: whether its source has changed is unknown: the server reports neither an ETag nor a Last-Modified of it: declare a checksum",
+    "m/a: whether its source has changed is unknown: the server returns neither ETag nor Last-Modified: declare a checksum",
   ]);
 });
 
@@ -179,7 +179,7 @@ test("after a lost state where nothing tells a digest, the plan says that the ch
   expect(await here.apply(a)).toBe("succeeded");
   here.spec = published.declare("sha256");
   expect((await here.plan(a)).warnings).toEqual([
-    "m/a: whether its source has changed is unknown: its declared sha256 was never compared with its bytes, and no digest is known of what it was made from: --replace makes it again",
+    "m/a: whether its source has changed is unknown: its declared sha256 was never compared with its bytes, and the digest of its origin is unknown: --replace creates it again",
   ]);
 });
 

@@ -47,10 +47,10 @@ test("hosts are hosts, and a CA is a path", async () => {
   );
   expect(spec).toMatchObject({ hosts: ["x", "y:8443", "[::1]:80"], ca: "/etc/images/ca.pem" });
   for (const host of ["https://x", "x/y", "", "x y", "u@x", "x:y"])
-    expect(await wrong(`hosts = ["${host}"]`)).toContain("source.hosts: expected a host");
+    expect(await wrong(`hosts = ["${host}"]`)).toContain("source.hosts: expected HOST or HOST:PORT");
   expect(
     (await told(`[image.a]\nbackend = "st"\nsource = { file = "x.img", hosts = ["x"] }\n${MARKS}`)).join(),
-  ).toContain("source.hosts goes only with url and urls");
+  ).toContain("source.hosts is only valid with url and urls");
   expect(await sourceOf('{ file = "x.img", ca = "/ca.pem" }')).toMatchObject({ kind: "file", ca: "/ca.pem" });
 });
 
@@ -62,7 +62,7 @@ const url = (checksum: string) =>
 test("md5 and sha1 do not count as a checksum, unless they are named", async () => {
   for (const name of ["md5", "sha1"]) {
     const told = [
-      `${name} does not count as a checksum under [policy] | use sha512; or name it: [policy] algorithms = ["${name}", …]`,
+      `${name} is not accepted as a checksum by [policy] | use sha512, or allow it: [policy] algorithms = ["${name}", …]`,
     ];
     expect(await policy(url(`"${name}:https://x/S"`))).toEqual(told);
     expect(await policy(url(`{ sums = "${name}:https://x/S", name = "q" }`))).toEqual(told);
@@ -77,16 +77,16 @@ test("md5 and sha1 do not count as a checksum, unless they are named", async () 
       '[image.a]\nbackend = "big"\nname = "a"\nfile_path = "x"\nfile_hash = "d41d8cd98f00b204e9800998ecf8427e"',
     ),
   ).toEqual([
-    'md5 does not count as a checksum under [policy] | use sha512; or name it: [policy] algorithms = ["md5", …]',
+    'md5 is not accepted as a checksum by [policy] | use sha512, or allow it: [policy] algorithms = ["md5", …]',
   ]);
 });
 
 test("algorithms that are named hold for every checksum", async () => {
   const rules = 'algorithms = ["sha512", "sha384"]';
   expect(await policy(url('"sha384:https://x/S"'), rules)).toEqual([]);
-  expect((await policy(url(`"sha256:${HEX}"`), rules))[0]).toStartWith("sha256 does not count as a checksum");
+  expect((await policy(url(`"sha256:${HEX}"`), rules))[0]).toStartWith("sha256 is not accepted as a checksum");
   expect(await policy(url('{ sums = "https://x/S" }'), rules)).toEqual([
-    '[policy] algorithms needs the algorithm before the sums file | sums = "sha512:…"',
+    '[policy] algorithms requires an algorithm before the sums file | sums = "sha512:…"',
   ]);
 });
 
@@ -97,7 +97,7 @@ test("bytes of another image: proven where it is made, or here", async () => {
   expect(await policy(`${IMAGE}[image.a]\nbackend = "st"\n${bytes}`)).toEqual([]);
   const there = '[image.a]\nbackend = "st"\nexisting = true\n';
   const refused = [
-    'nothing in the file proves the bytes of st/a (no checksum), and [policy] requires it | checksum = "sha256:…" in source',
+    'the bytes of st/a cannot be verified (no checksum), and [policy] requires it | checksum = "sha256:…" in source',
   ];
   expect(await policy(IMAGE + there)).toEqual(refused);
   expect(await policy(`${IMAGE}${there}${bytes}`)).toEqual(refused);
@@ -108,13 +108,13 @@ test("bytes of another image: proven where it is made, or here", async () => {
   const declared = `[image.b]\nbackend = "st"\nsource = { image = "st/a", checksum = "sha256:${HEX}" }\n`;
   expect(await policy(`${declared}[image.c]\nbackend = "st"\nsource = { image = "st/b" }\n${there}`)).toEqual([]);
   expect(await policy(declared.replace("sha256", "md5").replace(HEX, "a".repeat(32)) + there)).toEqual([
-    'md5 does not count as a checksum under [policy] | use sha512; or name it: [policy] algorithms = ["md5", …]',
+    'md5 is not accepted as a checksum by [policy] | use sha512, or allow it: [policy] algorithms = ["md5", …]',
   ]);
 });
 
 test("what a backend makes by itself: its digest is known, or it is refused", async () => {
   const none = (label: string, name: string) =>
-    `${label}: no checksum is known of what the backend makes ${name}, and [policy] requires it | make the image from a source with it`;
+    `${label}: the backend reports no checksum of an image ${name}, and [policy] requires it | create the image from a source with it`;
   const machine = '[image.a]\nbackend = "cl"\nvm_id = "i-1"\n';
   expect(await policy(machine)).toEqual([none("vm_id", "from a machine")]);
   expect(await policy(`[image.a]\nbackend = "lab"\nsource_instance = { name = "x" }\n`)).toEqual([
@@ -123,12 +123,12 @@ test("what a backend makes by itself: its digest is known, or it is refused", as
   expect(await policy(`[image.a]\nbackend = "lab"\nsource_image = { remote = "images", name = "x" }\n`)).toEqual([]);
   expect(await policy(machine, 'require = ["https"]')).toEqual([]);
   expect(await policy(machine, 'require = ["signature"]')).toEqual([
-    "vm_id: the backend does not verify signatures, and [policy] requires it | make the image from a source with it",
+    "vm_id: the backend does not verify signatures, and [policy] requires it | create the image from a source with it",
   ]);
   expect(
     await policy(
       `[image.a]\nbackend = "lab"\nsource_image = { remote = "http://x", name = "a" }\n`,
       'require = ["https"]',
     ),
-  ).toEqual(["source_image: not every URL is https://, and [policy] requires it | https:// in place of http://"]);
+  ).toEqual(["source_image: not every URL is https://, and [policy] requires it | use https:// instead of http://"]);
 });

@@ -66,10 +66,10 @@ test("what two files define is told, file after file", async () => {
     }),
   ).toEqual([
     "images.toml:1:32 config.missing there is no DIR/nope.toml",
-    "images.toml:1:45 config.include DIR/b.toml is read already",
+    "images.toml:1:45 config.include DIR/b.toml is included more than once",
     'images.toml:1:55 config.include include is a list of files: include = ["more.toml"]',
     "images.toml:4:8 config.value expected a string, got a number",
-    "b.toml:1:1 config.name [settings] name is required: it tells the images of this file from those of others",
+    "b.toml:1:1 config.name [settings] name is required: it is written into the ownership markers of all images",
     "b.toml:2:15 config.value expected 1 to 256",
     "b.toml:3:10 config.duplicate backend.st is defined more than once",
     "c.toml:1:1 config.duplicate settings is defined more than once",
@@ -80,9 +80,9 @@ test("what two files define is told, file after file", async () => {
 test("files that cannot be read", async () => {
   expect(await told({})).toEqual(["- config.missing there is no DIR/images.toml"]);
   const missing = await read({}).catch(asFailure);
-  expect(missing).toMatchObject({ hint: "`images init` writes a first one; -f names another" });
+  expect(missing).toMatchObject({ hint: "create one with: images init; or choose a file with -f" });
   expect(await told({ "images.toml": Buffer.from("a = 1\nü = \xff", "latin1") })).toEqual([
-    "images.toml:2:1 config.encoding this is not UTF-8",
+    "images.toml:2:1 config.encoding invalid UTF-8",
   ]);
   expect(await told({ "images.toml": "" }, ["none.toml", "more"])).toEqual([
     "- config.missing there is no DIR/none.toml",

@@ -120,7 +120,7 @@ const cloud = definePlugin({
   open: never<typeof cloudImage>,
 });
 
-/** Makes images from what it has, and takes no bytes. */
+/** Makes images from what it has, and does not accept uploads. */
 const cloner = definePlugin({
   api: 1,
   name: "cloner",

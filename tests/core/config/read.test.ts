@@ -145,20 +145,17 @@ const mistake = (text: string): string => {
 };
 
 test.each([
-  ["a = \n", "1:5+1 unexpected end of line (after = comes a value)"],
-  ["a = hello", '1:5+1 unexpected "h" (text is written in quotes)'],
-  ["a = ./store", '1:5+1 unexpected "." (text is written in quotes)'],
+  ["a = \n", "1:5+1 unexpected end of line (expected a value after =)"],
+  ["a = hello", '1:5+1 unexpected "h" (strings are written in quotes)'],
+  ["a = ./store", '1:5+1 unexpected "." (strings are written in quotes)'],
   ["[image.x\n", "1:9+1 unexpected end of line (a table header ends with ])"],
   ["a = 1\nb", "2:2+1 unexpected end of file (after a key comes = and a value)"],
   ['a = "ü𝒳\n', "1:8+1 unexpected end of line (the quotes are not closed)"],
-  ["a = 'ü𝒳' b = 2", '1:10+1 unexpected "b" (each key stands on a line of its own)'],
-  ["ü = 1", '1:1+1 unexpected "ü" (a key of other than plain letters, digits, _ and - is written in quotes)'],
+  ["a = 'ü𝒳' b = 2", '1:10+1 unexpected "b" (write each key on its own line)'],
+  ["ü = 1", '1:1+1 unexpected "ü" (quote keys with characters other than letters, digits, _ and -)'],
   ["\ufeffa = 1\r\na = 2", "2:1+1 a is defined more than once"],
   ["[image.x]\n\n[image.x]\n", "3:1+9 image.x is defined more than once (it is first defined in line 1)"],
-  ["token = 90071992547409931", "1:9+17 this number is too large (as text it goes in quotes)"],
+  ["token = 90071992547409931", "1:9+17 this number is too large (write it in quotes as a string)"],
   [`a = ${"[".repeat(600)}`, "1:55+1 lists and tables are nested too deeply"],
-  [
-    'a = "C:\\windows"',
-    "1:8+9 invalid escape sequence (a backslash in text is written twice, or the text goes in single quotes)",
-  ],
+  ['a = "C:\\windows"', "1:8+9 invalid escape sequence (escape a backslash as \\\\, or use single quotes)"],
 ])("syntax: %p", (text, told) => expect(mistake(text)).toBe(told));

@@ -32,47 +32,45 @@ describe("origins", () => {
   test.each<[string, string[]]>([
     [
       '[image.a]\nbackend = "st"\n',
-      [
-        "1:1+9 nothing says what the image is made from | it is made from bytes (source); existing = true says that it is there",
-      ],
+      ["1:1+9 the image has no origin | create it from bytes (source); or set existing = true"],
     ],
     [
       '[image.a]\nbackend = "vm"\n',
       [
-        "1:1+9 nothing says what the image is made from | it is made from a machine (vm_id), or from a copy (source_image_id, source_region); existing = true says that it is there",
+        "1:1+9 the image has no origin | create it from a machine (vm_id), or from a copy (source_image_id, source_region); or set existing = true",
       ],
     ],
     ['[image.a]\nbackend = "st"\nexisting = true\n', []],
     ['[image.a]\nbackend = "st"\nstate = "absent"\n', []],
     ['[image.a]\nbackend = "st"\n[[import]]\naddress = "st/a"\nid = "x"\n', []],
     ['[image.a]\nbackend = "vm"\nvm_id = "i"\nno_reboot = true', []],
-    ['[image.a]\nbackend = "vm"\nsource_image_id = "i"\n', ["3:1+15 source_image_id needs source_region beside it"]],
+    ['[image.a]\nbackend = "vm"\nsource_image_id = "i"\n', ["3:1+15 source_image_id also needs source_region"]],
     [
       '[image.a]\nbackend = "vm"\nvm_id = "i"\nsource_image_id = "i"\nsource_region = "x"',
-      ["4:1+15 an image is made from one thing: source_image_id here, and vm_id in line 3"],
+      ["4:1+15 an image has one origin: source_image_id here, and vm_id in line 3"],
     ],
     [
       '[image.a]\nbackend = "vm"\nsource_image_id = "i"\nsource_region = "x"\nno_reboot = true',
-      ["5:1+9 no_reboot goes only with an image from a machine | that needs vm_id"],
+      ["5:1+9 no_reboot is only valid for an image from a machine | that needs vm_id"],
     ],
     [
       '[image.a]\nbackend = "vm"\nsource = "./x"',
       [
-        "3:10+5 cloner takes no bytes | an image of cloner is made from a machine (vm_id), or from a copy (source_image_id, source_region)",
+        "3:10+5 cloner does not accept uploads | cloner creates an image from a machine (vm_id), or from a copy (source_image_id, source_region)",
       ],
     ],
     ['[image.a]\nbackend = "host"\nsource = "images:alpine"\nmode = "push"', []],
     [
       '[image.a]\nbackend = "host"\nsource = "./x"\nmode = "push"',
-      ["4:1+4 mode goes only with an image from a remote or from a remote by its name | that needs source_image"],
+      ["4:1+4 mode is only valid for an image from a remote or from a remote by its name | that needs source_image"],
     ],
     [
       '[image.a]\nbackend = "host"\nsource = "./x"\nsource_instance = { name = "i" }',
-      ["4:1+15 an image is made from one thing: source_instance here, and source in line 3"],
+      ["4:1+15 an image has one origin: source_instance here, and source in line 3"],
     ],
     [
       '[image.a]\nbackend = "host"\nsource_instance = { name = "i" }\nlocal_file_path = "x"',
-      ["4:19+3 an image is made from one thing: local_file_path here, and source_instance in line 3"],
+      ["4:19+3 an image has one origin: local_file_path here, and source_instance in line 3"],
     ],
   ])("%p", async (text, expected) => expect(await of(text)).toEqual(expected));
 
@@ -98,34 +96,31 @@ linode_id = 2
 
 describe("source", () => {
   test.each<[string, string[]]>([
-    ["source = {}", ["3:10+2 source does not say where the bytes come from: file, url, urls or image"]],
-    [
-      'source = { checksum = "sha256:x" }',
-      ["3:10+25 source does not say where the bytes come from: file, url, urls or image"],
-    ],
+    ["source = {}", ["3:10+2 source needs file, url, urls or image"]],
+    ['source = { checksum = "sha256:x" }', ["3:10+25 source needs file, url, urls or image"]],
     [
       'source = { file = "a", url = "https://x" }',
-      ["3:24+3 bytes come from one place: source.url here, and source.file in line 3"],
+      ["3:24+3 an image has one source: source.url here, and source.file in line 3"],
     ],
-    ['source = "./a"\nfile_path = "b"', ["4:1+9 file_path says the same as source in line 3: write one of them"]],
+    ['source = "./a"\nfile_path = "b"', ["4:1+9 file_path and source in line 3 are the same: write one of them"]],
     [
       'source = "./a"\nimage_source_url = "https://b"',
-      ["4:1+16 bytes come from one place: image_source_url here, and source in line 3"],
+      ["4:1+16 an image has one source: image_source_url here, and source in line 3"],
     ],
-    ['image_source_username = "me"', ["3:1+21 image_source_username needs an image_source_url or a file beside it"]],
+    ['image_source_username = "me"', ["3:1+21 image_source_username also needs an image_source_url or a file"]],
     [
       'image_source_url = "https://x"\nimage_source_password = "pw"',
       [
-        '4:25+4 image_source_password is a secret: it is named, never written | write "env:NAME", "file:PATH" or "cmd:COMMAND"',
+        '4:25+4 image_source_password is a secret: it must be a reference (env:, file:, cmd:), not a literal | write "env:NAME", "file:PATH" or "cmd:COMMAND"',
       ],
     ],
     [
       'source = { file = "a", password = "env:P", metadata = "m" }',
-      ["3:24+8 source.password goes only with url and urls"],
+      ["3:24+8 source.password is only valid with url and urls"],
     ],
     [
       'source = { url = "https://x", metadata = "m" }',
-      ["3:42+3 source.metadata: expected the URL of the metadata, as the disk has one | metadata = { url = … }"],
+      ["3:42+3 source.metadata: expected a URL, because the disk has one | metadata = { url = … }"],
     ],
     ['source = { url = "ftp://x" }', ["3:18+9 source.url: expected a URL that begins with https:// or http://"]],
     ["source = { urls = [] }", ["3:19+2 urls is empty"]],
@@ -136,18 +131,18 @@ describe("source", () => {
     [
       'source = "https://me:pw@x/y"',
       [
-        '3:10+19 source has a password in its URL: it is named, never written | take it out of the URL, and write password = "env:NAME"',
+        '3:10+19 source has a password in its URL: it must be a reference, not a literal | remove it from the URL, and set password = "env:NAME"',
       ],
     ],
     ['source = "oci://x"', ['3:10+9 source: a URL is http:// or https:// | a path begins with "./", "/" or "~/"']],
     ['source = "st/aa"', ["3:10+7 source: expected a path, a URL or a declared BACKEND/IMAGE | did you mean st/a?"]],
     ['source = { image = "st/zz" }', ["3:20+7 source.image: there is no image st/zz | there is: st/a"]],
     ['source = { image = "zz" }', ["3:20+4 source.image: expected BACKEND/IMAGE | as in `images state list`"]],
-    ['source = { image = "st/a" }', ["3:10+18 images that are made from each other: st/a -> st/a"]],
+    ['source = { image = "st/a" }', ["3:10+18 images depend on each other: st/a -> st/a"]],
     [
       'source = { file = "a", checksum = "0f343b0931126a20f133d67c2b018a3b" }',
       [
-        '3:35+34 source.checksum: expected an algorithm, a colon, and the digest or where it is | write "md5:" before it',
+        '3:35+34 source.checksum: expected ALGORITHM:DIGEST, or ALGORITHM: and the URL or path of a sums file | write "md5:" before it',
       ],
     ],
     [
@@ -160,9 +155,11 @@ describe("source", () => {
     ],
     [
       'source = { file = "a", checksum = "https://x/SUMS" }',
-      ['3:35+16 source.checksum: expected an algorithm, a colon, and the digest or where it is | as in "sha256:…"'],
+      [
+        '3:35+16 source.checksum: expected ALGORITHM:DIGEST, or ALGORITHM: and the URL or path of a sums file | as in "sha256:…"',
+      ],
     ],
-    ['source = { file = "a", signature = "a.sig" }', ["3:24+9 source.signature needs key beside it"]],
+    ['source = { file = "a", signature = "a.sig" }', ["3:24+9 source.signature also needs key"]],
     ['source = { file = "" }', ["3:19+2 expected a path"]],
     [
       'source = { file = "a", follow = "no", fil = 1 }',
@@ -171,9 +168,9 @@ describe("source", () => {
     [
       'source = { url = "https://x", headers = { Authorization = "Bearer x", "a b" = "c", Accept = "*/*", Cookie = "${env.NAME}" } }',
       [
-        '3:59+10 Authorization is a secret: it is named, never written | write "env:NAME", "file:PATH" or "cmd:COMMAND"',
+        '3:59+10 Authorization is a secret: it must be a reference (env:, file:, cmd:), not a literal | write "env:NAME", "file:PATH" or "cmd:COMMAND"',
         '3:71+5 "a b" cannot be a header',
-        '3:109+13 Cookie is a secret: it is named, never written | write "env:NAME"',
+        '3:109+13 Cookie is a secret: it must be a reference (env:, file:, cmd:), not a literal | write "env:NAME"',
       ],
     ],
     ["source = 5", ["3:10+1 expected a string or a table, got a number"]],
@@ -256,16 +253,13 @@ source = { urls = ["https://a/x", "http://b/x"], checksum = "SHA256:./SUMS", sig
       await of(
         '[image.a]\nbackend = "st"\nsource = "host/b"\n[image.b]\nbackend = "host"\nsource = { image = "st/a" }\n',
       ),
-    ).toEqual(["3:10+8 images that are made from each other: st/a -> host/b -> st/a"]);
+    ).toEqual(["3:10+8 images depend on each other: st/a -> host/b -> st/a"]);
   });
 });
 
 describe("images", () => {
   test.each<[string, string[]]>([
-    [
-      '[image.a]\nsource = "./x"',
-      ['1:1+9 nothing says which backend image a is on | write backend = "st"; there is: st, host, big, vm'],
-    ],
+    ['[image.a]\nsource = "./x"', ['1:1+9 image a has no backend | write backend = "st"; backends: st, host, big, vm']],
     [
       '[image.a]\nbackend = "st"\nbackends = ["st"]\nsource = "./x"',
       ["3:1+8 backend and backends mean the same: write one of them"],
@@ -299,21 +293,21 @@ describe("images", () => {
       '[image.a]\nbackends = ["st", "host"]\nsource = "./x"\nalias = []\nmode = "push"\n',
       [
         '4:1+5 unknown key "alias" | did you mean aliases?',
-        "5:1+4 mode goes only with an image from a remote or from a remote by its name (lab) | that needs source_image",
+        "5:1+4 mode is only valid for an image from a remote or from a remote by its name (lab) | that needs source_image",
       ],
     ],
     [
       '[image.a]\nbackend = "st"\nsource = "./x"\n[image.a.on.st]\nbackend = "st"\nmode = "push"\nprotct = true',
       [
-        "5:1+7 backend is said of the image, not of one backend",
-        '6:1+4 unknown key "mode" | images plugins store lists what it takes',
+        "5:1+7 backend belongs to the image, not to one backend",
+        '6:1+4 unknown key "mode" | see: images plugins store',
         '7:1+6 unknown key "protct" | did you mean protect?',
       ],
     ],
     ['[image.a]\nbackends = ["st", "big"]\nsource = "./x"', ["1:1+9 label is missing (cloud) | A name."]],
     [
       '[image.a]\nbackend = "big"\nsource = "./x"\nlabel = "a"\nname = "b"',
-      ["5:8+3 name means the same as label: write one of them"],
+      ["5:8+3 name and label are the same: write one of them"],
     ],
     [
       '[image.a]\nbackend = "big"\nsource = "./x"\nlabel = "a!"\ntags = [{ key = "a" }, { key = "" }]',
@@ -326,7 +320,7 @@ describe("images", () => {
     [
       '[image.a]\nbackend = "big"\nsource = "./x"\nlabel = "a"\nuser_data = "boom"\nmin_disk_gb = "3"\ndisk_format = "qcow2"',
       [
-        '5:13+6 user_data is a secret: it is named, never written | write "env:NAME", "file:PATH" or "cmd:COMMAND"',
+        '5:13+6 user_data is a secret: it must be a reference (env:, file:, cmd:), not a literal | write "env:NAME", "file:PATH" or "cmd:COMMAND"',
         "6:15+3 expected a whole number, got a string",
         '7:15+7 expected "raw" | "iso", got "qcow2"',
       ],
@@ -392,7 +386,7 @@ describe("blocks", () => {
     ['[[moved]]\nfrom = "st/o"\nto = "st/a"\n[[moved]]\nfrom = "st/p"\nto = "st/o"', []],
     [
       '[[moved]]\nfrom = "st/b"\nto = "st/a"',
-      ["8:8+6 moved: st/b still is declared | an image that is moved is declared under its new address only"],
+      ["8:8+6 moved: st/b is still declared | declare a moved image under its new address only"],
     ],
     ['[[moved]]\nfrom = "st/o"\nto = "st/aa"', ["9:6+7 moved: there is no image st/aa | did you mean st/a?"]],
     ['[[moved]]\nfrom = "o"\nto = "st/a"', ["8:8+3 moved: expected BACKEND/IMAGE | as in `images state list`"]],
@@ -402,13 +396,13 @@ describe("blocks", () => {
     ],
     [
       '[[moved]]\nfrom = "st/o"\nto = "st/p"\n[[moved]]\nfrom = "st/p"\nto = "st/o"',
-      ["7:1+9 moved: st/o comes back to itself", "10:1+9 moved: st/p comes back to itself"],
+      ["7:1+9 moved: st/o leads back to itself", "10:1+9 moved: st/p leads back to itself"],
     ],
     ['[[moved]]\nto = "st/a"', ["7:1+9 from is missing ([[moved]]) | An address: BACKEND/IMAGE."]],
     ['[moved]\nto = "st/a"', ["7:1+7 moved is a list of tables: [[moved]]"]],
     [
       '[[removed]]\naddress = "st/a"',
-      ["8:11+6 removed: st/a still is declared | take its block out of the file, or this one"],
+      ["8:11+6 removed: st/a is still declared | remove its block from the file, or this one"],
     ],
     ['[[removed]]\nfrom = "st/x"\ndestroy = 1', ["9:11+1 expected a boolean, got a number ([[removed]])"]],
     ['[[import]]\nto = "st/aa"\nid = "x"', ["8:6+7 import: there is no image st/aa | did you mean st/a?"]],
@@ -430,11 +424,11 @@ test.each<[string, string[]]>([
   ],
   [
     'source = { url = "http://x", checksum = "sha256:./S", signature = "s", key = "k" }',
-    ["3:10+73 not every URL is https://, and [policy] requires it | https:// in place of http://"],
+    ["3:10+73 not every URL is https://, and [policy] requires it | use https:// instead of http://"],
   ],
   [
     'source = { file = "x", checksum = "sha256:http://S", signature = "s", key = "k" }',
-    ["3:10+72 not every URL is https://, and [policy] requires it | https:// in place of http://"],
+    ["3:10+72 not every URL is https://, and [policy] requires it | use https:// instead of http://"],
   ],
 ])("policy: %p", async (text, expected) => {
   const found = await of(`[image.a]\nbackend = "st"\n${text}\n[policy]\nrequire = ["checksum", "https", "signature"]`);
@@ -445,10 +439,10 @@ test("the state may be elsewhere, and no password stands in its URL", async () =
   expect((await config('[settings]\nstate = "https://host/x"')).config.settings.state).toBe("https://host/x");
   expect((await config('[settings]\nstate = "s3://bucket/x"')).config.settings.state).toBe("s3://bucket/x");
   expect(await told('[settings]\nstate = "ftp://host/x"')).toEqual([
-    "2:9+14 state: a state is kept in a file, by an http:// or https:// server, in s3:// or in postgres:// | as in https://host/path, s3://bucket/key, postgres://host/database?name=prod, or the path of a file",
+    "2:9+14 state: expected a path or an http://, https://, s3:// or postgres:// URL | for example https://host/path, s3://bucket/key, postgres://host/database?name=prod, or a path",
   ]);
   expect(await told('[settings]\nstate = "s3://bucket"')).toEqual([
-    "2:9+13 state: expected s3://BUCKET/KEY | as in s3://team-state/images/prod.json",
+    "2:9+13 state: expected s3://BUCKET/KEY | for example s3://team-state/images/prod.json",
   ]);
   expect(await told('[settings]\nstate = "s3://b/k?regoin=x"')).toEqual([
     '2:9+19 state: unknown option "regoin" of an s3:// URL | there is: region, endpoint, profile, path_style, encrypt',
@@ -462,7 +456,7 @@ test("the state may be elsewhere, and no password stands in its URL", async () =
     "4:14+5 state_lock is for a state over HTTP, and this one is in S3, whose credentials come from AWS_* variables, profiles or the instance",
   ]);
   expect(await told('[settings]\nstate = "postgres://u:p@h/d"')).toEqual([
-    '2:9+20 state has a password in its URL: it is named, never written | take it out of the URL, and write state_password = "env:NAME"',
+    '2:9+20 state has a password in its URL: it must be a reference, not a literal | remove it from the URL, and set state_password = "env:NAME"',
   ]);
 });
 

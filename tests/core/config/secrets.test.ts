@@ -68,7 +68,7 @@ describe("resolve", () => {
     const some = secrets();
     const failure = await failed(some.resolve("cmd:echo s3cr3t; echo no s3cr3t here >&2; exit 3", { at }));
     expect(failure.message).toEndWith("failed with exit code 3");
-    expect(failure.hint).toBe("it says: no (sensitive) here");
+    expect(failure.hint).toBe("it printed: no (sensitive) here");
     expect(failure.at).toEqual(at);
     // What has failed is asked again the next time.
     const twice = "cmd:if [ -e tried ]; then echo good; else touch tried; exit 1; fi";

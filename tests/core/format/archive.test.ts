@@ -25,7 +25,7 @@ for (const [kind, member] of [
       expect(new TextDecoder().decode(await all(member(pieces(bytes))))).toBe("hello\n");
     });
 
-    test("that is not there is told with those that are", async () => {
+    test("that does not exist is told with those that are", async () => {
       const bytes = await fixture(`disk.${kind}`);
       const work = all(member(pieces(bytes), { name: "disk.img" }));
       await expect(work).rejects.toMatchObject({

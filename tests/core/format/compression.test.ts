@@ -114,7 +114,7 @@ describe("unpacking", () => {
         expect(await of(packed, packed)).toHaveLength(fixtureDisk().length * 2);
         expect(await codeOf(of(packed.subarray(0, -3)))).toBe("source.truncated");
         expect(await codeOf(of(packed, new Uint8Array(50).fill(7)))).toBe("source.corrupt");
-        const hint = "fetch the file again; the download was probably not complete";
+        const hint = "download the file again; the download was probably incomplete";
         await expect(of(packed.subarray(0, -3))).rejects.toMatchObject({ name: "Failure", hint });
       }
     });

@@ -28,12 +28,12 @@ describe("what is declared must hold", () => {
   test("`member` of what is no archive says what it is", async () => {
     const member = "disk.raw";
     const table: readonly (readonly [Uint8Array, string])[] = [
-      [page, "this is an HTML page"],
-      [text("just words\n"), "this is text"],
-      [await fixture("v3.qcow2"), "this is a qcow2 image"],
-      [await fixture("disk.raw.xz"), "this is xz data of a raw disk"],
-      [new Uint8Array(1 << 20), "this is a raw disk"],
-      [Uint8Array.of(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c, 0, 4), "this is a 7z archive"],
+      [page, "got an HTML page"],
+      [text("just words\n"), "got text"],
+      [await fixture("v3.qcow2"), "got a qcow2 image"],
+      [await fixture("disk.raw.xz"), "got xz data of a raw disk"],
+      [new Uint8Array(1 << 20), "got a raw disk"],
+      [Uint8Array.of(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c, 0, 4), "got a 7z archive"],
     ];
     for (const [bytes, words] of table) {
       for (const name of [member, true] as const) {

@@ -141,7 +141,7 @@ test("an answer that is cut is asked for again where it is read whole, and is ne
   const answer = await us.door.send("GET", "x", { signal });
   const failure = await failed(Array.fromAsync(answer.stream()));
   expect(failure).toMatchObject({ code: "net.short", retry: true, request: { method: "GET", url: `${server.url}/x` } });
-  expect(failure.message).toContain("broke off after 3 of 100 bytes");
+  expect(failure.message).toContain("ended after 3 of 100 bytes");
 });
 
 test("a chunked answer that is cut is net.short too", async () => {
@@ -179,7 +179,7 @@ test("a host that does not exist is told at once", async () => {
   expect(failure.message).toContain("no-such-host.invalid:1");
 });
 
-test("a socket that is not there is told at once; one that was there before is waited for", async () => {
+test("a socket that does not exist is told at once; one that was there before is waited for", async () => {
   const path = `${process.env["TMPDIR"] ?? "/tmp"}/images-${crypto.randomUUID()}.sock`;
   await using us = opened({ url: "http://unix", socket: path });
   const failure = await failed(us.door.json("GET", "", { signal }));
@@ -201,10 +201,10 @@ test("a server that never answers is given up after the time of the call, or of 
   await using us = opened({ url: server.url }, { limits: { timeout: 0.05 } });
   const failure = await failed(us.door.json("GET", "x", { signal, timeout: 0.1 }));
   expect(failure.code).toBe("net.timeout");
-  expect(failure.message).toBe(`no answer within 0.1 s (GET ${server.url}/x)`);
+  expect(failure.message).toBe(`no response within 0.1 s (GET ${server.url}/x)`);
   await until(() => server.met() === 1);
   const short = await failed(us.door.json("GET", "x", { signal }));
-  expect(short.message).toBe(`no answer within 0.05 s (GET ${server.url}/x)`);
+  expect(short.message).toBe(`no response within 0.05 s (GET ${server.url}/x)`);
   await until(() => server.met() === 6 && server.sockets.size === 0);
 });
 

@@ -140,7 +140,7 @@ test("what is no JSON is told, compressed JSON is read unasked", async () => {
   expect(await us.door.json("GET", "gz", { signal })).toEqual({ a: 1 });
   const failure = await failed(us.door.json("GET", "page", { signal }));
   expect(failure.code).toBe("backend.answer");
-  expect(failure.message).toBe(`the answer is not JSON: <html>log in (GET ${server.url}/page: 200)`);
+  expect(failure.message).toBe(`the response is not JSON: <html>log in (GET ${server.url}/page: 200)`);
 });
 
 test("credentials that were sent come back in no message, nor does what is concealed", async () => {

@@ -100,7 +100,7 @@ test("a body that stalls ends after its idle time", async () => {
   await using us = opened({ url: server.url, idle: 0.2 });
   const failure = await failed(collected((await us.door.send("GET", "stall", { signal })).stream()));
   expect(failure).toMatchObject({ code: "net.timeout", retry: true });
-  expect(failure.message).toBe(`no byte came for 0.2 s (GET ${server.url}/stall)`);
+  expect(failure.message).toBe(`no data received for 0.2 s (GET ${server.url}/stall)`);
 });
 
 test("the time of a call does not count for a body that flows", async () => {
@@ -126,7 +126,7 @@ test("a body that resets is net.short, and says how far it came", async () => {
   await using us = opened({ url: server.url });
   const failure = await failed(collected((await us.door.send("GET", "x", { signal })).stream()));
   expect(failure).toMatchObject({ code: "net.short", retry: true });
-  expect(failure.message).toContain("the answer broke off after 3 of 20 bytes");
+  expect(failure.message).toContain("the response ended after 3 of 20 bytes");
 });
 
 test("an abort ends a stream with its reason and closes the connection", async () => {

@@ -83,7 +83,7 @@ test("who stops, aborts or closes the door is not listening any more", async () 
   await until(() => server.open() === 0);
 });
 
-test("a server that refuses, breaks off or is not there is told", async () => {
+test("a server that refuses, breaks off or does not exist is told", async () => {
   await using refuses = await raw((socket) =>
     socket.on("data", () => socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")),
   );

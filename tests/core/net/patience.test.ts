@@ -101,7 +101,7 @@ test("requests that wait for their turn say what they wait for", async () => {
   await Promise.all(Array.from({ length: 60 }, () => us.door.json("GET", "", { signal })));
   const queued = us.retries.filter(({ attempt }) => attempt === 0);
   expect(queued.length).toBeGreaterThan(0);
-  expect(queued[0]?.failure.message).toBe("at most 5 requests a second are sent to this backend (rate_limit)");
+  expect(queued[0]?.failure.message).toBe("limited to 5 requests per second on this backend (rate_limit)");
 });
 
 test("what waited long for its turn has as much patience as what did not", async () => {

@@ -107,7 +107,7 @@ test("NO_PROXY and unix sockets pass the proxy by", async () => {
 test.each([
   ["HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "refused the tunnel with 407", "user:password"],
   ["HTTP/1.1 403 Forbidden\r\n\r\n", "refused the tunnel with 403", "NO_PROXY"],
-  ["SSH-2.0-OpenSSH_9.2\r\n\r\n", "does not speak HTTP", "NO_PROXY"],
+  ["SSH-2.0-OpenSSH_9.2\r\n\r\n", "does not use HTTP", "NO_PROXY"],
 ])("a proxy that says %j is told as such", async (says, message, hint) => {
   await using proxy = await tunnels(says);
   await using us = opened({ url: "https://server.invalid" }, { env: { HTTPS_PROXY: proxy.url } });

@@ -90,7 +90,7 @@ test("poll looks a last time at the deadline and then says what it waited for", 
     poll(look, { signal: never, clock, interval: 4, deadline: 10, what: "image a to be active", random: () => 0.5 }),
   );
   expect(failure.code).toBe("net.timeout");
-  expect(failure.message).toBe("waited 10 s for image a to be active");
+  expect(failure.message).toBe("timed out after 10 s waiting for image a to be active");
   expect(clock.waits).toEqual([4000, 6000]);
   expect(looks).toBe(3);
 });

@@ -82,7 +82,7 @@ test("a pinned certificate is the only one that will do, whatever its name", asy
   const print = createHash("sha256")
     .update(new X509Certificate(pem("server.crt")).raw)
     .digest("hex");
-  expect(failure.message).toContain(`another certificate than the pinned one: sha256 ${print}`);
+  expect(failure.message).toContain(`the certificate of the server is not the pinned one: sha256 ${print}`);
   expect([asked, them.retries.length]).toEqual([0, 0]);
 
   await using bad = opened({ url: server.url, tls: { pin: "not a certificate" } });

@@ -189,14 +189,14 @@ test("a giver that throws at once sends nothing that could be taken for an empty
 });
 
 test.each([
-  [9, "9 came"],
-  [11, "more than 10 came"],
+  [9, "9"],
+  [11, "more than 10"],
 ])("10 bytes announced and %p given is a broken body", async (given, words) => {
   await using server = await raw((socket) => socket.resume());
   await using us = opened({ url: server.url });
   const { open } = giver(given, 1);
   const failure = await failed(us.door.json("PUT", "", { signal, body: { open, size: 10 } }));
-  expect([failure.code, failure.message]).toEqual(["source.size", `10 bytes were announced, and ${words}`]);
+  expect([failure.code, failure.message]).toEqual(["source.size", `expected 10 bytes, got ${words}`]);
   expect(us.retries).toEqual([]);
 });
 
@@ -237,7 +237,7 @@ test("an early yes is not believed", async () => {
   };
   const failure = await failed(us.door.json("POST", "", { signal, body: { open } }));
   expect(failure.code).toBe("backend.answer");
-  expect(failure.message).toContain("said 201 before it had all of the body");
+  expect(failure.message).toContain("responded 201 before the end of the body");
 });
 
 test("a body is opened anew for each try, and progress begins anew", async () => {
@@ -301,7 +301,7 @@ test("a server that takes no byte is given up, and the giver is closed", async (
   const { seen, open } = giver(1000);
   const failure = await failed(us.door.json("POST", "", { signal, body: { open } }));
   expect(failure.code).toBe("net.timeout");
-  expect(failure.message).toBe(`the server took no byte for 0.1 s (POST ${stalled.url}/)`);
+  expect(failure.message).toBe(`the server accepted no data for 0.1 s (POST ${stalled.url}/)`);
   expect([seen.closed, seen.aborted]).toEqual([1, true]);
 });
 
@@ -321,7 +321,7 @@ test("an answer to a body may take five times as long as a byte, and no longer",
   await using us = opened({ url: server.url, idle: 0.05 });
   const { open } = giver(1, 10);
   const failure = await failed(us.door.json("POST", "", { signal, body: { open, size: 10 } }));
-  expect(failure.message).toBe(`no answer came for 0.25 s (POST ${server.url}/)`);
+  expect(failure.message).toBe(`no response received for 0.25 s (POST ${server.url}/)`);
 });
 
 test("an abort closes the connection and the giver, even one that never gives", async () => {

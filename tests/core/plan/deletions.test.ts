@@ -50,7 +50,7 @@ test("a blocked step deletes nothing", () =>
 const nothing = { uses: new Map(), protected: new Set<typeof id>() };
 const withDeletes = { ...replace, deletes: deletionsOf(replace, known, want(base), now) };
 test("in use: the replace is blocked, with the reason", () => {
-  const { step } = guarded(withDeletes, { ...nothing, uses: new Map([[id, "3 servers"]]) });
+  const { step } = guarded(withDeletes, { ...nothing, uses: new Map([[id, "the image is in use (3 servers)"]]) });
   expect(step).toMatchObject({
     action: "block",
     because: "refused",

@@ -70,7 +70,7 @@ test("a changed content says what it was, what it is and why", () => {
     kind: "changed",
     before: "sha256:aaaaaaaaaaaa…",
     after: "sha256:bbbbbbbbbbbb…",
-    why: "the bytes are others",
+    why: "the bytes have changed",
   });
   expect(
     compareContent({ where: url, validators: { etag: '"1"' } }, { where: url, validators: { etag: '"2"' } }),

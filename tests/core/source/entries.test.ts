@@ -61,7 +61,7 @@ for (const [name, path, headers, entries] of CASES)
     expect((await attempt(source.open(never))).got.equals(BYTES)).toBe(true);
   });
 
-test("an entry is said, for a URL and for a file; one that is not there is told", async () => {
+test("an entry is said, for a URL and for a file; one that does not exist is told", async () => {
   await using place = await bench();
   await using server = await hostile((asked) =>
     asked.path === "/SUMS" ? text(`${OTHER}  a.img\n${MINE}  pub/other.img\n`) : file(asked, BYTES),

@@ -85,7 +85,7 @@ test("cut at every request without progress: a clear failure, and the part is ke
   await using server = await hostile((asked, turn) => ({ ...good(asked), cut: turn === 0 ? 2_000_000 : 10 }));
   const result = await fetched(place, proven(server));
   expect(result.code).toBe("net.short");
-  expect(result.message).toContain("2000030 of 3146962 bytes have come and are kept for the next try");
+  expect(result.message).toContain("2000030 of 3146962 bytes were received and are kept for the next try");
   await nothingUsable(place, result);
   await using mended = await hostile(good);
   expect((await fetched(place, proven(mended))).got.equals(BYTES)).toBe(true);

@@ -33,7 +33,7 @@ for (const [name, reply] of WRONG)
     expect(server.log[1]).toMatchObject({ method: "GET", headers: { range: "bytes=0-0" } });
   });
 
-test("a server that is not there is not asked twice", async () => {
+test("a server that does not exist is not asked twice", async () => {
   await using place = await bench();
   const server = await hostile(() => ({}));
   await server[Symbol.asyncDispose]();

@@ -74,7 +74,9 @@ for (const env of [{}, { IMAGES_CACHE_MAX: "0" }])
       const { got, failure } = await get(place, urlSource([`${liar.url}/s`, `${good.url}/s`], proof));
       expect(failure).toBeUndefined();
       expect(got.equals(signed)).toBe(true);
-      expect(place.notes.join()).toContain(`${liar.url}/s: the signature ${join(fixtures, signature)} is not one of`);
+      expect(place.notes.join()).toContain(
+        `${liar.url}/s: the signature ${join(fixtures, signature)} does not match the bytes`,
+      );
     });
 
 test("what the plan was made from is what the mirrors are held to", async () => {

@@ -16,7 +16,7 @@ test("an image beyond max_size_gb is refused by the plan, which names the settin
   await truncate(world.folder.at("large.raw"), GiB + 512);
   const { stdout } = await world.ends(1, "plan");
   expect(stdout).toContain("larger than the limit of 1 GiB");
-  expect(stdout).toContain("raise max_size_gb under [settings]");
+  expect(stdout).toContain("raise max_size_gb in [settings]");
   await world.declare(images, '[settings]\nname = "t"\nmax_size_gb = 2\n');
   expect((await world.ends(0, "plan")).stdout).toContain("1 to add");
 });
@@ -30,7 +30,7 @@ test("what unpacks to more than the setting ends there, before the backend has t
   // Members after each other: 17 times 64 MiB.
   await Bun.write(world.folder.at("zeros.gz"), Buffer.concat(Array.from({ length: 17 }, () => packed)));
   const said = await world.ends(1, "apply", "--yes");
-  expect(said.stderr + said.stdout).toContain("raise max_size_gb under [settings]");
+  expect(said.stderr + said.stdout).toContain("raise max_size_gb in [settings]");
   expect(await world.ids()).toEqual([]);
 });
 
@@ -44,7 +44,7 @@ test("gzip with bytes behind its end is unpacked, and they are told of once; pad
     const path = await place.file(name, Buffer.concat([gzipSync(raw), behind]));
     const source = await place.run().open(fileSource(path, { decompress: true }), WANTS_RAW, opening());
     for (const _ of [1, 2]) expect((await all(source.open(never))).equals(raw)).toBe(true);
-    expect(place.notes.filter((text) => text.includes("behind the end of the gzip data"))).toHaveLength(notes);
+    expect(place.notes.filter((text) => text.includes("after the end of the gzip data"))).toHaveLength(notes);
     place.notes.length = 0;
   }
 });

@@ -78,18 +78,18 @@ test("without an algorithm the strongest is taken, never md5 or sha1", () => {
   expect(strong(`${LONG}  b.img\n${A}  a.img\n`)).toBe(digest("sha256", A));
   const told = failure(() => strong(`${"0".repeat(32)}  a.img\n${"1".repeat(40)}  a.img\n`));
   expect([told.message, told.hint]).toEqual([
-    `${WHERE} holds no sha256, sha512 or other strong digests, but sha1 and md5`,
-    `write \`checksum = "sha1:${WHERE}"\`, or give the other sums file`,
+    `${WHERE} contains no sha256, sha512 or other strong digests, but sha1 and md5`,
+    `write \`checksum = "sha1:${WHERE}"\`, or use the other sums file`,
   ]);
 });
 test("the hint names the strongest that there is", () => {
   const told = failure(() => find(`${"0".repeat(32)}  a.img\n${LONG}  a.img\n${"1".repeat(40)}  a.img\n`));
-  expect(told.message).toBe(`${WHERE} holds no sha256 digests, but sha512 and sha1 and md5`);
+  expect(told.message).toBe(`${WHERE} contains no sha256 digests, but sha512 and sha1 and md5`);
   expect(told.hint).toStartWith(`write \`checksum = "sha512:${WHERE}"\``);
 });
 test("a missing entry: the hint says how to name it", () => {
   expect(failure(() => find(`${A}  b.img\n${B}  c.img\n`)).hint).toBe(
-    `say which entry it is: checksum = { sums = "sha256:${WHERE}", name = "…" }`,
+    `choose the entry: checksum = { sums = "sha256:${WHERE}", name = "…" }`,
   );
 });
 test("two digests of the same name are refused", () => {
@@ -100,12 +100,12 @@ test("two digests of the same name are refused", () => {
 test("another kind of digest is named", () => {
   const told = failure(() => find(`${LONG}  a.img\n`));
   expect([told.message, told.hint]).toEqual([
-    `${WHERE} holds no sha256 digests, but sha512`,
-    `write \`checksum = "sha512:${WHERE}"\`, or give the other sums file`,
+    `${WHERE} contains no sha256 digests, but sha512`,
+    `write \`checksum = "sha512:${WHERE}"\`, or use the other sums file`,
   ]);
 });
 test("no digests at all", () => {
-  expect(failure(() => find("<html>404</html>")).message).toBe(`${WHERE} holds no digests`);
+  expect(failure(() => find("<html>404</html>")).message).toBe(`${WHERE} contains no digests`);
   expect(failure(() => find("", "/a", "crc32")).message).toBe("unknown algorithm crc32");
 });
 test("any text is read or refused", () => {

@@ -120,7 +120,7 @@ test("a `ca` that is missing or none is told with its path", async () => {
   const none = await place.file("none.pem", "nothing");
   for (const [ca, code, message] of [
     [broken, "source.tls", `${broken}: certificate 1 is not valid`],
-    [none, "source.tls", `${none} holds no certificate`],
+    [none, "source.tls", `${none} contains no certificate`],
     [join(place.folder, "gone"), "source.missing", join(place.folder, "gone")],
   ] as const) {
     const spec = urlSource(`${server.url}/a.img`, { ca, ...CHECKSUM });

@@ -77,14 +77,14 @@ describe("a broken document is told with its place", () => {
     [small.replace('"serial": 7', '"serial": "7"'), "serial: expected a whole number, 0 or more", "4:13"],
     [small.replace('"serial": 7,', ""), "serial is missing", "1:1"],
     [small.replace('"lineage": "l"', '"lineage": ""'), "lineage: expected a lineage", "3:14"],
-    [small.replace('"serial"', '"more": 1, "serial"'), "more: not known here", "4:11"],
+    [small.replace('"serial"', '"more": 1, "serial"'), "more: unknown key", "4:11"],
     [small.replace('"lab/a"', '"lab"'), "images.lab: expected BACKEND/IMAGE", "6:12"],
     [
       small.replace('"ready"', '"half"'),
       'images["lab/a"].status: expected creating, ready, replacing, deleting',
       "7:17",
     ],
-    [small.replace('"ready"', '"deleting"'), 'images["lab/a"].have: not known here', "14:15"],
+    [small.replace('"ready"', '"deleting"'), 'images["lab/a"].have: unknown key', "14:15"],
     [small.replace('"protect": false', '"protect": 0'), 'images["lab/a"].protect: expected true or false', "11:18"],
     [
       small.replace('"backend": "lab"', '"backend": "ru"'),
@@ -92,7 +92,7 @@ describe("a broken document is told with its place", () => {
       "8:18",
     ],
     [small.replace('"want": {}', '"want": {"a": [1, null]}'), 'images["lab/a"].want.a[1]: expected a value', "10:25"],
-    [small.replace('"want": {}', `"want": {"a": ${"[".repeat(99)}${"]".repeat(99)}}`), "nested too deep", undefined],
+    [small.replace('"want": {}', `"want": {"a": ${"[".repeat(99)}${"]".repeat(99)}}`), "nested too deeply", undefined],
     [small.replace('"images"', '"serial": 8, "imagines"'), "images is missing", "1:1"],
   ])("%#: %p", (text, message, place) => {
     const failure = failed(() => parseState(text, where));
@@ -107,7 +107,7 @@ test("a newer version is refused with both versions and the way out", () => {
   const failure = failed(() => parseState(small.replace('"version": 1', '"version": 3'), where));
   expect([failure.code, failure.message]).toEqual([
     "state.newer",
-    "the state in /x/s.json has version 3, and this program knows versions up to 1",
+    "the state in /x/s.json has version 3, and this program supports versions up to 1",
   ]);
   expect(failure.hint).toContain("a later one");
 });

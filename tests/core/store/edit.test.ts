@@ -47,9 +47,9 @@ describe("move", () => {
   });
   test.each([
     ["lab/x", "lab/y", "the state has no lab/x"],
-    ["lab/a", "lab/b", "the state has a lab/b already"],
-    ["lab/a", "lab/a", "the state has a lab/a already"],
-    ["lab", "prod", "the state has a prod/a already"],
+    ["lab/a", "lab/b", "the state already has lab/b"],
+    ["lab/a", "lab/a", "the state already has lab/a"],
+    ["lab", "prod", "the state already has prod/a"],
     ["ru", "prod", "the state has no ru"],
     ["lab", "prod/a", 'invalid address "lab"'],
     ["lab/a", "prod", 'invalid address "prod"'],
@@ -98,7 +98,7 @@ describe("[[moved]]", () => {
       { [lc]: lb },
       [],
     ],
-    ["has nothing to do for what is not there", [pb], [[la, lb]], [pb], {}, []],
+    ["has nothing to do for what does not exist", [pb], [[la, lb]], [pb], {}, []],
     ["has nothing to do a second time", [lb], [[la, lb]], [lb], {}, []],
     [
       "takes the same entry twice as one",
@@ -122,14 +122,7 @@ describe("[[moved]]", () => {
       { [lc]: lb, [pa]: la },
       [],
     ],
-    [
-      "does not overwrite",
-      [la, lb],
-      [[la, lb]],
-      [la, lb],
-      {},
-      ["lab/a cannot become lab/b: the state has that already"],
-    ],
+    ["does not overwrite", [la, lb], [[la, lb]], [la, lb], {}, ["lab/a cannot become lab/b: the state already has it"]],
     [
       "does not merge",
       [la, lb],
@@ -161,9 +154,9 @@ describe("[[moved]]", () => {
       ],
       [la],
       {},
-      ["moving lab/a leads back to where it began"],
+      ["moving lab/a leads back to itself"],
     ],
-    ["does not go to itself", [la], [[la, la]], [la], {}, ["moving lab/a leads back to where it began"]],
+    ["does not go to itself", [la], [[la, la]], [la], {}, ["moving lab/a leads back to itself"]],
     [
       "does not split",
       [la],

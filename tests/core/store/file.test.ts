@@ -115,6 +115,6 @@ test("a lock file that does not say who holds it is told, and stays", async () =
   const path = join(dir.path, "s.json");
   await writeFile(`${path}.lock`, "");
   const { code, hint } = await failureOf(fileStorage(path).lock(holder("a"), signal));
-  expect([code, hint]).toEqual(["state.lock", `if no other run is going on, remove ${path}.lock`]);
+  expect([code, hint]).toEqual(["state.lock", `if no other run is active, remove ${path}.lock`]);
   expect(await readdir(dir.path)).toEqual(["s.json.lock"]);
 });

@@ -196,7 +196,7 @@ describe.skipIf(programAt("versitygw") === undefined)("on versitygw", () => {
     expect(await kit.open(url).readRun("r1", signal)).toBe(lines.slice(0, 40).join(""));
   });
 
-  test("wrong keys, a clock that is off, a bucket that is not there", async () => {
+  test("wrong keys, a clock that is off, a bucket that does not exist", async () => {
     const read = (over: Parameters<S3Kit["open"]>[2], url = fresh()) =>
       failureOf(kit.open(url, usual, over).read(signal));
     const env = { HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true" };

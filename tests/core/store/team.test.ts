@@ -209,7 +209,7 @@ for (const kind of KINDS) {
       if (!kind.remembers) return;
       for (const [lineage, serial, why] of [
         ["another", 1, "it belongs to another state"],
-        ["same", 7, "the state has moved on since"],
+        ["same", 7, "the state has changed since"],
       ] as const) {
         const place = await kind.place();
         await using dead = using(place);

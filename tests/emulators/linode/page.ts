@@ -9,7 +9,7 @@ export interface Page<T> {
 
 /**
  * The page that the query asks for: `page` from 1, `page_size` from 25 to 500, default 100. A page after the last is
- * empty; what the server does there is not known.
+ * empty; what the server does there is unknown.
  */
 export function paged<T>(items: readonly T[], query: URLSearchParams): Page<T> {
   const page = whole(query.get("page"), 1);

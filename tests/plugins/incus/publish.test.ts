@@ -40,6 +40,7 @@ function serverOf(instance: { status: string; ephemeral: boolean }, answer: () =
 }
 const publishing = (client: IncusClient, want: Desired<IncusImage>): Publishing => ({
   instances: client,
+  place: { self: "place" },
   want,
   notes: { mark: undefined, alias: undefined, copied: undefined },
   isThere: async () => false,
@@ -114,15 +115,15 @@ test("a member that is away, a restricted certificate and a server that asks for
     explain({ status, body: JSON.stringify({ type: "error", error_code: status, error }) });
   for (const text of ["Image not available on any online member", "The source instance is currently offline"])
     expect(said(500, text)).toMatchObject({ code: "refused", hint: expect.stringContaining("incus cluster list") });
-  expect(said(500, "Unable to connect to: 10.0.0.2:8443 ([dial tcp])")?.hint).toContain("member of its cluster");
+  expect(said(500, "Unable to connect to: 10.0.0.2:8443 ([dial tcp])")?.hint).toContain("cluster member");
   expect(said(403, "Certificate is restricted")).toMatchObject({
     code: "denied",
     hint: expect.stringContaining("`project`"),
   });
   for (const [auth_methods, message] of [
-    [["oidc"], "by OIDC alone"],
-    [["tls", "oidc"], "was shown no certificate; its people log in by OIDC"],
-    [["tls"], "was shown no certificate"],
+    [["oidc"], "OIDC logins only"],
+    [["tls", "oidc"], "received no client certificate; it uses OIDC logins"],
+    [["tls"], "received no client certificate"],
   ] as const) {
     await using server = served(() => sync({ auth: "untrusted", auth_methods, environment: {} }));
     await using way = opened({ url: server.url });

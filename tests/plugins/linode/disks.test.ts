@@ -50,7 +50,7 @@ test("another disk, or another Linode, makes a new image, with the reason", asyn
   await play.settled();
 });
 
-test("what is not there is told, and a disk that is too large is explained by its event", async () => {
+test("what does not exist is told, and a disk that is too large is explained by its event", async () => {
   await using play = await scene();
   const { id, disks } = play.control.addInstance({ disks: [{ size: 80_000, used: 7000 }] });
   const fails = async (images: string) => {

@@ -180,7 +180,7 @@ test("timeouts.create ends a wait, and what was begun is taken away", async () =
   await play.declare(upload('[image.small.timeouts]\ncreate = "2s"\n'));
   const said = await play.run("apply", "--yes");
   expect(said.code).toBe(1);
-  expect(said.stderr).toContain("was not done within 2 s");
+  expect(said.stderr).toContain("timed out after 2 s");
   expect(play.control.images()).toEqual([]);
 });
 

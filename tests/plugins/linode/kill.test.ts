@@ -21,7 +21,7 @@ class Ground implements AsyncDisposable {
   }
 
   static async open(options: LinodeOptions = {}): Promise<Ground> {
-    if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: bun run build`);
+    if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: bun run build`);
     return new Ground(await Scene.open(options));
   }
 

@@ -59,7 +59,7 @@ test("a copy that Linode gave up is told, seen by the next plan, and begun again
   play.control.failReplica();
   const said = await play.run("apply", "--yes");
   expect(said.code).toBe(1);
-  expect(said.stderr).toContain("did not get to us-mia in time");
+  expect(said.stderr).toContain("was not replicated to us-mia in time");
   expect((await play.run("plan", "--detailed-exitcode")).code).toBe(2);
   await play.apply();
   expect(held(play)).toEqual({ "us-ord": "available", "us-mia": "available" });

@@ -100,7 +100,7 @@ test("every rule of the image's words is told in the file, all at once", async (
     expect(said.stderr.toLowerCase()).toContain(text.replace("not a region", "a region as linode calls it"));
   await scene.declare(upload(`replica_regions = []\ndescription = "${long}"\ntags = ${JSON.stringify(tags)}`));
   const more = await scene.run("validate");
-  for (const text of ["in one region at least", "at most 64,550 characters", "tags: at most 500"])
+  for (const text of ["needs at least one region", "at most 64,550 characters", "tags: at most 500"])
     expect(more.stderr).toContain(text);
 });
 
@@ -113,14 +113,12 @@ test("an image is made of bytes or of a disk, and region goes with bytes only", 
     expect(said.code).toBe(1);
     return said.stderr.replace(/\s+/g, " ");
   };
-  expect(await wrong(upload("disk_id = 1\nlinode_id = 2\n"))).toContain("an image is made from one thing");
+  expect(await wrong(upload("disk_id = 1\nlinode_id = 2\n"))).toContain("an image has one origin");
   expect(await wrong('[image.a]\nbackend = "lin"\ndisk_id = 1\n')).toContain("needs linode_id");
   expect(await wrong('[image.a]\nbackend = "lin"\ndisk_id = 1\nlinode_id = 2\nregion = "us-ord"\n')).toContain(
     "the image of a disk is made where the disk is",
   );
-  expect(await wrong('[image.a]\nbackend = "lin"\nlabel = "x"\n')).toContain(
-    "nothing says what the image is made from",
-  );
+  expect(await wrong('[image.a]\nbackend = "lin"\nlabel = "x"\n')).toContain("the image has no origin");
 });
 
 test.skipIf(!has("qemu-img"))(

@@ -59,7 +59,7 @@ test("a storage that wants the length first gets it, from a temporary file that 
   await scene.folder.write("disk.raw", RAW);
   await scene.declare(`${upload("", "disk.raw")}\n${upload("", "disk.raw").replace("small", "second")}`);
   const said = await scene.apply("--parallelism", "1");
-  expect(said.stderr).toContain("has to begin with its length");
+  expect(said.stderr).toContain("needs its length in advance");
   for (const { raw, bytes, contentLength } of scene.control.received())
     expect([raw?.sha256, contentLength]).toEqual([hash("sha256", RAW), bytes]);
   expect(scene.asked().filter((one) => one.startsWith("PUT bytes"))).toEqual([
@@ -110,7 +110,7 @@ test("a failed upload is explained by its event, and what is left of it is remov
     return message(said.stderr);
   };
   expect(await fails("Failed to decompress image", false)).toMatch(
-    /Linode could not make private\/\d+: Failed to decompress image.*at most 6144 MB/,
+    /Linode could not create private\/\d+: Failed to decompress image.*at most 6144 MB/,
   );
   expect(await fails("Upload window expired", true)).toMatch(/Upload window expired.*within a day/);
   await scene.apply();
@@ -123,7 +123,7 @@ test("a token that may not see events still learns that the image is gone", asyn
   await scene.declare(upload());
   scene.control.failUpload();
   const said = await scene.run("apply", "--yes");
-  expect(message(said.stderr)).toMatch(/private\/\d+ is gone before it was available, and no event says why/);
+  expect(message(said.stderr)).toMatch(/private\/\d+ disappeared before it was available, and no event says why/);
 });
 
 test("the upload URL is in no output, state or journal", async () => {

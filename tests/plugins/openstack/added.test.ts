@@ -47,7 +47,7 @@ for (const plugin of ["openstack", "vkcs"])
     expect(image).toMatchObject({ visibility: "shared" });
     expect([...(members?.keys() ?? [])]).toEqual(["p7", "p8"]);
     expect(plan).toContain("added by others, and carried over:");
-    expect(plan).toContain("lost: the answer of the member p7 (accepted): it is asked again");
+    expect(plan).toContain("lost: the status of the member p7 (accepted): the member must accept again");
     expect(plan).not.toContain("member p8");
   });
 
@@ -63,10 +63,10 @@ test("what cannot be given to a new image is in the plan, a line each", async ()
   const { stage, plan, image } = await replaced("", by);
   await using _ = stage;
   expect(plan.match(/lost: .*/g)).toEqual([
-    "lost: visibility public, which an administrator gave to it: declare it, or give it again",
+    "lost: visibility public, which an administrator set: declare it, or set it again",
     "lost: status deactivated: the new image is active",
-    "lost: the property img_signature: it is about the bytes of the old image",
-    "lost: the property img_signature_key_type: it is about the bytes of the old image",
+    "lost: the property img_signature: it describes the bytes of the old image",
+    "lost: the property img_signature_key_type: it describes the bytes of the old image",
   ]);
   expect(image).toMatchObject({ visibility: "shared", status: "active" });
   expect(image).not.toHaveProperty("img_signature");

@@ -87,7 +87,7 @@ test("a region that the cloud does not list is refused with those that it does",
   expect(said.stderr).toContain("One, Two, Three");
 });
 
-test("an auth_type that is not known is refused, and nobody is asked", async () => {
+test("an auth_type that is unknown is refused, and nobody is asked", async () => {
   await using cloud = new Cloud();
   const files = { "clouds.yaml": file(cloud.url) };
   const said = await info({ cloud: "oidc" }, {}, files);

@@ -81,7 +81,7 @@ test("an import of which nothing is heard is given up after its time", async () 
   const { context } = listening(undefined, { note: (text) => void notes.push(text) });
   const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
   expect(await fetched(new Client(us.door), "i1", pull, {}, context, 0.2)).toBeUndefined();
-  expect(notes).toEqual([expect.stringContaining("waited 0.2 s for image i1 to become active")]);
+  expect(notes).toEqual([expect.stringContaining("timed out after 0.2 s waiting for image i1 to become active")]);
 });
 
 test.each([
@@ -191,6 +191,7 @@ test("the kinds of bytes that Glance may keep as what is declared", async () => 
           container_format: container,
           verify_checksum: true,
           web_download: true,
+          upstream_date: false,
           use_import: false,
         },
         one,

@@ -25,7 +25,7 @@ test.concurrent.each([
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   await stage.declare(declared("a", "min_disk_gb = 3"));
   const plan = await stage.images("plan");
-  expect(plan.stdout + plan.stderr).toContain("could not be asked");
+  expect(plan.stdout + plan.stderr).toContain("whether the image is in use is unknown");
   expect(plan.stdout + plan.stderr).not.toContain("navailable");
   await stage.images("apply", "--yes");
   expect(names(stage)).toEqual(["a", "b"]);
@@ -59,7 +59,7 @@ test.concurrent.each([
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   await stage.declare(declared("a", "min_disk_gb = 3"));
   const plan = await stage.images("plan");
-  expect(plan.stdout + plan.stderr).toContain("could not be asked");
+  expect(plan.stdout + plan.stderr).toContain("whether the image is in use is unknown");
   await stage.images("apply", "--yes");
   expect(names(stage)).toEqual(["a", "b"]);
 });

@@ -145,9 +145,9 @@ test("a profile that is kept elsewhere, of a cloud that is gone, or unknown: an 
     ),
   );
   expect(said).toEqual([
-    'the profile "ovh" is kept at https://ovhcloud.com, and is not read from there',
-    'the profile "vexxhost" is kept at https://vexxhost.com, and is not read from there',
-    'the profile "https://cloud.example" is kept at https://cloud.example, and is not read from there',
+    'the profile "ovh" is at https://ovhcloud.com; profiles at URLs are not read',
+    'the profile "vexxhost" is at https://vexxhost.com; profiles at URLs are not read',
+    'the profile "https://cloud.example" is at https://cloud.example; profiles at URLs are not read',
     'the cloud of the profile "betacloud" is gone: betacloud.de has ceased business',
     'unknown profile "nobody": not in clouds-public.yaml, and none of openstacksdk\'s',
   ]);

@@ -34,7 +34,7 @@ test("one without a version has the time of its replacement", async () => {
 
 test("a name without a version, or with another word in braces, is refused", async () => {
   for (const [name, words] of [
-    ["{name}", "no {version}"],
+    ["{name}", "name needs {version}"],
     ["{name} {date}", "a text with {version}"],
   ] as const) {
     await using stage = await staged(block("", `, name = "${name}"`));

@@ -6,7 +6,7 @@ import { declared, staged } from "./stage.ts";
 setDefaultTimeout(60_000);
 
 test.each([
-  ["not declared", "", "an image that is private, as it is here by default, has no members"],
+  ["not declared", "", "a private image (the default here) has no members"],
   ["private", 'visibility = "private"', "an image that is private has no members"],
   ["community", 'visibility = "community"', "an image that is community has no members"],
 ])(

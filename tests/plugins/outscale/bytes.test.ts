@@ -86,7 +86,7 @@ test("bytes that are not those of the checksum never become an object, a snapsho
   expect(await play.left()).toEqual([]);
 });
 
-test("without a bucket it is said what to write, and with one that is not there too", async () => {
+test("without a bucket it is said what to write, and with one that does not exist too", async () => {
   await using play = await Scene.open();
   await play.folder.write("disk.raw", RAW);
   await play.declare(ofBytes());
@@ -95,7 +95,7 @@ test("without a bucket it is said what to write, and with one that is not there 
   await play.declare(ofBytes(), `bucket = "nobodys"\nbucket_endpoint = "${store.endpoint}"`);
   const said = await play.refused("apply", "--yes");
   expect(said).toContain("NoSuchBucket");
-  expect(said).toContain("make the bucket, or name another one");
+  expect(said).toContain("create the bucket, or set another one");
 });
 
 test("neither the secret key nor a signature is in an output, the state or the journal", async () => {

@@ -21,7 +21,7 @@ test("a failed image is told with its state comment, and nothing of it is left",
   await play.declare(ofVm(play));
   play.control.fail("image", { code: "Server.SnapshotFailed", message: "the volume went away" });
   const said = await play.refused("apply", "--yes");
-  expect(said).toMatch(/Outscale could not make ami-\w+: Server\.SnapshotFailed: the volume went away/);
+  expect(said).toMatch(/Outscale could not create ami-\w+: Server\.SnapshotFailed: the volume went away/);
   expect(said).toContain("hint:");
   expect(play.own()).toEqual([]);
   expect(await play.left()).toEqual([]);
@@ -47,7 +47,7 @@ test("a step that fails before the image is made leaves neither object nor snaps
   const { control } = play;
   const quota = { status: 400, code: "10042", type: "TooManyResources", details: "The quota of images is reached." };
   const steps: readonly [string, () => void, string][] = [
-    ["snapshot", () => control.fail("snapshot"), "could not make the snapshot"],
+    ["snapshot", () => control.fail("snapshot"), "could not create the snapshot"],
     ["image", () => control.fail("image", { code: "X", message: "broken disk" }), "broken disk"],
     ["CreateSnapshot", () => control.next({ kind: "refused", refusal: quota }, "CreateSnapshot"), "quota"],
     ["CreateImage", () => control.next({ kind: "refused", refusal: quota }, "CreateImage"), "quota"],
@@ -76,7 +76,7 @@ test("a finished image stays when a later step fails, and the next run completes
     await using play = await bytesScene('tags = { os = "debian" }');
     prepare(play.control);
     const said = await play.refused("apply", "--yes");
-    expect([step, said.includes("is finished and stays")]).toEqual([step, true]);
+    expect([step, said.includes("is kept; the next apply completes it")]).toEqual([step, true]);
     const [image] = play.own();
     expect([step, image?.State]).toEqual([step, "available"]);
     await play.apply();
@@ -143,7 +143,7 @@ test("what the API refuses is said in its words, with its code, the action and t
   const said = await play.refused("apply", "--yes");
   expect(said).toContain("InvalidResource 5063: The VmId 'i-00000000' doesn't exist.");
   expect(said).toMatch(/POST http:\/\/127\.0\.0\.1:\d+\/api\/v1\/CreateImage/);
-  expect(said).toContain("does the id belong to this account and Region?");
+  expect(said).toContain("check that the id belongs to this account and Region");
 });
 
 test("a clock that is off and a locked key are told for what they are", async () => {

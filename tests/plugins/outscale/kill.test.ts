@@ -19,7 +19,7 @@ class Ground implements AsyncDisposable {
   }
 
   static async open(images: string): Promise<Ground> {
-    if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: bun run build`);
+    if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: bun run build`);
     const play = await Scene.open(bucketOf());
     await play.folder.write("disk.raw", "a disk ".repeat(3000));
     await play.declare(images);

@@ -63,7 +63,7 @@ test("a snapshot that an image of somebody else uses stays, and a note says what
   });
   await play.declare("");
   const { stderr, stdout } = await play.apply();
-  expect(`${stderr}${stdout}`).toContain(`${root} is kept: ${theirs} uses it`);
+  expect(`${stderr}${stdout}`).toContain(`${root} is kept: in use by ${theirs}`);
   const left = play.control.snapshots().map(({ SnapshotId }) => SnapshotId);
   expect([left.includes(root), left.includes(data)]).toEqual([true, false]);
 });

@@ -31,11 +31,11 @@ test("an image is made of exactly one thing: two or none are told in the file, a
   const said = await play.refused("validate");
   expect(pairs.length).toBe(10);
   // Volumes may stand beside a source, but then the root volume is made of that.
-  expect(said.match(/an image is made from one thing/g)?.length).toBe(9);
-  expect(said).toContain("so that it has no snapshot_id");
+  expect(said.match(/an image has one origin/g)?.length).toBe(9);
+  expect(said).toContain("cannot have a snapshot_id");
   expect(said).toMatch(/images\.toml:\d+:\d+/);
   await play.declare(image('description = "of nothing"'));
-  expect(await play.refused("validate")).toContain("nothing says what the image is made from");
+  expect(await play.refused("validate")).toContain("the image has no origin");
   expect(play.asked()).toEqual([]);
 });
 
@@ -59,7 +59,7 @@ test("values are checked as the API would, all at once", async () => {
     [`${VM}\nimage_name = "a*b?"`, "3 to 128"],
     [`${VM}\narchitecture = "arm64"`, "x86_64"],
     [`${VM}\nboot_modes = ["bios"]`, "uefi"],
-    [`${VM}\nboot_modes = []`, "boots in one way at least"],
+    [`${VM}\nboot_modes = []`, "boot_modes: expected at least one"],
     [`${VM}\ntags = [{ key = "", value = "x" }]`, "1 to 255"],
     [`${VM}\ntags = { "" = "x" }`, 'the key "" has not 1 to 255'],
     [`${VM}\npermissions = { account_ids = ["1234"] }`, "12 digits"],
@@ -120,7 +120,7 @@ test("two addresses of one name are told by validate, with both places", async (
   await using play = await Scene.open();
   await play.declare(`${ofVm(play, 'image_name = "golden"', "one")}${ofVm(play, 'image_name = "golden"', "two")}`);
   const said = await play.refused("validate");
-  expect(said).toMatch(/osc\/two and osc\/one \(.*line \d+.*\) are to have the same name "golden"/);
+  expect(said).toMatch(/osc\/two and osc\/one \(.*line \d+.*\) have the same name "golden"/);
   expect(play.asked()).toEqual([]);
 });
 
@@ -141,7 +141,7 @@ test("a source with block_device_mappings: type, size and iops of the root volum
   await play.settled();
   expect(play.own()[0]?.BlockDeviceMappings[0]?.Bsu?.VolumeType).toBe("gp2");
   await play.declare(ofBytes(root(`snapshot_id = "${play.control.seeded.snapshot}"`)));
-  expect(await play.refused("validate")).toContain("it has no snapshot_id");
+  expect(await play.refused("validate")).toContain("cannot have a snapshot_id");
   await play.declare(ofBytes(`block_device_mappings = [${data}]`));
   expect(await play.refused("validate")).toContain("the root device /dev/sda1 is not among the volumes");
 });

@@ -108,7 +108,7 @@ test("a login and a password, from the settings, the environment or a profile", 
   ).toMatchObject(person("e@b.c", "PWE"));
   expect(await access({ profile: "person" }, {}, HOME)).toMatchObject(person("me@example.org", "PWP"));
   expect(await access({ profile: "person", bucket: "b" }, {}, HOME)).toStartWith(
-    "config.secret: the object store takes access keys only",
+    "config.secret: the object store requires access keys",
   );
 });
 

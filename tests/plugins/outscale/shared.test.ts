@@ -40,7 +40,7 @@ test("product_codes that are not declared any more: a copy goes back to those of
   expect(codes()).toEqual(["0002", "0003"]);
   await play.declare(copy);
   const { stderr } = await play.apply();
-  expect(stderr).toContain("go back to 0002");
+  expect(stderr).toContain("return to 0002");
   expect(codes()).toEqual(["0002"]);
   await play.settled();
 });

@@ -110,7 +110,7 @@ test("images of a VM are waited for by listing them by id, together", async () =
 test("timeouts.create ends a wait, and what was begun is taken away", async () => {
   await using play = await Scene.open(undefined, { pace: "settle" });
   await play.declare(ofVm(play, '[image.small.timeouts]\ncreate = "2s"'));
-  expect(await play.refused("apply", "--yes")).toContain("was not done within 2 s");
+  expect(await play.refused("apply", "--yes")).toContain("timed out after 2 s");
   expect(play.own()).toEqual([]);
   expect(await play.left()).toEqual([]);
 });
@@ -150,7 +150,7 @@ test("the rate that Outscale allows is kept without a setting; what waits for it
   stop.abort(interrupted());
   const { code, stderr } = await running;
   expect(code).toBe(EXIT.interrupted);
-  expect(stderr).toContain("at most 5 requests a second are sent to this backend (rate_limit)");
+  expect(stderr).toContain("limited to 5 requests per second on this backend (rate_limit)");
   expect(play.emulator.log.count({ operation: "CreateImage" })).toBeLessThan(25);
   await play.declare(images);
   await play.ok("destroy", "--yes");

@@ -51,7 +51,10 @@ export function parseHeader(head: Uint8Array, name: NameAt): Qcow2Header & { rea
   const view = viewOf(head);
   const version = view.getUint32(4);
   if (version !== 2 && version !== 3) {
-    throw unsupported(`a qcow2 image of version ${version}`, "versions 2 and 3 are read; convert it with qemu-img");
+    throw unsupported(
+      `a qcow2 image of version ${version}`,
+      "versions 2 and 3 are supported; convert it with qemu-img",
+    );
   }
   if (head.length < (version === 2 ? 72 : 104)) throw truncated("the qcow2 image");
   const clusterBits = view.getUint32(20);
@@ -87,7 +90,7 @@ function refuse(view: DataView, version: 2 | 3, name: NameAt): void {
     const called = name(backing, Math.min(1023, view.getUint32(16)));
     throw unsupported(
       `a qcow2 image on top of a backing file${called === undefined ? "" : ` (${JSON.stringify(called)})`}`,
-      "make one image of both: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2",
+      "merge both into one image: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2",
     );
   }
   if (version === 2) return;
@@ -98,11 +101,11 @@ function refuse(view: DataView, version: 2 | 3, name: NameAt): void {
   if ((features & INCOMPATIBLE.externalData) !== 0) {
     throw unsupported(
       "a qcow2 image with its data in another file",
-      "make one image of both: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2",
+      "merge both into one image: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2",
     );
   }
   if (view.getUint32(72) !== 0 || (features & ~KNOWN) !== 0) {
-    throw unsupported("a qcow2 image with features that are not known", "convert it with the qemu-img that made it");
+    throw unsupported("a qcow2 image with unknown features", "convert it with the qemu-img that created it");
   }
   const length = view.getUint32(100);
   if (length < 104 || length > 2 ** view.getUint32(20) || length % 8 !== 0) {
@@ -113,11 +116,14 @@ function refuse(view: DataView, version: 2 | 3, name: NameAt): void {
 
 function compressionOf(view: DataView, head: Uint8Array, features: number): "deflate" | "zstd" {
   if ((features & INCOMPATIBLE.compression) === 0) return "deflate";
-  if (view.getUint32(100) <= 104 || head.length <= 104) throw corrupt("the qcow2 image does not tell its compression");
+  if (view.getUint32(100) <= 104 || head.length <= 104) throw corrupt("the qcow2 image does not name its compression");
   const kind = head[104];
   if (kind === 0) return "deflate";
   if (kind === 1) return "zstd";
-  throw unsupported(`a qcow2 image with compression ${kind}`, "deflate and zstd are read; convert it with qemu-img");
+  throw unsupported(
+    `a qcow2 image with compression ${kind}`,
+    "deflate and zstd are supported; convert it with qemu-img",
+  );
 }
 
 function checkL1({ size, cluster, l2Entries, l1Entries, l1Offset }: Qcow2Header): void {
@@ -134,6 +140,6 @@ function checkL1({ size, cluster, l2Entries, l1Entries, l1Offset }: Qcow2Header)
 /** A number of 64 bits; one that JavaScript cannot hold lies in no file. */
 function number64(view: DataView, at: number, what: string): number {
   const value = view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);
-  if (!Number.isSafeInteger(value)) throw corrupt(`the qcow2 image tells an impossible ${what}`);
+  if (!Number.isSafeInteger(value)) throw corrupt(`the qcow2 image has an impossible ${what}`);
   return value;
 }

@@ -75,4 +75,4 @@ export class Qcow2Regions {
   }
 }
 
-const overlapping = (): Error => corrupt("parts of the qcow2 image lie upon each other");
+const overlapping = (): Error => corrupt("parts of the qcow2 image overlap");

@@ -100,7 +100,7 @@ function inOnePass(input: ByteStream, size: number, limit: number, signal: Abort
   async function* data(): AsyncGenerator<Uint8Array> {
     await using reader = new ByteReader(input, signal);
     yield* watchedRaw(reader.pieces(size, "the disk"));
-    if ((await reader.drain()) > 0) throw corrupt("the disk is longer than it was told to be");
+    if ((await reader.drain()) > 0) throw corrupt("the disk is longer than announced");
     yield* zeros(Math.ceil(size / CLUSTER) * CLUSTER - size);
   }
   return {

@@ -14,7 +14,7 @@ export function cacheRoot(env: Environment): string {
   if (own !== undefined && own !== "") {
     if (isAbsolute(own)) return own;
     throw new Failure("config.value", `invalid IMAGES_CACHE: expected an absolute path, got ${own}`, {
-      hint: "give the whole path",
+      hint: "use an absolute path",
     });
   }
   const home = env["HOME"] ?? homedir();
@@ -33,7 +33,7 @@ export function cacheMax(env: Environment): number {
   const unit = UNITS[letter?.toLowerCase() ?? ""];
   if (digits === undefined || unit === undefined)
     throw new Failure("config.value", `invalid IMAGES_CACHE_MAX: expected a size, got ${written}`, {
-      hint: "write it like 20GiB",
+      hint: "for example 20GiB",
     });
   return Math.round(Number(digits) * unit);
 }

@@ -104,7 +104,7 @@ export class Download implements FetchedBytes {
   async check(): Promise<void> {}
 
   async distrust(): Promise<void> {
-    this.#failure ??= new Failure("source.damaged", `${this.#from}: its copy on this disk was damaged`);
+    this.#failure ??= new Failure("source.damaged", `${this.#from}: the cached copy was damaged`);
     if (this.#blob !== undefined) await this.#with.cache.drop(this.#blob.digest);
   }
 
@@ -119,7 +119,8 @@ export class Download implements FetchedBytes {
     const { cache, web, signal, means } = this.#with;
     const { urls, access } = this.#order;
     const locks: DirectoryLease[] = [];
-    const waiting = (who: string): void => means.note?.(`${this.filename} is being fetched by ${who}: waiting for it`);
+    const waiting = (who: string): void =>
+      means.note?.(`${this.filename} is being downloaded by ${who}: waiting for it`);
     try {
       // Always in the same order, so that two processes never wait for each other.
       for (const key of [...new Set([orderKey(this.#order, web), urlKey(urls[0] ?? "", access, web)])].sort())

@@ -163,7 +163,7 @@ class Mirror {
       if (fresh.length === 0) continue;
       if (sink.total !== undefined && sink.offset + fresh.length > sink.total) {
         this.#isPlain = true;
-        throw new Lost(new Failure("net.answer", `${publicUrl(this.#url)}: more bytes than were announced`), true);
+        throw new Lost(new Failure("net.answer", `${publicUrl(this.#url)}: more bytes than announced`), true);
       }
       await sink.append(fresh);
       this.#givers.add(this.#url);

@@ -16,9 +16,9 @@ export const short = (url: string, { offset, total }: Sink): Failure =>
   new Failure("net.short", `${publicUrl(url)} ended after ${offset} of ${total} bytes`, { retry: true });
 
 export const drips = (url: string, bytes: number, seconds: number): Failure =>
-  new Failure("net.slow", `${publicUrl(url)} gave no more than ${bytes} bytes in ${seconds} s`, {
+  new Failure("net.slow", `${publicUrl(url)} sent only ${bytes} bytes in ${seconds} s`, {
     retry: true,
-    hint: "the server or the network in between is as good as standing still: try again, or name a mirror",
+    hint: "the server or the network is stalled: try again, or add a mirror",
   });
 
 /** What to say when all mirrors were tried. */
@@ -28,7 +28,7 @@ export function given(lost: readonly unknown[], sink: Sink, urls: readonly strin
   const come =
     sink.offset === 0
       ? ""
-      : `; ${sink.offset}${sink.total === undefined ? "" : ` of ${sink.total}`} bytes have come and are kept for the next try`;
+      : `; ${sink.offset}${sink.total === undefined ? "" : ` of ${sink.total}`} bytes were received and are kept for the next try`;
   const others = urls.length > 1 ? ` (the last of ${urls.length} mirrors)` : "";
   return new Failure(last.code, `${last.message}${others}${come}`, {
     hint: last.hint ?? "try again",

@@ -58,7 +58,7 @@ const mayPass = ({ code }: Failure): boolean =>
 
 const lied = ({ message }: Failure): string => `${message}; trying the next mirror`;
 const mixed = ({ message }: Failure): string =>
-  `${message}; the parts came from several mirrors: fetching the whole file from each`;
+  `${message}; the parts came from several mirrors: downloading the whole file from each`;
 
 function none(failed: readonly Failure[], count: number): Failure {
   const [first] = failed;

@@ -105,7 +105,7 @@ export class Partial implements ProvenSink {
     if (this.#isSeen)
       throw changed(
         this.where ?? "the source",
-        "it is another file now than the one that was begun",
+        "the file has changed since the download began",
         "while it was fetched",
       );
     await this.close();
@@ -183,8 +183,8 @@ export class Partial implements ProvenSink {
     await room(missing);
     const free = await freeIn(root);
     if (bytes <= free) return;
-    throw new Failure("source.space", `${bytes} bytes are to come, and there is room for ${free} in ${root}`, {
-      hint: "make room there (images cache gc), or set IMAGES_CACHE to a directory with more space",
+    throw new Failure("source.space", `${bytes} bytes are needed, and ${free} are free in ${root}`, {
+      hint: "free space there (images cache gc), or set IMAGES_CACHE to a directory with more space",
     });
   }
 }

@@ -55,7 +55,7 @@ export class Passing implements Sink {
     if (this.isSeen)
       throw changed(
         this.where ?? "the source",
-        "it is another file now than the one that was begun",
+        "the file has changed since the download began",
         "while it was fetched",
       );
   }

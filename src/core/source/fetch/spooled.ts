@@ -81,7 +81,7 @@ export class SpooledDownload implements ProvenBytes {
   async check(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Failure("source.closed", "nobody wants it any more"));
+    this.#stop.abort(new Failure("source.closed", "no longer needed"));
     await this.#over;
     await this.#growing?.release();
     await this.#growing?.remove();

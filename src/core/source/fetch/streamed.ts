@@ -105,7 +105,7 @@ export class StreamedDownload implements FetchedBytes {
       yield* rest;
     } finally {
       signal.removeEventListener("abort", end);
-      stop.abort(new DOMException("nobody reads it any more", "AbortError"));
+      stop.abort(new DOMException("no longer read", "AbortError"));
       await rest.return();
     }
   }
@@ -119,7 +119,7 @@ export class StreamedDownload implements FetchedBytes {
   async check(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#begun?.stop.abort(new DOMException("nobody reads it", "AbortError"));
+    this.#begun?.stop.abort(new DOMException("not read", "AbortError"));
     await this.#begun?.rest.return();
   }
 

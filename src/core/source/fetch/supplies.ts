@@ -103,8 +103,8 @@ export class DownloadPool implements AsyncDisposable {
     if (download === undefined) throw new Failure("source.image", `nothing is known of ${address} here`);
     const parts = await download(address, this.#signal);
     if (parts.length === 0)
-      throw new Failure("source.image", `${address} has no bytes to give`, {
-        hint: "take another source for this image",
+      throw new Failure("source.image", `${address} has no bytes`, {
+        hint: "use another source for this image",
       });
     return await Promise.all(parts.map(async (part) => await this.#part(address, part)));
   }

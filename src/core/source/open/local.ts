@@ -39,7 +39,7 @@ export class LocalFile implements ProvenBytes {
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }
-    throw new Failure("source.missing", `${path} is not a regular file`, { hint: "name the file with the bytes" });
+    throw new Failure("source.missing", `${path} is not a regular file`, { hint: "use the path of a file" });
   }
 
   get path(): string | undefined {

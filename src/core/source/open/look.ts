@@ -154,7 +154,7 @@ export async function statFile(path: string): Promise<Stat> {
   } catch (thrown) {
     throw sourceFailure(thrown, path);
   }
-  throw new Failure("source.missing", `${path} is not a regular file`, { hint: "name the file with the bytes" });
+  throw new Failure("source.missing", `${path} is not a regular file`, { hint: "use the path of a file" });
 }
 
 /** Leaves out what is not known. */

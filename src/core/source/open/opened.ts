@@ -166,7 +166,7 @@ export class OpenedSource implements Opened {
     if (this.#digests !== undefined) return this.#digests;
     const { supply, conversion, signal } = this.#opening;
     if (conversion === undefined) return (await (await supply(signal)).prove(signal)).digests;
-    throw new Error("the digests were asked for before the bytes were read to their end");
+    throw new Error("the digests were requested before the end of the bytes");
   }
 
   content(): Promise<Content> {

@@ -64,7 +64,7 @@ async function fileOrigin(
   const beside = metadata === undefined ? undefined : await files.digest(metadata, await statFile(metadata), signal);
   const transform = transformOf(spec, beside);
   if (expected !== undefined && metadata !== undefined && beside !== undefined && expected.transform !== transform)
-    throw changed(metadata, `it is ${beside} now`);
+    throw changed(metadata, `it is now ${beside}`);
   if (expected?.stat !== undefined && expected.digest === undefined && !sameStat(expected.stat, stat))
     throw changed(path, "it was modified");
   const file = await LocalFile.open(path, { proof, expected: expected?.digest, where: path });
@@ -89,8 +89,7 @@ async function besideUrl(spec: UrlSource, { expected, signal }: SourceOpening, {
   if (metadata === undefined) return { transform: transformOf(spec) };
   const where = publicUrl(metadata.urls[0] ?? "");
   const transform = transformOf(spec, await besideOf(metadata, expected, { web, files, signal, quick: true }));
-  if (expected !== undefined && expected.transform !== transform)
-    throw changed(where, "the metadata is another one now");
+  if (expected !== undefined && expected.transform !== transform) throw changed(where, "the metadata has changed");
   const proof = await proofOf(metadata, web, signal);
   const download = await supplies.download(metadata, proof, undefined);
   await orAborted(download.ready, signal);

@@ -62,7 +62,7 @@ export class Proved implements ProvenBytes {
   async check(): Promise<void> {
     if (this.#file === undefined) return;
     if ((await marksOf(this.#file.path)) !== this.#file.marks)
-      throw changed(this.#demand.where, "its file on this disk was written to", "while it was read");
+      throw changed(this.#demand.where, "the cached file was modified", "while it was read");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -104,11 +104,7 @@ async function marksOf(path: string): Promise<string> {
 }
 
 const damaged = (where: string, expected: string, came: string): Failure =>
-  new Failure(
-    "source.damaged",
-    `${where}: the copy on this disk was damaged: expected ${expected}, got sha256:${came}`,
-    {
-      hint: "the copy was dropped: run the same command again; if it happens twice, look at the disk",
-      retry: true,
-    },
-  );
+  new Failure("source.damaged", `${where}: the cached copy was damaged: expected ${expected}, got sha256:${came}`, {
+    hint: "the copy was deleted: run the same command again; if it happens twice, check the disk",
+    retry: true,
+  });

@@ -24,8 +24,8 @@ export function minisignCheck({ where, signature, key }: SignedFile): SignatureC
     if (!verify(null, message, parsed.key, parsed.signature))
       throw badSignature(
         where,
-        "is not one of these bytes",
-        "the bytes or the signature were changed: do not use them",
+        "does not match the bytes",
+        "the bytes or the signature were modified: do not use them",
       );
   };
   if (parsed.hashed)
@@ -42,7 +42,7 @@ export function minisignCheck({ where, signature, key }: SignedFile): SignatureC
       if (size > MOST_LEGACY)
         throw badSignature(
           where,
-          "is of the old kind that needs all the bytes at once",
+          "is of the legacy kind that needs all bytes at once",
           "sign the image again: minisign -S -H",
         );
       kept.push(bytes);
@@ -59,24 +59,24 @@ function parse(where: string, text: string, keyText: string): Parsed {
   const kind = bytes.subarray(0, 2).toString("latin1");
   const trusted = /^trusted comment: (.*)$/.exec(comment ?? "")?.[1];
   if (bytes.length !== 74 || (kind !== "Ed" && kind !== "ED") || trusted === undefined)
-    throw badSignature(
-      where,
-      "is no minisign signature",
-      "name the .minisig file that belongs to the image or sums file",
-    );
+    throw badSignature(where, "is not a minisign signature", "use the .minisig file of the image or sums file");
   const made = bytes.subarray(2, 10);
   const found = keys.find(({ id }) => made.equals(id));
   if (found === undefined)
     throw badSignature(
       where,
       `was made with the key ${shown(made)}, and ${keys.length === 1 ? "the one in images.toml is" : "those in images.toml are"} ${keys.map(({ id }) => shown(id)).join(", ")}`,
-      "if the publisher really has a new key, write that one as `key`",
+      "if the publisher has a new key, set it as `key`",
     );
   const { id, key } = found;
   const signature = bytes.subarray(10);
   const signed = Buffer.concat([signature, Buffer.from(trusted)]);
   if (!verify(null, signed, key, Buffer.from(global ?? "", "base64")))
-    throw badSignature(where, "has a trusted comment that is not signed", "the signature was changed: fetch it again");
+    throw badSignature(
+      where,
+      "has a trusted comment that is not signed",
+      "the signature was modified: download it again",
+    );
   return { id, key, signature, hashed: kind === "ED" };
 }
 
@@ -91,7 +91,7 @@ function parseKeys(text: string): readonly PublicKey[] {
   const keys = lines.flatMap((line) => parseKey(line) ?? []);
   if (keys.length === 0)
     throw new Failure("source.key", "`key` is neither a minisign key nor an OpenPGP one", {
-      hint: "give the path of the public key, its minisign line (RW…), or its armoured block",
+      hint: "expected the path of the public key, its minisign line (RW…), or its armored block",
     });
   return keys;
 }
@@ -106,7 +106,7 @@ function parseKey(line: string): PublicKey | undefined {
       key: createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" }),
     };
   } catch (cause) {
-    throw badKey("of this source", "has a public key that is none", "copy the key again", cause);
+    throw badKey("of this source", "has an invalid public key", "copy the key again", cause);
   }
 }
 

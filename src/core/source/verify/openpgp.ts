@@ -87,7 +87,7 @@ async function proven(where: string, results: readonly Looked[], keys: readonly 
       else failures.unshift(failure);
     }
   }
-  throw failures[0] ?? badSignature(where, "holds no signature", "name the file that holds it");
+  throw failures[0] ?? badSignature(where, "contains no signature", "use the file that contains it");
 }
 
 interface Refusal {
@@ -109,14 +109,14 @@ async function refused(
     return badSignature(
       where,
       `was made with the key ${shownId(keyID)}, and ${keys.length === 1 ? "the one" : "those"} in images.toml ${keys.length === 1 ? "is" : "are"} ${keys.map(idOf).join(", ")}`,
-      "if the publisher really has a new key, write that one as `key`, beside the old one",
+      "if the publisher has a new key, add it to `key`, next to the old one",
       thrown,
     );
   if (/digest did not match|verification failed/i.test(said))
     return badSignature(
       where,
-      "is not one of these bytes",
-      "the bytes or the signature were changed: do not use them",
+      "does not match the bytes",
+      "the bytes or the signature were modified: do not use them",
       thrown,
     );
   const [packet] = (await signature).packets;
@@ -130,7 +130,7 @@ async function refused(
     );
   const made = packet?.created;
   if (made != null && made > now)
-    return badSignature(where, `was made in the future, on ${day(made)}`, "is the clock of this host right?", thrown);
+    return badSignature(where, `was made in the future, on ${day(made)}`, "check the clock of this host", thrown);
   return (
     (await faultOf(where, signer, now)) ??
     (made == null ? undefined : await faultOf(where, signer, made)) ??
@@ -155,8 +155,8 @@ async function signatureOf(where: string, bytes: Uint8Array): Promise<Signature>
   } catch (cause) {
     throw badSignature(
       where,
-      "is no OpenPGP signature",
-      "name the .asc, .sig or .gpg file that belongs to the image or sums file",
+      "is not an OpenPGP signature",
+      "use the .asc, .sig or .gpg file of the image or sums file",
       cause,
     );
   }

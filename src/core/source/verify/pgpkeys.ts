@@ -28,7 +28,7 @@ export async function keysOf(bytes: Uint8Array): Promise<readonly Key[]> {
     known.set(key.getFingerprint(), before === undefined ? key : await before.update(key));
   }
   if (known.size > 0) return [...known.values()];
-  throw new Failure("source.key", "`key` holds no OpenPGP public key that can be read", {
+  throw new Failure("source.key", "`key` contains no readable OpenPGP public key", {
     hint: "export it with gpg --armor --export",
     cause: read.find((one) => one.status === "rejected")?.reason,
   });
@@ -62,13 +62,13 @@ export async function faultOf(where: string, { primary, key }: PgpSigner, at: Da
     return badKey(
       where,
       `was made with ${name}, which is revoked`,
-      "ask the publisher which key is good, and write that one as `key`",
+      "ask the publisher for the current key, and set it as `key`",
     );
   if (until instanceof Date && until <= at)
     return badKey(
       where,
       `was made with ${name}, which expired on ${day(until)}`,
-      "get the renewed key from the publisher and write it as `key`",
+      "get the renewed key from the publisher and set it as `key`",
     );
   return badKey(where, `was made with ${name}, which is not valid: ${said}`, "check the key with gpg --show-keys");
 }

@@ -77,8 +77,8 @@ function compareDeclared(declared: Digest, hashes: Hashes, where: string, isOld:
   const message = `${where}: checksum mismatch: expected ${declared}, got ${found}`;
   throw new Failure("source.checksum", message, {
     hint: isOld
-      ? "a part of them was left by an earlier run and has been thrown away: run the same command again"
-      : `do not use the file; if the publisher has really changed the file, change \`${label}\``,
+      ? "a part from an earlier run was deleted: run the same command again"
+      : `do not use the file; if the publisher has changed it, update \`${label}\``,
     retry: isOld,
   });
 }
@@ -97,5 +97,5 @@ const made = (like: Digest, hashes: Hashes): Digest => digest(nameOf(like), hash
 /** Other bytes than those that the plan was made from. */
 export const changed = (where: string, what: string, when = "since the plan was made"): Failure =>
   new Failure("source.changed", `${where} has changed ${when}: ${what}`, {
-    hint: "make a new plan and look at it; `checksum` in images.toml pins the bytes",
+    hint: "make a new plan and review it; `checksum` in images.toml pins the bytes",
   });

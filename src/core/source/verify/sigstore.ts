@@ -49,11 +49,7 @@ async function messageCheck(
   const hash = HASHES[HashAlgorithm[messageDigest.algorithm] ?? ""];
   const key = keyOf(bundle, trust);
   if (hash === undefined || key.asymmetricKeyType === "ed25519")
-    throw badSignature(
-      where,
-      "is of a kind that needs all the bytes at once",
-      "sign the sums file in place of the image",
-    );
+    throw badSignature(where, "is of a kind that needs all bytes at once", "sign the sums file instead of the image");
   const verifying = createVerify(hash);
   return {
     hash,
@@ -81,11 +77,7 @@ async function statementCheck(where: string, bundle: Bundle, payload: Buffer, tr
   const digests = subjectsOf(payload);
   const hash = (["sha256", "sha512", "sha384"] as const).find((name) => digests.some((one) => one.has(name)));
   if (hash === undefined)
-    throw badSignature(
-      where,
-      "says no sha256 or sha512 of what it is about",
-      "name the bundle of the image or sums file",
-    );
+    throw badSignature(where, "contains no sha256 or sha512", "use the bundle of the image or sums file");
   return {
     hash,
     async update() {},
@@ -136,7 +128,7 @@ async function entityVerified(
       throw badSignature(
         where,
         `was created by another client: ${said}`,
-        "if the publisher signs as somebody else now, change `identity` and `issuer`",
+        "if the publisher has changed its identity, update `identity` and `issuer`",
         thrown,
       );
     throw badSignature(
@@ -153,12 +145,7 @@ async function bundleOf({ where, signature }: SignedFile): Promise<Bundle> {
   try {
     return bundleFromJSON(JSON.parse(textOf(signature)));
   } catch (cause) {
-    throw badSignature(
-      where,
-      "is no sigstore bundle that can be read",
-      "make it with cosign sign-blob --bundle",
-      cause,
-    );
+    throw badSignature(where, "is not a readable sigstore bundle", "create it with cosign sign-blob --bundle", cause);
   }
 }
 
@@ -170,7 +157,7 @@ async function trustOf({ where, key, identity, issuer }: SignedFile, bundle: Bun
       throw badSignature(
         where,
         "was made with a certificate, and `key` is a public key",
-        "give a trusted_root.json as `key`",
+        "set a trusted_root.json as `key`",
       );
     const publicKey = pemKey(text);
     const none = { certificateAuthorities: [], timestampAuthorities: [], tlogs: [], ctlogs: [] };
@@ -182,15 +169,11 @@ async function trustOf({ where, key, identity, issuer }: SignedFile, bundle: Bun
   }
   const material = await rootOf(text);
   if (isOfKey)
-    throw badSignature(
-      where,
-      "was made with a key, and `key` is a trusted root",
-      "give the public key in PEM as `key`",
-    );
+    throw badSignature(where, "was made with a key, and `key` is a trusted root", "set the public key in PEM as `key`");
   if (identity === undefined || issuer === undefined)
     throw badSignature(
       where,
-      "was made with a certificate, which everybody can get",
+      "was made with a certificate, which anyone can obtain",
       'say whose: identity = "release@example.org", issuer = "https://accounts.example.org"',
     );
   // The library takes a text for a pattern that may be anywhere.
@@ -215,7 +198,7 @@ function pemKey(text: string): KeyObject {
   try {
     return createPublicKey(text);
   } catch (cause) {
-    throw new Failure("source.key", "`key` holds no public key that can be read", {
+    throw new Failure("source.key", "`key` contains no readable public key", {
       hint: "cosign public-key writes it in PEM",
       cause,
     });
@@ -232,4 +215,4 @@ function keyOf({ verificationMaterial }: Bundle, { material }: Trust): KeyObject
 
 const isTable = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 const notOfThese = (where: string): Failure =>
-  badSignature(where, "is not one of these bytes", "the bytes or the signature were changed: do not use them");
+  badSignature(where, "does not match the bytes", "the bytes or the signature were modified: do not use them");

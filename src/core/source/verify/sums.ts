@@ -37,8 +37,8 @@ export class Sums {
       });
     const all = parseSums(text);
     if (all.length === 0)
-      throw new Failure("source.sums", `${where} holds no digests`, {
-        hint: "give the sums file itself: GNU lines, BSD lines, or one digest",
+      throw new Failure("source.sums", `${where} contains no digests`, {
+        hint: "expected a sums file: GNU lines, BSD lines, or one digest",
       });
     const kinds = (wanted === undefined ? [...STRONG].reverse() : [wanted]).map(
       (name) => [name, all.filter((sum) => kindOf(sum) === name)] as const,
@@ -79,7 +79,7 @@ export class Sums {
       "source.sums",
       `${this.#where} has no digest of ${names.join(" or ")}; it has: ${listed(sums)}`,
       {
-        hint: `say which entry it is: checksum = { sums = "${name}:${this.#where}", name = "…" }`,
+        hint: `choose the entry: checksum = { sums = "${name}:${this.#where}", name = "…" }`,
       },
     );
   }
@@ -151,11 +151,11 @@ function wrongKind(sums: readonly Sum[], wanted: Algorithm | undefined, where: s
   const missing = wanted ?? "sha256, sha512 or other strong";
   const hint =
     strongest === undefined
-      ? "give the other sums file"
-      : `write \`checksum = "${strongest}:${where}"\`, or give the other sums file`;
+      ? "use the other sums file"
+      : `write \`checksum = "${strongest}:${where}"\`, or use the other sums file`;
   return new Failure(
     "source.sums",
-    `${where} holds no ${missing} digests, but ${there.join(" and ") || "unknown ones"}`,
+    `${where} contains no ${missing} digests, but ${there.join(" and ") || "unknown ones"}`,
     { hint },
   );
 }

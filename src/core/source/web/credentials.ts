@@ -96,6 +96,6 @@ async function netrc(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (cause) {
     if (errno(cause) === "ENOENT" || errno(cause) === "ENOTDIR") return "";
-    throw new Failure("source.netrc", `${path} cannot be read`, { cause, hint: "give this user the right to read it" });
+    throw new Failure("source.netrc", `${path} cannot be read`, { cause, hint: "grant this user read access" });
   }
 }

@@ -48,16 +48,16 @@ type RangeVerdict =
 export function judge(begun: Begun, { status, range, length, validators }: RangeAnswer): RangeVerdict {
   const { offset, total } = begun;
   if (status === 206) {
-    if (range?.first === undefined) return again("an answer of a part that does not say which");
-    if (range.first !== offset) return again(`asked for bytes from ${offset}, and got them from ${range.first}`);
+    if (range?.first === undefined) return again("a partial response without a range");
+    if (range.first !== offset) return again(`requested bytes from ${offset}, got bytes from ${range.first}`);
     if (total !== undefined && range.total !== undefined && range.total !== total)
-      return again(`the whole length was ${total} bytes and is ${range.total} now`);
+      return again(`the length was ${total} bytes and is now ${range.total}`);
     if (isOther(begun.validators, validators)) return again("the part belongs to another version of the file");
     return { kind: "append", total: range.total ?? total };
   }
   if (status === 416) {
     if (offset > 0 && range?.total === offset && (total === undefined || total === offset)) return { kind: "complete" };
-    return again("the server refuses the part that is missing");
+    return again("the server refuses the missing part");
   }
   return { kind: "whole", total: length };
 }

@@ -19,5 +19,5 @@ export const tooLarge = (where: string): Failure =>
   new Failure(
     "source.sums",
     `${where} is larger than ${MOST_SMALL >> 20} MiB: not a checksum file, key, signature or certificate`,
-    { hint: "check which file is named" },
+    { hint: "check the path or URL" },
   );

@@ -206,7 +206,7 @@ function webFailure(thrown: unknown, withheld: string | undefined): unknown {
   const code: Code = kind === "auth" ? "source.denied" : `source.${kind}`;
   const hint =
     withheld !== undefined && (kind === "auth" || kind === "denied")
-      ? `the credentials of this source are for other hosts: if they are for ${withheld} as well, say so: hosts = […, "${withheld}"]`
+      ? `the credentials of this source are for other hosts: to send them to ${withheld} as well, set hosts = […, "${withheld}"]`
       : kind === "missing"
         ? "check the URL: the server has no such file"
         : thrown.hint;

@@ -99,8 +99,8 @@ function leaseOf(remote: Remote, me: Holder, isLocked: boolean): StateLock {
       // Under the lock nobody else writes: the first look is enough.
       const isKnown = isLocked && known !== undefined && known === expected;
       if (!isKnown && (await remote.read(signal))?.tag !== expected)
-        throw new Failure("state.conflict", `${remote.where} was changed by something else while it was locked`, {
-          hint: "run the same command again: it starts from what is there now",
+        throw new Failure("state.conflict", `${remote.where} was changed by another program while it was locked`, {
+          hint: "run the same command again: it starts from the current state",
         });
       await remote.write(text, isLocked ? me.id : undefined, signal);
       known = tagOf(text);
@@ -187,7 +187,7 @@ class Remote {
 
   #lockless(method: string, status: number): Failure {
     return new Failure("state.lock", `the server has no lock for ${this.where} (${method}: ${status})`, {
-      hint: "set state_lock_address and state_lock_method as the server wants them; if it has no locks, and no two runs ever happen at once: state_lock = false",
+      hint: "set state_lock_address and state_lock_method as the server requires; if it has no locks and concurrent runs are prevented: state_lock = false",
     });
   }
 
@@ -231,7 +231,7 @@ function holderOf(text: string, where: string): Holder {
     return typeof value === "string" ? value : "";
   };
   const id = said("ID");
-  if (id === "") throw new Failure("state.lock", `${where} is locked, and the server does not say by whom`);
+  if (id === "") throw new Failure("state.lock", `${where} is locked, and the server does not report the holder`);
   const whole = parseHolder(said("Info"));
   if (whole?.id === id) return whole;
   const [user = "", host = ""] = said("Who").split("@");

@@ -49,7 +49,7 @@ function meant(state: string, code: string, message: string, { url, schema }: Po
     case "3D000":
       return ["state.remote", `create the database (createdb ${database}), or correct its name`];
     case "53100":
-      return ["state.space", "make room on the disk of the database server; what was recorded before is kept"];
+      return ["state.space", "free space on the disk of the database server; the recorded state is kept"];
     case "53300":
       return ["state.remote", "the server has no connection left: try again, or raise max_connections"];
     default:
@@ -59,7 +59,7 @@ function meant(state: string, code: string, message: string, { url, schema }: Po
 
 function connection(state: string, code: string): string {
   if (code === "ERR_POSTGRES_TLS_NOT_AVAILABLE")
-    return "the server has no TLS: ?sslmode=disable, or switch it on there";
+    return "the server has no TLS: set ?sslmode=disable, or enable TLS there";
   if (/CERT|TLS|SSL|SIGN/.test(code)) return "check ?sslmode= and ?sslrootcert= of the state";
   if (GONE.test(code) || BROKEN.test(state)) return "check host and port, and that the server is running";
   return "see the log of the database server";

@@ -41,9 +41,9 @@ export class PostgresLease implements StateLock, Journal {
       if (row?.["tag"] !== expected)
         throw new Failure(
           "state.conflict",
-          `${this.#session.where} was changed by something else while it was locked`,
+          `${this.#session.where} was changed by another program while it was locked`,
           {
-            hint: "what this run did is in its journal and comes into the state with the next command",
+            hint: "the changes of this run are in its journal; the next command adds them to the state",
           },
         );
       await query(`insert into ${documents} (name, tag, body) values ($1, $2, $3)`, [name, tag, text]);
@@ -171,7 +171,7 @@ export class PostgresLease implements StateLock, Journal {
     throw new Failure(
       "state.lost",
       `the lock of ${this.#session.where} was taken from this run${by === null ? "" : ` by ${by[1]}@${by[2]}`}`,
-      { hint: "what was recorded before is kept; run the same command again when the other run has ended" },
+      { hint: "the recorded state is kept; run the same command again when the other run has ended" },
     );
   }
 

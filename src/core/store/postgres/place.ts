@@ -19,7 +19,8 @@ const OPTIONS = ["name", "schema", "sslmode", "sslrootcert", "sslcert", "sslkey"
 /** @throws Failure config.value, config.secret */
 export function parsePostgres(text: string): PostgresPlace {
   const wrong = (message: string, hint: string): Failure => new Failure("config.value", `state: ${message}`, { hint });
-  if (!URL.canParse(text)) throw wrong("invalid postgres:// URL", "as in postgres://user@host/database?name=prod");
+  if (!URL.canParse(text))
+    throw wrong("invalid postgres:// URL", "for example postgres://user@host/database?name=prod");
   const url = new URL(text);
   if (url.password !== "")
     throw new Failure("config.secret", "state has a password in its URL", {

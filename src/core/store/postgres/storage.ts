@@ -196,5 +196,5 @@ async function claimed(session: PostgresClient, me: Holder, query: Query): Promi
 
 const pooled = (session: PostgresClient): Failure =>
   new Failure("state.lock", `${session.where}: a pooler gives this run the session of the one that holds the lock`, {
-    hint: "connect to the server itself, or to a pooler in session mode: a lock belongs to a session",
+    hint: "connect to the server directly, or to a pooler in session mode: a lock belongs to a session",
   });

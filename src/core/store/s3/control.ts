@@ -51,9 +51,13 @@ function parseControl(text: string, where: string): S3Control {
   } catch {
     // Said below.
   }
-  throw new Failure("state.lock", `${where} does not say who holds the lock: it is damaged, or of a newer version`, {
-    hint: "use the version of images that wrote it; if no other run is going on, delete that object",
-  });
+  throw new Failure(
+    "state.lock",
+    `${where} does not name the holder of the lock: it is damaged, or of a newer version`,
+    {
+      hint: "use the version of images that wrote it; if no other run is active, delete that object",
+    },
+  );
 }
 
 export const showControl = (control: S3Control): string => `${JSON.stringify(control)}\n`;

@@ -31,7 +31,7 @@ export function refused(
   action: string,
   region: string | null = null,
 ): Failure {
-  const what = code === "" ? "an answer that is none of S3's" : code;
+  const what = code === "" ? "not a response of S3" : code;
   return new Failure("state.remote", `the state in s3://${place.bucket}/${place.key}: ${what} (${method} ${key})`, {
     hint: (byCode(code, place, key, action) ?? endpointHint(place)).replace("REGION", region ?? "REGION"),
   });
@@ -66,7 +66,7 @@ function byCode(code: string, place: S3Place, key: string | undefined, action: s
     case "RequestTimeTooSkewed":
       return "set the clock of this machine: requests are signed with the time";
     case "NotImplemented":
-      return "this object store lacks something that a state needs: conditional writes and copies";
+      return "this object store does not support conditional writes and copies";
     default:
       return undefined;
   }
@@ -81,4 +81,4 @@ function grant(place: S3Place, key: string | undefined, action: string): string 
 }
 
 const endpointHint = (place: S3Place): string =>
-  `check the endpoint${place.endpoint === undefined ? "" : ` ${place.endpoint}`}: it does not answer as S3 does`;
+  `check the endpoint${place.endpoint === undefined ? "" : ` ${place.endpoint}`}: it does not respond as S3`;

@@ -56,8 +56,8 @@ export class S3Lease implements StateLock, Journal {
       await this.#set(this.#control);
       const { key } = this.#objects.place;
       const conflict = (): Failure =>
-        new Failure("state.conflict", `${this.#where} was changed by something else while it was locked`, {
-          hint: "what this run did is in its journal and comes into the state with the next command",
+        new Failure("state.conflict", `${this.#where} was changed by another program while it was locked`, {
+          hint: "the changes of this run are in its journal; the next command adds them to the state",
         });
       if (expected !== undefined) {
         const id = versionId(new Date(), expected);
@@ -205,7 +205,7 @@ export class S3Lease implements StateLock, Journal {
     return new Failure(
       "state.lost",
       `the lock of ${this.#where} was taken from this run${by === undefined ? "" : ` by ${by.user}@${by.host}`}`,
-      { hint: "what was recorded before is kept; run the same command again when the other run has ended" },
+      { hint: "the recorded state is kept; run the same command again when the other run has ended" },
     );
   }
 }

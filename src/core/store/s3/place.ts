@@ -22,9 +22,9 @@ export function parseS3(text: string): S3Place {
   const key = decodeURIComponent(url.pathname.replace(/^\//, ""));
   const wrong = (message: string, hint: string): Failure => new Failure("config.value", `state: ${message}`, { hint });
   if (url.hostname === "" || key === "" || key.endsWith("/"))
-    throw wrong("expected s3://BUCKET/KEY", "as in s3://team-state/images/prod.json");
+    throw wrong("expected s3://BUCKET/KEY", "for example s3://team-state/images/prod.json");
   if (url.username !== "" || url.password !== "")
-    throw new Failure("config.secret", "state: an s3:// URL carries no credentials", {
+    throw new Failure("config.secret", "state: an s3:// URL must not contain credentials", {
       hint: "use AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, web identity or the instance's role",
     });
   for (const name of url.searchParams.keys())
