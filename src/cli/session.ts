@@ -26,7 +26,7 @@ import { BUILT_IN, findPlugin } from "./plugins.ts";
 import type { Shell } from "./shell.ts";
 import { StateKeeper } from "./statekeeper.ts";
 import { named } from "./stateplace.ts";
-import { traceOf } from "./trace.ts";
+import { both, traceOf } from "./trace.ts";
 import type { FileOptions, SessionWish } from "./wish.ts";
 
 /** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
@@ -197,10 +197,11 @@ export class Session implements AsyncDisposable {
   }
 
   #door(options: Parameters<Host["door"]>[0], limits?: BackendDeclaration["limits"]) {
+    const { onRetry, ...means } = this.#netMeans();
     const door = openDoor(options, {
-      ...this.#netMeans(),
+      ...means,
       signal: this.#shell.hard,
-      onRetry: waitingTold(this.#wish.note),
+      onRetry: both(onRetry, waitingTold(this.#wish.note)),
       ...(limits === undefined ? {} : { limits, patient: true }),
     });
     this.#closing.push(door);
@@ -208,14 +209,11 @@ export class Session implements AsyncDisposable {
   }
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
-  #netMeans(): Pick<HttpMeans, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+  #netMeans(): Pick<HttpMeans, "redact" | "conceal" | "env" | "onRequest" | "onDetail" | "onRetry"> {
     const { onRequest, ...logged } = traceOf(this.#shell);
     return {
       ...logged,
-      onRequest: (traced) => {
-        onRequest?.(traced);
-        this.onRequest?.(traced);
-      },
+      onRequest: both(onRequest, (traced) => this.onRequest?.(traced)),
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { Folder, type ProgramSaid } from "../harness.ts";
 import { World } from "./world.ts";
+
+setDefaultTimeout(120_000);
 
 const ONE = '[image.a]\nsource = "./a.img"\n';
 
