@@ -8,6 +8,7 @@ const FILES: readonly (readonly [words: readonly string[], load: () => Promise<o
   [["plan"], () => import("./commands/plan.ts")],
   [["apply", "destroy"], () => import("./commands/apply.ts")],
   [["show"], () => import("./commands/show.ts")],
+  [["serve"], () => import("./commands/serve.ts")],
   [["graph"], () => import("./commands/graph.ts")],
   [["info"], () => import("./commands/info.ts")],
   [["import"], () => import("./commands/import.ts")],

@@ -7,6 +7,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "--state": "FILE|URL",
   "--var": "NAME=VALUE",
   "--parallelism": "N",
+  "--port": "N",
   "--max-deletes": "N",
   "--lock-timeout": "DURATION",
   "--max-age": "DURATION",

@@ -3,7 +3,7 @@ import type { KnownCommand } from "./completion/commands.ts";
 /** The first word of every command, in the order of a day's work. */
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Everyday", ["init", "validate", "plan", "apply", "destroy"]],
-  ["Looking", ["show", "info", "outdated", "graph", "log", "export"]],
+  ["Looking", ["show", "serve", "info", "outdated", "graph", "log", "export"]],
   ["State", ["import", "state", "unlock"]],
 ];
 

@@ -16,8 +16,6 @@ export function unasked(
     [spec.bytes !== undefined, "no bytes are sent", "abort", "broken bytes", "bytes back"],
     [spec.otherBytes !== undefined, "no bytes are sent", "another lineage", "changed bytes"],
     [abilities.download, "this backend does not give images back", "bytes back"],
-    [spec.self !== "place", "the marker says where the image is, and a copy there is the image", "copied marker"],
-    [spec.self !== "place", "images of the same bytes are one image: live tests of its own ask it", "lived-in world"],
     [edits.length > 0, "nothing can be changed in place", "edit", "added by others"],
     [place.bad !== undefined, "this backend has no credentials", "credential"],
     [place.connections !== undefined, "connections cannot be counted here", "dispose"],

@@ -53,8 +53,11 @@ export interface ConformanceSpec {
   readonly page?: number;
   /** A declaration for the i-th of several images side by side: their labels or aliases differ. */
   several?(i: number): Attributes;
-  /** What a marker's `self` tells: the image (default), or only the place that it is in. */
-  readonly self?: "image" | "place";
+  /**
+   * Bytes for the n-th image that others make there, a copy with everything that the copied one bears included: each time others. For a
+   * backend on which equal bytes are one image. Default: `bytes`.
+   */
+  others?(n: number): Uint8Array | Promise<Uint8Array>;
   /** Attributes that people give to an image without declaring them. Default: every one that can change in place, as `lives` sets it. */
   readonly given?: Attributes;
   /** A place to see beforehand what can be asked, where one of those that the clauses use cannot be had before they begin. */

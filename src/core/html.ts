@@ -49,7 +49,11 @@ function shown(part: Part): string {
 const NAMED: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
 /** Text for an element or a quoted attribute of HTML or XML. Characters that hide or turn text are shown; ends of lines and tabs stay. */
-export const escapeMarkup = (text: string): string =>
+export const escapeMarkup = (text: string): string => (PLAIN.test(text) ? text : escaped(text));
+
+const PLAIN = /^[\n\t !#-%(-;=?-~]*$/;
+
+const escaped = (text: string): string =>
   text
     .replace(UNSAFE, (found) => (found === "\n" || found === "\t" ? found : hexForm(found)))
     .replace(/[\ufffe\uffff]/g, "\ufffd")

@@ -1,7 +1,8 @@
+import type { Facts, KnownBytes } from "./facts.ts";
 import type { Problem } from "./failure.ts";
 import type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 import type { Digest } from "./model/digest.ts";
-import type { Compression, Format, Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
+import type { Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
 import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
@@ -52,6 +53,8 @@ export interface Context extends Reading {
    * and the step of the other one moves it.
    */
   readonly claimed?: ReadonlySet<string>;
+  /** When the source was last changed, as its server or the file system reports it; asks where that is not known yet. */
+  readonly sourceDate?: () => Promise<Date | undefined>;
   /** `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. */
   progress(phase: Phase, done: number, total?: number): void;
   /** Resolves once the id is in the state file. Call it as soon as the backend has said the id, before the first byte goes up. */
@@ -128,36 +131,6 @@ export interface Host {
   conceal(secret: string): void;
   /** A folder of our own that outlives a run, made at the first call, mode 0700. */
   scratch(): Promise<string>;
-}
-
-/** What is known of the bytes when a plan is made. */
-export interface Facts {
-  /** The image is declared to be made from bytes. */
-  readonly source?: boolean;
-  readonly size?: number;
-  readonly format?: Format;
-  readonly virtualSize?: number;
-  /** Known where the bytes go up as they are: the compression around them. */
-  readonly untouched?: Compression;
-  /** The settings of the backend, as they are written; sensitive ones are references. */
-  readonly settings?: Attributes;
-}
-
-/** What is known, when a plan is made, of the bytes that an image is to have. */
-export interface KnownBytes {
-  /** Of the source. */
-  readonly digest?: Digest;
-  /** `Resolved.content` of an origin of the backend's own. */
-  readonly resolved?: string;
-  readonly format?: Format;
-  /** The source is one file that is sent as it is: nothing is taken out of it or put beside it. */
-  readonly whole?: boolean;
-  /** Of all that is sent, one file after the other, the metadata first. */
-  readonly sent?: Digest;
-  /** A metadata file goes beside the source. */
-  readonly beside?: boolean;
-  /** The backend's own sha256 of the image that is there and stays. */
-  readonly live?: Digest;
 }
 
 /** A file of an image: problems that a plugin tells carry the attribute they are about, so that the place in the file is shown. */

@@ -25,7 +25,9 @@ export { type Identity, identity, isDead, life, probe } from "./disk/process.ts"
 export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
+export type { Facts, KnownBytes } from "./facts.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
+export { ENOUGH_FOR_FILE, fileIn } from "./format/inside.ts";
 export { tarOf } from "./format/tar-write.ts";
 export { type Markup, markup, page } from "./html.ts";
 export { type OnRemove, type ReplaceOrder, versionName } from "./model/declaration.ts";
@@ -106,9 +108,7 @@ export {
   type Complaint,
   type Context,
   definePlugin,
-  type Facts,
   type Host,
-  type KnownBytes,
   type Looked,
   type Plugin,
   type Pull,

@@ -100,6 +100,10 @@ export class Watched implements AsyncDisposable {
   requests = 0;
   /** Called with the token of each upload, before that goes on. */
   beforeUpload: ((token: string) => Promise<void>) | undefined;
+  /** Requests that are answered with "202 Accepted" and go no further. */
+  swallows: (method: string, path: string) => boolean = () => false;
+  /** Called when all of an upload has come, and the first byte of it went on to Glance: the rest goes on afterwards, whoever is still there. */
+  beforeRest: (() => Promise<void>) | undefined;
   #isSpoilt = false;
   readonly #server;
   readonly #sockets = new Set<Socket>();
@@ -116,6 +120,11 @@ export class Watched implements AsyncDisposable {
         return;
       }
       const { method, headers, url } = incoming;
+      if (this.swallows(method ?? "", url ?? "")) {
+        incoming.resume();
+        outgoing.writeHead(202).end();
+        return;
+      }
       if (method === "PUT") await this.beforeUpload?.(String(headers["x-auth-token"]));
       const onward = request(
         `${target}${url}`,
@@ -128,6 +137,14 @@ export class Watched implements AsyncDisposable {
       // Destroying the answer itself would make Bun say "200" without a body.
       const cut = () => incoming.socket.destroy();
       onward.on("error", cut);
+      if (method === "PUT" && this.beforeRest !== undefined) {
+        const pieces: Buffer[] = [];
+        for await (const piece of incoming) pieces.push(piece);
+        onward.write(Buffer.concat(pieces).subarray(0, 1));
+        await this.beforeRest();
+        onward.end(Buffer.concat(pieces).subarray(1));
+        return;
+      }
       incoming.on("close", () => incoming.complete || onward.destroy());
       if (method === "PUT" && this.#stalled !== undefined) {
         // What Glance has is a beginning: the image is in the making, and stays so.

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { readFile } from "node:fs/promises";
+import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Folder, type ProgramSaid, run } from "../harness.ts";
 
@@ -43,9 +43,13 @@ export async function api(socket: string, method: string, path: string, body?: u
 }
 
 /** A tarball that Incus takes as an image, another one for each `serial`. */
-export async function unified(serial: string, size = 0): Promise<Uint8Array> {
+export const unified = async (serial: string, size = 0): Promise<Uint8Array> =>
+  await tarball(`properties:\n  os: Test\n  serial: ${JSON.stringify(serial)}\n`, serial, size);
+
+/** The same, with these lines at the end of its metadata. */
+export async function tarball(metadata: string, serial: string, size = 0): Promise<Uint8Array> {
   const archive = new Bun.Archive({
-    "metadata.yaml": `architecture: x86_64\ncreation_date: 1700000000\nproperties:\n  os: Test\n  serial: ${JSON.stringify(serial)}\n`,
+    "metadata.yaml": `architecture: x86_64\ncreation_date: 1700000000\n${metadata}`,
     "rootfs/etc/hostname": serial,
     ...(size === 0 ? {} : { "rootfs/large": crypto.getRandomValues(new Uint8Array(Math.min(size, 65_536))) }),
   });
@@ -129,4 +133,55 @@ export async function restart(): Promise<void> {
   process.kill(Number(await Bun.file(`${DIR}/run/main.pid`).text()), "SIGKILL");
   const up = Bun.spawn(["bash", resolve("tests/live/incus-up"), DIR ?? ""], { stdout: "ignore", stderr: "ignore" });
   expect(await up.exited).toBe(0);
+}
+
+/** The smallest program that waits for ever, for x86_64: what an instance needs to run. */
+function waiter(): Uint8Array {
+  const code = [0xb8, 0x22, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7];
+  const bytes = new Uint8Array(120 + code.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  const [base, length] = [0x400000n, BigInt(bytes.length)];
+  view.setUint32(16, (62 << 16) | 2, true);
+  view.setUint32(20, 1, true);
+  view.setBigUint64(24, base + 120n, true);
+  view.setBigUint64(32, 64n, true);
+  view.setUint32(52, (56 << 16) | 64, true);
+  view.setUint16(56, 1, true);
+  view.setUint32(64, 1, true);
+  view.setUint32(68, 5, true);
+  for (const [at, value] of [
+    [80, base],
+    [88, base],
+    [96, length],
+    [104, length],
+    [112, 4096n],
+  ] as const)
+    view.setBigUint64(at, value, true);
+  bytes.set(code, 120);
+  return bytes;
+}
+
+/** An instance of the default project that runs; deleted in the end. */
+export async function running(socket: string, name: string, ephemeral = false): Promise<AsyncDisposable> {
+  const folder = await Folder.make();
+  await folder.write("metadata.yaml", "architecture: x86_64\ncreation_date: 1700000000\nproperties: {}\n");
+  for (const path of ["sbin", "etc", "dev", "proc", "sys"]) await mkdir(folder.at("rootfs", path), { recursive: true });
+  await folder.write("rootfs/sbin/init", waiter());
+  await folder.write("rootfs/etc/hostname", name);
+  await chmod(folder.at("rootfs/sbin/init"), 0o755);
+  const tar = Bun.spawnSync(["tar", "-C", folder.path, "-cf", folder.at("image.tar"), "metadata.yaml", "rootfs"]);
+  expect(tar.exitCode).toBe(0);
+  const { fingerprint } = await api(socket, "POST", "/1.0/images", await Bun.file(folder.at("image.tar")).bytes());
+  await api(socket, "POST", "/1.0/instances", { name, ephemeral, source: { type: "image", fingerprint } });
+  await api(socket, "PUT", `/1.0/instances/${name}/state`, { action: "start", timeout: 30 });
+  return {
+    async [Symbol.asyncDispose]() {
+      await api(socket, "PATCH", `/1.0/instances/${name}`, { ephemeral: false }).catch(() => undefined);
+      await api(socket, "PUT", `/1.0/instances/${name}/state`, { action: "stop", force: true }).catch(() => undefined);
+      await api(socket, "DELETE", `/1.0/instances/${name}`);
+      await api(socket, "DELETE", `/1.0/images/${fingerprint}`);
+      await folder[Symbol.asyncDispose]();
+    },
+  };
 }

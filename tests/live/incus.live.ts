@@ -1,5 +1,5 @@
 import { conformance } from "../conformance/suite.ts";
-import { api, bytesOf, DIR, facts, project, unified } from "./incus-kit.ts";
+import { api, bytesOf, DIR, facts, project, tarball, unified } from "./incus-kit.ts";
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
 const { main, client, stranger, images } = await facts();
@@ -38,7 +38,6 @@ const place = async () => {
 
 const common = {
   plugin: "incus",
-  self: "place" as const,
   place,
   small: { aliases: ["small"] },
   several: (i: number) => ({ aliases: [`small-${i}`] }),
@@ -60,6 +59,8 @@ await conformance("incus, a bare disk", {
   ...common,
   bytes: disk,
   otherBytes: other,
+  // Equal disks are two images here: each gets metadata of its own.
+  others: () => disk,
   filename: "disk.qcow2",
   page: 12,
   lives: { ...lives, architecture: { set: "x86_64", change: "aarch64", replaces: true } },
@@ -77,3 +78,38 @@ await conformance("incus, a bare disk", {
     remote: "another server makes another image: incus-origins",
   },
 });
+
+// An image that is a file of its own, whose fingerprint is its sha256: equal bytes are one image, so that others have other bytes.
+const serial = `${process.pid}`;
+const plain = (text: string) => tarball("properties: {}\n", text);
+await conformance(
+  "incus, a whole image",
+  {
+    ...common,
+    bytes: await plain(serial),
+    otherBytes: await plain(`${serial}, other`),
+    others: (n) => plain(`${serial}, of others, ${n}`),
+    filename: "image.tar",
+    lives,
+  },
+  [
+    "create",
+    "lost state",
+    "another lineage",
+    "another file",
+    "copied marker",
+    "lived-in world",
+    "what is already so",
+    "abort",
+    "deleted",
+    "foreign",
+    "create twice",
+    "broken bytes",
+    "bytes back",
+    "drift",
+    "changed bytes",
+    "import",
+    "unmarked",
+    "mark",
+  ],
+);

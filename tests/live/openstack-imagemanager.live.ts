@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { facts, Project } from "./glance.ts";
 import { at, env, FILE, images, mine, settled } from "./openstack-kit.ts";
 
 // The runs of openstack-image-manager itself on a real Glance, and what becomes of its images here. It comes from PyPI:
@@ -101,5 +102,69 @@ test.skipIf(program === "")(
       "Debian 12 (20260801)",
     ]);
     await settled(place);
+  },
+);
+
+const latest = (url: string) => `---
+images:
+  - name: Ubuntu 26.04
+    enable: true
+    shortname: ubuntu
+    format: raw
+    login: ubuntu
+    min_disk: 1
+    min_ram: 64
+    status: active
+    visibility: shared
+    multi: true
+    meta: {architecture: x86_64, hw_disk_bus: scsi, hypervisor_type: qemu, os_distro: ubuntu, os_purpose: generic, replace_frequency: daily, uuid_validity: last-3, provided_until: none}
+    tags: []
+    versions:
+      - {version: 'latest', url: '${url}/now.img', checksums_url: '${url}/SHA256SUMS'}
+`;
+
+test.skipIf(program === "")(
+  `a version that is called latest has the date that openstack-image-manager gives to it${skipped}`,
+  async () => {
+    let [now, date] = ["1", "Fri, 21 Aug 2026 10:00:00 GMT"];
+    await using web = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request) =>
+        request.url.endsWith("SHA256SUMS")
+          ? new Response(`${sha256(now)}  now.img\n`)
+          : new Response(disk(now), { headers: { "last-modified": date } }),
+    });
+    await using place = await at(FILE);
+    await place.write("etc.yml", latest(`http://127.0.0.1:${web.port}`));
+    const manage = async (cloud: string) => {
+      const ran = Bun.spawn([program, "--no-check", "--cloud", cloud, "--images", place.at("etc.yml")], {
+        env: { ...others, ...env },
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const said = await new Response(ran.stderr).text();
+      expect([await ran.exited, said.includes("ERROR") ? said : ""]).toEqual([0, ""]);
+    };
+    const theirs = await Project.login(facts.demo);
+    const seen = async (project: Project) =>
+      (await project.images())
+        .map(({ name, internal_version, image_build_date }) => ({ name, internal_version, image_build_date }))
+        .sort((a, b) => String(a.name).localeCompare(String(b.name)));
+    await theirs.empty();
+    for (const cloud of ["demo", "other"]) await manage(cloud);
+    const text = await Bun.file(place.at("images.toml")).text();
+    await place.write("images.toml", text.slice(0, text.indexOf("[image.")));
+    expect((await images(place, "import", "--from-image-manager", "etc.yml")).code).toBe(0);
+    await settled(place);
+    [now, date] = ["2", "Wed, 02 Sep 2026 23:59:59 GMT"];
+    // Its own run in one project, ours in the other.
+    await manage("demo");
+    const applied = await images(place, "apply", "--yes");
+    expect([applied.code, applied.code === 0 ? "" : applied.stderr]).toEqual([0, ""]);
+    expect(await seen(mine)).toEqual(await seen(theirs));
+    expect((await seen(mine)).map(({ name }) => name)).toEqual(["Ubuntu 26.04", "Ubuntu 26.04 (20260821)"]);
+    await settled(place);
+    await theirs.empty();
   },
 );

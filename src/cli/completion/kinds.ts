@@ -34,6 +34,7 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--format": { words: GRAPHS },
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
   "--parallelism": "nothing",
+  "--port": "nothing",
   "--lock-timeout": "nothing",
   "--username": "nothing",
   "--password": "nothing",
@@ -53,6 +54,7 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
 /** What the words of each command name, by its path; the last one stands for all that follow where the command takes any number. */
 export const OF_WORDS: Readonly<Record<string, readonly WordKind[]>> = {
   show: ["file"],
+  serve: ["file"],
   apply: ["file"],
   info: ["backend"],
   import: ["address"],

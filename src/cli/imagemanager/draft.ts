@@ -108,10 +108,10 @@ function one(
     ...(hidden ? { hidden } : {}),
     tags: [...(image.tags ?? []), tag, ...(distro == null ? [] : [`os:${wordOf(distro)}`])],
     properties: propertiesOf(image, version),
+    ...(isLatest ? { upstream_date: true } : {}),
     ...(multi && last > 0 ? { retain: { last, name: `{name}${separator}({version})` } } : {}),
   };
-  const own = isLatest ? ["internal_version and image_build_date of a version named latest are left unchanged"] : [];
-  return { name, from: called, values, live, older, notes: [...notes, ...own] };
+  return { name, from: called, values, live, older, notes };
 }
 
 /** How many older versions stay, by the promise about ids that the definition makes. */

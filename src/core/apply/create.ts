@@ -12,6 +12,7 @@ import { type Pulled, pulled } from "../plan/pull.ts";
 import type { Pull } from "../plugin.ts";
 import { addedBefore } from "./added.ts";
 import { madeFrom } from "./bytes.ts";
+import { sourceDate } from "./dated.ts";
 import type { OpenedContent } from "./means.ts";
 import { retire } from "./retain.ts";
 import type { StepContext } from "./site.ts";
@@ -129,6 +130,7 @@ async function make(site: StepContext, content: Content | undefined, making: Mak
       mark,
       identified,
       nonce: making.nonce,
+      sourceDate: () => sourceDate(site, content),
       completed: () => {
         remains.isFinished = true;
       },

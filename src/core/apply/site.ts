@@ -94,7 +94,16 @@ export class StepContext {
     more: Partial<
       Pick<
         Context,
-        "mark" | "replaces" | "identified" | "pull" | "nonce" | "completed" | "retireOld" | "restored" | "owns"
+        | "sourceDate"
+        | "mark"
+        | "replaces"
+        | "identified"
+        | "pull"
+        | "nonce"
+        | "completed"
+        | "retireOld"
+        | "restored"
+        | "owns"
       >
     > = {},
   ): Context {

@@ -156,7 +156,7 @@ async function memberHead(
  * As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure, and damage behind them
  * is told to `damaged` alone.
  */
-async function firstOf(input: ByteStream, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
+export async function firstOf(input: ByteStream, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {

@@ -1,3 +1,4 @@
+import type { Facts } from "../facts.ts";
 import type { Failure } from "../failure.ts";
 import type { Config } from "../model/declaration.ts";
 import type { Digest } from "../model/digest.ts";
@@ -6,7 +7,7 @@ import type { Address, BackendName } from "../model/name.ts";
 import type { PlanMode } from "../model/plan.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
 import type { State } from "../model/state.ts";
-import type { Backend, Facts, Plugin } from "../plugin.ts";
+import type { Backend, Plugin } from "../plugin.ts";
 import type { OutgoingBytes } from "../source/means.ts";
 
 /** What a plan is made with. */

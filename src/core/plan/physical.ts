@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import type { KnownBytes } from "../facts.ts";
 import { type Digest, digest, nameOf } from "../model/digest.ts";
 import type { Format } from "../model/image.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
-import type { Backend, KnownBytes, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Plugin, Reading } from "../plugin.ts";
 import type { PlanContext } from "./means.ts";
 import type { Want } from "./sight.ts";
 

@@ -1,5 +1,6 @@
+import type { Facts } from "../facts.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../format/limit.ts";
-import type { Complaint, Facts } from "../plugin.ts";
+import type { Complaint } from "../plugin.ts";
 
 /** An image beyond the limit of the settings: what opening it would find anyway. */
 export function sizeComplaints({ source, size, virtualSize }: Facts, limit = DEFAULT_LIMIT): Complaint[] {

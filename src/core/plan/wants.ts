@@ -1,11 +1,12 @@
 import { canJudge } from "../abilities.ts";
+import type { Facts } from "../facts.ts";
 import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import type { Backend, Complaint, Facts, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Complaint, Plugin, Reading } from "../plugin.ts";
 import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { PlanContext } from "./means.ts";

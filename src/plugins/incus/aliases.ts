@@ -1,6 +1,6 @@
 import { type Desired, Failure, type Mark } from "images";
 import type { Held, IncusClient } from "./client.ts";
-import { isSameFile, NOTE, type Notes, notesOf, plainAliases } from "./image.ts";
+import { isSameFile, NOTE, type Notes, notesOf, ownMark, plainAliases, type Where } from "./image.ts";
 import { type Alias, aliasesOf, type IncusImage } from "./schema.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
@@ -20,6 +20,7 @@ interface Taking {
   readonly replaces: string | undefined;
   /** The marker that the image bears, or is to bear. */
   readonly owner: Mark | undefined;
+  readonly place: Pick<Where, "self">;
 }
 
 /** Which aliases are to lead to an image; `may`: those that are left out where another image has them. */
@@ -68,7 +69,7 @@ async function isOurs(
 ): Promise<boolean> {
   if (entry.target === target || entry.target === taking.replaces) return true;
   const holder = await client.image(entry.target, taking.signal);
-  return holder === undefined || isSameFile(notesOf(holder).mark, taking.owner);
+  return holder === undefined || isSameFile(ownMark(holder, taking.place), taking.owner);
 }
 
 const taken = ({ entry }: Held): Failure =>

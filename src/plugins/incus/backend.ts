@@ -7,7 +7,6 @@ import {
   type Desired,
   type Downloads,
   digest,
-  Failure,
   type Host,
   type ImageId,
   type Locates,
@@ -23,10 +22,20 @@ import {
 import { lostBy } from "./aliases.ts";
 import { type Declared, declaredOf } from "./asked.ts";
 import { partsIn } from "./download.ts";
-import { type Beside, isFingerprint, isPrefix, LASTING, notesOf, observed, PENDING, partsOf } from "./image.ts";
+import {
+  type Beside,
+  isFingerprint,
+  isPrefix,
+  LASTING,
+  notesOf,
+  observed,
+  ownMark,
+  PENDING,
+  partsOf,
+} from "./image.ts";
+import { instanceOf, resumed } from "./instance-origin.ts";
 import { IncusMaking } from "./making.ts";
 import { type IncusPlace, lasting, type Places, placingOf, scopeOf, supports, there } from "./places.ts";
-import { isUp, running } from "./publish.ts";
 import { renewed } from "./refresh.ts";
 import { Remotes } from "./remotes.ts";
 import type { IncusImage } from "./schema.ts";
@@ -52,7 +61,7 @@ export class Incus
   }
 
   async read(
-    { address, id }: { address: Address; id?: ImageId },
+    { address, id, nonce }: { address: Address; id?: ImageId; nonce?: string },
     { signal }: Reading,
   ): Promise<Observed<IncusImage> | undefined> {
     const want = this.#wants.get(address);
@@ -60,12 +69,12 @@ export class Incus
     const seen = async (place: IncusPlace, image: IncusImageAnswer | undefined) =>
       image === undefined ? undefined : await this.#seen(place, image, signal);
     if (id === undefined) {
-      const isIt = ({ mark }: ReturnType<typeof notesOf>) =>
-        mark?.owner === address && mark.file === this.#host.file && mark.self === home.self;
-      return await seen(
-        home,
-        (await home.client.images(signal)).find((one) => isIt(notesOf(one))),
-      );
+      const isIt = (one: IncusImageAnswer) => {
+        const mark = ownMark(one, home);
+        const isBegun = mark?.self?.startsWith("~") === true && mark.self !== `~${nonce}`;
+        return mark?.owner === address && mark.file === this.#host.file && !isBegun;
+      };
+      return await seen(home, (await home.client.images(signal)).find(isIt));
     }
     const { remote, project, name } = partsOf(id);
     if (name.startsWith(PENDING)) return undefined;
@@ -102,9 +111,9 @@ export class Incus
     }
   }
 
-  async resolve(want: Desired<IncusImage>, { signal }: Reading): Promise<Resolved> {
+  async resolve(want: Desired<IncusImage>, { signal, note }: Reading): Promise<Resolved> {
     const found = await this.#remotes.find(want, signal);
-    if (found === undefined) return await this.#instance(want, signal);
+    if (found === undefined) return await instanceOf(this.#places, want, { signal, note });
     const { fingerprint, size, needs } = found;
     if (needs !== undefined) await supports(await this.#places.of(want), needs, "run OCI images", signal);
     if (want.fingerprint !== undefined && !fingerprint.startsWith(want.fingerprint.toLowerCase()))
@@ -148,6 +157,7 @@ export class Incus
       return ((await this.#remotes.find(want, signal))?.aliases ?? []).filter((name) => !others.has(name));
     };
     const fingerprint = (await this.#fingerprint(have.id, address, signal)) ?? partsOf(have.id).name;
+    await resumed(this.#places, want, context);
     return await this.#seen(place, await align(place, fingerprint, { want, cleared, remote }, context), signal);
   }
 
@@ -228,22 +238,5 @@ export class Incus
     const { operations } = (await this.#places.ofId(id)).client;
     const told = () => note(`${address}: waiting for an operation that an interrupted run began on the server`);
     await operations.over(name.slice(PENDING.length), signal, told);
-  }
-
-  /** An instance is published again when it, or the snapshot, is another one of the same name. */
-  async #instance(want: Desired<IncusImage>, signal: AbortSignal): Promise<Resolved> {
-    const { name, snapshot, project } = want.source_instance ?? { name: "" };
-    const { client } = await this.#places.instances(want, project);
-    const found = await client.instances.find(name, snapshot, signal);
-    const what = snapshot === undefined ? `instance ${name}` : `snapshot ${name}/${snapshot}`;
-    const hint = `list instances with: incus list --project ${client.project ?? "default"}`;
-    if (found === undefined) throw new Failure("backend.missing", `there is no ${what}`, { hint });
-    const isRunning = snapshot === undefined && isUp(found) && !want.force;
-    return {
-      content: `${what} of ${found.created_at}`,
-      ...(isRunning ? { hindered: running(name, found) } : {}),
-      serverSide: true,
-      verified: true,
-    };
   }
 }

@@ -1,16 +1,16 @@
 import { type Address, Failure } from "images";
-import { notesOf } from "./image.ts";
+import { notesOf, ownMark, type Where } from "./image.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
-/** An image of another has the very bytes that were to be made. `self`: what a marker says of itself in that place. */
-export function sameBytes(image: IncusImageAnswer, self: string, address: Address): Failure {
+/** An image of another has the very bytes that were to be made. `where`: the place of both. */
+export function sameBytes(image: IncusImageAnswer, where: Pick<Where, "self">, address: Address): Failure {
   const { fingerprint, aliases } = image;
   const { mark } = notesOf(image);
   const state = mark?.lineage === undefined ? "" : ` (state ${mark.lineage})`;
   const whose =
     mark === undefined
       ? "is not managed"
-      : mark.self === self
+      : ownMark(image, where) !== undefined
         ? `is managed as ${mark.owner} of ${mark.file}${state}`
         : `is a copy of ${mark.owner} of ${mark.file}`;
   const names = (aliases ?? []).map(({ name }) => name).join(", ");

@@ -91,17 +91,25 @@ export const plainAliases = ({ aliases }: IncusImageAnswer): readonly Alias[] =>
     ({ name }) => !name.startsWith(NOTE),
   );
 
-/** The image was made for this very address, by this state. */
-export const isSameOwner = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
-  mark !== undefined &&
-  mark.owner === wanted?.owner &&
-  mark.file === wanted.file &&
-  mark.self === wanted.self &&
-  mark.lineage === wanted.lineage;
+/** What a marker says of the image that bears it: the server, the project, and the fingerprint with which it was last written. */
+export const selfOf = ({ self }: Pick<Where, "self">, fingerprint: string): string => `${self}/${fingerprint}`;
+const selfIn = (where: Pick<Where, "self">, image: IncusImageAnswer): string =>
+  selfOf(where, noteIn(image)?.[MADE] ?? image.fingerprint);
 
-/** The image was made by this state, for this address or for another one of the file. */
+/** The marker of an image where it is no copy: its own one, or that of a creation which did not come to its end. */
+export function ownMark(image: IncusImageAnswer, where: Pick<Where, "self">): Mark | undefined {
+  const { mark } = notesOf(image);
+  const isOwn = mark?.self === selfIn(where, image) || mark?.self?.startsWith("~") === true;
+  return isOwn ? mark : undefined;
+}
+
+/** The marker is that of this very address and state. */
+export const isSameOwner = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
+  isSameFile(mark, wanted) && mark?.owner === wanted?.owner;
+
+/** The marker is that of this state, for this address or for another one of the file. */
 export const isSameFile = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
-  mark !== undefined && mark.file === wanted?.file && mark.self === wanted.self && mark.lineage === wanted.lineage;
+  mark !== undefined && mark.file === wanted?.file && mark.lineage === wanted.lineage;
 
 /** The server says "never" in two ways. */
 const isNever = (date: string): boolean => /^(0001-01-01|1970-01-01)T00:00:00Z$/.test(date);
@@ -170,7 +178,7 @@ export function observed(
     id,
     name: first ?? all[0]?.name ?? image.fingerprint.slice(0, 12),
     ...(mark === undefined ? {} : { mark }),
-    self: where.self,
+    self: selfIn(where, image),
     attributes,
     usual: where.usual,
     ...(missing.length === 0 ? {} : { missing: { copied_aliases: missing } }),

@@ -1,6 +1,9 @@
-import type { HttpClient } from "images";
+import { Failure, type HttpClient, poll } from "images";
 import type { OperationContext, Operations } from "./operations.ts";
 import { type InstanceAnswer, isEnvelope, isInstance, parsed } from "./wire.ts";
+
+/** Seconds that an instance may be busy with something else. */
+const BUSY = 300;
 
 /** The instances that images are published from, in one project. */
 export class Instances {
@@ -24,10 +27,10 @@ export class Instances {
       : parsed(parsed(found, isEnvelope, "an answer").metadata, isInstance, "an instance");
   }
 
-  /** Stops or starts an instance, or changes whether it goes when it is stopped; resolves when that is done. */
+  /** Stops or starts an instance, or changes what it is; resolves when that is done. */
   async set(
     name: string,
-    to: "stop" | "start" | { readonly ephemeral: boolean },
+    to: "stop" | "start" | { readonly ephemeral?: boolean; readonly config: Readonly<Record<string, string>> },
     context: OperationContext,
   ): Promise<void> {
     const path = `1.0/instances/${encodeURIComponent(name)}`;
@@ -35,8 +38,27 @@ export class Instances {
       typeof to === "string"
         ? (["PUT", `${path}/state`, { action: to, timeout: -1, force: to === "stop" }] as const)
         : (["PATCH", path, to] as const);
-    const answer = await this.#door.send(method, where, { signal: context.signal, json, query: this.#query });
-    const { operation } = parsed(await answer.json(), isEnvelope, "an answer");
-    if (operation) await this.#operations.wait(operation, { ...context, found: async () => ({}) });
+    const { signal } = context;
+    // Somebody else was quicker.
+    const isSo = (thrown: unknown) =>
+      thrown instanceof Failure &&
+      (to === "stop" || to === "start") &&
+      /already (stopped|running)/i.test(thrown.message);
+    // What an interrupted run, or somebody else, does with it just now is waited for.
+    const ask = async () => {
+      try {
+        return await this.#door.send(method, where, { signal, json, query: this.#query });
+      } catch (thrown) {
+        if (thrown instanceof Failure && /instance is busy/i.test(thrown.message)) return undefined;
+        throw thrown;
+      }
+    };
+    try {
+      const answer = await poll(ask, { signal, interval: 1, max: 5, deadline: BUSY, what: `the instance ${name}` });
+      const { operation } = parsed(await answer.json(), isEnvelope, "an answer");
+      if (operation) await this.#operations.wait(operation, { ...context, found: async () => ({}) });
+    } catch (thrown) {
+      if (!isSo(thrown)) throw thrown;
+    }
   }
 }

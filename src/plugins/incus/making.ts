@@ -4,7 +4,8 @@ import { askedOf } from "./asked.ts";
 import { filesFrom } from "./bytes.ts";
 import { sameBytes } from "./conflict.ts";
 import { edited } from "./edit.ts";
-import { isSameOwner, isSpare, type Notes, noteFor, notesOf, pending, toProperties } from "./image.ts";
+import { isSameOwner, isSpare, type Notes, noteFor, notesOf, ownMark, pending, selfOf, toProperties } from "./image.ts";
+import { hasProperties } from "./metadata.ts";
 import { filesOf, type OriginFound } from "./origin.ts";
 import { type IncusPlace, idAt, there } from "./places.ts";
 import { published } from "./publish.ts";
@@ -48,15 +49,16 @@ export class IncusMaking {
     const { place } = this.#around;
     const { client } = place;
     const { signal } = this.#context;
-    const mark = this.#context.marker(place.self);
     const found = await this.#around.find();
+    const begun = this.#context.marker(found === undefined ? this.#nonce : selfOf(place, found.fingerprint));
     const must = declared(this.#want);
-    const taking = { signal, replaces: this.#replaces, owner: mark };
+    const taking = { signal, replaces: this.#replaces, owner: begun, place };
     const copying = found !== undefined && askedOf(this.#want)?.copyAliases === true;
     const may = copying ? await this.#copies(found, must) : [];
     const can = await free(client, found?.fingerprint, { must, may }, taking);
-    const wished: Notes = { mark, alias: this.#want.alias, copied: copying ? can : undefined };
-    const fingerprint = await this.#bring(source, found, wished);
+    const first: Notes = { mark: begun, alias: this.#want.alias, copied: copying ? can : undefined };
+    const fingerprint = await this.#bring(source, found, first);
+    const wished: Notes = { ...first, mark: this.#context.marker(selfOf(place, fingerprint)) };
     const made = await client.change(fingerprint, (now) => edited(now, this.#want, [], wished), signal);
     if (this.#want.auto_update && made.update_source == null) this.#context.note(NO_SOURCE);
     await lead(client, fingerprint, must, taking);
@@ -94,6 +96,11 @@ export class IncusMaking {
       if (isLeft(name, notesOf(before), this.#want, []))
         await place.client.removeAlias(name, fingerprint, this.#context.signal);
     }
+  }
+
+  /** What a marker says of an image whose fingerprint is not known yet. */
+  get #nonce(): string {
+    return `~${this.#context.nonce}`;
   }
 
   /** The id of something that is not on the server yet: nothing there can be taken away by it. */
@@ -140,7 +147,9 @@ export class IncusMaking {
       await this.#context.identified(id(fingerprint));
       return true;
     };
-    const sending = { filename, expected, properties: toProperties(notes), id, admit, isOurs };
+    // Where it has none, they are written once the image is there.
+    const properties = (await hasProperties(files, this.#context.signal)) ? toProperties(notes) : {};
+    const sending = { filename, expected, properties, id, admit, isOurs };
     try {
       return await send(place.client, files, sending, this.#context);
     } catch (thrown) {
@@ -155,17 +164,16 @@ export class IncusMaking {
    * @throws Failure backend.conflict when it belongs to somebody else
    */
   async #whose(fingerprint: string): Promise<"none" | "ours" | "spare"> {
-    const { client, self } = this.#around.place;
-    const { signal, address } = this.#context;
-    const image = await client.image(fingerprint, signal);
+    const { place } = this.#around;
+    const { signal, address, mark } = this.#context;
+    const image = await place.client.image(fingerprint, signal);
     if (image === undefined) return "none";
-    const { mark } = notesOf(image);
-    if (isSameOwner(mark, this.#context.marker(self)) || fingerprint === this.#replaces) {
+    if (isSameOwner(ownMark(image, place), mark) || fingerprint === this.#replaces) {
       this.#before = image;
       return "ours";
     }
     if (isSpare(image)) return "spare";
-    throw sameBytes(image, self, address);
+    throw sameBytes(image, place, address);
   }
 
   async #copy(found: OriginFound, notes: Notes): Promise<string> {
@@ -205,16 +213,15 @@ export class IncusMaking {
 
   #publishing(at: IncusPlace) {
     const begun = (operation: string) => this.#context.identified(imageId(`${at.prefix}${pending(operation)}`));
-    return { instances: at.client, want: this.#want, begun };
+    return { instances: at.client, place: at, want: this.#want, begun };
   }
 
   /** The server makes an image in the project of the instance: there it is made for a moment, and comes from there through this host. */
   async #brought(at: IncusPlace, notes: Notes): Promise<string> {
     const { signal } = this.#context;
     const { client } = at;
-    const passing: Notes = { mark: this.#context.marker(at.self), alias: undefined, copied: undefined };
-    const ours = async () =>
-      (await client.images(signal)).filter((one) => isSameOwner(notesOf(one).mark, passing.mark));
+    const passing: Notes = { mark: this.#context.marker(this.#nonce), alias: undefined, copied: undefined };
+    const ours = async () => (await client.images(signal)).filter((one) => isSameOwner(ownMark(one, at), passing.mark));
     for (const left of await ours()) await client.remove(left.fingerprint, quiet(signal));
     const publishing = { ...this.#publishing(at), notes: passing, isThere: async () => false };
     const made = await published(publishing, this.#context);

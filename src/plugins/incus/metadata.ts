@@ -1,4 +1,6 @@
-import { tarOf } from "images";
+import { ENOUGH_FOR_FILE, fileIn, tarOf } from "images";
+import { parse } from "yaml";
+import type { MultipartFiles } from "./multipart.ts";
 
 /** The facts that Incus wants to know of an image. */
 interface IncusFacts {
@@ -21,4 +23,29 @@ export function metadataTar({ architecture, created, properties, serial }: Incus
     ...entries.map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`),
   ];
   return tarOf("metadata.yaml", new TextEncoder().encode(`${lines.join("\n")}\n`), created);
+}
+
+/**
+ * Whether the metadata of an image has properties, as far as its first bytes tell. incusd (6.0.4) crashes
+ * where an upload names properties of an image that has none.
+ */
+export async function hasProperties(files: MultipartFiles, signal: AbortSignal): Promise<boolean> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const { part, bytes } of files.open(signal)) {
+    if (part > 0 || length >= ENOUGH_FOR_FILE) break;
+    pieces.push(new Uint8Array(bytes));
+    length += bytes.byteLength;
+  }
+  const file = await fileIn(Buffer.concat(pieces).subarray(0, ENOUGH_FOR_FILE), "metadata.yaml", signal);
+  return file !== undefined && isWithProperties(new TextDecoder().decode(file));
+}
+
+function isWithProperties(text: string): boolean {
+  try {
+    const { properties = null }: { properties?: unknown } = parse(text) ?? {};
+    return typeof properties === "object" && properties !== null;
+  } catch {
+    return false;
+  }
 }

@@ -1,9 +1,9 @@
 import { type Desired, Failure } from "images";
 import { type IncusClient, isTwice } from "./client.ts";
-import { isSameOwner, type Notes, notesOf, toProperties } from "./image.ts";
+import { isSameOwner, type Notes, notesOf, ownMark, toProperties, type Where } from "./image.ts";
 import type { OperationContext, Waiting } from "./operations.ts";
+import { isUp, noted, powerOf, restarted, running } from "./power.ts";
 import type { IncusImage } from "./schema.ts";
-import type { InstanceAnswer } from "./wire.ts";
 
 /** What Incus answers for bytes that it has: `The image already exists: FINGERPRINT`. */
 const FINGERPRINT = /\b([0-9a-f]{64})\b/;
@@ -11,8 +11,9 @@ const ATTEMPTS = 3;
 
 /** An image that the server is to make of an instance. */
 export interface Publishing {
-  /** Where the instance is. */
+  /** Where the instance is, and the image comes to be. */
   readonly instances: IncusClient;
+  readonly place: Pick<Where, "self">;
   readonly want: Desired<IncusImage>;
   readonly notes: Notes;
   /** Whether an image of those bytes is there and is ours. */
@@ -21,27 +22,23 @@ export interface Publishing {
   readonly begun: (operation: string) => Promise<void>;
 }
 
-/** An instance that is not stopped cannot be published. */
-export const isUp = ({ status }: InstanceAnswer): boolean => status !== undefined && !/^stopped$/i.test(status);
-export const running = (name: string, { status = "" }: InstanceAnswer) => ({
-  text: `the instance ${name} is ${status.toLowerCase()}; only a stopped instance can be published`,
-  hint: "stop it, publish a snapshot of it (source_instance.snapshot), or set force = true to stop it and start it again",
-});
-
 /**
  * The fingerprint of what the server makes of the instance. The publication of an interrupted run that came to its end meanwhile is the
  * image itself. With `force` an instance that is running is stopped for it, and started again whatever comes of it.
  * @throws Failure of `isThere` when those bytes belong to another
  */
 export async function published(publishing: Publishing, context: OperationContext): Promise<string> {
-  const { instances: client, notes } = publishing;
+  const { instances: client, notes, place } = publishing;
   const { signal } = context;
   const before = new Set((await client.images(signal)).map(({ fingerprint }) => fingerprint));
   const result = async () => {
     const all = await client.images(signal);
-    return all.find((one) => !before.has(one.fingerprint) && isSameOwner(notesOf(one).mark, notes.mark));
+    return all.find((one) => !before.has(one.fingerprint) && isSameOwner(ownMark(one, place), notes.mark));
   };
-  const fingerprint = await stopped(publishing, { ...context, found: result });
+  const fingerprint = await stopped(publishing, { ...context, found: result }).catch(async (thrown: unknown) => {
+    await undone(publishing, before);
+    throw thrown;
+  });
   if (fingerprint === undefined)
     throw new Failure("backend.answer", "the server does not report which image it created");
   // The server publishes one after the other: what an interrupted run had begun is there by now. It is the image, and not a second one.
@@ -50,7 +47,7 @@ export async function published(publishing: Publishing, context: OperationContex
     (one) =>
       one.fingerprint !== fingerprint &&
       !before.has(one.fingerprint) &&
-      isSameOwner(notesOf(one).mark, notes.mark) &&
+      isSameOwner(ownMark(one, place), notes.mark) &&
       notesOf(one).mark?.content === notes.mark?.content,
   );
   if (first === undefined || before.has(fingerprint) || !(await publishing.isThere(first.fingerprint)))
@@ -59,24 +56,32 @@ export async function published(publishing: Publishing, context: OperationContex
   return first.fingerprint;
 }
 
+/** Takes away what came of a publication that was stopped all the same: nobody knows its id, and its marker is that of this creation. */
+async function undone({ instances: client, notes }: Publishing, before: ReadonlySet<string>): Promise<void> {
+  const { signal } = new AbortController();
+  const self = notes.mark?.self;
+  if (self?.startsWith("~") !== true) return;
+  for (const one of await client.images(signal))
+    if (!before.has(one.fingerprint) && notesOf(one).mark?.self === self)
+      await client.remove(one.fingerprint, { signal, progress: () => undefined });
+}
+
 async function stopped(publishing: Publishing, waiting: Waiting): Promise<string | undefined> {
   const { instances: client, want } = publishing;
   const { name, snapshot } = want.source_instance ?? { name: "" };
   const found = snapshot === undefined ? await client.instances.find(name, undefined, waiting.signal) : undefined;
-  if (found === undefined || !isUp(found)) return await packed(publishing, waiting);
+  const before = found === undefined ? undefined : powerOf(found);
+  if (found === undefined || before === undefined) return await packed(publishing, waiting);
   const { text, hint } = running(name, found);
-  if (!want.force) throw new Failure("backend.refused", text, { hint });
-  // What was stopped is started again, also after Ctrl-C.
+  if (isUp(found) && !want.force) throw new Failure("backend.refused", text, { hint });
+  // What was stopped is started again, also after Ctrl-C; after a kill by the next run.
   const after = { ...waiting, signal: new AbortController().signal };
-  const isEphemeral = found.ephemeral === true;
-  if (isEphemeral) await client.instances.set(name, { ephemeral: false }, waiting);
+  await client.instances.set(name, noted(before), waiting);
   try {
-    await client.instances.set(name, "stop", after);
+    if (isUp(found)) await client.instances.set(name, "stop", after);
     return await packed(publishing, waiting);
   } finally {
-    const now = await client.instances.find(name, undefined, after.signal);
-    if (now !== undefined && !isUp(now)) await client.instances.set(name, "start", after);
-    if (isEphemeral) await client.instances.set(name, { ephemeral: true }, after);
+    await restarted(client.instances, name, after, before);
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Context, type Desired, Failure, imageId } from "images";
 import { isTwice, type Writable } from "./client.ts";
-import { isSameOwner, type Notes, notesOf, pending, propertiesOf, toProperties } from "./image.ts";
+import { isSameOwner, type Notes, ownMark, pending, propertiesOf, toProperties } from "./image.ts";
 import type { OriginFound } from "./origin.ts";
 import { type IncusPlace, idAt } from "./places.ts";
 import type { IncusImage } from "./schema.ts";
@@ -67,9 +67,9 @@ export const unproven = (notes: Notes): Notes =>
 
 export const quiet = (signal: AbortSignal) => ({ signal, progress: () => undefined });
 
-async function isOwn({ client }: IncusPlace, fingerprint: string, notes: Notes, signal: AbortSignal): Promise<boolean> {
-  const image = await client.image(fingerprint, signal);
-  return image !== undefined && isSameOwner(notesOf(image).mark, notes.mark);
+async function isOwn(place: IncusPlace, fingerprint: string, notes: Notes, signal: AbortSignal): Promise<boolean> {
+  const image = await place.client.image(fingerprint, signal);
+  return image !== undefined && isSameOwner(ownMark(image, place), notes.mark);
 }
 
 /** Undefined: the server does not find it on the remote. */

@@ -1,7 +1,7 @@
 import { type Context, type Desired, Failure } from "images";
 import { lead } from "./aliases.ts";
 import { edited } from "./edit.ts";
-import { type Notes, noteFor, notesOf } from "./image.ts";
+import { type Notes, noteFor, notesOf, selfOf } from "./image.ts";
 import { type IncusPlace, there } from "./places.ts";
 import type { IncusImage } from "./schema.ts";
 import type { IncusImageAnswer } from "./wire.ts";
@@ -25,16 +25,17 @@ export async function renewed(
       hint: "the server can only refresh images that were copied by an alias: images apply replaces the image",
     });
   const was = notesOf(before);
-  const notes: Notes = { ...was, mark: context.marker(place.self) ?? was.mark };
+  const notes: Notes = { ...was, mark: context.marker(selfOf(place, fingerprint)) ?? was.mark };
   const note = noteFor(notes, fingerprint);
-  const taking = { signal, replaces: undefined, owner: notes.mark };
+  const taking = { signal, replaces: undefined, owner: notes.mark, place };
   if (note !== undefined) await lead(client, fingerprint, [note], taking);
   await client.refresh(fingerprint, context);
   const held = note === undefined ? undefined : await client.alias(note.name, signal);
   const now = held?.entry.target ?? (await client.image(fingerprint, signal))?.fingerprint;
   if (now === undefined)
     throw new Failure("backend.missing", `${fingerprint} is gone`, { address, hint: "plan again" });
-  const mark = notes.mark === undefined ? undefined : { ...notes.mark, content: `sha256:${now}` };
+  const mark =
+    notes.mark === undefined ? undefined : { ...notes.mark, content: `sha256:${now}`, self: selfOf(place, now) };
   const fresh: Notes = now === fingerprint ? notes : { ...notes, mark };
   await client.change(now, (image) => edited(image, want, [], fresh), signal);
   const kept = want.auto_update ? noteFor(fresh, now) : undefined;

@@ -2,7 +2,7 @@ import type { Context, Desired } from "images";
 import { declared, free, isLeft, lead, offer } from "./aliases.ts";
 import { askedOf } from "./asked.ts";
 import { edited } from "./edit.ts";
-import { type Notes, noteFor, notesOf, plainAliases } from "./image.ts";
+import { type Notes, noteFor, notesOf, plainAliases, selfOf } from "./image.ts";
 import { type IncusPlace, there } from "./places.ts";
 import type { IncusImage } from "./schema.ts";
 import type { IncusImageAnswer } from "./wire.ts";
@@ -24,13 +24,13 @@ export async function align(
   const { client } = place;
   const { want, cleared } = wish;
   const { signal } = context;
-  const mark = context.marker(place.self);
+  const mark = context.marker(selfOf(place, fingerprint));
   const before = await there(client, fingerprint, signal);
   const was = notesOf(before);
   const must = declared(want);
   const may = await copiesOf(was, wish);
   const fresh = may.filter((name) => !must.some((one) => one.name === name));
-  const taking = { signal, replaces: undefined, owner: mark };
+  const taking = { signal, replaces: undefined, owner: mark, place };
   const can = await free(client, fingerprint, { must, may: fresh }, taking);
   const notes: Notes = {
     mark: mark ?? was.mark,

@@ -109,6 +109,7 @@ export const isInstance = t.isObject(
     created_at: t.isString(),
     status: t.isOptional(t.isString()),
     ephemeral: t.isOptional(t.isBoolean()),
+    config: t.isOptional(t.isNullable(isTexts)),
     location: t.isOptional(t.isString()),
   },
   more,

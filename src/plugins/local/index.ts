@@ -122,7 +122,7 @@ class Local implements Backend<LocalImage>, Downloads {
       attributes: { ...without(entry.attributes, cleared), ...want, ...properties(entry, want, cleared) },
       ...(await this.#signed(context, have.id)),
     };
-    return await this.#keep(next);
+    return await this.#keep(next, entry);
   }
 
   async delete(id: ImageId, context: Context): Promise<void> {
@@ -174,9 +174,13 @@ class Local implements Backend<LocalImage>, Downloads {
     await this.#store.unsettle();
   }
 
-  async #keep(entry: StoreEntry): Promise<Observed<LocalImage>> {
-    if (isPublic(entry)) await this.#store.name(entry.disk, fileName(entry));
-    else if (await this.#store.unname(entry.disk, fileName(entry))) await this.#renameOlder(entry);
+  /** `former`: the record before. A version that is superseded leaves its file name to the one that came after it. */
+  async #keep(entry: StoreEntry, former?: StoreEntry): Promise<Observed<LocalImage>> {
+    const file = fileName(entry);
+    const isSuperseded = entry.mark?.retained !== undefined && former !== undefined && fileName(former) === file;
+    if (!isPublic(entry)) {
+      if (await this.#store.unname(entry.disk, file)) await this.#renameOlder(entry);
+    } else if (!isSuperseded) await this.#store.name(entry.disk, file);
     await this.#store.putEntry(entry);
     for (const name of namesOf(entry)) this.#holders?.set(name, entry.id);
     await this.#publisher.changed();

@@ -2,7 +2,6 @@
 // The page can be read without this. With it: search and filters, buttons that copy, and commands with the address of this page.
 (() => {
   const images = [...document.querySelectorAll("details.i")];
-  const search = document.querySelector('[role="search"]');
   const words = document.getElementById("words");
   const count = document.getElementById("count");
   const picks = [...document.querySelectorAll("select")];
@@ -11,6 +10,7 @@
   let texts;
 
   const filter = () => {
+    const start = performance.now();
     texts ??= images.map((one) => one.firstElementChild.textContent.toLowerCase());
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -22,7 +22,7 @@
       if (fits) shown++;
     });
     count.textContent = `${shown} of ${images.length} shown`;
-    performance.mark("filtered");
+    performance.measure("filter", { start });
   };
 
   const copied = async (text) => {
@@ -35,22 +35,44 @@
     area.remove();
   };
 
+  const button = (code, what) => {
+    const one = document.createElement("button");
+    one.type = "button";
+    one.textContent = "Copy";
+    one.setAttribute("aria-label", `Copy ${what}`);
+    one.addEventListener("click", async () => {
+      await copied(code.textContent);
+      one.textContent = "Copied";
+    });
+    code.after(one);
+  };
+  const KINDS = [
+    [/^curl /, "the command that downloads"],
+    [/^incus launch /, "the command that launches"],
+    [/^source = /, "the line of images.toml for"],
+  ];
   const ready = new WeakSet();
   /** Buttons and addresses of what has just been opened: 5,000 images have none of them before. */
   const furnish = (one) => {
     if (ready.has(one)) return;
     ready.add(one);
-    for (const code of one.querySelectorAll("[data-copy]")) {
-      if (place) code.textContent = code.textContent.replaceAll("https://MIRROR/", place);
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = "Copy";
-      button.setAttribute("aria-label", `Copy ${code.dataset.copy}`);
-      button.addEventListener("click", async () => {
-        await copied(code.textContent);
-        button.textContent = "Copied";
+    for (const code of one.querySelectorAll("code[data-copy]")) button(code, code.dataset.copy);
+    for (const pre of one.querySelectorAll("pre")) {
+      const text = place ? pre.textContent.replaceAll("https://MIRROR/", place) : pre.textContent;
+      const name = pre.dataset.of;
+      if (name === undefined) {
+        pre.textContent = text;
+        button(pre, pre.dataset.copy);
+        continue;
+      }
+      const lines = text.split("\n").map((line) => {
+        const own = document.createElement("pre");
+        own.textContent = line;
+        return own;
       });
-      code.after(button);
+      pre.replaceWith(...lines);
+      for (const own of lines)
+        button(own, `${KINDS.find(([kind]) => kind.test(own.textContent))?.[1] ?? "a line of"} ${name}`);
     }
   };
   document.addEventListener("toggle", ({ target }) => target.open && furnish(target), true);
@@ -65,7 +87,6 @@
   };
   addEventListener("hashchange", reveal);
   if (words) {
-    search.hidden = false;
     words.addEventListener("input", filter);
     for (const pick of picks) pick.addEventListener("change", filter);
     if (words.value !== "" || picks.some(({ value }) => value !== "")) filter();

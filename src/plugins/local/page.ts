@@ -33,23 +33,23 @@ ${shelves.length === 0 ? markup`<p>There is no public image yet.</p>` : shelves.
 function usage(shelves: readonly Shelved[], at: string): Markup {
   const first = shelves.find(({ current }) => isProduct(current))?.current.name;
   const remote = `incus remote add mirror ${at} --protocol=simplestreams${first === undefined ? "" : `\nincus launch mirror:${first}`}`;
-  const check = `curl -fsSL ${at}SHA256SUMS | sha256sum --check --ignore-missing`;
-  return markup`<details><summary>Use this mirror</summary><div>
+  const check = `curl -fsSL ${at}SHA256SUMS | sha256sum -c --ignore-missing`;
+  return markup`<details><summary>Use this mirror</summary>
 <p>As a remote of Incus:</p>
-<div class="line"><pre data-copy="the commands for Incus">${remote}</pre></div>
+<pre data-copy="the commands for Incus">${remote}</pre>
 <p>Verify a copy of this directory:</p>
-<div class="line"><pre data-copy="the command that verifies">${check}</pre></div>
+<pre data-copy="the command that verifies">${check}</pre>
 <p>The commands for one image, and its digest, are shown where it is opened.</p>
-</div></details>`;
+</details>`;
 }
 
-/** Shown where there is a script for them. */
+/** Of use with the script: the style hides them without. */
 function controls(shelves: readonly Shelved[]): Markup {
   const distinct = (of: (entry: StoreEntry) => string) =>
     [...new Set(shelves.map(({ current }) => of(current)))].sort();
   const pick = (name: string, label: string, values: readonly string[]) =>
     markup`<label>${label}<select data-of="${name}"><option value="">All</option>${values.map((one) => markup`<option>${one}</option>`)}</select></label>`;
-  return markup`<div role="search" hidden>
+  return markup`<div role="search">
 <label>Search by name, alias, system or release<input type="search" id="words" autocomplete="off" spellcheck="false"></label>
 ${pick("os", "System", distinct(systemOf))}${pick("arch", "Architecture", distinct(architectureOf))}${pick("format", "Format", distinct(formatText))}
 <output id="count" class="soft" aria-live="polite">${shelves.length} of ${shelves.length} shown</output>
@@ -66,18 +66,18 @@ function item({ current, older }: Shelved, at: string): Markup {
   const { aliases = [], description = "", release = "" } = attributes;
   const file = fileName(current);
   const architecture = architectureOf(current);
-  return markup`<details class="i" id="image-${name}" data-os="${systemOf(current)}" data-arch="${architecture}" data-format="${formatText(current)}"><summary><b>${name}${aliases.length === 0 ? undefined : markup`<small>${aliases.join(", ")}</small>`}</b><span>${attributes.os || ""} ${release} ${architecture}</span><span>${formatText(current)}</span><span>${amount(disk.size)}</span>${time(created)}</summary><div>${description === "" ? undefined : markup`<p>${description}</p>`}<p><a href="files/${encodeURIComponent(file)}">${file}</a>, ${disk.size} bytes</p><div class="line">sha256 <code data-copy="the sha256 of ${name}">${disk.sha256}</code></div><div class="line"><pre data-copy="the commands for ${name}">${commands(current, at)}</pre></div>${versions(older)}</div></details>
+  return markup`<details class="i" id="image-${name}" data-os="${systemOf(current)}" data-arch="${architecture}" data-format="${formatText(current)}"><summary><b>${name}${aliases.length === 0 ? undefined : markup`<small>${aliases.join(", ")}</small>`}</b><span class="s">${attributes.os || ""} ${release} ${architecture}</span><span class="f">${formatText(current)}</span><span class="z">${amount(disk.size)}</span>${time(created)}</summary>${description === "" ? undefined : markup`<p>${description}</p>`}<p><a href="files/${encodeURIComponent(file)}">${file}</a>, ${disk.size} bytes<br>sha256 <code data-copy="the sha256 of ${name}">${disk.sha256}</code></p><pre data-of="${name}">${commands(current, at)}</pre>${versions(older)}</details>
 `;
 }
 
-/** Fetch and verify, launch, declare. Names of images and files are plain words. */
+/** Fetch and verify, launch, declare: a line each. Names of images and files are plain words. */
 function commands(entry: StoreEntry, at: string): string {
   const { name, disk, format } = entry;
   const file = fileName(entry);
   return [
-    `curl -fLO ${at}files/${file} && echo "${disk.sha256}  ${file}" | sha256sum --check`,
+    `curl -fLO ${at}files/${file} && echo "${disk.sha256}  ${file}" | sha256sum -c`,
     ...(isProduct(entry) ? [`incus launch mirror:${name}${format === "qcow2" ? " --vm" : ""}`] : []),
-    `source = { url = "${at}files/${file}", checksum = "sha256:${disk.sha256}" }   # images.toml`,
+    `source = { url = "${at}files/${file}", checksum = "sha256:${disk.sha256}" }`,
   ].join("\n");
 }
 
@@ -85,7 +85,7 @@ function versions(older: readonly StoreEntry[]): Markup | undefined {
   if (older.length === 0) return undefined;
   return markup`<p>Earlier versions:</p><ul>${older.map(
     ({ disk, created, mark, format, compression }) =>
-      markup`<li>${time(created)} <a href="blobs/${disk.sha256}">${formatText({ format, compression })}, ${amount(disk.size)}</a>${mark?.retained === undefined ? undefined : markup`, kept since it was superseded on ${time(mark.retained)}`}: sha256 <code>${disk.sha256}</code></li>`,
+      markup`<li>${time(created)} <a href="blobs/${disk.sha256}">${formatText({ format, compression })}, ${amount(disk.size)}</a>${mark?.retained === undefined ? undefined : markup`, superseded on ${time(mark.retained)}, kept by retain`}<br>sha256 <code data-copy="the sha256 of the version of ${created.slice(0, 10)}">${disk.sha256}</code></li>`,
   )}</ul>`;
 }
 

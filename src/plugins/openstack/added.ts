@@ -7,7 +7,7 @@ import type { Member } from "./wire.ts";
 const PASSING = / \((?:new|replaced|\d{8}T\d{6}Z)\)$/;
 /** What Glance and its clients write about the very bytes. */
 const ABOUT_BYTES =
-  /^(?:img_signature|cinder_encryption_key|signature_verified|owner_specified\.openstack\.(?:md5|sha256)$)/;
+  /^(?:internal_version$|image_build_date$|upstream_checksum$|img_signature|cinder_encryption_key|signature_verified|owner_specified\.openstack\.(?:md5|sha256)$)/;
 
 /** What people gave to an image, by what is seen of it; `members` where it has any. Pure. */
 export function additionsTo(have: Answered<OsImage>, want: Desired<OsImage>, members: readonly Member[]): Additions {
@@ -37,11 +37,17 @@ export function additionsTo(have: Answered<OsImage>, want: Desired<OsImage>, mem
       ...(have.stores === undefined || want.stores !== undefined
         ? []
         : [`stores ${have.stores.join(", ")}: the new image is in the one that Glance chooses`]),
-      ...(about ?? []).map(([key]) => `the property ${key}: it describes the bytes of the old image`),
+      ...(about ?? [])
+        .filter(([key]) => !isDated(key, want))
+        .map(([key]) => `the property ${key}: it describes the bytes of the old image`),
       ...(want.members !== undefined ? [] : members.flatMap((member) => lostOf(member, isShared))),
     ],
   };
 }
+
+/** The new image has a value of its own. */
+const isDated = (key: string, { upstream_date, properties }: Desired<OsImage>): boolean =>
+  properties?.[key] !== undefined || (upstream_date && (key === "internal_version" || key === "image_build_date"));
 
 function lostOf({ member_id, status }: Member, isShared: boolean): readonly string[] {
   if (!isShared) return [`the member ${member_id}: the new image is not shared`];

@@ -5,9 +5,28 @@ type Answer = { readonly status: number; readonly headers: Headers; readonly bod
 /** What an answer of Keystone, Glance or Nova that is no success says. */
 export function explain(answer: Answer): Explained | undefined {
   const message = messageIn(answer.body);
-  if (message === undefined) return undefined;
+  if (message === undefined) return bySomebodyElse(answer);
   const found = RULES.find(({ status, text }) => status === answer.status && text.test(message));
   return { message, ...found?.means };
+}
+
+/** What a proxy or load balancer in front of a service says: a page, without the number that each service gives to a request. */
+function bySomebodyElse({ status, headers }: Answer): Explained | undefined {
+  if (headers.get("x-openstack-request-id") !== null) return undefined;
+  const server = headers.get("server")?.split(/[/ ]/)[0];
+  const proxy = `a proxy in front of the service${server === undefined || server === "" ? "" : ` (${server})`}`;
+  if (status === 413)
+    return {
+      code: "limits",
+      message: `${proxy} refuses a request body of this size`,
+      hint: "ask its administrators to raise the limit for the image service (nginx: client_max_body_size, Apache: LimitRequestBody), give an `endpoint` that bypasses it, or let Glance fetch a URL by itself: web_download = true",
+    };
+  if (status === 504)
+    return {
+      message: `${proxy} did not wait for its answer`,
+      hint: "ask its administrators to raise the timeout for the image service (nginx: proxy_read_timeout), or give an `endpoint` that bypasses it",
+    };
+  return undefined;
 }
 
 const RULES: readonly { readonly status: number; readonly text: RegExp; readonly means: Explained }[] = [

@@ -1,4 +1,5 @@
 import { type Context, Failure, type HttpClient, type Source } from "images";
+import { explain } from "./explain.ts";
 import {
   type GlanceAnswer,
   isImage,
@@ -95,8 +96,12 @@ export class Glance {
       ...this.#headers,
       ...(store === undefined ? {} : { "x-image-meta-store": store }),
     };
-    const answer = await this.#door.send("PUT", path, { signal, source, progress, headers });
-    await answer.text();
+    // A proxy that did not wait for Glance's answer: the bytes may all have arrived, so they are not sent again at once.
+    const answer = await this.#door.send("PUT", path, { signal, source, progress, headers, accept: [504] });
+    const body = await answer.text();
+    if (answer.status !== 504) return;
+    const { message, hint } = explain({ status: 504, headers: answer.headers, body }) ?? {};
+    throw new Failure("net.timeout", `${message ?? "no answer in time"} (PUT ${path}: 504)`, { retry: true, hint });
   }
 
   async import(id: string, method: Fields, more: Fields, signal: AbortSignal): Promise<void> {

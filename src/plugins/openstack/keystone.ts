@@ -11,7 +11,7 @@ export interface KeystoneLogin {
   readonly catalog: Catalog;
 }
 
-/** A token is not used in its last two minutes: a request that is on its way with it has to arrive. */
+/** A token is not used in its last two minutes, or the last half of a short life: a request that is on its way with it has to arrive. */
 const MARGIN = 120_000;
 
 /** Who we are in a cloud: asks for a token when one is needed, and again when it has run out. */
@@ -20,7 +20,8 @@ export class Keystone {
   readonly #door: HttpClient | undefined;
   readonly #conceal: Host["conceal"];
   #login: Promise<KeystoneLogin> | undefined;
-  #expires: number | undefined;
+  /** From then on the token is not used. */
+  #until: number | undefined;
 
   /** @param door to Keystone; undefined where a given token is used as it is */
   constructor(access: KeystoneAccess, door: HttpClient | undefined, conceal: Host["conceal"]) {
@@ -31,7 +32,7 @@ export class Keystone {
 
   /** The login that is good now. @throws Failure backend.auth and what else the door throws */
   async login(signal: AbortSignal): Promise<KeystoneLogin> {
-    if (this.#expires !== undefined && Date.now() > this.#expires - MARGIN && this.#canRenew) this.#login = undefined;
+    if (this.#until !== undefined && Date.now() > this.#until && this.#canRenew) this.#login = undefined;
     this.#login ??= this.#begin(signal).catch((thrown: unknown) => {
       this.#login = undefined;
       throw thrown;
@@ -60,7 +61,8 @@ export class Keystone {
       return { token, expires: undefined, project: undefined, catalog: [] };
     }
     const login = await this.#ask(this.#door, credentials, signal);
-    this.#expires = login.expires;
+    const { expires } = login;
+    this.#until = expires === undefined ? undefined : expires - Math.min(MARGIN, (expires - Date.now()) / 2);
     if (login.project === undefined && !this.#isScoped) await this.#refuse(this.#door, login, signal);
     return login;
   }

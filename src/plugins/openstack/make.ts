@@ -9,7 +9,7 @@ import { MARKS } from "./properties.ts";
 import type { OsImage } from "./schema.ts";
 import { chosenSlot, freshSlot } from "./slot.ts";
 import { firstStore, place } from "./stores.ts";
-import { compare, isPassing, untilActive, whenBack } from "./upload.ts";
+import { compare, isPassing, untilActive, whenSettled } from "./upload.ts";
 import type { GlanceAnswer } from "./wire.ts";
 
 export interface Maker {
@@ -55,6 +55,8 @@ async function begun(
 ): Promise<GlanceAnswer> {
   const { glance } = means.site;
   const { signal, pull } = context;
+  const dated = want.upstream_date ? datesOf(await context.sourceDate?.()) : {};
+  const wanted = { ...want, properties: { ...dated, ...want.properties } };
   let source = given;
   for (let attempt = 1; ; attempt++) {
     const slot =
@@ -62,7 +64,7 @@ async function begun(
         ? await freshSlot(means.site, context)
         : chosenSlot(want.image_id, means.site, context);
     const { id } = slot;
-    const begin = fields(id, want, source, context, means);
+    const begin = fields(id, wanted, source, context, means);
     try {
       const { status } = await slot.begin(begin);
       if (source === undefined && pull !== undefined && status !== "queued") source = await pull.open();
@@ -82,7 +84,7 @@ async function begun(
       else await drained(source, signal);
     } catch (thrown) {
       if (signal.aborted || !isPassing(thrown) || attempt === TRIES) throw thrown;
-      const left = await whenBack(glance, id, signal);
+      const left = await whenSettled(glance, id, thrown, context);
       if (left?.status !== "active") {
         context.note("the connection to Glance was lost during the upload: it is repeated");
         if (left !== undefined) await slot.drop();
@@ -97,6 +99,13 @@ async function begun(
       });
     return made;
   }
+}
+
+/** The properties in which openstack-image-manager has the date of an image. */
+function datesOf(date: Date | undefined): Readonly<Record<string, string>> {
+  if (date === undefined) return {};
+  const day = date.toISOString().slice(0, 10);
+  return { internal_version: day.replaceAll("-", ""), image_build_date: day };
 }
 
 /** Gives the image that replaces another its name. */

@@ -34,7 +34,9 @@ export function keptName(
 ): string {
   const name = (image?.name ?? id).replace(/ \((?:replaced|\d{8}T\d{6}Z)\)$/, "");
   const given = image?.["internal_version"];
-  const version = typeof given === "string" && /^[\w.+-]+$/.test(given) && given !== "latest" ? given : time;
+  // As openstack-image-manager has it: where upstream's date was not known, that of the image counts.
+  const own = given === "latest" ? /^\d{4}-\d{2}-\d{2}/.exec(image?.created_at ?? "")?.[0].replaceAll("-", "") : given;
+  const version = typeof own === "string" && /^[\w.+-]+$/.test(own) ? own : time;
   const rest = versionName(template, { name: "", version }).length;
   return versionName(template, { name: name.slice(0, Math.max(0, LONGEST - rest)), version }).slice(0, LONGEST);
 }

@@ -12,29 +12,51 @@ const LOOKS = 4;
 /** Statuses that an image has while bytes are on their way into it. */
 const MOVING = new Set(["queued", "saving", "uploading", "importing", "pending"]);
 
-/** Looks until an image can be used. @throws Failure when it never will */
+/** Seconds after which the status of an image that is waited for is told. */
+const TELLS = 5;
+
+/** Looks until an image can be used; tells its status where that takes long. @throws Failure when it never will */
 export async function untilActive(
   glance: Glance,
   id: string,
-  { signal, progress }: Context,
+  context: Pick<Context, "signal" | "progress" | "note">,
   deadline = PATIENCE,
 ): Promise<GlanceAnswer> {
+  const { signal, progress, note } = context;
+  const began = Date.now();
+  let status = "queued";
+  let told: string | undefined;
   const look = async (attempt: number): Promise<GlanceAnswer | undefined> => {
     const seen = await whenBack(glance, id, signal);
     if (seen === undefined) throw gone(id);
     if (seen.status === "active") return seen;
+    status = seen.status;
     // An import that failed is told by the image, or by its task alone: some Glances leave the image as it was for ever.
     const hasFailed = Boolean(seen.os_glance_failed_import);
     if (hasFailed || attempt % LOOKS === 0) {
       const words = importEnded(await glance.tasks(id, signal), hasFailed);
       if (words !== undefined) throw importFailure(words);
     }
-    if (!MOVING.has(seen.status))
-      throw new Failure("backend.failed", `the image ${id} became ${seen.status}`, { hint: "apply again" });
+    if (!MOVING.has(status))
+      throw new Failure("backend.failed", `the image ${id} became ${status}`, { hint: "apply again" });
     if (attempt === 1) progress("wait", 0);
+    if (status !== told && Date.now() - began > TELLS * 1000) {
+      note(`waiting for Glance: the image ${id} is ${status}`);
+      told = status;
+    }
     return undefined;
   };
-  return await poll(look, { signal, interval: 0.3, max: 10, deadline, what: `image ${id} to become active` });
+  try {
+    return await poll(look, { signal, interval: 0.3, max: 10, deadline });
+  } catch (thrown) {
+    const isTimeout = thrown instanceof DOMException && thrown.name === "TimeoutError";
+    if (!isTimeout && !(thrown instanceof Failure && thrown.code === "net.timeout")) throw thrown;
+    const seconds = Math.round((Date.now() - began) / 1000);
+    throw new Failure("run.timeout", `after ${seconds} s Glance is not done: the image ${id} is still ${status}`, {
+      hint: `its log says why; ${isTimeout ? "a longer `timeout` gives it more time; " : ""}apply again begins the image again`,
+      cause: thrown,
+    });
+  }
 }
 
 const gone = (id: string): Failure =>
@@ -71,6 +93,31 @@ export async function whenBack(glance: Glance, id: string, signal: AbortSignal):
     }
   };
   return (await poll(look, { signal, interval: 0.5, max: 5 })).image;
+}
+
+/** Seconds that Glance may take for bytes whose fate nobody told us. */
+const SETTLES = 900;
+
+/**
+ * What a failed upload left. No answer in time, of Glance's or of a proxy's in front of it, says nothing of the upload itself: Glance may
+ * have all of the bytes, and is waited for while it is at them.
+ */
+export async function whenSettled(
+  glance: Glance,
+  id: string,
+  thrown: unknown,
+  { signal, note }: Pick<Context, "signal" | "note">,
+): Promise<GlanceAnswer | undefined> {
+  const left = await whenBack(glance, id, signal);
+  const isCut = thrown instanceof Failure && thrown.code === "net.timeout";
+  if (!isCut || left?.status !== "saving") return left;
+  note(`${thrown.message}: waiting for what Glance makes of the bytes`);
+  const end = Date.now() + SETTLES * 1000;
+  const look = async () => {
+    const image = await whenBack(glance, id, signal);
+    return image?.status === "saving" && Date.now() < end ? undefined : { image };
+  };
+  return (await poll(look, { signal, interval: 0.5, max: 10 })).image;
 }
 
 /** What Glance says that it got against what was sent. @throws Failure source.digest */

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { KnownBytes } from "../../../src/core/facts.ts";
 import { digest } from "../../../src/core/model/digest.ts";
 import { address, backendName, imageId, imageName } from "../../../src/core/model/name.ts";
 import type { Step } from "../../../src/core/model/plan.ts";
@@ -11,7 +12,7 @@ import { diff } from "../../../src/core/plan/diff.ts";
 import { observe } from "../../../src/core/plan/observe.ts";
 import { ListedSizes } from "../../../src/core/plan/physical.ts";
 import { movesOf, takersFirst } from "../../../src/core/plan/turn.ts";
-import { type Backend, definePlugin, type KnownBytes, type Plugin } from "../../../src/core/plugin.ts";
+import { type Backend, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
 import { at, id, image, ready, resource, schema, sight, want } from "./sample.ts";
 
 // What is on the backend already when a plan is made: the very bytes, names that move, what the backend does by itself.

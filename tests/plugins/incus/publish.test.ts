@@ -40,6 +40,7 @@ function serverOf(instance: { status: string; ephemeral: boolean }, answer: () =
 }
 const publishing = (client: IncusClient, want: Desired<IncusImage>): Publishing => ({
   instances: client,
+  place: { self: "place" },
   want,
   notes: { mark: undefined, alias: undefined, copied: undefined },
   isThere: async () => false,

@@ -191,6 +191,7 @@ test("the kinds of bytes that Glance may keep as what is declared", async () => 
           container_format: container,
           verify_checksum: true,
           web_download: true,
+          upstream_date: false,
           use_import: false,
         },
         one,

@@ -37,7 +37,8 @@ ${rows}</tbody></table></div>`;
 }
 
 function row(backend: string, { uploads, uploaded, pulls, pulled, unknown }: Moved, most: number): Markup {
-  const amount = (count: number, size: number) => (count === 0 ? "–" : `${plural(count, "image")}, ${bytes(size)}`);
+  const amount = (count: number, size: number) =>
+    count === 0 ? "–" : `${plural(count, "image")}${size === 0 ? "" : `, ${bytes(size)}`}`;
   const share = (size: number) => Math.round((size / most) * 1000);
   return markup`<tr><th scope="row">${backend}</th><td class="number">${amount(uploads, uploaded)}</td><td class="number">${amount(pulls, pulled)}</td><td class="number">${unknown === 0 ? "–" : unknown}</td><td><svg viewBox="0 0 1000 24" preserveAspectRatio="none" aria-hidden="true"><rect class="upload" x="0" y="4" width="${share(uploaded)}" height="16"/><rect class="download" x="${share(uploaded)}" y="4" width="${share(pulled)}" height="16"/></svg></td></tr>
 `;

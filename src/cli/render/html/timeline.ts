@@ -18,7 +18,8 @@ const LANES: Readonly<Record<Phase, number>> = {
 const BYTES: ReadonlySet<Phase> = new Set(["download", "verify", "convert", "upload"]);
 
 /** When each address was worked on, and in which phases. */
-export function timelineTable({ timeline, ms }: RunReport): Markup | undefined {
+export function timelineTable({ timeline: all, ms }: RunReport): Markup | undefined {
+  const timeline = all.filter(({ action }) => action !== "block");
   if (timeline.length === 0) return undefined;
   const whole = Math.max(1, ms, ...timeline.map(({ to }) => to));
   const used = [...new Set(timeline.flatMap(({ phases }) => phases.map(({ phase }) => phase)))];
@@ -36,13 +37,21 @@ function row({ address, action, from, to, phases }: TimedStep, whole: number): M
     (one) =>
       markup`<rect class="${one.phase}" x="${at(one.from)}" y="${2 + 7 * LANES[one.phase]}" width="${length(one.from, one.to)}" height="6"><title>${phaseText(one)}</title></rect>`,
   );
-  const told = phases.length === 0 ? action : phases.map(phaseText).join(", ");
-  return markup`<tr><th scope="row"><code>${address}</code></th><td><svg viewBox="0 0 ${WIDTH} 24" preserveAspectRatio="none" aria-hidden="true"><rect class="lane" x="${at(from)}" y="0" width="${length(from, to)}" height="24"/>${bars}</svg></td><td class="number">${time(to - from)}</td><td>${told}</td></tr>
+  const told = phases.length === 0 ? action : totals(phases).join(", ");
+  return markup`<tr><th scope="row"><code>${address}</code></th><td><svg viewBox="0 0 ${WIDTH} 24" preserveAspectRatio="none" aria-hidden="true"><rect class="lane" x="${at(from)}" y="0" width="${length(from, to)}" height="24"/>${bars}</svg></td><td class="number">${time(to - from)}</td><td class="text">${told}</td></tr>
 `;
 }
 
 const phaseText = ({ phase, from, to, done }: TimedPhase): string =>
   `${phase} ${time(to - from)}${BYTES.has(phase) && done > 0 ? ` (${bytes(done)})` : ""}`;
+
+/** A phase each, however often it began again: the time that it took, and the most bytes. */
+function totals(phases: readonly TimedPhase[]): readonly string[] {
+  return [...Map.groupBy(phases, ({ phase }) => phase)].map(([phase, all]) => {
+    const to = all.reduce((sum, one) => sum + one.to - one.from, 0);
+    return phaseText({ phase, from: 0, to, done: Math.max(...all.map(({ done }) => done)) });
+  });
+}
 
 /** Tenths of a second where they say something. */
 function time(ms: number): string {
