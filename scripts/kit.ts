@@ -21,7 +21,15 @@ export async function kitTypes(): Promise<string> {
       "--skipLibCheck",
       "--exactOptionalPropertyTypes",
     ];
-    const words = ["bunx", "tsc", ...options, ...language, ...modules, "src/core/surface.ts", "src/core/format/liblzma-wasm.d.ts"];
+    const words = [
+      "bunx",
+      "tsc",
+      ...options,
+      ...language,
+      ...modules,
+      "src/core/surface.ts",
+      "src/core/format/liblzma-wasm.d.ts",
+    ];
     const compiler = Bun.spawn(words, { stdout: "pipe", stderr: "inherit" });
     const said = await new Response(compiler.stdout).text();
     if ((await compiler.exited) !== 0) throw new Error(said);

@@ -6,11 +6,13 @@ import { redactUrls } from "../core/config/redact.ts";
 import { parseVars } from "../core/config/vars.ts";
 import { asFailure, Failure, isInterrupted } from "../core/failure.ts";
 import { seconds } from "../core/model/types.ts";
+import { failureInJson } from "./render/envelope.ts";
 import { renderFailure } from "./render/failure.ts";
 import type { Out, TextSink } from "./render/renderer.ts";
 import { chooseStyle, type View } from "./render/style.ts";
 import type { Session } from "./session.ts";
 import type { Shell } from "./shell.ts";
+import { VERSION } from "./version.ts";
 import type { FileOptions, SessionWish } from "./wish.ts";
 
 /** The exit codes, all of them. */
@@ -40,6 +42,17 @@ export abstract class BaseCommand extends Command<Shell> {
   }
 
   protected fail(thrown: unknown): void {
+    this.failInJson(thrown);
+    this.failOnScreen(thrown);
+  }
+
+  /** Under `--json` wrong usage is a diagnostic on stdout; what else fails leaves a document out. */
+  protected failInJson(thrown: unknown): void {
+    if (!("json" in this) || (this.json !== true && this.json !== "") || !isUsage(thrown)) return;
+    this.out.data.write(failureInJson(thrown, VERSION, this.context.now().getTime()));
+  }
+
+  protected failOnScreen(thrown: unknown): void {
     this.out.talk.write(renderFailure(thrown, { ...this.view("talk"), frames: (at) => framed(at) }));
   }
 
@@ -82,8 +95,10 @@ export abstract class BaseCommand extends Command<Shell> {
 function exitOf(thrown: unknown): number {
   const failure = asFailure(thrown);
   if (isInterrupted(failure)) return EXIT.interrupted;
-  return failure.code === "cli.usage" ? EXIT.usage : EXIT.failed;
+  return isUsage(failure) ? EXIT.usage : EXIT.failed;
 }
+
+export const isUsage = (thrown: unknown): boolean => asFailure(thrown).code === "cli.usage";
 
 /** A command about images.toml. */
 export abstract class FileCommand extends BaseCommand {
@@ -93,6 +108,12 @@ export abstract class FileCommand extends BaseCommand {
   readonly state = Option.String("--state", { description: "State file or URL; overrides [settings] state" });
   readonly vars = Option.Array("--var", [], { description: "Set a variable" });
   readonly varFiles = Option.Array("--var-file", [], { description: "Load variables from a TOML file" });
+
+  protected override async prepare(): Promise<void> {
+    parseVars(this.vars);
+    if ("lockTimeout" in this && typeof this.lockTimeout === "string")
+      optionSeconds("--lock-timeout", this.lockTimeout);
+  }
 
   protected session(wish: Omit<SessionWish, "note">): Promise<Session> {
     return this.openSession(this.files, wish);

@@ -1,5 +1,6 @@
 import { Failure } from "../core/failure.ts";
 import { parseAddress } from "../core/model/name.ts";
+import { NO_COMMANDS, NO_OPTIONS, VALUE_WITHOUT_EFFECT, WITHOUT_EFFECT } from "./notours.ts";
 
 /** What terraform's users type, and what it is here. */
 interface HabitLine {
@@ -21,22 +22,6 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
   providers: ["plugins"],
 };
 
-/** Commands of terraform that this program does not have, and what to type. */
-const INSTEAD: Readonly<Record<string, string>> = {
-  console: "use: images show --json, or images validate",
-  get: "there are no modules; [include] and plugins are read as they are",
-  login: "credentials are references (env:, file:, cmd:) in images.toml",
-  logout: "credentials are references (env:, file:, cmd:) in images.toml",
-  modules: "there are no modules; use: images plugins",
-  output: "use: images show --json, or images info BACKEND --json",
-  taint: "use: images apply --replace ADDRESS",
-  test: "use: images plan --detailed-exitcode",
-  untaint: "nothing is tainted here; use: images plan",
-  workspace: "use one state per environment: --state FILE and --var-file FILE",
-  "state replace-provider": "change `plugin` in the backend's table of images.toml",
-  "state identities": "use: images state list",
-};
-
 /** Switches that terraform writes as `-x=true` and `-x=false`: [when true, when false]. */
 const SWITCHES: Readonly<Record<string, readonly [string | undefined, string | undefined]>> = {
   "--auto-approve": ["--auto-approve", undefined],
@@ -47,11 +32,14 @@ const SWITCHES: Readonly<Record<string, readonly [string | undefined, string | u
   "--destroy": ["--destroy", undefined],
   "--detailed-exitcode": ["--detailed-exitcode", undefined],
   "--force": ["--force", undefined],
+  "--ignore-remote-version": ["--ignore-remote-version", undefined],
   "--input": [undefined, undefined],
+  "--list": [undefined, "--no-list"],
   "--lock": [undefined, "--no-lock"],
   "--no-color": ["--no-color", undefined],
   "--refresh": ["--refresh", "--no-refresh"],
   "--refresh-only": ["--refresh-only", undefined],
+  "--write": [undefined, "--no-write"],
 };
 
 /** The command line as this program has it. @throws Failure cli.usage for what it does not have, with what to type */
@@ -60,15 +48,48 @@ export function fromHabits(words: readonly string[]): HabitLine {
   const [mine, rest] = end < 0 ? [words, []] : [words.slice(0, end), words.slice(end)];
   const long = mine.map((word) => (/^-[a-z][a-z-]+(=|$)/s.test(word) ? `-${word}` : word));
   const folder = long.find((word) => word.startsWith("--chdir="))?.slice("--chdir=".length);
+  if (folder === "" || long.includes("--chdir"))
+    throw new Failure("cli.usage", "missing value for --chdir", { hint: "write --chdir=DIR" });
   const isSilent = long.includes("--input=false");
   const isDebug = long.includes("--debug");
   const isQuiet = long.includes("--quiet") || long.includes("-q");
   const kept = long.filter((word) => !word.startsWith("--chdir=") && !["--debug", "--quiet", "-q"].includes(word));
-  const args = commands(kept.flatMap(switched));
+  refuseCommand(kept);
+  const args = commands(options(kept.flatMap(switched)));
   return { args: [...args, ...rest], ...(folder === undefined ? {} : { folder }), isSilent, isDebug, isQuiet };
 }
 
+function refuseCommand(words: readonly string[]): void {
+  const [first = "", second = ""] = words;
+  for (const name of [`${first} ${second}`, first])
+    if (Object.hasOwn(NO_COMMANDS, name))
+      throw new Failure("cli.usage", `images has no command ${JSON.stringify(name)}`, { hint: NO_COMMANDS[name] });
+}
+
+/** Takes out what has no effect here. @throws Failure cli.usage for what this program calls otherwise */
+function options(words: readonly string[]): readonly string[] {
+  const command = words.find((word) => !word.startsWith("-")) ?? "";
+  const of = <T>(table: Readonly<Record<string, T>>): readonly T[] =>
+    ["", command].flatMap((name) => (Object.hasOwn(table, name) ? (table[name] ?? []) : []));
+  const [idle, idleWithValue] = [of(WITHOUT_EFFECT).flat(), of(VALUE_WITHOUT_EFFECT).flat()];
+  const kept: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? "";
+    const [name = ""] = word.split("=");
+    const instead = of(NO_OPTIONS).flatMap((table) =>
+      [word, name].flatMap((one) => (Object.hasOwn(table, one) ? (table[one] ?? []) : [])),
+    )[0];
+    if (instead !== undefined)
+      throw new Failure("cli.usage", `images ${command} has no option ${JSON.stringify(name)}`, { hint: instead });
+    if (idleWithValue.includes(name)) i += word.includes("=") ? 0 : 1;
+    else if (!idle.includes(name)) kept.push(word);
+  }
+  return kept;
+}
+
 function switched(word: string): readonly string[] {
+  if (word === "--json=true") return ["--json"];
+  if (word === "--json=false") return [];
   const [name = "", value, ...more] = word.split("=");
   const known = Object.hasOwn(SWITCHES, name) ? SWITCHES[name] : undefined;
   if (known === undefined || more.length > 0) return [word];
@@ -81,12 +102,9 @@ function switched(word: string): readonly string[] {
 }
 
 function commands(args: readonly string[]): readonly string[] {
-  const [first = "", second = ""] = args;
+  const [first = ""] = args;
   if (first === "--version" || first === "-v") return ["version", ...args.slice(1)];
   if (first === "help") return args.length === 1 ? ["--help"] : [...args.slice(1), "--help"];
-  for (const name of [first, `${first} ${second}`])
-    if (Object.hasOwn(INSTEAD, name))
-      throw new Failure("cli.usage", `images has no command ${JSON.stringify(name)}`, { hint: INSTEAD[name] });
   if (first === "apply" && args.includes("--destroy"))
     return ["destroy", ...args.slice(1).filter((word) => word !== "--destroy")];
   // With an address it is this program's own: terraform's has none.

@@ -15,8 +15,7 @@ import { LOOK } from "../core/store/storage.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
 import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
-import { diagnostics } from "./render/diagnostic.ts";
-import { diagnosticLine, versionLine } from "./render/envelope.ts";
+import { failureInJson } from "./render/envelope.ts";
 import { chooseRenderer, FileSink } from "./render/index.ts";
 import { json } from "./render/json.ts";
 import { Gathered } from "./render/outcome.ts";
@@ -74,12 +73,13 @@ export abstract class PlanningCommand extends FileCommand {
 
   protected override fail(thrown: unknown): void {
     this.#thrown ??= thrown;
-    if (this.isJsonOnly) {
-      const now = this.context.now().getTime();
-      if (this.#stream === undefined) this.out.data.write(versionLine(VERSION, now));
-      for (const one of diagnostics(thrown, textOf)) this.out.data.write(diagnosticLine(one, now));
-    }
     super.fail(thrown);
+  }
+
+  protected override failInJson(thrown: unknown): void {
+    if (!this.isJsonOnly) return;
+    const text = failureInJson(thrown, VERSION, this.context.now().getTime(), textOf);
+    this.out.data.write(this.#stream === undefined ? text : text.slice(text.indexOf("\n") + 1));
   }
 
   get #reportWishes(): readonly ReportWish[] {
@@ -87,6 +87,12 @@ export abstract class PlanningCommand extends FileCommand {
   }
 
   protected override async prepare(): Promise<void> {
+    await super.prepare();
+    optionCount("--parallelism", this.parallelism, 1);
+    if (this.refreshOnly && !this.refresh)
+      throw new Failure("cli.usage", "--refresh-only and --no-refresh exclude each other", {
+        hint: "pass one of them",
+      });
     for (const { path } of this.#reportWishes) await checkWritable("--report", path);
     if (this.#jsonFile !== undefined) await checkWritable("--json", this.#jsonFile);
   }
@@ -103,8 +109,6 @@ export abstract class PlanningCommand extends FileCommand {
   }
 
   protected selection(mode: PlanMode, digests = false): Selection {
-    if (this.refreshOnly && !this.refresh)
-      throw new Failure("cli.usage", "--refresh-only and --no-refresh exclude each other");
     return {
       mode: mode === "normal" && this.refreshOnly ? "refresh-only" : mode,
       targets: this.targets,
@@ -187,7 +191,7 @@ export abstract class PlanningCommand extends FileCommand {
       await this.#endJson();
       return code;
     } catch (thrown) {
-      super.fail(thrown);
+      this.failOnScreen(thrown);
       return code === EXIT.interrupted ? code : EXIT.failed;
     }
   }

@@ -14,6 +14,7 @@ export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
   local: async () => (await import("../plugins/local/index.ts")).local,
   openstack: async () => (await import("../plugins/openstack/index.ts")).openstack,
   outscale: async () => (await import("../plugins/outscale/index.ts")).outscale,
+  s3: async () => (await import("../plugins/s3/index.ts")).s3,
   vkcs: async () => (await import("../plugins/vkcs/index.ts")).vkcs,
 };
 

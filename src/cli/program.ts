@@ -2,16 +2,18 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { PassThrough } from "node:stream";
 import { Cli, type Command, type CommandClass, type Definition } from "clipanion";
-import { Failure } from "../core/failure.ts";
-import { nearest } from "../core/model/nearest.ts";
+import { redactUrls } from "../core/config/redact.ts";
+import { asFailure, Failure } from "../core/failure.ts";
 import { EXIT } from "./base.ts";
 import { commandsOf } from "./commands.ts";
-import { type KnownCommand, knownFrom } from "./completion/commands.ts";
 import { fromHabits } from "./habits.ts";
+import { failureInJson } from "./render/envelope.ts";
 import { renderFailure } from "./render/failure.ts";
 import { chooseStyle } from "./render/style.ts";
 import type { Shell } from "./shell.ts";
 import { traceOf } from "./trace.ts";
+import { checkUsage } from "./usage.ts";
+import { VERSION } from "./version.ts";
 
 /** The command line: its errors are one line on stderr with exit code 64, and nothing is on stdout. */
 export class Program extends Cli<Shell> {
@@ -41,7 +43,7 @@ export class Program extends Cli<Shell> {
         return EXIT.done;
       }
       await this.load(args[0]);
-      check(args, knownFrom(this.definitions()));
+      checkUsage(args, this.definitions());
       const page = await helpFor(args, this.definitions());
       if (page !== undefined) {
         shell.stdout.write(page);
@@ -56,10 +58,11 @@ export class Program extends Cli<Shell> {
       traceOf(inside);
       ready = { command: this.process([...args], inside), shell: inside };
     } catch (thrown) {
-      const failure = thrown instanceof Failure ? thrown : asUsage(thrown);
+      const failure = asUsage(thrown);
+      if (asksJson(input)) shell.stdout.write(redactUrls(failureInJson(failure, VERSION, shell.now().getTime())));
       const style = chooseStyle(shell.env, false, { noColor: true });
-      shell.stderr.write(renderFailure(failure, { style }));
-      return EXIT.usage;
+      shell.stderr.write(redactUrls(renderFailure(failure, { style })));
+      return failure.code === "cli.usage" ? EXIT.usage : EXIT.failed;
     }
     return await super.run(ready.command, ready.shell);
   }
@@ -81,63 +84,24 @@ async function helpFor(args: readonly string[], definitions: readonly Definition
   return undefined;
 }
 
+/** `--json` without a file, in any spelling. */
+function asksJson(words: readonly string[]): boolean {
+  const end = words.indexOf("--");
+  return words.slice(0, end < 0 ? undefined : end).some((word) => /^--?json(=|=true)?$/.test(word));
+}
+
 function entered(folder: string): string {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return folder;
   throw new Failure("cli.usage", `--chdir: there is no directory ${folder}`);
 }
 
-/** What the parser says, without its list of all commands. */
+/** An error of the parser, without its list of all commands. */
 function asUsage(thrown: unknown): Failure {
-  const [text = "", ...more] = thrown instanceof Error ? thrown.message.split("\n") : [String(thrown)];
-  const usage = more.find((line) => line.startsWith("$ "))?.slice(2);
+  if (thrown instanceof Failure) return thrown;
+  if (!(thrown instanceof Error) || !("clipanion" in thrown)) return asFailure(thrown);
+  const [text = ""] = thrown.message.split("\n");
   const isVague = text.startsWith("Command not found");
-  const shown = usage?.replace(/ \[-[^\]]*\]/g, "");
-  return new Failure(
-    "cli.usage",
-    isVague ? "the arguments do not fit this command" : text.replace(/\.$/, ""),
-    shown === undefined ? {} : { hint: `usage: ${shown}` },
-  );
-}
-
-/** @throws Failure cli.usage for a command or an option that is not known, with the nearest that is */
-function check(args: readonly string[], known: readonly KnownCommand[]): void {
-  const paths = known.filter(({ path }) => path[0]?.startsWith("__") === false);
-  const [first = "", second = ""] = args;
-  const group = paths.filter(({ path }) => path[0] === first);
-  if (group.length === 0) throw unknownWord("command", first, [...new Set(paths.map(({ path }) => path[0] ?? ""))]);
-  const both = group.filter(({ path }) => path[1] === second && path.length > 1);
-  const single = group.filter(({ path }) => path.length === 1);
-  if (both.length === 0 && single.length === 0) {
-    const names = group.map(({ path }) => path.join(" "));
-    if (args.includes("--help") || args.includes("-h")) return;
-    if (second === "" || second.startsWith("-"))
-      throw new Failure("cli.usage", `images ${first}: a subcommand is missing`, {
-        hint: `one of: ${names.join(", ")}`,
-      });
-    throw unknownWord("command", `${first} ${second}`, names);
-  }
-  checkOptions(args, both.length > 0 ? both : single);
-}
-
-function checkOptions(args: readonly string[], commands: readonly KnownCommand[]): void {
-  const flags = commands.flatMap((one) => one.flags);
-  const names = [...new Set([...flags.flatMap((flag) => flag.names), "--help", "-h"])];
-  for (let i = 1; i < args.length; i++) {
-    const [name = "", ...value] = (args[i] ?? "").split("=");
-    if (name === "--") return;
-    if (!/^-{1,2}[a-zA-Z]/.test(name)) continue;
-    if (!names.includes(name) && !(name.startsWith("--no-") && names.includes(`--${name.slice(5)}`)))
-      throw unknownWord("option", name, names);
-    if (value.length === 0 && flags.some((flag) => flag.takesValue && flag.names.includes(name))) i++;
-  }
-}
-
-function unknownWord(kind: "command" | "option", word: string, right: readonly string[]): Failure {
-  const near = nearest(word, right);
-  const meant = near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`;
-  return new Failure(
-    "cli.usage",
-    `unknown ${kind} ${JSON.stringify(word)}${meant}`,
-    near === undefined ? { hint: "images --help" } : {},
-  );
+  return new Failure("cli.usage", isVague ? "the arguments do not fit this command" : text.replace(/\.$/, ""), {
+    hint: "images --help",
+  });
 }

@@ -105,6 +105,8 @@ export const CONTRACT_CLAUSES = {
     const uploads = heard.progress.filter(({ phase }) => phase === "upload");
     expect(uploads.filter(({ identified }) => !identified)).toEqual([]);
     expect(uploads.map(({ done }) => done)).toEqual(uploads.map(({ done }) => done).sort((a, b) => a - b));
+    // A wait says what for.
+    expect(heard.progress.filter(({ phase, what }) => phase === "wait" && what === undefined)).toEqual([]);
     const last = uploads.at(-1);
     if (last?.total !== undefined) expect(last.done).toBe(last.total);
     const seen = await open.backend.read({ address: AT, id: made.id }, reading);

@@ -192,6 +192,7 @@ export interface Heard {
     readonly done: number;
     readonly total: number | undefined;
     readonly identified: boolean;
+    readonly what: string | undefined;
   }[];
 }
 
@@ -207,7 +208,7 @@ export function listening(signal: AbortSignal = reading.signal, more: Partial<Co
     completed: () => undefined,
     signal,
     note: () => undefined,
-    progress: (phase, done, total) => progress.push({ phase, done, total, identified: ids.length > 0 }),
+    progress: (phase, done, total, what) => progress.push({ phase, done, total, identified: ids.length > 0, what }),
     identified: async (id) => void ids.push(id),
     secret: async () => "",
     ...more,

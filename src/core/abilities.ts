@@ -21,6 +21,10 @@ export interface Part {
 export interface Downloads {
   download(id: ImageId, context: Reading): Promise<readonly Part[]>;
 }
+/** Ability: a link from which anybody can download the disk of an image, for so many seconds. It is a secret. */
+export interface Links {
+  link(id: ImageId, seconds: number, context: Reading): Promise<string>;
+}
 /** Ability: an image can be taken out of use without being deleted. */
 export interface Retires {
   retire(id: ImageId, how: "hide" | "deactivate", context: Context): Promise<void>;
@@ -90,6 +94,7 @@ export interface Locates<I extends Schema = Schema> {
 export const canLocate = <B extends Backend>(backend: B): backend is B & Locates => has(backend, "located");
 export const canTellAdded = <B extends Backend>(backend: B): backend is B & Added => has(backend, "added");
 export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
+export const canLink = <B extends Backend>(backend: B): backend is B & Links => has(backend, "link");
 export const canRefresh = <B extends Backend>(backend: B): backend is B & Refreshes => has(backend, "refresh");
 export const canRetire = <B extends Backend>(backend: B): backend is B & Retires => has(backend, "retire");
 export const canTellUse = <B extends Backend>(backend: B): backend is B & Uses => has(backend, "usedBy");

@@ -55,8 +55,11 @@ export interface Context extends Reading {
   readonly claimed?: ReadonlySet<string>;
   /** When the source was last changed, as its server or the file system reports it; asks where that is not known yet. */
   readonly sourceDate?: () => Promise<Date | undefined>;
-  /** `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. */
-  progress(phase: Phase, done: number, total?: number): void;
+  /**
+   * `done` counts from 0 to `total` within a phase and never goes back, but for a retry, which begins at 0 again. `what`: of a wait, what
+   * for, and the status that the backend reports ("the image to become active (importing)").
+   */
+  progress(phase: Phase, done: number, total?: number, what?: string): void;
   /** Resolves once the id is in the state file. Call it as soon as the backend has said the id, before the first byte goes up. */
   identified(id: ImageId): Promise<void>;
   /** The secret behind a reference (`env:NAME`) in a sensitive attribute; redacted from then on. @throws Failure config.secret */

@@ -5,6 +5,7 @@ export type {
   Additions,
   Downloads,
   Judges,
+  Links,
   Locates,
   Part,
   Refreshed,
@@ -115,3 +116,5 @@ export {
   type Reading,
 } from "./plugin.ts";
 export type { Starter, StarterSetting } from "./starter.ts";
+export { type S3Access, s3Access, saidByS3 } from "./store/s3/access.ts";
+export { elementOf, elementsOf } from "./store/s3/xml.ts";

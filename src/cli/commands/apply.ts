@@ -21,6 +21,11 @@ abstract class ApplyingCommand extends PlanningCommand {
     description: "Fail if the plan deletes more objects than this",
   });
 
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    optionCount("--max-deletes", this.maxDeletes, 0);
+  }
+
   protected async carryOut(session: Session, saved: Plan | undefined, mode: PlanMode): Promise<number> {
     const plan = saved ?? (await this.planned(session, mode));
     this.guard(plan);

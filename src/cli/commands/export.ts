@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command, Option } from "clipanion";
-import { canDownload, type Part } from "../../core/abilities.ts";
+import { canDownload, canLink, type Part } from "../../core/abilities.ts";
 import { Failure } from "../../core/failure.ts";
 import type { Observed } from "../../core/model/image.ts";
 import {
@@ -15,8 +15,10 @@ import {
   isName,
   parseAddress,
 } from "../../core/model/name.ts";
+import { seconds } from "../../core/model/types.ts";
 import type { Backend } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
+import { checkWritable } from "../output.ts";
 import { bytes } from "../render/format.ts";
 
 export class ExportCommand extends FileCommand {
@@ -29,13 +31,22 @@ export class ExportCommand extends FileCommand {
     examples: [
       ["An image of the store", "$0 export store/debian --out debian.qcow2"],
       ["Any image of an Incus server, by its alias", "$0 export lab/alpine/edge"],
+      ["A link that needs no credentials, for a day (s3)", "$0 export store/debian --link 1d"],
     ],
   });
 
   readonly target = Option.String("--out", {
     description: "Output file (default: the image's name in the current directory)",
   });
+  readonly link = Option.String("--link", {
+    description: "Print a signed link to the disk that lasts so long, up to 7d, instead of downloading it (s3)",
+  });
   readonly address = Option.String({ required: true, name: "ADDRESS" });
+
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    if (this.target !== undefined) await checkWritable("--out", resolve(this.context.cwd, this.target));
+  }
 
   override async run(): Promise<number> {
     const [, named = "", rest = ""] = /^([^/]+)\/(.+)$/s.exec(this.address) ?? [];
@@ -43,6 +54,7 @@ export class ExportCommand extends FileCommand {
       throw new Failure("cli.usage", `invalid address ${JSON.stringify(this.address)}`, {
         hint: "write BACKEND/IMAGE, or BACKEND/ID for an unmanaged image",
       });
+    const lasting = this.#lasting();
     await using session = await this.session({ operation: "export", write: false, plugins: "first use" });
     const backend = await session.backend(backendName(named));
     const address = parseAddress(this.address) ?? anyOf(backendName(named));
@@ -56,11 +68,38 @@ export class ExportCommand extends FileCommand {
         ...(parseAddress(this.address) === undefined ? {} : { address }),
         hint: `create it with: images apply; list existing images with: images info ${named}`,
       });
+    if (this.link !== undefined) return await this.#link(backend, image, address, lasting);
     const parts = await this.#parts(backend, image, address);
     const disk = parts.at(-1);
     const path = resolve(this.context.cwd, this.target ?? basename(disk?.name ?? address));
     for (const part of parts)
       await this.#write(part, part === disk ? path : `${path}.metadata`, parts.length === 1 ? image : undefined);
+    return EXIT.done;
+  }
+
+  /** Seconds that a link is to last. @throws Failure cli.usage */
+  #lasting(): number {
+    if (this.link === undefined) return 0;
+    const found = seconds(this.link);
+    if (found !== undefined && found >= 1 && found <= A_WEEK && this.target === undefined) return Math.round(found);
+    throw this.target === undefined
+      ? new Failure("cli.usage", `invalid --link ${JSON.stringify(this.link)}: expected a duration of 1s to 7d`, {
+          hint: "for example --link 1h",
+        })
+      : new Failure("cli.usage", "--link and --out exclude each other", {
+          hint: "--link prints a link, and writes no file",
+        });
+  }
+
+  async #link(backend: Backend, { id }: Observed, address: Address, lasting: number): Promise<number> {
+    if (!canLink(backend))
+      throw new Failure("backend.refused", `the backend of ${address} does not sign links`, {
+        address,
+        hint: "download the image: images export without --link",
+      });
+    const reading = { signal: this.context.signal, note: (text: string) => this.note(text) };
+    // Written past what hides secrets: the signature is what was asked for.
+    this.context.stdout.write(`${await backend.link(id, lasting, reading)}\n`);
     return EXIT.done;
   }
 
@@ -103,6 +142,9 @@ export class ExportCommand extends FileCommand {
     }
   }
 }
+
+/** The most that signature version 4 allows. */
+const A_WEEK = 7 * 86_400;
 
 /** An address of no declared image, for a look at one that has none. */
 const anyOf = (backend: BackendName): Address => addressOf(backend, imageName("unmanaged"));

@@ -21,6 +21,10 @@ export class FmtCommand extends BaseCommand {
   readonly check = Option.Boolean("--check", false, {
     description: "Do not write; exit with 1 if a file is not formatted",
   });
+  readonly list = Option.Boolean("--list", true, { description: "List files that change (default); also --no-list" });
+  readonly write = Option.Boolean("--write", true, {
+    description: "Write the files (default); --no-write only lists them",
+  });
   readonly files = Option.Rest({ name: "FILE" });
 
   override async run(): Promise<number> {
@@ -36,8 +40,8 @@ export class FmtCommand extends BaseCommand {
       const after = formatToml(before, file);
       if (after === before) continue;
       changed++;
-      this.out.data.write(`${file}\n`);
-      if (!this.check) await rewrite(path, after);
+      if (this.list) this.out.data.write(`${file}\n`);
+      if (!this.check && this.write) await rewrite(path, after);
     }
     return this.check && changed > 0 ? EXIT.failed : EXIT.done;
   }

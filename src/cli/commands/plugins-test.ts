@@ -154,7 +154,7 @@ async function written(option: string, schema: Schema, texts: readonly string[])
 function clause(name: string): Clause {
   const found = CLAUSES.find((one) => one === name);
   if (found === undefined)
-    throw new Failure("cli.usage", `unknown clause ${JSON.stringify(name)}`, meant(name, CLAUSES));
+    throw new Failure("cli.usage", `invalid --clause ${name}: there is no such clause`, meant(name, CLAUSES));
   return found;
 }
 

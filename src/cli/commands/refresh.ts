@@ -22,6 +22,13 @@ export class RefreshCommand extends FileCommand {
   });
   readonly addresses = Option.Rest({ required: 1, name: "ADDRESS" });
 
+  protected override async prepare(): Promise<void> {
+    await super.prepare();
+    const bad = this.addresses.find((text) => parseAddress(text) === undefined);
+    if (bad !== undefined)
+      throw new Failure("cli.usage", `invalid address ${JSON.stringify(bad)}`, { hint: "write BACKEND/IMAGE" });
+  }
+
   override async run(): Promise<number> {
     await using session = await this.session({
       operation: "refresh",

@@ -5,7 +5,7 @@ import type { State } from "../../core/model/state.ts";
 import { changesBetween } from "../../core/store/changes.ts";
 import { showState } from "../../core/store/document.ts";
 import { stateList, stateMove, stateRemove } from "../../core/store/edit.ts";
-import { EXIT, FileCommand } from "../base.ts";
+import { EXIT, FileCommand, optionSeconds } from "../base.ts";
 import { renderRecorded } from "../render/state.ts";
 import { printable } from "../render/text.ts";
 
@@ -23,11 +23,15 @@ export class StateListCommand extends FileCommand {
   });
 
   readonly json = Option.Boolean("--json", false, { description: "Print JSON" });
+  readonly id = Option.String("--id", { description: "Limit to the image with this id" });
   readonly globs = Option.Rest({ name: "GLOB" });
 
   override async run(): Promise<number> {
     await using session = await this.session({ operation: "state list", write: false, plugins: "none" });
-    const found = stateList((await session.store()).state, this.globs);
+    const { state } = await session.store();
+    const found = stateList(state, this.globs).filter(
+      (address) => this.id === undefined || state.images[address]?.id === this.id,
+    );
     this.out.data.write(this.json ? `${JSON.stringify(found)}\n` : found.map((address) => `${address}\n`).join(""));
     return EXIT.done;
   }
@@ -45,11 +49,15 @@ export class StateShowCommand extends FileCommand {
   readonly address = Option.String({ required: true, name: "ADDRESS" });
 
   override async run(): Promise<number> {
-    await using session = await this.session({ operation: "state show", write: false, plugins: "none" });
     const address = parseAddress(this.address);
+    if (address === undefined)
+      throw new Failure("cli.usage", `invalid address ${JSON.stringify(this.address)}`, {
+        hint: "write BACKEND/IMAGE",
+      });
+    await using session = await this.session({ operation: "state show", write: false, plugins: "none" });
     const { state } = await session.store();
-    const row = address === undefined ? undefined : state.images[address];
-    if (address === undefined || row === undefined) {
+    const row = state.images[address];
+    if (row === undefined) {
       throw new Failure("state.address", `the state has no ${this.address}`, {
         hint: "list addresses with: images state list",
       });
@@ -63,17 +71,21 @@ export class StateShowCommand extends FileCommand {
   }
 }
 
+const dryRun = () => Option.Boolean("--dry-run", false, { description: "Only show what would change" });
+
 /** A command that writes another state in the place of the one there is. */
 export abstract class EditCommand extends FileCommand {
   readonly lockTimeout = Option.String("--lock-timeout", {
     description: "Time to wait for the state lock (30s, 5m)",
   });
 
-  protected async edit(operation: string, change: (state: State) => State): Promise<number> {
-    await using session = await this.session({ operation, write: true, plugins: "none" });
+  /** `isDry`: nothing is written, and no lock is taken. */
+  protected async edit(operation: string, change: (state: State) => State, isDry = false): Promise<number> {
+    const lockTimeout = optionSeconds("--lock-timeout", this.lockTimeout);
+    await using session = await this.session({ operation, write: !isDry, plugins: "none", lockTimeout });
     const store = await session.store();
     const changes = changesBetween(store.state.images, change(store.state).images);
-    await store.putAll(changes);
+    if (!isDry) await store.putAll(changes);
     return EXIT.done;
   }
 }
@@ -91,11 +103,18 @@ export class StateMoveCommand extends EditCommand {
     ],
   });
 
+  readonly dryRun = dryRun();
   readonly from = Option.String({ required: true, name: "FROM" });
   readonly to = Option.String({ required: true, name: "TO" });
 
   override run(): Promise<number> {
-    return this.edit("state mv", (state) => stateMove(state, this.from, this.to).state);
+    const change = (state: State) => {
+      const { state: next, renamed } = stateMove(state, this.from, this.to);
+      for (const [to, from] of renamed)
+        this.note(`${this.dryRun ? "would rename" : "renamed"} ${printable(from)} to ${printable(to)}`);
+      return next;
+    };
+    return this.edit("state mv", change, this.dryRun);
   }
 }
 
@@ -111,14 +130,17 @@ export class StateRemoveCommand extends EditCommand {
     ],
   });
 
+  readonly dryRun = dryRun();
   readonly globs = Option.Rest({ required: 1, name: "ADDRESS" });
 
   override run(): Promise<number> {
-    return this.edit("state rm", (state) => {
+    const change = (state: State) => {
       const { state: next, removed } = stateRemove(state, this.globs);
-      for (const address of removed) this.note(`removed ${printable(address)} from the state`);
+      for (const address of removed)
+        this.note(`${this.dryRun ? "would remove" : "removed"} ${printable(address)} from the state`);
       return next;
-    });
+    };
+    return this.edit("state rm", change, this.dryRun);
   }
 }
 

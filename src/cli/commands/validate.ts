@@ -1,5 +1,5 @@
 import { Command, Option } from "clipanion";
-import { EXIT, FileCommand } from "../base.ts";
+import { EXIT, FileCommand, isUsage, textOf } from "../base.ts";
 import { diagnostics, validation } from "../render/diagnostic.ts";
 import { plural } from "../render/format.ts";
 
@@ -33,8 +33,9 @@ export class ValidateCommand extends FileCommand {
     return EXIT.done;
   }
 
-  protected override fail(thrown: unknown): void {
-    if (this.json) this.out.data.write(`${JSON.stringify(validation(diagnostics(thrown)))}\n`);
-    super.fail(thrown);
+  protected override failInJson(thrown: unknown): void {
+    if (this.json && !isUsage(thrown))
+      this.out.data.write(`${JSON.stringify(validation(diagnostics(thrown, textOf)))}\n`);
+    else super.failInJson(thrown);
   }
 }

@@ -29,6 +29,7 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--from-image-manager": "file",
   "--from-terraform": "file",
   "--cloud": "nothing",
+  "--id": "nothing",
   "--tag": "nothing",
   "--from": "nothing",
   "--format": { words: GRAPHS },

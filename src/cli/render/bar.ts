@@ -2,7 +2,7 @@ import { bytes, duration, percent, rate, remaining } from "./format.ts";
 import { rateAt, secondsLeft } from "./meter.ts";
 import { COUNTS_BYTES, type Doing } from "./running.ts";
 import type { View } from "./style.ts";
-import { cells, pad, padLeft, truncate } from "./text.ts";
+import { cells, pad, padLeft, printable, truncate } from "./text.ts";
 
 /** A part of a row; those of lower rank give way first where the row is too narrow. */
 interface Part {
@@ -20,13 +20,14 @@ export function rowOf(doing: Doing, now: number, width: number, view: View): str
   const name: Part = { rank: 0, text: pad(truncate(address, width), width) };
   const elapsed: Part = { rank: 1, text: `[${duration(now - began)} elapsed]` };
   if (moving === undefined) return join([name, { rank: 2, text: pad(doing.action, 8) }, elapsed], columns);
-  const { phase, attempt, done, total, meter } = moving;
+  const { phase, attempt, done, total, meter, what } = moving;
   const speed = COUNTS_BYTES.has(phase) ? rateAt(meter, now) : undefined;
   const left = secondsLeft(meter, done, total, now);
   const isBytes = COUNTS_BYTES.has(phase) && (done > 0 || total !== undefined);
   const parts: Part[] = [
     name,
     { rank: 2, text: pad(phase, 8) },
+    ...(what === undefined ? [] : [{ rank: 3, text: `for ${printable(what)}` }]),
     ...(total === undefined ? [elapsed] : [{ rank: 1, text: padLeft(`${percent(done, total)} %`, 5) }]),
     ...(isBytes ? [{ rank: 4, text: amount(done, total) }] : []),
     ...(speed === undefined ? [] : [{ rank: 5, text: padLeft(rate(speed), 10) }]),

@@ -31,7 +31,7 @@ export interface Diagnostic {
 }
 
 /** The text of a file that a place is in; undefined where it cannot be read. */
-type DiagnosticSources = (file: string) => string | undefined;
+export type DiagnosticSources = (file: string) => string | undefined;
 
 /** Everything that a failure tells, one diagnostic a problem; the failure itself first. */
 export function diagnostics(thrown: unknown, sources?: DiagnosticSources): readonly Diagnostic[] {

@@ -1,4 +1,4 @@
-import { type Diagnostic, headOf } from "./diagnostic.ts";
+import { type Diagnostic, type DiagnosticSources, diagnostics, headOf } from "./diagnostic.ts";
 import { printable, quietJson } from "./text.ts";
 
 /** The version of terraform's stream that this one keeps to. */
@@ -32,3 +32,7 @@ export const versionLine = (version: string, at: number): string =>
 
 export const diagnosticLine = (diagnostic: Diagnostic, at: number): string =>
   jsonLine(diagnostic.severity === "error" ? "error" : "warn", headOf(diagnostic), at, "diagnostic", { diagnostic });
+
+/** A whole stream that only tells a failure. */
+export const failureInJson = (thrown: unknown, version: string, at: number, sources?: DiagnosticSources): string =>
+  [versionLine(version, at), ...diagnostics(thrown, sources).map((one) => diagnosticLine(one, at))].join("");

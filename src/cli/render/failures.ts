@@ -7,7 +7,7 @@ import { printable, wrap } from "./text.ts";
 export function failuresAgain(report: RunReport | undefined, { style, columns }: View): string {
   if (report === undefined || report.steps.size < 2) return "";
   const failed = [...report.steps].flatMap(([address, fared]) =>
-    fared.result === "failed" ? [{ address, failure: fared.failure }] : [],
+    fared.result === "failed" && fared.failure.code !== "run.interrupted" ? [{ address, failure: fared.failure }] : [],
   );
   if (failed.length === 0) return "";
   const lines = failed.flatMap(({ address, failure: { message, code, hint } }) => [

@@ -1,6 +1,7 @@
-import { isPending, type Plan, type Step, summary } from "../../core/model/plan.ts";
+import { type Plan, type Step, summary } from "../../core/model/plan.ts";
 import { costLines } from "./cost.ts";
 import { duration, plural } from "./format.ts";
+import { inOrder } from "./legend.ts";
 import type { Fared, RunReport } from "./outcome.ts";
 import { renderPlan } from "./plan.ts";
 import { detailOf, faceOf, sourceOf } from "./step.ts";
@@ -59,12 +60,12 @@ function headline(plan: Plan, run: RunReport | undefined): string {
 }
 
 function stepTable(plan: Plan, run: RunReport | undefined): string[] {
-  const steps = plan.steps.filter(isPending);
+  const steps = inOrder(plan);
   if (steps.length === 0) return [];
   const rows = steps.slice(0, MOST).map((step) => {
     const { symbol, word } = faceOf(step);
     const detail =
-      detailOf(step) || ("making" in step ? sourceOf(step.making) : `was ${step.previous ?? step.address}`);
+      detailOf(step) || ("making" in step ? sourceOf(step.making) : `moved from ${step.previous ?? step.address}`);
     const cells = [`${code(symbol)} ${word}`, code(step.address), code(detail)];
     return `| ${[...cells, ...(run === undefined ? [] : [faredText(run.steps.get(step.address))])].join(" | ")} |`;
   });
@@ -101,11 +102,19 @@ function notes(plan: Plan): string[] {
     : [[...shown, ...(lines.length > MOST ? [`- … ${lines.length - MOST} more`] : [])].join("\n")];
 }
 
+/** What a highlighter of diffs colours: green, red, and for all that changes or needs a look the third one. */
+const COLOURS: Readonly<Record<string, string>> = { "+": "+", "-": "-", "~": "!" };
+
 /** The whole plan; the marks stand at the beginning of the line, where a highlighter looks for them. */
 function fold(plan: Plan, room: number): string {
   const lines = renderPlan(plan, { style: none }).trimEnd().split("\n");
   const marked = lines.map((line) =>
-    line.replace(/^( +)([-+~])/, (_, space: string, mark: string) => `${mark === "~" ? "!" : mark}${space}`),
+    line
+      .replace(/^( {4,})([-+~]) /, (_, space: string, mark: string) => `${COLOURS[mark] ?? mark} ${space}`)
+      .replace(/^ {2}(\S{1,2}) +(?=\S)/, (face, symbol: string) => {
+        const mark = COLOURS[symbol] ?? "!";
+        return `${mark} ${mark === symbol ? " ".repeat(symbol.length) : symbol}${face.slice(2 + symbol.length)}`;
+      }),
   );
   const fitting: string[] = [];
   let length = 0;

@@ -10,7 +10,19 @@ import {
 } from "../../core/model/plan.ts";
 import { costLines } from "./cost.ts";
 import { plural } from "./format.ts";
-import { changesOf, detailOf, faceOf, shortened, sourceOf, verificationOf, verificationText } from "./step.ts";
+import { inOrder, legend } from "./legend.ts";
+import {
+  changesOf,
+  detailOf,
+  faceOf,
+  isMove,
+  markerText,
+  placeOf,
+  shortened,
+  sourceOf,
+  verificationOf,
+  verificationText,
+} from "./step.ts";
 import type { View } from "./style.ts";
 import { cells, pad, printable, wrap } from "./text.ts";
 import { changeLines } from "./values.ts";
@@ -34,10 +46,10 @@ export function renderPlan(plan: Plan, view: View): string {
     .join("\n\n")}\n`;
 }
 
-/** The steps alone, one block each, without a sentence at the end. */
+/** The steps alone, a block each with a blank line between them, without a sentence at the end. */
 export function stepLines(steps: readonly Step[], view: View): string[] {
-  const width = Math.min(WIDEST_ADDRESS, Math.max(0, ...steps.map(({ address }) => address.length)));
-  return steps.flatMap((step) => stepBlock(step, width, view));
+  const width = Math.min(WIDEST_ADDRESS, Math.max(0, ...steps.map((step) => (isMove(step) ? 0 : step.address.length))));
+  return steps.flatMap((step, i) => [...(i === 0 ? [] : [""]), ...stepBlock(step, width, view)]);
 }
 
 /** What will be gone or out of our hands after `apply`, to be confirmed; "" where nothing will. */
@@ -67,18 +79,20 @@ const alsoGone = (owns: readonly string[] = []): string =>
   owns.length === 0 ? "" : `, with ${owns.map(printable).join(", ")}`;
 
 function stepSection(plan: Plan, view: View): string[] {
-  return stepLines(plan.steps.filter(isPending), view);
+  const steps = inOrder(plan);
+  if (steps.length === 0) return [];
+  return [...legend(steps, view), "", ...stepLines(steps, view)];
 }
 
 function stepBlock(step: Step, width: number, view: View): string[] {
   const { style, columns } = view;
   const { symbol, word, role } = faceOf(step);
   const detail = detailOf(step);
-  const face = `  ${style[role](`${pad(symbol, 2)} ${pad(word, 8)}`)} ${style.strong(pad(step.address, detail === "" ? 0 : width))}`;
+  const face = `  ${style[role](`${pad(symbol, 2)} ${pad(word, 8)}`)} ${style.strong(pad(placeOf(step), detail === "" ? 0 : width))}`;
   const fits = columns === undefined || cells(face) + 2 + cells(detail) <= columns;
   const lines =
     fits || cells(face) + 24 <= columns ? wrap(`${face}  `, detail, columns) : [face.trimEnd(), ...note(detail, view)];
-  if (step.previous !== undefined) lines.push(...note(`was ${printable(step.previous)}`, view));
+  if (step.previous !== undefined && !isMove(step)) lines.push(...note(`moved from ${printable(step.previous)}`, view));
   if (step.action === "block" && step.hint !== undefined)
     lines.push(...wrap(`${" ".repeat(INDENT)}${style.hint("hint:")} `, printable(step.hint), columns));
   if ("making" in step) {
@@ -90,6 +104,8 @@ function stepBlock(step: Step, width: number, view: View): string[] {
   const verification = verificationOf(step);
   if (verification !== undefined) lines.push(...note(verificationText(verification), view));
   if (step.after !== undefined && step.after.length > 0) lines.push(...note(`after ${step.after.join(", ")}`, view));
+  const marker = markerText(step);
+  if (marker !== undefined) lines.push(...note(marker, view));
   for (const text of asides(step)) lines.push(...note(text, view));
   return [...lines, ...attributeLines(changesOf(step), view, step.action === "replace"), ...additionLines(step, view)];
 }
@@ -189,7 +205,6 @@ function endSection(plan: Plan, view: View): string[] {
   const unchanged = kept > 0 ? [`${kept} unchanged`] : [];
   if (isSettled(plan)) return [...lines, plan.mode === "destroy" ? NOTHING_TO_DESTROY : NO_CHANGES, ...unchanged];
   if (!hasChanges(plan)) return [...lines, "No changes on the available backends.", ...unchanged];
-  const { blocked } = summary(plan);
   const moved = plan.steps.filter(({ previous }) => previous !== undefined).length;
   const cost = costLines(plan).flatMap((text) => wrap("", text, columns, 2));
   return [
@@ -197,7 +212,6 @@ function endSection(plan: Plan, view: View): string[] {
     ...cost,
     ...(cost.length > 0 ? [""] : []),
     style.strong(planSentence(plan)),
-    ...(blocked > 0 ? [style.blocked(`${blocked} blocked`)] : []),
     ...(moved > 0 ? [`${moved} moved`] : []),
     ...unchanged,
   ];

@@ -4,6 +4,7 @@ import type { Address, ImageId } from "../../core/model/name.ts";
 import type { Action } from "../../core/model/plan.ts";
 import { bytes, percent } from "./format.ts";
 import { type Meter, measure, rateAt, secondsLeft } from "./meter.ts";
+import { printable } from "./text.ts";
 
 /** The phase of a step that goes on just now. */
 export interface Moving {
@@ -12,6 +13,8 @@ export interface Moving {
   readonly began: number;
   readonly done: number;
   readonly total: number | undefined;
+  /** What is waited for. */
+  readonly what?: string | undefined;
   readonly meter: Meter | undefined;
 }
 
@@ -65,10 +68,10 @@ export class Running {
       case "transfer.progress": {
         const before = this.#steps.get(event.address)?.moving;
         const same = before?.phase === event.phase ? before : undefined;
-        const { phase, done, total } = event;
+        const { phase, done, total, what } = event;
         const meter = measure(same?.meter, done, now);
         const [attempt, began] = [same?.attempt ?? 1, same?.began ?? now];
-        this.#change(event.address, { moving: { phase, attempt, began, done, total, meter } });
+        this.#change(event.address, { moving: { phase, attempt, began, done, total, what, meter } });
         break;
       }
       case "transfer.done":
@@ -91,12 +94,12 @@ export class Running {
   }
 }
 
-/** `upload 512.0 MiB/4.1 GiB (12 %)`, `convert 1.2 GiB`, `wait (40 %)`; "" where nothing is known. */
+/** `upload 512.0 MiB/4.1 GiB (12 %)`, `convert 1.2 GiB`, `wait for the image to become active (queued)`; "" where nothing is known. */
 export function movingText({ moving }: Pick<Doing, "moving">): string {
   if (moving === undefined) return "";
-  const { phase, done, total } = moving;
+  const { phase, done, total, what } = moving;
   const share = total === undefined ? "" : ` (${percent(done, total)} %)`;
-  if (!COUNTS_BYTES.has(phase)) return `${phase}${total === undefined ? "" : share}`;
+  if (!COUNTS_BYTES.has(phase)) return `${phase}${what === undefined ? "" : ` for ${printable(what)}`}${share}`;
   if (done === 0 && total === undefined) return phase;
   return `${phase} ${bytes(done)}${total === undefined ? "" : `/${bytes(total)}`}${share}`;
 }
@@ -110,7 +113,7 @@ export function countFacts(phase: Phase, done: number, total: number | undefined
 /** What goes on, as fields of the JSON stream. */
 export function movingFacts({ moving }: Doing, now: number): Readonly<Record<string, string | number>> {
   if (moving === undefined) return {};
-  const { phase, done, total, attempt, meter } = moving;
+  const { phase, done, total, attempt, meter, what } = moving;
   const rate = COUNTS_BYTES.has(phase) ? rateAt(meter, now) : undefined;
   const left = secondsLeft(meter, done, total, now);
   return {
@@ -119,5 +122,6 @@ export function movingFacts({ moving }: Doing, now: number): Readonly<Record<str
     ...(rate === undefined ? {} : { rate_bps: Math.round(rate) }),
     ...(left === undefined ? {} : { eta_seconds: Math.ceil(left) }),
     attempt,
+    ...(what === undefined ? {} : { waiting_for: what }),
   };
 }

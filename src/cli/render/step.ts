@@ -18,7 +18,9 @@ export function faceOf(step: Step): Face {
     case "adopt":
       return { symbol: "<=", word: step.because === "import" ? "import" : "adopt", role: "take" };
     case "update":
-      return { symbol: "~", word: "update", role: "change" };
+      return isMove(step)
+        ? { symbol: ">", word: "move", role: "take" }
+        : { symbol: "~", word: "update", role: "change" };
     case "replace":
       return { symbol: step.order === "create-first" ? "±" : "∓", word: "replace", role: "replace" };
     case "delete":
@@ -36,6 +38,28 @@ export function faceOf(step: Step): Face {
     default:
       return step satisfies never;
   }
+}
+
+/** The ownership marker is kept by this program: it is no attribute of the image. */
+const isMarker = ({ name }: Change): boolean => name === "marker";
+
+/** Another address for the same image, and nothing besides but what its marker says of that. */
+export const isMove = (step: Step): boolean =>
+  step.previous !== undefined &&
+  (step.action === "keep" ||
+    (step.action === "update" && step.changes.every(isMarker) && (step.deletes ?? []).length === 0));
+
+/** The address, of a move with the one before. */
+export const placeOf = (step: Step): string =>
+  step.previous !== undefined && isMove(step) ? `${printable(step.previous)} -> ${step.address}` : step.address;
+
+/** What happens to the marker of the image, in words; undefined where nothing does. Printable. */
+export function markerText(step: Step): string | undefined {
+  const change = "changes" in step ? step.changes.find(isMarker) : undefined;
+  if (change === undefined) return undefined;
+  if (change.kind !== "edit" || change.before.kind !== "value") return "the ownership marker is written";
+  if (step.previous !== undefined) return "the ownership marker gets the new address";
+  return `the ownership marker is written again; it says ${printable(String(change.before.value))}`;
 }
 
 const GONE = {
@@ -93,7 +117,9 @@ export function detailOf(step: Step): string {
 const reasons = (because: readonly string[]): string =>
   because.map((name) => (name === "requested" ? "asked for" : printable(name))).join(", ");
 
-export const changesOf = (step: Step): readonly Change[] => ("changes" in step ? step.changes : []);
+/** The attributes that change. */
+export const changesOf = (step: Step): readonly Change[] =>
+  "changes" in step ? step.changes.filter((change) => !isMarker(change)) : [];
 
 /** What of a step is to be compared with the source. */
 export const verificationOf = (step: Step): Verification | undefined =>

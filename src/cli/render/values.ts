@@ -80,7 +80,11 @@ function linesOf(change: Change, label: string, room: number): Line[] {
         : [{ depth: 0, mark: "+", lead: label, text: showShown(change.after) }];
     case "remove": {
       const text = `${showShown(change.before)} -> (unset)`;
-      if (change.before.kind !== "value" || cells(label + text) <= room || partsOf(change.before.value) === undefined)
+      if (
+        change.before.kind !== "value" ||
+        partsOf(change.before.value) === undefined ||
+        (cells(label + text) <= room && !hasKeys(change.before.value))
+      )
         return [{ depth: 0, mark: "-", lead: label, text }];
       return whole("-", label, change.before.value, 0, room);
     }
@@ -97,7 +101,8 @@ function linesOf(change: Change, label: string, room: number): Line[] {
 function whole(mark: Mark, lead: string, value: Value, depth: number, room: number): Line[] {
   const text = inline(value);
   const parts = partsOf(value);
-  if (parts === undefined || cells(lead + text) + depth * 4 <= room) return [{ depth, mark, lead, text }];
+  if (parts === undefined || (cells(lead + text) + depth * 4 <= room && !hasKeys(value)))
+    return [{ depth, mark, lead, text }];
   const inner = parts.slice(0, MOST).flatMap((part) => whole(mark, part.lead, part.value, depth + 1, room));
   return framed(value, mark, lead, depth, inner, parts.length > MOST ? `… ${parts.length - MOST} more` : "");
 }
@@ -106,7 +111,8 @@ function whole(mark: Mark, lead: string, value: Value, depth: number, room: numb
 function edited(lead: string, before: Value, after: Value, depth: number, room: number): Line[] {
   const text = `${inline(before)} -> ${inline(after)}`;
   const fits = cells(lead + text) + depth * 4 <= room;
-  if (fits && !isText(before) && !isText(after)) return [{ depth, mark: "~", lead, text }];
+  if (fits && ![before, after].some((value) => isText(value) || hasKeys(value)))
+    return [{ depth, mark: "~", lead, text }];
   const [old, fresh] = [partsOf(before), partsOf(after)];
   if (old === undefined || fresh === undefined || Array.isArray(before) !== Array.isArray(after))
     return [{ depth, mark: "~", lead, text: fits ? text : nearDifference(before, after, text) }];
@@ -121,6 +127,10 @@ interface Part {
   readonly lead: string;
   readonly value: Value;
 }
+
+/** A table, or a list of tables: it is shown key by key, however wide the terminal is. */
+const hasKeys = (value: Value): boolean =>
+  isTable(value) ? Object.keys(value).length > 0 : Array.isArray(value) && value.some(hasKeys);
 
 const isText = (value: Value): value is string => typeof value === "string" && value.trimEnd().includes("\n");
 

@@ -38,13 +38,14 @@ export const refreshed = (at: string, id?: string): string => `${at}: Refresh co
 export const NO_CHANGES = "No changes. Your infrastructure matches the configuration.";
 export const NOTHING_TO_DESTROY = "No changes. No objects need to be destroyed.";
 
-/** `Plan: 1 to add, 0 to change, 0 to destroy.`, with imports and what is forgotten where there are any. */
+/** `Plan: 1 to add, 0 to change, 0 to destroy.`, with imports and what is forgotten, verified or blocked where there is any. */
 export function planSentence(plan: Plan): string {
   const counts = summary(plan);
   const imports = counts.import > 0 ? `${counts.import} to import, ` : "";
   const forgets = counts.forget > 0 ? `, ${counts.forget} to forget` : "";
   const verifies = counts.verify > 0 ? `, ${counts.verify} to verify` : "";
-  return `Plan: ${imports}${counts.add} to add, ${counts.change} to change, ${counts.destroy} to destroy${forgets}${verifies}.`;
+  const blocked = counts.blocked > 0 ? `, ${counts.blocked} blocked` : "";
+  return `Plan: ${imports}${counts.add} to add, ${counts.change} to change, ${counts.destroy} to destroy${forgets}${verifies}${blocked}.`;
 }
 
 /** Nothing to do, and nothing hindered us from seeing that. */

@@ -22,7 +22,7 @@ export class StepProgress {
     this.#now = now;
   }
 
-  readonly tell = (phase: Phase, done: number, total?: number): void => {
+  readonly tell = (phase: Phase, done: number, total?: number, what?: string): void => {
     const size = total === undefined ? {} : { total };
     const before = this.#phase;
     if (before?.name === "upload" && UNDERNEATH.has(phase)) {
@@ -36,7 +36,14 @@ export class StepProgress {
       this.#events.send({ type: "transfer.started", address: this.#address, phase, ...size, attempt });
     } else before.done = done;
     this.#events.supersede(
-      { type: "transfer.progress", address: this.#address, phase, done, ...size },
+      {
+        type: "transfer.progress",
+        address: this.#address,
+        phase,
+        done,
+        ...size,
+        ...(what === undefined ? {} : { what }),
+      },
       (waiting) => waiting.type === "transfer.progress" && waiting.address === this.#address && waiting.phase === phase,
     );
   };

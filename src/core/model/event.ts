@@ -60,6 +60,8 @@ export type Event =
       readonly phase: Phase;
       readonly done: number;
       readonly total?: number;
+      /** What is waited for, and the status that the backend reports. */
+      readonly what?: string;
     }
   | {
       readonly type: "transfer.done";

@@ -100,6 +100,7 @@ export function presigned(url: URL, signer: Signer, at: Date, seconds: number): 
     "X-Amz-Credential": `${signer.keys.accessKey}/${scopeOf(signer, stamp)}`,
     "X-Amz-Date": stamp,
     "X-Amz-Expires": String(seconds),
+    ...(signer.keys.sessionToken === undefined ? {} : { "X-Amz-Security-Token": signer.keys.sessionToken }),
     "X-Amz-SignedHeaders": "host",
   });
   const headers = { host: url.host };

@@ -34,7 +34,7 @@ export function stateRemove(
   };
 }
 
-/** Renames an address, or a whole backend when neither name has a slash. @throws Failure state.address */
+/** Renames an address, or a whole backend when neither name has a slash. @throws Failure state.address, cli.usage */
 export function stateMove(
   state: State,
   from: string,
@@ -51,7 +51,7 @@ export function stateMove(
         ? to
         : undefined;
   if (bad !== undefined)
-    throw new Failure("state.address", `invalid address ${JSON.stringify(bad)}`, {
+    throw new Failure("cli.usage", `invalid address ${JSON.stringify(bad)}`, {
       hint: "write two addresses (lab/debian prod/debian), or the names of two backends (lab prod)",
     });
   const renamed = new Map<Address, Address>();

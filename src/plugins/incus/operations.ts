@@ -5,7 +5,7 @@ import { type IncusOperation, isEnvelope, isOperation, isResult, parsed } from "
 /** What goes on around an operation. */
 export interface OperationContext {
   readonly signal: AbortSignal;
-  progress(phase: Phase, done: number, total?: number): void;
+  progress(phase: Phase, done: number, total?: number, what?: string): void;
 }
 
 export interface OperationResult {
@@ -150,11 +150,13 @@ function failed(text: string): Failure {
 }
 
 /** `rootfs: 36% (1.11MB/s)` as bytes, where it is known of how many. */
-function report({ metadata }: IncusOperation, progress: OperationContext["progress"], total: number | undefined): void {
+function report(operation: IncusOperation, progress: OperationContext["progress"], total: number | undefined): void {
+  const { metadata, description = "", status = "" } = operation;
   const text = isResult(metadata)
     ? (metadata.download_progress ?? metadata.create_image_from_container_pack_progress)
     : undefined;
   const [, part, percent] = /^(?:(\w+): )?(\d+)%/.exec(text ?? "") ?? [];
   const share = percent === undefined || part === "metadata" ? 0 : Number(percent) / 100;
-  progress("import", Math.floor(share * (total ?? 100)), total ?? 100);
+  const what = `the operation${description === "" ? "" : ` "${description}"`} (${status})`;
+  progress("import", Math.floor(share * (total ?? 100)), total ?? 100, what);
 }

@@ -69,11 +69,16 @@ export async function send(
     .finally(() => context.signal.removeEventListener("abort", follow));
   const made = fingerprint;
   if (made === undefined) throw new Failure("backend.answer", "the server created an image before it had all bytes");
-  context.progress("wait", 0);
+  const waits = (what: string) => context.progress("wait", 0, undefined, what);
+  waits("the server to unpack the image");
   const there = async () =>
     (await client.image(made, context.signal)) === undefined ? undefined : { fingerprint: made };
   const result = await client.operations
-    .wait(operation, { ...quiet(context), found: there })
+    .wait(operation, {
+      signal: context.signal,
+      progress: (_phase, _done, _total, what) => waits(what ?? "the operation"),
+      found: there,
+    })
     .catch(async (thrown: unknown): Promise<OperationResult> => {
       // The answer to the first try may have been lost on its way, so that the second met what the first had made.
       if (thrown instanceof Failure && isTwice(thrown.message) && (await sending.isOurs(made))) return {};
@@ -87,9 +92,6 @@ export const mismatch = (expected: string, found: string): Failure =>
   new Failure("source.digest", `fingerprint mismatch: expected ${expected}, got ${found}`, {
     hint: "correct `fingerprint` or the source",
   });
-
-/** Signal and nothing to say: what a server does with bytes that it has takes no time worth a bar. */
-const quiet = ({ signal }: Context) => ({ signal, progress: () => undefined });
 
 /** The pieces as they come, the last one only after `known` was told the sha256 of all of them and agreed. */
 async function* hashed(

@@ -58,6 +58,8 @@ export const isOperation = t.isObject(
   {
     id: t.isString(),
     status_code: t.isNumber(),
+    status: t.isOptional(t.isString()),
+    description: t.isOptional(t.isString()),
     may_cancel: t.isOptional(t.isBoolean()),
     err: t.isOptional(t.isNullable(t.isString())),
     metadata: t.isOptional(t.isUnknown()),

@@ -108,8 +108,14 @@ export class LinodeMaking {
   /** Waits until an image that was begun can be used. */
   async #made(id: string, want: Desired<LinodeImage>, context: Context): Promise<LinodeImageAnswer> {
     const { signal, progress, completed } = context;
-    progress("wait", 0);
-    const made = await this.#watch.until(id, (seen) => (seen.status === "available" ? seen : undefined), signal);
+    const told = (status: string) => progress("wait", 0, undefined, `the image to become available (${status})`);
+    told("creating");
+    const look = (seen: LinodeImageAnswer) => {
+      if (seen.status === "available") return seen;
+      told(seen.status);
+      return undefined;
+    };
+    const made = await this.#watch.until(id, look, signal);
     completed();
     return await this.#signed(made, want, context);
   }

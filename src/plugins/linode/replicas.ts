@@ -33,16 +33,25 @@ export async function replicate(
     if (!isSameSet(held(now), regions)) await ask(regions);
   }
   if (wait !== true || arrived(regions, "every")(now) !== undefined) return now;
-  context.progress("wait", 0, regions.length);
+  const told = (image: LinodeImageAnswer): void => {
+    const there = regions.filter((region) => available(image).includes(region));
+    const missing = regions.filter((region) => !there.includes(region)).map((region) => statusIn(image, region));
+    context.progress("wait", there.length, regions.length, `replicas (${missing.join(", ")})`);
+  };
+  told(now);
   return await watch.until(
     now.id,
     (seen) => {
-      context.progress("wait", regions.filter((region) => available(seen).includes(region)).length, regions.length);
+      told(seen);
       return arrived(regions, "every")(seen);
     },
     signal,
   );
 }
+
+/** `us-east: pending replication`. */
+const statusIn = ({ regions }: LinodeImageAnswer, region: string): string =>
+  `${region}: ${regions?.find((one) => one.region === region)?.status ?? "missing"}`;
 
 /** The region that an image is in when nobody asked for replicas: where it was made, else the first that has it. */
 export function homeOf(image: LinodeImageAnswer, made: string | undefined): readonly string[] {

@@ -8,6 +8,7 @@ import { establish, makeFolders, recognize, type StoreFound } from "./identity.t
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
 import { Pages } from "./pages.ts";
 import { idOfFile, isId, recordNames, recordOf, type StoreBlob, type StoreEntry } from "./record.ts";
+import { blobsOf } from "./store.ts";
 import { fileName } from "./streams.ts";
 import { Working } from "./working.ts";
 
@@ -211,6 +212,3 @@ export class Directory {
 
 /** Records that are read at a time. */
 const BATCH = 64;
-
-export const blobsOf = ({ disk, metadata }: StoreEntry): readonly string[] =>
-  metadata === undefined ? [disk.sha256] : [disk.sha256, metadata.sha256];

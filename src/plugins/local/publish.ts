@@ -1,21 +1,20 @@
-import type { Directory } from "./client.ts";
 import { storeFeed } from "./feed.ts";
 import { storePage } from "./page.ts";
 import { ROBOTS } from "./pages.ts";
-import type { StoreEntry } from "./record.ts";
+import type { ImageStore, Show } from "./store.ts";
 import { indexes, shelvesOf } from "./streams.ts";
 
-/** Writes what a store shows of itself: the indexes for programs, the pages for people. */
+/** Has a store write what it shows of itself: the indexes for programs, the pages for people. */
 export class Publisher {
-  readonly #store: Directory;
-  readonly #url: string | undefined;
+  readonly show: Show;
+  readonly #store: ImageStore;
   #isPublishing = false;
   /** When the indexes may be written again, in milliseconds of performance.now(). */
   #due = 0;
 
-  constructor(store: Directory, url: string | undefined) {
+  constructor(store: ImageStore, url: string | undefined) {
     this.#store = store;
-    this.#url = url === undefined || url.endsWith("/") ? url : `${url}/`;
+    this.show = shownAt(url === undefined || url.endsWith("/") ? url : `${url}/`);
   }
 
   /**
@@ -27,23 +26,22 @@ export class Publisher {
     this.#isPublishing = true;
     const began = performance.now();
     try {
-      await this.write(await Array.fromAsync(this.#store.entries()));
+      await this.#store.publish(this.show);
     } finally {
       this.#isPublishing = false;
       this.#due = performance.now() + Math.max(1000, 10 * (performance.now() - began));
     }
   }
-
-  async write(entries: readonly StoreEntry[]): Promise<void> {
-    const shelves = shelvesOf(entries);
-    const { sums, index, products } = indexes(shelves, new Date());
-    await this.#store.putIndex("SHA256SUMS", sums);
-    await this.#store.putIndex("images.json", products);
-    await this.#store.putIndex("index.json", index);
-    const { pages } = this.#store;
-    const id = await this.#store.id();
-    if (id !== undefined) await pages.put("feed.xml", storeFeed(shelves, id, this.#url));
-    await pages.put("index.html", storePage(shelves, this.#url));
-    await pages.put("robots.txt", ROBOTS);
-  }
 }
+
+const shownAt =
+  (url: string | undefined): Show =>
+  (entries, store, products) => {
+    const shelves = shelvesOf(entries);
+    return {
+      ...indexes(shelves, new Date(), products),
+      feed: storeFeed(shelves, store, url),
+      page: storePage(shelves, url),
+      robots: ROBOTS,
+    };
+  };

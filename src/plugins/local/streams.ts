@@ -32,8 +32,8 @@ export function shelvesOf(entries: readonly StoreEntry[]): readonly Shelved[] {
   return [...shelves.values()].sort((a, b) => (a.current.name < b.current.name ? -1 : 1));
 }
 
-/** `SHA256SUMS` and the two files of simplestreams. */
-export function indexes(shelves: readonly Shelved[], now: Date): Indexes {
+/** `SHA256SUMS` and the two files of simplestreams, of which `at` is where the index finds the products. */
+export function indexes(shelves: readonly Shelved[], now: Date, at = "streams/v1/images.json"): Indexes {
   const list = shelves.map(({ current }) => current);
   const products = Object.fromEntries(list.flatMap(product));
   const updated = now.toUTCString().replace("GMT", "+0000");
@@ -44,7 +44,7 @@ export function indexes(shelves: readonly Shelved[], now: Date): Indexes {
       index: {
         images: {
           datatype: "image-downloads",
-          path: "streams/v1/images.json",
+          path: at,
           format: "products:1.0",
           updated,
           products: Object.keys(products).sort(),

@@ -39,7 +39,7 @@ export async function untilActive(
     }
     if (!MOVING.has(status))
       throw new Failure("backend.failed", `the image ${id} became ${status}`, { hint: "apply again" });
-    if (attempt === 1) progress("wait", 0);
+    progress("wait", 0, undefined, `the image to become active (${status})`);
     if (status !== told && Date.now() - began > TELLS * 1000) {
       note(`waiting for Glance: the image ${id} is ${status}`);
       told = status;

@@ -53,9 +53,12 @@ export class OmiMaking {
       const id = begun.ImageId;
       told(id);
       await context.identified(imageId(id));
-      progress("wait", 0);
+      const look = (seen: OmiAnswer | undefined) => {
+        progress("wait", 0, undefined, `${id} to become available (${seen?.State ?? "gone"})`);
+        return available(id, seen);
+      };
       // Copies and images of snapshots are often available already when they are answered.
-      return available(id, begun) ?? (await this.#watch.until(id, (seen) => available(id, seen), signal));
+      return look(begun) ?? (await this.#watch.until(id, look, signal));
     });
     context.completed();
     await stands();

@@ -63,7 +63,9 @@ describe("terraform's stream", () => {
     const messages = parsed(await streamed([...PLANNING, ...RUN])).map((one) => one["@message"]);
     expect(messages).toContain('image.debian["lab"]: Plan to create');
     expect(messages).toContain('image.debian["ru"]: Drift detected (update)');
-    expect(messages).toContain("Plan: 2 to import, 6 to add, 2 to change, 7 to destroy, 2 to forget, 1 to verify.");
+    expect(messages).toContain(
+      "Plan: 2 to import, 6 to add, 2 to change, 7 to destroy, 2 to forget, 1 to verify, 1 blocked.",
+    );
     expect(messages).toContain('image.debian["lab"]: Creating...');
     expect(messages).toContain('image.debian["lab"]: Still creating... [10s elapsed]');
     expect(messages).toContain('image.broken["ru"]: Creation errored after 11s');

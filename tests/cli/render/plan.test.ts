@@ -3,11 +3,12 @@ import { confirmation, renderPlan } from "../../../src/cli/render/plan.ts";
 import { ansi, none } from "../../../src/cli/render/style.ts";
 import { cells } from "../../../src/cli/render/text.ts";
 import { imageId } from "../../../src/core/model/name.ts";
+import type { Step } from "../../../src/core/model/plan.ts";
 import { golden } from "../../golden.ts";
 import { add, at, EVIL, edit, FULL, planOf, remove, STEPS } from "./plans.ts";
 
 describe("a plan as text", () => {
-  for (const columns of [40, 80, 200]) {
+  for (const columns of [40, 80, 120, 200]) {
     test(`at ${columns} columns`, async () => {
       const text = renderPlan(FULL, { style: none, columns });
       await golden(`plan-${columns}.txt`, text);
@@ -39,10 +40,12 @@ describe("the sentences that scripts look for", () => {
       "Plan: 1 to add, 0 to change, 0 to destroy.",
     );
   });
-  test("imports first, forgotten ones last, blocked ones on a line of their own", () => {
+  test("imports first, forgotten ones last, blocked ones counted", () => {
     const lines = last(renderPlan(FULL, plain));
-    expect(lines).toContain("Plan: 2 to import, 6 to add, 2 to change, 7 to destroy, 2 to forget, 1 to verify.");
-    expect(lines.slice(-3)).toEqual(["1 blocked", "1 moved", "2 unchanged"]);
+    expect(lines).toContain(
+      "Plan: 2 to import, 6 to add, 2 to change, 7 to destroy, 2 to forget, 1 to verify, 1 blocked.",
+    );
+    expect(lines.slice(-2)).toEqual(["1 moved", "2 unchanged"]);
   });
   test("nothing to do", () => {
     const same = planOf([{ action: "keep", address: at("lab/same"), id: imageId("1") }]);
@@ -59,6 +62,51 @@ describe("the sentences that scripts look for", () => {
   test("only drift to record", () => {
     const text = renderPlan({ ...FULL, mode: "refresh-only", steps: [], outages: [], warnings: [] }, plain);
     expect(last(text).at(-1)).toBe("Refresh only: 2 images to be updated in the state only.");
+  });
+});
+
+describe("the steps", () => {
+  const text = (steps: readonly Step[]) => renderPlan(planOf(steps), plain);
+  test("a blank line is between two images, and none within one", () => {
+    const blocks = renderPlan(FULL, plain).split("\n\n");
+    for (const { address } of STEPS.filter(({ action }) => action !== "keep"))
+      expect(blocks.filter((one) => new RegExp(`^  \\S+ +\\w+ +${address}`, "m").test(one)).length).toBeGreaterThan(0);
+    const heads = blocks.filter((one) => /^ {2}\S+ +(?:create|update|replace|delete|adopt|import|blocked) /.test(one));
+    for (const block of heads) expect(block.split("\n").filter((line) => /^ {2}\S/.test(line))).toHaveLength(1);
+  });
+  test("blocked ones stand last", () => {
+    const all = text([...STEPS.filter(({ action }) => action === "block"), ...STEPS]).split("\n");
+    const last = all.findLastIndex((line) => /^ {2}\S+ +(?!blocked)\w+ +\w+\//.test(line));
+    expect(all.findIndex((line) => line.includes("  blocked "))).toBeGreaterThan(last);
+  });
+  test("a legend has the symbols that are used, and no others", () => {
+    const [create] = STEPS;
+    expect(text(create === undefined ? [] : [create])).toStartWith("Symbols: + create\n\n  +  create ");
+    expect(text([{ action: "keep", address: at("lab/same"), id: imageId("1") }])).not.toContain("Symbols");
+  });
+  test("a move is one, and the ownership marker is no attribute", () => {
+    const marker = edit("marker", "lab/former", "lab/renamed");
+    const step = { address: at("lab/renamed"), id: imageId("1"), previous: at("lab/former") };
+    const moved = text([{ action: "update", ...step, changes: [marker] }]);
+    expect(moved).toContain(
+      "  >  move     lab/former -> lab/renamed  1\n      the ownership marker gets the new address\n",
+    );
+    const changed = text([{ action: "update", ...step, changes: [marker, edit("size", 1, 2)] }]);
+    expect(changed).toContain("  ~  update   lab/renamed  1\n      moved from lab/former\n");
+    for (const one of [moved, changed]) expect(one).not.toMatch(/[~+] marker/);
+    const { previous: _, ...there } = step;
+    expect(text([{ action: "update", ...there, changes: [add("marker", "m")] }])).toContain(
+      "the ownership marker is written\n",
+    );
+  });
+  test("a table is shown key by key at every width, and without one", () => {
+    const properties = { a: "1", b: "2" };
+    const step = { action: "update", address: at("lab/a"), id: imageId("1") } as const;
+    for (const columns of [40, 80, 120, 200, 400, undefined])
+      for (const change of [add("p", properties), remove("p", properties), edit("p", properties, { a: "1", b: "3" })]) {
+        const shown = renderPlan(planOf([{ ...step, changes: [change] }]), { style: none, columns }).split("\n");
+        expect(shown.some((line) => /^ {10}[-+~] b = /.test(line))).toBe(true);
+      }
   });
 });
 

@@ -65,6 +65,17 @@ describe("Markdown", () => {
     }
   });
 
+  test("every step of the fold begins with a mark that colours: + green, - red, ! for all else", () => {
+    const fence = /^```diff\n([\s\S]*?)\n```$/m.exec(report("markdown", FULL))?.[1] ?? "";
+    const heads = fence
+      .split("\n")
+      .filter((line) => /^.{0,6}\b(create|delete|update|blocked|move|replace|verify) +\w+\//.test(line));
+    const colour = (word: string) => new Set(heads.filter((line) => line.includes(` ${word} `)).map((line) => line[0]));
+    expect(colour("create")).toEqual(new Set(["+"]));
+    expect(colour("delete")).toEqual(new Set(["-"]));
+    for (const word of ["update", "replace", "blocked", "move", "verify"]) expect(colour(word)).toEqual(new Set(["!"]));
+  });
+
   test("a fence is longer than any in its text", () => {
     expect(block("a\n````\nb", "diff")).toBe("`````diff\na\n````\nb\n`````");
     expect(code("a``b")).toBe("``` a``b ```");

@@ -37,7 +37,7 @@ const elapsed = { elapsed_seconds: count };
 const phase = oneOf("download", "verify", "convert", "upload", "import", "wait", "delete");
 const moved = { phase, attempt: { type: "integer", minimum: 1 } };
 const far = { bytes: count, total_bytes: count, done: count, total: count };
-const speed = { ...far, rate_bps: count, eta_seconds: count };
+const speed = { ...far, rate_bps: count, eta_seconds: count, waiting_for: text };
 
 const position = table({ line: { type: "integer", minimum: 1 }, column: { type: "integer", minimum: 1 }, byte: count });
 export const diagnostic = table(

@@ -27,7 +27,7 @@ async function shown(script: typeof RUN, columns: number, style = none) {
 }
 
 describe("a run on a terminal", () => {
-  for (const columns of [40, 80, 200])
+  for (const columns of [40, 80, 120, 200])
     test(`of ${columns} columns: steps at the foot, what has happened above`, async () => {
       const { pictures, screen, data } = await shown(RUN, columns);
       await golden(`tty-${columns}.txt`, [...pictures, screen.text].join(`${"-".repeat(columns)}\n`));
@@ -54,6 +54,33 @@ describe("a run on a terminal", () => {
     await expect(run).rejects.toThrow("broken");
     expect([screen.isCursorVisible, screen.isWrapping, clock.running]).toEqual([true, true, 0]);
   });
+});
+
+test("rate and time to go are those of the phase: a slow upload after a fast download", async () => {
+  const MIB = 1024 ** 2;
+  const address = at("lab/debian");
+  const script: (typeof RUN)[number][] = [{ type: "step.started", address, action: "create" }];
+  const goes = (phase: "download" | "upload", perSecond: number, seconds: number) => {
+    const total = 600 * MIB;
+    script.push({ type: "transfer.started", address, phase, total, attempt: 1 });
+    for (let i = 1; i <= seconds; i++)
+      script.push(1000, { type: "transfer.progress", address, phase, done: i * perSecond, total });
+  };
+  goes("download", 60 * MIB, 10);
+  goes("upload", 400 * 1024, 4);
+  script.push(250);
+  const { pictures } = await shown(script, 120);
+  expect(pictures.at(-6)).toContain("60.0 MiB/s");
+  for (const picture of pictures.slice(-3)) {
+    expect(picture).toMatch(/upload .*\s40\d\.\d KiB\/s|upload .*\s400\.0 KiB\/s/);
+    expect(picture).toMatch(/ETA 25m/);
+  }
+});
+
+test("a wait says what for, and the status that the backend reports", async () => {
+  const { pictures } = await shown(RUN, 120);
+  expect(pictures.some((one) => /ru\/broken +wait +for the image to become active \(queued\) /.test(one))).toBe(true);
+  expect(pictures.some((one) => /lab\/debian +wait .*for replicas \(us-east: pending\) +25 %/.test(one))).toBe(true);
 });
 
 test("planning shows how far it has read", async () => {

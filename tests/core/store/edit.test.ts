@@ -56,7 +56,10 @@ describe("move", () => {
     ["lab/a", "prod/a/b", 'invalid address "prod/a/b"'],
     ["lab", "-x", 'invalid address "-x"'],
   ])("%s to %s: %s", async (from, to, message) => {
-    expect(await failing(() => stateMove(all, from, to))).toMatchObject({ code: "state.address", message });
+    expect(await failing(() => stateMove(all, from, to))).toMatchObject({
+      code: message.startsWith("invalid") ? "cli.usage" : "state.address",
+      message,
+    });
   });
 });
 

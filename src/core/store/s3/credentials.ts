@@ -20,6 +20,8 @@ interface CredentialMeans {
   readonly open: (options: HttpOptions) => HttpClient;
   readonly conceal: (secret: string) => void;
   readonly now: () => number;
+  /** What they are for: "the state in S3". */
+  readonly purpose?: string;
 }
 
 /** Renewed so many milliseconds before they expire. */
@@ -54,7 +56,7 @@ export class S3Credentials {
       )) ??
       (await this.#container()) ??
       (await this.#instance());
-    if (found === undefined) throw none();
+    if (found === undefined) throw none(this.#means.purpose ?? "the state in S3");
     conceal(found.keys.secretKey);
     if (found.keys.sessionToken !== undefined) conceal(found.keys.sessionToken);
     return found;
@@ -211,7 +213,7 @@ const saidBySts = (body: string) => {
   return code === undefined ? undefined : { message: `${code}: ${message ?? ""}` };
 };
 
-const none = (): Failure =>
-  new Failure("config.secret", "no credentials for the state in S3", {
-    hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile (AWS_PROFILE, or ?profile= in the URL), or run where web identity, a container or an instance role gives them",
+const none = (purpose: string): Failure =>
+  new Failure("config.secret", `no credentials for ${purpose}`, {
+    hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile (AWS_PROFILE, or `profile`), or run where web identity, a container or an instance role gives them",
   });

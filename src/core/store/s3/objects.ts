@@ -1,10 +1,10 @@
 import { Failure } from "../../failure.ts";
-import type { Call, Explained, HttpClient, HttpOptions } from "../../net/door.ts";
+import type { Call, HttpClient, HttpOptions } from "../../net/door.ts";
 import { escaped, signedHeaders } from "../../net/sign.ts";
-import { S3Credentials } from "./credentials.ts";
+import { s3Access, saidByS3 } from "./access.ts";
 import { explained, refused } from "./explain.ts";
 import type { S3Place } from "./place.ts";
-import { profileOf, type S3Env } from "./profiles.ts";
+import type { S3Env } from "./profiles.ts";
 import { elementOf, elementsOf } from "./xml.ts";
 
 interface S3Object {
@@ -164,19 +164,12 @@ export class Objects implements AsyncDisposable {
 
   async #open(): Promise<Site> {
     const { env, open, conceal, now = Date.now } = this.#means;
-    const { place } = this;
-    const profile = await profileOf(place.profile ?? env["AWS_PROFILE"] ?? "default", env);
-    const region = place.region ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? profile?.["region"] ?? "us-east-1";
-    const own = place.endpoint ?? env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"] ?? profile?.["endpoint_url"];
-    const credentials = new S3Credentials({ env, profile: place.profile, region, open, conceal, now });
-    const base = baseOf(place, own, region);
+    const { base, region, keys } = await s3Access(this.place, { env, open, conceal, now });
     const door = open({
       url: base,
-      headers: async (request) => {
-        const keys = await credentials.keys();
-        return signedHeaders(request, { family: "AWS4", keys, region, service: "s3" }, new Date(now()));
-      },
-      explain: ({ body, headers }) => saidBy(body, headers, now()),
+      headers: async (request) =>
+        signedHeaders(request, { family: "AWS4", keys: await keys(), region, service: "s3" }, new Date(now())),
+      explain: ({ body, headers }) => saidByS3(body, headers, now()),
       credentials: "the AWS credentials of the state",
     });
     return { door, base };
@@ -190,32 +183,8 @@ export class Objects implements AsyncDisposable {
 
 const pathOf = (key: string): string => key.split("/").map(escaped).join("/");
 
-function baseOf({ bucket, pathStyle }: S3Place, own: string | undefined, region: string): string {
-  const suffix = region.startsWith("cn-") ? ".cn" : "";
-  const endpoint = (own ?? `https://s3.${region}.amazonaws.com${suffix}`).replace(/\/+$/, "");
-  // A certificate for *.host does not fit a bucket with dots.
-  if (pathStyle ?? (own !== undefined || bucket.includes("."))) return `${endpoint}/${escaped(bucket)}`;
-  const url = new URL(endpoint);
-  url.hostname = `${bucket}.${url.hostname}`;
-  return url.href.replace(/\/+$/, "");
-}
-
 function etagOf(answer: Told): string {
   const etag = answer.headers.get("etag");
   if (etag !== null && etag !== "") return etag;
   throw new Failure("state.remote", "the object store answers without ETag, which a state in S3 needs");
-}
-
-function saidBy(body: string, headers: Headers, now: number): Explained | undefined {
-  const code = elementOf(body, "Code");
-  if (code === undefined) return undefined;
-  const id = elementOf(body, "RequestId");
-  const date = Date.parse(headers.get("date") ?? "");
-  const off = Math.round((now - date) / 60_000);
-  const clock = code === "RequestTimeTooSkewed" && !Number.isNaN(off);
-  const ahead = `${Math.abs(off)} min ${off > 0 ? "ahead" : "behind"}`;
-  return {
-    message: `${code}: ${elementOf(body, "Message") ?? ""}${clock ? ` (the clock of this machine is ${ahead})` : ""}`,
-    ...(id === undefined || id === "" ? {} : { id }),
-  };
 }

@@ -1,0 +1,94 @@
+import { AWS, moto, programAt, type Server, versitygw } from "../core/store/servers.ts";
+import { bucketNamed, front, hands } from "../plugins/s3/kit.ts";
+import { conformance } from "./suite.ts";
+
+const SECRET = AWS.AWS_SECRET_ACCESS_KEY;
+const servers: readonly (readonly [name: string, start: () => Promise<Server>])[] = [
+  ["versitygw", versitygw],
+  ["moto_server", moto],
+];
+
+for (const [name, start] of servers) {
+  if (programAt(name) === undefined) continue;
+  const server = await start();
+  let buckets = 0;
+  await conformance(`s3 on ${name}`, {
+    plugin: "s3",
+    bytes: new TextEncoder().encode("a small image\n".repeat(1000)),
+    otherBytes: new TextEncoder().encode("another small image\n".repeat(1000)),
+    small: {},
+    page: 70,
+    lives: {
+      name: { set: "first", change: "second" },
+      description: { set: "one", change: "zwei äö" },
+      aliases: { set: ["a", "b/c"], change: ["b/c", "d"] },
+      properties: { set: { os: "x", "with.dot": "1" }, change: { os: "y" } },
+      tags: { set: ["t1", "t2"], change: ["t2"] },
+      visibility: { set: "private", change: "public" },
+      os: { set: "Debian", change: "Ubuntu" },
+      release: { set: "12", change: "13" },
+      architecture: { set: "arm64", change: "amd64" },
+      variant: { set: "cloud", change: "default" },
+      format: { set: "raw", change: "qcow2", replaces: true },
+      compression: { set: "gz", change: "zst", replaces: true },
+    },
+    several: (i) => ({ aliases: [`alias-${i}`] }),
+    place: async () => {
+      const bucket = `store-${buckets++}`;
+      await bucketNamed(server.url, bucket);
+      const way = await front(server.url);
+      const own = hands(server.url, bucket);
+      const settings = {
+        path: `s3://${bucket}/mirror`,
+        endpoint: way.url,
+        region: "us-east-1",
+        access_key: AWS.AWS_ACCESS_KEY_ID,
+        secret_key: "env:STORE_SECRET",
+        grace: "0s",
+        resume: "0s",
+      };
+      return {
+        settings,
+        env: { STORE_SECRET: SECRET },
+        // moto takes any signature.
+        ...(name === "versitygw" ? { bad: { settings, env: { STORE_SECRET: "sentinel-wrong-9c1d" } } } : {}),
+        plant: async () => {
+          await own.put(
+            "mirror/images-store.json",
+            `${JSON.stringify({ images_store: 2, id: crypto.randomUUID() })}\n`,
+          );
+          await own.put(`mirror/blobs/${"0".repeat(64)}`, "foreign");
+          const disk = { sha256: "0".repeat(64), size: 7 };
+          const record = {
+            id: "small@foreign",
+            name: "small",
+            attributes: { visibility: "public" },
+            disk,
+            fingerprint: disk.sha256,
+            format: "other",
+            compression: "none",
+            created: "2026-01-01T00:00:00Z",
+          };
+          await own.put("mirror/images/small@foreign.json", JSON.stringify(record));
+          return record.id;
+        },
+        meddle: async (id) => {
+          const key = `mirror/images/${id}.json`;
+          const record = JSON.parse(await own.text(key));
+          await own.put(
+            key,
+            JSON.stringify({ ...record, attributes: { ...record.attributes, description: "meddled with" } }),
+          );
+          return "description";
+        },
+        refuse: way.refuse,
+        requests: way.requests,
+        connections: way.connections,
+        async [Symbol.asyncDispose]() {
+          await own[Symbol.asyncDispose]();
+          await way[Symbol.asyncDispose]();
+        },
+      };
+    },
+  });
+}

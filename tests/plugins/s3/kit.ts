@@ -1,0 +1,130 @@
+import { connect, createServer, type Socket } from "node:net";
+import { type HttpOptions, type Signer, signedHeaders } from "images";
+import { openDoor } from "../../../src/core/net/http.ts";
+import { AWS } from "../../core/store/servers.ts";
+
+/** A way to a server of this machine, which counts requests, and refuses them or cuts connections when a test says so. */
+export interface Front extends AsyncDisposable {
+  readonly url: string;
+  requests(): number;
+  /** "METHOD target" of each. */
+  readonly asked: string[];
+  connections(): number;
+  /** The next `times` requests are answered with this status. */
+  refuse(status: number, times: number): void;
+  /** How likely an answer is lost: what was asked for has been done. */
+  loses(share: number): void;
+}
+
+const REQUEST = /^([A-Z]+ \/\S*) HTTP\/1\.1\r$/gm;
+
+export async function front(to: string): Promise<Front> {
+  const sockets = new Set<Socket>();
+  const asked: string[] = [];
+  let refusing = { status: 0, times: 0 };
+  let share = 0;
+  const server = createServer((from) => {
+    const on = connect(Number(new URL(to).port), "127.0.0.1");
+    const end = () => {
+      from.destroy();
+      on.destroy();
+    };
+    for (const socket of [from, on]) {
+      sockets.add(socket);
+      socket.on("error", end);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        (socket === on ? from : on).end();
+      });
+    }
+    from.on("data", (chunk) => {
+      const found = [...chunk.toString("latin1").matchAll(REQUEST)].map(([, line = ""]) => line);
+      asked.push(...found);
+      if (found.length > 0 && refusing.times > 0) {
+        refusing.times--;
+        from.end(`HTTP/1.1 ${refusing.status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+        return;
+      }
+      on.write(chunk);
+    });
+    on.on("data", (chunk) => (Math.random() < share ? end() : void from.write(chunk)));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
+    asked,
+    requests: () => asked.length,
+    connections: () => [...sockets].length / 2,
+    refuse(status, times) {
+      refusing = { status, times };
+    },
+    loses(now) {
+      share = now;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+const signal = new AbortController().signal;
+
+/** What a test sees of a bucket, and does to it, with its own hands. */
+export interface Hands extends AsyncDisposable {
+  send(
+    method: string,
+    path: string,
+    more?: { body?: string; query?: Record<string, string>; headers?: Record<string, string> },
+  ): Promise<{ status: number; text: string; headers: Headers }>;
+  keys(prefix?: string): Promise<string[]>;
+  put(key: string, text: string): Promise<void>;
+  text(key: string): Promise<string>;
+  uploads(): Promise<string[]>;
+}
+
+export function hands(server: string, bucket: string): Hands {
+  const signer: Signer = {
+    family: "AWS4",
+    keys: { accessKey: AWS.AWS_ACCESS_KEY_ID, secretKey: AWS.AWS_SECRET_ACCESS_KEY },
+    region: "us-east-1",
+    service: "s3",
+  };
+  const headers: HttpOptions["headers"] = (request) => signedHeaders(request, signer, new Date());
+  const door = openDoor({ url: server, headers }, { env: {}, redact: (text) => text, conceal: () => undefined });
+  const send: Hands["send"] = async (method, path, more = {}) => {
+    const at = `/${bucket}${path === "" ? "" : `/${path}`}`;
+    const answer = await door.send(method, at, { signal, accept: [404, 409, 412], ...more });
+    return { status: answer.status, text: await answer.text(), headers: answer.headers };
+  };
+  const all = (text: string, name: string) =>
+    [...text.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, "gs"))].map(([, inner = ""]) => inner);
+  return {
+    send,
+    async keys(prefix = "") {
+      const found: string[] = [];
+      for (let after = ""; ; after = found.at(-1) ?? "") {
+        const { text } = await send("GET", "", { query: { "list-type": "2", prefix, "start-after": after } });
+        found.push(...all(text, "Key"));
+        if (!text.includes("<IsTruncated>true")) return found;
+      }
+    },
+    async put(key, text) {
+      await send("PUT", key, { body: text });
+    },
+    async text(key) {
+      return (await send("GET", key)).text;
+    },
+    async uploads() {
+      return all((await send("GET", "", { query: { uploads: "" } })).text, "Key");
+    },
+    [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),
+  };
+}
+
+/** Makes a bucket of this name. */
+export async function bucketNamed(server: string, bucket: string): Promise<void> {
+  await using own = hands(server, bucket);
+  await own.send("PUT", "", { body: "" });
+}
