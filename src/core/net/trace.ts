@@ -7,7 +7,7 @@ interface Answered {
   readonly exchange: { readonly status: number; readonly headers: Headers };
 }
 
-/** Makes one try and tells `onRequest` how it ended. No header or body is told but the request's id. */
+/** Makes one try and tells `onRequest` how it ended. No header or body is reported but the request's id. */
 export async function traced<T extends Answered>(
   { onRequest }: Pick<HttpMeans, "onRequest">,
   { method, url, redact }: RequestShown,

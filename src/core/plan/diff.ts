@@ -27,7 +27,7 @@ export interface Compared {
   readonly ignore?: readonly string[];
 }
 
-/** have against want by the schema; pure. A line taken out of the file is told from one that never was there by `recorded`. */
+/** have against want by the schema; pure. A line taken out of the file is distinguished from one that never was there by `recorded`. */
 export function diff(schema: Schema, { have, want, recorded, usual, defaults, ignore = [] }: Compared): Diff {
   const changes: Change[] = [];
   const refused: string[] = [];
@@ -162,7 +162,7 @@ const shown = (attribute: Attribute, value: Value): Shown =>
   attribute.sensitive === true ? { kind: "sensitive" } : { kind: "value", value: attribute.stored?.(value) ?? value };
 
 /**
- * Declared attributes that are not what we last saw: somebody else changed them. `seen` and `have` are what the backend showed then and
+ * Declared attributes that are not what we last saw: another user changed them. `seen` and `have` are what the backend showed then and
  * shows now; `recorded` is what was wanted then.
  */
 export function driftOf(schema: Schema, recorded: Attributes, seen: Attributes, have: Attributes): readonly Change[] {
