@@ -72,14 +72,15 @@ async function article(page: SitePage, known: ReadonlySet<string>, linked: Set<s
       },
     })
     .on("a", { element: (node) => void node.setAttribute("href", target(node.getAttribute("href") ?? "")) })
-    .on("pre", { element: (node) => void node.setAttribute("tabindex", "0") })
+    // What scrolls sideways can be reached by the keyboard; a heading of a column without words is none.
+    .on("pre, table", { element: (node) => void node.setAttribute("tabindex", "0") })
     .on("img", {
       element: async (node) => {
         const from = join(dirname(page.path), node.getAttribute("src") ?? "");
         node.setAttribute("src", await inlined(from));
       },
     })
-    .transform(new Response(html));
+    .transform(new Response(html.replace(/<th>\s*<\/th>/g, "<td></td>")));
   const sections = (await rewritten.text()).split(/(?=<h2[ >])/).map((part) => `<section>\n${part}</section>\n`);
   return `<article data-title="${escaped(page.title)}">\n${sections.join("")}</article>\n`;
 }
