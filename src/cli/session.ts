@@ -121,7 +121,7 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  /** A source that another state tells of as what it stands for. */
+  /** A source that another state tells of as what it means. */
   async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
     if (spec.kind !== "promoted") return await withTree(spec, this.#shell.env, signal);
     const storage = this.keeper.elsewhere(spec.state, "source.state");

@@ -34,11 +34,11 @@ interface ConfigSurroundings {
   /** `--var name=value`: before var files, and those before `[vars]`. */
   readonly vars?: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The plugin of a name, or of the absolute path of a file. @throws Failure plugin.*, which is told at its place */
+  /** The plugin of a name, or of the absolute path of a file. @throws Failure plugin.*, which is reported at its place */
   readonly lookup: Lookup;
   /** The names of the plugins that it finds, for what is not one of them. */
   readonly plugins?: readonly string[];
-  /** Secrets that stand written out in the file are concealed by it, so that what shows the mistake hides them. */
+  /** Secrets that stand written out in the file are concealed by it, so that what shows the error hides them. */
   readonly secrets?: Secrets;
   readonly signal?: AbortSignal;
 }

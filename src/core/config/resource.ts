@@ -38,7 +38,7 @@ export const PLACING = new Set(["backend", "backends", "on"]);
 /** Whether a plugin has an attribute of this name that can be written. */
 export const takes = (plugin: Plugin, key: string): boolean => attributeIn(plugin.image, key) !== undefined;
 
-/** One image on one backend; undefined when it cannot be made sense of, which is told. */
+/** One image on one backend; undefined when it cannot be made sense of, which is reported. */
 export function checkResource(placed: PlacedSource, plugin: Plugin, world: CheckContext): Resource | undefined {
   const { image, backend, node, on, common, about, slipped } = placed;
   const { problems } = world;

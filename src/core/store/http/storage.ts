@@ -183,7 +183,7 @@ class Remote {
     }
   }
 
-  /** Undefined: it is ours. */
+  /** Undefined: it is held. */
   async lock(me: Holder, signal: AbortSignal): Promise<Holder | undefined> {
     return await this.#asked(async () => {
       const { lockAt: path, lock } = this.#words;
