@@ -9,6 +9,8 @@ export interface Shell extends BaseContext {
   /** Aborted at the second Ctrl-C: everything stops now. */
   readonly hard: AbortSignal;
   now(): Date;
+  /** What is said at the first Ctrl-C from here on, of a command that has nothing in flight. */
+  stopsWith?(text: string): void;
 }
 
 /** Makes a folder that only its owner may look into. */

@@ -72,11 +72,11 @@ function ownOf(there: LiveImage, sight: DecisionInput, { asked, owner }: Decisio
 interface Decided {
   readonly step: Step | undefined;
   readonly holder: Address | undefined;
-  /** With what was found out of its bytes. */
+  /** With what was detected of its bytes. */
   readonly want: Want | undefined;
 }
 
-/** The image that is there already with the bytes that an address is to have. */
+/** The image that already exists with the bytes that an address is to have. */
 async function already(
   address: Address,
   key: string,

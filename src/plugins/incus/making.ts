@@ -106,7 +106,7 @@ export class IncusMaking {
     return `~${this.#context.nonce}`;
   }
 
-  /** The id of something that is not on the server yet: nothing there can be taken away by it. */
+  /** The id of something that is not on the server yet: nothing there can be removed by it. */
   #nothing(): ImageId {
     return imageId(`${this.#around.place.prefix}${pending(crypto.randomUUID())}`);
   }
@@ -164,7 +164,7 @@ export class IncusMaking {
 
   /**
    * Whose an image of this fingerprint is: identical bytes are one image in Incus. `spare`: the server's own, and nobody's.
-   * @throws Failure backend.conflict when it belongs to somebody else
+   * @throws Failure backend.conflict when it belongs to another user
    */
   async #whose(fingerprint: string): Promise<"none" | "ours" | "spare"> {
     const { place } = this.#around;

@@ -16,7 +16,7 @@ export interface Publishing {
   readonly place: Pick<Where, "self">;
   readonly want: Desired<IncusImage>;
   readonly notes: Notes;
-  /** Whether an image of those bytes is there and is ours. */
+  /** Whether an image of those bytes is there and is managed. */
   readonly isThere: (fingerprint: string) => Promise<boolean>;
   /** Told the name of the operation: a run that comes after a killed one waits for its end. */
   readonly begun: (operation: string) => Promise<void>;

@@ -58,7 +58,7 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
     await context.identified(idAt(place, made));
     return made;
   }
-  // What was there before is not this run's to take away.
+  // What was there before is not this run's to remove.
   if (was === undefined && (await isOwn(place, made, notes, signal))) await client.remove(made, quiet(signal));
   await context.identified(imageId(`${place.prefix}${pending(crypto.randomUUID())}`));
   context.note(STALE);

@@ -93,7 +93,7 @@ const sameFingerprint = (a: string, b: string): boolean => {
   return one.startsWith(other) || other.startsWith(one);
 };
 
-/** An architecture that is not said is that of the server: which image is meant is told by its fingerprint. */
+/** An architecture that is not said is that of the server: which image is meant is known by its fingerprint. */
 const sameOrigin = (a: Value, b: Value): boolean => {
   if (!isTable(a) || !isTable(b)) return false;
   const architecture = a["architecture"] ?? b["architecture"];

@@ -54,13 +54,13 @@ export class Servers {
     this.#config = new ClientConfig(settings.config, host);
   }
 
-  /** The server of the backend: `url`, `remote`, `socket`; else the client's default remote where its folder is named; else the usual socket. */
+  /** The server of the backend: `url`, `remote`, `socket`; else the client's default remote where its directory is named; else the usual socket. */
   own(): Promise<IncusServer> {
     this.#own ??= this.#openOwn();
     return this.#own;
   }
 
-  /** A remote by its name. The backend's own name stands for the backend itself. */
+  /** A remote by its name. The backend's own name means the backend itself. */
   async remote(name: string): Promise<Server> {
     const own = await this.own();
     if (name === own.name) return own;
