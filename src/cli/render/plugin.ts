@@ -12,11 +12,11 @@ interface Row {
   /** `mappings[].device` for what stands within a table. */
   readonly name: string;
   readonly attribute: Attribute;
-  /** Only shown: it, or the table that it stands in, comes from the backend. */
+  /** Only shown: it, or the table that it is in, comes from the backend. */
   readonly isTold: boolean;
 }
 
-/** Every attribute, those within tables behind the table that they stand in. */
+/** Every attribute, those within tables behind the table that they are in. */
 function rowsOf(schema: Schema, prefix = "", isWithin = false): Row[] {
   return Object.entries(schema).flatMap(([name, attribute]): Row[] => {
     const path = `${prefix}${name}`;

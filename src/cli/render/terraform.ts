@@ -219,7 +219,7 @@ export function stateValues(state: State, ground: Ground): Json {
   return { format_version: "1.0", terraform_version: ground.version, values: valuesTree(values, ground) };
 }
 
-/** What was declared: names of backends and plugins, and the attributes that stand in the file; no settings. */
+/** What was declared: names of backends and plugins, and the attributes that are in the file; no settings. */
 export function configuration(ground: Ground): Json {
   const { config } = ground;
   if (config === undefined) return { root_module: {} };

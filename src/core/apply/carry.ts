@@ -168,7 +168,7 @@ async function hold(step: Of<"adopt">, site: StepContext, have: Observed): Promi
 }
 
 /**
- * What an update is told. Of the attributes in `ignore_changes` that is what is there, so that it leaves them as they are; one that was
+ * What an update receives. Of the attributes in `ignore_changes` that is what is there, so that it leaves them as they are; one that was
  * not read is no part of it.
  */
 function leftAlone({ plugin, resource }: StepContext, have: Attributes): Attributes {
@@ -210,7 +210,7 @@ export async function settle(step: Of<"keep">, means: ApplyContext): Promise<voi
   });
 }
 
-/** `--refresh-only`: what somebody else changed is taken into the state; nothing is changed on the backend. */
+/** `--refresh-only`: what another user changed is taken into the state; nothing is changed on the backend. */
 export async function refresh(drift: Drift, means: ApplyContext, events: Channel<Event>): Promise<void> {
   if (drift.kind === "vanished") return await means.records.put(drift.address, undefined);
   const site = await StepContext.open(drift.address, means, events);

@@ -228,7 +228,7 @@ export class StepContext {
     return found !== undefined;
   }
 
-  /** What this step made under an id that somebody else's image has by now is theirs; so is what was marked by another state since. */
+  /** What this step made under an id that another user's image has by now is theirs; so is what was marked by another state since. */
   #isForeign(found: Observed): boolean {
     if (this.mark(undefined) === undefined) return false;
     const worth = bearing(found);

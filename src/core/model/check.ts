@@ -2,7 +2,7 @@ import { nearest } from "./nearest.ts";
 import type { Checked, Desired, Fault, Schema } from "./schema.ts";
 import type { Value } from "./value.ts";
 
-/** Checks a written table and fills in the defaults. Every fault is told, not only the first. */
+/** Checks a written table and fills in the defaults. Every fault is reported, not only the first. */
 export function check<S extends Schema>(schema: S, written: Readonly<Record<string, unknown>>): Checked<Desired<S>>;
 export function check(
   schema: Schema,
@@ -38,7 +38,7 @@ export function check(
   return faults.length > 0 ? { ok: false, faults } : { ok: true, value };
 }
 
-/** The attribute that a written key stands for, by its name or one of its other spellings. */
+/** The attribute that a written key means, by its name or one of its other spellings. */
 export function nameFor(schema: Schema, key: string): string | undefined {
   if (Object.hasOwn(schema, key)) return key;
   return Object.entries(schema).find(([, { also }]) => also?.includes(key))?.[0];

@@ -22,7 +22,7 @@ export interface Type<out T extends Value = Value> {
   /** What its tables hold, where it has any of its own. */
   readonly fields?: Schema;
   /**
-   * For maps. `own`: only keys that are or were declared are ours, others are left alone. `exact`: what is not listed is removed.
+   * For maps. `own`: only keys that are or were declared are managed, others are left alone. `exact`: what is not listed is removed.
    */
   readonly keys?: "own" | "exact";
 }

@@ -93,7 +93,7 @@ function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: bo
   return align(sight, want, found, differing, isKnown, evidence.kind === "unknown" ? evidence.why : undefined);
 }
 
-/** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it stands for. */
+/** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it means. */
 function changesOf({ content, originNames = [] }: Want, found: LiveImage, { changes }: Diff): readonly Change[] {
   const isIt = liveOf(content, found) === content?.digest && content?.digest !== undefined;
   const rest = changes.map((one) =>

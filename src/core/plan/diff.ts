@@ -179,7 +179,7 @@ const shown = (attribute: Attribute, value: Value): Shown =>
   attribute.sensitive === true ? { kind: "sensitive" } : { kind: "value", value: attribute.stored?.(value) ?? value };
 
 /**
- * Declared attributes that are not what we last saw: somebody else changed them. `seen` and `have` are what the backend showed then and
+ * Declared attributes that are not what we last saw: another user changed them. `seen` and `have` are what the backend showed then and
  * shows now; `recorded` is what was wanted then.
  */
 export function driftOf(schema: Schema, recorded: Attributes, seen: Attributes, have: Attributes): readonly Change[] {

@@ -128,7 +128,7 @@ class Planner {
       this.#bodies.push(...bodies);
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
-      // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.
+      // Also a bug of one plugin leaves the other backends alone: it is reported as one, by its code.
       for (const address of addresses) this.#steps.delete(address);
       const failure = told(asFailure(thrown));
       this.#outages.push({
@@ -214,7 +214,7 @@ class Planner {
       this.#warn(`${address}: its source cannot be read: ${want.blind.message}`);
   }
 
-  /** What somebody else changed, or took away, since the state was written. */
+  /** What another user changed, or took away, since the state was written. */
   #drifted({ address, known }: LookedFor, { have }: FoundImages, plugin: Plugin): void {
     if (known?.status !== "ready") return;
     const drift = driftBetween(address, known, have, plugin);

@@ -65,7 +65,7 @@ export class OutscaleBucket {
 
   /**
    * Sends an object in parts, as it comes: two parts are in memory at most. `told` gets each piece first. Nothing of it can be read before
-   * the last byte was sent. Who is stopped or has to begin twice leaves an unfinished upload, which `clear` takes away.
+   * the last byte was sent. Who is stopped or has to begin twice leaves an unfinished upload, which `clear` removes.
    * @throws Failure source.digest when the store got other bytes
    */
   async upload(key: string, source: Source, told: (piece: Uint8Array) => void, context: Context): Promise<number> {

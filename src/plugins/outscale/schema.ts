@@ -101,7 +101,7 @@ const tagTable = mapOf(matching(/^.{0,255}$/su, "0 to 255 characters"));
 const tagSpellings = either(tagList, tagTable);
 const tagType: typeof tagSpellings = {
   ...tagSpellings,
-  // A list that is not right is told for what is wrong in it, not for being no table.
+  // A list that is not right is reported for what is wrong in it, not for being no table.
   check: (value: unknown) => (Array.isArray(value) ? tagList.check(value) : tagTable.check(value)),
 };
 const imageIdType = matching(/^ami-[0-9a-f]{8,17}$/, "the id of an image: ami-12345678");
