@@ -27,8 +27,8 @@ export async function kitTypes(): Promise<string> {
       ...options,
       ...language,
       ...modules,
-      "src/core/surface.ts",
       "src/core/format/liblzma-wasm.d.ts",
+      "src/core/surface.ts",
     ];
     const compiler = Bun.spawn(words, { stdout: "pipe", stderr: "inherit" });
     const said = await new Response(compiler.stdout).text();
