@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { canDownload, canLink, type Part } from "../../core/abilities.ts";
 import { Failure } from "../../core/failure.ts";
+import { sparse, writeSparse } from "../../core/format/segment.ts";
 import type { Observed } from "../../core/model/image.ts";
 import {
   type Address,
@@ -115,12 +116,14 @@ export class ExportCommand extends FileCommand {
     const file = await open(fresh, "wx");
     try {
       const hash = new Bun.CryptoHasher("sha256");
-      let size = 0;
-      for await (const piece of part.open(this.context.signal)) {
-        hash.update(piece);
-        await file.writev([piece]);
-        size += piece.byteLength;
-      }
+      const { signal } = this.context;
+      const hashed = async function* (): AsyncGenerator<Uint8Array> {
+        for await (const piece of part.open(signal)) {
+          hash.update(piece);
+          yield piece;
+        }
+      };
+      const size = await writeSparse(file, sparse(hashed(), signal), signal);
       const found = `sha256:${hash.digest("hex")}`;
       const wanted = image?.digests?.sha256;
       if ((wanted !== undefined && wanted !== found) || (part.size !== undefined && part.size !== size)) {
