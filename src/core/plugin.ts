@@ -130,9 +130,13 @@ export interface Host {
   readonly signal: AbortSignal;
   /** A way to the network with the backend's limits, retries, redaction and proxy. Closed with the backend, by the program. */
   door(options: HttpOptions): HttpClient;
+  /** `[policy]` requires https for all that images are made from: also of servers that the file does not name by their URL. */
+  readonly httpsOnly?: boolean;
   /** From now on this text is shown as (sensitive) wherever it would be printed: tokens, signed URLs. */
   conceal(secret: string): void;
-  /** A directory of our own that outlives a run, made at the first call, mode 0700. */
+  /** A small file of a tar archive, packed in whatever way, that lies in its first bytes; no more of them are read. Undefined: it does not. */
+  fileIn(archive: AsyncIterable<Uint8Array>, name: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** A folder of our own that outlives a run, made at the first call, mode 0700. */
   scratch(): Promise<string>;
 }
 

@@ -29,7 +29,7 @@ function rowsOf(schema: Schema, prefix = "", isWithin = false): Row[] {
 
 /** How an attribute comes to have a value: `string, required`. */
 function kindOf({ attribute, isTold }: Row): string {
-  const { label } = attribute.type;
+  const label = attribute.reference === true ? `${attribute.type.label} or {image}` : attribute.type.label;
   if (isTold) return label;
   if (attribute.mode === "default") return `${label}, default ${inline(attribute.value)}`;
   return `${label}, ${attribute.mode}`;

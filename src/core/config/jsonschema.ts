@@ -1,4 +1,5 @@
 import { type Attribute, type JsonSchema, type Schema, writable } from "../model/schema.ts";
+import { writtenJson } from "../model/types.ts";
 import { isTable } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
 import { BACKEND, IMAGE, IMPORT, MOVED, NOTIFY, POLICY, REMOVED, SETTINGS } from "./keys.ts";
@@ -127,7 +128,7 @@ function propertiesOf(schema: Schema): Readonly<Record<string, JsonSchema>> {
 function propertyOf(attribute: Attribute): JsonSchema {
   const { type, doc, sensitive, example, mode } = attribute;
   return {
-    ...(sensitive === true ? secret(type.json) : withVariables(type.json, type.fields)),
+    ...(sensitive === true ? secret(type.json) : withVariables(writtenJson(attribute), type.fields)),
     description: doc,
     ...(mode === "default" ? { default: attribute.value } : {}),
     ...(example === undefined ? {} : { examples: [example] }),

@@ -45,7 +45,7 @@ export function nameFor(schema: Schema, key: string): string | undefined {
 }
 
 /** What is wrong with a schema itself, in words for the author of the plugin. */
-export function faults(schema: Schema): string[] {
+export function faults(schema: Schema, isInner = false): string[] {
   const found: string[] = [];
   for (const [name, attribute] of Object.entries(schema)) {
     const say = (text: string) => found.push(`${name}: ${text}`);
@@ -58,11 +58,15 @@ export function faults(schema: Schema): string[] {
       say("has a default that its type refuses");
     if (attribute.compare === "never" && attribute.onChange !== undefined)
       say("is never compared, so onChange has no meaning");
+    if (attribute.reference === true && (attribute.mode !== "optional" || attribute.sensitive === true))
+      say("is a reference to an image, so it has to be optional and not sensitive");
+    if (attribute.reference === true && isInner)
+      say("is a reference to an image, which no attribute of a table can be");
     for (const other of attribute.also ?? []) {
       if (Object.hasOwn(schema, other)) say(`has the alias ${other}, which is an attribute itself`);
     }
     if (attribute.type.fields !== undefined)
-      found.push(...faults(attribute.type.fields).map((text) => `${name}.${text}`));
+      found.push(...faults(attribute.type.fields, true).map((text) => `${name}.${text}`));
   }
   return found;
 }

@@ -63,7 +63,9 @@ export interface Resource {
   readonly image: ImageName;
   /** Attributes as the plugin's schema has them, defaults filled in; sensitive ones hold references. */
   readonly want: Attributes;
-  /** The attributes that are in the file, in its own spelling, for messages and exports. */
+  /** Attributes that are to have the id of another image of the file: they are in `want` once that is known. */
+  readonly references?: Readonly<Record<string, Address>>;
+  /** The attributes that stand in the file, in its own spelling, for messages and exports. */
   readonly written: readonly string[];
   readonly source?: SourceSpec;
   readonly lifecycle: Lifecycle;
@@ -75,6 +77,11 @@ export interface Resource {
   /** Where each attribute stands, by its name; nested values by `name.key` and `name[0]`. */
   readonly places: Readonly<Record<string, FilePlace>>;
 }
+
+/** Other addresses that an image is made from: by their bytes, or by their ids. */
+export const dependenciesOf = ({ source, references = {} }: Pick<Resource, "source" | "references">): Address[] => [
+  ...new Set([...(source?.kind === "image" ? [source.address] : []), ...Object.values(references)]),
+];
 
 export interface Moved {
   readonly from: Address;

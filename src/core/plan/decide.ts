@@ -55,8 +55,9 @@ function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: bo
     want: want.resource.want,
     recorded: recorded?.want,
     usual: found.usual,
-    ignore: want.resource.lifecycle.ignoreChanges,
+    ignore: [...want.resource.lifecycle.ignoreChanges, ...(want.unknown ?? [])],
     defaults: want.defaults,
+    later: want.later ?? [],
   });
   if (compared.refused.length > 0) {
     const text = `cannot be changed after creation: ${compared.refused.join(", ")}`;
@@ -127,7 +128,7 @@ function make(sight: DecisionInput, want: Want): Step {
       hint: `set a source, or import it: images import ${address} ID`,
     };
   }
-  const { changes } = diff(want.schema, { have: undefined, want: resource.want });
+  const { changes } = diff(want.schema, { have: undefined, want: resource.want, later: want.later ?? [] });
   const because = known === undefined ? "declared" : known.status === "ready" ? "vanished" : "unfinished";
   return {
     action: "create",

@@ -25,15 +25,24 @@ export interface Compared {
   /** What attributes of this image come to while nobody declares them, besides what `unset` says. */
   readonly defaults?: Attributes | undefined;
   readonly ignore?: readonly string[];
+  /** Attributes whose wanted values are known only when the images that they name are there. */
+  readonly later?: readonly string[];
 }
 
-/** have against want by the schema; pure. A line taken out of the file is distinguished from one that never was there by `recorded`. */
-export function diff(schema: Schema, { have, want, recorded, usual, defaults, ignore = [] }: Compared): Diff {
+/** have against want by the schema; pure. A line taken out of the file is told from one that never was there by `recorded`. */
+export function diff(
+  schema: Schema,
+  { have, want, recorded, usual, defaults, ignore = [], later = [] }: Compared,
+): Diff {
   const changes: Change[] = [];
   const refused: string[] = [];
   const cleared: string[] = [];
   for (const [name, attribute] of Object.entries(schema)) {
     if (attribute.mode === "computed") continue;
+    if (later.includes(name)) {
+      if (have === undefined || !ignore.includes(name)) changes.push(laterChange(name, attribute, recorded?.[name]));
+      continue;
+    }
     if (have === undefined) {
       const after = want[name];
       if (after !== undefined) changes.push({ kind: "add", name, after: shown(attribute, after), forces: "update" });
@@ -147,6 +156,14 @@ function change(name: string, attribute: Attribute, before: Value | undefined, a
   if (after === undefined) return { kind: "remove", name, before: shown(attribute, before ?? ""), forces };
   if (before === undefined) return { kind: "add", name, after: shown(attribute, after), forces };
   return { kind: "edit", name, before: shown(attribute, before), after: shown(attribute, after), forces };
+}
+
+/** The value is known after apply, and another one than before: it is that of a new image. */
+function laterChange(name: string, attribute: Attribute, before: Value | undefined): Change {
+  const forces: Forces = attribute.onChange === "replace" ? "replace" : "update";
+  const after: Shown = { kind: "later" };
+  if (before === undefined) return { kind: "add", name, after, forces };
+  return { kind: "edit", name, before: shown(attribute, before), after, forces };
 }
 
 /** What the plugin once gave to an image, and has to give again. */

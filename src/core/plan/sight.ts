@@ -21,6 +21,10 @@ export interface LiveImage extends Omit<Observed, "attributes"> {
 export interface Want {
   readonly resource: Resource;
   readonly schema: Schema;
+  /** Attributes that are to have the id of an image which this run makes. */
+  readonly later?: readonly string[];
+  /** Attributes that are to have the id of an image which is not there, and that no run makes now. */
+  readonly unknown?: readonly string[];
   /** What attributes of this image come to while nobody declares them. */
   readonly defaults?: Attributes;
   /** What the origin means now; undefined: it has none, or it could not be looked at. */

@@ -90,7 +90,10 @@ async function packed({ instances: client, want, notes, isThere, begun }: Publis
   const source =
     snapshot === undefined ? { type: "instance", name } : { type: "snapshot", name: `${name}/${snapshot}` };
   const properties = { ...want.properties, ...toProperties(notes) };
-  const packing = compression === undefined ? {} : { compression_algorithm: compression };
+  const packing = {
+    ...(compression === undefined ? {} : { compression_algorithm: compression }),
+    ...(want.format === undefined ? {} : { format: want.format }),
+  };
   const body = { source, properties, public: false, ...packing };
   for (let attempt = 1; ; attempt++) {
     try {

@@ -211,6 +211,7 @@ export const image = {
     "Compression of an image from an instance: gzip, zstd, xz, none. Default: that of the server.",
     made,
   ),
+  format: optional(oneOf("unified", "split"), "An image from an instance as one file or two. Default: one.", made),
   force: withDefault(boolean(), false, "Publish a running instance: stop it, publish it, and start it again.", {
     compare: "never",
   }),

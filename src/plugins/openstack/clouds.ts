@@ -109,9 +109,9 @@ async function profile(name: string, place: Place): Promise<Table> {
   if (typeof kept === "string")
     throw new Failure(
       "config.value",
-      `the profile ${JSON.stringify(name)} is at ${kept}; profiles at URLs are not read`,
+      `the profile ${JSON.stringify(name)} is at ${kept}; profiles at URLs are not read, as they decide where the password is sent`,
       {
-        hint,
+        hint: `read ${new URL("/.well-known/openstack/api", kept)} once, and copy the profile into clouds-public.yaml or into the cloud itself`,
       },
     );
   if (known?.["status"] === "shutdown")

@@ -55,7 +55,7 @@ async function begun(
 ): Promise<GlanceAnswer> {
   const { glance } = means.site;
   const { signal, pull } = context;
-  const dated = want.upstream_date ? datesOf(await context.sourceDate?.()) : {};
+  const dated = want.upstream_date === true ? datesOf(await context.sourceDate?.()) : {};
   const wanted = { ...want, properties: { ...dated, ...want.properties } };
   let source = given;
   for (let attempt = 1; ; attempt++) {

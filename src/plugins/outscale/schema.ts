@@ -177,7 +177,11 @@ export const image = {
       unset: false,
     },
   ),
-  source_image_id: optional(imageIdType, "The image to copy; needs source_region_name.", made),
+  source_image_id: optional(
+    imageIdType,
+    "The image to copy: an id, or another image of the file; needs source_region_name.",
+    { ...made, reference: true },
+  ),
   source_region_name: optional(string(), "The Region of that image: always the account's own.", made),
   file_location: optional(
     string(),
@@ -195,7 +199,7 @@ export const image = {
     "The volumes of the image; needs root_device_name. With a source: the type, size and iops of the root volume, and further volumes.",
     { ...reported, same: isSameMapping },
   ),
-  root_device_name: optional(device, "The root device among them.", made),
+  root_device_name: optional(device, "The root device among them.", reported),
   architecture: optional(
     oneOf("i386", "x86_64"),
     "The architecture. Default: that of its origin, or x86_64.",

@@ -50,7 +50,11 @@ export class Uploads {
     }
     const upload = { key: found.note.key, id: found.note.id };
     const have = await this.#multipart.parts(upload);
-    if (have === undefined) return await this.#begin(at, found.etag, key, how);
+    if (have === undefined) {
+      // The run died between the last part and what comes after: an object of its own key may be there.
+      await this.#clear(found.note);
+      return await this.#begin(at, found.etag, key, how);
+    }
     const note = await this.#write(at, { ...upload, writer: this.#working.token }, found.etag);
     // Another run was faster.
     if (!note) return await this.#begin(`${NOTES}${randomUUID()}.json`, undefined, key, how);

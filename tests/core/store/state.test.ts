@@ -208,7 +208,7 @@ describe("after a kill", () => {
     const { lineage } = (await look(here.storage)).state;
     for (const [document, why] of [
       [{ version: 1, lineage: "another", serial: 0, images: {} }, "another state"],
-      [{ version: 1, lineage, serial: 2, images: {} }, "has changed since"],
+      [{ version: 1, lineage, serial: 2, images: {} }, "the state has changed since"],
     ] as const) {
       await writeFile(here.path, JSON.stringify(document));
       const notes: string[] = [];
