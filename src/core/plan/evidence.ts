@@ -16,10 +16,10 @@ export type Evidence =
   | { readonly kind: "changed"; readonly before: string; readonly after: string; readonly isWeak: boolean }
   /** It shows when the bytes are read: `why` they have to be. */
   | { readonly kind: "unknown"; readonly why: string }
-  /** It cannot be found out; `why`. */
+  /** It cannot be detected; `why`. */
   | { readonly kind: "untold"; readonly why: string };
 
-/** Why it cannot be found out whether the source of an image is still what it was made from. */
+/** Why it cannot be detected whether the source of an image is still what it was made from. */
 export function untold(
   want: Want | undefined,
   have: LiveImage | undefined,
@@ -204,10 +204,11 @@ const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean =>
  */
 export function adoptedContent(
   { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
-  found: Pick<LiveImage, "id" | "self" | "mark" | "digests">,
+  found: Pick<LiveImage, "id" | "self" | "mark" | "isOthers" | "digests">,
 ): Content | undefined {
   if (content === undefined) return undefined;
-  const marked = bearing(found) === "genuine" ? contentOfKey(found.mark?.content ?? "") : undefined;
+  const marked =
+    bearing(found) === "genuine" && found.isOthers !== true ? contentOfKey(found.mark?.content ?? "") : undefined;
   const own = marked === undefined || content.transform !== undefined ? {} : digestsOf(marked);
   return learned(content, content, undefined, { ...(sentAsIs ? found.digests : {}), ...own });
 }
