@@ -22,7 +22,7 @@ export type Operation =
   | { readonly op: "add" | "replace"; readonly path: string; readonly value: unknown }
   | { readonly op: "remove"; readonly path: string };
 
-/** Images of a page: what Glance gives at most unless it was told otherwise. */
+/** Images of a page: what Glance gives at most unless asked otherwise. */
 const PAGE = 1000;
 const PATCH = "application/openstack-images-v2.1-json-patch";
 
