@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
@@ -8,6 +7,7 @@ import { readConfig } from "../core/config/load.ts";
 import { withoutPulls } from "../core/config/policy.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
+import { fileIn } from "../core/format/inside.ts";
 import { type BackendDeclaration, backendNamed, type Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
@@ -17,16 +17,16 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
 import type { HttpMeans, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { measure, Sources } from "../core/source/open/index.ts";
+import { measure, Sources, withTree } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
-import { findPlugin } from "./plugins.ts";
-import type { Shell } from "./shell.ts";
+import { BUILT_IN, findPlugin } from "./plugins.ts";
+import { privateFolder, type Shell } from "./shell.ts";
 import { StateKeeper } from "./statekeeper.ts";
 import { named } from "./stateplace.ts";
-import { traceOf } from "./trace.ts";
+import { both, traceOf } from "./trace.ts";
 import type { FileOptions, SessionWish } from "./wish.ts";
 
 /** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
@@ -71,6 +71,7 @@ export class Session implements AsyncDisposable {
         if (wish.plugins === "none" && isPluginFile(plugin)) return undefined;
         return await findPlugin(plugin, folder, wish.plugins === "first use" ? wish : "pinned");
       },
+      plugins: Object.keys(BUILT_IN),
       signal: shell.signal,
     });
     const secrets = new Secrets({ folder: read.config.folder, env: shell.env });
@@ -106,9 +107,10 @@ export class Session implements AsyncDisposable {
       open: (name) => this.backend(name),
       look: async (spec, previous, signal, quick) =>
         await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
-      measure: async (spec, wanted, signal) => (spec.kind === "promoted" ? {} : await measure(spec, wanted, signal)),
+      measure: async (spec, wanted, signal) =>
+        spec.kind === "promoted" ? {} : await measure(await withTree(spec, this.#shell.env, signal), wanted, signal),
       sent: async (spec, wanted, of) =>
-        spec.kind === "promoted" ? undefined : await this.sources().sent(spec, wanted, { ...of, progress: () => {} }),
+        await this.sources().sent(await this.#plain(spec, undefined, of.signal), wanted, { ...of, progress: () => {} }),
       fetch: async (spec, wanted, opening) =>
         await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
@@ -119,9 +121,9 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  /** A source that another state tells of as what it stands for. */
+  /** A source that another state tells of as what it means. */
   async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
-    if (spec.kind !== "promoted") return spec;
+    if (spec.kind !== "promoted") return await withTree(spec, this.#shell.env, signal);
     const storage = this.keeper.elsewhere(spec.state, "source.state");
     const found = await promoted(spec, previous, storage, this.#shell.now(), signal);
     if (this.config.policy.require.includes("https") && found.kind === "url" && /^http:/i.test(found.urls[0] ?? ""))
@@ -188,18 +190,21 @@ export class Session implements AsyncDisposable {
         this.config.resources.flatMap((one) => (one.backend === name ? [[one.address, one.want] as const] : [])),
       ),
       signal: this.#shell.hard,
+      httpsOnly: this.config.policy.require.includes("https"),
       door: (options) => this.#door(options, limits),
       conceal: (secret) => this.secrets.conceal(secret),
+      fileIn,
       scratch: () =>
         privateFolder(join(this.#shell.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "images")),
     };
   }
 
   #door(options: Parameters<Host["door"]>[0], limits?: BackendDeclaration["limits"]) {
+    const { onRetry, ...means } = this.#netMeans();
     const door = openDoor(options, {
-      ...this.#netMeans(),
+      ...means,
       signal: this.#shell.hard,
-      onRetry: waitingTold(this.#wish.note),
+      onRetry: both(onRetry, waitingTold(this.#wish.note)),
       ...(limits === undefined ? {} : { limits, patient: true }),
     });
     this.#closing.push(door);
@@ -207,14 +212,11 @@ export class Session implements AsyncDisposable {
   }
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
-  #netMeans(): Pick<HttpMeans, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+  #netMeans(): Pick<HttpMeans, "redact" | "conceal" | "env" | "onRequest" | "onDetail" | "onRetry"> {
     const { onRequest, ...logged } = traceOf(this.#shell);
     return {
       ...logged,
-      onRequest: (traced) => {
-        onRequest?.(traced);
-        this.onRequest?.(traced);
-      },
+      onRequest: both(onRequest, (traced) => this.onRequest?.(traced)),
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,
@@ -240,9 +242,4 @@ export class Session implements AsyncDisposable {
     await close(this.keeper);
     if (errors.length > 0) throw errors[0];
   }
-}
-
-async function privateFolder(path: string): Promise<string> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  return path;
 }

@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { canDownload, canLink, type Part } from "../../core/abilities.ts";
 import { Failure } from "../../core/failure.ts";
+import { sparse, writeSparse } from "../../core/format/segment.ts";
 import type { Observed } from "../../core/model/image.ts";
 import {
   type Address,
@@ -20,6 +21,8 @@ import type { Backend } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { checkWritable } from "../output.ts";
 import { bytes } from "../render/format.ts";
+import { replaceable } from "../rewrite.ts";
+import { unwritable } from "../unwritable.ts";
 
 export class ExportCommand extends FileCommand {
   static override readonly paths = [["export"]];
@@ -109,38 +112,48 @@ export class ExportCommand extends FileCommand {
     throw new Failure("backend.refused", `the backend of ${address} does not support downloads`, { address });
   }
 
-  /** Beside the file, checked, then in its place: a file of that name is whole or not there. */
+  /** Beside the file, checked, then in its place: a file of that name is whole or not there. A device or a pipe gets the bytes as they come. */
   async #write(part: Part, path: string, image: Observed | undefined): Promise<void> {
-    const fresh = join(dirname(path), `.${basename(path, extname(path))}.${randomUUID()}.part`);
-    const file = await open(fresh, "wx");
+    const target = await replaceable(path);
+    const fresh = target && join(dirname(target), `.${basename(target, extname(target))}.${randomUUID()}.part`);
+    const onDisk = <T>(work: Promise<T>): Promise<T> =>
+      work.catch((cause: unknown) => {
+        throw unwritable(cause, path);
+      });
+    await using file = await onDisk(open(fresh ?? path, fresh === undefined ? "w" : "wx"));
     try {
       const hash = new Bun.CryptoHasher("sha256");
-      let size = 0;
-      for await (const piece of part.open(this.context.signal)) {
-        hash.update(piece);
-        await file.writev([piece]);
-        size += piece.byteLength;
-      }
+      const { signal } = this.context;
+      const hashed = async function* (): AsyncGenerator<Uint8Array> {
+        for await (const piece of part.open(signal)) {
+          hash.update(piece);
+          yield piece;
+        }
+      };
+      const size =
+        fresh === undefined
+          ? await inOrder(hashed(), (piece) => onDisk(file.writeFile(piece)))
+          : await onDisk(writeSparse(file, sparse(hashed(), signal), signal));
       const found = `sha256:${hash.digest("hex")}`;
-      const wanted = image?.digests?.sha256;
-      if ((wanted !== undefined && wanted !== found) || (part.size !== undefined && part.size !== size)) {
-        const hint = "try again; if it fails again, the image on the backend is damaged";
-        throw new Failure(
-          "source.digest",
-          `the download is not the image: got ${found}, ${size} bytes; expected ${wanted ?? "as many bytes as announced"}`,
-          { hint },
-        );
-      }
-      await file.sync();
-      await rename(fresh, path);
+      refuseDamaged(part, image, found, size);
+      if (fresh !== undefined && target !== undefined) await onDisk(file.sync().then(() => rename(fresh, target)));
       this.note(`wrote ${path} (${bytes(size)}, ${found})`);
     } catch (thrown) {
-      await rm(fresh, { force: true });
+      if (fresh !== undefined) await rm(fresh, { force: true });
       throw thrown;
-    } finally {
-      await file.close();
     }
   }
+}
+
+/** @throws Failure source.digest when the bytes are not those that the backend has */
+function refuseDamaged(part: Part, image: Observed | undefined, found: string, size: number): void {
+  const wanted = image?.digests?.sha256;
+  if ((wanted === undefined || wanted === found) && (part.size === undefined || part.size === size)) return;
+  throw new Failure(
+    "source.digest",
+    `the download is not the image: got ${found}, ${size} bytes; expected ${wanted ?? "as many bytes as announced"}`,
+    { hint: "try again; if it fails again, the image on the backend is damaged" },
+  );
 }
 
 /** The most that signature version 4 allows. */
@@ -148,3 +161,16 @@ const A_WEEK = 7 * 86_400;
 
 /** An address of no declared image, for a look at one that has none. */
 const anyOf = (backend: BackendName): Address => addressOf(backend, imageName("unmanaged"));
+
+/** Writes the pieces one after the other, for a device or a pipe. Answers their bytes. */
+async function inOrder(
+  pieces: AsyncIterable<Uint8Array>,
+  write: (piece: Uint8Array) => Promise<void>,
+): Promise<number> {
+  let size = 0;
+  for await (const piece of pieces) {
+    await write(piece);
+    size += piece.byteLength;
+  }
+  return size;
+}

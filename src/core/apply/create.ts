@@ -8,9 +8,9 @@ import type { Former, Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { carriedBy, withCarried } from "../plan/additions.ts";
 import { isUnproven } from "../plan/key.ts";
-import { type Pulled, pulled } from "../plan/pull.ts";
-import type { Pull } from "../plugin.ts";
+import { pulled } from "../plan/pull.ts";
 import { addedBefore } from "./added.ts";
+import { compareArrived, pullOf } from "./arrived.ts";
 import { madeFrom } from "./bytes.ts";
 import { sourceDate } from "./dated.ts";
 import type { OpenedContent } from "./means.ts";
@@ -86,7 +86,7 @@ interface Making {
   readonly deletesFirst?: boolean;
 }
 
-/** Intent, call, id, result. What is left of a failure is taken away again, or stays written down for the next run. */
+/** Intent, call, id, result. What is left of a failure is removed again, or stays written down for the next run. */
 async function make(site: StepContext, content: Content | undefined, making: Making): Promise<Ready> {
   const { row, replaces } = making;
   const { means, backend, resource } = site;
@@ -140,6 +140,10 @@ async function make(site: StepContext, content: Content | undefined, making: Mak
     });
     remains.isCalled = true;
     const observed = await backend.create(withCarried(resource.want, making.carried), source, context);
+    if (source === undefined) {
+      remains.isFinished = false;
+      compareArrived(site, pull, content, observed);
+    }
     remains.isFinished = true;
     if (isLast) await retireOld();
     const found = source === undefined ? content : await madeFrom(source, resource.source, observed);
@@ -160,7 +164,7 @@ async function proveBytes(source: OpenedContent | undefined, signal: AbortSignal
   for await (const _ of passing(source, signal)) signal.throwIfAborted();
 }
 
-/** The digest of the bytes is known only now: it goes into the mark, from which a lost state is made again. */
+/** The digest of the bytes is known only now: it goes into the marker, from which a lost state is made again. */
 async function prove(site: StepContext, content: Content | undefined, observed: Observed): Promise<Observed> {
   try {
     const context = site.context(site.deadline(site.means.hard), { mark: site.mark(content) });
@@ -173,18 +177,6 @@ async function prove(site: StepContext, content: Content | undefined, observed: 
     );
     return observed;
   }
-}
-
-function pullOf({ source, digest }: Pulled, open: () => Promise<OpenedContent | undefined>): Pull {
-  return {
-    urls: source.urls,
-    ...(digest === undefined ? {} : { digest }),
-    open: async () => {
-      const opened = await open();
-      if (opened !== undefined) return opened;
-      throw new Failure("source.format", "the backend does not accept uploads and could not fetch the source itself");
-    },
-  };
 }
 
 async function open(

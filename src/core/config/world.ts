@@ -12,12 +12,15 @@ export interface KnownBackend {
   readonly name: BackendName;
   readonly plugin: Plugin | undefined;
   readonly declaration: BackendDeclaration | undefined;
+  /** Where its table is, and whether `mark = false` is in it. */
+  readonly at?: FilePlace;
+  readonly isUnmarked?: boolean;
 }
 
 /** What the parts of the check share. */
 export interface CheckContext {
   readonly problems: Problems;
-  /** The folder that relative paths start from, and what `~` stands for. */
+  /** The directory that relative paths start from, and what `~` means. */
   readonly folder: string;
   readonly home: string;
   readonly policy: Policy;
@@ -26,7 +29,7 @@ export interface CheckContext {
   readonly declared: ReadonlySet<Address>;
   /** Addresses with an `[[import]]`. */
   readonly imported: ReadonlySet<Address>;
-  /** Whether there is a file or folder at an absolute path. */
+  /** Whether there is a file or directory at an absolute path. */
   readonly exists: (path: string) => boolean;
   readonly conceal: ((secret: string) => void) | undefined;
 }

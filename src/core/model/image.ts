@@ -77,7 +77,7 @@ export interface Mark {
   readonly lineage?: string;
   /**
    * What only this very image can say truthfully, so that a copy of the marker on another image is recognised: the image's id, or what
-   * `Observed.self` says. `~` and `Context.nonce` until a backend that chooses the id has told it.
+   * `Observed.self` says. `~` and `Context.nonce` until a backend that chooses the id has reported it.
    */
   readonly self?: string;
   /** RFC 3339: superseded then, and kept by `retain`. */
@@ -93,6 +93,8 @@ export interface Observed<I extends Schema = Schema> {
   readonly mark?: Mark;
   /** What `mark.self` has to be for the marker to be this image's own. Default: the id. */
   readonly self?: string;
+  /** It belongs to another account, which can write any marker on it: what the marker says of the bytes proves nothing. */
+  readonly isOthers?: boolean;
   /** The backend refuses to delete it until somebody lifts that. */
   readonly protected?: boolean;
   /** What the plugin deletes with it: snapshots, objects. Ids, which come back as `Context.owns` when it is deleted. */
@@ -117,7 +119,7 @@ export interface Observed<I extends Schema = Schema> {
 /** The part of a step that goes on just now. */
 export type Phase = "download" | "verify" | "convert" | "upload" | "import" | "wait" | "delete";
 
-/** What a backend's own origin (an alias, an instance, a URL that it pulls) stands for now. */
+/** What a backend's own origin (an alias, an instance, a URL that it pulls) means now. */
 export interface Resolved {
   /** Comparable: the same text means the same content. */
   readonly content: string;

@@ -1,5 +1,6 @@
 import * as t from "typanion";
 import { check } from "./check.ts";
+import { nearest } from "./nearest.ts";
 import type { Attribute, Checked, Desired, JsonSchema, Schema, Type } from "./schema.ts";
 import { isSame, isSameSet, isTable, type Value } from "./value.ts";
 
@@ -22,6 +23,10 @@ function leaf<T extends Value>(
       is(value) ? ok(value) : wrong(`expected ${/^[a-z]+$/.test(rule) ? words : rule}, got ${kind(value)}`),
   };
 }
+
+/** A short string as it is written, and of everything else the kind. */
+const shown = (value: unknown): string =>
+  typeof value === "string" && value.length <= 40 ? JSON.stringify(value) : kind(value);
 
 const kind = (value: unknown): string => {
   if (value === null || value === undefined) return "nothing";
@@ -63,7 +68,10 @@ export const oneOf = <const T extends string>(...values: readonly T[]): Type<T> 
     json: { type: "string", enum: values },
     check: (value) => {
       const found = values.find((one) => one === value);
-      return found === undefined ? wrong(`expected ${label}`) : ok(found);
+      if (found !== undefined) return ok(found);
+      const near = typeof value === "string" ? nearest(value, values) : undefined;
+      const hint = near === undefined ? {} : { hint: `did you mean ${JSON.stringify(near)}?` };
+      return { ok: false, faults: [{ path: [], message: `expected ${label}, got ${shown(value)}`, ...hint }] };
     },
   };
 };
@@ -172,11 +180,26 @@ const jsonOf = (fields: Schema): JsonSchema => ({
     mode === "required" && also === undefined ? [name] : [],
   ),
   properties: Object.fromEntries(
-    Object.entries(fields).flatMap(([name, { type, doc, also, mode }]) =>
-      mode === "computed" ? [] : [name, ...(also ?? [])].map((key) => [key, { ...type.json, description: doc }]),
-    ),
+    Object.entries(fields).flatMap(([name, attribute]) => {
+      const { doc, also = [], mode } = attribute;
+      return mode === "computed"
+        ? []
+        : [name, ...also].map((key) => [key, { ...writtenJson(attribute), description: doc }]);
+    }),
   ),
 });
+
+/** The JSON Schema of what may be written for an attribute. */
+export const writtenJson = ({ type, reference }: Attribute): JsonSchema =>
+  reference === true ? { anyOf: [type.json, REFERENCE] } : type.json;
+
+/** Another image of the file, in place of its id. */
+const REFERENCE: JsonSchema = {
+  type: "object",
+  additionalProperties: false,
+  required: ["image"],
+  properties: { image: { type: "string" } },
+};
 
 function gather<K extends string | number, T, R>(
   parts: readonly (readonly [K, Checked<T>])[],

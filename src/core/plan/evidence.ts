@@ -16,10 +16,10 @@ export type Evidence =
   | { readonly kind: "changed"; readonly before: string; readonly after: string; readonly isWeak: boolean }
   /** It shows when the bytes are read: `why` they have to be. */
   | { readonly kind: "unknown"; readonly why: string }
-  /** It cannot be found out; `why`. */
+  /** It cannot be detected; `why`. */
   | { readonly kind: "untold"; readonly why: string };
 
-/** Why it cannot be found out whether the source of an image is still what it was made from. */
+/** Why it cannot be detected whether the source of an image is still what it was made from. */
 export function untold(
   want: Want | undefined,
   have: LiveImage | undefined,
@@ -81,11 +81,15 @@ function weigh(exhibits: Exhibits): Evidence {
   const { recorded, now, spec, upstream } = exhibits;
   const known = knownDigests(exhibits);
   const declared = { ...(isOf(upstream, now) ? digestsOf(upstream) : {}), ...digestsOf(now) };
-  if (recorded.transform !== now.transform || recorded.resolved !== undefined) return plain(recorded, now);
+  if (recorded.transform !== now.transform || isResolved(recorded, now)) return plain(recorded, now);
   const evidence = weighDigests(known, declared) ?? weighRest(recorded, now, known);
   if (evidence.kind !== "same" || isSigned(recorded, spec)) return evidence;
   return readable(known, "the declared signature was never verified against its bytes");
 }
+
+/** A file of which one time the data alone was read, and another time all of it, is compared as a file. */
+const isResolved = (recorded: Content, now: Content): boolean =>
+  recorded.resolved !== undefined && (now.stat === undefined || now.resolved !== undefined);
 
 /** The digests of the bytes that the image was made from: those of the backend too, where it has them as the source does. */
 export function knownDigests({ recorded, backend = {}, isSentAsIs }: Omit<Exhibits, "now" | "spec" | "upstream">) {
@@ -200,10 +204,11 @@ const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean =>
  */
 export function adoptedContent(
   { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
-  found: Pick<LiveImage, "id" | "self" | "mark" | "digests">,
+  found: Pick<LiveImage, "id" | "self" | "mark" | "isOthers" | "digests">,
 ): Content | undefined {
   if (content === undefined) return undefined;
-  const marked = bearing(found) === "genuine" ? contentOfKey(found.mark?.content ?? "") : undefined;
+  const marked =
+    bearing(found) === "genuine" && found.isOthers !== true ? contentOfKey(found.mark?.content ?? "") : undefined;
   const own = marked === undefined || content.transform !== undefined ? {} : digestsOf(marked);
   return learned(content, content, undefined, { ...(sentAsIs ? found.digests : {}), ...own });
 }

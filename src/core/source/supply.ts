@@ -33,7 +33,12 @@ export interface ProvenBytes extends AsyncDisposable {
   peek?(length: number, signal: AbortSignal): Promise<readonly Uint8Array[]>;
   /** Resolves when all of them have been proven. */
   prove(signal: AbortSignal): Promise<ProofResult>;
-  /** For whoever has read the file at `path`: is it still the one that was proven? @throws Failure source.changed */
+  /**
+   * For bytes of which nothing is demanded, and most of which are holes of a file: whoever reads no holes need not wait for a digest of
+   * all of them. The file; undefined: they are to be proven. `check` afterwards.
+   */
+  unread?(): Promise<string | undefined>;
+  /** For whoever has read the file: is it still the one that was proven? @throws Failure source.changed */
   check(): Promise<void>;
   /** A reader found that the bytes are not what they should be: what is kept of them is not used again. */
   distrust?(): Promise<void>;
@@ -46,7 +51,7 @@ export interface FetchedBytes extends ProvenBytes {
   readonly validators: Validators;
   /** The mirror that the bytes came from, without secrets. */
   readonly from: string;
-  /** It is to be begun anew for whoever asks again. */
+  /** It is to be begun again for whoever asks again. */
   readonly hasFailed: boolean;
   /** Any number may open it; else it is of one opening alone. */
   readonly isShared: boolean;
@@ -63,7 +68,7 @@ export async function* heldBack(input: AsyncIterable<Uint8Array>): AsyncGenerato
   if (held !== undefined) yield held;
 }
 
-/** Several that want to be told, and what was told last for those who come late. */
+/** Several that listen, and what was reported last for those who come late. */
 export class Watchers {
   readonly #all = new Set<SupplyWatcher>();
   #last: Parameters<SupplyWatcher> | undefined;

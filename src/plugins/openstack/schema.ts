@@ -6,6 +6,7 @@ import {
   isTable,
   mapOf,
   matching,
+  oneOf,
   optional,
   type Starter,
   setOf,
@@ -17,11 +18,10 @@ import {
 } from "images";
 
 /** One of these words; what the backend shows may be another. */
-export const choice = (...words: readonly string[]): Type<string> => ({
-  ...matching(new RegExp(`^(?:${words.join("|")})$`), words.map((word) => JSON.stringify(word)).join(" | ")),
-  label: words.map((word) => JSON.stringify(word)).join(" | "),
-  json: { type: "string", enum: words },
-});
+export const choice = (...words: readonly string[]): Type<string> => {
+  const { label, json, check } = oneOf(...words);
+  return { label, json, check };
+};
 
 const member = table({
   project: optional(string(), "The id of the project.", { also: ["member_id", "id"] }),
@@ -112,9 +112,8 @@ export const image = {
     "Custom metadata, and the properties that Nova and Cinder read (hw_*, os_*). Only declared keys are changed.",
     { unset: {} },
   ),
-  upstream_date: withDefault(
+  upstream_date: optional(
     boolean(),
-    false,
     "True: a new image gets the date of its source as the properties `internal_version` (20261120) and `image_build_date` (2026-11-20), unless `properties` declares them: Last-Modified of a URL, or the time of a file. Kept versions have it in their names.",
     { compare: "never" },
   ),

@@ -98,7 +98,7 @@ export class Multipart {
     const got = plainEtag(etag);
     if ((told !== null && told !== sha256) || (told === null && !isEncrypted && got !== undefined && got !== md5))
       throw new Failure("source.digest", `the object store got other bytes than were sent in part ${n}`, {
-        hint: "something on the way changed them: apply again",
+        hint: "the bytes were changed on the way: apply again",
       });
     return { etag, size: data.byteLength, ...(told === null ? {} : { sha256: told }) };
   }

@@ -23,7 +23,7 @@ interface Note {
 
 /**
  * The uploads in parts that the writers of a store have begun: a note for each, by which a later run goes on with it, or takes it away.
- * What has no note is somebody else's.
+ * What has no note is another user's.
  */
 export class Uploads {
   readonly #objects: BucketObjects;

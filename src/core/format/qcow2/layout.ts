@@ -11,7 +11,7 @@ const HEADER_LENGTH = 104;
 const COPIED = 0x8000_0000;
 const SECTOR = 512;
 
-/** Which clusters of a disk hold data; the disk is as long as the last one that was told of, or `size`. */
+/** Which clusters of a disk hold data; the disk is as long as the last one that was reported, or `size`. */
 export class ClusterMap {
   /** Clusters that hold data. */
   count = 0;
@@ -37,7 +37,8 @@ export class ClusterMap {
   *runs(clusters: number, most: number): Generator<readonly [number, number]> {
     for (let from = 0; from < clusters; ) {
       if (!this.has(from)) {
-        from += 1;
+        // Eight holes at once.
+        from += from % 8 === 0 && (this.#bits[from / 8] ?? 0) === 0 ? 8 : 1;
         continue;
       }
       let to = from + 1;
