@@ -31,7 +31,7 @@ export function compareArrived(
   content: Content | undefined,
   { id, digests }: Observed,
 ): void {
-  const isPromised = resource.source === undefined && originOf(plugin, resource.want)?.digest === true;
+  const isPromised = resource.source === undefined && originOf(plugin, resource)?.digest === true;
   const expected = pull?.digest ?? (isPromised ? content?.digest : undefined);
   const found = expected === undefined ? undefined : digests?.[nameOf(expected)];
   if (found === undefined || found === expected) return;
