@@ -48,7 +48,9 @@ export function traceOf(
     onRequest: ({ method, url, status, id, failure, ms }) =>
       write([`${method} ${url}`, status ?? `failed: ${failure ?? ""}`, `${ms} ms`, id ?? ""].join(" ").trimEnd()),
     onRetry: ({ method, url, attempt, attempts, wait, failure }) =>
-      write(`${method} ${url} attempt ${attempt} of ${attempts} failed: ${failure.message}; again in ${Math.round(wait)} ms`),
+      write(
+        `${method} ${url} attempt ${attempt} of ${attempts} failed: ${failure.message}; again in ${Math.round(wait)} ms`,
+      ),
   };
 }
 
