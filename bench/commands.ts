@@ -59,7 +59,7 @@ async function one(kind: Kind, count: number): Promise<void> {
     await using way = port === undefined ? undefined : await flaky(port);
     const state = way === undefined ? "images.state.json" : kind.by(place, way.port);
     // Without a journal each change sends the document: 10,000 new addresses are applied with a state in a file, which then moves.
-    const moves = !kind.remembers && count > 1000;
+    const moves = !kind.journals && count > 1000;
     await declared(folder, count, moves ? "images.state.json" : state);
     const applied = await cost(folder, way, ["apply", "--yes", "--max-deletes", "0"]);
     const all = moves ? applied.map(() => "-") : applied;

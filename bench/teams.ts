@@ -46,7 +46,7 @@ async function seeded(kind: Kind, place: string, count: number): Promise<void> {
 async function one(kind: Kind, count: number): Promise<void> {
   const place = await kind.place();
   // Without a journal each change sends the document: 10,000 new addresses are said on paper.
-  const isSeeded = !kind.remembers && count > 1000;
+  const isSeeded = !kind.journals && count > 1000;
   if (isSeeded) await seeded(kind, place, count);
   const apply = await measured(kind, place, async (storage) => {
     await using store = await openStore({ storage, operation: "apply", write: true, signal });

@@ -64,6 +64,12 @@ Parts under the GNU Lesser General Public License
   in it is published at https://github.com/oven-sh/bun, with how to build it with another JavaScriptCore. The texts of the GNU
   licences stand at the end.
 
+Data of others
+
+  The cloud profiles of src/plugins/openstack/vendors.ts   Apache-2.0   openstacksdk 4.17.0 (openstack/config/vendors), of the OpenStack
+  contributors, https://opendev.org/openstack/openstacksdk: changed, in that only what says who is asked, and where, is taken. The text
+  of the licence stands below, with the packages that are under it.
+
 Other parts of Bun: BoringSSL, Brotli (MIT), c-ares (MIT), ICU (Unicode-3.0), libarchive (BSD), libbase64 (BSD-2-Clause), libdeflate
 (MIT), libuv (MIT, on Windows), lol-html (BSD-3-Clause), ls-hpack (MIT), mimalloc (MIT), picohttpparser (MIT), simdutf (Apache-2.0),
 uSockets and uWebSockets (Apache-2.0), zlib-ng (Zlib), Zstandard (BSD).

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, normalize } from "node:path";
+import { dirname, extname, join, normalize } from "node:path";
 import { script } from "./site/search.ts";
 
 // `bun run site`: dist/site/, the README and all of docs/ on one page, with what they link to beside it. The page needs no script, no server
@@ -49,7 +49,8 @@ const escaped = (text: string): string => text.replace(/[&<>"]/g, (char) => `&#$
 
 /** An image as a part of the page. */
 async function inlined(path: string): Promise<string> {
-  return `data:image/svg+xml;base64,${(await readFile(join(ROOT, path))).toString("base64")}`;
+  const type = path.endsWith(".svg") ? "svg+xml" : extname(path).slice(1);
+  return `data:image/${type};base64,${(await readFile(join(ROOT, path))).toString("base64")}`;
 }
 
 /** A page as an article with a section for each heading of the second level. `linked` gets the files that it leads to. */
@@ -71,14 +72,15 @@ async function article(page: SitePage, known: ReadonlySet<string>, linked: Set<s
       },
     })
     .on("a", { element: (node) => void node.setAttribute("href", target(node.getAttribute("href") ?? "")) })
-    .on("pre", { element: (node) => void node.setAttribute("tabindex", "0") })
+    // What scrolls sideways can be reached by the keyboard; a heading of a column without words is none.
+    .on("pre, table", { element: (node) => void node.setAttribute("tabindex", "0") })
     .on("img", {
       element: async (node) => {
         const from = join(dirname(page.path), node.getAttribute("src") ?? "");
         node.setAttribute("src", await inlined(from));
       },
     })
-    .transform(new Response(html));
+    .transform(new Response(html.replace(/<th>\s*<\/th>/g, "<td></td>")));
   const sections = (await rewritten.text()).split(/(?=<h2[ >])/).map((part) => `<section>\n${part}</section>\n`);
   return `<article data-title="${escaped(page.title)}">\n${sections.join("")}</article>\n`;
 }

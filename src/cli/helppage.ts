@@ -16,6 +16,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "--report": "KIND=FILE",
   "--json": "FILE",
   "--set": "KEY=VALUE",
+  "--link": "DURATION",
   "--name": "NAME",
 };
 const OF_KIND: Readonly<Record<Exclude<WordKind, object>, string>> = {

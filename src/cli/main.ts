@@ -22,12 +22,13 @@ async function say(text: string): Promise<void> {
 async function main(): Promise<void> {
   host();
   const [soft, hard] = [new AbortController(), new AbortController()];
+  let first = "interrupted: finishing in-flight operations; press Ctrl-C again to abort";
   const interrupt = () => {
     if (soft.signal.aborted) {
       void say("stopping now; the next apply continues from here");
       hard.abort(interrupted());
     } else {
-      void say("interrupted: finishing in-flight operations; press Ctrl-C again to abort");
+      void say(first);
       soft.abort(interrupted());
     }
   };
@@ -59,6 +60,9 @@ async function main(): Promise<void> {
     signal: soft.signal,
     hard: hard.signal,
     now: () => new Date(),
+    stopsWith: (text: string) => {
+      first = text;
+    },
   };
   const code = await program().run(process.argv.slice(2), context);
   process.exitCode = broken ?? code;

@@ -18,7 +18,7 @@ export interface Ended {
   readonly thrown: unknown;
 }
 
-/** One thing that is told. */
+/** One thing that is reported. */
 interface Telling {
   readonly event: NotifyEvent;
   readonly summary: string;
@@ -71,7 +71,7 @@ const SLACK = '{"text":"{{name}}: {{summary}}\\n{{addresses}}\\n{{errors}}\\n{{l
 /** Seconds for one notification, with its second try. */
 const PATIENCE = 10;
 
-/** Tells everybody that `[[notify]]` names. It never fails: what could not be told is a note. */
+/** Tells everybody that `[[notify]]` names. It never fails: what could not be reported is a note. */
 export async function notifyAll(
   ended: Ended,
   config: Config,

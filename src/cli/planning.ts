@@ -211,9 +211,12 @@ export abstract class PlanningCommand extends FileCommand {
     return typeof this.json === "string" && this.json !== "" ? resolve(this.context.cwd, this.json) : undefined;
   }
 
-  protected async writeReports(plan: Plan): Promise<void> {
+  protected async writeReports(plan: Plan, session: Session): Promise<void> {
+    if (this.reports.length === 0) return;
+    const { state } = await session.store();
+    const known = { state, redact: (text: string) => this.redact(text) };
     for (const { kind, path } of this.#reportWishes)
-      await writing(path, () => writeFile(path, this.redact(report(kind, plan, this.gathered.report))));
+      await writing(path, () => writeFile(path, report(kind, plan, this.gathered.report, known)));
   }
 
   protected exitCode(plan: Plan): number {

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
@@ -8,6 +7,7 @@ import { readConfig } from "../core/config/load.ts";
 import { withoutPulls } from "../core/config/policy.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
+import { fileIn } from "../core/format/inside.ts";
 import { type BackendDeclaration, backendNamed, type Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
@@ -17,13 +17,13 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
 import type { HttpMeans, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { measure, Sources } from "../core/source/open/index.ts";
+import { measure, Sources, withTree } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
 import { BUILT_IN, findPlugin } from "./plugins.ts";
-import type { Shell } from "./shell.ts";
+import { privateFolder, type Shell } from "./shell.ts";
 import { StateKeeper } from "./statekeeper.ts";
 import { named } from "./stateplace.ts";
 import { both, traceOf } from "./trace.ts";
@@ -107,9 +107,10 @@ export class Session implements AsyncDisposable {
       open: (name) => this.backend(name),
       look: async (spec, previous, signal, quick) =>
         await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
-      measure: async (spec, wanted, signal) => (spec.kind === "promoted" ? {} : await measure(spec, wanted, signal)),
+      measure: async (spec, wanted, signal) =>
+        spec.kind === "promoted" ? {} : await measure(await withTree(spec, this.#shell.env, signal), wanted, signal),
       sent: async (spec, wanted, of) =>
-        spec.kind === "promoted" ? undefined : await this.sources().sent(spec, wanted, { ...of, progress: () => {} }),
+        await this.sources().sent(await this.#plain(spec, undefined, of.signal), wanted, { ...of, progress: () => {} }),
       fetch: async (spec, wanted, opening) =>
         await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
@@ -120,9 +121,9 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  /** A source that another state tells of as what it stands for. */
+  /** A source that another state tells of as what it means. */
   async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
-    if (spec.kind !== "promoted") return spec;
+    if (spec.kind !== "promoted") return await withTree(spec, this.#shell.env, signal);
     const storage = this.keeper.elsewhere(spec.state, "source.state");
     const found = await promoted(spec, previous, storage, this.#shell.now(), signal);
     if (this.config.policy.require.includes("https") && found.kind === "url" && /^http:/i.test(found.urls[0] ?? ""))
@@ -189,8 +190,10 @@ export class Session implements AsyncDisposable {
         this.config.resources.flatMap((one) => (one.backend === name ? [[one.address, one.want] as const] : [])),
       ),
       signal: this.#shell.hard,
+      httpsOnly: this.config.policy.require.includes("https"),
       door: (options) => this.#door(options, limits),
       conceal: (secret) => this.secrets.conceal(secret),
+      fileIn,
       scratch: () =>
         privateFolder(join(this.#shell.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "images")),
     };
@@ -239,9 +242,4 @@ export class Session implements AsyncDisposable {
     await close(this.keeper);
     if (errors.length > 0) throw errors[0];
   }
-}
-
-async function privateFolder(path: string): Promise<string> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  return path;
 }

@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import type { BaseContext } from "clipanion";
 
 /** What a command has of the world. Tests give one of their own. */
@@ -8,4 +9,12 @@ export interface Shell extends BaseContext {
   /** Aborted at the second Ctrl-C: everything stops now. */
   readonly hard: AbortSignal;
   now(): Date;
+  /** What is said at the first Ctrl-C from here on, of a command that has nothing in flight. */
+  stopsWith?(text: string): void;
+}
+
+/** Makes a folder that only its owner may look into. */
+export async function privateFolder(path: string): Promise<string> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return path;
 }

@@ -9,7 +9,7 @@ import type { RunTrace } from "./telemetry/trace.ts";
 import { destinationOf } from "./telemetry/wanted.ts";
 import { VERSION } from "./version.ts";
 
-/** What others are told of a run: its trace while it goes on, notifications at its end. Nothing of it ever fails a run. */
+/** What others learn of a run: its trace while it goes on, notifications at its end. Nothing of it ever fails a run. */
 export class Watcher {
   readonly #session: Session;
   readonly #command: string;

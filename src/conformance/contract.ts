@@ -116,7 +116,7 @@ export const CONTRACT_CLAUSES = {
     expect(await invented(stage, want, made.attributes)).toEqual([]);
   },
 
-  /** What an image was made from may be known only when its bytes have gone: the mark is completed, and nothing else changes. */
+  /** What an image was made from may be known only when its bytes have gone: the marker is completed, and nothing else changes. */
   mark: async (stage) => {
     await declared(stage);
     const want = await wanted(stage);

@@ -21,7 +21,7 @@ import { AT, type Check, listening, MARK, OTHER, reading, type Stage } from "./s
 
 // A place where other people live: what is theirs is, after whatever we do, byte for byte and attribute for attribute as before.
 
-/** An image of somebody else's: what it bears, and says of itself. */
+/** An image of another user's: what it bears, and says of itself. */
 interface Portrait {
   readonly id: ImageId;
   readonly mark: Mark | undefined;

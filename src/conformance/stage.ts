@@ -21,10 +21,10 @@ export interface Question {
 /** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask */
 export type Check = (stage: Stage) => Promise<void>;
 
-/** `[settings] name` of a run of the suite: on a server that others use as well, its images are told from theirs. */
+/** `[settings] name` of a run of the suite: on a server that others use as well, its images are distinguished from theirs. */
 export const NAME = `conformance-${randomBytes(4).toString("hex")}`;
 
-/** One place with a folder for images.toml: what a clause plays on. */
+/** One place with a directory for images.toml: what a clause plays on. */
 export class Stage implements AsyncDisposable {
   readonly spec: ConformanceSpec;
   readonly place: TestPlace;
@@ -173,7 +173,7 @@ export class Stage implements AsyncDisposable {
 }
 
 export const AT = address(backendName("x"), imageName("small"));
-/** Another address, for images that somebody else makes. */
+/** Another address, for images that another user makes. */
 export const OTHER = address(backendName("x"), imageName("copy"));
 export const MARK: Mark = {
   file: NAME,

@@ -7,7 +7,7 @@ export interface TestPlace extends AsyncDisposable {
   readonly env?: Readonly<Record<string, string>>;
   /** The same with a credential that nobody accepts. */
   readonly bad?: { readonly settings: Attributes; readonly env: Readonly<Record<string, string>> };
-  /** Makes an image that is not ours, by other means than the plugin, under a name that the declaration of `small` would take. */
+  /** Makes an image that is not managed, by other means than the plugin, under a name that the declaration of `small` would take. */
   plant?(): Promise<string>;
   /** Changes an attribute of an image behind our back; answers the name of the attribute. */
   meddle?(id: string): Promise<string>;

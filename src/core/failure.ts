@@ -10,7 +10,7 @@ export interface Problem {
   readonly message: string;
   readonly hint?: string;
   readonly at?: FilePlace;
-  /** A warning is told, and nothing stops for it. */
+  /** A warning is reported, and nothing stops for it. */
   readonly severity?: "error" | "warning";
 }
 

@@ -69,10 +69,12 @@ interface Page {
   readonly body: Markup;
   /** Where the page is served, for its script. */
   readonly url?: string;
+  /** Takes secrets out of what the page shows; style and script stay as their hashes say. */
+  readonly redact?: (text: string) => string;
 }
 
 /** A page that is whole in itself: its one style and its one script are allowed by their hashes, and no request goes anywhere. */
-export function page({ title, style, script, head, body, url }: Page): string {
+export function page({ title, style, script, head, body, url, redact = (text) => text }: Page): string {
   const allowed = `default-src 'none'; style-src '${hashOf(style)}'; script-src '${hashOf(script)}'; img-src data:; base-uri 'none'; form-action 'none'`;
   const whole = markup`<!doctype html>
 <html lang="en"${url === undefined ? undefined : markup` data-url="${url}"`}>
@@ -83,11 +85,11 @@ export function page({ title, style, script, head, body, url }: Page): string {
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
-${head}<title>${title}</title>
+${head}<title>${redact(title)}</title>
 <style>${new Markup(style)}</style>
 </head>
 <body>
-${body}
+${new Markup(redact(body.toString()))}
 <script>${new Markup(script)}</script>
 </body>
 </html>

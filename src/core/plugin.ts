@@ -84,7 +84,7 @@ export interface Looked {
 
 /**
  * An open backend. `read`, `list` and `resolve` observe; the others change. Each observes before it changes, and forgives races:
- * what is there already is taken up by its mark, what is gone already is gone. None retries a request: the Door does.
+ * what exists already is taken up by its marker, what is gone already is gone. None retries a request: the Door does.
  */
 export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
   /**
@@ -109,7 +109,7 @@ export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
   create(want: Desired<I>, source: Source | undefined, context: Context): Promise<Observed<I>>;
   /**
    * Brings the attributes that can change in place to what is wanted. `cleared`: attributes that were wanted and are not any more; they
-   * go back to the backend's default, or to nothing. Also writes the mark, where `context.mark` differs from what `have` carries.
+   * go back to the backend's default, or to nothing. Also writes the marker, where `context.mark` differs from what `have` carries.
    */
   update(have: Observed<I>, want: Desired<I>, cleared: readonly string[], context: Context): Promise<Observed<I>>;
   /** Takes the image away, and waits until it is gone. One that is gone already is no error. */
@@ -119,9 +119,9 @@ export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
 /** What a plugin gets from the program when a backend is opened. */
 export interface Host {
   readonly backend: BackendName;
-  /** `[settings] name`: images whose mark says another file are not ours. */
+  /** `[settings] name`: images whose marker says another file are not managed. */
   readonly file: string;
-  /** The folder of images.toml, absolute: relative paths in settings start there. */
+  /** The directory of images.toml, absolute: relative paths in settings start there. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What the file wants of each image on this backend: where a backend has several places to look, these say which. */
@@ -130,9 +130,13 @@ export interface Host {
   readonly signal: AbortSignal;
   /** A way to the network with the backend's limits, retries, redaction and proxy. Closed with the backend, by the program. */
   door(options: HttpOptions): HttpClient;
+  /** `[policy]` requires https for all that images are made from: also of servers that the file does not name by their URL. */
+  readonly httpsOnly?: boolean;
   /** From now on this text is shown as (sensitive) wherever it would be printed: tokens, signed URLs. */
   conceal(secret: string): void;
-  /** A folder of our own that outlives a run, made at the first call, mode 0700. */
+  /** A small file of a tar archive, packed in whatever way, that lies in its first bytes; no more of them are read. Undefined: it does not. */
+  fileIn(archive: AsyncIterable<Uint8Array>, name: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** A directory of our own that outlives a run, made at the first call, mode 0700. */
   scratch(): Promise<string>;
 }
 
@@ -164,7 +168,7 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
     want: Desired<I>,
     digest: Digest | undefined,
   ): { readonly verified: boolean; readonly why?: string } | undefined;
-  /** An image may be declared without any origin: it is there already and only kept as declared. */
+  /** An image may be declared without any origin: it already exists and only kept as declared. */
   readonly originless?: boolean;
   /** What attributes come to while nobody declares them, where that is neither one value (`unset`) nor the image's own name (`ownName`). */
   defaults?(address: Address): Attributes;

@@ -28,7 +28,6 @@ export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
 export type { Facts, KnownBytes } from "./facts.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
-export { ENOUGH_FOR_FILE, fileIn } from "./format/inside.ts";
 export { tarOf } from "./format/tar-write.ts";
 export { type Markup, markup, page } from "./html.ts";
 export { type OnRemove, type ReplaceOrder, versionName } from "./model/declaration.ts";

@@ -150,6 +150,7 @@ for (const [what, words] of [
     expect(page).toContain(words[0] === "plan.json" ? "<h1>images plan</h1>" : 'id="image-a"');
     served.kill("SIGINT");
     expect(await served.exited).toBe(0);
+    expect(await new Response(served.stderr).text()).toBe("Press Ctrl-C to stop.\n\nstopped\n");
     await expect(fetch(url)).rejects.toThrow();
   });
 }

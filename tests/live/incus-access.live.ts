@@ -243,6 +243,6 @@ test("an alias that somebody else changes just before it moves: 412, and looked 
   await lab.folder.write("a.tar", await unified(`${lab.project.name} 3`));
   meanwhile(foreign.fingerprint);
   const said = await lab.run("apply", "--yes");
-  expect([said.code, said.stderr.includes("the alias a leads to another image")]).toEqual([1, true]);
+  expect([said.code, said.stderr.includes("the alias a belongs to another image")]).toEqual([1, true]);
   expect((await api(main.socket, "GET", at("/aliases/a"))).target).toBe(foreign.fingerprint);
 });

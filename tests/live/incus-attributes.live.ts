@@ -99,14 +99,14 @@ test("a fingerprint: checked before anything is made, and after where it is unkn
   await using lab = await Lab.open();
   await lab.declare(`${HEAD}fingerprint = "000000000000"\n`);
   const before = await lab.run("apply", "--yes");
-  expect([before.code, before.stderr.includes("and not 000000000000")]).toEqual([1, true]);
+  expect([before.code, before.stderr.includes("expected 000000000000")]).toEqual([1, true]);
   expect(await lab.images()).toEqual([]);
   lab.settings = `socket = "${main.socket}"\n`;
   await lab.declare('[image.a]\nbackend = "lab"\nsource_instance = { name = "c1" }\nfingerprint = "000000000000"\n');
   const all = async () => (await api(main.socket, "GET", "/1.0/images")).length;
   const count = await all();
   const after = await lab.run("apply", "--yes");
-  expect([after.code, after.stderr.includes("and not 000000000000")]).toEqual([1, true]);
+  expect([after.code, after.stderr.includes("expected 000000000000")]).toEqual([1, true]);
   expect(await all()).toBe(count);
 });
 
@@ -156,7 +156,7 @@ test("an image that is damaged on the server is not exported", async () => {
   bytes[bytes.length - 1] = 1 ^ (bytes.at(-1) ?? 0);
   await Bun.write(path, bytes);
   const said = await lab.run("export", "lab/a", "--out", "out");
-  expect([said.code, said.stderr.includes("what came is not the image")]).toEqual([1, true]);
+  expect([said.code, said.stderr.includes("fingerprint mismatch")]).toEqual([1, true]);
   expect(await Bun.file(lab.folder.at("out")).exists()).toBe(false);
 });
 

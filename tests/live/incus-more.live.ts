@@ -168,7 +168,7 @@ test(
     await lab.declare('[image.a]\nbackend = "lab"\nsource = "./a.tar"\n');
     await lab.apply();
     const none = await lab.run("refresh", "lab/a");
-    expect([none.code, none.stderr.includes("does not know where the image came from")]).toEqual([1, true]);
+    expect([none.code, none.stderr.includes("did not record the origin")]).toEqual([1, true]);
   },
   LONG,
 );

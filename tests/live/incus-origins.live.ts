@@ -213,7 +213,7 @@ test(
         await declare(`fingerprint = "${"0".repeat(12)}"\n`);
         const wrong = await lab.run("apply", "--yes");
         expect(wrong.code).toBe(1);
-        expect(wrong.stderr).toContain("and not 000000000000");
+        expect(wrong.stderr).toContain("expected 000000000000");
         expect(await lab.images()).toEqual([]);
       }
       await declare(fingerprint === undefined ? "" : `fingerprint = "${fingerprint}"\n`);

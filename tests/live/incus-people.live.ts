@@ -84,7 +84,7 @@ test(
       await lab.declare(block("a", ALPINE, 'aliases = ["theirs", "mine"]'));
       for (const args of [["plan"], ["apply", "--yes"]]) {
         const said = await lab.run(...args);
-        expect([said.code, `${said.stdout}${said.stderr}`.includes("exists already and is unmanaged")]).toEqual([
+        expect([said.code, `${said.stdout}${said.stderr}`.includes("already exists and is unmanaged")]).toEqual([
           1,
           true,
         ]);
@@ -285,7 +285,7 @@ test(
     expect((await lab.run("destroy", "--yes")).code).toBe(0);
     // Nothing is there: the server makes the version that it knows.
     await declare("auto_update = true");
-    expect(await lab.apply()).toContain("does not see yet");
+    expect(await lab.apply()).toContain("has not seen the new version");
     await lab.settled();
     expect((await lab.one()).fingerprint).toBe(first.fingerprint);
     await Bun.spawn([images.forget]).exited;
@@ -395,7 +395,7 @@ test(
     const copies = (name: string, type: string) =>
       block(name, `source_image = { remote = "images", name = "alpine/edge", type = "${type}" }`);
     await lab.declare(copies("b", "container") + copies("a", "virtual-machine"));
-    expect(await lab.apply()).toContain("left to them: alpine/edge");
+    expect(await lab.apply()).toContain("are not copied: alpine/edge");
     await lab.settled();
     const [machine] = (await lab.images()).filter(({ type }) => type === "virtual-machine");
     const [container] = (await lab.images()).filter(({ type }) => type === "container");
@@ -469,7 +469,7 @@ test(
     };
     await lab.declare(block("a", 'source = "./a.tar"', 'alias = "mine"'));
     const said = await lab.run("apply", "--yes");
-    expect([said.code, isDone, said.stderr.includes("these very bytes")]).toEqual([1, true, true]);
+    expect([said.code, isDone, said.stderr.includes("the same bytes")]).toEqual([1, true, true]);
     expect(said.stderr).not.toMatch(/UNIQUE|already exists:/);
     const theirs = await lab.one();
     expect([names(theirs), Object.keys(theirs.properties).filter((key) => key.startsWith("images."))]).toEqual([

@@ -50,7 +50,7 @@ async function seen(lab: Lab): Promise<void> {
   const before = await lab.one();
   for (const args of [["plan"], ["apply", "--yes"]]) {
     const said = await lab.run(...args);
-    expect([args, said.code, said.stdout.includes("exists already and is unmanaged")]).toEqual([args, 1, true]);
+    expect([args, said.code, said.stdout.includes("already exists and is unmanaged")]).toEqual([args, 1, true]);
     expect(said.stdout).toContain(before.fingerprint);
   }
   expect(await lab.one()).toEqual(before);

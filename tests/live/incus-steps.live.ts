@@ -115,7 +115,7 @@ test("what somebody copies by hand after a killed copy is theirs", async () => {
   const theirs = await lab.one();
   for (const args of [["plan"], ["apply", "--yes"]]) {
     const said = await lab.run(...args);
-    expect([said.code, `${said.stdout}${said.stderr}`.includes("exists already and is unmanaged")]).toEqual([1, true]);
+    expect([said.code, `${said.stdout}${said.stderr}`.includes("already exists and is unmanaged")]).toEqual([1, true]);
   }
   expect((await lab.run("destroy", "--yes")).code).toBe(0);
   expect(await lab.one()).toEqual(theirs);

@@ -14,10 +14,18 @@ export class Watch implements AsyncDisposable {
   at: (moment: Moment, what: string, head: string) => Promise<void> = async () => undefined;
   readonly #target: string;
   readonly #sockets = new Set<Socket>();
+  readonly #refusals: number[] = [];
   readonly #server = createServer((incoming, outgoing) => {
     const { method = "", url = "" } = incoming;
     const what = `${method} ${new URL(url, "http://incus").pathname}`;
     this.seen.push(what);
+    const refused = this.#refusals.shift();
+    if (refused !== undefined) {
+      incoming.resume();
+      outgoing.writeHead(refused, { "content-type": "application/json" });
+      outgoing.end(JSON.stringify({ type: "error", error: "refused by the test", error_code: refused }));
+      return;
+    }
     this.#pass(incoming, what).then(
       (answer) => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -40,6 +48,16 @@ export class Watch implements AsyncDisposable {
     const watch = new Watch(socket, target);
     await new Promise<void>((ready) => watch.#server.listen(socket, ready));
     return watch;
+  }
+
+  /** The next requests are answered with this status, and not passed on. */
+  refuse(status: number, times: number): void {
+    for (let i = 0; i < times; i++) this.#refusals.push(status);
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#sockets.size;
   }
 
   /** How often the daemon was asked for this. */

@@ -1,5 +1,7 @@
 import { conformance } from "../conformance/suite.ts";
+import { Folder } from "../harness.ts";
 import { api, bytesOf, DIR, facts, project, tarball, unified } from "./incus-kit.ts";
+import { Watch } from "./incus-watch.ts";
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
 const { main, client, stranger, images } = await facts();
@@ -69,6 +71,7 @@ await conformance("incus, a bare disk", {
     source: "from a remote",
     source_instance: "from an instance",
     compression: "from an instance",
+    format: "from an instance",
     copy_aliases: "from a remote",
     auto_update: "from a remote",
     fingerprint: "of bytes that have one already",
@@ -112,4 +115,33 @@ await conformance(
     "unmarked",
     "mark",
   ],
+);
+
+// By way of a socket that sees every request: what a server that fails does to a run, and which connections are left.
+await conformance(
+  "incus, over a socket",
+  {
+    ...common,
+    place: async () => {
+      const own = await project(main.socket);
+      const folder = await Folder.make();
+      const watch = await Watch.open(folder.at("socket"), main.socket);
+      return {
+        settings: { socket: watch.socket, project: own.name, config: `${DIR}/conf` },
+        refuse: (status, times) => watch.refuse(status, times),
+        requests: () => watch.seen.length,
+        connections: () => watch.connections,
+        async [Symbol.asyncDispose]() {
+          await watch[Symbol.asyncDispose]();
+          await folder[Symbol.asyncDispose]();
+          await own[Symbol.asyncDispose]();
+        },
+      };
+    },
+    bytes: disk,
+    otherBytes: other,
+    filename: "disk.qcow2",
+    lives,
+  },
+  ["server errors", "dispose"],
 );

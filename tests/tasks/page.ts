@@ -60,6 +60,14 @@ function isAsShown(shown: string, text: string): boolean {
   return new RegExp(`^${lines.join("")}$`).test(`${steady(text)}\n`);
 }
 
+/** What was printed, without the beginning that the page leaves out. */
+function cutAsBefore(shown: string, said: string): string {
+  const [first, second = ""] = shown.split("\n");
+  const lines = said.split("\n");
+  const from = first === "…" ? lines.findIndex((line) => steady(line) === steady(second)) : -1;
+  return from === -1 ? said : ["…", ...lines.slice(from)].join("\n");
+}
+
 /** A line that says how it ends, as a command that fails where it ends otherwise. */
 function checked(line: string): string {
   const [, command, code] = /^(.*?)\s+# exits with (\d+)$/.exec(line) ?? [];
@@ -113,7 +121,7 @@ export class Reader implements AsyncDisposable {
       if (next?.language !== "text" || isAsShown(next.text, said)) continue;
       if (process.env["UPDATE_GOLDEN"] !== "1")
         throw new Error(`${this.#page}: it prints otherwise (UPDATE_GOLDEN=1 writes it)\n${text}\n${said}`);
-      page = page.replace(next.text, () => `${said.trimEnd()}\n`);
+      page = page.replace(next.text, () => `${cutAsBefore(next.text, said).trimEnd()}\n`);
       await writeFile(this.#page, page);
     }
   }

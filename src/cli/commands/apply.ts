@@ -35,7 +35,7 @@ abstract class ApplyingCommand extends PlanningCommand {
       return EXIT.failed;
     }
     const result = await this.perform(session, plan);
-    await this.writeReports(plan);
+    await this.writeReports(plan, session);
     if (result.outcome === "interrupted") return EXIT.interrupted;
     if (result.outcome === "failed") return EXIT.failed;
     return this.detailedExitcode && !idle ? EXIT.changes : EXIT.done;

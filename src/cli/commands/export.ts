@@ -33,7 +33,7 @@ export class ExportCommand extends FileCommand {
     examples: [
       ["An image of the store", "$0 export store/debian --out debian.qcow2"],
       ["Any image of an Incus server, by its alias", "$0 export lab/alpine/edge"],
-      ["A link for somebody without credentials, for a day (s3)", "$0 export store/debian --link 1d"],
+      ["A link that needs no credentials, for a day (s3)", "$0 export store/debian --link 1d"],
     ],
   });
 

@@ -12,7 +12,7 @@ import { printable, table } from "../render/text.ts";
 interface Row {
   readonly id: string;
   readonly name: string;
-  /** Made by this file: its mark, or the state, says so. */
+  /** Made by this file: its marker, or the state, says so. */
   readonly ours: boolean;
   readonly attributes: Attributes;
 }

@@ -23,10 +23,6 @@ export class LogCommand extends FileCommand {
     const { signal } = this.context;
     if (this.id === undefined) {
       const all = await runs(session.storage, signal);
-      if (all.length === 0 && (await session.storage.versions(signal)) === undefined)
-        this.note(
-          `the HTTP protocol of ${session.storage.where} has no run history; states in a file, S3 and PostgreSQL do`,
-        );
       this.out.data.write(this.json ? `${JSON.stringify(all, undefined, 2)}\n` : renderRuns(all, this.view("data")));
       return EXIT.done;
     }

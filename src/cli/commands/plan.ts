@@ -51,7 +51,7 @@ export class PlanCommand extends PlanningCommand {
       });
       if (!this.isJsonOnly) this.note(`\nSaved the plan to ${this.out_}; apply it with: images apply ${this.out_}`);
     }
-    await this.writeReports(plan);
+    await this.writeReports(plan, session);
     return this.exitCode(plan);
   }
 }

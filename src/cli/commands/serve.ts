@@ -31,6 +31,7 @@ export class ServeCommand extends FileCommand {
     await using server = listen(await this.#found(), port);
     this.out.data.write(`${server.url}\n`);
     this.note("Press Ctrl-C to stop.");
+    this.context.stopsWith?.("stopped");
     const { signal } = this.context;
     if (!signal.aborted)
       await new Promise<void>((done) => signal.addEventListener("abort", () => done(), { once: true }));
@@ -43,8 +44,10 @@ export class ServeCommand extends FileCommand {
     const path = resolve(this.context.cwd, what);
     const found = await stat(path).catch(() => undefined);
     if (found?.isDirectory() === true) return await this.#store(path);
-    if (found?.isFile() === true)
-      return servePage(this.redact(report("html", fromPlanFile(await readFile(path, "utf8")))));
+    if (found?.isFile() === true) {
+      const plan = fromPlanFile(await readFile(path, "utf8"));
+      return servePage(report("html", plan, undefined, { redact: (text) => this.redact(text) }));
+    }
     return await this.#store(await this.#declared(what));
   }
 

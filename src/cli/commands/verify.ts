@@ -56,7 +56,7 @@ export class VerifyCommand extends FileCommand {
     return rows.every(({ result }) => result === "ok" || result === "unknown") ? EXIT.done : EXIT.failed;
   }
 
-  /** A failure is told of its own image, and the others are still read. */
+  /** A failure is reported for its own image, and the others are still read. */
   async #verify(session: Session, address: Address): Promise<Row> {
     try {
       return await this.#compare(session, address);

@@ -32,10 +32,12 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--id": "nothing",
   "--tag": "nothing",
   "--from": "nothing",
+  "--link": "nothing",
   "--format": { words: GRAPHS },
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
   "--parallelism": "nothing",
   "--port": "nothing",
+  "--link": "nothing",
   "--lock-timeout": "nothing",
   "--username": "nothing",
   "--password": "nothing",
@@ -52,7 +54,7 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--clause": { words: CLAUSES },
 };
 
-/** What the words of each command name, by its path; the last one stands for all that follow where the command takes any number. */
+/** What the words of each command name, by its path; the last one means all that follow where the command takes any number. */
 export const OF_WORDS: Readonly<Record<string, readonly WordKind[]>> = {
   show: ["file"],
   serve: ["file"],

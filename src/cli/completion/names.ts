@@ -6,7 +6,7 @@ import { EMPTY, type Node, type TableNode } from "../../core/config/node.ts";
 import { Problems } from "../../core/config/problems.ts";
 import type { Candidate } from "./complete.ts";
 
-/** What images.toml names, read without checking any of it: a file that is being written has mistakes. */
+/** What images.toml names, read without checking any of it: a file that is being written has errors. */
 export interface Names {
   readonly backends: readonly Candidate[];
   readonly images: readonly Candidate[];

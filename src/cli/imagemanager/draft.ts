@@ -19,9 +19,9 @@ export interface Drafted {
   readonly name: string;
   readonly from: string;
   readonly values: Attributes;
-  /** The image that is there already. */
+  /** The image that already exists. */
   readonly live: Live | undefined;
-  /** Its older versions that are there already. */
+  /** Its older versions that already exist. */
   readonly older: readonly Live[];
   readonly notes: readonly string[];
 }

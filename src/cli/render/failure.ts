@@ -10,7 +10,7 @@ interface FailureView extends View {
   readonly frames?: ((at: FilePlace) => string | undefined) | undefined;
 }
 
-/** Causes that are told; a chain may be longer, or bite its tail. */
+/** Causes that are reported; a chain may be longer, or bite its tail. */
 const DEEPEST = 8;
 
 /** Anything thrown, as text for stderr. What is no Failure is a bug: it shows its stack and asks to be reported. */

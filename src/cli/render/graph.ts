@@ -24,6 +24,7 @@ export function renderGraph(resources: readonly Resource[], format: GraphFormat)
     const image = node("image", resource.address);
     const from = sourceOf(resource);
     if (from !== undefined) edges.add(`${node(...from)} ${image}`);
+    for (const other of Object.values(resource.references ?? {})) edges.add(`${node("image", other)} ${image}`);
     edges.add(`${image} ${node("backend", resource.backend)}`);
   }
   const all = [...nodes.values()];

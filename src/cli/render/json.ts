@@ -33,7 +33,7 @@ class Stream {
   readonly #clock: RenderClock;
   readonly #plugin: PluginOf;
   readonly #running = new Running();
-  /** How many times ten seconds of each step have been told. */
+  /** How many times ten seconds of each step have been reported. */
   readonly #told = new Map<Address, number>();
   /** When the progress of a transfer was last told. */
   readonly #progressed = new Map<Address, number>();

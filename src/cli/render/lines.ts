@@ -31,7 +31,7 @@ class Log {
   readonly #view: View;
   readonly #clock: RenderClock;
   readonly #running = new Running();
-  /** How many intervals of each running step have been told. */
+  /** How many intervals of each running step have been reported. */
   readonly #told = new Map<Address, number>();
   readonly #reading = { began: undefined as number | undefined, started: 0, done: 0, told: 0 };
   #command: Command | undefined;

@@ -105,7 +105,7 @@ function notes(plan: Plan): string[] {
 /** What a highlighter of diffs colours: green, red, and for all that changes or needs a look the third one. */
 const COLOURS: Readonly<Record<string, string>> = { "+": "+", "-": "-", "~": "!" };
 
-/** The whole plan; the marks stand at the beginning of the line, where a highlighter looks for them. */
+/** The whole plan; the markers stand at the beginning of the line, where a highlighter looks for them. */
 function fold(plan: Plan, room: number): string {
   const lines = renderPlan(plan, { style: none }).trimEnd().split("\n");
   const marked = lines.map((line) =>

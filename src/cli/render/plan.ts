@@ -160,7 +160,7 @@ function driftSection({ drift }: Plan, view: View): string[] {
   return [...wrap("", view.style.strong(head), view.columns), "", ...drift.flatMap((one) => driftLines(one, view))];
 }
 
-/** What somebody else changed at one address. */
+/** What another user changed at one address. */
 export function driftLines(drift: Drift, view: View): string[] {
   const { style, columns } = view;
   const [mark, word] = drift.kind === "changed" ? [style.change("~"), "changed"] : [style.remove("-"), "vanished"];

@@ -12,11 +12,11 @@ interface Row {
   /** `mappings[].device` for what stands within a table. */
   readonly name: string;
   readonly attribute: Attribute;
-  /** Only shown: it, or the table that it stands in, comes from the backend. */
+  /** Only shown: it, or the table that it is in, comes from the backend. */
   readonly isTold: boolean;
 }
 
-/** Every attribute, those within tables behind the table that they stand in. */
+/** Every attribute, those within tables behind the table that they are in. */
 function rowsOf(schema: Schema, prefix = "", isWithin = false): Row[] {
   return Object.entries(schema).flatMap(([name, attribute]): Row[] => {
     const path = `${prefix}${name}`;
@@ -29,7 +29,7 @@ function rowsOf(schema: Schema, prefix = "", isWithin = false): Row[] {
 
 /** How an attribute comes to have a value: `string, required`. */
 function kindOf({ attribute, isTold }: Row): string {
-  const { label } = attribute.type;
+  const label = attribute.reference === true ? `${attribute.type.label} or {image}` : attribute.type.label;
   if (isTold) return label;
   if (attribute.mode === "default") return `${label}, default ${inline(attribute.value)}`;
   return `${label}, ${attribute.mode}`;

@@ -1,5 +1,5 @@
 import { isPending, type Plan } from "../../core/model/plan.ts";
-import { html } from "./html/index.ts";
+import { html, type Known } from "./html/index.ts";
 import { junit } from "./junit.ts";
 import { markdown } from "./markdown.ts";
 import type { RunReport } from "./outcome.ts";
@@ -11,18 +11,22 @@ export type ReportKind = (typeof REPORTS)[number];
 /** Characters that a comment on a merge request may have, with room to spare; a step summary may have a million. */
 const LONGEST = { markdown: 60_000, github: 1_000_000 } as const;
 
-/** A plan, or with `run` what came of it, for a pipeline: a comment, a summary, test results, the figures of a merge request, a page. */
-export function report(kind: ReportKind, plan: Plan, run?: RunReport): string {
+/**
+ * A plan, or with `run` what came of it, for a pipeline: a comment, a summary, test results, the figures of a merge request, a page.
+ * `redact` takes secrets out of it.
+ */
+export function report(kind: ReportKind, plan: Plan, run?: RunReport, known: Partial<Known> = {}): string {
+  const { redact = (text) => text } = known;
   switch (kind) {
     case "markdown":
     case "github":
-      return markdown(plan, run, { longest: LONGEST[kind], hasAlerts: kind === "github" });
+      return redact(markdown(plan, run, { longest: LONGEST[kind], hasAlerts: kind === "github" }));
     case "gitlab":
-      return gitlab(plan);
+      return redact(gitlab(plan));
     case "junit":
-      return junit(plan, run);
+      return redact(junit(plan, run));
     case "html":
-      return html(plan, run);
+      return html(plan, run, known);
     default:
       return kind satisfies never;
   }

@@ -72,7 +72,7 @@ function contentText({ where, digest, size, resolved, validators }: Content): st
   return `${printable(where)}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
 }
 
-/** The runs of the past, newest first. */
+/** The past runs, newest first. */
 export function renderRuns(runs: readonly Run[], { style, columns }: View): string {
   if (runs.length === 0) return "The run history is empty.\n";
   const rows = runs.map(({ id, started, operation, status, user, host }) => [

@@ -219,7 +219,7 @@ export function stateValues(state: State, ground: Ground): Json {
   return { format_version: "1.0", terraform_version: ground.version, values: valuesTree(values, ground) };
 }
 
-/** What was declared: names of backends and plugins, and the attributes that stand in the file; no settings. */
+/** What was declared: names of backends and plugins, and the attributes that are in the file; no settings. */
 export function configuration(ground: Ground): Json {
   const { config } = ground;
   if (config === undefined) return { root_module: {} };
@@ -227,7 +227,7 @@ export function configuration(ground: Ground): Json {
     const short = pluginName(plugin);
     return [name, { name: short, full_name: `images/${short}`, alias: name }];
   });
-  const resources = config.resources.map(({ address, backend, want, written }) => {
+  const resources = config.resources.map(({ address, backend, want, written, references = {} }) => {
     const hidden = sensitiveOf(address, [], ground);
     const shown = Object.entries(want).filter(([name]) => written.includes(name) && !hidden.has(name));
     return {
@@ -236,7 +236,10 @@ export function configuration(ground: Ground): Json {
       type: "image",
       name: imageOf(address),
       provider_config_key: backend,
-      expressions: Object.fromEntries(shown.map(([name, value]) => [name, { constant_value: value }])),
+      expressions: Object.fromEntries([
+        ...shown.map(([name, value]) => [name, { constant_value: value }]),
+        ...Object.entries(references).map(([name, other]) => [name, { references: [addr(other)] }]),
+      ]),
       schema_version: 0,
     };
   });

@@ -20,9 +20,9 @@ export const NOTHING: Existing = { backends: [], addresses: new Set(), known: ne
 
 export const knownKey = (backend: string, id: string): string => `${backend} ${id}`;
 
-/** An image that was taken, with what is said of it from the folder of its state. */
+/** An image that was taken, with what is said of it from the directory of its state. */
 export interface Drawn extends Taken {
-  /** The folder that its relative paths start from. */
+  /** The directory that its relative paths start from. */
   readonly folder: string;
 }
 
@@ -46,14 +46,14 @@ export interface Draft {
 }
 
 interface DraftWishes {
-  /** The folder of images.toml. */
+  /** The directory of images.toml. */
   readonly folder: string;
   /** Backends of the file that are to be used for their plugins. */
   readonly backends: readonly string[];
 }
 
 /**
- * The blocks that these images come to, beside what is there already: nothing of that is ever written over. Pure.
+ * The blocks that these images come to, beside what exists already: nothing of that is ever written over. Pure.
  * @throws Failure cli.usage: nobody can tell which of several backends is meant
  */
 export function draft(

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { Failure } from "../../core/failure.ts";
 import { readState, type TerraformInstance } from "./document.ts";
 
-/** A state that was read, and the folder that relative paths in it start from. */
+/** A state that was read, and the directory that relative paths in it start from. */
 export interface StateFile {
   readonly path: string;
   readonly folder: string;
@@ -11,7 +11,7 @@ export interface StateFile {
 }
 
 /**
- * The state in a file, or those of a folder: its terraform.tfstate, else every *.tfstate in it.
+ * The state in a file, or those of a directory: its terraform.tfstate, else every *.tfstate in it.
  * @throws Failure cli.terraform
  */
 export async function readStates(path: string): Promise<readonly StateFile[]> {

@@ -4,7 +4,7 @@ import { isTold, type Mapped, picked, type ToldValue, text } from "./values.ts";
 
 /**
  * `openstack_images_image_v2` and `vkcs_images_image`. Their `properties` hold what the server wrote as well, and `region` that of the
- * provider; a cache in the home folder is what comes by itself.
+ * provider; a cache in the home directory is the default.
  */
 export function glance(attributes: ToldValue): Mapped {
   const region = text(attributes["region"]);

@@ -14,7 +14,7 @@ import { LAUNCH, withPermissions } from "./outscale.ts";
 import { blocksText, type TomlBlock } from "./toml.ts";
 
 interface TerraformRequest {
-  /** The state, or a folder with one. */
+  /** The state, or a directory with one. */
   readonly path: string;
   /** images.toml, which need not be there. */
   readonly file: string;
@@ -89,7 +89,7 @@ function sorted(states: readonly StateFile[]): {
   return { taken, passed };
 }
 
-/** What is written behind the file: nothing where all is there already. */
+/** What is written behind the file: nothing where all already exists. */
 export function addition(backends: readonly TomlBlock[], images: readonly Pick<Adoption, "block">[]): string {
   const written = images.flatMap(({ block }) => block ?? []);
   const used = new Set(written.map(({ values }) => values["backend"]));

@@ -12,6 +12,7 @@ import { isSame } from "../model/value.ts";
 import { carriedBy, withCarried } from "../plan/additions.ts";
 import { defaultsOf, diff, missingIn } from "../plan/diff.ts";
 import { carries, contentOfKey } from "../plan/key.ts";
+import { withIds } from "../plan/references.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
@@ -55,7 +56,7 @@ async function change(step: Exclude<Step, Of<"keep" | "forget" | "block">>, site
   switch (step.action) {
     case "create":
       await sweep(step, site);
-      return { id: await create(site, step.making.content) };
+      return { id: await create(site, await site.origin(step.making.content)) };
     case "replace":
       return await renew(step, site);
     case "verify": {
@@ -84,11 +85,11 @@ async function change(step: Exclude<Step, Of<"keep" | "forget" | "block">>, site
 
 /** A new image, unless the bytes turn out to be those of the old one where only a server's word of them had changed. */
 async function renew(step: Of<"replace">, site: StepContext): Promise<Carried> {
-  const { content } = step.making;
+  const planned = step.making.content;
   let making = step.making;
-  if (step.unlessSame === true && content !== undefined) {
+  if (step.unlessSame === true && planned !== undefined) {
     const known = readyOf(site, step.id);
-    const verdict = await compareWithSource(site, known, content);
+    const verdict = await compareWithSource(site, known, planned);
     if (verdict.kind === "same") {
       await site.put(seen(known, verdict.content));
       site.note(`${sameText(verdict.content)}; it is kept`);
@@ -96,8 +97,21 @@ async function renew(step: Of<"replace">, site: StepContext): Promise<Carried> {
     }
     making = { ...making, content: pinnedBy(verdict.found) };
   }
+  if (isAsBefore(step, site)) {
+    await site.put(readyOf(site, step.id));
+    site.note("what it is made from is the same image as before; it is kept");
+    return { id: step.id, same: true };
+  }
+  const content = await site.origin(making.content);
   await sweep(step, site);
-  return { id: await replace(site, { ...step, making }) };
+  return { id: await replace(site, { ...step, making: { ...making, ...(content === undefined ? {} : { content }) } }) };
+}
+
+/** It was to be replaced only because an image that it is made from was, and that one was kept after all. */
+function isAsBefore({ because, changes }: Of<"replace">, { resource, known }: StepContext): boolean {
+  const { references = {}, want } = resource;
+  if (known?.status !== "ready" || because.length === 0 || changes.length !== because.length) return false;
+  return because.every((name) => Object.hasOwn(references, name) && isSame(known.want[name], want[name]));
 }
 
 /** The row of an image whose bytes were compared with its source: what is known of them now. */
@@ -154,7 +168,7 @@ async function hold(step: Of<"adopt">, site: StepContext, have: Observed): Promi
 }
 
 /**
- * What an update is told. Of the attributes in `ignore_changes` that is what is there, so that it leaves them as they are; one that was
+ * What an update receives. Of the attributes in `ignore_changes` that is what is there, so that it leaves them as they are; one that was
  * not read is no part of it.
  */
 function leftAlone({ plugin, resource }: StepContext, have: Attributes): Attributes {
@@ -183,7 +197,8 @@ async function remove(step: Of<"delete">, site: StepContext): Promise<void> {
 /** An image that is as it is wanted: only what the state remembers of that may be out of date. Nothing is called. */
 export async function settle(step: Of<"keep">, means: ApplyContext): Promise<void> {
   const known = means.records.recorded(step.address);
-  const resource = resourceAt(means.config, step.address);
+  const declared = resourceAt(means.config, step.address);
+  const resource = declared && withIds(declared, means.records).resource;
   const schema = means.plugins.get(backendOf(step.address))?.image;
   if (known?.status !== "ready" || resource === undefined || schema === undefined) return;
   const want = withoutSensitive(schema, resource.want);
@@ -195,7 +210,7 @@ export async function settle(step: Of<"keep">, means: ApplyContext): Promise<voi
   });
 }
 
-/** `--refresh-only`: what somebody else changed is taken into the state; nothing is changed on the backend. */
+/** `--refresh-only`: what another user changed is taken into the state; nothing is changed on the backend. */
 export async function refresh(drift: Drift, means: ApplyContext, events: Channel<Event>): Promise<void> {
   if (drift.kind === "vanished") return await means.records.put(drift.address, undefined);
   const site = await StepContext.open(drift.address, means, events);

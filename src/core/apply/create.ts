@@ -86,7 +86,7 @@ interface Making {
   readonly deletesFirst?: boolean;
 }
 
-/** Intent, call, id, result. What is left of a failure is taken away again, or stays written down for the next run. */
+/** Intent, call, id, result. What is left of a failure is removed again, or stays written down for the next run. */
 async function make(site: StepContext, content: Content | undefined, making: Making): Promise<Ready> {
   const { row, replaces } = making;
   const { means, backend, resource } = site;
@@ -160,7 +160,7 @@ async function proveBytes(source: OpenedContent | undefined, signal: AbortSignal
   for await (const _ of passing(source, signal)) signal.throwIfAborted();
 }
 
-/** The digest of the bytes is known only now: it goes into the mark, from which a lost state is made again. */
+/** The digest of the bytes is known only now: it goes into the marker, from which a lost state is made again. */
 async function prove(site: StepContext, content: Content | undefined, observed: Observed): Promise<Observed> {
   try {
     const context = site.context(site.deadline(site.means.hard), { mark: site.mark(content) });

@@ -4,7 +4,7 @@ import type { Phase } from "../model/image.ts";
 import type { Address } from "../model/name.ts";
 import type { Channel } from "../stream.ts";
 
-/** Phases that may go on under an upload, which is then the one that is told: it is as far as the slowest of them. */
+/** Phases that may go on under an upload, which is then the one that is reported: it is as far as the slowest of them. */
 const UNDERNEATH: ReadonlySet<Phase> = new Set(["download", "verify", "convert"]);
 
 /** Turns what a plugin says of its progress into events: a start and an end for every phase, a new attempt when the count goes back. */

@@ -10,10 +10,12 @@ import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { contentKey } from "../plan/key.ts";
 import { useOf } from "../plan/obstacles.ts";
+import { originNow } from "../plan/origin.ts";
 import { resourceAt } from "../plan/resources.ts";
 import { bearing, names } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
+import { declaredAt } from "./declared.ts";
 import type { ApplyContext } from "./means.ts";
 import { StepProgress } from "./progress.ts";
 
@@ -67,10 +69,14 @@ export class StepContext {
 
   /** @throws Failure plan.moved: the file does not declare the address, which a plan made from it cannot ask for. */
   get resource(): Resource {
-    const found = resourceAt(this.means.config, this.address);
-    if (found === undefined)
-      throw new Failure("plan.moved", "is not declared", { address: this.address, hint: "plan again" });
-    return found;
+    return declaredAt(this.means, this.address);
+  }
+
+  /** What the image is made from: as planned, but where that names images whose ids were not known then. */
+  async origin(planned: Content | undefined): Promise<Content | undefined> {
+    const { source, references, want } = this.resource;
+    if (source !== undefined || references === undefined || planned !== undefined) return planned;
+    return await originNow(this.plugin, this.backend, want, this.context(this.means.signal));
   }
 
   put(recorded: Recorded | undefined): Promise<void> {
@@ -222,7 +228,7 @@ export class StepContext {
     return found !== undefined;
   }
 
-  /** What this step made under an id that somebody else's image has by now is theirs; so is what was marked by another state since. */
+  /** What this step made under an id that another user's image has by now is theirs; so is what was marked by another state since. */
   #isForeign(found: Observed): boolean {
     if (this.mark(undefined) === undefined) return false;
     const worth = bearing(found);

@@ -7,7 +7,7 @@ import type { ApplyContext } from "./means.ts";
 import { markRetained } from "./retain.ts";
 import { StepContext } from "./site.ts";
 
-/** An older version of an image that is there already, and since when it is one. */
+/** An older version of an image that already exists, and since when it is one. */
 export interface Older {
   readonly id: ImageId;
   readonly replaced: string;

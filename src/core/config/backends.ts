@@ -182,7 +182,7 @@ export function tellComplaints(
   }
 }
 
-/** What a plugin complains of. A check that throws is the plugin's own mistake, and is told as one. */
+/** What a plugin complains of. A check that throws is the plugin's own error, and is reported as one. */
 export function complaintsOf(
   plugin: Plugin<Schema, Schema>,
   check: () => readonly Complaint[] | undefined,

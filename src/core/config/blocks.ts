@@ -8,7 +8,7 @@ import type { Node, TableNode } from "./node.ts";
 import { elsewhere, type Problems } from "./problems.ts";
 import { type CheckContext, declaredAddress, hintFor, writtenAddress } from "./world.ts";
 
-/** The addresses of all `[[import]]` that can be read, before anything else is known. Nothing is told. */
+/** The addresses of all `[[import]]` that can be read, before anything else is known. Nothing is reported. */
 export function importedAddresses(node: Node | undefined): ReadonlySet<Address> {
   const found = new Set<Address>();
   for (const item of node?.kind === "list" ? node.items : []) {

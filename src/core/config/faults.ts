@@ -61,7 +61,7 @@ function tellFault(schema: Schema, fault: Fault, node: TableNode, { problems, ab
 
 const missingName = (message: string): string | undefined => /^(\S+) is missing$/.exec(message)?.[1];
 
-/** A required value that is there but broken is told already. */
+/** A required value that is there but broken is reported already. */
 const isWritten = (schema: Schema, { entries }: TableNode, name: string): boolean =>
   [...entries].some(([key, { value }]) => (key === name || nameIn(schema, key) === name) && isBroken(value));
 
@@ -106,7 +106,7 @@ const leaves = (node: Node): Node[] => {
   return node.kind === "table" ? [...node.entries.values()].flatMap(({ value }) => leaves(value)) : [node];
 };
 
-/** True when `leaf` is a secret written out; it is told. */
+/** True when `leaf` is a secret written out; it is reported. */
 export function tellLiteral(key: string, leaf: Node, { problems, about = "", conceal }: Telling): boolean {
   if (leaf.kind !== "text" && leaf.kind !== "plain") return false;
   const literal: Value = leaf.value;

@@ -28,7 +28,7 @@ async function readText(file: string, signal?: AbortSignal): Promise<string> {
 }
 
 /**
- * The document of a file with all that it includes. Problems of included files are told; so are those of the file itself, but for its
+ * The document of a file with all that it includes. Problems of included files are reported; so are those of the file itself, but for its
  * absence. `text`: what the file is going to be, in place of what it is.
  * @throws Failure config.missing, config.unreadable
  */
@@ -127,7 +127,7 @@ const rethrow =
 /** Tables that may be spread over several files: their keys are. */
 const SPREAD = new Set(["settings", "policy", "vars", "backend", "image"]);
 
-/** Both documents as one. What both define is told, and the first one stays. */
+/** Both documents as one. What both define is reported, and the first one stays. */
 function merge(first: TableNode, second: TableNode, problems: Problems): TableNode {
   const entries = new Map(first.entries);
   for (const [key, entry] of second.entries) {

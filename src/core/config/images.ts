@@ -21,7 +21,7 @@ interface PlacedImage {
   readonly complete: boolean;
 }
 
-/** Which image is on which backend. Names that are wrong are told. */
+/** Which image is on which backend. Names that are wrong are reported. */
 export function placeImages(
   table: TableNode | undefined,
   backends: ReadonlyMap<string, KnownBackend>,

@@ -1,15 +1,16 @@
 import { type Attribute, type JsonSchema, type Schema, writable } from "../model/schema.ts";
+import { writtenJson } from "../model/types.ts";
 import { isTable } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
 import { BACKEND, IMAGE, IMPORT, MOVED, NOTIFY, POLICY, REMOVED, SETTINGS } from "./keys.ts";
 
 const NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
-/** A string that is nothing but a variable can stand for a value of any type. */
+/** A string that is nothing but a variable can mean a value of any type. */
 const VARIABLE = { type: "string", pattern: "^\\$\\{\\s*(?:var|env)\\.[^\\s}]+\\s*\\}$" };
 const REFERENCE = { type: "string", pattern: "^(?:env:[A-Za-z_]|file:.|cmd:.|\\$\\{var\\.)" };
 
 /**
- * JSON Schema (draft-07, which the editors of TOML know) of an images.toml with these plugins. Backends are told apart by `plugin`; one
+ * JSON Schema (draft-07, which the editors of TOML know) of an images.toml with these plugins. Backends are distinguished by `plugin`; one
  * whose plugin is a file may have any settings, and with `open` images any attributes.
  */
 export function configSchema(
@@ -127,7 +128,7 @@ function propertiesOf(schema: Schema): Readonly<Record<string, JsonSchema>> {
 function propertyOf(attribute: Attribute): JsonSchema {
   const { type, doc, sensitive, example, mode } = attribute;
   return {
-    ...(sensitive === true ? secret(type.json) : withVariables(type.json, type.fields)),
+    ...(sensitive === true ? secret(type.json) : withVariables(writtenJson(attribute), type.fields)),
     description: doc,
     ...(mode === "default" ? { default: attribute.value } : {}),
     ...(example === undefined ? {} : { examples: [example] }),

@@ -58,7 +58,7 @@ export const SETTINGS = {
   ),
 };
 
-/** The state of a file that does not say where it is: two files in one folder never share one. */
+/** The state of a file that does not say where it is: two files in one directory never share one. */
 export const stateFor = (file: string): string => `${basename(file).replace(/\.toml$/i, "")}.state.json`;
 
 export const POLICY = {

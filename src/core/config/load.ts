@@ -5,9 +5,9 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { Failure, type Problem } from "../failure.ts";
 import { meant } from "../model/check.ts";
-import type { Config, Import, Moved, Notify, Policy, Removed, Resource } from "../model/declaration.ts";
+import type { Config, Import, Moved, Notify, Policy, Removed } from "../model/declaration.ts";
 import { digest } from "../model/digest.ts";
-import type { Address, BackendName } from "../model/name.ts";
+import type { BackendName } from "../model/name.ts";
 import type { Schema } from "../model/schema.ts";
 import { canonical } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
@@ -23,6 +23,7 @@ import { checkNotify } from "./notify.ts";
 import { checkChains } from "./policy.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
+import { tellCircles, tellReferences } from "./references.ts";
 import type { Secrets } from "./secrets.ts";
 import { statePlace } from "./stateplace.ts";
 import { tellTwins } from "./twins.ts";
@@ -33,11 +34,11 @@ interface ConfigSurroundings {
   /** `--var name=value`: before var files, and those before `[vars]`. */
   readonly vars?: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The plugin of a name, or of the absolute path of a file. @throws Failure plugin.*, which is told at its place */
+  /** The plugin of a name, or of the absolute path of a file. @throws Failure plugin.*, which is reported at its place */
   readonly lookup: Lookup;
   /** The names of the plugins that it finds, for what is not one of them. */
   readonly plugins?: readonly string[];
-  /** Secrets that stand written out in the file are concealed by it, so that what shows the mistake hides them. */
+  /** Secrets that stand written out in the file are concealed by it, so that what shows the error hides them. */
   readonly secrets?: Secrets;
   readonly signal?: AbortSignal;
 }
@@ -131,6 +132,7 @@ async function checked(
   };
   const settings = settingsOf(filled, file, world);
   const resources = images.flatMap((image) => checkImage(image, world));
+  tellReferences(resources, problems);
   tellCircles(resources, problems);
   tellTwins(resources, pluginsOf(backends), problems);
   checkChains(resources, pluginsOf(backends), world);
@@ -214,26 +216,6 @@ function blocksOf(
     imports: checkImports(entries.get("import")?.value, world),
     ...(notify.length === 0 ? {} : { notify }),
   };
-}
-
-/** Images whose bytes come, over others, from themselves. */
-function tellCircles(resources: readonly Resource[], problems: Problems): void {
-  const next = new Map<Address, Resource & { readonly from: Address }>();
-  for (const resource of resources)
-    if (resource.source?.kind === "image") next.set(resource.address, { ...resource, from: resource.source.address });
-  const done = new Set<Address>();
-  for (const start of next.keys()) {
-    const path: Address[] = [];
-    let at: Address | undefined = start;
-    while (at !== undefined && !done.has(at)) {
-      done.add(at);
-      path.push(at);
-      at = next.get(at)?.from;
-    }
-    if (at === undefined || !path.includes(at)) continue;
-    const circle = [...path.slice(path.indexOf(at)), at].join(" -> ");
-    problems.error("config.cycle", `images depend on each other: ${circle}`, { at: next.get(at)?.source?.at });
-  }
 }
 
 const pluginsOf = (backends: ReadonlyMap<string, KnownBackend>): Map<BackendName, Plugin> =>

@@ -24,14 +24,14 @@ const hasSecret = ({ sensitive, type }: Attribute): boolean =>
 /** Whether anything in a table of this schema, however deep, is a secret. */
 export const holdsSecrets = (schema: Schema): boolean => knownOf(schema).sensitive;
 
-/** The attribute that a key stands for, by its name or one of its other spellings. */
+/** The attribute that a key means, by its name or one of its other spellings. */
 export function nameIn(schema: Schema, key: string): string | undefined {
   const { names } = knownOf(schema);
   if (!names.has(key)) names.set(key, nameFor(schema, key));
   return names.get(key);
 }
 
-/** The attribute that a key stands for, where it can be written. */
+/** The attribute that a key means, where it can be written. */
 export function attributeIn(schema: Schema, key: string): Attribute | undefined {
   const name = nameIn(schema, key);
   const attribute: Attribute | undefined = name === undefined ? undefined : schema[name];

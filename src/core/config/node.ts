@@ -28,7 +28,7 @@ export interface TableNode {
   readonly at: FilePlace;
   readonly entries: ReadonlyMap<string, NodeEntry>;
 }
-/** A value that has been told as a mistake already, so that nothing more is said about it. */
+/** A value that has been reported as an error already, so that nothing more is said about it. */
 export interface BrokenNode {
   readonly kind: "broken";
   readonly at: FilePlace;
@@ -68,7 +68,7 @@ export function tableOf(entries: ReadonlyMap<string, NodeEntry>): { readonly [ke
   );
 }
 
-/** True when a mistake in it has been told already. */
+/** True when an error in it has been reported already. */
 export function isBroken(node: Node): boolean {
   if (node.kind === "list") return node.items.some(isBroken);
   if (node.kind === "table") return [...node.entries.values()].some((entry) => isBroken(entry.value));

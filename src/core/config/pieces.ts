@@ -51,7 +51,7 @@ export function gather(
   return pieces;
 }
 
-/** What a value stands for: bytes are told by what they are, so that the name of a format only says that there is one. */
+/** What a value means: bytes are recognized by what they are, so that the name of a format only says that there is one. */
 function meaning(key: Spelling, value: Node): Node {
   const spelling = SPELLINGS[key];
   if (!("means" in spelling) || value.kind !== "text") return value;

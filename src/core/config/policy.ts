@@ -21,7 +21,7 @@ const teller =
   (at, message, hint) =>
     problems.error("config.policy", `${message}, and [policy] requires it`, { at, hint });
 
-/** `[policy]` for a source: told where it stands. Whether the bytes of another image are proven is told by `checkChains`. */
+/** `[policy]` for a source: reported where it is. Whether the bytes of another image are proven is reported by `checkChains`. */
 export function checkSource(spec: SourceSpec, { policy, problems }: Rules): void {
   const tell = teller(problems);
   // Both parts of an image; a signature is over the disk.
@@ -113,7 +113,7 @@ export function checkChains(
   }
 }
 
-/** The image at the end of a chain of images that none of them proves. What is wrong with a source or an origin is told at its own place. */
+/** The image at the end of a chain of images that none of them proves. What is wrong with a source or an origin is reported at its own place. */
 function unprovenIn(
   start: SourceSpec,
   kind: "checksum" | "signature",

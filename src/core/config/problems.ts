@@ -11,14 +11,14 @@ export interface FramePlace extends FilePlace {
   readonly hide?: readonly FilePlace[];
 }
 
-/** What is found to be wrong with a configuration, gathered so that all of it can be told at once. */
+/** What is found to be wrong with a configuration, gathered so that all of it can be reported at once. */
 export class Problems {
   readonly #found = new Map<string, Problem>();
   readonly #files: string[] = [];
   readonly #hidden: FilePlace[] = [];
   #count = 0;
 
-  /** Files in the order in which their problems are told. */
+  /** Files in the order in which their problems are reported. */
   file(name: string): void {
     if (!this.#files.includes(name)) this.#files.push(name);
   }
@@ -36,7 +36,7 @@ export class Problems {
     this.#hidden.push(at);
   }
 
-  /** The same of the same place is told once: an image on three backends has its mistake in one line. */
+  /** The same of the same place is reported once: an image on three backends has its error in one line. */
   add(problem: Problem): void {
     const { at, message } = problem;
     const key = `${at?.file}\0${at?.line}\0${at?.column}\0${message}`;
@@ -45,7 +45,7 @@ export class Problems {
     if (problem.severity !== "warning") this.#count++;
   }
 
-  /** How many are told so far, warnings aside. */
+  /** How many are reported so far, warnings aside. */
   get count(): number {
     return this.#count;
   }

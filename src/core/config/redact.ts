@@ -3,7 +3,7 @@ import { isSecretParameter } from "../net/secretquery.ts";
 
 export const HIDDEN = "(sensitive)";
 
-/** Also as it stands in HTML and XML. */
+/** Also as it is in HTML and XML. */
 const QUERY = /([?&](?:amp;)?)([^=&\s"'<>#?]+)=([^&\s"'<>#]+)/g;
 const USERINFO = /:\/\/[^\s/?#"'<>]+@/g;
 

@@ -13,6 +13,7 @@ import { EMPTY, type NodeEntry, placesIn, type TableNode } from "./node.ts";
 import { byName, checkOrigins } from "./origins.ts";
 import { isSourceKey } from "./pieces.ts";
 import { checkOrigin, checkSource } from "./policy.ts";
+import { takeReferences } from "./references.ts";
 import { findSource } from "./source.ts";
 import type { CheckContext, KnownBackend } from "./world.ts";
 
@@ -37,7 +38,7 @@ export const PLACING = new Set(["backend", "backends", "on"]);
 /** Whether a plugin has an attribute of this name that can be written. */
 export const takes = (plugin: Plugin, key: string): boolean => attributeIn(plugin.image, key) !== undefined;
 
-/** One image on one backend; undefined when it cannot be made sense of, which is told. */
+/** One image on one backend; undefined when it cannot be made sense of, which is reported. */
 export function checkResource(placed: PlacedSource, plugin: Plugin, world: CheckContext): Resource | undefined {
   const { image, backend, node, on, common, about, slipped } = placed;
   const { problems } = world;
@@ -45,7 +46,8 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, world: Check
   const entries = overlay(node.entries, on?.entries ?? EMPTY, plugin);
   const source = findSource(entries, takes(plugin, "source"), world);
   const written = [...entries].filter(([key]) => takes(plugin, key) && (key !== "source" || source.kind === "plugin"));
-  const { value: want, bad } = checkParts<Schema>(plugin.image, tableWith(on ?? node, written), {
+  const { references, literal } = takeReferences(written, { backend: backend.name, plugin, about }, world);
+  const { value: want, bad } = checkParts<Schema>(plugin.image, tableWith(on ?? node, literal), {
     problems,
     about,
     conceal: world.conceal,
@@ -78,6 +80,7 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, world: Check
     adopt: common.adopt ?? false,
     at,
     places,
+    ...(Object.keys(references).length === 0 ? {} : { references }),
     ...(source.kind === "source" ? { source: source.spec } : {}),
   };
 }

@@ -14,7 +14,7 @@ export type FoundSource =
   | { readonly kind: "none" }
   /** `source = "images:alpine/edge"`: an attribute of the plugin's own. */
   | { readonly kind: "plugin" }
-  /** There is one, and something is wrong with it, which is told. */
+  /** There is one, and something is wrong with it, which is reported. */
   | { readonly kind: "wrong" }
   | { readonly kind: "source"; readonly spec: SourceSpec; readonly label: string };
 

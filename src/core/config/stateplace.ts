@@ -44,7 +44,7 @@ const NAMES: Readonly<Record<StateKind, string>> = {
   http: "",
 };
 
-/** Where `[settings]` keeps the state; what is wrong with it is told at its place. */
+/** Where `[settings]` keeps the state; what is wrong with it is reported at its place. */
 export function statePlace(written: Written, table: TableNode | undefined, world: CheckContext): StatePlace {
   const { state } = written;
   const { problems } = world;

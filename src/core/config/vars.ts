@@ -35,7 +35,7 @@ interface GivenValues {
 
 /**
  * The document with its variables filled in and its `[vars]` and `include` taken out. A string that is nothing but `${var.x}` becomes
- * the variable's value, whatever its type; within longer text it is put in as text. What cannot be filled in is told and left broken.
+ * the variable's value, whatever its type; within longer text it is put in as text. What cannot be filled in is reported and left broken.
  */
 export function fillIn(root: TableNode, given: GivenValues, problems: Problems): TableNode {
   const declared = root.entries.get("vars")?.value;
@@ -146,7 +146,7 @@ class Filler {
     return { kind: "text", at: node.at, value: text + node.value.slice(last), before: node.value };
   }
 
-  /** What one `${…}` stands for. */
+  /** What one `${…}` means. */
   #mark(mark: string, at: FilePlace): Node {
     if (mark.startsWith("$$")) return { kind: "text", at, value: mark.slice(1) };
     const [, kind, name] = /^\$\{\s*(var|env)\.([^\s}]+)\s*\}$/.exec(mark) ?? [];

@@ -20,7 +20,7 @@ export interface KnownBackend {
 /** What the parts of the check share. */
 export interface CheckContext {
   readonly problems: Problems;
-  /** The folder that relative paths start from, and what `~` stands for. */
+  /** The directory that relative paths start from, and what `~` means. */
   readonly folder: string;
   readonly home: string;
   readonly policy: Policy;
@@ -29,7 +29,7 @@ export interface CheckContext {
   readonly declared: ReadonlySet<Address>;
   /** Addresses with an `[[import]]`. */
   readonly imported: ReadonlySet<Address>;
-  /** Whether there is a file or folder at an absolute path. */
+  /** Whether there is a file or directory at an absolute path. */
   readonly exists: (path: string) => boolean;
   readonly conceal: ((secret: string) => void) | undefined;
 }

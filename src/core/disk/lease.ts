@@ -12,7 +12,7 @@ const BEAT = 15_000;
 /** A holder whose process cannot be seen from here (another host or container) is gone when it gave no sign for so long. */
 const SILENCE = 10 * BEAT;
 
-/** A file that says that this process works on something; it is taken away at the end. */
+/** A file that says that this process works on something; it is removed at the end. */
 export interface DirectoryLease extends AsyncDisposable {
   readonly path: string;
 }
@@ -26,7 +26,7 @@ export const holder = (operation: string): Holder => ({
 });
 
 /**
- * Waits until the lock is ours. The lock of a process that is gone is taken over. `waiting` is told once who holds it.
+ * Waits until the lock is held. The lock of a process that is gone is taken over. `waiting` is told once who holds it.
  * Rejects with the signal's reason.
  */
 export async function lock(

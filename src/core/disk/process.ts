@@ -25,7 +25,7 @@ export function life(holder: Identity, me: Identity, probe: Probe): "alive" | "d
   if ((then === undefined) !== (now === undefined)) return "elsewhere";
   if (then !== undefined && now !== undefined) {
     if (then.machine !== now.machine) return "elsewhere";
-    // Two machines of the same name without ids cannot be told from one that was started anew.
+    // Two machines of the same name without ids cannot be distinguished from one that was started again.
     if (then.boot !== now.boot) return now.machine === NONE ? "elsewhere" : "dead";
     if (then.namespace !== now.namespace) return "elsewhere";
   }
@@ -44,7 +44,7 @@ export function probeIn(proc: string, pid: number): ReturnType<Probe> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: it is there, and somebody else's.
+    // EPERM: it is there, and another user's.
     if (error instanceof Error && "code" in error && error.code === "ESRCH") return undefined;
   }
   const stat = statOf(pid, proc);
@@ -60,7 +60,7 @@ function startedOf(): string | undefined {
   const boot = read("/proc/sys/kernel/random/boot_id");
   if (stat === undefined || boot === undefined) return undefined;
   const machine = read("/etc/machine-id");
-  // The machine's id is to be told to nobody: machine-id(5). A digest of it serves as well.
+  // The machine's id is to be given to nobody: machine-id(5). A digest of it serves as well.
   const id =
     machine === undefined || machine === ""
       ? NONE

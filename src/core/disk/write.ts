@@ -23,7 +23,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Writes a new file, whole and durable but for its name. Fails when it is there already, and leaves nothing then. */
+/** Writes a new file, whole and durable but for its name. Fails when it already exists, and leaves nothing then. */
 export async function createFile(path: string, text: string): Promise<void> {
   const handle = await open(path, "wx", 0o600);
   try {

@@ -11,7 +11,7 @@ export class Bits {
     this.at = at;
   }
 
-  /** The next bits, at most 24, without taking them; zeros stand for those behind the end. */
+  /** The next bits, at most 24, without taking them; zeros mean those behind the end. */
   look(count: number): number {
     const { bytes, at } = this;
     const from = at >>> 3;
@@ -149,7 +149,7 @@ function canonical(lengths: Uint8Array): Code {
   return { limits, offsets, symbols, shortest };
 }
 
-/** Undoes the prefix codes, the runs of zeros and the move-to-front; the bytes stand in the low bits of `chain`. */
+/** Undoes the prefix codes, the runs of zeros and the move-to-front; the bytes are in the low bits of `chain`. */
 function readSymbols(
   bits: Bits,
   alphabet: Uint8Array,

@@ -5,7 +5,7 @@ import { foreign, isText } from "./foreign.ts";
 import { HEADER_LENGTH } from "./qcow2/header.ts";
 import { isTarHeader } from "./tar-header.ts";
 
-/** Bytes of the head by which everything is told apart: an ISO 9660 file system shows itself only behind its first 32 KiB. */
+/** Bytes of the head by which everything is recognized: an ISO 9660 file system shows itself only behind its first 32 KiB. */
 export const HEAD = 0x8001 + 5;
 
 /** What bytes are, by their beginning. */

@@ -14,7 +14,7 @@ const TEXT_LIMIT = 1 << 16;
 
 /**
  * Unpacks gzip (RFC 1952): one or many members after each other, each checked by its CRC and length. What follows the last member
- * (padding, a signature, the metadata of a firmware) is read and left out, as gunzip does; what is not zeros is told to `note`.
+ * (padding, a signature, the metadata of a firmware) is read and left out, as gunzip does; what is not zeros is reported to `note`.
  */
 export async function* gunzip(
   input: ByteStream,

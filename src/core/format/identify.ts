@@ -33,7 +33,7 @@ export interface Detected {
   readonly memory?: number;
   /** Of an OVA, which is a tar archive: its disk. */
   readonly disk?: Detected;
-  /** Bytes of the stream as it comes, where they were told. */
+  /** Bytes of the stream as it comes, where they were reported. */
   readonly size?: number;
 }
 
@@ -154,7 +154,7 @@ async function memberHead(
 
 /**
  * As many bytes as tell what they are, or as come before the window ends: being cut off there is no failure, and damage behind them
- * is told to `damaged` alone.
+ * is reported to `damaged` alone.
  */
 export async function firstOf(input: ByteStream, damaged?: (thrown: unknown) => void): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

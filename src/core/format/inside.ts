@@ -1,22 +1,19 @@
 import { Failure } from "../failure.ts";
-import { bytesOf } from "./bytes.ts";
+import { type ByteStream, bytesOf } from "./bytes.ts";
 import { decompress } from "./compression.ts";
 import { detect } from "./detect.ts";
-import { firstOf, WINDOW } from "./identify.ts";
+import { firstOf } from "./identify.ts";
 import { untar } from "./tar.ts";
 
 const DEPTH = 4;
 
-/** How many of the first bytes of an archive `fileIn` is to be given. */
-export const ENOUGH_FOR_FILE = WINDOW;
-
 /**
- * A small file of a tar archive, packed in whatever way, from the first bytes of that. Undefined: it does not lie in them, or they are no
- * such archive.
+ * A small file of a tar archive, packed in whatever way, from the first bytes of that; no more of it is read. Undefined: it does not lie
+ * in them, or they are no such archive.
  */
-export async function fileIn(head: Uint8Array, name: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+export async function fileIn(archive: ByteStream, name: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  let inside = await firstOf(archive);
   try {
-    let inside = head;
     for (let depth = 0; depth < DEPTH; depth++) {
       const found = detect(inside);
       if (found.kind !== "packed") break;

@@ -57,7 +57,7 @@ function xzDictionary(head: Uint8Array): number {
   return USUAL;
 }
 
-/** Of the first frame with data; no window is larger than the content where that is told in its place. */
+/** Of the first frame with data; no window is larger than the content where that is reported in its place. */
 function zstdWindow(head: Uint8Array): number {
   for (let at = 0; at + 14 < head.length; ) {
     const view = viewOf(head);

@@ -11,7 +11,7 @@ const failed = (directory: string, cause: unknown): Failure =>
   });
 
 /**
- * A sparse temporary file. Its name is taken away as soon as it is open where the system allows that, so that nothing is left of
+ * A sparse temporary file. Its name is removed as soon as it is open where the system allows that, so that nothing is left of
  * it even after a kill; else when it is disposed of.
  */
 export class Scratch implements AsyncDisposable {

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { ByteReader, type ByteStream, NO_BYTES, PIECE } from "./bytes.ts";
 
 /**
- * A piece of a disk. Segments come in ascending order and cover the disk without gap or overlap; `zero` stands for bytes that read
+ * A piece of a disk. Segments come in ascending order and cover the disk without gap or overlap; `zero` means bytes that read
  * as zeros and need not be moved where the target is sparse.
  */
 export type Segment =

@@ -96,7 +96,7 @@ async function entryOf(
   return { name, regular, stored, size, parts: "inside" };
 }
 
-/** Links, devices and folders have no bytes, whatever their size says. */
+/** Links, devices and directories have no bytes, whatever their size says. */
 const linked = (kind: string): boolean => "123456".includes(kind);
 
 /** The map of a sparse file that stands before its data: decimal numbers, one a line. Gives the bytes that it took. */

@@ -8,7 +8,7 @@ export type ThreadJob =
   | { readonly kind: "bunzip2" }
   | { readonly kind: "xz"; readonly level: number };
 
-/** What a thread is told. */
+/** What a thread receives. */
 export type ThreadOrder =
   | { readonly kind: "begin"; readonly job: ThreadJob; readonly binary: ArrayBuffer | undefined }
   /** Make one piece. */

@@ -68,7 +68,7 @@ function entry(fixed: DataView, at: number, name: Uint8Array, extra: Uint8Array,
   };
 }
 
-/** The numbers of 64 bits that stand for those which have no room (zip64), in order. */
+/** The numbers of 64 bits that mean those which have no room (zip64), in order. */
 function largeNumbers(extra: Uint8Array): number[] | undefined {
   const view = viewOf(extra);
   for (let at = 0; at + 4 <= extra.length; ) {

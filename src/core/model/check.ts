@@ -2,7 +2,7 @@ import { nearest } from "./nearest.ts";
 import type { Checked, Desired, Fault, Schema } from "./schema.ts";
 import type { Value } from "./value.ts";
 
-/** Checks a written table and fills in the defaults. Every fault is told, not only the first. */
+/** Checks a written table and fills in the defaults. Every fault is reported, not only the first. */
 export function check<S extends Schema>(schema: S, written: Readonly<Record<string, unknown>>): Checked<Desired<S>>;
 export function check(
   schema: Schema,
@@ -38,14 +38,14 @@ export function check(
   return faults.length > 0 ? { ok: false, faults } : { ok: true, value };
 }
 
-/** The attribute that a written key stands for, by its name or one of its other spellings. */
+/** The attribute that a written key means, by its name or one of its other spellings. */
 export function nameFor(schema: Schema, key: string): string | undefined {
   if (Object.hasOwn(schema, key)) return key;
   return Object.entries(schema).find(([, { also }]) => also?.includes(key))?.[0];
 }
 
 /** What is wrong with a schema itself, in words for the author of the plugin. */
-export function faults(schema: Schema): string[] {
+export function faults(schema: Schema, isInner = false): string[] {
   const found: string[] = [];
   for (const [name, attribute] of Object.entries(schema)) {
     const say = (text: string) => found.push(`${name}: ${text}`);
@@ -58,11 +58,15 @@ export function faults(schema: Schema): string[] {
       say("has a default that its type refuses");
     if (attribute.compare === "never" && attribute.onChange !== undefined)
       say("is never compared, so onChange has no meaning");
+    if (attribute.reference === true && (attribute.mode !== "optional" || attribute.sensitive === true))
+      say("is a reference to an image, so it has to be optional and not sensitive");
+    if (attribute.reference === true && isInner)
+      say("is a reference to an image, which no attribute of a table can be");
     for (const other of attribute.also ?? []) {
       if (Object.hasOwn(schema, other)) say(`has the alias ${other}, which is an attribute itself`);
     }
     if (attribute.type.fields !== undefined)
-      found.push(...faults(attribute.type.fields).map((text) => `${name}.${text}`));
+      found.push(...faults(attribute.type.fields, true).map((text) => `${name}.${text}`));
   }
   return found;
 }

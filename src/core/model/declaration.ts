@@ -19,7 +19,7 @@ export interface BackendDeclaration {
   readonly plugin: string;
   readonly settings: Attributes;
   readonly limits: Limits;
-  /** False: no mark is written on images. */
+  /** False: no marker is written on images. */
   readonly mark: boolean;
   readonly at: FilePlace;
 }
@@ -52,7 +52,7 @@ export interface Lifecycle {
   /** Seconds for one step. */
   readonly timeout?: number;
   readonly retain?: Retain;
-  /** The image is there already and is only kept as declared: it is never made. */
+  /** The image already exists and is only kept as declared: it is never made. */
   readonly existing: boolean;
 }
 
@@ -63,18 +63,25 @@ export interface Resource {
   readonly image: ImageName;
   /** Attributes as the plugin's schema has them, defaults filled in; sensitive ones hold references. */
   readonly want: Attributes;
+  /** Attributes that are to have the id of another image of the file: they are in `want` once that is known. */
+  readonly references?: Readonly<Record<string, Address>>;
   /** The attributes that stand in the file, in its own spelling, for messages and exports. */
   readonly written: readonly string[];
   readonly source?: SourceSpec;
   readonly lifecycle: Lifecycle;
-  /** `present`: made and kept. `absent`: taken away. `ignored`: `enabled = false`, left as it is. */
+  /** `present`: made and kept. `absent`: removed. `ignored`: `enabled = false`, left as it is. */
   readonly state: "present" | "absent" | "ignored";
-  /** `adopt = true`: an image of the same name that is not ours is taken over. */
+  /** `adopt = true`: an image of the same name that is not managed is taken over. */
   readonly adopt: boolean;
   readonly at: FilePlace;
   /** Where each attribute stands, by its name; nested values by `name.key` and `name[0]`. */
   readonly places: Readonly<Record<string, FilePlace>>;
 }
+
+/** Other addresses that an image is made from: by their bytes, or by their ids. */
+export const dependenciesOf = ({ source, references = {} }: Pick<Resource, "source" | "references">): Address[] => [
+  ...new Set([...(source?.kind === "image" ? [source.address] : []), ...Object.values(references)]),
+];
 
 export interface Moved {
   readonly from: Address;
@@ -155,7 +162,7 @@ export interface HttpLock {
 
 /** images.toml, read and checked. */
 export interface Config {
-  /** Absolute path of images.toml, and the folder that relative paths in it start from. */
+  /** Absolute path of images.toml, and the directory that relative paths in it start from. */
   readonly file: string;
   readonly folder: string;
   readonly settings: StatePlace & {

@@ -77,7 +77,7 @@ export interface Mark {
   readonly lineage?: string;
   /**
    * What only this very image can say truthfully, so that a copy of the marker on another image is recognised: the image's id, or what
-   * `Observed.self` says. `~` and `Context.nonce` until a backend that chooses the id has told it.
+   * `Observed.self` says. `~` and `Context.nonce` until a backend that chooses the id has reported it.
    */
   readonly self?: string;
   /** RFC 3339: superseded then, and kept by `retain`. */
@@ -117,7 +117,7 @@ export interface Observed<I extends Schema = Schema> {
 /** The part of a step that goes on just now. */
 export type Phase = "download" | "verify" | "convert" | "upload" | "import" | "wait" | "delete";
 
-/** What a backend's own origin (an alias, an instance, a URL that it pulls) stands for now. */
+/** What a backend's own origin (an alias, an instance, a URL that it pulls) means now. */
 export interface Resolved {
   /** Comparable: the same text means the same content. */
   readonly content: string;

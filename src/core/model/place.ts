@@ -1,4 +1,4 @@
-/** Where something stands in a file. Lines and columns count from 1, columns in characters. */
+/** Where something is in a file. Lines and columns count from 1, columns in characters. */
 export interface FilePlace {
   readonly file: string;
   readonly line: number;

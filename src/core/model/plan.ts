@@ -35,7 +35,7 @@ interface Common {
   readonly previous?: Address;
   /** Addresses whose steps come first: the bytes come from there, or a name is freed there. */
   readonly after?: readonly Address[];
-  /** Images of ours that an interrupted run left half made or superseded; taken away with this step. */
+  /** Images of ours that an interrupted run left half made or superseded; removed with this step. */
   readonly leftovers?: readonly ImageId[];
   /** What others added to the image that is replaced, and the new one gets. */
   readonly carries?: readonly Change[];
@@ -58,7 +58,7 @@ export type Step = Common &
         readonly because: "declared" | "vanished" | "unfinished";
         readonly making: StepMaking;
       }
-    /** Takes an image into the state that is there already, and brings its attributes to what is wanted. */
+    /** Takes an image into the state that already exists, and brings its attributes to what is wanted. */
     | {
         readonly action: "adopt";
         readonly id: ImageId;
@@ -82,7 +82,7 @@ export type Step = Common &
         /** Before anything is changed. */
         readonly verifies?: Verification;
       }
-    /** The image stays as it is: whether it was made from the declared bytes is found out, and recorded. */
+    /** The image stays as it is: whether it was made from the declared bytes is detected, and recorded. */
     | { readonly action: "verify"; readonly id: ImageId; readonly verifies: Verification }
     | {
         readonly action: "replace";
@@ -117,7 +117,7 @@ export type Step = Common &
   );
 export type Action = Step["action"];
 
-/** A declared attribute that somebody else changed since we last looked. */
+/** A declared attribute that another user changed since we last looked. */
 export type Drift =
   | { readonly kind: "changed"; readonly address: Address; readonly id: ImageId; readonly changes: readonly Change[] }
   | { readonly kind: "vanished"; readonly address: Address; readonly id: ImageId };

@@ -22,7 +22,7 @@ export interface Type<out T extends Value = Value> {
   /** What its tables hold, where it has any of its own. */
   readonly fields?: Schema;
   /**
-   * For maps. `own`: only keys that are or were declared are ours, others are left alone. `exact`: what is not listed is removed.
+   * For maps. `own`: only keys that are or were declared are managed, others are left alone. `exact`: what is not listed is removed.
    */
   readonly keys?: "own" | "exact";
 }
@@ -51,6 +51,8 @@ interface Facts<T> {
   readonly reported?: boolean;
   /** What of a value is kept in the state and shown; of a signed URL, all but the signature. */
   readonly stored?: (value: T) => T;
+  /** The id of an image: `{ image = "BACKEND/NAME" }`, another image of the file on the same backend, may be written in its place. */
+  readonly reference?: boolean;
   /** Other names that mean the same, for the spelling of other tools. */
   readonly also?: readonly string[];
   /** For the docs. */

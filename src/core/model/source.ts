@@ -2,7 +2,7 @@ import type { Digest, Digests } from "./digest.ts";
 import type { Address } from "./name.ts";
 import type { FilePlace } from "./place.ts";
 
-/** A secret as it stands in a file: `env:NAME`, `file:PATH` or `cmd:COMMAND`. Never the secret itself. */
+/** A secret as it is in a file: `env:NAME`, `file:PATH` or `cmd:COMMAND`. Never the secret itself. */
 type SecretReference = string;
 
 /** The digest that bytes are to have: written out, or to be found in a sums file. */
@@ -62,7 +62,7 @@ export interface UrlSource extends Common {
   readonly headers?: Readonly<Record<string, SecretReference>>;
   /** The hosts (with a port where it is not the usual one) that user, password and headers are for. Default: that of the first URL. */
   readonly hosts?: readonly string[];
-  /** A cache folder of the image's own, absolute. */
+  /** A cache directory of the image's own, absolute. */
   readonly cache?: string;
 }
 

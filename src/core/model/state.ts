@@ -15,7 +15,7 @@ export interface Retained {
 
 interface Common {
   readonly backend: BackendName;
-  /** The plugin's name, so that an image can be taken away after its block has gone from the file. */
+  /** The plugin's name, so that an image can be removed after its block has gone from the file. */
   readonly plugin: string;
   /** What was wanted when this was written: a line that is gone from the file is seen by it. Sensitive values are left out. */
   readonly want: Attributes;

@@ -180,11 +180,26 @@ const jsonOf = (fields: Schema): JsonSchema => ({
     mode === "required" && also === undefined ? [name] : [],
   ),
   properties: Object.fromEntries(
-    Object.entries(fields).flatMap(([name, { type, doc, also, mode }]) =>
-      mode === "computed" ? [] : [name, ...(also ?? [])].map((key) => [key, { ...type.json, description: doc }]),
-    ),
+    Object.entries(fields).flatMap(([name, attribute]) => {
+      const { doc, also = [], mode } = attribute;
+      return mode === "computed"
+        ? []
+        : [name, ...also].map((key) => [key, { ...writtenJson(attribute), description: doc }]);
+    }),
   ),
 });
+
+/** The JSON Schema of what may be written for an attribute. */
+export const writtenJson = ({ type, reference }: Attribute): JsonSchema =>
+  reference === true ? { anyOf: [type.json, REFERENCE] } : type.json;
+
+/** Another image of the file, in place of its id. */
+const REFERENCE: JsonSchema = {
+  type: "object",
+  additionalProperties: false,
+  required: ["image"],
+  properties: { image: { type: "string" } },
+};
 
 function gather<K extends string | number, T, R>(
   parts: readonly (readonly [K, Checked<T>])[],

@@ -32,7 +32,7 @@ export interface AnswerHead {
 export class Sender {
   readonly #transport: Transport;
   readonly #headers: NonNullable<HttpOptions["headers"]>;
-  /** Servers that have answered before: what cannot be reached there is a server that restarts, not a mistake in the address. */
+  /** Servers that have answered before: what cannot be reached there is a server that restarts, not an error in the address. */
   readonly #reached = new Set<string>();
 
   readonly #httpsOnly: boolean;

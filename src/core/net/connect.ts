@@ -48,7 +48,7 @@ export class Connections {
     });
   }
 
-  /** The way to a proxy that is told the whole URL of each request. */
+  /** The way to a proxy that receives the whole URL of each request. */
   async proxy(proxy: URL): Promise<Socket> {
     return await this.#within(`the proxy ${hostPort(proxy)}`, (keep) => this.#proxied(proxy, keep));
   }
@@ -194,7 +194,7 @@ function connectFailure(error: unknown, words: string): Failure {
   if (hint !== undefined) return new Failure("backend.tls", message, { hint, cause: error });
   return new Failure("backend.unreachable", message, {
     hint: HINTS[code] ?? "check the address, and that the server is running",
-    // A name or a path that is not there is a mistake more often than a server that restarts: http.ts knows which.
+    // A name or a path that is not there is an error more often than a server that restarts: http.ts knows which.
     retry: true,
     cause: error,
   });

@@ -71,7 +71,7 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
-  /** A body as it is; a function is called anew for each try. Pieces belong to the call: they are not to be written to again. */
+  /** A body as it is; a function is called again for each try. Pieces belong to the call: they are not to be written to again. */
   readonly body?:
     | string
     | { readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>; readonly size?: number };

@@ -5,7 +5,7 @@ import { LARGEST } from "./details.ts";
 import type { Flow } from "./flow.ts";
 import { IdleWatch } from "./watch.ts";
 
-/** Bytes of an answer that wait here for their reader before the server is told to pause. */
+/** Bytes of an answer that wait here for their reader before the server is asked to pause. */
 const ROOM = 256 * 1024;
 
 interface SendingBody {

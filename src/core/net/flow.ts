@@ -1,7 +1,7 @@
 import { setImmediate as immediate } from "node:timers/promises";
 import { Failure } from "../failure.ts";
 
-/** A body that is opened anew for each try. */
+/** A body that is opened again for each try. */
 export interface Opens {
   readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   readonly size?: number;
@@ -11,7 +11,7 @@ export interface Opens {
 const PIECE = 256 * 1024;
 /** Pieces after which timers and signals get their turn, where giver and socket are both so quick that neither waits. */
 const TURN = 64;
-/** Milliseconds that a giver has to close what it opened, once it was told to stop. */
+/** Milliseconds that a giver has to close what it opened, once it was asked to stop. */
 const GRACE = 1000;
 
 /**

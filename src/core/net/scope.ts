@@ -1,4 +1,4 @@
-/** The life of a call or of one try: ends with any of the signals above it, with a time limit, or when it is told to. */
+/** The life of a call or of one try: ends with any of the signals above it, with a time limit, or when it is asked to. */
 export class Scope implements Disposable {
   readonly #controller = new AbortController();
   readonly #above: readonly AbortSignal[];

@@ -24,7 +24,7 @@ export function target(base: string, path: string, query: Call["query"]): URL {
 /** A URL as messages may show it: without user, query and fragment. */
 export const shownUrl = (url: URL): string => `${url.protocol}//${url.host}${url.pathname}`;
 
-/** `host:port`, with the port that the scheme stands for. */
+/** `host:port`, with the port that the scheme means. */
 export const hostPort = (url: URL): string => `${url.hostname}:${portOf(url)}`;
 export const portOf = (url: URL): number => Number(url.port || (url.protocol === "https:" ? 443 : 80));
 /** The host without the brackets of an IPv6 address. */

@@ -2,11 +2,13 @@ import { type Address, imageId } from "../model/name.ts";
 import type { Step } from "../model/plan.ts";
 import { type Backend, type Plugin, plain, type Reading } from "../plugin.ts";
 import { decide } from "./decide.ts";
+import { isFinished } from "./finished.ts";
 import type { PlanContext } from "./means.ts";
 import { type LookedFor, retained } from "./observe.ts";
 import { bytesOf, type ListedSizes, physicalOf, standIns, withSent } from "./physical.ts";
-import { type Owner, siblingOf } from "./siblings.ts";
+import { claimOf, type Owner, siblingOf } from "./siblings.ts";
 import type { DecisionInput, LiveImage, Want } from "./sight.ts";
+import { standing } from "./standing.ts";
 import type { PhysicalImage } from "./twins.ts";
 
 /** What an image is to be physically: its unique names, and what the plugin knows of it. `have`: the image that it has, where that stays. Pure. */
@@ -50,20 +52,31 @@ export async function decided(sight: DecisionInput, around: DecisionSurroundings
   const there = physical !== undefined && isMade ? await already(address, physical, around, reading) : undefined;
   const mine = new Set([have?.id, ...sight.leftovers, ...retained(sight.known)]);
   if (there === undefined || mine.has(there.id)) return { step, holder: undefined, want };
+  const own = ownOf(there, known, around);
+  if (own !== undefined) return { step: decide({ ...known, ...own }), holder: undefined, want };
   const holder = siblingOf(there, address, around.asked, around.owner);
   if (holder === undefined) return { step: decide({ ...known, rival: there, sameBytes: true }), holder, want };
   return { step: decide({ ...known, after: [...new Set([...sight.after, holder])] }), holder, want };
+}
+
+/** What an interrupted run began and the backend has finished since it was listed is the image of the address. */
+function ownOf(there: LiveImage, sight: DecisionInput, { asked, owner }: DecisionSurroundings) {
+  const { address, known } = sight;
+  const one = asked.find((other) => other.address === address);
+  if (one === undefined || known?.status !== "creating" || !isFinished(there, known)) return undefined;
+  const whose = standing(there, claimOf(one, owner));
+  return whose === "recorded" ? { have: there, standing: whose } : undefined;
 }
 
 /** A step, and the address of ours that has those bytes until its own step is done. */
 interface Decided {
   readonly step: Step | undefined;
   readonly holder: Address | undefined;
-  /** With what was found out of its bytes. */
+  /** With what was detected of its bytes. */
   readonly want: Want | undefined;
 }
 
-/** The image that is there already with the bytes that an address is to have. */
+/** The image that already exists with the bytes that an address is to have. */
 async function already(
   address: Address,
   key: string,

@@ -55,8 +55,9 @@ function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: bo
     want: want.resource.want,
     recorded: recorded?.want,
     usual: found.usual,
-    ignore: want.resource.lifecycle.ignoreChanges,
+    ignore: [...want.resource.lifecycle.ignoreChanges, ...(want.unknown ?? [])],
     defaults: want.defaults,
+    later: want.later ?? [],
   });
   if (compared.refused.length > 0) {
     const text = `cannot be changed after creation: ${compared.refused.join(", ")}`;
@@ -92,7 +93,7 @@ function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: bo
   return align(sight, want, found, differing, isKnown, evidence.kind === "unknown" ? evidence.why : undefined);
 }
 
-/** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it stands for. */
+/** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it means. */
 function changesOf({ content, originNames = [] }: Want, found: LiveImage, { changes }: Diff): readonly Change[] {
   const isIt = liveOf(content, found) === content?.digest && content?.digest !== undefined;
   const rest = changes.map((one) =>
@@ -127,7 +128,7 @@ function make(sight: DecisionInput, want: Want): Step {
       hint: `set a source, or import it: images import ${address} ID`,
     };
   }
-  const { changes } = diff(want.schema, { have: undefined, want: resource.want });
+  const { changes } = diff(want.schema, { have: undefined, want: resource.want, later: want.later ?? [] });
   const because = known === undefined ? "declared" : known.status === "ready" ? "vanished" : "unfinished";
   return {
     action: "create",

@@ -25,15 +25,24 @@ export interface Compared {
   /** What attributes of this image come to while nobody declares them, besides what `unset` says. */
   readonly defaults?: Attributes | undefined;
   readonly ignore?: readonly string[];
+  /** Attributes whose wanted values are known only when the images that they name are there. */
+  readonly later?: readonly string[];
 }
 
 /** have against want by the schema; pure. A line taken out of the file is told from one that never was there by `recorded`. */
-export function diff(schema: Schema, { have, want, recorded, usual, defaults, ignore = [] }: Compared): Diff {
+export function diff(
+  schema: Schema,
+  { have, want, recorded, usual, defaults, ignore = [], later = [] }: Compared,
+): Diff {
   const changes: Change[] = [];
   const refused: string[] = [];
   const cleared: string[] = [];
   for (const [name, attribute] of Object.entries(schema)) {
     if (attribute.mode === "computed") continue;
+    if (later.includes(name)) {
+      if (have === undefined || !ignore.includes(name)) changes.push(laterChange(name, attribute, recorded?.[name]));
+      continue;
+    }
     if (have === undefined) {
       const after = want[name];
       if (after !== undefined) changes.push({ kind: "add", name, after: shown(attribute, after), forces: "update" });
@@ -149,6 +158,14 @@ function change(name: string, attribute: Attribute, before: Value | undefined, a
   return { kind: "edit", name, before: shown(attribute, before), after: shown(attribute, after), forces };
 }
 
+/** The value is known after apply, and another one than before: it is that of a new image. */
+function laterChange(name: string, attribute: Attribute, before: Value | undefined): Change {
+  const forces: Forces = attribute.onChange === "replace" ? "replace" : "update";
+  const after: Shown = { kind: "later" };
+  if (before === undefined) return { kind: "add", name, after, forces };
+  return { kind: "edit", name, before: shown(attribute, before), after, forces };
+}
+
 /** What the plugin once gave to an image, and has to give again. */
 export const missingIn = ({ missing = {} }: Pick<Observed, "missing">): readonly Change[] =>
   Object.entries(missing).map(([name, value]) => ({
@@ -162,7 +179,7 @@ const shown = (attribute: Attribute, value: Value): Shown =>
   attribute.sensitive === true ? { kind: "sensitive" } : { kind: "value", value: attribute.stored?.(value) ?? value };
 
 /**
- * Declared attributes that are not what we last saw: somebody else changed them. `seen` and `have` are what the backend showed then and
+ * Declared attributes that are not what we last saw: another user changed them. `seen` and `have` are what the backend showed then and
  * shows now; `recorded` is what was wanted then.
  */
 export function driftOf(schema: Schema, recorded: Attributes, seen: Attributes, have: Attributes): readonly Change[] {

@@ -16,10 +16,10 @@ export type Evidence =
   | { readonly kind: "changed"; readonly before: string; readonly after: string; readonly isWeak: boolean }
   /** It shows when the bytes are read: `why` they have to be. */
   | { readonly kind: "unknown"; readonly why: string }
-  /** It cannot be found out; `why`. */
+  /** It cannot be detected; `why`. */
   | { readonly kind: "untold"; readonly why: string };
 
-/** Why it cannot be found out whether the source of an image is still what it was made from. */
+/** Why it cannot be detected whether the source of an image is still what it was made from. */
 export function untold(
   want: Want | undefined,
   have: LiveImage | undefined,

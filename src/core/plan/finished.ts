@@ -17,7 +17,7 @@ export const keptBy = ({ id, mark }: LiveImage): readonly Retained[] =>
     ? []
     : [{ id, content: contentOfKey(mark.content) ?? { where: "unknown" }, replaced: mark.retained, status: "kept" }];
 
-/** An image whose mark says that it was made from what was being made: it was finished, only not recorded. */
+/** An image whose marker says that it was made from what was being made: it was finished, only not recorded. */
 const isWhole = (image: LiveImage, content: Content | undefined): boolean =>
   image.mark !== undefined && image.mark.content === contentKey(content) && !isUnproven(image.mark.content);
 

@@ -6,7 +6,7 @@ import { canonical } from "../model/value.ts";
 import { bearing } from "./standing.ts";
 
 /**
- * What a mark says of the content, at most 80 plain characters: the digest where one is known, else a digest of all that is known.
+ * What a marker says of the content, at most 80 plain characters: the digest where one is known, else a digest of all that is known.
  * Equal keys mean equal content.
  */
 export function contentKey(content: Content | undefined): string {
@@ -27,7 +27,7 @@ export function contentKey(content: Content | undefined): string {
 
 /** An origin of the backend's own, where it pointed. */
 const ORIGIN = "origin:";
-/** A file that nobody has read yet: a mark says this only until its bytes have been sent. */
+/** A file that nobody has read yet: a marker says this only until its bytes have been sent. */
 const UNPROVEN = "unproven:";
 export const isUnproven = (key: string): boolean => key.startsWith(UNPROVEN);
 

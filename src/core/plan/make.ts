@@ -1,6 +1,5 @@
 import { asFailure } from "../failure.ts";
-import type { Resource } from "../model/declaration.ts";
-import { backendNamed } from "../model/declaration.ts";
+import { backendNamed, dependenciesOf, type Resource } from "../model/declaration.ts";
 import { type Event, told } from "../model/event.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
@@ -22,9 +21,10 @@ import type { PlanContext, Selection } from "./means.ts";
 import { type LookedFor, observe } from "./observe.ts";
 import { withDeletions } from "./obstacles.ts";
 import { ListedSizes } from "./physical.ts";
+import { afterSteps, dependentsFirst, wavesOf } from "./references.ts";
 import { remembered } from "./remembered.ts";
 import { resourceAt } from "./resources.ts";
-import { matches, select } from "./select.ts";
+import { matches, select, withDependencies } from "./select.ts";
 import type { Owner } from "./siblings.ts";
 import type { DecisionInput, Want } from "./sight.ts";
 import { movesOf, takersFirst } from "./turn.ts";
@@ -68,12 +68,13 @@ class Planner {
     const all = [
       ...new Set([...declared.map(({ address }) => address), ...known.filter((address) => !ignored.has(address))]),
     ].sort();
-    const chosen = select(all, this.#selection);
+    const chosen = withDependencies(select(all, this.#selection), all, this.#selection, (at) => this.#resource(at));
     const backends = Map.groupBy([...chosen], backendOf);
     await inParallel(backends, config.settings.parallelism, ([name, addresses]) => this.#planBackend(name, addresses));
     signal.throwIfAborted();
     for (const [address, step] of twins(this.#bodies)) this.#steps.set(address, step);
-    const steps = all.flatMap((address) => this.#steps.get(address) ?? []);
+    const turned = dependentsFirst(this.#steps, this.#means);
+    const steps = all.flatMap((address) => turned.get(address) ?? []);
     const plan: Plan = {
       version: 1,
       mode: this.#selection.mode,
@@ -115,10 +116,11 @@ class Planner {
       if (this.#selection.mode === "refresh-only") return;
       const around = { plugin, backend, asked, owner: this.#owner(name), sizes, means: this.#means };
       const images: DeclaredImage[] = [];
-      await inParallel(asked, 8, async (one) => {
-        const image = await this.#decide(one, found.get(one.address) ?? nothing, around, reading);
-        if (image !== undefined) images.push(image);
-      });
+      for (const wave of wavesOf(asked, (address) => this.#resource(address)))
+        await inParallel(wave, 8, async (one) => {
+          const image = await this.#decide(one, found.get(one.address) ?? nothing, around, reading);
+          if (image !== undefined) images.push(image);
+        });
       const bodies = this.#selection.mode === "normal" ? await bodiesOf(images, around, reading) : [];
       const resource = (address: Address) => this.#resource(address);
       const moves = plugin.movesNames ? movesOf({ asked, found, holders: this.#bytesOf, resource }) : [];
@@ -126,7 +128,7 @@ class Planner {
       this.#bodies.push(...bodies);
     } catch (thrown) {
       if (this.#means.signal.aborted) throw this.#means.signal.reason;
-      // Also a bug of one plugin leaves the other backends alone: it is told as one, by its code.
+      // Also a bug of one plugin leaves the other backends alone: it is reported as one, by its code.
       for (const address of addresses) this.#steps.delete(address);
       const failure = told(asFailure(thrown));
       this.#outages.push({
@@ -157,11 +159,12 @@ class Planner {
     const { backend, plugin } = around;
     const resource = this.#resource(address);
     const quick = !this.#selection.digests && known === undefined && isNothing(found);
-    const wish = resource === undefined ? undefined : await this.#wants.want(resource, known, backend, reading, quick);
+    const resolved = resource && afterSteps(resource, this.#steps, this.#means.state);
+    const wish = resolved && (await this.#wants.want(resolved, known, backend, reading, quick));
     const absent = resource?.state === "absent";
     this.#complain(address, wish, found);
     const removed = this.#means.config.removed.find((one) => one.address === address);
-    const source = resource?.source?.kind === "image" ? [resource.source.address] : [];
+    const dependencies = resource === undefined ? [] : dependenciesOf(resource);
     const sight: DecisionInput = {
       address,
       ...(previous === undefined ? {} : { previous }),
@@ -170,7 +173,7 @@ class Planner {
       want: wish,
       absent,
       ...found,
-      after: [...new Set([...source, ...found.after])],
+      after: [...new Set([...dependencies, ...found.after])],
       replace: this.#selection.replace.some((pattern) => matches(pattern, address)),
       adopt: this.#selection.adopt || resource?.adopt === true,
       ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),
@@ -211,7 +214,7 @@ class Planner {
       this.#warn(`${address}: its source cannot be read: ${want.blind.message}`);
   }
 
-  /** What somebody else changed, or took away, since the state was written. */
+  /** What another user changed, or took away, since the state was written. */
   #drifted({ address, known }: LookedFor, { have }: FoundImages, plugin: Plugin): void {
     if (known?.status !== "ready") return;
     const drift = driftBetween(address, known, have, plugin);

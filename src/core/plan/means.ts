@@ -20,7 +20,7 @@ export interface PlanContext {
   /** Opened once a run, whoever asks. @throws Failure: that backend is out, the others go on. */
   open(backend: BackendName): Promise<Backend>;
   /**
-   * What a source stands for now, without a download. `quick`: there is nothing to compare it with, so that a large local file may be
+   * What a source means now, without a download. `quick`: there is nothing to compare it with, so that a large local file may be
    * told by size, time and inode alone; its digest is made while its bytes are sent.
    */
   look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal, quick?: boolean): Promise<Content>;
@@ -53,7 +53,7 @@ export interface Selection {
   readonly targets: readonly string[];
   readonly excludes: readonly string[];
   readonly replace: readonly string[];
-  /** False: what the state remembers stands for what is there. */
+  /** False: what the state remembers means what is there. */
   readonly refresh: boolean;
   readonly adopt: boolean;
   /** The digest of every local source is wanted, also where nothing is compared with it yet: for a plan that is kept. */

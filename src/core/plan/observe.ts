@@ -13,7 +13,7 @@ import { bearing, idsOf, type Standing, standing } from "./standing.ts";
 /** One address that is looked for on a backend. */
 export interface LookedFor {
   readonly address: Address;
-  /** The address that its mark may still carry. */
+  /** The address that its marker may still carry. */
   readonly previous?: Address;
   readonly known: Recorded | undefined;
   readonly want?: Attributes | undefined;

@@ -1,11 +1,18 @@
+import type { Resource } from "../model/declaration.ts";
+import type { Resolved } from "../model/image.ts";
 import type { Content } from "../model/source.ts";
 import { type Attributes, canonical, type Value } from "../model/value.ts";
 import type { Origin } from "../origin.ts";
-import type { Plugin } from "../plugin.ts";
+import type { Backend, Plugin, Reading } from "../plugin.ts";
 
 /** The origin of the backend's own that is wanted. */
-export const originOf = (plugin: Plugin, want: Attributes): Origin | undefined =>
-  plugin.origins?.find(({ needs }) => needs.some((name) => want[name] !== undefined));
+export const originOf = (
+  plugin: Plugin,
+  { want, references = {} }: Pick<Resource, "want" | "references">,
+): Origin | undefined =>
+  plugin.origins?.find(({ needs }) =>
+    needs.some((name) => want[name] !== undefined || Object.hasOwn(references, name)),
+  );
 
 /** An origin that cannot be looked at: what the file says of it is all that is known. The query of a URL may hold a signature. */
 export function declaredOrigin({ origins = [], image }: Plugin, want: Attributes): Content {
@@ -18,6 +25,25 @@ export function declaredOrigin({ origins = [], image }: Plugin, want: Attributes
   const where = originText({ origins, image }, want);
   return given.length === 0 ? { where } : { where, resolved: canonical(Object.fromEntries(given)) };
 }
+
+/** An origin as the backend has looked at it. */
+export const foundOrigin = (plugin: Plugin, want: Attributes, { content, digests, size }: Resolved): Content => ({
+  where: originText(plugin, want),
+  resolved: content,
+  ...(digests?.sha256 === undefined ? {} : { digest: digests.sha256 }),
+  ...(size === undefined ? {} : { size }),
+});
+
+/** What an image is made from whose origin could not be known when the plan was made. */
+export const originNow = async (
+  plugin: Plugin,
+  backend: Backend,
+  want: Attributes,
+  reading: Reading,
+): Promise<Content> =>
+  backend.resolve === undefined
+    ? declaredOrigin(plugin, want)
+    : foundOrigin(plugin, want, await backend.resolve(want, reading));
 
 /** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */
 export function originText({ origins = [], image }: Pick<Plugin, "origins" | "image">, want: Attributes): string {

@@ -3,7 +3,7 @@ import { contentKey } from "./key.ts";
 import type { LookedFor } from "./observe.ts";
 import type { Owner } from "./siblings.ts";
 
-/** `--no-refresh`: what the state remembers stands for what is there. */
+/** `--no-refresh`: what the state remembers means what is there. */
 export function remembered({ address, known }: LookedFor, { file, lineage }: Owner): FoundImages {
   if (known?.status !== "ready") return nothing;
   const mark = { file, owner: address, content: contentKey(known.content), lineage, self: known.id };

@@ -21,9 +21,13 @@ export interface LiveImage extends Omit<Observed, "attributes"> {
 export interface Want {
   readonly resource: Resource;
   readonly schema: Schema;
+  /** Attributes that are to have the id of an image which this run makes. */
+  readonly later?: readonly string[];
+  /** Attributes that are to have the id of an image which is not there, and that no run makes now. */
+  readonly unknown?: readonly string[];
   /** What attributes of this image come to while nobody declares them. */
   readonly defaults?: Attributes;
-  /** What the origin stands for now; undefined: it has none, or it could not be looked at. */
+  /** What the origin means now; undefined: it has none, or it could not be looked at. */
   readonly content: Content | undefined;
   /** What the source was found to be, inside of its compression. */
   readonly format?: Format;
@@ -47,7 +51,7 @@ export interface Want {
   readonly hindered?: { readonly text: string; readonly hint?: string };
   readonly transfer: Transfer;
   readonly complaints: readonly Complaint[];
-  /** The mark to be written; undefined: no marks on this backend. */
+  /** The mark to be written; undefined: no markers on this backend. */
   readonly mark: Mark | undefined;
   /** The backend takes the bytes as the source has them, so that its digests can be compared with the source's. */
   readonly sentAsIs: boolean;

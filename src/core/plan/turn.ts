@@ -1,4 +1,4 @@
-import type { Resource } from "../model/declaration.ts";
+import { dependenciesOf, type Resource } from "../model/declaration.ts";
 import type { Address } from "../model/name.ts";
 import { isPending, type Step } from "../model/plan.ts";
 import type { FoundImages } from "./found.ts";
@@ -24,8 +24,8 @@ export function movesOf({
   readonly resource: (address: Address) => Resource | undefined;
 }): readonly Move[] {
   return asked.flatMap(({ address: to }) => {
-    const source = resource(to)?.source;
-    const needs = [holders.get(to), source?.kind === "image" ? source.address : undefined];
+    const declared = resource(to);
+    const needs = [holders.get(to), ...(declared === undefined ? [] : dependenciesOf(declared))];
     return (found.get(to)?.after ?? []).flatMap((from) => (needs.includes(from) ? [] : [{ from, to }]));
   });
 }
@@ -52,7 +52,8 @@ export function takersFirst(moves: readonly Move[], steps: ReadonlyMap<Address, 
   return turned;
 }
 
-function ordered(step: Step, after: readonly Address[]): Step {
+/** The step with these before it. */
+export function ordered(step: Step, after: readonly Address[]): Step {
   const { after: _, ...rest } = step;
   return after.length === 0 ? rest : { ...rest, after };
 }

@@ -51,6 +51,7 @@ function compared(sight: DecisionInput, want: Want, found: LiveImage) {
     have: found.attributes,
     want: want.resource.want,
     ignore: want.resource.lifecycle.ignoreChanges,
+    later: want.later ?? [],
   });
   const isTheirs = want.maintained === true || want.resource.lifecycle.ignoreChanges.includes("content");
   const bytes = isTheirs ? undefined : compareBytes(want, found);

@@ -10,8 +10,9 @@ import type { Backend, Complaint, Plugin, Reading } from "../plugin.ts";
 import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { PlanContext } from "./means.ts";
-import { declaredOrigin, originOf, originText } from "./origin.ts";
+import { declaredOrigin, foundOrigin, originOf } from "./origin.ts";
 import { pulled } from "./pull.ts";
+import type { ResolvedReferences } from "./references.ts";
 import { resourceAt } from "./resources.ts";
 import type { Want } from "./sight.ts";
 import { sizeComplaints } from "./size.ts";
@@ -48,26 +49,27 @@ export class Wants {
 
   /** Everything about one resource that a decision needs; `quick`: there is no image yet. Never throws for an origin that cannot be looked at. */
   async want(
-    resource: Resource,
+    { resource, later, missing }: ResolvedReferences,
     known: Recorded | undefined,
     backend: Backend,
     reading: Reading,
     quick: boolean,
   ): Promise<Want> {
+    const isKnown = later.length === 0 && missing.length === 0;
     const plugin = this.plugin(resource.backend);
     const isQuick = quick && !this.#given.has(resource.address);
-    const { content, transfer, blind, maintained, hindered } = await this.#look(resource, known, backend, {
-      ...reading,
-      quick: isQuick,
-    });
+    const { content, transfer, blind, maintained, hindered } = isKnown
+      ? await this.#look(resource, known, backend, { ...reading, quick: isQuick })
+      : unknownOrigin(resource, missing);
     const { problem, outgoing, ...facts } = await this.#facts(resource, content, reading.signal);
     const declared = backendNamed(this.#means.config, resource.backend);
     const marked = declared?.mark !== false;
     const settings = declared === undefined ? {} : { settings: declared.settings };
-    const origin = resource.source !== undefined || originOf(plugin, resource.want) !== undefined;
+    const origin = resource.source !== undefined || originOf(plugin, resource) !== undefined;
     return {
       resource,
       schema: plugin.image,
+      ...(isKnown ? {} : { later, unknown: missing }),
       defaults: defaultsOf(plugin, resource.address),
       content,
       ...(facts.format === undefined ? {} : { format: facts.format }),
@@ -82,7 +84,7 @@ export class Wants {
         ...sizeComplaints(facts, this.#means.config.settings.maxSize),
         ...(problem === undefined ? [] : [complaintOf(problem)]),
         ...(plugin.check?.(resource.want, { ...facts, ...settings }) ?? []),
-        ...(await judged(backend, resource, reading)),
+        ...(isKnown ? await judged(backend, resource, reading) : []),
       ],
       mark: marked
         ? {
@@ -121,6 +123,9 @@ export class Wants {
   #look(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Glance): Promise<Looked> {
     const before = this.#looks.get(resource.address);
     if (before !== undefined) return before;
+    // Asked for its bytes before its own references are resolved: what it was made from.
+    if (Object.keys(resource.references ?? {}).some((name) => resource.want[name] === undefined))
+      return Promise.resolve({ transfer: { how: "none" }, ...(known?.content && { content: known.content }) });
     const looking = this.#lookAt(resource, known, backend, reading).catch((thrown: unknown): Looked => {
       if (this.#means.signal.aborted) throw thrown;
       return { transfer: { how: "none" }, blind: asFailure(thrown) };
@@ -144,26 +149,18 @@ export class Wants {
       return { content, transfer: upload(content.size, proven ? undefined : "no checksum is declared for it") };
     }
     const plugin = this.plugin(resource.backend);
-    const origin = originOf(plugin, want);
+    const origin = originOf(plugin, resource);
     if (origin === undefined) return { transfer: { how: "none" } };
     if (backend.resolve === undefined) return { content: declaredOrigin(plugin, want), transfer: { how: "none" } };
     const pinned = origin.follow !== undefined && want[origin.follow] === false && known?.content !== undefined;
     if (pinned && known.status === "ready") return { content: known.content, transfer: { how: "none" } };
-    const { content, digests, size, serverSide, verified, why, maintained, hindered } = await backend.resolve(
-      want,
-      reading,
-    );
+    const resolved = await backend.resolve(want, reading);
+    const { size, serverSide, verified, why, maintained, hindered } = resolved;
     if (maintained === true && known?.content !== undefined)
       return { content: known.content, transfer: { how: "pull" }, maintained };
-    const found: Content = {
-      where: originText(plugin, want),
-      resolved: content,
-      ...(digests?.sha256 === undefined ? {} : { digest: digests.sha256 }),
-      ...(size === undefined ? {} : { size }),
-    };
     const unverified = verified ? {} : { unverified: why ?? "the backend cannot verify it" };
     return {
-      content: found,
+      content: foundOrigin(plugin, want, resolved),
       hindered,
       ...(maintained === true ? { maintained } : {}),
       transfer: { how: serverSide ? "pull" : "upload", ...(size === undefined ? {} : { bytes: size }), ...unverified },
@@ -184,6 +181,15 @@ export class Wants {
     if (blind !== undefined) throw blind;
     return { content: { ...content, where: other }, transfer: upload(content?.size, undefined) };
   }
+}
+
+/** What is to be made from an image that is not there yet: nothing can be looked at. */
+function unknownOrigin({ references = {} }: Resource, missing: readonly string[]): Looked {
+  const transfer = { how: "none" } as const;
+  const [name] = missing;
+  if (name === undefined) return { transfer };
+  const hint = "apply it first, or leave it in the plan";
+  return { transfer, blind: new Failure("plan.source", `${name}: ${references[name]} has no image`, { hint }) };
 }
 
 const complaintOf = ({ code, message, hint }: Failure): Complaint => ({

@@ -46,7 +46,7 @@ export interface FetchedBytes extends ProvenBytes {
   readonly validators: Validators;
   /** The mirror that the bytes came from, without secrets. */
   readonly from: string;
-  /** It is to be begun anew for whoever asks again. */
+  /** It is to be begun again for whoever asks again. */
   readonly hasFailed: boolean;
   /** Any number may open it; else it is of one opening alone. */
   readonly isShared: boolean;
@@ -63,7 +63,7 @@ export async function* heldBack(input: AsyncIterable<Uint8Array>): AsyncGenerato
   if (held !== undefined) yield held;
 }
 
-/** Several that want to be told, and what was told last for those who come late. */
+/** Several that listen, and what was reported last for those who come late. */
 export class Watchers {
   readonly #all = new Set<SupplyWatcher>();
   #last: Parameters<SupplyWatcher> | undefined;

@@ -70,7 +70,7 @@ export function stateMove(
 
 /**
  * The state as `[[moved]]` wants it: `renamed` tells for each new address the former one. Chains are followed (a to b, b to c). What
- * is not in the state has nothing to move. What cannot be moved is told, and stays.
+ * is not in the state has nothing to move. What cannot be moved is reported, and stays.
  */
 export function applyMoved(
   state: State,

@@ -25,7 +25,7 @@ interface Paths {
 
 /**
  * A state in a file. Beside it: `FILE.backup`, the former document; `FILE.lock`; `.images/journal/FILE/`, the journals. A symbolic
- * link is followed, so that every name of a file has the same lock. `keep`: how many runs of the past are remembered.
+ * link is followed, so that every name of a file has the same lock. `keep`: how many past runs are remembered.
  */
 export function fileStorage(path: string, { keep = KEPT_RUNS }: { readonly keep?: number } = {}): Storage {
   const at = pathsOf(path);

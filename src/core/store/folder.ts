@@ -10,7 +10,7 @@ const ENDED = ".jsonl";
 /** Enough for any first or last line of a run. */
 const END = 64 * 1024;
 
-/** Journals as files of a folder: `RUN.open.jsonl` until the run has ended, `RUN.jsonl` from then on. */
+/** Journals as files of a directory: `RUN.open.jsonl` until the run has ended, `RUN.jsonl` from then on. */
 export class JournalFolder implements Journal {
   readonly #folder: string;
   readonly #keep: number;
@@ -18,7 +18,7 @@ export class JournalFolder implements Journal {
   #current: { readonly run: string; readonly handle: FileHandle; length: number } | undefined;
   #broken: unknown;
 
-  /** `keep`: how many runs of the past stay. `check`: fails when nothing may be written any more. */
+  /** `keep`: how many past runs stay. `check`: fails when nothing may be written any more. */
   constructor(folder: string, keep: number, check: () => Promise<void>) {
     this.#folder = folder;
     this.#keep = keep;
@@ -41,7 +41,7 @@ export class JournalFolder implements Journal {
     const first = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     this.#current = { run, handle: await open(path, "wx", 0o600), length: 0 };
     await syncDirectory(this.#folder);
-    // The names of folders that are new must be as durable as what is in them.
+    // The names of directories that are new must be as durable as what is in them.
     for (let at = this.#folder; first !== undefined && at.length >= first.length; at = dirname(at))
       await syncDirectory(dirname(at));
   }

@@ -6,7 +6,7 @@ import type { Holder } from "../model/state.ts";
 import type { StateLock, Storage } from "./storage.ts";
 
 export interface LockWait {
-  /** Seconds to wait for a lock that somebody else holds; none: do not wait. */
+  /** Seconds to wait for a lock that another user holds; none: do not wait. */
   readonly timeout?: number | undefined;
   readonly signal: AbortSignal;
   /** Told once for every holder that is waited for. */

@@ -1,6 +1,6 @@
 import { type JSONPath, visit } from "jsonc-parser/lib/esm/main.js";
 
-/** Where a value stands in a JSON text. Lines and columns count from 1. */
+/** Where a value is in a JSON text. Lines and columns count from 1. */
 interface Spot {
   readonly line: number;
   readonly column: number;

@@ -15,7 +15,7 @@ interface Found {
   readonly snapshot: StoredSnapshot;
 }
 
-/** Moves a state, with the runs of the past that the new place can keep. @throws Failure state.* */
+/** Moves a state, with the past runs that the new place can keep. @throws Failure state.* */
 export async function migrate(
   from: Storage,
   to: Storage,

@@ -9,7 +9,7 @@ import { replay } from "./replay.ts";
 import type { Storage } from "./storage.ts";
 
 /**
- * What a promoted source stands for now: the place and the digest of the bytes that the other state has accepted. Where those are younger
+ * What a promoted source means now: the place and the digest of the bytes that the other state has accepted. Where those are younger
  * than is wanted, the bytes that are here (`previous`) stay.
  * @throws Failure source.promotion when there are none
  */

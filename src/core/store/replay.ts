@@ -58,7 +58,7 @@ export function replay(snapshot: StoredSnapshot, at: At, lineage: string): Repla
 /**
  * Why a journal is none of this document's. A run raises the serial at most by one, at its very end, and the next run reads the
  * journal before it starts; so a document that is further on was put there by hand. One that is less far on was brought back from a
- * backup: the rows of the journal are newer, and each stands for itself.
+ * backup: the rows of the journal are newer, and each means itself.
  */
 function strange(begin: RunBegin, document: State | undefined): string | undefined {
   if (document === undefined) return undefined;

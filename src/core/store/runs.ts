@@ -14,7 +14,7 @@ export interface Run {
   readonly status: Outcome | "ended" | "running" | "killed";
 }
 
-/** The runs of the past, newest first. A journal that cannot be read is left out. */
+/** The past runs, newest first. A journal that cannot be read is left out. */
 export async function runs(storage: Storage, signal: AbortSignal): Promise<readonly Run[]> {
   const holder = await storage.holder(signal).catch(() => undefined);
   const listed = await storage.runs(signal);

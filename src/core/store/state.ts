@@ -17,7 +17,7 @@ interface StoreOptions {
   /** False: no lock is taken and nothing is written; every change is refused. */
   readonly write: boolean;
   readonly signal: AbortSignal;
-  /** Seconds to wait for a lock that somebody else holds; none: do not wait. */
+  /** Seconds to wait for a lock that another user holds; none: do not wait. */
   readonly lockTimeout?: number;
   readonly now?: () => Date;
   /** What a person should know and nothing stops for. */
@@ -34,7 +34,7 @@ export interface Store extends AsyncDisposable {
   readonly state: State;
   /** The id of this run, of its journal, and of its lock. Sorts by time. */
   readonly run: string;
-  /** The row of one address; costs nothing, where `state` is made anew after each change. */
+  /** The row of one address; costs nothing, where `state` is made again after each change. */
   recorded(address: Address): Recorded | undefined;
   /** Sets a row, or takes it away. It survives a power cut once this resolves; the cost does not depend on the size of the state. */
   put(address: Address, recorded: Recorded | undefined): Promise<void>;
@@ -69,7 +69,7 @@ export async function openStore(opening: StoreOptions): Promise<Store> {
     for (const { run: dead, bytes } of open) await lease.journal?.finish(dead, bytes);
     return new Writer(lease, holder, { state, tag }, { now, onNote });
   } catch (error) {
-    // What went wrong first is what is told; a lock that stays is taken over when this process has gone.
+    // What went wrong first is what is reported; a lock that stays is taken over when this process has gone.
     await Promise.resolve(lease[Symbol.asyncDispose]()).catch(() => {});
     throw error;
   }

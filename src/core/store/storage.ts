@@ -51,7 +51,7 @@ export interface Journal {
   finish(run: string, bytes?: number): Promise<void>;
 }
 
-/** The lock as long as it is ours, and with it the right to write. Disposing gives it back. */
+/** The lock as long as it is held, and with it the right to write. Disposing gives it back. */
 export interface StateLock extends AsyncDisposable {
   /**
    * Replaces the document whole; a reader sees the former one or this one. Durable when it resolves. Answers its tag.

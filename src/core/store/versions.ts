@@ -14,7 +14,7 @@ export const versionId = (at: Date, tag: string): string =>
 export const timeOf = (id: string): string =>
   id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3}).*$/, "$1-$2-$3T$4:$5:$6.$7Z");
 
-/** Gives the document that is about to be replaced a second name, and takes away those that are more than are kept. */
+/** Gives the document that is about to be replaced a second name, and removes those that are more than are kept. */
 export async function keepVersion(folder: string, document: string, tag: string): Promise<void> {
   await onDisk(folder, async () => {
     await mkdir(folder, { recursive: true, mode: 0o700 });

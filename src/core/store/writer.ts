@@ -9,7 +9,7 @@ import { encode, type RunSaid } from "./journal.ts";
 import { isRow, rowFault } from "./rows.ts";
 import type { StateLock } from "./storage.ts";
 
-/** A document that stands in the storage; without a tag it is not there yet. */
+/** A document that is in the storage; without a tag it is not there yet. */
 interface StoredDocument {
   readonly state: State;
   readonly tag: string | undefined;

@@ -31,7 +31,7 @@ interface AliasWishes {
 
 /**
  * Looks who holds the aliases, and changes nothing. Answers those of `may` that can be had.
- * @throws Failure backend.conflict when an image that is not ours holds one of `must`
+ * @throws Failure backend.conflict when an image that is not managed holds one of `must`
  */
 export async function free(
   client: IncusClient,
@@ -78,8 +78,8 @@ const taken = ({ entry }: Held): Failure =>
   });
 
 /**
- * Has the aliases lead to `target`; one that moves does so in one step. Where somebody else is quicker, it is looked at again.
- * @throws Failure backend.conflict when one leads to an image that is not ours by now
+ * Has the aliases lead to `target`; one that moves does so in one step. Where another user is quicker, it is looked at again.
+ * @throws Failure backend.conflict when one leads to an image that is not managed by now
  */
 export async function lead(
   client: IncusClient,
@@ -100,7 +100,7 @@ export async function lead(
 
 const TRIES = 6;
 
-/** False: somebody else changed it in between. */
+/** False: another user changed it in between. */
 async function led(
   client: IncusClient,
   target: string,

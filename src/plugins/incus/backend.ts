@@ -135,6 +135,7 @@ export class Incus
       place,
       find: () => this.#remotes.find(want, signal),
       others: () => this.#remotes.copiedBefore(address, place, signal),
+      fileIn: this.#host.fileIn,
       native: () => this.#remotes.architecture(signal),
       instances: () => this.#places.instances(want, want.source_instance?.project),
     };

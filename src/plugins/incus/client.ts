@@ -90,7 +90,7 @@ export class IncusClient {
     }
   }
 
-  /** False: somebody else changed it since it was read. */
+  /** False: another user changed it since it was read. */
   async moveAlias(
     { entry, etag }: Held,
     to: { target: string; description: string },
@@ -110,7 +110,7 @@ export class IncusClient {
     await this.#door.find("DELETE", `1.0/images/aliases/${encodeURIComponent(name)}`, { signal, query: this.#query() });
   }
 
-  /** Changes what is there by `edit`, and again where somebody else was quicker; `edit` answers undefined where nothing is to be done. */
+  /** Changes what is there by `edit`, and again where another user was quicker; `edit` answers undefined where nothing is to be done. */
   async change(
     fingerprint: string,
     edit: (now: IncusImageAnswer) => Writable | undefined,
@@ -144,7 +144,7 @@ export class IncusClient {
         ? {}
         : { "x-incus-properties": new URLSearchParams(properties).toString() }),
     };
-    // The fingerprint is told before the last byte, so an image that is there after all is known to be this one.
+    // The fingerprint is known before the last byte, so an image that is there after all is known to be this one.
     const call: Call = { signal: context.signal, query: this.#query(), headers, source, progress, idempotent: true };
     for (let attempt = 1; ; attempt++) {
       try {
@@ -242,7 +242,7 @@ export class IncusClient {
   }
 }
 
-/** What the server says of an image or alias that is there already, also where two requests met. */
+/** What the server says of an image or alias that already exists, also where two requests met. */
 export const isTwice = (message: string): boolean => /already exists|UNIQUE constraint failed: images/i.test(message);
 
 const ATTEMPTS = 6;

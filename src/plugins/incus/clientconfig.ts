@@ -45,7 +45,7 @@ const BUILT_IN: readonly KnownRemotes[] = [
   { name: "local", addresses: ["unix://"], protocol: "incus" },
 ];
 
-/** The configuration folder of the incus client: config.yml, client.crt, client.key, servercerts. Only read. */
+/** The configuration directory of the incus client: config.yml, client.crt, client.key, servercerts. Only read. */
 export class ClientConfig {
   readonly #folder: string;
   readonly #host: Pick<Host, "folder" | "env">;
@@ -77,7 +77,7 @@ export class ClientConfig {
     }
   }
 
-  /** A file of the folder; undefined when there is none. */
+  /** A file of the directory; undefined when there is none. */
   async file(...parts: readonly string[]): Promise<string | undefined> {
     return await readFile(join(this.#folder, ...parts), "utf8").catch((thrown: unknown) => {
       if (thrown instanceof Error && "code" in thrown && (thrown.code === "ENOENT" || thrown.code === "ENOTDIR"))

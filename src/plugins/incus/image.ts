@@ -13,7 +13,7 @@ import { type Alias, aliasesOf, type IncusImage } from "./schema.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
 // What an image of the server comes to. Our own notes on it are properties; where the server itself may put another image in its place,
-// which loses them, they stand in the description of an alias as well, which it keeps.
+// which loses them, they are in the description of an alias as well, which it keeps.
 
 const OWN = [...MARK_FIELDS.map((field) => `images.${field}`), "images.alias", "images.copied"];
 /** Whether a property is one of our notes. */

@@ -25,7 +25,7 @@ export const incus = definePlugin({
   origins: [
     { name: "from an image of a remote (source_image)", needs: ["source_image"], follow: "follow", digest: true },
     { name: "from an image of a remote (source)", needs: ["source"], follow: "follow", digest: true },
-    { name: "from an instance", needs: ["source_instance"], may: ["compression", "force"] },
+    { name: "from an instance", needs: ["source_instance"], may: ["compression", "format", "force"] },
   ],
   originless: true,
   bytes: wanted,

@@ -13,7 +13,7 @@ export async function instanceOf(
   const { client } = await places.instances(want, project);
   const found = await client.instances.find(name, snapshot, signal);
   const what = snapshot === undefined ? `instance ${name}` : `snapshot ${name}/${snapshot}`;
-  const hint = `incus list --project ${client.project ?? "default"} shows what there is`;
+  const hint = `list instances with: incus list --project ${client.project ?? "default"}`;
   if (found === undefined) throw new Failure("backend.missing", `there is no ${what}`, { hint });
   const isWhole = snapshot === undefined;
   if (isWhole && !isUp(found) && powerOf(found) !== undefined)

@@ -44,7 +44,7 @@ export class Instances {
       thrown instanceof Failure &&
       (to === "stop" || to === "start") &&
       /already (stopped|running)/i.test(thrown.message);
-    // What an interrupted run, or somebody else, does with it just now is waited for.
+    // What an interrupted run, or another user, does with it just now is waited for.
     const ask = async () => {
       try {
         return await this.#door.send(method, where, { signal, json, query: this.#query });

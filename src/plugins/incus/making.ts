@@ -1,13 +1,13 @@
-import { type Context, type Desired, Failure, type ImageId, imageId, type Source } from "images";
+import { type Context, type Desired, Failure, type Host, type ImageId, imageId, type Source } from "images";
 import { declared, free, isLeft, lead, offer } from "./aliases.ts";
 import { askedOf } from "./asked.ts";
 import { filesFrom } from "./bytes.ts";
-import { sameBytes } from "./conflict.ts";
+import { sameBytes, unclaimed } from "./conflict.ts";
 import { edited } from "./edit.ts";
 import { isSameOwner, isSpare, type Notes, noteFor, notesOf, ownMark, pending, selfOf, toProperties } from "./image.ts";
 import { hasProperties } from "./metadata.ts";
 import { filesOf, type OriginFound } from "./origin.ts";
-import { type IncusPlace, idAt, there } from "./places.ts";
+import { type IncusPlace, idAt, supports, there } from "./places.ts";
 import { published } from "./publish.ts";
 import { dropped, pulled, quiet, relieved, unproven } from "./pull.ts";
 import type { IncusImage } from "./schema.ts";
@@ -23,6 +23,7 @@ interface MakingSurroundings {
   /** Aliases of the remote that other images of the file are to have. */
   readonly others: () => Promise<ReadonlySet<string>>;
   readonly native: () => Promise<string>;
+  readonly fileIn: Host["fileIn"];
   /** Where the instance is that it is published from. */
   readonly instances: () => Promise<IncusPlace>;
 }
@@ -59,7 +60,9 @@ export class IncusMaking {
     const first: Notes = { mark: begun, alias: this.#want.alias, copied: copying ? can : undefined };
     const fingerprint = await this.#bring(source, found, first);
     const wished: Notes = { ...first, mark: this.#context.marker(selfOf(place, fingerprint)) };
-    const made = await client.change(fingerprint, (now) => edited(now, this.#want, [], wished), signal);
+    const own = (image: IncusImageAnswer) =>
+      fingerprint === this.#replaces ? image : unclaimed(image, place, this.#context);
+    const made = await client.change(fingerprint, (now) => edited(own(now), this.#want, [], wished), signal);
     if (this.#want.auto_update && made.update_source == null) this.#context.note(NO_SOURCE);
     await lead(client, fingerprint, must, taking);
     const copied = await offer(client, fingerprint, can.map(plainAlias), taking);
@@ -71,7 +74,7 @@ export class IncusMaking {
     if (note !== undefined) await lead(client, fingerprint, [note], taking);
     const keep = [...must.map(({ name }) => name), ...copied, ...(note === undefined ? [] : [note.name])];
     await this.#tidy(fingerprint, keep);
-    return await there(client, fingerprint, signal);
+    return own(await there(client, fingerprint, signal));
   }
 
   /** Aliases that the remote has, but for those that another image of the file gets. */
@@ -103,7 +106,7 @@ export class IncusMaking {
     return `~${this.#context.nonce}`;
   }
 
-  /** The id of something that is not on the server yet: nothing there can be taken away by it. */
+  /** The id of something that is not on the server yet: nothing there can be removed by it. */
   #nothing(): ImageId {
     return imageId(`${this.#around.place.prefix}${pending(crypto.randomUUID())}`);
   }
@@ -148,7 +151,7 @@ export class IncusMaking {
       return true;
     };
     // Where it has none, they are written once the image is there.
-    const properties = (await hasProperties(files, this.#context.signal)) ? toProperties(notes) : {};
+    const properties = (await hasProperties(files, this.#around, this.#context.signal)) ? toProperties(notes) : {};
     const sending = { filename, expected, properties, id, admit, isOurs };
     try {
       return await send(place.client, files, sending, this.#context);
@@ -161,7 +164,7 @@ export class IncusMaking {
 
   /**
    * Whose an image of this fingerprint is: identical bytes are one image in Incus. `spare`: the server's own, and nobody's.
-   * @throws Failure backend.conflict when it belongs to somebody else
+   * @throws Failure backend.conflict when it belongs to another user
    */
   async #whose(fingerprint: string): Promise<"none" | "ours" | "spare"> {
     const { place } = this.#around;
@@ -199,6 +202,8 @@ export class IncusMaking {
   async #publish(notes: Notes): Promise<string> {
     const { place } = this.#around;
     const at = await this.#around.instances();
+    const isSplit = this.#want.format === "split";
+    if (isSplit) await supports(at, "instance_publish_split", "publish in two files", this.#context.signal);
     const isThere = async (one: string) => (await this.#whose(one)) === "ours";
     const fingerprint =
       at.prefix === place.prefix

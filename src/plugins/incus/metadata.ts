@@ -1,4 +1,4 @@
-import { ENOUGH_FOR_FILE, fileIn, tarOf } from "images";
+import { type Host, tarOf } from "images";
 import { parse } from "yaml";
 import type { MultipartFiles } from "./multipart.ts";
 
@@ -29,16 +29,21 @@ export function metadataTar({ architecture, created, properties, serial }: Incus
  * Whether the metadata of an image has properties, as far as its first bytes tell. incusd (6.0.4) crashes
  * where an upload names properties of an image that has none.
  */
-export async function hasProperties(files: MultipartFiles, signal: AbortSignal): Promise<boolean> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const { part, bytes } of files.open(signal)) {
-    if (part > 0 || length >= ENOUGH_FOR_FILE) break;
-    pieces.push(new Uint8Array(bytes));
-    length += bytes.byteLength;
-  }
-  const file = await fileIn(Buffer.concat(pieces).subarray(0, ENOUGH_FOR_FILE), "metadata.yaml", signal);
+export async function hasProperties(
+  files: MultipartFiles,
+  { fileIn }: Pick<Host, "fileIn">,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const file = await fileIn(firstOf(files, signal), "metadata.yaml", signal);
   return file !== undefined && isWithProperties(new TextDecoder().decode(file));
+}
+
+/** The first of the files. The pieces hold until the fourth after them: copies are kept. */
+async function* firstOf(files: MultipartFiles, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for await (const { part, bytes } of files.open(signal)) {
+    if (part > 0) return;
+    if (bytes.byteLength > 0) yield new Uint8Array(bytes);
+  }
 }
 
 function isWithProperties(text: string): boolean {

@@ -73,7 +73,7 @@ export async function* unframed(form: AsyncIterable<Uint8Array>, boundary: strin
     for (;;) {
       const at = rest.indexOf(mark);
       if (at < 0) {
-        // The beginning of a mark may stand at the end.
+        // The beginning of a marker may stand at the end.
         const keep = tail(rest, mark);
         const sure = rest.byteLength - keep;
         if (current !== undefined && sure > 0) yield { ...current, bytes: rest.subarray(0, sure) };
@@ -104,7 +104,7 @@ export async function* unframed(form: AsyncIterable<Uint8Array>, boundary: strin
 
 const field = (header: string, name: string): string => new RegExp(`[; ]${name}="([^"]*)"`).exec(header)?.[1] ?? "";
 
-/** How many bytes at the end may be the beginning of the mark. */
+/** How many bytes at the end may be the beginning of the marker. */
 function tail(bytes: Buffer, mark: Buffer): number {
   for (let length = Math.min(mark.byteLength - 1, bytes.byteLength); length > 0; length--)
     if (bytes.subarray(bytes.byteLength - length).equals(mark.subarray(0, length))) return length;

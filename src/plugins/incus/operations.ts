@@ -99,7 +99,7 @@ export class Operations {
       if (now === undefined) {
         const result = await found();
         if (result !== undefined) return result;
-        // The end of it was told with the same answer that told of a mere pause.
+        // The end of it was reported with the same answer that told of a mere pause.
         const told = held.error ?? "";
         if (told !== "" && !/deadline exceeded|not found/i.test(told)) throw failed(told);
         throw new Failure("backend.lost", "the operation was lost on the server", {
@@ -128,12 +128,12 @@ export class Operations {
       const query = { timeout: GRACE };
       await this.#door.json("GET", waitOf(path), { signal, query, accept: [404, 500] });
     } catch {
-      // Nobody is there to be told; what came of it carries our mark, and the next run finds it.
+      // No caller waits any more; what came of it has our marker, and the next run finds it.
     }
   }
 }
 
-/** `/1.0/operations/ID?project=p` as it was told, with `/wait` in its place. */
+/** `/1.0/operations/ID?project=p` as it was given, with `/wait` in its place. */
 const waitOf = (path: string): string => path.replace(/(\?|$)/, "/wait$1");
 
 function judged({ status_code, err, metadata }: IncusOperation): OperationResult {

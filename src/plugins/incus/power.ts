@@ -12,8 +12,8 @@ const RESTART = "user.images.restart";
 /** An instance that is not stopped cannot be published. */
 export const isUp = ({ status }: InstanceAnswer): boolean => status !== undefined && !/^stopped$/i.test(status);
 export const running = (name: string, { status = "" }: InstanceAnswer) => ({
-  text: `the instance ${name} is ${status.toLowerCase()}, and only a stopped one can be published`,
-  hint: "stop it, publish a snapshot of it (source_instance.snapshot), or set force = true to have it stopped and started again",
+  text: `the instance ${name} is ${status.toLowerCase()}; only a stopped instance can be published`,
+  hint: "stop it, publish a snapshot of it (source_instance.snapshot), or set force = true to stop it and start it again",
 });
 
 /** What an instance is to be again after its publication; undefined: stopped, as it is. */

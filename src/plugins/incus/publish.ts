@@ -16,7 +16,7 @@ export interface Publishing {
   readonly place: Pick<Where, "self">;
   readonly want: Desired<IncusImage>;
   readonly notes: Notes;
-  /** Whether an image of those bytes is there and is ours. */
+  /** Whether an image of those bytes is there and is managed. */
   readonly isThere: (fingerprint: string) => Promise<boolean>;
   /** Told the name of the operation: a run that comes after a killed one waits for its end. */
   readonly begun: (operation: string) => Promise<void>;
@@ -90,7 +90,10 @@ async function packed({ instances: client, want, notes, isThere, begun }: Publis
   const source =
     snapshot === undefined ? { type: "instance", name } : { type: "snapshot", name: `${name}/${snapshot}` };
   const properties = { ...want.properties, ...toProperties(notes) };
-  const packing = compression === undefined ? {} : { compression_algorithm: compression };
+  const packing = {
+    ...(compression === undefined ? {} : { compression_algorithm: compression }),
+    ...(want.format === undefined ? {} : { format: want.format }),
+  };
   const body = { source, properties, public: false, ...packing };
   for (let attempt = 1; ; attempt++) {
     try {

@@ -39,9 +39,15 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
   const isAlias = "alias" in source;
   await context.identified(idAt(place, found.fingerprint));
   const made = await fetched({ ...pulling, notes: isAlias ? unproven(notes) : notes }, source, context);
-  if (made === undefined || made === found.fingerprint) {
-    if (made === undefined) context.note(STALE);
+  if (made === found.fingerprint) {
+    // None was asked for: where others have the same bytes made at the same time, the server makes one image of both.
+    const { aliases } = (await client.image(made, signal)) ?? {};
+    if ((aliases ?? []).length > 0) await released(place, made, context);
     return made;
+  }
+  if (made === undefined) {
+    context.note(STALE);
+    return undefined;
   }
   const was = before.find(({ fingerprint }) => fingerprint === made);
   if (was !== undefined) await restored(place, was, signal);
@@ -52,7 +58,7 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
     await context.identified(idAt(place, made));
     return made;
   }
-  // What was there before is not this run's to take away.
+  // What was there before is not this run's to remove.
   if (was === undefined && (await isOwn(place, made, notes, signal))) await client.remove(made, quiet(signal));
   await context.identified(imageId(`${place.prefix}${pending(crypto.randomUUID())}`));
   context.note(STALE);

@@ -13,7 +13,7 @@ const MANIFESTS = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-/** A registry of OCI images, asked only what a name stands for: the server fetches and unpacks the image itself. */
+/** A registry of OCI images, asked only what a name means: the server fetches and unpacks the image itself. */
 export class Registry {
   readonly #door: HttpClient;
   readonly #doorTo: (url: string) => HttpClient;

@@ -93,7 +93,7 @@ const sameFingerprint = (a: string, b: string): boolean => {
   return one.startsWith(other) || other.startsWith(one);
 };
 
-/** An architecture that is not said is that of the server: which image is meant is told by its fingerprint. */
+/** An architecture that is not said is that of the server: which image is meant is known by its fingerprint. */
 const sameOrigin = (a: Value, b: Value): boolean => {
   if (!isTable(a) || !isTable(b)) return false;
   const architecture = a["architecture"] ?? b["architecture"];
@@ -211,6 +211,7 @@ export const image = {
     "Compression of an image from an instance: gzip, zstd, xz, none. Default: that of the server.",
     made,
   ),
+  format: optional(oneOf("unified", "split"), "An image from an instance as one file or two. Default: one.", made),
   force: withDefault(boolean(), false, "Publish a running instance: stop it, publish it, and start it again.", {
     compare: "never",
   }),

@@ -54,13 +54,13 @@ export class Servers {
     this.#config = new ClientConfig(settings.config, host);
   }
 
-  /** The server of the backend: `url`, `remote`, `socket`; else the client's default remote where its folder is named; else the usual socket. */
+  /** The server of the backend: `url`, `remote`, `socket`; else the client's default remote where its directory is named; else the usual socket. */
   own(): Promise<IncusServer> {
     this.#own ??= this.#openOwn();
     return this.#own;
   }
 
-  /** A remote by its name. The backend's own name stands for the backend itself. */
+  /** A remote by its name. The backend's own name means the backend itself. */
   async remote(name: string): Promise<Server> {
     const own = await this.own();
     if (name === own.name) return own;
@@ -117,19 +117,27 @@ export class Servers {
   async #openRemote(name: string): Promise<Server> {
     const known = await this.#config.remote(name);
     const pin = await this.#config.serverCertificate(name);
+    const plain = known.addresses.find((one) => /^http:/i.test(one));
+    if (this.#host.httpsOnly === true && plain !== undefined)
+      throw new Failure("config.policy", `the remote ${name} is not https (${plain}), and [policy] requires it`, {
+        hint: `incus remote set-url ${name} https://…, or take the image from another remote`,
+      });
     if (known.protocol === "simplestreams") return await this.#simplestreams(known, pin);
     if (known.protocol === "oci") return await this.#registry(known, pin);
     return await this.#incus({ ...known, project: known.project, pin, mine: false });
   }
 
   async #simplestreams({ name, addresses }: KnownRemotes, ca: string | undefined): Promise<StreamsServer> {
-    const doorTo = (url: string) => this.#host.door({ url, ...(ca === undefined ? {} : { tls: { ca } }) });
+    const { httpsOnly = false } = this.#host;
+    const doorTo = (url: string) => this.#host.door({ url, httpsOnly, ...(ca === undefined ? {} : { tls: { ca } }) });
     const url = await this.#first(addresses, doorTo, "streams/v1/index.json");
     return { kind: "simplestreams", name, url, certificate: ca, streams: new Streams(doorTo(url), name) };
   }
 
   async #registry({ name, addresses }: KnownRemotes, ca: string | undefined): Promise<RegistryServer> {
-    const doorTo = (url: string) => this.#host.door({ url, explain, ...(ca === undefined ? {} : { tls: { ca } }) });
+    const { httpsOnly = false } = this.#host;
+    const doorTo = (url: string) =>
+      this.#host.door({ url, explain, httpsOnly, ...(ca === undefined ? {} : { tls: { ca } }) });
     const url = await this.#first(addresses, doorTo, "v2/");
     return { kind: "oci", name, url, certificate: ca, registry: new Registry(doorTo(url), doorTo, name) };
   }

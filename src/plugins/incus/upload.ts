@@ -10,7 +10,7 @@ export interface UploadSending {
   /** The fingerprint that it must have, or its beginning. */
   readonly expected: string | undefined;
   readonly id: (fingerprint: string) => ImageId;
-  /** Asked when all but the last bytes have gone: an image of this fingerprint that is there already ends it. @throws Failure */
+  /** Asked when all but the last bytes have gone: an image of this fingerprint that already exists ends it. @throws Failure */
   readonly admit: (fingerprint: string) => Promise<void>;
   /** Asked when the server says that it has an image of these bytes by now. @throws Failure when it is another's */
   readonly isOurs: (fingerprint: string) => Promise<boolean>;
@@ -93,7 +93,7 @@ export const mismatch = (expected: string, found: string): Failure =>
     hint: "correct `fingerprint` or the source",
   });
 
-/** The pieces as they come, the last one only after `known` was told the sha256 of all of them and agreed. */
+/** The pieces as they come, the last one only after `known` received the sha256 of all of them and agreed. */
 async function* hashed(
   files: MultipartFiles,
   signal: AbortSignal,

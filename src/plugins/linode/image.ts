@@ -65,7 +65,7 @@ function present(values: Readonly<Record<string, unknown>>): Readonly<Record<str
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What every way of making an image is told. */
+/** What every way of making an image receives. */
 export function fieldsOf(want: Desired<LinodeImage>, label: string, mark: Mark | undefined): Fields {
   const description = withMark(want.description ?? "", mark);
   return {

@@ -131,7 +131,7 @@ export class LinodeMaking {
     return await this.#client.change(imageId(made.id), { description: withMark(want.description ?? "", mark) }, signal);
   }
 
-  /** The image whose beginning was asked for, and the answer never came: one with our mark that is not made yet. */
+  /** The image whose beginning was asked for, and the answer never came: one with our marker that is not made yet. */
   async #begunAllTheSame(
     thrown: unknown,
     { mark, nonce, signal, replaces }: Context,

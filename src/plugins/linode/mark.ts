@@ -1,7 +1,7 @@
 import { MARK_FIELDS, type Mark, markOfFields } from "images";
 
-// Where our mark is kept. Linode has no properties, and a tag holds 50 characters and is shown to every user of the account, while an
-// owner's address alone may have 127. So the mark is the last line of the description, which holds 65,000: it is written by the same
+// Where our marker is kept. Linode has no properties, and a tag holds 50 characters and is shown to every user of the account, while an
+// owner's address alone may have 127. So the marker is the last line of the description, which holds 65,000: it is written by the same
 // request that makes the image, an image is never there without it, and it gives back the owner exactly.
 
 /** Characters that the longest mark takes, with the line break before it. */
@@ -11,7 +11,7 @@ export const DESCRIPTION_ROOM = 65_000;
 
 const LINE = /(?:^|\s)\[images: (\S+) (\S+) (\S+)(?: (\S+) (\S+)(?: (\S+))?)?\]\s*$/;
 
-/** A description with the mark as its last line. */
+/** A description with the marker as its last line. */
 export function withMark(description: string, mark: Mark | undefined): string {
   if (mark === undefined) return description;
   const words = MARK_FIELDS.flatMap((field) => mark[field] ?? []).map((word) => encodeURI(word).replaceAll("]", "%5D"));

@@ -31,7 +31,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   readonly #file: string;
   #begun: Promise<void> | undefined;
 
-  /** `file`: the `[settings] name` whose images are ours. */
+  /** `file`: the `[settings] name` whose images are managed. */
   constructor(store: ImageStore, file: string, url?: string) {
     this.#store = store;
     this.#file = file;
@@ -147,7 +147,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What could not begin was told of, and has changed nothing.
+    // What could not begin was reported, and has changed nothing.
     if (this.#begun !== undefined && !(await this.#begun.then(always, never))) return;
     await this.#store.end(this.#publisher.show, this.#begun !== undefined);
   }

@@ -46,7 +46,7 @@ export class Directory {
     return found.kind === "store" ? found.id : undefined;
   }
 
-  /** Before the first change: the directory is a store, and nothing of somebody else's is in the way of its indexes. */
+  /** Before the first change: the directory is a store, and nothing of another user's is in the way of its indexes. */
   async prepare(): Promise<void> {
     try {
       await mkdir(this.root, { recursive: true });
@@ -96,7 +96,7 @@ export class Directory {
     return isId(id) ? await this.#record(`${id}.json`, note) : undefined;
   }
 
-  /** A record that is broken is told once, and its image cannot be seen. */
+  /** A record that is broken is reported once, and its image cannot be seen. */
   async #record(file: string, note?: Note): Promise<StoreEntry | undefined> {
     const told = await readPlain(this.at("images", file)).then(
       (text) => recordOf(text, file),

@@ -107,7 +107,7 @@ function fieldsOf(text: string): Record<string, unknown> {
 const isIgnored = (name: string): boolean =>
   name === "lost+found" || name === STORE_FILE || name.startsWith(`.${STORE_FILE}.`);
 
-/** A store of the first version: a record that is valid, or its folders and nothing but empty ones. */
+/** A store of the first version: a record that is valid, or its directories and nothing but empty ones. */
 async function isFirst(root: string, names: readonly string[]): Promise<boolean> {
   if (!["blobs", "images"].every((one) => names.includes(one))) return false;
   for (const name of await recordNames(root)) {

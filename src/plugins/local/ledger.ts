@@ -14,7 +14,7 @@ export type Index = keyof typeof INDEXES;
 
 /**
  * What the store wrote: an entry under `wrote/` for each blob, named file and index, made before the file is. What has none is
- * somebody else's, and is neither overwritten nor deleted.
+ * another user's, and is neither overwritten nor deleted.
  */
 export class Ledger {
   readonly #root: string;
@@ -56,7 +56,7 @@ export class Ledger {
     return `${sha256} ${found.ino}`;
   }
 
-  /** The version that the file has, where the store wrote it. Undefined: it is somebody else's. `absent`: there is no such file. */
+  /** The version that the file has, where the store wrote it. Undefined: it is another user's. `absent`: there is no such file. */
   async ownFile(name: string): Promise<string | undefined> {
     const found = await this.#state(join("files", name));
     if (found === undefined) return "absent";
@@ -70,7 +70,7 @@ export class Ledger {
     return versions.find((version) => version.startsWith(`${sha256} `));
   }
 
-  /** @throws Failure backend.conflict: an index would overwrite a file of somebody else's */
+  /** @throws Failure backend.conflict: an index would overwrite a file of another user's */
   async checkIndexes(): Promise<void> {
     for (const [name, path] of Object.entries(INDEXES)) {
       const found = await this.#state(join(...path));

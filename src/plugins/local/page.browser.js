@@ -25,6 +25,7 @@
     performance.measure("filter", { start });
   };
 
+  /** A page behind plain http has no clipboard: a selection is copied instead. */
   const copied = async (text) => {
     if (navigator.clipboard) return await navigator.clipboard.writeText(text);
     const area = document.createElement("textarea");
@@ -42,6 +43,7 @@
     one.setAttribute("aria-label", `Copy ${what}`);
     one.addEventListener("click", async () => {
       await copied(code.textContent);
+      one.focus();
       one.textContent = "Copied";
     });
     code.after(one);

@@ -8,7 +8,7 @@ const COMMENTS = { "index.html": ["<!-- ", " -->"], "feed.xml": ["<!-- ", " -->"
 type PageName = keyof typeof COMMENTS;
 const NAMES = ["index.html", "feed.xml", "robots.txt"] as const;
 
-/** Directories whose listing would show what is inside the store: an empty page stands in its place. */
+/** Directories whose listing would show what is inside the store: an empty page is in its place. */
 const GUARDED = ["blobs", "images", "tmp", "wrote", "wrote/blobs", "wrote/files", "wrote/indexes"] as const;
 export const GUARD = "index.html";
 

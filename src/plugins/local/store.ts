@@ -16,7 +16,7 @@ export interface StoreTexts {
 /** How the texts are made of the records. `products`: where the products are found, from the top of the store. */
 export type Show = (entries: readonly StoreEntry[], store: string, products?: string) => StoreTexts;
 
-/** Bytes for a store, and what is told while they go there. */
+/** Bytes for a store, and what is reported while they go there. */
 export interface Putting {
   /** `combined` is the sha256 of these followed by the source's. */
   readonly before?: Uint8Array;
@@ -40,7 +40,7 @@ export interface ImageStore {
   id(): Promise<string | undefined>;
   /** A place in the store, for people. */
   where(...parts: readonly string[]): string;
-  /** Before the first change: it is a store, nothing of somebody else's is in the way, and a run that dies from here on is seen to have died. */
+  /** Before the first change: it is a store, nothing of another user's is in the way, and a run that dies from here on is seen to have died. */
   begin(note: Note): Promise<void>;
   /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
   entries(note?: Note): AsyncGenerator<StoreEntry>;
@@ -63,7 +63,7 @@ export interface ImageStore {
   unname(blob: StoreBlob, file: string): Promise<boolean>;
   /** Writes what the store shows of itself, of the records as they are by then. */
   publish(show: Show): Promise<void>;
-  /** At the end of a run, of one that changed nothing as well: takes away what no record has any more, and what runs that died have left. */
+  /** At the end of a run, of one that changed nothing as well: removes what no record has any more, and what runs that died have left. */
   end(show: Show, hasChanged: boolean): Promise<void>;
 }
 

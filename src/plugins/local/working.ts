@@ -35,7 +35,7 @@ export class Working {
     await writeFile(this.#own("stale"), "", { flag: "wx" });
   }
 
-  /** Whether a run died before it had written the indexes, or before it had taken away what it left. */
+  /** Whether a run died before it had written the indexes, or before it had removed what it left. */
   async isStale(now: Date): Promise<boolean> {
     return (await this.#sorted(now)).dead.some((name) => name.endsWith(".stale") || name.endsWith(".owner"));
   }
@@ -76,7 +76,7 @@ export class Working {
     return { dead, living };
   }
 
-  /** Undefined: that cannot be told from here. */
+  /** Undefined: that cannot be known from here. */
   async #isDead(token: string): Promise<boolean | undefined> {
     const path = join(this.#folder, `${token}.owner`);
     const text = await readlink(path).catch(() => readPlain(path).catch(() => undefined));

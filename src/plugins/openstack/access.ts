@@ -62,6 +62,8 @@ const ALSO: Readonly<Record<string, string>> = {
   region_name: "region",
   token: "auth_token",
   endpoint_type: "interface",
+  image_interface: "interface",
+  image_region_name: "region",
   image_endpoint_override: "endpoint",
   user_name: "username",
 };
@@ -127,8 +129,12 @@ const saysWho = (layer: Layer): boolean =>
     (key) => layer[key] !== undefined,
   );
 
+/** By the names of the settings. What is said of the image service alone wins over what is said of all services. */
 function renamed(layer: Readonly<Record<string, unknown>>): Layer {
-  const entries = Object.entries(layer).flatMap(([key, value]): [string, string | boolean][] =>
+  const [general, own] = [false, true].map((is) =>
+    Object.entries(layer).filter(([key]) => /^image_(?!endpoint)/.test(key) === is),
+  );
+  const entries = [...(general ?? []), ...(own ?? [])].flatMap(([key, value]): [string, string | boolean][] =>
     typeof value === "string" || typeof value === "boolean" ? [[ALSO[key] ?? key, value]] : [],
   );
   return Object.fromEntries(entries);
@@ -221,7 +227,8 @@ async function tlsOf(all: Layer, text: Text, host: Pick<Host, "folder" | "env">)
     });
   };
   const [ca, cert, key] = await Promise.all([pem("cacert"), pem("cert"), pem("key")]);
-  const isLoose = truth(all["insecure"]) === true || truth(all["verify"]) === false;
+  // As openstacksdk has it: any text in `verify` asks for verification, the word "false" too.
+  const isLoose = truth(all["insecure"]) === true || all["verify"] === false;
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),

@@ -47,7 +47,8 @@ export function additionsTo(have: Answered<OsImage>, want: Desired<OsImage>, mem
 
 /** The new image has a value of its own. */
 const isDated = (key: string, { upstream_date, properties }: Desired<OsImage>): boolean =>
-  properties?.[key] !== undefined || (upstream_date && (key === "internal_version" || key === "image_build_date"));
+  properties?.[key] !== undefined ||
+  (upstream_date === true && (key === "internal_version" || key === "image_build_date"));
 
 function lostOf({ member_id, status }: Member, isShared: boolean): readonly string[] {
   if (!isShared) return [`the member ${member_id}: the new image is not shared`];

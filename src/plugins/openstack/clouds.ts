@@ -43,7 +43,7 @@ export async function findCloud(
   return { name: chosen, settings: flat(chosen, merged(base, found), region) };
 }
 
-/** The folders in which openstack looks for its files. */
+/** The directories in which openstack looks for its files. */
 function folders({ env, folder }: Place): readonly string[] {
   const home = env["HOME"] ?? homedir();
   return [folder, join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "openstack"), "/etc/openstack"];
@@ -89,7 +89,7 @@ async function read(path: string, needed: string | undefined): Promise<Table | u
     const value: unknown = parse(text, { logLevel: "error", merge: true });
     return underscored(isTable(value) ? value : {});
   } catch (cause) {
-    // The parser quotes the line, in which a password may stand: only the place is told.
+    // The parser quotes the line, in which a password may stand: only the place is reported.
     const position = typeof cause === "object" && cause !== null && "linePos" in cause ? cause.linePos : undefined;
     const line = Array.isArray(position) && isTable(position[0]) ? `, line ${position[0]["line"]}` : "";
     throw new Failure("config.value", `${path} is not YAML${line}`, {
@@ -98,7 +98,7 @@ async function read(path: string, needed: string | undefined): Promise<Table | u
   }
 }
 
-/** What a profile stands for: of clouds-public.yaml, else one that openstacksdk knows. */
+/** What a profile means: of clouds-public.yaml, else one that openstacksdk knows. */
 async function profile(name: string, place: Place): Promise<Table> {
   const found = await first(place, "OS_CLIENT_VENDOR_FILE", "clouds-public");
   const one = tableAt(found?.table ?? {}, "public_clouds")[name];
@@ -109,9 +109,9 @@ async function profile(name: string, place: Place): Promise<Table> {
   if (typeof kept === "string")
     throw new Failure(
       "config.value",
-      `the profile ${JSON.stringify(name)} is at ${kept}; profiles at URLs are not read`,
+      `the profile ${JSON.stringify(name)} is at ${kept}; profiles at URLs are not read, as they decide where the password is sent`,
       {
-        hint,
+        hint: `read ${new URL("/.well-known/openstack/api", kept)} once, and copy the profile into clouds-public.yaml or into the cloud itself`,
       },
     );
   if (known?.["status"] === "shutdown")

@@ -1,7 +1,7 @@
 import type { Context, Desired, Host, Pull } from "images";
 import type { OsImage } from "./schema.ts";
 
-// What a URL gives, by its first bytes: Glance keeps what it fetches as it is, whatever it was told that it is.
+// What a URL gives, by its first bytes: Glance keeps what it fetches as it is, whatever it is declared to be.
 
 /** Bytes that are looked at: the descriptor of an ISO 9660 file system begins at 32 KiB. */
 const LENGTH = 34 << 10;

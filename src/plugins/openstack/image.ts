@@ -63,7 +63,7 @@ export function observed(answer: GlanceAnswer, seen: Seen): Observed<OsImage> {
     id: idAt(answer.id, seen),
     ...present({ name: answer.name, size: answer.size }),
     ...(mark === undefined ? {} : { mark }),
-    // An id is ours to choose and unique in all regions; the region before it depends on who looks.
+    // The id is chosen here and unique in all regions; the region before it depends on who looks.
     self: answer.id,
     ...(answer.protected === true ? { protected: true } : {}),
     attributes: shown,
@@ -164,7 +164,7 @@ export const declares = (answer: GlanceAnswer): ReadonlySet<string> =>
 
 const nameIn = (entry: string): string => entry.split(":")[0] ?? "";
 
-/** Glance does not tell where a deactivated image is: what was written on it stands for it then. */
+/** Glance does not tell where a deactivated image is: what was written on it means it then. */
 function storesOf(answer: GlanceAnswer): { readonly stores?: readonly string[] } {
   const entry = entriesOf(answer.images_declares).find((one) => nameIn(one) === "stores");
   if (entry === undefined) return {};

@@ -23,7 +23,7 @@ export function pulls(
   return KEPT.has(nameOf(digest)) ? { verified: true } : undefined;
 }
 
-/** Lets Glance fetch the first of the URLs that it can. Undefined: it cannot, and has told why in a note. */
+/** Lets Glance fetch the first of the URLs that it can. Undefined: it cannot, and has reported why in a note. */
 export async function fetched(
   glance: Glance,
   id: string,

@@ -20,10 +20,10 @@ export interface Maker {
   readonly head: Head;
 }
 
-/** Times that an image is begun anew, when Glance went away with the one before. */
+/** Times that an image is begun again, when Glance went away with the one before. */
 const TRIES = 3;
 
-/** A new image, complete but for its name where it replaces another. Ids are told before anything of them is there. */
+/** A new image, complete but for its name where it replaces another. Ids are reported before anything of them is there. */
 export async function make(
   want: Desired<OsImage>,
   source: Source | undefined,
@@ -46,7 +46,7 @@ export async function make(
   return (shared || placed || idle ? await glance.image(made.id, context.signal) : undefined) ?? made;
 }
 
-/** Begins an image and fills it; one that Glance lost hold of is taken away, and another begun. */
+/** Begins an image and fills it; one that Glance lost hold of is removed, and another begun. */
 async function begun(
   want: Desired<OsImage>,
   given: Source | undefined,
@@ -55,7 +55,7 @@ async function begun(
 ): Promise<GlanceAnswer> {
   const { glance } = means.site;
   const { signal, pull } = context;
-  const dated = want.upstream_date ? datesOf(await context.sourceDate?.()) : {};
+  const dated = want.upstream_date === true ? datesOf(await context.sourceDate?.()) : {};
   const wanted = { ...want, properties: { ...dated, ...want.properties } };
   let source = given;
   for (let attempt = 1; ; attempt++) {

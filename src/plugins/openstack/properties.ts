@@ -47,7 +47,7 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   members: "members",
 };
 
-/** Whether a property is the server's or our mark, and so no word of the user's. */
+/** Whether a property is the server's or our marker, and so no word of the user's. */
 export const isOwned = (key: string): boolean =>
   key.startsWith("os_glance_") ||
   key === "direct_url" ||

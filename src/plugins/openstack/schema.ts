@@ -112,9 +112,8 @@ export const image = {
     "Custom metadata, and the properties that Nova and Cinder read (hw_*, os_*). Only declared keys are changed.",
     { unset: {} },
   ),
-  upstream_date: withDefault(
+  upstream_date: optional(
     boolean(),
-    false,
     "True: a new image gets the date of its source as the properties `internal_version` (20261120) and `image_build_date` (2026-11-20), unless `properties` declares them: Last-Modified of a URL, or the time of a file. Kept versions have it in their names.",
     { compare: "never" },
   ),

@@ -12,7 +12,7 @@ const LOOKS = 4;
 /** Statuses that an image has while bytes are on their way into it. */
 const MOVING = new Set(["queued", "saving", "uploading", "importing", "pending"]);
 
-/** Seconds after which the status of an image that is waited for is told. */
+/** Seconds after which the status of an image that is waited for is reported. */
 const TELLS = 5;
 
 /** Looks until an image can be used; tells its status where that takes long. @throws Failure when it never will */
@@ -31,7 +31,7 @@ export async function untilActive(
     if (seen === undefined) throw gone(id);
     if (seen.status === "active") return seen;
     status = seen.status;
-    // An import that failed is told by the image, or by its task alone: some Glances leave the image as it was for ever.
+    // An import that failed is reported by the image, or by its task alone: some Glances leave the image as it was for ever.
     const hasFailed = Boolean(seen.os_glance_failed_import);
     if (hasFailed || attempt % LOOKS === 0) {
       const words = importEnded(await glance.tasks(id, signal), hasFailed);
@@ -74,7 +74,7 @@ const importFailure = (words: string): Failure =>
     hint: "see the log of Glance; without web_download and use_import the bytes are uploaded directly",
   });
 
-/** Whether a failed upload may have left an image that only Glance's absence or its cleaning up stands in the way of. */
+/** Whether a failed upload may have left an image that only Glance's absence or its cleaning up is in the way of. */
 export const isPassing = (thrown: unknown): boolean =>
   thrown instanceof Failure &&
   (thrown.code.startsWith("net.") ||

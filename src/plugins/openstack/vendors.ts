@@ -1,4 +1,7 @@
-/** The clouds that openstacksdk 4.17 knows by name: what of their profiles says who is asked, and where. */
+/**
+ * The clouds that openstacksdk 4.17 knows by name: what of their profiles says who is asked, and where. From openstack/config/vendors of
+ * openstacksdk, under the Apache License 2.0 (licenses/THIRD-PARTY.txt); changed: everything else is left out.
+ */
 export const VENDORS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   auro: {
     auth: {

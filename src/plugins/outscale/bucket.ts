@@ -20,6 +20,12 @@ const MOST_PARTS = 10_000;
 /** Without a size beforehand an object can grow to this: parts of 16 MiB would end at 160 GiB. */
 const UNSIZED_PART = 64 * MIB;
 
+/** An upload whose parts were not joined. */
+interface Unfinished {
+  readonly key: string;
+  readonly uploadId: string;
+}
+
 /** One bucket of the object store: what images need of S3. */
 export class OutscaleBucket {
   readonly name: string;
@@ -59,7 +65,7 @@ export class OutscaleBucket {
 
   /**
    * Sends an object in parts, as it comes: two parts are in memory at most. `told` gets each piece first. Nothing of it can be read before
-   * the last byte was sent. Who is stopped or has to begin twice leaves an unfinished upload, which `clear` takes away.
+   * the last byte was sent. Who is stopped or has to begin twice leaves an unfinished upload, which `clear` removes.
    * @throws Failure source.digest when the store got other bytes
    */
   async upload(key: string, source: Source, told: (piece: Uint8Array) => void, context: Context): Promise<number> {
@@ -114,13 +120,16 @@ export class OutscaleBucket {
   async clear(prefix: string, signal: AbortSignal): Promise<void> {
     for (const key of await this.keys(prefix, signal))
       await this.#door.find("DELETE", this.#url(key), { signal, idempotent: true });
+    for (const { key, uploadId } of await this.unfinished(prefix, signal))
+      await this.#door.find("DELETE", this.#url(key), { signal, query: { uploadId }, idempotent: true });
+  }
+
+  /** Uploads below a prefix that were never finished. */
+  async unfinished(prefix: string, signal: AbortSignal): Promise<readonly Unfinished[]> {
     const answer = await this.#text("GET", "", { uploads: "", prefix }, undefined, signal);
-    for (const one of all(answer, "Upload")) {
-      const key = element(one, "Key");
-      if (!key.startsWith(prefix)) continue;
-      const query = { uploadId: element(one, "UploadId") };
-      await this.#door.find("DELETE", this.#url(key), { signal, query, idempotent: true });
-    }
+    return all(answer, "Upload")
+      .map((one) => ({ key: element(one, "Key"), uploadId: element(one, "UploadId") }))
+      .filter(({ key }) => key.startsWith(prefix));
   }
 
   async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {

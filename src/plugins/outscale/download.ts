@@ -1,8 +1,19 @@
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { Failure, type Host, type ImageId, type Part, type Reading } from "images";
+import {
+  Failure,
+  type Host,
+  type Identity,
+  type ImageId,
+  identity,
+  isDead,
+  type Part,
+  probe,
+  type Reading,
+} from "images";
+import * as t from "typanion";
 import type { OutscaleBucket } from "./bucket.ts";
-import type { OutscaleClient } from "./client.ts";
+import type { OutscaleClient, OutscaleFields } from "./client.ts";
 import { snapshotsOf } from "./image.ts";
 import { OutscaleWatch } from "./watch.ts";
 import type { OmiAnswer, TaskAnswer } from "./wire.ts";
@@ -24,7 +35,7 @@ export class Exports {
     });
   }
 
-  /** The root disk, raw. What an interrupted export of the image left in the bucket goes first. */
+  /** The root disk, raw. What interrupted exports of this host left of the image in the bucket goes first. */
   async parts(id: ImageId, { signal, note }: Reading): Promise<readonly Part[]> {
     const bucket = this.#bucket;
     if (bucket === undefined)
@@ -33,24 +44,19 @@ export class Exports {
       });
     const image = await this.#client.image(id, signal);
     if (image === undefined) throw new Failure("backend.missing", `${id} is gone`, { hint: "plan again" });
-    const prefix = `images/exports/${id}/`;
-    await bucket.clear(prefix, signal);
+    const kept = await clearInterrupted(bucket, id, signal);
+    if (kept > 0)
+      note(
+        `${kept} ${kept === 1 ? "export" : "exports"} of ${id} below ${folderOf(id)} in the bucket: not of this run`,
+      );
+    const prefix = `${folderOf(id)}${runName()}/`;
     const all = snapshotsOf(image).length;
     if (all > 1) note(`${id} has ${all} volumes: only the root volume is exported`);
     const { accessKey, secretKey } = bucket.access.keys;
-    const { TaskId } = await this.#client.exportImage(
-      {
-        ImageId: id,
-        OsuExport: {
-          DiskImageFormat: "raw",
-          OsuBucket: bucket.name,
-          OsuPrefix: prefix,
-          OsuApiKey: { ApiKeyId: accessKey, SecretKey: secretKey },
-        },
-      },
-      signal,
-    );
+    const OsuApiKey = { ApiKeyId: accessKey, SecretKey: secretKey };
+    const OsuExport = { DiskImageFormat: "raw", OsuBucket: bucket.name, OsuPrefix: prefix, OsuApiKey };
     try {
+      const { TaskId } = await this.#begin({ ImageId: id, OsuExport }, prefix, signal);
       await this.#watch.until(TaskId, (seen) => completed(TaskId, seen), signal);
       const key = rootIn(await bucket.keys(prefix, signal), image);
       return [{ name: `${image.ImageName ?? id}.raw`, format: "raw", open: (now) => bytes(bucket, key, prefix, now) }];
@@ -59,7 +65,61 @@ export class Exports {
       throw thrown;
     }
   }
+
+  /** The task; where the answer was lost, it is found by its prefix. */
+  async #begin(fields: OutscaleFields, prefix: string, signal: AbortSignal): Promise<TaskAnswer> {
+    try {
+      return await this.#client.exportImage(fields, signal);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const isRefused = thrown instanceof Failure && REFUSED.test(thrown.code);
+      if (isRefused) throw thrown;
+      for await (const task of this.#client.tasks(signal, {}))
+        if (task.OsuExport?.OsuPrefix?.startsWith(prefix) === true) return task;
+      throw thrown;
+    }
+  }
 }
+
+/** The server has answered, and has begun nothing. */
+const REFUSED = /^backend\.(refused|denied|auth|limits|conflict|missing)$/;
+
+const folderOf = (id: ImageId): string => `images/exports/${id}/`;
+
+/** Each export has a prefix of its own, which says the process that it belongs to. */
+function runName(): string {
+  const { host, pid, started } = identity();
+  return `${Buffer.from(JSON.stringify({ host, pid, started })).toString("base64url")}.${crypto.randomUUID()}`;
+}
+
+/** Removes what processes of this host left that are no more; what belongs to others stays. Answers how many those are. */
+async function clearInterrupted(bucket: OutscaleBucket, id: ImageId, signal: AbortSignal): Promise<number> {
+  const folder = folderOf(id);
+  const unfinished = await bucket.unfinished(folder, signal);
+  const keys = [...(await bucket.keys(folder, signal)), ...unfinished.map(({ key }) => key)];
+  const runs = [...new Set(keys.map((key) => key.slice(folder.length).split("/")[0] ?? ""))];
+  const me = identity();
+  const dead = runs.filter((run) => {
+    const owner = ownerOf(run);
+    return owner !== undefined && isDead(owner, me, probe);
+  });
+  for (const run of dead) await bucket.clear(`${folder}${run}/`, signal);
+  return runs.length - dead.length;
+}
+
+/** The process of a prefix, as `runName` writes it. */
+function ownerOf(run: string): Identity | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(run.split(".")[0] ?? "", "base64url").toString());
+    if (!isOwner(value)) return undefined;
+    const { started, ...owner } = value;
+    return started === undefined ? owner : { ...owner, started };
+  } catch {
+    return undefined;
+  }
+}
+
+const isOwner = t.isPartial({ host: t.isString(), pid: t.isNumber(), started: t.isOptional(t.isString()) });
 
 function completed(id: string, seen: TaskAnswer | undefined): true | undefined {
   if (seen?.State === "completed") return true;

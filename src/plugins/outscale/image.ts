@@ -82,7 +82,7 @@ export function observed(answer: OmiAnswer, account: string, declared: Host["dec
 /** What the creation gives an image of which nothing else is said. */
 const USUAL = { architecture: "x86_64", boot_modes: ["legacy"], root_device_name: "/dev/sda1" };
 
-/** Tags without our mark. */
+/** Tags without our marker. */
 export const tagsIn = (answer: OmiAnswer): readonly OutscaleTag[] =>
   (answer.Tags ?? []).filter((tag) => !isMarkTag(tag));
 
@@ -120,7 +120,7 @@ function present(values: Readonly<Record<string, unknown>>): Readonly<Record<str
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null));
 }
 
-/** What CreateImage is told of the image besides its origin. */
+/** What CreateImage receives of the image besides its origin. */
 export const fieldsOf = (want: Desired<Omi>, name: string, description: string): OutscaleFields => ({
   ImageName: name,
   ...(description === "" ? {} : { Description: description }),

@@ -156,7 +156,7 @@ export class OmiMaking {
     });
   }
 
-  /** What CreateImage does not take: tags, with the mark among them, and permissions. Then the mark leaves the description. */
+  /** What CreateImage does not take: tags, with the marker among them, and permissions. Then the marker leaves the description. */
   async #finish(made: OmiAnswer, want: Desired<Omi>, snapshots: Snapshots, context: Context): Promise<OmiAnswer> {
     const { signal, address } = context;
     const id = made.ImageId;

@@ -1,7 +1,7 @@
 import { type Address, fieldsOfMark, MARK_FIELDS, type Mark, type MarkField, markOfFields } from "images";
 import type { OutscaleTag } from "./client.ts";
 
-// Our mark is kept in tags. Tags are written by a request of their own after an image was made, so until then the mark stands as the last
+// Our marker is kept in tags. Tags are written by a request of their own after an image was made, so until then the marker stands as the last
 // line of the description: an image of ours is never there without it, whenever a run is killed.
 
 /** What an image was made of: `own` snapshots came with it and go with it, `given` ones are somebody's. */
@@ -41,7 +41,7 @@ export const goesWith = (tags: readonly OutscaleTag[], image: string): boolean =
 
 const LINE = /(?:^|\n)\[images: (\S+) (\S+) (\S+)(?: (\S+) (\S+))? (own|given)\]\s*$/;
 
-/** A description with the mark as its last line. */
+/** A description with the marker as its last line. */
 export function withMark(description: string, mark: Mark | undefined, snapshots: Snapshots): string {
   if (mark === undefined) return description;
   const { file, owner, content, lineage = "-", self = "-" } = mark;

@@ -101,7 +101,7 @@ const tagTable = mapOf(matching(/^.{0,255}$/su, "0 to 255 characters"));
 const tagSpellings = either(tagList, tagTable);
 const tagType: typeof tagSpellings = {
   ...tagSpellings,
-  // A list that is not right is told for what is wrong in it, not for being no table.
+  // A list that is not right is reported for what is wrong in it, not for being no table.
   check: (value: unknown) => (Array.isArray(value) ? tagList.check(value) : tagTable.check(value)),
 };
 const imageIdType = matching(/^ami-[0-9a-f]{8,17}$/, "the id of an image: ami-12345678");
@@ -177,7 +177,11 @@ export const image = {
       unset: false,
     },
   ),
-  source_image_id: optional(imageIdType, "The image to copy; needs source_region_name.", made),
+  source_image_id: optional(
+    imageIdType,
+    "The image to copy: an id, or another image of the file; needs source_region_name.",
+    { ...made, reference: true },
+  ),
   source_region_name: optional(string(), "The Region of that image: always the account's own.", made),
   file_location: optional(
     string(),
@@ -195,7 +199,7 @@ export const image = {
     "The volumes of the image; needs root_device_name. With a source: the type, size and iops of the root volume, and further volumes.",
     { ...reported, same: isSameMapping },
   ),
-  root_device_name: optional(device, "The root device among them.", made),
+  root_device_name: optional(device, "The root device among them.", reported),
   architecture: optional(
     oneOf("i386", "x86_64"),
     "The architecture. Default: that of its origin, or x86_64.",

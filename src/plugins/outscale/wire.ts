@@ -66,7 +66,16 @@ export const isSnapshot = t.isObject(
 );
 export type SnapshotAnswer = t.InferType<typeof isSnapshot>;
 
-export const isTask = t.isObject({ TaskId: t.isString(), State: isText, Progress: isSize, Comment: isText }, isMore);
+export const isTask = t.isObject(
+  {
+    TaskId: t.isString(),
+    State: isText,
+    Progress: isSize,
+    Comment: isText,
+    OsuExport: t.isOptional(t.isObject({ OsuPrefix: isText }, isMore)),
+  },
+  isMore,
+);
 export type TaskAnswer = t.InferType<typeof isTask>;
 
 export const isAccount = t.isObject({ AccountId: t.isString() }, isMore);

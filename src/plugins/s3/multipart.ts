@@ -6,9 +6,8 @@ import type { BucketObjects } from "./objects.ts";
 const MIB = 1024 * 1024;
 const MOST_PARTS = 10_000;
 const GROWS = 1000;
-/** The most that one request copies: above, an object is copied in parts. */
-const COPIED = 5 * 1024 * MIB;
-const COPY_PART = 1024 * MIB;
+/** The most that one request copies, and the parts in which more is copied. */
+const LIMITS = { copied: 5 * 1024 * MIB, copyPart: 1024 * MIB };
 
 /** The smallest part: S3 takes none below 5 MiB, but for the last. */
 export const PART = 8 * MIB;
@@ -47,9 +46,11 @@ export interface Copying extends Owned {
 
 export class Multipart {
   readonly #objects: BucketObjects;
+  readonly #limits: typeof LIMITS;
 
-  constructor(objects: BucketObjects) {
+  constructor(objects: BucketObjects, limits = LIMITS) {
     this.#objects = objects;
+    this.#limits = limits;
   }
 
   async begin(key: string, how: Owned): Promise<Upload> {
@@ -97,7 +98,7 @@ export class Multipart {
     const got = plainEtag(etag);
     if ((told !== null && told !== sha256) || (told === null && !isEncrypted && got !== undefined && got !== md5))
       throw new Failure("source.digest", `the object store got other bytes than were sent in part ${n}`, {
-        hint: "something on the way changed them: apply again",
+        hint: "the bytes were changed on the way: apply again",
       });
     return { etag, size: data.byteLength, ...(told === null ? {} : { sha256: told }) };
   }
@@ -151,7 +152,7 @@ export class Multipart {
 
   /** A copy that the server makes by itself. False: it is too large for one request. */
   async copy({ from, to, ...how }: Copying): Promise<boolean> {
-    if (how.size > COPIED) return false;
+    if (how.size > this.#limits.copied) return false;
     const source = { "x-amz-copy-source": this.#objects.source(from), "x-amz-metadata-directive": "REPLACE" };
     const headers = { ...this.#objects.written(to, how), ...source };
     const { text } = await this.#objects.send("PUT", to, { headers, body: "" });
@@ -162,8 +163,8 @@ export class Multipart {
 
   async copyParts({ from, size, store }: Copying, upload: Upload): Promise<void> {
     const parts: SentPart[] = [];
-    for (let at = 0; at < size; at += COPY_PART) {
-      const length = Math.min(COPY_PART, size - at);
+    for (let at = 0; at < size; at += this.#limits.copyPart) {
+      const length = Math.min(this.#limits.copyPart, size - at);
       const range = { "x-amz-copy-source-range": `bytes=${at}-${at + length - 1}` };
       const headers = { "x-amz-copy-source": this.#objects.source(from), ...range };
       const query = { partNumber: parts.length + 1, uploadId: upload.id };

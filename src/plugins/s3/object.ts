@@ -40,7 +40,7 @@ export interface Told {
 /** How an object is written. */
 export interface Writing {
   readonly when?: Condition;
-  /** The store that it belongs to; none: it bears no mark. */
+  /** The store that it belongs to; none: it bears no marker. */
   readonly store?: string;
   /** Of the bytes of an image. */
   readonly sha256?: string;
@@ -68,7 +68,7 @@ export const ownership = (
   ...(md5 === undefined ? {} : { [MD5]: md5 }),
 });
 
-/** Whether the store wrote this object, under this key: a copy of one of its objects is somebody else's. */
+/** Whether the store wrote this object, under this key: a copy of one of its objects is another user's. */
 export const isOwn = (head: ObjectHead, store: string, key: string): boolean =>
   head.owner?.store === store && head.owner.key === key;
 

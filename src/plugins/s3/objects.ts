@@ -17,7 +17,7 @@ import type { BucketPlace } from "./place.ts";
 
 const TURNS = 5;
 
-/** The objects below the prefix of a store. Keys are told and taken without the prefix. */
+/** The objects below the prefix of a store. Keys are reported and taken without the prefix. */
 export class BucketObjects {
   readonly place: BucketPlace;
   readonly #access: S3Access;

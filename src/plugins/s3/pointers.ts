@@ -37,7 +37,7 @@ export class Pointers {
     this.#objects = objects;
   }
 
-  /** The pages that are somebody's own. @throws Failure backend.conflict: an index of somebody else's is in the way */
+  /** The pages that are somebody's own. @throws Failure backend.conflict: an index of another user's is in the way */
   async foreign(store: string): Promise<readonly string[]> {
     const found = await this.#conditions(store);
     for (const { key, isPage } of TEXTS)
@@ -77,7 +77,7 @@ export class Pointers {
     return true;
   }
 
-  /** Under which condition each may be written; none: it is somebody else's. */
+  /** Under which condition each may be written; none: it is another user's. */
   async #conditions(store: string): Promise<ReadonlyMap<string, Condition>> {
     const found = new Map<string, Condition>();
     // The pointer first: what is read after it is of its version, or the pointer's condition fails.

@@ -114,7 +114,7 @@ export class BucketRecords {
     return version;
   }
 
-  /** A record that is broken is told once, and its image cannot be seen. */
+  /** A record that is broken is reported once, and its image cannot be seen. */
   #parsed(key: string, text: string, note: Note | undefined): StoreEntry | undefined {
     const told = recordOf(text, key.slice("images/".length));
     if (typeof told !== "string") return told;

@@ -38,11 +38,7 @@ export const config = {
     "The bucket in the path of URLs, not in the name of the host. Default: true with an `endpoint`, and for buckets with a dot.",
   ),
   encrypt: optional(string(), "Server-side encryption: AES256, or the id of a KMS key."),
-  grace: withDefault(
-    duration(),
-    "1h",
-    "How long the bytes of a deleted image stay, for those who are still reading them.",
-  ),
+  grace: withDefault(duration(), "1h", "How long the bytes of a deleted image are kept for current readers."),
   resume: withDefault(
     duration(),
     "24h",

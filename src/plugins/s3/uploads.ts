@@ -22,7 +22,7 @@ interface Note {
 
 /**
  * The uploads in parts that the writers of a store have begun: a note for each, by which a later run goes on with it, or takes it away.
- * What has no note is somebody else's.
+ * What has no note is another user's.
  */
 export class Uploads {
   readonly #objects: BucketObjects;
@@ -50,7 +50,11 @@ export class Uploads {
     }
     const upload = { key: found.note.key, id: found.note.id };
     const have = await this.#multipart.parts(upload);
-    if (have === undefined) return await this.#begin(at, found.etag, key, how);
+    if (have === undefined) {
+      // The run died between the last part and what comes after: an object of its own key may be there.
+      await this.#clear(found.note);
+      return await this.#begin(at, found.etag, key, how);
+    }
     const note = await this.#write(at, { ...upload, writer: this.#working.token }, found.etag);
     // Another run was faster.
     if (!note) return await this.#begin(`${NOTES}${randomUUID()}.json`, undefined, key, how);

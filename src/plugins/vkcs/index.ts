@@ -10,7 +10,7 @@ import type { OsImage } from "../openstack/schema.ts";
 import { config } from "../openstack/settings.ts";
 import { image, starter } from "./schema.ts";
 
-/** VK Cloud's public regions keep the bytes of images in an object store, and have to be told so. */
+/** VK Cloud's public regions keep the bytes of images in an object store, and have to be asked to. */
 const headersFor = (endpoint: string): Readonly<Record<string, string>> =>
   isPublic(endpoint) ? { "x-image-meta-store": "s3" } : {};
 

@@ -4,8 +4,9 @@ import { Gathered } from "../../../src/cli/render/outcome.ts";
 import { Secrets } from "../../../src/core/config/secrets.ts";
 import { markup, page } from "../../../src/core/html.ts";
 import type { Event } from "../../../src/core/model/event.ts";
-import { imageId } from "../../../src/core/model/name.ts";
+import { backendName, imageId } from "../../../src/core/model/name.ts";
 import type { Step } from "../../../src/core/model/plan.ts";
+import type { State } from "../../../src/core/model/state.ts";
 import { fails } from "../../pages/markup.ts";
 import { played, TestClock } from "./kit.ts";
 import { at, EVIL, edit, FULL, planOf } from "./plans.ts";
@@ -137,7 +138,7 @@ describe("a report as a page", () => {
     expect(text).toContain("lin 2 images, 712.0 MiB –");
   });
 
-  test("tells the age of what is there, whichever way a backend writes its time", () => {
+  test("tells the age of what is there, whichever way a backend writes its time", async () => {
     const plan = planOf(
       ["a", "b", "c", "d"].map((name): Step => ({ action: "keep", address: at(`x/${name}`), id: imageId(name) })),
       {
@@ -155,6 +156,27 @@ describe("a report as a page", () => {
       "1 day old",
       "6 years old",
     ]);
+    const row = {
+      backend: "x",
+      plugin: "local",
+      want: {},
+      protect: false,
+      onRemove: "delete",
+      status: "ready",
+    } as const;
+    const made = {
+      ...row,
+      backend: backendName("x"),
+      id: imageId("new"),
+      have: { created_at: "2026-01-02T03:04:06Z" },
+    };
+    const state: State = { version: 1, lineage: "l", serial: 1, images: { [at("x/a")]: made, [at("x/d")]: made } };
+    const ages = (page: string) => [...page.matchAll(/<span class="soft">([^<]*)<\/span>/g)].map(([, age]) => age);
+    // A plan has seen what it changes; of the rest, and after an apply, the state knows.
+    expect(
+      ages(html({ ...plan, observed: { [at("x/a")]: plan.observed[at("x/a")] ?? {} } }, undefined, { state })),
+    ).toEqual(["10 days old", "new"]);
+    expect(ages(html(plan, await ran(), { state }))).toEqual(["new", "1 day old", "6 years old", "new"]);
     const table = text.slice(text.indexOf('id="ages"'));
     expect([...table.matchAll(/<code>([^<]*)/g)].map(([, address]) => address)).toEqual(["x/c", "x/a", "x/b"]);
   });
@@ -210,7 +232,13 @@ describe("a report as a page", () => {
     const secrets = new Secrets({ folder: ".", env: {} });
     secrets.conceal(`to<k>e'n"&`);
     const plan = planOf([], { warnings: [`got to<k>e'n"& at https://x/?a=1&token=abcdef`] });
-    const shown = secrets.redact(html(plan, undefined));
+    // Words of the style and of the script: their hashes have to hold.
+    for (const word of ["open", "none", "details"]) secrets.conceal(word);
+    const shown = html(plan, undefined, { redact: (text) => secrets.redact(text) });
+    for (const [, kind, text = ""] of shown.matchAll(/<(style|script)>([\s\S]*?)<\/\1>/g))
+      expect(shown).toContain(
+        `${kind}-src &#39;sha256-${new Bun.CryptoHasher("sha256").update(text).digest("base64")}&#39;`,
+      );
     expect(shown).not.toContain("to&lt;k");
     expect(shown).not.toContain("abcdef");
   });

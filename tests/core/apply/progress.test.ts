@@ -49,3 +49,39 @@ test("what goes on under an upload does not take turns with it", async () => {
   });
   expect(said).toEqual(["convert started, attempt 1", "convert done 1", "upload started, attempt 1", "upload done 3"]);
 });
+
+test("what went on under an upload is told at its end, with when and how far", async () => {
+  const channel = new Channel<Event>();
+  let now = 0;
+  const progress = new StepProgress(address(backendName("x"), imageName("a")), channel, () => new Date(now));
+  const steps: readonly (readonly [at: number, ...said: Parameters<StepProgress["tell"]>])[] = [
+    [0, "download", 5],
+    [100, "upload", 0, 100],
+    [200, "download", 50],
+    [300, "convert", 10],
+    [400, "upload", 60, 100],
+    [600, "download", 90],
+    [700, "convert", 100],
+  ];
+  for (const [at, ...said] of steps) {
+    now = at;
+    progress.tell(...said);
+  }
+  now = 1000;
+  progress.end();
+  channel.close();
+  const done = (await Array.fromAsync(channel)).filter(({ type }) => type === "transfer.done");
+  expect(done).toMatchObject([
+    { phase: "download", done: 5, ms: 100 },
+    {
+      phase: "upload",
+      done: 60,
+      ms: 900,
+      under: [
+        { phase: "download", done: 90, after: 100, ms: 400 },
+        { phase: "convert", done: 100, after: 200, ms: 400 },
+      ],
+    },
+  ]);
+  expect(Object.keys(done[0] ?? {})).not.toContain("under");
+});

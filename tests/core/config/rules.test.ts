@@ -253,7 +253,7 @@ source = { urls = ["https://a/x", "http://b/x"], checksum = "SHA256:./SUMS", sig
       await of(
         '[image.a]\nbackend = "st"\nsource = "host/b"\n[image.b]\nbackend = "host"\nsource = { image = "st/a" }\n',
       ),
-    ).toEqual(["3:10+8 images depend on each other: st/a -> host/b -> st/a"]);
+    ).toEqual(["3:10+8 images depend on each other: st/a -> host/b -> st/a (also line 6)"]);
   });
 });
 

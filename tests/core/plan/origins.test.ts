@@ -65,7 +65,13 @@ async function wanted(attributes: Attributes, resolves = true) {
     }),
   } as unknown as Backend;
   const reading = { signal: means.signal, note: () => undefined };
-  const { content, origin } = await new Wants(means).want(one, ready(attributes), backend, reading, false);
+  const { content, origin } = await new Wants(means).want(
+    { resource: one, later: [], missing: [] },
+    ready(attributes),
+    backend,
+    reading,
+    false,
+  );
   return { resolved, where: content?.where, known: content?.resolved, origin };
 }
 

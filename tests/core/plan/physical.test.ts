@@ -8,7 +8,7 @@ import { ListedSizes, physicalOf } from "../../../src/core/plan/physical.ts";
 import type { Want } from "../../../src/core/plan/sight.ts";
 import { twins } from "../../../src/core/plan/twins.ts";
 import { type Backend, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
-import { at, image, resource, schema, sight, want } from "./sample.ts";
+import { at, image, ready, resource, schema, sight, want } from "./sample.ts";
 
 // Where equal bytes are one image: bytes that the plan would not read are read where an image of as many bytes is there, or declared.
 
@@ -143,6 +143,25 @@ test("one place that is written in several ways, and two backends that lead to i
   expect(await bodies(async (names) => names)).toBe(2);
   let count = 0;
   expect(await bodies(async (names) => names.map((name) => `${count++}/${name}`))).toBe(0);
+});
+
+test("what an interrupted run began and the backend has finished since the listing is its image, and nobody's rival", async () => {
+  const { means } = files({ "/a": "2" });
+  const made = image({ label: "a", size: 1 }, { id: imageId("i-2"), names: [hex("2")], size: 10 });
+  const { have: _, digests: __, id: ___, ...row } = ready({ label: "a", size: 1 });
+  const content = { where: "/a", size: 10, digest: hex("2") };
+  const known = { ...row, content, status: "creating", nonce: "n" } as const;
+  const { mark } = made;
+  const begun = { ...made, ...(mark && { mark: { ...mark, content: hex("2") } }) };
+  const { backend } = backendOf(begun);
+  const sights = {
+    ...around(backend, means),
+    asked: [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }],
+  };
+  const own = file("/debian", 10, { content });
+  const { step } = await decided(sight({ want: own, known }), sights, reading);
+  expect(step).toMatchObject({ id: "i-2" });
+  expect(step?.action).not.toBe("block");
 });
 
 test("a name on the web that says nothing of the format is looked for as what it may be, and is no twin", () => {

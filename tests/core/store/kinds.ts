@@ -9,8 +9,8 @@ export interface Kind {
   readonly name: string;
   /** Whether its server is installed here. */
   readonly is: boolean;
-  /** Whether it has journals, and former versions. */
-  readonly remembers: boolean;
+  /** Whether it has journals. */
+  readonly journals: boolean;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** A new, empty place. */
@@ -29,7 +29,7 @@ function inFile(): Kind {
   return {
     name: "a file",
     is: true,
-    remembers: true,
+    journals: true,
     start: async () => undefined,
     stop: async () => await stack.disposeAsync(),
     place: async () => join(stack.use(await folder()).path, "s.json"),
@@ -43,7 +43,7 @@ function overHttp(kind: "terraform" | "gitlab"): Kind {
   return {
     name: `HTTP as ${kind}`,
     is: true,
-    remembers: false,
+    journals: false,
     start: async () => undefined,
     async stop() {
       for (const server of servers) await server[Symbol.asyncDispose]();
@@ -64,7 +64,7 @@ function inBucket(name: string, start: () => Promise<Server>, is: boolean): Kind
   return {
     name: `S3 of ${name}`,
     is,
-    remembers: true,
+    journals: true,
     async start() {
       server = await start();
       await makeBucket(server.url);
@@ -81,7 +81,7 @@ function inDatabase(): Kind {
   return {
     name: "PostgreSQL",
     is: hasPostgres,
-    remembers: true,
+    journals: true,
     async start() {
       server = await postgres();
     },

@@ -69,7 +69,7 @@ test("the words of common mistakes", async () => {
   expect(await told("ExpiredToken", 400)).toContain("AWS_SESSION_TOKEN");
   await using page = served(() => new Response("<html>nothing here</html>", { status: 404 }));
   await using kit = s3Kit(page.url);
-  expect((await failureOf(kit.open(kit.url("s.json")).read(signal))).hint).toContain("does not answer as S3 does");
+  expect((await failureOf(kit.open(kit.url("s.json")).read(signal))).hint).toContain("does not respond as S3");
 });
 
 test("server-side encryption is asked for with each write, and signed", async () => {

@@ -85,7 +85,7 @@ test("a run that puts nothing writes no document; reading writes nothing at all"
   await (await open(here.storage))[Symbol.asyncDispose]();
   expect(await readdir(here.folder)).toEqual([]);
   await using reader = await look(here.storage);
-  expect(await reader.put(a, undefined).catch(String)).toContain("opened to be read");
+  expect(await reader.put(a, undefined).catch(String)).toContain("opened read-only");
 });
 
 test("many puts at once are all durable, and the last one on an address counts", async () => {
@@ -208,7 +208,7 @@ describe("after a kill", () => {
     const { lineage } = (await look(here.storage)).state;
     for (const [document, why] of [
       [{ version: 1, lineage: "another", serial: 0, images: {} }, "another state"],
-      [{ version: 1, lineage, serial: 2, images: {} }, "has moved on"],
+      [{ version: 1, lineage, serial: 2, images: {} }, "the state has changed since"],
     ] as const) {
       await writeFile(here.path, JSON.stringify(document));
       const notes: string[] = [];

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
+import { fileIn } from "../../../src/core/format/inside.ts";
 import { hasProperties } from "../../../src/plugins/incus/metadata.ts";
 import type { MultipartFiles } from "../../../src/plugins/incus/multipart.ts";
 
@@ -33,15 +34,20 @@ test("whether the metadata of an image has properties, packed or not", async () 
     ["properties: [\n", false],
   ] as const) {
     const plain = await tar(HEAD + text);
-    expect([text, await hasProperties(files(plain), signal)]).toEqual([text, has]);
-    expect([text, await hasProperties(files(new Uint8Array(gzipSync(plain))), signal)]).toEqual([text, has]);
+    expect([text, await hasProperties(files(plain), { fileIn }, signal)]).toEqual([text, has]);
+    expect([text, await hasProperties(files(new Uint8Array(gzipSync(plain))), { fileIn }, signal)]).toEqual([
+      text,
+      has,
+    ]);
   }
-  expect(await hasProperties(files(await tar('{"architecture": "x", "properties": {"a": "b"}}')), signal)).toBe(true);
+  expect(
+    await hasProperties(files(await tar('{"architecture": "x", "properties": {"a": "b"}}')), { fileIn }, signal),
+  ).toBe(true);
 });
 
 test("what does not show in the first bytes, and what is no archive, counts as none", async () => {
-  const far = await tar(`${HEAD}properties: {}\n`, { "a/large": new Uint8Array(2 << 20) });
-  expect(await hasProperties(files(far), signal)).toBe(false);
-  expect(await hasProperties(files(new TextEncoder().encode("no archive")), signal)).toBe(false);
-  expect(await hasProperties(files(new Uint8Array()), signal)).toBe(false);
+  const far = await tar(`${HEAD}properties: {}\n`, { "a/large": new Uint8Array(4 << 20) });
+  expect(await hasProperties(files(far), { fileIn }, signal)).toBe(false);
+  expect(await hasProperties(files(new TextEncoder().encode("no archive")), { fileIn }, signal)).toBe(false);
+  expect(await hasProperties(files(new Uint8Array()), { fileIn }, signal)).toBe(false);
 });

@@ -10,7 +10,7 @@ const [ONE, TWO] = ["0b2b0c54-3a0c-4c4a-9d4e-5a8d6b6f1c01", "0b2b0c54-3a0c-4c4a-
 const as = (id: string, more = "") => declared("big", `image_id = "${id}"\n${more}`);
 const others = "other bytes\n".repeat(100);
 
-test("an image is made under the id of the file, whatever its case, and the plan is empty then", async () => {
+test("ansible#22269: an image is made under the id of the file, whatever its case, and the plan is empty then", async () => {
   await using stage = await staged(as(ONE));
   const { glance } = stage;
   expect((await stage.images("apply", "--yes")).code).toBe(0);

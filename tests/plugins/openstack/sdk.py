@@ -18,7 +18,7 @@ for cloud, region in ((*pair, None)[:2] for pair in json.loads(sys.argv[1])):
                 "auth_url": auth.get("auth_url"),
                 "user": auth.get("username") or auth.get("user_id"),
                 "project": auth.get("project_id") or auth.get("project_name"),
-                "region": c.get("region_name") or None,
+                "region": one.get_region_name("image") or None,
                 "interface": one.get_interface("image") or "public",
                 "endpoint": c.get("image_endpoint_override"),
                 "verify": one.get_requests_verify_args()[0] is not False,

@@ -12,6 +12,15 @@ setDefaultTimeout(120_000);
 const python = process.env["IMAGES_OPENSTACKSDK"] ?? "/usr/bin/python3";
 const hasSdk = Bun.spawnSync([python, "-c", "import openstack.config"], { stdout: "ignore", stderr: "ignore" }).success;
 
+/** Those of openstacksdk that are neither gone nor kept elsewhere. */
+const VENDOR_NAMES = Object.entries(VENDORS).flatMap(([name, { status, profile }]) =>
+  status === "shutdown" || profile !== undefined ? [] : [name],
+);
+const regionsOf = (name: string) => {
+  const regions = VENDORS[name]?.["regions"];
+  return Array.isArray(regions) ? regions.map(String) : [];
+};
+
 const file = `
 x-login: &login {username: ann, password: pw, project_id: p1}
 clouds:
@@ -33,20 +42,21 @@ clouds:
   own: {profile: mine, auth: *login}
   own-over: {profile: mine, auth: {<<: *login, auth_url: 'https://over.example/v3'}, region_name: M1}
   old-word: {cloud: mine, auth: *login}
-${[
-  "auro",
-  "binero",
-  "citycloud",
-  "elastx",
-  "fuga",
-  "switchengines",
-  "zetta",
-  "otc",
-  "limestonenetworks",
-  "dreamcompute",
-]
-  .map((name) => `  v-${name}: {profile: ${name}, auth: *login}`)
-  .join("\n")}
+  by-id: {auth: {user_id: u1, password: pw, project_name: q, project_domain_id: d, user_domain_name: D, auth_url: 'https://k.example'}, region_name: R1}
+  tenant: {auth: {username: ann, password: pw, tenant_name: t, auth_url: 'https://k.example/v3'}, region_name: R1}
+  tenant-id: {auth: {username: ann, password: pw, tenant_id: t9, auth_url: 'https://k.example/v3'}, region_name: R1}
+  endpoint-type: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, region_name: R1, endpoint_type: internalURL}
+  image-interface: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, region_name: R1, interface: internal, image_interface: admin}
+  no-region: {auth: {<<: *login, auth_url: 'https://k.example/v3'}}
+  number: {auth: {username: ann, password: 123, project_id: 456, auth_url: 'https://k.example/v3'}, region_name: 7}
+  templated: {auth: {<<: *login, auth_url: 'https://{region_name}.example/v3'}, region_name: R1}
+  templated-many: {auth: {<<: *login, auth_url: 'https://{region_name}.example/v3'}, regions: [A1, B2]}
+  one-of-many: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, regions: [{name: Only, values: {auth: {project_id: px}}}]}
+  image-region: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, region_name: R1, image_region_name: R5}
+  verify-text: {auth: {<<: *login, auth_url: 'https://k.example/v3'}, region_name: R1, verify: 'false'}
+  own-region: {profile: mine, auth: *login, region_name: M7}
+  both-words: {profile: mine, cloud: other-one, auth: *login}
+${VENDOR_NAMES.map((name) => `  v-${name}: {profile: ${name}, auth: *login}`).join("\n")}
 `;
 const secure = "clouds: {secured: {auth: {password: pw}}}\n";
 const vendors =
@@ -60,12 +70,18 @@ const cases: readonly (readonly [cloud: string, region?: string])[] = [
   ["many", "Three"],
   ["many", "Four"],
   ...["own", "own-over", "old-word"].map((name) => [name] as const),
-  ...["auro", "binero", "citycloud", "elastx", "fuga", "switchengines", "zetta", "otc", "limestonenetworks"].map(
-    (name) => [`v-${name}`] as const,
+  ...["by-id", "tenant", "tenant-id", "endpoint-type", "image-interface", "no-region", "number", "templated"].map(
+    (name) => [name] as const,
   ),
-  ["v-citycloud", "Sto2"],
-  ["v-otc", "eu-nl"],
-  ["v-dreamcompute"],
+  ...["templated-many", "one-of-many", "image-region", "verify-text", "own-region", "both-words"].map(
+    (name) => [name] as const,
+  ),
+  ["templated-many", "B2"],
+  ["nobody"],
+  ...VENDOR_NAMES.flatMap((name) => [
+    [`v-${name}`] as const,
+    ...regionsOf(name).map((region) => [`v-${name}`, region] as const),
+  ]),
 ];
 
 async function ours(folder: string, [cloud, region]: readonly [string, string?]): Promise<unknown> {
@@ -102,7 +118,13 @@ async function ours(folder: string, [cloud, region]: readonly [string, string?])
 const normal = (answer: Record<string, unknown>): unknown =>
   "error" in answer
     ? { error: true }
-    : { ...answer, auth_url: `${String(answer["auth_url"]).replace(/\/+$/, "").replace(/\/v3$/, "")}/v3` };
+    : {
+        ...answer,
+        interface: String(answer["interface"]).replace(/URL$/, ""),
+        auth_url: `${String(answer["auth_url"])
+          .replace(/\/+$/, "")
+          .replace(/\/v(?:3|2\.0)$/, "")}/v3`,
+      };
 
 test.skipIf(!hasSdk)(
   "clouds.yaml comes to what openstacksdk makes of it (skipped where no Python has openstacksdk)",
@@ -131,6 +153,12 @@ test.skipIf(!hasSdk)(
   },
 );
 
+test("a region that clouds.yaml does not name is the catalogue's to refuse; openstacksdk refuses it by itself", async () => {
+  await using folder = await Folder.make({ "clouds.yaml": file });
+  expect(await ours(folder.path, ["plain", "R9"])).toMatchObject({ region: "R9", interface: "internal" });
+  expect(await ours(folder.path, ["many", "Four"])).toEqual({ error: true });
+});
+
 test("a profile that is kept elsewhere, of a cloud that is gone, or unknown: an error with what to write", async () => {
   const clouds = ["ovh", "vexxhost", "https://cloud.example", "betacloud", "nobody"].map(
     (name, i) => `  c${i}: {profile: '${name}', auth: {username: a, password: b, project_id: c}}`,
@@ -145,9 +173,9 @@ test("a profile that is kept elsewhere, of a cloud that is gone, or unknown: an 
     ),
   );
   expect(said).toEqual([
-    'the profile "ovh" is at https://ovhcloud.com; profiles at URLs are not read',
-    'the profile "vexxhost" is at https://vexxhost.com; profiles at URLs are not read',
-    'the profile "https://cloud.example" is at https://cloud.example; profiles at URLs are not read',
+    'the profile "ovh" is at https://ovhcloud.com; profiles at URLs are not read, as they decide where the password is sent',
+    'the profile "vexxhost" is at https://vexxhost.com; profiles at URLs are not read, as they decide where the password is sent',
+    'the profile "https://cloud.example" is at https://cloud.example; profiles at URLs are not read, as they decide where the password is sent',
     'the cloud of the profile "betacloud" is gone: betacloud.de has ceased business',
     'unknown profile "nobody": not in clouds-public.yaml, and none of openstacksdk\'s',
   ]);

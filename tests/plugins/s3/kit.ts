@@ -12,6 +12,10 @@ export interface Front extends AsyncDisposable {
   connections(): number;
   /** The next `times` requests are answered with this status. */
   refuse(status: number, times: number): void;
+  /** Requests that match get no answer, and do not arrive. */
+  stall(pattern: RegExp | undefined): void;
+  /** The bytes of requests may be changed on the way. */
+  change(how: ((chunk: Buffer) => Buffer) | undefined): void;
   /** How likely an answer is lost: what was asked for has been done. */
   loses(share: number): void;
 }
@@ -23,6 +27,8 @@ export async function front(to: string): Promise<Front> {
   const asked: string[] = [];
   let refusing = { status: 0, times: 0 };
   let share = 0;
+  let stalled: RegExp | undefined;
+  let changed: ((chunk: Buffer) => Buffer) | undefined;
   const server = createServer((from) => {
     const on = connect(Number(new URL(to).port), "127.0.0.1");
     const end = () => {
@@ -37,7 +43,7 @@ export async function front(to: string): Promise<Front> {
         (socket === on ? from : on).end();
       });
     }
-    from.on("data", (chunk) => {
+    from.on("data", (chunk: Buffer) => {
       const found = [...chunk.toString("latin1").matchAll(REQUEST)].map(([, line = ""]) => line);
       asked.push(...found);
       if (found.length > 0 && refusing.times > 0) {
@@ -45,7 +51,8 @@ export async function front(to: string): Promise<Front> {
         from.end(`HTTP/1.1 ${refusing.status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
         return;
       }
-      on.write(chunk);
+      if (found.some((line) => stalled?.test(line))) return void from.removeAllListeners("data").resume();
+      on.write(changed === undefined ? chunk : changed(Buffer.from(chunk)));
     });
     on.on("data", (chunk) => (Math.random() < share ? end() : void from.write(chunk)));
   });
@@ -58,6 +65,12 @@ export async function front(to: string): Promise<Front> {
     connections: () => [...sockets].length / 2,
     refuse(status, times) {
       refusing = { status, times };
+    },
+    stall(pattern) {
+      stalled = pattern;
+    },
+    change(how) {
+      changed = how;
     },
     loses(now) {
       share = now;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { served } from "../../core/net/kit.ts";
 import { programAt, type Server, versitygw } from "../../core/store/servers.ts";
-import { BucketWorld } from "./world.ts";
+import { anonymously, BucketWorld } from "./world.ts";
 
 setDefaultTimeout(300_000);
 
@@ -218,7 +218,7 @@ it("a signed link gives a private image to somebody without credentials, and not
   expect((await fetch(link.replace(/.$/, (last) => (last === "0" ? "1" : "0")))).status).toBe(403);
   expect(link).toContain("X-Amz-Expires=3600");
   for (const wrong of ["8d", "x", "0s"])
-    expect((await world.ends(1, "export", "store/a", "--link", wrong)).stderr).toContain("--link");
+    expect((await world.ends(64, "export", "store/a", "--link", wrong)).stderr).toContain("--link");
 });
 
 it("the catalogue is only a memory: a record that changed, came or went without it is seen", async () => {
@@ -252,4 +252,18 @@ it("a blob that is gone or of another size is drift, and apply sends it again", 
     if (said.code === 0) expect(await world.text(blob)).toBe("bytes of a\n".repeat(100));
     else expect(said.stderr).toContain("was not written by this store");
   }
+});
+
+it("with the policy of the docs anybody reads what is public, and sees nothing else", async () => {
+  await using world = await BucketWorld.make(server, `${IMAGE}[image.p]\nsource = "./b.img"\nvisibility = "private"\n`);
+  await world.ends(0, "apply", "--yes");
+  await anonymously(world);
+  const status = async (key: string) => (await fetch(`${server.url}/${world.bucket}${key}`)).status;
+  const { index } = JSON.parse(await world.text("streams/v1/index.json"));
+  for (const key of ["SHA256SUMS", "index.html", "feed.xml", "files/a.img", "streams/v1/index.json", index.images.path])
+    expect([key, await status(`/mirror/${key}`)]).toEqual([key, 200]);
+  const [record = ""] = await world.keys("images/");
+  for (const key of [record, "wrote/working.json", "wrote/catalog.json", "images-store.json"])
+    expect([key, await status(`/mirror/${key}`)]).toEqual([key, 403]);
+  for (const listing of ["", "?list-type=2&prefix=mirror/"]) expect(await status(listing)).toBe(403);
 });

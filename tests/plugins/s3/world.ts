@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { AWS, type Server } from "../../core/store/servers.ts";
 import { Folder, type ProgramSaid, run } from "../../harness.ts";
 import { bucketNamed, type Front, front, type Hands, hands } from "./kit.ts";
@@ -91,4 +92,13 @@ export class BucketWorld implements AsyncDisposable {
     await this.front[Symbol.asyncDispose]();
     await this.folder[Symbol.asyncDispose]();
   }
+}
+
+/** Lets anybody read what is served, and nothing else: the policy of docs/backends/s3.md. */
+export async function anonymously({ hands: own, bucket }: Pick<BucketWorld, "hands" | "bucket">): Promise<void> {
+  const page = await Bun.file(join(import.meta.dir, "../../../docs/backends/s3.md")).text();
+  const policy = /```json\n(.*?)```/s.exec(page)?.[1] ?? "";
+  const body = policy.replaceAll("team-images", bucket);
+  const answer = await own.send("PUT", "", { query: { policy: "" }, body });
+  if (answer.status >= 300) throw new Error(answer.text);
 }

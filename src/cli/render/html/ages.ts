@@ -1,6 +1,7 @@
 import { type Markup, markup } from "../../../core/html.ts";
-import { type Address, parseAddress } from "../../../core/model/name.ts";
+import type { Address } from "../../../core/model/name.ts";
 import type { Plan } from "../../../core/model/plan.ts";
+import type { State } from "../../../core/model/state.ts";
 import { plural } from "../format.ts";
 
 /** Under what names backends report when an image was made: RFC 3339, or seconds since 1970. */
@@ -14,12 +15,23 @@ interface Age {
 }
 
 /** How old the image at an address was when the plan was made; undefined where the backend does not report it. */
-export function ageOf(plan: Plan, address: Address): Age | undefined {
-  const have = plan.observed[address]?.have;
-  const made = NAMES.map((name) => dateOf(have?.[name])).find((date) => date !== undefined);
-  if (made === undefined) return undefined;
-  const ms = Math.max(0, Date.parse(plan.made) - made.getTime());
-  return { made, ms, text: textOf(ms) };
+export type AgeOf = (address: Address) => Age | undefined;
+
+/**
+ * Ages by what the plan saw of images that change, and the state knows of all others; after an apply the state knows better, which then
+ * has the new images.
+ */
+export function agesOf(plan: Plan, state: State | undefined, isRun: boolean): AgeOf {
+  return (address) => {
+    const row = state?.images[address];
+    const known = row !== undefined && "have" in row ? row.have : undefined;
+    const seen = plan.observed[address]?.have;
+    const have = (isRun ? known : seen) ?? known ?? seen;
+    const made = NAMES.map((name) => dateOf(have?.[name])).find((date) => date !== undefined);
+    if (made === undefined) return undefined;
+    const ms = Math.max(0, Date.parse(plan.made) - made.getTime());
+    return { made, ms, text: textOf(ms) };
+  };
 }
 
 function dateOf(value: unknown): Date | undefined {
@@ -38,11 +50,10 @@ function textOf(ms: number): string {
 }
 
 /** The images that are there, the oldest first. */
-export function ageTable(plan: Plan): Markup | undefined {
-  const all = Object.keys(plan.observed).flatMap((text) => {
-    const address = parseAddress(text);
-    const age = address === undefined ? undefined : ageOf(plan, address);
-    return address === undefined || age === undefined ? [] : [{ address, age }];
+export function ageTable(plan: Plan, ageOf: AgeOf): Markup | undefined {
+  const all = plan.steps.flatMap(({ address }) => {
+    const age = ageOf(address);
+    return age === undefined ? [] : [{ address, age }];
   });
   if (all.length === 0) return undefined;
   const rows = all

@@ -1,11 +1,12 @@
 import { type Markup, markup, page } from "../../../core/html.ts";
 import { isPending, type Plan, type Step, summary } from "../../../core/model/plan.ts";
+import type { State } from "../../../core/model/state.ts";
 import { plural } from "../format.ts";
 import type { RunReport } from "../outcome.ts";
 import { driftLines } from "../plan.ts";
 import { none } from "../style.ts";
 import { endSentence, isSettled, NO_CHANGES, NOTHING_TO_DESTROY, planSentence } from "../words.ts";
-import { ageTable } from "./ages.ts";
+import { agesOf, ageTable } from "./ages.ts";
 import { bytesTable } from "./bytes.ts";
 import { matrixTable } from "./matrix.ts";
 import script from "./report.browser.js" with { type: "text" };
@@ -13,8 +14,15 @@ import style from "./report.css" with { type: "text" };
 import { diff, stepDetails } from "./steps.ts";
 import { timelineTable } from "./timeline.ts";
 
-/** A plan, or with `run` what came of it, as one page that makes no request. */
-export function html(plan: Plan, run: RunReport | undefined): string {
+/** What a page is told besides the plan. */
+export interface Known {
+  readonly state: State | undefined;
+  readonly redact: (text: string) => string;
+}
+
+/** A plan, or with `run` what came of it, as one page that makes no request. `state` knows the ages of images that do not change. */
+export function html(plan: Plan, run: RunReport | undefined, { state, redact }: Partial<Known> = {}): string {
+  const ageOf = agesOf(plan, state, run !== undefined);
   const name = `images ${run?.command ?? (plan.mode === "destroy" ? "plan --destroy" : "plan")}`;
   const body = markup`<main>
 <h1>${name}</h1>
@@ -22,14 +30,15 @@ export function html(plan: Plan, run: RunReport | undefined): string {
 <p class="soft">Plan of <time datetime="${plan.made}">${plan.made.replace("T", " ").replace(/\.\d+Z$/, " UTC")}</time></p>
 ${chips(plan, run)}
 ${notices(plan)}
-${matrixTable(plan, run)}
+${matrixTable(plan, run, ageOf)}
 ${changes(plan, run)}
 ${drift(plan)}
 ${bytesTable(plan)}
 ${run === undefined ? undefined : timelineTable(run)}
-${ageTable(plan)}
+${ageTable(plan, ageOf)}
 </main>`;
-  return page({ title: `${name}: ${headline(plan, run)}`, style, script, body });
+  const title = `${name}: ${headline(plan, run)}`;
+  return page({ title, style, script, body, ...(redact === undefined ? {} : { redact }) });
 }
 
 function headline(plan: Plan, run: RunReport | undefined): string {

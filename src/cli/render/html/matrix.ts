@@ -3,11 +3,11 @@ import { type Address, backendOf, imageOf } from "../../../core/model/name.ts";
 import { isPending, type Plan, type Step } from "../../../core/model/plan.ts";
 import type { Fared, RunReport } from "../outcome.ts";
 import { faceOf } from "../step.ts";
-import { ageOf } from "./ages.ts";
+import type { AgeOf } from "./ages.ts";
 import { anchorOf } from "./steps.ts";
 
 /** Images down, backends across: what is done at each address, how that went, and the age of the image that is there. */
-export function matrixTable(plan: Plan, run: RunReport | undefined): Markup | undefined {
+export function matrixTable(plan: Plan, run: RunReport | undefined, ageOf: AgeOf): Markup | undefined {
   const steps = new Map(plan.steps.map((step): [Address, Step] => [step.address, step]));
   const missing = new Set(plan.outages.flatMap(({ addresses }) => addresses));
   const addresses = [...steps.keys(), ...missing];
@@ -22,7 +22,7 @@ export function matrixTable(plan: Plan, run: RunReport | undefined): Markup | un
     if (address === undefined) return markup`<td class="same">–</td>`;
     const step = steps.get(address);
     if (step === undefined) return markup`<td class="blocked">not reached</td>`;
-    return markup`<td>${stateOf(step, run)}${ageNote(plan, address)}</td>`;
+    return markup`<td>${stateOf(step, run)}${ageNote(ageOf(address)?.text)}</td>`;
   };
   const body = [...rows]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -47,7 +47,5 @@ function resultOf(fared: Fared | undefined, step: Step): string {
   return step.action === "block" ? "" : ", not done";
 }
 
-function ageNote(plan: Plan, address: Address): Markup | undefined {
-  const age = ageOf(plan, address);
-  return age === undefined ? undefined : markup` <span class="soft">${age.text}</span>`;
-}
+const ageNote = (text: string | undefined): Markup | undefined =>
+  text === undefined ? undefined : markup` <span class="soft">${text}</span>`;

@@ -41,7 +41,7 @@ function failureOf(fared: Fared | undefined): Markup | undefined {
 
 const ROLES: Readonly<Record<string, string>> = { "+": "add", "-": "remove", "~": "change" };
 
-/** Lines of a diff, each coloured by its mark. */
+/** Lines of a diff, each coloured by its marker. */
 export function diff(lines: readonly string[]): Markup {
   const shown = lines.map((line, i) => {
     const role = ROLES[/^ {2,}([-+~]) /.exec(line)?.[1] ?? ""];

@@ -11,7 +11,7 @@ const HEADER_LENGTH = 104;
 const COPIED = 0x8000_0000;
 const SECTOR = 512;
 
-/** Which clusters of a disk hold data; the disk is as long as the last one that was told of, or `size`. */
+/** Which clusters of a disk hold data; the disk is as long as the last one that was reported, or `size`. */
 export class ClusterMap {
   /** Clusters that hold data. */
   count = 0;

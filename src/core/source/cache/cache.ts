@@ -113,7 +113,7 @@ export class Cache {
   }
 
   async #hold(digest: Digest, signal: AbortSignal): Promise<CachedFile | undefined> {
-    // First the mark, then the look: a collector looks for marks after it has moved a blob aside.
+    // First the marker, then the look: a collector looks for marks after it has moved a blob aside.
     const lease = await this.#use(digest);
     try {
       const kept = await this.#kept(digest, signal);

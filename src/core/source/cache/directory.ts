@@ -8,7 +8,7 @@ import { sourceFailure } from "../failure.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The folder of the cache: IMAGES_CACHE, else `images` in the user's folder of caches. */
+/** The directory of the cache: IMAGES_CACHE, else `images` in the user's directory of caches. */
 export function cacheRoot(env: Environment): string {
   const own = env["IMAGES_CACHE"];
   if (own !== undefined && own !== "") {
@@ -38,7 +38,7 @@ export function cacheMax(env: Environment): number {
   return Math.round(Number(digits) * unit);
 }
 
-/** Where what lies in a cache. Names of blobs are their sha256, all others are digests of what they stand for. */
+/** Where what lies in a cache. Names of blobs are their sha256, all others are digests of what they mean. */
 export class CacheFolder {
   readonly root: string;
 
@@ -101,7 +101,7 @@ export class CacheFolder {
   }
 }
 
-/** Tells backups to leave this folder out: bford.info/cachedir. */
+/** Tells backups to leave this directory out: bford.info/cachedir. */
 const TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of images. All of it can be fetched again.\n";
 
 const named = (key: string): string => createHash("sha256").update(key).digest("hex");

@@ -83,7 +83,7 @@ export async function makeRoom(root: string, bytes: number): Promise<void> {
   await cacheGc(root, { maxBytes: Math.max(0, total - bytes) });
 }
 
-/** Reads every blob; one that is not what its name says is taken away and told. Rejects with the signal's reason. */
+/** Reads every blob; one that is not what its name says is removed and reported. Rejects with the signal's reason. */
 export async function cacheVerify(
   root: string,
   signal: AbortSignal,

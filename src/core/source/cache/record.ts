@@ -18,7 +18,7 @@ export interface CacheRecord {
   readonly added: string;
 }
 
-/** Which blob a URL or a digest of another kind stands for. */
+/** Which blob a URL or a digest of another kind means. */
 interface Pointer {
   readonly digest: Digest;
   readonly validators?: Validators;

@@ -147,7 +147,7 @@ class Mirror {
     }
   }
 
-  /** Stores the body; the first `skip` bytes of it are those that are there already, or it is another file. */
+  /** Stores the body; the first `skip` bytes of it are those that already exist, or it is another file. */
   async #take(answer: Answer, skip: number): Promise<void> {
     const sink = this.#sink;
     const old = new Bun.CryptoHasher("sha256");

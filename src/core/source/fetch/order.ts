@@ -27,7 +27,7 @@ export const demandOf = ({ proof, expected, urls }: DownloadOrder): Demand => ({
   where: publicUrl(urls[0] ?? ""),
 });
 
-/** Wrong bytes of one mirror can be told, and another one asked: nobody gets any before they are proven. */
+/** Wrong bytes of one mirror can be recognized, and another one asked: nobody gets any before they are proven. */
 export const isHeld = ({ urls, proof, expected }: DownloadOrder): boolean =>
   urls.length > 1 && (proof.digest ?? proof.signature ?? expected?.digest) !== undefined;
 

@@ -36,7 +36,7 @@ export class DownloadPool implements AsyncDisposable {
   }
 
   /**
-   * A file of the web. One that has failed is begun anew for whoever asks again. Where nothing may be kept, it is the caller's own, and
+   * A file of the web. One that has failed is begun again for whoever asks again. Where nothing may be kept, it is the caller's own, and
    * fetched for each reader.
    */
   async download(spec: UrlSource, proof: Proof, expected: Content | undefined): Promise<FetchedBytes> {
@@ -83,12 +83,12 @@ export class DownloadPool implements AsyncDisposable {
       demand: { proof: NOTHING, expected: undefined, where: order.filename },
     });
     this.#made.set(key, made);
-    // What failed is made anew for whoever asks again.
+    // What failed is made again for whoever asks again.
     made.prove(this.#signal).catch(() => this.#made.delete(key));
     return made;
   }
 
-  /** A folder for temporary files. */
+  /** A directory for temporary files. */
   async scratch(): Promise<string> {
     return (await this.#cache(cacheRoot(this.#means.env))).folder.scratch;
   }

@@ -23,7 +23,7 @@ interface LookMeans {
 const LARGE = 64 << 20;
 
 /**
- * What a source stands for now, without a download. A digest that is written out costs nothing, a sums file one request, everything
+ * What a source means now, without a download. A digest that is written out costs nothing, a sums file one request, everything
  * else of the web a HEAD; a local file is read only where it is not the one of `previous`, by size, time and inode.
  * @throws Failure source.*, net.*
  */

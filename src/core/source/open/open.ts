@@ -52,7 +52,7 @@ export class Sources implements AsyncDisposable {
     this.#supplies = new DownloadPool(means, this.#web, this.#signal);
   }
 
-  /** What a source stands for now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
+  /** What a source means now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
   async look(spec: PlainSource, previous: Content | undefined, signal: AbortSignal, quick = false): Promise<Content> {
     return await look(spec, previous, { web: this.#web, files: this.#files, signal, quick });
   }
@@ -218,7 +218,7 @@ async function sha256Of(sources: readonly Source[], signal: AbortSignal): Promis
   return digest("sha256", (await hashing.end()).get("sha256") ?? "");
 }
 
-/** Another digest stands in the sums file than when the plan was made: nothing needs to be fetched to know. */
+/** Another digest is in the sums file than when the plan was made: nothing needs to be fetched to know. */
 function compareProof(spec: PlainSource, { digest: now }: Proof, expected: Content | undefined): void {
   const then = expected?.digest;
   if (spec.kind === "image" || then === undefined || now === undefined || then === now) return;

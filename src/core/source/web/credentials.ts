@@ -30,7 +30,7 @@ export const accessOf = ({ urls, username, password, headers, hosts, ca }: UrlSo
   ...(headers === undefined ? {} : { headers }),
 });
 
-/** Of several mirrors only the first gets what was declared, unless it is said who else: a mirror is often somebody else's server. */
+/** Of several mirrors only the first gets what was declared, unless it is said who else: a mirror is often another user's server. */
 function meantFor(urls: readonly string[], hosts: readonly string[] | undefined): readonly string[] {
   if (hosts === undefined) return urls.slice(0, 1).map((url) => new URL(url).origin);
   return hosts.flatMap((host) => ["https", "http"].map((scheme) => new URL(`${scheme}://${host}`).origin));

@@ -94,7 +94,7 @@ export class Web implements AsyncDisposable {
     const told = answer === undefined ? undefined : lengthOf(answer.headers);
     // No length for a file that has bytes is what some servers say to HEAD.
     if (answer !== undefined && answer.status < 300 && told !== 0) return headOf(answer, told);
-    // The first byte is asked for, so that the whole length is told beside it.
+    // The first byte is asked for, so that the whole length is reported beside it.
     const first = await this.#send("GET", url, access, { signal, headers: { range: "bytes=0-0" }, accept: [416] });
     const range = rangeOf(first.headers.get("content-range"));
     const length = first.status === 200 ? lengthOf(first.headers) : range?.total;

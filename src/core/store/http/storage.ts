@@ -8,6 +8,8 @@ import type { Holder } from "../../model/state.ts";
 import { isTable } from "../../model/value.ts";
 import type { Answer, HttpClient } from "../../net/door.ts";
 import { type Document, LOOK, REMOTE_PAUSE, type StateLock, type Storage } from "../storage.ts";
+import { timeOf } from "../versions.ts";
+import { type Archive, linesOf, listed, pack, unpack, versionIn, withRun, withVersion } from "./archive.ts";
 
 /** How a server wants to be asked: paths are behind the address of the state, or whole addresses. */
 interface HttpWords {
@@ -43,7 +45,8 @@ const LOCKLESS = [404, 405, 501];
 
 /**
  * A state behind terraform's HTTP backend protocol: GET and POST of the document, the lock by its id, 423 or 409 with the holder. It
- * cannot append, so every change sends the whole document, and no runs are remembered. `door` is open on the address of the state.
+ * cannot append, so every change sends the whole document, with former documents and the last runs in it. `door` is open on the address
+ * of the state.
  */
 export function httpStorage(door: HttpClient, where: string, words: HttpWords = httpWords(where)): Storage {
   const remote = new Remote(door, where, words);
@@ -52,8 +55,8 @@ export function httpStorage(door: HttpClient, where: string, words: HttpWords = 
     canPeek: words.isLocked,
     pause: REMOTE_PAUSE,
     async read(signal) {
-      const document = await remote.read(signal);
-      return { ...(document === undefined ? {} : { document }), open: [] };
+      const found = await remote.read(signal);
+      return { ...(found === undefined ? {} : { document: { text: found.text, tag: found.tag } }), open: [] };
     },
     async lock(me, signal) {
       if (!words.isLocked) return { lease: leaseOf(remote, me, false) };
@@ -77,12 +80,26 @@ export function httpStorage(door: HttpClient, where: string, words: HttpWords = 
       return holder;
     },
     unlock: async (id, signal) => words.isLocked && (await remote.unlock(id, signal)),
-    runs: async () => [],
-    readRun: async () => undefined,
-    versions: async () => undefined,
-    readVersion: async () => undefined,
+    async runs(signal) {
+      const { archive } = (await remote.read(signal)) ?? NOTHING;
+      const open = archive.runs.length === 0 ? undefined : await this.holder(signal).catch(() => undefined);
+      return archive.runs.map((one) => listed(one, one.run === open?.id));
+    },
+    async readRun(run, signal) {
+      const found = (await remote.read(signal))?.archive.runs.find((one) => one.run === run);
+      return found && linesOf(found, false).join("");
+    },
+    async versions(signal) {
+      const { archive } = (await remote.read(signal)) ?? NOTHING;
+      return archive.versions.map(({ id }) => ({ id, at: timeOf(id) }));
+    },
+    async readVersion(id, signal) {
+      return versionIn(((await remote.read(signal)) ?? NOTHING).archive, id);
+    },
   };
 }
+
+const NOTHING = unpack("");
 
 /** Milliseconds between two tries, as long as it may be somebody's look that holds the lock. */
 const LOOKS = [100, 300, 600];
@@ -94,16 +111,23 @@ function leaseOf(remote: Remote, me: Holder, isLocked: boolean): StateLock {
   // A lease outlives the signal of its run: what was done must be written down.
   const { signal } = new AbortController();
   let known: string | undefined;
+  let archive: Archive | undefined;
   return {
     async write(text, expected) {
       // Under the lock nobody else writes: the first look is enough.
       const isKnown = isLocked && known !== undefined && known === expected;
-      if (!isKnown && (await remote.read(signal))?.tag !== expected)
+      const before = isKnown ? undefined : await remote.read(signal);
+      if (!isKnown && before?.tag !== expected)
         throw new Failure("state.conflict", `${remote.where} was changed by another program while it was locked`, {
           hint: "run the same command again: it starts from the current state",
         });
-      await remote.write(text, isLocked ? me.id : undefined, signal);
-      known = tagOf(text);
+      if (archive === undefined || !isLocked)
+        archive =
+          before === undefined ? NOTHING.archive : withVersion(before.archive, before.text, before.tag, text.length);
+      archive = withRun(archive, me, serialOf(text));
+      const full = pack(text, archive);
+      await remote.write(full, isLocked ? me.id : undefined, signal);
+      known = tagOf(full);
       return known;
     },
     async [Symbol.asyncDispose]() {
@@ -111,6 +135,9 @@ function leaseOf(remote: Remote, me: Holder, isLocked: boolean): StateLock {
     },
   };
 }
+
+/** 0: it says none. */
+const serialOf = (text: string): number => Number(/"serial":\s*(\d+)/.exec(text)?.[1] ?? 0);
 
 const tagOf = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -126,11 +153,14 @@ class Remote {
     this.#words = words;
   }
 
-  async read(signal: AbortSignal): Promise<Document | undefined> {
+  /** The document, what is kept with it, and both as the server has them. */
+  async read(
+    signal: AbortSignal,
+  ): Promise<(Document & { readonly archive: Archive; readonly full: string }) | undefined> {
     return await this.#asked(async () => {
       const answer = await this.#door.send("GET", "", { signal, accept: [404] });
-      const text = await answer.text();
-      return answer.status === 200 && text !== "" ? { text, tag: tagOf(text) } : undefined;
+      const full = await answer.text();
+      return answer.status === 200 && full !== "" ? { ...unpack(full), full, tag: tagOf(full) } : undefined;
     });
   }
 
@@ -149,11 +179,11 @@ class Remote {
     } catch (error) {
       // It may have arrived all the same: a second try of the same serial is refused by GitLab.
       if (error instanceof Failure && error.code === "state.lost") throw error;
-      if ((await this.read(signal).catch(() => undefined))?.text !== text) throw error;
+      if ((await this.read(signal).catch(() => undefined))?.full !== text) throw error;
     }
   }
 
-  /** Undefined: it is ours. */
+  /** Undefined: it is held. */
   async lock(me: Holder, signal: AbortSignal): Promise<Holder | undefined> {
     return await this.#asked(async () => {
       const { lockAt: path, lock } = this.#words;

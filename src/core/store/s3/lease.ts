@@ -159,7 +159,7 @@ export class S3Lease implements StateLock, Journal {
   }
 
   /**
-   * Replaces KEY.lock: the one write that shows that the lock is ours.
+   * Replaces KEY.lock: the one write that shows that the lock is held.
    * @throws Failure state.lost when it is not
    */
   async #set(wanted: S3Control): Promise<void> {
