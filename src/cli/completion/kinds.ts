@@ -37,7 +37,6 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },
   "--parallelism": "nothing",
   "--port": "nothing",
-  "--link": "nothing",
   "--lock-timeout": "nothing",
   "--username": "nothing",
   "--password": "nothing",
