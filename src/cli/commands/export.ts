@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { canDownload, canLink, type Part } from "../../core/abilities.ts";
 import { Failure } from "../../core/failure.ts";
+import { sparse, writeSparse } from "../../core/format/segment.ts";
 import type { Observed } from "../../core/model/image.ts";
 import {
   type Address,
@@ -122,12 +123,17 @@ export class ExportCommand extends FileCommand {
     await using file = await onDisk(open(fresh ?? path, fresh === undefined ? "w" : "wx"));
     try {
       const hash = new Bun.CryptoHasher("sha256");
-      let size = 0;
-      for await (const piece of part.open(this.context.signal)) {
-        hash.update(piece);
-        await onDisk(file.writeFile(piece));
-        size += piece.byteLength;
-      }
+      const { signal } = this.context;
+      const hashed = async function* (): AsyncGenerator<Uint8Array> {
+        for await (const piece of part.open(signal)) {
+          hash.update(piece);
+          yield piece;
+        }
+      };
+      const size =
+        fresh === undefined
+          ? await inOrder(hashed(), (piece) => onDisk(file.writeFile(piece)))
+          : await onDisk(writeSparse(file, sparse(hashed(), signal), signal));
       const found = `sha256:${hash.digest("hex")}`;
       refuseDamaged(part, image, found, size);
       if (fresh !== undefined && target !== undefined) await onDisk(file.sync().then(() => rename(fresh, target)));
@@ -155,3 +161,16 @@ const A_WEEK = 7 * 86_400;
 
 /** An address of no declared image, for a look at one that has none. */
 const anyOf = (backend: BackendName): Address => addressOf(backend, imageName("unmanaged"));
+
+/** Writes the pieces one after the other, for a device or a pipe. Answers their bytes. */
+async function inOrder(
+  pieces: AsyncIterable<Uint8Array>,
+  write: (piece: Uint8Array) => Promise<void>,
+): Promise<number> {
+  let size = 0;
+  for await (const piece of pieces) {
+    await write(piece);
+    size += piece.byteLength;
+  }
+  return size;
+}

@@ -8,9 +8,9 @@ import type { Former, Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { carriedBy, withCarried } from "../plan/additions.ts";
 import { isUnproven } from "../plan/key.ts";
-import { type Pulled, pulled } from "../plan/pull.ts";
-import type { Pull } from "../plugin.ts";
+import { pulled } from "../plan/pull.ts";
 import { addedBefore } from "./added.ts";
+import { compareArrived, pullOf } from "./arrived.ts";
 import { madeFrom } from "./bytes.ts";
 import { sourceDate } from "./dated.ts";
 import type { OpenedContent } from "./means.ts";
@@ -140,6 +140,10 @@ async function make(site: StepContext, content: Content | undefined, making: Mak
     });
     remains.isCalled = true;
     const observed = await backend.create(withCarried(resource.want, making.carried), source, context);
+    if (source === undefined) {
+      remains.isFinished = false;
+      compareArrived(site, pull, content, observed);
+    }
     remains.isFinished = true;
     if (isLast) await retireOld();
     const found = source === undefined ? content : await madeFrom(source, resource.source, observed);
@@ -173,18 +177,6 @@ async function prove(site: StepContext, content: Content | undefined, observed: 
     );
     return observed;
   }
-}
-
-function pullOf({ source, digest }: Pulled, open: () => Promise<OpenedContent | undefined>): Pull {
-  return {
-    urls: source.urls,
-    ...(digest === undefined ? {} : { digest }),
-    open: async () => {
-      const opened = await open();
-      if (opened !== undefined) return opened;
-      throw new Failure("source.format", "the backend does not accept uploads and could not fetch the source itself");
-    },
-  };
 }
 
 async function open(

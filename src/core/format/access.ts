@@ -1,5 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { truncated } from "./broken.ts";
 import { PIECE } from "./bytes.ts";
+import { extentsOf } from "./holes.ts";
 import { readInto, readUpTo } from "./segment.ts";
 
 /**
@@ -17,6 +19,12 @@ export interface RandomAccess extends AsyncDisposable {
   read(offset: number, length: number, use: Use): Promise<Uint8Array>;
   /** Reads on to the end of what the image comes from, so that whoever checks it upstream has seen all of it. */
   finish(): Promise<void>;
+}
+
+/** Data of a file, and where it begins. */
+interface Scanned {
+  readonly at: number;
+  readonly data: Uint8Array;
 }
 
 /** A file on disk. */
@@ -58,12 +66,20 @@ export class FileAccess implements RandomAccess {
     for (let at = 0; at < this.size; at += PIECE) yield await this.read(at, PIECE);
   }
 
-  /** The same, for who is done with each piece before the next: they are all in one buffer, since new memory costs more than the read. */
-  async *scan(): AsyncGenerator<Uint8Array> {
+  /**
+   * All that may not be zero, in order and from whole grains on. All pieces are in one buffer, since new memory costs more than the read:
+   * each holds until the next is asked for.
+   */
+  async *scan(): AsyncGenerator<Scanned> {
     const buffer = new Uint8Array(Math.min(PIECE, this.size));
-    for (let at = 0; at < this.size; at += PIECE) {
-      this.#signal?.throwIfAborted();
-      yield await readInto(this.#file, at, buffer.subarray(0, this.size - at));
+    for (const [from, to] of await extentsOf(this.#file)) {
+      for (let at = from; at < to; at += PIECE) {
+        this.#signal?.throwIfAborted();
+        const wanted = Math.min(buffer.length, to - at, this.size - at);
+        const data = await readInto(this.#file, at, buffer.subarray(0, wanted));
+        if (data.length < wanted) throw truncated("the disk");
+        yield { at, data };
+      }
     }
   }
 

@@ -32,6 +32,8 @@ interface TransformOptions {
   readonly threads?: number | undefined;
   /** Where temporary files may be made, when they are needed. */
   readonly directory?: string | undefined;
+  /** Told how far a disk was read to see where its data is. */
+  readonly scanned?: ((done: number, total: number) => void) | undefined;
   /** Told what is odd about the bytes, and no failure. */
   readonly note?: ((text: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -167,8 +169,8 @@ async function* diskOf(at: Flow, options: TransformOptions): AsyncGenerator<Segm
 }
 
 async function* imageOf(at: Flow, options: TransformOptions): AsyncGenerator<Uint8Array> {
-  const { limit, signal, directory } = options;
+  const { limit, signal, directory, scanned } = options;
   const input: Input = at.kind === "input" ? at.input : { kind: "stream", bytes: bytesOf(at, options) };
-  await using image = await qcow2Of(input, { limit, signal, directory });
+  await using image = await qcow2Of(input, { limit, signal, directory, scanned });
   yield* image.open();
 }

@@ -81,11 +81,15 @@ function weigh(exhibits: Exhibits): Evidence {
   const { recorded, now, spec, upstream } = exhibits;
   const known = knownDigests(exhibits);
   const declared = { ...(isOf(upstream, now) ? digestsOf(upstream) : {}), ...digestsOf(now) };
-  if (recorded.transform !== now.transform || recorded.resolved !== undefined) return plain(recorded, now);
+  if (recorded.transform !== now.transform || isResolved(recorded, now)) return plain(recorded, now);
   const evidence = weighDigests(known, declared) ?? weighRest(recorded, now, known);
   if (evidence.kind !== "same" || isSigned(recorded, spec)) return evidence;
   return readable(known, "the declared signature was never verified against its bytes");
 }
+
+/** A file of which one time the data alone was read, and another time all of it, is compared as a file. */
+const isResolved = (recorded: Content, now: Content): boolean =>
+  recorded.resolved !== undefined && (now.stat === undefined || now.resolved !== undefined);
 
 /** The digests of the bytes that the image was made from: those of the backend too, where it has them as the source does. */
 export function knownDigests({ recorded, backend = {}, isSentAsIs }: Omit<Exhibits, "now" | "spec" | "upstream">) {

@@ -14,7 +14,7 @@ export function contentKey(content: Content | undefined): string {
   if (content.digest !== undefined && content.transform === undefined && nameOf(content.digest) === "sha256")
     return content.digest;
   const { where, identity, digest, size, stat, validators, resolved, transform } = content;
-  if (digest === undefined && stat !== undefined)
+  if (digest === undefined && resolved === undefined && stat !== undefined)
     return `${UNPROVEN}${createHash("sha256").update(canonical({ where, size, stat, transform })).digest("hex")}`;
   if (digest === undefined && resolved !== undefined)
     return `${ORIGIN}${createHash("sha256").update(canonical({ resolved, transform })).digest("hex")}`;

@@ -33,7 +33,12 @@ export interface ProvenBytes extends AsyncDisposable {
   peek?(length: number, signal: AbortSignal): Promise<readonly Uint8Array[]>;
   /** Resolves when all of them have been proven. */
   prove(signal: AbortSignal): Promise<ProofResult>;
-  /** For whoever has read the file at `path`: is it still the one that was proven? @throws Failure source.changed */
+  /**
+   * For bytes of which nothing is demanded, and most of which are holes of a file: whoever reads no holes need not wait for a digest of
+   * all of them. The file; undefined: they are to be proven. `check` afterwards.
+   */
+  unread?(): Promise<string | undefined>;
+  /** For whoever has read the file: is it still the one that was proven? @throws Failure source.changed */
   check(): Promise<void>;
   /** A reader found that the bytes are not what they should be: what is kept of them is not used again. */
   distrust?(): Promise<void>;

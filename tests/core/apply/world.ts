@@ -41,6 +41,8 @@ export interface Declared {
   readonly absent?: boolean;
   /** An attribute whose origin tells nothing: a disk. */
   readonly disk?: string;
+  /** There are no bytes of ours: it is made from the disk alone. */
+  readonly isOfDisk?: boolean;
 }
 
 /** How the backend is. */
@@ -51,6 +53,8 @@ export interface Nature {
   readonly tells?: boolean;
   /** It reports a digest of the bytes. */
   readonly digests?: boolean;
+  /** It promises the digest of what it takes from a disk; this is what it takes. */
+  readonly takes?: (disk: string) => string;
 }
 
 const image = {
@@ -106,13 +110,14 @@ export class World {
   }
 
   plugin(): Plugin {
-    const { unique = false } = this.#nature;
+    const { unique = false, takes } = this.#nature;
     return {
       api: 1,
       name: "memory",
       doc: "Images in memory.",
       config: {},
       image,
+      ...(takes === undefined ? {} : { origins: [{ name: "from a disk", needs: ["disk"], digest: true }] }),
       bytes: () => ({ formats: "any", compressions: "any" }),
       ...(unique ? { names: (_: unknown, at: Address) => [at], order: () => "delete-first", deletesLast: true } : {}),
       open: async () => this.backend(),
@@ -138,7 +143,9 @@ export class World {
       return mark === undefined ? {} : { mark };
     };
     const images = this.images;
+    const { takes } = this.#nature;
     return {
+      ...(takes === undefined ? {} : { resolve: async (want: Attributes) => promised(diskOf(want)) }),
       read: async ({ id }) => (id === undefined ? undefined : find(id)),
       async *list() {
         for (const kept of [...images.values()]) yield seen(kept);
@@ -151,6 +158,7 @@ export class World {
           hash.update(piece);
           bytes += new TextDecoder().decode(piece);
         }
+        if (source === undefined) bytes = takes?.(diskOf(want)) ?? "";
         await context.retireOld?.();
         if (this.#nature.unique === true && [...images.values()].some((one) => one.name === context.address))
           throw new Failure("backend.conflict", "the name is taken");
@@ -194,6 +202,13 @@ export class World {
 }
 
 const labelOf = (want: Attributes) => (typeof want["label"] === "string" ? { label: want["label"] } : {});
+const diskOf = (want: Attributes) => (typeof want["disk"] === "string" ? want["disk"] : "");
+const promised = (disk: string) => ({
+  content: disk,
+  digests: { sha256: digestOf(disk) },
+  serverSide: true,
+  verified: true,
+});
 export const digestOf = (bytes: string) => digest("sha256", createHash("sha256").update(bytes).digest("hex"));
 
 /** A checkout with its state: what declares and runs. */
@@ -308,7 +323,7 @@ export class Checkout implements Records {
 
 const contentOf = (bytes: string): Content => ({ where: "/x", digest: digestOf(bytes), size: bytes.length });
 
-function resource(image: string, { bytes, label, retain, absent, disk }: Declared): Resource {
+function resource(image: string, { bytes, label, retain, absent, disk, isOfDisk }: Declared): Resource {
   const want = { ...(label === undefined ? {} : { label }), ...(disk === undefined ? {} : { disk }) };
   // biome-ignore lint/suspicious/noThenProperty: it is the name that images.toml has for it.
   const kept = retain === undefined ? {} : { retain: { last: retain, then: "delete" as const } };
@@ -318,7 +333,7 @@ function resource(image: string, { bytes, label, retain, absent, disk }: Declare
     image: imageName(image),
     want,
     written: Object.keys(want),
-    source: { kind: "file", path: bytes, follow: true, at: place },
+    ...(isOfDisk === true ? {} : { source: { kind: "file", path: bytes, follow: true, at: place } as const }),
     lifecycle: { protect: false, onRemove: "delete", ignoreChanges: [], existing: false, ...kept },
     state: absent === true ? "absent" : "present",
     adopt: false,

@@ -126,6 +126,19 @@ describe("two readers of one source, each with its own demand", () => {
     expect(await codeOf(place.run(), spec)).toBeUndefined();
   });
 
+  // What lima did until lima-vm/lima#5184.
+  test("cached without a digest, asked for with one while the server is down: compared all the same", async () => {
+    await using place = await bench();
+    let isDown = false;
+    await using server = await hostile((asked) => (isDown ? { status: 500 } : file(asked, BYTES)));
+    const spec = urlSource(`${server.url}/a.raw`);
+    expect(await codeOf(place.run(), spec)).toBeUndefined();
+    isDown = true;
+    expect(await codeOf(place.run(), { ...spec, checksum: declared(hash(BYTES)) })).toBeUndefined();
+    for (const algorithm of ["sha256", "sha512"] as const)
+      expect(await codeOf(place.run(), { ...spec, checksum: declared(hash("others", algorithm)) })).toBeDefined();
+  });
+
   test("a part whose backend says its digest is compared with it", async () => {
     await using place = await bench();
     const run = place.run({ download: async () => [partOf(BYTES, { digest: hash("x") })] });

@@ -37,7 +37,8 @@ export class ClusterMap {
   *runs(clusters: number, most: number): Generator<readonly [number, number]> {
     for (let from = 0; from < clusters; ) {
       if (!this.has(from)) {
-        from += 1;
+        // Eight holes at once.
+        from += from % 8 === 0 && (this.#bits[from / 8] ?? 0) === 0 ? 8 : 1;
         continue;
       }
       let to = from + 1;

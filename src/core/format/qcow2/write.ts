@@ -18,6 +18,8 @@ export interface WriteOptions {
   readonly directory?: string | undefined;
   /** The largest disk that is taken. Default: 1 TiB. */
   readonly limit?: number | undefined;
+  /** Told how far the reading of a file is that shows where its data is. */
+  readonly scanned?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,8 +38,8 @@ interface Qcow2Image extends AsyncDisposable {
  * of known size without a directory for that is written in one pass, its zeros too.
  */
 export async function qcow2Of(input: RawInput, options: WriteOptions = {}): Promise<Qcow2Image> {
-  const { directory, limit = DEFAULT_LIMIT, signal } = options;
-  if (input.kind === "file") return await fromFile(await FileAccess.open(input.path, signal), limit);
+  const { directory, limit = DEFAULT_LIMIT, signal, scanned } = options;
+  if (input.kind === "file") return await fromFile(await FileAccess.open(input.path, signal), limit, scanned);
   if (directory !== undefined) return await fromStream(input.bytes, directory, limit, signal);
   if (input.size === undefined) {
     throw needsFile("a stream of unknown size cannot become a qcow2 image without a temporary file");
@@ -49,17 +51,16 @@ interface Storage extends AsyncDisposable {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-async function fromFile(file: FileAccess, limit: number): Promise<Qcow2Image> {
+async function fromFile(file: FileAccess, limit: number, scanned: WriteOptions["scanned"]): Promise<Qcow2Image> {
   try {
     if (file.size > limit) throw tooLarge("the disk", limit);
     const map = new ClusterMap();
-    let at = 0;
-    for await (const piece of file.scan()) {
-      mark(map, at, piece);
-      at += piece.length;
+    for await (const { at, data } of file.scan()) {
+      mark(map, at, data);
+      scanned?.(at + data.length, file.size);
     }
+    scanned?.(file.size, file.size);
     refuseFooter(await file.read(Math.max(0, file.size - FOOTER), FOOTER));
-    if (at !== file.size) throw truncated("the disk");
     return image(file.size, map, file);
   } catch (thrown) {
     await file[Symbol.asyncDispose]();

@@ -5,13 +5,29 @@ import type { ProvenSink } from "./mirrors.ts";
 import { type DownloadOrder, demandOf, pinnedOf, stillPinned } from "./order.ts";
 import type { Sink } from "./sink.ts";
 
-/** Where the bytes of one reading go by: they are proven and given on, and cannot be taken back. */
-export class Passing implements Sink {
+/** What a server says of the bytes that go by; only those that the plan was made from are accepted. */
+class Accepted {
   offset = 0;
   total: number | undefined;
   validators: Validators = {};
   where: string | undefined;
-  readonly #order: DownloadOrder;
+  protected readonly order: DownloadOrder;
+
+  constructor(order: DownloadOrder) {
+    this.order = order;
+  }
+
+  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
+    stillPinned(pinnedOf(this.order), where, validators);
+    const { length: _, ...version } = validators;
+    this.validators = version;
+    this.where = where;
+    this.total = total;
+  }
+}
+
+/** Where the bytes of one reading go by: they are proven and given on, and cannot be taken back. */
+export class Passing extends Accepted implements Sink {
   readonly #proving: Proving;
   readonly #give: (piece: Uint8Array) => Promise<void>;
   readonly #told: (done: number, total: number | undefined) => void;
@@ -22,7 +38,7 @@ export class Passing implements Sink {
     give: (piece: Uint8Array) => Promise<void>,
     told: (done: number, total: number | undefined) => void,
   ) {
-    this.#order = order;
+    super(order);
     this.#proving = proving;
     this.#give = give;
     this.#told = told;
@@ -34,14 +50,6 @@ export class Passing implements Sink {
 
   soFar(): string {
     return this.#proving.soFar();
-  }
-
-  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
-    stillPinned(pinnedOf(this.#order), where, validators);
-    const { length: _, ...version } = validators;
-    this.validators = version;
-    this.where = where;
-    this.total = total;
   }
 
   async append(bytes: Uint8Array): Promise<void> {
@@ -62,20 +70,15 @@ export class Passing implements Sink {
 }
 
 /** Bytes that nobody reads: they are only proven. */
-export class Weighed implements ProvenSink, Disposable {
-  offset = 0;
-  total: number | undefined;
-  validators: Validators = {};
-  where: string | undefined;
+export class Weighed extends Accepted implements ProvenSink, Disposable {
   readonly isSeen = false;
   /** The mirror that the proven bytes came from, where it was one. */
   giver: string | undefined;
-  readonly #order: DownloadOrder;
   readonly #told: (done: number, total: number | undefined) => void;
   #proving: Proving;
 
   private constructor(order: DownloadOrder, told: (done: number, total: number | undefined) => void, proving: Proving) {
-    this.#order = order;
+    super(order);
     this.#told = told;
     this.#proving = proving;
   }
@@ -89,14 +92,6 @@ export class Weighed implements ProvenSink, Disposable {
     return this.#proving.soFar();
   }
 
-  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
-    stillPinned(pinnedOf(this.#order), where, validators);
-    const { length: _, ...version } = validators;
-    this.validators = version;
-    this.where = where;
-    this.total = total;
-  }
-
   async append(bytes: Uint8Array): Promise<void> {
     await this.#proving.update(bytes);
     this.offset += bytes.length;
@@ -105,7 +100,7 @@ export class Weighed implements ProvenSink, Disposable {
 
   async restart(): Promise<void> {
     this.#proving[Symbol.dispose]();
-    this.#proving = await Proving.begin(demandOf(this.#order));
+    this.#proving = await Proving.begin(demandOf(this.order));
     this.offset = 0;
     this.total = undefined;
   }

@@ -1,11 +1,14 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
+import { extentsOf } from "../../format/holes.ts";
+import { zeros } from "../../format/segment.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import { sourceFailure } from "../failure.ts";
 import { Ring, readPieces } from "../pieces.ts";
 import { heldBack, type ProofResult, type ProvenBytes, type SupplyWatcher, Watchers } from "../supply.ts";
 import { changed, type Demand, Proving } from "../verify/index.ts";
+import { isMostlyHoles } from "./sparse.ts";
 
 /** What tells whether a file was touched; the time of its inode as well, which no program can set back. */
 interface Marks {
@@ -22,6 +25,8 @@ export class LocalFile implements ProvenBytes {
   readonly #demand: Demand;
   readonly #watchers = new Watchers();
   #proven: { readonly result: ProofResult; readonly marks: Marks } | undefined;
+  /** What the file system said of it before it was read without a proof. */
+  #unread: Marks | undefined;
 
   private constructor(path: string, size: number, demand: Demand) {
     this.filename = basename(path);
@@ -64,10 +69,20 @@ export class LocalFile implements ProvenBytes {
     return this.#proven.result;
   }
 
-  async check(): Promise<void> {
-    if (this.#proven === undefined) return;
+  async unread(): Promise<string | undefined> {
+    const { proof, expected } = this.#demand;
+    const isDemanded = proof.digest !== undefined || proof.signature !== undefined || expected !== undefined;
+    if (isDemanded || this.#proven !== undefined || !(await isMostlyHoles(this.#path))) return undefined;
     await using file = await this.#open();
-    if ((await marksOf(file)).text !== this.#proven.marks.text) throw touched(this.#path);
+    this.#unread ??= await marksOf(file);
+    return this.#path;
+  }
+
+  async check(): Promise<void> {
+    const marks = this.#proven?.marks ?? this.#unread;
+    if (marks === undefined) return;
+    await using file = await this.#open();
+    if ((await marksOf(file)).text !== marks.text) throw touched(this.#path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -83,7 +98,7 @@ export class LocalFile implements ProvenBytes {
     await using file = await this.#open();
     const marks = await marksOf(file);
     using proving = await Proving.begin(this.#demand, marks.size);
-    for await (const piece of this.#pieces(file, signal, lent)) {
+    for await (const piece of this.#pieces(file, marks.size, signal, lent)) {
       await proving.update(piece);
       yield piece;
     }
@@ -93,9 +108,23 @@ export class LocalFile implements ProvenBytes {
     this.#proven = { result, marks };
   }
 
-  async *#pieces(file: FileHandle, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+  /** Its holes are not read. */
+  async *#pieces(file: FileHandle, size: number, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+    const ring = lent ? new Ring() : undefined;
+    let at = 0;
+    const hole = function* (to: number): Generator<Uint8Array> {
+      for (const piece of zeros(to - at)) {
+        signal.throwIfAborted();
+        yield piece;
+      }
+    };
     try {
-      yield* readPieces(file, signal, { ring: lent ? new Ring() : undefined });
+      for (const [from, to] of await extentsOf(file)) {
+        yield* hole(from);
+        yield* readPieces(file, signal, { from, to, ring });
+        at = to;
+      }
+      yield* hole(size);
     } catch (thrown) {
       signal.throwIfAborted();
       throw sourceFailure(thrown, this.#path);

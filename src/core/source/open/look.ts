@@ -9,6 +9,7 @@ import { sourceFailure } from "../failure.ts";
 import { readWhole } from "../pieces.ts";
 import { Hashing, proofOf } from "../verify/index.ts";
 import { accessOf, isUrl, placesOf, publicUrl, transformOf, type Web } from "../web/index.ts";
+import { digestOfData, isMostlyHoles } from "./sparse.ts";
 
 /** What all looks of one run share: each file is read once, each URL asked once. */
 interface LookMeans {
@@ -103,9 +104,15 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, means
   }
   const now = await statFile(path);
   const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
-  const known = isSame ? previous.digest : undefined;
+  const known = isSame ? previous : undefined;
   const isLater = means.quick && now.size >= LARGE;
-  const found = known ?? (isLater ? undefined : await means.files.digest(path, now, means.signal));
+  if (known?.digest !== undefined || isLater)
+    return content(path, { digest: known?.digest, size: now.size, stat: now, transform });
+  if (spec.signature === undefined && (await isMostlyHoles(path))) {
+    const resolved = known?.resolved ?? (await means.files.data(path, now, means.signal));
+    return content(path, { resolved, size: now.size, stat: now, transform });
+  }
+  const found = await means.files.digest(path, now, means.signal);
   return content(path, { digest: found, size: now.size, stat: now, transform });
 }
 
@@ -126,19 +133,34 @@ function pinned(
 
 const rank = (where: string, previous: Content | undefined): number => (where === previous?.where ? 0 : 1);
 
+interface Made<T> {
+  readonly stat: Stat;
+  readonly digest: Promise<T>;
+}
+
 /** Digests of local files that were made in this run. */
 export class FileDigests {
-  readonly #made = new Map<string, { readonly stat: Stat; readonly digest: Promise<Digest> }>();
+  readonly #made = new Map<string, Made<Digest>>();
+  readonly #data = new Map<string, Made<string>>();
 
   /** The sha256 of the file, which is as `now` says. @throws Failure source.missing, source.denied, source.io */
   digest(path: string, now: Stat, signal: AbortSignal): Promise<Digest> {
-    const before = this.#made.get(path);
-    if (before !== undefined && sameStat(before.stat, now)) return before.digest;
-    const made = hashFile(path, signal);
-    this.#made.set(path, { stat: now, digest: made });
-    made.catch(() => this.#made.delete(path));
-    return made;
+    return once(this.#made, path, now, () => hashFile(path, signal));
   }
+
+  /** The digest of what is in a sparse file beside its holes. @throws as `digest` */
+  data(path: string, now: Stat, signal: AbortSignal): Promise<string> {
+    return once(this.#data, path, now, () => digestOfData(path, signal));
+  }
+}
+
+function once<T>(all: Map<string, Made<T>>, path: string, now: Stat, make: () => Promise<T>): Promise<T> {
+  const before = all.get(path);
+  if (before !== undefined && sameStat(before.stat, now)) return before.digest;
+  const made = make();
+  all.set(path, { stat: now, digest: made });
+  made.catch(() => all.delete(path));
+  return made;
 }
 
 async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {

@@ -118,7 +118,8 @@ export class Sources implements AsyncDisposable {
       if (!told.has(text)) this.#note?.(`${opening.address}: ${text}`);
       told.add(text);
     };
-    const conversion: SourceConversion = { plan, wanted, member, directory, limit: this.#limit, note };
+    const scanned = (done: number, total: number): void => progress("verify", done, total);
+    const conversion: SourceConversion = { plan, wanted, member, directory, limit: this.#limit, note, scanned };
     const place = await Place.take(this.#turns, memoryOf(plan, detected), signal);
     try {
       const { format, compression, virtualSize } = await this.#outcome(detected, conversion, supply, signal);

@@ -55,6 +55,8 @@ export interface SourceConversion {
   readonly directory: string;
   /** Told what is odd about the bytes, and no failure. */
   readonly note: (text: string) => void;
+  /** Told how far a disk was read to see where its data is. */
+  readonly scanned: (done: number, total: number) => void;
   /** Bytes that any step may give. */
   readonly limit: number | undefined;
 }
@@ -65,16 +67,18 @@ export interface SourceConversion {
  */
 export async function* converted(
   supply: ProvenBytes,
-  { plan, wanted, member, directory, limit, note }: SourceConversion,
+  { plan, wanted, member, directory, limit, note, scanned }: SourceConversion,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  if (plan.steps[0] === "raw->qcow2") await supply.prove(signal);
-  const { path, size } = supply;
+  const isDisk = plan.steps[0] === "raw->qcow2";
+  const unread = isDisk ? await supply.unread?.() : undefined;
+  if (isDisk && unread === undefined) await supply.prove(signal);
+  const { path = unread, size } = supply;
   const input =
     path === undefined
       ? ({ kind: "stream", bytes: supply.read(signal), size } as const)
       : ({ kind: "file", path } as const);
-  yield* transform(input, plan, { target: wanted, member, directory, limit, note, signal });
+  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, signal });
   if (path !== undefined) await supply.check();
 }
 

@@ -68,6 +68,7 @@ async function fileOrigin(
   if (expected?.stat !== undefined && expected.digest === undefined && !sameStat(expected.stat, stat))
     throw changed(path, "it was modified");
   const file = await LocalFile.open(path, { proof, expected: expected?.digest, where: path });
+  file.watch(opening.progress);
   return {
     key: `${path} ${stat.size} ${stat.mtime} ${stat.inode}`,
     path,
@@ -76,6 +77,11 @@ async function fileOrigin(
       ? {}
       : { metadata: await LocalFile.open(metadata, { proof: {}, expected: beside, where: metadata }) }),
     content: async () => {
+      if ((await file.unread()) !== undefined) {
+        const resolved = await files.data(path, stat, signal);
+        await file.check();
+        return content(path, { resolved, size: stat.size, stat, transform });
+      }
       const { digests, size } = await file.prove(signal);
       const digest = proof.digest ?? expected?.digest ?? digests.sha256;
       return content(path, { digest, digests, size, stat, transform });

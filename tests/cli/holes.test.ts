@@ -1,0 +1,78 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { open, rm, stat, truncate, utimes } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Folder } from "../harness.ts";
+
+// Holes of a source cost nothing where no digest of all of them is demanded, and stay holes wherever a file is written.
+
+setDefaultTimeout(120_000);
+
+const IMAGES = resolve("dist/images");
+const why = (await Bun.file(IMAGES).exists()) ? "" : " (skipped: dist/images is not built)";
+const TOML = (format: string, more = "") =>
+  `[settings]\nname = "holes"\n[backend.store]\nplugin = "local"\npath = "./store"\n[image.a]\nsource = { file = "./disk.raw"${more} }\nformat = "${format}"\n`;
+const TIB = 2 ** 40;
+
+async function disk(toml: string, size: number): Promise<Folder> {
+  const folder = await Folder.make({ "images.toml": toml, "disk.raw": "" });
+  await truncate(folder.at("disk.raw"), size);
+  await write(folder, "begin", 100_000);
+  await write(folder, "end", size - 5);
+  return folder;
+}
+
+async function write(folder: Folder, text: string, at: number): Promise<void> {
+  await using file = await open(folder.at("disk.raw"), "r+");
+  await file.write(text, at);
+}
+
+/** The program as it is shipped. */
+async function images(folder: Folder, code: number, ...args: readonly string[]): Promise<string> {
+  const child = Bun.spawn([IMAGES, ...args], { cwd: folder.at("."), stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  if ((await child.exited) !== code)
+    throw new Error(`images ${args.join(" ")}: ${child.exitCode}\n${stderr}\n${stdout}`);
+  return stdout;
+}
+
+const allocated = async (path: string): Promise<number> => (await stat(path)).blocks * 512;
+
+test.skipIf(why !== "")(`1 TiB of holes becomes a qcow2 of its data, and shows progress${why}`, async () => {
+  await using folder = await disk(TOML("qcow2"), TIB);
+  const said = await images(folder, 0, "apply", "--yes", "--json");
+  expect(said).toMatch(/"phase":"verify","bytes":1099511627776,"total_bytes":1099511627776/);
+  const made = await stat(folder.at("store", "files", "a.qcow2"));
+  expect(made.size).toBeLessThan(2 ** 20);
+  const { content } = (await Bun.file(folder.at("images.state.json")).json()).images["store/a"];
+  expect(content).toMatchObject({ size: TIB, resolved: expect.stringMatching(/^data sha256:[0-9a-f]{64}$/) });
+  expect(content.digest).toBeUndefined();
+  // Touched, and after a lost state, it is still the same.
+  await utimes(folder.at("disk.raw"), new Date(), new Date());
+  await images(folder, 0, "plan", "--detailed-exitcode");
+  await rm(folder.at("images.state.json"));
+  expect(await images(folder, 0, "apply", "--yes")).toContain("0 added");
+  await images(folder, 0, "plan", "--detailed-exitcode");
+  // Zeros that are written out are the same bytes; other data is not.
+  await write(folder, "\0".repeat(70_000), 3_000_000);
+  await images(folder, 0, "plan", "--detailed-exitcode");
+  await write(folder, "other", TIB / 2);
+  expect(await images(folder, 2, "plan", "--detailed-exitcode")).toContain("replace");
+});
+
+test.skipIf(why !== "")(
+  `a checksum that is declared is compared also where most of a file is holes${why}`,
+  async () => {
+    await using folder = await disk(TOML("qcow2", `, checksum = "sha256:${"0".repeat(64)}"`), 9 * 2 ** 30);
+    expect(await images(folder, 1, "apply", "--yes", "--json")).toContain("checksum mismatch");
+  },
+);
+
+test.skipIf(why !== "")(`holes stay holes in the local store and in an export${why}`, async () => {
+  await using folder = await disk(TOML("raw"), 2 ** 30);
+  await images(folder, 0, "apply", "--yes");
+  await images(folder, 0, "export", "store/a", "--out", "out.raw");
+  for (const path of [folder.at("store", "files", "a.img"), folder.at("out.raw")]) {
+    expect((await stat(path)).size).toBe(2 ** 30);
+    expect(await allocated(path)).toBeLessThan(2 ** 20);
+  }
+});
