@@ -22,11 +22,11 @@ import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
-import { findPlugin } from "./plugins.ts";
+import { BUILT_IN, findPlugin } from "./plugins.ts";
 import { privateFolder, type Shell } from "./shell.ts";
 import { StateKeeper } from "./statekeeper.ts";
 import { named } from "./stateplace.ts";
-import { traceOf } from "./trace.ts";
+import { both, traceOf } from "./trace.ts";
 import type { FileOptions, SessionWish } from "./wish.ts";
 
 /** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
@@ -71,6 +71,7 @@ export class Session implements AsyncDisposable {
         if (wish.plugins === "none" && isPluginFile(plugin)) return undefined;
         return await findPlugin(plugin, folder, wish.plugins === "first use" ? wish : "pinned");
       },
+      plugins: Object.keys(BUILT_IN),
       signal: shell.signal,
     });
     const secrets = new Secrets({ folder: read.config.folder, env: shell.env });
@@ -199,10 +200,11 @@ export class Session implements AsyncDisposable {
   }
 
   #door(options: Parameters<Host["door"]>[0], limits?: BackendDeclaration["limits"]) {
+    const { onRetry, ...means } = this.#netMeans();
     const door = openDoor(options, {
-      ...this.#netMeans(),
+      ...means,
       signal: this.#shell.hard,
-      onRetry: waitingTold(this.#wish.note),
+      onRetry: both(onRetry, waitingTold(this.#wish.note)),
       ...(limits === undefined ? {} : { limits, patient: true }),
     });
     this.#closing.push(door);
@@ -210,14 +212,11 @@ export class Session implements AsyncDisposable {
   }
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
-  #netMeans(): Pick<HttpMeans, "redact" | "conceal" | "env" | "onRequest" | "onRetry"> {
+  #netMeans(): Pick<HttpMeans, "redact" | "conceal" | "env" | "onRequest" | "onDetail" | "onRetry"> {
     const { onRequest, ...logged } = traceOf(this.#shell);
     return {
       ...logged,
-      onRequest: (traced) => {
-        onRequest?.(traced);
-        this.onRequest?.(traced);
-      },
+      onRequest: both(onRequest, (traced) => this.onRequest?.(traced)),
       redact: (text) => this.secrets.redact(text),
       conceal: (text) => this.secrets.conceal(text),
       env: this.#shell.env,

@@ -136,7 +136,7 @@ export interface Host {
   conceal(secret: string): void;
   /** A small file of a tar archive, packed in whatever way, that lies in its first bytes; no more of them are read. Undefined: it does not. */
   fileIn(archive: AsyncIterable<Uint8Array>, name: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
-  /** A folder of our own that outlives a run, made at the first call, mode 0700. */
+  /** A directory of our own that outlives a run, made at the first call, mode 0700. */
   scratch(): Promise<string>;
 }
 

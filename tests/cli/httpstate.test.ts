@@ -46,7 +46,7 @@ test.each(["terraform", "gitlab"] as const)(
     expect(Object.keys(JSON.parse((await ends(0, "state", "pull")).stdout).images)).toEqual(["store/a"]);
     await ends(0, "state", "mv", "store/a", "store/b");
     await ends(0, "state", "mv", "store/b", "store/a");
-    expect((await ends(0, "log")).stdout).toMatch(/state mv[^]*apply +ended/);
+    expect((await ends(0, "log")).stdout).toMatch(/state mv[\s\S]*apply +ended/);
     expect(await world.ids()).toEqual(before);
     await expect(world.state()).rejects.toThrow("ENOENT");
     await world.declare("", settings(server.url));

@@ -1,8 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of variables
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { ROWS, TERRAFORM } from "./terraform/rows.ts";
 import { World } from "./world.ts";
+
+setDefaultTimeout(120_000);
 
 const VARS = '[vars]\nfrom = "b.img"\n';
 const ONE = '[image.a]\nsource = "./a.img"\n';

@@ -1,8 +1,10 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import type { Definition } from "clipanion";
 import { program } from "../../src/cli/main.ts";
 import { World } from "./world.ts";
+
+setDefaultTimeout(120_000);
 
 /** A value that no command can use, for every option that checks its value. */
 const BAD: Readonly<Record<string, string>> = {

@@ -171,7 +171,8 @@ test("a change that somebody else makes just before ours is met: 412, read again
     await api(main.socket, "PATCH", `/1.0/images/${fingerprint}?project=${lab.project.name}`, { properties });
   };
   await lab.apply();
-  expect(watch.count(/^PUT/)).toBe(3);
+  // The first one completes the marker of the upload.
+  expect(watch.count(/^PUT/)).toBe(4);
   await lab.settled();
   const image = await lab.one();
   expect(image.public).toBe(true);
@@ -214,6 +215,7 @@ test("an alias moves in one step once the new image is good, and then the old on
   await lab.apply();
   expect(watch.seen.filter((one) => !one.startsWith("GET"))).toEqual([
     "POST /1.0/images",
+    expect.stringMatching(/^PUT .1.0.images.[0-9a-f]{64}$/),
     "PUT /1.0/images/aliases/a",
     `DELETE /1.0/images/${fingerprint}`,
   ]);

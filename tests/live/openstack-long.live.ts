@@ -96,7 +96,7 @@ test.skipIf(!hasNginx)(`the body limit of an nginx is named, and nothing is left
 });
 
 test.skipIf(!hasNginx)(
-  `an nginx that does not wait for the answer: what Glance makes of the bytes counts${withNginx}`,
+  `an nginx that does not wait for the answer: the outcome in Glance counts${withNginx}`,
   async () => {
     await using glance = new Watched(facts.glance.RegionOne);
     const endpoint = await glance.listen();
@@ -115,7 +115,7 @@ test.skipIf(!hasNginx)(
     const said = await applying;
     expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
     expect(said.stderr).toContain("did not wait for its answer");
-    expect(said.stderr).toContain("what Glance makes of the bytes");
+    expect(said.stderr).toContain("waiting for Glance to finish the upload");
     expect(said.stderr).not.toContain("attempt 2");
     expect(await live()).toEqual(["big active"]);
     await settled(place);

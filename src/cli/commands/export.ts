@@ -20,6 +20,8 @@ import type { Backend } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { checkWritable } from "../output.ts";
 import { bytes } from "../render/format.ts";
+import { replaceable } from "../rewrite.ts";
+import { unwritable } from "../unwritable.ts";
 
 export class ExportCommand extends FileCommand {
   static override readonly paths = [["export"]];
@@ -109,38 +111,43 @@ export class ExportCommand extends FileCommand {
     throw new Failure("backend.refused", `the backend of ${address} does not support downloads`, { address });
   }
 
-  /** Beside the file, checked, then in its place: a file of that name is whole or not there. */
+  /** Beside the file, checked, then in its place: a file of that name is whole or not there. A device or a pipe gets the bytes as they come. */
   async #write(part: Part, path: string, image: Observed | undefined): Promise<void> {
-    const fresh = join(dirname(path), `.${basename(path, extname(path))}.${randomUUID()}.part`);
-    const file = await open(fresh, "wx");
+    const target = await replaceable(path);
+    const fresh = target && join(dirname(target), `.${basename(target, extname(target))}.${randomUUID()}.part`);
+    const onDisk = <T>(work: Promise<T>): Promise<T> =>
+      work.catch((cause: unknown) => {
+        throw unwritable(cause, path);
+      });
+    await using file = await onDisk(open(fresh ?? path, fresh === undefined ? "w" : "wx"));
     try {
       const hash = new Bun.CryptoHasher("sha256");
       let size = 0;
       for await (const piece of part.open(this.context.signal)) {
         hash.update(piece);
-        await file.writev([piece]);
+        await onDisk(file.writeFile(piece));
         size += piece.byteLength;
       }
       const found = `sha256:${hash.digest("hex")}`;
-      const wanted = image?.digests?.sha256;
-      if ((wanted !== undefined && wanted !== found) || (part.size !== undefined && part.size !== size)) {
-        const hint = "try again; if it fails again, the image on the backend is damaged";
-        throw new Failure(
-          "source.digest",
-          `the download is not the image: got ${found}, ${size} bytes; expected ${wanted ?? "as many bytes as announced"}`,
-          { hint },
-        );
-      }
-      await file.sync();
-      await rename(fresh, path);
+      refuseDamaged(part, image, found, size);
+      if (fresh !== undefined && target !== undefined) await onDisk(file.sync().then(() => rename(fresh, target)));
       this.note(`wrote ${path} (${bytes(size)}, ${found})`);
     } catch (thrown) {
-      await rm(fresh, { force: true });
+      if (fresh !== undefined) await rm(fresh, { force: true });
       throw thrown;
-    } finally {
-      await file.close();
     }
   }
+}
+
+/** @throws Failure source.digest when the bytes are not those that the backend has */
+function refuseDamaged(part: Part, image: Observed | undefined, found: string, size: number): void {
+  const wanted = image?.digests?.sha256;
+  if ((wanted === undefined || wanted === found) && (part.size === undefined || part.size === size)) return;
+  throw new Failure(
+    "source.digest",
+    `the download is not the image: got ${found}, ${size} bytes; expected ${wanted ?? "as many bytes as announced"}`,
+    { hint: "try again; if it fails again, the image on the backend is damaged" },
+  );
 }
 
 /** The most that signature version 4 allows. */

@@ -95,6 +95,7 @@ export class ImportImageManagerCommand extends FileCommand {
     await adoptAll(images, means, {
       adopt,
       said: {
+        noted: (text) => this.note(printable(text)),
         taken: (one, blind) => {
           this.note(printable(`${one.address}: Import complete [id=${one.id}] (${one.from})`));
           if (blind !== undefined)

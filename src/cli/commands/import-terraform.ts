@@ -76,7 +76,7 @@ export class ImportTerraformCommand extends FileCommand {
       if (blind !== undefined)
         this.note(printable(`${one.address}: warning: its source cannot be read: ${blind.message}`));
     };
-    await adoptAll(there, means, { adopt, said: { taken } });
+    await adoptAll(there, means, { adopt, said: { taken, noted: (text) => this.note(printable(text)) } });
     this.note(`${plural(there.length, "image")} adopted; next: images plan`);
     return EXIT.done;
   }

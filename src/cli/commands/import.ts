@@ -56,6 +56,8 @@ export class ImportCommand extends FileCommand {
       resource.source === undefined ? undefined : await means.look(resource.source, undefined, this.context.signal);
     const events = new Channel<Event>();
     const image = await importImage(address, imageId(this.id), { means, events, adopt: this.adopt, content });
+    events.close();
+    for await (const event of events) if (event.type === "step.note") this.note(`${address}: ${printable(event.text)}`);
     const name = image.name === undefined || image.name === image.id ? "" : ` (${printable(image.name)})`;
     this.note(`${address}: Import complete [id=${printable(image.id)}]${name}`);
     return EXIT.done;

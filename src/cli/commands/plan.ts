@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { replaceFile } from "../../core/disk/write.ts";
@@ -5,6 +6,7 @@ import { Failure } from "../../core/failure.ts";
 import { checkWritable, writing } from "../output.ts";
 import { PlanningCommand } from "../planning.ts";
 import { toPlanFile } from "../render/planfile.ts";
+import { replaceable } from "../rewrite.ts";
 import { VERSION } from "../version.ts";
 
 export class PlanCommand extends PlanningCommand {
@@ -42,7 +44,11 @@ export class PlanCommand extends PlanningCommand {
       const { state } = await session.store();
       const file = toPlanFile(plan, { version: VERSION, config: session.config, state }, (text) => this.redact(text));
       const path = resolve(this.context.cwd, this.out_);
-      await writing(path, () => replaceFile(path, `${JSON.stringify(file, undefined, 2)}\n`));
+      const text = `${JSON.stringify(file, undefined, 2)}\n`;
+      await writing(path, async () => {
+        const target = await replaceable(path);
+        await (target === undefined ? writeFile(path, text) : replaceFile(target, text));
+      });
       if (!this.isJsonOnly) this.note(`\nSaved the plan to ${this.out_}; apply it with: images apply ${this.out_}`);
     }
     await this.writeReports(plan, session);

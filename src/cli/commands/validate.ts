@@ -1,6 +1,6 @@
 import { Command, Option } from "clipanion";
 import { EXIT, FileCommand, isUsage, textOf } from "../base.ts";
-import { diagnostics, validation } from "../render/diagnostic.ts";
+import { eachProblem, validation } from "../render/diagnostic.ts";
 import { plural } from "../render/format.ts";
 
 export class ValidateCommand extends FileCommand {
@@ -35,7 +35,7 @@ export class ValidateCommand extends FileCommand {
 
   protected override failInJson(thrown: unknown): void {
     if (this.json && !isUsage(thrown))
-      this.out.data.write(`${JSON.stringify(validation(diagnostics(thrown, textOf)))}\n`);
+      this.out.data.write(`${JSON.stringify(validation(eachProblem(thrown, textOf)))}\n`);
     else super.failInJson(thrown);
   }
 }

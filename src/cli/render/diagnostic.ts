@@ -41,6 +41,12 @@ export function diagnostics(thrown: unknown, sources?: DiagnosticSources): reado
   return onlyWarnings ? problems : [ofFailure(failure, sources), ...problems];
 }
 
+/** The problems alone, where a failure tells some: for what counts them. */
+export function eachProblem(thrown: unknown, sources?: DiagnosticSources): readonly Diagnostic[] {
+  const { problems } = asFailure(thrown);
+  return problems.length === 0 ? diagnostics(thrown, sources) : problems.map((one) => ofProblem(one, sources));
+}
+
 function ofFailure(failure: Failure, sources: DiagnosticSources | undefined): Diagnostic {
   const { message, code, hint, address, at, request, cause } = failure;
   const detail = [

@@ -2,9 +2,10 @@ import { importImage } from "../../core/apply/import.ts";
 import type { ApplyContext } from "../../core/apply/means.ts";
 import { asFailure, Failure } from "../../core/failure.ts";
 import type { Event } from "../../core/model/event.ts";
-import { backendOf } from "../../core/model/name.ts";
+import { type Address, backendOf } from "../../core/model/name.ts";
 import type { Content } from "../../core/model/source.ts";
 import { Channel, inParallel } from "../../core/stream.ts";
+import { plural } from "../render/format.ts";
 import type { Session } from "../session.ts";
 import type { Adoption } from "./draft.ts";
 
@@ -46,6 +47,8 @@ export async function lookAtAll(
 interface AdoptionSaid {
   /** One image is taken over; `blind`: why its source could not be looked at. */
   taken(one: Adoption, blind: Failure | undefined): void;
+  /** What there is to say of some of them, once for all: that their bytes could not be compared. */
+  noted(text: string): void;
 }
 
 /** Takes the images into the state, as `images import` does; one that fails does not stop the others. @throws the first failure, then */
@@ -55,11 +58,20 @@ export async function adoptAll(
   { adopt, said }: { readonly adopt: boolean; readonly said: AdoptionSaid },
 ): Promise<void> {
   const events = new Channel<Event>();
-  await inParallel(images, means.parallelism, async (one) => {
-    const { content, blind } = await contentOf(one, means);
-    await importImage(one.address, one.id, { means, events, adopt, content });
-    said.taken(one, blind);
-  });
+  try {
+    await inParallel(images, means.parallelism, async (one) => {
+      const { content, blind } = await contentOf(one, means);
+      await importImage(one.address, one.id, { means, events, adopt, content });
+      said.taken(one, blind);
+    });
+  } finally {
+    events.close();
+    const notes = new Map<string, Address[]>();
+    for await (const event of events)
+      if (event.type === "step.note") notes.set(event.text, [...(notes.get(event.text) ?? []), event.address]);
+    for (const [text, addresses] of notes)
+      said.noted(`${addresses.length > 3 ? plural(addresses.length, "image") : addresses.join(", ")}: ${text}`);
+  }
 }
 
 /** What the source is now, where it can be looked at. */

@@ -3,11 +3,12 @@ import { Failure } from "../failure.ts";
 import { meant } from "../model/check.ts";
 import type { BackendDeclaration } from "../model/declaration.ts";
 import { backendName, isName, NAME_RULE } from "../model/name.ts";
+import { nearest } from "../model/nearest.ts";
 import type { FilePlace } from "../model/place.ts";
 import { type Schema, writable } from "../model/schema.ts";
 import { seconds } from "../model/types.ts";
 import type { Complaint, Plugin } from "../plugin.ts";
-import { checkTable, tableWith } from "./faults.ts";
+import { checkParts, checkTable, independent, tableWith } from "./faults.ts";
 import { BACKEND } from "./keys.ts";
 import { nameIn } from "./naming.ts";
 import { EMPTY, type NodeEntry, placesIn, type TableNode } from "./node.ts";
@@ -16,7 +17,10 @@ import { absolute, type CheckContext, type KnownBackend } from "./world.ts";
 
 /** A plugin by its name or path; undefined: it is not asked for, and neither are the images on its backends. */
 export type Lookup = (plugin: string, folder: string) => Promise<Plugin | undefined>;
-type Surroundings = Pick<CheckContext, "problems" | "folder" | "home" | "conceal">;
+type Surroundings = Pick<CheckContext, "problems" | "folder" | "home" | "conceal"> & {
+  /** The names of the plugins that can be looked up. */
+  readonly plugins?: readonly string[] | undefined;
+};
 
 /** Every `[backend.NAME]`, with its plugin and its settings checked. */
 export async function checkBackends(
@@ -38,7 +42,14 @@ export async function checkBackends(
       });
       continue;
     }
-    found.set(name, { name: backendName(name), plugin, declaration: checkBackend(name, entry, plugin, world) });
+    const mark = entry.value.kind === "table" ? entry.value.entries.get("mark")?.value : undefined;
+    found.set(name, {
+      name: backendName(name),
+      plugin,
+      declaration: checkBackend(name, entry, plugin, world),
+      at: entry.value.at,
+      isUnmarked: mark?.kind === "plain" && mark.value === false,
+    });
   }
   return found;
 }
@@ -76,10 +87,12 @@ class Plugins {
     }
     const plugin = await known;
     if (!(plugin instanceof Failure)) return plugin;
+    // Checked as if the nearest one were written, so that the rest is told as well.
+    const near = plugin.code === "plugin.unknown" ? nearest(written, this.#world.plugins ?? []) : undefined;
     const at = entry.value.kind === "table" ? entry.value.entries.get("plugin")?.value.at : undefined;
     for (const problem of plugin.problems.length > 0 ? plugin.problems : [plugin])
       this.#world.problems.error(problem.code, problem.message, { at: at ?? problem.at, hint: problem.hint });
-    return undefined;
+    return near === undefined ? undefined : await this.#lookup(near, this.#world.folder);
   }
 }
 
@@ -108,10 +121,11 @@ function checkBackend(
   }
   const limits = checkTable(BACKEND, tableWith(node, common), { problems, conceal });
   if (plugin === undefined) return undefined;
-  const settings = checkTable(schema, tableWith(node, own), { problems, conceal });
+  const { value: settings, bad } = checkParts(schema, tableWith(node, own), { problems, conceal });
   if (settings === undefined || limits === undefined) return undefined;
   warnOfReferences(schema, own, problems);
-  const complaints = complaintsOf(plugin, () => plugin.checkConfig?.(settings));
+  const all = complaintsOf(plugin, () => plugin.checkConfig?.(settings));
+  const complaints = bad.size === 0 ? all : independent(all, [...bad]);
   const places = own.flatMap(([key, { value }]) => placesIn(nameIn(schema, key) ?? key, value));
   tellComplaints(complaints, Object.fromEntries(places), node.at, problems);
   return {

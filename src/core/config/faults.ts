@@ -2,6 +2,7 @@
 import { check } from "../model/check.ts";
 import type { Desired, Fault, Schema } from "../model/schema.ts";
 import type { Value } from "../model/value.ts";
+import type { Complaint } from "../plugin.ts";
 import { attributeIn, holdsSecrets, nameIn } from "./naming.ts";
 import { follow, isBroken, type Node, type NodeEntry, type TableNode, tableOf } from "./node.ts";
 import type { Problems } from "./problems.ts";
@@ -19,23 +20,31 @@ export interface Telling {
  * A table as its schema wants it, with every fault told at its place. Keys with faults are left out, so that the rest can still be used;
  * undefined when it cannot: something required is missing.
  */
-export function checkTable<S extends Schema>(schema: S, node: Node, telling: Telling): Desired<S> | undefined {
+export const checkTable = <S extends Schema>(schema: S, node: Node, telling: Telling): Desired<S> | undefined =>
+  checkParts(schema, node, telling).value;
+
+/** The same, with the names of what is left out. */
+export function checkParts<S extends Schema>(
+  schema: S,
+  node: Node,
+  telling: Telling,
+): { readonly value: Desired<S> | undefined; readonly bad: ReadonlySet<string> } {
   const { problems, about = "" } = telling;
   if (node.kind !== "table") {
     if (node.kind !== "broken") problems.error("config.value", `expected a table${about}`, { at: node.at });
-    return undefined;
+    return { value: undefined, bad: new Set() };
   }
   const literals = new Set<Node>();
   const bad = tellLiterals(schema, node, telling, literals);
   const first = check(schema, tableOf(node.entries));
-  if (first.ok && bad.size === 0) return first.value;
+  if (first.ok && bad.size === 0) return { value: first.value, bad };
   for (const fault of first.ok ? [] : first.faults) {
     if (!literals.has(follow(node, fault.path).value)) tellFault(schema, fault, node, telling);
     if (fault.path[0] !== undefined) bad.add(String(fault.path[0]));
   }
   const good = Object.entries(tableOf(node.entries)).filter(([key]) => !bad.has(key));
   const second = check(schema, Object.fromEntries(good));
-  return second.ok ? second.value : undefined;
+  return { value: second.ok ? second.value : undefined, bad };
 }
 
 /** Tells one fault of a table where it stands: at the key when the key is wrong, else at the value. */
@@ -115,6 +124,16 @@ export function tellLiteral(key: string, leaf: Node, { problems, about = "", con
   );
   return true;
 }
+
+/**
+ * What a plugin complains of where some attributes were left out because they are wrong: no complaint that may come of that. One that has
+ * no attribute, or names one of those, is not told before they are right.
+ */
+export const independent = (complaints: readonly Complaint[], bad: readonly string[]): readonly Complaint[] =>
+  complaints.filter(({ attribute, message, hint = "" }) => {
+    const words = new Set(`${attribute} ${message} ${hint}`.split(/[^A-Za-z0-9_]+/));
+    return attribute !== undefined && !bad.some((name) => words.has(name));
+  });
 
 /** A table of some of the entries of another. */
 export const tableWith = (node: TableNode, entries: Iterable<readonly [string, NodeEntry]>): TableNode => ({

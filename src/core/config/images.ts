@@ -1,5 +1,6 @@
 import type { Resource } from "../model/declaration.ts";
 import { type Address, address, imageName, isName, NAME_RULE } from "../model/name.ts";
+import { nearest } from "../model/nearest.ts";
 import type { Plugin } from "../plugin.ts";
 import { checkTable, tableWith } from "./faults.ts";
 import { IMAGE } from "./keys.ts";
@@ -53,6 +54,7 @@ function placeImage(
   problems: Problems,
 ): PlacedImage {
   const found = new Map<string, KnownBackend>();
+  const guessed = new Map<string, KnownBackend>();
   let complete = true;
   for (const item of written ?? []) {
     if (item.kind !== "text") {
@@ -62,9 +64,11 @@ function placeImage(
     }
     const backend = backends.get(item.value);
     if (backend === undefined) {
-      complete = false;
       const hint = hintFor(item.value, backends.keys(), "there is no [backend.NAME] yet");
       problems.error("config.reference", `there is no backend ${JSON.stringify(item.value)}`, { at: item.at, hint });
+      const meant = backendMeant(item.value, node, backends);
+      if (meant === undefined) complete = false;
+      else if (!found.has(meant.name)) guessed.set(meant.name, meant);
     } else if (found.has(item.value))
       problems.error("config.duplicate", `${item.value} is listed more than once`, { at: item.at });
     else found.set(item.value, backend);
@@ -77,8 +81,25 @@ function placeImage(
       tellNowhere(name, node, backends, problems);
     }
   }
-  const on = onIn(name, node, found, backends, problems);
-  return { name, node, backends: [...found.values()], on, complete };
+  const all = new Map([...guessed, ...found]);
+  const on = onIn(name, node, all, backends, problems);
+  return { name, node, backends: [...all.values()], on, complete };
+}
+
+/** What a name that is none most likely means, so that the rest of an image can be checked: the nearest backend, or the one that takes most of its keys. */
+function backendMeant(
+  name: string,
+  { entries }: TableNode,
+  backends: ReadonlyMap<string, KnownBackend>,
+): KnownBackend | undefined {
+  const near = nearest(name, [...backends.keys()]);
+  if (near !== undefined) return backends.get(near);
+  const own = [...entries.keys()].filter((key) => !PLACING.has(key) && !Object.hasOwn(IMAGE, key));
+  const fits = [...backends.values()]
+    .map((backend) => ({ backend, score: own.filter((key) => backend.plugin && takes(backend.plugin, key)).length }))
+    .sort((a, b) => b.score - a.score);
+  const [best, next] = fits;
+  return next === undefined || (best?.score ?? 0) > next.score ? best?.backend : undefined;
 }
 
 function tellNowhere(
@@ -162,6 +183,11 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
   if (whole) {
     slipped = tellUnknown(node.entries, plugins, world, [...PLACING]);
     checkIgnored(node.entries.get("ignore_changes"), plugins, world.problems);
+  } else if (backends.length === 0) {
+    // On none of the backends that there are would this key be one.
+    const all = [...world.backends.values()].map(({ plugin }) => plugin);
+    const some = all.filter((plugin) => plugin !== undefined);
+    if (all.length > 0 && some.length === all.length) tellUnknown(node.entries, some, world, [...PLACING]);
   }
   const several = new Set(plugins.map((plugin) => plugin.name)).size > 1;
   return backends.flatMap((backend): Resource[] => {

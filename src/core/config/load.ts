@@ -17,7 +17,7 @@ import { checkTable } from "./faults.ts";
 import { readFiles, readVarFile } from "./files.ts";
 import { addressesOf, checkImage, placeImages } from "./images.ts";
 import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
-import { madeUpName } from "./madeup.ts";
+import { requireName } from "./named.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
 import { checkNotify } from "./notify.ts";
 import { checkChains } from "./policy.ts";
@@ -36,6 +36,8 @@ interface ConfigSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The plugin of a name, or of the absolute path of a file. @throws Failure plugin.*, which is reported at its place */
   readonly lookup: Lookup;
+  /** The names of the plugins that it finds, for what is not one of them. */
+  readonly plugins?: readonly string[];
   /** Secrets that stand written out in the file are concealed by it, so that what shows the error hides them. */
   readonly secrets?: Secrets;
   readonly signal?: AbortSignal;
@@ -114,7 +116,10 @@ async function checked(
     home: env["HOME"] ?? homedir(),
     conceal: secrets === undefined ? undefined : (secret: string) => secrets.conceal(secret),
   };
-  const backends = await checkBackends(tableAt(filled, "backend", problems), lookup, around);
+  const backends = await checkBackends(tableAt(filled, "backend", problems), lookup, {
+    ...around,
+    plugins: surroundings.plugins,
+  });
   surroundings.signal?.throwIfAborted();
   const images = placeImages(tableAt(filled, "image", problems), backends, problems);
   const world: CheckContext = {
@@ -188,17 +193,6 @@ function settingsOf(root: TableNode, file: string, world: CheckContext): Config[
   const { name = "" } = found;
   if (name === "") requireName(table, world);
   return { name, parallelism, maxSize: gigabytes * 2 ** 30, ...statePlace({ ...found, state }, table, world) };
-}
-
-/** Two teams must not share a name by default: it is written out as soon as a backend writes markers. */
-function requireName(settings: TableNode | undefined, { backends, folder, problems }: CheckContext): void {
-  const marking = [...backends.values()].find(({ declaration }) => declaration?.mark === true)?.declaration;
-  if (marking === undefined || settings?.entries.has("name") === true) return;
-  const line = `name = "${madeUpName(folder)}"`;
-  problems.error("config.name", "[settings] name is required: it is written into the ownership markers of all images", {
-    at: settings?.at ?? marking.at,
-    hint: settings === undefined ? `add to the file: [settings] ${line}` : `add under [settings]: ${line}`,
-  });
 }
 
 function policyOf(root: TableNode, problems: Problems): Policy {

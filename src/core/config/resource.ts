@@ -5,7 +5,7 @@ import type { FilePlace } from "../model/place.ts";
 import { type Schema, writable } from "../model/schema.ts";
 import type { Plugin } from "../plugin.ts";
 import { complaintsOf, tellComplaints } from "./backends.ts";
-import { checkTable, tableWith } from "./faults.ts";
+import { checkParts, independent, tableWith } from "./faults.ts";
 import { IMAGE } from "./keys.ts";
 import { type Common, lifecycleOf, stateOf } from "./lifecycle.ts";
 import { attributeIn, nameIn } from "./naming.ts";
@@ -47,7 +47,7 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, world: Check
   const source = findSource(entries, takes(plugin, "source"), world);
   const written = [...entries].filter(([key]) => takes(plugin, key) && (key !== "source" || source.kind === "plugin"));
   const { references, literal } = takeReferences(written, { backend: backend.name, plugin, about }, world);
-  const want = checkTable<Schema>(plugin.image, tableWith(on ?? node, literal), {
+  const { value: want, bad } = checkParts<Schema>(plugin.image, tableWith(on ?? node, literal), {
     problems,
     about,
     conceal: world.conceal,
@@ -61,14 +61,14 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, world: Check
   const meant = checkOrigins({ plugin, attributes, source, needed, at: node.at, about }, world);
   if (source.kind === "source") checkSource(source.spec, world);
   else if (meant !== undefined) checkOrigin(meant, attributes, world);
-  if (want === undefined || problems.count !== before) return undefined;
   const places = placesOf(entries, plugin);
-  tellComplaints(
-    complaintsOf(plugin, () => plugin.check?.(want, { source: source.kind === "source" })),
-    places,
-    at,
-    problems,
-  );
+  const isSound = want !== undefined && problems.count === before;
+  const settings = backend.declaration === undefined ? {} : { settings: backend.declaration.settings };
+  const facts = { source: source.kind === "source" || source.kind === "wrong", ...settings };
+  const complaints = want === undefined ? [] : complaintsOf(plugin, () => plugin.check?.(want, facts));
+  const doubtful = [...bad, ...(source.kind === "wrong" ? ["source"] : [])];
+  tellComplaints(isSound ? complaints : independent(complaints, doubtful), places, at, problems);
+  if (want === undefined || !isSound) return undefined;
   return {
     address: here,
     backend: backend.name,

@@ -12,6 +12,9 @@ export interface KnownBackend {
   readonly name: BackendName;
   readonly plugin: Plugin | undefined;
   readonly declaration: BackendDeclaration | undefined;
+  /** Where its table is, and whether `mark = false` is in it. */
+  readonly at?: FilePlace;
+  readonly isUnmarked?: boolean;
 }
 
 /** What the parts of the check share. */

@@ -93,6 +93,8 @@ export interface Observed<I extends Schema = Schema> {
   readonly mark?: Mark;
   /** What `mark.self` has to be for the marker to be this image's own. Default: the id. */
   readonly self?: string;
+  /** It belongs to another account, which can write any marker on it: what the marker says of the bytes proves nothing. */
+  readonly isOthers?: boolean;
   /** The backend refuses to delete it until somebody lifts that. */
   readonly protected?: boolean;
   /** What the plugin deletes with it: snapshots, objects. Ids, which come back as `Context.owns` when it is deleted. */

@@ -1,5 +1,6 @@
 import * as t from "typanion";
 import { check } from "./check.ts";
+import { nearest } from "./nearest.ts";
 import type { Attribute, Checked, Desired, JsonSchema, Schema, Type } from "./schema.ts";
 import { isSame, isSameSet, isTable, type Value } from "./value.ts";
 
@@ -22,6 +23,10 @@ function leaf<T extends Value>(
       is(value) ? ok(value) : wrong(`expected ${/^[a-z]+$/.test(rule) ? words : rule}, got ${kind(value)}`),
   };
 }
+
+/** A short string as it is written, and of everything else the kind. */
+const shown = (value: unknown): string =>
+  typeof value === "string" && value.length <= 40 ? JSON.stringify(value) : kind(value);
 
 const kind = (value: unknown): string => {
   if (value === null || value === undefined) return "nothing";
@@ -63,7 +68,10 @@ export const oneOf = <const T extends string>(...values: readonly T[]): Type<T> 
     json: { type: "string", enum: values },
     check: (value) => {
       const found = values.find((one) => one === value);
-      return found === undefined ? wrong(`expected ${label}`) : ok(found);
+      if (found !== undefined) return ok(found);
+      const near = typeof value === "string" ? nearest(value, values) : undefined;
+      const hint = near === undefined ? {} : { hint: `did you mean ${JSON.stringify(near)}?` };
+      return { ok: false, faults: [{ path: [], message: `expected ${label}, got ${shown(value)}`, ...hint }] };
     },
   };
 };

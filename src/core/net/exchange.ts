@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici/index.js";
 import { Failure } from "../failure.ts";
+import { LARGEST } from "./details.ts";
 import type { Flow } from "./flow.ts";
 import { IdleWatch } from "./watch.ts";
 
@@ -40,12 +41,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isOver = false;
   #isBroken = false;
   #error: unknown;
+  /** The answer's body so far, for a log; undefined where nobody wants it, or it has grown too large. */
+  #kept: Uint8Array[] | undefined;
   #wake: (() => void) | undefined;
   readonly #end = Promise.withResolvers<void>();
   #answered: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
 
   constructor(patience: ExchangeTimeouts) {
     this.#patience = patience;
+  }
+
+  /** Keeps the body of the answer, as long as it is small, besides giving it to its reader. */
+  keeps(wanted: boolean): void {
+    if (wanted && this.received <= LARGEST) this.#kept = [...this.#queue];
+  }
+
+  get kept(): string | undefined {
+    return this.#kept === undefined ? undefined : Buffer.concat(this.#kept).toString();
   }
 
   /** Resolves when nothing more will come or go. */
@@ -131,6 +143,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
     this.received += piece.byteLength;
+    if (this.received > LARGEST) this.#kept = undefined;
+    this.#kept?.push(piece);
     this.#queue.push(piece);
     this.#queued += piece.byteLength;
     this.#watch.arm(this.#patience.idle, "no data received");

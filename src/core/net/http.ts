@@ -184,7 +184,7 @@ class HttpDoor implements HttpClient {
       life[Symbol.dispose]();
     };
     try {
-      const answered = await traced(this.#means, job.asked, this.#clock, () => this.#sender.send(job, life));
+      const answered = await traced(this.#means, job, this.#clock, () => this.#sender.send(job, life));
       void answered.exchange.over.then(end);
       return { ...answered, life };
     } catch (error) {

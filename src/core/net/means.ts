@@ -30,6 +30,14 @@ export interface Traced {
   readonly ms: number;
 }
 
+/** The headers and bodies of one request and its answer, a line each. Redacted. */
+export interface Detailed {
+  readonly method: string;
+  readonly url: string;
+  readonly direction: "sent" | "received";
+  readonly lines: readonly string[];
+}
+
 /** What the program gives to a door, besides what its plugin asks for. */
 export interface HttpMeans {
   /** Of the run: ends every call. */
@@ -46,5 +54,6 @@ export interface HttpMeans {
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly onRequest?: (traced: Traced) => void;
+  readonly onDetail?: (detailed: Detailed) => void;
   readonly onRetry?: (retry: Retry) => void;
 }

@@ -1,31 +1,48 @@
+import type { AnswerHead } from "./attempt.ts";
 import type { Clock } from "./clock.ts";
-import { type RequestShown, requestId } from "./failures.ts";
-import type { HttpMeans, Traced } from "./means.ts";
+import { bodyLine, headerLines, isJson } from "./details.ts";
+import { requestId } from "./failures.ts";
+import type { HttpRequest } from "./job.ts";
+import type { Detailed, HttpMeans, Traced } from "./means.ts";
 import { shownUrl } from "./url.ts";
 
-interface Answered {
-  readonly exchange: { readonly status: number; readonly headers: Headers };
-}
-
-/** Makes one try and tells `onRequest` how it ended. No header or body is reported but the request's id. */
-export async function traced<T extends Answered>(
-  { onRequest }: Pick<HttpMeans, "onRequest">,
-  { method, url, redact }: RequestShown,
+/** Makes one try, and tells how it ended: to `onRequest` with the id of the request, to `onDetail` with headers and bodies. */
+export async function traced(
+  { onRequest, onDetail }: Pick<HttpMeans, "onRequest" | "onDetail">,
+  job: HttpRequest,
   clock: Clock,
-  send: () => Promise<T>,
-): Promise<T> {
+  send: () => Promise<AnswerHead>,
+): Promise<AnswerHead> {
+  const { method, url, redact } = job.asked;
+  const shown = { method, url: redact(shownUrl(url)) };
   const began = clock.now();
   const tell = (end: Pick<Traced, "status" | "id" | "failure">): void =>
-    onRequest?.({ method, url: redact(shownUrl(url)), ms: Math.round(clock.now() - began), ...end });
-  let answered: T;
+    onRequest?.({ ...shown, ms: Math.round(clock.now() - began), ...end });
+  const detail = (direction: Detailed["direction"], lines: readonly string[]): void =>
+    onDetail?.({ ...shown, direction, lines: lines.map(redact) });
+  let answered: AnswerHead;
   try {
     answered = await send();
   } catch (error) {
     tell({ failure: redact(error instanceof Error ? error.message : String(error)) });
     throw error;
   }
-  const { status, headers } = answered.exchange;
-  const id = requestId(headers);
-  tell({ status, ...(id === undefined ? {} : { id: redact(id) }) });
+  const { exchange, headers } = answered;
+  const id = requestId(exchange.headers);
+  tell({ status: exchange.status, ...(id === undefined ? {} : { id: redact(id) }) });
+  if (onDetail !== undefined) {
+    detail("sent", [...headerLines(Object.entries(headers)), ...sentBody(job, headers)]);
+    detail("received", headerLines(exchange.headers));
+    const type = exchange.headers.get("content-type");
+    exchange.keeps(isJson(type));
+    void exchange.over.then(() => detail("received", present(bodyLine(exchange.kept, exchange.received, type))));
+  }
   return answered;
 }
+
+function sentBody({ text, opens }: HttpRequest, headers: Readonly<Record<string, string>>): readonly string[] {
+  if (opens !== undefined) return [`(a stream${opens.size === undefined ? "" : ` of ${opens.size} bytes`})`];
+  return text === undefined ? [] : present(bodyLine(text, Buffer.byteLength(text), headers["content-type"]));
+}
+
+const present = (line: string | undefined): readonly string[] => (line === undefined ? [] : [line]);

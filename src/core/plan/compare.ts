@@ -25,7 +25,7 @@ export function compareBytes(
   );
   if (digest !== undefined && theirs === digest) return SAME;
   const wanted = contentKey(content);
-  const before = bearing(found) === "genuine" ? found.mark?.content : undefined;
+  const before = bearing(found) === "genuine" && found.isOthers !== true ? found.mark?.content : undefined;
   if (before !== undefined && before === wanted && !isUnproven(before)) return SAME;
   if (before !== undefined && isUnproven(before))
     return { kind: "differ", text: "content: by its marker, the bytes were never verified" };

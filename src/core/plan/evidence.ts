@@ -200,10 +200,11 @@ const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean =>
  */
 export function adoptedContent(
   { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
-  found: Pick<LiveImage, "id" | "self" | "mark" | "digests">,
+  found: Pick<LiveImage, "id" | "self" | "mark" | "isOthers" | "digests">,
 ): Content | undefined {
   if (content === undefined) return undefined;
-  const marked = bearing(found) === "genuine" ? contentOfKey(found.mark?.content ?? "") : undefined;
+  const marked =
+    bearing(found) === "genuine" && found.isOthers !== true ? contentOfKey(found.mark?.content ?? "") : undefined;
   const own = marked === undefined || content.transform !== undefined ? {} : digestsOf(marked);
   return learned(content, content, undefined, { ...(sentAsIs ? found.digests : {}), ...own });
 }

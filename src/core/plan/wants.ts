@@ -151,7 +151,11 @@ export class Wants {
     const plugin = this.plugin(resource.backend);
     const origin = originOf(plugin, resource);
     if (origin === undefined) return { transfer: { how: "none" } };
-    if (backend.resolve === undefined) return { content: declaredOrigin(plugin, want), transfer: { how: "none" } };
+    if (backend.resolve === undefined) {
+      const { ignoreChanges } = resource.lifecycle;
+      const kept = origin.needs.some((name) => ignoreChanges.includes(name)) ? known?.content : undefined;
+      return { content: kept ?? declaredOrigin(plugin, want), transfer: { how: "none" } };
+    }
     const pinned = origin.follow !== undefined && want[origin.follow] === false && known?.content !== undefined;
     if (pinned && known.status === "ready") return { content: known.content, transfer: { how: "none" } };
     const resolved = await backend.resolve(want, reading);

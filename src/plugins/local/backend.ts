@@ -153,8 +153,8 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   }
 
   /** Before the first change. All others wait for that. */
-  async #begin({ note }: Reading): Promise<void> {
-    this.#begun ??= this.#store.begin(note);
+  async #begin(reading: Reading): Promise<void> {
+    this.#begun ??= this.#store.begin(reading);
     await this.#begun;
   }
 

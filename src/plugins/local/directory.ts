@@ -24,7 +24,7 @@ export class DirectoryStore implements ImageStore {
     return this.#directory.at(...parts);
   }
 
-  async begin(note: Note): Promise<void> {
+  async begin({ note }: Reading): Promise<void> {
     await this.#directory.prepare();
     for (const name of await this.#directory.pages.foreign())
       note(`warning: ${this.where(name)} was not written by this store, and is left as it is`);

@@ -41,7 +41,7 @@ export interface ImageStore {
   /** A place in the store, for people. */
   where(...parts: readonly string[]): string;
   /** Before the first change: it is a store, nothing of another user's is in the way, and a run that dies from here on is seen to have died. */
-  begin(note: Note): Promise<void>;
+  begin(reading: Reading): Promise<void>;
   /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
   entries(note?: Note): AsyncGenerator<StoreEntry>;
   list(note: Note): AsyncGenerator<ListedEntry>;

@@ -191,13 +191,14 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
   /** An image that was asked for by itself, with its members where those are, or were, declared: only then they are worth a request. */
   async #observed(
     answer: GlanceAnswer,
-    { glance, region, isHome }: Site,
+    { glance, region, isHome, project }: Site,
     signal: AbortSignal,
     { address }: Pick<Context, "address">,
   ): Promise<Observed<OsImage>> {
     const isDeclared = this.#host.declared?.[address]?.["members"] !== undefined || declares(answer).has("members");
     const members = isDeclared && answer.visibility === "shared" ? await glance.members(answer.id, signal) : undefined;
-    return observed(answer, { region, isHome, members });
+    const isOthers = project !== undefined && answer.owner !== project;
+    return observed(answer, { region, isHome, isOthers, members });
   }
 
   /** An image of a listing: the members of those that are not managed from here cost no request. */

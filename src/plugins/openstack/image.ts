@@ -25,6 +25,8 @@ export interface Seen {
   readonly isHome: boolean;
   /** Only what this project wrote on images of its own is reported as a marker; undefined: whatever an image bears. */
   readonly project?: string | undefined;
+  /** The image belongs to another project. */
+  readonly isOthers?: boolean;
   /** Undefined: they were not read. */
   readonly members?: readonly Member[] | undefined;
 }
@@ -65,6 +67,7 @@ export function observed(answer: GlanceAnswer, seen: Seen): Observed<OsImage> {
     ...(mark === undefined ? {} : { mark }),
     // The id is chosen here and unique in all regions; the region before it depends on who looks.
     self: answer.id,
+    ...(seen.isOthers === true ? { isOthers: true } : {}),
     ...(answer.protected === true ? { protected: true } : {}),
     attributes: shown,
     ...(Object.keys(digests).length === 0 ? {} : { digests }),

@@ -6,6 +6,7 @@ import {
   isTable,
   mapOf,
   matching,
+  oneOf,
   optional,
   type Starter,
   setOf,
@@ -17,11 +18,10 @@ import {
 } from "images";
 
 /** One of these words; what the backend shows may be another. */
-export const choice = (...words: readonly string[]): Type<string> => ({
-  ...matching(new RegExp(`^(?:${words.join("|")})$`), words.map((word) => JSON.stringify(word)).join(" | ")),
-  label: words.map((word) => JSON.stringify(word)).join(" | "),
-  json: { type: "string", enum: words },
-});
+export const choice = (...words: readonly string[]): Type<string> => {
+  const { label, json, check } = oneOf(...words);
+  return { label, json, check };
+};
 
 const member = table({
   project: optional(string(), "The id of the project.", { also: ["member_id", "id"] }),

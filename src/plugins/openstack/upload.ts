@@ -111,7 +111,7 @@ export async function whenSettled(
   const left = await whenBack(glance, id, signal);
   const isCut = thrown instanceof Failure && thrown.code === "net.timeout";
   if (!isCut || left?.status !== "saving") return left;
-  note(`${thrown.message}: waiting for what Glance makes of the bytes`);
+  note(`${thrown.message}: waiting for Glance to finish the upload`);
   const end = Date.now() + SETTLES * 1000;
   const look = async () => {
     const image = await whenBack(glance, id, signal);

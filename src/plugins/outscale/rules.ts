@@ -47,6 +47,12 @@ export function rules(want: Desired<Omi>, facts: Facts): readonly Complaint[] {
     else if (root.bsu?.snapshot_id === undefined)
       say("block_device_mappings", `the root device ${want.root_device_name} needs a snapshot_id`);
   }
+  if (isOfBytes && facts.settings !== undefined && facts.settings["bucket"] === undefined)
+    say(
+      "source",
+      "bytes reach Outscale through a bucket, and its backend has none",
+      'write bucket = "NAME" into the settings of the backend',
+    );
   const reserved = Object.keys(tagsOf(want.tags)).find((Key) => isMarkTag({ Key, Value: "" }));
   const odd = Object.keys(tagsOf(want.tags)).find((key) => key === "" || [...key].length > 255);
   if (odd !== undefined) say("tags", `invalid key ${JSON.stringify(odd.slice(0, 20))}: expected 1 to 255 characters`);

@@ -5,6 +5,7 @@ import { conflict } from "./conflict.ts";
 import { type Multipart, partSize, type SentPart } from "./multipart.ts";
 import { isOwn } from "./object.ts";
 import type { BucketObjects } from "./objects.ts";
+import { forget, goneKey } from "./sweep.ts";
 import type { TakenUpload, Uploads } from "./uploads.ts";
 
 /** Parts that are on their way at once: as many are in memory, and the one that is being filled. */
@@ -74,7 +75,7 @@ export class BucketBlobs {
   async #settle(blob: StoreBlob, sent: Sent, store: string): Promise<void> {
     const key = keyOf(blob.sha256);
     // Unused so far: the grace period is over.
-    await this.#objects.delete(goneKey(key));
+    await forget(this.#objects, goneKey(key), store);
     const found = await this.#objects.head(key);
     const isForeign = found !== undefined && !isOwn(found, store, key);
     if (isForeign && (await this.#sha256(key)) !== blob.sha256) throw conflict(this.#objects.where(key));
@@ -100,8 +101,6 @@ export class BucketBlobs {
 }
 
 export const keyOf = (sha256: string): string => `blobs/${sha256}`;
-/** The note of an object that no record has any more: its age is the grace period. */
-export const goneKey = (key: string): string => `wrote/gone/${key}`;
 
 type Sent =
   | { readonly kind: "none" }

@@ -56,9 +56,9 @@ export class BucketStore implements ImageStore {
     return this.#objects.where(...parts);
   }
 
-  async begin(note: Note): Promise<void> {
+  async begin({ note, signal }: Reading): Promise<void> {
     await recognize(this.#objects);
-    await this.#working.begin();
+    await this.#working.begin(signal);
     const id = (await recognize(this.#objects)) ?? (await establish(this.#objects));
     this.#found = Promise.resolve(id);
     for (const name of await this.#pointers.foreign(id))
@@ -145,7 +145,7 @@ export class BucketStore implements ImageStore {
       const store = await this.#known();
       await this.#records.save(store);
       if ((await this.#records.areWhole(store)) && (await this.#working.alone())) await this.#sweep(store);
-      await this.#uploads.sweep(this.#keeping.resume);
+      await this.#uploads.sweep(this.#keeping.resume, store);
       await this.#working.settle(dead);
     } finally {
       this.#working.stop();

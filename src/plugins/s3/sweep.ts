@@ -1,4 +1,3 @@
-import { goneKey } from "./blobs.ts";
 import { isOwn } from "./object.ts";
 import type { BucketObjects } from "./objects.ts";
 import { currentProducts, POINTER } from "./pointers.ts";
@@ -13,8 +12,17 @@ interface Sweeping {
   readonly hold: () => Promise<void>;
 }
 
+/** The note of an object that no record has any more: its age is the grace period. */
+export const goneKey = (key: string): string => `wrote/gone/${key}`;
+
 /** Names that the store gives; anything else is somebody's. */
 const NAMED = /^(?:blobs\/[0-9a-f]{64}|files\/[^/]+|streams\/v1\/images-[^/]+\.json)$/;
+
+/** Deletes a note, where the store wrote it. */
+export async function forget(objects: BucketObjects, note: string, store: string): Promise<void> {
+  const found = await objects.head(note);
+  if (found !== undefined && isOwn(found, store, note)) await objects.delete(note);
+}
 
 /** Takes away what the store wrote and nothing has any more. An object that is unused gets a note first, whose age is the grace period. */
 export async function sweep(objects: BucketObjects, { store, used, grace, hold }: Sweeping): Promise<void> {
@@ -40,5 +48,5 @@ export async function sweep(objects: BucketObjects, { store, used, grace, hold }
       }
     }
   }
-  for (const note of notes.keys()) if (!there.has(note)) await objects.delete(note);
+  for (const note of notes.keys()) if (!there.has(note)) await forget(objects, note, store);
 }

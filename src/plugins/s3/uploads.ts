@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { isTable } from "images";
 import type { Copying, Multipart, Owned, SentPart, Upload } from "./multipart.ts";
+import { isOwn } from "./object.ts";
 import type { BucketObjects } from "./objects.ts";
 import type { BucketWorking } from "./working.ts";
 
@@ -38,7 +39,7 @@ export class Uploads {
   /** Begins the upload to a key, or goes on with the one of a run that died. `what` says for what it is. `key` undefined: to one of its own. */
   async take(what: readonly string[], key: string | undefined, how: Owned): Promise<TakenUpload> {
     const name = createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 32);
-    const found = await this.#read(`${NOTES}${name}.json`);
+    const found = await this.#read(`${NOTES}${name}.json`, how.store);
     if (found !== undefined && found.note.writer !== this.#working.token) {
       const living = await this.#working.living();
       if (living.has(found.note.writer)) return await this.#begin(`${NOTES}${randomUUID()}.json`, undefined, key, how);
@@ -55,7 +56,7 @@ export class Uploads {
       await this.#clear(found.note);
       return await this.#begin(at, found.etag, key, how);
     }
-    const note = await this.#write(at, { ...upload, writer: this.#working.token }, found.etag);
+    const note = await this.#write(at, { ...upload, writer: this.#working.token }, found.etag, how.store);
     // Another run was faster.
     if (!note) return await this.#begin(`${NOTES}${randomUUID()}.json`, undefined, key, how);
     return { ...upload, have, note: at };
@@ -80,10 +81,10 @@ export class Uploads {
   }
 
   /** Takes away what runs have left that are no more, once it is older than `kept` milliseconds. */
-  async sweep(kept: number): Promise<void> {
+  async sweep(kept: number, store: string): Promise<void> {
     let living: ReadonlySet<string> | undefined;
     for await (const { key } of this.#objects.list(NOTES)) {
-      const found = await this.#read(key);
+      const found = await this.#read(key, store);
       if (found === undefined || found.age < kept) continue;
       living ??= await this.#working.living();
       if (found.note.writer !== this.#working.token && living.has(found.note.writer)) continue;
@@ -95,19 +96,19 @@ export class Uploads {
   async #begin(at: string, etag: string | undefined, to: string | undefined, how: Owned): Promise<TakenUpload> {
     const key = to ?? `tmp/${randomUUID()}`;
     const writer = this.#working.token;
-    const isFirst = await this.#write(at, { key, writer }, etag);
+    const isFirst = await this.#write(at, { key, writer }, etag, how.store);
     if (!isFirst) return await this.#begin(`${NOTES}${randomUUID()}.json`, undefined, key, how);
     const upload = await this.#multipart.begin(key, how);
     await this.#objects.put(at, JSON.stringify({ ...upload, writer }), { store: how.store, type: "application/json" });
     return { ...upload, have: new Map(), note: at };
   }
 
-  async #write(at: string, note: Note, etag: string | undefined): Promise<boolean> {
+  async #write(at: string, note: Note, etag: string | undefined, store: string): Promise<boolean> {
     const when = etag === undefined ? "absent" : { match: etag };
-    if ((await this.#objects.put(at, JSON.stringify(note), { when, type: "application/json" })) !== undefined)
+    if ((await this.#objects.put(at, JSON.stringify(note), { when, store, type: "application/json" })) !== undefined)
       return true;
     // The answer of a write that arrived may have been lost.
-    const found = await this.#read(at);
+    const found = await this.#read(at, store);
     return found?.note.writer === note.writer && found.note.key === note.key && found.note.id === note.id;
   }
 
@@ -119,9 +120,9 @@ export class Uploads {
     await this.#objects.delete(key);
   }
 
-  async #read(key: string) {
+  async #read(key: string, store: string) {
     const found = await this.#objects.get(key);
-    const note = found === undefined ? undefined : noteOf(found.text);
+    const note = found !== undefined && isOwn(found, store, key) ? noteOf(found.text) : undefined;
     return found === undefined || note === undefined ? undefined : { note, etag: found.etag, age: found.age };
   }
 }

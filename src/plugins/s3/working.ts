@@ -56,8 +56,9 @@ export class BucketWorking {
    * From here on, and until `settle`, the indexes may not be what the records say. Waits while another writer deletes bytes.
    * @throws Failure backend.refused: the server ignores the conditions of writes; nothing is left there
    */
-  async begin(): Promise<void> {
+  async begin(signal?: AbortSignal): Promise<void> {
     for (;;) {
+      signal?.throwIfAborted();
       const joined = await this.#change((document, now) =>
         isSwept(document, now, this.token)
           ? undefined

@@ -1,11 +1,27 @@
-import { optional, type Starter } from "images";
+import { optional, type Starter, type Type } from "images";
 import { choice, type OsImage, image as openstack } from "../openstack/schema.ts";
+
+/** A line that other clouds need is an error here, with the way out. */
+const format = ((): Type<string> => {
+  const two = choice("raw", "iso");
+  return {
+    ...two,
+    check: (written) => {
+      const checked = two.check(written);
+      const isDisk = checked.ok === false && typeof written === "string" && DISKS.has(written);
+      if (!isDisk) return checked;
+      const message = `expected ${two.label}: VK Cloud keeps disks as raw, and a ${written} source is converted to it`;
+      return { ok: false, faults: [{ path: [], message, hint: "remove this line" }] };
+    },
+  };
+})();
+const DISKS: ReadonlySet<string> = new Set(["qcow2", "vmdk", "vhd", "vhdx", "vdi"]);
 
 /** An image in VK Cloud: as in Glance, with what VK Cloud allows. */
 export const image: OsImage = {
   ...openstack,
   disk_format: optional(
-    choice("raw", "iso"),
+    format,
     "The disk format. A qcow2 source is converted to raw. Default: iso for an ISO, otherwise raw.",
     { onChange: "replace", compare: "recorded" },
   ),

@@ -69,6 +69,7 @@ test("what two files define is told, file after file", async () => {
     "images.toml:1:45 config.include DIR/b.toml is included more than once",
     'images.toml:1:55 config.include include is a list of files: include = ["more.toml"]',
     "images.toml:4:8 config.value expected a string, got a number",
+    "b.toml:1:1 config.name [settings] name is required: it is written into the ownership markers of all images",
     "b.toml:2:15 config.value expected 1 to 256",
     "b.toml:3:10 config.duplicate backend.st is defined more than once",
     "c.toml:1:1 config.duplicate settings is defined more than once",

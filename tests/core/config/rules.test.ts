@@ -322,7 +322,7 @@ describe("images", () => {
       [
         '5:13+6 user_data is a secret: it must be a reference (env:, file:, cmd:), not a literal | write "env:NAME", "file:PATH" or "cmd:COMMAND"',
         "6:15+3 expected a whole number, got a string",
-        '7:15+7 expected "raw" | "iso"',
+        '7:15+7 expected "raw" | "iso", got "qcow2"',
       ],
     ],
     [
@@ -354,7 +354,10 @@ describe("images", () => {
       ['5:9+6 state: expected "present" | "absent" | enabled = false leaves an image as it is'],
     ],
     ['[image.a]\nbackend = "vm"\nvm_id = "x"\nstate = "exported"', []],
-    ['[image.a]\nbackend = "vm"\nvm_id = "x"\nstate = "other"', ['4:9+7 expected "present" | "absent" | "exported"']],
+    [
+      '[image.a]\nbackend = "vm"\nvm_id = "x"\nstate = "other"',
+      ['4:9+7 expected "present" | "absent" | "exported", got "other"'],
+    ],
   ])("%p", async (text, expected) => expect(await of(text)).toEqual(expected));
 
   test("what is said for one backend goes before what is said for the image, in any spelling", async () => {
@@ -484,7 +487,8 @@ test("a secret that is written out is concealed, never told, and hidden from eve
   const text = '[backend.big]\nplugin = "cloud"\ntoken = "hunter2-literal"\nregon = 1';
   const thrown: unknown = await parseConfig(text, "f", { env: ENV, lookup, secrets }).catch((error: unknown) => error);
   expect(JSON.stringify(thrown)).not.toContain("hunter2");
-  expect(thrown).toMatchObject({ problems: [{}, { at: { line: 4, hide: [{ line: 3, column: 9, width: 17 }] } }] });
+  const hide = [{ line: 3, column: 9, width: 17 }];
+  expect(thrown).toMatchObject({ problems: [{}, {}, { at: { line: 4, hide } }] });
   expect(secrets.redact("it is hunter2-literal")).toBe("it is (sensitive)");
 });
 

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { declared, existing, type Stage, staged } from "./stage.ts";
+import { bytes, declared, existing, type Stage, staged } from "./stage.ts";
 
 // Images that are there before this program comes.
 
@@ -136,4 +137,26 @@ test("of two images of its name --adopt takes neither, and makes no third", asyn
   const said = await stage.images("apply", "--yes", "--adopt");
   expect(said.stdout + said.stderr).toContain("2 images have its name");
   expect([...stage.glance.images.values()]).toEqual(["i1", "i2"].map((id) => existing(id, { name: "a" })));
+});
+
+test("what the marker on another project's image says of its bytes proves nothing", async () => {
+  const text = "not the declared bytes".padEnd(bytes.length, "!");
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  await using stage = await staged(declared("a"));
+  const mark = { images_file: "team", images_owner: "x/a", images_self: "i9", images_content: `sha256:${sha256}` };
+  const of = (algorithm: string) => createHash(algorithm).update(text).digest("hex");
+  const forged = existing("i9", {
+    owner: "p9",
+    visibility: "community",
+    checksum: of("md5"),
+    os_hash_value: of("sha512"),
+  });
+  stage.glance.images.set("i9", { ...forged, ...mark });
+  const said = await stage.images("import", "x/a", "i9");
+  expect(said.stderr).toContain("x/a: bytes not comparable: no common digest");
+  // Neither does an import of the file take it for what is declared.
+  await using other = await staged(`${declared("a")}[[import]]\naddress = "x/a"\nid = "i9"\n`);
+  other.glance.images.set("i9", { ...forged, ...mark });
+  const plan = await other.images("plan");
+  expect(plan.stdout).toContain("not comparable");
 });

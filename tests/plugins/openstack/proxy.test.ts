@@ -42,7 +42,7 @@ test("a proxy that did not wait for the answer: the bytes are sent once, where G
     return answer(heard);
   };
   const said = await stage.images("apply", "--yes");
-  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("waiting for what Glance makes of the bytes")]);
+  expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("waiting for Glance to finish the upload")]);
   expect(cloud.asked.filter((call) => call.startsWith("PUT")).length).toBe(1);
   expect([...glance.images.values()]).toMatchObject([{ status: "active" }]);
 });

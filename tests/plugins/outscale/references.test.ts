@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { rm } from "node:fs/promises";
+import { refusals } from "../../emulators/outscale/refusal.ts";
 import { ofVm, Scene } from "./kit.ts";
 
 setDefaultTimeout(120_000);
@@ -149,4 +150,40 @@ test("refused by validate: an image that is to go, and one of another backend", 
     `[backend.st]\nplugin = "local"\npath = "./st"\n[image.x]\nbackend = "st"\nsource = "./x"\n${copyOf("gold").replace("osc/gold", "st/x")}`,
   );
   expect(await play.refused("validate")).toContain("st/x is on another backend");
+});
+
+test("a saved plan, ignore_changes, protect and a moved address", async () => {
+  await using play = await scene();
+  await play.ok("plan", "--out", "first.plan");
+  await play.ok("apply", "first.plan");
+  await play.settled();
+  const [gold, copy] = [idOf(play, "gold"), idOf(play, "copy")];
+  const other = ofVm(play, "no_reboot = true", "gold");
+  await play.declare(other + copyOf("gold", "copy", "protect = true"));
+  expect((await play.run("plan")).stdout).toContain("source_image_id");
+  expect(idOf(play, "gold")).toBe(gold);
+  await play.declare(other + copyOf("gold", "copy", 'ignore_changes = ["source_image_id"]'));
+  await play.ok("plan", "--out", "second.plan");
+  await play.ok("apply", "second.plan");
+  expect([idOf(play, "gold") === gold, idOf(play, "copy")]).toEqual([false, copy]);
+  await play.settled();
+  await play.declare(
+    `${other.replace("image.gold", "image.base").replace("no_reboot", 'image_name = "gold"\nno_reboot')}\n${copyOf("base", "copy", 'ignore_changes = ["source_image_id"]')}\n[[moved]]\nfrom = "osc/gold"\nto = "osc/base"\n`,
+  );
+  await play.apply();
+  expect(made(play)).toBe(3);
+  await play.settled();
+});
+
+test("a run that fails or is interrupted between the two goes on with the copy", async () => {
+  await using play = await scene();
+  await play.apply();
+  await play.declare(ofVm(play, "no_reboot = true", "gold") + copyOf("gold"));
+  play.control.next({ kind: "refused", refusal: refusals.badValue("no").refusal }, "CreateImage", { skip: 1 });
+  const said = await play.run("apply", "--yes");
+  expect(said.code).toBe(1);
+  await play.apply();
+  expect(await origin(play)).toBe(idOf(play, "gold"));
+  await play.settled();
+  expect(await play.left()).toEqual([]);
 });

@@ -66,13 +66,18 @@ it("objects that somebody put into a store stay when images come and go, a copy 
     "streams/v1/images-x.json",
     "tmp/1.txt",
     "wrote/x",
+    "wrote/gone/x",
+    `wrote/gone/blobs/${HEX}`,
   ];
   for (const key of theirs) await world.put(key);
   const copied = `mirror/files/copy.img`;
   const source = { "x-amz-copy-source": `/${world.bucket}/mirror/files/a.img` };
   expect((await world.hands.send("PUT", copied, { body: "", headers: source })).status).toBe(200);
+  const note = JSON.stringify({ key: "blobs/x", id: "theirs", writer: "t" });
+  await world.put("wrote/uploads/x.json", note);
   await world.declare("");
   await world.ends(0, "apply", "--yes");
+  expect(await world.text("wrote/uploads/x.json")).toBe(note);
   for (const key of theirs) expect(await world.text(key)).toBe("somebody's\n");
   expect(await world.text("files/copy.img")).toBe("bytes of a\n".repeat(100));
   expect(await world.keys("blobs/")).toEqual([`blobs/${HEX}`]);

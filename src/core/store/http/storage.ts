@@ -1,15 +1,14 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseHolder } from "../../disk/lock.ts";
 import { identity, isDead, probe } from "../../disk/process.ts";
 import { Failure } from "../../failure.ts";
 import type { HttpLock } from "../../model/declaration.ts";
 import type { Holder } from "../../model/state.ts";
-import { isTable } from "../../model/value.ts";
 import type { Answer, HttpClient } from "../../net/door.ts";
 import { type Document, LOOK, REMOTE_PAUSE, type StateLock, type Storage } from "../storage.ts";
 import { timeOf } from "../versions.ts";
 import { type Archive, linesOf, listed, pack, unpack, versionIn, withRun, withVersion } from "./archive.ts";
+import { holderOf, infoOf } from "./holder.ts";
 
 /** How a server wants to be asked: paths are behind the address of the state, or whole addresses. */
 interface HttpWords {
@@ -235,35 +234,4 @@ class Remote {
       });
     }
   }
-}
-
-/** Terraform's lock info. `Info` carries the holder whole, for servers that give back what they were given. */
-const infoOf = (me: Holder) => ({
-  ID: me.id,
-  Operation: me.operation,
-  Info: JSON.stringify(me),
-  Who: `${me.user}@${me.host}`,
-  Version: "images",
-  Created: me.since,
-  Path: "",
-});
-
-/** GitLab answers the id and the user of the holder, and everything else of whoever asks. */
-function holderOf(text: string, where: string): Holder {
-  let info: unknown;
-  try {
-    info = JSON.parse(text);
-  } catch {
-    info = undefined;
-  }
-  const said = (name: string): string => {
-    const value = isTable(info) ? info[name] : undefined;
-    return typeof value === "string" ? value : "";
-  };
-  const id = said("ID");
-  if (id === "") throw new Failure("state.lock", `${where} is locked, and the server does not report the holder`);
-  const whole = parseHolder(said("Info"));
-  if (whole?.id === id) return whole;
-  const [user = "", host = ""] = said("Who").split("@");
-  return { id, operation: said("Operation"), user, host, pid: 0, since: said("Created") };
 }

@@ -1,0 +1,37 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { open } from "node:fs/promises";
+import { resolve } from "node:path";
+import { took } from "../../../bench/measure.ts";
+import { programAt, versitygw } from "../../core/store/servers.ts";
+import { BucketWorld } from "./world.ts";
+
+setDefaultTimeout(600_000);
+
+const IMAGES = resolve("dist/images");
+const MIB = 1 << 20;
+const [SMALL, LARGE] = [64, 512];
+/** What else runs on the machine decides when memory is given back: it is measured alone, by `bun run peaks`. */
+const why =
+  process.env["IMAGES_TEST_PEAKS"] !== "1"
+    ? " (skipped: runs alone, bun run peaks)"
+    : programAt("versitygw") === undefined
+      ? " (skipped: versitygw is not installed)"
+      : "";
+
+test.skipIf(why !== "")(`memory does not grow with the size of an image that goes to a bucket${why}`, async () => {
+  await using server = await versitygw();
+  const peaks: number[] = [];
+  for (const size of [SMALL, LARGE]) {
+    await using world = await BucketWorld.make(server, '[image.a]\nsource = "./a.img"\n');
+    const file = await open(world.folder.at("a.img"), "w");
+    for (let at = 0; at < size; at++) await file.write(randomBytes(MIB));
+    await file.close();
+    const env = { ...world.env, XDG_CACHE_HOME: world.folder.path, HOME: world.folder.path };
+    peaks.push((await took([IMAGES, "apply", "--yes"], world.folder.path, env)).rss);
+  }
+  const [small = 0, large = 0] = peaks;
+  console.log(`${SMALL} MiB: ${Math.round(small / 1e6)} MB; ${LARGE} MiB: ${Math.round(large / 1e6)} MB`);
+  // Eight times the bytes; the room that a garbage collector leaves.
+  expect(large - small).toBeLessThan(60_000_000);
+});
