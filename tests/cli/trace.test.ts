@@ -95,6 +95,12 @@ test("a state over HTTP and its retries: no password, also where the server fail
   expect(log).toContain("> authorization: (sensitive)");
 });
 
+test("a request without an answer says why", async () => {
+  await using world = await World.make('[image.a]\nsource = "http://127.0.0.1:1/x.img"\n');
+  const said = await world.run(["plan", "--debug"]);
+  expect(said.stderr).toMatch(/debug: HEAD \S+ failed: cannot connect to 127\.0\.0\.1:1: connection refused.* \d+ ms/);
+});
+
 test("retries are in the log of a backend", async () => {
   let count = 0;
   using server = stopping(

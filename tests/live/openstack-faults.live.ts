@@ -86,7 +86,7 @@ test("Glance fetches a URL by itself, and what it fetched is proven", async () =
   await settled(place);
   await mine.empty();
   await using other = await at(source(""));
-  expect((await images(other, "plan")).stdout).toContain("no checksum is declared");
+  expect((await images(other, "plan")).stdout).toContain("and it has no checksum");
   expect((await apply(other)).stdout).toContain("1 added");
   expect(agents.filter((agent) => agent === "images")).toEqual([]);
   await settled(other);
@@ -94,7 +94,7 @@ test("Glance fetches a URL by itself, and what it fetched is proven", async () =
   await using wrong = await at(source(`, checksum = "sha512:${"0".repeat(128)}"`));
   const said = await apply(wrong);
   expect(said.code).toBe(1);
-  expect(said.stderr).toContain("other bytes than the declared ones");
+  expect(said.stderr).toContain("checksum mismatch of the bytes that Glance fetched");
   expect(await mine.images()).toEqual([]);
 });
 
@@ -125,7 +125,7 @@ test("bytes that change on their way are told by Glance's digest, and nothing is
   glance.spoil();
   const said = await apply(place);
   expect(said.code).toBe(1);
-  expect(said.stderr).toContain("Glance has other bytes than were sent");
+  expect(said.stderr).toContain("checksum mismatch of the upload");
   expect(await mine.images()).toEqual([]);
 });
 

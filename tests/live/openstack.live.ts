@@ -73,6 +73,8 @@ const lives = {
   region: { set: "RegionOne", change: "RegionTwo", replaces: true },
 };
 
+const elsewhere = { image_id: "Glance gives an id only once: openstack-chosen.live.ts, openstack-args.live.ts" };
+
 const projects = { admin: Project.login(facts.admin), demo: Project.login(facts.demo) };
 
 await conformance("openstack", {
@@ -81,6 +83,7 @@ await conformance("openstack", {
   otherBytes,
   small: {},
   lives,
+  elsewhere,
   place: () => place(projects.admin),
   timeout: 1_800_000,
 });
@@ -98,6 +101,7 @@ await conformance("vkcs", {
     disk_format: { set: "raw", change: "raw" },
     container_format: { set: "bare", change: "bare" },
   },
+  elsewhere,
   place: () => place(projects.demo),
   timeout: 1_800_000,
 });

@@ -1,4 +1,4 @@
-import type { AnswerHead } from "./attempt.ts";
+import { type AnswerHead, Tried } from "./attempt.ts";
 import type { Clock } from "./clock.ts";
 import { bodyLine, headerLines, isJson } from "./details.ts";
 import { requestId } from "./failures.ts";
@@ -24,7 +24,8 @@ export async function traced(
   try {
     answered = await send();
   } catch (error) {
-    tell({ failure: redact(error instanceof Error ? error.message : String(error)) });
+    const cause = error instanceof Tried ? error.failure : error;
+    tell({ failure: redact(cause instanceof Error ? cause.message : String(cause)) });
     throw error;
   }
   const { exchange, headers } = answered;

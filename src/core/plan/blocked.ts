@@ -1,18 +1,26 @@
-import type { Address, BackendName } from "../model/name.ts";
+import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
 import type { DecisionInput, LiveImage, Want } from "./sight.ts";
 import { bearing } from "./standing.ts";
 
-/** An unmanaged image, or that of another file, is in the way. */
-export function foreign(address: DecisionInput["address"], rival: LiveImage, lead: string): Step {
+/** An unmanaged image, or that of another file, is in the way. `differing`: why `--adopt` would be refused, where it would be. */
+export function foreign(
+  address: DecisionInput["address"],
+  rival: LiveImage,
+  lead: string,
+  differing: readonly string[] = [],
+): Step {
   const { id, name } = rival;
   const worth = bearing(rival);
-  const text = `${lead} ${name ?? id} (${id}) already exists and ${ownerOf(rival)}`.trim();
+  const unlike = differing.length === 0 ? "" : `, and it is not as declared: ${differing.join("; ")}`;
+  const text = `${lead} ${name ?? id} (${id}) already exists and ${ownerOf(rival)}${unlike}`.trim();
   const hint =
     worth === "inherited" || worth === "incomplete"
       ? "no run touches it: choose another name, or rename or delete it yourself"
-      : "pass --adopt to manage it from here, or choose another name";
+      : differing.length > 0
+        ? `choose another name, declare it as it is, or delete it: images info ${backendOf(address)} shows it; --adopt takes no image that differs`
+        : "pass --adopt to manage it from here, or choose another name";
   return { action: "block", address, because: "foreign", text, hint };
 }
 
@@ -43,14 +51,19 @@ function ownerOf(rival: LiveImage): string {
 }
 
 /** The image of this file and address exists, but this state has no record of it, and it is not as declared. */
-export function otherState(address: DecisionInput["address"], image: LiveImage, differing: string): Step {
+export function otherState(
+  address: DecisionInput["address"],
+  image: LiveImage,
+  differing: string,
+  hint = "restore that state, or pass --adopt once to adopt the image into this one (nothing else is changed in that run)",
+): Step {
   const lineage = image.mark?.lineage === undefined ? "" : ` (lineage ${image.mark.lineage})`;
   return {
     action: "block",
     address,
     because: "foreign",
     text: `${image.id} was made by another state${lineage} and is not as declared: ${differing}`,
-    hint: "restore that state, or pass --adopt once to adopt the image into this one (nothing else is changed in that run)",
+    hint,
   };
 }
 

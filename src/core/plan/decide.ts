@@ -10,7 +10,7 @@ import { leave } from "./leave.ts";
 import { remark } from "./remark.ts";
 import type { DecisionInput, LiveImage, Want } from "./sight.ts";
 import { isRecorded } from "./standing.ts";
-import { unrecorded } from "./unrecorded.ts";
+import { differences, unrecorded } from "./unrecorded.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
 export function decide(sight: DecisionInput): Step | undefined {
@@ -37,7 +37,7 @@ function bring(sight: DecisionInput, want: Want): Step {
   if (have !== undefined && sight.standing === "taken") return taken(address, have);
   const found = have ?? (sight.adopt ? (rival ?? sight.namesake) : undefined);
   if (found === undefined) {
-    if (rival !== undefined) return foreign(address, rival, "");
+    if (rival !== undefined) return foreign(address, rival, "", differences(sight, want, rival));
     if (fatal.length > 0) return limits(sight, want);
     return make(sight, want);
   }

@@ -46,12 +46,17 @@ function gone({ address, known }: DecisionInput): Step {
   return { action: "delete", address, id: oldest.id, because: "undeclared", ...leftovers };
 }
 
+/** A run that deletes everything adopts nothing. */
+const ADOPT_FIRST = "restore that state, or adopt the image first, while it is declared: images apply --adopt";
+
 /** The state has no record: nothing is deleted. An image that is in the way is named, and `--adopt` takes it into the state. */
 function unknown(sight: DecisionInput, because: "destroy" | "absent" | "removed" | "undeclared"): Step | undefined {
   const { address, have, rival, namesake, adopt } = sight;
   if (sight.ambiguous.length > 1) return ambiguous(address, sight.ambiguous);
   if (have !== undefined && sight.standing === "claimable") {
-    return adopt && because === "absent" ? held(sight, have) : otherState(address, have, "it would be deleted");
+    return adopt && because === "absent"
+      ? held(sight, have)
+      : otherState(address, have, "it would be deleted", because === "absent" ? undefined : ADOPT_FIRST);
   }
   if (because !== "absent") return undefined;
   const other = adopt ? (rival ?? namesake) : undefined;

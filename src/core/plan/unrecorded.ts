@@ -16,21 +16,8 @@ export function unrecorded(sight: DecisionInput, want: Want, found: LiveImage): 
   if (worth === "inherited" || worth === "incomplete") return foreign(address, found, "");
   const isOwn = sight.have === found && sight.standing === "claimable";
   const isElsewhere = worth === "genuine" && !isOwn;
-  if (isElsewhere && !sight.adopt) return foreign(address, found, "");
-  const { changes, refused } = diff(want.schema, {
-    have: found.attributes,
-    want: want.resource.want,
-    ignore: want.resource.lifecycle.ignoreChanges,
-    later: want.later ?? [],
-  });
-  const isTheirs = want.maintained === true || want.resource.lifecycle.ignoreChanges.includes("content");
-  const bytes = isTheirs ? undefined : compareBytes(want, found);
-  const differing = [
-    ...refused,
-    ...changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
-    ...(bytes?.kind === "differ" ? [bytes.text] : []),
-    ...(sight.replace ? ["--replace"] : []),
-  ];
+  const { changes, bytes, differing } = compared(sight, want, found);
+  if (isElsewhere && !sight.adopt) return foreign(address, found, "", differing);
   if (differing.length > 0) {
     if (isOwn) return sight.adopt ? held(sight, found) : otherState(address, found, differing.join("; "));
     return {
@@ -53,6 +40,28 @@ export function unrecorded(sight: DecisionInput, want: Want, found: LiveImage): 
     ...(sight.kept.length === 0 ? {} : { kept: sight.kept }),
     ...(bytes?.kind === "unknown" && want.content !== undefined ? { uncompared: bytes.text } : {}),
   };
+}
+
+/** What of an image is not as declared, and could only become so by replacing it. */
+export const differences = (sight: DecisionInput, want: Want, found: LiveImage): readonly string[] =>
+  compared(sight, want, found).differing;
+
+function compared(sight: DecisionInput, want: Want, found: LiveImage) {
+  const { changes, refused } = diff(want.schema, {
+    have: found.attributes,
+    want: want.resource.want,
+    ignore: want.resource.lifecycle.ignoreChanges,
+    later: want.later ?? [],
+  });
+  const isTheirs = want.maintained === true || want.resource.lifecycle.ignoreChanges.includes("content");
+  const bytes = isTheirs ? undefined : compareBytes(want, found);
+  const differing = [
+    ...refused,
+    ...changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
+    ...(bytes?.kind === "differ" ? [bytes.text] : []),
+    ...(sight.replace ? ["--replace"] : []),
+  ];
+  return { changes, bytes, differing };
 }
 
 /** Taken into the state as it is; what differs is the next plan's. */

@@ -344,3 +344,14 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
 ];
 
 for (const [what, seen, step] of table) test(`${what}: ${step}`, () => expect(show(decide(sight(seen)))).toBe(step));
+
+test("a hint offers --adopt exactly where --adopt then works", () => {
+  const blocked = table.flatMap(([what, input]) => {
+    const without = decide(sight({ ...input, adopt: false }));
+    if (without?.action !== "block" || without.because !== "foreign") return [];
+    const adopting = decide(sight({ ...input, adopt: true }));
+    return [[what, /\bpass --adopt\b/.test(without.hint ?? ""), adopting?.action !== "block"] as const];
+  });
+  expect(blocked.filter(([, offered]) => offered).length).toBeGreaterThan(0);
+  expect(blocked.filter(([, offered, works]) => offered && !works)).toEqual([]);
+});

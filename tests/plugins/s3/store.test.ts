@@ -8,6 +8,7 @@ setDefaultTimeout(300_000);
 const IMAGE = '[image.a]\nsource = "./a.img"\n';
 const HEX = "a".repeat(64);
 const isThere = programAt("versitygw") !== undefined;
+/** Skipped: versitygw is not installed. */
 const it = test.skipIf(!isThere);
 
 let server: Server;

@@ -64,6 +64,7 @@ const killedWith = async (world: BucketWorld, parts: number): Promise<void> =>
 
 for (const [name, start] of servers) {
   const isThere = programAt(name) !== undefined;
+  // Skipped: the server is not installed.
   const it = test.skipIf(!isThere);
   let server: Server;
   beforeAll(async () => {
