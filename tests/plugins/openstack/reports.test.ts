@@ -38,7 +38,10 @@ test("terraform-provider-openstack #1283: a member's status is the member's to s
       ? Response.json({ message: "You are not authorized to complete modify_member action." }, { status: 403 })
       : answer(heard);
   const said = await stage.images("apply", "--yes");
-  expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("name a `cloud` that speaks for it")]);
+  expect([said.code, said.stderr]).toEqual([
+    1,
+    expect.stringContaining("only the member project can accept an image: set a `cloud`"),
+  ]);
   // The image is finished and stays.
   expect([...stage.glance.images.values()]).toMatchObject([{ status: "active" }]);
 });

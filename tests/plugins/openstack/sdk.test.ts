@@ -145,7 +145,9 @@ test.skipIf(!hasSdk)(
     const said = Bun.spawnSync([python, script, JSON.stringify(cases)], { env, cwd: folder.path });
     expect(said.stderr.toString()).toBe("");
     const { answers, vendors: theirs } = JSON.parse(said.stdout.toString());
-    const known = cases.map(([cloud]) => !cloud.startsWith("v-") || cloud.slice(2) in theirs);
+    // An older openstacksdk has other regions in its profiles.
+    const isSame = (name: string) => Bun.deepEquals(theirs[name]?.regions ?? [], VENDORS[name]?.["regions"] ?? []);
+    const known = cases.map(([cloud]) => !cloud.startsWith("v-") || isSame(cloud.slice(2)));
     const table = await Promise.all(cases.map(async (one) => [one.join(" "), await ours(folder.path, one)]));
     const wanted = cases.map((one, i) => [one.join(" "), normal(answers[i])]);
     const shown = (rows: unknown[]) => rows.filter((_, i) => known[i]);
