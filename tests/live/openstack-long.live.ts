@@ -200,7 +200,7 @@ test("a Glance that hangs in an import: its status is told, the time ends it, an
       1,
       expect.stringMatching(new RegExp(`waiting for Glance: the image .* is ${status}`)),
     ]);
-    expect(said.stderr).toMatch(new RegExp(`Glance is not done: the image .* is still ${status}`));
+    expect(said.stderr).toMatch(new RegExp(`the image .* is still ${status}`));
     expect(said.stderr).toContain("a longer `timeout` gives it more time");
     expect(await live()).toEqual([]);
     isStuck = false;

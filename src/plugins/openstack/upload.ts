@@ -52,7 +52,7 @@ export async function untilActive(
     const isTimeout = thrown instanceof DOMException && thrown.name === "TimeoutError";
     if (!isTimeout && !(thrown instanceof Failure && thrown.code === "net.timeout")) throw thrown;
     const seconds = Math.round((Date.now() - began) / 1000);
-    throw new Failure("run.timeout", `after ${seconds} s Glance is not done: the image ${id} is still ${status}`, {
+    throw new Failure("run.timeout", `timed out after ${seconds} s: the image ${id} is still ${status}`, {
       hint: `its log says why; ${isTimeout ? "a longer `timeout` gives it more time; " : ""}apply again begins the image again`,
       cause: thrown,
     });

@@ -116,7 +116,7 @@ test("an image is made of bytes or of a disk, and region goes with bytes only", 
   expect(await wrong(upload("disk_id = 1\nlinode_id = 2\n"))).toContain("an image has one origin");
   expect(await wrong('[image.a]\nbackend = "lin"\ndisk_id = 1\n')).toContain("needs linode_id");
   expect(await wrong('[image.a]\nbackend = "lin"\ndisk_id = 1\nlinode_id = 2\nregion = "us-ord"\n')).toContain(
-    "the image of a disk is made where the disk is",
+    "an image of a disk is created in the region of the disk",
   );
   expect(await wrong('[image.a]\nbackend = "lin"\nlabel = "x"\n')).toContain("the image has no origin");
 });

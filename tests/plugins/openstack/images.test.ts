@@ -81,7 +81,7 @@ test("an import of which nothing is heard is given up after its time", async () 
   const { context } = listening(undefined, { note: (text) => void notes.push(text) });
   const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
   expect(await fetched(new Client(us.door), "i1", pull, {}, context, 0.2)).toBeUndefined();
-  expect(notes).toEqual([expect.stringContaining("Glance is not done: the image i1 is still importing")]);
+  expect(notes).toEqual([expect.stringContaining("timed out after 0 s: the image i1 is still importing")]);
 });
 
 test.each([
