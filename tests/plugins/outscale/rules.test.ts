@@ -61,9 +61,9 @@ test("values are checked as the API would, all at once", async () => {
     [`${VM}\nboot_modes = ["bios"]`, "uefi"],
     [`${VM}\nboot_modes = []`, "boot_modes: expected at least one"],
     [`${VM}\ntags = [{ key = "", value = "x" }]`, "1 to 255"],
-    [`${VM}\ntags = { "" = "x" }`, 'the key "" has not 1 to 255'],
+    [`${VM}\ntags = { "" = "x" }`, 'invalid key "": expected 1 to 255'],
     [`${VM}\npermissions = { account_ids = ["1234"] }`, "12 digits"],
-    [`${VM}\ntags = { "images.owner" = "x" }`, "a tag of our mark"],
+    [`${VM}\ntags = { "images.owner" = "x" }`, "is reserved for the ownership marker"],
     ['vm_id = "vm-1"', "the id of a VM"],
     ['file_location = "manifest.json"', "is not a URL"],
   ];
