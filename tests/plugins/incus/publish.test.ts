@@ -92,6 +92,17 @@ test("a stopped instance, and a snapshot of a running one, are published as they
   }
 });
 
+test("an image of an instance is published in one file or in two, as it is declared", async () => {
+  for (const format of [undefined, "unified", "split"]) {
+    const { server, seen } = serverOf({ status: "Stopped", ephemeral: false }, made);
+    await using _ = server;
+    await using way = opened({ url: server.url });
+    const want = wanted({ source_instance: { name: "c1" }, ...(format === undefined ? {} : { format }) });
+    await published(publishing(new IncusClient(way.door, undefined), want), context);
+    expect(seen.map((one) => /"format":"(\w+)"/.exec(one)?.[1])).toEqual([format]);
+  }
+});
+
 test("a registry tells the digest of what a name stands for, and what it refuses is told", async () => {
   const asked: string[] = [];
   await using server = served((request) => {
