@@ -114,10 +114,7 @@ export class StepContext {
     > = {},
   ): Context {
     const { mark } = more;
-    const claimed = () => {
-      this.#names ??= this.#claimed();
-      return this.#names;
-    };
+    const claimed = () => (this.#names ??= this.#claimed());
     return {
       address: this.address,
       mark: undefined,
@@ -212,7 +209,7 @@ export class StepContext {
     const owns = this.#made.has(id) ? undefined : this.#deletable.get(id);
     const context = this.context(this.means.hard, owns === undefined ? {} : { owns });
     const found = await this.backend.read({ address: this.address, id }, context);
-    if (found !== undefined && found.id !== id) return false;
+    if (found !== undefined && found.id !== id) return await this.#removeUnnamed(id, found);
     if (found !== undefined && this.#isForeign(found))
       throw new Failure("plan.foreign", `${id} is not deleted: it is now managed by another state or file`, {
         address: this.address,
@@ -226,6 +223,13 @@ export class StepContext {
       });
     await this.backend.delete(id, context);
     return found !== undefined;
+  }
+
+  /** An id that begins with `~` stands for an image whose own id was not known when it was begun: the one that has it as `self` is that. */
+  async #removeUnnamed(id: ImageId, { id: own, mark }: Observed): Promise<boolean> {
+    if (!id.startsWith("~") || mark?.self !== id || !this.#made.has(id)) return false;
+    this.made(own);
+    return await this.remove(own);
   }
 
   /** What this step made under an id that another user's image has by now is theirs; so is what was marked by another state since. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { apply } from "../../../src/core/apply/apply.ts";
 import { carry } from "../../../src/core/apply/carry.ts";
+import { Failure } from "../../../src/core/failure.ts";
 import type { Event } from "../../../src/core/model/event.ts";
 import { imageId } from "../../../src/core/model/name.ts";
 import { Channel } from "../../../src/core/stream.ts";
@@ -32,6 +33,20 @@ test("an id that is neither in the plan nor made by the run is not deleted", asy
   } as const;
   await expect(carry(step, here.means({ a: { bytes: "one" } }), new Channel<Event>())).rejects.toThrow("not deleted");
   expect(world.images.has(foreign)).toBe(true);
+});
+
+test("a backend that says the id last, and whose answer is lost: what it made goes in the same run", async () => {
+  const world = new World({ late: true });
+  const here = new Checkout(world, "images", "L1");
+  const theirs = world.plant({ name: "theirs", bytes: "x" });
+  world.interrupt = (call) => {
+    if (call.startsWith("answer")) throw new Failure("backend.unreachable", "the connection was closed");
+  };
+  expect(await here.apply({ a: { bytes: "one" } })).toBe("failed");
+  expect([[...world.images.keys()], here.rows.size]).toEqual([[theirs], 0]);
+  world.revive();
+  expect(await here.apply({ a: { bytes: "one" } })).toBe("succeeded");
+  expect(world.images.size).toBe(2);
 });
 
 test("what an apply asks a plugin for grows with the images, not with pairs of them", async () => {

@@ -51,6 +51,8 @@ export interface Nature {
   readonly unique?: boolean;
   /** It says what others added to an image: a label given by hand. */
   readonly tells?: boolean;
+  /** It says the id of a new image last: until then that bears the nonce. */
+  readonly late?: boolean;
   /** It reports a digest of the bytes. */
   readonly digests?: boolean;
   /** It promises the digest of what it takes from a disk; this is what it takes. */
@@ -146,7 +148,10 @@ export class World {
     const { takes } = this.#nature;
     return {
       ...(takes === undefined ? {} : { resolve: async (want: Attributes) => promised(diskOf(want)) }),
-      read: async ({ id }) => (id === undefined ? undefined : find(id)),
+      read: async ({ id }) => {
+        const unnamed = this.#nature.late === true ? [...images.values()].map(seen) : [];
+        return id === undefined ? undefined : (find(id) ?? unnamed.find(({ mark }) => mark?.self === id));
+      },
       async *list() {
         for (const kept of [...images.values()]) yield seen(kept);
       },
@@ -163,8 +168,11 @@ export class World {
         if (this.#nature.unique === true && [...images.values()].some((one) => one.name === context.address))
           throw new Failure("backend.conflict", "the name is taken");
         this.call(`create ${id}`);
+        const late = imageId(`~${context.nonce}`);
         const kept: Kept = { id, name: context.address, ...signed(context, id), bytes, status: "pending" };
-        images.set(id, kept);
+        if (this.#nature.late === true) await context.identified(late);
+        images.set(id, this.#nature.late === true ? { ...kept, ...signed(context, late) } : kept);
+        if (this.#nature.late === true) this.call(`answer ${id}`);
         await context.identified(id);
         this.call(`upload ${id}`);
         const { status: _, ...ready } = kept;
