@@ -12,7 +12,7 @@ import { contentKey } from "../plan/key.ts";
 import { useOf } from "../plan/obstacles.ts";
 import { originNow } from "../plan/origin.ts";
 import { resourceAt } from "../plan/resources.ts";
-import { bearing, names } from "../plan/standing.ts";
+import { bearing, names, nonceOf } from "../plan/standing.ts";
 import { type Backend, type Context, type Plugin, plain } from "../plugin.ts";
 import type { Channel } from "../stream.ts";
 import { declaredAt } from "./declared.ts";
@@ -225,9 +225,10 @@ export class StepContext {
     return found !== undefined;
   }
 
-  /** An id that begins with `~` stands for an image whose own id was not known when it was begun: the one that has it as `self` is that. */
+  /** What this step began under an id of a job, or of its nonce, and that has an id of its own by now: it bears the nonce. */
   async #removeUnnamed(id: ImageId, { id: own, mark }: Observed): Promise<boolean> {
-    if (!id.startsWith("~") || mark?.self !== id || !this.#made.has(id)) return false;
+    const nonce = nonceOf(this.means.records.recorded(this.address));
+    if (!this.#made.has(id) || nonce === undefined || mark?.self !== `~${nonce}`) return false;
     this.made(own);
     return await this.remove(own);
   }

@@ -79,7 +79,7 @@ export const names = (mark: Mark, { file, address, previous }: Pick<Claim, "file
 const isUnfinished = (known: Recorded | undefined): boolean =>
   known?.status === "creating" || known?.status === "replacing";
 
-const nonceOf = (known: Recorded | undefined): string | undefined =>
+export const nonceOf = (known: Recorded | undefined): string | undefined =>
   known?.status === "creating" || known?.status === "replacing" ? known.nonce : undefined;
 
 /** Every id that the row of an address names as its current, former or next image. */

@@ -35,19 +35,22 @@ test("an id that is neither in the plan nor made by the run is not deleted", asy
   expect(world.images.has(foreign)).toBe(true);
 });
 
-test("a backend that says the id last, and whose answer is lost: what it made goes in the same run", async () => {
-  const world = new World({ late: true });
-  const here = new Checkout(world, "images", "L1");
-  const theirs = world.plant({ name: "theirs", bytes: "x" });
-  world.interrupt = (call) => {
-    if (call.startsWith("answer")) throw new Failure("backend.unreachable", "the connection was closed");
-  };
-  expect(await here.apply({ a: { bytes: "one" } })).toBe("failed");
-  expect([[...world.images.keys()], here.rows.size]).toEqual([[theirs], 0]);
-  world.revive();
-  expect(await here.apply({ a: { bytes: "one" } })).toBe("succeeded");
-  expect(world.images.size).toBe(2);
-});
+test.each(["nonce", "job"] as const)(
+  "an id said last (%s), and the answer is lost: what was made goes in the same run",
+  async (late) => {
+    const world = new World({ late });
+    const here = new Checkout(world, "images", "L1");
+    const theirs = world.plant({ name: "theirs", bytes: "x" });
+    world.interrupt = (call) => {
+      if (call.startsWith("answer")) throw new Failure("backend.unreachable", "the connection was closed");
+    };
+    expect(await here.apply({ a: { bytes: "one" } })).toBe("failed");
+    expect([[...world.images.keys()], here.rows.size]).toEqual([[theirs], 0]);
+    world.revive();
+    expect(await here.apply({ a: { bytes: "one" } })).toBe("succeeded");
+    expect(world.images.size).toBe(2);
+  },
+);
 
 test("what an apply asks a plugin for grows with the images, not with pairs of them", async () => {
   const asked = async (count: number): Promise<number> => {

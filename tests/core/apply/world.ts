@@ -51,8 +51,8 @@ export interface Nature {
   readonly unique?: boolean;
   /** It says what others added to an image: a label given by hand. */
   readonly tells?: boolean;
-  /** It says the id of a new image last: until then that bears the nonce. */
-  readonly late?: boolean;
+  /** It says the id of a new image last: until then that bears the nonce, and is known by it or by a job. */
+  readonly late?: "nonce" | "job";
   /** It reports a digest of the bytes. */
   readonly digests?: boolean;
   /** It promises the digest of what it takes from a disk; this is what it takes. */
@@ -149,8 +149,10 @@ export class World {
     return {
       ...(takes === undefined ? {} : { resolve: async (want: Attributes) => promised(diskOf(want)) }),
       read: async ({ id }) => {
-        const unnamed = this.#nature.late === true ? [...images.values()].map(seen) : [];
-        return id === undefined ? undefined : (find(id) ?? unnamed.find(({ mark }) => mark?.self === id));
+        // A job has one image; an id that is a nonce is that of the image which bears it.
+        const unnamed = this.#nature.late === undefined ? [] : [...images.values()].map(seen);
+        const isOf = ({ mark }: Observed) => (id?.startsWith("job:") ? mark?.self?.startsWith("~") : mark?.self === id);
+        return id === undefined ? undefined : (find(id) ?? unnamed.find(isOf));
       },
       async *list() {
         for (const kept of [...images.values()]) yield seen(kept);
@@ -168,11 +170,12 @@ export class World {
         if (this.#nature.unique === true && [...images.values()].some((one) => one.name === context.address))
           throw new Failure("backend.conflict", "the name is taken");
         this.call(`create ${id}`);
-        const late = imageId(`~${context.nonce}`);
+        const { late } = this.#nature;
         const kept: Kept = { id, name: context.address, ...signed(context, id), bytes, status: "pending" };
-        if (this.#nature.late === true) await context.identified(late);
-        images.set(id, this.#nature.late === true ? { ...kept, ...signed(context, late) } : kept);
-        if (this.#nature.late === true) this.call(`answer ${id}`);
+        const unnamed = imageId(`~${context.nonce}`);
+        if (late !== undefined) await context.identified(late === "job" ? imageId("job:1") : unnamed);
+        images.set(id, late === undefined ? kept : { ...kept, ...signed(context, unnamed) });
+        if (late !== undefined) this.call(`answer ${id}`);
         await context.identified(id);
         this.call(`upload ${id}`);
         const { status: _, ...ready } = kept;
