@@ -8,6 +8,8 @@ import { KINDS, type Kind } from "../tests/core/store/kinds.ts";
 import { AWS } from "../tests/core/store/servers.ts";
 
 const COUNTS = (process.env["BENCH_ADDRESSES"] ?? "1,100,10000").split(",").map(Number);
+/** Parts of the names of the kinds that are measured: BENCH_KINDS=S3,PostgreSQL. Default: all. */
+const NAMED = process.env["BENCH_KINDS"]?.split(",");
 const BINARY = join(import.meta.dir, "../dist/images");
 
 const amount = (bytes: number): string =>
@@ -84,12 +86,13 @@ async function one(kind: Kind, count: number): Promise<void> {
   }
 }
 
+const USUAL = ["file", "terraform", "versitygw", "PostgreSQL"];
 const cells = ["requests", "sent / got", "s", "MB"];
 console.log(
   `| state | addresses | ${["all new", "one changed", "plan"].flatMap((of) => cells.map((cell, i) => (i === 0 ? `${of}: ${cell}` : cell))).join(" | ")} |`,
 );
 console.log(`| --- |${" ---: |".repeat(13)}`);
-for (const kind of KINDS.filter(({ is, name }) => is && name !== "S3 of moto" && name !== "HTTP as gitlab")) {
+for (const kind of KINDS.filter(({ is, name }) => is && (NAMED ?? USUAL).some((one) => name.includes(one)))) {
   await kind.start();
   for (const count of COUNTS) await one(kind, count);
   await kind.stop();
