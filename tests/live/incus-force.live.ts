@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
-import { api, DIR, facts, type Json, Lab, running } from "./incus-kit.ts";
+import { api, cannotRun, DIR, facts, type Json, Lab, running } from "./incus-kit.ts";
 import { Watch } from "./incus-watch.ts";
 
 // Images of instances that run: the instance runs again afterwards, however the run ends.
@@ -9,6 +9,7 @@ if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/l
 const { main } = await facts();
 const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
 const LONG = 300_000;
+const missing = await cannotRun(main.socket);
 
 const instance = async (name: string): Promise<Json> => await api(main.socket, "GET", `/1.0/instances/${name}`);
 const powerOf = ({ status, ephemeral, config }: Json) => [status, ephemeral, config["user.images.restart"] ?? null];
@@ -28,8 +29,8 @@ async function declare(lab: Lab, name: string, ...lines: readonly string[]): Pro
   await lab.declare(`${block.join("\n")}\n[settings]\nname = "${lab.project.name}"\n`);
 }
 
-test(
-  "of a running instance: said by the plan; with force it is stopped, published and started again, as it was",
+test.skipIf(missing !== "")(
+  `of a running instance: said by the plan; with force it is stopped, published and started again, as it was${missing}`,
   async () => {
     for (const ephemeral of [false, true]) {
       await using lab = await Lab.open();
@@ -55,8 +56,8 @@ test(
   LONG,
 );
 
-test(
-  "killed at every step: the plan says that it was stopped, and the next apply starts it again",
+test.skipIf(missing !== "")(
+  `killed at every step: the plan says that it was stopped, and the next apply starts it again${missing}`,
   async () => {
     await using lab = await Lab.open();
     await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
@@ -104,8 +105,8 @@ test(
   LONG,
 );
 
-test(
-  "Ctrl-C in the publication: the instance runs when the program has ended",
+test.skipIf(missing !== "")(
+  `Ctrl-C in the publication: the instance runs when the program has ended${missing}`,
   async () => {
     await using lab = await Lab.open();
     await using watch = await Watch.open(lab.folder.at("socket"), main.socket);

@@ -174,8 +174,7 @@ export async function running(socket: string, name: string, ephemeral = false): 
   expect(tar.exitCode).toBe(0);
   const { fingerprint } = await api(socket, "POST", "/1.0/images", await Bun.file(folder.at("image.tar")).bytes());
   await api(socket, "POST", "/1.0/instances", { name, ephemeral, source: { type: "image", fingerprint } });
-  await api(socket, "PUT", `/1.0/instances/${name}/state`, { action: "start", timeout: 30 });
-  return {
+  const instance = {
     async [Symbol.asyncDispose]() {
       await api(socket, "PATCH", `/1.0/instances/${name}`, { ephemeral: false }).catch(() => undefined);
       await api(socket, "PUT", `/1.0/instances/${name}/state`, { action: "stop", force: true }).catch(() => undefined);
@@ -184,4 +183,21 @@ export async function running(socket: string, name: string, ephemeral = false): 
       await folder[Symbol.asyncDispose]();
     },
   };
+  try {
+    await api(socket, "PUT", `/1.0/instances/${name}/state`, { action: "start", timeout: 30 });
+  } catch (thrown) {
+    await instance[Symbol.asyncDispose]();
+    throw thrown;
+  }
+  return instance;
+}
+
+/** Why no container can be started on this machine (it may lack namespaces or cgroups); empty where one can. */
+export async function cannotRun(socket: string): Promise<string> {
+  try {
+    await using _ = await running(socket, "probe");
+    return "";
+  } catch (thrown) {
+    return ` (skipped: no container starts on this machine: ${String(thrown).slice(0, 200)})`;
+  }
 }
