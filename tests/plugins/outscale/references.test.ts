@@ -1,7 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { rm } from "node:fs/promises";
+import { served } from "../../core/net/kit.ts";
+import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { refusals } from "../../emulators/outscale/refusal.ts";
-import { ofVm, Scene } from "./kit.ts";
+import { KEY, ofVm, Scene } from "./kit.ts";
 
 setDefaultTimeout(120_000);
 
@@ -56,6 +58,25 @@ test("a replaced image replaces what is made from it", async () => {
   await play.apply();
   expect([idOf(play, "gold") === gold, idOf(play, "copy") === copy]).toEqual([false, false]);
   expect(await origin(play)).toBe(idOf(play, "gold"));
+  await play.settled();
+});
+
+const bucketOf = sharedStore(KEY);
+
+test("what is made from an image whose source only seemed to change is kept with it", async () => {
+  let etag = '"one"';
+  const bytes = Buffer.concat([Buffer.from("boot ".repeat(1000)), Buffer.alloc(1 << 20)]).subarray(0, 1 << 20);
+  await using server = served(() => new Response(bytes, { headers: { etag } }));
+  await using play = await Scene.open(bucketOf());
+  const gold = `[image.gold]\nbackend = "osc"\nsource = { url = "${server.url}/disk.raw" }\n`;
+  await play.declare(gold + copyOf("gold"));
+  await play.apply();
+  const before = [idOf(play, "gold"), idOf(play, "copy")];
+  etag = '"two"';
+  expect((await play.ok("plan")).stdout).toContain("osc/copy");
+  made(play);
+  await play.apply();
+  expect([made(play), idOf(play, "gold"), idOf(play, "copy")]).toEqual([0, ...before]);
   await play.settled();
 });
 
