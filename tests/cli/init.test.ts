@@ -64,6 +64,13 @@ describe("a wrong option writes nothing", () => {
     });
 });
 
+test("a directory that does not exist is named as what it is", async () => {
+  await using folder = await Folder.make();
+  const said = await run(folder, ["init", "-f", "missing/images.toml"]);
+  expect([said.code, said.stderr.includes("already exists")]).toEqual([1, false]);
+  expect(said.stderr).toContain("missing");
+});
+
 test("a file that is there stays as it is", async () => {
   await using folder = await Folder.make({ "images.toml": "# mine\n" });
   const said = await run(folder, ["init"]);

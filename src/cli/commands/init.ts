@@ -4,12 +4,14 @@ import { createInterface } from "node:readline/promises";
 import { ReadStream } from "node:tty";
 import { Command, Option } from "clipanion";
 import { madeUpName } from "../../core/config/madeup.ts";
+import { errno } from "../../core/disk/reason.ts";
 import { Failure } from "../../core/failure.ts";
 import type { Plugin } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { firstFile, settingsOf, starterOf } from "../firstfile.ts";
 import { BUILT_IN, findPlugin } from "../plugins.ts";
 import { rewrite } from "../rewrite.ts";
+import { unwritable } from "../unwritable.ts";
 import { SCHEMA_FILE, schemaText } from "./schema.ts";
 
 const DEFAULT = "local";
@@ -98,10 +100,12 @@ export class InitCommand extends FileCommand {
 }
 
 const exists = (file: string, cause?: unknown): Failure =>
-  new Failure("config.exists", `${file} cannot be created or already exists`, {
-    cause,
-    hint: "edit it, or choose another name with -f",
-  });
+  cause !== undefined && errno(cause) !== "EEXIST"
+    ? unwritable(cause, file)
+    : new Failure("config.exists", `${file} already exists`, {
+        cause,
+        hint: "edit it, or choose another name with -f",
+      });
 
 /** @throws Failure cli.usage */
 const pairs = (texts: readonly string[]): Readonly<Record<string, string>> =>

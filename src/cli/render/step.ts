@@ -1,5 +1,6 @@
 import type { Change, Step, StepMaking, Transfer, Verification } from "../../core/model/plan.ts";
 import type { Content } from "../../core/model/source.ts";
+import { isTable } from "../../core/model/value.ts";
 import { bytes } from "./format.ts";
 import type { Role } from "./style.ts";
 import { printable } from "./text.ts";
@@ -140,9 +141,21 @@ export function sourceOf({ content, transfer }: StepMaking): string {
   const facts = [
     how,
     ...(digest === undefined ? [] : [shortened(printable(digest))]),
-    ...(content.transform === undefined ? [] : [printable(content.transform)]),
+    ...transformText(content.transform),
   ];
   return `from ${printable(content.where)} (${facts.join(", ")})`;
+}
+
+/** What is done with the bytes on the way, in words: `member disk.raw`, `decompress`. Text that is no such table is shown as it is. */
+export function transformText(transform: string | undefined): readonly string[] {
+  if (transform === undefined) return [];
+  try {
+    const told: unknown = JSON.parse(transform);
+    if (!isTable(told)) return [printable(transform)];
+    return Object.entries(told).map(([name, value]) => printable(value === true ? name : `${name} ${value}`));
+  } catch {
+    return [printable(transform)];
+  }
 }
 
 function way({ how, bytes: moved }: Transfer, content: Content | undefined): string {
