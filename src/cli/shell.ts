@@ -13,7 +13,7 @@ export interface Shell extends BaseContext {
   stopsWith?(text: string): void;
 }
 
-/** Makes a folder that only its owner may look into. */
+/** Makes a directory that only its owner may look into. */
 export async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;

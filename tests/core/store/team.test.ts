@@ -18,8 +18,8 @@ import { openAt } from "./openat.ts";
 // For a machine that does much else.
 setDefaultTimeout(600_000);
 
-/** Kills for each kind of state; IMAGES_TEST_KILLS is for all of them together. */
-const KILLS = Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / KINDS.length);
+/** Kills for each kind of state, at least two, so that one document replaces another; IMAGES_TEST_KILLS is for all of them together. */
+const KILLS = Math.max(2, Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / KINDS.length));
 const NAMES = ["a", "b", "c", "d"];
 const CHILD = join(import.meta.dir, "children/team.ts");
 

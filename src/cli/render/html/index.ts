@@ -14,7 +14,7 @@ import style from "./report.css" with { type: "text" };
 import { diff, stepDetails } from "./steps.ts";
 import { timelineTable } from "./timeline.ts";
 
-/** What a page is told besides the plan. */
+/** What a page shows besides the plan. */
 export interface Known {
   readonly state: State | undefined;
   readonly redact: (text: string) => string;
