@@ -44,6 +44,7 @@ export function settingsOf(plugin: Plugin, given: Readonly<Record<string, string
 export function firstFile({ name, state, plugin, settings }: FirstFile): string {
   const { backend, more, image = "debian", origin = SOURCE, attributes } = starterOf(plugin);
   const own = Object.entries(settings).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+  const usual = (more?.split("\n") ?? []).filter((line) => !Object.hasOwn(settings, line.split(" =")[0] ?? ""));
   const blocks = [
     ["# Machine images as they should be. `images plan` shows the changes, `images apply` makes them."],
     [
@@ -51,7 +52,7 @@ export function firstFile({ name, state, plugin, settings }: FirstFile): string 
       `name = "${name}" # written into the ownership markers; keep it`,
       ...(state === undefined ? [] : [`state = ${JSON.stringify(state)}`]),
     ],
-    [`[backend.${backend}]`, `plugin = "${plugin.name}"`, ...own, ...(more === undefined ? [] : [more])],
+    [`[backend.${backend}]`, `plugin = "${plugin.name}"`, ...own, ...usual],
     [`[image.${image}]`, `backend = "${backend}"`, origin, ...(attributes === undefined ? [] : [attributes])],
   ];
   return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;

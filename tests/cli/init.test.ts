@@ -46,6 +46,20 @@ test("the cloud, the name and the state are what the options say", async () => {
     expect(await text(folder)).toContain(`\n${line}`);
 });
 
+test("a setting that is given takes the place of the usual one; a secret is a reference, and is not shown", async () => {
+  await using folder = await Folder.make();
+  const words = ["init", "--plugin", "outscale", "--no-schema", "--set"];
+  const refused = await run(folder, [...words, "secret_key=hunter2secret"]);
+  expect([refused.code, refused.stderr.includes("env:NAME"), refused.stderr.includes("hunter2")]).toEqual([
+    1,
+    true,
+    false,
+  ]);
+  expect(await readdir(folder.path)).toEqual([]);
+  expect((await run(folder, [...words, "secret_key=env:MINE"])).code).toBe(0);
+  expect((await text(folder)).match(/^secret_key.*$/gm)).toEqual(['secret_key = "env:MINE"']);
+});
+
 describe("a wrong option writes nothing", () => {
   const cases: readonly (readonly [words: readonly string[], code: number, said: string])[] = [
     [["--plugin", "openstak"], 1, "did you mean openstack?"],
