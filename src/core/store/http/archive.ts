@@ -38,14 +38,21 @@ const NONE: Archive = { versions: [], runs: [] };
 /** A document as the server has it: the text that was written, and what is kept with it. What is no such document is all text. */
 export function unpack(full: string): { readonly text: string; readonly archive: Archive } {
   const cut = full.lastIndexOf(KEY);
-  if (cut < 0) return { text: full, archive: NONE };
+  const value = cut < 0 ? undefined : parsed(full.slice(cut + KEY.length, full.lastIndexOf("}")));
+  if (isArchive(value)) return { text: `${full.slice(0, cut)}}\n`, archive: value };
+  // Some servers lay JSON out in their own way.
+  const whole = /"archive"/.test(full) ? parsed(full) : undefined;
+  if (!isTable(whole) || !isArchive(whole["archive"])) return { text: full, archive: NONE };
+  const { archive, ...document } = whole;
+  return { text: `${JSON.stringify(document, undefined, 2)}\n`, archive };
+}
+
+function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(full.slice(cut + KEY.length, full.lastIndexOf("}")));
-    if (isArchive(value)) return { text: `${full.slice(0, cut)}}\n`, archive: value };
+    return JSON.parse(text);
   } catch {
-    // A key of that name elsewhere in a document without an archive.
+    return undefined;
   }
-  return { text: full, archive: NONE };
 }
 
 /** The document for the server; one that is no table goes as it is. */
