@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { S3Client } from "bun";
 import {
   presigned,
   type SignatureFamily,
@@ -80,4 +81,22 @@ test("signs the body, the query and names that need escaping", () => {
   expect(of("http://h/b/k", "x")["authorization"]).not.toBe(plain["authorization"]);
   expect(of("http://h/b/k?b=2&a=1")).toEqual(of("http://h/b/k?a=1&b=2"));
   expect(of("http://h/b/(k)")).toEqual(of("http://h/b/%28k%29"));
+});
+
+test("a signed link of temporary credentials carries their token, as another client signs it", () => {
+  const keys = { accessKey: "ASIAEXAMPLE", secretKey: "secret/key", sessionToken: "a+token/with=signs" };
+  const client = new S3Client({
+    accessKeyId: keys.accessKey,
+    secretAccessKey: keys.secretKey,
+    sessionToken: keys.sessionToken,
+    region: "eu-west-2",
+    bucket: "b",
+    endpoint: "http://127.0.0.1:9000",
+  });
+  const theirs = new URL(client.presign("a/disk.raw", { expiresIn: 60, method: "GET" }));
+  const stamp = theirs.searchParams.get("X-Amz-Date") ?? "";
+  const at = new Date(stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
+  const signer = { family: "AWS4", keys, region: "eu-west-2", service: "s3" } as const;
+  const ours = new URL(presigned(new URL(`${theirs.origin}${theirs.pathname}`), signer, at, 60));
+  expect(Object.fromEntries(ours.searchParams)).toEqual(Object.fromEntries(theirs.searchParams));
 });
