@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import type { Compression, Format, Wanted } from "../model/image.ts";
+import type { ByteRequirements, Compression, Format } from "../model/image.ts";
 import type { Packer } from "./compression.ts";
 import { type Conversion, isConvertible } from "./convert.ts";
 import type { Detected, Layer } from "./identify.ts";
@@ -53,7 +53,7 @@ export interface TransformPlan {
 }
 
 /** What a target takes, in the order of its liking. */
-export type TransformTarget = Pick<Wanted, "formats" | "compressions">;
+export type TransformTarget = Pick<ByteRequirements, "formats" | "compressions">;
 
 interface PlanOptions {
   /** Whether there is a directory for temporary files. Default: true. */

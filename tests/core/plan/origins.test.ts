@@ -4,8 +4,8 @@ import { backendName } from "../../../src/core/model/name.ts";
 import type { State } from "../../../src/core/model/state.ts";
 import { boolean, integer, optional, string, table, withDefault } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
-import type { PlanContext } from "../../../src/core/plan/means.ts";
-import { Wants } from "../../../src/core/plan/wants.ts";
+import type { PlanContext } from "../../../src/core/plan/context.ts";
+import { DesiredImages } from "../../../src/core/plan/desired.ts";
 import type { Backend, Plugin } from "../../../src/core/plugin.ts";
 import { ready, resource } from "./sample.ts";
 
@@ -65,14 +65,14 @@ async function wanted(attributes: Attributes, resolves = true) {
     }),
   } as unknown as Backend;
   const reading = { signal: means.signal, note: () => undefined };
-  const { content, origin } = await new Wants(means).want(
+  const { content, hasOrigin } = await new DesiredImages(means).want(
     { resource: one, later: [], missing: [] },
     ready(attributes),
     backend,
     reading,
     false,
   );
-  return { resolved, where: content?.where, known: content?.resolved, origin };
+  return { resolved, where: content?.where, known: content?.resolved, origin: hasOrigin };
 }
 
 test("the attribute that pins an origin is the one that the plugin names, not one with a name that core knows", async () => {
