@@ -112,9 +112,9 @@ class Index {
   }
 
   /** An image that is imported by an alias or another spelling of its id. */
-  import(lookups: ImageId, id: ImageId): void {
+  import(address: ImageId, id: ImageId): void {
     const image = this.#kept.get(id);
-    if (image !== undefined) this.#kept.set(lookups, image);
+    if (image !== undefined) this.#kept.set(address, image);
   }
 
   /** Looks for the holder of an id that a file chooses, where it has not been seen yet. */
@@ -153,18 +153,18 @@ class Index {
     if (called) this.#called.set(name, [...(this.#called.get(name) ?? []), image]);
   }
 
-  find(lookups: ImageLookup): FoundImages {
-    const own = this.#own(lookups);
+  find(lookup: ImageLookup): FoundImages {
+    const own = this.#own(lookup);
     const { have, leftovers } = own;
     const mine = (image: LiveImage) =>
-      image.id === have?.id || leftovers.includes(image.id) || retained(lookups.known).has(image.id);
-    const others = lookups.names
+      image.id === have?.id || leftovers.includes(image.id) || retained(lookup.known).has(image.id);
+    const others = lookup.names
       .flatMap((name) => [this.#holders.get(name) ?? []].flat().map((image) => ({ ...image, name })))
       .filter((image) => !mine(image));
-    const holders = others.map((image) => managedBy(image, lookups.address, this.#lookups.values(), this.#owner));
+    const holders = others.map((image) => managedBy(image, lookup.address, this.#lookups.values(), this.#owner));
     const siblings = holders.filter((holder) => holder !== undefined);
     const rival = others.find((_, i) => holders[i] === undefined);
-    const namesakes = lookups.labels
+    const namesakes = lookup.labels
       .flatMap((label) => this.#called.get(label) ?? [])
       .filter((image) => !mine(image) && (markerStatus(image) === "none" || markerStatus(image) === "unsigned"));
     // Several images of the wanted name: none is chosen.
@@ -173,10 +173,10 @@ class Index {
       ...own,
       ambiguous: own.ambiguous.length > 0 ? own.ambiguous : twins,
       rival,
-      idHolder: lookups.chosen === undefined ? undefined : this.#kept.get(lookups.chosen),
+      idHolder: lookup.chosen === undefined ? undefined : this.#kept.get(lookup.chosen),
       namesake: namesakes.length === 1 ? namesakes[0] : undefined,
       after: [...new Set(siblings)],
-      owned: this.#owned([...(have === undefined ? [] : [have.id]), ...leftovers, ...retained(lookups.known)]),
+      owned: this.#owned([...(have === undefined ? [] : [have.id]), ...leftovers, ...retained(lookup.known)]),
     };
   }
 
@@ -185,9 +185,9 @@ class Index {
   }
 
   /** Which image is that of the address, and which are remains of an interrupted run of this state. */
-  #own(lookups: ImageLookup): Omit<FoundImages, "rival" | "idHolder" | "namesake" | "after" | "owned"> {
-    const { address, previous, known, importing } = lookups;
-    const claim = claimOf(lookups, this.#owner);
+  #own(lookup: ImageLookup): Omit<FoundImages, "rival" | "idHolder" | "namesake" | "after" | "owned"> {
+    const { address, previous, known, importing } = lookup;
+    const claim = claimOf(lookup, this.#owner);
     const old = retained(known);
     const at = (id: ImageId | undefined) => (id === undefined ? undefined : this.#kept.get(id));
     const begun = (id: ImageId | undefined) => madeBy(at(id), this.#owner);
@@ -199,7 +199,7 @@ class Index {
     const found = (have: LiveImage | undefined, leftovers: readonly ImageId[] = []) => ({
       ...noImages,
       have,
-      standing: rank(have),
+      ownership: rank(have),
       leftovers,
     });
     if (importing !== undefined && known === undefined) return found(at(importing));

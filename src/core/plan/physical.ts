@@ -92,7 +92,7 @@ export async function withSent(
   const sample = digest("sha256", "0".repeat(64));
   if (plugin.physical(resource.want, { ...bytesOf(want, plugin), sent: sample }) === undefined) return want;
   const { size } = outgoing;
-  const sized = size === undefined ? want : { ...want, sends: size };
+  const sized = size === undefined ? want : { ...want, sentSize: size };
   const isRead = size === undefined ? (content?.size ?? Infinity) < SMALL : await isLikely(size);
   if (!isRead) return sized;
   const found = await sent?.(resource.source, wanted, { address: resource.address, signal });

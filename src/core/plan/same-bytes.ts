@@ -69,7 +69,7 @@ function ownOf(there: LiveImage, input: DecisionInput, { lookups, owner }: Decis
   const one = lookups.find((other) => other.address === address);
   if (one === undefined || known?.status !== "creating" || !isFinished(there, known)) return undefined;
   const whose = ownershipOf(there, claimOf(one, owner));
-  return whose === "recorded" ? { have: there, standing: whose } : undefined;
+  return whose === "recorded" ? { have: there, ownership: whose } : undefined;
 }
 
 /** A step, and the address of ours that has those bytes until its own step is done. */

@@ -119,7 +119,7 @@ test("--adopt takes an image of other bytes under no name", async () => {
 test("two files of one size are read, and are one image where they are equal; one that is there counts by its own digest", async () => {
   const { reads, context } = files({ "/a": "2", "/b": "2", "/c": "4", "/d": "2" });
   const { backend } = backendOf();
-  const sized = (path: string, size: number, source = {}) => ({ ...file(path, size, {}, source), sends: size });
+  const sized = (path: string, size: number, source = {}) => ({ ...file(path, size, {}, source), sentSize: size });
   const all = [sized("/a", 10), sized("/b", 10), sized("/c", 10), sized("/d", 9)];
   const blocked = async (declared: Parameters<typeof physicalImages>[0]) =>
     [...findDuplicates(await physicalImages(declared, { plugin, backend, context }, reading)).keys()]
@@ -128,14 +128,14 @@ test("two files of one size are read, and are one image where they are equal; on
   expect(await blocked(all.map((one) => ({ want: one, have: undefined })))).toEqual(["lab/a", "lab/b"]);
   expect(reads.toSorted()).toEqual(["/a", "/b", "/c"]);
   const managed = { want: sized("/x", 10, { metadata: "/m" }), have: theirs("2", 10) };
-  const other = { want: { ...sized("/b", 10), sent: hex("2") }, have: undefined };
+  const other = { want: { ...sized("/b", 10), sentDigest: hex("2") }, have: undefined };
   expect(await blocked([managed, other])).toEqual(["lab/b", "lab/x"]);
 });
 
 test("one place that is written in several ways, and two backends that lead to it, are one place", async () => {
   const { context } = files({});
   const { backend } = backendOf();
-  const one = { ...file("/a", 10), sent: hex("2") };
+  const one = { ...file("/a", 10), sentDigest: hex("2") };
   const elsewhere = { ...one, resource: { ...one.resource, address: address(backendName("far"), imageName("a")) } };
   const bodies = async (located: (names: readonly string[]) => Promise<readonly string[]>) => {
     const locating = { ...backend, located: (_: unknown, names: readonly string[]) => located(names) };
