@@ -199,7 +199,7 @@ interface RecordedContext {
 export function recordingContext(signal: AbortSignal = reading.signal, more: Partial<Context> = {}): RecordedContext {
   const ids: ImageId[] = [];
   const progress: RecordedContext["progress"] = [];
-  const desiredMarker = "mark" in more ? more.desiredMarker : MARK;
+  const desiredMarker = "desiredMarker" in more ? more.desiredMarker : MARK;
   const context: Context = {
     address: AT,
     desiredMarker,

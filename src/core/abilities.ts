@@ -68,7 +68,7 @@ export interface ChecksLive<I extends Schema = Schema> {
   checkLive(want: Desired<I>, context: ReadContext): Promise<readonly Complaint[]>;
 }
 
-export const canCheckLive = <B extends Backend>(backend: B): backend is B & ChecksLive => has(backend, "judge");
+export const canCheckLive = <B extends Backend>(backend: B): backend is B & ChecksLive => has(backend, "checkLive");
 /** What a backend made of an image that it brought up to date with its origin by itself. */
 export interface Refreshed {
   /** The image as it is now, with its marker and what is declared of it; it may have another id. */
@@ -93,7 +93,7 @@ export interface Locates<I extends Schema = Schema> {
 
 export const canLocate = <B extends Backend>(backend: B): backend is B & Locates => has(backend, "located");
 export const canReportAdditions = <B extends Backend>(backend: B): backend is B & ReportsAdditions =>
-  has(backend, "added");
+  has(backend, "additions");
 export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
 export const canLink = <B extends Backend>(backend: B): backend is B & Links => has(backend, "link");
 export const canRefresh = <B extends Backend>(backend: B): backend is B & Refreshes => has(backend, "refresh");

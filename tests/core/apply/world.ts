@@ -202,7 +202,7 @@ export class World {
       usedBy: async (id) => this.uses(id),
       ...(this.#nature.tells === true
         ? {
-            added: async ({ id }: Observed) => {
+            additions: async ({ id }: Observed) => {
               const label = images.get(id)?.label;
               return { attributes: label === undefined ? {} : { label }, lost: this.lost() };
             },

@@ -155,7 +155,7 @@ test("what an interrupted run began and the backend has finished since the listi
   const content = { where: "/a", size: 10, digest: hex("2") };
   const known = { ...row, content, status: "creating", nonce: "n" } as const;
   const { marker } = made;
-  const begun = { ...made, ...(marker && { mark: { ...marker, content: hex("2") } }) };
+  const begun = { ...made, ...(marker && { marker: { ...marker, content: hex("2") } }) };
   const { backend } = backendOf(begun);
   const sights = {
     ...around(backend, context),
