@@ -89,7 +89,7 @@ async function renew(step: Of<"replace">, site: StepContext): Promise<Carried> {
   let making = step.making;
   if (step.unlessSame === true && planned !== undefined) {
     const known = readyOf(site, step.id);
-    const verdict = await compareWithSource(site, known, planned);
+    const verdict = await compareWithSource(site, known, planned, true);
     if (verdict.kind === "same") {
       await site.put(seen(known, verdict.content));
       site.note(`${sameText(verdict.content)}; it is kept`);

@@ -3,7 +3,7 @@ import { asFailure, Failure } from "../../failure.ts";
 import { type Algorithm, nameOf } from "../../model/digest.ts";
 import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
-import { type Cache, type CachedFile, cacheGc, makeRoom } from "../cache/index.ts";
+import { type Cache, type CachedFile, cacheGc, evictUnused, makeRoom } from "../cache/index.ts";
 import type { SourceMeans } from "../means.ts";
 import { readWhole } from "../pieces.ts";
 import { type FetchedBytes, type ProofResult, type SupplyWatcher, Watchers } from "../supply.ts";
@@ -27,6 +27,8 @@ interface DownloadMeans {
   readonly cache: Cache;
   /** Bytes that the cache may hold. */
   readonly max: number;
+  /** The cache may hold nothing: what comes goes again with this download. */
+  readonly isTemporary?: boolean;
   readonly web: Web;
   readonly means: SourceMeans;
   readonly signal: AbortSignal;
@@ -45,6 +47,8 @@ export class Download implements FetchedBytes {
   readonly #over: Promise<void>;
   #growing: GrowingFile | undefined;
   #blob: CachedFile | undefined;
+  /** This download has put it there. */
+  #isOwn = false;
   #validators: Validators = {};
   #from: string;
   #failure: unknown;
@@ -113,6 +117,8 @@ export class Download implements FetchedBytes {
     await this.#over;
     await this.#growing?.release();
     await this.#blob?.[Symbol.asyncDispose]();
+    if (this.#with.isTemporary === true && this.#isOwn && this.#blob !== undefined)
+      await evictUnused(this.#with.cache, this.#blob.digest).catch(() => undefined);
   }
 
   async #run(): Promise<void> {
@@ -168,7 +174,7 @@ export class Download implements FetchedBytes {
       this.#proven.resolve(proven);
       await this.#keep(partial, proven);
     } catch (thrown) {
-      if (isUseless(thrown)) await partial.discard().catch(() => undefined);
+      if (isUseless(thrown) || this.#with.isTemporary === true) await partial.discard().catch(() => undefined);
       // Before the bytes are let go of: who comes in between is told why there are none.
       this.#failure = signal.aborted ? signal.reason : thrown;
       partial.growing.fail(asFailure(this.#failure));
@@ -180,7 +186,7 @@ export class Download implements FetchedBytes {
 
   /** Makes it part of the cache. Where that fails, this run goes on with the file that it has. */
   async #keep(partial: Partial, { digests, size }: ProofResult): Promise<void> {
-    const { cache, means, max } = this.#with;
+    const { cache, means, max, isTemporary } = this.#with;
     const { urls, access } = this.#order;
     if (digests.sha256 === undefined) return;
     const from = this.#from;
@@ -197,6 +203,7 @@ export class Download implements FetchedBytes {
     try {
       await partial.growing.sync();
       this.#blob = await cache.insert(partial.growing.path, arrival);
+      this.#isOwn = true;
       await partial.forget();
       this.#growing = undefined;
       await partial.close();
@@ -207,7 +214,7 @@ export class Download implements FetchedBytes {
       return;
     }
     // Too much in the cache is no reason to fail, and the next run tries again.
-    await cacheGc(cache.folder.root, { maxBytes: max }).catch(() => undefined);
+    if (isTemporary !== true) await cacheGc(cache.folder.root, { maxBytes: max }).catch(() => undefined);
   }
 }
 
