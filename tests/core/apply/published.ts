@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { ALGORITHMS, digest } from "../../../src/core/model/digest.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
 import type { Sources } from "../../../src/core/source/open/open.ts";
 import { AT as PLACE } from "../source/kit.ts";
@@ -79,18 +80,18 @@ export class Published implements Disposable {
     const modified = { "last-modified": "Mon, 02 Jan 2023 03:04:05 GMT" };
     const says = { etag, modified, both: { ...etag, ...modified }, length: {} };
     this.says = kind in says ? (Object.entries(says).find(([name]) => name === kind)?.[1] ?? {}) : says.both;
-    const sums = (algorithm: string) =>
+    const sums = (algorithm: "sha256" | "sha512") =>
       ({ kind: "sums", algorithm, where: `${at}/${algorithm === "sha256" ? "SUMS256" : "SUMS512"}` }) as const;
-    const literal = /^(md5|sha\d+)/.exec(kind)?.[1];
+    const literal = ALGORITHMS.find((algorithm) => kind.startsWith(algorithm));
     const checksum = kind.startsWith("sums256")
       ? sums("sha256")
       : kind === "sums512"
         ? sums("sha512")
         : literal === undefined
           ? undefined
-          : ({ kind: "digest", digest: `${literal}:${hex(literal, this.proven)}` } as const);
+          : ({ kind: "digest", digest: digest(literal, hex(literal, this.proven)) } as const);
     const signed = kind.startsWith("sums") ? "SUMS256" : "a.img";
-    const spec = {
+    return {
       kind: "url",
       at: PLACE,
       urls: [`${at}/a.img`],
@@ -100,7 +101,6 @@ export class Published implements Disposable {
         ? { signature: { where: `${at}/${signed}.minisig`, key: this.#minisign.key } }
         : {}),
     };
-    return spec as SourceSpec;
   }
 
   [Symbol.dispose](): void {
