@@ -16,6 +16,7 @@ import { decide } from "./decide.ts";
 import { deletionsOf } from "./deletions.ts";
 import { untold } from "./evidence.ts";
 import { type FoundImages, isNothing, nothing } from "./found.ts";
+import { holesOf } from "./holes.ts";
 import { lookedFor } from "./looked.ts";
 import type { PlanContext, Selection } from "./means.ts";
 import { type LookedFor, observe } from "./observe.ts";
@@ -192,7 +193,7 @@ class Planner {
     if (first === undefined) return image;
     const deletes = deletionsOf(first, known, want, this.#means.now());
     const { step: guarded, warnings } = await withDeletions(first, deletes, found, backend, reading);
-    for (const text of warnings) this.#warn(text);
+    for (const text of [...warnings, ...holesOf(guarded, want)]) this.#warn(text);
     const have = this.#selection.refresh ? found.have : undefined;
     const step = await withAdditions(guarded, { known, have, want }, backend, reading);
     this.#steps.set(address, step);

@@ -34,6 +34,8 @@ export interface OutgoingBytes {
   readonly isUntouched: boolean;
   /** Bytes of all files together, where that is known without a conversion. */
   readonly size?: number;
+  /** Bytes of holes in it, where they are so many that hashing them takes long. */
+  readonly holes?: number;
 }
 
 /** When a download is given up. */

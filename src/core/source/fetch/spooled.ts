@@ -89,7 +89,7 @@ export class SpooledDownload implements ProvenBytes {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { path, produce, demand, phase, size } = this.#order;
-    const growing = await GrowingFile.open(path, { sparse: true });
+    const growing = await GrowingFile.open(path, { isTemporary: true });
     this.#growing = growing;
     growing.total = size;
     this.#ready.resolve();
