@@ -88,6 +88,53 @@ for (const from of KINDS)
       }
     });
 
+/** Cells of the table in docs/lifecycle.md, filled in by the tests of the pairs. */
+const cells = new Map<string, string>();
+const SHOWN = ["etag", "modified", "length", "md5", "sha256", "sha512", "sums256", "signature"] as const;
+const WORDS: Partial<Record<string, string>> = {
+  etag: "ETag",
+  modified: "Last-Modified",
+  length: "size only",
+  sums256: "sums file (sha256)",
+  signature: "signature",
+};
+
+// What is published has changed, and so has all of its evidence that is declared: never kept in silence, and made anew in the end.
+for (const from of KINDS)
+  for (const to of KINDS)
+    test(`${from} -> ${to}, of other bytes that it proves: seen, and published`, async () => {
+      const { published, world, here, id } = await made(from);
+      using _ = published;
+      published.bytes = published.proven = published.bytes.replace("the", "THE");
+      published.date = "Tue, 03 Jan 2023 03:04:05 GMT";
+      here.spec = published.declare(to);
+      const { steps, warnings } = await here.plan(a);
+      const action = steps[0]?.action ?? "";
+      const isMute = from === "length" && to === "length";
+      expect(action).toMatch(isMute ? /^keep$/ : /^(replace|verify)$/);
+      expect(warnings.length).toBe(isMute ? 1 : 0);
+      cells.set(`${from} ${to}`, isMute ? "unknown" : action);
+      if (isMute) return;
+      // What was read is remembered: the next plan knows that it is a replacement.
+      expect(await here.apply(a)).toBe(action === "replace" ? "succeeded" : "failed");
+      if (action === "verify") {
+        expect([...world.images.keys()]).toEqual([id]);
+        expect((await here.plan(a)).steps.map((step) => step.action)).toEqual(["replace"]);
+        expect(await here.apply(a)).toBe("succeeded");
+      }
+      expect([...world.images.values()].map(({ bytes }) => bytes)).toEqual([published.bytes]);
+      expect((await here.plan(a)).steps.map((step) => step.action)).toEqual(["keep"]);
+    });
+
+test("docs/lifecycle.md shows the table of all pairs, as it was found", async () => {
+  const word = (kind: Kind) => WORDS[kind] ?? kind;
+  const cell = (from: Kind, to: Kind) =>
+    `${isFree(from, to) ? "kept" : "verify"}, ${cells.get(`${from} ${to}`) ?? "(run all tests of this file)"}`;
+  const rows = SHOWN.map((from) => `| ${[`**${word(from)}**`, ...SHOWN.map((to) => cell(from, to))].join(" | ")} |`);
+  const head = [`| from, to | ${SHOWN.map(word).join(" | ")} |`, `| --- |${SHOWN.map(() => " --- |").join("")}`];
+  expect(await Bun.file("docs/lifecycle.md").text()).toContain([...head, ...rows].join("\n"));
+});
+
 test("what is published has changed with its checksum: not as declared, and the next plan replaces it", async () => {
   const { published, world, here } = await made("etag");
   using _ = published;
