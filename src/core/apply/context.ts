@@ -20,6 +20,8 @@ interface ContentRequest {
   progress(phase: Phase, done: number, total?: number): void;
   /** What the plan was made from: other bytes are Failure source.changed. */
   readonly expected?: Content;
+  /** The bytes may be wanted once more in this run: a cache that may hold nothing keeps them until its end. */
+  readonly isKept?: boolean;
 }
 
 /** A source that also tells, once it was read, what it was found to be. */

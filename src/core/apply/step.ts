@@ -89,7 +89,7 @@ async function replaceUnlessSame(step: Of<"replace">, ctx: StepContext): Promise
   let making = step.making;
   if (step.unlessSame === true && planned !== undefined) {
     const known = readyRecord(ctx, step.id);
-    const verdict = await compareWithSource(ctx, known, planned);
+    const verdict = await compareWithSource(ctx, known, planned, true);
     if (verdict.kind === "same") {
       await ctx.put(withContent(known, verdict.content));
       ctx.note(`${sameText(verdict.content)}; it is kept`);

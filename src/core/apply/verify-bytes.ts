@@ -19,9 +19,14 @@ type ProofVerdict =
 
 /**
  * Reads the bytes of the source to their end, proven as they are declared, and compares them with those that the image was made from.
- * Changes nothing. @throws Failure source.*: they are not as declared; plan.differs: nothing is known to compare them with
+ * `isKept`: they are wanted once more, where they differ. Changes nothing. @throws Failure source.*: they are not as declared; plan.differs: nothing is known to compare them with
  */
-export async function compareWithSource(ctx: StepContext, known: Ready, now: Content): Promise<ProofVerdict> {
+export async function compareWithSource(
+  ctx: StepContext,
+  known: Ready,
+  now: Content,
+  isKept = false,
+): Promise<ProofVerdict> {
   const { resource, plugin, address } = ctx;
   const { source, want } = resource;
   const recorded = known.content;
@@ -29,7 +34,7 @@ export async function compareWithSource(ctx: StepContext, known: Ready, now: Con
     throw new Failure("plan.moved", "nothing is recorded to compare", { address, hint: "plan again" });
   const isSentAsIs = sentAsIs(plugin, resource) || pulledSource(plugin, want, source, now) !== undefined;
   const before = knownDigests({ recorded, backend: known.digests, isSentAsIs });
-  const found = await read(ctx, source, now, before);
+  const found = await read(ctx, source, now, before, isKept);
   const weighed = compareDigestEvidence(before, found.digests ?? {});
   if (weighed?.kind === "same") return { kind: "same", content: mergedContent(recorded, found, source, found.digests) };
   const text =
@@ -44,7 +49,13 @@ type Ready = Recorded & { status: "ready" };
 const names = (digests: Digests): string => Object.keys(digests).join(", ") || "none";
 
 /** The bytes as the source has them: nothing is taken out of them, undone or converted. */
-async function read(ctx: StepContext, source: SourceSpec, now: Content, before: Digests): Promise<Content> {
+async function read(
+  ctx: StepContext,
+  source: SourceSpec,
+  now: Content,
+  before: Digests,
+  isKept: boolean,
+): Promise<Content> {
   const { address, run, progress } = ctx;
   const signal = ctx.deadline(run.signal);
   const { member: _, ...whole } = source;
@@ -53,12 +64,15 @@ async function read(ctx: StepContext, source: SourceSpec, now: Content, before: 
   const wanted = { formats: "any", compressions: "any", digests: algorithms } as const;
   const { digests: __, ...expected } = now;
   try {
-    const opening = { address, signal, progress: progress.report, expected };
+    const opening = { address, signal, progress: progress.report, expected, isKept };
     const opened = await run.fetch({ ...whole, decompress: false }, wanted, opening);
     let size = 0;
     for await (const piece of passThrough(opened, signal)) size += piece.length;
     return { ...now, size, digests: { ...digestsOf(now), ...(await opened.digests()) } };
   } catch (thrown) {
+    // Without room to keep them, they are read twice.
+    if (isKept && thrown instanceof Failure && thrown.code === "source.space")
+      return await read(ctx, source, now, before, false);
     throw ctx.explain(thrown);
   }
 }

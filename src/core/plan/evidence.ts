@@ -3,7 +3,7 @@ import { ALGORITHMS, type Digests, nameOf, shortDigest } from "../model/digest.t
 import type { Content, SourceSpec, Validators } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical, isSame } from "../model/value.ts";
-import { compareContent, compareValidators, isOther, sameStat } from "../source/content.ts";
+import { compareContent, compareValidators, isMute, isOther, isSameAsTold, sameStat } from "../source/content.ts";
 import { contentOfKey, differs, liveOf } from "./content-key.ts";
 import type { DesiredImage, LiveImage } from "./input.ts";
 import { markerStatus } from "./ownership.ts";
@@ -174,7 +174,6 @@ function compareValidatorEvidence({ validators: before }: Content, now: Validato
 const hasSameEtag = ({ validators: a = {} }: Content, { validators: b = {} }: Content): boolean =>
   a.etag !== undefined && a.etag === b.etag && compareValidators(a, b).kind === "same";
 
-const isMute = ({ etag, modified }: Validators): boolean => etag === undefined && modified === undefined;
 const kindsOf = ({ etag, modified }: Validators): string => {
   const kinds = [...(etag === undefined ? [] : ["an ETag"]), ...(modified === undefined ? [] : ["a Last-Modified"])];
   return kinds.length === 0 ? "no ETag and no Last-Modified" : kinds.join(" and ");
@@ -201,7 +200,7 @@ function isOf(upstream: Content | undefined, now: Content): upstream is Content 
   if (both.length > 0) return both.every((name) => read[name] === declared[name]);
   if (now.digest !== undefined || upstream.where !== now.where) return false;
   if (upstream.validators !== undefined && now.validators !== undefined)
-    return compareValidators(upstream.validators, now.validators).kind === "same";
+    return isSameAsTold(upstream.validators, now.validators);
   return upstream.stat !== undefined && now.stat !== undefined && sameStat(upstream.stat, now.stat);
 }
 

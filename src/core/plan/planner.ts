@@ -17,7 +17,10 @@ import { DesiredImages } from "./desired.ts";
 import { findDuplicates, type PhysicalImage } from "./duplicates.ts";
 import { undetectableWhy } from "./evidence.ts";
 import { type FoundImages, hasNoImages, noImages } from "./found.ts";
+
 import { fromState } from "./from-state.ts";
+import { holesOf } from "./holes.ts";
+
 import type { DecisionInput, DesiredImage } from "./input.ts";
 import { lookupOf } from "./lookup.ts";
 import { nameMoves, orderByNameMoves } from "./name-moves.ts";
@@ -194,7 +197,7 @@ class Planner {
     if (first === undefined) return image;
     const deletes = deletionsOf(first, known, want, this.#context.now());
     const { step: guarded, warnings } = await withDeletions(first, deletes, found, backend, reading);
-    for (const text of warnings) this.#warn(text);
+    for (const text of [...warnings, ...holesOf(guarded, want)]) this.#warn(text);
     const have = this.#selection.refresh ? found.have : undefined;
     const step = await withAdditions(guarded, { known, have, want }, backend, reading);
     this.#steps.set(address, step);

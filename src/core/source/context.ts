@@ -34,6 +34,8 @@ export interface OutgoingBytes {
   readonly isUntouched: boolean;
   /** Bytes of all files together, where that is known without a conversion. */
   readonly size?: number;
+  /** Bytes of holes in it, where they are so many that hashing them takes long. */
+  readonly holes?: number;
 }
 
 /** When a download is given up. */
@@ -55,4 +57,6 @@ export interface SourceRequest {
   progress(phase: Phase, done: number, total?: number): void;
   /** What the plan was made from: other bytes are Failure source.changed. */
   readonly expected?: Content;
+  /** The bytes may be wanted once more in this run: a cache that may hold nothing keeps them until its end. */
+  readonly isKept?: boolean;
 }

@@ -130,6 +130,17 @@ async function isUsed(cache: Cache, of: Digest): Promise<boolean> {
   return false;
 }
 
+/** Takes a blob away, unless a process works with it. @throws Failure source.io */
+export async function evictUnused(cache: Cache, of: Digest): Promise<void> {
+  try {
+    if (await isUsed(cache, of)) return;
+    await evict(cache, of);
+    await sweepPointers(cache);
+  } catch (thrown) {
+    throw sourceFailure(thrown, cache.directory.root);
+  }
+}
+
 /** Moved aside first: whoever takes it into use meanwhile is seen by the second look, and gets it back. */
 async function evict(cache: Cache, of: Digest): Promise<boolean> {
   const { directory } = cache;

@@ -3,7 +3,7 @@ import { asFailure, Failure } from "../../failure.ts";
 import { type Algorithm, nameOf } from "../../model/digest.ts";
 import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
-import { type Cache, type CachedFile, cacheGc, makeRoom } from "../cache/index.ts";
+import { type Cache, type CachedFile, cacheGc, evictUnused, makeRoom } from "../cache/index.ts";
 import type { SourceContext } from "../context.ts";
 import { readWhole } from "../pieces.ts";
 import {
@@ -32,6 +32,8 @@ interface DownloadContext {
   readonly cache: Cache;
   /** Bytes that the cache may hold. */
   readonly max: number;
+  /** The cache may hold nothing: what comes goes again with this download. */
+  readonly isTemporary?: boolean;
   readonly web: Web;
   readonly context: SourceContext;
   readonly signal: AbortSignal;
@@ -50,6 +52,8 @@ export class Download implements FetchedBytes {
   readonly #over: Promise<void>;
   #growing: GrowingFile | undefined;
   #blob: CachedFile | undefined;
+  /** This download has put it there. */
+  #isOwn = false;
   #validators: Validators = {};
   #from: string;
   #failure: unknown;
@@ -118,6 +122,8 @@ export class Download implements FetchedBytes {
     await this.#over;
     await this.#growing?.release();
     await this.#blob?.[Symbol.asyncDispose]();
+    if (this.#with.isTemporary === true && this.#isOwn && this.#blob !== undefined)
+      await evictUnused(this.#with.cache, this.#blob.digest).catch(() => undefined);
   }
 
   async #run(): Promise<void> {
@@ -173,7 +179,7 @@ export class Download implements FetchedBytes {
       this.#proven.resolve(proven);
       await this.#keep(partial, proven);
     } catch (thrown) {
-      if (isUseless(thrown)) await partial.discard().catch(() => undefined);
+      if (isUseless(thrown) || this.#with.isTemporary === true) await partial.discard().catch(() => undefined);
       // Before the bytes are let go of: who comes in between is told why there are none.
       this.#failure = signal.aborted ? signal.reason : thrown;
       partial.growing.fail(asFailure(this.#failure));
@@ -185,7 +191,7 @@ export class Download implements FetchedBytes {
 
   /** Makes it part of the cache. Where that fails, this run goes on with the file that it has. */
   async #keep(partial: PartialFile, { digests, size }: VerificationResult): Promise<void> {
-    const { cache, context, max } = this.#with;
+    const { cache, context, max, isTemporary } = this.#with;
     const { urls, access } = this.#request;
     if (digests.sha256 === undefined) return;
     const from = this.#from;
@@ -202,6 +208,7 @@ export class Download implements FetchedBytes {
     try {
       await partial.growing.sync();
       this.#blob = await cache.insert(partial.growing.path, arrival);
+      this.#isOwn = true;
       await partial.forget();
       this.#growing = undefined;
       await partial.close();
@@ -212,7 +219,7 @@ export class Download implements FetchedBytes {
       return;
     }
     // Too much in the cache is no reason to fail, and the next run tries again.
-    await cacheGc(cache.directory.root, { maxBytes: max }).catch(() => undefined);
+    if (isTemporary !== true) await cacheGc(cache.directory.root, { maxBytes: max }).catch(() => undefined);
   }
 }
 

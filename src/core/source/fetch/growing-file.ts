@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Failure } from "../../failure.ts";
-import { isZero } from "../../format/segment.ts";
+import { appendSparse } from "../../format/segment.ts";
 import { sourceFailure } from "../failure.ts";
 import { Ring, readPieces } from "../pieces.ts";
 
@@ -17,13 +17,13 @@ interface Recent {
 interface GrowingOptions {
   /** Good bytes that the file has; what it has beyond is cut off. */
   readonly written?: number;
-  /** Zeros are left out: they become holes. */
-  readonly sparse?: boolean;
+  /** Nobody needs it after a power cut: its disk is not asked to take it. */
+  readonly isTemporary?: boolean;
 }
 
 /**
- * A file that one writes and any number read while it grows, each at its own pace and from its beginning. The newest piece is
- * withheld from all readers until `prove`; `fail` ends them with its failure wherever they are.
+ * A file that one writes and any number read while it grows, each at its own pace and from its beginning; long runs of zeros are holes of it.
+ * The newest piece is withheld from all readers until `prove`; `fail` ends them with its failure wherever they are.
  */
 export class GrowingFile {
   readonly path: string;
@@ -41,13 +41,13 @@ export class GrowingFile {
   #synced = 0;
   #syncing: Promise<void> | undefined;
 
-  readonly #isSparse: boolean;
+  readonly #isTemporary: boolean;
 
-  private constructor(path: string, file: FileHandle, { written = 0, sparse = false }: GrowingOptions) {
+  private constructor(path: string, file: FileHandle, { written = 0, isTemporary = false }: GrowingOptions) {
     this.path = path;
     this.#file = file;
     this.#written = written;
-    this.#isSparse = sparse;
+    this.#isTemporary = isTemporary;
     this.#safe = Math.max(0, written - 1);
   }
 
@@ -76,8 +76,7 @@ export class GrowingFile {
   async write(bytes: Uint8Array): Promise<void> {
     const at = this.#written;
     try {
-      if (this.#isSparse && isZero(bytes)) await this.#file.truncate(at + bytes.length);
-      else await this.#store(bytes, at);
+      await appendSparse(this.#file, bytes, at);
     } catch (thrown) {
       throw sourceFailure(thrown, this.path);
     }
@@ -85,7 +84,7 @@ export class GrowingFile {
     this.#written = at + bytes.length;
     this.#recent = [...this.#recent.filter((one) => this.#written - one.at <= RECENT), { at, bytes }];
     this.#tell();
-    if (!this.#isSparse && this.#written - this.#synced >= SYNC_EVERY) this.#syncBeside();
+    if (!this.#isTemporary && this.#written - this.#synced >= SYNC_EVERY) this.#syncBeside();
   }
 
   /** All is there and is what it should be: readers get the rest. */
@@ -160,13 +159,6 @@ export class GrowingFile {
       }
     } finally {
       await this.release();
-    }
-  }
-
-  async #store(bytes: Uint8Array, at: number): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, at + done);
-      done += bytesWritten;
     }
   }
 

@@ -25,6 +25,8 @@ export class DownloadPool implements AsyncDisposable {
   readonly #signal: AbortSignal;
   readonly #caches = new Map<string, Promise<Cache>>();
   readonly #downloads = new Map<string, Download>();
+  /** Files that are read more than once in this run, so that a cache that may hold nothing keeps them until its end. */
+  readonly #kept = new Set<string>();
   readonly #parts = new Map<Address, Promise<readonly SpooledDownload[]>>();
   readonly #made = new Map<string, SpooledDownload>();
   readonly #all: AsyncDisposable[] = [];
@@ -37,14 +39,22 @@ export class DownloadPool implements AsyncDisposable {
 
   /**
    * A file of the web. One that has failed is begun again for whoever asks again. Where nothing may be kept, it is the caller's own, and
-   * fetched for each reader.
+   * fetched for each reader; unless it is said that there will be others (`isKept`), for whom it is kept until the end of the run.
    */
-  async download(spec: UrlSource, proof: DeclaredProof, expected: Content | undefined): Promise<FetchedBytes> {
+  async download(
+    spec: UrlSource,
+    proof: DeclaredProof,
+    expected: Content | undefined,
+    isKept = false,
+  ): Promise<FetchedBytes> {
     const { urls, cache: own } = spec;
     const request: DownloadRequest = { urls, access: credentialsOf(spec), proof, expected };
     const max = cacheMax(this.#context.env);
+    const isTemporary = max === 0 && own === undefined;
     const common = { web: this.#web, context: this.#context, signal: this.#signal };
-    if (max === 0 && own === undefined) {
+    const file = canonical([urls, request.access]);
+    if (isKept) this.#kept.add(file);
+    if (isTemporary && !this.#kept.has(file)) {
       const streamed = new StreamedDownload(request, common);
       this.#all.push(streamed);
       return streamed;
@@ -56,7 +66,9 @@ export class DownloadPool implements AsyncDisposable {
     const key = [root, requestKey(request, this.#web), demands].join("\n");
     const before = this.#downloads.get(key);
     if (before !== undefined && !before.hasFailed) return before;
-    const download = new Download(request, { ...common, cache, max });
+    const download = new Download(request, { ...common, cache, max, isTemporary });
+    // Where there is no room for it, it is fetched for each reader after all.
+    download.verify(this.#signal).catch(() => this.#kept.delete(file));
     this.#downloads.set(key, download);
     this.#all.push(download);
     return download;

@@ -64,7 +64,14 @@ export async function findCached(
   const wanted = proof.digest ?? expected?.digest;
   if (wanted !== undefined) {
     const blob = await cache.byDigest(wanted, signal);
-    return blob && { blob, from: publicUrl(urls[0] ?? "") };
+    if (blob === undefined) return undefined;
+    // What the server said when these bytes were looked at goes with them.
+    const seen = urls.map(publicUrl).find((url) => url === expected?.where);
+    const validators = seen === undefined ? undefined : expected?.validators;
+    return {
+      blob: validators === undefined ? blob : { ...blob, validators },
+      from: seen ?? publicUrl(urls[0] ?? ""),
+    };
   }
   for (const url of urls) {
     const key = urlKey(url, access, web);

@@ -94,7 +94,7 @@ export class SpooledDownload implements VerifiedBytes {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { path, produce, demand: expectation, phase, size } = this.#request;
-    const growing = await GrowingFile.open(path, { sparse: true });
+    const growing = await GrowingFile.open(path, { isTemporary: true });
     this.#growing = growing;
     growing.total = size;
     this.#ready.resolve();

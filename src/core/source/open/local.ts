@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
 import { extentsOf } from "../../format/holes.ts";
-import { zeros } from "../../format/segment.ts";
+import { hole } from "../../format/segment.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import { sourceFailure } from "../failure.ts";
 import { Ring, readPieces } from "../pieces.ts";
@@ -118,19 +118,19 @@ export class LocalFile implements VerifiedBytes {
   async *#pieces(file: FileHandle, size: number, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
     const ring = lent ? new Ring() : undefined;
     let at = 0;
-    const hole = function* (to: number): Generator<Uint8Array> {
-      for (const piece of zeros(to - at)) {
+    const holeTo = async function* (to: number): AsyncGenerator<Uint8Array> {
+      for await (const piece of hole(to - at)) {
         signal.throwIfAborted();
         yield piece;
       }
     };
     try {
       for (const [from, to] of await extentsOf(file)) {
-        yield* hole(from);
+        yield* holeTo(from);
         yield* readPieces(file, signal, { from, to, ring });
         at = to;
       }
-      yield* hole(size);
+      yield* holeTo(size);
     } catch (thrown) {
       signal.throwIfAborted();
       throw sourceFailure(thrown, this.#path);

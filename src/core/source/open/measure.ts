@@ -6,6 +6,7 @@ import type { FileSource, PlainSource } from "../../model/source.ts";
 import type { OutgoingBytes } from "../context.ts";
 import { planOf } from "./conversion.ts";
 import { statFile } from "./inspect.ts";
+import { manyHoles } from "./sparse.ts";
 
 /** What the beginning of a source tells of the disk in it. */
 interface Measured {
@@ -50,12 +51,17 @@ export async function measureFile(
 }
 
 async function outgoingOf(
-  { metadata }: FileSource,
+  { path, metadata }: FileSource,
   plan: TransformPlan,
   whole: number | undefined,
 ): Promise<OutgoingBytes> {
   const isUntouched = plan.steps.length === 0;
   const size = isUntouched ? whole : plan.size;
   const beside = metadata === undefined ? 0 : (await statFile(metadata)).size;
-  return { isUntouched, ...(size === undefined ? {} : { size: size + beside }) };
+  const holes = isUntouched ? await manyHoles(path) : undefined;
+  return {
+    isUntouched,
+    ...(size === undefined ? {} : { size: size + beside }),
+    ...(holes === undefined ? {} : { holes }),
+  };
 }

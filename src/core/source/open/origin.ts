@@ -120,7 +120,7 @@ async function urlOrigin(
   let reader: { readonly of: FetchedBytes; readonly proved: VerifiedReader } | undefined;
   const expectation: Expectation = { proof, expected: expected?.digest, where: publicUrl(spec.urls[0] ?? "") };
   const get = async () => {
-    const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected);
+    const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected, opening.isKept);
     own = download.isShared ? undefined : download;
     if (!watched.has(download)) download.watch(progress);
     watched.add(download);
