@@ -25,7 +25,7 @@ function wanted({ disk_format: disk = "", container_format: container, verify_ch
   return {
     formats: asIs ? "any" : (FORMATS[disk] ?? "any"),
     compressions: container === "compressed" || disk === "ari" || disk === "aki" ? "any" : ["none"],
-    ...(verify_checksum ? { digests: ["md5", "sha512"] } : {}),
+    ...(verify_checksum ? { digests: ["sha512"] } : {}),
   };
 }
 
