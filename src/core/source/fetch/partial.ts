@@ -54,7 +54,7 @@ export class Partial implements ProvenSink {
     const sidecar = await readJson(cache.folder.sidecar(goal.key), parseSidecar);
     const size = sidecar === undefined || !(await isUsable(sidecar, goal)) ? 0 : await sizeOf(path);
     const written = sidecar?.total !== undefined && size > sidecar.total ? 0 : size;
-    const growing = await GrowingFile.open(path, { written });
+    const growing = await GrowingFile.open(path, { written, owns: true });
     try {
       const proving = await Proving.begin(goal.demand, sidecar?.total);
       const partial = new Partial(cache, goal, growing, proving);
@@ -109,7 +109,7 @@ export class Partial implements ProvenSink {
         "while it was fetched",
       );
     await this.close();
-    this.#growing = await GrowingFile.open(this.#growing.path);
+    this.#growing = await GrowingFile.open(this.#growing.path, { owns: true });
     this.#proving = await Proving.begin(this.#goal.demand);
     this.#isOld = false;
   }

@@ -1,3 +1,4 @@
+import { free } from "../../format/garbage.ts";
 import type { Validators } from "../../model/source.ts";
 import type { ProofResult } from "../supply.ts";
 import { changed, Proving } from "../verify/index.ts";
@@ -95,6 +96,7 @@ export class Weighed extends Accepted implements ProvenSink, Disposable {
   async append(bytes: Uint8Array): Promise<void> {
     await this.#proving.update(bytes);
     this.offset += bytes.length;
+    free(bytes);
     this.#told(this.offset, this.total);
   }
 

@@ -110,7 +110,7 @@ export class LocalFile implements ProvenBytes {
 
   /** Its holes are not read. */
   async *#pieces(file: FileHandle, size: number, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    const ring = lent ? new Ring() : undefined;
+    using ring = lent ? new Ring() : undefined;
     let at = 0;
     const hole = function* (to: number): Generator<Uint8Array> {
       for (const piece of zeros(to - at)) {

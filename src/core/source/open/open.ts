@@ -169,7 +169,7 @@ export class Sources implements AsyncDisposable {
     async function* produce(signal: AbortSignal): AsyncGenerator<Uint8Array> {
       const end = await turns.take(memoryOf(plan, detected), signal);
       try {
-        yield* heldBack(converted(await origin.supply(signal), conversion, signal));
+        yield* heldBack(converted(await origin.supply(signal), conversion, signal, false));
       } finally {
         end();
       }

@@ -1,7 +1,7 @@
 import { watchedRaw } from "../../format/footer.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
-import { transform } from "../../format/transform.ts";
+import { takesLent, transform } from "../../format/transform.ts";
 import type { Turns } from "../../format/turns.ts";
 import { watchedVhdx } from "../../format/vhdx.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
@@ -69,6 +69,7 @@ export async function* converted(
   supply: ProvenBytes,
   { plan, wanted, member, directory, limit, note, scanned }: SourceConversion,
   signal: AbortSignal,
+  lent: boolean,
 ): AsyncGenerator<Uint8Array> {
   const isDisk = plan.steps[0] === "raw->qcow2";
   const unread = isDisk ? await supply.unread?.() : undefined;
@@ -76,9 +77,9 @@ export async function* converted(
   const { path = unread, size } = supply;
   const input =
     path === undefined
-      ? ({ kind: "stream", bytes: supply.read(signal), size } as const)
+      ? ({ kind: "stream", bytes: supply.read(signal, takesLent(plan)), size } as const)
       : ({ kind: "file", path } as const);
-  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, signal });
+  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, lent, signal });
   if (path !== undefined) await supply.check();
 }
 
@@ -148,7 +149,7 @@ export class OpenedSource implements Opened {
     }
     const end = place?.begin();
     try {
-      const bytes = counted(converted(supply, conversion, signal), told);
+      const bytes = counted(converted(supply, conversion, signal, lent), told);
       this.#digests = yield* hashedBy(["sha256", ...algorithms], conversion.plan.size, heldBack(bytes));
     } finally {
       end?.();
