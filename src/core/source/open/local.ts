@@ -116,7 +116,7 @@ export class LocalFile implements VerifiedBytes {
 
   /** Its holes are not read. */
   async *#pieces(file: FileHandle, size: number, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    const ring = lent ? new Ring() : undefined;
+    using ring = lent ? new Ring() : undefined;
     let at = 0;
     const holeTo = async function* (to: number): AsyncGenerator<Uint8Array> {
       for await (const piece of hole(to - at)) {
