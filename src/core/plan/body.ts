@@ -15,12 +15,17 @@ import type { PhysicalImage } from "./twins.ts";
 export function bodyOf(want: Want, plugin: Plugin, have?: LiveImage): PhysicalImage {
   const { resource } = want;
   const names = plugin.names?.(resource.want, resource.address) ?? [];
+  const texts = [...names, ...physicals(want, plugin, have)];
+  return { resource, keys: texts.map((shown) => ({ key: `${resource.backend}\n${shown}`, shown })) };
+}
+
+/** The texts by which the plugin knows it, as far as its bytes are known. */
+function physicals(want: Want, plugin: Plugin, have: LiveImage | undefined): readonly string[] {
+  if (plugin.physical === undefined) return [];
   const live = have?.digests?.sha256;
   const known = bytesOf(want, plugin);
   const all = [known, ...standIns(want, plugin), ...(live === undefined ? [] : [{ ...known, live }])];
-  const keys = all.map((bytes) => plugin.physical?.(resource.want, bytes));
-  const texts = [...names, ...keys.filter((key) => key !== undefined)];
-  return { resource, keys: texts.map((shown) => ({ key: `${resource.backend}\n${shown}`, shown })) };
+  return all.map((bytes) => plugin.physical?.(want.resource.want, bytes)).filter((key) => key !== undefined);
 }
 
 /** The backend that a decision is about, and what else is looked for there. */

@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { access, link, lstat, lutimes, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errno, Failure, type ImageId } from "images";
+import { errno, Failure, Glances, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
-import { readPlain, whenMissing } from "./disk.ts";
+import { glanceAt, whenMissing } from "./disk.ts";
 import { partsOf } from "./entry.ts";
 import { establish, makeFolders, recognize, type StoreFound } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
@@ -25,6 +25,7 @@ export class Directory {
   readonly blobs: Blobs;
   readonly pages: Pages;
   readonly #noted = new Set<string>();
+  readonly #glances = new Glances();
   #found: Promise<StoreFound> | undefined;
 
   constructor(root: string, grace: number) {
@@ -110,7 +111,7 @@ export class Directory {
 
   /** A record that is broken is reported once, and its image cannot be seen. */
   async #record(file: string, note?: Note): Promise<StoreEntry | undefined> {
-    const told = await readPlain(this.at("images", file)).then(
+    const told = await glanceAt(`${this.root}/images/${file}`, this.#glances).then(
       (text) => recordOf(text, file),
       (thrown: unknown) => {
         if (errno(thrown) === "ENOENT") return undefined;
