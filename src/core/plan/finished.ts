@@ -1,7 +1,10 @@
+import type { ImageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded, Retained } from "../model/state.ts";
 import { contentKey, contentOfKey, isUnproven } from "./key.ts";
+import type { Owner } from "./siblings.ts";
 import type { LiveImage } from "./sight.ts";
+import { bearing } from "./standing.ts";
 
 export const usable = (image: LiveImage): boolean => (image.status ?? "ready") === "ready";
 
@@ -25,3 +28,12 @@ export function distinct(images: readonly (LiveImage | undefined)[]): LiveImage[
   const there = images.filter((image) => image !== undefined);
   return there.length < 2 ? there : [...new Set(there)];
 }
+
+/** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may be anybody's: it is not that. */
+export const madeBy = (image: LiveImage | undefined, { marks }: Owner): LiveImage | undefined =>
+  marks && image?.self !== undefined && image.self !== image.id && bearing(image) === "none" ? undefined : image;
+
+const NO_IDS: ReadonlySet<ImageId> = new Set();
+
+export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
+  known?.retained === undefined ? NO_IDS : new Set(known.retained.map(({ id }) => id));

@@ -9,7 +9,7 @@ import { type Channel, inParallel, streamed } from "../stream.ts";
 import { withAdditions } from "./additions.ts";
 import { basisOf, driftBetween } from "./basis.ts";
 import { orphan } from "./blocked.ts";
-import { bodiesOf, type DeclaredImage } from "./bodies.ts";
+import { bodiesOf, type DeclaredImage, declaredImage } from "./bodies.ts";
 import { type DecisionSurroundings, decided } from "./body.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
@@ -120,6 +120,7 @@ class Planner {
         await inParallel(wave, 8, async (one) => {
           const image = await this.#decide(one, found.get(one.address) ?? nothing, around, reading);
           if (image !== undefined) images.push(image);
+          if (plugin.movesNames !== true) found.delete(one.address);
         });
       const bodies = this.#selection.mode === "normal" ? await bodiesOf(images, around, reading) : [];
       const resource = (address: Address) => this.#resource(address);
@@ -188,7 +189,7 @@ class Planner {
       : { step: decide(sight), holder: undefined, want: wish };
     if (holder !== undefined) this.#bytesOf.set(address, holder);
     const stays = first?.action === "create" || first?.action === "replace" ? undefined : found.have;
-    const image = absent || want === undefined ? undefined : { want, have: stays };
+    const image = absent || want === undefined ? undefined : declaredImage(want, stays, plugin);
     if (first === undefined) return image;
     const deletes = deletionsOf(first, known, want, this.#means.now());
     const { step: guarded, warnings } = await withDeletions(first, deletes, found, backend, reading);

@@ -68,6 +68,7 @@ export function wavesOf<T extends { readonly address: Address }>(
   asked: readonly T[],
   resource: (address: Address) => Resource | undefined,
 ): readonly (readonly T[])[] {
+  if (!asked.some(({ address }) => resource(address)?.references !== undefined)) return [asked];
   const names = new Set(asked.map(({ address }) => address));
   const depths = new Map<Address, number>();
   const depth = (address: Address): number => {

@@ -117,7 +117,7 @@ export class Wants {
       if (this.#means.signal.aborted) throw thrown;
       return { transfer: { how: "none" }, blind: asFailure(thrown) };
     });
-    this.#looks.set(resource.address, looking);
+    if (this.#given.has(resource.address)) this.#looks.set(resource.address, looking);
     return looking;
   }
 

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { digest } from "../../../src/core/model/digest.ts";
 import { address, backendName, imageId, imageName } from "../../../src/core/model/name.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
-import { bodiesOf } from "../../../src/core/plan/bodies.ts";
+import { bodiesOf, declaredImage } from "../../../src/core/plan/bodies.ts";
 import { bodyOf, decided } from "../../../src/core/plan/body.ts";
 import { ListedSizes, physicalOf } from "../../../src/core/plan/physical.ts";
 import type { Want } from "../../../src/core/plan/sight.ts";
@@ -122,10 +122,10 @@ test("two files of one size are read, and are one image where they are equal; on
   const all = [sized("/a", 10), sized("/b", 10), sized("/c", 10), sized("/d", 9)];
   const blocked = async (declared: Parameters<typeof bodiesOf>[0]) =>
     [...twins(await bodiesOf(declared, { plugin, backend, means }, reading)).keys()].map(String).sort();
-  expect(await blocked(all.map((one) => ({ want: one, have: undefined })))).toEqual(["lab/a", "lab/b"]);
+  expect(await blocked(all.map((one) => declaredImage(one, undefined, plugin)))).toEqual(["lab/a", "lab/b"]);
   expect(reads.toSorted()).toEqual(["/a", "/b", "/c"]);
-  const managed = { want: sized("/x", 10, { metadata: "/m" }), have: theirs("2", 10) };
-  const other = { want: { ...sized("/b", 10), sent: hex("2") }, have: undefined };
+  const managed = declaredImage(sized("/x", 10, { metadata: "/m" }), theirs("2", 10), plugin);
+  const other = declaredImage({ ...sized("/b", 10), sent: hex("2") }, undefined, plugin);
   expect(await blocked([managed, other])).toEqual(["lab/b", "lab/x"]);
 });
 
@@ -137,7 +137,7 @@ test("one place that is written in several ways, and two backends that lead to i
   const bodies = async (located: (names: readonly string[]) => Promise<readonly string[]>) => {
     const locating = { ...backend, located: (_: unknown, names: readonly string[]) => located(names) };
     const of = (declared: Want) =>
-      bodiesOf([{ want: declared, have: undefined }], { plugin, backend: locating, means }, reading);
+      bodiesOf([declaredImage(declared, undefined, plugin)], { plugin, backend: locating, means }, reading);
     return twins([...(await of(one)), ...(await of(elsewhere))]).size;
   };
   expect(await bodies(async (names) => names)).toBe(2);
