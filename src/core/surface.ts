@@ -22,6 +22,7 @@ export {
   defineConformance,
   type TestPlace,
 } from "./conformance.ts";
+export { Glances } from "./disk/glances.ts";
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
