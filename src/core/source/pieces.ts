@@ -1,4 +1,5 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { openRegular } from "../disk/regular.ts";
 import { countMade } from "../format/garbage.ts";
 import { sourceFailure } from "./failure.ts";
 
@@ -73,7 +74,7 @@ async function read(file: FileHandle, at: number, to: number, ring: Ring | undef
 /** All of a file. @throws Failure source.missing, source.denied, source.io; the signal's reason */
 export async function* readWhole(path: string, signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
   try {
-    await using file = await open(path);
+    await using file = await openRegular(path);
     yield* readPieces(file, signal, { ring: lent ? new Ring() : undefined });
   } catch (thrown) {
     signal.throwIfAborted();

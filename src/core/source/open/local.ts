@@ -1,6 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { basename } from "node:path";
-import { Failure } from "../../failure.ts";
+import { openRegular } from "../../disk/regular.ts";
+import type { Failure } from "../../failure.ts";
 import { extentsOf } from "../../format/holes.ts";
 import { zeros } from "../../format/segment.ts";
 import type { Algorithm } from "../../model/digest.ts";
@@ -38,13 +39,11 @@ export class LocalFile implements ProvenBytes {
   /** @throws Failure source.missing, source.denied, source.io */
   static async open(path: string, demand: Demand): Promise<LocalFile> {
     try {
-      await using file = await open(path);
-      const stat = await file.stat();
-      if (stat.isFile()) return new LocalFile(path, stat.size, demand);
+      await using file = await openRegular(path);
+      return new LocalFile(path, (await file.stat()).size, demand);
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }
-    throw new Failure("source.missing", `${path} is not a regular file`, { hint: "use the path of a file" });
   }
 
   get path(): string | undefined {
@@ -133,7 +132,7 @@ export class LocalFile implements ProvenBytes {
 
   async #open(): Promise<FileHandle> {
     try {
-      return await open(this.#path);
+      return await openRegular(this.#path);
     } catch (thrown) {
       throw sourceFailure(thrown, this.#path);
     }

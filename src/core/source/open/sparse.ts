@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
+import { openRegular } from "../../disk/regular.ts";
 import { FileAccess } from "../../format/access.ts";
 import { extentsOf, GRAIN } from "../../format/holes.ts";
 import { isZero } from "../../format/segment.ts";
@@ -13,7 +14,7 @@ export async function isMostlyHoles(path: string): Promise<boolean> {
   try {
     const { size, blocks } = await stat(path);
     if (size - blocks * 512 < MANY) return false;
-    await using file = await open(path);
+    await using file = await openRegular(path);
     return await hasManyHoles(file, size);
   } catch (thrown) {
     throw sourceFailure(thrown, path);
