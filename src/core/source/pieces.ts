@@ -1,5 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { openRegular } from "../disk/regular.ts";
 import { countAllocated, free, LENT } from "../format/collection.ts";
+
 import { sourceFailure } from "./failure.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
@@ -77,7 +79,7 @@ async function read(file: FileHandle, at: number, to: number, ring: Ring | undef
 /** All of a file. @throws Failure source.missing, source.denied, source.io; the signal's reason */
 export async function* readWhole(path: string, signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
   try {
-    await using file = await open(path);
+    await using file = await openRegular(path);
     using ring = lent ? new Ring() : undefined;
     yield* readPieces(file, signal, { ring });
   } catch (thrown) {
