@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { drawn, folded, type Profile } from "./flame.ts";
+import { drawn, folded, heaviest, type Profile } from "./flame.ts";
 import type { Runner } from "./run.ts";
 import type { Contest, Program } from "./types.ts";
 
@@ -30,5 +30,9 @@ export async function profile(
   if (file === undefined) throw new Error("Bun wrote no profile");
   const recorded: Profile = JSON.parse(await readFile(join(into, file), "utf8"));
   await mkdir(join(out, "profiles"), { recursive: true });
-  await writeFile(join(out, "profiles", `${name}.svg`), drawn(folded(recorded), `${name}: ${contest.title}`));
+  const root = folded(recorded);
+  await writeFile(join(out, "profiles", `${name}.svg`), drawn(root, `${name}: ${contest.title}`));
+  console.log(`${name}: ${contest.title}, ${root.total.toFixed(0)} ms; by themselves:`);
+  for (const [frame, ms] of heaviest(root, 12))
+    console.log(`${ms.toFixed(0).padStart(7)} ms ${((ms / root.total) * 100).toFixed(1).padStart(5)} %  ${frame}`);
 }

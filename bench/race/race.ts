@@ -13,6 +13,8 @@ import type { Contender, Cost, Program, Race, Row } from "./types.ts";
 export interface Options {
   readonly rows: readonly Row[];
   readonly rounds: number;
+  /** Seconds after which no new round of a row begins. */
+  readonly budget: number;
   readonly mib: number;
   readonly isSmoke: boolean;
   readonly binary: string;
@@ -30,6 +32,7 @@ export async function race(options: Options): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort(new Error("interrupted"));
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt).on("SIGHUP", interrupt);
+  for (const place of [options.folder, options.memory]) await mkdir(place, { recursive: true });
   const base = await mkdtemp(join(options.folder, "images-race-"));
   const fast = await mkdtemp(join(options.memory, "images-race-"));
   const tools = new Tools(options.mayInstall);
@@ -97,7 +100,7 @@ class OneRow {
 
   async #race([disk = "", memory = ""]: readonly string[]): Promise<Pick<Kept, "title" | "measured" | "bytes">> {
     const { tools, servers, signal } = this.#around;
-    const { mib, isSmoke, rounds } = this.#options;
+    const { mib, isSmoke, rounds, budget } = this.#options;
     const needs = this.#row.needs ?? [];
     await tools.want(needs);
     const lacks = tools.lacks(needs);
@@ -126,7 +129,7 @@ class OneRow {
       await runner.run({ argv: ["sync", "-f", run.cwd], cwd: run.cwd });
       return this.#row.isShort === true ? await runner.short(run) : await runner.cost(run);
     };
-    const measured = await contend(contest, programs, rounds, measure, (names) => tools.lacks(names));
+    const measured = await contend(contest, programs, { rounds, budget }, measure, (names) => tools.lacks(names));
     const { base, fast } = this.#around;
     const lines = measured.lines.map((line) =>
       line.failed === undefined ? line : { ...line, failed: neutral(line.failed, [base, fast]) },
