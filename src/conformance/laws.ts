@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Attributes } from "images";
 import { canDownload } from "../core/abilities.ts";
 import { type Clause, NotAsked } from "../core/conformance.ts";
+import { imageId } from "../core/model/name.ts";
 import { AT, type Check, NAME, reading, type Stage } from "./stage.ts";
 
 // Clauses about the laws of the product, played by the whole program.
@@ -184,7 +185,7 @@ export const LAW_CLAUSES = {
     const [image] = await stage.ours();
     await using open = await stage.backend();
     if (!canDownload(open.backend) || image === undefined) throw new NotAsked("this backend does not give images back");
-    const parts = await open.backend.download(image.id as never, reading);
+    const parts = await open.backend.download(imageId(image.id), reading);
     const hash = createHash("sha256");
     for await (const piece of parts.at(-1)?.open(reading.signal) ?? []) hash.update(piece);
     expect(hash.digest("hex")).toBe(createHash("sha256").update(stage.spec.bytes).digest("hex"));

@@ -33,7 +33,12 @@ class Log {
   readonly #running = new Running();
   /** How many intervals of each running step have been reported. */
   readonly #told = new Map<Address, number>();
-  readonly #reading = { began: undefined as number | undefined, started: 0, done: 0, told: 0 };
+  readonly #reading: { began: number | undefined; started: number; done: number; told: number } = {
+    began: undefined,
+    started: 0,
+    done: 0,
+    told: 0,
+  };
   #command: Command | undefined;
 
   constructor(out: Out, view: View, clock: RenderClock) {

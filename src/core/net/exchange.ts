@@ -187,4 +187,5 @@ export class Exchange implements Dispatcher.DispatchHandler {
 }
 
 /** undici sends any async iterable (docs/docs/api/Dispatcher.md, "RequestOptions"); its types name only the stream that is one. */
+// biome-ignore lint/plugin: the types of undici name less than it takes.
 const iterable = (flow: AsyncIterable<Uint8Array>): Readable => flow as Readable;

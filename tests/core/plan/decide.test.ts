@@ -5,7 +5,7 @@ import { imageId } from "../../../src/core/model/name.ts";
 import type { Step } from "../../../src/core/model/plan.ts";
 import { decide } from "../../../src/core/plan/decide.ts";
 import type { DecisionInput } from "../../../src/core/plan/sight.ts";
-import { at, id, image, ready, sight, want } from "./sample.ts";
+import { at, id, image, ready, sight, unmarked, want } from "./sample.ts";
 
 const base = { label: "a", size: 1 };
 const [one, two] = [parseDigest(`sha256:${"1".repeat(64)}`), parseDigest(`sha256:${"2".repeat(64)}`)];
@@ -191,7 +191,7 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     "an image of other bytes is not adopted",
     {
       want: want(base, { content: first, sentAsIs: true }),
-      rival: { ...foreign, mark: undefined as never, digests: { ...(two && { sha256: two }) } },
+      rival: { ...unmarked(foreign), digests: { ...(two && { sha256: two }) } },
       adopt: true,
     },
     "block (foreign)",
@@ -200,7 +200,7 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     "nor one of another size",
     {
       want: want(base, { sentAsIs: true }),
-      rival: { ...foreign, mark: undefined as never, size: 11 },
+      rival: { ...unmarked(foreign), size: 11 },
       adopt: true,
     },
     "block (foreign)",
@@ -256,11 +256,7 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     { want: want({ ...base, size: 2 }, {}, { protect: true }), known: ready(base), have: image(base) },
     "block (protected)",
   ],
-  [
-    "the mark was taken off",
-    { want: want(base), known: ready(base), have: image(base, { mark: undefined as never }) },
-    "update i-1",
-  ],
+  ["the mark was taken off", { want: want(base), known: ready(base), have: unmarked(image(base)) }, "update i-1"],
   ["no marks are wanted", { want: want(base, { mark: undefined }), known: ready(base), have: image(base) }, "keep i-1"],
   ["protect is new", { want: want(base, {}, { protect: true }), known: ready(base), have: image(base) }, "update i-1"],
   [

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Config } from "../../../src/core/model/declaration.ts";
 import { backendName } from "../../../src/core/model/name.ts";
-import type { State } from "../../../src/core/model/state.ts";
 import { boolean, integer, optional, string, table, withDefault } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
 import type { PlanContext } from "../../../src/core/plan/means.ts";
@@ -40,37 +39,57 @@ const plugin: Plugin = {
   },
 };
 
+const unasked = (): never => {
+  throw new Error("an origin is known without this");
+};
+
 async function wanted(attributes: Attributes, resolves = true) {
   let resolved = 0;
   const { source: _, ...one } = resource(attributes);
-  const config: Pick<Config, "resources" | "backends" | "imports" | "settings"> = {
+  const config: Config = {
+    file: "/images.toml",
+    folder: "/",
+    settings: { name: "n", parallelism: 1, state: "/s" },
+    policy: { require: [] },
     resources: [one],
     backends: [],
+    moved: [],
+    removed: [],
     imports: [],
-    settings: { name: "n", parallelism: 1, state: { kind: "file", path: "/s" } } as never,
+    digest: "d",
   };
-  const state: State = { version: 1, lineage: "l", serial: 1, images: {} } as never;
-  const means = {
+  const means: PlanContext = {
     config,
     plugins: new Map([[backendName("lab"), plugin]]),
-    state,
+    state: { version: 1, lineage: "l", serial: 1, images: {} },
+    renamed: new Map(),
+    open: unasked,
+    look: unasked,
+    run: "r",
     signal: new AbortController().signal,
-  } as unknown as PlanContext;
-  const backend = {
+    now: () => new Date(0),
+  };
+  const backend: Backend = {
+    read: unasked,
+    list: unasked,
+    create: unasked,
+    update: unasked,
+    delete: unasked,
     ...(resolves && {
       resolve: async () => {
         resolved += 1;
         return { content: "now", serverSide: true, verified: true };
       },
     }),
-  } as unknown as Backend;
+    [Symbol.asyncDispose]: async () => undefined,
+  };
   const reading = { signal: means.signal, note: () => undefined };
   const { content, origin } = await new Wants(means).want(
     { resource: one, later: [], missing: [] },
     ready(attributes),
     backend,
     reading,
-    false,
+    { quick: false },
   );
   return { resolved, where: content?.where, known: content?.resolved, origin };
 }

@@ -73,6 +73,12 @@ export const image = (attributes: Attributes, more: Partial<LiveImage> = {}): Li
   ...more,
 });
 
+/** An image that bears no marker. */
+export const unmarked = (from: LiveImage): LiveImage => {
+  const { mark: _, ...rest } = from;
+  return rest;
+};
+
 export const ready = (
   wanted: Attributes,
   more: Partial<Recorded & { status: "ready" }> = {},

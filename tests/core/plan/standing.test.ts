@@ -1,30 +1,27 @@
 import { expect, test } from "bun:test";
 import { address, backendName, imageId, imageName } from "../../../src/core/model/name.ts";
 import { bearing, type Claim, type Standing, standing } from "../../../src/core/plan/standing.ts";
-import { at, id, image, ready } from "./sample.ts";
+import { at, id, image, ready, unmarked } from "./sample.ts";
 
 // Who may touch what: each line of the table of docs/lifecycle.md, "Whose image".
 
 const base = { label: "a" };
-const mine = { file: "images", owner: at, content: "none", lineage: "L1", self: id };
+const selfless = { file: "images", owner: at, content: "none", lineage: "L1" };
+const mine = { ...selfless, self: id };
 const claim: Claim = { address: at, known: ready(base), file: "images", lineage: "L1", marks: true };
 const lost: Claim = { ...claim, known: undefined };
-const creating = { ...ready(base), status: "creating", id: undefined as never, nonce: "n1" } as const;
-const unmarked = image(base, { mark: undefined as never });
+const { id: _, have: __, ...common } = ready(base);
+const creating = { ...common, status: "creating", nonce: "n1" } as const;
+const bare = unmarked(image(base));
 const elsewhere = address(backendName("lab"), imageName("other"));
 
 const table: readonly [what: string, image: ReturnType<typeof image>, claim: Claim, expected: Standing][] = [
   ["record, genuine marker of this lineage", image(base), claim, "recorded"],
   ["record, genuine marker, markers are off", image(base), { ...claim, marks: false }, "recorded"],
-  ["record, no marker, markers are off", unmarked, { ...claim, marks: false }, "recorded"],
-  ["record, the marker is gone", unmarked, claim, "unmarked"],
+  ["record, no marker, markers are off", bare, { ...claim, marks: false }, "recorded"],
+  ["record, the marker is gone", bare, claim, "unmarked"],
   ["record, the marker is a copy of another image's", image(base, { mark: { ...mine, self: "x" } }), claim, "unmarked"],
-  [
-    "record, a marker of a version without self",
-    image(base, { mark: { ...mine, self: undefined as never } }),
-    claim,
-    "unmarked",
-  ],
+  ["record, a marker of a version without self", image(base, { mark: selfless }), claim, "unmarked"],
   ["record, another lineage holds it now", image(base, { mark: { ...mine, lineage: "L2" } }), claim, "taken"],
   ["no record, genuine marker of this name and address", image(base), lost, "claimable"],
   ["no record, the same of another lineage", image(base, { mark: { ...mine, lineage: "L2" } }), lost, "claimable"],
@@ -41,13 +38,8 @@ const table: readonly [what: string, image: ReturnType<typeof image>, claim: Cla
     lost,
     "foreign",
   ],
-  ["no record, no marker", unmarked, lost, "foreign"],
-  [
-    "no record, a marker of a version without self",
-    image(base, { mark: { ...mine, self: undefined as never } }),
-    lost,
-    "foreign",
-  ],
+  ["no record, no marker", bare, lost, "foreign"],
+  ["no record, a marker of a version without self", image(base, { mark: selfless }), lost, "foreign"],
   ["no record, inherited marker", image(base, { mark: { ...mine, self: "x" } }), lost, "inherited"],
   [
     "no record, inherited marker on a backend with its own self",

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Failure } from "images";
+import { backendName } from "../../../src/core/model/name.ts";
 import { readProfile } from "../../../src/plugins/linode/profile.ts";
 import { accessOf } from "../../../src/plugins/linode/settings.ts";
 import { Folder } from "../../harness.ts";
@@ -38,7 +39,7 @@ async function access(
     await mkdir(dirname(folder.at(name)), { recursive: true });
     await folder.write(name, text);
   }
-  const host = { backend: "lin" as never, folder: folder.path, env: { HOME: folder.path, ...env } };
+  const host = { backend: backendName("lin"), folder: folder.path, env: { HOME: folder.path, ...env } };
   return await accessOf(written, host).catch((thrown: unknown) =>
     thrown instanceof Failure ? `${thrown.code}: ${thrown.message.replaceAll(folder.path, "~")}` : thrown,
   );

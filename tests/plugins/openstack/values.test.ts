@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { address, backendName, type Desired, imageName, type Mark } from "images";
+import { address, backendName, type Desired, imageName, type Mark, parseDigest } from "images";
 import { check } from "../../../src/core/model/check.ts";
 import { messageIn } from "../../../src/plugins/openstack/explain.ts";
 import { idAt, parseId } from "../../../src/plugins/openstack/ids.ts";
@@ -20,6 +20,7 @@ function wanted(written: Readonly<Record<string, unknown>>): Desired<OsImage> {
 const complaints = (written: Readonly<Record<string, unknown>>) =>
   rules(wanted(written), { source: true }).map(({ attribute }) => attribute);
 
+type Answer = Parameters<typeof observed>[0];
 const ANSWER = {
   id: "i1",
   name: "small",
@@ -43,8 +44,7 @@ const ANSWER = {
   key: "v",
 };
 const home = { region: "One", isHome: true, project: "p1" };
-type Answer = Parameters<typeof observed>[0];
-const answer = (more: Partial<Answer> = {}): Answer => ({ ...ANSWER, ...more }) as Answer;
+const answer = (more: Partial<Answer> = {}): Answer => Object.assign({ ...ANSWER }, more);
 
 test("the server's properties and the mark are shown as no properties of the user's", () => {
   const seen = observed(answer(), home);
@@ -122,9 +122,8 @@ test("rules between attributes", () => {
 
 test("a pull is wanted only where its bytes can be told from others, or where nobody said what they are", () => {
   const want = wanted({ web_download: true, disk_format: "raw" });
-  const sum = (text: string) => text as Parameters<typeof pulls>[1];
-  expect(pulls(want, sum(`sha512:${"0".repeat(128)}`))).toEqual({ verified: true });
-  expect(pulls(want, sum(`sha256:${"0".repeat(64)}`))).toBeUndefined();
+  expect(pulls(want, parseDigest(`sha512:${"0".repeat(128)}`))).toEqual({ verified: true });
+  expect(pulls(want, parseDigest(`sha256:${"0".repeat(64)}`))).toBeUndefined();
   expect(pulls(want, undefined)).toMatchObject({ verified: false });
   expect(pulls(wanted({ disk_format: "raw" }), undefined)).toBeUndefined();
 });

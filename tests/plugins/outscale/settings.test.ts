@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Failure } from "images";
+import { backendName } from "../../../src/core/model/name.ts";
 import { accessOf } from "../../../src/plugins/outscale/settings.ts";
 import { startOutscale } from "../../emulators/outscale/start.ts";
 import { Folder, run } from "../../harness.ts";
@@ -34,7 +35,7 @@ async function access(
   }
   const hidden: string[] = [];
   const host = {
-    backend: "osc" as never,
+    backend: backendName("osc"),
     folder: folder.path,
     env: { HOME: folder.path, ...env },
     conceal: (text: string) => void hidden.push(text),
