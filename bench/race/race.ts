@@ -45,13 +45,15 @@ export async function race(options: Options): Promise<number> {
       console.error(`race: ${row.name} (${i + 1} of ${options.rows.length})`);
       const one = new OneRow(row, options, { base, fast, tools, servers, signal: stop.signal });
       const kept = await one.measured();
+      // What an earlier run measured stays.
+      if (stop.signal.aborted) break;
       isWhole &&= kept.failed === undefined;
       if (!options.isProfile) await keep(options.out, kept, await machine(base, fast, await tools.versions()));
       else if (kept.failed !== undefined) console.error(`race: ${row.name}: ${kept.failed}`);
       const isLast = !options.rows.slice(i + 1).some(({ group }) => group === row.group);
       if (isLast) await servers.stop(row.group);
     }
-    if (!options.isProfile) process.stdout.write(await readFile(`${options.out}.md`, "utf8"));
+    if (!options.isProfile) process.stdout.write(await readFile(`${options.out}.md`, "utf8").catch(() => ""));
     return stop.signal.aborted ? 130 : isWhole ? 0 : 1;
   } finally {
     await servers.stop();
