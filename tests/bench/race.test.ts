@@ -116,6 +116,17 @@ test("an interrupt ends what runs, keeps what was measured before and leaves not
   expect(await readdir(folder.at("tmp"))).toEqual([]);
 });
 
+test.skipIf(why !== "")(`--profile keeps a flame graph and where the time goes, without paths${why}`, async () => {
+  await using folder = await Folder.make();
+  expect((await raced(folder, "plan-10000", "--profile")).code).toBe(0);
+  const [page, svg] = [folder.at("profiles", "plan-10000.md"), folder.at("profiles", "plan-10000.svg")];
+  const text = (await Bun.file(page).text()) + (await Bun.file(svg).text());
+  expect(text).toContain("| src/core/plan |");
+  expect(text).toContain("<svg ");
+  for (const path of [folder.path, resolve("."), homedir()]) expect(text).not.toContain(`${path}/`);
+  expect(await Bun.file(folder.at("out.json")).exists()).toBe(false);
+});
+
 test("a word that is no row is refused; without words the benchmarks are listed", async () => {
   await using folder = await Folder.make();
   const said = await raced(folder, "nothing");
