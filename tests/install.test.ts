@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { TARGETS } from "../scripts/runtimes.ts";
-import { type Bytes, Host, packed, releaseOf, SCRIPT, SHELLS, served, standIn, sumOf } from "./installing.ts";
+import { type Bytes, Host, packed, releaseOf, SCRIPT, SHELLS, Signer, served, standIn, sumOf } from "./installing.ts";
 
 let release = releaseOf("1.0.0");
 /** Called when a path below /slow/ is asked for, which is never answered. */
@@ -250,26 +249,6 @@ describe("manual page and completions", () => {
     expect((await host.run(["--uninstall", "--prefix", host.prefix])).said).toContain("there is no ");
   });
 });
-
-/** A minisign key, and signatures by it of the two kinds that there are. */
-class Signer {
-  readonly #id = crypto.getRandomValues(new Uint8Array(8));
-  readonly #pair: { publicKey: KeyObject; privateKey: KeyObject } = generateKeyPairSync("ed25519");
-
-  get key(): string {
-    const raw = this.#pair.publicKey.export({ format: "der", type: "spki" }).subarray(-32);
-    return Buffer.concat([Buffer.from("Ed"), this.#id, raw]).toString("base64");
-  }
-
-  sign(text: string, kind: "ED" | "Ed" = "ED"): string {
-    const signed = kind === "ED" ? createHash("blake2b512").update(text).digest() : Buffer.from(text);
-    const signature = sign(null, signed, this.#pair.privateKey);
-    const comment = "timestamp:0";
-    const whole = sign(null, Buffer.concat([signature, Buffer.from(comment)]), this.#pair.privateKey);
-    const line = Buffer.concat([Buffer.from(kind), this.#id, signature]).toString("base64");
-    return `untrusted comment: x\n${line}\ntrusted comment: ${comment}\n${whole.toString("base64")}\n`;
-  }
-}
 
 describe("the signature of the checksums", () => {
   const EXTRA = ["openssl", "minisign", "dd", "od", "sed"];

@@ -1,3 +1,4 @@
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -118,5 +119,25 @@ export class Host implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+/** A minisign key, and signatures by it of the two kinds that there are. */
+export class Signer {
+  readonly #id = crypto.getRandomValues(new Uint8Array(8));
+  readonly #pair: { publicKey: KeyObject; privateKey: KeyObject } = generateKeyPairSync("ed25519");
+
+  get key(): string {
+    const raw = this.#pair.publicKey.export({ format: "der", type: "spki" }).subarray(-32);
+    return Buffer.concat([Buffer.from("Ed"), this.#id, raw]).toString("base64");
+  }
+
+  sign(text: string, kind: "ED" | "Ed" = "ED"): string {
+    const signed = kind === "ED" ? createHash("blake2b512").update(text).digest() : Buffer.from(text);
+    const signature = sign(null, signed, this.#pair.privateKey);
+    const comment = "timestamp:0";
+    const whole = sign(null, Buffer.concat([signature, Buffer.from(comment)]), this.#pair.privateKey);
+    const line = Buffer.concat([Buffer.from(kind), this.#id, signature]).toString("base64");
+    return `untrusted comment: x\n${line}\ntrusted comment: ${comment}\n${whole.toString("base64")}\n`;
   }
 }
