@@ -13,7 +13,7 @@ import { traceOf } from "./trace.ts";
 /** Bytes of a file of a release that is read here; SHA256SUMS has two kilobytes. */
 const MOST = 1 << 20;
 
-export interface ReleasePlace {
+interface ReleasePlace {
   /** A URL or a directory. */
   readonly from: string;
   /** The minisign public key that must have signed; undefined: nothing is verified. */
@@ -30,7 +30,7 @@ export async function publishedVersion(place: ReleasePlace, shell: Shell): Promi
   const version = await files.read("VERSION");
   if (place.key !== undefined) {
     const [sums, signature] = [await files.read("SHA256SUMS"), await files.read("SHA256SUMS.minisig")];
-    await proveSums(`of ${place.from}/SHA256SUMS`, sums, signature, place.key);
+    await proveSums(`of ${place.from}`, sums, signature, place.key);
     proveVersion(place.from, version, sums);
   }
   return version.trim();
@@ -79,9 +79,16 @@ async function readSmall(path: string): Promise<string> {
 
 async function proveSums(where: string, sums: string, signature: string, key: string): Promise<void> {
   const encode = (text: string) => new TextEncoder().encode(text);
-  const check = minisignCheck({ where, signature: encode(signature), key: encode(key) });
-  await check.update(encode(sums));
-  await check.end(new Map([["blake2b512", createHash("blake2b512").update(sums).digest("hex")]]));
+  try {
+    const check = minisignCheck({ where, signature: encode(signature), key: encode(key) });
+    await check.update(encode(sums));
+    await check.end(new Map([["blake2b512", createHash("blake2b512").update(sums).digest("hex")]]));
+  } catch (cause) {
+    throw new Failure("source.signature", `SHA256SUMS ${where} is not signed by ${key}`, {
+      hint: "the release was modified, or has another publisher: do not install it",
+      cause,
+    });
+  }
 }
 
 function proveVersion(from: string, version: string, sums: string): void {

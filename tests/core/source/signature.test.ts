@@ -76,7 +76,7 @@ for (const [signature, key] of OTHER)
     expect(told.code).toBe("source.signature");
     expect(told.message).toMatch(
       new RegExp(
-        `^the signature ${signature} was made with the key [0-9A-F]{16}, and the given one is [0-9A-F]{16}$`,
+        `^the signature ${signature} was made with the key [0-9A-F]{16}, and the one in images.toml is [0-9A-F]{16}$`,
       ),
     );
   });
@@ -112,7 +112,7 @@ test("of several keys in one file any may have signed: armoured, binary, minisig
   }
   const none = { where: "x", signature: await read("good.sig.asc"), key: await together("other.asc", "rsa.asc") };
   expect((await failure(async () => await prove(none, bytes))).message).toMatch(
-    /^the signature x was made with the key [0-9A-F]{16}, and the given ones are [0-9A-F]{16}, [0-9A-F]{16}$/,
+    /^the signature x was made with the key [0-9A-F]{16}, and those in images.toml are [0-9A-F]{16}, [0-9A-F]{16}$/,
   );
 });
 
@@ -177,7 +177,7 @@ const REFUSED = [
     "rolling.asc",
     "2023-06-01",
     "source.signature",
-    /was made with the key 90E1EAED80441CDA, and the given one is 9B1E45A7090A0C28$/,
+    /was made with the key 90E1EAED80441CDA, and the one in images.toml is 9B1E45A7090A0C28$/,
   ],
 ] as const;
 for (const [signature, key, day, code, message] of REFUSED)

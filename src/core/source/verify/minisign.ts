@@ -65,7 +65,7 @@ function parse(where: string, text: string, keyText: string): Parsed {
   if (found === undefined)
     throw badSignature(
       where,
-      `was made with the key ${shown(made)}, and ${keys.length === 1 ? "the given one is" : "the given ones are"} ${keys.map(({ id }) => shown(id)).join(", ")}`,
+      `was made with the key ${shown(made)}, and ${keys.length === 1 ? "the one in images.toml is" : "those in images.toml are"} ${keys.map(({ id }) => shown(id)).join(", ")}`,
       "if the publisher has a new key, set it as `key`",
     );
   const { id, key } = found;
