@@ -377,7 +377,7 @@ main() {
     if [ "$target" = "$here" ]; then
         if ! version=$("$staged" version 2>"$work/said"); then
             head -n 2 "$work/said" >&2
-            case "$target" in *-musl) say "note: it needs libstdc++ (Alpine: apk add libstdc++)" ;; esac
+            case "$target" in *-musl) say "note: it needs libstdc++ (Alpine: apk add libstdc++) and musl 1.2.4 or newer (Alpine 3.18)" ;; esac
             fail "the binary does not run on this machine ($target): nothing was installed"
         fi
     fi

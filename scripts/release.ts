@@ -189,7 +189,8 @@ async function release(targets: readonly Target[], out: string, given: Publishin
     await writeFile(join(out, "VERSION"), `${version}\n`);
     await writeFile(join(out, "LICENSES.txt"), await readFile(join(tree, "licenses", "THIRD-PARTY.txt")));
     await writeFile(join(out, "images.1.gz"), gzipped(await readFile(join(tree, "docs", "images.1"))));
-    await writeFile(join(out, "Containerfile"), await readFile(join(tree, "packaging", "Containerfile")));
+    const containerfile = await readFile(join(tree, "packaging", "Containerfile"), "utf8");
+    await writeFile(join(out, "Containerfile"), containerfile.replace('ARG VERSION=""', `ARG VERSION="${version}"`));
     const source = await $`git -C ${ROOT} archive --format=tar --prefix=images-${version}/ ${commit}`
       .quiet()
       .arrayBuffer();
