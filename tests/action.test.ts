@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse, parseAllDocuments } from "yaml";
-import { Folder, type ProgramSaid } from "./harness.ts";
+import { type ProgramResult, TestDirectory } from "./harness.ts";
 import { Signer } from "./installing.ts";
 
 // The shell parts of action.yml and of the GitLab component, run with the compiled binary and against a server that keeps comments as
@@ -74,15 +74,15 @@ beforeEach(() => {
   writes = 0;
 });
 
-async function repository(): Promise<Folder> {
-  const folder = await Folder.make({ "a.img": "bytes", summary: "", path: "", output: "", "event.json": "" });
+async function repository(): Promise<TestDirectory> {
+  const folder = await TestDirectory.make({ "a.img": "bytes", summary: "", path: "", output: "", "event.json": "" });
   await folder.write("event.json", JSON.stringify({ pull_request: { number: 7 } }));
   const head = '[settings]\nname = "action-0001"\n[backend.store]\nplugin = "local"\npath = "./store"\n';
   await folder.write("images.toml", `${head}[image.a]\nsource = "./a.img"\n`);
   return folder;
 }
 
-async function shell(folder: Folder, words: readonly string[], env: Env): Promise<ProgramSaid> {
+async function shell(folder: TestDirectory, words: readonly string[], env: Env): Promise<ProgramResult> {
   const child = Bun.spawn([...words], {
     cwd: folder.path,
     env: {
@@ -101,7 +101,7 @@ async function shell(folder: Folder, words: readonly string[], env: Env): Promis
 }
 
 describe("the GitHub action", () => {
-  const step = (folder: Folder, name: string, inputs: Env = {}) =>
+  const step = (folder: TestDirectory, name: string, inputs: Env = {}) =>
     shell(folder, ["bash", join(ROOT, "action", name)], {
       RUNNER_TEMP: folder.path,
       GITHUB_PATH: folder.at("path"),
@@ -240,7 +240,7 @@ describe("the GitLab component", () => {
   }
 
   /** One job, as the runner does it: its lines in one shell, which stops at the first that fails. */
-  async function jobIn(folder: Folder, name: string, inputs: Env, words: readonly string[] = BASH) {
+  async function jobIn(folder: TestDirectory, name: string, inputs: Env, words: readonly string[] = BASH) {
     const all = await jobs({ from: `${url}/release`, ...inputs });
     const common = all[".images"] ?? {};
     const lines = [...(common.before_script ?? []), ...(all[name]?.script ?? [])];

@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/pro
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { binaryOf, TARGETS } from "../scripts/runtimes.ts";
-import { Folder } from "./harness.ts";
+import { TestDirectory } from "./harness.ts";
 
 // install.sh on machines of every kind: what its tests share.
 
@@ -53,16 +53,16 @@ export interface Machine {
 const LINUX = { uname: 'case "$1" in -s) echo Linux;; -m) echo x86_64;; esac', getconf: "echo glibc 2.36" };
 
 export class Host implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   readonly #shell: readonly string[];
 
-  private constructor(folder: Folder, shell: readonly string[]) {
+  private constructor(folder: TestDirectory, shell: readonly string[]) {
     this.folder = folder;
     this.#shell = shell;
   }
 
   static async make(shell: readonly string[]): Promise<Host> {
-    const folder = await Folder.make();
+    const folder = await TestDirectory.make();
     for (const name of ["tools", "tmp", "home"]) await mkdir(folder.at(name));
     for (const tool of TOOLS) {
       const path = Bun.which(tool);

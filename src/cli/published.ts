@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { redactUrls } from "../core/config/redact.ts";
 import { Failure } from "../core/failure.ts";
-import { openDoor } from "../core/net/http.ts";
+import { createHttpClient } from "../core/net/http.ts";
 import { minisignCheck } from "../core/source/verify/index.ts";
 import type { Shell } from "./shell.ts";
 import { traceOf } from "./trace.ts";
@@ -43,17 +43,17 @@ interface ReleaseFiles extends AsyncDisposable {
 function filesOf({ from, allowsHttp }: ReleasePlace, shell: Shell): ReleaseFiles {
   if (!/^[a-z]+:\/\//i.test(from))
     return { read: (name) => readSmall(join(from, name)), [Symbol.asyncDispose]: async () => {} };
-  const means = { ...traceOf(shell), redact: redactUrls, conceal: () => undefined, env: shell.env };
-  const door = openDoor({ url: from, httpsOnly: !allowsHttp }, means);
+  const means = { ...traceOf(shell), redact: redactUrls, maskSecret: () => undefined, env: shell.env };
+  const client = createHttpClient({ url: from, httpsOnly: !allowsHttp }, means);
   return {
     read: async (name) => {
       try {
-        return await (await door.send("GET", name, { signal: shell.signal, timeout: 30 })).text();
+        return await (await client.send("GET", name, { signal: shell.signal, timeout: 30 })).text();
       } catch (thrown) {
         throw thrown instanceof Failure && thrown.code === "net.https" ? plain(from, thrown) : thrown;
       }
     },
-    [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
 }
 

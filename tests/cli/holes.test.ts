@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { open, rm, stat, truncate, utimes } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 // Holes of a source cost nothing where no digest of all of them is demanded, and stay holes wherever a file is written.
 
@@ -13,21 +13,21 @@ const TOML = (format: string, more = "") =>
   `[settings]\nname = "holes"\n[backend.store]\nplugin = "local"\npath = "./store"\n[image.a]\nsource = { file = "./disk.raw"${more} }\nformat = "${format}"\n`;
 const TIB = 2 ** 40;
 
-async function disk(toml: string, size: number): Promise<Folder> {
-  const folder = await Folder.make({ "images.toml": toml, "disk.raw": "" });
+async function disk(toml: string, size: number): Promise<TestDirectory> {
+  const folder = await TestDirectory.make({ "images.toml": toml, "disk.raw": "" });
   await truncate(folder.at("disk.raw"), size);
   await write(folder, "begin", 100_000);
   await write(folder, "end", size - 5);
   return folder;
 }
 
-async function write(folder: Folder, text: string, at: number): Promise<void> {
+async function write(folder: TestDirectory, text: string, at: number): Promise<void> {
   await using file = await open(folder.at("disk.raw"), "r+");
   await file.write(text, at);
 }
 
 /** The program as it is shipped. */
-async function images(folder: Folder, code: number, ...args: readonly string[]): Promise<string> {
+async function images(folder: TestDirectory, code: number, ...args: readonly string[]): Promise<string> {
   const child = Bun.spawn([IMAGES, ...args], { cwd: folder.at("."), stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   if ((await child.exited) !== code)

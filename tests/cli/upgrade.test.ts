@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { rm } from "node:fs/promises";
 import manifest from "../../package.json" with { type: "json" };
 import { compareVersions } from "../../src/cli/commands/upgrade.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { Signer, sumOf } from "../installing.ts";
 
 setDefaultTimeout(300_000);
@@ -22,7 +22,7 @@ beforeAll(() => {
 afterAll(() => server.stop(true));
 
 const upgrade = async (version: string, ...args: readonly string[]) => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   newest = version;
   return await run(folder, ["upgrade", ...args], { env: { IMAGES_ALLOW_HTTP: "yes" } });
 };
@@ -66,7 +66,7 @@ test("what cannot be compared is an error with the way out", async () => {
 });
 
 test("http is refused unless allowed", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   newest = "99.0.0";
   const refused = await run(folder, ["upgrade", "--check", "--from", url, "--exit-code"]);
   expect([refused.code, refused.stdout, refused.stderr]).toEqual([1, "", expect.stringContaining("--allow-http")]);
@@ -76,10 +76,14 @@ test("http is refused unless allowed", async () => {
 describe("with a key, the signature counts", () => {
   const signer = new Signer();
   const released = async (version: string, sums = `${sumOf(version)}  VERSION\n`) => {
-    const folder = await Folder.make({ VERSION: version, SHA256SUMS: sums, "SHA256SUMS.minisig": signer.sign(sums) });
+    const folder = await TestDirectory.make({
+      VERSION: version,
+      SHA256SUMS: sums,
+      "SHA256SUMS.minisig": signer.sign(sums),
+    });
     return folder;
   };
-  const check = async (folder: Folder, key = signer.key, env: Readonly<Record<string, string>> = {}) =>
+  const check = async (folder: TestDirectory, key = signer.key, env: Readonly<Record<string, string>> = {}) =>
     await run(folder, ["upgrade", "--check", "--json", "--from", folder.path, ...(key === "" ? [] : ["--key", key])], {
       env,
     });

@@ -1,5 +1,5 @@
-import { corrupt } from "./broken.ts";
 import { ByteReader, type ByteStream } from "./bytes.ts";
+import { corrupt } from "./failures.ts";
 import { DEFAULT_LIMIT, tooLarge } from "./limit.ts";
 import { type MemberOptions, missing, sameName } from "./member-name.ts";
 import { diskOf, isOvf, OVF_LIMIT } from "./ovf.ts";

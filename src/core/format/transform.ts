@@ -1,9 +1,9 @@
 import { FileAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
+import { countAllocated } from "./collection.ts";
 import { compress, decompress } from "./compression.ts";
 import { convert } from "./convert.ts";
 import { watchedRaw } from "./footer.ts";
-import { countMade } from "./garbage.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
@@ -73,7 +73,7 @@ export async function* transform(
   const isUnpacked = plan.format === "raw" && plan.compression === "none" && !plan.steps.some(isConversion);
   for await (const piece of isUnpacked ? watchedRaw(bytes) : bytes) {
     yield piece;
-    if (plan.steps.length > 0) countMade(piece);
+    if (plan.steps.length > 0) countAllocated(piece);
   }
 }
 
@@ -86,7 +86,7 @@ export async function* transformSparse(
   const last = await flow(input, plan, options);
   for await (const segment of last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal)) {
     yield segment;
-    if (segment.kind === "data") countMade(segment.data);
+    if (segment.kind === "data") countAllocated(segment.data);
   }
 }
 

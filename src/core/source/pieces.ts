@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { countMade } from "../format/garbage.ts";
+import { countAllocated } from "../format/collection.ts";
 import { sourceFailure } from "./failure.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
@@ -54,7 +54,7 @@ export async function* readPieces(
       next = read(file, at, to, ring);
       signal.throwIfAborted();
       yield piece;
-      if (ring === undefined) countMade(piece);
+      if (ring === undefined) countAllocated(piece);
     }
   } finally {
     // The file may be closed right after: nothing is to be under way then.
