@@ -58,7 +58,7 @@ async function sumOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-const note = (
+export const note = (
   version: string,
   commit: string,
   targets: readonly Target[],
