@@ -2,4 +2,5 @@
 
 export { type DeclaredProof, declaredProof } from "./declared.ts";
 export { digestsOf, Hashers } from "./hashing.ts";
+export { minisignCheck } from "./minisign.ts";
 export { changed, type Expectation, Verifier } from "./verifier.ts";
