@@ -17,7 +17,7 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import { openDoor, waitingTold } from "../core/net/http.ts";
 import type { HttpMeans, Traced } from "../core/net/means.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { measure, Sources, withTree } from "../core/source/open/index.ts";
+import { measure, type SeenSource, Sources, seenWithTree, withTree } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
@@ -105,14 +105,16 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
-      look: async (spec, previous, signal, quick) =>
-        await this.sources().look(await this.#plain(spec, previous, signal), previous, signal, quick),
+      look: async (spec, before, signal, quick) => {
+        const { spec: plain, seen } = await this.#plain(spec, before, signal);
+        return await this.sources().look(plain, before, signal, quick, seen);
+      },
       measure: async (spec, wanted, signal) =>
         spec.kind === "promoted" ? {} : await measure(await withTree(spec, this.#shell.env, signal), wanted, signal),
       sent: async (spec, wanted, of) =>
-        await this.sources().sent(await this.#plain(spec, undefined, of.signal), wanted, { ...of, progress: () => {} }),
+        await this.sources().sent(await this.#plainOf(spec, of.signal), wanted, { ...of, progress: () => {} }),
       fetch: async (spec, wanted, opening) =>
-        await this.sources().open(await this.#plain(spec, opening.expected, opening.signal), wanted, opening),
+        await this.sources().open(await this.#plainOf(spec, opening.signal, opening.expected), wanted, opening),
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
       signal: this.#shell.signal,
       hard: this.#shell.hard,
@@ -121,16 +123,19 @@ export class Session implements AsyncDisposable {
     };
   }
 
+  readonly #plainOf = async (spec: SourceSpec, signal: AbortSignal, previous?: Content): Promise<PlainSource> =>
+    (await this.#plain(spec, previous, signal)).spec;
+
   /** A source that another state tells of as what it means. */
-  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<PlainSource> {
-    if (spec.kind !== "promoted") return await withTree(spec, this.#shell.env, signal);
+  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<SeenSource<PlainSource>> {
+    if (spec.kind !== "promoted") return await seenWithTree(spec, this.#shell.env, signal);
     const storage = this.keeper.elsewhere(spec.state, "source.state");
     const found = await promoted(spec, previous, storage, this.#shell.now(), signal);
     if (this.config.policy.require.includes("https") && found.kind === "url" && /^http:/i.test(found.urls[0] ?? ""))
       throw new Failure("config.policy", `${spec.address} was made from an http:// URL, and [policy] requires https`, {
         at: spec.at,
       });
-    return found;
+    return { spec: found };
   }
 
   /** Where bytes come from, for this run. */

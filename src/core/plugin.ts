@@ -5,7 +5,7 @@ import type { Digest } from "./model/digest.ts";
 import type { Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
 import type { Address, BackendName, ImageId } from "./model/name.ts";
 import type { Answered, Desired, Schema } from "./model/schema.ts";
-import type { Attributes } from "./model/value.ts";
+import type { Attributes, Value } from "./model/value.ts";
 import type { HttpClient, HttpOptions } from "./net/door.ts";
 import type { Origin } from "./origin.ts";
 import type { Starter } from "./starter.ts";
@@ -217,5 +217,11 @@ export const definePlugin = <const C extends Schema, const I extends Schema>(plu
   plugin;
 
 /** Attributes as a plain table, for code that knows no schema. */
-export const plain = (answered: Answered<Schema>): Attributes =>
-  Object.fromEntries(Object.entries(answered).filter(([, value]) => value !== undefined));
+export function plain(answered: Answered<Schema>): Attributes {
+  const attributes: Record<string, Value> = {};
+  for (const name of Object.keys(answered)) {
+    const value: Value | undefined = answered[name];
+    if (value !== undefined) attributes[name] = value;
+  }
+  return attributes;
+}

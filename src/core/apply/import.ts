@@ -70,13 +70,9 @@ async function declaredBytes(
   const plain = { sentAsIs: sentAsIs(plugin, resource) };
   if (plugin.physical === undefined) return plain;
   const reading = { signal: means.signal, note: () => undefined };
-  const want = await new Wants(means).want(
-    { resource, later: [], missing: [] },
-    undefined,
-    backend,
-    reading,
-    content === undefined,
-  );
+  const want = await new Wants(means).want({ resource, later: [], missing: [] }, undefined, backend, reading, {
+    quick: content === undefined,
+  });
   // What the backend keeps up to date is the backend's.
   if (want.blind !== undefined || want.maintained === true) return plain;
   const read = await withSent(want, plugin, means, (bytes) => bytes === size);

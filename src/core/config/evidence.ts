@@ -7,8 +7,8 @@ import type { CheckContext } from "./world.ts";
 
 /** Tells an error in a source, with its place; nothing comes of the source then. */
 export type Tell = (at: FilePlace, message: string, hint?: string) => void;
-/** A URL as it is, or a path made absolute; undefined, and told, where it is neither. */
-type Placing = (node: TextNode, label: string) => string | undefined;
+/** A URL as it is, or a path made absolute, or the URLs beside each mirror; undefined, and told, where it is none of them. */
+type Placing = (node: TextNode, label: string) => readonly string[] | undefined;
 
 /** Names of headers that carry a secret. */
 const SECRET = /auth|token|secret|cookie|api-?key|password|signature|credential/i;
@@ -42,7 +42,7 @@ export function hostsOf(node: Node | undefined, tell: Tell): string[] | undefine
 const isHost = (text: string): boolean =>
   /^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d+)?$/i.test(text) && URL.canParse(`https://${text}`);
 
-/** `checksum = "…"`, `checksum = { sums = "…", name = "…" }`, `file_hash = "…"`. */
+/** `checksum = "…"`, `checksum = { sums = "…", name = "…" }`, `checksum = { sums = ["…", "…"] }`, `file_hash = "…"`. */
 export function checksumOf(
   found: { readonly value: Node; readonly label: string } | undefined,
   tell: Tell,
@@ -60,10 +60,32 @@ export function checksumOf(
 function entryOf({ entries }: TableNode, label: string, tell: Tell, place: Placing): Checksum | undefined {
   const sums = entries.get("sums")?.value;
   const name = entries.get("name")?.value;
-  if (sums?.kind !== "text") return undefined;
-  const read = checked(readSums(sums.value), sums, `${label}.sums`, tell, place);
-  return read?.kind === "sums" && name?.kind === "text" ? { ...read, name: name.value } : read;
+  if (sums?.kind === "list" && sums.items.length === 0) tell(sums.at, `${label}.sums is empty`);
+  const nodes = textsIn(sums);
+  const all = nodes.map((node) => checked(readSums(node.value), node, `${label}.sums`, tell, place));
+  const [first] = all;
+  if (first?.kind !== "sums") return undefined;
+  const elsewhere: string[] = [...(first.elsewhere ?? [])];
+  for (const [i, one] of all.entries()) {
+    if (one?.kind !== "sums") return undefined;
+    if (one.algorithm !== first.algorithm) {
+      const at = nodes[i]?.at;
+      if (at !== undefined) tell(at, `${label}.sums: all sums files need the same algorithm`);
+      return undefined;
+    }
+    if (i > 0) elsewhere.push(one.where, ...(one.elsewhere ?? []));
+  }
+  const { elsewhere: _, ...rest } = first;
+  return {
+    ...rest,
+    ...(elsewhere.length === 0 ? {} : { elsewhere }),
+    ...(name?.kind === "text" ? { name: name.value } : {}),
+  };
 }
+
+/** The texts of a text or of a list of them. */
+export const textsIn = (node: Node | undefined): readonly TextNode[] =>
+  (node?.kind === "list" ? node.items : [node]).flatMap((one) => (one?.kind === "text" ? [one] : []));
 
 function checked(read: ReadChecksum, node: TextNode, label: string, tell: Tell, place: Placing): Checksum | undefined {
   if (read.kind === "digest") return read;
@@ -71,6 +93,6 @@ function checked(read: ReadChecksum, node: TextNode, label: string, tell: Tell, 
     tell(node.at, `${label}: ${read.message}`, read.hint);
     return undefined;
   }
-  const where = place({ ...node, value: read.where }, label);
-  return where === undefined ? undefined : { ...read, where };
+  const [where, ...elsewhere] = place({ ...node, value: read.where }, label) ?? [];
+  return where === undefined ? undefined : { ...read, where, ...(elsewhere.length === 0 ? {} : { elsewhere }) };
 }

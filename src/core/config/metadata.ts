@@ -1,6 +1,7 @@
 import type { UrlSource } from "../model/source.ts";
+import { besideEach, isBeside } from "./beside.ts";
 import { checksumOf } from "./evidence.ts";
-import type { Node } from "./node.ts";
+import type { Node, TextNode } from "./node.ts";
 import { absolute, type CheckContext, isUrl, tellPassword } from "./world.ts";
 
 /**
@@ -24,7 +25,11 @@ export function metadataOf(
   if (tellPassword(url.value, url.at, "source.metadata", world)) return undefined;
   const sum = entry("checksum");
   const label = "source.metadata.checksum";
-  const place = ({ value }: { readonly value: string }) => (isUrl(value) ? value : absolute(world, value));
+  const place = ({ value, at }: TextNode) => {
+    if (!isBeside(value)) return [isUrl(value) ? value : absolute(world, value)];
+    const found = besideEach(value, [url.value]);
+    return typeof found === "string" ? tell(at, `${label}: ${found}`) : found;
+  };
   const checksum = sum && checksumOf({ value: sum, label }, tell, place);
   if (sum !== undefined && checksum === undefined) return undefined;
   return { ...beside, kind: "url", urls: [url.value], ...(checksum === undefined ? {} : { checksum }) };

@@ -36,11 +36,11 @@ export function checkSource(spec: SourceSpec, { policy, problems }: Rules): void
   if (policy.require.includes("signature") && signature === undefined && !isElsewhere)
     tell(at, "the source has no signature", "signature and key in source");
   if (!policy.require.includes("https")) return;
-  const sums = checksum?.kind === "sums" ? [checksum.where] : [];
+  const sums = checksum?.kind === "sums" ? [checksum.where, ...(checksum.elsewhere ?? [])] : [];
   const urls = [
     ...(spec.kind === "url" ? spec.urls : []),
     ...sums,
-    ...(signature === undefined ? [] : [signature.where]),
+    ...(signature === undefined ? [] : [signature.where, ...(signature.elsewhere ?? [])]),
   ];
   if (urls.some(isHttp)) tell(at, "not every URL is https://", "use https:// instead of http://");
 }

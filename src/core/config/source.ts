@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import type { FilePlace } from "../model/place.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { seconds } from "../model/types.ts";
-import { checksumOf, headersOf, hostsOf, type Tell } from "./evidence.ts";
+import { besideEach, isBeside } from "./beside.ts";
+import { checksumOf, headersOf, hostsOf, type Tell, textsIn } from "./evidence.ts";
 import { metadataOf } from "./metadata.ts";
 import type { Node, NodeEntry, TextNode } from "./node.ts";
 import { gather, KINDS, NOWHERE, ONLY, type Piece, type SourcePart } from "./pieces.ts";
@@ -136,7 +137,7 @@ class Assembly {
   }
 
   #common() {
-    const checksum = checksumOf(this.#pieces.get("checksum"), this.#says, (node, label) => this.#place(node, label));
+    const checksum = checksumOf(this.#pieces.get("checksum"), this.#says, (node, label) => this.#places(node, label));
     const signature = this.#signature();
     const ca = this.#path(this.#pieces.get("ca")?.value);
     const member = this.#text("member");
@@ -164,18 +165,31 @@ class Assembly {
       if (one !== undefined) this.#tell(one.key, `${one.label} also needs ${other}`);
       return undefined;
     }
-    if (signature.value.kind !== "text" || key.value.kind !== "text") return undefined;
-    const where = this.#place(signature.value, signature.label);
+    if (key.value.kind !== "text") return undefined;
+    const [where, ...elsewhere] = textsIn(signature.value).flatMap((node) => this.#places(node, signature.label) ?? []);
+    if (where === undefined) this.#tell(signature.value.at, `${signature.label} is empty`);
     const text = key.value.value;
     const identity = this.#text("identity");
     const issuer = this.#text("issuer");
     const who = { ...(identity === undefined ? {} : { identity }), ...(issuer === undefined ? {} : { issuer }) };
-    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text), ...who };
+    const also = { ...(elsewhere.length === 0 ? {} : { elsewhere }), ...who };
+    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text), ...also };
   }
 
-  /** A URL as it is, or a path made absolute. */
-  #place(node: TextNode, label: string): string | undefined {
-    return isUrl(node.value) ? this.#url(node, label) : this.#path(node);
+  /** A URL as it is, or a path made absolute; or a file beside each mirror. */
+  #places(node: TextNode, label: string): readonly string[] | undefined {
+    if (!isBeside(node.value)) {
+      const place = isUrl(node.value) ? this.#url(node, label) : this.#path(node);
+      return place === undefined ? undefined : [place];
+    }
+    const mirrors = (["url", "urls"] as const).flatMap((part) => textsIn(this.#pieces.get(part)?.value));
+    const found = besideEach(
+      node.value,
+      mirrors.map(({ value }) => value),
+    );
+    if (typeof found !== "string") return found;
+    this.#tell(node.at, `${label}: ${found}`);
+    return undefined;
   }
 
   #url(node: Node, label: string): string | undefined {

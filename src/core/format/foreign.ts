@@ -12,7 +12,9 @@ const MAGIC: readonly (readonly [words: string, ...bytes: number[]])[] = [
   ["a split or spanned zip archive", ...ascii("PK\x07\x08")],
   ["an Apple partition image", ...ascii("cdsaencr")],
 ];
-const PAGE = /^(?:\uFEFF|\s)*<(?:!doctype html|html|head|body)\b/i;
+const HTML = /^(?:\uFEFF|\s)*<(?:!doctype html|html|head|body)\b/i;
+/** No image, whoever takes it. */
+export const PAGE = "an HTML page";
 const MARKUP = /^(?:\uFEFF|\s)*<\?xml\b/i;
 const SIGNATURE = /^-----BEGIN [A-Z0-9 ]+-----/;
 
@@ -27,7 +29,7 @@ export function foreign(head: Uint8Array, tail: Uint8Array | undefined): string 
   }
   if (tail?.length === 512 && ascii("koly").every((byte, at) => tail[at] === byte)) return "an Apple disk image (DMG)";
   const text = textOf(head);
-  if (PAGE.test(text)) return "an HTML page";
+  if (HTML.test(text)) return PAGE;
   if (MARKUP.test(text)) return "an XML document";
   return SIGNATURE.test(text) ? "an OpenPGP or PEM file" : undefined;
 }

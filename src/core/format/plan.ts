@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import type { Compression, Format, Wanted } from "../model/image.ts";
 import type { Packer } from "./compression.ts";
 import { type Conversion, isConvertible } from "./convert.ts";
+import { PAGE } from "./foreign.ts";
 import type { Detected, Layer } from "./identify.ts";
 import { findQemu, noQemu } from "./qemu.ts";
 
@@ -102,10 +103,11 @@ export function planTransform(detected: Detected, target: TransformTarget, optio
 /** Bytes that are no disk pass where everything is taken; nothing can be made of them. */
 function asItIs(what: string, { layers, size }: Detected, { formats, compressions }: TransformTarget): TransformPlan {
   const had = around(layers);
-  if (had === undefined || formats !== "any" || compressions !== "any") {
-    throw new Failure("source.format", `this is ${what}, which is neither a disk nor a supported archive`, {
-      hint: "check the source, or unpack it first",
-    });
+  if (had === undefined || formats !== "any" || compressions !== "any" || what === PAGE) {
+    // What a proxy or a mirror answers in place of a file, with status 200.
+    const hint =
+      what === PAGE ? "open the URL in a browser: the server gave a page" : "check the source, or unpack it first";
+    throw new Failure("source.format", `this is ${what}, which is neither a disk nor a supported archive`, { hint });
   }
   return { steps: [], format: "other", compression: had, onePass: true, open: false, ...known(size) };
 }

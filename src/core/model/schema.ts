@@ -103,6 +103,18 @@ export type Checked<T> =
 
 export const isSensitive = (schema: Schema, name: string): boolean => schema[name]?.sensitive === true;
 
+const listed = new WeakMap<Schema, readonly [string, Attribute][]>();
+
+/** The attributes of a schema with their names, in its order: asked again for each of thousands of images. */
+export function entriesOf(schema: Schema): readonly [string, Attribute][] {
+  let found = listed.get(schema);
+  if (found === undefined) {
+    found = Object.entries(schema);
+    listed.set(schema, found);
+  }
+  return found;
+}
+
 /** The attributes that a user may write, in the order of the schema. */
 export const writable = (schema: Schema): [string, Attribute][] =>
   Object.entries(schema).filter(([, attribute]) => attribute.mode !== "computed");

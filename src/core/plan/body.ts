@@ -41,6 +41,10 @@ export async function decided(sight: DecisionInput, around: DecisionSurroundings
   const { plugin, sizes, means } = around;
   const first = decide(sight);
   if (sight.want === undefined) return { step: first, holder: undefined, want: undefined };
+  if (sight.want.measured !== undefined) {
+    if (first?.action === "keep") return { step: first, holder: undefined, want: sight.want };
+    return await decided({ ...sight, want: await sight.want.measured() }, around, reading);
+  }
   const isAbout = first?.action === "create" || first?.action === "replace" || first?.action === "adopt";
   const read = isAbout ? await withSent(sight.want, plugin, means, (size) => sizes.has(size)) : sight.want;
   const physical = physicalOf(read, plugin);

@@ -4,7 +4,7 @@ import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { ambiguous, contested, foreign, incomplete, limits, taken, takenId, unreachable } from "./blocked.ts";
 import { type Diff, diff, missingIn } from "./diff.ts";
-import { adoptedContent, type Evidence, evidenceOf, learned } from "./evidence.ts";
+import { adoptedContent, type Evidence, evidenceOf, isLearned, learned } from "./evidence.ts";
 import { liveOf } from "./key.ts";
 import { leave } from "./leave.ts";
 import { remark } from "./remark.ts";
@@ -222,6 +222,7 @@ function verificationOf({ resource }: Want, content: Content, known: Content | u
 function seenAgain(known: Recorded | undefined, { content, resource }: Want): Content | undefined {
   if (known?.content === undefined || content === undefined || resource.lifecycle.ignoreChanges.includes("content"))
     return undefined;
+  if (isLearned(known.content, content, resource.source)) return undefined;
   const merged = learned(known.content, content, resource.source);
   return canonical(merged) === canonical(known.content) ? undefined : merged;
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { ALGORITHMS, type Digests, nameOf, shortDigest } from "../model/digest.ts";
 import type { Content, SourceSpec, Validators } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { canonical } from "../model/value.ts";
+import { canonical, isSame } from "../model/value.ts";
 import { compareContent, compareValidators, isOther, sameStat } from "../source/content.ts";
 import { contentOfKey, differs, liveOf } from "./key.ts";
 import type { LiveImage, Want } from "./sight.ts";
@@ -77,7 +77,19 @@ export function evidenceOf(
   return isOther ? { kind: "changed", before, after, isWeak: false } : SAME;
 }
 
+/** The same digest and nothing else to weigh: so it is for nearly every image of a plan without changes. */
+const isPlainlySame = ({ recorded, now, spec, upstream }: Exhibits): boolean =>
+  now.digest !== undefined &&
+  now.digest === recorded.digest &&
+  now.transform === recorded.transform &&
+  now.digests === undefined &&
+  now.resolved === undefined &&
+  recorded.resolved === undefined &&
+  upstream === undefined &&
+  spec?.signature === undefined;
+
 function weigh(exhibits: Exhibits): Evidence {
+  if (isPlainlySame(exhibits)) return SAME;
   const { recorded, now, spec, upstream } = exhibits;
   const known = knownDigests(exhibits);
   const declared = { ...(isOf(upstream, now) ? digestsOf(upstream) : {}), ...digestsOf(now) };
@@ -211,6 +223,15 @@ export function adoptedContent(
     bearing(found) === "genuine" && found.isOthers !== true ? contentOfKey(found.mark?.content ?? "") : undefined;
   const own = marked === undefined || content.transform !== undefined ? {} : digestsOf(marked);
   return learned(content, content, undefined, { ...(sentAsIs ? found.digests : {}), ...own });
+}
+
+/** Whether `now` says nothing of the bytes that `before` does not. */
+export function isLearned(before: Content, now: Content, spec: SourceSpec | undefined): boolean {
+  const { digest, digests } = before;
+  const isWhole = digest === undefined || digests === undefined || digests[nameOf(digest)] === digest;
+  if (!isWhole || before.signed !== undefined || now.signed !== undefined || spec?.signature !== undefined)
+    return false;
+  return Object.entries(now).every(([name, value]) => isSame(value, Reflect.get(before, name)));
 }
 
 /** What is recorded of bytes that are those of `before`, now that more is known of them or of where they come from. */

@@ -21,6 +21,7 @@ export const keptBy = ({ id, mark }: LiveImage): readonly Retained[] =>
 const isWhole = (image: LiveImage, content: Content | undefined): boolean =>
   image.mark !== undefined && image.mark.content === contentKey(content) && !isUnproven(image.mark.content);
 
-export const distinct = (images: readonly (LiveImage | undefined)[]): LiveImage[] => [
-  ...new Set(images.filter((image) => image !== undefined)),
-];
+export function distinct(images: readonly (LiveImage | undefined)[]): LiveImage[] {
+  const there = images.filter((image) => image !== undefined);
+  return there.length < 2 ? there : [...new Set(there)];
+}

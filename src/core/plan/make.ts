@@ -23,7 +23,7 @@ import { withDeletions } from "./obstacles.ts";
 import { ListedSizes } from "./physical.ts";
 import { afterSteps, dependentsFirst, wavesOf } from "./references.ts";
 import { remembered } from "./remembered.ts";
-import { resourceAt } from "./resources.ts";
+import { importOf, removalOf, resourceAt } from "./resources.ts";
 import { matches, select, withDependencies } from "./select.ts";
 import type { Owner } from "./siblings.ts";
 import type { DecisionInput, Want } from "./sight.ts";
@@ -48,7 +48,7 @@ class Planner {
   readonly #drift: Drift[] = [];
   readonly #observed: Record<Address, Basis> = {};
   readonly #outages: Plan["outages"][number][] = [];
-  readonly #warnings: string[] = [];
+  readonly #warnings = new Set<string>();
 
   constructor(means: PlanContext, selection: Selection, events: Channel<Event>) {
     this.#means = means;
@@ -85,7 +85,7 @@ class Planner {
       cost: costOf(steps),
       observed: this.#observed,
       outages: this.#outages,
-      warnings: this.#warnings.sort(),
+      warnings: [...this.#warnings].sort(),
     };
     this.#events.send({ type: "plan.done", plan });
     return plan;
@@ -144,7 +144,7 @@ class Planner {
 
   #ask(address: Address, plugin: Plugin): LookedFor {
     const { state, renamed, config } = this.#means;
-    const importing = config.imports.find((one) => one.address === address)?.id;
+    const importing = importOf(config, address)?.id;
     const of = { address, known: state.images[address], previous: renamed.get(address), importing };
     return lookedFor({ ...of, resource: this.#resource(address) }, plugin, this.#selection);
   }
@@ -160,10 +160,11 @@ class Planner {
     const resource = this.#resource(address);
     const quick = !this.#selection.digests && known === undefined && isNothing(found);
     const resolved = resource && afterSteps(resource, this.#steps, this.#means.state);
-    const wish = resolved && (await this.#wants.want(resolved, known, backend, reading, quick));
+    const isThere = this.#selection.refresh && known?.status === "ready" && found.have?.id === known.id;
+    const wish = resolved && (await this.#wants.want(resolved, known, backend, reading, { quick, isThere }));
     const absent = resource?.state === "absent";
     this.#complain(address, wish, found);
-    const removed = this.#means.config.removed.find((one) => one.address === address);
+    const removed = removalOf(this.#means.config, address);
     const dependencies = resource === undefined ? [] : dependenciesOf(resource);
     const sight: DecisionInput = {
       address,
@@ -234,7 +235,7 @@ class Planner {
   }
 
   #warn(text: string): void {
-    if (!this.#warnings.includes(text)) this.#warnings.push(text);
+    this.#warnings.add(text);
   }
 }
 

@@ -239,8 +239,10 @@ class Index {
   }
 }
 
+const NONE: ReadonlySet<ImageId> = new Set();
+
 export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
-  new Set(known?.retained?.map(({ id }) => id));
+  known?.retained === undefined ? NONE : new Set(known.retained.map(({ id }) => id));
 
 /** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may be anybody's: it is not that. */
 const madeBy = (image: LiveImage | undefined, { marks }: Owner): LiveImage | undefined =>

@@ -29,6 +29,8 @@ export interface Want {
   readonly defaults?: Attributes;
   /** What the origin means now; undefined: it has none, or it could not be looked at. */
   readonly content: Content | undefined;
+  /** There where the beginning of the source was not read: all of it, for a step that makes or changes something. */
+  readonly measured?: () => Promise<Want>;
   /** What the source was found to be, inside of its compression. */
   readonly format?: Format;
   /** Of a local source: what the backend gets of it. */

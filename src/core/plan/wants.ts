@@ -1,5 +1,4 @@
 import { canJudge } from "../abilities.ts";
-import type { Facts } from "../facts.ts";
 import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
@@ -10,12 +9,12 @@ import type { Backend, Complaint, Plugin, Reading } from "../plugin.ts";
 import { defaultsOf } from "./diff.ts";
 import { contentKey } from "./key.ts";
 import type { PlanContext } from "./means.ts";
+import { measuredOf, unreadOf } from "./measured.ts";
 import { declaredOrigin, foundOrigin, originOf } from "./origin.ts";
 import { pulled } from "./pull.ts";
 import type { ResolvedReferences } from "./references.ts";
-import { resourceAt } from "./resources.ts";
+import { importOf, resourceAt } from "./resources.ts";
 import type { Want } from "./sight.ts";
-import { sizeComplaints } from "./size.ts";
 
 /** What an origin was found to be; `blind` when it could not be looked at. */
 interface Looked {
@@ -47,13 +46,17 @@ export class Wants {
     );
   }
 
-  /** Everything about one resource that a decision needs; `quick`: there is no image yet. Never throws for an origin that cannot be looked at. */
+  /**
+   * Everything about one resource that a decision needs. `quick`: there is no image yet. `isThere`: it most likely stays as it is, so that
+   * the beginning of a file is read only when more than its rules want to know it (`measured`). Never throws for an origin that cannot be
+   * looked at.
+   */
   async want(
     { resource, later, missing }: ResolvedReferences,
     known: Recorded | undefined,
     backend: Backend,
     reading: Reading,
-    quick: boolean,
+    { quick, isThere = false }: { readonly quick: boolean; readonly isThere?: boolean },
   ): Promise<Want> {
     const isKnown = later.length === 0 && missing.length === 0;
     const plugin = this.plugin(resource.backend);
@@ -61,31 +64,27 @@ export class Wants {
     const { content, transfer, blind, maintained, hindered } = isKnown
       ? await this.#look(resource, known, backend, { ...reading, quick: isQuick })
       : unknownOrigin(resource, missing);
-    const { problem, outgoing, ...facts } = await this.#facts(resource, content, reading.signal);
     const declared = backendNamed(this.#means.config, resource.backend);
     const marked = declared?.mark !== false;
-    const settings = declared === undefined ? {} : { settings: declared.settings };
     const origin = resource.source !== undefined || originOf(plugin, resource) !== undefined;
-    return {
+    const told = isKnown ? await judged(backend, resource, reading) : [];
+    const about = { resource, content, plugin, declared, told, means: this.#means };
+    const measured = async () => await measuredOf(about, reading.signal);
+    const canWait = isThere && plugin.physical === undefined && resource.source?.kind === "file";
+    const unread = canWait ? unreadOf(about) : undefined;
+    const wish: Want = {
       resource,
       schema: plugin.image,
       ...(isKnown ? {} : { later, unknown: missing }),
       defaults: defaultsOf(plugin, resource.address),
       content,
-      ...(facts.format === undefined ? {} : { format: facts.format }),
-      ...(outgoing === undefined ? {} : { outgoing }),
+      ...(unread ?? (await measured())),
       ...(maintained === true ? { maintained } : {}),
       ...(hindered === undefined ? {} : { hindered }),
       originNames: (plugin.origins ?? []).flatMap(({ needs }) => needs),
       origin,
       blind,
       transfer,
-      complaints: [
-        ...sizeComplaints(facts, this.#means.config.settings.maxSize),
-        ...(problem === undefined ? [] : [complaintOf(problem)]),
-        ...(plugin.check?.(resource.want, { ...facts, ...settings }) ?? []),
-        ...(isKnown ? await judged(backend, resource, reading) : []),
-      ],
       mark: marked
         ? {
             file: this.#means.config.settings.name,
@@ -97,21 +96,9 @@ export class Wants {
       sentAsIs: sentAsIs(plugin, resource),
       order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
       chosenId: plugin.chosenId?.(resource.want),
-      importing: this.#means.config.imports.find(({ address }) => address === resource.address)?.id,
+      importing: importOf(this.#means.config, resource.address)?.id,
     };
-  }
-
-  async #facts(
-    { source, backend, want }: Resource,
-    content: Content | undefined,
-    signal: AbortSignal,
-  ): Promise<Facts & Pick<Want, "outgoing"> & { readonly problem?: Failure }> {
-    const wanted = this.plugin(backend).bytes?.(want);
-    return {
-      source: source !== undefined,
-      ...(source === undefined ? {} : await this.#means.measure?.(source, wanted, signal)),
-      ...(content?.size === undefined ? {} : { size: content.size }),
-    };
+    return unread === undefined ? wish : { ...wish, measured: async () => ({ ...wish, ...(await measured()) }) };
   }
 
   plugin(backend: BackendName): Plugin {
@@ -195,12 +182,6 @@ function unknownOrigin({ references = {} }: Resource, missing: readonly string[]
   const hint = "apply it first, or leave it in the plan";
   return { transfer, blind: new Failure("plan.source", `${name}: ${references[name]} has no image`, { hint }) };
 }
-
-const complaintOf = ({ code, message, hint }: Failure): Complaint => ({
-  code,
-  message,
-  ...(hint === undefined ? {} : { hint }),
-});
 
 /** What only the backend can tell of a wish; if it cannot be asked, nothing stands against it. */
 async function judged(backend: Backend, { address, want }: Resource, reading: Reading): Promise<readonly Complaint[]> {

@@ -28,19 +28,20 @@ export type Kind = (typeof KINDS)[number];
 const hex = (algorithm: string, bytes: string) => createHash(algorithm).update(bytes).digest("hex");
 
 /** A minisign key, and what it signs. */
-class Minisign {
+export class Minisign {
   readonly key: string;
   readonly #secret: KeyObject;
-  readonly #id = Buffer.from("0102030405060708", "hex");
+  readonly #id: Buffer;
 
-  constructor() {
+  constructor(id = "0102030405060708") {
+    this.#id = Buffer.from(id, "hex");
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     this.#secret = privateKey;
     const raw = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
     this.key = Buffer.concat([Buffer.from("Ed"), this.#id, raw]).toString("base64");
   }
 
-  sign(bytes: string): string {
+  sign(bytes: string | Uint8Array): string {
     const signature = sign(null, Buffer.from(bytes), this.#secret);
     const trusted = "of a test";
     const global = sign(null, Buffer.concat([signature, Buffer.from(trusted)]), this.#secret);

@@ -89,7 +89,7 @@ async function wanted(attributes: Attributes, resolves = true) {
     ready(attributes),
     backend,
     reading,
-    false,
+    { quick: false },
   );
   return { resolved, where: content?.where, known: content?.resolved, origin };
 }

@@ -2,4 +2,4 @@
 
 export { measure } from "./measure.ts";
 export { Sources } from "./open.ts";
-export { withTree } from "./tree.ts";
+export { type SeenSource, seenWithTree, withTree } from "./tree.ts";

@@ -18,6 +18,8 @@ interface LookMeans {
   readonly signal: AbortSignal;
   /** There is nothing to compare it with: a large file need not be read for its digest. */
   readonly quick: boolean;
+  /** What the file system has just said of the file that is looked at. */
+  readonly seen?: Stat | undefined;
 }
 
 /** Fewer bytes are read sooner than a digest that comes later is written down. */
@@ -96,13 +98,13 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, means
     const { digest: declared } = await proofOf(spec, means.web, means.signal);
     // What was made of it already can be kept without the file.
     const isMade = previous?.digest !== undefined && previous.digest === declared;
-    const now = await statFile(path).catch((thrown: unknown) => {
+    const now = await seenOrStat(path, means).catch((thrown: unknown) => {
       if (isMade && thrown instanceof Failure) return undefined;
       throw thrown;
     });
     return content(path, { digest: declared, size: now?.size, stat: now, transform });
   }
-  const now = await statFile(path);
+  const now = await seenOrStat(path, means);
   const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
   const known = isSame ? previous : undefined;
   const isLater = means.quick && now.size >= LARGE;
@@ -115,6 +117,8 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, means
   const found = await means.files.digest(path, now, means.signal);
   return content(path, { digest: found, size: now.size, stat: now, transform });
 }
+
+const seenOrStat = async (path: string, { seen }: LookMeans): Promise<Stat> => seen ?? (await statFile(path));
 
 /** `follow = false`: what was once taken is kept, as long as it is asked for in the same way. */
 function pinned(

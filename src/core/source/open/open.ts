@@ -8,7 +8,7 @@ import { Turns } from "../../format/turns.ts";
 import { memoryOf } from "../../format/weight.ts";
 import { type Digest, digest, nameOf } from "../../model/digest.ts";
 import { passing, type Source, type Wanted } from "../../model/image.ts";
-import type { Content, PlainSource } from "../../model/source.ts";
+import type { Content, PlainSource, Stat } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
 import { DownloadPool, type SpooledDownload } from "../fetch/index.ts";
@@ -53,8 +53,14 @@ export class Sources implements AsyncDisposable {
   }
 
   /** What a source means now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
-  async look(spec: PlainSource, previous: Content | undefined, signal: AbortSignal, quick = false): Promise<Content> {
-    return await look(spec, previous, { web: this.#web, files: this.#files, signal, quick });
+  async look(
+    spec: PlainSource,
+    previous: Content | undefined,
+    signal: AbortSignal,
+    quick = false,
+    seen?: Stat,
+  ): Promise<Content> {
+    return await look(spec, previous, { web: this.#web, files: this.#files, signal, quick, seen });
   }
 
   /** Somebody will open this: what several want is made once. */

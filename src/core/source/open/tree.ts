@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
-import type { PlainSource } from "../../model/source.ts";
+import type { PlainSource, Stat } from "../../model/source.ts";
 import { cacheRoot } from "../cache/index.ts";
 import { sourceFailure } from "../failure.ts";
 
@@ -21,16 +22,29 @@ const TAR = [
   "--force-local",
 ];
 
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** A source that is no directory, and what the file system says of the file that it is. */
+export interface SeenSource<S extends PlainSource> {
+  readonly spec: S;
+  readonly seen?: Stat;
+}
+
 /** The source with the tarball in the place of the directory; anything else as it is. @throws Failure source.* */
-export async function withTree<S extends PlainSource>(
+export const withTree = async <S extends PlainSource>(spec: S, env: Env, signal: AbortSignal): Promise<S> =>
+  (await seenWithTree(spec, env, signal)).spec;
+
+/** The same, with the one look at the file. @throws Failure source.* */
+export async function seenWithTree<S extends PlainSource>(
   spec: S,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
   signal: AbortSignal,
-): Promise<S> {
-  if (spec.kind !== "file") return spec;
-  const found = await stat(spec.path).catch(() => undefined);
-  if (found?.isDirectory() !== true) return spec;
-  return { ...spec, path: await packed(spec.path, cacheRoot(env), signal) };
+): Promise<SeenSource<S>> {
+  if (spec.kind !== "file") return { spec };
+  const found = await stat(spec.path, { bigint: true }).catch(() => undefined);
+  if (found?.isFile() === true) return { spec, seen: statOf(found) };
+  if (found?.isDirectory() !== true) return { spec };
+  return { spec: { ...spec, path: await packed(spec.path, cacheRoot(env), signal) } };
 }
 
 async function packed(path: string, cache: string, signal: AbortSignal): Promise<string> {

@@ -1,5 +1,5 @@
 import type { Digest } from "../../model/digest.ts";
-import type { Signature, SourceSpec } from "../../model/source.ts";
+import type { Checksum, Signature, SourceSpec } from "../../model/source.ts";
 import {
   accessOf,
   isUrl,
@@ -14,6 +14,7 @@ import {
 import { Hashing } from "./hashing.ts";
 import { minisignCheck } from "./minisign.ts";
 import { isClearText, openClearText, openpgpCheck } from "./openpgp.ts";
+import { allOf, firstOf } from "./places.ts";
 import { isPgp, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 import { isBundle, sigstoreCheck } from "./sigstore.ts";
 import { Sums } from "./sums.ts";
@@ -36,21 +37,53 @@ export async function proofOf(spec: SourceSpec, web: Web, signal: AbortSignal): 
   const { checksum, signature } = spec;
   const access =
     spec.kind === "url" ? accessOf(spec) : { ...NOBODY, ...(spec.ca === undefined ? {} : { ca: spec.ca }) };
-  if (checksum?.kind === "sums") {
-    const text = await sumsText(checksum.where, signature, web, access, signal);
-    const sums = new Sums(text, checksum.algorithm, publicUrl(checksum.where));
-    return { digest: await entryOf(sums, checksum.name, spec, web, signal) };
-  }
+  if (checksum?.kind === "sums") return { digest: await digestIn(checksum, spec, { web, access, signal }) };
   const label = checksum?.label === undefined ? {} : { label: checksum.label };
   const declared = checksum === undefined ? {} : { digest: checksum.digest, ...label };
   if (signature === undefined) return declared;
-  const signed = async () => await check(await readSigned(signature, web, access, signal));
+  const means = { web, access, signal };
+  const signed = async () =>
+    await firstOf(
+      allOf(signature),
+      web,
+      signal,
+      async (where, isQuick) => await check(await readSigned({ ...signature, where }, means, isQuick)),
+    );
   return { ...declared, signature: signed };
+}
+
+interface Asking {
+  readonly web: Web;
+  readonly access: UrlCredentials;
+  readonly signal: AbortSignal;
+}
+
+/** The entry for a source in the first of its sums files that has one. @throws Failure source.sums, source.signature, source.key */
+async function digestIn(
+  checksum: Extract<Checksum, { kind: "sums" }>,
+  spec: SourceSpec,
+  means: Asking,
+): Promise<Digest> {
+  const { web, signal } = means;
+  const read: Sums[] = [];
+  try {
+    return await firstOf(allOf(checksum), web, signal, async (where, isQuick) => {
+      const text = await sumsText(where, spec.signature, means, isQuick);
+      const sums = new Sums(text, checksum.algorithm, publicUrl(where));
+      read.push(sums);
+      return await entryOf(sums, checksum.name, spec, web, signal);
+    });
+  } catch (thrown) {
+    // The only entry of one file may be another image's: it counts once no file has one of this name.
+    const [only] = checksum.name === undefined ? read.flatMap((sums) => sums.only() ?? []) : [];
+    if (only === undefined || signal.aborted) throw thrown;
+    return only;
+  }
 }
 
 /**
  * The entry for a source: the one that is said; else by the name in the URL, by the name that the server gives (after redirects, or in
- * Content-Disposition), by another part of the URL; else the only one.
+ * Content-Disposition), by another part of the URL.
  * @throws Failure source.sums
  */
 async function entryOf(
@@ -79,24 +112,29 @@ async function entryOf(
     const inside = sums.find(spec.urls.flatMap(partsOf));
     if (inside !== undefined) return inside;
   }
-  const only = sums.only();
-  if (only === undefined) throw sums.missing([...paths, ...told]);
-  return only;
+  throw sums.missing([...paths, ...told]);
 }
 
 /** The sums, and nothing else, once they are proven. */
 async function sumsText(
   where: string,
   signature: Signature | undefined,
-  web: Web,
-  access: UrlCredentials,
-  signal: AbortSignal,
+  means: Asking,
+  isQuick: boolean,
 ): Promise<string> {
-  if (signature === undefined) return textOf(await web.small(where, access, signal));
-  const signed = await readSigned(signature, web, access, signal);
-  if (isClearText(signed.signature)) return await openClearText(signed, new Date());
-  const bytes = await web.small(where, access, signal);
-  const proving = await check(signed);
+  const { web, access, signal } = means;
+  const get = async (quick: boolean) => await web.small(where, access, signal, quick);
+  if (signature === undefined) return textOf(await get(isQuick));
+  return await firstOf(allOf(signature), web, signal, async (place, quick) => {
+    const signed = await readSigned({ ...signature, where: place }, means, isQuick || quick);
+    if (isClearText(signed.signature)) return await openClearText(signed, new Date());
+    const bytes = await get(isQuick);
+    await prove(bytes, await check(signed));
+    return textOf(bytes);
+  });
+}
+
+async function prove(bytes: Uint8Array, proving: SignatureCheck): Promise<void> {
   try {
     using hashing = new Hashing(proving.hash === undefined ? [] : [proving.hash], bytes.length);
     await hashing.update(bytes);
@@ -106,16 +144,14 @@ async function sumsText(
     proving.stop();
     throw thrown;
   }
-  return textOf(bytes);
 }
 
 async function readSigned(
-  { where, key, ...who }: Signature,
-  web: Web,
-  access: UrlCredentials,
-  signal: AbortSignal,
+  { where, key, elsewhere: _, ...who }: Signature,
+  { web, access, signal }: Asking,
+  isQuick: boolean,
 ): Promise<SignedFile> {
-  const signature = await web.small(where, access, signal);
+  const signature = await web.small(where, access, signal, isQuick);
   const isText = key.includes("-----BEGIN") || /^(?:.*\n)?RW[A-Za-z0-9+/]{54}\s*$/.test(key);
   return {
     ...who,

@@ -23,6 +23,9 @@ const HOPELESS: readonly string[] = [
   "net.https",
 ];
 
+/** Seconds for an answer of a server that others can stand in for. */
+const QUICK = 60;
+
 interface Head {
   readonly validators: Validators;
   readonly names: readonly string[];
@@ -34,6 +37,7 @@ export class Web implements AsyncDisposable {
   readonly #doors = new Map<string, HttpClient>();
   readonly #heads = new Map<string, Promise<Head>>();
   readonly #files = new Map<string, Promise<Uint8Array>>();
+  readonly #told = new Set<string>();
   /** Tells requests apart. */
   readonly identifier: Identifier;
 
@@ -58,10 +62,16 @@ export class Web implements AsyncDisposable {
     }
   }
 
-  /** All of a small file, by path or URL. @throws Failure source.*, net.* */
-  small(where: string, access: UrlCredentials, signal: AbortSignal): Promise<Uint8Array> {
+  /** A line for the user, once a run. */
+  note(text: string): void {
+    if (!this.#told.has(text)) this.#means.note?.(text);
+    this.#told.add(text);
+  }
+
+  /** All of a small file, by path or URL; `isQuick`: it can be had elsewhere, and is not waited for. @throws Failure source.*, net.* */
+  small(where: string, access: UrlCredentials, signal: AbortSignal, isQuick = false): Promise<Uint8Array> {
     const key = isUrl(where) ? keyOf(where, access) : where;
-    const make = () => (isUrl(where) ? this.#small(where, access, this.#means.signal) : smallFile(where));
+    const make = () => (isUrl(where) ? this.#small(where, access, this.#means.signal, isQuick) : smallFile(where));
     return orAborted(once(this.#files, key, make), signal);
   }
 
@@ -121,8 +131,9 @@ export class Web implements AsyncDisposable {
     return text;
   }
 
-  async #small(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Uint8Array> {
-    const answer = await this.#send("GET", url, access, { signal });
+  async #small(url: string, access: UrlCredentials, signal: AbortSignal, isQuick: boolean): Promise<Uint8Array> {
+    const once = { idempotent: false, timeout: this.#means.patience?.idle ?? QUICK };
+    const answer = await this.#send("GET", url, access, { signal, ...(isQuick ? once : {}) });
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of answer.stream()) {
@@ -142,6 +153,7 @@ export class Web implements AsyncDisposable {
       readonly headers?: Readonly<Record<string, string>>;
       readonly accept?: readonly number[];
       readonly idempotent?: boolean;
+      readonly timeout?: number;
     },
   ): Promise<Answer> {
     const { signal, headers = {}, ...how } = options;
