@@ -35,7 +35,7 @@ test("images plugins new writes a plugin that compiles with the types beside it,
   );
   const wrong = await checked(folder);
   expect([wrong.includes("Type '2'"), wrong.includes("'fil'")]).toEqual([true, true]);
-}, 120_000);
+}, 300_000);
 
 test("images plugins new overwrites nothing of the author's, and says so before it writes", async () => {
   await using folder = await Folder.make({ "xo.conformance.ts": "mine", "tsconfig.json": "mine too" });
@@ -68,7 +68,7 @@ test("images plugins test asks a server that the author names, with values made 
   expect(said.stdout).toContain("not asked  foreign");
   // What it made is gone, and what was there before is as it was.
   expect([...web.files]).toEqual([["theirs.json", theirs]]);
-}, 120_000);
+}, 300_000);
 
 test("images plugins test fails with the clause and what was found, and runs single clauses", async () => {
   await using folder = await Folder.make();
