@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { kitTypes } from "../scripts/kit.ts";
+import { remedyOf } from "../src/conformance/remedies.ts";
+import { CLAUSES } from "../src/core/conformance.ts";
 import { startWebFolder } from "./emulators/webdav/server.ts";
 import { run, TestDirectory } from "./harness.ts";
 
@@ -35,7 +37,7 @@ test("images plugins new writes a plugin that compiles with the types beside it,
   );
   const wrong = await checked(folder);
   expect([wrong.includes("Type '2'"), wrong.includes("'fil'")]).toEqual([true, true]);
-}, 120_000);
+}, 300_000);
 
 test("images plugins new overwrites nothing of the author's, and says so before it writes", async () => {
   await using folder = await TestDirectory.make({ "xo.conformance.ts": "mine", "tsconfig.json": "mine too" });
@@ -68,7 +70,7 @@ test("images plugins test asks a server that the author names, with values made 
   expect(said.stdout).toContain("not asked  foreign");
   // What it made is gone, and what was there before is as it was.
   expect([...web.files]).toEqual([["theirs.json", theirs]]);
-}, 120_000);
+}, 300_000);
 
 test("images plugins test fails with the clause and what was found, and runs single clauses", async () => {
   await using folder = await TestDirectory.make();
@@ -80,6 +82,13 @@ test("images plugins test fails with the clause and what was found, and runs sin
   expect(said.stdout).toContain("passed     absence");
   expect(said.stdout).toMatch(/failed {5}create\n {11}\S/);
   expect(said.stdout).toContain("1 passed, 1 failed");
+  // Each failure names its remedy, and a section of the page that there is.
+  expect(said.stdout).toContain("to fix it: follow the five steps of `create`");
+  const page = await readFile("docs/plugins.md", "utf8");
+  for (const clause of CLAUSES) {
+    const [, section] = /see docs\/plugins\.md, "(.+)"$/.exec(remedyOf(clause)) ?? [];
+    expect([clause, page.includes(`\n## ${section}\n`)]).toEqual([clause, true]);
+  }
   const json = JSON.parse((await run(folder, ["plugins", "test", "./xo.ts", "--clause", "schema", "--json"])).stdout);
   expect(json).toEqual({ plugin: "xo", clauses: [{ clause: "schema", how: "passed" }] });
 });

@@ -205,7 +205,7 @@ describe("GitHub Actions", () => {
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toContain('image.debian[\\"store\\"]');
     expect((await happens(project, { name: "pull_request", labels: ["deletes-images"] })).code).toBe(0);
-  }, 120_000);
+  }, 300_000);
 
   test("an apply that fails fails the job, with its summary and its events", async () => {
     await using project = await Project.make();
@@ -219,7 +219,7 @@ describe("GitHub Actions", () => {
     expect(summary).toContain("store/bad");
     const { errors } = read(await readFile(join(at, "events.ndjson"), "utf8"));
     expect(errors.length).toBeGreaterThan(0);
-  }, 120_000);
+  }, 300_000);
 });
 
 interface Line {
@@ -349,7 +349,7 @@ describe("GitLab CI", () => {
       const { stdout } = await project.run(["jq", JQ, project.folder.at("plan.json")], project.folder.path, {});
       expect(JSON.parse(stdout)).toEqual(report);
     }
-  }, 120_000);
+  }, 300_000);
 
   test("the default branch applies the plan that was made, and no other", async () => {
     await using project = await Project.make();
@@ -364,7 +364,7 @@ describe("GitLab CI", () => {
     const again = await pipeline.job(apply, all.before_script);
     expect(again.code).toBe(1);
     expect(again.stderr).toContain("[plan.stale]");
-  }, 120_000);
+  }, 300_000);
 });
 
 describe("a host", () => {
@@ -391,7 +391,7 @@ describe("a host", () => {
     expect(await log()).toBe(
       "Apply complete! Resources: 1 added, 0 changed, 0 destroyed.\nnothing to do\nplan failed\n",
     );
-  }, 120_000);
+  }, 300_000);
 
   test("systemd takes the units (where it is installed; else only their shape is looked at)", async () => {
     await using project = await Project.make();
@@ -412,5 +412,5 @@ describe("a host", () => {
     const units = [project.folder.at("images.service"), project.folder.at("images.timer")];
     const said = await project.run(["systemd-analyze", "verify", ...units], project.folder.path, {});
     expect(said.stderr.split("\n").filter((line) => line.includes("images."))).toEqual([]);
-  }, 60_000);
+  }, 300_000);
 });

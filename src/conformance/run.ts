@@ -1,5 +1,6 @@
 import { CLAUSES, type Clause, ClauseSkipped } from "../core/conformance.ts";
 import { CHECKS } from "./checks.ts";
+import { remedyOf } from "./remedies.ts";
 import { type ClauseRequest, TestStage } from "./stage.ts";
 
 /** How one clause ended. */
@@ -8,6 +9,8 @@ export interface ClauseOutcome {
   readonly how: "passed" | "failed" | "skipped" | "not asked";
   /** Why, in words; of a failure, what was found. */
   readonly why?: string;
+  /** Of a failure: what the clause expects, what to do, and where the documentation says more. */
+  readonly remedy?: string;
 }
 
 /** Milliseconds that a clause may take, where the spec says none. */
@@ -33,7 +36,7 @@ async function asked(question: ClauseRequest, clause: Clause): Promise<ClauseOut
     return { clause, how: "passed" };
   } catch (thrown) {
     if (thrown instanceof ClauseSkipped) return { clause, how: "not asked", why: thrown.message };
-    return { clause, how: "failed", why: told(thrown) };
+    return { clause, how: "failed", why: told(thrown), remedy: remedyOf(clause) };
   }
 }
 

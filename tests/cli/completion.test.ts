@@ -174,7 +174,7 @@ complete -p images
       "-F _images complete images",
     ]);
   },
-  120_000,
+  300_000,
 );
 
 test.skipIf(bin("fish") === undefined)(
@@ -195,7 +195,7 @@ test.skipIf(bin("fish") === undefined)(
     ]);
     expect(said).toContain("lab\tincus");
   },
-  120_000,
+  300_000,
 );
 
 test.skipIf(bin("zsh") === undefined)(
@@ -218,7 +218,7 @@ test.skipIf(bin("zsh") === undefined)(
       ]).toEqual([line, [...found].toSorted()]);
     }
   },
-  120_000,
+  300_000,
 );
 
 /** Types a line and a tab into a zsh of its own, whose compadd writes down what it is given. */

@@ -194,7 +194,7 @@ test("Linode, the whole way: the blocks are written, the images adopted and mark
     expect.stringContaining("linode_image.bar: already managed as linode/bar"),
   ]);
   expect(await readFile(folder.at("images.toml"), "utf8")).toBe(texts[0] ?? "");
-}, 120_000);
+}, 300_000);
 
 test("what is changed in the file afterwards is a plan, and so is what others change", async () => {
   await using world = await linode();
@@ -205,7 +205,7 @@ test("what is changed in the file afterwards is a plan, and so is what others ch
   const plan = await world.run("plan", "--detailed-exitcode");
   expect(plan.code).toBe(2);
   expect(plan.stdout).toContain("0 to add, 2 to change, 0 to destroy");
-}, 120_000);
+}, 300_000);
 
 test("the file that is there is only added to; a block that is there stays as it is, and its image is adopted", async () => {
   await using world = await linode();
@@ -221,7 +221,7 @@ test("the file that is there is only added to; a block that is there stays as it
   expect(after.startsWith(before)).toBe(true);
   expect(after.match(/^\[image\./gm)?.length).toBe(3);
   expect((await world.run("plan", "--detailed-exitcode")).code).toBe(0);
-}, 120_000);
+}, 300_000);
 
 test("an image that is gone is left out", async () => {
   await using world = await linode();
@@ -230,7 +230,7 @@ test("an image that is gone is left out", async () => {
   expect(said.stderr).toContain("linode_image.bar: image private/15001 no longer exists; skipped");
   expect(await readFile(world.folder.at("images.toml"), "utf8")).not.toContain("[image.bar]");
   expect((await world.run("plan", "--detailed-exitcode")).code).toBe(0);
-}, 120_000);
+}, 300_000);
 
 test("an image of another file's is refused, and nothing is written; --adopt takes it over", async () => {
   await using world = await linode();
@@ -244,7 +244,7 @@ test("an image of another file's is refused, and nothing is written; --adopt tak
   expect(await Bun.file(world.folder.at("images.state.json")).exists()).toBe(false);
   expect((await world.run(...TAKE, "--adopt")).code).toBe(0);
   expect((await world.run("plan", "--detailed-exitcode")).code).toBe(0);
-}, 120_000);
+}, 300_000);
 
 test("a backend that does not let us in is a clear error, and nothing is written", async () => {
   await using world = await linode();
@@ -253,7 +253,7 @@ test("a backend that does not let us in is a clear error, and nothing is written
   expect(said.stderr).not.toMatch(SENTINEL);
   for (const name of ["images.toml", "images.state.json"])
     expect(await Bun.file(world.folder.at(name)).exists()).toBe(false);
-}, 120_000);
+}, 300_000);
 
 const KEYS = { accessKey: "AKIASENTINEL7EXAMPLE", secretKey: "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" };
 
@@ -302,4 +302,4 @@ test("Outscale, the whole way: a folder's state, images of all four origins, the
     await readFile(folder.at("images.state.json"), "utf8"),
   ];
   for (const text of [...kept, said.stderr, plan.stdout]) expect(text).not.toMatch(/sentinel/i);
-}, 120_000);
+}, 300_000);

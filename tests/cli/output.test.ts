@@ -3,7 +3,7 @@ import { mkdir, readdir, stat } from "node:fs/promises";
 import { type ProgramResult, TestDirectory } from "../harness.ts";
 import { World } from "./world.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const ONE = '[image.a]\nsource = "./a.img"\n';
 

@@ -183,4 +183,11 @@ test("images plugins lists them, and NAME tells every attribute", async () => {
   const one = await run(folder, ["plugins", "local"]);
   for (const word of ["visibility", "aliases", "grace"]) expect(one.stdout).toContain(word);
   expect((await run(folder, ["plugins", "lokal"])).stderr).toContain("did you mean local?");
+  // Of a plugin file, what is to be written is its path.
+  await folder.write(
+    "p.ts",
+    minimal.replace("config: {}", 'config: { url: { ...required(string(), "ImageScope.") } }'),
+  );
+  await folder.write("p.ts", `import { required, string } from "images";\n${await Bun.file(folder.at("p.ts")).text()}`);
+  expect((await run(folder, ["plugins", "./p.ts"])).stdout).toContain('plugin = "./p.ts"');
 });

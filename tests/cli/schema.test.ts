@@ -59,26 +59,21 @@ test("images schema is a JSON Schema that ajv takes, and tells every attribute o
   expect(wanted.filter((name) => !known.includes(name))).toEqual([]);
 });
 
-/** What taplo, which editors of TOML use, says of a file. */
-async function taplo(name: string, toml: string): Promise<{ readonly code: number; readonly said: string }> {
-  await folder.write(name, toml);
+test("taplo, which editors of TOML use, finds the schema by the file's first line: a right file passes, a mistake is told with its place", async () => {
+  const line = "#:schema ./images.schema.json\n";
+  const wrong = mistakes.reduce((all, [, from, to]) => all.replace(from, to), RIGHT);
+  await folder.write("right.toml", line + RIGHT);
+  await folder.write("wrong.toml", line + wrong);
   const cli = resolve("node_modules/@taplo/cli/dist/cli.js");
-  const ran = Bun.spawn([Bun.which("node") ?? process.execPath, cli, "lint", name], {
+  const ran = Bun.spawn([Bun.which("node") ?? process.execPath, cli, "lint", "right.toml", "wrong.toml"], {
     cwd: folder.path,
     stdout: "pipe",
     stderr: "pipe",
   });
-  const said = await Promise.all([new Response(ran.stdout).text(), new Response(ran.stderr).text()]);
-  return { code: await ran.exited, said: said.join("") };
-}
-
-test("taplo finds the schema by the file's first line: a right file passes, a mistake is told with its place", async () => {
-  const line = "#:schema ./images.schema.json\n";
-  expect(await taplo("right.toml", line + RIGHT)).toMatchObject({ code: 0 });
-  const wrong = mistakes.reduce((all, [, from, to]) => all.replace(from, to), RIGHT);
-  const { code, said } = await taplo("wrong.toml", line + wrong);
-  expect(code).not.toBe(0);
+  const said = (await Promise.all([new Response(ran.stdout).text(), new Response(ran.stderr).text()])).join("");
+  expect(await ran.exited).not.toBe(0);
   for (const word of ["setings", "chksum", "wrong.toml:"]) expect(said).toContain(word);
+  expect(said).not.toContain("right.toml:");
 }, 300_000);
 
 test("init --schema writes the schema and the line that names it, and fmt leaves both", async () => {

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { ROWS, TERRAFORM } from "./terraform/rows.ts";
 import { World } from "./world.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const VARS = '[vars]\nfrom = "b.img"\n';
 const ONE = '[image.a]\nsource = "./a.img"\n';
@@ -67,7 +67,7 @@ test.skipIf(terraform === null || !isThatVersion)(
     const mine = (rows: readonly (readonly [string, string])[]) => rows.map((row) => row.join(" ").trim()).sort();
     expect(mine(found)).toEqual(mine(ROWS.map(([command, option]) => [command, option] as const)));
   },
-  120_000,
+  300_000,
 );
 
 /** The subcommands and options that terraform's help of a command lists. */

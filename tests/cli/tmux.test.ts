@@ -92,7 +92,7 @@ describe.skipIf(program === null)("on a real terminal", () => {
         const joined = (text: string) => text.replace(/^Plan: [^.]*\./m, (found) => found.replaceAll("\n", ""));
         expect(joined(shown.replace(/EXIT 0\n$/, ""))).toBe(joined(right));
         for (const line of shown.split("\n")) expect(cells(line)).toBeLessThanOrEqual(columns);
-      }, 60_000);
+      }, 300_000);
 
     test(`a failed apply of ${columns} columns: the failures are the last thing on the screen`, async () => {
       await using folder = await scene();
@@ -102,7 +102,7 @@ describe.skipIf(program === null)("on a real terminal", () => {
       expect(end).toMatch(/1 image failed:\n? +error: store\/bad: .*checksum mismatch/);
       expect(end).toContain("hint:");
       expect(shown).not.toContain("\u001b");
-    }, 60_000);
+    }, 300_000);
   }
 
   test("Ctrl-C: the message stays, the bars go, and what was not done is counted", async () => {
@@ -116,7 +116,7 @@ describe.skipIf(program === null)("on a real terminal", () => {
     expect(shown).not.toMatch(/store\/slow +download /);
     expect(shown).toContain("Apply interrupted: 0 failed, 1 stopped in flight, 0 not begun.");
     expect(shown).toContain("EXIT 130");
-  }, 60_000);
+  }, 300_000);
 });
 
 test("colours are the terminal's own palette, without black, white or a background: readable on light and on dark", () => {

@@ -9,7 +9,7 @@ import { staged } from "../plugins/openstack/stage.ts";
 import { KEY, Scene as Outscale } from "../plugins/outscale/kit.ts";
 import { World } from "./world.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const bucketOf = sharedStore(KEY);
 const REQUEST = /^\d{4}-\S+Z debug: (GET|HEAD|POST|PUT|PATCH|DELETE|LOCK|UNLOCK) https?:\/\/\S+ \d{3} \d+ ms/;

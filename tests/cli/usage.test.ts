@@ -4,7 +4,7 @@ import type { Definition } from "clipanion";
 import { program } from "../../src/cli/main.ts";
 import { World } from "./world.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 /** A value that no command can use, for every option that checks its value. */
 const BAD: Readonly<Record<string, string>> = {

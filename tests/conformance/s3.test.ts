@@ -16,6 +16,7 @@ for (const [name, start] of servers) {
   }
   const server = await start();
   let buckets = 0;
+  const known = "asked of versitygw: it is one object with other words in it, and moto takes a minute";
   await conformance(`s3 on ${name}`, {
     plugin: "s3",
     bytes: new TextEncoder().encode("a small image\n".repeat(1000)),
@@ -37,6 +38,15 @@ for (const [name, start] of servers) {
       compression: { set: "gz", change: "zst", replaces: true },
     },
     several: (i) => ({ aliases: [`alias-${i}`] }),
+    ...(name === "moto_server" && {
+      skip: {
+        "attribute lives": known,
+        "lived-in world": known,
+        "copied marker": known,
+        "added by others": known,
+        "another lineage": known,
+      },
+    }),
     place: async () => {
       const bucket = `store-${buckets++}`;
       await bucketNamed(server.url, bucket);

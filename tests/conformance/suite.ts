@@ -36,7 +36,7 @@ export async function conformance(name: string, spec: Spec, only: readonly Claus
           await using stage = await TestStage.open(question);
           await CHECKS[clause](stage);
         },
-        spec.timeout ?? 120_000,
+        spec.timeout ?? 300_000,
       );
     }
   });

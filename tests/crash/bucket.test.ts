@@ -1,8 +1,8 @@
-import { expect, test } from "bun:test";
+import { test } from "bun:test";
 import { programAt, versitygw } from "../core/store/servers.ts";
 import { BucketGround } from "./bucket.ts";
 
-/** The whole suite: IMAGES_TEST_BUCKET_KILLS=200. */
+/** For a long run: IMAGES_TEST_BUCKET_KILLS=200. */
 const KILLS = Number(process.env["IMAGES_TEST_BUCKET_KILLS"] ?? 12);
 const why = programAt("versitygw") === undefined ? " (skipped: versitygw is not installed)" : "";
 
@@ -11,18 +11,7 @@ test.skipIf(why !== "")(
   async () => {
     await using server = await versitygw();
     await using ground = await BucketGround.make(server);
-    let kills = 0;
-    let longest = 1500;
-    await ground.turn();
-    for (let i = 0; kills < KILLS && i < KILLS * 8; i++) {
-      const ended = await ground.killed(Math.random() * longest);
-      // The instants follow the speed of the machine: about half of them are to hit.
-      longest *= ended ? 0.9 : 1.05;
-      if (!ended) kills++;
-      await ground.recovers();
-      await ground.turn();
-    }
-    expect(kills).toBeGreaterThanOrEqual(KILLS);
+    await ground.killedAtRandom(KILLS, 1500);
   },
   1_800_000,
 );

@@ -14,6 +14,7 @@ async function calls(folder: TestDirectory): Promise<readonly string[]> {
   const trace = [
     "strace",
     "-f",
+    "--seccomp-bpf",
     "-y",
     "-qq",
     "-o",

@@ -1,7 +1,8 @@
-import { describe, expect, test } from "bun:test";
+import { describe, test } from "bun:test";
 import { KINDS } from "../core/store/kinds.ts";
 import { AWS } from "../core/store/servers.ts";
-import { Ground } from "./store.ts";
+
+import { StoreGround } from "./store.ts";
 
 /** For each kind of state; fewer while developing. The next run finds a dead holder by itself, which GitLab does not tell enough for. */
 const REMOTE = KINDS.filter((kind) => kind.name !== "a file" && kind.name !== "HTTP as gitlab");
@@ -16,22 +17,11 @@ for (const kind of REMOTE)
         ? '\nstate_username = "user"\nstate_password = "env:STATE_PASSWORD"'
         : "";
       {
-        await using ground = await Ground.make({
+        await using ground = await StoreGround.make({
           lines: `state = "${place}"${login}`,
           env: { ...AWS, AWS_EC2_METADATA_DISABLED: "true", STATE_PASSWORD: "secret" },
         });
-        let kills = 0;
-        let longest = 600;
-        await ground.turn();
-        for (let i = 0; kills < KILLS && i < KILLS * 10; i++) {
-          const ended = await ground.killed({ after: Math.random() * longest });
-          // The instants follow the speed of the machine: about half of them are to hit.
-          longest *= ended ? 0.9 : 1.05;
-          if (!ended) kills++;
-          await ground.recovers();
-          await ground.turn();
-        }
-        expect(kills).toBeGreaterThanOrEqual(KILLS);
+        await ground.killedAtRandom(KILLS, 600);
       }
       await kind.stop();
     }, 1_800_000);

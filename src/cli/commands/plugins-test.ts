@@ -158,9 +158,9 @@ function clause(name: string): Clause {
   return found;
 }
 
-function line({ clause: name, how, why }: ClauseOutcome): string {
+function line({ clause: name, how, why, remedy }: ClauseOutcome): string {
   if (how !== "failed") return `${how.padEnd(9)}  ${name}${why === undefined ? "" : `: ${why}`}\n`;
-  const text = (why ?? "").split("\n").map((one) => `           ${one}`.trimEnd());
+  const text = [why, remedy].flatMap((one = "") => one.split("\n")).map((one) => `           ${one}`.trimEnd());
   return `${how.padEnd(9)}  ${name}\n${text.join("\n")}\n`;
 }
 

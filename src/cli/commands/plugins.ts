@@ -32,7 +32,8 @@ export class PluginsCommand extends BaseCommand {
       return EXIT.done;
     }
     const plugin = await findPlugin(this.name, this.context.cwd, { note: (text) => this.note(text) });
-    this.out.data.write(this.markdown ? pluginMarkdown(plugin) : renderPlugin(plugin, this.view("data")));
+    const described = { ...plugin, written: this.name };
+    this.out.data.write(this.markdown ? pluginMarkdown(described) : renderPlugin(described, this.view("data")));
     return EXIT.done;
   }
 }

@@ -6,7 +6,10 @@ import { pad, printable, wrap } from "./text.ts";
 import { inline } from "./values.ts";
 
 /** What a plugin tells of itself without being opened. */
-type PluginDescription = Pick<Plugin, "name" | "doc" | "config" | "image" | "origins" | "onRemove" | "originless">;
+type PluginDescription = Pick<Plugin, "name" | "doc" | "config" | "image" | "origins" | "onRemove" | "originless"> & {
+  /** What a file says after `plugin =`, where that is not the name: the path of a plugin file. */
+  readonly written?: string;
+};
 
 interface Row {
   /** `mappings[].device` for what stands within a table. */
@@ -61,11 +64,11 @@ interface Section {
   readonly rows: readonly Row[];
 }
 
-function sectionsOf({ name, config, image }: PluginDescription): Section[] {
+function sectionsOf({ name, written = name, config, image }: PluginDescription): Section[] {
   const [settings, attributes] = [rowsOf(config), rowsOf(image)];
   const isTold = (row: Row) => row.isTold;
   return [
-    { title: `Settings of a backend with plugin = ${inline(name)}`, rows: settings },
+    { title: `Settings of a backend with plugin = ${inline(written)}`, rows: settings },
     { title: "Attributes of an image", rows: attributes.filter((row) => !isTold(row)) },
     { title: "Computed attributes", rows: attributes.filter(isTold) },
   ].filter(({ rows }) => rows.length > 0);

@@ -13,7 +13,10 @@ setDefaultTimeout(300_000);
 
 // Every format at a size above every buffer that there is on the way, from all that gives bytes.
 
+/** Above every buffer: the largest holds 4 MiB. */
 const SIZE = (5 << 20) + 24 * 512;
+/** Above the buffers that every byte goes through, of 1 and 1.5 MiB: where a size of 5 MiB would show nothing more. */
+const LESS = (2 << 20) + 24 * 512;
 const RAW = { formats: ["raw"], compressions: ["none"] } as const;
 
 /** Bytes that do not compress. */
@@ -36,6 +39,7 @@ async function* buffers(bytes: Uint8Array, most: number, seed = 3): AsyncGenerat
 }
 
 const disk = noise(SIZE, 1);
+const lesser = disk.subarray(0, LESS);
 const program = (name: string, ...words: string[]) => ({
   file: `disk.raw.${name}`,
   make: async (raw: string) => run([...words, raw]),
@@ -47,14 +51,17 @@ const archive = (name: string, ...words: string[]) => ({
 });
 const packer = (name: "gz" | "xz" | "zst", level: number) => ({
   file: `disk.raw.${name}`,
-  make: async () => all(compress(name, buffers(disk, 99_999), { level })),
+  make: async (_: string, bytes: Uint8Array) => all(compress(name, buffers(bytes, 99_999), { level })),
 });
 
 interface Case {
   readonly file: string;
   readonly member?: string;
-  readonly make: (raw: string) => Promise<Uint8Array>;
+  /** Packs these bytes, which are in a file too. */
+  readonly make: (raw: string, bytes: Uint8Array) => Promise<Uint8Array>;
   readonly needs?: string;
+  /** The same decoder is asked with a large disk, and with broken ones, by another case. */
+  readonly large?: false;
 }
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -62,7 +69,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "xz of ours": packer("xz", 0),
   "zst of ours": packer("zst", 1),
   bzip2: { ...program("bz2", "bzip2", "-c"), needs: "bzip2" },
-  "bzip2 -1": { ...program("bz2", "bzip2", "-1c"), needs: "bzip2" },
+  "bzip2 -1": { ...program("bz2", "bzip2", "-1c"), needs: "bzip2", large: false },
   "xz -9": { ...program("xz", "xz", "-9c"), needs: "xz" },
   "xz in blocks": { ...program("xz", "xz", "-0c", "--block-size=300000"), needs: "xz" },
   gzip: { ...program("gz", "gzip", "-1c"), needs: "gzip" },
@@ -73,7 +80,11 @@ const CASES: Readonly<Record<string, Case>> = {
   lzma: { ...program("lzma", "xz", "-0c", "--format=lzma"), needs: "xz" },
   tar: { ...archive("disk.tar", "tar", "-C", ".", "-cf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "tar" },
   "tar.xz": { ...archive("disk.tar.xz", "tar", "-cJf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "xz" },
-  "tar.bz2": { ...archive("disk.tar.bz2", "tar", "-cjf", "-", "--transform=s,.*/,,", "-P", "RAW"), needs: "bzip2" },
+  "tar.bz2": {
+    ...archive("disk.tar.bz2", "tar", "-cjf", "-", "--transform=s,.*/,,", "-P", "RAW"),
+    needs: "bzip2",
+    large: false,
+  },
   zip: { ...archive("disk.zip", "zip", "-jq1", "-", "RAW"), needs: "zip" },
   qcow2: {
     file: "disk.qcow2",
@@ -85,15 +96,15 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-for (const [name, { file, member, make, needs }] of Object.entries(CASES)) {
+for (const [name, { file, member, make, needs, large = true }] of Object.entries(CASES)) {
   const missing = needs === undefined || has(needs) ? "" : ` (skipped: ${needs} is not installed)`;
   describe.skipIf(missing !== "")(`${name}${missing}`, () => {
-    const packed = (async () => {
+    async function packed(of: Uint8Array): Promise<Uint8Array> {
       await using at = await folder();
       const raw = join(at.path, "disk.raw");
-      await Bun.write(raw, disk);
-      return await make(raw);
-    })();
+      await Bun.write(raw, of);
+      return await make(raw, of);
+    }
 
     /** What comes out of the file, or of a stream of it. */
     async function opened(bytes: Uint8Array, streams: readonly ((path: string) => ByteStream)[]): Promise<string[]> {
@@ -113,18 +124,23 @@ for (const [name, { file, member, make, needs }] of Object.entries(CASES)) {
     }
 
     test("from a file, from node's stream of it, and in odd pieces", async () => {
-      const bytes = await packed;
+      if (large) {
+        const bytes = await packed(disk);
+        const found = await opened(bytes, [(path) => createReadStream(path, { highWaterMark: 3_000_017 })]);
+        expect(found).toEqual(Array(2).fill(digestOf(disk)));
+      }
+      const bytes = await packed(lesser);
       const found = await opened(bytes, [
         (path) => createReadStream(path),
-        (path) => createReadStream(path, { highWaterMark: 3_000_017 }),
         () => buffers(bytes, 1_000_003),
         () => buffers(bytes, 20_011),
       ]);
-      expect(found).toEqual(Array(5).fill(digestOf(disk)));
+      expect(found).toEqual(Array(4).fill(digestOf(lesser)));
     });
 
+    if (!large) return;
     test("broken at random places it ends in a failure or in the right length", async () => {
-      const whole = await packed;
+      const whole = await packed(lesser);
       const next = random(11);
       for (let round = 0; round < 6; round += 1) {
         const bytes = new Uint8Array(whole);

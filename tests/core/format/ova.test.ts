@@ -6,7 +6,7 @@ import { planTransform, type TransformTarget } from "../../../src/core/format/pl
 import { identifyFile, transform } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, disk, FIXTURES, folder, pieces, run } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const RAW: TransformTarget = { formats: ["raw"], compressions: ["none"] };
 

@@ -4,7 +4,7 @@ import { memoryToUnpack } from "../../../src/core/format/memory.ts";
 import { MemoryBudget } from "../../../src/core/format/memory-budget.ts";
 import { has, run } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 /** Whether it has resolved by now. */
 async function isDone(work: Promise<unknown>): Promise<boolean> {

@@ -7,7 +7,7 @@ import { identify, identifyHead } from "../../../src/core/format/identify.ts";
 import { identifyFile } from "../../../src/core/format/transform.ts";
 import { all, codeOf, FIXTURES, folder, has, qemu } from "./tools.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const fixture = (name: string): Promise<Uint8Array> => Bun.file(join(FIXTURES, name)).bytes();
 const text = (words: string): Uint8Array => new TextEncoder().encode(words);

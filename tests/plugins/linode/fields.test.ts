@@ -5,7 +5,7 @@ import { image } from "../../../src/plugins/linode/schema.ts";
 import type { LinodeEmulator } from "../../emulators/linode/start.ts";
 import { Scene, TOKEN, upload } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 type Traits = Parameters<LinodeEmulator["control"]["changeImage"]>[1];
 type Row = { readonly line: string; readonly live: Traits } | "computed";

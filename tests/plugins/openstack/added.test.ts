@@ -3,7 +3,7 @@ import { declared, type Stage, staged } from "./stage.ts";
 
 // What people gave to an image in Glance, when a new image takes its place.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 async function replaced(more: string, by: (stage: Stage, id: string) => void, plugin = "openstack") {
   const stage = await staged(declared("a", more), { plugin });

@@ -4,7 +4,7 @@ import { bytes, declared, existing, staged } from "./stage.ts";
 
 // An id of one's own choosing. Glance gives an id only once, even if its image is deleted.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const [ONE, TWO] = ["0b2b0c54-3a0c-4c4a-9d4e-5a8d6b6f1c01", "0b2b0c54-3a0c-4c4a-9d4e-5a8d6b6f1c02"];
 const as = (id: string, more = "") => declared("big", `image_id = "${id}"\n${more}`);

@@ -5,7 +5,7 @@ import { bytes, existing, staged } from "./stage.ts";
 
 // The date of the source in the properties of a new image, as openstack-image-manager has it for what is called latest.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const sum = (text: string) => createHash("sha256").update(text).digest("hex");
 const block = (source: string, more = "") =>

@@ -5,7 +5,7 @@ import { bytes, declared, existing, type Stage, staged } from "./stage.ts";
 
 // Images that are there before this program comes.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const MARKER = ["images_file", "images_owner", "images_content", "images_lineage", "images_self"];
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pem } from "../../core/net/kit.ts";
 import { bytes, staged } from "./stage.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const sum = createHash("sha512").update(bytes).digest("hex");
 

@@ -5,7 +5,7 @@ import { bytes, existing, type Stage, staged } from "./stage.ts";
 
 // Coming from openstack-image-manager: its definitions, and the images that it makes of them.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const sha256 = createHash("sha256").update(bytes).digest("hex");
 

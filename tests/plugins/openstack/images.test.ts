@@ -12,7 +12,7 @@ import { bytes, declared, staged } from "./stage.ts";
 
 // What a real Glance cannot be made to do, or not in time.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const FIXTURES = join(import.meta.dir, "../../fixtures/formats");
 test("a plan over 1,000 images costs the pages of one listing of the project's own", async () => {

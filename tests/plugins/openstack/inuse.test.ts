@@ -4,7 +4,7 @@ import { declared, type Stage, staged } from "./stage.ts";
 // What Nova says, or does not say, of images that are to go.
 
 // They wait for servers that are broken: side by side.
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const both = declared("a") + declared("b");
 const names = ({ glance }: Stage) => [...glance.images.values()].map(({ name }) => name).sort();

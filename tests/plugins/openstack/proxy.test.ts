@@ -3,7 +3,7 @@ import { declared, staged } from "./stage.ts";
 
 // What a proxy in front of Glance says. It is no service of the cloud: a page, and no number of a request.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const page = (status: number, text: string) =>
   new Response(`<html><head><title>${status} ${text}</title></head><body><hr>nginx</body></html>`, {

@@ -9,7 +9,7 @@ import { declared, existing, staged } from "./stage.ts";
 
 // What users of other tools have reported, one by one.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 test("terraform-provider-openstack #405, gophercloud/utils#68: auth_url stands in the regions alone", async () => {
   const region = (name: string) =>

@@ -7,7 +7,7 @@ import { TestDirectory } from "../../harness.ts";
 
 // The same clouds.yaml, read here and by openstacksdk itself, where a Python has it: IMAGES_OPENSTACKSDK names that Python.
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const python = process.env["IMAGES_OPENSTACKSDK"] ?? "/usr/bin/python3";
 const hasSdk = Bun.spawnSync([python, "-c", "import openstack.config"], { stdout: "ignore", stderr: "ignore" }).success;

@@ -5,7 +5,7 @@ import { existing, staged } from "./stage.ts";
 
 // A state that terraform's own provider (3.4) wrote on a real Glance, on the images that it is about.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 interface State {
   readonly resources: readonly {

@@ -3,7 +3,7 @@ import { declared, staged } from "./stage.ts";
 
 // The names of the versions that `retain` keeps.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const block = (version: string, retain: string) => declared("a", `${version}\nretain = { last = 2${retain} }`);
 

@@ -3,7 +3,7 @@ import { declared, staged } from "./stage.ts";
 
 // VK Cloud: images are private where nothing is declared, and only shared ones have members.
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 test.each([
   ["not declared", "", "a private image (the default here) has no members"],

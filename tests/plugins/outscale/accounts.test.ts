@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const DENIED = { status: 403, code: "4120", type: "AccessDenied", details: "" };
 

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 test("tags, permissions, product codes and the description that people gave to an image survive its replacement", async () => {
   await using play = await Scene.open();

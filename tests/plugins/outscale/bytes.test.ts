@@ -10,7 +10,7 @@ import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { KEY, ofBytes, Scene } from "./kit.ts";
 import { startLossy } from "./lossy.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const bucketOf = sharedStore(KEY);
 const MIB = 1 << 20;

@@ -5,7 +5,7 @@ import { ofVm, Scene } from "./kit.ts";
 // The account itself, which answers name among those that may launch an image.
 const OWNER = "123456789012";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 interface Row {
   readonly id: string;

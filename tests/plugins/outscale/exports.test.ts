@@ -7,7 +7,7 @@ import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { run } from "../../harness.ts";
 import { KEY, ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const bucketOf = sharedStore(KEY);
 

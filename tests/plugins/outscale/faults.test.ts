@@ -4,7 +4,7 @@ import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { refusals } from "../../emulators/outscale/refusal.ts";
 import { KEY, ofBytes, ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const bucketOf = sharedStore(KEY);
 const RAW = Buffer.alloc(40_000, "a disk\n");

@@ -5,7 +5,7 @@ import { image } from "../../../src/plugins/outscale/schema.ts";
 import type { OutscaleEmulator } from "../../emulators/outscale/start.ts";
 import { ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 type Traits = Parameters<OutscaleEmulator["control"]["changeImage"]>[1];
 

@@ -5,7 +5,7 @@ import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { refusals } from "../../emulators/outscale/refusal.ts";
 import { KEY, ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const copyOf = (other: string, name = "copy", more = "") =>
   `[image.${name}]\nbackend = "osc"\nsource_image_id = { image = "osc/${other}" }\nsource_region_name = "eu-west-2"\n${more}\n`;

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { KEY, ofBytes, ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const bucketOf = sharedStore(KEY);
 const QUOTA = { status: 400, code: "10042", type: "TooManyResources", details: "The quota of images is reached." };

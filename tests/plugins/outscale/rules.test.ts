@@ -4,7 +4,7 @@ import { isSameMapping } from "../../../src/plugins/outscale/values.ts";
 import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { KEY, ofBytes, ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const bucketOf = sharedStore(KEY);
 

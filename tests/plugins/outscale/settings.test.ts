@@ -8,7 +8,7 @@ import { startOutscale } from "../../emulators/outscale/start.ts";
 import { run, TestDirectory } from "../../harness.ts";
 import { KEY, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const FILE = JSON.stringify({
   default: { access_key: "AKD", secret_key: "SKD", region: "us-east-2" },

@@ -7,7 +7,7 @@ import { OutscaleWatch } from "../../../src/plugins/outscale/watch.ts";
 import { run } from "../../harness.ts";
 import { ofVm, Scene } from "./kit.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const never = new AbortController().signal;
 

@@ -10,7 +10,7 @@ import { BucketObjects } from "../../../src/plugins/s3/objects.ts";
 import { AWS, moto, programAt, type Server, versitygw } from "../../core/store/servers.ts";
 import { BucketWorld } from "./world.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const MIB = 1 << 20;
 /** Three parts of 8 MiB, the last one shorter. */
