@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { judge, ratio, summed } from "../../bench/race/contest.ts";
 import { merged, page, type Report } from "../../bench/race/report.ts";
 import { ROWS } from "../../bench/race/rows.ts";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 setDefaultTimeout(300_000);
 
@@ -13,25 +13,25 @@ const BINARY = resolve("dist/images");
 const why = (await Bun.file(BINARY).exists()) ? "" : " (skipped: dist/images is not built)";
 
 /** The benchmark as a process, with everything that it makes in the folder. */
-function race(folder: Folder, ...words: readonly string[]) {
+function race(folder: TestDirectory, ...words: readonly string[]) {
   const argv = [process.execPath, "bench/main.ts", "race", "--smoke", "--no-install", "--mib", "8"];
   const places = ["--folder", folder.at("tmp"), "--memory", folder.at("tmp"), "--out", folder.at("out.md")];
   return Bun.spawn([...argv, ...places, ...words], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
 }
 
-async function raced(folder: Folder, ...words: readonly string[]) {
+async function raced(folder: TestDirectory, ...words: readonly string[]) {
   const child = race(folder, ...words);
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   return { code: await child.exited, out, err };
 }
 
-const report = async (folder: Folder): Promise<Report> => await Bun.file(folder.at("out.json")).json();
+const report = async (folder: TestDirectory): Promise<Report> => await Bun.file(folder.at("out.json")).json();
 const cost = (ms: number, peak = 1e6) => ({ ms, cpu: ms, peak });
 
 test.skipIf(why !== "")(
   `the local rows on small files: one table, and nothing of this machine's paths in what is kept${why}`,
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await TestDirectory.make();
     const said = await raced(folder, "local");
     const { rows } = await report(folder);
     const failures = rows.flatMap(({ name, failed }) => (failed === undefined ? [] : [`${name}: ${failed}`]));
@@ -61,7 +61,7 @@ test.skipIf(why !== "")(
 test.skipIf(why !== "")(
   `a row that is measured again takes the place of the older one, the others stay${why}`,
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await TestDirectory.make();
     await raced(folder, "limit-copy", "start-version");
     const before = await report(folder);
     await raced(folder, "limit-copy", "--baseline", BINARY);
@@ -74,7 +74,7 @@ test.skipIf(why !== "")(
 );
 
 test("a program that fails is a row that says why; the rows after it are measured, and nothing is left", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   await writeFile(
     folder.at("broken"),
     `#!/bin/sh\necho "broken in $PWD, see https://registry.example.com/x" >&2\nexit 3\n`,
@@ -90,7 +90,7 @@ test("a program that fails is a row that says why; the rows after it are measure
 });
 
 test("an interrupt ends what runs, keeps what was measured before and leaves nothing", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const stuck = `#!/bin/sh\necho $$ >${folder.at("stuck.pid")}\nexec sleep 600\n`;
   await writeFile(folder.at("stuck"), stuck);
   await chmod(folder.at("stuck"), 0o755);
@@ -117,7 +117,7 @@ test("an interrupt ends what runs, keeps what was measured before and leaves not
 });
 
 test.skipIf(why !== "")(`--profile keeps a flame graph and where the time goes, without paths${why}`, async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   expect((await raced(folder, "plan-10000", "--profile")).code).toBe(0);
   const [page, svg] = [folder.at("profiles", "plan-10000.md"), folder.at("profiles", "plan-10000.svg")];
   const text = (await Bun.file(page).text()) + (await Bun.file(svg).text());
@@ -128,7 +128,7 @@ test.skipIf(why !== "")(`--profile keeps a flame graph and where the time goes, 
 });
 
 test("a word that is no row is refused; without words the benchmarks are listed", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const said = await raced(folder, "nothing");
   expect([said.code, said.err]).toEqual([64, "race: there is no row nothing: bun run bench race --list\n"]);
   const listed = Bun.spawnSync([process.execPath, "bench/main.ts"]);
