@@ -16,7 +16,7 @@ resource "openstack_images_image_v2" "race" {
 }
 `;
 
-interface ByteRequirements {
+interface TerraformRun {
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
   /** The bytes of each image. */
@@ -30,7 +30,7 @@ interface ByteRequirements {
 /** Terraform with its OpenStack provider, and the same images. */
 export async function terraform(
   race: Race,
-  { folder, env, file, count, words, before }: ByteRequirements,
+  { folder, env, file, count, words, before }: TerraformRun,
 ): Promise<Contender> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "main.tf"), main(file, count));

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command, Contest, PartialOptions, Peer, Race, Row } from "../types.ts";
+import type { Command, Contest, Goal, Peer, Race, Row } from "../types.ts";
 
-const GOAL: PartialOptions = { ms: 20 };
+const GOAL: Goal = { ms: 20 };
 
 /** Peers by their tool: the words of the same thing. */
 type Words = Readonly<Record<string, readonly string[]>>;
