@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the program `images`: detects the platform, downloads the binary, verifies its checksum and the signature of the checksums,
 # and puts it in place in one step, with its manual page and completions. Any POSIX sh. Needs gzip; curl or wget (neither, when the
-# release is in a directory); sha256sum, shasum or openssl; and minisign or openssl 3 where the release is signed.
+# release is in a directory); sha256sum, shasum or openssl; and minisign or openssl 3 where the release is signed. What it installs
+# stands in PREFIX/share/images/installed: files that are not in there are neither replaced nor removed.
 set -eu
 umask 022
 
@@ -11,16 +12,18 @@ PUBLIC_KEY=""
 
 usage() {
     cat <<'EOF'
-usage: install.sh [--from URL|DIRECTORY] [--prefix DIRECTORY] [--sha256 HEX] [--key KEY] [--target NAME] [--allow-http]
+usage: install.sh [--from URL|DIRECTORY] [--prefix DIRECTORY] [--sha256 HEX] [--key KEY] [--target NAME] [--allow-http] [--force]
        install.sh --uninstall [--prefix DIRECTORY]
 
   --from        where the files of a release are (or IMAGES_FROM); by default where this release was published, or the directory of install.sh
   --prefix      the binary becomes PREFIX/bin/images (or IMAGES_PREFIX); by default /usr/local for root, ~/.local for others
   --sha256      the checksum of the compressed binary, known from elsewhere than the release's SHA256SUMS
   --key         the minisign public key that must have signed SHA256SUMS; by default the one that this script was released with, if any
-  --target      for another machine than this one: linux-x64, linux-arm64, linux-x64-musl, linux-arm64-musl, darwin-x64, darwin-arm64
+  --target      for another machine than this one: linux-x64, linux-arm64, linux-x64-musl, linux-arm64-musl, darwin-x64, darwin-arm64,
+                windows-x64
   --allow-http  download without TLS (or IMAGES_ALLOW_HTTP=yes): what verifies the bytes then comes the same way as they do
-  --uninstall   remove what an earlier install put below PREFIX
+  --force       replace a PREFIX/bin/images that install.sh did not install
+  --uninstall   remove what earlier installs put below PREFIX, unless it was changed since
 EOF
 }
 
@@ -33,9 +36,12 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # What is made on the way, and goes again however this ends.
 work="" staged="" made=""
+without_folder() {
+    case "$1" in .) rmdir "$prefix" ;; *) rmdir "$prefix/$1" ;; esac 2>/dev/null || true
+}
 tidy() {
     [ -z "$staged" ] || rm -f "$staged"
-    [ -z "$made" ] || rmdir "$made" 2>/dev/null || true
+    for folder in $made; do without_folder "$folder"; done
     [ -z "$work" ] || rm -rf "$work"
 }
 
@@ -57,7 +63,8 @@ machine() {
             if [ "$(sysctl -n sysctl.proc_translated 2>/dev/null || true)" = 1 ]; then cpu=arm64; fi
             echo "darwin-$cpu"
             ;;
-        MINGW* | MSYS* | CYGWIN*) fail "this installs on Linux and macOS; on Windows put images-windows-x64.exe where you want it" ;;
+        # Git Bash and its relatives; Windows on arm64 runs the program for x64.
+        MINGW* | MSYS* | CYGWIN*) echo windows-x64 ;;
         *) fail "there is no binary for $system" ;;
     esac
 }
@@ -71,6 +78,21 @@ is_musl() {
     return 1
 }
 
+# fetch_by_wget URL FILE. wget cannot be told to stay with https, and some busybox do not look at certificates: both are seen in what it says.
+fetch_by_wget() {
+    LC_ALL=C wget -S -O "$2" "$1" 2>"$work/wget" || {
+        tail -n 2 "$work/wget" >&2
+        fail "cannot get $1"
+    }
+    if [ "$http" = yes ]; then return 0; fi
+    if grep -q -i '^ *location: *http:' "$work/wget"; then
+        fail "$1 was redirected to http://, so anybody on the way may change the files; pass --allow-http to accept that"
+    fi
+    if [ -z "$key$given" ] && grep -q -i 'certificate validation not implemented' "$work/wget"; then
+        fail "this wget does not verify certificates: install curl, or pass --key, --sha256 or --allow-http"
+    fi
+}
+
 # fetch NAME FILE: one file of the release.
 fetch() {
     case "$from" in
@@ -81,7 +103,7 @@ fetch() {
             if have curl; then
                 curl -fsSL --proto "$proto" --proto-redir "$proto" --retry 3 -o "$2" "$from/$1" || fail "cannot get $from/$1"
             elif have wget; then
-                wget -q -O "$2" "$from/$1" || fail "cannot get $from/$1"
+                fetch_by_wget "$from/$1" "$2"
             else
                 fail "neither curl nor wget is here"
             fi
@@ -148,36 +170,111 @@ verify_signature() {
     say "verified the signature of $key"
 }
 
-# What an install puts below the prefix besides the binary.
-EXTRAS="share/man/man1/images.1.gz share/bash-completion/completions/images share/zsh/site-functions/_images share/fish/vendor_completions.d/images.fish"
+# Everything that an install may put below the prefix, and the directories that it may make there, the innermost first.
+MANUAL=share/man/man1/images.1.gz
+COMPLETIONS="share/bash-completion/completions/images share/zsh/site-functions/_images share/fish/vendor_completions.d/images.fish"
+FILES="bin/images bin/images.exe $MANUAL $COMPLETIONS"
+FOLDERS="bin share/man/man1 share/man share/bash-completion/completions share/bash-completion share/zsh/site-functions share/zsh
+    share/fish/vendor_completions.d share/fish share/images share ."
+LIST=share/images/installed
+
+# Whether an install put this file, or made this directory; with a sum: whether the file is as it was then.
+listed() {
+    [ -f "$prefix/$LIST" ] && awk -v sum="${2:-}" -v name="$1" '
+        $2 == name && (sum == "" || $1 == sum) { found = 1 }
+        END { exit !found }
+    ' "$prefix/$LIST"
+}
+
+# Makes the directories of a file, and writes down which were not there.
+folder_for() {
+    missing=""
+    for folder in $FOLDERS; do
+        case "$folder/" in ./) ;; *) case "$1" in "$folder"/*) ;; *) continue ;; esac ;; esac
+        [ -d "$prefix/$folder" ] || missing="$missing $folder"
+    done
+    mkdir -p "$prefix/$(dirname "$1")" 2>/dev/null || return 1
+    for folder in $missing; do made="$made $folder"; done
+}
+
+# The list, before what stands in it: an install that is interrupted is known to the next one.
+write_down() {
+    folder_for "$LIST" || return 1
+    for folder in $made; do
+        listed "$folder" || printf 'directory  %s\n' "$folder" >>"$prefix/$LIST" || return 1
+    done
+    listed "$1" "$2" || printf '%s  %s\n' "$2" "$1" >>"$prefix/$LIST"
+}
+
+# Leaves one line for each name in the list: of an upgrade it has the old and the new sum.
+last_only() {
+    awk '{ line[$2] = $0 } !($2 in at) { at[$2] = ++n; name[n] = $2 } END { for (i = 1; i <= n; i++) print line[name[i]] }' \
+        "$prefix/$LIST" >"$work/list" && cp "$work/list" "$prefix/$LIST"
+}
+
+# place FILE NAME MODE: moves a file of the install below the prefix, in one step.
+place() {
+    if [ -e "$prefix/$2" ] && ! listed "$2" && [ "$force" = no ]; then
+        say "note: $prefix/$2 was not installed by install.sh, and stays as it is"
+        return 0
+    fi
+    folder_for "$2" && write_down "$2" "$(sum "$1")" || return 1
+    case "$1" in
+        "$prefix"/*) chmod "$3" "$1" && mv -f "$1" "$prefix/$2" ;;
+        *)
+            beside=$(mktemp "$prefix/$(dirname "$2")/.images.XXXXXX") || return 1
+            { cat "$1" >"$beside" && chmod "$3" "$beside" && mv -f "$beside" "$prefix/$2"; } || { rm -f "$beside" && return 1; }
+            ;;
+    esac
+}
 
 uninstall() {
-    [ -e "$prefix/bin/images" ] || fail "there is no $prefix/bin/images"
-    for one in bin/images $EXTRAS; do
-        if [ -f "$prefix/$one" ]; then
-            rm -f "$prefix/$one" || fail "cannot remove $prefix/$one"
-            say "removed $prefix/$one"
+    [ -f "$prefix/$LIST" ] || fail "there is no $prefix/$LIST: install.sh installed nothing below $prefix"
+    for one in $FILES; do
+        if [ -f "$prefix/$one" ] && listed "$one"; then
+            if listed "$one" "$(sum "$prefix/$one")"; then
+                rm -f "$prefix/$one" || fail "cannot remove $prefix/$one"
+                say "removed $prefix/$one"
+            else
+                say "note: $prefix/$one was changed since it was installed, and stays"
+            fi
         fi
     done
+    goes=""
+    for folder in $FOLDERS; do if listed "$folder"; then goes="$goes $folder"; fi; done
+    rm -f "$prefix/$LIST" || fail "cannot remove $prefix/$LIST"
+    for folder in $goes; do without_folder "$folder"; done
     say "states, caches and images.toml files stay where they are"
 }
 
 # The manual page and the completions: nice to have, so that a failure is a note.
 extras() {
-    for one in $EXTRAS; do
-        mkdir -p "$prefix/$(dirname "$one")" 2>/dev/null || continue
-        case "$one" in
-            share/man/*) (fetch images.1.gz "$work/extra") 2>/dev/null || continue ;;
-            *bash*) "$bin/images" completion bash >"$work/extra" 2>/dev/null || continue ;;
-            *zsh*) "$bin/images" completion zsh >"$work/extra" 2>/dev/null || continue ;;
-            *fish*) "$bin/images" completion fish >"$work/extra" 2>/dev/null || continue ;;
-        esac
-        cat "$work/extra" >"$prefix/$one" 2>/dev/null || say "note: cannot write $prefix/$one"
+    if [ -f "$work/images.1.gz" ]; then
+        place "$work/images.1.gz" "$MANUAL" 644 || say "note: cannot write $prefix/$MANUAL"
+    fi
+    for one in $COMPLETIONS; do
+        case "$one" in *bash*) shell=bash ;; *zsh*) shell=zsh ;; *) shell=fish ;; esac
+        if "$bin/$program" completion "$shell" >"$work/extra" 2>/dev/null; then
+            place "$work/extra" "$one" 644 || say "note: cannot write $prefix/$one"
+        fi
     done
 }
 
+# The manual page of the release, which SHA256SUMS answers for as for the binary.
+manual() {
+    if [ ! -f "$work/SHA256SUMS" ]; then
+        say "note: no manual page, whose checksum --sha256 does not say"
+        return 0
+    fi
+    expected=$(declared images.1.gz "$work/SHA256SUMS")
+    [ -n "$expected" ] || return 0
+    (fetch images.1.gz "$work/manual") || return 0
+    if [ "$(sum "$work/manual")" != "$expected" ]; then fail "images.1.gz has the wrong checksum: nothing was installed"; fi
+    mv "$work/manual" "$work/images.1.gz"
+}
+
 main() {
-    from=${IMAGES_FROM:-$RELEASE_URL} prefix=${IMAGES_PREFIX:-} key=$PUBLIC_KEY wanted="" target="" http=no proto="=https" remove=no
+    from=${IMAGES_FROM:-$RELEASE_URL} prefix=${IMAGES_PREFIX:-} key=$PUBLIC_KEY wanted="" target="" given="" http=no proto="=https" remove=no force=no
     if [ "${IMAGES_ALLOW_HTTP:-}" = yes ]; then http=yes proto="=http,https"; fi
     while [ $# -gt 0 ]; do
         case "$1" in
@@ -189,6 +286,10 @@ main() {
                 http=yes proto="=http,https"
                 shift
                 ;;
+            --force)
+                force=yes
+                shift
+                ;;
             --uninstall)
                 remove=yes
                 shift
@@ -198,7 +299,7 @@ main() {
                 case "$1" in
                     --from) from=$2 ;;
                     --prefix) prefix=$2 ;;
-                    --sha256) wanted=$2 ;;
+                    --sha256) given=$(printf '%s' "$2" | tr A-F a-f) ;;
                     --target) target=$2 ;;
                     --key) key=$2 ;;
                 esac
@@ -231,10 +332,16 @@ main() {
     here=$(machine) || exit 1
     target=${target:-$here}
     case "$target" in
-        linux-x64 | linux-arm64 | linux-x64-musl | linux-arm64-musl | darwin-x64 | darwin-arm64) ;;
+        linux-x64 | linux-arm64 | linux-x64-musl | linux-arm64-musl | darwin-x64 | darwin-arm64 | windows-x64) ;;
         *) fail "there is no binary for $target" ;;
     esac
-    name=images-$target.gz bin=$prefix/bin
+    program=images wanted=$given bin=$prefix/bin
+    case "$target" in windows-*) program=images.exe ;; esac
+    name=images-$target${program#images}.gz
+    if [ -d "$bin/$program" ]; then fail "$bin/$program is a directory: nothing was installed"; fi
+    if [ -e "$bin/$program" ] && ! listed "bin/$program" && [ "$force" = no ]; then
+        fail "$bin/$program was not installed by install.sh: remove it, or pass --force to replace it"
+    fi
 
     trap tidy EXIT
     trap 'exit 129' HUP
@@ -256,25 +363,29 @@ main() {
         fail "$name has the wrong checksum: nothing was installed"
     fi
     say "verified sha256 $found"
+    if [ "$target" = "$here" ]; then manual; fi
 
-    [ -d "$bin" ] || made=$bin
-    mkdir -p "$bin" || fail "cannot make $bin: pass --prefix DIRECTORY"
+    folder_for "bin/$program" || fail "cannot make $bin: pass --prefix DIRECTORY"
     staged=$(mktemp "$bin/.images.XXXXXX") || fail "cannot write to $bin: pass --prefix DIRECTORY"
+    if [ "$program" = images.exe ]; then
+        mv "$staged" "$staged.exe"
+        staged=$staged.exe
+    fi
     gzip -dc <"$work/$name" >"$staged" || fail "cannot write to $bin"
     chmod 755 "$staged"
     version=$target
     if [ "$target" = "$here" ]; then
         if ! version=$("$staged" version 2>"$work/said"); then
             head -n 2 "$work/said" >&2
-            case "$target" in *-musl) say "note: it needs libstdc++ (Alpine: apk add libstdc++)" ;; esac
+            case "$target" in *-musl) say "note: it needs libstdc++ (Alpine: apk add libstdc++) and musl 1.2.4 or newer (Alpine 3.18)" ;; esac
             fail "the binary does not run on this machine ($target): nothing was installed"
         fi
     fi
-    if [ -d "$bin/images" ]; then fail "$bin/images is a directory: nothing was installed"; fi
-    mv -f "$staged" "$bin/images" || fail "cannot write $bin/images"
+    place "$staged" "bin/$program" 755 || fail "cannot write $bin/$program"
     staged="" made=""
     if [ "$target" = "$here" ]; then extras; fi
-    say "installed $bin/images: $version"
+    last_only
+    say "installed $bin/$program: $version"
     case ":${PATH:-}:" in
         *":$bin:"*) ;;
         *) say "note: $bin is not in PATH; add it:  export PATH=\"$bin:\$PATH\"" ;;

@@ -1,7 +1,11 @@
 #!/bin/bash
 # Plans or applies, with the summary of the job and the plan as Markdown for a comment.
 set -euo pipefail
-export PATH="$RUNNER_TEMP/images/bin:$PATH"
+temp=$RUNNER_TEMP
+if command -v cygpath >/dev/null; then temp=$(cygpath -u "$RUNNER_TEMP"); fi
+export PATH="$temp/images/bin:$PATH"
+# The comment shows the plan of this step, or none.
+rm -f "$RUNNER_TEMP/images-plan.md"
 cd "$INPUT_DIRECTORY"
 words=()
 while IFS= read -r word; do [ -z "$word" ] || words+=("$word"); done <<<"${INPUT_ARGS:-}"

@@ -1,6 +1,8 @@
+import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import type { BunPlugin } from "bun";
 
-// dist/images, or a binary for another platform: the one place with the flags of a build.
+// dist/images, or a binary for another platform: the one place with the options of a build.
 
 /** What a build is given besides the tree that it is of. */
 export interface Wanted {
@@ -13,33 +15,69 @@ export interface Wanted {
   readonly bare?: boolean | undefined;
   /** The commit that `images version` tells. */
   readonly commit?: string | undefined;
+  /** Where `images upgrade --check` looks for the newest release, and the minisign public key that signs it. */
+  readonly releases?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** Where the program was when it was built, for packages that ask: always the same, so that a build does not depend on its folder. */
 const PLACE = "C:/images/main.js";
 
-/** The words after `bun`. */
-export function words({ outfile, target, runtime, commit, bare = false }: Wanted): readonly string[] {
-  return [
-    "build",
-    "--compile",
-    "--minify",
+/**
+ * Leaves out comments of licences with letters beyond ASCII: Bun keeps such comments, and one such letter makes it store the whole
+ * program in two bytes a letter (2.6 MB). licenses/THIRD-PARTY.txt says what they say.
+ */
+const ascii: BunPlugin = {
+  name: "ascii",
+  setup(build) {
+    build.onLoad({ filter: /[/\\]undici[/\\]lib[/\\]web[/\\]fetch[/\\]body\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      const contents = text.replace(/\/\*!(?:[^*]|\*(?!\/))*\*\//g, (comment) => (isAscii(comment) ? comment : ""));
+      return { contents, loader: "js" };
+    });
+  },
+};
+// biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII begins with them
+const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
+
+const defined = (name: string, value: string | undefined): Readonly<Record<string, string>> =>
+  value === undefined || value === "" ? {} : { [name]: JSON.stringify(value) };
+
+type Options = Parameters<typeof Bun.build>[0];
+
+export function optionsOf({ outfile, target, runtime, bare = false, commit, releases, key }: Wanted): Options {
+  return {
+    entrypoints: ["src/cli/main.ts"],
+    target: "bun",
+    minify: true,
     // Faster to start, and 5 MB compressed: for Windows, whose runtime is the largest, that would be too much to download.
-    ...(target?.includes("windows") === true ? [] : ["--bytecode"]),
+    bytecode: target?.includes("windows") !== true,
     // 2 MB compressed, which a release does without: its stack traces have the places of the bundle.
-    ...(bare ? [] : ["--sourcemap"]),
-    // A .env or a bunfig.toml (which can name code to run) of the folder that the program is called in is no business of its own.
-    "--no-compile-autoload-dotenv",
-    "--no-compile-autoload-bunfig",
-    `--define=import.meta.url="file:///${PLACE}"`,
-    `--define=__filename="${PLACE}"`,
-    ...(commit === undefined ? [] : [`--define=IMAGES_COMMIT="${commit}"`]),
-    ...(target === undefined ? [] : [`--target=${target}`]),
-    ...(runtime === undefined ? [] : [`--compile-executable-path=${runtime}`]),
-    "src/cli/main.ts",
-    "--outfile",
-    outfile,
-  ];
+    sourcemap: bare ? "none" : "linked",
+    metafile: true,
+    define: {
+      "import.meta.url": JSON.stringify(`file:///${PLACE}`),
+      __filename: JSON.stringify(PLACE),
+      ...defined("IMAGES_COMMIT", commit),
+      ...defined("IMAGES_RELEASES", releases),
+      ...defined("IMAGES_PUBLIC_KEY", key),
+    },
+    plugins: [ascii],
+    compile: {
+      outfile,
+      ...(target === undefined ? {} : { target: targetOf(target) }),
+      ...(runtime === undefined ? {} : { executablePath: runtime }),
+      // A .env or a bunfig.toml (which can name code to run) of the folder that the program is called in is no business of its own.
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+    },
+  };
+}
+
+const isTarget = (name: string): name is Bun.Build.CompileTarget => /^bun-(linux|darwin|windows)-/.test(name);
+function targetOf(name: string): Bun.Build.CompileTarget {
+  if (!isTarget(name)) throw new Error(`no target of Bun: ${name}`);
+  return name;
 }
 
 if (import.meta.main) {
@@ -49,9 +87,11 @@ if (import.meta.main) {
     target: string,
     runtime: string,
     commit: string,
+    releases: string,
+    key: string,
     bare: { type: "boolean" },
   } as const;
   const { values } = parseArgs({ options });
-  const made = Bun.spawn([process.execPath, ...words(values)], { stdio: ["ignore", "inherit", "inherit"] });
-  process.exitCode = await made.exited;
+  const { logs } = await Bun.build(optionsOf(values));
+  for (const log of logs) console.error(log);
 }

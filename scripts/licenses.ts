@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { BUN, BUN_PARTS } from "./runtimes.ts";
 import { closure, folderOf, type Locked, lockedIn, manifestOf } from "./sbom.ts";
 
 // `bun scripts/licenses.ts`: writes licenses/THIRD-PARTY.txt, the licences of all that is in a binary. `images version --licenses`
@@ -41,7 +42,11 @@ async function textOf(one: Locked): Promise<string> {
   return `${RULE}\n${one.name} ${one.version}: ${license}\n${RULE}\n\n${body.replaceAll("\r\n", "\n")}\n`;
 }
 
-const HEAD = (own: string, packages: readonly string[]) => `Licences of images and of everything in its binary
+const HEAD = (
+  own: string,
+  packages: readonly string[],
+  versionOf: (name: string) => string,
+) => `Licences of images and of everything in its binary
 
 images itself:
 
@@ -53,16 +58,27 @@ ${packages.map((line) => `    ${line}`).join("\n")}
 
 Parts under the GNU Lesser General Public License
 
-  JavaScriptCore and WebKit (in Bun)   LGPL 2.0 or later    https://github.com/oven-sh/WebKit
-  TinyCC (in Bun)                      LGPL 2.1             https://github.com/oven-sh/tinycc
-  node-liblzma                         LGPL 3.0             the npm package named above
-  openpgp                              LGPL 3.0 or later    the npm package named above
+  JavaScriptCore and WebKit (in Bun ${BUN})   LGPL 2.0 or later   https://github.com/oven-sh/WebKit, commit ${BUN_PARTS.webkit}
+  TinyCC (in Bun ${BUN})                      LGPL 2.1            https://github.com/oven-sh/tinycc, commit ${BUN_PARTS.tinycc}
+  node-liblzma ${versionOf("node-liblzma")}                        LGPL 3.0            https://github.com/oorabona/node-liblzma, tag v${versionOf("node-liblzma")}
+  openpgp ${versionOf("openpgp")}                             LGPL 3.0 or later   https://github.com/openpgpjs/openpgpjs, tag v${versionOf("openpgp")}
 
-  They are used unchanged. You may change them and use images with the changed version: the whole source of images is under the MIT
-  licence, and REPRODUCE.txt of a release says how to build the same binary, with another runtime (scripts/runtimes.ts) or another version
-  of a package (package.json, bun.lock). Reverse engineering for debugging such changes is permitted. The source of Bun and of the parts
-  in it is published at https://github.com/oven-sh/bun, with how to build it with another JavaScriptCore. The texts of the GNU
-  licences stand at the end.
+  The four are used unchanged. You may change them, use images with the changed version, and reverse engineer it for debugging such changes.
+
+  All that this takes is given with every release: the whole source of images, under the MIT licence, in images-VERSION-source.tar.gz beside
+  the binaries (REPRODUCE.txt says how to build the same binary from it). To use another version
+
+    of openpgp or node-liblzma:   unpack the source, bun install --production, change node_modules/openpgp or node_modules/node-liblzma
+                                  (or name your version in package.json), bun scripts/build.ts
+    of JavaScriptCore or TinyCC:  get https://github.com/oven-sh/bun at the tag bun-v${BUN}, put your version of WebKit into vendor/WebKit
+                                  (of TinyCC into vendor/tinycc), bun run build:local; then, in the source of images,
+                                  bun scripts/build.ts --runtime THE-BUN-THAT-YOU-BUILT
+
+  Whoever gives the binaries to others has to give the sources named above to them as well, on request, for three years; keeping copies of
+  them beside the release is the simple way. The texts of the GNU licences stand at the end.
+
+  cssparser, dtoa-short and selectors (in lol-html, in Bun) are under the Mozilla Public License 2.0 and used unchanged; their source is
+  published at https://crates.io under these names.
 
 Data of others
 
@@ -70,9 +86,7 @@ Data of others
   contributors, https://opendev.org/openstack/openstacksdk: changed, in that only what says who is asked, and where, is taken. The text
   of the licence stands below, with the packages that are under it.
 
-Other parts of Bun: BoringSSL, Brotli (MIT), c-ares (MIT), ICU (Unicode-3.0), libarchive (BSD), libbase64 (BSD-2-Clause), libdeflate
-(MIT), libuv (MIT, on Windows), lol-html (BSD-3-Clause), ls-hpack (MIT), mimalloc (MIT), picohttpparser (MIT), simdutf (Apache-2.0),
-uSockets and uWebSockets (Apache-2.0), zlib-ng (Zlib), Zstandard (BSD).
+Bun itself, and the parts that it is linked with, are named with their licences after the packages.
 `;
 
 /** The whole file. @throws Error where a package has neither a licence text nor the MIT licence */
@@ -87,8 +101,10 @@ export async function licenses(): Promise<string> {
     const text = await readFile(join(ROOT, "licenses", `${name}.txt`), "utf8");
     return `${RULE}\nGNU licence: ${name}\n${RULE}\n\n${text.trim()}\n`;
   });
-  const head = HEAD(await readFile(join(ROOT, "LICENSE"), "utf8"), named);
-  return [head, ...(await Promise.all([...packages.map(textOf), ...gnu]))].join("\n");
+  const versionOf = (name: string) => packages.find((one) => one.name === name)?.version ?? "";
+  const head = HEAD(await readFile(join(ROOT, "LICENSE"), "utf8"), named, versionOf);
+  const bun = `${RULE}\nBun ${BUN} and its parts\n${RULE}\n\n${await readFile(join(ROOT, "licenses", "BUN.txt"), "utf8")}`;
+  return [head, ...(await Promise.all([...packages.map(textOf), bun, ...gnu]))].join("\n");
 }
 
 if (import.meta.main) await writeFile(FILE, await licenses());

@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { gzipSync } from "node:zlib";
 import { $ } from "bun";
 import { findNfpm, packages } from "./packages.ts";
 import { BUN, binaryOf, runtime, TARGETS, type Target } from "./runtimes.ts";
@@ -25,9 +24,10 @@ async function checkedOut(commit: string, folder: string): Promise<string> {
   return folder;
 }
 
-async function built(tree: string, one: Target, bun: string, outfile: string, commit: string): Promise<void> {
-  const given = ["--target", one.target, "--runtime", bun, "--outfile", outfile, "--commit", commit, "--bare"];
-  await $`${process.execPath} scripts/build.ts ${given}`.cwd(tree).quiet();
+async function built(tree: string, one: Target, outfile: string, given: readonly string[]): Promise<void> {
+  await $`${process.execPath} scripts/build.ts --target ${one.target} --outfile ${outfile} --bare ${given}`
+    .cwd(tree)
+    .quiet();
   await rm(`${outfile.replace(/\.exe$/, "")}.map`, { force: true });
   await rm(`${outfile}.map`, { force: true });
   const found = await platformOf(outfile);
@@ -58,23 +58,34 @@ async function sumOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-const note = (
+export const note = (
   version: string,
   commit: string,
   targets: readonly Target[],
-  url: string,
-) => `images ${version}, commit ${commit}
+  { url, releases, publicKey }: Publishing,
+) => {
+  const options = Object.entries({ url, releases, "public-key": publicKey }).filter(([, value]) => value !== "");
+  const words = options.map(([name, value]) => ` --${name} ${value}`);
+  if (targets.length !== TARGETS.length) words.push(...targets.map(({ name }) => ` --target ${name}`));
+  return `images ${version}, commit ${commit}
 
-The binaries of one commit are the same, byte for byte, wherever and whenever they are built: with Bun ${BUN}, the packages of bun.lock, the
-runtimes whose digests are in scripts/runtimes.ts, and the flags of scripts/build.ts. No time, folder, user or host is in them.
+The files of one commit are the same, byte for byte, wherever and whenever they are built: with Bun ${BUN}, the packages of bun.lock, the
+runtimes whose digests are in scripts/runtimes.ts, and the options of scripts/build.ts. No time, folder, user or host is in them. The deb
+and rpm packages are made by nfpm 2.45.2.
 
     git checkout ${commit}
     npx --yes bun@${BUN} install --frozen-lockfile
-    npx --yes bun@${BUN} run release${url === "" ? "" : ` --url ${url}`}${targets.length === TARGETS.length ? "" : targets.map(({ name }) => ` --target ${name}`).join("")}
+    npx --yes bun@${BUN} run release${words.join("")}
     (cd dist/release && sha256sum -c SHA256SUMS)
 
 The release builds the binary of the machine that it runs on a second time, in another folder, and stops when the two differ.
+
+Without git, one binary from images-${version}-source.tar.gz:
+
+    npx --yes bun@${BUN} install --frozen-lockfile --production
+    npx --yes bun@${BUN} scripts/build.ts
 `;
+};
 
 /**
  * install.sh with the address that the release is published under, and the key that signs it.
@@ -92,14 +103,36 @@ export function addressed(script: string, url: string, key = ""): string {
 interface Publishing {
   /** Where it will be. */
   readonly url: string;
-  /** The minisign secret key that signs SHA256SUMS, without a password, and its public key; empty: not signed. */
+  /** Where the newest release will be: `images upgrade --check` looks there. */
+  readonly releases: string;
+  /** The minisign secret key that signs SHA256SUMS and install.sh, without a password, and its public key; empty: not signed. */
   readonly key: string;
   readonly publicKey: string;
 }
 
+/** Gzip without a name or a time in it, by a library whose bytes do not depend on the processor. */
+const gzipped = (bytes: Uint8Array<ArrayBuffer>): Uint8Array =>
+  Bun.gzipSync(bytes, { library: "libdeflate", level: 9 });
+
+/** The public key of a secret one. @throws Error where `expected` is another, or minisign cannot read the key */
+async function publicKeyOf(key: string, expected: string, folder: string): Promise<string> {
+  const file = join(folder, "minisign.pub");
+  await $`minisign -R -s ${key} -p ${file}`.quiet();
+  const found = (await readFile(file, "utf8")).trim().split("\n").at(-1) ?? "";
+  if (expected !== "" && expected !== found)
+    throw new Error(`--sign-key signs as ${found}, and --public-key is ${expected}`);
+  return found;
+}
+
+/** Signs a file of the release, and looks at the signature as people will. */
+async function signed(path: string, { key, publicKey }: Publishing, version: string): Promise<void> {
+  await $`minisign -S -W -s ${key} -m ${path} -t ${`images ${version}`}`.quiet();
+  await $`minisign -V -q -P ${publicKey} -m ${path}`.quiet();
+}
+
 /** Compresses a file in place, without a name or a time in it. No artefact may be over the limit. */
 async function compressed(path: string): Promise<void> {
-  const bytes = gzipSync(await readFile(path), { level: 9 });
+  const bytes = gzipped(await readFile(path));
   if (bytes.length > LIMIT) throw new Error(`${path} has ${bytes.length} bytes compressed, over the limit of ${LIMIT}`);
   await writeFile(`${path}.gz`, bytes);
   await rm(path);
@@ -108,12 +141,14 @@ async function compressed(path: string): Promise<void> {
 /** The target of this machine; a machine with musl has to name it. */
 const own = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
 
-async function release(targets: readonly Target[], out: string, { url, key, publicKey }: Publishing): Promise<void> {
+async function release(targets: readonly Target[], out: string, given: Publishing): Promise<void> {
   if (Bun.version !== BUN) throw new Error(`a release is built with Bun ${BUN}, and this is ${Bun.version}`);
   const commit = (await $`git -C ${ROOT} rev-parse HEAD`.quiet().text()).trim();
   const seconds = await $`git -C ${ROOT} log -1 --format=%ct`.quiet().text();
   const folder = await mkdtemp(join(tmpdir(), "images-release-"));
   try {
+    const { key, url, releases } = given;
+    const publishing = key === "" ? given : { ...given, publicKey: await publicKeyOf(key, given.publicKey, folder) };
     const tree = await checkedOut(commit, join(folder, "tree"));
     const { version }: { version: string } = JSON.parse(await readFile(join(tree, "package.json"), "utf8"));
     const date = new Date(Number(seconds) * 1000).toISOString();
@@ -123,12 +158,13 @@ async function release(targets: readonly Target[], out: string, { url, key, publ
     for (const one of targets) {
       const bun = await runtime(one, folder, CACHE);
       const binary = join(out, binaryOf(one));
-      await built(tree, one, bun, binary, commit);
+      const options = ["--runtime", bun, "--commit", commit, "--releases", releases, "--key", publishing.publicKey];
+      await built(tree, one, binary, options);
       console.log(`${await sumOf(binary)}  ${binaryOf(one)}`);
       if (one.name === own) {
         // Under the same name: the binary knows the one that it was built as.
         const again = join(folder, binaryOf(one));
-        await built(await checkedOut(commit, join(folder, "another", "tree")), one, bun, again, commit);
+        await built(await checkedOut(commit, join(folder, "another", "tree")), one, again, options);
         if ((await sumOf(again)) !== (await sumOf(binary))) throw new Error(`two builds of ${one.name} differ`);
         console.log(`${" ".repeat(64)}  the same when built again in another folder`);
         await rm(again);
@@ -136,7 +172,7 @@ async function release(targets: readonly Target[], out: string, { url, key, publ
       await rm(join(folder, one.name), { recursive: true });
       const completions = [process.execPath, join(tree, "src", "cli", "main.ts")];
       if (findNfpm() === undefined) console.log(`${one.name}: no deb and no rpm, since nfpm is not installed`);
-      else await packages({ target: one.name, binary, version, date, completions, out });
+      else await packages({ tree, target: one.name, binary, version, date, completions, out });
       await compressed(binary);
     }
     const facts = { version, commit, date, runtimes: targets };
@@ -145,19 +181,26 @@ async function release(targets: readonly Target[], out: string, { url, key, publ
     await $`${process.execPath} scripts/sbom.ts ${JSON.stringify(facts)} ${join(out, "images.cdx.json")}`.cwd(tree);
     await writeFile(
       join(out, "install.sh"),
-      addressed(await readFile(join(tree, "install.sh"), "utf8"), url, publicKey),
+      addressed(await readFile(join(tree, "install.sh"), "utf8"), url, publishing.publicKey),
       {
         mode: 0o755,
       },
     );
     await writeFile(join(out, "VERSION"), `${version}\n`);
     await writeFile(join(out, "LICENSES.txt"), await readFile(join(tree, "licenses", "THIRD-PARTY.txt")));
-    await writeFile(join(out, "images.1.gz"), gzipSync(await readFile(join(tree, "docs", "images.1")), { level: 9 }));
-    await writeFile(join(out, "REPRODUCE.txt"), note(version, commit, targets, url));
+    await writeFile(join(out, "images.1.gz"), gzipped(await readFile(join(tree, "docs", "images.1"))));
+    const containerfile = await readFile(join(tree, "packaging", "Containerfile"), "utf8");
+    await writeFile(join(out, "Containerfile"), containerfile.replace('ARG VERSION=""', `ARG VERSION="${version}"`));
+    const source = await $`git -C ${ROOT} archive --format=tar --prefix=images-${version}/ ${commit}`
+      .quiet()
+      .arrayBuffer();
+    await writeFile(join(out, `images-${version}-source.tar.gz`), gzipped(new Uint8Array(source)));
+    await writeFile(join(out, "REPRODUCE.txt"), note(version, commit, targets, publishing));
+    if (key !== "") await signed(join(out, "install.sh"), publishing, version);
     const names = (await readdir(out)).sort();
     const sums = await Promise.all(names.map(async (name) => `${await sumOf(join(out, name))}  ${name}\n`));
     await writeFile(join(out, "SHA256SUMS"), sums.join(""));
-    if (key !== "") await $`minisign -S -W -s ${key} -m ${join(out, "SHA256SUMS")} -t ${`images ${version}`}`.quiet();
+    if (key !== "") await signed(join(out, "SHA256SUMS"), publishing, version);
     console.log(`${names.length} files and SHA256SUMS in ${out}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -168,6 +211,7 @@ if (import.meta.main) {
   const options = {
     target: { type: "string", multiple: true, default: TARGETS.map(({ name }) => name) },
     url: { type: "string", default: "" },
+    releases: { type: "string", default: "" },
     "sign-key": { type: "string", default: "" },
     "public-key": { type: "string", default: "" },
     out: { type: "string", default: join(ROOT, "dist", "release") },
@@ -179,6 +223,6 @@ if (import.meta.main) {
   await release(
     TARGETS.filter(({ name }) => values.target.includes(name)),
     resolve(values.out),
-    { url: values.url, key: values["sign-key"], publicKey: values["public-key"] },
+    { url: values.url, releases: values.releases, key: values["sign-key"], publicKey: values["public-key"] },
   );
 }

@@ -8,6 +8,11 @@ import { $ } from "bun";
 
 /** The version that the digests below are of, and that has to run the build: bytecode is of one version. */
 export const BUN = "1.4.5";
+/** The commits of the parts of it that are under the LGPL, as `process.versions` has them. */
+export const BUN_PARTS = {
+  webkit: "d6375c72affe0f70222cdcb45012b10f0bf3a9d5",
+  tinycc: "05f0fafaa3be31e31d7b4b5c17dc60f62c991171",
+} as const;
 
 export interface Target {
   /** As in the names of a release's files: `images-linux-x64`. */

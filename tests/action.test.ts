@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse, parseAllDocuments } from "yaml";
-import { Folder, type ProgramSaid } from "./harness.ts";
+import { type ProgramResult, TestDirectory } from "./harness.ts";
+import { Signer } from "./installing.ts";
 
 // The shell parts of action.yml and of the GitLab component, run with the compiled binary and against a server that keeps comments as
 // GitHub's and GitLab's APIs do.
@@ -21,6 +22,8 @@ let tokens = new Set<string | null>();
 let files: Readonly<Record<string, string | Uint8Array<ArrayBuffer>>> = {};
 let server: Bun.Server<undefined>;
 let url = "";
+/** What the services answer to a write; 403 is what a token that may only read gets. */
+let writes = 0;
 
 async function bodyOf(request: Request): Promise<string> {
   const text = await request.text();
@@ -39,6 +42,7 @@ async function comments(request: Request, path: string): Promise<Response> {
     const page = Number(query.get("page") ?? 1);
     return Response.json(notes.slice((page - 1) * 100, page * 100));
   }
+  if (writes !== 0) return new Response("no", { status: writes });
   const body = await bodyOf(request);
   const found = notes.find((one) => one.id === Number(id));
   if (found === undefined) notes.push({ id: notes.length + 1, body });
@@ -67,17 +71,18 @@ afterAll(() => server.stop(true));
 beforeEach(() => {
   notes = [];
   tokens = new Set();
+  writes = 0;
 });
 
-async function repository(): Promise<Folder> {
-  const folder = await Folder.make({ "a.img": "bytes", summary: "", path: "", output: "", "event.json": "" });
+async function repository(): Promise<TestDirectory> {
+  const folder = await TestDirectory.make({ "a.img": "bytes", summary: "", path: "", output: "", "event.json": "" });
   await folder.write("event.json", JSON.stringify({ pull_request: { number: 7 } }));
   const head = '[settings]\nname = "action-0001"\n[backend.store]\nplugin = "local"\npath = "./store"\n';
   await folder.write("images.toml", `${head}[image.a]\nsource = "./a.img"\n`);
   return folder;
 }
 
-async function shell(folder: Folder, words: readonly string[], env: Env): Promise<ProgramSaid> {
+async function shell(folder: TestDirectory, words: readonly string[], env: Env): Promise<ProgramResult> {
   const child = Bun.spawn([...words], {
     cwd: folder.path,
     env: {
@@ -96,7 +101,7 @@ async function shell(folder: Folder, words: readonly string[], env: Env): Promis
 }
 
 describe("the GitHub action", () => {
-  const step = (folder: Folder, name: string, inputs: Env = {}) =>
+  const step = (folder: TestDirectory, name: string, inputs: Env = {}) =>
     shell(folder, ["bash", join(ROOT, "action", name)], {
       RUNNER_TEMP: folder.path,
       GITHUB_PATH: folder.at("path"),
@@ -153,6 +158,56 @@ describe("the GitHub action", () => {
     expect((await step(folder, "comment.sh")).stdout).toContain("no comment");
   });
 
+  test("a token that may not write leaves a warning, and no failure; without jq too", async () => {
+    await using folder = await repository();
+    await step(folder, "setup.sh");
+    await step(folder, "run.sh", { INPUT_COMMAND: "plan" });
+    writes = 403;
+    const said = await step(folder, "comment.sh");
+    expect([said.code, said.stdout, notes]).toEqual([0, expect.stringContaining("::warning::the plan could not"), []]);
+    await mkdir(folder.at("bare"));
+    for (const name of ["bash", "cat"]) await symlink(Bun.which(name) ?? "", folder.at("bare", name));
+    const bare = await step(folder, "comment.sh", { PATH: folder.at("bare") });
+    expect([bare.code, bare.stdout]).toEqual([0, expect.stringContaining("jq is not installed")]);
+  });
+
+  test("a plan that is blocked fails the step and is in the comment; one that could not be made leaves no old comment text", async () => {
+    await using folder = await repository();
+    await step(folder, "setup.sh");
+    const text = await readFile(folder.at("images.toml"), "utf8");
+    await folder.write("images.toml", text.replace("./a.img", "./gone.img"));
+    expect((await step(folder, "run.sh", { INPUT_COMMAND: "plan" })).code).toBe(1);
+    await folder.write("images-plan.md", "an old plan");
+    await folder.write("images.toml", "nonsense");
+    expect((await step(folder, "run.sh", { INPUT_COMMAND: "plan" })).code).toBe(1);
+    expect((await step(folder, "comment.sh")).code).toBe(0);
+    expect(notes.filter(({ body }) => body.includes("an old plan"))).toEqual([]);
+  });
+
+  test("on Windows the paths of the runner are turned into those of its bash", async () => {
+    await using folder = await repository();
+    await mkdir(folder.at("fake"));
+    await folder.write(
+      "fake/cygpath",
+      `#!/bin/sh\n[ "$1" = -u ] && [ "$2" = 'D:\\a\\_temp' ] && echo '${folder.path}'\n`,
+    );
+    await chmod(folder.at("fake", "cygpath"), 0o755);
+    const windows = { PATH: `${folder.at("fake")}:${process.env["PATH"]}`, RUNNER_TEMP: "D:\\a\\_temp" };
+    const said = await step(folder, "setup.sh", windows);
+    expect([said.code, said.stderr]).toEqual([0, said.stderr]);
+    expect(await readdir(folder.at("images", "bin"))).toEqual(["images"]);
+    expect(await readFile(folder.at("path"), "utf8")).toBe("D:\\a\\_temp/images/bin\n");
+  });
+
+  test.skipIf(Bun.which("shellcheck") === null)(
+    "shellcheck has nothing to say (skipped where it is not installed)",
+    async () => {
+      const scripts = ["setup.sh", "run.sh", "comment.sh"].map((name) => join(ROOT, "action", name));
+      const check = Bun.spawn(["shellcheck", ...scripts], { stdout: "pipe" });
+      expect([await check.stdout.text(), await check.exited]).toEqual(["", 0]);
+    },
+  );
+
   test("action.yml names the scripts, and hands each the inputs that it reads", async () => {
     interface Action {
       readonly inputs: Readonly<Record<string, unknown>>;
@@ -184,21 +239,85 @@ describe("the GitLab component", () => {
     return parse(String(body).replaceAll(/\$\[\[ inputs\.([\w-]+) \]\]/g, (_, name: string) => value(name)));
   }
 
+  /** One job, as the runner does it: its lines in one shell, which stops at the first that fails. */
+  async function jobIn(folder: TestDirectory, name: string, inputs: Env, words: readonly string[] = BASH) {
+    const all = await jobs({ from: `${url}/release`, ...inputs });
+    const common = all[".images"] ?? {};
+    const lines = [...(common.before_script ?? []), ...(all[name]?.script ?? [])];
+    return await shell(folder, [...words, "-c", lines.join("\n")], {
+      ...common.variables,
+      CI_PROJECT_DIR: folder.path,
+      CI_API_V4_URL: `${url}/api/v4`,
+      CI_PROJECT_ID: "3",
+      CI_MERGE_REQUEST_IID: "7",
+      IMAGES_NOTE_TOKEN: "a-token",
+    });
+  }
+  const BASH = ["bash", "-eo", "pipefail"];
+
+  for (const words of [
+    ["dash", "-e"],
+    ["busybox", "sh", "-e"],
+  ])
+    test.skipIf(Bun.which(words[0] ?? "") === null)(`plans and applies in ${words.join(" ")}`, async () => {
+      await using folder = await repository();
+      for (const name of ["images-plan", "images-apply"]) {
+        const said = await jobIn(folder, name, {}, words);
+        expect([name, said.code, said.stderr]).toEqual([name, 0, said.stderr]);
+      }
+    });
+
+  test("a key has to have signed install.sh before it runs", async () => {
+    await using folder = await repository();
+    const signer = new Signer();
+    const before = files;
+    const { "install.sh": script = "", SHA256SUMS: sums = "" } = files;
+    const signed = {
+      "install.sh.minisig": signer.sign(String(script)),
+      "SHA256SUMS.minisig": signer.sign(String(sums)),
+    };
+    try {
+      const inputs = { key: signer.key };
+      expect((await jobIn(folder, "images-plan", inputs)).stderr).toContain("404");
+      files = { ...before, ...signed };
+      const said = await jobIn(folder, "images-plan", inputs);
+      expect([said.code, said.stderr]).toEqual([0, said.stderr]);
+      files = { ...files, "install.sh": `touch '${folder.at("ran")}'\n${script}` };
+      for (const tool of ["minisign", "openssl"]) {
+        const hidden =
+          tool === "openssl"
+            ? 'command() { case "$2" in minisign) return 1 ;; *) builtin command "$@" ;; esac; }\n'
+            : "";
+        await folder.write("hidden.sh", hidden);
+        const refused = await jobIn(folder, "images-plan", inputs, [
+          "env",
+          `BASH_ENV=${folder.at("hidden.sh")}`,
+          ...BASH,
+        ]);
+        expect([tool, refused.code === 0]).toEqual([tool, false]);
+        expect(await readdir(folder.path)).not.toContain("ran");
+      }
+    } finally {
+      files = before;
+    }
+  });
+
+  test("a blocked plan fails, with its note; a note that cannot be written is a warning; the note is found on page two", async () => {
+    await using folder = await repository();
+    notes = Array.from({ length: 100 }, (_, i) => ({ id: i + 1, body: "somebody's words" }));
+    for (let i = 0; i < 2; i++) expect((await jobIn(folder, "images-plan", {})).code).toBe(0);
+    expect(notes).toHaveLength(101);
+    writes = 403;
+    const said = await jobIn(folder, "images-plan", {});
+    expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("could not be written into a note")]);
+    const text = await readFile(folder.at("images.toml"), "utf8");
+    await folder.write("images.toml", `${text}[image.b]\nsource = { image = "store/none" }\n`);
+    expect((await jobIn(folder, "images-plan", {})).code).toBe(1);
+  });
+
   test("plans with one note, and applies that plan", async () => {
     await using folder = await repository();
-    const all = await jobs({ from: `${url}/release` });
-    const job = async (name: string) => {
-      const common = all[".images"] ?? {};
-      const lines = [...(common.before_script ?? []), ...(all[name]?.script ?? [])];
-      return await shell(folder, ["bash", "-eo", "pipefail", "-c", lines.join("\n")], {
-        ...common.variables,
-        CI_PROJECT_DIR: folder.path,
-        CI_API_V4_URL: `${url}/api/v4`,
-        CI_PROJECT_ID: "3",
-        CI_MERGE_REQUEST_IID: "7",
-        IMAGES_NOTE_TOKEN: "a-token",
-      });
-    };
+    const job = (name: string) => jobIn(folder, name, {});
     const planned = await job("images-plan");
     expect([planned.code, planned.stderr]).toEqual([0, planned.stderr]);
     expect(notes.map(({ body }) => body)).toEqual([expect.stringContaining("1 to add")]);

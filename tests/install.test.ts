@@ -1,34 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { gzipSync } from "node:zlib";
-import { binaryOf, TARGETS } from "../scripts/runtimes.ts";
-import { Folder } from "./harness.ts";
-
-const SCRIPT = resolve(import.meta.dir, "..", "install.sh");
-const SHELLS: readonly (readonly string[])[] = [["dash"], ["busybox", "sh"], ["bash", "--posix"]];
-/** What the script calls besides what a shell has built in. */
-const TOOLS =
-  "uname id getconf ldd sysctl mktemp mkdir rm rmdir cp cat head mv chmod awk dirname gzip curl wget sha256sum".split(
-    " ",
-  );
-
-const standIn = (version: string) =>
-  `#!/bin/sh\n[ "$1" = completion ] && { echo "completes $2"; exit; }\necho "images ${version} (stand-in)"\n`;
-type Bytes = string | Uint8Array<ArrayBuffer>;
-const sumOf = (bytes: Bytes) => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-const packed = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(gzipSync(text));
-
-/** A release whose binaries are small scripts that tell which one they are. */
-function releaseOf(version: string): Map<string, Bytes> {
-  const files = new Map(
-    TARGETS.map((one): [string, Bytes] => [`${binaryOf(one)}.gz`, packed(standIn(`${version} for ${one.name}`))]),
-  );
-  files.set("images.1.gz", packed(`.TH images 1 "" ${version}\n`));
-  files.set("SHA256SUMS", [...files].map(([name, bytes]) => `${sumOf(bytes)}  ${name}\n`).join(""));
-  return files;
-}
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { TARGETS } from "../scripts/runtimes.ts";
+import { type Bytes, Host, packed, releaseOf, SCRIPT, SHELLS, Signer, served, standIn, sumOf } from "./installing.ts";
 
 let release = releaseOf("1.0.0");
 /** Called when a path below /slow/ is asked for, which is never answered. */
@@ -50,88 +24,9 @@ beforeAll(() => {
     },
   });
   url = `http://127.0.0.1:${server.port}/release`;
+  served.url = url;
 });
 afterAll(() => server.stop(true));
-
-/** A machine as the script sees it: commands that say something else than those of this one. */
-interface Machine {
-  readonly fake?: Readonly<Record<string, string>>;
-  readonly without?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  readonly script?: string;
-}
-
-const LINUX = { uname: 'case "$1" in -s) echo Linux;; -m) echo x86_64;; esac', getconf: "echo glibc 2.36" };
-
-class Host implements AsyncDisposable {
-  readonly folder: Folder;
-  readonly #shell: readonly string[];
-
-  private constructor(folder: Folder, shell: readonly string[]) {
-    this.folder = folder;
-    this.#shell = shell;
-  }
-
-  static async make(shell: readonly string[]): Promise<Host> {
-    const folder = await Folder.make();
-    for (const name of ["tools", "tmp", "home"]) await mkdir(folder.at(name));
-    for (const tool of TOOLS) {
-      const path = Bun.which(tool);
-      if (path !== null) await symlink(path, folder.at("tools", tool));
-    }
-    return new Host(folder, shell);
-  }
-
-  get prefix(): string {
-    return this.folder.at("prefix");
-  }
-
-  /** Starts the script; its PATH has the tools of this machine, some replaced, some left out. */
-  async start(args: readonly string[], { fake = {}, without = [], env = {}, script = SCRIPT }: Machine = {}) {
-    const commands = this.folder.at(`commands-${crypto.randomUUID()}`);
-    await mkdir(commands);
-    for (const [name, body] of Object.entries({ ...LINUX, ...fake })) {
-      await writeFile(join(commands, name), `#!/bin/sh\n${body}\n`);
-      await chmod(join(commands, name), 0o755);
-    }
-    for (const name of await readdir(this.folder.at("tools")))
-      if (!without.includes(name) && !Object.hasOwn({ ...LINUX, ...fake }, name))
-        await symlink(this.folder.at("tools", name), join(commands, name));
-    const [shell = "", ...more] = this.#shell;
-    return Bun.spawn([Bun.which(shell) ?? shell, ...more, script, ...args], {
-      env: { PATH: commands, HOME: this.folder.at("home"), TMPDIR: this.folder.at("tmp"), ...env },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      detached: true,
-    });
-  }
-
-  async run(args: readonly string[], machine?: Machine): Promise<{ code: number; said: string }> {
-    const started = await this.start(args, machine);
-    const [code, out, talk] = await Promise.all([started.exited, started.stdout.text(), started.stderr.text()]);
-    return { code, said: out + talk };
-  }
-
-  async install(machine?: Machine, ...args: readonly string[]) {
-    return await this.run(["--allow-http", "--from", url, "--prefix", this.prefix, ...args], machine);
-  }
-
-  /** What the installed program says; undefined where none is installed. */
-  async installed(prefix = this.prefix): Promise<string | undefined> {
-    return await readFile(join(prefix, "bin", "images"), "utf8").catch(() => undefined);
-  }
-
-  /** Everything that was left behind besides the program. */
-  async litter(): Promise<readonly string[]> {
-    const bin = await readdir(join(this.prefix, "bin")).catch((): string[] => []);
-    return [...(await readdir(this.folder.at("tmp"))), ...bin.filter((name) => name !== "images")];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.folder[Symbol.asyncDispose]();
-  }
-}
 
 /** A release with something wrong, for the time of a test. */
 async function wrong(change: (files: Map<string, Bytes>) => void, then: () => Promise<void>): Promise<void> {
@@ -208,7 +103,6 @@ for (const shell of SHELLS) {
         };
         await refused('case "$1" in -s) echo Linux;; -m) echo riscv64;; esac', "no binary for the processor riscv64");
         await refused('case "$1" in -s) echo FreeBSD;; -m) echo amd64;; esac', "no binary for FreeBSD");
-        await refused('case "$1" in -s) echo MINGW64_NT;; -m) echo x86_64;; esac', "images-windows-x64.exe");
         expect(await host.litter()).toEqual([]);
       });
 
@@ -224,7 +118,7 @@ for (const shell of SHELLS) {
           expect([code, said]).toEqual([1, expect.stringContaining("does not run on this machine (linux-x64)")]);
         });
         expect(await host.litter()).toEqual([]);
-        expect(await readdir(host.prefix)).toEqual([]);
+        expect(await readdir(host.folder.path)).not.toContain("prefix");
       });
     },
   );
@@ -241,18 +135,21 @@ describe("the machine is found out", () => {
     ["darwin-x64", { uname: says("Darwin", "x86_64"), sysctl: "exit 1" }],
     ["darwin-arm64", { uname: says("Darwin", "arm64"), sysctl: "echo 0" }],
     ["darwin-arm64", { uname: says("Darwin", "x86_64"), sysctl: "echo 1" }],
+    ["windows-x64", { uname: says("MINGW64_NT-10.0-26100", "x86_64") }],
+    ["windows-x64", { uname: says("MSYS_NT-10.0", "x86_64") }],
   ];
   for (const [name, fake] of cases)
     test(`${name}, of ${JSON.stringify(fake["uname"])}`, async () => {
       await using host = await Host.make(["dash"]);
       const { said } = await host.install({ fake });
-      expect(await host.installed(), said).toBe(standIn(`1.0.0 for ${name}`));
+      const program = name.startsWith("windows") ? "images.exe" : "images";
+      expect(await host.installed(host.prefix, program), said).toBe(standIn(`1.0.0 for ${name}`));
     });
 
   test("the names are those of a release", async () => {
     const text = await readFile(SCRIPT, "utf8");
-    const listed = /--target {6}for another machine than this one: (.*)/.exec(text)?.[1]?.split(", ");
-    expect(listed).toEqual(TARGETS.map(({ name }) => name).filter((name) => !name.startsWith("windows")));
+    const listed = /--target {6}for another machine than this one: ([\w,\s-]*?)\n {2}--/.exec(text)?.[1]?.split(/,\s+/);
+    expect(listed).toEqual(TARGETS.map(({ name }) => name));
   });
 });
 
@@ -334,7 +231,13 @@ describe("manual page and completions", () => {
     const share = join(host.prefix, "share");
     const files = async () =>
       (await readdir(share, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
-    expect((await files()).map(({ name }) => name).sort()).toEqual(["_images", "images", "images.1.gz", "images.fish"]);
+    expect((await files()).map(({ name }) => name).sort()).toEqual([
+      "_images",
+      "images",
+      "images.1.gz",
+      "images.fish",
+      "installed",
+    ]);
     expect(await readFile(join(share, "zsh/site-functions/_images"), "utf8")).toBe("completes zsh\n");
     await writeFile(join(share, "man", "man1", "other.1.gz"), "");
     release = releaseOf("1.1.0");
@@ -347,28 +250,8 @@ describe("manual page and completions", () => {
   });
 });
 
-/** A minisign key, and signatures by it of the two kinds that there are. */
-class Signer {
-  readonly #id = crypto.getRandomValues(new Uint8Array(8));
-  readonly #pair: { publicKey: KeyObject; privateKey: KeyObject } = generateKeyPairSync("ed25519");
-
-  get key(): string {
-    const raw = this.#pair.publicKey.export({ format: "der", type: "spki" }).subarray(-32);
-    return Buffer.concat([Buffer.from("Ed"), this.#id, raw]).toString("base64");
-  }
-
-  sign(text: string, kind: "ED" | "Ed" = "ED"): string {
-    const signed = kind === "ED" ? createHash("blake2b512").update(text).digest() : Buffer.from(text);
-    const signature = sign(null, signed, this.#pair.privateKey);
-    const comment = "timestamp:0";
-    const whole = sign(null, Buffer.concat([signature, Buffer.from(comment)]), this.#pair.privateKey);
-    const line = Buffer.concat([Buffer.from(kind), this.#id, signature]).toString("base64");
-    return `untrusted comment: x\n${line}\ntrusted comment: ${comment}\n${whole.toString("base64")}\n`;
-  }
-}
-
 describe("the signature of the checksums", () => {
-  const EXTRA = ["openssl", "minisign", "dd", "od", "tr", "sed", "grep"];
+  const EXTRA = ["openssl", "minisign", "dd", "od", "sed"];
   const ways = [["openssl", "minisign"] as const, ["minisign", "openssl"] as const];
   for (const [tool, other] of ways)
     for (const kind of ["ED", "Ed"] as const)

@@ -5,11 +5,12 @@ import { join, resolve } from "node:path";
 import { Ajv } from "ajv";
 import formats from "ajv-formats";
 import manifest from "../package.json" with { type: "json" };
+import { optionsOf } from "../scripts/build.ts";
 import { licenses } from "../scripts/licenses.ts";
-import { addressed, platformOf } from "../scripts/release.ts";
-import { BUN, runtime, TARGETS } from "../scripts/runtimes.ts";
+import { addressed, note, platformOf } from "../scripts/release.ts";
+import { BUN, BUN_PARTS, runtime, TARGETS } from "../scripts/runtimes.ts";
 import { closure, lockedIn, sbom } from "../scripts/sbom.ts";
-import { Folder, run } from "./harness.ts";
+import { run, TestDirectory } from "./harness.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const SCHEMAS = join(ROOT, "node_modules", "@cyclonedx", "cyclonedx-library", "res", "schema");
@@ -97,13 +98,13 @@ describe("a binary's header says for which platform it is", () => {
   ];
   for (const [name, head] of cases)
     test(name, async () => {
-      await using folder = await Folder.make({ head });
+      await using folder = await TestDirectory.make({ head });
       expect(await platformOf(folder.at("head"))).toBe(name);
     });
 });
 
 test("a runtime that is not the pinned one is refused", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const [one] = TARGETS;
   if (one === undefined) throw new Error("no targets");
   const wrong = "something else";
@@ -127,15 +128,59 @@ test("install.sh gets the address that a release is published under", async () =
 });
 
 test("the licences of all that is in a binary are told, and are up to date", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const said = (await run(folder, ["version", "--licenses"])).stdout;
   expect(said).toBe(await licenses());
   for (const words of ["GNU LESSER GENERAL PUBLIC LICENSE", "JavaScriptCore", "openpgp 6.3.2: LGPL-3.0+"])
     expect(said).toContain(words);
 });
 
+test("every package that is in the bundle is named in the licences, with those of the parts of Bun", async () => {
+  const { compile: _, ...options } = optionsOf({ outfile: "unused", bare: true });
+  const { metafile, outputs } = await Bun.build({ ...options, bytecode: false });
+  const inputs = Object.keys(metafile?.inputs ?? {});
+  const found = inputs.flatMap(
+    (path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules)/.exec(path)?.[1] ?? [],
+  );
+  expect(found.length).toBeGreaterThan(100);
+  const text = await licenses();
+  const named = [...text.matchAll(/^ {4}(\S+) \d\S* {2}\S/gm)].map(([, name]) => name);
+  expect([...new Set(found)].filter((name) => !named.includes(name))).toEqual([]);
+  for (const part of ["BoringSSL", "ICU", "zlib-ng", "lol-html", "c-ares", "WebKit and JavaScriptCore", "libarchive"])
+    expect([part, new RegExp(`^${part}: .+\n-{100}\n\n.{10}`, "m").test(text)]).toEqual([part, true]);
+  expect(/\s\/(?:home|root|tmp|work)\//.exec(text)?.[0]).toBeUndefined();
+  // One letter beyond ASCII, and the whole program is stored in two bytes a letter.
+  const program = await outputs.find(({ kind }) => kind === "entry-point")?.text();
+  expect(/[^\0-\x7f]/.exec(program ?? "é")?.[0]).toBeUndefined();
+});
+
+test("the sources of LGPL parts are named by the commits that are in the runtime", () => {
+  const parts: Readonly<Record<string, string>> = BUN_PARTS;
+  for (const [name, commit] of Object.entries(parts)) expect([name, process.versions[name]]).toEqual([name, commit]);
+});
+
+test("how to build a release again names every option that changes its bytes", () => {
+  const [one] = TARGETS;
+  const key = `RW${"A".repeat(54)}`;
+  const published = { url: "https://a.example/1", releases: "https://a.example/latest", key: "", publicKey: key };
+  const text = note("1.2.3", "abc", one === undefined ? [] : [one], published);
+  expect(text).toContain(
+    `run release --url https://a.example/1 --releases https://a.example/latest --public-key ${key} --target linux-x64\n`,
+  );
+  expect(note("1.2.3", "abc", TARGETS, { url: "", releases: "", key: "", publicKey: "" })).toContain("run release\n");
+});
+
+test("a build with a place and a key for upgrade --check defines them, and one without does not", () => {
+  const given = optionsOf({ outfile: "x", releases: "https://a.example/latest", key: "RWx", commit: "abc" }).define;
+  expect(given).toMatchObject({ IMAGES_RELEASES: '"https://a.example/latest"', IMAGES_PUBLIC_KEY: '"RWx"' });
+  expect(Object.keys(optionsOf({ outfile: "x", releases: "", key: "" }).define ?? {})).toEqual([
+    "import.meta.url",
+    "__filename",
+  ]);
+});
+
 test("there is one version, and the runtimes are the ones of the Bun that runs", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const said: { version: string; platform: string; commit?: string } = JSON.parse(
     (await run(folder, ["version", "--json"])).stdout,
   );

@@ -9,7 +9,7 @@ const IMAGES = resolve("dist/images");
 const MiB = 1 << 20;
 
 /** Where the images go. */
-export type Sink = "local" | "glance" | "incus" | "s3";
+export type DownloadSink = "local" | "glance" | "incus" | "s3";
 
 /** How one apply is made. */
 export interface Run {
@@ -17,7 +17,7 @@ export interface Run {
   readonly to: string;
   readonly count: number;
   readonly via: "file" | "HTTP" | "HTTP without a cache";
-  readonly sink: Sink;
+  readonly sink: DownloadSink;
 }
 
 /** Files of one disk, a server that gives them, and backends that take them. */
@@ -50,10 +50,10 @@ export class PeakWorld implements AsyncDisposable {
   async apply({ form, to, count, via, sink }: Run): Promise<Took> {
     const folder = join(this.#at, "run");
     await mkdir(folder);
-    const wish = sink === "glance" ? `disk_format = "${to}"` : sink === "incus" ? "vm = true" : `format = "${to}"`;
+    const options = sink === "glance" ? `disk_format = "${to}"` : sink === "incus" ? "vm = true" : `format = "${to}"`;
     const blocks = Array.from({ length: count }, (_, index) => {
       const place = via === "file" ? `file = "./from${index}"` : `url = "${this.#url}/${index}"`;
-      return `[image.i${index}]\nsource = { ${place}${form.source ?? ""} }\n${wish}\n`;
+      return `[image.i${index}]\nsource = { ${place}${form.source ?? ""} }\n${options}\n`;
     });
     for (let index = 0; index < count; index += 1) await symlink(join(this.#at, "form"), join(folder, `from${index}`));
     const top = `[settings]\nname = "bench"\nparallelism = 8\n[backend.x]\nparallelism = 8\n${await this.#settings(sink)}`;
@@ -83,7 +83,7 @@ export class PeakWorld implements AsyncDisposable {
     await this.#s3?.[Symbol.asyncDispose]();
   }
 
-  async #settings(sink: Sink): Promise<string> {
+  async #settings(sink: DownloadSink): Promise<string> {
     if (sink === "local") return 'plugin = "local"\npath = "./store"\n';
     if (sink === "incus") return `plugin = "incus"\nsocket = "${join(this.#at, "socket")}"\n`;
     if (sink === "glance")

@@ -1,6 +1,8 @@
 /** A queue with one writer side and one reader: the only bridge from callbacks to `for await`. */
 export class Channel<T> implements AsyncIterable<T> {
-  readonly #queue: T[] = [];
+  #queue: T[] = [];
+  /** How many of the queue have been read: taking them out one by one would move all others each time. */
+  #read = 0;
   #wake: (() => void) | undefined;
   #closed = false;
   #error: unknown;
@@ -15,7 +17,7 @@ export class Channel<T> implements AsyncIterable<T> {
   /** Puts `item` in the place of the waiting one that `isOlder` finds, else at the end: so that a slow reader's queue does not grow. */
   supersede(item: T, isOlder: (waiting: T) => boolean): void {
     const at = this.#queue.findLastIndex(isOlder);
-    if (at < 0) this.send(item);
+    if (at < this.#read) this.send(item);
     else this.#queue[at] = item;
   }
 
@@ -27,15 +29,24 @@ export class Channel<T> implements AsyncIterable<T> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T> {
     while (true) {
-      const item = this.#queue.shift();
-      if (item !== undefined) yield item;
-      else if (this.#closed) break;
+      const item = this.#queue[this.#read];
+      if (item !== undefined) {
+        this.#take();
+        yield item;
+      } else if (this.#closed) break;
       else
         await new Promise<void>((wake) => {
           this.#wake = wake;
         });
     }
     if (this.#error !== undefined) throw this.#error;
+  }
+
+  #take(): void {
+    this.#read++;
+    if (this.#read < this.#queue.length) return;
+    this.#queue = [];
+    this.#read = 0;
   }
 }
 

@@ -1,14 +1,11 @@
 import { Command, Option } from "clipanion";
-import { redactUrls } from "../../core/config/redact.ts";
 import { Failure } from "../../core/failure.ts";
-import { openDoor } from "../../core/net/http.ts";
 import { BaseCommand, EXIT } from "../base.ts";
-import type { Shell } from "../shell.ts";
-import { traceOf } from "../trace.ts";
-import { VERSION } from "../version.ts";
+import { publishedVersion } from "../published.ts";
+import { PUBLIC_KEY, RELEASES, VERSION } from "../version.ts";
 
-/** A version as `VERSION` of a release has it. */
-const FORM = /^(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?$/;
+/** A version as `VERSION` of a release has it; what follows a + says nothing of the order. */
+const FORM = /^(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?$/;
 
 export class UpgradeCommand extends BaseCommand {
   static override readonly paths = [["upgrade"]];
@@ -16,7 +13,7 @@ export class UpgradeCommand extends BaseCommand {
     category: "Housekeeping",
     description: "Check whether a newer release is published",
     details:
-      "Compares the version with the file VERSION of the newest release at --from or IMAGES_RELEASES. The program never replaces itself: install.sh and packages do.",
+      "Compares the version with the file VERSION of the newest release at --from, IMAGES_RELEASES, or where this release was published. With --key, IMAGES_KEY or the key of this release its signature is verified. The program never replaces itself: install.sh and packages do.",
     examples: [
       ["Is there a newer one?", "$0 upgrade --check --from https://images.example/latest"],
       ["In a pipeline: exit with 2 if there is", "$0 upgrade --check --exit-code"],
@@ -24,7 +21,15 @@ export class UpgradeCommand extends BaseCommand {
   });
 
   readonly check = Option.Boolean("--check", false, { description: "Compare the versions" });
-  readonly from = Option.String("--from", { description: "URL of the newest release (default: IMAGES_RELEASES)" });
+  readonly from = Option.String("--from", {
+    description: "URL or directory of the newest release (default: IMAGES_RELEASES)",
+  });
+  readonly key = Option.String("--key", {
+    description: "Minisign public key that must have signed the release (default: IMAGES_KEY)",
+  });
+  readonly allowHttp = Option.Boolean("--allow-http", false, {
+    description: "Accept http:// (also IMAGES_ALLOW_HTTP=yes)",
+  });
   readonly exitCode = Option.Boolean("--exit-code", false, {
     description: "Exit with 2 if there is a newer release",
   });
@@ -35,36 +40,29 @@ export class UpgradeCommand extends BaseCommand {
       throw new Failure("cli.usage", "images cannot replace itself", {
         hint: "images upgrade --check compares the versions; upgrade with install.sh or the package manager",
       });
-    const from = this.from ?? this.context.env["IMAGES_RELEASES"] ?? "";
-    if (!/^https?:\/\//.test(from))
+    const { env } = this.context;
+    const from = this.from ?? env["IMAGES_RELEASES"] ?? RELEASES ?? "";
+    if (from === "" || (/^[a-z]+:\/\//i.test(from) && !/^https?:\/\//i.test(from)))
       throw new Failure(
         "cli.usage",
-        `the location of releases is unknown${from === "" ? "" : `: ${from} is not a URL`}`,
-        {
-          hint: "pass --from URL, or set IMAGES_RELEASES",
-        },
+        `the location of releases is unknown${from === "" ? "" : `: ${from} is neither an https URL nor a directory`}`,
+        { hint: "pass --from URL or --from DIRECTORY, or set IMAGES_RELEASES" },
       );
-    const newest = await published(from, this.context);
+    const allowsHttp = this.allowHttp || env["IMAGES_ALLOW_HTTP"] === "yes";
+    const key = this.key ?? env["IMAGES_KEY"] ?? PUBLIC_KEY;
+    const newest = await publishedVersion({ from: from.replace(/\/+$/, "") || "/", key, allowsHttp }, this.context);
+    if (!FORM.test(newest))
+      throw new Failure("backend.answer", `${from}/VERSION does not contain a version`, {
+        hint: "--from is the URL or the directory of a release",
+      });
     const isNewer = compareVersions(newest, VERSION) > 0;
-    const facts = { version: VERSION, newest, newer: isNewer, from };
+    const facts = { version: VERSION, newest, newer: isNewer, from, verified: key !== undefined };
     const text = isNewer
       ? `images ${newest} is published at ${from}; this is ${VERSION}\n`
       : `images ${VERSION} is up to date\n`;
     this.out.data.write(this.json ? `${JSON.stringify(facts)}\n` : text);
     return this.exitCode && isNewer ? EXIT.changes : EXIT.done;
   }
-}
-
-async function published(from: string, shell: Shell): Promise<string> {
-  const { signal, env } = shell;
-  const means = { ...traceOf(shell), redact: redactUrls, conceal: () => undefined, env };
-  await using door = openDoor({ url: from }, means);
-  const answer = await door.send("GET", "VERSION", { signal, timeout: 30 });
-  const version = (await answer.text()).trim();
-  if (FORM.test(version)) return version;
-  throw new Failure("backend.answer", `${from}/VERSION does not contain a version`, {
-    hint: "--from is the URL of a release's directory",
-  });
 }
 
 /** By the rules of semantic versions: negative where `a` is older. */

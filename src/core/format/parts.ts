@@ -1,4 +1,4 @@
-import { Turns } from "./turns.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 
 /** Bytes of parts that all uploads of this process may hold together. */
 const ROOM = 24 << 20;
@@ -14,7 +14,7 @@ export interface HeldPart {
 
 /** Buffers of all uploads of the process. */
 class PartBuffers {
-  readonly #turns = new Turns(ROOM);
+  readonly #turns = new MemoryBudget(ROOM);
   #free: Uint8Array[] = [];
   #held = 0;
 
@@ -53,26 +53,26 @@ export async function* inParts(
   signal: AbortSignal,
 ): AsyncGenerator<HeldPart> {
   let n = 1;
-  let filling: Filling | undefined;
+  let job: Filling | undefined;
   try {
     for await (const piece of pieces) {
       for (let rest = piece; rest.byteLength > 0; ) {
-        filling ??= { ...(await buffers.take(sizeOf(n), signal)), filled: 0 };
-        const taken = rest.subarray(0, filling.bytes.byteLength - filling.filled);
-        filling.bytes.set(taken, filling.filled);
-        filling.filled += taken.byteLength;
+        job ??= { ...(await buffers.take(sizeOf(n), signal)), filled: 0 };
+        const taken = rest.subarray(0, job.bytes.byteLength - job.filled);
+        job.bytes.set(taken, job.filled);
+        job.filled += taken.byteLength;
         rest = rest.subarray(taken.byteLength);
-        if (filling.filled < filling.bytes.byteLength) continue;
-        const full = partOf(n++, filling);
-        filling = undefined;
+        if (job.filled < job.bytes.byteLength) continue;
+        const full = partOf(n++, job);
+        job = undefined;
         yield full;
       }
     }
-    const last = filling && partOf(n, filling);
-    filling = undefined;
+    const last = job && partOf(n, job);
+    job = undefined;
     if (last !== undefined) yield last;
   } finally {
-    filling?.leave(true);
+    job?.leave(true);
   }
 }
 

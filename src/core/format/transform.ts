@@ -1,9 +1,12 @@
 import { FileAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
-import { compress, decompress } from "./compression.ts";
+
+import { countAllocated, handedOut } from "./collection.ts";
+import { compress, decompress, type Packing } from "./compression.ts";
+
 import { convert } from "./convert.ts";
+import { empty } from "./failures.ts";
 import { watchedRaw } from "./footer.ts";
-import { countMade, handedOut } from "./garbage.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
@@ -99,7 +102,7 @@ export async function* transformSparse(
   const last = await flow(input, plan, options);
   for await (const segment of last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal)) {
     yield segment;
-    if (segment.kind === "data") countMade(segment.data);
+    if (segment.kind === "data") countAllocated(segment.data);
   }
 }
 
@@ -122,23 +125,31 @@ async function flow(input: Input, plan: TransformPlan, options: TransformOptions
 function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
   const { limit, level, threads, note, signal } = options;
   const bytes = (): ByteStream => bytesOf(at, options);
+  const unpacked = (packing: Packing): Flow => ({
+    kind: "bytes",
+    bytes: some(decompress(packing, bytes(), { limit, note }, signal), `what is inside of the ${packing} data`),
+  });
+  const opened = (archive: typeof untar): Flow => ({
+    kind: "bytes",
+    bytes: some(archive(bytes(), { name: options.member, limit }, signal), "the file in the archive"),
+  });
   switch (step) {
     case "gunzip":
-      return { kind: "bytes", bytes: decompress("gz", bytes(), { limit, note }, signal) };
+      return unpacked("gz");
     case "bunzip2":
-      return { kind: "bytes", bytes: decompress("bz2", bytes(), { limit }, signal) };
+      return unpacked("bz2");
     case "unxz":
-      return { kind: "bytes", bytes: decompress("xz", bytes(), { limit }, signal) };
+      return unpacked("xz");
     case "unzstd":
-      return { kind: "bytes", bytes: decompress("zst", bytes(), { limit }, signal) };
+      return unpacked("zst");
     case "unlz4":
-      return { kind: "bytes", bytes: decompress("lz4", bytes(), { limit }, signal) };
+      return unpacked("lz4");
     case "unlzma":
-      return { kind: "bytes", bytes: decompress("lzma", bytes(), { limit }, signal) };
+      return unpacked("lzma");
     case "untar":
-      return { kind: "bytes", bytes: untar(bytes(), { name: options.member, limit }, signal) };
+      return opened(untar);
     case "unzip":
-      return { kind: "bytes", bytes: unzip(bytes(), { name: options.member, limit }, signal) };
+      return opened(unzip);
     case "qcow2->raw":
       return { kind: "disk", segments: diskOf(at, options) };
     case "raw->qcow2":
@@ -152,6 +163,16 @@ function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
     default:
       return { kind: "bytes", bytes: convert(bytes(), step, { limit, signal, directory: options.directory }) };
   }
+}
+
+/** The bytes as they are. Fails with `source.format` where there are none. */
+async function* some(input: ByteStream, what: string): AsyncGenerator<Uint8Array> {
+  let isEmpty = true;
+  for await (const piece of input) {
+    isEmpty &&= piece.length === 0;
+    yield piece;
+  }
+  if (isEmpty) throw empty(what);
 }
 
 function bytesOf(at: Flow, options: TransformOptions): ByteStream {

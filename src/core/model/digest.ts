@@ -28,11 +28,13 @@ export function parseDigest(text: string): Digest | undefined {
   return hex.length === LENGTH[algorithm] && /^[0-9a-f]+$/.test(hex) ? digest(algorithm, hex) : undefined;
 }
 
+// biome-ignore lint/plugin: the brand is given here.
 export const digest = (algorithm: Algorithm, hex: string): Digest => `${algorithm}:${hex.toLowerCase()}` as Digest;
 /** The algorithm that bare hex of this length most likely is, as sums files without names have it. */
 export const algorithmOf = (hex: string): Algorithm | undefined =>
   ALGORITHMS.find((name) => LENGTH[name] === hex.length);
 export const hexOf = (of: Digest): string => of.slice(of.indexOf(":") + 1);
-export const nameOf = (of: Digest): Algorithm => ALGORITHMS.find((name) => of.startsWith(`${name}:`)) ?? "sha256";
+export const nameOf = (of: Digest): Algorithm =>
+  of.startsWith("sha256:") ? "sha256" : (ALGORITHMS.find((name) => of.startsWith(`${name}:`)) ?? "sha256");
 /** For a reader: the algorithm and the first twelve digits. */
 export const shortDigest = (of: Digest): string => `${nameOf(of)}:${hexOf(of).slice(0, 12)}…`;

@@ -88,7 +88,7 @@ export type Desired<S extends Schema> = Simplify<
   }
 >;
 /** What a backend answers: computed values too; each may be missing where the backend does not tell it. */
-export type Answered<S extends Schema> = Simplify<{ readonly [K in keyof S]?: TypeOf<S[K]> }>;
+export type Reported<S extends Schema> = Simplify<{ readonly [K in keyof S]?: TypeOf<S[K]> }>;
 
 /** Something wrong with one value; `path` leads to it from the table that was checked. */
 export interface Fault {
@@ -102,6 +102,18 @@ export type Checked<T> =
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 export const isSensitive = (schema: Schema, name: string): boolean => schema[name]?.sensitive === true;
+
+const listed = new WeakMap<Schema, readonly [string, Attribute][]>();
+
+/** The attributes of a schema with their names, in its order: asked again for each of thousands of images. */
+export function entriesOf(schema: Schema): readonly [string, Attribute][] {
+  let found = listed.get(schema);
+  if (found === undefined) {
+    found = Object.entries(schema);
+    listed.set(schema, found);
+  }
+  return found;
+}
 
 /** The attributes that a user may write, in the order of the schema. */
 export const writable = (schema: Schema): [string, Attribute][] =>

@@ -1,7 +1,7 @@
 import type { Observed } from "../model/image.ts";
 import { type Address, imageOf } from "../model/name.ts";
 import type { Change, Forces, Shown } from "../model/plan.ts";
-import type { Attribute, Schema } from "../model/schema.ts";
+import { type Attribute, entriesOf, type Schema } from "../model/schema.ts";
 import { type Attributes, isSame, isTable, type Value } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
 
@@ -37,7 +37,7 @@ export function diff(
   const changes: Change[] = [];
   const refused: string[] = [];
   const cleared: string[] = [];
-  for (const [name, attribute] of Object.entries(schema)) {
+  for (const [name, attribute] of entriesOf(schema)) {
     if (attribute.mode === "computed") continue;
     if (later.includes(name)) {
       if (have === undefined || !ignore.includes(name)) changes.push(laterChange(name, attribute, recorded?.[name]));
@@ -48,6 +48,8 @@ export function diff(
       if (after !== undefined) changes.push({ kind: "add", name, after: shown(attribute, after), forces: "update" });
       continue;
     }
+    // Neither declared now nor before: it is nobody's.
+    if (want[name] === undefined && recorded?.[name] === undefined) continue;
     if (attribute.compare === "never" || ignore.includes(name)) continue;
     const [before, after] = pair(attribute, name, have, want, recorded);
     if (isUnchanged(attribute, before, after) || isUsual(attribute, name, have, want, usual)) continue;
@@ -115,12 +117,11 @@ function isUnchanged(attribute: Attribute, before: Value | undefined, after: Val
 }
 
 /** What attributes of an image come to while nobody declares them: its own name, and what the plugin says. */
-export const defaultsOf = (plugin: Pick<Plugin, "image" | "defaults">, address: Address): Attributes => ({
-  ...Object.fromEntries(
-    Object.entries(plugin.image).flatMap(([name, { ownName }]) => (ownName === true ? [[name, imageOf(address)]] : [])),
-  ),
-  ...plugin.defaults?.(address),
-});
+export function defaultsOf(plugin: Pick<Plugin, "image" | "defaults">, address: Address): Attributes {
+  const own: Record<string, Value> = {};
+  for (const [name, { ownName }] of entriesOf(plugin.image)) if (ownName === true) own[name] = imageOf(address);
+  return { ...own, ...plugin.defaults?.(address) };
+}
 
 /** The line is taken out, and what is there is what no line comes to. */
 const isDefault = (
@@ -183,11 +184,13 @@ const shown = (attribute: Attribute, value: Value): Shown =>
  * shows now; `recorded` is what was wanted then.
  */
 export function driftOf(schema: Schema, recorded: Attributes, seen: Attributes, have: Attributes): readonly Change[] {
-  return Object.entries(schema).flatMap(([name, attribute]) => {
+  const changes: Change[] = [];
+  for (const [name, attribute] of entriesOf(schema)) {
     if (attribute.mode === "computed" || (attribute.compare ?? "live") !== "live" || !Object.hasOwn(recorded, name))
-      return [];
+      continue;
     const [before] = pair(attribute, name, seen, {}, recorded);
     const [after] = pair(attribute, name, have, {}, recorded);
-    return isUnchanged(attribute, before, after) ? [] : [change(name, attribute, before, after)];
-  });
+    if (!isUnchanged(attribute, before, after)) changes.push(change(name, attribute, before, after));
+  }
+  return changes;
 }

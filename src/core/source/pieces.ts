@@ -1,5 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
-import { countMade, free, LENT } from "../format/garbage.ts";
+import type { FileHandle } from "node:fs/promises";
+import { openRegular } from "../disk/regular.ts";
+import { countAllocated, free, LENT } from "../format/collection.ts";
+
 import { sourceFailure } from "./failure.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
@@ -58,7 +60,7 @@ export async function* readPieces(
       next = read(file, at, to, ring);
       signal.throwIfAborted();
       yield piece;
-      if (ring === undefined) countMade(piece);
+      if (ring === undefined) countAllocated(piece);
     }
   } finally {
     // The file may be closed right after: nothing is to be under way then.
@@ -77,7 +79,7 @@ async function read(file: FileHandle, at: number, to: number, ring: Ring | undef
 /** All of a file. @throws Failure source.missing, source.denied, source.io; the signal's reason */
 export async function* readWhole(path: string, signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
   try {
-    await using file = await open(path);
+    await using file = await openRegular(path);
     using ring = lent ? new Ring() : undefined;
     yield* readPieces(file, signal, { ring });
   } catch (thrown) {

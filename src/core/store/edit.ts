@@ -87,7 +87,7 @@ export function applyMoved(
     else next.set(entry.from, entry);
   }
   const from = new Map<Address, { readonly at: Address; readonly by: Moved }[]>();
-  for (const [at] of rowsOf(state.images)) {
+  for (const [at] of next.size === 0 ? [] : rowsOf(state.images)) {
     const first = next.get(at);
     if (first === undefined) continue;
     const end = endOf(first, next);
@@ -126,6 +126,7 @@ function endOf(first: Moved, next: ReadonlyMap<Address, Moved>): Address | undef
 
 /** `renamed`: for each new address the former one. */
 function withRenamed(state: State, renamed: ReadonlyMap<Address, Address>): State {
+  if (renamed.size === 0) return state;
   const to = new Map([...renamed].map(([after, before]) => [before, after]));
   return withRows(
     state,

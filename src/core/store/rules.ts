@@ -13,18 +13,25 @@ export const valueRule =
     if (typeof value === "string" || typeof value === "boolean") return undefined;
     if (typeof value === "number") return Number.isFinite(value) ? undefined : wrong("expected a finite number");
     if (depth === 0) return wrong("nested too deeply");
-    if (Array.isArray(value)) return listOf(valueRule(depth - 1, key))(value);
-    return isTable(value) ? mapOf(key, () => valueRule(depth - 1, key))(value) : wrong("expected a value");
+    const inner = valueRule(depth - 1, key);
+    if (Array.isArray(value)) return listOf(inner)(value);
+    return isTable(value) ? mapOf(key, () => inner)(value) : wrong("expected a value");
   };
 const anyKey: Rule = () => undefined;
 
-export const attributesRule = (depth: number, key: Rule = anyKey): Rule => mapOf(key, () => valueRule(depth, key));
+export function attributesRule(depth: number, key: Rule = anyKey): Rule {
+  const value = valueRule(depth, key);
+  return mapOf(key, () => value);
+}
 
 export const addressRule: Rule = (value) =>
   typeof value === "string" && parseAddress(value) !== undefined ? undefined : wrong("expected BACKEND/IMAGE");
 
+const SHA256 = /^sha256:[0-9a-f]{64}$/;
 const digest: Rule = (value) =>
-  typeof value === "string" && parseDigest(value) === value ? undefined : wrong("expected ALGORITHM:HEX");
+  typeof value === "string" && (SHA256.test(value) || parseDigest(value) === value)
+    ? undefined
+    : wrong("expected ALGORITHM:HEX");
 const digestBy =
   (algorithm: string): Rule =>
   (value) =>

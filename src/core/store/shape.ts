@@ -38,26 +38,28 @@ export const mapOf =
   (name: Rule, rule: (key: string) => Rule): Rule =>
   (value) => {
     if (!isTable(value)) return wrong("expected a table");
-    for (const [key, item] of Object.entries(value)) {
-      const found = name(key) ?? rule(key)(item);
+    for (const key of Object.keys(value)) {
+      const found = name(key) ?? rule(key)(value[key]);
       if (found !== undefined) return within(key, found);
     }
     return undefined;
   };
 
 /** A table with these names and no others. */
-export const table =
-  (must: Readonly<Record<string, Rule>>, may: Readonly<Record<string, Rule>> = {}): Rule =>
-  (value) => {
+export const table = (must: Readonly<Record<string, Rule>>, may: Readonly<Record<string, Rule>> = {}): Rule => {
+  const needed = Object.keys(must);
+  const rules = new Map([...Object.entries(may), ...Object.entries(must)]);
+  return (value) => {
     if (!isTable(value)) return wrong("expected a table");
-    for (const name of Object.keys(must)) {
+    for (const name of needed) {
       if (!Object.hasOwn(value, name)) return wrong(`${name} is missing`);
     }
-    for (const [name, item] of Object.entries(value)) {
-      const rule = Object.hasOwn(must, name) ? must[name] : Object.hasOwn(may, name) ? may[name] : undefined;
+    for (const name of Object.keys(value)) {
+      const rule = rules.get(name);
       if (rule === undefined) return within(name, wrong("unknown key"));
-      const found = rule(item);
+      const found = rule(value[name]);
       if (found !== undefined) return within(name, found);
     }
     return undefined;
   };
+};

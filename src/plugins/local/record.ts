@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type ImageId, imageId, type Mark, type Written } from "images";
+import { type ImageId, imageId, type Marker, type Written } from "images";
 import { whenMissing } from "./disk.ts";
 import type { LocalImage } from "./schema.ts";
 
@@ -14,7 +14,7 @@ export interface StoreBlob {
 export interface StoreEntry {
   readonly id: ImageId;
   readonly name: string;
-  readonly mark?: Mark;
+  readonly mark?: Marker;
   readonly attributes: Written<LocalImage>;
   readonly disk: StoreBlob;
   readonly metadata?: StoreBlob;
@@ -54,16 +54,22 @@ export function recordOf(text: string, file: string): StoreEntry | string {
     return "not JSON";
   }
   if (!isTable(value)) return "not an object";
-  const wrong = faultOf(value, file);
-  return wrong === undefined && isEntry(value) ? value : `invalid \`${wrong ?? "id"}\``;
+  const fault: Fault = {};
+  return isEntry(value, file, fault) ? value : `invalid \`${fault.of ?? "id"}\``;
 }
 
-/** The check is `faultOf`, which has been asked. */
-const isEntry = (value: object): value is StoreEntry =>
-  faultOf(value, "id" in value ? `${value.id}.json` : "") === undefined;
+/** Which part of a record is wrong. */
+interface Fault {
+  of?: string;
+}
 
-function faultOf(value: object, file: string): string | undefined {
-  const record = new Map<string, unknown>(Object.entries(value));
+function isEntry(value: object, file: string, fault: Fault): value is StoreEntry {
+  const found = faultOf(new Map(Object.entries(value)), file);
+  if (found !== undefined) fault.of = found;
+  return found === undefined;
+}
+
+function faultOf(record: ReadonlyMap<string, unknown>, file: string): string | undefined {
   const id = record.get("id");
   if (typeof id !== "string" || !ID.test(id) || `${id}.json` !== file) return "id";
   if (!matches(record.get("name"), NAME)) return "name";

@@ -6,7 +6,7 @@ import {
   Failure,
   hexOf,
   nameOf,
-  passing,
+  passThrough,
   poll,
   type Source,
 } from "images";
@@ -162,6 +162,6 @@ export async function compare(
 
 async function hashedAgain(source: Source, name: Algorithm, signal: AbortSignal): Promise<Digest> {
   const hasher = new Bun.CryptoHasher(name);
-  for await (const piece of passing(source, signal)) hasher.update(piece);
+  for await (const piece of passThrough(source, signal)) hasher.update(piece);
   return digest(name, hasher.digest("hex"));
 }

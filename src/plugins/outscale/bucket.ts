@@ -8,7 +8,7 @@ import {
   type HttpClient,
   inParts,
   partSize,
-  passing,
+  passThrough,
   presigned,
   type Signer,
   type Source,
@@ -27,16 +27,16 @@ interface Unfinished {
 export class OutscaleBucket {
   readonly name: string;
   readonly access: BucketAccess;
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #signer: Signer;
   readonly #now: () => Date;
 
-  constructor(access: BucketAccess, host: Pick<Host, "door">, now: () => Date = () => new Date()) {
+  constructor(access: BucketAccess, host: Pick<Host, "http">, now: () => Date = () => new Date()) {
     this.name = access.name;
     this.access = access;
     this.#now = now;
     this.#signer = { family: "AWS4", keys: access.keys, region: access.region, service: "s3" };
-    this.#door = host.door({
+    this.#http = host.http({
       url: this.#url(""),
       headers: (request) => signedHeaders(request, this.#signer, this.#now()),
       explain: explainStore,
@@ -84,7 +84,7 @@ export class OutscaleBucket {
       progress("upload", sent, source.size);
     };
     const pieces = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const piece of passing(source, signal)) {
+      for await (const piece of passThrough(source, signal)) {
         told(piece);
         yield piece;
       }
@@ -134,9 +134,9 @@ export class OutscaleBucket {
   /** Takes away all objects below a prefix, and uploads to there that were never finished. */
   async clear(prefix: string, signal: AbortSignal): Promise<void> {
     for (const key of await this.keys(prefix, signal))
-      await this.#door.find("DELETE", this.#url(key), { signal, idempotent: true });
+      await this.#http.find("DELETE", this.#url(key), { signal, idempotent: true });
     for (const { key, uploadId } of await this.unfinished(prefix, signal))
-      await this.#door.find("DELETE", this.#url(key), { signal, query: { uploadId }, idempotent: true });
+      await this.#http.find("DELETE", this.#url(key), { signal, query: { uploadId }, idempotent: true });
   }
 
   /** Uploads below a prefix that were never finished. */
@@ -148,13 +148,13 @@ export class OutscaleBucket {
   }
 
   async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    yield* (await this.#door.send("GET", this.#url(key), { signal })).stream();
+    yield* (await this.#http.send("GET", this.#url(key), { signal })).stream();
   }
 
   async #part(key: string, uploadId: string, partNumber: number, part: Uint8Array, signal: AbortSignal) {
     const body = { size: part.byteLength, open: () => once(part) };
     const query = { partNumber, uploadId };
-    const answer = await this.#door.send("PUT", this.#url(key), { signal, query, body, idempotent: true });
+    const answer = await this.#http.send("PUT", this.#url(key), { signal, query, body, idempotent: true });
     await answer.text();
     const etag = answer.headers.get("etag") ?? "";
     const got = /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1]?.toLowerCase();
@@ -178,7 +178,7 @@ export class OutscaleBucket {
   ): Promise<string> {
     // Twice begun, an upload leaves one that is cleared away with its prefix; all else comes to the same.
     const call = { signal, query, idempotent: true, ...(body === undefined ? {} : { body }) };
-    return await (await this.#door.send(method, this.#url(key), call)).text();
+    return await (await this.#http.send(method, this.#url(key), call)).text();
   }
 }
 

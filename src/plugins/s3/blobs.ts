@@ -1,4 +1,4 @@
-import { type HeldPart, hexOf, inParts, partSize, passing } from "images";
+import { type HeldPart, hexOf, inParts, partSize, passThrough } from "images";
 import type { StoreBlob } from "../local/record.ts";
 import type { Bytes, Putting } from "../local/store.ts";
 import { conflict } from "./conflict.ts";
@@ -24,7 +24,7 @@ export class BucketBlobs {
   }
 
   async put(source: Bytes, { before, progress, part, context }: Putting, store: string) {
-    const { signal, address, mark } = context;
+    const { signal, address, desiredMarker } = context;
     const known = source.digest?.startsWith("sha256:") === true ? hexOf(source.digest) : undefined;
     const size = source.size;
     const isThere = known !== undefined && size !== undefined && (await this.#isThere({ sha256: known, size }, store));
@@ -33,7 +33,7 @@ export class BucketBlobs {
       part: (...args) => this.#multipart.part(...args, signal),
       take: async () =>
         await this.#uploads.take(
-          [mark?.file ?? "", mark?.lineage ?? "", address, part],
+          [desiredMarker?.file ?? "", desiredMarker?.lineage ?? "", address, part],
           known === undefined ? undefined : keyOf(known),
           {
             store,
@@ -48,7 +48,7 @@ export class BucketBlobs {
     const both = before === undefined ? undefined : new Bun.CryptoHasher("sha256").update(before);
     let seen = 0;
     const pieces = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const piece of passing(source, signal)) {
+      for await (const piece of passThrough(source, signal)) {
         signal.throwIfAborted();
         for (const hasher of [hash, both]) hasher?.update(piece);
         seen += piece.byteLength;

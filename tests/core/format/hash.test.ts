@@ -28,7 +28,7 @@ for (const threads of [false, true]) {
     const flow = hashed(pieces(piece), ["sha256", "md5"], { threads });
     for await (const one of flow.bytes) expect(Buffer.from(one).toString()).toBe(piece.toString());
     expect(piece.toString()).toStartWith("bytes of zlib");
-    expect(flow.digests().md5).toBe(`md5:${createHash("md5").update(piece).digest("hex")}` as never);
+    expect<string>(flow.digests().md5).toBe(`md5:${createHash("md5").update(piece).digest("hex")}`);
   });
 
   test(`nothing is hashed too, ${name}`, async () => {

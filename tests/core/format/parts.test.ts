@@ -20,7 +20,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("parts have the sizes that were asked for, and the bytes in their order", async () => {
+test("parts have the sizes that were asked for, and the bytes in their request", async () => {
   const sizes: number[] = [];
   const bytes: number[] = [];
   for await (const part of inParts(noise(2_500_000, 70_001), (n) => n * 1_000_000, signal)) {

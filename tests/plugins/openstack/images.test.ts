@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { listening } from "../../../src/conformance/stage.ts";
+import { recordingContext } from "../../../src/conformance/stage.ts";
 import { Glance as Client } from "../../../src/plugins/openstack/glance.ts";
 import { keeps, kindOf } from "../../../src/plugins/openstack/head.ts";
 import { fetched } from "../../../src/plugins/openstack/import.ts";
@@ -21,9 +21,9 @@ test("a plan over 1,000 images costs the pages of one listing of the project's o
   const { glance, cloud } = stage;
   glance.page = 400;
   for (const name of names) {
-    const mark = { images_file: "team", images_owner: `x/${name}`, images_content: "" };
+    const marker = { images_file: "team", images_owner: `x/${name}`, images_content: "" };
     const fields = { id: `id-${name}`, name, status: "active", disk_format: "raw", container_format: "bare" };
-    glance.images.set(`id-${name}`, { ...fields, visibility: "shared", owner: "p1", tags: [], ...mark });
+    glance.images.set(`id-${name}`, { ...fields, visibility: "shared", owner: "p1", tags: [], ...marker });
   }
   await stage.images("plan");
   // Three pages of those that are shown, one of the hidden ones: no state says yet that there are none of ours.
@@ -78,7 +78,7 @@ test("an import of which nothing is heard is given up after its time", async () 
   glance.images.set("i1", { id: "i1", status: "queued" });
   await using us = opened({ url: `${cloud.url}/v2` });
   const notes: string[] = [];
-  const { context } = listening(undefined, { note: (text) => void notes.push(text) });
+  const { context } = recordingContext(undefined, { note: (text) => void notes.push(text) });
   const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
   expect(await fetched(new Client(us.door), "i1", pull, {}, context, 0.2)).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining("timed out after 0 s: the image i1 is still importing")]);

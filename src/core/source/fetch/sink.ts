@@ -1,7 +1,7 @@
 import type { Validators } from "../../model/source.ts";
 
 /** Where the bytes of a download go. Its failures end the download. */
-export interface Sink {
+export interface DownloadSink {
   /** Bytes that are there. */
   readonly offset: number;
   readonly total: number | undefined;

@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
+import { statSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { Glances } from "../../disk/glances.ts";
+import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
-import type { PlainSource } from "../../model/source.ts";
+import type { PlainSource, Stat } from "../../model/source.ts";
 import { cacheRoot } from "../cache/index.ts";
 import { sourceFailure } from "../failure.ts";
 
@@ -21,17 +24,41 @@ const TAR = [
   "--force-local",
 ];
 
-/** The source with the tarball in the place of the directory; anything else as it is. @throws Failure source.* */
-export async function withTree<S extends PlainSource>(
-  spec: S,
-  env: Readonly<Record<string, string | undefined>>,
-  signal: AbortSignal,
-): Promise<S> {
-  if (spec.kind !== "file") return spec;
-  const found = await stat(spec.path).catch(() => undefined);
-  if (found?.isDirectory() !== true) return spec;
-  return { ...spec, path: await packed(spec.path, cacheRoot(env), signal) };
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** A source that is no directory, and what the file system says of the file that it is. */
+export interface SeenSource<S extends PlainSource> {
+  readonly spec: S;
+  readonly seen?: Stat;
 }
+
+/** The source with the tarball in the place of the directory; anything else as it is. @throws Failure source.* */
+export const withTree = async <S extends PlainSource>(spec: S, env: Env, signal: AbortSignal): Promise<S> =>
+  (await seenWithTree(spec, env, signal)).spec;
+
+/** The same, with the one look at the file. @throws Failure source.* */
+export async function seenWithTree<S extends PlainSource>(
+  spec: S,
+  env: Env,
+  signal: AbortSignal,
+): Promise<SeenSource<S>> {
+  if (spec.kind !== "file") return { spec };
+  const found = await glanced(spec.path);
+  if (found?.isFile() === true) return { spec, seen: statOf(found) };
+  if (found?.isDirectory() !== true) return { spec };
+  return { spec: { ...spec, path: await packed(spec.path, cacheRoot(env), signal) } };
+}
+
+const glances = new Glances();
+
+/** What the file system says of a path; undefined: nothing, for whatever reason. */
+const glanced = async (path: string) =>
+  await glances
+    .look(
+      () => statSync(path, { bigint: true, throwIfNoEntry: false }),
+      () => stat(path, { bigint: true }),
+    )
+    .catch(() => undefined);
 
 async function packed(path: string, cache: string, signal: AbortSignal): Promise<string> {
   const entries = new Set(await readdir(path).catch((thrown: unknown) => Promise.reject(sourceFailure(thrown, path))));
@@ -44,13 +71,13 @@ async function packed(path: string, cache: string, signal: AbortSignal): Promise
       hint: "run as root, or pack it yourself: tar --numeric-owner -cf image.tar metadata.yaml rootfs",
     });
   const parts = PARTS.filter((name) => entries.has(name));
-  const folder = join(cache, "trees", createHash("sha256").update(path).digest("hex").slice(0, 16));
-  const [tarball, note] = [join(folder, `${basename(path)}.tar`), join(folder, "tree")];
+  const directory = join(cache, "trees", createHash("sha256").update(path).digest("hex").slice(0, 16));
+  const [tarball, note] = [join(directory, `${basename(path)}.tar`), join(directory, "tree")];
   const before = await treeOf(path, parts, signal);
   const isKept = (await readFile(note, "utf8").catch(() => "")) === (await noteOf(before, tarball));
   if (isKept) return tarball;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const fresh = join(folder, `${randomUUID()}.part`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const fresh = join(directory, `${randomUUID()}.part`);
   try {
     await tar(path, parts, fresh, signal);
     if ((await treeOf(path, parts, signal)) !== before)
