@@ -6,6 +6,8 @@ const NOTHING = 90 << 20;
 /** Near the most that a run may take, it is looked at more often. */
 const SOON = 4 << 20;
 const NEAR = 125 << 20;
+/** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
+const REST = 4;
 let made = 0;
 let looked = 0;
 
@@ -14,9 +16,12 @@ let looked = 0;
  * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of pieces that nobody uses any more.
  */
 export function countAllocated(piece: Uint8Array): void {
-  if (isShared(piece)) return;
-  made += piece.length;
-  looked += piece.length;
+  if (!isShared(piece)) count(piece.length);
+}
+
+function count(bytes: number): void {
+  made += bytes;
+  looked += bytes;
   if (looked < SOON) return;
   looked = 0;
   const rss = process.memoryUsage.rss();
@@ -30,7 +35,10 @@ export function countAllocated(piece: Uint8Array): void {
  * buffer, and knows that nobody reads it any more: from now on it is empty.
  */
 export function free({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || buffer.detached) return;
+  const { byteLength } = buffer;
+  buffer.transfer(0);
+  count(byteLength / REST);
 }
 
 /** Pieces that are lent: those that may still be read while the next ones are made. */

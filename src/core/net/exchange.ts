@@ -104,8 +104,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
         const piece = this.#queue.shift();
         if (piece !== undefined) {
           this.#queued -= piece.byteLength;
-          if (this.#queued <= ROOM / 2) this.#resume();
           yield piece;
+          // Not before: what waits in the kernel takes no memory of ours.
+          if (this.#queued <= ROOM / 2) this.#resume();
         } else if (this.#isBroken) throw this.#error;
         else if (this.#isOver) return;
         else

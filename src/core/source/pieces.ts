@@ -149,13 +149,12 @@ export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerato
 }
 
 /**
- * What comes from a socket, in buffers of its own, as large as many flows at once allow; else as `gathered`. The memory of a piece is given
- * back when the next one comes: whoever gets a piece may do the same with it.
+ * What comes from a socket, in buffers of its own, as large as many flows at once allow; else as `gathered`. The memory of what came is given
+ * back at once: whoever gets a piece may do the same with it.
  */
 export async function* received(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const joining = new Joining();
   let broken: { readonly reason: unknown } | undefined;
-  let before: Uint8Array | undefined;
   flows += 1;
   try {
     for await (const piece of input) {
@@ -165,9 +164,7 @@ export async function* received(input: AsyncIterable<Uint8Array>): AsyncGenerato
         rest = joining.add(rest, sizeNow());
         if (joining.isFull) yield joining.take();
       }
-      // What an HTTP parser has put back of a piece (nothing, but in its buffer) is read before the next piece comes.
-      if (before !== undefined) free(before);
-      before = piece.byteLength === piece.buffer.byteLength ? piece : undefined;
+      if (piece.byteLength === piece.buffer.byteLength) free(piece);
       if (joining.isLate) yield joining.take();
     }
   } catch (reason) {

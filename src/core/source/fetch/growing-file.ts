@@ -11,7 +11,7 @@ import { Ring, readPieces } from "../pieces.ts";
 /** Bytes that go to the file without waiting before its disk is asked to take them. */
 const SYNC_EVERY = 64 << 20;
 /** So many of the newest bytes stay in memory for readers that keep up. */
-const RECENT = 1 << 20;
+const RECENT = 512 << 10;
 
 interface Recent {
   readonly at: number;
