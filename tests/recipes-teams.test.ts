@@ -146,7 +146,7 @@ test("drift at night is told, and nothing is changed", async () => {
   const night = await block("# night.sh");
   expect((await here.sh("images apply --yes", env)).code).toBe(0);
   expect([(await here.sh(night, env)).code, got]).toEqual([0, []]);
-  const names = [...new Bun.Glob("store/images/*").scanSync(here.folder.path)];
+  const names = [...new Bun.Glob("store/images/*.json").scanSync(here.folder.path)];
   const file = here.folder.at(names[0] ?? "");
   const record = JSON.parse(await readFile(file, "utf8"));
   await here.folder.write("images.toml", `${await readFile(here.folder.at("images.toml"), "utf8")}tags = ["x"]\n`);

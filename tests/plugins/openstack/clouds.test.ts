@@ -3,7 +3,7 @@ import { Cloud, info } from "./keystone.ts";
 
 // clouds.yaml as openstacksdk reads it: which region, which endpoint and which credentials come of it.
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 const file = (url: string) => `
 x-login: &login {username: ann, password: pw, project_id: p1}

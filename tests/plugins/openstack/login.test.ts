@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { run, TestDirectory } from "../../harness.ts";
 import { Cloud, info } from "./keystone.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(300_000);
 
 const password = { identity: { methods: ["password"] } };
 
