@@ -158,7 +158,6 @@ test("the sources of LGPL parts are named by the commits that are in the runtime
   const parts: Readonly<Record<string, string>> = BUN_PARTS;
   for (const [name, commit] of Object.entries(parts)) expect([name, process.versions[name]]).toEqual([name, commit]);
 });
-});
 
 test("how to build a release again names every option that changes its bytes", () => {
   const [one] = TARGETS;
