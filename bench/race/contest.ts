@@ -1,5 +1,5 @@
 import { median } from "./run.ts";
-import type { Contender, Contest, Cost, Goal, Program } from "./types.ts";
+import type { Contender, Contest, Cost, PartialOptions, Program } from "./types.ts";
 
 /** The runs of one side, in the order of the rounds. */
 export type Runs = readonly Cost[];
@@ -7,7 +7,7 @@ export type Runs = readonly Cost[];
 /** One line of the table: a peer, and ours beside it. */
 export interface Line {
   readonly peer: string;
-  readonly goal: Goal;
+  readonly goal: PartialOptions;
   readonly theirs: Runs;
   /** Why the peer was not measured. */
   readonly failed?: string;
@@ -114,7 +114,7 @@ export function ratio(ours: Runs, theirs: Runs, pick: (cost: Cost) => number): R
 
 /** Whether what was measured keeps to the goal, and by which limit it does not. */
 export function judge(
-  goal: Goal,
+  goal: PartialOptions,
   ours: Runs,
   theirs: Runs,
 ): { readonly met: boolean; readonly missed: string[] } | undefined {

@@ -83,15 +83,15 @@ class OneRow {
     const { name, about } = this.#row;
     const common = { name, at: new Date().toISOString(), commit: await commit(), mib, rounds, load: load() };
     const { base, fast } = this.#around;
-    const folders = [join(base, name), join(fast, name)];
+    const directories = [join(base, name), join(fast, name)];
     try {
-      for (const folder of folders) await mkdir(join(folder, "run"), { recursive: true });
-      return { ...common, ...(await this.#race(folders)) };
+      for (const folder of directories) await mkdir(join(folder, "run"), { recursive: true });
+      return { ...common, ...(await this.#race(directories)) };
     } catch (thrown) {
       return { ...common, title: about, failed: neutral(reason(thrown), [base, fast]) };
     } finally {
       for (const end of this.#ends.reverse()) await end();
-      for (const folder of folders) await rm(folder, { recursive: true, force: true });
+      for (const folder of directories) await rm(folder, { recursive: true, force: true });
     }
   }
 

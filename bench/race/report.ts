@@ -1,5 +1,5 @@
 import { judge, type Line, type Measured, type Ratio, ratio, summed } from "./contest.ts";
-import type { Cost, Goal } from "./types.ts";
+import type { Cost, PartialOptions } from "./types.ts";
 
 /** A row as it is kept: what was measured, on what, and when; or why it was not. */
 export interface Kept {
@@ -95,7 +95,7 @@ function time({ ms }: Cost, bytes: number | undefined): string {
 
 const mb = (cost: Cost | undefined): string => (cost?.peak === undefined ? "-" : `${(cost.peak / 1e6).toFixed(0)} MB`);
 
-function wanted({ ratio: wall, cpu, ms, peak }: Goal): string {
+function wanted({ ratio: wall, cpu, ms, peak }: PartialOptions): string {
   const words = [
     wall === undefined ? "" : `<= ${wall.toFixed(2)}`,
     cpu === undefined ? "" : `CPU <= ${cpu.toFixed(2)}`,

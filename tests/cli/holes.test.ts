@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { open, rm, stat, truncate, utimes } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 // Holes of a source cost nothing where no digest of all of them is demanded, and stay holes wherever a file is written.
 
@@ -12,10 +12,14 @@ const why = (await Bun.file(IMAGES).exists()) ? "" : " (skipped: dist/images is 
 const TOML = (format: string, more = "") =>
   `[settings]\nname = "holes"\n[backend.store]\nplugin = "local"\npath = "./store"\n[image.a]\nsource = { file = "./disk.raw"${more} }\nformat = "${format}"\n`;
 const TIB = 2 ** 40;
-const envOf = (folder: Folder) => ({ ...process.env, IMAGES_CACHE: folder.at("cache"), IMAGES_CACHE_MAX: undefined });
+const envOf = (folder: TestDirectory) => ({
+  ...process.env,
+  IMAGES_CACHE: folder.at("cache"),
+  IMAGES_CACHE_MAX: undefined,
+});
 
 /** The program is stopped with Ctrl-C once it has said this. Answers its exit code. */
-async function stopped(folder: Folder, said: string, ...args: readonly string[]): Promise<number> {
+async function stopped(folder: TestDirectory, said: string, ...args: readonly string[]): Promise<number> {
   const child = Bun.spawn([IMAGES, ...args], {
     cwd: folder.at("."),
     env: envOf(folder),
@@ -30,21 +34,21 @@ async function stopped(folder: Folder, said: string, ...args: readonly string[])
   return await child.exited;
 }
 
-async function disk(toml: string, size: number): Promise<Folder> {
-  const folder = await Folder.make({ "images.toml": toml, "disk.raw": "" });
+async function disk(toml: string, size: number): Promise<TestDirectory> {
+  const folder = await TestDirectory.make({ "images.toml": toml, "disk.raw": "" });
   await truncate(folder.at("disk.raw"), size);
   await write(folder, "begin", 100_000);
   await write(folder, "end", size - 5);
   return folder;
 }
 
-async function write(folder: Folder, text: string, at: number): Promise<void> {
+async function write(folder: TestDirectory, text: string, at: number): Promise<void> {
   await using file = await open(folder.at("disk.raw"), "r+");
   await file.write(text, at);
 }
 
 /** The program as it is shipped. */
-async function images(folder: Folder, code: number, ...args: readonly string[]): Promise<string> {
+async function images(folder: TestDirectory, code: number, ...args: readonly string[]): Promise<string> {
   const child = Bun.spawn([IMAGES, ...args], {
     cwd: folder.at("."),
     env: envOf(folder),
@@ -123,7 +127,7 @@ test.skipIf(why !== "")(`zeros over HTTP are holes in the cache, in the store an
       return new Response(method === "HEAD" ? null : new Response(bytes()).body, { headers });
     },
   });
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": TOML("raw").replace('file = "./disk.raw"', `url = "http://127.0.0.1:${server.port}/disk.raw"`),
   });
   await images(folder, 0, "apply", "--yes");

@@ -2,7 +2,7 @@ import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDisk, makeNoise, serve } from "../files.ts";
 import { applied, STORE, shell } from "../sides.ts";
-import type { Contest, Goal, Program, Race, Row } from "../types.ts";
+import type { Contest, PartialOptions, Program, Race, Row } from "../types.ts";
 
 // Bytes on this host alone: fetched, converted, compressed, decompressed, stored.
 
@@ -42,7 +42,7 @@ interface Conversion {
   /** What the peer does with `../form`. */
   readonly script: string;
   readonly needs: readonly string[];
-  readonly goal: Goal;
+  readonly goal: PartialOptions;
   readonly title: string;
 }
 

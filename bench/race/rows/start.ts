@@ -1,6 +1,6 @@
-import type { Command, Contest, Goal, Race, Row } from "../types.ts";
+import type { Command, Contest, PartialOptions, Race, Row } from "../types.ts";
 
-const GOAL: Goal = { ms: 20 };
+const GOAL: PartialOptions = { ms: 20 };
 
 /** Peers by their tool: the words of the same thing. */
 type Words = Readonly<Record<string, readonly string[]>>;

@@ -1,8 +1,8 @@
 import type { Step } from "../model/plan.ts";
-import type { Want } from "./sight.ts";
+import type { DesiredImage } from "./input.ts";
 
 /** What a step says that sends a disk of holes as it is: they are read as zeros, and no digest of all bytes can leave them out. */
-export function holesOf(step: Step, want: Want | undefined): readonly string[] {
+export function holesOf(step: Step, want: DesiredImage | undefined): readonly string[] {
   const { holes, isUntouched } = want?.outgoing ?? {};
   if ((step.action !== "create" && step.action !== "replace") || isUntouched !== true || holes === undefined) return [];
   const amount = holes >= 1000 * 2 ** 30 ? `${(holes / 2 ** 40).toFixed(1)} TiB` : `${Math.round(holes / 2 ** 30)} GiB`;

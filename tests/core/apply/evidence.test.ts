@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { Failure } from "../../../src/core/failure.ts";
 import { Cache } from "../../../src/core/source/cache/index.ts";
-import { GrowingFile } from "../../../src/core/source/fetch/growing.ts";
+import { GrowingFile } from "../../../src/core/source/fetch/growing-file.ts";
 import type { Sources } from "../../../src/core/source/open/open.ts";
 import { OpenedSource } from "../../../src/core/source/open/opened.ts";
 import { type Bench, bench } from "../source/kit.ts";

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFile, open, readdir, rename, stat, truncate, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "../../../src/core/model/digest.ts";
-import type { Wanted } from "../../../src/core/model/image.ts";
+import type { ByteRequirements } from "../../../src/core/model/image.ts";
 import type { PlainSource } from "../../../src/core/model/source.ts";
 import { file, hostile } from "./hostile.ts";
 import {
@@ -26,7 +26,7 @@ setDefaultTimeout(300_000);
 
 const SIZE = 24 << 20;
 const BYTES = noise(SIZE);
-const QCOW2: Wanted = { formats: ["qcow2"], compressions: ["none"] };
+const QCOW2: ByteRequirements = { formats: ["qcow2"], compressions: ["none"] };
 
 /** Some bytes in the middle are others, and the time of the file is what it was. */
 async function rewrite(path: string, at: number): Promise<void> {
@@ -52,7 +52,7 @@ const CHANGES: readonly (readonly [name: string, change: (path: string) => Promi
 ];
 
 /** Reads, and changes the file once the first piece is there. */
-async function reading(place: Bench, spec: PlainSource, wanted: Wanted, change: () => Promise<void>) {
+async function reading(place: Bench, spec: PlainSource, wanted: ByteRequirements, change: () => Promise<void>) {
   const source = await place.run().open(spec, wanted, opening());
   async function* pieces() {
     let isFirst = true;

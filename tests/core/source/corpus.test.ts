@@ -1,8 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { findQemu } from "../../../src/core/format/qemu.ts";
-import type { Wanted } from "../../../src/core/model/image.ts";
-import type { Opened } from "../../../src/core/source/open/opened.ts";
+import type { ByteRequirements } from "../../../src/core/model/image.ts";
+import type { OpenResult } from "../../../src/core/source/open/opened.ts";
 import { disk, folder, has, random, run } from "../format/tools.ts";
 import { type Asked, file, hostile, type Reply } from "./hostile.ts";
 import { all, attempt, bench, failureOf, fileSource, hash, never, opening, urlSource } from "./kit.ts";
@@ -14,7 +14,7 @@ setDefaultTimeout(600_000);
 
 /** A size that the geometry of a vhd can say. */
 const SIZE = 16 * 63 * 512 * 36;
-const RAW: Wanted = { formats: ["raw"], compressions: ["none"] };
+const RAW: ByteRequirements = { formats: ["raw"], compressions: ["none"] };
 const raw = disk(SIZE, 11);
 
 interface Form {
@@ -148,7 +148,7 @@ for (const form of FORMS) {
       const path = await cached.file(`broken-${round}`, bytes);
       await using server = await hostile((asked) => served(asked, bytes));
       const url = `${server.url}/${form.called}`;
-      const ways: readonly (() => Promise<Opened>)[] = [
+      const ways: readonly (() => Promise<OpenResult>)[] = [
         () => cached.run().open(fileSource(path, more), RAW, opening()),
         () => cached.run().open(urlSource(url, more), RAW, opening()),
         () => direct.run().open(urlSource(url, more), RAW, opening()),
@@ -260,7 +260,7 @@ test.skipIf(!has("qemu-img"))("a vhdx that is passed on is read whole, and refus
     [onParent, "source.format"],
   ] as const) {
     await using server = await hostile((asked) => file(asked, bytes));
-    const wanted: Wanted = { formats: ["vhdx"], compressions: ["none"] };
+    const wanted: ByteRequirements = { formats: ["vhdx"], compressions: ["none"] };
     const source = await place.run().open(urlSource(`${server.url}/disk.vhdx`), wanted, opening());
     const { got, failure } = await attempt(source.open(never));
     expect(failure?.code).toBe(code);

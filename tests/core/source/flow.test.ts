@@ -4,11 +4,11 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { Failure } from "../../../src/core/failure.ts";
-import { collected } from "../../../src/core/format/garbage.ts";
-import { GrowingFile } from "../../../src/core/source/fetch/growing.ts";
+import { withCollection } from "../../../src/core/format/collection.ts";
+import { GrowingFile } from "../../../src/core/source/fetch/growing-file.ts";
 import { gathered } from "../../../src/core/source/pieces.ts";
-import { heldBack } from "../../../src/core/source/supply.ts";
-import { Hashing } from "../../../src/core/source/verify/hashing.ts";
+import { heldBack } from "../../../src/core/source/verified-bytes.ts";
+import { Hashers } from "../../../src/core/source/verify/hashing.ts";
 import { judge, rangeOf } from "../../../src/core/source/web/range.ts";
 import { all, attempt, bench, never, noise } from "./kit.ts";
 
@@ -22,7 +22,7 @@ test("many digests at once, here and on threads, are those of the bytes", async 
   const bytes = noise(5_000_000);
   const names = ["md5", "sha1", "sha256", "sha384", "sha512", "blake2b512"] as const;
   for (const size of [bytes.length, undefined]) {
-    using hashing = new Hashing(names, size);
+    using hashing = new Hashers(names, size);
     for (let at = 0; at < bytes.length; at += 777_777) await hashing.update(bytes.subarray(at, at + 777_777));
     const made = await hashing.end();
     for (const name of names) expect(made.get(name)).toBe(createHash(name).update(bytes).digest("hex"));
@@ -55,7 +55,7 @@ test("giving back the memory of used pieces changes none that are still held", a
   const cut = async function* (): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < whole.length; at += 1 << 20) yield whole.slice(at, at + (1 << 20));
   };
-  expect((await all(collected(cut()))).equals(whole)).toBe(true);
+  expect((await all(withCollection(cut()))).equals(whole)).toBe(true);
 });
 
 test("readers of a growing file see all of it, at any pace, and its end only when it is proven", async () => {
