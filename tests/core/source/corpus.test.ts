@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { findQemu } from "../../../src/core/format/qemu.ts";
 import type { ByteRequirements } from "../../../src/core/model/image.ts";
+import type { OpenResult } from "../../../src/core/source/open/opened.ts";
 import { disk, folder, has, random, run } from "../format/tools.ts";
 import { type Asked, file, hostile, type Reply } from "./hostile.ts";
 import { all, attempt, bench, failureOf, fileSource, hash, never, opening, urlSource } from "./kit.ts";
@@ -41,25 +42,36 @@ const packed = (name: string, command: string): Form => ({
   called: `disk.raw.${name.split(" ")[0]}`,
 });
 
+/** The disk in two halves, which a tool may have packed one by one. */
+const HALVES = `head -c ${SIZE / 2} disk.raw > a; tail -c ${SIZE / 2} disk.raw > b`;
+
 const FORMS: readonly Form[] = [
   packed("gz", "gzip -1"),
   { ...packed("gz", "gzip -1"), name: "gz with bytes behind", make: "gzip -1 < disk.raw > out; echo signature >> out" },
+  { ...packed("gz", "gzip -1"), name: "gz of two members", make: `${HALVES}; (gzip -1 < a; gzip -9 < b) > out` },
   packed("bz2", "bzip2 -9"),
+  { ...packed("bz2", "bzip2 -9"), name: "bz2 of two streams", make: `${HALVES}; (bzip2 -1 < a; bzip2 -9 < b) > out` },
   packed("xz", "xz -6 -T1"),
   packed("xz in blocks", "xz -0 -T2 --block-size=4MiB"),
+  { ...packed("xz", "xz -6"), name: "xz of two streams", make: `${HALVES}; (xz -0 < a; xz -1 < b) > out` },
   packed("zst", "zstd -q -9"),
+  { ...packed("zst", "zstd -q"), name: "zst of two frames", make: `${HALVES}; (zstd -q -1 < a; zstd -q -3 < b) > out` },
+  { ...packed("zst", "zstd -q"), name: "zst with a long window", make: "zstd -q -3 --long=27 < disk.raw > out" },
   packed("lz4", "lz4 -q -B7 -BD"),
   packed("lz4 in small blocks", "lz4 -q -B4 -BX"),
   { ...packed("lzma", "lzma -1"), unchecked: true },
   { name: "tar", tool: "tar", make: "tar -cf out disk.raw", called: "a.tar", member: "disk.raw", unchecked: true },
   { name: "tar, sparse", tool: "tar", make: "tar -S -cf out disk.raw", called: "a.tar", member: "*", unchecked: true },
   { name: "tar.xz", tool: "xz", make: "tar -c disk.raw | xz -0 > out", called: "a.tar.xz", member: "disk.raw" },
+  { name: "tgz", tool: "tar", make: "tar -c disk.raw | gzip -1 > out", called: "a.tgz", member: "disk.raw" },
+  { name: "tar.zst", tool: "zstd", make: "tar -c disk.raw | zstd -q > out", called: "a.tar.zst", member: "*" },
   { name: "zip", tool: "zip", make: "zip -q -1 a disk.raw && mv a.zip out", called: "a.zip", member: "disk.raw" },
   { name: "zip, stored", tool: "zip", make: "zip -q -0 a disk.raw && mv a.zip out", called: "a.zip", member: "*" },
   disk2("qcow2", "qcow2"),
   disk2("qcow2, deflate", "qcow2 -c"),
   disk2("qcow2, zstd", "qcow2 -c -o compression_type=zstd"),
   disk2("qcow2, version 2", "qcow2 -o compat=0.10"),
+  { ...disk2("qcow2.gz", ""), make: "qemu-img convert -O qcow2 disk.raw q; gzip -1 < q > out" },
   { ...disk2("qcow2.xz", ""), make: "qemu-img convert -O qcow2 disk.raw q; xz -0 < q > out" },
   disk2("vmdk, sparse", "vmdk"),
   disk2("vmdk, stream-optimised", "vmdk -o subformat=streamOptimized"),
@@ -126,27 +138,66 @@ for (const form of FORMS) {
 
   test.skipIf(!isThere)(`${form.name}: broken at random places it is an error, never a hang${why}`, async () => {
     const whole = await made(form);
-    await using place = await bench();
+    await using cached = await bench();
+    await using direct = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
     for (let round = 0; round < 3; round += 1) {
       const cut = round === 0 ? whole.length - 1 - (next() % (whole.length >> 1)) : whole.length;
       const bytes = Uint8Array.from(whole.subarray(0, cut));
       const at = next() % cut;
       if (round > 0) bytes.fill((bytes[at] ?? 0) ^ 0x5a, at, at + 64);
-      const path = await place.file(`broken-${round}`, bytes);
-      const opened = await place
-        .run()
-        .open(fileSource(path, more), RAW, opening())
-        .then(
+      const path = await cached.file(`broken-${round}`, bytes);
+      await using server = await hostile((asked) => served(asked, bytes));
+      const url = `${server.url}/${form.called}`;
+      const ways: readonly (() => Promise<OpenResult>)[] = [
+        () => cached.run().open(fileSource(path, more), RAW, opening()),
+        () => cached.run().open(urlSource(url, more), RAW, opening()),
+        () => direct.run().open(urlSource(url, more), RAW, opening()),
+      ];
+      // What is cut off in each way; what is flipped in one of them.
+      for (const [way, open] of ways.entries()) {
+        if (round > 0 && way !== (next() + round) % 3) continue;
+        const { got, failure } = await open().then(
           (source) => attempt(source.open(never)),
           (failure: unknown) => ({ got: Buffer.alloc(0), failure }),
         );
-      const { got, failure } = opened;
-      if (failure === undefined) {
-        // What has no sum may give other bytes of the disk; a part that nobody reads may be the broken one.
-        if (form.unchecked !== true) expect([form.name, round, hash(got)]).toEqual([form.name, round, hash(raw)]);
-      } else expect(failure).toMatchObject({ code: expect.stringMatching(CODES) });
+        if (failure === undefined) {
+          // What has no sum may give other bytes of the disk; a part that nobody reads may be the broken one.
+          if (form.unchecked !== true)
+            expect([form.name, round, way, hash(got)]).toEqual([form.name, round, way, hash(raw)]);
+        } else expect(failure).toMatchObject({ code: expect.stringMatching(CODES) });
+      }
     }
   });
+
+  test.skipIf(!isThere)(
+    `${form.name}: a run that is ended at any instant is over, and leaves no file${why}`,
+    async () => {
+      const bytes = await made(form);
+      for (const way of ["file", "cache", "web"] as const) {
+        await using place = await bench(way === "web" ? { env: { IMAGES_CACHE_MAX: "0" } } : {});
+        await using server = await hostile((asked) => served(asked, bytes));
+        const spec =
+          way === "file"
+            ? fileSource(await place.file(form.called, bytes), more)
+            : urlSource(`${server.url}/${form.called}`, more);
+        const stop = new AbortController();
+        {
+          await using run = place.run({ signal: stop.signal });
+          const work = (async () => {
+            const source = await run.open(spec, RAW, opening({ signal: stop.signal }));
+            return hash(await all(source.open(stop.signal)));
+          })().catch((thrown: unknown) => thrown);
+          for (let turns = next() % 300; turns > 0; turns -= 1) await new Promise((resolve) => setImmediate(resolve));
+          stop.abort(new Error("interrupted"));
+          const end = await work;
+          if (end !== hash(raw)) expect(end).toEqual(new Error("interrupted"));
+        }
+        expect(await Array.fromAsync(new Bun.Glob("cache/scratch/**").scan({ cwd: place.folder, dot: true }))).toEqual(
+          [],
+        );
+      }
+    },
+  );
 
   test.skipIf(!isThere)(
     `${form.name}: a run that is ended while nothing comes any more is over at once${why}`,
