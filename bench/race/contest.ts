@@ -1,5 +1,5 @@
 import { median } from "./run.ts";
-import type { Contender, Contest, Cost, Goal, Program } from "./types.ts";
+import type { Contender, Contest, Cost, PartialOptions, Program } from "./types.ts";
 
 /** The runs of one side, in the order of the rounds. */
 export type Runs = readonly Cost[];
@@ -7,7 +7,7 @@ export type Runs = readonly Cost[];
 /** One line of the table: a peer, and ours beside it. */
 export interface Line {
   readonly peer: string;
-  readonly goal: Goal;
+  readonly goal: PartialOptions;
   readonly theirs: Runs;
   /** Why the peer was not measured. */
   readonly failed?: string;
@@ -29,14 +29,14 @@ interface Side {
 
 /**
  * Runs all sides in each round, in turn: ours, before, the peers; backwards in every second round, so that whatever else the machine
- * does meets all of them. A peer that fails is left out of the rounds to come, and the others go on.
+ * does meets all of them; no round begins after the budget of seconds. A peer that fails is left out of the rounds to come, and the others go on.
  * @param lacks why a peer cannot be had
  * @throws when ours fails
  */
 export async function contend(
   contest: Contest,
   programs: readonly Program[],
-  rounds: number,
+  { rounds, budget }: { readonly rounds: number; readonly budget: number },
   measure: (contender: Contender) => Promise<Cost>,
   lacks: (needs: readonly string[]) => string | undefined,
 ): Promise<Measured> {
@@ -57,7 +57,8 @@ export async function contend(
       }
     }
   }
-  for (let round = 0; round < rounds; round += 1) {
+  const end = performance.now() + budget * 1000;
+  for (let round = 0; round < rounds && (round === 0 || performance.now() < end); round += 1) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) await once(side, measure);
   }
   const runsOf = (key: string): Runs => sides.find((side) => side.key === key)?.runs ?? [];
@@ -114,7 +115,7 @@ export function ratio(ours: Runs, theirs: Runs, pick: (cost: Cost) => number): R
 
 /** Whether what was measured keeps to the goal, and by which limit it does not. */
 export function judge(
-  goal: Goal,
+  goal: PartialOptions,
   ours: Runs,
   theirs: Runs,
 ): { readonly met: boolean; readonly missed: string[] } | undefined {

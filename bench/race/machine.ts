@@ -53,10 +53,10 @@ export async function commit(): Promise<string> {
 }
 
 /** A reason that can be kept in the tree: no path of this machine, no host but loopback, one line. */
-export function neutral(reason: string, folders: readonly string[]): string {
+export function neutral(reason: string, directories: readonly string[]): string {
   let text = reason;
   for (const [path, name] of [
-    ...folders.map((folder) => [folder, "DIR"] as const),
+    ...directories.map((folder) => [folder, "DIR"] as const),
     [ROOT, "."],
     [homedir(), "~"],
   ] as const)

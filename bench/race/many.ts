@@ -6,7 +6,7 @@ import type { Program, Race } from "./types.ts";
 // A store and a state with very many images: one image of each backend is applied, and what that left is written again under other names. An
 // apply of them all would take longer than everything that is measured.
 
-interface Wanted {
+interface ByteRequirements {
   readonly folder: string;
   readonly backends: number;
   readonly each: number;
@@ -27,7 +27,11 @@ const toml = (backends: number, each: number): string => {
 };
 
 /** Leaves `each` images on each of so many backends, with nothing to do. @throws when a plan would find something */
-export async function multiplied(race: Race, program: Program, { folder, backends, each }: Wanted): Promise<void> {
+export async function multiplied(
+  race: Race,
+  program: Program,
+  { folder, backends, each }: ByteRequirements,
+): Promise<void> {
   await writeFile(join(folder, "../many.img"), "the same small bytes\n");
   const { run } = await applied(program, folder, { toml: toml(backends, 1) });
   await race.run(run);

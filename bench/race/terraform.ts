@@ -16,7 +16,7 @@ resource "openstack_images_image_v2" "race" {
 }
 `;
 
-interface Wanted {
+interface ByteRequirements {
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
   /** The bytes of each image. */
@@ -28,7 +28,10 @@ interface Wanted {
 }
 
 /** Terraform with its OpenStack provider, and the same images. */
-export async function terraform(race: Race, { folder, env, file, count, words, before }: Wanted): Promise<Contender> {
+export async function terraform(
+  race: Race,
+  { folder, env, file, count, words, before }: ByteRequirements,
+): Promise<Contender> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "main.tf"), main(file, count));
   await writeFile(join(folder, "terraform.rc"), overrides(race.tool("terraform-provider-openstack")));

@@ -32,7 +32,7 @@ export interface Program {
 }
 
 /** Limits that an issue or the README promises. */
-export interface Goal {
+export interface PartialOptions {
   /** Of the medians of the wall times, ours to the peer's. */
   readonly ratio?: number;
   /** Of the medians of the processor times. */
@@ -47,7 +47,7 @@ export interface Peer {
   readonly name: string;
   /** Names of tools (tools.ts). */
   readonly needs?: readonly string[];
-  readonly goal?: Goal;
+  readonly goal?: PartialOptions;
   readonly make: () => Promise<Contender>;
 }
 

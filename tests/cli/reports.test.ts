@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { appendFile, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { disk, has, random } from "../core/format/tools.ts";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 // What users of other tools have reported of the images that they fetch, each done with the program as it is shipped, at sizes above
 // all of its buffers. Short names: bpg#N is bpg/terraform-provider-proxmox, packer#N hashicorp/packer, quickemu#N quickemu-project/quickemu,
@@ -35,18 +35,18 @@ interface Run {
 
 /** A directory with images.toml and a store, and a server on which things are published. */
 class Place implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   /** By path; a function for what no file says. */
   readonly files = new Map<string, Uint8Array<ArrayBuffer> | string | ((asked: Request) => Response)>();
   readonly asked: string[] = [];
   readonly #server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (asked) => this.#answer(asked) });
 
-  private constructor(folder: Folder) {
+  private constructor(folder: TestDirectory) {
     this.folder = folder;
   }
 
   static async make(): Promise<Place> {
-    return new Place(await Folder.make({ "disk.raw": "" }));
+    return new Place(await TestDirectory.make({ "disk.raw": "" }));
   }
 
   get url(): string {

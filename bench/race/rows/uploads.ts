@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { makeNoise } from "../files.ts";
 import { applied, shell } from "../sides.ts";
 import { terraform } from "../terraform.ts";
-import type { Command, Contender, Contest, Goal, Peer, Race, Row } from "../types.ts";
+import type { Command, Contender, Contest, PartialOptions, Peer, Race, Row } from "../types.ts";
 
 // One large image into a real Glance and a real Incus, beside their own clients.
 
 const MiB = 2 ** 20;
-const GOAL: Goal = { ratio: 0.8, peak: 150 };
+const GOAL: PartialOptions = { ratio: 0.8, peak: 150 };
 /** Of curl and the one hash that the backend compares with. */
-const CPU: Goal = { cpu: 1.5 };
+const CPU: PartialOptions = { cpu: 1.5 };
 
 const GLANCE = `[settings]
 name = "race"

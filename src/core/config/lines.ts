@@ -1,4 +1,4 @@
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 
 /** The lines of a text: turns offsets (UTF-16 units, as JavaScript counts) into places (characters, as people count). */
 export class Lines {
@@ -7,6 +7,8 @@ export class Lines {
   readonly #starts: number[] = [0];
   /** False: every unit is a character, so columns need no counting. */
   readonly #pairs: boolean;
+  /** The line that was asked for last: the next one is most often the same, or near behind it. */
+  #last = 0;
 
   constructor(text: string, file: string) {
     this.file = file;
@@ -16,7 +18,7 @@ export class Lines {
   }
 
   /** The span from `start` up to `end`; the width ends with the line that it begins on. */
-  place(start: number, end: number): FilePlace {
+  place(start: number, end: number): FilePosition {
     const index = this.#indexOf(start);
     const from = this.#starts[index] ?? 0;
     const next = this.#starts[index + 1];
@@ -32,7 +34,7 @@ export class Lines {
   }
 
   /** The offset of a place. */
-  start({ line, column }: FilePlace): number {
+  start({ line, column }: FilePosition): number {
     const from = this.#starts[line - 1] ?? this.#text.length;
     let at = from;
     for (let i = 1; i < column && at < this.#text.length; i++) at += (this.#text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
@@ -45,6 +47,18 @@ export class Lines {
   }
 
   #indexOf(offset: number): number {
+    for (let near = this.#last; near < this.#last + 3; near++) {
+      if ((this.#starts[near] ?? Infinity) > offset) break;
+      if (offset < (this.#starts[near + 1] ?? Infinity)) {
+        this.#last = near;
+        return near;
+      }
+    }
+    this.#last = this.#search(offset);
+    return this.#last;
+  }
+
+  #search(offset: number): number {
     let low = 0;
     let high = this.#starts.length - 1;
     while (low < high) {

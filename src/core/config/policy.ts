@@ -1,19 +1,19 @@
 import type { Policy, Resource } from "../model/declaration.ts";
 import { ALGORITHMS, type Algorithm, nameOf, STRONG } from "../model/digest.ts";
 import type { Address, BackendName } from "../model/name.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import type { SourceSpec } from "../model/source.ts";
 import type { Plugin } from "../plugin.ts";
 import { nameIn } from "./naming.ts";
 import type { Node } from "./node.ts";
-import type { Meant, OriginAttributes } from "./origins.ts";
+import type { DeclaredOrigin, OriginAttributes } from "./origins.ts";
 import type { Problems } from "./problems.ts";
 
 interface Rules {
   readonly policy: Policy;
   readonly problems: Problems;
 }
-type Tell = (at: FilePlace, message: string, hint: string) => void;
+type Tell = (at: FilePosition, message: string, hint: string) => void;
 
 const isHttp = (text: string): boolean => /^http:\/\//i.test(text);
 const teller =
@@ -69,7 +69,7 @@ const rank = (name: Algorithm): number => ALGORITHMS.indexOf(name);
 
 /** `[policy]` for an image that the backend makes by itself: the digest of its origin is known, or it is refused. */
 export function checkOrigin(
-  { label, at, origin }: Meant,
+  { label, at, origin }: DeclaredOrigin,
   attributes: OriginAttributes,
   { policy, problems }: Rules,
 ): void {

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { openRegular } from "../disk/regular.ts";
-import { truncated } from "./broken.ts";
 import { PIECE } from "./bytes.ts";
+import { truncated } from "./failures.ts";
 import { extentsOf } from "./holes.ts";
 import { readInto, readUpTo } from "./segment.ts";
 

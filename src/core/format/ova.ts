@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
-import { corrupt } from "./broken.ts";
 import type { ByteStream } from "./bytes.ts";
+import { corrupt } from "./failures.ts";
 import { sameName } from "./member-name.ts";
 import { OVF_LIMIT } from "./ovf.ts";
 

@@ -1,9 +1,9 @@
 import { Failure } from "../failure.ts";
-import type { Compression, Format, Wanted } from "../model/image.ts";
+import type { ByteRequirements, Compression, Format } from "../model/image.ts";
 import type { Packer } from "./compression.ts";
 import { type Conversion, isConvertible } from "./convert.ts";
-import { PAGE } from "./foreign.ts";
 import type { Detected, Layer } from "./identify.ts";
+import { PAGE } from "./non-disk.ts";
 import { findQemu, noQemu } from "./qemu.ts";
 
 /** One thing that is done to the bytes on their way. */
@@ -54,7 +54,7 @@ export interface TransformPlan {
 }
 
 /** What a target takes, in the order of its liking. */
-export type TransformTarget = Pick<Wanted, "formats" | "compressions">;
+export type TransformTarget = Pick<ByteRequirements, "formats" | "compressions">;
 
 interface PlanOptions {
   /** Whether there is a directory for temporary files. Default: true. */

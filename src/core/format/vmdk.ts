@@ -1,5 +1,5 @@
-import { corrupt, unsupported } from "./broken.ts";
 import { viewOf } from "./bytes.ts";
+import { corrupt, unsupported } from "./failures.ts";
 
 const SECTOR = 512;
 const DESCRIPTOR = { offset: 28, sectors: 36, most: 2048 } as const;

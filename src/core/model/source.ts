@@ -1,6 +1,6 @@
 import type { Digest, Digests } from "./digest.ts";
 import type { Address } from "./name.ts";
-import type { FilePlace } from "./place.ts";
+import type { FilePosition } from "./position.ts";
 
 /** A secret as it is in a file: `env:NAME`, `file:PATH` or `cmd:COMMAND`. Never the secret itself. */
 type SecretReference = string;
@@ -34,7 +34,7 @@ export interface Signature {
 }
 
 interface Common {
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly checksum?: Checksum;
   readonly signature?: Signature;
   /** Absolute: authorities in PEM that are trusted for all that is fetched for this source, besides the usual ones. */

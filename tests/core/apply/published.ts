@@ -57,6 +57,8 @@ export class Published implements Disposable {
   proven = this.bytes;
   /** What the server says of the file besides its length. */
   says: Readonly<Record<string, string>> = {};
+  /** What Last-Modified says, where it is said. */
+  date = "Mon, 02 Jan 2023 03:04:05 GMT";
   /** Times that the bytes were sent. */
   sent = 0;
   readonly #minisign = new Minisign();
@@ -77,7 +79,7 @@ export class Published implements Disposable {
   declare(kind: Kind): SourceSpec {
     const at = `http://127.0.0.1:${this.#server.port}`;
     const etag = { etag: `"${hex("md5", this.bytes)}"` };
-    const modified = { "last-modified": "Mon, 02 Jan 2023 03:04:05 GMT" };
+    const modified = { "last-modified": this.date };
     const says = { etag, modified, both: { ...etag, ...modified }, length: {} };
     this.says = kind in says ? (Object.entries(says).find(([name]) => name === kind)?.[1] ?? {}) : says.both;
     const sums = (algorithm: "sha256" | "sha512") =>

@@ -53,7 +53,7 @@ test("included files are one configuration; paths in them start in the directory
     ["st/d", "d-3", "more/d.toml"],
   ]);
   expect(config.removed.map(({ address }) => String(address))).toEqual(["st/x", "st/y"]);
-  expect([config.settings.name, config.settings.parallelism, config.folder]).toEqual(["n", 3, folder]);
+  expect([config.settings.name, config.settings.parallelism, config.directory]).toEqual(["n", 3, folder]);
 });
 
 test("what two files define is told, file after file", async () => {

@@ -485,7 +485,7 @@ test("a reference in a setting that is no secret is warned of", async () => {
 });
 
 test("a secret that is written out is concealed, never told, and hidden from every frame", async () => {
-  const secrets = new Secrets({ folder: "/", env: {} });
+  const secrets = new Secrets({ directory: "/", env: {} });
   const text = '[backend.big]\nplugin = "cloud"\ntoken = "hunter2-literal"\nregon = 1';
   const thrown: unknown = await parseConfig(text, "f", { env: ENV, lookup, secrets }).catch((error: unknown) => error);
   expect(JSON.stringify(thrown)).not.toContain("hunter2");

@@ -70,7 +70,7 @@ test("the manifest of an OVA has to agree, before and behind its disk, whoever n
   const raw = disk(3 << 20, 8);
   const description = ovf("disk.img");
   for (const algorithm of ["sha1", "sha256", "sha512"])
-    for (const order of [
+    for (const request of [
       ["machine.mf", "disk.img"],
       ["disk.img", "machine.mf"],
     ])
@@ -87,7 +87,7 @@ test("the manifest of an OVA has to agree, before and behind its disk, whoever n
           const path = await ova(
             at.path,
             description,
-            Object.fromEntries(order.map((name) => [name, files[name] ?? raw])),
+            Object.fromEntries(request.map((name) => [name, files[name] ?? raw])),
           );
           const made = machine(path, member)();
           if (of === "nothing") expect(await made).toBe(digestOf(raw));

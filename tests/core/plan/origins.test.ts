@@ -3,8 +3,8 @@ import type { Config } from "../../../src/core/model/declaration.ts";
 import { backendName } from "../../../src/core/model/name.ts";
 import { boolean, integer, optional, string, table, withDefault } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
-import type { PlanContext } from "../../../src/core/plan/means.ts";
-import { Wants } from "../../../src/core/plan/wants.ts";
+import type { PlanContext } from "../../../src/core/plan/context.ts";
+import { DesiredImages } from "../../../src/core/plan/desired.ts";
 import type { Backend, Plugin } from "../../../src/core/plugin.ts";
 import { ready, resource } from "./sample.ts";
 
@@ -39,7 +39,7 @@ const plugin: Plugin = {
   },
 };
 
-const unasked = (): never => {
+const skippedClauses = (): never => {
   throw new Error("an origin is known without this");
 };
 
@@ -48,7 +48,7 @@ async function wanted(attributes: Attributes, resolves = true) {
   const { source: _, ...one } = resource(attributes);
   const config: Config = {
     file: "/images.toml",
-    folder: "/",
+    directory: "/",
     settings: { name: "n", parallelism: 1, state: "/s" },
     policy: { require: [] },
     resources: [one],
@@ -63,18 +63,18 @@ async function wanted(attributes: Attributes, resolves = true) {
     plugins: new Map([[backendName("lab"), plugin]]),
     state: { version: 1, lineage: "l", serial: 1, images: {} },
     renamed: new Map(),
-    open: unasked,
-    look: unasked,
+    open: skippedClauses,
+    look: skippedClauses,
     run: "r",
     signal: new AbortController().signal,
     now: () => new Date(0),
   };
   const backend: Backend = {
-    read: unasked,
-    list: unasked,
-    create: unasked,
-    update: unasked,
-    delete: unasked,
+    read: skippedClauses,
+    list: skippedClauses,
+    create: skippedClauses,
+    update: skippedClauses,
+    delete: skippedClauses,
     ...(resolves && {
       resolve: async () => {
         resolved += 1;
@@ -84,14 +84,14 @@ async function wanted(attributes: Attributes, resolves = true) {
     [Symbol.asyncDispose]: async () => undefined,
   };
   const reading = { signal: means.signal, note: () => undefined };
-  const { content, origin } = await new Wants(means).want(
+  const { content, hasOrigin } = await new DesiredImages(means).want(
     { resource: one, later: [], missing: [] },
     ready(attributes),
     backend,
     reading,
     { quick: false },
   );
-  return { resolved, where: content?.where, known: content?.resolved, origin };
+  return { resolved, where: content?.where, known: content?.resolved, origin: hasOrigin };
 }
 
 test("the attribute that pins an origin is the one that the plugin names, not one with a name that core knows", async () => {

@@ -108,12 +108,12 @@ test("all fail for a moment: they are asked once more", async () => {
   expect(found.isRight).toBe(true);
 });
 
-test("the only entry counts once no file has one of the name, in whatever order they are", async () => {
-  for (const order of [0, 1]) {
+test("the only entry counts once no file has one of the name, in whatever request they are", async () => {
+  for (const request of [0, 1]) {
     await using place = await bench();
     await using one = await mirror(() => text(`${OTHER}  other.img\n`));
     await using two = await mirror(() => text(GOOD));
-    const [a = one, b = two] = order === 0 ? [one, two] : [two, one];
+    const [a = one, b = two] = request === 0 ? [one, two] : [two, one];
     const found = await fetched(place, [a, b], sums(`${a.url}/pub/SUMS`, `${b.url}/pub/SUMS`));
     expect(found.digest).toBe(hash(BYTES));
   }

@@ -1,6 +1,6 @@
-import type { FileHandle } from "node:fs/promises";
 import { stat } from "node:fs/promises";
 import { openRegular } from "../../disk/regular.ts";
+
 import { FileAccess } from "../../format/access.ts";
 import { extentsOf, GRAIN } from "../../format/holes.ts";
 import { isZero } from "../../format/segment.ts";
@@ -10,21 +10,20 @@ import { sourceFailure } from "../failure.ts";
 const MANY = 8 * 2 ** 30;
 
 /** Whether so much of the file is holes that it is known by its data alone. @throws Failure source.missing, source.denied, source.io */
-export async function isMostlyHoles(path: string): Promise<boolean> {
+export const isMostlyHoles = async (path: string): Promise<boolean> => (await manyHoles(path)) !== undefined;
+
+/** Bytes of holes in a file, where they are many. @throws Failure source.missing, source.denied, source.io */
+export async function manyHoles(path: string): Promise<number | undefined> {
   try {
     const { size, blocks } = await stat(path);
-    if (size - blocks * 512 < MANY) return false;
+    if (size - blocks * 512 < MANY) return undefined;
     await using file = await openRegular(path);
-    return await hasManyHoles(file, size);
+    let data = 0;
+    for (const [from, to] of await extentsOf(file)) data += to - from;
+    return size - data < MANY ? undefined : size - data;
   } catch (thrown) {
     throw sourceFailure(thrown, path);
   }
-}
-
-async function hasManyHoles(file: FileHandle, size: number): Promise<boolean> {
-  let data = 0;
-  for (const [from, to] of await extentsOf(file)) data += to - from;
-  return size - data >= MANY;
 }
 
 /**

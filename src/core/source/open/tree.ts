@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
+import { statSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { Glances } from "../../disk/glances.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import type { PlainSource, Stat } from "../../model/source.ts";
@@ -41,11 +43,22 @@ export async function seenWithTree<S extends PlainSource>(
   signal: AbortSignal,
 ): Promise<SeenSource<S>> {
   if (spec.kind !== "file") return { spec };
-  const found = await stat(spec.path, { bigint: true }).catch(() => undefined);
+  const found = await glanced(spec.path);
   if (found?.isFile() === true) return { spec, seen: statOf(found) };
   if (found?.isDirectory() !== true) return { spec };
   return { spec: { ...spec, path: await packed(spec.path, cacheRoot(env), signal) } };
 }
+
+const glances = new Glances();
+
+/** What the file system says of a path; undefined: nothing, for whatever reason. */
+const glanced = async (path: string) =>
+  await glances
+    .look(
+      () => statSync(path, { bigint: true, throwIfNoEntry: false }),
+      () => stat(path, { bigint: true }),
+    )
+    .catch(() => undefined);
 
 async function packed(path: string, cache: string, signal: AbortSignal): Promise<string> {
   const entries = new Set(await readdir(path).catch((thrown: unknown) => Promise.reject(sourceFailure(thrown, path))));
@@ -58,13 +71,13 @@ async function packed(path: string, cache: string, signal: AbortSignal): Promise
       hint: "run as root, or pack it yourself: tar --numeric-owner -cf image.tar metadata.yaml rootfs",
     });
   const parts = PARTS.filter((name) => entries.has(name));
-  const folder = join(cache, "trees", createHash("sha256").update(path).digest("hex").slice(0, 16));
-  const [tarball, note] = [join(folder, `${basename(path)}.tar`), join(folder, "tree")];
+  const directory = join(cache, "trees", createHash("sha256").update(path).digest("hex").slice(0, 16));
+  const [tarball, note] = [join(directory, `${basename(path)}.tar`), join(directory, "tree")];
   const before = await treeOf(path, parts, signal);
   const isKept = (await readFile(note, "utf8").catch(() => "")) === (await noteOf(before, tarball));
   if (isKept) return tarball;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const fresh = join(folder, `${randomUUID()}.part`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const fresh = join(directory, `${randomUUID()}.part`);
   try {
     await tar(path, parts, fresh, signal);
     if ((await treeOf(path, parts, signal)) !== before)

@@ -3,13 +3,13 @@ import { Failure } from "../../failure.ts";
 import { sourceFailure } from "../failure.ts";
 
 /** Sums files, keys, signatures and certificates are small; what is larger is none of them. */
-export const MOST_SMALL = 16 << 20;
+export const SMALL_FILE_LIMIT = 16 << 20;
 
 /** @throws Failure source.missing, source.denied, source.io, source.sums */
 export async function smallFile(path: string): Promise<Uint8Array> {
   try {
     await using file = await openRegular(path);
-    if ((await file.stat()).size > MOST_SMALL) throw tooLarge(path);
+    if ((await file.stat()).size > SMALL_FILE_LIMIT) throw tooLarge(path);
     return await file.readFile();
   } catch (thrown) {
     throw sourceFailure(thrown, path);
@@ -19,6 +19,6 @@ export async function smallFile(path: string): Promise<Uint8Array> {
 export const tooLarge = (where: string): Failure =>
   new Failure(
     "source.sums",
-    `${where} is larger than ${MOST_SMALL >> 20} MiB: not a checksum file, key, signature or certificate`,
+    `${where} is larger than ${SMALL_FILE_LIMIT >> 20} MiB: not a checksum file, key, signature or certificate`,
     { hint: "check the path or URL" },
   );
