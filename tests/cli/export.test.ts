@@ -1,11 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir, rm } from "node:fs/promises";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 
 setDefaultTimeout(60_000);
 
 test("bytes that the store cannot give are the store's fault, and leave no file", async () => {
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": '[backend.store]\nplugin = "local"\npath = "./store"\n[image.a]\nsource = "./a.img"\n',
     "a.img": "x".repeat(5000),
   });

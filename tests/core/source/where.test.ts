@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Identifier } from "../../../src/core/source/web/identity.ts";
+import { RequestIdentifier } from "../../../src/core/source/web/identity.ts";
 import { fileNameOf, publicUrl, secretsIn } from "../../../src/core/source/web/where.ts";
 
 test("a shown URL carries no secret", () => {
@@ -17,7 +17,7 @@ test("rights of content networks and single words are hidden; what only chooses 
   const bare = "https://x.example/a.img?Zk3vQ81mmPq7Lw";
   expect(publicUrl(bare)).toBe("https://x.example/a.img");
   expect(secretsIn(bare)).toEqual(["Zk3vQ81mmPq7Lw"]);
-  const identifier = new Identifier(() => Buffer.alloc(32));
+  const identifier = new RequestIdentifier(() => Buffer.alloc(32));
   expect(identifier.hidden(bare)).not.toBe(identifier.hidden(`${bare}x`));
   expect(identifier.hidden(bare)).toBeDefined();
   for (const url of [
