@@ -125,9 +125,14 @@ export class ExportCommand extends FileCommand {
       const hash = new Bun.CryptoHasher("sha256");
       const { signal } = this.context;
       const hashed = async function* (): AsyncGenerator<Uint8Array> {
-        for await (const piece of part.open(signal)) {
-          hash.update(piece);
-          yield piece;
+        try {
+          for await (const piece of part.open(signal)) {
+            hash.update(piece);
+            yield piece;
+          }
+        } catch (thrown) {
+          signal.throwIfAborted();
+          throw unreadable(part, thrown);
         }
       };
       const size =
@@ -143,6 +148,16 @@ export class ExportCommand extends FileCommand {
       throw thrown;
     }
   }
+}
+
+/** What the backend refused is no fault of the file that is written. */
+function unreadable({ name }: Part, thrown: unknown): Failure {
+  if (thrown instanceof Failure) return thrown;
+  const why = thrown instanceof Error ? thrown.message : String(thrown);
+  return new Failure("backend.missing", `the bytes of ${name} cannot be read from the backend: ${why}`, {
+    cause: thrown,
+    hint: "check the image with: images verify; a managed one is repaired by: images apply",
+  });
 }
 
 /** @throws Failure source.digest when the bytes are not those that the backend has */

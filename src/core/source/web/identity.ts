@@ -3,7 +3,7 @@ import { closeSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSy
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { canonical } from "../../model/value.ts";
-import { isSecretParameter } from "../../net/secret-query.ts";
+import { isBareSecret, isSecretParameter } from "../../net/secret-query.ts";
 import { identityOf, type UrlCredentials } from "./credentials.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -31,7 +31,9 @@ export class RequestIdentifier {
   /** Of a URL whose shown form hides values that choose the bytes; undefined where the shown form says it all. */
   hidden(url: string): string | undefined {
     const { searchParams } = new URL(url);
-    const hides = [...searchParams].some(([name, value]) => value !== "" && isSecretParameter(name));
+    const hides = [...searchParams].some(([name, value]) =>
+      value === "" ? isBareSecret(name, value) : isSecretParameter(name),
+    );
     return hides ? this.#of(bare(url)) : undefined;
   }
 

@@ -1,6 +1,6 @@
 import type { SourceSpec } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
-import { isSecretParameter } from "../../net/secret-query.ts";
+import { isBareSecret, isSecretParameter } from "../../net/secret-query.ts";
 
 export const isUrl = (where: string): boolean => /^https?:\/\//i.test(where);
 
@@ -8,7 +8,8 @@ export const isUrl = (where: string): boolean => /^https?:\/\//i.test(where);
 export function publicUrl(text: string): string {
   if (!isUrl(text) || !URL.canParse(text)) return text;
   const url = new URL(text);
-  const query = [...url.searchParams].map(([name, value]) =>
+  const shown = [...url.searchParams].filter(([name, value]) => !isBareSecret(name, value));
+  const query = shown.map(([name, value]) =>
     isSecretParameter(name) ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
   return `${url.origin}${url.pathname}${query.length > 0 ? `?${query.join("&")}` : ""}`;
@@ -18,7 +19,9 @@ export function publicUrl(text: string): string {
 export function secretsIn(text: string): readonly string[] {
   if (!URL.canParse(text)) return [];
   const url = new URL(text);
-  const query = [...url.searchParams].filter(([name]) => isSecretParameter(name)).map(([, value]) => value);
+  const query = [...url.searchParams].flatMap(([name, value]) =>
+    isBareSecret(name, value) ? [name] : isSecretParameter(name) ? [value] : [],
+  );
   return [url.password, decoded(url.password), ...query].filter((secret) => secret.length >= 4);
 }
 
