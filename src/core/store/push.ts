@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import { type Holder, STATE_VERSION, type State } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { parseState, showState } from "./document.ts";
+import { unpack } from "./http/archive.ts";
 import { encode } from "./journal.ts";
 import { acquireLock, type LockOptions } from "./lock.ts";
 import { replay } from "./replay.ts";
@@ -25,7 +26,7 @@ export async function push(
   where: string,
   { storage, me, patience: lockOptions, now, force }: Pushed,
 ): Promise<State> {
-  const wanted = parseState(text, { where });
+  const wanted = parseState(unpack(text).text, { where });
   await using lease = await acquireLock(storage, me, lockOptions);
   const snapshot = await storage.read(lockOptions.signal);
   const { state: current, changed, open } = replay(snapshot, storage, wanted.lineage);
