@@ -39,7 +39,7 @@ export class Session implements AsyncDisposable {
   readonly secrets: Secrets;
   readonly storage: Storage;
   readonly keeper: StateSession;
-  /** Told of every request, whoever makes it. */
+  /** Notified of every request. */
   onRequest: ((traced: RequestTrace) => void) | undefined;
   readonly #shell: Shell;
   readonly #options: SessionOptions;

@@ -1,6 +1,6 @@
 import { isShared } from "./segment.ts";
 
-/** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process below which nobody minds. */
+/** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process that is always allowed. */
 const EVERY = Bun.isMainThread ? 8 << 20 : 4 << 20;
 const NOTHING = 90 << 20;
 /** Near the most that a run may take, it is looked at more often. */
@@ -11,7 +11,7 @@ let looked = 0;
 
 /**
  * Counts a piece that was made or came, in whatever stream of this process. The collector looks at the heap, on which a piece is next to
- * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of pieces that nobody uses any more.
+ * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of unused pieces.
  */
 export function countAllocated(piece: Uint8Array): void {
   if (isShared(piece)) return;

@@ -60,7 +60,7 @@ export async function identifyFile(
 }
 
 /**
- * Runs a plan: the bytes that come out, pulled through all steps by whoever reads them. It ends only after the input has been read to
+ * Runs a plan: the bytes that come out, pulled through all steps by the reader. It ends only after the input has been read to
  * its end. Fails as the steps do; the input is closed then, and temporary files are gone.
  */
 export async function* transform(

@@ -41,7 +41,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isOver = false;
   #isBroken = false;
   #error: unknown;
-  /** The answer's body so far, for a log; undefined where nobody wants it, or it has grown too large. */
+  /** The answer's body so far, for a log; undefined if it is not logged or has grown too large. */
   #kept: Uint8Array[] | undefined;
   #wake: (() => void) | undefined;
   readonly #end = Promise.withResolvers<void>();
@@ -150,7 +150,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#watch.arm(this.#patience.idle, "no data received");
     if (this.#queued > ROOM && !controller.paused) {
       controller.pause();
-      // The reader's time is its own; but an answer that nobody has begun to read is not kept for ever.
+      // The reader's time is its own; but an answer without a reader is not kept forever.
       if (this.#isRead) this.#watch.off();
     }
     this.#wake?.();

@@ -2,5 +2,5 @@
 const SECRET =
   /^x-(amz|goog|oss|cos|ms)-|signature|(^|[-_])sig$|token|secret|pass|pwd|key|cred|auth|jwt|hmac|session|verify|policy|expires|^(code|otp|pin|sas|se|sp|sv|sr|st)$/i;
 
-/** May the value of this query parameter be seen by nobody? */
+/** Whether the value of this query parameter is secret. */
 export const isSecretParameter = (name: string): boolean => SECRET.test(name);

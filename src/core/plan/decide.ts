@@ -142,7 +142,7 @@ function createStep(input: DecisionInput, want: DesiredImage): Step {
   };
 }
 
-/** What is there has to be replaced by a new image. */
+/** What exists has to be replaced by a new image. */
 function replaceStep(
   input: DecisionInput,
   want: DesiredImage,
@@ -185,7 +185,7 @@ function replaceStep(
   return { action: "replace", address, id: found.id, changes, because, order, making, ...unless };
 }
 
-/** What is there can stay; its attributes may change in place. `unknown`: why its bytes have to be compared with the declared ones. */
+/** What exists can stay; its attributes may change in place. `unknown`: why its bytes have to be compared with the declared ones. */
 function updateStep(
   input: DecisionInput,
   want: DesiredImage,

@@ -18,7 +18,7 @@ interface Pushed {
 }
 
 /**
- * Puts a state in the place of the one that is there, as one run that `images log` remembers. Answers what is there then.
+ * Puts a state in the place of the one that is there, as one run that `images log` remembers. Answers what exists then.
  * @throws Failure state.push when it is older or of another lineage
  */
 export async function push(
