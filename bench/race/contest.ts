@@ -29,14 +29,14 @@ interface Side {
 
 /**
  * Runs all sides in each round, in turn: ours, before, the peers; backwards in every second round, so that whatever else the machine
- * does meets all of them. A peer that fails is left out of the rounds to come, and the others go on.
+ * does meets all of them; no round begins after the budget of seconds. A peer that fails is left out of the rounds to come, and the others go on.
  * @param lacks why a peer cannot be had
  * @throws when ours fails
  */
 export async function contend(
   contest: Contest,
   programs: readonly Program[],
-  rounds: number,
+  { rounds, budget }: { readonly rounds: number; readonly budget: number },
   measure: (contender: Contender) => Promise<Cost>,
   lacks: (needs: readonly string[]) => string | undefined,
 ): Promise<Measured> {
@@ -57,7 +57,8 @@ export async function contend(
       }
     }
   }
-  for (let round = 0; round < rounds; round += 1) {
+  const end = performance.now() + budget * 1000;
+  for (let round = 0; round < rounds && (round === 0 || performance.now() < end); round += 1) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) await once(side, measure);
   }
   const runsOf = (key: string): Runs => sides.find((side) => side.key === key)?.runs ?? [];

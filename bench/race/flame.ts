@@ -73,6 +73,18 @@ export function heaviest(root: Frame, count: number): readonly (readonly [name: 
   return [...all].toSorted(([, a], [, b]) => b - a).slice(0, count);
 }
 
+/** The time of each directory of ours, with that of the runtime and of libraries that it calls; the most first. */
+export function areas(root: Frame): readonly (readonly [area: string, ms: number])[] {
+  const all = new Map<string, number>();
+  const add = (frame: Frame, around: string): void => {
+    const area = / (src\/[^:]+)\/[^/]+:\d+$/.exec(frame.name)?.[1] ?? around;
+    all.set(area, (all.get(area) ?? 0) + frame.self);
+    for (const one of frame.calls.values()) add(one, area);
+  };
+  add(root, "the runtime and modules that load");
+  return [...all].filter(([, ms]) => ms > 0).toSorted(([, a], [, b]) => b - a);
+}
+
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 

@@ -13,6 +13,7 @@ ROW: a name, the beginning of one, or a group: local, openstack, incus. Default:
 ${ROWS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join("\n")}
 
   --rounds N          runs of each side (5)
+  --budget SECONDS    no new round of a row begins after that (90); the table says how many there were
   --mib N             size of the image that is moved (BENCH_MIB, 512)
   --smoke             16 MiB, one round, a hundredth of the images: does the harness work?
   --baseline BINARY   an older build, measured in the same rounds
@@ -35,6 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: {
       rounds: string,
+      budget: string,
       mib: string,
       smoke: boolean,
       baseline: string,
@@ -61,6 +63,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const options: Options = {
     rows,
     rounds: whole("rounds", values.rounds ?? (values.smoke ? "1" : "5")),
+    budget: whole("budget", values.budget ?? "90"),
     mib: whole("mib", values.mib ?? (values.smoke ? "16" : (process.env["BENCH_MIB"] ?? "512"))),
     isSmoke: values.smoke,
     binary: resolve(values.binary),
@@ -81,7 +84,10 @@ export async function main(args: readonly string[]): Promise<number> {
 
 /** @throws when a word is no row */
 function chosen(words: readonly string[]): readonly Row[] {
-  const matches = (word: string) => ROWS.filter(({ name, group }) => group === word || name.startsWith(word));
+  const matches = (word: string) => {
+    const exact = ROWS.filter(({ name, group }) => name === word || group === word);
+    return exact.length > 0 ? exact : ROWS.filter(({ name }) => name.startsWith(word));
+  };
   for (const word of words) {
     if (matches(word).length === 0) throw new Error(`there is no row ${word}: bun run bench race --list`);
   }

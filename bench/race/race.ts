@@ -13,6 +13,8 @@ import type { Contender, Cost, Program, Race, Row } from "./types.ts";
 export interface Options {
   readonly rows: readonly Row[];
   readonly rounds: number;
+  /** Seconds after which no new round of a row begins. */
+  readonly budget: number;
   readonly mib: number;
   readonly isSmoke: boolean;
   readonly binary: string;
@@ -30,6 +32,7 @@ export async function race(options: Options): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort(new Error("interrupted"));
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt).on("SIGHUP", interrupt);
+  for (const place of [options.folder, options.memory]) await mkdir(place, { recursive: true });
   const base = await mkdtemp(join(options.folder, "images-race-"));
   const fast = await mkdtemp(join(options.memory, "images-race-"));
   const tools = new Tools(options.mayInstall);
@@ -42,13 +45,15 @@ export async function race(options: Options): Promise<number> {
       console.error(`race: ${row.name} (${i + 1} of ${options.rows.length})`);
       const one = new OneRow(row, options, { base, fast, tools, servers, signal: stop.signal });
       const kept = await one.measured();
+      // What an earlier run measured stays.
+      if (stop.signal.aborted) break;
       isWhole &&= kept.failed === undefined;
       if (!options.isProfile) await keep(options.out, kept, await machine(base, fast, await tools.versions()));
       else if (kept.failed !== undefined) console.error(`race: ${row.name}: ${kept.failed}`);
       const isLast = !options.rows.slice(i + 1).some(({ group }) => group === row.group);
       if (isLast) await servers.stop(row.group);
     }
-    if (!options.isProfile) process.stdout.write(await readFile(`${options.out}.md`, "utf8"));
+    if (!options.isProfile) process.stdout.write(await readFile(`${options.out}.md`, "utf8").catch(() => ""));
     return stop.signal.aborted ? 130 : isWhole ? 0 : 1;
   } finally {
     await servers.stop();
@@ -97,7 +102,7 @@ class OneRow {
 
   async #race([disk = "", memory = ""]: readonly string[]): Promise<Pick<Kept, "title" | "measured" | "bytes">> {
     const { tools, servers, signal } = this.#around;
-    const { mib, isSmoke, rounds } = this.#options;
+    const { mib, isSmoke, rounds, budget } = this.#options;
     const needs = this.#row.needs ?? [];
     await tools.want(needs);
     const lacks = tools.lacks(needs);
@@ -126,7 +131,7 @@ class OneRow {
       await runner.run({ argv: ["sync", "-f", run.cwd], cwd: run.cwd });
       return this.#row.isShort === true ? await runner.short(run) : await runner.cost(run);
     };
-    const measured = await contend(contest, programs, rounds, measure, (names) => tools.lacks(names));
+    const measured = await contend(contest, programs, { rounds, budget }, measure, (names) => tools.lacks(names));
     const { base, fast } = this.#around;
     const lines = measured.lines.map((line) =>
       line.failed === undefined ? line : { ...line, failed: neutral(line.failed, [base, fast]) },

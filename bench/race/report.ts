@@ -43,7 +43,18 @@ export function merged(report: Report | undefined, machine: Machine, row: Kept, 
   return { version: 1, machine: { ...machine, versions }, rows };
 }
 
-const HEAD = ["row", "peer", "ours", "peer's", "ratio (rounds)", "CPU ratio", "peak ours / peer's", "goal", "met"];
+const HEAD = [
+  "row",
+  "peer",
+  "ours",
+  "peer's",
+  "ratio (of each round)",
+  "rounds",
+  "CPU ratio",
+  "peak ours / peer's",
+  "goal",
+  "met",
+];
 const BEFORE = ["before", "ours / before"];
 
 /** The one table, in Markdown. */
@@ -61,7 +72,7 @@ function cellsOf(row: Kept): readonly string[][] {
   const label = `${row.name}: ${row.title}`;
   const { measured, bytes } = row;
   if (measured === undefined)
-    return [[label, `not measured: ${row.failed ?? ""}`, ...Array.from({ length: 9 }, () => "")]];
+    return [[label, `not measured: ${row.failed ?? ""}`, ...Array.from({ length: 10 }, () => "")]];
   return measured.lines.map((line, i) => cells(i === 0 ? label : "", line, measured, bytes));
 }
 
@@ -77,6 +88,7 @@ function cells(label: string, line: Line, { ours, before }: Measured, bytes: num
     own === undefined ? "-" : time(own, bytes),
     other === undefined ? "-" : time(other, bytes),
     wall === undefined ? "-" : spread(wall),
+    `${line.theirs.length}`,
     cpu === undefined ? "-" : cpu.of.toFixed(2),
     own === undefined && other === undefined ? "-" : `${mb(own)} / ${mb(other)}`,
     wanted(line.goal),

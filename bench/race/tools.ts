@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 // The programs that the race is run against: found, or installed from Debian or with Go, or a reason why not.
@@ -88,7 +88,9 @@ function locate(name: string): string | undefined {
   return (
     named ??
     Bun.which(name) ??
-    Bun.which(name, { PATH: `${kept()}:${join(homedir(), "go/bin")}:/usr/sbin:/sbin` }) ??
+    Bun.which(name, {
+      PATH: [kept(), join(tmpdir(), "images-live-tools"), join(homedir(), "go/bin"), "/usr/sbin", "/sbin"].join(":"),
+    }) ??
     undefined
   );
 }

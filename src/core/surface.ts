@@ -22,12 +22,14 @@ export {
   defineConformance,
   type TestPlace,
 } from "./conformance.ts";
+export { Glances } from "./disk/glances.ts";
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { diskFailure, errno } from "./disk/reason.ts";
 export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
 export type { Facts, KnownBytes } from "./facts.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
+export { type HeldPart, inParts } from "./format/parts.ts";
 export { tarOf } from "./format/tar-write.ts";
 export { type Markup, markup, page } from "./html.ts";
 export { type OnRemove, type ReplaceOrder, versionName } from "./model/declaration.ts";
@@ -116,4 +118,5 @@ export {
 } from "./plugin.ts";
 export type { Starter, StarterSetting } from "./starter.ts";
 export { type S3Access, s3Access, s3ErrorOf } from "./store/s3/access.ts";
+export { partSize } from "./store/s3/parts.ts";
 export { elementOf, elementsOf } from "./store/s3/xml.ts";

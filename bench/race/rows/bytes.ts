@@ -95,7 +95,7 @@ const compressed = (race: Race): Promise<Contest> =>
 
 /** By the name of the row: how it is packed, and unpacked, and which part of the size. */
 const PACKINGS: readonly (readonly [name: string, tool: string, make: string, script: string, part: number])[] = [
-  ["xz", "xz", "xz -3 -T2 -c disk.raw >form", "xz -dc ../form >out", 2],
+  ["xz", "xz", "xz -6 -T2 -c disk.raw >form", "xz -dc ../form >out", 4],
   ["bz2", "bzip2", "bzip2 -1 -c disk.raw >form", "bzip2 -dc ../form >out", 8],
   ["zst", "zstd", "zstd -q -3 -c disk.raw >form", "zstd -q -dc ../form >out", 1],
   ["gz", "gzip", "gzip -1 -c disk.raw >form", "gzip -dc ../form >out", 2],

@@ -230,6 +230,8 @@ function commonIn(node: TableNode, { problems, maskSecret }: CheckContext): Comm
   if (timeouts !== undefined && node.entries.has("timeout"))
     problems.error("config.value", "timeout and timeouts mean the same: write one of them", { at: timeouts.key });
   const entries = [...node.entries].filter(([key]) => Object.hasOwn(IMAGE, key));
+  // No setting of an image has a default in the schema: of most images there is nothing to check.
+  if (entries.length === 0) return {};
   return checkTable(IMAGE, tableWith(node, entries), { problems, maskSecret }) ?? {};
 }
 

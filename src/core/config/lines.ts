@@ -7,6 +7,8 @@ export class Lines {
   readonly #starts: number[] = [0];
   /** False: every unit is a character, so columns need no counting. */
   readonly #pairs: boolean;
+  /** The line that was asked for last: the next one is most often the same, or near behind it. */
+  #last = 0;
 
   constructor(text: string, file: string) {
     this.file = file;
@@ -45,6 +47,18 @@ export class Lines {
   }
 
   #indexOf(offset: number): number {
+    for (let near = this.#last; near < this.#last + 3; near++) {
+      if ((this.#starts[near] ?? Infinity) > offset) break;
+      if (offset < (this.#starts[near + 1] ?? Infinity)) {
+        this.#last = near;
+        return near;
+      }
+    }
+    this.#last = this.#search(offset);
+    return this.#last;
+  }
+
+  #search(offset: number): number {
     let low = 0;
     let high = this.#starts.length - 1;
     while (low < high) {

@@ -60,12 +60,15 @@ export function valueIn(node: Node): Value | undefined {
 }
 
 export function tableOf(entries: ReadonlyMap<string, NodeEntry>): { readonly [key: string]: Value } {
-  return Object.fromEntries(
-    [...entries].flatMap(([key, entry]): [string, Value][] => {
-      const value = valueIn(entry.value);
-      return value === undefined ? [] : [[key, value]];
-    }),
-  );
+  const table: Record<string, Value> = {};
+  for (const [key, entry] of entries) {
+    const value = valueIn(entry.value);
+    if (value === undefined) continue;
+    // Such a name would set what the table inherits.
+    if (key === "__proto__") Object.defineProperty(table, key, { value, enumerable: true, configurable: true });
+    else table[key] = value;
+  }
+  return table;
 }
 
 /** True when an error in it has been reported already. */

@@ -3,7 +3,7 @@ import { Failure } from "../failure.ts";
 import type { FilePosition } from "../model/position.ts";
 import { Lines } from "./lines.ts";
 import type { Node, NodeEntry, TableNode, TextNode } from "./node.ts";
-import { type Item, type Key, type Pair, type ScannedPart, type ScannedValue, scan, Unscannable } from "./scan.ts";
+import { type Item, type Key, type Pair, type ScannedPart, type ScannedValue, scanned, Unscannable } from "./scan.ts";
 import { syntaxFailure } from "./syntax.ts";
 
 /**
@@ -21,7 +21,7 @@ export function readToml(source: string, file: string): TableNode {
     throw syntaxFailure(thrown, text, lines);
   }
   try {
-    return new Builder(text, lines).build(scan(text), values);
+    return new Builder(text, lines).build(scanned(text), values);
   } catch (thrown) {
     if (!(thrown instanceof Unscannable)) throw thrown;
     throw new Failure("config.syntax", "invalid TOML", { at: lines.place(thrown.offset, thrown.offset + 1) });
@@ -57,7 +57,7 @@ class Builder {
     this.#lines = lines;
   }
 
-  build(items: readonly Item[], values: unknown): TableNode {
+  build(items: Iterable<Item>, values: unknown): TableNode {
     const root = this.#table(values, this.#lines.place(0, 0), 0);
     let current = root;
     for (const item of items) {

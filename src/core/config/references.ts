@@ -87,7 +87,7 @@ export function reportCycles(resources: readonly Resource[], problems: Problems)
     path.delete(address);
     done.add(address);
   };
-  for (const address of all.keys()) walk(address);
+  for (const resource of resources) if (dependenciesOf(resource).length > 0) walk(resource.address);
 }
 
 function tellCircle(circle: readonly Address[], all: ReadonlyMap<Address, Resource>, problems: Problems): void {

@@ -86,11 +86,13 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, context: Che
 }
 
 function placesOf(entries: ReadonlyMap<string, NodeEntry>, plugin: Plugin): Record<string, FilePosition> {
-  return Object.fromEntries(
-    [...entries].flatMap(([key, { value }]) =>
-      placesIn(takes(plugin, key) ? (nameIn(plugin.image, key) ?? key) : key, value),
-    ),
-  );
+  const places: Record<string, FilePosition> = {};
+  for (const [key, { value }] of entries) {
+    const name = takes(plugin, key) ? (nameIn(plugin.image, key) ?? key) : key;
+    if (value.kind !== "list" && value.kind !== "table") places[name] = value.at;
+    else for (const [inner, at] of placesIn(name, value)) places[inner] = at;
+  }
+  return places;
 }
 
 /**
@@ -102,7 +104,7 @@ function overlay(
   own: ReadonlyMap<string, NodeEntry>,
   plugin: Plugin,
 ): ReadonlyMap<string, NodeEntry> {
-  if (own.size === 0 && ![...general.keys()].some((key) => PLACING.has(key))) return general;
+  if (own.size === 0) return withoutPlacing(general);
   const canonical = (key: string) => nameIn(plugin.image, key) ?? key;
   const named = new Set([...own.keys()].map(canonical));
   const origins = plugin.origins ?? [];
@@ -117,6 +119,12 @@ function overlay(
     return !isSourceKey(key) || (chosen.length === 0 && !isWhere(own));
   });
   return new Map([...kept, ...own]);
+}
+
+function withoutPlacing(general: ReadonlyMap<string, NodeEntry>): ReadonlyMap<string, NodeEntry> {
+  const kept = new Map(general);
+  for (const key of PLACING) kept.delete(key);
+  return kept;
 }
 
 /** Whether these entries say where the bytes are, and not only, say, the password. */

@@ -46,9 +46,10 @@ export class Unscannable extends Error {
  * only looks for borders, and it checks no rule. It exists since the parser tells no positions of good values.
  * @throws Unscannable
  */
-export function scan(text: string): Item[] {
-  return new Scanner(text).document();
-}
+export const scan = (text: string): Item[] => [...scanned(text)];
+
+/** The same, one after the other. @throws Unscannable when it comes there */
+export const scanned = (text: string): Iterable<Item> => new Scanner(text).document();
 
 const BLANK = new Set([" ", "\t", "\r", "\n"]);
 const BARE = /[A-Za-z0-9_-]+/y;
@@ -62,13 +63,12 @@ class Scanner {
     this.#text = text;
   }
 
-  document(): Item[] {
-    const items: Item[] = [];
+  *document(): Generator<Item> {
     for (;;) {
       this.#blank();
       const next = this.#text[this.#at];
-      if (next === undefined) return items;
-      items.push(next === "#" ? this.#comment() : next === "[" ? this.#header() : this.#pair());
+      if (next === undefined) return;
+      yield next === "#" ? this.#comment() : next === "[" ? this.#header() : this.#pair();
     }
   }
 

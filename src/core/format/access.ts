@@ -1,4 +1,5 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { openRegular } from "../disk/regular.ts";
 import { PIECE } from "./bytes.ts";
 import { truncated } from "./failures.ts";
 import { extentsOf } from "./holes.ts";
@@ -40,7 +41,7 @@ export class FileAccess implements RandomAccess {
   }
 
   static async open(path: string, signal?: AbortSignal): Promise<FileAccess> {
-    const file = await open(path, "r");
+    const file = await openRegular(path);
     try {
       return await FileAccess.of(file, signal);
     } catch (thrown) {

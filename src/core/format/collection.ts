@@ -25,6 +25,35 @@ export function countAllocated(piece: Uint8Array): void {
   if (rss > NOTHING) Bun.gc(true);
 }
 
+/**
+ * Gives the memory behind a piece back at once, without the collector. Only for whoever made the piece, or was given it with all of its
+ * buffer, and knows that nobody reads it any more: from now on it is empty.
+ */
+export function free({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+}
+
+/** Pieces that are lent: those that may still be read while the next ones are made. */
+export const LENT = 8;
+
+/**
+ * Pieces that were made for this reader alone. `isLent`: it is done with each before it asks for the fourth after it, and their memory is
+ * given back as they go; else they are counted, and the collector does.
+ */
+export async function* handedOut(pieces: AsyncIterable<Uint8Array>, isLent: boolean): AsyncGenerator<Uint8Array> {
+  const given: Uint8Array[] = [];
+  for await (const piece of pieces) {
+    yield piece;
+    if (!isLent || isShared(piece) || piece.byteLength < piece.buffer.byteLength) {
+      countAllocated(piece);
+      continue;
+    }
+    given.push(piece);
+    const used = given.length > LENT ? given.shift() : undefined;
+    if (used !== undefined) free(used);
+  }
+}
+
 /** The pieces as they are, each counted once it was used. */
 export async function* withCollection(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of input) {

@@ -63,8 +63,8 @@ function packed(head: Uint8Array): DetectedKind | undefined {
   if (has(head, 0, 0x1f, 0x8b, 8)) return { kind: "packed", packing: "gz" };
   if (has(head, 0, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return { kind: "packed", packing: "xz" };
   if (isBzip2(head)) return { kind: "packed", packing: "bz2" };
-  if (isZstd(head)) return { kind: "packed", packing: "zst" };
-  if (has(head, 0, 0x04, 0x22, 0x4d, 0x18) && (head[4] ?? 0) >>> 6 === 1) return { kind: "packed", packing: "lz4" };
+  const frames = framesOf(head);
+  if (frames !== undefined) return { kind: "packed", packing: frames };
   if (isLzma(head)) return { kind: "packed", packing: "lzma" };
   return says(head, 0, "PK\x03\x04") || says(head, 0, "PK\x05\x06") ? { kind: "zip" } : undefined;
 }
@@ -87,14 +87,15 @@ function isLzma(head: Uint8Array): boolean {
   return isPower && dictionary >= 4096 && dictionary <= 2 ** 30 && isPlausible;
 }
 
-/** A frame, or frames without data before it. */
-function isZstd(head: Uint8Array): boolean {
+/** A frame of zstd or lz4, or the frames without data that both may have before it. */
+function framesOf(head: Uint8Array): "zst" | "lz4" | undefined {
   for (let at = 0; at + 4 <= head.length; ) {
-    if (has(head, at, 0x28, 0xb5, 0x2f, 0xfd)) return true;
-    if (((head[at] ?? 0) & 0xf0) !== 0x50 || !has(head, at + 1, 0x2a, 0x4d, 0x18) || head.length < at + 8) return false;
+    if (has(head, at, 0x28, 0xb5, 0x2f, 0xfd)) return "zst";
+    if (has(head, at, 0x04, 0x22, 0x4d, 0x18)) return (head[at + 4] ?? 0) >>> 6 === 1 ? "lz4" : undefined;
+    if (((head[at] ?? 0) & 0xf0) !== 0x50 || !has(head, at + 1, 0x2a, 0x4d, 0x18) || head.length < at + 8) return;
     at += 8 + viewOf(head).getUint32(at + 4, true);
   }
-  return false;
+  return undefined;
 }
 
 function image(head: Uint8Array): DetectedKind | undefined {

@@ -16,6 +16,9 @@ export const truncated = (what: string): Failure =>
 /** The bytes are good, but of a kind that is not handled. */
 export const unsupported = (message: string, hint: string): Failure => new Failure("source.format", message, { hint });
 
+/** There is nothing in it, which is no image. */
+export const empty = (what: string): Failure => unsupported(`${what} is empty: 0 bytes`, "check the source");
+
 /** It cannot be done with a stream alone. */
 export const needsFile = (message: string): Failure =>
   new Failure("source.order", message, {

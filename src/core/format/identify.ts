@@ -3,7 +3,7 @@ import type { Format } from "../model/image.ts";
 import { type ByteStream, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
 import { type DetectedKind, detect, HEAD, wordsOf } from "./detect.ts";
-import { truncated } from "./failures.ts";
+import { empty, truncated } from "./failures.ts";
 import { memoryToUnpack } from "./memory.ts";
 import { isOvf, NoSingleDisk } from "./ovf.ts";
 import { untar } from "./tar.ts";
@@ -101,6 +101,7 @@ export async function identifyHead(
       return { layers, format: undefined, foreign: found.what, ...size };
     } else {
       const isOutermost = layers.length === 0;
+      if (isOutermost && inside.length === 0) throw empty("the source");
       if (isOutermost) refuseUnsafe(found.format, inside, options.size, options.tail);
       else refuseUnsafe(found.format, inside);
       const { kind: _, ...image } = found;

@@ -1,3 +1,5 @@
+import { constants, inflateSync } from "node:zlib";
+
 /** Bytes that are no disk, and that are not unpacked here: by their beginning, and in words. */
 const MAGIC: readonly (readonly [words: string, ...bytes: number[]])[] = [
   ["a 7z archive", 0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c],
@@ -27,11 +29,28 @@ export function nonDiskKind(head: Uint8Array, tail: Uint8Array | undefined): str
   for (const [words, ...bytes] of MAGIC) {
     if (head.length >= bytes.length && bytes.every((byte, at) => head[at] === byte)) return words;
   }
+  if (isCompress(head)) return "compress data (.Z)";
+  if (isZlib(head)) return "zlib data";
   if (tail?.length === 512 && ascii("koly").every((byte, at) => tail[at] === byte)) return "an Apple disk image (DMG)";
   const text = textOf(head);
   if (HTML.test(text)) return PAGE;
   if (MARKUP.test(text)) return "an XML document";
   return SIGNATURE.test(text) ? "an OpenPGP or PEM file" : undefined;
+}
+
+/** Its magic, and a plausible width of its codes. */
+const isCompress = ([first, second, flags = 0]: Uint8Array): boolean =>
+  first === 0x1f && second === 0x9d && (flags & 0x60) === 0 && (flags & 31) >= 9 && (flags & 31) <= 16;
+
+/** Its two bytes are too little to tell: what follows them has to unpack as well. */
+function isZlib(head: Uint8Array): boolean {
+  const [first = 0, second = 0] = head;
+  if (head.length < 16 || first !== 0x78 || (first * 256 + second) % 31 !== 0) return false;
+  try {
+    return inflateSync(head.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH }).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether the bytes are plain text, which no disk begins with. */

@@ -2,6 +2,7 @@ import { ByteReader, type ByteStream } from "./bytes.ts";
 import { corrupt } from "./failures.ts";
 import { DEFAULT_LIMIT, tooLarge } from "./limit.ts";
 import { type MemberOptions, missing, sameName } from "./member-name.ts";
+import { namesOf, OvaManifest } from "./ova.ts";
 import { diskOf, isOvf, OVF_LIMIT } from "./ovf.ts";
 import { hole } from "./segment.ts";
 import { BLOCK, insideParts, nextEntry, type TarEntry, type TarPart } from "./tar-header.ts";
@@ -10,35 +11,79 @@ const TAR = "the tar archive";
 
 /**
  * One file out of a tar archive (ustar, pax, GNU; sparse files are filled up with their zeros): the named one, or else the disk of an
- * OVA, or else the first regular one. Fails with `source.member` when there is none. It ends only after the archive has been read to its end.
+ * OVA, or else the first regular one. Fails with `source.member` when there is none, and with `source.corrupt` where the manifest of an
+ * OVA says otherwise. It ends only after the archive has been read to its end.
  */
 export async function* untar(
   input: ByteStream,
   options: MemberOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { limit = DEFAULT_LIMIT } = options;
-  let { name } = options;
+  const { limit = DEFAULT_LIMIT, name } = options;
+  let wanted: readonly string[] | undefined = name === undefined ? undefined : [name];
+  let manifest: OvaManifest | undefined;
   await using reader = new ByteReader(input, signal);
   const globals = new Map<string, string>();
   const seen: string[] = [];
   for (;;) {
     const entry = await nextEntry(reader, globals);
-    if (entry === undefined) throw missing(name, seen);
-    if (name === undefined && entry.regular && isOvf(entry.name) && entry.stored <= OVF_LIMIT) {
-      name = diskOf(await reader.exact(entry.stored, TAR));
-      await reader.skip(-entry.stored & (BLOCK - 1), TAR);
+    if (entry === undefined) throw missing(wanted?.at(-1), seen);
+    const { regular, name: called, stored } = entry;
+    const isWanted = regular && (wanted === undefined || wanted.some((one) => sameName(called, one)));
+    if (
+      regular &&
+      isOvf(called) &&
+      stored <= OVF_LIMIT &&
+      manifest === undefined &&
+      (name === undefined || !isWanted)
+    ) {
+      manifest = new OvaManifest();
+      const ovf = await join(manifest.seen(called, reader.pieces(stored, TAR)));
+      wanted ??= namesOf(diskOf(ovf), called);
+      await reader.skip(-stored & (BLOCK - 1), TAR);
+      if (name !== undefined) seen.push(called);
       continue;
     }
-    if (entry.regular && (name === undefined || sameName(entry.name, name))) {
+    if (manifest !== undefined && regular && !isWanted && OvaManifest.isNamed(called, stored)) {
+      manifest.read(await reader.exact(stored, TAR));
+      await reader.skip(-stored & (BLOCK - 1), TAR);
+      continue;
+    }
+    if (isWanted) {
       if (entry.size > limit) throw tooLarge("the file in the tar archive", limit);
-      yield* content(reader, entry);
+      yield* manifest?.seen(called, content(reader, entry)) ?? content(reader, entry);
+      if (manifest !== undefined) await proven(manifest, reader, entry, globals);
       await reader.drain();
       return;
     }
-    if (entry.regular && seen.length < 20) seen.push(entry.name);
+    if (regular && seen.length < 20) seen.push(called);
     await reader.skip(Math.ceil(entry.stored / BLOCK) * BLOCK, TAR);
   }
+}
+
+/** Reads on to the manifest, where it stands behind the disk, and compares. */
+async function proven(
+  manifest: OvaManifest,
+  reader: ByteReader,
+  last: TarEntry,
+  globals: Map<string, string>,
+): Promise<void> {
+  await reader.skip(-last.stored & (BLOCK - 1), TAR);
+  for (;;) {
+    const entry = await nextEntry(reader, globals);
+    if (entry === undefined) break;
+    if (entry.regular && OvaManifest.isNamed(entry.name, entry.stored))
+      manifest.read(await reader.exact(entry.stored, TAR));
+    else await reader.skip(entry.stored, TAR);
+    await reader.skip(-entry.stored & (BLOCK - 1), TAR);
+  }
+  manifest.check();
+}
+
+async function join(bytes: ByteStream): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 async function* content(reader: ByteReader, entry: TarEntry): AsyncGenerator<Uint8Array> {

@@ -1,8 +1,11 @@
 import { FileAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
-import { countAllocated } from "./collection.ts";
-import { compress, decompress } from "./compression.ts";
+
+import { countAllocated, handedOut } from "./collection.ts";
+import { compress, decompress, type Packing } from "./compression.ts";
+
 import { convert } from "./convert.ts";
+import { empty } from "./failures.ts";
 import { watchedRaw } from "./footer.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
@@ -36,8 +39,22 @@ interface TransformOptions {
   readonly scanned?: ((done: number, total: number) => void) | undefined;
   /** Told what is odd about the bytes, and no failure. */
   readonly note?: ((text: string) => void) | undefined;
+  /** Whoever reads is done with a piece before it asks for the fourth after it. */
+  readonly lent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Steps that copy what they are given piece by piece, so that it may be lent to them. */
+export const takesLent = ({ steps: [first] }: TransformPlan): boolean =>
+  first !== undefined && ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma"].includes(first);
+
+/** Whether each piece that comes out was made for the reader, and shares its buffer with nothing that is read again. */
+const makesOwn = (input: Input, { steps, open }: TransformPlan): boolean => {
+  const last = steps.at(-1);
+  if (open || last === undefined) return false;
+  const isPacked = ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma", "gzip", "xz", "zstd"].includes(last);
+  return isPacked || (last === "qcow2->raw" && steps.length === 1 && input.kind === "file");
+};
 
 type Flow =
   | { readonly kind: "input"; readonly input: Input }
@@ -71,10 +88,9 @@ export async function* transform(
   const bytes = bytesOf(await flow(input, plan, options), options);
   // What was only unpacked has been seen from its beginning alone.
   const isUnpacked = plan.format === "raw" && plan.compression === "none" && !plan.steps.some(isConversion);
-  for await (const piece of isUnpacked ? watchedRaw(bytes) : bytes) {
-    yield piece;
-    if (plan.steps.length > 0) countAllocated(piece);
-  }
+  const watched = isUnpacked ? watchedRaw(bytes) : bytes;
+  if (plan.steps.length === 0) yield* watched;
+  else yield* handedOut(watched, options.lent === true && makesOwn(input, plan));
 }
 
 /** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
@@ -109,23 +125,31 @@ async function flow(input: Input, plan: TransformPlan, options: TransformOptions
 function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
   const { limit, level, threads, note, signal } = options;
   const bytes = (): ByteStream => bytesOf(at, options);
+  const unpacked = (packing: Packing): Flow => ({
+    kind: "bytes",
+    bytes: some(decompress(packing, bytes(), { limit, note }, signal), `what is inside of the ${packing} data`),
+  });
+  const opened = (archive: typeof untar): Flow => ({
+    kind: "bytes",
+    bytes: some(archive(bytes(), { name: options.member, limit }, signal), "the file in the archive"),
+  });
   switch (step) {
     case "gunzip":
-      return { kind: "bytes", bytes: decompress("gz", bytes(), { limit, note }, signal) };
+      return unpacked("gz");
     case "bunzip2":
-      return { kind: "bytes", bytes: decompress("bz2", bytes(), { limit }, signal) };
+      return unpacked("bz2");
     case "unxz":
-      return { kind: "bytes", bytes: decompress("xz", bytes(), { limit }, signal) };
+      return unpacked("xz");
     case "unzstd":
-      return { kind: "bytes", bytes: decompress("zst", bytes(), { limit }, signal) };
+      return unpacked("zst");
     case "unlz4":
-      return { kind: "bytes", bytes: decompress("lz4", bytes(), { limit }, signal) };
+      return unpacked("lz4");
     case "unlzma":
-      return { kind: "bytes", bytes: decompress("lzma", bytes(), { limit }, signal) };
+      return unpacked("lzma");
     case "untar":
-      return { kind: "bytes", bytes: untar(bytes(), { name: options.member, limit }, signal) };
+      return opened(untar);
     case "unzip":
-      return { kind: "bytes", bytes: unzip(bytes(), { name: options.member, limit }, signal) };
+      return opened(unzip);
     case "qcow2->raw":
       return { kind: "disk", segments: diskOf(at, options) };
     case "raw->qcow2":
@@ -139,6 +163,16 @@ function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
     default:
       return { kind: "bytes", bytes: convert(bytes(), step, { limit, signal, directory: options.directory }) };
   }
+}
+
+/** The bytes as they are. Fails with `source.format` where there are none. */
+async function* some(input: ByteStream, what: string): AsyncGenerator<Uint8Array> {
+  let isEmpty = true;
+  for await (const piece of input) {
+    isEmpty &&= piece.length === 0;
+    yield piece;
+  }
+  if (isEmpty) throw empty(what);
 }
 
 function bytesOf(at: Flow, options: TransformOptions): ByteStream {

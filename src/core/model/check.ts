@@ -1,5 +1,5 @@
 import { nearest } from "./nearest.ts";
-import type { Checked, Desired, Fault, Schema } from "./schema.ts";
+import { type Checked, type Desired, entriesOf, type Fault, type Schema } from "./schema.ts";
 import type { Value } from "./value.ts";
 
 /** Checks a written table and fills in the defaults. Every fault is reported, not only the first. */
@@ -30,7 +30,7 @@ export function check(
     if (checked.ok) value[name] = checked.value;
     else for (const fault of checked.faults) faults.push({ ...fault, path: [key, ...fault.path] });
   }
-  for (const [name, attribute] of Object.entries(schema)) {
+  for (const [name, attribute] of entriesOf(schema)) {
     if (used.has(name)) continue;
     if (attribute.mode === "required") faults.push({ path: [], message: `${name} is missing`, hint: attribute.doc });
     if (attribute.mode === "default") value[name] = attribute.value;
@@ -41,7 +41,7 @@ export function check(
 /** The attribute that a written key means, by its name or one of its other spellings. */
 export function nameFor(schema: Schema, key: string): string | undefined {
   if (Object.hasOwn(schema, key)) return key;
-  return Object.entries(schema).find(([, { also }]) => also?.includes(key))?.[0];
+  return entriesOf(schema).find(([, { also }]) => also?.includes(key))?.[0];
 }
 
 /** What is wrong with a schema itself, in words for the author of the plugin. */

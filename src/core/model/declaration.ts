@@ -79,9 +79,10 @@ export interface Resource {
 }
 
 /** Other addresses that an image is made from: by their bytes, or by their ids. */
-export const dependenciesOf = ({ source, references = {} }: Pick<Resource, "source" | "references">): Address[] => [
-  ...new Set([...(source?.kind === "image" ? [source.address] : []), ...Object.values(references)]),
-];
+export const dependenciesOf = ({ source, references }: Pick<Resource, "source" | "references">): Address[] =>
+  source?.kind !== "image" && references === undefined
+    ? []
+    : [...new Set([...(source?.kind === "image" ? [source.address] : []), ...Object.values(references ?? {})])];
 
 export interface Moved {
   readonly from: Address;

@@ -34,6 +34,7 @@ export const digest = (algorithm: Algorithm, hex: string): Digest => `${algorith
 export const algorithmOf = (hex: string): Algorithm | undefined =>
   ALGORITHMS.find((name) => LENGTH[name] === hex.length);
 export const hexOf = (of: Digest): string => of.slice(of.indexOf(":") + 1);
-export const nameOf = (of: Digest): Algorithm => ALGORITHMS.find((name) => of.startsWith(`${name}:`)) ?? "sha256";
+export const nameOf = (of: Digest): Algorithm =>
+  of.startsWith("sha256:") ? "sha256" : (ALGORITHMS.find((name) => of.startsWith(`${name}:`)) ?? "sha256");
 /** For a reader: the algorithm and the first twelve digits. */
 export const shortDigest = (of: Digest): string => `${nameOf(of)}:${hexOf(of).slice(0, 12)}…`;

@@ -25,11 +25,11 @@ export function isSameSet(a: readonly Value[], b: readonly Value[]): boolean {
 /** JSON with sorted keys: the same text for the same content, to take a digest of. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value === "object" && value !== null) {
-    const entries = Object.entries(value)
-      .filter(([, item]) => item !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${canonical(item)}`).join(",")}}`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  let text = "";
+  for (const name of Object.keys(value).sort()) {
+    const item: unknown = Reflect.get(value, name);
+    if (item !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(name)}:${canonical(item)}`;
   }
-  return JSON.stringify(value) ?? "null";
+  return `{${text}}`;
 }

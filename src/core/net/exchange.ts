@@ -53,7 +53,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Keeps the body of the answer, as long as it is small, besides giving it to its reader. */
   keeps(wanted: boolean): void {
-    if (wanted && this.received <= LARGEST) this.#kept = [...this.#queue];
+    if (wanted && this.received <= LARGEST) this.#kept = this.#queue.map((piece) => new Uint8Array(piece));
   }
 
   get kept(): string | undefined {
@@ -144,7 +144,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
     this.received += piece.byteLength;
     if (this.received > LARGEST) this.#kept = undefined;
-    this.#kept?.push(piece);
+    // A copy: whoever reads the body may give its memory back.
+    this.#kept?.push(new Uint8Array(piece));
     this.#queue.push(piece);
     this.#queued += piece.byteLength;
     this.#watch.arm(this.#patience.idle, "no data received");

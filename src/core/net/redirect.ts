@@ -43,7 +43,10 @@ export class RedirectTrail {
     const from = this.#seen.at(-1) ?? this.#request.url;
     const to = location === null ? null : URL.parse(location, from.href);
     if (to === null || !/^https?:$/.test(to.protocol))
-      throw this.#lost("the server redirects to an address that is not an http or https URL");
+      throw this.#lost(
+        "the server redirects to an address that is not an http or https URL",
+        "use the URL of the file itself; other schemes are never followed",
+      );
     to.hash = "";
     if (this.#httpsOnly && to.protocol !== "https:") throw this.#plain(to, "is what the server redirects to");
     const isCircle = this.#seen.some((seen) => seen.href === to.href);
@@ -65,10 +68,10 @@ export class RedirectTrail {
     );
   }
 
-  #lost(message: string): Failure {
+  #lost(message: string, hint = "check the address: the server redirects without end"): Failure {
     const { method, url, redact } = this.#request;
     return new Failure("net.redirect", redact(`${message} (${method} ${shownUrl(url)})`), {
-      hint: "check the address: the server redirects without end",
+      hint,
       request: { method, url: redact(shownUrl(url)) },
     });
   }

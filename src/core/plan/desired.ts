@@ -119,7 +119,7 @@ export class DesiredImages {
       if (this.#context.signal.aborted) throw thrown;
       return { transfer: { how: "none" }, originFailure: asFailure(thrown) };
     });
-    this.#looks.set(resource.address, looking);
+    if (this.#given.has(resource.address)) this.#looks.set(resource.address, looking);
     return looking;
   }
 

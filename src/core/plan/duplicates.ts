@@ -13,9 +13,13 @@ export interface PhysicalImage {
 /** Declarations that come to one image: each is blocked, with the place of the other. Pure. */
 export function findDuplicates(bodies: readonly PhysicalImage[]): ReadonlyMap<Address, Step> {
   const blocked = new Map<Address, Step>();
+  const shared = sharedIn(bodies);
+  if (shared.size === 0) return blocked;
   const byKey = Map.groupBy(
     bodies.flatMap(({ resource, keys }) =>
-      [...new Map(keys.map((one) => [one.key, one])).values()].map((one) => ({ ...one, resource })),
+      [...new Map(keys.map((one) => [one.key, one])).values()].flatMap((one) =>
+        shared.has(one.key) ? [{ ...one, resource }] : [],
+      ),
     ),
     ({ key }) => key,
   );
@@ -34,4 +38,17 @@ export function findDuplicates(bodies: readonly PhysicalImage[]): ReadonlyMap<Ad
     }
   }
   return blocked;
+}
+
+/** The texts that stand for more than one image. */
+function sharedIn(bodies: readonly PhysicalImage[]): ReadonlySet<string> {
+  const holders = new Map<string, Resource>();
+  const shared = new Set<string>();
+  for (const { resource, keys } of bodies)
+    for (const { key } of keys) {
+      const before = holders.get(key);
+      if (before === undefined) holders.set(key, resource);
+      else if (before !== resource) shared.add(key);
+    }
+  return shared;
 }

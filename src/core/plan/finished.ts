@@ -1,7 +1,10 @@
+import type { ImageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded, Retained } from "../model/state.ts";
 import { contentKey, contentOfKey, isUnproven } from "./content-key.ts";
 import type { LiveImage } from "./input.ts";
+import { markerStatus } from "./ownership.ts";
+import type { StateIdentity } from "./siblings.ts";
 
 export const usable = (image: LiveImage): boolean => (image.status ?? "ready") === "ready";
 
@@ -32,3 +35,12 @@ export function distinct(images: readonly (LiveImage | undefined)[]): LiveImage[
   const there = images.filter((image) => image !== undefined);
   return there.length < 2 ? there : [...new Set(there)];
 }
+
+/** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may be anybody's: it is not that. */
+export const madeBy = (image: LiveImage | undefined, { marks }: StateIdentity): LiveImage | undefined =>
+  marks && image?.self !== undefined && image.self !== image.id && markerStatus(image) === "none" ? undefined : image;
+
+const NO_IDS: ReadonlySet<ImageId> = new Set();
+
+export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
+  known?.retained === undefined ? NO_IDS : new Set(known.retained.map(({ id }) => id));

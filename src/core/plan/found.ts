@@ -10,17 +10,21 @@ export type FoundImages = Pick<
   readonly owned: ReadonlyMap<ImageId, readonly string[]>;
 };
 
+/** Of nearly every address nothing is known but its image: what there is none of is one and the same object for all. */
+export const NONE: readonly never[] = [];
+const OWNS_NOTHING: FoundImages["owned"] = new Map();
+
 export const noImages: FoundImages = {
   have: undefined,
   ownership: "foreign",
-  ambiguous: [],
+  ambiguous: NONE,
   incomplete: undefined,
-  kept: [],
-  leftovers: [],
+  kept: NONE,
+  leftovers: NONE,
   rival: undefined,
   namesake: undefined,
-  after: [],
-  owned: new Map(),
+  after: NONE,
+  owned: OWNS_NOTHING,
 };
 
 /** No image of the address, no remains of one, and none that could become it. */

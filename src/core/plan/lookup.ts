@@ -1,6 +1,7 @@
 import type { Resource } from "../model/declaration.ts";
 import type { Plugin } from "../plugin.ts";
 import type { Selection } from "./context.ts";
+import { NONE } from "./found.ts";
 import type { ImageLookup } from "./observe.ts";
 
 /** What an address is, by the file and the state. */
@@ -15,8 +16,8 @@ export function lookupOf(
   plugin: Plugin,
   { mode, adopt }: Pick<Selection, "mode" | "adopt">,
 ): ImageLookup {
-  const held = new Set(known?.status === "ready" ? (plugin.names?.(known.want, address) ?? []) : []);
-  const names = resource === undefined || mode === "destroy" ? [] : (plugin.names?.(resource.want, address) ?? []);
+  const held = known?.status === "ready" ? (plugin.names?.(known.want, address) ?? NONE) : NONE;
+  const names = resource === undefined || mode === "destroy" ? NONE : (plugin.names?.(resource.want, address) ?? NONE);
   const isAdopting = known === undefined && resource !== undefined && (adopt || resource.adopt);
   return {
     address,
@@ -26,7 +27,7 @@ export function lookupOf(
     importing: known === undefined ? importing : undefined,
     chosen: mode === "destroy" ? undefined : resource && plugin.chosenId?.(resource.want),
     names,
-    held: names.filter((name) => held.has(name)),
-    labels: isAdopting ? (plugin.labels?.(resource.want, address) ?? []) : [],
+    held: names.every((name) => held.includes(name)) ? names : names.filter((name) => held.includes(name)),
+    labels: isAdopting ? (plugin.labels?.(resource.want, address) ?? NONE) : NONE,
   };
 }

@@ -3,8 +3,8 @@ import type { Address, ImageId } from "../model/name.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import { type Backend, type Lookup, plain, type ReadContext } from "../plugin.ts";
-import { distinct, isFinished, keptBy, usable } from "./finished.ts";
-import { type FoundImages, noImages } from "./found.ts";
+import { distinct, isFinished, keptBy, madeBy, retained, usable } from "./finished.ts";
+import { type FoundImages, NONE, noImages } from "./found.ts";
 import type { LiveImage } from "./input.ts";
 import { idsOf, markerStatus, type Ownership, ownershipOf } from "./ownership.ts";
 import type { ListedSizes } from "./physical.ts";
@@ -156,6 +156,7 @@ class Index {
   find(lookup: ImageLookup): FoundImages {
     const own = this.#own(lookup);
     const { have, leftovers } = own;
+    if (have !== undefined && this.#isAlone(lookup, have, leftovers)) return own;
     const mine = (image: LiveImage) =>
       image.id === have?.id || leftovers.includes(image.id) || retained(lookup.known).has(image.id);
     const others = lookup.names
@@ -180,12 +181,19 @@ class Index {
     };
   }
 
+  /** Nothing of another address, and nothing that goes with its image, is about: so it is for nearly every image of a large plan. */
+  #isAlone({ names, labels, chosen, known }: ImageLookup, have: LiveImage, leftovers: readonly ImageId[]): boolean {
+    const isHeld = (name: string) => (this.#holders.get(name) ?? have) === have;
+    const isPlain = labels.length === 0 && chosen === undefined && leftovers.length === 0;
+    return isPlain && known?.retained === undefined && have.owns === undefined && names.every(isHeld);
+  }
+
   #owned(ids: readonly ImageId[]): ReadonlyMap<ImageId, readonly string[]> {
     return new Map(ids.map((id) => [id, this.#kept.get(id)?.owns ?? []]));
   }
 
   /** Which image is that of the address, and which are remains of an interrupted run of this state. */
-  #own(lookup: ImageLookup): Omit<FoundImages, "rival" | "idHolder" | "namesake" | "after" | "owned"> {
+  #own(lookup: ImageLookup): FoundImages {
     const { address, previous, known, importing } = lookup;
     const claim = claimOf(lookup, this.#owner);
     const old = retained(known);
@@ -196,7 +204,7 @@ class Index {
     const marked = distinct(
       [address, ...(previous === undefined ? [] : [previous])].flatMap((one) => this.#marked.get(one) ?? []),
     ).filter(({ id }) => !old.has(id));
-    const found = (have: LiveImage | undefined, leftovers: readonly ImageId[] = []) => ({
+    const found = (have: LiveImage | undefined, leftovers: readonly ImageId[] = NONE): FoundImages => ({
       ...noImages,
       have,
       ownership: rank(have),
@@ -215,7 +223,7 @@ class Index {
         const kept = known === undefined ? claimable.flatMap(keptBy) : [];
         const half = marked.find((image) => rank(image) === "incomplete") ?? claimable.find((image) => !usable(image));
         if (current === undefined) return { ...noImages, incomplete: half, kept };
-        return { ...found(current), ambiguous: more.length === 0 ? [] : [current, ...more], kept };
+        return { ...found(current), ambiguous: more.length === 0 ? NONE : [current, ...more], kept };
       }
       case "creating": {
         const made = distinct([begun(known.id), ...marked.filter((image) => rank(image) === "recorded")]);
@@ -239,12 +247,3 @@ class Index {
     }
   }
 }
-
-const NONE: ReadonlySet<ImageId> = new Set();
-
-export const retained = (known: Recorded | undefined): ReadonlySet<ImageId> =>
-  known?.retained === undefined ? NONE : new Set(known.retained.map(({ id }) => id));
-
-/** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may belong to another user: it is not that. */
-const madeBy = (image: LiveImage | undefined, { marks }: StateIdentity): LiveImage | undefined =>
-  marks && image?.self !== undefined && image.self !== image.id && markerStatus(image) === "none" ? undefined : image;

@@ -65,6 +65,7 @@ const named = (source: SourceSpec | undefined): Format | undefined =>
 
 /** The text by which the plugin knows the image, as far as its bytes are known. Where nothing tells their format, it may be any that the plugin takes. */
 export function physicalOf(want: DesiredImage, plugin: Plugin): string | undefined {
+  if (plugin.physical === undefined) return undefined;
   const bytes = bytesOf(want, plugin);
   const key = plugin.physical?.(want.resource.want, bytes);
   const formats = bytes.format === undefined ? plugin.bytes?.(want.resource.want).formats : undefined;

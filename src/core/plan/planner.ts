@@ -27,7 +27,9 @@ import { nameMoves, orderByNameMoves } from "./name-moves.ts";
 import { type ImageLookup, observe } from "./observe.ts";
 import { withDeletions } from "./obstacles.ts";
 import { ListedSizes } from "./physical.ts";
-import { type DeclaredImage, physicalImages } from "./physical-images.ts";
+
+import { type DeclaredImage, declaredImage, physicalImages } from "./physical-images.ts";
+
 import { afterSteps, dependentsFirst, wavesOf } from "./references.ts";
 
 import { importOf, removalOf, resourceAt } from "./resources.ts";
@@ -125,6 +127,7 @@ class Planner {
         await inParallel(wave, 8, async (one) => {
           const image = await this.#decide(one, found.get(one.address) ?? noImages, scope, reading);
           if (image !== undefined) images.push(image);
+          if (plugin.movesNames !== true) found.delete(one.address);
         });
       const bodies = this.#selection.mode === "normal" ? await physicalImages(images, scope, reading) : [];
       const resource = (address: Address) => this.#resource(address);
@@ -193,7 +196,7 @@ class Planner {
       : { step: decide(input), holder: undefined, want: wish };
     if (holder !== undefined) this.#bytesOf.set(address, holder);
     const stays = first?.action === "create" || first?.action === "replace" ? undefined : found.have;
-    const image = absent || want === undefined ? undefined : { want, have: stays };
+    const image = absent || want === undefined ? undefined : declaredImage(want, stays, plugin);
     if (first === undefined) return image;
     const deletes = deletionsOf(first, known, want, this.#context.now());
     const { step: guarded, warnings } = await withDeletions(first, deletes, found, backend, reading);

@@ -68,6 +68,7 @@ export function wavesOf<T extends { readonly address: Address }>(
   lookups: readonly T[],
   resource: (address: Address) => Resource | undefined,
 ): readonly (readonly T[])[] {
+  if (!lookups.some(({ address }) => resource(address)?.references !== undefined)) return [lookups];
   const names = new Set(lookups.map(({ address }) => address));
   const depths = new Map<Address, number>();
   const depth = (address: Address): number => {

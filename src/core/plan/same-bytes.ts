@@ -4,9 +4,9 @@ import { type Backend, type Plugin, plain, type ReadContext } from "../plugin.ts
 import type { PlanContext } from "./context.ts";
 import { decide } from "./decide.ts";
 import type { PhysicalImage } from "./duplicates.ts";
-import { isFinished } from "./finished.ts";
+import { isFinished, retained } from "./finished.ts";
 import type { DecisionInput, DesiredImage, LiveImage } from "./input.ts";
-import { type ImageLookup, retained } from "./observe.ts";
+import type { ImageLookup } from "./observe.ts";
 import { ownershipOf } from "./ownership.ts";
 import { bytesOf, type ListedSizes, physicalOf, sameRequestBytes, withSent } from "./physical.ts";
 import { claimOf, managedBy, type StateIdentity } from "./siblings.ts";
@@ -15,12 +15,17 @@ import { claimOf, managedBy, type StateIdentity } from "./siblings.ts";
 export function physicalImageOf(want: DesiredImage, plugin: Plugin, have?: LiveImage): PhysicalImage {
   const { resource } = want;
   const names = plugin.names?.(resource.want, resource.address) ?? [];
+  const texts = [...names, ...physicals(want, plugin, have)];
+  return { resource, keys: texts.map((shown) => ({ key: `${resource.backend}\n${shown}`, shown })) };
+}
+
+/** The texts by which the plugin knows it, as far as its bytes are known. */
+function physicals(want: DesiredImage, plugin: Plugin, have: LiveImage | undefined): readonly string[] {
+  if (plugin.physical === undefined) return [];
   const live = have?.digests?.sha256;
   const known = bytesOf(want, plugin);
   const all = [known, ...sameRequestBytes(want, plugin), ...(live === undefined ? [] : [{ ...known, live }])];
-  const keys = all.map((bytes) => plugin.physical?.(resource.want, bytes));
-  const texts = [...names, ...keys.filter((key) => key !== undefined)];
-  return { resource, keys: texts.map((shown) => ({ key: `${resource.backend}\n${shown}`, shown })) };
+  return all.map((bytes) => plugin.physical?.(want.resource.want, bytes)).filter((key) => key !== undefined);
 }
 
 /** The backend that a decision is about, and what else is looked for there. */

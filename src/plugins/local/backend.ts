@@ -54,20 +54,15 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   }
 
   async *list({ signal, note }: ReadContext): AsyncGenerator<Observed<LocalImage>> {
+    const store = await this.#store.id();
     for await (const { entry, isWhole } of this.#store.list(note)) {
       signal.throwIfAborted();
-      yield await this.#shown(entry, isWhole);
+      yield shown(entry, isWhole, store);
     }
   }
 
   async #seen(entry: StoreEntry): Promise<Observed<LocalImage>> {
-    return await this.#shown(entry, await this.#store.isWhole(entry));
-  }
-
-  /** An image whose bytes are gone or of another size can never be used again. */
-  async #shown(entry: StoreEntry, isWhole: boolean): Promise<Observed<LocalImage>> {
-    const seen = observed(entry, await this.#store.id());
-    return isWhole ? seen : { ...seen, status: "failed" };
+    return shown(entry, await this.#store.isWhole(entry), await this.#store.id());
   }
 
   async create(want: Desired<LocalImage>, source: Source | undefined, context: Context): Promise<Observed<LocalImage>> {
@@ -200,6 +195,12 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
       });
     }
   }
+}
+
+/** An image whose bytes are gone or of another size can never be used again. */
+function shown(entry: StoreEntry, isWhole: boolean, store: string | undefined): Observed<LocalImage> {
+  const seen = observed(entry, store);
+  return isWhole ? seen : { ...seen, status: "failed" };
 }
 
 const isOf = (marker: Marker | undefined, wanted: Marker | undefined): boolean =>

@@ -1,6 +1,7 @@
+import { lstatSync } from "node:fs";
 import { link, lstat, lutimes, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errno, Failure, hexOf, passThrough, type Source } from "images";
+import { errno, Failure, Glances, hexOf, passThrough, type Source } from "images";
 import { isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
 import { writeWithHoles } from "./holes.ts";
 import type { Ledger } from "./ledger.ts";
@@ -11,6 +12,7 @@ export class Blobs {
   readonly #directory: string;
   readonly #ledger: Ledger;
   readonly #temporary: () => string;
+  readonly #glances = new Glances();
 
   constructor(root: string, ledger: Ledger, temporary: () => string) {
     this.#directory = join(root, "blobs");
@@ -21,7 +23,11 @@ export class Blobs {
   /** Whether all files of bytes are there, with these sizes. */
   async areWhole(all: readonly StoreBlob[]): Promise<boolean> {
     for (const { sha256, size } of all) {
-      const found = await lstat(join(this.#directory, sha256)).catch(whenMissing(undefined));
+      const path = `${this.#directory}/${sha256}`;
+      const found = await this.#glances.look(
+        () => lstatSync(path, { throwIfNoEntry: false }),
+        () => lstat(path).catch(whenMissing(undefined)),
+      );
       if (!found?.isFile() || found.size !== size) return false;
     }
     return true;

@@ -1,14 +1,15 @@
 import { constants } from "node:fs";
 import { access, link, lstat, lutimes, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errno, Failure, type ImageId } from "images";
+import { errno, Failure, Glances, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
-import { readPlain, whenMissing } from "./disk.ts";
+import { glanceAt, whenMissing } from "./disk.ts";
+import { partsOf } from "./entry.ts";
 import { establish, makeDirectories, recognize, type StoreFound } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
 import { Pages } from "./pages.ts";
 import { idOfFile, isId, recordNames, recordOf, type StoreBlob, type StoreEntry } from "./record.ts";
-import { blobsOf } from "./store.ts";
+import { blobsOf, type ListedEntry } from "./store.ts";
 import { fileName } from "./streams.ts";
 import { Working } from "./working.ts";
 
@@ -24,6 +25,7 @@ export class Directory {
   readonly blobs: Blobs;
   readonly pages: Pages;
   readonly #noted = new Set<string>();
+  readonly #glances = new Glances();
   #found: Promise<StoreFound> | undefined;
 
   constructor(root: string, grace: number) {
@@ -73,12 +75,23 @@ export class Directory {
   }
 
   /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
-  async *entries(note?: Note): AsyncGenerator<StoreEntry> {
+  entries(note?: Note): AsyncGenerator<StoreEntry> {
+    return this.#batches((name) => this.#record(name, note));
+  }
+
+  /** The same, and whether the bytes of each are there: looked at side by side. */
+  list(note: Note): AsyncGenerator<ListedEntry> {
+    return this.#batches(async (name) => {
+      const entry = await this.#record(name, note);
+      return entry === undefined ? undefined : { entry, isWhole: await this.blobs.areWhole(partsOf(entry)) };
+    });
+  }
+
+  async *#batches<T>(read: (name: string) => Promise<T | undefined>): AsyncGenerator<T> {
     const names = await this.#names();
-    for (let from = 0; from < names.length; from += BATCH) {
-      const batch = names.slice(from, from + BATCH).map((name) => this.#record(name, note));
-      for (const entry of await Promise.all(batch)) if (entry !== undefined) yield entry;
-    }
+    for (let from = 0; from < names.length; from += BATCH)
+      for (const found of await Promise.all(names.slice(from, from + BATCH).map(read)))
+        if (found !== undefined) yield found;
   }
 
   async #names(): Promise<readonly string[]> {
@@ -98,7 +111,7 @@ export class Directory {
 
   /** A record that is broken is reported once, and its image cannot be seen. */
   async #record(file: string, note?: Note): Promise<StoreEntry | undefined> {
-    const told = await readPlain(this.at("images", file)).then(
+    const told = await glanceAt(`${this.root}/images/${file}`, this.#glances).then(
       (text) => recordOf(text, file),
       (thrown: unknown) => {
         if (errno(thrown) === "ENOENT") return undefined;

@@ -35,8 +35,8 @@ export class DirectoryStore implements ImageStore {
     return this.#directory.entries(note);
   }
 
-  async *list(note: Note): AsyncGenerator<ListedEntry> {
-    for await (const entry of this.entries(note)) yield { entry, isWhole: await this.isWhole(entry) };
+  list(note: Note): AsyncGenerator<ListedEntry> {
+    return this.#directory.list(note);
   }
 
   async entry(id: ImageId, note?: Note): Promise<StoreEntry | undefined> {

@@ -1,7 +1,7 @@
 // What the system says when files are worked with.
-import { constants } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { errno } from "images";
+import { errno, type Glances } from "images";
 
 export const isFull = (thrown: unknown): boolean => errno(thrown) === "ENOSPC" || errno(thrown) === "EDQUOT";
 
@@ -23,12 +23,33 @@ export async function readPlain(path: string): Promise<string> {
   }
 }
 
+/** The same, of a small file. */
+export async function glanceAt(path: string, glances: Glances): Promise<string> {
+  return await glances.look(
+    () => readPlainNow(path),
+    () => readPlain(path),
+  );
+}
+
+function readPlainNow(path: string): string {
+  const file = openSync(path, FLAGS);
+  try {
+    if (fstatSync(file).isFile()) return readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
+  }
+  throw irregular(path);
+}
+
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const irregular = (path: string): Error => new Error(`${path} is not a regular file`);
+
 /** A regular file, open for reading; a symbolic link is not followed. */
 export async function openPlain(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = await open(path, FLAGS);
   if ((await file.stat()).isFile()) return file;
   await file.close();
-  throw new Error(`${path} is not a regular file`);
+  throw irregular(path);
 }
 
 /** The bytes of a regular file, in pieces of their own. */

@@ -29,7 +29,7 @@ function wanted({
   return {
     formats: asIs ? "any" : (FORMATS[disk] ?? "any"),
     compressions: container === "compressed" || disk === "ari" || disk === "aki" ? "any" : ["none"],
-    ...(verify_checksum ? { digests: ["md5", "sha512"] } : {}),
+    ...(verify_checksum ? { digests: ["sha512"] } : {}),
   };
 }
 

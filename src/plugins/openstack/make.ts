@@ -93,7 +93,7 @@ async function begun(
     }
     const made = await untilActive(glance, id, context);
     if (want.verify_checksum && source !== undefined)
-      await compare(made, source, begin.disk_format, context.note).catch(async (thrown: unknown) => {
+      await compare(made, source, begin.disk_format, context).catch(async (thrown: unknown) => {
         await slot.discard();
         throw thrown;
       });

@@ -24,7 +24,7 @@ const wanted = ({ disk_format, verify_checksum }: Desired<OsImage>): ByteRequire
   // What is no ISO is kept raw: qcow2 is turned into it on the way.
   formats: disk_format === "iso" ? ["iso"] : disk_format === "raw" ? ["raw", "iso", "other"] : ["raw", "iso"],
   compressions: ["none"],
-  ...(verify_checksum ? { digests: ["md5", "sha512"] } : {}),
+  ...(verify_checksum ? { digests: ["sha512"] } : {}),
 });
 
 function check(want: Desired<OsImage>, facts: Facts): readonly Complaint[] {

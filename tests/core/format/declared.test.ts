@@ -1,11 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { deflateSync } from "node:zlib";
 import { Failure } from "../../../src/core/failure.ts";
 import { bytesOf } from "../../../src/core/format/bytes.ts";
-import { compress } from "../../../src/core/format/compression.ts";
+import { compress, decompress } from "../../../src/core/format/compression.ts";
 import { identifyHead } from "../../../src/core/format/identify.ts";
 import { planTransform } from "../../../src/core/format/plan.ts";
-import { all, FIXTURES } from "./tools.ts";
+import { transform } from "../../../src/core/format/transform.ts";
+import { all, FIXTURES, fixtureDisk } from "./tools.ts";
 
 const fixture = (name: string): Promise<Uint8Array> => Bun.file(join(FIXTURES, name)).bytes();
 const text = (words: string): Uint8Array => new TextEncoder().encode(words);
@@ -56,6 +58,8 @@ describe("what is declared must hold", () => {
       [text("PK\x07\x08PK\x03\x04"), "zip archive"],
       [Uint8Array.of(0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a), "lzop"],
       [text("Rar!\x1a\x07\x01\0"), "a RAR archive"],
+      [Uint8Array.of(0x1f, 0x9d, 0x90, 1, 2, 3), "compress data (.Z)"],
+      [new Uint8Array(deflateSync(new Uint8Array(9000).fill(3))), "zlib data"],
     ];
     for (const [bytes, words] of table) {
       const detected = await identifyHead(bytes);
@@ -67,6 +71,47 @@ describe("what is declared must hold", () => {
     }
     const found = await identifyHead(page);
     expect(await verdict((async () => planTransform(found, OPEN))())).toContain("an HTML page");
+  });
+
+  test("a disk that begins as zlib data, and is none, is a disk", async () => {
+    const bytes = new Uint8Array(1 << 16).fill(0x9c);
+    bytes[0] = 0x78;
+    expect(await identifyHead(bytes)).toMatchObject({ format: "raw" });
+  });
+
+  test("lz4 and zstd are told apart behind frames without data", async () => {
+    const skipped = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3);
+    for (const [name, packing] of [
+      ["disk.raw.lz4", "lz4"],
+      ["disk.raw.zst", "zst"],
+    ] as const) {
+      const bytes = Buffer.concat([skipped, skipped, await fixture(name)]);
+      expect(await identifyHead(bytes)).toMatchObject({ layers: [packing], format: "raw" });
+      expect(Buffer.from(await all(decompress(packing, bytesOf(bytes)))).equals(fixtureDisk())).toBe(true);
+    }
+  });
+
+  test("no bytes are no image, and neither is what unpacks to none", async () => {
+    for (const size of [0, undefined])
+      expect(await verdict(identifyHead(new Uint8Array(0), { size }))).toBe(
+        "source.format: the source is empty: 0 bytes",
+      );
+    const OPENED = { formats: "any", compressions: ["none"] } as const;
+    for (const packing of ["gz", "xz", "zst"] as const) {
+      const bytes = await all(compress(packing, bytesOf(new Uint8Array(0))));
+      const plan = planTransform(await identifyHead(bytes), OPENED);
+      const made = all(transform({ kind: "stream", bytes: bytesOf(bytes) }, plan, { target: OPENED }));
+      expect(await verdict(made)).toBe(`source.format: what is inside of the ${packing} data is empty: 0 bytes`);
+    }
+    const tar = new Uint8Array(2048);
+    tar.set((await fixture("disk.tar")).subarray(0, 512));
+    tar.fill(0x30, 124, 135);
+    tar.fill(0x20, 148, 156);
+    const sum = tar.subarray(0, 512).reduce((all, byte) => all + byte, 0);
+    tar.set(text(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
+    const plan = planTransform(await identifyHead(tar, { member: true }), OPEN);
+    const made = all(transform({ kind: "stream", bytes: bytesOf(tar) }, plan, { target: OPEN }));
+    expect(await verdict(made)).toBe("source.format: the file in the archive is empty: 0 bytes");
   });
 
   test("qed, parallels and tar are no raw disks", async () => {

@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
@@ -51,6 +52,65 @@ test("where a tar archive is taken, an OVA is passed on as it is", async () => {
   const path = await ova(at.path, ovf("disk.img"), { "disk.img": disk(5000) });
   const detected = await identifyFile(path);
   expect(planTransform(detected, { formats: "any", compressions: "any" })).toMatchObject({ steps: [], format: "tar" });
+});
+
+const hexOf = (algorithm: string, bytes: Uint8Array | string): string =>
+  createHash(algorithm).update(bytes).digest("hex");
+const machine = (path: string, member?: string) => async (): Promise<string> =>
+  digestOf(
+    await all(
+      transform({ kind: "file", path }, planTransform(await identifyFile(path, { member }), RAW), {
+        target: RAW,
+        member,
+      }),
+    ),
+  );
+
+test("the manifest of an OVA has to agree, before and behind its disk, whoever names the disk", async () => {
+  const raw = disk(3 << 20, 8);
+  const description = ovf("disk.img");
+  for (const algorithm of ["sha1", "sha256", "sha512"])
+    for (const request of [
+      ["machine.mf", "disk.img"],
+      ["disk.img", "machine.mf"],
+    ])
+      for (const of of ["nothing", "the disk", "the description"])
+        for (const member of [undefined, "disk.img"]) {
+          await using at = await folder();
+          const line = (name: string, bytes: Uint8Array | string) =>
+            `${algorithm.toUpperCase()}(${name})= ${hexOf(algorithm, bytes)}\r\n`;
+          const manifest =
+            line("machine.ovf", of === "the description" ? "another" : description) +
+            line("disk.img", of === "the disk" ? "another" : raw) +
+            line("other.img", "that was not read");
+          const files: Record<string, Uint8Array> = { "disk.img": raw, "machine.mf": Buffer.from(manifest) };
+          const path = await ova(
+            at.path,
+            description,
+            Object.fromEntries(request.map((name) => [name, files[name] ?? raw])),
+          );
+          const made = machine(path, member)();
+          if (of === "nothing") expect(await made).toBe(digestOf(raw));
+          else
+            await expect(made).rejects.toMatchObject({
+              code: "source.corrupt",
+              message: expect.stringContaining("is not what the manifest of the OVA says: expected"),
+            });
+        }
+});
+
+test("the disk of an OVA is named by a URL, relative to the description", async () => {
+  const raw = disk(3 << 20, 8);
+  await using at = await folder();
+  const path = await ova(at.path, ovf("my%20disk.img"), { "my disk.img": raw });
+  expect(await machine(path)()).toBe(digestOf(raw));
+  await using below = await folder();
+  await mkdir(join(below.path, "vm"));
+  await Bun.write(join(below.path, "vm/machine.ovf"), ovf("disk.img"));
+  await Bun.write(join(below.path, "vm/disk.img"), raw);
+  const other = join(below.path, "machine.ova");
+  run(["tar", "-C", below.path, "--format=ustar", "-cf", other, "vm/machine.ovf", "vm/disk.img"]);
+  expect(await machine(other)()).toBe(digestOf(raw));
 });
 
 test("two disks, none, and one that needs other files", async () => {

@@ -5,7 +5,7 @@ import type { SourceSpec } from "../../../src/core/model/source.ts";
 import { findDuplicates } from "../../../src/core/plan/duplicates.ts";
 import type { DesiredImage } from "../../../src/core/plan/input.ts";
 import { ListedSizes, physicalOf } from "../../../src/core/plan/physical.ts";
-import { physicalImages } from "../../../src/core/plan/physical-images.ts";
+import { declaredImage, physicalImages } from "../../../src/core/plan/physical-images.ts";
 import { decideWithBytes, physicalImageOf } from "../../../src/core/plan/same-bytes.ts";
 import { type Backend, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
 import { at, image, ready, resource, schema, sight, want } from "./sample.ts";
@@ -125,10 +125,10 @@ test("two files of one size are read, and are one image where they are equal; on
     [...findDuplicates(await physicalImages(declared, { plugin, backend, context }, reading)).keys()]
       .map(String)
       .sort();
-  expect(await blocked(all.map((one) => ({ want: one, have: undefined })))).toEqual(["lab/a", "lab/b"]);
+  expect(await blocked(all.map((one) => declaredImage(one, undefined, plugin)))).toEqual(["lab/a", "lab/b"]);
   expect(reads.toSorted()).toEqual(["/a", "/b", "/c"]);
-  const managed = { want: sized("/x", 10, { metadata: "/m" }), have: theirs("2", 10) };
-  const other = { want: { ...sized("/b", 10), sentDigest: hex("2") }, have: undefined };
+  const managed = declaredImage(sized("/x", 10, { metadata: "/m" }), theirs("2", 10), plugin);
+  const other = declaredImage({ ...sized("/b", 10), sentDigest: hex("2") }, undefined, plugin);
   expect(await blocked([managed, other])).toEqual(["lab/b", "lab/x"]);
 });
 
@@ -140,7 +140,7 @@ test("one place that is written in several ways, and two backends that lead to i
   const bodies = async (located: (names: readonly string[]) => Promise<readonly string[]>) => {
     const locating = { ...backend, located: (_: unknown, names: readonly string[]) => located(names) };
     const of = (declared: DesiredImage) =>
-      physicalImages([{ want: declared, have: undefined }], { plugin, backend: locating, context }, reading);
+      physicalImages([declaredImage(declared, undefined, plugin)], { plugin, backend: locating, context }, reading);
     return findDuplicates([...(await of(one)), ...(await of(elsewhere))]).size;
   };
   expect(await bodies(async (names) => names)).toBe(2);

@@ -3,7 +3,7 @@ import { appendFile, cp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { Part } from "../../../src/core/abilities.ts";
-import { interrupted } from "../../../src/core/failure.ts";
+import { asFailure, interrupted } from "../../../src/core/failure.ts";
 import { digest } from "../../../src/core/model/digest.ts";
 import { type ByteRequirements, type Phase, passThrough } from "../../../src/core/model/image.ts";
 import type { PlainSource } from "../../../src/core/model/source.ts";
@@ -86,9 +86,34 @@ test("`decompress` decides where the backend does not", async () => {
   const sources = place.run();
   const undone = await sources.open(fileSource(path, { decompress: true }), ANY, opening());
   expect((await all(undone.open(never))).equals(RAW)).toBe(true);
-  const left = await sources.open(fileSource(path, { decompress: false }), WANTS_RAW, opening());
+  const untouched = fileSource(path, { decompress: false });
+  const left = await sources.open(untouched, { ...WANTS_RAW, formats: ["raw", "other"] }, opening());
   expect([left.format, left.compression]).toEqual(["raw", "gz"]);
   expect((await all(left.open(never))).equals(GZ)).toBe(true);
+});
+
+test("bytes that are to stay as they are have to be what is declared, or what the backend takes", async () => {
+  await using place = await bench();
+  const gz = await place.file("a.raw.gz", GZ);
+  const raw = await place.file("a.raw", RAW);
+  const table: readonly (readonly [string, ByteRequirements, string])[] = [
+    [gz, WANTS_RAW, "the bytes are gz data of a raw image; expected raw, uncompressed"],
+    [gz, { formats: "any", compressions: ["none"] }, "the bytes are gz data of a raw image; expected any format"],
+    [gz, { formats: ["qcow2"], compressions: "any" }, "the bytes are gz data of a raw image; expected qcow2"],
+    [raw, { formats: ["qcow2"], compressions: ["none"] }, "the bytes are raw; expected qcow2, uncompressed"],
+    [raw, WANTS_GZ, "the bytes are raw; expected raw, gz compressed"],
+    [gz, WANTS_GZ, "taken"],
+    [gz, ANY, "taken"],
+    [raw, WANTS_RAW, "taken"],
+  ];
+  for (const [path, wanted, words] of table) {
+    const sources = place.run();
+    const said = await sources.open(fileSource(path, { decompress: false }), wanted, opening()).then(
+      () => "taken",
+      (thrown: unknown) => asFailure(thrown).message,
+    );
+    expect([path, wanted, said]).toEqual([path, wanted, expect.stringContaining(words)]);
+  }
 });
 
 test("a file is taken out of an archive, even from behind others", async () => {

@@ -203,3 +203,16 @@ test("the kinds of bytes that Glance may keep as what is declared", async () => 
   expect(allowed("raw", "compressed").length).toBe(7);
   expect(allowed("aki").length).toBe(7);
 });
+
+for (const isOld of [false, true])
+  test(`bytes that Glance does not store as they were sent are found${isOld ? ", by the md5 of a Glance that has no other digest" : ""}`, async () => {
+    await using stage = await staged(declared("a"));
+    stage.glance.isOld = isOld;
+    stage.glance.isBroken = true;
+    const said = await stage.images("apply", "--yes");
+    expect(said.code).toBe(1);
+    expect(said.stderr + said.stdout).toContain(`checksum mismatch of the upload: sent ${isOld ? "md5" : "sha512"}`);
+    expect(stage.glance.images.size).toBe(0);
+    stage.glance.isBroken = false;
+    expect((await stage.images("apply", "--yes")).code).toBe(0);
+  });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { createLease, type DirectoryLease } from "../../disk/lease.ts";
+import { openRegular } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
 import { replaceFile, syncDirectory } from "../../disk/write.ts";
 import { type Algorithm, type Digest, type Digests, hexOf, nameOf } from "../../model/digest.ts";
@@ -164,14 +165,15 @@ export class Cache {
 
   async #stat(digest: Digest): Promise<Stat | undefined> {
     try {
-      return statOf(await stat(this.directory.blob(digest), { bigint: true }));
+      const found = await stat(this.directory.blob(digest), { bigint: true });
+      return found.isFile() ? statOf(found) : undefined;
     } catch {
       return undefined;
     }
   }
 
   async #proven(digest: Digest, names: readonly Algorithm[], signal: AbortSignal): Promise<Digests> {
-    const file = await open(this.directory.blob(digest));
+    const file = await openRegular(this.directory.blob(digest));
     try {
       using hashing = new Hashers(names, (await file.stat()).size);
       for await (const piece of readPieces(file, signal)) await hashing.update(piece);

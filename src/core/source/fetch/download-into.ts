@@ -1,10 +1,9 @@
 import { Failure } from "../../failure.ts";
-import { withCollection } from "../../format/collection.ts";
 import type { Answer } from "../../net/client.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { backoff } from "../../net/retry.ts";
 import type { RetryPolicy } from "../context.ts";
-import { gathered } from "../pieces.ts";
+import { received } from "../pieces.ts";
 import {
   ifRange,
   judge,
@@ -153,7 +152,7 @@ class Mirror {
     const sink = this.#sink;
     const old = new Bun.CryptoHasher("sha256");
     let left = skip;
-    for await (const piece of withCollection(gathered(this.#body(answer)))) {
+    for await (const piece of received(this.#body(answer))) {
       const part = piece.subarray(0, left);
       if (left > 0) {
         old.update(part);

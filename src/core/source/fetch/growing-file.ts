@@ -1,6 +1,10 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Failure } from "../../failure.ts";
+
+import { copyOf } from "../../format/bytes.ts";
+import { countAllocated, free } from "../../format/collection.ts";
 import { appendSparse } from "../../format/segment.ts";
+
 import { sourceFailure } from "../failure.ts";
 import { Ring, readPieces } from "../pieces.ts";
 
@@ -19,6 +23,8 @@ interface GrowingOptions {
   readonly written?: number;
   /** Not needed after a power cut: it is not synced. */
   readonly isTemporary?: boolean;
+  /** What is written belongs to the file alone, which gives its memory back. */
+  readonly owns?: boolean;
 }
 
 /**
@@ -35,19 +41,26 @@ export class GrowingFile {
   #safe: number;
   #state: "growing" | "proven" | "failed" = "growing";
   #failure: Failure | undefined;
-  #recent: readonly Recent[] = [];
+  /** Readers get copies of these: what they hold is not overwritten, and not given back. */
+  readonly #recent: Recent[] = [];
   #changed = Promise.withResolvers<void>();
   #users = 1;
   #synced = 0;
   #syncing: Promise<void> | undefined;
 
   readonly #isTemporary: boolean;
+  readonly #owns: boolean;
 
-  private constructor(path: string, file: FileHandle, { written = 0, isTemporary = false }: GrowingOptions) {
+  private constructor(
+    path: string,
+    file: FileHandle,
+    { written = 0, isTemporary = false, owns = false }: GrowingOptions,
+  ) {
     this.path = path;
     this.#file = file;
     this.#written = written;
     this.#isTemporary = isTemporary;
+    this.#owns = owns;
     this.#safe = Math.max(0, written - 1);
   }
 
@@ -72,7 +85,13 @@ export class GrowingFile {
     return this.#written;
   }
 
-  /** Appends. The bytes are not changed afterwards by the caller. @throws Failure source.space, source.io */
+  /** The oldest of the pieces in memory goes. */
+  #forget(): void {
+    const oldest = this.#recent.shift();
+    if (oldest !== undefined && this.#owns) free(oldest.bytes);
+  }
+
+  /** Appends. The bytes are not changed afterwards by whoever gave them. @throws Failure source.space, source.io */
   async write(bytes: Uint8Array): Promise<void> {
     const at = this.#written;
     try {
@@ -82,7 +101,8 @@ export class GrowingFile {
     }
     this.#safe = at;
     this.#written = at + bytes.length;
-    this.#recent = [...this.#recent.filter((one) => this.#written - one.at <= RECENT), { at, bytes }];
+    this.#recent.push({ at, bytes });
+    while (this.#recent.length > 1 && this.#written - (this.#recent[0]?.at ?? 0) > RECENT) this.#forget();
     this.#tell();
     if (!this.#isTemporary && this.#written - this.#synced >= SYNC_EVERY) this.#syncBeside();
   }
@@ -117,7 +137,7 @@ export class GrowingFile {
   async release(): Promise<void> {
     this.#users -= 1;
     if (this.#users > 0) return;
-    this.#recent = [];
+    while (this.#recent.length > 0) this.#forget();
     await this.#syncing;
     await this.#file.close();
   }
@@ -139,15 +159,18 @@ export class GrowingFile {
    */
   async *read(signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
     this.#users += 1;
-    const ring = lent ? new Ring() : undefined;
+    using ring = lent ? new Ring() : undefined;
     try {
       for (let at = 0; ; ) {
         signal.throwIfAborted();
         if (this.#failure !== undefined) throw this.#failure;
         const recent = this.#recent.find((one) => one.at === at && at + one.bytes.length <= this.#safe);
         if (recent !== undefined) {
-          yield recent.bytes;
-          at += recent.bytes.length;
+          for (const piece of copied(recent.bytes, ring)) {
+            at += piece.length;
+            yield piece;
+            if (ring === undefined) countAllocated(piece);
+          }
         } else if (at < this.#safe) {
           for await (const piece of readPieces(this.#file, signal, { from: at, to: this.#edge(at), ring })) {
             if (this.#failure !== undefined) throw this.#failure;
@@ -193,5 +216,16 @@ export class GrowingFile {
       .finally(() => {
         this.#syncing = undefined;
       });
+  }
+}
+
+/** The bytes in memory that is the reader's own: pieces in the buffers of the ring, or all of them in one. */
+function* copied(bytes: Uint8Array, ring: Ring | undefined): Generator<Uint8Array> {
+  if (ring === undefined) return void (yield copyOf(bytes));
+  for (let at = 0; at < bytes.length; at += ring.size) {
+    const part = bytes.subarray(at, at + ring.size);
+    const buffer = ring.take();
+    buffer.set(part);
+    yield buffer.subarray(0, part.length);
   }
 }

@@ -54,7 +54,7 @@ export class PartialFile implements VerifyingSink {
     const sidecar = await readJson(cache.directory.sidecar(goal.key), parseSidecar);
     const size = sidecar === undefined || !(await isUsable(sidecar, goal)) ? 0 : await sizeOf(path);
     const written = sidecar?.total !== undefined && size > sidecar.total ? 0 : size;
-    const growing = await GrowingFile.open(path, { written });
+    const growing = await GrowingFile.open(path, { written, owns: true });
     try {
       const verifier = await Verifier.begin(goal.demand, sidecar?.total);
       const partial = new PartialFile(cache, goal, growing, verifier);
@@ -109,7 +109,7 @@ export class PartialFile implements VerifyingSink {
         "while it was fetched",
       );
     await this.close();
-    this.#growing = await GrowingFile.open(this.#growing.path);
+    this.#growing = await GrowingFile.open(this.#growing.path, { owns: true });
     this.#verifier = await Verifier.begin(this.#goal.demand);
     this.#isOld = false;
   }

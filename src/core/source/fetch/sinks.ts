@@ -1,3 +1,4 @@
+import { free } from "../../format/collection.ts";
 import type { Validators } from "../../model/source.ts";
 import type { VerificationResult } from "../verified-bytes.ts";
 import { changed, Verifier } from "../verify/index.ts";
@@ -102,6 +103,7 @@ export class ChecksumSink extends Accepted implements VerifyingSink, Disposable 
   async append(bytes: Uint8Array): Promise<void> {
     await this.#verifier.update(bytes);
     this.offset += bytes.length;
+    free(bytes);
     this.#told(this.offset, this.total);
   }
 

@@ -1,3 +1,4 @@
+import { handedOut } from "../../format/collection.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
@@ -100,15 +101,14 @@ export class StreamedDownload implements FetchedBytes {
     return reading.head;
   }
 
-  async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *read(signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
     signal.throwIfAborted();
     const { head, rest, stop } = this.#begun ?? (await this.#begin());
     this.#begun = undefined;
     const end = (): void => stop.abort(signal.reason);
     signal.addEventListener("abort", end, { once: true });
     try {
-      yield* head;
-      yield* rest;
+      yield* handedOut(inTurn(head, rest), lent);
     } finally {
       signal.removeEventListener("abort", end);
       stop.abort(new DOMException("no longer read", "AbortError"));
@@ -117,7 +117,7 @@ export class StreamedDownload implements FetchedBytes {
   }
 
   async verify(signal: AbortSignal): Promise<VerificationResult> {
-    if (this.#proven === undefined) for await (const _ of this.read(signal));
+    if (this.#proven === undefined) for await (const _ of this.read(signal, true));
     if (this.#proven === undefined) throw new Error("a pass ended without a proof");
     return this.#proven;
   }
@@ -199,3 +199,8 @@ export class StreamedDownload implements FetchedBytes {
 }
 
 const size = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+
+async function* inTurn(head: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* head;
+  yield* rest;
+}

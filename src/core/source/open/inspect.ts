@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { notRegular } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import { type Digest, digest } from "../../model/digest.ts";
@@ -188,7 +189,7 @@ export async function statFile(path: string): Promise<Stat> {
   } catch (thrown) {
     throw sourceFailure(thrown, path);
   }
-  throw new Failure("source.missing", `${path} is not a regular file`, { hint: "use the path of a file" });
+  throw notRegular(path);
 }
 
 /** Leaves out what is not known. */

@@ -1,6 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { basename } from "node:path";
-import { Failure } from "../../failure.ts";
+import { openRegular } from "../../disk/regular.ts";
+import type { Failure } from "../../failure.ts";
 import { extentsOf } from "../../format/holes.ts";
 import { hole } from "../../format/segment.ts";
 import type { Algorithm } from "../../model/digest.ts";
@@ -44,13 +45,11 @@ export class LocalFile implements VerifiedBytes {
   /** @throws Failure source.missing, source.denied, source.io */
   static async open(path: string, expectation: Expectation): Promise<LocalFile> {
     try {
-      await using file = await open(path);
-      const stat = await file.stat();
-      if (stat.isFile()) return new LocalFile(path, stat.size, expectation);
+      await using file = await openRegular(path);
+      return new LocalFile(path, (await file.stat()).size, expectation);
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }
-    throw new Failure("source.missing", `${path} is not a regular file`, { hint: "use the path of a file" });
   }
 
   get path(): string | undefined {
@@ -116,7 +115,7 @@ export class LocalFile implements VerifiedBytes {
 
   /** Its holes are not read. */
   async *#pieces(file: FileHandle, size: number, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    const ring = lent ? new Ring() : undefined;
+    using ring = lent ? new Ring() : undefined;
     let at = 0;
     const holeTo = async function* (to: number): AsyncGenerator<Uint8Array> {
       for await (const piece of hole(to - at)) {
@@ -139,7 +138,7 @@ export class LocalFile implements VerifiedBytes {
 
   async #open(): Promise<FileHandle> {
     try {
-      return await open(this.#path);
+      return await openRegular(this.#path);
     } catch (thrown) {
       throw sourceFailure(thrown, this.#path);
     }

@@ -176,7 +176,7 @@ export class Sources implements AsyncDisposable {
     async function* produce(signal: AbortSignal): AsyncGenerator<Uint8Array> {
       const end = await turns.take(memoryFor(plan, detected), signal);
       try {
-        yield* heldBack(convertedBytes(await origin.supply(signal), conversion, signal));
+        yield* heldBack(convertedBytes(await origin.supply(signal), conversion, signal, false));
       } finally {
         end();
       }

@@ -2,7 +2,7 @@ import { watchedRaw } from "../../format/footer.ts";
 import type { MemoryBudget } from "../../format/memory-budget.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
-import { transform } from "../../format/transform.ts";
+import { takesLent, transform } from "../../format/transform.ts";
 import { watchedVhdx } from "../../format/vhdx.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { ByteRequirements, Compression, Format, Source } from "../../model/image.ts";
@@ -69,6 +69,7 @@ export async function* convertedBytes(
   bytes: VerifiedBytes,
   { plan, wanted, member, directory, limit, note, scanned }: SourceConversion,
   signal: AbortSignal,
+  lent: boolean,
 ): AsyncGenerator<Uint8Array> {
   const isDisk = plan.steps[0] === "raw->qcow2";
   const unread = isDisk ? await bytes.unread?.() : undefined;
@@ -76,9 +77,9 @@ export async function* convertedBytes(
   const { path = unread, size } = bytes;
   const input =
     path === undefined
-      ? ({ kind: "stream", bytes: bytes.read(signal), size } as const)
+      ? ({ kind: "stream", bytes: bytes.read(signal, takesLent(plan)), size } as const)
       : ({ kind: "file", path } as const);
-  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, signal });
+  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, lent, signal });
   if (path !== undefined) await bytes.check();
 }
 
@@ -148,7 +149,7 @@ export class OpenedSource implements OpenResult {
     }
     const end = place?.begin();
     try {
-      const bytes = counted(convertedBytes(supply, conversion, signal), told);
+      const bytes = counted(convertedBytes(supply, conversion, signal, lent), told);
       this.#digests = yield* hashedBy(["sha256", ...algorithms], conversion.plan.size, heldBack(bytes));
     } finally {
       end?.();

@@ -1,4 +1,6 @@
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
+import { openRegular } from "../../disk/regular.ts";
+
 import { FileAccess } from "../../format/access.ts";
 import { extentsOf, GRAIN } from "../../format/holes.ts";
 import { isZero } from "../../format/segment.ts";
@@ -15,7 +17,7 @@ export async function manyHoles(path: string): Promise<number | undefined> {
   try {
     const { size, blocks } = await stat(path);
     if (size - blocks * 512 < MANY) return undefined;
-    await using file = await open(path);
+    await using file = await openRegular(path);
     let data = 0;
     for (const [from, to] of await extentsOf(file)) data += to - from;
     return size - data < MANY ? undefined : size - data;

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
+import { statSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { Glances } from "../../disk/glances.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import type { PlainSource, Stat } from "../../model/source.ts";
@@ -41,11 +43,22 @@ export async function seenWithTree<S extends PlainSource>(
   signal: AbortSignal,
 ): Promise<SeenSource<S>> {
   if (spec.kind !== "file") return { spec };
-  const found = await stat(spec.path, { bigint: true }).catch(() => undefined);
+  const found = await glanced(spec.path);
   if (found?.isFile() === true) return { spec, seen: statOf(found) };
   if (found?.isDirectory() !== true) return { spec };
   return { spec: { ...spec, path: await packed(spec.path, cacheRoot(env), signal) } };
 }
+
+const glances = new Glances();
+
+/** What the file system says of a path; undefined: nothing, for whatever reason. */
+const glanced = async (path: string) =>
+  await glances
+    .look(
+      () => statSync(path, { bigint: true, throwIfNoEntry: false }),
+      () => stat(path, { bigint: true }),
+    )
+    .catch(() => undefined);
 
 async function packed(path: string, cache: string, signal: AbortSignal): Promise<string> {
   const entries = new Set(await readdir(path).catch((thrown: unknown) => Promise.reject(sourceFailure(thrown, path))));

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { openRegular } from "../../disk/regular.ts";
 import { Failure } from "../../failure.ts";
 import { sourceFailure } from "../failure.ts";
 
@@ -8,8 +8,9 @@ export const SMALL_FILE_LIMIT = 16 << 20;
 /** @throws Failure source.missing, source.denied, source.io, source.sums */
 export async function smallFile(path: string): Promise<Uint8Array> {
   try {
-    if ((await stat(path)).size > SMALL_FILE_LIMIT) throw tooLarge(path);
-    return await readFile(path);
+    await using file = await openRegular(path);
+    if ((await file.stat()).size > SMALL_FILE_LIMIT) throw tooLarge(path);
+    return await file.readFile();
   } catch (thrown) {
     throw sourceFailure(thrown, path);
   }
