@@ -26,8 +26,8 @@ export function countAllocated(piece: Uint8Array): void {
 }
 
 /**
- * Gives the memory behind a piece back at once, without the collector. Only for whoever made the piece, or was given it with all of its
- * buffer, and knows that nobody reads it any more: from now on it is empty.
+ * Gives the memory behind a piece back at once, without the collector. Only for the owner of the piece, that made it or was given it with all of its
+ * buffer, and knows that it has no reader any more: from now on it is empty.
  */
 export function free({ buffer }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);

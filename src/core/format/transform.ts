@@ -39,7 +39,7 @@ interface TransformOptions {
   readonly scanned?: ((done: number, total: number) => void) | undefined;
   /** Told what is odd about the bytes, and no failure. */
   readonly note?: ((text: string) => void) | undefined;
-  /** Whoever reads is done with a piece before it asks for the fourth after it. */
+  /** A reader is done with a piece before it requests the fourth after it. */
   readonly lent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }

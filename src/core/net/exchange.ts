@@ -144,7 +144,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
     this.received += piece.byteLength;
     if (this.received > LARGEST) this.#kept = undefined;
-    // A copy: whoever reads the body may give its memory back.
+    // A copy: the reader of the body may give its memory back.
     this.#kept?.push(new Uint8Array(piece));
     this.#queue.push(piece);
     this.#queued += piece.byteLength;

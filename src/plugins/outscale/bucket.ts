@@ -96,7 +96,7 @@ export class OutscaleBucket {
           throw thrown;
         });
         sending = send(part.n, part);
-        // It is awaited before the next part is sent; until then nobody looks at it.
+        // It is awaited before the next part is sent; until then its result is unused.
         sending.catch(() => undefined);
       }
     } finally {

@@ -91,7 +91,7 @@ export class GrowingFile {
     if (oldest !== undefined && this.#owns) free(oldest.bytes);
   }
 
-  /** Appends. The bytes are not changed afterwards by whoever gave them. @throws Failure source.space, source.io */
+  /** Appends. The bytes are not changed afterwards by the caller. @throws Failure source.space, source.io */
   async write(bytes: Uint8Array): Promise<void> {
     const at = this.#written;
     try {
