@@ -151,7 +151,7 @@ const MUTANTS: readonly Mutant[] = [
   mutant("unknown counts as unchanged", EVIDENCE, '    ? { kind: "unknown", why }\n', "    ? SAME\n"),
   mutant(
     "a signature that is added is not checked",
-    EVIDENCE,
+    "src/core/plan/merged-content.ts",
     "return declared === undefined || declared === signed;",
     "return true;",
   ),

@@ -54,12 +54,29 @@ const sentences = (text: string): string =>
     })
     .join("\n");
 
+/** What a comment must not leave to the reader to guess. Names in backticks are code. */
+const RIDDLE = /\b(?:(?:some|any|no)body|whoever|anew|what is there|takes away|(?:is|are) given up|of the past)\b/i;
+const riddlesIn = (file: string, line: string): readonly string[] => {
+  const isComment = /^\s*(?:\/\/|\*|\/\*)/.test(line);
+  return isComment && RIDDLE.test(line.replace(/`[^`]*`/g, "")) ? [`${file}: ${line.trim()}`] : [];
+};
+
 test("messages, hints and the reference have none of them", async () => {
   const files = [...new Bun.Glob("src/**/*.ts").scanSync(".")];
   const texts = await Promise.all(files.map(async (file) => [file, await readFile(file, "utf8")] as const));
   const said = texts.map(([file, text]) => [file, sentences(text)] as const);
   expect(said.join("\n").length).toBeGreaterThan(100_000);
   expect(said.flatMap(([file, text]) => unwantedIn(file, text))).toEqual([]);
+});
+
+test("comments and docstrings of src have subjects: the user, a reader, another run", async () => {
+  const files = [...new Bun.Glob("src/**/*.ts").scanSync(".")];
+  const found = await Promise.all(
+    files.map(async (file) => (await readFile(file, "utf8")).split("\n").flatMap((line) => riddlesIn(file, line))),
+  );
+  expect(files.length).toBeGreaterThan(400);
+  expect(found.flat()).toEqual([]);
+  expect(riddlesIn("a file", "/** Nobody gets it. */")).toHaveLength(1);
 });
 
 test("each word of the table is seen where it stands", () => {

@@ -46,9 +46,12 @@ export function helpPage(definition: Definition, columns = WIDTH): string {
   const words = usage.slice(path.length).trim().replaceAll(/[<>]/g, "");
   const own = options.filter(({ definition: one }) => !COMMON.includes(longest(one)));
   const common = options.filter(({ definition: one }) => COMMON.includes(longest(one)));
+  const needed = own.filter(({ required }) => required).map((one) => rowOf(one)[0].replace(/^-\w, /, ""));
   const width = Math.min(columns, WIDTH);
   const blocks = [
-    [`usage: ${[path, ...(own.length > 0 ? ["[OPTIONS]"] : []), words].filter((one) => one !== "").join(" ")}`],
+    [
+      `usage: ${[path, ...needed, ...(own.length > 0 ? ["[OPTIONS]"] : []), words].filter((one) => one !== "").join(" ")}`,
+    ],
     wrap("", sentence(description), width),
     ...(details === undefined ? [] : paragraphs(details, width)),
     ...(own.length === 0 ? [] : [["Options:", ...listed(own.map(rowOf), width)]]),

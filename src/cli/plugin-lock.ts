@@ -22,7 +22,7 @@ interface Trusted {
 /** The last work on each lock file: plugins of one file are looked up side by side, and every one of them may be pinned. */
 const working = new Map<string, Promise<unknown>>();
 
-/** `images.lock` beside images.toml: every plugin file, and each file that it imports, as they were when somebody trusted them. */
+/** `images.lock` beside images.toml: every plugin file, and each file that it imports, as they were when they were trusted. */
 export class PluginLock {
   readonly #path: string;
   readonly #directory: string;

@@ -43,12 +43,12 @@ export class Program extends Cli<Shell> {
         return EXIT.done;
       }
       await this.load(args[0]);
-      checkUsage(args, this.definitions());
       const page = await helpFor(args, this.definitions());
       if (page !== undefined) {
         shell.stdout.write(page);
         return EXIT.done;
       }
+      checkUsage(args, this.definitions());
       const inside = {
         ...shell,
         env: { ...shell.env, ...(isDebug ? { IMAGES_LOG: "debug" } : {}), ...(isQuiet ? { IMAGES_QUIET: "1" } : {}) },
@@ -76,13 +76,18 @@ async function helpFor(args: readonly string[], definitions: readonly Definition
   const { groupPage, helpPage } = await import("./help-page.ts");
   for (let length = Math.min(2, names.length); length > 0; length--) {
     const path = `images ${names.slice(0, length).join(" ")}`;
-    const found = definitions.find((one) => one.path === path);
+    const all = definitions.filter((one) => one.path === path);
+    const found = all.find((one) => isChosen(one, words)) ?? all[0];
     if (found !== undefined) return helpPage(found);
     const group = definitions.filter((one) => one.path.startsWith(`${path} `));
     if (group.length > 0) return groupPage(path.slice("images ".length), group);
   }
   return undefined;
 }
+
+/** Several commands can have one path: an option that only one of them requires selects it. */
+const isChosen = ({ options }: Definition, words: readonly string[]): boolean =>
+  options.some(({ definition, required }) => required && definition.split(/[ ,]/).some((name) => words.includes(name)));
 
 /** `--json` without a file, in any spelling. */
 function asksJson(words: readonly string[]): boolean {

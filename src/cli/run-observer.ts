@@ -39,7 +39,7 @@ export class RunObserver {
     for (const value of Object.values(to.headers)) secrets.maskSecret(value);
     const redact = (text: string): string => secrets.redact(text);
     const maskSecret = (text: string): void => secrets.maskSecret(text);
-    // Loaded only where somebody wants it.
+    // Loaded only if it is enabled.
     const { RunTrace: Trace } = await import("./telemetry/trace.ts");
     const trace = new Trace(to, {
       version: VERSION,

@@ -23,7 +23,7 @@ export interface LocalServer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Listens on 127.0.0.1. `port` 0: a free one. Whoever asks by another name than that is refused, as a page that a name was rebound for would be. */
+/** Listens on 127.0.0.1. `port` 0: a free one. Requests with another Host are refused (DNS rebinding). */
 export function listen(serve: Serve, port: number): LocalServer {
   try {
     const server = Bun.serve({

@@ -39,7 +39,7 @@ export class Session implements AsyncDisposable {
   readonly secrets: Secrets;
   readonly storage: Storage;
   readonly keeper: StateSession;
-  /** Told of every request, whoever makes it. */
+  /** Notified of every request. */
   onRequest: ((traced: RequestTrace) => void) | undefined;
   readonly #shell: Shell;
   readonly #options: SessionOptions;
@@ -54,9 +54,8 @@ export class Session implements AsyncDisposable {
     this.config = read.config;
     this.plugins = read.config.policy.require.includes("https") ? withoutPulls(read.plugins) : read.plugins;
     this.warnings = read.warnings;
-    this.keeper = new StateSession(shell, options, secrets, read.config.settings, (options) =>
-      createHttpClient(options, this.#netContext()),
-    );
+    const open = (http: Parameters<typeof createHttpClient>[0]) => createHttpClient(http, this.#netContext());
+    this.keeper = new StateSession(shell, options, secrets, read.config.settings, open);
     this.storage = this.keeper.storage;
   }
 
@@ -135,10 +134,9 @@ export class Session implements AsyncDisposable {
     if (spec.kind !== "promoted") return await seenWithTree(spec, this.#shell.env, signal);
     const storage = this.keeper.elsewhere(spec.state, "source.state");
     const found = await promoted(spec, previous, storage, this.#shell.now(), signal);
+    const text = `${spec.address} was created from an http:// URL, and [policy] requires https`;
     if (this.config.policy.require.includes("https") && found.kind === "url" && /^http:/i.test(found.urls[0] ?? ""))
-      throw new Failure("config.policy", `${spec.address} was made from an http:// URL, and [policy] requires https`, {
-        at: spec.at,
-      });
+      throw new Failure("config.policy", text, { at: spec.at });
     return { spec: found };
   }
 
@@ -223,13 +221,10 @@ export class Session implements AsyncDisposable {
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
   #netContext(): Pick<HttpContext, "redact" | "maskSecret" | "env" | "onRequest" | "onDetail" | "onRetry"> {
     const { onRequest, ...logged } = traceOf(this.#shell);
-    return {
-      ...logged,
-      onRequest: both(onRequest, (traced) => this.onRequest?.(traced)),
-      redact: (text) => this.secrets.redact(text),
-      maskSecret: (text) => this.secrets.maskSecret(text),
-      env: this.#shell.env,
-    };
+    const redact = (text: string) => this.secrets.redact(text);
+    const maskSecret = (text: string) => this.secrets.maskSecret(text);
+    const all = both(onRequest, (traced: RequestTrace) => this.onRequest?.(traced));
+    return { ...logged, onRequest: all, redact, maskSecret, env: this.#shell.env };
   }
 
   async #download(address: Address, signal: AbortSignal) {

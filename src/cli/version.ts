@@ -5,7 +5,7 @@ export const VERSION: string = manifest.version;
 
 declare const IMAGES_COMMIT: string | undefined;
 
-/** The commit that a released binary was built from; a build of one's own has none. */
+/** The commit that a released binary was built from; a build of its own has none. */
 export const COMMIT: string | undefined = typeof IMAGES_COMMIT === "string" ? IMAGES_COMMIT : undefined;
 
 declare const IMAGES_RELEASES: string | undefined;

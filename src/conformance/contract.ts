@@ -21,7 +21,7 @@ async function wanted(
   return { ...resource.want, ...more };
 }
 
-/** Attributes that nobody wanted and that the image has all the same, other than as its schema says the backend shows them. */
+/** Undeclared attributes that the image has, other than as its schema says the backend shows them. */
 async function invented(stage: TestStage, want: Attributes, made: Attributes): Promise<string[]> {
   const { image } = await stage.plugin();
   return Object.entries(image).flatMap(([name, attribute]) => {
@@ -52,7 +52,7 @@ async function declared(stage: TestStage): Promise<void> {
   await stage.declare({ small: stage.spec.small });
 }
 
-/** Makes an image as somebody's copy of another one: what that bears, the marker too, under a name of its own. */
+/** Creates an image as a copy of another one: what that bears, the marker too, under a name of its own. */
 async function copied(stage: TestStage, id: string): Promise<Awaited<ReturnType<TestStage["live"]>>[number]> {
   const want = await wanted(stage, stage.spec.several?.(1));
   await using open = await stage.backend();
@@ -155,7 +155,7 @@ export const CONTRACT_CLAUSES = {
     expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
   },
 
-  /** A copy of an image, with everything that it bears, is nobody's: it is not found by the marker, and no run touches it. */
+  /** A copy of an image, with its marker, is unmanaged: it is not found by the marker, and no run touches it. */
   "copied marker": async (stage) => {
     await stage.declare({ small: stage.spec.small });
     await stage.apply();

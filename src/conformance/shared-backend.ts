@@ -89,7 +89,7 @@ const RUNS: readonly (readonly string[])[] = [
   ["plan", "--destroy"],
 ];
 
-/** Gives attributes to the image of `small` as somebody would who does not know of this program: its marker stays as it is. Answers which are no default. */
+/** Gives attributes to the image of `small` as a user without this program would: its marker stays as it is. Answers which are no default. */
 async function give(stage: TestStage, given: Attributes): Promise<readonly string[]> {
   await using open = await stage.backend();
   const [small] = await stage.ours();
@@ -213,7 +213,7 @@ export const SHARED_BACKEND_CLAUSES = {
       theirs.delete(ANOTHER);
       before = await portraits(stage, theirs);
     }
-    // Where a name is one image's, ours has to let go of it first.
+    // Where a name is one image's, ours has to released it first.
     if (spec.others !== undefined) await stage.apply();
     if (spec.others !== undefined) await stage.ok("destroy", "--yes");
     const id = await stage.place.plant?.();

@@ -21,7 +21,7 @@ export interface Part {
 export interface Downloads {
   download(id: ImageId, context: ReadContext): Promise<readonly Part[]>;
 }
-/** Ability: a link from which anybody can download the disk of an image, for so many seconds. It is a secret. */
+/** Ability: a link from which anyone can download the disk of an image, for so many seconds. It is a secret. */
 export interface Links {
   link(id: ImageId, seconds: number, context: ReadContext): Promise<string>;
 }
@@ -46,7 +46,7 @@ export interface Additions {
   /**
    * Live values of attributes that `create` and `update` can give to another image: tags, members, aliases, an expiry, properties set
    * by hand. Declared ones may be among them: the core leaves those out, and those that are as a new image has them anyway (`unset`).
-   * Of a table with keys of one's own, only keys that no new image would have by itself.
+   * Of a table with keys of its own, only keys that no new image would have by itself.
    */
   readonly attributes: Attributes;
   /** What a new image will not have, a line each, for the plan: "share group 42", "the acceptance by project p2". */

@@ -5,7 +5,7 @@ export interface TestPlace extends AsyncDisposable {
   /** `[backend.x]` besides `plugin`; secrets are references into `env`. */
   readonly settings: Attributes;
   readonly env?: Readonly<Record<string, string>>;
-  /** The same with a credential that nobody accepts. */
+  /** The same with an invalid credential. */
   readonly bad?: { readonly settings: Attributes; readonly env: Readonly<Record<string, string>> };
   /** Makes an image that is not managed, by other means than the plugin, under a name that the declaration of `small` would take. */
   plant?(): Promise<string>;
@@ -111,5 +111,5 @@ export const CLAUSES = [
 ] as const;
 export type Clause = (typeof CLAUSES)[number];
 
-/** A clause that cannot be asked of a place: it has no secrets, nobody else can change an image there. */
+/** A clause that cannot be asked of a place: it has no secrets, other users cannot change an image there. */
 export class ClauseSkipped extends Error {}

@@ -1,4 +1,4 @@
-/** A server on 127.0.0.1 that stands in for a real one in tests. */
+/** A server on 127.0.0.1 that is in for a real one in tests. */
 export interface Emulator extends AsyncDisposable {
   /** Without a slash at its end. */
   readonly url: string;

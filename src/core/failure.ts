@@ -22,7 +22,7 @@ interface FailureFacts {
   readonly at?: FilePosition | undefined;
   /** `backend/image`, where one address failed. */
   readonly address?: string | undefined;
-  /** Worth another try: true, or the milliseconds that the other side asked us to wait. Set by whoever knows. */
+  /** Worth another try: true, or the milliseconds that the other side asked us to wait. Set where that is known. */
   readonly retry?: boolean | number | undefined;
   /** The request that failed; the URL is without user, query and fragment. */
   readonly request?:
@@ -32,7 +32,7 @@ interface FailureFacts {
   readonly problems?: readonly Problem[] | undefined;
 }
 
-/** An error that somebody can act on. Everything else that is thrown is a bug and shows its stack. */
+/** An error that a user can act on. Everything else that is thrown is a bug and shows its stack. */
 export class Failure extends Error {
   override readonly name = "Failure";
   readonly code: Code;

@@ -66,7 +66,7 @@ export interface Context extends ReadContext {
   secret(reference: string): Promise<string>;
 }
 
-/** A URL that anybody can read, whose bytes are wanted as they are. */
+/** A URL that is publicly readable, whose bytes are wanted as they are. */
 export interface Pull {
   readonly urls: readonly string[];
   /** What the bytes have to be, where it was declared. */
@@ -134,7 +134,7 @@ export interface Host {
   readonly httpsOnly?: boolean;
   /** From now on this text is shown as (sensitive) wherever it would be printed: tokens, signed URLs. */
   maskSecret(secret: string): void;
-  /** A small file of a tar archive, packed in whatever way, that lies in its first bytes; no more of them are read. Undefined: it does not. */
+  /** A small file of a tar archive, packed in whatever way, that is in its first bytes; no more of them are read. Undefined: it does not. */
   fileIn(archive: AsyncIterable<Uint8Array>, name: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** A directory of our own that outlives a run, made at the first call, mode 0700. */
   scratch(): Promise<string>;
@@ -170,7 +170,7 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   ): { readonly verified: boolean; readonly why?: string } | undefined;
   /** An image may be declared without any origin: it already exists and only kept as declared. */
   readonly originless?: boolean;
-  /** What attributes come to while nobody declares them, where that is neither one value (`unset`) nor the image's own name (`ownName`). */
+  /** What attributes come to by default, where that is neither one value (`unset`) nor the image's own name (`ownName`). */
   defaults?(address: Address): Attributes;
   /** Names of which the backend has each only once, and that this image is to hold. A foreign image that holds one blocks the plan. */
   names?(want: Desired<I>, address: Address): readonly string[];
@@ -208,7 +208,7 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   check?(want: Desired<I>, facts: Facts): readonly Complaint[];
   /** Settings that `open` could not use, told by `validate`. Touches nothing; sensitive ones are references here. */
   checkConfig?(config: Desired<C>): readonly Complaint[];
-  /** Secrets in `config` are resolved. Talks to nobody: the first request does. */
+  /** Secrets in `config` are resolved. Sends no request. */
   open(config: Desired<C>, host: Host): Promise<Backend<I>>;
 }
 

@@ -206,6 +206,9 @@ for (const kind of KINDS) {
       expect((await ends(1, "state", "push", "p.json")).stderr).toContain("it is not newer");
       await file({ lineage: "another", serial: state.serial + 5 });
       expect((await ends(1, "state", "push", "p.json")).stderr).toContain("lineages differ");
+      // The raw document of a server of terraform's HTTP protocol, as a download from GitLab is.
+      await file({ archive: { versions: [], runs: [] } });
+      await ends(0, "state", "push", "p.json");
       await file({});
       await ends(0, "state", "push", "p.json");
       await file({ serial: state.serial + 5, images: {} });

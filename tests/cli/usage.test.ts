@@ -129,6 +129,23 @@ for (const [line, said] of BAD_WORDS)
     expect(answer.stderr).toContain(said);
   });
 
+for (const option of ["--from-terraform", "--from-image-manager"])
+  test(`images import ${option} --help shows the page of that command, with or without a value`, async () => {
+    for (const words of [
+      [option, "--help"],
+      [option, "x", "-h"],
+      ["-h", option],
+    ]) {
+      const page = await (await shared).run(["import", ...words]);
+      expect([page.code, page.stdout, page.stderr]).toEqual([
+        0,
+        expect.stringContaining(`usage: images import ${option} `),
+        "",
+      ]);
+    }
+    expect((await (await shared).run(["import", "--help"])).stdout).toContain("import [OPTIONS] ADDRESS ID\n");
+  });
+
 test("nothing of all that has begun anything", async () => {
   const world = await shared;
   expect((await readdir(world.folder.path)).sort()).toEqual(["a.img", "b.img", "images.toml"]);

@@ -6,7 +6,7 @@ import { builtIn } from "../plugins.ts";
 /** What the schema's file is usually called. */
 export const SCHEMA_FILE = "images.schema.json";
 
-/** The schema of a file with any of the built-in plugins, and with plugins of one's own. */
+/** The schema of a file with any of the built-in plugins, and with plugins of its own. */
 export const schemaText = async (): Promise<string> =>
   `${JSON.stringify(configSchema(await builtIn(), { open: true }), undefined, 2)}\n`;
 

@@ -37,7 +37,7 @@ export const systemClock: RenderClock = {
 };
 
 /**
- * Gives every reader all events, each at its own pace, and answers what the stream itself answered. A slow reader holds up nobody;
+ * Gives every reader all events, each at its own pace, and answers what the stream itself answered. A slow reader delays no other;
  * while it lags, only the newest progress of each transfer waits for it. A reader that leaves early is no error; when one fails, the
  * others still see the end, and then its error is thrown. The stream is read to its end in any case: what it stands for goes on.
  */

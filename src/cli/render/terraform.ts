@@ -52,7 +52,7 @@ const marks = (names: Iterable<string>): Json => Object.fromEntries([...names].m
 const without = (values: Attributes, names: ReadonlySet<string>): Attributes =>
   Object.fromEntries(Object.entries(values).filter(([name]) => !names.has(name)));
 
-/** Attributes whose values nobody may see: shown as such by a change, or declared by reference. */
+/** Attributes with secret values: shown as such by a change, or declared by reference. */
 export function sensitiveOf(address: Address, changes: readonly Change[], of: PlanContents): ReadonlySet<string> {
   const isHidden = (change: Change) =>
     ("before" in change && change.before.kind === "sensitive") ||

@@ -60,7 +60,7 @@ class FootOfRun {
     this.#began = clock.now();
   }
 
-  /** What the event has to say once the terminal is free again. */
+  /** What the event says once the terminal is free again. */
   take(event: Event): string | undefined {
     this.#running.take(event, this.#clock.now());
     if (event.type !== "step.started") this.#screen.log(logLines(event, { style: this.#style }));

@@ -13,7 +13,7 @@ export interface Destination {
   readonly parent?: { readonly traceId: string; readonly spanId: string; readonly traceFlags: number };
 }
 
-/** Undefined: nobody wants traces, and nothing of OpenTelemetry is loaded. `note` says what cannot be done. */
+/** Undefined: no traces are wanted, and OpenTelemetry is not loaded. `note` says what cannot be done. */
 export function destinationOf(env: Env, version: string, note: (text: string) => void): Destination | undefined {
   const said = (name: string): string | undefined =>
     env[`OTEL_EXPORTER_OTLP_TRACES_${name}`] ?? env[`OTEL_EXPORTER_OTLP_${name}`];

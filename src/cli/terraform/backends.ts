@@ -14,7 +14,7 @@ export interface KnownMapping {
 /** The backend of an image. */
 export interface Chosen {
   readonly name: string;
-  /** What the image has to say besides, because the backend does not: its region, its remote. */
+  /** What the image says besides, because the backend does not: its region, its remote. */
   readonly more: Attributes;
   /** What ids begin with there. */
   readonly prefix: string;
@@ -83,7 +83,7 @@ function wishedFor(
 }
 
 /**
- * The backend of the file that an image is on. A provider configuration with an alias is another account, as far as anybody can tell, so
+ * The backend of the file that an image is on. A provider configuration with an alias is another account, as far as is known, so
  * that only a backend of its name is meant by it.
  * @throws Failure cli.usage when several fit
  */

@@ -54,7 +54,7 @@ interface DraftOptions {
 
 /**
  * The blocks that these images come to, beside what exists already: nothing of that is ever written over. Pure.
- * @throws Failure cli.usage: nobody can tell which of several backends is meant
+ * @throws Failure cli.usage: ambiguous: several backends match
  */
 export function draft(
   taken: readonly DraftedBlock[],

@@ -77,7 +77,7 @@ function originOf(attributes: KnownValue): { readonly attributes: Attributes; re
 const yes = (attributes: KnownValue, name: string): Attributes =>
   attributes[name] === true || attributes[name] === "true" ? { [name]: true } : {};
 
-/** The API shows iops of every kind of volume, and takes them of io1 only; volumes go with their VM where nobody said otherwise. */
+/** The API shows iops of every kind of volume, and takes them of io1 only; volumes go with their VM by default. */
 function mappingOf(mapping: unknown): Value | undefined {
   if (!isKnown(mapping)) return undefined;
   const { device_name, virtual_device_name } = mapping;

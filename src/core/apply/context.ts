@@ -27,7 +27,7 @@ interface ContentRequest {
 /** A source that also tells, once it was read, what it was found to be. */
 export interface OpenedContent extends Source {
   content(): Promise<Content>;
-  /** Whoever opened it reads it no more. */
+  /** The caller has finished reading. */
   release(): void;
 }
 

@@ -202,7 +202,7 @@ const NOTHING_MADE = /^(source|config|plan)\.|^backend\.(refused|denied|auth|lim
 
 interface Undo {
   made: ImageId | undefined;
-  /** The backend was asked; without an id nobody knows whether it has something by now. */
+  /** The backend was asked; without an id it is unknown whether an image exists. */
   isCalled: boolean;
   /** The backend had finished the image, and its bytes were proven. */
   isFinished: boolean;

@@ -149,7 +149,7 @@ export class StepContext {
     return seconds === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
   }
 
-  /** A thrown TimeoutError in the words of whoever set the timeout. */
+  /** A thrown TimeoutError with the setting that caused it. */
   explain(thrown: unknown): unknown {
     if (!(thrown instanceof DOMException && thrown.name === "TimeoutError")) return thrown;
     const hint = "set a longer `timeout` on the image or its backend";

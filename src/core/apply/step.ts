@@ -119,7 +119,7 @@ function withContent({ upstream: _, ...known }: Recorded & { status: "ready" }, 
   return { ...known, content };
 }
 
-/** Takes away what an interrupted run left behind. */
+/** Removes what an interrupted run left behind. */
 async function removeLeftovers(step: Step, ctx: StepContext): Promise<void> {
   for (const id of step.leftovers ?? []) await ctx.remove(id);
 }
@@ -170,7 +170,7 @@ async function adoptOnly(step: Of<"adopt">, ctx: StepContext, have: Observed): P
 }
 
 /**
- * What an update receives. Of the attributes in `ignore_changes` that is what is there, so that it leaves them as they are; one that was
+ * What an update receives. Of the attributes in `ignore_changes` that is what exists, so that it leaves them as they are; one that was
  * not read is no part of it.
  */
 function withoutIgnored({ plugin, resource }: StepContext, have: Attributes): Attributes {

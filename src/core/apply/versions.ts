@@ -15,7 +15,7 @@ interface OlderVersion {
 
 /**
  * Takes older versions of a managed image into its record, as `retain` would have kept them, and writes their markers. Those that bear a
- * marker are left alone: somebody manages them.
+ * marker are left alone: another state manages them.
  * @throws Failure state.address: the image itself is not in the state
  */
 export async function keepVersions(

@@ -45,7 +45,7 @@ export function checkSource(spec: SourceSpec, { policy, problems }: Rules): void
   if (urls.some(isHttp)) tell(at, "not every URL is https://", "use https:// instead of http://");
 }
 
-/** md5 and sha1 prove nothing against somebody who wants other bytes taken: they count where they are named. */
+/** md5 and sha1 do not protect against an attacker: they count only if they are named. */
 function checkAlgorithm({ checksum, at }: SourceSpec, { require, algorithms }: Policy, problems: Problems): void {
   if (checksum === undefined || (algorithms === undefined && !require.includes("checksum"))) return;
   const counts = algorithms ?? STRONG;
@@ -91,7 +91,7 @@ function textsIn(node: Node): readonly string[] {
 }
 
 /**
- * `image = "…"`: the bytes are proven where that image is made, or by what is declared here. Of an image that was there already nobody
+ * `image = "…"`: the bytes are proven where that image is made, or by what is declared here. Of an image that already existed, it is not
  * knows that.
  */
 export function checkChains(
@@ -139,6 +139,6 @@ const hasOrigin = ({ written }: Resource, plugin: Plugin | undefined): boolean =
   return plugin?.origins?.some(({ needs }) => needs.some((need) => names.includes(need))) === true;
 };
 
-/** Nobody sees where a backend that fetches a URL by itself is redirected to: where https is required, the bytes go through here. */
+/** Redirects of a backend that fetches a URL itself are not visible: if https is required, the bytes pass through this host. */
 export const withoutPulls = (plugins: ReadonlyMap<BackendName, Plugin>): ReadonlyMap<BackendName, Plugin> =>
   new Map([...plugins].map(([name, { pulls: _, ...plugin }]) => [name, plugin]));

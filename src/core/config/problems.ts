@@ -81,6 +81,6 @@ const known = ({ at, hint }: ProblemFacts): { readonly at?: FilePosition; readon
   ...(hint === undefined ? {} : { hint }),
 });
 
-/** Names another place for somebody who looks at this one: the line, and the file where it is another. */
+/** Names another place, as seen from this one: the line, and the file where it is another. */
 export const elsewhere = (other: FilePosition, here: FilePosition): string =>
   other.file === here.file ? `line ${other.line}` : `${other.file}:${other.line}`;

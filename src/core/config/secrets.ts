@@ -75,7 +75,7 @@ export class Secrets {
 
   /**
    * The text with every concealed secret replaced by `(sensitive)`, in any usual encoding (URL, base64, JSON). In URLs, users, passwords,
-   * signatures and tokens are hidden also when nobody concealed them.
+   * signatures and tokens are hidden even if they were not registered.
    */
   redact(text: string): string {
     const shown = this.#patterns.size === 0 ? text : text.replace(this.#find(), HIDDEN);

@@ -87,7 +87,7 @@ class Filler {
     return value;
   }
 
-  /** What is declared is looked at also where nobody uses it; what is given and neither declared nor used is a slip. */
+  /** Declared variables are checked even if they are unused; a value that is neither declared nor used is an error. */
   finish(): void {
     for (const name of this.#definitions.keys()) this.#lookUp(name);
     const names = [...this.#definitions.keys()];

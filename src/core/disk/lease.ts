@@ -61,7 +61,7 @@ export async function lock(
   }
 }
 
-/** Writes a lease that nobody competes for; `path` is ours alone. */
+/** Writes a lease without contention; `path` is unique to this process. */
 export async function createLease(path: string, operation: string): Promise<DirectoryLease> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(path, `${JSON.stringify(holder(operation))}\n`, { flag: "wx", mode: 0o600 });

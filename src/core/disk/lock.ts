@@ -9,7 +9,7 @@ import { createFile } from "./write.ts";
 
 // A lock is a file that says who holds it. It appears whole (link), and it goes away or changes hands only by the hand of its holder or
 // of the one process that has locked the right to do that: `LOCK.ID`, a lock of the same kind, where ID is the holder that it is
-// taken from. Ids are never used twice, so whoever comes late with that right finds another holder and leaves the lock alone.
+// taken from. Ids are never used twice, so a late claim finds another holder and leaves the lock alone.
 
 /**
  * Tries to make the lock ours. Answers who holds it, or undefined: we do. The lock of a dead process of this host is taken over.
@@ -86,7 +86,7 @@ async function claimRight(path: string, right: string, me: Holder): Promise<void
   }
 }
 
-/** Who holds the lock; undefined when nobody does. @throws Failure disk.lock when the file does not say it */
+/** Who holds the lock; undefined if it is free. @throws Failure disk.lock when the file does not say it */
 export async function readHolder(path: string): Promise<Holder | undefined> {
   let text: string;
   try {
@@ -144,7 +144,7 @@ async function placed(own: string, path: string, me: Holder): Promise<Holder | u
       await link(own, path);
       return undefined;
     } catch (error) {
-      // EEXIST: another was quicker. ENOENT: somebody tidied our file away, which is ours to write again.
+      // EEXIST: another was quicker. ENOENT: the file was removed meanwhile and is written again.
       if (errno(error) !== "EEXIST" && errno(error) !== "ENOENT") throw unlinkable(error, path);
     }
   }

@@ -60,7 +60,7 @@ function startedOf(): string | undefined {
   const boot = read("/proc/sys/kernel/random/boot_id");
   if (stat === undefined || boot === undefined) return undefined;
   const machine = read("/etc/machine-id");
-  // The machine's id is to be given to nobody: machine-id(5). A digest of it serves as well.
+  // The machine id must stay private: machine-id(5). A digest of it serves as well.
   const id =
     machine === undefined || machine === ""
       ? NONE

@@ -38,7 +38,7 @@ export async function createFile(path: string, text: string): Promise<void> {
 }
 
 /**
- * Replaces a file whole, mode 0600: whoever reads it sees the former text or this one, also after a power cut. `backup`: the
+ * Replaces a file whole, mode 0600: a reader sees the former text or this one, also after a power cut. `backup`: the
  * former file is kept under that name; at no instant is there neither. Fails without a trace.
  * @throws Failure disk.*
  */

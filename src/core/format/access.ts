@@ -18,7 +18,7 @@ export interface RandomAccess extends AsyncDisposable {
   readonly size: number | undefined;
   /** Up to `length` bytes; fewer only where the image ends. Reads are answered in the order in which they were asked. */
   read(offset: number, length: number, use: Use): Promise<Uint8Array>;
-  /** Reads on to the end of what the image comes from, so that whoever checks it upstream has seen all of it. */
+  /** Reads on to the end of what the image comes from, so that a check upstream has seen all of it. */
   finish(): Promise<void>;
 }
 

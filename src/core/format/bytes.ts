@@ -112,7 +112,7 @@ export class ByteReader implements AsyncDisposable {
     return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
   }
 
-  /** Reads the input to its end and gives the number of bytes that were left: whoever checks it upstream has then seen all of it. */
+  /** Reads the input to its end and gives the number of bytes that were left: a check upstream has then seen all of it. */
   async drain(): Promise<number> {
     let left = 0;
     for (let piece = await this.piece(); piece !== undefined; piece = await this.piece()) left += piece.length;

@@ -1,6 +1,6 @@
 import { isShared } from "./segment.ts";
 
-/** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process below which nobody minds. */
+/** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process that is always allowed. */
 const EVERY = Bun.isMainThread ? 8 << 20 : 4 << 20;
 const NOTHING = 90 << 20;
 /** Near the most that a run may take, it is looked at more often. */
@@ -13,7 +13,7 @@ let looked = 0;
 
 /**
  * Counts a piece that was made or came, in whatever stream of this process. The collector looks at the heap, on which a piece is next to
- * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of pieces that nobody uses any more.
+ * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of unused pieces.
  */
 export function countAllocated(piece: Uint8Array): void {
   if (!isShared(piece)) count(piece.length);
@@ -31,8 +31,8 @@ function count(bytes: number): void {
 }
 
 /**
- * Gives the memory behind a piece back at once, without the collector. Only for whoever made the piece, or was given it with all of its
- * buffer, and knows that nobody reads it any more: from now on it is empty.
+ * Gives the memory behind a piece back at once, without the collector. Only for the owner of the piece, that made it or was given it with all of its
+ * buffer, and knows that it has no reader any more: from now on it is empty.
  */
 export function free({ buffer }: Uint8Array): void {
   if (!(buffer instanceof ArrayBuffer) || buffer.detached) return;

@@ -29,7 +29,7 @@ export class MemoryBudget {
     return this.#begun(weight);
   }
 
-  /** For work that nobody may wait for: it goes on at once, also where there is no room. */
+  /** For work that must not wait: it starts at once, even if the budget is used up. */
   force(bytes: number): () => void {
     const weight = Math.min(Math.max(bytes, 0), this.#room);
     this.#free -= weight;

@@ -15,7 +15,7 @@ const MAGIC: readonly (readonly [words: string, ...bytes: number[]])[] = [
   ["an Apple partition image", ...ascii("cdsaencr")],
 ];
 const HTML = /^(?:\uFEFF|\s)*<(?:!doctype html|html|head|body)\b/i;
-/** No image, whoever takes it. */
+/** No image. */
 export const PAGE = "an HTML page";
 const MARKUP = /^(?:\uFEFF|\s)*<\?xml\b/i;
 const SIGNATURE = /^-----BEGIN [A-Z0-9 ]+-----/;

@@ -45,7 +45,7 @@ const buffers = new PartBuffers();
 
 /**
  * Bytes in parts of `sizeOf(n)` bytes, the last one smaller; none for no bytes. A part is begun once there is room for it beside the parts
- * of all uploads of the process. Whoever gets a part releases it, however its upload ends, and waits for no part of another upload before.
+ * of all uploads of the process. The receiver of a part releases it, however its upload ends, and waits for no part of another upload before.
  */
 export async function* inParts(
   pieces: AsyncIterable<Uint8Array>,

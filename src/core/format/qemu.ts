@@ -54,7 +54,7 @@ export interface QemuOptions {
 }
 
 /**
- * Runs qemu-img over files that nobody vouches for, and gives its stdout: with an empty environment, limits on memory, time and file
+ * Runs qemu-img over untrusted files, and gives its stdout: with an empty environment, limits on memory, time and file
  * size. Fails with `source.format` in qemu-img's words, or with the signal's reason.
  */
 export async function qemuImg(words: readonly string[], options: QemuOptions): Promise<string> {

@@ -39,7 +39,7 @@ export function* zeros(length: number): Generator<Uint8Array> {
 const BREATH = 16 << 20;
 
 /**
- * `length` zero bytes of a hole in a stream. Nothing is waited for to have them, so that without a pause nobody would hear Ctrl-C, or see
+ * `length` zero bytes of a hole in a stream. Nothing is waited for to have them, so that without a pause Ctrl-C would not be noticed, or see
  * how far it is, until the end of the hole.
  */
 export async function* hole(length: number): AsyncGenerator<Uint8Array> {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 /**
  * The program of a thread as text, with all that it imports. A macro: it runs when the module that uses it is bundled (or loaded), so
- * that a compiled binary holds the text, and nobody has to name a second file when it is built.
+ * that a compiled binary holds the text, and the build needs no second file.
  */
 export function threadProgram(): string {
   const source = join(import.meta.dir, "thread-main.ts");

@@ -39,7 +39,7 @@ interface TransformOptions {
   readonly scanned?: ((done: number, total: number) => void) | undefined;
   /** Told what is odd about the bytes, and no failure. */
   readonly note?: ((text: string) => void) | undefined;
-  /** Whoever reads is done with a piece before it asks for the fourth after it. */
+  /** A reader is done with a piece before it requests the fourth after it. */
   readonly lent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -77,7 +77,7 @@ export async function identifyFile(
 }
 
 /**
- * Runs a plan: the bytes that come out, pulled through all steps by whoever reads them. It ends only after the input has been read to
+ * Runs a plan: the bytes that come out, pulled through all steps by the reader. It ends only after the input has been read to
  * its end. Fails as the steps do; the input is closed then, and temporary files are gone.
  */
 export async function* transform(

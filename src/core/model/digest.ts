@@ -2,7 +2,7 @@ import type { Brand } from "./name.ts";
 
 /** From the weakest to the strongest. */
 export const ALGORITHMS = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] as const;
-/** Those that nobody can make other bytes for. */
+/** Those without known collisions. */
 export const STRONG: readonly Algorithm[] = ["sha224", "sha256", "sha384", "sha512"];
 export type Algorithm = (typeof ALGORITHMS)[number];
 /** `sha256:<lower-case hex>` and its siblings. */

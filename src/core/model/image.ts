@@ -62,7 +62,7 @@ export interface Source {
   digests(): Promise<Digests>;
 }
 
-/** The bytes of a source for whoever only passes them on: each piece holds until the fourth after it is asked for. */
+/** The bytes of a source for a reader that only passes them on: each piece holds until the fourth after it is asked for. */
 export const passThrough = (source: Pick<Source, "open" | "lend">, signal: AbortSignal): AsyncIterable<Uint8Array> =>
   source.lend?.(signal) ?? source.open(signal);
 
@@ -95,7 +95,7 @@ export interface Observed<I extends Schema = Schema> {
   readonly self?: string;
   /** It belongs to another account, which can write any marker on it: what the marker says of the bytes proves nothing. */
   readonly isOthers?: boolean;
-  /** The backend refuses to delete it until somebody lifts that. */
+  /** The backend refuses to delete it until the protection is removed. */
   readonly protected?: boolean;
   /** What the plugin deletes with it: snapshots, objects. Ids, which come back as `Context.owns` when it is deleted. */
   readonly owns?: readonly string[];

@@ -38,9 +38,9 @@ interface Facts<T> {
   readonly compare?: Compare;
   /** Two spellings of one value, where the type's own `same` does not know. */
   readonly same?: (a: T, b: T) => boolean;
-  /** What the backend shows when nobody set it: taking the line out of the file comes to this, and this alone is no drift. */
+  /** What the backend shows when it is not set: taking the line out of the file comes to this, and this alone is no drift. */
   readonly unset?: T;
-  /** Where nobody wrote it, the backend shows the image's own name, as it takes it: what it shows then is no drift. */
+  /** If it is not set, the backend shows the image's own name, as it takes it: what it shows then is no drift. */
   readonly ownName?: boolean;
   /** Of an input of the creation that says where the image is kept: taking the line out brings it to the backend's own place. */
   readonly places?: boolean;

@@ -9,7 +9,7 @@ export interface Transfer {
   readonly how: "upload" | "pull" | "none";
   /** Bytes, where they are known. */
   readonly bytes?: number;
-  /** Why nobody will have proven the bytes. */
+  /** Why the bytes will not be verified. */
   readonly unverified?: string;
 }
 

@@ -102,7 +102,7 @@ export class HttpAnswer implements Answer {
   }
 }
 
-/** What an answer that says no has to say: the beginning of its body, as much as comes; never an error. */
+/** What an answer that says no says: the beginning of its body, as much as comes; never an error. */
 export async function beginning(exchange: Exchange): Promise<string> {
   const pieces: Uint8Array[] = [];
   let size = 0;

@@ -80,7 +80,7 @@ async function fromFile(file: string): Promise<readonly string[]> {
 
 const directories = new Map<string, Promise<readonly string[]>>();
 
-/** All files of a directory, as they are: what is there besides certificates is passed over, and so is a directory that is not there. */
+/** All files of a directory, as they are: what exists besides certificates is passed over, and so is a directory that is not there. */
 function fromDirectory(directory: string): Promise<readonly string[]> {
   if (directory === "") return Promise.resolve([]);
   const before = directories.get(directory);

@@ -35,7 +35,7 @@ export interface HttpOptions {
   readonly parallelism?: number;
   /** Requests a second, where the API documents a limit; the user's `rate_limit` wins. Default: none. */
   readonly rateLimit?: number;
-  /** Seconds without a byte, in either direction, after which a connection is given up. Default 60. */
+  /** Seconds without a byte, in either direction, after which a connection is abandoned. Default 60. */
   readonly idle?: number;
   /** The settings that hold the credentials, as hints name them: "`token`". Default: the credentials in the settings. */
   readonly credentials?: string;
@@ -104,7 +104,7 @@ export interface Answer {
 }
 
 /**
- * The one way to a backend. Redirects of GET and HEAD are followed; to another server no credentials and no headers of one's own go along. Retries with jittered backoff and Retry-After, keeps the limits, stops on the signal, classifies errors:
+ * The one way to a backend. Redirects of GET and HEAD are followed; to another server no credentials and no headers of its own go along. Retries with jittered backoff and Retry-After, keeps the limits, stops on the signal, classifies errors:
  * every status but 2xx is a Failure `backend.*` with method, path and request id, and without secrets.
  */
 export interface HttpClient extends AsyncDisposable {

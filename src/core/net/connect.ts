@@ -113,7 +113,7 @@ export class Connections {
       made.push(socket);
       this.#open.add(socket);
       socket.on("close", () => this.#open.delete(socket));
-      // Whoever waits for the socket hears of errors; one that comes when nobody does is seen by its close.
+      // Errors go to the request that waits for the socket; without one, the close reports them.
       socket.on("error", () => undefined);
       return socket;
     };

@@ -1,7 +1,7 @@
 import { HIDDEN } from "../config/redact.ts";
 import { isTable, type Value } from "../model/value.ts";
 
-// A request and its answer for whoever looks for a fault: headers, and bodies that are JSON. Secrets are hidden by their names; those
+// A request and its answer for debugging: headers, and bodies that are JSON. Secrets are hidden by their names; those
 // that are known are taken out by the caller.
 
 /** Bytes of a body; of a larger one only the size is told. */

@@ -41,7 +41,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isOver = false;
   #isBroken = false;
   #error: unknown;
-  /** The answer's body so far, for a log; undefined where nobody wants it, or it has grown too large. */
+  /** The answer's body so far, for a log; undefined if it is not logged or has grown too large. */
   #kept: Uint8Array[] | undefined;
   #wake: (() => void) | undefined;
   readonly #end = Promise.withResolvers<void>();
@@ -145,14 +145,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
     this.received += piece.byteLength;
     if (this.received > LARGEST) this.#kept = undefined;
-    // A copy: whoever reads the body may give its memory back.
+    // A copy: the reader of the body may give its memory back.
     this.#kept?.push(new Uint8Array(piece));
     this.#queue.push(piece);
     this.#queued += piece.byteLength;
     this.#watch.arm(this.#patience.idle, "no data received");
     if (this.#queued > ROOM && !controller.paused) {
       controller.pause();
-      // The reader's time is its own; but an answer that nobody has begun to read is not kept for ever.
+      // The reader's time is its own; but an answer without a reader is not kept forever.
       if (this.#isRead) this.#watch.off();
     }
     this.#wake?.();

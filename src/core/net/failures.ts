@@ -114,7 +114,7 @@ function hintOf(code: Code, status: number, { credentials }: RequestInfo): strin
   }
 }
 
-/** What a body says when nobody can explain it: a text as it is, the words of an HTML page. */
+/** What a body says when no plugin explains it: a text as it is, the text of an HTML page. */
 function plainText({ headers, body }: { readonly headers: Headers; readonly body: string }): string {
   const isPage = /html/i.test(headers.get("content-type") ?? "") || /^\s*<(?:!doctype|html)/i.test(body);
   if (!isPage) return body.trim();

@@ -63,7 +63,7 @@ export class RateGate {
     });
   }
 
-  /** The place is handed on to whoever has waited longest. */
+  /** The place goes to the longest waiting request. */
   #leave(lane: Lane): void {
     const [next] = this.#waiting[lane];
     if (next === undefined) {

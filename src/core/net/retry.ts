@@ -91,7 +91,7 @@ export interface Polling {
   readonly interval?: number;
   /** Seconds that a wait grows to. Default 15. */
   readonly max?: number;
-  /** Seconds after which it is given up with a Failure `net.timeout`. Default: never, the signal ends it. */
+  /** Seconds after which it is abandoned with a Failure `net.timeout`. Default: never, the signal ends it. */
   readonly deadline?: number;
   /** What is waited for, for that failure: "image x to become active". */
   readonly what?: string;

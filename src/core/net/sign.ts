@@ -91,7 +91,7 @@ export function signedHeaders(
   };
 }
 
-/** A URL by which anybody may get the object, for so many seconds. */
+/** A URL with which anyone can get the object, for so many seconds. */
 export function presigned(url: URL, signer: Signer, at: Date, seconds: number): string {
   const stamp = timestampOf(at);
   const made = new URL(url);

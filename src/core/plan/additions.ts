@@ -11,18 +11,18 @@ import type { DesiredImage, LiveImage } from "./input.ts";
 
 // What people gave to a managed image without declaring it, when a new image takes its place.
 
-/** What an image was and is declared to be: what of it is nobody's addition. */
+/** What an image was and is declared to be: used to tell additions of other users apart. */
 export interface Declarations {
   readonly schema: Schema;
   readonly want: Attributes;
   /** What was declared when the state was last written: a line that was taken out of the file is no addition either. */
   readonly recorded: Attributes | undefined;
-  /** `ignore_changes`: of these, what is there counts and not what is declared. */
+  /** `ignore_changes`: of these, what exists counts and not what is declared. */
   readonly ignore: readonly string[];
   readonly defaults: Attributes;
 }
 
-/** The attributes that the new image gets from the old one. Pure: declared ones are left out, so are those that nobody set. */
+/** The attributes that the new image gets from the old one. Pure: declared ones are left out, so are those that are not set. */
 function carriedOf(added: Attributes, { schema, want, recorded, ignore, defaults }: Declarations): Attributes {
   return Object.fromEntries(
     Object.entries(added).flatMap(([name, value]): [string, Value][] => {

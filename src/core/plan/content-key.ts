@@ -27,7 +27,7 @@ export function contentKey(content: Content | undefined): string {
 
 /** An origin of the backend's own, where it pointed. */
 const ORIGIN = "origin:";
-/** A file that nobody has read yet: a marker says this only until its bytes have been sent. */
+/** An unread file: a marker says this only until its bytes have been sent. */
 const UNPROVEN = "unproven:";
 export const isUnproven = (key: string): boolean => key.startsWith(UNPROVEN);
 

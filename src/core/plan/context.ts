@@ -17,7 +17,7 @@ export interface PlanContext {
   /** With `[[moved]]` already applied; `renamed` says what each address was called before. */
   readonly state: State;
   readonly renamed: ReadonlyMap<Address, Address>;
-  /** Opened once a run, whoever asks. @throws Failure: that backend is out, the others go on. */
+  /** Opened once a run. @throws Failure: that backend is out, the others go on. */
   open(backend: BackendName): Promise<Backend>;
   /**
    * What a source means now, without a download. `quick`: there is nothing to compare it with, so that a large local file may be
@@ -53,7 +53,7 @@ export interface Selection {
   readonly targets: readonly string[];
   readonly excludes: readonly string[];
   readonly replace: readonly string[];
-  /** False: what the state remembers means what is there. */
+  /** False: what the state remembers means what exists. */
   readonly refresh: boolean;
   readonly adopt: boolean;
   /** The digest of every local source is wanted, also where nothing is compared with it yet: for a plan that is kept. */

@@ -5,19 +5,18 @@ import { canonical } from "../model/value.ts";
 import { ambiguous, contested, foreign, incomplete, limits, taken, takenId, unreachable } from "./blocked.ts";
 import { liveOf } from "./content-key.ts";
 import { type Diff, diff, missingIn } from "./diff.ts";
-import { adoptedContent, type Evidence, evidenceOf, isLearned, mergedContent } from "./evidence.ts";
+import { type Evidence, evidenceOf } from "./evidence.ts";
 import type { DecisionInput, DesiredImage, LiveImage } from "./input.ts";
 import { markerChange } from "./marker-change.ts";
+import { adoptedContent, isLearned, mergedContent } from "./merged-content.ts";
 import { isRecorded } from "./ownership.ts";
 import { differences, unrecorded } from "./unrecorded.ts";
 import { decideUnwanted } from "./unwanted.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
 export function decide(input: DecisionInput): Step | undefined {
-  const step =
-    input.want === undefined || input.absent || input.mode === "destroy"
-      ? decideUnwanted(input)
-      : decideWanted(input, input.want);
+  const { want, absent, mode } = input;
+  const step = want === undefined || absent || mode === "destroy" ? decideUnwanted(input) : decideWanted(input, want);
   if (step === undefined) return undefined;
   // What is left under an id that can be given only once is filled, not deleted.
   const filled = step.action === "create" || step.action === "replace" ? input.idHolder?.id : undefined;
@@ -142,7 +141,7 @@ function createStep(input: DecisionInput, want: DesiredImage): Step {
   };
 }
 
-/** What is there has to be replaced by a new image. */
+/** What exists has to be replaced by a new image. */
 function replaceStep(
   input: DecisionInput,
   want: DesiredImage,
@@ -185,7 +184,7 @@ function replaceStep(
   return { action: "replace", address, id: found.id, changes, because, order, making, ...unless };
 }
 
-/** What is there can stay; its attributes may change in place. `unknown`: why its bytes have to be compared with the declared ones. */
+/** What exists can stay; its attributes may change in place. `unknown`: why its bytes have to be compared with the declared ones. */
 function updateStep(
   input: DecisionInput,
   want: DesiredImage,

@@ -31,7 +31,7 @@ interface Glance extends ReadContext {
   readonly quick?: boolean;
 }
 
-/** Looks at the origins of all resources of a run, each once, whoever asks. */
+/** Looks at the origins of all resources of a run, each once. */
 export class DesiredImages {
   readonly #context: PlanContext;
   readonly #looks = new Map<Address, Promise<OriginStatus>>();

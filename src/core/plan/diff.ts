@@ -22,7 +22,7 @@ export interface Compared {
   readonly recorded?: Attributes | undefined;
   /** What creation inputs come to where none are declared. */
   readonly usual?: Attributes | undefined;
-  /** What attributes of this image come to while nobody declares them, besides what `unset` says. */
+  /** What attributes of this image come to by default, besides what `unset` says. */
   readonly defaults?: Attributes | undefined;
   readonly ignore?: readonly string[];
   /** Attributes whose wanted values are known only when the images that they name are there. */
@@ -48,7 +48,7 @@ export function diff(
       if (after !== undefined) changes.push({ kind: "add", name, after: shown(attribute, after), forces: "update" });
       continue;
     }
-    // Neither declared now nor before: it is nobody's.
+    // Neither declared now nor before: it is unmanaged.
     if (want[name] === undefined && recorded?.[name] === undefined) continue;
     if (attribute.compare === "never" || ignore.includes(name)) continue;
     const [before, after] = pair(attribute, name, have, want, recorded);
@@ -61,7 +61,7 @@ export function diff(
   return { changes, refused, cleared };
 }
 
-/** The two values that count: of a table with keys of one's own, only the keys that are or were declared. */
+/** The two values that count: of a table with keys of its own, only the keys that are or were declared. */
 function pair(
   attribute: Attribute,
   name: string,
@@ -116,14 +116,14 @@ function isUnchanged(attribute: Attribute, before: Value | undefined, after: Val
   return only === undefined || isUnset(attribute, only);
 }
 
-/** What attributes of an image come to while nobody declares them: its own name, and what the plugin says. */
+/** What attributes of an image come to by default: its own name, and what the plugin says. */
 export function defaultsOf(plugin: Pick<Plugin, "image" | "defaults">, address: Address): Attributes {
   const own: Record<string, Value> = {};
   for (const [name, { ownName }] of entriesOf(plugin.image)) if (ownName === true) own[name] = imageOf(address);
   return { ...own, ...plugin.defaults?.(address) };
 }
 
-/** The line is taken out, and what is there is what no line comes to. */
+/** The line is taken out, and what exists is what no line comes to. */
 const isDefault = (
   attribute: Attribute,
   before: Value | undefined,
@@ -131,7 +131,7 @@ const isDefault = (
   own: Value | undefined,
 ): boolean => after === undefined && before !== undefined && own !== undefined && sameBy(attribute, before, own);
 
-/** What an attribute is while nobody sets it. */
+/** What an attribute is by default. */
 export const isUnset = (attribute: Attribute, value: Value): boolean =>
   attribute.unset === undefined ? isEmpty(value) : sameBy(attribute, value, attribute.unset);
 

@@ -1,12 +1,10 @@
-import { createHash } from "node:crypto";
 import { ALGORITHMS, type Digests, nameOf, shortDigest } from "../model/digest.ts";
 import type { Content, SourceSpec, Validators } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { canonical, isSame } from "../model/value.ts";
 import { compareContent, compareValidators, isMute, isOther, isSameAsTold, sameStat } from "../source/content.ts";
-import { contentOfKey, differs, liveOf } from "./content-key.ts";
+import { differs, liveOf } from "./content-key.ts";
 import type { DesiredImage, LiveImage } from "./input.ts";
-import { markerStatus } from "./ownership.ts";
+import { digestsOf, isSigned } from "./merged-content.ts";
 
 // Whether an image was made from the bytes that are declared now, by what is known without reading them. Pure.
 
@@ -117,9 +115,6 @@ export function knownDigests({ recorded, backend = {}, isSentAsIs }: Omit<KnownE
   return isAsIs ? { ...backend, ...made } : made;
 }
 
-export const digestsOf = ({ digest, digests }: Content): Digests =>
-  digest === undefined ? { ...digests } : { ...digests, [nameOf(digest)]: digest };
-
 function plain(recorded: Content, now: Content): Evidence {
   const found = compareContent(recorded, now);
   if (found.kind === "changed") return { kind: "changed", before: found.before, after: found.after, isWeak: false };
@@ -202,62 +197,4 @@ function isOf(upstream: Content | undefined, now: Content): upstream is Content 
   if (upstream.validators !== undefined && now.validators !== undefined)
     return isSameAsTold(upstream.validators, now.validators);
   return upstream.stat !== undefined && now.stat !== undefined && sameStat(upstream.stat, now.stat);
-}
-
-/** The signature over the bytes that is declared, as it is recorded once it was proven; the one over a sums file is proven with that. */
-export function signatureOf(spec: SourceSpec | undefined): string | undefined {
-  if (spec?.signature === undefined || spec.checksum?.kind === "sums") return undefined;
-  const { where, key } = spec.signature;
-  return createHash("sha256")
-    .update(canonical([where.replace(/[?#].*$/s, ""), key]))
-    .digest("hex");
-}
-
-const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean => {
-  const declared = signatureOf(spec);
-  return declared === undefined || declared === signed;
-};
-
-/**
- * What is recorded of an image that comes into the state: what its origin is today, with the digests of its bytes that its own marker or
- * the backend tells. A signature is not proven by that.
- */
-export function adoptedContent(
-  { content, sentAsIs }: Pick<DesiredImage, "content" | "sentAsIs">,
-  found: Pick<LiveImage, "id" | "self" | "marker" | "isOthers" | "digests">,
-): Content | undefined {
-  if (content === undefined) return undefined;
-  const marked =
-    markerStatus(found) === "genuine" && found.isOthers !== true
-      ? contentOfKey(found.marker?.content ?? "")
-      : undefined;
-  const own = marked === undefined || content.transform !== undefined ? {} : digestsOf(marked);
-  return mergedContent(content, content, undefined, { ...(sentAsIs ? found.digests : {}), ...own });
-}
-
-/** Whether `now` says nothing of the bytes that `before` does not. */
-export function isLearned(before: Content, now: Content, spec: SourceSpec | undefined): boolean {
-  const { digest, digests } = before;
-  const isWhole = digest === undefined || digests === undefined || digests[nameOf(digest)] === digest;
-  if (!isWhole || before.signed !== undefined || now.signed !== undefined || spec?.signature !== undefined)
-    return false;
-  return Object.entries(now).every(([name, value]) => isSame(value, Reflect.get(before, name)));
-}
-
-/** What is recorded of bytes that are those of `before`, now that more is known of them or of where they come from. */
-export function mergedContent(
-  before: Content,
-  now: Content,
-  spec: SourceSpec | undefined,
-  found: Digests = {},
-): Content {
-  const { signed: _, ...rest } = { ...before, ...now };
-  const digests = { ...digestsOf(before), ...digestsOf(now), ...found };
-  const signed = signatureOf(spec);
-  const isMore = Object.values(digests).some((one) => one !== rest.digest);
-  return {
-    ...rest,
-    ...(isMore ? { digests } : {}),
-    ...(signed === undefined ? {} : { signed }),
-  };
 }

@@ -1,7 +1,7 @@
 import type { ImageId } from "../model/name.ts";
 import type { DecisionInput } from "./input.ts";
 
-/** What is on the backend for one address. `after`: other managed addresses that hold one of its names, and let go of it first. */
+/** What is on the backend for one address. `after`: other managed addresses that hold one of its names, and released it first. */
 export type FoundImages = Pick<
   DecisionInput,
   "have" | "ownership" | "ambiguous" | "incomplete" | "kept" | "leftovers" | "rival" | "idHolder" | "namesake" | "after"

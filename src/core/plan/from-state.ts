@@ -3,7 +3,7 @@ import { type FoundImages, noImages } from "./found.ts";
 import type { ImageLookup } from "./observe.ts";
 import type { StateIdentity } from "./siblings.ts";
 
-/** `--no-refresh`: what the state remembers means what is there. */
+/** `--no-refresh`: what the state remembers means what exists. */
 export function fromState({ address, known }: ImageLookup, { file, lineage }: StateIdentity): FoundImages {
   if (known?.status !== "ready") return noImages;
   const marker = { file, owner: address, content: contentKey(known.content), lineage, self: known.id };

@@ -25,7 +25,7 @@ export interface DesiredImage {
   readonly pendingReferences?: readonly string[];
   /** Attributes that are to have the id of an image which is not there, and that no run makes now. */
   readonly missingReferences?: readonly string[];
-  /** What attributes of this image come to while nobody declares them. */
+  /** What attributes of this image come to by default. */
   readonly defaults?: Attributes;
   /** What the origin means now; undefined: it has none, or it could not be looked at. */
   readonly content: Content | undefined;
@@ -85,7 +85,7 @@ export interface DecisionInput {
   readonly kept: readonly Retained[];
   /** Other images of ours: half made, or superseded by `have`. */
   readonly leftovers: readonly ImageId[];
-  /** Somebody else's image that holds a name which the backend has only once, and which is to be ours. */
+  /** An unmanaged image that holds a unique name that this image declares. */
   readonly rival: LiveImage | undefined;
   /** The rival has no name that is wanted, but the very bytes, which the backend has only once. */
   readonly sameBytes?: boolean;

@@ -31,7 +31,7 @@ export interface ImageLookup {
 /** Up to this many known images are read one by one; for more, the pages of a listing cost less. */
 const FEW = 3;
 
-/** Looks for all addresses of one backend, by its listing or one by one, whichever costs less. Keeps only what somebody asked for. */
+/** Looks for all addresses of one backend, by its listing or one by one, whichever costs less. Keeps only what was looked up. */
 export async function observe(
   backend: Backend,
   owner: StateIdentity,
@@ -55,7 +55,7 @@ export async function observe(
   if (!byId) await list();
   for (const { address, known, importing, chosen } of lookups) {
     await index.seek(chosen, (id) => backend.read({ address, id }, reading));
-    // A known image that no listing shows may be in a place that is not listed any more: it is asked for by itself before it is given up.
+    // A known image that no listing shows may be in a place that is not listed any more: it is asked for by itself before it is abandoned.
     const id = importing ?? (known?.status === "ready" || known?.status === "replacing" ? known.id : undefined);
     if (id === undefined || index.has(id)) continue;
     const image = await backend.read({ address, id }, reading);

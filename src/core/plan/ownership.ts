@@ -34,11 +34,11 @@ export type Ownership =
   | "taken"
   /** The state has no record of it; it bears a genuine marker of this file and address. */
   | "claimable"
-  /** The state has no record of it, and no finished marker tells whose it is: an interrupted creation of somebody's. */
+  /** The state has no record of it, and no finished marker tells whose it is: an interrupted creation of another run. */
   | "incomplete"
   /** A copy of a managed image. No run adopts, renames, changes or deletes it. */
   | "inherited"
-  /** Anybody else's. */
+  /** Another owner's, or without one. */
   | "foreign";
 
 /** What a state says of one address. */

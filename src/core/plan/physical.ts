@@ -35,8 +35,8 @@ function sentOf({ resource, content, outgoing }: DesiredImage, plugin: Plugin): 
 }
 
 /**
- * Bytes that nobody has read yet are those of another address which asks for them in the same way, or for which the same digests are
- * known: a digest of that stands in for theirs. Pure.
+ * Unread bytes are those of another address which asks for them in the same way, or for which the same digests are
+ * known: a digest of that is in for theirs. Pure.
  */
 export function sameRequestBytes(want: DesiredImage, plugin: Plugin): readonly KnownBytes[] {
   const { source } = want.resource;

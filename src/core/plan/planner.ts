@@ -68,13 +68,10 @@ class Planner {
     const { config, state, signal, run } = this.#context;
     this.#events.send({ type: "run.started", run, command: "plan", at: this.#context.now().toISOString() });
     const declared = config.resources.filter((resource) => resource.state !== "ignored");
-    const ignored = new Set(
-      config.resources.filter((resource) => resource.state === "ignored").map(({ address }) => address),
-    );
+    const ignored = new Set(config.resources.flatMap(({ state, address }) => (state === "ignored" ? [address] : [])));
     const known = Object.keys(state.images).filter(isAddress(state.images));
-    const all = [
-      ...new Set([...declared.map(({ address }) => address), ...known.filter((address) => !ignored.has(address))]),
-    ].sort();
+    const kept = known.filter((address) => !ignored.has(address));
+    const all = [...new Set([...declared.map(({ address }) => address), ...kept])].sort();
     const chosen = withDependencies(select(all, this.#selection), all, this.#selection, (at) => this.#resource(at));
     const backends = Map.groupBy([...chosen], backendOf);
     await inParallel(backends, config.settings.parallelism, ([name, addresses]) => this.#planBackend(name, addresses));
@@ -113,11 +110,8 @@ class Planner {
         : new Map(lookups.map((one) => [one.address, fromState(one, this.#owner(name))]));
       for (const one of lookups) {
         const seen = found.get(one.address) ?? noImages;
-        this.#events.send({
-          type: "read.done",
-          address: one.address,
-          ...(seen.have === undefined ? {} : { id: seen.have.id }),
-        });
+        const id = seen.have === undefined ? {} : { id: seen.have.id };
+        this.#events.send({ type: "read.done", address: one.address, ...id });
         this.#drifted(one, seen, plugin);
       }
       if (this.#selection.mode === "refresh-only") return;

@@ -2,8 +2,8 @@ import type { Step } from "../model/plan.ts";
 import { foreign, otherState } from "./blocked.ts";
 import { compareBytes } from "./compare.ts";
 import { diff } from "./diff.ts";
-import { adoptedContent } from "./evidence.ts";
 import type { DecisionInput, DesiredImage, LiveImage } from "./input.ts";
+import { adoptedContent } from "./merged-content.ts";
 import { markerStatus } from "./ownership.ts";
 
 /**

@@ -12,7 +12,7 @@ export function decideUnwanted(input: DecisionInput): Step | undefined {
   if (removed === "keep") return known === undefined ? undefined : { action: "forget", address, because: "removed" };
   if (input.have !== undefined && input.ownership === "taken") return taken(address, input.have);
   const have = isRecorded(input.ownership) ? input.have : undefined;
-  // What never became an image, or is none any more, goes as well: nobody would look for it once the address is forgotten.
+  // What never became an image, or is none any more, goes as well: it would be lost once the address is forgotten.
   const [left] = input.leftovers;
   const isUnfinished = known !== undefined && known.status !== "ready";
   if (have === undefined && left !== undefined && isUnfinished) return { action: "delete", address, id: left, because };

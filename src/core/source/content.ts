@@ -53,7 +53,7 @@ function compareRest(before: Content, now: Content): Comparison {
 }
 
 /**
- * Are these two requests, of one place, that differ in what is not shown? False also where nobody can tell: one of them was identified
+ * Are these two requests, of one place, that differ in what is not shown? False also if that is unknown: one of them was identified
  * by another machine, or hides nothing.
  */
 export function isOther(a: string | undefined, b: string | undefined): boolean {
@@ -91,7 +91,7 @@ export function compareValidators(before: Validators, now: Validators): Comparis
 /** The server says nothing of its file but the length. */
 export const isMute = ({ etag, modified }: Validators): boolean => etag === undefined && modified === undefined;
 
-/** The same, as far as anybody knows: of a file of which nothing is said, what was read last is what counts. */
+/** The same, as far as is known: of a file of which nothing is said, what was read last is what counts. */
 export const isSameAsTold = (before: Validators, now: Validators): boolean =>
   isMute(before) && isMute(now) ? before.length === now.length : compareValidators(before, now).kind === "same";
 

@@ -7,7 +7,7 @@ import type { Clock } from "../net/clock.ts";
 
 /** What the program gives, so that bytes can be had. */
 export interface SourceContext {
-  /** A way to a server, with retries, proxies and redaction. Closed by whoever asked for it. */
+  /** A way to a server, with retries, proxies and redaction. Closed by its caller. */
   readonly http: (options: HttpOptions) => HttpClient;
   /** The secret behind a reference; a text that is no reference as it is. @throws Failure config.secret */
   readonly secret: (reference: string) => Promise<string>;
@@ -38,7 +38,7 @@ export interface OutgoingBytes {
   readonly holes?: number;
 }
 
-/** When a download is given up. */
+/** When a download is abandoned. */
 export interface RetryPolicy {
   /** Tries in a row that brought next to nothing. Default 5. */
   readonly tries?: number;

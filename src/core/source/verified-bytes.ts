@@ -11,7 +11,7 @@ export interface VerificationResult {
 /** Told what goes on with bytes that come: `done` of `total`. */
 export type ProgressListener = (phase: Phase, done: number, total?: number) => void;
 
-/** Bytes that any number may read, each at its own pace. Nobody gets the last of them before all have been proven. */
+/** Bytes that any number may read, each at its own pace. No reader gets the last of them before all are verified. */
 export interface VerifiedBytes extends AsyncDisposable {
   /** The name that they have where they come from. */
   readonly filename: string;
@@ -34,11 +34,11 @@ export interface VerifiedBytes extends AsyncDisposable {
   /** Resolves when all of them have been proven. */
   verify(signal: AbortSignal): Promise<VerificationResult>;
   /**
-   * For bytes of which nothing is demanded, and most of which are holes of a file: whoever reads no holes need not wait for a digest of
+   * For bytes of which nothing is demanded, and most of which are holes of a file: a reader that skips holes need not wait for a digest of
    * all of them. The file; undefined: they are to be proven. `check` afterwards.
    */
   unread?(): Promise<string | undefined>;
-  /** For whoever has read the file: is it still the one that was proven? @throws Failure source.changed */
+  /** After a read of the file: is it still the one that was proven? @throws Failure source.changed */
   check(): Promise<void>;
   /** A reader found that the bytes are not what they should be: what is kept of them is not used again. */
   distrust?(): Promise<void>;
@@ -51,7 +51,7 @@ export interface FetchedBytes extends VerifiedBytes {
   readonly validators: Validators;
   /** The mirror that the bytes came from, without secrets. */
   readonly from: string;
-  /** It is to be begun again for whoever asks again. */
+  /** It is to be started again for the next reader. */
   readonly hasFailed: boolean;
   /** Any number may open it; else it is of one opening alone. */
   readonly isShared: boolean;

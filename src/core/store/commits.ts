@@ -31,7 +31,7 @@ export class Commits<T> {
   }
 
   async #run(): Promise<void> {
-    // Whoever calls in this turn of the loop belongs to the first write.
+    // Calls in this turn of the loop belong to the first write.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;

@@ -52,7 +52,7 @@ export function upgrade(value: unknown, at: Where, upgrades: Upgrades = UPGRADES
   return current;
 }
 
-/** What `state migrate` leaves where a state was, and what is there before it has come. */
+/** What `state migrate` leaves where a state was, and what exists before it has come. */
 function refuseMoved(value: unknown, { where }: Where): void {
   const [moved, from] = isTable(value) ? [value["moved"], value["arriving"]] : [];
   if (typeof moved === "string")

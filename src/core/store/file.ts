@@ -158,7 +158,7 @@ async function versionOf(path: string): Promise<string> {
   }
 }
 
-/** Takes away what killed processes have left beside the document. Only whoever holds the lock does it. */
+/** Removes what killed processes have left beside the document. Only the holder of the lock does it. */
 async function tidy({ document, lock }: Paths, me: Holder): Promise<void> {
   const directory = dirname(document);
   const names = await readdir(directory);

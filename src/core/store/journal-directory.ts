@@ -61,7 +61,7 @@ export class JournalDirectory implements Journal {
     to.length += bytes.length;
     if (!durable) return;
     await to.handle.datasync().catch((error: unknown) => {
-      // After a failed sync nobody knows what is on the disk, and the next sync would not tell.
+      // After a failed sync the content of the disk is unknown, and the next sync does not report it.
       this.#broken = error;
       throw error;
     });

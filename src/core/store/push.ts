@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import { type Holder, STATE_VERSION, type State } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import { parseState, showState } from "./document.ts";
+import { unpack } from "./http/archive.ts";
 import { encode } from "./journal.ts";
 import { acquireLock, type LockOptions } from "./lock.ts";
 import { replay } from "./replay.ts";
@@ -17,7 +18,7 @@ interface Pushed {
 }
 
 /**
- * Puts a state in the place of the one that is there, as one run that `images log` remembers. Answers what is there then.
+ * Puts a state in the place of the one that is there, as one run that `images log` remembers. Answers what exists then.
  * @throws Failure state.push when it is older or of another lineage
  */
 export async function push(
@@ -25,7 +26,7 @@ export async function push(
   where: string,
   { storage, me, patience: lockOptions, now, force }: Pushed,
 ): Promise<State> {
-  const wanted = parseState(text, { where });
+  const wanted = parseState(unpack(text).text, { where });
   await using lease = await acquireLock(storage, me, lockOptions);
   const snapshot = await storage.read(lockOptions.signal);
   const { state: current, changed, open } = replay(snapshot, storage, wanted.lineage);

@@ -25,7 +25,7 @@ interface StoreOptions {
 }
 
 /**
- * An open state. It holds no secrets: whoever puts a row leaves sensitive values out. Disposing writes the document where something
+ * An open state. It holds no secrets: callers leave sensitive values out of rows. Disposing writes the document where something
  * changed, ends the run's journal and gives the lock back; it fails when the document cannot be written, and then the journal stays
  * and the next opening reads it.
  */

@@ -1,6 +1,6 @@
 import type { Holder } from "../model/state.ts";
 
-/** The operation of a lock that is only taken to see whether somebody holds it. */
+/** The operation of a lock that is only taken to see whether it is held. */
 export const PEEK = "look";
 
 /** The state document as it was read. */
@@ -23,7 +23,7 @@ export interface StoredSnapshot {
   readonly open: readonly OpenRun[];
 }
 
-/** A run of the past as the storage lists it. */
+/** A run of the run history as the storage lists it. */
 export interface ListedRun {
   readonly run: string;
   readonly open: boolean;
@@ -47,7 +47,7 @@ export interface Journal {
    * @throws Failure state.lost when the lock is no longer ours; nothing is written then
    */
   append(run: string, text: string, durable: boolean): Promise<void>;
-  /** From here on the run is one of the past. `bytes`: cut it to that length first; 0 takes it away. */
+  /** From here on the run is one of the run history. `bytes`: cut it to that length first; 0 takes it away. */
   finish(run: string, bytes?: number): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ export interface Storage {
   /** Tries once. The lock of a holder that is known to be dead is taken over; two that try at once never both get it. */
   lock(holder: Holder, signal: AbortSignal): Promise<{ readonly lease: StateLock } | { readonly holder: Holder }>;
   holder(signal: AbortSignal): Promise<Holder | undefined>;
-  /** Takes the lock away from whoever holds it as `id`; false when that is not who holds it. */
+  /** Removes the lock if its holder is `id`; false if it is not. */
   unlock(id: string, signal: AbortSignal): Promise<boolean>;
   /** The runs that it still remembers, oldest first. */
   runs(signal: AbortSignal): Promise<readonly ListedRun[]>;
@@ -91,7 +91,7 @@ export interface Storage {
   readVersion(id: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
-/** Runs of the past that are kept for `images log`. */
+/** Runs of the run history that are kept for `images log`. */
 export const KEPT_RUNS = 50;
 /** Milliseconds between two tries of a lock on a server. */
 export const REMOTE_PAUSE = 3000;

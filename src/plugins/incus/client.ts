@@ -110,7 +110,7 @@ export class IncusClient {
     await this.#http.find("DELETE", `1.0/images/aliases/${encodeURIComponent(name)}`, { signal, query: this.#query() });
   }
 
-  /** Changes what is there by `edit`, and again where another user was quicker; `edit` answers undefined where nothing is to be done. */
+  /** Changes what exists by `edit`, and again where another user was quicker; `edit` answers undefined where nothing is to be done. */
   async change(
     fingerprint: string,
     edit: (now: IncusImageAnswer) => Writable | undefined,
@@ -157,7 +157,7 @@ export class IncusClient {
   }
 
   /**
-   * Has the server make an image itself: a copy, or one of an instance. Not ended by the signal of a run: an operation whose name nobody
+   * Has the server make an image itself: a copy, or one of an instance. Not ended by the signal of a run: an operation whose name no one
    * heard could not be cancelled.
    */
   async make(body: Readonly<Record<string, unknown>>): Promise<string> {
@@ -186,7 +186,7 @@ export class IncusClient {
     await this.operations.wait(operation, { ...context, found: async () => ({}) });
   }
 
-  /** A key that lets another server, or anybody, have one image for a few seconds. */
+  /** A key that lets another server, or any client, have one image for a few seconds. */
   async secret(fingerprint: string, signal: AbortSignal): Promise<string | undefined> {
     const answer = await this.#http.json("POST", `1.0/images/${fingerprint}/secret`, { signal, query: this.#query() });
     const { metadata } = parsed(answer, isEnvelope, "an answer");

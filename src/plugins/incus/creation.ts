@@ -144,7 +144,7 @@ export class IncusCreation {
     };
     const id = (fingerprint: string) => idAt(place, fingerprint);
     const isOurs = async (fingerprint: string) => {
-      // Somebody else was quicker with the same bytes: nothing under that id is this run's any more.
+      // Another client created the same bytes first: nothing under that id belongs to this run.
       await this.#context.identified(this.#nothing());
       if ((await this.#whose(fingerprint)) !== "ours") return false;
       await this.#context.identified(id(fingerprint));
@@ -163,7 +163,7 @@ export class IncusCreation {
   }
 
   /**
-   * Whose an image of this fingerprint is: identical bytes are one image in Incus. `spare`: the server's own, and nobody's.
+   * Whose an image of this fingerprint is: identical bytes are one image in Incus. `spare`: the server's own, unmanaged.
    * @throws Failure backend.conflict when it belongs to another user
    */
   async #whose(fingerprint: string): Promise<"none" | "ours" | "spare"> {

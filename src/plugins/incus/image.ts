@@ -170,7 +170,7 @@ export function observed(
     created_at: Math.floor(Date.parse(image.created_at) / 1000),
     uploaded_at: image.uploaded_at,
   };
-  // What the server keeps for itself to make instances faster is nobody's, as long as it has no name: it is taken over by a copy.
+  // What the server keeps for itself to make instances faster is unmanaged while it has no name: it is adopted by a copy.
   const names = isSpare(image) ? [] : [...all.map(({ name }) => name), image.fingerprint];
   // The content of one that the server keeps up to date is the server's.
   const isTheirs = image.auto_update && lastingName(image) !== image.fingerprint;
@@ -188,7 +188,7 @@ export function observed(
   };
 }
 
-/** An image that the server got for an instance, and that nobody has named since. */
+/** An image that the server got for an instance, and that has not been named since. */
 export const isSpare = (image: IncusImageAnswer): boolean =>
   image.cached === true && (image.aliases ?? []).length === 0 && notesOf(image).mark === undefined;
 

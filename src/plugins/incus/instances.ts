@@ -39,7 +39,7 @@ export class Instances {
         ? (["PUT", `${path}/state`, { action: to, timeout: -1, force: to === "stop" }] as const)
         : (["PATCH", path, to] as const);
     const { signal } = context;
-    // Somebody else was quicker.
+    // Another client was first.
     const isSo = (thrown: unknown) =>
       thrown instanceof Failure &&
       (to === "stop" || to === "start") &&

@@ -23,7 +23,7 @@ const RUNNING = new Set([100, 101, 102, 103, 104, 105, 106, 112]);
 const SUCCESS = 200;
 /** Seconds that the server holds a request while nothing happens. */
 const LOOK = 1;
-/** Seconds that an operation which cannot be cancelled may still take once nobody wants it. */
+/** Seconds that an operation which cannot be cancelled may still take after it was cancelled. */
 const GRACE = 30;
 /** Seconds that a server may be away in the middle of something: it restarts. */
 const AWAY = 120;

@@ -56,7 +56,7 @@ export async function published(publishing: Publishing, context: OperationContex
   return first.fingerprint;
 }
 
-/** Takes away what came of a publication that was stopped all the same: nobody knows its id, and its marker is that of this creation. */
+/** Removes the result of a publication that was cancelled too late: its id is unknown, and its marker is that of this creation. */
 async function undone({ instances: client, notes }: Publishing, before: ReadonlySet<string>): Promise<void> {
   const { signal } = new AbortController();
   const self = notes.mark?.self;

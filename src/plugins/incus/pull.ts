@@ -28,7 +28,7 @@ export async function pulled(pulling: Pulling, context: Context): Promise<string
   const { client } = place;
   const { signal } = context;
   const before = await client.images(signal);
-  // What the server knows of the remote may be an hour old: an older version that is somebody's here would be touched by its alias.
+  // What the server knows of the remote may be an hour old: an older version that belongs to another user here would be touched by its alias.
   const older = before.filter(({ fingerprint }) => found.older.includes(fingerprint));
   const byAlias = older.every(({ fingerprint }) => fingerprint === replaces);
   const source = await found.pull(byAlias);
@@ -104,7 +104,7 @@ async function fetched(
       if (!(thrown instanceof Failure)) throw thrown;
       // Another try of ours had begun it already.
       if (isTwice(thrown.message) && (await isOwn(place, fingerprint, notes, signal))) return fingerprint;
-      // The server met an image that was there, and stumbled over its aliases: an older version behind the alias, or somebody's new one.
+      // The server met an image that was there, and stumbled over its aliases: an older version behind the alias, or a new one of another user.
       if (/Alias already exists/i.test(thrown.message)) {
         if (replaces !== undefined && found.older.includes(replaces)) return replaces;
         await released(place, fingerprint, context);
@@ -116,7 +116,7 @@ async function fetched(
   }
 }
 
-/** Somebody else was quicker with the same bytes: what the copy has written on that image goes again. @throws Failure backend.conflict */
+/** Another client created the same bytes first: what the copy wrote on that image is removed. @throws Failure backend.conflict */
 async function released(place: IncusPlace, fingerprint: string, context: Context): Promise<never> {
   const { client } = place;
   await context.identified(imageId(`${place.prefix}${pending(crypto.randomUUID())}`));
@@ -172,7 +172,7 @@ export async function adoptedSpare({ place, found, want }: Pulling, context: Con
   return true;
 }
 
-/** @throws Failure backend.conflict when somebody has given it a name in the meantime */
+/** @throws Failure backend.conflict if it was given a name in the meantime */
 export async function dropped({ client }: IncusPlace, fingerprint: string, signal: AbortSignal): Promise<void> {
   const now = await client.image(fingerprint, signal);
   if (now === undefined) return;

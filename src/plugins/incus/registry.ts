@@ -44,7 +44,7 @@ export class Registry {
     throw new Failure("backend.answer", `the registry ${this.#name} does not report the digest of ${name}`);
   }
 
-  /** With a token for anybody where the registry asks for one. */
+  /** With an anonymous token if the registry asks for one. */
   async #ask(where: string, signal: AbortSignal): Promise<Answer> {
     const call = { signal, accept: [401, 403, 404] };
     const first = await this.#http.send("GET", where, { ...call, headers: { accept: MANIFESTS } });

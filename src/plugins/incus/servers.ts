@@ -204,7 +204,7 @@ export class Servers {
     const doorTo = (at: string) => this.#host.http({ ...common, url: at });
     const url = await this.#first(addresses, doorTo, "1.0");
     const options = { ...common, url };
-    // A remote that images come from may give its public ones to anybody.
+    // A remote that images come from may have public ones.
     const facts = { token, isKnown: identity.cert !== undefined, signal: this.#host.signal };
     const trust = mine ? new ServerTrust(this.#host.http(options), facts) : undefined;
     const headers = async () => {

@@ -67,7 +67,7 @@ export class LinodeClient {
     return parsed(answer, isUpload, "a begun upload");
   }
 
-  /** The ids of all regions; anybody may ask. */
+  /** The ids of all regions; public. */
   async regions(signal: AbortSignal): Promise<readonly string[]> {
     return (await Array.fromAsync(this.#pages("regions", isRegion, signal))).map(({ id }) => id);
   }

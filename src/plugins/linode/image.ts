@@ -20,7 +20,7 @@ export const isOwn = (id: string): boolean => id.startsWith("private/");
 
 export function observed(answer: LinodeImageAnswer): Observed<LinodeImage> {
   const { id, label, description, size, total_size, tags, regions, capabilities } = answer;
-  // Only images of one's own can be ours: a shared one carries the words of another account.
+  // Only images of its own can be ours: a shared one carries the words of another account.
   const words = isOwn(id) ? readMark(description ?? "") : { description: description ?? "" };
   const shown: Reported<LinodeImage> = {
     id,

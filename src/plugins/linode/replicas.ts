@@ -53,7 +53,7 @@ export async function replicate(
 const statusIn = ({ regions }: LinodeImageAnswer, region: string): string =>
   `${region}: ${regions?.find((one) => one.region === region)?.status ?? "missing"}`;
 
-/** The region that an image is in when nobody asked for replicas: where it was made, else the first that has it. */
+/** The region that an image is in if no replicas are declared: where it was made, else the first that has it. */
 export function homeOf(image: LinodeImageAnswer, made: string | undefined): readonly string[] {
   const there = available(image);
   return made !== undefined && there.includes(made) ? [made] : there.slice(0, 1);

@@ -91,7 +91,7 @@ export const image = {
     {
       example: ["us-southeast", "us-iad"],
       unset: [],
-      // An image is in one region when nobody asked for more.
+      // An image is in one region if no more are declared.
       same: (a, b) => isSameSet(a, b) || a.length + b.length === 1,
     },
   ),

@@ -11,7 +11,7 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Looks between two askings for failed uploads: an image of such a one may stay there as if it were still worked on. */
+/** Looks between two askings for failed uploads: an image of one may stay there as if it were still worked on. */
 const EVENTS = 8;
 
 /** Milliseconds that the API may be out of reach while an image is waited for: what was uploaded in an hour is not given up for a minute. */

@@ -73,7 +73,7 @@ export class Blobs {
   /**
    * Gives bytes the name of their digest. What has that name already stays the file that other names are links to, and its grace
    * period starts again; only a file of other bytes is replaced, if the store wrote it. A link and no rename: that of another writer,
-   * under way, would take the blob from under whoever links to it.
+   * under way, would remove a blob that is about to be linked.
    */
   async #settle(temporary: string, sha256: string, size: number): Promise<void> {
     const blob = join(this.#directory, sha256);

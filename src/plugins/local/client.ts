@@ -203,7 +203,7 @@ export class Directory {
     return id !== undefined && (await this.#working.isStale(new Date()));
   }
 
-  /** Takes away blobs and named files of the store that no record has any more; none while a record cannot be read or another run is at work. */
+  /** Removes blobs and named files of the store that no record has any more; none while a record cannot be read or another run is at work. */
   async sweep(
     used: { readonly blobs: ReadonlySet<string>; readonly files: ReadonlySet<string> },
     now: Date,

@@ -25,7 +25,7 @@ const FOLDERS = [
 /** What is found at the path of a store. `first`: a store of the first version, which had no file of its own. */
 export type StoreFound = { readonly kind: "none" | "first" } | { readonly kind: "store"; readonly id: string };
 
-/** @throws Failure config.value: the directory is somebody's, and not a store */
+/** @throws Failure config.value: the directory is in use and not a store */
 export async function recognize(root: string): Promise<StoreFound> {
   const id = await storeId(root);
   if (id === undefined) {

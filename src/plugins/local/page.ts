@@ -4,7 +4,7 @@ import style from "./page.css" with { type: "text" };
 import type { StoreEntry } from "./record.ts";
 import { fileName, isProduct, type ProductVersions } from "./streams.ts";
 
-/** What is in commands for the address of the store, where nobody has said it; a script puts that of the page there. */
+/** What is in commands for the address of the store, if it is not set; a script replaces it with that of the page. */
 const NOWHERE = "https://MIRROR/";
 
 /** The store for people who open it in a browser: a pure function of what is public in it. `url` ends with a slash. */

@@ -15,7 +15,7 @@ export const GUARD = "index.html";
 export const ROBOTS = `User-agent: *\n${["blobs", "files", "images", "tmp", "wrote"].map((name) => `Disallow: /${name}/\n`).join("")}`;
 
 /**
- * The pages at the top of a store. Each ends with a comment that has the digest of all before it: a page that does not is somebody's own,
+ * The pages at the top of a store. Each ends with a comment that has the digest of all before it: a page that does not belongs to the user,
  * or was edited, and is neither overwritten nor deleted.
  */
 export class Pages {
@@ -36,13 +36,13 @@ export class Pages {
     }
   }
 
-  /** Pages that are somebody's own. */
+  /** Pages of the user. */
   async foreign(): Promise<readonly PageName[]> {
     const all = await Promise.all(NAMES.map(async (name) => ((await this.#found(name)) === "foreign" ? [name] : [])));
     return all.flat();
   }
 
-  /** Replaces the page whole, unless it is somebody's own. */
+  /** Replaces the page whole, unless it belongs to the user. */
   async put(name: PageName, text: string): Promise<void> {
     const path = join(this.#root, name);
     const whole = sealed(name, text);
@@ -51,7 +51,7 @@ export class Pages {
     const temporary = this.#temporary();
     await writeFile(temporary, whole, { flag: "wx" });
     if (before !== undefined) return await rename(temporary, path);
-    // Where nothing was, nothing is overwritten: somebody may have put a file there since.
+    // Where nothing was, nothing is overwritten: a file may have been created since.
     await link(temporary, path).catch((thrown: unknown) => {
       if (errno(thrown) !== "EEXIST") throw thrown;
     });

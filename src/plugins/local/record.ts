@@ -26,7 +26,7 @@ export interface StoreEntry {
   readonly created: string;
 }
 
-// Records are files that anybody may have edited: what they say is checked before it names a file.
+// Records are files that users may have edited: what they say is checked before it names a file.
 
 const ID = /^[A-Za-z0-9_:@-][A-Za-z0-9._:@-]*$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,126}$/;

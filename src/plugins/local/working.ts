@@ -30,7 +30,7 @@ export class Working {
   async begin(): Promise<void> {
     const { host, pid, started } = identity();
     const owner = JSON.stringify({ host, pid, started });
-    // A link is there whole or not at all: a run that is killed in here leaves no owner that nobody can read.
+    // A link is there whole or not at all: a run that is killed in here leaves no unreadable owner.
     await symlink(owner, this.#own("owner")).catch(() => writeFile(this.#own("owner"), owner, { flag: "wx" }));
     await writeFile(this.#own("stale"), "", { flag: "wx" });
   }

@@ -35,7 +35,7 @@ export interface KeystoneAccess {
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly verify?: boolean };
 }
 
-/** What a cloud has where nobody says anything. */
+/** The defaults of a cloud. */
 interface Defaults {
   readonly auth_url?: string;
   readonly user_domain_name?: string;

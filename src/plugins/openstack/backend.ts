@@ -35,7 +35,7 @@ import type { GlanceAnswer } from "./wire.ts";
 
 /** What one cloud does otherwise than another. */
 interface Flavour {
-  /** Who can use an image where nobody says it. */
+  /** The default visibility. */
   readonly visibility: "shared" | "private";
 }
 

@@ -137,7 +137,7 @@ export const nameOf = (want: Desired<OsImage>, address: Context["address"]): str
 export const provisional = (name: string): string => `${name.slice(0, 248)} (new)`;
 
 /**
- * What a new image is begun with. `protected` comes last of all, since nobody could delete what is left of a failure;
+ * What a new image is begun with. `protected` comes last of all, because the remains of a failure could not be deleted;
  * `name` is another one while the image that it takes the place of still has it.
  */
 export const fieldsOf = (

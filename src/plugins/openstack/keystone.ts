@@ -5,7 +5,7 @@ import { type Catalog, isProjects, isToken, parsed } from "./wire.ts";
 /** A token and what came with it. */
 export interface KeystoneLogin {
   readonly token: string | undefined;
-  /** Milliseconds since 1970; undefined where nobody said. */
+  /** Milliseconds since 1970; undefined if unknown. */
   readonly expires: number | undefined;
   readonly project: string | undefined;
   readonly catalog: Catalog;
@@ -104,7 +104,7 @@ export class Keystone {
     };
   }
 
-  /** Without a project an image would belong to nobody. */
+  /** Without a project an image would have no owner. */
   async #refuse(http: HttpClient, { token }: KeystoneLogin, signal: AbortSignal): Promise<never> {
     const answer = await http
       .json("GET", "auth/projects", { signal, headers: { "x-auth-token": token ?? "" } })

@@ -14,7 +14,7 @@ import type { GlanceAnswer } from "./wire.ts";
 
 export interface CreationContext {
   readonly site: CloudContext;
-  /** Who can use an image where nobody says it. */
+  /** The default visibility. */
   readonly visibility: string;
   readonly speak: MemberClientFactory;
   readonly head: Head;
@@ -153,7 +153,7 @@ async function drained(source: Source, signal: AbortSignal): Promise<void> {
   for await (const _ of passThrough(source, signal)) signal.throwIfAborted();
 }
 
-/** What Glance calls a format, where nobody says another. */
+/** What Glance calls a format by default. */
 const diskFormat = (format: Format): string =>
   (["raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso"] as const).find((one) => one === format) ?? "raw";
 

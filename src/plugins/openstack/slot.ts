@@ -39,7 +39,7 @@ const SETTLES = 60;
 
 /**
  * An image under the id that the file chooses. Glance gives an id only once, so that what an earlier try left under it is filled. The id
- * is written down when the image is known to be of this address: before that, it may be anybody's.
+ * is written down when the image is known to be of this address: before that, it may belong to another user.
  */
 export function chosenSlot(id: string, site: CloudContext, context: Context): Slot {
   const { glance } = site;

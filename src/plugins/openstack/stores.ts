@@ -1,7 +1,7 @@
 import { type Context, Failure, poll } from "images";
 import type { Glance } from "./glance.ts";
 
-/** Where the bytes go first; Glance's own choice where nobody says it. */
+/** Where the bytes go first; Glance's own choice by default. */
 export const firstStore = (wanted: readonly string[] | undefined): string | undefined => wanted?.[0];
 
 /** Copies an image into the stores that lack it, and takes it out of those that are not to have it. True: something was changed. */

@@ -106,7 +106,7 @@ export async function whenBack(glance: Glance, id: string, signal: AbortSignal):
   return (await poll(look, { signal, interval: 0.5, max: 5 })).image;
 }
 
-/** Seconds that Glance may take for bytes whose fate nobody told us. */
+/** Seconds that Glance may take for an upload without a response. */
 const SETTLES = 900;
 
 /**

@@ -49,7 +49,7 @@ export class OutscaleBucket {
     return `${this.access.endpoint}/${escaped(this.name)}${path === "" ? "" : `/${path}`}`;
   }
 
-  /** A URL by which anybody may get the object, for so many seconds. It is a secret. */
+  /** A URL with which anyone can get the object, for so many seconds. It is a secret. */
   presigned(key: string, seconds: number): string {
     return presigned(new URL(this.#url(key)), this.#signer, this.#now(), seconds);
   }
@@ -96,7 +96,7 @@ export class OutscaleBucket {
           throw thrown;
         });
         sending = send(part.n, part);
-        // It is awaited before the next part is sent; until then nobody looks at it.
+        // It is awaited before the next part is sent; until then its result is unused.
         sending.catch(() => undefined);
       }
     } finally {
@@ -131,7 +131,7 @@ export class OutscaleBucket {
     return found;
   }
 
-  /** Takes away all objects below a prefix, and uploads to there that were never finished. */
+  /** Removes all objects below a prefix, and uploads to there that were never finished. */
   async clear(prefix: string, signal: AbortSignal): Promise<void> {
     for (const key of await this.keys(prefix, signal))
       await this.#http.find("DELETE", this.#url(key), { signal, idempotent: true });

@@ -57,13 +57,13 @@ export class SnapshotCleanup {
     return keys.filter((key) => key.includes(token)).map(objectId);
   }
 
-  /** Takes away something on the way to an image. A snapshot has to be one that was made for the address. */
+  /** Removes something on the way to an image. A snapshot has to be one that was made for the address. */
   async remove(id: string, address: Address, context: Pick<Context, "signal" | "note">): Promise<void> {
     if (isObject(id)) return await this.#bucket?.clear(id.slice(OBJECT.length), context.signal);
     if ((await this.#token(id, address, context.signal)) !== undefined) await this.#removeSnapshot(id, context);
   }
 
-  /** Takes away what goes with an image. What another image uses stays. */
+  /** Removes what goes with an image. What another image uses stays. */
   async clear(id: ImageId, owned: readonly string[], context: Pick<Context, "signal" | "note">): Promise<void> {
     if (this.#replaced.has(id)) {
       this.#replaced.set(id, owned);

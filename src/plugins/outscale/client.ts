@@ -38,7 +38,7 @@ export class OutscaleClient {
     if (account !== undefined) this.#account = Promise.resolve(account);
   }
 
-  /** The number of the account: without it nobody can say whose an image is. @throws Failure backend.denied */
+  /** The number of the account: without it the owner of an image is unknown. @throws Failure backend.denied */
   account(signal: AbortSignal): Promise<string> {
     this.#account ??= this.#asked(signal).catch((thrown: unknown) => {
       this.#account = undefined;

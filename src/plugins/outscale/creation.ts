@@ -152,7 +152,7 @@ export class OmiCreation {
       hint:
         replaces === undefined
           ? `another image may have ${taken}: choose another image_name`
-          : `${replaces} may have ${taken}: replace = "delete-first"`,
+          : `${replaces} may have ${taken}: choose another image_name for the new image, then apply again`,
     });
   }
 

@@ -176,7 +176,7 @@ class Outscale implements Backend<Omi>, ReportsAdditions<Omi>, Downloads {
     return codes;
   }
 
-  /** Brings tags and mark to what is wanted; tags that nobody declares stay. */
+  /** Brings tags and mark to what is wanted; undeclared tags stay. */
   async #tag(
     now: OmiAnswer,
     want: Desired<Omi>,

@@ -67,7 +67,7 @@ export class Listing {
     return undefined;
   }
 
-  /** Without a marker (they are off, or somebody took it away) the snapshots say themselves what they go with. */
+  /** Without a marker (they are off, or it was removed) the snapshots say themselves what they go with. */
   async #unmarked(found: Observed<Omi>, address: Address, signal: AbortSignal): Promise<Observed<Omi>> {
     if (found.marker !== undefined || found.names === undefined) return found;
     return { ...found, owns: await this.#remains.of(found.id, address, signal) };

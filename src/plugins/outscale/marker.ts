@@ -4,7 +4,7 @@ import type { OutscaleTag } from "./client.ts";
 // Our marker is kept in tags. Tags are written by a request of their own after an image was made, so until then the marker stands as the last
 // line of the description: an image of ours is never there without it, whenever a run is killed.
 
-/** What an image was made of: `own` snapshots came with it and go with it, `given` ones are somebody's. */
+/** What an image was made of: `own` snapshots came with it and go with it, `given` ones are not. */
 export type Snapshots = "own" | "given";
 
 const key = (field: MarkerField): string => `images.${field}`;

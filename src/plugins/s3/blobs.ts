@@ -156,7 +156,7 @@ class Sending {
     }
     const flying = this.#fly(part, this.#upload).finally(() => this.#flying.delete(flying));
     this.#flying.add(flying);
-    // It is awaited before the next one is sent, or at the end; until then nobody looks at it.
+    // It is awaited before the next one is sent, or at the end; until then its result is unused.
     flying.catch(() => undefined);
   }
 

@@ -152,7 +152,7 @@ export class BucketStore implements ImageStore {
     }
   }
 
-  /** A link by which anybody may download these bytes, for so many seconds. */
+  /** A link with which anyone can download these bytes, for so many seconds. */
   async link({ sha256 }: StoreBlob, seconds: number): Promise<string> {
     return await this.#objects.link(keyOf(sha256), seconds);
   }
@@ -164,7 +164,7 @@ export class BucketStore implements ImageStore {
     return await this.#working.begin().then(
       () => true,
       (thrown: unknown) => {
-        // Whoever may only read leaves it to others.
+        // A client with read access leaves it to others.
         if (thrown instanceof Failure && thrown.code === "backend.denied") return false;
         throw thrown;
       },

@@ -8,7 +8,7 @@ const STORE = "images-store.json";
 /** The layout that `local` has too. */
 const LAYOUT = 2;
 
-/** The store's id; undefined: there is nothing yet. @throws Failure config.value: the prefix is somebody's, and not a store */
+/** The store's id; undefined: there is nothing yet. @throws Failure config.value: the prefix is in use and not a store */
 export async function recognize(objects: BucketObjects): Promise<string | undefined> {
   const id = await storeId(objects);
   if (id !== undefined) return id;

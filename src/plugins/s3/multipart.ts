@@ -15,7 +15,7 @@ export interface SentPart {
   readonly sha256?: string;
 }
 
-/** An upload in parts, which nobody can read before it is completed. */
+/** An upload in parts, which cannot be read before it is completed. */
 export interface Upload {
   readonly key: string;
   readonly id: string;

@@ -111,7 +111,7 @@ export class BucketObjects {
     yield* (await this.#http.send("GET", this.#url(key), { signal })).stream();
   }
 
-  /** A URL by which anybody may get the object, for so many seconds. It is a secret. */
+  /** A URL with which anyone can get the object, for so many seconds. It is a secret. */
   async link(key: string, seconds: number): Promise<string> {
     const { region, keys } = this.#access;
     const signer = { family: "AWS4", keys: await keys(), region, service: "s3" } as const;

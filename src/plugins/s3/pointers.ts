@@ -6,14 +6,14 @@ import { conflict } from "./conflict.ts";
 import { type Condition, isOwn } from "./object.ts";
 import type { BucketObjects } from "./objects.ts";
 
-/** The one object that says which products are current: written last, under the condition that nobody has written it since. */
+/** The one object that says which products are current: written last, under the condition that it has not been written since. */
 export const POINTER = "streams/v1/index.json";
 
 interface Text {
   readonly key: string;
   readonly type: string;
   readonly of: keyof StoreTexts;
-  /** A page for people: where somebody has one of their own, that stays. */
+  /** A page for people: a page of the user stays. */
   readonly isPage?: boolean;
 }
 
@@ -37,7 +37,7 @@ export class Pointers {
     this.#objects = objects;
   }
 
-  /** The pages that are somebody's own. @throws Failure backend.conflict: an index of another user's is in the way */
+  /** The pages of the user. @throws Failure backend.conflict: an index of another user's is in the way */
   async foreign(store: string): Promise<readonly string[]> {
     const found = await this.#conditions(store);
     for (const { key, isPage } of TEXTS)

@@ -15,7 +15,7 @@ interface Sweeping {
 /** The note of an object that no record has any more: its age is the grace period. */
 export const goneKey = (key: string): string => `wrote/gone/${key}`;
 
-/** Names that the store gives; anything else is somebody's. */
+/** Names that the store gives; anything else belongs to the user. */
 const NAMED = /^(?:blobs\/[0-9a-f]{64}|files\/[^/]+|streams\/v1\/images-[^/]+\.json)$/;
 
 /** Deletes a note, where the store wrote it. */
@@ -24,7 +24,7 @@ export async function forget(objects: BucketObjects, note: string, store: string
   if (found !== undefined && isOwn(found, store, note)) await objects.delete(note);
 }
 
-/** Takes away what the store wrote and nothing has any more. An object that is unused gets a note first, whose age is the grace period. */
+/** Removes what the store wrote and nothing has any more. An object that is unused gets a note first, whose age is the grace period. */
 export async function sweep(objects: BucketObjects, { store, used, grace, hold }: Sweeping): Promise<void> {
   const current = currentProducts((await objects.get(POINTER))?.text ?? "");
   if (current === undefined) return;

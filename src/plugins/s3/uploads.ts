@@ -7,7 +7,7 @@ import type { BucketWorking } from "./working.ts";
 
 const NOTES = "wrote/uploads/";
 
-/** An upload that this run may go on with: what is there of it already is not sent again. */
+/** An upload that this run may go on with: what exists of it already is not sent again. */
 export interface TakenUpload extends Upload {
   readonly have: ReadonlyMap<number, SentPart>;
   /** Of its note. */
@@ -80,7 +80,7 @@ export class Uploads {
     await this.done(upload);
   }
 
-  /** Takes away what runs have left that are no more, once it is older than `kept` milliseconds. */
+  /** Removes what runs have left that are no more, once it is older than `kept` milliseconds. */
   async sweep(kept: number, store: string): Promise<void> {
     let living: ReadonlySet<string> | undefined;
     for await (const { key } of this.#objects.list(NOTES)) {

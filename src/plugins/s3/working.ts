@@ -161,7 +161,7 @@ export class BucketWorking {
     return await this.#objects.put(WORKING, `${JSON.stringify(document)}\n`, { when, type: "application/json" });
   }
 
-  /** Both writes are to fail; where they do not, they write what is there. */
+  /** Both writes are to fail; where they do not, they write what exists. */
   async #prove(document: Document, isNew: boolean): Promise<void> {
     const { endpoint } = this.#objects;
     if (document.proven === endpoint) return;

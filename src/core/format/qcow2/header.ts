@@ -137,7 +137,7 @@ function checkL1({ size, cluster, l2Entries, l1Entries, l1Offset }: Qcow2Header)
   }
 }
 
-/** A number of 64 bits; one that JavaScript cannot hold lies in no file. */
+/** A number of 64 bits; one that JavaScript cannot hold is in no file. */
 function number64(view: DataView, at: number, what: string): number {
   const value = view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);
   if (!Number.isSafeInteger(value)) throw corrupt(`the qcow2 image has an impossible ${what}`);

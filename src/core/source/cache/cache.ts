@@ -100,7 +100,7 @@ export class Cache {
     return (await this.#proven(digest, ["sha256"], signal)).sha256 === digest;
   }
 
-  /** Takes a blob away, whoever uses it. */
+  /** Removes a blob. */
   async drop(digest: Digest): Promise<void> {
     await rm(this.directory.record(digest), { force: true });
     await rm(this.directory.blob(digest), { force: true });

@@ -38,7 +38,7 @@ export function cacheMax(env: Environment): number {
   return Math.round(Number(digits) * unit);
 }
 
-/** Where what lies in a cache. Names of blobs are their sha256, all others are digests of what they mean. */
+/** Where what is in a cache. Names of blobs are their sha256, all others are digests of what they mean. */
 export class CacheDirectory {
   readonly root: string;
 

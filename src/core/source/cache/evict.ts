@@ -36,7 +36,7 @@ interface Collected {
   readonly bytes: number;
 }
 
-/** Partial files that nobody went on with for so long are not worth their room. */
+/** Partial files that were not continued for this long are removed. */
 const STALE = 7 * 24 * 3600;
 
 /** All blobs, the one that was used last first. @throws Failure source.denied, source.io */
@@ -51,7 +51,7 @@ export async function cacheList(root: string): Promise<readonly CacheEntry[]> {
   return entries.sort((a, b) => (a.used < b.used ? 1 : -1));
 }
 
-/** Takes away what is too much or too old, and what dead processes have left; never what is in use. */
+/** Removes what is too much or too old, and what dead processes have left; never what is in use. */
 export async function cacheGc(root: string, { maxBytes, maxAge }: CacheLimits, now = new Date()): Promise<Collected> {
   const cache = await Cache.open(root);
   try {
@@ -77,7 +77,7 @@ export async function cacheGc(root: string, { maxBytes, maxAge }: CacheLimits, n
   }
 }
 
-/** Takes away as much as it takes to free so many bytes, if there is so much that nobody uses. */
+/** Evicts unused files until this many bytes are free, if possible. */
 export async function makeRoom(root: string, bytes: number): Promise<void> {
   const total = (await cacheList(root)).reduce((sum, { size }) => sum + size, 0);
   await cacheGc(root, { maxBytes: Math.max(0, total - bytes) });
@@ -130,7 +130,7 @@ async function isUsed(cache: Cache, of: Digest): Promise<boolean> {
   return false;
 }
 
-/** Takes a blob away, unless a process works with it. @throws Failure source.io */
+/** Removes a blob, unless a process works with it. @throws Failure source.io */
 export async function evictUnused(cache: Cache, of: Digest): Promise<void> {
   try {
     if (await isUsed(cache, of)) return;
@@ -141,7 +141,7 @@ export async function evictUnused(cache: Cache, of: Digest): Promise<void> {
   }
 }
 
-/** Moved aside first: whoever takes it into use meanwhile is seen by the second look, and gets it back. */
+/** Moved aside first: a reader that started meanwhile is seen by the second check, and gets it back. */
 async function evict(cache: Cache, of: Digest): Promise<boolean> {
   const { directory } = cache;
   const aside = join(directory.blobs, `.${hexOf(of)}.${randomUUID()}`);

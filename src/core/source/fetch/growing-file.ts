@@ -21,7 +21,7 @@ interface Recent {
 interface GrowingOptions {
   /** Good bytes that the file has; what it has beyond is cut off. */
   readonly written?: number;
-  /** Nobody needs it after a power cut: its disk is not asked to take it. */
+  /** Not needed after a power cut: it is not synced. */
   readonly isTemporary?: boolean;
   /** What is written belongs to the file alone, which gives its memory back. */
   readonly owns?: boolean;
@@ -91,7 +91,7 @@ export class GrowingFile {
     if (oldest !== undefined && this.#owns) free(oldest.bytes);
   }
 
-  /** Appends. The bytes are not changed afterwards by whoever gave them. @throws Failure source.space, source.io */
+  /** Appends. The bytes are not changed afterwards by the caller. @throws Failure source.space, source.io */
   async write(bytes: Uint8Array): Promise<void> {
     const at = this.#written;
     try {
@@ -147,7 +147,7 @@ export class GrowingFile {
     await rm(this.path, { force: true });
   }
 
-  /** The good bytes that are there, for whoever has to hash what an earlier run has left. */
+  /** The good bytes that are there, to hash what an earlier run left. */
   async *before(signal: AbortSignal): AsyncGenerator<Uint8Array> {
     yield* readPieces(this.#file, signal, { to: this.#written });
   }

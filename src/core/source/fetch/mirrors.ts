@@ -16,7 +16,7 @@ const isLie = (thrown: unknown): thrown is Failure =>
 
 /**
  * Fetches and proves. Wrong bytes are the fault of the mirror that gave them: it is named to `note`, and the next one is asked for the
- * whole file. Where several gave a part each, nobody knows which was wrong, so that each is asked for the whole file. The sink has to
+ * whole file. Where several gave a part each, it is unknown which was wrong, so that each is asked for the whole file. The sink has to
  * show nothing to its readers before it is proven, where there are several mirrors and something to prove.
  */
 export async function downloadVerified(

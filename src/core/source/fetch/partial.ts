@@ -145,7 +145,7 @@ export class PartialFile implements VerifyingSink {
     this.#goal.seen(this.#growing);
   }
 
-  /** The proof begins with what is there. */
+  /** The proof begins with what exists. */
   async #takeUp({ where, validators, total }: Sidecar): Promise<void> {
     this.where = where;
     this.validators = validators;

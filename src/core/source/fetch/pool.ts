@@ -38,7 +38,7 @@ export class DownloadPool implements AsyncDisposable {
   }
 
   /**
-   * A file of the web. One that has failed is begun again for whoever asks again. Where nothing may be kept, it is the caller's own, and
+   * A file of the web. One that has failed is started again for the next reader. Where nothing may be kept, it is the caller's own, and
    * fetched for each reader; unless it is said that there will be others (`isKept`), for whom it is kept until the end of the run.
    */
   async download(
@@ -95,7 +95,7 @@ export class DownloadPool implements AsyncDisposable {
       demand: { proof: NOTHING, expected: undefined, where: request.filename },
     });
     this.#made.set(key, made);
-    // What failed is made again for whoever asks again.
+    // What failed is requested again for the next reader.
     made.verify(this.#signal).catch(() => this.#made.delete(key));
     return made;
   }

@@ -27,7 +27,7 @@ export const expectationOf = ({ proof, expected, urls }: DownloadRequest): Expec
   where: publicUrl(urls[0] ?? ""),
 });
 
-/** Wrong bytes of one mirror can be recognized, and another one asked: nobody gets any before they are proven. */
+/** Wrong bytes of one mirror can be recognized, and another one asked: no reader gets any before they are verified. */
 export const isHeld = ({ urls, proof, expected }: DownloadRequest): boolean =>
   urls.length > 1 && (proof.digest ?? proof.signature ?? expected?.digest) !== undefined;
 

@@ -8,14 +8,14 @@ export interface DownloadSink {
   /** What the server said of the version that they are of, and which server. */
   readonly validators: Validators;
   readonly where: string | undefined;
-  /** Somebody has seen the first of them: they cannot be taken back. */
+  /** A reader has seen the first bytes: they cannot be taken back. */
   readonly isSeen: boolean;
-  /** sha256 of what is there. */
+  /** sha256 of what exists. */
   soFar(): string;
   /** An answer goes on with the bytes, or begins them: what it says of the file holds from now on. */
   accept(where: string, validators: Validators, total: number | undefined): Promise<void>;
   /** The bytes are in a buffer of their own, and belong to the sink from now on. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Throws away what is there. @throws Failure source.changed where it has been seen */
+  /** Throws away what exists. @throws Failure source.changed where it has been seen */
   restart(): Promise<void>;
 }

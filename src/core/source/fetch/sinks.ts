@@ -70,7 +70,7 @@ export class PassThroughSink extends Accepted implements DownloadSink {
   }
 }
 
-/** Bytes that nobody reads: they are only proven. */
+/** Bytes without a reader: they are only verified. */
 export class ChecksumSink extends Accepted implements VerifyingSink, Disposable {
   readonly isSeen = false;
   /** The mirror that the proven bytes came from, where it was one. */

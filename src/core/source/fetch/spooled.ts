@@ -14,7 +14,7 @@ import { GrowingFile } from "./growing-file.ts";
 
 export interface SpoolOrder {
   readonly filename: string;
-  /** A file of our own, that nobody else knows; it is gone at the end. */
+  /** A private temporary file; it is gone at the end. */
   readonly path: string;
   readonly produce: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   /** Bytes that will come, where that is known. */

@@ -89,7 +89,7 @@ export class StreamedDownload implements FetchedBytes {
     this.#listeners.add(watcher);
   }
 
-  /** The first bytes, at least so many where there are; whoever reads next gets them again, and goes on from there. */
+  /** The first bytes, at least so many where there are; the next read returns them again and continues from there. */
   async peek(length: number, signal: AbortSignal): Promise<readonly Uint8Array[]> {
     const reading = this.#begun ?? (await this.#begin());
     this.#begun = reading;
@@ -170,7 +170,7 @@ export class StreamedDownload implements FetchedBytes {
     if (isHeld(this.#request)) await this.#choose();
   }
 
-  /** What has passed by cannot be taken back: a pass that nobody reads finds the mirror that has the right bytes. */
+  /** What has passed by cannot be taken back: a pass without a reader finds the mirror that has the right bytes. */
   async #choose(): Promise<void> {
     const { web, context, signal } = this.#with;
     const { urls, access, proof } = this.#request;

@@ -32,7 +32,7 @@ interface Making {
   readonly filename: string;
 }
 
-/** All sources of one run. Dispose of it at the end: downloads that nobody waits for any more are ended, and kept for the next run. */
+/** All sources of one run. Dispose of it at the end: downloads without a reader are stopped, and kept for the next run. */
 export class Sources implements AsyncDisposable {
   readonly #web: Web;
   readonly #files = new FileDigests();
@@ -64,7 +64,7 @@ export class Sources implements AsyncDisposable {
     return await inspectSource(spec, previous, { web: this.#web, files: this.#files, signal, quick, seen });
   }
 
-  /** Somebody will open this: what several want is made once. */
+  /** Announces a reader: a conversion that several want runs once. */
   announce(spec: PlainSource, wanted: ByteRequirements): void {
     const key = wish(spec, wanted);
     this.#announced.set(key, (this.#announced.get(key) ?? 0) + 1);

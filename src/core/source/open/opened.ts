@@ -13,7 +13,7 @@ import { digestsOf, Hashers } from "../verify/index.ts";
 /** A source that also tells, once it was read, what it was found to be. */
 export interface OpenResult extends Source {
   content(): Promise<Content>;
-  /** Whoever opened it reads it no more. */
+  /** The caller has finished reading. */
   release(): void;
 }
 
@@ -142,7 +142,7 @@ export class OpenedSource implements OpenResult {
     if (conversion === undefined) {
       const missing = algorithms.filter((name) => !supply.algorithms.has(name));
       const bytes = supply.read(signal, lent);
-      // Nobody looks into an image that is passed on but us: one that is cut off, or needs other files, fails before its last piece.
+      // An image that is passed on is checked here only: a truncated one, or one that needs other files, fails before its last piece.
       const made = yield* hashedBy(missing, supply.size, this.#watched(bytes, supply.size));
       this.#digests = { ...(await supply.verify(signal)).digests, ...made };
       return;

@@ -6,7 +6,7 @@ import { extentsOf, GRAIN } from "../../format/holes.ts";
 import { isZero } from "../../format/segment.ts";
 import { sourceFailure } from "../failure.ts";
 
-/** Bytes of holes from which on nobody waits for a sha256 of all of a file: at 2 GB/s those alone would take four seconds. */
+/** Bytes of holes from which on a sha256 of the whole file takes too long: at 2 GB/s those alone would take four seconds. */
 const MANY = 8 * 2 ** 30;
 
 /** Whether so much of the file is holes that it is known by its data alone. @throws Failure source.missing, source.denied, source.io */

@@ -11,7 +11,7 @@ const WORTH_A_WORKER = 64 * 2 ** 20;
 
 /** One digest as it is made, here or on a thread of its own. */
 interface Lane {
-  /** Resolves when there is room for more. The bytes are not changed afterwards by whoever gave them. */
+  /** Resolves when there is room for more. The bytes are not changed afterwards by the caller. */
   update(bytes: Uint8Array): Promise<void> | undefined;
   end(): Promise<string>;
   /** The digest of what came until now, where it is at hand. */

@@ -38,7 +38,7 @@ export async function openpgpCheck({ where, signature, key }: SignedFile, now: D
     while (!(await reader.read()).done);
     return signatures;
   })();
-  // Whoever writes is not to wait for a reader that has gone.
+  // A writer must not wait for a reader that is gone.
   verifier.then(
     () => pipe.close(),
     () => pipe.close(),

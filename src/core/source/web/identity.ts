@@ -11,7 +11,7 @@ const LENGTH = 32;
 
 /**
  * What tells one request from another, without telling what is in it: a keyed hash of all that chooses the bytes. The key is of this
- * machine and user (`identity.key` in the directory of states), so that nobody can try tokens against a stored identity, and an identity
+ * machine and user (`identity.key` in the directory of states), so that tokens cannot be tried against a stored identity, and an identity
  * that was made with another key is comparable with none of ours.
  */
 export class RequestIdentifier {

@@ -31,7 +31,7 @@ interface Head {
   readonly names: readonly string[];
 }
 
-/** All that one run asks of web servers for its sources: every small thing once, whoever wants it. */
+/** All that one run asks of web servers for its sources: every small thing once. */
 export class Web implements AsyncDisposable {
   readonly #context: SourceContext;
   readonly #doors = new Map<string, HttpClient>();

@@ -15,7 +15,7 @@ export function publicUrl(text: string): string {
   return `${url.origin}${url.pathname}${query.length > 0 ? `?${query.join("&")}` : ""}`;
 }
 
-/** The texts within a URL that nobody may see: for redaction. */
+/** The secret parts of a URL: for redaction. */
 export function secretsIn(text: string): readonly string[] {
   if (!URL.canParse(text)) return [];
   const url = new URL(text);

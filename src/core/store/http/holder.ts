@@ -14,7 +14,7 @@ export const infoOf = (me: Holder) => ({
   Path: "",
 });
 
-/** GitLab answers the id and the user of the holder, and everything else of whoever asks. */
+/** GitLab answers the id and the user of the holder, and everything else from the request. */
 export function holderOf(text: string, where: string): Holder {
   let info: unknown;
   try {

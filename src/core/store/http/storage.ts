@@ -62,17 +62,17 @@ export function httpStorage(http: HttpClient, where: string, words: HttpWords = 
       for (let turn = 0; ; turn++) {
         const holder = await remote.lock(me, signal);
         if (holder === undefined) return { lease: leaseOf(remote, me, true) };
-        // The server unlocks by id: whoever else takes the same dead holder's lock over is not hit by this.
+        // The server unlocks by id: another run that took over the lock of the same dead holder is not affected.
         const isLeft = isDead(holder, identity(), probe) || isLeftLook(holder);
         if (isLeft && (await remote.unlock(holder.id, signal))) continue;
-        // Whoever only looks who holds it lets go in a moment.
+        // A peek releases it in a moment.
         if (isLeft || turn >= LOOKS.length) return { holder };
         await sleep(LOOKS[turn], undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     },
     async holder(signal) {
       if (!words.isLocked) return undefined;
-      // The protocol has no other question: the lock is taken for a moment where nobody holds it.
+      // The protocol has no other question: a free lock is taken for a moment.
       const me = { ...identity(), id: crypto.randomUUID(), operation: PEEK, since: new Date().toISOString() };
       const holder = await remote.lock(me, signal);
       if (holder === undefined) await remote.unlock(me.id, signal);
@@ -100,7 +100,7 @@ export function httpStorage(http: HttpClient, where: string, words: HttpWords = 
 
 const NOTHING = unpack("");
 
-/** Milliseconds between two tries, as long as it may be somebody's look that holds the lock. */
+/** Milliseconds between two tries, while a peek may hold the lock. */
 const LOOKS = [100, 300, 600];
 /** A look takes two requests: one of a minute ago was killed between them. */
 const isLeftLook = ({ operation, since }: Holder): boolean =>
@@ -113,7 +113,7 @@ function leaseOf(remote: Remote, me: Holder, isLocked: boolean): StateLock {
   let archive: Archive | undefined;
   return {
     async write(text, expected) {
-      // Under the lock nobody else writes: the first look is enough.
+      // Under the lock no other run writes: the first read is enough.
       const isKnown = isLocked && known !== undefined && known === expected;
       const before = isKnown ? undefined : await remote.read(signal);
       if (!isKnown && before?.tag !== expected)
@@ -196,7 +196,7 @@ class Remote {
       if (LOCKLESS.includes(answer.status)) throw this.#lockless(lock, answer.status);
       if (!TAKEN.includes(answer.status)) return undefined;
       const told = holderOf(text, this.where);
-      // GitLab answers the operation of whoever asks.
+      // GitLab returns the operation of the request.
       const holder = told.pid === 0 && told.operation === me.operation ? { ...told, operation: "" } : told;
       // The first try had arrived.
       return holder.id === me.id ? undefined : holder;
@@ -206,7 +206,7 @@ class Remote {
   async unlock(id: string, signal: AbortSignal): Promise<boolean> {
     return await this.#asked(async () => {
       const { unlockAt: path, unlock } = this.#words;
-      // In the address too: GitLab takes a request without an id for one that wants the lock gone whoever holds it.
+      // In the address too: GitLab takes a request without an id for a forced unlock.
       const call = { signal, json: { ID: id }, query: { ID: id }, accept: [...TAKEN, 404], idempotent: true };
       const answer: Answer = await this.#http.send(unlock, path, call);
       await answer.text();

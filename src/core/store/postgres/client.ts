@@ -52,7 +52,7 @@ export class PostgresClient implements AsyncDisposable {
       const sql = await this.#opened();
       const run = async (tx: SQL): Promise<T> =>
         await work(async (text, values = []) => await tx.unsafe(text, [...values]));
-      // Not "read write": whoever made the database read-only means it.
+      // Not "read write": a read-only database is so on purpose.
       return await (isSnapshot ? sql.begin("isolation level repeatable read read only", run) : sql.begin(run));
     } catch (error) {
       throw this.#failure(error);

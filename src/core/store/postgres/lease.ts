@@ -127,7 +127,7 @@ export class PostgresLease implements StateLock, Journal {
   }
 
   /**
-   * A transaction of whoever holds the lock.
+   * A transaction of the holder of the lock.
    * @throws Failure state.lost when it is no longer ours
    */
   async #durable(work: (query: Query) => Promise<void>): Promise<void> {
@@ -160,7 +160,7 @@ export class PostgresLease implements StateLock, Journal {
     await turn;
   }
 
-  /** The row of the lock, held until the transaction ends: nobody takes it meanwhile. */
+  /** The row of the lock, held until the transaction ends: no other run takes it meanwhile. */
   async #mine(query: Query, strength: "share" | "update") {
     const { states } = this.#tables;
     const [row] = await query(`select holder_id, holder, generation from ${states} where name = $1 for ${strength}`, [

@@ -22,7 +22,7 @@ export async function checkCapabilities(
   const key = `${objects.place.key}.lock`;
   const proven = { ...mine, write: `${mine.holder?.id}/1`, proven: endpoint };
   const text = showControl(mine);
-  // Both are to fail; where they do not, they write what is there.
+  // Both are to fail; where they do not, they write what exists.
   const ignored =
     (await objects.put(key, text, "absent", signal)) ??
     (await objects.put(key, text, { match: '"00000000000000000000000000000000"' }, signal));

@@ -66,7 +66,7 @@ export async function readVersion(objects: Objects, id: string, signal: AbortSig
   return /^[\w-]+$/.test(id) ? (await objects.get(versionKey(objects, id), signal))?.text : undefined;
 }
 
-/** Takes away what is more than is kept; whatever cannot be, stays. */
+/** Removes what is more than is kept; whatever cannot be, stays. */
 export async function prune(objects: Objects, open: readonly OpenJournal[], signal: AbortSignal): Promise<void> {
   const runs = [...(await partsOf(objects, signal))].filter(([run]) => !open.some((one) => one.run === run));
   for (const [, keys] of runs.slice(0, -KEPT_RUNS)) {
