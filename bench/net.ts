@@ -1,6 +1,6 @@
 // How fast and in how much memory a body goes through the door: 1 GiB to a sink on loopback that is a process of its own.
 // IMAGES_BENCH_GIB=4 for more.
-import { openDoor } from "../src/core/net/http.ts";
+import { createHttpClient } from "../src/core/net/http.ts";
 
 const MiB = 1024 * 1024;
 const SIZE = Number(process.env["IMAGES_BENCH_GIB"] ?? 1) * 1024 * MiB;
@@ -55,7 +55,7 @@ async function measured(name: string, work: () => Promise<number>): Promise<void
 }
 
 const signal = new AbortController().signal;
-const means = { env: {}, redact: (text: string) => text, conceal: () => undefined };
+const means = { env: {}, redact: (text: string) => text, maskSecret: () => undefined };
 const counted = async (pieces: AsyncIterable<Uint8Array>): Promise<number> => {
   let size = 0;
   for await (const piece of pieces) size += piece.byteLength;
@@ -74,14 +74,14 @@ for (const [scheme, { port }] of [
   ["https", secure],
 ] as const) {
   const url = `${scheme}://127.0.0.1:${port}`;
-  await using door = openDoor({ url, tls }, means);
+  await using http = createHttpClient({ url, tls }, means);
   await measured(`${scheme} PUT, length known`, async () =>
-    Number(await door.json("PUT", "", { signal, body: { open: body, size: SIZE } })),
+    Number(await http.json("PUT", "", { signal, body: { open: body, size: SIZE } })),
   );
   await measured(`${scheme} PUT, chunked`, async () =>
-    Number(await door.json("PUT", "", { signal, body: { open: body } })),
+    Number(await http.json("PUT", "", { signal, body: { open: body } })),
   );
-  await measured(`${scheme} GET`, async () => counted((await door.send("GET", `?size=${SIZE}`, { signal })).stream()));
+  await measured(`${scheme} GET`, async () => counted((await http.send("GET", `?size=${SIZE}`, { signal })).stream()));
   await measured(`${scheme} PUT, Bun's own fetch`, async () => {
     const init = { method: "PUT", body: body(), ...(scheme === "https" ? { tls } : {}) };
     return Number(await (await fetch(url, init)).json());

@@ -2,7 +2,7 @@
 // state with a real server on this machine. Requests, bytes on the wire, seconds. The figures of docs/scale.md. BENCH_WHOLE=1: also 10,000 new
 // addresses over HTTP, which takes minutes.
 import { showState } from "../src/core/store/document.ts";
-import { hold } from "../src/core/store/hold.ts";
+import { acquireLock } from "../src/core/store/lock.ts";
 import { openStore } from "../src/core/store/state.ts";
 import { flaky } from "../tests/core/store/flaky.ts";
 import { at, holder, row, signal } from "../tests/core/store/help.ts";
@@ -36,7 +36,7 @@ const mib = (bytes: number): string =>
 /** A state of so many addresses, put there as a document. */
 async function seeded(kind: Kind, place: string, count: number): Promise<void> {
   await measured(kind, place, async (storage) => {
-    await using lease = await hold(storage, holder("seed"), { signal });
+    await using lease = await acquireLock(storage, holder("seed"), { signal });
     const images = Object.fromEntries(
       Array.from({ length: count }, (_, i) => [at("lab", `image-${i}`), row("lab", "ready", WANT)]),
     );

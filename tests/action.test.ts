@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse, parseAllDocuments } from "yaml";
-import { Folder, type ProgramSaid } from "./harness.ts";
+import { type ProgramResult, TestDirectory } from "./harness.ts";
 
 // The shell parts of action.yml and of the GitLab component, run with the compiled binary and against a server that keeps comments as
 // GitHub's and GitLab's APIs do.
@@ -69,15 +69,15 @@ beforeEach(() => {
   tokens = new Set();
 });
 
-async function repository(): Promise<Folder> {
-  const folder = await Folder.make({ "a.img": "bytes", summary: "", path: "", output: "", "event.json": "" });
+async function repository(): Promise<TestDirectory> {
+  const folder = await TestDirectory.make({ "a.img": "bytes", summary: "", path: "", output: "", "event.json": "" });
   await folder.write("event.json", JSON.stringify({ pull_request: { number: 7 } }));
   const head = '[settings]\nname = "action-0001"\n[backend.store]\nplugin = "local"\npath = "./store"\n';
   await folder.write("images.toml", `${head}[image.a]\nsource = "./a.img"\n`);
   return folder;
 }
 
-async function shell(folder: Folder, words: readonly string[], env: Env): Promise<ProgramSaid> {
+async function shell(folder: TestDirectory, words: readonly string[], env: Env): Promise<ProgramResult> {
   const child = Bun.spawn([...words], {
     cwd: folder.path,
     env: {
@@ -96,7 +96,7 @@ async function shell(folder: Folder, words: readonly string[], env: Env): Promis
 }
 
 describe("the GitHub action", () => {
-  const step = (folder: Folder, name: string, inputs: Env = {}) =>
+  const step = (folder: TestDirectory, name: string, inputs: Env = {}) =>
     shell(folder, ["bash", join(ROOT, "action", name)], {
       RUNNER_TEMP: folder.path,
       GITHUB_PATH: folder.at("path"),

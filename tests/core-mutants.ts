@@ -25,7 +25,7 @@ const mutant = (what: string, file: string, from: string, to: string, tests = EN
 
 const CREATE = "src/core/apply/create.ts";
 const EVIDENCE = "src/core/plan/evidence.ts";
-const STANDING = "src/core/plan/standing.ts";
+const OWNERSHIP = "src/core/plan/ownership.ts";
 const MUTANTS: readonly Mutant[] = [
   mutant(
     "the old image is deleted before the new one is made",
@@ -33,12 +33,12 @@ const MUTANTS: readonly Mutant[] = [
     "if (making.deletesFirst === true && !isLast) {",
     "if (making.replaces !== undefined && !isLast) {",
   ),
-  mutant("no intent row", CREATE, "  await site.put(row());\n  let source", "  let source"),
-  mutant("the id is not recorded", CREATE, "    await site.put(row(id));\n", ""),
+  mutant("no intent row", CREATE, "  await ctx.put(row());\n  let source", "  let source"),
+  mutant("the id is not recorded", CREATE, "    await ctx.put(row(id));\n", ""),
   mutant(
     "the new image is not recorded before the old one goes",
     CREATE,
-    "  await site.put({ ...row(ready.id), finished: true });\n",
+    "  await ctx.put({ ...row(ready.id), finished: true });\n",
     "",
   ),
   mutant("a finished image is thrown away", CREATE, "  if (isFinished) {", "  if (isFinished && false) {"),
@@ -46,13 +46,13 @@ const MUTANTS: readonly Mutant[] = [
   mutant("--replace is forgotten", CREATE, '    ...(because.includes("requested") ? { requested: true } : {}),\n', ""),
   mutant(
     "no intent row of a delete",
-    "src/core/apply/carry.ts",
-    'await site.put({ backend, plugin, want, protect, onRemove, ...kept, status: "deleting", id: step.id });',
+    "src/core/apply/step.ts",
+    'await ctx.put({ backend, plugin, want, protect, onRemove, ...kept, status: "deleting", id: step.id });',
     "",
   ),
   mutant(
     "a delete beyond the plan",
-    "src/core/apply/site.ts",
+    "src/core/apply/step-context.ts",
     "if (!this.#deletable.has(id) && !this.#made.has(id))",
     "if (false)",
     `${ENGINE} tests/core/apply/site.test.ts`,
@@ -65,33 +65,33 @@ const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "self is not compared",
-    STANDING,
-    "if (mark.self === (image.self ?? image.id)) return",
-    "if (mark.self !== undefined) return",
+    OWNERSHIP,
+    "if (marker.self === (image.self ?? image.id)) return",
+    "if (marker.self !== undefined) return",
   ),
   mutant(
     "a marker without self is genuine",
-    STANDING,
-    'if (mark.self === undefined) return "unsigned";',
-    'if (mark.self === undefined) return "genuine";',
+    OWNERSHIP,
+    'if (marker.self === undefined) return "unsigned";',
+    'if (marker.self === undefined) return "genuine";',
   ),
   mutant(
     "the lineage is not compared",
-    STANDING,
-    'image.mark.lineage === lineage ? "recorded" : "taken"',
-    'image.mark.lineage !== "" ? "recorded" : "taken"',
+    OWNERSHIP,
+    'image.marker.lineage === lineage ? "recorded" : "taken"',
+    'image.marker.lineage !== "" ? "recorded" : "taken"',
   ),
   mutant(
     "a claimable image is replaced",
     "src/core/plan/decide.ts",
-    "if (have === undefined || !isRecorded(sight.standing)) return",
+    "if (have === undefined || !isRecorded(input.ownership)) return",
     "if (have === undefined) return",
   ),
   mutant(
     "what another state made is deleted",
-    "src/core/plan/leave.ts",
-    "const have = isRecorded(sight.standing) ? sight.have : undefined;",
-    "const have = sight.have;",
+    "src/core/plan/unwanted.ts",
+    "const have = isRecorded(input.ownership) ? input.have : undefined;",
+    "const have = input.have;",
   ),
   mutant(
     "kept versions are not counted",
@@ -107,7 +107,7 @@ const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "verification is skipped",
-    "src/core/source/verify/proving.ts",
+    "src/core/source/verify/verifier.ts",
     "if (found === declared) return;",
     "if (found !== undefined) return;",
     "tests/core/source/open.test.ts",
@@ -133,7 +133,13 @@ const MUTANTS: readonly Mutant[] = [
     "",
     DURABLE,
   ),
-  mutant("the journal is not synced", "src/core/store/folder.ts", "to.handle.datasync()", "Promise.resolve()", DURABLE),
+  mutant(
+    "the journal is not synced",
+    "src/core/store/journal-directory.ts",
+    "to.handle.datasync()",
+    "Promise.resolve()",
+    DURABLE,
+  ),
   mutant(
     "the bytes are not synced",
     "src/plugins/local/blobs.ts",
@@ -157,20 +163,20 @@ const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "the bytes that were read are not compared",
-    "src/core/apply/bytes.ts",
+    "src/core/apply/verify-bytes.ts",
     'if (weighed?.kind === "same")',
     "if (weighed !== undefined)",
   ),
   mutant(
     "what was learned is not recorded",
-    "src/core/apply/carry.ts",
+    "src/core/apply/step.ts",
     "return { ...known, content };",
     "return known;",
   ),
   mutant(
     "what the source was found to be is forgotten",
-    "src/core/apply/bytes.ts",
-    "  await site.put({ ...known, upstream: verdict.found });\n",
+    "src/core/apply/verify-bytes.ts",
+    "  await ctx.put({ ...known, upstream: verdict.found });\n",
     "",
   ),
   mutant(

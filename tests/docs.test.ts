@@ -10,7 +10,7 @@ import { host } from "../src/cli/host.ts";
 import { program } from "../src/cli/main.ts";
 import { findPlugin } from "../src/cli/plugins.ts";
 import { readConfig } from "../src/core/config/load.ts";
-import { Folder, run } from "./harness.ts";
+import { run, TestDirectory } from "./harness.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const FILES = [
@@ -84,7 +84,7 @@ describe("whole files of the docs are right:", () => {
   for (const block of titled("toml", "# images.toml\n"))
     test(at(block), async () => {
       host();
-      await using folder = await Folder.make({ "images.toml": block.text });
+      await using folder = await TestDirectory.make({ "images.toml": block.text });
       await mkdir(folder.at("plugins"));
       await cp(join(ROOT, "docs", "examples", "webdav.ts"), folder.at("plugins", "webdav.ts"));
       const names = [...block.text.matchAll(/env[:.]([A-Z][A-Z0-9_]*)/g)].map(([, name = ""]) => name);
@@ -106,7 +106,7 @@ describe("whole files of the docs are right:", () => {
 });
 
 /** The file that init wrote, with an image of this directory in the place of the one that it would download. */
-async function withoutNetwork(folder: Folder): Promise<void> {
+async function withoutNetwork(folder: TestDirectory): Promise<void> {
   await folder.write("debian.img", "bytes of an image");
   const text = readFileSync(folder.at("images.toml"), "utf8");
   await folder.write("images.toml", text.replace(/^source = .*$/m, 'source = "./debian.img"'));
@@ -117,7 +117,7 @@ describe("commands of the docs do what the text says:", () => {
   const inQuickstart = titled("sh", "# in a copy of the quickstart\n").map((block) => ({ block, isQuickstart: true }));
   for (const { block, isQuickstart } of [...inEmpty, ...inQuickstart])
     test(at(block), async () => {
-      await using folder = await Folder.make();
+      await using folder = await TestDirectory.make();
       if (isQuickstart)
         for (const name of ["images.toml", "examples"])
           await cp(join(ROOT, name), folder.at(name), { recursive: true });

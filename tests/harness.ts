@@ -2,9 +2,9 @@ import { readdir } from "node:fs/promises";
 import { PassThrough, Writable } from "node:stream";
 import { host } from "../src/cli/host.ts";
 import { program } from "../src/cli/main.ts";
-import type { Folder, ProgramSaid } from "../src/conformance/directory.ts";
+import type { ProgramResult, TestDirectory } from "../src/conformance/directory.ts";
 
-export { Folder, named, type ProgramSaid } from "../src/conformance/directory.ts";
+export { named, type ProgramResult, TestDirectory } from "../src/conformance/directory.ts";
 
 export interface Surroundings {
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -19,10 +19,10 @@ export const listed = async (path: string): Promise<string[]> =>
 
 /** Runs the program in this process, in a folder, without a terminal. */
 export async function run(
-  folder: Folder,
+  folder: TestDirectory,
   args: readonly string[],
   surroundings: Surroundings = {},
-): Promise<ProgramSaid> {
+): Promise<ProgramResult> {
   host();
   const [stdout, stderr] = [new Kept(), new Kept()];
   const never = new AbortController().signal;

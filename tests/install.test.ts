@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { binaryOf, TARGETS } from "../scripts/runtimes.ts";
-import { Folder } from "./harness.ts";
+import { TestDirectory } from "./harness.ts";
 
 const SCRIPT = resolve(import.meta.dir, "..", "install.sh");
 const SHELLS: readonly (readonly string[])[] = [["dash"], ["busybox", "sh"], ["bash", "--posix"]];
@@ -64,16 +64,16 @@ interface Machine {
 const LINUX = { uname: 'case "$1" in -s) echo Linux;; -m) echo x86_64;; esac', getconf: "echo glibc 2.36" };
 
 class Host implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   readonly #shell: readonly string[];
 
-  private constructor(folder: Folder, shell: readonly string[]) {
+  private constructor(folder: TestDirectory, shell: readonly string[]) {
     this.folder = folder;
     this.#shell = shell;
   }
 
   static async make(shell: readonly string[]): Promise<Host> {
-    const folder = await Folder.make();
+    const folder = await TestDirectory.make();
     for (const name of ["tools", "tmp", "home"]) await mkdir(folder.at(name));
     for (const tool of TOOLS) {
       const path = Bun.which(tool);

@@ -4,10 +4,10 @@ import { mkdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { kitTypes } from "../scripts/kit.ts";
 import { startWebFolder } from "./emulators/webdav/server.ts";
-import { Folder, run } from "./harness.ts";
+import { run, TestDirectory } from "./harness.ts";
 
 /** The compiler on a directory, as an author runs it. */
-async function checked(folder: Folder): Promise<string> {
+async function checked(folder: TestDirectory): Promise<string> {
   const compiler = Bun.spawn([resolve("node_modules/.bin/tsc"), "-p", "."], { cwd: folder.path, stdout: "pipe" });
   const said = await new Response(compiler.stdout).text();
   await compiler.exited;
@@ -19,7 +19,7 @@ test("the types of the kit are those of the module images (bun run docs writes t
 });
 
 test("images plugins new writes a plugin that compiles with the types beside it, and passes the suite", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const made = await run(folder, ["plugins", "new", "xo"]);
   expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("images plugins test ./xo.ts")]);
   expect(await checked(folder)).toBe("");
@@ -38,7 +38,7 @@ test("images plugins new writes a plugin that compiles with the types beside it,
 }, 120_000);
 
 test("images plugins new overwrites nothing of the author's, and says so before it writes", async () => {
-  await using folder = await Folder.make({ "xo.conformance.ts": "mine", "tsconfig.json": "mine too" });
+  await using folder = await TestDirectory.make({ "xo.conformance.ts": "mine", "tsconfig.json": "mine too" });
   const refused = await run(folder, ["plugins", "new", "xo"]);
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("xo.conformance.ts exists")]);
   expect([existsSync(folder.at("xo.ts")), existsSync(folder.at("images.d.ts"))]).toEqual([false, false]);
@@ -60,7 +60,7 @@ test("images plugins test asks a server that the author names, with values made 
   await using web = startWebFolder("a-token-1");
   const theirs = new TextEncoder().encode('{"id":"theirs","attributes":{"title":"x","checksum":"00"}}');
   web.files.set("theirs.json", theirs);
-  await using folder = await Folder.make({ "dav.ts": example });
+  await using folder = await TestDirectory.make({ "dav.ts": example });
   const set = ["--set", `url=${web.url}`, "--set", "token=env:DAV"];
   const said = await run(folder, ["plugins", "test", "./dav.ts", ...set], { env: { DAV: "a-token-1" } });
   expect([said.code, said.stdout]).toEqual([0, expect.stringContaining(", 0 failed,")]);
@@ -71,7 +71,7 @@ test("images plugins test asks a server that the author names, with values made 
 }, 120_000);
 
 test("images plugins test fails with the clause and what was found, and runs single clauses", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   await run(folder, ["plugins", "new", "xo"]);
   const text = await readFile(folder.at("xo.ts"), "utf8");
   await folder.write("xo.ts", text.replace("await context.identified(begun.id);", ""));
@@ -85,7 +85,7 @@ test("images plugins test fails with the clause and what was found, and runs sin
 });
 
 test("what images plugins test cannot use is said with the way out", async () => {
-  await using folder = await Folder.make({ "dav.ts": example, "empty.ts": "export default {};" });
+  await using folder = await TestDirectory.make({ "dav.ts": example, "empty.ts": "export default {};" });
   const cases: [readonly string[], number, string][] = [
     [["./dav.ts"], 64, "write dav.conformance.ts next to it, or configure a server: --set url=…"],
     [["./dav.ts", "--set", "ulr=x"], 64, "did you mean url?"],

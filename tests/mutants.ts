@@ -15,19 +15,19 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
     "        await web.send(",
   ],
   [
-    "the mark is not written",
-    "{ id, ...(mark && { mark }), attributes };\n      await",
+    "the marker is not written",
+    "{ id, ...(marker && { marker }), attributes };\n      await",
     "{ id, attributes };\n      await",
   ],
   [
-    "the mark has another owner",
-    "...(mark && { mark }), attributes };\n      await",
-    '...(mark && { mark: { ...mark, owner: "x/other" } }), attributes };\n      await',
+    "the marker has another owner",
+    "...(marker && { marker }), attributes };\n      await",
+    '...(marker && { marker: { ...marker, owner: "x/other" } }), attributes };\n      await',
   ],
   [
-    "a mark where none is wanted",
-    "const kept = { id, ...(mark && { mark })",
-    'const kept = { id, mark: mark ?? { file: "images", owner: "x/small", content: "none" }',
+    "a marker where none is wanted",
+    "const kept = { id, ...(marker && { marker })",
+    'const kept = { id, marker: marker ?? { file: "images", owner: "x/small", content: "none" }',
   ],
   ["delete leaves the record", "[record(id), encodeURIComponent(id)]", "[encodeURIComponent(id)]"],
   [
@@ -39,8 +39,8 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
   ["an edit is ignored", "{ ...want, checksum: attributes.checksum", "{ ...attributes, checksum: attributes.checksum"],
   [
     "read forgets an attribute",
-    "const { id, mark, attributes } = kept;",
-    "const { id, mark, attributes: { title: _, ...attributes } } = kept;",
+    "const { id, marker, attributes } = kept;",
+    "const { id, marker, attributes: { title: _, ...attributes } } = kept;",
   ],
   [
     "a default is invented",
@@ -71,13 +71,13 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
     "Array.isArray(records) ? [...records, ...records] : []",
   ],
   [
-    "a mark is written once and never again",
+    "a marker is written once and never again",
     'keep(id, { ...want, checksum: attributes.checksum ?? "" }, context),',
-    'list(context.signal).next().then(({ value }) => keep(id, { ...want, checksum: attributes.checksum ?? "" }, { ...context, marker: () => value?.mark })),',
+    'list(context.signal).next().then(({ value }) => keep(id, { ...want, checksum: attributes.checksum ?? "" }, { ...context, marker: () => value?.marker })),',
   ],
-  ["another image's record is given", "one.mark.owner === address", "one.id !== address"],
-  ["the image of another file is given", " && one.mark.file === host.file", ""],
-  ["a copied marker is believed", "one.mark?.self === one.id", "one.mark !== undefined"],
+  ["another image's record is given", "one.marker.owner === address", "one.id !== address"],
+  ["the image of another file is given", " && one.marker.file === host.file", ""],
+  ["a copied marker is believed", "one.marker?.self === one.id", "one.marker !== undefined"],
   [
     "a request for each image of a list",
     "yield observed(one);",

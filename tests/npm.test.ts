@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { machineOf, npmPackages } from "../scripts/npm.ts";
 import { binaryOf, TARGETS } from "../scripts/runtimes.ts";
-import { Folder } from "./harness.ts";
+import { TestDirectory } from "./harness.ts";
 
 /** A release whose binaries are scripts that tell their words and target. */
-async function release(folder: Folder): Promise<string> {
+async function release(folder: TestDirectory): Promise<string> {
   await mkdir(folder.at("release"));
   for (const one of TARGETS) {
     const program = `#!/bin/sh\n[ "$1" = wait ] && { echo waiting; exec sleep 1000; }\necho "${one.name} $*"\nexit 7\n`;
@@ -26,7 +26,7 @@ const npm = async (cwd: string, ...words: readonly string[]) => {
 };
 
 test("npm installs the binary of the platform, and the launcher passes words, exit code and signals on", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const names = await npmPackages(await release(folder), folder.at("npm"), "@team");
   expect(names).toEqual([...TARGETS.map(({ name }) => `@team/images-${name}`), "@team/images"]);
   const own = `${process.platform}-${process.arch}`;
@@ -51,7 +51,7 @@ test("npm installs the binary of the platform, and the launcher passes words, ex
 });
 
 test("each package says which machines it is for, and the main one asks for all of them", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   await npmPackages(await release(folder), folder.at("npm"), "@team");
   const manifest = async (name: string) =>
     JSON.parse(await readFile(join(folder.at("npm", name), "package.json"), "utf8"));
@@ -68,7 +68,7 @@ test("each package says which machines it is for, and the main one asks for all 
 });
 
 test("without its binary the launcher says what to do", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   await npmPackages(await release(folder), folder.at("npm"), "@team");
   const said = Bun.spawn(["node", folder.at("npm", "team-images", "images.cjs"), "version"], { stderr: "pipe" });
   expect([await said.exited, await said.stderr.text()]).toEqual([

@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { served } from "./core/net/kit.ts";
 import { stateServer } from "./core/store/server.ts";
 import { makeBucket, moto, programAt } from "./core/store/servers.ts";
-import { Folder, type ProgramSaid } from "./harness.ts";
+import { type ProgramResult, TestDirectory } from "./harness.ts";
 
 // docs/ci/teams.md, run as far as a machine without those services can: its files and scripts, with the compiled binary.
 
@@ -33,11 +33,11 @@ const STORE = '[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"
 /** A checkout with images.toml as the page has it, and a store. */
 async function checkout(settings: string) {
   if (!existsSync(BINARY)) throw new Error("dist/images is not there: bun run build");
-  const folder = await Folder.make({ "a.img": "bytes\n".repeat(100) });
+  const folder = await TestDirectory.make({ "a.img": "bytes\n".repeat(100) });
   await folder.write("images.toml", settings + STORE);
   await Bun.write(folder.at("bin", "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);
   await chmod(folder.at("bin", "images"), 0o755);
-  const sh = async (script: string, env: Env = {}): Promise<ProgramSaid> => {
+  const sh = async (script: string, env: Env = {}): Promise<ProgramResult> => {
     const PATH = [folder.at("bin"), process.env["PATH"] ?? ""].join(delimiter);
     const own = { HOME: folder.path, IMAGES_CACHE: folder.at("cache"), AWS_EC2_METADATA_DISABLED: "true" };
     const child = Bun.spawn(["sh", "-c", script], {

@@ -3,7 +3,7 @@ import { chmod, copyFile, cp, mkdir, readFile, writeFile } from "node:fs/promise
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse } from "yaml";
-import { Folder, listed, type ProgramSaid } from "./harness.ts";
+import { listed, type ProgramResult, TestDirectory } from "./harness.ts";
 
 // The pages of docs/ci, run as far as a machine without those services can: the steps of their jobs by the shells that the services use,
 // with the compiled binary (installed by install.sh, as there) and the embedded store.
@@ -55,15 +55,15 @@ afterAll(() => server.stop(true));
 
 /** A repository with images.toml, and what is outside of it: the store, the state, the bytes. */
 class Project implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   #checkouts = 0;
 
-  private constructor(folder: Folder) {
+  private constructor(folder: TestDirectory) {
     this.folder = folder;
   }
 
   static async make(): Promise<Project> {
-    const project = new Project(await Folder.make({ "debian.img": "a small disk\n".repeat(5000) }));
+    const project = new Project(await TestDirectory.make({ "debian.img": "a small disk\n".repeat(5000) }));
     await mkdir(project.folder.at("repository"));
     await project.declare("debian");
     return project;
@@ -91,7 +91,7 @@ class Project implements AsyncDisposable {
     return await listed(this.folder.at("store", "images")).catch(() => []);
   }
 
-  async run(command: readonly string[], cwd: string, env: Env, path: readonly string[] = []): Promise<ProgramSaid> {
+  async run(command: readonly string[], cwd: string, env: Env, path: readonly string[] = []): Promise<ProgramResult> {
     const own = {
       HOME: this.folder.path,
       IMAGES_CACHE: this.folder.at("cache"),
@@ -151,19 +151,19 @@ describe("GitHub Actions", () => {
   async function happens(
     project: Project,
     event: Event,
-  ): Promise<ProgramSaid & { readonly summary: string; readonly at: string }> {
+  ): Promise<ProgramResult & { readonly summary: string; readonly at: string }> {
     const workflow: Workflow = parse(await block("github.md", "name: images"));
     const jobs = Object.values(workflow.jobs).filter((one) => holds(one.if, event));
     expect(jobs).toHaveLength(1);
     const at = await project.checkout();
-    const runner = await Folder.make({ summary: "", path: "" });
+    const runner = await TestDirectory.make({ summary: "", path: "" });
     await using _ = runner;
     const files = {
       GITHUB_STEP_SUMMARY: runner.at("summary"),
       GITHUB_PATH: runner.at("path"),
       RUNNER_TEMP: runner.path,
     };
-    let said: ProgramSaid = { code: 0, stdout: "", stderr: "" };
+    let said: ProgramResult = { code: 0, stdout: "", stderr: "" };
     for (const step of jobs.flatMap(({ steps }) => steps)) {
       if (said.code !== 0 && step.if !== "always()") continue;
       if (step.if !== undefined && !holds(step.if, event)) continue;
@@ -300,10 +300,10 @@ describe("GitLab CI", () => {
     }
 
     /** Runs the jobs of the pipeline, those by hand as well, in new folders that get the artifacts; stops at the first that fails. */
-    async run(): Promise<readonly (readonly [name: string, ProgramSaid])[]> {
+    async run(): Promise<readonly (readonly [name: string, ProgramResult])[]> {
       const { stages, default: all, ...jobs } = parse(await block("gitlab.md", "stages:"));
       expect(stages).toEqual(Object.keys(jobs));
-      const ran: (readonly [string, ProgramSaid])[] = [];
+      const ran: (readonly [string, ProgramResult])[] = [];
       for (const [name, job] of Object.entries<Job>(jobs)) {
         if (!job.rules.some((rule) => holds(rule.if, this.#env))) continue;
         ran.push([name, await this.job(job, all.before_script)]);
@@ -312,7 +312,7 @@ describe("GitLab CI", () => {
       return ran;
     }
 
-    async job(job: Job, before: readonly string[]): Promise<ProgramSaid> {
+    async job(job: Job, before: readonly string[]): Promise<ProgramResult> {
       const at = await this.#project.checkout();
       if (job.needs !== undefined) for (const [name, from] of this.#kept) await copyFile(from, join(at, name));
       const script = ["set -eo pipefail", ...(job.before_script ?? before), ...job.script].join("\n");
@@ -368,7 +368,7 @@ describe("GitLab CI", () => {
 });
 
 describe("a host", () => {
-  async function host(project: Project): Promise<{ night: () => Promise<ProgramSaid>; log: () => Promise<string> }> {
+  async function host(project: Project): Promise<{ night: () => Promise<ProgramResult>; log: () => Promise<string> }> {
     const bin = project.folder.at("bin");
     await mkdir(bin);
     await writeFile(join(bin, "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);

@@ -9,7 +9,7 @@ import { licenses } from "../scripts/licenses.ts";
 import { addressed, platformOf } from "../scripts/release.ts";
 import { BUN, runtime, TARGETS } from "../scripts/runtimes.ts";
 import { closure, lockedIn, sbom } from "../scripts/sbom.ts";
-import { Folder, run } from "./harness.ts";
+import { run, TestDirectory } from "./harness.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const SCHEMAS = join(ROOT, "node_modules", "@cyclonedx", "cyclonedx-library", "res", "schema");
@@ -97,13 +97,13 @@ describe("a binary's header says for which platform it is", () => {
   ];
   for (const [name, head] of cases)
     test(name, async () => {
-      await using folder = await Folder.make({ head });
+      await using folder = await TestDirectory.make({ head });
       expect(await platformOf(folder.at("head"))).toBe(name);
     });
 });
 
 test("a runtime that is not the pinned one is refused", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const [one] = TARGETS;
   if (one === undefined) throw new Error("no targets");
   const wrong = "something else";
@@ -127,7 +127,7 @@ test("install.sh gets the address that a release is published under", async () =
 });
 
 test("the licences of all that is in a binary are told, and are up to date", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const said = (await run(folder, ["version", "--licenses"])).stdout;
   expect(said).toBe(await licenses());
   for (const words of ["GNU LESSER GENERAL PUBLIC LICENSE", "JavaScriptCore", "openpgp 6.3.2: LGPL-3.0+"])
@@ -135,7 +135,7 @@ test("the licences of all that is in a binary are told, and are up to date", asy
 });
 
 test("there is one version, and the runtimes are the ones of the Bun that runs", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const said: { version: string; platform: string; commit?: string } = JSON.parse(
     (await run(folder, ["version", "--json"])).stdout,
   );

@@ -1,5 +1,5 @@
 // A cloud that works in jobs: an upload is a job, and the image has an id only when that job has ended.
-import type { Address, Answered, Desired, Mark, Observed, Reading } from "images";
+import type { Address, Desired, Marker, Observed, ReadContext, Reported } from "images";
 import * as images from "images";
 
 const { computed, definePlugin, Failure, imageId, integer, mapOf, optional, required, string } = images;
@@ -22,9 +22,9 @@ const nameOf = (want: Want, address: Address): string => want.name ?? images.ima
 
 /** The marker is in labels of its own, which are shown nowhere. */
 const PREFIX = "images-";
-const marked = (mark: Mark | undefined) =>
+const marked = (marker: Marker | undefined) =>
   Object.fromEntries(
-    mark === undefined ? [] : images.fieldsOfMark(mark).map(([field, text]) => [PREFIX + field, text]),
+    marker === undefined ? [] : images.markerFields(marker).map(([field, text]) => [PREFIX + field, text]),
   );
 
 /** What the API calls an image or a job, as the program knows it. A job has the prefix `job:` in its id. */
@@ -32,10 +32,10 @@ function observed(answer: unknown, prefix = ""): Seen {
   if (!images.isTable(answer)) throw new Failure("backend.answer", "expected an image or a job");
   const all = Object.entries(images.isTable(answer["labels"]) ? answer["labels"] : {});
   const labels = Object.fromEntries(all.map(([key, value]) => [key, String(value)]));
-  const mark = images.markOfFields((field) => labels[PREFIX + field]);
+  const marker = images.markerFromFields((field) => labels[PREFIX + field]);
   const own = Object.fromEntries(Object.entries(labels).filter(([key]) => !key.startsWith(PREFIX)));
   const size = answer["size"];
-  const attributes: Answered<typeof image> = {
+  const attributes: Reported<typeof image> = {
     name: String(answer["name"]),
     description: String(answer["description"] ?? ""),
     labels: own,
@@ -45,7 +45,7 @@ function observed(answer: unknown, prefix = ""): Seen {
   return {
     id: imageId(`${prefix}${answer["id"]}`),
     name: String(answer["name"]),
-    ...(mark && { mark }),
+    ...(marker && { marker }),
     attributes,
     status,
   };
@@ -65,7 +65,7 @@ export default definePlugin({
   labels: (want, address) => [nameOf(want, address)],
   timeout: 3600,
   async open({ url, token }, host) {
-    const api = host.door({ url, headers: { Authorization: `Bearer ${token}` }, credentials: "`token`" });
+    const api = host.http({ url, headers: { Authorization: `Bearer ${token}` }, credentials: "`token`" });
     // All pages of the images, and jobs that have not ended: a job whose answer was lost is found by its marker.
     const list = async function* (signal: AbortSignal): AsyncIterable<Seen> {
       for (let page: unknown = 1; page !== undefined; ) {
@@ -81,7 +81,7 @@ export default definePlugin({
     /** The image of a job once it has ended. @throws Failure where the job failed */
     const ended = (
       job: string,
-      context: Pick<Reading, "signal"> & { progress?(done: number): void },
+      context: Pick<ReadContext, "signal"> & { progress?(done: number): void },
     ): Promise<string> =>
       images.poll(
         async () => {
@@ -110,9 +110,9 @@ export default definePlugin({
         if (id !== undefined) return await get(id, signal);
         // Without an id: an image whose marker is of this file and address, and its own.
         for await (const one of list(signal)) {
-          const { mark } = one;
-          const isIts = mark?.self === one.id || (nonce !== undefined && mark?.self === `~${nonce}`);
-          if (isIts && mark?.owner === address && mark.file === host.file) return one;
+          const { marker } = one;
+          const isIts = marker?.self === one.id || (nonce !== undefined && marker?.self === `~${nonce}`);
+          if (isIts && marker?.owner === address && marker.file === host.file) return one;
         }
         return undefined;
       },
@@ -156,7 +156,7 @@ export default definePlugin({
         await api.find("DELETE", path("jobs", job), { signal });
         if (seen !== undefined && jobOf(seen.id) === undefined) await remove(seen.id, signal);
       },
-      // The door is closed by the program.
+      // The client is closed by the program.
       async [Symbol.asyncDispose]() {},
     };
   },

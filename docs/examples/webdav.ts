@@ -1,5 +1,5 @@
 // Images as files on a server that takes PUT and DELETE, with a JSON record beside each; `?records` lists all records at once.
-import type { Attributes, Context, Mark, Observed } from "images";
+import type { Attributes, Context, Marker, Observed } from "images";
 import * as images from "images";
 
 const { computed, definePlugin, Failure, imageId, optional, required, setOf, string } = images;
@@ -14,15 +14,15 @@ const image = {
   checksum: computed(string(), "sha256 of the bytes."),
 };
 
-type Kept = { readonly id: string; readonly mark?: Mark; readonly attributes: Attributes };
+type Kept = { readonly id: string; readonly marker?: Marker; readonly attributes: Attributes };
 const isRecord = (value: unknown): value is Kept => images.isTable(value) && images.isTable(value["attributes"]);
 
 /** A record as the server gives it back. */
 function observed(kept: unknown): Observed<typeof image> {
   if (!isRecord(kept)) throw new Failure("backend.answer", "this is no record of ours");
-  const { id, mark, attributes } = kept;
+  const { id, marker, attributes } = kept;
   const sha256 = images.digest("sha256", String(attributes["checksum"]));
-  return { id: imageId(id), name: id, ...(mark && { mark }), attributes, digests: { sha256 } };
+  return { id: imageId(id), name: id, ...(marker && { marker }), attributes, digests: { sha256 } };
 }
 
 export default definePlugin({
@@ -33,12 +33,12 @@ export default definePlugin({
   image,
   bytes: () => ({ formats: "any", compressions: "any" }),
   async open({ url, token }, host) {
-    const web = host.door({ url, headers: token === undefined ? {} : { Authorization: `Bearer ${token}` } });
+    const web = host.http({ url, headers: token === undefined ? {} : { Authorization: `Bearer ${token}` } });
     const record = (id: string) => `${encodeURIComponent(id)}.json`;
-    const keep = async (id: string, attributes: Attributes, { marker, signal }: Context) => {
-      const mark = marker(id);
-      const kept = { id, ...(mark && { mark }), attributes };
-      await web.send("PUT", record(id), { signal, json: kept });
+    const keep = async (id: string, attributes: Attributes, context: Context) => {
+      const marker = context.marker(id);
+      const kept = { id, ...(marker && { marker }), attributes };
+      await web.send("PUT", record(id), { signal: context.signal, json: kept });
       return observed(kept);
     };
     const list = async function* (signal: AbortSignal) {
@@ -53,7 +53,7 @@ export default definePlugin({
         }
         // Ours, by its own marker: of this file and this address, and not copied from another image.
         for await (const one of list(signal))
-          if (one.mark?.self === one.id && one.mark.owner === address && one.mark.file === host.file) return one;
+          if (one.marker?.self === one.id && one.marker.owner === address && one.marker.file === host.file) return one;
         return undefined;
       },
       list: ({ signal }) => list(signal),

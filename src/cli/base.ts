@@ -6,14 +6,14 @@ import { redactUrls } from "../core/config/redact.ts";
 import { parseVars } from "../core/config/vars.ts";
 import { asFailure, Failure, isInterrupted } from "../core/failure.ts";
 import { seconds } from "../core/model/types.ts";
+import type { FileOptions, SessionOptions } from "./options.ts";
 import { failureInJson } from "./render/envelope.ts";
 import { renderFailure } from "./render/failure.ts";
-import type { Out, TextSink } from "./render/renderer.ts";
+import type { Output, TextSink } from "./render/renderer.ts";
 import { chooseStyle, type View } from "./render/style.ts";
 import type { Session } from "./session.ts";
 import type { Shell } from "./shell.ts";
 import { VERSION } from "./version.ts";
-import type { FileOptions, SessionWish } from "./wish.ts";
 
 /** The exit codes, all of them. */
 export const EXIT = { done: 0, failed: 1, changes: 2, usage: 64, interrupted: 130 } as const;
@@ -53,12 +53,12 @@ export abstract class BaseCommand extends Command<Shell> {
   }
 
   protected failOnScreen(thrown: unknown): void {
-    this.out.talk.write(renderFailure(thrown, { ...this.view("talk"), frames: (at) => framed(at) }));
+    this.out.diagnostics.write(renderFailure(thrown, { ...this.view("diagnostics"), frames: (at) => framed(at) }));
   }
 
   /** stdout for data, stderr for talk; secrets that are known by then are taken out of both. */
-  protected get out(): Out {
-    return { data: this.#sink(this.context.stdout), talk: this.#sink(this.context.stderr) };
+  protected get out(): Output {
+    return { data: this.#sink(this.context.stdout), diagnostics: this.#sink(this.context.stderr) };
   }
 
   protected redact(text: string): string {
@@ -66,7 +66,7 @@ export abstract class BaseCommand extends Command<Shell> {
   }
 
   /** How text for people is drawn on that stream. */
-  protected view(stream: "data" | "talk"): View {
+  protected view(stream: "data" | "diagnostics"): View {
     const sink = this.out[stream];
     const style = chooseStyle(this.context.env, sink.isTTY === true, { noColor: this.noColor });
     return { style, ...(sink.isTTY === true && sink.columns !== undefined ? { columns: sink.columns } : {}) };
@@ -75,12 +75,12 @@ export abstract class BaseCommand extends Command<Shell> {
   /** A line for people on stderr; with --quiet only warnings are. */
   protected note(text: string): void {
     if ((this.context.env["IMAGES_QUIET"] ?? "") !== "" && !text.trimStart().startsWith("warning:")) return;
-    this.out.talk.write(`${text}\n`);
+    this.out.diagnostics.write(`${text}\n`);
   }
 
-  protected async openSession(files: FileOptions, wish: Omit<SessionWish, "note">): Promise<Session> {
+  protected async openSession(files: FileOptions, options: Omit<SessionOptions, "note">): Promise<Session> {
     const { Session: Opened } = await import("./session.ts");
-    const session = await Opened.open(this.context, files, { ...wish, note: (text) => this.note(text) });
+    const session = await Opened.open(this.context, files, { ...options, note: (text) => this.note(text) });
     this.#redact = (text) => session.secrets.redact(text);
     return session;
   }
@@ -115,8 +115,8 @@ export abstract class FileCommand extends BaseCommand {
       optionSeconds("--lock-timeout", this.lockTimeout);
   }
 
-  protected session(wish: Omit<SessionWish, "note">): Promise<Session> {
-    return this.openSession(this.files, wish);
+  protected session(options: Omit<SessionOptions, "note">): Promise<Session> {
+    return this.openSession(this.files, options);
   }
 
   protected get files(): FileOptions {

@@ -4,13 +4,13 @@ import type { Secrets } from "../core/config/secrets.ts";
 import { asFailure } from "../core/failure.ts";
 import type { Config, Notify, NotifyEvent } from "../core/model/declaration.ts";
 import { isPending, type Plan } from "../core/model/plan.ts";
-import { openDoor } from "../core/net/http.ts";
-import type { RunReport } from "./render/outcome.ts";
+import { createHttpClient } from "../core/net/http.ts";
+import type { RunReport } from "./render/run-report.ts";
 import { printable } from "./render/text.ts";
 import type { Shell } from "./shell.ts";
 
 /** What is known of a run at its end. */
-export interface Ended {
+export interface RunSummary {
   readonly command: string;
   readonly plan: Plan | undefined;
   readonly report: RunReport | undefined;
@@ -27,7 +27,7 @@ interface Telling {
 }
 
 /** What there is to tell of a run; of one in which nothing happened: nothing. */
-function tellings({ command, plan, report, thrown }: Ended): readonly Telling[] {
+function tellings({ command, plan, report, thrown }: RunSummary): readonly Telling[] {
   const found: Telling[] = [];
   const steps = [...(report?.steps ?? [])];
   const failed = steps.flatMap(([address, one]) =>
@@ -73,7 +73,7 @@ const PATIENCE = 10;
 
 /** Tells everybody that `[[notify]]` names. It never fails: what could not be reported is a note. */
 export async function notifyAll(
-  ended: Ended,
+  ended: RunSummary,
   config: Config,
   secrets: Secrets,
   shell: Shell,
@@ -95,7 +95,7 @@ export async function notifyAll(
 
 type Facts = Readonly<Record<string, string | readonly string[]>>;
 
-function factsOf(telling: Telling, { command }: Ended, config: Config, { env, now }: Shell): Facts {
+function factsOf(telling: Telling, { command }: RunSummary, config: Config, { env, now }: Shell): Facts {
   return {
     ...telling,
     name: config.settings.name === "" ? basename(config.file) : config.settings.name,
@@ -128,15 +128,15 @@ function bodyOf({ template }: Notify, facts: Facts, secrets: Secrets): string {
 
 async function send({ url, headers }: Notify, body: string, secrets: Secrets, shell: Shell): Promise<void> {
   const target = await secrets.text(url);
-  secrets.conceal(target);
+  secrets.maskSecret(target);
   const given: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) given[name] = await secrets.text(value);
   const isJson = /^\s*[[{]/.test(body);
-  await using door = openDoor(
+  await using http = createHttpClient(
     { url: target, credentials: "`headers` of [[notify]]" },
-    { env: shell.env, redact: (text) => secrets.redact(text), conceal: (text) => secrets.conceal(text) },
+    { env: shell.env, redact: (text) => secrets.redact(text), maskSecret: (text) => secrets.maskSecret(text) },
   );
-  const answer = await door.send("POST", target, {
+  const answer = await http.send("POST", target, {
     signal: AbortSignal.timeout(PATIENCE * 1000),
     timeout: PATIENCE,
     body,

@@ -3,16 +3,16 @@ import { access, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Failure } from "../core/failure.ts";
 import { REPORTS, type ReportKind } from "./render/report.ts";
-import { unwritable } from "./unwritable.ts";
+import { writeFailure } from "./write-failure.ts";
 
 /** A report that a command line asks for. */
-export interface ReportWish {
+export interface ReportOption {
   readonly kind: ReportKind;
   readonly path: string;
 }
 
 /** The `KIND=FILE` of `--report`. @throws Failure cli.usage */
-export function reportWish(text: string, cwd: string): ReportWish {
+export function parseReport(text: string, cwd: string): ReportOption {
   const [name, ...rest] = text.split("=");
   const kind = REPORTS.find((one) => one === name);
   const path = rest.join("=");
@@ -33,10 +33,10 @@ export async function checkWritable(option: string, path: string): Promise<void>
   };
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() === true) return refuse("it is a directory");
-  const folder = dirname(path);
-  const parent = found === undefined ? await stat(folder).catch(() => undefined) : undefined;
-  if (found === undefined && parent?.isDirectory() !== true) return refuse(`there is no directory ${folder}`);
-  await access(found === undefined ? folder : path, constants.W_OK).catch((cause: unknown) =>
+  const directory = dirname(path);
+  const parent = found === undefined ? await stat(directory).catch(() => undefined) : undefined;
+  if (found === undefined && parent?.isDirectory() !== true) return refuse(`there is no directory ${directory}`);
+  await access(found === undefined ? directory : path, constants.W_OK).catch((cause: unknown) =>
     refuse("permission denied", cause),
   );
 }
@@ -46,6 +46,6 @@ export async function writing(path: string, write: () => Promise<unknown>): Prom
   try {
     await write();
   } catch (cause) {
-    throw unwritable(cause, path);
+    throw writeFailure(cause, path);
   }
 }

@@ -8,24 +8,24 @@ import { backendNamed } from "../core/model/declaration.ts";
 import type { Event } from "../core/model/event.ts";
 import type { Plan, PlanMode } from "../core/model/plan.ts";
 import { hasChanges } from "../core/model/plan.ts";
-import { makePlan } from "../core/plan/make.ts";
-import type { Selection } from "../core/plan/means.ts";
+import type { Selection } from "../core/plan/context.ts";
+import { makePlan } from "../core/plan/planner.ts";
 import type { Store } from "../core/store/state.ts";
-import { LOOK } from "../core/store/storage.ts";
+import { PEEK } from "../core/store/storage.ts";
 import { Channel } from "../core/stream.ts";
 import { EXIT, FileCommand, optionCount, optionSeconds, textOf } from "./base.ts";
-import { checkWritable, type ReportWish, reportWish, writing } from "./output.ts";
+import { checkWritable, parseReport, type ReportOption, writing } from "./output.ts";
 import { failureInJson } from "./render/envelope.ts";
 import { chooseRenderer, FileSink } from "./render/index.ts";
 import { json } from "./render/json.ts";
-import { Gathered } from "./render/outcome.ts";
 import { renderPlan } from "./render/plan.ts";
 import { tee } from "./render/renderer.ts";
 import { REPORTS, report } from "./render/report.ts";
+import { RunCollector } from "./render/run-report.ts";
 import { printable } from "./render/text.ts";
+import { RunObserver } from "./run-observer.ts";
 import type { Session } from "./session.ts";
 import { VERSION } from "./version.ts";
-import { Watcher } from "./watcher.ts";
 
 interface JsonStream {
   readonly feed: Channel<Event>;
@@ -59,11 +59,11 @@ export abstract class PlanningCommand extends FileCommand {
   });
   readonly reports = Option.Array("--report", [], { description: `Write a report: ${REPORTS.join(", ")}` });
 
-  protected readonly gathered = new Gathered(() => this.context.now().getTime());
+  protected readonly gathered = new RunCollector(() => this.context.now().getTime());
   #stream: JsonStream | undefined;
   #isReading = false;
   /** What there is to tell of the run at its end. */
-  #watcher: Watcher | undefined;
+  #watcher: RunObserver | undefined;
   #plan: Plan | undefined;
   #thrown: unknown;
 
@@ -82,8 +82,8 @@ export abstract class PlanningCommand extends FileCommand {
     this.out.data.write(this.#stream === undefined ? text : text.slice(text.indexOf("\n") + 1));
   }
 
-  get #reportWishes(): readonly ReportWish[] {
-    return this.reports.map((text) => reportWish(text, this.context.cwd));
+  get #reportWishes(): readonly ReportOption[] {
+    return this.reports.map((text) => parseReport(text, this.context.cwd));
   }
 
   protected override async prepare(): Promise<void> {
@@ -122,9 +122,9 @@ export abstract class PlanningCommand extends FileCommand {
 
   /** Makes a plan while it is shown what goes on; the plan itself is shown on stdout. `digests`: for a plan that is kept. */
   protected async planned(session: Session, mode: PlanMode, digests = false): Promise<Plan> {
-    const means = await session.means();
+    const context = await session.applyContext();
     if (this.#isReading) await this.#tellHolder(session);
-    const plan = await this.watch(makePlan(means, this.selection(mode, digests)), session, undefined);
+    const plan = await this.watch(makePlan(context, this.selection(mode, digests)), session, undefined);
     this.#plan = plan;
     if (!this.isJsonOnly) this.out.data.write(renderPlan(plan, this.view("data")));
     for (const { message } of session.warnings) this.note(`warning: ${message}`);
@@ -135,7 +135,7 @@ export abstract class PlanningCommand extends FileCommand {
   async #tellHolder(session: Session): Promise<void> {
     if (!session.storage.canPeek) return;
     const holder = await session.storage.holder(this.context.signal).catch(() => undefined);
-    if (holder === undefined || holder.operation === LOOK || isDead(holder, identity(), probe)) return;
+    if (holder === undefined || holder.operation === PEEK || isDead(holder, identity(), probe)) return;
     this.note(`warning: the state is locked by ${printable(show(holder))}; this plan may be stale`);
   }
 
@@ -153,9 +153,9 @@ export abstract class PlanningCommand extends FileCommand {
       : chooseRenderer({
           json: { to: "nowhere" },
           env: this.context.env,
-          talk: this.out.talk,
+          talk: this.out.diagnostics,
           version: VERSION,
-          style: this.view("talk").style,
+          style: this.view("diagnostics").style,
           plan,
         });
     const rest = async (all: AsyncIterable<Event>) => {
@@ -198,7 +198,7 @@ export abstract class PlanningCommand extends FileCommand {
 
   protected override async openSession(...args: Parameters<FileCommand["openSession"]>): Promise<Session> {
     const session = await super.openSession(...args);
-    this.#watcher = await Watcher.of(session, this.path[0] ?? "images", this.context, (text) => this.note(text));
+    this.#watcher = await RunObserver.of(session, this.path[0] ?? "images", this.context, (text) => this.note(text));
     return session;
   }
 

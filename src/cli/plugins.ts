@@ -5,7 +5,7 @@ import { pluginFrom } from "../core/load.ts";
 import { nearest } from "../core/model/nearest.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { readPlugin } from "../core/plugincode.ts";
-import { Pins } from "./pins.ts";
+import { PluginLock } from "./plugin-lock.ts";
 
 /** The plugins of the binary, loaded when they are asked for. The only door from the program to them. */
 export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
@@ -22,7 +22,7 @@ export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
 type PluginTrust = "pinned" | { note(text: string): void };
 
 /** A built-in plugin by its name, or one from a file, as `images.lock` pins it. @throws Failure plugin.* */
-export async function findPlugin(plugin: string, folder: string, trust: PluginTrust): Promise<Plugin> {
+export async function findPlugin(plugin: string, directory: string, trust: PluginTrust): Promise<Plugin> {
   const builtIn = Object.hasOwn(BUILT_IN, plugin) ? BUILT_IN[plugin] : undefined;
   if (builtIn !== undefined) return await builtIn();
   if (!isPluginFile(plugin)) {
@@ -34,9 +34,9 @@ export async function findPlugin(plugin: string, folder: string, trust: PluginTr
           : `did you mean ${near}?`,
     });
   }
-  const path = isAbsolute(plugin) ? plugin : resolve(folder, plugin);
+  const path = isAbsolute(plugin) ? plugin : resolve(directory, plugin);
   const code = await readPlugin(path);
-  await new Pins(folder).check(code, trust === "pinned" ? undefined : (text) => trust.note(text));
+  await new PluginLock(directory).check(code, trust === "pinned" ? undefined : (text) => trust.note(text));
   return await pluginFrom(code);
 }
 

@@ -6,11 +6,11 @@ import { redactUrls } from "../core/config/redact.ts";
 import { asFailure, Failure } from "../core/failure.ts";
 import { EXIT } from "./base.ts";
 import { commandsOf } from "./commands.ts";
-import { fromHabits } from "./habits.ts";
 import { failureInJson } from "./render/envelope.ts";
 import { renderFailure } from "./render/failure.ts";
 import { chooseStyle } from "./render/style.ts";
 import type { Shell } from "./shell.ts";
+import { fromTerraformStyle } from "./terraform-style.ts";
 import { traceOf } from "./trace.ts";
 import { checkUsage } from "./usage.ts";
 import { VERSION } from "./version.ts";
@@ -36,7 +36,7 @@ export class Program extends Cli<Shell> {
     }
     let ready: { readonly command: Command<Shell>; readonly shell: Shell };
     try {
-      const { args, folder, isSilent = false, isDebug = false, isQuiet = false } = fromHabits(input);
+      const { args, folder: directory, isSilent = false, isDebug = false, isQuiet = false } = fromTerraformStyle(input);
       if (args.length === 0 || args[0] === "--help" || args[0] === "-h") {
         const [{ overview }, known] = await Promise.all([import("./overview.ts"), import("./completion/known.json")]);
         shell.stdout.write(overview(known.default));
@@ -53,7 +53,7 @@ export class Program extends Cli<Shell> {
         ...shell,
         env: { ...shell.env, ...(isDebug ? { IMAGES_LOG: "debug" } : {}), ...(isQuiet ? { IMAGES_QUIET: "1" } : {}) },
         ...(isSilent ? { stdin: new PassThrough().end() } : {}),
-        ...(folder === undefined ? {} : { cwd: entered(resolve(shell.cwd, folder)) }),
+        ...(directory === undefined ? {} : { cwd: entered(resolve(shell.cwd, directory)) }),
       };
       traceOf(inside);
       ready = { command: this.process([...args], inside), shell: inside };
@@ -73,7 +73,7 @@ async function helpFor(args: readonly string[], definitions: readonly Definition
   const words = args.slice(0, args.indexOf("--") < 0 ? undefined : args.indexOf("--"));
   if (!words.includes("--help") && !words.includes("-h")) return undefined;
   const names = words.filter((word) => !word.startsWith("-"));
-  const { groupPage, helpPage } = await import("./helppage.ts");
+  const { groupPage, helpPage } = await import("./help-page.ts");
   for (let length = Math.min(2, names.length); length > 0; length--) {
     const path = `images ${names.slice(0, length).join(" ")}`;
     const found = definitions.find((one) => one.path === path);
@@ -90,9 +90,9 @@ function asksJson(words: readonly string[]): boolean {
   return words.slice(0, end < 0 ? undefined : end).some((word) => /^--?json(=|=true)?$/.test(word));
 }
 
-function entered(folder: string): string {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return folder;
-  throw new Failure("cli.usage", `--chdir: there is no directory ${folder}`);
+function entered(directory: string): string {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return directory;
+  throw new Failure("cli.usage", `--chdir: there is no directory ${directory}`);
 }
 
 /** An error of the parser, without its list of all commands. */

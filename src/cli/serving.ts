@@ -86,8 +86,8 @@ export const serveStore =
     const name = path === "/" ? "index.html" : path.slice(1);
     const type = Object.hasOwn(TYPES, name) ? TYPES[name] : undefined;
     if (type !== undefined) return await regular(root, name, type);
-    const asked = /^(?:files\/[A-Za-z0-9._:-]+|blobs\/[0-9a-f]{64})$/.test(name);
-    if (!asked || !(await listed(root)).has(name)) return undefined;
+    const request = /^(?:files\/[A-Za-z0-9._:-]+|blobs\/[0-9a-f]{64})$/.test(name);
+    if (!request || !(await listed(root)).has(name)) return undefined;
     return await regular(root, name, "application/octet-stream");
   };
 
@@ -106,8 +106,8 @@ async function listed(root: string): Promise<ReadonlySet<string>> {
 /** A regular file, behind no symbolic link within the store. */
 async function regular(root: string, name: string, type: string): Promise<Served | undefined> {
   const path = join(root, name);
-  for (let folder = dirname(path); folder !== root && folder.startsWith(root); folder = dirname(folder))
-    if ((await lstat(folder).catch(() => undefined))?.isDirectory() !== true) return undefined;
+  for (let directory = dirname(path); directory !== root && directory.startsWith(root); directory = dirname(directory))
+    if ((await lstat(directory).catch(() => undefined))?.isDirectory() !== true) return undefined;
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
     () => undefined,
   );

@@ -1,33 +1,35 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
-import type { ApplyContext } from "../core/apply/means.ts";
+import type { ApplyContext } from "../core/apply/context.ts";
 import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
 import { withoutPulls } from "../core/config/policy.ts";
 import { Secrets } from "../core/config/secrets.ts";
 import { Failure, type Problem } from "../core/failure.ts";
-import { fileIn } from "../core/format/inside.ts";
+import { fileIn } from "../core/format/file-in-tar.ts";
 import { type BackendDeclaration, backendNamed, type Config } from "../core/model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../core/model/name.ts";
 import type { Schema } from "../core/model/schema.ts";
 import type { Content, PlainSource, SourceSpec } from "../core/model/source.ts";
 import type { State } from "../core/model/state.ts";
 import type { Attributes, Value } from "../core/model/value.ts";
-import { openDoor, waitingTold } from "../core/net/http.ts";
-import type { HttpMeans, Traced } from "../core/net/means.ts";
+import type { HttpContext, RequestTrace } from "../core/net/context.ts";
+import { createHttpClient, longWaitNotice } from "../core/net/http.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { measure, type SeenSource, Sources, seenWithTree, withTree } from "../core/source/open/index.ts";
+import { measureSource, type SeenSource, Sources, seenWithTree } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
+import type { FileOptions, SessionOptions } from "./options.ts";
 import { BUILT_IN, findPlugin } from "./plugins.ts";
-import { privateFolder, type Shell } from "./shell.ts";
-import { StateKeeper } from "./statekeeper.ts";
-import { named } from "./stateplace.ts";
+import { privateDirectory, type Shell } from "./shell.ts";
+import { StateSession } from "./state-session.ts";
+import { withStateOption } from "./state-storage.ts";
 import { both, traceOf } from "./trace.ts";
-import type { FileOptions, SessionWish } from "./wish.ts";
+
+type Read = Awaited<ReturnType<typeof readConfig>>;
 
 /** Everything that one run works with: the checked file, the state, the secrets, the open backends. */
 export class Session implements AsyncDisposable {
@@ -36,30 +38,30 @@ export class Session implements AsyncDisposable {
   readonly warnings: readonly Problem[];
   readonly secrets: Secrets;
   readonly storage: Storage;
-  readonly keeper: StateKeeper;
+  readonly keeper: StateSession;
   /** Told of every request, whoever makes it. */
-  onRequest: ((traced: Traced) => void) | undefined;
+  onRequest: ((traced: RequestTrace) => void) | undefined;
   readonly #shell: Shell;
-  readonly #wish: SessionWish;
+  readonly #options: SessionOptions;
   readonly #backends = new Map<BackendName, Promise<Backend>>();
   readonly #closing: AsyncDisposable[] = [];
   #sources: Sources | undefined;
 
-  private constructor(shell: Shell, wish: SessionWish, secrets: Secrets, read: Awaited<ReturnType<typeof readConfig>>) {
+  private constructor(shell: Shell, options: SessionOptions, secrets: Secrets, read: Read) {
     this.#shell = shell;
-    this.#wish = wish;
+    this.#options = options;
     this.secrets = secrets;
     this.config = read.config;
     this.plugins = read.config.policy.require.includes("https") ? withoutPulls(read.plugins) : read.plugins;
     this.warnings = read.warnings;
-    this.keeper = new StateKeeper(shell, wish, secrets, read.config.settings, (options) =>
-      openDoor(options, this.#netMeans()),
+    this.keeper = new StateSession(shell, options, secrets, read.config.settings, (options) =>
+      createHttpClient(options, this.#netContext()),
     );
     this.storage = this.keeper.storage;
   }
 
   /** Reads the file; the state is opened by `store`. @throws Failure config.*, plugin.* */
-  static async open(shell: Shell, files: FileOptions, wish: SessionWish): Promise<Session> {
+  static async open(shell: Shell, files: FileOptions, options: SessionOptions): Promise<Session> {
     const file = resolve(shell.cwd, files.file);
     const read = await readConfig({
       file,
@@ -67,17 +69,17 @@ export class Session implements AsyncDisposable {
       varFiles: files.varFiles.map((path) => resolve(shell.cwd, path)),
       env: shell.env,
       text: files.text,
-      lookup: async (plugin, folder) => {
-        if (wish.plugins === "none" && isPluginFile(plugin)) return undefined;
-        return await findPlugin(plugin, folder, wish.plugins === "first use" ? wish : "pinned");
+      lookup: async (plugin, directory) => {
+        if (options.plugins === "none" && isPluginFile(plugin)) return undefined;
+        return await findPlugin(plugin, directory, options.plugins === "first use" ? options : "pinned");
       },
       plugins: Object.keys(BUILT_IN),
       signal: shell.signal,
     });
-    const secrets = new Secrets({ folder: read.config.folder, env: shell.env });
+    const secrets = new Secrets({ directory: read.config.directory, env: shell.env });
     const settings =
-      files.state === undefined ? read.config.settings : named(files.state, shell.cwd, read.config.settings);
-    return new Session(shell, wish, secrets, { ...read, config: { ...read.config, settings } });
+      files.state === undefined ? read.config.settings : withStateOption(files.state, shell.cwd, read.config.settings);
+    return new Session(shell, options, secrets, { ...read, config: { ...read.config, settings } });
   }
 
   /** The state, opened at the first call. @throws Failure state.* */
@@ -94,7 +96,7 @@ export class Session implements AsyncDisposable {
   }
 
   /** What plans and applies are made with. Moved rows are as `moved` says: an apply writes them first. */
-  async means(): Promise<ApplyContext> {
+  async applyContext(): Promise<ApplyContext> {
     const store = await this.store();
     const { state, renamed } = await this.moved();
     return {
@@ -105,12 +107,9 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
-      look: async (spec, before, signal, quick) => {
-        const { spec: plain, seen } = await this.#plain(spec, before, signal);
-        return await this.sources().look(plain, before, signal, quick, seen);
-      },
-      measure: async (spec, wanted, signal) =>
-        spec.kind === "promoted" ? {} : await measure(await withTree(spec, this.#shell.env, signal), wanted, signal),
+      look: async (spec, before, signal, quick) =>
+        await this.sources().lookAt(await this.#plain(spec, before, signal), before, signal, quick),
+      measure: (spec, wanted, signal) => measureSource(spec, wanted, this.#shell.env, signal),
       sent: async (spec, wanted, of) =>
         await this.sources().sent(await this.#plainOf(spec, of.signal), wanted, { ...of, progress: () => {} }),
       fetch: async (spec, wanted, opening) =>
@@ -118,7 +117,7 @@ export class Session implements AsyncDisposable {
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
       signal: this.#shell.signal,
       hard: this.#shell.hard,
-      parallelism: this.#wish.parallelism ?? this.config.settings.parallelism,
+      parallelism: this.#options.parallelism ?? this.config.settings.parallelism,
       now: () => this.#shell.now(),
     };
   }
@@ -143,11 +142,11 @@ export class Session implements AsyncDisposable {
     this.#sources ??= new Sources({
       env: this.#shell.env,
       signal: this.#shell.signal,
-      conceal: (secret) => this.secrets.conceal(secret),
-      note: this.#wish.note,
+      maskSecret: (secret) => this.secrets.maskSecret(secret),
+      note: this.#options.note,
       limit: this.config.settings.maxSize,
       httpsOnly: this.config.policy.require.includes("https"),
-      door: (options) => this.#door(options),
+      http: (options) => this.#http(options),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
       download: (address, signal) => this.#download(address, signal),
     });
@@ -189,41 +188,41 @@ export class Session implements AsyncDisposable {
     return {
       backend: name,
       file: this.config.settings.name,
-      folder: this.config.folder,
+      directory: this.config.directory,
       env: this.#shell.env,
       declared: Object.fromEntries(
         this.config.resources.flatMap((one) => (one.backend === name ? [[one.address, one.want] as const] : [])),
       ),
       signal: this.#shell.hard,
       httpsOnly: this.config.policy.require.includes("https"),
-      door: (options) => this.#door(options, limits),
-      conceal: (secret) => this.secrets.conceal(secret),
+      http: (options) => this.#http(options, limits),
+      maskSecret: (secret) => this.secrets.maskSecret(secret),
       fileIn,
       scratch: () =>
-        privateFolder(join(this.#shell.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "images")),
+        privateDirectory(join(this.#shell.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "images")),
     };
   }
 
-  #door(options: Parameters<Host["door"]>[0], limits?: BackendDeclaration["limits"]) {
-    const { onRetry, ...means } = this.#netMeans();
-    const door = openDoor(options, {
-      ...means,
+  #http(options: Parameters<Host["http"]>[0], limits?: BackendDeclaration["limits"]) {
+    const { onRetry, ...context } = this.#netContext();
+    const http = createHttpClient(options, {
+      ...context,
       signal: this.#shell.hard,
-      onRetry: both(onRetry, waitingTold(this.#wish.note)),
+      onRetry: both(onRetry, longWaitNotice(this.#options.note)),
       ...(limits === undefined ? {} : { limits, patient: true }),
     });
-    this.#closing.push(door);
-    return door;
+    this.#closing.push(http);
+    return http;
   }
 
   /** Without a signal: the state is written down, and its lock given back, however a run is ended. */
-  #netMeans(): Pick<HttpMeans, "redact" | "conceal" | "env" | "onRequest" | "onDetail" | "onRetry"> {
+  #netContext(): Pick<HttpContext, "redact" | "maskSecret" | "env" | "onRequest" | "onDetail" | "onRetry"> {
     const { onRequest, ...logged } = traceOf(this.#shell);
     return {
       ...logged,
       onRequest: both(onRequest, (traced) => this.onRequest?.(traced)),
       redact: (text) => this.secrets.redact(text),
-      conceal: (text) => this.secrets.conceal(text),
+      maskSecret: (text) => this.secrets.maskSecret(text),
       env: this.#shell.env,
     };
   }
@@ -235,7 +234,7 @@ export class Session implements AsyncDisposable {
       const why = known?.status === "ready" ? "its backend does not support downloads" : "it is not there";
       throw new Failure("source.address", `the bytes of ${address} are not available: ${why}`, { address });
     }
-    return await backend.download(known.id, { signal, note: this.#wish.note });
+    return await backend.download(known.id, { signal, note: this.#options.note });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

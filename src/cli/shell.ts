@@ -14,7 +14,7 @@ export interface Shell extends BaseContext {
 }
 
 /** Makes a directory that only its owner may look into. */
-export async function privateFolder(path: string): Promise<string> {
+export async function privateDirectory(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
 }

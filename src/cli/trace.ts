@@ -1,10 +1,10 @@
 import { appendFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Failure } from "../core/failure.ts";
-import type { HttpMeans } from "../core/net/means.ts";
+import type { HttpContext } from "../core/net/context.ts";
 import { printable } from "./render/text.ts";
 import type { Shell } from "./shell.ts";
-import { unwritable } from "./unwritable.ts";
+import { writeFailure } from "./write-failure.ts";
 
 /** Files that could not be written: it is said once, and a run does not fail for its log. */
 const broken = new Set<string>();
@@ -16,7 +16,7 @@ const broken = new Set<string>();
  */
 export function traceOf(
   shell: Pick<Shell, "env" | "cwd" | "stderr" | "now">,
-): Pick<HttpMeans, "onRequest" | "onDetail" | "onRetry"> {
+): Pick<HttpContext, "onRequest" | "onDetail" | "onRetry"> {
   const level = (shell.env["IMAGES_LOG"] ?? "").toLowerCase();
   if (level === "" || level === "off") return {};
   if (level !== "debug" && level !== "trace")
@@ -58,7 +58,7 @@ function append(path: string, line: string): void {
   try {
     appendFileSync(path, line, { mode: 0o600 });
   } catch (cause) {
-    const { message } = unwritable(cause, path);
+    const { message } = writeFailure(cause, path);
     throw new Failure("cli.usage", `IMAGES_LOG_PATH: ${message}`, { cause, hint: "pass another path" });
   }
 }

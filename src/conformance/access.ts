@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { Failure } from "images";
-import { type Clause, NotAsked } from "../core/conformance.ts";
+import { type Clause, ClauseSkipped } from "../core/conformance.ts";
 import { type Check, reading } from "./stage.ts";
 
 // Clauses about credentials and connections.
@@ -8,7 +8,7 @@ import { type Check, reading } from "./stage.ts";
 export const ACCESS_CLAUSES = {
   credential: async (stage) => {
     const { bad } = stage.place;
-    if (bad === undefined) throw new NotAsked("this backend has no credentials");
+    if (bad === undefined) throw new ClauseSkipped("this backend has no credentials");
     const before = stage.place.requests?.() ?? 0;
     await stage.declare({ small: stage.spec.small });
     const text = await Bun.file(stage.folder.at("images.toml")).text();
@@ -32,7 +32,7 @@ export const ACCESS_CLAUSES = {
 
   dispose: async (stage) => {
     const { connections } = stage.place;
-    if (connections === undefined) throw new NotAsked("connections cannot be counted here");
+    if (connections === undefined) throw new ClauseSkipped("connections cannot be counted here");
     await stage.declare({ small: stage.spec.small });
     {
       await using open = await stage.backend();

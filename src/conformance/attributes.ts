@@ -1,11 +1,11 @@
 import { expect } from "bun:test";
 import type { Attributes } from "images";
-import { type AttributeLife, type Clause, NotAsked } from "../core/conformance.ts";
-import type { Check, Stage } from "./stage.ts";
+import { type AttributeLife, type Clause, ClauseSkipped } from "../core/conformance.ts";
+import type { Check, TestStage } from "./stage.ts";
 
 // Clauses about attributes: set, changed, cleared, drifted.
 
-const lives = ({ spec }: Stage): [string, AttributeLife][] => Object.entries(spec.lives);
+const lives = ({ spec }: TestStage): [string, AttributeLife][] => Object.entries(spec.lives);
 
 export const ATTRIBUTE_CLAUSES = {
   "all attributes": async (stage) => {
@@ -38,7 +38,7 @@ export const ATTRIBUTE_CLAUSES = {
 
   edit: async (stage) => {
     const edits = lives(stage).filter(([, life]) => life.replaces !== true && life.with === undefined);
-    if (edits.length === 0) throw new NotAsked("nothing can be changed in place");
+    if (edits.length === 0) throw new ClauseSkipped("nothing can be changed in place");
     const of = (which: "set" | "change") => Object.fromEntries(edits.map(([name, life]) => [name, life[which]]));
     await stage.declare({ small: { ...stage.spec.small, ...of("set") } });
     await stage.apply();
@@ -52,7 +52,7 @@ export const ATTRIBUTE_CLAUSES = {
 
   drift: async (stage) => {
     const { meddle } = stage.place;
-    if (meddle === undefined) throw new NotAsked("an image cannot be changed from outside here");
+    if (meddle === undefined) throw new ClauseSkipped("an image cannot be changed from outside here");
     const all = Object.fromEntries(
       lives(stage).flatMap(([name, life]) => (life.with === undefined ? [[name, life.set]] : [])),
     );

@@ -1,10 +1,10 @@
 import { expect } from "bun:test";
 import { type Attributes, Failure, imageId } from "images";
-import { type Clause, NotAsked } from "../core/conformance.ts";
+import { type Clause, ClauseSkipped } from "../core/conformance.ts";
 import { faults } from "../core/model/check.ts";
 import { diff } from "../core/plan/diff.ts";
-import { sourceFor } from "./material.ts";
-import { AT, type Check, listening, MARK, OTHER, reading, type Stage } from "./stage.ts";
+import { sourceFor } from "./sources.ts";
+import { AT, type Check, MARK, OTHER, reading, recordingContext, type TestStage } from "./stage.ts";
 
 // Clauses about the methods of a backend, one by one.
 
@@ -12,9 +12,9 @@ const NOWHERE = imageId("00000000-0000-4000-8000-000000000000");
 
 /** What `small` is wanted to be, checked and with its defaults, as the engine would give it to the plugin. */
 async function wanted(
-  stage: Stage,
+  stage: TestStage,
   more: Attributes = {},
-): Promise<Parameters<Awaited<ReturnType<Stage["backend"]>>["backend"]["create"]>[0]> {
+): Promise<Parameters<Awaited<ReturnType<TestStage["backend"]>>["backend"]["create"]>[0]> {
   await using open = await stage.backend();
   const resource = open.session.config.resources.find(({ address }) => address === AT);
   if (resource === undefined) throw new Error("small is not declared");
@@ -22,7 +22,7 @@ async function wanted(
 }
 
 /** Attributes that nobody wanted and that the image has all the same, other than as its schema says the backend shows them. */
-async function invented(stage: Stage, want: Attributes, made: Attributes): Promise<string[]> {
+async function invented(stage: TestStage, want: Attributes, made: Attributes): Promise<string[]> {
   const { image } = await stage.plugin();
   return Object.entries(image).flatMap(([name, attribute]) => {
     const value = made[name];
@@ -48,16 +48,16 @@ async function aborted(signal: AbortSignal): Promise<boolean> {
   return signal.aborted;
 }
 
-async function declared(stage: Stage): Promise<void> {
+async function declared(stage: TestStage): Promise<void> {
   await stage.declare({ small: stage.spec.small });
 }
 
 /** Makes an image as somebody's copy of another one: what that bears, the marker too, under a name of its own. */
-async function copied(stage: Stage, id: string): Promise<Awaited<ReturnType<Stage["live"]>>[number]> {
+async function copied(stage: TestStage, id: string): Promise<Awaited<ReturnType<TestStage["live"]>>[number]> {
   const want = await wanted(stage, stage.spec.several?.(1));
   await using open = await stage.backend();
-  const { mark } = (await open.backend.read({ address: AT, id: imageId(id) }, reading)) ?? {};
-  const context = listening(reading.signal, { mark, marker: () => mark }).context;
+  const { marker: desiredMarker } = (await open.backend.read({ address: AT, id: imageId(id) }, reading)) ?? {};
+  const context = recordingContext(reading.signal, { desiredMarker, marker: () => desiredMarker }).context;
   const bytes = await stage.spec.others?.(1);
   const made = await open.backend.create(want, sourceFor(stage, {}, bytes), { ...context, address: OTHER });
   const seen = (await stage.live()).find((one) => one.id === made.id);
@@ -92,14 +92,14 @@ export const CONTRACT_CLAUSES = {
   "delete of nothing": async (stage) => {
     await declared(stage);
     await using open = await stage.backend();
-    await open.backend.delete(NOWHERE, listening().context);
+    await open.backend.delete(NOWHERE, recordingContext().context);
   },
 
   create: async (stage) => {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const heard = listening();
+    const heard = recordingContext();
     const made = await open.backend.create(want, sourceFor(stage), heard.context);
     expect(heard.ids.at(-1)).toBe(made.id);
     const uploads = heard.progress.filter(({ phase }) => phase === "upload");
@@ -111,7 +111,7 @@ export const CONTRACT_CLAUSES = {
     if (last?.total !== undefined) expect(last.done).toBe(last.total);
     const seen = await open.backend.read({ address: AT, id: made.id }, reading);
     expect(seen?.attributes).toEqual(made.attributes);
-    expect(seen?.mark).toEqual({ ...MARK, self: seen?.self ?? made.id });
+    expect(seen?.marker).toEqual({ ...MARK, self: seen?.self ?? made.id });
     expect((await open.backend.read({ address: AT }, reading))?.id).toBe(made.id);
     expect(await invented(stage, want, made.attributes)).toEqual([]);
   },
@@ -121,11 +121,16 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const made = await open.backend.create(want, sourceFor(stage), listening().context);
-    const mark = { ...MARK, content: `sha256:${"0".repeat(64)}`, self: made.self ?? made.id };
-    const after = await open.backend.update(made, want, [], listening(reading.signal, { mark }).context);
+    const made = await open.backend.create(want, sourceFor(stage), recordingContext().context);
+    const desiredMarker = { ...MARK, content: `sha256:${"0".repeat(64)}`, self: made.self ?? made.id };
+    const after = await open.backend.update(
+      made,
+      want,
+      [],
+      recordingContext(reading.signal, { desiredMarker }).context,
+    );
     const seen = await open.backend.read({ address: AT, id: made.id }, reading);
-    expect([after.id, seen?.id, after.mark, seen?.mark]).toEqual([made.id, made.id, mark, mark]);
+    expect([after.id, seen?.id, after.marker, seen?.marker]).toEqual([made.id, made.id, desiredMarker, desiredMarker]);
     expect(await invented(stage, want, after.attributes)).toEqual([]);
   },
 
@@ -134,12 +139,17 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const context = listening(reading.signal, { mark: { ...MARK, file: `${MARK.file}-other` } }).context;
+    const context = recordingContext(reading.signal, {
+      desiredMarker: { ...MARK, file: `${MARK.file}-other` },
+    }).context;
     const made = await open.backend.create(want, sourceFor(stage), context);
-    expect(made.mark?.file).toBe(`${MARK.file}-other`);
+    expect(made.marker?.file).toBe(`${MARK.file}-other`);
     expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
     await open.backend.delete(made.id, context);
-    const other = listening(reading.signal, { mark: { ...MARK, owner: OTHER }, address: OTHER }).context;
+    const other = recordingContext(reading.signal, {
+      desiredMarker: { ...MARK, owner: OTHER },
+      address: OTHER,
+    }).context;
     const sibling = await open.backend.create(want, sourceFor(stage, {}, await stage.spec.others?.(1)), other);
     expect((await open.backend.read({ address: OTHER }, reading))?.id).toBe(sibling.id);
     expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
@@ -170,14 +180,14 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const first = await open.backend.create(want, sourceFor(stage), listening().context);
-    await open.backend.delete(first.id, listening().context);
-    await open.backend.create(want, sourceFor(stage), listening().context);
+    const first = await open.backend.create(want, sourceFor(stage), recordingContext().context);
+    await open.backend.delete(first.id, recordingContext().context);
+    await open.backend.create(want, sourceFor(stage), recordingContext().context);
     expect((await stage.ours()).length).toBe(1);
   },
 
   abort: async (stage) => {
-    if (stage.spec.bytes === undefined) throw new NotAsked("no bytes are sent");
+    if (stage.spec.bytes === undefined) throw new ClauseSkipped("no bytes are sent");
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
@@ -188,14 +198,14 @@ export const CONTRACT_CLAUSES = {
       stop.abort(reason);
       reachedTheSource = await aborted(signal);
     };
-    const heard = listening(stop.signal);
+    const heard = recordingContext(stop.signal);
     const thrown = await open.backend.create(want, sourceFor(stage, { halfway }), heard.context).then(
       () => "it was made all the same",
       (error: unknown) => error,
     );
     expect(thrown).toBe(reason);
     expect(reachedTheSource).toBe(true);
-    for (const id of heard.ids) await open.backend.delete(id, listening().context);
+    for (const id of heard.ids) await open.backend.delete(id, recordingContext().context);
     expect(await stage.ours()).toEqual([]);
   },
 
@@ -203,19 +213,19 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const made = await open.backend.create(want, sourceFor(stage), listening().context);
-    await open.backend.delete(made.id, listening().context);
+    const made = await open.backend.create(want, sourceFor(stage), recordingContext().context);
+    await open.backend.delete(made.id, recordingContext().context);
     expect(await open.backend.read({ address: AT, id: made.id }, reading)).toBeUndefined();
     expect(await open.backend.read({ address: AT }, reading)).toBeUndefined();
-    await open.backend.delete(made.id, listening().context);
+    await open.backend.delete(made.id, recordingContext().context);
   },
 
   "broken bytes": async (stage) => {
-    if (stage.spec.bytes === undefined) throw new NotAsked("no bytes are sent");
+    if (stage.spec.bytes === undefined) throw new ClauseSkipped("no bytes are sent");
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const heard = listening();
+    const heard = recordingContext();
     const thrown = await open.backend.create(want, sourceFor(stage, { wrong: true }), heard.context).then(
       () => undefined,
       (error: unknown) => error,
@@ -224,7 +234,7 @@ export const CONTRACT_CLAUSES = {
     expect(thrown).toHaveProperty("code", "source.digest");
     const left = await Promise.all(heard.ids.map((id) => open.backend.read({ address: AT, id }, reading)));
     expect(left.filter((image) => image !== undefined && (image.status ?? "ready") === "ready")).toEqual([]);
-    for (const id of heard.ids) await open.backend.delete(id, listening().context);
+    for (const id of heard.ids) await open.backend.delete(id, recordingContext().context);
     expect(await stage.ours()).toEqual([]);
   },
 } satisfies Partial<Record<Clause, Check>>;

@@ -3,24 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** What a run of the program said. */
-export interface ProgramSaid {
+export interface ProgramResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** A directory of a test's own, gone afterwards. */
-export class Folder implements AsyncDisposable {
+export class TestDirectory implements AsyncDisposable {
   readonly path: string;
 
   private constructor(path: string) {
     this.path = path;
   }
 
-  static async make(files: Readonly<Record<string, string | Uint8Array>> = {}): Promise<Folder> {
-    const folder = new Folder(await mkdtemp(join(tmpdir(), "images-test-")));
-    for (const [name, content] of Object.entries(files)) await folder.write(name, content);
-    return folder;
+  static async make(files: Readonly<Record<string, string | Uint8Array>> = {}): Promise<TestDirectory> {
+    const directory = new TestDirectory(await mkdtemp(join(tmpdir(), "images-test-")));
+    for (const [name, content] of Object.entries(files)) await directory.write(name, content);
+    return directory;
   }
 
   at(...parts: readonly string[]): string {

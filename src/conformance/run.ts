@@ -1,6 +1,6 @@
-import { CLAUSES, type Clause, NotAsked } from "../core/conformance.ts";
+import { CLAUSES, type Clause, ClauseSkipped } from "../core/conformance.ts";
 import { CHECKS } from "./checks.ts";
-import { type Question, Stage } from "./stage.ts";
+import { type ClauseRequest, TestStage } from "./stage.ts";
 
 /** How one clause ended. */
 export interface ClauseOutcome {
@@ -14,8 +14,8 @@ export interface ClauseOutcome {
 const TIMEOUT = 120_000;
 
 /** Asks the clauses one after the other, each at a place of its own. Stops at the signal. */
-export async function* outcomes(
-  question: Question,
+export async function* runClauses(
+  question: ClauseRequest,
   signal: AbortSignal,
   only: readonly Clause[] = CLAUSES,
 ): AsyncIterable<ClauseOutcome> {
@@ -26,19 +26,19 @@ export async function* outcomes(
   }
 }
 
-async function asked(question: Question, clause: Clause): Promise<ClauseOutcome> {
+async function asked(question: ClauseRequest, clause: Clause): Promise<ClauseOutcome> {
   const limit = question.spec.timeout ?? TIMEOUT;
   try {
     await within(limit, played(question, clause));
     return { clause, how: "passed" };
   } catch (thrown) {
-    if (thrown instanceof NotAsked) return { clause, how: "not asked", why: thrown.message };
+    if (thrown instanceof ClauseSkipped) return { clause, how: "not asked", why: thrown.message };
     return { clause, how: "failed", why: told(thrown) };
   }
 }
 
-async function played(question: Question, clause: Clause): Promise<void> {
-  await using stage = await Stage.open(question);
+async function played(question: ClauseRequest, clause: Clause): Promise<void> {
+  await using stage = await TestStage.open(question);
   await CHECKS[clause](stage);
 }
 

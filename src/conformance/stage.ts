@@ -1,54 +1,54 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { PassThrough } from "node:stream";
-import { type Attributes, address, backendName, type ImageId, imageName, type Mark } from "images";
+import { type Attributes, address, backendName, type ImageId, imageName, type Marker } from "images";
 import { Session } from "../cli/session.ts";
 import type { Shell } from "../cli/shell.ts";
 import type { ConformanceSpec, TestPlace } from "../core/conformance.ts";
-import type { Backend, Context, Plugin, Reading } from "../core/plugin.ts";
-import { Folder, type ProgramSaid } from "./directory.ts";
-import { lines } from "./material.ts";
-import { tracked } from "./track.ts";
+import type { Backend, Context, Plugin, ReadContext } from "../core/plugin.ts";
+import { type ProgramResult, TestDirectory } from "./directory.ts";
+import { lines } from "./sources.ts";
+import { tracked } from "./tracked.ts";
 
 /** What is asked, and how the program is run for it. */
-export interface Question {
+export interface ClauseRequest {
   /** As in `plugin = …`: a name, or an absolute path. */
   readonly plugin: string;
   readonly spec: ConformanceSpec;
-  run(directory: Folder, args: readonly string[], env: Readonly<Record<string, string>>): Promise<ProgramSaid>;
+  run(directory: TestDirectory, args: readonly string[], env: Readonly<Record<string, string>>): Promise<ProgramResult>;
 }
 
 /** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask */
-export type Check = (stage: Stage) => Promise<void>;
+export type Check = (stage: TestStage) => Promise<void>;
 
 /** `[settings] name` of a run of the suite: on a server that others use as well, its images are distinguished from theirs. */
 export const NAME = `conformance-${randomBytes(4).toString("hex")}`;
 
 /** One place with a directory for images.toml: what a clause plays on. */
-export class Stage implements AsyncDisposable {
+export class TestStage implements AsyncDisposable {
   readonly spec: ConformanceSpec;
   readonly place: TestPlace;
-  readonly #question: Question;
+  readonly #question: ClauseRequest;
   /** What clauses made by the plugin itself. */
   readonly #made = new Set<ImageId>();
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   readonly filename: string;
 
-  private constructor(question: Question, place: TestPlace, folder: Folder) {
+  private constructor(question: ClauseRequest, place: TestPlace, directory: TestDirectory) {
     const { spec } = question;
     this.#question = question;
     this.spec = spec;
     this.place = place;
-    this.folder = folder;
+    this.folder = directory;
     this.filename = spec.filename ?? "disk.img";
   }
 
   /** @param place where, if not at a place of the clauses */
-  static async open(question: Question, place?: () => Promise<TestPlace>): Promise<Stage> {
+  static async open(question: ClauseRequest, place?: () => Promise<TestPlace>): Promise<TestStage> {
     const { spec } = question;
-    const folder = await Folder.make();
-    const stage = new Stage(question, await (place === undefined ? spec.place() : place()), folder);
-    if (spec.bytes !== undefined) await folder.write(stage.filename, spec.bytes);
+    const directory = await TestDirectory.make();
+    const stage = new TestStage(question, await (place === undefined ? spec.place() : place()), directory);
+    if (spec.bytes !== undefined) await directory.write(stage.filename, spec.bytes);
     return stage;
   }
 
@@ -66,19 +66,19 @@ export class Stage implements AsyncDisposable {
     );
   }
 
-  run(...args: readonly string[]): Promise<ProgramSaid> {
+  run(...args: readonly string[]): Promise<ProgramResult> {
     return this.#question.run(this.folder, args, { ...this.place.env });
   }
 
   /** @throws what the program said, when it failed */
-  async ok(...args: readonly string[]): Promise<ProgramSaid> {
+  async ok(...args: readonly string[]): Promise<ProgramResult> {
     const said = await this.run(...args);
     if (said.code !== 0)
       throw new Error(`images ${args.join(" ")} ended with ${said.code}:\n${said.stderr}\n${said.stdout}`);
     return said;
   }
 
-  async apply(...args: readonly string[]): Promise<ProgramSaid> {
+  async apply(...args: readonly string[]): Promise<ProgramResult> {
     return await this.ok("apply", "--yes", ...args);
   }
 
@@ -101,7 +101,7 @@ export class Stage implements AsyncDisposable {
     return JSON.parse((await this.ok("info", "x", "--json")).stdout);
   }
 
-  async ours(): ReturnType<Stage["live"]> {
+  async ours(): ReturnType<TestStage["live"]> {
     return (await this.live()).filter(({ ours }) => ours);
   }
 
@@ -160,9 +160,9 @@ export class Stage implements AsyncDisposable {
     await this.declare({ small: this.spec.small });
     await using open = await this.backend();
     const left = await Array.fromAsync(open.backend.list(reading));
-    for (const { id, mark } of left)
-      if (mark?.file.startsWith(NAME) === true || this.#made.has(id))
-        await open.backend.delete(id, listening().context);
+    for (const { id, marker } of left)
+      if (marker?.file.startsWith(NAME) === true || this.#made.has(id))
+        await open.backend.delete(id, recordingContext().context);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -175,16 +175,16 @@ export class Stage implements AsyncDisposable {
 export const AT = address(backendName("x"), imageName("small"));
 /** Another address, for images that another user makes. */
 export const OTHER = address(backendName("x"), imageName("copy"));
-export const MARK: Mark = {
+export const MARK: Marker = {
   file: NAME,
   owner: AT,
   content: "none",
   lineage: "11111111-2222-3333-4444-555555555555",
 };
-export const reading: Reading = { signal: new AbortController().signal, note: () => undefined };
+export const reading: ReadContext = { signal: new AbortController().signal, note: () => undefined };
 
 /** What a plugin said while it worked. */
-export interface Heard {
+interface RecordedContext {
   readonly context: Context;
   readonly ids: ImageId[];
   readonly progress: {
@@ -196,14 +196,14 @@ export interface Heard {
   }[];
 }
 
-export function listening(signal: AbortSignal = reading.signal, more: Partial<Context> = {}): Heard {
+export function recordingContext(signal: AbortSignal = reading.signal, more: Partial<Context> = {}): RecordedContext {
   const ids: ImageId[] = [];
-  const progress: Heard["progress"] = [];
-  const mark = "mark" in more ? more.mark : MARK;
+  const progress: RecordedContext["progress"] = [];
+  const desiredMarker = "desiredMarker" in more ? more.desiredMarker : MARK;
   const context: Context = {
     address: AT,
-    mark,
-    marker: (self) => (mark === undefined ? undefined : { ...mark, self }),
+    desiredMarker,
+    marker: (self) => (desiredMarker === undefined ? undefined : { ...desiredMarker, self }),
     nonce: "0123456789abcdef",
     completed: () => undefined,
     signal,

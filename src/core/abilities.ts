@@ -3,7 +3,7 @@ import type { Format, Observed } from "./model/image.ts";
 import type { ImageId } from "./model/name.ts";
 import type { Desired, Schema } from "./model/schema.ts";
 import type { Attributes } from "./model/value.ts";
-import type { Backend, Complaint, Context, Reading } from "./plugin.ts";
+import type { Backend, Complaint, Context, ReadContext } from "./plugin.ts";
 
 // What a backend can do besides `Backend`: each ability is a method that it may have.
 
@@ -19,11 +19,11 @@ export interface Part {
 
 /** Ability: the bytes of an image can be had back. One part, or metadata and disk where an image is kept in two. */
 export interface Downloads {
-  download(id: ImageId, context: Reading): Promise<readonly Part[]>;
+  download(id: ImageId, context: ReadContext): Promise<readonly Part[]>;
 }
 /** Ability: a link from which anybody can download the disk of an image, for so many seconds. It is a secret. */
 export interface Links {
-  link(id: ImageId, seconds: number, context: Reading): Promise<string>;
+  link(id: ImageId, seconds: number, context: ReadContext): Promise<string>;
 }
 /** Ability: an image can be taken out of use without being deleted. */
 export interface Retires {
@@ -31,7 +31,7 @@ export interface Retires {
 }
 /** Ability: says what uses an image, in words ("3 servers"); undefined when nothing does. */
 export interface Uses {
-  usedBy(id: ImageId, context: Reading): Promise<string | undefined>;
+  usedBy(id: ImageId, context: ReadContext): Promise<string | undefined>;
 }
 /**
  * Ability: the name of an image that `retain` keeps is freed for its successor; `version` is a date like 20261120T151500Z. `template` is
@@ -56,19 +56,19 @@ export interface Additions {
  * Ability: says what people added to an image, asked before it is replaced, at the cost of requests of its own. What the core carries
  * over comes to `create` (and, where a replace was interrupted, to `update`) as a part of `want`.
  */
-export interface Added<I extends Schema = Schema> {
-  added(image: Observed<I>, want: Desired<I>, context: Reading): Promise<Additions>;
+export interface ReportsAdditions<I extends Schema = Schema> {
+  additions(image: Observed<I>, want: Desired<I>, context: ReadContext): Promise<Additions>;
 }
 
 /**
  * Ability: says what of a wish only the backend itself can judge: a region that it does not have. Asked by a plan, after the images were
  * listed, so that what is known by then costs no request.
  */
-export interface Judges<I extends Schema = Schema> {
-  judge(want: Desired<I>, context: Reading): Promise<readonly Complaint[]>;
+export interface ChecksLive<I extends Schema = Schema> {
+  checkLive(want: Desired<I>, context: ReadContext): Promise<readonly Complaint[]>;
 }
 
-export const canJudge = <B extends Backend>(backend: B): backend is B & Judges => has(backend, "judge");
+export const canCheckLive = <B extends Backend>(backend: B): backend is B & ChecksLive => has(backend, "checkLive");
 /** What a backend made of an image that it brought up to date with its origin by itself. */
 export interface Refreshed {
   /** The image as it is now, with its marker and what is declared of it; it may have another id. */
@@ -88,16 +88,17 @@ export interface Refreshes<I extends Schema = Schema> {
  * `names` and `physical`) in their order, each as a text that is the same for one name at one place, however it is written.
  */
 export interface Locates<I extends Schema = Schema> {
-  located(want: Desired<I>, names: readonly string[], context: Reading): Promise<readonly string[]>;
+  located(want: Desired<I>, names: readonly string[], context: ReadContext): Promise<readonly string[]>;
 }
 
 export const canLocate = <B extends Backend>(backend: B): backend is B & Locates => has(backend, "located");
-export const canTellAdded = <B extends Backend>(backend: B): backend is B & Added => has(backend, "added");
+export const canReportAdditions = <B extends Backend>(backend: B): backend is B & ReportsAdditions =>
+  has(backend, "additions");
 export const canDownload = <B extends Backend>(backend: B): backend is B & Downloads => has(backend, "download");
 export const canLink = <B extends Backend>(backend: B): backend is B & Links => has(backend, "link");
 export const canRefresh = <B extends Backend>(backend: B): backend is B & Refreshes => has(backend, "refresh");
 export const canRetire = <B extends Backend>(backend: B): backend is B & Retires => has(backend, "retire");
-export const canTellUse = <B extends Backend>(backend: B): backend is B & Uses => has(backend, "usedBy");
+export const canReportUse = <B extends Backend>(backend: B): backend is B & Uses => has(backend, "usedBy");
 export const canRename = <B extends Backend>(backend: B): backend is B & Renames => has(backend, "rename");
 
 const has = (backend: object, name: string): boolean =>

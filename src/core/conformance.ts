@@ -112,4 +112,4 @@ export const CLAUSES = [
 export type Clause = (typeof CLAUSES)[number];
 
 /** A clause that cannot be asked of a place: it has no secrets, nobody else can change an image there. */
-export class NotAsked extends Error {}
+export class ClauseSkipped extends Error {}

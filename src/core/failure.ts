@@ -1,4 +1,4 @@
-import type { FilePlace } from "./model/place.ts";
+import type { FilePosition } from "./model/position.ts";
 
 /** What a failure is about. Codes are stable: scripts and people search for them. */
 type Area = "backend" | "cli" | "config" | "disk" | "net" | "plan" | "plugin" | "run" | "source" | "state";
@@ -9,7 +9,7 @@ export interface Problem {
   readonly code: Code;
   readonly message: string;
   readonly hint?: string;
-  readonly at?: FilePlace;
+  readonly at?: FilePosition;
   /** A warning is reported, and nothing stops for it. */
   readonly severity?: "error" | "warning";
 }
@@ -19,7 +19,7 @@ interface FailureFacts {
   readonly hint?: string | undefined;
   readonly cause?: unknown;
   /** Where in images.toml (or in a plugin file) the reason stands. */
-  readonly at?: FilePlace | undefined;
+  readonly at?: FilePosition | undefined;
   /** `backend/image`, where one address failed. */
   readonly address?: string | undefined;
   /** Worth another try: true, or the milliseconds that the other side asked us to wait. Set by whoever knows. */
@@ -37,7 +37,7 @@ export class Failure extends Error {
   override readonly name = "Failure";
   readonly code: Code;
   readonly hint: string | undefined;
-  readonly at: FilePlace | undefined;
+  readonly at: FilePosition | undefined;
   readonly address: string | undefined;
   readonly retry: boolean | number;
   readonly request: FailureFacts["request"];

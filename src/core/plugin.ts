@@ -2,16 +2,16 @@ import type { Facts, KnownBytes } from "./facts.ts";
 import type { Problem } from "./failure.ts";
 import type { OnRemove, ReplaceOrder } from "./model/declaration.ts";
 import type { Digest } from "./model/digest.ts";
-import type { Mark, Observed, Phase, Resolved, Source, Wanted } from "./model/image.ts";
+import type { ByteRequirements, Marker, Observed, Phase, Resolved, Source } from "./model/image.ts";
 import type { Address, BackendName, ImageId } from "./model/name.ts";
-import type { Answered, Desired, Schema } from "./model/schema.ts";
+import type { Desired, Reported, Schema } from "./model/schema.ts";
 import type { Attributes, Value } from "./model/value.ts";
-import type { HttpClient, HttpOptions } from "./net/door.ts";
+import type { HttpClient, HttpOptions } from "./net/client.ts";
 import type { Origin } from "./origin.ts";
 import type { Starter } from "./starter.ts";
 
 /** What a reading operation may do besides its own work. */
-export interface Reading {
+export interface ReadContext {
   /** Aborted at Ctrl-C and at a timeout. An operation stops at its next await and rejects with the signal's reason. */
   readonly signal: AbortSignal;
   /** A line for the user; secrets in it are redacted. */
@@ -19,12 +19,12 @@ export interface Reading {
 }
 
 /** What a changing operation may do besides its own work. */
-export interface Context extends Reading {
+export interface Context extends ReadContext {
   readonly address: Address;
   /** The marker to be written by `create` and `update`, without `self`: write `marker(self)`. None: markers are off on this backend. */
-  readonly mark: Mark | undefined;
+  readonly desiredMarker: Marker | undefined;
   /** The marker of the image that says `self` of itself (its id, as a rule; see `Observed.self`). None: markers are off. */
-  marker(self: string): Mark | undefined;
+  marker(self: string): Marker | undefined;
   /** Random and in the state before `create` is called. A backend that chooses the id writes `marker("~" + nonce)` until it knows it. */
   readonly nonce: string;
   /**
@@ -76,7 +76,7 @@ export interface Pull {
 }
 
 /** An image that a listing is made for: what the state knows of it, and what it is to be. */
-export interface Looked {
+export interface Lookup {
   readonly address: Address;
   readonly id?: ImageId;
   readonly want?: Attributes;
@@ -93,15 +93,15 @@ export interface Backend<I extends Schema = Schema> extends AsyncDisposable {
    */
   read(
     what: { readonly address: Address; readonly id?: ImageId; readonly nonce?: string },
-    context: Reading,
+    context: ReadContext,
   ): Promise<Observed<I> | undefined>;
   /**
    * Every image that is to be seen, all pages of it, ours or not, at the cost of the pages. Attributes as complete as in `read`.
    * `looked`: only these are looked for, so that images in which none of them can be may be left out.
    */
-  list(context: Reading, looked?: readonly Looked[]): AsyncIterable<Observed<I>>;
+  list(context: ReadContext, looked?: readonly Lookup[]): AsyncIterable<Observed<I>>;
   /** Where an origin of the backend's own points now, without moving a byte. Only called where such an origin is wanted. */
-  resolve?(want: Desired<I>, context: Reading): Promise<Resolved>;
+  resolve?(want: Desired<I>, context: ReadContext): Promise<Resolved>;
   /**
    * Makes the image, marks it, waits until it can be used. `source` is there when the wanted origin is bytes. If it fails, the image may
    * be half made, but then its id was `identified`.
@@ -122,18 +122,18 @@ export interface Host {
   /** `[settings] name`: images whose marker says another file are not managed. */
   readonly file: string;
   /** The directory of images.toml, absolute: relative paths in settings start there. */
-  readonly folder: string;
+  readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What the file wants of each image on this backend: where a backend has several places to look, these say which. */
   readonly declared?: Readonly<Record<Address, Attributes>>;
   /** Aborted when the run ends early. */
   readonly signal: AbortSignal;
   /** A way to the network with the backend's limits, retries, redaction and proxy. Closed with the backend, by the program. */
-  door(options: HttpOptions): HttpClient;
+  http(options: HttpOptions): HttpClient;
   /** `[policy]` requires https for all that images are made from: also of servers that the file does not name by their URL. */
   readonly httpsOnly?: boolean;
   /** From now on this text is shown as (sensitive) wherever it would be printed: tokens, signed URLs. */
-  conceal(secret: string): void;
+  maskSecret(secret: string): void;
   /** A small file of a tar archive, packed in whatever way, that lies in its first bytes; no more of them are read. Undefined: it does not. */
   fileIn(archive: AsyncIterable<Uint8Array>, name: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** A directory of our own that outlives a run, made at the first call, mode 0700. */
@@ -159,7 +159,7 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   /** Ways to make an image without bytes of ours. Exactly one origin, or a `source`, has to be declared. */
   readonly origins?: readonly Origin[];
   /** What bytes it takes for this image; undefined: none, it only has origins of its own. */
-  bytes?(want: Desired<I>): Wanted;
+  bytes?(want: Desired<I>): ByteRequirements;
   /**
    * The backend can fetch the URL of the source by itself, and is to: whether the bytes are proven then, and if not why. Undefined: they
    * go through here. Asked only where the URL can be read without credentials and its bytes are wanted as they are.
@@ -196,7 +196,7 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   /** In a replace, delete-first: `create` calls `context.retireOld` itself, as late as it can. Else the core proves the bytes and deletes before it. */
   readonly deletesLast?: boolean;
   /** Default: create-first. A function, where it depends on what changes. */
-  order?(have: Answered<I>, want: Desired<I>): ReplaceOrder;
+  order?(have: Reported<I>, want: Desired<I>): ReplaceOrder;
   /** Seconds for what is done to one image, where the user says none. Default: no limit. */
   readonly timeout?: number;
   /** What `on_remove` can be. Default: delete, forget. */
@@ -217,7 +217,7 @@ export const definePlugin = <const C extends Schema, const I extends Schema>(plu
   plugin;
 
 /** Attributes as a plain table, for code that knows no schema. */
-export function plain(answered: Answered<Schema>): Attributes {
+export function plain(answered: Reported<Schema>): Attributes {
   const attributes: Record<string, Value> = {};
   for (const name of Object.keys(answered)) {
     const value: Value | undefined = answered[name];

@@ -1,16 +1,16 @@
 /** The module `images`: all that a plugin may import. */
 
 export type {
-  Added,
   Additions,
+  ChecksLive,
   Downloads,
-  Judges,
   Links,
   Locates,
   Part,
   Refreshed,
   Refreshes,
   Renames,
+  ReportsAdditions,
   Retires,
   Uses,
 } from "./abilities.ts";
@@ -29,6 +29,7 @@ export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
 export type { Facts, KnownBytes } from "./facts.ts";
 export { type Code, Failure, type Problem } from "./failure.ts";
+export { type HeldPart, inParts } from "./format/parts.ts";
 export { tarOf } from "./format/tar-write.ts";
 export { type Markup, markup, page } from "./html.ts";
 export { type OnRemove, type ReplaceOrder, versionName } from "./model/declaration.ts";
@@ -43,17 +44,17 @@ export {
   parseDigest,
 } from "./model/digest.ts";
 export {
+  type ByteRequirements,
   type Compression,
   type Format,
-  type Mark,
+  type Marker,
   type Observed,
   type Phase,
-  passing,
+  passThrough,
   type Resolved,
   type Source,
-  type Wanted,
 } from "./model/image.ts";
-export { fieldsOfMark, MARK_FIELDS, type MarkField, markOfFields } from "./model/mark.ts";
+export { MARKER_FIELDS, type MarkerField, markerFields, markerFromFields } from "./model/marker.ts";
 export {
   type Address,
   address,
@@ -68,7 +69,7 @@ export {
   imageOf,
   parseAddress,
 } from "./model/name.ts";
-export type { Answered, Attribute, Desired, Schema, Type, Written } from "./model/schema.ts";
+export type { Attribute, Desired, Reported, Schema, Type, Written } from "./model/schema.ts";
 export {
   boolean,
   computed,
@@ -88,9 +89,9 @@ export {
   withDefault,
 } from "./model/types.ts";
 export { type Attributes, canonical, isSame, isSameSet, isTable, type Value } from "./model/value.ts";
+export type { Answer, Call, ErrorDetails, HttpClient, HttpOptions, OutgoingRequest } from "./net/client.ts";
 export { type Clock, systemClock } from "./net/clock.ts";
-export type { Answer, Call, Explained, HttpClient, HttpOptions, Outgoing } from "./net/door.ts";
-export { DelayedAbort } from "./net/grace.ts";
+export { DelayedAbort } from "./net/delayed-abort.ts";
 export { type Polling, poll } from "./net/retry.ts";
 export {
   escaped,
@@ -101,7 +102,7 @@ export {
   sha256,
   signatureOf,
   signedHeaders,
-  stampOf,
+  timestampOf,
 } from "./net/sign.ts";
 export type { Origin } from "./origin.ts";
 export {
@@ -110,11 +111,12 @@ export {
   type Context,
   definePlugin,
   type Host,
-  type Looked,
+  type Lookup,
   type Plugin,
   type Pull,
-  type Reading,
+  type ReadContext,
 } from "./plugin.ts";
 export type { Starter, StarterSetting } from "./starter.ts";
-export { type S3Access, s3Access, saidByS3 } from "./store/s3/access.ts";
+export { type S3Access, s3Access, s3ErrorOf } from "./store/s3/access.ts";
+export { partSize } from "./store/s3/parts.ts";
 export { elementOf, elementsOf } from "./store/s3/xml.ts";

@@ -4,7 +4,7 @@ import { delimiter, resolve } from "node:path";
 import { knownFrom } from "../../src/cli/completion/commands.ts";
 import { OF_FLAGS, OF_WORDS } from "../../src/cli/completion/kinds.ts";
 import { program } from "../../src/cli/main.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 
 const TOML = `include = ["more.toml"]
 [settings]
@@ -24,9 +24,9 @@ const MORE = '[image.alpine]\nbackend = "lab"\nsorce = "a mistake"\n';
 const PROD = '[backend.prod]\nplugin = "linode"\n[image.web]\nexisting = true\n';
 const STATE = JSON.stringify({ version: 1, images: { "lab/debian": {}, "old/gone": {} } });
 
-let folder: Folder;
+let folder: TestDirectory;
 beforeAll(async () => {
-  folder = await Folder.make({ "images.toml": TOML, "more.toml": MORE, "prod.toml": PROD, "kept.json": STATE });
+  folder = await TestDirectory.make({ "images.toml": TOML, "more.toml": MORE, "prod.toml": PROD, "kept.json": STATE });
   await mkdir(folder.at("bin"));
   const main = resolve("src/cli/main.ts");
   await folder.write("bin/images", `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
@@ -124,7 +124,7 @@ test("every option that takes a value says what it names, and every name is an o
 
 test("the hidden command is in no help, and mistakes in the file or the words make it say nothing", async () => {
   expect((await run(folder, ["--help"])).stdout).not.toContain("__complete");
-  await using broken = await Folder.make({ "images.toml": "[image.\n", "images.state.json": "{" });
+  await using broken = await TestDirectory.make({ "images.toml": "[image.\n", "images.state.json": "{" });
   const said = await run(broken, ["__complete", "--", "import", ""]);
   expect([said.code, said.stdout, said.stderr]).toEqual([0, "", ""]);
   expect((await run(folder, ["completion", "tcsh"])).stderr).toContain("expected one of: bash, zsh, fish");

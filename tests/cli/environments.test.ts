@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of variables
 import { expect, test } from "bun:test";
 import { readdir, readFile, utimes } from "node:fs/promises";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 
 const SHARED = '[image.base]\nbackend = "store"\nsource = "./${var.bytes}.img"\nvisibility = "public"\n';
 const environment = (store: string) =>
@@ -9,7 +9,7 @@ const environment = (store: string) =>
 
 /** A folder with two environments that have their images in common. */
 const twoEnvironments = () =>
-  Folder.make({
+  TestDirectory.make({
     "shared.toml": SHARED,
     "images.toml": environment("dev"),
     "prod.toml": `${environment("prod")}[image.more]\nbackend = "store"\nsource = "./b.img"\n`,
@@ -18,7 +18,7 @@ const twoEnvironments = () =>
     "b.img": "other bytes",
   });
 
-async function ends(folder: Folder, code: number, ...args: readonly string[]) {
+async function ends(folder: TestDirectory, code: number, ...args: readonly string[]) {
   const said = await run(folder, args);
   if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
   return said;
@@ -58,7 +58,7 @@ test("--var-file goes before [vars], and --var before that", async () => {
 });
 
 test("outdated tells what its source has left behind, also where it is not followed, and says so in the exit code", async () => {
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": `${environment("dev").replace('include = ["shared.toml"]\n', "")}[image.base]\nbackend = "store"\nsource = { file = "./a.img", follow = false }\n`,
     "a.img": "bytes of a",
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { Folder, listed, run } from "../harness.ts";
+import { listed, run, TestDirectory } from "../harness.ts";
 
 // A checksum that is added later, from the command line: shown, asked for, compared, recorded.
 
@@ -19,21 +19,21 @@ afterAll(() => server.stop(true));
 const toml = (checksum?: string) =>
   `[backend.store]\nplugin = "local"\npath = "./store"\n[image.a]\nsource = { url = "http://127.0.0.1:${server.port}/a.img"${checksum === undefined ? "" : `, checksum = "${checksum}"`} }\n`;
 
-async function ends(folder: Folder, code: number, ...args: readonly string[]) {
+async function ends(folder: TestDirectory, code: number, ...args: readonly string[]) {
   const said = await run(folder, args, { env: { IMAGES_CACHE_MAX: "0" } });
   if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
   return said;
 }
-const stateOf = async (folder: Folder) => JSON.parse(await readFile(folder.at("images.state.json"), "utf8"));
+const stateOf = async (folder: TestDirectory) => JSON.parse(await readFile(folder.at("images.state.json"), "utf8"));
 const steps = (ndjson: string) =>
   ndjson
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
 
-async function applied(): Promise<Folder> {
+async function applied(): Promise<TestDirectory> {
   says = { etag: '"one"' };
-  const folder = await Folder.make({ "images.toml": toml() });
+  const folder = await TestDirectory.make({ "images.toml": toml() });
   await ends(folder, 0, "apply", "--yes");
   return folder;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { commandsOf } from "../../src/cli/commands.ts";
 import { program } from "../../src/cli/main.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { World } from "./world.ts";
 
 const commands = await commandsOf();
@@ -11,7 +11,7 @@ describe("help of a command", () => {
   const definitions = cli.definitions();
   for (const { path } of definitions.filter((one) => !/ (-|__)/.test(one.path)))
     test(`${path}: usage first, every option with its value, on stdout, and the same three ways`, async () => {
-      await using folder = await Folder.make();
+      await using folder = await TestDirectory.make();
       const words = path.split(" ").slice(1);
       const said = await run(folder, [...words, "--help"]);
       expect([said.code, said.stderr]).toEqual([0, ""]);
@@ -30,7 +30,7 @@ describe("help of a command", () => {
     });
 
   test("a word that only has subcommands lists them", async () => {
-    await using folder = await Folder.make();
+    await using folder = await TestDirectory.make();
     const said = await run(folder, ["help", "state"]);
     expect(said.stdout).toStartWith("usage: images state COMMAND");
     for (const one of ["state list", "state mv", "state rm"]) expect(said.stdout).toContain(`  ${one} `);

@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { startLinode } from "../emulators/linode/start.ts";
 import { startOutscale } from "../emulators/outscale/start.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 
 const FIXTURES = resolve("tests/fixtures/terraform");
 const fixture = (name: string) => readFile(resolve(FIXTURES, name), "utf8");
@@ -11,7 +11,7 @@ const SENTINEL = /sentinel/i;
 
 /** The blocks that a fixture comes to, which `validate` takes; and what is told besides. */
 async function blocks(name: string, more: readonly string[] = [], before = "") {
-  await using folder = await Folder.make({});
+  await using folder = await TestDirectory.make({});
   await cp(resolve(FIXTURES, name), folder.at("state"), { recursive: true });
   if (before !== "") await folder.write("images.toml", before);
   const said = await run(folder, ["import", "--from-terraform", "state", "--dry-run", ...more]);
@@ -54,7 +54,7 @@ describe("what a state comes to:", () => {
       resource("openstack_images_image_v2", { ...image, local_file_path: "./disk.img" }),
       resource("openstack_images_image_access_v2", share("p1")),
     ];
-    await using folder = await Folder.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
+    await using folder = await TestDirectory.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
     const said = await run(folder, ["import", "--from-terraform", "state.tfstate", "--dry-run"]);
     expect([said.code, said.stdout]).toEqual([0, expect.stringContaining('members = ["p1", "p2"]')]);
     expect(said.stderr).not.toContain("left alone");
@@ -72,7 +72,7 @@ describe("what a state comes to:", () => {
       resource("outscale_image", { image_id: "ami-00000001", image_name: "golden", vm_id: "i-12345678" }),
       launch([{ account_ids: ["123456789012"], global_permission: "true" }]),
     ];
-    await using folder = await Folder.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
+    await using folder = await TestDirectory.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
     const said = await run(folder, ["import", "--from-terraform", "state.tfstate", "--dry-run"]);
     const written = 'permissions = { account_ids = ["123456789012", "987654321098"], global = true }';
     expect([said.code, said.stdout]).toEqual([0, expect.stringContaining(written)]);
@@ -125,13 +125,13 @@ const refusals: readonly [what: string, text: string, said: string][] = [
 ];
 for (const [what, text, said] of refusals)
   test(`a state that cannot be read is told: ${what}`, async () => {
-    await using folder = await Folder.make({ "x.tfstate": text });
+    await using folder = await TestDirectory.make({ "x.tfstate": text });
     const ended = await run(folder, ["import", "--from-terraform", "x.tfstate"]);
     expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining(said)]);
   });
 
 test("a folder without a state says what to do: workspaces, a remote backend, nothing", async () => {
-  await using folder = await Folder.make({});
+  await using folder = await TestDirectory.make({});
   const said = async () => (await run(folder, ["import", "--from-terraform", "."])).stderr;
   expect(await said()).toContain("pass a state file");
   await mkdir(folder.at(".terraform"));
@@ -152,7 +152,7 @@ async function linode() {
   const tags = ["web", "prod"];
   control.addImage({ id: "private/15002", label: "foobar-image", tags, capabilities: ["cloud-init"], regions });
   control.addImage({ id: "private/15003", label: "taken over", description: "by hand" });
-  const folder = await Folder.make({ "terraform.tfstate": await fixture("linode.tfstate") });
+  const folder = await TestDirectory.make({ "terraform.tfstate": await fixture("linode.tfstate") });
   const env = { LINODE_TOKEN: LINODE, LINODE_URL: emulator.url, LINODE_EVENT_POLL_MS: "5" };
   return {
     control,
@@ -285,7 +285,7 @@ test("Outscale, the whole way: a folder's state, images of all four origins, the
       { DeviceName: "/dev/sdb", Bsu: data },
     ],
   });
-  await using folder = await Folder.make({});
+  await using folder = await TestDirectory.make({});
   await mkdir(folder.at("infra"));
   await folder.write("infra/terraform.tfstate", state);
   const env = {

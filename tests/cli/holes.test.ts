@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { open, rm, stat, truncate, utimes } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 // Holes of a source cost nothing where no digest of all of them is demanded, and stay holes wherever a file is written.
 
@@ -12,23 +12,49 @@ const why = (await Bun.file(IMAGES).exists()) ? "" : " (skipped: dist/images is 
 const TOML = (format: string, more = "") =>
   `[settings]\nname = "holes"\n[backend.store]\nplugin = "local"\npath = "./store"\n[image.a]\nsource = { file = "./disk.raw"${more} }\nformat = "${format}"\n`;
 const TIB = 2 ** 40;
+const envOf = (folder: TestDirectory) => ({
+  ...process.env,
+  IMAGES_CACHE: folder.at("cache"),
+  IMAGES_CACHE_MAX: undefined,
+});
 
-async function disk(toml: string, size: number): Promise<Folder> {
-  const folder = await Folder.make({ "images.toml": toml, "disk.raw": "" });
+/** The program is stopped with Ctrl-C once it has said this. Answers its exit code. */
+async function stopped(folder: TestDirectory, said: string, ...args: readonly string[]): Promise<number> {
+  const child = Bun.spawn([IMAGES, ...args], {
+    cwd: folder.at("."),
+    env: envOf(folder),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  let text = "";
+  for await (const piece of child.stdout) {
+    text += Buffer.from(piece).toString();
+    if (text.includes(said)) child.kill("SIGINT");
+  }
+  return await child.exited;
+}
+
+async function disk(toml: string, size: number): Promise<TestDirectory> {
+  const folder = await TestDirectory.make({ "images.toml": toml, "disk.raw": "" });
   await truncate(folder.at("disk.raw"), size);
   await write(folder, "begin", 100_000);
   await write(folder, "end", size - 5);
   return folder;
 }
 
-async function write(folder: Folder, text: string, at: number): Promise<void> {
+async function write(folder: TestDirectory, text: string, at: number): Promise<void> {
   await using file = await open(folder.at("disk.raw"), "r+");
   await file.write(text, at);
 }
 
 /** The program as it is shipped. */
-async function images(folder: Folder, code: number, ...args: readonly string[]): Promise<string> {
-  const child = Bun.spawn([IMAGES, ...args], { cwd: folder.at("."), stdout: "pipe", stderr: "pipe" });
+async function images(folder: TestDirectory, code: number, ...args: readonly string[]): Promise<string> {
+  const child = Bun.spawn([IMAGES, ...args], {
+    cwd: folder.at("."),
+    env: envOf(folder),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   if ((await child.exited) !== code)
     throw new Error(`images ${args.join(" ")}: ${child.exitCode}\n${stderr}\n${stdout}`);
@@ -66,6 +92,52 @@ test.skipIf(why !== "")(
     expect(await images(folder, 1, "apply", "--yes", "--json")).toContain("checksum mismatch");
   },
 );
+
+for (const [name, format, more] of [
+  ["hashed for a raw image of the store", "raw", ""],
+  ["compared with a checksum", "qcow2", `, checksum = "sha256:${"0".repeat(64)}"`],
+] as const)
+  test.skipIf(why !== "")(`1 TiB of holes that are ${name}: shows progress, and Ctrl-C ends it${why}`, async () => {
+    await using folder = await disk(TOML(format, more), TIB);
+    // All of it takes many minutes.
+    expect(await stopped(folder, '"type":"transfer_progress"', "apply", "--yes", "--json")).toBe(130);
+    expect(await Array.fromAsync(new Bun.Glob("{tmp,files}/a*").scan(folder.at("store")))).toEqual([]);
+  });
+
+test.skipIf(why !== "")(`a plan says how many zeros will be hashed, and how that is avoided${why}`, async () => {
+  await using folder = await disk(TOML("raw"), TIB);
+  const said = await images(folder, 0, "plan");
+  expect(said).toContain("store/a: 1.0 TiB of its source are holes, which are hashed as zeros");
+  await folder.write("images.toml", TOML("qcow2"));
+  expect(await images(folder, 0, "plan")).not.toContain("hashed as zeros");
+});
+
+test.skipIf(why !== "")(`zeros over HTTP are holes in the cache, in the store and in an export${why}`, async () => {
+  const size = 2 ** 30;
+  const piece = new Uint8Array(1 << 20);
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: ({ method }) => {
+      async function* bytes() {
+        yield new TextEncoder().encode("begin".padEnd(512, "\0"));
+        for (let at = 512; at < size; at += piece.length) yield piece.subarray(0, size - at);
+      }
+      const headers = { "content-length": String(size) };
+      return new Response(method === "HEAD" ? null : new Response(bytes()).body, { headers });
+    },
+  });
+  await using folder = await TestDirectory.make({
+    "images.toml": TOML("raw").replace('file = "./disk.raw"', `url = "http://127.0.0.1:${server.port}/disk.raw"`),
+  });
+  await images(folder, 0, "apply", "--yes");
+  await images(folder, 0, "export", "store/a", "--out", "out.raw");
+  const [blob = ""] = await Array.fromAsync(new Bun.Glob("blobs/*[0-9a-f]").scan(folder.at("cache")));
+  for (const path of [folder.at("cache", blob), folder.at("store", "files", "a.img"), folder.at("out.raw")]) {
+    expect((await stat(path)).size).toBe(size);
+    expect(await allocated(path)).toBeLessThan(2 ** 20);
+  }
+});
 
 test.skipIf(why !== "")(`holes stay holes in the local store and in an export${why}`, async () => {
   await using folder = await disk(TOML("raw"), 2 ** 30);

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Failure } from "../../src/core/failure.ts";
-import { LOOK } from "../../src/core/store/storage.ts";
+import { PEEK } from "../../src/core/store/storage.ts";
 import { type StateServer, stateServer } from "../core/store/server.ts";
 import { World } from "./world.ts";
 
@@ -86,9 +86,9 @@ test.each(["terraform", "gitlab"] as const)(
 
 /** A lock that is only taken to see who holds it. */
 async function look(server: StateServer, since: Date): Promise<void> {
-  const holder = { id: "100c", operation: LOOK, user: "carol", host: "elsewhere", pid: 1, since: since.toISOString() };
+  const holder = { id: "100c", operation: PEEK, user: "carol", host: "elsewhere", pid: 1, since: since.toISOString() };
   const headers = { authorization: `Basic ${btoa("user:secret")}` };
-  const body = JSON.stringify({ ID: holder.id, Operation: LOOK, Info: JSON.stringify(holder) });
+  const body = JSON.stringify({ ID: holder.id, Operation: PEEK, Info: JSON.stringify(holder) });
   expect((await fetch(server.url, { method: "LOCK", headers, body })).status).toBe(200);
 }
 

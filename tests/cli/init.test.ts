@@ -2,16 +2,16 @@ import { describe, expect, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BUILT_IN } from "../../src/cli/plugins.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { onTerminal } from "../pty.ts";
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
-const text = (folder: Folder) => readFile(folder.at("images.toml"), "utf8");
+const text = (folder: TestDirectory) => readFile(folder.at("images.toml"), "utf8");
 
 describe("init for each plugin: the file is valid without a warning, laid out as fmt does, and has an image", () => {
   for (const plugin of Object.keys(BUILT_IN))
     test(plugin, async () => {
-      await using folder = await Folder.make();
+      await using folder = await TestDirectory.make();
       expect(await run(folder, ["init", "--plugin", plugin])).toMatchObject({
         code: 0,
         stderr: "wrote images.toml; next: images plan\n",
@@ -25,7 +25,7 @@ describe("init for each plugin: the file is valid without a warning, laid out as
 });
 
 test("what init writes can be planned and applied", async () => {
-  await using folder = await Folder.make({ "debian.img": "bytes of an image" });
+  await using folder = await TestDirectory.make({ "debian.img": "bytes of an image" });
   await run(folder, ["init", "--set", "path=./mirror"]);
   // Without a network the source is a file of this directory.
   const written = await text(folder);
@@ -37,7 +37,7 @@ test("what init writes can be planned and applied", async () => {
 });
 
 test("the cloud, the name and the state are what the options say", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const words = ["--plugin", "openstack", "--cloud", "my cloud", "--name", "site-images", "--state", "prod.json"];
   expect((await run(folder, ["init", ...words, "--no-schema"])).code).toBe(0);
   expect(await text(folder)).not.toContain("#:schema");
@@ -47,7 +47,7 @@ test("the cloud, the name and the state are what the options say", async () => {
 });
 
 test("a setting that is given takes the place of the usual one; a secret is a reference, and is not shown", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const words = ["init", "--plugin", "outscale", "--no-schema", "--set"];
   const refused = await run(folder, [...words, "secret_key=hunter2secret"]);
   expect([refused.code, refused.stderr.includes("env:NAME"), refused.stderr.includes("hunter2")]).toEqual([
@@ -70,7 +70,7 @@ describe("a wrong option writes nothing", () => {
   ];
   for (const [words, code, message] of cases)
     test(words.join(" "), async () => {
-      await using folder = await Folder.make();
+      await using folder = await TestDirectory.make();
       const said = await run(folder, ["init", ...words]);
       expect(said.stderr).toContain(message);
       expect(said.code).toBe(code);
@@ -79,21 +79,21 @@ describe("a wrong option writes nothing", () => {
 });
 
 test("a directory that does not exist is named as what it is", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const said = await run(folder, ["init", "-f", "missing/images.toml"]);
   expect([said.code, said.stderr.includes("already exists")]).toEqual([1, false]);
   expect(said.stderr).toContain("missing");
 });
 
 test("a file that is there stays as it is", async () => {
-  await using folder = await Folder.make({ "images.toml": "# mine\n" });
+  await using folder = await TestDirectory.make({ "images.toml": "# mine\n" });
   const said = await run(folder, ["init"]);
   expect([said.code, said.stderr.includes("already exists")]).toEqual([1, true]);
   expect(await text(folder)).toBe("# mine\n");
 });
 
 test("on a terminal it asks for what no option says; an empty answer takes the default", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const env = { HOME: folder.path, NO_COLOR: "1" };
   await using program = onTerminal([process.execPath, MAIN, "init", "--no-schema"], { cwd: folder.path, env });
   await program.says("Plugin of the backend");

@@ -1,29 +1,29 @@
 import { expect, test } from "bun:test";
 import { open, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
-import { contentKey } from "../../src/core/plan/key.ts";
-import { Folder, listed, run } from "../harness.ts";
+import { contentKey } from "../../src/core/plan/content-key.ts";
+import { listed, run, TestDirectory } from "../harness.ts";
 
 // A large local file is read once: its digest is made while its bytes are sent, and written down afterwards.
 
 const SIZE = 65 << 20;
 const TOML = '[backend.store]\nplugin = "local"\npath = "./store"\n[image.a]\nsource = "./a.img"\n';
 
-async function large(): Promise<Folder> {
-  const folder = await Folder.make({ "images.toml": TOML, "a.img": "a disk" });
+async function large(): Promise<TestDirectory> {
+  const folder = await TestDirectory.make({ "images.toml": TOML, "a.img": "a disk" });
   await truncate(folder.at("a.img"), SIZE);
   return folder;
 }
 
-async function ends(folder: Folder, code: number, ...args: readonly string[]): Promise<string> {
+async function ends(folder: TestDirectory, code: number, ...args: readonly string[]): Promise<string> {
   const said = await run(folder, args);
   if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
   return said.stdout;
 }
 
 const json = async (path: string) => JSON.parse(await readFile(path, "utf8"));
-const stateOf = async (folder: Folder) => (await json(folder.at("images.state.json"))).images["store/a"];
+const stateOf = async (folder: TestDirectory) => (await json(folder.at("images.state.json"))).images["store/a"];
 
-async function record(folder: Folder) {
+async function record(folder: TestDirectory) {
   const names = await listed(folder.at("store", "images"));
   expect(names.length).toBe(1);
   const path = folder.at("store", "images", names[0] ?? "");

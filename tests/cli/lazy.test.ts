@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -10,7 +10,7 @@ async function loaded(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<readonly string[]> {
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": `[settings]\nname = "lazy"\n[backend.st]\nplugin = "local"\npath = "./st"\n[image.a]\nbackend = "st"\nsource = "./a"\n`,
     a: "bytes",
   });

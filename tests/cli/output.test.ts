@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, readdir, stat } from "node:fs/promises";
-import { Folder, type ProgramSaid } from "../harness.ts";
+import { type ProgramResult, TestDirectory } from "../harness.ts";
 import { World } from "./world.ts";
 
 setDefaultTimeout(120_000);
@@ -21,16 +21,16 @@ const WRITES: readonly (readonly [name: string, line: (path: string) => readonly
 ];
 
 /** A device of its own on which no byte has room. Never the machine's: what replaces a device by a file must not find that. */
-let devices: Folder;
+let devices: TestDirectory;
 let canMake = false;
 beforeAll(async () => {
-  devices = await Folder.make();
+  devices = await TestDirectory.make();
   const made = Bun.spawnSync(["mknod", "-m", "666", devices.at("full"), "c", "1", "7"]);
   canMake = made.exitCode === 0;
 });
 afterAll(async () => await devices[Symbol.asyncDispose]());
 
-function plainly(said: ProgramSaid): void {
+function plainly(said: ProgramResult): void {
   expect(said.stderr).not.toMatch(/^\s+at |bug in images|run\.bug/m);
   expect(said.stderr).toMatch(/^error: /m);
 }

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { loadPlugin, pluginFrom } from "../../src/core/load.ts";
 import { readPlugin } from "../../src/core/plugincode.ts";
 import { startWebFolder } from "../emulators/webdav/server.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 
 const example = await readFile(resolve("docs/examples/webdav.ts"), "utf8");
 const env = { WEBDAV_TOKEN: "sentinel-token" };
@@ -13,7 +13,11 @@ const toml = (url: string) =>
 
 test("a plugin file is pinned at its first use, refused when it changed, and taken again once it is trusted", async () => {
   await using web = startWebFolder(env.WEBDAV_TOKEN);
-  await using folder = await Folder.make({ "webdav.ts": example, "a.img": "bytes", "images.toml": toml(web.url) });
+  await using folder = await TestDirectory.make({
+    "webdav.ts": example,
+    "a.img": "bytes",
+    "images.toml": toml(web.url),
+  });
   const first = await run(folder, ["apply", "--yes"], { env });
   expect([first.code, first.stderr]).toEqual([0, expect.stringContaining("pinned the plugin ./webdav.ts")]);
   expect(JSON.parse(await readFile(folder.at("images.lock"), "utf8")).plugins["./webdav.ts"]).toMatch(
@@ -33,7 +37,7 @@ const spy = (at: string, more = "") =>
 
 test("code that was not trusted yet does not run for validate, show, log, state and unlock", async () => {
   await using web = startWebFolder(env.WEBDAV_TOKEN);
-  await using folder = await Folder.make({ "a.img": "bytes" });
+  await using folder = await TestDirectory.make({ "a.img": "bytes" });
   await folder.write("webdav.ts", spy(folder.at("ran")));
   const blocks =
     '[[import]]\nto = "dav/a"\nid = "x"\n[[removed]]\nfrom = "dav/old"\n[[moved]]\nfrom = "dav/b"\nto = "dav/a"\n';
@@ -69,7 +73,7 @@ const importing = `import data from "./data.json";\nimport { title, type Unused 
 
 test("what a plugin imports is pinned with it: a changed, an added and a removed import are refused and named", async () => {
   await using web = startWebFolder(env.WEBDAV_TOKEN);
-  await using folder = await Folder.make({ "a.img": "bytes", "images.toml": toml(web.url) });
+  await using folder = await TestDirectory.make({ "a.img": "bytes", "images.toml": toml(web.url) });
   await mkdir(folder.at("lib"));
   await folder.write("lib/title.ts", library);
   await folder.write("data.json", '{ "a": 1 }');
@@ -100,7 +104,7 @@ test("what a plugin imports is pinned with it: a changed, an added and a removed
 });
 
 test("hash and load are one read: a file that is changed after it was hashed runs as it was hashed", async () => {
-  await using folder = await Folder.make({ "lib.ts": 'export const doc = "as it was hashed";\n' });
+  await using folder = await TestDirectory.make({ "lib.ts": 'export const doc = "as it was hashed";\n' });
   await folder.write("p.ts", `import { doc } from "./lib.ts";\n${minimal.replace('"d"', "doc")}`);
   const code = await readPlugin(folder.at("p.ts"));
   await folder.write("lib.ts", 'export const doc = "changed since";\n');
@@ -109,7 +113,7 @@ test("hash and load are one read: a file that is changed after it was hashed run
 });
 
 test("a macro, which runs while a file is read, is refused, and so is an import that leads nowhere", async () => {
-  await using folder = await Folder.make({ "images.toml": '[backend.x]\nplugin = "./p.ts"\n' });
+  await using folder = await TestDirectory.make({ "images.toml": '[backend.x]\nplugin = "./p.ts"\n' });
   await folder.write(
     "mac.ts",
     `import { writeFileSync } from "node:fs";\nexport const doc = () => { writeFileSync(${JSON.stringify(folder.at("ran"))}, "x"); return "d"; };`,
@@ -128,7 +132,7 @@ test("a macro, which runs while a file is read, is refused, and so is an import 
 });
 
 test("two new plugins of one file are both pinned, and a pin holds in another checkout", async () => {
-  await using folder = await Folder.make({ "images.toml": "" });
+  await using folder = await TestDirectory.make({ "images.toml": "" });
   await mkdir(folder.at("one"));
   const names = ["a", "b", "c", "d"];
   for (const name of names) await folder.write(`${name}.ts`, minimal.replace('"x"', `"${name}"`));
@@ -164,7 +168,7 @@ const broken: readonly [what: string, text: string, said: string][] = [
 ];
 for (const [what, text, said] of broken) {
   test(`a plugin file that hands over ${what} is told in words for its author`, async () => {
-    await using folder = await Folder.make({ "p.ts": text, "images.toml": '[backend.x]\nplugin = "./p.ts"\n' });
+    await using folder = await TestDirectory.make({ "p.ts": text, "images.toml": '[backend.x]\nplugin = "./p.ts"\n' });
     const ended = await run(folder, ["plan"]);
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain(said);
@@ -173,7 +177,7 @@ for (const [what, text, said] of broken) {
 }
 
 test("images plugins lists them, and NAME tells every attribute", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const all = await run(folder, ["plugins"]);
   expect(all.stdout).toContain("local");
   const one = await run(folder, ["plugins", "local"]);

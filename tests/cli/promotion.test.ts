@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of variables
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 
 // For a machine that does much else.
 setDefaultTimeout(300_000);
@@ -13,7 +13,11 @@ const prod = (more = "") =>
   `${settings}${store("prod")}[image.base]\nbackend = "store"\nsource = { state = "./dev.state.json", image = "store/base"${more} }\n`;
 
 async function world(more = "") {
-  const folder = await Folder.make({ "dev.toml": DEV, "images.toml": prod(more), "base.img": "one\n".repeat(50) });
+  const folder = await TestDirectory.make({
+    "dev.toml": DEV,
+    "images.toml": prod(more),
+    "base.img": "one\n".repeat(50),
+  });
   let now = Date.parse("2026-03-01T00:00:00Z");
   const ends = async (code: number, ...args: readonly string[]) => {
     const said = await run(folder, args, { now: () => new Date(now) });
@@ -95,7 +99,7 @@ test("what is wrong with a promotion is told at its place", async () => {
 });
 
 test("*.auto.toml beside the file: over the environment, under --var-file and --var, by name, also with -chdir", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   await mkdir(folder.at("env"));
   const write = (name: string, text: string) => folder.write(`env/${name}`, text);
   await write(

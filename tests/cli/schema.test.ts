@@ -5,12 +5,12 @@ import Ajv from "ajv";
 import { parse } from "toml";
 import { builtIn } from "../../src/cli/plugins.ts";
 import { writable } from "../../src/core/model/schema.ts";
-import { Folder, named, run } from "../harness.ts";
+import { named, run, TestDirectory } from "../harness.ts";
 
-let folder: Folder;
+let folder: TestDirectory;
 let text: string;
 beforeAll(async () => {
-  folder = await Folder.make();
+  folder = await TestDirectory.make();
   const said = await run(folder, ["schema"]);
   expect([said.code, said.stderr]).toEqual([0, ""]);
   text = said.stdout;
@@ -82,7 +82,7 @@ test("taplo finds the schema by the file's first line: a right file passes, a mi
 }, 300_000);
 
 test("init --schema writes the schema and the line that names it, and fmt leaves both", async () => {
-  await using fresh = await Folder.make();
+  await using fresh = await TestDirectory.make();
   expect((await run(fresh, ["init", "--schema"])).code).toBe(0);
   expect(await readFile(fresh.at("images.toml"), "utf8")).toStartWith("#:schema ./images.schema.json\n");
   expect(await readFile(fresh.at("images.schema.json"), "utf8")).toBe(text);
@@ -91,7 +91,7 @@ test("init --schema writes the schema and the line that names it, and fmt leaves
 });
 
 test("fmt keeps comments, in and behind lines, and what is between the lines", async () => {
-  await using fresh = await Folder.make();
+  await using fresh = await TestDirectory.make();
   const before = '# first\n[backend.s]   # the store\nplugin="local"\n  # why\npath =  "x" # here\n\n# last\n';
   await fresh.write("images.toml", before);
   expect((await run(fresh, ["fmt"])).stdout).toBe("images.toml\n");

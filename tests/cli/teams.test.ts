@@ -6,7 +6,7 @@ import { openAt } from "../core/store/openat.ts";
 import { hasPostgres, type Postgres, postgres } from "../core/store/pgserver.ts";
 import { type StateServer, stateServer } from "../core/store/server.ts";
 import { AWS, BUCKET, makeBucket, moto, programAt, type Server, versitygw } from "../core/store/servers.ts";
-import type { ProgramSaid } from "../harness.ts";
+import type { ProgramResult } from "../harness.ts";
 import { World } from "./world.ts";
 
 // For a machine that does much else.
@@ -109,7 +109,7 @@ async function team(kind: Kind, images = A) {
   const settings = `[settings]\nname = "images"\n${lines}\n`;
   const world = await World.make(images, settings);
   last = world.folder.path;
-  const ends = async (code: number, ...args: readonly string[]): Promise<ProgramSaid> => {
+  const ends = async (code: number, ...args: readonly string[]): Promise<ProgramResult> => {
     const said = await world.run(args, { env: ENV });
     if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
     for (const secret of SECRETS.slice(0, 2)) expect(`${said.stdout}${said.stderr}`).not.toContain(secret);

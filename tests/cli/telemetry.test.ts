@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { destinationOf } from "../../src/cli/telemetry/wanted.ts";
+import { destinationOf } from "../../src/cli/telemetry/destination.ts";
 import { served } from "../core/net/kit.ts";
 import { World } from "./world.ts";
 

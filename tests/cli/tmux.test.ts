@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { renderPlan } from "../../src/cli/render/plan.ts";
 import { ansi, none } from "../../src/cli/render/style.ts";
 import { cells } from "../../src/cli/render/text.ts";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 import { FULL } from "./render/plans.ts";
 import { WIDE } from "./render/wide.ts";
 
@@ -20,7 +20,7 @@ class Tmux implements AsyncDisposable {
   }
 
   /** Runs a command in a window of so many columns; the window stays when it ends. */
-  static start(folder: Folder, columns: number, command: readonly string[], env = {}): Tmux {
+  static start(folder: TestDirectory, columns: number, command: readonly string[], env = {}): Tmux {
     const tmux = new Tmux(folder.at("tmux"));
     const { PATH = "" } = process.env;
     const words = command.map((word) => `'${word}'`).join(" ");
@@ -83,7 +83,7 @@ describe.skipIf(program === null)("on a real terminal", () => {
       ["wide characters", WIDE],
     ] as const)
       test(`a plan of ${columns} columns, ${name}: no line is broken by the terminal`, async () => {
-        await using folder = await Folder.make();
+        await using folder = await TestDirectory.make();
         const screens = [process.execPath, SCREENS, plan === FULL ? "full" : "wide"];
         await using tmux = Tmux.start(folder, columns, screens, { TERM: "screen-256color" });
         const shown = await tmux.until(/EXIT 0/);
@@ -128,9 +128,9 @@ test("colours are the terminal's own palette, without black, white or a backgrou
   expect(new Set(codes.filter((code) => !/^(1|2|22|3[1-6]|39|90)$/.test(code)))).toEqual(new Set());
 });
 
-async function scene(more = ""): Promise<Folder> {
+async function scene(more = ""): Promise<TestDirectory> {
   const images = `[image.bad]\nsource = { file = "a.img", checksum = "sha256:${"0".repeat(64)}" }\n[image.good]\nsource = "./b.img"\n${more}`;
-  return await Folder.make({
+  return await TestDirectory.make({
     "a.img": "a".repeat(5000),
     "b.img": "b".repeat(5000),
     "images.toml": `[backend.store]\nplugin = "local"\npath = "./store"\n${images}`,

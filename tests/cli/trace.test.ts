@@ -3,7 +3,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { bodyLine, headerLines, isSecretName } from "../../src/core/net/details.ts";
 import { stateServer } from "../core/store/server.ts";
 import { sharedStore } from "../emulators/outscale/buckets.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { Scene as Linode, TOKEN } from "../plugins/linode/kit.ts";
 import { staged } from "../plugins/openstack/stage.ts";
 import { KEY, Scene as Outscale } from "../plugins/outscale/kit.ts";
@@ -21,15 +21,15 @@ const leaks = (log: string, secrets: readonly string[]): string[] =>
     (secret) => log.includes(secret) || log.includes(btoa(secret)) || log.includes(encodeURIComponent(secret)),
   );
 
-async function traced(folder: Folder, env: Readonly<Record<string, string>>, isState = false): Promise<string> {
+async function traced(folder: TestDirectory, env: Readonly<Record<string, string>>, isState = false): Promise<string> {
   const said = await run(folder, ["apply", "--yes"], { env: { ...env, ...TRACE } });
   if (said.code !== 0) throw new Error(said.stderr);
   const log = await Bun.file(folder.at("trace.log")).text();
   const lines = log.trimEnd().split("\n");
   expect(lines.filter((line) => REQUEST.test(line)).length).toBeGreaterThan(2);
   // Headers and bodies of both directions, and a time on every line.
-  for (const mark of [" > content-type: application/json", " > {", ...(isState ? [] : [" < content-type: ", " < {"])])
-    expect(log).toContain(mark);
+  for (const marker of [" > content-type: application/json", " > {", ...(isState ? [] : [" < content-type: ", " < {"])])
+    expect(log).toContain(marker);
   expect(lines.filter((line) => !/^\d{4}-\S+Z (debug|trace): /.test(line))).toEqual([]);
   return log;
 }
@@ -68,7 +68,7 @@ test("outscale and its bucket: the same", async () => {
 });
 
 test("incus, over its unix socket: requests are in the log as others are", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const socket = folder.at("incus.socket");
   using _ = stopping(
     Bun.serve({

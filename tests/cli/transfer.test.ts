@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { file, hostile } from "../core/source/hostile.ts";
-import { Folder, listed, run } from "../harness.ts";
+import { listed, run, TestDirectory } from "../harness.ts";
 
 // The way of bytes as a user sees it: the whole program, a web server, and several stores.
 
@@ -30,13 +30,13 @@ class Site {
   }
 }
 
-async function ends(folder: Folder, code: number, ...args: readonly string[]): Promise<string> {
+async function ends(folder: TestDirectory, code: number, ...args: readonly string[]): Promise<string> {
   const said = await run(folder, args);
   if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
   return said.stdout;
 }
 
-async function blob(folder: Folder, store: string): Promise<Buffer> {
+async function blob(folder: TestDirectory, store: string): Promise<Buffer> {
   const [name = ""] = await listed(folder.at(store, "blobs"));
   return await readFile(folder.at(store, "blobs", name));
 }
@@ -47,7 +47,7 @@ test("one download, proven by a sums file, unpacked once for three backends; a n
   site.put("/disk.raw.gz", gzipSync(first));
   await using server = await site.serve();
   const source = `source = { url = "${server.url}/disk.raw.gz", checksum = "sha256:${server.url}/SHA256SUMS" }\n`;
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": `${STORES}[image.disk]\n${source}${ALL}compression = "none"\n`,
   });
   await ends(folder, 0, "apply", "--yes");
@@ -70,7 +70,7 @@ test("without a checksum a moved validator is a plan that says so; follow = fals
   site.put("/a.img", Buffer.alloc(5_000, "one"));
   await using server = await site.serve();
   const toml = (more = "") => `${STORES}[image.a]\nsource = { url = "${server.url}/a.img"${more} }\nbackend = "one"\n`;
-  await using folder = await Folder.make({ "images.toml": toml() });
+  await using folder = await TestDirectory.make({ "images.toml": toml() });
   await ends(folder, 0, "apply", "--yes");
   site.put("/a.img", Buffer.alloc(5_000, "two"));
   expect(await ends(folder, 2, "plan", "--detailed-exitcode")).toContain("etag");
@@ -79,7 +79,7 @@ test("without a checksum a moved validator is a plan that says so; follow = fals
 });
 
 test("bytes are packed for a backend that wants them so, and a disk is converted on the way", async () => {
-  await using folder = await Folder.make({ "disk.raw": Buffer.alloc(1 << 20, "bytes") });
+  await using folder = await TestDirectory.make({ "disk.raw": Buffer.alloc(1 << 20, "bytes") });
   const on = '[image.disk.on.one]\ncompression = "gz"\n[image.disk.on.two]\nformat = "qcow2"\n';
   await folder.write("images.toml", `${STORES}[image.disk]\nsource = "./disk.raw"\nbackends = ["one", "two"]\n${on}`);
   await ends(folder, 0, "apply", "--yes");
@@ -96,7 +96,7 @@ test("one backend that fails neither starves nor fails the others, and a wrong b
   site.put("/a.img", Buffer.alloc(100_000, "a"));
   await using server = await site.serve();
   const checksum = `checksum = "sha256:${sha256(Buffer.alloc(100_000, "a"))}"`;
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": `${STORES}[image.a]\nsource = { url = "${server.url}/a.img", ${checksum} }\n${ALL}`,
     two: "a file where the store should be",
   });
@@ -122,7 +122,7 @@ test("every phase is told with its bytes: transfer_start, transfer_progress, tra
   const site = new Site();
   site.put("/a.img", Buffer.alloc(100_000, "a"));
   await using server = await site.serve();
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": `${STORES}[image.a]\nsource = { url = "${server.url}/a.img" }\nbackend = "one"\n`,
   });
   const lines = (await ends(folder, 0, "apply", "--yes", "--json"))
@@ -141,7 +141,7 @@ test("image_cache_path is where the download is kept", async () => {
   const site = new Site();
   site.put("/a.img", Buffer.alloc(5_000, "a"));
   await using server = await site.serve();
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": `${STORES}[image.a]\nimage_source_url = "${server.url}/a.img"\nimage_cache_path = "./kept"\nbackend = "one"\n`,
   });
   await ends(folder, 0, "apply", "--yes");

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import manifest from "../../package.json" with { type: "json" };
 import { compareVersions } from "../../src/cli/commands/upgrade.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 
 let newest = "";
 let server: Bun.Server<undefined>;
@@ -18,7 +18,7 @@ beforeAll(() => {
 afterAll(() => server.stop(true));
 
 const upgrade = async (version: string, ...args: readonly string[]) => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   newest = version;
   return await run(folder, ["upgrade", ...args]);
 };

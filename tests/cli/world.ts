@@ -1,20 +1,20 @@
 import { readFile } from "node:fs/promises";
-import { Folder, listed, type ProgramSaid, run, type Surroundings } from "../harness.ts";
+import { listed, type ProgramResult, run, type Surroundings, TestDirectory } from "../harness.ts";
 
 const STORE = '[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"\n';
 
 /** A folder with a store, to run the program in. */
 export class World implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
 
-  private constructor(folder: Folder) {
+  private constructor(folder: TestDirectory) {
     this.folder = folder;
   }
 
   /** `images`: the blocks of images.toml behind the store's. Sources are there as a.img and b.img. */
   static async make(images: string, before = ""): Promise<World> {
     const world = new World(
-      await Folder.make({ "a.img": "bytes of a\n".repeat(100), "b.img": "bytes of b\n".repeat(100) }),
+      await TestDirectory.make({ "a.img": "bytes of a\n".repeat(100), "b.img": "bytes of b\n".repeat(100) }),
     );
     await world.declare(images, before);
     return world;
@@ -24,12 +24,12 @@ export class World implements AsyncDisposable {
     await this.folder.write("images.toml", `${before}${STORE}${images}`);
   }
 
-  run(args: readonly string[], surroundings: Surroundings = {}): Promise<ProgramSaid> {
+  run(args: readonly string[], surroundings: Surroundings = {}): Promise<ProgramResult> {
     return run(this.folder, args, surroundings);
   }
 
   /** @throws what was said, unless the exit code is this */
-  async ends(code: number, ...args: readonly string[]): Promise<ProgramSaid> {
+  async ends(code: number, ...args: readonly string[]): Promise<ProgramResult> {
     const said = await this.run(args);
     if (said.code !== code)
       throw new Error(`images ${args.join(" ")}: ${said.code}, not ${code}\n${said.stderr}\n${said.stdout}`);

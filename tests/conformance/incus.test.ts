@@ -1,6 +1,6 @@
 import { CLAUSES } from "../../src/core/conformance.ts";
 import { FakeIncus } from "../emulators/incus/server.ts";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 import { conformance } from "./suite.ts";
 
 // The contract on a server in memory: the real incusd is asked the same by tests/live/incus.live.ts.
@@ -14,7 +14,7 @@ const tarball = async (serial: string) =>
   );
 
 const place = async () => {
-  const folder = await Folder.make();
+  const folder = await TestDirectory.make();
   const server = new FakeIncus(folder.at("socket"));
   return {
     settings: { socket: server.socket },

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { Folder, listed } from "../harness.ts";
+import { listed, TestDirectory } from "../harness.ts";
 import { conformance } from "./suite.ts";
 
 await conformance("local", {
@@ -24,7 +24,7 @@ await conformance("local", {
   },
   several: (i) => ({ aliases: [`alias-${i}`] }),
   place: async () => {
-    const folder = await Folder.make();
+    const folder = await TestDirectory.make();
     const records = async () =>
       (await listed(folder.at("images")).catch(() => [])).map((name) => folder.at("images", name));
     return {

@@ -1,7 +1,7 @@
 import { describe, test } from "bun:test";
 import { CHECKS } from "../../src/conformance/checks.ts";
-import { type Question, Stage } from "../../src/conformance/stage.ts";
-import { unasked } from "../../src/conformance/unasked.ts";
+import { skippedClauses } from "../../src/conformance/skipped.ts";
+import { type ClauseRequest, TestStage } from "../../src/conformance/stage.ts";
 import { canDownload } from "../../src/core/abilities.ts";
 import { CLAUSES, type Clause, type ConformanceSpec } from "../../src/core/conformance.ts";
 import { run } from "../harness.ts";
@@ -16,7 +16,7 @@ export interface Spec extends ConformanceSpec {
  * cannot be asked is shown as skipped, with the reason.
  */
 export async function conformance(name: string, spec: Spec, only: readonly Clause[] = CLAUSES): Promise<void> {
-  const question: Question = {
+  const question: ClauseRequest = {
     plugin: spec.plugin,
     spec,
     run: (folder, args, env) => run(folder, args, { env }),
@@ -33,7 +33,7 @@ export async function conformance(name: string, spec: Spec, only: readonly Claus
       test(
         clause,
         async () => {
-          await using stage = await Stage.open(question);
+          await using stage = await TestStage.open(question);
           await CHECKS[clause](stage);
         },
         spec.timeout ?? 120_000,
@@ -43,10 +43,10 @@ export async function conformance(name: string, spec: Spec, only: readonly Claus
 }
 
 /** Opens a place once, to see what can be asked of it. */
-async function reasonsOf(question: Question): Promise<ReturnType<typeof unasked>> {
+async function reasonsOf(question: ClauseRequest): Promise<ReturnType<typeof skippedClauses>> {
   const { spec } = question;
-  await using stage = await Stage.open(question, spec.probe);
+  await using stage = await TestStage.open(question, spec.probe);
   await stage.declare({ small: spec.small });
   await using open = await stage.backend();
-  return unasked(spec, stage.place, { download: canDownload(open.backend) });
+  return skippedClauses(spec, stage.place, { download: canDownload(open.backend) });
 }

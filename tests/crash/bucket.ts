@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AWS, type Server } from "../core/store/servers.ts";
-import { Folder, named } from "../harness.ts";
+import { named, TestDirectory } from "../harness.ts";
 import { bucketNamed, type Hands, hands } from "../plugins/s3/kit.ts";
 
 const BINARY = resolve("dist/images");
@@ -18,12 +18,12 @@ const SCENES: readonly string[] = [
 
 /** A store in a bucket, a state and the real binary, to be killed again and again. */
 export class BucketGround implements AsyncDisposable {
-  readonly #folder: Folder;
+  readonly #folder: TestDirectory;
   readonly #server: Server;
   readonly #hands: Hands;
   #scene = 0;
 
-  private constructor(folder: Folder, server: Server, own: Hands) {
+  private constructor(folder: TestDirectory, server: Server, own: Hands) {
     this.#folder = folder;
     this.#server = server;
     this.#hands = own;
@@ -32,7 +32,7 @@ export class BucketGround implements AsyncDisposable {
   static async make(server: Server): Promise<BucketGround> {
     if (!existsSync(BINARY)) throw new Error("dist/images is not there: bun run build");
     await bucketNamed(server.url, "ground");
-    return new BucketGround(await Folder.make(), server, hands(server.url, "ground"));
+    return new BucketGround(await TestDirectory.make(), server, hands(server.url, "ground"));
   }
 
   /** The next declaration, with other bytes: those of `b` are the same in their first part, for an upload that goes on. */

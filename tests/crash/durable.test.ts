@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 // What is promised to survive a power cut is synced before it is relied on: the calls of a real apply, in their order.
 
@@ -9,7 +9,7 @@ const JOURNAL = /^sync \.images\/journal\/.*\.jsonl$/;
 const hasStrace = Bun.which("strace") !== null;
 
 /** The calls of an apply that make something durable or visible: `sync PATH`, `name PATH`, `link PATH`. */
-async function calls(folder: Folder): Promise<readonly string[]> {
+async function calls(folder: TestDirectory): Promise<readonly string[]> {
   const log = folder.at("calls");
   const trace = [
     "strace",
@@ -41,7 +41,7 @@ async function calls(folder: Folder): Promise<readonly string[]> {
 test.skipIf(!hasStrace)(
   "an apply syncs its journal before it calls, the bytes and records before they are visible, the state and its directory",
   async () => {
-    await using folder = await Folder.make({
+    await using folder = await TestDirectory.make({
       "a.img": "bytes\n".repeat(1000),
       "images.toml": '[backend.s]\nplugin = "local"\npath = "./s"\n[image.a]\nbackend = "s"\nsource = "./a.img"\n',
     });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
-import { Folder, listed } from "../harness.ts";
+import { listed, TestDirectory } from "../harness.ts";
 
 const BINARY = resolve("dist/images");
 
@@ -36,7 +36,7 @@ function slowServer() {
   };
 }
 
-function start(folder: Folder, ...args: readonly string[]) {
+function start(folder: TestDirectory, ...args: readonly string[]) {
   const { PATH = "" } = process.env;
   return Bun.spawn([BINARY, ...args], {
     cwd: folder.path,
@@ -65,8 +65,8 @@ class Heard {
   }
 }
 
-async function scene(url: string): Promise<Folder> {
-  const folder = await Folder.make({ "b.img": "at once" });
+async function scene(url: string): Promise<TestDirectory> {
+  const folder = await TestDirectory.make({ "b.img": "at once" });
   await folder.write(
     "images.toml",
     `[backend.store]\nplugin = "local"\npath = "./store"\n[image.slow]\nsource = "${url}"\n[image.quick]\nsource = "./b.img"\n`,
@@ -74,7 +74,7 @@ async function scene(url: string): Promise<Folder> {
   return folder;
 }
 
-async function settled(folder: Folder): Promise<void> {
+async function settled(folder: TestDirectory): Promise<void> {
   const apply = start(folder, "apply", "--yes");
   expect([await apply.exited, await new Response(apply.stderr).text()]).toEqual([0, expect.any(String)]);
   const plan = start(folder, "plan", "--detailed-exitcode");

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Folder, listed } from "../harness.ts";
+import { listed, TestDirectory } from "../harness.ts";
 
 const BINARY = resolve("dist/images");
 
@@ -26,12 +26,12 @@ export interface Elsewhere {
 
 /** A store, a state and the real binary, to be killed again and again. */
 export class Ground implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   #scene = 0;
 
   readonly #elsewhere: Elsewhere | undefined;
 
-  private constructor(folder: Folder, elsewhere: Elsewhere | undefined) {
+  private constructor(folder: TestDirectory, elsewhere: Elsewhere | undefined) {
     this.folder = folder;
     this.#elsewhere = elsewhere;
   }
@@ -39,7 +39,7 @@ export class Ground implements AsyncDisposable {
   /** Without `elsewhere` the state is a file. */
   static async make(elsewhere?: Elsewhere): Promise<Ground> {
     if (!existsSync(BINARY)) throw new Error("dist/images is not there: bun run build");
-    return new Ground(await Folder.make(), elsewhere);
+    return new Ground(await TestDirectory.make(), elsewhere);
   }
 
   /** The next declaration, with other bytes. */

@@ -1,4 +1,4 @@
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 /** Where tests/foreign/run has put the clients of others; undefined: they could not be installed, and it said why. */
 export const clients = { python: process.env["FOREIGN_PYTHON"], go: process.env["FOREIGN_GO"] };
@@ -11,7 +11,7 @@ export interface Told {
 
 /** Runs somebody else's program in an empty folder that is its home, with these variables and no others. */
 export async function call(command: readonly string[], env: Readonly<Record<string, string>>): Promise<Told> {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   const child = Bun.spawn([...command], {
     cwd: folder.path,
     env: { PATH: process.env["PATH"] ?? "", HOME: folder.path, LANG: "C.UTF-8", ...env },

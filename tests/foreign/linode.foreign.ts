@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { startLinode } from "../emulators/linode/start.ts";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 import { answer, call, clients } from "./kit.ts";
 
 setDefaultTimeout(170_000);
@@ -31,7 +31,7 @@ test.skipIf(clients.go === undefined)("linodego: the calls of terraform's linode
 
 test.skipIf(clients.python === undefined)("linode-cli: upload, list, view, update, replicate, delete", async () => {
   await using emulator = await open();
-  await using folder = await Folder.make({ "disk.img.gz": gzipSync("a disk") });
+  await using folder = await TestDirectory.make({ "disk.img.gz": gzipSync("a disk") });
   const { host } = new URL(emulator.url);
   const env = {
     LINODE_CLI_TOKEN: TOKEN,

@@ -1,5 +1,5 @@
 import { createServer, request } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { Transform } from "node:stream";
 
@@ -161,7 +161,9 @@ export class Watched implements AsyncDisposable {
 
   async listen(): Promise<string> {
     await new Promise<void>((ready) => this.#server.listen(0, "127.0.0.1", ready));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("it listens on no port");
+    return `http://127.0.0.1:${address.port}`;
   }
 
   refuse(status: number, times: number): void {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { appendFile, cp, mkdir, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Failure } from "../../src/core/failure.ts";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { api, DIR, facts, type Json, project, restart } from "./incus-kit.ts";
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
@@ -12,7 +12,7 @@ const LONG = 300_000;
 
 /** A folder with images.toml for a project of its own; `image` is what stands in the block of the only image. */
 async function lab(image: string) {
-  const folder = await Folder.make();
+  const folder = await TestDirectory.make();
   const own = await project(main.socket);
   const head = `[settings]\nname = "images"\n[backend.lab]\nplugin = "incus"\nsocket = "${main.socket}"\nconfig = "${folder.at("conf")}"\nproject = "${own.name}"\n`;
   await folder.write("images.toml", `${head}[image.a]\nbackend = "lab"\naliases = ["a"]\n${image}`);

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { Folder, type ProgramSaid, run } from "../harness.ts";
+import { type ProgramResult, run, TestDirectory } from "../harness.ts";
 
 /** What incus-up wrote of its servers. */
 export interface Facts {
@@ -76,7 +76,7 @@ export async function project(socket: string): Promise<{ readonly name: string }
 
 /** A project of one's own on `main`, reached over its socket, with a folder for images.toml. */
 export class Lab implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   readonly project: Awaited<ReturnType<typeof project>>;
   settings: string;
 
@@ -84,7 +84,7 @@ export class Lab implements AsyncDisposable {
   /** What the program sees of the surroundings. */
   env: Readonly<Record<string, string>>;
 
-  private constructor(folder: Folder, own: Awaited<ReturnType<typeof project>>, known: Facts) {
+  private constructor(folder: TestDirectory, own: Awaited<ReturnType<typeof project>>, known: Facts) {
     this.folder = folder;
     this.project = own;
     this.#facts = known;
@@ -93,12 +93,12 @@ export class Lab implements AsyncDisposable {
   }
   static async open(): Promise<Lab> {
     const known = await facts();
-    return new Lab(await Folder.make(), await project(known.main.socket), known);
+    return new Lab(await TestDirectory.make(), await project(known.main.socket), known);
   }
   async declare(blocks: string): Promise<void> {
     await this.folder.write("images.toml", `[backend.lab]\nplugin = "incus"\n${this.settings}\n${blocks}`);
   }
-  run(...args: readonly string[]): Promise<ProgramSaid> {
+  run(...args: readonly string[]): Promise<ProgramResult> {
     return run(this.folder, args, { env: this.env });
   }
   async apply(...args: readonly string[]): Promise<string> {
@@ -164,7 +164,7 @@ function waiter(): Uint8Array {
 
 /** An instance of the default project that runs; deleted in the end. */
 export async function running(socket: string, name: string, ephemeral = false): Promise<AsyncDisposable> {
-  const folder = await Folder.make();
+  const folder = await TestDirectory.make();
   await folder.write("metadata.yaml", "architecture: x86_64\ncreation_date: 1700000000\nproperties: {}\n");
   for (const path of ["sbin", "etc", "dev", "proc", "sys"]) await mkdir(folder.at("rootfs", path), { recursive: true });
   await folder.write("rootfs/sbin/init", waiter());

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { api, bytesOf, DIR, facts, type Json, Lab, names, project, unified } from "./incus-kit.ts";
 
 if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
@@ -157,7 +157,7 @@ test(
 test(
   "from an instance and from a snapshot of it",
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await TestDirectory.make();
     const write = (more: string) =>
       folder.write(
         "images.toml",

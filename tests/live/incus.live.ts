@@ -1,5 +1,5 @@
 import { conformance } from "../conformance/suite.ts";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 import { api, bytesOf, DIR, facts, project, tarball, unified } from "./incus-kit.ts";
 import { Watch } from "./incus-watch.ts";
 
@@ -124,7 +124,7 @@ await conformance(
     ...common,
     place: async () => {
       const own = await project(main.socket);
-      const folder = await Folder.make();
+      const folder = await TestDirectory.make();
       const watch = await Watch.open(folder.at("socket"), main.socket);
       return {
         settings: { socket: watch.socket, project: own.name, config: `${DIR}/conf` },

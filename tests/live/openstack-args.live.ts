@@ -1,6 +1,6 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { facts } from "./glance.ts";
 import { bytes, env, mine } from "./openstack-kit.ts";
 
@@ -181,7 +181,7 @@ for (const plugin of ["openstack", "vkcs"])
     test(`${plugin}: ${row.argument} = ${row.values[0].slice(0, 40)}`, async () => {
       await mine.empty();
       const unique = `${Date.now().toString(16).slice(-5)}${(count++).toString(16)}`.padStart(6, "0").slice(-6);
-      await using place = await Folder.make({
+      await using place = await TestDirectory.make({
         "disk.img": bytes,
         "other.img": bytes.map((byte) => byte ^ 9),
         "small.img": bytes.subarray(0, 4096),

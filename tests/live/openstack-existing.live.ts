@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { rm } from "node:fs/promises";
-import { type Folder, run } from "../harness.ts";
+import { run, type TestDirectory } from "../harness.ts";
 import { clouds, facts } from "./glance.ts";
 import { apply, at, bytes, env, FILE, images, mine, settled, toml } from "./openstack-kit.ts";
 
@@ -43,7 +43,7 @@ const membersOf = async (id: string): Promise<readonly string[]> => {
 const change = (id: string, path: string, value: unknown, project = mine) =>
   project.call("PATCH", `images/${id}`, [{ op: "add", path, value }]);
 
-async function lose(place: Folder): Promise<void> {
+async function lose(place: TestDirectory): Promise<void> {
   for (const name of ["images.state.json", "images.state.json.backup", ".images"])
     await rm(place.at(name), { recursive: true, force: true });
 }

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
-import { Folder, type ProgramSaid, run, type Surroundings } from "../harness.ts";
+import { type ProgramResult, run, type Surroundings, TestDirectory } from "../harness.ts";
 import { clouds, facts, Project } from "./glance.ts";
 
 // What tests of the program against a real Glance share: one image in a project that nobody else uses.
@@ -15,14 +15,15 @@ export const FILE = 'source = { file = "./disk.img" }';
 export const toml = (image: string, settings = 'cloud = "other"', plugin = "openstack") =>
   `[backend.x]\nplugin = "${plugin}"\n${settings}\n\n[image.big]\nbackend = "x"\n${image}\n`;
 
-export async function at(image: string, settings?: string, plugin?: string): Promise<Folder> {
-  return await Folder.make({ "images.toml": toml(image, settings, plugin), "disk.img": bytes });
+export async function at(image: string, settings?: string, plugin?: string): Promise<TestDirectory> {
+  return await TestDirectory.make({ "images.toml": toml(image, settings, plugin), "disk.img": bytes });
 }
 
-export const images = (place: Folder, ...args: readonly string[]): Promise<ProgramSaid> => run(place, args, { env });
-export const apply = (place: Folder, more: Surroundings = {}) =>
+export const images = (place: TestDirectory, ...args: readonly string[]): Promise<ProgramResult> =>
+  run(place, args, { env });
+export const apply = (place: TestDirectory, more: Surroundings = {}) =>
   run(place, ["apply", "--yes"], { ...more, env: { ...env, ...more.env } });
-export const settled = async (place: Folder) =>
+export const settled = async (place: TestDirectory) =>
   expect((await images(place, "plan", "--detailed-exitcode")).code).toBe(0);
 
 /** The images of the project, as "name status". */

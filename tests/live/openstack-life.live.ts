@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { facts, Project } from "./glance.ts";
 import { apply, at, bytes, env, FILE, images, live, mine, settled, toml } from "./openstack-kit.ts";
 
@@ -14,7 +14,7 @@ const DAY = 86_400_000;
 const later = (days: number) => () => new Date(Date.now() + days * DAY);
 
 /** Other bytes each time. */
-async function change(place: Folder, version: number): Promise<void> {
+async function change(place: TestDirectory, version: number): Promise<void> {
   await place.write(
     "disk.img",
     bytes.subarray(0, 4096).map((byte) => byte ^ version),
@@ -22,7 +22,7 @@ async function change(place: Folder, version: number): Promise<void> {
 }
 
 /** Applies versions one after the other, each some days after today. */
-async function versions(place: Folder, days: readonly number[], first = 1): Promise<string> {
+async function versions(place: TestDirectory, days: readonly number[], first = 1): Promise<string> {
   let told = "";
   for (const [i, day] of days.entries()) {
     await change(place, first + i);
@@ -42,7 +42,7 @@ test("an application credential, by id and by clouds.yaml, and a token", async (
   };
   const { token } = await Project.login(facts.demo);
   for (const [name, lines] of Object.entries(settings)) {
-    await using place = await Folder.make({ "images.toml": `[backend.x]\nplugin = "openstack"\n${lines}\n` });
+    await using place = await TestDirectory.make({ "images.toml": `[backend.x]\nplugin = "openstack"\n${lines}\n` });
     const said = await run(place, ["info", "x", "--json"], { env: { ...env, SECRET: secret, TOKEN: token } });
     expect([name, said.stderr, said.code]).toEqual([name, "", 0]);
   }
@@ -96,7 +96,7 @@ region = "RegionOne"`;
 });
 
 test("the arguments of the seed, by their own names", async () => {
-  await using web = await Folder.make({ "disk.img": bytes });
+  await using web = await TestDirectory.make({ "disk.img": bytes });
   await Bun.spawn(["tar", "-czf", web.at("disk.tar.gz"), "-C", web.path, "disk.img"]).exited;
   const basic = `Basic ${btoa("ann:pw-source")}`;
   await using server = Bun.serve({

@@ -2,7 +2,7 @@ import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test"
 import { mkdir, readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { Folder } from "../harness.ts";
+import type { TestDirectory } from "../harness.ts";
 import { facts, folder as servers, Watched } from "./glance.ts";
 import { apply, at, bytes, FILE, images, live, mine, settled } from "./openstack-kit.ts";
 
@@ -57,7 +57,7 @@ const isOpen = (port: number): Promise<boolean> =>
 const hasNginx = Bun.which("nginx", { PATH: "/usr/sbin:/usr/bin" }) !== null;
 const withNginx = hasNginx ? "" : " (skipped: nginx is not installed)";
 
-async function nginx(place: Folder, settings: string, target: string = facts.glance.RegionOne): Promise<Server> {
+async function nginx(place: TestDirectory, settings: string, target: string = facts.glance.RegionOne): Promise<Server> {
   const port = freePort();
   const dir = place.at("nginx");
   await mkdir(dir);

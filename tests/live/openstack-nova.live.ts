@@ -2,7 +2,7 @@ import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test"
 import { createHash } from "node:crypto";
 import { appendFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Folder } from "../harness.ts";
+import type { TestDirectory } from "../harness.ts";
 import { facts, type Project } from "./glance.ts";
 import { at, bytes, env, FILE, mine } from "./openstack-kit.ts";
 
@@ -22,7 +22,7 @@ async function tell(text: string): Promise<void> {
   if (transcript !== undefined) await appendFile(transcript, `${text}\n`);
 }
 
-async function type(place: Folder, ...args: readonly string[]): Promise<number> {
+async function type(place: TestDirectory, ...args: readonly string[]): Promise<number> {
   const ran = Bun.spawn([...command, ...args], {
     cwd: place.path,
     env: { ...process.env, ...env, HOME: place.path, IMAGES_CACHE: place.at("cache"), NO_COLOR: "1" },

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
-import { Folder, run } from "../harness.ts";
+import { run, TestDirectory } from "../harness.ts";
 import { bytesOf, DIR, facts } from "./incus-kit.ts";
 
 // The store of the `local` plugin, served by a web server, as a remote of the real incus client and of a real daemon.
@@ -9,7 +9,7 @@ if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/l
 const { main } = await facts();
 
 test("incus lists the store, and copies a container and a virtual machine from it into the daemon", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   for (const name of ["unified.tar.gz", "meta.tar.xz", "rootfs.squashfs", "vm-meta.tar.xz", "disk.qcow2"])
     await folder.write(name, await bytesOf(name));
   await folder.write(

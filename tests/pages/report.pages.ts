@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { html } from "../../src/cli/render/html/index.ts";
-import { Gathered } from "../../src/cli/render/outcome.ts";
+import { Gathered } from "../../src/cli/render/run-report.ts";
 import type { Event } from "../../src/core/model/event.ts";
 import { imageId } from "../../src/core/model/name.ts";
 import type { Step } from "../../src/core/model/plan.ts";

@@ -1,7 +1,7 @@
 import { address, backendName, imageId, imageName } from "../../src/core/model/name.ts";
 import { storePage } from "../../src/plugins/local/page.ts";
 import type { StoreEntry } from "../../src/plugins/local/record.ts";
-import { shelvesOf } from "../../src/plugins/local/streams.ts";
+import { productVersions } from "../../src/plugins/local/streams.ts";
 
 const SYSTEMS = ["Debian", "Ubuntu", "Alpine", "Fedora", "Rocky"] as const;
 const DAY = 24 * 3600 * 1000;
@@ -48,4 +48,5 @@ export const FEW: readonly StoreEntry[] = [
   ),
 ];
 
-export const pageOf = (entries: readonly StoreEntry[], url?: string): string => storePage(shelvesOf(entries), url);
+export const pageOf = (entries: readonly StoreEntry[], url?: string): string =>
+  storePage(productVersions(entries), url);

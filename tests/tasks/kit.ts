@@ -9,11 +9,11 @@ import { Cloud } from "../plugins/openstack/keystone.ts";
 import type { World } from "./page.ts";
 
 /** A qcow2 disk with a few bytes in it, by qemu-img. */
-export async function qcow2(mark: string): Promise<Uint8Array> {
+export async function qcow2(marker: string): Promise<Uint8Array> {
   const scratch = await mkdtemp(join(tmpdir(), "images-tasks-"));
   try {
     const [raw, disk] = [join(scratch, "disk.raw"), join(scratch, "disk.qcow2")];
-    await Bun.write(raw, `${mark}\n`.repeat(10_000).slice(0, 65_536));
+    await Bun.write(raw, `${marker}\n`.repeat(10_000).slice(0, 65_536));
     await $`qemu-img convert -f raw -O qcow2 ${raw} ${disk}`.quiet();
     return await readFile(disk);
   } finally {

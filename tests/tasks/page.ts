@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, dirname, resolve } from "node:path";
-import { Folder } from "../harness.ts";
+import { TestDirectory } from "../harness.ts";
 
 // The pages of docs/tasks, run from top to bottom as a reader would who copies and pastes: a block whose first line is `# FILE` is written
 // to that file, a block `sh` is given to bash, and a block `text` right behind it is what that has to print.
@@ -77,12 +77,12 @@ function checked(line: string): string {
 
 /** A page on the way through a world. */
 export class Reader implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   readonly #page: string;
   readonly #world: World;
   #isGoingOn = false;
 
-  private constructor(folder: Folder, page: string, world: World) {
+  private constructor(folder: TestDirectory, page: string, world: World) {
     this.folder = folder;
     this.#page = page;
     this.#world = world;
@@ -90,7 +90,7 @@ export class Reader implements AsyncDisposable {
 
   static async open(name: string, world: World = {}): Promise<Reader> {
     if (!existsSync(BINARY)) throw new Error("dist/images does not exist: bun run build");
-    const folder = await Folder.make();
+    const folder = await TestDirectory.make();
     const programs = { images: `exec '${BINARY}' "$@"`, ...world.programs };
     for (const [program, script] of Object.entries(programs)) {
       await Bun.write(folder.at(".bin", program), `#!/bin/bash\n${script}\n`);

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline/promises";
 import { ReadStream } from "node:tty";
 import { Command, Option } from "clipanion";
 import { type ApplyResult, apply, deletes } from "../../core/apply/apply.ts";
-import { verify } from "../../core/apply/verify.ts";
+import { verifySavedPlan } from "../../core/apply/saved-plan.ts";
 import { Failure } from "../../core/failure.ts";
 import { hasChanges, type Plan, type PlanMode } from "../../core/model/plan.ts";
 import { EXIT, optionCount } from "../base.ts";
@@ -45,9 +45,9 @@ abstract class ApplyingCommand extends PlanningCommand {
     const store = await session.store();
     const { renamed } = await session.moved();
     for (const [to, from] of renamed) await store.rename(from, to);
-    const means = await session.means();
-    const result = await this.watch(apply(plan, means), session, store, plan);
-    if (!this.isJsonOnly) this.out.talk.write(failuresAgain(this.gathered.report, this.view("talk")));
+    const context = await session.applyContext();
+    const result = await this.watch(apply(plan, context), session, store, plan);
+    if (!this.isJsonOnly) this.out.diagnostics.write(failuresAgain(this.gathered.report, this.view("diagnostics")));
     return result;
   }
 
@@ -68,7 +68,7 @@ abstract class ApplyingCommand extends PlanningCommand {
         hint: "pass --yes, or apply a saved plan",
       });
     }
-    this.out.talk.write(confirmation(plan, this.view("talk")));
+    this.out.diagnostics.write(confirmation(plan, this.view("diagnostics")));
     const lines = createInterface({ input: stdin, output: this.context.stderr });
     try {
       return (
@@ -100,7 +100,7 @@ export class ApplyCommand extends ApplyingCommand {
   override async run(): Promise<number> {
     const saved = this.plan === undefined ? undefined : fromPlanFile(await this.read(this.plan));
     await using session = await this.session(this.wish("apply", true));
-    if (saved !== undefined) await verify(saved, await session.means());
+    if (saved !== undefined) await verifySavedPlan(saved, await session.applyContext());
     return await this.carryOut(session, saved, "normal");
   }
 

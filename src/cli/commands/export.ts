@@ -22,7 +22,7 @@ import { EXIT, FileCommand } from "../base.ts";
 import { checkWritable } from "../output.ts";
 import { bytes } from "../render/format.ts";
 import { replaceable } from "../rewrite.ts";
-import { unwritable } from "../unwritable.ts";
+import { writeFailure } from "../write-failure.ts";
 
 export class ExportCommand extends FileCommand {
   static override readonly paths = [["export"]];
@@ -118,7 +118,7 @@ export class ExportCommand extends FileCommand {
     const fresh = target && join(dirname(target), `.${basename(target, extname(target))}.${randomUUID()}.part`);
     const onDisk = <T>(work: Promise<T>): Promise<T> =>
       work.catch((cause: unknown) => {
-        throw unwritable(cause, path);
+        throw writeFailure(cause, path);
       });
     await using file = await onDisk(open(fresh ?? path, fresh === undefined ? "w" : "wx"));
     try {

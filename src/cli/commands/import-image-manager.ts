@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { keepVersions } from "../../core/apply/versions.ts";
-import { madeUpName } from "../../core/config/madeup.ts";
+import { generateName } from "../../core/config/generated-name.ts";
 import type { Event } from "../../core/model/event.ts";
 import { Channel } from "../../core/stream.ts";
 import { EXIT, FileCommand, optionSeconds } from "../base.ts";
@@ -50,14 +50,14 @@ export class ImportImageManagerCommand extends FileCommand {
   override async run(): Promise<number> {
     const { cwd, signal } = this.context;
     const file = resolve(cwd, this.file);
-    const name = madeUpName(dirname(file));
+    const name = generateName(dirname(file));
     const files = await readDefinitions(this.from.map((path) => resolve(cwd, path)));
-    const wish = { backend: this.backend, cloud: this.cloud, tag: this.tag, folder: dirname(file) };
+    const options = { backend: this.backend, cloud: this.cloud, tag: this.tag, directory: dirname(file) };
     const before = await existing(file, () =>
       this.session({ operation: "import", write: false, plugins: "first use" }),
     );
-    const target = targetOf(before, wish);
-    const blind = prepare(files, target, before, { ...wish, live: [] });
+    const target = targetOf(before, options);
+    const blind = prepare(files, target, before, { ...options, live: [] });
     if (this.dryRun || blind.text === "") {
       for (const text of blind.notes) this.note(printable(text));
       if (blind.text === "") this.note("There is nothing to adopt.");
@@ -65,7 +65,7 @@ export class ImportImageManagerCommand extends FileCommand {
       return EXIT.done;
     }
     const live = await this.#live(await extended(file, blind.text, name), target.name, signal);
-    const prepared = prepare(files, target, before, { ...wish, live });
+    const prepared = prepare(files, target, before, { ...options, live });
     for (const text of prepared.notes) this.note(printable(text));
     return await this.#adopt(file, await extended(file, prepared.text, name), prepared);
   }
@@ -89,10 +89,10 @@ export class ImportImageManagerCommand extends FileCommand {
         lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
       },
     );
-    const means = await session.means();
+    const context = await session.applyContext();
     await lookAtAll(images, session, { adopt, signal: this.context.signal });
     await rewrite(file, text);
-    await adoptAll(images, means, {
+    await adoptAll(images, context, {
       adopt,
       said: {
         noted: (text) => this.note(printable(text)),
@@ -108,7 +108,7 @@ export class ImportImageManagerCommand extends FileCommand {
       const kept = await keepVersions(
         address,
         older.map(({ id, created }) => ({ id, replaced: created })),
-        { means, events },
+        { run: context, events },
       );
       if (kept.length > 0) this.note(`${address}: ${plural(kept.length, "older version")} kept`);
     }

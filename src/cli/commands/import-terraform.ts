@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { Command, Option } from "clipanion";
-import { madeUpName } from "../../core/config/madeup.ts";
+import { generateName } from "../../core/config/generated-name.ts";
 import { Failure } from "../../core/failure.ts";
 import { EXIT, FileCommand, optionSeconds } from "../base.ts";
 import { plural } from "../render/format.ts";
@@ -62,11 +62,11 @@ export class ImportTerraformCommand extends FileCommand {
 
   private async takeOver(file: string, { backends, images, secrets }: Prepared): Promise<number> {
     const { adopt } = this;
-    const name = madeUpName(dirname(file));
+    const name = generateName(dirname(file));
     const text = await extended(file, addition(backends, images), name);
     await using session = await this.opened(text);
-    for (const secret of secrets) session.secrets.conceal(secret);
-    const means = await session.means();
+    for (const secret of secrets) session.secrets.maskSecret(secret);
+    const context = await session.applyContext();
     const { there, gone } = await lookAtAll(images, session, { adopt, signal: this.context.signal });
     for (const { from, id } of gone) this.note(printable(`${from}: image ${id} no longer exists; skipped`));
     const added = addition(backends, there);
@@ -76,21 +76,21 @@ export class ImportTerraformCommand extends FileCommand {
       if (blind !== undefined)
         this.note(printable(`${one.address}: warning: its source cannot be read: ${blind.message}`));
     };
-    await adoptAll(there, means, { adopt, said: { taken, noted: (text) => this.note(printable(text)) } });
+    await adoptAll(there, context, { adopt, said: { taken, noted: (text) => this.note(printable(text)) } });
     this.note(`${plural(there.length, "image")} adopted; next: images plan`);
     return EXIT.done;
   }
 
   /** The file as it is going to be. @throws Failure cli.terraform: it would not be right */
   private async opened(text: string): Promise<Session> {
-    const wish = {
+    const options = {
       operation: "import",
       write: true,
       plugins: "first use" as const,
       lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
     };
     try {
-      return await this.openSession({ ...this.files, text }, wish);
+      return await this.openSession({ ...this.files, text }, options);
     } catch (thrown) {
       if (!(thrown instanceof Failure) || thrown.code !== "config.invalid") throw thrown;
       throw new Failure("cli.terraform", `the result is not a valid ${this.file}; nothing was written`, {

@@ -51,11 +51,11 @@ export class ImportCommand extends FileCommand {
       const hint = near === undefined ? `write [image.${imageOf(address)}] first` : `did you mean ${near}?`;
       throw new Failure("plan.target", `${address} is not declared in ${this.file}`, { hint });
     }
-    const means = await session.means();
+    const context = await session.applyContext();
     const content =
-      resource.source === undefined ? undefined : await means.look(resource.source, undefined, this.context.signal);
+      resource.source === undefined ? undefined : await context.look(resource.source, undefined, this.context.signal);
     const events = new Channel<Event>();
-    const image = await importImage(address, imageId(this.id), { means, events, adopt: this.adopt, content });
+    const image = await importImage(address, imageId(this.id), { run: context, events, adopt: this.adopt, content });
     events.close();
     for await (const event of events) if (event.type === "step.note") this.note(`${address}: ${printable(event.text)}`);
     const name = image.name === undefined || image.name === image.id ? "" : ` (${printable(image.name)})`;

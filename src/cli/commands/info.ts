@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 import { Failure } from "../../core/failure.ts";
 import { backendName, isName } from "../../core/model/name.ts";
 import type { Attributes } from "../../core/model/value.ts";
-import { bearing } from "../../core/plan/standing.ts";
+import { markerStatus } from "../../core/plan/ownership.ts";
 import { plain } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { bytes } from "../render/format.ts";
@@ -46,7 +46,7 @@ export class InfoCommand extends FileCommand {
     const rows: Row[] = [];
     const sizes = new Map<string, number>();
     for await (const image of backend.list({ signal: this.context.signal, note: (text) => this.note(text) })) {
-      const isMarked = bearing(image) === "genuine" && image.mark?.file === session.config.settings.name;
+      const isMarked = markerStatus(image) === "genuine" && image.marker?.file === session.config.settings.name;
       const ours = isMarked || known.has(image.id);
       if (image.size !== undefined) sizes.set(image.id, image.size);
       const row = { id: image.id, name: image.name ?? image.id, ours, attributes: plain(image.attributes) };
@@ -54,7 +54,7 @@ export class InfoCommand extends FileCommand {
         this.image === undefined ||
         row.id.startsWith(this.image) ||
         row.name === this.image ||
-        image.mark?.owner === `${name}/${this.image}` ||
+        image.marker?.owner === `${name}/${this.image}` ||
         image.names?.includes(this.image)
       )
         rows.push(row);

@@ -3,15 +3,15 @@ import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { ReadStream } from "node:tty";
 import { Command, Option } from "clipanion";
-import { madeUpName } from "../../core/config/madeup.ts";
+import { generateName } from "../../core/config/generated-name.ts";
 import { errno } from "../../core/disk/reason.ts";
 import { Failure } from "../../core/failure.ts";
 import type { Plugin } from "../../core/plugin.ts";
 import { EXIT, FileCommand } from "../base.ts";
-import { firstFile, settingsOf, starterOf } from "../firstfile.ts";
+import { firstFile, settingsOf, starterOf } from "../first-file.ts";
 import { BUILT_IN, findPlugin } from "../plugins.ts";
 import { rewrite } from "../rewrite.ts";
-import { unwritable } from "../unwritable.ts";
+import { writeFailure } from "../write-failure.ts";
 import { SCHEMA_FILE, schemaText } from "./schema.ts";
 
 const DEFAULT = "local";
@@ -47,7 +47,7 @@ export class InitCommand extends FileCommand {
     if (await Bun.file(path).exists()) throw exists(this.file);
     const { plugin, answers } = await this.answered(given);
     const text = firstFile({
-      name: this.name ?? madeUpName(dirname(path)),
+      name: this.name ?? generateName(dirname(path)),
       state: this.state,
       plugin,
       settings: settingsOf(plugin, answers),
@@ -101,7 +101,7 @@ export class InitCommand extends FileCommand {
 
 const exists = (file: string, cause?: unknown): Failure =>
   cause !== undefined && errno(cause) !== "EEXIST"
-    ? unwritable(cause, file)
+    ? writeFailure(cause, file)
     : new Failure("config.exists", `${file} already exists`, {
         cause,
         hint: "edit it, or choose another name with -f",

@@ -1,8 +1,8 @@
 import { Command, Option } from "clipanion";
 import { Failure } from "../../core/failure.ts";
 import type { Step } from "../../core/model/plan.ts";
-import { makePlan } from "../../core/plan/make.ts";
-import { everything } from "../../core/plan/means.ts";
+import { everything } from "../../core/plan/context.ts";
+import { makePlan } from "../../core/plan/planner.ts";
 import { ended } from "../../core/stream.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { verificationOf } from "../render/step.ts";
@@ -34,14 +34,14 @@ export class OutdatedCommand extends FileCommand {
 
   override async run(): Promise<number> {
     await using session = await this.session({ operation: "outdated", write: false, plugins: "first use" });
-    const means = await session.means();
+    const context = await session.applyContext();
     const resources = session.config.resources.map((one) => ({
       ...one,
       want: one.want["follow"] === false ? { ...one.want, follow: true } : one.want,
       ...(one.source === undefined ? {} : { source: { ...one.source, follow: true } }),
     }));
     const plan = await ended(
-      makePlan({ ...means, config: { ...session.config, resources } }, { ...everything, targets: this.targets }),
+      makePlan({ ...context, config: { ...session.config, resources } }, { ...everything, targets: this.targets }),
     );
     const rows = plan.steps.flatMap(rowOf);
     const text =

@@ -4,7 +4,7 @@ import { basename, resolve } from "node:path";
 import { PassThrough } from "node:stream";
 import { Command, Option } from "clipanion";
 import type { ClauseOutcome } from "../../conformance/run.ts";
-import type { Question } from "../../conformance/stage.ts";
+import type { ClauseRequest } from "../../conformance/stage.ts";
 import { CLAUSES, type Clause, type ConformanceSpec } from "../../core/conformance.ts";
 import { Failure } from "../../core/failure.ts";
 import { loadPlugin } from "../../core/load.ts";
@@ -43,14 +43,14 @@ export class PluginsTestCommand extends BaseCommand {
     const only = this.clauses.length === 0 ? CLAUSES : this.clauses.map(clause);
     const plugin = await loadPlugin(path);
     const spec = await this.#spec(path, plugin);
-    const { outcomes } = await import("../../conformance/run.ts");
-    const question: Question = {
+    const { runClauses } = await import("../../conformance/run.ts");
+    const question: ClauseRequest = {
       plugin: path,
       spec,
       run: (directory, args, env) => this.#program(directory, args, env),
     };
     const all: ClauseOutcome[] = [];
-    for await (const outcome of outcomes(question, this.context.signal, only)) {
+    for await (const outcome of runClauses(question, this.context.signal, only)) {
       all.push(outcome);
       if (!this.json) this.out.data.write(line(outcome));
     }
@@ -70,9 +70,9 @@ export class PluginsTestCommand extends BaseCommand {
       throw new Failure("cli.usage", `there is nothing to test ${this.plugin} against`, {
         hint: `write ${basename(beside)} next to it, or configure a server: ${needed.map(([name]) => `--set ${name}=…`).join(" ")}`,
       });
-    const { madeUp } = await import("../../conformance/madeup.ts");
+    const { generatedSpec } = await import("../../conformance/generated-spec.ts");
     const filename = this.bytes === undefined ? undefined : basename(this.bytes);
-    return madeUp(plugin, {
+    return generatedSpec(plugin, {
       settings: await written("--set", plugin.config, this.settings),
       small: await written("--image", plugin.image, this.image),
       env: this.context.env,
@@ -130,7 +130,7 @@ function isSpec(value: unknown): value is ConformanceSpec {
 
 /** `NAME=VALUE` by a schema. @throws Failure cli.usage */
 async function written(option: string, schema: Schema, texts: readonly string[]): Promise<Attributes> {
-  const { valueFrom } = await import("../../conformance/madeup.ts");
+  const { valueFrom } = await import("../../conformance/generated-spec.ts");
   return Object.fromEntries(
     texts.map((text) => {
       const [name = "", ...rest] = text.split("=");

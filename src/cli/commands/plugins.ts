@@ -3,7 +3,7 @@ import { Command, Option } from "clipanion";
 import { pluginFrom } from "../../core/load.ts";
 import { readPlugin } from "../../core/plugincode.ts";
 import { BaseCommand, EXIT, FileCommand } from "../base.ts";
-import { Pins } from "../pins.ts";
+import { PluginLock } from "../plugin-lock.ts";
 import { builtIn, findPlugin } from "../plugins.ts";
 import { pluginMarkdown, renderPlugin } from "../render/plugin.ts";
 import { table } from "../render/text.ts";
@@ -50,11 +50,11 @@ export class PluginsTrustCommand extends FileCommand {
   readonly plugin = Option.String({ required: true, name: "FILE" });
 
   override async run(): Promise<number> {
-    const folder = resolve(this.context.cwd, this.file, "..");
-    const path = resolve(folder, this.plugin);
+    const directory = resolve(this.context.cwd, this.file, "..");
+    const path = resolve(directory, this.plugin);
     const code = await readPlugin(path);
     const loaded = await pluginFrom(code);
-    const { name, isNew, what } = await new Pins(folder).trust(code);
+    const { name, isNew, what } = await new PluginLock(directory).trust(code);
     this.note(`${isNew ? "pinned" : "already pinned:"} ${name} (${loaded.name}): ${what}`);
     return EXIT.done;
   }

@@ -36,15 +36,15 @@ export class RefreshCommand extends FileCommand {
       plugins: "first use",
       lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
     });
-    const means = await session.means();
-    const asked = this.addresses.map((text) => {
+    const context = await session.applyContext();
+    const request = this.addresses.map((text) => {
       const address = parseAddress(text);
       if (address !== undefined && resourceAt(session.config, address) !== undefined) return address;
       throw new Failure("plan.target", `${text} is not declared in ${this.file}`, { hint: "write BACKEND/IMAGE" });
     });
-    for (const address of asked) {
+    for (const address of request) {
       const events = new Channel<Event>();
-      const changed = await refreshImage(address, means, events);
+      const changed = await refreshImage(address, context, events);
       this.note(
         `${address}: ${changed ? "Refreshed" : "Up to date"} [id=${(await session.store()).recorded(address)?.id}]`,
       );

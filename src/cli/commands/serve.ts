@@ -82,7 +82,7 @@ function directories({ config }: Session): ReadonlyMap<string, string> {
   return new Map(
     config.backends.flatMap(({ name, plugin, settings }): [string, string][] => {
       const path = plugin === "local" ? settings["path"] : undefined;
-      return typeof path === "string" && !/^[a-z0-9]+:\/\//.test(path) ? [[name, resolve(config.folder, path)]] : [];
+      return typeof path === "string" && !/^[a-z0-9]+:\/\//.test(path) ? [[name, resolve(config.directory, path)]] : [];
     }),
   );
 }

@@ -1,5 +1,5 @@
 import { Command, Option } from "clipanion";
-import { unlock } from "../../core/store/hold.ts";
+import { forceUnlock } from "../../core/store/lock.ts";
 import { EXIT, FileCommand } from "../base.ts";
 import { printable } from "../render/text.ts";
 
@@ -18,7 +18,7 @@ export class UnlockCommand extends FileCommand {
 
   override async run(): Promise<number> {
     await using session = await this.session({ operation: "unlock", write: false, plugins: "none" });
-    const holder = await unlock(session.storage, this.id, { force: this.force, signal: this.context.signal });
+    const holder = await forceUnlock(session.storage, this.id, { force: this.force, signal: this.context.signal });
     this.note(
       `removed the lock of ${printable(holder.user)}@${printable(holder.host)}, process ${holder.pid}, ${printable(holder.operation)}`,
     );

@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import { redactUrls } from "../../core/config/redact.ts";
 import { Failure } from "../../core/failure.ts";
-import { openDoor } from "../../core/net/http.ts";
+import { createHttpClient } from "../../core/net/http.ts";
 import { BaseCommand, EXIT } from "../base.ts";
 import type { Shell } from "../shell.ts";
 import { traceOf } from "../trace.ts";
@@ -57,9 +57,9 @@ export class UpgradeCommand extends BaseCommand {
 
 async function published(from: string, shell: Shell): Promise<string> {
   const { signal, env } = shell;
-  const means = { ...traceOf(shell), redact: redactUrls, conceal: () => undefined, env };
-  await using door = openDoor({ url: from }, means);
-  const answer = await door.send("GET", "VERSION", { signal, timeout: 30 });
+  const context = { ...traceOf(shell), redact: redactUrls, maskSecret: () => undefined, env };
+  await using http = createHttpClient({ url: from }, context);
+  const answer = await http.send("GET", "VERSION", { signal, timeout: 30 });
   const version = (await answer.text()).trim();
   if (FORM.test(version)) return version;
   throw new Failure("backend.answer", `${from}/VERSION does not contain a version`, {

@@ -36,21 +36,21 @@ export class VerifyCommand extends FileCommand {
   readonly addresses = Option.Rest({ name: "ADDRESS" });
 
   override async run(): Promise<number> {
-    const asked = this.addresses.map((text) => {
+    const request = this.addresses.map((text) => {
       const address = parseAddress(text);
       if (address !== undefined) return address;
       throw new Failure("cli.usage", `invalid address ${JSON.stringify(text)}: expected BACKEND/IMAGE`);
     });
     await using session = await this.session({ operation: "verify", write: false, plugins: "first use" });
     const known = new Set<string>(Object.keys((await session.store()).state.images));
-    const unknown = asked.find((address) => !known.has(address));
+    const unknown = request.find((address) => !known.has(address));
     if (unknown !== undefined)
       throw new Failure("state.missing", `${unknown} is not in the state`, {
         hint: "list them with: images state list",
       });
     const all = [...known].flatMap((text) => parseAddress(text) ?? []).sort();
     const rows: Row[] = [];
-    for (const address of asked.length === 0 ? all : [...new Set(asked)])
+    for (const address of request.length === 0 ? all : [...new Set(request)])
       rows.push(await this.#verify(session, address));
     this.out.data.write(this.json ? `${JSON.stringify(rows, undefined, 2)}\n` : textOf(rows));
     return rows.every(({ result }) => result === "ok" || result === "unknown") ? EXIT.done : EXIT.failed;

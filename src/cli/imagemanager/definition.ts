@@ -56,7 +56,7 @@ export type Words = t.InferType<typeof isWords>;
 
 export interface DefinitionFile {
   readonly path: string;
-  readonly folder: string;
+  readonly directory: string;
   readonly images: readonly Definition[];
 }
 
@@ -68,7 +68,7 @@ export async function readDefinitions(paths: readonly string[]): Promise<readonl
       const text = await readFile(path, "utf8").catch((cause: unknown) => {
         throw new Failure("cli.import", `${path} cannot be read`, { cause });
       });
-      return { path, folder: dirname(path), images: definitionsIn(text, path) };
+      return { path, directory: dirname(path), images: definitionsIn(text, path) };
     }),
   );
 }

@@ -7,35 +7,35 @@ import { type DefinedVersion, type Definition, wordOf } from "./definition.ts";
 // What a definition of openstack-image-manager comes to in images.toml, beside the images that it has made of it.
 
 /** An image that the backend has. */
-export interface Live {
+export interface LiveVersion {
   readonly id: ImageId;
   readonly name: string;
   readonly created: string;
   readonly attributes: Attributes;
 }
 
-export interface Drafted {
+export interface DraftedImage {
   /** What its block is called, where nothing else is. */
   readonly name: string;
   readonly from: string;
   readonly values: Attributes;
   /** The image that already exists. */
-  readonly live: Live | undefined;
+  readonly live: LiveVersion | undefined;
   /** Its older versions that already exist. */
-  readonly older: readonly Live[];
+  readonly older: readonly LiveVersion[];
   readonly notes: readonly string[];
 }
 
 interface Place {
   /** The directory of images.toml. */
-  readonly folder: string;
+  readonly directory: string;
   /** The tag that openstack-image-manager gives to what it manages. */
   readonly tag: string;
-  readonly live: readonly Live[];
+  readonly live: readonly LiveVersion[];
 }
 
 /** The images of a definition: one with its versions where it is `multi`, else one for each version. Pure. */
-export function drafted(image: Definition, place: Place): readonly Drafted[] {
+export function draftImages(image: Definition, place: Place): readonly DraftedImage[] {
   const { separator = " ", name } = image;
   const versions = [...image.versions].sort((a, b) => natural(wordOf(a.version), wordOf(b.version)));
   const slug = image.shortname ?? name.toLowerCase();
@@ -80,7 +80,7 @@ const isOlder = (text: string, name: string, separator: string): boolean =>
 
 interface Chosen extends Place {
   readonly called: string;
-  readonly older: readonly Live[];
+  readonly older: readonly LiveVersion[];
   readonly notes: readonly string[];
 }
 
@@ -88,8 +88,8 @@ function one(
   name: string,
   image: Definition,
   version: DefinedVersion,
-  { called, older, notes, folder, tag, live }: Omit<Chosen, "live"> & { readonly live: Live | undefined },
-): Drafted {
+  { called, older, notes, directory, tag, live }: Omit<Chosen, "live"> & { readonly live: LiveVersion | undefined },
+): DraftedImage {
   const { format, status, min_disk: disk, min_ram: ram, multi = false, separator = " " } = image;
   const isLatest = wordOf(version.version) === "latest";
   const distro = image.meta["os_distro"];
@@ -99,7 +99,7 @@ function one(
   const grown = live?.attributes["min_disk_gb"];
   const values: Attributes = {
     name: called,
-    source: sourceOf(version, folder),
+    source: sourceOf(version, directory),
     disk_format: format,
     ...(disk === undefined ? {} : { min_disk_gb: Math.max(Number(disk), typeof grown === "number" ? grown : 0) }),
     ...(ram === undefined ? {} : { min_ram_mb: Number(ram) }),
@@ -149,10 +149,10 @@ function propertiesOf(
 const words = (meta: Definition["meta"]): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(meta).map(([key, value]) => [key, wordOf(value)]));
 
-function sourceOf(version: DefinedVersion, folder: string): Readonly<Record<string, Value>> {
+function sourceOf(version: DefinedVersion, directory: string): Readonly<Record<string, Value>> {
   const { url, mirror_url: mirror, checksum, checksums_url: sums, checksum_url: sum } = version;
   const file = (text: string): string => {
-    const way = relative(folder, fileURLToPath(text.replace(/^file:(?!\/\/)/, "file://")));
+    const way = relative(directory, fileURLToPath(text.replace(/^file:(?!\/\/)/, "file://")));
     return isAbsolute(way) || way.startsWith("..") ? way : `./${way}`;
   };
   const list = sums ?? sum;
@@ -166,7 +166,7 @@ function sourceOf(version: DefinedVersion, folder: string): Readonly<Record<stri
   return { ...place, ...(proof === undefined ? {} : { checksum: proof }) };
 }
 
-const property = ({ attributes }: Live, key: string): string | undefined => {
+const property = ({ attributes }: LiveVersion, key: string): string | undefined => {
   const all = attributes["properties"];
   const value =
     typeof all === "object" && !Array.isArray(all) && all !== null && key in all

@@ -10,14 +10,14 @@ import { imageNames } from "../terraform/names.ts";
 import { addition, existingIn } from "../terraform/run.ts";
 import { keyText, type TomlBlock } from "../terraform/toml.ts";
 import type { DefinitionFile } from "./definition.ts";
-import { type Drafted, drafted, type Live } from "./draft.ts";
+import { type DraftedImage, draftImages, type LiveVersion } from "./draft.ts";
 
 interface Wish {
   readonly backend: string | undefined;
   /** The cloud of clouds.yaml, where a backend has to be written. */
   readonly cloud: string;
   readonly tag: string;
-  readonly folder: string;
+  readonly directory: string;
 }
 
 export interface Target {
@@ -55,8 +55,8 @@ export function targetOf({ backends }: Existing, { backend, cloud }: Wish): Targ
 }
 
 /** The images of the project, as the backend lists them. */
-export async function liveOn(session: Session, backend: string, signal: AbortSignal): Promise<readonly Live[]> {
-  const found: Live[] = [];
+export async function liveOn(session: Session, backend: string, signal: AbortSignal): Promise<readonly LiveVersion[]> {
+  const found: LiveVersion[] = [];
   // An image that is not there yet is looked for among the hidden ones as well, and only in the project.
   const any = address(backendName(backend), imageName("any"));
   const opened = await session.backend(backendName(backend));
@@ -75,7 +75,7 @@ export async function liveOn(session: Session, backend: string, signal: AbortSig
 
 export interface PreparedImages {
   readonly text: string;
-  readonly images: readonly (Adoption & Pick<Drafted, "older">)[];
+  readonly images: readonly (Adoption & Pick<DraftedImage, "older">)[];
   readonly notes: readonly string[];
 }
 
@@ -84,12 +84,12 @@ export function prepare(
   files: readonly DefinitionFile[],
   { name: backend, fresh }: Target,
   before: Existing,
-  wish: Wish & { readonly live: readonly Live[] },
+  options: Wish & { readonly live: readonly LiveVersion[] },
 ): PreparedImages {
   const all = files.flatMap(({ images }) => images);
   const off = all.filter(({ enable }) => enable === false).length;
   const notes = off === 0 ? [] : [`skipped ${plural(off, "definition")} with enable: false`];
-  const drafts = all.filter(({ enable }) => enable !== false).flatMap((one) => drafted(one, wish));
+  const drafts = all.filter(({ enable }) => enable !== false).flatMap((one) => draftImages(one, options));
   const names = imageNames(
     drafts.map(({ name }) => ({ path: [name], backend })),
     before.addresses,

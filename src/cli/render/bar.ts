@@ -1,6 +1,6 @@
 import { bytes, duration, percent, rate, remaining } from "./format.ts";
+import { COUNTS_BYTES, type StepInProgress } from "./in-progress.ts";
 import { rateAt, secondsLeft } from "./meter.ts";
-import { COUNTS_BYTES, type Doing } from "./running.ts";
 import type { View } from "./style.ts";
 import { cells, pad, padLeft, printable, truncate } from "./text.ts";
 
@@ -14,7 +14,7 @@ const GAP = 2;
 const BAR = { narrowest: 6, widest: 30 } as const;
 
 /** One running step on one line: address, phase, bar, share, bytes, rate, time to go, as many of them as fit. */
-export function rowOf(doing: Doing, now: number, width: number, view: View): string {
+export function rowOf(doing: StepInProgress, now: number, width: number, view: View): string {
   const { address, began, moving } = doing;
   const columns = view.columns ?? 80;
   const name: Part = { rank: 0, text: pad(truncate(address, width), width) };

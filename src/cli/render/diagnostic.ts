@@ -1,6 +1,6 @@
 import { asFailure, type Code, type Failure, type Problem } from "../../core/failure.ts";
-import type { ToldFailure } from "../../core/model/event.ts";
-import { type FilePlace, showPlace } from "../../core/model/place.ts";
+import type { FailureData } from "../../core/model/event.ts";
+import { type FilePosition, showPosition } from "../../core/model/position.ts";
 import { causesOf, requestText } from "./failure.ts";
 
 interface Position {
@@ -80,7 +80,7 @@ function ofProblem(
 }
 
 /** A failure that an event tells; `address` in the form that the stream uses. */
-export function ofTold({ code, message, hint, where }: ToldFailure, address: string | undefined): Diagnostic {
+export function diagnosticOf({ code, message, hint, where }: FailureData, address: string | undefined): Diagnostic {
   const detail = [
     ...(where === undefined ? [] : [`Request: ${where}`]),
     ...(hint === undefined ? [] : [`Hint: ${hint}`]),
@@ -96,7 +96,7 @@ export function ofTold({ code, message, hint, where }: ToldFailure, address: str
 }
 
 function whereabouts(
-  at: FilePlace | undefined,
+  at: FilePosition | undefined,
   code: Code,
   sources: DiagnosticSources | undefined,
 ): Pick<Diagnostic, "range" | "snippet"> {
@@ -126,7 +126,7 @@ function whereabouts(
 }
 
 /** A secret that was written out where a reference is due: such a line is not quoted. */
-const mayHoldSecret = (text: string, at: FilePlace): boolean =>
+const mayHoldSecret = (text: string, at: FilePosition): boolean =>
   /(?:pass|token|secret|credential|private|key)[\w."'-]*\s*[=:]\s*["'](?!env:|file:|cmd:|\$\{)/i.test(text) ||
   ("hide" in at && Array.isArray(at.hide) && at.hide.length > 0);
 
@@ -153,6 +153,6 @@ export function validation(problems: readonly Diagnostic[]): object {
 
 /** One line for people: the severity, the summary, and where. */
 export const headOf = ({ severity, summary, range }: Diagnostic): string => {
-  const place = range === undefined ? "" : ` (${showPlace({ file: range.filename, ...range.start })})`;
+  const place = range === undefined ? "" : ` (${showPosition({ file: range.filename, ...range.start })})`;
   return `${severity === "error" ? "Error" : "Warning"}: ${summary}${place}`;
 };

@@ -1,13 +1,13 @@
 import { asFailure, Failure, type Problem } from "../../core/failure.ts";
-import type { ToldFailure } from "../../core/model/event.ts";
-import { type FilePlace, showPlace } from "../../core/model/place.ts";
+import type { FailureData } from "../../core/model/event.ts";
+import { type FilePosition, showPosition } from "../../core/model/position.ts";
 import { plural } from "./format.ts";
 import type { View } from "./style.ts";
 import { printable, printableLines, wrap } from "./text.ts";
 
 interface FailureView extends View {
   /** The lines of the file around a place, as far as the file can still be read. */
-  readonly frames?: ((at: FilePlace) => string | undefined) | undefined;
+  readonly frames?: ((at: FilePosition) => string | undefined) | undefined;
 }
 
 /** Causes that are reported; a chain may be longer, or bite its tail. */
@@ -51,10 +51,10 @@ function circumstances(failure: Failure, view: FailureView): string[] {
   ];
 }
 
-function placeLines(at: FilePlace, { frames, columns }: FailureView): string[] {
+function placeLines(at: FilePosition, { frames, columns }: FailureView): string[] {
   const frame = frames?.(at);
   const lines = frame === undefined ? [] : frame.split("\n").map((line) => `    ${printable(line)}`.trimEnd());
-  return [...wrap("  at ", printable(showPlace(at)), columns, 4), ...lines.filter((line) => line !== "")];
+  return [...wrap("  at ", printable(showPosition(at)), columns, 4), ...lines.filter((line) => line !== "")];
 }
 
 function problemLines(problem: Problem, view: FailureView): string[] {
@@ -121,7 +121,11 @@ function bugLines(failure: Failure, view: View): string[] {
 }
 
 /** A failure of one address within a run, for a log: the message, and its hint on a line of its own. */
-export function toldLines(at: string, { code, message, hint, where }: ToldFailure, { style, columns }: View): string[] {
+export function stepFailureLines(
+  at: string,
+  { code, message, hint, where }: FailureData,
+  { style, columns }: View,
+): string[] {
   const [first = "", ...rest] = printableLines(message);
   const place = where === undefined ? "" : ` (${printable(where)})`;
   return [

@@ -1,5 +1,5 @@
 import { plural } from "./format.ts";
-import type { RunReport } from "./outcome.ts";
+import type { RunReport } from "./run-report.ts";
 import type { View } from "./style.ts";
 import { printable, wrap } from "./text.ts";
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import type { Plan } from "../../core/model/plan.ts";
-import { unwritable } from "../unwritable.ts";
+import { writeFailure } from "../write-failure.ts";
 import { json } from "./json.ts";
 import { lines } from "./lines.ts";
 import { type RenderClock, type Renderer, systemClock, type TextSink, tee } from "./renderer.ts";
@@ -9,13 +9,13 @@ import { type Env, isSet, type Style } from "./style.ts";
 import { tty } from "./tty.ts";
 
 /** Where the JSON stream goes: `--json`, `--json=FILE`, or not at all. */
-export type JsonWish =
+export type JsonOption =
   | { readonly to: "stdout" }
   | { readonly to: "file"; readonly path: string }
   | { readonly to: "nowhere" };
 
 interface Choice {
-  readonly json: JsonWish;
+  readonly json: JsonOption;
   readonly env: Env;
   /** stderr: whether it is a terminal decides between bars and lines. */
   readonly talk: TextSink;
@@ -36,20 +36,20 @@ const quiet: Renderer = async (events) => {
 
 /** JSON alone with `--json`; else bars on a terminal and lines elsewhere, and the JSON besides with `--json=FILE`. */
 export function chooseRenderer(choice: Choice): Renderer {
-  const { json: wish, env, talk, version, style, plugin, clock = systemClock, plan } = choice;
+  const { json: options, env, talk, version, style, plugin, clock = systemClock, plan } = choice;
   const stream = json({ version, clock, ...(plugin === undefined ? {} : { plugin }) });
-  if (wish.to === "stdout") return stream;
+  if (options.to === "stdout") return stream;
   const hasBars =
     talk.isTTY === true && !isSet(env["CI"]) && !isSet(env["IMAGES_NO_PROGRESS"]) && env["TERM"] !== "dumb";
-  if (isSet(env["IMAGES_QUIET"]) && wish.to === "nowhere") return quiet;
+  if (isSet(env["IMAGES_QUIET"]) && options.to === "nowhere") return quiet;
   const human = isSet(env["IMAGES_QUIET"]) ? quiet : hasBars ? tty({ style, clock, plan }) : lines({ style, clock });
-  if (wish.to === "nowhere") return human;
+  if (options.to === "nowhere") return human;
   return async (events, out) => {
-    using file = new FileSink(wish.path, choice.redact);
+    using file = new FileSink(options.path, choice.redact);
     await tee(
       events,
       async (all) => await human(all, out),
-      async (all) => await stream(all, { data: file, talk: out.talk }),
+      async (all) => await stream(all, { data: file, diagnostics: out.diagnostics }),
     );
   };
 }
@@ -66,7 +66,7 @@ export class FileSink implements TextSink, Disposable {
     try {
       this.#handle = openSync(path, "w", 0o600);
     } catch (cause) {
-      throw unwritable(cause, path);
+      throw writeFailure(cause, path);
     }
   }
 
@@ -74,7 +74,7 @@ export class FileSink implements TextSink, Disposable {
     try {
       writeFileSync(this.#handle, this.#redact(text));
     } catch (cause) {
-      throw unwritable(cause, this.#path);
+      throw writeFailure(cause, this.#path);
     }
   }
 

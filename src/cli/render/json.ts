@@ -1,13 +1,13 @@
 import type { Command, Event } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
 import { type Drift, isPending, type Plan, type Step, summary } from "../../core/model/plan.ts";
-import { type Diagnostic, ofTold } from "./diagnostic.ts";
+import { type Diagnostic, diagnosticOf } from "./diagnostic.ts";
 import { type DiagnosticLevel, diagnosticLine, type EnvelopeFields, jsonLine, versionLine } from "./envelope.ts";
+import { countFacts, movingFacts, Running, type StepInProgress } from "./in-progress.ts";
+import { endSentence, errored, finished, going, planSentence, refreshed, refreshing, starting } from "./phrases.ts";
 import { type RenderClock, type Renderer, systemClock, type TextSink } from "./renderer.ts";
 import { addr, type PluginOf, plannedAction, reasonOf, resourceObject, streamAction } from "./resource.ts";
-import { countFacts, type Doing, movingFacts, Running } from "./running.ts";
 import { verificationOf } from "./step.ts";
-import { endSentence, errored, finished, going, planSentence, refreshed, refreshing, starting } from "./words.ts";
 
 interface JsonOptions {
   /** Of this program. */
@@ -117,7 +117,7 @@ class Stream {
   #outage({ backend, addresses, failure }: Of<"backend.failed">): void {
     const status = { backend, status: "failed", addresses };
     this.#say("error", `Backend ${backend} could not be reached`, "backend_status", { backend_status: status });
-    this.#diagnostic(ofTold(failure, undefined));
+    this.#diagnostic(diagnosticOf(failure, undefined));
   }
 
   #step(event: Of<"step.started" | "step.done" | "step.failed">): void {
@@ -132,11 +132,14 @@ class Stream {
       else this.#hook("apply_errored", errored(at, action, event.ms), address, { ...facts, ...elapsed });
     }
     this.#told.delete(address);
-    if (type === "step.failed") this.#diagnostic(ofTold(event.failure, at));
+    if (type === "step.failed") this.#diagnostic(diagnosticOf(event.failure, at));
   }
 
   /** `before` is what was known of the step before this event. */
-  #transfer(event: Of<"transfer.started" | "transfer.progress" | "transfer.done">, before: Doing | undefined): void {
+  #transfer(
+    event: Of<"transfer.started" | "transfer.progress" | "transfer.done">,
+    before: StepInProgress | undefined,
+  ): void {
     const { type, address, phase } = event;
     const at = `${addr(address)}: ${phase}`;
     const now = this.#clock.now();
@@ -178,7 +181,7 @@ class Stream {
     if (step.action === "block") {
       const { text, hint, because, address } = step;
       const failure = { code: `plan.${because}`, message: text, ...(hint === undefined ? {} : { hint }) } as const;
-      this.#diagnostic(ofTold(failure, addr(address)));
+      this.#diagnostic(diagnosticOf(failure, addr(address)));
       return;
     }
     const action = plannedAction(step);

@@ -1,7 +1,7 @@
 import { backendOf, imageOf } from "../../core/model/name.ts";
 import type { Plan, Step } from "../../core/model/plan.ts";
-import type { Fared, RunReport } from "./outcome.ts";
 import { stepLines } from "./plan.ts";
+import type { RunReport, StepResult } from "./run-report.ts";
 import { none } from "./style.ts";
 import { printable, printableLines } from "./text.ts";
 
@@ -59,7 +59,7 @@ function caseOf(step: Step, run: RunReport | undefined): Case {
   return { ...place, kind: "passed", body: out };
 }
 
-function trouble(fared: Exclude<Fared, { result: "done" }>): Pick<Case, "kind" | "body"> {
+function trouble(fared: Exclude<StepResult, { result: "done" }>): Pick<Case, "kind" | "body"> {
   if (fared.result === "skipped") return { kind: "skipped", body: `<skipped message="${xml(fared.because)}"/>` };
   const { code, message, hint, where } = fared.failure;
   const text = [message, ...(where === undefined ? [] : [where]), ...(hint === undefined ? [] : [`hint: ${hint}`])];

@@ -1,12 +1,12 @@
 import type { Command, Event } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
 import { plural } from "./format.ts";
+import { movingText, Running, type StepInProgress } from "./in-progress.ts";
 import { endLine, logLines } from "./log.ts";
-import { type Out, type RenderClock, type Renderer, systemClock } from "./renderer.ts";
-import { type Doing, movingText, Running } from "./running.ts";
+import { going } from "./phrases.ts";
+import { type Output, type RenderClock, type Renderer, systemClock } from "./renderer.ts";
 import { none, type Style, type View } from "./style.ts";
 import { printable } from "./text.ts";
-import { going } from "./words.ts";
 
 /** Between two lines about the same step. */
 const INTERVAL = 10_000;
@@ -27,16 +27,21 @@ export function lines({
 }
 
 class Log {
-  readonly #out: Out;
+  readonly #out: Output;
   readonly #view: View;
   readonly #clock: RenderClock;
   readonly #running = new Running();
   /** How many intervals of each running step have been reported. */
   readonly #told = new Map<Address, number>();
-  readonly #reading = { began: undefined as number | undefined, started: 0, done: 0, told: 0 };
+  readonly #reading: { began: number | undefined; started: number; done: number; told: number } = {
+    began: undefined,
+    started: 0,
+    done: 0,
+    told: 0,
+  };
   #command: Command | undefined;
 
-  constructor(out: Out, view: View, clock: RenderClock) {
+  constructor(out: Output, view: View, clock: RenderClock) {
     this.#out = out;
     this.#view = view;
     this.#clock = clock;
@@ -84,7 +89,7 @@ class Log {
     this.#say(`Refreshing state... ${done} of ${plural(started, "address", "addresses")} read`);
   }
 
-  #still(doing: Doing, now: number): void {
+  #still(doing: StepInProgress, now: number): void {
     const { address, action, began } = doing;
     const intervals = Math.floor((now - began) / INTERVAL);
     if (intervals <= (this.#told.get(address) ?? 0)) return;
@@ -94,6 +99,6 @@ class Log {
   }
 
   #say(line: string): void {
-    this.#out.talk.write(`${line}\n`);
+    this.#out.diagnostics.write(`${line}\n`);
   }
 }

@@ -1,8 +1,8 @@
 import type { Command, Event } from "../../core/model/event.ts";
-import { toldLines } from "./failure.ts";
+import { stepFailureLines } from "./failure.ts";
+import { endSentence, errored, finished, starting } from "./phrases.ts";
 import type { View } from "./style.ts";
 import { printable, wrap } from "./text.ts";
-import { endSentence, errored, finished, starting } from "./words.ts";
 
 /** The lines that one event makes in a log for people, on a terminal and off it; none for most. */
 export function logLines(event: Event, view: View): readonly string[] {
@@ -23,12 +23,12 @@ export function logLines(event: Event, view: View): readonly string[] {
         event.action === "block"
           ? []
           : wrap("", style.error(errored(event.address, event.action, event.ms)), columns, 4);
-      return [...head, ...toldLines(event.address, event.failure, view)];
+      return [...head, ...stepFailureLines(event.address, event.failure, view)];
     }
     case "step.skipped":
       return wrap(`${event.address}: `, style.warning(`skipped: ${printable(event.because)}`), columns, 4);
     case "backend.failed":
-      return toldLines(event.backend, event.failure, view);
+      return stepFailureLines(event.backend, event.failure, view);
     case "transfer.started":
       return event.attempt > 1
         ? wrap(`${event.address}: `, `${event.phase}: attempt ${event.attempt}`, columns, 4)

@@ -2,12 +2,12 @@ import { type Plan, type Step, summary } from "../../core/model/plan.ts";
 import { costLines } from "./cost.ts";
 import { duration, plural } from "./format.ts";
 import { inOrder } from "./legend.ts";
-import type { Fared, RunReport } from "./outcome.ts";
+import { endSentence, isSettled, NO_CHANGES, planSentence } from "./phrases.ts";
 import { renderPlan } from "./plan.ts";
+import type { RunReport, StepResult } from "./run-report.ts";
 import { detailOf, faceOf, sourceOf } from "./step.ts";
 import { none } from "./style.ts";
 import { printable, truncate } from "./text.ts";
-import { endSentence, isSettled, NO_CHANGES, planSentence } from "./words.ts";
 
 /** Rows of the table; all of them are in the fold below it. */
 const MOST = 100;
@@ -74,7 +74,7 @@ function stepTable(plan: Plan, run: RunReport | undefined): string[] {
   return [[`| ${head.join(" | ")} |`, `|${" --- |".repeat(head.length)}`, ...rows].join("\n"), ...more];
 }
 
-function faredText(fared: Fared | undefined): string {
+function faredText(fared: StepResult | undefined): string {
   if (fared === undefined) return "not done";
   switch (fared.result) {
     case "done":
@@ -110,10 +110,10 @@ function fold(plan: Plan, room: number): string {
   const lines = renderPlan(plan, { style: none }).trimEnd().split("\n");
   const marked = lines.map((line) =>
     line
-      .replace(/^( {4,})([-+~]) /, (_, space: string, mark: string) => `${COLOURS[mark] ?? mark} ${space}`)
+      .replace(/^( {4,})([-+~]) /, (_, space: string, marker: string) => `${COLOURS[marker] ?? marker} ${space}`)
       .replace(/^ {2}(\S{1,2}) +(?=\S)/, (face, symbol: string) => {
-        const mark = COLOURS[symbol] ?? "!";
-        return `${mark} ${mark === symbol ? " ".repeat(symbol.length) : symbol}${face.slice(2 + symbol.length)}`;
+        const marker = COLOURS[symbol] ?? "!";
+        return `${marker} ${marker === symbol ? " ".repeat(symbol.length) : symbol}${face.slice(2 + symbol.length)}`;
       }),
   );
   const fitting: string[] = [];

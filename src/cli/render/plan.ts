@@ -11,6 +11,7 @@ import {
 import { costLines } from "./cost.ts";
 import { plural } from "./format.ts";
 import { inOrder, legend } from "./legend.ts";
+import { isSettled, NO_CHANGES, NOTHING_TO_DESTROY, planSentence } from "./phrases.ts";
 import {
   changesOf,
   detailOf,
@@ -26,7 +27,6 @@ import {
 import type { View } from "./style.ts";
 import { cells, pad, printable, wrap } from "./text.ts";
 import { changeLines } from "./values.ts";
-import { isSettled, NO_CHANGES, NOTHING_TO_DESTROY, planSentence } from "./words.ts";
 
 const INDENT = 6;
 const WIDEST_NAME = 24;
@@ -163,9 +163,9 @@ function driftSection({ drift }: Plan, view: View): string[] {
 /** What another user changed at one address. */
 export function driftLines(drift: Drift, view: View): string[] {
   const { style, columns } = view;
-  const [mark, word] = drift.kind === "changed" ? [style.change("~"), "changed"] : [style.remove("-"), "vanished"];
+  const [marker, word] = drift.kind === "changed" ? [style.change("~"), "changed"] : [style.remove("-"), "vanished"];
   const head = wrap(
-    `  ${mark}  ${pad(word, 8)} ${style.strong(drift.address)}  `,
+    `  ${marker}  ${pad(word, 8)} ${style.strong(drift.address)}  `,
     printable(drift.id),
     columns,
     INDENT + 2,

@@ -12,11 +12,11 @@ import {
   configuration,
   deposedChanges,
   driftChange,
-  type Ground,
-  groundOf,
+  type PlanContents,
+  type PlanFileSources,
+  planContents,
   plannedValues,
   resourceChange,
-  type Shelf,
   sensitiveOf,
   stateValues,
 } from "./terraform.ts";
@@ -30,17 +30,17 @@ const DEEPEST = 64;
  * A plan as JSON: the shape of `terraform show -json`, for tools that read plans, with an `images` object beside it that holds the plan
  * itself, for `apply`. No sensitive value is in either.
  */
-export function toPlanFile(plan: Plan, shelf: Shelf, redact = (text: string): string => text): object {
+export function toPlanFile(plan: Plan, shelf: PlanFileSources, redact = (text: string): string => text): object {
   const file: unknown = JSON.parse(redact(JSON.stringify(documentOf(plan, shelf))));
   const images: unknown = isTable(file) ? file["images"] : undefined;
   if (!isTable(file) || !isTable(images)) throw new Error("the plan file has no images object");
   return { ...file, images: { ...images, digest: digestOf(file) } };
 }
 
-function documentOf(plan: Plan, shelf: Shelf): object {
+function documentOf(plan: Plan, shelf: PlanFileSources): object {
   const { version, state } = shelf;
   const { steps } = plan;
-  const ground = groundOf(shelf);
+  const context = planContents(shelf);
   const drifted = plan.drift.flatMap((drift) =>
     drift.kind === "changed"
       ? [{ resource: addr(drift.address), attribute: drift.changes.map(({ name }) => name) }]
@@ -53,29 +53,30 @@ function documentOf(plan: Plan, shelf: Shelf): object {
     format_version: "1.2",
     terraform_version: version,
     variables: {},
-    planned_values: plannedValues(plan, ground),
-    resource_drift: plan.drift.map((drift) => driftChange(drift, ground)),
-    resource_changes: steps.flatMap((step) => [resourceChange(step, plan, ground), ...deposedChanges(step, ground)]),
+    planned_values: plannedValues(plan, context),
+    resource_drift: plan.drift.map((drift) => driftChange(drift, context)),
+    resource_changes: steps.flatMap((step) => [resourceChange(step, plan, context), ...deposedChanges(step, context)]),
     output_changes: {},
     prior_state:
       state === undefined
         ? { format_version: "1.0", terraform_version: version, values: { outputs: {}, root_module: {} } }
-        : stateValues(state, ground),
-    configuration: configuration(ground),
+        : stateValues(state, context),
+    configuration: configuration(context),
     relevant_attributes: drifted,
     timestamp: plan.made,
     applyable: !isErrored && (hasWork || (plan.mode === "refresh-only" && plan.drift.length > 0)),
     complete: !isErrored,
     errored: isErrored,
     images: {
-      ...imagesOf(withoutSecrets(plan, ground), version),
+      ...imagesOf(withoutSecrets(plan, context), version),
       blocked: blocked.map(({ address, because, text, hint }) => ({ address, because, text, hint })),
     },
   };
 }
 
 /** The state in the shape of `terraform show -json`. */
-export const toStateFile = (state: State, version: string): object => stateValues(state, groundOf({ version, state }));
+export const toStateFile = (state: State, version: string): object =>
+  stateValues(state, planContents({ version, state }));
 
 function imagesOf(plan: Plan, version: string): object {
   const making = plan.steps.flatMap((step) => ("making" in step ? [[step.address, step.making] as const] : []));
@@ -99,11 +100,12 @@ export function digestOf(file: Readonly<Record<string, unknown>>): string {
   return `sha256:${createHash("sha256").update(whole).digest("hex")}`;
 }
 
-function withoutSecrets(plan: Plan, ground: Ground): Plan {
+function withoutSecrets(plan: Plan, context: PlanContents): Plan {
   const changes = new Map(plan.steps.map((step) => [step.address, changesOf(step)]));
   const observed = Object.entries(plan.observed).map(([at, { have, want, ...rest }]) => {
     const address = parseAddress(at);
-    const hidden = address === undefined ? new Set<string>() : sensitiveOf(address, changes.get(address) ?? [], ground);
+    const hidden =
+      address === undefined ? new Set<string>() : sensitiveOf(address, changes.get(address) ?? [], context);
     const open = (values: NonNullable<typeof have>) =>
       Object.fromEntries(Object.entries(values).filter(([name]) => !hidden.has(name)));
     const kept = {

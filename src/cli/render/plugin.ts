@@ -6,7 +6,7 @@ import { pad, printable, wrap } from "./text.ts";
 import { inline } from "./values.ts";
 
 /** What a plugin tells of itself without being opened. */
-export type Described = Pick<Plugin, "name" | "doc" | "config" | "image" | "origins" | "onRemove" | "originless">;
+type PluginDescription = Pick<Plugin, "name" | "doc" | "config" | "image" | "origins" | "onRemove" | "originless">;
 
 interface Row {
   /** `mappings[].device` for what stands within a table. */
@@ -61,7 +61,7 @@ interface Section {
   readonly rows: readonly Row[];
 }
 
-function sectionsOf({ name, config, image }: Described): Section[] {
+function sectionsOf({ name, config, image }: PluginDescription): Section[] {
   const [settings, attributes] = [rowsOf(config), rowsOf(image)];
   const isTold = (row: Row) => row.isTold;
   return [
@@ -74,10 +74,10 @@ function sectionsOf({ name, config, image }: Described): Section[] {
 const originText = ({ name, needs, may = [] }: Origin): string =>
   `${name}: ${needs.join(" and ")}${may.length > 0 ? `, and if wanted ${may.join(", ")}` : ""}`;
 
-const removals = (plugin: Described): string => (plugin.onRemove ?? ["delete", "forget"]).join(", ");
+const removals = (plugin: PluginDescription): string => (plugin.onRemove ?? ["delete", "forget"]).join(", ");
 
 /** What a plugin takes, for a terminal: `images plugins NAME`. */
-export function renderPlugin(plugin: Described, { style, columns }: View): string {
+export function renderPlugin(plugin: PluginDescription, { style, columns }: View): string {
   const lines = [...wrap(`${style.strong(printable(plugin.name))}: `, printable(plugin.doc), columns, 2)];
   for (const { title, rows } of sectionsOf(plugin)) {
     lines.push("", ...wrap("", style.strong(printable(title)), columns));
@@ -101,7 +101,7 @@ const cell = (text: string): string =>
   printable(text.replace(/\s+/g, " ").trim()).replaceAll("|", "\\|").replaceAll("<", "&lt;");
 
 /** The same as a page of the docs. */
-export function pluginMarkdown(plugin: Described): string {
+export function pluginMarkdown(plugin: PluginDescription): string {
   const parts = [`# ${cell(plugin.name)}`, cell(plugin.doc)];
   for (const { title, rows } of sectionsOf(plugin)) {
     const table = rows.map((row) => `| \`${row.name}\` | ${cell(kindOf(row))} | ${cell(textOf(row.attribute))} |`);

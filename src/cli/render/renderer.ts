@@ -9,16 +9,16 @@ export interface TextSink {
 }
 
 /** `data` is stdout: what scripts read. `talk` is stderr: everything else. */
-export interface Out {
+export interface Output {
   readonly data: TextSink;
-  readonly talk: TextSink;
+  readonly diagnostics: TextSink;
 }
 
 /** Eats the events of a run and owns the screen meanwhile. Resolves with their end, rejects as they do. */
-export type Renderer = (events: AsyncIterable<Event>, out: Out) => Promise<void>;
+export type Renderer = (events: AsyncIterable<Event>, out: Output) => Promise<void>;
 
 /** Anything that reads the events of a run: a renderer with its sinks, the journal. */
-export type Reader = (events: AsyncIterable<Event>) => Promise<void>;
+export type EventReader = (events: AsyncIterable<Event>) => Promise<void>;
 
 /** The time that a renderer goes by. Milliseconds since 1970. */
 export interface RenderClock {
@@ -41,7 +41,7 @@ export const systemClock: RenderClock = {
  * while it lags, only the newest progress of each transfer waits for it. A reader that leaves early is no error; when one fails, the
  * others still see the end, and then its error is thrown. The stream is read to its end in any case: what it stands for goes on.
  */
-export async function tee<R>(events: AsyncIterable<Event, R>, ...readers: readonly Reader[]): Promise<R> {
+export async function tee<R>(events: AsyncIterable<Event, R>, ...readers: readonly EventReader[]): Promise<R> {
   const queues = readers.map(() => new Queue());
   const reading = readers.map(async (read, i) => {
     try {

@@ -2,8 +2,8 @@ import { isPending, type Plan } from "../../core/model/plan.ts";
 import { html, type Known } from "./html/index.ts";
 import { junit } from "./junit.ts";
 import { markdown } from "./markdown.ts";
-import type { RunReport } from "./outcome.ts";
 import { fileActions } from "./resource.ts";
+import type { RunReport } from "./run-report.ts";
 
 export const REPORTS = ["markdown", "gitlab", "junit", "github", "html"] as const;
 export type ReportKind = (typeof REPORTS)[number];

@@ -1,4 +1,4 @@
-import type { Change, Step, StepMaking, Transfer, Verification } from "../../core/model/plan.ts";
+import type { Change, CreationSource, Step, Transfer, Verification } from "../../core/model/plan.ts";
 import type { Content } from "../../core/model/source.ts";
 import { isTable } from "../../core/model/value.ts";
 import { bytes } from "./format.ts";
@@ -134,7 +134,7 @@ export function verificationText({ content, why, how, bytes: size }: Verificatio
 }
 
 /** Where the bytes of a step come from and how: `from https://… (412.0 MiB through this host, sha256:8c1f…)`. Printable. */
-export function sourceOf({ content, transfer }: StepMaking): string {
+export function sourceOf({ content, transfer }: CreationSource): string {
   const how = way(transfer, content);
   if (content === undefined) return how;
   const digest = content.digest ?? content.resolved;

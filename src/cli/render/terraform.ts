@@ -10,7 +10,7 @@ import { changesOf, verificationOf } from "./step.ts";
 // terraform's shape of plans and states, `terraform show -json`, format 1.2 and 1.0.
 
 /** What a plan is shown with, besides itself. */
-export interface Shelf {
+export interface PlanFileSources {
   readonly version: string;
   readonly config?: Config | undefined;
   readonly state?: State | undefined;
@@ -19,7 +19,7 @@ export interface Shelf {
 type Json = Readonly<Record<string, unknown>>;
 
 /** The same, looked up once for all addresses. */
-export interface Ground {
+export interface PlanContents {
   readonly version: string;
   readonly config: Config | undefined;
   readonly state: State | undefined;
@@ -28,7 +28,7 @@ export interface Ground {
   readonly references: ReadonlyMap<Address, readonly string[]>;
 }
 
-export function groundOf({ version, config, state }: Shelf): Ground {
+export function planContents({ version, config, state }: PlanFileSources): PlanContents {
   const isReference = (value: Value) => typeof value === "string" && /^(env|file|cmd):/.test(value);
   const references = (config?.resources ?? []).map(({ address, want }) => {
     const names = Object.entries(want).filter(([, value]) => isReference(value));
@@ -39,7 +39,7 @@ export function groundOf({ version, config, state }: Shelf): Ground {
   return { version, config, state, plugins: new Map([...known, ...declared]), references: new Map(references) };
 }
 
-const identity = (address: Address, { plugins }: Ground): Json => ({
+const identity = (address: Address, { plugins }: PlanContents): Json => ({
   address: addr(address),
   mode: "managed",
   type: "image",
@@ -53,11 +53,11 @@ const without = (values: Attributes, names: ReadonlySet<string>): Attributes =>
   Object.fromEntries(Object.entries(values).filter(([name]) => !names.has(name)));
 
 /** Attributes whose values nobody may see: shown as such by a change, or declared by reference. */
-export function sensitiveOf(address: Address, changes: readonly Change[], { references }: Ground): ReadonlySet<string> {
+export function sensitiveOf(address: Address, changes: readonly Change[], of: PlanContents): ReadonlySet<string> {
   const isHidden = (change: Change) =>
     ("before" in change && change.before.kind === "sensitive") ||
     ("after" in change && change.after.kind === "sensitive");
-  return new Set([...changes.filter(isHidden).map(({ name }) => name), ...(references.get(address) ?? [])]);
+  return new Set([...changes.filter(isHidden).map(({ name }) => name), ...(of.references.get(address) ?? [])]);
 }
 
 function valuesOf(changes: readonly Change[], side: "before" | "after"): Record<string, Value> {
@@ -80,7 +80,7 @@ function valuesOf(changes: readonly Change[], side: "before" | "after"): Record<
 function sides(
   step: Step,
   plan: Plan,
-  { state }: Ground,
+  { state }: PlanContents,
 ): { readonly before: Attributes | null; readonly after: Attributes | null } {
   const changes = changesOf(step);
   const row = state?.images[step.previous ?? step.address];
@@ -112,15 +112,15 @@ function sides(
 }
 
 /** One entry of `resource_changes`. */
-export function resourceChange(step: Step, plan: Plan, ground: Ground): Json {
+export function resourceChange(step: Step, plan: Plan, context: PlanContents): Json {
   const changes = changesOf(step);
-  const hidden = sensitiveOf(step.address, changes, ground);
-  const { before, after } = sides(step, plan, ground);
+  const hidden = sensitiveOf(step.address, changes, context);
+  const { before, after } = sides(step, plan, context);
   const later = changes.filter((change) => "after" in change && change.after.kind === "later").map(({ name }) => name);
   const replacing = changes.filter(({ forces }) => forces === "replace").map(({ name }) => [name]);
   const reason = fileReasonOf(step);
   return {
-    ...identity(step.address, ground),
+    ...identity(step.address, context),
     ...(step.previous === undefined ? {} : { previous_address: addr(step.previous) }),
     change: {
       actions: fileActions(step),
@@ -140,10 +140,10 @@ export function resourceChange(step: Step, plan: Plan, ground: Ground): Json {
 }
 
 /** Further entries of `resource_changes`: what a step deletes besides, as terraform has deposed objects. */
-export function deposedChanges(step: Step, ground: Ground): Json[] {
+export function deposedChanges(step: Step, context: PlanContents): Json[] {
   const isNamed = (id: string) => (step.action === "delete" || step.action === "replace") && step.id === id;
   const deposed = (id: string, reason: string): Json => ({
-    ...identity(step.address, ground),
+    ...identity(step.address, context),
     deposed: id,
     change: {
       actions: ["delete"],
@@ -162,17 +162,17 @@ export function deposedChanges(step: Step, ground: Ground): Json[] {
 }
 
 /** One entry of `resource_drift`. */
-export function driftChange(drift: Drift, ground: Ground): Json {
+export function driftChange(drift: Drift, context: PlanContents): Json {
   const changes = drift.kind === "changed" ? drift.changes : [];
-  const hidden = sensitiveOf(drift.address, changes, ground);
-  const row = ground.state?.images[drift.address];
+  const hidden = sensitiveOf(drift.address, changes, context);
+  const row = context.state?.images[drift.address];
   const known = row !== undefined && "have" in row ? row.have : {};
   const before = without({ ...known, ...valuesOf(changes, "before") }, hidden);
   const gone = new Set(changes.filter(({ kind }) => kind === "remove").map(({ name }) => name));
   const after =
     drift.kind === "vanished" ? null : without({ ...without(before, gone), ...valuesOf(changes, "after") }, hidden);
   return {
-    ...identity(drift.address, ground),
+    ...identity(drift.address, context),
     change: {
       actions: [drift.kind === "vanished" ? "delete" : "update"],
       before,
@@ -185,11 +185,11 @@ export function driftChange(drift: Drift, ground: Ground): Json {
 }
 
 /** `{root_module: {resources}}` of values by address. */
-function valuesTree(values: readonly (readonly [Address, Attributes])[], ground: Ground): Json {
+function valuesTree(values: readonly (readonly [Address, Attributes])[], context: PlanContents): Json {
   const resources = values.map(([address, found]) => {
-    const hidden = sensitiveOf(address, [], ground);
+    const hidden = sensitiveOf(address, [], context);
     return {
-      ...identity(address, ground),
+      ...identity(address, context),
       schema_version: 0,
       values: without(found, hidden),
       sensitive_values: marks(hidden),
@@ -199,36 +199,36 @@ function valuesTree(values: readonly (readonly [Address, Attributes])[], ground:
 }
 
 /** What there will be after `apply`. */
-export function plannedValues(plan: Plan, ground: Ground): Json {
+export function plannedValues(plan: Plan, context: PlanContents): Json {
   const values = plan.steps.flatMap((step) => {
-    const { after } = sides(step, plan, ground);
-    const hidden = sensitiveOf(step.address, changesOf(step), ground);
+    const { after } = sides(step, plan, context);
+    const hidden = sensitiveOf(step.address, changesOf(step), context);
     return after === null || (step.action === "block" && Object.keys(after).length === 0)
       ? []
       : [[step.address, without(after, hidden)] as const];
   });
-  return valuesTree(values, ground);
+  return valuesTree(values, context);
 }
 
 /** The state in the shape of `terraform show -json`. */
-export function stateValues(state: State, ground: Ground): Json {
+export function stateValues(state: State, context: PlanContents): Json {
   const values = Object.entries(state.images).flatMap(([at, row]) => {
     const address = parseAddress(at);
     return address === undefined || !("have" in row) ? [] : [[address, { ...row.have, id: row.id }] as const];
   });
-  return { format_version: "1.0", terraform_version: ground.version, values: valuesTree(values, ground) };
+  return { format_version: "1.0", terraform_version: context.version, values: valuesTree(values, context) };
 }
 
 /** What was declared: names of backends and plugins, and the attributes that are in the file; no settings. */
-export function configuration(ground: Ground): Json {
-  const { config } = ground;
+export function configuration(context: PlanContents): Json {
+  const { config } = context;
   if (config === undefined) return { root_module: {} };
   const providers = config.backends.map(({ name, plugin }) => {
     const short = pluginName(plugin);
     return [name, { name: short, full_name: `images/${short}`, alias: name }];
   });
   const resources = config.resources.map(({ address, backend, want, written, references = {} }) => {
-    const hidden = sensitiveOf(address, [], ground);
+    const hidden = sensitiveOf(address, [], context);
     const shown = Object.entries(want).filter(([name]) => written.includes(name) && !hidden.has(name));
     return {
       address: addr(address),

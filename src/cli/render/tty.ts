@@ -2,10 +2,10 @@ import type { Command, Event } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
 import { isPending, type Plan } from "../../core/model/plan.ts";
 import { readingRow, rowOf, totalRow } from "./bar.ts";
+import { Running } from "./in-progress.ts";
 import { endLine, logLines } from "./log.ts";
 import { rateAt } from "./meter.ts";
 import { type RenderClock, type Renderer, systemClock } from "./renderer.ts";
-import { Running } from "./running.ts";
 import { Screen } from "./screen.ts";
 import { ansi, type Style } from "./style.ts";
 
@@ -25,7 +25,7 @@ export function tty({ style = ansi, clock = systemClock, plan }: TtyOptions = {}
   return async (events, out) => {
     const ends: string[] = [];
     {
-      using screen = new Screen(out.talk);
+      using screen = new Screen(out.diagnostics);
       const foot = new FootOfRun(screen, style, clock, plan);
       using _ = clock.every(FRAME, () => foot.paint());
       for await (const event of events) {

@@ -61,16 +61,22 @@ export function changeLines(change: Change, width: number, indent: number, view:
   const label = `${pad(key(change.name), width)} = `;
   const room = (view.columns ?? ONE_LINE + indent) - indent - 2;
   const lines = linesOf(change, label, room);
-  return lines.flatMap(({ depth, mark, lead, text }, i) => {
-    const before = `${" ".repeat(indent + depth * 4)}${marked(mark, view)} `;
+  return lines.flatMap(({ depth, mark: marker, lead, text }, i) => {
+    const before = `${" ".repeat(indent + depth * 4)}${marked(marker, view)} `;
     const tail = i === 0 && note !== "" ? `    ${view.style.replace(note)}` : "";
     const isLong = view.columns !== undefined && cells(before + lead) > view.columns / 2;
     return wrap(isLong ? before : before + lead, (isLong ? lead : "") + text + tail, view.columns, cells(before) + 4);
   });
 }
 
-const marked = (mark: Mark, { style }: View): string =>
-  mark === "+" ? style.add(mark) : mark === "-" ? style.remove(mark) : mark === "~" ? style.change(mark) : mark;
+const marked = (marker: Mark, { style }: View): string =>
+  marker === "+"
+    ? style.add(marker)
+    : marker === "-"
+      ? style.remove(marker)
+      : marker === "~"
+        ? style.change(marker)
+        : marker;
 
 function linesOf(change: Change, label: string, room: number): Line[] {
   switch (change.kind) {
@@ -98,13 +104,13 @@ function linesOf(change: Change, label: string, room: number): Line[] {
 }
 
 /** A value that comes or goes as a whole. */
-function whole(mark: Mark, lead: string, value: Value, depth: number, room: number): Line[] {
+function whole(marker: Mark, lead: string, value: Value, depth: number, room: number): Line[] {
   const text = inline(value);
   const parts = partsOf(value);
   if (parts === undefined || (cells(lead + text) + depth * 4 <= room && !hasKeys(value)))
-    return [{ depth, mark, lead, text }];
-  const inner = parts.slice(0, MOST).flatMap((part) => whole(mark, part.lead, part.value, depth + 1, room));
-  return framed(value, mark, lead, depth, inner, parts.length > MOST ? `… ${parts.length - MOST} more` : "");
+    return [{ depth, mark: marker, lead, text }];
+  const inner = parts.slice(0, MOST).flatMap((part) => whole(marker, part.lead, part.value, depth + 1, room));
+  return framed(value, marker, lead, depth, inner, parts.length > MOST ? `… ${parts.length - MOST} more` : "");
 }
 
 /** A value that becomes another. */
@@ -143,10 +149,10 @@ function partsOf(value: Value): Part[] | undefined {
   return undefined;
 }
 
-function framed(value: Value, mark: Mark, lead: string, depth: number, inner: readonly Line[], rest: string): Line[] {
+function framed(value: Value, marker: Mark, lead: string, depth: number, inner: readonly Line[], rest: string): Line[] {
   const [open, close] = typeof value === "string" ? ['"""', '"""'] : isTable(value) ? ["{", "}"] : ["[", "]"];
   return [
-    { depth, mark, lead, text: open },
+    { depth, mark: marker, lead, text: open },
     ...inner,
     ...(rest === "" ? [] : [{ depth: depth + 1, mark: " ", lead: "", text: rest } as const]),
     { depth, mark: " ", lead: "", text: close },

@@ -11,14 +11,14 @@ import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otl
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import type { Event } from "../../core/model/event.ts";
-import type { HttpClient, HttpOptions } from "../../core/net/door.ts";
-import type { Traced } from "../../core/net/means.ts";
-import type { Destination } from "./wanted.ts";
+import type { HttpClient, HttpOptions } from "../../core/net/client.ts";
+import type { RequestTrace } from "../../core/net/context.ts";
+import type { Destination } from "./destination.ts";
 
 /** Spans in one request. */
 const BATCH = 512;
 
-interface TraceMeans {
+interface TraceContext {
   readonly version: string;
   readonly command: string;
   readonly now: () => number;
@@ -29,7 +29,7 @@ interface TraceMeans {
 /** The trace of one run: the run, its images, their phases, and the requests that were made. */
 export class RunTrace {
   readonly #to: Destination;
-  readonly #means: TraceMeans;
+  readonly #context: TraceContext;
   readonly #tracer: Tracer;
   readonly #run: Span;
   readonly #inside: Context;
@@ -39,9 +39,9 @@ export class RunTrace {
   #sending: Promise<void> = Promise.resolve();
   #failure: unknown;
 
-  constructor(to: Destination, means: TraceMeans) {
+  constructor(to: Destination, context: TraceContext) {
     this.#to = to;
-    this.#means = means;
+    this.#context = context;
     const processor: SpanProcessor = {
       onStart: () => undefined,
       onEnd: (span) => this.#end(span),
@@ -52,15 +52,15 @@ export class RunTrace {
       resource: resourceFromAttributes(to.resource),
       spanProcessors: [processor],
     });
-    this.#tracer = provider.getTracer("images", means.version);
+    this.#tracer = provider.getTracer("images", context.version);
     const above =
       to.parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { ...to.parent, isRemote: true });
-    this.#run = this.#tracer.startSpan(`images ${means.command}`, { startTime: means.now() }, above);
+    this.#run = this.#tracer.startSpan(`images ${context.command}`, { startTime: context.now() }, above);
     this.#inside = trace.setSpan(above, this.#run);
   }
 
   take(event: Event): void {
-    const startTime = this.#means.now();
+    const startTime = this.#context.now();
     switch (event.type) {
       case "run.started":
         this.#run.setAttribute("images.run", event.run);
@@ -95,7 +95,7 @@ export class RunTrace {
       case "step.failed":
         this.#steps
           .get(event.address)
-          ?.span.setStatus({ code: SpanStatusCode.ERROR, message: this.#means.redact(event.failure.message) })
+          ?.span.setStatus({ code: SpanStatusCode.ERROR, message: this.#context.redact(event.failure.message) })
           .setAttribute("error.type", event.failure.code)
           .end(startTime);
         this.#steps.delete(event.address);
@@ -107,23 +107,23 @@ export class RunTrace {
     }
   }
 
-  request({ method, url, status, failure, ms }: Traced): void {
-    const endTime = this.#means.now();
+  request({ method, url, status, failure, ms }: RequestTrace): void {
+    const endTime = this.#context.now();
     const attributes = {
       "http.request.method": method,
-      "url.full": this.#means.redact(url),
+      "url.full": this.#context.redact(url),
       ...(status === undefined ? {} : { "http.response.status_code": status }),
     };
     const options = { startTime: endTime - ms, attributes, kind: SpanKind.CLIENT };
     const span = this.#tracer.startSpan(method, options, this.#inside);
     if (failure !== undefined || (status ?? 0) >= 400)
-      span.setStatus({ code: SpanStatusCode.ERROR, message: this.#means.redact(failure ?? "") });
+      span.setStatus({ code: SpanStatusCode.ERROR, message: this.#context.redact(failure ?? "") });
     span.end(endTime);
   }
 
   /** Ends the run and sends what was not sent yet. Rejects with what could not be sent; the run itself is what it is. */
   async end(isFailed: boolean): Promise<void> {
-    const now = this.#means.now();
+    const now = this.#context.now();
     for (const span of [...this.#phases.values(), ...[...this.#steps.values()].map(({ span: one }) => one)])
       span.end(now);
     if (isFailed) this.#run.setStatus({ code: SpanStatusCode.ERROR });
@@ -153,8 +153,8 @@ export class RunTrace {
     const { url, headers, isJson, isCompressed, timeout } = this.#to;
     const plain = (isJson ? JsonTraceSerializer : ProtobufTraceSerializer).serializeRequest(spans) ?? new Uint8Array();
     const bytes = isCompressed ? Bun.gzipSync(Uint8Array.from(plain)) : plain;
-    await using door = this.#means.open({ url, credentials: "OTEL_EXPORTER_OTLP_HEADERS" });
-    const answer = await door.send("POST", url, {
+    await using http = this.#context.open({ url, credentials: "OTEL_EXPORTER_OTLP_HEADERS" });
+    const answer = await http.send("POST", url, {
       signal: AbortSignal.timeout(timeout * 1000),
       timeout,
       body: { size: bytes.length, open: () => once(bytes) },

@@ -1,5 +1,5 @@
+import type { ApplyContext } from "../../core/apply/context.ts";
 import { importImage } from "../../core/apply/import.ts";
-import type { ApplyContext } from "../../core/apply/means.ts";
 import { asFailure, Failure } from "../../core/failure.ts";
 import type { Event } from "../../core/model/event.ts";
 import { type Address, backendOf } from "../../core/model/name.ts";
@@ -9,7 +9,7 @@ import { plural } from "../render/format.ts";
 import type { Session } from "../session.ts";
 import type { Adoption } from "./draft.ts";
 
-interface AdoptionLook {
+interface AdoptionPreview {
   /** Images that are there. */
   readonly there: readonly Adoption[];
   /** Images that are gone from their backends. */
@@ -24,7 +24,7 @@ export async function lookAtAll(
   images: readonly Adoption[],
   session: Session,
   { adopt, signal }: { readonly adopt: boolean; readonly signal: AbortSignal },
-): Promise<AdoptionLook> {
+): Promise<AdoptionPreview> {
   const gone = new Set<Adoption>();
   const file = session.config.settings.name;
   await inParallel(images, session.config.settings.parallelism, async (one) => {
@@ -34,9 +34,9 @@ export async function lookAtAll(
       throw asFailure(thrown).with({ address });
     });
     if (found === undefined) gone.add(one);
-    const mark = found?.mark;
-    if (mark !== undefined && (mark.file !== file || mark.owner !== address) && !adopt)
-      throw new Failure("plan.foreign", `${from} is managed as ${mark.owner} of ${mark.file}`, {
+    const marker = found?.marker;
+    if (marker !== undefined && (marker.file !== file || marker.owner !== address) && !adopt)
+      throw new Failure("plan.foreign", `${from} is managed as ${marker.owner} of ${marker.file}`, {
         address,
         hint: "`--adopt` adopts it anyway",
       });
@@ -44,7 +44,7 @@ export async function lookAtAll(
   return { there: images.filter((one) => !gone.has(one)), gone: [...gone] };
 }
 
-interface AdoptionSaid {
+interface AdoptionOutput {
   /** One image is taken over; `blind`: why its source could not be looked at. */
   taken(one: Adoption, blind: Failure | undefined): void;
   /** What there is to say of some of them, once for all: that their bytes could not be compared. */
@@ -54,14 +54,14 @@ interface AdoptionSaid {
 /** Takes the images into the state, as `images import` does; one that fails does not stop the others. @throws the first failure, then */
 export async function adoptAll(
   images: readonly Adoption[],
-  means: ApplyContext,
-  { adopt, said }: { readonly adopt: boolean; readonly said: AdoptionSaid },
+  context: ApplyContext,
+  { adopt, said }: { readonly adopt: boolean; readonly said: AdoptionOutput },
 ): Promise<void> {
   const events = new Channel<Event>();
   try {
-    await inParallel(images, means.parallelism, async (one) => {
-      const { content, blind } = await contentOf(one, means);
-      await importImage(one.address, one.id, { means, events, adopt, content });
+    await inParallel(images, context.parallelism, async (one) => {
+      const { content, blind } = await contentOf(one, context);
+      await importImage(one.address, one.id, { run: context, events, adopt, content });
       said.taken(one, blind);
     });
   } finally {
@@ -77,14 +77,14 @@ export async function adoptAll(
 /** What the source is now, where it can be looked at. */
 async function contentOf(
   { address }: Adoption,
-  means: ApplyContext,
+  context: ApplyContext,
 ): Promise<{ readonly content?: Content; readonly blind?: Failure }> {
-  const source = means.config.resources.find((one) => one.address === address)?.source;
+  const source = context.config.resources.find((one) => one.address === address)?.source;
   if (source === undefined) return {};
   try {
-    return { content: await means.look(source, undefined, means.signal) };
+    return { content: await context.look(source, undefined, context.signal) };
   } catch (thrown) {
-    means.signal.throwIfAborted();
+    context.signal.throwIfAborted();
     return { blind: asFailure(thrown) };
   }
 }

@@ -1,6 +1,6 @@
 import { Failure } from "../../core/failure.ts";
 import { type Attributes, isSame } from "../../core/model/value.ts";
-import type { Taken } from "./mapping.ts";
+import type { MappedInstance } from "./mapping.ts";
 import { nameOf } from "./names.ts";
 import type { TomlBlock } from "./toml.ts";
 
@@ -20,7 +20,7 @@ export interface Chosen {
   readonly prefix: string;
 }
 
-interface PlacedResource<T extends Taken> {
+interface PlacedResource<T extends MappedInstance> {
   readonly chosen: ReadonlyMap<T, Chosen>;
   /** Backends that have to be written. */
   readonly fresh: readonly TomlBlock[];
@@ -31,7 +31,7 @@ interface PlacedResource<T extends Taken> {
  * else a new one for each provider configuration, remote and region.
  * @throws Failure cli.usage
  */
-export function placeBackends<T extends Taken>(
+export function placeBackends<T extends MappedInstance>(
   taken: readonly T[],
   known: readonly KnownMapping[],
   wished: readonly string[],
@@ -88,7 +88,7 @@ function wishedFor(
  * @throws Failure cli.usage when several fit
  */
 function fitting(
-  { plugin, instance, place = {} }: Taken,
+  { plugin, instance, place = {} }: MappedInstance,
   name: string,
   known: readonly KnownMapping[],
 ): KnownMapping | undefined {

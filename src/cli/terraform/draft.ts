@@ -4,7 +4,7 @@ import { type Attributes, isTable, type Value } from "../../core/model/value.ts"
 import type { Plugin } from "../../core/plugin.ts";
 import { type Chosen, type KnownMapping, placeBackends } from "./backends.ts";
 import { fit } from "./fit.ts";
-import type { Taken } from "./mapping.ts";
+import type { MappedInstance } from "./mapping.ts";
 import { imageNames } from "./names.ts";
 import { keyText, type TomlBlock } from "./toml.ts";
 
@@ -21,9 +21,9 @@ export const NOTHING: Existing = { backends: [], addresses: new Set(), known: ne
 export const knownKey = (backend: string, id: string): string => `${backend} ${id}`;
 
 /** An image that was taken, with what is said of it from the directory of its state. */
-export interface Drawn extends Taken {
+export interface DraftedBlock extends MappedInstance {
   /** The directory that its relative paths start from. */
-  readonly folder: string;
+  readonly directory: string;
 }
 
 /** An image to be adopted. */
@@ -45,9 +45,9 @@ export interface Draft {
   readonly secrets: readonly string[];
 }
 
-interface DraftWishes {
+interface DraftOptions {
   /** The directory of images.toml. */
-  readonly folder: string;
+  readonly directory: string;
   /** Backends of the file that are to be used for their plugins. */
   readonly backends: readonly string[];
 }
@@ -57,10 +57,10 @@ interface DraftWishes {
  * @throws Failure cli.usage: nobody can tell which of several backends is meant
  */
 export function draft(
-  taken: readonly Drawn[],
+  taken: readonly DraftedBlock[],
   existing: Existing,
   plugins: ReadonlyMap<string, Plugin>,
-  { folder, backends }: DraftWishes,
+  { directory, backends }: DraftOptions,
 ): Draft {
   const notes: string[] = [];
   const secrets: string[] = [];
@@ -85,7 +85,7 @@ export function draft(
     }
     seen.set(knownKey(chosen.name, whole), at);
     const isDeclared = existing.addresses.has(at);
-    const written = blockOf(one, chosen, { plugin, name, folder });
+    const written = blockOf(one, chosen, { plugin, name, directory });
     if (isDeclared) notes.push(`${instance.address}: [image.${keyText(name)}] already exists and is not changed`);
     else notes.push(...[...(one.notes ?? []), ...written.notes].map((text) => `${instance.address}: ${text}`));
     secrets.push(...Object.values(one.secrets ?? {}));
@@ -95,16 +95,16 @@ export function draft(
 }
 
 function blockOf(
-  { attributes, always = [], secrets = {}, folder: from, instance }: Drawn,
+  { attributes, always = [], secrets = {}, directory: from, instance }: DraftedBlock,
   chosen: Chosen,
-  { plugin, name, folder }: { readonly plugin: Plugin; readonly name: string; readonly folder: string },
+  { plugin, name, directory }: { readonly plugin: Plugin; readonly name: string; readonly directory: string },
 ): { readonly block: TomlBlock; readonly notes: readonly string[] } {
   const fitted = fit(plugin, attributes, always);
   const references = Object.keys(secrets).map((key): [string, string] => [key, `env:${variableOf(name, key)}`]);
   const values: Attributes = {
     backend: chosen.name,
     ...chosen.more,
-    ...rebased(fitted.attributes, (path) => pathFrom(folder, resolve(from, path), path)),
+    ...rebased(fitted.attributes, (path) => pathFrom(directory, resolve(from, path), path)),
     ...Object.fromEntries(references),
   };
   const told = references.map(
@@ -130,8 +130,8 @@ const rebased = (attributes: Attributes, path: (text: string) => string): Attrib
     }),
   );
 
-function pathFrom(folder: string, path: string, written: string): string {
+function pathFrom(directory: string, path: string, written: string): string {
   if (isAbsolute(written) || written.startsWith("~/")) return written;
-  const way = relative(folder, path);
+  const way = relative(directory, path);
   return way.startsWith("..") ? way : `./${way}`;
 }

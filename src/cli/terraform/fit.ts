@@ -1,6 +1,6 @@
 import { IMAGE } from "../../core/config/keys.ts";
 import { attributeIn, nameIn } from "../../core/config/naming.ts";
-import { isSourceKey } from "../../core/config/pieces.ts";
+import { isSourceKey } from "../../core/config/source-entries.ts";
 import type { Attribute, Schema } from "../../core/model/schema.ts";
 import { type Attributes, isSame, type Value } from "../../core/model/value.ts";
 import { sameBy } from "../../core/plan/diff.ts";

@@ -1,11 +1,11 @@
 import type { Attributes, Value } from "../../core/model/value.ts";
-import { block, isTold, list, type Mapped, said, type ToldValue, text } from "./values.ts";
+import { block, isKnown, type KnownValue, list, type Mapped, said, text } from "./values.ts";
 
 /**
  * `incus_image` of lxc/terraform-provider-incus. Its `copy_aliases` is false where nothing is said, ours is true; both `aliases` (a list,
  * up to version 0.3) and blocks of `alias` are read.
  */
-export function incus(attributes: ToldValue): Mapped {
+export function incus(attributes: KnownValue): Mapped {
   const fingerprint = text(attributes["fingerprint"]);
   const project = text(attributes["project"]);
   const remote = text(attributes["remote"]);
@@ -27,12 +27,12 @@ export function incus(attributes: ToldValue): Mapped {
 }
 
 const isWeb = (path: string | undefined): boolean => path !== undefined && /^https?:\/\//i.test(path);
-const isSplitOnTheWeb = (file: ToldValue | undefined): boolean =>
+const isSplitOnTheWeb = (file: KnownValue | undefined): boolean =>
   isWeb(text(file?.["data_path"])) && text(file?.["metadata_path"]) !== undefined;
 
 const table = (name: string, value: Value | undefined): Attributes => (value === undefined ? {} : { [name]: value });
 
-function fileOf(file: ToldValue | undefined): Attributes {
+function fileOf(file: KnownValue | undefined): Attributes {
   const data = text(file?.["data_path"]);
   const metadata = text(file?.["metadata_path"]);
   if (data === undefined) return {};
@@ -40,7 +40,7 @@ function fileOf(file: ToldValue | undefined): Attributes {
   return { source: metadata === undefined ? place : { ...place, metadata } };
 }
 
-function imageOf(source: ToldValue | undefined): Value | undefined {
+function imageOf(source: KnownValue | undefined): Value | undefined {
   if (source === undefined) return undefined;
   const { remote, name, type, architecture, copy_aliases } = source;
   return said({
@@ -53,10 +53,10 @@ function imageOf(source: ToldValue | undefined): Value | undefined {
 }
 
 /** Plain names where they have no description. */
-function aliasesOf(attributes: ToldValue): Value[] {
+function aliasesOf(attributes: KnownValue): Value[] {
   const blocks = list(attributes["alias"]).flatMap((one): Value[] => {
-    const name = isTold(one) ? text(one["name"]) : undefined;
-    const description = isTold(one) ? text(one["description"]) : undefined;
+    const name = isKnown(one) ? text(one["name"]) : undefined;
+    const description = isKnown(one) ? text(one["description"]) : undefined;
     return name === undefined ? [] : [description === undefined ? name : { name, description }];
   });
   return [...list(attributes["aliases"]).flatMap((name) => text(name) ?? []), ...blocks];

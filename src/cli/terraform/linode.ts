@@ -1,7 +1,7 @@
-import { type Mapped, picked, type ToldValue, text } from "./values.ts";
+import { type KnownValue, type Mapped, picked, text } from "./values.ts";
 
 /** `linode_image`. `regions_to_replicate` is what versions before 2.27 called `replica_regions`. */
-export function linode(attributes: ToldValue): Mapped {
+export function linode(attributes: KnownValue): Mapped {
   const names = [
     ...["label", "description", "tags", "cloud_init", "linode_id", "disk_id", "file_path", "file_hash", "region"],
     ...["regions_to_replicate", "replica_regions", "wait_for_replications", "timeouts"],

@@ -6,7 +6,7 @@ import { outscale } from "./outscale.ts";
 import type { Mapped } from "./values.ts";
 
 /** An instance that is an image, and what becomes of it. */
-export interface Taken extends Mapped {
+export interface MappedInstance extends Mapped {
   readonly instance: TerraformInstance;
   readonly plugin: string;
 }
@@ -26,7 +26,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 /** The image that an instance is; undefined: it is something else. */
-export function take(instance: TerraformInstance): Taken | undefined {
+export function mapInstance(instance: TerraformInstance): MappedInstance | undefined {
   const kind = instance.mode === "managed" && Object.hasOwn(KINDS, instance.type) ? KINDS[instance.type] : undefined;
   return kind === undefined ? undefined : { ...kind.map(instance.attributes), instance, plugin: kind.plugin };
 }

@@ -1,12 +1,12 @@
 import type { Attributes } from "../../core/model/value.ts";
 import { sourceOf } from "./source.ts";
-import { isTold, type Mapped, picked, type ToldValue, text } from "./values.ts";
+import { isKnown, type KnownValue, type Mapped, picked, text } from "./values.ts";
 
 /**
  * `openstack_images_image_v2` and `vkcs_images_image`. Their `properties` hold what the server wrote as well, and `region` that of the
  * provider; a cache in the home directory is the default.
  */
-export function glance(attributes: ToldValue): Mapped {
+export function glance(attributes: KnownValue): Mapped {
   const region = text(attributes["region"]);
   const { attributes: source, ...secrets } = sourceOf(attributes);
   const properties = propertiesOf(attributes["properties"]);
@@ -37,13 +37,13 @@ export function glance(attributes: ToldValue): Mapped {
 export const ACCESS = "openstack_images_image_access_v2";
 
 /** The attributes of an image with the members that other resources of the state give it, where its visibility allows any. */
-export function withMembers({ id, attributes }: Mapped, access: readonly ToldValue[]): Attributes {
+export function withMembers({ id, attributes }: Mapped, access: readonly KnownValue[]): Attributes {
   const members = access.flatMap(({ image_id, member_id }) => (image_id === id ? (text(member_id) ?? []) : []));
   if (members.length === 0 || attributes["visibility"] !== "shared") return attributes;
   return { ...attributes, members: [...new Set(members)].sort() };
 }
 
-const onlyTrue = (attributes: ToldValue, names: readonly string[]): Attributes =>
+const onlyTrue = (attributes: KnownValue, names: readonly string[]): Attributes =>
   Object.fromEntries(names.filter((name) => attributes[name] === true).map((name) => [name, true]));
 
 /** What Glance, its stores and VK Cloud write by themselves, and no user can set. */
@@ -68,7 +68,7 @@ const isServers = (key: string): boolean => SERVERS.has(key) || /^(?:os_glance|m
 
 const propertiesOf = (properties: unknown): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    Object.entries(isTold(properties) ? properties : {}).flatMap(([key, value]): [string, string][] =>
+    Object.entries(isKnown(properties) ? properties : {}).flatMap(([key, value]): [string, string][] =>
       typeof value !== "string" || isServers(key) ? [] : [[key, value]],
     ),
   );

@@ -1,12 +1,12 @@
 import type { Attributes, Value } from "../../core/model/value.ts";
 import { unsigned } from "./source.ts";
-import { block, isTold, list, type Mapped, picked, said, type ToldValue, text } from "./values.ts";
+import { block, isKnown, type KnownValue, list, type Mapped, picked, said, text } from "./values.ts";
 
 /**
  * `outscale_image`. The provider reads volumes, architecture and root device back into the state also where the user said nothing of
  * them, so that they are only written where the image was registered from them.
  */
-export function outscale(attributes: ToldValue): Mapped {
+export function outscale(attributes: KnownValue): Mapped {
   const { attributes: origin, notes } = originOf(attributes);
   const values: Attributes = {
     ...picked(attributes, ["image_name", "description"]),
@@ -31,10 +31,10 @@ export const LAUNCH = "outscale_image_launch_permission";
 /** The image with the permissions that resources of their own give it. */
 export function withPermissions(
   { id, plugin, attributes }: Mapped & { readonly plugin: string },
-  launch: readonly ToldValue[],
+  launch: readonly KnownValue[],
 ): Attributes {
-  const given = launch.flatMap(({ image_id, permission_additions: added }): ToldValue[] =>
-    image_id === id ? (Array.isArray(added) ? added : [added]).filter(isTold) : [],
+  const given = launch.flatMap(({ image_id, permission_additions: added }): KnownValue[] =>
+    image_id === id ? (Array.isArray(added) ? added : [added]).filter(isKnown) : [],
   );
   if (plugin !== "outscale" || given.length === 0) return attributes;
   const account_ids = given.flatMap((one) => list(one["account_ids"]).flatMap((account) => text(account) ?? []));
@@ -50,7 +50,7 @@ export function withPermissions(
 }
 
 /** What it was made from: the one of four ways that the state tells. */
-function originOf(attributes: ToldValue): { readonly attributes: Attributes; readonly notes?: readonly string[] } {
+function originOf(attributes: KnownValue): { readonly attributes: Attributes; readonly notes?: readonly string[] } {
   if (text(attributes["vm_id"]) !== undefined)
     return { attributes: { ...picked(attributes, ["vm_id"]), ...yes(attributes, "no_reboot") } };
   if (text(attributes["source_image_id"]) !== undefined && text(attributes["source_region_name"]) !== undefined)
@@ -74,12 +74,12 @@ function originOf(attributes: ToldValue): { readonly attributes: Attributes; rea
   };
 }
 
-const yes = (attributes: ToldValue, name: string): Attributes =>
+const yes = (attributes: KnownValue, name: string): Attributes =>
   attributes[name] === true || attributes[name] === "true" ? { [name]: true } : {};
 
 /** The API shows iops of every kind of volume, and takes them of io1 only; volumes go with their VM where nobody said otherwise. */
 function mappingOf(mapping: unknown): Value | undefined {
-  if (!isTold(mapping)) return undefined;
+  if (!isKnown(mapping)) return undefined;
   const { device_name, virtual_device_name } = mapping;
   const { snapshot_id, volume_size, volume_type, iops, delete_on_vm_deletion } = block(mapping["bsu"]) ?? {};
   const bsu = {
@@ -99,8 +99,8 @@ function modesOf(modes: unknown): Attributes {
 
 function tagsOf(tags: unknown): Attributes {
   const pairs = list(tags).flatMap((one): [string, string][] => {
-    const key = isTold(one) ? text(one["key"]) : undefined;
-    const value = isTold(one) ? one["value"] : undefined;
+    const key = isKnown(one) ? text(one["key"]) : undefined;
+    const value = isKnown(one) ? one["value"] : undefined;
     return key === undefined ? [] : [[key, typeof value === "string" ? value : ""]];
   });
   return pairs.length === 0 ? {} : { tags: Object.fromEntries(pairs.sort()) };

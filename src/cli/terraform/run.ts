@@ -6,11 +6,11 @@ import type { Plugin } from "../../core/plugin.ts";
 import { rowsOf } from "../../core/store/changes.ts";
 import { builtIn } from "../plugins.ts";
 import type { Session } from "../session.ts";
-import { type Adoption, type Draft, type Drawn, draft, type Existing, knownKey, NOTHING } from "./draft.ts";
-import { readStates, type StateFile } from "./folder.ts";
-import { type Taken, take } from "./mapping.ts";
+import { type Adoption, type Draft, type DraftedBlock, draft, type Existing, knownKey, NOTHING } from "./draft.ts";
+import { type MappedInstance, mapInstance } from "./mapping.ts";
 import { ACCESS, withMembers } from "./openstack.ts";
 import { LAUNCH, withPermissions } from "./outscale.ts";
+import { readStates, type StateFile } from "./state-files.ts";
 import { blocksText, type TomlBlock } from "./toml.ts";
 
 interface TerraformRequest {
@@ -27,17 +27,17 @@ export interface Prepared extends Draft {
 }
 
 /** What a state comes to beside what is in the file already. `open` opens the file as it is. @throws Failure cli.*, config.*, state.* */
-export async function prepare(asked: TerraformRequest, open: () => Promise<Session>): Promise<Prepared> {
-  const states = await readStates(asked.path);
-  const existing = existsSync(asked.file) ? await existingIn(open) : NOTHING;
-  const unknown = asked.backends.find((name) => !existing.backends.some((one) => one.name === name));
+export async function prepare(request: TerraformRequest, open: () => Promise<Session>): Promise<Prepared> {
+  const states = await readStates(request.path);
+  const existing = existsSync(request.file) ? await existingIn(open) : NOTHING;
+  const unknown = request.backends.find((name) => !existing.backends.some((one) => one.name === name));
   if (unknown !== undefined)
-    throw new Failure("plan.backend", `there is no backend ${unknown} in ${asked.file}`, {
+    throw new Failure("plan.backend", `there is no backend ${unknown} in ${request.file}`, {
       hint: `declared: ${existing.backends.map(({ name }) => name).join(", ") || "none"}`,
     });
   const { taken, passed } = sorted(states);
   const plugins = new Map((await builtIn()).map((plugin): [string, Plugin] => [plugin.name, plugin]));
-  const wishes = { folder: dirname(resolve(asked.file)), backends: asked.backends };
+  const wishes = { directory: dirname(resolve(request.file)), backends: request.backends };
   return { ...draft(taken, existing, plugins, wishes), passed };
 }
 
@@ -59,29 +59,31 @@ export async function existingIn(open: () => Promise<Session>): Promise<Existing
 
 /** Images that can be taken, and what else there is, in words. */
 function sorted(states: readonly StateFile[]): {
-  readonly taken: readonly Drawn[];
+  readonly taken: readonly DraftedBlock[];
   readonly passed: readonly string[];
 } {
-  const taken: Drawn[] = [];
+  const taken: DraftedBlock[] = [];
   const passed: string[] = [];
   const others = new Map<string, number>();
   const isAccess = ({ mode, type }: StateFile["instances"][number]) =>
     mode === "managed" && (type === ACCESS || type === LAUNCH);
   const shares = states.flatMap(({ instances }) => instances.filter(isAccess));
   const sharesOf = (wanted: string) => shares.flatMap(({ type, attributes }) => (type === wanted ? [attributes] : []));
-  const images = new Set(states.flatMap(({ instances }) => instances.flatMap((instance) => take(instance)?.id ?? [])));
-  const shared = (found: Taken) =>
+  const images = new Set(
+    states.flatMap(({ instances }) => instances.flatMap((instance) => mapInstance(instance)?.id ?? [])),
+  );
+  const shared = (found: MappedInstance) =>
     withPermissions({ ...found, attributes: withMembers(found, sharesOf(ACCESS)) }, sharesOf(LAUNCH));
-  for (const { folder, instances } of states)
+  for (const { directory, instances } of states)
     for (const instance of instances) {
       if (isAccess(instance) && images.has(String(instance.attributes["image_id"]))) continue;
       const { address, broken, mode, type } = instance;
-      const found = take(instance);
+      const found = mapInstance(instance);
       const what = mode === "data" ? `data.${type}` : type;
       if (found === undefined) others.set(what, (others.get(what) ?? 0) + 1);
       else if (broken !== undefined) passed.push(`${address} is ${broken}: skipped`);
       else if (found.id === undefined) passed.push(`${address} has no id: it was never created`);
-      else taken.push({ ...found, attributes: shared(found), folder });
+      else taken.push({ ...found, attributes: shared(found), directory });
     }
   const rest = [...others].map(([what, count]) => (count === 1 ? what : `${count} ${what}`));
   const count = [...others.values()].reduce((sum, one) => sum + one, 0);

@@ -1,10 +1,10 @@
 import { redactUrls } from "../../core/config/redact.ts";
 import type { Attributes } from "../../core/model/value.ts";
-import { type Mapped, type ToldValue, text } from "./values.ts";
+import { type KnownValue, type Mapped, text } from "./values.ts";
 
 /** The words for a URL: what of it is secret is taken out, and told apart. */
 export function sourceOf(
-  attributes: ToldValue,
+  attributes: KnownValue,
 ): { readonly attributes: Attributes } & Pick<Mapped, "secrets" | "notes"> {
   const written = text(attributes["image_source_url"]);
   if (written === undefined) return { attributes: {} };

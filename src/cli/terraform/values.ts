@@ -2,19 +2,19 @@ import type { Attributes, Value } from "../../core/model/value.ts";
 
 // Attributes of a state as they come: null where nothing was said, lists of one for blocks.
 
-export type ToldValue = Readonly<Record<string, unknown>>;
+export type KnownValue = Readonly<Record<string, unknown>>;
 
 /** A text that says something. */
 export const text = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
 
-export const isTold = (value: unknown): value is ToldValue =>
+export const isKnown = (value: unknown): value is KnownValue =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A table, or the only one of a list of blocks. */
-export function block(value: unknown): ToldValue | undefined {
+export function block(value: unknown): KnownValue | undefined {
   const one: unknown = Array.isArray(value) ? value[0] : value;
-  return isTold(one) ? one : undefined;
+  return isKnown(one) ? one : undefined;
 }
 
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
@@ -27,7 +27,7 @@ export function said(value: unknown): Value | undefined {
     const items = value.flatMap((one: unknown) => said(one) ?? []);
     return items.length === 0 ? undefined : items;
   }
-  if (!isTold(value)) return undefined;
+  if (!isKnown(value)) return undefined;
   const entries = Object.entries(value).flatMap(([key, one]): [string, Value][] => {
     const found = said(one);
     return found === undefined ? [] : [[key, found]];
@@ -37,7 +37,7 @@ export function said(value: unknown): Value | undefined {
 
 /** Those of these attributes that say something, in the order of `names`; `as` gives some another name. */
 export function picked(
-  attributes: ToldValue,
+  attributes: KnownValue,
   names: readonly string[],
   as: Readonly<Record<string, string>> = {},
 ): Record<string, Value> {

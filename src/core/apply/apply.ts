@@ -1,10 +1,10 @@
 import { asFailure, type Failure, isInterrupted } from "../failure.ts";
-import { type Counts, type Event, type Outcome, told } from "../model/event.ts";
+import { type Counts, type Event, failureData, type Outcome } from "../model/event.ts";
 import type { Address } from "../model/name.ts";
 import { deletedBy, isPending, type Plan, type Step } from "../model/plan.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
-import { carry, refresh, settle } from "./carry.ts";
-import type { ApplyContext } from "./means.ts";
+import type { ApplyContext } from "./context.ts";
+import { acceptDrift, runStep, updateRecord } from "./step.ts";
 
 /** How a run ended. */
 export interface ApplyResult {
@@ -13,15 +13,15 @@ export interface ApplyResult {
 }
 
 /** Carries out a plan: N steps at a time, each when those before it are done; a failure stops only what depends on it. */
-export function apply(plan: Plan, means: ApplyContext): AsyncGenerator<Event, ApplyResult> {
-  return streamed((channel) => new Run(plan, means, channel).run());
+export function apply(plan: Plan, run: ApplyContext): AsyncGenerator<Event, ApplyResult> {
+  return streamed((channel) => new Run(plan, run, channel).run());
 }
 
 const COMMAND = { normal: "apply", destroy: "destroy", "refresh-only": "refresh" } as const;
 
 class Run {
   readonly #plan: Plan;
-  readonly #means: ApplyContext;
+  readonly #run: ApplyContext;
   readonly #events: Channel<Event>;
   readonly #failed = new Set<Address>();
   readonly #counts = {
@@ -36,37 +36,37 @@ class Run {
     skipped: 0,
   };
 
-  constructor(plan: Plan, means: ApplyContext, events: Channel<Event>) {
+  constructor(plan: Plan, run: ApplyContext, events: Channel<Event>) {
     this.#plan = plan;
-    this.#means = means;
+    this.#run = run;
     this.#events = events;
   }
 
   async run(): Promise<ApplyResult> {
-    const began = this.#means.now().getTime();
-    const at = this.#means.now().toISOString();
-    this.#events.send({ type: "run.started", run: this.#means.run, command: COMMAND[this.#plan.mode], at });
+    const began = this.#run.now().getTime();
+    const at = this.#run.now().toISOString();
+    this.#events.send({ type: "run.started", run: this.#run.run, command: COMMAND[this.#plan.mode], at });
     if (this.#plan.mode === "refresh-only") await this.#refresh();
     else await this.#steps();
     const failed = this.#counts.failed > 0 || this.#plan.outages.length > 0;
-    const outcome = this.#means.signal.aborted ? "interrupted" : failed ? "failed" : "succeeded";
-    const ms = this.#means.now().getTime() - began;
+    const outcome = this.#run.signal.aborted ? "interrupted" : failed ? "failed" : "succeeded";
+    const ms = this.#run.now().getTime() - began;
     this.#events.send({ type: "run.done", outcome, counts: this.#counts, ms });
     return { outcome, counts: this.#counts };
   }
 
   async #refresh(): Promise<void> {
     for (const drift of this.#plan.drift) {
-      await refresh(drift, this.#means, this.#events);
+      await acceptDrift(drift, this.#run, this.#events);
       this.#counts[drift.kind === "vanished" ? "forgotten" : "changed"]++;
     }
   }
 
   async #steps(): Promise<void> {
-    for (const step of this.#plan.steps) if (step.action === "keep") await settle(step, this.#means);
+    for (const step of this.#plan.steps) if (step.action === "keep") await updateRecord(step, this.#run);
     const steps = this.#plan.steps.filter(isPending);
     const running = new Map<Address, Promise<void>>();
-    const slots = new Slots(this.#means.parallelism);
+    const slots = new Slots(this.#run.parallelism);
     const ordered = inOrder(steps);
     await inParallel(ordered, ordered.length, (step) => {
       const before = (step.after ?? []).flatMap((address) => running.get(address) ?? []);
@@ -80,12 +80,12 @@ class Run {
     const { address, action } = step;
     const missing = (step.after ?? []).find((before) => this.#failed.has(before));
     if (missing !== undefined) return this.#skip(step, `${missing} failed`);
-    if (this.#means.signal.aborted) return this.#skip(step, "interrupted");
-    const began = this.#means.now().getTime();
-    const took = () => this.#means.now().getTime() - began;
+    if (this.#run.signal.aborted) return this.#skip(step, "interrupted");
+    const began = this.#run.now().getTime();
+    const took = () => this.#run.now().getTime() - began;
     this.#events.send({ type: "step.started", address, action, ...("id" in step ? { id: step.id } : {}) });
     try {
-      const carried = await carry(step, this.#means, this.#events);
+      const carried = await runStep(step, this.#run, this.#events);
       if (carried.same === true) this.#counts.verified++;
       else this.#count(step);
       this.#events.send({ type: "step.done", address, action, ms: took(), ...carried });
@@ -97,7 +97,7 @@ class Run {
   #fail({ address, action }: Step, failure: Failure, ms: number): void {
     this.#failed.add(address);
     this.#counts[isInterrupted(failure) ? "stopped" : "failed"]++;
-    this.#events.send({ type: "step.failed", address, action, failure: told(failure), ms });
+    this.#events.send({ type: "step.failed", address, action, failure: failureData(failure), ms });
   }
 
   #skip({ address, action }: Step, because: string): void {

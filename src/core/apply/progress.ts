@@ -22,7 +22,7 @@ export class StepProgress {
     this.#now = now;
   }
 
-  readonly tell = (phase: Phase, done: number, total?: number, what?: string): void => {
+  readonly report = (phase: Phase, done: number, total?: number, what?: string): void => {
     const size = total === undefined ? {} : { total };
     const before = this.#phase;
     if (before?.name === "upload" && UNDERNEATH.has(phase)) {

@@ -3,12 +3,12 @@ import type { Event } from "../model/event.ts";
 import type { Address, ImageId } from "../model/name.ts";
 import type { Retained } from "../model/state.ts";
 import type { Channel } from "../stream.ts";
-import type { ApplyContext } from "./means.ts";
+import type { ApplyContext } from "./context.ts";
 import { markRetained } from "./retain.ts";
-import { StepContext } from "./site.ts";
+import { StepContext } from "./step-context.ts";
 
 /** An older version of an image that already exists, and since when it is one. */
-export interface Older {
+interface OlderVersion {
   readonly id: ImageId;
   readonly replaced: string;
 }
@@ -20,25 +20,25 @@ export interface Older {
  */
 export async function keepVersions(
   address: Address,
-  older: readonly Older[],
-  { means, events }: { readonly means: ApplyContext; readonly events: Channel<Event> },
+  older: readonly OlderVersion[],
+  { run, events }: { readonly run: ApplyContext; readonly events: Channel<Event> },
 ): Promise<readonly Retained[]> {
-  const site = await StepContext.open(address, means, events);
-  const { known, backend } = site;
+  const ctx = await StepContext.open(address, run, events);
+  const { known, backend } = ctx;
   if (known?.status !== "ready") throw new Failure("state.address", `${address} is not in the state`, { address });
   const before = known.retained ?? [];
   const taken: Retained[] = [];
   for (const { id, replaced } of older) {
-    const image = await backend.read({ address, id }, site.context(means.hard));
+    const image = await backend.read({ address, id }, ctx.context(run.hard));
     if (image === undefined || before.some((one) => one.id === id)) continue;
-    if (image.mark !== undefined) {
-      site.note(`the older version ${id} has a marker of ${image.mark.file} and is skipped`);
+    if (image.marker !== undefined) {
+      ctx.note(`the older version ${id} has a marker of ${image.marker.file} and is skipped`);
       continue;
     }
     const row: Retained = { id, content: { where: "unknown" }, replaced, status: "kept" };
-    await markRetained(site, row);
+    await markRetained(ctx, row);
     taken.push(row);
   }
-  if (taken.length > 0) await site.put({ ...known, retained: [...before, ...taken] });
+  if (taken.length > 0) await ctx.put({ ...known, retained: [...before, ...taken] });
   return taken;
 }

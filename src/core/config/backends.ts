@@ -4,20 +4,20 @@ import { meant } from "../model/check.ts";
 import type { BackendDeclaration } from "../model/declaration.ts";
 import { backendName, isName, NAME_RULE } from "../model/name.ts";
 import { nearest } from "../model/nearest.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import { type Schema, writable } from "../model/schema.ts";
 import { seconds } from "../model/types.ts";
 import type { Complaint, Plugin } from "../plugin.ts";
+import { absolute, type CheckContext, type KnownBackend } from "./context.ts";
 import { checkParts, checkTable, independent, tableWith } from "./faults.ts";
 import { BACKEND } from "./keys.ts";
 import { nameIn } from "./naming.ts";
 import { EMPTY, type NodeEntry, placesIn, type TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
-import { absolute, type CheckContext, type KnownBackend } from "./world.ts";
 
 /** A plugin by its name or path; undefined: it is not asked for, and neither are the images on its backends. */
-export type Lookup = (plugin: string, folder: string) => Promise<Plugin | undefined>;
-type Surroundings = Pick<CheckContext, "problems" | "folder" | "home" | "conceal"> & {
+export type PluginLookup = (plugin: string, directory: string) => Promise<Plugin | undefined>;
+type Surroundings = Pick<CheckContext, "problems" | "directory" | "home" | "maskSecret"> & {
   /** The names of the plugins that can be looked up. */
   readonly plugins?: readonly string[] | undefined;
 };
@@ -25,12 +25,12 @@ type Surroundings = Pick<CheckContext, "problems" | "folder" | "home" | "conceal
 /** Every `[backend.NAME]`, with its plugin and its settings checked. */
 export async function checkBackends(
   table: TableNode | undefined,
-  lookup: Lookup,
-  world: Surroundings,
+  lookup: PluginLookup,
+  context: Surroundings,
 ): Promise<Map<string, KnownBackend>> {
-  const { problems } = world;
+  const { problems } = context;
   const found = new Map<string, KnownBackend>();
-  const plugins = new Plugins(lookup, world);
+  const plugins = new Plugins(lookup, context);
   const entries = table?.entries ?? EMPTY;
   // All are asked for before one is awaited: plugin files are read side by side.
   const asked = new Map([...entries].map(([name, entry]) => [name, plugins.of(entry)]));
@@ -42,13 +42,13 @@ export async function checkBackends(
       });
       continue;
     }
-    const mark = entry.value.kind === "table" ? entry.value.entries.get("mark")?.value : undefined;
+    const marker = entry.value.kind === "table" ? entry.value.entries.get("mark")?.value : undefined;
     found.set(name, {
       name: backendName(name),
       plugin,
-      declaration: checkBackend(name, entry, plugin, world),
+      declaration: checkBackend(name, entry, plugin, context),
       at: entry.value.at,
-      isUnmarked: mark?.kind === "plain" && mark.value === false,
+      isUnmarked: marker?.kind === "plain" && marker.value === false,
     });
   }
   return found;
@@ -65,21 +65,21 @@ const pluginIn = ({ value }: NodeEntry): string | undefined => {
 /** Looks each plugin up once. */
 class Plugins {
   readonly #known = new Map<string, Promise<Plugin | Failure | undefined>>();
-  readonly #lookup: Lookup;
-  readonly #world: Surroundings;
+  readonly #lookup: PluginLookup;
+  readonly #context: Surroundings;
 
-  constructor(lookup: Lookup, world: Surroundings) {
+  constructor(lookup: PluginLookup, context: Surroundings) {
     this.#lookup = lookup;
-    this.#world = world;
+    this.#context = context;
   }
 
   async of(entry: NodeEntry): Promise<Plugin | undefined> {
     const written = pluginIn(entry);
     if (written === undefined) return undefined;
-    const name = pathOf(written, this.#world);
+    const name = pathOf(written, this.#context);
     let known = this.#known.get(name);
     if (known === undefined) {
-      known = this.#lookup(name, this.#world.folder).catch((thrown: unknown) => {
+      known = this.#lookup(name, this.#context.directory).catch((thrown: unknown) => {
         if (thrown instanceof Failure && thrown.code !== "run.interrupted") return thrown;
         throw thrown;
       });
@@ -88,24 +88,24 @@ class Plugins {
     const plugin = await known;
     if (!(plugin instanceof Failure)) return plugin;
     // Checked as if the nearest one were written, so that the rest is told as well.
-    const near = plugin.code === "plugin.unknown" ? nearest(written, this.#world.plugins ?? []) : undefined;
+    const near = plugin.code === "plugin.unknown" ? nearest(written, this.#context.plugins ?? []) : undefined;
     const at = entry.value.kind === "table" ? entry.value.entries.get("plugin")?.value.at : undefined;
     for (const problem of plugin.problems.length > 0 ? plugin.problems : [plugin])
-      this.#world.problems.error(problem.code, problem.message, { at: at ?? problem.at, hint: problem.hint });
-    return near === undefined ? undefined : await this.#lookup(near, this.#world.folder);
+      this.#context.problems.error(problem.code, problem.message, { at: at ?? problem.at, hint: problem.hint });
+    return near === undefined ? undefined : await this.#lookup(near, this.#context.directory);
   }
 }
 
-const pathOf = (plugin: string, world: Surroundings): string =>
-  isPluginFile(plugin) && !isAbsolute(plugin) ? absolute(world, plugin) : plugin;
+const pathOf = (plugin: string, context: Surroundings): string =>
+  isPluginFile(plugin) && !isAbsolute(plugin) ? absolute(context, plugin) : plugin;
 
 function checkBackend(
   name: string,
   { value: node }: NodeEntry,
   plugin: Plugin | undefined,
-  world: Surroundings,
+  context: Surroundings,
 ): BackendDeclaration | undefined {
-  const { problems, conceal } = world;
+  const { problems, maskSecret } = context;
   if (node.kind !== "table") {
     if (node.kind !== "broken") problems.error("config.value", `backend.${name}: expected a table`, { at: node.at });
     return undefined;
@@ -119,18 +119,18 @@ function checkBackend(
     if (Object.hasOwn(BACKEND, key)) common.push([key, entry]);
     else if (!setting && plugin !== undefined) tellUnknown(key, entry, plugin, problems);
   }
-  const limits = checkTable(BACKEND, tableWith(node, common), { problems, conceal });
+  const limits = checkTable(BACKEND, tableWith(node, common), { problems, maskSecret });
   if (plugin === undefined) return undefined;
-  const { value: settings, bad } = checkParts(schema, tableWith(node, own), { problems, conceal });
+  const { value: settings, bad } = checkParts(schema, tableWith(node, own), { problems, maskSecret });
   if (settings === undefined || limits === undefined) return undefined;
   warnOfReferences(schema, own, problems);
   const all = complaintsOf(plugin, () => plugin.checkConfig?.(settings));
   const complaints = bad.size === 0 ? all : independent(all, [...bad]);
   const places = own.flatMap(([key, { value }]) => placesIn(nameIn(schema, key) ?? key, value));
-  tellComplaints(complaints, Object.fromEntries(places), node.at, problems);
+  reportComplaints(complaints, Object.fromEntries(places), node.at, problems);
   return {
     name: backendName(name),
-    plugin: pathOf(limits.plugin, world),
+    plugin: pathOf(limits.plugin, context),
     settings,
     limits: limitsOf(limits),
     mark: limits.mark,
@@ -168,14 +168,14 @@ function limitsOf(from: { timeout?: string | number; parallelism?: number; rate_
 }
 
 /** Complaints at the attribute that they are about; one about a nested value that is not known stands at what contains it. */
-export function tellComplaints(
+export function reportComplaints(
   complaints: readonly Complaint[],
-  places: Readonly<Record<string, FilePlace>>,
-  otherwise: FilePlace,
+  places: Readonly<Record<string, FilePosition>>,
+  otherwise: FilePosition,
   problems: Problems,
 ): void {
   for (const { attribute, ...problem } of complaints) {
-    let at: FilePlace | undefined;
+    let at: FilePosition | undefined;
     for (let name = attribute ?? ""; at === undefined && name !== ""; name = name.replace(/(?:^|[.[])[^.[]*$/, ""))
       at = Object.hasOwn(places, name) ? places[name] : undefined;
     problems.add({ ...problem, at: at ?? otherwise });

@@ -1,12 +1,12 @@
 import type { Import, Moved, Removed } from "../model/declaration.ts";
 import { type Address, imageId, parseAddress } from "../model/name.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import type { Schema } from "../model/schema.ts";
+import { addressAt, type CheckContext, declaredAddress, hintFor } from "./context.ts";
 import { checkTable } from "./faults.ts";
 import { IMPORT, MOVED, REMOVED } from "./keys.ts";
 import type { Node, TableNode } from "./node.ts";
 import { elsewhere, type Problems } from "./problems.ts";
-import { type CheckContext, declaredAddress, hintFor, writtenAddress } from "./world.ts";
 
 /** The addresses of all `[[import]]` that can be read, before anything else is known. Nothing is reported. */
 export function importedAddresses(node: Node | undefined): ReadonlySet<Address> {
@@ -22,29 +22,29 @@ export function importedAddresses(node: Node | undefined): ReadonlySet<Address> 
 const addressIn = ({ entries }: TableNode): Node | undefined =>
   (entries.get("address") ?? entries.get("to") ?? entries.get("from"))?.value;
 
-export function checkImports(node: Node | undefined, world: CheckContext): Import[] {
-  const first = new Map<Address, FilePlace>();
-  return rows("import", node, IMPORT, world.problems).flatMap(({ table, value }): Import[] => {
+export function checkImports(node: Node | undefined, context: CheckContext): Import[] {
+  const first = new Map<Address, FilePosition>();
+  return rows("import", node, IMPORT, context.problems).flatMap(({ table, value }): Import[] => {
     const written = addressIn(table);
-    const address = written && declaredAddress(written, world, "import");
-    if (address === undefined || once(address, table, first, "imported", world.problems)) return [];
+    const address = written && declaredAddress(written, context, "import");
+    if (address === undefined || once(address, table, first, "imported", context.problems)) return [];
     if (String(value.id) === "") {
-      world.problems.error("config.value", "id is empty", { at: table.entries.get("id")?.value.at ?? table.at });
+      context.problems.error("config.value", "id is empty", { at: table.entries.get("id")?.value.at ?? table.at });
       return [];
     }
     return [{ address, id: imageId(String(value.id)), at: table.at }];
   });
 }
 
-export function checkRemoved(node: Node | undefined, world: CheckContext): Removed[] {
-  const first = new Map<Address, FilePlace>();
-  return rows("removed", node, REMOVED, world.problems).flatMap(({ table, value }): Removed[] => {
+export function checkRemoved(node: Node | undefined, context: CheckContext): Removed[] {
+  const first = new Map<Address, FilePosition>();
+  return rows("removed", node, REMOVED, context.problems).flatMap(({ table, value }): Removed[] => {
     const written = addressIn(table);
-    const address = written && writtenAddress(written, world.problems, "removed");
-    if (address === undefined || once(address, table, first, "removed", world.problems)) return [];
-    if (world.declared.has(address)) {
+    const address = written && addressAt(written, context.problems, "removed");
+    if (address === undefined || once(address, table, first, "removed", context.problems)) return [];
+    if (context.declared.has(address)) {
       const hint = "remove its block from the file, or this one";
-      world.problems.error("config.reference", `removed: ${address} is still declared`, { at: written?.at, hint });
+      context.problems.error("config.reference", `removed: ${address} is still declared`, { at: written?.at, hint });
       return [];
     }
     return [{ address, destroy: value.destroy, at: table.at }];
@@ -52,24 +52,26 @@ export function checkRemoved(node: Node | undefined, world: CheckContext): Remov
 }
 
 /** `[[moved]]`, in the order of the file. A chain (a to b, b to c) is allowed; its last address has to be declared. */
-export function checkMoved(node: Node | undefined, world: CheckContext): Moved[] {
-  const { problems, declared } = world;
-  const from = new Map<Address, FilePlace>();
-  const to = new Map<Address, FilePlace>();
-  const found = rows("moved", node, MOVED, problems).flatMap(({ table }): (Moved & { readonly toAt: FilePlace })[] => {
-    const [source, target] = [table.entries.get("from")?.value, table.entries.get("to")?.value];
-    if (source === undefined || target === undefined) return [];
-    const a = writtenAddress(source, problems, "moved");
-    const b = writtenAddress(target, problems, "moved");
-    if (a === undefined || b === undefined) return [];
-    if (declared.has(a)) {
-      const hint = "declare a moved image under its new address only";
-      problems.error("config.reference", `moved: ${a} is still declared`, { at: source.at, hint });
-      return [];
-    }
-    if (once(a, table, from, "moved", problems) || once(b, table, to, "moved to", problems)) return [];
-    return [{ from: a, to: b, at: table.at, toAt: target.at }];
-  });
+export function checkMoved(node: Node | undefined, context: CheckContext): Moved[] {
+  const { problems, declared } = context;
+  const from = new Map<Address, FilePosition>();
+  const to = new Map<Address, FilePosition>();
+  const found = rows("moved", node, MOVED, problems).flatMap(
+    ({ table }): (Moved & { readonly toAt: FilePosition })[] => {
+      const [source, target] = [table.entries.get("from")?.value, table.entries.get("to")?.value];
+      if (source === undefined || target === undefined) return [];
+      const a = addressAt(source, problems, "moved");
+      const b = addressAt(target, problems, "moved");
+      if (a === undefined || b === undefined) return [];
+      if (declared.has(a)) {
+        const hint = "declare a moved image under its new address only";
+        problems.error("config.reference", `moved: ${a} is still declared`, { at: source.at, hint });
+        return [];
+      }
+      if (once(a, table, from, "moved", problems) || once(b, table, to, "moved to", problems)) return [];
+      return [{ from: a, to: b, at: table.at, toAt: target.at }];
+    },
+  );
   for (const move of found) {
     if (declared.has(move.to)) continue;
     if (!from.has(move.to)) {
@@ -95,7 +97,7 @@ function circle(start: Moved, all: readonly Moved[]): boolean {
 function once(
   address: Address,
   { at }: TableNode,
-  first: Map<Address, FilePlace>,
+  first: Map<Address, FilePosition>,
   what: string,
   problems: Problems,
 ): boolean {

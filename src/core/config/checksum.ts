@@ -1,6 +1,6 @@
 import { meant } from "../model/check.ts";
 import { ALGORITHMS, type Algorithm, algorithmOf, type Digest, LENGTH, parseDigest } from "../model/digest.ts";
-import { isUrl } from "./world.ts";
+import { isUrl } from "./context.ts";
 
 export type ReadChecksum =
   | { readonly kind: "digest"; readonly digest: Digest }

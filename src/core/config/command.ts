@@ -15,15 +15,20 @@ const SHOWN = 2000;
 export async function runForSecret(
   command: string,
   options: {
-    readonly folder: string;
+    readonly directory: string;
     readonly env: Readonly<Record<string, string | undefined>>;
     readonly timeout: number;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<Ran> {
-  const { folder, env, timeout, signal } = options;
+  const { directory, env, timeout, signal } = options;
   if (signal?.aborted) return { kind: "stopped" };
-  const child = spawn("sh", ["-c", command], { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("sh", ["-c", command], {
+    cwd: directory,
+    env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const { promise, resolve } = Promise.withResolvers<Ran>();
   let output = "";
   let stderr = "";

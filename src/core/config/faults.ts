@@ -8,38 +8,38 @@ import { follow, isBroken, type Node, type NodeEntry, type TableNode, tableOf } 
 import type { Problems } from "./problems.ts";
 import { isReference } from "./secrets.ts";
 
-export interface Telling {
+interface FaultReporter {
   readonly problems: Problems;
   /** Said after each message: which backend it is about. */
   readonly about?: string;
   /** Called with each secret that was written out, so that nothing shows it. */
-  readonly conceal?: ((secret: string) => void) | undefined;
+  readonly maskSecret?: ((secret: string) => void) | undefined;
 }
 
 /**
  * A table as its schema wants it, with every fault told at its place. Keys with faults are left out, so that the rest can still be used;
  * undefined when it cannot: something required is missing.
  */
-export const checkTable = <S extends Schema>(schema: S, node: Node, telling: Telling): Desired<S> | undefined =>
-  checkParts(schema, node, telling).value;
+export const checkTable = <S extends Schema>(schema: S, node: Node, reporter: FaultReporter): Desired<S> | undefined =>
+  checkParts(schema, node, reporter).value;
 
 /** The same, with the names of what is left out. */
 export function checkParts<S extends Schema>(
   schema: S,
   node: Node,
-  telling: Telling,
+  reporter: FaultReporter,
 ): { readonly value: Desired<S> | undefined; readonly bad: ReadonlySet<string> } {
-  const { problems, about = "" } = telling;
+  const { problems, about = "" } = reporter;
   if (node.kind !== "table") {
     if (node.kind !== "broken") problems.error("config.value", `expected a table${about}`, { at: node.at });
     return { value: undefined, bad: new Set() };
   }
   const literals = new Set<Node>();
-  const bad = tellLiterals(schema, node, telling, literals);
+  const bad = tellLiterals(schema, node, reporter, literals);
   const first = check(schema, tableOf(node.entries));
   if (first.ok && bad.size === 0) return { value: first.value, bad };
   for (const fault of first.ok ? [] : first.faults) {
-    if (!literals.has(follow(node, fault.path).value)) tellFault(schema, fault, node, telling);
+    if (!literals.has(follow(node, fault.path).value)) reportFault(schema, fault, node, reporter);
     if (fault.path[0] !== undefined) bad.add(String(fault.path[0]));
   }
   const good = Object.entries(tableOf(node.entries)).filter(([key]) => !bad.has(key));
@@ -48,7 +48,7 @@ export function checkParts<S extends Schema>(
 }
 
 /** Tells one fault of a table where it stands: at the key when the key is wrong, else at the value. */
-function tellFault(schema: Schema, fault: Fault, node: TableNode, { problems, about = "" }: Telling): void {
+function reportFault(schema: Schema, fault: Fault, node: TableNode, { problems, about = "" }: FaultReporter): void {
   const { key, value, steps } = follow(node, fault.path);
   const entry = node.entries.get(String(fault.path[0]));
   if (entry !== undefined && isBroken(entry.value)) return;
@@ -78,7 +78,12 @@ function isWrongKey(schema: Schema, path: readonly (string | number)[]): boolean
 }
 
 /** Tells the secrets that are written out where a reference is due, without repeating them. Answers the keys that hold one. */
-function tellLiterals(schema: Schema, { entries }: TableNode, telling: Telling, literals: Set<Node>): Set<string> {
+function tellLiterals(
+  schema: Schema,
+  { entries }: TableNode,
+  reporter: FaultReporter,
+  literals: Set<Node>,
+): Set<string> {
   const bad = new Set<string>();
   if (!holdsSecrets(schema)) return bad;
   for (const [key, { value }] of entries) {
@@ -86,10 +91,10 @@ function tellLiterals(schema: Schema, { entries }: TableNode, telling: Telling, 
     if (attribute === undefined) continue;
     const before = literals.size;
     if (attribute.sensitive === true) {
-      for (const leaf of leaves(value)) if (tellLiteral(key, leaf, telling)) literals.add(leaf);
+      for (const leaf of leaves(value)) if (reportLiteral(key, leaf, reporter)) literals.add(leaf);
     } else
       for (const [fields, table] of nested(attribute.type.fields, value))
-        tellLiterals(fields, table, telling, literals);
+        tellLiterals(fields, table, reporter, literals);
     if (literals.size > before) bad.add(key);
   }
   return bad;
@@ -107,11 +112,11 @@ const leaves = (node: Node): Node[] => {
 };
 
 /** True when `leaf` is a secret written out; it is reported. */
-export function tellLiteral(key: string, leaf: Node, { problems, about = "", conceal }: Telling): boolean {
+export function reportLiteral(key: string, leaf: Node, { problems, about = "", maskSecret }: FaultReporter): boolean {
   if (leaf.kind !== "text" && leaf.kind !== "plain") return false;
   const literal: Value = leaf.value;
   if (typeof literal === "string" && isReference(literal)) return false;
-  conceal?.(String(literal));
+  maskSecret?.(String(literal));
   problems.hide(leaf.at);
   const filled = leaf.kind === "text" ? /^\$\{\s*env\.([A-Za-z0-9_]+)\s*\}$/.exec(leaf.before ?? "")?.[1] : undefined;
   problems.error(

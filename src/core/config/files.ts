@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import type { Node, NodeEntry, TableNode } from "./node.ts";
 import { elsewhere, type Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
@@ -83,7 +83,7 @@ class Loader {
     return document;
   }
 
-  async #include(file: string, at: FilePlace): Promise<TableNode | undefined> {
+  async #include(file: string, at: FilePosition): Promise<TableNode | undefined> {
     if (this.#seen.has(resolve(file))) {
       this.#problems.error("config.include", `${file} is included more than once`, { at });
       return undefined;
@@ -96,11 +96,11 @@ class Loader {
     }
   }
 
-  #included({ entries }: TableNode): [string, FilePlace][] {
+  #included({ entries }: TableNode): [string, FilePosition][] {
     const include = entries.get("include")?.value;
     if (include === undefined) return [];
     const nodes = include.kind === "list" ? include.items : [include];
-    return nodes.flatMap((node): [string, FilePlace][] => {
+    return nodes.flatMap((node): [string, FilePosition][] => {
       if (include.kind === "list" && node.kind === "text" && !node.value.includes("${")) return [[node.value, node.at]];
       const hint = "paths are relative to the including file and cannot contain variables";
       this.#problems.error("config.include", 'include is a list of files: include = ["more.toml"]', {
@@ -112,7 +112,7 @@ class Loader {
   }
 }
 
-function tell(thrown: unknown, problems: Problems, at: FilePlace | undefined): undefined {
+function tell(thrown: unknown, problems: Problems, at: FilePosition | undefined): undefined {
   if (!(thrown instanceof Failure) || !thrown.code.startsWith("config.")) throw thrown;
   problems.error(thrown.code, thrown.message, { at: thrown.at ?? at, hint: thrown.hint });
 }
@@ -145,7 +145,7 @@ function both(
   { key: also, value: b }: NodeEntry,
   problems: Problems,
 ): Node {
-  const twice = (name: string, here: FilePlace, there: FilePlace) =>
+  const twice = (name: string, here: FilePosition, there: FilePosition) =>
     problems.error("config.duplicate", `${name} is defined more than once`, {
       at: here,
       hint: `it is first defined in ${elsewhere(there, here)}`,

@@ -1,6 +1,6 @@
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import { Lines } from "./lines.ts";
-import type { FramePlace } from "./problems.ts";
+import type { FramePosition } from "./problems.ts";
 import { HIDDEN } from "./redact.ts";
 
 /**
@@ -14,7 +14,7 @@ import { HIDDEN } from "./redact.ts";
  * Tabs become spaces, control characters are shown as such, wide characters count as wide, and a line longer than `width` is cut around
  * the span. Secrets that are written out are not shown: those that the place names, and the values of keys that sound like one.
  */
-export function frame(source: string, at: FilePlace & FramePlace, width = 100): string {
+export function frame(source: string, at: FilePosition & FramePosition, width = 100): string {
   const text = source.replace(/^\ufeff/, "");
   const rows = text.split("\n");
   if (at.line > rows.length) return "";
@@ -107,7 +107,7 @@ function cut(
 const SECRET =
   /(?:pass(?:word|wd|phrase)?|token|secret|credential|private|api_?key|access_?key)[\w."'-]*[ \t]*[=:][ \t]*(?=["'])(?!["']+(?:env:|file:|cmd:|\$\{))/gi;
 
-function hiddenSpans(text: string, named: readonly FilePlace[], file: string): Span[] {
+function hiddenSpans(text: string, named: readonly FilePosition[], file: string): Span[] {
   const starts = [...text.matchAll(SECRET)].map(({ index, 0: { length } }) => index + length);
   const lines = new Lines(text, file);
   const own = named.map((place) => {

@@ -2,13 +2,13 @@ import type { Resource } from "../model/declaration.ts";
 import { type Address, address, imageName, isName, NAME_RULE } from "../model/name.ts";
 import { nearest } from "../model/nearest.ts";
 import type { Plugin } from "../plugin.ts";
+import { type CheckContext, hintFor, type KnownBackend } from "./context.ts";
 import { checkTable, tableWith } from "./faults.ts";
 import { IMAGE } from "./keys.ts";
 import { type Common, checkIgnored } from "./lifecycle.ts";
 import { EMPTY, type Node, type TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
-import { checkResource, PLACING, takes, tellUnknown } from "./resource.ts";
-import { type CheckContext, hintFor, type KnownBackend } from "./world.ts";
+import { checkResource, PLACING, reportUnknown, takes } from "./resource.ts";
 
 /** One `[image.NAME]` with the backends that it is on, as far as they are known. */
 interface PlacedImage {
@@ -175,27 +175,27 @@ export const addressesOf = ({ name, backends }: PlacedImage): Address[] =>
   backends.map((backend) => address(backend.name, imageName(name)));
 
 /** One image on all of its backends. */
-export function checkImage({ name, node, backends, on, complete }: PlacedImage, world: CheckContext): Resource[] {
+export function checkImage({ name, node, backends, on, complete }: PlacedImage, context: CheckContext): Resource[] {
   const plugins = backends.flatMap(({ plugin }) => plugin ?? []);
   const whole = complete && plugins.length === backends.length;
-  const common = commonIn(node, world);
+  const common = commonIn(node, context);
   let slipped = false;
   if (whole) {
-    slipped = tellUnknown(node.entries, plugins, world, [...PLACING]);
-    checkIgnored(node.entries.get("ignore_changes"), plugins, world.problems);
+    slipped = reportUnknown(node.entries, plugins, context, [...PLACING]);
+    checkIgnored(node.entries.get("ignore_changes"), plugins, context.problems);
   } else if (backends.length === 0) {
     // On none of the backends that there are would this key be one.
-    const all = [...world.backends.values()].map(({ plugin }) => plugin);
+    const all = [...context.backends.values()].map(({ plugin }) => plugin);
     const some = all.filter((plugin) => plugin !== undefined);
-    if (all.length > 0 && some.length === all.length) tellUnknown(node.entries, some, world, [...PLACING]);
+    if (all.length > 0 && some.length === all.length) reportUnknown(node.entries, some, context, [...PLACING]);
   }
   const several = new Set(plugins.map((plugin) => plugin.name)).size > 1;
   return backends.flatMap((backend): Resource[] => {
     const { plugin } = backend;
     const own = on.get(backend.name);
-    const ownCommon = own === undefined ? {} : commonIn(own, world);
+    const ownCommon = own === undefined ? {} : commonIn(own, context);
     if (plugin === undefined) return [];
-    const ownSlipped = own !== undefined && checkOwn(own, plugin, world);
+    const ownSlipped = own !== undefined && checkOwn(own, plugin, context);
     const about = several ? ` (${plugin.name})` : "";
     const resource = checkResource(
       {
@@ -208,31 +208,31 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
         slipped: slipped || ownSlipped,
       },
       plugin,
-      world,
+      context,
     );
     return resource === undefined ? [] : [resource];
   });
 }
 
 /** True when there is an unknown key. */
-function checkOwn({ entries }: TableNode, plugin: Plugin, world: CheckContext): boolean {
+function checkOwn({ entries }: TableNode, plugin: Plugin, context: CheckContext): boolean {
   for (const [key, { key: at }] of entries) {
     if (PLACING.has(key) && !takes(plugin, key))
-      world.problems.error("config.key", `${key} belongs to the image, not to one backend`, { at });
+      context.problems.error("config.key", `${key} belongs to the image, not to one backend`, { at });
   }
-  checkIgnored(entries.get("ignore_changes"), [plugin], world.problems);
-  return tellUnknown(new Map([...entries].filter(([key]) => !PLACING.has(key))), [plugin], world, []);
+  checkIgnored(entries.get("ignore_changes"), [plugin], context.problems);
+  return reportUnknown(new Map([...entries].filter(([key]) => !PLACING.has(key))), [plugin], context, []);
 }
 
 /** The settings that every image has. */
-function commonIn(node: TableNode, { problems, conceal }: CheckContext): Common {
+function commonIn(node: TableNode, { problems, maskSecret }: CheckContext): Common {
   const timeouts = node.entries.get("timeouts");
   if (timeouts !== undefined && node.entries.has("timeout"))
     problems.error("config.value", "timeout and timeouts mean the same: write one of them", { at: timeouts.key });
   const entries = [...node.entries].filter(([key]) => Object.hasOwn(IMAGE, key));
-  // No setting of an image has a default in the schema: of most images there is nothing to check.
+  // No setting of an image has a default in the schema: of most images there is noImages to check.
   if (entries.length === 0) return {};
-  return checkTable(IMAGE, tableWith(node, entries), { problems, conceal }) ?? {};
+  return checkTable(IMAGE, tableWith(node, entries), { problems, maskSecret }) ?? {};
 }
 
 /** What is said for one backend goes before what is said for the image; the two ways to write a timeout are one setting. */

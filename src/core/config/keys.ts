@@ -88,8 +88,8 @@ const METADATA = {
 /** A sums file, and which of its entries. */
 const SUMS = {
   sums: required(
-    string(),
-    "URL or path of a sums file, with the prefix `sha256:` (sha512, …); without a prefix, the strongest algorithm in it.",
+    either(string(), listOf(string())),
+    "URL or path of a sums file, with the prefix `sha256:` (sha512, …); without a prefix, the strongest algorithm in it. `{url}` and `{directory}` are those of each mirror. Several: the first that has the entry.",
   ),
   name: optional(string(), "Name of the entry, if it differs from the name of the source."),
 } satisfies Schema;
@@ -109,7 +109,10 @@ export const SOURCE = {
   ),
   state: optional(string(), "With image: the state of another file, whose bytes are promoted."),
   min_age: optional(duration(), "With state: minimum age of the bytes in that state."),
-  signature: optional(string(), "URL or path of a detached signature, of the sums file if there is one."),
+  signature: optional(
+    either(string(), listOf(string())),
+    "URL or path of a detached signature, of the sums file if there is one. `{url}` and `{directory}` are those of each mirror. Several: the first that can be read.",
+  ),
   key: optional(
     string(),
     "The public key of the signature, or its path; for a sigstore bundle also the path of a trusted root.",

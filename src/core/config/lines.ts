@@ -1,4 +1,4 @@
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 
 /** The lines of a text: turns offsets (UTF-16 units, as JavaScript counts) into places (characters, as people count). */
 export class Lines {
@@ -18,7 +18,7 @@ export class Lines {
   }
 
   /** The span from `start` up to `end`; the width ends with the line that it begins on. */
-  place(start: number, end: number): FilePlace {
+  place(start: number, end: number): FilePosition {
     const index = this.#indexOf(start);
     const from = this.#starts[index] ?? 0;
     const next = this.#starts[index + 1];
@@ -34,7 +34,7 @@ export class Lines {
   }
 
   /** The offset of a place. */
-  start({ line, column }: FilePlace): number {
+  start({ line, column }: FilePosition): number {
     const from = this.#starts[line - 1] ?? this.#text.length;
     let at = from;
     for (let i = 1; i < column && at < this.#text.length; i++) at += (this.#text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;

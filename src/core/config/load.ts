@@ -11,31 +11,31 @@ import type { BackendName } from "../model/name.ts";
 import type { Schema } from "../model/schema.ts";
 import { canonical } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
-import { checkBackends, type Lookup } from "./backends.ts";
+import { checkBackends, type PluginLookup } from "./backends.ts";
 import { checkImports, checkMoved, checkRemoved, importedAddresses } from "./blocks.ts";
+import type { CheckContext, KnownBackend } from "./context.ts";
+import { reportDuplicates } from "./duplicates.ts";
 import { checkTable } from "./faults.ts";
 import { readFiles, readVarFile } from "./files.ts";
 import { addressesOf, checkImage, placeImages } from "./images.ts";
 import { POLICY, SETTINGS, stateFor, TOP } from "./keys.ts";
-import { requireName } from "./named.ts";
 import { EMPTY, type Node, type TableNode, tableOf } from "./node.ts";
 import { checkNotify } from "./notify.ts";
 import { checkChains } from "./policy.ts";
 import { Problems } from "./problems.ts";
 import { readToml } from "./read.ts";
-import { tellCircles, tellReferences } from "./references.ts";
+import { reportCycles, reportReferences } from "./references.ts";
+import { requireName } from "./require-name.ts";
 import type { Secrets } from "./secrets.ts";
-import { statePlace } from "./stateplace.ts";
-import { tellTwins } from "./twins.ts";
-import { fillIn } from "./vars.ts";
-import type { CheckContext, KnownBackend } from "./world.ts";
+import { stateLocation } from "./state-location.ts";
+import { substituteVars } from "./vars.ts";
 
 interface ConfigSurroundings {
   /** `--var name=value`: before var files, and those before `[vars]`. */
   readonly vars?: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The plugin of a name, or of the absolute path of a file. @throws Failure plugin.*, which is reported at its place */
-  readonly lookup: Lookup;
+  readonly lookup: PluginLookup;
   /** The names of the plugins that it finds, for what is not one of them. */
   readonly plugins?: readonly string[];
   /** Secrets that stand written out in the file are concealed by it, so that what shows the error hides them. */
@@ -75,12 +75,12 @@ export async function readConfig(options: ReadOptions): Promise<ReadConfig> {
 
 /** `*.auto.toml` beside the file, by name: values of variables that need not be named on the command line. */
 async function autoFiles(file: string): Promise<readonly string[]> {
-  const folder = dirname(resolve(file));
-  const names = await readdir(folder).catch(() => []);
+  const directory = dirname(resolve(file));
+  const names = await readdir(directory).catch(() => []);
   return names
     .filter((name) => name.endsWith(".auto.toml"))
     .sort()
-    .map((name) => join(folder, name));
+    .map((name) => join(directory, name));
 }
 
 /** The same of a text, for a file that need not be there; nothing can be included. @throws Failure config.invalid */
@@ -108,13 +108,13 @@ async function checked(
 ): Promise<ReadConfig> {
   const { vars = {}, env, secrets, lookup } = surroundings;
   if (root === undefined) throw invalid(file, problems);
-  const filled = fillIn(root, { vars, files: varFiles, env }, problems);
+  const filled = substituteVars(root, { vars, files: varFiles, env }, problems);
   tellUnknownTables(filled, problems);
   const around = {
     problems,
-    folder: dirname(resolve(file)),
+    directory: dirname(resolve(file)),
     home: env["HOME"] ?? homedir(),
-    conceal: secrets === undefined ? undefined : (secret: string) => secrets.conceal(secret),
+    maskSecret: secrets === undefined ? undefined : (secret: string) => secrets.maskSecret(secret),
   };
   const backends = await checkBackends(tableAt(filled, "backend", problems), lookup, {
     ...around,
@@ -122,7 +122,7 @@ async function checked(
   });
   surroundings.signal?.throwIfAborted();
   const images = placeImages(tableAt(filled, "image", problems), backends, problems);
-  const world: CheckContext = {
+  const context: CheckContext = {
     ...around,
     backends,
     policy: policyOf(filled, problems),
@@ -130,19 +130,19 @@ async function checked(
     imported: importedAddresses(filled.entries.get("import")?.value),
     exists: existsSync,
   };
-  const settings = settingsOf(filled, file, world);
-  const resources = images.flatMap((image) => checkImage(image, world));
-  tellReferences(resources, problems);
-  tellCircles(resources, problems);
-  tellTwins(resources, pluginsOf(backends), problems);
-  checkChains(resources, pluginsOf(backends), world);
-  const blocks = blocksOf(filled, world);
+  const settings = settingsOf(filled, file, context);
+  const resources = images.flatMap((image) => checkImage(image, context));
+  reportReferences(resources, problems);
+  reportCycles(resources, problems);
+  reportDuplicates(resources, pluginsOf(backends), problems);
+  checkChains(resources, pluginsOf(backends), context);
+  const blocks = blocksOf(filled, context);
   if (settings === undefined || problems.count > 0) throw invalid(file, problems);
   const config: Config = {
     file: resolve(file),
-    folder: around.folder,
+    directory: around.directory,
     settings,
-    policy: world.policy,
+    policy: context.policy,
     backends: [...backends.values()].flatMap(({ declaration }) => declaration ?? []),
     resources,
     ...blocks,
@@ -184,15 +184,15 @@ function section<S extends Schema>(schema: S, root: TableNode, key: string, prob
   return checkTable(schema, node, { problems }) ?? checkTable(schema, NOTHING, { problems });
 }
 
-function settingsOf(root: TableNode, file: string, world: CheckContext): Config["settings"] | undefined {
-  const found = section(SETTINGS, root, "settings", world.problems);
+function settingsOf(root: TableNode, file: string, context: CheckContext): Config["settings"] | undefined {
+  const found = section(SETTINGS, root, "settings", context.problems);
   const node = root.entries.get("settings")?.value;
   if (found === undefined) return undefined;
   const { state = stateFor(file), parallelism, max_size_gb: gigabytes } = found;
   const table = node?.kind === "table" ? node : undefined;
   const { name = "" } = found;
-  if (name === "") requireName(table, world);
-  return { name, parallelism, maxSize: gigabytes * 2 ** 30, ...statePlace({ ...found, state }, table, world) };
+  if (name === "") requireName(table, context);
+  return { name, parallelism, maxSize: gigabytes * 2 ** 30, ...stateLocation({ ...found, state }, table, context) };
 }
 
 function policyOf(root: TableNode, problems: Problems): Policy {
@@ -207,13 +207,13 @@ function policyOf(root: TableNode, problems: Problems): Policy {
 
 function blocksOf(
   { entries }: TableNode,
-  world: CheckContext,
+  context: CheckContext,
 ): { readonly moved: Moved[]; readonly removed: Removed[]; readonly imports: Import[]; readonly notify?: Notify[] } {
-  const notify = checkNotify(entries.get("notify")?.value, world);
+  const notify = checkNotify(entries.get("notify")?.value, context);
   return {
-    moved: checkMoved(entries.get("moved")?.value, world),
-    removed: checkRemoved(entries.get("removed")?.value, world),
-    imports: checkImports(entries.get("import")?.value, world),
+    moved: checkMoved(entries.get("moved")?.value, context),
+    removed: checkRemoved(entries.get("removed")?.value, context),
+    imports: checkImports(entries.get("import")?.value, context),
     ...(notify.length === 0 ? {} : { notify }),
   };
 }

@@ -1,7 +1,8 @@
 import type { UrlSource } from "../model/source.ts";
-import { checksumOf } from "./evidence.ts";
-import type { Node } from "./node.ts";
-import { absolute, type CheckContext, isUrl, tellPassword } from "./world.ts";
+import { besideEach, isBeside } from "./beside.ts";
+import { absolute, type CheckContext, isUrl, reportPassword } from "./context.ts";
+import type { Node, TextNode } from "./node.ts";
+import { checksumOf } from "./source-parts.ts";
 
 /**
  * The metadata file of an image in two parts, beside a disk on the web: a URL, or a table with `url` and `checksum`. Undefined, and told,
@@ -10,10 +11,10 @@ import { absolute, type CheckContext, isUrl, tellPassword } from "./world.ts";
 export function metadataOf(
   node: Node,
   beside: Pick<UrlSource, "at" | "follow" | "username" | "password" | "headers" | "cache">,
-  world: CheckContext,
+  context: CheckContext,
 ): UrlSource | undefined {
   const tell = (at: Node["at"], message: string, hint?: string): undefined => {
-    world.problems.error("config.value", message, { at, hint });
+    context.problems.error("config.value", message, { at, hint });
   };
   const entry = (key: string): Node | undefined => (node.kind === "table" ? node.entries.get(key)?.value : undefined);
   const url = node.kind === "text" ? node : entry("url");
@@ -21,10 +22,14 @@ export function metadataOf(
     return tell(node.at, "source.metadata: expected a URL, because the disk has one", "metadata = { url = … }");
   if (!URL.canParse(url.value) || !/^https?:$/.test(new URL(url.value).protocol))
     return tell(url.at, "source.metadata: expected a URL that begins with https:// or http://");
-  if (tellPassword(url.value, url.at, "source.metadata", world)) return undefined;
+  if (reportPassword(url.value, url.at, "source.metadata", context)) return undefined;
   const sum = entry("checksum");
   const label = "source.metadata.checksum";
-  const place = ({ value }: { readonly value: string }) => (isUrl(value) ? value : absolute(world, value));
+  const place = ({ value, at }: TextNode) => {
+    if (!isBeside(value)) return [isUrl(value) ? value : absolute(context, value)];
+    const found = besideEach(value, [url.value]);
+    return typeof found === "string" ? tell(at, `${label}: ${found}`) : found;
+  };
   const checksum = sum && checksumOf({ value: sum, label }, tell, place);
   if (sum !== undefined && checksum === undefined) return undefined;
   return { ...beside, kind: "url", urls: [url.value], ...(checksum === undefined ? {} : { checksum }) };

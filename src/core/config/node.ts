@@ -1,4 +1,4 @@
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import type { Value } from "../model/value.ts";
 
 /** A value of a TOML file and where it stands. A table made by a header stands where its first header does. */
@@ -6,36 +6,36 @@ export type Node = TextNode | PlainNode | ListNode | TableNode | BrokenNode;
 
 export interface TextNode {
   readonly kind: "text";
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly value: string;
   /** Where each `${…}` and `$${` in it stands, in order, where that is known. */
-  readonly marks?: readonly FilePlace[];
+  readonly marks?: readonly FilePosition[];
   /** The text before its variables were filled in. */
   readonly before?: string;
 }
 interface PlainNode {
   readonly kind: "plain";
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly value: number | boolean;
 }
 interface ListNode {
   readonly kind: "list";
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly items: readonly Node[];
 }
 export interface TableNode {
   readonly kind: "table";
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly entries: ReadonlyMap<string, NodeEntry>;
 }
 /** A value that has been reported as an error already, so that nothing more is said about it. */
 export interface BrokenNode {
   readonly kind: "broken";
-  readonly at: FilePlace;
+  readonly at: FilePosition;
 }
 export interface NodeEntry {
   /** Where the key stands (first, where it stands more than once). */
-  readonly key: FilePlace;
+  readonly key: FilePosition;
   readonly value: Node;
 }
 
@@ -82,7 +82,7 @@ export function isBroken(node: Node): boolean {
 export function follow(
   node: Node,
   path: readonly (string | number)[],
-): { readonly key: FilePlace; readonly value: Node; readonly steps: number } {
+): { readonly key: FilePosition; readonly value: Node; readonly steps: number } {
   let found: NodeEntry = { key: node.at, value: node };
   let steps = 0;
   for (const step of path) {
@@ -101,8 +101,8 @@ export function follow(
 }
 
 /** Where everything within a value stands, by `name.key` and `name[0]`. */
-export function placesIn(name: string, node: Node): [string, FilePlace][] {
-  const inner = (): [string, FilePlace][] => {
+export function placesIn(name: string, node: Node): [string, FilePosition][] {
+  const inner = (): [string, FilePosition][] => {
     if (node.kind === "list") return node.items.flatMap((item, i) => placesIn(`${name}[${i}]`, item));
     if (node.kind === "table")
       return [...node.entries].flatMap(([key, entry]) => placesIn(`${name}.${key}`, entry.value));

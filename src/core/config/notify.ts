@@ -1,12 +1,12 @@
 import { NOTIFY_EVENTS, NOTIFY_FIELDS, type Notify } from "../model/declaration.ts";
 import { rows } from "./blocks.ts";
+import { type CheckContext, hintFor, reportPassword } from "./context.ts";
 import { NOTIFY } from "./keys.ts";
 import type { Node } from "./node.ts";
 import { isReference } from "./secrets.ts";
-import { type CheckContext, hintFor, tellPassword } from "./world.ts";
 
-export function checkNotify(node: Node | undefined, world: CheckContext): Notify[] {
-  const { problems } = world;
+export function checkNotify(node: Node | undefined, context: CheckContext): Notify[] {
+  const { problems } = context;
   return rows("notify", node, NOTIFY, problems).flatMap(({ table, value }): Notify[] => {
     const at = table.entries.get("url")?.value.at ?? table.at;
     const { url, template } = value;
@@ -16,7 +16,7 @@ export function checkNotify(node: Node | undefined, world: CheckContext): Notify
         problems.error("config.value", "url: expected an http:// or https:// URL, or a reference", { at, hint });
         return [];
       }
-      if (tellPassword(url, at, "url", world, 'url = "env:NAME"')) return [];
+      if (reportPassword(url, at, "url", context, 'url = "env:NAME"')) return [];
     }
     for (const [, name = ""] of (template ?? "").matchAll(/\{\{\s*(.*?)\s*\}\}/g)) {
       if (NOTIFY_FIELDS.some((known) => known === name)) continue;

@@ -1,40 +1,40 @@
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import type { Origin } from "../origin.ts";
 import type { Plugin } from "../plugin.ts";
+import type { CheckContext } from "./context.ts";
 import { nameIn } from "./naming.ts";
 import type { NodeEntry } from "./node.ts";
 import { elsewhere } from "./problems.ts";
 import type { FoundSource } from "./source.ts";
-import type { CheckContext } from "./world.ts";
 
 /** An attribute that is written, by its name in the schema. */
 export type OriginAttributes = ReadonlyMap<string, NodeEntry>;
 
 /** One of the things that an image is to be made from. */
-export interface Meant {
+export interface DeclaredOrigin {
   readonly label: string;
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly origin: Origin | undefined;
 }
 
-export interface Made {
+interface OriginResult {
   readonly plugin: Plugin;
   readonly attributes: OriginAttributes;
   readonly source: FoundSource;
   /** False: it may be there without being made from anything. */
   readonly needed: boolean;
   /** Where the image is declared. */
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly about: string;
 }
 
 /** Tells every breach of: an image is made from exactly one thing, which is there whole. Returns that thing. */
 export function checkOrigins(
-  { plugin, attributes, source, needed, at, about }: Made,
+  { plugin, attributes, source, needed, at, about }: OriginResult,
   { problems }: CheckContext,
-): Meant | undefined {
+): DeclaredOrigin | undefined {
   const origins = meantOrigins(plugin.origins ?? [], attributes, source.kind === "source");
-  const all: Meant[] = [...origins];
+  const all: DeclaredOrigin[] = [...origins];
   if (source.kind === "source") all.push({ label: source.label, at: source.spec.at, origin: undefined });
   if (source.kind === "source" && plugin.bytes === undefined)
     problems.error("config.origin", `${plugin.name} does not accept uploads${about}`, {
@@ -56,7 +56,7 @@ export function checkOrigins(
   return other === undefined ? one : undefined;
 }
 
-function tellNone(plugin: Plugin, at: FilePlace, about: string, problems: CheckContext["problems"]): void {
+function tellNone(plugin: Plugin, at: FilePosition, about: string, problems: CheckContext["problems"]): void {
   problems.error("config.origin", `the image has no origin${about}`, {
     at,
     hint: `create it ${ways(plugin)}; or set existing = true`,
@@ -70,7 +70,7 @@ const ways = ({ bytes, origins = [] }: Plugin): string =>
   ].join(", or ");
 
 /** The origins that the written attributes mean. One that another explains as well or better is not meant. */
-function meantOrigins(origins: readonly Origin[], attributes: OriginAttributes, isOfBytes: boolean): Meant[] {
+function meantOrigins(origins: readonly Origin[], attributes: OriginAttributes, isOfBytes: boolean): DeclaredOrigin[] {
   const found = origins.flatMap((origin) => {
     const given = origin.needs.filter((name) => attributes.has(name));
     if (isOfBytes && given.every((name) => origin.also?.includes(name) === true)) return [];
@@ -82,7 +82,7 @@ function meantOrigins(origins: readonly Origin[], attributes: OriginAttributes, 
   };
   return found
     .filter((one) => !found.some((other) => other !== one && better(other, one)))
-    .flatMap(({ origin, given: [name] }): Meant[] => {
+    .flatMap(({ origin, given: [name] }): DeclaredOrigin[] => {
       const entry = name === undefined ? undefined : attributes.get(name);
       return name === undefined || entry === undefined ? [] : [{ label: name, at: entry.key, origin }];
     });

@@ -1,19 +1,19 @@
 import type { Policy, Resource } from "../model/declaration.ts";
 import { ALGORITHMS, type Algorithm, nameOf, STRONG } from "../model/digest.ts";
 import type { Address, BackendName } from "../model/name.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import type { SourceSpec } from "../model/source.ts";
 import type { Plugin } from "../plugin.ts";
 import { nameIn } from "./naming.ts";
 import type { Node } from "./node.ts";
-import type { Meant, OriginAttributes } from "./origins.ts";
+import type { DeclaredOrigin, OriginAttributes } from "./origins.ts";
 import type { Problems } from "./problems.ts";
 
 interface Rules {
   readonly policy: Policy;
   readonly problems: Problems;
 }
-type Tell = (at: FilePlace, message: string, hint: string) => void;
+type Tell = (at: FilePosition, message: string, hint: string) => void;
 
 const isHttp = (text: string): boolean => /^http:\/\//i.test(text);
 const teller =
@@ -36,11 +36,11 @@ export function checkSource(spec: SourceSpec, { policy, problems }: Rules): void
   if (policy.require.includes("signature") && signature === undefined && !isElsewhere)
     tell(at, "the source has no signature", "signature and key in source");
   if (!policy.require.includes("https")) return;
-  const sums = checksum?.kind === "sums" ? [checksum.where] : [];
+  const sums = checksum?.kind === "sums" ? [checksum.where, ...(checksum.elsewhere ?? [])] : [];
   const urls = [
     ...(spec.kind === "url" ? spec.urls : []),
     ...sums,
-    ...(signature === undefined ? [] : [signature.where]),
+    ...(signature === undefined ? [] : [signature.where, ...(signature.elsewhere ?? [])]),
   ];
   if (urls.some(isHttp)) tell(at, "not every URL is https://", "use https:// instead of http://");
 }
@@ -69,7 +69,7 @@ const rank = (name: Algorithm): number => ALGORITHMS.indexOf(name);
 
 /** `[policy]` for an image that the backend makes by itself: the digest of its origin is known, or it is refused. */
 export function checkOrigin(
-  { label, at, origin }: Meant,
+  { label, at, origin }: DeclaredOrigin,
   attributes: OriginAttributes,
   { policy, problems }: Rules,
 ): void {

@@ -1,21 +1,21 @@
 import type { Code, Problem } from "../failure.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 
 interface ProblemFacts {
-  readonly at?: FilePlace | undefined;
+  readonly at?: FilePosition | undefined;
   readonly hint?: string | undefined;
 }
 
 /** A place with what must not be shown of the lines around it: secrets that were written out. */
-export interface FramePlace extends FilePlace {
-  readonly hide?: readonly FilePlace[];
+export interface FramePosition extends FilePosition {
+  readonly hide?: readonly FilePosition[];
 }
 
 /** What is found to be wrong with a configuration, gathered so that all of it can be reported at once. */
 export class Problems {
   readonly #found = new Map<string, Problem>();
   readonly #files: string[] = [];
-  readonly #hidden: FilePlace[] = [];
+  readonly #hidden: FilePosition[] = [];
   #count = 0;
 
   /** Files in the order in which their problems are reported. */
@@ -32,7 +32,7 @@ export class Problems {
   }
 
   /** A secret stands here: no frame of any problem may show it. */
-  hide(at: FilePlace): void {
+  hide(at: FilePosition): void {
     this.#hidden.push(at);
   }
 
@@ -61,13 +61,13 @@ export class Problems {
   #masked(problem: Problem): Problem {
     const hide = this.#hidden.filter(({ file }) => file === problem.at?.file);
     if (problem.at === undefined || hide.length === 0) return problem;
-    const at: FramePlace = { ...problem.at, hide };
+    const at: FramePosition = { ...problem.at, hide };
     return { ...problem, at };
   }
 
   /** By place; those without one come first. */
   #sorted(): Problem[] {
-    const rank = (at: FilePlace | undefined): number => (at === undefined ? -1 : this.#files.indexOf(at.file));
+    const rank = (at: FilePosition | undefined): number => (at === undefined ? -1 : this.#files.indexOf(at.file));
     const found = [...this.#found.values()].map((problem) => this.#masked(problem));
     return found.sort(
       (a, b) =>
@@ -76,11 +76,11 @@ export class Problems {
   }
 }
 
-const known = ({ at, hint }: ProblemFacts): { readonly at?: FilePlace; readonly hint?: string } => ({
+const known = ({ at, hint }: ProblemFacts): { readonly at?: FilePosition; readonly hint?: string } => ({
   ...(at === undefined ? {} : { at }),
   ...(hint === undefined ? {} : { hint }),
 });
 
 /** Names another place for somebody who looks at this one: the line, and the file where it is another. */
-export const elsewhere = (other: FilePlace, here: FilePlace): string =>
+export const elsewhere = (other: FilePosition, here: FilePosition): string =>
   other.file === here.file ? `line ${other.line}` : `${other.file}:${other.line}`;

@@ -1,6 +1,6 @@
 import { parse } from "toml";
 import { Failure } from "../failure.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import { Lines } from "./lines.ts";
 import type { Node, NodeEntry, TableNode, TextNode } from "./node.ts";
 import { type Item, type Key, type Pair, type ScannedPart, type ScannedValue, scanned, Unscannable } from "./scan.ts";
@@ -37,13 +37,13 @@ export const MARK = /\$?\$\{[^}"'\\\n]*\}?/g;
 /** A table while it is filled; `values` is the same table as the parser gave it. */
 interface Growing {
   readonly kind: "growing";
-  at: FilePlace;
-  readonly entries: Map<string, { key: FilePlace; value: Growing | GrowingList | Node }>;
+  at: FilePosition;
+  readonly entries: Map<string, { key: FilePosition; value: Growing | GrowingList | Node }>;
   readonly values: object;
 }
 interface GrowingList {
   readonly kind: "growing-list";
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly items: Growing[];
   readonly values: readonly unknown[];
 }
@@ -67,7 +67,7 @@ class Builder {
     return this.#done(root);
   }
 
-  #table(values: unknown, at: FilePlace, offset: number): Growing {
+  #table(values: unknown, at: FilePosition, offset: number): Growing {
     if (typeof values !== "object" || values === null || Array.isArray(values)) throw new Unscannable(offset);
     return { kind: "growing", at, entries: new Map(), values };
   }
@@ -146,7 +146,7 @@ class Builder {
     throw new Unscannable(written.start);
   }
 
-  #string({ start, end }: ScannedValue, at: FilePlace, value: string): TextNode {
+  #string({ start, end }: ScannedValue, at: FilePosition, value: string): TextNode {
     if (!value.includes("${")) return { kind: "text", at, value };
     const found = [...this.#text.slice(start, end).matchAll(MARK)];
     if (found.length !== value.match(MARK)?.length) return { kind: "text", at, value };

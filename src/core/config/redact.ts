@@ -1,5 +1,5 @@
 import { escapeMarkup } from "../html.ts";
-import { isSecretParameter } from "../net/secretquery.ts";
+import { isSecretParameter } from "../net/secret-query.ts";
 
 export const HIDDEN = "(sensitive)";
 

@@ -1,24 +1,24 @@
 import { dependenciesOf, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import type { Plugin } from "../plugin.ts";
+import { type CheckContext, declaredAddress } from "./context.ts";
 import { attributeIn, nameIn } from "./naming.ts";
 import type { NodeEntry } from "./node.ts";
 import { elsewhere, type Problems } from "./problems.ts";
-import { type CheckContext, declaredAddress } from "./world.ts";
 
 type Entry = readonly [key: string, entry: NodeEntry];
 
 /** Takes the attributes apart that name another image of the file (`{ image = "BACKEND/NAME" }`) in place of its id. */
-export function takeReferences(
+export function extractReferences(
   written: readonly Entry[],
   of: { readonly backend: BackendName; readonly plugin: Plugin; readonly about: string },
-  world: CheckContext,
+  context: CheckContext,
 ): { readonly references: Readonly<Record<string, Address>>; readonly literal: readonly Entry[] } {
   const references: Record<string, Address> = {};
   const literal = written.filter(([key, entry]) => {
     if (attributeIn(of.plugin.image, key)?.reference !== true || entry.value.kind !== "table") return true;
-    const found = referenceIn(key, entry, of, world);
+    const found = referenceIn(key, entry, of, context);
     if (found !== undefined) references[nameIn(of.plugin.image, key) ?? key] = found;
     return false;
   });
@@ -29,14 +29,14 @@ function referenceIn(
   key: string,
   { value }: NodeEntry,
   { backend, about }: { readonly backend: BackendName; readonly about: string },
-  world: CheckContext,
+  context: CheckContext,
 ): Address | undefined {
   if (value.kind !== "table") return undefined;
   const other = [...value.entries].find(([name]) => name !== "image");
   const image = value.entries.get("image")?.value;
   const form = `${key} = { image = "${backend}/NAME" }`;
-  const wrong = (at: FilePlace): undefined => {
-    world.problems.error("config.value", `${key}: expected an id, or the address of an image${about}`, {
+  const wrong = (at: FilePosition): undefined => {
+    context.problems.error("config.value", `${key}: expected an id, or the address of an image${about}`, {
       at,
       hint: form,
     });
@@ -45,9 +45,9 @@ function referenceIn(
   if (image === undefined) return wrong(value.at);
   if (image.kind === "broken") return undefined;
   if (image.kind !== "text") return wrong(image.at);
-  const address = declaredAddress(image, world, key);
+  const address = declaredAddress(image, context, key);
   if (address === undefined || backendOf(address) === backend) return address;
-  world.problems.error("config.reference", `${key}: ${address} is on another backend${about}`, {
+  context.problems.error("config.reference", `${key}: ${address} is on another backend${about}`, {
     at: image.at,
     hint: `the id of an image is valid on its own backend only: ${form}`,
   });
@@ -55,7 +55,7 @@ function referenceIn(
 }
 
 /** An image that is to be deleted has no id that another one could be made from. */
-export function tellReferences(resources: readonly Resource[], problems: Problems): void {
+export function reportReferences(resources: readonly Resource[], problems: Problems): void {
   const absent = new Map(resources.filter(({ state }) => state === "absent").map((one) => [one.address, one]));
   for (const { references = {}, places, at, state } of resources)
     for (const [name, address] of Object.entries(references)) {
@@ -70,7 +70,7 @@ export function tellReferences(resources: readonly Resource[], problems: Problem
 }
 
 /** Images that are made, over others, from themselves. */
-export function tellCircles(resources: readonly Resource[], problems: Problems): void {
+export function reportCycles(resources: readonly Resource[], problems: Problems): void {
   const all = new Map(resources.map((one) => [one.address, one]));
   const done = new Set<Address>();
   const path = new Set<Address>();
@@ -102,7 +102,7 @@ function tellCircle(circle: readonly Address[], all: ReadonlyMap<Address, Resour
 }
 
 /** Where an image says that it is made from another one. */
-function placeOf(resource: Resource | undefined, other: Address | undefined): FilePlace | undefined {
+function placeOf(resource: Resource | undefined, other: Address | undefined): FilePosition | undefined {
   if (resource === undefined) return undefined;
   const { source, references = {}, places, at } = resource;
   if (source?.kind === "image" && source.address === other) return source.at;

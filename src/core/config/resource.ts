@@ -1,21 +1,21 @@
 import type { Resource } from "../model/declaration.ts";
 import { address, type ImageName } from "../model/name.ts";
 import { nearest } from "../model/nearest.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import { type Schema, writable } from "../model/schema.ts";
 import type { Plugin } from "../plugin.ts";
-import { complaintsOf, tellComplaints } from "./backends.ts";
+import { complaintsOf, reportComplaints } from "./backends.ts";
+import type { CheckContext, KnownBackend } from "./context.ts";
 import { checkParts, independent, tableWith } from "./faults.ts";
 import { IMAGE } from "./keys.ts";
 import { type Common, lifecycleOf, stateOf } from "./lifecycle.ts";
 import { attributeIn, nameIn } from "./naming.ts";
 import { EMPTY, type NodeEntry, placesIn, type TableNode } from "./node.ts";
 import { byName, checkOrigins } from "./origins.ts";
-import { isSourceKey } from "./pieces.ts";
 import { checkOrigin, checkSource } from "./policy.ts";
-import { takeReferences } from "./references.ts";
+import { extractReferences } from "./references.ts";
 import { findSource } from "./source.ts";
-import type { CheckContext, KnownBackend } from "./world.ts";
+import { isSourceKey } from "./source-entries.ts";
 
 /** An image on one of its backends. */
 interface PlacedSource {
@@ -39,35 +39,35 @@ export const PLACING = new Set(["backend", "backends", "on"]);
 export const takes = (plugin: Plugin, key: string): boolean => attributeIn(plugin.image, key) !== undefined;
 
 /** One image on one backend; undefined when it cannot be made sense of, which is reported. */
-export function checkResource(placed: PlacedSource, plugin: Plugin, world: CheckContext): Resource | undefined {
+export function checkResource(placed: PlacedSource, plugin: Plugin, context: CheckContext): Resource | undefined {
   const { image, backend, node, on, common, about, slipped } = placed;
-  const { problems } = world;
+  const { problems } = context;
   const before = problems.count;
   const entries = overlay(node.entries, on?.entries ?? EMPTY, plugin);
-  const source = findSource(entries, takes(plugin, "source"), world);
+  const source = findSource(entries, takes(plugin, "source"), context);
   const written = [...entries].filter(([key]) => takes(plugin, key) && (key !== "source" || source.kind === "plugin"));
-  const { references, literal } = takeReferences(written, { backend: backend.name, plugin, about }, world);
+  const { references, literal } = extractReferences(written, { backend: backend.name, plugin, about }, context);
   const { value: want, bad } = checkParts<Schema>(plugin.image, tableWith(on ?? node, literal), {
     problems,
     about,
-    conceal: world.conceal,
+    maskSecret: context.maskSecret,
   });
   const at = on?.at ?? node.at;
   const lifecycle = lifecycleOf(common, entries, plugin, problems);
   const state = stateOf(common, entries, plugin, problems);
   const here = address(backend.name, image);
-  const needed = !slipped && !lifecycle.existing && state !== "absent" && !world.imported.has(here);
+  const needed = !slipped && !lifecycle.existing && state !== "absent" && !context.imported.has(here);
   const attributes = byName(plugin, written);
-  const meant = checkOrigins({ plugin, attributes, source, needed, at: node.at, about }, world);
-  if (source.kind === "source") checkSource(source.spec, world);
-  else if (meant !== undefined) checkOrigin(meant, attributes, world);
+  const meant = checkOrigins({ plugin, attributes, source, needed, at: node.at, about }, context);
+  if (source.kind === "source") checkSource(source.spec, context);
+  else if (meant !== undefined) checkOrigin(meant, attributes, context);
   const places = placesOf(entries, plugin);
   const isSound = want !== undefined && problems.count === before;
   const settings = backend.declaration === undefined ? {} : { settings: backend.declaration.settings };
   const facts = { source: source.kind === "source" || source.kind === "wrong", ...settings };
   const complaints = want === undefined ? [] : complaintsOf(plugin, () => plugin.check?.(want, facts));
   const doubtful = [...bad, ...(source.kind === "wrong" ? ["source"] : [])];
-  tellComplaints(isSound ? complaints : independent(complaints, doubtful), places, at, problems);
+  reportComplaints(isSound ? complaints : independent(complaints, doubtful), places, at, problems);
   if (want === undefined || !isSound) return undefined;
   return {
     address: here,
@@ -85,8 +85,8 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, world: Check
   };
 }
 
-function placesOf(entries: ReadonlyMap<string, NodeEntry>, plugin: Plugin): Record<string, FilePlace> {
-  const places: Record<string, FilePlace> = {};
+function placesOf(entries: ReadonlyMap<string, NodeEntry>, plugin: Plugin): Record<string, FilePosition> {
+  const places: Record<string, FilePosition> = {};
   for (const [key, { value }] of entries) {
     const name = takes(plugin, key) ? (nameIn(plugin.image, key) ?? key) : key;
     if (value.kind !== "list" && value.kind !== "table") places[name] = value.at;
@@ -132,13 +132,13 @@ const isWhere = (own: ReadonlyMap<string, NodeEntry>): boolean =>
   ["source", "image_source_url", "local_file_path", "file_path"].some((key) => own.has(key));
 
 /** Tells the keys that neither we nor any of these plugins know; true when there are any. */
-export function tellUnknown(
+export function reportUnknown(
   entries: ReadonlyMap<string, NodeEntry>,
   plugins: readonly Plugin[],
-  world: CheckContext,
+  context: CheckContext,
   more: readonly string[],
 ): boolean {
-  const before = world.problems.count;
+  const before = context.problems.count;
   for (const [key, { key: at }] of entries) {
     if (more.includes(key) || Object.hasOwn(IMAGE, key) || plugins.some((plugin) => takes(plugin, key))) continue;
     const right = [...new Set([...more, ...Object.keys(IMAGE), ...plugins.flatMap(keysOf)])];
@@ -154,9 +154,9 @@ export function tellUnknown(
       : near !== undefined
         ? `did you mean ${near}?`
         : `see: images plugins ${plugins.length === 1 ? names : "NAME"}`;
-    world.problems.error("config.key", message, { at, hint });
+    context.problems.error("config.key", message, { at, hint });
   }
-  return world.problems.count > before;
+  return context.problems.count > before;
 }
 
 const keysOf = ({ image }: Plugin): string[] => writable(image).flatMap(([name, { also = [] }]) => [name, ...also]);

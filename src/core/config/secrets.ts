@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { Failure } from "../failure.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import { runForSecret } from "./command.ts";
 import { HIDDEN, patternsOf, redactUrls } from "./redact.ts";
 
@@ -13,7 +13,7 @@ export const isReference = (text: string): boolean => REFERENCE.test(text);
 
 interface SecretsOptions {
   /** Relative paths start here, and commands run here. */
-  readonly folder: string;
+  readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds that a command may take. Default: one minute. */
   readonly timeout?: number;
@@ -21,7 +21,7 @@ interface SecretsOptions {
 
 interface SecretRequest {
   /** Where the reference stands, for the failure. */
-  readonly at?: FilePlace | undefined;
+  readonly at?: FilePosition | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,7 +67,7 @@ export class Secrets {
   }
 
   /** From now on `redact` hides this text. */
-  conceal(secret: string): void {
+  maskSecret(secret: string): void {
     const before = this.#patterns.size;
     for (const pattern of patternsOf(secret)) this.#patterns.add(pattern);
     if (this.#patterns.size !== before) this.#finder = undefined;
@@ -91,7 +91,7 @@ export class Secrets {
   async #get(reference: string, signal: AbortSignal | undefined): Promise<string> {
     const secret = (await this.#read(reference, signal)).replace(/\r?\n$/, "");
     if (secret === "") throw new Failure("config.secret", `${shown(reference)} is empty`, { hint: HINT });
-    this.conceal(secret);
+    this.maskSecret(secret);
     return secret;
   }
 
@@ -114,7 +114,7 @@ export class Secrets {
 
   async #fromFile(path: string, signal: AbortSignal | undefined): Promise<string> {
     const home = this.#options.env["HOME"] ?? homedir();
-    const file = resolve(this.#options.folder, path.replace(/^~(?=\/|$)/, home));
+    const file = resolve(this.#options.directory, path.replace(/^~(?=\/|$)/, home));
     try {
       return await readFile(file, { encoding: "utf8", ...(signal === undefined ? {} : { signal }) });
     } catch (cause) {
@@ -125,8 +125,8 @@ export class Secrets {
   }
 
   async #fromCommand(command: string, signal: AbortSignal | undefined): Promise<string> {
-    const { folder, env, timeout = 60_000 } = this.#options;
-    const ran = await runForSecret(command, { folder, env, timeout, signal });
+    const { directory, env, timeout = 60_000 } = this.#options;
+    const ran = await runForSecret(command, { directory, env, timeout, signal });
     if (ran.kind === "stopped") throw new Stopped(signal?.reason);
     if (ran.kind === "done") return ran.output;
     const lines = ran.output.split("\n").filter((line) => line.trim().length >= 4);

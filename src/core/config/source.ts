@@ -1,14 +1,17 @@
 import { fileURLToPath } from "node:url";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { seconds } from "../model/types.ts";
-import { checksumOf, headersOf, hostsOf, type Tell } from "./evidence.ts";
+import { besideEach, isBeside } from "./beside.ts";
+import { absolute, addressAt, type CheckContext, declaredAddress, isUrl, reportPassword } from "./context.ts";
 import { metadataOf } from "./metadata.ts";
 import type { Node, NodeEntry, TextNode } from "./node.ts";
-import { gather, KINDS, NOWHERE, ONLY, type Piece, type SourcePart } from "./pieces.ts";
 import { elsewhere } from "./problems.ts";
-import { faultOf } from "./stateplace.ts";
-import { absolute, type CheckContext, declaredAddress, isUrl, tellPassword, writtenAddress } from "./world.ts";
+import { KINDS, NOWHERE, ONLY, type SourceEntry, type SourcePart, sourceEntries } from "./source-entries.ts";
+
+import { checksumOf, headersOf, hostsOf, type ReportError, textsIn } from "./source-parts.ts";
+
+import { faultOf } from "./state-location.ts";
 
 export type FoundSource =
   | { readonly kind: "none" }
@@ -22,20 +25,20 @@ export type FoundSource =
  * Where the bytes come from, gathered from `source` and the other tools' spellings of it.
  * @param own whether the plugin has an attribute `source`, that takes what is none of ours.
  */
-export function findSource(entries: ReadonlyMap<string, NodeEntry>, own: boolean, world: CheckContext): FoundSource {
-  const pieces = gather(entries, own, world);
+export function findSource(entries: ReadonlyMap<string, NodeEntry>, own: boolean, context: CheckContext): FoundSource {
+  const pieces = sourceEntries(entries, own, context);
   if (pieces === "plugin") return { kind: "plugin" };
   if (pieces === undefined) return { kind: "wrong" };
-  return pieces.length === 0 ? { kind: "none" } : (new Assembly(pieces, world).build() ?? { kind: "wrong" });
+  return pieces.length === 0 ? { kind: "none" } : (new Assembly(pieces, context).build() ?? { kind: "wrong" });
 }
 
 class Assembly {
-  readonly #pieces = new Map<SourcePart, Piece>();
-  readonly #world: CheckContext;
+  readonly #pieces = new Map<SourcePart, SourceEntry>();
+  readonly #context: CheckContext;
   #wrong = false;
 
-  constructor(pieces: readonly Piece[], world: CheckContext) {
-    this.#world = world;
+  constructor(pieces: readonly SourceEntry[], context: CheckContext) {
+    this.#context = context;
     for (const one of pieces) {
       const before = this.#pieces.get(one.part);
       if (before === undefined) this.#pieces.set(one.part, one);
@@ -56,7 +59,7 @@ class Assembly {
     return { kind: "source", spec: where, label: kind.label };
   }
 
-  #kind(): Piece | undefined {
+  #kind(): SourceEntry | undefined {
     const [kind, other] = [...this.#pieces.values()].filter(({ part }) => KINDS.includes(part));
     if (kind !== undefined && other !== undefined)
       this.#tell(other.key, `an image has one source: ${other.label} here, and ${this.#named(kind, other.key)}`);
@@ -70,10 +73,10 @@ class Assembly {
     return kind;
   }
 
-  #where(kind: Piece, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
+  #where(kind: SourceEntry, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
     if (kind.part === "image") {
       if (this.#pieces.has("state") || this.#pieces.has("min_age")) return this.#promoted(kind, common);
-      const address = declaredAddress(kind.value, this.#world, kind.label);
+      const address = declaredAddress(kind.value, this.#context, kind.label);
       return address && { ...common, kind: "image", address };
     }
     if (kind.part === "file") {
@@ -90,22 +93,23 @@ class Assembly {
     const urls = nodes.flatMap((node) => this.#url(node, kind.label) ?? []);
     if (urls.length === 0 && nodes.length === 0) this.#tell(kind.value.at, "urls is empty");
     const [access, beside] = [this.#access(), this.#pieces.get("metadata")?.value];
-    const metadata = beside && metadataOf(beside, { ...access, follow: common.follow, at: beside.at }, this.#world);
+    const metadata = beside && metadataOf(beside, { ...access, follow: common.follow, at: beside.at }, this.#context);
     if (urls.length === 0 || (beside !== undefined && metadata === undefined)) return undefined;
     return { ...common, kind: "url", urls, ...access, ...(metadata === undefined ? {} : { metadata }) };
   }
 
   /** An image of another file, by way of its state. */
-  #promoted(kind: Piece, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
+  #promoted(kind: SourceEntry, common: Pick<SourceSpec, "at" | "follow">): SourceSpec | undefined {
     const [state, age] = [this.#pieces.get("state"), this.#pieces.get("min_age")];
     if (state === undefined) {
       if (age !== undefined) this.#tell(age.key, `${age.label} also needs state`);
       return undefined;
     }
-    const address = writtenAddress(kind.value, this.#world.problems, kind.label);
+    const address = addressAt(kind.value, this.#context.problems, kind.label);
     if (address === undefined || state.value.kind !== "text") return undefined;
     const text = state.value.value;
-    const isTold = isUrl(text) && tellPassword(text, state.value.at, state.label, this.#world, "the login elsewhere");
+    const isTold =
+      isUrl(text) && reportPassword(text, state.value.at, state.label, this.#context, "the login elsewhere");
     const fault = isTold ? undefined : faultOf(text);
     if (fault !== undefined)
       this.#tell(state.value.at, fault.message.replace(/^state\b/, state.label), "config.value", fault.hint);
@@ -114,7 +118,7 @@ class Assembly {
     return {
       ...common,
       kind: "promoted",
-      state: isUrl(text) ? text : absolute(this.#world, text),
+      state: isUrl(text) ? text : absolute(this.#context, text),
       address,
       ...(minAge === undefined ? {} : { minAge }),
     };
@@ -123,7 +127,7 @@ class Assembly {
   #access() {
     const username = this.#text("username");
     const password = this.#text("password");
-    const headers = headersOf(this.#pieces.get("headers")?.value, this.#says, this.#world);
+    const headers = headersOf(this.#pieces.get("headers")?.value, this.#says, this.#context);
     const hosts = hostsOf(this.#pieces.get("hosts")?.value, this.#says);
     const cache = this.#path(this.#pieces.get("cache")?.value);
     return {
@@ -136,7 +140,7 @@ class Assembly {
   }
 
   #common() {
-    const checksum = checksumOf(this.#pieces.get("checksum"), this.#says, (node, label) => this.#place(node, label));
+    const checksum = checksumOf(this.#pieces.get("checksum"), this.#says, (node, label) => this.#places(node, label));
     const signature = this.#signature();
     const ca = this.#path(this.#pieces.get("ca")?.value);
     const member = this.#text("member");
@@ -164,18 +168,33 @@ class Assembly {
       if (one !== undefined) this.#tell(one.key, `${one.label} also needs ${other}`);
       return undefined;
     }
-    if (signature.value.kind !== "text" || key.value.kind !== "text") return undefined;
-    const where = this.#place(signature.value, signature.label);
+    if (key.value.kind !== "text") return undefined;
+    const [where, ...elsewhere] = textsIn(signature.value).flatMap((node) => this.#places(node, signature.label) ?? []);
+    if (where === undefined) this.#tell(signature.value.at, `${signature.label} is empty`);
     const text = key.value.value;
     const identity = this.#text("identity");
     const issuer = this.#text("issuer");
     const who = { ...(identity === undefined ? {} : { identity }), ...(issuer === undefined ? {} : { issuer }) };
-    return where === undefined ? undefined : { where, key: isKey(text) ? text : absolute(this.#world, text), ...who };
+    const also = { ...(elsewhere.length === 0 ? {} : { elsewhere }), ...who };
+    return where === undefined
+      ? undefined
+      : { where, key: isKey(text) ? text : absolute(this.#context, text), ...also };
   }
 
-  /** A URL as it is, or a path made absolute. */
-  #place(node: TextNode, label: string): string | undefined {
-    return isUrl(node.value) ? this.#url(node, label) : this.#path(node);
+  /** A URL as it is, or a path made absolute; or a file beside each mirror. */
+  #places(node: TextNode, label: string): readonly string[] | undefined {
+    if (!isBeside(node.value)) {
+      const place = isUrl(node.value) ? this.#url(node, label) : this.#path(node);
+      return place === undefined ? undefined : [place];
+    }
+    const mirrors = (["url", "urls"] as const).flatMap((part) => textsIn(this.#pieces.get(part)?.value));
+    const found = besideEach(
+      node.value,
+      mirrors.map(({ value }) => value),
+    );
+    if (typeof found !== "string") return found;
+    this.#tell(node.at, `${label}: ${found}`);
+    return undefined;
   }
 
   #url(node: Node, label: string): string | undefined {
@@ -184,7 +203,7 @@ class Assembly {
       this.#tell(node.at, `${label}: expected a URL that begins with https:// or http://`);
       return undefined;
     }
-    if (!tellPassword(node.value, node.at, label, this.#world)) return node.value;
+    if (!reportPassword(node.value, node.at, label, this.#context)) return node.value;
     this.#wrong = true;
     return undefined;
   }
@@ -195,7 +214,7 @@ class Assembly {
       this.#tell(node.at, "expected a path");
       return undefined;
     }
-    if (!/^file:\/\//i.test(node.value)) return absolute(this.#world, node.value);
+    if (!/^file:\/\//i.test(node.value)) return absolute(this.#context, node.value);
     try {
       return fileURLToPath(node.value);
     } catch {
@@ -214,15 +233,15 @@ class Assembly {
     return value?.kind === "plain" && typeof value.value === "boolean" ? value.value : undefined;
   }
 
-  #named({ label, key }: Piece, here: FilePlace): string {
+  #named({ label, key }: SourceEntry, here: FilePosition): string {
     return `${label} in ${elsewhere(key, here)}`;
   }
 
-  readonly #says: Tell = (at, message, hint) => this.#tell(at, message, "config.value", hint);
+  readonly #says: ReportError = (at, message, hint) => this.#tell(at, message, "config.value", hint);
 
-  #tell(at: FilePlace, message: string, code: `config.${string}` = "config.value", hint?: string): void {
+  #tell(at: FilePosition, message: string, code: `config.${string}` = "config.value", hint?: string): void {
     this.#wrong = true;
-    this.#world.problems.error(code, message, { at, hint });
+    this.#context.problems.error(code, message, { at, hint });
   }
 }
 

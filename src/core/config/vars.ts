@@ -2,7 +2,7 @@
 import { Failure } from "../failure.ts";
 import { meant } from "../model/check.ts";
 import { nearest } from "../model/nearest.ts";
-import type { FilePlace } from "../model/place.ts";
+import type { FilePosition } from "../model/position.ts";
 import { type BrokenNode, EMPTY, type Node, type NodeEntry, type TableNode, type TextNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
 import { MARK, readToml } from "./read.ts";
@@ -37,7 +37,7 @@ interface GivenValues {
  * The document with its variables filled in and its `[vars]` and `include` taken out. A string that is nothing but `${var.x}` becomes
  * the variable's value, whatever its type; within longer text it is put in as text. What cannot be filled in is reported and left broken.
  */
-export function fillIn(root: TableNode, given: GivenValues, problems: Problems): TableNode {
+export function substituteVars(root: TableNode, given: GivenValues, problems: Problems): TableNode {
   const declared = root.entries.get("vars")?.value;
   if (declared !== undefined && declared.kind !== "table")
     problems.error("config.value", "vars is a table: [vars]", { at: declared.at });
@@ -124,22 +124,22 @@ class Filler {
 
   #text(node: TextNode): Node {
     const found = [...node.value.matchAll(MARK)];
-    const parts = found.map(([mark], i) => this.#mark(mark, node.marks?.[i] ?? node.at));
+    const parts = found.map(([marker], i) => this.#marker(marker, node.marks?.[i] ?? node.at));
     const [only] = parts;
     if (only !== undefined && parts.length === 1 && found[0]?.[0] === node.value) return moved(only, node);
     let text = "";
     let last = 0;
     let whole = true;
-    for (const [i, { index, 0: mark }] of found.entries()) {
+    for (const [i, { index, 0: marker }] of found.entries()) {
       const part = parts[i];
       const at = node.marks?.[i] ?? node.at;
       text += node.value.slice(last, index);
-      last = index + mark.length;
+      last = index + marker.length;
       if (part?.kind === "text" || part?.kind === "plain") text += String(part.value);
       else {
         whole = false;
         if (part !== undefined && part.kind !== "broken")
-          this.#problems.error("config.variable", `${mark} is a ${part.kind} and cannot be part of a string`, { at });
+          this.#problems.error("config.variable", `${marker} is a ${part.kind} and cannot be part of a string`, { at });
       }
     }
     if (!whole) return { kind: "broken", at: node.at };
@@ -147,16 +147,16 @@ class Filler {
   }
 
   /** What one `${…}` means. */
-  #mark(mark: string, at: FilePlace): Node {
-    if (mark.startsWith("$$")) return { kind: "text", at, value: mark.slice(1) };
-    const [, kind, name] = /^\$\{\s*(var|env)\.([^\s}]+)\s*\}$/.exec(mark) ?? [];
+  #marker(marker: string, at: FilePosition): Node {
+    if (marker.startsWith("$$")) return { kind: "text", at, value: marker.slice(1) };
+    const [, kind, name] = /^\$\{\s*(var|env)\.([^\s}]+)\s*\}$/.exec(marker) ?? [];
     if (kind === "env" && name !== undefined) return this.#environment(name, at);
     if (kind === "var" && name !== undefined) return this.#variable(name, at);
-    const message = mark.endsWith("}") ? `${mark} is unknown` : "${ is not closed";
+    const message = marker.endsWith("}") ? `${marker} is unknown` : "${ is not closed";
     return this.#broken(at, message, "write ${var.NAME} or ${env.NAME}; $${ is a literal ${");
   }
 
-  #environment(name: string, at: FilePlace): Node {
+  #environment(name: string, at: FilePosition): Node {
     const value = Object.hasOwn(this.#given.env, name) ? this.#given.env[name] : undefined;
     if (value !== undefined) return { kind: "text", at, value };
     const near = nearest(name, Object.keys(this.#given.env));
@@ -164,7 +164,7 @@ class Filler {
     return this.#broken(at, `the environment variable ${name} is not set`, hint);
   }
 
-  #variable(name: string, at: FilePlace): Node {
+  #variable(name: string, at: FilePosition): Node {
     this.#used.add(name);
     if (this.#trail.includes(name)) {
       const circle = [...this.#trail.slice(this.#trail.indexOf(name)), name].join(" -> ");
@@ -202,13 +202,13 @@ class Filler {
     return { kind: "broken", at };
   }
 
-  #broken(at: FilePlace, message: string, hint?: string): BrokenNode {
+  #broken(at: FilePosition, message: string, hint?: string): BrokenNode {
     this.#problems.error("config.variable", message, { at, hint });
     return { kind: "broken", at };
   }
 }
 
-const NOWHERE: FilePlace = { file: "--var", line: 1, column: 1 };
+const NOWHERE: FilePosition = { file: "--var", line: 1, column: 1 };
 const typeOf = (node: Node): string => (node.kind === "plain" ? typeof node.value : node.kind);
 
 function parsed(text: string): Node | undefined {

@@ -62,7 +62,7 @@ export async function lock(
 }
 
 /** Writes a lease that nobody competes for; `path` is ours alone. */
-export async function mark(path: string, operation: string): Promise<DirectoryLease> {
+export async function createLease(path: string, operation: string): Promise<DirectoryLease> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(path, `${JSON.stringify(holder(operation))}\n`, { flag: "wx", mode: 0o600 });
   return beating(path, () => rm(path, { force: true }));

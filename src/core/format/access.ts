@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { truncated } from "./broken.ts";
 import { PIECE } from "./bytes.ts";
+import { truncated } from "./failures.ts";
 import { extentsOf } from "./holes.ts";
 import { readInto, readUpTo } from "./segment.ts";
 

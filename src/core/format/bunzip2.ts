@@ -1,6 +1,6 @@
-import { corrupt, truncated } from "./broken.ts";
 import { ByteReader, type ByteStream } from "./bytes.ts";
 import { Bits, type Bzip2Block, readBlock, Short } from "./bzip2-block.ts";
+import { corrupt, truncated } from "./failures.ts";
 
 const BZ = "the bzip2 data";
 const UNIT = 100_000;

@@ -1,4 +1,4 @@
-import { truncated } from "./broken.ts";
+import { truncated } from "./failures.ts";
 
 /** Bytes as they flow: nothing is produced before it is asked for, and a piece is not changed once it was given. */
 export type ByteStream = AsyncIterable<Uint8Array>;

@@ -1,4 +1,4 @@
-import { corrupt, unsupported } from "./broken.ts";
+import { corrupt, unsupported } from "./failures.ts";
 
 /** Bits from the most significant one on. `Short` is thrown when they are read beyond the end. */
 export class Bits {

@@ -1,12 +1,12 @@
 import type { Compression } from "../model/image.ts";
 import { bunzip2 } from "./bunzip2.ts";
 import type { ByteStream } from "./bytes.ts";
-import { collected } from "./garbage.ts";
+import { withCollection } from "./collection.ts";
 import { gunzip } from "./gunzip.ts";
 import { type GzipLevel, gzip } from "./gzip.ts";
 import { DEFAULT_LIMIT, limited } from "./limit.ts";
 import { lzmaBinary } from "./lzma-binary.ts";
-import type { ThreadJob } from "./thread-talk.ts";
+import type { ThreadJob } from "./thread-messages.ts";
 import { unlz4 } from "./unlz4.ts";
 import { unxz } from "./xz.ts";
 import { unzstd, zstd } from "./zstd.ts";
@@ -37,7 +37,7 @@ export function decompress(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const { limit = DEFAULT_LIMIT } = options;
-  return collected(limited(unpack(packing, input, options, signal), limit, "what the compressed data unpacks to"));
+  return withCollection(limited(unpack(packing, input, options, signal), limit, "what the compressed data unpacks to"));
 }
 
 function unpack(

@@ -1,7 +1,7 @@
 import type { Format } from "../model/image.ts";
 import { viewOf } from "./bytes.ts";
 import type { Packing } from "./compression.ts";
-import { foreign, isText } from "./foreign.ts";
+import { isText, nonDiskKind } from "./non-disk.ts";
 import { HEADER_LENGTH } from "./qcow2/header.ts";
 import { isTarHeader } from "./tar-header.ts";
 
@@ -32,7 +32,7 @@ export type DetectedKind =
 export function detect(head: Uint8Array, tail?: Uint8Array): DetectedKind {
   const found = packed(head) ?? image(head) ?? vhd(head, tail) ?? filesystem(head);
   if (found !== undefined) return found;
-  const what = foreign(head, tail);
+  const what = nonDiskKind(head, tail);
   return what === undefined ? raw(head) : { kind: "foreign", what };
 }
 

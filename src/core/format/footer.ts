@@ -1,5 +1,5 @@
-import { unsupported } from "./broken.ts";
 import { type ByteStream, copyOf, join, viewOf } from "./bytes.ts";
+import { unsupported } from "./failures.ts";
 
 export const FOOTER = 512;
 

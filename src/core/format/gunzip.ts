@@ -1,7 +1,7 @@
 import { crc32, createInflateRaw } from "node:zlib";
-import { corrupt, truncated, unsupported } from "./broken.ts";
 import { ByteReader, type ByteStream, viewOf } from "./bytes.ts";
 import { SLICE, untilItsEnd } from "./engine.ts";
+import { corrupt, truncated, unsupported } from "./failures.ts";
 import { isZero } from "./segment.ts";
 
 const GZ = "the gzip data";

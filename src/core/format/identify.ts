@@ -1,9 +1,9 @@
 import { Failure } from "../failure.ts";
 import type { Format } from "../model/image.ts";
-import { truncated } from "./broken.ts";
 import { type ByteStream, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
 import { type DetectedKind, detect, HEAD, wordsOf } from "./detect.ts";
+import { truncated } from "./failures.ts";
 import { memoryToUnpack } from "./memory.ts";
 import { isOvf, NoSingleDisk } from "./ovf.ts";
 import { untar } from "./tar.ts";

@@ -1,8 +1,9 @@
 import { Failure } from "../failure.ts";
-import type { Compression, Format, Wanted } from "../model/image.ts";
+import type { ByteRequirements, Compression, Format } from "../model/image.ts";
 import type { Packer } from "./compression.ts";
 import { type Conversion, isConvertible } from "./convert.ts";
 import type { Detected, Layer } from "./identify.ts";
+import { PAGE } from "./non-disk.ts";
 import { findQemu, noQemu } from "./qemu.ts";
 
 /** One thing that is done to the bytes on their way. */
@@ -53,7 +54,7 @@ export interface TransformPlan {
 }
 
 /** What a target takes, in the order of its liking. */
-export type TransformTarget = Pick<Wanted, "formats" | "compressions">;
+export type TransformTarget = Pick<ByteRequirements, "formats" | "compressions">;
 
 interface PlanOptions {
   /** Whether there is a directory for temporary files. Default: true. */
@@ -102,10 +103,11 @@ export function planTransform(detected: Detected, target: TransformTarget, optio
 /** Bytes that are no disk pass where everything is taken; nothing can be made of them. */
 function asItIs(what: string, { layers, size }: Detected, { formats, compressions }: TransformTarget): TransformPlan {
   const had = around(layers);
-  if (had === undefined || formats !== "any" || compressions !== "any") {
-    throw new Failure("source.format", `this is ${what}, which is neither a disk nor a supported archive`, {
-      hint: "check the source, or unpack it first",
-    });
+  if (had === undefined || formats !== "any" || compressions !== "any" || what === PAGE) {
+    // What a proxy or a mirror answers in place of a file, with status 200.
+    const hint =
+      what === PAGE ? "open the URL in a browser: the server gave a page" : "check the source, or unpack it first";
+    throw new Failure("source.format", `this is ${what}, which is neither a disk nor a supported archive`, { hint });
   }
   return { steps: [], format: "other", compression: had, onePass: true, open: false, ...known(size) };
 }

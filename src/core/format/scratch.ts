@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
-import { readUpTo, writeAll } from "./segment.ts";
+import { isZero, readUpTo, writeAll } from "./segment.ts";
 
 const failed = (directory: string, cause: unknown): Failure =>
   new Failure("source.scratch", `the temporary file in ${JSON.stringify(directory)} cannot be written`, {
@@ -18,6 +18,8 @@ export class Scratch implements AsyncDisposable {
   readonly #file: FileHandle;
   readonly #directory: string;
   readonly #path: string;
+  /** Bytes up to the end of what was written. */
+  #size = 0;
 
   private constructor(file: FileHandle, directory: string, path: string) {
     this.#file = file;
@@ -39,8 +41,11 @@ export class Scratch implements AsyncDisposable {
 
   /** Fails with `source.scratch`, on a full disk for example. */
   async write(bytes: Uint8Array, offset: number): Promise<void> {
+    const end = offset + bytes.length;
     try {
-      await writeAll(this.#file, bytes, offset);
+      if (offset < this.#size || !isZero(bytes)) await writeAll(this.#file, bytes, offset);
+      else await this.#file.truncate(end);
+      this.#size = Math.max(this.#size, end);
     } catch (cause) {
       throw failed(this.#directory, cause);
     }

@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { setImmediate as immediate } from "node:timers/promises";
 import { ByteReader, type ByteStream, NO_BYTES, PIECE } from "./bytes.ts";
 
 /**
@@ -34,11 +35,27 @@ export function* zeros(length: number): Generator<Uint8Array> {
   for (let left = length; left > 0; left -= PIECE) yield left >= PIECE ? ZEROS : ZEROS.subarray(0, left);
 }
 
+/** Bytes of a hole after which other work has its turn: a few milliseconds of hashing. */
+const BREATH = 16 << 20;
+
+/**
+ * `length` zero bytes of a hole in a stream. Nothing is waited for to have them, so that without a pause nobody would hear Ctrl-C, or see
+ * how far it is, until the end of the hole.
+ */
+export async function* hole(length: number): AsyncGenerator<Uint8Array> {
+  let given = 0;
+  for (const piece of zeros(length)) {
+    yield piece;
+    given += piece.length;
+    if (given % BREATH === 0) await immediate();
+  }
+}
+
 /** The disk as plain bytes, its zeros written out. */
 export async function* plain(segments: Segments): AsyncGenerator<Uint8Array> {
   for await (const segment of segments) {
     if (segment.kind === "data") yield segment.data;
-    else yield* zeros(segment.length);
+    else yield* hole(segment.length);
   }
 }
 
@@ -83,6 +100,22 @@ function* runs(bytes: Uint8Array, grain: number): Generator<Run> {
     zero = next;
   }
   yield { zero, from, to: bytes.length };
+}
+
+/** Zeros that are worth a hole within bytes that are written one after the other. */
+const WORTH_A_HOLE = 16 << 10;
+
+/**
+ * Appends the bytes at `offset`, the end of the file: long runs of zeros become holes.
+ */
+export async function appendSparse(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  let end = 0;
+  for (const { zero, from, to } of runs(bytes, WORTH_A_HOLE)) {
+    if (zero) continue;
+    await writeAll(file, bytes.subarray(from, to), offset + from);
+    end = to;
+  }
+  if (end < bytes.length) await file.truncate(offset + bytes.length);
 }
 
 /** Writes the disk into an empty file: zeros stay holes, the length is that of the disk. Gives the length. */

@@ -1,7 +1,7 @@
 import type { RandomAccess, Use } from "./access.ts";
-import { corrupt, needsFile } from "./broken.ts";
 import { ByteReader, type ByteStream, join, PIECE } from "./bytes.ts";
-import { KeptPieces } from "./kept.ts";
+import { corrupt, needsFile } from "./failures.ts";
+import { KeptRanges } from "./kept-ranges.ts";
 import { Scratch } from "./scratch.ts";
 
 /** What is kept in memory before a temporary file is made. */
@@ -23,7 +23,7 @@ export class Spool implements RandomAccess {
   readonly size = undefined;
   readonly #reader: ByteReader;
   readonly #directory: string | undefined;
-  readonly #kept = new KeptPieces();
+  readonly #kept = new KeptRanges();
   #scratch: Scratch | undefined;
   /** End of the last `packed` range. What is passed over before it was probably read, but that is not certain. */
   #doubt = 0;

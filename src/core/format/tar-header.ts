@@ -1,5 +1,5 @@
-import { corrupt, unsupported } from "./broken.ts";
 import type { ByteReader } from "./bytes.ts";
+import { corrupt, unsupported } from "./failures.ts";
 
 export const BLOCK = 512;
 const TAR = "the tar archive";

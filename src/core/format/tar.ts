@@ -1,9 +1,9 @@
-import { corrupt } from "./broken.ts";
 import { ByteReader, type ByteStream } from "./bytes.ts";
+import { corrupt } from "./failures.ts";
 import { DEFAULT_LIMIT, tooLarge } from "./limit.ts";
 import { type MemberOptions, missing, sameName } from "./member-name.ts";
 import { diskOf, isOvf, OVF_LIMIT } from "./ovf.ts";
-import { zeros } from "./segment.ts";
+import { hole } from "./segment.ts";
 import { BLOCK, insideParts, nextEntry, type TarEntry, type TarPart } from "./tar-header.ts";
 
 const TAR = "the tar archive";
@@ -61,9 +61,9 @@ async function* filled(
   if (end > entry.size || data !== stored) throw corrupt("the map of a sparse file in the tar archive is damaged");
   let at = 0;
   for (const { offset, length } of parts) {
-    yield* zeros(offset - at);
+    yield* hole(offset - at);
     yield* reader.pieces(length, TAR);
     at = offset + length;
   }
-  yield* zeros(entry.size - at);
+  yield* hole(entry.size - at);
 }

@@ -1,8 +1,8 @@
 import { Failure } from "../failure.ts";
 import { bunzip2 } from "./bunzip2.ts";
 import type { ByteStream } from "./bytes.ts";
-import { countMade } from "./garbage.ts";
-import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-talk.ts";
+import { countAllocated } from "./collection.ts";
+import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-messages.ts";
 import { unlz4 } from "./unlz4.ts";
 import { unxz, xz } from "./xz.ts";
 
@@ -32,7 +32,7 @@ async function* input(): AsyncGenerator<Uint8Array> {
     if (bytes === undefined) return;
     coming = ask();
     yield bytes;
-    countMade(bytes);
+    countAllocated(bytes);
   }
 }
 

@@ -2,8 +2,8 @@ import { Failure } from "../failure.ts";
 import { ByteReader, type ByteStream, copyOf } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
 import { lzmaBinary } from "./lzma-binary.ts";
+import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-messages.ts";
 import { threadProgram } from "./thread-program.ts" with { type: "macro" };
-import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-talk.ts";
 
 const PROGRAM: string = threadProgram();
 /** Pieces that are asked for ahead, so that the thread works while the last one is used. */

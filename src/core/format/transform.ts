@@ -1,9 +1,9 @@
 import { FileAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
+import { countAllocated, handedOut } from "./collection.ts";
 import { compress, decompress } from "./compression.ts";
 import { convert } from "./convert.ts";
 import { watchedRaw } from "./footer.ts";
-import { countMade } from "./garbage.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
@@ -36,8 +36,22 @@ interface TransformOptions {
   readonly scanned?: ((done: number, total: number) => void) | undefined;
   /** Told what is odd about the bytes, and no failure. */
   readonly note?: ((text: string) => void) | undefined;
+  /** Whoever reads is done with a piece before it asks for the fourth after it. */
+  readonly lent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Steps that copy what they are given piece by piece, so that it may be lent to them. */
+export const takesLent = ({ steps: [first] }: TransformPlan): boolean =>
+  first !== undefined && ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma"].includes(first);
+
+/** Whether each piece that comes out was made for the reader, and shares its buffer with nothing that is read again. */
+const makesOwn = (input: Input, { steps, open }: TransformPlan): boolean => {
+  const last = steps.at(-1);
+  if (open || last === undefined) return false;
+  const isPacked = ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma", "gzip", "xz", "zstd"].includes(last);
+  return isPacked || (last === "qcow2->raw" && steps.length === 1 && input.kind === "file");
+};
 
 type Flow =
   | { readonly kind: "input"; readonly input: Input }
@@ -71,10 +85,9 @@ export async function* transform(
   const bytes = bytesOf(await flow(input, plan, options), options);
   // What was only unpacked has been seen from its beginning alone.
   const isUnpacked = plan.format === "raw" && plan.compression === "none" && !plan.steps.some(isConversion);
-  for await (const piece of isUnpacked ? watchedRaw(bytes) : bytes) {
-    yield piece;
-    if (plan.steps.length > 0) countMade(piece);
-  }
+  const watched = isUnpacked ? watchedRaw(bytes) : bytes;
+  if (plan.steps.length === 0) yield* watched;
+  else yield* handedOut(watched, options.lent === true && makesOwn(input, plan));
 }
 
 /** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
@@ -86,7 +99,7 @@ export async function* transformSparse(
   const last = await flow(input, plan, options);
   for await (const segment of last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal)) {
     yield segment;
-    if (segment.kind === "data") countMade(segment.data);
+    if (segment.kind === "data") countAllocated(segment.data);
   }
 }
 

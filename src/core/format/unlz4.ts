@@ -1,6 +1,6 @@
-import { corrupt, truncated, unsupported } from "./broken.ts";
 import { ByteReader, type ByteStream, copyOf, viewOf } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
+import { corrupt, truncated, unsupported } from "./failures.ts";
 import { XxHash32, xxHash32 } from "./xxhash.ts";
 
 const LZ4 = "the lz4 data";

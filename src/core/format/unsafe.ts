@@ -1,7 +1,7 @@
 import type { Format } from "../model/image.ts";
 import type { RandomAccess } from "./access.ts";
-import { corrupt, truncated, unsupported } from "./broken.ts";
 import { viewOf } from "./bytes.ts";
+import { corrupt, truncated, unsupported } from "./failures.ts";
 import { checkHead, checkTables } from "./qcow2/check.ts";
 import { hasParent, METADATA_LENGTH, metadataRegion, TABLE_LENGTH } from "./vhdx.ts";
 import { checkVmdk } from "./vmdk.ts";

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
-import { corrupt, truncated, unsupported } from "./broken.ts";
 import { ByteReader, type ByteStream, viewOf } from "./bytes.ts";
+import { corrupt, truncated, unsupported } from "./failures.ts";
 import { inflated } from "./gunzip.ts";
 import { DEFAULT_LIMIT, limited, tooLarge } from "./limit.ts";
 import { type MemberOptions, missing, sameName } from "./member-name.ts";

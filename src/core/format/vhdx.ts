@@ -1,5 +1,5 @@
-import { corrupt, truncated, unsupported } from "./broken.ts";
 import { type ByteStream, viewOf } from "./bytes.ts";
+import { corrupt, truncated, unsupported } from "./failures.ts";
 
 const REGIONS = { at: 0x30000, first: 16, each: 32, most: 2047 } as const;
 const ITEMS = { count: 10, first: 32, each: 32, most: 2047 } as const;

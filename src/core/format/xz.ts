@@ -1,6 +1,6 @@
-import { corrupt, truncated, unsupported } from "./broken.ts";
 import type { ByteStream } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
+import { corrupt, truncated, unsupported } from "./failures.ts";
 import { ANSWER, type Binary, Lzma } from "./lzma.ts";
 
 /** Enough for what `xz -9` makes (65 MiB), with much to spare. */

@@ -1,5 +1,5 @@
-import { corrupt } from "./broken.ts";
 import { type ByteReader, viewOf } from "./bytes.ts";
+import { corrupt } from "./failures.ts";
 
 export const ZIP = "the zip archive";
 export const SIGNATURE = {

@@ -1,5 +1,5 @@
-import { corrupt, truncated, unsupported } from "./broken.ts";
 import { type ByteReader, viewOf } from "./bytes.ts";
+import { corrupt, truncated, unsupported } from "./failures.ts";
 
 const ZSTD = "the zstd data";
 const MAGIC = 0xfd2fb528;

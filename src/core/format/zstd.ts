@@ -1,7 +1,7 @@
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
-import { corrupt } from "./broken.ts";
 import { ByteReader, type ByteStream, gathered } from "./bytes.ts";
 import { SLICE, throughEngine } from "./engine.ts";
+import { corrupt } from "./failures.ts";
 import { type Promised, zstdFrames } from "./zstd-frame.ts";
 
 /** Unpacks zstd: one or many frames after each other, all of them whole. */

@@ -1,6 +1,6 @@
 import type { Algorithm } from "./digest.ts";
 import type { Address, BackendName, ImageId, ImageName } from "./name.ts";
-import type { FilePlace } from "./place.ts";
+import type { FilePosition } from "./position.ts";
 import type { SourceSpec } from "./source.ts";
 import type { Attributes } from "./value.ts";
 
@@ -21,7 +21,7 @@ export interface BackendDeclaration {
   readonly limits: Limits;
   /** False: no marker is written on images. */
   readonly mark: boolean;
-  readonly at: FilePlace;
+  readonly at: FilePosition;
 }
 
 export const ON_REMOVE = ["delete", "forget", "hide", "deactivate"] as const;
@@ -73,9 +73,9 @@ export interface Resource {
   readonly state: "present" | "absent" | "ignored";
   /** `adopt = true`: an image of the same name that is not managed is taken over. */
   readonly adopt: boolean;
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   /** Where each attribute stands, by its name; nested values by `name.key` and `name[0]`. */
-  readonly places: Readonly<Record<string, FilePlace>>;
+  readonly places: Readonly<Record<string, FilePosition>>;
 }
 
 /** Other addresses that an image is made from: by their bytes, or by their ids. */
@@ -87,18 +87,18 @@ export const dependenciesOf = ({ source, references }: Pick<Resource, "source" |
 export interface Moved {
   readonly from: Address;
   readonly to: Address;
-  readonly at: FilePlace;
+  readonly at: FilePosition;
 }
 /** `[[removed]]`: taken out of the state; `destroy` says whether the image goes as well. */
 export interface Removed {
   readonly address: Address;
   readonly destroy: boolean;
-  readonly at: FilePlace;
+  readonly at: FilePosition;
 }
 export interface Import {
   readonly address: Address;
   readonly id: ImageId;
-  readonly at: FilePlace;
+  readonly at: FilePosition;
 }
 
 /** `[policy]`: what every image must have. */
@@ -106,7 +106,7 @@ export interface Policy {
   readonly require: readonly ("checksum" | "https" | "signature")[];
   /** Those that count as a checksum. Default, where one is required: all but md5 and sha1. */
   readonly algorithms?: readonly Algorithm[];
-  readonly at?: FilePlace;
+  readonly at?: FilePosition;
 }
 
 /** What a run can tell of itself. */
@@ -122,7 +122,7 @@ export interface Notify {
   readonly template?: string;
   /** Values may be references. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly at: FilePlace;
+  readonly at: FilePosition;
 }
 
 /** What a template may name. */
@@ -141,7 +141,7 @@ export const NOTIFY_FIELDS = [
 ] as const;
 
 /** Where the state is kept. */
-export interface StatePlace {
+export interface StateLocation {
   /** Absolute path, or the URL of a state that lives elsewhere. */
   readonly state: string;
   /** For a URL: the user or a reference to it, and the reference of the password. */
@@ -165,8 +165,8 @@ export interface HttpLock {
 export interface Config {
   /** Absolute path of images.toml, and the directory that relative paths in it start from. */
   readonly file: string;
-  readonly folder: string;
-  readonly settings: StatePlace & {
+  readonly directory: string;
+  readonly settings: StateLocation & {
     readonly name: string;
     readonly parallelism: number;
     /** Bytes that an image may have. Default: 1 TiB. */

@@ -28,6 +28,7 @@ export function parseDigest(text: string): Digest | undefined {
   return hex.length === LENGTH[algorithm] && /^[0-9a-f]+$/.test(hex) ? digest(algorithm, hex) : undefined;
 }
 
+// biome-ignore lint/plugin: the brand is given here.
 export const digest = (algorithm: Algorithm, hex: string): Digest => `${algorithm}:${hex.toLowerCase()}` as Digest;
 /** The algorithm that bare hex of this length most likely is, as sums files without names have it. */
 export const algorithmOf = (hex: string): Algorithm | undefined =>

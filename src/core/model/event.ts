@@ -7,14 +7,14 @@ import type { Action, Drift, Plan } from "./plan.ts";
 export type Command = "plan" | "apply" | "destroy" | "refresh" | "import" | "export";
 
 /** A failure as plain data. */
-export interface ToldFailure {
+export interface FailureData {
   readonly code: Code;
   readonly message: string;
   readonly hint?: string;
   readonly where?: string;
 }
 
-export const told = (failure: Failure): ToldFailure => ({
+export const failureData = (failure: Failure): FailureData => ({
   code: failure.code,
   message: failure.message,
   ...(failure.hint === undefined ? {} : { hint: failure.hint }),
@@ -40,7 +40,7 @@ export type Event =
       readonly type: "backend.failed";
       readonly backend: string;
       readonly addresses: readonly Address[];
-      readonly failure: ToldFailure;
+      readonly failure: FailureData;
     }
   | { readonly type: "drift.found"; readonly drift: Drift }
   | { readonly type: "plan.done"; readonly plan: Plan }
@@ -86,7 +86,7 @@ export type Event =
       readonly type: "step.failed";
       readonly address: Address;
       readonly action: Action;
-      readonly failure: ToldFailure;
+      readonly failure: FailureData;
       readonly ms: number;
     }
   | { readonly type: "step.skipped"; readonly address: Address; readonly action: Action; readonly because: string }

@@ -1,6 +1,6 @@
 import type { Algorithm, Digest, Digests } from "./digest.ts";
 import type { Address, ImageId } from "./name.ts";
-import type { Answered, Schema } from "./schema.ts";
+import type { Reported, Schema } from "./schema.ts";
 import type { Attributes } from "./value.ts";
 
 /** What a disk image is, told by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that we pass on as they are. */
@@ -23,7 +23,7 @@ const COMPRESSIONS = ["none", "gz", "bz2", "xz", "zst", "lz4", "lzma"] as const;
 export type Compression = (typeof COMPRESSIONS)[number];
 
 /** What bytes a backend wants for one image. The transfer turns the source into the first that fits, or says why it cannot. */
-export interface Wanted {
+export interface ByteRequirements {
   /** Formats that are taken; the source is left as it is when it is one of them. `any`: whatever it is. */
   readonly formats: "any" | readonly Format[];
   /** The same of the compression around it. `any`: as the source is. */
@@ -63,11 +63,11 @@ export interface Source {
 }
 
 /** The bytes of a source for whoever only passes them on: each piece holds until the fourth after it is asked for. */
-export const passing = (source: Pick<Source, "open" | "lend">, signal: AbortSignal): AsyncIterable<Uint8Array> =>
+export const passThrough = (source: Pick<Source, "open" | "lend">, signal: AbortSignal): AsyncIterable<Uint8Array> =>
   source.lend?.(signal) ?? source.open(signal);
 
 /** The ownership marker: written on every managed image, in whatever the backend has for it (properties, tags, a file beside). */
-export interface Mark {
+export interface Marker {
   /** `[settings] name` of the file that the image belongs to. */
   readonly file: string;
   readonly owner: Address;
@@ -90,7 +90,7 @@ export interface Observed<I extends Schema = Schema> {
   /** What people call it. */
   readonly name?: string;
   /** The marker that it bears, copied or not: a plugin reports it and does not judge. */
-  readonly mark?: Mark;
+  readonly marker?: Marker;
   /** What `mark.self` has to be for the marker to be this image's own. Default: the id. */
   readonly self?: string;
   /** It belongs to another account, which can write any marker on it: what the marker says of the bytes proves nothing. */
@@ -99,7 +99,7 @@ export interface Observed<I extends Schema = Schema> {
   readonly protected?: boolean;
   /** What the plugin deletes with it: snapshots, objects. Ids, which come back as `Context.owns` when it is deleted. */
   readonly owns?: readonly string[];
-  readonly attributes: Answered<I>;
+  readonly attributes: Reported<I>;
   /** Names of which the backend has each only once, and that this image holds: aliases, a unique name. */
   readonly names?: readonly string[];
   /** The backend's own digests of the bytes, where it has them. */
@@ -129,7 +129,7 @@ export interface Resolved {
   /** The backend keeps the image up to date with its origin by itself: what that is by now is no change of the plan. */
   readonly maintained?: boolean;
   /** Why no image can be made from it now ("the instance is running"): blocks a plan that would make one, and no other. */
-  readonly hindered?: { readonly text: string; readonly hint?: string };
+  readonly unavailable?: { readonly text: string; readonly hint?: string };
   /** Bytes come to the backend without passing through us. */
   readonly serverSide: boolean;
   /** Whether the content is proven before it can be used; with `why` when it is not. */

@@ -15,9 +15,12 @@ export const NAME_RULE = "1 to 63 letters, digits, dots, dashes and underscores,
 export const isName = (text: string): boolean => NAME.test(text);
 
 /** @throws RangeError when `text` breaks NAME_RULE; ask isName first where a user wrote it. */
+// biome-ignore lint/plugin: the brand is given here, to a checked name.
 export const backendName = (text: string): BackendName => named(text) as BackendName;
 /** @throws RangeError when `text` breaks NAME_RULE; ask isName first where a user wrote it. */
+// biome-ignore lint/plugin: the brand is given here, to a checked name.
 export const imageName = (text: string): ImageName => named(text) as ImageName;
+// biome-ignore lint/plugin: the brand is given here.
 export const imageId = (text: string): ImageId => text as ImageId;
 export const address = (backend: BackendName, image: ImageName): Address => `${backend}/${image}`;
 

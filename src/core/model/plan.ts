@@ -3,9 +3,9 @@ import type { Address, ImageId } from "./name.ts";
 import type { Content } from "./source.ts";
 import type { Retained } from "./state.ts";
 import type { Attributes, Value } from "./value.ts";
-import type { Deletion, StepMaking, Verification } from "./work.ts";
+import type { CreationSource, Deletion, Verification } from "./work.ts";
 
-export type { Deletion, StepMaking, Transfer, Verification } from "./work.ts";
+export type { CreationSource, Deletion, Transfer, Verification } from "./work.ts";
 
 export type Shown =
   | { readonly kind: "value"; readonly value: Value }
@@ -56,7 +56,7 @@ export type Step = Common &
         readonly action: "create";
         readonly changes: readonly Change[];
         readonly because: "declared" | "vanished" | "unfinished";
-        readonly making: StepMaking;
+        readonly making: CreationSource;
       }
     /** Takes an image into the state that already exists, and brings its attributes to what is wanted. */
     | {
@@ -91,7 +91,7 @@ export type Step = Common &
         /** Names of attributes, `content`, or `requested`. */
         readonly because: readonly string[];
         readonly order: ReplaceOrder;
-        readonly making: StepMaking;
+        readonly making: CreationSource;
         /** Only what a server says of the bytes has changed: they are read first, and the image is kept where they are the same. */
         readonly unlessSame?: true;
       }

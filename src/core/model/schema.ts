@@ -88,7 +88,7 @@ export type Desired<S extends Schema> = Simplify<
   }
 >;
 /** What a backend answers: computed values too; each may be missing where the backend does not tell it. */
-export type Answered<S extends Schema> = Simplify<{ readonly [K in keyof S]?: TypeOf<S[K]> }>;
+export type Reported<S extends Schema> = Simplify<{ readonly [K in keyof S]?: TypeOf<S[K]> }>;
 
 /** Something wrong with one value; `path` leads to it from the table that was checked. */
 export interface Fault {

@@ -1,6 +1,6 @@
 import type { Digest, Digests } from "./digest.ts";
 import type { Address } from "./name.ts";
-import type { FilePlace } from "./place.ts";
+import type { FilePosition } from "./position.ts";
 
 /** A secret as it is in a file: `env:NAME`, `file:PATH` or `cmd:COMMAND`. Never the secret itself. */
 type SecretReference = string;
@@ -14,6 +14,8 @@ export type Checksum =
       /** Default: the strongest that the file has. */
       readonly algorithm?: string;
       readonly where: string;
+      /** Mirrors of it, or other files of the same sums: asked in this order where one before has none for the source. */
+      readonly elsewhere?: readonly string[];
       /** The entry of the sums file, where it has another name than the source. */
       readonly name?: string;
     };
@@ -22,6 +24,8 @@ export type Checksum =
 export interface Signature {
   /** Path or URL of the signature. */
   readonly where: string;
+  /** Other places of it, asked in this order where it cannot be had at one before. */
+  readonly elsewhere?: readonly string[];
   /** Path of the public key, or the key itself (a minisign line, an armoured OpenPGP block, PEM); for sigstore also of a trusted root. */
   readonly key: string;
   /** For a sigstore certificate: whose it has to be, and who vouched for that. */
@@ -30,7 +34,7 @@ export interface Signature {
 }
 
 interface Common {
-  readonly at: FilePlace;
+  readonly at: FilePosition;
   readonly checksum?: Checksum;
   readonly signature?: Signature;
   /** Absolute: authorities in PEM that are trusted for all that is fetched for this source, besides the usual ones. */

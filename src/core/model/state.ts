@@ -34,7 +34,7 @@ interface Had {
 }
 
 /** What an image was made from before a replace began: what is declared is compared with it while that is not done. */
-export interface Former {
+export interface FormerContent {
   readonly want: Attributes;
   readonly content?: Content;
 }
@@ -60,7 +60,7 @@ export type Recorded =
         readonly status: "replacing";
         readonly next?: ImageId;
         readonly nonce?: string;
-        readonly former?: Former;
+        readonly former?: FormerContent;
         readonly requested?: boolean;
         /** What others had added to `id`, and `next` is to have: kept until the replace is done. */
         readonly carried?: Attributes;

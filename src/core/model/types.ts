@@ -151,7 +151,8 @@ export const table = <const S extends Schema>(fields: S): Type<Extract<Desired<S
   json: jsonOf(fields),
   check: (value) =>
     isTable(value)
-      ? (check(fields, value) as Checked<Extract<Desired<S>, Value>>)
+      ? // biome-ignore lint/plugin: the check of the fields has proved the type.
+        (check(fields, value) as Checked<Extract<Desired<S>, Value>>)
       : wrong(`expected a table, got ${kind(value)}`),
   fields,
 });

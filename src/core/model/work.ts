@@ -14,7 +14,7 @@ export interface Transfer {
 }
 
 /** What a step that makes an image makes it from. */
-export interface StepMaking {
+export interface CreationSource {
   readonly content?: Content;
   readonly transfer: Transfer;
 }

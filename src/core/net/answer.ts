@@ -1,10 +1,10 @@
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
 import { Failure } from "../failure.ts";
-import type { Answer } from "./door.ts";
+import type { Answer } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
-import { brokenFailure, type RequestShown } from "./failures.ts";
+import { brokenFailure, type RequestInfo } from "./failures.ts";
+import { excerpt } from "./text.ts";
 import { shownUrl } from "./url.ts";
-import { excerpt } from "./words.ts";
 
 const MOST = 64 * 1024 * 1024;
 /** How much of an answer that says no is read, and for how many milliseconds. */
@@ -13,7 +13,7 @@ const PATIENCE = 5000;
 
 interface AnswerReading {
   readonly exchange: Exchange;
-  readonly asked: RequestShown;
+  readonly request: RequestInfo;
   /** The signal of the call: what it was aborted with is what a reader gets. */
   readonly signal: AbortSignal;
   /** The body flows: the time limit of the call does not count any more. */
@@ -38,7 +38,7 @@ export class HttpAnswer implements Answer {
   }
 
   get url(): string {
-    return shownUrl(this.#reading.asked.url);
+    return shownUrl(this.#reading.request.url);
   }
 
   text(): Promise<string> {
@@ -53,7 +53,7 @@ export class HttpAnswer implements Answer {
       return value;
     } catch {
       throw this.#wrong(
-        `the response is not JSON: ${text === "" ? "it is empty" : excerpt(this.#reading.asked.redact(text), 100)}`,
+        `the response is not JSON: ${text === "" ? "it is empty" : excerpt(this.#reading.request.redact(text), 100)}`,
       );
     }
   }
@@ -79,25 +79,25 @@ export class HttpAnswer implements Answer {
   }
 
   async *#pieces(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { exchange, asked, signal } = this.#reading;
+    const { exchange, request: info, signal } = this.#reading;
     try {
       yield* exchange.body();
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof Failure) throw brokenFailure(error, asked, "");
+      if (error instanceof Failure) throw brokenFailure(error, info, "");
       const length = this.headers.get("content-length");
       const said = `the response ended after ${exchange.received}${length === null ? "" : ` of ${length}`} bytes`;
-      const { message, hint, request } = brokenFailure(error, asked, said);
+      const { message, hint, request } = brokenFailure(error, info, said);
       throw new Failure("net.short", message, { hint, request, retry: true, cause: error });
     }
   }
 
   #wrong(what: string, cause?: unknown): Failure {
-    const { asked } = this.#reading;
-    return new Failure("backend.answer", `${what} (${asked.method} ${asked.redact(this.url)}: ${this.status})`, {
+    const { request } = this.#reading;
+    return new Failure("backend.answer", `${what} (${request.method} ${request.redact(this.url)}: ${this.status})`, {
       hint: "check that the address is that of the API",
       cause,
-      request: { method: asked.method, url: asked.redact(this.url), status: this.status },
+      request: { method: request.method, url: request.redact(this.url), status: this.status },
     });
   }
 }

@@ -1,16 +1,16 @@
 import { Failure } from "../failure.ts";
-import type { HttpOptions, Outgoing } from "./door.ts";
+import { OutgoingBody } from "./body.ts";
+import type { HttpOptions, OutgoingRequest } from "./client.ts";
 import { Exchange } from "./exchange.ts";
-import { brokenFailure, codeOfError, type RequestShown } from "./failures.ts";
-import { Flow } from "./flow.ts";
-import { type HttpRequest, lowerCase } from "./job.ts";
-import { harmless, isRedirect, Trail } from "./redirect.ts";
+import { brokenFailure, codeOfError, type RequestInfo } from "./failures.ts";
+import { isRedirect, isSafeToRedirect, RedirectTrail } from "./redirect.ts";
+import { type HttpRequest, lowerCase } from "./request.ts";
 import { orAborted, type Scope } from "./scope.ts";
 import type { Transport } from "./transport.ts";
-import { mayKnow } from "./url.ts";
+import { maySendCredentials } from "./url.ts";
 
 /** A failed try, and whether another one is of use: a number is the milliseconds that the other side asked for. */
-export class Tried {
+export class FailedAttempt {
   readonly failure: unknown;
   readonly again: boolean | number;
   constructor(failure: unknown, again: boolean | number) {
@@ -22,9 +22,9 @@ export class Tried {
 /** An answer whose headers are there. */
 export interface AnswerHead {
   readonly exchange: Exchange;
-  readonly flow: Flow | undefined;
+  readonly flow: OutgoingBody | undefined;
   /** With the URL that answered, after redirects. */
-  readonly asked: RequestShown;
+  readonly request: RequestInfo;
   /** The headers that were sent to it. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -45,39 +45,39 @@ export class Sender {
 
   /** Sends once, follows redirects of GET and HEAD. Rejects with a Tried, with what the door's headers threw, or with the scope's reason. */
   async send(job: HttpRequest, scope: Scope): Promise<AnswerHead> {
-    const trail = new Trail(job.asked, this.#httpsOnly);
-    let { asked, headers, isOwn } = job;
+    const trail = new RedirectTrail(job.request, this.#httpsOnly);
+    let { request, headers, isOwn } = job;
     while (true) {
-      const outgoing = { method: asked.method, url: asked.url, body: job.text, headers };
+      const outgoing = { method: request.method, url: request.url, body: job.text, headers };
       const own = isOwn ? await this.headersFor(outgoing, scope.signal) : {};
-      const answered = await this.#exchange(job, asked, { ...job.defaults, ...own, ...headers }, scope);
+      const answered = await this.#exchange(job, request, { ...job.defaults, ...own, ...headers }, scope);
       const { exchange } = answered;
-      this.#reached.add(asked.url.origin);
-      const isFollowed = asked.method === "GET" || asked.method === "HEAD";
+      this.#reached.add(request.url.origin);
+      const isFollowed = request.method === "GET" || request.method === "HEAD";
       if (!isFollowed || !isRedirect(exchange.status) || job.accept.includes(exchange.status)) return answered;
       exchange.abort(new Error("redirected"));
       const to = trail.next(exchange.headers.get("location"));
-      if (!mayKnow(asked.url, to)) {
+      if (!maySendCredentials(request.url, to)) {
         isOwn = false;
-        headers = harmless(headers);
+        headers = isSafeToRedirect(headers);
       }
-      asked = { ...asked, url: to };
+      request = { ...request, url: to };
     }
   }
 
   /** The door's own headers for a request, in lower case. */
-  async headersFor(outgoing: Outgoing, signal: AbortSignal): Promise<Record<string, string>> {
+  async headersFor(outgoing: OutgoingRequest, signal: AbortSignal): Promise<Record<string, string>> {
     const headers = typeof this.#headers === "function" ? this.#headers(outgoing) : this.#headers;
     return lowerCase(await orAborted(Promise.resolve(headers), signal));
   }
 
   async #exchange(
     job: HttpRequest,
-    asked: RequestShown,
+    request: RequestInfo,
     headers: Readonly<Record<string, string>>,
     scope: Scope,
   ): Promise<AnswerHead> {
-    const route = await this.#transport.route(asked.url, job.opens !== undefined || !job.isSafe);
+    const route = await this.#transport.route(request.url, job.opens !== undefined || !job.isSafe);
     const exchange = new Exchange(job.patience);
     const stop = (): void => exchange.abort(scope.signal.reason);
     scope.signal.addEventListener("abort", stop, { once: true });
@@ -85,44 +85,44 @@ export class Sender {
       scope.signal.removeEventListener("abort", stop);
       route.leave();
     });
-    let flow: Flow | undefined;
+    let flow: OutgoingBody | undefined;
     try {
       scope.signal.throwIfAborted();
       if (job.opens !== undefined) job.told(0);
-      flow = job.opens && new Flow(job.opens, job.told, (forSocket) => exchange.waits(forSocket));
+      flow = job.opens && new OutgoingBody(job.opens, job.told, (forSocket) => exchange.waits(forSocket));
       const { origin, path, dispatcher } = route;
       await exchange.send(
         dispatcher,
         {
           origin,
           path,
-          method: asked.method,
+          method: request.method,
           headers: { ...headers, ...lengthOf(flow), ...route.headers },
           body: job.text,
         },
         flow,
       );
-      return { exchange, flow, asked, headers };
+      return { exchange, flow, request, headers };
     } catch (error) {
       exchange.abort(error);
       await flow?.stop(error);
-      throw this.#broken(error, { exchange, flow, asked, headers }, job, scope);
+      throw this.#broken(error, { exchange, flow, request, headers }, job, scope);
     }
   }
 
-  #broken(error: unknown, { exchange, flow, asked }: AnswerHead, job: HttpRequest, scope: Scope): unknown {
+  #broken(error: unknown, { exchange, flow, request }: AnswerHead, job: HttpRequest, scope: Scope): unknown {
     // What the giver of the body threw is the giver's to explain.
     if (flow?.error !== undefined && flow.error === error) return error;
     const isTimeout = error instanceof Failure && error.code === "net.timeout";
     if (scope.signal.aborted && !isTimeout) return scope.signal.reason;
-    const failure = brokenFailure(error, asked, "the connection broke before there was a response");
+    const failure = brokenFailure(error, request, "the connection broke before there was a response");
     if (!exchange.started) {
       const isNowhere = /^(?:ENOENT|ENOTFOUND|EACCES)$/.test(codeOfError(failure.cause));
-      return new Tried(failure, isNowhere && !this.#reached.has(asked.url.origin) ? false : failure.retry);
+      return new FailedAttempt(failure, isNowhere && !this.#reached.has(request.url.origin) ? false : failure.retry);
     }
-    const hint = this.#hintOf(failure, asked.url, job);
+    const hint = this.#hintOf(failure, request.url, job);
     const told = hint === undefined ? failure : new Failure(failure.code, failure.message, { ...facts(failure), hint });
-    return new Tried(told, job.isSafe && failure.retry);
+    return new FailedAttempt(told, job.isSafe && failure.retry);
   }
 
   #hintOf({ code, retry, hint }: Failure, url: URL, job: HttpRequest): string | undefined {
@@ -136,5 +136,5 @@ export class Sender {
 
 const facts = ({ cause, request, retry }: Failure) => ({ cause, request, retry });
 
-const lengthOf = (flow: Flow | undefined): Record<string, string> =>
+const lengthOf = (flow: OutgoingBody | undefined): Record<string, string> =>
   flow?.size === undefined ? {} : { "content-length": String(flow.size) };

@@ -23,7 +23,7 @@ export async function authorities(
   const more = [
     ...fromSystem(),
     ...(file === undefined || file === "" ? [] : await fromFile(file)),
-    ...(await Promise.all((folders ?? "").split(delimiter).map(fromFolder))).flat(),
+    ...(await Promise.all((folders ?? "").split(delimiter).map(fromDirectory))).flat(),
     ...(extra === undefined ? [] : certificatesIn(extra, "`ca`")),
   ];
   const known = new Set(usual.map(identity));
@@ -78,23 +78,23 @@ async function fromFile(file: string): Promise<readonly string[]> {
   return good.length > 0 ? good : certificatesIn(text, file);
 }
 
-const folders = new Map<string, Promise<readonly string[]>>();
+const directories = new Map<string, Promise<readonly string[]>>();
 
 /** All files of a directory, as they are: what is there besides certificates is passed over, and so is a directory that is not there. */
-function fromFolder(folder: string): Promise<readonly string[]> {
-  if (folder === "") return Promise.resolve([]);
-  const before = folders.get(folder);
+function fromDirectory(directory: string): Promise<readonly string[]> {
+  if (directory === "") return Promise.resolve([]);
+  const before = directories.get(directory);
   if (before !== undefined) return before;
-  const reading = readFolder(folder);
-  folders.set(folder, reading);
+  const reading = readDirectory(directory);
+  directories.set(directory, reading);
   return reading;
 }
 
-async function readFolder(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder).catch(() => []);
+async function readDirectory(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory).catch(() => []);
   const found = new Set<string>();
   for (const name of names) {
-    const path = join(folder, name);
+    const path = join(directory, name);
     const text = await smallText(path).catch(() => "");
     for (const one of text.match(BLOCK) ?? []) if (isCertificate(one)) found.add(one);
   }

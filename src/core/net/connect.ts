@@ -3,7 +3,7 @@ import { connect as dial, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as secure, type TLSSocket } from "node:tls";
 import { Failure } from "../failure.ts";
 import { authorities } from "./authorities.ts";
-import type { HttpOptions } from "./door.ts";
+import type { HttpOptions } from "./client.ts";
 import { codeOfError, reasonOf } from "./failures.ts";
 import { type Environment, proxyFor } from "./proxy.ts";
 import { tunnel } from "./tunnel.ts";

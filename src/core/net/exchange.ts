@@ -1,9 +1,9 @@
 import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici/index.js";
 import { Failure } from "../failure.ts";
+import type { OutgoingBody } from "./body.ts";
 import { LARGEST } from "./details.ts";
-import type { Flow } from "./flow.ts";
-import { IdleWatch } from "./watch.ts";
+import { IdleTimeout } from "./idle-timeout.ts";
 
 /** Bytes of an answer that wait here for their reader before the server is asked to pause. */
 const ROOM = 256 * 1024;
@@ -32,11 +32,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Bytes of the answer's body that have come. */
   received = 0;
   readonly #patience: ExchangeTimeouts;
-  readonly #watch = new IdleWatch((failure) => this.abort(failure));
+  readonly #watch = new IdleTimeout((failure) => this.abort(failure));
   readonly #queue: Uint8Array[] = [];
   #queued = 0;
   #controller: Dispatcher.DispatchController | undefined;
-  #flow: Flow | undefined;
+  #flow: OutgoingBody | undefined;
   #isRead = false;
   #isOver = false;
   #isBroken = false;
@@ -53,7 +53,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Keeps the body of the answer, as long as it is small, besides giving it to its reader. */
   keeps(wanted: boolean): void {
-    if (wanted && this.received <= LARGEST) this.#kept = [...this.#queue];
+    if (wanted && this.received <= LARGEST) this.#kept = this.#queue.map((piece) => new Uint8Array(piece));
   }
 
   get kept(): string | undefined {
@@ -66,7 +66,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** Resolves when the status and the headers are there. Rejects with what broke the connection, or with the reason of `abort`. */
-  async send(dispatcher: Dispatcher, sending: SendingBody, flow: Flow | undefined): Promise<void> {
+  async send(dispatcher: Dispatcher, sending: SendingBody, flow: OutgoingBody | undefined): Promise<void> {
     this.#flow = flow;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#answered = { resolve, reject };
@@ -144,7 +144,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
     this.received += piece.byteLength;
     if (this.received > LARGEST) this.#kept = undefined;
-    this.#kept?.push(piece);
+    // A copy: whoever reads the body may give its memory back.
+    this.#kept?.push(new Uint8Array(piece));
     this.#queue.push(piece);
     this.#queued += piece.byteLength;
     this.#watch.arm(this.#patience.idle, "no data received");
@@ -187,4 +188,5 @@ export class Exchange implements Dispatcher.DispatchHandler {
 }
 
 /** undici sends any async iterable (docs/docs/api/Dispatcher.md, "RequestOptions"); its types name only the stream that is one. */
+// biome-ignore lint/plugin: the types of undici name less than it takes.
 const iterable = (flow: AsyncIterable<Uint8Array>): Readable => flow as Readable;

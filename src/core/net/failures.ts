@@ -1,11 +1,11 @@
 import { type Code, Failure } from "../failure.ts";
-import type { Explained } from "./door.ts";
+import type { ErrorDetails } from "./client.ts";
 import { retryAfter } from "./retry.ts";
+import { escaped, excerpt } from "./text.ts";
 import { shownUrl } from "./url.ts";
-import { escaped, excerpt } from "./words.ts";
 
 /** What is known of the request that failed, for messages and hints. */
-export interface RequestShown {
+export interface RequestInfo {
   readonly method: string;
   readonly url: URL;
   /** The settings that hold the credentials, as hints name them. */
@@ -55,22 +55,22 @@ const WORDS: Readonly<Record<number, string>> = {
 /** The Failure for an answer whose status is no success. */
 export function answerFailure(
   answer: { readonly status: number; readonly headers: Headers; readonly body: string },
-  explained: Explained | undefined,
-  asked: RequestShown,
+  explained: ErrorDetails | undefined,
+  request: RequestInfo,
   now: number,
 ): Failure {
   const { status, headers } = answer;
   const given = explained?.id ?? requestId(headers);
-  const id = given === undefined ? undefined : asked.redact(excerpt(given, 100));
+  const id = given === undefined ? undefined : request.redact(excerpt(given, 100));
   const code: Code = `backend.${explained?.code ?? codeOf(status)}`;
   const said = explained?.message ?? plainText(answer);
   const words = WORDS[status] ?? (status < 400 ? "unexpected response" : status < 500 ? "refused" : "failed");
-  const message = `${said === "" ? words : excerpt(asked.redact(said))} (${asked.method} ${shown(asked)}: ${status}${id === undefined ? "" : `, request ${id}`})`;
-  const hint = explained?.hint === undefined ? hintOf(code, status, asked) : escaped(asked.redact(explained.hint));
+  const message = `${said === "" ? words : excerpt(request.redact(said))} (${request.method} ${shown(request)}: ${status}${id === undefined ? "" : `, request ${id}`})`;
+  const hint = explained?.hint === undefined ? hintOf(code, status, request) : escaped(request.redact(explained.hint));
   return new Failure(code, message, {
     hint,
     retry: explained?.retry ?? (isPassing(status) ? (retryAfter(headers.get("retry-after"), now) ?? true) : false),
-    request: { method: asked.method, url: shown(asked), status, ...(id === undefined ? {} : { id }) },
+    request: { method: request.method, url: shown(request), status, ...(id === undefined ? {} : { id }) },
   });
 }
 
@@ -98,7 +98,7 @@ function codeOf(status: number): string {
   }
 }
 
-function hintOf(code: Code, status: number, { credentials }: RequestShown): string | undefined {
+function hintOf(code: Code, status: number, { credentials }: RequestInfo): string | undefined {
   if (status === 407) return "set them in HTTPS_PROXY or HTTP_PROXY: http://user:password@host:port";
   switch (code) {
     case "backend.auth":
@@ -123,9 +123,9 @@ function plainText({ headers, body }: { readonly headers: Headers; readonly body
 }
 
 /** A failure of the connection itself, told with the request that it ended. */
-export function brokenFailure(error: unknown, asked: RequestShown, said: string): Failure {
-  const request = { method: asked.method, url: shown(asked) };
-  const at = ` (${asked.method} ${shown(asked)})`;
+export function brokenFailure(error: unknown, info: RequestInfo, said: string): Failure {
+  const request = { method: info.method, url: shown(info) };
+  const at = ` (${info.method} ${shown(info)})`;
   if (error instanceof Failure)
     return new Failure(error.code, `${error.message}${at}`, {
       hint: error.hint,
@@ -133,7 +133,7 @@ export function brokenFailure(error: unknown, asked: RequestShown, said: string)
       retry: error.retry,
       request,
     });
-  const reason = asked.redact(reasonOf(error));
+  const reason = info.redact(reasonOf(error));
   if (codeOfError(error) === "UND_ERR_INVALID_ARG")
     return new Failure("net.request", `the request cannot be sent: ${reason}${at}`, {
       hint: "check for a line break or non-Latin character in a header, most likely in a secret",
@@ -169,4 +169,4 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
 };
 
-const shown = ({ url, redact }: RequestShown): string => redact(shownUrl(url));
+const shown = ({ url, redact }: RequestInfo): string => redact(shownUrl(url));

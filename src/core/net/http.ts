@@ -1,37 +1,37 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Failure } from "../failure.ts";
 import { beginning, HttpAnswer } from "./answer.ts";
-import { type AnswerHead, Sender, Tried } from "./attempt.ts";
+import { type AnswerHead, FailedAttempt, Sender } from "./attempt.ts";
+import { isBusy, longWaitNotice, mayRetry, rateWaitNotice, retryDelay } from "./busy.ts";
+import type { Answer, Call, HttpClient, HttpOptions } from "./client.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { Answer, Call, HttpClient, HttpOptions } from "./door.ts";
+import type { HttpContext } from "./context.ts";
 import { answerFailure, brokenFailure } from "./failures.ts";
-import { Gate } from "./gate.ts";
-import { contentOf, type HttpRequest, jobOf, wantsJson } from "./job.ts";
-import type { HttpMeans } from "./means.ts";
-import { isBusy, mayRetry, rated, toldWhen, waitingTold } from "./patience.ts";
 import { basic, decoded } from "./proxy.ts";
-import { type Again, retrying } from "./retry.ts";
-import { orAborted, Scope, waiting } from "./scope.ts";
+import { RateGate } from "./rate-gate.ts";
+import { contentOf, type HttpRequest, requestOf, wantsJson } from "./request.ts";
+import { type RetryOptions, retrying } from "./retry.ts";
+import { abortable, orAborted, Scope } from "./scope.ts";
+import { withoutCredentials } from "./text.ts";
 import { traced } from "./trace.ts";
 import { Transport } from "./transport.ts";
 import { shownUrl, target } from "./url.ts";
 import { messages } from "./websocket.ts";
-import { withoutCredentials } from "./words.ts";
 
 /** Seconds for a try whose body does not flow, and until the last one begins. */
 const TRY = 60;
 const TRIES = 300;
 const PLACES = 8;
 
-export { waitingTold };
-export const openDoor = (options: HttpOptions, means: HttpMeans): HttpClient => new HttpDoor(options, means);
+export { longWaitNotice };
+export const createHttpClient = (...all: ConstructorParameters<typeof Client>): HttpClient => new Client(...all);
 
-class HttpDoor implements HttpClient {
+class Client implements HttpClient {
   readonly #options: HttpOptions;
-  readonly #means: HttpMeans;
+  readonly #context: HttpContext;
   readonly #base: URL;
   readonly #clock: Clock;
-  readonly #gate: Gate;
+  readonly #gate: RateGate;
   readonly #transport: Transport;
   readonly #sender: Sender;
   readonly #closing = new AbortController();
@@ -40,18 +40,18 @@ class HttpDoor implements HttpClient {
   #renewal: Promise<boolean> | undefined;
   #renewals = 0;
 
-  constructor(options: HttpOptions, means: HttpMeans) {
+  constructor(options: HttpOptions, context: HttpContext) {
     this.#options = options;
-    this.#means = means;
+    this.#context = context;
     this.#base = target(options.url, "", undefined);
-    this.#clock = means.clock ?? systemClock;
+    this.#clock = context.clock ?? systemClock;
     const { parallelism: most, rateLimit } = options;
-    const parallelism = Math.min(most ?? Infinity, means.limits?.parallelism ?? most ?? PLACES);
-    this.#gate = new Gate(
-      { ...(rateLimit === undefined ? {} : { rateLimit }), ...means.limits, parallelism },
+    const parallelism = Math.min(most ?? Infinity, context.limits?.parallelism ?? most ?? PLACES);
+    this.#gate = new RateGate(
+      { ...(rateLimit === undefined ? {} : { rateLimit }), ...context.limits, parallelism },
       this.#clock,
     );
-    if (this.#base.password !== "") means.conceal(decoded(this.#base.password));
+    if (this.#base.password !== "") context.maskSecret(decoded(this.#base.password));
     const authorization = basic(this.#base);
     this.#base.username = "";
     this.#base.password = "";
@@ -59,7 +59,7 @@ class HttpDoor implements HttpClient {
       own: this.#base.origin,
       socket: options.socket,
       tls: options.tls,
-      env: means.env,
+      env: context.env,
     });
     const { headers = {}, httpsOnly } = options;
     this.#sender = new Sender(this.#transport, {
@@ -91,11 +91,11 @@ class HttpDoor implements HttpClient {
     call: Pick<Call, "signal" | "query" | "headers">,
   ): AsyncGenerator<string, void, undefined> {
     const url = target(this.#base.href, path, call.query);
-    const { asked, headers, isOwn } = jobOf("GET", url, call, this.#base, this.#options, this.#means);
-    using scope = new Scope(this.#means.signal, this.#closing.signal, call.signal);
+    const { request, headers, isOwn } = requestOf("GET", url, call, this.#base, this.#options, this.#context);
+    using scope = new Scope(this.#context.signal, this.#closing.signal, call.signal);
     scope.signal.throwIfAborted();
     const own = isOwn ? await this.#sender.headersFor({ method: "GET", url, body: undefined }, scope.signal) : {};
-    yield* messages(await this.#transport.webSocket(url, { ...own, ...headers }), asked, scope.signal);
+    yield* messages(await this.#transport.webSocket(url, { ...own, ...headers }), request, scope.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -105,10 +105,10 @@ class HttpDoor implements HttpClient {
 
   async #call<T>(method: string, path: string, call: Call, use: (reply: HttpAnswer) => Promise<T>): Promise<T> {
     const url = target(this.#base.href, path, call.query);
-    const job = jobOf(method, url, call, this.#base, this.#options, this.#means);
-    const scope = new Scope(this.#means.signal, this.#closing.signal, call.signal);
+    const job = requestOf(method, url, call, this.#base, this.#options, this.#context);
+    const scope = new Scope(this.#context.signal, this.#closing.signal, call.signal);
     const seconds = call.timeout ?? (job.opens === undefined ? TRIES : Infinity);
-    if (call.timeout !== undefined) scope.limit(seconds * 1000, () => brokenFailure(tooLong(seconds), job.asked, ""));
+    if (call.timeout !== undefined) scope.limit(seconds * 1000, () => brokenFailure(tooLong(seconds), job.request, ""));
     try {
       return await retrying(
         async () => {
@@ -117,25 +117,25 @@ class HttpDoor implements HttpClient {
             return await use(reply);
           } catch (error) {
             // The answer broke off, and it is not the plugin that reads it: the whole call can be made again.
-            throw new Tried(
+            throw new FailedAttempt(
               error,
               job.isSafe && error instanceof Failure && error.code.startsWith("net.") && error.retry,
             );
           }
         },
         {
-          signal: waiting(call, scope),
+          signal: abortable(call, scope),
           clock: this.#clock,
           deadline: this.#clock.now() + seconds * 1000,
-          again: (error) => error instanceof Tried && error.again,
-          patient: (error) => this.#means.patient === true && isBusy(error),
+          again: (error) => error instanceof FailedAttempt && error.again,
+          patient: (error) => this.#context.patient === true && isBusy(error),
           told: (again) => this.#tell(job, again),
-          ...(this.#means.random === undefined ? {} : { random: this.#means.random }),
+          ...(this.#context.random === undefined ? {} : { random: this.#context.random }),
         },
       );
     } catch (error) {
       scope[Symbol.dispose]();
-      throw error instanceof Tried ? error.failure : error;
+      throw error instanceof FailedAttempt ? error.failure : error;
     }
   }
 
@@ -144,7 +144,7 @@ class HttpDoor implements HttpClient {
     for (let isRenewed = false; ; isRenewed = true) {
       const known = this.#renewals;
       const answered = await this.#placed(job, call, scope);
-      const { exchange, flow, asked, life } = answered;
+      const { exchange, flow, request, life } = answered;
       const isGood = exchange.status >= 200 && exchange.status < 300;
       if (isGood || job.accept.includes(exchange.status)) {
         if (flow !== undefined && isGood && !flow.complete) throw await tooEarly(answered, job);
@@ -158,7 +158,7 @@ class HttpDoor implements HttpClient {
           scope.unlimited();
           life.unlimited();
         };
-        return new HttpAnswer({ exchange, asked, signal: scope.signal, flows });
+        return new HttpAnswer({ exchange, request, signal: scope.signal, flows });
       }
       flow?.hold();
       const body = await beginning(exchange);
@@ -175,16 +175,16 @@ class HttpDoor implements HttpClient {
     const leave =
       this.#inside.getStore() === true
         ? () => undefined
-        : await this.#gate.enter(lane, waiting(call, scope), (wait) => this.#queued(job, wait));
+        : await this.#gate.enter(lane, abortable(call, scope), (wait) => this.#queued(job, wait));
     const life = new Scope(scope.signal);
-    const seconds = this.#means.limits?.timeout ?? TRY;
+    const seconds = this.#context.limits?.timeout ?? TRY;
     if (call.timeout === undefined && job.opens === undefined) life.limit(seconds * 1000, () => tooLong(seconds));
     const end = (): void => {
       leave();
       life[Symbol.dispose]();
     };
     try {
-      const answered = await traced(this.#means, job, this.#clock, () => this.#sender.send(job, life));
+      const answered = await traced(this.#context, job, this.#clock, () => this.#sender.send(job, life));
       void answered.exchange.over.then(end);
       return { ...answered, life };
     } catch (error) {
@@ -210,26 +210,26 @@ class HttpDoor implements HttpClient {
     return await orAborted(this.#renewal, signal);
   }
 
-  #refused({ exchange, asked, headers }: AnswerHead, body: string, job: HttpRequest, call: Call): Tried {
+  #refused({ exchange, request, headers }: AnswerHead, body: string, job: HttpRequest, call: Call): FailedAttempt {
     const answer = { status: exchange.status, headers: exchange.headers, body };
     const explained = this.#options.explain?.(answer);
-    const redact = (text: string): string => asked.redact(withoutCredentials(text, headers));
+    const redact = (text: string): string => request.redact(withoutCredentials(text, headers));
     const now = this.#clock.now();
-    const failure = answerFailure(answer, explained, { ...asked, redact }, now);
+    const failure = answerFailure(answer, explained, { ...request, redact }, now);
     const isAgain = explained?.retry ?? mayRetry(answer, job, call);
-    return new Tried(failure, isAgain && (toldWhen(answer, now) ?? true));
+    return new FailedAttempt(failure, isAgain && (retryDelay(answer, now) ?? true));
   }
 
-  #queued({ asked: { method, url, redact } }: HttpRequest, wait: number): void {
-    const failure = rated(wait, this.#means.limits?.rateLimit ?? this.#options.rateLimit);
+  #queued({ request: { method, url, redact } }: HttpRequest, wait: number): void {
+    const failure = rateWaitNotice(wait, this.#context.limits?.rateLimit ?? this.#options.rateLimit);
     if (failure !== undefined)
-      this.#means.onRetry?.({ method, url: redact(shownUrl(url)), attempt: 0, attempts: Infinity, wait, failure });
+      this.#context.onRetry?.({ method, url: redact(shownUrl(url)), attempt: 0, attempts: Infinity, wait, failure });
   }
 
-  #tell({ asked }: HttpRequest, { failure, ...again }: Again): void {
-    const { method, url, redact } = asked;
-    if (failure instanceof Tried && failure.failure instanceof Failure)
-      this.#means.onRetry?.({ method, url: redact(shownUrl(url)), ...again, failure: failure.failure });
+  #tell({ request }: HttpRequest, { failure, ...again }: RetryOptions): void {
+    const { method, url, redact } = request;
+    if (failure instanceof FailedAttempt && failure.failure instanceof Failure)
+      this.#context.onRetry?.({ method, url: redact(shownUrl(url)), ...again, failure: failure.failure });
   }
 }
 
@@ -240,11 +240,11 @@ const tooLong = (seconds: number): Failure =>
   });
 
 /** A server that says yes before it has seen the last byte cannot have checked what it took. */
-async function tooEarly({ exchange, flow, asked }: AnswerHead, { isSafe }: HttpRequest): Promise<Tried> {
+async function tooEarly({ exchange, flow, request }: AnswerHead, { isSafe }: HttpRequest): Promise<FailedAttempt> {
   exchange.abort(new Error("too early"));
   await flow?.stop(new Error("too early"));
   const failure = new Failure("backend.answer", `the server responded ${exchange.status} before the end of the body`, {
     retry: true,
   });
-  return new Tried(brokenFailure(failure, asked, ""), isSafe);
+  return new FailedAttempt(brokenFailure(failure, request, ""), isSafe);
 }

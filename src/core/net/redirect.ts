@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import type { RequestShown } from "./failures.ts";
+import type { RequestInfo } from "./failures.ts";
 import { shownUrl } from "./url.ts";
 
 const MOST = 10;
@@ -21,26 +21,26 @@ const HARMLESS = new Set([
 
 export const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
 
-export const harmless = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+export const isSafeToRedirect = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS.has(name)));
 
 /** The addresses that one request was sent on to. */
-export class Trail {
+export class RedirectTrail {
   readonly #seen: URL[];
-  readonly #asked: RequestShown;
+  readonly #request: RequestInfo;
   readonly #httpsOnly: boolean;
 
   /** @throws Failure net.https */
-  constructor(asked: RequestShown, httpsOnly = false) {
-    this.#asked = asked;
+  constructor(request: RequestInfo, httpsOnly = false) {
+    this.#request = request;
     this.#httpsOnly = httpsOnly;
-    if (httpsOnly && asked.url.protocol !== "https:") throw this.#plain(asked.url, "is not https");
-    this.#seen = [asked.url];
+    if (httpsOnly && request.url.protocol !== "https:") throw this.#plain(request.url, "is not https");
+    this.#seen = [request.url];
   }
 
   /** Where to next. @throws Failure net.https; net.redirect for circles, more than ten, and addresses that are none */
   next(location: string | null): URL {
-    const from = this.#seen.at(-1) ?? this.#asked.url;
+    const from = this.#seen.at(-1) ?? this.#request.url;
     const to = location === null ? null : URL.parse(location, from.href);
     if (to === null || !/^https?:$/.test(to.protocol))
       throw this.#lost("the server redirects to an address that is not an http or https URL");
@@ -54,7 +54,7 @@ export class Trail {
   }
 
   #plain(to: URL, what: string): Failure {
-    const { method, url, redact } = this.#asked;
+    const { method, url, redact } = this.#request;
     return new Failure(
       "net.https",
       redact(`${shownUrl(to)} ${what}, and [policy] requires https (${method} ${shownUrl(url)})`),
@@ -66,7 +66,7 @@ export class Trail {
   }
 
   #lost(message: string): Failure {
-    const { method, url, redact } = this.#asked;
+    const { method, url, redact } = this.#request;
     return new Failure("net.redirect", redact(`${message} (${method} ${shownUrl(url)})`), {
       hint: "check the address: the server redirects without end",
       request: { method, url: redact(shownUrl(url)) },

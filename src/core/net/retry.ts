@@ -12,8 +12,8 @@ export const backoff = (failed: number, random: () => number = Math.random): num
 /** Milliseconds that a Retry-After header (seconds or an HTTP date) asks for, ten minutes at most; undefined when it says nothing. */
 export function retryAfter(header: string | null | undefined, now: number): number | undefined {
   const text = header?.trim() ?? "";
-  const asked = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isNaN(asked) ? undefined : Math.min(Math.max(asked, 0), LONGEST_RETRY_AFTER);
+  const request = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(request) ? undefined : Math.min(Math.max(request, 0), LONGEST_RETRY_AFTER);
 }
 
 /** Seconds since 1970 from here on; a smaller X-RateLimit-Reset counts the seconds until then. */
@@ -27,7 +27,7 @@ export function untilReset(header: string | null | undefined, now: number): numb
   return Math.min(Math.max(at - now, 0), LONGEST_RETRY_AFTER);
 }
 
-export interface Again {
+export interface RetryOptions {
   /** The try that failed, from 1, and how many there may be: Infinity where only the time ends it. */
   readonly attempt: number;
   readonly attempts: number;
@@ -54,7 +54,7 @@ interface Retrying {
    */
   readonly patient?: (failure: unknown) => boolean;
   /** Told before each wait. */
-  readonly told?: (again: Again) => void;
+  readonly told?: (again: RetryOptions) => void;
 }
 
 /** Does the work again, after a while, as long as its failures are worth another try. Rejects with the last one, or with the signal's reason. */
@@ -69,14 +69,14 @@ export async function retrying<T>(work: (attempt: number) => Promise<T>, options
       return await work(attempt);
     } catch (failure) {
       signal.throwIfAborted();
-      const asked = again(failure);
+      const request = again(failure);
       const isPatient = deadline !== Infinity && options.patient?.(failure) === true;
       if (!isPatient) counted += 1;
       busySince = isPatient ? (busySince ?? clock.now()) : undefined;
       const end = busySince === undefined ? deadline : busySince + time;
-      if (asked === false || counted >= attempts) throw failure;
+      if (request === false || counted >= attempts) throw failure;
       // A little jitter on top of what was asked for, so that many that were sent away do not come back together.
-      const wait = asked === true ? backoff(attempt, random) : asked + random() * 250;
+      const wait = request === true ? backoff(attempt, random) : request + random() * 250;
       if (clock.now() + wait > end) throw failure;
       const waited = busySince === undefined ? {} : { waited: clock.now() + wait - busySince };
       options.told?.({ attempt, attempts: isPatient ? Infinity : attempts, wait, ...waited, failure });

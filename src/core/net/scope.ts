@@ -38,7 +38,7 @@ export class Scope implements Disposable {
 }
 
 /** What ends a wait for a turn or for another try. */
-export const waiting = ({ until }: { readonly until?: AbortSignal }, { signal }: Scope): AbortSignal =>
+export const abortable = ({ until }: { readonly until?: AbortSignal }, { signal }: Scope): AbortSignal =>
   until === undefined ? signal : AbortSignal.any([signal, until]);
 
 /** What the promise gives, unless the signal is aborted first. */

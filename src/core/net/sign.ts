@@ -40,7 +40,7 @@ interface Canonical {
 export const UNSIGNED = "UNSIGNED-PAYLOAD";
 
 /** `YYYYMMDDTHHMMSSZ` */
-export const stampOf = (at: Date): string => at.toISOString().replace(/[-:]|\.\d+/g, "");
+export const timestampOf = (at: Date): string => at.toISOString().replace(/[-:]|\.\d+/g, "");
 
 /** The hexadecimal signature of a request at the time of a stamp. */
 export function signatureOf(canonical: Canonical, signer: Signer, stamp: string): string {
@@ -66,7 +66,7 @@ export function signedHeaders(
   signer: Signer,
   at: Date,
 ): Readonly<Record<string, string>> {
-  const stamp = stampOf(at);
+  const stamp = timestampOf(at);
   const payload = request.body === undefined ? UNSIGNED : sha256(request.body);
   const own = {
     [WORDS[signer.family].date]: stamp,
@@ -93,7 +93,7 @@ export function signedHeaders(
 
 /** A URL by which anybody may get the object, for so many seconds. */
 export function presigned(url: URL, signer: Signer, at: Date, seconds: number): string {
-  const stamp = stampOf(at);
+  const stamp = timestampOf(at);
   const made = new URL(url);
   const query = new URLSearchParams({
     "X-Amz-Algorithm": "AWS4-HMAC-SHA256",

@@ -1,30 +1,30 @@
-import { type AnswerHead, Tried } from "./attempt.ts";
+import { type AnswerHead, FailedAttempt } from "./attempt.ts";
 import type { Clock } from "./clock.ts";
+import type { HttpContext, RequestDetail, RequestTrace } from "./context.ts";
 import { bodyLine, headerLines, isJson } from "./details.ts";
 import { requestId } from "./failures.ts";
-import type { HttpRequest } from "./job.ts";
-import type { Detailed, HttpMeans, Traced } from "./means.ts";
+import type { HttpRequest } from "./request.ts";
 import { shownUrl } from "./url.ts";
 
 /** Makes one try, and tells how it ended: to `onRequest` with the id of the request, to `onDetail` with headers and bodies. */
 export async function traced(
-  { onRequest, onDetail }: Pick<HttpMeans, "onRequest" | "onDetail">,
+  { onRequest, onDetail }: Pick<HttpContext, "onRequest" | "onDetail">,
   job: HttpRequest,
   clock: Clock,
   send: () => Promise<AnswerHead>,
 ): Promise<AnswerHead> {
-  const { method, url, redact } = job.asked;
+  const { method, url, redact } = job.request;
   const shown = { method, url: redact(shownUrl(url)) };
   const began = clock.now();
-  const tell = (end: Pick<Traced, "status" | "id" | "failure">): void =>
+  const tell = (end: Pick<RequestTrace, "status" | "id" | "failure">): void =>
     onRequest?.({ ...shown, ms: Math.round(clock.now() - began), ...end });
-  const detail = (direction: Detailed["direction"], lines: readonly string[]): void =>
+  const detail = (direction: RequestDetail["direction"], lines: readonly string[]): void =>
     onDetail?.({ ...shown, direction, lines: lines.map(redact) });
   let answered: AnswerHead;
   try {
     answered = await send();
   } catch (error) {
-    const cause = error instanceof Tried ? error.failure : error;
+    const cause = error instanceof FailedAttempt ? error.failure : error;
     tell({ failure: redact(cause instanceof Error ? cause.message : String(cause)) });
     throw error;
   }

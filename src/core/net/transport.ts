@@ -19,7 +19,7 @@ export interface Route {
   readonly leave: () => void;
 }
 
-export interface Listening {
+export interface OpenListener {
   readonly socket: WebSocket;
   /** Why there is no connection: the WebSocket itself does not say. */
   readonly failure: () => unknown;
@@ -76,7 +76,7 @@ export class Transport {
   }
 
   /** A WebSocket that is about to open. It goes straight or through a tunnel: a proxy that reads along would not let it pass. */
-  async webSocket(url: URL, headers: Readonly<Record<string, string>>): Promise<Listening> {
+  async webSocket(url: URL, headers: Readonly<Record<string, string>>): Promise<OpenListener> {
     const { Client, WebSocket } = await load();
     let failure: unknown;
     const connect = connector((to) =>

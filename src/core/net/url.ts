@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import type { Call } from "./door.ts";
+import type { Call } from "./client.ts";
 
 /** `path` below `base`, with the call's query; a full URL is taken as it is. @throws Failure net.url */
 export function target(base: string, path: string, query: Call["query"]): URL {
@@ -31,7 +31,7 @@ export const portOf = (url: URL): number => Number(url.port || (url.protocol ===
 export const bareHost = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1");
 
 /** May what was meant for `from` be shown to `to`? The same server, or the same host by https where it was http before. */
-export function mayKnow(from: URL, to: URL): boolean {
+export function maySendCredentials(from: URL, to: URL): boolean {
   if (from.origin === to.origin) return true;
   return (
     from.hostname === to.hostname &&

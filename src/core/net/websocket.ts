@@ -1,14 +1,14 @@
 import { Failure } from "../failure.ts";
-import { brokenFailure, type RequestShown } from "./failures.ts";
-import type { Listening } from "./transport.ts";
+import { brokenFailure, type RequestInfo } from "./failures.ts";
+import type { OpenListener } from "./transport.ts";
 
 /** Messages that wait for their reader. Who falls further behind is better told than fed. */
 const MOST = 10_000;
 
 /** The text messages of a WebSocket, until the server or the signal ends it. */
 export async function* messages(
-  { socket, failure }: Listening,
-  asked: RequestShown,
+  { socket, failure }: OpenListener,
+  request: RequestInfo,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, undefined> {
   const queue: string[] = [];
@@ -19,7 +19,7 @@ export async function* messages(
     wake?.();
   };
   const broken = (words: string): Failure =>
-    brokenFailure(new Failure("net.broken", words, { retry: true }), asked, "");
+    brokenFailure(new Failure("net.broken", words, { retry: true }), request, "");
   const aborted = (): void => finish(signal.reason);
   socket.addEventListener("message", ({ data }) => {
     if (typeof data !== "string") return;
@@ -28,7 +28,7 @@ export async function* messages(
     wake?.();
   });
   socket.addEventListener("error", ({ message }) => {
-    finish(brokenFailure(failure() ?? message, asked, "the server refused the event connection"));
+    finish(brokenFailure(failure() ?? message, request, "the server refused the event connection"));
   });
   socket.addEventListener("close", ({ wasClean }) =>
     wasClean ? finish() : finish(broken("the event connection broke")),

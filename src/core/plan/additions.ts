@@ -1,13 +1,13 @@
-import { canTellAdded } from "../abilities.ts";
+import { canReportAdditions } from "../abilities.ts";
 import { asFailure } from "../failure.ts";
 import type { Observed } from "../model/image.ts";
 import type { Step } from "../model/plan.ts";
 import type { Schema } from "../model/schema.ts";
 import type { Recorded } from "../model/state.ts";
 import { type Attributes, isTable, type Value } from "../model/value.ts";
-import { type Backend, plain, type Reading } from "../plugin.ts";
+import { type Backend, plain, type ReadContext } from "../plugin.ts";
 import { diff, isUnset, sameBy } from "./diff.ts";
-import type { LiveImage, Want } from "./sight.ts";
+import type { DesiredImage, LiveImage } from "./input.ts";
 
 // What people gave to a managed image without declaring it, when a new image takes its place.
 
@@ -69,10 +69,10 @@ export async function addedTo(
   image: Observed,
   backend: Backend,
   declarations: Declarations,
-  reading: Reading,
+  reading: ReadContext,
 ): Promise<{ readonly carried: Attributes; readonly lost: readonly string[] }> {
-  const { attributes, lost = [] } = canTellAdded(backend)
-    ? await backend.added(image, declarations.want, reading)
+  const { attributes, lost = [] } = canReportAdditions(backend)
+    ? await backend.additions(image, declarations.want, reading)
     : { attributes: changeable(plain(image.attributes), declarations.schema) };
   return { carried: carriedOf(attributes, declarations), lost };
 }
@@ -88,9 +88,9 @@ const changeable = (have: Attributes, schema: Schema): Attributes =>
 /** The step with what others added to the image and the new one gets, and what it will not have. What cannot be read is said to be lost. */
 export async function withAdditions(
   step: Step,
-  { known, have, want }: { known: Recorded | undefined; have: LiveImage | undefined; want: Want | undefined },
+  { known, have, want }: { known: Recorded | undefined; have: LiveImage | undefined; want: DesiredImage | undefined },
   backend: Backend,
-  reading: Reading,
+  reading: ReadContext,
 ): Promise<Step> {
   if (want === undefined) return step;
   const { schema, resource } = want;

@@ -4,7 +4,7 @@ import { withoutSensitive } from "../model/schema.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Plugin } from "../plugin.ts";
 import { driftOf, missingIn } from "./diff.ts";
-import type { LiveImage, Want } from "./sight.ts";
+import type { DesiredImage, LiveImage } from "./input.ts";
 
 // What a plan keeps of what it saw. Pure.
 
@@ -20,7 +20,7 @@ export function driftBetween(
   return changes.length === 0 ? undefined : { kind: "changed", address, id: have.id, changes };
 }
 
-export const basisOf = (have: LiveImage | undefined, want: Want | undefined, { image }: Plugin): Basis => ({
+export const basisOf = (have: LiveImage | undefined, want: DesiredImage | undefined, { image }: Plugin): Basis => ({
   ...(have === undefined ? {} : { id: have.id, have: withoutSensitive(image, have.attributes) }),
   ...(want === undefined ? {} : { want: withoutSensitive(want.schema, want.resource.want) }),
   ...(want?.content === undefined ? {} : { content: want.content }),

@@ -1,8 +1,8 @@
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
-import { showPlace } from "../model/place.ts";
 import type { Step } from "../model/plan.ts";
-import type { DecisionInput, LiveImage, Want } from "./sight.ts";
-import { bearing } from "./standing.ts";
+import { showPosition } from "../model/position.ts";
+import type { DecisionInput, DesiredImage, LiveImage } from "./input.ts";
+import { markerStatus } from "./ownership.ts";
 
 /** An unmanaged image, or that of another file, is in the way. `differing`: why `--adopt` would be refused, where it would be. */
 export function foreign(
@@ -12,7 +12,7 @@ export function foreign(
   differing: readonly string[] = [],
 ): Step {
   const { id, name } = rival;
-  const worth = bearing(rival);
+  const worth = markerStatus(rival);
   const unlike = differing.length === 0 ? "" : `, and it is not as declared: ${differing.join("; ")}`;
   const text = `${lead} ${name ?? id} (${id}) already exists and ${ownerOf(rival)}${unlike}`.trim();
   const hint =
@@ -38,16 +38,16 @@ export function contested({ address, sameBytes }: DecisionInput, rival: LiveImag
 }
 
 function ownerOf(rival: LiveImage): string {
-  const { mark } = rival;
-  const worth = bearing(rival);
+  const { marker } = rival;
+  const worth = markerStatus(rival);
   const isCopy = worth === "inherited";
-  return mark === undefined || worth === "unsigned"
+  return marker === undefined || worth === "unsigned"
     ? "is unmanaged"
     : isCopy
-      ? `has an inherited marker (it is a copy of the image ${mark.owner} of ${mark.file})`
+      ? `has an inherited marker (it is a copy of the image ${marker.owner} of ${marker.file})`
       : worth === "incomplete"
-        ? `is incomplete (an interrupted run for ${mark.owner} of ${mark.file})`
-        : `is managed by ${mark.file} as ${mark.owner}`;
+        ? `is incomplete (an interrupted run for ${marker.owner} of ${marker.file})`
+        : `is managed by ${marker.file} as ${marker.owner}`;
 }
 
 /** The image of this file and address exists, but this state has no record of it, and it is not as declared. */
@@ -57,7 +57,7 @@ export function otherState(
   differing: string,
   hint = "restore that state, or pass --adopt once to adopt the image into this one (nothing else is changed in that run)",
 ): Step {
-  const lineage = image.mark?.lineage === undefined ? "" : ` (lineage ${image.mark.lineage})`;
+  const lineage = image.marker?.lineage === undefined ? "" : ` (lineage ${image.marker.lineage})`;
   return {
     action: "block",
     address,
@@ -69,7 +69,7 @@ export function otherState(
 
 /** The state of another lineage has marked the image that this state knows by its id. */
 export function taken(address: DecisionInput["address"], image: LiveImage): Step {
-  const { file, owner, lineage } = image.mark ?? { file: "?", owner: address, lineage: "?" };
+  const { file, owner, lineage } = image.marker ?? { file: "?", owner: address, lineage: "?" };
   return {
     action: "block",
     address,
@@ -82,7 +82,7 @@ export function taken(address: DecisionInput["address"], image: LiveImage): Step
 /** Several images could be the one of the address: nothing is chosen. */
 export function ambiguous(address: DecisionInput["address"], images: readonly LiveImage[]): Step {
   const ids = images.map(({ id }) => id);
-  const what = images.every(({ mark }) => mark === undefined) ? "have its name" : "have the marker of this address";
+  const what = images.every(({ marker }) => marker === undefined) ? "have its name" : "have the marker of this address";
   return {
     action: "block",
     address,
@@ -106,7 +106,7 @@ export function incomplete(address: DecisionInput["address"], { id }: LiveImage)
 /** The id that the file chooses is given already: to the image that would be replaced, or to another one. */
 export function takenId(
   { address, idHolder, leftovers }: DecisionInput,
-  { chosenId }: Want,
+  { chosenId }: DesiredImage,
   found: LiveImage | undefined,
   reasons: string,
 ): Step | undefined {
@@ -131,10 +131,10 @@ export function takenId(
 }
 
 /** The backend would not take it. */
-export function limits({ address }: DecisionInput, { complaints, resource }: Want): Step {
+export function limits({ address }: DecisionInput, { complaints, resource }: DesiredImage): Step {
   const [first] = complaints.filter(({ severity }) => severity !== "warning");
   const at = first?.attribute === undefined ? resource.at : (resource.places[first.attribute] ?? resource.at);
-  const text = `${first?.message ?? "breaks a limit of the backend"} (${showPlace(at)})`;
+  const text = `${first?.message ?? "breaks a limit of the backend"} (${showPosition(at)})`;
   return {
     action: "block",
     address,
@@ -145,8 +145,11 @@ export function limits({ address }: DecisionInput, { complaints, resource }: Wan
 }
 
 /** A new image would have to be made, and its origin could not be looked at, or gives nothing now. */
-export function unreachable(address: DecisionInput["address"], { blind, hindered }: Want): Step | undefined {
-  const why = blind === undefined ? hindered : { text: blind.message, hint: blind.hint };
+export function unreachable(
+  address: DecisionInput["address"],
+  { originFailure, unavailable }: DesiredImage,
+): Step | undefined {
+  const why = originFailure === undefined ? unavailable : { text: originFailure.message, hint: originFailure.hint };
   if (why === undefined) return undefined;
   const { text, hint } = why;
   return { action: "block", address, because: "source", text, ...(hint === undefined ? {} : { hint }) };

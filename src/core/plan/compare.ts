@@ -1,7 +1,7 @@
 import { ALGORITHMS, shortDigest } from "../model/digest.ts";
-import { contentKey, differs, isUnproven } from "./key.ts";
-import type { LiveImage, Want } from "./sight.ts";
-import { bearing } from "./standing.ts";
+import { contentKey, differs, isUnproven } from "./content-key.ts";
+import type { DesiredImage, LiveImage } from "./input.ts";
+import { markerStatus } from "./ownership.ts";
 
 /** Whether the bytes of an image that the state does not know are the declared ones. */
 type BytesVerdict =
@@ -14,7 +14,7 @@ const SAME: BytesVerdict = { kind: "same" };
 
 /** Compares digests where both sides have them, else what the genuine marker says of the content, else sizes. Pure. */
 export function compareBytes(
-  { content, sentAsIs, physical, sends }: Pick<Want, "content" | "sentAsIs" | "physical" | "sends">,
+  { content, sentAsIs, physical, sentSize }: Pick<DesiredImage, "content" | "sentAsIs" | "physical" | "sentSize">,
   found: Omit<LiveImage, "attributes">,
 ): BytesVerdict {
   if (physical !== undefined && found.names !== undefined && found.names.length > 0)
@@ -25,7 +25,7 @@ export function compareBytes(
   );
   if (digest !== undefined && theirs === digest) return SAME;
   const wanted = contentKey(content);
-  const before = bearing(found) === "genuine" && found.isOthers !== true ? found.mark?.content : undefined;
+  const before = markerStatus(found) === "genuine" && found.isOthers !== true ? found.marker?.content : undefined;
   if (before !== undefined && before === wanted && !isUnproven(before)) return SAME;
   if (before !== undefined && isUnproven(before))
     return { kind: "differ", text: "content: by its marker, the bytes were never verified" };
@@ -33,8 +33,8 @@ export function compareBytes(
     return { kind: "differ", text: `content: ${short(before)} there, ${short(wanted)} declared` };
   if (before === undefined && sentAsIs && digest !== undefined && theirs !== undefined)
     return { kind: "differ", text: `digest: ${shortDigest(theirs)} there, ${shortDigest(digest)} declared` };
-  if (sends !== undefined && found.size !== undefined && found.size !== sends)
-    return { kind: "differ", text: `size: ${found.size} bytes there, ${sends} declared` };
+  if (sentSize !== undefined && found.size !== undefined && found.size !== sentSize)
+    return { kind: "differ", text: `size: ${found.size} bytes there, ${sentSize} declared` };
   if (sentAsIs && content?.size !== undefined && found.size !== undefined && found.size !== content.size)
     return { kind: "differ", text: `size: ${content.size} bytes declared, ${found.size} bytes on the backend` };
   return {

@@ -1,63 +1,65 @@
 import type { Change, Step, Verification } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { canonical } from "../model/value.ts";
 import { ambiguous, contested, foreign, incomplete, limits, taken, takenId, unreachable } from "./blocked.ts";
+import { liveOf } from "./content-key.ts";
 import { type Diff, diff, missingIn } from "./diff.ts";
-import { adoptedContent, type Evidence, evidenceOf, isLearned, learned } from "./evidence.ts";
-import { liveOf } from "./key.ts";
-import { leave } from "./leave.ts";
-import { remark } from "./remark.ts";
-import type { DecisionInput, LiveImage, Want } from "./sight.ts";
-import { isRecorded } from "./standing.ts";
+import { type Evidence, evidenceOf } from "./evidence.ts";
+import type { DecisionInput, DesiredImage, LiveImage } from "./input.ts";
+import { adoptedContent, seenAgain } from "./learned.ts";
+import { markerChange } from "./marker-change.ts";
+import { isRecorded } from "./ownership.ts";
 import { differences, unrecorded } from "./unrecorded.ts";
+import { decideUnwanted } from "./unwanted.ts";
 
 /** One address to one step: the whole decision, pure. Undefined: there is nothing to do and nothing to keep. */
-export function decide(sight: DecisionInput): Step | undefined {
+export function decide(input: DecisionInput): Step | undefined {
   const step =
-    sight.want === undefined || sight.absent || sight.mode === "destroy" ? leave(sight) : bring(sight, sight.want);
+    input.want === undefined || input.absent || input.mode === "destroy"
+      ? decideUnwanted(input)
+      : decideWanted(input, input.want);
   if (step === undefined) return undefined;
   // What is left under an id that can be given only once is filled, not deleted.
-  const filled = step.action === "create" || step.action === "replace" ? sight.idHolder?.id : undefined;
-  const leftovers = sight.leftovers.filter((id) => id !== filled && (!("id" in step) || id !== step.id));
+  const filled = step.action === "create" || step.action === "replace" ? input.idHolder?.id : undefined;
+  const leftovers = input.leftovers.filter((id) => id !== filled && (!("id" in step) || id !== step.id));
   return {
     ...step,
-    ...(sight.previous === undefined ? {} : { previous: sight.previous }),
-    ...(sight.after.length === 0 ? {} : { after: sight.after }),
+    ...(input.previous === undefined ? {} : { previous: input.previous }),
+    ...(input.after.length === 0 ? {} : { after: input.after }),
     ...(leftovers.length === 0 || step.action === "block" || step.action === "forget" ? {} : { leftovers }),
   };
 }
 
 /** The image is wanted. */
-function bring(sight: DecisionInput, want: Want): Step {
-  const { address, have, rival } = sight;
+function decideWanted(input: DecisionInput, want: DesiredImage): Step {
+  const { address, have, rival } = input;
   const fatal = want.complaints.filter(({ severity }) => severity !== "warning");
-  if (sight.ambiguous.length > 1) return ambiguous(address, sight.ambiguous);
-  if (have === undefined && sight.incomplete !== undefined) return incomplete(address, sight.incomplete);
-  if (have !== undefined && sight.standing === "taken") return taken(address, have);
-  const found = have ?? (sight.adopt ? (rival ?? sight.namesake) : undefined);
+  if (input.ambiguous.length > 1) return ambiguous(address, input.ambiguous);
+  if (have === undefined && input.incomplete !== undefined) return incomplete(address, input.incomplete);
+  if (have !== undefined && input.ownership === "taken") return taken(address, have);
+  const found = have ?? (input.adopt ? (rival ?? input.namesake) : undefined);
   if (found === undefined) {
-    if (rival !== undefined) return foreign(address, rival, "", differences(sight, want, rival));
-    if (fatal.length > 0) return limits(sight, want);
-    return make(sight, want);
+    if (rival !== undefined) return foreign(address, rival, "", differences(input, want, rival));
+    if (fatal.length > 0) return limits(input, want);
+    return createStep(input, want);
   }
-  if (have !== undefined && rival !== undefined) return contested(sight, rival);
-  if (have === undefined || !isRecorded(sight.standing)) return unrecorded(sight, want, found);
-  return managed(sight, want, have, fatal.length > 0);
+  if (have !== undefined && rival !== undefined) return contested(input, rival);
+  if (have === undefined || !isRecorded(input.ownership)) return unrecorded(input, want, found);
+  return decideManaged(input, want, have, fatal.length > 0);
 }
 
 /** The image is the one that the state has. */
-function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: boolean): Step {
-  const { address, known } = sight;
+function decideManaged(input: DecisionInput, want: DesiredImage, found: LiveImage, tooMuch: boolean): Step {
+  const { address, known } = input;
   const recorded = recordedOf(known, found);
   const compared = diff(want.schema, {
     have: found.attributes,
     want: want.resource.want,
     recorded: recorded?.want,
     usual: found.usual,
-    ignore: [...want.resource.lifecycle.ignoreChanges, ...(want.unknown ?? [])],
+    ignore: [...want.resource.lifecycle.ignoreChanges, ...(want.missingReferences ?? [])],
     defaults: want.defaults,
-    later: want.later ?? [],
+    later: want.pendingReferences ?? [],
   });
   if (compared.refused.length > 0) {
     const text = `cannot be changed after creation: ${compared.refused.join(", ")}`;
@@ -79,22 +81,23 @@ function managed(sight: DecisionInput, want: Want, found: LiveImage, tooMuch: bo
   ];
   const changes = content === undefined ? differing : [...differing, content];
   if (tooMuch && changes.some(({ name }) => want.complaints.some(({ attribute }) => attribute === name)))
-    return limits(sight, want);
+    return limits(input, want);
   const isOld = known?.status === "replacing" && known.id === found.id;
-  if (sight.replace || (isOld && known.requested === true)) because.push("requested");
+  if (input.replace || (isOld && known.requested === true)) because.push("requested");
   else if (isOld && known.former === undefined) because.push("interrupted");
   const isContentAlone = because.length === 1 && isWeak && known?.status === "ready";
   const isKnown = known?.status === "ready" && known.id === found.id;
   if (isContentAlone && want.resource.lifecycle.protect) {
     const why = `its source has changed (${shownChange(evidence)}), and the image is protected`;
-    return align(sight, want, found, differing, isKnown, why);
+    return updateStep(input, want, found, differing, isKnown, why);
   }
-  if (because.length > 0) return renew(sight, want, found, { changes, because, isContentAlone, tooMuch });
-  return align(sight, want, found, differing, isKnown, evidence.kind === "unknown" ? evidence.why : undefined);
+  if (because.length > 0) return replaceStep(input, want, found, { changes, because, isContentAlone, tooMuch });
+  return updateStep(input, want, found, differing, isKnown, evidence.kind === "unknown" ? evidence.why : undefined);
 }
 
 /** What differs; an origin that is only written in another way asks for no new image, where the image is the very one that it means. */
-function changesOf({ content, originNames = [] }: Want, found: LiveImage, { changes }: Diff): readonly Change[] {
+function changesOf(want: DesiredImage, found: LiveImage, { changes }: Diff): readonly Change[] {
+  const { content, originNames = [] } = want;
   const isIt = liveOf(content, found) === content?.digest && content?.digest !== undefined;
   const rest = changes.map((one) =>
     isIt && originNames.includes(one.name) ? { ...one, forces: "update" as const } : one,
@@ -113,12 +116,12 @@ function recordedOf(known: Recorded | undefined, { id }: LiveImage): Before | un
 }
 
 /** There is no image yet. */
-function make(sight: DecisionInput, want: Want): Step {
-  const { address, known } = sight;
+function createStep(input: DecisionInput, want: DesiredImage): Step {
+  const { address, known } = input;
   const { resource, content, transfer } = want;
-  const blocked = unreachable(address, want) ?? takenId(sight, want, undefined, "");
+  const blocked = unreachable(address, want) ?? takenId(input, want, undefined, "");
   if (blocked !== undefined) return blocked;
-  if (resource.lifecycle.existing || !want.origin) {
+  if (resource.lifecycle.existing || !want.hasOrigin) {
     const text = "does not exist and has no origin";
     return {
       action: "block",
@@ -128,7 +131,7 @@ function make(sight: DecisionInput, want: Want): Step {
       hint: `set a source, or import it: images import ${address} ID`,
     };
   }
-  const { changes } = diff(want.schema, { have: undefined, want: resource.want, later: want.later ?? [] });
+  const { changes } = diff(want.schema, { have: undefined, want: resource.want, later: want.pendingReferences ?? [] });
   const because = known === undefined ? "declared" : known.status === "ready" ? "vanished" : "unfinished";
   return {
     action: "create",
@@ -140,9 +143,9 @@ function make(sight: DecisionInput, want: Want): Step {
 }
 
 /** What is there has to be replaced by a new image. */
-function renew(
-  sight: DecisionInput,
-  want: Want,
+function replaceStep(
+  input: DecisionInput,
+  want: DesiredImage,
   found: LiveImage,
   {
     changes,
@@ -157,15 +160,15 @@ function renew(
     tooMuch: boolean;
   },
 ): Step {
-  const { address } = sight;
+  const { address } = input;
   const reasons = because.join(", ");
   if (want.resource.lifecycle.protect) {
     const text = `replacement blocked: the image is protected (${reasons})`;
     return { action: "block", address, because: "protected", text, hint: "set protect = false for this change" };
   }
-  const blocked = unreachable(address, want) ?? takenId(sight, want, found, reasons);
+  const blocked = unreachable(address, want) ?? takenId(input, want, found, reasons);
   if (blocked !== undefined) return blocked;
-  if (want.resource.lifecycle.existing || !want.origin) {
+  if (want.resource.lifecycle.existing || !want.hasOrigin) {
     const text = `would have to be replaced (${reasons}) and has no origin`;
     return {
       action: "block",
@@ -175,7 +178,7 @@ function renew(
       hint: "set a source, or restore the previous values",
     };
   }
-  if (tooMuch) return limits(sight, want);
+  if (tooMuch) return limits(input, want);
   const order = want.resource.lifecycle.replace ?? want.order(found.attributes);
   const making = { ...(want.content === undefined ? {} : { content: want.content }), transfer: want.transfer };
   const unless = isContentAlone ? ({ unlessSame: true } as const) : {};
@@ -183,24 +186,24 @@ function renew(
 }
 
 /** What is there can stay; its attributes may change in place. `unknown`: why its bytes have to be compared with the declared ones. */
-function align(
-  sight: DecisionInput,
-  want: Want,
+function updateStep(
+  input: DecisionInput,
+  want: DesiredImage,
   found: LiveImage,
   changes: readonly Change[],
   isKnown: boolean,
   unknown: string | undefined,
 ): Step {
-  const { address, known } = sight;
+  const { address, known } = input;
   const { id } = found;
   if (!isKnown) {
     const adopted = adoptedContent(want, found);
     const content = adopted === undefined ? {} : { content: adopted };
     return { action: "adopt", address, id, changes, because: "mark", ...content };
   }
-  const marked = remark(want, found);
+  const marked = markerChange(want, found);
   const all = marked === undefined ? changes : [...changes, marked];
-  const isUpdate = all.length > 0 || sight.leftovers.length > 0 || changesProtection(sight, want);
+  const isUpdate = all.length > 0 || input.leftovers.length > 0 || changesProtection(input, want);
   if (unknown !== undefined && want.content !== undefined) {
     const verifies = verificationOf(want, want.content, known?.content, unknown);
     if (isUpdate) return { action: "update", address, id, changes: all, verifies };
@@ -212,23 +215,19 @@ function align(
   return { action: "keep", address, id, ...content };
 }
 
-function verificationOf({ resource }: Want, content: Content, known: Content | undefined, why: string): Verification {
+function verificationOf(
+  { resource }: DesiredImage,
+  content: Content,
+  known: Content | undefined,
+  why: string,
+): Verification {
   const bytes = content.size ?? content.validators?.length ?? known?.size;
   const how = resource.source?.kind === "file" ? "read" : "download";
   return { content, why, how, ...(bytes === undefined ? {} : { bytes }) };
 }
 
-/** The same bytes, but the state should know something new of them or of where they come from: a touched file, a declared checksum. */
-function seenAgain(known: Recorded | undefined, { content, resource }: Want): Content | undefined {
-  if (known?.content === undefined || content === undefined || resource.lifecycle.ignoreChanges.includes("content"))
-    return undefined;
-  if (isLearned(known.content, content, resource.source)) return undefined;
-  const merged = learned(known.content, content, resource.source);
-  return canonical(merged) === canonical(known.content) ? undefined : merged;
-}
-
 /** `protect` and `on_remove` live in the state: a change of them alone is one too. */
-const changesProtection = ({ known }: DecisionInput, { resource: { lifecycle } }: Want): boolean =>
+const changesProtection = ({ known }: DecisionInput, { resource: { lifecycle } }: DesiredImage): boolean =>
   known !== undefined && (known.protect !== lifecycle.protect || known.onRemove !== lifecycle.onRemove);
 
 const contentChange = ({ before, after }: { readonly before: string; readonly after: string }): Change => ({

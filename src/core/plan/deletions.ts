@@ -1,13 +1,13 @@
 import type { ImageId } from "../model/name.ts";
 import type { Deletion, Step } from "../model/plan.ts";
 import type { Recorded, Retained } from "../model/state.ts";
-import type { Want } from "./sight.ts";
+import type { DesiredImage } from "./input.ts";
 
 /** Every image that a step deletes. Pure; a run deletes these, and what it made itself, and nothing else. */
 export function deletionsOf(
   step: Step,
   known: Recorded | undefined,
-  want: Want | undefined,
+  want: DesiredImage | undefined,
   now: Date,
 ): readonly Deletion[] {
   const leftovers = (step.leftovers ?? []).map((id): Deletion => ({ id, why: "leftover" }));
@@ -36,7 +36,12 @@ export function deletionsOf(
 }
 
 /** What goes with a replace: the old image, or the kept versions that are too many once it is one of them. */
-function replaced(old: ImageId, known: Recorded | undefined, want: Want | undefined, now: Date): readonly Deletion[] {
+function replaced(
+  old: ImageId,
+  known: Recorded | undefined,
+  want: DesiredImage | undefined,
+  now: Date,
+): readonly Deletion[] {
   const retain = want?.resource.lifecycle.retain;
   if (retain === undefined) return [{ id: old, why: "replaced" }];
   if (retain.then !== "delete") return [];

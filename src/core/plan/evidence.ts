@@ -2,11 +2,10 @@ import { createHash } from "node:crypto";
 import { ALGORITHMS, type Digests, nameOf, shortDigest } from "../model/digest.ts";
 import type { Content, SourceSpec, Validators } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { canonical, isSame } from "../model/value.ts";
-import { compareContent, compareValidators, isOther, sameStat } from "../source/content.ts";
-import { contentOfKey, differs, liveOf } from "./key.ts";
-import type { LiveImage, Want } from "./sight.ts";
-import { bearing } from "./standing.ts";
+import { canonical } from "../model/value.ts";
+import { compareContent, compareValidators, isMute, isOther, isSameAsTold, sameStat } from "../source/content.ts";
+import { differs, liveOf } from "./content-key.ts";
+import type { DesiredImage, LiveImage } from "./input.ts";
 
 // Whether an image was made from the bytes that are declared now, by what is known without reading them. Pure.
 
@@ -20,8 +19,8 @@ export type Evidence =
   | { readonly kind: "untold"; readonly why: string };
 
 /** Why it cannot be detected whether the source of an image is still what it was made from. */
-export function untold(
-  want: Want | undefined,
+export function undetectableWhy(
+  want: DesiredImage | undefined,
   have: LiveImage | undefined,
   known: Recorded | undefined,
 ): string | undefined {
@@ -31,7 +30,7 @@ export function untold(
 }
 
 /** What there is to compare. */
-interface Exhibits {
+interface KnownEvidence {
   /** What the image was made from. */
   readonly recorded: Content;
   /** What its source is declared to be, and seen as now. */
@@ -49,7 +48,7 @@ const SAME: Evidence = { kind: "same" };
 
 /** What is known of an image and of what it is to be made from; `recorded` is what the state has of it. */
 export function evidenceOf(
-  want: Want,
+  want: DesiredImage,
   found: LiveImage,
   recorded: Pick<Recorded & { status: "ready" }, "content" | "digests" | "upstream"> | undefined,
 ): Evidence {
@@ -70,15 +69,22 @@ export function evidenceOf(
   if (recorded?.content !== undefined) {
     const { content, upstream } = recorded;
     const isSentAsIs = sentAsIs || want.transfer.how === "pull";
-    return weigh({ recorded: content, now, spec: resource.source, backend: found.digests, isSentAsIs, upstream });
+    return compareEvidence({
+      recorded: content,
+      now,
+      spec: resource.source,
+      backend: found.digests,
+      isSentAsIs,
+      upstream,
+    });
   }
-  const [before, after] = [found.mark?.content, want.mark?.content];
+  const [before, after] = [found.marker?.content, want.marker?.content];
   const isOther = before !== undefined && after !== undefined && differs(before, after);
   return isOther ? { kind: "changed", before, after, isWeak: false } : SAME;
 }
 
 /** The same digest and nothing else to weigh: so it is for nearly every image of a plan without changes. */
-const isPlainlySame = ({ recorded, now, spec, upstream }: Exhibits): boolean =>
+const isPlainlySame = ({ recorded, now, spec, upstream }: KnownEvidence): boolean =>
   now.digest !== undefined &&
   now.digest === recorded.digest &&
   now.transform === recorded.transform &&
@@ -88,13 +94,13 @@ const isPlainlySame = ({ recorded, now, spec, upstream }: Exhibits): boolean =>
   upstream === undefined &&
   spec?.signature === undefined;
 
-function weigh(exhibits: Exhibits): Evidence {
+function compareEvidence(exhibits: KnownEvidence): Evidence {
   if (isPlainlySame(exhibits)) return SAME;
   const { recorded, now, spec, upstream } = exhibits;
   const known = knownDigests(exhibits);
   const declared = { ...(isOf(upstream, now) ? digestsOf(upstream) : {}), ...digestsOf(now) };
   if (recorded.transform !== now.transform || isResolved(recorded, now)) return plain(recorded, now);
-  const evidence = weighDigests(known, declared) ?? weighRest(recorded, now, known);
+  const evidence = compareDigestEvidence(known, declared) ?? compareOtherEvidence(recorded, now, known);
   if (evidence.kind !== "same" || isSigned(recorded, spec)) return evidence;
   return readable(known, "the declared signature was never verified against its bytes");
 }
@@ -104,7 +110,7 @@ const isResolved = (recorded: Content, now: Content): boolean =>
   recorded.resolved !== undefined && (now.stat === undefined || now.resolved !== undefined);
 
 /** The digests of the bytes that the image was made from: those of the backend too, where it has them as the source does. */
-export function knownDigests({ recorded, backend = {}, isSentAsIs }: Omit<Exhibits, "now" | "spec" | "upstream">) {
+export function knownDigests({ recorded, backend = {}, isSentAsIs }: Omit<KnownEvidence, "now" | "spec" | "upstream">) {
   const made = digestsOf(recorded);
   const isAsIs = isSentAsIs || ALGORITHMS.some((name) => made[name] !== undefined && made[name] === backend[name]);
   return isAsIs ? { ...backend, ...made } : made;
@@ -120,7 +126,7 @@ function plain(recorded: Content, now: Content): Evidence {
 }
 
 /** Compares like with like; undefined: there is nothing of the kind on both sides. */
-export function weighDigests(known: Digests, declared: Digests): Evidence | undefined {
+export function compareDigestEvidence(known: Digests, declared: Digests): Evidence | undefined {
   const both = ALGORITHMS.filter((name) => known[name] !== undefined && declared[name] !== undefined);
   for (const name of both.toReversed()) {
     const [before, after] = [known[name], declared[name]];
@@ -130,7 +136,7 @@ export function weighDigests(known: Digests, declared: Digests): Evidence | unde
   return both.length === 0 ? undefined : SAME;
 }
 
-function weighRest(recorded: Content, now: Content, known: Digests): Evidence {
+function compareOtherEvidence(recorded: Content, now: Content, known: Digests): Evidence {
   if (recorded.size !== undefined && now.size !== undefined && recorded.size !== now.size)
     return changed(`${recorded.size} bytes`, `${now.size} bytes`, {});
   if (now.digest !== undefined)
@@ -142,10 +148,12 @@ function weighRest(recorded: Content, now: Content, known: Digests): Evidence {
     if (recorded.stat !== undefined && sameStat(recorded.stat, now.stat)) return SAME;
     return readable(known, "its file was touched, and no digest is declared");
   }
-  return now.validators === undefined ? plain(recorded, now) : weighValidators(recorded, now.validators, known);
+  return now.validators === undefined
+    ? plain(recorded, now)
+    : compareValidatorEvidence(recorded, now.validators, known);
 }
 
-function weighValidators({ validators: before }: Content, now: Validators, known: Digests): Evidence {
+function compareValidatorEvidence({ validators: before }: Content, now: Validators, known: Digests): Evidence {
   const compared = before === undefined ? undefined : compareValidators(before, now);
   if (compared?.kind === "same") return SAME;
   if (compared?.kind === "changed") {
@@ -165,7 +173,6 @@ function weighValidators({ validators: before }: Content, now: Validators, known
 const hasSameEtag = ({ validators: a = {} }: Content, { validators: b = {} }: Content): boolean =>
   a.etag !== undefined && a.etag === b.etag && compareValidators(a, b).kind === "same";
 
-const isMute = ({ etag, modified }: Validators): boolean => etag === undefined && modified === undefined;
 const kindsOf = ({ etag, modified }: Validators): string => {
   const kinds = [...(etag === undefined ? [] : ["an ETag"]), ...(modified === undefined ? [] : ["a Last-Modified"])];
   return kinds.length === 0 ? "no ETag and no Last-Modified" : kinds.join(" and ");
@@ -192,7 +199,7 @@ function isOf(upstream: Content | undefined, now: Content): upstream is Content 
   if (both.length > 0) return both.every((name) => read[name] === declared[name]);
   if (now.digest !== undefined || upstream.where !== now.where) return false;
   if (upstream.validators !== undefined && now.validators !== undefined)
-    return compareValidators(upstream.validators, now.validators).kind === "same";
+    return isSameAsTold(upstream.validators, now.validators);
   return upstream.stat !== undefined && now.stat !== undefined && sameStat(upstream.stat, now.stat);
 }
 
@@ -209,40 +216,3 @@ const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean =>
   const declared = signatureOf(spec);
   return declared === undefined || declared === signed;
 };
-
-/**
- * What is recorded of an image that comes into the state: what its origin is today, with the digests of its bytes that its own marker or
- * the backend tells. A signature is not proven by that.
- */
-export function adoptedContent(
-  { content, sentAsIs }: Pick<Want, "content" | "sentAsIs">,
-  found: Pick<LiveImage, "id" | "self" | "mark" | "isOthers" | "digests">,
-): Content | undefined {
-  if (content === undefined) return undefined;
-  const marked =
-    bearing(found) === "genuine" && found.isOthers !== true ? contentOfKey(found.mark?.content ?? "") : undefined;
-  const own = marked === undefined || content.transform !== undefined ? {} : digestsOf(marked);
-  return learned(content, content, undefined, { ...(sentAsIs ? found.digests : {}), ...own });
-}
-
-/** Whether `now` says nothing of the bytes that `before` does not. */
-export function isLearned(before: Content, now: Content, spec: SourceSpec | undefined): boolean {
-  const { digest, digests } = before;
-  const isWhole = digest === undefined || digests === undefined || digests[nameOf(digest)] === digest;
-  if (!isWhole || before.signed !== undefined || now.signed !== undefined || spec?.signature !== undefined)
-    return false;
-  return Object.entries(now).every(([name, value]) => isSame(value, Reflect.get(before, name)));
-}
-
-/** What is recorded of bytes that are those of `before`, now that more is known of them or of where they come from. */
-export function learned(before: Content, now: Content, spec: SourceSpec | undefined, found: Digests = {}): Content {
-  const { signed: _, ...rest } = { ...before, ...now };
-  const digests = { ...digestsOf(before), ...digestsOf(now), ...found };
-  const signed = signatureOf(spec);
-  const isMore = Object.values(digests).some((one) => one !== rest.digest);
-  return {
-    ...rest,
-    ...(isMore ? { digests } : {}),
-    ...(signed === undefined ? {} : { signed }),
-  };
-}

@@ -1,10 +1,10 @@
 import type { ImageId } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded, Retained } from "../model/state.ts";
-import { contentKey, contentOfKey, isUnproven } from "./key.ts";
-import type { Owner } from "./siblings.ts";
-import type { LiveImage } from "./sight.ts";
-import { bearing } from "./standing.ts";
+import { contentKey, contentOfKey, isUnproven } from "./content-key.ts";
+import type { LiveImage } from "./input.ts";
+import { markerStatus } from "./ownership.ts";
+import type { StateIdentity } from "./siblings.ts";
 
 export const usable = (image: LiveImage): boolean => (image.status ?? "ready") === "ready";
 
@@ -15,14 +15,21 @@ export const isFinished = (image: LiveImage, known: Recorded & { status: "creati
 };
 
 /** A version that an earlier state kept, as its marker has it. */
-export const keptBy = ({ id, mark }: LiveImage): readonly Retained[] =>
-  mark?.retained === undefined
+export const keptBy = ({ id, marker }: LiveImage): readonly Retained[] =>
+  marker?.retained === undefined
     ? []
-    : [{ id, content: contentOfKey(mark.content) ?? { where: "unknown" }, replaced: mark.retained, status: "kept" }];
+    : [
+        {
+          id,
+          content: contentOfKey(marker.content) ?? { where: "unknown" },
+          replaced: marker.retained,
+          status: "kept",
+        },
+      ];
 
 /** An image whose marker says that it was made from what was being made: it was finished, only not recorded. */
 const isWhole = (image: LiveImage, content: Content | undefined): boolean =>
-  image.mark !== undefined && image.mark.content === contentKey(content) && !isUnproven(image.mark.content);
+  image.marker !== undefined && image.marker.content === contentKey(content) && !isUnproven(image.marker.content);
 
 export function distinct(images: readonly (LiveImage | undefined)[]): LiveImage[] {
   const there = images.filter((image) => image !== undefined);
@@ -30,8 +37,8 @@ export function distinct(images: readonly (LiveImage | undefined)[]): LiveImage[
 }
 
 /** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may be anybody's: it is not that. */
-export const madeBy = (image: LiveImage | undefined, { marks }: Owner): LiveImage | undefined =>
-  marks && image?.self !== undefined && image.self !== image.id && bearing(image) === "none" ? undefined : image;
+export const madeBy = (image: LiveImage | undefined, { marks }: StateIdentity): LiveImage | undefined =>
+  marks && image?.self !== undefined && image.self !== image.id && markerStatus(image) === "none" ? undefined : image;
 
 const NO_IDS: ReadonlySet<ImageId> = new Set();
 

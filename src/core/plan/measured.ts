@@ -3,8 +3,8 @@ import type { Failure } from "../failure.ts";
 import type { BackendDeclaration, Resource } from "../model/declaration.ts";
 import type { Content } from "../model/source.ts";
 import type { Complaint, Plugin } from "../plugin.ts";
-import type { PlanContext } from "./means.ts";
-import type { Want } from "./sight.ts";
+import type { PlanContext } from "./context.ts";
+import type { DesiredImage } from "./input.ts";
 import { sizeComplaints } from "./size.ts";
 
 // What the beginning of a source tells, and what the rules say of it.
@@ -15,38 +15,38 @@ interface Measuring {
   readonly plugin: Plugin;
   readonly declared: BackendDeclaration | undefined;
   /** What the backend complains of. */
-  readonly told: readonly Complaint[];
-  readonly means: Pick<PlanContext, "config" | "measure">;
+  readonly reported: readonly Complaint[];
+  readonly context: Pick<PlanContext, "config" | "measure">;
 }
 
 export async function measuredOf(
   about: Measuring,
   signal: AbortSignal,
-): Promise<Pick<Want, "format" | "outgoing" | "complaints">> {
-  const { resource, plugin, told, means } = about;
+): Promise<Pick<DesiredImage, "format" | "outgoing" | "complaints">> {
+  const { resource, plugin, reported, context } = about;
   const { source, want } = resource;
-  const found = source === undefined ? undefined : await means.measure?.(source, plugin.bytes?.(want), signal);
+  const found = source === undefined ? undefined : await context.measure?.(source, plugin.bytes?.(want), signal);
   const { problem, outgoing, ...seen } = found ?? {};
   const facts: Facts = { ...factsOf(about), ...seen };
   return {
     ...(facts.format === undefined ? {} : { format: facts.format }),
     ...(outgoing === undefined ? {} : { outgoing }),
     complaints: [
-      ...sizeComplaints(facts, means.config.settings.maxSize),
+      ...sizeComplaints(facts, context.config.settings.maxSize),
       ...(problem === undefined ? [] : [complaintOf(problem)]),
       ...(plugin.check?.(want, facts) ?? []),
-      ...told,
+      ...reported,
     ],
   };
 }
 
 /** The complaints without a look at the bytes, for an image that stays as it is; undefined: a rule of the plugin asks for more. Pure. */
-export function unreadOf(about: Measuring): Pick<Want, "complaints"> | undefined {
-  const { plugin, resource, told } = about;
-  if (plugin.check === undefined) return { complaints: told };
+export function unreadOf(about: Measuring): Pick<DesiredImage, "complaints"> | undefined {
+  const { plugin, resource, reported } = about;
+  if (plugin.check === undefined) return { complaints: reported };
   const { facts, wasAsked } = unreadFacts(factsOf(about));
   const complaints = plugin.check(resource.want, facts);
-  return wasAsked() ? undefined : { complaints: [...complaints, ...told] };
+  return wasAsked() ? undefined : { complaints: [...complaints, ...reported] };
 }
 
 /** What is known without the bytes. */

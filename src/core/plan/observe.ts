@@ -2,16 +2,16 @@ import type { Observed } from "../model/image.ts";
 import type { Address, ImageId } from "../model/name.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
-import { type Backend, type Looked, plain, type Reading } from "../plugin.ts";
+import { type Backend, type Lookup, plain, type ReadContext } from "../plugin.ts";
 import { distinct, isFinished, keptBy, madeBy, retained, usable } from "./finished.ts";
-import { type FoundImages, NONE, nothing } from "./found.ts";
+import { type FoundImages, NONE, noImages } from "./found.ts";
+import type { LiveImage } from "./input.ts";
+import { idsOf, markerStatus, type Ownership, ownershipOf } from "./ownership.ts";
 import type { ListedSizes } from "./physical.ts";
-import { claimOf, type Owner, siblingOf } from "./siblings.ts";
-import type { LiveImage } from "./sight.ts";
-import { bearing, idsOf, type Standing, standing } from "./standing.ts";
+import { claimOf, managedBy, type StateIdentity } from "./siblings.ts";
 
 /** One address that is looked for on a backend. */
-export interface LookedFor {
+export interface ImageLookup {
   readonly address: Address;
   /** The address that its marker may still carry. */
   readonly previous?: Address;
@@ -34,26 +34,26 @@ const FEW = 3;
 /** Looks for all addresses of one backend, by its listing or one by one, whichever costs less. Keeps only what somebody asked for. */
 export async function observe(
   backend: Backend,
-  owner: Owner,
-  asked: readonly LookedFor[],
-  reading: Reading,
+  owner: StateIdentity,
+  lookups: readonly ImageLookup[],
+  reading: ReadContext,
   sizes?: ListedSizes,
 ): Promise<Map<Address, FoundImages>> {
-  const index = new Index(owner, asked);
+  const index = new Index(owner, lookups);
   const byId =
-    asked.length <= FEW &&
-    asked.every(
+    lookups.length <= FEW &&
+    lookups.every(
       (one) => one.known?.status === "ready" && one.names.length === one.held.length && one.labels.length === 0,
     );
   const list = async () => {
-    for await (const image of backend.list(reading, asked.flatMap(looked))) {
+    for await (const image of backend.list(reading, lookups.flatMap(looked))) {
       index.add(image);
       sizes?.add(image);
     }
     sizes?.complete();
   };
   if (!byId) await list();
-  for (const { address, known, importing, chosen } of asked) {
+  for (const { address, known, importing, chosen } of lookups) {
     await index.seek(chosen, (id) => backend.read({ address, id }, reading));
     // A known image that no listing shows may be in a place that is not listed any more: it is asked for by itself before it is given up.
     const id = importing ?? (known?.status === "ready" || known?.status === "replacing" ? known.id : undefined);
@@ -64,12 +64,12 @@ export async function observe(
     if (importing !== undefined) index.import(importing, image.id);
   }
   // A name that it had is another image's by now: which one only the listing tells.
-  if (byId && asked.some((one) => index.misses(one))) await list();
-  return new Map(asked.map((one) => [one.address, index.find(one)]));
+  if (byId && lookups.some((one) => index.misses(one))) await list();
+  return new Map(lookups.map((one) => [one.address, index.find(one)]));
 }
 
 /** Every image that an address has, or may have. */
-const looked = ({ address, known, want = known?.want }: LookedFor): readonly Looked[] => {
+const looked = ({ address, known, want = known?.want }: ImageLookup): readonly Lookup[] => {
   const ids: readonly (ImageId | undefined)[] = known === undefined ? [undefined] : idsOf(known);
   const made = known?.status === "ready" ? ids : [...new Set([...ids, undefined])];
   return made.map((id) => ({
@@ -81,12 +81,12 @@ const looked = ({ address, known, want = known?.want }: LookedFor): readonly Loo
 
 /** The images of a listing that matter to some address. */
 class Index {
-  readonly #owner: Owner;
+  readonly #owner: StateIdentity;
   readonly #ids: Set<string>;
   readonly #owners: Set<string>;
   readonly #names: Set<string>;
   readonly #labels: Set<string>;
-  readonly #asked: ReadonlyMap<Address, LookedFor>;
+  readonly #lookups: ReadonlyMap<Address, ImageLookup>;
   /** An import may name an image by more than its id, so that none can be passed over. */
   readonly #importing: boolean;
   readonly #kept = new Map<ImageId, LiveImage>();
@@ -94,27 +94,27 @@ class Index {
   readonly #holders = new Map<string, LiveImage>();
   readonly #called = new Map<string, LiveImage[]>();
 
-  constructor(owner: Owner, asked: readonly LookedFor[]) {
+  constructor(owner: StateIdentity, lookups: readonly ImageLookup[]) {
     this.#owner = owner;
-    this.#asked = new Map(asked.map((one) => [one.address, one]));
+    this.#lookups = new Map(lookups.map((one) => [one.address, one]));
     this.#ids = new Set(
-      asked.flatMap(({ known, importing, chosen }) => [
+      lookups.flatMap(({ known, importing, chosen }) => [
         ...idsOf(known),
         ...[importing, chosen].filter((id) => id !== undefined),
       ]),
     );
     this.#owners = new Set(
-      asked.flatMap(({ address, previous }) => (previous === undefined ? [address] : [address, previous])),
+      lookups.flatMap(({ address, previous }) => (previous === undefined ? [address] : [address, previous])),
     );
-    this.#names = new Set(asked.flatMap(({ names }) => names));
-    this.#labels = new Set(asked.flatMap(({ labels }) => labels));
-    this.#importing = asked.some(({ importing }) => importing !== undefined);
+    this.#names = new Set(lookups.flatMap(({ names }) => names));
+    this.#labels = new Set(lookups.flatMap(({ labels }) => labels));
+    this.#importing = lookups.some(({ importing }) => importing !== undefined);
   }
 
   /** An image that is imported by an alias or another spelling of its id. */
-  import(asked: ImageId, id: ImageId): void {
+  import(address: ImageId, id: ImageId): void {
     const image = this.#kept.get(id);
-    if (image !== undefined) this.#kept.set(asked, image);
+    if (image !== undefined) this.#kept.set(address, image);
   }
 
   /** Looks for the holder of an id that a file chooses, where it has not been seen yet. */
@@ -132,57 +132,57 @@ class Index {
   }
 
   /** A known image is not there, or without a name that it held. */
-  misses({ known, held }: LookedFor): boolean {
+  misses({ known, held }: ImageLookup): boolean {
     const names = known?.id === undefined ? undefined : this.#kept.get(known.id)?.names;
     return held.some((name) => names?.includes(name) !== true);
   }
 
   add(observed: Observed): void {
     const image: LiveImage = { ...observed, attributes: plain(observed.attributes) };
-    const { id, mark, names: unique = [], name } = image;
-    const worth = bearing(image);
-    const ours = mark !== undefined && mark.file === this.#owner.file && this.#owners.has(mark.owner);
+    const { id, marker, names: unique = [], name } = image;
+    const worth = markerStatus(image);
+    const ours = marker !== undefined && marker.file === this.#owner.file && this.#owners.has(marker.owner);
     const isMarked = ours && (worth === "genuine" || worth === "incomplete");
     const held = unique.filter((one) => this.#names.has(one));
     const called = name !== undefined && this.#labels.has(name);
     if (!isMarked && held.length === 0 && !called && !this.#ids.has(id) && !this.#importing) return;
     if (this.#kept.has(id)) return;
     this.#kept.set(id, image);
-    if (isMarked) this.#marked.set(mark.owner, [...(this.#marked.get(mark.owner) ?? []), image]);
+    if (isMarked) this.#marked.set(marker.owner, [...(this.#marked.get(marker.owner) ?? []), image]);
     for (const one of held) this.#holders.set(one, image);
     if (called) this.#called.set(name, [...(this.#called.get(name) ?? []), image]);
   }
 
-  find(asked: LookedFor): FoundImages {
-    const own = this.#own(asked);
+  find(lookup: ImageLookup): FoundImages {
+    const own = this.#own(lookup);
     const { have, leftovers } = own;
-    if (have !== undefined && this.#isAlone(asked, have, leftovers)) return own;
+    if (have !== undefined && this.#isAlone(lookup, have, leftovers)) return own;
     const mine = (image: LiveImage) =>
-      image.id === have?.id || leftovers.includes(image.id) || retained(asked.known).has(image.id);
-    const others = asked.names
+      image.id === have?.id || leftovers.includes(image.id) || retained(lookup.known).has(image.id);
+    const others = lookup.names
       .flatMap((name) => [this.#holders.get(name) ?? []].flat().map((image) => ({ ...image, name })))
       .filter((image) => !mine(image));
-    const holders = others.map((image) => siblingOf(image, asked.address, this.#asked.values(), this.#owner));
+    const holders = others.map((image) => managedBy(image, lookup.address, this.#lookups.values(), this.#owner));
     const siblings = holders.filter((holder) => holder !== undefined);
     const rival = others.find((_, i) => holders[i] === undefined);
-    const namesakes = asked.labels
+    const namesakes = lookup.labels
       .flatMap((label) => this.#called.get(label) ?? [])
-      .filter((image) => !mine(image) && (bearing(image) === "none" || bearing(image) === "unsigned"));
+      .filter((image) => !mine(image) && (markerStatus(image) === "none" || markerStatus(image) === "unsigned"));
     // Several images of the wanted name: none is chosen.
     const twins = have === undefined && rival === undefined && namesakes.length > 1 ? distinct(namesakes) : [];
     return {
       ...own,
       ambiguous: own.ambiguous.length > 0 ? own.ambiguous : twins,
       rival,
-      idHolder: asked.chosen === undefined ? undefined : this.#kept.get(asked.chosen),
+      idHolder: lookup.chosen === undefined ? undefined : this.#kept.get(lookup.chosen),
       namesake: namesakes.length === 1 ? namesakes[0] : undefined,
       after: [...new Set(siblings)],
-      owned: this.#owned([...(have === undefined ? [] : [have.id]), ...leftovers, ...retained(asked.known)]),
+      owned: this.#owned([...(have === undefined ? [] : [have.id]), ...leftovers, ...retained(lookup.known)]),
     };
   }
 
   /** Nothing of another address, and nothing that goes with its image, is about: so it is for nearly every image of a large plan. */
-  #isAlone({ names, labels, chosen, known }: LookedFor, have: LiveImage, leftovers: readonly ImageId[]): boolean {
+  #isAlone({ names, labels, chosen, known }: ImageLookup, have: LiveImage, leftovers: readonly ImageId[]): boolean {
     const isHeld = (name: string) => (this.#holders.get(name) ?? have) === have;
     const isPlain = labels.length === 0 && chosen === undefined && leftovers.length === 0;
     return isPlain && known?.retained === undefined && have.owns === undefined && names.every(isHeld);
@@ -193,20 +193,21 @@ class Index {
   }
 
   /** Which image is that of the address, and which are remains of an interrupted run of this state. */
-  #own(asked: LookedFor): FoundImages {
-    const { address, previous, known, importing } = asked;
-    const claim = claimOf(asked, this.#owner);
+  #own(lookup: ImageLookup): FoundImages {
+    const { address, previous, known, importing } = lookup;
+    const claim = claimOf(lookup, this.#owner);
     const old = retained(known);
     const at = (id: ImageId | undefined) => (id === undefined ? undefined : this.#kept.get(id));
     const begun = (id: ImageId | undefined) => madeBy(at(id), this.#owner);
-    const rank = (image: LiveImage | undefined): Standing => (image === undefined ? "foreign" : standing(image, claim));
+    const rank = (image: LiveImage | undefined): Ownership =>
+      image === undefined ? "foreign" : ownershipOf(image, claim);
     const marked = distinct(
       [address, ...(previous === undefined ? [] : [previous])].flatMap((one) => this.#marked.get(one) ?? []),
     ).filter(({ id }) => !old.has(id));
     const found = (have: LiveImage | undefined, leftovers: readonly ImageId[] = NONE): FoundImages => ({
-      ...nothing,
+      ...noImages,
       have,
-      standing: rank(have),
+      ownership: rank(have),
       leftovers,
     });
     if (importing !== undefined && known === undefined) return found(at(importing));
@@ -218,10 +219,10 @@ class Index {
         if (recorded?.status === "failed") return found(undefined, [recorded.id]);
         if (recorded !== undefined) return found(recorded);
         const claimable = marked.filter((image) => rank(image) === "claimable");
-        const [current, ...more] = claimable.filter((image) => usable(image) && image.mark?.retained === undefined);
+        const [current, ...more] = claimable.filter((image) => usable(image) && image.marker?.retained === undefined);
         const kept = known === undefined ? claimable.flatMap(keptBy) : [];
         const half = marked.find((image) => rank(image) === "incomplete") ?? claimable.find((image) => !usable(image));
-        if (current === undefined) return { ...nothing, incomplete: half, kept };
+        if (current === undefined) return { ...noImages, incomplete: half, kept };
         return { ...found(current), ambiguous: more.length === 0 ? NONE : [current, ...more], kept };
       }
       case "creating": {

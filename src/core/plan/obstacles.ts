@@ -1,8 +1,8 @@
-import { canTellUse } from "../abilities.ts";
+import { canReportUse } from "../abilities.ts";
 import { asFailure } from "../failure.ts";
 import type { ImageId } from "../model/name.ts";
 import type { Deletion, Step } from "../model/plan.ts";
-import type { Backend, Reading } from "../plugin.ts";
+import type { Backend, ReadContext } from "../plugin.ts";
 import { guarded } from "./deletions.ts";
 import type { FoundImages } from "./found.ts";
 
@@ -12,7 +12,7 @@ export async function withDeletions(
   deletes: readonly Deletion[],
   { have, owned }: Pick<FoundImages, "have" | "owned">,
   backend: Backend,
-  reading: Reading,
+  reading: ReadContext,
 ): Promise<{ readonly step: Step; readonly warnings: readonly string[] }> {
   if (deletes.length === 0) return { step, warnings: [] };
   const named = deletes.map((one) => {
@@ -29,8 +29,8 @@ export async function withDeletions(
 }
 
 /** Says that an image is in use, and by what, or that this is unknown; undefined if it is not in use. */
-export async function useOf(id: ImageId, backend: Backend, reading: Reading): Promise<string | undefined> {
-  if (!canTellUse(backend)) return undefined;
+export async function useOf(id: ImageId, backend: Backend, reading: ReadContext): Promise<string | undefined> {
+  if (!canReportUse(backend)) return undefined;
   try {
     const use = await backend.usedBy(id, reading);
     return use === undefined ? undefined : `the image is in use (${use})`;

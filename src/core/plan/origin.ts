@@ -3,7 +3,7 @@ import type { Resolved } from "../model/image.ts";
 import type { Content } from "../model/source.ts";
 import { type Attributes, canonical, type Value } from "../model/value.ts";
 import type { Origin } from "../origin.ts";
-import type { Backend, Plugin, Reading } from "../plugin.ts";
+import type { Backend, Plugin, ReadContext } from "../plugin.ts";
 
 /** The origin of the backend's own that is wanted. */
 export const originOf = (
@@ -39,7 +39,7 @@ export const originNow = async (
   plugin: Plugin,
   backend: Backend,
   want: Attributes,
-  reading: Reading,
+  reading: ReadContext,
 ): Promise<Content> =>
   backend.resolve === undefined
     ? declaredOrigin(plugin, want)

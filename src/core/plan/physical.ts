@@ -4,17 +4,17 @@ import { type Digest, digest, nameOf } from "../model/digest.ts";
 import type { Format } from "../model/image.ts";
 import type { SourceSpec } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
-import type { Backend, Plugin, Reading } from "../plugin.ts";
-import type { PlanContext } from "./means.ts";
-import type { Want } from "./sight.ts";
+import type { Backend, Plugin, ReadContext } from "../plugin.ts";
+import type { PlanContext } from "./context.ts";
+import type { DesiredImage } from "./input.ts";
 
 // Backends on which equal bytes are one image: what is known of the bytes of a declared one, and when they are read for it.
 
 /** What is known of the bytes that an image is to have. Pure. */
-export function bytesOf(want: Want, plugin: Plugin): KnownBytes {
+export function bytesOf(want: DesiredImage, plugin: Plugin): KnownBytes {
   const { resource, content, format = named(resource.source) } = want;
   const { digest: known, resolved } = content ?? {};
-  const sent = want.sent ?? sentOf(want, plugin);
+  const sent = want.sentDigest ?? sentOf(want, plugin);
   return {
     ...(known === undefined ? {} : { digest: known }),
     ...(resolved === undefined ? {} : { resolved }),
@@ -26,7 +26,7 @@ export function bytesOf(want: Want, plugin: Plugin): KnownBytes {
 }
 
 /** One file that goes as it is: its digest is that of all that is sent. */
-function sentOf({ resource, content, outgoing }: Want, plugin: Plugin): Digest | undefined {
+function sentOf({ resource, content, outgoing }: DesiredImage, plugin: Plugin): Digest | undefined {
   const known = content?.digest;
   const wanted = plugin.bytes?.(resource.want);
   const isUntouched = outgoing?.isUntouched ?? (wanted === undefined || wanted.compressions === "any");
@@ -38,7 +38,7 @@ function sentOf({ resource, content, outgoing }: Want, plugin: Plugin): Digest |
  * Bytes that nobody has read yet are those of another address which asks for them in the same way, or for which the same digests are
  * known: a digest of that stands in for theirs. Pure.
  */
-export function standIns(want: Want, plugin: Plugin): readonly KnownBytes[] {
+export function sameRequestBytes(want: DesiredImage, plugin: Plugin): readonly KnownBytes[] {
   const { source } = want.resource;
   if (source === undefined) return [];
   const { at, checksum, signature, follow, ...request } = source;
@@ -64,7 +64,7 @@ const named = (source: SourceSpec | undefined): Format | undefined =>
     : undefined;
 
 /** The text by which the plugin knows the image, as far as its bytes are known. Where nothing tells their format, it may be any that the plugin takes. */
-export function physicalOf(want: Want, plugin: Plugin): string | undefined {
+export function physicalOf(want: DesiredImage, plugin: Plugin): string | undefined {
   if (plugin.physical === undefined) return undefined;
   const bytes = bytesOf(want, plugin);
   const key = plugin.physical?.(want.resource.want, bytes);
@@ -80,11 +80,11 @@ const SMALL = 64 << 20;
 
 /** The want with the digest of all that is sent, where that needs a reading of local files and `isLikely` says that it may be known there. */
 export async function withSent(
-  want: Want,
+  want: DesiredImage,
   plugin: Plugin,
   { sent, signal }: Pick<PlanContext, "sent" | "signal">,
   isLikely: (size: number) => boolean | Promise<boolean>,
-): Promise<Want> {
+): Promise<DesiredImage> {
   const { resource, outgoing, content } = want;
   const wanted = plugin.bytes?.(resource.want);
   if (plugin.physical === undefined || outgoing === undefined || wanted === undefined) return want;
@@ -93,7 +93,7 @@ export async function withSent(
   const sample = digest("sha256", "0".repeat(64));
   if (plugin.physical(resource.want, { ...bytesOf(want, plugin), sent: sample }) === undefined) return want;
   const { size } = outgoing;
-  const sized = size === undefined ? want : { ...want, sends: size };
+  const sized = size === undefined ? want : { ...want, sentSize: size };
   const isRead = size === undefined ? (content?.size ?? Infinity) < SMALL : await isLikely(size);
   if (!isRead) return sized;
   const found = await sent?.(resource.source, wanted, { address: resource.address, signal });
@@ -101,7 +101,7 @@ export async function withSent(
   const isAll = isWhole(resource.source) && outgoing.isUntouched && content !== undefined;
   return {
     ...sized,
-    sent: found,
+    sentDigest: found,
     ...(isAll && content.digest === undefined ? { content: { ...content, digest: found } } : {}),
   };
 }
@@ -109,11 +109,11 @@ export async function withSent(
 /** How many bytes the images of a backend have. Listed at most once, where the plan did not list them anyway. */
 export class ListedSizes {
   readonly #backend: Backend;
-  readonly #reading: Reading;
+  readonly #reading: ReadContext;
   readonly #sizes = new Set<number>();
   #listing: Promise<void> | undefined;
 
-  constructor(backend: Backend, reading: Reading) {
+  constructor(backend: Backend, reading: ReadContext) {
     this.#backend = backend;
     this.#reading = reading;
   }

@@ -4,7 +4,7 @@ import type { Attributes } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
 
 /** A source that the backend fetches by itself. */
-export interface Pulled {
+export interface PulledSource {
   readonly source: UrlSource;
   /** The declared digest of the bytes; what was seen the last time does not count. */
   readonly digest: Digest | undefined;
@@ -13,12 +13,12 @@ export interface Pulled {
 }
 
 /** Whether the backend fetches a source by itself: it says so, and nothing of the source is only to be had or proven here. */
-export function pulled(
+export function pulledSource(
   plugin: Plugin,
   want: Attributes,
   source: SourceSpec | undefined,
   content: Content | undefined,
-): Pulled | undefined {
+): PulledSource | undefined {
   if (plugin.pulls === undefined || source?.kind !== "url") return undefined;
   const { username, password, headers, member, signature, decompress, checksum } = source;
   const isPlain =

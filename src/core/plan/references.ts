@@ -4,7 +4,7 @@ import type { Step } from "../model/plan.ts";
 import type { Recorded, State } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
-import { ordered } from "./turn.ts";
+import { insertBefore } from "./name-moves.ts";
 
 // Images that are made from other images of the file, by their ids. Pure.
 
@@ -65,11 +65,11 @@ export function withIds(
 
 /** In the order in which they can be decided: what an image is made from by its id before the image itself. */
 export function wavesOf<T extends { readonly address: Address }>(
-  asked: readonly T[],
+  lookups: readonly T[],
   resource: (address: Address) => Resource | undefined,
 ): readonly (readonly T[])[] {
-  if (!asked.some(({ address }) => resource(address)?.references !== undefined)) return [asked];
-  const names = new Set(asked.map(({ address }) => address));
+  if (!lookups.some(({ address }) => resource(address)?.references !== undefined)) return [lookups];
+  const names = new Set(lookups.map(({ address }) => address));
   const depths = new Map<Address, number>();
   const depth = (address: Address): number => {
     const before = depths.get(address);
@@ -79,7 +79,7 @@ export function wavesOf<T extends { readonly address: Address }>(
     depths.set(address, found);
     return found;
   };
-  const waves = Map.groupBy(asked, ({ address }) => depth(address));
+  const waves = Map.groupBy(lookups, ({ address }) => depth(address));
   return [...waves.keys()].sort((a, b) => a - b).map((key) => waves.get(key) ?? []);
 }
 
@@ -102,8 +102,8 @@ export function dependentsFirst(
       const [dependent, dependency] = [turned.get(address), turned.get(other)];
       if (other === address || dependent === undefined || dependency === undefined || !isRemoval(dependency)) continue;
       const before = (dependent.after ?? []).filter((one) => one !== other);
-      turned.set(address, ordered(dependent, before));
-      turned.set(other, ordered(dependency, [...new Set([...(dependency.after ?? []), address])]));
+      turned.set(address, insertBefore(dependent, before));
+      turned.set(other, insertBefore(dependency, [...new Set([...(dependency.after ?? []), address])]));
     }
   }
   return turned;

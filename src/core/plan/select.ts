@@ -2,7 +2,7 @@ import { Failure } from "../failure.ts";
 import { dependenciesOf, type Resource } from "../model/declaration.ts";
 import type { Address } from "../model/name.ts";
 import { nearest } from "../model/nearest.ts";
-import type { Selection } from "./means.ts";
+import type { Selection } from "./context.ts";
 
 /** Whether a pattern (`lab/debian`, `lab/*`, `lab`, `debian`) is about an address. */
 export function matches(pattern: string, address: Address): boolean {

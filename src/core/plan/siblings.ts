@@ -1,10 +1,10 @@
 import type { Address } from "../model/name.ts";
 import type { Recorded } from "../model/state.ts";
-import type { LiveImage } from "./sight.ts";
-import { type Claim, idsOf, standing } from "./standing.ts";
+import type { LiveImage } from "./input.ts";
+import { idsOf, type OwnershipClaim, ownershipOf } from "./ownership.ts";
 
 /** Whose markers are those of the file that is planned. */
-export type Owner = Pick<Claim, "file" | "lineage" | "marks">;
+export type StateIdentity = Pick<OwnershipClaim, "file" | "lineage" | "marks">;
 
 /** What tells which images an address has. */
 interface Holding {
@@ -14,21 +14,21 @@ interface Holding {
 }
 
 /** The managed address, other than this one, that an image belongs to. Pure. */
-export function siblingOf(
+export function managedBy(
   image: LiveImage,
   address: Address,
   all: Iterable<Holding>,
-  owner: Owner,
+  owner: StateIdentity,
 ): Address | undefined {
   for (const other of all) {
     if (other.address === address) continue;
-    if (idsOf(other.known).includes(image.id) || standing(image, claimOf(other, owner)) === "claimable")
+    if (idsOf(other.known).includes(image.id) || ownershipOf(image, claimOf(other, owner)) === "claimable")
       return other.address;
   }
   return undefined;
 }
 
-export const claimOf = ({ address, previous, known }: Holding, owner: Owner): Claim => ({
+export const claimOf = ({ address, previous, known }: Holding, owner: StateIdentity): OwnershipClaim => ({
   ...owner,
   address,
   previous,

@@ -2,24 +2,24 @@ import type { Step } from "../model/plan.ts";
 import { foreign, otherState } from "./blocked.ts";
 import { compareBytes } from "./compare.ts";
 import { diff } from "./diff.ts";
-import { adoptedContent } from "./evidence.ts";
-import type { DecisionInput, LiveImage, Want } from "./sight.ts";
-import { bearing } from "./standing.ts";
+import type { DecisionInput, DesiredImage, LiveImage } from "./input.ts";
+import { adoptedContent } from "./learned.ts";
+import { markerStatus } from "./ownership.ts";
 
 /**
  * An image that the state has no record of, and that is to become the image of the address: adopted where it is as declared, else
  * blocked. It is never replaced and never deleted in the same run. Pure.
  */
-export function unrecorded(sight: DecisionInput, want: Want, found: LiveImage): Step {
-  const { address } = sight;
-  const worth = bearing(found);
+export function unrecorded(input: DecisionInput, want: DesiredImage, found: LiveImage): Step {
+  const { address } = input;
+  const worth = markerStatus(found);
   if (worth === "inherited" || worth === "incomplete") return foreign(address, found, "");
-  const isOwn = sight.have === found && sight.standing === "claimable";
+  const isOwn = input.have === found && input.ownership === "claimable";
   const isElsewhere = worth === "genuine" && !isOwn;
-  const { changes, bytes, differing } = compared(sight, want, found);
-  if (isElsewhere && !sight.adopt) return foreign(address, found, "", differing);
+  const { changes, bytes, differing } = compared(input, want, found);
+  if (isElsewhere && !input.adopt) return foreign(address, found, "", differing);
   if (differing.length > 0) {
-    if (isOwn) return sight.adopt ? held(sight, found) : otherState(address, found, differing.join("; "));
+    if (isOwn) return input.adopt ? adoptOnlyStep(input, found) : otherState(address, found, differing.join("; "));
     return {
       action: "block",
       address,
@@ -29,7 +29,7 @@ export function unrecorded(sight: DecisionInput, want: Want, found: LiveImage): 
     };
   }
   const content = adoptedContent(want, found);
-  const isImport = want.importing !== undefined && sight.known === undefined;
+  const isImport = want.importId !== undefined && input.known === undefined;
   return {
     action: "adopt",
     address,
@@ -37,21 +37,21 @@ export function unrecorded(sight: DecisionInput, want: Want, found: LiveImage): 
     changes,
     because: isImport ? "import" : isOwn ? "mark" : "adopt",
     ...(content === undefined ? {} : { content }),
-    ...(sight.kept.length === 0 ? {} : { kept: sight.kept }),
+    ...(input.kept.length === 0 ? {} : { kept: input.kept }),
     ...(bytes?.kind === "unknown" && want.content !== undefined ? { uncompared: bytes.text } : {}),
   };
 }
 
 /** What of an image is not as declared, and could only become so by replacing it. */
-export const differences = (sight: DecisionInput, want: Want, found: LiveImage): readonly string[] =>
-  compared(sight, want, found).differing;
+export const differences = (input: DecisionInput, want: DesiredImage, found: LiveImage): readonly string[] =>
+  compared(input, want, found).differing;
 
-function compared(sight: DecisionInput, want: Want, found: LiveImage) {
+function compared(input: DecisionInput, want: DesiredImage, found: LiveImage) {
   const { changes, refused } = diff(want.schema, {
     have: found.attributes,
     want: want.resource.want,
     ignore: want.resource.lifecycle.ignoreChanges,
-    later: want.later ?? [],
+    later: want.pendingReferences ?? [],
   });
   const isTheirs = want.maintained === true || want.resource.lifecycle.ignoreChanges.includes("content");
   const bytes = isTheirs ? undefined : compareBytes(want, found);
@@ -59,13 +59,13 @@ function compared(sight: DecisionInput, want: Want, found: LiveImage) {
     ...refused,
     ...changes.filter(({ forces }) => forces === "replace").map(({ name }) => name),
     ...(bytes?.kind === "differ" ? [bytes.text] : []),
-    ...(sight.replace ? ["--replace"] : []),
+    ...(input.replace ? ["--replace"] : []),
   ];
   return { changes, bytes, differing };
 }
 
 /** Taken into the state as it is; what differs is the next plan's. */
-export const held = ({ address, kept }: DecisionInput, { id }: LiveImage): Step => ({
+export const adoptOnlyStep = ({ address, kept }: DecisionInput, { id }: LiveImage): Step => ({
   action: "adopt",
   address,
   id,

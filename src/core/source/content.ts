@@ -88,6 +88,13 @@ export function compareValidators(before: Validators, now: Validators): Comparis
   return UNKNOWN;
 }
 
+/** The server says nothing of its file but the length. */
+export const isMute = ({ etag, modified }: Validators): boolean => etag === undefined && modified === undefined;
+
+/** The same, as far as anybody knows: of a file of which nothing is said, what was read last is what counts. */
+export const isSameAsTold = (before: Validators, now: Validators): boolean =>
+  isMute(before) && isMute(now) ? before.length === now.length : compareValidators(before, now).kind === "same";
+
 /** Servers behind one URL count their versions each in its own way: time and length together say that the file is the same. */
 const isSameFile = (before: Validators, now: Validators): boolean =>
   before.modified !== undefined &&

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { countMade } from "../format/garbage.ts";
+import { countAllocated, free, LENT } from "../format/collection.ts";
 import { sourceFailure } from "./failure.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
@@ -11,19 +11,19 @@ interface Reading {
   readonly ring?: Ring | undefined;
 }
 
-/** Buffers that lent pieces go round in: four that a reader may have, and those that are read ahead or held back on their way. */
-const LENT = 8;
+/** Size of the buffers of one flow of bytes among so many: the calls do not count, and many flows have several buffers each. */
+const [SMALLEST, LARGEST] = [128 << 10, 512 << 10];
+let flows = 0;
+const sizeNow = (): number => Math.max(SMALLEST, Math.min(LARGEST, (1 << 20) / 2 ** Math.ceil(Math.log2(flows + 1))));
 
-/** Size of lent buffers: the calls do not count yet, and many readers may have eight of them each. */
-const LENT_PIECE = 256 << 10;
-
-/** Buffers of one reader, of `size` bytes each, used again when the eighth after it is wanted. */
-export class Ring {
+/** Buffers of one reader, used again when the eighth after it is wanted: four that it may have, and those that are held on their way. */
+export class Ring implements Disposable {
   readonly size: number;
   readonly #buffers: Buffer[] = [];
 
-  constructor(size = LENT_PIECE) {
-    this.size = size;
+  constructor() {
+    this.size = sizeNow();
+    flows += 1;
   }
 
   take(): Buffer {
@@ -31,6 +31,10 @@ export class Ring {
     const taken = used ?? Buffer.allocUnsafeSlow(this.size);
     this.#buffers.push(taken);
     return taken;
+  }
+
+  [Symbol.dispose](): void {
+    flows -= 1;
   }
 }
 
@@ -54,7 +58,7 @@ export async function* readPieces(
       next = read(file, at, to, ring);
       signal.throwIfAborted();
       yield piece;
-      if (ring === undefined) countMade(piece);
+      if (ring === undefined) countAllocated(piece);
     }
   } finally {
     // The file may be closed right after: nothing is to be under way then.
@@ -74,7 +78,8 @@ async function read(file: FileHandle, at: number, to: number, ring: Ring | undef
 export async function* readWhole(path: string, signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
   try {
     await using file = await open(path);
-    yield* readPieces(file, signal, { ring: lent ? new Ring() : undefined });
+    using ring = lent ? new Ring() : undefined;
+    yield* readPieces(file, signal, { ring });
   } catch (thrown) {
     signal.throwIfAborted();
     throw sourceFailure(thrown, path);
@@ -87,46 +92,87 @@ const JOINED = 256 << 10;
 /** Milliseconds after which small pieces go on as they are. */
 const SLOW = 100;
 
+/** Pieces that are being joined into one buffer. */
+class Joining {
+  #buffer: Uint8Array | undefined;
+  #since = 0;
+  filled = 0;
+
+  /** As much of the piece as there is room for; what is left of it. */
+  add(piece: Uint8Array, size: number): Uint8Array {
+    if (this.filled === 0) this.#since = performance.now();
+    this.#buffer ??= Buffer.allocUnsafeSlow(size);
+    const part = piece.subarray(0, this.#buffer.length - this.filled);
+    this.#buffer.set(part, this.filled);
+    this.filled += part.length;
+    return piece.subarray(part.length);
+  }
+
+  get isFull(): boolean {
+    return this.filled === this.#buffer?.length;
+  }
+
+  get isLate(): boolean {
+    return this.filled > 0 && performance.now() - this.#since >= SLOW;
+  }
+
+  take(): Uint8Array {
+    const all = (this.#buffer ?? new Uint8Array(0)).subarray(0, this.filled);
+    this.#buffer = undefined;
+    this.filled = 0;
+    return all;
+  }
+}
+
 /**
  * Small pieces joined, up to 256 KiB; on a slow line, to what came within 100 ms. Large ones go through as they are. An error of the
  * input is thrown only after what had come before it was given.
  */
 export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let buffer: Uint8Array | undefined;
-  let filled = 0;
-  let since = performance.now();
+  const joining = new Joining();
   let broken: { readonly reason: unknown } | undefined;
-  const taken = (): Uint8Array => {
-    const all = (buffer ?? new Uint8Array(0)).subarray(0, filled);
-    buffer = undefined;
-    filled = 0;
-    return all;
-  };
-  const pieces = input[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      const next = await pieces.next().catch((reason: unknown) => {
-        broken = { reason };
-        return undefined;
-      });
-      if (next === undefined || next.done === true) break;
-      const { value } = next;
-      if (value.length >= LARGE || filled + value.length > JOINED) {
-        if (filled > 0) yield taken();
-        if (value.length >= LARGE) {
-          yield value;
-          continue;
-        }
-      }
-      if (filled === 0) since = performance.now();
-      buffer ??= Buffer.allocUnsafeSlow(JOINED);
-      buffer.set(value, filled);
-      filled += value.length;
-      if (performance.now() - since >= SLOW) yield taken();
+    for await (const piece of input) {
+      const isLarge = piece.length >= LARGE;
+      if (joining.filled > 0 && (isLarge || joining.filled + piece.length > JOINED)) yield joining.take();
+      if (isLarge) yield piece;
+      else joining.add(piece, JOINED);
+      if (joining.isLate) yield joining.take();
     }
-    if (filled > 0) yield taken();
-    if (broken !== undefined) throw broken.reason;
-  } finally {
-    await pieces.return?.();
+  } catch (reason) {
+    broken = { reason };
   }
+  if (joining.filled > 0) yield joining.take();
+  if (broken !== undefined) throw broken.reason;
+}
+
+/**
+ * What comes from a socket, in buffers of its own, as large as many flows at once allow; else as `gathered`. The memory of a piece is given
+ * back when the next one comes: whoever gets a piece may do the same with it.
+ */
+export async function* received(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const joining = new Joining();
+  let broken: { readonly reason: unknown } | undefined;
+  let before: Uint8Array | undefined;
+  flows += 1;
+  try {
+    for await (const piece of input) {
+      // The one without bytes is everybody's.
+      if (piece.length === 0) continue;
+      for (let rest = piece; rest.length > 0; ) {
+        rest = joining.add(rest, sizeNow());
+        if (joining.isFull) yield joining.take();
+      }
+      // What an HTTP parser has put back of a piece (nothing, but in its buffer) is read before the next piece comes.
+      if (before !== undefined) free(before);
+      before = piece.byteLength === piece.buffer.byteLength ? piece : undefined;
+      if (joining.isLate) yield joining.take();
+    }
+  } catch (reason) {
+    broken = { reason };
+  } finally {
+    flows -= 1;
+  }
+  if (joining.filled > 0) yield joining.take();
+  if (broken !== undefined) throw broken.reason;
 }

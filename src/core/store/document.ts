@@ -20,7 +20,7 @@ export function parseState(text: string, at: Where): State {
   } catch (error) {
     throw broken("the state is not JSON", at, brokenAt(text), error);
   }
-  tellMoved(value, at);
+  refuseMoved(value, at);
   const current = upgrade(value, at);
   if (isState(current)) return current;
   const fault = stateFault(current);
@@ -53,7 +53,7 @@ export function upgrade(value: unknown, at: Where, upgrades: Upgrades = UPGRADES
 }
 
 /** What `state migrate` leaves where a state was, and what is there before it has come. */
-function tellMoved(value: unknown, { where }: Where): void {
+function refuseMoved(value: unknown, { where }: Where): void {
   const [moved, from] = isTable(value) ? [value["moved"], value["arriving"]] : [];
   if (typeof moved === "string")
     throw new Failure("state.moved", `the state in ${where} has moved to ${moved}`, {

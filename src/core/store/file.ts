@@ -11,7 +11,7 @@ import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
 import { onDisk, stateFailure } from "./failure.ts";
-import { JournalFolder, listRuns, openRuns, readRun } from "./folder.ts";
+import { JournalDirectory, listRuns, openRuns, readRun } from "./journal-directory.ts";
 import { type Document, KEPT_RUNS, type StateLock, type Storage } from "./storage.ts";
 import { keepVersion, listVersions, readVersion } from "./versions.ts";
 
@@ -80,7 +80,7 @@ function leaseOf(at: Paths, me: Holder, keep: number): StateLock {
     const holder = await onDisk(at.lock, () => readHolder(at.lock));
     if (holder?.id !== me.id) throw lost(at.document, holder);
   };
-  const journal = new JournalFolder(at.journals, keep, check);
+  const journal = new JournalDirectory(at.journals, keep, check);
   return {
     journal,
     async write(text, expected) {
@@ -160,14 +160,14 @@ async function versionOf(path: string): Promise<string> {
 
 /** Takes away what killed processes have left beside the document. Only whoever holds the lock does it. */
 async function tidy({ document, lock }: Paths, me: Holder): Promise<void> {
-  const folder = dirname(document);
-  const names = await readdir(folder);
+  const directory = dirname(document);
+  const names = await readdir(directory);
   const left = names.filter((name) => isTemporary(name, document));
   for (const name of names) {
     if (!name.startsWith(`${basename(lock)}.`) || name.includes(me.id)) continue;
-    const holder = parseHolder(await readFile(join(folder, name), "utf8").catch(() => ""));
+    const holder = parseHolder(await readFile(join(directory, name), "utf8").catch(() => ""));
     // One that does not say whose it is may be just being written: its owner then writes it again.
     if (holder === undefined || isDead(holder, identity(), probe)) left.push(name);
   }
-  await Promise.all(left.map((name) => rm(join(folder, name), { force: true })));
+  await Promise.all(left.map((name) => rm(join(directory, name), { force: true })));
 }

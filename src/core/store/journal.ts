@@ -24,12 +24,12 @@ export interface End {
   readonly serial: number;
   readonly outcome?: Outcome;
 }
-export type RunSaid =
+export type RunEntry =
   | { readonly begin: RunBegin }
   | { readonly put: Rows }
   | { readonly event: Event }
   | { readonly end: End };
-type JournalLine = RunSaid & {
+type JournalLine = RunEntry & {
   readonly seq: number;
   /** RFC 3339. */
   readonly at: string;
@@ -48,7 +48,7 @@ export const JOURNAL_HINT =
   "move the journal away to use the state before that run; the images that it created are found by their markers";
 
 /** A line, with its newline. */
-export function encode(seq: number, at: string, said: RunSaid): string {
+export function encode(seq: number, at: string, said: RunEntry): string {
   const body = JSON.stringify({ seq, at, ...said }).slice(0, -1);
   return `${body},"crc":"${sum(body)}"}\n`;
 }

@@ -2,7 +2,7 @@ import { Failure } from "../failure.ts";
 import type { Holder, State } from "../model/state.ts";
 import { isTable } from "../model/value.ts";
 import { parseState, showState } from "./document.ts";
-import { hold, type LockWait } from "./hold.ts";
+import { acquireLock, type LockOptions } from "./lock.ts";
 import { replay } from "./replay.ts";
 import type { StateLock, Storage, StoredSnapshot } from "./storage.ts";
 
@@ -20,13 +20,13 @@ export async function migrate(
   from: Storage,
   to: Storage,
   me: Holder,
-  patience: LockWait,
+  lockOptions: LockOptions,
 ): Promise<{ readonly state: State; readonly runs: number }> {
   if (from.where === to.where) throw new Failure("state.migrate", `the state is already in ${to.where}`);
   await using stack = new AsyncDisposableStack();
   const place = async (storage: Storage): Promise<Found> => {
-    const lease = stack.use(await hold(storage, me, patience));
-    return { lease, snapshot: await storage.read(patience.signal) };
+    const lease = stack.use(await acquireLock(storage, me, lockOptions));
+    return { lease, snapshot: await storage.read(lockOptions.signal) };
   };
   const [source, target] = [await place(from), await place(to)];
   const arrived = arriving(target.snapshot, from);
@@ -49,7 +49,7 @@ export async function migrate(
   const { lineage, serial } = state;
   const came = note({ arriving: from.where, version: state.version, lineage, serial, state });
   const tag = await target.lease.write(came, target.snapshot.document?.tag);
-  const runs = await copyRuns(from, target.lease, patience.signal);
+  const runs = await copyRuns(from, target.lease, lockOptions.signal);
   // GitLab takes each serial once.
   const moved = { ...state, serial: serial + 1 };
   await source.lease.write(note({ moved: to.where, version: state.version, lineage, serial: serial + 1 }), settled);

@@ -5,7 +5,7 @@ import type { Address } from "../model/name.ts";
 import type { Holder, Recorded, State } from "../model/state.ts";
 import type { Changes } from "./changes.ts";
 import { showState } from "./document.ts";
-import { hold } from "./hold.ts";
+import { acquireLock } from "./lock.ts";
 import { replay } from "./replay.ts";
 import type { Storage } from "./storage.ts";
 import { Writer } from "./writer.ts";
@@ -60,7 +60,7 @@ export async function openStore(opening: StoreOptions): Promise<Store> {
     for (const note of notes) onNote?.(note);
     return new Reader(run, state);
   }
-  const lease = await hold(storage, holder, { timeout: opening.lockTimeout, signal, onNote });
+  const lease = await acquireLock(storage, holder, { timeout: opening.lockTimeout, signal, onNote });
   try {
     const snapshot = await storage.read(signal);
     const { state, changed, open, notes } = replay(snapshot, storage, crypto.randomUUID());

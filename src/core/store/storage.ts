@@ -1,7 +1,7 @@
 import type { Holder } from "../model/state.ts";
 
 /** The operation of a lock that is only taken to see whether somebody holds it. */
-export const LOOK = "look";
+export const PEEK = "look";
 
 /** The state document as it was read. */
 export interface Document {
@@ -24,7 +24,7 @@ export interface StoredSnapshot {
 }
 
 /** A run of the past as the storage lists it. */
-export interface Listed {
+export interface ListedRun {
   readonly run: string;
   readonly open: boolean;
   /** Its first line, and its last whole one. */
@@ -84,7 +84,7 @@ export interface Storage {
   /** Takes the lock away from whoever holds it as `id`; false when that is not who holds it. */
   unlock(id: string, signal: AbortSignal): Promise<boolean>;
   /** The runs that it still remembers, oldest first. */
-  runs(signal: AbortSignal): Promise<readonly Listed[]>;
+  runs(signal: AbortSignal): Promise<readonly ListedRun[]>;
   readRun(run: string, signal: AbortSignal): Promise<string | undefined>;
   /** The former documents that it still has, oldest first; undefined: the storage cannot tell. */
   versions(signal: AbortSignal): Promise<readonly Version[] | undefined>;

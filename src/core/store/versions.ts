@@ -15,16 +15,16 @@ export const timeOf = (id: string): string =>
   id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3}).*$/, "$1-$2-$3T$4:$5:$6.$7Z");
 
 /** Gives the document that is about to be replaced a second name, and removes those that are more than are kept. */
-export async function keepVersion(folder: string, document: string, tag: string): Promise<void> {
-  await onDisk(folder, async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, versionId(after((await names(folder)).at(-1)), tag));
+export async function keepVersion(directory: string, document: string, tag: string): Promise<void> {
+  await onDisk(directory, async () => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, versionId(after((await names(directory)).at(-1)), tag));
     await link(document, path).catch(async (error: unknown) => {
       if (errno(error) === "ENOENT") throw error;
       if (errno(error) !== "EEXIST") await copyFile(document, path);
     });
-    const old = (await names(folder)).slice(0, -KEPT_VERSIONS);
-    await Promise.all(old.map((name) => rm(join(folder, name), { force: true })));
+    const old = (await names(directory)).slice(0, -KEPT_VERSIONS);
+    await Promise.all(old.map((name) => rm(join(directory, name), { force: true })));
   });
 }
 
@@ -34,21 +34,21 @@ function after(last: string | undefined): Date {
   return new Date(Math.max(Date.now(), before + 1));
 }
 
-export async function listVersions(folder: string): Promise<readonly Version[]> {
-  return (await onDisk(folder, () => names(folder))).map((id) => ({ id, at: timeOf(id) }));
+export async function listVersions(directory: string): Promise<readonly Version[]> {
+  return (await onDisk(directory, () => names(directory))).map((id) => ({ id, at: timeOf(id) }));
 }
 
-export async function readVersion(folder: string, id: string): Promise<string | undefined> {
+export async function readVersion(directory: string, id: string): Promise<string | undefined> {
   if (!/^[\w-]+$/.test(id)) return undefined;
-  const path = join(folder, id);
+  const path = join(directory, id);
   return await onDisk(path, async () => {
     const found = await stat(path).catch(missing);
     return found === undefined ? undefined : await readFile(path, "utf8");
   });
 }
 
-async function names(folder: string): Promise<readonly string[]> {
-  return ((await readdir(folder).catch(missing)) ?? []).filter((name) => /^\d{8}T\d{9}Z-\w+$/.test(name)).sort();
+async function names(directory: string): Promise<readonly string[]> {
+  return ((await readdir(directory).catch(missing)) ?? []).filter((name) => /^\d{8}T\d{9}Z-\w+$/.test(name)).sort();
 }
 
 function missing(error: unknown): undefined {

@@ -5,7 +5,7 @@ import { type Holder, type Recorded, STATE_VERSION, type State } from "../model/
 import { type Changes, isSameRow, rowsOf } from "./changes.ts";
 import { Commits } from "./commits.ts";
 import { showState } from "./document.ts";
-import { encode, type RunSaid } from "./journal.ts";
+import { encode, type RunEntry } from "./journal.ts";
 import { isRow, rowFault } from "./rows.ts";
 import type { StateLock } from "./storage.ts";
 
@@ -15,7 +15,7 @@ interface StoredDocument {
   readonly tag: string | undefined;
 }
 
-type Pending = { readonly at: string; readonly said: RunSaid };
+type Pending = { readonly at: string; readonly said: RunEntry };
 
 /** A state that is open to be changed: what state.ts promises of a Store. */
 export class Writer {
@@ -123,7 +123,7 @@ export class Writer {
     await this.#lease.journal?.finish(this.run);
   }
 
-  async #add(said: RunSaid): Promise<void> {
+  async #add(said: RunEntry): Promise<void> {
     await this.#commits.add({ at: this.#now().toISOString(), said });
   }
 
@@ -149,7 +149,7 @@ export class Writer {
     this.#seq = seq;
   }
 
-  #begin(): RunSaid {
+  #begin(): RunEntry {
     const { lineage, serial } = this.#written.state;
     const { operation, user, host } = this.#holder;
     return { begin: { run: this.run, version: STATE_VERSION, lineage, serial, operation, user, host } };

@@ -1,6 +1,6 @@
-import { type Desired, Failure, type Mark } from "images";
-import type { Held, IncusClient } from "./client.ts";
-import { isSameFile, NOTE, type Notes, notesOf, ownMark, plainAliases, type Where } from "./image.ts";
+import { type Desired, Failure, type Marker } from "images";
+import type { HeldAlias, IncusClient } from "./client.ts";
+import { type ImageScope, isSameFile, NOTE, type Notes, notesOf, ownMark, plainAliases } from "./image.ts";
 import { type Alias, aliasesOf, type IncusImage } from "./schema.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
@@ -19,12 +19,12 @@ interface Taking {
   /** The fingerprint of the image that is being replaced, in the same project. */
   readonly replaces: string | undefined;
   /** The marker that the image bears, or is to bear. */
-  readonly owner: Mark | undefined;
-  readonly place: Pick<Where, "self">;
+  readonly owner: Marker | undefined;
+  readonly place: Pick<ImageScope, "self">;
 }
 
 /** Which aliases are to lead to an image; `may`: those that are left out where another image has them. */
-interface AliasWishes {
+interface AliasOptions {
   readonly must: readonly Alias[];
   readonly may: readonly string[];
 }
@@ -33,10 +33,10 @@ interface AliasWishes {
  * Looks who holds the aliases, and changes nothing. Answers those of `may` that can be had.
  * @throws Failure backend.conflict when an image that is not managed holds one of `must`
  */
-export async function free(
+export async function freeAliases(
   client: IncusClient,
   target: string | undefined,
-  wishes: AliasWishes,
+  wishes: AliasOptions,
   taking: Taking,
 ): Promise<readonly string[]> {
   for (const { name } of wishes.must) {
@@ -63,7 +63,7 @@ async function canHave(
 /** Whether an alias leads to `target`, to what it may be taken from, or to nothing. */
 async function isOurs(
   client: IncusClient,
-  { entry }: Held,
+  { entry }: HeldAlias,
   target: string | undefined,
   taking: Taking,
 ): Promise<boolean> {
@@ -72,7 +72,7 @@ async function isOurs(
   return holder === undefined || isSameFile(ownMark(holder, taking.place), taking.owner);
 }
 
-const taken = ({ entry }: Held): Failure =>
+const taken = ({ entry }: HeldAlias): Failure =>
   new Failure("backend.conflict", `the alias ${entry.name} belongs to another image (${entry.target.slice(0, 12)})`, {
     hint: `remove it from that image (incus image alias delete ${entry.name}), or choose another alias`,
   });
@@ -81,7 +81,7 @@ const taken = ({ entry }: Held): Failure =>
  * Has the aliases lead to `target`; one that moves does so in one step. Where another user is quicker, it is looked at again.
  * @throws Failure backend.conflict when one leads to an image that is not managed by now
  */
-export async function lead(
+export async function moveAliases(
   client: IncusClient,
   target: string,
   aliases: readonly Alias[],
@@ -117,7 +117,7 @@ async function led(
 }
 
 /** Gives copied aliases to `target`, but for those that another image got in the meantime. Answers those that it has. */
-export async function offer(
+export async function assignFreeAliases(
   client: IncusClient,
   target: string,
   aliases: readonly Alias[],
@@ -126,7 +126,7 @@ export async function offer(
   const has: string[] = [];
   for (const alias of aliases) {
     if (!(await canHave(client, alias.name, target, taking))) continue;
-    await lead(client, target, [alias], taking);
+    await moveAliases(client, target, [alias], taking);
     has.push(alias.name);
   }
   return has;

@@ -1,5 +1,4 @@
 import {
-  type Added,
   type Additions,
   type Address,
   type Backend,
@@ -10,20 +9,21 @@ import {
   type Host,
   type ImageId,
   type Locates,
-  type Looked,
+  type Lookup,
   type Observed,
   type Part,
-  type Reading,
+  type ReadContext,
   type Refreshed,
   type Refreshes,
+  type ReportsAdditions,
   type Resolved,
   type Source,
 } from "images";
 import { lostBy } from "./aliases.ts";
-import { type Declared, declaredOf } from "./asked.ts";
+import { IncusCreation } from "./creation.ts";
 import { partsIn } from "./download.ts";
 import {
-  type Beside,
+  type ImageExtras,
   isFingerprint,
   isPrefix,
   LASTING,
@@ -34,19 +34,19 @@ import {
   partsOf,
 } from "./image.ts";
 import { instanceOf, resumed } from "./instance-origin.ts";
-import { IncusMaking } from "./making.ts";
 import { type IncusPlace, lasting, type Places, placingOf, scopeOf, supports, there } from "./places.ts";
-import { renewed } from "./refresh.ts";
+import { refreshed } from "./refresh.ts";
 import { Remotes } from "./remotes.ts";
+import { type Declared, declaredOf } from "./request.ts";
 import type { IncusImage } from "./schema.ts";
 import type { Servers } from "./servers.ts";
-import { align } from "./update.ts";
+import { updateImage } from "./update.ts";
 import { mismatch } from "./upload.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
 /** The images of a project of an Incus server, and of other projects and remotes where images say so. */
 export class Incus
-  implements Backend<IncusImage>, Downloads, Added<IncusImage>, Locates<IncusImage>, Refreshes<IncusImage>
+  implements Backend<IncusImage>, Downloads, ReportsAdditions<IncusImage>, Locates<IncusImage>, Refreshes<IncusImage>
 {
   readonly #remotes: Remotes;
   readonly #places: Places;
@@ -62,7 +62,7 @@ export class Incus
 
   async read(
     { address, id, nonce }: { address: Address; id?: ImageId; nonce?: string },
-    { signal }: Reading,
+    { signal }: ReadContext,
   ): Promise<Observed<IncusImage> | undefined> {
     const want = this.#wants.get(address);
     const home = want === undefined ? await this.#places.own() : await this.#places.of(want);
@@ -70,9 +70,9 @@ export class Incus
       image === undefined ? undefined : await this.#seen(place, image, signal);
     if (id === undefined) {
       const isIt = (one: IncusImageAnswer) => {
-        const mark = ownMark(one, home);
-        const isBegun = mark?.self?.startsWith("~") === true && mark.self !== `~${nonce}`;
-        return mark?.owner === address && mark.file === this.#host.file && !isBegun;
+        const marker = ownMark(one, home);
+        const isBegun = marker?.self?.startsWith("~") === true && marker.self !== `~${nonce}`;
+        return marker?.owner === address && marker.file === this.#host.file && !isBegun;
       };
       return await seen(home, (await home.client.images(signal)).find(isIt));
     }
@@ -97,7 +97,7 @@ export class Incus
     return undefined;
   }
 
-  async *list({ signal, note }: Reading, looked: readonly Looked[] = []): AsyncGenerator<Observed<IncusImage>> {
+  async *list({ signal, note }: ReadContext, looked: readonly Lookup[] = []): AsyncGenerator<Observed<IncusImage>> {
     for (const { address, id } of looked) if (id !== undefined) await this.#begun(address, id, signal, note);
     const wants = [...this.#wants.values()];
     const places = new Set([
@@ -111,7 +111,7 @@ export class Incus
     }
   }
 
-  async resolve(want: Desired<IncusImage>, { signal, note }: Reading): Promise<Resolved> {
+  async resolve(want: Desired<IncusImage>, { signal, note }: ReadContext): Promise<Resolved> {
     const found = await this.#remotes.find(want, signal);
     if (found === undefined) return await instanceOf(this.#places, want, { signal, note });
     const { fingerprint, size, needs } = found;
@@ -142,7 +142,7 @@ export class Incus
     // The image that is replaced may be in another place.
     const isHere = replaces !== undefined && replaces === `${place.prefix}${partsOf(replaces).name}`;
     const old = isHere ? await this.#fingerprint(replaces, address, signal) : undefined;
-    return await this.#seen(place, await new IncusMaking(want, around, context, old).make(source), signal);
+    return await this.#seen(place, await new IncusCreation(want, around, context, old).make(source), signal);
   }
 
   async update(
@@ -159,7 +159,7 @@ export class Incus
     };
     const fingerprint = (await this.#fingerprint(have.id, address, signal)) ?? partsOf(have.id).name;
     await resumed(this.#places, want, context);
-    return await this.#seen(place, await align(place, fingerprint, { want, cleared, remote }, context), signal);
+    return await this.#seen(place, await updateImage(place, fingerprint, { want, cleared, remote }, context), signal);
   }
 
   async delete(id: ImageId, { signal, progress, address }: Context): Promise<void> {
@@ -169,13 +169,13 @@ export class Incus
     await client.remove(fingerprint, { signal, progress });
   }
 
-  async download(id: ImageId, { signal }: Reading): Promise<readonly Part[]> {
+  async download(id: ImageId, { signal }: ReadContext): Promise<readonly Part[]> {
     const { client } = await this.#places.ofId(id);
     const fingerprint = (await this.#fingerprint(id, undefined, signal)) ?? partsOf(id).name;
     return await partsIn(client, await there(client, fingerprint, signal), signal);
   }
 
-  async added({ attributes }: Observed<IncusImage>, want: Desired<IncusImage>): Promise<Additions> {
+  async additions({ attributes }: Observed<IncusImage>, want: Desired<IncusImage>): Promise<Additions> {
     const { alias, aliases, profiles, expires_at, properties = {} } = attributes;
     // Which of them came with the bytes the server does not say.
     const own = want.properties === undefined ? Object.keys(properties).sort() : [];
@@ -200,7 +200,7 @@ export class Incus
   async refresh(have: Observed<IncusImage>, want: Desired<IncusImage>, context: Context): Promise<Refreshed> {
     const place = await this.#places.ofId(have.id);
     const fingerprint = (await this.#fingerprint(have.id, context.address, context.signal)) ?? partsOf(have.id).name;
-    const { image, changed } = await renewed(place, fingerprint, want, context);
+    const { image, changed } = await refreshed(place, fingerprint, want, context);
     return { image: await this.#seen(place, image, context.signal), changed, content: image.fingerprint };
   }
 
@@ -213,11 +213,11 @@ export class Incus
     signal: AbortSignal,
     held?: ReadonlySet<string>,
   ): Promise<Observed<IncusImage>> {
-    const { mark } = notesOf(image);
-    const want = mark?.file === this.#host.file ? this.#wants.get(mark.owner) : undefined;
+    const { mark: marker } = notesOf(image);
+    const want = marker?.file === this.#host.file ? this.#wants.get(marker.owner) : undefined;
     const isHeld = async (name: string) => held?.has(name) ?? (await place.client.alias(name, signal)) !== undefined;
     const isThere = want !== undefined && (await this.#places.of(want)).prefix === place.prefix;
-    const beside: Beside = {
+    const beside: ImageExtras = {
       ...(isThere ? { written: placingOf(want) } : {}),
       missing: want === undefined ? [] : await lostBy(image, isHeld),
     };
@@ -233,7 +233,7 @@ export class Incus
   }
 
   /** What an interrupted run began the server may still be making: it is waited for, so that it is seen. */
-  async #begun(address: Address, id: ImageId, signal: AbortSignal, note: Reading["note"]): Promise<void> {
+  async #begun(address: Address, id: ImageId, signal: AbortSignal, note: ReadContext["note"]): Promise<void> {
     const { name } = partsOf(id);
     if (!name.startsWith(PENDING)) return;
     const { operations } = (await this.#places.ofId(id)).client;

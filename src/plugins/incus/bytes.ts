@@ -1,10 +1,10 @@
-import { type Desired, Failure, passing, type Source, type Wanted } from "images";
+import { type ByteRequirements, type Desired, Failure, passThrough, type Source } from "images";
 import { metadataTar } from "./metadata.ts";
 import type { MultipartFiles, TaggedFile } from "./multipart.ts";
 import type { IncusImage } from "./schema.ts";
 
 /** What bytes we take: an image of Incus as it is, and bare disks and root file systems. */
-export const wanted = ({ vm, fingerprint }: Desired<IncusImage>): Wanted => ({
+export const wanted = ({ vm, fingerprint }: Desired<IncusImage>): ByteRequirements => ({
   formats: ["qcow2", "tar", "squashfs"],
   compressions: vm === true && fingerprint === undefined ? ["none"] : "any",
 });
@@ -37,8 +37,8 @@ export async function filesFrom(
   const first = metadata ?? (await made(want, native));
   const size = source.size === undefined || first.size === undefined ? undefined : source.size + first.size;
   const open = async function* (signal: AbortSignal): AsyncGenerator<TaggedFile> {
-    for await (const bytes of passing(first, signal)) yield { part: 0, bytes };
-    for await (const bytes of passing(source, signal)) yield { part: 1, bytes };
+    for await (const bytes of passThrough(first, signal)) yield { part: 0, bytes };
+    for await (const bytes of passThrough(source, signal)) yield { part: 1, bytes };
   };
   const parts = [
     { name: "metadata", filename: first.filename },
@@ -49,7 +49,7 @@ export async function filesFrom(
 
 function one(source: Source): MultipartFiles {
   const open = async function* (signal: AbortSignal): AsyncGenerator<TaggedFile> {
-    for await (const bytes of passing(source, signal)) yield { part: 0, bytes };
+    for await (const bytes of passThrough(source, signal)) yield { part: 0, bytes };
   };
   const parts = [{ name: "rootfs", filename: source.filename }];
   return { parts, size: source.size, open, digests: () => source.digests() };

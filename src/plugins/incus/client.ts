@@ -26,7 +26,7 @@ export interface Writable {
 }
 
 /** An alias as it was when it was read. */
-export interface Held {
+export interface HeldAlias {
   readonly entry: AliasEntry;
   readonly etag: string | undefined;
 }
@@ -40,16 +40,16 @@ interface IncusUpload {
 
 /** The calls that images need, on one server and in one project. */
 export class IncusClient {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly project: string | undefined;
   readonly operations: Operations;
   readonly instances: Instances;
 
-  constructor(door: HttpClient, project: string | undefined) {
-    this.#door = door;
+  constructor(http: HttpClient, project: string | undefined) {
+    this.#http = http;
     this.project = project;
-    this.operations = new Operations(door);
-    this.instances = new Instances(door, project, this.operations);
+    this.operations = new Operations(http);
+    this.instances = new Instances(http, project, this.operations);
   }
 
   /** All images, in one answer. */
@@ -65,9 +65,9 @@ export class IncusClient {
     return found === undefined ? undefined : parsed(found.metadata, isImage, "an image");
   }
 
-  async alias(name: string, signal: AbortSignal): Promise<Held | undefined> {
+  async alias(name: string, signal: AbortSignal): Promise<HeldAlias | undefined> {
     const call = { signal, query: this.#query(), accept: [404] };
-    const answer = await this.#door.send("GET", `1.0/images/aliases/${encodeURIComponent(name)}`, call);
+    const answer = await this.#http.send("GET", `1.0/images/aliases/${encodeURIComponent(name)}`, call);
     if (answer.status === 404) {
       await answer.text();
       return undefined;
@@ -80,7 +80,7 @@ export class IncusClient {
   async addAlias(alias: { name: string; description: string; target: string }, signal: AbortSignal): Promise<boolean> {
     const call = { signal, json: alias, query: this.#query(), accept: [409] };
     try {
-      const answer = await this.#door.send("POST", "1.0/images/aliases", call);
+      const answer = await this.#http.send("POST", "1.0/images/aliases", call);
       await answer.text();
       return answer.status !== 409;
     } catch (thrown) {
@@ -92,13 +92,13 @@ export class IncusClient {
 
   /** False: another user changed it since it was read. */
   async moveAlias(
-    { entry, etag }: Held,
+    { entry, etag }: HeldAlias,
     to: { target: string; description: string },
     signal: AbortSignal,
   ): Promise<boolean> {
     const headers = etag === undefined ? {} : { "if-match": etag };
     const call = { signal, json: to, query: this.#query(), headers, accept: [412] };
-    const answer = await this.#door.send("PUT", `1.0/images/aliases/${encodeURIComponent(entry.name)}`, call);
+    const answer = await this.#http.send("PUT", `1.0/images/aliases/${encodeURIComponent(entry.name)}`, call);
     await answer.text();
     return answer.status !== 412;
   }
@@ -107,7 +107,7 @@ export class IncusClient {
   async removeAlias(name: string, target: string, signal: AbortSignal): Promise<void> {
     const held = await this.alias(name, signal);
     if (held?.entry.target !== target) return;
-    await this.#door.find("DELETE", `1.0/images/aliases/${encodeURIComponent(name)}`, { signal, query: this.#query() });
+    await this.#http.find("DELETE", `1.0/images/aliases/${encodeURIComponent(name)}`, { signal, query: this.#query() });
   }
 
   /** Changes what is there by `edit`, and again where another user was quicker; `edit` answers undefined where nothing is to be done. */
@@ -117,7 +117,7 @@ export class IncusClient {
     signal: AbortSignal,
   ): Promise<IncusImageAnswer> {
     for (let attempt = 1; ; attempt++) {
-      const answer = await this.#door.send("GET", `1.0/images/${fingerprint}`, { signal, query: this.#query() });
+      const answer = await this.#http.send("GET", `1.0/images/${fingerprint}`, { signal, query: this.#query() });
       const etag = answer.headers.get("etag");
       const now = parsed(parsed(await answer.json(), isEnvelope, "an answer").metadata, isImage, "an image");
       const wanted = edit(now);
@@ -129,7 +129,7 @@ export class IncusClient {
         headers: etag === null ? {} : { "if-match": etag },
         accept: attempt < ATTEMPTS ? [412] : [],
       };
-      const said = await this.#door.send("PUT", `1.0/images/${fingerprint}`, call);
+      const said = await this.#http.send("PUT", `1.0/images/${fingerprint}`, call);
       await said.text();
       if (said.status !== 412) return (await this.image(fingerprint, signal)) ?? now;
     }
@@ -148,10 +148,10 @@ export class IncusClient {
     const call: Call = { signal: context.signal, query: this.#query(), headers, source, progress, idempotent: true };
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#begun(await this.#door.send("POST", "1.0/images", call));
+        return await this.#begun(await this.#http.send("POST", "1.0/images", call));
       } catch (thrown) {
         if (context.signal.aborted || !isAway(thrown) || attempt === ATTEMPTS) throw thrown;
-        await back(this.#door, context.signal);
+        await back(this.#http, context.signal);
       }
     }
   }
@@ -162,13 +162,13 @@ export class IncusClient {
    */
   async make(body: Readonly<Record<string, unknown>>): Promise<string> {
     const { signal } = new AbortController();
-    return await this.#begun(await this.#door.send("POST", "1.0/images", { signal, json: body, query: this.#query() }));
+    return await this.#begun(await this.#http.send("POST", "1.0/images", { signal, json: body, query: this.#query() }));
   }
 
   /** False: there was none. */
   async remove(fingerprint: string, context: OperationContext): Promise<boolean> {
     const call = { signal: context.signal, query: this.#query() };
-    const answer = await this.#door.find("DELETE", `1.0/images/${fingerprint}`, call);
+    const answer = await this.#http.find("DELETE", `1.0/images/${fingerprint}`, call);
     if (answer === undefined) return false;
     const operation = parsed(answer, isEnvelope, "an answer").operation;
     if (operation)
@@ -182,20 +182,20 @@ export class IncusClient {
   /** Has the server look for a newer version of what it copied, and waits until that has taken its place. */
   async refresh(fingerprint: string, context: OperationContext): Promise<void> {
     const call = { signal: context.signal, query: this.#query() };
-    const operation = await this.#begun(await this.#door.send("POST", `1.0/images/${fingerprint}/refresh`, call));
+    const operation = await this.#begun(await this.#http.send("POST", `1.0/images/${fingerprint}/refresh`, call));
     await this.operations.wait(operation, { ...context, found: async () => ({}) });
   }
 
   /** A key that lets another server, or anybody, have one image for a few seconds. */
   async secret(fingerprint: string, signal: AbortSignal): Promise<string | undefined> {
-    const answer = await this.#door.json("POST", `1.0/images/${fingerprint}/secret`, { signal, query: this.#query() });
+    const answer = await this.#http.json("POST", `1.0/images/${fingerprint}/secret`, { signal, query: this.#query() });
     const { metadata } = parsed(answer, isEnvelope, "an answer");
     const inner = parsed(metadata, isNested, "an operation").metadata;
     return parsed(inner, isResult, "a secret").secret;
   }
 
   async export(fingerprint: string, signal: AbortSignal): Promise<Answer> {
-    return await this.#door.send("GET", `1.0/images/${fingerprint}/export`, { signal, query: this.#query() });
+    return await this.#http.send("GET", `1.0/images/${fingerprint}/export`, { signal, query: this.#query() });
   }
 
   async server(signal: AbortSignal): Promise<ServerAnswer> {
@@ -227,11 +227,11 @@ export class IncusClient {
   }
 
   async #get(path: string, signal: AbortSignal, query: Call["query"] = {}): Promise<Envelope> {
-    return parsed(await this.#door.json("GET", path, { signal, query: this.#query(query) }), isEnvelope, "an answer");
+    return parsed(await this.#http.json("GET", path, { signal, query: this.#query(query) }), isEnvelope, "an answer");
   }
 
   async #find(path: string, signal: AbortSignal, query: Call["query"] = {}): Promise<Envelope | undefined> {
-    const found = await this.#door.find("GET", path, { signal, query: this.#query(query) });
+    const found = await this.#http.find("GET", path, { signal, query: this.#query(query) });
     return found === undefined ? undefined : parsed(found, isEnvelope, "an answer");
   }
 

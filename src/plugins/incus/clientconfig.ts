@@ -47,23 +47,23 @@ const BUILT_IN: readonly KnownRemotes[] = [
 
 /** The configuration directory of the incus client: config.yml, client.crt, client.key, servercerts. Only read. */
 export class ClientConfig {
-  readonly #folder: string;
-  readonly #host: Pick<Host, "folder" | "env">;
+  readonly #directory: string;
+  readonly #host: Pick<Host, "directory" | "env">;
   #read: Promise<Read> | undefined;
 
-  constructor(written: string | undefined, host: Pick<Host, "folder" | "env">) {
+  constructor(written: string | undefined, host: Pick<Host, "directory" | "env">) {
     const { env } = host;
     const home = env["HOME"] ?? homedir();
     const usual = join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "incus");
     const named = written ?? (env["INCUS_CONF"] || undefined);
     this.#host = host;
-    this.#folder = named === undefined ? usual : this.absolute(named);
+    this.#directory = named === undefined ? usual : this.absolute(named);
   }
 
   /** A path as it was written in images.toml. */
   absolute(path: string): string {
     const home = this.#host.env["HOME"] ?? homedir();
-    return resolve(this.#host.folder, path.replace(/^file:(\/\/(?=\/))?/, "").replace(/^~(?=\/|$)/, home));
+    return resolve(this.#host.directory, path.replace(/^file:(\/\/(?=\/))?/, "").replace(/^~(?=\/|$)/, home));
   }
 
   /** PEM as it is, or what the file of that path holds. @throws Failure config.value */
@@ -79,10 +79,10 @@ export class ClientConfig {
 
   /** A file of the directory; undefined when there is none. */
   async file(...parts: readonly string[]): Promise<string | undefined> {
-    return await readFile(join(this.#folder, ...parts), "utf8").catch((thrown: unknown) => {
+    return await readFile(join(this.#directory, ...parts), "utf8").catch((thrown: unknown) => {
       if (thrown instanceof Error && "code" in thrown && (thrown.code === "ENOENT" || thrown.code === "ENOTDIR"))
         return undefined;
-      throw new Failure("config.value", `${join(this.#folder, ...parts)} cannot be read`, {
+      throw new Failure("config.value", `${join(this.#directory, ...parts)} cannot be read`, {
         cause: thrown,
         hint: "`config` is the directory of the incus client",
       });
@@ -104,7 +104,7 @@ export class ClientConfig {
     const found = remotes.get(name);
     if (found !== undefined) return found;
     throw new Failure("config.value", `there is no remote ${JSON.stringify(name)}`, {
-      hint: `add one with: incus remote add; known in ${this.#folder}: ${[...remotes.keys()].sort().join(", ")}`,
+      hint: `add one with: incus remote add; known in ${this.#directory}: ${[...remotes.keys()].sort().join(", ")}`,
     });
   }
 
@@ -117,9 +117,9 @@ export class ClientConfig {
     const remotes = new Map(BUILT_IN.map((one) => [one.name, one]));
     const text = await this.file("config.yml");
     if (text === undefined) return { first: undefined, remotes };
-    const read: unknown = parsedYaml(text, this.#folder);
+    const read: unknown = parsedYaml(text, this.#directory);
     if (!isConfig(read))
-      throw new Failure("config.value", `${join(this.#folder, "config.yml")} is not an incus client configuration`, {
+      throw new Failure("config.value", `${join(this.#directory, "config.yml")} is not an incus client configuration`, {
         hint: "`config` is its directory",
       });
     for (const [name, { addr, addrs, protocol, project }] of Object.entries(read.remotes ?? {})) {
@@ -132,10 +132,10 @@ export class ClientConfig {
   }
 }
 
-function parsedYaml(text: string, folder: string): unknown {
+function parsedYaml(text: string, directory: string): unknown {
   try {
     return parse(text);
   } catch (cause) {
-    throw new Failure("config.value", `${join(folder, "config.yml")} is not YAML`, { cause });
+    throw new Failure("config.value", `${join(directory, "config.yml")} is not YAML`, { cause });
   }
 }

@@ -1,21 +1,21 @@
 import { type Address, type Context, Failure } from "images";
-import { isSameOwner, notesOf, ownMark, type Where } from "./image.ts";
+import { type ImageScope, isSameOwner, notesOf, ownMark } from "./image.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
 /** An image of another has the very bytes that were to be made. `where`: the place of both. */
-export function sameBytes(image: IncusImageAnswer, where: Pick<Where, "self">, address: Address): Failure {
+export function sameBytes(image: IncusImageAnswer, where: Pick<ImageScope, "self">, address: Address): Failure {
   const { fingerprint, aliases } = image;
-  const { mark } = notesOf(image);
-  const state = mark?.lineage === undefined ? "" : ` (state ${mark.lineage})`;
+  const { mark: marker } = notesOf(image);
+  const state = marker?.lineage === undefined ? "" : ` (state ${marker.lineage})`;
   const whose =
-    mark === undefined
+    marker === undefined
       ? "is not managed"
       : ownMark(image, where) !== undefined
-        ? `is managed as ${mark.owner} of ${mark.file}${state}`
-        : `is a copy of ${mark.owner} of ${mark.file}`;
+        ? `is managed as ${marker.owner} of ${marker.file}${state}`
+        : `is a copy of ${marker.owner} of ${marker.file}`;
   const names = (aliases ?? []).map(({ name }) => name).join(", ");
   const hint =
-    mark === undefined
+    marker === undefined
       ? `on Incus the same bytes are one image; to adopt it: images import ${address} ${fingerprint}`
       : "on Incus the same bytes are one image: declare it once, with all its aliases";
   const text = `an image with the same bytes already exists and ${whose}`;
@@ -25,10 +25,10 @@ export function sameBytes(image: IncusImageAnswer, where: Pick<Where, "self">, a
 /** The image that was made, as long as no other run has marked it since. @throws Failure backend.conflict */
 export function unclaimed(
   image: IncusImageAnswer,
-  where: Pick<Where, "self">,
-  { mark, address }: Pick<Context, "mark" | "address">,
+  where: Pick<ImageScope, "self">,
+  { desiredMarker, address }: Pick<Context, "desiredMarker" | "address">,
 ): IncusImageAnswer {
   const there = ownMark(image, where);
-  if (mark === undefined || there === undefined || isSameOwner(there, mark)) return image;
+  if (desiredMarker === undefined || there === undefined || isSameOwner(there, desiredMarker)) return image;
   throw sameBytes(image, where, address);
 }

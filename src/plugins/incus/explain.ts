@@ -1,8 +1,14 @@
-import type { Explained } from "images";
+import type { ErrorDetails } from "images";
 import { isEnvelope } from "./wire.ts";
 
 /** What an answer that is no success says. */
-export function explain({ status, body }: { readonly status: number; readonly body: string }): Explained | undefined {
+export function explain({
+  status,
+  body,
+}: {
+  readonly status: number;
+  readonly body: string;
+}): ErrorDetails | undefined {
   const message = errorIn(body);
   if (status === 403)
     return {
@@ -14,12 +20,12 @@ export function explain({ status, body }: { readonly status: number; readonly bo
 }
 
 /** What errors of operations and answers mean, in our words. */
-export function known(message: string): Pick<Explained, "code" | "hint"> {
+export function known(message: string): Pick<ErrorDetails, "code" | "hint"> {
   const found = KNOWN.find(([pattern]) => pattern.test(message));
   return found === undefined ? {} : found[1];
 }
 
-const KNOWN: readonly (readonly [RegExp, Pick<Explained, "code" | "hint">])[] = [
+const KNOWN: readonly (readonly [RegExp, Pick<ErrorDetails, "code" | "hint">])[] = [
   [/exceed(s|ing).*(quota|budget|bugdget)/i, { code: "limits", hint: "the limits.disk of the project is exhausted" }],
   [/Profile .* doesn't exist/i, { code: "refused", hint: "create the profile, or use another one in `profiles`" }],
   [/no space left/i, { code: "limits", hint: "the disk of the server is full" }],

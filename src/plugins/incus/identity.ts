@@ -21,7 +21,7 @@ export async function identityOf(
   const pem = cert === undefined ? await files.file("client.crt") : await files.pem(cert, "cert");
   const secret = key ?? (await files.file("client.key"));
   const found = pem === undefined || secret === undefined ? await ofOurOwn(host, fresh) : { cert: pem, key: secret };
-  if (found.key !== undefined) host.conceal(found.key);
+  if (found.key !== undefined) host.maskSecret(found.key);
   return found;
 }
 

@@ -1,13 +1,13 @@
 import {
-  type Answered,
   digest,
-  fieldsOfMark,
   type ImageId,
   imageId,
-  MARK_FIELDS,
-  type Mark,
-  markOfFields,
+  MARKER_FIELDS,
+  type Marker,
+  markerFields,
+  markerFromFields,
   type Observed,
+  type Reported,
 } from "images";
 import { type Alias, aliasesOf, type IncusImage } from "./schema.ts";
 import type { IncusImageAnswer } from "./wire.ts";
@@ -15,7 +15,7 @@ import type { IncusImageAnswer } from "./wire.ts";
 // What an image of the server comes to. Our own notes on it are properties; where the server itself may put another image in its place,
 // which loses them, they are in the description of an alias as well, which it keeps.
 
-const OWN = [...MARK_FIELDS.map((field) => `images.${field}`), "images.alias", "images.copied"];
+const OWN = [...MARKER_FIELDS.map((field) => `images.${field}`), "images.alias", "images.copied"];
 /** Whether a property is one of our notes. */
 export const isOwn = (key: string): boolean => OWN.some((own) => own === key);
 /** Names of aliases that are notes. */
@@ -23,7 +23,7 @@ export const NOTE = "images:";
 
 /** What we wrote on an image. */
 export interface Notes {
-  readonly mark: Mark | undefined;
+  readonly mark: Marker | undefined;
   /** The alias of `alias`. */
   readonly alias: string | undefined;
   /** Aliases that were copied from a remote; undefined: none were asked for. */
@@ -41,16 +41,16 @@ export function notesOf(image: IncusImageAnswer): Notes {
 function fromProperties(from: Properties): Notes {
   const copied = from["images.copied"];
   return {
-    mark: markOfFields((field) => from[`images.${field}`]),
+    mark: markerFromFields((field) => from[`images.${field}`]),
     alias: from["images.alias"],
     copied: copied?.split(",").filter((name) => name !== ""),
   };
 }
 
-export const toProperties = ({ mark, alias, copied }: Notes): Properties => ({
-  ...(mark === undefined
+export const toProperties = ({ mark: marker, alias, copied }: Notes): Properties => ({
+  ...(marker === undefined
     ? {}
-    : Object.fromEntries(fieldsOfMark(mark).map(([field, value]) => [`images.${field}`, value]))),
+    : Object.fromEntries(markerFields(marker).map(([field, value]) => [`images.${field}`, value]))),
   ...(alias === undefined ? {} : { "images.alias": alias }),
   ...(copied === undefined ? {} : { "images.copied": copied.join(",") }),
 });
@@ -92,24 +92,24 @@ export const plainAliases = ({ aliases }: IncusImageAnswer): readonly Alias[] =>
   );
 
 /** What a marker says of the image that bears it: the server, the project, and the fingerprint with which it was last written. */
-export const selfOf = ({ self }: Pick<Where, "self">, fingerprint: string): string => `${self}/${fingerprint}`;
-const selfIn = (where: Pick<Where, "self">, image: IncusImageAnswer): string =>
+export const selfOf = ({ self }: Pick<ImageScope, "self">, fingerprint: string): string => `${self}/${fingerprint}`;
+const selfIn = (where: Pick<ImageScope, "self">, image: IncusImageAnswer): string =>
   selfOf(where, noteIn(image)?.[MADE] ?? image.fingerprint);
 
 /** The marker of an image where it is no copy: its own one, or that of a creation which did not come to its end. */
-export function ownMark(image: IncusImageAnswer, where: Pick<Where, "self">): Mark | undefined {
-  const { mark } = notesOf(image);
-  const isOwn = mark?.self === selfIn(where, image) || mark?.self?.startsWith("~") === true;
-  return isOwn ? mark : undefined;
+export function ownMark(image: IncusImageAnswer, where: Pick<ImageScope, "self">): Marker | undefined {
+  const { mark: marker } = notesOf(image);
+  const isOwn = marker?.self === selfIn(where, image) || marker?.self?.startsWith("~") === true;
+  return isOwn ? marker : undefined;
 }
 
 /** The marker is that of this very address and state. */
-export const isSameOwner = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
-  isSameFile(mark, wanted) && mark?.owner === wanted?.owner;
+export const isSameOwner = (marker: Marker | undefined, wanted: Marker | undefined): boolean =>
+  isSameFile(marker, wanted) && marker?.owner === wanted?.owner;
 
 /** The marker is that of this state, for this address or for another one of the file. */
-export const isSameFile = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
-  mark !== undefined && mark.file === wanted?.file && mark.lineage === wanted.lineage;
+export const isSameFile = (marker: Marker | undefined, wanted: Marker | undefined): boolean =>
+  marker !== undefined && marker.file === wanted?.file && marker.lineage === wanted.lineage;
 
 /** The server says "never" in two ways. */
 const isNever = (date: string): boolean => /^(0001-01-01|1970-01-01)T00:00:00Z$/.test(date);
@@ -118,7 +118,7 @@ export const NEVER = "1970-01-01T00:00:00Z";
 export const propertiesOf = ({ properties }: IncusImageAnswer): Properties =>
   Object.fromEntries(Object.entries(properties ?? {}).filter(([key]) => !isOwn(key)));
 
-export interface Where {
+export interface ImageScope {
   /** What ids of this place begin with. */
   readonly prefix: string;
   /** What names of this place begin with, in each way in which the file writes the place. */
@@ -132,7 +132,7 @@ export interface Where {
 }
 
 /** What only a look at others tells of an image. */
-export interface Beside {
+export interface ImageExtras {
   /** How the file writes the place, where the image is in the place that it says. */
   readonly written?: Readonly<Record<string, string>>;
   /** Copied aliases that it has lost, and that no other image has. */
@@ -141,15 +141,15 @@ export interface Beside {
 
 export function observed(
   image: IncusImageAnswer,
-  where: Where,
-  { written = {}, missing = [] }: Beside = {},
+  where: ImageScope,
+  { written = {}, missing = [] }: ImageExtras = {},
 ): Observed<IncusImage> {
-  const { mark, alias, copied = [] } = notesOf(image);
+  const { mark: marker, alias, copied = [] } = notesOf(image);
   const all = plainAliases(image);
   const first = all.some(({ name }) => name === alias) ? alias : undefined;
   const rest = all.filter(({ name }) => name !== first && !copied.includes(name));
   const id = imageId(`${where.prefix}${lastingName(image)}`);
-  const attributes: Answered<IncusImage> = {
+  const attributes: Reported<IncusImage> = {
     fingerprint: image.fingerprint,
     ...(first === undefined ? {} : { alias: first }),
     aliases: rest.map(({ name, description }) => (description === "" ? name : { name, description })),
@@ -177,7 +177,7 @@ export function observed(
   return {
     id,
     name: first ?? all[0]?.name ?? image.fingerprint.slice(0, 12),
-    ...(mark === undefined ? {} : { mark }),
+    ...(marker === undefined ? {} : { marker }),
     self: selfIn(where, image),
     attributes,
     usual: where.usual,

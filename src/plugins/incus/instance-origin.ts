@@ -1,4 +1,4 @@
-import { type Context, type Desired, Failure, type Reading, type Resolved } from "images";
+import { type Context, type Desired, Failure, type ReadContext, type Resolved } from "images";
 import type { Places } from "./places.ts";
 import { isUp, powerOf, restarted, running } from "./power.ts";
 import type { IncusImage } from "./schema.ts";
@@ -7,7 +7,7 @@ import type { IncusImage } from "./schema.ts";
 export async function instanceOf(
   places: Places,
   want: Desired<IncusImage>,
-  { signal, note }: Reading,
+  { signal, note }: ReadContext,
 ): Promise<Resolved> {
   const { name, snapshot, project } = want.source_instance ?? { name: "" };
   const { client } = await places.instances(want, project);
@@ -22,7 +22,7 @@ export async function instanceOf(
     );
   return {
     content: `${what} of ${found.created_at}`,
-    ...(isWhole && isUp(found) && !want.force ? { hindered: running(name, found) } : {}),
+    ...(isWhole && isUp(found) && !want.force ? { unavailable: running(name, found) } : {}),
     serverSide: true,
     verified: true,
   };

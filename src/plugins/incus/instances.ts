@@ -7,12 +7,12 @@ const BUSY = 300;
 
 /** The instances that images are published from, in one project. */
 export class Instances {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #query: Readonly<Record<string, string>>;
   readonly #operations: Operations;
 
-  constructor(door: HttpClient, project: string | undefined, operations: Operations) {
-    this.#door = door;
+  constructor(http: HttpClient, project: string | undefined, operations: Operations) {
+    this.#http = http;
     this.#query = project === undefined ? {} : { project };
     this.#operations = operations;
   }
@@ -21,7 +21,7 @@ export class Instances {
   async find(name: string, snapshot: string | undefined, signal: AbortSignal): Promise<InstanceAnswer | undefined> {
     const path = `1.0/instances/${encodeURIComponent(name)}`;
     const whole = snapshot === undefined ? path : `${path}/snapshots/${encodeURIComponent(snapshot)}`;
-    const found = await this.#door.find("GET", whole, { signal, query: this.#query });
+    const found = await this.#http.find("GET", whole, { signal, query: this.#query });
     return found === undefined
       ? undefined
       : parsed(parsed(found, isEnvelope, "an answer").metadata, isInstance, "an instance");
@@ -47,7 +47,7 @@ export class Instances {
     // What an interrupted run, or another user, does with it just now is waited for.
     const ask = async () => {
       try {
-        return await this.#door.send(method, where, { signal, json, query: this.#query });
+        return await this.#http.send(method, where, { signal, json, query: this.#query });
       } catch (thrown) {
         if (thrown instanceof Failure && /instance is busy/i.test(thrown.message)) return undefined;
         throw thrown;

@@ -59,7 +59,7 @@ type Unframed = TaggedFile & { readonly name: string; readonly filename: string 
 
 /** Takes a form apart while it comes. @throws Failure backend.answer, net.short */
 export async function* unframed(form: AsyncIterable<Uint8Array>, boundary: string): AsyncGenerator<Unframed> {
-  const mark = Buffer.from(`\r\n--${boundary}`);
+  const marker = Buffer.from(`\r\n--${boundary}`);
   let rest: Buffer = Buffer.from("\r\n");
   let current: Omit<Unframed, "bytes"> | undefined;
   let part = -1;
@@ -71,16 +71,16 @@ export async function* unframed(form: AsyncIterable<Uint8Array>, boundary: strin
         ? Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
         : Buffer.concat([rest, piece]);
     for (;;) {
-      const at = rest.indexOf(mark);
+      const at = rest.indexOf(marker);
       if (at < 0) {
         // The beginning of a marker may stand at the end.
-        const keep = tail(rest, mark);
+        const keep = tail(rest, marker);
         const sure = rest.byteLength - keep;
         if (current !== undefined && sure > 0) yield { ...current, bytes: rest.subarray(0, sure) };
         rest = Buffer.from(rest.subarray(sure));
         break;
       }
-      const after = at + mark.byteLength;
+      const after = at + marker.byteLength;
       if (rest.byteLength < after + 2) break;
       const isLast = rest.subarray(after, after + 2).toString("latin1") === "--";
       const end = isLast ? after : rest.indexOf("\r\n\r\n", after);
@@ -105,8 +105,8 @@ export async function* unframed(form: AsyncIterable<Uint8Array>, boundary: strin
 const field = (header: string, name: string): string => new RegExp(`[; ]${name}="([^"]*)"`).exec(header)?.[1] ?? "";
 
 /** How many bytes at the end may be the beginning of the marker. */
-function tail(bytes: Buffer, mark: Buffer): number {
-  for (let length = Math.min(mark.byteLength - 1, bytes.byteLength); length > 0; length--)
-    if (bytes.subarray(bytes.byteLength - length).equals(mark.subarray(0, length))) return length;
+function tail(bytes: Buffer, marker: Buffer): number {
+  for (let length = Math.min(marker.byteLength - 1, bytes.byteLength); length > 0; length--)
+    if (bytes.subarray(bytes.byteLength - length).equals(marker.subarray(0, length))) return length;
   return 0;
 }

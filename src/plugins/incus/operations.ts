@@ -34,10 +34,10 @@ export const isAway = (thrown: unknown): boolean =>
   (thrown.code === "backend.unreachable" || /^net\.(broken|short|timeout)$/.test(thrown.code));
 
 /** Resolves when the server answers again. @throws Failure net.timeout */
-export async function back(door: HttpClient, signal: AbortSignal): Promise<void> {
+export async function back(http: HttpClient, signal: AbortSignal): Promise<void> {
   const look = async () => {
     try {
-      await door.json("GET", "1.0", { signal, timeout: 5 });
+      await http.json("GET", "1.0", { signal, timeout: 5 });
       return true;
     } catch (thrown) {
       if (isAway(thrown)) return undefined;
@@ -49,10 +49,10 @@ export async function back(door: HttpClient, signal: AbortSignal): Promise<void>
 
 /** Operations of a server: waited for, judged and cancelled. */
 export class Operations {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
 
-  constructor(door: HttpClient) {
-    this.#door = door;
+  constructor(http: HttpClient) {
+    this.#http = http;
   }
 
   /**
@@ -67,7 +67,7 @@ export class Operations {
           return await this.#ended(path, waiting);
         } catch (thrown) {
           if (waiting.signal.aborted || !isAway(thrown)) throw thrown;
-          await back(this.#door, waiting.signal);
+          await back(this.#http, waiting.signal);
         }
       }
     } catch (thrown) {
@@ -83,14 +83,14 @@ export class Operations {
     const isRunning = async () => RUNNING.has((await this.#look(path, signal))?.status_code ?? SUCCESS);
     if (!(await isRunning())) return;
     told();
-    do await this.#door.json("GET", waitOf(path), { signal, query: { timeout: LOOK }, accept: [404, 500] });
+    do await this.#http.json("GET", waitOf(path), { signal, query: { timeout: LOOK }, accept: [404, 500] });
     while (await isRunning());
   }
 
   async #ended(path: string, { signal, progress, total, found }: Waiting): Promise<OperationResult> {
     for (;;) {
       const held = parsed(
-        await this.#door.json("GET", waitOf(path), { signal, query: { timeout: LOOK }, accept: [404, 500] }),
+        await this.#http.json("GET", waitOf(path), { signal, query: { timeout: LOOK }, accept: [404, 500] }),
         isEnvelope,
         "an answer",
       );
@@ -113,7 +113,7 @@ export class Operations {
   }
 
   async #look(path: string, signal: AbortSignal): Promise<IncusOperation | undefined> {
-    const answer = await this.#door.find("GET", path, { signal });
+    const answer = await this.#http.find("GET", path, { signal });
     return answer === undefined
       ? undefined
       : parsed(parsed(answer, isEnvelope, "an answer").metadata, isOperation, "an operation");
@@ -122,11 +122,11 @@ export class Operations {
   async #cancel(path: string): Promise<void> {
     const signal = AbortSignal.timeout(GRACE * 1000);
     try {
-      const answer = await this.#door.send("DELETE", path, { signal, accept: [400, 404, 500] });
+      const answer = await this.#http.send("DELETE", path, { signal, accept: [400, 404, 500] });
       await answer.text();
       if (answer.status === 404) return;
       const query = { timeout: GRACE };
-      await this.#door.json("GET", waitOf(path), { signal, query, accept: [404, 500] });
+      await this.#http.json("GET", waitOf(path), { signal, query, accept: [404, 500] });
     } catch {
       // No caller waits any more; what came of it has our marker, and the next run finds it.
     }

@@ -1,8 +1,8 @@
 import { Failure } from "images";
-import type { Asked } from "./asked.ts";
 import type { IncusClient } from "./client.ts";
 import { plainAliases } from "./image.ts";
 import { boundaryOf, type MultipartFiles, type TaggedFile, unframed } from "./multipart.ts";
+import type { RemoteImageRequest } from "./request.ts";
 import type { IncusServer, RegistryServer, Server, Servers, StreamsServer } from "./servers.ts";
 import type { StreamsImage } from "./streams.ts";
 import type { IncusImageAnswer } from "./wire.ts";
@@ -25,7 +25,7 @@ export interface OriginFound {
 
 /** What an alias of a remote points to now. `native`: the architecture that counts where none is wanted. @throws Failure backend.missing */
 export async function find(
-  asked: Asked,
+  asked: RemoteImageRequest,
   servers: Servers,
   native: () => Promise<string>,
   signal: AbortSignal,
@@ -40,7 +40,11 @@ export async function find(
 }
 
 /** Only a server can make an image of what a registry has. */
-function fromRegistry(fingerprint: string, { name, type }: Asked, { url, certificate }: RegistryServer): OriginFound {
+function fromRegistry(
+  fingerprint: string,
+  { name, type }: RemoteImageRequest,
+  { url, certificate }: RegistryServer,
+): OriginFound {
   const source = { type: "image", mode: "pull", protocol: "oci", server: url, alias: name, image_type: type };
   const refused = "an image of an OCI registry is created by the server itself";
   return {
@@ -59,7 +63,7 @@ function fromRegistry(fingerprint: string, { name, type }: Asked, { url, certifi
 
 function fromStream(
   image: StreamsImage,
-  { name, type }: Asked,
+  { name, type }: RemoteImageRequest,
   { streams, url, certificate }: StreamsServer,
 ): Omit<OriginFound, "older"> {
   const size = image.files.reduce((sum, file) => sum + file.size, 0);
@@ -87,7 +91,7 @@ const partsFor = (count: number, type: string, path: string): MultipartFiles["pa
   return count === 1 ? [disk] : [{ name: "metadata", filename: "metadata.tar.xz" }, disk];
 };
 
-async function onIncus(asked: Asked, server: IncusServer, signal: AbortSignal): Promise<OriginFound> {
+async function onIncus(asked: RemoteImageRequest, server: IncusServer, signal: AbortSignal): Promise<OriginFound> {
   const client = server.client(asked.project ?? server.project);
   const alias = await client.alias(asked.name, signal);
   const target = alias?.entry.target ?? (/^[0-9a-f]{6,64}$/i.test(asked.name) ? asked.name : undefined);
@@ -180,8 +184,8 @@ export async function filesOf(
   }
   const open = async function* (again: AbortSignal): AsyncGenerator<TaggedFile> {
     const fresh = await client.export(image.fingerprint, again);
-    const mark = boundaryOf(fresh.headers.get("content-type")) ?? boundary;
-    for await (const { part, bytes } of unframed(fresh.stream(), mark)) yield { part, bytes };
+    const marker = boundaryOf(fresh.headers.get("content-type")) ?? boundary;
+    for await (const { part, bytes } of unframed(fresh.stream(), marker)) yield { part, bytes };
   };
   return { parts, size: image.size, open };
 }

@@ -1,17 +1,17 @@
 import { type Address, Failure, type ImageId, imageId } from "images";
 import type { IncusClient } from "./client.ts";
-import { LASTING, lastingName, noteName, partsOf, type Where } from "./image.ts";
+import { type ImageScope, LASTING, lastingName, noteName, partsOf } from "./image.ts";
 import type { IncusServer, Servers } from "./servers.ts";
 import type { IncusImageAnswer } from "./wire.ts";
 
 /** Where images are kept: a project of a server. */
-export interface IncusPlace extends Where {
+export interface IncusPlace extends ImageScope {
   readonly scopes: Set<string>;
   readonly client: IncusClient;
   readonly server: IncusServer;
 }
 
-export const idAt = ({ prefix }: Where, fingerprint: string): ImageId => imageId(`${prefix}${fingerprint}`);
+export const idAt = ({ prefix }: ImageScope, fingerprint: string): ImageId => imageId(`${prefix}${fingerprint}`);
 
 /** What an image says of where it is to be kept. */
 export interface Placing {

@@ -1,6 +1,6 @@
 import { type Desired, Failure } from "images";
 import { type IncusClient, isTwice } from "./client.ts";
-import { isSameOwner, type Notes, notesOf, ownMark, toProperties, type Where } from "./image.ts";
+import { type ImageScope, isSameOwner, type Notes, notesOf, ownMark, toProperties } from "./image.ts";
 import type { OperationContext, Waiting } from "./operations.ts";
 import { isUp, noted, powerOf, restarted, running } from "./power.ts";
 import type { IncusImage } from "./schema.ts";
@@ -13,7 +13,7 @@ const ATTEMPTS = 3;
 export interface Publishing {
   /** Where the instance is, and the image comes to be. */
   readonly instances: IncusClient;
-  readonly place: Pick<Where, "self">;
+  readonly place: Pick<ImageScope, "self">;
   readonly want: Desired<IncusImage>;
   readonly notes: Notes;
   /** Whether an image of those bytes is there and is managed. */

@@ -146,7 +146,7 @@ async function restored({ client }: IncusPlace, was: IncusImageAnswer, signal: A
  * Takes over what the server keeps for itself, under no name, to make instances faster: a copy over it shows that the server gets it from
  * the remote, and only then it goes, since an image of that kind is deleted by the server when it was not used for a while.
  */
-export async function relieved({ place, found, want }: Pulling, context: Context): Promise<boolean> {
+export async function adoptedSpare({ place, found, want }: Pulling, context: Context): Promise<boolean> {
   const { client } = place;
   const { signal } = context;
   const source = want.mode === "pull" ? await found.pull(false) : undefined;

@@ -1,5 +1,5 @@
 import { type Context, type Desired, Failure } from "images";
-import { lead } from "./aliases.ts";
+import { moveAliases } from "./aliases.ts";
 import { edited } from "./edit.ts";
 import { type Notes, noteFor, notesOf, selfOf } from "./image.ts";
 import { type IncusPlace, there } from "./places.ts";
@@ -10,7 +10,7 @@ import type { IncusImageAnswer } from "./wire.ts";
  * Has the server look at the remote that it copied an image from. It puts another image in its place where there is a newer one, which
  * loses our properties: a note in an alias keeps them until they are written again.
  */
-export async function renewed(
+export async function refreshed(
   place: IncusPlace,
   fingerprint: string,
   want: Desired<IncusImage>,
@@ -28,18 +28,18 @@ export async function renewed(
   const notes: Notes = { ...was, mark: context.marker(selfOf(place, fingerprint)) ?? was.mark };
   const note = noteFor(notes, fingerprint);
   const taking = { signal, replaces: undefined, owner: notes.mark, place };
-  if (note !== undefined) await lead(client, fingerprint, [note], taking);
+  if (note !== undefined) await moveAliases(client, fingerprint, [note], taking);
   await client.refresh(fingerprint, context);
   const held = note === undefined ? undefined : await client.alias(note.name, signal);
   const now = held?.entry.target ?? (await client.image(fingerprint, signal))?.fingerprint;
   if (now === undefined)
     throw new Failure("backend.missing", `${fingerprint} is gone`, { address, hint: "plan again" });
-  const mark =
+  const marker =
     notes.mark === undefined ? undefined : { ...notes.mark, content: `sha256:${now}`, self: selfOf(place, now) };
-  const fresh: Notes = now === fingerprint ? notes : { ...notes, mark };
+  const fresh: Notes = now === fingerprint ? notes : { ...notes, mark: marker };
   await client.change(now, (image) => edited(image, want, [], fresh), signal);
   const kept = want.auto_update ? noteFor(fresh, now) : undefined;
-  if (kept !== undefined) await lead(client, now, [kept], taking);
+  if (kept !== undefined) await moveAliases(client, now, [kept], taking);
   else if (note !== undefined) await client.removeAlias(note.name, now, signal);
   return { image: await there(client, now, signal), changed: now !== fingerprint };
 }

@@ -15,12 +15,12 @@ const MANIFESTS = [
 
 /** A registry of OCI images, asked only what a name means: the server fetches and unpacks the image itself. */
 export class Registry {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #doorTo: (url: string) => HttpClient;
   readonly #name: string;
 
-  constructor(door: HttpClient, doorTo: (url: string) => HttpClient, name: string) {
-    this.#door = door;
+  constructor(http: HttpClient, doorTo: (url: string) => HttpClient, name: string) {
+    this.#http = http;
     this.#doorTo = doorTo;
     this.#name = name;
   }
@@ -47,7 +47,7 @@ export class Registry {
   /** With a token for anybody where the registry asks for one. */
   async #ask(where: string, signal: AbortSignal): Promise<Answer> {
     const call = { signal, accept: [401, 403, 404] };
-    const first = await this.#door.send("GET", where, { ...call, headers: { accept: MANIFESTS } });
+    const first = await this.#http.send("GET", where, { ...call, headers: { accept: MANIFESTS } });
     const asked = first.status === 401 ? first.headers.get("www-authenticate") : null;
     const of = (field: string) => new RegExp(`${field}="([^"]*)"`, "i").exec(asked ?? "")?.[1];
     const realm = of("realm");
@@ -59,6 +59,6 @@ export class Registry {
     const said = await this.#doorTo(at.origin).json("GET", at.pathname.slice(1), { signal, query });
     const { token, access_token } = parsed(said, isGrant, "a token of a registry");
     const authorization = `Bearer ${token ?? access_token ?? ""}`;
-    return await this.#door.send("GET", where, { ...call, headers: { accept: MANIFESTS, authorization } });
+    return await this.#http.send("GET", where, { ...call, headers: { accept: MANIFESTS, authorization } });
   }
 }

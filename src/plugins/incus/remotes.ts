@@ -1,8 +1,8 @@
 import { type Address, canonical } from "images";
 import { declared } from "./aliases.ts";
-import { askedOf, type Declared } from "./asked.ts";
 import { find, type OriginFound } from "./origin.ts";
 import type { IncusPlace, Places } from "./places.ts";
+import { type Declared, remoteImageRequest } from "./request.ts";
 import type { Servers } from "./servers.ts";
 
 /** What remotes have of the images that a file declares; each is asked once a run. */
@@ -25,7 +25,7 @@ export class Remotes {
     for (const [other, want] of this.#wants) {
       if (other === address || (await this.#places.of(want)).prefix !== place.prefix) continue;
       names.push(...declared(want).map(({ name }) => name));
-      const isFirst = other < address && askedOf(want)?.copyAliases === true;
+      const isFirst = other < address && remoteImageRequest(want)?.copyAliases === true;
       if (isFirst) names.push(...((await this.find(want, signal).catch(() => undefined))?.aliases ?? []));
     }
     return new Set(names);
@@ -33,7 +33,7 @@ export class Remotes {
 
   /** The image of a remote that is wanted. What an alias points to is asked once a run. */
   find(want: Declared, signal: AbortSignal): Promise<OriginFound | undefined> {
-    const asked = askedOf(want);
+    const asked = remoteImageRequest(want);
     if (asked === undefined) return Promise.resolve(undefined);
     const key = canonical(asked);
     let finding = this.#finds.get(key);

@@ -129,7 +129,7 @@ export class Servers {
 
   async #simplestreams({ name, addresses }: KnownRemotes, ca: string | undefined): Promise<StreamsServer> {
     const { httpsOnly = false } = this.#host;
-    const doorTo = (url: string) => this.#host.door({ url, httpsOnly, ...(ca === undefined ? {} : { tls: { ca } }) });
+    const doorTo = (url: string) => this.#host.http({ url, httpsOnly, ...(ca === undefined ? {} : { tls: { ca } }) });
     const url = await this.#first(addresses, doorTo, "streams/v1/index.json");
     return { kind: "simplestreams", name, url, certificate: ca, streams: new Streams(doorTo(url), name) };
   }
@@ -137,7 +137,7 @@ export class Servers {
   async #registry({ name, addresses }: KnownRemotes, ca: string | undefined): Promise<RegistryServer> {
     const { httpsOnly = false } = this.#host;
     const doorTo = (url: string) =>
-      this.#host.door({ url, explain, httpsOnly, ...(ca === undefined ? {} : { tls: { ca } }) });
+      this.#host.http({ url, explain, httpsOnly, ...(ca === undefined ? {} : { tls: { ca } }) });
     const url = await this.#first(addresses, doorTo, "v2/");
     return { kind: "oci", name, url, certificate: ca, registry: new Registry(doorTo(url), doorTo, name) };
   }
@@ -174,7 +174,7 @@ export class Servers {
     const [first = ""] = addresses;
     if (first.startsWith("unix:")) {
       const socket = this.#socket(first.replace(/^unix:(\/\/)?/, ""));
-      const door = this.#host.door({
+      const http = this.#host.http({
         url: "http://incus",
         socket,
         explain,
@@ -186,7 +186,7 @@ export class Servers {
         project,
         url: undefined,
         certificate: undefined,
-        client: (one) => new IncusClient(door, one),
+        client: (one) => new IncusClient(http, one),
       };
     }
     const token = mine ? this.#settings.token : undefined;
@@ -201,19 +201,19 @@ export class Servers {
       tls: { ...identity, ...(pin === undefined ? {} : { pin }) },
       credentials: "`cert` and `key`, or a `token`",
     };
-    const doorTo = (at: string) => this.#host.door({ ...common, url: at });
+    const doorTo = (at: string) => this.#host.http({ ...common, url: at });
     const url = await this.#first(addresses, doorTo, "1.0");
     const options = { ...common, url };
     // A remote that images come from may give its public ones to anybody.
     const facts = { token, isKnown: identity.cert !== undefined, signal: this.#host.signal };
-    const trust = mine ? new ServerTrust(this.#host.door(options), facts) : undefined;
+    const trust = mine ? new ServerTrust(this.#host.http(options), facts) : undefined;
     const headers = async () => {
       await trust?.ready();
       return {};
     };
-    const door = this.#host.door({ ...options, headers });
+    const http = this.#host.http({ ...options, headers });
     const certificate = known.pin;
-    return { kind: "incus", name, project, url, certificate, client: (one) => new IncusClient(door, one) };
+    return { kind: "incus", name, project, url, certificate, client: (one) => new IncusClient(http, one) };
   }
 
   /** @throws Failure config.value when there is none at the usual places */

@@ -83,12 +83,12 @@ const UNIFIED = ["incus_combined.tar.gz", "lxd_combined.tar.gz"];
 
 /** The images of one simplestreams server; what it says is asked for once. */
 export class Streams {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #name: string;
   #images: Promise<readonly StreamsImage[]> | undefined;
 
-  constructor(door: HttpClient, name: string) {
-    this.#door = door;
+  constructor(http: HttpClient, name: string) {
+    this.#http = http;
     this.#name = name;
   }
 
@@ -116,16 +116,16 @@ export class Streams {
 
   /** The bytes of one file. */
   async *read({ path }: File, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    yield* (await this.#door.send("GET", path, { signal })).stream();
+    yield* (await this.#http.send("GET", path, { signal })).stream();
   }
 
   /** Every image, newest first. */
   async #load(signal: AbortSignal): Promise<readonly StreamsImage[]> {
-    const { index } = parsed(await this.#door.json("GET", "streams/v1/index.json", { signal }), isIndex, "an index");
+    const { index } = parsed(await this.#http.json("GET", "streams/v1/index.json", { signal }), isIndex, "an index");
     const paths = Object.values(index).flatMap(({ path, datatype }) =>
       datatype === undefined || datatype === "image-downloads" ? [path] : [],
     );
-    const lists = await Promise.all(paths.map((path) => this.#door.json("GET", path, { signal })));
+    const lists = await Promise.all(paths.map((path) => this.#http.json("GET", path, { signal })));
     const found = lists.flatMap((list) =>
       Object.values(parsed(list, isProducts, "a list of products").products).flatMap((product) =>
         Object.entries(product.versions).flatMap(([version, { items }]) =>

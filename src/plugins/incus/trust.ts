@@ -3,13 +3,13 @@ import { isEnvelope, isServer, isToken, parsed } from "./wire.ts";
 
 /** Makes sure, once, that a server trusts our certificate; with a trust token it is added. */
 export class ServerTrust {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #facts: { readonly token: string | undefined; readonly isKnown: boolean; readonly signal: AbortSignal };
   #asked: Promise<void> | undefined;
 
   /** `door` is one of its own, that does not wait for this. */
-  constructor(door: HttpClient, facts: { token: string | undefined; isKnown: boolean; signal: AbortSignal }) {
-    this.#door = door;
+  constructor(http: HttpClient, facts: { token: string | undefined; isKnown: boolean; signal: AbortSignal }) {
+    this.#http = http;
     this.#facts = facts;
   }
 
@@ -27,7 +27,7 @@ export class ServerTrust {
   async #ask(): Promise<void> {
     const { token, isKnown, signal } = this.#facts;
     try {
-      const answer = parsed(await this.#door.json("GET", "1.0", { signal }), isEnvelope, "an answer").metadata;
+      const answer = parsed(await this.#http.json("GET", "1.0", { signal }), isEnvelope, "an answer").metadata;
       const { auth, auth_methods } = parsed(answer, isServer, "a server");
       if (auth === "trusted") return;
       const methods = auth_methods ?? [];
@@ -43,7 +43,7 @@ export class ServerTrust {
         });
       }
       const json = { type: "client", trust_token: token.trim() };
-      await this.#door.json("POST", "1.0/certificates", { signal, json });
+      await this.#http.json("POST", "1.0/certificates", { signal, json });
     } catch (thrown) {
       if (!(thrown instanceof Failure) || !/^backend\.(denied|refused)$/.test(thrown.code)) throw thrown;
       throw new Failure("backend.auth", `the server rejected the trust token: ${thrown.message}`, {

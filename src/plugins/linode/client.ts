@@ -28,15 +28,15 @@ export function idOf(text: string): string | undefined {
 
 /** The calls of the API that images need, version 4. */
 export class LinodeClient {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #listings: Budget;
   /** What paths begin with that are only in v4beta. */
   readonly #beta: string;
 
   /** @param url of the door */
-  constructor(door: HttpClient, listings: Budget = new Budget(), url = "") {
+  constructor(http: HttpClient, listings: Budget = new Budget(), url = "") {
     this.#beta = url === "" ? "" : `${url.replace(/v4(?:beta)?\/?$/, "v4beta")}/`;
-    this.#door = door;
+    this.#http = http;
     this.#listings = listings;
   }
 
@@ -47,19 +47,19 @@ export class LinodeClient {
 
   /** One image; undefined when there is none. */
   async image(id: string, signal: AbortSignal): Promise<LinodeImageAnswer | undefined> {
-    const answer = await this.#door.find("GET", `images/${id}`, { signal });
+    const answer = await this.#http.find("GET", `images/${id}`, { signal });
     return answer === undefined ? undefined : parsed(answer, isImage, "an image");
   }
 
   async imagize(fields: Fields, signal: AbortSignal): Promise<LinodeImageAnswer> {
     using patient = new DelayedAbort(signal);
-    const answer = await this.#door.json("POST", "images", { signal: patient.signal, until: signal, json: fields });
+    const answer = await this.#http.json("POST", "images", { signal: patient.signal, until: signal, json: fields });
     return parsed(answer, isImage, "an image");
   }
 
   async upload(fields: Fields, signal: AbortSignal): Promise<{ image: LinodeImageAnswer; upload_to: string }> {
     using patient = new DelayedAbort(signal);
-    const answer = await this.#door.json("POST", "images/upload", {
+    const answer = await this.#http.json("POST", "images/upload", {
       signal: patient.signal,
       until: signal,
       json: fields,
@@ -83,17 +83,17 @@ export class LinodeClient {
   }
 
   async change(id: string, fields: Fields, signal: AbortSignal): Promise<LinodeImageAnswer> {
-    return parsed(await this.#door.json("PUT", `images/${id}`, { signal, json: fields }), isImage, "an image");
+    return parsed(await this.#http.json("PUT", `images/${id}`, { signal, json: fields }), isImage, "an image");
   }
 
   /** `regions` is the complete set that is to hold the image. */
   async replicate(id: string, regions: readonly string[], signal: AbortSignal): Promise<LinodeImageAnswer> {
     const call = { signal, json: { regions }, idempotent: true };
-    return parsed(await this.#door.json("POST", `images/${id}/regions`, call), isImage, "an image");
+    return parsed(await this.#http.json("POST", `images/${id}/regions`, call), isImage, "an image");
   }
 
   async remove(id: string, signal: AbortSignal): Promise<void> {
-    await this.#door.find("DELETE", `images/${id}`, { signal });
+    await this.#http.find("DELETE", `images/${id}`, { signal });
   }
 
   /** @throws Failure backend.missing when there is no such Linode */
@@ -112,7 +112,7 @@ export class LinodeClient {
   /** Those that X-Filter lets through, newest first, at most a page of them. */
   async events(filter: Fields, signal: AbortSignal): Promise<readonly LinodeEvent[]> {
     const headers = { "x-filter": JSON.stringify({ ...filter, "+order_by": "created", "+order": "desc" }) };
-    const answer = await this.#door.json("GET", "account/events", { signal, headers });
+    const answer = await this.#http.json("GET", "account/events", { signal, headers });
     return parsed(answer, isPage(isEvent), "a page of events").data;
   }
 
@@ -126,7 +126,7 @@ export class LinodeClient {
     const headers: Record<string, string> = filter === undefined ? {} : { "x-filter": JSON.stringify(filter) };
     for (let page = 1, pages = 1; page <= pages; page++) {
       await before?.();
-      const answer = await this.#door.json("GET", path, { signal, headers, query: { page, page_size: PAGE } });
+      const answer = await this.#http.json("GET", path, { signal, headers, query: { page, page_size: PAGE } });
       const found = parsed(answer, isPage(isItem), "a page");
       pages = found.pages;
       yield* found.data;

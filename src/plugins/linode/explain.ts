@@ -1,4 +1,4 @@
-import type { Explained } from "images";
+import type { ErrorDetails } from "images";
 import * as t from "typanion";
 
 const isErrors = t.isObject(
@@ -15,7 +15,7 @@ export function explain(answer: {
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
-}): Explained | undefined {
+}): ErrorDetails | undefined {
   const { status, headers, body } = answer;
   if (status === 503 && headers.has("x-maintenance-mode"))
     return { ...said(body), hint: "Linode is under maintenance: see https://status.linode.com, and try again later" };
@@ -52,7 +52,7 @@ function reasonsIn(body: string): t.InferType<typeof isErrors>["errors"] | undef
   }
 }
 
-const said = (body: string): Explained => {
+const said = (body: string): ErrorDetails => {
   const message = reasonsIn(body)
     ?.map(({ reason }) => reason)
     .join("; ");
@@ -60,7 +60,7 @@ const said = (body: string): Explained => {
 };
 
 /** `<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>` */
-function ofStorage(status: number, body: string): Explained {
+function ofStorage(status: number, body: string): ErrorDetails {
   const part = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(body)?.[1]?.trim() ?? "";
   const message = [part("Code"), part("Message")].filter((text) => text !== "").join(": ");
   const id = part("RequestId");

@@ -1,14 +1,14 @@
 import {
   type Additions,
-  type Answered,
   type Desired,
   imageId,
   imageOf,
   isSameSet,
-  type Mark,
+  type Marker,
   type Observed,
+  type Reported,
 } from "images";
-import { readMark, withMark } from "./mark.ts";
+import { readMark, withMark } from "./marker.ts";
 import type { LinodeImage } from "./schema.ts";
 import type { LinodeImageAnswer } from "./wire.ts";
 
@@ -22,7 +22,7 @@ export function observed(answer: LinodeImageAnswer): Observed<LinodeImage> {
   const { id, label, description, size, total_size, tags, regions, capabilities } = answer;
   // Only images of one's own can be ours: a shared one carries the words of another account.
   const words = isOwn(id) ? readMark(description ?? "") : { description: description ?? "" };
-  const shown: Answered<LinodeImage> = {
+  const shown: Reported<LinodeImage> = {
     id,
     label,
     description: words.description,
@@ -42,7 +42,7 @@ export function observed(answer: LinodeImageAnswer): Observed<LinodeImage> {
   return {
     id: imageId(id),
     name: isOwn(id) ? label : id,
-    ...("mark" in words && words.mark !== undefined ? { mark: words.mark } : {}),
+    ...("mark" in words && words.mark !== undefined ? { marker: words.mark } : {}),
     attributes: shown,
     ...(size == null || size === 0 ? {} : { size: size * MB }),
     status: answer.status === "available" ? "ready" : "pending",
@@ -66,8 +66,8 @@ function present(values: Readonly<Record<string, unknown>>): Readonly<Record<str
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What every way of making an image receives. */
-export function fieldsOf(want: Desired<LinodeImage>, label: string, mark: Mark | undefined): Fields {
-  const description = withMark(want.description ?? "", mark);
+export function fieldsOf(want: Desired<LinodeImage>, label: string, marker: Marker | undefined): Fields {
+  const description = withMark(want.description ?? "", marker);
   return {
     label,
     ...(description === "" ? {} : { description }),
@@ -82,24 +82,24 @@ export const labelOf = (want: Desired<LinodeImage>, address: Parameters<typeof i
 
 /** The fields of a PUT that brings an image to what is wanted; none: it is so already. */
 export function changesOf(
-  { id, attributes: have, mark }: Observed<LinodeImage>,
+  { id, attributes: have, marker }: Observed<LinodeImage>,
   want: Desired<LinodeImage>,
   cleared: readonly string[],
-  context: { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Mark | undefined },
+  context: { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Marker | undefined },
 ): Fields {
   const label = want.label ?? (cleared.includes("label") ? labelOf(want, context.address) : have.label);
   const words = want.description ?? (cleared.includes("description") ? "" : (have.description ?? ""));
-  const description = withMark(words, context.marker(id) ?? mark);
+  const description = withMark(words, context.marker(id) ?? marker);
   const tags = want.tags ?? (cleared.includes("tags") ? [] : have.tags);
   return {
     ...(label === have.label ? {} : { label }),
-    ...(description === withMark(have.description ?? "", mark) ? {} : { description }),
+    ...(description === withMark(have.description ?? "", marker) ? {} : { description }),
     ...(tags === undefined || isSameSet(tags, have.tags ?? []) ? {} : { tags }),
   };
 }
 
 /** What people gave to an image, and a new one can be given. */
-export function additionsTo(have: Answered<LinodeImage>): Additions {
+export function additionsTo(have: Reported<LinodeImage>): Additions {
   const { label, description = "", tags = [], cloud_init, replica_regions = [] } = have;
   return {
     attributes: {

@@ -1,7 +1,7 @@
 import {
-  type Added,
   type Additions,
   type Backend,
+  type ChecksLive,
   type Complaint,
   type Context,
   type Desired,
@@ -10,19 +10,19 @@ import {
   type Host,
   type HttpClient,
   type ImageId,
-  type Judges,
   type Observed,
   poll,
-  type Reading,
+  type ReadContext,
   type Renames,
+  type ReportsAdditions,
   type Source,
   versionName,
 } from "images";
 import { idOf, LinodeClient } from "./client.ts";
+import { LinodeCreation } from "./creation.ts";
 import { Disks } from "./disks.ts";
 import { explain } from "./explain.ts";
 import { additionsTo, changesOf, isOwn, labelOf, observed } from "./image.ts";
-import { LinodeMaking } from "./making.ts";
 import { LinodeRegions } from "./regions.ts";
 import { homeOf, replicate } from "./replicas.ts";
 import { mostOf, rules } from "./rules.ts";
@@ -33,21 +33,21 @@ import { LinodeWatch } from "./watch.ts";
 import type { LinodeImageAnswer } from "./wire.ts";
 
 /** The images of a Linode account. */
-class Linode implements Backend<LinodeImage>, Added<LinodeImage>, Renames, Judges<LinodeImage> {
+class Linode implements Backend<LinodeImage>, ReportsAdditions<LinodeImage>, Renames, ChecksLive<LinodeImage> {
   readonly #client: LinodeClient;
   readonly #watch: LinodeWatch;
-  readonly #making: LinodeMaking;
+  readonly #making: LinodeCreation;
   readonly #regions: LinodeRegions;
   readonly #host: Host;
   /** Seconds between two looks. */
   readonly #interval: number;
 
-  constructor(door: HttpClient, host: Host, url: string, interval: number, most: number) {
-    this.#client = new LinodeClient(door, undefined, url);
+  constructor(http: HttpClient, host: Host, url: string, interval: number, most: number) {
+    this.#client = new LinodeClient(http, undefined, url);
     this.#regions = new LinodeRegions(this.#client);
     this.#watch = new LinodeWatch(this.#client, interval * 1000, undefined, most);
     const disks = new Disks(this.#client, interval);
-    this.#making = new LinodeMaking(this.#client, this.#watch, disks, new LinodeUploads(door, host), host, {
+    this.#making = new LinodeCreation(this.#client, this.#watch, disks, new LinodeUploads(http, host), host, {
       most,
       interval,
     });
@@ -57,7 +57,7 @@ class Linode implements Backend<LinodeImage>, Added<LinodeImage>, Renames, Judge
 
   async read(
     { address, id, nonce }: { address: Context["address"]; id?: ImageId; nonce?: string },
-    { signal }: Reading,
+    { signal }: ReadContext,
   ): Promise<Observed<LinodeImage> | undefined> {
     if (id !== undefined) {
       const own = idOf(id);
@@ -68,21 +68,21 @@ class Linode implements Backend<LinodeImage>, Added<LinodeImage>, Renames, Judge
     }
     for await (const answer of this.#client.images(signal, { is_public: false })) {
       const found = observed(answer);
-      const { self } = found.mark ?? {};
+      const { self } = found.marker ?? {};
       const isOwn = self === found.id || (nonce !== undefined && self === `~${nonce}`);
-      if (isOwn && found.mark?.owner === address && found.mark.file === this.#host.file) return found;
+      if (isOwn && found.marker?.owner === address && found.marker.file === this.#host.file) return found;
     }
     return undefined;
   }
 
-  async *list({ signal }: Reading): AsyncGenerator<Observed<LinodeImage>> {
+  async *list({ signal }: ReadContext): AsyncGenerator<Observed<LinodeImage>> {
     for await (const answer of this.#client.images(signal)) {
       this.#regions.saw(answer);
       yield observed(answer);
     }
   }
 
-  async judge(want: Desired<LinodeImage>, { signal }: Reading): Promise<readonly Complaint[]> {
+  async checkLive(want: Desired<LinodeImage>, { signal }: ReadContext): Promise<readonly Complaint[]> {
     return await this.#regions.unknown(want, signal);
   }
 
@@ -132,10 +132,10 @@ class Linode implements Backend<LinodeImage>, Added<LinodeImage>, Renames, Judge
     await this.#client.change(id, { label: versionName(template, { name, version }).slice(0, 50) }, signal);
   }
 
-  async added(
+  async additions(
     { id, attributes }: Observed<LinodeImage>,
     _: Desired<LinodeImage>,
-    { signal }: Reading,
+    { signal }: ReadContext,
   ): Promise<Additions> {
     const groups = attributes.is_shared === true ? await this.#client.shareGroups(id, signal) : [];
     return {
@@ -182,14 +182,14 @@ export const linode = definePlugin({
   timeout: 20 * 60,
   async open(written, host) {
     const { url, token } = await accessOf(written, host);
-    host.conceal(token);
-    const door = host.door({
+    host.maskSecret(token);
+    const http = host.http({
       url,
       headers: { authorization: `Bearer ${token}` },
       explain,
       credentials: "`token` (or LINODE_TOKEN)",
     });
     const look = written.event_poll_ms ?? Number(host.env["LINODE_EVENT_POLL_MS"] ?? LOOK);
-    return new Linode(door, host, url, (look > 0 ? look : LOOK) / 1000, mostOf(written));
+    return new Linode(http, host, url, (look > 0 ? look : LOOK) / 1000, mostOf(written));
   },
 });

@@ -1,5 +1,5 @@
 import type { Complaint, Desired, Facts } from "images";
-import { DESCRIPTION_ROOM, MARK_ROOM } from "./mark.ts";
+import { DESCRIPTION_ROOM, MARK_ROOM } from "./marker.ts";
 import type { LinodeImage } from "./schema.ts";
 
 // What Linode takes: @linode/validation, and the description of POST /images/upload.

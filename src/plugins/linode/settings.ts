@@ -21,7 +21,7 @@ const DEFAULT_URL = "https://api.linode.com";
  */
 export async function accessOf(
   written: Desired<LinodeConfig>,
-  host: Pick<Host, "backend" | "folder" | "env">,
+  host: Pick<Host, "backend" | "directory" | "env">,
 ): Promise<LinodeAccess> {
   const { env } = host;
   const isNamed = written.config !== undefined || written.profile !== undefined;
@@ -55,11 +55,11 @@ function versioned(written: string, version: string | undefined): string {
 }
 
 /** The configuration file, where there is one. @throws Failure when one that was named is not there, or has no such profile */
-async function fileOf({ config, profile }: Desired<LinodeConfig>, { folder, env }: Pick<Host, "folder" | "env">) {
+async function fileOf({ config, profile }: Desired<LinodeConfig>, { directory, env }: Pick<Host, "directory" | "env">) {
   const home = env["HOME"] ?? homedir();
   const wanted = profile ?? said(env["LINODE_PROFILE"]);
   const named = config ?? said(env["LINODE_CONFIG"]);
-  const absolute = (path: string) => resolve(folder, path.replace(/^~(?=\/|$)/, home));
+  const absolute = (path: string) => resolve(directory, path.replace(/^~(?=\/|$)/, home));
   const paths =
     named === undefined ? ["linode", "linode-cli"].map((name) => join(home, ".config", name)) : [absolute(named)];
   for (const path of paths) {

@@ -8,12 +8,12 @@ import { inMB, MOST_PACKED, MOST_RAW, tooMuch } from "./rules.ts";
  * own clients, so a body of unknown length is sent as it is made, until that is refused.
  */
 export class LinodeUploads {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #host: Pick<Host, "scratch">;
   #wantsLength = false;
 
-  constructor(door: HttpClient, host: Pick<Host, "scratch">) {
-    this.#door = door;
+  constructor(http: HttpClient, host: Pick<Host, "scratch">) {
+    this.#http = http;
     this.#host = host;
   }
 
@@ -44,7 +44,7 @@ export class LinodeUploads {
 
   async #put(url: string, source: Source, { signal, progress }: Context): Promise<void> {
     // Twice is as good as once: a later body takes the place of an earlier one.
-    const answer = await this.#door.send("PUT", url, { signal, source, progress, idempotent: true });
+    const answer = await this.#http.send("PUT", url, { signal, source, progress, idempotent: true });
     await answer.text();
     // Object storage answers with the MD5 of what it got, where it stored it in one piece and in the clear.
     const etag = /^"?([0-9a-f]{32})"?$/i.exec(answer.headers.get("etag") ?? "")?.[1]?.toLowerCase();

@@ -1,6 +1,6 @@
 import { type Clock, Failure, systemClock } from "images";
 import type { LinodeClient } from "./client.ts";
-import { failuresSince, unmade } from "./failed.ts";
+import { creationFailure, failuresSince } from "./failures.ts";
 import { MOST_RAW } from "./rules.ts";
 import type { LinodeImageAnswer } from "./wire.ts";
 
@@ -114,7 +114,8 @@ export class LinodeWatch {
   async #gone(id: string, signal: AbortSignal): Promise<void> {
     const messages = await failuresSince(this.#client, this.#pending.get(id), signal);
     this.#pending.delete(id);
-    for (const waiter of this.#waiters) if (waiter.id === id) waiter.reject(unmade(id, messages.get(id), this.#most));
+    for (const waiter of this.#waiters)
+      if (waiter.id === id) waiter.reject(creationFailure(id, messages.get(id), this.#most));
   }
 
   async #lookForFailures(signal: AbortSignal): Promise<void> {
@@ -123,7 +124,7 @@ export class LinodeWatch {
     const messages = await failuresSince(this.#client, waited[0], signal);
     for (const waiter of this.#waiters) {
       const message = this.#pending.has(waiter.id) ? messages.get(waiter.id) : undefined;
-      if (message !== undefined) waiter.reject(unmade(waiter.id, message, this.#most));
+      if (message !== undefined) waiter.reject(creationFailure(waiter.id, message, this.#most));
     }
   }
 }

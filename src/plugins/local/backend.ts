@@ -8,10 +8,10 @@ import {
   type ImageId,
   imageId,
   imageOf,
-  type Mark,
+  type Marker,
   type Observed,
   type Part,
-  type Reading,
+  type ReadContext,
   type Source,
 } from "images";
 import { formatOf, made, namesOf, observed, properties, selfOf, without } from "./entry.ts";
@@ -19,7 +19,7 @@ import { Publisher } from "./publish.ts";
 import type { StoreEntry } from "./record.ts";
 import type { LocalImage } from "./schema.ts";
 import type { ImageStore } from "./store.ts";
-import { fileName, isPublic, shelvesOf } from "./streams.ts";
+import { fileName, isPublic, productVersions } from "./streams.ts";
 
 /** A store as a backend: content-addressed blobs, a record for each image, and indexes that any web server can serve. */
 export class StoreBackend implements Backend<LocalImage>, Downloads {
@@ -40,7 +40,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
 
   async read(
     { address, id }: { address: Context["address"]; id?: ImageId },
-    { note }: Reading,
+    { note }: ReadContext,
   ): Promise<Observed<LocalImage> | undefined> {
     const known = id === undefined ? undefined : await this.#store.entry(id, note);
     if (known !== undefined) return await this.#seen(known);
@@ -48,12 +48,12 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
       if (id !== undefined && entry.name === id) return await this.#seen(entry);
       if (id !== undefined || entry.mark?.owner !== address || entry.mark.file !== this.#file) continue;
       const seen = await this.#seen(entry);
-      if (seen.mark?.self === seen.self) return seen;
+      if (seen.marker?.self === seen.self) return seen;
     }
     return undefined;
   }
 
-  async *list({ signal, note }: Reading): AsyncGenerator<Observed<LocalImage>> {
+  async *list({ signal, note }: ReadContext): AsyncGenerator<Observed<LocalImage>> {
     const store = await this.#store.id();
     for await (const { entry, isWhole } of this.#store.list(note)) {
       signal.throwIfAborted();
@@ -127,7 +127,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
     await this.#publisher.changed();
   }
 
-  async download(id: ImageId, _: Reading): Promise<readonly Part[]> {
+  async download(id: ImageId, _: ReadContext): Promise<readonly Part[]> {
     const entry = await this.#store.entry(id);
     if (entry === undefined) throw new Failure("backend.missing", `${id} is not in the store`);
     const part = (name: string, { sha256, size }: StoreEntry["disk"], format: Part["format"]): Part => ({
@@ -148,7 +148,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   }
 
   /** Before the first change. All others wait for that. */
-  async #begin(reading: Reading): Promise<void> {
+  async #begin(reading: ReadContext): Promise<void> {
     this.#begun ??= this.#store.begin(reading);
     await this.#begun;
   }
@@ -169,12 +169,12 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
   /** The name of an image that has become private goes to an earlier version that is public. */
   async #renameOlder({ id, name }: StoreEntry): Promise<void> {
     const others = (await Array.fromAsync(this.#store.entries())).filter((one) => one.id !== id && one.name === name);
-    for (const { current } of shelvesOf(others)) await this.#store.name(current.disk, fileName(current));
+    for (const { current } of productVersions(others)) await this.#store.name(current.disk, fileName(current));
   }
 
   async #signed(context: Context, id: ImageId): Promise<Pick<StoreEntry, "mark">> {
-    const mark = context.marker(selfOf(id, await this.#store.id()));
-    return mark === undefined ? {} : { mark };
+    const marker = context.marker(selfOf(id, await this.#store.id()));
+    return marker === undefined ? {} : { mark: marker };
   }
 
   /** A name or alias belongs to one image; that of the image which is being replaced may be taken. */
@@ -188,7 +188,7 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
       const id = this.#holders.get(name);
       if (id === undefined || id === own || id === context.replaces) continue;
       const entry = await this.#store.entry(id);
-      if (entry === undefined || isOf(entry.mark, context.mark)) continue;
+      if (entry === undefined || isOf(entry.mark, context.desiredMarker)) continue;
       if (!namesOf(entry).includes(name)) continue;
       throw new Failure("backend.conflict", `the name ${name} is already in use by ${id}`, {
         hint: "choose another name, or delete that image",
@@ -203,8 +203,8 @@ function shown(entry: StoreEntry, isWhole: boolean, store: string | undefined): 
   return isWhole ? seen : { ...seen, status: "failed" };
 }
 
-const isOf = (mark: Mark | undefined, wanted: Mark | undefined): boolean =>
-  mark !== undefined && mark.owner === wanted?.owner && mark.file === wanted.file;
+const isOf = (marker: Marker | undefined, wanted: Marker | undefined): boolean =>
+  marker !== undefined && marker.owner === wanted?.owner && marker.file === wanted.file;
 
 const always = () => true;
 const never = () => false;

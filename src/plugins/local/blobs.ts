@@ -1,7 +1,7 @@
 import { lstatSync } from "node:fs";
 import { link, lstat, lutimes, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errno, Failure, Glances, hexOf, passing, type Source } from "images";
+import { errno, Failure, Glances, hexOf, passThrough, type Source } from "images";
 import { isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
 import { writeWithHoles } from "./holes.ts";
 import type { Ledger } from "./ledger.ts";
@@ -9,13 +9,13 @@ import type { StoreBlob } from "./record.ts";
 
 /** The bytes of a store: each content is kept once, in a file that is named by its sha256. */
 export class Blobs {
-  readonly #folder: string;
+  readonly #directory: string;
   readonly #ledger: Ledger;
   readonly #temporary: () => string;
   readonly #glances = new Glances();
 
   constructor(root: string, ledger: Ledger, temporary: () => string) {
-    this.#folder = join(root, "blobs");
+    this.#directory = join(root, "blobs");
     this.#ledger = ledger;
     this.#temporary = temporary;
   }
@@ -23,7 +23,7 @@ export class Blobs {
   /** Whether all files of bytes are there, with these sizes. */
   async areWhole(all: readonly StoreBlob[]): Promise<boolean> {
     for (const { sha256, size } of all) {
-      const path = `${this.#folder}/${sha256}`;
+      const path = `${this.#directory}/${sha256}`;
       const found = await this.#glances.look(
         () => lstatSync(path, { throwIfNoEntry: false }),
         () => lstat(path).catch(whenMissing(undefined)),
@@ -46,7 +46,7 @@ export class Blobs {
       const hash = source.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
       const both = before === undefined ? undefined : new Bun.CryptoHasher("sha256").update(before);
       let size = 0;
-      for await (const piece of passing(source, signal)) {
+      for await (const piece of passThrough(source, signal)) {
         signal.throwIfAborted();
         for (const hasher of [hash, both]) hasher?.update(piece);
         await writeWithHoles(file, piece, size);
@@ -60,7 +60,7 @@ export class Blobs {
     } catch (thrown) {
       await rm(path, { force: true });
       if (isFull(thrown))
-        throw new Failure("backend.limits", `no space left in ${dirname(this.#folder)}`, {
+        throw new Failure("backend.limits", `no space left in ${dirname(this.#directory)}`, {
           cause: thrown,
           hint: "free space, then apply again",
         });
@@ -76,7 +76,7 @@ export class Blobs {
    * under way, would take the blob from under whoever links to it.
    */
   async #settle(temporary: string, sha256: string, size: number): Promise<void> {
-    const blob = join(this.#folder, sha256);
+    const blob = join(this.#directory, sha256);
     const isOurs = await this.#ledger.has("blobs", sha256);
     const found = await lstat(blob).catch(whenMissing(undefined));
     if (found === undefined || isOurs) await this.#ledger.add("blobs", sha256);
@@ -103,7 +103,7 @@ export class Blobs {
   }
 
   async read({ sha256 }: StoreBlob): Promise<Uint8Array> {
-    const file = await openPlain(join(this.#folder, sha256));
+    const file = await openPlain(join(this.#directory, sha256));
     try {
       return await file.readFile();
     } finally {

@@ -5,7 +5,7 @@ import { errno, Failure, Glances, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
 import { glanceAt, whenMissing } from "./disk.ts";
 import { partsOf } from "./entry.ts";
-import { establish, makeFolders, recognize, type StoreFound } from "./identity.ts";
+import { establish, makeDirectories, recognize, type StoreFound } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
 import { Pages } from "./pages.ts";
 import { idOfFile, isId, recordNames, recordOf, type StoreBlob, type StoreEntry } from "./record.ts";
@@ -54,7 +54,7 @@ export class Directory {
       await mkdir(this.root, { recursive: true });
       const found = await recognize(this.root);
       await access(this.root, constants.W_OK);
-      await makeFolders(this.root);
+      await makeDirectories(this.root);
       if (found.kind === "first") await this.#upgrade();
       await this.#ledger.checkIndexes();
       const id = found.kind === "store" ? found.id : await establish(this.root);

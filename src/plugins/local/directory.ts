@@ -1,4 +1,4 @@
-import type { ImageId, Reading } from "images";
+import type { ImageId, ReadContext } from "images";
 import { Directory } from "./client.ts";
 import { bytesOf } from "./disk.ts";
 import { partsOf } from "./entry.ts";
@@ -6,7 +6,7 @@ import type { StoreBlob, StoreEntry } from "./record.ts";
 import { type Bytes, blobsOf, type ImageStore, type ListedEntry, type Putting, type Show } from "./store.ts";
 import { fileName, isPublic } from "./streams.ts";
 
-type Note = Reading["note"];
+type Note = ReadContext["note"];
 
 /** A store that is a directory. */
 export class DirectoryStore implements ImageStore {
@@ -24,7 +24,7 @@ export class DirectoryStore implements ImageStore {
     return this.#directory.at(...parts);
   }
 
-  async begin({ note }: Reading): Promise<void> {
+  async begin({ note }: ReadContext): Promise<void> {
     await this.#directory.prepare();
     for (const name of await this.#directory.pages.foreign())
       note(`warning: ${this.where(name)} was not written by this store, and is left as it is`);

@@ -1,4 +1,4 @@
-import { type Answered, type Desired, digest, type Observed, type Part, type Source } from "images";
+import { type Desired, digest, type Observed, type Part, type Reported, type Source } from "images";
 import { metadataTar } from "./metadata.ts";
 import type { StoreEntry } from "./record.ts";
 import type { LocalImage } from "./schema.ts";
@@ -33,8 +33,8 @@ export const selfOf = (id: StoreEntry["id"], store: string | undefined): string 
   store === undefined ? id : `${store}/${id}`;
 
 export function observed(entry: StoreEntry, store: string | undefined): Observed<LocalImage> {
-  const { id, name, mark, attributes, disk, format, created } = entry;
-  const shown: Answered<LocalImage> = {
+  const { id, name, mark: marker, attributes, disk, format, created } = entry;
+  const shown: Reported<LocalImage> = {
     ...attributes,
     name,
     checksum: disk.sha256,
@@ -47,7 +47,7 @@ export function observed(entry: StoreEntry, store: string | undefined): Observed
   return {
     id,
     name,
-    ...(mark === undefined ? {} : { mark }),
+    ...(marker === undefined ? {} : { marker }),
     self: selfOf(id, store),
     attributes: shown,
     names: namesOf(entry),

@@ -1,12 +1,12 @@
 import { markup } from "images";
 import type { StoreEntry } from "./record.ts";
-import { fileName, type Shelved } from "./streams.ts";
+import { fileName, type ProductVersions } from "./streams.ts";
 
 /** Versions that the feed has; readers ask for it often. */
 const MOST = 100;
 
 /** An Atom feed of the newest versions. `store` is the store's own id; `url` ends with a slash, without it links are relative. */
-export function storeFeed(shelves: readonly Shelved[], store: string, url = ""): string {
+export function storeFeed(shelves: readonly ProductVersions[], store: string, url = ""): string {
   const all = shelves
     .flatMap(({ current, older }) => [current, ...older].map((entry) => ({ entry, current })))
     .sort((a, b) => (a.entry.created < b.entry.created ? 1 : -1))

@@ -67,7 +67,7 @@ export async function establish(root: string): Promise<string> {
   return id;
 }
 
-export async function makeFolders(root: string): Promise<void> {
+export async function makeDirectories(root: string): Promise<void> {
   await refuseLinks(root);
   for (const name of FOLDERS) await mkdir(join(root, name), { recursive: true });
   await refuseLinks(root);

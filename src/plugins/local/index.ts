@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
-import { type Desired, definePlugin, imageOf, seconds, type Wanted } from "images";
+import { type ByteRequirements, type Desired, definePlugin, imageOf, seconds } from "images";
 import { StoreBackend } from "./backend.ts";
 import { DirectoryStore } from "./directory.ts";
 import { config, image, type LocalImage, starter } from "./schema.ts";
 
-export const wanted = ({ format, compression }: Desired<LocalImage>): Wanted => ({
+export const wanted = ({ format, compression }: Desired<LocalImage>): ByteRequirements => ({
   formats: format === undefined ? "any" : [format],
   compressions: compression === undefined ? "any" : [compression],
 });
@@ -20,7 +20,7 @@ export const local = definePlugin({
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
   async open({ path, grace, url }, host) {
     return new StoreBackend(
-      new DirectoryStore(resolve(host.folder, path), (seconds(grace) ?? 0) * 1000),
+      new DirectoryStore(resolve(host.directory, path), (seconds(grace) ?? 0) * 1000),
       host.file,
       url,
     );

@@ -2,13 +2,13 @@ import { type Markup, markup, page } from "images";
 import script from "./page.browser.js" with { type: "text" };
 import style from "./page.css" with { type: "text" };
 import type { StoreEntry } from "./record.ts";
-import { fileName, isProduct, type Shelved } from "./streams.ts";
+import { fileName, isProduct, type ProductVersions } from "./streams.ts";
 
 /** What is in commands for the address of the store, where nobody has said it; a script puts that of the page there. */
 const NOWHERE = "https://MIRROR/";
 
 /** The store for people who open it in a browser: a pure function of what is public in it. `url` ends with a slash. */
-export function storePage(shelves: readonly Shelved[], url: string | undefined): string {
+export function storePage(shelves: readonly ProductVersions[], url: string | undefined): string {
   const at = url ?? NOWHERE;
   const size = shelves.reduce((sum, { current }) => sum + current.disk.size, 0);
   const newest = shelves
@@ -30,7 +30,7 @@ ${shelves.length === 0 ? markup`<p>There is no public image yet.</p>` : shelves.
   return page({ title: "Machine images", style, script, head, body, ...(url === undefined ? {} : { url }) });
 }
 
-function usage(shelves: readonly Shelved[], at: string): Markup {
+function usage(shelves: readonly ProductVersions[], at: string): Markup {
   const first = shelves.find(({ current }) => isProduct(current))?.current.name;
   const remote = `incus remote add mirror ${at} --protocol=simplestreams${first === undefined ? "" : `\nincus launch mirror:${first}`}`;
   const check = `curl -fsSL ${at}SHA256SUMS | sha256sum -c --ignore-missing`;
@@ -44,7 +44,7 @@ function usage(shelves: readonly Shelved[], at: string): Markup {
 }
 
 /** Of use with the script: the style hides them without. */
-function controls(shelves: readonly Shelved[]): Markup {
+function controls(shelves: readonly ProductVersions[]): Markup {
   const distinct = (of: (entry: StoreEntry) => string) =>
     [...new Set(shelves.map(({ current }) => of(current)))].sort();
   const pick = (name: string, label: string, values: readonly string[]) =>
@@ -61,7 +61,7 @@ const architectureOf = ({ attributes }: StoreEntry): string => attributes.archit
 const formatText = ({ format, compression }: Pick<StoreEntry, "format" | "compression">): string =>
   compression === "none" ? format : `${format}.${compression}`;
 
-function item({ current, older }: Shelved, at: string): Markup {
+function item({ current, older }: ProductVersions, at: string): Markup {
   const { name, attributes, disk, created } = current;
   const { aliases = [], description = "", release = "" } = attributes;
   const file = fileName(current);
@@ -84,8 +84,8 @@ function commands(entry: StoreEntry, at: string): string {
 function versions(older: readonly StoreEntry[]): Markup | undefined {
   if (older.length === 0) return undefined;
   return markup`<p>Earlier versions:</p><ul>${older.map(
-    ({ disk, created, mark, format, compression }) =>
-      markup`<li>${time(created)} <a href="blobs/${disk.sha256}">${formatText({ format, compression })}, ${amount(disk.size)}</a>${mark?.retained === undefined ? undefined : markup`, superseded on ${time(mark.retained)}, kept by retain`}<br>sha256 <code data-copy="the sha256 of the version of ${created.slice(0, 10)}">${disk.sha256}</code></li>`,
+    ({ disk, created, mark: marker, format, compression }) =>
+      markup`<li>${time(created)} <a href="blobs/${disk.sha256}">${formatText({ format, compression })}, ${amount(disk.size)}</a>${marker?.retained === undefined ? undefined : markup`, superseded on ${time(marker.retained)}, kept by retain`}<br>sha256 <code data-copy="the sha256 of the version of ${created.slice(0, 10)}">${disk.sha256}</code></li>`,
   )}</ul>`;
 }
 

@@ -29,8 +29,8 @@ export class Pages {
 
   /** Empty pages where there are none yet. */
   async guard(): Promise<void> {
-    for (const folder of GUARDED) {
-      await writeFile(join(this.#root, folder, GUARD), "", { flag: "wx" }).catch((thrown: unknown) => {
+    for (const directory of GUARDED) {
+      await writeFile(join(this.#root, directory, GUARD), "", { flag: "wx" }).catch((thrown: unknown) => {
         if (errno(thrown) !== "EEXIST") throw thrown;
       });
     }

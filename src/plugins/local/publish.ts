@@ -2,7 +2,7 @@ import { storeFeed } from "./feed.ts";
 import { storePage } from "./page.ts";
 import { ROBOTS } from "./pages.ts";
 import type { ImageStore, Show } from "./store.ts";
-import { indexes, shelvesOf } from "./streams.ts";
+import { indexes, productVersions } from "./streams.ts";
 
 /** Has a store write what it shows of itself: the indexes for programs, the pages for people. */
 export class Publisher {
@@ -37,7 +37,7 @@ export class Publisher {
 const shownAt =
   (url: string | undefined): Show =>
   (entries, store, products) => {
-    const shelves = shelvesOf(entries);
+    const shelves = productVersions(entries);
     return {
       ...indexes(shelves, new Date(), products),
       feed: storeFeed(shelves, store, url),

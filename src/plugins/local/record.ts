@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type ImageId, imageId, type Mark, type Written } from "images";
+import { type ImageId, imageId, type Marker, type Written } from "images";
 import { whenMissing } from "./disk.ts";
 import type { LocalImage } from "./schema.ts";
 
@@ -14,7 +14,7 @@ export interface StoreBlob {
 export interface StoreEntry {
   readonly id: ImageId;
   readonly name: string;
-  readonly mark?: Mark;
+  readonly mark?: Marker;
   readonly attributes: Written<LocalImage>;
   readonly disk: StoreBlob;
   readonly metadata?: StoreBlob;

@@ -1,7 +1,7 @@
-import type { Context, ImageId, Reading, Source } from "images";
+import type { Context, ImageId, ReadContext, Source } from "images";
 import type { StoreBlob, StoreEntry } from "./record.ts";
 
-type Note = Reading["note"];
+type Note = ReadContext["note"];
 
 /** What a store shows of itself, as texts. */
 export interface StoreTexts {
@@ -23,7 +23,7 @@ export interface Putting {
   readonly progress?: (done: number) => void;
   /** Which of an image's files it is. */
   readonly part: "disk" | "metadata";
-  readonly context: Pick<Context, "address" | "signal" | "mark">;
+  readonly context: Pick<Context, "address" | "signal" | "desiredMarker">;
 }
 
 export type Bytes = Pick<Source, "open" | "lend"> & Partial<Pick<Source, "digests" | "digest" | "size">>;
@@ -41,7 +41,7 @@ export interface ImageStore {
   /** A place in the store, for people. */
   where(...parts: readonly string[]): string;
   /** Before the first change: it is a store, nothing of another user's is in the way, and a run that dies from here on is seen to have died. */
-  begin(reading: Reading): Promise<void>;
+  begin(reading: ReadContext): Promise<void>;
   /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
   entries(note?: Note): AsyncGenerator<StoreEntry>;
   list(note: Note): AsyncGenerator<ListedEntry>;

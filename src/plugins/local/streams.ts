@@ -14,7 +14,7 @@ export function fileName({ name, format, compression }: Pick<StoreEntry, "name" 
 }
 
 /** A name of the store as the public see it: the image that has it, and earlier versions, the newest first. */
-export interface Shelved {
+export interface ProductVersions {
   readonly current: StoreEntry;
   readonly older: readonly StoreEntry[];
 }
@@ -22,8 +22,8 @@ export interface Shelved {
 export const isPublic = ({ attributes }: StoreEntry): boolean => attributes.visibility !== "private";
 
 /** The public images by their names; of two with one name the newer counts. */
-export function shelvesOf(entries: readonly StoreEntry[]): readonly Shelved[] {
-  const shelves = new Map<string, Shelved>();
+export function productVersions(entries: readonly StoreEntry[]): readonly ProductVersions[] {
+  const shelves = new Map<string, ProductVersions>();
   for (const entry of [...entries].sort((a, b) => (a.created < b.created ? -1 : 1))) {
     if (!isPublic(entry)) continue;
     const before = shelves.get(entry.name);
@@ -33,7 +33,7 @@ export function shelvesOf(entries: readonly StoreEntry[]): readonly Shelved[] {
 }
 
 /** `SHA256SUMS` and the two files of simplestreams, of which `at` is where the index finds the products. */
-export function indexes(shelves: readonly Shelved[], now: Date, at = "streams/v1/images.json"): Indexes {
+export function indexes(shelves: readonly ProductVersions[], now: Date, at = "streams/v1/images.json"): Indexes {
   const list = shelves.map(({ current }) => current);
   const products = Object.fromEntries(list.flatMap(product));
   const updated = now.toUTCString().replace("GMT", "+0000");

@@ -15,15 +15,15 @@ const OURS = new RegExp(`^(${UUID}|[0-9]+)\\.(owner|stale|${UUID})$`);
  * says in `TOKEN.owner` which process that is.
  */
 export class Working {
-  readonly #folder: string;
+  readonly #directory: string;
   readonly #token = randomUUID();
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  constructor(directory: string) {
+    this.#directory = directory;
   }
 
   temporary(): string {
-    return join(this.#folder, `${this.#token}.${randomUUID()}`);
+    return join(this.#directory, `${this.#token}.${randomUUID()}`);
   }
 
   /** From here on, and until `settle`, the indexes may not be what the records say; a run that dies in between leaves this behind. */
@@ -52,17 +52,17 @@ export class Working {
       ...dead.filter((name) => !name.endsWith(".owner")),
       ...dead.filter((name) => name.endsWith(".owner")),
     ];
-    for (const name of order) await rm(join(this.#folder, name), { force: true });
+    for (const name of order) await rm(join(this.#directory, name), { force: true });
     for (const kind of ["stale", "owner"] as const) await rm(this.#own(kind), { force: true });
   }
 
   #own(kind: "owner" | "stale"): string {
-    return join(this.#folder, `${this.#token}.${kind}`);
+    return join(this.#directory, `${this.#token}.${kind}`);
   }
 
   /** The files of other processes: of those that are no more, and of those that may be at work. */
   async #sorted(now: Date): Promise<{ readonly dead: readonly string[]; readonly living: readonly string[] }> {
-    const names = (await readdir(this.#folder).catch(() => [])).filter(
+    const names = (await readdir(this.#directory).catch(() => [])).filter(
       (name) => OURS.test(name) && !name.startsWith(`${this.#token}.`),
     );
     const tokens = new Map<string, boolean | undefined>();
@@ -78,7 +78,7 @@ export class Working {
 
   /** Undefined: that cannot be known from here. */
   async #isDead(token: string): Promise<boolean | undefined> {
-    const path = join(this.#folder, `${token}.owner`);
+    const path = join(this.#directory, `${token}.owner`);
     const text = await readlink(path).catch(() => readPlain(path).catch(() => undefined));
     const owner = text === undefined ? undefined : ownerOf(text);
     if (owner === undefined) return undefined;
@@ -87,7 +87,7 @@ export class Working {
   }
 
   async #isOld(name: string, now: Date): Promise<boolean> {
-    const found = await lstat(join(this.#folder, name)).catch(whenMissing(undefined));
+    const found = await lstat(join(this.#directory, name)).catch(whenMissing(undefined));
     return found !== undefined && now.getTime() - found.mtimeMs >= FAR;
   }
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type Desired, Failure, type Host } from "images";
 import { findCloud, pathOf, truth } from "./clouds.ts";
-import { type How, howOf } from "./methods.ts";
+import { howOf, type ImportMethod } from "./methods.ts";
 import type { OpenstackConfig } from "./settings.ts";
 
 /** A user, a project or a domain, as Keystone wants it named. */
@@ -86,7 +86,7 @@ const BESIDE_A_CLOUD = new Set([
  */
 export async function accessOf(
   written: Desired<OpenstackConfig>,
-  host: Pick<Host, "backend" | "folder" | "env">,
+  host: Pick<Host, "backend" | "directory" | "env">,
   defaults: Defaults = {},
 ): Promise<KeystoneAccess> {
   const { cloud: named, ...own } = written;
@@ -157,7 +157,7 @@ function filled(over: Layer, under: Layer): Layer {
 
 type Text = (key: string) => string | undefined;
 
-function credentialsOf(how: How, text: Text, backend: string): KeystoneCredentials {
+function credentialsOf(how: ImportMethod, text: Text, backend: string): KeystoneCredentials {
   const need = (key: string, words = `\`${key}\` (or OS_${key.toUpperCase()})`): string => {
     const value = text(key);
     if (value !== undefined) return value;
@@ -218,7 +218,7 @@ function versioned(url: string): string {
   return /\/v3$/.test(bare) ? bare : `${bare.replace(/\/v2\.0$/, "")}/v3`;
 }
 
-async function tlsOf(all: Layer, text: Text, host: Pick<Host, "folder" | "env">): Promise<KeystoneAccess["tls"]> {
+async function tlsOf(all: Layer, text: Text, host: Pick<Host, "directory" | "env">): Promise<KeystoneAccess["tls"]> {
   const pem = async (key: string) => {
     const path = text(key);
     if (path === undefined) return undefined;

@@ -1,4 +1,4 @@
-import type { Additions, Answered, Desired } from "images";
+import type { Additions, Desired, Reported } from "images";
 import { isOwned } from "./properties.ts";
 import type { OsImage } from "./schema.ts";
 import type { Member } from "./wire.ts";
@@ -10,7 +10,7 @@ const ABOUT_BYTES =
   /^(?:internal_version$|image_build_date$|upstream_checksum$|img_signature|cinder_encryption_key|signature_verified|owner_specified\.openstack\.(?:md5|sha256)$)/;
 
 /** What people gave to an image, by what is seen of it; `members` where it has any. Pure. */
-export function additionsTo(have: Answered<OsImage>, want: Desired<OsImage>, members: readonly Member[]): Additions {
+export function additionsTo(have: Reported<OsImage>, want: Desired<OsImage>, members: readonly Member[]): Additions {
   const { visibility, tags = [], hidden, min_disk_gb, min_ram_mb, name } = have;
   const properties = Object.entries(have.properties ?? {}).filter(([key]) => !isOwned(key));
   const [about, others] = [true, false].map((is) => properties.filter(([key]) => ABOUT_BYTES.test(key) === is));

@@ -1,5 +1,4 @@
 import {
-  type Added,
   type Additions,
   type Backend,
   type Context,
@@ -9,23 +8,24 @@ import {
   type Host,
   type ImageId,
   isSameSet,
-  type Looked,
+  type Lookup,
   type Observed,
   type Part,
-  type Reading,
+  type ReadContext,
   type Renames,
+  type ReportsAdditions,
   type Retires,
   type Source,
   type Uses,
 } from "images";
 import { accessOf } from "./access.ts";
 import { additionsTo } from "./added.ts";
-import { OpenCloud, type Site } from "./cloud.ts";
+import { type CloudContext, OpenCloud } from "./cloud.ts";
 import { headFrom } from "./head.ts";
 import { idAt, parseId, regionOf } from "./ids.ts";
 import { declares, isGenuine, nameOf, observed, operations, ownerOf } from "./image.ts";
-import { formatOf, type Maker, make, named } from "./make.ts";
-import { type Spokesman, share, sharing } from "./members.ts";
+import { type CreationContext, formatOf, make, named } from "./make.ts";
+import { type MemberClientFactory, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
 import { keptName, restored, retiring } from "./retire.ts";
 import type { OsImage } from "./schema.ts";
@@ -40,7 +40,7 @@ interface Flavour {
 }
 
 /** The images of a project in an OpenStack cloud. */
-export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, Retires, Uses, Renames {
+export class OpenStack implements Backend<OsImage>, ReportsAdditions<OsImage>, Downloads, Retires, Uses, Renames {
   readonly #cloud: OpenCloud;
   readonly #host: Host;
   readonly #flavour: Flavour;
@@ -54,7 +54,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
 
   async read(
     { address, id }: { address: Context["address"]; id?: ImageId },
-    { signal }: Reading,
+    { signal }: ReadContext,
   ): Promise<Observed<OsImage> | undefined> {
     if (id !== undefined) {
       const { site, own } = await this.#at(id, signal);
@@ -69,7 +69,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
     return undefined;
   }
 
-  async *list({ signal }: Reading, asked?: readonly Looked[]): AsyncGenerator<Observed<OsImage>> {
+  async *list({ signal }: ReadContext, asked?: readonly Lookup[]): AsyncGenerator<Observed<OsImage>> {
     const home = await this.#cloud.site(undefined, signal);
     const regions = new Set(asked?.flatMap(({ id, want }) => regionOf(id, want) ?? []));
     if (home.region !== undefined) regions.delete(home.region);
@@ -96,7 +96,12 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
   async create(want: Desired<OsImage>, source: Source | undefined, context: Context): Promise<Observed<OsImage>> {
     const { signal } = context;
     const site = await this.#cloud.site(want.region, signal);
-    const means: Maker = { site, visibility: this.#flavour.visibility, speak: this.#speak, head: headFrom(this.#host) };
+    const means: CreationContext = {
+      site,
+      visibility: this.#flavour.visibility,
+      speak: this.#speak,
+      head: headFrom(this.#host),
+    };
     const made = await make(want, source, context, means);
     const { replaces } = context;
     // The old image keeps the name until the new one is good, so that at every instant there is one to be found.
@@ -144,7 +149,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
     await site.glance.remove(own, signal);
   }
 
-  async download(id: ImageId, { signal }: Reading): Promise<readonly Part[]> {
+  async download(id: ImageId, { signal }: ReadContext): Promise<readonly Part[]> {
     const { site, own } = await this.#at(id, signal);
     const found = await site.glance.image(own, signal);
     if (found === undefined) throw new Failure("backend.missing", `${id} does not exist`);
@@ -164,7 +169,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
   }
 
   /** The project's servers and volumes that were made of an image. @throws Failure when Nova or Cinder is there and does not say */
-  async usedBy(id: ImageId, { signal }: Reading): Promise<string | undefined> {
+  async usedBy(id: ImageId, { signal }: ReadContext): Promise<string | undefined> {
     const { site, own } = await this.#at(id, signal);
     return await userOf(own, { glance: site.glance, cloud: this.#cloud, region: site.region, signal });
   }
@@ -175,7 +180,11 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
     await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
   }
 
-  async added({ id, attributes }: Observed<OsImage>, want: Desired<OsImage>, { signal }: Reading): Promise<Additions> {
+  async additions(
+    { id, attributes }: Observed<OsImage>,
+    want: Desired<OsImage>,
+    { signal }: ReadContext,
+  ): Promise<Additions> {
     const { site, own } = await this.#at(id, signal);
     const members = attributes.visibility === "shared" ? await site.glance.members(own, signal) : [];
     return additionsTo(attributes, want, members);
@@ -183,7 +192,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #at(id: ImageId, signal: AbortSignal): Promise<{ readonly site: Site; readonly own: string }> {
+  async #at(id: ImageId, signal: AbortSignal): Promise<{ readonly site: CloudContext; readonly own: string }> {
     const { region, id: own } = parseId(id);
     return { site: await this.#cloud.site(region, signal), own };
   }
@@ -191,7 +200,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
   /** An image that was asked for by itself, with its members where those are, or were, declared: only then they are worth a request. */
   async #observed(
     answer: GlanceAnswer,
-    { glance, region, isHome, project }: Site,
+    { glance, region, isHome, project }: CloudContext,
     signal: AbortSignal,
     { address }: Pick<Context, "address">,
   ): Promise<Observed<OsImage>> {
@@ -204,7 +213,7 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
   /** An image of a listing: the members of those that are not managed from here cost no request. */
   async #listed(
     answer: GlanceAnswer,
-    site: Site,
+    site: CloudContext,
     signal: AbortSignal,
     known: ReadonlyMap<ImageId, Context["address"]>,
   ): Promise<Observed<OsImage>> {
@@ -224,12 +233,12 @@ export class OpenStack implements Backend<OsImage>, Added<OsImage>, Downloads, R
     await site.glance.change(own, [{ op: "replace", path: "/name", value }], signal);
   }
 
-  async #place({ glance }: Site, id: string, stores: readonly string[], context: Context): Promise<boolean> {
+  async #place({ glance }: CloudContext, id: string, stores: readonly string[], context: Context): Promise<boolean> {
     const held = (await glance.image(id, context.signal))?.stores?.split(",") ?? [];
     return await place(glance, id, held, stores, context);
   }
 
-  readonly #speak: Spokesman = async (cloud, image, project, status, signal) => {
+  readonly #speak: MemberClientFactory = async (cloud, image, project, status, signal) => {
     let other = this.#others.get(cloud);
     if (other === undefined) {
       other = accessOf({ cloud }, this.#host).then((access) => new OpenCloud(access, this.#host));

@@ -7,7 +7,7 @@ import { endpointOf, Keystone, type KeystoneLogin, regionsOf } from "./keystone.
 const CREDENTIALS = "the credentials (`cloud`, or `username`, `password` and `project_name`, or OS_*)";
 
 /** A Glance, and where it is. */
-export interface Site {
+export interface CloudContext {
   readonly glance: Glance;
   readonly region: string | undefined;
   /** The region of the backend itself. */
@@ -25,7 +25,7 @@ export class OpenCloud {
   readonly #host: Host;
   readonly #keystone: Keystone;
   readonly #headersFor: HeadersFor;
-  readonly #sites = new Map<string, Promise<Site>>();
+  readonly #sites = new Map<string, Promise<CloudContext>>();
 
   constructor(access: KeystoneAccess, host: Host, headersFor: HeadersFor = () => ({})) {
     this.#access = access;
@@ -33,8 +33,8 @@ export class OpenCloud {
     this.#headersFor = headersFor;
     const { url, tls } = access;
     const headers = { accept: "application/json" };
-    const door = url === undefined ? undefined : host.door({ url, tls, headers, explain, credentials: CREDENTIALS });
-    this.#keystone = new Keystone(access, door, host.conceal);
+    const http = url === undefined ? undefined : host.http({ url, tls, headers, explain, credentials: CREDENTIALS });
+    this.#keystone = new Keystone(access, http, host.maskSecret);
   }
 
   login(signal: AbortSignal): Promise<KeystoneLogin> {
@@ -42,7 +42,7 @@ export class OpenCloud {
   }
 
   /** The Glance of a region; without one, that of the backend. @throws Failure config.value when there is no such region */
-  async site(region: string | undefined, signal: AbortSignal): Promise<Site> {
+  async site(region: string | undefined, signal: AbortSignal): Promise<CloudContext> {
     const login = await this.login(signal);
     const home = this.#access.region ?? regionsOf(login.catalog, this.#access)[0];
     const wanted = region ?? home;
@@ -60,12 +60,12 @@ export class OpenCloud {
     return endpointOf((await this.login(signal)).catalog, type, region, this.#access.interface);
   }
 
-  async #open(region: string | undefined, isHome: boolean, { catalog, project }: KeystoneLogin): Promise<Site> {
+  async #open(region: string | undefined, isHome: boolean, { catalog, project }: KeystoneLogin): Promise<CloudContext> {
     const { interface: of, endpoint: given, tls } = this.#access;
     const endpoint = (isHome ? given : undefined) ?? endpointOf(catalog, "image", region, of);
     if (endpoint === undefined) throw this.#nowhere(region, catalog);
     const base = endpoint.replace(/\/+$/, "").replace(/\/v2(?:\.\d+)?$/, "");
-    const door = this.#host.door({
+    const http = this.#host.http({
       url: `${base}/v2`,
       tls,
       explain,
@@ -76,7 +76,7 @@ export class OpenCloud {
       },
       renew: () => this.#keystone.renew(this.#host.signal),
     });
-    return { glance: new Glance(door, this.#headersFor(endpoint)), region, isHome, project };
+    return { glance: new Glance(http, this.#headersFor(endpoint)), region, isHome, project };
   }
 
   #nowhere(region: string | undefined, catalog: KeystoneLogin["catalog"]): Failure {

@@ -7,7 +7,7 @@ import { VENDORS } from "./vendors.ts";
 
 type Table = Readonly<Record<string, unknown>>;
 type Env = Host["env"];
-type Place = Pick<Host, "env" | "folder">;
+type Place = Pick<Host, "env" | "directory">;
 
 /** A cloud of clouds.yaml: its settings as one flat table, `auth` among the others. */
 interface CloudsEntry {
@@ -33,7 +33,7 @@ export async function findCloud(
   const chosen = name ?? names[0] ?? "";
   const found = all[chosen];
   if (!isTable(found)) {
-    const where = clouds?.path ?? `${folders(place).join(", ")} (clouds.yaml)`;
+    const where = clouds?.path ?? `${directories(place).join(", ")} (clouds.yaml)`;
     throw new Failure("config.value", `there is no cloud ${JSON.stringify(chosen)} in ${where}`, {
       hint: names.length === 0 ? "set OS_CLIENT_CONFIG_FILE, or set the credentials" : `there is: ${names.join(", ")}`,
     });
@@ -44,9 +44,9 @@ export async function findCloud(
 }
 
 /** The directories in which openstack looks for its files. */
-function folders({ env, folder }: Place): readonly string[] {
+function directories({ env, directory }: Place): readonly string[] {
   const home = env["HOME"] ?? homedir();
-  return [folder, join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "openstack"), "/etc/openstack"];
+  return [directory, join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "openstack"), "/etc/openstack"];
 }
 
 const ENDINGS = [".yaml", ".yml", ".json"];
@@ -58,13 +58,13 @@ async function first(
 ): Promise<{ path: string; table: Table } | undefined> {
   const named = place.env[variable];
   if (named !== undefined && named !== "") {
-    const path = resolve(place.folder, named);
+    const path = resolve(place.directory, named);
     const table = await read(path, name === "clouds" ? `check ${variable}` : undefined);
     if (table !== undefined) return { path, table };
   }
-  for (const folder of folders(place)) {
+  for (const directory of directories(place)) {
     for (const ending of ENDINGS) {
-      const path = join(folder, `${name}${ending}`);
+      const path = join(directory, `${name}${ending}`);
       const table = await read(path, undefined);
       if (table !== undefined) return { path, table };
     }
@@ -191,5 +191,5 @@ export const truth = (text: string | boolean | undefined): boolean | undefined =
 };
 
 /** A path as people write it in these files. */
-export const pathOf = (text: string, { env, folder }: { env: Env; folder: string }): string =>
-  resolve(folder, text.replace(/^~(?=\/|$)/, env["HOME"] ?? homedir()));
+export const pathOf = (text: string, { env, directory }: { env: Env; directory: string }): string =>
+  resolve(directory, text.replace(/^~(?=\/|$)/, env["HOME"] ?? homedir()));

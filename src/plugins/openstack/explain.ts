@@ -1,9 +1,9 @@
-import type { Explained } from "images";
+import type { ErrorDetails } from "images";
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly body: string };
 
 /** What an answer of Keystone, Glance or Nova that is no success says. */
-export function explain(answer: Answer): Explained | undefined {
+export function explain(answer: Answer): ErrorDetails | undefined {
   const message = messageIn(answer.body);
   if (message === undefined) return bySomebodyElse(answer);
   const found = RULES.find(({ status, text }) => status === answer.status && text.test(message));
@@ -11,7 +11,7 @@ export function explain(answer: Answer): Explained | undefined {
 }
 
 /** What a proxy or load balancer in front of a service says: a page, without the number that each service gives to a request. */
-function bySomebodyElse({ status, headers }: Answer): Explained | undefined {
+function bySomebodyElse({ status, headers }: Answer): ErrorDetails | undefined {
   if (headers.get("x-openstack-request-id") !== null) return undefined;
   const server = headers.get("server")?.split(/[/ ]/)[0];
   const proxy = `a proxy in front of the service${server === undefined || server === "" ? "" : ` (${server})`}`;
@@ -29,7 +29,7 @@ function bySomebodyElse({ status, headers }: Answer): Explained | undefined {
   return undefined;
 }
 
-const RULES: readonly { readonly status: number; readonly text: RegExp; readonly means: Explained }[] = [
+const RULES: readonly { readonly status: number; readonly text: RegExp; readonly means: ErrorDetails }[] = [
   {
     status: 403,
     text: /is protected and cannot be deleted/i,

@@ -28,12 +28,12 @@ const PATCH = "application/openstack-images-v2.1-json-patch";
 
 /** The calls of Glance's API, version 2, that images need; in one region. */
 export class Glance {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   /** Sent where bytes are, besides what the door sends. */
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(door: HttpClient, headers: Readonly<Record<string, string>> = {}) {
-    this.#door = door;
+  constructor(http: HttpClient, headers: Readonly<Record<string, string>> = {}) {
+    this.#http = http;
     this.#headers = headers;
   }
 
@@ -42,7 +42,7 @@ export class Glance {
     let next: string | undefined = "images";
     let query: Query = { limit: PAGE, ...filters };
     while (next !== undefined) {
-      const answer: unknown = await this.#door.json("GET", next, { signal, query });
+      const answer: unknown = await this.#http.json("GET", next, { signal, query });
       const page = parsed(answer, isPage, "a page of images");
       yield* page.images;
       next = page.next?.replace(/^.*?\/v2\//, "");
@@ -52,7 +52,7 @@ export class Glance {
 
   /** One image; undefined when there is none, or none that we may see. */
   async image(id: string, signal: AbortSignal): Promise<GlanceAnswer | undefined> {
-    const answer = await this.#door.find("GET", at(id), { signal });
+    const answer = await this.#http.find("GET", at(id), { signal });
     return answer === undefined ? undefined : parsed(answer, isImage, "an image");
   }
 
@@ -61,7 +61,7 @@ export class Glance {
    * it where Glance goes away behind a proxy, is no answer: the image is there or it is not. `isNew`: this very call made it.
    */
   async begin(id: string, fields: Fields, signal: AbortSignal): Promise<{ image: GlanceAnswer; isNew: boolean }> {
-    const answer = await this.#door.send("POST", "images", {
+    const answer = await this.#http.send("POST", "images", {
       signal,
       json: { id, ...fields },
       headers: { accept: "application/json", ...this.#headers },
@@ -97,7 +97,7 @@ export class Glance {
       ...(store === undefined ? {} : { "x-image-meta-store": store }),
     };
     // A proxy that did not wait for Glance's answer: the bytes may all have arrived, so they are not sent again at once.
-    const answer = await this.#door.send("PUT", path, { signal, source, progress, headers, accept: [504] });
+    const answer = await this.#http.send("PUT", path, { signal, source, progress, headers, accept: [504] });
     const body = await answer.text();
     if (answer.status !== 504) return;
     const { message, hint } = explain({ status: 504, headers: answer.headers, body }) ?? {};
@@ -105,7 +105,7 @@ export class Glance {
   }
 
   async import(id: string, method: Fields, more: Fields, signal: AbortSignal): Promise<void> {
-    await this.#door.json("POST", `${at(id)}/import`, { signal, json: { method, ...more } });
+    await this.#http.json("POST", `${at(id)}/import`, { signal, json: { method, ...more } });
   }
 
   /** All changes at once: several requests at a time would lose some of them. */
@@ -113,38 +113,38 @@ export class Glance {
     const headers = { "content-type": PATCH };
     const idempotent = operations.every(({ op }) => op !== "remove");
     const body = JSON.stringify(operations);
-    const answer = await this.#door.json("PATCH", at(id), { signal, body, headers, idempotent });
+    const answer = await this.#http.json("PATCH", at(id), { signal, body, headers, idempotent });
     return parsed(answer, isImage, "an image");
   }
 
   async remove(id: string, signal: AbortSignal): Promise<void> {
-    await this.#door.find("DELETE", at(id), { signal });
+    await this.#http.find("DELETE", at(id), { signal });
   }
 
   async act(id: string, action: "deactivate" | "reactivate", signal: AbortSignal): Promise<void> {
-    await this.#door.json("POST", `${at(id)}/actions/${action}`, { signal, idempotent: true });
+    await this.#http.json("POST", `${at(id)}/actions/${action}`, { signal, idempotent: true });
   }
 
   async members(id: string, signal: AbortSignal): Promise<readonly Member[]> {
-    const answer = await this.#door.find("GET", `${at(id)}/members`, { signal });
+    const answer = await this.#http.find("GET", `${at(id)}/members`, { signal });
     return answer === undefined ? [] : parsed(answer, isMembers, "the members of an image").members;
   }
 
   async invite(id: string, member: string, signal: AbortSignal): Promise<void> {
-    await this.#door.json("POST", `${at(id)}/members`, { signal, json: { member }, idempotent: true, accept: [409] });
+    await this.#http.json("POST", `${at(id)}/members`, { signal, json: { member }, idempotent: true, accept: [409] });
   }
 
   async answer(id: string, member: string, status: string, signal: AbortSignal): Promise<void> {
-    await this.#door.json("PUT", `${at(id)}/members/${encodeURIComponent(member)}`, { signal, json: { status } });
+    await this.#http.json("PUT", `${at(id)}/members/${encodeURIComponent(member)}`, { signal, json: { status } });
   }
 
   async uninvite(id: string, member: string, signal: AbortSignal): Promise<void> {
-    await this.#door.find("DELETE", `${at(id)}/members/${encodeURIComponent(member)}`, { signal });
+    await this.#http.find("DELETE", `${at(id)}/members/${encodeURIComponent(member)}`, { signal });
   }
 
   /** What Glance does, or did, by itself to an image; nothing where it does not say, or not to us. */
   async tasks(id: string, signal: AbortSignal): Promise<readonly Task[]> {
-    const answer = await this.#door.find("GET", `${at(id)}/tasks`, { signal }).catch((thrown: unknown) => {
+    const answer = await this.#http.find("GET", `${at(id)}/tasks`, { signal }).catch((thrown: unknown) => {
       if (thrown instanceof Failure && thrown.code === "backend.denied") return undefined;
       throw thrown;
     });
@@ -153,21 +153,21 @@ export class Glance {
 
   /** The ways in which this Glance can import. */
   async methods(signal: AbortSignal): Promise<readonly string[]> {
-    const answer = await this.#door.find("GET", "info/import", { signal });
+    const answer = await this.#http.find("GET", "info/import", { signal });
     return answer === undefined ? [] : parsed(answer, isMethods, "the import methods")["import-methods"].value;
   }
 
   async stores(signal: AbortSignal): Promise<readonly string[]> {
-    const answer = await this.#door.find("GET", "info/stores", { signal });
+    const answer = await this.#http.find("GET", "info/stores", { signal });
     return answer === undefined ? [] : parsed(answer, isStores, "the stores").stores.map(({ id }) => id);
   }
 
   async dropFrom(store: string, id: string, signal: AbortSignal): Promise<void> {
-    await this.#door.find("DELETE", `stores/${encodeURIComponent(store)}/${encodeURIComponent(id)}`, { signal });
+    await this.#http.find("DELETE", `stores/${encodeURIComponent(store)}/${encodeURIComponent(id)}`, { signal });
   }
 
   async *bytes(id: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const answer = await this.#door.send("GET", `${at(id)}/file`, { signal });
+    const answer = await this.#http.send("GET", `${at(id)}/file`, { signal });
     yield* answer.stream();
   }
 
@@ -177,7 +177,7 @@ export class Glance {
     call: { readonly query?: Query; readonly headers: Words },
     signal: AbortSignal,
   ): Promise<unknown> {
-    return await this.#door.json("GET", url, { signal, ...call });
+    return await this.#http.json("GET", url, { signal, ...call });
   }
 }
 

@@ -10,10 +10,10 @@ const LENGTH = 34 << 10;
 export type Head = (url: string, signal: AbortSignal) => Promise<Uint8Array>;
 
 export const headFrom =
-  (host: Pick<Host, "door">): Head =>
+  (host: Pick<Host, "http">): Head =>
   async (url, signal) => {
     const headers = { range: `bytes=0-${LENGTH - 1}` };
-    const answer = await host.door({ url }).send("GET", url, { signal, headers, timeout: 60 });
+    const answer = await host.http({ url }).send("GET", url, { signal, headers, timeout: 60 });
     const pieces: Uint8Array[] = [];
     let length = 0;
     for await (const piece of answer.stream()) {

@@ -1,4 +1,4 @@
-import { type Desired, type ImageId, imageId, type Looked } from "images";
+import { type Desired, type ImageId, imageId, type Lookup } from "images";
 import type { OsImage } from "./schema.ts";
 
 // An image of another region than that of the backend has the region before its id.
@@ -17,7 +17,7 @@ export function parseId(text: string): { readonly region?: string; readonly id: 
   return cut < 0 ? { id: text } : { region: text.slice(0, cut), id: text.slice(cut + 1) };
 }
 
-export const regionOf = (id: ImageId | undefined, want: Looked["want"]): string | undefined => {
+export const regionOf = (id: ImageId | undefined, want: Lookup["want"]): string | undefined => {
   const region = (id === undefined ? undefined : parseId(id).region) ?? want?.["region"];
   return typeof region === "string" ? region : undefined;
 };

@@ -1,13 +1,13 @@
 import {
   ALGORITHMS,
-  type Answered,
   type Desired,
   type Digests,
   digest,
   imageOf,
   isSameSet,
-  type Mark,
+  type Marker,
   type Observed,
+  type Reported,
 } from "images";
 import type { Operation } from "./glance.ts";
 import { idAt } from "./ids.ts";
@@ -34,8 +34,8 @@ export interface Seen {
 export function observed(answer: GlanceAnswer, seen: Seen): Observed<OsImage> {
   const properties = propertiesOf(answer);
   const isOurs = seen.project === undefined || answer.owner === seen.project;
-  const mark = isOurs ? markIn(properties) : undefined;
-  const shown: Answered<OsImage> = {
+  const marker = isOurs ? markIn(properties) : undefined;
+  const shown: Reported<OsImage> = {
     ...present({
       name: answer.name,
       image_id: answer.id,
@@ -64,7 +64,7 @@ export function observed(answer: GlanceAnswer, seen: Seen): Observed<OsImage> {
   return {
     id: idAt(answer.id, seen),
     ...present({ name: answer.name, size: answer.size }),
-    ...(mark === undefined ? {} : { mark }),
+    ...(marker === undefined ? {} : { marker }),
     // The id is chosen here and unique in all regions; the region before it depends on who looks.
     self: answer.id,
     ...(seen.isOthers === true ? { isOthers: true } : {}),
@@ -107,8 +107,8 @@ const membersOf = (members: readonly Member[] | undefined) =>
 
 /** Whether an image bears a marker of this file that is its own, and not one that it was copied with. */
 export function isGenuine(answer: GlanceAnswer, file: string): boolean {
-  const mark = markIn(propertiesOf(answer));
-  return mark !== undefined && mark.file === file && mark.self === answer.id;
+  const marker = markIn(propertiesOf(answer));
+  return marker !== undefined && marker.file === file && marker.self === answer.id;
 }
 
 /** The address that the marker of an image names. */
@@ -129,7 +129,7 @@ function statusOf({ status }: GlanceAnswer, properties: Words): "ready" | "pendi
   return (properties["os_glance_failed_import"] ?? "") === "" ? "pending" : "failed";
 }
 
-type Context = { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Mark | undefined };
+type Context = { readonly address: Parameters<typeof imageOf>[0]; marker(self: string): Marker | undefined };
 
 export const nameOf = (want: Desired<OsImage>, address: Context["address"]): string => want.name ?? imageOf(address);
 
@@ -187,7 +187,7 @@ export const pointer = (key: string): string => `/${key.replaceAll("~", "~0").re
 
 /** The changes that bring an image to what is wanted; none: it is so already. */
 export function operations(
-  have: Pick<Observed<OsImage>, "attributes" | "mark">,
+  have: Pick<Observed<OsImage>, "attributes" | "marker">,
   want: Desired<OsImage>,
   cleared: readonly string[],
   visibility: string,
@@ -217,11 +217,11 @@ export function operations(
   for (const key of Object.keys(properties))
     if (cleared.includes(`properties.${key}`) && !Object.hasOwn(wanted, key))
       found.push({ op: "remove", path: pointer(key) });
-  const mark = context.marker(now.id ?? "");
-  const [before, after] = [marked(have.mark), marked(mark)];
+  const marker = context.marker(now.id ?? "");
+  const [before, after] = [marked(have.marker), marked(marker)];
   for (const [key, value] of Object.entries(after))
     if (before[key] !== value) found.push({ op: "add", path: pointer(key), value });
-  for (const key of mark === undefined ? [] : Object.keys(before))
+  for (const key of marker === undefined ? [] : Object.keys(before))
     if (after[key] === undefined) found.push({ op: "remove", path: pointer(key) });
   const known = now.metadata?.[MARKS.declares] ?? "";
   const said = declared(want);

@@ -1,4 +1,4 @@
-import { type Desired, definePlugin, type Format, type Wanted } from "images";
+import { type ByteRequirements, type Desired, definePlugin, type Format } from "images";
 import { accessOf } from "./access.ts";
 import { OpenStack } from "./backend.ts";
 import { OpenCloud } from "./cloud.ts";
@@ -20,12 +20,16 @@ const FORMATS: Readonly<Record<string, readonly Format[]>> = {
   iso: ["iso"],
 };
 
-function wanted({ disk_format: disk = "", container_format: container, verify_checksum }: Desired<OsImage>): Wanted {
+function wanted({
+  disk_format: disk = "",
+  container_format: container,
+  verify_checksum,
+}: Desired<OsImage>): ByteRequirements {
   const asIs = container !== undefined && container !== "bare" && container !== "ovf";
   return {
     formats: asIs ? "any" : (FORMATS[disk] ?? "any"),
     compressions: container === "compressed" || disk === "ari" || disk === "aki" ? "any" : ["none"],
-    ...(verify_checksum ? { digests: ["md5", "sha512"] } : {}),
+    ...(verify_checksum ? { digests: ["sha512"] } : {}),
   };
 }
 

@@ -17,17 +17,17 @@ const MARGIN = 120_000;
 /** Who we are in a cloud: asks for a token when one is needed, and again when it has run out. */
 export class Keystone {
   readonly #access: KeystoneAccess;
-  readonly #door: HttpClient | undefined;
-  readonly #conceal: Host["conceal"];
+  readonly #http: HttpClient | undefined;
+  readonly #maskSecret: Host["maskSecret"];
   #login: Promise<KeystoneLogin> | undefined;
   /** From then on the token is not used. */
   #until: number | undefined;
 
-  /** @param door to Keystone; undefined where a given token is used as it is */
-  constructor(access: KeystoneAccess, door: HttpClient | undefined, conceal: Host["conceal"]) {
+  /** @param http to Keystone; undefined where a given token is used as it is */
+  constructor(access: KeystoneAccess, http: HttpClient | undefined, maskSecret: Host["maskSecret"]) {
     this.#access = access;
-    this.#door = door;
-    this.#conceal = conceal;
+    this.#http = http;
+    this.#maskSecret = maskSecret;
   }
 
   /** The login that is good now. @throws Failure backend.auth and what else the door throws */
@@ -56,14 +56,14 @@ export class Keystone {
 
   async #begin(signal: AbortSignal): Promise<KeystoneLogin> {
     const { credentials } = this.#access;
-    if (this.#door === undefined || credentials.how === "given") {
+    if (this.#http === undefined || credentials.how === "given") {
       const token = credentials.how === "given" ? credentials.token : undefined;
       return { token, expires: undefined, project: undefined, catalog: [] };
     }
-    const login = await this.#ask(this.#door, credentials, signal);
+    const login = await this.#ask(this.#http, credentials, signal);
     const { expires } = login;
     this.#until = expires === undefined ? undefined : expires - Math.min(MARGIN, (expires - Date.now()) / 2);
-    if (login.project === undefined && !this.#isScoped) await this.#refuse(this.#door, login, signal);
+    if (login.project === undefined && !this.#isScoped) await this.#refuse(this.#http, login, signal);
     return login;
   }
 
@@ -73,17 +73,17 @@ export class Keystone {
   }
 
   async #ask(
-    door: HttpClient,
+    http: HttpClient,
     credentials: Exclude<KeystoneCredentials, { how: "given" }>,
     signal: AbortSignal,
   ): Promise<KeystoneLogin> {
     const isOwn = credentials.how === "token" && this.#access.scope === undefined;
     const answer = isOwn
-      ? await door.send("GET", "auth/tokens", {
+      ? await http.send("GET", "auth/tokens", {
           signal,
           headers: { "x-auth-token": credentials.token, "x-subject-token": credentials.token },
         })
-      : await door.send("POST", "auth/tokens", {
+      : await http.send("POST", "auth/tokens", {
           signal,
           json: { auth: { identity: identityOf(credentials), ...scoped(this.#access) } },
           idempotent: true,
@@ -94,7 +94,7 @@ export class Keystone {
       throw new Failure("backend.answer", "Keystone responded without a token", {
         hint: "check that `auth_url` is Keystone",
       });
-    this.#conceal(token);
+    this.#maskSecret(token);
     const expires = Date.parse(body.expires_at ?? "");
     return {
       token,
@@ -105,8 +105,8 @@ export class Keystone {
   }
 
   /** Without a project an image would belong to nobody. */
-  async #refuse(door: HttpClient, { token }: KeystoneLogin, signal: AbortSignal): Promise<never> {
-    const answer = await door
+  async #refuse(http: HttpClient, { token }: KeystoneLogin, signal: AbortSignal): Promise<never> {
+    const answer = await http
       .json("GET", "auth/projects", { signal, headers: { "x-auth-token": token ?? "" } })
       .catch(() => undefined);
     const names = isProjects(answer) ? answer.projects.map(({ name }) => name) : [];

@@ -1,10 +1,10 @@
-import { type Context, type Desired, Failure, type Format, passing, type Source } from "images";
-import type { Site } from "./cloud.ts";
+import { type Context, type Desired, Failure, type Format, passThrough, type Source } from "images";
+import type { CloudContext } from "./cloud.ts";
 import type { Operation } from "./glance.ts";
 import { fits, type Head } from "./head.ts";
 import { fieldsOf, nameOf, provisional } from "./image.ts";
 import { fetched, importing } from "./import.ts";
-import { type Spokesman, share } from "./members.ts";
+import { type MemberClientFactory, share } from "./members.ts";
 import { MARKS } from "./properties.ts";
 import type { OsImage } from "./schema.ts";
 import { chosenSlot, freshSlot } from "./slot.ts";
@@ -12,11 +12,11 @@ import { firstStore, place } from "./stores.ts";
 import { compare, isPassing, untilActive, whenSettled } from "./upload.ts";
 import type { GlanceAnswer } from "./wire.ts";
 
-export interface Maker {
-  readonly site: Site;
+export interface CreationContext {
+  readonly site: CloudContext;
   /** Who can use an image where nobody says it. */
   readonly visibility: string;
-  readonly speak: Spokesman;
+  readonly speak: MemberClientFactory;
   readonly head: Head;
 }
 
@@ -28,7 +28,7 @@ export async function make(
   want: Desired<OsImage>,
   source: Source | undefined,
   context: Context,
-  means: Maker,
+  means: CreationContext,
 ): Promise<GlanceAnswer> {
   const { site, speak } = means;
   const { glance } = site;
@@ -51,7 +51,7 @@ async function begun(
   want: Desired<OsImage>,
   given: Source | undefined,
   context: Context,
-  means: Maker,
+  means: CreationContext,
 ): Promise<GlanceAnswer> {
   const { glance } = means.site;
   const { signal, pull } = context;
@@ -93,7 +93,7 @@ async function begun(
     }
     const made = await untilActive(glance, id, context);
     if (want.verify_checksum && source !== undefined)
-      await compare(made, source, begin.disk_format, context.note).catch(async (thrown: unknown) => {
+      await compare(made, source, begin.disk_format, context).catch(async (thrown: unknown) => {
         await slot.discard();
         throw thrown;
       });
@@ -112,7 +112,7 @@ function datesOf(date: Date | undefined): Readonly<Record<string, string>> {
 export async function named(
   made: GlanceAnswer,
   name: string,
-  { glance }: Site,
+  { glance }: CloudContext,
   context: Context,
 ): Promise<GlanceAnswer> {
   const { lineage } = context.marker(made.id) ?? {};
@@ -125,7 +125,7 @@ function fields(
   want: Desired<OsImage>,
   source: Source | undefined,
   context: Context,
-  { visibility }: Maker,
+  { visibility }: CreationContext,
 ) {
   const name = nameOf(want, context.address);
   const own = context.replaces === undefined ? name : provisional(name);
@@ -140,7 +140,7 @@ async function fill(
   want: Desired<OsImage>,
   source: Source,
   { signal, progress }: Context,
-  { site: { glance } }: Maker,
+  { site: { glance } }: CreationContext,
 ): Promise<void> {
   if (!want.use_import) return await glance.upload(id, source, { signal, progress, store: firstStore(want.stores) });
   await glance.stage(id, source, { signal, progress });
@@ -150,7 +150,7 @@ async function fill(
 
 /** Reads bytes that an earlier try has sent already, so that they can be compared with those that Glance has. */
 async function drained(source: Source, signal: AbortSignal): Promise<void> {
-  for await (const _ of passing(source, signal)) signal.throwIfAborted();
+  for await (const _ of passThrough(source, signal)) signal.throwIfAborted();
 }
 
 /** What Glance calls a format, where nobody says another. */

@@ -1,10 +1,10 @@
-import { type Answered, type Context, type Desired, Failure, type Value } from "images";
+import { type Context, type Desired, Failure, type Reported, type Value } from "images";
 import type { Glance } from "./glance.ts";
 import { memberOf, type OsImage } from "./schema.ts";
 import type { Member } from "./wire.ts";
 
 /** Says something about an image in the name of a project, as the cloud that speaks for it. */
-export type Spokesman = (
+export type MemberClientFactory = (
   cloud: string,
   image: string,
   project: string,
@@ -18,7 +18,7 @@ export type Spokesman = (
  * @throws Failure config.value: members of an image that is not shared
  */
 export function sharing(
-  have: Answered<OsImage>,
+  have: Reported<OsImage>,
   want: Desired<OsImage>,
   cleared: readonly string[],
   visibility: string,
@@ -38,7 +38,7 @@ export async function share(
   glance: Glance,
   id: string,
   members: readonly Value[],
-  speak: Spokesman,
+  speak: MemberClientFactory,
   { signal }: Pick<Context, "signal">,
 ): Promise<boolean> {
   const wanted = members.map(memberOf);

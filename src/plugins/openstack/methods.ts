@@ -1,9 +1,9 @@
 import { Failure } from "images";
 
-export type How = "password" | "application_credential" | "token" | "given";
+export type ImportMethod = "password" | "application_credential" | "token" | "given";
 
 /** The values of `auth_type`, in the settings, in clouds.yaml and in OS_AUTH_TYPE. */
-const TYPES: Readonly<Record<string, How>> = {
+const TYPES: Readonly<Record<string, ImportMethod>> = {
   password: "password",
   v3password: "password",
   token: "token",
@@ -15,7 +15,7 @@ const TYPES: Readonly<Record<string, How>> = {
 };
 
 /** How to log in: as `auth_type` says, else by the first layer that has credentials. @throws Failure config.value */
-export function howOf(layers: readonly Readonly<Record<string, unknown>>[], type: string | undefined): How {
+export function howOf(layers: readonly Readonly<Record<string, unknown>>[], type: string | undefined): ImportMethod {
   if (type !== undefined) {
     const how = TYPES[type];
     if (how !== undefined) return how;

@@ -1,4 +1,4 @@
-import { fieldsOfMark, MARK_FIELDS, type Mark, markOfFields } from "images";
+import { MARKER_FIELDS, type Marker, markerFields, markerFromFields } from "images";
 
 // Which properties of an image are whose.
 
@@ -14,13 +14,13 @@ export const MARKS = {
 } as const;
 
 /** The marker itself is shown nowhere. */
-export const hidden: ReadonlySet<string> = new Set(MARK_FIELDS.map((field) => MARKS[field]));
+export const hidden: ReadonlySet<string> = new Set(MARKER_FIELDS.map((field) => MARKS[field]));
 
-export const marked = (mark: Mark | undefined): Readonly<Record<string, string>> =>
-  mark === undefined ? {} : Object.fromEntries(fieldsOfMark(mark).map(([field, value]) => [MARKS[field], value]));
+export const marked = (marker: Marker | undefined): Readonly<Record<string, string>> =>
+  marker === undefined ? {} : Object.fromEntries(markerFields(marker).map(([field, value]) => [MARKS[field], value]));
 
-export const markIn = (properties: Readonly<Record<string, string>>): Mark | undefined =>
-  markOfFields((field) => properties[MARKS[field]]);
+export const markIn = (properties: Readonly<Record<string, string>>): Marker | undefined =>
+  markerFromFields((field) => properties[MARKS[field]]);
 
 /** The entries of the property `declares`. */
 export const entriesOf = (declares: string | null | undefined): readonly string[] =>

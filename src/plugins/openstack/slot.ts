@@ -1,5 +1,5 @@
 import { type Context, Failure, imageId, isSameSet, poll } from "images";
-import type { Site } from "./cloud.ts";
+import type { CloudContext } from "./cloud.ts";
 import type { Operation } from "./glance.ts";
 import { idAt } from "./ids.ts";
 import { pointer, propertiesOf } from "./image.ts";
@@ -21,7 +21,7 @@ interface Slot {
 }
 
 /** A new image under a random id, which is written down before anything of it is there. */
-export async function freshSlot(site: Site, context: Context): Promise<Slot> {
+export async function freshSlot(site: CloudContext, context: Context): Promise<Slot> {
   const { glance } = site;
   const { signal } = context;
   const id = crypto.randomUUID();
@@ -41,7 +41,7 @@ const SETTLES = 60;
  * An image under the id that the file chooses. Glance gives an id only once, so that what an earlier try left under it is filled. The id
  * is written down when the image is known to be of this address: before that, it may be anybody's.
  */
-export function chosenSlot(id: string, site: Site, context: Context): Slot {
+export function chosenSlot(id: string, site: CloudContext, context: Context): Slot {
   const { glance } = site;
   const { signal } = context;
   const begin = async (fields: Fields): Promise<GlanceAnswer> => {
@@ -83,7 +83,7 @@ function isMine(image: GlanceAnswer, { marker }: Context): boolean {
 }
 
 /** The image, once an interrupted upload into it is cleared away. @throws Failure when it never is */
-async function cleared(id: string, { glance }: Site, signal: AbortSignal): Promise<GlanceAnswer> {
+async function cleared(id: string, { glance }: CloudContext, signal: AbortSignal): Promise<GlanceAnswer> {
   const end = Date.now() + SETTLES * 1000;
   const look = async (): Promise<GlanceAnswer | undefined> => {
     const seen = await whenBack(glance, id, signal);

@@ -1,4 +1,15 @@
-import { type Context, Failure, hexOf, nameOf, poll, type Source } from "images";
+import {
+  type Algorithm,
+  type Context,
+  type Digest,
+  digest,
+  Failure,
+  hexOf,
+  nameOf,
+  passThrough,
+  poll,
+  type Source,
+} from "images";
 import type { Glance } from "./glance.ts";
 import { digestsOf } from "./image.ts";
 import type { GlanceAnswer, Task } from "./wire.ts";
@@ -120,24 +131,37 @@ export async function whenSettled(
   return (await poll(look, { signal, interval: 0.5, max: 10 })).image;
 }
 
-/** What Glance says that it got against what was sent. @throws Failure source.digest */
+/**
+ * What Glance says that it got against what was sent. A Glance that reports no digest that was made on the way has the bytes read once
+ * more. @throws Failure source.digest
+ */
 export async function compare(
   made: GlanceAnswer,
   source: Source,
   asked: string | undefined,
-  note: Context["note"],
+  { note, signal }: Pick<Context, "note" | "signal">,
 ): Promise<void> {
   if (asked !== undefined && made.disk_format !== asked)
     return note(`the cloud converted the image to ${made.disk_format}, so that its bytes cannot be compared`);
-  const sent = await source.digests();
-  const got = digestsOf(made);
-  for (const [name, theirs] of Object.entries(got)) {
-    const ours = Object.values(sent).find((one) => one !== undefined && nameOf(one) === name);
+  const got = Object.values(digestsOf(made)).filter((one) => one !== undefined);
+  const sent = Object.values(await source.digests()).filter((one) => one !== undefined);
+  const isKnown = got.some((theirs) => sent.some((ours) => nameOf(ours) === nameOf(theirs)));
+  const [first] = got;
+  if (first === undefined) return;
+  const all = isKnown ? sent : [await hashedAgain(source, nameOf(first), signal)];
+  for (const theirs of got) {
+    const ours = all.find((one) => nameOf(one) === nameOf(theirs));
     if (ours === undefined || ours === theirs) continue;
     throw new Failure(
       "source.digest",
-      `checksum mismatch of the upload: sent ${name} ${hexOf(ours)}, Glance has ${hexOf(theirs)}`,
+      `checksum mismatch of the upload: sent ${nameOf(ours)} ${hexOf(ours)}, Glance has ${hexOf(theirs)}`,
       { hint: "apply again; if it persists, a proxy on the way to Glance changes the bytes" },
     );
   }
+}
+
+async function hashedAgain(source: Source, name: Algorithm, signal: AbortSignal): Promise<Digest> {
+  const hasher = new Bun.CryptoHasher(name);
+  for await (const piece of passThrough(source, signal)) hasher.update(piece);
+  return digest(name, hasher.digest("hex"));
 }

@@ -3,8 +3,12 @@ import {
   type Context,
   escaped,
   Failure,
+  type HeldPart,
   type Host,
   type HttpClient,
+  inParts,
+  partSize,
+  passThrough,
   presigned,
   type Signer,
   type Source,
@@ -12,13 +16,6 @@ import {
 } from "images";
 import { explainStore } from "./explain.ts";
 import type { BucketAccess } from "./settings.ts";
-
-const MIB = 1024 * 1024;
-/** Bytes of a part, unless an object would have more parts than the store takes: S3's limits are 5 MiB to 5 GiB, and 10,000. */
-const PART = 16 * MIB;
-const MOST_PARTS = 10_000;
-/** Without a size beforehand an object can grow to this: parts of 16 MiB would end at 160 GiB. */
-const UNSIZED_PART = 64 * MIB;
 
 /** An upload whose parts were not joined. */
 interface Unfinished {
@@ -30,16 +27,16 @@ interface Unfinished {
 export class OutscaleBucket {
   readonly name: string;
   readonly access: BucketAccess;
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #signer: Signer;
   readonly #now: () => Date;
 
-  constructor(access: BucketAccess, host: Pick<Host, "door">, now: () => Date = () => new Date()) {
+  constructor(access: BucketAccess, host: Pick<Host, "http">, now: () => Date = () => new Date()) {
     this.name = access.name;
     this.access = access;
     this.#now = now;
     this.#signer = { family: "AWS4", keys: access.keys, region: access.region, service: "s3" };
-    this.#door = host.door({
+    this.#http = host.http({
       url: this.#url(""),
       headers: (request) => signedHeaders(request, this.#signer, this.#now()),
       explain: explainStore,
@@ -70,23 +67,41 @@ export class OutscaleBucket {
    */
   async upload(key: string, source: Source, told: (piece: Uint8Array) => void, context: Context): Promise<number> {
     const { signal, progress } = context;
-    const size = source.size === undefined ? UNSIZED_PART : Math.ceil(source.size / MOST_PARTS / MIB) * MIB;
     const id = element(await this.#text("POST", key, { uploads: "" }, "", signal), "UploadId");
     const etags: string[] = [];
     let sent = 0;
     let sending: Promise<void> = Promise.resolve();
     progress("upload", 0, source.size);
-    const send = async (part: Uint8Array) => {
-      await sending;
-      sending = this.#part(key, id, etags.length + 1, part, signal).then((etag) => {
-        etags.push(etag);
-        sent += part.byteLength;
-        progress("upload", sent, source.size);
-      });
-      // It is awaited before the next part is sent; until then nobody looks at it.
-      sending.catch(() => undefined);
+    const send = async (n: number, { bytes, release }: HeldPart) => {
+      let isSent = false;
+      try {
+        etags[n - 1] = await this.#part(key, id, n, bytes, signal);
+        isSent = true;
+      } finally {
+        release(isSent);
+      }
+      sent += bytes.byteLength;
+      progress("upload", sent, source.size);
     };
-    for await (const part of parts(source.open(signal), Math.max(PART, size), told)) await send(part);
+    const pieces = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of passThrough(source, signal)) {
+        told(piece);
+        yield piece;
+      }
+    };
+    try {
+      for await (const part of inParts(pieces(), (n) => partSize(n, source.size), signal)) {
+        await sending.catch((thrown: unknown): never => {
+          part.release();
+          throw thrown;
+        });
+        sending = send(part.n, part);
+        // It is awaited before the next part is sent; until then nobody looks at it.
+        sending.catch(() => undefined);
+      }
+    } finally {
+      await Promise.allSettled([sending]);
+    }
     await sending;
     const list = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`).join("");
     const body = `<CompleteMultipartUpload>${list}</CompleteMultipartUpload>`;
@@ -119,9 +134,9 @@ export class OutscaleBucket {
   /** Takes away all objects below a prefix, and uploads to there that were never finished. */
   async clear(prefix: string, signal: AbortSignal): Promise<void> {
     for (const key of await this.keys(prefix, signal))
-      await this.#door.find("DELETE", this.#url(key), { signal, idempotent: true });
+      await this.#http.find("DELETE", this.#url(key), { signal, idempotent: true });
     for (const { key, uploadId } of await this.unfinished(prefix, signal))
-      await this.#door.find("DELETE", this.#url(key), { signal, query: { uploadId }, idempotent: true });
+      await this.#http.find("DELETE", this.#url(key), { signal, query: { uploadId }, idempotent: true });
   }
 
   /** Uploads below a prefix that were never finished. */
@@ -133,13 +148,13 @@ export class OutscaleBucket {
   }
 
   async *get(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    yield* (await this.#door.send("GET", this.#url(key), { signal })).stream();
+    yield* (await this.#http.send("GET", this.#url(key), { signal })).stream();
   }
 
   async #part(key: string, uploadId: string, partNumber: number, part: Uint8Array, signal: AbortSignal) {
     const body = { size: part.byteLength, open: () => once(part) };
     const query = { partNumber, uploadId };
-    const answer = await this.#door.send("PUT", this.#url(key), { signal, query, body, idempotent: true });
+    const answer = await this.#http.send("PUT", this.#url(key), { signal, query, body, idempotent: true });
     await answer.text();
     const etag = answer.headers.get("etag") ?? "";
     const got = /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1]?.toLowerCase();
@@ -163,7 +178,7 @@ export class OutscaleBucket {
   ): Promise<string> {
     // Twice begun, an upload leaves one that is cleared away with its prefix; all else comes to the same.
     const call = { signal, query, idempotent: true, ...(body === undefined ? {} : { body }) };
-    return await (await this.#door.send(method, this.#url(key), call)).text();
+    return await (await this.#http.send(method, this.#url(key), call)).text();
   }
 }
 
@@ -172,28 +187,6 @@ async function* once(piece: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** Pieces put together into parts of one size; the last one is shorter. */
-async function* parts(
-  pieces: AsyncIterable<Uint8Array>,
-  size: number,
-  told: (piece: Uint8Array) => void,
-): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of pieces) {
-    told(piece);
-    for (let rest = piece; rest.byteLength > 0; ) {
-      const taken = rest.subarray(0, size - bytes);
-      held.push(taken);
-      bytes += taken.byteLength;
-      rest = rest.subarray(taken.byteLength);
-      if (bytes < size) continue;
-      yield Buffer.concat(held);
-      [held, bytes] = [[], 0];
-    }
-  }
-  if (bytes > 0) yield Buffer.concat(held);
-}
-
 const all = (xml: string, name: string): readonly string[] =>
   [...xml.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, "gs"))].map(([, inner = ""]) => inner);
 

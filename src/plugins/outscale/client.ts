@@ -29,12 +29,12 @@ export const isMissing = (thrown: unknown): boolean => thrown instanceof Failure
 
 /** The actions of the API that images need. */
 export class OutscaleClient {
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   #account: Promise<string> | undefined;
 
   /** @param account its number, where the settings say it */
-  constructor(door: HttpClient, account?: string) {
-    this.#door = door;
+  constructor(http: HttpClient, account?: string) {
+    this.#http = http;
     if (account !== undefined) this.#account = Promise.resolve(account);
   }
 
@@ -62,7 +62,7 @@ export class OutscaleClient {
   async createImage(fields: OutscaleFields, signal: AbortSignal): Promise<OmiAnswer> {
     using patient = new DelayedAbort(signal);
     const call = { signal: patient.signal, until: signal, json: fields, idempotent: false };
-    return held(await this.#door.json("POST", "CreateImage", call), "Image", isImage);
+    return held(await this.#http.json("POST", "CreateImage", call), "Image", isImage);
   }
 
   async updateImage(fields: OutscaleFields, signal: AbortSignal): Promise<OmiAnswer> {
@@ -140,7 +140,7 @@ export class OutscaleClient {
 
   /** All actions are POST; those that come to the same when sent twice are `idempotent`. */
   async #call(action: string, fields: OutscaleFields, signal: AbortSignal, idempotent = true): Promise<unknown> {
-    return await this.#door.json("POST", action, { signal, json: fields, idempotent });
+    return await this.#http.json("POST", action, { signal, json: fields, idempotent });
   }
 }
 

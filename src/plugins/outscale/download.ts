@@ -9,7 +9,7 @@ import {
   isDead,
   type Part,
   probe,
-  type Reading,
+  type ReadContext,
 } from "images";
 import * as t from "typanion";
 import type { OutscaleBucket } from "./bucket.ts";
@@ -36,7 +36,7 @@ export class Exports {
   }
 
   /** The root disk, raw. What interrupted exports of this host left of the image in the bucket goes first. */
-  async parts(id: ImageId, { signal, note }: Reading): Promise<readonly Part[]> {
+  async parts(id: ImageId, { signal, note }: ReadContext): Promise<readonly Part[]> {
     const bucket = this.#bucket;
     if (bucket === undefined)
       throw new Failure("config.value", `${this.#host.backend} has no bucket, which exports need`, {
@@ -94,16 +94,16 @@ function runName(): string {
 
 /** Removes what processes of this host left that are no more; what belongs to others stays. Answers how many those are. */
 async function clearInterrupted(bucket: OutscaleBucket, id: ImageId, signal: AbortSignal): Promise<number> {
-  const folder = folderOf(id);
-  const unfinished = await bucket.unfinished(folder, signal);
-  const keys = [...(await bucket.keys(folder, signal)), ...unfinished.map(({ key }) => key)];
-  const runs = [...new Set(keys.map((key) => key.slice(folder.length).split("/")[0] ?? ""))];
+  const directory = folderOf(id);
+  const unfinished = await bucket.unfinished(directory, signal);
+  const keys = [...(await bucket.keys(directory, signal)), ...unfinished.map(({ key }) => key)];
+  const runs = [...new Set(keys.map((key) => key.slice(directory.length).split("/")[0] ?? ""))];
   const me = identity();
   const dead = runs.filter((run) => {
     const owner = ownerOf(run);
     return owner !== undefined && isDead(owner, me, probe);
   });
-  for (const run of dead) await bucket.clear(`${folder}${run}/`, signal);
+  for (const run of dead) await bucket.clear(`${directory}${run}/`, signal);
   return runs.length - dead.length;
 }
 

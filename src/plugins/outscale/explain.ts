@@ -1,4 +1,4 @@
-import type { Explained } from "images";
+import type { ErrorDetails } from "images";
 import * as t from "typanion";
 
 const isMore = { extra: t.isUnknown() };
@@ -21,7 +21,7 @@ interface Answered {
 }
 
 /** What an answer of the API says that is no success. */
-export function explain({ status, body }: Answered): Explained | undefined {
+export function explain({ status, body }: Answered): ErrorDetails | undefined {
   const answer = jsonIn(body);
   if (isEnvelope(answer)) {
     const codes = answer.Errors.map(({ Code }) => Code ?? "");
@@ -51,7 +51,7 @@ const wordsOf = ({ Code, Type, Details }: t.InferType<typeof isEnvelope>["Errors
 const PASSING: ReadonlySet<string> = new Set(["6007", "9039"]);
 
 /** By the range that a code is in, from the Go client: 5000 not found (with status 400), 6000 and 9000 conflicts, 10000 quotas. */
-function kindOf(status: number, codes: readonly string[], message: string): Omit<Explained, "message" | "id"> {
+function kindOf(status: number, codes: readonly string[], message: string): Omit<ErrorDetails, "message" | "id"> {
   const within = (from: number, to: number) => codes.some((code) => Number(code) >= from && Number(code) < to);
   if (status === 401 && /too many|try again later/i.test(message))
     return { hint: "the key is locked for up to ten minutes after four bad signatures: check it, and wait" };
@@ -68,7 +68,7 @@ function kindOf(status: number, codes: readonly string[], message: string): Omit
 }
 
 /** The XML of the object store. */
-export function explainStore({ body }: Answered): Explained | undefined {
+export function explainStore({ body }: Answered): ErrorDetails | undefined {
   const part = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(body)?.[1]?.trim() ?? "";
   const code = part("Code");
   const message = [code, part("Message")].filter((text) => text !== "").join(": ");

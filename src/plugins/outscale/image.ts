@@ -1,6 +1,6 @@
-import { type Address, type Answered, type Desired, type Host, imageId, imageOf, type Observed } from "images";
+import { type Address, type Desired, type Host, imageId, imageOf, type Observed, type Reported } from "images";
 import type { OutscaleFields, OutscaleTag } from "./client.ts";
-import { isMarkTag, type Marked, readMark } from "./mark.ts";
+import { isMarkTag, type Marked, readMark } from "./marker.ts";
 import type { Omi } from "./schema.ts";
 import { permissionsOf } from "./values.ts";
 import type { MappingAnswer, OmiAnswer } from "./wire.ts";
@@ -23,18 +23,18 @@ export const markOf = (answer: OmiAnswer): Marked => readMark(answer.Description
 /** @param declared what the file wants of images; the API leaves out the owner from who may launch one, and who writes it means no more */
 export function observed(answer: OmiAnswer, account: string, declared: Host["declared"] = {}): Observed<Omi> {
   const own = isOwn(answer, account);
-  const { mark, description } = markOf(answer);
+  const { mark: marker, description } = markOf(answer);
   const name = answer.ImageName ?? undefined;
   const launch = answer.PermissionsToLaunch;
   // The account that has it may always launch it; some answers name it.
   const others = (launch?.AccountIds ?? []).filter((id) => id !== answer.AccountId);
   const isNamed = Object.entries(declared).some(
     ([address, want]) =>
-      (mark === undefined || mark.owner === address) &&
+      (marker === undefined || marker.owner === address) &&
       permissionsOf(want["permissions"]).account_ids.includes(account),
   );
   const accounts = (own && isNamed ? [...others, account] : others).sort();
-  const shown: Answered<Omi> = {
+  const shown: Reported<Omi> = {
     ...(name === undefined ? {} : { image_name: name }),
     description: own ? description : (answer.Description ?? ""),
     product_codes: [...(answer.ProductCodes ?? [])].sort(),
@@ -71,7 +71,7 @@ export function observed(answer: OmiAnswer, account: string, declared: Host["dec
   return {
     id: imageId(answer.ImageId),
     ...(name === undefined ? {} : { name }),
-    ...(own && mark !== undefined ? { mark, owns: ownedBy(answer) } : {}),
+    ...(own && marker !== undefined ? { marker, owns: ownedBy(answer) } : {}),
     attributes: shown,
     usual: USUAL,
     ...(own && name !== undefined ? { names: [name] } : {}),
@@ -86,7 +86,7 @@ const USUAL = { architecture: "x86_64", boot_modes: ["legacy"], root_device_name
 export const tagsIn = (answer: OmiAnswer): readonly OutscaleTag[] =>
   (answer.Tags ?? []).filter((tag) => !isMarkTag(tag));
 
-type Shown = NonNullable<Answered<Omi>["block_device_mappings"]>[number];
+type Shown = NonNullable<Reported<Omi>["block_device_mappings"]>[number];
 
 function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): Shown {
   const volumes = ["standard", "gp2", "io1"] as const;
@@ -105,8 +105,8 @@ function mappingOf({ DeviceName, VirtualDeviceName, Bsu }: MappingAnswer): Shown
 
 /** What goes with an image: snapshots that came with it, not those that it was registered with. */
 export const ownedBy = (answer: OmiAnswer): readonly string[] => {
-  const { mark, snapshots } = markOf(answer);
-  return mark !== undefined && snapshots === "own" ? snapshotsOf(answer) : [];
+  const { mark: marker, snapshots } = markOf(answer);
+  return marker !== undefined && snapshots === "own" ? snapshotsOf(answer) : [];
 };
 
 /** The snapshots that an image is made of. */

@@ -1,5 +1,4 @@
 import {
-  type Added,
   type Additions,
   type Address,
   type Backend,
@@ -12,24 +11,25 @@ import {
   type HttpClient,
   type ImageId,
   isSameSet,
-  type Looked,
+  type Lookup,
   type Observed,
   type Part,
-  type Reading,
+  type ReadContext,
+  type ReportsAdditions,
   type Source,
   signedHeaders,
-  stampOf,
+  timestampOf,
 } from "images";
 import { OutscaleBucket } from "./bucket.ts";
 import { change, permissionChanges, wordChanges } from "./changes.ts";
+import { isIntermediate, SnapshotCleanup } from "./cleanup.ts";
 import { OutscaleClient, type OutscaleTag } from "./client.ts";
+import { OmiCreation } from "./creation.ts";
 import { Exports } from "./download.ts";
 import { explain } from "./explain.ts";
 import { isOwn, markOf, nameOf, observed, ownedBy, snapshotsOf, tagsIn } from "./image.ts";
 import { Listing } from "./listing.ts";
-import { OmiMaking } from "./making.ts";
-import { marksOf, snapshotTags } from "./mark.ts";
-import { isIntermediate, Remains } from "./remains.ts";
+import { marksOf, snapshotTags } from "./marker.ts";
 import { rules } from "./rules.ts";
 import { config, image, type Omi, starter, USUAL_CODES } from "./schema.ts";
 import { accessOf } from "./settings.ts";
@@ -39,17 +39,17 @@ import { OutscaleWatch } from "./watch.ts";
 import type { OmiAnswer, SnapshotAnswer } from "./wire.ts";
 
 /** The images of an Outscale account in one Region. */
-class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
+class Outscale implements Backend<Omi>, ReportsAdditions<Omi>, Downloads {
   readonly #client: OutscaleClient;
   readonly #watch: OutscaleWatch<OmiAnswer>;
-  readonly #making: OmiMaking;
-  readonly #remains: Remains;
+  readonly #making: OmiCreation;
+  readonly #remains: SnapshotCleanup;
   readonly #exports: Exports;
   readonly #listing: Listing;
   readonly #host: Host;
 
-  constructor(door: HttpClient, bucket: OutscaleBucket | undefined, account: string | undefined, host: Host) {
-    const client = new OutscaleClient(door, account);
+  constructor(http: HttpClient, bucket: OutscaleBucket | undefined, account: string | undefined, host: Host) {
+    const client = new OutscaleClient(http, account);
     this.#client = client;
     this.#watch = new OutscaleWatch<OmiAnswer>(async (ids, signal) => {
       const seen = await Array.fromAsync(client.images(signal, { ImageIds: ids }));
@@ -59,8 +59,8 @@ class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
       const seen = await Array.fromAsync(client.snapshots(signal, { SnapshotIds: ids }));
       return new Map(seen.map((one) => [one.SnapshotId, one]));
     });
-    this.#making = new OmiMaking(client, this.#watch, new OmiUploads(client, bucket, snapshots, host), bucket, host);
-    this.#remains = new Remains(client, bucket, host.file);
+    this.#making = new OmiCreation(client, this.#watch, new OmiUploads(client, bucket, snapshots, host), bucket, host);
+    this.#remains = new SnapshotCleanup(client, bucket, host.file);
     this.#exports = new Exports(client, bucket, host);
     this.#listing = new Listing(client, this.#remains, host);
     this.#host = host;
@@ -68,12 +68,12 @@ class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
 
   async read(
     what: { readonly address: Address; readonly id?: ImageId; readonly nonce?: string },
-    { signal }: Reading,
+    { signal }: ReadContext,
   ): Promise<Observed<Omi> | undefined> {
     return await this.#listing.find(what, signal);
   }
 
-  list({ signal }: Reading, looked?: readonly Looked[]): AsyncGenerator<Observed<Omi>> {
+  list({ signal }: ReadContext, looked?: readonly Lookup[]): AsyncGenerator<Observed<Omi>> {
     return looked === undefined ? this.#listing.all(signal) : this.#listing.of(looked, signal);
   }
 
@@ -90,7 +90,7 @@ class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
     context: Context,
   ): Promise<Observed<Omi>> {
     const { signal, address } = context;
-    const mark = context.marker(id);
+    const marker = context.marker(id);
     const [account, now] = await Promise.all([this.#client.account(signal), this.#client.image(id, signal)]);
     if (now === undefined) throw new Failure("backend.missing", `${id} is gone`, { hint: "plan again" });
     if (!isOwn(now, account))
@@ -103,7 +103,7 @@ class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
       if (marked.isLine || marked.mark?.owner !== address)
         await this.#client.createTags(snapshotsOf(now), tags, signal);
     }
-    await this.#tag(now, want, cleared, mark === undefined ? [] : marksOf(mark, marked.snapshots), signal);
+    await this.#tag(now, want, cleared, marker === undefined ? [] : marksOf(marker, marked.snapshots), signal);
     const description = want.description ?? (cleared.includes("description") ? "" : undefined);
     const codes =
       want.product_codes ?? (cleared.includes("product_codes") ? await this.#codes(want, context) : undefined);
@@ -136,11 +136,11 @@ class Outscale implements Backend<Omi>, Added<Omi>, Downloads {
     await this.#remains.clear(id, owned, context);
   }
 
-  async download(id: ImageId, context: Reading): Promise<readonly Part[]> {
+  async download(id: ImageId, context: ReadContext): Promise<readonly Part[]> {
     return await this.#exports.parts(id, context);
   }
 
-  async added({ attributes }: Observed<Omi>, { source_image_id }: Desired<Omi>): Promise<Additions> {
+  async additions({ attributes }: Observed<Omi>, { source_image_id }: Desired<Omi>): Promise<Additions> {
     const { description, product_codes: codes = [], tags, permissions } = attributes;
     // Those of a copy are licences of its source, which may be another one by now.
     const isCopy = source_image_id !== undefined;
@@ -222,14 +222,14 @@ export const outscale = definePlugin({
   check: rules,
   async open(written, host) {
     const { url, credentials, region, bucket, tls } = await accessOf(written, host);
-    const door = host.door({
+    const http = host.http({
       url,
       headers: (request) => {
         const at = new Date();
         if (credentials.kind === "keys")
           return signedHeaders(request, { family: "OSC4", keys: credentials.keys, region, service: "api" }, at);
         const pair = Buffer.from(`${credentials.login}:${credentials.password}`).toString("base64");
-        return { authorization: `Basic ${pair}`, "x-osc-date": stampOf(at) };
+        return { authorization: `Basic ${pair}`, "x-osc-date": timestampOf(at) };
       },
       explain,
       // Requests a second: what Outscale's own clients keep to.
@@ -241,7 +241,7 @@ export const outscale = definePlugin({
           : "`login` and `password` (or OSC_LOGIN and OSC_PASSWORD)",
     });
     return new Outscale(
-      door,
+      http,
       bucket === undefined ? undefined : new OutscaleBucket(bucket, host),
       written.account_id,
       host,

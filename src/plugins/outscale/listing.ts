@@ -1,16 +1,16 @@
-import type { Address, Host, ImageId, Looked, Observed } from "images";
+import type { Address, Host, ImageId, Lookup, Observed } from "images";
+import { isIntermediate, type SnapshotCleanup } from "./cleanup.ts";
 import { isImageId, type OutscaleClient } from "./client.ts";
 import { observed } from "./image.ts";
-import { isIntermediate, type Remains } from "./remains.ts";
 import type { Omi } from "./schema.ts";
 
 /** Looks for images, and for what interrupted runs left of them. */
 export class Listing {
   readonly #client: OutscaleClient;
-  readonly #remains: Remains;
+  readonly #remains: SnapshotCleanup;
   readonly #host: Pick<Host, "file" | "declared">;
 
-  constructor(client: OutscaleClient, remains: Remains, host: Pick<Host, "file" | "declared">) {
+  constructor(client: OutscaleClient, remains: SnapshotCleanup, host: Pick<Host, "file" | "declared">) {
     this.#client = client;
     this.#remains = remains;
     this.#host = host;
@@ -28,9 +28,9 @@ export class Listing {
       return await this.#unmarked(one, address, signal);
     }
     for await (const found of this.#own(signal)) {
-      const { self } = found.mark ?? {};
+      const { self } = found.marker ?? {};
       const isIts = self === found.id || (nonce !== undefined && self === `~${nonce}`);
-      if (isIts && found.mark?.owner === address && found.mark.file === this.#host.file) return found;
+      if (isIts && found.marker?.owner === address && found.marker.file === this.#host.file) return found;
     }
     return undefined;
   }
@@ -42,7 +42,7 @@ export class Listing {
   }
 
   /** The images of the account, and what is left of those that are looked for. */
-  async *of(looked: readonly Looked[], signal: AbortSignal): AsyncGenerator<Observed<Omi>> {
+  async *of(looked: readonly Lookup[], signal: AbortSignal): AsyncGenerator<Observed<Omi>> {
     const seen = new Set<string>();
     const known = new Map(looked.flatMap(({ address, id }) => (id === undefined ? [] : [[id, address] as const])));
     for await (const found of this.#own(signal)) {
@@ -69,7 +69,7 @@ export class Listing {
 
   /** Without a marker (they are off, or somebody took it away) the snapshots say themselves what they go with. */
   async #unmarked(found: Observed<Omi>, address: Address, signal: AbortSignal): Promise<Observed<Omi>> {
-    if (found.mark !== undefined || found.names === undefined) return found;
+    if (found.marker !== undefined || found.names === undefined) return found;
     return { ...found, owns: await this.#remains.of(found.id, address, signal) };
   }
 
@@ -78,7 +78,7 @@ export class Listing {
    * that are not usable, so that they are deleted.
    */
   async *#unfinished(
-    looked: readonly Looked[],
+    looked: readonly Lookup[],
     seen: ReadonlySet<string>,
     signal: AbortSignal,
   ): AsyncGenerator<Observed<Omi>> {
@@ -86,10 +86,10 @@ export class Listing {
     const open = new Set(looked.flatMap(({ address, id }) => (id === undefined ? [address] : [])));
     for (const { address, id } of looked) {
       if (id === undefined || seen.has(id)) continue;
-      const mark = { file: this.#host.file, owner: address, content: "" };
+      const marker = { file: this.#host.file, owner: address, content: "" };
       const isOpen = open.has(address) && isImageId(id);
       const owns = isIntermediate(id) || isOpen ? await this.#remains.of(id, address, signal) : [];
-      if (isIntermediate(id) || owns.length > 0) yield { id, mark, attributes: {}, status: "failed", owns };
+      if (isIntermediate(id) || owns.length > 0) yield { id, marker, attributes: {}, status: "failed", owns };
     }
   }
 }

@@ -2,7 +2,7 @@ import { type Context, Failure, imageId } from "images";
 import { change, permissionChanges } from "./changes.ts";
 import type { OutscaleClient, OutscaleFields, OutscaleTag } from "./client.ts";
 import { markOf, snapshotsOf } from "./image.ts";
-import { marksOf, withMark } from "./mark.ts";
+import { marksOf, withMark } from "./marker.ts";
 import type { MappingAnswer, OmiAnswer } from "./wire.ts";
 
 /** Milliseconds for it: the run may have been stopped, and what was deleted for its sake is put back all the same. */
@@ -24,19 +24,19 @@ export async function restore(
   const signal = AbortSignal.timeout(PATIENCE);
   try {
     if (failed !== undefined) await clear(client, failed, owner(failed), signal);
-    const { mark, description, snapshots } = markOf(old);
-    const line = mark === undefined ? undefined : { ...mark, self: `~${context.nonce}` };
+    const { mark: marker, description, snapshots } = markOf(old);
+    const line = marker === undefined ? undefined : { ...marker, self: `~${context.nonce}` };
     const made = await client.createImage(fieldsOf(old, withMark(description, line, snapshots)), signal);
     const id = made.ImageId;
     await context.restored?.(imageId(id));
     context.note(`${old.ImageId} could not be replaced: it is registered again from its snapshots, as ${id}`);
-    const marks = mark === undefined ? [] : marksOf({ ...mark, self: id }, snapshots);
+    const marks = marker === undefined ? [] : marksOf({ ...marker, self: id }, snapshots);
     const others = (old.Tags ?? []).filter(({ Key }) => marks.every((tag) => tag.Key !== Key));
     if (snapshots === "own") await client.createTags(snapshotsOf(made), owner(id), signal);
     await client.createTags([id], [...marks, ...others], signal);
     const { AccountIds, GlobalPermission } = old.PermissionsToLaunch ?? {};
     const shared = { account_ids: AccountIds ?? [], global: GlobalPermission === true };
-    const words = mark === undefined ? [] : [{ Description: description }];
+    const words = marker === undefined ? [] : [{ Description: description }];
     await change(client, id, [...words, ...permissionChanges(made, shared)], signal);
   } catch (thrown) {
     const why = thrown instanceof Failure ? thrown.message : String(thrown);

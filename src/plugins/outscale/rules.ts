@@ -1,6 +1,6 @@
 import type { Complaint, Desired, Facts } from "images";
 import { rootOf } from "./image.ts";
-import { isMarkTag } from "./mark.ts";
+import { isMarkTag } from "./marker.ts";
 import type { Omi } from "./schema.ts";
 import { tagsOf } from "./values.ts";
 

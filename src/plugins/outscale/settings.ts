@@ -58,7 +58,7 @@ const DEFAULT_REGION = "eu-west-2";
  */
 export async function accessOf(
   written: Desired<OutscaleConfig>,
-  host: Pick<Host, "backend" | "folder" | "env" | "conceal">,
+  host: Pick<Host, "backend" | "directory" | "env" | "maskSecret">,
 ): Promise<OutscaleAccess> {
   const { env } = host;
   const isNamed = written.profile !== undefined || written.config !== undefined;
@@ -71,7 +71,7 @@ export async function accessOf(
   const protocol = protocolOf(first("OSC_PROTOCOL", profile?.protocol));
   const credentials = credentialsOf(written, host, isNamed, profile);
   for (const secret of credentials.kind === "keys" ? [credentials.keys.secretKey] : [credentials.password])
-    host.conceal(secret);
+    host.maskSecret(secret);
   const cert =
     written.client_cert ?? first("OSC_X509_CLIENT_CERT", profile?.x509_client_cert ?? profile?.client_certificate);
   const key = written.client_key ?? first("OSC_X509_CLIENT_KEY", profile?.x509_client_key) ?? cert;
@@ -183,10 +183,10 @@ function full(endpoint: string | undefined, region: string, protocol: Protocol):
   return /^https?:\/\/[^/]+$/i.test(url) ? `${url}/api/v1` : url;
 }
 
-const absolute = (path: string, { folder, env }: Pick<Host, "folder" | "env">): string =>
-  resolve(folder, path.replace(/^~(?=\/|$)/, env["HOME"] ?? homedir()));
+const absolute = (path: string, { directory, env }: Pick<Host, "directory" | "env">): string =>
+  resolve(directory, path.replace(/^~(?=\/|$)/, env["HOME"] ?? homedir()));
 
-async function pem(path: string, host: Pick<Host, "folder" | "env">): Promise<string> {
+async function pem(path: string, host: Pick<Host, "directory" | "env">): Promise<string> {
   return await readFile(absolute(path, host), "utf8").catch((cause: unknown) => {
     throw new Failure("config.value", `the client certificate ${path} cannot be read`, {
       cause,
@@ -198,7 +198,7 @@ async function pem(path: string, host: Pick<Host, "folder" | "env">): Promise<st
 /** The profile, where there is one. @throws Failure when one that was named is not there */
 async function profileOf(
   { config, profile }: Desired<OutscaleConfig>,
-  host: Pick<Host, "folder" | "env">,
+  host: Pick<Host, "directory" | "env">,
 ): Promise<Profile | undefined> {
   const { env } = host;
   const wanted = profile ?? present(env["OSC_PROFILE"]);

@@ -1,8 +1,8 @@
 import { type Context, Failure, type Host, imageId, imageOf, type Source } from "images";
 import type { OutscaleBucket } from "./bucket.ts";
+import { objectId, prefixOf } from "./cleanup.ts";
 import type { OutscaleClient } from "./client.ts";
-import { snapshotText } from "./mark.ts";
-import { objectId, prefixOf } from "./remains.ts";
+import { snapshotText } from "./marker.ts";
 import type { OutscaleWatch } from "./watch.ts";
 import type { SnapshotAnswer } from "./wire.ts";
 
@@ -14,13 +14,13 @@ export class OmiUploads {
   readonly #client: OutscaleClient;
   readonly #bucket: OutscaleBucket | undefined;
   readonly #watch: OutscaleWatch<SnapshotAnswer>;
-  readonly #host: Pick<Host, "file" | "conceal" | "backend">;
+  readonly #host: Pick<Host, "file" | "maskSecret" | "backend">;
 
   constructor(
     client: OutscaleClient,
     bucket: OutscaleBucket | undefined,
     watch: OutscaleWatch<SnapshotAnswer>,
-    host: Pick<Host, "file" | "conceal" | "backend">,
+    host: Pick<Host, "file" | "maskSecret" | "backend">,
   ) {
     this.#client = client;
     this.#bucket = bucket;
@@ -43,7 +43,7 @@ export class OmiUploads {
     const sent = await bucket.upload(key, source, (piece) => head.add(piece), context);
     const size = source.virtualSize ?? (source.format === "qcow2" ? head.diskSize() : undefined) ?? sent;
     const url = bucket.presigned(key, A_DAY);
-    this.#host.conceal(url);
+    this.#host.maskSecret(url);
     const wanted = { FileLocation: url, SnapshotSize: size, ClientToken: token };
     const Description = snapshotText(this.#host.file, address, token);
     const { SnapshotId } = await this.#client.createSnapshot({ ...wanted, Description }, signal);

@@ -1,14 +1,14 @@
-import { hexOf, passing } from "images";
+import { type HeldPart, hexOf, inParts, partSize, passThrough } from "images";
 import type { StoreBlob } from "../local/record.ts";
 import type { Bytes, Putting } from "../local/store.ts";
 import { conflict } from "./conflict.ts";
-import { type Multipart, partSize, type SentPart } from "./multipart.ts";
+import type { Multipart, SentPart } from "./multipart.ts";
 import { isOwn } from "./object.ts";
 import type { BucketObjects } from "./objects.ts";
 import { forget, goneKey } from "./sweep.ts";
 import type { TakenUpload, Uploads } from "./uploads.ts";
 
-/** Parts that are on their way at once: as many are in memory, and the one that is being filled. */
+/** Parts of an image that are on their way at once, beside the one that is being filled. */
 const FLYING = 2;
 
 /** The bytes of a store in a bucket: each content is kept once, in an object that is named by its sha256. */
@@ -24,16 +24,16 @@ export class BucketBlobs {
   }
 
   async put(source: Bytes, { before, progress, part, context }: Putting, store: string) {
-    const { signal, address, mark } = context;
+    const { signal, address, desiredMarker } = context;
     const known = source.digest?.startsWith("sha256:") === true ? hexOf(source.digest) : undefined;
     const size = source.size;
+    const isThere = known !== undefined && size !== undefined && (await this.#isThere({ sha256: known, size }, store));
     const sending = new Sending({
       size,
-      signal,
       part: (...args) => this.#multipart.part(...args, signal),
       take: async () =>
         await this.#uploads.take(
-          [mark?.file ?? "", mark?.lineage ?? "", address, part],
+          [desiredMarker?.file ?? "", desiredMarker?.lineage ?? "", address, part],
           known === undefined ? undefined : keyOf(known),
           {
             store,
@@ -42,26 +42,30 @@ export class BucketBlobs {
           },
         ),
       ...(progress === undefined ? {} : { progress }),
-      isThere: known !== undefined && size !== undefined && (await this.#isThere({ sha256: known, size }, store)),
     });
     // The digest of a source is made on its way to us.
     const hash = source.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
     const both = before === undefined ? undefined : new Bun.CryptoHasher("sha256").update(before);
-    try {
-      for await (const piece of passing(source, signal)) {
+    let seen = 0;
+    const pieces = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of passThrough(source, signal)) {
         signal.throwIfAborted();
         for (const hasher of [hash, both]) hasher?.update(piece);
-        await sending.add(piece);
+        seen += piece.byteLength;
+        if (isThere) progress?.(seen);
+        else yield piece;
       }
-      const sent = await sending.end();
+    };
+    try {
+      for await (const one of inParts(pieces(), sending.sizeOf, signal)) await sending.send(one);
+      const sent = isThere ? NOTHING : await sending.end();
       const sha256 = hash?.digest("hex") ?? (await sha256Of(source));
-      const blob = { sha256, size: sending.size };
+      const blob = { sha256, size: seen };
       await this.#settle(blob, sent, store);
       progress?.(blob.size);
       return { ...blob, combined: both?.digest("hex") ?? sha256 };
-    } catch (thrown) {
+    } finally {
       await sending.stop();
-      throw thrown;
     }
   }
 
@@ -107,10 +111,10 @@ type Sent =
   | { readonly kind: "whole"; readonly bytes: Uint8Array }
   | { readonly kind: "parts"; readonly upload: TakenUpload; readonly parts: readonly SentPart[] };
 
+const NOTHING: Sent = { kind: "none" };
+
 interface SendingMeans {
   readonly size: number | undefined;
-  readonly signal: AbortSignal;
-  readonly isThere: boolean;
   readonly progress?: (done: number) => void;
   readonly take: () => Promise<TakenUpload>;
   readonly part: (upload: TakenUpload, n: number, data: Uint8Array, have: SentPart | undefined) => Promise<SentPart>;
@@ -120,70 +124,64 @@ interface SendingMeans {
 class Sending {
   readonly #means: SendingMeans;
   readonly #parts: SentPart[] = [];
-  readonly #free: Uint8Array[] = [];
   readonly #flying = new Set<Promise<void>>();
-  #buffer: Uint8Array | undefined;
-  #filled = 0;
-  #n = 1;
+  /** All of the bytes, where they are fewer than a part. */
+  #whole: HeldPart | undefined;
   #done = 0;
   #upload: TakenUpload | undefined;
-  size = 0;
 
   constructor(means: SendingMeans) {
     this.#means = means;
   }
 
-  async add(piece: Uint8Array): Promise<void> {
-    this.size += piece.byteLength;
-    if (this.#means.isThere) return this.#means.progress?.(this.size);
-    for (let rest = piece; rest.byteLength > 0; ) {
-      this.#buffer ??= this.#room();
-      const taken = rest.subarray(0, this.#buffer.byteLength - this.#filled);
-      this.#buffer.set(taken, this.#filled);
-      this.#filled += taken.byteLength;
-      rest = rest.subarray(taken.byteLength);
-      if (this.#filled === this.#buffer.byteLength) await this.#send();
+  /** Of the buffer of a part: what is smaller than one part does not fill it. */
+  readonly sizeOf = (n: number): number => {
+    const { size } = this.#means;
+    const wanted = partSize(n, size);
+    return Math.min(wanted, (size ?? wanted) + 1);
+  };
+
+  /** Resolves when the next part may come. */
+  async send(part: HeldPart): Promise<void> {
+    if (part.n === 1 && part.bytes.byteLength < this.sizeOf(1)) {
+      this.#whole = part;
+      return;
     }
+    try {
+      this.#upload ??= await this.#means.take();
+      while (this.#flying.size >= FLYING) await Promise.race(this.#flying);
+    } catch (thrown) {
+      part.release();
+      throw thrown;
+    }
+    const flying = this.#fly(part, this.#upload).finally(() => this.#flying.delete(flying));
+    this.#flying.add(flying);
+    // It is awaited before the next one is sent, or at the end; until then nobody looks at it.
+    flying.catch(() => undefined);
   }
 
   async end(): Promise<Sent> {
-    if (this.#means.isThere) return { kind: "none" };
-    const rest = this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array();
-    if (this.#upload === undefined) return { kind: "whole", bytes: rest };
-    if (rest.byteLength > 0) await this.#send();
+    if (this.#upload === undefined) return { kind: "whole", bytes: this.#whole?.bytes ?? new Uint8Array() };
     await Promise.all(this.#flying);
     return { kind: "parts", upload: this.#upload, parts: this.#parts };
   }
 
   /** Nothing is on its way any more. What the server has of it stays, for a run that goes on with it. */
   async stop(): Promise<void> {
+    this.#whole?.release(false);
     await Promise.allSettled(this.#flying);
   }
 
-  #room(): Uint8Array {
-    const wanted = partSize(this.#n, this.#means.size);
-    const room = this.#free.pop();
-    return room?.byteLength === wanted ? room : new Uint8Array(Math.min(wanted, (this.#means.size ?? wanted) + 1));
-  }
-
-  async #send(): Promise<void> {
-    const buffer = this.#buffer;
-    if (buffer === undefined) return;
-    this.#upload ??= await this.#means.take();
-    while (this.#flying.size >= FLYING) await Promise.race(this.#flying);
-    const upload = this.#upload;
-    const [n, data] = [this.#n++, buffer.subarray(0, this.#filled)];
-    [this.#buffer, this.#filled] = [undefined, 0];
-    const sent = this.#means.part(upload, n, data, upload.have.get(n)).then((part) => {
-      this.#parts[n - 1] = part;
-      this.#free.push(buffer);
-      this.#done += data.byteLength;
-      this.#means.progress?.(this.#done);
-    });
-    const flying = sent.finally(() => this.#flying.delete(flying));
-    this.#flying.add(flying);
-    // It is awaited before the next one is sent, or at the end; until then nobody looks at it.
-    flying.catch(() => undefined);
+  async #fly({ n, bytes, release }: HeldPart, upload: TakenUpload): Promise<void> {
+    let isSent = false;
+    try {
+      this.#parts[n - 1] = await this.#means.part(upload, n, bytes, upload.have.get(n));
+      isSent = true;
+    } finally {
+      release(isSent);
+    }
+    this.#done += bytes.byteLength;
+    this.#means.progress?.(this.#done);
   }
 }
 

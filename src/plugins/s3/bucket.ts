@@ -1,4 +1,4 @@
-import { Failure, type ImageId, type Reading } from "images";
+import { Failure, type ImageId, type ReadContext } from "images";
 import { partsOf } from "../local/entry.ts";
 import type { StoreBlob, StoreEntry } from "../local/record.ts";
 import { type Bytes, blobsOf, type ImageStore, type ListedEntry, type Putting, type Show } from "../local/store.ts";
@@ -15,7 +15,7 @@ import { sweep } from "./sweep.ts";
 import { Uploads } from "./uploads.ts";
 import { BucketWorking } from "./working.ts";
 
-type Note = Reading["note"];
+type Note = ReadContext["note"];
 
 /** How long what is left over stays, in milliseconds. */
 interface Keeping {
@@ -56,7 +56,7 @@ export class BucketStore implements ImageStore {
     return this.#objects.where(...parts);
   }
 
-  async begin({ note, signal }: Reading): Promise<void> {
+  async begin({ note, signal }: ReadContext): Promise<void> {
     await recognize(this.#objects);
     await this.#working.begin(signal);
     const id = (await recognize(this.#objects)) ?? (await establish(this.#objects));

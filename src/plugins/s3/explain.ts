@@ -1,4 +1,4 @@
-import { type Explained, elementOf, Failure, saidByS3 } from "images";
+import { type ErrorDetails, elementOf, Failure, s3ErrorOf } from "images";
 import type { BucketPlace } from "./place.ts";
 
 interface Refusal {
@@ -8,8 +8,8 @@ interface Refusal {
 }
 
 /** What the object store says of a failed request, and what helps. */
-export function explainBucket({ status, headers, body }: Refusal, place: BucketPlace): Explained | undefined {
-  const said = saidByS3(body, headers, Date.now());
+export function explainBucket({ status, headers, body }: Refusal, place: BucketPlace): ErrorDetails | undefined {
+  const said = s3ErrorOf(body, headers, Date.now());
   const code = elementOf(body, "Code") ?? (status === 403 ? "AccessDenied" : "");
   const hint = hintOf(code, place, headers.get("x-amz-bucket-region") ?? "REGION");
   if (said === undefined && hint === undefined) return undefined;

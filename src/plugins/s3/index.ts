@@ -8,7 +8,7 @@ import {
   imageOf,
   type Keys,
   type Links,
-  type Reading,
+  type ReadContext,
   s3Access,
   seconds,
   signedHeaders,
@@ -30,7 +30,7 @@ class BucketBackend extends StoreBackend implements Links {
     this.#bucket = store;
   }
 
-  async link(id: ImageId, lasting: number, _: Reading): Promise<string> {
+  async link(id: ImageId, lasting: number, _: ReadContext): Promise<string> {
     const entry = await this.#bucket.entry(id);
     if (entry === undefined) throw new Failure("backend.missing", `${id} is not in the store`);
     return await this.#bucket.link(entry.disk, lasting);
@@ -45,21 +45,21 @@ async function objectsOf(settings: Desired<S3Config>, place: BucketPlace, host: 
     { bucket: place.bucket, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) },
     {
       env: host.env,
-      open: (options) => host.door(options),
-      conceal: (secret) => host.conceal(secret),
+      open: (options) => host.http(options),
+      maskSecret: (secret) => host.maskSecret(secret),
       now: Date.now,
       purpose: `the store of ${host.backend}`,
     },
   );
   const keys = async () => own ?? (await access.keys());
-  const door = host.door({
+  const http = host.http({
     url: access.base,
     headers: async (request) =>
       signedHeaders(request, { family: "AWS4", keys: await keys(), region: access.region, service: "s3" }, new Date()),
     explain: (answer) => explainBucket(answer, place),
     credentials: "`access_key` and `secret_key`, or the AWS credentials,",
   });
-  return new BucketObjects(place, { ...access, keys }, door, encrypt);
+  return new BucketObjects(place, { ...access, keys }, http, encrypt);
 }
 
 /** @throws Failure config.secret where there is only half of them */
@@ -68,7 +68,7 @@ function keysOf({ access_key, secret_key }: Desired<S3Config>, host: Host): Keys
   const name = /^env:(\w+)$/.exec(access_key ?? "")?.[1];
   const accessKey = name === undefined ? access_key : host.env[name];
   if (accessKey !== undefined && accessKey !== "" && secret_key !== undefined) {
-    host.conceal(secret_key);
+    host.maskSecret(secret_key);
     return { accessKey, secretKey: secret_key };
   }
   throw new Failure("config.secret", `${host.backend} has only one of access_key and secret_key`, {

@@ -31,7 +31,7 @@ export interface ObjectListed {
 }
 
 /** An answer that was read whole. */
-export interface Told {
+export interface StoredAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
@@ -88,7 +88,7 @@ export const bodyOf = (data: Uint8Array) => ({
   },
 });
 
-export function headOf({ headers, ...told }: Told): ObjectHead {
+export function headOf({ headers, ...told }: StoredAnswer): ObjectHead {
   const [modified = Number.NaN, now = Number.NaN] = [headers.get("last-modified"), headers.get("date")].map((at) =>
     Date.parse(at ?? ""),
   );
@@ -118,7 +118,7 @@ function bears(headers: Headers, size: number, etag: string): boolean {
 /** The MD5 of the bytes, where an ETag may be one. */
 export const plainEtag = (etag: string): string | undefined => /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1]?.toLowerCase();
 
-export function etagOf({ headers }: Told): string {
+export function etagOf({ headers }: StoredAnswer): string {
   const etag = headers.get("etag");
   if (etag !== null && etag !== "") return etag;
   throw strange("answers without ETag");

@@ -10,7 +10,7 @@ import {
   type ObjectListed,
   type ObjectText,
   ownership,
-  type Told,
+  type StoredAnswer,
   type Writing,
 } from "./object.ts";
 import type { BucketPlace } from "./place.ts";
@@ -21,14 +21,14 @@ const TURNS = 5;
 export class BucketObjects {
   readonly place: BucketPlace;
   readonly #access: S3Access;
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #encrypt: string | undefined;
   #now = Date.now();
 
-  constructor(place: BucketPlace, access: S3Access, door: HttpClient, encrypt: string | undefined) {
+  constructor(place: BucketPlace, access: S3Access, http: HttpClient, encrypt: string | undefined) {
     this.place = place;
     this.#access = access;
-    this.#door = door;
+    this.#http = http;
     this.#encrypt = encrypt;
   }
 
@@ -72,7 +72,7 @@ export class BucketObjects {
   }
 
   /** Undefined: the condition of a write does not hold. @throws Failure: it was refused for another reason */
-  #unmet({ status, text }: Told): undefined {
+  #unmet({ status, text }: StoredAnswer): undefined {
     const code = elementOf(text, "Code");
     // 404: what was to be matched is gone. 409: another write of the same object goes on just now.
     if (status === 412 || (status === 404 && code !== "NoSuchBucket")) return undefined;
@@ -108,7 +108,7 @@ export class BucketObjects {
 
   /** The bytes as they come. */
   async *stream(key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    yield* (await this.#door.send("GET", this.#url(key), { signal })).stream();
+    yield* (await this.#http.send("GET", this.#url(key), { signal })).stream();
   }
 
   /** A URL by which anybody may get the object, for so many seconds. It is a secret. */
@@ -130,13 +130,13 @@ export class BucketObjects {
   }
 
   /** Sends a request and reads its answer whole; one that broke off is asked for again: everything here may be done twice. */
-  async send(method: string, key: string | undefined, call: Partial<Call>): Promise<Told> {
+  async send(method: string, key: string | undefined, call: Partial<Call>): Promise<StoredAnswer> {
     // What a run did is written down also where it is interrupted: each request has a limit of its own.
     const signal = call.signal ?? new AbortController().signal;
     for (let turn = 1; ; turn++) {
       try {
         const accept = [...(call.accept ?? []), 301];
-        const answer = await this.#door.send(method, this.#url(key), { ...call, signal, accept, idempotent: true });
+        const answer = await this.#http.send(method, this.#url(key), { ...call, signal, accept, idempotent: true });
         const now = Date.parse(answer.headers.get("date") ?? "");
         if (!Number.isNaN(now)) this.#now = now;
         const text = await answer.text();

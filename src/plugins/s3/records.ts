@@ -1,9 +1,9 @@
-import { Failure, type ImageId, isTable, type Reading } from "images";
+import { Failure, type ImageId, isTable, type ReadContext } from "images";
 import { isId, recordOf, type StoreEntry } from "../local/record.ts";
 import { isOwn, type ObjectListed } from "./object.ts";
 import type { BucketObjects } from "./objects.ts";
 
-type Note = Reading["note"];
+type Note = ReadContext["note"];
 
 const CATALOG = "wrote/catalog.json";
 /** Records that are read at a time. */

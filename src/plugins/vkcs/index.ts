@@ -1,4 +1,4 @@
-import { type Complaint, type Desired, definePlugin, type Facts, type Wanted } from "images";
+import { type ByteRequirements, type Complaint, type Desired, definePlugin, type Facts } from "images";
 import { accessOf } from "../openstack/access.ts";
 import { OpenStack } from "../openstack/backend.ts";
 import { OpenCloud } from "../openstack/cloud.ts";
@@ -20,11 +20,11 @@ const isPublic = (endpoint: string): boolean =>
     URL.parse(endpoint)?.hostname ?? "",
   );
 
-const wanted = ({ disk_format, verify_checksum }: Desired<OsImage>): Wanted => ({
+const wanted = ({ disk_format, verify_checksum }: Desired<OsImage>): ByteRequirements => ({
   // What is no ISO is kept raw: qcow2 is turned into it on the way.
   formats: disk_format === "iso" ? ["iso"] : disk_format === "raw" ? ["raw", "iso", "other"] : ["raw", "iso"],
   compressions: ["none"],
-  ...(verify_checksum ? { digests: ["md5", "sha512"] } : {}),
+  ...(verify_checksum ? { digests: ["sha512"] } : {}),
 });
 
 function check(want: Desired<OsImage>, facts: Facts): readonly Complaint[] {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { html } from "../../../src/cli/render/html/index.ts";
-import { Gathered } from "../../../src/cli/render/outcome.ts";
+import { RunCollector } from "../../../src/cli/render/run-report.ts";
 import { Secrets } from "../../../src/core/config/secrets.ts";
 import { markup, page } from "../../../src/core/html.ts";
 import type { Event } from "../../../src/core/model/event.ts";
@@ -36,7 +36,7 @@ const NONE = {
 
 async function ran(events: readonly (Event | number)[] = RUN) {
   const clock = new TestClock();
-  const gathered = new Gathered(() => clock.now());
+  const gathered = new RunCollector(() => clock.now());
   await gathered.read(played(events, clock));
   return gathered.report;
 }
@@ -229,11 +229,11 @@ describe("a report as a page", () => {
   });
 
   test("hides secrets in the spelling that they have there", () => {
-    const secrets = new Secrets({ folder: ".", env: {} });
-    secrets.conceal(`to<k>e'n"&`);
+    const secrets = new Secrets({ directory: ".", env: {} });
+    secrets.maskSecret(`to<k>e'n"&`);
     const plan = planOf([], { warnings: [`got to<k>e'n"& at https://x/?a=1&token=abcdef`] });
     // Words of the style and of the script: their hashes have to hold.
-    for (const word of ["open", "none", "details"]) secrets.conceal(word);
+    for (const word of ["open", "none", "details"]) secrets.maskSecret(word);
     const shown = html(plan, undefined, { redact: (text) => secrets.redact(text) });
     for (const [, kind, text = ""] of shown.matchAll(/<(style|script)>([\s\S]*?)<\/\1>/g))
       expect(shown).toContain(

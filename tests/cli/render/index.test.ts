@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chooseRenderer, type JsonWish } from "../../../src/cli/render/index.ts";
+import { chooseRenderer, type JsonOption } from "../../../src/cli/render/index.ts";
 import { ansi, chooseStyle, none } from "../../../src/cli/render/style.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import { Kept, played, TestClock } from "./kit.ts";
@@ -30,13 +30,13 @@ describe("colours", () => {
 const folder = await mkdtemp(join(tmpdir(), "images-render-"));
 afterAll(async () => await rm(folder, { recursive: true }));
 
-async function run(json: JsonWish, env: Record<string, string> = {}, columns: number | undefined = 80) {
+async function run(json: JsonOption, env: Record<string, string> = {}, columns: number | undefined = 80) {
   const clock = new TestClock();
-  const [data, talk] = [new Kept(columns), new Kept(columns)];
+  const [data, diagnostics] = [new Kept(columns), new Kept(columns)];
   const redact = (text: string) => text.replaceAll("77", "(sensitive)");
-  const renderer = chooseRenderer({ json, env, talk, version: "0.1.0", style: none, clock, redact });
-  await renderer(played(DESTROYED, clock), { data, talk });
-  return { data: data.text, talk: talk.text };
+  const renderer = chooseRenderer({ json, env, talk: diagnostics, version: "0.1.0", style: none, clock, redact });
+  await renderer(played(DESTROYED, clock), { data, diagnostics });
+  return { data: data.text, talk: diagnostics.text };
 }
 
 describe("who draws", () => {

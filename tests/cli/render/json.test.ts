@@ -40,7 +40,7 @@ const plugin = (backend: string) => ({ lab: "incus", ru: "vkcs", lin: "linode" }
 async function streamed(script: typeof RUN): Promise<string> {
   const [clock, out] = [new TestClock(), kept()];
   await json({ version: "0.1.0", plugin, clock })(played(script, clock), out);
-  expect([clock.running, out.talk.text]).toEqual([0, ""]);
+  expect([clock.running, out.diagnostics.text]).toEqual([0, ""]);
   return out.data.text;
 }
 

@@ -1,4 +1,4 @@
-import type { Out, RenderClock, TextSink } from "../../../src/cli/render/renderer.ts";
+import type { Output, RenderClock, TextSink } from "../../../src/cli/render/renderer.ts";
 import type { Event } from "../../../src/core/model/event.ts";
 
 /** Time that stands still until a test moves it. */
@@ -57,9 +57,9 @@ export class Kept implements TextSink {
   }
 }
 
-export const kept = (columns?: number): Out & { readonly data: Kept; readonly talk: Kept } => ({
+export const kept = (columns?: number): Output & { readonly data: Kept; readonly diagnostics: Kept } => ({
   data: new Kept(columns),
-  talk: new Kept(columns),
+  diagnostics: new Kept(columns),
 });
 
 /** A run as a script: events, and pauses in milliseconds of the clock. Each event has been dealt with before the next comes. */

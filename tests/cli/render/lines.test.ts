@@ -9,7 +9,7 @@ async function drawn(script: typeof RUN, options: Omit<NonNullable<Parameters<ty
   const [clock, out] = [new TestClock(), kept()];
   await lines({ clock, ...options })(played(script, clock), out);
   expect(clock.running).toBe(0);
-  return { talk: out.talk.text, data: out.data.text };
+  return { talk: out.diagnostics.text, data: out.data.text };
 }
 
 test("a run, line by line; the sentence at the end goes to stdout", async () => {

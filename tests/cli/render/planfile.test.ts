@@ -19,7 +19,7 @@ const SECRET = "hunter2-the-secret";
 const lifecycle = { protect: false, onRemove: "delete", ignoreChanges: [], existing: false } as const;
 const CONFIG: Config = {
   file: "/x/images.toml",
-  folder: "/x",
+  directory: "/x",
   settings: { name: "images", state: "/x/images.state.json", parallelism: 8 },
   policy: { require: [] },
   backends: (["lab", "ru"] as const).map((name) => ({

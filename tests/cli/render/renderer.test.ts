@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Reader, tee } from "../../../src/cli/render/renderer.ts";
+import { type EventReader, tee } from "../../../src/cli/render/renderer.ts";
 import type { Event } from "../../../src/core/model/event.ts";
 import { at } from "./plans.ts";
 
@@ -16,7 +16,7 @@ async function* streamed(events: readonly Event[], answer = "answer"): AsyncGene
   return answer;
 }
 
-const keeping = (into: Event[]): Reader => {
+const keeping = (into: Event[]): EventReader => {
   return async (events) => {
     for await (const event of events) into.push(event);
   };
@@ -33,7 +33,7 @@ describe("several readers of one stream", () => {
   test("a slow one holds up nobody, and only the newest progress waits for it", async () => {
     const gate = Promise.withResolvers<void>();
     const [quick, slow]: [Event[], Event[]] = [[], []];
-    const laggard: Reader = async (events) => {
+    const laggard: EventReader = async (events) => {
       for await (const event of events) {
         slow.push(event);
         await gate.promise;
@@ -50,7 +50,7 @@ describe("several readers of one stream", () => {
       for (let i = 0; i < 5000; i++) yield progress(i, "lab/a", "download");
       yield note("last");
     };
-    const opened: Reader = async (events) => {
+    const opened: EventReader = async (events) => {
       for await (const event of events) {
         quick.push(event);
         if (event.type === "step.note" && event.text === "last") gate.resolve();
@@ -66,7 +66,7 @@ describe("several readers of one stream", () => {
 
   test("one that leaves early is no error, and the rest goes on", async () => {
     const rest: Event[] = [];
-    const early: Reader = async (events) => {
+    const early: EventReader = async (events) => {
       for await (const _ of events) break;
     };
     await tee(streamed([note("1"), note("2")]), early, keeping(rest));
@@ -81,7 +81,7 @@ describe("several readers of one stream", () => {
       yield note("2");
       ended = true;
     };
-    const failing: Reader = async (events) => {
+    const failing: EventReader = async (events) => {
       for await (const _ of events) throw new Error("no space left");
     };
     await expect(tee(source(), failing, keeping(rest))).rejects.toThrow("no space left");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { block, code } from "../../../src/cli/render/markdown.ts";
-import { Gathered } from "../../../src/cli/render/outcome.ts";
 import { REPORTS, report } from "../../../src/cli/render/report.ts";
+import { RunCollector } from "../../../src/cli/render/run-report.ts";
 import { imageId } from "../../../src/core/model/name.ts";
 import type { Step } from "../../../src/core/model/plan.ts";
 import { golden } from "../../golden.ts";
@@ -17,7 +17,7 @@ const bare = (text: string): string =>
 
 async function ran() {
   const clock = new TestClock();
-  const gathered = new Gathered(() => clock.now());
+  const gathered = new RunCollector(() => clock.now());
   await gathered.read(played(RUN, clock));
   return gathered.report;
 }

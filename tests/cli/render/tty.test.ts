@@ -21,7 +21,7 @@ async function shown(script: typeof RUN, columns: number, style = none) {
       } else yield item;
     }
   };
-  await tty({ clock, style, plan: FULL })(watched(), { data, talk: screen });
+  await tty({ clock, style, plan: FULL })(watched(), { data, diagnostics: screen });
   expect(clock.running).toBe(0);
   return { pictures, screen, data: data.text };
 }
@@ -50,7 +50,7 @@ describe("a run on a terminal", () => {
       expect(screen.isCursorVisible).toBe(false);
       throw new Error("broken");
     };
-    const run = tty({ clock })(broken(), { data: new Kept(80), talk: screen });
+    const run = tty({ clock })(broken(), { data: new Kept(80), diagnostics: screen });
     await expect(run).rejects.toThrow("broken");
     expect([screen.isCursorVisible, screen.isWrapping, clock.running]).toEqual([true, true, 0]);
   });
@@ -116,7 +116,7 @@ test("a terminal that changes its width gets rows of that width", async () => {
       }
     }
   };
-  await tty({ clock, style: none })(resized(), { data: new Kept(), talk: screen });
+  await tty({ clock, style: none })(resized(), { data: new Kept(), diagnostics: screen });
   expect(widths.filter((over) => over > 0)).toEqual([]);
 });
 
@@ -139,6 +139,6 @@ test("events cost no drawing: frames are those of the clock", async () => {
   const many: (Event | number)[] = [{ type: "step.started", address: at("lab/a"), action: "create" }];
   for (let i = 0; i < 10_000; i++)
     many.push({ type: "transfer.progress", address: at("lab/a"), phase: "upload", done: i, total: 10_000 });
-  await tty({ clock })(played([...many, 1000], clock), { data: talk, talk: counting });
+  await tty({ clock })(played([...many, 1000], clock), { data: talk, diagnostics: counting });
   expect(writes).toBeLessThanOrEqual(12);
 });

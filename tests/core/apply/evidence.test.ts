@@ -1,4 +1,9 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import { Failure } from "../../../src/core/failure.ts";
+import { Cache } from "../../../src/core/source/cache/index.ts";
+import { GrowingFile } from "../../../src/core/source/fetch/growing-file.ts";
+import type { Sources } from "../../../src/core/source/open/open.ts";
+import { OpenedSource } from "../../../src/core/source/open/opened.ts";
 import { type Bench, bench } from "../source/kit.ts";
 import { Fetching, KINDS, type Kind, Published } from "./published.ts";
 import { AT, World } from "./world.ts";
@@ -8,17 +13,22 @@ import { AT, World } from "./world.ts";
 setDefaultTimeout(300_000);
 
 let place: Bench;
+let cached: Bench;
 beforeAll(async () => {
   place = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
+  cached = await bench();
 });
-afterAll(async () => place[Symbol.asyncDispose]());
+afterAll(async () => {
+  await place[Symbol.asyncDispose]();
+  await cached[Symbol.asyncDispose]();
+});
 
 const a = { a: { bytes: "from the source" } };
 
-async function made(kind: Kind, nature: ConstructorParameters<typeof World>[0] = {}) {
+async function made(kind: Kind, nature: ConstructorParameters<typeof World>[0] = {}, at = place) {
   const published = new Published();
   const world = new World(nature);
-  const here = new Fetching(world, () => place.run());
+  const here = new Fetching(world, () => at.run());
   here.spec = published.declare(kind);
   expect(await here.apply(a)).toBe("succeeded");
   const id = here.rows.get(AT("a"))?.id;
@@ -78,6 +88,53 @@ for (const from of KINDS)
       }
     });
 
+/** Cells of the table in docs/lifecycle.md, filled in by the tests of the pairs. */
+const cells = new Map<string, string>();
+const SHOWN = ["etag", "modified", "length", "md5", "sha256", "sha512", "sums256", "signature"] as const;
+const WORDS: Partial<Record<string, string>> = {
+  etag: "ETag",
+  modified: "Last-Modified",
+  length: "size only",
+  sums256: "sums file (sha256)",
+  signature: "signature",
+};
+
+// What is published has changed, and so has all of its evidence that is declared: never kept in silence, and made anew in the end.
+for (const from of KINDS)
+  for (const to of KINDS)
+    test(`${from} -> ${to}, of other bytes that it proves: seen, and published`, async () => {
+      const { published, world, here, id } = await made(from);
+      using _ = published;
+      published.bytes = published.proven = published.bytes.replace("the", "THE");
+      published.date = "Tue, 03 Jan 2023 03:04:05 GMT";
+      here.spec = published.declare(to);
+      const { steps, warnings } = await here.plan(a);
+      const action = steps[0]?.action ?? "";
+      const isMute = from === "length" && to === "length";
+      expect(action).toMatch(isMute ? /^keep$/ : /^(replace|verify)$/);
+      expect(warnings.length).toBe(isMute ? 1 : 0);
+      cells.set(`${from} ${to}`, isMute ? "unknown" : action);
+      if (isMute) return;
+      // What was read is remembered: the next plan knows that it is a replacement.
+      expect(await here.apply(a)).toBe(action === "replace" ? "succeeded" : "failed");
+      if (action === "verify") {
+        expect([...world.images.keys()]).toEqual([id]);
+        expect((await here.plan(a)).steps.map((step) => step.action)).toEqual(["replace"]);
+        expect(await here.apply(a)).toBe("succeeded");
+      }
+      expect([...world.images.values()].map(({ bytes }) => bytes)).toEqual([published.bytes]);
+      expect((await here.plan(a)).steps.map((step) => step.action)).toEqual(["keep"]);
+    });
+
+test("docs/lifecycle.md shows the table of all pairs, as it was found", async () => {
+  const word = (kind: Kind) => WORDS[kind] ?? kind;
+  const cell = (from: Kind, to: Kind) =>
+    `${isFree(from, to) ? "kept" : "verify"}, ${cells.get(`${from} ${to}`) ?? "(run all tests of this file)"}`;
+  const rows = SHOWN.map((from) => `| ${[`**${word(from)}**`, ...SHOWN.map((to) => cell(from, to))].join(" | ")} |`);
+  const head = [`| from, to | ${SHOWN.map(word).join(" | ")} |`, `| --- |${SHOWN.map(() => " --- |").join("")}`];
+  expect(await Bun.file("docs/lifecycle.md").text()).toContain([...head, ...rows].join("\n"));
+});
+
 test("what is published has changed with its checksum: not as declared, and the next plan replaces it", async () => {
   const { published, world, here } = await made("etag");
   using _ = published;
@@ -92,9 +149,14 @@ test("what is published has changed with its checksum: not as declared, and the 
   expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["keep"]);
 });
 
-for (const kind of ["etag", "modified"] as const) {
-  test(`equal bytes behind a moved ${kind} keep the image`, async () => {
-    const { published, world, here, id } = await made(kind);
+for (const [kind, cache] of (["etag", "modified"] as const).flatMap((one) => [
+  [one, "without a cache"] as const,
+  [one, "with the cache"] as const,
+])) {
+  const at = () => (cache === "with the cache" ? cached : place);
+
+  test(`equal bytes behind a moved ${kind} keep the image, ${cache}`, async () => {
+    const { published, world, here, id } = await made(kind, {}, at());
     using _ = published;
     published.says = kind === "etag" ? { etag: '"moved"' } : { "last-modified": "Tue, 03 Jan 2023 03:04:05 GMT" };
     const plan = await here.plan(a);
@@ -105,16 +167,64 @@ for (const kind of ["etag", "modified"] as const) {
     expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["keep"]);
   });
 
-  test(`other bytes of the same length behind a moved ${kind}: a new image, as planned`, async () => {
-    const { published, world, here } = await made(kind);
+  test(`other bytes of the same length behind a moved ${kind}: a new image, as planned, ${cache}`, async () => {
+    const { published, world, here } = await made(kind, {}, at());
     using _ = published;
     published.bytes = published.bytes.replace("the", "THE");
     published.says = kind === "etag" ? { etag: '"moved"' } : { "last-modified": "Tue, 03 Jan 2023 03:04:05 GMT" };
+    published.sent = 0;
     expect(await here.apply(a)).toBe("succeeded");
+    // Once, though they are compared before they are sent, and the cache may hold nothing.
+    expect(published.sent).toBe(1);
     expect([...world.images.values()].map(({ bytes }) => bytes)).toEqual([published.bytes]);
     expect((await here.plan(a)).steps.map(({ action }) => action)).toEqual(["keep"]);
   });
 }
+
+test("what is kept between comparing and sending is gone at the end of the run, also where it failed", async () => {
+  for (const end of ["succeeded", "failed"] as const) {
+    await using own = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
+    using published = new Published();
+    const world = new World();
+    const runs: Sources[] = [];
+    const here = new Fetching(world, () => {
+      const run = own.run();
+      runs.push(run);
+      return run;
+    });
+    here.spec = published.declare("etag");
+    expect(await here.apply(a)).toBe("succeeded");
+    published.bytes = "THE bytes";
+    published.says = { etag: '"moved"' };
+    // The second reader, who sends them, is the one that fails.
+    const open = spyOn(OpenedSource.prototype, "content");
+    if (end === "failed") open.mockRejectedValueOnce(new Failure("source.io", "the disk is gone"));
+    expect(await here.apply(a).finally(() => open.mockRestore())).toBe(end);
+    for (const run of runs) await run[Symbol.asyncDispose]();
+    const left = await Array.fromAsync(new Bun.Glob("{blobs,partial,scratch,uses,index}/*").scan(own.cache));
+    expect(left).toEqual([]);
+  }
+});
+
+test("without room to keep them, they are fetched twice", async () => {
+  const { published, here, world } = await made("etag");
+  using _ = published;
+  published.bytes = published.bytes.replace("the", "THE");
+  published.says = { etag: '"moved"' };
+  published.sent = 0;
+  const full = spyOn(Cache.prototype, "insert");
+  const open = spyOn(GrowingFile, "open").mockRejectedValueOnce(new Failure("source.space", "no space left"));
+  try {
+    expect(await here.apply(a)).toBe("succeeded");
+    expect(open).toHaveBeenCalledTimes(1);
+    expect(full).not.toHaveBeenCalled();
+  } finally {
+    open.mockRestore();
+    full.mockRestore();
+  }
+  expect(published.sent).toBe(2);
+  expect([...world.images.values()].map(({ bytes }) => bytes)).toEqual([published.bytes]);
+});
 
 test("a protected image whose source's validator moved is verified, and not blocked", async () => {
   const { published, here, id } = await made("etag");

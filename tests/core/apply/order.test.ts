@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { apply } from "../../../src/core/apply/apply.ts";
 import { Failure, interrupted } from "../../../src/core/failure.ts";
 import { imageId } from "../../../src/core/model/name.ts";
-import { makePlan } from "../../../src/core/plan/make.ts";
-import { everything } from "../../../src/core/plan/means.ts";
+import { everything } from "../../../src/core/plan/context.ts";
+import { makePlan } from "../../../src/core/plan/planner.ts";
 import { ended } from "../../../src/core/stream.ts";
 import { AT, Checkout, Killed, World } from "./world.ts";
 

@@ -4,10 +4,10 @@ import type { Event } from "../../../src/core/model/event.ts";
 import { address, backendName, imageName } from "../../../src/core/model/name.ts";
 import { Channel } from "../../../src/core/stream.ts";
 
-async function told(say: (tell: StepProgress["tell"], end: () => void) => void): Promise<readonly string[]> {
+async function told(say: (tell: StepProgress["report"], end: () => void) => void): Promise<readonly string[]> {
   const channel = new Channel<Event>();
   const progress = new StepProgress(address(backendName("x"), imageName("a")), channel, () => new Date(0));
-  say(progress.tell, () => progress.end());
+  say(progress.report, () => progress.end());
   channel.close();
   const events = await Array.fromAsync(channel);
   return events.flatMap((event) => {
@@ -54,7 +54,7 @@ test("what went on under an upload is told at its end, with when and how far", a
   const channel = new Channel<Event>();
   let now = 0;
   const progress = new StepProgress(address(backendName("x"), imageName("a")), channel, () => new Date(now));
-  const steps: readonly (readonly [at: number, ...said: Parameters<StepProgress["tell"]>])[] = [
+  const steps: readonly (readonly [at: number, ...said: Parameters<StepProgress["report"]>])[] = [
     [0, "download", 5],
     [100, "upload", 0, 100],
     [200, "download", 50],
@@ -65,7 +65,7 @@ test("what went on under an upload is told at its end, with when and how far", a
   ];
   for (const [at, ...said] of steps) {
     now = at;
-    progress.tell(...said);
+    progress.report(...said);
   }
   now = 1000;
   progress.end();

@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { ALGORITHMS, digest } from "../../../src/core/model/digest.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
 import type { Sources } from "../../../src/core/source/open/open.ts";
 import { AT as PLACE } from "../source/kit.ts";
@@ -27,19 +28,20 @@ export type Kind = (typeof KINDS)[number];
 const hex = (algorithm: string, bytes: string) => createHash(algorithm).update(bytes).digest("hex");
 
 /** A minisign key, and what it signs. */
-class Minisign {
+export class Minisign {
   readonly key: string;
   readonly #secret: KeyObject;
-  readonly #id = Buffer.from("0102030405060708", "hex");
+  readonly #id: Buffer;
 
-  constructor() {
+  constructor(id = "0102030405060708") {
+    this.#id = Buffer.from(id, "hex");
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     this.#secret = privateKey;
     const raw = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
     this.key = Buffer.concat([Buffer.from("Ed"), this.#id, raw]).toString("base64");
   }
 
-  sign(bytes: string): string {
+  sign(bytes: string | Uint8Array): string {
     const signature = sign(null, Buffer.from(bytes), this.#secret);
     const trusted = "of a test";
     const global = sign(null, Buffer.concat([signature, Buffer.from(trusted)]), this.#secret);
@@ -55,6 +57,8 @@ export class Published implements Disposable {
   proven = this.bytes;
   /** What the server says of the file besides its length. */
   says: Readonly<Record<string, string>> = {};
+  /** What Last-Modified says, where it is said. */
+  date = "Mon, 02 Jan 2023 03:04:05 GMT";
   /** Times that the bytes were sent. */
   sent = 0;
   readonly #minisign = new Minisign();
@@ -75,21 +79,21 @@ export class Published implements Disposable {
   declare(kind: Kind): SourceSpec {
     const at = `http://127.0.0.1:${this.#server.port}`;
     const etag = { etag: `"${hex("md5", this.bytes)}"` };
-    const modified = { "last-modified": "Mon, 02 Jan 2023 03:04:05 GMT" };
+    const modified = { "last-modified": this.date };
     const says = { etag, modified, both: { ...etag, ...modified }, length: {} };
     this.says = kind in says ? (Object.entries(says).find(([name]) => name === kind)?.[1] ?? {}) : says.both;
-    const sums = (algorithm: string) =>
+    const sums = (algorithm: "sha256" | "sha512") =>
       ({ kind: "sums", algorithm, where: `${at}/${algorithm === "sha256" ? "SUMS256" : "SUMS512"}` }) as const;
-    const literal = /^(md5|sha\d+)/.exec(kind)?.[1];
+    const literal = ALGORITHMS.find((algorithm) => kind.startsWith(algorithm));
     const checksum = kind.startsWith("sums256")
       ? sums("sha256")
       : kind === "sums512"
         ? sums("sha512")
         : literal === undefined
           ? undefined
-          : ({ kind: "digest", digest: `${literal}:${hex(literal, this.proven)}` } as const);
+          : ({ kind: "digest", digest: digest(literal, hex(literal, this.proven)) } as const);
     const signed = kind.startsWith("sums") ? "SUMS256" : "a.img";
-    const spec = {
+    return {
       kind: "url",
       at: PLACE,
       urls: [`${at}/a.img`],
@@ -99,7 +103,6 @@ export class Published implements Disposable {
         ? { signature: { where: `${at}/${signed}.minisig`, key: this.#minisign.key } }
         : {}),
     };
-    return spec as SourceSpec;
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { apply } from "../../../src/core/apply/apply.ts";
-import { carry } from "../../../src/core/apply/carry.ts";
+import { runStep } from "../../../src/core/apply/step.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import type { Event } from "../../../src/core/model/event.ts";
 import { imageId } from "../../../src/core/model/name.ts";
@@ -15,7 +15,7 @@ test("a step without its deletions deletes nothing", async () => {
   await here.apply({ a: { bytes: "one" } });
   const means = here.means({});
   const step = { action: "delete", address: AT("a"), id: imageId("i-1"), because: "undeclared" } as const;
-  await carry(step, means, new Channel<Event>());
+  await runStep(step, means, new Channel<Event>());
   expect([...world.images.keys()]).toEqual([imageId("i-1")]);
 });
 
@@ -31,7 +31,7 @@ test("an id that is neither in the plan nor made by the run is not deleted", asy
     changes: [],
     leftovers: [foreign],
   } as const;
-  await expect(carry(step, here.means({ a: { bytes: "one" } }), new Channel<Event>())).rejects.toThrow("not deleted");
+  await expect(runStep(step, here.means({ a: { bytes: "one" } }), new Channel<Event>())).rejects.toThrow("not deleted");
   expect(world.images.has(foreign)).toBe(true);
 });
 

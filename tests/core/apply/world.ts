@@ -1,19 +1,19 @@
 import { createHash } from "node:crypto";
 import { apply } from "../../../src/core/apply/apply.ts";
-import type { ApplyContext, Records } from "../../../src/core/apply/means.ts";
+import type { ApplyContext, Records } from "../../../src/core/apply/context.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import type { Config, Resource } from "../../../src/core/model/declaration.ts";
 import { digest } from "../../../src/core/model/digest.ts";
 import type { Event } from "../../../src/core/model/event.ts";
-import type { Mark, Observed } from "../../../src/core/model/image.ts";
+import type { Marker, Observed } from "../../../src/core/model/image.ts";
 import { type Address, address, backendName, type ImageId, imageId, imageName } from "../../../src/core/model/name.ts";
 import type { Plan } from "../../../src/core/model/plan.ts";
 import type { Content } from "../../../src/core/model/source.ts";
 import type { Recorded, State } from "../../../src/core/model/state.ts";
 import { optional, string } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
-import { makePlan } from "../../../src/core/plan/make.ts";
-import { everything, type Selection } from "../../../src/core/plan/means.ts";
+import { everything, type Selection } from "../../../src/core/plan/context.ts";
+import { makePlan } from "../../../src/core/plan/planner.ts";
 import type { Backend, Context, Plugin } from "../../../src/core/plugin.ts";
 import { ended } from "../../../src/core/stream.ts";
 
@@ -27,7 +27,7 @@ export const AT = (image: string): Address => address(name, imageName(image));
 export interface Kept {
   readonly id: ImageId;
   readonly name: string;
-  readonly mark?: Mark;
+  readonly mark?: Marker;
   readonly label?: string;
   /** What it was made from. */
   readonly bytes: string;
@@ -130,7 +130,7 @@ export class World {
     const seen = (kept: Kept): Observed => ({
       id: kept.id,
       name: kept.name,
-      ...(kept.mark === undefined ? {} : { mark: kept.mark }),
+      ...(kept.mark === undefined ? {} : { marker: kept.mark }),
       attributes: kept.label === undefined ? {} : { label: kept.label },
       ...(this.#nature.unique === true ? { names: [kept.name] } : {}),
       ...(this.#nature.digests === true ? { digests: { sha256: digestOf(kept.bytes) } } : {}),
@@ -141,8 +141,8 @@ export class World {
       return kept === undefined ? undefined : seen(kept);
     };
     const signed = (context: Context, id: ImageId) => {
-      const mark = context.marker(id);
-      return mark === undefined ? {} : { mark };
+      const marker = context.marker(id);
+      return marker === undefined ? {} : { mark: marker };
     };
     const images = this.images;
     const { takes } = this.#nature;
@@ -151,7 +151,8 @@ export class World {
       read: async ({ id }) => {
         // A job has one image; an id that is a nonce is that of the image which bears it.
         const unnamed = this.#nature.late === undefined ? [] : [...images.values()].map(seen);
-        const isOf = ({ mark }: Observed) => (id?.startsWith("job:") ? mark?.self?.startsWith("~") : mark?.self === id);
+        const isOf = ({ marker }: Observed) =>
+          id?.startsWith("job:") ? marker?.self?.startsWith("~") : marker?.self === id;
         return id === undefined ? undefined : (find(id) ?? unnamed.find(isOf));
       },
       async *list() {
@@ -201,7 +202,7 @@ export class World {
       usedBy: async (id) => this.uses(id),
       ...(this.#nature.tells === true
         ? {
-            added: async ({ id }: Observed) => {
+            additions: async ({ id }: Observed) => {
               const label = images.get(id)?.label;
               return { attributes: label === undefined ? {} : { label }, lost: this.lost() };
             },
@@ -319,7 +320,7 @@ export class Checkout implements Records {
   #config(declared: Readonly<Record<string, Declared>>): Config {
     return {
       file: "/images.toml",
-      folder: "/",
+      directory: "/",
       settings: { state: "/images.state.json", name: this.file, parallelism: 1 },
       policy: { require: [] },
       backends: [{ name, plugin: "memory", settings: {}, limits: {}, mark: true, at: place }],

@@ -55,14 +55,14 @@ function plant(
   i: number,
 ) {
   const id = `f-${i}`;
-  const mark = { file: "images", owner: AT(one.image), content: digestOf(one.bytes), lineage: "L9" };
+  const marker = { file: "images", owner: AT(one.image), content: digestOf(one.bytes), lineage: "L9" };
   const label = one.label === undefined ? {} : { label: one.label };
   const by = {
     plain: {},
-    "another file": { mark: { ...mark, file: "others", self: id } },
-    "another lineage": { mark: { ...mark, self: id } },
-    "a copied marker": { mark: { ...mark, lineage: "L0", self: "elsewhere" } },
-    interrupted: { mark: { ...mark, self: "~nonce" } },
+    "another file": { mark: { ...marker, file: "others", self: id } },
+    "another lineage": { mark: { ...marker, self: id } },
+    "a copied marker": { mark: { ...marker, lineage: "L0", self: "elsewhere" } },
+    interrupted: { mark: { ...marker, self: "~nonce" } },
   }[one.kind];
   world.plant({ id, name: AT(one.image), bytes: one.bytes, ...label, ...by });
 }
@@ -79,10 +79,10 @@ function recordedBy({ rows, lineage, file }: Checkout, world: World): ReadonlySe
     ...(row.status === "replacing" && row.next !== undefined ? [row.next] : []),
     ...(row.retained ?? []).map(({ id }) => id),
   ]);
-  const begun = [...world.images.values()].filter(({ id, mark }) => {
-    const status = mark === undefined ? undefined : rows.get(mark.owner)?.status;
+  const begun = [...world.images.values()].filter(({ id, mark: marker }) => {
+    const status = marker === undefined ? undefined : rows.get(marker.owner)?.status;
     const isBegun = status === "creating" || status === "replacing";
-    return isBegun && mark?.self === id && mark.lineage === lineage && mark.file === file;
+    return isBegun && marker?.self === id && marker.lineage === lineage && marker.file === file;
   });
   return new Set([...ids, ...begun.map(({ id }) => id)]);
 }

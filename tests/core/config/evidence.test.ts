@@ -30,6 +30,54 @@ test("an entry of a sums file", async () => {
   expect(await checksumOf(`"sha224:${"b".repeat(56)}"`)).toMatchObject({ kind: "digest" });
 });
 
+const mirrored = async (rest: string) =>
+  await sourceOf(`{ urls = ["https://x/pub/a.img?v=2#f", "https://y:8443/a.img"], ${rest} }`);
+
+test("sums files and signatures on several mirrors: a list, or beside each of them", async () => {
+  expect(await checksumOf('{ sums = ["sha256:https://x/S", "sha256:https://y/S", "sha256:./S"], name = "b" }')).toEqual(
+    {
+      kind: "sums",
+      algorithm: "sha256",
+      where: "https://x/S",
+      elsewhere: ["https://y/S", "/etc/images/S"],
+      name: "b",
+    },
+  );
+  expect(
+    await mirrored('checksum = "sha256:{url}.sha256", signature = "{directory}/S.asc", key = "./k"'),
+  ).toMatchObject({
+    checksum: {
+      kind: "sums",
+      algorithm: "sha256",
+      where: "https://x/pub/a.img.sha256",
+      elsewhere: ["https://y:8443/a.img.sha256"],
+    },
+    signature: { where: "https://x/pub/S.asc", elsewhere: ["https://y:8443/S.asc"], key: "/etc/images/k" },
+  });
+  expect(await mirrored('checksum = { sums = ["{directory}/SUMS", "https://z/SUMS"] }')).toMatchObject({
+    checksum: { where: "https://x/pub/SUMS", elsewhere: ["https://y:8443/SUMS", "https://z/SUMS"] },
+  });
+  expect(
+    await mirrored('signature = ["https://x/a.asc", "./a.asc"], key = "./k", checksum = { sums = "{directory}/../S" }'),
+  ).toMatchObject({
+    signature: { where: "https://x/a.asc", elsewhere: ["/etc/images/a.asc"] },
+    checksum: { where: "https://x/pub/../S" },
+  });
+  expect(
+    await sourceOf(
+      '{ url = "https://x/d.img", metadata = { url = "https://x/m.tar", checksum = "sha256:{url}.sha256" } }',
+    ),
+  ).toMatchObject({ metadata: { checksum: { where: "https://x/m.tar.sha256" } } });
+});
+
+test("[policy] https and algorithms hold for each of them", async () => {
+  const sums = (text: string) => policy(url(`{ sums = ${text} }`), 'require = ["https", "checksum"]');
+  expect(await sums('["sha256:https://x/S", "sha256:https://y/S"]')).toEqual([]);
+  expect((await sums('["sha256:https://x/S", "sha256:http://y/S"]')).join()).toContain("not every URL is https://");
+  const signed = url('"sha256:https://x/S", signature = ["https://x/S.asc", "http://y/S.asc"], key = "./k"');
+  expect((await policy(signed, 'require = ["https"]')).join()).toContain("not every URL is https://");
+});
+
 const wrong = async (rest: string) =>
   (await told(`[image.a]\nbackend = "st"\nsource = { url = "https://x/a.img", ${rest} }\n${MARKS}`)).join("\n");
 
@@ -37,6 +85,19 @@ test("what is wrong with it is told", async () => {
   expect(await wrong(`checksum = { sums = "sha256:${HEX}" }`)).toContain("expected the URL or path of a sums file");
   expect(await wrong('checksum = { name = "b" }')).toContain("sums is missing");
   expect(await wrong('checksum = { sums = "./S", nam = "b" }')).toContain("did you mean name?");
+  expect(await wrong("checksum = { sums = [] }")).toContain("source.checksum.sums is empty");
+  expect(await wrong('checksum = { sums = ["sha256:https://x/S", "sha512:https://y/S"] }')).toContain(
+    "source.checksum.sums: all sums files need the same algorithm",
+  );
+  expect(await wrong('checksum = "sha256:{dir}/S"')).toContain("unknown {dir}: expected {url} or {directory}");
+  expect(await wrong('signature = [], key = "./k"')).toContain("source.signature is empty");
+  expect(await wrong('signature = [1], key = "./k"')).toContain("got a number");
+  expect(await wrong('checksum = { sums = ["https://u:p@x/S"] }')).toContain("must be a reference, not a literal");
+  expect(
+    (
+      await told(`[image.a]\nbackend = "st"\nsource = { file = "x.img", checksum = "sha256:{url}.sha256" }\n${MARKS}`)
+    ).join(),
+  ).toContain("{url} is only valid with url and urls");
   expect(await wrong("checksum = 1")).toContain("expected a string or a table, got a number");
   expect(await wrong(`checksum = "sha224:${HEX}"`)).toContain("a sha224 digest has 56 hexadecimal digits");
 });

@@ -42,7 +42,7 @@ test("included files are one configuration; paths in them start in the directory
     },
     ["v.toml"],
   );
-  expect(
+  expect<unknown>(
     config.resources.map(({ address, source, at }) => [
       address,
       source?.kind === "file" && relative(folder, source.path),
@@ -51,9 +51,9 @@ test("included files are one configuration; paths in them start in the directory
   ).toEqual([
     ["st/b", "b-1", "more/b.toml"],
     ["st/d", "d-3", "more/d.toml"],
-  ] as never);
+  ]);
   expect(config.removed.map(({ address }) => String(address))).toEqual(["st/x", "st/y"]);
-  expect([config.settings.name, config.settings.parallelism, config.folder]).toEqual(["n", 3, folder]);
+  expect([config.settings.name, config.settings.parallelism, config.directory]).toEqual(["n", 3, folder]);
 });
 
 test("what two files define is told, file after file", async () => {

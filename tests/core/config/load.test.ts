@@ -71,11 +71,11 @@ id = 17
 test("a whole file becomes a configuration", async () => {
   const { config: read, plugins, warnings } = await config(WHOLE);
   expect(warnings).toEqual([]);
-  expect([...plugins].map(([name, plugin]) => [name, plugin.name])).toEqual([
+  expect<unknown>([...plugins].map(([name, plugin]) => [name, plugin.name])).toEqual([
     ["st", "store"],
     ["host", "lab"],
     ["big", "cloud"],
-  ] as never);
+  ]);
   expect(read).toMatchSnapshot();
 });
 
@@ -113,7 +113,7 @@ test("the only backend there is takes every image", async () => {
     [image.g]
     local_file_path = "g.raw"
   `);
-  expect(read.resources.map(({ address, source }) => [address, { ...source, at: undefined }])).toEqual([
+  expect<unknown>(read.resources.map(({ address, source }) => [address, { ...source, at: undefined }])).toEqual([
     ["st/a", { kind: "file", path: "/etc/images/a.img", follow: true, at: undefined }],
     ["st/b", { kind: "file", path: "/home/me/b", follow: true, at: undefined }],
     ["st/c", { kind: "url", urls: ["https://x/c"], follow: true, at: undefined }],
@@ -141,7 +141,7 @@ test("the only backend there is takes every image", async () => {
       },
     ],
     ["st/g", { kind: "file", path: "/etc/images/g.raw", follow: true, at: undefined }],
-  ] as never);
+  ]);
 });
 
 test("every mistake is told at once, in the order of the file", async () => {

@@ -6,10 +6,10 @@ import { type AST, parseTOML } from "toml-eslint-parser";
 import { type Node, valueIn } from "../../../src/core/config/node.ts";
 import { readToml } from "../../../src/core/config/read.ts";
 import { Failure } from "../../../src/core/failure.ts";
-import type { FilePlace } from "../../../src/core/model/place.ts";
+import type { FilePosition } from "../../../src/core/model/position.ts";
 import { documents } from "./documents.ts";
 
-const at = ({ line, column, width }: FilePlace): string => `${line}:${column}+${width}`;
+const at = ({ line, column, width }: FilePosition): string => `${line}:${column}+${width}`;
 
 /** Every key and value of a document and where they stand, as `path key value`. */
 function places(node: Node, path = ""): string[] {

@@ -86,11 +86,11 @@ source_image = { remote = "images", name = "alpine" }
 disk_id = 1
 linode_id = 2
 `);
-    expect(read.resources.map(({ address, source, want }) => [address, source?.kind, want])).toEqual([
+    expect<unknown>(read.resources.map(({ address, source, want }) => [address, source?.kind, want])).toEqual([
       ["st/a", "file", { public: false }],
       ["host/a", undefined, { source_image: { remote: "images", name: "alpine", type: "container" } }],
       ["big/a", undefined, { label: "a", disk_format: "raw", disk_id: 1, linode_id: 2 }],
-    ] as never);
+    ]);
   });
 });
 
@@ -226,7 +226,7 @@ source = { urls = ["https://a/x", "http://b/x"], checksum = "SHA256:./SUMS", sig
         return [one?.source?.kind, one?.want["source"]];
       }),
     );
-    expect(found).toEqual([
+    expect<unknown>(found).toEqual([
       [undefined, "images:alpine/edge"],
       [undefined, "images:debian.img"],
       ["file", undefined],
@@ -234,18 +234,18 @@ source = { urls = ["https://a/x", "http://b/x"], checksum = "SHA256:./SUMS", sig
       ["url", undefined],
       ["image", undefined],
       [undefined, "st/unknown"],
-    ] as never);
+    ]);
   });
 
   test("another tool's name that is an attribute of the plugin is both", async () => {
     const found = await resource(
       '[image.a]\nbackend = "big"\nname = "a"\nfile_path = "x"\nfile_hash = "d41d8cd98f00b204e9800998ecf8427e"',
     );
-    expect([found?.want["file_hash"], found?.want["file_path"], found?.source?.checksum]).toEqual([
+    expect<unknown>([found?.want["file_hash"], found?.want["file_path"], found?.source?.checksum]).toEqual([
       "d41d8cd98f00b204e9800998ecf8427e",
       undefined,
       { kind: "digest", digest: "md5:d41d8cd98f00b204e9800998ecf8427e", label: "file_hash" },
-    ] as never);
+    ]);
   });
 
   test("circles of images, over several backends", async () => {
@@ -373,10 +373,12 @@ label = "own"
 timeouts = { create = "1m" }
 on_remove = "deactivate"
 `);
-    expect(read.resources.map(({ want, lifecycle }) => [want, lifecycle.timeout, lifecycle.onRemove])).toEqual([
-      [{ aliases: ["a"], public: false }, 5, "delete"],
-      [{ label: "own", disk_format: "raw" }, 60, "deactivate"],
-    ] as never);
+    expect<unknown>(read.resources.map(({ want, lifecycle }) => [want, lifecycle.timeout, lifecycle.onRemove])).toEqual(
+      [
+        [{ aliases: ["a"], public: false }, 5, "delete"],
+        [{ label: "own", disk_format: "raw" }, 60, "deactivate"],
+      ],
+    );
   });
 });
 
@@ -483,7 +485,7 @@ test("a reference in a setting that is no secret is warned of", async () => {
 });
 
 test("a secret that is written out is concealed, never told, and hidden from every frame", async () => {
-  const secrets = new Secrets({ folder: "/", env: {} });
+  const secrets = new Secrets({ directory: "/", env: {} });
   const text = '[backend.big]\nplugin = "cloud"\ntoken = "hunter2-literal"\nregon = 1';
   const thrown: unknown = await parseConfig(text, "f", { env: ENV, lookup, secrets }).catch((error: unknown) => error);
   expect(JSON.stringify(thrown)).not.toContain("hunter2");

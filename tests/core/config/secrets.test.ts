@@ -14,7 +14,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const secrets = (env: Record<string, string | undefined> = {}, timeout?: number): Secrets =>
   new Secrets({
-    folder,
+    directory: folder,
     env: { PATH: process.env["PATH"], HOME: folder, ...env },
     ...(timeout === undefined ? {} : { timeout }),
   });
@@ -136,7 +136,7 @@ describe("redact", () => {
       fc.property(fc.string({ minLength: 4, unit: "grapheme" }), fc.string(), (secret, around) => {
         fc.pre(!"(sensitive)".includes(secret));
         const some = secrets();
-        some.conceal(secret);
+        some.maskSecret(secret);
         expect(some.redact(`${around}\n${secret}\n${JSON.stringify({ secret })}`)).not.toContain(secret);
       }),
     );
@@ -144,17 +144,17 @@ describe("redact", () => {
 
   test("the lines of a key, and the longer secret first", () => {
     const some = secrets();
-    some.conceal("-----BEGIN KEY-----\nMIIEvgIBADANBgkqhkiG9w0B\nAQEFAASCBKgwggSkAgEAAoIB\n-----END KEY-----");
+    some.maskSecret("-----BEGIN KEY-----\nMIIEvgIBADANBgkqhkiG9w0B\nAQEFAASCBKgwggSkAgEAAoIB\n-----END KEY-----");
     expect(some.redact("at MIIEvgIBADANBgkqhkiG9w0B: -----BEGIN KEY-----")).toBe("at (sensitive): -----BEGIN KEY-----");
-    some.conceal("hunter2");
-    some.conceal("hunter2-and-more");
+    some.maskSecret("hunter2");
+    some.maskSecret("hunter2-and-more");
     expect(some.redact("hunter2-and-more hunter2")).toBe("(sensitive) (sensitive)");
   });
 
   test("a short one only where it stands as a value", () => {
     const some = secrets();
-    some.conceal("ab");
-    some.conceal("");
+    some.maskSecret("ab");
+    some.maskSecret("");
     expect(some.redact('about a cab: {"pin":"ab"} pin=ab&x pin:ab')).toBe(
       'about a cab: {"pin":"(sensitive)"} pin=(sensitive)&x pin:(sensitive)',
     );

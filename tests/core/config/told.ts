@@ -1,5 +1,5 @@
 import { parseConfig, type ReadConfig } from "../../../src/core/config/load.ts";
-import type { FramePlace } from "../../../src/core/config/problems.ts";
+import type { FramePosition } from "../../../src/core/config/problems.ts";
 import { Failure, type Problem } from "../../../src/core/failure.ts";
 import { named } from "../../harness.ts";
 import { lookup } from "./plugins.ts";
@@ -10,7 +10,7 @@ export const config = (text: string, vars: Record<string, string> = {}): Promise
   parseConfig(named(text), "/etc/images/images.toml", { env: ENV, vars, lookup });
 
 const shown = ({ at, message, hint }: Problem): string => {
-  const place: FramePlace | undefined = at;
+  const place: FramePosition | undefined = at;
   const where = place === undefined ? "-" : `${place.line}:${place.column}+${place.width}`;
   return `${where} ${message}${hint === undefined ? "" : ` | ${hint}`}`;
 };

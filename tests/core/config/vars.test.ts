@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { type Node, tableOf } from "../../../src/core/config/node.ts";
 import { Problems } from "../../../src/core/config/problems.ts";
 import { readToml } from "../../../src/core/config/read.ts";
-import { fillIn, parseVars } from "../../../src/core/config/vars.ts";
+import { parseVars, substituteVars } from "../../../src/core/config/vars.ts";
 import { asFailure } from "../../../src/core/failure.ts";
 
 const ENV = { HOME: "/home/me", RELEASE: "13", EMPTY: "" };
@@ -11,7 +11,7 @@ const ENV = { HOME: "/home/me", RELEASE: "13", EMPTY: "" };
 function filled(text: string, vars: Record<string, string> = {}, files: readonly string[] = []) {
   const problems = new Problems();
   const given = { vars, files: files.map((file, i) => readToml(file, `${i}.toml`)), env: ENV };
-  const root = fillIn(readToml(text, "f"), given, problems);
+  const root = substituteVars(readToml(text, "f"), given, problems);
   const told = problems.errors.map(
     ({ at, message, hint }) =>
       `${at === undefined ? "-" : `${at.line}:${at.column}+${at.width}`} ${message}${hint === undefined ? "" : ` | ${hint}`}`,

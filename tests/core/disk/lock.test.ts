@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { claim, readHolder, release } from "../../../src/core/disk/lock.ts";
 import type { Holder } from "../../../src/core/model/state.ts";
 import { fileStorage } from "../../../src/core/store/file.ts";
-import { hold, unlock } from "../../../src/core/store/hold.ts";
+import { acquireLock, forceUnlock } from "../../../src/core/store/lock.ts";
 import { failureOf, folder, holder, signal } from "../store/help.ts";
 
 // For a machine that does much else.
@@ -101,7 +101,7 @@ test("contention says who, for what, since when, and the way out", async () => {
   const storage = fileStorage(join(dir.path, "s.json"));
   const who = holder("run-1", { user: "alice", host: "build-1", pid: 4711, operation: "apply" });
   await put(join(dir.path, "s.json.lock"), who);
-  const { code, message, hint } = await failureOf(hold(storage, holder("a"), { signal }));
+  const { code, message, hint } = await failureOf(acquireLock(storage, holder("a"), { signal }));
   expect(code).toBe("state.locked");
   expect(message).toContain("alice@build-1, process 4711, for apply, since 2026-01-01T00:00:00.000Z");
   expect(hint).toContain("images unlock run-1");
@@ -110,9 +110,9 @@ test("contention says who, for what, since when, and the way out", async () => {
 test("waiting ends when the lock is given back, is told once, and can be aborted", async () => {
   await using dir = await folder();
   const storage = fileStorage(join(dir.path, "s.json"));
-  const first = await hold(storage, holder("a"), { signal });
+  const first = await acquireLock(storage, holder("a"), { signal });
   const notes: string[] = [];
-  const waiting = hold(storage, holder("b"), {
+  const waiting = acquireLock(storage, holder("b"), {
     timeout: 30,
     signal,
     onNote: (text) => {
@@ -124,15 +124,19 @@ test("waiting ends when the lock is given back, is told once, and can be aborted
   expect(notes.length).toBe(1);
   const stop = new AbortController();
   const reason = new Error("stopped");
-  const late = hold(storage, holder("c"), { timeout: 30, signal: stop.signal, onNote: () => stop.abort(reason) });
+  const late = acquireLock(storage, holder("c"), {
+    timeout: 30,
+    signal: stop.signal,
+    onNote: () => stop.abort(reason),
+  });
   expect(await late.catch((error: unknown) => error)).toBe(reason);
 });
 
 test("a lock that is not given back in time is told with the time", async () => {
   await using dir = await folder();
   const storage = fileStorage(join(dir.path, "s.json"));
-  await using _ = await hold(storage, holder("a"), { signal });
-  const { message } = await failureOf(hold(storage, holder("b"), { signal, timeout: 0.1 }));
+  await using _ = await acquireLock(storage, holder("a"), { signal });
+  const { message } = await failureOf(acquireLock(storage, holder("b"), { signal, timeout: 0.1 }));
   expect(message).toContain("still locked after 0.1 s");
 });
 
@@ -140,13 +144,13 @@ test("unlock: only the right id, and nobody who is alive without force", async (
   await using dir = await folder();
   const path = join(dir.path, "s.json");
   const storage = fileStorage(path);
-  expect((await failureOf(unlock(storage, "x", { signal }))).message).toContain("is not locked");
+  expect((await failureOf(forceUnlock(storage, "x", { signal }))).message).toContain("is not locked");
   await put(`${path}.lock`, holder("far", { host: "another-host" }));
-  expect((await failureOf(unlock(storage, "x", { signal }))).hint).toContain("images unlock far");
-  expect((await unlock(storage, "far", { signal })).host).toBe("another-host");
+  expect((await failureOf(forceUnlock(storage, "x", { signal }))).hint).toContain("images unlock far");
+  expect((await forceUnlock(storage, "far", { signal })).host).toBe("another-host");
   await put(`${path}.lock`, holder("near"));
-  expect((await failureOf(unlock(storage, "near", { signal }))).hint).toContain("--force");
+  expect((await failureOf(forceUnlock(storage, "near", { signal }))).hint).toContain("--force");
   expect(await storage.holder(signal)).toEqual(holder("near"));
-  await unlock(storage, "near", { force: true, signal });
+  await forceUnlock(storage, "near", { force: true, signal });
   expect(await readdir(dir.path)).toEqual([]);
 });

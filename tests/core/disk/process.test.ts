@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdir, readFile } from "node:fs/promises";
 import { type Identity, identity, isDead, life, probe, probeIn } from "../../../src/core/disk/process.ts";
-import { Folder } from "../../harness.ts";
+import { TestDirectory } from "../../harness.ts";
 
 const me: Identity = { host: "build", pid: 10, started: "m1/boot1/ns1/500" };
 const gone = () => undefined;
@@ -55,7 +55,7 @@ test.each([
   ["Z", undefined],
   ["X", undefined],
 ])("a process whose status is %s", async (status, expected) => {
-  await using proc = await Folder.make();
+  await using proc = await TestDirectory.make();
   await mkdir(proc.at(String(process.pid)));
   await proc.write(`${process.pid}/stat`, line(status));
   expect(probeIn(proc.path, process.pid)).toEqual(expected);

@@ -11,16 +11,17 @@ setDefaultTimeout(300_000);
 
 const system = (code: string) => Object.assign(new Error(`${code}: no`), { code });
 
-test.each([
+const REASONS: readonly [errno: string, code: Failure["code"]][] = [
   ["ENOSPC", "state.space"],
   ["EDQUOT", "state.space"],
   ["EROFS", "state.readonly"],
   ["EACCES", "state.denied"],
   ["EPERM", "state.denied"],
   ["EIO", "state.io"],
-])("%s is %s, with a hint", (errno, code) => {
+];
+test.each(REASONS)("%s is %s, with a hint", (errno, code) => {
   const failure = stateFailure(system(errno), "/x/s.json");
-  expect(failure.code).toBe(code as Failure["code"]);
+  expect(failure.code).toBe(code);
   expect(failure.message).toContain("/x/s.json");
   expect(failure.hint).toBeString();
 });

@@ -1,6 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { hashed } from "../../../src/core/format/hash.ts";
+import { HashWorker, hashThreads } from "../../../src/core/format/hash-worker.ts";
 import { ALGORITHMS } from "../../../src/core/model/digest.ts";
 import { all, digestOf, disk, pieces } from "./tools.ts";
 
@@ -26,7 +28,7 @@ for (const threads of [false, true]) {
     const flow = hashed(pieces(piece), ["sha256", "md5"], { threads });
     for await (const one of flow.bytes) expect(Buffer.from(one).toString()).toBe(piece.toString());
     expect(piece.toString()).toStartWith("bytes of zlib");
-    expect(flow.digests().md5).toBe(`md5:${createHash("md5").update(piece).digest("hex")}` as never);
+    expect<string>(flow.digests().md5).toBe(`md5:${createHash("md5").update(piece).digest("hex")}`);
   });
 
   test(`nothing is hashed too, ${name}`, async () => {
@@ -52,3 +54,20 @@ for (const threads of [false, true]) {
     expect(closed).toBe(true);
   });
 }
+
+test("many digests share few threads, each of them right, and the threads go with the last", async () => {
+  const bytes = disk(3_000_000);
+  const workers = Array.from({ length: 16 }, (_, i) => new HashWorker(i % 2 === 0 ? "md5" : "sha512"));
+  expect(hashThreads()).toBeLessThanOrEqual(Math.max(1, Math.min(3, availableParallelism() - 1)));
+  workers.pop()?.[Symbol.dispose]();
+  const made = await Promise.all(
+    workers.map(async (worker) => {
+      for await (const piece of pieces(bytes, 900_000)) await worker.update(piece);
+      using ended = worker;
+      return await ended.digest();
+    }),
+  );
+  const wanted = ["md5", "sha512"].map((name) => createHash(name).update(bytes).digest("hex"));
+  expect(made).toEqual(workers.map((_, i) => wanted[i % 2] ?? ""));
+  expect(hashThreads()).toBe(0);
+});

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { memoryToUnpack } from "../../../src/core/format/memory.ts";
-import { Turns } from "../../../src/core/format/turns.ts";
+import { MemoryBudget } from "../../../src/core/format/memory-budget.ts";
 import { has, run } from "./tools.ts";
 
 setDefaultTimeout(120_000);
@@ -14,7 +14,7 @@ async function isDone(work: Promise<unknown>): Promise<boolean> {
 }
 
 test("as much goes on at once as there is room for, in the order in which it came", async () => {
-  const turns = new Turns(10);
+  const turns = new MemoryBudget(10);
   const one = await turns.take(6);
   const two = turns.take(6);
   const three = turns.take(1);
@@ -33,7 +33,7 @@ test("as much goes on at once as there is room for, in the order in which it cam
 });
 
 test("who gives up leaves the queue, and whoever may not wait goes on at once", async () => {
-  const turns = new Turns(10);
+  const turns = new MemoryBudget(10);
   const one = await turns.take(10);
   const stop = new AbortController();
   const two = turns.take(10, stop.signal);

@@ -96,6 +96,40 @@ const CASES: Readonly<Record<string, readonly [() => Promise<Uint8Array> | Uint8
     () => vmdk("monolithicSparse", ONE, "ffffffff", 'parentFileNameHint="/etc/passwd"\n'),
     "source.format: a vmdk image on top of a",
   ],
+  "vmdk with a parent's name in a comment": [
+    () => vmdk("monolithicSparse", ONE, "ffffffff", '# parentFileNameHint="/etc/passwd"\n'),
+    "source.format: a vmdk image on top of a",
+  ],
+  "vmdk with a second descriptor, where qemu reads it": [
+    () => {
+      const bytes = vmdk("monolithicSparse", ONE);
+      bytes.copyWithin(2560, 512, 1536);
+      bytes.set(text('\nparentFileNameHint="/etc/passwd"\n\0'), 512);
+      const view = new DataView(bytes.buffer);
+      view.setBigUint64(28, 5n, true);
+      view.setBigUint64(36, 2n, true);
+      return bytes;
+    },
+    "source.format: a vmdk image on top of a",
+  ],
+  "vmdk with a parent's name behind the descriptor that the header tells": [
+    () => {
+      const bytes = vmdk("monolithicSparse", `${ONE}\n${"#".repeat(400)}`);
+      bytes.fill(35, 900, 1024);
+      bytes.set(text('\nparentFileNameHint="/etc/passwd"\n\0'), 1024);
+      new DataView(bytes.buffer).setBigUint64(36, 1n, true);
+      return bytes;
+    },
+    "source.format: a vmdk image on top of a",
+  ],
+  "vmdk whose header has no disk: qemu opens what the descriptor names": [
+    () => {
+      const bytes = vmdk("monolithicSparse", ONE);
+      new DataView(bytes.buffer).setBigUint64(12, 0n, true);
+      return bytes;
+    },
+    "source.format: a vmdk image without a disk of its own",
+  ],
   "vmdk, one of many parts": [
     () => {
       const bytes = vmdk("monolithicSparse", ONE);

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { Gate } from "../../../src/core/net/gate.ts";
+import { RateGate } from "../../../src/core/net/rate-gate.ts";
 import { never, quick, thrown } from "./kit.ts";
 
 test("so many at once, and the others in the order in which they came", async () => {
-  const gate = new Gate({ parallelism: 2 });
+  const gate = new RateGate({ parallelism: 2 });
   const order: number[] = [];
   let inside = 0;
   let most = 0;
@@ -23,14 +23,14 @@ test("so many at once, and the others in the order in which they came", async ()
 });
 
 test("an upload does not keep calls waiting", async () => {
-  const gate = new Gate({ parallelism: 1 });
+  const gate = new RateGate({ parallelism: 1 });
   const leave = await gate.enter("uploads", never);
   (await gate.enter("calls", never))();
   leave();
 });
 
 test("who gives up loses its turn, and nobody else's", async () => {
-  const gate = new Gate({ parallelism: 1 });
+  const gate = new RateGate({ parallelism: 1 });
   const leave = await gate.enter("calls", never);
   const controller = new AbortController();
   const given = gate.enter("calls", controller.signal);
@@ -44,7 +44,7 @@ test("who gives up loses its turn, and nobody else's", async () => {
 
 test("requests keep to a beat, after a burst of one second's worth", async () => {
   const clock = quick();
-  const gate = new Gate({ parallelism: 100, rateLimit: 4 }, clock);
+  const gate = new RateGate({ parallelism: 100, rateLimit: 4 }, clock);
   const start = clock.now();
   const at: number[] = [];
   for (let nth = 0; nth < 8; nth++) {
@@ -56,7 +56,7 @@ test("requests keep to a beat, after a burst of one second's worth", async () =>
 
 test("twenty a minute are one every three seconds", async () => {
   const clock = quick();
-  const gate = new Gate({ rateLimit: 1 / 3 }, clock);
+  const gate = new RateGate({ rateLimit: 1 / 3 }, clock);
   for (let nth = 0; nth < 3; nth++) (await gate.enter("calls", never))();
   expect(clock.waits).toEqual([3000, 3000]);
 });

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createSecure, type TlsOptions } from "node:tls";
 import { Failure } from "../../../src/core/failure.ts";
+import type { HttpClient, HttpOptions } from "../../../src/core/net/client.ts";
 import type { Clock } from "../../../src/core/net/clock.ts";
-import type { HttpClient, HttpOptions } from "../../../src/core/net/door.ts";
-import { openDoor } from "../../../src/core/net/http.ts";
-import type { HttpMeans, Retry } from "../../../src/core/net/means.ts";
+import type { HttpContext, RetryNotice } from "../../../src/core/net/context.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
 
 /** Milliseconds for a test that hangs: wide enough for a machine that does much else. */
 export const WIDE = 30_000;
@@ -29,25 +29,25 @@ export function quick(): Clock & { readonly waits: number[] } {
 
 export interface Opened extends AsyncDisposable {
   readonly door: HttpClient;
-  readonly retries: Retry[];
+  readonly retries: RetryNotice[];
   readonly waits: readonly number[];
   readonly secrets: string[];
 }
 
 /** A door whose retries do not wait. */
-export function opened(options: HttpOptions, means: Partial<HttpMeans> = {}): Opened {
-  const retries: Retry[] = [];
+export function opened(options: HttpOptions, means: Partial<HttpContext> = {}): Opened {
+  const retries: RetryNotice[] = [];
   const secrets: string[] = [];
   const clock = quick();
-  const door = openDoor(options, {
+  const http = createHttpClient(options, {
     env: {},
     redact: (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, "(sensitive)"), text),
-    conceal: (text) => secrets.push(text),
+    maskSecret: (text) => secrets.push(text),
     clock,
     onRetry: (retry) => retries.push(retry),
     ...means,
   });
-  return { door, retries, secrets, waits: clock.waits, [Symbol.asyncDispose]: () => door[Symbol.asyncDispose]() };
+  return { door: http, retries, secrets, waits: clock.waits, [Symbol.asyncDispose]: () => http[Symbol.asyncDispose]() };
 }
 
 export interface Raw extends AsyncDisposable {

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { Failure } from "../../../src/core/failure.ts";
-import { waitingTold } from "../../../src/core/net/patience.ts";
+import { longWaitNotice } from "../../../src/core/net/busy.ts";
 import { retrying } from "../../../src/core/net/retry.ts";
 import { failed, never, opened, served, thrown, WIDE } from "./kit.ts";
 
@@ -61,7 +61,7 @@ test("X-RateLimit-Reset of a 429 without Retry-After is waited for", async () =>
 test("a long wait is told, once a minute", () => {
   let now = 0;
   const notes: string[] = [];
-  const told = waitingTold(
+  const told = longWaitNotice(
     (text) => notes.push(text),
     () => now,
   );
@@ -89,7 +89,7 @@ test("many short waits for one busy server are told as one long one", async () =
   const notes: string[] = [];
   await using us = opened({ url: busy.url }, { patient: true });
   await us.door.json("GET", "", { signal });
-  const told = waitingTold((text) => notes.push(text));
+  const told = longWaitNotice((text) => notes.push(text));
   for (const retry of us.retries) told(retry);
   expect(us.retries.every(({ wait }) => wait < 2000)).toBe(true);
   expect(notes.length).toBe(1);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mayKnow } from "../../../src/core/net/url.ts";
+import { maySendCredentials } from "../../../src/core/net/url.ts";
 import { failed, never, opened, served } from "./kit.ts";
 
 const signal = never;
@@ -33,7 +33,7 @@ test("the answer says where it came from, without the secrets of the address", a
 });
 
 test("what may know what was meant for another", () => {
-  const may = (from: string, at: string) => mayKnow(new URL(from), new URL(at));
+  const may = (from: string, at: string) => maySendCredentials(new URL(from), new URL(at));
   expect(may("https://a/x", "https://a/y")).toBe(true);
   expect(may("http://a/x", "https://a/y")).toBe(true);
   expect(may("https://a/x", "http://a/y")).toBe(false);

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 import type { Failure } from "../../../src/core/failure.ts";
-import { IdleWatch } from "../../../src/core/net/watch.ts";
+import { IdleTimeout } from "../../../src/core/net/idle-timeout.ts";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 test("it barks when nothing has moved for too long, and what moves puts that off", () => {
   const heard: Failure[] = [];
-  const watch = new IdleWatch((failure) => heard.push(failure));
+  const watch = new IdleTimeout((failure) => heard.push(failure));
   for (let nth = 0; nth < 10; nth++) {
     watch.arm(100, "no data received");
     jest.advanceTimersByTime(60);
@@ -21,7 +21,7 @@ test("it barks when nothing has moved for too long, and what moves puts that off
 
 test("it is quiet while nothing is awaited, and takes another time limit", () => {
   const heard: Failure[] = [];
-  const watch = new IdleWatch((failure) => heard.push(failure));
+  const watch = new IdleTimeout((failure) => heard.push(failure));
   watch.arm(100, "no data received");
   watch.off();
   jest.advanceTimersByTime(1000);

@@ -4,8 +4,8 @@ import { parseDigest } from "../../../src/core/model/digest.ts";
 import { imageId } from "../../../src/core/model/name.ts";
 import type { Step } from "../../../src/core/model/plan.ts";
 import { decide } from "../../../src/core/plan/decide.ts";
-import type { DecisionInput } from "../../../src/core/plan/sight.ts";
-import { at, id, image, ready, sight, want } from "./sample.ts";
+import type { DecisionInput } from "../../../src/core/plan/input.ts";
+import { at, id, image, ready, sight, unmarked, want } from "./sample.ts";
 
 const base = { label: "a", size: 1 };
 const [one, two] = [parseDigest(`sha256:${"1".repeat(64)}`), parseDigest(`sha256:${"2".repeat(64)}`)];
@@ -17,7 +17,7 @@ const foreign = image(base, { id: imageId("f-1") });
 const stranger = { ...foreign, mark: { file: "others", owner: at, content: "none", lineage: "L9", self: "f-1" } };
 const copy = image(base, {
   id: imageId("c-1"),
-  mark: { file: "images", owner: at, content: "none", lineage: "L1", self: id },
+  marker: { file: "images", owner: at, content: "none", lineage: "L1", self: id },
 });
 const replacing = { ...ready(base), status: "replacing" } as const;
 const kept = {
@@ -63,7 +63,7 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     { want: want(base), known: ready(base), have: image(base), rival: stranger },
     "block (foreign)",
   ],
-  ["an import", { want: want(base, { importing: id }), have: image(base) }, "adopt i-1 (import)"],
+  ["an import", { want: want(base, { importId: id }), have: image(base) }, "adopt i-1 (import)"],
   ["known and the same", { want: want(base), known: ready(base), have: image(base) }, "keep i-1"],
   [
     "known, differs in place",
@@ -87,10 +87,10 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
   ],
   [
     "its mark was never completed",
-    { want: want(base), known: ready(base), have: image(base, { mark: unproven }) },
+    { want: want(base), known: ready(base), have: image(base, { marker: unproven }) },
     "update i-1",
   ],
-  ["the same, and the state is lost", { want: want(base), have: image(base, { mark: unproven }) }, "block (foreign)"],
+  ["the same, and the state is lost", { want: want(base), have: image(base, { marker: unproven }) }, "block (foreign)"],
   [
     "content is ignored",
     {
@@ -148,18 +148,18 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     "a lost state, and other bytes by the mark",
     {
       want: want(base, { content: second }),
-      have: image(base, { mark: other }),
+      have: image(base, { marker: other }),
     },
     "block (foreign)",
   ],
   [
     "the same with --adopt: taken as it is, and nothing else",
-    { want: want(base, { content: second }), have: image(base, { mark: other }), adopt: true },
+    { want: want(base, { content: second }), have: image(base, { marker: other }), adopt: true },
     "adopt i-1 (adopt), holds",
   ],
   [
     "a lost state, and the same bytes by the marker of another lineage",
-    { want: want(base, { content: first }), have: image(base, { mark: { ...other, lineage: "L2" } }) },
+    { want: want(base, { content: first }), have: image(base, { marker: { ...other, lineage: "L2" } }) },
     "adopt i-1 (mark)",
   ],
   ["a lost state, and --replace", { want: want(base), have: image(base), replace: true }, "block (foreign)"],
@@ -170,12 +170,12 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
   ],
   [
     "known, and marked by another state since",
-    { want: want(base), known: ready(base), have: image(base, { mark: elsewhere }) },
+    { want: want(base), known: ready(base), have: image(base, { marker: elsewhere }) },
     "block (foreign)",
   ],
   [
     "undeclared, and marked by another state since",
-    { known: ready(base), have: image(base, { mark: elsewhere }) },
+    { known: ready(base), have: image(base, { marker: elsewhere }) },
     "block (foreign)",
   ],
   [
@@ -186,12 +186,12 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
   ["an interrupted creation of another state", { want: want(base), incomplete: foreign }, "block (foreign)"],
   ["a copy holds the name", { want: want(base), rival: copy }, "block (foreign)"],
   ["a copy is not adopted, whatever the flags", { want: want(base), rival: copy, adopt: true }, "block (foreign)"],
-  ["a copy is not imported", { want: want(base, { importing: copy.id }), have: copy, adopt: true }, "block (foreign)"],
+  ["a copy is not imported", { want: want(base, { importId: copy.id }), have: copy, adopt: true }, "block (foreign)"],
   [
     "an image of other bytes is not adopted",
     {
       want: want(base, { content: first, sentAsIs: true }),
-      rival: { ...foreign, mark: undefined as never, digests: { ...(two && { sha256: two }) } },
+      rival: { ...unmarked(foreign), digests: { ...(two && { sha256: two }) } },
       adopt: true,
     },
     "block (foreign)",
@@ -200,7 +200,7 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     "nor one of another size",
     {
       want: want(base, { sentAsIs: true }),
-      rival: { ...foreign, mark: undefined as never, size: 11 },
+      rival: { ...unmarked(foreign), size: 11 },
       adopt: true,
     },
     "block (foreign)",
@@ -256,12 +256,12 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     { want: want({ ...base, size: 2 }, {}, { protect: true }), known: ready(base), have: image(base) },
     "block (protected)",
   ],
+  ["the mark was taken off", { want: want(base), known: ready(base), have: unmarked(image(base)) }, "update i-1"],
   [
-    "the mark was taken off",
-    { want: want(base), known: ready(base), have: image(base, { mark: undefined as never }) },
-    "update i-1",
+    "no marks are wanted",
+    { want: want(base, { marker: undefined }), known: ready(base), have: image(base) },
+    "keep i-1",
   ],
-  ["no marks are wanted", { want: want(base, { mark: undefined }), known: ready(base), have: image(base) }, "keep i-1"],
   ["protect is new", { want: want(base, {}, { protect: true }), known: ready(base), have: image(base) }, "update i-1"],
   [
     "a limit of the backend",
@@ -275,20 +275,20 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
   ],
   [
     "the source cannot be looked at",
-    { want: want(base, { blind: new Failure("source.missing", "gone") }) },
+    { want: want(base, { originFailure: new Failure("source.missing", "gone") }) },
     "block (source)",
   ],
   [
     "the same, but the image is there",
     {
-      want: want(base, { blind: new Failure("source.missing", "gone"), content: undefined }),
+      want: want(base, { originFailure: new Failure("source.missing", "gone"), content: undefined }),
       known: ready(base),
       have: image(base),
     },
     "keep i-1",
   ],
   ["existing, but not there", { want: want(base, {}, { existing: true }) }, "block (missing)"],
-  ["nothing to make it from", { want: want(base, { origin: false }) }, "block (missing)"],
+  ["nothing to make it from", { want: want(base, { hasOrigin: false }) }, "block (missing)"],
   [
     "half made remains go with the step",
     { want: want(base), known: { ...ready(base), status: "creating" }, leftovers: [id] },

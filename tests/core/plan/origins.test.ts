@@ -1,11 +1,10 @@
 import { expect, test } from "bun:test";
 import type { Config } from "../../../src/core/model/declaration.ts";
 import { backendName } from "../../../src/core/model/name.ts";
-import type { State } from "../../../src/core/model/state.ts";
 import { boolean, integer, optional, string, table, withDefault } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
-import type { PlanContext } from "../../../src/core/plan/means.ts";
-import { Wants } from "../../../src/core/plan/wants.ts";
+import type { PlanContext } from "../../../src/core/plan/context.ts";
+import { DesiredImages } from "../../../src/core/plan/desired.ts";
 import type { Backend, Plugin } from "../../../src/core/plugin.ts";
 import { ready, resource } from "./sample.ts";
 
@@ -40,39 +39,59 @@ const plugin: Plugin = {
   },
 };
 
+const skippedClauses = (): never => {
+  throw new Error("an origin is known without this");
+};
+
 async function wanted(attributes: Attributes, resolves = true) {
   let resolved = 0;
   const { source: _, ...one } = resource(attributes);
-  const config: Pick<Config, "resources" | "backends" | "imports" | "settings"> = {
+  const config: Config = {
+    file: "/images.toml",
+    directory: "/",
+    settings: { name: "n", parallelism: 1, state: "/s" },
+    policy: { require: [] },
     resources: [one],
     backends: [],
+    moved: [],
+    removed: [],
     imports: [],
-    settings: { name: "n", parallelism: 1, state: { kind: "file", path: "/s" } } as never,
+    digest: "d",
   };
-  const state: State = { version: 1, lineage: "l", serial: 1, images: {} } as never;
-  const means = {
+  const means: PlanContext = {
     config,
     plugins: new Map([[backendName("lab"), plugin]]),
-    state,
+    state: { version: 1, lineage: "l", serial: 1, images: {} },
+    renamed: new Map(),
+    open: skippedClauses,
+    look: skippedClauses,
+    run: "r",
     signal: new AbortController().signal,
-  } as unknown as PlanContext;
-  const backend = {
+    now: () => new Date(0),
+  };
+  const backend: Backend = {
+    read: skippedClauses,
+    list: skippedClauses,
+    create: skippedClauses,
+    update: skippedClauses,
+    delete: skippedClauses,
     ...(resolves && {
       resolve: async () => {
         resolved += 1;
         return { content: "now", serverSide: true, verified: true };
       },
     }),
-  } as unknown as Backend;
+    [Symbol.asyncDispose]: async () => undefined,
+  };
   const reading = { signal: means.signal, note: () => undefined };
-  const { content, origin } = await new Wants(means).want(
+  const { content, hasOrigin } = await new DesiredImages(means).want(
     { resource: one, later: [], missing: [] },
     ready(attributes),
     backend,
     reading,
     { quick: false },
   );
-  return { resolved, where: content?.where, known: content?.resolved, origin };
+  return { resolved, where: content?.where, known: content?.resolved, origin: hasOrigin };
 }
 
 test("the attribute that pins an origin is the one that the plugin names, not one with a name that core knows", async () => {

@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 import { digest } from "../../../src/core/model/digest.ts";
 import { address, backendName, imageId, imageName } from "../../../src/core/model/name.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
-import { bodiesOf, declaredImage } from "../../../src/core/plan/bodies.ts";
-import { bodyOf, decided } from "../../../src/core/plan/body.ts";
+import { findDuplicates } from "../../../src/core/plan/duplicates.ts";
+import type { DesiredImage } from "../../../src/core/plan/input.ts";
 import { ListedSizes, physicalOf } from "../../../src/core/plan/physical.ts";
-import type { Want } from "../../../src/core/plan/sight.ts";
-import { twins } from "../../../src/core/plan/twins.ts";
+import { declaredImage, physicalImages } from "../../../src/core/plan/physical-images.ts";
+import { decideWithBytes, physicalImageOf } from "../../../src/core/plan/same-bytes.ts";
 import { type Backend, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
 import { at, image, ready, resource, schema, sight, want } from "./sample.ts";
 
@@ -48,7 +48,7 @@ const backendOf = (...there: readonly There[]) => {
   return { backend, asked };
 };
 const theirs = (digit: string, size: number): There => {
-  const { mark: _, ...rest } = image({ label: "a", size: 1 }, { id: imageId(`i-${digit}`) });
+  const { marker: _, ...rest } = image({ label: "a", size: 1 }, { id: imageId(`i-${digit}`) });
   return { ...rest, names: [hex(digit)], digests: { sha256: hex(digit) }, size };
 };
 
@@ -60,9 +60,9 @@ function files(digests: Readonly<Record<string, string>>) {
     reads.push(spec.path);
     return hex(digests[spec.path] ?? "0");
   };
-  return { reads, means: { signal: reading.signal, sent } };
+  return { reads, context: { signal: reading.signal, sent } };
 }
-const file = (path: string, size: number, more: Partial<Want> = {}, source: object = {}): Want => {
+const file = (path: string, size: number, more: Partial<DesiredImage> = {}, source: object = {}): DesiredImage => {
   const name = address(backendName("lab"), imageName(path.slice(1)));
   const spec = { kind: "file", path, follow: true, at: resource({}).at, ...source } as const;
   const content = { where: path, size };
@@ -70,20 +70,21 @@ const file = (path: string, size: number, more: Partial<Want> = {}, source: obje
   const made = want({ label: "a", size: 1 }, { content, format: "tar", outgoing, ...more });
   return { ...made, resource: { ...made.resource, address: name, source: spec } };
 };
-const around = (backend: Backend, means: ReturnType<typeof files>["means"]) => ({
+const around = (backend: Backend, context: ReturnType<typeof files>["context"]) => ({
   plugin,
   backend,
-  means,
+  context,
   owner: { file: "images", lineage: "L1", marks: true },
-  asked: [{ address: at, known: undefined, importing: undefined, names: [], held: [], labels: [] }],
+  lookups: [{ address: at, known: undefined, importing: undefined, names: [], held: [], labels: [] }],
   sizes: new ListedSizes(backend, reading),
 });
 
 test("a file that nobody read is read where an image of as many bytes is there, once listed, and not elsewhere", async () => {
-  const { reads, means } = files({ "/a": "2", "/b": "3" });
+  const { reads, context } = files({ "/a": "2", "/b": "3" });
   const { backend, asked } = backendOf(theirs("2", 10));
-  const sights = around(backend, means);
-  const plan = async (one: Want, more = {}) => (await decided(sight({ want: one, ...more }), sights, reading)).step;
+  const sights = around(backend, context);
+  const plan = async (one: DesiredImage, more = {}) =>
+    (await decideWithBytes(sight({ want: one, ...more }), sights, reading)).step;
   expect(await plan(file("/a", 10))).toMatchObject({ action: "block", because: "foreign" });
   expect(await plan(file("/a", 10), { adopt: true })).toMatchObject({ action: "adopt", id: "i-2" });
   expect(await plan(file("/b", 10))).toMatchObject({ action: "create" });
@@ -99,46 +100,48 @@ test("a file that nobody read is read where an image of as many bytes is there, 
 });
 
 test("--adopt takes an image of other bytes under no name", async () => {
-  const { means } = files({ "/a": "2" });
+  const { context } = files({ "/a": "2" });
   for (const [there, text] of [
     [theirs("3", 10), "bytes"],
     [theirs("3", 12), "size"],
   ] as const) {
     const { backend } = backendOf(there);
-    const sights = around(backend, means);
+    const sights = around(backend, context);
     const adopting = sight({ want: file("/a", 10), rival: there, adopt: true });
-    const { step } = await decided(adopting, sights, reading);
+    const { step } = await decideWithBytes(adopting, sights, reading);
     expect(step).toMatchObject({ action: "block", text: expect.stringContaining(text) });
   }
   const { backend } = backendOf(theirs("2", 10));
   const adopting = sight({ want: file("/a", 10), rival: theirs("2", 10), adopt: true });
-  expect((await decided(adopting, around(backend, means), reading)).step).toMatchObject({ action: "adopt" });
+  expect((await decideWithBytes(adopting, around(backend, context), reading)).step).toMatchObject({ action: "adopt" });
 });
 
 test("two files of one size are read, and are one image where they are equal; one that is there counts by its own digest", async () => {
-  const { reads, means } = files({ "/a": "2", "/b": "2", "/c": "4", "/d": "2" });
+  const { reads, context } = files({ "/a": "2", "/b": "2", "/c": "4", "/d": "2" });
   const { backend } = backendOf();
-  const sized = (path: string, size: number, source = {}) => ({ ...file(path, size, {}, source), sends: size });
+  const sized = (path: string, size: number, source = {}) => ({ ...file(path, size, {}, source), sentSize: size });
   const all = [sized("/a", 10), sized("/b", 10), sized("/c", 10), sized("/d", 9)];
-  const blocked = async (declared: Parameters<typeof bodiesOf>[0]) =>
-    [...twins(await bodiesOf(declared, { plugin, backend, means }, reading)).keys()].map(String).sort();
+  const blocked = async (declared: Parameters<typeof physicalImages>[0]) =>
+    [...findDuplicates(await physicalImages(declared, { plugin, backend, context }, reading)).keys()]
+      .map(String)
+      .sort();
   expect(await blocked(all.map((one) => declaredImage(one, undefined, plugin)))).toEqual(["lab/a", "lab/b"]);
   expect(reads.toSorted()).toEqual(["/a", "/b", "/c"]);
   const managed = declaredImage(sized("/x", 10, { metadata: "/m" }), theirs("2", 10), plugin);
-  const other = declaredImage({ ...sized("/b", 10), sent: hex("2") }, undefined, plugin);
+  const other = declaredImage({ ...sized("/b", 10), sentDigest: hex("2") }, undefined, plugin);
   expect(await blocked([managed, other])).toEqual(["lab/b", "lab/x"]);
 });
 
 test("one place that is written in several ways, and two backends that lead to it, are one place", async () => {
-  const { means } = files({});
+  const { context } = files({});
   const { backend } = backendOf();
-  const one = { ...file("/a", 10), sent: hex("2") };
+  const one = { ...file("/a", 10), sentDigest: hex("2") };
   const elsewhere = { ...one, resource: { ...one.resource, address: address(backendName("far"), imageName("a")) } };
   const bodies = async (located: (names: readonly string[]) => Promise<readonly string[]>) => {
     const locating = { ...backend, located: (_: unknown, names: readonly string[]) => located(names) };
-    const of = (declared: Want) =>
-      bodiesOf([declaredImage(declared, undefined, plugin)], { plugin, backend: locating, means }, reading);
-    return twins([...(await of(one)), ...(await of(elsewhere))]).size;
+    const of = (declared: DesiredImage) =>
+      physicalImages([declaredImage(declared, undefined, plugin)], { plugin, backend: locating, context }, reading);
+    return findDuplicates([...(await of(one)), ...(await of(elsewhere))]).size;
   };
   expect(await bodies(async (names) => names)).toBe(2);
   let count = 0;
@@ -146,20 +149,20 @@ test("one place that is written in several ways, and two backends that lead to i
 });
 
 test("what an interrupted run began and the backend has finished since the listing is its image, and nobody's rival", async () => {
-  const { means } = files({ "/a": "2" });
+  const { context } = files({ "/a": "2" });
   const made = image({ label: "a", size: 1 }, { id: imageId("i-2"), names: [hex("2")], size: 10 });
   const { have: _, digests: __, id: ___, ...row } = ready({ label: "a", size: 1 });
   const content = { where: "/a", size: 10, digest: hex("2") };
   const known = { ...row, content, status: "creating", nonce: "n" } as const;
-  const { mark } = made;
-  const begun = { ...made, ...(mark && { mark: { ...mark, content: hex("2") } }) };
+  const { marker } = made;
+  const begun = { ...made, ...(marker && { marker: { ...marker, content: hex("2") } }) };
   const { backend } = backendOf(begun);
   const sights = {
-    ...around(backend, means),
-    asked: [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }],
+    ...around(backend, context),
+    lookups: [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }],
   };
   const own = file("/debian", 10, { content });
-  const { step } = await decided(sight({ want: own, known }), sights, reading);
+  const { step } = await decideWithBytes(sight({ want: own, known }), sights, reading);
   expect(step).toMatchObject({ id: "i-2" });
   expect(step?.action).not.toBe("block");
 });
@@ -169,5 +172,5 @@ test("a name on the web that says nothing of the format is looked for as what it
   const { format: _, outgoing: __, ...made } = file("/a", 10, { content: { where: "x", digest: hex("2") } });
   const named = { ...made, resource: { ...made.resource, source: spec } };
   expect(physicalOf(named, plugin)).toBe(hex("2"));
-  expect(bodyOf(named, plugin).keys).toEqual([]);
+  expect(physicalImageOf(named, plugin).keys).toEqual([]);
 });

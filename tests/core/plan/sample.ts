@@ -13,8 +13,8 @@ import {
   withDefault,
 } from "../../../src/core/model/types.ts";
 import type { Attributes } from "../../../src/core/model/value.ts";
-import type { DecisionInput, LiveImage, Want } from "../../../src/core/plan/sight.ts";
-import { standing } from "../../../src/core/plan/standing.ts";
+import type { DecisionInput, DesiredImage, LiveImage } from "../../../src/core/plan/input.ts";
+import { ownershipOf } from "../../../src/core/plan/ownership.ts";
 
 export const schema = {
   label: required(string(), "A name."),
@@ -49,29 +49,35 @@ export const resource = (want: Attributes, more: Partial<Resource["lifecycle"]> 
 
 export const want = (
   attributes: Attributes,
-  more: Partial<Want> = {},
+  more: Partial<DesiredImage> = {},
   lifecycle: Partial<Resource["lifecycle"]> = {},
-): Want => ({
+): DesiredImage => ({
   resource: resource(attributes, lifecycle),
   schema,
   content: { where: "/x", size: 10 },
-  origin: true,
-  blind: undefined,
+  hasOrigin: true,
+  originFailure: undefined,
   transfer: { how: "upload", bytes: 10 },
   complaints: [],
-  mark: { file: "images", owner: at, content: "none", lineage: "L1" },
+  marker: { file: "images", owner: at, content: "none", lineage: "L1" },
   sentAsIs: false,
   order: () => "create-first",
-  importing: undefined,
+  importId: undefined,
   ...more,
 });
 
 export const image = (attributes: Attributes, more: Partial<LiveImage> = {}): LiveImage => ({
   id,
   attributes,
-  mark: { file: "images", owner: at, content: "none", lineage: "L1", self: more.id ?? id },
+  marker: { file: "images", owner: at, content: "none", lineage: "L1", self: more.id ?? id },
   ...more,
 });
+
+/** An image that bears no marker. */
+export const unmarked = (from: LiveImage): LiveImage => {
+  const { marker: _, ...rest } = from;
+  return rest;
+};
 
 export const ready = (
   wanted: Attributes,
@@ -103,10 +109,10 @@ export const sight = (more: Partial<DecisionInput>): DecisionInput => ({
   after: [],
   replace: false,
   adopt: false,
-  standing:
+  ownership:
     more.have === undefined
       ? "foreign"
-      : standing(more.have, { address: at, known: more.known, file: "images", lineage: "L1", marks: true }),
+      : ownershipOf(more.have, { address: at, known: more.known, file: "images", lineage: "L1", marks: true }),
   ambiguous: [],
   incomplete: undefined,
   kept: [],

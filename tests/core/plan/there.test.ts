@@ -6,12 +6,12 @@ import type { Step } from "../../../src/core/model/plan.ts";
 import type { Schema } from "../../../src/core/model/schema.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
 import { optional, string } from "../../../src/core/model/types.ts";
-import { bodyOf, decided } from "../../../src/core/plan/body.ts";
 import { decide } from "../../../src/core/plan/decide.ts";
 import { diff } from "../../../src/core/plan/diff.ts";
+import { nameMoves, orderByNameMoves } from "../../../src/core/plan/name-moves.ts";
 import { observe } from "../../../src/core/plan/observe.ts";
 import { ListedSizes } from "../../../src/core/plan/physical.ts";
-import { movesOf, takersFirst } from "../../../src/core/plan/turn.ts";
+import { decideWithBytes, physicalImageOf } from "../../../src/core/plan/same-bytes.ts";
 import { type Backend, definePlugin, type Plugin } from "../../../src/core/plugin.ts";
 import { at, id, image, ready, resource, schema, sight, want } from "./sample.ts";
 
@@ -33,11 +33,11 @@ const plugin: Plugin = definePlugin({
   open: async () => backendOf(new Map()),
 });
 const unused = async () => {
-  throw new Error("not asked for here");
+  throw new Error("not lookups for here");
 };
 const backendOf = (there: ReadonlyMap<string, ReturnType<typeof image>>): Backend => ({
-  async read({ id: asked = "" }) {
-    return there.get(asked);
+  async read({ id: lookups = "" }) {
+    return there.get(lookups);
   },
   async *list() {},
   create: unused,
@@ -49,12 +49,12 @@ const around = (there: ReadonlyMap<string, ReturnType<typeof image>>, known = si
   plugin,
   backend: backendOf(there),
   owner: OWNER,
-  asked: [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }],
+  lookups: [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }],
   sizes: new ListedSizes(backendOf(there), reading),
-  means: { signal: reading.signal },
+  context: { signal: reading.signal },
 });
 const nobodys = (key: string, names: readonly string[] = [key]) => {
-  const { mark: _, ...rest } = image({ label: "a", size: 1 }, { id: imageId(`i-${key.at(-1)}`), names });
+  const { marker: _, ...rest } = image({ label: "a", size: 1 }, { id: imageId(`i-${key.at(-1)}`), names });
   return new Map([[key, rest]]);
 };
 const key = (digit: string) => `sha256:${digit.repeat(64)}`;
@@ -66,13 +66,13 @@ const holder = (digit: string, more: Parameters<typeof image>[1] = {}) => {
 test("the very bytes are there already: seen by plan, whose they are decides", async () => {
   const declared = sight({ want: want({ label: "a", size: 1 }, { content: bytes("2"), sentAsIs: true }) });
   const foreign = nobodys(key("2"));
-  const blocked = await decided(declared, around(foreign), reading);
+  const blocked = await decideWithBytes(declared, around(foreign), reading);
   expect(blocked.step).toMatchObject({ action: "block", because: "foreign", text: expect.stringContaining("i-2") });
-  const adopted = await decided({ ...declared, adopt: true }, around(foreign), reading);
+  const adopted = await decideWithBytes({ ...declared, adopt: true }, around(foreign), reading);
   expect(adopted.step).toMatchObject({ action: "adopt", id: "i-2" });
   // What has the bytes, but does not count them among its names, is nobody's.
   const spare = nobodys(key("2"), []);
-  expect((await decided(declared, around(spare), reading)).step).toMatchObject({ action: "create" });
+  expect((await decideWithBytes(declared, around(spare), reading)).step).toMatchObject({ action: "create" });
 });
 
 test("the bytes of a replace are there already as somebody's: the old one is neither replaced nor deleted", async () => {
@@ -82,7 +82,7 @@ test("the bytes of a replace are there already as somebody's: the old one is nei
     known,
     have: image({ label: "a", size: 1 }),
   });
-  const { step } = await decided(now, around(nobodys(key("2"))), reading);
+  const { step } = await decideWithBytes(now, around(nobodys(key("2"))), reading);
   expect(step).toMatchObject({
     action: "block",
     text: expect.stringContaining("an image with the new bytes already exists as i-2"),
@@ -90,7 +90,7 @@ test("the bytes of a replace are there already as somebody's: the old one is nei
   });
   // Under --replace it is the image itself.
   const same = holder("1", { id });
-  const again = await decided(
+  const again = await decideWithBytes(
     { ...now, want: want({ label: "a", size: 1 }, { content: bytes("1") }), replace: true },
     around(same),
     reading,
@@ -108,7 +108,7 @@ test("one source that nobody has read yet is one image at two addresses, and two
     ...want({ label: "a" }, { content: { where: "https://x/get" } }),
     resource: spec({ kind: "url", urls: [`https://x/get?${query}`], follow: true, at: resource({}).at }),
   });
-  const keys = (one: ReturnType<typeof want>) => bodyOf(one, plugin)?.keys ?? [];
+  const keys = (one: ReturnType<typeof want>) => physicalImageOf(one, plugin)?.keys ?? [];
   expect(keys(file("/a"))).toEqual(keys(file("/a")));
   expect(keys(file("/a"))).not.toEqual(keys(file("/b")));
   // The whole request is the identity.
@@ -127,9 +127,9 @@ const step = (one: typeof at, after: readonly (typeof at)[] = []): Step => ({
 test("who takes a name goes before who has it, but for what is made from that or has its bytes", () => {
   if (a === undefined || b === undefined || c === undefined) throw new Error("three addresses");
   const steps = new Map([a, b].map((one) => [one, step(one, one === b ? [a] : [])]));
-  const turned = takersFirst([{ from: a, to: b }], steps);
+  const turned = orderByNameMoves([{ from: a, to: b }], steps);
   expect([turned.get(a)?.after, turned.get(b)?.after]).toEqual([[b], undefined]);
-  const asked = [a, b, c].map((one) => ({
+  const lookups = [a, b, c].map((one) => ({
     address: one,
     known: undefined,
     importing: undefined,
@@ -139,15 +139,15 @@ test("who takes a name goes before who has it, but for what is made from that or
   }));
   const found = new Map([[b, { after: [a] }]]);
   const none = () => undefined;
-  expect(movesOf({ asked, found, holders: new Map(), resource: none })).toEqual([{ from: a, to: b }]);
-  expect(movesOf({ asked, found, holders: new Map([[b, a]]), resource: none })).toEqual([]);
+  expect(nameMoves({ lookups, found, holders: new Map(), resource: none })).toEqual([{ from: a, to: b }]);
+  expect(nameMoves({ lookups, found, holders: new Map([[b, a]]), resource: none })).toEqual([]);
   const source: SourceSpec = { kind: "image", address: a, follow: true, at: resource({}).at };
   const made = { ...resource({}), source };
-  expect(movesOf({ asked, found, holders: new Map(), resource: () => made })).toEqual([]);
+  expect(nameMoves({ lookups, found, holders: new Map(), resource: () => made })).toEqual([]);
 });
 
 test("a name that another image holds blocks a managed one with a way out, and --adopt is none", () => {
-  const { mark: _, ...rival } = image({}, { id: imageId("f-1"), name: "stable" });
+  const { marker: _, ...rival } = image({}, { id: imageId("f-1"), name: "stable" });
   const known = ready({ label: "a", size: 1 });
   const now = decide(
     sight({ want: want({ label: "a", size: 1 }), known, have: image({ label: "a", size: 1 }), rival }),
@@ -202,8 +202,8 @@ test("a creation input that is taken out is no change where it is what it comes 
 test("where equal bytes have one id, an unmarked image under that of an interrupted creation is somebody's", async () => {
   const { have: _, digests: __, ...row } = ready({ label: "a", size: 1 });
   const known = { ...row, status: "creating" } as const;
-  const asked = [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }];
-  const { mark, ...unmarked } = image({ label: "a", size: 1 });
+  const lookups = [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }];
+  const { marker, ...unmarked } = image({ label: "a", size: 1 });
   const seen = async (one: ReturnType<typeof image>) => {
     const backend: Backend = {
       ...backendOf(new Map()),
@@ -211,13 +211,13 @@ test("where equal bytes have one id, an unmarked image under that of an interrup
         yield one;
       },
     };
-    const found = (await observe(backend, OWNER, asked, reading)).get(at);
+    const found = (await observe(backend, OWNER, lookups, reading)).get(at);
     return [found?.have?.id, found?.leftovers];
   };
   expect(await seen({ ...unmarked, self: "place" })).toEqual([undefined, []]);
   // Where an id is one creation's, what has it is what that made.
   expect(await seen(unmarked)).toEqual([undefined, [id]]);
-  expect(await seen({ ...unmarked, ...(mark && { mark: { ...mark, self: "place" } }), self: "place" })).toEqual([
+  expect(await seen({ ...unmarked, ...(marker && { marker: { ...marker, self: "place" } }), self: "place" })).toEqual([
     undefined,
     [id],
   ]);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { address, backendName, imageName } from "../../../src/core/model/name.ts";
-import { twins } from "../../../src/core/plan/twins.ts";
+import { findDuplicates } from "../../../src/core/plan/duplicates.ts";
 import { resource } from "./sample.ts";
 
 const declared = (name: string, line: number, ...keys: readonly string[]) => ({
@@ -13,7 +13,11 @@ const declared = (name: string, line: number, ...keys: readonly string[]) => ({
 });
 
 test("two declarations that come to one image are blocked, each with the place of the other", () => {
-  const found = twins([declared("a", 3, "p/ab12"), declared("b", 9, "p/ab12", "p/x"), declared("c", 12, "p/other")]);
+  const found = findDuplicates([
+    declared("a", 3, "p/ab12"),
+    declared("b", 9, "p/ab12", "p/x"),
+    declared("c", 12, "p/other"),
+  ]);
   expect([...found.keys()].map(String)).toEqual(["lab/a", "lab/b"]);
   expect(found.get(address(backendName("lab"), imageName("a")))).toMatchObject({
     action: "block",
@@ -21,5 +25,5 @@ test("two declarations that come to one image are blocked, each with the place o
   });
 });
 test("one declaration with a key twice is no twin of itself", () => {
-  expect(twins([declared("a", 3, "p/ab12", "p/ab12")]).size).toBe(0);
+  expect(findDuplicates([declared("a", 3, "p/ab12", "p/ab12")]).size).toBe(0);
 });

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { findQemu } from "../../../src/core/format/qemu.ts";
-import type { Wanted } from "../../../src/core/model/image.ts";
+import type { ByteRequirements } from "../../../src/core/model/image.ts";
 import { disk, folder, has, random, run } from "../format/tools.ts";
 import { type Asked, file, hostile, type Reply } from "./hostile.ts";
 import { all, attempt, bench, failureOf, fileSource, hash, never, opening, urlSource } from "./kit.ts";
@@ -13,7 +13,7 @@ setDefaultTimeout(600_000);
 
 /** A size that the geometry of a vhd can say. */
 const SIZE = 16 * 63 * 512 * 36;
-const RAW: Wanted = { formats: ["raw"], compressions: ["none"] };
+const RAW: ByteRequirements = { formats: ["raw"], compressions: ["none"] };
 const raw = disk(SIZE, 11);
 
 interface Form {
@@ -209,7 +209,7 @@ test.skipIf(!has("qemu-img"))("a vhdx that is passed on is read whole, and refus
     [onParent, "source.format"],
   ] as const) {
     await using server = await hostile((asked) => file(asked, bytes));
-    const wanted: Wanted = { formats: ["vhdx"], compressions: ["none"] };
+    const wanted: ByteRequirements = { formats: ["vhdx"], compressions: ["none"] };
     const source = await place.run().open(urlSource(`${server.url}/disk.vhdx`), wanted, opening());
     const { got, failure } = await attempt(source.open(never));
     expect(failure?.code).toBe(code);

@@ -1,13 +1,14 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { Failure } from "../../../src/core/failure.ts";
-import { collected } from "../../../src/core/format/garbage.ts";
-import { GrowingFile } from "../../../src/core/source/fetch/growing.ts";
+import { withCollection } from "../../../src/core/format/collection.ts";
+import { GrowingFile } from "../../../src/core/source/fetch/growing-file.ts";
 import { gathered } from "../../../src/core/source/pieces.ts";
-import { heldBack } from "../../../src/core/source/supply.ts";
-import { Hashing } from "../../../src/core/source/verify/hashing.ts";
+import { heldBack } from "../../../src/core/source/verified-bytes.ts";
+import { Hashers } from "../../../src/core/source/verify/hashing.ts";
 import { judge, rangeOf } from "../../../src/core/source/web/range.ts";
 import { all, attempt, bench, never, noise } from "./kit.ts";
 
@@ -21,7 +22,7 @@ test("many digests at once, here and on threads, are those of the bytes", async 
   const bytes = noise(5_000_000);
   const names = ["md5", "sha1", "sha256", "sha384", "sha512", "blake2b512"] as const;
   for (const size of [bytes.length, undefined]) {
-    using hashing = new Hashing(names, size);
+    using hashing = new Hashers(names, size);
     for (let at = 0; at < bytes.length; at += 777_777) await hashing.update(bytes.subarray(at, at + 777_777));
     const made = await hashing.end();
     for (const name of names) expect(made.get(name)).toBe(createHash(name).update(bytes).digest("hex"));
@@ -54,7 +55,7 @@ test("giving back the memory of used pieces changes none that are still held", a
   const cut = async function* (): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < whole.length; at += 1 << 20) yield whole.slice(at, at + (1 << 20));
   };
-  expect((await all(collected(cut()))).equals(whole)).toBe(true);
+  expect((await all(withCollection(cut()))).equals(whole)).toBe(true);
 });
 
 test("readers of a growing file see all of it, at any pace, and its end only when it is proven", async () => {
@@ -64,9 +65,9 @@ test("readers of a growing file see all of it, at any pace, and its end only whe
       fc.array(fc.integer({ min: 1, max: 2_500_000 }), { minLength: 1, maxLength: 6 }),
       fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 }),
       fc.boolean(),
-      async (sizes, paces, sparse) => {
+      async (sizes, paces, isTemporary) => {
         const whole = Buffer.concat(sizes.map((size, i) => (i % 2 === 1 ? Buffer.alloc(size) : noise(size))));
-        const growing = await GrowingFile.open(join(place.folder, "file"), { sparse });
+        const growing = await GrowingFile.open(join(place.folder, "file"), { isTemporary });
         let isProven = false;
         const readers = paces.map(async (pace) => {
           const got: Uint8Array[] = [];
@@ -95,6 +96,23 @@ test("readers of a growing file see all of it, at any pace, and its end only whe
     { numRuns: 15 },
   );
 });
+
+for (const isTemporary of [true, false])
+  test(`zeros are holes of a ${isTemporary ? "spool" : "download"}, also within a piece and at its end`, async () => {
+    await using place = await bench();
+    const path = join(place.folder, "file");
+    const data = noise(100_000);
+    const whole = Buffer.alloc(200 << 20);
+    for (const at of [0, 50 << 20, (120 << 20) + 7]) whole.set(data, at);
+    const growing = await GrowingFile.open(path, { isTemporary });
+    for (let at = 0; at < whole.length; at += 777_777) await growing.write(whole.subarray(at, at + 777_777));
+    growing.prove();
+    expect((await all(growing.read(never))).equals(whole)).toBe(true);
+    const { size, blocks } = await stat(path);
+    expect(size).toBe(whole.length);
+    expect(blocks * 512).toBeLessThan(2 << 20);
+    await growing.release();
+  });
 
 test("a failed growing file ends its readers with the failure, wherever they are", async () => {
   await using place = await bench();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { openDoor } from "../../../src/core/net/http.ts";
-import type { SourceMeans } from "../../../src/core/source/means.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
+import type { SourceContext } from "../../../src/core/source/context.ts";
 import { file, type Hostile, hostile } from "./hostile.ts";
 import { ANY, attempt, bench, declared, failureOf, hash, hurried, never, noise, opening, urlSource } from "./kit.ts";
 
@@ -15,7 +15,7 @@ const FIXTURES = join(import.meta.dir, "fixtures");
 
 let plain: Hostile;
 let server: { readonly url: string; readonly stop: () => Promise<void> };
-let door: SourceMeans["door"];
+let door: SourceContext["http"];
 
 /** A server of https: `/down/X` redirects to http, `/far/X` does so after a redirect of its own. */
 async function secure(): Promise<typeof server> {
@@ -41,7 +41,10 @@ beforeAll(async () => {
   server = await secure();
   const ca = await pem("ca.crt");
   door = (options) =>
-    openDoor({ ...options, tls: { ca } }, { redact: (text) => text, conceal: () => {}, env: {}, clock: hurried });
+    createHttpClient(
+      { ...options, tls: { ca } },
+      { redact: (text) => text, maskSecret: () => {}, env: {}, clock: hurried },
+    );
 });
 afterAll(async () => {
   await server.stop();
@@ -68,7 +71,7 @@ for (const how of ["down", "far"])
       await using place = await bench();
       plain.log.length = 0;
       const failure = await failureOf(async () => {
-        const source = await place.run({ door, httpsOnly: true }).open(spec(), ANY, opening());
+        const source = await place.run({ http: door, httpsOnly: true }).open(spec(), ANY, opening());
         throw (await attempt(source.open(never))).failure ?? new Error("nothing was wrong");
       });
       expect(failure.code).toBe("net.https");
@@ -80,7 +83,8 @@ for (const how of ["down", "far"])
 test("a look is redirected to http no further than a download", async () => {
   await using place = await bench();
   plain.log.length = 0;
-  const look = () => place.run({ door, httpsOnly: true }).look(urlSource(`${server.url}/far/a.img`), undefined, never);
+  const look = () =>
+    place.run({ http: door, httpsOnly: true }).look(urlSource(`${server.url}/far/a.img`), undefined, never);
   expect((await failureOf(look)).code).toBe("net.https");
   expect(plain.log).toEqual([]);
 });
@@ -88,14 +92,14 @@ test("a look is redirected to http no further than a download", async () => {
 test("a mirror that redirects to http is left for the next; an http URL is refused as it stands", async () => {
   await using place = await bench();
   const spec = urlSource([`${server.url}/down/a.img`, `${server.url}/x/a.img`], literal);
-  const source = await place.run({ door, httpsOnly: true }).open(spec, ANY, opening());
+  const source = await place.run({ http: door, httpsOnly: true }).open(spec, ANY, opening());
   expect((await attempt(source.open(never))).got.equals(BYTES)).toBe(true);
-  const http = () => place.run({ door, httpsOnly: true }).look(urlSource(`${plain.url}/a.img`), undefined, never);
+  const http = () => place.run({ http: door, httpsOnly: true }).look(urlSource(`${plain.url}/a.img`), undefined, never);
   expect((await failureOf(http)).code).toBe("net.https");
 });
 
 test("without the policy the redirect is followed", async () => {
   await using place = await bench();
-  const source = await place.run({ door }).open(urlSource(`${server.url}/far/a.img`, literal), ANY, opening());
+  const source = await place.run({ http: door }).open(urlSource(`${server.url}/far/a.img`, literal), ANY, opening());
   expect((await attempt(source.open(never))).got.equals(BYTES)).toBe(true);
 });

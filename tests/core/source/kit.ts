@@ -5,16 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
 import { type Digest, digest } from "../../../src/core/model/digest.ts";
-import type { Wanted } from "../../../src/core/model/image.ts";
+import type { ByteRequirements } from "../../../src/core/model/image.ts";
 import { type Address, address, backendName, imageName } from "../../../src/core/model/name.ts";
 import type { FileSource, UrlSource } from "../../../src/core/model/source.ts";
 import type { Clock } from "../../../src/core/net/clock.ts";
-import { openDoor } from "../../../src/core/net/http.ts";
-import type { SourceMeans, SourceOpening } from "../../../src/core/source/means.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
+import type { SourceContext, SourceRequest } from "../../../src/core/source/context.ts";
 import { Sources } from "../../../src/core/source/open/open.ts";
 
 export const AT = { file: "images.toml", line: 1, column: 1 };
-export const ANY: Wanted = { formats: "any", compressions: "any" };
+export const ANY: ByteRequirements = { formats: "any", compressions: "any" };
 export const LAB: Address = address(backendName("lab"), imageName("debian"));
 
 /** Waits are as long as a turn of the event loop: what a test sees is their number, never their length. */
@@ -34,9 +34,9 @@ export interface Bench extends AsyncDisposable {
   readonly folder: string;
   readonly cache: string;
   readonly notes: string[];
-  readonly means: SourceMeans;
+  readonly means: SourceContext;
   /** A run of its own over the same cache. */
-  run(more?: Partial<SourceMeans>): Sources;
+  run(more?: Partial<SourceContext>): Sources;
   file(name: string, bytes: Uint8Array | string): Promise<string>;
 }
 
@@ -45,7 +45,7 @@ export interface BenchOptions {
   /** Seconds without a byte, and for an answer. Short only where that is what ends the test: a busy machine is slow as well. */
   readonly idle?: number;
   /** What is as good as no byte. */
-  readonly slow?: NonNullable<SourceMeans["patience"]>["slow"];
+  readonly slow?: NonNullable<SourceContext["patience"]>["slow"];
 }
 
 /** A folder with a cache of its own; all runs in it are ended with it. */
@@ -54,11 +54,11 @@ export async function bench({ env = {}, idle = 20, slow }: BenchOptions = {}): P
   const cache = join(folder, "cache");
   const runs: Sources[] = [];
   const notes: string[] = [];
-  const means: SourceMeans = {
-    door: (options) =>
-      openDoor(options, {
+  const means: SourceContext = {
+    http: (options) =>
+      createHttpClient(options, {
         redact: (text) => text,
-        conceal: () => {},
+        maskSecret: () => {},
         env: {},
         clock: hurried,
         random: () => 0,
@@ -93,7 +93,7 @@ export async function bench({ env = {}, idle = 20, slow }: BenchOptions = {}): P
   };
 }
 
-export const opening = (more: Partial<SourceOpening> = {}): SourceOpening => ({
+export const opening = (more: Partial<SourceRequest> = {}): SourceRequest => ({
   address: LAB,
   signal: new AbortController().signal,
   progress: () => {},

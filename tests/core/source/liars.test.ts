@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { Checksum, UrlSource } from "../../../src/core/model/source.ts";
-import type { Opened } from "../../../src/core/source/open/opened.ts";
+import type { OpenResult } from "../../../src/core/source/open/opened.ts";
 import { type Asked, file, hostile, type Reply } from "./hostile.ts";
 import { ANY, attempt, type Bench, bench, declared, failureOf, hash, never, noise, opening, urlSource } from "./kit.ts";
 
@@ -19,7 +19,7 @@ async function get(place: Bench, spec: UrlSource, more: Parameters<typeof openin
   const source = await sources.open(spec, ANY, opening(more));
   return { ...(await attempt(source.open(never))), content: await contentOf(source) };
 }
-const contentOf = async (source: Opened) => await source.content().catch(() => undefined);
+const contentOf = async (source: OpenResult) => await source.content().catch(() => undefined);
 
 const give = (bytes: Uint8Array) =>
   hostile((asked) => (asked.path.endsWith("SUMS") ? { body: SUMS } : file(asked, bytes)));

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { authorization, NOBODY } from "../../../src/core/source/web/credentials.ts";
+import { authorization, NO_CREDENTIALS } from "../../../src/core/source/web/credentials.ts";
 import { findLogin } from "../../../src/core/source/web/netrc.ts";
 import { never } from "./kit.ts";
 
@@ -34,7 +34,7 @@ test("a machine without a password is passed over", () => {
 });
 
 test("a user in a URL is taken as it stands where its percent signs mean nothing", async () => {
-  const means = { env: {}, signal: never, secret: async (text: string) => text, door: () => expect.unreachable() };
-  const { authorization: sent } = await authorization(NOBODY, "https://%zz:50%25@host/a.img", means);
+  const means = { env: {}, signal: never, secret: async (text: string) => text, http: () => expect.unreachable() };
+  const { authorization: sent } = await authorization(NO_CREDENTIALS, "https://%zz:50%25@host/a.img", means);
   expect(sent).toBe(`Basic ${btoa("%zz:50%")}`);
 });

@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import type { Part } from "../../../src/core/abilities.ts";
 import { interrupted } from "../../../src/core/failure.ts";
 import { digest } from "../../../src/core/model/digest.ts";
-import { type Phase, passing, type Wanted } from "../../../src/core/model/image.ts";
+import { type ByteRequirements, type Phase, passThrough } from "../../../src/core/model/image.ts";
 import type { PlainSource } from "../../../src/core/model/source.ts";
 import { compareContent } from "../../../src/core/source/content.ts";
 import { file, hostile } from "./hostile.ts";
@@ -30,8 +30,8 @@ setDefaultTimeout(300_000);
 
 const RAW = Buffer.concat([noise(1_500_000), Buffer.alloc(3_000_000), noise(500_000)]);
 const GZ = gzipSync(RAW);
-const WANTS_RAW: Wanted = { formats: ["raw"], compressions: ["none"] };
-const WANTS_GZ: Wanted = { formats: ["raw"], compressions: ["gz"] };
+const WANTS_RAW: ByteRequirements = { formats: ["raw"], compressions: ["none"] };
+const WANTS_GZ: ByteRequirements = { formats: ["raw"], compressions: ["gz"] };
 
 test("what is packed is unpacked for a backend that wants it plain, and left alone for one that does not mind", async () => {
   await using place = await bench();
@@ -357,7 +357,7 @@ test("lent pieces go round in few buffers, each good until the fourth after it i
   const buffers = new Set<unknown>();
   const held: Uint8Array[] = [];
   const got: Uint8Array[] = [];
-  for await (const piece of passing(source, never)) {
+  for await (const piece of passThrough(source, never)) {
     buffers.add(piece.buffer);
     held.push(piece);
     if (held.length === 4) got.push(Buffer.from(held.shift() ?? []));
@@ -374,7 +374,7 @@ test("a qcow2 that is cut off, and passed on as it is, fails before its last pie
   await using place = await bench();
   await using server = await hostile((asked) => file(asked, cut));
   const path = await place.file("a.qcow2", cut);
-  const anything: Wanted = { formats: ["qcow2"], compressions: ["none"] };
+  const anything: ByteRequirements = { formats: ["qcow2"], compressions: ["none"] };
   for (const spec of [fileSource(path), urlSource(`${server.url}/a.qcow2`)]) {
     const failed = await failureOf(async () => all((await place.run().open(spec, anything, opening())).open(never)));
     expect(failed.code).toMatch(/^source\.(truncated|corrupt|format)$/);

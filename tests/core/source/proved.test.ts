@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Part } from "../../../src/core/abilities.ts";
 import { Failure } from "../../../src/core/failure.ts";
-import type { Wanted } from "../../../src/core/model/image.ts";
+import type { ByteRequirements } from "../../../src/core/model/image.ts";
 import type { PlainSource } from "../../../src/core/model/source.ts";
 import type { Sources } from "../../../src/core/source/open/open.ts";
 import { file, hostile } from "./hostile.ts";
@@ -46,7 +46,7 @@ const blobOf = async ({ cache }: Bench): Promise<string> => {
 };
 
 describe("a cached blob that rots", () => {
-  const wants: readonly (readonly [string, Wanted, Uint8Array])[] = [
+  const wants: readonly (readonly [string, ByteRequirements, Uint8Array])[] = [
     ["as it is", ANY, BYTES],
     ["unpacked", { formats: ["raw"], compressions: ["none"] }, gzipSync(BYTES)],
     ["made to qcow2", { formats: ["qcow2"], compressions: ["none"] }, new Uint8Array(BYTES)],

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
-import { Hashing } from "../../../src/core/source/verify/hashing.ts";
+import { Hashers } from "../../../src/core/source/verify/hashing.ts";
 import { minisignCheck } from "../../../src/core/source/verify/minisign.ts";
 import { openClearText, openpgpCheck } from "../../../src/core/source/verify/openpgp.ts";
 import { isPgp, type SignedFile } from "../../../src/core/source/verify/signature.ts";
@@ -20,7 +20,7 @@ const signed = async (signature: string, key: string): Promise<SignedFile> => ({
 
 async function prove(what: SignedFile, bytes: Uint8Array, now = NOW): Promise<void> {
   const check = isPgp(what.key) ? await openpgpCheck(what, now) : minisignCheck(what);
-  using hashing = new Hashing(check.hash === undefined ? [] : [check.hash]);
+  using hashing = new Hashers(check.hash === undefined ? [] : [check.hash]);
   for (let at = 0; at < bytes.length; at += 30) {
     await hashing.update(bytes.subarray(at, at + 30));
     await check.update(bytes.subarray(at, at + 30));

@@ -1,11 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { truncate } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
-import type { Wanted } from "../../../src/core/model/image.ts";
+import type { ByteRequirements } from "../../../src/core/model/image.ts";
 import { World } from "../../cli/world.ts";
 import { all, bench, failureOf, fileSource, never, noise, opening } from "./kit.ts";
 
-const WANTS_RAW: Wanted = { formats: ["raw"], compressions: ["none"] };
+const WANTS_RAW: ByteRequirements = { formats: ["raw"], compressions: ["none"] };
 const GiB = 2 ** 30;
 setDefaultTimeout(300_000);
 

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { Code } from "../../../src/core/failure.ts";
-import type { Wanted } from "../../../src/core/model/image.ts";
+import type { ByteRequirements } from "../../../src/core/model/image.ts";
 import { type Asked, file, hostile, type Reply } from "./hostile.ts";
 import {
   ANY,
@@ -81,7 +81,7 @@ test("several backends at once each get the whole", async () => {
 test("what is packed is unpacked on the way", async () => {
   await using place = await direct();
   await using server = await hostile((asked) => file(asked, GZ));
-  const wanted: Wanted = { formats: ["raw"], compressions: ["none"] };
+  const wanted: ByteRequirements = { formats: ["raw"], compressions: ["none"] };
   const source = await place.run().open(urlSource(`${server.url}/a.raw.gz`), wanted, opening());
   expect((await all(source.open(never))).equals(gunzipSync(GZ))).toBe(true);
   expect([(await source.content()).digest, server.gets().length]).toEqual([hash(GZ), 1]);

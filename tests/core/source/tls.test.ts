@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 import type { UrlSource } from "../../../src/core/model/source.ts";
 import { authorities } from "../../../src/core/net/authorities.ts";
-import { openDoor } from "../../../src/core/net/http.ts";
-import type { SourceMeans } from "../../../src/core/source/means.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
+import type { SourceContext } from "../../../src/core/source/context.ts";
 import {
   ANY,
   all,
@@ -46,8 +46,11 @@ for (const [what, certificate, isGood] of [
     try {
       const ca = await pem("ca.crt");
       const sources = place.run({
-        door: (options) =>
-          openDoor({ ...options, tls: { ca } }, { redact: (text) => text, conceal: () => {}, env: {}, clock: hurried }),
+        http: (options) =>
+          createHttpClient(
+            { ...options, tls: { ca } },
+            { redact: (text) => text, maskSecret: () => {}, env: {}, clock: hurried },
+          ),
       });
       const spec = urlSource(`https://127.0.0.1:${server.port}/a.img`, { checksum: declared(hash(BYTES)) });
       const get = async () => await all((await sources.open(spec, ANY, opening())).open(never));
@@ -73,9 +76,9 @@ async function secure(answer: (path: string) => Response = () => new Response(BY
   return { url: server.url.origin, [Symbol.asyncDispose]: () => server.stop(true) };
 }
 const doorOf =
-  (env: Record<string, string>): SourceMeans["door"] =>
+  (env: Record<string, string>): SourceContext["http"] =>
   (options) =>
-    openDoor(options, { redact: (text) => text, conceal: () => {}, env, clock: hurried });
+    createHttpClient(options, { redact: (text) => text, maskSecret: () => {}, env, clock: hurried });
 const CA = join(import.meta.dir, "../../fixtures/tls/ca.crt");
 const CHECKSUM = { checksum: declared(hash(BYTES)) };
 
@@ -83,7 +86,7 @@ test("`ca` of a source is trusted for it and its sums file, besides the usual au
   await using place = await bench();
   const sums = `${hash(BYTES).slice(7)}  a.img\n`;
   await using server = await secure((path) => new Response(path === "/SUMS" ? sums : BYTES));
-  const sources = place.run({ door: doorOf({}) });
+  const sources = place.run({ http: doorOf({}) });
   const get = async (spec: UrlSource) => await all((await sources.open(spec, ANY, opening())).open(never));
   const checksum = { kind: "sums", algorithm: "sha256", where: `${server.url}/SUMS` } as const;
   const spec = urlSource(`${server.url}/a.img`, { ca: CA, checksum });
@@ -98,7 +101,7 @@ test("`ca` of a file on this host is for its sums file", async () => {
   const checksum = { kind: "sums", algorithm: "sha256", where: `${server.url}/SUMS` } as const;
   const path = await place.file("a.img", BYTES);
   const look = async (more: { readonly ca?: string }) =>
-    await place.run({ door: doorOf({}) }).look(fileSource(path, { checksum, ...more }), undefined, never);
+    await place.run({ http: doorOf({}) }).look(fileSource(path, { checksum, ...more }), undefined, never);
   expect((await look({ ca: CA })).digest).toBe(hash(BYTES));
   expect((await failureOf(() => look({}))).code).toBe("source.tls");
 });
@@ -109,7 +112,7 @@ test("`ca` holds for a mirror and after a redirect to another server", async () 
   await using first = await secure(() => new Response("no", { status: 404 }));
   await using second = await secure(() => Response.redirect(`${elsewhere.url}/a.img`, 302));
   const spec = urlSource([`${first.url}/a.img`, `${second.url}/a.img`], { ca: CA, ...CHECKSUM });
-  const source = await place.run({ door: doorOf({}) }).open(spec, ANY, opening());
+  const source = await place.run({ http: doorOf({}) }).open(spec, ANY, opening());
   expect((await all(source.open(never))).equals(Buffer.from(BYTES))).toBe(true);
 });
 
@@ -124,7 +127,7 @@ test("a `ca` that is missing or none is told with its path", async () => {
     [join(place.folder, "gone"), "source.missing", join(place.folder, "gone")],
   ] as const) {
     const spec = urlSource(`${server.url}/a.img`, { ca, ...CHECKSUM });
-    const failure = await failureOf(() => place.run({ door: doorOf({}) }).open(spec, ANY, opening()));
+    const failure = await failureOf(() => place.run({ http: doorOf({}) }).open(spec, ANY, opening()));
     expect([failure.code, failure.message]).toEqual([code, expect.stringContaining(message)]);
   }
 });
@@ -137,10 +140,10 @@ test("SSL_CERT_DIR: every certificate of its directories, whatever else is in th
   await place.file("certs/9d66eef0.0", `a bundle\n${await pem("pinned.crt")}\n${await pem("ca.crt")}`);
   await place.file("certs/sub/x.pem", "");
   const spec = urlSource(`${server.url}/a.img`, CHECKSUM);
-  const door = doorOf({ SSL_CERT_DIR: `${place.folder}/none:${place.folder}/certs` });
-  const source = await place.run({ door }).open(spec, ANY, opening());
+  const http = doorOf({ SSL_CERT_DIR: `${place.folder}/none:${place.folder}/certs` });
+  const source = await place.run({ http }).open(spec, ANY, opening());
   expect((await all(source.open(never))).equals(Buffer.from(BYTES))).toBe(true);
-  const without = place.run({ door: doorOf({ SSL_CERT_DIR: `${place.folder}/none` }) });
+  const without = place.run({ http: doorOf({ SSL_CERT_DIR: `${place.folder}/none` }) });
   expect((await failureOf(() => without.look(urlSource(`${server.url}/c.img`), undefined, never))).code).toBe(
     "source.tls",
   );
@@ -152,7 +155,7 @@ test("SSL_CERT_FILE: one odd certificate does not spoil the others; a file witho
   const odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
   const file = await place.file("bundle.pem", odd + (await pem("ca.crt")));
   const look = async (path: string) =>
-    await place.run({ door: doorOf({ SSL_CERT_FILE: path }) }).look(urlSource(`${server.url}/a.img`), undefined, never);
+    await place.run({ http: doorOf({ SSL_CERT_FILE: path }) }).look(urlSource(`${server.url}/a.img`), undefined, never);
   expect((await look(file)).size).toBe(BYTES.length);
   expect((await failureOf(async () => await look(await place.file("odd.pem", odd)))).code).toBe("source.tls");
 });

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { chmod, chown, link, mkdir, readFile, stat, symlink, utimes } from "node:fs/promises";
 import type { FileSource } from "../../../src/core/model/source.ts";
 import { withTree } from "../../../src/core/source/open/index.ts";
-import { Folder } from "../../harness.ts";
+import { TestDirectory } from "../../harness.ts";
 
 // A directory with metadata.yaml and rootfs is an image, as `incus image import DIRECTORY` takes it.
 
@@ -15,7 +15,7 @@ const spec = (path: string): FileSource => ({
   follow: true,
   at: { file: "images.toml", line: 1, column: 1 },
 });
-async function image(folder: Folder, name: string): Promise<string> {
+async function image(folder: TestDirectory, name: string): Promise<string> {
   const root = folder.at(name);
   for (const path of ["rootfs/etc", "rootfs/bin", "templates"]) await mkdir(`${root}/${path}`, { recursive: true });
   await Bun.write(`${root}/metadata.yaml`, "architecture: x86_64\ncreation_date: 1\n");
@@ -38,7 +38,7 @@ const sha = async (path: string) =>
 test.skipIf(!isRoot)(
   "the same tree is the same bytes wherever it lies, with owners, modes and links, and packed once",
   async () => {
-    await using folder = await Folder.make();
+    await using folder = await TestDirectory.make();
     const env = { IMAGES_CACHE: folder.at("cache") };
     const pack = async (name: string) => (await withTree(spec(folder.at(name)), env, signal)).path;
     await image(folder, "a");
@@ -63,7 +63,7 @@ test.skipIf(!isRoot)(
 );
 
 test("another directory is none, and files are left as they are", async () => {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   await mkdir(folder.at("empty"));
   const env = { IMAGES_CACHE: folder.at("cache") };
   await expect(withTree(spec(folder.at("empty")), env, signal)).rejects.toMatchObject({ code: "source.missing" });

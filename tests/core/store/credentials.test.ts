@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { openDoor } from "../../../src/core/net/http.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
 import { S3Credentials } from "../../../src/core/store/s3/credentials.ts";
 import { served } from "../net/kit.ts";
 import { failureOf, folder } from "./help.ts";
@@ -26,8 +26,8 @@ async function of({ env = {}, profile, files = {}, now = Date.now }: Asked) {
     profile,
     region: "us-east-1",
     now,
-    conceal: (secret) => secrets.push(secret),
-    open: (options) => openDoor(options, { env: {}, redact: (text) => text, conceal: () => undefined }),
+    maskSecret: (secret) => secrets.push(secret),
+    open: (options) => createHttpClient(options, { env: {}, redact: (text) => text, maskSecret: () => undefined }),
   });
   return { credentials, secrets, home: home.path, [Symbol.asyncDispose]: () => home[Symbol.asyncDispose]() };
 }

@@ -74,7 +74,7 @@ describe("[[moved]]", () => {
       told: problems.map((one) => one.message),
     };
   };
-  test.each([
+  const cases: readonly [string, Address[], [Address, Address][], Address[], Record<string, string>, string[]][] = [
     ["renames", [la], [[la, pa]], [pa], { [pa]: la }, []],
     [
       "follows a chain",
@@ -168,12 +168,10 @@ describe("[[moved]]", () => {
       { [lb]: la },
       ["lab/a is moved to lab/b and to lab/c"],
     ],
-  ] as [string, Address[], [Address, Address][], Address[], Record<string, string>, string[]][])(
-    "%s",
-    (_, before, pairs, has, renamed, told) => {
-      expect(run(before, ...pairs)).toEqual({ has, renamed, told });
-    },
-  );
+  ];
+  test.each(cases)("%s", (_, before, pairs, has, renamed, told) => {
+    expect(run(before, ...pairs)).toEqual({ has, renamed, told });
+  });
   test("the row knows its new backend, and problems their place", () => {
     expect(applyMoved(state(la), moved([la, pa])).state.images[pa]).toEqual(row("prod", "lab/a"));
     expect(applyMoved(state(la, lb), moved([la, lb])).problems[0]?.at).toEqual(place);

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { Failure } from "../../../src/core/failure.ts";
 import { showState } from "../../../src/core/store/document.ts";
 import { fileStorage } from "../../../src/core/store/file.ts";
-import { encode, type RunSaid } from "../../../src/core/store/journal.ts";
+import { encode, type RunEntry } from "../../../src/core/store/journal.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import { at, contents, folder, row, signal } from "./help.ts";
 
@@ -20,7 +20,7 @@ const document = showState({
   },
 });
 const begin = { run: "r", version: 1, lineage: "l", serial: 3, operation: "apply", user: "u", host: "h" };
-const said: RunSaid[] = [
+const said: RunEntry[] = [
   { begin },
   { put: { [at("lab", "a")]: row("lab", "3", { title: "é" }) } },
   { event: { type: "step.note", address: at("lab", "a"), text: "said" } },

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { hold, unlock } from "../../../src/core/store/hold.ts";
 import { httpStorage, httpWords } from "../../../src/core/store/http/storage.ts";
+import { acquireLock, forceUnlock } from "../../../src/core/store/lock.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
 import { opened, served } from "../net/kit.ts";
@@ -19,10 +19,10 @@ interface Place extends AsyncDisposable {
 function place(kind: "terraform" | "gitlab"): Place {
   const stack = new AsyncDisposableStack();
   const server = stack.use(stateServer(kind));
-  const { door } = stack.use(opened({ url: server.url.replace("//", "//user:secret@") }));
+  const { door: http } = stack.use(opened({ url: server.url.replace("//", "//user:secret@") }));
   return {
     server,
-    open: () => httpStorage(door, server.url),
+    open: () => httpStorage(http, server.url),
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
 }
@@ -86,11 +86,11 @@ test.each(["POST", "LOCK", "UNLOCK"])("a %s that arrived, and whose answer was l
 
 test("GitLab tells who holds the lock as far as it knows, and never what whoever asks has said", async () => {
   await using here = place("gitlab");
-  await using _ = await hold(here.open(), holder("run-1"), { signal });
-  const { message, hint } = await failureOf(hold(here.open(), holder("run-2"), { signal }));
+  await using _ = await acquireLock(here.open(), holder("run-1"), { signal });
+  const { message, hint } = await failureOf(acquireLock(here.open(), holder("run-2"), { signal }));
   expect(message).toContain("locked by alice, since 2026-01-01");
   expect(hint).toContain("images unlock run-1");
-  await unlock(here.open(), "run-1", { signal });
+  await forceUnlock(here.open(), "run-1", { signal });
   expect(await here.open().holder(signal)).toBeUndefined();
 });
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { Failure } from "../../../src/core/failure.ts";
 import { Commits } from "../../../src/core/store/commits.ts";
-import { decode, encode, parseJournal, type RunSaid } from "../../../src/core/store/journal.ts";
+import { decode, encode, parseJournal, type RunEntry } from "../../../src/core/store/journal.ts";
 import { at, row } from "./help.ts";
 
-const begin: RunSaid = {
+const begin: RunEntry = {
   begin: { run: "r", version: 1, lineage: "l", serial: 3, operation: "apply", user: "u", host: "h" },
 };
-const put: RunSaid = { put: { [at("lab", "a")]: row("lab", "1", { title: "é" }), [at("lab", "b")]: null } };
-const event: RunSaid = { event: { type: "run.started", run: "r", command: "apply", at: "t" } };
+const put: RunEntry = { put: { [at("lab", "a")]: row("lab", "1", { title: "é" }), [at("lab", "b")]: null } };
+const event: RunEntry = { event: { type: "run.started", run: "r", command: "apply", at: "t" } };
 const lines = [begin, put, event, put].map((said, i) => encode(i + 1, "2026-01-01T00:00:00Z", said));
 const whole = lines.join("");
 const read = (text: string) => parseJournal(text, "r", "/x/r.jsonl");

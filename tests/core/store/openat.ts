@@ -1,9 +1,9 @@
-import { openDoor } from "../../../src/core/net/http.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
 import { fileStorage } from "../../../src/core/store/file.ts";
 import { httpStorage } from "../../../src/core/store/http/storage.ts";
-import { parsePostgres } from "../../../src/core/store/postgres/place.ts";
+import { parsePostgres } from "../../../src/core/store/postgres/location.ts";
 import { postgresStorage } from "../../../src/core/store/postgres/storage.ts";
-import { parseS3 } from "../../../src/core/store/s3/place.ts";
+import { parseS3 } from "../../../src/core/store/s3/location.ts";
 import { s3Storage } from "../../../src/core/store/s3/storage.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
 import { opened } from "../net/kit.ts";
@@ -18,7 +18,7 @@ export function openAt(
   if (place.startsWith("s3://")) {
     const { storage, close } = s3Storage(parseS3(place), {
       env,
-      conceal: () => undefined,
+      maskSecret: () => undefined,
       open: (options) => opened(options, { onRequest }).door,
     });
     return { storage, close: async () => await close[Symbol.asyncDispose]() };
@@ -26,15 +26,15 @@ export function openAt(
   if (place.startsWith("postgres://")) {
     const { storage, close } = postgresStorage(parsePostgres(place), {
       env,
-      conceal: () => undefined,
+      maskSecret: () => undefined,
       login: async () => ({ username: undefined, password: undefined }),
     });
     return { storage, close: async () => await close[Symbol.asyncDispose]() };
   }
   if (!place.startsWith("http://")) return { storage: fileStorage(place), close: async () => undefined };
-  const door = openDoor(
+  const http = createHttpClient(
     { url: place.replace("//", "//user:secret@") },
-    { env: {}, redact: (text) => text, conceal: () => undefined, onRequest },
+    { env: {}, redact: (text) => text, maskSecret: () => undefined, onRequest },
   );
-  return { storage: httpStorage(door, place), close: async () => await door[Symbol.asyncDispose]() };
+  return { storage: httpStorage(http, place), close: async () => await http[Symbol.asyncDispose]() };
 }

@@ -3,8 +3,8 @@ import { chmod, chown, copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
-import type { PostgresMeans } from "../../../src/core/store/postgres/client.ts";
-import { parsePostgres } from "../../../src/core/store/postgres/place.ts";
+import type { PostgresContext } from "../../../src/core/store/postgres/client.ts";
+import { parsePostgres } from "../../../src/core/store/postgres/location.ts";
 import { postgresStorage } from "../../../src/core/store/postgres/storage.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
 import { freePort, programAt } from "./servers.ts";
@@ -23,7 +23,7 @@ export interface Postgres extends AsyncDisposable {
   readonly folder: string;
   /** The URL of the state `name`, as the owner of the database. */
   url(name: string, more?: string, user?: string): string;
-  open(url: string, over?: Partial<PostgresMeans>): Storage;
+  open(url: string, over?: Partial<PostgresContext>): Storage;
   /** Runs SQL as the owner of the server. */
   sql(text: string): Promise<readonly unknown[]>;
   stop(how: "SIGKILL" | "SIGINT"): Promise<void>;
@@ -119,7 +119,7 @@ export async function postgres(
     open(url, over = {}) {
       const means = {
         env: { HOME: "/nonexistent" },
-        conceal: () => undefined,
+        maskSecret: () => undefined,
         login: async () => ({ username: undefined, password: undefined }),
         ...over,
       };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
-import { parsePostgres, targetOf } from "../../../src/core/store/postgres/place.ts";
+import { parsePostgres, targetOf } from "../../../src/core/store/postgres/location.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
 import { at, failureOf, folder, holder, row, signal } from "./help.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { link, readdir, readFile } from "node:fs/promises";
 import { replaceFile } from "../../../src/core/disk/write.ts";
 import { replay } from "../../../src/core/store/replay.ts";
-import { Folder } from "../../harness.ts";
+import { TestDirectory } from "../../harness.ts";
 
 test("a journal that was killed before its first line was whole has said nothing", () => {
   for (const text of ["", '{"seq":0,"at":"2026-11-20T']) {
@@ -12,7 +12,7 @@ test("a journal that was killed before its first line was whole has said nothing
 });
 
 test("a backup that is the document itself, after a kill between the two renames, leaves no third name", async () => {
-  await using folder = await Folder.make({ state: "one" });
+  await using folder = await TestDirectory.make({ state: "one" });
   await link(folder.at("state"), folder.at("state.backup"));
   await replaceFile(folder.at("state"), "two", { backup: folder.at("state.backup") });
   expect((await readdir(folder.path)).sort()).toEqual(["state", "state.backup"]);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { usual } from "../../../src/core/store/s3/lease.ts";
-import { parseS3 } from "../../../src/core/store/s3/place.ts";
+import { parseS3 } from "../../../src/core/store/s3/location.ts";
 import { s3Storage } from "../../../src/core/store/s3/storage.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import { served } from "../net/kit.ts";
@@ -95,7 +95,7 @@ test("where a bucket is: the style of AWS and that of others, regions, endpoints
     let seen = "";
     const { storage } = s3Storage(parseS3(url), {
       env: { ...AWS, HOME: "/nonexistent", ...env },
-      conceal: () => undefined,
+      maskSecret: () => undefined,
       open: (options) => {
         seen = options.url;
         throw new Error("far enough");

@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HttpOptions } from "../../../src/core/net/door.ts";
-import { openDoor } from "../../../src/core/net/http.ts";
-import type { Traced } from "../../../src/core/net/means.ts";
+import type { HttpOptions } from "../../../src/core/net/client.ts";
+import type { RequestTrace } from "../../../src/core/net/context.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
 import { signedHeaders } from "../../../src/core/net/sign.ts";
 import type { Timing } from "../../../src/core/store/s3/lease.ts";
-import type { S3Means } from "../../../src/core/store/s3/objects.ts";
-import { parseS3 } from "../../../src/core/store/s3/place.ts";
+import { parseS3 } from "../../../src/core/store/s3/location.ts";
+import type { S3Context } from "../../../src/core/store/s3/objects.ts";
 import { s3Storage } from "../../../src/core/store/s3/storage.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
 import { signal } from "./help.ts";
@@ -110,10 +110,10 @@ export async function moto(): Promise<Server> {
 
 export interface S3Kit extends AsyncDisposable {
   /** Every request that was made, "METHOD path status". */
-  readonly requests: Traced[];
-  means(over?: Partial<S3Means>): S3Means;
+  readonly requests: RequestTrace[];
+  means(over?: Partial<S3Context>): S3Context;
   url(key: string, more?: string): string;
-  open(url: string, timing?: Timing, over?: Partial<S3Means>): Storage;
+  open(url: string, timing?: Timing, over?: Partial<S3Context>): Storage;
 }
 
 export const BUCKET = "team-state";
@@ -121,15 +121,15 @@ export const BUCKET = "team-state";
 /** What a test needs to open states in a bucket of a server. */
 export function s3Kit(server: string): S3Kit {
   const stack = new AsyncDisposableStack();
-  const requests: Traced[] = [];
-  const means = (over: Partial<S3Means> = {}): S3Means => ({
+  const requests: RequestTrace[] = [];
+  const means = (over: Partial<S3Context> = {}): S3Context => ({
     env: { ...AWS, HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true" },
-    conceal: () => undefined,
+    maskSecret: () => undefined,
     open: (options) =>
-      openDoor(options, {
+      createHttpClient(options, {
         env: {},
         redact: (text) => text,
-        conceal: () => undefined,
+        maskSecret: () => undefined,
         onRequest: (traced) => requests.push(traced),
       }),
     ...over,
@@ -157,6 +157,6 @@ export async function makeBucket(server: string): Promise<void> {
     service: "s3",
   } as const;
   const headers: HttpOptions["headers"] = (request) => signedHeaders(request, signer, new Date());
-  await using door = kit.means().open({ url: server, headers });
-  await (await door.send("PUT", `/${BUCKET}`, { signal, body: "", accept: [409] })).text();
+  await using http = kit.means().open({ url: server, headers });
+  await (await http.send("PUT", `/${BUCKET}`, { signal, body: "", accept: [409] })).text();
 }

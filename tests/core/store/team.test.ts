@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
 import { imageId } from "../../../src/core/model/name.ts";
 import { showState } from "../../../src/core/store/document.ts";
-import { hold } from "../../../src/core/store/hold.ts";
 import { encode } from "../../../src/core/store/journal.ts";
+import { acquireLock } from "../../../src/core/store/lock.ts";
 import { runs } from "../../../src/core/store/runs.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import { KEPT_VERSIONS } from "../../../src/core/store/storage.ts";
@@ -183,7 +183,7 @@ for (const kind of KINDS) {
       expect(await said()).toBe("put 1");
       held.kill("SIGSTOP");
       await using here = using(place);
-      const { code, hint } = await failureOf(hold(here.storage, holder("next"), { signal }));
+      const { code, hint } = await failureOf(acquireLock(here.storage, holder("next"), { signal }));
       expect([code, hint]).toEqual(["state.locked", expect.stringContaining(`images unlock ${run}`)]);
       expect(await here.storage.unlock(run ?? "", signal)).toBe(true);
       {
@@ -220,7 +220,7 @@ for (const kind of KINDS) {
         await answer.lease.journal?.append("dead", encode(1, "", { begin }) + encode(2, "", { put }), true);
         await using here = using(place);
         {
-          await using lease = await hold(here.storage, holder("next"), { signal });
+          await using lease = await acquireLock(here.storage, holder("next"), { signal });
           await lease.write(showState({ version: 1, lineage, serial, images: {} }), undefined);
         }
         const notes: string[] = [];
@@ -236,7 +236,7 @@ for (const kind of KINDS) {
       await using here = using(place);
       const text = (serial: number) => `{"version":1,"lineage":"l","serial":${serial},"images":{}}\n`;
       for (let serial = 1; serial <= KEPT_VERSIONS + 3; serial++) {
-        await using lease = await hold(here.storage, holder(`run-${serial}`), { signal });
+        await using lease = await acquireLock(here.storage, holder(`run-${serial}`), { signal });
         await lease.write(text(serial), (await here.storage.read(signal)).document?.tag);
       }
       const kept = (await here.storage.versions(signal)) ?? [];

@@ -6,7 +6,7 @@ import { explain } from "../../../src/plugins/incus/explain.ts";
 import { Operations } from "../../../src/plugins/incus/operations.ts";
 import { Streams } from "../../../src/plugins/incus/streams.ts";
 import { never, opened, served } from "../../core/net/kit.ts";
-import { Folder } from "../../harness.ts";
+import { TestDirectory } from "../../harness.ts";
 
 // What a server says that a real one cannot be brought to say at will; against a real one: tests/live.
 
@@ -150,7 +150,7 @@ test("a stream: the newest version, by alias, type, architecture or fingerprint;
 });
 
 test("the incus client's configuration: its remotes, those it knows from the start, its default, its pinned certificates", async () => {
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "config.yml": `default-remote: lab
 remotes:
   lab: {addr: "https://10.0.0.5:8443", project: web, protocol: incus}
@@ -159,7 +159,7 @@ remotes:
   docker: {addr: "https://docker.io", protocol: oci, public: true}
 `,
   });
-  const config = new ClientConfig(undefined, { folder: "/", env: { INCUS_CONF: folder.path } });
+  const config = new ClientConfig(undefined, { directory: "/", env: { INCUS_CONF: folder.path } });
   expect(await config.first()).toBe("lab");
   expect(await config.remote("lab")).toMatchObject({
     addresses: ["https://10.0.0.5:8443"],
@@ -174,8 +174,8 @@ remotes:
     hint: expect.stringContaining("docker, images, lab, local, mirror, several"),
   });
   expect(await config.serverCertificate("lab")).toBeUndefined();
-  const none = new ClientConfig("./none", { folder: folder.path, env: {} });
+  const none = new ClientConfig("./none", { directory: folder.path, env: {} });
   expect(await none.first()).toBeUndefined();
   await folder.write("config.yml", "remotes: [");
-  await expect(new ClientConfig(folder.path, { folder: "/", env: {} }).first()).rejects.toThrow("is not YAML");
+  await expect(new ClientConfig(folder.path, { directory: "/", env: {} }).first()).rejects.toThrow("is not YAML");
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import { fileIn } from "../../../src/core/format/inside.ts";
+import { fileIn } from "../../../src/core/format/file-in-tar.ts";
 import { hasProperties } from "../../../src/plugins/incus/metadata.ts";
 import type { MultipartFiles } from "../../../src/plugins/incus/multipart.ts";
 

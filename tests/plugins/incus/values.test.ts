@@ -1,22 +1,22 @@
 import { expect, test } from "bun:test";
 import { createHash, X509Certificate } from "node:crypto";
-import { address, backendName, type Desired, imageId, imageName, type Mark } from "images";
+import { address, backendName, type Desired, imageId, imageName, type Marker } from "images";
 import { check } from "../../../src/core/model/check.ts";
 import { diff } from "../../../src/core/plan/diff.ts";
 import { declared, isLeft } from "../../../src/plugins/incus/aliases.ts";
-import { askedOf } from "../../../src/plugins/incus/asked.ts";
 import { selfSigned } from "../../../src/plugins/incus/certificate.ts";
 import { edited } from "../../../src/plugins/incus/edit.ts";
 import { NEVER, noteFor, notesOf, observed, partsOf, toProperties } from "../../../src/plugins/incus/image.ts";
 import { metadataTar } from "../../../src/plugins/incus/metadata.ts";
 import { boundaryOf, framed, framing, type TaggedFile, unframed } from "../../../src/plugins/incus/multipart.ts";
+import { remoteImageRequest } from "../../../src/plugins/incus/request.ts";
 import { rules } from "../../../src/plugins/incus/rules.ts";
 import { type IncusImage, image } from "../../../src/plugins/incus/schema.ts";
 import { addressOf, fingerprintOf } from "../../../src/plugins/incus/trust.ts";
 import type { IncusImageAnswer } from "../../../src/plugins/incus/wire.ts";
 
 const owner = address(backendName("lab"), imageName("a"));
-const mark: Mark = { file: "team", owner, content: "sha256:1" };
+const marker: Marker = { file: "team", owner, content: "sha256:1" };
 const OWN_PLACE = {
   prefix: "",
   scopes: new Set([""]),
@@ -33,7 +33,7 @@ function wanted(written: Readonly<Record<string, unknown>>): Desired<IncusImage>
 }
 const answer = (more: Partial<IncusImageAnswer> = {}): IncusImageAnswer => ({
   fingerprint: FINGERPRINT,
-  properties: { os: "x", ...toProperties({ mark, alias: "first", copied: ["theirs"] }) },
+  properties: { os: "x", ...toProperties({ mark: marker, alias: "first", copied: ["theirs"] }) },
   public: false,
   auto_update: false,
   profiles: ["default"],
@@ -54,8 +54,8 @@ const answer = (more: Partial<IncusImageAnswer> = {}): IncusImageAnswer => ({
 const text = (value: string) => new TextEncoder().encode(value);
 
 test("an image is shown without our notes, its aliases by where they come from", () => {
-  const { id, mark: found, attributes, names } = observed(answer(), OWN_PLACE);
-  expect([String(id), found]).toEqual([FINGERPRINT, mark]);
+  const { id, marker: found, attributes, names } = observed(answer(), OWN_PLACE);
+  expect([String(id), found]).toEqual([FINGERPRINT, marker]);
   expect(attributes).toMatchObject({
     alias: "first",
     aliases: [{ name: "other", description: "said" }],
@@ -68,9 +68,9 @@ test("an image is shown without our notes, its aliases by where they come from",
 });
 
 test("the note in an alias holds what a refresh by the server loses", () => {
-  const note = noteFor({ mark, alias: "first", copied: undefined }, FINGERPRINT);
+  const note = noteFor({ mark: marker, alias: "first", copied: undefined }, FINGERPRINT);
   const refreshed = answer({ properties: { os: "new" }, aliases: [note ?? { name: "", description: "" }] });
-  expect(notesOf(refreshed)).toEqual({ mark, alias: "first", copied: undefined });
+  expect(notesOf(refreshed)).toEqual({ mark: marker, alias: "first", copied: undefined });
   expect(observed(refreshed, OWN_PLACE).attributes.aliases).toEqual([]);
 });
 
@@ -109,18 +109,18 @@ test("ids name their place, aliases with slashes are none", () => {
 });
 
 test("an image of a remote in each spelling", () => {
-  expect(askedOf(wanted({ source: "images:alpine/edge", vm: true }))).toMatchObject({
+  expect(remoteImageRequest(wanted({ source: "images:alpine/edge", vm: true }))).toMatchObject({
     remote: "images",
     name: "alpine/edge",
     type: "virtual-machine",
     copyAliases: false,
   });
-  expect(askedOf(wanted({ source_image: { remote: "r", name: "x" } }))).toMatchObject({
+  expect(remoteImageRequest(wanted({ source_image: { remote: "r", name: "x" } }))).toMatchObject({
     type: "container",
     copyAliases: true,
   });
-  expect(askedOf(wanted({ source: "r:x", project: "from", target_project: "to" }))?.project).toBe("from");
-  expect(askedOf(wanted({}))).toBeUndefined();
+  expect(remoteImageRequest(wanted({ source: "r:x", project: "from", target_project: "to" }))?.project).toBe("from");
+  expect(remoteImageRequest(wanted({}))).toBeUndefined();
 });
 
 test("what excludes each other is told", () => {

@@ -1,20 +1,20 @@
 import { type LinodeEmulator, type LinodeOptions, startLinode } from "../../emulators/linode/start.ts";
-import { Folder, type ProgramSaid, run } from "../../harness.ts";
+import { type ProgramResult, run, TestDirectory } from "../../harness.ts";
 
 export const TOKEN = "sentinel-token-3c9e41";
 
 /** An emulated account, and a folder with an images.toml that is about it. */
 export class Scene implements AsyncDisposable {
   readonly emulator: LinodeEmulator;
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
 
-  private constructor(emulator: LinodeEmulator, folder: Folder) {
+  private constructor(emulator: LinodeEmulator, folder: TestDirectory) {
     this.emulator = emulator;
     this.folder = folder;
   }
 
   static async open(options: LinodeOptions = {}): Promise<Scene> {
-    return new Scene(await startLinode({ token: TOKEN, ...options }), await Folder.make());
+    return new Scene(await startLinode({ token: TOKEN, ...options }), await TestDirectory.make());
   }
 
   get control(): LinodeEmulator["control"] {
@@ -31,18 +31,18 @@ export class Scene implements AsyncDisposable {
     return { LINODE_TOKEN: TOKEN };
   }
 
-  run(...args: readonly string[]): Promise<ProgramSaid> {
+  run(...args: readonly string[]): Promise<ProgramResult> {
     return run(this.folder, args, { env: this.env });
   }
 
   /** @throws what the program said, when it failed */
-  async ok(...args: readonly string[]): Promise<ProgramSaid> {
+  async ok(...args: readonly string[]): Promise<ProgramResult> {
     const said = await this.run(...args);
     if (said.code !== 0) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
     return said;
   }
 
-  apply(...args: readonly string[]): Promise<ProgramSaid> {
+  apply(...args: readonly string[]): Promise<ProgramResult> {
     return this.ok("apply", "--yes", ...args);
   }
 

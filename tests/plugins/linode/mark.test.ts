@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
-import { type Address, address, backendName, imageName, type Mark } from "images";
-import { DESCRIPTION_ROOM, MARK_ROOM, readMark, withMark } from "../../../src/plugins/linode/mark.ts";
+import { type Address, address, backendName, imageName, type Marker } from "images";
+import { DESCRIPTION_ROOM, MARK_ROOM, readMark, withMark } from "../../../src/plugins/linode/marker.ts";
 
-const mark = (owner: Address, content = "sha256:00ff"): Mark => ({ file: "team.images-2", owner, content });
+const marker = (owner: Address, content = "sha256:00ff"): Marker => ({ file: "team.images-2", owner, content });
 const small = address(backendName("lin"), imageName("small"));
 const longest = address(backendName("b".repeat(63)), imageName("i".repeat(63)));
 
 test("the mark is the last line of the description, and is taken out of it again", () => {
-  expect(withMark("for people", mark(small))).toBe("for people\n[images: team.images-2 lin/small sha256:00ff]");
+  expect(withMark("for people", marker(small))).toBe("for people\n[images: team.images-2 lin/small sha256:00ff]");
   const all = ["", "one", "two\nlines\n", "  spaces  ", "[images: a b/c d]", "ends in [images: nothing]", "äöü 😀"];
   for (const description of all) {
-    for (const one of [mark(small), mark(longest), mark(small, "known:a b]c%20 \u{1F600}")])
+    for (const one of [marker(small), marker(longest), marker(small, "known:a b]c%20 \u{1F600}")])
       expect(readMark(withMark(description, one))).toEqual({ description, mark: one });
     expect(withMark(description, undefined)).toBe(description);
   }

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { setImmediate as immediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import type { Clock } from "images";
-import { openDoor } from "../../../src/core/net/http.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
 import { Budget } from "../../../src/plugins/linode/budget.ts";
 import { LinodeClient } from "../../../src/plugins/linode/client.ts";
 import { explain } from "../../../src/plugins/linode/explain.ts";
@@ -42,9 +42,9 @@ test("fifty images that are waited for cost one listing a look, and the server's
   const clock = new Quick();
   await using emulator = await startLinode({ isLimiting: true, now: clock.now, pace: { ms: 150_000 } });
   const headers = { authorization: "Bearer any" };
-  const means = { signal: never, redact: (text: string) => text, conceal: () => {}, env: {}, clock };
-  await using door = openDoor({ url: `${emulator.url}/v4`, headers, explain }, means);
-  const client = new LinodeClient(door, new Budget(clock));
+  const means = { signal: never, redact: (text: string) => text, maskSecret: () => {}, env: {}, clock };
+  await using http = createHttpClient({ url: `${emulator.url}/v4`, headers, explain }, means);
+  const client = new LinodeClient(http, new Budget(clock));
   const watch = new LinodeWatch(client, 4000, clock);
   const ids: string[] = [];
   for (let i = 0; i < 50; i++) {
@@ -73,9 +73,9 @@ test("fifty images that are waited for cost one listing a look, and the server's
 test("a wait ends with its signal; the others go on", async () => {
   const clock = new Quick();
   await using emulator = await startLinode({ now: clock.now, pace: "settle" });
-  const means = { signal: never, redact: (text: string) => text, conceal: () => {}, env: {}, clock };
-  await using door = openDoor({ url: `${emulator.url}/v4`, headers: { authorization: "Bearer any" } }, means);
-  const client = new LinodeClient(door, new Budget(clock));
+  const means = { signal: never, redact: (text: string) => text, maskSecret: () => {}, env: {}, clock };
+  await using http = createHttpClient({ url: `${emulator.url}/v4`, headers: { authorization: "Bearer any" } }, means);
+  const client = new LinodeClient(http, new Budget(clock));
   const watch = new LinodeWatch(client, 4000, clock);
   const [one, two] = [
     emulator.control.addImage({ status: "creating" }),
@@ -101,9 +101,16 @@ test("a wait ends with its signal; the others go on", async () => {
 test("an API that is away for minutes does not end a wait; one that stays away does", async () => {
   const clock = new Quick();
   await using emulator = await startLinode({ now: clock.now, pace: { polls: 1 } });
-  const means = { signal: never, redact: (text: string) => text, conceal: () => {}, env: {}, clock, random: () => 1 };
-  await using door = openDoor({ url: `${emulator.url}/v4`, headers: { authorization: "Bearer any" } }, means);
-  const watch = new LinodeWatch(new LinodeClient(door, new Budget(clock)), 4000, clock);
+  const means = {
+    signal: never,
+    redact: (text: string) => text,
+    maskSecret: () => {},
+    env: {},
+    clock,
+    random: () => 1,
+  };
+  await using http = createHttpClient({ url: `${emulator.url}/v4`, headers: { authorization: "Bearer any" } }, means);
+  const watch = new LinodeWatch(new LinodeClient(http, new Budget(clock)), 4000, clock);
   const { id } = emulator.control.addImage();
   const ready = () => watch.until(id, (image) => image.id, never);
   emulator.control.next({ kind: "bad-gateway" }, { times: 30 });

@@ -2,9 +2,10 @@ import { expect, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Failure } from "images";
+import { backendName } from "../../../src/core/model/name.ts";
 import { readProfile } from "../../../src/plugins/linode/profile.ts";
 import { accessOf } from "../../../src/plugins/linode/settings.ts";
-import { Folder } from "../../harness.ts";
+import { TestDirectory } from "../../harness.ts";
 import { Scene, TOKEN, upload } from "./kit.ts";
 
 const CLI = `[DEFAULT]
@@ -33,12 +34,12 @@ async function access(
   env: Readonly<Record<string, string>> = {},
   files: Readonly<Record<string, string>> = {},
 ) {
-  await using folder = await Folder.make();
+  await using folder = await TestDirectory.make();
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(folder.at(name)), { recursive: true });
     await folder.write(name, text);
   }
-  const host = { backend: "lin" as never, folder: folder.path, env: { HOME: folder.path, ...env } };
+  const host = { backend: backendName("lin"), directory: folder.path, env: { HOME: folder.path, ...env } };
   return await accessOf(written, host).catch((thrown: unknown) =>
     thrown instanceof Failure ? `${thrown.code}: ${thrown.message.replaceAll(folder.path, "~")}` : thrown,
   );

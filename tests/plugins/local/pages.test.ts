@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { address, backendName, imageName } from "../../../src/core/model/name.ts";
 import { storeFeed } from "../../../src/plugins/local/feed.ts";
 import { Pages } from "../../../src/plugins/local/pages.ts";
-import { shelvesOf } from "../../../src/plugins/local/streams.ts";
+import { productVersions } from "../../../src/plugins/local/streams.ts";
 import { World } from "../../cli/world.ts";
 import { fails } from "../../pages/markup.ts";
 import { entryOf, FEW, pageOf } from "../../pages/stores.ts";
@@ -74,13 +74,15 @@ describe("the page of a store", () => {
         tags: [attack],
       };
       const owner = address(backendName("store"), imageName("ubuntu-1"));
-      const mark = { file: attack, owner, content: attack, retained: attack };
-      const entries = [entryOf(1, { attributes }), entryOf(2, { name: "ubuntu-1", attributes, mark })];
+      const marker = { file: attack, owner, content: attack, retained: attack };
+      const entries = [entryOf(1, { attributes }), entryOf(2, { name: "ubuntu-1", attributes, mark: marker })];
       const page = pageOf(entries);
       expect(fails(page)).toEqual([]);
       expect(page.match(/<script/g)).toHaveLength(1);
       expect(
-        fails(storeFeed(shelvesOf(entries), "11111111-2222-4333-8444-555555555555").replace(/^<\?xml[^>]*\?>\n/, "")),
+        fails(
+          storeFeed(productVersions(entries), "11111111-2222-4333-8444-555555555555").replace(/^<\?xml[^>]*\?>\n/, ""),
+        ),
       ).toEqual([]);
     }
   });
@@ -129,7 +131,7 @@ describe("the page of a store", () => {
 describe("an Atom feed", () => {
   test("has what RFC 4287 asks for, the newest version first, and ids that stay", () => {
     const store = "11111111-2222-4333-8444-555555555555";
-    const feed = storeFeed(shelvesOf(FEW), store, "https://m.example.org/");
+    const feed = storeFeed(productVersions(FEW), store, "https://m.example.org/");
     expect(fails(feed.replace(/^<\?xml[^>]*\?>\n/, ""))).toEqual([]);
     expect(feed).toStartWith(
       `<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n<id>urn:uuid:${store}</id>\n<title>`,
@@ -141,7 +143,7 @@ describe("an Atom feed", () => {
     const times = [...feed.matchAll(/<entry>\n[\s\S]*?<updated>([^<]*)/g)].map(([, time]) => time ?? "");
     expect(times).toEqual(times.toSorted().reverse());
     expect(/<updated>([^<]*)/.exec(feed)?.[1]).toBe(times[0] ?? "");
-    expect(storeFeed(shelvesOf(FEW), store, "https://m.example.org/")).toBe(feed);
+    expect(storeFeed(productVersions(FEW), store, "https://m.example.org/")).toBe(feed);
     expect(storeFeed([], store)).toContain("<updated>1970-01-01T00:00:00.000Z</updated>");
   });
 });

@@ -56,8 +56,8 @@ test("an id that a visible image has blocks the plan; the image is named and unt
 });
 
 test("an id that was given before is told, and nothing is left in the state", async () => {
-  for (const mark of ["", "mark = false"]) {
-    await using stage = await staged(as(ONE), { more: mark });
+  for (const marker of ["", "mark = false"]) {
+    await using stage = await staged(as(ONE), { more: marker });
     stage.glance.spent.add(ONE);
     const said = await stage.images("apply", "--yes");
     expect([said.code, said.stderr.includes("belonged to one that is deleted")]).toEqual([1, true]);

@@ -13,7 +13,7 @@ const block = (source: string, more = "") =>
 
 /** Upstream's server: an image that is always called the same, beside the list of its checksums. */
 function upstream() {
-  const now = { text: bytes, date: "Fri, 21 Aug 2026 10:00:00 GMT" as string | undefined };
+  const now: { text: string; date: string | undefined } = { text: bytes, date: "Fri, 21 Aug 2026 10:00:00 GMT" };
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",

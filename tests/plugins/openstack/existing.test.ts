@@ -143,7 +143,7 @@ test("what the marker on another project's image says of its bytes proves nothin
   const text = "not the declared bytes".padEnd(bytes.length, "!");
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   await using stage = await staged(declared("a"));
-  const mark = { images_file: "team", images_owner: "x/a", images_self: "i9", images_content: `sha256:${sha256}` };
+  const marker = { images_file: "team", images_owner: "x/a", images_self: "i9", images_content: `sha256:${sha256}` };
   const of = (algorithm: string) => createHash(algorithm).update(text).digest("hex");
   const forged = existing("i9", {
     owner: "p9",
@@ -151,12 +151,12 @@ test("what the marker on another project's image says of its bytes proves nothin
     checksum: of("md5"),
     os_hash_value: of("sha512"),
   });
-  stage.glance.images.set("i9", { ...forged, ...mark });
+  stage.glance.images.set("i9", { ...forged, ...marker });
   const said = await stage.images("import", "x/a", "i9");
   expect(said.stderr).toContain("x/a: bytes not comparable: no common digest");
   // Neither does an import of the file take it for what is declared.
   await using other = await staged(`${declared("a")}[[import]]\naddress = "x/a"\nid = "i9"\n`);
-  other.glance.images.set("i9", { ...forged, ...mark });
+  other.glance.images.set("i9", { ...forged, ...marker });
   const plan = await other.images("plan");
   expect(plan.stdout).toContain("not comparable");
 });

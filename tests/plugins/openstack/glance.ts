@@ -14,6 +14,10 @@ export class Glance {
   tells = true;
   /** The format that an import turns images into. */
   converts: string | undefined;
+  /** Whether it is as old as not to know of sha512. */
+  isOld = false;
+  /** Whether it stores other bytes than it gets. */
+  isBroken = false;
   /** Images of a page at most. */
   page = 1000;
 
@@ -36,8 +40,10 @@ export class Glance {
     else if (part === "import") image["status"] = "importing";
     else if (part === "file") {
       const bytes = Buffer.from(body, "latin1");
-      const of = (algorithm: string) => createHash(algorithm).update(bytes).digest("hex");
-      const sums = { checksum: of("md5"), os_hash_algo: "sha512", os_hash_value: of("sha512") };
+      const stored = this.isBroken ? Buffer.concat([bytes.subarray(1), Buffer.from("x")]) : bytes;
+      const of = (algorithm: string) => createHash(algorithm).update(stored).digest("hex");
+      const newer = this.isOld ? {} : { os_hash_algo: "sha512", os_hash_value: of("sha512") };
+      const sums = { checksum: of("md5"), ...newer };
       Object.assign(image, { status: "active", size: bytes.length, ...sums });
     } else if (part === "actions/deactivate") image["status"] = "deactivated";
     else if (part === "actions/reactivate") image["status"] = "active";

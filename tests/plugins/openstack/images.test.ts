@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { listening } from "../../../src/conformance/stage.ts";
+import { recordingContext } from "../../../src/conformance/stage.ts";
 import { Glance as Client } from "../../../src/plugins/openstack/glance.ts";
 import { keeps, kindOf } from "../../../src/plugins/openstack/head.ts";
 import { fetched } from "../../../src/plugins/openstack/import.ts";
@@ -21,9 +21,9 @@ test("a plan over 1,000 images costs the pages of one listing of the project's o
   const { glance, cloud } = stage;
   glance.page = 400;
   for (const name of names) {
-    const mark = { images_file: "team", images_owner: `x/${name}`, images_content: "" };
+    const marker = { images_file: "team", images_owner: `x/${name}`, images_content: "" };
     const fields = { id: `id-${name}`, name, status: "active", disk_format: "raw", container_format: "bare" };
-    glance.images.set(`id-${name}`, { ...fields, visibility: "shared", owner: "p1", tags: [], ...mark });
+    glance.images.set(`id-${name}`, { ...fields, visibility: "shared", owner: "p1", tags: [], ...marker });
   }
   await stage.images("plan");
   // Three pages of those that are shown, one of the hidden ones: no state says yet that there are none of ours.
@@ -78,7 +78,7 @@ test("an import of which nothing is heard is given up after its time", async () 
   glance.images.set("i1", { id: "i1", status: "queued" });
   await using us = opened({ url: `${cloud.url}/v2` });
   const notes: string[] = [];
-  const { context } = listening(undefined, { note: (text) => void notes.push(text) });
+  const { context } = recordingContext(undefined, { note: (text) => void notes.push(text) });
   const pull = { urls: ["http://127.0.0.1:1/x"], open: () => Promise.reject(new Error("not here")) };
   expect(await fetched(new Client(us.door), "i1", pull, {}, context, 0.2)).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining("timed out after 0 s: the image i1 is still importing")]);
@@ -203,3 +203,16 @@ test("the kinds of bytes that Glance may keep as what is declared", async () => 
   expect(allowed("raw", "compressed").length).toBe(7);
   expect(allowed("aki").length).toBe(7);
 });
+
+for (const isOld of [false, true])
+  test(`bytes that Glance does not store as they were sent are found${isOld ? ", by the md5 of a Glance that has no other digest" : ""}`, async () => {
+    await using stage = await staged(declared("a"));
+    stage.glance.isOld = isOld;
+    stage.glance.isBroken = true;
+    const said = await stage.images("apply", "--yes");
+    expect(said.code).toBe(1);
+    expect(said.stderr + said.stdout).toContain(`checksum mismatch of the upload: sent ${isOld ? "md5" : "sha512"}`);
+    expect(stage.glance.images.size).toBe(0);
+    stage.glance.isBroken = false;
+    expect((await stage.images("apply", "--yes")).code).toBe(0);
+  });

@@ -1,4 +1,4 @@
-import { Folder, type ProgramSaid, run } from "../../harness.ts";
+import { type ProgramResult, run, TestDirectory } from "../../harness.ts";
 
 /** A request as it came. */
 export interface Heard {
@@ -118,8 +118,8 @@ export async function info(
   env: Readonly<Record<string, string>> = {},
   files: Readonly<Record<string, string>> = {},
   plugin = "openstack",
-): Promise<ProgramSaid> {
+): Promise<ProgramResult> {
   const lines = Object.entries({ plugin, ...settings }).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
-  await using folder = await Folder.make({ "images.toml": `[backend.x]\n${lines.join("\n")}\n`, ...files });
+  await using folder = await TestDirectory.make({ "images.toml": `[backend.x]\n${lines.join("\n")}\n`, ...files });
   return await run(folder, ["info", "x", "--json"], { env });
 }

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Folder, run } from "../../harness.ts";
+import { run, TestDirectory } from "../../harness.ts";
 import { Cloud, info } from "./keystone.ts";
 
 setDefaultTimeout(30_000);
@@ -134,7 +134,7 @@ test("clouds.yaml and secure.yaml are looked for where openstack looks, each by 
   await using cloud = new Cloud();
   const clouds = (user: string) =>
     `clouds: {c: {auth: {auth_url: '${cloud.url}', username: ${user}, project_id: p1}}}\n`;
-  await using folder = await Folder.make({ "images.toml": '[backend.x]\nplugin = "openstack"\ncloud = "c"\n' });
+  await using folder = await TestDirectory.make({ "images.toml": '[backend.x]\nplugin = "openstack"\ncloud = "c"\n' });
   const write = async (path: string, text: string) => {
     await mkdir(dirname(folder.at(path)), { recursive: true });
     await folder.write(path, text);

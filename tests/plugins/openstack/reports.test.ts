@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { backendName } from "../../../src/core/model/name.ts";
 import { accessOf } from "../../../src/plugins/openstack/access.ts";
-import { Folder } from "../../harness.ts";
+import { TestDirectory } from "../../harness.ts";
 import { declared, existing, staged } from "./stage.ts";
 
 // What users of other tools have reported, one by one.
@@ -14,11 +14,11 @@ setDefaultTimeout(60_000);
 test("terraform-provider-openstack #405, gophercloud/utils#68: auth_url stands in the regions alone", async () => {
   const region = (name: string) =>
     `{name: ${name}, values: {auth: {auth_url: 'https://${name.toLowerCase()}.example/v3'}}}`;
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "clouds.yaml": `clouds: {mycloud: {auth: {username: u, password: p, project_name: q}, endpoint_type: public, regions: [${region("A")}, ${region("B")}]}}\n`,
   });
   const urlIn = async (more: object, env: Record<string, string> = {}) => {
-    const where = { backend: backendName("x"), folder: folder.path, env: { HOME: folder.path, ...env } };
+    const where = { backend: backendName("x"), directory: folder.path, env: { HOME: folder.path, ...env } };
     const { url, region: of } = await accessOf({ cloud: "mycloud", ...more }, where);
     return [url, of];
   };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { backendName } from "../../../src/core/model/name.ts";
 import { accessOf } from "../../../src/plugins/openstack/access.ts";
 import { VENDORS } from "../../../src/plugins/openstack/vendors.ts";
-import { Folder } from "../../harness.ts";
+import { TestDirectory } from "../../harness.ts";
 
 // The same clouds.yaml, read here and by openstacksdk itself, where a Python has it: IMAGES_OPENSTACKSDK names that Python.
 
@@ -84,8 +84,8 @@ const cases: readonly (readonly [cloud: string, region?: string])[] = [
   ]),
 ];
 
-async function ours(folder: string, [cloud, region]: readonly [string, string?]): Promise<unknown> {
-  const env = { HOME: folder, OS_CLIENT_CONFIG_FILE: join(folder, "clouds.yaml") };
+async function ours(directory: string, [cloud, region]: readonly [string, string?]): Promise<unknown> {
+  const env = { HOME: directory, OS_CLIENT_CONFIG_FILE: join(directory, "clouds.yaml") };
   const written = { cloud, ...(region === undefined ? {} : { region }) };
   try {
     const {
@@ -96,7 +96,7 @@ async function ours(folder: string, [cloud, region]: readonly [string, string?])
       interface: of,
       endpoint,
       tls,
-    } = await accessOf(written, { backend: backendName("x"), folder, env });
+    } = await accessOf(written, { backend: backendName("x"), directory, env });
     const user = credentials.how === "password" ? credentials.user : undefined;
     const project = scope !== undefined && "project" in scope ? scope.project : undefined;
     const text = (one: typeof user) => (one === undefined ? null : "id" in one ? one.id : one.name);
@@ -129,7 +129,7 @@ const normal = (answer: Record<string, unknown>): unknown =>
 test.skipIf(!hasSdk)(
   "clouds.yaml comes to what openstacksdk makes of it (skipped where no Python has openstacksdk)",
   async () => {
-    await using folder = await Folder.make({
+    await using folder = await TestDirectory.make({
       "clouds.yaml": file,
       "secure.yaml": secure,
       "clouds-public.yaml": vendors,
@@ -156,7 +156,7 @@ test.skipIf(!hasSdk)(
 );
 
 test("a region that clouds.yaml does not name is the catalogue's to refuse; openstacksdk refuses it by itself", async () => {
-  await using folder = await Folder.make({ "clouds.yaml": file });
+  await using folder = await TestDirectory.make({ "clouds.yaml": file });
   expect(await ours(folder.path, ["plain", "R9"])).toMatchObject({ region: "R9", interface: "internal" });
   expect(await ours(folder.path, ["many", "Four"])).toEqual({ error: true });
 });
@@ -165,10 +165,13 @@ test("a profile that is kept elsewhere, of a cloud that is gone, or unknown: an 
   const clouds = ["ovh", "vexxhost", "https://cloud.example", "betacloud", "nobody"].map(
     (name, i) => `  c${i}: {profile: '${name}', auth: {username: a, password: b, project_id: c}}`,
   );
-  await using folder = await Folder.make({ "clouds.yaml": `clouds:\n${clouds.join("\n")}\n` });
+  await using folder = await TestDirectory.make({ "clouds.yaml": `clouds:\n${clouds.join("\n")}\n` });
   const said = await Promise.all(
     clouds.map((_, i) =>
-      accessOf({ cloud: `c${i}` }, { backend: backendName("x"), folder: folder.path, env: { HOME: folder.path } }).then(
+      accessOf(
+        { cloud: `c${i}` },
+        { backend: backendName("x"), directory: folder.path, env: { HOME: folder.path } },
+      ).then(
         () => "none",
         (thrown: unknown) => (thrown instanceof Error ? thrown.message : ""),
       ),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Folder, type ProgramSaid, run } from "../../harness.ts";
+import { type ProgramResult, run, TestDirectory } from "../../harness.ts";
 import { Glance } from "./glance.ts";
 import { Cloud } from "./keystone.ts";
 
@@ -10,8 +10,8 @@ export const bytes = "small\n".repeat(1000);
 export interface Stage extends AsyncDisposable {
   readonly cloud: Cloud;
   readonly glance: Glance;
-  readonly folder: Folder;
-  images(...args: readonly string[]): Promise<ProgramSaid>;
+  readonly folder: TestDirectory;
+  images(...args: readonly string[]): Promise<ProgramResult>;
   /** Writes images.toml: the backend as it is, and these blocks. */
   declare(images: string): Promise<void>;
 }
@@ -33,7 +33,7 @@ export async function staged(
   const login = `auth_url = "${cloud.url}"\nusername = "ann"\npassword = "env:PW"\nproject_id = "p1"\nregion = "One"`;
   const settings = '[settings]\nname = "team"\n\n';
   const toml = (blocks: string) => `${settings}[backend.x]\nplugin = "${plugin}"\n${login}\n${more}\n${blocks}`;
-  const folder = await Folder.make({ "images.toml": toml(images), "disk.img": bytes, ...files });
+  const folder = await TestDirectory.make({ "images.toml": toml(images), "disk.img": bytes, ...files });
   return {
     cloud,
     glance,

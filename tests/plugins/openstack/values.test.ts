@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { address, backendName, type Desired, imageName, type Mark } from "images";
+import { address, backendName, type Desired, imageName, type Marker, parseDigest } from "images";
 import { check } from "../../../src/core/model/check.ts";
 import { messageIn } from "../../../src/plugins/openstack/explain.ts";
 import { idAt, parseId } from "../../../src/plugins/openstack/ids.ts";
@@ -10,7 +10,7 @@ import { image, type OsImage } from "../../../src/plugins/openstack/schema.ts";
 import { vkcs } from "../../../src/plugins/vkcs/index.ts";
 
 const at = address(backendName("x"), imageName("small"));
-const mark: Mark = { file: "images", owner: at, content: "sha256:1" };
+const marker: Marker = { file: "images", owner: at, content: "sha256:1" };
 
 function wanted(written: Readonly<Record<string, unknown>>): Desired<OsImage> {
   const checked = check(image, written);
@@ -20,6 +20,7 @@ function wanted(written: Readonly<Record<string, unknown>>): Desired<OsImage> {
 const complaints = (written: Readonly<Record<string, unknown>>) =>
   rules(wanted(written), { source: true }).map(({ attribute }) => attribute);
 
+type Answer = Parameters<typeof observed>[0];
 const ANSWER = {
   id: "i1",
   name: "small",
@@ -43,19 +44,18 @@ const ANSWER = {
   key: "v",
 };
 const home = { region: "One", isHome: true, project: "p1" };
-type Answer = Parameters<typeof observed>[0];
-const answer = (more: Partial<Answer> = {}): Answer => ({ ...ANSWER, ...more }) as Answer;
+const answer = (more: Partial<Answer> = {}): Answer => Object.assign({ ...ANSWER }, more);
 
 test("the server's properties and the mark are shown as no properties of the user's", () => {
   const seen = observed(answer(), home);
   expect(seen.attributes.properties).toEqual({ os_distro: "debian", key: "v" });
   expect(seen.attributes.metadata).toMatchObject({ direct_url: "file:///x", os_distro: "debian" });
-  expect(seen.mark).toEqual(mark);
+  expect(seen.marker).toEqual(marker);
   expect(Object.keys(seen.digests ?? {})).toEqual(["md5", "sha512"]);
 });
 
 test("what another project wrote is no mark of ours", () =>
-  expect(observed(answer({ owner: "p2" }), home).mark).toBeUndefined());
+  expect(observed(answer({ owner: "p2" }), home).marker).toBeUndefined());
 
 test("an image of another region has that in its id", () => {
   expect(idAt("i1", home).toString()).toBe("i1");
@@ -78,7 +78,7 @@ test("statuses", () => {
 
 test("all changes go in one request, and only changes", () => {
   const have = observed(answer(), home);
-  const context = { address: at, marker: () => mark };
+  const context = { address: at, marker: () => marker };
   expect(operations(have, wanted({}), [], "shared", context)).toEqual([]);
   const want = wanted({ name: "n", tags: [], properties: { key: "w", "a/b~c": "1" }, min_disk: 3 });
   expect(operations(have, want, ["properties.os_distro"], "shared", context)).toEqual([
@@ -93,7 +93,7 @@ test("all changes go in one request, and only changes", () => {
   expect(cleared).toEqual([{ op: "replace", path: "/tags", value: [] }]);
   const other = operations({ ...have, attributes: have.attributes }, wanted({}), [], "shared", {
     address: at,
-    marker: () => ({ ...mark, file: "team" }),
+    marker: () => ({ ...marker, file: "team" }),
   });
   expect(other).toEqual([{ op: "add", path: "/images_file", value: "team" }]);
 });
@@ -122,9 +122,8 @@ test("rules between attributes", () => {
 
 test("a pull is wanted only where its bytes can be told from others, or where nobody said what they are", () => {
   const want = wanted({ web_download: true, disk_format: "raw" });
-  const sum = (text: string) => text as Parameters<typeof pulls>[1];
-  expect(pulls(want, sum(`sha512:${"0".repeat(128)}`))).toEqual({ verified: true });
-  expect(pulls(want, sum(`sha256:${"0".repeat(64)}`))).toBeUndefined();
+  expect(pulls(want, parseDigest(`sha512:${"0".repeat(128)}`))).toEqual({ verified: true });
+  expect(pulls(want, parseDigest(`sha256:${"0".repeat(64)}`))).toBeUndefined();
   expect(pulls(want, undefined)).toMatchObject({ verified: false });
   expect(pulls(wanted({ disk_format: "raw" }), undefined)).toBeUndefined();
 });

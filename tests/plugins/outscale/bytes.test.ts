@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { S3Client } from "bun";
 import { address, backendName, type Host, imageName, type Source } from "images";
-import { openDoor } from "../../../src/core/net/http.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
 import { OutscaleBucket } from "../../../src/plugins/outscale/bucket.ts";
 import { sharedStore } from "../../emulators/outscale/buckets.ts";
 import { KEY, ofBytes, Scene } from "./kit.ts";
@@ -117,9 +117,9 @@ test("neither the secret key nor a signature is in an output, the state or the j
 /** A bucket by itself, and what it was asked: "PUT partNumber=1&uploadId=…". */
 function opened(name: string, endpoint: string) {
   const asked: string[] = [];
-  const means = { signal: never, redact: (text: string) => text, conceal: () => {}, env: {}, random: () => 0 };
-  const door: Host["door"] = (options) =>
-    openDoor(
+  const means = { signal: never, redact: (text: string) => text, maskSecret: () => {}, env: {}, random: () => 0 };
+  const http: Host["http"] = (options) =>
+    createHttpClient(
       {
         ...options,
         headers: (request) => {
@@ -129,7 +129,7 @@ function opened(name: string, endpoint: string) {
       },
       means,
     );
-  return { asked, bucket: new OutscaleBucket({ name, endpoint, region: "eu-west-2", keys: KEY }, { door }) };
+  return { asked, bucket: new OutscaleBucket({ name, endpoint, region: "eu-west-2", keys: KEY }, { http }) };
 }
 
 const at = address(backendName("osc"), imageName("small"));
@@ -137,7 +137,7 @@ function listening() {
   const done: number[] = [];
   const context = {
     address: at,
-    mark: undefined,
+    desiredMarker: undefined,
     marker: () => undefined,
     nonce: "n",
     completed: () => undefined,

@@ -1,6 +1,6 @@
 import type { OneBucket } from "../../emulators/outscale/buckets.ts";
 import { type OutscaleEmulator, type OutscaleOptions, startOutscale } from "../../emulators/outscale/start.ts";
-import { Folder, type ProgramSaid, run } from "../../harness.ts";
+import { type ProgramResult, run, TestDirectory } from "../../harness.ts";
 
 /** 20 characters and 40, as some clients want them. */
 export const KEY = {
@@ -12,9 +12,9 @@ export const KEY = {
 export class Scene implements AsyncDisposable {
   readonly emulator: OutscaleEmulator;
   readonly bucket: OneBucket | undefined;
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
 
-  private constructor(emulator: OutscaleEmulator, bucket: OneBucket | undefined, folder: Folder) {
+  private constructor(emulator: OutscaleEmulator, bucket: OneBucket | undefined, folder: TestDirectory) {
     this.emulator = emulator;
     this.bucket = bucket;
     this.folder = folder;
@@ -22,7 +22,7 @@ export class Scene implements AsyncDisposable {
 
   static async open(bucket?: OneBucket, options: OutscaleOptions = {}): Promise<Scene> {
     const store = bucket === undefined ? {} : { store: bucket.store };
-    return new Scene(await startOutscale({ ...KEY, ...store, ...options }), bucket, await Folder.make());
+    return new Scene(await startOutscale({ ...KEY, ...store, ...options }), bucket, await TestDirectory.make());
   }
 
   get control(): OutscaleEmulator["control"] {
@@ -46,12 +46,12 @@ export class Scene implements AsyncDisposable {
 
   readonly env: Readonly<Record<string, string>> = { OSC_SECRET: KEY.secretKey };
 
-  run(...args: readonly string[]): Promise<ProgramSaid> {
+  run(...args: readonly string[]): Promise<ProgramResult> {
     return run(this.folder, args, { env: this.env });
   }
 
   /** @throws what the program said, when it failed */
-  async ok(...args: readonly string[]): Promise<ProgramSaid> {
+  async ok(...args: readonly string[]): Promise<ProgramResult> {
     const said = await this.run(...args);
     if (said.code !== 0) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
     return said;
@@ -64,7 +64,7 @@ export class Scene implements AsyncDisposable {
     return said.stderr.replace(/\s+/g, " ");
   }
 
-  apply(...args: readonly string[]): Promise<ProgramSaid> {
+  apply(...args: readonly string[]): Promise<ProgramResult> {
     return this.ok("apply", "--yes", ...args);
   }
 

@@ -2,9 +2,10 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Failure } from "images";
+import { backendName } from "../../../src/core/model/name.ts";
 import { accessOf } from "../../../src/plugins/outscale/settings.ts";
 import { startOutscale } from "../../emulators/outscale/start.ts";
-import { Folder, run } from "../../harness.ts";
+import { run, TestDirectory } from "../../harness.ts";
 import { KEY, Scene } from "./kit.ts";
 
 setDefaultTimeout(120_000);
@@ -27,22 +28,22 @@ async function access(
   env: Readonly<Record<string, string>> = {},
   files: Readonly<Record<string, string>> = {},
 ) {
-  await using folder = await Folder.make();
+  await using directory = await TestDirectory.make();
   for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(folder.at(name)), { recursive: true });
-    await folder.write(name, text);
+    await mkdir(dirname(directory.at(name)), { recursive: true });
+    await directory.write(name, text);
   }
   const hidden: string[] = [];
   const host = {
-    backend: "osc" as never,
-    folder: folder.path,
-    env: { HOME: folder.path, ...env },
-    conceal: (text: string) => void hidden.push(text),
+    backend: backendName("osc"),
+    directory: directory.path,
+    env: { HOME: directory.path, ...env },
+    maskSecret: (text: string) => void hidden.push(text),
   };
   try {
     return { ...(await accessOf(written, host)), hidden };
   } catch (thrown) {
-    if (thrown instanceof Failure) return `${thrown.code}: ${thrown.message.replaceAll(folder.path, "~")}`;
+    if (thrown instanceof Failure) return `${thrown.code}: ${thrown.message.replaceAll(directory.path, "~")}`;
     throw thrown;
   }
 }
@@ -180,15 +181,15 @@ test("a client certificate is shown to an API that asks for one, besides the sig
   const text = (name: string) => Bun.file(fixture(name)).text();
   const tls = { cert: await text("server.crt"), key: await text("server.key"), ca: await text("ca.crt") };
   await using emulator = await startOutscale({ ...KEY, tls });
-  await using folder = await Folder.make({
+  await using folder = await TestDirectory.make({
     "images.toml": `[backend.osc]\nplugin = "outscale"\nendpoint = "${emulator.url}/api/v1"\n`,
   });
-  await using settled = await Folder.make({
+  await using settled = await TestDirectory.make({
     "images.toml": `[backend.osc]\nplugin = "outscale"\nendpoint = "${emulator.url}/api/v1"\nclient_cert = "${fixture("client.crt")}"\nclient_key = "${fixture("client.key")}"\n`,
   });
   const env = { OSC_ACCESS_KEY: KEY.accessKey, OSC_SECRET_KEY: KEY.secretKey, SSL_CERT_FILE: fixture("ca.crt") };
   const shown = { OSC_X509_CLIENT_CERT: fixture("client.crt"), OSC_X509_CLIENT_KEY: fixture("client.key") };
-  const info = async (where: Folder, more = {}) =>
+  const info = async (where: TestDirectory, more = {}) =>
     (await run(where, ["info", "osc"], { env: { ...env, ...more } })).code;
   expect(await info(settled)).toBe(0);
   expect(await info(folder, shown)).toBe(0);

@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 import { type HttpOptions, type Signer, signedHeaders } from "images";
-import { openDoor } from "../../../src/core/net/http.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
 import { AWS } from "../../core/store/servers.ts";
 
 /** A way to a server of this machine, which counts requests, and refuses them or cuts connections when a test says so. */
@@ -105,10 +105,13 @@ export function hands(server: string, bucket: string): Hands {
     service: "s3",
   };
   const headers: HttpOptions["headers"] = (request) => signedHeaders(request, signer, new Date());
-  const door = openDoor({ url: server, headers }, { env: {}, redact: (text) => text, conceal: () => undefined });
+  const http = createHttpClient(
+    { url: server, headers },
+    { env: {}, redact: (text) => text, maskSecret: () => undefined },
+  );
   const send: Hands["send"] = async (method, path, more = {}) => {
     const at = `/${bucket}${path === "" ? "" : `/${path}`}`;
-    const answer = await door.send(method, at, { signal, accept: [404, 409, 412], ...more });
+    const answer = await http.send(method, at, { signal, accept: [404, 409, 412], ...more });
     return { status: answer.status, text: await answer.text(), headers: answer.headers };
   };
   const all = (text: string, name: string) =>
@@ -132,7 +135,7 @@ export function hands(server: string, bucket: string): Hands {
     async uploads() {
       return all((await send("GET", "", { query: { uploads: "" } })).text, "Key");
     },
-    [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };
 }
 

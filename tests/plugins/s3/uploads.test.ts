@@ -2,9 +2,10 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { sha256 } from "images";
-import { openDoor } from "../../../src/core/net/http.ts";
+import { createHttpClient } from "../../../src/core/net/http.ts";
 import { signedHeaders } from "../../../src/core/net/sign.ts";
-import { Multipart, partSize } from "../../../src/plugins/s3/multipart.ts";
+import { partSize } from "../../../src/core/store/s3/parts.ts";
+import { Multipart } from "../../../src/plugins/s3/multipart.ts";
 import { BucketObjects } from "../../../src/plugins/s3/objects.ts";
 import { AWS, moto, programAt, type Server, versitygw } from "../../core/store/servers.ts";
 import { BucketWorld } from "./world.ts";
@@ -151,12 +152,12 @@ for (const [name, start] of servers) {
     const keys = { accessKey: AWS.AWS_ACCESS_KEY_ID, secretKey: AWS.AWS_SECRET_ACCESS_KEY };
     const signer = { family: "AWS4", keys, region: "us-east-1", service: "s3" } as const;
     const base = `${server.url}/${world.bucket}`;
-    await using door = openDoor(
+    await using http = createHttpClient(
       { url: base, headers: (request) => signedHeaders(request, signer, new Date()) },
-      { env: {}, redact: (text) => text, conceal: () => undefined },
+      { env: {}, redact: (text) => text, maskSecret: () => undefined },
     );
     const place = { bucket: world.bucket, prefix: "mirror/" };
-    const objects = new BucketObjects(place, { base, region: "us-east-1", keys: async () => keys }, door, undefined);
+    const objects = new BucketObjects(place, { base, region: "us-east-1", keys: async () => keys }, http, undefined);
     const multipart = new Multipart(objects, { copied: 10 * MIB, copyPart: 16 * MIB });
     const copying = { from: blob, to: "files/copy", size: BYTES.byteLength, store: id, sha256: sha256(BYTES) };
     expect(await multipart.copy(copying)).toBe(false);

@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import { AWS, type Server } from "../../core/store/servers.ts";
-import { Folder, type ProgramSaid, run } from "../../harness.ts";
+import { type ProgramResult, run, TestDirectory } from "../../harness.ts";
 import { bucketNamed, type Front, front, type Hands, hands } from "./kit.ts";
 
 /** A store in a bucket of its own, and a folder to run the program in. */
 export class BucketWorld implements AsyncDisposable {
-  readonly folder: Folder;
+  readonly folder: TestDirectory;
   readonly front: Front;
   readonly hands: Hands;
   readonly bucket: string;
   readonly #more: string;
 
-  private constructor(folder: Folder, bucket: string, way: Front, own: Hands, more: string) {
+  private constructor(folder: TestDirectory, bucket: string, way: Front, own: Hands, more: string) {
     this.folder = folder;
     this.bucket = bucket;
     this.front = way;
@@ -32,7 +32,10 @@ export class BucketWorld implements AsyncDisposable {
 
   /** Another checkout that works in the same bucket. */
   static async beside(server: Pick<Server, "url">, bucket: string, images: string, more: string, name = "world") {
-    const folder = await Folder.make({ "a.img": "bytes of a\n".repeat(100), "b.img": "bytes of b\n".repeat(100) });
+    const folder = await TestDirectory.make({
+      "a.img": "bytes of a\n".repeat(100),
+      "b.img": "bytes of b\n".repeat(100),
+    });
     const world = new BucketWorld(folder, bucket, await front(server.url), hands(server.url, bucket), more);
     await world.declare(images, name);
     return world;
@@ -50,12 +53,12 @@ export class BucketWorld implements AsyncDisposable {
     return { ...AWS, AWS_EC2_METADATA_DISABLED: "true" };
   }
 
-  run(...args: readonly string[]): Promise<ProgramSaid> {
+  run(...args: readonly string[]): Promise<ProgramResult> {
     return run(this.folder, args, { env: this.env });
   }
 
   /** @throws what was said, unless the exit code is this */
-  async ends(code: number, ...args: readonly string[]): Promise<ProgramSaid> {
+  async ends(code: number, ...args: readonly string[]): Promise<ProgramResult> {
     const said = await this.run(...args);
     if (said.code !== code)
       throw new Error(`images ${args.join(" ")}: ${said.code}, not ${code}\n${said.stderr}\n${said.stdout}`);

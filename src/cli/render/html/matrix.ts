@@ -1,7 +1,7 @@
 import { type Markup, markup } from "../../../core/html.ts";
 import { type Address, backendOf, imageOf } from "../../../core/model/name.ts";
 import { isPending, type Plan, type Step } from "../../../core/model/plan.ts";
-import type { Fared, RunReport } from "../outcome.ts";
+import type { RunReport, StepResult } from "../run-report.ts";
 import { faceOf } from "../step.ts";
 import type { AgeOf } from "./ages.ts";
 import { anchorOf } from "./steps.ts";
@@ -42,7 +42,7 @@ function stateOf(step: Step, run: RunReport | undefined): Markup {
   return markup`<a class="${role}" href="#${encodeURIComponent(anchorOf(step.address))}">${symbol} ${word}</a>${result}`;
 }
 
-function resultOf(fared: Fared | undefined, step: Step): string {
+function resultOf(fared: StepResult | undefined, step: Step): string {
   if (fared !== undefined) return fared.result === "done" ? ", done" : `, ${fared.result}`;
   return step.action === "block" ? "" : ", not done";
 }

@@ -2,8 +2,8 @@ import { type Markup, markup } from "../../../core/html.ts";
 import type { Address } from "../../../core/model/name.ts";
 import type { Step } from "../../../core/model/plan.ts";
 import { duration } from "../format.ts";
-import type { Fared } from "../outcome.ts";
 import { stepLines } from "../plan.ts";
+import type { StepResult } from "../run-report.ts";
 import { detailOf, faceOf } from "../step.ts";
 import { none } from "../style.ts";
 
@@ -11,7 +11,7 @@ import { none } from "../style.ts";
 export const anchorOf = (address: Address): string => `step-${encodeURIComponent(address)}`;
 
 /** One step: what is done as the summary, all of it inside. */
-export function stepDetails(step: Step, fared: Fared | undefined, isRun: boolean, isOpen: boolean): Markup {
+export function stepDetails(step: Step, fared: StepResult | undefined, isRun: boolean, isOpen: boolean): Markup {
   const { symbol, word, role } = faceOf(step);
   const lines = stepLines([step], { style: none });
   const outcome = isRun ? outcomeOf(fared, step) : undefined;
@@ -19,7 +19,7 @@ export function stepDetails(step: Step, fared: Fared | undefined, isRun: boolean
 `;
 }
 
-function outcomeOf(fared: Fared | undefined, step: Step): Markup {
+function outcomeOf(fared: StepResult | undefined, step: Step): Markup {
   if (fared === undefined) return markup` <b>${step.action === "block" ? "" : "not done"}</b>`;
   switch (fared.result) {
     case "done":
@@ -33,7 +33,7 @@ function outcomeOf(fared: Fared | undefined, step: Step): Markup {
   }
 }
 
-function failureOf(fared: Fared | undefined): Markup | undefined {
+function failureOf(fared: StepResult | undefined): Markup | undefined {
   if (fared?.result !== "failed") return undefined;
   const { code, message, hint, where } = fared.failure;
   return markup`<div class="notice"><p>${message} <code>${code}</code></p>${where === undefined ? undefined : markup`<p><code>${where}</code></p>`}${hint === undefined ? undefined : markup`<p>Hint: ${hint}</p>`}</div>`;

@@ -1,7 +1,7 @@
 import { type Markup, markup } from "../../../core/html.ts";
 import type { Phase } from "../../../core/model/image.ts";
 import { bytes } from "../format.ts";
-import type { RunReport } from "../outcome.ts";
+import type { RunReport } from "../run-report.ts";
 import type { TimedPhase, TimedStep } from "../timeline.ts";
 
 const WIDTH = 1000;

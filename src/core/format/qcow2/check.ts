@@ -1,6 +1,6 @@
 import type { RandomAccess } from "../access.ts";
-import { truncated } from "../broken.ts";
 import { viewOf } from "../bytes.ts";
+import { truncated } from "../failures.ts";
 import { HEADER_LENGTH, nameIn, parseHeader } from "./header.ts";
 import { extents } from "./read.ts";
 import { targetOf } from "./table.ts";

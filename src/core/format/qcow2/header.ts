@@ -1,5 +1,5 @@
-import { corrupt, truncated, unsupported } from "../broken.ts";
 import { viewOf } from "../bytes.ts";
+import { corrupt, truncated, unsupported } from "../failures.ts";
 
 export const MAGIC = 0x514649fb;
 /** Bytes that hold every field that is used here. */

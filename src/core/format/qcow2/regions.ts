@@ -1,4 +1,4 @@
-import { corrupt, truncated } from "../broken.ts";
+import { corrupt, truncated } from "../failures.ts";
 import type { Qcow2Header } from "./header.ts";
 import type { Extent } from "./table.ts";
 
@@ -35,7 +35,7 @@ export class Qcow2Regions {
     if (this.#size !== undefined && extent.host + length > this.#size) throw truncated("the qcow2 image");
     const { cluster } = this.#header;
     if (this.#isFixed(extent.host, length) || this.#isTable(extent.host)) throw overlapping();
-    if (extent.kind === "data" && extent.unique && extent.host % cluster === 0) this.#mark(extent.host / cluster);
+    if (extent.kind === "data" && extent.unique && extent.host % cluster === 0) this.#marker(extent.host / cluster);
   }
 
   /** The header, the first-level table and the refcount table. */
@@ -60,7 +60,7 @@ export class Qcow2Regions {
     return false;
   }
 
-  #mark(cluster: number): void {
+  #marker(cluster: number): void {
     const number = Math.floor(cluster / PAGE);
     let page = this.#seen.get(number);
     if (page === undefined) {

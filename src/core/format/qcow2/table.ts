@@ -1,5 +1,5 @@
-import { corrupt } from "../broken.ts";
 import { viewOf } from "../bytes.ts";
+import { corrupt } from "../failures.ts";
 import type { Qcow2Header } from "./header.ts";
 
 /** What a range of the disk is made of. `guest` and `host` are offsets in the disk and in the image file. */

@@ -1,5 +1,5 @@
-import { truncated } from "../broken.ts";
 import { type ByteStream, viewOf } from "../bytes.ts";
+import { truncated } from "../failures.ts";
 import { HEADER_LENGTH, nameIn, parseHeader, type Qcow2Header } from "./header.ts";
 import { extentsOf, targetOf } from "./table.ts";
 

@@ -1,8 +1,8 @@
 import { FileAccess } from "../access.ts";
-import { corrupt, needsFile, truncated } from "../broken.ts";
 import { ByteReader, type ByteStream, PIECE } from "../bytes.ts";
+import { countAllocated } from "../collection.ts";
+import { corrupt, needsFile, truncated } from "../failures.ts";
 import { FOOTER, refuseFooter, watchedRaw } from "../footer.ts";
-import { countMade } from "../garbage.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
 import { Scratch } from "../scratch.ts";
 import { isZero, zeros } from "../segment.ts";
@@ -83,7 +83,7 @@ async function fromStream(
       if (length + piece.length > limit) throw tooLarge("the disk", limit);
       for (const [from, to] of mark(map, length, piece)) await scratch.write(piece.subarray(from, to), length + from);
       length += piece.length;
-      countMade(piece);
+      countAllocated(piece);
     }
     refuseFooter(await scratch.read(Math.max(0, length - FOOTER), FOOTER));
     return image(length, map, scratch);

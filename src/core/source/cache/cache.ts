@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { type DirectoryLease, mark } from "../../disk/lease.ts";
+import { createLease, type DirectoryLease } from "../../disk/lease.ts";
 import { statOf } from "../../disk/stat.ts";
 import { replaceFile, syncDirectory } from "../../disk/write.ts";
 import { type Algorithm, type Digest, type Digests, hexOf, nameOf } from "../../model/digest.ts";
@@ -8,8 +8,8 @@ import type { Stat, Validators } from "../../model/source.ts";
 import { sameStat } from "../content.ts";
 import { sourceFailure } from "../failure.ts";
 import { readPieces } from "../pieces.ts";
-import { digestsOf, Hashing } from "../verify/index.ts";
-import { CacheFolder } from "./directory.ts";
+import { digestsOf, Hashers } from "../verify/index.ts";
+import { CacheDirectory } from "./directory.ts";
 import { type CacheRecord, parseKept, parsePointer, readJson } from "./record.ts";
 
 /** A proven file of the cache. As long as it is held, no process takes it away. */
@@ -36,22 +36,22 @@ interface Arrival {
 
 /** Bytes by their digest, shared by all processes of a user. Files appear in it whole and proven, or not at all. */
 export class Cache {
-  readonly folder: CacheFolder;
+  readonly directory: CacheDirectory;
 
-  private constructor(folder: CacheFolder) {
-    this.folder = folder;
+  private constructor(directory: CacheDirectory) {
+    this.directory = directory;
   }
 
   static async open(root: string): Promise<Cache> {
-    const folder = new CacheFolder(root);
-    await folder.make();
-    return new Cache(folder);
+    const directory = new CacheDirectory(root);
+    await directory.make();
+    return new Cache(directory);
   }
 
   /** The blob with this digest; one that is not as it was when it was proven is proven again, or thrown away. */
   async byDigest(wanted: Digest, signal: AbortSignal): Promise<CachedFile | undefined> {
     if (nameOf(wanted) === "sha256") return await this.#hold(wanted, signal);
-    const pointer = await readJson(this.folder.pointer(wanted), parsePointer);
+    const pointer = await readJson(this.directory.pointer(wanted), parsePointer);
     const blob = pointer && (await this.#hold(pointer.digest, signal));
     if (blob === undefined || blob.digests[nameOf(wanted)] === wanted) return blob;
     await blob[Symbol.asyncDispose]();
@@ -60,14 +60,14 @@ export class Cache {
 
   /** The blob that last came from this URL, with the validators that it came with. */
   async byKey(key: string, signal: AbortSignal): Promise<CachedFile | undefined> {
-    const pointer = await readJson(this.folder.pointer(key), parsePointer);
+    const pointer = await readJson(this.directory.pointer(key), parsePointer);
     const blob = pointer && (await this.#hold(pointer.digest, signal));
     return blob === undefined || pointer?.validators === undefined ? blob : { ...blob, validators: pointer.validators };
   }
 
   /** What is known of the last answer of this URL, without a look at the blob. */
   async validators(key: string): Promise<Validators | undefined> {
-    return (await readJson(this.folder.pointer(key), parsePointer))?.validators;
+    return (await readJson(this.directory.pointer(key), parsePointer))?.validators;
   }
 
   /**
@@ -76,21 +76,21 @@ export class Cache {
    */
   async insert(path: string, arrival: Arrival): Promise<CachedFile> {
     const { digest, digests, from, filename, key, validators } = arrival;
-    const { folder } = this;
+    const { directory } = this;
     const lease = await this.#use(digest);
     try {
       const stats = statOf(await stat(path, { bigint: true }));
       const kept: CacheRecord = { digest, digests, stat: stats, from, filename, added: new Date().toISOString() };
-      await rename(path, folder.blob(digest));
-      await syncDirectory(folder.blobs);
-      await replaceFile(folder.record(digest), JSON.stringify(kept));
+      await rename(path, directory.blob(digest));
+      await syncDirectory(directory.blobs);
+      await replaceFile(directory.record(digest), JSON.stringify(kept));
       for (const other of Object.values(digests))
-        if (other !== digest) await replaceFile(folder.pointer(other), JSON.stringify({ digest }));
-      await replaceFile(folder.pointer(key), JSON.stringify({ digest, validators }));
-      return { ...held(folder.blob(digest), kept, lease), validators };
+        if (other !== digest) await replaceFile(directory.pointer(other), JSON.stringify({ digest }));
+      await replaceFile(directory.pointer(key), JSON.stringify({ digest, validators }));
+      return { ...held(directory.blob(digest), kept, lease), validators };
     } catch (thrown) {
       await lease[Symbol.asyncDispose]();
-      throw sourceFailure(thrown, folder.root);
+      throw sourceFailure(thrown, directory.root);
     }
   }
 
@@ -101,15 +101,15 @@ export class Cache {
 
   /** Takes a blob away, whoever uses it. */
   async drop(digest: Digest): Promise<void> {
-    await rm(this.folder.record(digest), { force: true });
-    await rm(this.folder.blob(digest), { force: true });
+    await rm(this.directory.record(digest), { force: true });
+    await rm(this.directory.blob(digest), { force: true });
   }
 
   /** The files that say that a process works with this blob. */
   async usesOf(digest: Digest): Promise<readonly string[]> {
     const prefix = `${hexOf(digest)}.`;
-    const names = await readdir(this.folder.uses);
-    return names.filter((name) => name.startsWith(prefix)).map((name) => `${this.folder.uses}/${name}`);
+    const names = await readdir(this.directory.uses);
+    return names.filter((name) => name.startsWith(prefix)).map((name) => `${this.directory.uses}/${name}`);
   }
 
   async #hold(digest: Digest, signal: AbortSignal): Promise<CachedFile | undefined> {
@@ -122,27 +122,27 @@ export class Cache {
         return undefined;
       }
       const now = new Date();
-      await utimes(this.folder.record(digest), now, now);
-      return held(this.folder.blob(digest), kept, lease);
+      await utimes(this.directory.record(digest), now, now);
+      return held(this.directory.blob(digest), kept, lease);
     } catch (thrown) {
       await lease[Symbol.asyncDispose]();
       signal.throwIfAborted();
-      throw sourceFailure(thrown, this.folder.root);
+      throw sourceFailure(thrown, this.directory.root);
     }
   }
 
   async #use(digest: Digest): Promise<DirectoryLease> {
     try {
-      return await mark(this.folder.use(digest, randomUUID()), "use of a cached image");
+      return await createLease(this.directory.use(digest, randomUUID()), "use of a cached image");
     } catch (thrown) {
-      throw sourceFailure(thrown, this.folder.root);
+      throw sourceFailure(thrown, this.directory.root);
     }
   }
 
   async #kept(digest: Digest, signal: AbortSignal): Promise<CacheRecord | undefined> {
     const found = await this.#stat(digest);
     if (found === undefined) return undefined;
-    const kept = await readJson(this.folder.record(digest), parseKept);
+    const kept = await readJson(this.directory.record(digest), parseKept);
     if (kept !== undefined && kept.digest === digest && sameStat(kept.stat, found)) return kept;
     const names = Object.values(kept?.digests ?? {}).map(nameOf);
     const digests = await this.#proven(digest, ["sha256", ...names], signal);
@@ -158,22 +158,22 @@ export class Cache {
       filename: kept?.filename ?? "image",
       added: kept?.added ?? new Date().toISOString(),
     };
-    await replaceFile(this.folder.record(digest), JSON.stringify(renewed));
+    await replaceFile(this.directory.record(digest), JSON.stringify(renewed));
     return renewed;
   }
 
   async #stat(digest: Digest): Promise<Stat | undefined> {
     try {
-      return statOf(await stat(this.folder.blob(digest), { bigint: true }));
+      return statOf(await stat(this.directory.blob(digest), { bigint: true }));
     } catch {
       return undefined;
     }
   }
 
   async #proven(digest: Digest, names: readonly Algorithm[], signal: AbortSignal): Promise<Digests> {
-    const file = await open(this.folder.blob(digest));
+    const file = await open(this.directory.blob(digest));
     try {
-      using hashing = new Hashing(names, (await file.stat()).size);
+      using hashing = new Hashers(names, (await file.stat()).size);
       for await (const piece of readPieces(file, signal)) await hashing.update(piece);
       return digestsOf(await hashing.end());
     } finally {

@@ -39,7 +39,7 @@ export function cacheMax(env: Environment): number {
 }
 
 /** Where what lies in a cache. Names of blobs are their sha256, all others are digests of what they mean. */
-export class CacheFolder {
+export class CacheDirectory {
   readonly root: string;
 
   constructor(root: string) {
@@ -91,8 +91,8 @@ export class CacheFolder {
   /** @throws Failure source.denied, source.space, source.io */
   async make(): Promise<void> {
     try {
-      for (const folder of [this.blobs, this.partials, this.uses, this.pointers, this.locks, this.scratch])
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+      for (const directory of [this.blobs, this.partials, this.uses, this.pointers, this.locks, this.scratch])
+        await mkdir(directory, { recursive: true, mode: 0o700 });
       await writeFile(join(this.root, "CACHEDIR.TAG"), TAG, { flag: "wx" });
     } catch (thrown) {
       if (thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST") return;

@@ -43,7 +43,7 @@ const STALE = 7 * 24 * 3600;
 export async function cacheList(root: string): Promise<readonly CacheEntry[]> {
   const cache = await Cache.open(root);
   const entries: CacheEntry[] = [];
-  for (const name of await namesIn(cache.folder.blobs)) {
+  for (const name of await namesIn(cache.directory.blobs)) {
     if (!/^[0-9a-f]{64}$/.test(name)) continue;
     const entry = await entryOf(cache, digest("sha256", name));
     if (entry !== undefined) entries.push(entry);
@@ -104,9 +104,9 @@ export async function cacheVerify(
 
 async function entryOf(cache: Cache, of: Digest): Promise<CacheEntry | undefined> {
   try {
-    const { size, mtime } = await stat(cache.folder.blob(of));
-    const kept = await readJson(cache.folder.record(of), parseKept);
-    const used = kept === undefined ? mtime : (await stat(cache.folder.record(of))).mtime;
+    const { size, mtime } = await stat(cache.directory.blob(of));
+    const kept = await readJson(cache.directory.record(of), parseKept);
+    const used = kept === undefined ? mtime : (await stat(cache.directory.record(of))).mtime;
     return {
       digest: of,
       size,
@@ -118,7 +118,7 @@ async function entryOf(cache: Cache, of: Digest): Promise<CacheEntry | undefined
     };
   } catch (thrown) {
     if (errno(thrown) === "ENOENT") return undefined;
-    throw sourceFailure(thrown, cache.folder.root);
+    throw sourceFailure(thrown, cache.directory.root);
   }
 }
 
@@ -130,23 +130,34 @@ async function isUsed(cache: Cache, of: Digest): Promise<boolean> {
   return false;
 }
 
+/** Takes a blob away, unless a process works with it. @throws Failure source.io */
+export async function evictUnused(cache: Cache, of: Digest): Promise<void> {
+  try {
+    if (await isUsed(cache, of)) return;
+    await evict(cache, of);
+    await sweepPointers(cache);
+  } catch (thrown) {
+    throw sourceFailure(thrown, cache.directory.root);
+  }
+}
+
 /** Moved aside first: whoever takes it into use meanwhile is seen by the second look, and gets it back. */
 async function evict(cache: Cache, of: Digest): Promise<boolean> {
-  const { folder } = cache;
-  const aside = join(folder.blobs, `.${hexOf(of)}.${randomUUID()}`);
-  await rename(folder.blob(of), aside);
+  const { directory } = cache;
+  const aside = join(directory.blobs, `.${hexOf(of)}.${randomUUID()}`);
+  await rename(directory.blob(of), aside);
   if (await isUsed(cache, of)) {
-    await rename(aside, folder.blob(of));
+    await rename(aside, directory.blob(of));
     return false;
   }
-  await rm(folder.record(of), { force: true });
+  await rm(directory.record(of), { force: true });
   await rm(aside, { force: true });
   return true;
 }
 
 /** What killed processes have left. Answers the bytes. */
 async function sweep(cache: Cache, age: number, now: Date): Promise<number> {
-  const { folder } = cache;
+  const { directory } = cache;
   let bytes = 0;
   const old = async (path: string, atLeast: number): Promise<void> => {
     const found = await stat(path).catch(() => undefined);
@@ -154,17 +165,18 @@ async function sweep(cache: Cache, age: number, now: Date): Promise<number> {
     bytes += found.size;
     await rm(path, { force: true });
   };
-  for (const name of await namesIn(folder.partials)) {
-    const lock = join(folder.locks, name.replace(/\.json$/, ""));
+  for (const name of await namesIn(directory.partials)) {
+    const lock = join(directory.locks, name.replace(/\.json$/, ""));
     const isHeld = (await stat(lock).catch(() => undefined)) !== undefined && !(await isAbandoned(lock));
-    if (!isHeld) await old(join(folder.partials, name), age);
+    if (!isHeld) await old(join(directory.partials, name), age);
   }
-  for (const name of await namesIn(folder.uses)) {
-    const path = join(folder.uses, name);
+  for (const name of await namesIn(directory.uses)) {
+    const path = join(directory.uses, name);
     if (await isAbandoned(path)) await rm(path, { force: true });
   }
-  for (const name of await namesIn(folder.blobs)) if (name.startsWith(".")) await old(join(folder.blobs, name), HOUR);
-  for (const name of await namesIn(folder.scratch)) await old(join(folder.scratch, name), HOUR * 24);
+  for (const name of await namesIn(directory.blobs))
+    if (name.startsWith(".")) await old(join(directory.blobs, name), HOUR);
+  for (const name of await namesIn(directory.scratch)) await old(join(directory.scratch, name), HOUR * 24);
   return bytes;
 }
 
@@ -172,20 +184,20 @@ const HOUR = 3600_000;
 
 /** Pointers to blobs that are gone. */
 async function sweepPointers(cache: Cache): Promise<void> {
-  const { folder } = cache;
-  for (const name of await namesIn(folder.pointers)) {
-    const path = join(folder.pointers, name);
+  const { directory } = cache;
+  for (const name of await namesIn(directory.pointers)) {
+    const path = join(directory.pointers, name);
     const pointer = await readJson(path, parsePointer);
-    if (pointer !== undefined && (await stat(folder.blob(pointer.digest)).catch(() => undefined)) === undefined)
+    if (pointer !== undefined && (await stat(directory.blob(pointer.digest)).catch(() => undefined)) === undefined)
       await rm(path, { force: true });
   }
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
+async function namesIn(directory: string): Promise<readonly string[]> {
   try {
-    return await readdir(folder);
+    return await readdir(directory);
   } catch (thrown) {
     if (errno(thrown) === "ENOENT") return [];
-    throw sourceFailure(thrown, folder);
+    throw sourceFailure(thrown, directory);
   }
 }

@@ -3,32 +3,39 @@ import { asFailure, Failure } from "../../failure.ts";
 import { type Algorithm, nameOf } from "../../model/digest.ts";
 import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
-import { type Cache, type CachedFile, cacheGc, makeRoom } from "../cache/index.ts";
-import type { SourceMeans } from "../means.ts";
+import { type Cache, type CachedFile, cacheGc, evictUnused, makeRoom } from "../cache/index.ts";
+import type { SourceContext } from "../context.ts";
 import { readWhole } from "../pieces.ts";
-import { type FetchedBytes, type ProofResult, type SupplyWatcher, Watchers } from "../supply.ts";
-import { Proving } from "../verify/index.ts";
+import {
+  type FetchedBytes,
+  type ProgressListener,
+  ProgressListeners,
+  type VerificationResult,
+} from "../verified-bytes.ts";
+import { Verifier } from "../verify/index.ts";
 import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
-import type { GrowingFile } from "./growing.ts";
-import { fillProven } from "./mirrors.ts";
+import type { GrowingFile } from "./growing-file.ts";
+import { downloadVerified } from "./mirrors.ts";
+import { PartialFile } from "./partial.ts";
 import {
   type CachedBlob,
-  type DownloadOrder,
-  demandOf,
+  type DownloadRequest,
+  expectationOf,
   findCached,
   isHeld,
-  orderKey,
   pinnedOf,
+  requestKey,
   urlKey,
-} from "./order.ts";
-import { Partial } from "./partial.ts";
+} from "./request.ts";
 
-interface DownloadMeans {
+interface DownloadContext {
   readonly cache: Cache;
   /** Bytes that the cache may hold. */
   readonly max: number;
+  /** The cache may hold nothing: what comes goes again with this download. */
+  readonly isTemporary?: boolean;
   readonly web: Web;
-  readonly means: SourceMeans;
+  readonly context: SourceContext;
   readonly signal: AbortSignal;
 }
 
@@ -37,29 +44,31 @@ export class Download implements FetchedBytes {
   readonly filename: string;
   readonly isShared = true;
   readonly ready: Promise<void>;
-  readonly #order: DownloadOrder;
-  readonly #with: DownloadMeans;
-  readonly #watchers = new Watchers();
+  readonly #request: DownloadRequest;
+  readonly #with: DownloadContext;
+  readonly #listeners = new ProgressListeners();
   readonly #ready = Promise.withResolvers<void>();
-  readonly #proven = Promise.withResolvers<ProofResult>();
+  readonly #proven = Promise.withResolvers<VerificationResult>();
   readonly #over: Promise<void>;
   #growing: GrowingFile | undefined;
   #blob: CachedFile | undefined;
+  /** This download has put it there. */
+  #isOwn = false;
   #validators: Validators = {};
   #from: string;
   #failure: unknown;
 
-  constructor(order: DownloadOrder, means: DownloadMeans) {
-    this.#order = order;
-    this.#with = means;
-    this.filename = fileNameOf(order.urls[0] ?? "");
-    this.#from = publicUrl(order.urls[0] ?? "");
+  constructor(request: DownloadRequest, context: DownloadContext) {
+    this.#request = request;
+    this.#with = context;
+    this.filename = fileNameOf(request.urls[0] ?? "");
+    this.#from = publicUrl(request.urls[0] ?? "");
     this.ready = this.#ready.promise;
     // Who waits is told; a failure that nobody waits for is none.
     this.ready.catch(() => {});
     this.#proven.promise.catch(() => {});
     this.#over = this.#run().catch((thrown: unknown) => {
-      const reason = means.signal.aborted ? means.signal.reason : thrown;
+      const reason = context.signal.aborted ? context.signal.reason : thrown;
       this.#failure = reason;
       this.#ready.reject(reason);
       this.#proven.reject(reason);
@@ -76,7 +85,7 @@ export class Download implements FetchedBytes {
     return this.#failure !== undefined;
   }
   get algorithms(): ReadonlySet<Algorithm> {
-    if (this.#blob === undefined) return Proving.algorithms(demandOf(this.#order));
+    if (this.#blob === undefined) return Verifier.algorithms(expectationOf(this.#request));
     return new Set(Object.values(this.#blob.digests).map(nameOf));
   }
   get validators(): Validators {
@@ -86,8 +95,8 @@ export class Download implements FetchedBytes {
     return this.#from;
   }
 
-  watch(watcher: SupplyWatcher): void {
-    this.#watchers.add(watcher);
+  watch(watcher: ProgressListener): void {
+    this.#listeners.add(watcher);
   }
 
   async *read(signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
@@ -97,7 +106,7 @@ export class Download implements FetchedBytes {
     else throw this.#failure;
   }
 
-  async prove(signal: AbortSignal): Promise<ProofResult> {
+  async verify(signal: AbortSignal): Promise<VerificationResult> {
     return await orAborted(this.#proven.promise, signal);
   }
 
@@ -113,19 +122,21 @@ export class Download implements FetchedBytes {
     await this.#over;
     await this.#growing?.release();
     await this.#blob?.[Symbol.asyncDispose]();
+    if (this.#with.isTemporary === true && this.#isOwn && this.#blob !== undefined)
+      await evictUnused(this.#with.cache, this.#blob.digest).catch(() => undefined);
   }
 
   async #run(): Promise<void> {
-    const { cache, web, signal, means } = this.#with;
-    const { urls, access } = this.#order;
+    const { cache, web, signal, context } = this.#with;
+    const { urls, access } = this.#request;
     const locks: DirectoryLease[] = [];
     const waiting = (who: string): void =>
-      means.note?.(`${this.filename} is being downloaded by ${who}: waiting for it`);
+      context.note?.(`${this.filename} is being downloaded by ${who}: waiting for it`);
     try {
       // Always in the same order, so that two processes never wait for each other.
-      for (const key of [...new Set([orderKey(this.#order, web), urlKey(urls[0] ?? "", access, web)])].sort())
-        locks.push(await lock(cache.folder.lock(key), "a download", { signal, waiting, clock: means.clock }));
-      const found = await findCached(this.#order, this.#with);
+      for (const key of [...new Set([requestKey(this.#request, web), urlKey(urls[0] ?? "", access, web)])].sort())
+        locks.push(await lock(cache.directory.lock(key), "a download", { signal, waiting, clock: context.clock }));
+      const found = await findCached(this.#request, this.#with);
       if (found === undefined) await this.#fetch();
       else await this.#found(found);
     } finally {
@@ -142,33 +153,33 @@ export class Download implements FetchedBytes {
   }
 
   async #fetch(): Promise<void> {
-    const { cache, web, means, signal } = this.#with;
-    const { urls, access, proof } = this.#order;
+    const { cache, web, context, signal } = this.#with;
+    const { urls, access, proof } = this.#request;
     const seen = (growing: GrowingFile): void => {
       this.#growing = growing;
       this.#ready.resolve();
     };
-    const partial = await Partial.open(cache, {
-      key: orderKey(this.#order, web),
-      demand: demandOf(this.#order),
-      pinned: pinnedOf(this.#order),
+    const partial = await PartialFile.open(cache, {
+      key: requestKey(this.#request, web),
+      demand: expectationOf(this.#request),
+      pinned: pinnedOf(this.#request),
       places: urls.map(publicUrl),
       signal,
-      tell: (phase, done, total) => this.#watchers.tell(phase, done, total),
-      room: async (bytes) => await makeRoom(cache.folder.root, bytes),
+      tell: (phase, done, total) => this.#listeners.tell(phase, done, total),
+      room: async (bytes) => await makeRoom(cache.directory.root, bytes),
       seen,
-      isHeld: isHeld(this.#order),
+      isHeld: isHeld(this.#request),
     });
-    const { patience = {}, clock } = means;
+    const { patience = {}, clock } = context;
     try {
-      const filling = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
-      const proven = await fillProven(partial, filling, means.note);
+      const job = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
+      const proven = await downloadVerified(partial, job, context.note);
       this.#validators = partial.validators;
       this.#from = partial.where ?? this.#from;
       this.#proven.resolve(proven);
       await this.#keep(partial, proven);
     } catch (thrown) {
-      if (isUseless(thrown)) await partial.discard().catch(() => undefined);
+      if (isUseless(thrown) || this.#with.isTemporary === true) await partial.discard().catch(() => undefined);
       // Before the bytes are let go of: who comes in between is told why there are none.
       this.#failure = signal.aborted ? signal.reason : thrown;
       partial.growing.fail(asFailure(this.#failure));
@@ -179,9 +190,9 @@ export class Download implements FetchedBytes {
   }
 
   /** Makes it part of the cache. Where that fails, this run goes on with the file that it has. */
-  async #keep(partial: Partial, { digests, size }: ProofResult): Promise<void> {
-    const { cache, means, max } = this.#with;
-    const { urls, access } = this.#order;
+  async #keep(partial: PartialFile, { digests, size }: VerificationResult): Promise<void> {
+    const { cache, context, max, isTemporary } = this.#with;
+    const { urls, access } = this.#request;
     if (digests.sha256 === undefined) return;
     const from = this.#from;
     const url = urls.find((one) => publicUrl(one) === from) ?? urls[0] ?? "";
@@ -197,17 +208,18 @@ export class Download implements FetchedBytes {
     try {
       await partial.growing.sync();
       this.#blob = await cache.insert(partial.growing.path, arrival);
+      this.#isOwn = true;
       await partial.forget();
       this.#growing = undefined;
       await partial.close();
     } catch (thrown) {
       const { message } = asFailure(thrown);
-      means.note?.(`${this.filename} could not be kept in the cache: ${message}`);
+      context.note?.(`${this.filename} could not be kept in the cache: ${message}`);
       if (this.#blob === undefined) await partial.discard().catch(() => undefined);
       return;
     }
     // Too much in the cache is no reason to fail, and the next run tries again.
-    await cacheGc(cache.folder.root, { maxBytes: max }).catch(() => undefined);
+    if (isTemporary !== true) await cacheGc(cache.directory.root, { maxBytes: max }).catch(() => undefined);
   }
 }
 

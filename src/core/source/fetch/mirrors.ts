@@ -1,13 +1,13 @@
 import { Failure } from "../../failure.ts";
-import type { ProofResult } from "../supply.ts";
+import type { VerificationResult } from "../verified-bytes.ts";
 import { publicUrl } from "../web/index.ts";
-import { type DownloadInProgress, EARLIER, fill } from "./fill.ts";
-import type { Sink } from "./sink.ts";
+import { type DownloadJob, downloadInto, EARLIER } from "./download-into.ts";
+import type { DownloadSink } from "./sink.ts";
 
 /** A sink that knows at its end whether the bytes are what they should be. */
-export interface ProvenSink extends Sink {
+export interface VerifyingSink extends DownloadSink {
   /** `giver`: the mirror that all of them came from, where it was one. @throws Failure source.checksum, source.changed, source.signature, source.key */
-  prove(giver?: string): Promise<ProofResult>;
+  verify(giver?: string): Promise<VerificationResult>;
 }
 
 /** What is wrong with the bytes that a mirror gave: another mirror may have the right ones. */
@@ -19,17 +19,17 @@ const isLie = (thrown: unknown): thrown is Failure =>
  * whole file. Where several gave a part each, nobody knows which was wrong, so that each is asked for the whole file. The sink has to
  * show nothing to its readers before it is proven, where there are several mirrors and something to prove.
  */
-export async function fillProven(
-  sink: ProvenSink,
-  filling: DownloadInProgress,
+export async function downloadVerified(
+  sink: VerifyingSink,
+  job: DownloadJob,
   note?: (text: string) => void,
-): Promise<ProofResult> {
-  const { urls, signal } = filling;
-  const givers = await fill(sink, filling);
+): Promise<VerificationResult> {
+  const { urls, signal } = job;
+  const givers = await downloadInto(sink, job);
   const [giver] = givers.size === 1 && !givers.has(EARLIER) ? givers : [];
   const failed: Failure[] = [];
   try {
-    return await sink.prove(giver && publicUrl(giver));
+    return await sink.verify(giver && publicUrl(giver));
   } catch (thrown) {
     if (urls.length < 2 || sink.isSeen || !isLie(thrown)) throw thrown;
     failed.push(thrown);
@@ -40,8 +40,8 @@ export async function fillProven(
   for (const [i, url] of rest.entries()) {
     try {
       await sink.restart();
-      await fill(sink, { ...filling, urls: [url] });
-      return await sink.prove(publicUrl(url));
+      await downloadInto(sink, { ...job, urls: [url] });
+      return await sink.verify(publicUrl(url));
     } catch (thrown) {
       signal.throwIfAborted();
       if (!(thrown instanceof Failure) || !mayPass(thrown)) throw thrown;

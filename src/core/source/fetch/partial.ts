@@ -4,23 +4,23 @@ import { Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
 import { type Cache, parseSidecar, readJson, type Sidecar } from "../cache/index.ts";
 import { sourceFailure } from "../failure.ts";
-import type { ProofResult, SupplyWatcher } from "../supply.ts";
-import { changed, type Demand, Proving } from "../verify/index.ts";
-import { GrowingFile } from "./growing.ts";
-import type { ProvenSink } from "./mirrors.ts";
-import { type Pinned, stillPinned } from "./order.ts";
+import type { ProgressListener, VerificationResult } from "../verified-bytes.ts";
+import { changed, type Expectation, Verifier } from "../verify/index.ts";
+import { GrowingFile } from "./growing-file.ts";
+import type { VerifyingSink } from "./mirrors.ts";
+import { type Pinned, stillPinned } from "./request.ts";
 
 /** What a partial file is to become. */
-interface Goal {
+interface PartialOptions {
   /** What it is filed under: the digest, or where it comes from. */
   readonly key: string;
-  readonly demand: Demand;
+  readonly demand: Expectation;
   /** What the server said when the plan was made, and which. */
   readonly pinned: Pinned | undefined;
   /** The mirrors, without secrets. */
   readonly places: readonly string[];
   readonly signal: AbortSignal;
-  readonly tell: SupplyWatcher;
+  readonly tell: ProgressListener;
   /** Asked to free so many bytes. */
   readonly room: (bytes: number) => Promise<void>;
   /** Called when readers may begin. */
@@ -30,34 +30,34 @@ interface Goal {
 }
 
 /** The file that a download fills, proven while it grows; taken up again where an earlier run was ended. */
-export class Partial implements ProvenSink {
+export class PartialFile implements VerifyingSink {
   validators: Validators = {};
   where: string | undefined;
   readonly #cache: Cache;
-  readonly #goal: Goal;
+  readonly #goal: PartialOptions;
   #growing: GrowingFile;
-  #proving: Proving;
+  #verifier: Verifier;
   #isSeen = false;
   /** Part of it is from an earlier run. */
   #isOld = false;
 
-  private constructor(cache: Cache, goal: Goal, growing: GrowingFile, proving: Proving) {
+  private constructor(cache: Cache, goal: PartialOptions, growing: GrowingFile, verifier: Verifier) {
     this.#cache = cache;
     this.#goal = goal;
     this.#growing = growing;
-    this.#proving = proving;
+    this.#verifier = verifier;
   }
 
   /** @throws Failure source.space, source.io; those of fetching a signature */
-  static async open(cache: Cache, goal: Goal): Promise<Partial> {
-    const path = cache.folder.partial(goal.key);
-    const sidecar = await readJson(cache.folder.sidecar(goal.key), parseSidecar);
+  static async open(cache: Cache, goal: PartialOptions): Promise<PartialFile> {
+    const path = cache.directory.partial(goal.key);
+    const sidecar = await readJson(cache.directory.sidecar(goal.key), parseSidecar);
     const size = sidecar === undefined || !(await isUsable(sidecar, goal)) ? 0 : await sizeOf(path);
     const written = sidecar?.total !== undefined && size > sidecar.total ? 0 : size;
-    const growing = await GrowingFile.open(path, { written });
+    const growing = await GrowingFile.open(path, { written, owns: true });
     try {
-      const proving = await Proving.begin(goal.demand, sidecar?.total);
-      const partial = new Partial(cache, goal, growing, proving);
+      const verifier = await Verifier.begin(goal.demand, sidecar?.total);
+      const partial = new PartialFile(cache, goal, growing, verifier);
       if (written > 0 && sidecar !== undefined) await partial.#takeUp(sidecar);
       return partial;
     } catch (thrown) {
@@ -80,7 +80,7 @@ export class Partial implements ProvenSink {
   }
 
   soFar(): string {
-    return this.#proving.soFar();
+    return this.#verifier.soFar();
   }
 
   async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
@@ -97,7 +97,7 @@ export class Partial implements ProvenSink {
 
   async append(bytes: Uint8Array): Promise<void> {
     // The disk works while the digest is made.
-    await Promise.all([this.#growing.write(bytes), this.#proving.update(bytes)]);
+    await Promise.all([this.#growing.write(bytes), this.#verifier.update(bytes)]);
     this.#goal.tell("download", this.offset, this.total);
   }
 
@@ -109,14 +109,14 @@ export class Partial implements ProvenSink {
         "while it was fetched",
       );
     await this.close();
-    this.#growing = await GrowingFile.open(this.#growing.path);
-    this.#proving = await Proving.begin(this.#goal.demand);
+    this.#growing = await GrowingFile.open(this.#growing.path, { owns: true });
+    this.#verifier = await Verifier.begin(this.#goal.demand);
     this.#isOld = false;
   }
 
   /** All has come: is it what it should be? @throws Failure source.checksum, source.changed, source.signature, source.key */
-  async prove(giver?: string): Promise<ProofResult> {
-    const proven = await this.#proving.end(this.#isOld, giver);
+  async verify(giver?: string): Promise<VerificationResult> {
+    const proven = await this.#verifier.end(this.#isOld, giver);
     this.#show();
     this.#growing.prove();
     this.#goal.tell("verify", proven.size, proven.size);
@@ -131,11 +131,11 @@ export class Partial implements ProvenSink {
 
   /** The file has become something else: what is written beside it goes. */
   async forget(): Promise<void> {
-    await rm(this.#cache.folder.sidecar(this.#goal.key), { force: true });
+    await rm(this.#cache.directory.sidecar(this.#goal.key), { force: true });
   }
 
   async close(): Promise<void> {
-    this.#proving[Symbol.dispose]();
+    this.#verifier[Symbol.dispose]();
     await this.#growing.release();
   }
 
@@ -153,7 +153,7 @@ export class Partial implements ProvenSink {
     this.#isOld = true;
     let done = 0;
     for await (const piece of this.#growing.before(this.#goal.signal)) {
-      await this.#proving.update(piece);
+      await this.#verifier.update(piece);
       done += piece.length;
       this.#goal.tell("verify", done, this.offset);
     }
@@ -162,7 +162,7 @@ export class Partial implements ProvenSink {
   async #remember(): Promise<void> {
     const boot = await bootId();
     const { where = "", validators, total } = this;
-    const path = this.#cache.folder.sidecar(this.#goal.key);
+    const path = this.#cache.directory.sidecar(this.#goal.key);
     const sidecar: Sidecar = {
       where,
       validators,
@@ -176,8 +176,8 @@ export class Partial implements ProvenSink {
     }
   }
 
-  async #roomFor(bytes: number, room: Goal["room"]): Promise<void> {
-    const { root } = this.#cache.folder;
+  async #roomFor(bytes: number, room: PartialOptions["room"]): Promise<void> {
+    const { root } = this.#cache.directory;
     const missing = bytes - (await freeIn(root));
     if (missing <= 0) return;
     await room(missing);
@@ -189,8 +189,8 @@ export class Partial implements ProvenSink {
   }
 }
 
-async function isUsable({ where, boot }: Sidecar, { demand, places }: Goal): Promise<boolean> {
-  if (demand.proof.digest !== undefined) return true;
+async function isUsable({ where, boot }: Sidecar, { demand: expectation, places }: PartialOptions): Promise<boolean> {
+  if (expectation.proof.digest !== undefined) return true;
   // The end of a file that was written before a power cut may be anything, and nothing would show it.
   return places.includes(where) && boot === (await bootId());
 }
@@ -211,7 +211,7 @@ async function bootId(): Promise<string | undefined> {
   }
 }
 
-async function freeIn(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
+async function freeIn(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
   return bavail * bsize;
 }

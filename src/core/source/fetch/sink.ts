@@ -1,7 +1,7 @@
 import type { Validators } from "../../model/source.ts";
 
 /** Where the bytes of a download go. Its failures end the download. */
-export interface Sink {
+export interface DownloadSink {
   /** Bytes that are there. */
   readonly offset: number;
   readonly total: number | undefined;
@@ -14,6 +14,7 @@ export interface Sink {
   soFar(): string;
   /** An answer goes on with the bytes, or begins them: what it says of the file holds from now on. */
   accept(where: string, validators: Validators, total: number | undefined): Promise<void>;
+  /** The bytes are in a buffer of their own, and belong to the sink from now on. */
   append(bytes: Uint8Array): Promise<void>;
   /** Throws away what is there. @throws Failure source.changed where it has been seen */
   restart(): Promise<void>;

@@ -3,9 +3,14 @@ import type { Algorithm } from "../../model/digest.ts";
 import type { Phase } from "../../model/image.ts";
 import { orAborted } from "../../net/scope.ts";
 import { gathered } from "../pieces.ts";
-import { type ProofResult, type ProvenBytes, type SupplyWatcher, Watchers } from "../supply.ts";
-import { type Demand, Proving } from "../verify/index.ts";
-import { GrowingFile } from "./growing.ts";
+import {
+  type ProgressListener,
+  ProgressListeners,
+  type VerificationResult,
+  type VerifiedBytes,
+} from "../verified-bytes.ts";
+import { type Expectation, Verifier } from "../verify/index.ts";
+import { GrowingFile } from "./growing-file.ts";
 
 export interface SpoolOrder {
   readonly filename: string;
@@ -14,38 +19,38 @@ export interface SpoolOrder {
   readonly produce: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   /** Bytes that will come, where that is known. */
   readonly size: number | undefined;
-  readonly demand: Demand;
+  readonly demand: Expectation;
   readonly phase: Phase;
   readonly signal: AbortSignal;
 }
 
 /** Bytes that can be had only once, or that are dear to make, kept in a temporary file for all that want them. */
-export class SpooledDownload implements ProvenBytes {
+export class SpooledDownload implements VerifiedBytes {
   readonly filename: string;
   readonly ready: Promise<void>;
   /** Resolves when the first bytes are there, or there are none to wait for. */
   readonly begun: Promise<void>;
-  readonly #order: SpoolOrder;
+  readonly #request: SpoolOrder;
   readonly #ready = Promise.withResolvers<void>();
   readonly #begun = Promise.withResolvers<void>();
-  readonly #proven = Promise.withResolvers<ProofResult>();
+  readonly #proven = Promise.withResolvers<VerificationResult>();
   readonly #stop = new AbortController();
-  readonly #watchers = new Watchers();
+  readonly #listeners = new ProgressListeners();
   readonly #over: Promise<void>;
   #growing: GrowingFile | undefined;
   #size: number | undefined;
   #isProven = false;
 
-  constructor(order: SpoolOrder) {
-    this.filename = order.filename;
-    this.#order = order;
-    this.#size = order.size;
+  constructor(request: SpoolOrder) {
+    this.filename = request.filename;
+    this.#request = request;
+    this.#size = request.size;
     this.ready = this.#ready.promise;
     this.ready.catch(() => {});
     this.begun = this.#begun.promise;
     this.#proven.promise.catch(() => {});
-    this.#over = this.#run(AbortSignal.any([order.signal, this.#stop.signal])).catch((thrown: unknown) => {
-      const reason = order.signal.aborted ? order.signal.reason : thrown;
+    this.#over = this.#run(AbortSignal.any([request.signal, this.#stop.signal])).catch((thrown: unknown) => {
+      const reason = request.signal.aborted ? request.signal.reason : thrown;
       this.#growing?.fail(asFailure(reason));
       this.#ready.reject(reason);
       this.#begun.resolve();
@@ -57,15 +62,15 @@ export class SpooledDownload implements ProvenBytes {
     return this.#size;
   }
   get path(): string | undefined {
-    return this.#isProven ? this.#order.path : undefined;
+    return this.#isProven ? this.#request.path : undefined;
   }
 
   get algorithms(): ReadonlySet<Algorithm> {
-    return Proving.algorithms(this.#order.demand);
+    return Verifier.algorithms(this.#request.demand);
   }
 
-  watch(watcher: SupplyWatcher): void {
-    this.#watchers.add(watcher);
+  watch(watcher: ProgressListener): void {
+    this.#listeners.add(watcher);
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -74,7 +79,7 @@ export class SpooledDownload implements ProvenBytes {
     yield* this.#growing.read(signal);
   }
 
-  async prove(signal: AbortSignal): Promise<ProofResult> {
+  async verify(signal: AbortSignal): Promise<VerificationResult> {
     return await orAborted(this.#proven.promise, signal);
   }
 
@@ -88,20 +93,20 @@ export class SpooledDownload implements ProvenBytes {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { path, produce, demand, phase, size } = this.#order;
-    const growing = await GrowingFile.open(path, { sparse: true });
+    const { path, produce, demand: expectation, phase, size } = this.#request;
+    const growing = await GrowingFile.open(path, { isTemporary: true });
     this.#growing = growing;
     growing.total = size;
     this.#ready.resolve();
-    using proving = await Proving.begin(demand, size);
+    using verifier = await Verifier.begin(expectation, size);
     for await (const piece of gathered(produce(signal))) {
       signal.throwIfAborted();
-      await Promise.all([growing.write(piece), proving.update(piece)]);
+      await Promise.all([growing.write(piece), verifier.update(piece)]);
       this.#begun.resolve();
-      this.#watchers.tell(phase, growing.written, size);
+      this.#listeners.tell(phase, growing.written, size);
     }
     this.#begun.resolve();
-    const proven = await proving.end();
+    const proven = await verifier.end();
     growing.prove();
     this.#size = growing.written;
     this.#isProven = true;

@@ -1,18 +1,25 @@
+import { handedOut } from "../../format/collection.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import type { Validators } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
-import type { SourceMeans } from "../means.ts";
-import { type FetchedBytes, heldBack, type ProofResult, type SupplyWatcher, Watchers } from "../supply.ts";
-import { Proving } from "../verify/index.ts";
+import type { SourceContext } from "../context.ts";
+import {
+  type FetchedBytes,
+  heldBack,
+  type ProgressListener,
+  ProgressListeners,
+  type VerificationResult,
+} from "../verified-bytes.ts";
+import { Verifier } from "../verify/index.ts";
 import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
-import { fill } from "./fill.ts";
-import { fillProven } from "./mirrors.ts";
-import { type DownloadOrder, demandOf, isHeld } from "./order.ts";
-import { Passing, Weighed } from "./passing.ts";
+import { downloadInto } from "./download-into.ts";
+import { downloadVerified } from "./mirrors.ts";
+import { type DownloadRequest, expectationOf, isHeld } from "./request.ts";
+import { ChecksumSink, PassThroughSink } from "./sinks.ts";
 
-interface StreamedMeans {
+interface StreamedContext {
   readonly web: Web;
-  readonly means: SourceMeans;
+  readonly context: SourceContext;
   readonly signal: AbortSignal;
 }
 
@@ -35,11 +42,11 @@ export class StreamedDownload implements FetchedBytes {
   readonly filename: string;
   readonly isShared = false;
   readonly ready: Promise<void>;
-  readonly #order: DownloadOrder;
-  readonly #with: StreamedMeans;
-  readonly #watchers = new Watchers();
+  readonly #request: DownloadRequest;
+  readonly #with: StreamedContext;
+  readonly #listeners = new ProgressListeners();
   #size: number | undefined;
-  #proven: ProofResult | undefined;
+  #proven: VerificationResult | undefined;
   #validators: Validators = {};
   #from: string;
   /** The mirrors that are worth asking. */
@@ -47,12 +54,12 @@ export class StreamedDownload implements FetchedBytes {
   #hasFailed = false;
   #begun: Reading | undefined;
 
-  constructor(order: DownloadOrder, means: StreamedMeans) {
-    this.#order = order;
-    this.#with = means;
-    this.#urls = order.urls;
-    this.filename = fileNameOf(order.urls[0] ?? "");
-    this.#from = publicUrl(order.urls[0] ?? "");
+  constructor(request: DownloadRequest, context: StreamedContext) {
+    this.#request = request;
+    this.#with = context;
+    this.#urls = request.urls;
+    this.filename = fileNameOf(request.urls[0] ?? "");
+    this.#from = publicUrl(request.urls[0] ?? "");
     this.ready = this.#look();
     this.ready.catch(() => {
       this.#hasFailed = true;
@@ -66,7 +73,7 @@ export class StreamedDownload implements FetchedBytes {
     return undefined;
   }
   get algorithms(): ReadonlySet<Algorithm> {
-    return Proving.algorithms(demandOf(this.#order));
+    return Verifier.algorithms(expectationOf(this.#request));
   }
   get validators(): Validators {
     return this.#validators;
@@ -78,8 +85,8 @@ export class StreamedDownload implements FetchedBytes {
     return this.#hasFailed;
   }
 
-  watch(watcher: SupplyWatcher): void {
-    this.#watchers.add(watcher);
+  watch(watcher: ProgressListener): void {
+    this.#listeners.add(watcher);
   }
 
   /** The first bytes, at least so many where there are; whoever reads next gets them again, and goes on from there. */
@@ -94,15 +101,14 @@ export class StreamedDownload implements FetchedBytes {
     return reading.head;
   }
 
-  async *read(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *read(signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
     signal.throwIfAborted();
     const { head, rest, stop } = this.#begun ?? (await this.#begin());
     this.#begun = undefined;
     const end = (): void => stop.abort(signal.reason);
     signal.addEventListener("abort", end, { once: true });
     try {
-      yield* head;
-      yield* rest;
+      yield* handedOut(inTurn(head, rest), lent);
     } finally {
       signal.removeEventListener("abort", end);
       stop.abort(new DOMException("no longer read", "AbortError"));
@@ -110,8 +116,8 @@ export class StreamedDownload implements FetchedBytes {
     }
   }
 
-  async prove(signal: AbortSignal): Promise<ProofResult> {
-    if (this.#proven === undefined) for await (const _ of this.read(signal));
+  async verify(signal: AbortSignal): Promise<VerificationResult> {
+    if (this.#proven === undefined) for await (const _ of this.read(signal, true));
     if (this.#proven === undefined) throw new Error("a pass ended without a proof");
     return this.#proven;
   }
@@ -126,15 +132,15 @@ export class StreamedDownload implements FetchedBytes {
   async #begin(): Promise<Reading> {
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#with.signal, stop.signal]);
-    const proving = await Proving.begin(demandOf(this.#order), this.#size);
-    return { head: [], rest: this.#pieces(proving, signal), stop };
+    const verifier = await Verifier.begin(expectationOf(this.#request), this.#size);
+    return { head: [], rest: this.#pieces(verifier, signal), stop };
   }
 
-  async *#pieces(proving: Proving, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    using _ = proving;
+  async *#pieces(verifier: Verifier, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    using _ = verifier;
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: WAITING });
     const writer = writable.getWriter();
-    const fetching = this.#fetch(proving, (piece) => writer.write(piece), signal).then(
+    const fetching = this.#fetch(verifier, (piece) => writer.write(piece), signal).then(
       () => writer.close(),
       (thrown: unknown) => writer.abort(signal.aborted ? signal.reason : thrown),
     );
@@ -147,7 +153,7 @@ export class StreamedDownload implements FetchedBytes {
 
   /** Whether it is there, and how long it is. */
   async #look(): Promise<void> {
-    const { urls, access } = this.#order;
+    const { urls, access } = this.#request;
     const { web, signal } = this.#with;
     const lost: unknown[] = [];
     for (const url of urls) {
@@ -161,33 +167,40 @@ export class StreamedDownload implements FetchedBytes {
       }
     }
     if (lost.length === urls.length) throw lost[0];
-    if (isHeld(this.#order)) await this.#choose();
+    if (isHeld(this.#request)) await this.#choose();
   }
 
   /** What has passed by cannot be taken back: a pass that nobody reads finds the mirror that has the right bytes. */
   async #choose(): Promise<void> {
-    const { web, means, signal } = this.#with;
-    const { urls, access, proof } = this.#order;
-    const { patience = {}, clock } = means;
-    using sink = await Weighed.begin(this.#order, (done, total) => this.#watchers.tell("verify", done, total));
-    const filling = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
-    const { size } = await fillProven(sink, filling, means.note);
+    const { web, context, signal } = this.#with;
+    const { urls, access, proof } = this.#request;
+    const { patience = {}, clock } = context;
+    using sink = await ChecksumSink.begin(this.#request, (done, total) => this.#listeners.tell("verify", done, total));
+    const job = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
+    const { size } = await downloadVerified(sink, job, context.note);
     this.#size = size;
     this.#urls = sink.giver === undefined ? urls : urls.filter((url) => publicUrl(url) === sink.giver);
   }
 
-  async #fetch(proving: Proving, give: (piece: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void> {
-    const { web, means } = this.#with;
-    const { access, proof } = this.#order;
-    const { patience = {}, clock } = means;
+  async #fetch(verifier: Verifier, give: (piece: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { web, context } = this.#with;
+    const { access, proof } = this.#request;
+    const { patience = {}, clock } = context;
     const urls = this.#urls;
-    const sink = new Passing(this.#order, proving, give, (done, total) => this.#watchers.tell("download", done, total));
-    await fill(sink, { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock });
-    this.#proven = await proving.end();
+    const sink = new PassThroughSink(this.#request, verifier, give, (done, total) =>
+      this.#listeners.tell("download", done, total),
+    );
+    await downloadInto(sink, { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock });
+    this.#proven = await verifier.end();
     this.#validators = sink.validators;
     this.#from = sink.where ?? this.#from;
-    this.#watchers.tell("verify", this.#proven.size, this.#proven.size);
+    this.#listeners.tell("verify", this.#proven.size, this.#proven.size);
   }
 }
 
 const size = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+
+async function* inTurn(head: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* head;
+  yield* rest;
+}

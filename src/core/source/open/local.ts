@@ -2,12 +2,18 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
 import { extentsOf } from "../../format/holes.ts";
-import { zeros } from "../../format/segment.ts";
+import { hole } from "../../format/segment.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import { sourceFailure } from "../failure.ts";
 import { Ring, readPieces } from "../pieces.ts";
-import { heldBack, type ProofResult, type ProvenBytes, type SupplyWatcher, Watchers } from "../supply.ts";
-import { changed, type Demand, Proving } from "../verify/index.ts";
+import {
+  heldBack,
+  type ProgressListener,
+  ProgressListeners,
+  type VerificationResult,
+  type VerifiedBytes,
+} from "../verified-bytes.ts";
+import { changed, type Expectation, Verifier } from "../verify/index.ts";
 import { isMostlyHoles } from "./sparse.ts";
 
 /** What tells whether a file was touched; the time of its inode as well, which no program can set back. */
@@ -17,30 +23,30 @@ interface Marks {
 }
 
 /** A file on this host, read where it lies. One that changes while it is read is Failure source.changed. */
-export class LocalFile implements ProvenBytes {
+export class LocalFile implements VerifiedBytes {
   readonly filename: string;
   readonly ready = Promise.resolve();
   readonly size: number;
   readonly #path: string;
-  readonly #demand: Demand;
-  readonly #watchers = new Watchers();
-  #proven: { readonly result: ProofResult; readonly marks: Marks } | undefined;
+  readonly #expectation: Expectation;
+  readonly #listeners = new ProgressListeners();
+  #proven: { readonly result: VerificationResult; readonly marks: Marks } | undefined;
   /** What the file system said of it before it was read without a proof. */
   #unread: Marks | undefined;
 
-  private constructor(path: string, size: number, demand: Demand) {
+  private constructor(path: string, size: number, expectation: Expectation) {
     this.filename = basename(path);
     this.size = size;
     this.#path = path;
-    this.#demand = demand;
+    this.#expectation = expectation;
   }
 
   /** @throws Failure source.missing, source.denied, source.io */
-  static async open(path: string, demand: Demand): Promise<LocalFile> {
+  static async open(path: string, expectation: Expectation): Promise<LocalFile> {
     try {
       await using file = await open(path);
       const stat = await file.stat();
-      if (stat.isFile()) return new LocalFile(path, stat.size, demand);
+      if (stat.isFile()) return new LocalFile(path, stat.size, expectation);
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }
@@ -52,25 +58,25 @@ export class LocalFile implements ProvenBytes {
   }
 
   get algorithms(): ReadonlySet<Algorithm> {
-    return Proving.algorithms(this.#demand);
+    return Verifier.algorithms(this.#expectation);
   }
 
-  watch(watcher: SupplyWatcher): void {
-    this.#watchers.add(watcher);
+  watch(watcher: ProgressListener): void {
+    this.#listeners.add(watcher);
   }
 
   read(signal: AbortSignal, lent = false): AsyncIterable<Uint8Array> {
     return heldBack(this.#pass(signal, lent));
   }
 
-  async prove(signal: AbortSignal): Promise<ProofResult> {
+  async verify(signal: AbortSignal): Promise<VerificationResult> {
     if (this.#proven === undefined) for await (const piece of this.#pass(signal, true)) this.#count(piece.length);
     if (this.#proven === undefined) throw new Error("a pass ended without a proof");
     return this.#proven.result;
   }
 
   async unread(): Promise<string | undefined> {
-    const { proof, expected } = this.#demand;
+    const { proof, expected } = this.#expectation;
     const isDemanded = proof.digest !== undefined || proof.signature !== undefined || expected !== undefined;
     if (isDemanded || this.#proven !== undefined || !(await isMostlyHoles(this.#path))) return undefined;
     await using file = await this.#open();
@@ -90,41 +96,41 @@ export class LocalFile implements ProvenBytes {
   #counted = 0;
   #count(bytes: number): void {
     this.#counted += bytes;
-    this.#watchers.tell("verify", Math.min(this.#counted, this.size), this.size);
+    this.#listeners.tell("verify", Math.min(this.#counted, this.size), this.size);
   }
 
   /** Reads and proves; it ends only when the file was the same all the time. */
   async *#pass(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
     await using file = await this.#open();
     const marks = await marksOf(file);
-    using proving = await Proving.begin(this.#demand, marks.size);
+    using verifier = await Verifier.begin(this.#expectation, marks.size);
     for await (const piece of this.#pieces(file, marks.size, signal, lent)) {
-      await proving.update(piece);
+      await verifier.update(piece);
       yield piece;
     }
     const after = await marksOf(file);
     if (marks.text !== after.text || marks.size !== this.size) throw touched(this.#path);
-    const result = await proving.end();
+    const result = await verifier.end();
     this.#proven = { result, marks };
   }
 
   /** Its holes are not read. */
   async *#pieces(file: FileHandle, size: number, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    const ring = lent ? new Ring() : undefined;
+    using ring = lent ? new Ring() : undefined;
     let at = 0;
-    const hole = function* (to: number): Generator<Uint8Array> {
-      for (const piece of zeros(to - at)) {
+    const holeTo = async function* (to: number): AsyncGenerator<Uint8Array> {
+      for await (const piece of hole(to - at)) {
         signal.throwIfAborted();
         yield piece;
       }
     };
     try {
       for (const [from, to] of await extentsOf(file)) {
-        yield* hole(from);
+        yield* holeTo(from);
         yield* readPieces(file, signal, { from, to, ring });
         at = to;
       }
-      yield* hole(size);
+      yield* holeTo(size);
     } catch (thrown) {
       signal.throwIfAborted();
       throw sourceFailure(thrown, this.#path);

@@ -1,11 +1,13 @@
 import { Failure } from "../../failure.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { identifyFile } from "../../format/transform.ts";
-import type { Compression, Format, Wanted } from "../../model/image.ts";
-import type { FileSource, PlainSource } from "../../model/source.ts";
-import type { OutgoingBytes } from "../means.ts";
+import type { ByteRequirements, Compression, Format } from "../../model/image.ts";
+import type { FileSource, PlainSource, SourceSpec } from "../../model/source.ts";
+import type { OutgoingBytes } from "../context.ts";
 import { planOf } from "./conversion.ts";
-import { statFile } from "./look.ts";
+import { statFile } from "./inspect.ts";
+import { manyHoles } from "./sparse.ts";
+import { withTree } from "./tree.ts";
 
 /** What the beginning of a source tells of the disk in it. */
 interface Measured {
@@ -26,7 +28,11 @@ const LASTING = new Set(["source.format", "source.member", "source.corrupt", "so
  * Looks at a local file's first bytes, and at nothing of the network: what becomes of them for a backend that takes `wanted`. Nothing is
  * known of one that cannot be read: opening it tells why.
  */
-export async function measure(spec: PlainSource, wanted: Wanted | undefined, signal: AbortSignal): Promise<Measured> {
+export async function measureFile(
+  spec: PlainSource,
+  wanted: ByteRequirements | undefined,
+  signal: AbortSignal,
+): Promise<Measured> {
   if (spec.kind !== "file") return {};
   try {
     const detected = await identifyFile(spec.path, { member: spec.member }, signal);
@@ -45,13 +51,27 @@ export async function measure(spec: PlainSource, wanted: Wanted | undefined, sig
   }
 }
 
+/** The same of any source; a directory is packed first. */
+export const measureSource = async (
+  spec: SourceSpec,
+  wanted: ByteRequirements | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<Measured> =>
+  spec.kind === "promoted" ? {} : await measureFile(await withTree(spec, env, signal), wanted, signal);
+
 async function outgoingOf(
-  { metadata }: FileSource,
+  { path, metadata }: FileSource,
   plan: TransformPlan,
   whole: number | undefined,
 ): Promise<OutgoingBytes> {
   const isUntouched = plan.steps.length === 0;
   const size = isUntouched ? whole : plan.size;
   const beside = metadata === undefined ? 0 : (await statFile(metadata)).size;
-  return { isUntouched, ...(size === undefined ? {} : { size: size + beside }) };
+  const holes = isUntouched ? await manyHoles(path) : undefined;
+  return {
+    isUntouched,
+    ...(size === undefined ? {} : { size: size + beside }),
+    ...(holes === undefined ? {} : { holes }),
+  };
 }

@@ -2,28 +2,29 @@ import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
 import { type Detected, identify } from "../../format/identify.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../../format/limit.ts";
+import { MemoryBudget } from "../../format/memory-budget.ts";
+import { memoryFor } from "../../format/memory-cost.ts";
 import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
-import { Turns } from "../../format/turns.ts";
-import { memoryOf } from "../../format/weight.ts";
 import { type Digest, digest, nameOf } from "../../model/digest.ts";
-import { passing, type Source, type Wanted } from "../../model/image.ts";
-import type { Content, PlainSource, Stat } from "../../model/source.ts";
+import { type ByteRequirements, passThrough, type Source } from "../../model/image.ts";
+import type { Content, PlainSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
+import type { SourceContext, SourceRequest } from "../context.ts";
 import { DownloadPool, type SpooledDownload } from "../fetch/index.ts";
-import type { SourceMeans, SourceOpening } from "../means.ts";
-import { heldBack, type ProvenBytes } from "../supply.ts";
-import { changed, Hashing, type Proof, proofOf } from "../verify/index.ts";
+import { heldBack, type VerifiedBytes } from "../verified-bytes.ts";
+import { changed, type DeclaredProof, declaredProof, Hashers } from "../verify/index.ts";
 import { placesOf, publicUrl, Web } from "../web/index.ts";
 import { compressionOf, planOf } from "./conversion.ts";
-import { FileDigests, look } from "./look.ts";
-import { converted, type Opened, OpenedSource, Place, type SourceConversion } from "./opened.ts";
+import { FileDigests, inspectSource } from "./inspect.ts";
+import { ConversionSlot, convertedBytes, OpenedSource, type OpenResult, type SourceConversion } from "./opened.ts";
 import { detect, originOf, type SourceOrigin } from "./origin.ts";
-import { Proved } from "./proved.ts";
 import { isDecidedByTail, tailOf } from "./tail.ts";
+import type { SeenSource } from "./tree.ts";
+import { VerifiedReader } from "./verified-reader.ts";
 
-export type { SourceMeans } from "../means.ts";
+export type { SourceContext } from "../context.ts";
 
 interface Making {
   readonly origin: SourceOrigin;
@@ -38,33 +39,37 @@ export class Sources implements AsyncDisposable {
   readonly #files = new FileDigests();
   readonly #supplies: DownloadPool;
   readonly #announced = new Map<string, number>();
-  readonly #turns = new Turns();
+  readonly #turns = new MemoryBudget();
   readonly #limit: number | undefined;
-  readonly #note: SourceMeans["note"];
+  readonly #note: SourceContext["note"];
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
-  constructor(means: SourceMeans) {
-    this.#signal = AbortSignal.any([means.signal, this.#stop.signal]);
-    this.#limit = means.limit;
-    this.#note = means.note;
-    this.#web = new Web({ ...means, signal: this.#signal });
-    this.#supplies = new DownloadPool(means, this.#web, this.#signal);
+  constructor(context: SourceContext) {
+    this.#signal = AbortSignal.any([context.signal, this.#stop.signal]);
+    this.#limit = context.limit;
+    this.#note = context.note;
+    this.#web = new Web({ ...context, signal: this.#signal });
+    this.#supplies = new DownloadPool(context, this.#web, this.#signal);
   }
 
   /** What a source means now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
-  async look(
-    spec: PlainSource,
+  async look(spec: PlainSource, previous: Content | undefined, signal: AbortSignal, quick = false): Promise<Content> {
+    return await this.lookAt({ spec }, previous, signal, quick);
+  }
+
+  /** The same of a source whose file was just seen. */
+  async lookAt(
+    { spec, seen }: SeenSource<PlainSource>,
     previous: Content | undefined,
     signal: AbortSignal,
     quick = false,
-    seen?: Stat,
   ): Promise<Content> {
-    return await look(spec, previous, { web: this.#web, files: this.#files, signal, quick, seen });
+    return await inspectSource(spec, previous, { web: this.#web, files: this.#files, signal, quick, seen });
   }
 
   /** Somebody will open this: what several want is made once. */
-  announce(spec: PlainSource, wanted: Wanted): void {
+  announce(spec: PlainSource, wanted: ByteRequirements): void {
     const key = wish(spec, wanted);
     this.#announced.set(key, (this.#announced.get(key) ?? 0) + 1);
   }
@@ -73,29 +78,29 @@ export class Sources implements AsyncDisposable {
    * The bytes of a source as a backend wants them. Resolves when it is known what they are; they may still be on their way.
    * @throws Failure source.*, net.*; the opening signal's reason
    */
-  async open(spec: PlainSource, wanted: Wanted, opening: SourceOpening): Promise<Opened> {
+  async open(spec: PlainSource, wanted: ByteRequirements, opening: SourceRequest): Promise<OpenResult> {
     const { signal, progress } = opening;
-    const proof = await proofOf(spec, this.#web, signal);
+    const proof = await declaredProof(spec, this.#web, signal);
     compareProof(spec, proof, opening.expected);
     const origin = await originOf(spec, proof, opening, {
       supplies: this.#supplies,
       files: this.#files,
       web: this.#web,
     });
-    const supply = await origin.supply(signal);
+    const bytes = await origin.supply(signal);
     // The first file of an archive, whatever its name.
     const isFirst = spec.member === "*";
     const member = isFirst ? undefined : spec.member;
     const directory = await this.#supplies.scratch();
     const look = (tail?: Uint8Array) =>
-      detect(supply, supply.path ?? supply.location ?? origin.path, isFirst ? true : member, signal, tail);
+      detect(bytes, bytes.path ?? bytes.location ?? origin.path, isFirst ? true : member, signal, tail);
     const first = await look();
     const detected = isDecidedByTail(spec, first) ? await look(await tailOf(spec, this.#web, signal)) : first;
     const most = this.#limit ?? DEFAULT_LIMIT;
-    if (Math.max(supply.size ?? 0, detected.virtualSize ?? 0) > most) throw tooLarge("the image", most);
+    if (Math.max(bytes.size ?? 0, detected.virtualSize ?? 0) > most) throw tooLarge("the image", most);
     const plan = planOf(detected, spec, wanted);
     const metadata = origin.metadata && (await this.#metadata(origin.metadata, signal));
-    const filename = member === undefined ? supply.filename : basename(member);
+    const filename = member === undefined ? bytes.filename : basename(member);
     const common = {
       filename,
       algorithms: wanted.digests ?? [],
@@ -106,7 +111,7 @@ export class Sources implements AsyncDisposable {
     };
     if (plan.steps.length === 0) {
       const { format = "other", compression } = plan;
-      const size = supply.size ?? (wanted.sized === true ? (await supply.prove(signal)).size : undefined);
+      const size = bytes.size ?? (wanted.sized === true ? (await bytes.verify(signal)).size : undefined);
       const virtualSize = detected.virtualSize ?? (format === "raw" && compression === "none" ? size : undefined);
       return new OpenedSource({
         ...common,
@@ -126,9 +131,9 @@ export class Sources implements AsyncDisposable {
     };
     const scanned = (done: number, total: number): void => progress("verify", done, total);
     const conversion: SourceConversion = { plan, wanted, member, directory, limit: this.#limit, note, scanned };
-    const place = await Place.take(this.#turns, memoryOf(plan, detected), signal);
+    const place = await ConversionSlot.take(this.#turns, memoryFor(plan, detected), signal);
     try {
-      const { format, compression, virtualSize } = await this.#outcome(detected, conversion, supply, signal);
+      const { format, compression, virtualSize } = await this.#outcome(detected, conversion, bytes, signal);
       const made = { ...common, format, compression, virtualSize };
       const isShared = (this.#announced.get(wish(spec, wanted)) ?? 0) > 1;
       if (!isShared && (wanted.sized !== true || plan.size !== undefined))
@@ -138,9 +143,9 @@ export class Sources implements AsyncDisposable {
       const again = () => this.#made(key, { origin, conversion, detected, filename });
       const first = await again();
       first.watch(progress);
-      const size = wanted.sized === true ? (plan.size ?? (await first.prove(signal)).size) : plan.size;
+      const size = wanted.sized === true ? (plan.size ?? (await first.verify(signal)).size) : plan.size;
       await orAborted(first.begun, signal);
-      const reader = async () => new Proved(await again(), { proof: {}, expected: undefined, where: filename });
+      const reader = async () => new VerifiedReader(await again(), { proof: {}, expected: undefined, where: filename });
       return new OpenedSource({ ...made, size, supply: reader });
     } catch (thrown) {
       place.release();
@@ -152,7 +157,7 @@ export class Sources implements AsyncDisposable {
    * The sha256 of all that a backend would get of a file of this host, the metadata first. Undefined: it is no file of this host.
    * @throws Failure source.*
    */
-  async sent(spec: PlainSource, wanted: Wanted, opening: SourceOpening): Promise<Digest | undefined> {
+  async sent(spec: PlainSource, wanted: ByteRequirements, opening: SourceRequest): Promise<Digest | undefined> {
     if (spec.kind !== "file") return undefined;
     const source = await this.open(spec, wanted, opening);
     try {
@@ -173,9 +178,9 @@ export class Sources implements AsyncDisposable {
     const { plan } = conversion;
     const turns = this.#turns;
     async function* produce(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-      const end = await turns.take(memoryOf(plan, detected), signal);
+      const end = await turns.take(memoryFor(plan, detected), signal);
       try {
-        yield* heldBack(converted(await origin.supply(signal), conversion, signal));
+        yield* heldBack(convertedBytes(await origin.supply(signal), conversion, signal, false));
       } finally {
         end();
       }
@@ -184,7 +189,7 @@ export class Sources implements AsyncDisposable {
   }
 
   /** What will come out; where that shows only behind other files of an archive, they are passed over once to see it. */
-  async #outcome(detected: Detected, conversion: SourceConversion, supply: ProvenBytes, signal: AbortSignal) {
+  async #outcome(detected: Detected, conversion: SourceConversion, supply: VerifiedBytes, signal: AbortSignal) {
     const { plan, wanted, member, directory, limit } = conversion;
     if (plan.format !== undefined)
       return { format: plan.format, compression: plan.compression, virtualSize: detected.virtualSize };
@@ -201,37 +206,37 @@ export class Sources implements AsyncDisposable {
   }
 
   /** The metadata of an image in two parts goes to the backend as it is. */
-  async #metadata(supply: ProvenBytes, signal: AbortSignal): Promise<Source> {
-    const { digests, size } = await supply.prove(signal);
-    const detected = supply.path === undefined ? undefined : await detect(supply, supply.path, undefined, signal);
+  async #metadata(bytes: VerifiedBytes, signal: AbortSignal): Promise<Source> {
+    const { digests, size } = await bytes.verify(signal);
+    const detected = bytes.path === undefined ? undefined : await detect(bytes, bytes.path, undefined, signal);
     return new OpenedSource({
       format: detected?.format ?? "other",
       compression: compressionOf(detected),
-      filename: supply.filename,
+      filename: bytes.filename,
       size,
       digest: digests.sha256,
       algorithms: [],
-      supply: async () => supply,
+      supply: async () => bytes,
       told: () => {},
-      content: async () => ({ where: supply.filename }),
+      content: async () => ({ where: bytes.filename }),
       signal,
     });
   }
 }
 
 async function sha256Of(sources: readonly Source[], signal: AbortSignal): Promise<Digest> {
-  using hashing = new Hashing(["sha256"]);
-  for (const source of sources) for await (const piece of passing(source, signal)) await hashing.update(piece);
+  using hashing = new Hashers(["sha256"]);
+  for (const source of sources) for await (const piece of passThrough(source, signal)) await hashing.update(piece);
   return digest("sha256", (await hashing.end()).get("sha256") ?? "");
 }
 
 /** Another digest is in the sums file than when the plan was made: nothing needs to be fetched to know. */
-function compareProof(spec: PlainSource, { digest: now }: Proof, expected: Content | undefined): void {
+function compareProof(spec: PlainSource, { digest: now }: DeclaredProof, expected: Content | undefined): void {
   const then = expected?.digest;
   if (spec.kind === "image" || then === undefined || now === undefined || then === now) return;
   if (nameOf(then) === nameOf(now)) throw changed(publicUrl(placesOf(spec)[0] ?? ""), `${then} then, ${now} now`);
 }
 
 /** Two openings with the same wish get the same bytes. */
-const wish = ({ at: _, ...spec }: PlainSource, { formats, compressions }: Wanted): string =>
+const wish = ({ at: _, ...spec }: PlainSource, { formats, compressions }: ByteRequirements): string =>
   canonical([spec, formats, compressions]);

@@ -1,36 +1,36 @@
 import { watchedRaw } from "../../format/footer.ts";
+import type { MemoryBudget } from "../../format/memory-budget.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { watchedQcow2 } from "../../format/qcow2/watch.ts";
-import { transform } from "../../format/transform.ts";
-import type { Turns } from "../../format/turns.ts";
+import { takesLent, transform } from "../../format/transform.ts";
 import { watchedVhdx } from "../../format/vhdx.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
-import type { Compression, Format, Source, Wanted } from "../../model/image.ts";
+import type { ByteRequirements, Compression, Format, Source } from "../../model/image.ts";
 import type { Content } from "../../model/source.ts";
-import { heldBack, type ProvenBytes } from "../supply.ts";
-import { digestsOf, Hashing } from "../verify/index.ts";
+import { heldBack, type VerifiedBytes } from "../verified-bytes.ts";
+import { digestsOf, Hashers } from "../verify/index.ts";
 
 /** A source that also tells, once it was read, what it was found to be. */
-export interface Opened extends Source {
+export interface OpenResult extends Source {
   content(): Promise<Content>;
   /** Whoever opened it reads it no more. */
   release(): void;
 }
 
 /** Room for a conversion: kept from the opening on, so that no upload begins that then has to wait. */
-export class Place {
-  readonly #turns: Turns;
+export class ConversionSlot {
+  readonly #turns: MemoryBudget;
   readonly #bytes: number;
   #kept: (() => void) | undefined;
 
-  private constructor(turns: Turns, bytes: number, kept: () => void) {
+  private constructor(turns: MemoryBudget, bytes: number, kept: () => void) {
     this.#turns = turns;
     this.#bytes = bytes;
     this.#kept = kept;
   }
 
-  static async take(turns: Turns, bytes: number, signal: AbortSignal): Promise<Place> {
-    return new Place(turns, bytes, await turns.take(bytes, signal));
+  static async take(turns: MemoryBudget, bytes: number, signal: AbortSignal): Promise<ConversionSlot> {
+    return new ConversionSlot(turns, bytes, await turns.take(bytes, signal));
   }
 
   /** For one reading. A second one does not wait: what it is read for may be what others with a place wait for. */
@@ -49,7 +49,7 @@ export class Place {
 /** How the bytes of a supply become what a backend wants. */
 export interface SourceConversion {
   readonly plan: TransformPlan;
-  readonly wanted: Wanted;
+  readonly wanted: ByteRequirements;
   readonly member: string | undefined;
   /** For temporary files. */
   readonly directory: string;
@@ -65,21 +65,22 @@ export interface SourceConversion {
  * The bytes that come out of a conversion, proven before the last of them. A file on disk is read at any place where that spares a
  * second copy.
  */
-export async function* converted(
-  supply: ProvenBytes,
+export async function* convertedBytes(
+  bytes: VerifiedBytes,
   { plan, wanted, member, directory, limit, note, scanned }: SourceConversion,
   signal: AbortSignal,
+  lent: boolean,
 ): AsyncGenerator<Uint8Array> {
   const isDisk = plan.steps[0] === "raw->qcow2";
-  const unread = isDisk ? await supply.unread?.() : undefined;
-  if (isDisk && unread === undefined) await supply.prove(signal);
-  const { path = unread, size } = supply;
+  const unread = isDisk ? await bytes.unread?.() : undefined;
+  if (isDisk && unread === undefined) await bytes.verify(signal);
+  const { path = unread, size } = bytes;
   const input =
     path === undefined
-      ? ({ kind: "stream", bytes: supply.read(signal), size } as const)
+      ? ({ kind: "stream", bytes: bytes.read(signal, takesLent(plan)), size } as const)
       : ({ kind: "file", path } as const);
-  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, signal });
-  if (path !== undefined) await supply.check();
+  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, lent, signal });
+  if (path !== undefined) await bytes.check();
 }
 
 interface OpenOptions {
@@ -93,10 +94,10 @@ interface OpenOptions {
   /** Digests that are to be known of what is sent. */
   readonly algorithms: readonly Algorithm[];
   /** The bytes to send, and what is known of their digests when they have all been sent. */
-  readonly supply: (signal: AbortSignal) => Promise<ProvenBytes>;
+  readonly supply: (signal: AbortSignal) => Promise<VerifiedBytes>;
   /** What is still to be done to them for each reader; none: they are sent as they are. */
   readonly conversion?: SourceConversion | undefined;
-  readonly place?: Place | undefined;
+  readonly place?: ConversionSlot | undefined;
   /** Bytes that a conversion has given. */
   readonly told: (done: number) => void;
   readonly content: () => Promise<Content>;
@@ -104,7 +105,7 @@ interface OpenOptions {
 }
 
 /** A source as a backend gets it. */
-export class OpenedSource implements Opened {
+export class OpenedSource implements OpenResult {
   readonly format: Format;
   readonly compression: Compression;
   readonly filename: string;
@@ -143,12 +144,12 @@ export class OpenedSource implements Opened {
       const bytes = supply.read(signal, lent);
       // Nobody looks into an image that is passed on but us: one that is cut off, or needs other files, fails before its last piece.
       const made = yield* hashedBy(missing, supply.size, this.#watched(bytes, supply.size));
-      this.#digests = { ...(await supply.prove(signal)).digests, ...made };
+      this.#digests = { ...(await supply.verify(signal)).digests, ...made };
       return;
     }
     const end = place?.begin();
     try {
-      const bytes = counted(converted(supply, conversion, signal), told);
+      const bytes = counted(convertedBytes(supply, conversion, signal, lent), told);
       this.#digests = yield* hashedBy(["sha256", ...algorithms], conversion.plan.size, heldBack(bytes));
     } finally {
       end?.();
@@ -168,8 +169,8 @@ export class OpenedSource implements Opened {
 
   async digests(): Promise<Digests> {
     if (this.#digests !== undefined) return this.#digests;
-    const { supply, conversion, signal } = this.#opening;
-    if (conversion === undefined) return (await (await supply(signal)).prove(signal)).digests;
+    const { supply: bytes, conversion, signal } = this.#opening;
+    if (conversion === undefined) return (await (await bytes(signal)).verify(signal)).digests;
     throw new Error("the digests were requested before the end of the bytes");
   }
 
@@ -188,7 +189,7 @@ async function* hashedBy(
     yield* bytes;
     return {};
   }
-  using hashing = new Hashing(names, size);
+  using hashing = new Hashers(names, size);
   let made: Digests = {};
   // The digests are to be there when the last piece is out of hand: a backend may ask for them at once.
   for await (const piece of bytes) {

@@ -5,30 +5,30 @@ import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sameStat } from "../content.ts";
+import type { SourceRequest } from "../context.ts";
 import type { DownloadPool } from "../fetch/index.ts";
-import type { SourceOpening } from "../means.ts";
-import type { FetchedBytes, ProvenBytes } from "../supply.ts";
-import { changed, type Demand, type Proof, proofOf } from "../verify/index.ts";
-import { accessOf, publicUrl, transformOf, type Web } from "../web/index.ts";
+import type { FetchedBytes, VerifiedBytes } from "../verified-bytes.ts";
+import { changed, type DeclaredProof, declaredProof, type Expectation } from "../verify/index.ts";
+import { credentialsOf, publicUrl, transformOf, type Web } from "../web/index.ts";
+import { content, type FileDigests, metadataText, statFile } from "./inspect.ts";
 import { LocalFile } from "./local.ts";
-import { besideOf, content, type FileDigests, statFile } from "./look.ts";
-import { Proved } from "./proved.ts";
+import { VerifiedReader } from "./verified-reader.ts";
 
 /** Where the bytes of one source come from, when it has been opened. */
 export interface SourceOrigin {
   /** Told apart from every other: what is made of it can be shared. */
   readonly key: string;
   /** The bytes; those that could not be had the last time are tried again. */
-  readonly supply: (signal: AbortSignal) => Promise<ProvenBytes>;
+  readonly supply: (signal: AbortSignal) => Promise<VerifiedBytes>;
   /** The second file of an image in two parts. */
-  readonly metadata?: ProvenBytes;
+  readonly metadata?: VerifiedBytes;
   /** A file that can be looked at before it is proven. */
   readonly path?: string;
   /** What it was found to be; waits until the bytes have been proven. */
   readonly content: () => Promise<Content>;
 }
 
-interface OriginMeans {
+interface OriginContext {
   readonly supplies: DownloadPool;
   readonly files: FileDigests;
   readonly web: Web;
@@ -36,17 +36,17 @@ interface OriginMeans {
 
 export async function originOf(
   spec: PlainSource,
-  proof: Proof,
-  opening: SourceOpening,
-  means: OriginMeans,
+  proof: DeclaredProof,
+  opening: SourceRequest,
+  context: OriginContext,
 ): Promise<SourceOrigin> {
   switch (spec.kind) {
     case "file":
-      return await fileOrigin(spec, proof, opening, means);
+      return await fileOrigin(spec, proof, opening, context);
     case "url":
-      return await urlOrigin(spec, proof, opening, means);
+      return await urlOrigin(spec, proof, opening, context);
     case "image":
-      return await imageOrigin(spec.address, transformOf(spec), proof, opening, means);
+      return await imageOrigin(spec.address, transformOf(spec), proof, opening, context);
     default:
       throw new Error(`unknown source ${spec satisfies never}`);
   }
@@ -54,9 +54,9 @@ export async function originOf(
 
 async function fileOrigin(
   spec: FileSource,
-  proof: Proof,
-  opening: SourceOpening,
-  { files }: OriginMeans,
+  proof: DeclaredProof,
+  opening: SourceRequest,
+  { files }: OriginContext,
 ): Promise<SourceOrigin> {
   const { path, metadata } = spec;
   const { expected, signal } = opening;
@@ -82,7 +82,7 @@ async function fileOrigin(
         await file.check();
         return content(path, { resolved, size: stat.size, stat, transform });
       }
-      const { digests, size } = await file.prove(signal);
+      const { digests, size } = await file.verify(signal);
       const digest = proof.digest ?? expected?.digest ?? digests.sha256;
       return content(path, { digest, digests, size, stat, transform });
     },
@@ -90,33 +90,37 @@ async function fileOrigin(
 }
 
 /** The metadata beside a disk on the web: proven by what is declared of it; what the plan was made from is compared. */
-async function besideUrl(spec: UrlSource, { expected, signal }: SourceOpening, { supplies, web, files }: OriginMeans) {
+async function besideUrl(
+  spec: UrlSource,
+  { expected, signal }: SourceRequest,
+  { supplies, web, files }: OriginContext,
+) {
   const { metadata } = spec;
   if (metadata === undefined) return { transform: transformOf(spec) };
   const where = publicUrl(metadata.urls[0] ?? "");
-  const transform = transformOf(spec, await besideOf(metadata, expected, { web, files, signal, quick: true }));
+  const transform = transformOf(spec, await metadataText(metadata, expected, { web, files, signal, quick: true }));
   if (expected !== undefined && expected.transform !== transform) throw changed(where, "the metadata has changed");
-  const proof = await proofOf(metadata, web, signal);
+  const proof = await declaredProof(metadata, web, signal);
   const download = await supplies.download(metadata, proof, undefined);
   await orAborted(download.ready, signal);
-  return { transform, metadata: new Proved(download, { proof, expected: undefined, where }) };
+  return { transform, metadata: new VerifiedReader(download, { proof, expected: undefined, where }) };
 }
 
 async function urlOrigin(
   spec: UrlSource,
-  proof: Proof,
-  opening: SourceOpening,
-  means: OriginMeans,
+  proof: DeclaredProof,
+  opening: SourceRequest,
+  context: OriginContext,
 ): Promise<SourceOrigin> {
-  const { supplies, web } = means;
+  const { supplies, web } = context;
   const { expected, progress, signal } = opening;
-  const { transform, metadata } = await besideUrl(spec, opening, means);
-  const watched = new Set<ProvenBytes>();
+  const { transform, metadata } = await besideUrl(spec, opening, context);
+  const watched = new Set<VerifiedBytes>();
   let own: FetchedBytes | undefined;
-  let reader: { readonly of: FetchedBytes; readonly proved: Proved } | undefined;
-  const demand: Demand = { proof, expected: expected?.digest, where: publicUrl(spec.urls[0] ?? "") };
+  let reader: { readonly of: FetchedBytes; readonly proved: VerifiedReader } | undefined;
+  const expectation: Expectation = { proof, expected: expected?.digest, where: publicUrl(spec.urls[0] ?? "") };
   const get = async () => {
-    const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected);
+    const download = own?.hasFailed === false ? own : await supplies.download(spec, proof, expected, opening.isKept);
     own = download.isShared ? undefined : download;
     if (!watched.has(download)) download.watch(progress);
     watched.add(download);
@@ -125,19 +129,19 @@ async function urlOrigin(
   return {
     ...(metadata === undefined ? {} : { metadata }),
     get key() {
-      return proof.digest ?? spec.urls.map((url) => web.identifier.request(url, accessOf(spec))).join(" ");
+      return proof.digest ?? spec.urls.map((url) => web.identifier.request(url, credentialsOf(spec))).join(" ");
     },
     supply: async (reading) => {
       const download = await get();
       await orAborted(download.ready, reading);
       // A stream that nothing is kept of proves what it gives by itself.
       if (!download.isShared) return download;
-      if (reader?.of !== download) reader = { of: download, proved: new Proved(download, demand) };
+      if (reader?.of !== download) reader = { of: download, proved: new VerifiedReader(download, expectation) };
       return reader.proved;
     },
     content: async () => {
       const download = await get();
-      const { digests, size } = await download.prove(signal);
+      const { digests, size } = await download.verify(signal);
       if (proof.digest !== undefined)
         return content(publicUrl(spec.urls[0] ?? ""), { digest: proof.digest, digests, size, transform });
       const validators = { ...download.validators, length: size };
@@ -151,19 +155,19 @@ async function urlOrigin(
 async function imageOrigin(
   address: Address,
   transform: string | undefined,
-  proof: Proof,
-  opening: SourceOpening,
-  { supplies }: OriginMeans,
+  proof: DeclaredProof,
+  opening: SourceRequest,
+  { supplies }: OriginContext,
 ): Promise<SourceOrigin> {
   const { expected, progress, signal } = opening;
-  const demand: Demand = { proof, expected: expected?.digest, where: address };
-  const readers = new Map<ProvenBytes, Proved>();
+  const expectation: Expectation = { proof, expected: expected?.digest, where: address };
+  const readers = new Map<VerifiedBytes, VerifiedReader>();
   const open = async (reading: AbortSignal) => {
     const parts = await supplies.parts(address, reading);
     const disk = parts.at(-1);
     if (disk === undefined) throw new Error("an image without parts");
     if (!readers.has(disk)) disk.watch(progress);
-    const proved = readers.get(disk) ?? new Proved(disk, demand);
+    const proved = readers.get(disk) ?? new VerifiedReader(disk, expectation);
     readers.set(disk, proved);
     return { proved, metadata: parts.length > 1 ? parts[0] : undefined };
   };
@@ -177,10 +181,10 @@ async function imageOrigin(
     },
     ...(metadata === undefined
       ? {}
-      : { metadata: new Proved(metadata, { proof: {}, expected: undefined, where: address }) }),
+      : { metadata: new VerifiedReader(metadata, { proof: {}, expected: undefined, where: address }) }),
     content: async () => {
       const { proved } = await open(signal);
-      const { digests, size } = await proved.prove(signal);
+      const { digests, size } = await proved.verify(signal);
       return {
         ...content(address, { digest: expected?.digest ?? digests.sha256, digests, size, transform }),
         ...expected,
@@ -191,15 +195,15 @@ async function imageOrigin(
 
 /** What the bytes are, by their beginning; by their end as well where they lie in a file at `path`. */
 export async function detect(
-  supply: ProvenBytes,
+  bytes: VerifiedBytes,
   path: string | undefined,
   member: string | true | undefined,
   signal: AbortSignal,
   tail?: Uint8Array,
 ): Promise<Detected> {
   if (path !== undefined) return await identifyFile(path, { member }, signal);
-  const pieces = (await supply.peek?.(WINDOW, signal)) ?? (await firstOf(supply.read(signal)));
-  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: supply.size, tail }, signal);
+  const pieces = (await bytes.peek?.(WINDOW, signal)) ?? (await firstOf(bytes.read(signal)));
+  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: bytes.size, tail }, signal);
 }
 
 async function firstOf(bytes: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {

@@ -1,4 +1,3 @@
-import type { FileHandle } from "node:fs/promises";
 import { open, stat } from "node:fs/promises";
 import { FileAccess } from "../../format/access.ts";
 import { extentsOf, GRAIN } from "../../format/holes.ts";
@@ -9,21 +8,20 @@ import { sourceFailure } from "../failure.ts";
 const MANY = 8 * 2 ** 30;
 
 /** Whether so much of the file is holes that it is known by its data alone. @throws Failure source.missing, source.denied, source.io */
-export async function isMostlyHoles(path: string): Promise<boolean> {
+export const isMostlyHoles = async (path: string): Promise<boolean> => (await manyHoles(path)) !== undefined;
+
+/** Bytes of holes in a file, where they are many. @throws Failure source.missing, source.denied, source.io */
+export async function manyHoles(path: string): Promise<number | undefined> {
   try {
     const { size, blocks } = await stat(path);
-    if (size - blocks * 512 < MANY) return false;
+    if (size - blocks * 512 < MANY) return undefined;
     await using file = await open(path);
-    return await hasManyHoles(file, size);
+    let data = 0;
+    for (const [from, to] of await extentsOf(file)) data += to - from;
+    return size - data < MANY ? undefined : size - data;
   } catch (thrown) {
     throw sourceFailure(thrown, path);
   }
-}
-
-async function hasManyHoles(file: FileHandle, size: number): Promise<boolean> {
-  let data = 0;
-  for (const [from, to] of await extentsOf(file)) data += to - from;
-  return size - data >= MANY;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Detected } from "../../format/identify.ts";
 import type { SourceSpec, UrlSource } from "../../model/source.ts";
-import { accessOf, placesOf, type Web } from "../web/index.ts";
+import { credentialsOf, placesOf, type Web } from "../web/index.ts";
 
 /** The last sector, by which alone a vhd image of fixed size is known. */
 const TAIL = 512;
@@ -17,7 +17,7 @@ export async function tailOf(spec: UrlSource, web: Web, signal: AbortSignal): Pr
   for (const url of spec.urls) {
     try {
       const headers = { range: `bytes=-${TAIL}` };
-      const answer = await web.get(url, accessOf(spec), { signal, headers, accept: [416] });
+      const answer = await web.get(url, credentialsOf(spec), { signal, headers, accept: [416] });
       const pieces: Uint8Array[] = [];
       for await (const piece of answer.stream()) {
         if (answer.status !== 206) break;

@@ -71,13 +71,13 @@ async function packed(path: string, cache: string, signal: AbortSignal): Promise
       hint: "run as root, or pack it yourself: tar --numeric-owner -cf image.tar metadata.yaml rootfs",
     });
   const parts = PARTS.filter((name) => entries.has(name));
-  const folder = join(cache, "trees", createHash("sha256").update(path).digest("hex").slice(0, 16));
-  const [tarball, note] = [join(folder, `${basename(path)}.tar`), join(folder, "tree")];
+  const directory = join(cache, "trees", createHash("sha256").update(path).digest("hex").slice(0, 16));
+  const [tarball, note] = [join(directory, `${basename(path)}.tar`), join(directory, "tree")];
   const before = await treeOf(path, parts, signal);
   const isKept = (await readFile(note, "utf8").catch(() => "")) === (await noteOf(before, tarball));
   if (isKept) return tarball;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const fresh = join(folder, `${randomUUID()}.part`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const fresh = join(directory, `${randomUUID()}.part`);
   try {
     await tar(path, parts, fresh, signal);
     if ((await treeOf(path, parts, signal)) !== before)

@@ -23,7 +23,7 @@ interface Lane {
  * Several digests of the same bytes at once. The first is made on this thread; where there are more cores, and bytes enough, each
  * further one gets a worker. Dispose of it when it is not ended.
  */
-export class Hashing implements Disposable {
+export class Hashers implements Disposable {
   readonly #lanes: ReadonlyMap<HashName, Lane>;
 
   /** `size`: the number of bytes to come, where it is known. */

@@ -1,5 +1,5 @@
 /** What must hold of bytes: digests, sums files and signatures, and hashing on the way. */
 
-export { digestsOf, Hashing } from "./hashing.ts";
-export { type Proof, proofOf } from "./proof.ts";
-export { changed, type Demand, Proving } from "./proving.ts";
+export { type DeclaredProof, declaredProof } from "./declared.ts";
+export { digestsOf, Hashers } from "./hashing.ts";
+export { changed, type Expectation, Verifier } from "./verifier.ts";

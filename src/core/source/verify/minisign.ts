@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { Failure } from "../../failure.ts";
+import { copyOf } from "../../format/bytes.ts";
 import { badKey, badSignature, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 
 // The format: https://jedisct1.github.io/minisign/ ("Signature format", "Public key format").
@@ -45,7 +46,8 @@ export function minisignCheck({ where, signature, key }: SignedFile): SignatureC
           "is of the legacy kind that needs all bytes at once",
           "sign the image again: minisign -S -H",
         );
-      kept.push(bytes);
+      // Pieces may be lent.
+      kept.push(copyOf(bytes));
     },
     end: async () => prove(Buffer.concat(kept)),
     stop() {},

@@ -1,6 +1,6 @@
 import type { Key, KeyID, Signature } from "openpgp";
 import { Failure } from "../../failure.ts";
-import { excerpt } from "../../net/words.ts";
+import { excerpt } from "../../net/text.ts";
 import { checkSigner, day, faultOf, idOf, keysOf, type PgpSigner, shownId, signerOf } from "./pgpkeys.ts";
 import { badSignature, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 
@@ -23,7 +23,7 @@ export async function openpgpCheck({ where, signature, key }: SignedFile, now: D
   const keys = await keysOf(key);
   const made = await signatureOf(where, signature);
   const pipe = new Pipe();
-  const proving = (async () => {
+  const verifier = (async () => {
     const message = await createMessage({ binary: pipe.readable });
     const { data, signatures } = await verify({
       message,
@@ -39,7 +39,7 @@ export async function openpgpCheck({ where, signature, key }: SignedFile, now: D
     return signatures;
   })();
   // Whoever writes is not to wait for a reader that has gone.
-  proving.then(
+  verifier.then(
     () => pipe.close(),
     () => pipe.close(),
   );
@@ -49,7 +49,7 @@ export async function openpgpCheck({ where, signature, key }: SignedFile, now: D
     update: async (bytes) => await pipe.write(new Uint8Array(bytes)),
     async end() {
       pipe.close();
-      await proven(where, await proving, keys, now);
+      await proven(where, await verifier, keys, now);
     },
     stop: () => pipe.close(),
   };

@@ -3,7 +3,7 @@ import type { Bundle, MessageSignature } from "@sigstore/bundle";
 import type { SignedEntity, TrustMaterial, VerificationPolicy, VerifierOptions } from "@sigstore/verify";
 import { Failure } from "../../failure.ts";
 import { ALGORITHMS, type Algorithm } from "../../model/digest.ts";
-import { excerpt } from "../../net/words.ts";
+import { excerpt } from "../../net/text.ts";
 import type { Hashes } from "./hashing.ts";
 import { badSignature, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 

@@ -6,7 +6,7 @@ import { Failure } from "../../failure.ts";
 import type { UrlSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { decoded, pairOf } from "../../net/proxy.ts";
-import type { SourceMeans } from "../means.ts";
+import type { SourceContext } from "../context.ts";
 import { findLogin } from "./netrc.ts";
 import { secretsIn } from "./where.ts";
 
@@ -20,9 +20,9 @@ export interface UrlCredentials {
   readonly ca?: string;
 }
 
-export const NOBODY: UrlCredentials = { origins: [] };
+export const NO_CREDENTIALS: UrlCredentials = { origins: [] };
 
-export const accessOf = ({ urls, username, password, headers, hosts, ca }: UrlSource): UrlCredentials => ({
+export const credentialsOf = ({ urls, username, password, headers, hosts, ca }: UrlSource): UrlCredentials => ({
   origins: meantFor(urls, hosts),
   ...(ca === undefined ? {} : { ca }),
   ...(username === undefined ? {} : { username }),
@@ -55,41 +55,43 @@ export function identityOf(access: UrlCredentials, url: string): string {
 export async function authorization(
   access: UrlCredentials,
   url: string,
-  means: SourceMeans,
+  context: SourceContext,
 ): Promise<Record<string, string>> {
   const { origin, hostname, username: user, password: word } = new URL(url);
-  for (const secret of secretsIn(url)) means.conceal?.(secret);
+  for (const secret of secretsIn(url)) context.maskSecret?.(secret);
   const headers: Record<string, string> = {};
   const isOwn = access.origins.includes(origin);
   if (isOwn) {
     for (const [name, value] of Object.entries(access.headers ?? {}))
-      headers[name.toLowerCase()] = await means.secret(value);
+      headers[name.toLowerCase()] = await context.secret(value);
   }
   if (headers["authorization"] !== undefined) return headers;
   const login =
-    user !== "" ? ([decoded(user), decoded(word)] as const) : await loginOf(isOwn ? access : NOBODY, hostname, means);
+    user !== ""
+      ? ([decoded(user), decoded(word)] as const)
+      : await loginOf(isOwn ? access : NO_CREDENTIALS, hostname, context);
   if (login === undefined) return headers;
   const basic = pairOf(...login);
-  means.conceal?.(basic);
+  context.maskSecret?.(basic);
   return { ...headers, authorization: `Basic ${basic}` };
 }
 
 async function loginOf(
   access: UrlCredentials,
   host: string,
-  means: SourceMeans,
+  context: SourceContext,
 ): Promise<readonly [string, string] | undefined> {
   if (access.username !== undefined || access.password !== undefined)
-    return [await optional(access.username, means), await optional(access.password, means)];
-  const path = means.env["NETRC"] ?? join(means.env["HOME"] ?? homedir(), ".netrc");
+    return [await optional(access.username, context), await optional(access.password, context)];
+  const path = context.env["NETRC"] ?? join(context.env["HOME"] ?? homedir(), ".netrc");
   const found = findLogin(await netrc(path), host);
   if (found === undefined) return undefined;
-  means.conceal?.(found.password);
+  context.maskSecret?.(found.password);
   return [found.login, found.password];
 }
 
-const optional = async (reference: string | undefined, means: SourceMeans): Promise<string> =>
-  reference === undefined ? "" : await means.secret(reference);
+const optional = async (reference: string | undefined, context: SourceContext): Promise<string> =>
+  reference === undefined ? "" : await context.secret(reference);
 
 async function netrc(path: string): Promise<string> {
   try {

@@ -3,7 +3,7 @@ import { closeSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSy
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { canonical } from "../../model/value.ts";
-import { isSecretParameter } from "../../net/secretquery.ts";
+import { isSecretParameter } from "../../net/secret-query.ts";
 import { identityOf, type UrlCredentials } from "./credentials.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -14,7 +14,7 @@ const LENGTH = 32;
  * machine and user (`identity.key` in the directory of states), so that nobody can try tokens against a stored identity, and an identity
  * that was made with another key is comparable with none of ours.
  */
-export class Identifier {
+export class RequestIdentifier {
   readonly #make: () => Buffer;
   #key: { readonly bytes: Buffer; readonly name: string } | undefined;
 
@@ -55,15 +55,15 @@ function bare(text: string): string {
   return url.href;
 }
 
-const known = new Map<string, Identifier>();
+const known = new Map<string, RequestIdentifier>();
 
 /** The identifier of this user; where no key can be kept, one that lasts as long as this process. */
-export function identifierOf(env: Environment): Identifier {
+export function identifierOf(env: Environment): RequestIdentifier {
   const home = env["XDG_STATE_HOME"] ?? join(env["HOME"] ?? homedir(), ".local", "state");
   const path = join(home, "images", "identity.key");
   const before = known.get(path);
   if (before !== undefined) return before;
-  const made = new Identifier(() => keyAt(path));
+  const made = new RequestIdentifier(() => keyAt(path));
   known.set(path, made);
   return made;
 }

@@ -1,6 +1,6 @@
 /** Requests for sources: addresses, credentials, ranges, validators. */
 
-export { accessOf, identityOf, NOBODY, type UrlCredentials } from "./credentials.ts";
+export { credentialsOf, identityOf, NO_CREDENTIALS, type UrlCredentials } from "./credentials.ts";
 export { ifRange, judge, rangeOf } from "./range.ts";
 export { lengthOf, validatorsOf, Web } from "./web.ts";
 export { fileNameOf, isUrl, partsOf, pathOf, placesOf, publicUrl, transformOf } from "./where.ts";

@@ -3,12 +3,12 @@ import { Failure } from "../../failure.ts";
 import { sourceFailure } from "../failure.ts";
 
 /** Sums files, keys, signatures and certificates are small; what is larger is none of them. */
-export const MOST_SMALL = 16 << 20;
+export const SMALL_FILE_LIMIT = 16 << 20;
 
 /** @throws Failure source.missing, source.denied, source.io, source.sums */
 export async function smallFile(path: string): Promise<Uint8Array> {
   try {
-    if ((await stat(path)).size > MOST_SMALL) throw tooLarge(path);
+    if ((await stat(path)).size > SMALL_FILE_LIMIT) throw tooLarge(path);
     return await readFile(path);
   } catch (thrown) {
     throw sourceFailure(thrown, path);
@@ -18,6 +18,6 @@ export async function smallFile(path: string): Promise<Uint8Array> {
 export const tooLarge = (where: string): Failure =>
   new Failure(
     "source.sums",
-    `${where} is larger than ${MOST_SMALL >> 20} MiB: not a checksum file, key, signature or certificate`,
+    `${where} is larger than ${SMALL_FILE_LIMIT >> 20} MiB: not a checksum file, key, signature or certificate`,
     { hint: "check the path or URL" },
   );

@@ -1,14 +1,14 @@
 import { type Code, Failure } from "../../failure.ts";
 import type { Validators } from "../../model/source.ts";
 import { certificatesIn } from "../../net/authorities.ts";
-import type { Answer, HttpClient } from "../../net/door.ts";
+import type { Answer, HttpClient } from "../../net/client.ts";
 import { orAborted } from "../../net/scope.ts";
-import type { SourceMeans } from "../means.ts";
+import type { SourceContext } from "../context.ts";
 import { authorization, identityOf, isWithheld, type UrlCredentials } from "./credentials.ts";
-import { type Identifier, identifierOf } from "./identity.ts";
+import { identifierOf, type RequestIdentifier } from "./identity.ts";
 import { namesOf } from "./names.ts";
 import { rangeOf } from "./range.ts";
-import { MOST_SMALL, smallFile, tooLarge } from "./small.ts";
+import { SMALL_FILE_LIMIT, smallFile, tooLarge } from "./small.ts";
 import { isUrl, publicUrl } from "./where.ts";
 
 /** Every answer to HEAD that is no success: servers that only know GET, signed URLs that are for GET alone, and whatever else breaks. */
@@ -23,6 +23,9 @@ const HOPELESS: readonly string[] = [
   "net.https",
 ];
 
+/** Seconds for an answer of a server that others can stand in for. */
+const QUICK = 60;
+
 interface Head {
   readonly validators: Validators;
   readonly names: readonly string[];
@@ -30,16 +33,17 @@ interface Head {
 
 /** All that one run asks of web servers for its sources: every small thing once, whoever wants it. */
 export class Web implements AsyncDisposable {
-  readonly #means: SourceMeans;
+  readonly #context: SourceContext;
   readonly #doors = new Map<string, HttpClient>();
   readonly #heads = new Map<string, Promise<Head>>();
   readonly #files = new Map<string, Promise<Uint8Array>>();
+  readonly #told = new Set<string>();
   /** Tells requests apart. */
-  readonly identifier: Identifier;
+  readonly identifier: RequestIdentifier;
 
-  constructor(means: SourceMeans) {
-    this.#means = means;
-    this.identifier = identifierOf(means.env);
+  constructor(context: SourceContext) {
+    this.#context = context;
+    this.identifier = identifierOf(context.env);
   }
 
   /** What the server says of a file, without its bytes. @throws Failure source.* , net.* */
@@ -58,10 +62,16 @@ export class Web implements AsyncDisposable {
     }
   }
 
-  /** All of a small file, by path or URL. @throws Failure source.*, net.* */
-  small(where: string, access: UrlCredentials, signal: AbortSignal): Promise<Uint8Array> {
+  /** A line for the user, once a run. */
+  note(text: string): void {
+    if (!this.#told.has(text)) this.#context.note?.(text);
+    this.#told.add(text);
+  }
+
+  /** All of a small file, by path or URL; `isQuick`: it can be had elsewhere, and is not waited for. @throws Failure source.*, net.* */
+  small(where: string, access: UrlCredentials, signal: AbortSignal, isQuick = false): Promise<Uint8Array> {
     const key = isUrl(where) ? keyOf(where, access) : where;
-    const make = () => (isUrl(where) ? this.#small(where, access, this.#means.signal) : smallFile(where));
+    const make = () => (isUrl(where) ? this.#small(where, access, this.#context.signal, isQuick) : smallFile(where));
     return orAborted(once(this.#files, key, make), signal);
   }
 
@@ -81,11 +91,11 @@ export class Web implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const doors = [...this.#doors.values()];
     this.#doors.clear();
-    await Promise.all(doors.map((door) => door[Symbol.asyncDispose]()));
+    await Promise.all(doors.map((http) => http[Symbol.asyncDispose]()));
   }
 
   async #headOf(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Head> {
-    const answer = once(this.#heads, keyOf(url, access), () => this.#head(url, access, this.#means.signal));
+    const answer = once(this.#heads, keyOf(url, access), () => this.#head(url, access, this.#context.signal));
     return await orAborted(answer, signal);
   }
 
@@ -121,13 +131,14 @@ export class Web implements AsyncDisposable {
     return text;
   }
 
-  async #small(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Uint8Array> {
-    const answer = await this.#send("GET", url, access, { signal });
+  async #small(url: string, access: UrlCredentials, signal: AbortSignal, isQuick: boolean): Promise<Uint8Array> {
+    const once = { idempotent: false, timeout: this.#context.patience?.idle ?? QUICK };
+    const answer = await this.#send("GET", url, access, { signal, ...(isQuick ? once : {}) });
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of answer.stream()) {
       size += piece.length;
-      if (size > MOST_SMALL) throw tooLarge(publicUrl(url));
+      if (size > SMALL_FILE_LIMIT) throw tooLarge(publicUrl(url));
       pieces.push(piece);
     }
     return Buffer.concat(pieces);
@@ -142,38 +153,39 @@ export class Web implements AsyncDisposable {
       readonly headers?: Readonly<Record<string, string>>;
       readonly accept?: readonly number[];
       readonly idempotent?: boolean;
+      readonly timeout?: number;
     },
   ): Promise<Answer> {
     const { signal, headers = {}, ...how } = options;
     try {
       // The bytes as they are kept: what a server compresses on the way has another length and other ranges.
       const sent = { "accept-encoding": "identity", ...headers };
-      const door = await this.#door(url, access);
-      return await door.send(method, bare(url), { signal, headers: sent, ...how });
+      const http = await this.#http(url, access);
+      return await http.send(method, bare(url), { signal, headers: sent, ...how });
     } catch (thrown) {
       signal.throwIfAborted();
       throw webFailure(thrown, isWithheld(access, url) ? new URL(url).host : undefined);
     }
   }
 
-  async #door(url: string, access: UrlCredentials): Promise<HttpClient> {
+  async #http(url: string, access: UrlCredentials): Promise<HttpClient> {
     const { ca } = access;
     const extra = ca === undefined ? undefined : await this.#authorities(ca);
     const { origin } = new URL(url);
     const key = `${origin} ${identityOf(access, url)} ${ca ?? ""}`;
     const known = this.#doors.get(key);
     if (known !== undefined) return known;
-    const { idle } = this.#means.patience ?? {};
-    const door = this.#means.door({
+    const { idle } = this.#context.patience ?? {};
+    const http = this.#context.http({
       url: origin,
-      headers: () => authorization(access, url, this.#means),
+      headers: () => authorization(access, url, this.#context),
       ...(extra === undefined ? {} : { tls: { extra } }),
-      httpsOnly: this.#means.httpsOnly === true,
+      httpsOnly: this.#context.httpsOnly === true,
       credentials: "`username` and `password` of this source, or netrc",
       ...(idle === undefined ? {} : { idle }),
     });
-    this.#doors.set(key, door);
-    return door;
+    this.#doors.set(key, http);
+    return http;
   }
 }
 

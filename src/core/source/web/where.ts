@@ -1,6 +1,6 @@
 import type { SourceSpec } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
-import { isSecretParameter } from "../../net/secretquery.ts";
+import { isSecretParameter } from "../../net/secret-query.ts";
 
 export const isUrl = (where: string): boolean => /^https?:\/\//i.test(where);
 

@@ -2,7 +2,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import type { Holder } from "../../model/state.ts";
 import { isTable } from "../../model/value.ts";
 import { encode } from "../journal.ts";
-import { KEPT_RUNS, KEPT_VERSIONS, type Listed } from "../storage.ts";
+import { KEPT_RUNS, KEPT_VERSIONS, type ListedRun } from "../storage.ts";
 import { timeOf, versionId } from "../versions.ts";
 
 // The protocol keeps one document. Former ones and the last runs are therefore in the document itself, as its last key, and go with it.
@@ -91,7 +91,7 @@ export function linesOf(
   return isOpen ? [first] : [first, encode(2, wrote, { end: { serial } })];
 }
 
-export const listed = (kept: KeptRun, isOpen: boolean): Listed => {
+export const listed = (kept: KeptRun, isOpen: boolean): ListedRun => {
   const lines = linesOf(kept, isOpen).map((line) => line.trimEnd());
   return { run: kept.run, open: isOpen, first: lines[0] ?? "", last: lines.at(-1) ?? "" };
 };

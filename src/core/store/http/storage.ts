@@ -4,8 +4,8 @@ import { identity, isDead, probe } from "../../disk/process.ts";
 import { Failure } from "../../failure.ts";
 import type { HttpLock } from "../../model/declaration.ts";
 import type { Holder } from "../../model/state.ts";
-import type { Answer, HttpClient } from "../../net/door.ts";
-import { type Document, LOOK, REMOTE_PAUSE, type StateLock, type Storage } from "../storage.ts";
+import type { Answer, HttpClient } from "../../net/client.ts";
+import { type Document, PEEK, REMOTE_PAUSE, type StateLock, type Storage } from "../storage.ts";
 import { timeOf } from "../versions.ts";
 import { type Archive, linesOf, listed, pack, unpack, versionIn, withRun, withVersion } from "./archive.ts";
 import { holderOf, infoOf } from "./holder.ts";
@@ -47,8 +47,8 @@ const LOCKLESS = [404, 405, 501];
  * cannot append, so every change sends the whole document, with former documents and the last runs in it. `door` is open on the address
  * of the state.
  */
-export function httpStorage(door: HttpClient, where: string, words: HttpWords = httpWords(where)): Storage {
-  const remote = new Remote(door, where, words);
+export function httpStorage(http: HttpClient, where: string, words: HttpWords = httpWords(where)): Storage {
+  const remote = new Remote(http, where, words);
   return {
     where,
     canPeek: words.isLocked,
@@ -73,7 +73,7 @@ export function httpStorage(door: HttpClient, where: string, words: HttpWords = 
     async holder(signal) {
       if (!words.isLocked) return undefined;
       // The protocol has no other question: the lock is taken for a moment where nobody holds it.
-      const me = { ...identity(), id: crypto.randomUUID(), operation: LOOK, since: new Date().toISOString() };
+      const me = { ...identity(), id: crypto.randomUUID(), operation: PEEK, since: new Date().toISOString() };
       const holder = await remote.lock(me, signal);
       if (holder === undefined) await remote.unlock(me.id, signal);
       return holder;
@@ -104,7 +104,7 @@ const NOTHING = unpack("");
 const LOOKS = [100, 300, 600];
 /** A look takes two requests: one of a minute ago was killed between them. */
 const isLeftLook = ({ operation, since }: Holder): boolean =>
-  operation === LOOK && Date.now() - Date.parse(since) > 60_000;
+  operation === PEEK && Date.now() - Date.parse(since) > 60_000;
 
 function leaseOf(remote: Remote, me: Holder, isLocked: boolean): StateLock {
   // A lease outlives the signal of its run: what was done must be written down.
@@ -143,11 +143,11 @@ const tagOf = (text: string): string => createHash("sha256").update(text).digest
 /** The requests of the protocol. */
 class Remote {
   readonly where: string;
-  readonly #door: HttpClient;
+  readonly #http: HttpClient;
   readonly #words: HttpWords;
 
-  constructor(door: HttpClient, where: string, words: HttpWords) {
-    this.#door = door;
+  constructor(http: HttpClient, where: string, words: HttpWords) {
+    this.#http = http;
     this.where = where;
     this.#words = words;
   }
@@ -157,7 +157,7 @@ class Remote {
     signal: AbortSignal,
   ): Promise<(Document & { readonly archive: Archive; readonly full: string }) | undefined> {
     return await this.#asked(async () => {
-      const answer = await this.#door.send("GET", "", { signal, accept: [404] });
+      const answer = await this.#http.send("GET", "", { signal, accept: [404] });
       const full = await answer.text();
       return answer.status === 200 && full !== "" ? { ...unpack(full), full, tag: tagOf(full) } : undefined;
     });
@@ -168,7 +168,7 @@ class Remote {
       await this.#asked(async () => {
         const headers = { "content-type": "application/json" };
         const call = { signal, body: text, headers, query: { ID: id }, accept: TAKEN, idempotent: true };
-        const answer = await this.#door.send(this.#words.update, "", call);
+        const answer = await this.#http.send(this.#words.update, "", call);
         await answer.text();
         if (TAKEN.includes(answer.status))
           throw new Failure("state.lost", `the lock of ${this.where} was taken from this run`, {
@@ -186,7 +186,7 @@ class Remote {
   async lock(me: Holder, signal: AbortSignal): Promise<Holder | undefined> {
     return await this.#asked(async () => {
       const { lockAt: path, lock } = this.#words;
-      const answer = await this.#door.send(lock, path, {
+      const answer = await this.#http.send(lock, path, {
         signal,
         json: infoOf(me),
         accept: [...TAKEN, ...LOCKLESS],
@@ -208,7 +208,7 @@ class Remote {
       const { unlockAt: path, unlock } = this.#words;
       // In the address too: GitLab takes a request without an id for one that wants the lock gone whoever holds it.
       const call = { signal, json: { ID: id }, query: { ID: id }, accept: [...TAKEN, 404], idempotent: true };
-      const answer: Answer = await this.#door.send(unlock, path, call);
+      const answer: Answer = await this.#http.send(unlock, path, call);
       await answer.text();
       return answer.status < 300;
     });

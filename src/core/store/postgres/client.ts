@@ -1,13 +1,19 @@
 import { SQL } from "bun";
 import type { Failure } from "../../failure.ts";
 import { explained, isBroken } from "./explain.ts";
-import { type PostgresEnv, type PostgresLogin, type PostgresPlace, type PostgresTarget, targetOf } from "./place.ts";
+import {
+  type PostgresEnv,
+  type PostgresLocation,
+  type PostgresLogin,
+  type PostgresTarget,
+  targetOf,
+} from "./location.ts";
 
-export interface PostgresMeans {
+export interface PostgresContext {
   readonly env: PostgresEnv;
   /** The user and the password that the settings name. */
   readonly login: () => Promise<PostgresLogin>;
-  readonly conceal: (secret: string) => void;
+  readonly maskSecret: (secret: string) => void;
   /** Milliseconds for which a server that is gone is waited for by a run that goes on. */
   readonly patience?: number;
 }
@@ -18,17 +24,17 @@ export type Query = (text: string, values?: readonly unknown[]) => Promise<reado
 
 /** One connection to a database, made at the first call. */
 export class PostgresClient implements AsyncDisposable {
-  readonly place: PostgresPlace;
-  readonly #means: PostgresMeans;
+  readonly place: PostgresLocation;
+  readonly #context: PostgresContext;
   #sql: Promise<SQL> | undefined;
 
-  constructor(place: PostgresPlace, means: PostgresMeans) {
+  constructor(place: PostgresLocation, context: PostgresContext) {
     this.place = place;
-    this.#means = means;
+    this.#context = context;
   }
 
   get patience(): number {
-    return this.#means.patience ?? 120_000;
+    return this.#context.patience ?? 120_000;
   }
 
   /** For people, without secrets. */
@@ -79,9 +85,9 @@ export class PostgresClient implements AsyncDisposable {
   }
 
   async #open(): Promise<SQL> {
-    const { env, login, conceal } = this.#means;
+    const { env, login, maskSecret } = this.#context;
     const target = await targetOf(this.place, await login(), env);
-    if (target.password !== undefined && target.password !== "") conceal(target.password);
+    if (target.password !== undefined && target.password !== "") maskSecret(target.password);
     return connect(target);
   }
 

@@ -1,5 +1,5 @@
 import { type Code, Failure } from "../../failure.ts";
-import type { PostgresPlace } from "./place.ts";
+import type { PostgresLocation } from "./location.ts";
 
 /** The SQLSTATE that a server answered, and Bun's own code. */
 function codesOf(error: unknown): { readonly state: string; readonly code: string } {
@@ -19,7 +19,7 @@ export const isBroken = (error: unknown): boolean =>
   error instanceof Failure && error.code === "state.remote" && error.retry !== false;
 
 /** What a database refused: what was asked of which object, and what to grant. A Failure passes as it is. */
-export function explained(error: unknown, where: string, place: PostgresPlace): unknown {
+export function explained(error: unknown, where: string, place: PostgresLocation): unknown {
   if (error instanceof Failure || !(error instanceof Error)) return error;
   const { state, code } = codesOf(error);
   if (state === "" && !/^(?:ERR_|E[A-Z]+|DEPTH_|CERT_|SELF_|UNABLE_)/.test(code)) return error;
@@ -33,7 +33,7 @@ export function explained(error: unknown, where: string, place: PostgresPlace): 
   });
 }
 
-function meant(state: string, code: string, message: string, { url, schema }: PostgresPlace): [Code, string] {
+function meant(state: string, code: string, message: string, { url, schema }: PostgresLocation): [Code, string] {
   const database = url.pathname.slice(1);
   switch (state) {
     case "42501":

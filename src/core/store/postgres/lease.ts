@@ -5,7 +5,7 @@ import type { Holder } from "../../model/state.ts";
 import { type Journal, KEPT_RUNS, KEPT_VERSIONS, type StateLock } from "../storage.ts";
 import { isBroken, type PostgresClient, type Query } from "./client.ts";
 import { tablesOf } from "./schema.ts";
-import { advisoryKey, BACKEND, number, text as textOf } from "./words.ts";
+import { advisoryKey, BACKEND, number, text as textOf } from "./values.ts";
 
 /** Characters of a journal that wait for the next durable lines, at most. */
 const WAITING = 64 * 1024;

@@ -4,22 +4,22 @@ import { identity, isDead, probe } from "../../disk/process.ts";
 import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
 import { type Document, type OpenRun, REMOTE_PAUSE, type Storage } from "../storage.ts";
-import { PostgresClient, type PostgresMeans, type Query } from "./client.ts";
+import { PostgresClient, type PostgresContext, type Query } from "./client.ts";
 import { PostgresLease } from "./lease.ts";
-import type { PostgresPlace } from "./place.ts";
+import type { PostgresLocation } from "./location.ts";
 import { isMade, makeTables, tablesOf } from "./schema.ts";
-import { advisoryKey, BACKEND, number, text } from "./words.ts";
+import { advisoryKey, BACKEND, number, text } from "./values.ts";
 
 /**
  * A state in a PostgreSQL database, in tables that it makes by itself. The lock is a row that names the holder, and an advisory lock of the
  * holder's session: when its process is killed the session ends, and the lock with it. Every write asks the row in its transaction.
  */
 export function postgresStorage(
-  place: PostgresPlace,
-  means: PostgresMeans,
+  place: PostgresLocation,
+  context: PostgresContext,
 ): { readonly storage: Storage; readonly close: AsyncDisposable } {
-  const client = new PostgresClient(place, means);
-  const store = new Postgres(client, () => new PostgresClient(place, means));
+  const client = new PostgresClient(place, context);
+  const store = new Postgres(client, () => new PostgresClient(place, context));
   return { storage: store, close: store };
 }
 

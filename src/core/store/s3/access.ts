@@ -1,7 +1,7 @@
-import type { Explained, HttpClient, HttpOptions } from "../../net/door.ts";
+import type { ErrorDetails, HttpClient, HttpOptions } from "../../net/client.ts";
 import { escaped, type Keys } from "../../net/sign.ts";
 import { S3Credentials } from "./credentials.ts";
-import type { S3Place } from "./place.ts";
+import type { S3Location } from "./location.ts";
 import { profileOf, type S3Env } from "./profiles.ts";
 import { elementOf } from "./xml.ts";
 
@@ -17,23 +17,23 @@ export interface S3Access {
 interface AccessMeans {
   readonly env: S3Env;
   readonly open: (options: HttpOptions) => HttpClient;
-  readonly conceal: (secret: string) => void;
+  readonly maskSecret: (secret: string) => void;
   readonly now: () => number;
   readonly purpose?: string;
 }
 
 /** Endpoint, region and credentials of a bucket, as the AWS tools find them: the place, the environment, the profile. */
-export async function s3Access(place: Omit<S3Place, "key" | "encrypt">, means: AccessMeans): Promise<S3Access> {
-  const { env } = means;
+export async function s3Access(place: Omit<S3Location, "key" | "encrypt">, context: AccessMeans): Promise<S3Access> {
+  const { env } = context;
   const profile = await profileOf(place.profile ?? env["AWS_PROFILE"] ?? "default", env);
   const region = place.region ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? profile?.["region"] ?? "us-east-1";
   const own = place.endpoint ?? env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"] ?? profile?.["endpoint_url"];
-  const credentials = new S3Credentials({ ...means, profile: place.profile, region });
+  const credentials = new S3Credentials({ ...context, profile: place.profile, region });
   return { base: baseOf(place, own, region), region, keys: () => credentials.keys() };
 }
 
 function baseOf(
-  { bucket, pathStyle }: Pick<S3Place, "bucket" | "pathStyle">,
+  { bucket, pathStyle }: Pick<S3Location, "bucket" | "pathStyle">,
   own: string | undefined,
   region: string,
 ): string {
@@ -47,7 +47,7 @@ function baseOf(
 }
 
 /** What an object store says of a request that failed. */
-export function saidByS3(body: string, headers: Headers, now: number): Explained | undefined {
+export function s3ErrorOf(body: string, headers: Headers, now: number): ErrorDetails | undefined {
   const code = elementOf(body, "Code");
   if (code === undefined) return undefined;
   const id = elementOf(body, "RequestId");

@@ -2,8 +2,8 @@ import { isHolder } from "../../disk/lock.ts";
 import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
 import { count, listOf, type Rule, table, text, wrong } from "../shape.ts";
+import type { S3Location } from "./location.ts";
 import type { Objects } from "./objects.ts";
-import type { S3Place } from "./place.ts";
 
 // One small object, KEY.lock, says who holds the lock and which runs have not ended, and has the last lines of their journals: so that
 // each write of a run is one conditional request, which fails once the lock was taken from it, and renews it otherwise.
@@ -71,7 +71,7 @@ export interface S3Read {
   readonly age: number;
 }
 
-export const lockKey = (place: S3Place): string => `${place.key}.lock`;
+export const lockKey = (place: S3Location): string => `${place.key}.lock`;
 
 export async function readControl(objects: Objects, signal: AbortSignal): Promise<S3Read> {
   const key = lockKey(objects.place);

@@ -1,10 +1,10 @@
 import { Failure } from "../../failure.ts";
-import type { S3Place } from "./place.ts";
+import type { S3Location } from "./location.ts";
 
 /** A failed request of the object store as one of the state: which action on which object, and what to grant. */
 export function explained(
   error: unknown,
-  place: S3Place,
+  place: S3Location,
   base: string,
   method: string,
   key: string | undefined,
@@ -24,7 +24,7 @@ export function explained(
 
 /** An answer that says no in words of its own. */
 export function refused(
-  place: S3Place,
+  place: S3Location,
   code: string,
   method: string,
   key: string,
@@ -37,7 +37,14 @@ export function refused(
   });
 }
 
-function hintOf(code: string, error: Failure, place: S3Place, base: string, key: string | undefined, action: string) {
+function hintOf(
+  code: string,
+  error: Failure,
+  place: S3Location,
+  base: string,
+  key: string | undefined,
+  action: string,
+) {
   const known = byCode(code, place, key, action);
   if (known !== undefined) return known;
   if (error.code === "backend.denied") return grant(place, key, action);
@@ -46,7 +53,7 @@ function hintOf(code: string, error: Failure, place: S3Place, base: string, key:
   return error.hint;
 }
 
-function byCode(code: string, place: S3Place, key: string | undefined, action: string): string | undefined {
+function byCode(code: string, place: S3Location, key: string | undefined, action: string): string | undefined {
   switch (code) {
     case "NoSuchBucket":
       return `create the bucket ${place.bucket}, or correct the name, the endpoint or the region of the state`;
@@ -72,7 +79,7 @@ function byCode(code: string, place: S3Place, key: string | undefined, action: s
   }
 }
 
-function grant(place: S3Place, key: string | undefined, action: string): string {
+function grant(place: S3Location, key: string | undefined, action: string): string {
   const list = `s3:ListBucket on arn:aws:s3:::${place.bucket}`;
   if (action === "s3:ListBucket") return `allow ${list}`;
   const one = `allow ${action} on arn:aws:s3:::${place.bucket}/${key ?? place.key}`;
@@ -80,5 +87,5 @@ function grant(place: S3Place, key: string | undefined, action: string): string 
   return action === "s3:GetObject" ? `${one}, and ${list}` : one;
 }
 
-const endpointHint = (place: S3Place): string =>
+const endpointHint = (place: S3Location): string =>
   `check the endpoint${place.endpoint === undefined ? "" : ` ${place.endpoint}`}: it does not respond as S3`;

@@ -1,4 +1,4 @@
-import { KEPT_RUNS, KEPT_VERSIONS, type Listed, type Version } from "../storage.ts";
+import { KEPT_RUNS, KEPT_VERSIONS, type ListedRun, type Version } from "../storage.ts";
 import { timeOf } from "../versions.ts";
 import type { OpenJournal } from "./control.ts";
 import type { Objects } from "./objects.ts";
@@ -32,9 +32,9 @@ export async function listRuns(
   objects: Objects,
   open: readonly OpenJournal[],
   signal: AbortSignal,
-): Promise<readonly Listed[]> {
+): Promise<readonly ListedRun[]> {
   const parts = await partsOf(objects, signal);
-  const listed: Listed[] = [];
+  const listed: ListedRun[] = [];
   for (const { run, parts: count, tail } of open) {
     const whole = count === 0 ? tail : ((await objects.get(partKey(objects, run, 1), signal))?.text ?? "") + tail;
     const last =

@@ -2,10 +2,10 @@ import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
 import type { Journal, StateLock } from "../storage.ts";
 import { versionId } from "../versions.ts";
+import type { S3Capabilities } from "./capabilities.ts";
 import { lockKey, type OpenJournal, readControl, type S3Control, showControl } from "./control.ts";
 import { partKey, partsOf, prune, readJournal, versionKey } from "./history.ts";
 import type { Objects } from "./objects.ts";
-import type { S3Proven } from "./prove.ts";
 
 export interface Timing {
   /** Milliseconds between two renewals of the lease. */
@@ -38,7 +38,7 @@ export class S3Lease implements StateLock, Journal {
   /** Whether there may be more of something than is kept. */
   #isChanged = false;
 
-  constructor(objects: Objects, me: Holder, { control, etag }: S3Proven, timing: Timing) {
+  constructor(objects: Objects, me: Holder, { control, etag }: S3Capabilities, timing: Timing) {
     this.#objects = objects;
     this.#me = me;
     this.#control = control;

@@ -1,9 +1,9 @@
 import { Failure } from "../../failure.ts";
-import type { Call, HttpClient, HttpOptions } from "../../net/door.ts";
+import type { Call, HttpClient, HttpOptions } from "../../net/client.ts";
 import { escaped, signedHeaders } from "../../net/sign.ts";
-import { s3Access, saidByS3 } from "./access.ts";
+import { s3Access, s3ErrorOf } from "./access.ts";
 import { explained, refused } from "./explain.ts";
-import type { S3Place } from "./place.ts";
+import type { S3Location } from "./location.ts";
 import type { S3Env } from "./profiles.ts";
 import { elementOf, elementsOf } from "./xml.ts";
 
@@ -18,10 +18,10 @@ interface S3Object {
 /** What must hold for a write to happen: this version is there, or none. */
 type Condition = { readonly match: string } | "absent" | "any";
 
-export interface S3Means {
+export interface S3Context {
   readonly env: S3Env;
   readonly open: (options: HttpOptions) => HttpClient;
-  readonly conceal: (secret: string) => void;
+  readonly maskSecret: (secret: string) => void;
   readonly now?: () => number;
 }
 
@@ -40,13 +40,13 @@ interface Site {
 
 /** The objects of one bucket, as far as a state needs them. Every failure is a Failure state.*. */
 export class Objects implements AsyncDisposable {
-  readonly place: S3Place;
-  readonly #means: S3Means;
+  readonly place: S3Location;
+  readonly #context: S3Context;
   #site: Promise<Site> | undefined;
 
-  constructor(place: S3Place, means: S3Means) {
+  constructor(place: S3Location, context: S3Context) {
     this.place = place;
-    this.#means = means;
+    this.#context = context;
   }
 
   /** The store, for people and to know it again. */
@@ -138,13 +138,13 @@ export class Objects implements AsyncDisposable {
 
   /** Sends a request and reads its answer whole; one that broke off is asked for again: everything here may be done twice. */
   async #send(method: string, key: string | undefined, call: Call, action: string): Promise<Told> {
-    const { door, base } = await this.#opened();
+    const { door: http, base } = await this.#opened();
     const path = key === undefined ? base : `${base}/${pathOf(key)}`;
     for (let turn = 1; ; turn++) {
       try {
         // 301 is AWS's word for another region, and has no place to go on at.
         const accept = [...(call.accept ?? []), 301];
-        const answer = await door.send(method, path, { ...call, accept, idempotent: true });
+        const answer = await http.send(method, path, { ...call, accept, idempotent: true });
         if (answer.status === 301) {
           const code = elementOf(await answer.text(), "Code") ?? "PermanentRedirect";
           throw refused(this.place, code, method, key ?? "", action, answer.headers.get("x-amz-bucket-region"));
@@ -163,16 +163,16 @@ export class Objects implements AsyncDisposable {
   }
 
   async #open(): Promise<Site> {
-    const { env, open, conceal, now = Date.now } = this.#means;
-    const { base, region, keys } = await s3Access(this.place, { env, open, conceal, now });
-    const door = open({
+    const { env, open, maskSecret, now = Date.now } = this.#context;
+    const { base, region, keys } = await s3Access(this.place, { env, open, maskSecret: maskSecret, now });
+    const http = open({
       url: base,
       headers: async (request) =>
         signedHeaders(request, { family: "AWS4", keys: await keys(), region, service: "s3" }, new Date(now())),
-      explain: ({ body, headers }) => saidByS3(body, headers, now()),
+      explain: ({ body, headers }) => s3ErrorOf(body, headers, now()),
       credentials: "the AWS credentials of the state",
     });
-    return { door, base };
+    return { door: http, base };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

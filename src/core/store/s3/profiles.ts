@@ -11,9 +11,9 @@ export type S3Profile = Readonly<Record<string, string>>;
  * @throws Failure config.secret when a file cannot be read
  */
 export async function profileOf(name: string, env: S3Env): Promise<S3Profile | undefined> {
-  const folder = join(env["HOME"] ?? homedir(), ".aws");
-  const shared = await sections(env["AWS_SHARED_CREDENTIALS_FILE"] ?? join(folder, "credentials"));
-  const config = await sections(env["AWS_CONFIG_FILE"] ?? join(folder, "config"));
+  const directory = join(env["HOME"] ?? homedir(), ".aws");
+  const shared = await sections(env["AWS_SHARED_CREDENTIALS_FILE"] ?? join(directory, "credentials"));
+  const config = await sections(env["AWS_CONFIG_FILE"] ?? join(directory, "config"));
   const [keys, rest] = [shared.get(name), config.get(name === "default" ? name : `profile ${name}`)];
   return keys === undefined && rest === undefined ? undefined : { ...rest, ...keys };
 }

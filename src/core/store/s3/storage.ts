@@ -1,23 +1,23 @@
 import { identity, isDead, probe } from "../../disk/process.ts";
 import type { Holder } from "../../model/state.ts";
 import { type OpenRun, REMOTE_PAUSE, type Storage } from "../storage.ts";
+import { checkCapabilities } from "./capabilities.ts";
 import { lockKey, readControl, type S3Control, type S3Read, showControl } from "./control.ts";
 import { listRuns, readJournal, readVersion, versions } from "./history.ts";
 import { S3Lease, type Timing, usual } from "./lease.ts";
-import { Objects, type S3Means } from "./objects.ts";
-import type { S3Place } from "./place.ts";
-import { prove } from "./prove.ts";
+import type { S3Location } from "./location.ts";
+import { Objects, type S3Context } from "./objects.ts";
 
 /**
  * A state in an object store: `KEY`, the document; `KEY.lock`, see control.ts; `KEY.journal/`, what runs did; `KEY.versions/`, former
  * documents. `close` ends the connections.
  */
 export function s3Storage(
-  place: S3Place,
-  means: S3Means,
+  place: S3Location,
+  context: S3Context,
   timing: Timing = usual,
 ): { readonly storage: Storage; readonly close: AsyncDisposable } {
-  const objects = new Objects(place, means);
+  const objects = new Objects(place, context);
   return { storage: storageOf(objects, timing), close: objects };
 }
 
@@ -59,7 +59,7 @@ function storageOf(objects: Objects, timing: Timing): Storage {
         );
         const taken = got ?? (await arrived(objects, mine, signal));
         if (taken === undefined) continue;
-        const proven = await prove(objects, mine, taken, signal);
+        const proven = await checkCapabilities(objects, mine, taken, signal);
         return { lease: new S3Lease(objects, me, proven, timing) };
       }
     },

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { probe } from "../../../../src/core/disk/process.ts";
 import { fileStorage } from "../../../../src/core/store/file.ts";
-import { hold } from "../../../../src/core/store/hold.ts";
+import { acquireLock } from "../../../../src/core/store/lock.ts";
 import { holder, signal } from "../help.ts";
 
 const [path = "", rounds = "1", fate = "live"] = process.argv.slice(2);
@@ -12,7 +12,7 @@ const inside = `${path}.inside`;
 process.stdout.write("ready\n");
 for await (const _ of console) break;
 for (let round = 0; round < Number(rounds); round++) {
-  const lease = await hold(fileStorage(path), holder(crypto.randomUUID().slice(0, 13)), { timeout: 60, signal });
+  const lease = await acquireLock(fileStorage(path), holder(crypto.randomUUID().slice(0, 13)), { timeout: 60, signal });
   try {
     writeFileSync(inside, String(process.pid), { flag: "wx" });
   } catch {

@@ -1,0 +1,59 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { clear } from "./files.ts";
+import type { Contender, Program } from "./types.ts";
+
+// What most rows have in common: ours applies or plans an images.toml, the peer is a line of a shell.
+
+export const STORE = '[settings]\nname = "race"\n[backend.store]\nplugin = "local"\npath = "./store"\n';
+
+/** Nothing of an earlier run, and nothing of the person's. */
+const own = (folder: string) => ({
+  IMAGES_CACHE: join(folder, "cache"),
+  XDG_CACHE_HOME: join(folder, "cache"),
+  XDG_STATE_HOME: join(folder, "scratch"),
+});
+
+interface Applied {
+  readonly toml: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Runs after the directory was emptied. */
+  readonly before?: () => Promise<void>;
+  readonly after?: () => Promise<void>;
+}
+
+/** `images apply` of everything, each time from nothing. */
+export async function applied(
+  { argv }: Program,
+  folder: string,
+  { toml, env = {}, before, after }: Applied,
+): Promise<Contender> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "images.toml"), toml);
+  return {
+    run: { argv: [...argv, "apply", "--yes"], cwd: folder, env: { ...own(folder), ...env } },
+    before: async () => {
+      await clear(folder, ["images.toml"]);
+      await before?.();
+    },
+    ...(after === undefined ? {} : { after }),
+  };
+}
+
+/** `images plan` that finds nothing to do: exit 2 would say that there is. */
+export const planned = ({ argv }: Program, folder: string, env: Readonly<Record<string, string>> = {}): Contender => ({
+  run: { argv: [...argv, "plan", "--detailed-exitcode"], cwd: folder, env: { ...own(folder), ...env } },
+});
+
+/** A line of bash in a directory that is emptied each time. */
+export async function shell(
+  script: string,
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Contender> {
+  await mkdir(folder, { recursive: true });
+  return {
+    run: { argv: ["bash", "-o", "pipefail", "-ec", script], cwd: folder, env },
+    before: () => clear(folder),
+  };
+}

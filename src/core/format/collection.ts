@@ -1,0 +1,63 @@
+import { isShared } from "./segment.ts";
+
+/** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process below which nobody minds. */
+const EVERY = Bun.isMainThread ? 8 << 20 : 4 << 20;
+const NOTHING = 90 << 20;
+/** Near the most that a run may take, it is looked at more often. */
+const SOON = 4 << 20;
+const NEAR = 125 << 20;
+let made = 0;
+let looked = 0;
+
+/**
+ * Counts a piece that was made or came, in whatever stream of this process. The collector looks at the heap, on which a piece is next to
+ * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of pieces that nobody uses any more.
+ */
+export function countAllocated(piece: Uint8Array): void {
+  if (isShared(piece)) return;
+  made += piece.length;
+  looked += piece.length;
+  if (looked < SOON) return;
+  looked = 0;
+  const rss = process.memoryUsage.rss();
+  if (made < EVERY && rss < NEAR) return;
+  made = 0;
+  if (rss > NOTHING) Bun.gc(true);
+}
+
+/**
+ * Gives the memory behind a piece back at once, without the collector. Only for whoever made the piece, or was given it with all of its
+ * buffer, and knows that nobody reads it any more: from now on it is empty.
+ */
+export function free({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+}
+
+/** Pieces that are lent: those that may still be read while the next ones are made. */
+export const LENT = 8;
+
+/**
+ * Pieces that were made for this reader alone. `isLent`: it is done with each before it asks for the fourth after it, and their memory is
+ * given back as they go; else they are counted, and the collector does.
+ */
+export async function* handedOut(pieces: AsyncIterable<Uint8Array>, isLent: boolean): AsyncGenerator<Uint8Array> {
+  const given: Uint8Array[] = [];
+  for await (const piece of pieces) {
+    yield piece;
+    if (!isLent || isShared(piece) || piece.byteLength < piece.buffer.byteLength) {
+      countAllocated(piece);
+      continue;
+    }
+    given.push(piece);
+    const used = given.length > LENT ? given.shift() : undefined;
+    if (used !== undefined) free(used);
+  }
+}
+
+/** The pieces as they are, each counted once it was used. */
+export async function* withCollection(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of input) {
+    yield piece;
+    countAllocated(piece);
+  }
+}

@@ -1,0 +1,75 @@
+/** Bytes that the conversions of this process may hold together, beside what the run itself needs. */
+const DEFAULT_BUDGET = 24 << 20;
+
+interface Waiting {
+  readonly weight: number;
+  readonly go: () => void;
+}
+
+/**
+ * Turns of work that holds memory: so much of it goes on at once as there is room for, the rest waits, in the order in which it came. What
+ * needs more than all of the room goes alone.
+ */
+export class MemoryBudget {
+  #free: number;
+  readonly #room: number;
+  readonly #waiting: Waiting[] = [];
+
+  constructor(room = DEFAULT_BUDGET) {
+    this.#room = room;
+    this.#free = room;
+  }
+
+  /** Resolves with what ends the turn; calling that again does nothing. Rejects with the signal's reason. */
+  async take(bytes: number, signal?: AbortSignal): Promise<() => void> {
+    const weight = Math.min(Math.max(bytes, 0), this.#room);
+    signal?.throwIfAborted();
+    if (this.#waiting.length > 0 || weight > this.#free) await this.#wait(weight, signal);
+    else this.#free -= weight;
+    return this.#begun(weight);
+  }
+
+  /** For work that nobody may wait for: it goes on at once, also where there is no room. */
+  force(bytes: number): () => void {
+    const weight = Math.min(Math.max(bytes, 0), this.#room);
+    this.#free -= weight;
+    return this.#begun(weight);
+  }
+
+  #begun(weight: number): () => void {
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#free += weight;
+      this.#next();
+    };
+  }
+
+  #wait(weight: number, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const leave = (): void => {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      reject(signal?.reason);
+      this.#next();
+    };
+    const waiting: Waiting = {
+      weight,
+      go: () => {
+        signal?.removeEventListener("abort", leave);
+        resolve();
+      },
+    };
+    this.#waiting.push(waiting);
+    signal?.addEventListener("abort", leave, { once: true });
+    return promise;
+  }
+
+  #next(): void {
+    for (let [first] = this.#waiting; first !== undefined && first.weight <= this.#free; [first] = this.#waiting) {
+      this.#waiting.shift();
+      this.#free -= first.weight;
+      first.go();
+    }
+  }
+}

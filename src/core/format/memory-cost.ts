@@ -1,0 +1,31 @@
+import type { Detected } from "./identify.ts";
+import type { TransformPlan, TransformStep } from "./plan.ts";
+
+const MiB = 1 << 20;
+/** What most that is published is packed with. */
+const USUAL = 8 * MiB;
+
+/** Bytes that a plan for what was found holds while it is carried out. */
+export function memoryFor(plan: TransformPlan, { memory = 0, disk }: Detected): number {
+  const unseen = plan.open ? USUAL : 0;
+  return plan.steps.reduce((sum, step) => sum + memoryOfStep(step), memory + (disk?.memory ?? 0) + unseen);
+}
+
+/** Beside unpacking. */
+function memoryOfStep(step: TransformStep): number {
+  switch (step) {
+    case "qcow2->raw":
+      return 8 * MiB;
+    case "raw->qcow2":
+      return 4 * MiB;
+    case "gzip":
+      return 8 * MiB;
+    case "zstd":
+      return USUAL;
+    case "xz":
+      return 32 * MiB;
+    default:
+      // Of conversions that qemu-img does, the pieces of the copy.
+      return step.includes("->") ? 4 * MiB : 0;
+  }
+}

@@ -1,0 +1,222 @@
+import { canCheckLive } from "../abilities.ts";
+import { asFailure, Failure } from "../failure.ts";
+import { backendNamed, type Resource } from "../model/declaration.ts";
+import { type Address, type BackendName, backendOf } from "../model/name.ts";
+import type { Transfer } from "../model/plan.ts";
+import type { Content } from "../model/source.ts";
+import type { Recorded } from "../model/state.ts";
+import type { Backend, Complaint, Plugin, ReadContext } from "../plugin.ts";
+import { contentKey } from "./content-key.ts";
+import type { PlanContext } from "./context.ts";
+import { defaultsOf } from "./diff.ts";
+import type { DesiredImage } from "./input.ts";
+import { measuredOf, unreadOf } from "./measured.ts";
+import { declaredOrigin, foundOrigin, originOf } from "./origin.ts";
+import { pulledSource } from "./pull.ts";
+import type { ResolvedReferences } from "./references.ts";
+import { importOf, resourceAt } from "./resources.ts";
+
+/** What an origin was found to be; `blind` when it could not be looked at. */
+interface OriginStatus {
+  readonly content?: Content;
+  readonly transfer: Transfer;
+  readonly originFailure?: Failure;
+  readonly maintained?: boolean;
+  readonly unavailable?: DesiredImage["unavailable"] | undefined;
+}
+
+/** How an origin is looked at. */
+interface Glance extends ReadContext {
+  /** Nothing is to be compared with it. */
+  readonly quick?: boolean;
+}
+
+/** Looks at the origins of all resources of a run, each once, whoever asks. */
+export class DesiredImages {
+  readonly #context: PlanContext;
+  readonly #looks = new Map<Address, Promise<OriginStatus>>();
+
+  /** Addresses whose bytes others are made from: what those are compared with is their digest. */
+  readonly #given: ReadonlySet<Address>;
+
+  constructor(context: PlanContext) {
+    this.#context = context;
+    this.#given = new Set(
+      context.config.resources.flatMap(({ source }) => (source?.kind === "image" ? [source.address] : [])),
+    );
+  }
+
+  /**
+   * Everything about one resource that a decision needs. `quick`: there is no image yet. `isThere`: it most likely stays as it is, so that
+   * the beginning of a file is read only when more than its rules want to know it (`measured`). Never throws for an origin that cannot be
+   * looked at.
+   */
+  async want(
+    { resource, later: pendingReferences, missing }: ResolvedReferences,
+    known: Recorded | undefined,
+    backend: Backend,
+    reading: ReadContext,
+    { quick, isThere = false }: { readonly quick: boolean; readonly isThere?: boolean },
+  ): Promise<DesiredImage> {
+    const isKnown = pendingReferences.length === 0 && missing.length === 0;
+    const plugin = this.plugin(resource.backend);
+    const isQuick = quick && !this.#given.has(resource.address);
+    const { content, transfer, originFailure, maintained, unavailable } = isKnown
+      ? await this.#look(resource, known, backend, { ...reading, quick: isQuick })
+      : unknownOrigin(resource, missing);
+    const declared = backendNamed(this.#context.config, resource.backend);
+    const marked = declared?.mark !== false;
+    const hasOrigin = resource.source !== undefined || originOf(plugin, resource) !== undefined;
+    const reported = isKnown ? await liveComplaints(backend, resource, reading) : [];
+    const about = { resource, content, plugin, declared, reported, context: this.#context };
+    const measured = async () => await measuredOf(about, reading.signal);
+    const canWait = isThere && plugin.physical === undefined && resource.source?.kind === "file";
+    const unread = canWait ? unreadOf(about) : undefined;
+    const desired: DesiredImage = {
+      resource,
+      schema: plugin.image,
+      ...(isKnown ? {} : { pendingReferences, missingReferences: missing }),
+      defaults: defaultsOf(plugin, resource.address),
+      content,
+      ...(unread ?? (await measured())),
+      ...(maintained === true ? { maintained } : {}),
+      ...(unavailable === undefined ? {} : { unavailable }),
+      originNames: (plugin.origins ?? []).flatMap(({ needs }) => needs),
+      hasOrigin,
+      originFailure,
+      transfer,
+      marker: marked
+        ? {
+            file: this.#context.config.settings.name,
+            owner: resource.address,
+            content: contentKey(content),
+            lineage: this.#context.state.lineage,
+          }
+        : undefined,
+      sentAsIs: sentAsIs(plugin, resource),
+      order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
+      chosenId: plugin.chosenId?.(resource.want),
+      importId: importOf(this.#context.config, resource.address)?.id,
+    };
+    return unread === undefined
+      ? desired
+      : { ...desired, measured: async () => ({ ...desired, ...(await measured()) }) };
+  }
+
+  plugin(backend: BackendName): Plugin {
+    const plugin = this.#context.plugins.get(backend);
+    if (plugin === undefined) throw new Failure("plan.backend", `there is no backend ${backend} in the file`);
+    return plugin;
+  }
+
+  #look(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Glance): Promise<OriginStatus> {
+    const before = this.#looks.get(resource.address);
+    if (before !== undefined) return before;
+    // Asked for its bytes before its own references are resolved: what it was made from.
+    if (Object.keys(resource.references ?? {}).some((name) => resource.want[name] === undefined))
+      return Promise.resolve({ transfer: { how: "none" }, ...(known?.content && { content: known.content }) });
+    const looking = this.#lookAt(resource, known, backend, reading).catch((thrown: unknown): OriginStatus => {
+      if (this.#context.signal.aborted) throw thrown;
+      return { transfer: { how: "none" }, originFailure: asFailure(thrown) };
+    });
+    if (this.#given.has(resource.address)) this.#looks.set(resource.address, looking);
+    return looking;
+  }
+
+  async #lookAt(
+    resource: Resource,
+    known: Recorded | undefined,
+    backend: Backend,
+    reading: Glance,
+  ): Promise<OriginStatus> {
+    const { source, want } = resource;
+    if (source?.kind === "image") return await this.#lookThrough(source.address, source.at.line, reading);
+    if (source !== undefined) {
+      const content = await this.#context.look(source, known?.content, reading.signal, reading.quick);
+      const pull = pulledSource(this.plugin(resource.backend), want, source, content);
+      if (pull !== undefined) {
+        const bytes = content.size === undefined ? {} : { bytes: content.size };
+        const unverified = pull.verified ? {} : { unverified: pull.why ?? "the backend cannot verify it" };
+        return { content, transfer: { how: "pull", ...bytes, ...unverified } };
+      }
+      const proven = source.kind === "file" || source.checksum !== undefined || source.signature !== undefined;
+      return { content, transfer: upload(content.size, proven ? undefined : "no checksum is declared for it") };
+    }
+    const plugin = this.plugin(resource.backend);
+    const origin = originOf(plugin, resource);
+    if (origin === undefined) return { transfer: { how: "none" } };
+    if (backend.resolve === undefined) {
+      const { ignoreChanges } = resource.lifecycle;
+      const kept = origin.needs.some((name) => ignoreChanges.includes(name)) ? known?.content : undefined;
+      return { content: kept ?? declaredOrigin(plugin, want), transfer: { how: "none" } };
+    }
+    const pinned = origin.follow !== undefined && want[origin.follow] === false && known?.content !== undefined;
+    if (pinned && known.status === "ready") return { content: known.content, transfer: { how: "none" } };
+    const resolved = await backend.resolve(want, reading);
+    const { size, serverSide, verified, why, maintained, unavailable } = resolved;
+    if (maintained === true && known?.content !== undefined)
+      return { content: known.content, transfer: { how: "pull" }, maintained };
+    const unverified = verified ? {} : { unverified: why ?? "the backend cannot verify it" };
+    return {
+      content: foundOrigin(plugin, want, resolved),
+      unavailable,
+      ...(maintained === true ? { maintained } : {}),
+      transfer: { how: serverSide ? "pull" : "upload", ...(size === undefined ? {} : { bytes: size }), ...unverified },
+    };
+  }
+
+  /** The bytes of another address: what that one is made from. */
+  async #lookThrough(other: Address, line: number, reading: ReadContext): Promise<OriginStatus> {
+    const resource = resourceAt(this.#context.config, other);
+    if (resource === undefined)
+      throw new Failure("plan.source", `${other} is not declared`, { hint: `it is used as a source on line ${line}` });
+    const { content, originFailure } = await this.#look(
+      resource,
+      this.#context.state.images[other],
+      await this.#context.open(backendOf(other)),
+      reading,
+    );
+    if (originFailure !== undefined) throw originFailure;
+    return { content: { ...content, where: other }, transfer: upload(content?.size, undefined) };
+  }
+}
+
+/** What is to be made from an image that is not there yet: nothing can be looked at. */
+function unknownOrigin({ references = {} }: Resource, missing: readonly string[]): OriginStatus {
+  const transfer = { how: "none" } as const;
+  const [name] = missing;
+  if (name === undefined) return { transfer };
+  const hint = "apply it first, or leave it in the plan";
+  return { transfer, originFailure: new Failure("plan.source", `${name}: ${references[name]} has no image`, { hint }) };
+}
+
+/** What only the backend can tell of a wish; if it cannot be asked, nothing stands against it. */
+async function liveComplaints(
+  backend: Backend,
+  { address, want }: Resource,
+  reading: ReadContext,
+): Promise<readonly Complaint[]> {
+  if (!canCheckLive(backend)) return [];
+  try {
+    return await backend.checkLive(want, reading);
+  } catch (thrown) {
+    reading.signal.throwIfAborted();
+    reading.note(`${address}: could not be checked: ${asFailure(thrown).message}`);
+    return [];
+  }
+}
+
+const upload = (bytes: number | undefined, unverified: string | undefined): Transfer => ({
+  how: "upload",
+  ...(bytes === undefined ? {} : { bytes }),
+  ...(unverified === undefined ? {} : { unverified }),
+});
+
+/** The bytes reach the backend as the source has them: nothing is taken out, undone or converted, and there is one file. */
+export function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
+  const wanted = source === undefined ? undefined : plugin.bytes?.(want);
+  if (source === undefined || wanted === undefined || source.member !== undefined || source.decompress === true)
+    return false;
+  if (source.kind === "file" && source.metadata !== undefined) return false;
+  return wanted.formats === "any" && wanted.compressions === "any";
+}
