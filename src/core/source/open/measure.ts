@@ -28,7 +28,7 @@ const LASTING = new Set(["source.format", "source.member", "source.corrupt", "so
  * Looks at a local file's first bytes, and at nothing of the network: what becomes of them for a backend that takes `wanted`. Nothing is
  * known of one that cannot be read: opening it tells why.
  */
-export async function measureFile(
+async function measureFile(
   spec: PlainSource,
   wanted: ByteRequirements | undefined,
   signal: AbortSignal,
