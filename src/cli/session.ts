@@ -17,7 +17,7 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import type { HttpContext, RequestTrace } from "../core/net/context.ts";
 import { createHttpClient, longWaitNotice } from "../core/net/http.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { measureFile, type SeenSource, Sources, seenWithTree, withTree } from "../core/source/open/index.ts";
+import { measureSource, type SeenSource, Sources, seenWithTree } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
@@ -106,14 +106,9 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
-      look: async (spec, before, signal, quick) => {
-        const { spec: plain, seen } = await this.#plain(spec, before, signal);
-        return await this.sources().look(plain, before, signal, quick, seen);
-      },
-      measure: async (spec, wanted, signal) => {
-        if (spec.kind === "promoted") return {};
-        return await measureFile(await withTree(spec, this.#shell.env, signal), wanted, signal);
-      },
+      look: async (spec, before, signal, quick) =>
+        await this.sources().lookAt(await this.#plain(spec, before, signal), before, signal, quick),
+      measure: (spec, wanted, signal) => measureSource(spec, wanted, this.#shell.env, signal),
       sent: async (spec, wanted, of) =>
         await this.sources().sent(await this.#plainOf(spec, of.signal), wanted, { ...of, progress: () => {} }),
       fetch: async (spec, wanted, opening) =>

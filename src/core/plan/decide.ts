@@ -1,12 +1,12 @@
 import type { Change, Step, Verification } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { canonical } from "../model/value.ts";
 import { ambiguous, contested, foreign, incomplete, limits, taken, takenId, unreachable } from "./blocked.ts";
 import { liveOf } from "./content-key.ts";
 import { type Diff, diff, missingIn } from "./diff.ts";
 import { type Evidence, evidenceOf } from "./evidence.ts";
 import type { DecisionInput, DesiredImage, LiveImage } from "./input.ts";
+import { adoptedContent, seenAgain } from "./learned.ts";
 import { markerChange } from "./marker-change.ts";
 import { adoptedContent, isLearned, mergedContent } from "./merged-content.ts";
 import { isRecorded } from "./ownership.ts";
@@ -223,15 +223,6 @@ function verificationOf(
   const bytes = content.size ?? content.validators?.length ?? known?.size;
   const how = resource.source?.kind === "file" ? "read" : "download";
   return { content, why, how, ...(bytes === undefined ? {} : { bytes }) };
-}
-
-/** The same bytes, but the state should know something new of them or of where they come from: a touched file, a declared checksum. */
-function seenAgain(known: Recorded | undefined, { content, resource }: DesiredImage): Content | undefined {
-  if (known?.content === undefined || content === undefined || resource.lifecycle.ignoreChanges.includes("content"))
-    return undefined;
-  if (isLearned(known.content, content, resource.source)) return undefined;
-  const merged = mergedContent(known.content, content, resource.source);
-  return canonical(merged) === canonical(known.content) ? undefined : merged;
 }
 
 /** `protect` and `on_remove` live in the state: a change of them alone is one too. */

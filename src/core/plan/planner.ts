@@ -17,10 +17,8 @@ import { DesiredImages } from "./desired.ts";
 import { findDuplicates, type PhysicalImage } from "./duplicates.ts";
 import { undetectableWhy } from "./evidence.ts";
 import { type FoundImages, hasNoImages, noImages } from "./found.ts";
-
 import { fromState } from "./from-state.ts";
 import { holesOf } from "./holes.ts";
-
 import type { DecisionInput, DesiredImage } from "./input.ts";
 import { lookupOf } from "./lookup.ts";
 import { nameMoves, orderByNameMoves } from "./name-moves.ts";
@@ -31,9 +29,7 @@ import { ListedSizes } from "./physical.ts";
 import { type DeclaredImage, declaredImage, physicalImages } from "./physical-images.ts";
 
 import { afterSteps, dependentsFirst, wavesOf } from "./references.ts";
-
 import { importOf, removalOf, resourceAt } from "./resources.ts";
-
 import { type DecisionContext, decideWithBytes } from "./same-bytes.ts";
 import { matches, select, withDependencies } from "./select.ts";
 import type { StateIdentity } from "./siblings.ts";

@@ -1,5 +1,5 @@
 /** Sources as a run asks for them: looked at while planning, opened while applying. */
 
-export { measureFile } from "./measure.ts";
+export { measureSource } from "./measure.ts";
 export { Sources } from "./open.ts";
 export { type SeenSource, seenWithTree, withTree } from "./tree.ts";

@@ -2,11 +2,12 @@ import { Failure } from "../../failure.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { identifyFile } from "../../format/transform.ts";
 import type { ByteRequirements, Compression, Format } from "../../model/image.ts";
-import type { FileSource, PlainSource } from "../../model/source.ts";
+import type { FileSource, PlainSource, SourceSpec } from "../../model/source.ts";
 import type { OutgoingBytes } from "../context.ts";
 import { planOf } from "./conversion.ts";
 import { statFile } from "./inspect.ts";
 import { manyHoles } from "./sparse.ts";
+import { withTree } from "./tree.ts";
 
 /** What the beginning of a source tells of the disk in it. */
 interface Measured {
@@ -27,7 +28,7 @@ const LASTING = new Set(["source.format", "source.member", "source.corrupt", "so
  * Looks at a local file's first bytes, and at nothing of the network: what becomes of them for a backend that takes `wanted`. Nothing is
  * known of one that cannot be read: opening it tells why.
  */
-export async function measureFile(
+async function measureFile(
   spec: PlainSource,
   wanted: ByteRequirements | undefined,
   signal: AbortSignal,
@@ -49,6 +50,15 @@ export async function measureFile(
     return thrown instanceof Failure && LASTING.has(thrown.code) ? { problem: thrown } : {};
   }
 }
+
+/** The same of any source; a directory is packed first. */
+export const measureSource = async (
+  spec: SourceSpec,
+  wanted: ByteRequirements | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<Measured> =>
+  spec.kind === "promoted" ? {} : await measureFile(await withTree(spec, env, signal), wanted, signal);
 
 async function outgoingOf(
   { path, metadata }: FileSource,

@@ -8,7 +8,7 @@ import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
 import { type Digest, digest, nameOf } from "../../model/digest.ts";
 import { type ByteRequirements, passThrough, type Source } from "../../model/image.ts";
-import type { Content, PlainSource, Stat } from "../../model/source.ts";
+import type { Content, PlainSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
 import type { SourceContext, SourceRequest } from "../context.ts";
@@ -21,6 +21,7 @@ import { FileDigests, inspectSource } from "./inspect.ts";
 import { ConversionSlot, convertedBytes, OpenedSource, type OpenResult, type SourceConversion } from "./opened.ts";
 import { detect, originOf, type SourceOrigin } from "./origin.ts";
 import { isDecidedByTail, tailOf } from "./tail.ts";
+import type { SeenSource } from "./tree.ts";
 import { VerifiedReader } from "./verified-reader.ts";
 
 export type { SourceContext } from "../context.ts";
@@ -53,13 +54,16 @@ export class Sources implements AsyncDisposable {
   }
 
   /** What a source means now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
-  /** What a source means now, without a download. All looks of a run share their requests. @throws Failure source.*, net.* */
-  async look(
-    spec: PlainSource,
+  async look(spec: PlainSource, previous: Content | undefined, signal: AbortSignal, quick = false): Promise<Content> {
+    return await this.lookAt({ spec }, previous, signal, quick);
+  }
+
+  /** The same of a source whose file was just seen. */
+  async lookAt(
+    { spec, seen }: SeenSource<PlainSource>,
     previous: Content | undefined,
     signal: AbortSignal,
     quick = false,
-    seen?: Stat,
   ): Promise<Content> {
     return await inspectSource(spec, previous, { web: this.#web, files: this.#files, signal, quick, seen });
   }

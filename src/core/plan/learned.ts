@@ -1,0 +1,63 @@
+import { type Digests, nameOf } from "../model/digest.ts";
+import type { Content, SourceSpec } from "../model/source.ts";
+import type { Recorded } from "../model/state.ts";
+import { canonical, isSame } from "../model/value.ts";
+import { contentOfKey } from "./content-key.ts";
+import { digestsOf, signatureOf } from "./evidence.ts";
+import type { DesiredImage, LiveImage } from "./input.ts";
+import { markerStatus } from "./ownership.ts";
+
+// What is recorded of bytes that are those of before. Pure.
+
+/** The same bytes, but the state should know something new of them or of where they come from: a touched file, a declared checksum. */
+export function seenAgain(known: Recorded | undefined, { content, resource }: DesiredImage): Content | undefined {
+  if (known?.content === undefined || content === undefined || resource.lifecycle.ignoreChanges.includes("content"))
+    return undefined;
+  if (isLearned(known.content, content, resource.source)) return undefined;
+  const merged = mergedContent(known.content, content, resource.source);
+  return canonical(merged) === canonical(known.content) ? undefined : merged;
+}
+
+/**
+ * What is recorded of an image that comes into the state: what its origin is today, with the digests of its bytes that its own marker or
+ * the backend tells. A signature is not proven by that.
+ */
+export function adoptedContent(
+  { content, sentAsIs }: Pick<DesiredImage, "content" | "sentAsIs">,
+  found: Pick<LiveImage, "id" | "self" | "marker" | "isOthers" | "digests">,
+): Content | undefined {
+  if (content === undefined) return undefined;
+  const marked =
+    markerStatus(found) === "genuine" && found.isOthers !== true
+      ? contentOfKey(found.marker?.content ?? "")
+      : undefined;
+  const own = marked === undefined || content.transform !== undefined ? {} : digestsOf(marked);
+  return mergedContent(content, content, undefined, { ...(sentAsIs ? found.digests : {}), ...own });
+}
+
+/** Whether `now` says nothing of the bytes that `before` does not. */
+function isLearned(before: Content, now: Content, spec: SourceSpec | undefined): boolean {
+  const { digest, digests } = before;
+  const isWhole = digest === undefined || digests === undefined || digests[nameOf(digest)] === digest;
+  if (!isWhole || before.signed !== undefined || now.signed !== undefined || spec?.signature !== undefined)
+    return false;
+  return Object.entries(now).every(([name, value]) => isSame(value, Reflect.get(before, name)));
+}
+
+/** What is recorded of bytes that are those of `before`, now that more is known of them or of where they come from. */
+export function mergedContent(
+  before: Content,
+  now: Content,
+  spec: SourceSpec | undefined,
+  found: Digests = {},
+): Content {
+  const { signed: _, ...rest } = { ...before, ...now };
+  const digests = { ...digestsOf(before), ...digestsOf(now), ...found };
+  const signed = signatureOf(spec);
+  const isMore = Object.values(digests).some((one) => one !== rest.digest);
+  return {
+    ...rest,
+    ...(isMore ? { digests } : {}),
+    ...(signed === undefined ? {} : { signed }),
+  };
+}
