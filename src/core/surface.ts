@@ -22,9 +22,9 @@ export {
   defineConformance,
   type TestPlace,
 } from "./conformance.ts";
-export { Glances } from "./disk/glances.ts";
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { diskFailure, errno } from "./disk/reason.ts";
+export { SmallReads } from "./disk/small-reads.ts";
 export { syncDirectory } from "./disk/write.ts";
 export { type Emulator, emulate } from "./emulator.ts";
 export type { Facts, KnownBytes } from "./facts.ts";

@@ -6,13 +6,8 @@ import type { Verification } from "../model/plan.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { sentAsIs } from "../plan/desired.ts";
-<<<<<<< HEAD
 import { compareDigestEvidence, knownDigests } from "../plan/evidence.ts";
 import { digestsOf, mergedContent } from "../plan/merged-content.ts";
-=======
-import { compareDigestEvidence, digestsOf, knownDigests } from "../plan/evidence.ts";
-import { mergedContent } from "../plan/learned.ts";
->>>>>>> plan
 import { pulledSource } from "../plan/pull.ts";
 import type { OpenedContent } from "./context.ts";
 import type { StepContext } from "./step-context.ts";

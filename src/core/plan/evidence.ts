@@ -1,17 +1,10 @@
 import { ALGORITHMS, type Digests, nameOf, shortDigest } from "../model/digest.ts";
 import type { Content, SourceSpec, Validators } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-<<<<<<< HEAD
 import { compareContent, compareValidators, isMute, isOther, isSameAsTold, sameStat } from "../source/content.ts";
 import { differs, liveOf } from "./content-key.ts";
 import type { DesiredImage, LiveImage } from "./input.ts";
 import { digestsOf, isSigned } from "./merged-content.ts";
-=======
-import { canonical } from "../model/value.ts";
-import { compareContent, compareValidators, isMute, isOther, isSameAsTold, sameStat } from "../source/content.ts";
-import { differs, liveOf } from "./content-key.ts";
-import type { DesiredImage, LiveImage } from "./input.ts";
->>>>>>> plan
 
 // Whether an image was made from the bytes that are declared now, by what is known without reading them. Pure.
 
@@ -205,20 +198,3 @@ function isOf(upstream: Content | undefined, now: Content): upstream is Content 
     return isSameAsTold(upstream.validators, now.validators);
   return upstream.stat !== undefined && now.stat !== undefined && sameStat(upstream.stat, now.stat);
 }
-<<<<<<< HEAD
-=======
-
-/** The signature over the bytes that is declared, as it is recorded once it was proven; the one over a sums file is proven with that. */
-export function signatureOf(spec: SourceSpec | undefined): string | undefined {
-  if (spec?.signature === undefined || spec.checksum?.kind === "sums") return undefined;
-  const { where, key } = spec.signature;
-  return createHash("sha256")
-    .update(canonical([where.replace(/[?#].*$/s, ""), key]))
-    .digest("hex");
-}
-
-const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean => {
-  const declared = signatureOf(spec);
-  return declared === undefined || declared === signed;
-};
->>>>>>> plan

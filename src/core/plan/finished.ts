@@ -36,11 +36,7 @@ export function distinct(images: readonly (LiveImage | undefined)[]): LiveImage[
   return there.length < 2 ? there : [...new Set(there)];
 }
 
-<<<<<<< HEAD
 /** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may belong to another user: it is not that. */
-=======
-/** What an interrupted creation has made. Where equal bytes have one id, an image without a marker may be anybody's: it is not that. */
->>>>>>> plan
 export const madeBy = (image: LiveImage | undefined, { marks }: StateIdentity): LiveImage | undefined =>
   marks && image?.self !== undefined && image.self !== image.id && markerStatus(image) === "none" ? undefined : image;
 

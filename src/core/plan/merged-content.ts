@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Digests, nameOf } from "../model/digest.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
+import type { Recorded } from "../model/state.ts";
 import { canonical, isSame } from "../model/value.ts";
 import { contentOfKey } from "./content-key.ts";
 import type { DesiredImage, LiveImage } from "./input.ts";
@@ -41,7 +42,7 @@ export function adoptedContent(
 }
 
 /** Whether `now` says nothing of the bytes that `before` does not. */
-export function isLearned(before: Content, now: Content, spec: SourceSpec | undefined): boolean {
+function isLearned(before: Content, now: Content, spec: SourceSpec | undefined): boolean {
   const { digest, digests } = before;
   const isWhole = digest === undefined || digests === undefined || digests[nameOf(digest)] === digest;
   if (!isWhole || before.signed !== undefined || now.signed !== undefined || spec?.signature !== undefined)
@@ -65,4 +66,13 @@ export function mergedContent(
     ...(isMore ? { digests } : {}),
     ...(signed === undefined ? {} : { signed }),
   };
+}
+
+/** The same bytes, but the state should know something new of them or of where they come from: a touched file, a declared checksum. */
+export function seenAgain(known: Recorded | undefined, { content, resource }: DesiredImage): Content | undefined {
+  if (known?.content === undefined || content === undefined || resource.lifecycle.ignoreChanges.includes("content"))
+    return undefined;
+  if (isLearned(known.content, content, resource.source)) return undefined;
+  const merged = mergedContent(known.content, content, resource.source);
+  return canonical(merged) === canonical(known.content) ? undefined : merged;
 }

@@ -3,11 +3,7 @@ import { foreign, otherState } from "./blocked.ts";
 import { compareBytes } from "./compare.ts";
 import { diff } from "./diff.ts";
 import type { DecisionInput, DesiredImage, LiveImage } from "./input.ts";
-<<<<<<< HEAD
 import { adoptedContent } from "./merged-content.ts";
-=======
-import { adoptedContent } from "./learned.ts";
->>>>>>> plan
 import { markerStatus } from "./ownership.ts";
 
 /**

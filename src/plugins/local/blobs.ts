@@ -1,7 +1,7 @@
 import { lstatSync } from "node:fs";
 import { link, lstat, lutimes, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errno, Failure, Glances, hexOf, passThrough, type Source } from "images";
+import { errno, Failure, hexOf, passThrough, SmallReads, type Source } from "images";
 import { isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
 import { writeWithHoles } from "./holes.ts";
 import type { Ledger } from "./ledger.ts";
@@ -12,7 +12,7 @@ export class Blobs {
   readonly #directory: string;
   readonly #ledger: Ledger;
   readonly #temporary: () => string;
-  readonly #glances = new Glances();
+  readonly #reads = new SmallReads();
 
   constructor(root: string, ledger: Ledger, temporary: () => string) {
     this.#directory = join(root, "blobs");
@@ -24,7 +24,7 @@ export class Blobs {
   async areWhole(all: readonly StoreBlob[]): Promise<boolean> {
     for (const { sha256, size } of all) {
       const path = `${this.#directory}/${sha256}`;
-      const found = await this.#glances.look(
+      const found = await this.#reads.read(
         () => lstatSync(path, { throwIfNoEntry: false }),
         () => lstat(path).catch(whenMissing(undefined)),
       );

@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { access, link, lstat, lutimes, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errno, Failure, Glances, type ImageId } from "images";
+import { errno, Failure, type ImageId, SmallReads } from "images";
 import { Blobs } from "./blobs.ts";
-import { glanceAt, whenMissing } from "./disk.ts";
+import { readSmall, whenMissing } from "./disk.ts";
 import { partsOf } from "./entry.ts";
 import { establish, makeDirectories, recognize, type StoreFound } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
@@ -25,7 +25,7 @@ export class Directory {
   readonly blobs: Blobs;
   readonly pages: Pages;
   readonly #noted = new Set<string>();
-  readonly #glances = new Glances();
+  readonly #reads = new SmallReads();
   #found: Promise<StoreFound> | undefined;
 
   constructor(root: string, grace: number) {
@@ -111,7 +111,7 @@ export class Directory {
 
   /** A record that is broken is reported once, and its image cannot be seen. */
   async #record(file: string, note?: Note): Promise<StoreEntry | undefined> {
-    const told = await glanceAt(`${this.root}/images/${file}`, this.#glances).then(
+    const told = await readSmall(`${this.root}/images/${file}`, this.#reads).then(
       (text) => recordOf(text, file),
       (thrown: unknown) => {
         if (errno(thrown) === "ENOENT") return undefined;

@@ -1,7 +1,7 @@
 // What the system says when files are worked with.
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { errno, type Glances } from "images";
+import { errno, type SmallReads } from "images";
 
 export const isFull = (thrown: unknown): boolean => errno(thrown) === "ENOSPC" || errno(thrown) === "EDQUOT";
 
@@ -24,8 +24,8 @@ export async function readPlain(path: string): Promise<string> {
 }
 
 /** The same, of a small file. */
-export async function glanceAt(path: string, glances: Glances): Promise<string> {
-  return await glances.look(
+export async function readSmall(path: string, reads: SmallReads): Promise<string> {
+  return await reads.read(
     () => readPlainNow(path),
     () => readPlain(path),
   );

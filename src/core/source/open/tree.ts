@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Glances } from "../../disk/glances.ts";
+import { SmallReads } from "../../disk/small-reads.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import type { PlainSource, Stat } from "../../model/source.ts";
@@ -43,18 +43,18 @@ export async function seenWithTree<S extends PlainSource>(
   signal: AbortSignal,
 ): Promise<SeenSource<S>> {
   if (spec.kind !== "file") return { spec };
-  const found = await glanced(spec.path);
+  const found = await statOfPath(spec.path);
   if (found?.isFile() === true) return { spec, seen: statOf(found) };
   if (found?.isDirectory() !== true) return { spec };
   return { spec: { ...spec, path: await packed(spec.path, cacheRoot(env), signal) } };
 }
 
-const glances = new Glances();
+const reads = new SmallReads();
 
 /** What the file system says of a path; undefined: nothing, for whatever reason. */
-const glanced = async (path: string) =>
-  await glances
-    .look(
+const statOfPath = async (path: string) =>
+  await reads
+    .read(
       () => statSync(path, { bigint: true, throwIfNoEntry: false }),
       () => stat(path, { bigint: true }),
     )

@@ -1,0 +1,29 @@
+/** After so many reads in one turn of the event loop it gets its own: signals, the screen, other backends. */
+const TURN = 64;
+/** Milliseconds: what a read may take on average, and what all of them may take beyond that, before the file system counts as slow. */
+const EACH = 0.1;
+const BEYOND = 20;
+
+/**
+ * Thousands of small reads of a file system. A local one answers in less time than it takes to ask it through a thread, so it is read
+ * synchronously; a slow one (a network's, a disk that has to wake up) is read asynchronously. The first read is asynchronous, and so is
+ * every other until it has returned: a file system that hangs blocks neither signals nor the screen.
+ */
+export class SmallReads {
+  #count = 0;
+  #spent = 0;
+  #hasAnswered = false;
+
+  /** Returns what `now` or `later` returns: the same, at once or asynchronously. */
+  async read<T>(now: () => T, later: () => Promise<T>): Promise<T> {
+    this.#count++;
+    if (!this.#hasAnswered) return await later().finally(() => (this.#hasAnswered = true));
+    if (this.#count % TURN === 0 || this.#spent > BEYOND + this.#count * EACH) return await later();
+    const begun = performance.now();
+    try {
+      return now();
+    } finally {
+      this.#spent += performance.now() - begun;
+    }
+  }
+}
