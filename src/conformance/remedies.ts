@@ -86,7 +86,7 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
     section: DOES,
   },
   "what is already so": {
-    expects: "writing the reported values into the file, and removing them again, is no change",
+    expects: "writing the reported values into the file, and removing them again, changes nothing",
     fix: "report values as the file writes them: the same type, spelling and unit",
     section: DECLARES,
   },

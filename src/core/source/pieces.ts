@@ -150,7 +150,7 @@ export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerato
 
 /**
  * What comes from a socket, in buffers of its own, as large as many flows at once allow; else as `gathered`. The memory of what came is given
- * back at once: whoever gets a piece may do the same with it.
+ * back at once: the receiver of a piece may do the same with it.
  */
 export async function* received(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const joining = new Joining();
