@@ -33,7 +33,7 @@ test("images plugins new writes a plugin that compiles with the types beside it,
   const text = await readFile(folder.at("xo.ts"), "utf8");
   await folder.write(
     "xo.ts",
-    text.replace("api: 1,", "api: 2,").replace("mark.file === host.file", "mark.fil === host.file"),
+    text.replace("api: 1,", "api: 2,").replace("marker.file === host.file", "marker.fil === host.file"),
   );
   const wrong = await checked(folder);
   expect([wrong.includes("Type '2'"), wrong.includes("'fil'")]).toEqual([true, true]);

@@ -12,6 +12,12 @@ setDefaultTimeout(300_000);
 const BINARY = resolve("dist/images");
 const why = (await Bun.file(BINARY).exists()) ? "" : " (skipped: dist/images is not built)";
 
+/** A row of each kind; IMAGES_TEST_RACE=whole: all that need no server (a minute). */
+const SMOKE =
+  process.env["IMAGES_TEST_RACE"] === "whole"
+    ? ROWS.filter(({ group }) => group === "local").map(({ name }) => name)
+    : ["start-version", "url-store", "unpack-gz", "fan-out", "limit-copy"];
+
 /** The benchmark as a process, with everything that it makes in the folder. */
 function race(folder: TestDirectory, ...words: readonly string[]) {
   const argv = [process.execPath, "bench/main.ts", "race", "--smoke", "--no-install", "--mib", "8"];
@@ -32,12 +38,14 @@ test.skipIf(why !== "")(
   `the local rows on small files: one table, and nothing of this machine's paths in what is kept${why}`,
   async () => {
     await using folder = await TestDirectory.make();
-    const said = await raced(folder, "local");
+    const said = await raced(folder, ...SMOKE);
     const { rows } = await report(folder);
     const failures = rows.flatMap(({ name, failed }) => (failed === undefined ? [] : [`${name}: ${failed}`]));
     expect(failures.filter((one) => !one.includes("is not installed"))).toEqual([]);
     expect(said.code).toBe(failures.length === 0 ? 0 : 1);
-    expect(rows.map(({ name }) => name)).toEqual(ROWS.filter(({ group }) => group === "local").map(({ name }) => name));
+    expect(rows.map(({ name }) => name)).toEqual(
+      ROWS.filter(({ name }) => SMOKE.includes(name)).map(({ name }) => name),
+    );
     for (const { name, measured } of rows) {
       if (measured === undefined) continue;
       expect([name, measured.ours.length]).toEqual([name, name.startsWith("limit-") ? 0 : 1]);

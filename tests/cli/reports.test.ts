@@ -109,7 +109,7 @@ const settled = async (place: Place): Promise<void> => {
 };
 
 for (const [name, path, command] of [
-  ["bpg#1680: xz (Talos publishes raw.xz)", "/metal-amd64.raw.xz", "xz -6 < disk.raw > out"],
+  ["bpg#1680: xz (Talos publishes raw.xz)", "/metal-amd64.raw.xz", "xz -1 < disk.raw > out"],
   ["bpg#860: bz2 (OPNsense publishes img.bz2)", "/OPNsense-vga-amd64.img.bz2", "bzip2 -9 < disk.raw > out"],
 ] as const)
   report(`${name} is decompressed, from a URL`, [command.split(" ")[0] ?? ""], async (place) => {

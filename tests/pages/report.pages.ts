@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { html } from "../../src/cli/render/html/index.ts";
-import { Gathered } from "../../src/cli/render/run-report.ts";
+import { RunCollector } from "../../src/cli/render/run-report.ts";
 import type { Event } from "../../src/core/model/event.ts";
 import { imageId } from "../../src/core/model/name.ts";
 import type { Step } from "../../src/core/model/plan.ts";
@@ -36,7 +36,7 @@ const PHASES: readonly (Event | number)[] = [
 
 async function pageOfRun(): Promise<string> {
   const clock = new TestClock();
-  const gathered = new Gathered(() => clock.now());
+  const gathered = new RunCollector(() => clock.now());
   const [start, ...rest] = RUN;
   await gathered.read(played([...(start === undefined ? [] : [start]), ...PHASES, ...rest], clock));
   const ages = {

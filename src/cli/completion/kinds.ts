@@ -32,6 +32,7 @@ export const OF_FLAGS: Readonly<Record<string, WordKind>> = {
   "--id": "nothing",
   "--tag": "nothing",
   "--from": "nothing",
+  "--key": "nothing",
   "--link": "nothing",
   "--format": { words: GRAPHS },
   "--report": { words: REPORTS.map((kind) => `${kind}=`) },

@@ -131,8 +131,8 @@ test("a server that speaks no TLS is told as such", async () => {
 test("NODE_TLS_REJECT_UNAUTHORIZED is not listened to", async () => {
   await using server = await raw(greets, SERVER);
   const program = `
-    const { openDoor } = await import(${JSON.stringify(new URL("../../../src/core/net/http.ts", import.meta.url).pathname)});
-    const door = openDoor({ url: process.argv[1] }, { env: process.env, redact: (text) => text, maskSecret() {} });
+    const { createHttpClient } = await import(${JSON.stringify(new URL("../../../src/core/net/http.ts", import.meta.url).pathname)});
+    const door = createHttpClient({ url: process.argv[1] }, { env: process.env, redact: (text) => text, maskSecret() {} });
     const said = await door.json("GET", "", { signal: new AbortController().signal }).catch((error) => error.code);
     console.log(JSON.stringify(said));
     await door[Symbol.asyncDispose]();`;
