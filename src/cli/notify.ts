@@ -1,6 +1,7 @@
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { basename } from "node:path";
 import type { Secrets } from "../core/config/secrets.ts";
+import { userName } from "../core/disk/account.ts";
 import { asFailure } from "../core/failure.ts";
 import type { Config, Notify, NotifyEvent } from "../core/model/declaration.ts";
 import { isPending, type Plan } from "../core/model/plan.ts";
@@ -101,7 +102,7 @@ function factsOf(telling: Telling, { command }: RunSummary, config: Config, { en
     name: config.settings.name === "" ? basename(config.file) : config.settings.name,
     file: basename(config.file),
     command,
-    user: env["GITLAB_USER_LOGIN"] ?? env["GITHUB_ACTOR"] ?? env["USER"] ?? userInfo().username,
+    user: env["GITLAB_USER_LOGIN"] ?? env["GITHUB_ACTOR"] ?? env["USER"] ?? userName(),
     host: hostname(),
     at: now().toISOString(),
     link: env["CI_JOB_URL"] ?? githubRun(env) ?? "",

@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { canDownload } from "../core/abilities.ts";
 import type { ApplyContext } from "../core/apply/context.ts";
@@ -6,6 +5,7 @@ import { isPluginFile } from "../core/config/backends.ts";
 import { readConfig } from "../core/config/load.ts";
 import { withoutPulls } from "../core/config/policy.ts";
 import { Secrets } from "../core/config/secrets.ts";
+import { homeOf } from "../core/disk/account.ts";
 import { Failure, type Problem } from "../core/failure.ts";
 import { fileIn } from "../core/format/file-in-tar.ts";
 import { type BackendDeclaration, backendNamed, type Config } from "../core/model/declaration.ts";
@@ -197,7 +197,9 @@ export class Session implements AsyncDisposable {
       maskSecret: (secret) => this.secrets.maskSecret(secret),
       fileIn,
       scratch: () =>
-        privateDirectory(join(this.#shell.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "images")),
+        privateDirectory(
+          join(this.#shell.env["XDG_STATE_HOME"] ?? join(homeOf(this.#shell.env), ".local", "state"), "images"),
+        ),
     };
   }
 

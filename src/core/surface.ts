@@ -22,6 +22,7 @@ export {
   defineConformance,
   type TestPlace,
 } from "./conformance.ts";
+export { homeOf } from "./disk/account.ts";
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { diskFailure, errno } from "./disk/reason.ts";
 export { SmallReads } from "./disk/small-reads.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { homeOf } from "../disk/account.ts";
 import { Failure, type Problem } from "../failure.ts";
 import { meant } from "../model/check.ts";
 import type { Config, Import, Moved, Notify, Policy, Removed } from "../model/declaration.ts";
@@ -113,7 +113,7 @@ async function checked(
   const around = {
     problems,
     directory: dirname(resolve(file)),
-    home: env["HOME"] ?? homedir(),
+    home: homeOf(env),
     maskSecret: secrets === undefined ? undefined : (secret: string) => secrets.maskSecret(secret),
   };
   const backends = await checkBackends(tableAt(filled, "backend", problems), lookup, {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { resolve } from "node:path";
+import { homeOf } from "../disk/account.ts";
 import { Failure } from "../failure.ts";
 import type { FilePosition } from "../model/position.ts";
 import { runForSecret } from "./command.ts";
@@ -113,7 +113,7 @@ export class Secrets {
   }
 
   async #fromFile(path: string, signal: AbortSignal | undefined): Promise<string> {
-    const home = this.#options.env["HOME"] ?? homedir();
+    const home = homeOf(this.#options.env);
     const file = resolve(this.#options.directory, path.replace(/^~(?=\/|$)/, home));
     try {
       return await readFile(file, { encoding: "utf8", ...(signal === undefined ? {} : { signal }) });

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import type { Holder } from "../model/state.ts";
+import { userName } from "./account.ts";
 
 /** What a process is known by on its host. */
 export type Identity = Pick<Holder, "host" | "pid" | "started">;
@@ -103,15 +104,4 @@ function read(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Not userInfo() alone: it tells $USER, which su and containers leave unset or wrong. */
-function userName(): string {
-  const uid = process.getuid?.();
-  if (uid === undefined) return userInfo().username;
-  const entry = read("/etc/passwd")
-    ?.split("\n")
-    .find((line) => line.split(":")[2] === String(uid));
-  const named = entry?.split(":")[0] ?? userInfo().username;
-  return named === "unknown" ? `uid ${uid}` : named;
 }

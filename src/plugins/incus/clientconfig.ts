@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { Failure, type Host } from "images";
+import { Failure, type Host, homeOf } from "images";
 import * as t from "typanion";
 import { parse } from "yaml";
 
@@ -53,7 +52,7 @@ export class ClientConfig {
 
   constructor(written: string | undefined, host: Pick<Host, "directory" | "env">) {
     const { env } = host;
-    const home = env["HOME"] ?? homedir();
+    const home = homeOf(env);
     const usual = join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "incus");
     const named = written ?? (env["INCUS_CONF"] || undefined);
     this.#host = host;
@@ -62,7 +61,7 @@ export class ClientConfig {
 
   /** A path as it was written in images.toml. */
   absolute(path: string): string {
-    const home = this.#host.env["HOME"] ?? homedir();
+    const home = homeOf(this.#host.env);
     return resolve(this.#host.directory, path.replace(/^file:(\/\/(?=\/))?/, "").replace(/^~(?=\/|$)/, home));
   }
 

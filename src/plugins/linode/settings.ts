@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Desired, Failure, type Host } from "images";
+import { type Desired, Failure, type Host, homeOf } from "images";
 import { readProfile } from "./profile.ts";
 import type { LinodeConfig } from "./schema.ts";
 
@@ -56,7 +55,7 @@ function versioned(written: string, version: string | undefined): string {
 
 /** The configuration file, where there is one. @throws Failure when one that was named is not there, or has no such profile */
 async function fileOf({ config, profile }: Desired<LinodeConfig>, { directory, env }: Pick<Host, "directory" | "env">) {
-  const home = env["HOME"] ?? homedir();
+  const home = homeOf(env);
   const wanted = profile ?? said(env["LINODE_PROFILE"]);
   const named = config ?? said(env["LINODE_CONFIG"]);
   const absolute = (path: string) => resolve(directory, path.replace(/^~(?=\/|$)/, home));

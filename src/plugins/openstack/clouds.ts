@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { Failure, type Host, isTable } from "images";
+import { Failure, type Host, homeOf, isTable } from "images";
 import { parse } from "yaml";
 import { VENDORS } from "./vendors.ts";
 
@@ -45,7 +44,7 @@ export async function findCloud(
 
 /** The directories in which openstack looks for its files. */
 function directories({ env, directory }: Place): readonly string[] {
-  const home = env["HOME"] ?? homedir();
+  const home = homeOf(env);
   return [directory, join(env["XDG_CONFIG_HOME"] ?? join(home, ".config"), "openstack"), "/etc/openstack"];
 }
 
@@ -192,4 +191,4 @@ export const truth = (text: string | boolean | undefined): boolean | undefined =
 
 /** A path as people write it in these files. */
 export const pathOf = (text: string, { env, directory }: { env: Env; directory: string }): string =>
-  resolve(directory, text.replace(/^~(?=\/|$)/, env["HOME"] ?? homedir()));
+  resolve(directory, text.replace(/^~(?=\/|$)/, homeOf(env)));

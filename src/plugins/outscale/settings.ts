@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { resolve } from "node:path";
-import { type Desired, Failure, type Host, type Keys } from "images";
+import { type Desired, Failure, type Host, homeOf, type Keys } from "images";
 import * as t from "typanion";
 import type { OutscaleConfig } from "./schema.ts";
 
@@ -184,7 +183,7 @@ function full(endpoint: string | undefined, region: string, protocol: Protocol):
 }
 
 const absolute = (path: string, { directory, env }: Pick<Host, "directory" | "env">): string =>
-  resolve(directory, path.replace(/^~(?=\/|$)/, env["HOME"] ?? homedir()));
+  resolve(directory, path.replace(/^~(?=\/|$)/, homeOf(env)));
 
 async function pem(path: string, host: Pick<Host, "directory" | "env">): Promise<string> {
   return await readFile(absolute(path, host), "utf8").catch((cause: unknown) => {

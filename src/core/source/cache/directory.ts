@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { homeOf } from "../../disk/account.ts";
 import { Failure } from "../../failure.ts";
 import { type Digest, hexOf } from "../../model/digest.ts";
 import { sourceFailure } from "../failure.ts";
@@ -17,7 +17,7 @@ export function cacheRoot(env: Environment): string {
       hint: "use an absolute path",
     });
   }
-  const home = env["HOME"] ?? homedir();
+  const home = homeOf(env);
   const caches = env["XDG_CACHE_HOME"];
   return join(caches !== undefined && isAbsolute(caches) ? caches : join(home, ".cache"), "images");
 }

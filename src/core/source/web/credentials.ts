@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { homeOf } from "../../disk/account.ts";
 import { errno } from "../../disk/reason.ts";
 import { Failure } from "../../failure.ts";
 import type { UrlSource } from "../../model/source.ts";
@@ -83,7 +83,7 @@ async function loginOf(
 ): Promise<readonly [string, string] | undefined> {
   if (access.username !== undefined || access.password !== undefined)
     return [await optional(access.username, context), await optional(access.password, context)];
-  const path = context.env["NETRC"] ?? join(context.env["HOME"] ?? homedir(), ".netrc");
+  const path = context.env["NETRC"] ?? join(homeOf(context.env), ".netrc");
   const found = findLogin(await netrc(path), host);
   if (found === undefined) return undefined;
   context.maskSecret?.(found.password);

@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { closeSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { homeOf } from "../../disk/account.ts";
 import { canonical } from "../../model/value.ts";
 import { isBareSecret, isSecretParameter } from "../../net/secret-query.ts";
 import { identityOf, type UrlCredentials } from "./credentials.ts";
@@ -61,7 +61,7 @@ const known = new Map<string, RequestIdentifier>();
 
 /** The identifier of this user; where no key can be kept, one that lasts as long as this process. */
 export function identifierOf(env: Environment): RequestIdentifier {
-  const home = env["XDG_STATE_HOME"] ?? join(env["HOME"] ?? homedir(), ".local", "state");
+  const home = env["XDG_STATE_HOME"] ?? join(homeOf(env), ".local", "state");
   const path = join(home, "images", "identity.key");
   const before = known.get(path);
   if (before !== undefined) return before;

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
-import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
+import { homeOf, userName } from "../../disk/account.ts";
 import { Failure } from "../../failure.ts";
 
 export type PostgresEnv = Readonly<Record<string, string | undefined>>;
@@ -72,7 +72,7 @@ export async function targetOf(
   const option = (name: string, variable: string): string | undefined => url.searchParams.get(name) ?? env[variable];
   const host = url.searchParams.get("host") ?? (decodeURIComponent(url.hostname) || env["PGHOST"] || "localhost");
   const port = Number(url.port || env["PGPORT"] || 5432);
-  const username = login.username ?? (decodeURIComponent(url.username) || env["PGUSER"] || userInfo().username);
+  const username = login.username ?? (decodeURIComponent(url.username) || env["PGUSER"] || userName());
   const database = decodeURIComponent(url.pathname.slice(1)) || env["PGDATABASE"] || username;
   const password = login.password ?? env["PGPASSWORD"] ?? (await passwordOf({ host, port, database, username }, env));
   const root = option("sslrootcert", "PGSSLROOTCERT");
@@ -106,7 +106,7 @@ async function passwordOf(
   target: Pick<PostgresTarget, "host" | "port" | "database" | "username">,
   env: PostgresEnv,
 ): Promise<string | undefined> {
-  const path = env["PGPASSFILE"] ?? join(env["HOME"] ?? homedir(), ".pgpass");
+  const path = env["PGPASSFILE"] ?? join(homeOf(env), ".pgpass");
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || !found.isFile() || (found.mode & 0o077) !== 0) return undefined;
   const isSocket = target.host.startsWith("/");

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { homeOf } from "../../disk/account.ts";
 import { Failure } from "../../failure.ts";
 
 export type S3Env = Readonly<Record<string, string | undefined>>;
@@ -11,7 +11,7 @@ export type S3Profile = Readonly<Record<string, string>>;
  * @throws Failure config.secret when a file cannot be read
  */
 export async function profileOf(name: string, env: S3Env): Promise<S3Profile | undefined> {
-  const directory = join(env["HOME"] ?? homedir(), ".aws");
+  const directory = join(homeOf(env), ".aws");
   const shared = await sections(env["AWS_SHARED_CREDENTIALS_FILE"] ?? join(directory, "credentials"));
   const config = await sections(env["AWS_CONFIG_FILE"] ?? join(directory, "config"));
   const [keys, rest] = [shared.get(name), config.get(name === "default" ? name : `profile ${name}`)];
