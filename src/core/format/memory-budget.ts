@@ -1,5 +1,5 @@
 /** Bytes that the conversions of this process may hold together, beside what the run itself needs. */
-const DEFAULT_BUDGET = 24 << 20;
+const DEFAULT_BUDGET = 16 << 20;
 
 interface Waiting {
   readonly weight: number;
