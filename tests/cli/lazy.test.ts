@@ -43,7 +43,9 @@ for (const words of [["version"], ["--help"], ["plan", "--help"], ["__complete",
 test("a plan loads the plugin that it needs, and no telemetry, signature or import", async () => {
   const found = await loaded(["plan"]);
   expect([...new Set(found.flatMap((path) => /^src\/plugins\/(\w+)/.exec(path)?.[1] ?? []))]).toEqual(["local"]);
-  expect(found.filter((path) => /^node_modules\/|imagemanager|cli\/terraform\/|telemetry\/trace/.test(path))).toEqual([]);
+  expect(found.filter((path) => /^node_modules\/|imagemanager|cli\/terraform\/|telemetry\/trace/.test(path))).toEqual(
+    [],
+  );
 });
 
 test("telemetry is loaded when OTEL_* asks for it", async () => {

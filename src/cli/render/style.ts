@@ -19,13 +19,14 @@ export type Role = (typeof ROLES)[number];
 /** Text in the look of a role. Everything reads the same without colour. */
 export type Style = { readonly [R in Role]: (text: string) => string } & { readonly colour: boolean };
 
+/** Readable on light and dark terminals: no black, white or grey, and no background. */
 const SGR: Readonly<Record<Role, readonly [on: number, off: number]>> = {
   add: [32, 39],
   change: [33, 39],
   remove: [31, 39],
   replace: [35, 39],
   take: [36, 39],
-  forget: [90, 39],
+  forget: [2, 22],
   blocked: [31, 39],
   error: [31, 39],
   warning: [33, 39],
