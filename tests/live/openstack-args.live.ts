@@ -106,7 +106,8 @@ const rows: readonly Row[] = [
     values: ["true", "false"],
     shown: size,
     how: replaced,
-    origin: `image_source_url = "${url}/a.gz"`,
+    // Without a format, packed bytes that stay packed are refused: Glance would call them a raw disk.
+    origin: `disk_format = "raw"\nimage_source_url = "${url}/a.gz"`,
     plugins: ["openstack"],
   },
   {
