@@ -22,7 +22,8 @@ export async function kitTypes(): Promise<string> {
       "--exactOptionalPropertyTypes",
     ];
     const words = [
-      "bunx",
+      process.execPath,
+      "x",
       "tsc",
       ...options,
       ...language,

@@ -18,7 +18,7 @@ export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
   vkcs: async () => (await import("../plugins/vkcs/index.ts")).vkcs,
 };
 
-/** Which plugin files may run: those of `images.lock` alone, or also new ones, which are pinned then and told to `note`. */
+/** Which plugin files may run: those of `images.lock` alone, or also new ones, which are pinned then and reported to `note`. */
 type PluginTrust = "pinned" | { note(text: string): void };
 
 /** A built-in plugin by its name, or one from a file, as `images.lock` pins it. @throws Failure plugin.* */

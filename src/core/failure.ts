@@ -4,7 +4,7 @@ import type { FilePosition } from "./model/position.ts";
 type Area = "backend" | "cli" | "config" | "disk" | "net" | "plan" | "plugin" | "run" | "source" | "state";
 export type Code = `${Area}.${string}`;
 
-/** One thing that is wrong, told together with others. */
+/** One thing that is wrong, reported together with others. */
 export interface Problem {
   readonly code: Code;
   readonly message: string;

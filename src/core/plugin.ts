@@ -206,7 +206,7 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
    * by `plan` with what is known of the bytes by then. Touches nothing.
    */
   check?(want: Desired<I>, facts: Facts): readonly Complaint[];
-  /** Settings that `open` could not use, told by `validate`. Touches nothing; sensitive ones are references here. */
+  /** Settings that `open` could not use, reported by `validate`. Touches nothing; sensitive ones are references here. */
   checkConfig?(config: Desired<C>): readonly Complaint[];
   /** Secrets in `config` are resolved. Sends no request. */
   open(config: Desired<C>, host: Host): Promise<Backend<I>>;

@@ -35,7 +35,7 @@ class Stream {
   readonly #running = new Running();
   /** How many times ten seconds of each step have been reported. */
   readonly #told = new Map<Address, number>();
-  /** When the progress of a transfer was last told. */
+  /** When the progress of a transfer was last reported. */
   readonly #progressed = new Map<Address, number>();
   readonly #drifted = new Set<Address>();
   #command: Command = "plan";

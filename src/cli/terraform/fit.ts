@@ -14,7 +14,7 @@ interface Fitted {
 const COMMON: Schema = IMAGE;
 
 /**
- * What of these attributes the plugin takes, without what comes by itself (but for `always`). What it does not take is left out, and told;
+ * What of these attributes the plugin takes, without what comes by itself (but for `always`). What it does not take is left out, and reported;
  * an image for which nothing is left that it could be made from is `existing`.
  */
 export function fit(plugin: Plugin, attributes: Attributes, always: readonly string[]): Fitted {

@@ -2,7 +2,7 @@ import { redactUrls } from "../../core/config/redact.ts";
 import type { Attributes } from "../../core/model/value.ts";
 import { type KnownValue, type Mapped, text } from "./values.ts";
 
-/** The words for a URL: what of it is secret is taken out, and told apart. */
+/** The words for a URL: what of it is secret is taken out, and reported apart. */
 export function sourceOf(
   attributes: KnownValue,
 ): { readonly attributes: Attributes } & Pick<Mapped, "secrets" | "notes"> {

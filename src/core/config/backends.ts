@@ -87,7 +87,7 @@ class Plugins {
     }
     const plugin = await known;
     if (!(plugin instanceof Failure)) return plugin;
-    // Checked as if the nearest one were written, so that the rest is told as well.
+    // Checked as if the nearest one were written, so that the rest is reported as well.
     const near = plugin.code === "plugin.unknown" ? nearest(written, this.#context.plugins ?? []) : undefined;
     const at = entry.value.kind === "table" ? entry.value.entries.get("plugin")?.value.at : undefined;
     for (const problem of plugin.problems.length > 0 ? plugin.problems : [plugin])

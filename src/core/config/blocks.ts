@@ -93,7 +93,7 @@ function circle(start: Moved, all: readonly Moved[]): boolean {
   return false;
 }
 
-/** True, and told, when there is an earlier block for the same address. */
+/** True, and reported, when there is an earlier block for the same address. */
 function once(
   address: Address,
   { at }: TableNode,

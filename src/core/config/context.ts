@@ -49,7 +49,7 @@ export function hintFor(name: string, right: Iterable<string>, none: string): st
   return names.length > 12 ? `none of the ${names.length} names is similar` : `there is: ${names.join(", ")}`;
 }
 
-/** The declared address that a node names; undefined, and told, when it is none. */
+/** The declared address that a node names; undefined, and reported, when it is none. */
 export function declaredAddress(node: Node, { declared, problems }: CheckContext, what: string): Address | undefined {
   const found = addressAt(node, problems, what);
   if (found === undefined || declared.has(found)) return found;
@@ -69,7 +69,7 @@ export function addressAt(node: Node, problems: Problems, what: string): Address
   return found;
 }
 
-/** True, and told, when a URL carries a password. */
+/** True, and reported, when a URL carries a password. */
 export function reportPassword(
   url: string,
   at: FilePosition,

@@ -5,7 +5,7 @@ import type { Node, TextNode } from "./node.ts";
 import { checksumOf } from "./source-parts.ts";
 
 /**
- * The metadata file of an image in two parts, beside a disk on the web: a URL, or a table with `url` and `checksum`. Undefined, and told,
+ * The metadata file of an image in two parts, beside a disk on the web: a URL, or a table with `url` and `checksum`. Undefined, and reported,
  * where it is neither. `beside`: how the disk itself is fetched.
  */
 export function metadataOf(

@@ -23,7 +23,7 @@ const isPart = (key: string): key is SourcePart => Object.hasOwn(SOURCE, key);
 
 /**
  * All that an image says of its source, in `source` and in the other tools' spellings of it; `plugin` where its `source` is an attribute
- * of the plugin's own; undefined, and told, where its `source` is nothing.
+ * of the plugin's own; undefined, and reported, where its `source` is nothing.
  * @param own whether the plugin has an attribute `source`, that takes what is none of ours.
  */
 export function sourceEntries(

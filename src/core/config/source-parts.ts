@@ -7,7 +7,7 @@ import type { Node, TableNode, TextNode } from "./node.ts";
 
 /** Tells an error in a source, with its place; nothing comes of the source then. */
 export type ReportError = (at: FilePosition, message: string, hint?: string) => void;
-/** A URL as it is, or a path made absolute, or the URLs beside each mirror; undefined, and told, where it is none of them. */
+/** A URL as it is, or a path made absolute, or the URLs beside each mirror; undefined, and reported, where it is none of them. */
 type Placing = (node: TextNode, label: string) => readonly string[] | undefined;
 
 /** Names of headers that carry a secret. */

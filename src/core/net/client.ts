@@ -75,7 +75,7 @@ export interface Call {
   readonly body?:
     | string
     | { readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>; readonly size?: number };
-  /** Like `body`, with progress told as the bytes leave. */
+  /** Like `body`, with progress reported as the bytes leave. */
   readonly source?: Source;
   readonly progress?: (phase: Phase, done: number, total?: number) => void;
   /** May be sent twice without harm. Default: true for GET, HEAD, PUT, DELETE. Others are retried only when they cannot have arrived, and on 429 and 503 (for up to five minutes). */

@@ -4,10 +4,10 @@ import { isTable, type Value } from "../model/value.ts";
 // A request and its answer for debugging: headers, and bodies that are JSON. Secrets are hidden by their names; those
 // that are known are taken out by the caller.
 
-/** Bytes of a body; of a larger one only the size is told. */
+/** Bytes of a body; of a larger one only the size is shown. */
 export const LARGEST = 64 * 1024;
 
-/** Names of headers and of members of JSON whose values are never told. */
+/** Names of headers and of members of JSON whose values are never shown. */
 const SECRET =
   /auth|token|cookie|secret|passw|credential|signature|session|private|(?:^|[-_])(?:pass|key|pwd)$|access[-_]?key|api[-_]?key|upload_to|user[-_]?data/i;
 /** Names that the pattern would hide, and that tell nothing secret. */

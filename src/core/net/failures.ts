@@ -122,7 +122,7 @@ function plainText({ headers, body }: { readonly headers: Headers; readonly body
   return title.trim();
 }
 
-/** A failure of the connection itself, told with the request that it ended. */
+/** A failure of the connection itself, reported with the request that it ended. */
 export function brokenFailure(error: unknown, info: RequestInfo, said: string): Failure {
   const request = { method: info.method, url: shown(info) };
   const at = ` (${info.method} ${shown(info)})`;

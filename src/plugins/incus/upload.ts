@@ -18,7 +18,7 @@ export interface UploadSending {
 
 /**
  * Sends the files of an image, and waits until the server has made the image of them. Before the last bytes go, their fingerprint is
- * computed, compared with the expected one, and told as the id: so no image is created with an unknown id.
+ * computed, compared with the expected one, and reported as the id: so no image is created with an unknown id.
  * @throws Failure source.digest when it is another one, or when the server found another one
  */
 export async function send(

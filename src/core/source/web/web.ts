@@ -211,7 +211,7 @@ export function lengthOf(headers: Headers): number | undefined {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** A failure of the door, told as one of a source. */
+/** A failure of the HTTP client, as one of a source. */
 function webFailure(thrown: unknown, withheld: string | undefined): unknown {
   if (!(thrown instanceof Failure) || !thrown.code.startsWith("backend.")) return thrown;
   const kind = thrown.code.slice("backend.".length);
