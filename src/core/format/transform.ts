@@ -6,7 +6,6 @@ import { compress, decompress, type Packing } from "./compression.ts";
 
 import { convert } from "./convert.ts";
 import { empty } from "./failures.ts";
-import { watchedRaw } from "./footer.ts";
 import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
@@ -16,6 +15,7 @@ import { Spool } from "./spool.ts";
 import { untar } from "./tar.ts";
 import { refuseUnsafeFile } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
+import { watched } from "./whole.ts";
 
 /** Where bytes come from: a file that can be read at any place and twice, or a stream, once. */
 export type Input =
@@ -86,11 +86,8 @@ export async function* transform(
   options: TransformOptions,
 ): AsyncGenerator<Uint8Array> {
   const bytes = bytesOf(await flow(input, plan, options), options);
-  // What was only unpacked has been seen from its beginning alone.
-  const isUnpacked = plan.format === "raw" && plan.compression === "none" && !plan.steps.some(isConversion);
-  const watched = isUnpacked ? watchedRaw(bytes) : bytes;
-  if (plan.steps.length === 0) yield* watched;
-  else yield* handedOut(watched, options.lent === true && makesOwn(input, plan));
+  if (plan.steps.length === 0) yield* bytes;
+  else yield* handedOut(bytes, options.lent === true && makesOwn(input, plan));
 }
 
 /** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
@@ -106,11 +103,17 @@ export async function* transformSparse(
   }
 }
 
-const isConversion = (step: TransformStep): boolean => step.endsWith("->raw");
+const isConversion = (step: TransformStep): boolean => step.includes("->");
+const isPacking = (step: TransformStep): boolean => ["gzip", "xz", "zstd"].includes(step);
 
 async function flow(input: Input, plan: TransformPlan, options: TransformOptions): Promise<Flow> {
   let at: Flow = { kind: "input", input };
-  for (const step of plan.steps) at = apply(step, at, options);
+  const { steps, format } = plan;
+  for (const step of steps.filter((one) => !isPacking(one))) at = apply(step, at, options);
+  // What was only unpacked has been seen from its beginning alone.
+  if (format !== undefined && !steps.some(isConversion))
+    at = { kind: "bytes", bytes: watched(format, bytesOf(at, options)) };
+  for (const step of steps.filter(isPacking)) at = apply(step, at, options);
   if (!plan.open) return at;
   const { detected, whole } = await identify(bytesOf(at, options), {}, options.signal);
   try {

@@ -3,7 +3,7 @@ import type { RandomAccess } from "./access.ts";
 import { viewOf } from "./bytes.ts";
 import { corrupt, truncated, unsupported } from "./failures.ts";
 import { checkHead, checkTables } from "./qcow2/check.ts";
-import { hasParent, METADATA_LENGTH, metadataRegion, TABLE_LENGTH } from "./vhdx.ts";
+import { METADATA_LENGTH, metadataRegion, parametersOf, TABLE_LENGTH } from "./vhdx.ts";
 import { checkVmdk } from "./vmdk.ts";
 
 const FLATTEN = "merge both into one image: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2";
@@ -43,11 +43,11 @@ export async function refuseUnsafeFile(format: Format, file: RandomAccess): Prom
   if (format === "qcow2") await checkTables(file);
   if (format !== "vhdx") return;
   const region = metadataRegion(await file.read(0, TABLE_LENGTH, "again"));
-  if (hasParent(await file.read(region, METADATA_LENGTH, "again"))) throw onParent("vhdx");
+  if (parametersOf(await file.read(region, METADATA_LENGTH, "again")).hasParent) throw onParent("vhdx");
 }
 
 /** The type: 2 is fixed, 3 dynamic, 4 a difference to another image. */
-function checkVhd(head: Uint8Array, tail: Uint8Array | undefined): void {
+export function checkVhd(head: Uint8Array, tail: Uint8Array | undefined): void {
   const isDynamic = new TextDecoder().decode(head.subarray(0, 8)) === "conectix";
   const footer = isDynamic ? head : (tail ?? head);
   if (footer.length < 64) throw truncated("the vhd image");

@@ -1,9 +1,7 @@
-import { watchedRaw } from "../../format/footer.ts";
 import type { MemoryBudget } from "../../format/memory-budget.ts";
 import type { TransformPlan } from "../../format/plan.ts";
-import { watchedQcow2 } from "../../format/qcow2/watch.ts";
 import { takesLent, transform } from "../../format/transform.ts";
-import { watchedVhdx } from "../../format/vhdx.ts";
+import { watched } from "../../format/whole.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { ByteRequirements, Compression, Format, Source } from "../../model/image.ts";
 import type { Content } from "../../model/source.ts";
@@ -157,10 +155,7 @@ export class OpenedSource implements OpenResult {
   }
 
   #watched(bytes: AsyncIterable<Uint8Array>, size: number | undefined): AsyncIterable<Uint8Array> {
-    if (this.compression !== "none") return bytes;
-    if (this.format === "qcow2") return watchedQcow2(bytes, size);
-    if (this.format === "vhdx") return watchedVhdx(bytes);
-    return this.format === "raw" ? watchedRaw(bytes) : bytes;
+    return this.compression === "none" ? watched(this.format, bytes, size) : bytes;
   }
 
   release(): void {

@@ -1,0 +1,95 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { gzipSync } from "node:zlib";
+import { identify } from "../../../src/core/format/identify.ts";
+import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
+import { transform } from "../../../src/core/format/transform.ts";
+import { watched } from "../../../src/core/format/whole.ts";
+import type { Format } from "../../../src/core/model/image.ts";
+import { failureOf } from "../source/kit.ts";
+import { disk, folder, has, pieces, qemu } from "./tools.ts";
+
+setDefaultTimeout(300_000);
+
+// Images that are passed on as they are: whole ones come through untouched, and one that is cut off fails before its last piece.
+
+const KINDS: readonly (readonly [string, Format, readonly string[]])[] = [
+  ["monolithic sparse vmdk", "vmdk", ["-O", "vmdk"]],
+  ["stream-optimized vmdk", "vmdk", ["-O", "vmdk", "-o", "subformat=streamOptimized"]],
+  ["dynamic vhd", "vhd", ["-O", "vpc"]],
+  ["dynamic vhdx", "vhdx", ["-O", "vhdx"]],
+  ["fixed vhdx", "vhdx", ["-O", "vhdx", "-o", "subformat=fixed"]],
+  ["dynamic vdi", "vdi", ["-O", "vdi"]],
+  ["fixed vdi", "vdi", ["-O", "vdi", "-o", "static=on"]],
+  ["qed", "qed", ["-O", "qed"]],
+  ["qcow2", "qcow2", ["-O", "qcow2"]],
+];
+const FLAT = 20 << 20;
+
+async function made(words: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
+  await using place = await folder();
+  // The end is data, so that the last grain of each format is there.
+  await Bun.write(`${place.path}/raw`, Buffer.concat([disk(FLAT - 65_536, 5), disk(65_536, 6, 1).fill(7)]));
+  qemu("convert", "-f", "raw", ...words, `${place.path}/raw`, `${place.path}/out`);
+  return await Bun.file(`${place.path}/out`).bytes();
+}
+
+async function come(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const piece of bytes) all.push(piece);
+  return Buffer.concat(all);
+}
+
+describe.skipIf(!has("qemu-img"))("images that are passed on", () => {
+  for (const [name, format, words] of KINDS)
+    test(`${name}: whole it comes as it is; cut off anywhere it is truncated before its last piece`, async () => {
+      const image = await made(words);
+      for (const most of [1000, 70_000, 5_000_000])
+        expect((await come(watched(format, pieces(image, most), image.length))).equals(image)).toBe(true);
+      // Where a packed grain ends stands in the grain itself: that the last of them is whole is not seen.
+      const late = words.includes("subformat=streamOptimized") ? [] : [0.99, 1 - 512 / image.length];
+      for (const part of [0.1, 0.5, 0.9, ...late]) {
+        const cut = image.subarray(0, Math.floor((image.length * part) / 512) * 512);
+        let got = 0;
+        const failure = await failureOf(async () => {
+          for await (const piece of watched(format, pieces(cut, 70_000), cut.length)) got += piece.length;
+        });
+        expect([part, failure.code]).toEqual([part, "source.truncated"]);
+        expect(got).toBeLessThan(cut.length);
+      }
+      const inside = gzipSync(image.subarray(0, Math.floor(image.length / 1024) * 512));
+      const { detected, whole } = await identify(pieces(inside, 70_000));
+      const target: TransformTarget = { formats: [format], compressions: ["none"] };
+      const plan = planTransform(detected, target);
+      const out = transform({ kind: "stream", bytes: whole }, plan, { target });
+      expect((await failureOf(async () => await come(out))).code).toBe("source.truncated");
+    });
+
+  test("a vhdx on top of another is refused when it is only unpacked, too", async () => {
+    const image = await made(["-O", "vhdx"]);
+    const at = Buffer.from(image).indexOf(Buffer.from("3767a1ca36fa434db3b633f0aa44e76b", "hex"));
+    const metadata = Math.floor(at / (64 << 10)) * (64 << 10);
+    const flags = metadata + new DataView(image.buffer).getUint32(at + 16, true) + 4;
+    image[flags] = (image[flags] ?? 0) | 2;
+    const { detected, whole } = await identify(pieces(gzipSync(image), 70_000));
+    const target: TransformTarget = { formats: ["vhdx"], compressions: ["none"] };
+    const out = transform({ kind: "stream", bytes: whole }, planTransform(detected, target), { target });
+    expect((await failureOf(async () => await come(out))).message).toContain("on top of a parent image");
+  });
+
+  test("a dynamic vhd whose end says that it is one on top of another is refused", async () => {
+    const image = await made(["-O", "vpc"]);
+    image[image.length - 512 + 63] = 4;
+    const failure = await failureOf(async () => await come(watched("vhd", pieces(image, 70_000))));
+    expect(failure.message).toContain("on top of a parent image");
+  });
+
+  test("a stream-optimized vmdk with its directory at the end has its footer there", async () => {
+    const image = await made(["-O", "vmdk", "-o", "subformat=streamOptimized"]);
+    new DataView(image.buffer).setBigUint64(56, 2n ** 64n - 1n, true);
+    const footed = Buffer.concat([image, image.subarray(0, 512), Buffer.alloc(512)]);
+    expect((await come(watched("vmdk", pieces(footed, 70_000)))).equals(footed)).toBe(true);
+    expect((await failureOf(async () => await come(watched("vmdk", pieces(image, 70_000))))).code).toBe(
+      "source.truncated",
+    );
+  });
+});
