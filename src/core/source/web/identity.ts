@@ -3,8 +3,8 @@ import { closeSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSy
 import { dirname, join } from "node:path";
 import { homeOf } from "../../disk/account.ts";
 import { canonical } from "../../model/value.ts";
-import { isBareSecret, isSecretParameter } from "../../net/secret-query.ts";
 import { identityOf, type UrlCredentials } from "./credentials.ts";
+import { hidesValue } from "./where.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 const LENGTH = 32;
@@ -30,11 +30,7 @@ export class RequestIdentifier {
 
   /** Of a URL whose shown form hides values that choose the bytes; undefined where the shown form says it all. */
   hidden(url: string): string | undefined {
-    const { searchParams } = new URL(url);
-    const hides = [...searchParams].some(([name, value]) =>
-      value === "" ? isBareSecret(name, value) : isSecretParameter(name),
-    );
-    return hides ? this.#of(bare(url)) : undefined;
+    return hidesValue(url) ? this.#of(bare(url)) : undefined;
   }
 
   #of(text: string): string {

@@ -1,8 +1,19 @@
 import type { SourceSpec } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
-import { isBareSecret, isSecretParameter } from "../../net/secret-query.ts";
+import { isBareSecret, isSecretParameter, isSecretValue } from "../../net/secret-query.ts";
 
 export const isUrl = (where: string): boolean => /^https?:\/\//i.test(where);
+
+const isSecret = (name: string, value: string): boolean => isSecretParameter(name) || isSecretValue(name, value);
+
+/** Shorter values that only look secret are not taken out of other text: they may be a word of it. */
+const TELLING = 12;
+
+/** Whether the shown form of a URL leaves out a value that may choose the bytes. */
+export const hidesValue = (url: string): boolean =>
+  [...new URL(url).searchParams].some(([name, value]) =>
+    value === "" ? isBareSecret(name, value) : isSecret(name, value),
+  );
 
 /** A URL as it may be shown and kept: without user, password and fragment, and with the values of secret parameters taken out. */
 export function publicUrl(text: string): string {
@@ -10,17 +21,19 @@ export function publicUrl(text: string): string {
   const url = new URL(text);
   const shown = [...url.searchParams].filter(([name, value]) => !isBareSecret(name, value));
   const query = shown.map(([name, value]) =>
-    isSecretParameter(name) ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+    isSecret(name, value) ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
   return `${url.origin}${url.pathname}${query.length > 0 ? `?${query.join("&")}` : ""}`;
 }
+
+const isTelling = (name: string, value: string): boolean => value.length >= TELLING && isSecretValue(name, value);
 
 /** The secret parts of a URL: for redaction. */
 export function secretsIn(text: string): readonly string[] {
   if (!URL.canParse(text)) return [];
   const url = new URL(text);
   const query = [...url.searchParams].flatMap(([name, value]) =>
-    isBareSecret(name, value) ? [name] : isSecretParameter(name) ? [value] : [],
+    isBareSecret(name, value) ? [name] : isSecretParameter(name) || isTelling(name, value) ? [value] : [],
   );
   return [url.password, decoded(url.password), ...query].filter((secret) => secret.length >= 4);
 }
