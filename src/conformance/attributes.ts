@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import type { Attributes } from "images";
+import { type Attributes, isSame } from "images";
 import { type AttributeLife, type Clause, ClauseSkipped } from "../core/conformance.ts";
 import type { Check, TestStage } from "./stage.ts";
 
@@ -26,13 +26,18 @@ export const ATTRIBUTE_CLAUSES = {
         await stage.settled().catch((thrown: unknown) => {
           throw new Error(`${name}: after it was ${what}: ${thrown instanceof Error ? thrown.message : thrown}`);
         });
-        return (await stage.ours())[0]?.id;
+        return (await stage.ours())[0];
       };
       const set = await step("set", { [name]: life.set });
       const changed = await step("changed", { [name]: life.change });
-      if (life.replaces !== true) expect([name, changed]).toEqual([name, set]);
-      else expect([name, changed]).not.toEqual([name, set]);
-      if (life.clears !== false) await step("cleared", {});
+      if (life.replaces !== true) expect([name, changed?.id]).toEqual([name, set?.id]);
+      else expect([name, changed?.id]).not.toEqual([name, set?.id]);
+      if (life.clears === false) continue;
+      const cleared = await step("cleared", {});
+      // What was ours goes: an undeclared value that stays is no difference, so that the plan does not show it.
+      const was = changed?.attributes[name];
+      if (life.replaces !== true && was !== undefined && isSame(was, cleared?.attributes[name] ?? null))
+        throw new Error(`${name}: after it was cleared: it is still ${JSON.stringify(was)}`);
     }
   },
 
