@@ -1,11 +1,19 @@
 import { expect } from "bun:test";
-import { type Attributes, isSame } from "images";
+import { type Attribute, type Attributes, isSame, isTable, type Value } from "images";
 import { type AttributeLife, type Clause, ClauseSkipped } from "../core/conformance.ts";
+import { sameBy } from "../core/plan/diff.ts";
 import type { Check, TestStage } from "./stage.ts";
 
 // Clauses about attributes: set, changed, cleared, drifted.
 
 const lives = ({ spec }: TestStage): [string, AttributeLife][] => Object.entries(spec.lives);
+
+/** A value that stays is no difference once it is undeclared, so that the plan does not show it: the image does. */
+function expectCleared(name: string, left: Value, was: Value, attribute: Attribute): void {
+  const bare = attribute.ownName === true ? "small" : attribute.unset;
+  if (bare === undefined ? isTable(was) && isSame(left, was) : !sameBy(attribute, left, bare))
+    throw new Error(`${name}: after it was cleared, the image still has ${JSON.stringify(left)}`);
+}
 
 export const ATTRIBUTE_CLAUSES = {
   "all attributes": async (stage) => {
@@ -18,6 +26,8 @@ export const ATTRIBUTE_CLAUSES = {
   },
 
   "attribute lives": async (stage) => {
+    await stage.declare({ small: stage.spec.small });
+    const plugin = await stage.plugin();
     for (const [name, life] of lives(stage)) {
       const step = async (what: string, attributes: Attributes) => {
         await stage.declare({ small: { ...stage.spec.small, ...life.with, ...attributes } });
@@ -34,10 +44,9 @@ export const ATTRIBUTE_CLAUSES = {
       else expect([name, changed?.id]).not.toEqual([name, set?.id]);
       if (life.clears === false) continue;
       const cleared = await step("cleared", {});
-      // What was ours goes: an undeclared value that stays is no difference, so that the plan does not show it.
-      const was = changed?.attributes[name];
-      if (life.replaces !== true && was !== undefined && isSame(was, cleared?.attributes[name] ?? null))
-        throw new Error(`${name}: after it was cleared: it is still ${JSON.stringify(was)}`);
+      const [left, attribute] = [cleared?.attributes[name], plugin.image[name]];
+      if (life.replaces === true || life.stays === true || name in stage.spec.small) continue;
+      if (left !== undefined && attribute !== undefined) expectCleared(name, left, life.change, attribute);
     }
   },
 
