@@ -21,7 +21,7 @@ export const PROOF_MUTANTS: readonly Mutant[] = [
     VERIFIER,
     "await this.#signature?.end(hashes).catch(",
     "await this.#signature?.end(hashes).catch(() => undefined);\n    await Promise.resolve().catch(",
-    SIGNATURES,
+    `${SIGNATURES} ${SOURCE}/open.test.ts ${SOURCE}/liars.test.ts`,
   ),
   mutant(
     "a damaged copy in the cache is given",
