@@ -43,7 +43,7 @@ export class Sender {
     this.#httpsOnly = httpsOnly;
   }
 
-  /** Sends once, follows redirects of GET and HEAD. Rejects with a Tried, with what the door's headers threw, or with the scope's reason. */
+  /** Sends once, follows redirects of GET and HEAD. Rejects with a FailedAttempt, with what the client's headers threw, or with the scope's reason. */
   async send(job: HttpRequest, scope: Scope): Promise<AnswerHead> {
     const trail = new RedirectTrail(job.request, this.#httpsOnly);
     let { request, headers, isOwn } = job;
@@ -65,7 +65,7 @@ export class Sender {
     }
   }
 
-  /** The door's own headers for a request, in lower case. */
+  /** The client's own headers for a request, in lower case. */
   async headersFor(outgoing: OutgoingRequest, signal: AbortSignal): Promise<Record<string, string>> {
     const headers = typeof this.#headers === "function" ? this.#headers(outgoing) : this.#headers;
     return lowerCase(await orAborted(Promise.resolve(headers), signal));

@@ -35,7 +35,7 @@ class Client implements HttpClient {
   readonly #transport: Transport;
   readonly #sender: Sender;
   readonly #closing = new AbortController();
-  /** Set while the door asks its plugin for headers or a renewal: calls made from there use the place that is held already. */
+  /** Set while the client asks its plugin for headers or a renewal: calls made from there use the place that is held already. */
   readonly #inside = new AsyncLocalStorage<true>();
   #renewal: Promise<boolean> | undefined;
   #renewals = 0;

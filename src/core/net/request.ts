@@ -15,7 +15,7 @@ const SAFE = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 /** One request as it is wanted, whatever number of tries it takes. */
 export interface HttpRequest {
   readonly request: RequestInfo;
-  /** All in lower case. The door's own headers go over `defaults`, and `headers` over those. */
+  /** All in lower case. The client's own headers go over `defaults`, and `headers` over those. */
   readonly defaults: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string | undefined;
@@ -23,7 +23,7 @@ export interface HttpRequest {
   readonly told: (sent: number) => void;
   /** Twice is as good as once. */
   readonly isSafe: boolean;
-  /** The door's own headers go along. */
+  /** The client's own headers go along. */
   readonly isOwn: boolean;
   readonly patience: ExchangeTimeouts;
   /** Statuses that are wanted though they are no success. */

@@ -227,7 +227,7 @@ function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promis
 
 const keyOf = (url: string, access: UrlCredentials): string => `${url} ${identityOf(access, url)}`;
 
-/** The URL as it goes to the door: user and password travel in a header. */
+/** The URL as it goes to the client: user and password travel in a header. */
 function bare(text: string): string {
   const url = new URL(text);
   url.username = "";
