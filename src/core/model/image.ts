@@ -3,7 +3,7 @@ import type { Address, ImageId } from "./name.ts";
 import type { Reported, Schema } from "./schema.ts";
 import type { Attributes } from "./value.ts";
 
-/** What a disk image is, told by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that we pass on as they are. */
+/** The format of a disk image, recognised by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that are passed on unchanged. */
 export const FORMATS = [
   "raw",
   "qcow2",

@@ -88,8 +88,8 @@ export class Sender {
     let flow: OutgoingBody | undefined;
     try {
       scope.signal.throwIfAborted();
-      if (job.opens !== undefined) job.told(0);
-      flow = job.opens && new OutgoingBody(job.opens, job.told, (forSocket) => exchange.waits(forSocket));
+      if (job.opens !== undefined) job.onSent(0);
+      flow = job.opens && new OutgoingBody(job.opens, job.onSent, (forSocket) => exchange.waits(forSocket));
       const { origin, path, dispatcher } = route;
       await exchange.send(
         dispatcher,
@@ -121,8 +121,9 @@ export class Sender {
       return new FailedAttempt(failure, isNowhere && !this.#reached.has(request.url.origin) ? false : failure.retry);
     }
     const hint = this.#hintOf(failure, request.url, job);
-    const told = hint === undefined ? failure : new Failure(failure.code, failure.message, { ...facts(failure), hint });
-    return new FailedAttempt(told, job.isSafe && failure.retry);
+    const explained =
+      hint === undefined ? failure : new Failure(failure.code, failure.message, { ...facts(failure), hint });
+    return new FailedAttempt(explained, job.isSafe && failure.retry);
   }
 
   #hintOf({ code, retry, hint }: Failure, url: URL, job: HttpRequest): string | undefined {

@@ -129,7 +129,7 @@ class Client implements HttpClient {
           deadline: this.#clock.now() + seconds * 1000,
           again: (error) => error instanceof FailedAttempt && error.again,
           patient: (error) => this.#context.patient === true && isBusy(error),
-          told: (again) => this.#tell(job, again),
+          onRetry: (again) => this.#tell(job, again),
           ...(this.#context.random === undefined ? {} : { random: this.#context.random }),
         },
       );

@@ -20,7 +20,7 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string | undefined;
   readonly opens: BodyFactory | undefined;
-  readonly told: (sent: number) => void;
+  readonly onSent: (sent: number) => void;
   /** Twice is as good as once. */
   readonly isSafe: boolean;
   /** The client's own headers go along. */
@@ -62,7 +62,7 @@ export function requestOf(
     headers: { ...(authorization === undefined ? {} : { authorization }), ...lowerCase(call.headers ?? {}) },
     text,
     opens,
-    told: (sent) => call.progress?.("upload", sent, opens?.size),
+    onSent: (sent) => call.progress?.("upload", sent, opens?.size),
     isSafe: call.idempotent ?? SAFE.has(method),
     isOwn: maySendCredentials(base, url),
     patience: { idle, answer: idle * DIGESTING },
