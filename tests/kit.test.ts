@@ -20,6 +20,21 @@ test("the types of the kit are those of the module images (bun run docs writes t
   expect(await readFile("kit/images.d.ts.txt", "utf8")).toBe(await kitTypes());
 });
 
+test("the comments of the types name only what there is", async () => {
+  const text = await readFile("kit/images.d.ts.txt", "utf8");
+  const comment = /\/\*\*[\s\S]*?\*\/|\/\/.*/g;
+  const code = text.replace(comment, "");
+  const words = code + (await readFile("docs/plugins.md", "utf8")) + (await readFile("docs/configuration.md", "utf8"));
+  const unknown = (text.match(comment) ?? []).flatMap((one) =>
+    [...one.matchAll(/`(?!(?:disk|run)\.)([A-Za-z]\w*)(?:\.(\w+))?[`(]/g)].filter(
+      ([, name = "", member]) =>
+        /[a-z]/.test(name) &&
+        !(member === undefined ? new RegExp(`\\b${name}\\b`) : new RegExp(`\\b${member}\\??[(:<]`)).test(words),
+    ),
+  );
+  expect(unknown.map(([text]) => text)).toEqual([]);
+});
+
 test("images plugins new writes a plugin that compiles with the types beside it, and passes the suite", async () => {
   await using folder = await TestDirectory.make();
   const made = await run(folder, ["plugins", "new", "xo"]);

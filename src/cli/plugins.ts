@@ -7,7 +7,7 @@ import type { Plugin } from "../core/plugin.ts";
 import { readPlugin } from "../core/plugincode.ts";
 import { PluginLock } from "./plugin-lock.ts";
 
-/** The plugins of the binary, loaded when they are asked for. The only door from the program to them. */
+/** The plugins of the binary, loaded when they are asked for. The only way from the program to them. */
 export const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
   incus: async () => (await import("../plugins/incus/index.ts")).incus,
   linode: async () => (await import("../plugins/linode/index.ts")).linode,

@@ -36,7 +36,7 @@ export class Program extends Cli<Shell> {
     }
     let ready: { readonly command: Command<Shell>; readonly shell: Shell };
     try {
-      const { args, folder: directory, isSilent = false, isDebug = false, isQuiet = false } = fromTerraformStyle(input);
+      const { args, directory, isSilent = false, isDebug = false, isQuiet = false } = fromTerraformStyle(input);
       if (args.length === 0 || args[0] === "--help" || args[0] === "-h") {
         const [{ overview }, known] = await Promise.all([import("./overview.ts"), import("./completion/known.json")]);
         shell.stdout.write(overview(known.default));

@@ -100,6 +100,6 @@ function overHttp({ state, username, password, http }: StateLocation, { secrets,
     secrets.maskSecret(basic);
     return { authorization: `Basic ${basic}` };
   };
-  const door = open({ url: url.href, headers, credentials: "`state_username` and `state_password`" });
-  return { storage: httpStorage(door, url.href, httpWords(url.href, http)), close: door };
+  const client = open({ url: url.href, headers, credentials: "`state_username` and `state_password`" });
+  return { storage: httpStorage(client, url.href, httpWords(url.href, http)), close: client };
 }

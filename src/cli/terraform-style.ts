@@ -6,7 +6,7 @@ import { TERRAFORM_COMMANDS, TERRAFORM_OPTIONS, VALUE_WITHOUT_EFFECT, WITHOUT_EF
 interface HabitLine {
   readonly args: readonly string[];
   /** `-chdir=DIR`. */
-  readonly folder?: string;
+  readonly directory?: string;
   /** `-input=false`: nothing is asked for. */
   readonly isSilent?: boolean;
   /** `--debug`: as IMAGES_LOG=debug. */
@@ -58,7 +58,7 @@ export function fromTerraformStyle(words: readonly string[]): HabitLine {
   const args = commands(options(kept.flatMap(switched)));
   return {
     args: [...args, ...rest],
-    ...(directory === undefined ? {} : { folder: directory }),
+    ...(directory === undefined ? {} : { directory: directory }),
     isSilent,
     isDebug,
     isQuiet,

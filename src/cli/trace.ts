@@ -65,8 +65,8 @@ function append(path: string, line: string): void {
 
 /** What tells two listeners; the first one may be missing. */
 export const both =
-  <T>(first: ((told: T) => void) | undefined, second: (told: T) => void) =>
-  (told: T): void => {
-    first?.(told);
-    second(told);
+  <T>(first: ((event: T) => void) | undefined, second: (event: T) => void) =>
+  (event: T): void => {
+    first?.(event);
+    second(event);
   };

@@ -11,8 +11,8 @@ export const ACCESS_CLAUSES = {
     if (bad === undefined) throw new ClauseSkipped("this backend has no credentials");
     const before = stage.place.requests?.() ?? 0;
     await stage.declare({ small: stage.spec.small });
-    const text = await Bun.file(stage.folder.at("images.toml")).text();
-    await stage.folder.write(
+    const text = await Bun.file(stage.directory.at("images.toml")).text();
+    await stage.directory.write(
       "images.toml",
       text.replace(/\[backend\.x\][^[]*/, () => stage.head(bad.settings)),
     );

@@ -77,7 +77,7 @@ export const ATTRIBUTE_CLAUSES = {
     const plan = await stage.run("plan", "--detailed-exitcode", "--out", "plan.json");
     expect(plan.code).toBe(2);
     const file: { resource_drift?: readonly { change: { actions: readonly string[] } }[] } = await Bun.file(
-      stage.folder.at("plan.json"),
+      stage.directory.at("plan.json"),
     ).json();
     expect(file.resource_drift?.length).toBe(1);
     expect(plan.stdout).toContain(name);

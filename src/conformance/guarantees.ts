@@ -45,7 +45,7 @@ export const GUARANTEE_CLAUSES = {
     await stage.apply();
     const before = await stage.live();
     await stage.loseState();
-    await stage.folder.write(stage.filename, stage.spec.otherBytes);
+    await stage.directory.write(stage.filename, stage.spec.otherBytes);
     const plan = await stage.run("plan");
     expect(plan.stdout).toContain("was made by another state");
     for (const args of [
@@ -87,10 +87,10 @@ export const GUARANTEE_CLAUSES = {
     await stage.declare({ small: all });
     await stage.apply();
     const [whole] = await stage.ours();
-    const told = Object.entries(whole?.attributes ?? {}).filter(
+    const reported = Object.entries(whole?.attributes ?? {}).filter(
       ([name]) => (name in lives || name in small) && !(name in elsewhere),
     );
-    await stage.declare({ small: { ...all, ...Object.fromEntries(told) } });
+    await stage.declare({ small: { ...all, ...Object.fromEntries(reported) } });
     await stage.settled();
   },
 
@@ -151,11 +151,11 @@ export const GUARANTEE_CLAUSES = {
       await stage.run("show"),
     ];
     const files = await Promise.all(
-      ["events.ndjson", "plan.json", "images.state.json"].map((name) => Bun.file(stage.folder.at(name)).text()),
+      ["events.ndjson", "plan.json", "images.state.json"].map((name) => Bun.file(stage.directory.at(name)).text()),
     );
     const journal = await Array.fromAsync(
-      new Bun.Glob(".images/**/*").scan({ cwd: stage.folder.path, dot: true }),
-      (name) => Bun.file(stage.folder.at(name)).text(),
+      new Bun.Glob(".images/**/*").scan({ cwd: stage.directory.path, dot: true }),
+      (name) => Bun.file(stage.directory.at(name)).text(),
     );
     const everything = [...said.map(({ stdout, stderr }) => stdout + stderr), ...files, ...journal].join("\n");
     for (const secret of secrets) expect(everything).not.toContain(secret);
@@ -201,7 +201,7 @@ export const GUARANTEE_CLAUSES = {
     await stage.declare({ small: stage.spec.small });
     await stage.apply();
     const [before] = await stage.ours();
-    await stage.folder.write(stage.filename, stage.spec.otherBytes);
+    await stage.directory.write(stage.filename, stage.spec.otherBytes);
     const plan = await stage.run("plan", "--detailed-exitcode");
     expect(plan.code).toBe(2);
     expect(plan.stdout).toContain("content");
@@ -235,8 +235,8 @@ export const GUARANTEE_CLAUSES = {
 
   unmarked: async (stage) => {
     await stage.declare({ small: stage.spec.small });
-    const text = await Bun.file(stage.folder.at("images.toml")).text();
-    await stage.folder.write("images.toml", text.replace("[backend.x]\n", "[backend.x]\nmark = false\n"));
+    const text = await Bun.file(stage.directory.at("images.toml")).text();
+    await stage.directory.write("images.toml", text.replace("[backend.x]\n", "[backend.x]\nmark = false\n"));
     const before = new Set((await stage.live()).map(({ id }) => id));
     await stage.apply();
     await using open = await stage.backend();

@@ -190,14 +190,14 @@ export const SHARED_BACKEND_CLAUSES = {
       await same(args.join(" "));
     }
     if (spec.otherBytes !== undefined) {
-      await stage.folder.write(stage.filename, spec.otherBytes);
+      await stage.directory.write(stage.filename, spec.otherBytes);
       await stage.apply();
       await same("new bytes");
     }
     await stage.ok("destroy", "--yes");
     await same("destroy");
     expect(await bytesOf(stage, theirs)).toEqual(bytes);
-    if (spec.bytes !== undefined) await stage.folder.write(stage.filename, spec.bytes);
+    if (spec.bytes !== undefined) await stage.directory.write(stage.filename, spec.bytes);
     for (let round = 0; round < 2; round++) {
       for (const args of [...RUNS, ["destroy", "--yes"]]) {
         await stage.loseState();

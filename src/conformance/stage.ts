@@ -34,7 +34,7 @@ export class TestStage implements AsyncDisposable {
   readonly #request: ClauseRequest;
   /** What clauses made by the plugin itself. */
   readonly #made = new Set<ImageId>();
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   readonly filename: string;
 
   private constructor(request: ClauseRequest, place: TestPlace, directory: TestDirectory) {
@@ -42,7 +42,7 @@ export class TestStage implements AsyncDisposable {
     this.#request = request;
     this.spec = spec;
     this.place = place;
-    this.folder = directory;
+    this.directory = directory;
     this.filename = spec.filename ?? "disk.img";
   }
 
@@ -63,14 +63,14 @@ export class TestStage implements AsyncDisposable {
       return `[image.${JSON.stringify(name)}]\nbackend = "x"\n${own}${lines(attributes)}`;
     });
     const settings = more.includes("[settings]") ? more : `${more}\n[settings]\nname = "${NAME}"`;
-    await this.folder.write(
+    await this.directory.write(
       "images.toml",
       `${settings}\n[backend.x]\nplugin = ${JSON.stringify(this.#request.plugin)}\n${lines(this.place.settings)}\n${blocks.join("\n")}`,
     );
   }
 
   run(...args: readonly string[]): Promise<ProgramResult> {
-    return this.#request.run(this.folder, args, { ...this.place.env });
+    return this.#request.run(this.directory, args, { ...this.place.env });
   }
 
   /** @throws CommandFailed with the output of the command, when it fails */
@@ -95,7 +95,7 @@ export class TestStage implements AsyncDisposable {
   /** As a fresh checkout has it: no state, no journal. */
   async loseState(): Promise<void> {
     for (const name of ["images.state.json", "images.state.json.backup", ".images"])
-      await rm(this.folder.at(name), { recursive: true, force: true });
+      await rm(this.directory.at(name), { recursive: true, force: true });
   }
 
   async live(): Promise<
@@ -150,8 +150,8 @@ export class TestStage implements AsyncDisposable {
       stdout,
       stderr,
       colorDepth: 1,
-      env: { HOME: this.folder.path, ...env },
-      cwd: this.folder.path,
+      env: { HOME: this.directory.path, ...env },
+      cwd: this.directory.path,
       signal: never,
       hard: never,
       now: () => new Date(),
@@ -171,7 +171,7 @@ export class TestStage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.spec.shared === true) await this.#cleanUp();
     await this.place[Symbol.asyncDispose]();
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }
 

@@ -7,21 +7,21 @@ import type { Backend, Complaint, Context, ReadContext } from "./plugin.ts";
 
 // What a backend can do besides `Backend`: each ability is a method that it may have.
 
-/** A file of an image as it comes out of a backend. */
+/** A file of an image, downloaded from a backend. */
 export interface Part {
   readonly name: string;
   readonly format: Format;
   readonly size?: number;
-  /** The sha256 that its bytes have to have, where the backend keeps one of this part. */
+  /** The sha256 of its bytes, if the backend keeps one of this part. */
   readonly digest?: Digest;
   open(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
-/** Ability: the bytes of an image can be had back. One part, or metadata and disk where an image is kept in two. */
+/** Ability: returns the bytes of an image. One part, or metadata and disk. */
 export interface Downloads {
   download(id: ImageId, context: ReadContext): Promise<readonly Part[]>;
 }
-/** Ability: a link from which anyone can download the disk of an image, for so many seconds. It is a secret. */
+/** Ability: a link from which anyone can download the disk of an image for this number of seconds. It is a secret. */
 export interface Links {
   link(id: ImageId, seconds: number, context: ReadContext): Promise<string>;
 }
@@ -29,7 +29,7 @@ export interface Links {
 export interface Retires {
   retire(id: ImageId, how: "hide" | "deactivate", context: Context): Promise<void>;
 }
-/** Ability: says what uses an image, in words ("3 servers"); undefined when nothing does. */
+/** Ability: what uses an image, as text ("3 servers"); undefined if nothing does. */
 export interface Uses {
   usedBy(id: ImageId, context: ReadContext): Promise<string | undefined>;
 }
@@ -41,7 +41,7 @@ export interface Renames {
   rename(id: ImageId, version: string, context: Context, template?: string): Promise<void>;
 }
 
-/** What people gave to a managed image besides what is declared. */
+/** Undeclared additions to a managed image. */
 export interface Additions {
   /**
    * Live values of attributes that `create` and `update` can give to another image: tags, members, aliases, an expiry, properties set
@@ -49,27 +49,27 @@ export interface Additions {
    * Of a table with keys of its own, only keys that no new image would have by itself.
    */
   readonly attributes: Attributes;
-  /** What a new image will not have, a line each, for the plan: "share group 42", "the acceptance by project p2". */
+  /** Lines for the plan: what a new image will not have: "share group 42", "the acceptance by project p2". */
   readonly lost?: readonly string[];
 }
 /**
- * Ability: says what people added to an image, asked before it is replaced, at the cost of requests of its own. What the core carries
- * over comes to `create` (and, where a replace was interrupted, to `update`) as a part of `want`.
+ * Ability: reports undeclared additions to an image before it is replaced; may send requests. What is carried over is passed to `create`
+ * (and to `update`, if a replacement was interrupted) as a part of `want`.
  */
 export interface ReportsAdditions<I extends Schema = Schema> {
   additions(image: Observed<I>, want: Desired<I>, context: ReadContext): Promise<Additions>;
 }
 
 /**
- * Ability: says what of a wish only the backend itself can judge: a region that it does not have. Asked by a plan, after the images were
- * listed, so that what is known by then costs no request.
+ * Ability: checks what only the backend can decide, for example that a region exists. Called by a plan after the listing, so that what is
+ * known from it costs no request.
  */
 export interface ChecksLive<I extends Schema = Schema> {
   checkLive(want: Desired<I>, context: ReadContext): Promise<readonly Complaint[]>;
 }
 
 export const canCheckLive = <B extends Backend>(backend: B): backend is B & ChecksLive => has(backend, "checkLive");
-/** What a backend made of an image that it brought up to date with its origin by itself. */
+/** The result of an update of an image from its origin by the backend itself. */
 export interface Refreshed {
   /** The image as it is now, with its marker and what is declared of it; it may have another id. */
   readonly image: Observed;
@@ -78,14 +78,14 @@ export interface Refreshed {
   /** `Resolved.content` of what the image is made from now. */
   readonly content?: string;
 }
-/** Ability: brings an image up to date with what it was copied from, where the backend knows that by itself. */
+/** Ability: updates an image from what it was copied from, if the backend knows that. */
 export interface Refreshes<I extends Schema = Schema> {
   refresh(have: Observed<I>, want: Desired<I>, context: Context): Promise<Refreshed>;
 }
 
 /**
- * Ability: a place can be written in several ways, or is reached through several backends. Answers `names` (those of the plugin's
- * `names` and `physical`) in their order, each as a text that is the same for one name at one place, however it is written.
+ * Ability: a place can be written in several ways, or is reached through several backends. Returns `names` (those of `Plugin.names` and
+ * `Plugin.physical`) in their order, each as a text that is the same for one name at one place, however it is written.
  */
 export interface Locates<I extends Schema = Schema> {
   located(want: Desired<I>, names: readonly string[], context: ReadContext): Promise<readonly string[]>;

@@ -1,14 +1,14 @@
-/** A server on 127.0.0.1 that is in for a real one in tests. */
+/** A server on 127.0.0.1 for tests. */
 export interface Emulator extends AsyncDisposable {
   /** Without a slash at its end. */
   readonly url: string;
   /** Requests so far. */
   requests(): number;
-  /** The next `times` requests are answered with this status, and are not passed on. */
+  /** Answers the next `times` requests with this status, without calling `answer`. */
   refuse(status: number, times: number): void;
 }
 
-/** Serves `answer` on a free port; an error in it is shown on stderr and answered with 500. */
+/** Serves `answer` on a free port. An error in it is printed to stderr and answered with 500. */
 export function emulate(answer: (request: Request) => Response | Promise<Response>): Emulator {
   let count = 0;
   let refused = { status: 0, times: 0 };

@@ -92,10 +92,10 @@ export function requestText({ method, url, status, id }: NonNullable<Failure["re
 }
 
 /** What lies behind a failure, outermost first; a cause that its parent has quoted already is passed over. */
-export function causesOf(cause: unknown, told: string): string[] {
+export function causesOf(cause: unknown, shown: string): string[] {
   const found: string[] = [];
   const seen = new Set<unknown>();
-  let said = told;
+  let said = shown;
   for (let one = cause; one !== undefined && one !== null && !seen.has(one) && found.length < DEEPEST; ) {
     seen.add(one);
     const text = one instanceof Error ? one.message : String(one);

@@ -34,7 +34,7 @@ class Stream {
   readonly #plugin: PluginOf;
   readonly #running = new Running();
   /** How many times ten seconds of each step have been reported. */
-  readonly #told = new Map<Address, number>();
+  readonly #reportedIntervals = new Map<Address, number>();
   /** When the progress of a transfer was last reported. */
   readonly #progressed = new Map<Address, number>();
   readonly #drifted = new Set<Address>();
@@ -101,8 +101,8 @@ class Stream {
     for (const doing of this.#running.all) {
       const { address, action, began } = doing;
       const intervals = Math.floor((now - began) / 10_000);
-      if (intervals <= (this.#told.get(address) ?? 0)) continue;
-      this.#told.set(address, intervals);
+      if (intervals <= (this.#reportedIntervals.get(address) ?? 0)) continue;
+      this.#reportedIntervals.set(address, intervals);
       const facts = { action: streamAction(action), elapsed_seconds: seconds(now - began), ...movingFacts(doing, now) };
       this.#hook("apply_progress", going(addr(address), action, now - began), address, facts);
     }
@@ -131,7 +131,7 @@ class Stream {
         this.#hook("apply_complete", finished(at, action, event.ms, event.id), address, { ...facts, ...elapsed });
       else this.#hook("apply_errored", errored(at, action, event.ms), address, { ...facts, ...elapsed });
     }
-    this.#told.delete(address);
+    this.#reportedIntervals.delete(address);
     if (type === "step.failed") this.#diagnostic(diagnosticOf(event.failure, at));
   }
 

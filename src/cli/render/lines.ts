@@ -32,12 +32,12 @@ class Log {
   readonly #clock: RenderClock;
   readonly #running = new Running();
   /** How many intervals of each running step have been reported. */
-  readonly #told = new Map<Address, number>();
-  readonly #reading: { began: number | undefined; started: number; done: number; told: number } = {
+  readonly #reportedIntervals = new Map<Address, number>();
+  readonly #reading: { began: number | undefined; started: number; done: number; reported: number } = {
     began: undefined,
     started: 0,
     done: 0,
-    told: 0,
+    reported: 0,
   };
   #command: Command | undefined;
 
@@ -68,7 +68,7 @@ class Log {
       case "step.started":
       case "step.done":
       case "step.failed":
-        this.#told.delete(event.address);
+        this.#reportedIntervals.delete(event.address);
         break;
       case "run.done": {
         const end = endLine(event, this.#command, this.#view);
@@ -83,17 +83,17 @@ class Log {
   tick(): void {
     const now = this.#clock.now();
     for (const doing of this.#running.all) this.#still(doing, now);
-    const { began, started, done, told } = this.#reading;
-    if (began === undefined || now - began < (told + 1) * INTERVAL || done === started) return;
-    this.#reading.told = Math.floor((now - began) / INTERVAL);
+    const { began, started, done, reported } = this.#reading;
+    if (began === undefined || now - began < (reported + 1) * INTERVAL || done === started) return;
+    this.#reading.reported = Math.floor((now - began) / INTERVAL);
     this.#say(`Refreshing state... ${done} of ${plural(started, "address", "addresses")} read`);
   }
 
   #still(doing: StepInProgress, now: number): void {
     const { address, action, began } = doing;
     const intervals = Math.floor((now - began) / INTERVAL);
-    if (intervals <= (this.#told.get(address) ?? 0)) return;
-    this.#told.set(address, intervals);
+    if (intervals <= (this.#reportedIntervals.get(address) ?? 0)) return;
+    this.#reportedIntervals.set(address, intervals);
     const id = doing.id === undefined || action === "create" ? undefined : printable(doing.id);
     this.#say(`${going(address, action, now - began, id)} ${movingText(doing)}`.trimEnd());
   }

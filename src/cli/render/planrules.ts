@@ -42,7 +42,7 @@ const code: Rule = (found) =>
 
 const content = contentRule;
 
-/** One of several shapes, told apart by the text at `key`. */
+/** One of several shapes, distinguished by the text at `key`. */
 const byKey =
   (key: string, rules: Readonly<Record<string, Rule>>): Rule =>
   (found) => {

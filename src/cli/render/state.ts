@@ -96,10 +96,10 @@ export function renderRun(entries: readonly JournalEntry[], { columns }: View): 
   const lines = entries.flatMap(({ at, event }) => {
     if (event.type === "run.started") command = event.command;
     const end = event.type === "run.done" ? endLine(event, command, { style: none }) : undefined;
-    const told = end === undefined ? logLines(event, { style: none }) : [end.trim()];
+    const eventLines = end === undefined ? logLines(event, { style: none }) : [end.trim()];
     const since = Date.parse(at) - began;
     const lead = pad(Number.isNaN(since) ? "" : duration(since), 8);
-    return told.flatMap((line) => wrap(lead, printable(line), columns));
+    return eventLines.flatMap((line) => wrap(lead, printable(line), columns));
   });
   const [first] = entries;
   const head =

@@ -150,9 +150,9 @@ export function sourceOf({ content, transfer }: CreationSource): string {
 export function transformText(transform: string | undefined): readonly string[] {
   if (transform === undefined) return [];
   try {
-    const told: unknown = JSON.parse(transform);
-    if (!isTable(told)) return [printable(transform)];
-    return Object.entries(told).map(([name, value]) => printable(value === true ? name : `${name} ${value}`));
+    const parsed: unknown = JSON.parse(transform);
+    if (!isTable(parsed)) return [printable(transform)];
+    return Object.entries(parsed).map(([name, value]) => printable(value === true ? name : `${name} ${value}`));
   } catch {
     return [printable(transform)];
   }

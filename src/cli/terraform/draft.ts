@@ -107,12 +107,12 @@ function blockOf(
     ...rebased(fitted.attributes, (path) => pathFrom(directory, resolve(from, path), path)),
     ...Object.fromEntries(references),
   };
-  const told = references.map(
+  const referenceNotes = references.map(
     ([key, reference]) => `${key} is a secret: set environment variable ${reference.slice("env:".length)} to it`,
   );
   return {
     block: { header: `image.${keyText(name)}`, comments: [instance.address], values },
-    notes: [...fitted.notes, ...told],
+    notes: [...fitted.notes, ...referenceNotes],
   };
 }
 

@@ -17,7 +17,7 @@ interface FaultReporter {
 }
 
 /**
- * A table as its schema wants it, with every fault told at its place. Keys with faults are left out, so that the rest can still be used;
+ * A table as its schema wants it, with every fault reported at its place. Keys with faults are left out, so that the rest can still be used;
  * undefined when it cannot: something required is missing.
  */
 export const checkTable = <S extends Schema>(schema: S, node: Node, reporter: FaultReporter): Desired<S> | undefined =>

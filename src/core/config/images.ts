@@ -27,7 +27,7 @@ export function placeImages(
   backends: ReadonlyMap<string, KnownBackend>,
   problems: Problems,
 ): PlacedImage[] {
-  let told = false;
+  let isReported = false;
   return [...(table?.entries ?? EMPTY)].flatMap(([name, { key, value: node }]): PlacedImage[] => {
     if (!isName(name)) {
       problems.error("config.name", `${JSON.stringify(name)} cannot be an image: a name is ${NAME_RULE}`, { at: key });
@@ -39,8 +39,8 @@ export function placeImages(
     }
     const written = namesIn(node, problems);
     if (written === undefined) {
-      if (backends.size === 0 && told) return [];
-      told = backends.size === 0;
+      if (backends.size === 0 && isReported) return [];
+      isReported = backends.size === 0;
     }
     return [placeImage(name, node, written, backends, problems)];
   });

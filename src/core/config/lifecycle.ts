@@ -89,10 +89,10 @@ export function stateOf(
   const others = own !== undefined && own.mode !== "computed";
   if (state !== "present" && state !== "absent" && !others) {
     const command = state === "exported" ? "export" : state;
-    const told = state === "exported" || state === "info";
+    const isCommand = state === "exported" || state === "info";
     problems.error("config.value", 'state: expected "present" | "absent"', {
       at: entries.get("state")?.value.at,
-      hint: told ? `that is a command: images ${command}` : "enabled = false leaves an image as it is",
+      hint: isCommand ? `that is a command: images ${command}` : "enabled = false leaves an image as it is",
     });
   }
   if (!enabled) return "ignored";

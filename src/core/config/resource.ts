@@ -143,9 +143,11 @@ export function reportUnknown(
     if (more.includes(key) || Object.hasOwn(IMAGE, key) || plugins.some((plugin) => takes(plugin, key))) continue;
     const right = [...new Set([...more, ...Object.keys(IMAGE), ...plugins.flatMap(keysOf)])];
     const names = plugins.map(({ name }) => name).join(", ");
-    const told = plugins.find(({ image }) => nameIn(image, key) !== undefined);
+    const computedBy = plugins.find(({ image }) => nameIn(image, key) !== undefined);
     const message =
-      told === undefined ? `unknown key ${JSON.stringify(key)}` : `${key} is computed by the backend and cannot be set`;
+      computedBy === undefined
+        ? `unknown key ${JSON.stringify(key)}`
+        : `${key} is computed by the backend and cannot be set`;
     const inSource = key === "checksum" || key === "url" || key === "file" || key === "signature";
     const near =
       nearest(key, right) ?? right.find((name) => key.length > 2 && (name.startsWith(key) || key.startsWith(name)));

@@ -7,16 +7,16 @@ import { type Item, type ScannedHeader, scan, Unscannable } from "./scan.ts";
  * position in `location`: its `line` is overwritten by the engine's own.
  */
 export function syntaxFailure(thrown: unknown, text: string, lines: Lines): Failure {
-  const told = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const offset = grammarOffset(told);
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const offset = grammarOffset(error);
   if (offset !== undefined) {
     const { message, hint } = unexpected(text, offset);
     return new Failure("config.syntax", message, { hint, at: lines.place(offset, offset + 1) });
   }
-  const line = numberIn(told, "line") ?? 1;
-  const start = lines.offset(line, numberIn(told, "column") ?? 1);
+  const line = numberIn(error, "line") ?? 1;
+  const start = lines.offset(line, numberIn(error, "column") ?? 1);
   const end = start + (/^(?:\[[^\n]*?\]+|[^\s=,\]}]+)/.exec(text.slice(start, start + 500))?.[0].length ?? 1);
-  return new Failure("config.syntax", ...ruleBroken(told.message, text, lines, lines.place(start, end)));
+  return new Failure("config.syntax", ...ruleBroken(error.message, text, lines, lines.place(start, end)));
 }
 
 type Facts = ConstructorParameters<typeof Failure>[2];

@@ -40,7 +40,7 @@ export async function lock(
 ): Promise<DirectoryLease> {
   const { signal, waiting, clock = systemClock } = options;
   const me = holder(operation);
-  let told = false;
+  let isReported = false;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     for (;;) {
@@ -51,8 +51,8 @@ export async function lock(
         await release(path, other.id, me);
         continue;
       }
-      if (!told) waiting?.(show(other));
-      told = true;
+      if (!isReported) waiting?.(show(other));
+      isReported = true;
       await clock.sleep(50 + Math.random() * 100, signal);
     }
   } catch (thrown) {

@@ -21,7 +21,7 @@ interface UnpackOptions {
   readonly limit?: number | undefined;
   /** False: bz2, xz, lzma and lz4 are unpacked in place, which is better for a few bytes. Default: on a thread. */
   readonly thread?: boolean | undefined;
-  /** Told what is odd about the bytes, and no failure. */
+  /** Called with what is odd about the bytes, and no failure. */
   readonly note?: ((text: string) => void) | undefined;
 }
 

@@ -85,12 +85,12 @@ async function check(path: string, format: Format, signal: AbortSignal | undefin
 
 /** By qemu-img's reading of them: one file, and a disk within the limit. */
 async function inspect(from: Convertible, options: QemuOptions) {
-  const told: unknown = JSON.parse(await qemuImg(["info", "--output=json", "-f", DRIVER[from], IN], options));
-  if (typeof told !== "object" || told === null || !("virtual-size" in told))
+  const info: unknown = JSON.parse(await qemuImg(["info", "--output=json", "-f", DRIVER[from], IN], options));
+  if (typeof info !== "object" || info === null || !("virtual-size" in info))
     throw corrupt(`the ${from} image is damaged`);
-  const size = told["virtual-size"];
+  const size = info["virtual-size"];
   if (typeof size !== "number" || size > options.limit) throw tooLarge(`the disk in the ${from} image`, options.limit);
-  const names = [...JSON.stringify(told).matchAll(/"(?:full-)?backing-filename"|"data-file"|"filename":"([^"]*)"/g)];
+  const names = [...JSON.stringify(info).matchAll(/"(?:full-)?backing-filename"|"data-file"|"filename":"([^"]*)"/g)];
   if (names.some(([, name]) => name !== IN)) {
     throw unsupported(`a ${from} image that needs other files`, "merge its files into one image with qemu-img convert");
   }

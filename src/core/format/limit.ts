@@ -5,7 +5,7 @@ import type { ByteStream } from "./bytes.ts";
 export const DEFAULT_LIMIT = 2 ** 40;
 
 /** A count of bytes for a reader. */
-function told(bytes: number): string {
+function sizeText(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] as const;
   const power = bytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   const count = bytes / 1024 ** power;
@@ -13,7 +13,7 @@ function told(bytes: number): string {
 }
 
 export const tooLarge = (what: string, limit: number): Failure =>
-  new Failure("source.limit", `${what} is larger than the limit of ${told(limit)}`, {
+  new Failure("source.limit", `${what} is larger than the limit of ${sizeText(limit)}`, {
     hint: "raise max_size_gb in [settings] if an image of that size is expected; a small file that unpacks without end is an attack",
   });
 

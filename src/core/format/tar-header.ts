@@ -65,8 +65,8 @@ export function isTarHeader(block: Uint8Array): boolean {
     unsigned += byte;
     signed += byte < 128 ? byte : byte - 256;
   }
-  const told = Number.parseInt(text(block, 148, 8).trim(), 8);
-  return (told === unsigned || told === signed) && unsigned !== 256;
+  const stored = Number.parseInt(text(block, 148, 8).trim(), 8);
+  return (stored === unsigned || stored === signed) && unsigned !== 256;
 }
 
 async function entryOf(

@@ -35,9 +35,9 @@ interface TransformOptions {
   readonly threads?: number | undefined;
   /** Where temporary files may be made, when they are needed. */
   readonly directory?: string | undefined;
-  /** Told how far a disk was read to see where its data is. */
+  /** Called with how far a disk was read to see where its data is. */
   readonly scanned?: ((done: number, total: number) => void) | undefined;
-  /** Told what is odd about the bytes, and no failure. */
+  /** Called with what is odd about the bytes, and no failure. */
   readonly note?: ((text: string) => void) | undefined;
   /** A reader is done with a piece before it requests the fourth after it. */
   readonly lent?: boolean | undefined;

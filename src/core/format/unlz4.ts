@@ -41,8 +41,8 @@ async function header(reader: ByteReader): Promise<Frame> {
   if ((flags & FLAG.dictionary) !== 0) throw unsupported("lz4 data with a dictionary", "compress it again without one");
   const hasSize = (flags & FLAG.size) !== 0;
   const bytes = await reader.exact(hasSize ? 11 : 3, LZ4);
-  const told = bytes.length - 1;
-  if (((xxHash32(bytes.subarray(0, told)) >>> 8) & 0xff) !== bytes[told]) throw damaged();
+  const checksumAt = bytes.length - 1;
+  if (((xxHash32(bytes.subarray(0, checksumAt)) >>> 8) & 0xff) !== bytes[checksumAt]) throw damaged();
   const kind = ((bytes[1] ?? 0) >>> 4) & 7;
   if (kind < 4 || ((bytes[1] ?? 0) & 0x8f) !== 0) throw damaged();
   return {

@@ -28,12 +28,12 @@ export async function* unzip(
     const kind = await signature(reader);
     if (kind !== SIGNATURE.local) break;
     const entry = await localEntry(reader);
-    const folder = entry.name.endsWith("/");
-    if (picked === undefined && !folder && (name === undefined || sameName(entry.name, name))) {
+    const isDirectory = entry.name.endsWith("/");
+    if (picked === undefined && !isDirectory && (name === undefined || sameName(entry.name, name))) {
       if (!entry.described && entry.size > limit) throw tooLarge("the file in the zip archive", limit);
       picked = yield* content(reader, entry, limit);
     } else {
-      if (!folder && seen.length < 20) seen.push(entry.name);
+      if (!isDirectory && seen.length < 20) seen.push(entry.name);
       for await (const _ of passed(reader, entry, limit));
     }
   }

@@ -3,7 +3,7 @@ import type { Address, ImageId } from "./name.ts";
 import type { Reported, Schema } from "./schema.ts";
 import type { Attributes } from "./value.ts";
 
-/** What a disk image is, told by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that we pass on as they are. */
+/** The format of a disk image, recognised by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that are passed on unchanged. */
 export const FORMATS = [
   "raw",
   "qcow2",
@@ -49,20 +49,20 @@ export interface Source {
   /** The second file of an image in two parts (Incus: the metadata). */
   readonly metadata?: Source;
   /**
-   * Opened as often as a retry needs. The last piece comes only after all the bytes have been verified: bytes that are not the
-   * declared ones end in a Failure before it, so that a broken upload is what a backend sees of them.
+   * May be called again for each retry. The last chunk comes only after all bytes are verified: a wrong checksum ends in a Failure before
+   * it, so that the backend sees an upload that breaks off.
    */
   open(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /**
-   * As `open`, for those who are done with a piece before they ask for the fourth after it: from then on there are other bytes in its
-   * buffer. Spares the memory that each piece of its own would take. `passing` takes it where it is there.
+   * As `open`, for readers that are done with a chunk before they request the fourth one after it, when its buffer is used again. Saves
+   * the memory of a buffer for each chunk. `passThrough` uses it if it is defined.
    */
   lend?(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Digests of what `open` last gave, once it has ended: sha256 and those that were wanted. */
   digests(): Promise<Digests>;
 }
 
-/** The bytes of a source for a reader that only passes them on: each piece holds until the fourth after it is asked for. */
+/** The bytes of a source for a reader that only passes them on: a chunk is valid until the fourth one after it is requested. */
 export const passThrough = (source: Pick<Source, "open" | "lend">, signal: AbortSignal): AsyncIterable<Uint8Array> =>
   source.lend?.(signal) ?? source.open(signal);
 
@@ -84,55 +84,54 @@ export interface Marker {
   readonly retained?: string;
 }
 
-/** An image as a backend answers it. */
+/** An image as its backend reports it. */
 export interface Observed<I extends Schema = Schema> {
   readonly id: ImageId;
-  /** What people call it. */
+  /** Its display name. */
   readonly name?: string;
-  /** The marker that it bears, copied or not: a plugin reports it and does not judge. */
+  /** The marker on the image, copied or not: a plugin reports it and does not judge. */
   readonly marker?: Marker;
-  /** What `mark.self` has to be for the marker to be this image's own. Default: the id. */
+  /** What `Marker.self` has to be for the marker to be this image's own. Default: the id. */
   readonly self?: string;
-  /** It belongs to another account, which can write any marker on it: what the marker says of the bytes proves nothing. */
+  /** It belongs to another account, which can write any marker on it: the marker proves nothing about the bytes. */
   readonly isOthers?: boolean;
   /** The backend refuses to delete it until the protection is removed. */
   readonly protected?: boolean;
-  /** What the plugin deletes with it: snapshots, objects. Ids, which come back as `Context.owns` when it is deleted. */
+  /** Ids of what is deleted with it: snapshots, objects. Passed back as `Context.owns` when it is deleted. */
   readonly owns?: readonly string[];
   readonly attributes: Reported<I>;
-  /** Names of which the backend has each only once, and that this image holds: aliases, a unique name. */
+  /** Names of this image that are unique on the backend: aliases, a unique name. */
   readonly names?: readonly string[];
-  /** The backend's own digests of the bytes, where it has them. */
+  /** The backend's own digests of the bytes, if it has any. */
   readonly digests?: Digests;
   readonly size?: number;
   /**
-   * What the plugin itself once gave to the image and it does not have any more: `update` gives it again. Shown as a change made outside
-   * of the file, by the names of attributes.
+   * What the plugin set and was removed since: `update` sets it again. Shown as drift, by the names of attributes.
    */
   readonly missing?: Attributes;
-  /** What creation inputs come to where the file does not say them: to write such a value down, or to take it out, is no change. */
+  /** Values of creation inputs that the file does not set: to add such a line, or to remove it, is no change. */
   readonly usual?: Attributes;
-  /** `pending`: not usable yet. `failed`: never will be. Default: ready. */
+  /** `pending`: cannot be used yet. `failed`: never will be. Default: ready. */
   readonly status?: "ready" | "pending" | "failed";
 }
 
-/** The part of a step that goes on just now. */
+/** The part of a step that is in progress. */
 export type Phase = "download" | "verify" | "convert" | "upload" | "import" | "wait" | "delete";
 
 /** What a backend's own origin (an alias, an instance, a URL that it pulls) means now. */
 export interface Resolved {
   /** Comparable: the same text means the same content. */
   readonly content: string;
-  /** Those that the backend will report of the image itself. */
+  /** The digests that the backend will report of the image. */
   readonly digests?: Digests;
   readonly size?: number;
-  /** The backend keeps the image up to date with its origin by itself: what that is by now is no change of the plan. */
+  /** The backend keeps the image up to date with its origin by itself: a newer origin is no change in the plan. */
   readonly maintained?: boolean;
-  /** Why no image can be made from it now ("the instance is running"): blocks a plan that would make one, and no other. */
+  /** Why no image can be created from it now ("the instance is running"): blocks a step that would create one. */
   readonly unavailable?: { readonly text: string; readonly hint?: string };
-  /** Bytes come to the backend without passing through us. */
+  /** The bytes reach the backend without this program. */
   readonly serverSide: boolean;
-  /** Whether the content is proven before it can be used; with `why` when it is not. */
+  /** Whether the content is verified before it can be used; `why` if it is not. */
   readonly verified: boolean;
   readonly why?: string;
 }

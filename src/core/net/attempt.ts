@@ -43,7 +43,7 @@ export class Sender {
     this.#httpsOnly = httpsOnly;
   }
 
-  /** Sends once, follows redirects of GET and HEAD. Rejects with a Tried, with what the door's headers threw, or with the scope's reason. */
+  /** Sends once, follows redirects of GET and HEAD. Rejects with a FailedAttempt, with what the client's headers threw, or with the scope's reason. */
   async send(job: HttpRequest, scope: Scope): Promise<AnswerHead> {
     const trail = new RedirectTrail(job.request, this.#httpsOnly);
     let { request, headers, isOwn } = job;
@@ -65,7 +65,7 @@ export class Sender {
     }
   }
 
-  /** The door's own headers for a request, in lower case. */
+  /** The client's own headers for a request, in lower case. */
   async headersFor(outgoing: OutgoingRequest, signal: AbortSignal): Promise<Record<string, string>> {
     const headers = typeof this.#headers === "function" ? this.#headers(outgoing) : this.#headers;
     return lowerCase(await orAborted(Promise.resolve(headers), signal));
@@ -88,8 +88,8 @@ export class Sender {
     let flow: OutgoingBody | undefined;
     try {
       scope.signal.throwIfAborted();
-      if (job.opens !== undefined) job.told(0);
-      flow = job.opens && new OutgoingBody(job.opens, job.told, (forSocket) => exchange.waits(forSocket));
+      if (job.opens !== undefined) job.onSent(0);
+      flow = job.opens && new OutgoingBody(job.opens, job.onSent, (forSocket) => exchange.waits(forSocket));
       const { origin, path, dispatcher } = route;
       await exchange.send(
         dispatcher,
@@ -121,8 +121,9 @@ export class Sender {
       return new FailedAttempt(failure, isNowhere && !this.#reached.has(request.url.origin) ? false : failure.retry);
     }
     const hint = this.#hintOf(failure, request.url, job);
-    const told = hint === undefined ? failure : new Failure(failure.code, failure.message, { ...facts(failure), hint });
-    return new FailedAttempt(told, job.isSafe && failure.retry);
+    const explained =
+      hint === undefined ? failure : new Failure(failure.code, failure.message, { ...facts(failure), hint });
+    return new FailedAttempt(explained, job.isSafe && failure.retry);
   }
 
   #hintOf({ code, retry, hint }: Failure, url: URL, job: HttpRequest): string | undefined {

@@ -16,14 +16,14 @@ const MOST = 4 << 20;
  * @throws Failure backend.tls: a file or `extra` that holds no certificate
  */
 export async function authorities(
-  { SSL_CERT_FILE: file, SSL_CERT_DIR: folders }: Environment,
+  { SSL_CERT_FILE: file, SSL_CERT_DIR: authorityDirectories }: Environment,
   extra: string | undefined,
 ): Promise<string[] | undefined> {
   const usual = fromRuntime();
   const more = [
     ...fromSystem(),
     ...(file === undefined || file === "" ? [] : await fromFile(file)),
-    ...(await Promise.all((folders ?? "").split(delimiter).map(fromDirectory))).flat(),
+    ...(await Promise.all((authorityDirectories ?? "").split(delimiter).map(fromDirectory))).flat(),
     ...(extra === undefined ? [] : certificatesIn(extra, "`ca`")),
   ];
   const known = new Set(usual.map(identity));

@@ -33,14 +33,14 @@ export class OutgoingBody implements AsyncIterable<Uint8Array> {
   readonly #stop = new AbortController();
   /** Ends what is awaited just now. One function for one wait: a promise for all of them would keep every wait of a long body. */
   #leave: ((reason: unknown) => void) | undefined;
-  readonly #told: (sent: number) => void;
-  /** Told when the socket is to take a piece (true) and when the giver is to give one (false). */
+  readonly #onSent: (sent: number) => void;
+  /** Called when the socket is to take a piece (true) and when the giver is to give one (false). */
   readonly #waits: (forSocket: boolean) => void;
 
-  constructor({ open, size }: BodyFactory, told: (sent: number) => void, waits: (forSocket: boolean) => void) {
+  constructor({ open, size }: BodyFactory, onSent: (sent: number) => void, waits: (forSocket: boolean) => void) {
     this.size = size;
     this.#open = open;
-    this.#told = told;
+    this.#onSent = onSent;
     this.#waits = waits;
   }
 
@@ -96,7 +96,7 @@ export class OutgoingBody implements AsyncIterable<Uint8Array> {
   #left(sent: number): void {
     if (sent <= this.sent) return;
     this.sent = sent;
-    this.#told(sent);
+    this.#onSent(sent);
   }
 
   async *#heldBack(): AsyncGenerator<Uint8Array, void, undefined> {

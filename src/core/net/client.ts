@@ -8,7 +8,7 @@ export interface HttpOptions {
   readonly headers?:
     | Readonly<Record<string, string>>
     | ((request: OutgoingRequest) => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>);
-  /** Talk over this unix socket instead of the network. */
+  /** A unix socket, used instead of the network. */
   readonly socket?: string;
   /** PEM texts. `pin`: the server must show exactly this certificate, or that of this sha256 in hex, and its name does not count. */
   readonly tls?: {
@@ -23,7 +23,7 @@ export interface HttpOptions {
   };
   /** Redirects from https to http, and every other http URL, are refused. */
   readonly httpsOnly?: boolean;
-  /** What an answer that is no success says, in the words of this API: message, request id, code, hint. */
+  /** Reads an error answer of this API: message, request id, code, hint. */
   readonly explain?: (answer: {
     readonly status: number;
     readonly headers: Headers;
@@ -45,51 +45,50 @@ export interface ErrorDetails {
   readonly message?: string;
   readonly hint?: string;
   readonly id?: string;
-  /** Overrides what the status says of another try. */
+  /** Overrides whether the status is retried. */
   readonly retry?: boolean;
   /** The part of the code behind "backend.": "quota", "conflict". Default by status: auth, denied, missing, conflict, limits, busy, refused. */
   readonly code?: string;
 }
 
-/** A request as it is about to be sent: what a signature is made over. */
+/** A request before it is sent, for its signature. */
 export interface OutgoingRequest {
   readonly method: string;
   readonly url: URL;
   /** The JSON or text body; undefined for streams. */
   readonly body: string | undefined;
-  /** The headers that the call itself gives, in lower case. */
+  /** The headers of the call, in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Call {
   readonly signal: AbortSignal;
   /**
-   * Ends the wait for a turn and for another try, where `signal` lives on: a request that makes something is not given up once it was
-   * sent, for its answer says what was made; one that was not sent has nothing to say.
+   * Ends the wait for a turn and for another try, but not a request that was sent: the answer to a creating request says what was created.
    */
   readonly until?: AbortSignal;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
-  /** A body as it is; a function is called again for each try. Pieces belong to the call: they are not to be written to again. */
+  /** A body; `open` is called again for each try. Chunks belong to the call and must not be written to again. */
   readonly body?:
     | string
     | { readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>; readonly size?: number };
   /** Like `body`, with progress reported as the bytes leave. */
   readonly source?: Source;
   readonly progress?: (phase: Phase, done: number, total?: number) => void;
-  /** May be sent twice without harm. Default: true for GET, HEAD, PUT, DELETE. Others are retried only when they cannot have arrived, and on 429 and 503 (for up to five minutes). */
+  /** May be sent twice. Default: true for GET, HEAD, PUT, DELETE. Others are retried only when they cannot have arrived, and on 429 and 503 (for up to five minutes). */
   readonly idempotent?: boolean;
   /**
    * Seconds for the whole call, all its tries and waits. Default: none where a body flows (an idle timeout holds), else the user's `timeout`
    * or 60 for each try, and no try begins after five minutes. It ends when `Answer.stream` is called.
    */
   readonly timeout?: number;
-  /** Statuses that are no failure besides 2xx. */
+  /** Statuses besides 2xx that are not a failure. */
   readonly accept?: readonly number[];
 }
 
-/** An answer holds its place and its connection until its body was read; small ones are read by themselves. */
+/** An answer keeps its connection, and counts for `parallelism`, until its body was read; small bodies are read at once. */
 export interface Answer {
   readonly status: number;
   /** The address that answered, after redirects; without user, query and fragment. */
@@ -99,7 +98,7 @@ export interface Answer {
   text(): Promise<string>;
   /** The body as JSON. @throws Failure backend.answer */
   json(): Promise<unknown>;
-  /** The body as it comes, to be read once; ends with a Failure net.short or net.timeout where it breaks off or stalls. */
+  /** The body as it arrives, to be read once. @throws Failure net.short, net.timeout if it breaks off or stalls */
   stream(): AsyncIterable<Uint8Array>;
 }
 
@@ -108,7 +107,7 @@ export interface Answer {
  * every status but 2xx is a Failure `backend.*` with method, path and request id, and without secrets.
  */
 export interface HttpClient extends AsyncDisposable {
-  /** `path` is joined to the url of the door; a full URL is taken as it is (without the door's headers, if its host is another one). */
+  /** `path` is joined to `HttpOptions.url`; a full URL is used as it is (without the headers of the client, if its host is another one). */
   send(method: string, path: string, call: Call): Promise<Answer>;
   /** The answer's JSON; undefined for 204 and an empty body. */
   json(method: string, path: string, call: Call): Promise<unknown>;

@@ -13,14 +13,14 @@ import { bareHost, hostPort, portOf } from "./url.ts";
 const PATIENCE = 20_000;
 
 export interface Network {
-  /** The origin that the door's own socket, certificates and pin are for. */
+  /** The origin that the client's own socket, certificates and pin are for. */
   readonly own: string;
   readonly socket: HttpOptions["socket"];
   readonly tls: HttpOptions["tls"];
   readonly env: Environment;
 }
 
-/** Makes connections and knows all that are open, so that none remains when the door is closed. */
+/** Makes connections and knows all that are open, so that none remains when the client is closed. */
 export class Connections {
   readonly #network: Network;
   readonly #open = new Set<Socket>();
@@ -95,7 +95,7 @@ export class Connections {
     return made;
   }
 
-  /** Of the door's own server: `ca` alone, where it is given. Else the usual authorities, and `ca` and `extra` besides. */
+  /** Of the client's own server: `ca` alone, where it is given. Else the usual authorities, and `ca` and `extra` besides. */
   async #authorities(ca: string | undefined, isOwn: boolean): Promise<{ ca?: string[] }> {
     if (isOwn && ca !== undefined) return { ca: [ca] };
     const { env, tls } = this.#network;

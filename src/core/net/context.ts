@@ -38,7 +38,7 @@ export interface RequestDetail {
   readonly lines: readonly string[];
 }
 
-/** What the program gives to a door, besides what its plugin asks for. */
+/** What the program gives to a client, besides what its plugin asks for. */
 export interface HttpContext {
   /** Of the run: ends every call. */
   readonly signal?: AbortSignal;

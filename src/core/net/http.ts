@@ -35,7 +35,7 @@ class Client implements HttpClient {
   readonly #transport: Transport;
   readonly #sender: Sender;
   readonly #closing = new AbortController();
-  /** Set while the door asks its plugin for headers or a renewal: calls made from there use the place that is held already. */
+  /** Set while the client asks its plugin for headers or a renewal: calls made from there use the place that is held already. */
   readonly #inside = new AsyncLocalStorage<true>();
   #renewal: Promise<boolean> | undefined;
   #renewals = 0;
@@ -129,7 +129,7 @@ class Client implements HttpClient {
           deadline: this.#clock.now() + seconds * 1000,
           again: (error) => error instanceof FailedAttempt && error.again,
           patient: (error) => this.#context.patient === true && isBusy(error),
-          told: (again) => this.#tell(job, again),
+          onRetry: (again) => this.#tell(job, again),
           ...(this.#context.random === undefined ? {} : { random: this.#context.random }),
         },
       );

@@ -25,10 +25,10 @@ export class RateGate {
     this.#burst = rateLimit === undefined ? 0 : this.#gap * (Math.max(1, Math.floor(rateLimit)) - 1);
   }
 
-  /** Resolves with the way to leave again; rejects with the signal's reason. `told` gets the milliseconds that the rate makes it wait. */
-  async enter(lane: Lane, signal: AbortSignal, told?: (wait: number) => void): Promise<() => void> {
+  /** Resolves with the way to leave again; rejects with the signal's reason. `onWait` gets the milliseconds that the rate makes it wait. */
+  async enter(lane: Lane, signal: AbortSignal, onWait?: (wait: number) => void): Promise<() => void> {
     signal.throwIfAborted();
-    if (this.#gap > 0) told?.(this.#waiting[lane].size * this.#gap + Math.max(0, this.#due - this.#clock.now()));
+    if (this.#gap > 0) onWait?.(this.#waiting[lane].size * this.#gap + Math.max(0, this.#due - this.#clock.now()));
     await this.#place(lane, signal);
     try {
       await this.#beat(signal);

@@ -15,15 +15,15 @@ const SAFE = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 /** One request as it is wanted, whatever number of tries it takes. */
 export interface HttpRequest {
   readonly request: RequestInfo;
-  /** All in lower case. The door's own headers go over `defaults`, and `headers` over those. */
+  /** All in lower case. The client's own headers go over `defaults`, and `headers` over those. */
   readonly defaults: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string | undefined;
   readonly opens: BodyFactory | undefined;
-  readonly told: (sent: number) => void;
+  readonly onSent: (sent: number) => void;
   /** Twice is as good as once. */
   readonly isSafe: boolean;
-  /** The door's own headers go along. */
+  /** The client's own headers go along. */
   readonly isOwn: boolean;
   readonly patience: ExchangeTimeouts;
   /** Statuses that are wanted though they are no success. */
@@ -62,7 +62,7 @@ export function requestOf(
     headers: { ...(authorization === undefined ? {} : { authorization }), ...lowerCase(call.headers ?? {}) },
     text,
     opens,
-    told: (sent) => call.progress?.("upload", sent, opens?.size),
+    onSent: (sent) => call.progress?.("upload", sent, opens?.size),
     isSafe: call.idempotent ?? SAFE.has(method),
     isOwn: maySendCredentials(base, url),
     patience: { idle, answer: idle * DIGESTING },

@@ -53,8 +53,8 @@ interface Retrying {
    * them counts, as long as the one until the deadline: what waited for its turn before that has as much patience as what did not.
    */
   readonly patient?: (failure: unknown) => boolean;
-  /** Told before each wait. */
-  readonly told?: (again: RetryOptions) => void;
+  /** Called before each wait. */
+  readonly onRetry?: (again: RetryOptions) => void;
 }
 
 /** Does the work again, after a while, as long as its failures are worth another try. Rejects with the last one, or with the signal's reason. */
@@ -79,7 +79,7 @@ export async function retrying<T>(work: (attempt: number) => Promise<T>, options
       const wait = request === true ? backoff(attempt, random) : request + random() * 250;
       if (clock.now() + wait > end) throw failure;
       const waited = busySince === undefined ? {} : { waited: clock.now() + wait - busySince };
-      options.told?.({ attempt, attempts: isPatient ? Infinity : attempts, wait, ...waited, failure });
+      options.onRetry?.({ attempt, attempts: isPatient ? Infinity : attempts, wait, ...waited, failure });
       await clock.sleep(wait, signal);
     }
   }

@@ -2,7 +2,7 @@ import { Failure } from "../failure.ts";
 import { brokenFailure, type RequestInfo } from "./failures.ts";
 import type { OpenListener } from "./transport.ts";
 
-/** Messages that wait for their reader. Who falls further behind is better told than fed. */
+/** Messages that wait for their reader. A reader that falls further behind gets an error. */
 const MOST = 10_000;
 
 /** The text messages of a WebSocket, until the server or the signal ends it. */

@@ -94,17 +94,17 @@ export async function withAdditions(
 ): Promise<Step> {
   if (want === undefined) return step;
   const { schema, resource } = want;
-  if (step.action === "create" || step.action === "adopt") return told(step, schema, carriedBy(known) ?? {}, []);
+  if (step.action === "create" || step.action === "adopt") return stepWith(step, schema, carriedBy(known) ?? {}, []);
   if (step.action !== "replace" || have === undefined) return step;
   const ignore = resource.lifecycle.ignoreChanges;
   const { defaults = {} } = want;
   const declarations = { schema, want: resource.want, recorded: declaredBefore(known), ignore, defaults };
   try {
     const { carried, lost } = await addedTo(have, backend, declarations, reading);
-    return told(step, schema, carried, lost);
+    return stepWith(step, schema, carried, lost);
   } catch (thrown) {
     reading.signal.throwIfAborted();
-    return told(step, schema, {}, [`${UNREAD}: ${asFailure(thrown).message}`]);
+    return stepWith(step, schema, {}, [`${UNREAD}: ${asFailure(thrown).message}`]);
   }
 }
 
@@ -112,7 +112,7 @@ const UNREAD = "undeclared additions, which could not be read";
 /** The plan said that it could not read what others added to the image. */
 export const isUnread = ({ loses = [] }: Step): boolean => loses.some((line) => line.startsWith(UNREAD));
 
-function told<S extends Step>(step: S, schema: Schema, carried: Attributes, lost: readonly string[]): S {
+function stepWith<S extends Step>(step: S, schema: Schema, carried: Attributes, lost: readonly string[]): S {
   const { changes } = diff(schema, { have: undefined, want: carried });
   return {
     ...step,

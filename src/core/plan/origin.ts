@@ -48,15 +48,15 @@ export const originNow = async (
 /** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */
 export function originText({ origins = [], image }: Pick<Plugin, "origins" | "image">, want: Attributes): string {
   const needs = origins.find(({ needs }) => needs.some((name) => want[name] !== undefined))?.needs ?? [];
-  const told = needs.flatMap((name): [string, Value][] => {
+  const inputs = needs.flatMap((name): [string, Value][] => {
     const [value, attribute] = [want[name], image[name]];
     if (value === undefined || attribute?.sensitive === true) return [];
     const shown = attribute?.stored?.(value) ?? value;
     return [[name, typeof shown === "string" ? withoutQuery(shown) : shown]];
   });
-  const [first] = told;
+  const [first] = inputs;
   if (first === undefined) return "the backend";
-  return needs.length === 1 ? JSON.stringify(first[1]) : canonical(Object.fromEntries(told));
+  return needs.length === 1 ? JSON.stringify(first[1]) : canonical(Object.fromEntries(inputs));
 }
 
 const withoutQuery = (text: string): string => text.replace(/\?.*$/s, "");

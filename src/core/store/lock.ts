@@ -9,7 +9,7 @@ export interface LockOptions {
   /** Seconds to wait for a lock that another user holds; none: do not wait. */
   readonly timeout?: number | undefined;
   readonly signal: AbortSignal;
-  /** Told once for every holder that is waited for. */
+  /** Called once for every holder that is waited for. */
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
@@ -20,15 +20,15 @@ export async function acquireLock(
   { timeout = 0, signal, onNote }: LockOptions,
 ): Promise<StateLock> {
   const start = performance.now();
-  let told: string | undefined;
+  let reported: string | undefined;
   for (let pause = 50; ; pause = Math.min(pause * 1.5, storage.pause ?? 500)) {
     signal.throwIfAborted();
     const answer = await storage.lock(me, signal);
     if ("lease" in answer) return answer.lease;
     const left = start + timeout * 1000 - performance.now();
     if (left <= 0) throw locked(storage, answer.holder, timeout);
-    if (told !== answer.holder.id) onNote?.(`waiting for the lock of the state, held by ${show(answer.holder)}`);
-    told = answer.holder.id;
+    if (reported !== answer.holder.id) onNote?.(`waiting for the lock of the state, held by ${show(answer.holder)}`);
+    reported = answer.holder.id;
     await sleep(Math.min(left, pause * (0.5 + Math.random())), undefined, { signal }).catch(() =>
       signal.throwIfAborted(),
     );

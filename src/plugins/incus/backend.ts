@@ -237,7 +237,7 @@ export class Incus
     const { name } = partsOf(id);
     if (!name.startsWith(PENDING)) return;
     const { operations } = (await this.#places.ofId(id)).client;
-    const told = () => note(`${address}: waiting for an operation that an interrupted run began on the server`);
-    await operations.over(name.slice(PENDING.length), signal, told);
+    const onWait = () => note(`${address}: waiting for an operation that an interrupted run began on the server`);
+    await operations.over(name.slice(PENDING.length), signal, onWait);
   }
 }

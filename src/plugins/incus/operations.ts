@@ -78,11 +78,11 @@ export class Operations {
   }
 
   /** Resolves when an operation of that name does not run any more; at once where the server does not know it. */
-  async over(name: string, signal: AbortSignal, told: () => void): Promise<void> {
+  async over(name: string, signal: AbortSignal, reported: () => void): Promise<void> {
     const path = `1.0/operations/${encodeURIComponent(name)}`;
     const isRunning = async () => RUNNING.has((await this.#look(path, signal))?.status_code ?? SUCCESS);
     if (!(await isRunning())) return;
-    told();
+    reported();
     do await this.#http.json("GET", waitOf(path), { signal, query: { timeout: LOOK }, accept: [404, 500] });
     while (await isRunning());
   }
@@ -100,8 +100,8 @@ export class Operations {
         const result = await found();
         if (result !== undefined) return result;
         // The end of it was reported with the same answer that told of a mere pause.
-        const told = held.error ?? "";
-        if (told !== "" && !/deadline exceeded|not found/i.test(told)) throw failed(told);
+        const reported = held.error ?? "";
+        if (reported !== "" && !/deadline exceeded|not found/i.test(reported)) throw failed(reported);
         throw new Failure("backend.lost", "the operation was lost on the server", {
           retry: true,
           hint: "the server was probably restarted: apply again",

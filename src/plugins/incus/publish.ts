@@ -18,7 +18,7 @@ export interface Publishing {
   readonly notes: Notes;
   /** Whether an image of those bytes is there and is managed. */
   readonly isThere: (fingerprint: string) => Promise<boolean>;
-  /** Told the name of the operation: a run that comes after a killed one waits for its end. */
+  /** Called with the name of the operation: a run that comes after a killed one waits for its end. */
   readonly begun: (operation: string) => Promise<void>;
 }
 

@@ -7,7 +7,7 @@ export class ServerTrust {
   readonly #facts: { readonly token: string | undefined; readonly isKnown: boolean; readonly signal: AbortSignal };
   #asked: Promise<void> | undefined;
 
-  /** `door` is one of its own, that does not wait for this. */
+  /** `client` is one of its own, that does not wait for this. */
   constructor(http: HttpClient, facts: { token: string | undefined; isKnown: boolean; signal: AbortSignal }) {
     this.#http = http;
     this.#facts = facts;

@@ -30,16 +30,16 @@ export async function send(
   const boundary = `images-${randomUUID()}`;
   const isForm = files.parts.length > 1;
   let fingerprint: string | undefined;
-  let told: string | undefined;
+  let reported: string | undefined;
   let isSent = false;
   const known = async (found: string): Promise<void> => {
     if (sending.expected !== undefined && !found.startsWith(sending.expected.toLowerCase()))
       throw mismatch(sending.expected, found);
     fingerprint = found;
-    if (told === found) return;
+    if (reported === found) return;
     await sending.admit(found);
     await context.identified(sending.id(found));
-    told = found;
+    reported = found;
   };
   const size = files.size === undefined ? undefined : files.size + (isForm ? framing(files, boundary) : 0);
   const open = (signal: AbortSignal): AsyncIterable<Uint8Array> => {
@@ -122,7 +122,7 @@ async function* plain(bytes: AsyncIterable<TaggedFile>): AsyncGenerator<Uint8Arr
   for await (const { bytes: piece } of bytes) yield piece;
 }
 
-async function* ending(bytes: AsyncIterable<Uint8Array>, told: () => void): AsyncGenerator<Uint8Array> {
+async function* ending(bytes: AsyncIterable<Uint8Array>, reported: () => void): AsyncGenerator<Uint8Array> {
   yield* bytes;
-  told();
+  reported();
 }

@@ -33,7 +33,7 @@ export class LinodeClient {
   /** What paths begin with that are only in v4beta. */
   readonly #beta: string;
 
-  /** @param url of the door */
+  /** @param url of the client */
   constructor(http: HttpClient, listings: Budget = new Budget(), url = "") {
     this.#beta = url === "" ? "" : `${url.replace(/v4(?:beta)?\/?$/, "v4beta")}/`;
     this.#http = http;

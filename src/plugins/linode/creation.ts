@@ -108,11 +108,12 @@ export class LinodeCreation {
   /** Waits until an image that was begun can be used. */
   async #made(id: string, want: Desired<LinodeImage>, context: Context): Promise<LinodeImageAnswer> {
     const { signal, progress, completed } = context;
-    const told = (status: string) => progress("wait", 0, undefined, `the image to become available (${status})`);
-    told("creating");
+    const reportStatus = (status: string) =>
+      progress("wait", 0, undefined, `the image to become available (${status})`);
+    reportStatus("creating");
     const look = (seen: LinodeImageAnswer) => {
       if (seen.status === "available") return seen;
-      told(seen.status);
+      reportStatus(seen.status);
       return undefined;
     };
     const made = await this.#watch.until(id, look, signal);

@@ -33,16 +33,16 @@ export async function replicate(
     if (!isSameSet(held(now), regions)) await ask(regions);
   }
   if (wait !== true || arrived(regions, "every")(now) !== undefined) return now;
-  const told = (image: LinodeImageAnswer): void => {
+  const reportReplicas = (image: LinodeImageAnswer): void => {
     const there = regions.filter((region) => available(image).includes(region));
     const missing = regions.filter((region) => !there.includes(region)).map((region) => statusIn(image, region));
     context.progress("wait", there.length, regions.length, `replicas (${missing.join(", ")})`);
   };
-  told(now);
+  reportReplicas(now);
   return await watch.until(
     now.id,
     (seen) => {
-      told(seen);
+      reportReplicas(seen);
       return arrived(regions, "every")(seen);
     },
     signal,

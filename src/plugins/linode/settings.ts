@@ -4,7 +4,7 @@ import { type Desired, Failure, type Host, homeOf } from "images";
 import { readProfile } from "./profile.ts";
 import type { LinodeConfig } from "./schema.ts";
 
-/** What a door to the API is opened with. */
+/** What a client to the API is opened with. */
 interface LinodeAccess {
   /** With the version: https://api.linode.com/v4. */
   readonly url: string;

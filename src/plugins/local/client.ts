@@ -111,17 +111,17 @@ export class Directory {
 
   /** A record that is broken is reported once, and its image cannot be seen. */
   async #record(file: string, note?: Note): Promise<StoreEntry | undefined> {
-    const told = await readSmall(`${this.root}/images/${file}`, this.#reads).then(
+    const result = await readSmall(`${this.root}/images/${file}`, this.#reads).then(
       (text) => recordOf(text, file),
       (thrown: unknown) => {
         if (errno(thrown) === "ENOENT") return undefined;
         return errno(thrown) === "ELOOP" ? "a symbolic link" : "not readable";
       },
     );
-    if (typeof told !== "string") return told;
+    if (typeof result !== "string") return result;
     if (note !== undefined && !this.#noted.has(file)) {
       this.#noted.add(file);
-      note(`warning: ${this.at("images", file)} is skipped: ${told}`);
+      note(`warning: ${this.at("images", file)} is skipped: ${result}`);
     }
     return undefined;
   }

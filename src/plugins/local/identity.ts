@@ -9,7 +9,7 @@ import { recordNames, recordOf } from "./record.ts";
 const STORE_FILE = "images-store.json";
 const LAYOUT = 2;
 /** Directories of a store. None of them may be a symbolic link: what is written into them stays in the store. */
-const FOLDERS = [
+const DIRECTORIES = [
   "blobs",
   "images",
   "files",
@@ -69,7 +69,7 @@ export async function establish(root: string): Promise<string> {
 
 export async function makeDirectories(root: string): Promise<void> {
   await refuseLinks(root);
-  for (const name of FOLDERS) await mkdir(join(root, name), { recursive: true });
+  for (const name of DIRECTORIES) await mkdir(join(root, name), { recursive: true });
   await refuseLinks(root);
 }
 
@@ -114,7 +114,7 @@ async function isFirst(root: string, names: readonly string[]): Promise<boolean>
     const text = await readPlain(join(root, "images", name)).catch(() => undefined);
     if (text !== undefined && typeof recordOf(text, name) === "object") return true;
   }
-  if (names.some((name) => ![...FOLDERS, "SHA256SUMS"].some((one) => one === name))) return false;
+  if (names.some((name) => ![...DIRECTORIES, "SHA256SUMS"].some((one) => one === name))) return false;
   const listed = await Promise.all(
     ["images", "files"].map((name) => readdir(join(root, name)).catch(whenMissing<string[]>([]))),
   );
@@ -122,7 +122,7 @@ async function isFirst(root: string, names: readonly string[]): Promise<boolean>
 }
 
 async function refuseLinks(root: string): Promise<void> {
-  for (const name of FOLDERS) {
+  for (const name of DIRECTORIES) {
     const found = await lstat(join(root, name)).catch(whenMissing(undefined));
     if (found === undefined || found.isDirectory()) continue;
     throw new Failure("backend.denied", `${join(root, name)} is not a directory of the store`, {

@@ -29,7 +29,7 @@ const PATCH = "application/openstack-images-v2.1-json-patch";
 /** The calls of Glance's API, version 2, that images need; in one region. */
 export class Glance {
   readonly #http: HttpClient;
-  /** Sent where bytes are, besides what the door sends. */
+  /** Sent where bytes are, besides what the client sends. */
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(http: HttpClient, headers: Readonly<Record<string, string>> = {}) {
@@ -171,7 +171,7 @@ export class Glance {
     yield* answer.stream();
   }
 
-  /** What another service of the cloud answers: none of what the door sends by itself goes there. */
+  /** What another service of the cloud answers: none of what the client sends by itself goes there. */
   async beside(
     url: string,
     call: { readonly query?: Query; readonly headers: Words },

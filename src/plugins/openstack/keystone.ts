@@ -30,7 +30,7 @@ export class Keystone {
     this.#maskSecret = maskSecret;
   }
 
-  /** The login that is good now. @throws Failure backend.auth and what else the door throws */
+  /** The login that is good now. @throws Failure backend.auth and what else the client throws */
   async login(signal: AbortSignal): Promise<KeystoneLogin> {
     if (this.#until !== undefined && Date.now() > this.#until && this.#canRenew) this.#login = undefined;
     this.#login ??= this.#begin(signal).catch((thrown: unknown) => {

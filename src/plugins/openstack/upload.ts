@@ -36,7 +36,7 @@ export async function untilActive(
   const { signal, progress, note } = context;
   const began = Date.now();
   let status = "queued";
-  let told: string | undefined;
+  let reported: string | undefined;
   const look = async (attempt: number): Promise<GlanceAnswer | undefined> => {
     const seen = await whenBack(glance, id, signal);
     if (seen === undefined) throw gone(id);
@@ -51,9 +51,9 @@ export async function untilActive(
     if (!MOVING.has(status))
       throw new Failure("backend.failed", `the image ${id} became ${status}`, { hint: "apply again" });
     progress("wait", 0, undefined, `the image to become active (${status})`);
-    if (status !== told && Date.now() - began > TELLS * 1000) {
+    if (status !== reported && Date.now() - began > TELLS * 1000) {
       note(`waiting for Glance: the image ${id} is ${status}`);
-      told = status;
+      reported = status;
     }
     return undefined;
   };

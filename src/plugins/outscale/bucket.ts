@@ -61,11 +61,11 @@ export class OutscaleBucket {
   }
 
   /**
-   * Sends an object in parts, as it comes: two parts are in memory at most. `told` gets each piece first. Nothing of it can be read before
+   * Sends an object in parts, as it comes: two parts are in memory at most. `onChunk` gets each piece first. Nothing of it can be read before
    * the last byte was sent. Who is stopped or has to begin twice leaves an unfinished upload, which `clear` removes.
    * @throws Failure source.digest when the store got other bytes
    */
-  async upload(key: string, source: Source, told: (piece: Uint8Array) => void, context: Context): Promise<number> {
+  async upload(key: string, source: Source, onChunk: (piece: Uint8Array) => void, context: Context): Promise<number> {
     const { signal, progress } = context;
     const id = element(await this.#text("POST", key, { uploads: "" }, "", signal), "UploadId");
     const etags: string[] = [];
@@ -85,7 +85,7 @@ export class OutscaleBucket {
     };
     const pieces = async function* (): AsyncGenerator<Uint8Array> {
       for await (const piece of passThrough(source, signal)) {
-        told(piece);
+        onChunk(piece);
         yield piece;
       }
     };

@@ -48,10 +48,10 @@ export class OmiCreation {
     const { origin, snapshots } = await this.#origin(want, source, context);
     const description = withMark(want.description ?? "", context.marker(`~${context.nonce}`), snapshots);
     const fields = { ...fieldsOf(want, name, description), ...origin };
-    const made = await this.#inPlaceOfOld(context, async (told) => {
+    const made = await this.#inPlaceOfOld(context, async (identified) => {
       const begun = await this.#begin(fields, name, context);
       const id = begun.ImageId;
-      told(id);
+      identified(id);
       await context.identified(imageId(id));
       const look = (seen: OmiAnswer | undefined) => {
         progress("wait", 0, undefined, `${id} to become available (${seen?.State ?? "gone"})`);
@@ -66,7 +66,10 @@ export class OmiCreation {
   }
 
   /** Makes an image whose name an old one has: that goes right before, and comes back when nothing comes of the new one. */
-  async #inPlaceOfOld(context: Context, work: (told: (id: string) => void) => Promise<OmiAnswer>): Promise<OmiAnswer> {
+  async #inPlaceOfOld(
+    context: Context,
+    work: (identified: (id: string) => void) => Promise<OmiAnswer>,
+  ): Promise<OmiAnswer> {
     const { replaces, retireOld, signal } = context;
     const old =
       replaces === undefined || retireOld === undefined ? undefined : await this.#client.image(replaces, signal);

@@ -48,16 +48,20 @@ export class OmiUploads {
     const Description = snapshotText(this.#host.file, address, token);
     const { SnapshotId } = await this.#client.createSnapshot({ ...wanted, Description }, signal);
     await context.identified(imageId(SnapshotId));
-    const told = (percent: number): void => progress("import", Math.round((size * percent) / 100), size);
-    told(0);
-    await this.#watch.until(SnapshotId, (seen) => completed(SnapshotId, seen, told), signal);
+    const onPercent = (percent: number): void => progress("import", Math.round((size * percent) / 100), size);
+    onPercent(0);
+    await this.#watch.until(SnapshotId, (seen) => completed(SnapshotId, seen, onPercent), signal);
     await bucket.clear(key, signal);
     return SnapshotId;
   }
 }
 
-/** True once a snapshot can be used; `told` gets the percents. @throws Failure backend.unmade when it never will be */
-function completed(id: string, seen: SnapshotAnswer | undefined, told: (percent: number) => void): true | undefined {
+/** True once a snapshot can be used; `onPercent` gets the percents. @throws Failure backend.unmade when it never will be */
+function completed(
+  id: string,
+  seen: SnapshotAnswer | undefined,
+  onPercent: (percent: number) => void,
+): true | undefined {
   if (seen === undefined || seen.State === "deleting")
     throw new Failure("backend.unmade", `the snapshot ${id} disappeared before it was completed`, {
       hint: "it was deleted in the meantime: apply again",
@@ -66,7 +70,7 @@ function completed(id: string, seen: SnapshotAnswer | undefined, told: (percent:
     throw new Failure("backend.unmade", `Outscale could not create the snapshot ${id} from the bytes`, {
       hint: "check that the source is a raw or qcow2 disk, and that Outscale can read the bucket",
     });
-  told(seen.Progress ?? 0);
+  onPercent(seen.Progress ?? 0);
   return seen.State === "completed" ? true : undefined;
 }
 

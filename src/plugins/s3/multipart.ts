@@ -79,14 +79,17 @@ export class Multipart {
     if (have !== undefined && have.size === data.byteLength && isSame) return have;
     const query = { partNumber: n, uploadId: id };
     const answer = await this.#objects.send("PUT", key, { query, headers, body: bodyOf(data), signal });
-    const [etag, told] = [etagOf(answer), answer.headers.get("x-amz-checksum-sha256")];
+    const [etag, reportedSha256] = [etagOf(answer), answer.headers.get("x-amz-checksum-sha256")];
     const isEncrypted = /kms/.test(answer.headers.get("x-amz-server-side-encryption") ?? "");
     const got = plainEtag(etag);
-    if ((told !== null && told !== sha256) || (told === null && !isEncrypted && got !== undefined && got !== md5))
+    if (
+      (reportedSha256 !== null && reportedSha256 !== sha256) ||
+      (reportedSha256 === null && !isEncrypted && got !== undefined && got !== md5)
+    )
       throw new Failure("source.digest", `the object store got other bytes than were sent in part ${n}`, {
         hint: "the bytes were changed on the way: apply again",
       });
-    return { etag, size: data.byteLength, ...(told === null ? {} : { sha256: told }) };
+    return { etag, size: data.byteLength, ...(reportedSha256 === null ? {} : { sha256: reportedSha256 }) };
   }
 
   /** Joins the parts. `store`: what the object is to bear. @throws Failure backend.failed */

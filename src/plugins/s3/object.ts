@@ -88,13 +88,13 @@ export const bodyOf = (data: Uint8Array) => ({
   },
 });
 
-export function headOf({ headers, ...told }: StoredAnswer): ObjectHead {
+export function headOf({ headers, ...stored }: StoredAnswer): ObjectHead {
   const [modified = Number.NaN, now = Number.NaN] = [headers.get("last-modified"), headers.get("date")].map((at) =>
     Date.parse(at ?? ""),
   );
   const [store, key] = [headers.get(STORE), headers.get(KEY)];
   if (Number.isNaN(now)) throw strange("answers without Date");
-  const etag = etagOf({ headers, ...told });
+  const etag = etagOf({ headers, ...stored });
   const size = Number(headers.get("content-length") ?? 0);
   const isTouched = store === null || key === null || !bears(headers, size, etag);
   return {

@@ -83,8 +83,11 @@ export class Pointers {
     // The pointer first: what is read after it is of its version, or the pointer's condition fails.
     const pointer = await this.#condition(POINTER, store);
     const others = TEXTS.filter(({ key }) => key !== POINTER);
-    const told = await Promise.all(others.map(async ({ key }) => [key, await this.#condition(key, store)] as const));
-    for (const [key, when] of [[POINTER, pointer] as const, ...told]) if (when !== undefined) found.set(key, when);
+    const conditions = await Promise.all(
+      others.map(async ({ key }) => [key, await this.#condition(key, store)] as const),
+    );
+    for (const [key, when] of [[POINTER, pointer] as const, ...conditions])
+      if (when !== undefined) found.set(key, when);
     return found;
   }
 

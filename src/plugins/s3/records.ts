@@ -116,11 +116,11 @@ export class BucketRecords {
 
   /** A record that is broken is reported once, and its image cannot be seen. */
   #parsed(key: string, text: string, note: Note | undefined): StoreEntry | undefined {
-    const told = recordOf(text, key.slice("images/".length));
-    if (typeof told !== "string") return told;
+    const result = recordOf(text, key.slice("images/".length));
+    if (typeof result !== "string") return result;
     if (note !== undefined && !this.#noted.has(key)) {
       this.#noted.add(key);
-      note(`warning: ${this.#objects.where(key)} is skipped: ${told}`);
+      note(`warning: ${this.#objects.where(key)} is skipped: ${result}`);
     }
     return undefined;
   }

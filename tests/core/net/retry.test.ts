@@ -30,7 +30,7 @@ test("work is done again while its failure says so, with the waits that were ask
       if (attempt < 4) throw busy(attempt === 1 ? true : 5000);
       return attempt;
     },
-    { signal: never, clock, random: () => 1, told: ({ attempt }) => told.push(attempt) },
+    { signal: never, clock, random: () => 1, onRetry: ({ attempt }) => told.push(attempt) },
   );
   expect(done).toBe(4);
   expect(clock.waits).toEqual([500, 5250, 5250]);
@@ -60,7 +60,7 @@ test("an abort ends the wait with its reason", async () => {
   const waiting = retrying(() => Promise.reject(busy(600_000)), {
     signal: controller.signal,
     clock: systemClock,
-    told: () => queueMicrotask(() => controller.abort(reason)),
+    onRetry: () => queueMicrotask(() => controller.abort(reason)),
   });
   expect(await thrown(waiting)).toBe(reason);
   expect(await thrown(systemClock.sleep(1, controller.signal))).toBe(reason);

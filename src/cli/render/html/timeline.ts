@@ -37,8 +37,8 @@ function row({ address, action, from, to, phases }: TimedStep, whole: number): M
     (one) =>
       markup`<rect class="${one.phase}" x="${at(one.from)}" y="${2 + 7 * LANES[one.phase]}" width="${length(one.from, one.to)}" height="6"><title>${phaseText(one)}</title></rect>`,
   );
-  const told = phases.length === 0 ? action : totals(phases).join(", ");
-  return markup`<tr><th scope="row"><code>${address}</code></th><td><svg viewBox="0 0 ${WIDTH} 24" preserveAspectRatio="none" aria-hidden="true"><rect class="lane" x="${at(from)}" y="0" width="${length(from, to)}" height="24"/>${bars}</svg></td><td class="number">${time(to - from)}</td><td class="text">${told}</td></tr>
+  const summary = phases.length === 0 ? action : totals(phases).join(", ");
+  return markup`<tr><th scope="row"><code>${address}</code></th><td><svg viewBox="0 0 ${WIDTH} 24" preserveAspectRatio="none" aria-hidden="true"><rect class="lane" x="${at(from)}" y="0" width="${length(from, to)}" height="24"/>${bars}</svg></td><td class="number">${time(to - from)}</td><td class="text">${summary}</td></tr>
 `;
 }
 

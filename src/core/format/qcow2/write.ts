@@ -18,7 +18,7 @@ export interface WriteOptions {
   readonly directory?: string | undefined;
   /** The largest disk that is taken. Default: 1 TiB. */
   readonly limit?: number | undefined;
-  /** Told how far the reading of a file is that shows where its data is. */
+  /** Called with how far the reading of a file is that shows where its data is. */
   readonly scanned?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -167,7 +167,7 @@ class Mirror {
       return await web.get(this.#url, access, { signal, headers, accept: isPart ? [416] : [] });
     } catch (thrown) {
       signal.throwIfAborted();
-      // The door has tried several times already: another mirror is better, unless there is none and much would be lost.
+      // The client has tried several times already: another mirror is better, unless there is none and much would be lost.
       throw new TransferFailure(
         thrown,
         this.#isLast && this.#sink.offset > 0 && thrown instanceof Failure && thrown.retry !== false,

@@ -65,7 +65,7 @@ export class Download implements FetchedBytes {
     this.filename = fileNameOf(request.urls[0] ?? "");
     this.#from = publicUrl(request.urls[0] ?? "");
     this.ready = this.#ready.promise;
-    // Who waits is told; a failure without a waiting reader is dropped.
+    // Waiting readers get it; a failure without a waiting reader is dropped.
     this.ready.catch(() => {});
     this.#proven.promise.catch(() => {});
     this.#over = this.#run().catch((thrown: unknown) => {
@@ -179,7 +179,7 @@ export class Download implements FetchedBytes {
       await this.#keep(partial, proven);
     } catch (thrown) {
       if (isUseless(thrown) || this.#with.isTemporary === true) await partial.discard().catch(() => undefined);
-      // Before the bytes are released: who comes in between is told why there are none.
+      // Before the bytes are released: a reader that comes in between learns why there are none.
       this.#failure = signal.aborted ? signal.reason : thrown;
       partial.growing.fail(asFailure(this.#failure));
       this.#growing = undefined;

@@ -83,10 +83,10 @@ export class PartialFile implements VerifyingSink {
     return this.#verifier.soFar();
   }
 
-  async accept(where: string, validators: Validators, told: number | undefined): Promise<void> {
+  async accept(where: string, validators: Validators, reportedSize: number | undefined): Promise<void> {
     const { pinned, room } = this.#goal;
     stillPinned(pinned, where, validators);
-    const total = announced(pinned, where, told);
+    const total = announced(pinned, where, reportedSize);
     const { length: _, ...version } = validators;
     this.validators = version;
     this.where = where;

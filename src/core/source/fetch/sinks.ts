@@ -32,18 +32,18 @@ class Accepted {
 export class PassThroughSink extends Accepted implements DownloadSink {
   readonly #verifier: Verifier;
   readonly #give: (piece: Uint8Array) => Promise<void>;
-  readonly #told: (done: number, total: number | undefined) => void;
+  readonly #onProgress: (done: number, total: number | undefined) => void;
 
   constructor(
     request: DownloadRequest,
     verifier: Verifier,
     give: (piece: Uint8Array) => Promise<void>,
-    told: (done: number, total: number | undefined) => void,
+    onProgress: (done: number, total: number | undefined) => void,
   ) {
     super(request);
     this.#verifier = verifier;
     this.#give = give;
-    this.#told = told;
+    this.#onProgress = onProgress;
   }
 
   get isSeen(): boolean {
@@ -58,7 +58,7 @@ export class PassThroughSink extends Accepted implements DownloadSink {
     await this.#verifier.update(bytes);
     this.offset += bytes.length;
     await this.#give(bytes);
-    this.#told(this.offset, this.total);
+    this.#onProgress(this.offset, this.total);
   }
 
   async restart(): Promise<void> {
@@ -76,25 +76,25 @@ export class ChecksumSink extends Accepted implements VerifyingSink, Disposable 
   readonly isSeen = false;
   /** The mirror that the proven bytes came from, where it was one. */
   giver: string | undefined;
-  readonly #told: (done: number, total: number | undefined) => void;
+  readonly #onProgress: (done: number, total: number | undefined) => void;
   #verifier: Verifier;
 
   private constructor(
     request: DownloadRequest,
-    told: (done: number, total: number | undefined) => void,
+    onProgress: (done: number, total: number | undefined) => void,
     verifier: Verifier,
   ) {
     super(request);
-    this.#told = told;
+    this.#onProgress = onProgress;
     this.#verifier = verifier;
   }
 
   /** @throws Failure source.signature, source.key, and those of fetching them */
   static async begin(
     request: DownloadRequest,
-    told: (done: number, total: number | undefined) => void,
+    onProgress: (done: number, total: number | undefined) => void,
   ): Promise<ChecksumSink> {
-    return new ChecksumSink(request, told, await Verifier.begin(expectationOf(request)));
+    return new ChecksumSink(request, onProgress, await Verifier.begin(expectationOf(request)));
   }
 
   soFar(): string {
@@ -105,7 +105,7 @@ export class ChecksumSink extends Accepted implements VerifyingSink, Disposable 
     await this.#verifier.update(bytes);
     this.offset += bytes.length;
     free(bytes);
-    this.#told(this.offset, this.total);
+    this.#onProgress(this.offset, this.total);
   }
 
   async restart(): Promise<void> {

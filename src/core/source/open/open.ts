@@ -107,7 +107,7 @@ export class Sources implements AsyncDisposable {
       metadata,
       content: origin.content,
       signal,
-      told: (done: number) => progress("convert", done, plan.size),
+      onConverted: (done: number) => progress("convert", done, plan.size),
     };
     if (plan.steps.length === 0) {
       const { format = "other", compression } = plan;
@@ -123,11 +123,11 @@ export class Sources implements AsyncDisposable {
         supply: origin.supply,
       });
     }
-    const told = new Set<string>();
+    const noted = new Set<string>();
     // Once, however often it is read.
     const note = (text: string): void => {
-      if (!told.has(text)) this.#note?.(`${opening.address}: ${text}`);
-      told.add(text);
+      if (!noted.has(text)) this.#note?.(`${opening.address}: ${text}`);
+      noted.add(text);
     };
     const scanned = (done: number, total: number): void => progress("verify", done, total);
     const conversion: SourceConversion = { plan, wanted, member, directory, limit: this.#limit, note, scanned };
@@ -217,7 +217,7 @@ export class Sources implements AsyncDisposable {
       digest: digests.sha256,
       algorithms: [],
       supply: async () => bytes,
-      told: () => {},
+      onConverted: () => {},
       content: async () => ({ where: bytes.filename }),
       signal,
     });

@@ -51,9 +51,9 @@ export interface SourceConversion {
   readonly member: string | undefined;
   /** For temporary files. */
   readonly directory: string;
-  /** Told what is odd about the bytes, and no failure. */
+  /** Called with what is odd about the bytes, and no failure. */
   readonly note: (text: string) => void;
-  /** Told how far a disk was read to see where its data is. */
+  /** Called with how far a disk was read to see where its data is. */
   readonly scanned: (done: number, total: number) => void;
   /** Bytes that any step may give. */
   readonly limit: number | undefined;
@@ -97,7 +97,7 @@ interface OpenOptions {
   readonly conversion?: SourceConversion | undefined;
   readonly place?: ConversionSlot | undefined;
   /** Bytes that a conversion has given. */
-  readonly told: (done: number) => void;
+  readonly onConverted: (done: number) => void;
   readonly content: () => Promise<Content>;
   readonly signal: AbortSignal;
 }
@@ -134,7 +134,7 @@ export class OpenedSource implements OpenResult {
   }
 
   async *#read(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    const { supply: acquire, conversion, place, algorithms, told } = this.#opening;
+    const { supply: acquire, conversion, place, algorithms, onConverted } = this.#opening;
     this.#digests = undefined;
     const supply = await acquire(signal);
     if (conversion === undefined) {
@@ -147,7 +147,7 @@ export class OpenedSource implements OpenResult {
     }
     const end = place?.begin();
     try {
-      const bytes = counted(convertedBytes(supply, conversion, signal, lent), told);
+      const bytes = counted(convertedBytes(supply, conversion, signal, lent), onConverted);
       this.#digests = yield* hashedBy(["sha256", ...algorithms], conversion.plan.size, heldBack(bytes));
     } finally {
       end?.();
@@ -195,11 +195,14 @@ async function* hashedBy(
   return made;
 }
 
-async function* counted(bytes: AsyncIterable<Uint8Array>, told: (done: number) => void): AsyncGenerator<Uint8Array> {
+async function* counted(
+  bytes: AsyncIterable<Uint8Array>,
+  onConverted: (done: number) => void,
+): AsyncGenerator<Uint8Array> {
   let done = 0;
   for await (const piece of bytes) {
     yield piece;
     done += piece.length;
-    told(done);
+    onConverted(done);
   }
 }

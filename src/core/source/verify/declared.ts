@@ -102,19 +102,19 @@ async function entryOf(
   if (name !== undefined) throw sums.missing(paths);
   const alone = sums.only(true);
   if (alone !== undefined) return alone;
-  const told: string[] = [];
+  const listed: string[] = [];
   if (spec.kind === "url") {
     // Mirrors have the same file, so the first name that is there is the name.
     for (const url of spec.urls) {
       const names = await web.names(url, credentialsOf(spec), signal);
       const named = sums.find(names);
       if (named !== undefined) return named;
-      told.push(...names);
+      listed.push(...names);
     }
     const inside = sums.find(spec.urls.flatMap(partsOf));
     if (inside !== undefined) return inside;
   }
-  throw sums.missing([...paths, ...told]);
+  throw sums.missing([...paths, ...listed]);
 }
 
 /** The sums, and nothing else, once they are proven. */

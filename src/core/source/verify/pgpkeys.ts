@@ -51,8 +51,8 @@ export async function checkSigner(where: string, signer: PgpSigner | undefined, 
 /** What is wrong with a key at that time: with the subkey that signed, and with the primary key that answers for it. */
 export async function faultOf(where: string, { primary, key }: PgpSigner, at: Date): Promise<Failure | undefined> {
   const isSubkey = "mainKey" in key;
-  const main = await primary.verifyPrimaryKey(at).then(none, told);
-  const own = isSubkey ? await key.verify(at).then(none, told) : undefined;
+  const main = await primary.verifyPrimaryKey(at).then(none, messageOf);
+  const own = isSubkey ? await key.verify(at).then(none, messageOf) : undefined;
   const said = main ?? own;
   if (said === undefined) return undefined;
   const until = main === undefined && isSubkey ? await key.getExpirationTime(at) : await primary.getExpirationTime();
@@ -74,7 +74,7 @@ export async function faultOf(where: string, { primary, key }: PgpSigner, at: Da
 }
 
 const none = (): undefined => undefined;
-const told = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 export const day = (date: Date): string => date.toISOString().slice(0, 10);
 export const shownId = (id: KeyID): string => id.toHex().toUpperCase();
 export const idOf = (key: Key): string => shownId(key.getKeyID());

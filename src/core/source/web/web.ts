@@ -37,10 +37,10 @@ interface Head {
 /** All that one run asks of web servers for its sources: every small thing once. */
 export class Web implements AsyncDisposable {
   readonly #context: SourceContext;
-  readonly #doors = new Map<string, HttpClient>();
+  readonly #clients = new Map<string, HttpClient>();
   readonly #heads = new Map<string, Promise<Head>>();
   readonly #files = new Map<string, Promise<Uint8Array>>();
-  readonly #told = new Set<string>();
+  readonly #noted = new Set<string>();
   /** Tells requests apart. */
   readonly identifier: RequestIdentifier;
 
@@ -69,8 +69,8 @@ export class Web implements AsyncDisposable {
 
   /** A line for the user, once a run. */
   note(text: string): void {
-    if (!this.#told.has(text)) this.#context.note?.(text);
-    this.#told.add(text);
+    if (!this.#noted.has(text)) this.#context.note?.(text);
+    this.#noted.add(text);
   }
 
   /** All of a small file, by path or URL; `isQuick`: it can be had elsewhere, and is not waited for. @throws Failure source.*, net.* */
@@ -94,9 +94,9 @@ export class Web implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const doors = [...this.#doors.values()];
-    this.#doors.clear();
-    await Promise.all(doors.map((http) => http[Symbol.asyncDispose]()));
+    const clients = [...this.#clients.values()];
+    this.#clients.clear();
+    await Promise.all(clients.map((http) => http[Symbol.asyncDispose]()));
   }
 
   async #headOf(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Head> {
@@ -106,9 +106,9 @@ export class Web implements AsyncDisposable {
 
   async #head(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Head> {
     const answer = await this.#tryHead(url, access, signal);
-    const told = answer === undefined ? undefined : lengthOf(answer.headers);
+    const noted = answer === undefined ? undefined : lengthOf(answer.headers);
     // No length for a file that has bytes is what some servers say to HEAD.
-    if (answer !== undefined && answer.status < 300 && told !== 0) return headOf(url, answer, told);
+    if (answer !== undefined && answer.status < 300 && noted !== 0) return headOf(url, answer, noted);
     // The first byte is asked for, so that the whole length is reported beside it.
     const first = await this.#send("GET", url, access, { signal, headers: { range: "bytes=0-0" }, accept: [416] });
     const range = rangeOf(first.headers.get("content-range"));
@@ -178,7 +178,7 @@ export class Web implements AsyncDisposable {
     const extra = ca === undefined ? undefined : await this.#authorities(ca);
     const { origin } = new URL(url);
     const key = `${origin} ${identityOf(access, url)} ${ca ?? ""}`;
-    const known = this.#doors.get(key);
+    const known = this.#clients.get(key);
     if (known !== undefined) return known;
     const { idle } = this.#context.patience ?? {};
     const http = this.#context.http({
@@ -189,7 +189,7 @@ export class Web implements AsyncDisposable {
       credentials: "`username` and `password` of this source, or netrc",
       ...(idle === undefined ? {} : { idle }),
     });
-    this.#doors.set(key, http);
+    this.#clients.set(key, http);
     return http;
   }
 }
@@ -227,7 +227,7 @@ function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promis
 
 const keyOf = (url: string, access: UrlCredentials): string => `${url} ${identityOf(access, url)}`;
 
-/** The URL as it goes to the door: user and password travel in a header. */
+/** The URL as it goes to the client: user and password travel in a header. */
 function bare(text: string): string {
   const url = new URL(text);
   url.username = "";

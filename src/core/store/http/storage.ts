@@ -44,7 +44,7 @@ const LOCKLESS = [404, 405, 501];
 
 /**
  * A state behind terraform's HTTP backend protocol: GET and POST of the document, the lock by its id, 423 or 409 with the holder. It
- * cannot append, so every change sends the whole document, with former documents and the last runs in it. `door` is open on the address
+ * cannot append, so every change sends the whole document, with former documents and the last runs in it. `client` is open on the address
  * of the state.
  */
 export function httpStorage(http: HttpClient, where: string, words: HttpWords = httpWords(where)): Storage {
@@ -195,9 +195,10 @@ class Remote {
       const text = await answer.text();
       if (LOCKLESS.includes(answer.status)) throw this.#lockless(lock, answer.status);
       if (!TAKEN.includes(answer.status)) return undefined;
-      const told = holderOf(text, this.where);
+      const reported = holderOf(text, this.where);
       // GitLab returns the operation of the request.
-      const holder = told.pid === 0 && told.operation === me.operation ? { ...told, operation: "" } : told;
+      const holder =
+        reported.pid === 0 && reported.operation === me.operation ? { ...reported, operation: "" } : reported;
       // The first try had arrived.
       return holder.id === me.id ? undefined : holder;
     });
