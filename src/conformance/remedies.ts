@@ -46,8 +46,8 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   "attribute lives": {
     expects:
-      'each attribute can be set, changed and cleared, and `plan` is empty after each; only `onChange: "replace"` makes a new image',
-    fix: "write `want` and reset `cleared` in `update`; declare `onChange`, `unset` or `compare`; in `lives`, `replaces` and `clears` say what is expected",
+      'each attribute can be set, changed and cleared, and `plan` is empty after each; a cleared one has its `unset` again; only `onChange: "replace"` makes a new image',
+    fix: "write `want` and reset `cleared` in `update`; declare `onChange`, `unset` or `compare`; in `lives`, `replaces`, `clears` and `stays` say what is expected",
     section: DOES,
   },
   "lost state": {
@@ -72,7 +72,7 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   "added by others": {
     expects: "what others added to an image survives its replacement, or the plan lists it as lost",
-    fix: "implement the ability `added`: attributes that can be carried over, and a line in `lost` for the rest",
+    fix: "implement the ability `additions`: attributes that can be carried over, and a line in `lost` for the rest",
     section: DOES,
   },
   "lived-in world": {
@@ -175,7 +175,7 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   replace: {
     expects: "`--replace` creates the new image, then deletes the old one",
-    fix: "create with a new id; with unique names declare `names` and `request`, or `movesNames`",
+    fix: "create with a new id; with unique names declare `names`, and `order` or `movesNames`",
     section: DECLARES,
   },
   import: {

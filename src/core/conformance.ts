@@ -24,8 +24,10 @@ export interface TestPlace extends AsyncDisposable {
 export interface AttributeLife {
   readonly set: Value;
   readonly change: Value;
-  /** False: the line cannot be taken out. */
+  /** False: the line cannot be removed. */
   readonly clears?: boolean;
+  /** True: the backend keeps the value when the line is removed. */
+  readonly stays?: boolean;
   /** Other attributes that it needs beside it. */
   readonly with?: Attributes;
   /** A change makes a new image. */
