@@ -49,7 +49,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     "src/core/disk/lease.ts",
     ' === "elsewhere" && (await hasBeenSilent(path))',
     ' === "elsewhere"',
-    "tests/core/source tests/core/disk tests/core/store",
+    "tests/core/source/cache.test.ts tests/core/source/processes.test.ts tests/core/disk",
   ),
   mutant(
     "a failed write leaves its temporary file",
