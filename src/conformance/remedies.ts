@@ -124,18 +124,18 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   foreign: {
     expects:
-      "an unmanaged image with the declared name is listed as such, not found without an id, and unchanged after `apply` and `destroy`",
-    fix: "find images by the marker, not by the name; return no `marker` for an image without one",
+      "an unmanaged image with the declared name is listed as such, not found without an id, and unchanged after `apply` and `destroy`; text of users where the marker is kept is no marker and breaks no listing",
+    fix: "find images by the marker, not by the name; return no `marker` for an image without one, and catch what the parser of the text throws",
     section: QUESTIONS,
   },
   "create twice": {
-    expects: "an image can be created again after it was deleted",
+    expects: "an image can be created again after it was deleted, and nothing of the first one is left",
     fix: "remove in `delete` all that the image has: names, uploads, snapshots",
     section: DOES,
   },
   "side by side": {
     expects: "three images are created at the same time",
-    fix: "keep what belongs to one creation out of variables that all of them share; let `several` give them other names",
+    fix: "keep what belongs to one creation out of variables that all of them share; if the API returns a free id before it is taken, repeat with the next one on a conflict; let `several` give them other names",
     section: DOES,
   },
   "server errors": {
@@ -145,7 +145,7 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   "broken bytes": {
     expects: "bytes with a wrong checksum fail with source.digest, and no usable image is left",
-    fix: "let the failure of the source through; make the image usable only after the last byte",
+    fix: "let the failure of the source through; make the image usable only after the last byte; `delete` without `context.owns` removes all that `create` made",
     section: DOES,
   },
   names: {
@@ -195,8 +195,9 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
 };
 
-/** What to do where a clause failed, in three lines. */
-export function remedyOf(clause: Clause): string {
+/** What to do where a clause failed, in three lines. `isCommand`: a command failed, which may have another cause. */
+export function remedyOf(clause: Clause, isCommand = false): string {
   const { expects, fix, section } = REMEDIES[clause];
-  return `expected: ${expects}\nto fix it: ${fix}\nsee docs/plugins.md, "${section}"`;
+  const first = isCommand ? "see the error of the command first; if it says nothing else, " : "";
+  return `expected: ${expects}\nto fix it: ${first}${fix}\nsee docs/plugins.md, "${section}"`;
 }

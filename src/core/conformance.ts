@@ -15,6 +15,10 @@ export interface TestPlace extends AsyncDisposable {
   refuse?(status: number, times: number): void;
   /** Has something use an image, until it is disposed of. */
   use?(id: string): Promise<AsyncDisposable>;
+  /** Replaces the text in which the plugin keeps the marker of an image, as a user who edits it by hand. */
+  scribble?(id: string, text: string): Promise<void>;
+  /** How many images, uploads, snapshots, jobs that run and the like the place has. */
+  resources?(): number;
   /** Requests so far, and connections that are open. */
   requests?(): number;
   connections?(): number;
