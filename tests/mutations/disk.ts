@@ -16,13 +16,6 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     DISK,
   ),
   mutant(
-    "a file that is no lock counts as a free one",
-    LOCK,
-    "if (holder !== undefined) return holder;",
-    "return holder;",
-    `${DISK} tests/core/store`,
-  ),
-  mutant(
     "the lock of another host is taken over",
     PROCESS,
     'if (holder.host !== me.host) return "elsewhere";',
