@@ -1,6 +1,6 @@
 import { type Mutant, mutant } from "./mutant.ts";
 
-const DISK = "tests/core/disk";
+const DISK = "tests/core/disk/lock.test.ts tests/core/disk/process.test.ts tests/core/disk/write.test.ts";
 const LOCK = "src/core/disk/lock.ts";
 const PROCESS = "src/core/disk/process.ts";
 const WRITE = "src/core/disk/write.ts";
@@ -42,7 +42,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     "src/core/disk/lease.ts",
     ' === "elsewhere" && (await hasBeenSilent(path))',
     ' === "elsewhere"',
-    "tests/core/source/cache.test.ts tests/core/source/processes.test.ts tests/core/disk",
+    `${DISK} tests/core/source/cache.test.ts`,
   ),
   mutant(
     "a failed write leaves its temporary file",
