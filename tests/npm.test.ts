@@ -1,10 +1,14 @@
-import { expect, test } from "bun:test";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { machineOf, npmPackages } from "../scripts/npm.ts";
 import { binaryOf, TARGETS } from "../scripts/runtimes.ts";
+import { probe } from "../src/core/disk/process.ts";
 import { TestDirectory } from "./harness.ts";
+
+// For a machine that does much else.
+setDefaultTimeout(300_000);
 
 /** A release whose binaries are scripts that tell their words and target. */
 async function release(folder: TestDirectory): Promise<string> {
@@ -48,6 +52,39 @@ test("npm installs the binary of the platform, and the launcher passes words, ex
   await waiting.exited;
   expect(waiting.signalCode).toBe("SIGTERM");
   expect((await readdir(folder.at("home", "node_modules", "@team"))).sort()).toEqual(["images", `images-${own}`]);
+});
+
+test("a signal that comes while the binary is started ends it as well", async () => {
+  await using folder = await TestDirectory.make();
+  await npmPackages(await release(folder), folder.at("npm"), "@team");
+  const own = `@team/images-${process.platform}-${process.arch}`;
+  const packages = folder.at("node_modules", "@team");
+  await mkdir(packages, { recursive: true });
+  await rename(folder.at("npm", own.replace("@team/", "team-")), folder.at("node_modules", own));
+  // The signal is there as soon as there is a child.
+  await folder.write(
+    "hook.cjs",
+    `const real = require("node:child_process");
+const { spawn } = real;
+real.spawn = (...words) => {
+  const child = spawn(...words);
+  require("node:fs").writeFileSync("pid", String(child.pid));
+  process.kill(process.pid, "SIGTERM");
+  return child;
+};
+`,
+  );
+  await rename(folder.at("npm", "team-images", "images.cjs"), folder.at("images.cjs"));
+  const launcher = Bun.spawn(["node", "--require", "./hook.cjs", "images.cjs", "wait"], {
+    cwd: folder.path,
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  await launcher.exited;
+  expect(launcher.signalCode).toBe("SIGTERM");
+  const pid = Number(await Bun.file(folder.at("pid")).text());
+  const isLeft = probe(pid) !== undefined;
+  if (isLeft) process.kill(pid, "SIGKILL");
+  expect(isLeft).toBe(false);
 });
 
 test("each package says which machines it is for, and the main one asks for all of them", async () => {

@@ -124,7 +124,7 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   foreign: {
     expects:
-      "an unmanaged image with the declared name is listed as such, not found without an id, and unchanged after `apply` and `destroy`; text of users where the marker is kept is no marker and breaks no listing",
+      "an unmanaged image with the declared name is listed as such, not found without an id, and unchanged after `apply` and `destroy`; text of users where the marker is kept is not a marker and breaks no listing",
     fix: "find images by the marker, not by the name; return no `marker` for an image without one, and catch what the parser of the text throws",
     section: QUESTIONS,
   },

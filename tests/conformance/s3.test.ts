@@ -1,4 +1,4 @@
-import { test } from "bun:test";
+import { afterAll, test } from "bun:test";
 import { AWS, moto, programAt, type Server, versitygw } from "../core/store/servers.ts";
 import { bucketNamed, front, hands } from "../plugins/s3/kit.ts";
 import { conformance } from "./suite.ts";
@@ -15,6 +15,7 @@ for (const [name, start] of servers) {
     continue;
   }
   const server = await start();
+  afterAll(async () => await server[Symbol.asyncDispose]());
   let buckets = 0;
   const known = "asked of versitygw: it is one object with other words in it, and moto takes a minute";
   await conformance(`s3 on ${name}`, {
@@ -45,6 +46,14 @@ for (const [name, start] of servers) {
         "copied marker": known,
         "added by others": known,
         "another lineage": known,
+        "another file": known,
+        "all attributes": known,
+        "what is already so": known,
+        "lost state": known,
+        import: known,
+        drift: known,
+        unmarked: known,
+        secrets: known,
       },
     }),
     place: async () => {

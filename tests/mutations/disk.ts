@@ -1,6 +1,6 @@
 import { type Mutant, mutant } from "./mutant.ts";
 
-const DISK = "tests/core/disk";
+const DISK = "tests/core/disk/lock.test.ts tests/core/disk/process.test.ts tests/core/disk/write.test.ts";
 const LOCK = "src/core/disk/lock.ts";
 const PROCESS = "src/core/disk/process.ts";
 const WRITE = "src/core/disk/write.ts";
@@ -14,13 +14,6 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     "if ((await readHolder(path))?.id !== found.id) continue;",
     "",
     DISK,
-  ),
-  mutant(
-    "a file that is no lock counts as a free one",
-    LOCK,
-    "if (holder !== undefined) return holder;",
-    "return holder;",
-    `${DISK} tests/core/store`,
   ),
   mutant(
     "the lock of another host is taken over",
@@ -49,7 +42,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     "src/core/disk/lease.ts",
     ' === "elsewhere" && (await hasBeenSilent(path))',
     ' === "elsewhere"',
-    "tests/core/source tests/core/disk tests/core/store",
+    `${DISK} tests/core/source/cache.test.ts`,
   ),
   mutant(
     "a failed write leaves its temporary file",

@@ -5,7 +5,7 @@ const BLOCK = 4096;
 const ZEROS = new Uint8Array(BLOCK);
 /** Pieces that are being written while the next one is asked for: those that were lent hold until the fourth after them is. */
 const BEHIND = 3;
-/** Bytes after which the disk is asked to take what is there, so that it works while the rest comes. */
+/** Bytes after which the disk is asked to write those that came, so that it works while the rest comes. */
 const SYNC_EVERY = 64 << 20;
 
 /** A new file that is written from its beginning; its zero blocks are left out as holes. */

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { lock } from "../../../src/core/disk/lease.ts";
 import { claim, readHolder, release } from "../../../src/core/disk/lock.ts";
 import type { Holder } from "../../../src/core/model/state.ts";
 import { fileStorage } from "../../../src/core/store/file.ts";
@@ -65,6 +66,18 @@ test("a lock of another host is never taken over", async () => {
   await put(path, other);
   expect(await claim(path, holder("a"))).toEqual(other);
   expect(await readHolder(path)).toEqual(other);
+});
+
+test("a lock whose process cannot be seen from here is waited for", async () => {
+  await using dir = await folder();
+  const path = join(dir.path, "lock");
+  const far = holder("far", { host: "another-host" });
+  await put(path, far);
+  const stop = new AbortController();
+  const reason = new Error("stopped");
+  const waited = lock(path, "test", { signal: stop.signal, waiting: () => stop.abort(reason) });
+  expect(await waited.catch((error: unknown) => error)).toBe(reason);
+  expect(await readHolder(path)).toEqual(far);
 });
 
 test("a dead holder is taken over, also when the one that was taking over died too", async () => {

@@ -104,6 +104,11 @@ test("another kind of digest is named", () => {
     `write \`checksum = "sha512:${WHERE}"\`, or use the other sums file`,
   ]);
 });
+test("a chosen name with directories is that of an entry with the same ones, and of no other", () => {
+  const sums = new Sums(`${A}  a/x.img\n${B}  ./b/x.img\n`, undefined, WHERE);
+  expect(sums.find(["b/x.img"], true)).toBe(digest("sha256", B));
+  expect(sums.find(["c/x.img"], true)).toBeUndefined();
+});
 test("no digests at all", () => {
   expect(failure(() => find("<html>404</html>")).message).toBe(`${WHERE} contains no digests`);
   expect(failure(() => find("", "/a", "crc32")).message).toBe("unknown algorithm crc32");

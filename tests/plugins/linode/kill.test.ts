@@ -142,7 +142,7 @@ test("killed while Linode works on the image of a disk: the next apply leaves on
   }
 });
 
-const KILLS = Number(process.env["IMAGES_TEST_KILLS"] ?? 200) / 20;
+const KILLS = Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / 20;
 
 test(`killed at ${KILLS} random instants, made and replaced, apply goes on from there`, async () => {
   await using ground = await Ground.open({ pace: { polls: 2 } });

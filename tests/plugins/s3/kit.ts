@@ -44,7 +44,9 @@ export async function front(to: string): Promise<Front> {
       });
     }
     from.on("data", (chunk: Buffer) => {
-      const found = [...chunk.toString("latin1").matchAll(REQUEST)].map(([, line = ""]) => line);
+      const found = chunk.includes(" HTTP/1.1\r")
+        ? [...chunk.toString("latin1").matchAll(REQUEST)].map(([, line = ""]) => line)
+        : [];
       asked.push(...found);
       if (found.length > 0 && refusing.times > 0) {
         refusing.times--;

@@ -14,7 +14,7 @@ setDefaultTimeout(300_000);
 
 const MIB = 1 << 20;
 /** Three parts of 8 MiB, the last one shorter. */
-const BYTES = randomBytes(20 * MIB);
+const BYTES = randomBytes(17 * MIB);
 const BIG = '[image.a]\nsource = "./a.img"\n';
 const servers: readonly (readonly [name: string, start: () => Promise<Server>])[] = [
   ["versitygw", versitygw],
