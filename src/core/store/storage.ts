@@ -11,7 +11,7 @@ export interface TextDocument {
 }
 
 /** The state in a document, of this version and checked, where the storage has read it without having its text. */
-export interface StateDocument extends Pick<TextDocument, "tag"> {
+interface StateDocument extends Pick<TextDocument, "tag"> {
   readonly state: State;
   readonly text?: undefined;
 }
