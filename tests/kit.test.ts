@@ -88,9 +88,36 @@ test("images plugins test fails with the clause and what was found, and runs sin
   for (const clause of CLAUSES) {
     const [, section] = /see docs\/plugins\.md, "(.+)"$/.exec(remedyOf(clause)) ?? [];
     expect([clause, page.includes(`\n## ${section}\n`)]).toEqual([clause, true]);
+    // What it calls by name is in the page or in the types.
+    const names = [...remedyOf(clause).matchAll(/`([a-z]\w*)/gi)].map(([, name = ""]) => name);
+    const types = await readFile(folder.at("images.d.ts"), "utf8");
+    const unknown = names.filter((name) => !new RegExp(`\\b${name}\\b`).test(types + page));
+    expect([clause, unknown]).toEqual([clause, []]);
   }
   const json = JSON.parse((await run(folder, ["plugins", "test", "./xo.ts", "--clause", "schema", "--json"])).stdout);
   expect(json).toEqual({ plugin: "xo", clauses: [{ clause: "schema", how: "passed" }] });
+});
+
+test("a listing that a text of users breaks, and an upload that stays behind, fail the suite of the kit", async () => {
+  await using folder = await TestDirectory.make();
+  await run(folder, ["plugins", "new", "xo"]);
+  const text = await readFile(folder.at("xo.ts"), "utf8");
+  await folder.write("xo.ts", text.replace("return undefined;\n  }\n}", 'throw new Error("no marker");\n  }\n}'));
+  const broken = await run(folder, ["plugins", "test", "./xo.ts", "--clause", "foreign"]);
+  expect([broken.code, broken.stdout]).toEqual([
+    1,
+    expect.stringContaining("catch what the parser of the text throws"),
+  ]);
+  expect(broken.stdout).toContain("to fix it: see the error of the command first");
+  expect(broken.stdout).not.toContain("pinned the plugin");
+  await folder.write("xo.ts", text);
+  const server = await readFile(folder.at("xo.conformance.ts"), "utf8");
+  await folder.write("xo.conformance.ts", server.replace("server.kept.size", "server.requests()"));
+  const left = await run(folder, ["plugins", "test", "./xo.ts", "--clause", "create twice"]);
+  expect([left.code, left.stdout]).toEqual([
+    1,
+    expect.stringMatching(/after the image was deleted, the place has \d+/),
+  ]);
 });
 
 test("what images plugins test cannot use is said with the way out", async () => {

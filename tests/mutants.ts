@@ -36,6 +36,11 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
     '        throw new Failure("backend.missing", "gone");\n      },\n      list',
   ],
   ["delete of nothing is an error", 'await web.find("DELETE"', 'await web.send("DELETE"'],
+  [
+    "a cleared attribute stays",
+    "{ ...want, checksum: attributes.checksum",
+    "{ ...attributes, ...want, checksum: attributes.checksum",
+  ],
   ["an edit is ignored", "{ ...want, checksum: attributes.checksum", "{ ...attributes, checksum: attributes.checksum"],
   [
     "read forgets an attribute",

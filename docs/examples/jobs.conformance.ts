@@ -80,7 +80,8 @@ function startCloud() {
         return none();
     }
   });
-  return { ...server, kept };
+  const resources = () => kept.size + [...jobs.values()].filter(({ state }) => state !== "done").length;
+  return { ...server, kept, resources };
 }
 
 export default defineConformance({
@@ -109,6 +110,11 @@ export default defineConformance({
         Object.assign(cloud.kept.get(id) ?? {}, { description: "meddled with" });
         return "description";
       },
+      scribble: async (id, text) => {
+        const image = cloud.kept.get(id);
+        if (image !== undefined) image.labels = { ...image.labels, "images-self": text, "images-owner": text };
+      },
+      resources: cloud.resources,
       refuse: cloud.refuse,
       requests: cloud.requests,
       [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),

@@ -1,11 +1,19 @@
 import { expect } from "bun:test";
-import type { Attributes } from "images";
+import { type Attribute, type Attributes, isSame, isTable, type Value } from "images";
 import { type AttributeLife, type Clause, ClauseSkipped } from "../core/conformance.ts";
+import { sameBy } from "../core/plan/diff.ts";
 import type { Check, TestStage } from "./stage.ts";
 
 // Clauses about attributes: set, changed, cleared, drifted.
 
 const lives = ({ spec }: TestStage): [string, AttributeLife][] => Object.entries(spec.lives);
+
+/** A value that stays is no difference once it is undeclared, so that the plan does not show it: the image does. */
+function expectCleared(name: string, left: Value, was: Value, attribute: Attribute): void {
+  const bare = attribute.ownName === true ? "small" : attribute.unset;
+  if (bare === undefined ? isTable(was) && isSame(left, was) : !sameBy(attribute, left, bare))
+    throw new Error(`${name}: after it was cleared, the image still has ${JSON.stringify(left)}`);
+}
 
 export const ATTRIBUTE_CLAUSES = {
   "all attributes": async (stage) => {
@@ -18,6 +26,8 @@ export const ATTRIBUTE_CLAUSES = {
   },
 
   "attribute lives": async (stage) => {
+    await stage.declare({ small: stage.spec.small });
+    const plugin = await stage.plugin();
     for (const [name, life] of lives(stage)) {
       const step = async (what: string, attributes: Attributes) => {
         await stage.declare({ small: { ...stage.spec.small, ...life.with, ...attributes } });
@@ -26,13 +36,17 @@ export const ATTRIBUTE_CLAUSES = {
         await stage.settled().catch((thrown: unknown) => {
           throw new Error(`${name}: after it was ${what}: ${thrown instanceof Error ? thrown.message : thrown}`);
         });
-        return (await stage.ours())[0]?.id;
+        return (await stage.ours())[0];
       };
       const set = await step("set", { [name]: life.set });
       const changed = await step("changed", { [name]: life.change });
-      if (life.replaces !== true) expect([name, changed]).toEqual([name, set]);
-      else expect([name, changed]).not.toEqual([name, set]);
-      if (life.clears !== false) await step("cleared", {});
+      if (life.replaces !== true) expect([name, changed?.id]).toEqual([name, set?.id]);
+      else expect([name, changed?.id]).not.toEqual([name, set?.id]);
+      if (life.clears === false) continue;
+      const cleared = await step("cleared", {});
+      const [left, attribute] = [cleared?.attributes[name], plugin.image[name]];
+      if (life.replaces === true || life.stays === true || name in stage.spec.small) continue;
+      if (left !== undefined && attribute !== undefined) expectCleared(name, left, life.change, attribute);
     }
   },
 

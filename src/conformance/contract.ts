@@ -65,6 +65,12 @@ async function copied(stage: TestStage, id: string): Promise<Awaited<ReturnType<
   return seen;
 }
 
+/** A creation that was deleted leaves nothing: no upload, no snapshot, no job. */
+function expectNothingLeft({ place }: TestStage, before: number | undefined): void {
+  const now = place.resources?.();
+  if (now !== before) throw new Error(`after the image was deleted, the place has ${now} resources, ${before} before`);
+}
+
 export const CONTRACT_CLAUSES = {
   schema: async (stage) => {
     await declared(stage);
@@ -180,8 +186,10 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
+    const before = stage.place.resources?.();
     const first = await open.backend.create(want, sourceFor(stage), recordingContext().context);
     await open.backend.delete(first.id, recordingContext().context);
+    expectNothingLeft(stage, before);
     await open.backend.create(want, sourceFor(stage), recordingContext().context);
     expect((await stage.ours()).length).toBe(1);
   },
@@ -198,7 +206,7 @@ export const CONTRACT_CLAUSES = {
       stop.abort(reason);
       reachedTheSource = await aborted(signal);
     };
-    const heard = recordingContext(stop.signal);
+    const [heard, before] = [recordingContext(stop.signal), stage.place.resources?.()];
     const thrown = await open.backend.create(want, sourceFor(stage, { halfway }), heard.context).then(
       () => "it was made all the same",
       (error: unknown) => error,
@@ -207,6 +215,7 @@ export const CONTRACT_CLAUSES = {
     expect(reachedTheSource).toBe(true);
     for (const id of heard.ids) await open.backend.delete(id, recordingContext().context);
     expect(await stage.ours()).toEqual([]);
+    expectNothingLeft(stage, before);
   },
 
   deleted: async (stage) => {
@@ -225,7 +234,7 @@ export const CONTRACT_CLAUSES = {
     await declared(stage);
     const want = await wanted(stage);
     await using open = await stage.backend();
-    const heard = recordingContext();
+    const [heard, before] = [recordingContext(), stage.place.resources?.()];
     const thrown = await open.backend.create(want, sourceFor(stage, { wrong: true }), heard.context).then(
       () => undefined,
       (error: unknown) => error,
@@ -236,5 +245,6 @@ export const CONTRACT_CLAUSES = {
     expect(left.filter((image) => image !== undefined && (image.status ?? "ready") === "ready")).toEqual([]);
     for (const id of heard.ids) await open.backend.delete(id, recordingContext().context);
     expect(await stage.ours()).toEqual([]);
+    expectNothingLeft(stage, before);
   },
 } satisfies Partial<Record<Clause, Check>>;

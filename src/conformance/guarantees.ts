@@ -4,7 +4,7 @@ import type { Attributes } from "images";
 import { canDownload } from "../core/abilities.ts";
 import { type Clause, ClauseSkipped } from "../core/conformance.ts";
 import { imageId } from "../core/model/name.ts";
-import { AT, type Check, NAME, reading, type TestStage } from "./stage.ts";
+import { AT, type Check, NAME, NO_MARKERS, reading, type TestStage } from "./stage.ts";
 
 // Clauses about the laws of the product, played by the whole program.
 
@@ -125,6 +125,10 @@ export const GUARANTEE_CLAUSES = {
     const id = await stage.place.plant?.();
     if (id === undefined) throw new ClauseSkipped("an image cannot be created from outside here");
     await stage.declare({ small: stage.spec.small });
+    for (const text of stage.place.scribble === undefined ? [] : NO_MARKERS) {
+      await stage.place.scribble?.(id, text);
+      expect([text, (await stage.live()).find((image) => image.id === id)?.ours]).toEqual([text, false]);
+    }
     const before = (await stage.live()).find((image) => image.id === id);
     expect(before?.ours).toBe(false);
     {

@@ -46,8 +46,8 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   "attribute lives": {
     expects:
-      'each attribute can be set, changed and cleared, and `plan` is empty after each; only `onChange: "replace"` makes a new image',
-    fix: "write `want` and reset `cleared` in `update`; declare `onChange`, `unset` or `compare`; in `lives`, `replaces` and `clears` say what is expected",
+      'each attribute can be set, changed and cleared, and `plan` is empty after each; a cleared one has its `unset` again; only `onChange: "replace"` makes a new image',
+    fix: "write `want` and reset `cleared` in `update`; declare `onChange`, `unset` or `compare`; in `lives`, `replaces`, `clears` and `stays` say what is expected",
     section: DOES,
   },
   "lost state": {
@@ -72,7 +72,7 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   "added by others": {
     expects: "what others added to an image survives its replacement, or the plan lists it as lost",
-    fix: "implement the ability `added`: attributes that can be carried over, and a line in `lost` for the rest",
+    fix: "implement the ability `additions`: attributes that can be carried over, and a line in `lost` for the rest",
     section: DOES,
   },
   "lived-in world": {
@@ -124,18 +124,18 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   foreign: {
     expects:
-      "an unmanaged image with the declared name is listed as such, not found without an id, and unchanged after `apply` and `destroy`",
-    fix: "find images by the marker, not by the name; return no `marker` for an image without one",
+      "an unmanaged image with the declared name is listed as such, not found without an id, and unchanged after `apply` and `destroy`; text of users where the marker is kept is no marker and breaks no listing",
+    fix: "find images by the marker, not by the name; return no `marker` for an image without one, and catch what the parser of the text throws",
     section: QUESTIONS,
   },
   "create twice": {
-    expects: "an image can be created again after it was deleted",
+    expects: "an image can be created again after it was deleted, and nothing of the first one is left",
     fix: "remove in `delete` all that the image has: names, uploads, snapshots",
     section: DOES,
   },
   "side by side": {
     expects: "three images are created at the same time",
-    fix: "keep what belongs to one creation out of variables that all of them share; let `several` give them other names",
+    fix: "keep what belongs to one creation out of variables that all of them share; if the API returns a free id before it is taken, repeat with the next one on a conflict; let `several` give them other names",
     section: DOES,
   },
   "server errors": {
@@ -145,7 +145,7 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   "broken bytes": {
     expects: "bytes with a wrong checksum fail with source.digest, and no usable image is left",
-    fix: "let the failure of the source through; make the image usable only after the last byte",
+    fix: "let the failure of the source through; make the image usable only after the last byte; `delete` without `context.owns` removes all that `create` made",
     section: DOES,
   },
   names: {
@@ -175,7 +175,7 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
   replace: {
     expects: "`--replace` creates the new image, then deletes the old one",
-    fix: "create with a new id; with unique names declare `names` and `request`, or `movesNames`",
+    fix: "create with a new id; with unique names declare `names`, and `order` or `movesNames`",
     section: DECLARES,
   },
   import: {
@@ -195,8 +195,9 @@ const REMEDIES: Readonly<Record<Clause, Remedy>> = {
   },
 };
 
-/** What to do where a clause failed, in three lines. */
-export function remedyOf(clause: Clause): string {
+/** What to do where a clause failed, in three lines. `isCommand`: a command failed, which may have another cause. */
+export function remedyOf(clause: Clause, isCommand = false): string {
   const { expects, fix, section } = REMEDIES[clause];
-  return `expected: ${expects}\nto fix it: ${fix}\nsee docs/plugins.md, "${section}"`;
+  const first = isCommand ? "see the error of the command first; if it says nothing else, " : "";
+  return `expected: ${expects}\nto fix it: ${first}${fix}\nsee docs/plugins.md, "${section}"`;
 }

@@ -1,7 +1,7 @@
 import { CLAUSES, type Clause, ClauseSkipped } from "../core/conformance.ts";
 import { CHECKS } from "./checks.ts";
 import { remedyOf } from "./remedies.ts";
-import { type ClauseRequest, TestStage } from "./stage.ts";
+import { type ClauseRequest, CommandFailed, TestStage } from "./stage.ts";
 
 /** How one clause ended. */
 export interface ClauseOutcome {
@@ -16,32 +16,33 @@ export interface ClauseOutcome {
 /** Milliseconds that a clause may take, where the spec says none. */
 const TIMEOUT = 120_000;
 
-/** Asks the clauses one after the other, each at a place of its own. Stops at the signal. */
+/** Runs the clauses one after the other, each at a place of its own. Stops at the signal. */
 export async function* runClauses(
-  question: ClauseRequest,
+  request: ClauseRequest,
   signal: AbortSignal,
   only: readonly Clause[] = CLAUSES,
 ): AsyncIterable<ClauseOutcome> {
   for (const clause of CLAUSES.filter((one) => only.includes(one))) {
     signal.throwIfAborted();
-    const reason = question.spec.skip?.[clause];
-    yield reason === undefined ? await asked(question, clause) : { clause, how: "skipped", why: reason };
+    const reason = request.spec.skip?.[clause];
+    yield reason === undefined ? await outcomeOf(request, clause) : { clause, how: "skipped", why: reason };
   }
 }
 
-async function asked(question: ClauseRequest, clause: Clause): Promise<ClauseOutcome> {
-  const limit = question.spec.timeout ?? TIMEOUT;
+async function outcomeOf(request: ClauseRequest, clause: Clause): Promise<ClauseOutcome> {
+  const limit = request.spec.timeout ?? TIMEOUT;
   try {
-    await within(limit, played(question, clause));
+    await within(limit, runClause(request, clause));
     return { clause, how: "passed" };
   } catch (thrown) {
     if (thrown instanceof ClauseSkipped) return { clause, how: "not asked", why: thrown.message };
-    return { clause, how: "failed", why: told(thrown), remedy: remedyOf(clause) };
+    const isCommand = thrown instanceof CommandFailed;
+    return { clause, how: "failed", why: messageOf(thrown), remedy: remedyOf(clause, isCommand) };
   }
 }
 
-async function played(question: ClauseRequest, clause: Clause): Promise<void> {
-  await using stage = await TestStage.open(question);
+async function runClause(request: ClauseRequest, clause: Clause): Promise<void> {
+  await using stage = await TestStage.open(request);
   await CHECKS[clause](stage);
 }
 
@@ -56,7 +57,7 @@ async function within(limit: number, work: Promise<void>): Promise<void> {
 }
 
 /** What was expected and found, with the line of the clause or the plugin, without colours. */
-function told(thrown: unknown): string {
+function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   return Bun.stripANSI(thrown.message).trim();
 }

@@ -10,7 +10,7 @@ import { type ProgramResult, TestDirectory } from "./directory.ts";
 import { lines } from "./sources.ts";
 import { tracked } from "./tracked.ts";
 
-/** What is asked, and how the program is run for it. */
+/** What is tested, and how the program is run for it. */
 export interface ClauseRequest {
   /** As in `plugin = …`: a name, or an absolute path. */
   readonly plugin: string;
@@ -18,25 +18,28 @@ export interface ClauseRequest {
   run(directory: TestDirectory, args: readonly string[], env: Readonly<Record<string, string>>): Promise<ProgramResult>;
 }
 
-/** A clause: what every plugin keeps. @throws NotAsked where the place has not what it takes to ask */
+/** A clause: a guarantee of every plugin. @throws ClauseSkipped if the place does not have what the clause needs */
 export type Check = (stage: TestStage) => Promise<void>;
 
 /** `[settings] name` of a run of the suite: on a server that others use as well, its images are distinguished from theirs. */
 export const NAME = `conformance-${randomBytes(4).toString("hex")}`;
 
+/** A command of a clause ended with an error, so that the clause itself was not reached. */
+export class CommandFailed extends Error {}
+
 /** One place with a directory for images.toml: what a clause plays on. */
 export class TestStage implements AsyncDisposable {
   readonly spec: ConformanceSpec;
   readonly place: TestPlace;
-  readonly #question: ClauseRequest;
+  readonly #request: ClauseRequest;
   /** What clauses made by the plugin itself. */
   readonly #made = new Set<ImageId>();
   readonly folder: TestDirectory;
   readonly filename: string;
 
-  private constructor(question: ClauseRequest, place: TestPlace, directory: TestDirectory) {
-    const { spec } = question;
-    this.#question = question;
+  private constructor(request: ClauseRequest, place: TestPlace, directory: TestDirectory) {
+    const { spec } = request;
+    this.#request = request;
     this.spec = spec;
     this.place = place;
     this.folder = directory;
@@ -44,10 +47,10 @@ export class TestStage implements AsyncDisposable {
   }
 
   /** @param place where, if not at a place of the clauses */
-  static async open(question: ClauseRequest, place?: () => Promise<TestPlace>): Promise<TestStage> {
-    const { spec } = question;
+  static async open(request: ClauseRequest, place?: () => Promise<TestPlace>): Promise<TestStage> {
+    const { spec } = request;
     const directory = await TestDirectory.make();
-    const stage = new TestStage(question, await (place === undefined ? spec.place() : place()), directory);
+    const stage = new TestStage(request, await (place === undefined ? spec.place() : place()), directory);
     if (spec.bytes !== undefined) await directory.write(stage.filename, spec.bytes);
     return stage;
   }
@@ -62,27 +65,27 @@ export class TestStage implements AsyncDisposable {
     const settings = more.includes("[settings]") ? more : `${more}\n[settings]\nname = "${NAME}"`;
     await this.folder.write(
       "images.toml",
-      `${settings}\n[backend.x]\nplugin = ${JSON.stringify(this.#question.plugin)}\n${lines(this.place.settings)}\n${blocks.join("\n")}`,
+      `${settings}\n[backend.x]\nplugin = ${JSON.stringify(this.#request.plugin)}\n${lines(this.place.settings)}\n${blocks.join("\n")}`,
     );
   }
 
   run(...args: readonly string[]): Promise<ProgramResult> {
-    return this.#question.run(this.folder, args, { ...this.place.env });
+    return this.#request.run(this.folder, args, { ...this.place.env });
   }
 
-  /** @throws what the program said, when it failed */
+  /** @throws CommandFailed with the output of the command, when it fails */
   async ok(...args: readonly string[]): Promise<ProgramResult> {
-    const said = await this.run(...args);
-    if (said.code !== 0)
-      throw new Error(`images ${args.join(" ")} ended with ${said.code}:\n${said.stderr}\n${said.stdout}`);
-    return said;
+    const result = await this.run(...args);
+    if (result.code === 0) return result;
+    const output = `${result.stderr}\n${result.stdout}`.replace(/^pinned the plugin .*\n/m, "");
+    throw new CommandFailed(`images ${args.join(" ")} ended with ${result.code}:\n${output}`);
   }
 
   async apply(...args: readonly string[]): Promise<ProgramResult> {
     return await this.ok("apply", "--yes", ...args);
   }
 
-  /** The law: nothing is left to do. @throws the plan, where something is */
+  /** Nothing is left to do. @throws the plan, if something is */
   async settled(): Promise<void> {
     const said = await this.run("plan", "--detailed-exitcode");
     if (said.code !== 0)
@@ -129,7 +132,7 @@ export class TestStage implements AsyncDisposable {
 
   /** `plugin = …` of the backend, with these settings: the head of an images.toml. */
   head(settings: Attributes): string {
-    return `[backend.x]\nplugin = ${JSON.stringify(this.#question.plugin)}\n${lines(settings)}\n`;
+    return `[backend.x]\nplugin = ${JSON.stringify(this.#request.plugin)}\n${lines(settings)}\n`;
   }
 
   async plugin(): Promise<Plugin> {
@@ -181,6 +184,8 @@ export const MARK: Marker = {
   content: "none",
   lineage: "11111111-2222-3333-4444-555555555555",
 };
+/** What users write where a plugin keeps its marker. */
+export const NO_MARKERS = ["images", "{", "[]", "null", '{"file":1,"owner":{}}', "file=\u0000", ""];
 export const reading: ReadContext = { signal: new AbortController().signal, note: () => undefined };
 
 /** What a plugin said while it worked. */

@@ -15,6 +15,10 @@ export interface TestPlace extends AsyncDisposable {
   refuse?(status: number, times: number): void;
   /** Has something use an image, until it is disposed of. */
   use?(id: string): Promise<AsyncDisposable>;
+  /** Replaces the text in which the plugin keeps the marker of an image, as a user who edits it by hand. */
+  scribble?(id: string, text: string): Promise<void>;
+  /** How many images, uploads, snapshots, jobs that run and the like the place has. */
+  resources?(): number;
   /** Requests so far, and connections that are open. */
   requests?(): number;
   connections?(): number;
@@ -24,8 +28,10 @@ export interface TestPlace extends AsyncDisposable {
 export interface AttributeLife {
   readonly set: Value;
   readonly change: Value;
-  /** False: the line cannot be taken out. */
+  /** False: the line cannot be removed. */
   readonly clears?: boolean;
+  /** True: the backend keeps the value when the line is removed. */
+  readonly stays?: boolean;
   /** Other attributes that it needs beside it. */
   readonly with?: Attributes;
   /** A change makes a new image. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, realpath } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { dirname, extname } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type BunPlugin, plugin as hook } from "bun";
 import { Failure } from "./failure.ts";
 import { type Digest, digest } from "./model/digest.ts";
@@ -28,8 +28,8 @@ const LOADERS: Readonly<Record<string, "js" | "jsx" | "ts" | "tsx" | "json">> = 
   ".tsx": "tsx",
   ".json": "json",
 };
-/** A macro is code that runs while a file is only being compiled, from a second read. */
-const MACRO = /\btype\s*:\s*["'`]macro["'`]|["'`]macro:/;
+/** The types of Bun know only a map here. Without dead code, whatever the bundler may call is looked at. */
+const WITHOUT_MACROS: object = { macro: false, deadCodeElimination: false };
 
 /**
  * Reads a plugin file and all that it imports. Nothing of it runs.
@@ -60,13 +60,17 @@ function importsOf(plugin: string, file: string, text: string): readonly string[
       hint: `a plugin may import files that end in ${Object.keys(LOADERS).join(", ")}`,
     });
   if (loader === "json") return [];
-  if (MACRO.test(text)) throw failed(plugin, `${file} imports a macro, which would run before the file is trusted`);
   try {
-    // Not `scan`, and not the bundler: both of them run macros.
+    // A macro is code that runs while a file is only compiled, from a second read. Not `scan`: it runs macros.
+    new Bun.Transpiler({ loader, target: "bun", ...WITHOUT_MACROS }).transformSync(text);
     const found = new Bun.Transpiler({ loader }).scanImports(text);
     return found.map((one) => one.path).filter((name) => name !== "images" && !isBuiltIn(name));
   } catch (cause) {
-    throw failed(plugin, messageOf(cause), { cause });
+    if (messageOf(cause).includes("Macros are disabled"))
+      throw failed(plugin, `${file} imports a macro, which would run before the file is trusted`, {
+        hint: "import the function without `with`, so that it runs with the plugin",
+      });
+    throw failed(plugin, `${file}: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -83,8 +87,31 @@ async function resolved(plugin: string, from: string, name: string): Promise<str
   }
 }
 
+/** All files of disks but those of the program itself, which are on none in a compiled binary. */
+const OUTSIDE = /[/\\](\$bunfs|~BUN)[/\\]/.test(Bun.main)
+  ? /^/
+  : new RegExp(`^(?!${RegExp.escape(fileURLToPath(new URL("../..", import.meta.url)))})`);
+const AS_TEXT = 'write the path as text: import("./x.ts")';
+let isGuarded = false;
+
+/** From here on no import takes code from a disk: a plugin is in memory, and what was not read with it is not pinned. */
+function guard(): void {
+  if (isGuarded) return;
+  isGuarded = true;
+  hook({
+    name: "what was not read",
+    setup: (build) =>
+      void build.onLoad({ filter: OUTSIDE }, ({ path }) => {
+        throw new Failure("plugin.import", `${path} is not pinned: its path is computed at run time`, {
+          hint: AS_TEXT,
+        });
+      }),
+  });
+}
+
 /** Runs code that was read, from memory. Answers its default export. @throws Failure plugin.load */
 export async function runPlugin(code: PluginCode): Promise<unknown> {
+  guard();
   const text = await bundled(code);
   const id = `images-plugin-${createHash("sha256").update(code.entry).update("\0").update(text).digest("hex")}`;
   hook({ name: id, setup: (build) => void build.module(id, () => ({ contents: text, loader: "js" })) });
@@ -92,7 +119,10 @@ export async function runPlugin(code: PluginCode): Promise<unknown> {
     const module: { readonly default?: unknown } = await import(id);
     return module.default;
   } catch (cause) {
-    throw failed(code.path, messageOf(cause), { cause });
+    // Without the name of the module in memory, which is none of a file.
+    const [text = ""] = messageOf(cause).split(/ imported from |\nRequire stack:/);
+    const isImport = cause instanceof Failure || text.startsWith("Cannot find module");
+    throw failed(code.path, text, { cause, ...(isImport && { hint: AS_TEXT }) });
   }
 }
 

@@ -126,6 +126,15 @@ test("a macro, which runs while a file is read, is refused, and so is an import 
     const said = await run(folder, args);
     expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("macro")]);
   }
+  // However it is spelled; what only looks like one is none.
+  for (const attributes of ['{ "type": "macro" }', '{ type: "m\\u0061cro" }', '{ type /* */ : "macro" }']) {
+    const dead = 'export const never = () => { if (process.env["NODE_ENV"] !== "development") doc(); };\n';
+    await folder.write("p.ts", `import { doc } from "./mac.ts" with ${attributes};\n${dead}${minimal}`);
+    const said = await run(folder, ["plan"]);
+    expect([attributes, said.code, said.stderr]).toEqual([attributes, 1, expect.stringContaining("imports a macro")]);
+  }
+  await folder.write("p.ts", `export const shape = { type: "macro" };\n${minimal}`);
+  expect((await run(folder, ["plugins", "./p.ts"])).code).toBe(0);
   expect(await Bun.file(folder.at("ran")).exists()).toBe(false);
   await folder.write("p.ts", `import "./nowhere.ts";\n${minimal}`);
   expect((await run(folder, ["plan"])).stderr).toContain('imports "./nowhere.ts", which does not exist');

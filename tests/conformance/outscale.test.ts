@@ -111,6 +111,7 @@ await conformance("outscale, of a VM", {
   get lives() {
     return {
       ...lives,
+      product_codes: { ...lives.product_codes, stays: true },
       vm_id: { set: seeded.stoppedVm, change: seeded.vm, replaces: true, clears: false },
       no_reboot: { set: true, change: false, replaces: true },
     };

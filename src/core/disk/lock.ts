@@ -31,7 +31,7 @@ export async function claim(path: string, me: Holder): Promise<Holder | undefine
           if (await replaced(own, path)) return undefined;
           continue;
         } finally {
-          await unlink(right);
+          await giveBack(right);
         }
       }
       // Another process is taking it over; soon it is the holder.
@@ -56,12 +56,15 @@ export async function release(path: string, id: string, me: Holder): Promise<boo
       await unlink(path);
       return true;
     } finally {
-      await unlink(right);
+      await giveBack(right);
     }
   } catch (error) {
     throw diskFailure(error, path);
   }
 }
+
+/** It may be gone: the next holder of the lock removes what it takes for a leftover of its predecessor (tidy). */
+const giveBack = (right: string): Promise<void> => rm(right, { force: true });
 
 /** Gives our own lock the name of the right to remove it as well: a full disk has room for that. */
 async function linked(path: string, right: string): Promise<boolean> {

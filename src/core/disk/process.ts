@@ -40,18 +40,27 @@ export const isDead = (holder: Identity, me: Identity, probe: Probe): boolean =>
 /** The system's own answer. A zombie counts as gone: it does nothing any more. */
 export const probe: Probe = (pid) => probeIn("/proc", pid);
 
-/** The same of another mount of proc(5). */
-export function probeIn(proc: string, pid: number): ReturnType<Probe> {
+/** The same of another mount of proc(5), and of another answer to whether there is such a process. */
+export function probeIn(proc: string, pid: number, exists = isThere): ReturnType<Probe> {
+  if (!exists(pid)) return undefined;
+  const stat = statOf(pid, proc);
+  // It may have gone between the two questions.
+  if (stat === undefined) return exists(pid) ? {} : undefined;
+  return hasEnded(stat) ? undefined : { ticks: stat.ticks };
+}
+
+function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
     // EPERM: it is there, and another user's.
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return undefined;
+    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
   }
-  const stat = statOf(pid, proc);
-  if (stat === undefined) return {};
-  return stat.status === "Z" || stat.status === "X" ? undefined : { ticks: stat.ticks };
 }
+
+/** A killed process is a zombie as soon as its first thread has ended; another one may still be within a rename. */
+const hasEnded = ({ status, threads }: Stat): boolean => status === "X" || (status === "Z" && threads <= 1);
 
 const NONE = "-";
 
@@ -82,12 +91,18 @@ function parts(started: string | undefined): Parts | undefined {
   return { machine, boot, namespace, ticks };
 }
 
-/** proc(5): the name of the program, in parentheses, may hold anything; status is the 3rd field, starttime the 22nd. */
-function statOf(pid: number | "self", proc = "/proc"): { readonly status: string; readonly ticks: string } | undefined {
+interface Stat {
+  readonly status: string;
+  readonly threads: number;
+  readonly ticks: string;
+}
+
+/** proc(5): the name of the program, in parentheses, may hold anything; status is the 3rd field, num_threads the 20th, starttime the 22nd. */
+function statOf(pid: number | "self", proc = "/proc"): Stat | undefined {
   const text = read(`${proc}/${pid}/stat`);
   const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ") ?? [];
-  const [status, ticks] = [fields[0], fields[19]];
-  return status === undefined || ticks === undefined ? undefined : { status, ticks };
+  const [status, threads, ticks] = [fields[0], fields[17], fields[19]];
+  return status === undefined || ticks === undefined ? undefined : { status, threads: Number(threads), ticks };
 }
 
 function namespaceOf(): string {

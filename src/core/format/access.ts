@@ -16,8 +16,11 @@ export type Use = "again" | "once" | "packed";
 export interface RandomAccess extends AsyncDisposable {
   /** Bytes of the image, where they are known before the end. */
   readonly size: number | undefined;
-  /** Up to `length` bytes; fewer only where the image ends. Reads are answered in the order in which they were asked. */
-  read(offset: number, length: number, use: Use): Promise<Uint8Array>;
+  /**
+   * Up to `length` bytes; fewer only where the image ends. They are in `room`, where it is given, else in memory of their own. Reads are
+   * answered in the order in which they were asked.
+   */
+  read(offset: number, length: number, use: Use, room?: Uint8Array): Promise<Uint8Array>;
   /** Reads on to the end of what the image comes from, so that a check upstream has seen all of it. */
   finish(): Promise<void>;
 }
@@ -55,9 +58,11 @@ export class FileAccess implements RandomAccess {
     return new FileAccess(file, (await file.stat()).size, signal);
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
+  async read(offset: number, length: number, _?: Use, room?: Uint8Array): Promise<Uint8Array> {
     this.#signal?.throwIfAborted();
-    return await readUpTo(this.#file, offset, Math.min(length, this.size - offset));
+    const there = Math.max(0, Math.min(length, this.size - offset));
+    if (room === undefined) return await readUpTo(this.#file, offset, there);
+    return await readInto(this.#file, offset, room.subarray(0, there));
   }
 
   async finish(): Promise<void> {}

@@ -69,6 +69,18 @@ export class ByteReader implements AsyncDisposable {
     return taken;
   }
 
+  /** The next bytes, in `room`: fewer than it holds only at the end of the input. Of the input, one piece at a time is held. */
+  async into(room: Uint8Array): Promise<Uint8Array> {
+    let filled = 0;
+    while (filled < room.length) {
+      const piece = await this.piece(room.length - filled);
+      if (piece === undefined) break;
+      room.set(piece, filled);
+      filled += piece.length;
+    }
+    return room.subarray(0, filled);
+  }
+
   /** What comes next, as it comes, at most `most` bytes; undefined at the end. */
   async piece(most = PIECE): Promise<Uint8Array | undefined> {
     while (this.#held === 0) if (!(await this.#pull())) return undefined;

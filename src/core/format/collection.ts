@@ -1,3 +1,4 @@
+import { isInRing, LENT } from "./ring.ts";
 import { isShared } from "./segment.ts";
 
 /** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process that is always allowed. */
@@ -8,6 +9,9 @@ const SOON = 4 << 20;
 const NEAR = 125 << 20;
 /** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
 const REST = 4;
+/** Takes no memory of its own. */
+const isOthers = (piece: Uint8Array): boolean => isShared(piece) || isInRing(piece);
+
 let made = 0;
 let looked = 0;
 
@@ -16,7 +20,7 @@ let looked = 0;
  * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of unused pieces.
  */
 export function countAllocated(piece: Uint8Array): void {
-  if (!isShared(piece)) count(piece.length);
+  if (!isOthers(piece)) count(piece.length);
 }
 
 function count(bytes: number): void {
@@ -41,9 +45,6 @@ export function free({ buffer }: Uint8Array): void {
   count(byteLength / REST);
 }
 
-/** Pieces that are lent: those that may still be read while the next ones are made. */
-export const LENT = 8;
-
 /**
  * Pieces that were made for this reader alone. `isLent`: it is done with each before it asks for the fourth after it, and their memory is
  * given back as they go; else they are counted, and the collector does.
@@ -52,7 +53,7 @@ export async function* handedOut(pieces: AsyncIterable<Uint8Array>, isLent: bool
   const given: Uint8Array[] = [];
   for await (const piece of pieces) {
     yield piece;
-    if (!isLent || isShared(piece) || piece.byteLength < piece.buffer.byteLength) {
+    if (!isLent || isOthers(piece) || piece.byteLength < piece.buffer.byteLength) {
       countAllocated(piece);
       continue;
     }

@@ -1,5 +1,5 @@
 import type { RandomAccess, Use } from "./access.ts";
-import { ByteReader, type ByteStream, join, PIECE } from "./bytes.ts";
+import { ByteReader, type ByteStream, copyOf, PIECE } from "./bytes.ts";
 import { corrupt, needsFile } from "./failures.ts";
 import { KeptRanges } from "./kept-ranges.ts";
 import { Scratch } from "./scratch.ts";
@@ -17,7 +17,8 @@ interface SpoolOptions {
 
 /**
  * A stream that is read at any place. Read forwards, nothing of it is stored; what is passed over or asked for `again` is kept, up
- * to 16 MiB of it in memory, more in a sparse temporary file.
+ * to 16 MiB of it in memory, more in a sparse temporary file. What is read is copied out of the pieces of the stream, of which one at a
+ * time is held: they may be lent.
  */
 export class Spool implements RandomAccess {
   readonly size = undefined;
@@ -40,8 +41,8 @@ export class Spool implements RandomAccess {
   }
 
   /** Fails with `source.corrupt` when bytes are asked for that were read `once` before. */
-  read(offset: number, length: number, use: Use): Promise<Uint8Array> {
-    const turn = this.#turn.then(() => this.#read(offset, length, use));
+  read(offset: number, length: number, use: Use, room?: Uint8Array): Promise<Uint8Array> {
+    const turn = this.#turn.then(() => this.#read(offset, use, room?.subarray(0, length) ?? roomFor(length)));
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
@@ -57,32 +58,35 @@ export class Spool implements RandomAccess {
     await this.#scratch?.[Symbol.asyncDispose]();
   }
 
-  async #read(offset: number, length: number, use: Use): Promise<Uint8Array> {
+  async #read(offset: number, use: Use, room: Uint8Array): Promise<Uint8Array> {
     await this.#pass(offset);
+    const { length } = room;
     const behind = offset >= this.#reader.offset ? 0 : Math.min(length, this.#reader.offset - offset);
-    if (behind === 0) return await this.#advance(length, use);
+    if (behind === 0) return await this.#advance(room, use);
     const own = { again: 0, once: length, packed: length - OVERLAP }[use];
     const old = await this.#kept.get(offset, behind, own);
+    room.set(old);
     if (old.length < behind) {
-      if (use === "packed" && old.length > 0) return old;
+      if (use === "packed" && old.length > 0) return room.subarray(0, old.length);
       throw corrupt("the image uses the same bytes in two places, against its own header");
     }
-    return behind === length ? old : join([old, await this.#advance(length - behind, use)]);
+    const more = behind === length ? 0 : (await this.#advance(room.subarray(behind), use)).length;
+    return room.subarray(0, behind + more);
   }
 
-  /** The next bytes of the stream. */
-  async #advance(length: number, use: Use): Promise<Uint8Array> {
+  /** The next bytes of the stream, in the room. */
+  async #advance(room: Uint8Array, use: Use): Promise<Uint8Array> {
     const from = this.#reader.offset;
-    const bytes = await this.#reader.peek(length);
+    const bytes = await this.#reader.into(room);
     switch (use) {
       case "again":
+        this.#reader.unread(bytes);
         await this.#pass(from + bytes.length);
         return bytes;
       case "once":
-        await this.#reader.take(bytes.length);
         return bytes;
       case "packed":
-        await this.#reader.take(Math.max(0, bytes.length - OVERLAP));
+        this.#reader.unread(copyOf(bytes.subarray(Math.max(0, bytes.length - OVERLAP))));
         this.#doubt = from + bytes.length;
         return bytes;
       default:
@@ -109,3 +113,5 @@ export class Spool implements RandomAccess {
     await this.#kept.moveTo(this.#scratch);
   }
 }
+
+const roomFor = (length: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(Math.max(0, length)).buffer);

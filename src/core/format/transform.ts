@@ -44,16 +44,16 @@ interface TransformOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const UNPACKED: readonly TransformStep[] = ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma"];
+
 /** Steps that copy what they are given piece by piece, so that it may be lent to them. */
 export const takesLent = ({ steps: [first] }: TransformPlan): boolean =>
-  first !== undefined && ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma"].includes(first);
+  first !== undefined && [...UNPACKED, "qcow2->raw"].includes(first);
 
-/** Whether each piece that comes out was made for the reader, and shares its buffer with nothing that is read again. */
-const makesOwn = (input: Input, { steps, open }: TransformPlan): boolean => {
+/** Whether each piece that comes out can be made for a reader that it is lent to: it shares its buffer with nothing else that is read. */
+const canLend = ({ steps, open }: TransformPlan): boolean => {
   const last = steps.at(-1);
-  if (open || last === undefined) return false;
-  const isPacked = ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma", "gzip", "xz", "zstd"].includes(last);
-  return isPacked || (last === "qcow2->raw" && steps.length === 1 && input.kind === "file");
+  return !open && last !== undefined && [...UNPACKED, "gzip", "xz", "zstd", "qcow2->raw"].includes(last);
 };
 
 type Flow =
@@ -85,12 +85,14 @@ export async function* transform(
   plan: TransformPlan,
   options: TransformOptions,
 ): AsyncGenerator<Uint8Array> {
-  const bytes = bytesOf(await flow(input, plan, options), options);
+  const lent = options.lent === true && canLend(plan);
+  const isDisk = plan.steps.at(-1) === "qcow2->raw";
+  const bytes = bytesOf(await flow(input, plan, { ...options, lent: lent && isDisk }), options);
   // What was only unpacked has been seen from its beginning alone.
   const isUnpacked = plan.format === "raw" && plan.compression === "none" && !plan.steps.some(isConversion);
   const watched = isUnpacked ? watchedRaw(bytes) : bytes;
   if (plan.steps.length === 0) yield* watched;
-  else yield* handedOut(watched, options.lent === true && makesOwn(input, plan));
+  else yield* handedOut(watched, lent);
 }
 
 /** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
@@ -99,7 +101,7 @@ export async function* transformSparse(
   plan: TransformPlan,
   options: TransformOptions,
 ): AsyncGenerator<Segment> {
-  const last = await flow(input, plan, options);
+  const last = await flow(input, plan, { ...options, lent: false });
   for await (const segment of last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal)) {
     yield segment;
     if (segment.kind === "data") countAllocated(segment.data);
@@ -194,12 +196,12 @@ async function* fileBytes(path: string, { signal }: TransformOptions): AsyncGene
 }
 
 async function* diskOf(at: Flow, options: TransformOptions): AsyncGenerator<Segment> {
-  const { limit, threads, signal, directory } = options;
+  const { limit, threads, lent, signal, directory } = options;
   await using image =
     at.kind === "input" && at.input.kind === "file"
       ? await FileAccess.open(at.input.path, signal)
       : new Spool(bytesOf(at, options), { directory, signal });
-  yield* readQcow2(image, { limit, threads });
+  yield* readQcow2(image, { limit, threads, lent });
 }
 
 async function* imageOf(at: Flow, options: TransformOptions): AsyncGenerator<Uint8Array> {

@@ -126,12 +126,12 @@ export async function beginning(exchange: Exchange): Promise<string> {
 }
 
 /** Text of a body, decompressed where the server compressed it unasked. */
-function decoded(body: Buffer, headers: Headers): string {
-  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
-  const unpack = DECODERS[encoding];
-  return (unpack === undefined || body.byteLength === 0 ? body : unpack(body, { maxOutputLength: MOST })).toString(
-    "utf8",
-  );
+const decoded = (body: Buffer, headers: Headers): string => unpacked(body, headers, MOST).toString("utf8");
+
+/** A whole body, decompressed where the server compressed it unasked. @throws what zlib throws */
+export function unpacked(body: Buffer, headers: Headers, most: number): Buffer {
+  const unpack = DECODERS[headers.get("content-encoding")?.trim().toLowerCase() ?? ""];
+  return unpack === undefined || body.byteLength === 0 ? body : unpack(body, { maxOutputLength: most });
 }
 
 const DECODERS: Readonly<Record<string, (body: Buffer, limits: { maxOutputLength: number }) => Buffer>> = {

@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect as secure, type TLSSocket } from "node:
 import { Failure } from "../failure.ts";
 import { authorities } from "./authorities.ts";
 import type { HttpOptions } from "./client.ts";
-import { codeOfError, reasonOf } from "./failures.ts";
+import { codeOfError, RESET, reasonOf } from "./failures.ts";
 import { type Environment, proxyFor } from "./proxy.ts";
 import { tunnel } from "./tunnel.ts";
 import { bareHost, hostPort, portOf } from "./url.ts";
@@ -114,7 +114,7 @@ export class Connections {
       this.#open.add(socket);
       socket.on("close", () => this.#open.delete(socket));
       // Errors go to the request that waits for the socket; without one, the close reports them.
-      socket.on("error", () => undefined);
+      socket.on("error", isNoEnd);
       return socket;
     };
     let late: Failure | undefined;
@@ -134,6 +134,14 @@ export class Connections {
       clearTimeout(timer);
     }
   }
+}
+
+/**
+ * undici takes a reset for the end of a body without a length (lib/dispatcher/client-h1.js, onHttpSocketError), so that a part of a file
+ * would pass for the whole: under another code it is an error. This listener is the first of a socket.
+ */
+function isNoEnd(error: Error): void {
+  if (codeOfError(error) === "ECONNRESET") Object.assign(error, { code: RESET });
 }
 
 type Keep = <S extends Socket>(socket: S) => S;

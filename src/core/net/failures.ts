@@ -155,9 +155,13 @@ export function codeOfError(error: unknown): string {
   return typeof error.code === "string" ? error.code : "";
 }
 
+/** ECONNRESET, as sockets of this client report it. */
+export const RESET = "ERR_CONNECTION_RESET";
+
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "the connection was reset",
+  [RESET]: "the connection was reset",
   EPIPE: "the connection was closed by the other side",
   UND_ERR_SOCKET: "the connection was closed by the other side",
   ENOTFOUND: "there is no host of this name",

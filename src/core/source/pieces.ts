@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { openRegular } from "../disk/regular.ts";
-import { countAllocated, free, LENT } from "../format/collection.ts";
+import { countAllocated, free } from "../format/collection.ts";
+import { FlowOfBytes, Ring } from "../format/ring.ts";
 
 import { sourceFailure } from "./failure.ts";
 
@@ -11,33 +12,6 @@ interface Reading {
   readonly from?: number;
   readonly to?: number;
   readonly ring?: Ring | undefined;
-}
-
-/** Size of the buffers of one flow of bytes among so many: the calls do not count, and many flows have several buffers each. */
-const [SMALLEST, LARGEST] = [128 << 10, 512 << 10];
-let flows = 0;
-const sizeNow = (): number => Math.max(SMALLEST, Math.min(LARGEST, (1 << 20) / 2 ** Math.ceil(Math.log2(flows + 1))));
-
-/** Buffers of one reader, used again when the eighth after it is wanted: four that it may have, and those that are held on their way. */
-export class Ring implements Disposable {
-  readonly size: number;
-  readonly #buffers: Buffer[] = [];
-
-  constructor() {
-    this.size = sizeNow();
-    flows += 1;
-  }
-
-  take(): Buffer {
-    const used = this.#buffers.length === LENT ? this.#buffers.shift() : undefined;
-    const taken = used ?? Buffer.allocUnsafeSlow(this.size);
-    this.#buffers.push(taken);
-    return taken;
-  }
-
-  [Symbol.dispose](): void {
-    flows -= 1;
-  }
 }
 
 /**
@@ -155,13 +129,13 @@ export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerato
 export async function* received(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const joining = new Joining();
   let broken: { readonly reason: unknown } | undefined;
-  flows += 1;
+  using _ = new FlowOfBytes();
   try {
     for await (const piece of input) {
       // The one without bytes is everybody's.
       if (piece.length === 0) continue;
       for (let rest = piece; rest.length > 0; ) {
-        rest = joining.add(rest, sizeNow());
+        rest = joining.add(rest, FlowOfBytes.size);
         if (joining.isFull) yield joining.take();
       }
       if (piece.byteLength === piece.buffer.byteLength) free(piece);
@@ -169,8 +143,6 @@ export async function* received(input: AsyncIterable<Uint8Array>): AsyncGenerato
     }
   } catch (reason) {
     broken = { reason };
-  } finally {
-    flows -= 1;
   }
   if (joining.filled > 0) yield joining.take();
   if (broken !== undefined) throw broken.reason;

@@ -179,7 +179,9 @@ async function tidy({ document, lock }: Paths, me: Holder): Promise<void> {
   const left = names.filter((name) => isTemporary(name, document));
   for (const name of names) {
     if (!name.startsWith(`${basename(lock)}.`) || name.includes(me.id)) continue;
-    const holder = parseHolder(await readFile(join(directory, name), "utf8").catch(() => ""));
+    const text = await readFile(join(directory, name), "utf8").catch(() => undefined);
+    if (text === undefined) continue;
+    const holder = parseHolder(text);
     // One that does not say whose it is may be just being written: its owner then writes it again.
     if (holder === undefined || isDead(holder, identity(), probe)) left.push(name);
   }

@@ -3,7 +3,7 @@ import { link, lstat, lutimes, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errno, Failure, hexOf, passThrough, SmallReads, type Source } from "images";
 import { isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
-import { writeWithHoles } from "./holes.ts";
+import { FileWithHoles } from "./holes.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StoreBlob } from "./record.ts";
 
@@ -45,15 +45,17 @@ export class Blobs {
       // The digest of a source is made on its way to us.
       const hash = source.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
       const both = before === undefined ? undefined : new Bun.CryptoHasher("sha256").update(before);
-      let size = 0;
+      await using out = new FileWithHoles(file);
       for await (const piece of passThrough(source, signal)) {
         signal.throwIfAborted();
+        const written = out.append(piece);
+        // The disk works while the digest is made.
         for (const hasher of [hash, both]) hasher?.update(piece);
-        await writeWithHoles(file, piece, size);
-        size += piece.byteLength;
-        progress?.(size);
+        await written;
+        progress?.(out.size);
       }
-      await file.sync();
+      await out.sync();
+      const { size } = out;
       const sha256 = hash?.digest("hex") ?? (await sha256Of(source));
       await this.#settle(path, sha256, size);
       return { sha256, size, combined: both?.digest("hex") ?? sha256 };

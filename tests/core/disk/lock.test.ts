@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { claim, readHolder, release } from "../../../src/core/disk/lock.ts";
 import type { Holder } from "../../../src/core/model/state.ts";
@@ -42,7 +42,10 @@ async function contend(path: string, rounds: number, dying: number): Promise<str
     return [...text.trim().split("\n").slice(1), await new Response(stderr).text()].filter((line) => line !== "");
   });
   const ready: (() => void)[] = [];
-  return (await Promise.all(said)).flat();
+  const lines = (await Promise.all(said)).flat();
+  // The system closes the pipes of a killed process before it counts as ended.
+  await Promise.all(children.map(({ exited }) => exited));
+  return lines;
 }
 
 test("20 processes, over a dead lock, and half of them killed while they hold it: never two at once, and it goes on", async () => {
@@ -84,6 +87,28 @@ test("whoever comes late to take over finds the new holder and leaves the lock a
   const winner = await readHolder(path);
   expect(new Set(answers.map((answer) => answer?.id))).toEqual(new Set([undefined, winner?.id]));
   expect(await readdir(dir.path)).toEqual(["lock"]);
+});
+
+test("what is removed as a leftover of the former holder meanwhile is no error", async () => {
+  await using dir = await folder();
+  for (let round = 0; round < 50; round++) {
+    const path = join(dir.path, `lock-${round}`);
+    await put(path, dead("gone"));
+    let isDone = false;
+    const tidying = (async () => {
+      while (!isDone) await rm(`${path}.gone`, { force: true });
+    })();
+    try {
+      expect(await claim(path, holder("a"))).toBeUndefined();
+      expect(await readHolder(path)).toEqual(holder("a"));
+      await put(path, dead("gone"));
+      expect(await release(path, "gone", holder("b"))).toBe(true);
+    } finally {
+      isDone = true;
+      await tidying;
+    }
+  }
+  expect(await readdir(dir.path)).toEqual([]);
 });
 
 test("only the holder's own id releases", async () => {

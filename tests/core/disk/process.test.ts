@@ -47,18 +47,28 @@ test("this process is alive to itself; an ended process is not", async () => {
 });
 
 /** A line of proc(5) with this status, of a program whose name looks like one. */
-const line = (status: string) => `${process.pid} (a) Z b) ${status} 1 ${"0 ".repeat(17)}4711 0`;
+const line = (status: string, threads: number) =>
+  `${process.pid} (a) Z b) ${status} 1 ${"0 ".repeat(15)}${threads} 0 4711 0`;
 
 test.each([
-  ["S", { ticks: "4711" }],
-  ["R", { ticks: "4711" }],
-  ["Z", undefined],
-  ["X", undefined],
-])("a process whose status is %s", async (status, expected) => {
+  ["S", 1, { ticks: "4711" }],
+  ["R", 4, { ticks: "4711" }],
+  ["Z", 1, undefined],
+  ["Z", 0, undefined],
+  ["Z", 2, { ticks: "4711" }],
+  ["X", 1, undefined],
+])("a process whose status is %s, with %d threads", async (status, threads, expected) => {
   await using proc = await TestDirectory.make();
   await mkdir(proc.at(String(process.pid)));
-  await proc.write(`${process.pid}/stat`, line(status));
+  await proc.write(`${process.pid}/stat`, line(status, threads));
   expect(probeIn(proc.path, process.pid)).toEqual(expected);
+});
+
+test("a process that goes while it is looked at is gone; one that cannot be looked at is there", async () => {
+  await using proc = await TestDirectory.make();
+  const answers = [true, false];
+  expect(probeIn(proc.path, process.pid, () => answers.shift() ?? false)).toBeUndefined();
+  expect(probeIn(proc.path, process.pid, () => true)).toEqual({});
 });
 
 test.if(process.platform === "linux")(

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { handedOut, LENT } from "../../../src/core/format/collection.ts";
+import { handedOut } from "../../../src/core/format/collection.ts";
+import { LENT } from "../../../src/core/format/ring.ts";
 import { received } from "../../../src/core/source/pieces.ts";
 
 async function* of(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -2,9 +2,11 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { FileAccess } from "../../../src/core/format/access.ts";
 import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
+import { qcow2Of } from "../../../src/core/format/qcow2/write.ts";
+import { LENT } from "../../../src/core/format/ring.ts";
 import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
-import { all, digestOf, disk, folder, has, pieces, qemu } from "./tools.ts";
+import { all, digestOf, disk, folder, has, lentAll, lentPieces, pieces, qemu } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -67,6 +69,30 @@ describe("a qcow2 image is read as qemu-img reads it", () => {
       expect(digestOf(await all(plain(readQcow2(file))))).toBe(digestOf(RAW));
       await using spool = new Spool(pieces(await Bun.file(image).bytes()), { directory: at.path });
       expect(digestOf(await all(plain(readQcow2(spool))))).toBe(digestOf(RAW));
+      // In buffers that go round, out of pieces that do.
+      expect(digestOf(await lentAll(plain(readQcow2(file, { lent: true }))))).toBe(digestOf(RAW));
+      await using lent = new Spool(lentPieces(await Bun.file(image).bytes(), 9_999), { directory: at.path });
+      expect(digestOf(await lentAll(plain(readQcow2(lent, { lent: true }))))).toBe(digestOf(RAW));
     });
   }
 });
+
+for (const kind of ["file", "stream"] as const)
+  test(`a disk out of a ${kind} goes round in few buffers when it is lent, and is made anew when it is not`, async () => {
+    await using at = await folder();
+    const bytes = Buffer.alloc(24 << 20);
+    for (let i = 0; i < bytes.length; i += 4096) bytes.writeUInt32LE(i + 1, i);
+    const path = join(at.path, "image");
+    await using made = await qcow2Of({ kind: "stream", bytes: pieces(bytes, 1 << 20) }, { directory: at.path });
+    await Bun.write(path, await all(made.open()));
+    for (const lent of [true, false]) {
+      await using image =
+        kind === "file"
+          ? await FileAccess.open(path)
+          : new Spool(lentPieces(await Bun.file(path).bytes(), 1 << 19), { directory: at.path });
+      const buffers = new Set<unknown>();
+      const disk = await lentAll(plain(readQcow2(image, { lent, threads: 2 })), buffers);
+      expect(digestOf(disk)).toBe(digestOf(bytes));
+      expect(buffers.size).toBe(lent ? LENT + 4 : 24);
+    }
+  });

@@ -81,3 +81,27 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
 /** The disk that is in every fixture. */
 export const fixtureDisk = (): Uint8Array => disk(24 * 1024, 2, 6);
 export const FIXTURES = join(import.meta.dir, "../../fixtures/formats");
+
+/** The bytes in pieces that are lent: the fourth after each is in the same buffer. */
+export async function* lentPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  const buffers = Array.from({ length: 4 }, () => new Uint8Array(size));
+  for (let at = 0; at < bytes.length; at += size) {
+    const part = bytes.subarray(at, at + size);
+    const buffer = buffers[(at / size) % 4] ?? new Uint8Array(size);
+    buffer.fill(0xee);
+    buffer.set(part);
+    yield buffer.subarray(0, part.length);
+  }
+}
+
+/** All of a stream whose pieces are lent, each looked at as late as that allows. */
+export async function lentAll(input: ByteStream, buffers = new Set<unknown>()): Promise<Uint8Array> {
+  const held: Uint8Array[] = [];
+  const got: Uint8Array[] = [];
+  for await (const piece of input) {
+    buffers.add(piece.buffer);
+    held.push(piece);
+    if (held.length === 4) got.push(new Uint8Array(held.shift() ?? []));
+  }
+  return Buffer.concat([...got, ...held]);
+}

@@ -129,6 +129,20 @@ test("a body that resets is net.short, and says how far it came", async () => {
   expect(failure.message).toContain("the response ended after 3 of 20 bytes");
 });
 
+test("a body without a length that resets is no whole body", async () => {
+  await using server = await raw((socket) =>
+    onHead(socket, () => {
+      socket.write("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc", () =>
+        setTimeout(() => socket.resetAndDestroy(), 10),
+      );
+    }),
+  );
+  await using us = opened({ url: server.url });
+  const failure = await failed(collected((await us.door.send("GET", "x", { signal })).stream()));
+  expect(failure).toMatchObject({ code: "net.short", retry: true });
+  expect(failure.message).toContain("the response ended after 3 bytes: the connection was reset");
+});
+
 test("an abort ends a stream with its reason and closes the connection", async () => {
   await using server = await raw((socket) =>
     onHead(socket, () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nabc")),

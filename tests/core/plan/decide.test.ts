@@ -13,6 +13,11 @@ const [first, second] = [
   { where: "/x", ...(one && { digest: one }) },
   { where: "/x", ...(two && { digest: two }) },
 ];
+/** The same URL, with another ETag since its bytes were read. */
+const [read, moved] = [
+  { ...first, validators: { etag: "a" } },
+  { where: "/x", validators: { etag: "b" } },
+];
 const foreign = image(base, { id: imageId("f-1") });
 const stranger = { ...foreign, mark: { file: "others", owner: at, content: "none", lineage: "L9", self: "f-1" } };
 const copy = image(base, {
@@ -32,7 +37,8 @@ const show = (step: Step | undefined): string => {
   const because = "because" in step ? ` (${[step.because].flat().join(", ")})` : "";
   const rest = step.leftovers === undefined ? "" : `, sweeps ${step.leftovers.join(" ")}`;
   const holds = step.action === "adopt" && step.hold === true ? ", holds" : "";
-  return `${step.action}${"id" in step ? ` ${step.id}` : ""}${because}${rest}${holds}`;
+  const unless = step.action === "replace" && step.unlessSame === true ? ", unless they are the same bytes" : "";
+  return `${step.action}${"id" in step ? ` ${step.id}` : ""}${because}${rest}${holds}${unless}`;
 };
 
 const mine = { file: "images", owner: at, content: "none", lineage: "L1", self: id };
@@ -174,6 +180,25 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     "block (foreign)",
   ],
   [
+    "the same with --adopt: it stays the other state's",
+    { want: want(base), known: ready(base), have: image(base, { marker: elsewhere }), adopt: true },
+    "block (foreign)",
+  ],
+  [
+    "another ETag: replaced, unless the bytes are the same",
+    { want: want(base, { content: moved }), known: ready(base, { content: read }), have: image(base) },
+    "replace i-1 (content), unless they are the same bytes",
+  ],
+  [
+    "the same of a protected image: its bytes are compared",
+    {
+      want: want(base, { content: moved }, { protect: true }),
+      known: ready(base, { content: read, protect: true }),
+      have: image(base),
+    },
+    "verify i-1",
+  ],
+  [
     "undeclared, and marked by another state since",
     { known: ready(base), have: image(base, { marker: elsewhere }) },
     "block (foreign)",
@@ -263,6 +288,11 @@ const table: readonly [what: string, sight: Partial<DecisionInput>, step: string
     "keep i-1",
   ],
   ["protect is new", { want: want(base, {}, { protect: true }), known: ready(base), have: image(base) }, "update i-1"],
+  [
+    "on_remove is new",
+    { want: want(base, {}, { onRemove: "forget" }), known: ready(base), have: image(base) },
+    "update i-1",
+  ],
   [
     "a limit of the backend",
     { want: want(base, { complaints: [{ code: "config.limit", message: "too large" }] }) },

@@ -6,11 +6,12 @@ import { PIECE, viewOf } from "../bytes.ts";
 import { corrupt, truncated } from "../failures.ts";
 import { inOrder } from "../in-order.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
+import { Ring } from "../ring.ts";
 import type { Segment } from "../segment.ts";
 import { zstdFrameLength } from "../zstd-frame.ts";
 import { HEADER_LENGTH, nameIn, type Qcow2Header, readHeader } from "./header.ts";
 import { Qcow2Regions } from "./regions.ts";
-import { type Extent, extentsOf, merged, mergedZeros, targetOf } from "./table.ts";
+import { cut, type Extent, extentsOf, merged, mergedZeros, targetOf } from "./table.ts";
 
 const IMAGE = "the qcow2 image";
 const inflate = promisify(inflateRaw);
@@ -21,6 +22,8 @@ interface Qcow2Options {
   readonly limit?: number | undefined;
   /** Pieces that are unpacked at once; default: as many as there are cores. */
   readonly threads?: number | undefined;
+  /** A reader is done with a piece before it asks for the fourth after it: data goes round in few buffers. */
+  readonly lent?: boolean | undefined;
 }
 
 /** The header of an image, for the size of its disk and for what it is. */
@@ -40,12 +43,14 @@ export async function* readQcow2(image: RandomAccess, options: Qcow2Options = {}
   if (header.size > (options.limit ?? DEFAULT_LIMIT))
     throw tooLarge("the disk in the qcow2 image", options.limit ?? DEFAULT_LIMIT);
   const width = (options.threads ?? availableParallelism()) * 2;
-  yield* inOrder(mergedZeros(extents(image, header)), width, (extent) => load(image, header, extent));
+  using ring = options.lent === true ? new Ring(width) : undefined;
+  const found = mergedZeros(extents(image, header, ring?.size));
+  yield* inOrder(found, width, (extent) => load(image, header, extent, ring));
   await image.finish();
 }
 
-/** What the disk is made of, in ascending order. Fails with `source.truncated` and `source.corrupt`. */
-export async function* extents(image: RandomAccess, header: Qcow2Header): AsyncGenerator<Extent> {
+/** What the disk is made of, in ascending order, its data in parts of at most `most` bytes. Fails with `source.truncated` and `source.corrupt`. */
+export async function* extents(image: RandomAccess, header: Qcow2Header, most = PIECE): AsyncGenerator<Extent> {
   const { cluster, l2Entries, l1Entries, size } = header;
   const l1 = await image.read(header.l1Offset, l1Entries * 8, "once");
   if (l1.length < l1Entries * 8) throw truncated(IMAGE);
@@ -61,7 +66,7 @@ export async function* extents(image: RandomAccess, header: Qcow2Header): AsyncG
     }
     const bytes = await image.read(table, cluster, "once");
     if (bytes.length < cluster) throw truncated(IMAGE);
-    yield* merged(checked(extentsOf(header, bytes, guest), regions), PIECE);
+    yield* cut(merged(checked(extentsOf(header, bytes, guest), regions), most), most);
   }
 }
 
@@ -85,12 +90,17 @@ function tablesOf({ cluster, l2Entries, size }: Qcow2Header, l1: Uint8Array, fil
   return tables;
 }
 
-async function load(image: RandomAccess, header: Qcow2Header, extent: Extent): Promise<Segment> {
+async function load(
+  image: RandomAccess,
+  header: Qcow2Header,
+  extent: Extent,
+  ring: Ring | undefined,
+): Promise<Segment> {
   switch (extent.kind) {
     case "zero":
       return { kind: "zero", offset: extent.guest, length: extent.length };
     case "data": {
-      const data = await image.read(extent.host, extent.length, extent.unique ? "once" : "again");
+      const data = await image.read(extent.host, extent.length, extent.unique ? "once" : "again", ring?.take());
       if (data.length < extent.length) throw truncated(IMAGE);
       return { kind: "data", offset: extent.guest, data };
     }

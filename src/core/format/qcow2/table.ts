@@ -108,6 +108,18 @@ export function* merged(extents: Iterable<Extent>, most: number): Generator<Exte
   if (open !== undefined) yield open;
 }
 
+/** Data of more than `most` bytes, in several. */
+export function* cut(extents: Iterable<Extent>, most: number): Generator<Extent> {
+  for (const extent of extents) {
+    if (extent.kind !== "data" || extent.length <= most) yield extent;
+    else
+      for (let at = 0; at < extent.length; at += most) {
+        const length = Math.min(most, extent.length - at);
+        yield { ...extent, guest: extent.guest + at, host: extent.host + at, length };
+      }
+  }
+}
+
 /** Neighbouring zeros as one; what has to be read is handed on at once, so that reads keep their order. */
 export async function* mergedZeros(extents: AsyncIterable<Extent>): AsyncGenerator<Extent> {
   let open: Extent | undefined;

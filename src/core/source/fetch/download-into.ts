@@ -5,7 +5,9 @@ import { backoff } from "../../net/retry.ts";
 import type { RetryPolicy } from "../context.ts";
 import { received } from "../pieces.ts";
 import {
+  codingOf,
   ifRange,
+  isCoded,
   judge,
   lengthOf,
   publicUrl,
@@ -23,6 +25,8 @@ export interface DownloadJob {
   readonly access: UrlCredentials;
   /** A digest is declared: parts of several mirrors may be put together, since the whole is proven. */
   readonly isProven: boolean;
+  /** Only bytes as they are kept: nothing is known that would show whether those that a server has compressed on the way are meant. */
+  readonly isPlain: boolean;
   readonly web: Web;
   readonly signal: AbortSignal;
   readonly patience: RetryPolicy;
@@ -32,6 +36,8 @@ export interface DownloadJob {
 /** Fewer bytes than this do not count as progress between two tries. */
 const ENOUGH = 64 << 10;
 const TRIES = 5;
+/** The statuses with which a server gives a file, a part of it, or says that no part is missing. */
+const FILE = [200, 203, 206, 416];
 /** In place of the mirror that left bytes in an earlier run. */
 export const EARLIER = "";
 const SLOW = { bytes: 16 << 10, seconds: 60 };
@@ -73,7 +79,7 @@ class Mirror {
   readonly #job: DownloadJob;
   readonly #givers: Set<string>;
   /** Parts are of no use here: the whole file is asked for. */
-  #isPlain = false;
+  #isWholeOnly = false;
   /** The server counts its versions otherwise than before, though the file is the same. */
   #isLoose = false;
 
@@ -91,21 +97,22 @@ class Mirror {
     const { isProven } = this.#job;
     const isOwn = sink.where === publicUrl(this.#url);
     const version = isOwn && !this.#isLoose ? ifRange(sink.validators) : undefined;
-    const isPart = sink.offset > 0 && !this.#isPlain && (version !== undefined || isProven);
+    const isPart = sink.offset > 0 && !this.#isWholeOnly && (version !== undefined || isProven);
     const answer = await this.#ask(isPart, version);
     const { status, headers } = answer;
+    await this.#refuseOther(answer);
     const range = rangeOf(headers.get("content-range"));
     const length = lengthOf(headers);
     const validators = validatorsOf(headers, range?.total ?? (status === 200 ? length : undefined));
     const known = version === undefined ? {} : sink.validators;
-    const begun = { offset: isPart ? sink.offset : 0, total: sink.total, validators: known };
+    const begun = { offset: isPart ? sink.offset : 0, total: sink.total, validators: known, isProven };
     const verdict = judge(begun, { status, range, length, validators });
     if (verdict.kind === "complete") return true;
     if (verdict.kind === "again") {
       await drop(answer);
       if (!isPart)
         throw new TransferFailure(new Failure("net.answer", `${publicUrl(this.#url)}: ${verdict.why}`), false);
-      this.#isPlain = true;
+      this.#isWholeOnly = true;
       return false;
     }
     if (
@@ -120,7 +127,8 @@ class Mirror {
       this.#isLoose = true;
       return false;
     }
-    const isWhole = verdict.kind === "whole";
+    // A part that was not asked for is one of the beginning.
+    const isWhole = verdict.kind === "whole" || !isPart;
     const isOther = verdict.total !== undefined && sink.total !== undefined && verdict.total !== sink.total;
     if (isWhole && sink.offset > 0 && (!sink.isSeen || isOther)) await this.#restart();
     const skip = isWhole ? sink.offset : 0;
@@ -129,6 +137,26 @@ class Mirror {
     this.#givers.add(this.#url);
     if (sink.total === undefined || sink.offset === sink.total) return true;
     throw new TransferFailure(short(this.#url, sink), true);
+  }
+
+  /** An answer that is not the file. @throws TransferFailure */
+  async #refuseOther(answer: Answer): Promise<void> {
+    const where = publicUrl(this.#url);
+    if (!FILE.includes(answer.status)) {
+      await drop(answer);
+      throw new TransferFailure(
+        new Failure("net.answer", `${where}: expected the file, got status ${answer.status}`),
+        false,
+      );
+    }
+    const coding = codingOf(this.#url, answer);
+    if (coding === undefined) return;
+    if (!this.#job.isPlain)
+      return this.#job.web.note(
+        `${where} is sent with Content-Encoding: ${coding}; the bytes are verified as they are sent`,
+      );
+    await drop(answer);
+    throw new TransferFailure(isCoded(where, coding), false);
   }
 
   async #ask(isPart: boolean, version: string | undefined): Promise<Answer> {
@@ -162,7 +190,7 @@ class Mirror {
       const fresh = piece.subarray(part.length);
       if (fresh.length === 0) continue;
       if (sink.total !== undefined && sink.offset + fresh.length > sink.total) {
-        this.#isPlain = true;
+        this.#isWholeOnly = true;
         throw new TransferFailure(
           new Failure("net.answer", `${publicUrl(this.#url)}: more bytes than announced`),
           true,

@@ -23,6 +23,7 @@ import {
   expectationOf,
   findCached,
   isHeld,
+  jobOf,
   pinnedOf,
   requestKey,
   urlKey,
@@ -154,7 +155,7 @@ export class Download implements FetchedBytes {
 
   async #fetch(): Promise<void> {
     const { cache, web, context, signal } = this.#with;
-    const { urls, access, proof } = this.#request;
+    const { urls } = this.#request;
     const seen = (growing: GrowingFile): void => {
       this.#growing = growing;
       this.#ready.resolve();
@@ -170,10 +171,8 @@ export class Download implements FetchedBytes {
       seen,
       isHeld: isHeld(this.#request),
     });
-    const { patience = {}, clock } = context;
     try {
-      const job = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
-      const proven = await downloadVerified(partial, job, context.note);
+      const proven = await downloadVerified(partial, jobOf(this.#request, this.#with), context.note);
       this.#validators = partial.validators;
       this.#from = partial.where ?? this.#from;
       this.#proven.resolve(proven);

@@ -3,10 +3,11 @@ import type { Failure } from "../../failure.ts";
 
 import { copyOf } from "../../format/bytes.ts";
 import { countAllocated, free } from "../../format/collection.ts";
+import { Ring } from "../../format/ring.ts";
 import { appendSparse } from "../../format/segment.ts";
 
 import { sourceFailure } from "../failure.ts";
-import { Ring, readPieces } from "../pieces.ts";
+import { readPieces } from "../pieces.ts";
 
 /** Bytes that go to the file without waiting before its disk is asked to take them. */
 const SYNC_EVERY = 64 << 20;

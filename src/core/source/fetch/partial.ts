@@ -8,7 +8,7 @@ import type { ProgressListener, VerificationResult } from "../verified-bytes.ts"
 import { changed, type Expectation, Verifier } from "../verify/index.ts";
 import { GrowingFile } from "./growing-file.ts";
 import type { VerifyingSink } from "./mirrors.ts";
-import { type Pinned, stillPinned } from "./request.ts";
+import { announced, type Pinned, stillPinned } from "./request.ts";
 
 /** What a partial file is to become. */
 interface PartialOptions {
@@ -83,9 +83,10 @@ export class PartialFile implements VerifyingSink {
     return this.#verifier.soFar();
   }
 
-  async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
+  async accept(where: string, validators: Validators, told: number | undefined): Promise<void> {
     const { pinned, room } = this.#goal;
     stillPinned(pinned, where, validators);
+    const total = announced(pinned, where, told);
     const { length: _, ...version } = validators;
     this.validators = version;
     this.where = where;

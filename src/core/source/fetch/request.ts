@@ -2,8 +2,10 @@ import { Failure } from "../../failure.ts";
 import type { Content, Validators } from "../../model/source.ts";
 import type { Cache, CachedFile } from "../cache/index.ts";
 import { compareValidators, sameVersion } from "../content.ts";
+import type { SourceContext } from "../context.ts";
 import { changed, type DeclaredProof, type Expectation } from "../verify/index.ts";
 import { publicUrl, type UrlCredentials, type Web } from "../web/index.ts";
+import type { DownloadJob } from "./download-into.ts";
 
 /** A file of the web that is wanted. */
 export interface DownloadRequest {
@@ -27,9 +29,27 @@ export const expectationOf = ({ proof, expected, urls }: DownloadRequest): Expec
   where: publicUrl(urls[0] ?? ""),
 });
 
+/** Something shows at the end whether the bytes are the right ones. */
+const isVerifiable = ({ proof, expected }: DownloadRequest): boolean =>
+  (proof.digest ?? proof.signature ?? expected?.digest) !== undefined;
+
 /** Wrong bytes of one mirror can be recognized, and another one asked: no reader gets any before they are verified. */
-export const isHeld = ({ urls, proof, expected }: DownloadRequest): boolean =>
-  urls.length > 1 && (proof.digest ?? proof.signature ?? expected?.digest) !== undefined;
+export const isHeld = (request: DownloadRequest): boolean => request.urls.length > 1 && isVerifiable(request);
+
+/** What is asked of the mirrors. */
+export const jobOf = (
+  request: DownloadRequest,
+  { web, context, signal }: { readonly web: Web; readonly context: SourceContext; readonly signal: AbortSignal },
+): DownloadJob => ({
+  urls: request.urls,
+  access: request.access,
+  isProven: request.proof.digest !== undefined,
+  isPlain: !isVerifiable(request),
+  web,
+  signal,
+  patience: context.patience ?? {},
+  clock: context.clock,
+});
 
 /** What the server said when the plan was made, where nothing but that tells the bytes apart, and which server. */
 export interface Pinned {
@@ -47,6 +67,10 @@ export function stillPinned(pinned: Pinned | undefined, where: string, validator
   const compared = compareValidators(pinned.validators, validators);
   if (compared.kind === "changed") throw changed(where, `${compared.before} then, ${compared.after} now`);
 }
+
+/** The length that is to come: what the answer says; else what the same server said when the plan was made. */
+export const announced = (pinned: Pinned | undefined, where: string, total: number | undefined): number | undefined =>
+  total ?? (pinned?.where === where ? pinned.validators.length : undefined);
 
 /** A blob that is what was ordered, and the place that it came from, without secrets. */
 export interface CachedBlob {

@@ -3,7 +3,7 @@ import type { Validators } from "../../model/source.ts";
 import type { VerificationResult } from "../verified-bytes.ts";
 import { changed, Verifier } from "../verify/index.ts";
 import type { VerifyingSink } from "./mirrors.ts";
-import { type DownloadRequest, expectationOf, pinnedOf, stillPinned } from "./request.ts";
+import { announced, type DownloadRequest, expectationOf, pinnedOf, stillPinned } from "./request.ts";
 import type { DownloadSink } from "./sink.ts";
 
 /** What a server says of the bytes that go by; only those that the plan was made from are accepted. */
@@ -19,11 +19,12 @@ class Accepted {
   }
 
   async accept(where: string, validators: Validators, total: number | undefined): Promise<void> {
-    stillPinned(pinnedOf(this.order), where, validators);
+    const pinned = pinnedOf(this.order);
+    stillPinned(pinned, where, validators);
     const { length: _, ...version } = validators;
     this.validators = version;
     this.where = where;
-    this.total = total;
+    this.total = announced(pinned, where, total);
   }
 }
 

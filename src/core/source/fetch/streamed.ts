@@ -14,7 +14,7 @@ import { Verifier } from "../verify/index.ts";
 import { fileNameOf, publicUrl, type Web } from "../web/index.ts";
 import { downloadInto } from "./download-into.ts";
 import { downloadVerified } from "./mirrors.ts";
-import { type DownloadRequest, expectationOf, isHeld } from "./request.ts";
+import { type DownloadRequest, expectationOf, isHeld, jobOf } from "./request.ts";
 import { ChecksumSink, PassThroughSink } from "./sinks.ts";
 
 interface StreamedContext {
@@ -172,25 +172,18 @@ export class StreamedDownload implements FetchedBytes {
 
   /** What has passed by cannot be taken back: a pass without a reader finds the mirror that has the right bytes. */
   async #choose(): Promise<void> {
-    const { web, context, signal } = this.#with;
-    const { urls, access, proof } = this.#request;
-    const { patience = {}, clock } = context;
+    const { urls } = this.#request;
     using sink = await ChecksumSink.begin(this.#request, (done, total) => this.#listeners.tell("verify", done, total));
-    const job = { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock };
-    const { size } = await downloadVerified(sink, job, context.note);
+    const { size } = await downloadVerified(sink, jobOf(this.#request, this.#with), this.#with.context.note);
     this.#size = size;
     this.#urls = sink.giver === undefined ? urls : urls.filter((url) => publicUrl(url) === sink.giver);
   }
 
   async #fetch(verifier: Verifier, give: (piece: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void> {
-    const { web, context } = this.#with;
-    const { access, proof } = this.#request;
-    const { patience = {}, clock } = context;
-    const urls = this.#urls;
     const sink = new PassThroughSink(this.#request, verifier, give, (done, total) =>
       this.#listeners.tell("download", done, total),
     );
-    await downloadInto(sink, { urls, access, isProven: proof.digest !== undefined, web, signal, patience, clock });
+    await downloadInto(sink, { ...jobOf(this.#request, this.#with), urls: this.#urls, signal });
     this.#proven = await verifier.end();
     this.#validators = sink.validators;
     this.#from = sink.where ?? this.#from;

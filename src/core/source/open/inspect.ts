@@ -65,7 +65,7 @@ async function lookAtUrl(spec: UrlSource, previous: Content | undefined, context
   let failure: unknown;
   for (const url of urls) {
     try {
-      const validators = await web.head(url, credentialsOf(spec), signal);
+      const validators = await web.head(url, credentialsOf(spec), signal, spec.signature === undefined);
       const { length } = validators;
       const isElsewhere =
         previous !== undefined && publicUrl(url) !== previous.where && places.includes(previous.where);

@@ -3,10 +3,11 @@ import { basename } from "node:path";
 import { openRegular } from "../../disk/regular.ts";
 import type { Failure } from "../../failure.ts";
 import { extentsOf } from "../../format/holes.ts";
+import { Ring } from "../../format/ring.ts";
 import { hole } from "../../format/segment.ts";
 import type { Algorithm } from "../../model/digest.ts";
 import { sourceFailure } from "../failure.ts";
-import { Ring, readPieces } from "../pieces.ts";
+import { readPieces } from "../pieces.ts";
 import {
   heldBack,
   type ProgressListener,

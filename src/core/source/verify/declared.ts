@@ -12,10 +12,10 @@ import {
   type Web,
 } from "../web/index.ts";
 import { Hashers } from "./hashing.ts";
-import { minisignCheck } from "./minisign.ts";
+import { embeddedText, hasMinisignKey, isMinisign, minisignCheck } from "./minisign.ts";
 import { isClearText, openClearText, openpgpCheck } from "./openpgp.ts";
 import { allOf, firstOf } from "./places.ts";
-import { isPgp, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
+import { badKey, isPgp, type SignatureCheck, type SignedFile, textOf } from "./signature.ts";
 import { isBundle, sigstoreCheck } from "./sigstore.ts";
 import { Sums } from "./sums.ts";
 
@@ -130,7 +130,7 @@ async function sumsText(
   return await firstOf(allOf(signature), web, signal, async (place, quick) => {
     const signed = await readSigned({ ...signature, where: place }, context, isQuick || quick);
     if (isClearText(signed.signature)) return await openClearText(signed, new Date());
-    const bytes = await get(isQuick);
+    const bytes = embeddedText(signed.signature) ?? (await get(isQuick));
     await prove(bytes, await check(signed));
     return textOf(bytes);
   });
@@ -163,7 +163,22 @@ async function readSigned(
   };
 }
 
+/** The signature says what made it; a file of keys may have some of each kind. */
 async function check(signed: SignedFile): Promise<SignatureCheck> {
   if (isBundle(signed.signature)) return await sigstoreCheck(signed);
-  return isPgp(signed.key) ? await openpgpCheck(signed, new Date()) : minisignCheck(signed);
+  const isPgpKey = isPgp(signed.key);
+  if (!isMinisign(signed.signature) && isPgpKey) return await openpgpCheck(signed, new Date());
+  if (!isPgpKey && hasMinisignKey(signed.key) && isPgp(signed.signature))
+    throw badKey(
+      signed.where,
+      "was made with OpenPGP, and `key` is a minisign key",
+      "use the OpenPGP key of the publisher",
+    );
+  if (isPgpKey && !hasMinisignKey(signed.key))
+    throw badKey(
+      signed.where,
+      "was made with minisign, and `key` is an OpenPGP key",
+      "use the minisign key of the publisher",
+    );
+  return minisignCheck(signed);
 }

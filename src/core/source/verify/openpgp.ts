@@ -19,9 +19,15 @@ const library = async () => await import("openpgp");
 
 /** @throws Failure source.key, source.signature: what cannot be read */
 export async function openpgpCheck({ where, signature, key }: SignedFile, now: Date): Promise<SignatureCheck> {
-  const { createMessage, verify } = await library();
+  const { createMessage, enums, verify } = await library();
   const keys = await keysOf(key);
   const made = await signatureOf(where, signature);
+  if (made.packets.every(({ signatureType }) => signatureType === enums.signature.text))
+    throw badSignature(
+      where,
+      "is of text mode, which leaves line endings open",
+      "ask the publisher for one of the bytes: gpg --detach-sign, without --textmode",
+    );
   const pipe = new Pipe();
   const verifier = (async () => {
     const message = await createMessage({ binary: pipe.readable });

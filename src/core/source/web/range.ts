@@ -24,6 +24,8 @@ export interface Begun {
   readonly offset: number;
   readonly total: number | undefined;
   readonly validators: Validators;
+  /** A digest shows in the end whether the parts belong together. */
+  readonly isProven?: boolean;
 }
 
 interface RangeAnswer {
@@ -53,6 +55,8 @@ export function judge(begun: Begun, { status, range, length, validators }: Range
     if (total !== undefined && range.total !== undefined && range.total !== total)
       return again(`the length was ${total} bytes and is now ${range.total}`);
     if (isOther(begun.validators, validators)) return again("the part belongs to another version of the file");
+    if (begun.isProven !== true && isUnsaid(begun.validators, validators))
+      return again("the part does not say which version of the file it belongs to");
     return { kind: "append", total: range.total ?? total };
   }
   if (status === 416) {
@@ -67,6 +71,12 @@ export function isOther(before: Validators, now: Validators): boolean {
   if (before.etag !== undefined && now.etag !== undefined) return bare(before.etag) !== bare(now.etag);
   return before.modified !== undefined && now.modified !== undefined && before.modified !== now.modified;
 }
+
+/** The server has said which version the file is of, and says nothing of the part: it may not have looked at `If-Range`. */
+const isUnsaid = (before: Validators, now: Validators): boolean =>
+  (before.etag !== undefined || before.modified !== undefined) &&
+  (before.etag === undefined || now.etag === undefined) &&
+  (before.modified === undefined || now.modified === undefined);
 
 /** What to send as If-Range: a strong ETag, else a date; undefined where nothing can tell one version from another. */
 export function ifRange({ etag, modified }: Validators): string | undefined {

@@ -4,11 +4,13 @@ import { certificatesIn } from "../../net/authorities.ts";
 import type { Answer, HttpClient } from "../../net/client.ts";
 import { orAborted } from "../../net/scope.ts";
 import type { SourceContext } from "../context.ts";
+import { codingOf, isCoded, unpackSmall } from "./coding.ts";
 import { authorization, identityOf, isWithheld, type UrlCredentials } from "./credentials.ts";
 import { identifierOf, type RequestIdentifier } from "./identity.ts";
 import { namesOf } from "./names.ts";
 import { rangeOf } from "./range.ts";
 import { SMALL_FILE_LIMIT, smallFile, tooLarge } from "./small.ts";
+import { lengthOf, validatorsOf } from "./validators.ts";
 import { isUrl, publicUrl } from "./where.ts";
 
 /** Every answer to HEAD that is no success: servers that only know GET, signed URLs that are for GET alone, and whatever else breaks. */
@@ -28,6 +30,7 @@ const QUICK = 60;
 
 interface Head {
   readonly validators: Validators;
+  readonly coding: string | undefined;
   readonly names: readonly string[];
 }
 
@@ -46,9 +49,11 @@ export class Web implements AsyncDisposable {
     this.identifier = identifierOf(context.env);
   }
 
-  /** What the server says of a file, without its bytes. @throws Failure source.* , net.* */
-  async head(url: string, access: UrlCredentials, signal: AbortSignal): Promise<Validators> {
-    return (await this.#headOf(url, access, signal)).validators;
+  /** What the server says of a file, without its bytes. `plain`: only of bytes as they are. @throws Failure source.* , net.* */
+  async head(url: string, access: UrlCredentials, signal: AbortSignal, plain = false): Promise<Validators> {
+    const { validators, coding } = await this.#headOf(url, access, signal);
+    if (plain && coding !== undefined) throw isCoded(publicUrl(url), coding);
+    return validators;
   }
 
   /** The names that the server gives the file; none where it says nothing of it. */
@@ -103,13 +108,13 @@ export class Web implements AsyncDisposable {
     const answer = await this.#tryHead(url, access, signal);
     const told = answer === undefined ? undefined : lengthOf(answer.headers);
     // No length for a file that has bytes is what some servers say to HEAD.
-    if (answer !== undefined && answer.status < 300 && told !== 0) return headOf(answer, told);
+    if (answer !== undefined && answer.status < 300 && told !== 0) return headOf(url, answer, told);
     // The first byte is asked for, so that the whole length is reported beside it.
     const first = await this.#send("GET", url, access, { signal, headers: { range: "bytes=0-0" }, accept: [416] });
     const range = rangeOf(first.headers.get("content-range"));
     const length = first.status === 200 ? lengthOf(first.headers) : range?.total;
     for await (const _ of first.stream()) break;
-    return headOf(first, length);
+    return headOf(url, first, length);
   }
 
   /** Undefined where it fails in a way in which GET need not fail. It is not tried twice: GET is. */
@@ -141,7 +146,7 @@ export class Web implements AsyncDisposable {
       if (size > SMALL_FILE_LIMIT) throw tooLarge(publicUrl(url));
       pieces.push(piece);
     }
-    return Buffer.concat(pieces);
+    return unpackSmall(Buffer.concat(pieces), answer.headers, publicUrl(url));
   }
 
   async #send(
@@ -189,27 +194,11 @@ export class Web implements AsyncDisposable {
   }
 }
 
-const headOf = ({ headers, url }: Answer, length: number | undefined): Head => ({
-  validators: validatorsOf(headers, length),
-  names: namesOf(headers, url),
+const headOf = (asked: string, answer: Answer, length: number | undefined): Head => ({
+  validators: validatorsOf(answer.headers, length),
+  names: namesOf(answer.headers, answer.url),
+  coding: codingOf(asked, answer),
 });
-
-/** What the headers say that tells one version of a file from another. */
-export function validatorsOf(headers: Headers, length: number | undefined): Validators {
-  const etag = headers.get("etag")?.trim();
-  const modified = headers.get("last-modified")?.trim();
-  return {
-    ...(etag === undefined || etag === "" ? {} : { etag }),
-    ...(modified === undefined || modified === "" ? {} : { modified }),
-    ...(length === undefined ? {} : { length }),
-  };
-}
-
-/** The announced length of a body; undefined where none or nonsense is announced. */
-export function lengthOf(headers: Headers): number | undefined {
-  const text = headers.get("content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
 
 /** A failure of the HTTP client, as one of a source. */
 function webFailure(thrown: unknown, withheld: string | undefined): unknown {
