@@ -183,14 +183,18 @@ export class Session implements AsyncDisposable {
   }
 
   #host({ name, limits }: BackendDeclaration): Host {
+    const { resources } = this.config;
+    let declared: Host["declared"];
     return {
       backend: name,
       file: this.config.settings.name,
       directory: this.config.directory,
       env: this.#shell.env,
-      declared: Object.fromEntries(
-        this.config.resources.flatMap((one) => (one.backend === name ? [[one.address, one.want] as const] : [])),
-      ),
+      get declared() {
+        const own = () => resources.filter(({ backend }) => backend === name);
+        declared ??= Object.fromEntries(own().map(({ address, want }) => [address, want]));
+        return declared;
+      },
       signal: this.#shell.hard,
       httpsOnly: this.config.policy.require.includes("https"),
       http: (options) => this.#http(options, limits),

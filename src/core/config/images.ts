@@ -3,12 +3,11 @@ import { type Address, address, imageName, isName, NAME_RULE } from "../model/na
 import { nearest } from "../model/nearest.ts";
 import type { Plugin } from "../plugin.ts";
 import { type CheckContext, hintFor, type KnownBackend } from "./context.ts";
-import { checkTable, tableWith } from "./faults.ts";
 import { IMAGE } from "./keys.ts";
-import { type Common, checkIgnored } from "./lifecycle.ts";
+import { both, checkIgnored, commonIn } from "./lifecycle.ts";
 import { EMPTY, type Node, type TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
-import { checkResource, PLACING, reportUnknown, takes } from "./resource.ts";
+import { checkResource, PLACING, reportUnknown, sameResource, takes } from "./resource.ts";
 
 /** One `[image.NAME]` with the backends that it is on, as far as they are known. */
 interface PlacedImage {
@@ -190,11 +189,16 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
     if (all.length > 0 && some.length === all.length) reportUnknown(node.entries, some, context, [...PLACING]);
   }
   const several = new Set(plugins.map((plugin) => plugin.name)).size > 1;
+  const sound = new Map<Plugin, Resource>();
   return backends.flatMap((backend): Resource[] => {
     const { plugin } = backend;
     const own = on.get(backend.name);
-    const ownCommon = own === undefined ? {} : commonIn(own, context);
+    const ownCommon = own && commonIn(own, context);
     if (plugin === undefined) return [];
+    const like = own === undefined ? sound.get(plugin) : undefined;
+    const same = like && sameResource(like, backend, plugin, context);
+    if (same !== undefined) return [same];
+    const told = context.problems.told;
     const ownSlipped = own !== undefined && checkOwn(own, plugin, context);
     const about = several ? ` (${plugin.name})` : "";
     const resource = checkResource(
@@ -203,14 +207,16 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
         backend,
         node,
         on: own,
-        common: both(common, ownCommon),
+        common: ownCommon === undefined ? common : both(common, ownCommon),
         about,
         slipped: slipped || ownSlipped,
       },
       plugin,
       context,
     );
-    return resource === undefined ? [] : [resource];
+    if (resource === undefined) return [];
+    if (own === undefined && context.problems.told === told) sound.set(plugin, resource);
+    return [resource];
   });
 }
 
@@ -222,26 +228,4 @@ function checkOwn({ entries }: TableNode, plugin: Plugin, context: CheckContext)
   }
   checkIgnored(entries.get("ignore_changes"), [plugin], context.problems);
   return reportUnknown(new Map([...entries].filter(([key]) => !PLACING.has(key))), [plugin], context, []);
-}
-
-/** The settings that every image has. */
-function commonIn(node: TableNode, { problems, maskSecret }: CheckContext): Common {
-  const timeouts = node.entries.get("timeouts");
-  if (timeouts !== undefined && node.entries.has("timeout"))
-    problems.error("config.value", "timeout and timeouts mean the same: write one of them", { at: timeouts.key });
-  const entries = [...node.entries].filter(([key]) => Object.hasOwn(IMAGE, key));
-  // No setting of an image has a default in the schema: of most images there is nothing to check.
-  if (entries.length === 0) return {};
-  return checkTable(IMAGE, tableWith(node, entries), { problems, maskSecret }) ?? {};
-}
-
-/** What is said for one backend goes before what is said for the image; the two ways to write a timeout are one setting. */
-function both({ timeout, timeouts, ...common }: Common, own: Common): Common {
-  if (own.timeout !== undefined || own.timeouts !== undefined) return { ...common, ...own };
-  return {
-    ...common,
-    ...own,
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(timeouts === undefined ? {} : { timeouts }),
-  };
 }

@@ -3,12 +3,18 @@ import type { Lifecycle, Resource } from "../model/declaration.ts";
 import { type Desired, type Schema, writable } from "../model/schema.ts";
 import { seconds } from "../model/types.ts";
 import type { Plugin } from "../plugin.ts";
-import type { IMAGE } from "./keys.ts";
+import type { CheckContext } from "./context.ts";
+import { checkTable, tableWith } from "./faults.ts";
+import { IMAGE } from "./keys.ts";
 import { nameIn } from "./naming.ts";
-import type { NodeEntry } from "./node.ts";
+import type { NodeEntry, TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
 
 export type Common = Desired<typeof IMAGE>;
+
+/** Of most images nothing is said, so that thousands of them share one. */
+const NOTHING: Common = {};
+const USUAL: Lifecycle = { protect: false, onRemove: "delete", ignoreChanges: [], existing: false };
 
 /** What becomes of an image over time, as far as the plugin can do it. */
 export function lifecycleOf(
@@ -17,8 +23,9 @@ export function lifecycleOf(
   plugin: Plugin,
   problems: Problems,
 ): Lifecycle {
-  const onRemove = common.on_remove ?? "delete";
   const can = plugin.onRemove ?? ["delete", "forget"];
+  if (common === NOTHING && can.includes("delete")) return USUAL;
+  const onRemove = common.on_remove ?? "delete";
   const place = (key: string) => entries.get(key)?.value;
   const cannot = (key: string, what: string) =>
     problems.error("config.value", `${key}: ${plugin.name} cannot ${what} an image`, {
@@ -97,4 +104,28 @@ export function stateOf(
   }
   if (!enabled) return "ignored";
   return state === "absent" ? "absent" : "present";
+}
+
+/** The settings that every image has. */
+export function commonIn(node: TableNode, { problems, maskSecret }: CheckContext): Common {
+  const timeouts = node.entries.get("timeouts");
+  if (timeouts !== undefined && node.entries.has("timeout"))
+    problems.error("config.value", "timeout and timeouts mean the same: write one of them", { at: timeouts.key });
+  const entries = [...node.entries].filter(([key]) => Object.hasOwn(IMAGE, key));
+  // No setting of an image has a default in the schema: of most images there is nothing to check.
+  if (entries.length === 0) return NOTHING;
+  return checkTable(IMAGE, tableWith(node, entries), { problems, maskSecret }) ?? {};
+}
+
+/** What is said for one backend goes before what is said for the image; the two ways to write a timeout are one setting. */
+export function both(general: Common, own: Common): Common {
+  if (own === NOTHING) return general;
+  const { timeout, timeouts, ...common } = general;
+  if (own.timeout !== undefined || own.timeouts !== undefined) return { ...common, ...own };
+  return {
+    ...common,
+    ...own,
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(timeouts === undefined ? {} : { timeouts }),
+  };
 }

@@ -50,6 +50,11 @@ export class Problems {
     return this.#count;
   }
 
+  /** The same with the warnings. */
+  get told(): number {
+    return this.#found.size;
+  }
+
   get errors(): readonly Problem[] {
     return this.#sorted().filter(({ severity }) => severity !== "warning");
   }

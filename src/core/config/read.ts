@@ -2,18 +2,24 @@ import { parse } from "toml";
 import { Failure } from "../failure.ts";
 import type { FilePosition } from "../model/position.ts";
 import { Lines } from "./lines.ts";
-import type { Node, NodeEntry, TableNode, TextNode } from "./node.ts";
+import { textNode } from "./marks.ts";
+import type { Node, NodeEntry, TableNode } from "./node.ts";
+import { readPlain } from "./plain-toml.ts";
 import { type Item, type Key, type Pair, type ScannedPart, type ScannedValue, scanned, Unscannable } from "./scan.ts";
 import { syntaxFailure } from "./syntax.ts";
 
 /**
- * A TOML document with the place of every key and value. The `toml` package says what the values are; the scanner says where they
- * stand; the two are held against each other at every step. Dates are text, as written where they have a time zone.
+ * A TOML document with the place of every key and value. Dates are text, as written where they have a time zone.
  * @throws Failure config.syntax
  */
 export function readToml(source: string, file: string): TableNode {
   const text = source.replace(/^\ufeff/, "");
   const lines = new Lines(text, file);
+  return readPlain(text, lines) ?? readWhole(text, lines);
+}
+
+/** The `toml` package tells what the values are; the scanner tells where they stand; the two are compared at every step. */
+export function readWhole(text: string, lines: Lines): TableNode {
   let values: unknown;
   try {
     values = parse(text, { maxDepth: DEPTH });
@@ -30,9 +36,6 @@ export function readToml(source: string, file: string): TableNode {
 
 /** Tables and lists within each other, and parts of a key: far more than anyone writes, and few enough to be walked by recursion. */
 const DEPTH = 50;
-
-/** What a variable or an escaped `${` looks like in a string. */
-export const MARK = /\$?\$\{[^}"'\\\n]*\}?/g;
 
 /** A table while it is filled; `values` is the same table as the parser gave it. */
 interface Growing {
@@ -141,17 +144,12 @@ class Builder {
       return this.#done(table);
     }
     if (value instanceof Date) return { kind: "text", at, value: this.#text.slice(written.start, written.end) };
-    if (typeof value === "string") return this.#string(written, at, value);
+    if (typeof value === "string") {
+      const raw = () => this.#text.slice(written.start, written.end);
+      return textNode(value, at, raw, written.start, this.#lines);
+    }
     if (typeof value === "number" || typeof value === "boolean") return { kind: "plain", at, value };
     throw new Unscannable(written.start);
-  }
-
-  #string({ start, end }: ScannedValue, at: FilePosition, value: string): TextNode {
-    if (!value.includes("${")) return { kind: "text", at, value };
-    const found = [...this.#text.slice(start, end).matchAll(MARK)];
-    if (found.length !== value.match(MARK)?.length) return { kind: "text", at, value };
-    const marks = found.map((one) => this.#lines.place(start + one.index, start + one.index + one[0].length));
-    return { kind: "text", at, value, marks };
   }
 
   /** The table with all that it holds, once it is known that the parser saw as much. */

@@ -63,8 +63,7 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, context: Che
   else if (meant !== undefined) checkOrigin(meant, attributes, context);
   const places = placesOf(entries, plugin);
   const isSound = want !== undefined && problems.count === before;
-  const settings = backend.declaration === undefined ? {} : { settings: backend.declaration.settings };
-  const facts = { source: source.kind === "source" || source.kind === "wrong", ...settings };
+  const facts = factsOf(backend, source.kind === "source" || source.kind === "wrong");
   const complaints = want === undefined ? [] : complaintsOf(plugin, () => plugin.check?.(want, facts));
   const doubtful = [...bad, ...(source.kind === "wrong" ? ["source"] : [])];
   reportComplaints(isSound ? complaints : independent(complaints, doubtful), places, at, problems);
@@ -84,6 +83,27 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, context: Che
     ...(source.kind === "source" ? { source: source.spec } : {}),
   };
 }
+
+/**
+ * The same image on another backend of the same plugin, where nothing was to be told of it on the first one and nothing is said for this
+ * one: what they share is checked and kept once. Undefined when something may be else there.
+ */
+export function sameResource(
+  first: Resource,
+  backend: KnownBackend,
+  plugin: Plugin,
+  { imported }: CheckContext,
+): Resource | undefined {
+  const { image, want, source, references } = first;
+  const here = address(backend.name, image);
+  if (references !== undefined || imported.has(here) !== imported.has(first.address)) return undefined;
+  const facts = factsOf(backend, source !== undefined);
+  if (complaintsOf(plugin, () => plugin.check?.(want, facts)).length > 0) return undefined;
+  return { ...first, address: here, backend: backend.name };
+}
+
+const factsOf = ({ declaration }: KnownBackend, source: boolean) =>
+  declaration === undefined ? { source } : { source, settings: declaration.settings };
 
 function placesOf(entries: ReadonlyMap<string, NodeEntry>, plugin: Plugin): Record<string, FilePosition> {
   const places: Record<string, FilePosition> = {};

@@ -120,7 +120,7 @@ class Scanner {
     const start = this.#at;
     const quote = this.#text[start];
     if (quote !== '"' && quote !== "'") return { text: this.#match(BARE), start, end: this.#at };
-    this.#quoted(quote, 1);
+    this.#at = stringEnd(this.#text, start, 1);
     const inner = this.#text.slice(start + 1, this.#at - 1);
     return { text: quote === '"' ? unquote(inner) : inner, start, end: this.#at };
   }
@@ -131,23 +131,11 @@ class Scanner {
     if (first === "[") return { kind: "list", items: this.#until("]", () => this.#value()), start, end: this.#at };
     if (first === "{") return { kind: "table", items: this.#until("}", () => this.#pair()), start, end: this.#at };
     if (first === '"' || first === "'") {
-      this.#quoted(first, this.#text.startsWith(first.repeat(3), start) ? 3 : 1);
+      this.#at = stringEnd(this.#text, start);
       return { kind: "string", start, end: this.#at };
     }
     const raw = this.#match(OTHER);
     return { kind: "other", start, end: start + raw.trimEnd().length };
-  }
-
-  /** A string from its first quote on. A long one may end with two quotes of its own before the three that close it. */
-  #quoted(quote: string, length: 1 | 3): void {
-    const close = quote.repeat(length);
-    this.#at += length;
-    while (!this.#text.startsWith(close, this.#at)) {
-      if (this.#at >= this.#text.length) throw new Unscannable(this.#at);
-      this.#at += quote === '"' && this.#text[this.#at] === "\\" ? 2 : 1;
-    }
-    this.#at += length;
-    for (let more = 0; length === 3 && more < 2 && this.#text[this.#at] === quote; more++) this.#at++;
   }
 
   #until<T>(close: string, one: () => T): (T | Comment)[] {
@@ -179,6 +167,24 @@ class Scanner {
     this.#at = pattern.lastIndex;
     return found[0];
   }
+}
+
+/**
+ * Where a string ends that begins at `start`. A long one may end with two quotes of its own before the three that close it.
+ * @throws Unscannable
+ */
+export function stringEnd(text: string, start: number, most: 1 | 3 = 3): number {
+  const quote = text.charAt(start);
+  const length = most === 3 && text.startsWith(quote.repeat(3), start) ? 3 : 1;
+  const close = quote.repeat(length);
+  let at = start + length;
+  while (!text.startsWith(close, at)) {
+    if (at >= text.length) throw new Unscannable(at);
+    at += quote === '"' && text[at] === "\\" ? 2 : 1;
+  }
+  at += length;
+  for (let more = 0; length === 3 && more < 2 && text[at] === quote; more++) at++;
+  return at;
 }
 
 const SHORT: Readonly<Record<string, string>> = { b: "\b", t: "\t", n: "\n", f: "\f", r: "\r", e: "\x1b" };

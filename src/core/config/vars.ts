@@ -3,9 +3,10 @@ import { Failure } from "../failure.ts";
 import { meant } from "../model/check.ts";
 import { nearest } from "../model/nearest.ts";
 import type { FilePosition } from "../model/position.ts";
+import { MARK } from "./marks.ts";
 import { type BrokenNode, EMPTY, type Node, type NodeEntry, type TableNode, type TextNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
-import { MARK, readToml } from "./read.ts";
+import { readToml } from "./read.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 

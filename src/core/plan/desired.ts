@@ -3,8 +3,9 @@ import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
-import type { Content } from "../model/source.ts";
+import type { Content, SourceSpec } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
+import { canonical } from "../model/value.ts";
 import type { Backend, Complaint, Plugin, ReadContext } from "../plugin.ts";
 import { contentKey } from "./content-key.ts";
 import type { PlanContext } from "./context.ts";
@@ -31,10 +32,20 @@ interface Glance extends ReadContext {
   readonly quick?: boolean;
 }
 
+/** A look at a source, and what it was compared with. */
+interface Seen {
+  readonly previous: Content | undefined;
+  readonly quick: boolean | undefined;
+  readonly content: Promise<Content>;
+}
+
 /** Looks at the origins of all resources of a run, each once. */
 export class DesiredImages {
   readonly #context: PlanContext;
   readonly #looks = new Map<Address, Promise<OriginStatus>>();
+
+  /** The last look at each source. */
+  readonly #seen = new Map<SourceSpec, Seen>();
 
   /** Addresses whose bytes others are made from: what those are compared with is their digest. */
   readonly #given: ReadonlySet<Address>;
@@ -123,6 +134,15 @@ export class DesiredImages {
     return looking;
   }
 
+  /** What a source means now: asked once for an image on many backends that was made from the same on each. */
+  #contentOf(source: SourceSpec, previous: Content | undefined, { signal, quick }: Glance): Promise<Content> {
+    const last = this.#seen.get(source);
+    if (last !== undefined && last.quick === quick && isSameContent(last.previous, previous)) return last.content;
+    const content = this.#context.look(source, previous, signal, quick);
+    this.#seen.set(source, { previous, quick, content });
+    return content;
+  }
+
   async #lookAt(
     resource: Resource,
     known: Recorded | undefined,
@@ -132,7 +152,7 @@ export class DesiredImages {
     const { source, want } = resource;
     if (source?.kind === "image") return await this.#lookThrough(source.address, source.at.line, reading);
     if (source !== undefined) {
-      const content = await this.#context.look(source, known?.content, reading.signal, reading.quick);
+      const content = await this.#contentOf(source, known?.content, reading);
       const pull = pulledSource(this.plugin(resource.backend), want, source, content);
       if (pull !== undefined) {
         const bytes = content.size === undefined ? {} : { bytes: content.size };
@@ -205,6 +225,9 @@ async function liveComplaints(
     return [];
   }
 }
+
+const isSameContent = (a: Content | undefined, b: Content | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && canonical(a) === canonical(b));
 
 const upload = (bytes: number | undefined, unverified: string | undefined): Transfer => ({
   how: "upload",

@@ -40,6 +40,12 @@ export function findDuplicates(bodies: readonly PhysicalImage[]): ReadonlyMap<Ad
   return blocked;
 }
 
+/** Those of one backend that can come to one image, where no text of it means anything elsewhere: of thousands hardly one is kept. Pure. */
+export function sharing(bodies: readonly PhysicalImage[]): readonly PhysicalImage[] {
+  const shared = sharedIn(bodies);
+  return shared.size === 0 ? [] : bodies.filter(({ keys }) => keys.some(({ key }) => shared.has(key)));
+}
+
 /** The texts that stand for more than one image. */
 function sharedIn(bodies: readonly PhysicalImage[]): ReadonlySet<string> {
   const holders = new Map<string, Resource>();

@@ -2,7 +2,7 @@ import { canLocate } from "../abilities.ts";
 import type { Backend, Plugin, ReadContext } from "../plugin.ts";
 import { inParallel } from "../stream.ts";
 import type { PlanContext } from "./context.ts";
-import type { PhysicalImage } from "./duplicates.ts";
+import { type PhysicalImage, sharing } from "./duplicates.ts";
 import type { DesiredImage, LiveImage } from "./input.ts";
 import { withSent } from "./physical.ts";
 import { physicalImageOf } from "./same-bytes.ts";
@@ -33,7 +33,7 @@ export async function physicalImages(
   reading: ReadContext,
 ): Promise<readonly PhysicalImage[]> {
   if (!canLocate(backend) && declared.every(({ unread }) => unread === undefined))
-    return declared.map(({ body }) => body);
+    return sharing(declared.map(({ body }) => body));
   const sizes = Map.groupBy(declared, ({ size }) => size);
   const isShared = (size: number) => (sizes.get(size)?.length ?? 0) > 1;
   const bodies: PhysicalImage[] = [];

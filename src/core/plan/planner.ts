@@ -18,6 +18,7 @@ import { findDuplicates, type PhysicalImage } from "./duplicates.ts";
 import { undetectableWhy } from "./evidence.ts";
 import { type FoundImages, hasNoImages, noImages } from "./found.ts";
 import { fromState } from "./from-state.ts";
+import { Garbage } from "./garbage.ts";
 import { holesOf } from "./holes.ts";
 import type { DecisionInput, DesiredImage } from "./input.ts";
 import { lookupOf } from "./lookup.ts";
@@ -52,6 +53,7 @@ class Planner {
   readonly #observed: Record<Address, Basis> = {};
   readonly #outages: Plan["outages"][number][] = [];
   readonly #warnings = new Set<string>();
+  readonly #garbage = new Garbage();
 
   constructor(context: PlanContext, selection: Selection, events: Channel<Event>) {
     this.#context = context;
@@ -69,6 +71,7 @@ class Planner {
     const kept = known.filter((address) => !ignored.has(address));
     const all = [...new Set([...declared.map(({ address }) => address), ...kept])].sort();
     const chosen = withDependencies(select(all, this.#selection), all, this.#selection, (at) => this.#resource(at));
+    this.#garbage.add(all.length);
     const backends = Map.groupBy([...chosen], backendOf);
     await inParallel(backends, config.settings.parallelism, ([name, addresses]) => this.#planBackend(name, addresses));
     signal.throwIfAborted();
@@ -124,6 +127,8 @@ class Planner {
       const moves = plugin.movesNames ? nameMoves({ lookups, found, holders: this.#bytesOf, resource }) : [];
       for (const [address, step] of orderByNameMoves(moves, this.#steps)) this.#steps.set(address, step);
       this.#bodies.push(...bodies);
+      found.clear();
+      this.#garbage.add(addresses.length);
     } catch (thrown) {
       if (this.#context.signal.aborted) throw this.#context.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is reported as one, by its code.

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { claim, parseHolder, readHolder, release } from "../disk/lock.ts";
 import { identity, isDead, probe } from "../disk/process.ts";
@@ -12,6 +12,7 @@ import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
 import { onDisk, stateFailure } from "./failure.ts";
 import { JournalDirectory, listRuns, openRuns, readRun } from "./journal-directory.ts";
+import { readByPieces, sha256Of, wholeOf } from "./pieces.ts";
 import { type Document, KEPT_RUNS, type StateLock, type Storage } from "./storage.ts";
 import { keepVersion, listVersions, readVersion } from "./versions.ts";
 
@@ -85,12 +86,12 @@ function leaseOf(at: Paths, me: Holder, keep: number): StateLock {
     journal,
     async write(text, expected) {
       await check();
-      const there = await readDocument(at);
-      if (there?.tag !== expected)
+      const there = await withDocument(at, sha256Of);
+      if (there !== expected)
         throw new Failure("state.conflict", `${at.document} was changed by another program while it was locked`, {
           hint: "the changes of this run are in its journal; the next command adds them to the state",
         });
-      if (there !== undefined) await keepVersion(at.versions, at.document, there.tag);
+      if (there !== undefined) await keepVersion(at.versions, at.document, there);
       await onDisk(at.document, () => replaceFile(at.document, text, { backup: at.backup }));
       return tagOf(Buffer.from(text));
     },
@@ -133,19 +134,32 @@ function pathsOf(path: string): Paths {
 
 const isLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 
+/** The document where there is one; a large one in pieces, if that is possible. It is one document, also while it is replaced. */
 async function readDocument(at: Paths): Promise<Document | undefined> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(at.document);
-  } catch (error) {
-    if (errno(error) === "ENOENT") return undefined;
-    throw stateFailure(error, at.document);
-  }
-  if (!isUtf8(bytes)) throw broken("the state is not UTF-8 text", { where: at.document, backup: at.backup });
-  return { text: bytes.toString("utf8"), tag: tagOf(bytes) };
+  return await withDocument(at, async (file) => {
+    const isLarge = (await file.stat()).size > LARGE;
+    const read = isLarge ? await readByPieces(file) : undefined;
+    if (read !== undefined) return { state: read.state, tag: read.sha256 };
+    const bytes = isLarge ? await wholeOf(file) : await file.readFile();
+    if (!isUtf8(bytes)) throw broken("the state is not UTF-8 text", { where: at.document, backup: at.backup });
+    return { text: bytes.toString("utf8"), tag: tagOf(bytes) };
+  });
 }
 
-const tagOf = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+/** Bytes from which on a document is read in pieces. */
+const LARGE = 1 << 20;
+
+async function withDocument<T>({ document }: Paths, work: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
+  try {
+    await using file = await open(document);
+    return await work(file);
+  } catch (error) {
+    if (errno(error) === "ENOENT") return undefined;
+    throw stateFailure(error, document);
+  }
+}
+
+const tagOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Another one for every replaced document. */
 async function versionOf(path: string): Promise<string> {

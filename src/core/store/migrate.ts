@@ -71,7 +71,8 @@ async function copyRuns(from: Storage, { journal }: StateLock, signal: AbortSign
 }
 
 function noteIn({ document }: StoredSnapshot): Readonly<Record<string, unknown>> | undefined {
-  if (document === undefined) return undefined;
+  // What was read as a state is no note.
+  if (document?.text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(document.text);
     return isTable(value) ? value : undefined;

@@ -5,7 +5,7 @@ import { type Changes, isSameRow, rowsOf, withChanges } from "./changes.ts";
 import { newer, parseState, upgrade } from "./document.ts";
 import { JOURNAL_HINT, type JournalRead, parseJournal, type RunBegin } from "./journal.ts";
 import { isState, stateFault } from "./rows.ts";
-import type { Storage, StoredSnapshot } from "./storage.ts";
+import type { Document, Storage, StoredSnapshot } from "./storage.ts";
 
 /** A state as it is known to be: the document, and what runs did that had no time to write it. */
 interface Replayed {
@@ -25,7 +25,7 @@ export function replay(snapshot: StoredSnapshot, at: At, lineage: string): Repla
   const journals = snapshot.open
     .map(({ run, text }) => ({ run, read: parseJournal(text, run, `${at.where}, run ${run}`) }))
     .sort((a, b) => (a.read.begin?.serial ?? 0) - (b.read.begin?.serial ?? 0) || (a.run < b.run ? -1 : 1));
-  const document = snapshot.document === undefined ? undefined : parseState(snapshot.document.text, at);
+  const document = snapshot.document === undefined ? undefined : stateIn(snapshot.document, at);
   const notes: string[] = [];
   let base = document;
   const puts = new Map<Address, Recorded | undefined>();
@@ -54,6 +54,9 @@ export function replay(snapshot: StoredSnapshot, at: At, lineage: string): Repla
     notes,
   };
 }
+
+const stateIn = (document: Document, at: At): State =>
+  document.text === undefined ? document.state : parseState(document.text, at);
 
 /**
  * Why a journal is none of this document's. A run raises the serial at most by one, at its very end, and the next run reads the

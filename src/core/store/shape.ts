@@ -48,13 +48,16 @@ export const mapOf =
 /** A table with these names and no others. */
 export const table = (must: Readonly<Record<string, Rule>>, may: Readonly<Record<string, Rule>> = {}): Rule => {
   const needed = Object.keys(must);
+  const musts = new Set(needed);
   const rules = new Map([...Object.entries(may), ...Object.entries(must)]);
   return (value) => {
     if (!isTable(value)) return wrong("expected a table");
-    for (const name of needed) {
-      if (!Object.hasOwn(value, name)) return wrong(`${name} is missing`);
-    }
-    for (const name of Object.keys(value)) {
+    const names = Object.keys(value);
+    let had = 0;
+    for (const name of names) if (musts.has(name)) had++;
+    // Each name is in a table once: with as many of them as are needed, none is missing.
+    if (had < needed.length) return wrong(`${needed.find((name) => !Object.hasOwn(value, name))} is missing`);
+    for (const name of names) {
       const rule = rules.get(name);
       if (rule === undefined) return within(name, wrong("unknown key"));
       const found = rule(value[name]);

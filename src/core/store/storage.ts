@@ -1,14 +1,22 @@
-import type { Holder } from "../model/state.ts";
+import type { Holder, State } from "../model/state.ts";
 
 /** The operation of a lock that is only taken to see whether it is held. */
 export const PEEK = "look";
 
 /** The state document as it was read. */
-export interface Document {
+export interface TextDocument {
   readonly text: string;
   /** Stands for exactly these contents: an optimistic write names it. */
   readonly tag: string;
 }
+
+/** The state in a document, of this version and checked, where the storage has read it without having its text. */
+interface StateDocument extends Pick<TextDocument, "tag"> {
+  readonly state: State;
+  readonly text?: undefined;
+}
+
+export type Document = TextDocument | StateDocument;
 
 /** The journal of a run that has not ended: it goes on just now, or it was killed. */
 export interface OpenRun {

@@ -1,5 +1,5 @@
 // What the system says when files are worked with.
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { errno, type SmallReads } from "images";
 
@@ -31,14 +31,20 @@ export async function readSmall(path: string, reads: SmallReads): Promise<string
   );
 }
 
+/** Small files are read into one buffer, which is room for them and one byte more: so that one read tells that there is no more. */
+const room = Buffer.allocUnsafeSlow(16 << 10);
+
 function readPlainNow(path: string): string {
   const file = openSync(path, FLAGS);
   try {
-    if (fstatSync(file).isFile()) return readFileSync(file, "utf8");
+    const found = fstatSync(file);
+    if (!found.isFile()) throw irregular(path);
+    const read = found.size < room.length ? readSync(file, room, 0, found.size + 1, 0) : -1;
+    // Else it grew or shrank just now, or it is not small.
+    return read === found.size ? room.toString("utf8", 0, read) : readFileSync(file, "utf8");
   } finally {
     closeSync(file);
   }
-  throw irregular(path);
 }
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

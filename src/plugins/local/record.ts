@@ -64,37 +64,38 @@ interface Fault {
 }
 
 function isEntry(value: object, file: string, fault: Fault): value is StoreEntry {
-  const found = faultOf(new Map(Object.entries(value)), file);
+  const found = faultOf(value, file);
   if (found !== undefined) fault.of = found;
   return found === undefined;
 }
 
-function faultOf(record: ReadonlyMap<string, unknown>, file: string): string | undefined {
-  const id = record.get("id");
+function faultOf(record: object, file: string): string | undefined {
+  const id = own(record, "id");
   if (typeof id !== "string" || !ID.test(id) || `${id}.json` !== file) return "id";
-  if (!matches(record.get("name"), NAME)) return "name";
-  for (const key of ["format", "compression"]) if (!matches(record.get(key), WORD)) return key;
-  if (!isBlob(record.get("disk"))) return "disk";
-  if (record.has("metadata") && !isBlob(record.get("metadata"))) return "metadata";
-  if (!matches(record.get("fingerprint"), HEX)) return "fingerprint";
-  const created = record.get("created");
+  if (!matches(own(record, "name"), NAME)) return "name";
+  for (const key of ["format", "compression"]) if (!matches(own(record, key), WORD)) return key;
+  if (!isBlob(own(record, "disk"))) return "disk";
+  if (Object.hasOwn(record, "metadata") && !isBlob(own(record, "metadata"))) return "metadata";
+  if (!matches(own(record, "fingerprint"), HEX)) return "fingerprint";
+  const created = own(record, "created");
   if (typeof created !== "string" || Number.isNaN(Date.parse(created))) return "created";
-  if (record.has("mark") && !isMark(record.get("mark"))) return "mark";
-  return attributesFault(record.get("attributes"));
+  if (Object.hasOwn(record, "mark") && !isMark(own(record, "mark"))) return "mark";
+  return attributesFault(own(record, "attributes"));
 }
 
 function attributesFault(value: unknown): string | undefined {
   if (!isTable(value)) return "attributes";
-  const all = new Map<string, unknown>(Object.entries(value));
-  for (const key of TEXTS) if (all.has(key) && typeof all.get(key) !== "string") return `attributes.${key}`;
+  for (const key of TEXTS)
+    if (Object.hasOwn(value, key) && typeof own(value, key) !== "string") return `attributes.${key}`;
   for (const key of ["aliases", "tags"]) {
-    const list = all.get(key) ?? [];
+    const list = own(value, key) ?? [];
     if (!Array.isArray(list) || !list.every(isText)) return `attributes.${key}`;
   }
-  const properties = all.get("properties") ?? {};
+  const properties = own(value, "properties") ?? {};
   return isTable(properties) && Object.values(properties).every(isText) ? undefined : "attributes.properties";
 }
 
+const own = (value: object, key: string): unknown => (Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined);
 const isText = (value: unknown): boolean => typeof value === "string";
 const isTable = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -5,7 +5,7 @@ import { Failure } from "../../failure.ts";
 import type { HttpLock } from "../../model/declaration.ts";
 import type { Holder } from "../../model/state.ts";
 import type { Answer, HttpClient } from "../../net/client.ts";
-import { type Document, PEEK, REMOTE_PAUSE, type StateLock, type Storage } from "../storage.ts";
+import { PEEK, REMOTE_PAUSE, type StateLock, type Storage, type TextDocument } from "../storage.ts";
 import { timeOf } from "../versions.ts";
 import { type Archive, linesOf, listed, pack, unpack, versionIn, withRun, withVersion } from "./archive.ts";
 import { holderOf, infoOf } from "./holder.ts";
@@ -155,7 +155,7 @@ class Remote {
   /** The document, what is kept with it, and both as the server has them. */
   async read(
     signal: AbortSignal,
-  ): Promise<(Document & { readonly archive: Archive; readonly full: string }) | undefined> {
+  ): Promise<(TextDocument & { readonly archive: Archive; readonly full: string }) | undefined> {
     return await this.#asked(async () => {
       const answer = await this.#http.send("GET", "", { signal, accept: [404] });
       const full = await answer.text();
