@@ -8,8 +8,11 @@ const SOON = 4 << 20;
 const NEAR = 125 << 20;
 /** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
 const REST = 4;
+/** Bytes that flow before the memory of what went with them is looked at. */
+const OFTEN = 32 << 20;
 let made = 0;
 let looked = 0;
+let passing = 0;
 
 /**
  * Counts a piece that was made or came, in whatever stream of this process. The collector looks at the heap, on which a piece is next to
@@ -17,6 +20,17 @@ let looked = 0;
  */
 export function countAllocated(piece: Uint8Array): void {
   if (!isShared(piece)) count(piece.length);
+}
+
+/**
+ * Counts bytes that flow through buffers that are used again: only what goes with each is left to the collector, which comes late for it as
+ * it counts the buffers as well.
+ */
+export function flowed(bytes: number): void {
+  passing += bytes;
+  if (passing < OFTEN) return;
+  passing = 0;
+  if (process.memoryUsage.rss() > NEAR) Bun.gc(true);
 }
 
 function count(bytes: number): void {

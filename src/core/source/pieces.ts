@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { openRegular } from "../disk/regular.ts";
-import { countAllocated, free, LENT } from "../format/collection.ts";
+import { countAllocated, flowed, free, LENT } from "../format/collection.ts";
 
 import { sourceFailure } from "./failure.ts";
 
@@ -18,25 +18,31 @@ const [SMALLEST, LARGEST] = [128 << 10, 512 << 10];
 let flows = 0;
 const sizeNow = (): number => Math.max(SMALLEST, Math.min(LARGEST, (1 << 20) / 2 ** Math.ceil(Math.log2(flows + 1))));
 
-/** Buffers of one reader, used again when the eighth after it is wanted: four that it may have, and those that are held on their way. */
+/**
+ * Buffers of one reader, used again when the eighth after it is wanted: four that it may have, and those that are held on their way. They
+ * become smaller while many flow.
+ */
 export class Ring implements Disposable {
-  readonly size: number;
   readonly #buffers: Buffer[] = [];
 
   constructor() {
-    this.size = sizeNow();
     flows += 1;
   }
 
   take(): Buffer {
     const used = this.#buffers.length === LENT ? this.#buffers.shift() : undefined;
-    const taken = used ?? Buffer.allocUnsafeSlow(this.size);
+    const size = sizeNow();
+    const taken = used?.length === size ? used : Buffer.allocUnsafeSlow(size);
+    if (used !== undefined && used !== taken) free(used);
     this.#buffers.push(taken);
+    flowed(taken.length);
     return taken;
   }
 
   [Symbol.dispose](): void {
     flows -= 1;
+    // The last ones may still be read: the collector gives them back.
+    for (const buffer of this.#buffers) countAllocated(buffer);
   }
 }
 
@@ -69,10 +75,9 @@ export async function* readPieces(
 }
 
 async function read(file: FileHandle, at: number, to: number, ring: Ring | undefined): Promise<Uint8Array> {
-  const length = Math.min(ring?.size ?? PIECE, to - at);
-  if (length <= 0) return new Uint8Array(0);
-  const piece = ring?.take() ?? Buffer.allocUnsafeSlow(length);
-  const { bytesRead } = await file.read(piece, 0, length, at);
+  if (at >= to) return new Uint8Array(0);
+  const piece = ring?.take() ?? Buffer.allocUnsafeSlow(Math.min(PIECE, to - at));
+  const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, to - at), at);
   return piece.subarray(0, bytesRead);
 }
 

@@ -222,10 +222,11 @@ export class GrowingFile {
 /** The bytes in memory that is the reader's own: pieces in the buffers of the ring, or all of them in one. */
 function* copied(bytes: Uint8Array, ring: Ring | undefined): Generator<Uint8Array> {
   if (ring === undefined) return void (yield copyOf(bytes));
-  for (let at = 0; at < bytes.length; at += ring.size) {
-    const part = bytes.subarray(at, at + ring.size);
+  for (let at = 0; at < bytes.length; ) {
     const buffer = ring.take();
+    const part = bytes.subarray(at, at + buffer.length);
     buffer.set(part);
+    at += part.length;
     yield buffer.subarray(0, part.length);
   }
 }
