@@ -58,6 +58,7 @@ async function glance(request: Request, path: string): Promise<Response> {
 
 const sync = (metadata: unknown) =>
   Response.json({ type: "sync", status_code: 200, metadata }, { headers: { etag: "1" } });
+const NOT_FOUND = { type: "error", error: "Image not found", error_code: 404 };
 const SERVER = {
   auth: "trusted",
   api_extensions: [],
@@ -74,6 +75,7 @@ async function incus(request: Request): Promise<Response> {
   if (kind === "projects") return sync({ config: { "features.images": "true" } });
   if (kind !== "images") return sync(SERVER);
   if (one === "aliases") return request.method === "GET" ? new Response("{}", { status: 404 }) : sync({});
+  if (one !== undefined && !imported.has(one)) return Response.json(NOT_FOUND, { status: 404 });
   if (one !== undefined) return request.method === "GET" ? sync(imported.get(one)?.fields) : sync({});
   if (request.method === "GET") return sync([...imported.values()].map(({ fields }) => fields));
   const boundary = boundaryOf(request.headers.get("content-type"));

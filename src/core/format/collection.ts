@@ -1,4 +1,3 @@
-import { isInRing, LENT } from "./ring.ts";
 import { isShared } from "./segment.ts";
 
 /** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process that is always allowed. */
@@ -9,11 +8,15 @@ const SOON = 4 << 20;
 const NEAR = 125 << 20;
 /** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
 const REST = 4;
-/** Takes no memory of its own. */
-const isOthers = (piece: Uint8Array): boolean => isShared(piece) || isInRing(piece);
+/** Bytes that flow before the memory of what went with them is looked at. */
+const OFTEN = 32 << 20;
+/** Buffers that are used again: a piece in one takes no memory of its own, and is not to be given back. */
+const reused = new WeakSet<ArrayBufferLike>();
+const isOthers = (piece: Uint8Array): boolean => isShared(piece) || reused.has(piece.buffer);
 
 let made = 0;
 let looked = 0;
+let passing = 0;
 
 /**
  * Counts a piece that was made or came, in whatever stream of this process. The collector looks at the heap, on which a piece is next to
@@ -21,6 +24,27 @@ let looked = 0;
  */
 export function countAllocated(piece: Uint8Array): void {
   if (!isOthers(piece)) count(piece.length);
+}
+
+/** A buffer that will be used again by who made it. */
+export function markReused({ buffer }: Uint8Array): void {
+  reused.add(buffer);
+}
+
+/** A buffer that was used again is left to the collector: its last bytes may still be read. */
+export function abandon(buffer: Uint8Array): void {
+  count(buffer.byteLength);
+}
+
+/**
+ * Counts bytes that flow through buffers that are used again: only what goes with each is left to the collector, which comes late for it as
+ * it counts the buffers as well.
+ */
+export function flowed(bytes: number): void {
+  passing += bytes;
+  if (passing < OFTEN) return;
+  passing = 0;
+  if (process.memoryUsage.rss() > NEAR) Bun.gc(true);
 }
 
 function count(bytes: number): void {
@@ -44,6 +68,9 @@ export function free({ buffer }: Uint8Array): void {
   buffer.transfer(0);
   count(byteLength / REST);
 }
+
+/** Pieces that are lent: those that may still be read while the next ones are made. */
+export const LENT = 8;
 
 /**
  * Pieces that were made for this reader alone. `isLent`: it is done with each before it asks for the fourth after it, and their memory is

@@ -1,7 +1,7 @@
 import { MemoryBudget } from "./memory-budget.ts";
 
 /** Bytes of parts that all uploads of this process may hold together. */
-const ROOM = 24 << 20;
+const ROOM = 16 << 20;
 
 /** A part of an upload. Until its release it counts against what all uploads may hold together. */
 export interface HeldPart {

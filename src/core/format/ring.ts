@@ -1,5 +1,4 @@
-/** Pieces that are lent: those that may still be read while the next ones are made. */
-export const LENT = 8;
+import { abandon, flowed, free, LENT, markReused } from "./collection.ts";
 
 /** Size of the buffers of one flow of bytes among so many: the calls do not count, and many flows have several buffers each. */
 const [SMALLEST, LARGEST] = [128 << 10, 512 << 10];
@@ -23,16 +22,12 @@ export class FlowOfBytes implements Disposable {
   }
 }
 
-const inRings = new WeakSet<ArrayBufferLike>();
-
-/** Whether the piece is in a buffer that is used again: it takes no memory of its own, and is not to be given back. */
-export const isInRing = (piece: Uint8Array): boolean => inRings.has(piece.buffer);
-
 /**
  * Buffers of one reader, used again when so many after it have been taken: the four that the reader may have, those that are held on
  * their way, and what is read ahead.
  */
 export class Ring implements Disposable {
+  /** The most bytes of a buffer. */
   readonly size: number;
   readonly #count: number;
   readonly #buffers: Buffer[] = [];
@@ -45,15 +40,25 @@ export class Ring implements Disposable {
     this.size = Math.max(SMALLEST, Math.min(FlowOfBytes.size, most));
   }
 
-  take(): Buffer {
-    const taken = this.#buffers.length === this.#count ? this.#buffers.shift() : undefined;
-    const buffer = taken ?? Buffer.allocUnsafeSlow(this.size);
-    if (taken === undefined) inRings.add(buffer.buffer);
+  /** The bytes of a buffer that is taken now, if as many are to come: fewer while many flow. */
+  get now(): number {
+    return Math.min(this.size, FlowOfBytes.size);
+  }
+
+  /** A buffer of at least so many bytes. */
+  take(length: number): Buffer {
+    const used = this.#buffers.length === this.#count ? this.#buffers.shift() : undefined;
+    const isFit = used !== undefined && used.length >= length && used.length <= Math.max(length, this.now);
+    if (used !== undefined && !isFit) free(used);
+    const buffer = isFit ? used : Buffer.allocUnsafeSlow(length);
+    if (!isFit) markReused(buffer);
     this.#buffers.push(buffer);
+    flowed(length);
     return buffer;
   }
 
   [Symbol.dispose](): void {
     this.#flow[Symbol.dispose]();
+    for (const buffer of this.#buffers) abandon(buffer);
   }
 }

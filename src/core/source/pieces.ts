@@ -43,9 +43,9 @@ export async function* readPieces(
 }
 
 async function read(file: FileHandle, at: number, to: number, ring: Ring | undefined): Promise<Uint8Array> {
-  const length = Math.min(ring?.size ?? PIECE, to - at);
+  const length = Math.min(ring?.now ?? PIECE, to - at);
   if (length <= 0) return new Uint8Array(0);
-  const piece = ring?.take() ?? Buffer.allocUnsafeSlow(length);
+  const piece = ring?.take(length) ?? Buffer.allocUnsafeSlow(length);
   const { bytesRead } = await file.read(piece, 0, length, at);
   return piece.subarray(0, bytesRead);
 }

@@ -59,8 +59,8 @@ test("what unpacking holds is told by the head of the data", () => {
     ["xz", 1, 10, "xz", "-c", "--x86", "--lzma2=preset=0,dict=1MiB"],
     ["lzma", 4, 20, "lzma", "-4", "-c"],
     ["bz2", 12, 20, "bzip2", "-9", "-c"],
-    ["lz4", 8, 20, "lz4", "-c", "-B7"],
-    ["lz4", 0.1, 8, "lz4", "-c", "-B4"],
+    ["lz4", 8, 16, "lz4", "-c", "-B7"],
+    ["lz4", 8, 16, "lz4", "-c", "-B4"],
     ["zst", 3, 16, "zstd", "-c", "-7"],
   ] as const) {
     const [program = ""] = words;

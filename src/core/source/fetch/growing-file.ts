@@ -223,10 +223,11 @@ export class GrowingFile {
 /** The bytes in memory that is the reader's own: pieces in the buffers of the ring, or all of them in one. */
 function* copied(bytes: Uint8Array, ring: Ring | undefined): Generator<Uint8Array> {
   if (ring === undefined) return void (yield copyOf(bytes));
-  for (let at = 0; at < bytes.length; at += ring.size) {
-    const part = bytes.subarray(at, at + ring.size);
-    const buffer = ring.take();
+  for (let at = 0; at < bytes.length; ) {
+    const part = bytes.subarray(at, at + ring.now);
+    const buffer = ring.take(part.length);
     buffer.set(part);
+    at += part.length;
     yield buffer.subarray(0, part.length);
   }
 }
