@@ -224,7 +224,7 @@ function* copied(bytes: Uint8Array, ring: Ring | undefined): Generator<Uint8Arra
   if (ring === undefined) return void (yield copyOf(bytes));
   for (let at = 0; at < bytes.length; at += ring.size) {
     const part = bytes.subarray(at, at + ring.size);
-    const buffer = ring.take();
+    const buffer = ring.take(ring.size);
     buffer.set(part);
     yield buffer.subarray(0, part.length);
   }
