@@ -16,6 +16,12 @@ export async function writeWithHoles(file: FileHandle, bytes: Uint8Array, offset
   if (end < bytes.length) await file.truncate(offset + bytes.length);
 }
 
+/** Whether some of the blocks of a file with these bytes are zero. */
+export function hasHoles(bytes: Uint8Array): boolean {
+  const [first] = dataRuns(bytes, 0);
+  return bytes.length > 0 && (first === undefined || first[0] > 0 || first[1] < bytes.length);
+}
+
 /** The parts of the bytes that are not zero, in whole blocks of the file. */
 function* dataRuns(bytes: Uint8Array, offset: number): Generator<readonly [from: number, to: number]> {
   let from = 0;
