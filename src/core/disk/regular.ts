@@ -1,13 +1,38 @@
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import * as fs from "node:fs";
+import { promisify } from "node:util";
 import { Failure } from "../failure.ts";
+import { SmallReads } from "./small-reads.ts";
+
+/** An open file, as far as it is read; a `FileHandle` is one. */
+export interface ReadableFile extends AsyncDisposable {
+  readonly fd: number;
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  stat(options: { readonly bigint: true }): Promise<fs.BigIntStats>;
+  close(): Promise<void>;
+}
+
+const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
+/** Bytes that are read at once; more of them are worth a thread. */
+const SMALL = 64 << 10;
+
+const reads = new SmallReads();
+const later = {
+  open: promisify(fs.open),
+  read: promisify(fs.read),
+  stat: promisify(fs.fstat),
+  close: promisify(fs.close),
+};
 
 /**
  * Opens a regular file for reading. Never waits: a named pipe or a device is refused as any other thing that is no file.
  * @throws Failure source.missing; the system's error
  */
-export async function openRegular(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+export async function openRegular(path: string): Promise<ReadableFile> {
+  const fd = await reads.read(
+    () => fs.openSync(path, FLAGS),
+    () => later.open(path, FLAGS),
+  );
+  const file = new RegularFile(fd);
   try {
     const stat = await file.stat();
     if (stat.isDirectory()) throw Object.assign(new Error("EISDIR: is a directory"), { code: "EISDIR" });
@@ -19,5 +44,64 @@ export async function openRegular(path: string): Promise<FileHandle> {
   }
 }
 
+/** What the file system says of a path. @throws the system's error */
+export const statPath = async (path: string): Promise<fs.BigIntStats> =>
+  await reads.read(
+    () => fs.statSync(path, { bigint: true }),
+    () => fs.promises.stat(path, { bigint: true }),
+  );
+
 export const notRegular = (path: string): Failure =>
   new Failure("source.missing", `${path} is not a regular file`, { hint: "use the path of a file" });
+
+class RegularFile implements ReadableFile {
+  #fd: number;
+  /** Calls that a thread has: until they have returned, the number of the file is not free for another one. */
+  readonly #calls = new Set<Promise<unknown>>();
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Negative once it is closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  async read(buffer: Uint8Array, offset: number, length: number, position: number) {
+    const onThread = () => this.#called(later.read(this.#fd, buffer, offset, length, position));
+    if (length > SMALL) return await onThread();
+    return await reads.read(() => ({ bytesRead: fs.readSync(this.#fd, buffer, offset, length, position) }), onThread);
+  }
+
+  async stat(): Promise<fs.BigIntStats> {
+    return await reads.read(
+      () => fs.fstatSync(this.#fd, { bigint: true }),
+      () => this.#called(later.stat(this.#fd, { bigint: true })),
+    );
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd < 0) return;
+    if (this.#calls.size > 0) await Promise.allSettled(this.#calls);
+    await reads.read(
+      () => fs.closeSync(fd),
+      () => later.close(fd),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #called<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+}

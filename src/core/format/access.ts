@@ -1,5 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
-import { openRegular } from "../disk/regular.ts";
+import { openRegular, type ReadableFile } from "../disk/regular.ts";
 import { PIECE } from "./bytes.ts";
 import { truncated } from "./failures.ts";
 import { extentsOf } from "./holes.ts";
@@ -34,10 +33,10 @@ interface Scanned {
 /** A file on disk. */
 export class FileAccess implements RandomAccess {
   readonly size: number;
-  readonly #file: FileHandle;
+  readonly #file: ReadableFile;
   readonly #signal: AbortSignal | undefined;
 
-  private constructor(file: FileHandle, size: number, signal: AbortSignal | undefined) {
+  private constructor(file: ReadableFile, size: number, signal: AbortSignal | undefined) {
     this.#file = file;
     this.size = size;
     this.#signal = signal;
@@ -54,8 +53,8 @@ export class FileAccess implements RandomAccess {
   }
 
   /** A file that is open already. */
-  static async of(file: FileHandle, signal?: AbortSignal): Promise<FileAccess> {
-    return new FileAccess(file, (await file.stat()).size, signal);
+  static async of(file: ReadableFile, signal?: AbortSignal): Promise<FileAccess> {
+    return new FileAccess(file, Number((await file.stat({ bigint: true })).size), signal);
   }
 
   async read(offset: number, length: number, _?: Use, room?: Uint8Array): Promise<Uint8Array> {

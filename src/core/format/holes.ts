@@ -1,5 +1,5 @@
 import { dlopen } from "bun:ffi";
-import type { FileHandle } from "node:fs/promises";
+import type { ReadableFile } from "../disk/regular.ts";
 
 /** Holes are seen in grains of so many bytes, the clusters of the qcow2 images that we write. */
 export const GRAIN = 1 << 16;
@@ -43,10 +43,11 @@ function load(): Seeking | undefined {
  * The parts of an open file that may hold data, in order; everything between them reads as zeros. All of the file where its file system
  * does not tell. The position of the file is moved.
  */
-export async function extentsOf(file: FileHandle): Promise<Iterable<Extent>> {
-  const { size, blocks } = await file.stat();
+export async function extentsOf(file: ReadableFile): Promise<Iterable<Extent>> {
+  const { size: bytes, blocks } = await file.stat({ bigint: true });
+  const size = Number(bytes);
   // Where every block is there, no hole is.
-  const seek = blocks * 512 < size ? seeking() : undefined;
+  const seek = Number(blocks) * 512 < size ? seeking() : undefined;
   return seek === undefined ? whole(size) : extents(file.fd, size, seek);
 }
 

@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { setImmediate as immediate } from "node:timers/promises";
+import type { ReadableFile } from "../disk/regular.ts";
 import { ByteReader, type ByteStream, NO_BYTES, PIECE } from "./bytes.ts";
 
 /**
@@ -139,13 +140,13 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array, offset: numb
 }
 
 /** Up to `length` bytes from `offset` of the file on; fewer only at its end. */
-export async function readUpTo(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+export async function readUpTo(file: ReadableFile, offset: number, length: number): Promise<Uint8Array> {
   if (length <= 0) return NO_BYTES;
   return await readInto(file, offset, new Uint8Array(Buffer.allocUnsafeSlow(length).buffer));
 }
 
 /** The bytes from `offset` of the file on, in `bytes`: as many as it holds, fewer only at the end of the file. */
-export async function readInto(file: FileHandle, offset: number, bytes: Uint8Array): Promise<Uint8Array> {
+export async function readInto(file: ReadableFile, offset: number, bytes: Uint8Array): Promise<Uint8Array> {
   const { length } = bytes;
   let filled = 0;
   while (filled < length) {

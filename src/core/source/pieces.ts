@@ -1,5 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
-import { openRegular } from "../disk/regular.ts";
+import { openRegular, type ReadableFile } from "../disk/regular.ts";
 import { countAllocated, free } from "../format/collection.ts";
 import { FlowOfBytes, Ring } from "../format/ring.ts";
 
@@ -11,6 +10,8 @@ export const PIECE = 1 << 20;
 interface Reading {
   readonly from?: number;
   readonly to?: number;
+  /** Where the file will probably end, if not at `to`: no larger buffers than that needs. */
+  readonly end?: number;
   readonly ring?: Ring | undefined;
 }
 
@@ -20,18 +21,19 @@ interface Reading {
  * Rejects with the signal's reason. The file stays open.
  */
 export async function* readPieces(
-  file: FileHandle,
+  file: ReadableFile,
   signal: AbortSignal,
-  { from = 0, to = Number.POSITIVE_INFINITY, ring }: Reading = {},
+  { from = 0, to = Number.POSITIVE_INFINITY, end = to, ring }: Reading = {},
 ): AsyncGenerator<Uint8Array> {
   let at = from;
-  let next = read(file, at, to, ring);
+  const bounds = { to, end, ring };
+  let next = read(file, at, bounds);
   try {
     for (;;) {
       const piece = await next;
       if (piece.length === 0) return;
       at += piece.length;
-      next = read(file, at, to, ring);
+      next = read(file, at, bounds);
       signal.throwIfAborted();
       yield piece;
       if (ring === undefined) countAllocated(piece);
@@ -42,20 +44,31 @@ export async function* readPieces(
   }
 }
 
-async function read(file: FileHandle, at: number, to: number, ring: Ring | undefined): Promise<Uint8Array> {
-  const length = Math.min(ring?.now ?? PIECE, to - at);
+interface Bounds {
+  readonly to: number;
+  readonly end: number;
+  readonly ring: Ring | undefined;
+}
+
+async function read(file: ReadableFile, at: number, { to, end, ring }: Bounds): Promise<Uint8Array> {
+  const expected = at > end ? PIECE : Math.max(LEAST, end - at);
+  const length = Math.min(ring?.now ?? PIECE, to - at, expected);
   if (length <= 0) return new Uint8Array(0);
   const piece = ring?.take(length) ?? Buffer.allocUnsafeSlow(length);
   const { bytesRead } = await file.read(piece, 0, length, at);
   return piece.subarray(0, bytesRead);
 }
 
+/** Bytes that are asked for at the expected end of a file, to see that it is the end. */
+const LEAST = 4 << 10;
+
 /** All of a file. @throws Failure source.missing, source.denied, source.io; the signal's reason */
 export async function* readWhole(path: string, signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
   try {
     await using file = await openRegular(path);
     using ring = lent ? new Ring() : undefined;
-    yield* readPieces(file, signal, { ring });
+    const { size } = await file.stat({ bigint: true });
+    yield* readPieces(file, signal, { end: Number(size), ring });
   } catch (thrown) {
     signal.throwIfAborted();
     throw sourceFailure(thrown, path);

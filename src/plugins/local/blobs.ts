@@ -1,10 +1,9 @@
-import { lstatSync } from "node:fs";
-import { link, lstat, lutimes, open, rename, rm } from "node:fs/promises";
+import { lutimes, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errno, Failure, hexOf, passThrough, SmallReads, type Source } from "images";
-import { isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
-import { FileWithHoles } from "./holes.ts";
+import { errno, Failure, hexOf, passThrough, type Source } from "images";
+import { type Disk, isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
+import { NewFile } from "./new-file.ts";
 import type { StoreBlob } from "./record.ts";
 
 /** The bytes of a store: each content is kept once, in a file that is named by its sha256. */
@@ -12,9 +11,10 @@ export class Blobs {
   readonly #directory: string;
   readonly #ledger: Ledger;
   readonly #temporary: () => string;
-  readonly #reads = new SmallReads();
+  readonly #disk: Disk;
 
-  constructor(root: string, ledger: Ledger, temporary: () => string) {
+  constructor(root: string, ledger: Ledger, temporary: () => string, disk: Disk) {
+    this.#disk = disk;
     this.#directory = join(root, "blobs");
     this.#ledger = ledger;
     this.#temporary = temporary;
@@ -23,12 +23,8 @@ export class Blobs {
   /** Whether all files of bytes are there, with these sizes. */
   async areWhole(all: readonly StoreBlob[]): Promise<boolean> {
     for (const { sha256, size } of all) {
-      const path = `${this.#directory}/${sha256}`;
-      const found = await this.#reads.read(
-        () => lstatSync(path, { throwIfNoEntry: false }),
-        () => lstat(path).catch(whenMissing(undefined)),
-      );
-      if (!found?.isFile() || found.size !== size) return false;
+      const found = await this.#disk.look(`${this.#directory}/${sha256}`);
+      if (!found?.isFile() || Number(found.size) !== size) return false;
     }
     return true;
   }
@@ -39,28 +35,25 @@ export class Blobs {
     signal: AbortSignal,
     { before, progress }: { readonly before?: Uint8Array; readonly progress?: (done: number) => void } = {},
   ): Promise<StoreBlob & { readonly combined: string }> {
-    const path = this.#temporary();
-    const file = await open(path, "wx");
+    const file = new NewFile(this.#temporary(), this.#disk);
     try {
       // The digest of a source is made on its way to us.
       const hash = source.digests === undefined ? new Bun.CryptoHasher("sha256") : undefined;
       const both = before === undefined ? undefined : new Bun.CryptoHasher("sha256").update(before);
-      await using out = new FileWithHoles(file);
       for await (const piece of passThrough(source, signal)) {
         signal.throwIfAborted();
-        const written = out.append(piece);
+        const written = file.write(piece);
         // The disk works while the digest is made.
         for (const hasher of [hash, both]) hasher?.update(piece);
         await written;
-        progress?.(out.size);
+        progress?.(file.size);
       }
-      await out.sync();
-      const { size } = out;
+      await file.sync();
       const sha256 = hash?.digest("hex") ?? (await sha256Of(source));
-      await this.#settle(path, sha256, size);
-      return { sha256, size, combined: both?.digest("hex") ?? sha256 };
+      await this.#settle(file.path, sha256, file.size);
+      return { sha256, size: file.size, combined: both?.digest("hex") ?? sha256 };
     } catch (thrown) {
-      await rm(path, { force: true });
+      await rm(file.path, { force: true });
       if (isFull(thrown))
         throw new Failure("backend.limits", `no space left in ${dirname(this.#directory)}`, {
           cause: thrown,
@@ -80,11 +73,11 @@ export class Blobs {
   async #settle(temporary: string, sha256: string, size: number): Promise<void> {
     const blob = join(this.#directory, sha256);
     const isOurs = await this.#ledger.has("blobs", sha256);
-    const found = await lstat(blob).catch(whenMissing(undefined));
-    if (found === undefined || isOurs) await this.#ledger.add("blobs", sha256);
+    const found = await this.#disk.look(blob);
+    if (found === undefined && !isOurs) await this.#ledger.add("blobs", sha256);
     try {
-      await link(temporary, blob);
-      await rm(temporary);
+      await this.#disk.link(temporary, blob);
+      await this.#disk.remove(temporary);
     } catch (thrown) {
       if (errno(thrown) !== "EEXIST") throw thrown;
       const now = new Date();
@@ -94,13 +87,13 @@ export class Blobs {
           hint: "move the file away, then apply again",
         });
       const isKept = isSame && (await lutimes(blob, now, now).then(() => true, whenMissing(false)));
-      await (isKept ? rm(temporary) : rename(temporary, blob));
+      await (isKept ? this.#disk.remove(temporary) : this.#disk.rename(temporary, blob));
     }
   }
 
   async #holds(blob: string, sha256: string, size: number): Promise<boolean> {
-    const found = await lstat(blob).catch(whenMissing(undefined));
-    if (!found?.isFile() || found.size !== size) return false;
+    const found = await this.#disk.look(blob);
+    if (!found?.isFile() || Number(found.size) !== size) return false;
     return (await sha256OfFile(blob).catch(whenMissing(undefined))) === sha256;
   }
 

@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
-import { access, link, lstat, lutimes, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, lstat, lutimes, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errno, Failure, type ImageId, SmallReads } from "images";
+import { errno, Failure, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
-import { readSmall, whenMissing } from "./disk.ts";
+import { Disk, whenMissing } from "./disk.ts";
 import { partsOf } from "./entry.ts";
 import { establish, makeDirectories, recognize, type StoreFound } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
@@ -25,16 +25,16 @@ export class Directory {
   readonly blobs: Blobs;
   readonly pages: Pages;
   readonly #noted = new Set<string>();
-  readonly #reads = new SmallReads();
+  readonly #disk = new Disk();
   #found: Promise<StoreFound> | undefined;
 
   constructor(root: string, grace: number) {
     this.root = root;
     this.#grace = grace;
     this.#working = new Working(this.at("tmp"));
-    this.#ledger = new Ledger(root, () => this.#working.temporary());
+    this.#ledger = new Ledger(root, () => this.#working.temporary(), this.#disk);
     this.pages = new Pages(root, () => this.#working.temporary());
-    this.blobs = new Blobs(root, this.#ledger, () => this.#working.temporary());
+    this.blobs = new Blobs(root, this.#ledger, () => this.#working.temporary(), this.#disk);
   }
 
   at(...parts: readonly string[]): string {
@@ -111,7 +111,7 @@ export class Directory {
 
   /** A record that is broken is reported once, and its image cannot be seen. */
   async #record(file: string, note?: Note): Promise<StoreEntry | undefined> {
-    const result = await readSmall(`${this.root}/images/${file}`, this.#reads).then(
+    const result = await this.#disk.text(`${this.root}/images/${file}`).then(
       (text) => recordOf(text, file),
       (thrown: unknown) => {
         if (errno(thrown) === "ENOENT") return undefined;
@@ -140,7 +140,13 @@ export class Directory {
 
   /** @throws Failure backend.conflict: a file of that name is there that the store did not write */
   async checkFile(file: string): Promise<void> {
-    if ((await this.#ledger.ownFile(file)) !== undefined) return;
+    await this.#version(file);
+  }
+
+  /** @throws Failure backend.conflict, as `checkFile` */
+  async #version(file: string): Promise<string> {
+    const version = await this.#ledger.ownFile(file);
+    if (version !== undefined) return version;
     throw new Failure("backend.conflict", `${this.at("files", file)} was not written by this store`, {
       hint: "move the file away or choose another `name`, then apply again",
     });
@@ -148,17 +154,29 @@ export class Directory {
 
   /** A file with a name of its own beside the blob, for people and web servers; the former one of that name is replaced whole. */
   async name({ sha256 }: StoreBlob, file: string): Promise<void> {
-    await this.checkFile(file);
-    const before = (await this.#ledger.ownFile(file)) ?? "absent";
+    const before = await this.#version(file);
     const version = await this.#ledger.version(sha256);
     if (before === version) return;
-    const temporary = this.#working.temporary();
-    await link(this.at("blobs", sha256), temporary);
+    const [blob, named] = [this.at("blobs", sha256), this.at("files", file)];
     await this.#ledger.addFile(file, before === "absent" ? [version] : [version, before]);
-    await rename(temporary, this.at("files", file));
+    if (before === "absent" && (await this.#linked(blob, named))) return;
+    const temporary = this.#working.temporary();
+    await this.#disk.link(blob, temporary);
+    await this.#disk.rename(temporary, named);
     // Renaming one hard link of a file over another does nothing, and leaves the first.
-    await rm(temporary, { force: true });
+    await this.#disk.remove(temporary);
     if (before !== "absent") await this.#ledger.addFile(file, [version]);
+  }
+
+  /** False: something has that name by now. */
+  async #linked(blob: string, named: string): Promise<boolean> {
+    try {
+      await this.#disk.link(blob, named);
+      return true;
+    } catch (thrown) {
+      if (errno(thrown) === "EEXIST") return false;
+      throw thrown;
+    }
   }
 
   /** Takes the name away from these bytes, where the store gave it to them. Whether it did. */
@@ -178,14 +196,8 @@ export class Directory {
   /** Writes beside and renames: a reader sees the former file or this one. */
   async #replace(parts: readonly string[], text: string, { durable = false } = {}): Promise<void> {
     const temporary = this.#working.temporary();
-    const file = await open(temporary, "wx");
-    try {
-      await file.writeFile(text);
-      if (durable) await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, this.at(...parts));
+    await this.#disk.create(temporary, text, { durable });
+    await this.#disk.rename(temporary, this.at(...parts));
   }
 
   /** From here on, and until `settled`, the indexes may not be what the records say; a run that dies in between leaves this behind. */

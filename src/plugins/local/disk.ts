@@ -1,7 +1,8 @@
 // What the system says when files are worked with.
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import * as fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { errno, type SmallReads } from "images";
+import { promisify } from "node:util";
+import { errno, SmallReads } from "images";
 
 export const isFull = (thrown: unknown): boolean => errno(thrown) === "ENOSPC" || errno(thrown) === "EDQUOT";
 
@@ -23,31 +24,85 @@ export async function readPlain(path: string): Promise<string> {
   }
 }
 
-/** The same, of a small file. */
-export async function readSmall(path: string, reads: SmallReads): Promise<string> {
-  return await reads.read(
-    () => readPlainNow(path),
-    () => readPlain(path),
-  );
-}
-
 /** Small files are read into one buffer, which is room for them and one byte more: so that one read tells that there is no more. */
 const room = Buffer.allocUnsafeSlow(16 << 10);
 
 function readPlainNow(path: string): string {
-  const file = openSync(path, FLAGS);
+  const file = fs.openSync(path, FLAGS);
   try {
-    const found = fstatSync(file);
+    const found = fs.fstatSync(file);
     if (!found.isFile()) throw irregular(path);
-    const read = found.size < room.length ? readSync(file, room, 0, found.size + 1, 0) : -1;
+    const read = found.size < room.length ? fs.readSync(file, room, 0, found.size + 1, 0) : -1;
     // Else it grew or shrank just now, or it is not small.
-    return read === found.size ? room.toString("utf8", 0, read) : readFileSync(file, "utf8");
+    return read === found.size ? room.toString("utf8", 0, read) : fs.readFileSync(file, "utf8");
   } finally {
-    closeSync(file);
+    fs.closeSync(file);
   }
 }
 
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const later = { open: promisify(fs.open), writeFile: promisify(fs.writeFile), sync: promisify(fs.fsync) };
+
+/** Small calls of the file system of a store, which are made at once where it is quick: an image needs dozens of them. */
+export class Disk {
+  readonly #calls = new SmallReads();
+
+  /** What is at the path itself; undefined: nothing. */
+  async look(path: string): Promise<fs.BigIntStats | undefined> {
+    return await this.#calls.read(
+      () => fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }),
+      () => fs.promises.lstat(path, { bigint: true }).catch(whenMissing(undefined)),
+    );
+  }
+
+  /** The text of a small regular file; a symbolic link is not followed. */
+  async text(path: string): Promise<string> {
+    return await this.#calls.read(
+      () => readPlainNow(path),
+      () => readPlain(path),
+    );
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    await this.#calls.read(
+      () => fs.linkSync(from, to),
+      () => fs.promises.link(from, to),
+    );
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#calls.read(
+      () => fs.renameSync(from, to),
+      () => fs.promises.rename(from, to),
+    );
+  }
+
+  /** What is not there is left at that. */
+  async remove(path: string): Promise<void> {
+    await this.#calls
+      .read(
+        () => fs.unlinkSync(path),
+        () => fs.promises.unlink(path),
+      )
+      .catch(whenMissing(undefined));
+  }
+
+  /** A new small file with these bytes; `durable`: synced. Never made at once: a new inode, and a sync, may take long. */
+  async create(path: string, bytes: string | Uint8Array, { durable = false } = {}): Promise<void> {
+    if (!durable) return await fs.promises.writeFile(path, bytes, { flag: "wx" });
+    const fd = await later.open(path, "wx");
+    try {
+      await this.#calls.read(
+        () => fs.writeFileSync(fd, bytes),
+        () => later.writeFile(fd, bytes),
+      );
+      await later.sync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+}
+
+const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
 const irregular = (path: string): Error => new Error(`${path} is not a regular file`);
 
 /** A regular file, open for reading; a symbolic link is not followed. */

@@ -66,6 +66,12 @@ export class FileWithHoles implements AsyncDisposable {
   }
 }
 
+/** Whether some of the blocks of a file with these bytes are zero. */
+export function hasHoles(bytes: Uint8Array): boolean {
+  const [first] = dataRuns(bytes, 0);
+  return bytes.length > 0 && (first === undefined || first[0] > 0 || first[1] < bytes.length);
+}
+
 /** The parts of the bytes that are not zero, in whole blocks of the file. */
 function* dataRuns(bytes: Uint8Array, offset: number): Generator<readonly [from: number, to: number]> {
   if (isZeroThroughout(bytes)) return;

@@ -1,7 +1,7 @@
-import { lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Failure } from "images";
-import { readPlain, sha256OfFile, whenMissing } from "./disk.ts";
+import { errno, Failure } from "images";
+import { type Disk, readPlain, sha256OfFile, whenMissing } from "./disk.ts";
 import { GUARD } from "./pages.ts";
 
 /** Files of the indexes, and the names under which the ledger has them. */
@@ -19,9 +19,11 @@ export type Index = keyof typeof INDEXES;
 export class Ledger {
   readonly #root: string;
   readonly #temporary: () => string;
+  readonly #disk: Disk;
 
-  constructor(root: string, temporary: () => string) {
+  constructor(root: string, temporary: () => string, disk: Disk) {
     this.#root = root;
+    this.#disk = disk;
     this.#temporary = temporary;
   }
 
@@ -36,23 +38,30 @@ export class Ledger {
 
   /** Of a blob or an index. */
   async add(kind: "blobs" | "indexes", name: string): Promise<void> {
-    if (!(await this.has(kind, name))) await writeFile(join(this.#root, "wrote", kind, name), "");
+    if (await this.has(kind, name)) return;
+    const entry = join(this.#root, "wrote", kind, name);
+    // Only its name counts: a second one of the empty page that is there costs no inode. Where it cannot have one more, a file of its own.
+    await this.#disk.link(join(this.#root, "wrote", kind, GUARD), entry).catch(async (thrown: unknown) => {
+      if (errno(thrown) !== "EEXIST") await writeFile(entry, "");
+    });
   }
 
   async drop(kind: "blobs" | "files", name: string): Promise<void> {
-    await rm(join(this.#root, "wrote", kind, name), { force: true });
+    await this.#disk.remove(join(this.#root, "wrote", kind, name));
   }
 
   /** Of a named file: what it will be, beside what it is, so that a run that dies in between leaves one of the two. */
   async addFile(name: string, versions: readonly string[]): Promise<void> {
     const temporary = this.#temporary();
-    await writeFile(temporary, `${versions.join("\n")}\n`, { flag: "wx" });
-    await rename(temporary, join(this.#root, "wrote", "files", name));
+    await this.#disk.create(temporary, `${versions.join("\n")}\n`);
+    await this.#disk.rename(temporary, join(this.#root, "wrote", "files", name));
   }
 
   /** The version of a named file: the digest and the inode that it has as a link of its blob. */
   async version(sha256: string): Promise<string> {
-    const found = await lstat(join(this.#root, "blobs", sha256), { bigint: true });
+    const path = join(this.#root, "blobs", sha256);
+    const found = await this.#disk.look(path);
+    if (found === undefined) throw new Failure("backend.missing", `${path} is gone`, { hint: "apply again" });
     return `${sha256} ${found.ino}`;
   }
 
@@ -61,7 +70,7 @@ export class Ledger {
     const found = await this.#state(join("files", name));
     if (found === undefined) return "absent";
     if (!found.isFile()) return undefined;
-    const text = await readPlain(join(this.#root, "wrote", "files", name)).catch(whenMissing(""));
+    const text = await this.#disk.text(join(this.#root, "wrote", "files", name)).catch(whenMissing(""));
     const versions = text.split("\n").filter((line) => line !== "");
     const linked = versions.find((version) => version.endsWith(` ${found.ino}`));
     if (linked !== undefined || versions.length === 0) return linked;
@@ -99,7 +108,7 @@ export class Ledger {
   }
 
   async #state(path: string) {
-    return await lstat(join(this.#root, path), { bigint: true }).catch(whenMissing(undefined));
+    return await this.#disk.look(join(this.#root, path));
   }
 }
 

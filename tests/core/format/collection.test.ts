@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { handedOut } from "../../../src/core/format/collection.ts";
-import { LENT } from "../../../src/core/format/ring.ts";
+import { handedOut, LENT } from "../../../src/core/format/collection.ts";
 import { received } from "../../../src/core/source/pieces.ts";
 
 async function* of(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

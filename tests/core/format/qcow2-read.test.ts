@@ -1,9 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { FileAccess } from "../../../src/core/format/access.ts";
+import { LENT } from "../../../src/core/format/collection.ts";
 import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
 import { qcow2Of } from "../../../src/core/format/qcow2/write.ts";
-import { LENT } from "../../../src/core/format/ring.ts";
 import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
 import { all, digestOf, disk, folder, has, lentAll, lentPieces, pieces, qemu } from "./tools.ts";

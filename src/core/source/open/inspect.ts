@@ -1,5 +1,4 @@
-import { stat } from "node:fs/promises";
-import { notRegular } from "../../disk/regular.ts";
+import { notRegular, statPath } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import { type Digest, digest } from "../../model/digest.ts";
@@ -184,7 +183,7 @@ async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
 
 export async function statFile(path: string): Promise<Stat> {
   try {
-    const found = await stat(path, { bigint: true });
+    const found = await statPath(path);
     if (found.isFile()) return statOf(found);
   } catch (thrown) {
     throw sourceFailure(thrown, path);

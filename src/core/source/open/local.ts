@@ -1,6 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
 import { basename } from "node:path";
-import { openRegular } from "../../disk/regular.ts";
+import { openRegular, type ReadableFile } from "../../disk/regular.ts";
 import type { Failure } from "../../failure.ts";
 import { extentsOf } from "../../format/holes.ts";
 import { Ring } from "../../format/ring.ts";
@@ -47,7 +46,7 @@ export class LocalFile implements VerifiedBytes {
   static async open(path: string, expectation: Expectation): Promise<LocalFile> {
     try {
       await using file = await openRegular(path);
-      return new LocalFile(path, (await file.stat()).size, expectation);
+      return new LocalFile(path, Number((await file.stat({ bigint: true })).size), expectation);
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }
@@ -115,7 +114,7 @@ export class LocalFile implements VerifiedBytes {
   }
 
   /** Its holes are not read. */
-  async *#pieces(file: FileHandle, size: number, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+  async *#pieces(file: ReadableFile, size: number, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
     using ring = lent ? new Ring() : undefined;
     let at = 0;
     const holeTo = async function* (to: number): AsyncGenerator<Uint8Array> {
@@ -137,7 +136,7 @@ export class LocalFile implements VerifiedBytes {
     }
   }
 
-  async #open(): Promise<FileHandle> {
+  async #open(): Promise<ReadableFile> {
     try {
       return await openRegular(this.#path);
     } catch (thrown) {
@@ -146,7 +145,7 @@ export class LocalFile implements VerifiedBytes {
   }
 }
 
-async function marksOf(file: FileHandle): Promise<Marks> {
+async function marksOf(file: ReadableFile): Promise<Marks> {
   const { size, mtimeNs, ctimeNs, ino, dev } = await file.stat({ bigint: true });
   return { size: Number(size), text: `${size} ${mtimeNs} ${ctimeNs} ${ino} ${dev}` };
 }

@@ -1,6 +1,4 @@
-import { stat } from "node:fs/promises";
-import { openRegular } from "../../disk/regular.ts";
-
+import { openRegular, statPath } from "../../disk/regular.ts";
 import { FileAccess } from "../../format/access.ts";
 import { extentsOf, GRAIN } from "../../format/holes.ts";
 import { isZero } from "../../format/segment.ts";
@@ -15,7 +13,8 @@ export const isMostlyHoles = async (path: string): Promise<boolean> => (await ma
 /** Bytes of holes in a file, where they are many. @throws Failure source.missing, source.denied, source.io */
 export async function manyHoles(path: string): Promise<number | undefined> {
   try {
-    const { size, blocks } = await stat(path);
+    const found = await statPath(path);
+    const [size, blocks] = [Number(found.size), Number(found.blocks)];
     if (size - blocks * 512 < MANY) return undefined;
     await using file = await openRegular(path);
     let data = 0;

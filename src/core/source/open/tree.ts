@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { statSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { SmallReads } from "../../disk/small-reads.ts";
+import { statPath } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import type { PlainSource, Stat } from "../../model/source.ts";
@@ -49,16 +48,8 @@ export async function seenWithTree<S extends PlainSource>(
   return { spec: { ...spec, path: await packed(spec.path, cacheRoot(env), signal) } };
 }
 
-const reads = new SmallReads();
-
 /** What the file system says of a path; undefined: nothing, for whatever reason. */
-const statOfPath = async (path: string) =>
-  await reads
-    .read(
-      () => statSync(path, { bigint: true, throwIfNoEntry: false }),
-      () => stat(path, { bigint: true }),
-    )
-    .catch(() => undefined);
+const statOfPath = async (path: string) => await statPath(path).catch(() => undefined);
 
 async function packed(path: string, cache: string, signal: AbortSignal): Promise<string> {
   const entries = new Set(await readdir(path).catch((thrown: unknown) => Promise.reject(sourceFailure(thrown, path))));

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs";
+import { promisify } from "node:util";
 import { openRegular } from "../../disk/regular.ts";
 import { Failure } from "../../failure.ts";
 import { sourceFailure } from "../failure.ts";
@@ -9,8 +11,8 @@ export const SMALL_FILE_LIMIT = 16 << 20;
 export async function smallFile(path: string): Promise<Uint8Array> {
   try {
     await using file = await openRegular(path);
-    if ((await file.stat()).size > SMALL_FILE_LIMIT) throw tooLarge(path);
-    return await file.readFile();
+    if ((await file.stat({ bigint: true })).size > SMALL_FILE_LIMIT) throw tooLarge(path);
+    return await promisify(readFile)(file.fd);
   } catch (thrown) {
     throw sourceFailure(thrown, path);
   }

@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
+import { openRegular } from "../../../src/core/disk/regular.ts";
+import { folder } from "../store/help.ts";
+
+const LARGE = 8 << 20;
+
+/** A file of large and small reads, opened a second time: the first call of a file system is asynchronous, those after it are made at once. */
+async function opened() {
+  await using at = await folder();
+  const path = `${at.path}/file`;
+  await writeFile(path, Buffer.alloc(LARGE, "x"));
+  await (await openRegular(path)).close();
+  return await openRegular(path);
+}
+
+test("a file is not closed under a read that a thread has: its number would be another file's", async () => {
+  const file = await opened();
+  const bytes = new Uint8Array(LARGE);
+  const reading = file.read(bytes, 0, LARGE, 0);
+  await file.close();
+  expect((await reading).bytesRead).toBe(LARGE);
+  expect(bytes[LARGE - 1]).toBe("x".charCodeAt(0));
+});
+
+test("what is closed reads nothing more, whatever has its number by then", async () => {
+  const file = await opened();
+  const { fd } = file;
+  await file.close();
+  await using other = await opened();
+  expect(other.fd).toBe(fd);
+  for (const length of [16, LARGE]) {
+    const read = file.read(new Uint8Array(length), 0, length, 0);
+    expect(await read.then(String, (thrown: unknown) => String(thrown))).toMatch(/EBADF|fd/);
+  }
+  await file.close();
+  expect((await other.read(new Uint8Array(16), 0, 16, 0)).bytesRead).toBe(16);
+});
