@@ -198,7 +198,7 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
     const like = own === undefined ? sound.get(plugin) : undefined;
     const same = like && sameResource(like, backend, plugin, context);
     if (same !== undefined) return [same];
-    const told = context.problems.told;
+    const before = context.problems.reported;
     const ownSlipped = own !== undefined && checkOwn(own, plugin, context);
     const about = several ? ` (${plugin.name})` : "";
     const resource = checkResource(
@@ -215,7 +215,7 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
       context,
     );
     if (resource === undefined) return [];
-    if (own === undefined && context.problems.told === told) sound.set(plugin, resource);
+    if (own === undefined && context.problems.reported === before) sound.set(plugin, resource);
     return [resource];
   });
 }

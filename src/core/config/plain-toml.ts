@@ -149,7 +149,7 @@ class Reader extends Cursor {
           }
     }
     INTEGER.lastIndex = start;
-    if (!INTEGER.test(this.text)) return this.#told(this.end(OTHER));
+    if (!INTEGER.test(this.text)) return this.#byPackage(this.end(OTHER));
     this.at = INTEGER.lastIndex;
     return { kind: "plain", at: this.#place(start), value: Number(this.text.slice(start, this.at)) };
   }
@@ -159,7 +159,7 @@ class Reader extends Cursor {
     const pattern = quote === '"' ? BASIC : LITERAL;
     pattern.lastIndex = start;
     if (this.text.startsWith(quote.repeat(3), start) || !pattern.test(this.text))
-      return this.#told(stringEnd(this.text, start));
+      return this.#byPackage(stringEnd(this.text, start));
     this.at = pattern.lastIndex;
     return this.#textNode(start, this.text.slice(start + 1, this.at - 1));
   }
@@ -170,11 +170,11 @@ class Reader extends Cursor {
   }
 
   /** A value that ends at `end`, as the `toml` package reads it. */
-  #told(end: number): Open {
+  #byPackage(end: number): Open {
     const start = this.at;
     const written = this.text.slice(start, end).trimEnd();
     this.at = start + written.length;
-    const value = toldOf(written);
+    const value = valueByPackage(written);
     if (value instanceof Date) return { kind: "text", at: this.#place(start), value: written };
     if (typeof value === "string") return this.#textNode(start, value);
     if (typeof value === "number" || typeof value === "boolean")
@@ -218,10 +218,10 @@ class Reader extends Cursor {
 const tableAt = (at: FilePosition, made: Made): OpenTable => ({ kind: "table", at, made, entries: new Map() });
 
 /** One value by itself, as the `toml` package reads it. */
-function toldOf(written: string): unknown {
+function valueByPackage(written: string): unknown {
   try {
-    const told: unknown = parse(`v=${written}`);
-    return typeof told === "object" && told !== null ? Reflect.get(told, "v") : undefined;
+    const table: unknown = parse(`v=${written}`);
+    return typeof table === "object" && table !== null ? Reflect.get(table, "v") : undefined;
   } catch {
     throw new Unsure();
   }

@@ -51,7 +51,7 @@ export class Problems {
   }
 
   /** The same with the warnings. */
-  get told(): number {
+  get reported(): number {
     return this.#found.size;
   }
 

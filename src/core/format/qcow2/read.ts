@@ -100,7 +100,12 @@ async function load(
     case "zero":
       return { kind: "zero", offset: extent.guest, length: extent.length };
     case "data": {
-      const data = await image.read(extent.host, extent.length, extent.unique ? "once" : "again", ring?.take(extent.length));
+      const data = await image.read(
+        extent.host,
+        extent.length,
+        extent.unique ? "once" : "again",
+        ring?.take(extent.length),
+      );
       if (data.length < extent.length) throw truncated(IMAGE);
       return { kind: "data", offset: extent.guest, data };
     }

@@ -34,7 +34,7 @@ interface Told {
 const TURNS = 5;
 
 interface Site {
-  readonly door: HttpClient;
+  readonly http: HttpClient;
   readonly base: string;
 }
 
@@ -138,7 +138,7 @@ export class Objects implements AsyncDisposable {
 
   /** Sends a request and reads its answer whole; one that broke off is asked for again: everything here may be done twice. */
   async #send(method: string, key: string | undefined, call: Call, action: string): Promise<Told> {
-    const { door: http, base } = await this.#opened();
+    const { http, base } = await this.#opened();
     const path = key === undefined ? base : `${base}/${pathOf(key)}`;
     for (let turn = 1; ; turn++) {
       try {
@@ -172,7 +172,7 @@ export class Objects implements AsyncDisposable {
       explain: ({ body, headers }) => s3ErrorOf(body, headers, now()),
       credentials: "the AWS credentials of the state",
     });
-    return { door: http, base };
+    return { http, base };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
