@@ -177,7 +177,7 @@ export class Objects implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const site = await this.#site?.catch(() => undefined);
-    await site?.door[Symbol.asyncDispose]();
+    await site?.http[Symbol.asyncDispose]();
   }
 }
 
