@@ -23,7 +23,7 @@ let passing = 0;
  * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of unused pieces.
  */
 export function countAllocated(piece: Uint8Array): void {
-  if (!isOthers(piece)) count(piece.length);
+  if (!isShared(piece)) count(piece.length);
 }
 
 /** A buffer that will be used again by who made it. */
