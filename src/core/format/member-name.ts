@@ -11,6 +11,12 @@ const plainName = (name: string): string => name.replace(/^(?:\.?\/)+/, "");
 /** `./disk.raw`, `/disk.raw` and `disk.raw` are the same. */
 export const sameName = (one: string, other: string): boolean => plainName(one) === plainName(other);
 
+/** What is named is a link: its file may have gone by already when the link comes. */
+export const isLink = (name: string, target: string): Failure =>
+  new Failure("source.member", `${JSON.stringify(name)} is a link to ${JSON.stringify(target)} in the archive`, {
+    hint: `use member = ${JSON.stringify(target)}`,
+  });
+
 /** No such file; `seen` are the ones that there are. */
 export function missing(name: string | undefined, seen: readonly string[]): Failure {
   if (name === undefined) return new Failure("source.member", "there is no file in the archive");

@@ -17,6 +17,8 @@ export interface TarPart {
 export interface TarEntry {
   readonly name: string;
   readonly regular: boolean;
+  /** Of a hard or symbolic link: the name of the file that it leads to. */
+  readonly target?: string | undefined;
   /** Bytes that follow in the archive, without the padding to 512. */
   readonly stored: number;
   /** Bytes of the file itself. */
@@ -31,6 +33,7 @@ type Records = ReadonlyMap<string, string>;
 export async function nextEntry(reader: ByteReader, globals: Map<string, string>): Promise<TarEntry | undefined> {
   let records: Records = new Map();
   let longName: string | undefined;
+  let longTarget: string | undefined;
   for (;;) {
     const block = await reader.take(BLOCK);
     if (block.length === 0 || (block.length === BLOCK && block.every((byte) => byte === 0))) return undefined;
@@ -41,7 +44,7 @@ export async function nextEntry(reader: ByteReader, globals: Map<string, string>
         longName = text(await extra(reader, size), 0, size);
         break;
       case "K":
-        await extra(reader, size);
+        longTarget = text(await extra(reader, size), 0, size);
         break;
       case "x":
         records = paxRecords(await extra(reader, size));
@@ -50,7 +53,10 @@ export async function nextEntry(reader: ByteReader, globals: Map<string, string>
         for (const [key, value] of paxRecords(await extra(reader, size))) globals.set(key, value);
         break;
       default:
-        return await entryOf(reader, block, longName, new Map([...globals, ...records]));
+        return {
+          ...(await entryOf(reader, block, longName, new Map([...globals, ...records]))),
+          target: targetOf(block, longTarget, records),
+        };
     }
   }
 }
@@ -94,6 +100,11 @@ async function entryOf(
     throw unsupported("a sparse file in the oldest pax form", "create it with tar --sparse-version=1.0");
   }
   return { name, regular, stored, size, parts: "inside" };
+}
+
+function targetOf(block: Uint8Array, longTarget: string | undefined, records: Records): string | undefined {
+  const isLink = "12".includes(String.fromCharCode(block[156] ?? 0));
+  return isLink ? (records.get("linkpath") ?? longTarget ?? text(block, 157, 100)) : undefined;
 }
 
 /** Links, devices and directories have no bytes, whatever their size says. */

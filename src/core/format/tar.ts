@@ -1,7 +1,7 @@
 import { ByteReader, type ByteStream } from "./bytes.ts";
 import { corrupt } from "./failures.ts";
 import { DEFAULT_LIMIT, tooLarge } from "./limit.ts";
-import { type MemberOptions, missing, sameName } from "./member-name.ts";
+import { isLink, type MemberOptions, missing, sameName } from "./member-name.ts";
 import { namesOf, OvaManifest } from "./ova.ts";
 import { diskOf, isOvf, OVF_LIMIT } from "./ovf.ts";
 import { hole } from "./segment.ts";
@@ -25,9 +25,12 @@ export async function* untar(
   await using reader = new ByteReader(input, signal);
   const globals = new Map<string, string>();
   const seen: string[] = [];
+  let target: string | undefined;
   for (;;) {
     const entry = await nextEntry(reader, globals);
-    if (entry === undefined) throw missing(wanted?.at(-1), seen);
+    if (entry === undefined)
+      throw name !== undefined && target !== undefined ? isLink(name, target) : missing(wanted?.at(-1), seen);
+    if (name !== undefined && entry.target !== undefined && sameName(entry.name, name)) target = entry.target;
     const { regular, name: called, stored } = entry;
     const isWanted = regular && (wanted === undefined || wanted.some((one) => sameName(called, one)));
     if (

@@ -88,6 +88,24 @@ describe("tar archives of every kind", () => {
     });
   }
 
+  for (const format of ["v7", "gnu", "pax"]) {
+    test.skipIf(noTar !== "")(`a link is no file: the error names the file, ${format}${noTar}`, async () => {
+      await using at = await folder();
+      const name = format === "v7" ? "images/disk.raw" : `${"d".repeat(120)}/disk.raw`;
+      await Bun.write(join(at.path, name), "disk");
+      run(["ln", join(at.path, name), join(at.path, "hard")]);
+      run(["ln", "-s", name, join(at.path, "soft")]);
+      const bytes = run(["tar", "-C", at.path, `--format=${format}`, "-c", name, "hard", "soft"]);
+      for (const link of ["hard", "soft"])
+        await expect(all(untar(pieces(bytes), { name: link }))).rejects.toMatchObject({
+          code: "source.member",
+          message: `"${link}" is a link to "${name}" in the archive`,
+          hint: `use member = "${name}"`,
+        });
+      expect(new TextDecoder().decode(await all(untar(pieces(bytes), { name })))).toBe("disk");
+    });
+  }
+
   const SPARSE = [
     ["--format=gnu"],
     ["--format=oldgnu"],
