@@ -28,6 +28,8 @@ const TEXTS: readonly Text[] = [
 
 /** Writers that are at it at the same time; each turn one of them is done. */
 const TURNS = 200;
+/** Servers that keep objects as files show one that is just being written without its metadata: it is looked at again, after milliseconds. */
+const [LOOKS, BETWEEN] = [4, 150];
 
 /** What a store shows of itself. */
 export class Pointers {
@@ -39,10 +41,13 @@ export class Pointers {
 
   /** The pages of the user. @throws Failure backend.conflict: an index of another user's is in the way */
   async foreign(store: string): Promise<readonly string[]> {
-    const found = await this.#conditions(store);
-    for (const { key, isPage } of TEXTS)
-      if (!isPage && found.get(key) === undefined) throw conflict(this.#objects.where(key));
-    return TEXTS.filter(({ key }) => found.get(key) === undefined).map(({ key }) => key);
+    for (let look = 1; ; look++) {
+      const found = await this.#conditions(store);
+      const inTheWay = TEXTS.find(({ key, isPage }) => !isPage && found.get(key) === undefined);
+      if (inTheWay === undefined) return TEXTS.filter(({ key }) => found.get(key) === undefined).map(({ key }) => key);
+      if (look === LOOKS) throw conflict(this.#objects.where(inTheWay.key));
+      await Bun.sleep(BETWEEN);
+    }
   }
 
   /**
