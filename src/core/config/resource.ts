@@ -85,7 +85,7 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, context: Che
 }
 
 /**
- * The same image on another backend of the same plugin, where nothing was to be told of it on the first one and nothing is said for this
+ * The same image on another backend of the same plugin, where no problem of it was reported on the first one and nothing is declared for this
  * one: what they share is checked and kept once. Undefined when something may be else there.
  */
 export function sameResource(

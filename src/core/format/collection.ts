@@ -10,9 +10,9 @@ const NEAR = 125 << 20;
 const REST = 4;
 /** Bytes that flow before the memory of what went with them is looked at. */
 const OFTEN = 32 << 20;
-/** Buffers that are used again: a piece in one takes no memory of its own, and is not to be given back. */
+/** Buffers that are used again: the memory of a piece in one is not given back. */
 const reused = new WeakSet<ArrayBufferLike>();
-const isOthers = (piece: Uint8Array): boolean => isShared(piece) || reused.has(piece.buffer);
+const isKept = (piece: Uint8Array): boolean => isShared(piece) || reused.has(piece.buffer);
 
 let made = 0;
 let looked = 0;
@@ -80,7 +80,7 @@ export async function* handedOut(pieces: AsyncIterable<Uint8Array>, isLent: bool
   const given: Uint8Array[] = [];
   for await (const piece of pieces) {
     yield piece;
-    if (!isLent || isOthers(piece) || piece.byteLength < piece.buffer.byteLength) {
+    if (!isLent || isKept(piece) || piece.byteLength < piece.buffer.byteLength) {
       countAllocated(piece);
       continue;
     }

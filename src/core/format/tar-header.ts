@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { ByteReader } from "./bytes.ts";
 import { corrupt, unsupported } from "./failures.ts";
 
@@ -53,10 +54,11 @@ export async function nextEntry(reader: ByteReader, globals: Map<string, string>
         for (const [key, value] of paxRecords(await extra(reader, size))) globals.set(key, value);
         break;
       default:
-        return {
-          ...(await entryOf(reader, block, longName, new Map([...globals, ...records]))),
-          target: targetOf(block, longTarget, records),
-        };
+        return linkedTo(
+          records.get("linkpath") ?? longTarget ?? text(block, 157, 100),
+          String.fromCharCode(block[156] ?? 0),
+          await entryOf(reader, block, longName, new Map([...globals, ...records])),
+        );
     }
   }
 }
@@ -102,9 +104,10 @@ async function entryOf(
   return { name, regular, stored, size, parts: "inside" };
 }
 
-function targetOf(block: Uint8Array, longTarget: string | undefined, records: Records): string | undefined {
-  const isLink = "12".includes(String.fromCharCode(block[156] ?? 0));
-  return isLink ? (records.get("linkpath") ?? longTarget ?? text(block, 157, 100)) : undefined;
+/** A hard link has the name of its file in the archive, a symbolic one its path from the directory of the link. */
+function linkedTo(path: string, kind: string, entry: TarEntry): TarEntry {
+  if (kind === "1") return { ...entry, target: path };
+  return kind === "2" ? { ...entry, target: posix.resolve("/", posix.dirname(entry.name), path).slice(1) } : entry;
 }
 
 /** Links, devices and directories have no bytes, whatever their size says. */

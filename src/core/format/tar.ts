@@ -30,7 +30,9 @@ export async function* untar(
     const entry = await nextEntry(reader, globals);
     if (entry === undefined)
       throw name !== undefined && target !== undefined ? isLink(name, target) : missing(wanted?.at(-1), seen);
-    if (name !== undefined && entry.target !== undefined && sameName(entry.name, name)) target = entry.target;
+    // tar writes what it is given twice as a link to itself.
+    if (name !== undefined && sameName(entry.name, name) && !sameName(entry.target ?? name, name))
+      target = entry.target;
     const { regular, name: called, stored } = entry;
     const isWanted = regular && (wanted === undefined || wanted.some((one) => sameName(called, one)));
     if (

@@ -75,6 +75,9 @@ describe("tar archives of every kind", () => {
       const bytes = run(["tar", "-C", at.path, `--format=${format}`, "-c", "dir/link", "dir/other", "dir"]);
       expect(digestOf(await all(untar(pieces(bytes), { name: "dir/disk.raw" })))).toBe(digestOf(raw));
       expect(new TextDecoder().decode(await all(untar(pieces(bytes))))).toBe("x");
+      await expect(all(untar(pieces(bytes), { name: "dir/link" }))).rejects.toMatchObject({
+        message: '"dir/link" is a link to "dir/other" in the archive',
+      });
     });
   }
 

@@ -24,6 +24,7 @@ const KINDS: readonly (readonly [string, Format, readonly string[]])[] = [
   ["qcow2", "qcow2", ["-O", "qcow2"]],
 ];
 const FLAT = 20 << 20;
+const noQemu = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
 
 async function made(words: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
   await using place = await folder();
@@ -39,7 +40,7 @@ async function come(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(all);
 }
 
-describe.skipIf(!has("qemu-img"))("images that are passed on", () => {
+describe.skipIf(noQemu !== "")(`images that are passed on${noQemu}`, () => {
   for (const [name, format, words] of KINDS)
     test(`${name}: whole it comes as it is; cut off anywhere it is truncated before its last piece`, async () => {
       const image = await made(words);
