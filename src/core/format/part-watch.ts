@@ -38,8 +38,9 @@ export class PartWatch {
     room: Uint8Array = new Uint8Array(length),
   ): void {
     if (length === 0) return;
-    const behind = this.#parts.findIndex((part) => part.from > from);
-    this.#parts.splice(behind < 0 ? this.#parts.length : behind, 0, { from, done, bytes: room, filled: 0 });
+    // What is named last stands last, nearly always.
+    const before = this.#parts.findLastIndex((part) => part.from <= from);
+    this.#parts.splice(before + 1, 0, { from, done, bytes: room, filled: 0 });
   }
 
   /** The same of many parts of one length, which share their memory. */
