@@ -2,11 +2,11 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { identify } from "../../../src/core/format/identify.ts";
 import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
-import { transform } from "../../../src/core/format/transform.ts";
+import { identifyFile, transform } from "../../../src/core/format/transform.ts";
 import { watched } from "../../../src/core/format/whole.ts";
 import type { Format } from "../../../src/core/model/image.ts";
 import { failureOf } from "../source/kit.ts";
-import { disk, folder, has, pieces, qemu, random } from "./tools.ts";
+import { codeOf, disk, folder, has, pieces, qemu, random } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -79,6 +79,28 @@ describe.skipIf(noQemu !== "")(`images that are passed on${noQemu}`, () => {
     const target: TransformTarget = { formats: ["vhdx"], compressions: ["none"] };
     const out = transform({ kind: "stream", bytes: whole }, planTransform(detected, target), { target });
     expect((await failureOf(async () => await come(out))).message).toContain("on top of a parent image");
+  });
+
+  test("a vhdx whose log is not applied is refused, as a stream and as a file", async () => {
+    const image = await made(["-O", "vhdx"]);
+    const view = new DataView(image.buffer);
+    const later = [64 << 10, 128 << 10].toSorted((one, other) =>
+      Number(view.getBigUint64(other + 8, true) - view.getBigUint64(one + 8, true)),
+    );
+    const verdict = async (at: number) => {
+      const dirty = image.slice();
+      dirty.set(dirty.subarray((1 << 20) + 32, (1 << 20) + 48), at + 48);
+      await using place = await folder();
+      await Bun.write(`${place.path}/x.vhdx`, dirty);
+      const asked = [
+        async () => await come(watched("vhdx", pieces(dirty, 70_000), dirty.length)),
+        async () => await identifyFile(`${place.path}/x.vhdx`),
+      ];
+      return await Promise.all(asked.map(async (ask) => await codeOf(ask())));
+    };
+    const [current = 0, before = 0] = later;
+    expect(await verdict(current)).toEqual(["source.format", "source.format"]);
+    expect(await verdict(before)).toEqual(["none", "none"]);
   });
 
   test("a dynamic vhd whose end says that it is one on top of another is refused", async () => {
