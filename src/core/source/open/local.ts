@@ -102,7 +102,7 @@ export class LocalFile implements VerifiedBytes {
   async *#pass(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
     await using file = await this.#open();
     const marks = await marksOf(file);
-    using verifier = await Verifier.begin(this.#expectation, marks.size);
+    using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
     for await (const piece of this.#pieces(file, marks.size, signal, lent)) {
       await verifier.update(piece);
       yield piece;
