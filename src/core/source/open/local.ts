@@ -124,7 +124,7 @@ export class LocalFile implements VerifiedBytes {
     if (this.#held !== undefined) return yield* this.#passHeld(this.#held, signal, lent);
     await using file = await this.#open();
     const marks = await marksOf(file);
-    using verifier = await Verifier.begin(this.#expectation, marks.size);
+    using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
     for await (const piece of this.#pieces(file, marks.size, signal, lent)) {
       await verifier.update(piece);
       yield piece;
