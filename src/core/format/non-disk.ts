@@ -14,7 +14,10 @@ const MAGIC: readonly (readonly [words: string, ...bytes: number[]])[] = [
   ["a split or spanned zip archive", ...ascii("PK\x07\x08")],
   ["an Apple partition image", ...ascii("cdsaencr")],
 ];
-const HTML = /^(?:\uFEFF|\s)*<(?:!doctype html|html|head|body)\b/i;
+/** Also behind a comment, or as XHTML. */
+const HTML = /^(?:\uFEFF|\s|<!--[\s\S]*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body|title|meta|style|script)\b/i;
+/** More is no answer of an API. */
+const JSON_MOST = 32 << 10;
 /** No image. */
 export const PAGE = "an HTML page";
 const MARKUP = /^(?:\uFEFF|\s)*<\?xml\b/i;
@@ -35,6 +38,7 @@ export function nonDiskKind(head: Uint8Array, tail: Uint8Array | undefined): str
   const text = textOf(head);
   if (HTML.test(text)) return PAGE;
   if (MARKUP.test(text)) return "an XML document";
+  if (isJson(head)) return "a JSON document";
   return SIGNATURE.test(text) ? "an OpenPGP or PEM file" : undefined;
 }
 
@@ -53,8 +57,19 @@ function isZlib(head: Uint8Array): boolean {
   }
 }
 
+/** All of it: what an API answers in place of a file. */
+function isJson(head: Uint8Array): boolean {
+  if (head.length > JSON_MOST || !isText(head) || !/^\s*[{[]/.test(textOf(head))) return false;
+  try {
+    JSON.parse(new TextDecoder().decode(head));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether the bytes are plain text, which no disk begins with. */
 export const isText = (head: Uint8Array): boolean =>
   head.length > 0 && head.subarray(0, 512).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13));
 
-const textOf = (head: Uint8Array): string => new TextDecoder().decode(head.subarray(0, 256));
+const textOf = (head: Uint8Array): string => new TextDecoder().decode(head.subarray(0, 2048));

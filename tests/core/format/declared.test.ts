@@ -69,8 +69,25 @@ describe("what is declared must hold", () => {
       expect(await refuse({ formats: "any", compressions: ["none"] })).toContain(words);
       expect(await refuse({ formats: ["raw", "other"], compressions: ["none"] })).toStartWith("source.format");
     }
-    const found = await identifyHead(page);
-    expect(await verdict((async () => planTransform(found, OPEN))())).toContain("an HTML page");
+    for (const answer of [
+      page,
+      text("\uFEFF\n <!-- of the proxy -->\n<HTML>"),
+      text(`<!-- ${"long ".repeat(200)}-->\n<head>`),
+      text('<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0//EN">'),
+      text("<script>location = '/login'</script>"),
+    ]) {
+      const found = await identifyHead(answer);
+      expect(await verdict((async () => planTransform(found, OPEN))())).toContain("an HTML page");
+    }
+  });
+
+  test("what an API answers in JSON is no disk; what only begins like that is one", async () => {
+    const json = await identifyHead(text('{"message":"Not Found","status":"404"}\n'));
+    expect(await verdict((async () => planTransform(json, { formats: ["raw"], compressions: ["none"] }))())).toContain(
+      "a JSON document",
+    );
+    for (const disk of [text('{"message":'), Buffer.concat([text("[1]"), Buffer.alloc(509)])])
+      expect(await identifyHead(disk)).toMatchObject({ format: "raw" });
   });
 
   test("a disk that begins as zlib data, and is none, is a disk", async () => {
