@@ -43,3 +43,25 @@ for (const [what, lie] of Object.entries(LIES))
     expect((await stage.images("apply", "--yes")).code).toBe(0);
     expect(await Bun.file(stage.folder.at("store/files/c.img")).text()).toBe(bytes);
   });
+
+test("an image that was converted on its way to Glance: another backend gets its bytes, and no others", async () => {
+  for (const isLie of [false, true]) {
+    const image = '[image.a]\nbackend = "x"\ndisk_format = "raw"\nsource = { file = "./q.qcow2" }\n';
+    const qcow2 = await Bun.file("tests/fixtures/formats/v3.qcow2").bytes();
+    await using stage = await staged(`${image}${ANOTHER}`, { files: { "q.qcow2": qcow2 } });
+    const { cloud, glance } = stage;
+    let sent = Buffer.alloc(0);
+    cloud.glance = (heard) => {
+      const isFile = heard.path.endsWith("/file");
+      if (isFile && heard.method === "PUT") sent = Buffer.from(heard.body, "latin1");
+      if (!isFile || heard.method !== "GET") return glance.answer(heard);
+      return new Response(isLie ? Buffer.concat([sent.subarray(1), sent.subarray(0, 1)]) : sent);
+    };
+    expect((await stage.images("apply", "--yes")).code).toBe(isLie ? 1 : 0);
+    const file = Bun.file(stage.folder.at("store/files/c.img"));
+    expect(await file.exists()).toBe(!isLie);
+    if (isLie) continue;
+    expect(Buffer.from(await file.bytes()).equals(sent)).toBe(true);
+    expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
+  }
+});
