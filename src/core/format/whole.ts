@@ -12,6 +12,9 @@ const MOST = 32 << 20;
 const SECTOR = 512;
 /** Before each packed grain of a vmdk. */
 const MARKER = 12;
+/** Entries of tables for blocks that are not there; for vdi also those that were given back. */
+const NO_BLOCK = 0xffff_ffff;
+const DISCARDED = 0xffff_fffe;
 const AT_END = 2n ** 64n - 1n;
 
 /**
@@ -96,13 +99,31 @@ function watchVmdk(): ImageWatch {
   };
 }
 
-/** Of dynamic size: it ends with the sector that it begins with. */
+const isVhdFooter = (sector: Uint8Array): boolean =>
+  new TextDecoder("latin1").decode(sector.subarray(0, 8)) === "conectix";
+
+/** One of dynamic size ends with the sector that it begins with; a block begins with the map of its sectors. One of fixed size has no tables. */
 function watchVhd(): ImageWatch {
+  const parts = new PartWatch("the vhd image");
+  parts.collect(0, SECTOR, (footer) => {
+    if (!isVhdFooter(footer)) return;
+    const at = Number(viewOf(footer).getBigUint64(16));
+    parts.collect(at, 36, (header) => {
+      const view = viewOf(header);
+      const [count, block] = [view.getUint32(28), view.getUint32(32)];
+      if (block === 0 || count * 4 > MOST) throw corrupt("the tables of the vhd image are impossible");
+      const map = Math.ceil(block / SECTOR / 8 / SECTOR) * SECTOR;
+      parts.collect(Number(view.getBigUint64(16)), count * 4, (table) => {
+        for (const entry of numbersIn(table, count, false))
+          if (entry !== NO_BLOCK) parts.needs(entry * SECTOR + map + SECTOR);
+      });
+    });
+  });
   return {
-    parts: new PartWatch("the vhd image"),
+    parts,
     tail: SECTOR,
     end: (tail) => {
-      if (new TextDecoder("latin1").decode(tail.subarray(0, 8)) !== "conectix") throw truncated("the vhd image");
+      if (!isVhdFooter(tail)) throw truncated("the vhd image");
       checkVhd(tail, undefined);
     },
   };
@@ -111,10 +132,21 @@ function watchVhd(): ImageWatch {
 function watchVdi(): ImageWatch {
   const parts = new PartWatch("the vdi image");
   parts.collect(0, 512, (head) => {
-    const [data = 0, block = 0, count = 0] = [344, 376, 388].map((at) => viewOf(head).getUint32(at, true));
+    const [map = 0, data = 0, block = 0, total = 0, count = 0] = [340, 344, 376, 384, 388].map((at) =>
+      viewOf(head).getUint32(at, true),
+    );
+    if (total * 4 > MOST) throw corrupt("the tables of the vdi image are impossible");
     parts.needs(data + block * count);
+    parts.collect(map, total * 4, (table) => {
+      for (const entry of numbersIn(table, total, true)) if (entry < DISCARDED) parts.needs(data + block * (entry + 1));
+    });
   });
   return { parts };
+}
+
+function numbersIn(table: Uint8Array, count: number, isLittle: boolean): readonly number[] {
+  const view = viewOf(table);
+  return Array.from({ length: count }, (_, index) => view.getUint32(index * 4, isLittle));
 }
 
 /** Two levels of tables of one size; an entry of 0 is not there, one of 1 is all zero. */

@@ -81,6 +81,31 @@ describe.skipIf(noQemu !== "")(`images that are passed on${noQemu}`, () => {
     expect((await failureOf(async () => await come(out))).message).toContain("on top of a parent image");
   });
 
+  test("a vhd of fixed size comes as it is, whatever its disk begins with", async () => {
+    const image = await made(["-O", "vpc", "-o", "subformat=fixed,force_size=on"]);
+    image.fill(0xfe, 0, 4096);
+    expect((await come(watched("vhd", pieces(image, 70_000), image.length))).equals(image)).toBe(true);
+  });
+
+  test("a table that names a block behind the end, of a file that is otherwise whole, is refused", async () => {
+    const vhd = await made(["-O", "vpc"]);
+    const view = new DataView(vhd.buffer);
+    const header = Number(view.getBigUint64(16));
+    const table = Number(view.getBigUint64(header + 16));
+    view.setUint32(table + 4, vhd.length / 512 + 100);
+    const vdi = await made(["-O", "vdi"]);
+    const fields = new DataView(vdi.buffer);
+    fields.setUint32(fields.getUint32(340, true) + 4, 5000, true);
+    for (const [format, image] of [
+      ["vhd", vhd],
+      ["vdi", vdi],
+    ] as const)
+      expect([format, await codeOf(come(watched(format, pieces(image, 70_000), image.length)))]).toEqual([
+        format,
+        "source.truncated",
+      ]);
+  });
+
   test("a vhdx whose log is not applied is refused, as a stream and as a file", async () => {
     const image = await made(["-O", "vhdx"]);
     const view = new DataView(image.buffer);
