@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { watchedQcow2 } from "../../../src/core/format/qcow2/watch.ts";
 import { identifyFile } from "../../../src/core/format/transform.ts";
-import { all, codeOf, FIXTURES, folder, pieces } from "./tools.ts";
+import { all, codeOf, disk, FIXTURES, folder, has, pieces, qemu } from "./tools.ts";
 
 const fixture = async (name: string): Promise<Uint8Array<ArrayBuffer>> =>
   new Uint8Array(await Bun.file(join(FIXTURES, name)).arrayBuffer());
@@ -56,4 +56,17 @@ describe("a qcow2 image that is passed on as a stream", () => {
       await Bun.write(`${place.path}/x.qcow2`, bytes);
       expect(await codeOf(identifyFile(`${place.path}/x.qcow2`))).toStartWith(code);
     });
+
+  test.skipIf(!has("qemu-img"))("snapshots as qemu-img leaves them, the last one at the very end: taken", async () => {
+    await using place = await folder();
+    const path = `${place.path}/x.qcow2`;
+    await Bun.write(`${place.path}/raw`, disk(1 << 20, 4));
+    qemu("convert", "-f", "raw", "-O", "qcow2", `${place.path}/raw`, path);
+    for (const name of ["one", "another", "and a third"]) {
+      qemu("snapshot", "-c", name, path);
+      const bytes = await Bun.file(path).bytes();
+      expect((await identifyFile(path)).format).toBe("qcow2");
+      expect(await all(watchedQcow2(pieces(bytes, 70_000), bytes.length))).toEqual(bytes);
+    }
+  });
 });

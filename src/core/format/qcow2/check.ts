@@ -43,8 +43,8 @@ async function checkKept(image: RandomAccess, { snapshots }: Qcow2Header): Promi
   for (let index = 0; index < snapshots.count; index += 1) {
     const entry = await image.read(at, ENTRY_LENGTH, "again", room);
     if (entry.length < ENTRY_LENGTH) throw truncated(IMAGE);
-    const { end, length } = snapshotOf(entry);
-    at += length;
-    if (Math.max(end, at) > (image.size ?? Number.POSITIVE_INFINITY)) throw truncated(IMAGE);
+    const { end, length, stride } = snapshotOf(entry);
+    if (Math.max(end, at + length) > (image.size ?? Number.POSITIVE_INFINITY)) throw truncated(IMAGE);
+    at += stride;
   }
 }

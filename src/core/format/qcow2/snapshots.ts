@@ -19,12 +19,20 @@ export function checkSnapshots({ count, offset }: SnapshotTable, cluster: number
     throw corrupt("the snapshot table of the qcow2 image is at an impossible place");
 }
 
-/** Of the beginning of one entry: where its first-level table ends, and how long the entry is. Fails with `source.corrupt`. */
-export function snapshotOf(entry: Uint8Array): { readonly end: number; readonly length: number } {
+interface Snapshot {
+  /** Where its first-level table ends. */
+  readonly end: number;
+  /** Bytes of the entry, and how far it is to the next one: the image may end with the last entry. */
+  readonly length: number;
+  readonly stride: number;
+}
+
+/** By the beginning of one entry. Fails with `source.corrupt`. */
+export function snapshotOf(entry: Uint8Array): Snapshot {
   const view = viewOf(entry);
   const added = view.getUint32(36);
   const from = Number(view.getBigUint64(0));
   if (added > MOST_ADDED || !Number.isSafeInteger(from)) throw corrupt("a snapshot of the qcow2 image is impossible");
   const length = ENTRY_LENGTH + added + view.getUint16(12) + view.getUint16(14);
-  return { end: from + view.getUint32(8) * 8, length: Math.ceil(length / 8) * 8 };
+  return { end: from + view.getUint32(8) * 8, length, stride: Math.ceil(length / 8) * 8 };
 }

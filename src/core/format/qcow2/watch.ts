@@ -50,9 +50,9 @@ class Watch {
     if (count === 0) return;
     this.#parts.needs(at + count * ENTRY_LENGTH);
     const next = (entry: Uint8Array): void => {
-      const { end, length } = snapshotOf(entry);
+      const { end, length, stride } = snapshotOf(entry);
       this.#parts.needs(Math.max(end, at + length));
-      this.#snapshots(at + length, count - 1, room);
+      this.#snapshots(at + stride, count - 1, room);
     };
     this.#parts.collect(at, ENTRY_LENGTH, next, room);
   }
