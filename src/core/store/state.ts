@@ -83,8 +83,16 @@ export const holderOf = (operation: string, at: Date): Holder => ({
   since: at.toISOString(),
 });
 
-/** `20260301T101500.123Z-3f9a1c20b7` */
-const runId = (at: Date): string => `${at.toISOString().replace(/[-:]/g, "")}-${randomBytes(5).toString("hex")}`;
+/** The time of the last run of this process, and what tells it from others of that time. */
+let last = { time: "", drawn: 0 };
+
+/** `20260301T101500.123Z-3f9a1c20b7`; of runs of one millisecond in one process, the later one is the greater. */
+function runId(at: Date): string {
+  const time = at.toISOString().replace(/[-:]/g, "");
+  // Half of what there is room for, so that many may follow.
+  last = { time, drawn: time === last.time ? last.drawn + 1 : Math.floor(randomBytes(5).readUIntBE(0, 5) / 2) };
+  return `${time}-${last.drawn.toString(16).padStart(10, "0")}`;
+}
 
 /** A state that was opened to be read. */
 class Reader implements Store {

@@ -74,7 +74,7 @@ export class Blobs {
     const blob = join(this.#directory, sha256);
     const isOurs = await this.#ledger.has("blobs", sha256);
     const found = await this.#disk.look(blob);
-    if (found === undefined && !isOurs) await this.#ledger.add("blobs", sha256);
+    if (found === undefined && !isOurs) await this.#ledger.enter("blobs", sha256);
     try {
       await this.#disk.link(temporary, blob);
       await this.#disk.remove(temporary);
