@@ -23,7 +23,8 @@ for (const [name, start] of servers) {
     bytes: new TextEncoder().encode("a small image\n".repeat(1000)),
     otherBytes: new TextEncoder().encode("another small image\n".repeat(1000)),
     small: {},
-    page: 70,
+    // A page of a bucket has a thousand keys: enough to see that no image costs a request of its own.
+    page: name === "versitygw" ? 20 : 10,
     lives: {
       name: { set: "first", change: "second" },
       description: { set: "one", change: "zwei äö" },

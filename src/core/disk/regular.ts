@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { Failure } from "../failure.ts";
 import { SmallReads } from "./small-reads.ts";
 
-/** An open file, as far as it is read; a `FileHandle` is one. */
+/** An open file, as far as it is read; a FileHandle of node:fs is one. */
 export interface ReadableFile extends AsyncDisposable {
   readonly fd: number;
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;

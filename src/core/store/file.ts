@@ -4,6 +4,7 @@ import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { claim, parseHolder, readHolder, release } from "../disk/lock.ts";
+import { sha256OfFile } from "../disk/pieces.ts";
 import { identity, isDead, probe } from "../disk/process.ts";
 import { errno } from "../disk/reason.ts";
 import { SmallReads } from "../disk/small-reads.ts";
@@ -13,7 +14,7 @@ import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
 import { onDisk, stateFailure } from "./failure.ts";
 import { JournalDirectory, listRuns, openRuns, readRun } from "./journal-directory.ts";
-import { readByPieces, sha256Of, wholeOf } from "./pieces.ts";
+import { readByPieces, wholeOf } from "./pieces.ts";
 import { type Document, KEPT_RUNS, type StateLock, type Storage } from "./storage.ts";
 import { keepVersion, listVersions, readVersion } from "./versions.ts";
 
@@ -95,7 +96,7 @@ function leaseOf(at: Paths, me: Holder, keep: number): StateLock {
     journal,
     async write(text, expected) {
       await check();
-      const there = await withDocument(at, sha256Of);
+      const there = await withDocument(at, sha256OfFile);
       if (there !== expected)
         throw new Failure("state.conflict", `${at.document} was changed by another program while it was locked`, {
           hint: "the changes of this run are in its journal; the next command adds them to the state",

@@ -83,15 +83,14 @@ export const holderOf = (operation: string, at: Date): Holder => ({
   since: at.toISOString(),
 });
 
-/** The time of the last run of this process, and what tells it from others of that time. */
-let last = { time: "", drawn: 0 };
+let last = { stamp: "", chosen: 0n };
 
-/** `20260301T101500.123Z-3f9a1c20b7`; of runs of one millisecond in one process, the later one is the greater. */
+/** `20260301T101500.123Z-3f9a1c20b7`. Of two that one process makes within a millisecond, the later one sorts behind the earlier one. */
 function runId(at: Date): string {
-  const time = at.toISOString().replace(/[-:]/g, "");
-  // Half of what there is room for, so that many may follow.
-  last = { time, drawn: time === last.time ? last.drawn + 1 : Math.floor(randomBytes(5).readUIntBE(0, 5) / 2) };
-  return `${time}-${last.drawn.toString(16).padStart(10, "0")}`;
+  const stamp = at.toISOString().replace(/[-:]/g, "");
+  const chosen = stamp === last.stamp ? last.chosen + 1n : BigInt(`0x${randomBytes(5).toString("hex")}`) >> 1n;
+  last = { stamp, chosen };
+  return `${stamp}-${chosen.toString(16).padStart(10, "0")}`;
 }
 
 /** A state that was opened to be read. */

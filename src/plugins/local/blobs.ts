@@ -1,7 +1,7 @@
 import { lutimes, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errno, Failure, hexOf, passThrough, type Source } from "images";
-import { type Disk, isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
+import { type Disk, isFull, openPlain, sha256OfPlain, whenMissing } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
 import { NewFile } from "./new-file.ts";
 import type { StoreBlob } from "./record.ts";
@@ -94,7 +94,7 @@ export class Blobs {
   async #holds(blob: string, sha256: string, size: number): Promise<boolean> {
     const found = await this.#disk.look(blob);
     if (!found?.isFile() || Number(found.size) !== size) return false;
-    return (await sha256OfFile(blob).catch(whenMissing(undefined))) === sha256;
+    return (await sha256OfPlain(blob).catch(whenMissing(undefined))) === sha256;
   }
 
   async read({ sha256 }: StoreBlob): Promise<Uint8Array> {

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { promisify } from "node:util";
-import { errno, SmallReads } from "images";
+import { errno, SmallReads, sha256OfFile } from "images";
 
 export const isFull = (thrown: unknown): boolean => errno(thrown) === "ENOSPC" || errno(thrown) === "EDQUOT";
 
@@ -150,19 +150,12 @@ export async function* bytesOf(path: string, signal?: AbortSignal): AsyncGenerat
 }
 
 const PIECE = 1 << 20;
-const HASHED = 256 << 10;
 
-/** Through one buffer: many large files may be hashed at once. */
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = new Bun.CryptoHasher("sha256");
+/** The SHA-256 of a regular file, in hex; a symbolic link is not followed. */
+export async function sha256OfPlain(path: string): Promise<string> {
   const file = await openPlain(path);
   try {
-    const room = new Uint8Array(HASHED);
-    for (;;) {
-      const { bytesRead } = await file.read(room, 0, HASHED);
-      if (bytesRead === 0) return hash.digest("hex");
-      hash.update(room.subarray(0, bytesRead));
-    }
+    return await sha256OfFile(file);
   } finally {
     await file.close();
   }
