@@ -137,7 +137,7 @@ export class LocalFile implements VerifiedBytes {
 
   /** The same of bytes that were read already: they are hashed for each reader, and the file must be the one that they came from. */
   async *#passHeld({ bytes, marks }: Held, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    using verifier = await Verifier.begin(this.#expectation, marks.size);
+    using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
     signal.throwIfAborted();
     await verifier.update(bytes);
     if (bytes.length > 0) yield lent ? bytes : new Uint8Array(bytes);
