@@ -1,7 +1,8 @@
-import { FileAccess } from "./access.ts";
+import { readSmall } from "../disk/regular.ts";
+import { FileAccess, MemoryAccess, type RandomAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
 
-import { countAllocated, handedOut } from "./collection.ts";
+import { countAllocated, free, handedOut } from "./collection.ts";
 import { compress, decompress, type Packing } from "./compression.ts";
 
 import { convert } from "./convert.ts";
@@ -67,10 +68,36 @@ export async function identifyFile(
   options: Pick<IdentifyOptions, "member"> = {},
   signal?: AbortSignal,
 ): Promise<Detected> {
-  await using file = await FileAccess.open(path, signal);
-  const head = await file.read(0, WINDOW);
-  const tail = await file.read(Math.max(0, file.size - 512), 512);
-  const detected = await identifyHead(head, { ...options, size: file.size, tail }, signal);
+  const small = await readSmall(path);
+  if (small === undefined) {
+    await using file = await FileAccess.open(path, signal);
+    return await identifyAt(file, file.size, options, signal);
+  }
+  try {
+    return await identifyBytes(small.bytes, options, signal);
+  } finally {
+    free(small.bytes);
+  }
+}
+
+/** The same of all bytes of a file. */
+export const identifyBytes = async (
+  bytes: Uint8Array,
+  options: Pick<IdentifyOptions, "member">,
+  signal?: AbortSignal,
+): Promise<Detected> => await identifyAt(new MemoryAccess(bytes), bytes.length, options, signal);
+
+async function identifyAt(
+  file: RandomAccess,
+  size: number,
+  options: Pick<IdentifyOptions, "member">,
+  signal: AbortSignal | undefined,
+): Promise<Detected> {
+  signal?.throwIfAborted();
+  const head = await file.read(0, WINDOW, "again");
+  const from = Math.max(0, size - 512);
+  const tail = size <= head.length ? head.subarray(from) : await file.read(from, 512, "again");
+  const detected = await identifyHead(head, { ...options, size, tail }, signal);
   const { format, layers } = detected;
   if (format !== undefined && layers.length === 0) await refuseUnsafeFile(format, file);
   return detected;

@@ -1,12 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { claim, parseHolder, readHolder, release } from "../disk/lock.ts";
 import { sha256OfFile } from "../disk/pieces.ts";
 import { identity, isDead, probe } from "../disk/process.ts";
 import { errno } from "../disk/reason.ts";
+import { SmallReads } from "../disk/small-reads.ts";
 import { isTemporary, replaceFile } from "../disk/write.ts";
 import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
@@ -78,7 +79,13 @@ export function fileStorage(path: string, { keep = KEPT_RUNS }: { readonly keep?
 }
 
 function leaseOf(at: Paths, me: Holder, keep: number): StateLock {
+  const small = new SmallReads();
+  // Before each write of the journal.
+  const now = () => readFileSync(at.lock, "utf8");
+  const text = () => small.read(now, () => readFile(at.lock, "utf8")).catch(() => undefined);
   const check = async () => {
+    const found = await text();
+    if (found !== undefined && parseHolder(found)?.id === me.id) return;
     const holder = await onDisk(at.lock, () => readHolder(at.lock));
     if (holder?.id !== me.id) throw lost(at.document, holder);
   };

@@ -118,7 +118,7 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
   const isLater = context.quick && now.size >= LARGE;
   if (known?.digest !== undefined || isLater)
     return content(path, { digest: known?.digest, size: now.size, stat: now, transform });
-  if (spec.signature === undefined && (await isMostlyHoles(path))) {
+  if (spec.signature === undefined && (await isMostlyHoles(path, now.size))) {
     const resolved = known?.resolved ?? (await context.files.data(path, now, context.signal));
     return content(path, { resolved, size: now.size, stat: now, transform });
   }

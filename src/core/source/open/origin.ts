@@ -1,6 +1,6 @@
 import type { Detected } from "../../format/identify.ts";
 import { identifyHead, WINDOW } from "../../format/identify.ts";
-import { identifyFile } from "../../format/transform.ts";
+import { identifyBytes, identifyFile } from "../../format/transform.ts";
 import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
@@ -201,6 +201,7 @@ export async function detect(
   signal: AbortSignal,
   tail?: Uint8Array,
 ): Promise<Detected> {
+  if (bytes.held !== undefined) return await identifyBytes(bytes.held, { member }, signal);
   if (path !== undefined) return await identifyFile(path, { member }, signal);
   const pieces = (await bytes.peek?.(WINDOW, signal)) ?? (await firstOf(bytes.read(signal)));
   return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: bytes.size, tail }, signal);
