@@ -218,7 +218,12 @@ async function* diskOf(at: Flow, options: TransformOptions): AsyncGenerator<Segm
     at.kind === "input" && at.input.kind === "file"
       ? await FileAccess.open(at.input.path, signal)
       : new Spool(bytesOf(at, options), { directory, signal });
-  yield* readQcow2(image, { limit, threads, lent });
+  let isEmpty = true;
+  for await (const segment of readQcow2(image, { limit, threads, lent })) {
+    isEmpty = false;
+    yield segment;
+  }
+  if (isEmpty) throw empty("the disk in the qcow2 image");
 }
 
 async function* imageOf(at: Flow, options: TransformOptions): AsyncGenerator<Uint8Array> {
