@@ -80,14 +80,16 @@ export function fileStorage(path: string, { keep = KEPT_RUNS }: { readonly keep?
 
 function leaseOf(at: Paths, me: Holder, keep: number): StateLock {
   const small = new SmallReads();
-  // Before each write of the journal.
+  // Before each write of the journal: most often it is the text that was ours before.
+  let ours: string | undefined;
   const now = () => readFileSync(at.lock, "utf8");
   const text = () => small.read(now, () => readFile(at.lock, "utf8")).catch(() => undefined);
   const check = async () => {
     const found = await text();
-    if (found !== undefined && parseHolder(found)?.id === me.id) return;
+    if (found !== undefined && found === ours) return;
     const holder = await onDisk(at.lock, () => readHolder(at.lock));
     if (holder?.id !== me.id) throw lost(at.document, holder);
+    ours = `${JSON.stringify(me)}\n`;
   };
   const journal = new JournalDirectory(at.journals, keep, check);
   return {

@@ -38,7 +38,11 @@ export class Ledger {
 
   /** Of a blob or an index. */
   async add(kind: "blobs" | "indexes", name: string): Promise<void> {
-    if (await this.has(kind, name)) return;
+    if (!(await this.has(kind, name))) await this.enter(kind, name);
+  }
+
+  /** The same where it has just been seen that there is none. */
+  async enter(kind: "blobs" | "indexes", name: string): Promise<void> {
     const entry = join(this.#root, "wrote", kind, name);
     // Only its name counts: a second one of the empty page that is there costs no inode. Where it cannot have one more, a file of its own.
     await this.#disk.link(join(this.#root, "wrote", kind, GUARD), entry).catch(async (thrown: unknown) => {
