@@ -143,8 +143,8 @@ export async function* gathered(input: AsyncIterable<Uint8Array>): AsyncGenerato
 }
 
 /**
- * What comes from a socket, in buffers of its own, as large as many flows at once allow; else as `gathered`. The memory of what came is given
- * back at once: the receiver of a piece may do the same with it.
+ * What comes from a socket, in buffers of its own, as large as many flows at once allow; else as `gathered`. A large piece that has all of its
+ * buffer goes on as it is, while few flow; the memory of others is given back at once: the receiver of a piece may do the same with it.
  */
 export async function* received(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const joining = new Joining();
@@ -154,11 +154,17 @@ export async function* received(input: AsyncIterable<Uint8Array>): AsyncGenerato
     for await (const piece of input) {
       // The one without bytes is everybody's.
       if (piece.length === 0) continue;
+      const isWhole = piece.byteLength === piece.buffer.byteLength;
+      if (isWhole && piece.length >= FlowOfBytes.size && piece.length <= 2 * FlowOfBytes.size) {
+        if (joining.filled > 0) yield joining.take();
+        yield piece;
+        continue;
+      }
       for (let rest = piece; rest.length > 0; ) {
         rest = joining.add(rest, FlowOfBytes.size);
         if (joining.isFull) yield joining.take();
       }
-      if (piece.byteLength === piece.buffer.byteLength) free(piece);
+      if (isWhole) free(piece);
       if (joining.isLate) yield joining.take();
     }
   } catch (reason) {

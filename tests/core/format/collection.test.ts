@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { handedOut, LENT } from "../../../src/core/format/collection.ts";
+import { FlowOfBytes } from "../../../src/core/format/ring.ts";
 import { received } from "../../../src/core/source/pieces.ts";
 
 async function* of(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
@@ -38,4 +39,19 @@ test("what was received is copied, and its memory given back; the piece without 
     ...[true, true, true, false],
     ...[true, true, true],
   ]);
+});
+
+test("a large piece that has all of its buffer goes on as it is, after what came before it; a part of a buffer, and all while many flow, is copied", async () => {
+  const large = made(2, 600_000);
+  const part = new Uint8Array(700_000).fill(9).subarray(0, 600_000);
+  const parts: Uint8Array[] = [];
+  for await (const piece of received(of([...made(1, 10), ...large, part]))) parts.push(piece);
+  expect(parts.map(({ length }) => length)).toEqual([10, 600_000, 600_000, 512 << 10, 600_000 - (512 << 10)]);
+  expect(parts.slice(1, 3).map(({ buffer }) => buffer)).toEqual(large.map(({ buffer }) => buffer));
+  expect(parts.slice(1, 3).every((piece, i) => piece === large[i])).toBe(true);
+  expect(parts.some(({ buffer }) => buffer === part.buffer)).toBe(false);
+  expect(Buffer.concat(parts).equals(Buffer.concat([...made(1, 10), ...made(2, 600_000), part]))).toBe(true);
+  const flows = Array.from({ length: 15 }, () => new FlowOfBytes());
+  for await (const piece of received(of(large))) expect(piece.length).toBeLessThanOrEqual(128 << 10);
+  for (const flow of flows) flow[Symbol.dispose]();
 });
