@@ -24,12 +24,42 @@ export class SmallReads {
   async read<T>(now: () => T, later: () => Promise<T>): Promise<T> {
     this.#count++;
     if (!this.#hasAnswered) return await later().finally(() => (this.#hasAnswered = true));
-    if (this.#count % TURN === 0 || this.#spent > BEYOND + this.#count * EACH) return await later();
+    if (this.#count % TURN === 0 || this.#isSlow()) return await later();
     const begun = this.#clock();
     try {
       return now();
     } finally {
       this.#spent += this.#clock() - begun;
     }
+  }
+
+  /** The same for each of some: at once one after the other, asynchronously side by side. */
+  async each<I, T>(items: readonly I[], now: (item: I) => T, later: (item: I) => Promise<T>): Promise<readonly T[]> {
+    const found: T[] = [];
+    for (const item of items) {
+      if (!this.#hasAnswered || this.#isSlow()) break;
+      this.#count++;
+      if (this.#count % TURN === 0) found.push(await later(item));
+      else {
+        const begun = this.#clock();
+        try {
+          found.push(now(item));
+        } finally {
+          this.#spent += this.#clock() - begun;
+        }
+      }
+    }
+    if (found.length === items.length) return found;
+    const rest = items.slice(found.length).map((item) =>
+      this.read(
+        () => now(item),
+        () => later(item),
+      ),
+    );
+    return [...found, ...(await Promise.all(rest))];
+  }
+
+  #isSlow(): boolean {
+    return this.#spent > BEYOND + this.#count * EACH;
   }
 }

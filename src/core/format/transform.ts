@@ -2,7 +2,7 @@ import { readSmall } from "../disk/regular.ts";
 import { FileAccess, MemoryAccess, type RandomAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
 
-import { countAllocated, free, handedOut } from "./collection.ts";
+import { free, handedOut } from "./collection.ts";
 import { compress, decompress, type Packing } from "./compression.ts";
 
 import { convert } from "./convert.ts";
@@ -11,7 +11,7 @@ import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } f
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
 import { qcow2Of } from "./qcow2/write.ts";
-import { plain, type Segment, type Segments, sparse } from "./segment.ts";
+import { plain, type Segment, type Segments } from "./segment.ts";
 import { Spool } from "./spool.ts";
 import { untar } from "./tar.ts";
 import { refuseUnsafeFile } from "./unsafe.ts";
@@ -117,19 +117,6 @@ export async function* transform(
   const bytes = bytesOf(await flow(input, plan, { ...options, lent: lent && isDisk }), options);
   if (plan.steps.length === 0) yield* bytes;
   else yield* handedOut(bytes, lent);
-}
-
-/** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
-export async function* transformSparse(
-  input: Input,
-  plan: TransformPlan,
-  options: TransformOptions,
-): AsyncGenerator<Segment> {
-  const last = await flow(input, plan, { ...options, lent: false });
-  for await (const segment of last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal)) {
-    yield segment;
-    if (segment.kind === "data") countAllocated(segment.data);
-  }
 }
 
 const isConversion = (step: TransformStep): boolean => step.includes("->");

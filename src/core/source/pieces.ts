@@ -5,7 +5,7 @@ import { FlowOfBytes, Ring } from "../format/ring.ts";
 import { sourceFailure } from "./failure.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
-export const PIECE = 1 << 20;
+const PIECE = 1 << 20;
 
 interface Reading {
   readonly from?: number;

@@ -18,9 +18,9 @@ export interface RunBegin {
   readonly host: string;
 }
 /** Rows as they are from here on, by address; null: the row is gone. */
-export type Rows = Readonly<Record<string, unknown>>;
+type Rows = Readonly<Record<string, unknown>>;
 /** The last line of a run that was not killed. `outcome`: as the run itself has reported it. */
-export interface End {
+interface End {
   readonly serial: number;
   readonly outcome?: Outcome;
 }

@@ -55,9 +55,9 @@ export class StoreBackend implements Backend<LocalImage>, Downloads {
 
   async *list({ signal, note }: ReadContext): AsyncGenerator<Observed<LocalImage>> {
     const store = await this.#store.id();
-    for await (const { entry, isWhole } of this.#store.list(note)) {
+    for await (const some of this.#store.list(note)) {
       signal.throwIfAborted();
-      yield shown(entry, isWhole, store);
+      for (const { entry, isWhole } of some) yield shown(entry, isWhole, store);
     }
   }
 

@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { lutimes, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errno, Failure, hexOf, passThrough, type Source } from "images";
@@ -27,6 +28,14 @@ export class Blobs {
       if (!found?.isFile() || Number(found.size) !== size) return false;
     }
     return true;
+  }
+
+  /** The same, without a thread. */
+  areWholeNow(all: readonly StoreBlob[]): boolean {
+    return all.every(({ sha256, size }) => {
+      const found = lstatSync(`${this.#directory}/${sha256}`, { throwIfNoEntry: false });
+      return found?.isFile() === true && found.size === size;
+    });
   }
 
   /** Streams bytes into the store; the same bytes are kept once. `combined` is the sha256 of `before` followed by them. */

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { errno, Failure, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
 import { Disk, whenMissing } from "./disk.ts";
-import { partsOf } from "./entry.ts";
 import { establish, makeDirectories, recognize, type StoreFound } from "./identity.ts";
 import { INDEXES, type Index, Ledger } from "./ledger.ts";
 import { Pages } from "./pages.ts";
-import { idOfFile, isId, recordNames, recordOf, type StoreBlob, type StoreEntry } from "./record.ts";
+import { idOfFile, isId, type StoreBlob, type StoreEntry } from "./record.ts";
+import { RecordFiles } from "./record-files.ts";
 import { blobsOf, type ListedEntry } from "./store.ts";
 import { fileName } from "./streams.ts";
 import { Working } from "./working.ts";
@@ -24,7 +24,7 @@ export class Directory {
   readonly #ledger: Ledger;
   readonly blobs: Blobs;
   readonly pages: Pages;
-  readonly #noted = new Set<string>();
+  readonly #records: RecordFiles;
   readonly #disk = new Disk();
   #found: Promise<StoreFound> | undefined;
 
@@ -35,6 +35,7 @@ export class Directory {
     this.#ledger = new Ledger(root, () => this.#working.temporary(), this.#disk);
     this.pages = new Pages(root, () => this.#working.temporary());
     this.blobs = new Blobs(root, this.#ledger, () => this.#working.temporary(), this.#disk);
+    this.#records = new RecordFiles(root, this.#disk, this.blobs);
   }
 
   at(...parts: readonly string[]): string {
@@ -75,55 +76,20 @@ export class Directory {
   }
 
   /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
-  entries(note?: Note): AsyncGenerator<StoreEntry> {
-    return this.#batches((name) => this.#record(name, note));
-  }
-
-  /** The same, and whether the bytes of each are there: looked at side by side. */
-  list(note: Note): AsyncGenerator<ListedEntry> {
-    return this.#batches(async (name) => {
-      const entry = await this.#record(name, note);
-      return entry === undefined ? undefined : { entry, isWhole: await this.blobs.areWhole(partsOf(entry)) };
-    });
-  }
-
-  async *#batches<T>(read: (name: string) => Promise<T | undefined>): AsyncGenerator<T> {
-    const names = await this.#names();
-    for (let from = 0; from < names.length; from += BATCH)
-      for (const found of await Promise.all(names.slice(from, from + BATCH).map(read)))
-        if (found !== undefined) yield found;
-  }
-
-  async #names(): Promise<readonly string[]> {
+  async *entries(note?: Note): AsyncGenerator<StoreEntry> {
     await this.id();
-    return await recordNames(this.root).catch((cause: unknown) => {
-      throw new Failure("backend.denied", `the store ${this.root} cannot be read`, {
-        cause,
-        hint: "check that `path` is a readable directory",
-      });
-    });
+    yield* this.#records.entries(note);
+  }
+
+  /** The same, some at a time, and whether the bytes of each are there. */
+  async *list(note: Note): AsyncGenerator<readonly ListedEntry[]> {
+    await this.id();
+    yield* this.#records.list(note);
   }
 
   async entry(id: ImageId, note?: Note): Promise<StoreEntry | undefined> {
     await this.id();
-    return isId(id) ? await this.#record(`${id}.json`, note) : undefined;
-  }
-
-  /** A record that is broken is reported once, and its image cannot be seen. */
-  async #record(file: string, note?: Note): Promise<StoreEntry | undefined> {
-    const result = await this.#disk.text(`${this.root}/images/${file}`).then(
-      (text) => recordOf(text, file),
-      (thrown: unknown) => {
-        if (errno(thrown) === "ENOENT") return undefined;
-        return errno(thrown) === "ELOOP" ? "a symbolic link" : "not readable";
-      },
-    );
-    if (typeof result !== "string") return result;
-    if (note !== undefined && !this.#noted.has(file)) {
-      this.#noted.add(file);
-      note(`warning: ${this.at("images", file)} is skipped: ${result}`);
-    }
-    return undefined;
+    return isId(id) ? await this.#records.entry(`${id}.json`, note) : undefined;
   }
 
   async putEntry(entry: StoreEntry): Promise<void> {
@@ -222,7 +188,7 @@ export class Directory {
   ): Promise<void> {
     const left = { files: await this.#unused("files", used.files), blobs: await this.#unused("blobs", used.blobs) };
     if (left.files.length + left.blobs.length === 0) return;
-    const records = await Promise.all((await this.#names()).map((name) => this.entry(idOfFile(name))));
+    const records = await Promise.all((await this.#records.names()).map((name) => this.entry(idOfFile(name))));
     if (records.includes(undefined) || (await this.#working.hasOthers(now))) return;
     for (const kind of ["files", "blobs"] as const) {
       for (const name of left[kind]) {
@@ -239,6 +205,3 @@ export class Directory {
     return (await this.#ledger.names(kind)).filter((name) => !used.has(name));
   }
 }
-
-/** Records that are read at a time. */
-const BATCH = 64;

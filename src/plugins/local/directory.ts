@@ -35,7 +35,7 @@ export class DirectoryStore implements ImageStore {
     return this.#directory.entries(note);
   }
 
-  list(note: Note): AsyncGenerator<ListedEntry> {
+  list(note: Note): AsyncGenerator<readonly ListedEntry[]> {
     return this.#directory.list(note);
   }
 

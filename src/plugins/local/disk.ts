@@ -27,7 +27,8 @@ export async function readPlain(path: string): Promise<string> {
 /** Small files are read into one buffer, which is room for them and one byte more: so that one read tells that there is no more. */
 const room = Buffer.allocUnsafeSlow(16 << 10);
 
-function readPlainNow(path: string): string {
+/** The same, without a thread. */
+export function readPlainNow(path: string): string {
   const file = fs.openSync(path, FLAGS);
   try {
     const found = fs.fstatSync(file);
@@ -62,6 +63,15 @@ export class Disk {
       () => readPlainNow(path),
       () => readPlain(path),
     );
+  }
+
+  /** What `now` makes of each of some small files, or `later` asynchronously. */
+  async each<T>(
+    files: readonly string[],
+    now: (file: string) => T,
+    later: (file: string) => Promise<T>,
+  ): Promise<readonly T[]> {
+    return await this.#calls.each(files, now, later);
   }
 
   async link(from: string, to: string): Promise<void> {

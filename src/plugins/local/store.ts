@@ -44,7 +44,8 @@ export interface ImageStore {
   begin(reading: ReadContext): Promise<void>;
   /** All records that can be read, in the order of their names. A store that is not there yet is empty. */
   entries(note?: Note): AsyncGenerator<StoreEntry>;
-  list(note: Note): AsyncGenerator<ListedEntry>;
+  /** The same, some at a time. */
+  list(note: Note): AsyncGenerator<readonly ListedEntry[]>;
   entry(id: ImageId, note?: Note): Promise<StoreEntry | undefined>;
   isWhole(entry: StoreEntry): Promise<boolean>;
   /** The bytes of the entry are in the store before. */

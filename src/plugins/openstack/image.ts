@@ -19,7 +19,7 @@ import type { GlanceAnswer, Member } from "./wire.ts";
 // What an answer of Glance comes to, and what it is asked for, as values.
 
 /** Where an image was seen. */
-export interface Seen {
+interface Seen {
   /** As shown; undefined where the catalogue names none. */
   readonly region: string | undefined;
   /** False: the region is part of the image's id. */

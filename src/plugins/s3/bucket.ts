@@ -70,12 +70,12 @@ export class BucketStore implements ImageStore {
     if (id !== undefined) yield* this.#records.entries(id, note);
   }
 
-  async *list(note: Note): AsyncGenerator<ListedEntry> {
+  async *list(note: Note): AsyncGenerator<readonly ListedEntry[]> {
     const sizes = new Map<string, number>();
     if ((await this.id()) === undefined) return;
     for await (const { key, size } of this.#objects.list("blobs/")) sizes.set(key, size);
     const isThere = ({ sha256, size }: StoreBlob) => sizes.get(keyOf(sha256)) === size;
-    for await (const entry of this.entries(note)) yield { entry, isWhole: partsOf(entry).every(isThere) };
+    for await (const entry of this.entries(note)) yield [{ entry, isWhole: partsOf(entry).every(isThere) }];
   }
 
   async entry(id: ImageId, note?: Note): Promise<StoreEntry | undefined> {

@@ -44,3 +44,44 @@ test("a file system that turned out slow is read asynchronously", async () => {
   });
   expect(made.slice(4)).toEqual(Array<string>(26).fill("later"));
 });
+
+/** How each of so many reads was made that are asked for together. */
+async function waysOfEach(reads: SmallReads, count: number, now: () => void = () => undefined): Promise<string[]> {
+  const items = Array.from({ length: count }, (_, i) => i);
+  const found = await reads.each(
+    items,
+    (item) => {
+      now();
+      return `now ${item}`;
+    },
+    async (item) => `later ${item}`,
+  );
+  expect(found.map((text) => Number(text.split(" ")[1]))).toEqual(items);
+  return found.map((text) => text.slice(0, text.indexOf(" ")));
+}
+
+test("of many that are asked for together, as many are made at once as one by one; none before the first has returned", async () => {
+  const reads = new SmallReads(() => 0);
+  expect(await waysOfEach(reads, 10)).toEqual(Array<string>(10).fill("later"));
+  const made = await waysOfEach(reads, 192);
+  expect(made.filter((kind) => kind === "later").length).toBe(3);
+});
+
+test("many reads together of a file system that turns out slow go on asynchronously", async () => {
+  let time = 0;
+  const reads = new SmallReads(() => time);
+  await waysOfEach(reads, 1);
+  const made = await waysOfEach(reads, 30, () => {
+    time += 8;
+  });
+  expect(made.slice(-20)).toEqual(Array<string>(20).fill("later"));
+});
+
+test("one of many that throws is what the whole throws", async () => {
+  const reads = new SmallReads();
+  await waysOfEach(reads, 1);
+  const thrown = () => {
+    throw new Error("gone");
+  };
+  expect(reads.each([1, 2], thrown, async () => 0)).rejects.toThrow("gone");
+});

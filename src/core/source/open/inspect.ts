@@ -40,8 +40,10 @@ export async function inspectSource(
       return await lookAtFile(spec, previous, context);
     case "url":
       return await lookAtUrl(spec, previous, context);
-    case "image":
-      return content(spec.address, { transform: transformOf(spec) });
+    case "image": {
+      const { digest: declared } = await declaredProof(spec, context.web, context.signal);
+      return content(spec.address, { digest: declared, transform: transformOf(spec) });
+    }
     default:
       throw new Error(`unknown source ${spec satisfies never}`);
   }
