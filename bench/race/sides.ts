@@ -17,6 +17,8 @@ const own = (folder: string) => ({
 interface Applied {
   readonly toml: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** How the directory is emptied. */
+  readonly empty?: typeof clear;
   /** Runs after the directory was emptied. */
   readonly before?: () => Promise<void>;
   readonly after?: () => Promise<void>;
@@ -26,14 +28,14 @@ interface Applied {
 export async function applied(
   { argv }: Program,
   folder: string,
-  { toml, env = {}, before, after }: Applied,
+  { toml, env = {}, empty = clear, before, after }: Applied,
 ): Promise<Contender> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "images.toml"), toml);
   return {
     run: { argv: [...argv, "apply", "--yes"], cwd: folder, env: { ...own(folder), ...env } },
     before: async () => {
-      await clear(folder, ["images.toml"]);
+      await empty(folder, ["images.toml"]);
       await before?.();
     },
     ...(after === undefined ? {} : { after }),
@@ -49,11 +51,11 @@ export const planned = ({ argv }: Program, folder: string, env: Readonly<Record<
 export async function shell(
   script: string,
   folder: string,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, empty = clear }: Pick<Applied, "env" | "empty"> = {},
 ): Promise<Contender> {
   await mkdir(folder, { recursive: true });
   return {
     run: { argv: ["bash", "-o", "pipefail", "-ec", script], cwd: folder, env },
-    before: () => clear(folder),
+    before: () => empty(folder),
   };
 }

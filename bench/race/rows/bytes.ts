@@ -121,34 +121,38 @@ const unpacked = ([name, tool, make, script, part]: (typeof PACKINGS)[number]): 
   },
 });
 
+/** Starts backends that keep nothing, each of so many MiB/s. @returns their URL */
+async function sinks(race: Race, pace: number): Promise<string> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../sinks.ts"), `${pace}`], {
+    stdout: "pipe",
+    stdin: "ignore",
+  });
+  race.defer(async () => {
+    child.kill();
+    await child.exited;
+  });
+  const { value } = await child.stdout.getReader().read();
+  return `http://127.0.0.1:${new TextDecoder().decode(value).trim()}`;
+}
+
 /** The same bytes to four backends at once, and to one: what the others cost. */
 async function fanned(race: Race, pace: number): Promise<Contest> {
   const path = join(race.memory, "image.raw");
   const digest = await makeNoise(path, race.mib);
   const { url, stop } = serve(path);
-  const sinks = Bun.spawn([process.execPath, join(import.meta.dir, "../sinks.ts"), `${pace}`], {
-    stdout: "pipe",
-    stdin: "ignore",
-  });
-  race.defer(async () => {
-    sinks.kill();
-    await sinks.exited;
-    await stop();
-  });
-  const { value } = await sinks.stdout.getReader().read();
-  const port = new TextDecoder().decode(value).trim();
+  race.defer(stop);
+  const services = await sinks(race, pace);
   const toml = (count: number): string => {
     const names = Array.from({ length: count }, (_, i) => `b${i}`);
     const backends = names.map(
-      (name) =>
-        `[backend.${name}]\nplugin = "openstack"\nauth_type = "none"\nendpoint = "http://127.0.0.1:${port}/${name}"\n`,
+      (name) => `[backend.${name}]\nplugin = "openstack"\nauth_type = "none"\nendpoint = "${services}/${name}"\n`,
     );
     const image = `[image.a]\nbackends = [${names.map((name) => `"${name}"`).join(", ")}]\ndisk_format = "raw"\n`;
     const source = `source = { url = "${url}", checksum = "sha256:${digest}" }\n`;
     return `[settings]\nname = "race"\n${backends.join("")}${image}${source}`;
   };
   const before = async () => {
-    await fetch(`http://127.0.0.1:${port}/forget`, { method: "POST" });
+    await fetch(`${services}/forget`, { method: "POST" });
   };
   const side = (program: Program, folder: string, count: number) =>
     applied(program, folder, { toml: toml(count), before });
@@ -167,6 +171,27 @@ async function fanned(race: Race, pace: number): Promise<Contest> {
   };
 }
 
+/** A file to so many of the same backends at once, each with a sha256 of its own: each reader proves what it gets. */
+const proven = (services: string, path: string, count: number): string => {
+  const image = (i: number) => `${services}/b${i}/v2/images`;
+  const sent = (i: number) =>
+    `curl -sSf -o /dev/null -d '{"id":"a"}' ${image(i)}; openssl dgst -sha256 '${path}' & curl -sSf -T '${path}' ${image(i)}/a/file; wait`;
+  return `${Array.from({ length: count }, (_, i) => `(${sent(i)}) &`).join(" ")} wait`;
+};
+
+/** What four uploads cost beside one, without any of ours. */
+async function fanLimit(race: Race): Promise<Contest> {
+  const path = join(race.memory, "image.raw");
+  await makeNoise(path, race.mib);
+  const services = await sinks(race, 0);
+  const peer = (count: number) => ({
+    name: `curl -T and openssl dgst -sha256, ${count} at once`,
+    needs: ["curl", "openssl"],
+    make: () => shell(proven(services, path, count), join(race.memory, `peer${count}`)),
+  });
+  return { title: `${race.mib} MiB to 4 backends, and to 1`, bytes: race.mib * MiB, peers: [peer(1), peer(4)] };
+}
+
 const local = (name: string, about: string, open: Row["open"], needs: readonly string[] = []): Row => ({
   name,
   group: "local",
@@ -183,4 +208,5 @@ export const BYTES: readonly Row[] = [
   ...PACKINGS.map(unpacked),
   local("fan-out", "a URL to 4 backends of 64 MiB/s each, beside 1", (race) => fanned(race, 64)),
   local("fan-out-loopback", "the same at the speed of loopback", (race) => fanned(race, 0)),
+  local("limit-fan-out", "a file to 4 such backends and to 1, by curl and openssl", fanLimit, ["curl", "openssl"]),
 ];

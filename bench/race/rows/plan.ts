@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { putAside } from "../files.ts";
 import { multiplied } from "../many.ts";
 import { applied, planned, STORE, shell } from "../sides.ts";
 import { terraform } from "../terraform.ts";
@@ -68,12 +69,12 @@ async function applyMany(race: Race): Promise<Contest> {
   const blocks = Array.from({ length: count }, (_, i) => `[image.i${i}]\nsource = "../from/${i}.img"\n`).join("");
   return {
     title: `apply of ${count} new images of 5 kB on the local store`,
-    ours: (program) => applied(program, program.disk, { toml: STORE + blocks }),
+    ours: (program) => applied(program, program.disk, { toml: STORE + blocks, empty: putAside }),
     peers: [
       {
         name: "cp, and sync of each",
         goal: { ratio: 3, peak: 150 },
-        make: () => shell(`cp -r '${from}' to && sync to/*`, join(race.disk, "peer")),
+        make: () => shell(`cp -r '${from}' to && sync to/*`, join(race.disk, "peer"), { empty: putAside }),
       },
     ],
   };
