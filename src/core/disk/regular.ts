@@ -45,8 +45,8 @@ export async function openRegular(path: string): Promise<ReadableFile> {
 }
 
 /** What the file system says of a path. @throws the system's error */
-export const statPath = async (path: string): Promise<fs.BigIntStats> =>
-  await reads.read(
+export const statPath = (path: string): Promise<fs.BigIntStats> =>
+  reads.read(
     () => fs.statSync(path, { bigint: true }),
     () => fs.promises.stat(path, { bigint: true }),
   );

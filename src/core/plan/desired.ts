@@ -11,7 +11,7 @@ import { contentKey } from "./content-key.ts";
 import type { PlanContext } from "./context.ts";
 import { defaultsOf } from "./diff.ts";
 import type { DesiredImage } from "./input.ts";
-import { measuredOf, unreadOf } from "./measured.ts";
+import { measuredOf, unreadOf, withMeasured } from "./measured.ts";
 import { declaredOrigin, foundOrigin, originOf } from "./origin.ts";
 import { pulledSource } from "./pull.ts";
 import type { ResolvedReferences } from "./references.ts";
@@ -108,10 +108,9 @@ export class DesiredImages {
       order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
       chosenId: plugin.chosenId?.(resource.want),
       importId: importOf(this.#context.config, resource.address)?.id,
+      ...(unread === undefined ? {} : { measured: () => withMeasured(desired, measured()) }),
     };
-    return unread === undefined
-      ? desired
-      : { ...desired, measured: async () => ({ ...desired, ...(await measured()) }) };
+    return desired;
   }
 
   plugin(backend: BackendName): Plugin {

@@ -98,6 +98,7 @@ class Planner {
   async #planBackend(name: BackendName, addresses: readonly Address[]): Promise<void> {
     try {
       if (!this.#context.plugins.has(name)) return this.#orphaned(name, addresses);
+      this.#garbage.add(addresses.length);
       const backend = await this.#context.open(name);
       const plugin = this.#wants.plugin(name);
       const lookups = addresses.map((address) => this.#ask(address, plugin));
@@ -128,7 +129,6 @@ class Planner {
       for (const [address, step] of orderByNameMoves(moves, this.#steps)) this.#steps.set(address, step);
       this.#bodies.push(...bodies);
       found.clear();
-      this.#garbage.add(addresses.length);
     } catch (thrown) {
       if (this.#context.signal.aborted) throw this.#context.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is reported as one, by its code.
