@@ -1,4 +1,4 @@
-import { canCheckLive } from "../abilities.ts";
+import { type ChecksLive, canCheckLive } from "../abilities.ts";
 import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
@@ -10,6 +10,7 @@ import type { Backend, Complaint, Plugin, ReadContext } from "../plugin.ts";
 import { contentKey } from "./content-key.ts";
 import type { PlanContext } from "./context.ts";
 import { defaultsOf } from "./diff.ts";
+import { NONE } from "./found.ts";
 import type { DesiredImage } from "./input.ts";
 import { measuredOf, unreadOf, withMeasured } from "./measured.ts";
 import { declaredOrigin, foundOrigin, originOf } from "./origin.ts";
@@ -78,7 +79,7 @@ export class DesiredImages {
     const declared = backendNamed(this.#context.config, resource.backend);
     const marked = declared?.mark !== false;
     const hasOrigin = resource.source !== undefined || originOf(plugin, resource) !== undefined;
-    const reported = isKnown ? await liveComplaints(backend, resource, reading) : [];
+    const reported = isKnown && canCheckLive(backend) ? await liveComplaints(backend, resource, reading) : NONE;
     const about = { resource, content, plugin, declared, reported, context: this.#context };
     const measured = async () => await measuredOf(about, reading.signal);
     const canWait = isThere && plugin.physical === undefined && resource.source?.kind === "file";
@@ -211,11 +212,10 @@ function unknownOrigin({ references = {} }: Resource, missing: readonly string[]
 
 /** What only the backend can tell of a wish; if it cannot be asked, nothing stands against it. */
 async function liveComplaints(
-  backend: Backend,
+  backend: Backend & ChecksLive,
   { address, want }: Resource,
   reading: ReadContext,
 ): Promise<readonly Complaint[]> {
-  if (!canCheckLive(backend)) return [];
   try {
     return await backend.checkLive(want, reading);
   } catch (thrown) {
