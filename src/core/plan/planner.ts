@@ -116,6 +116,7 @@ class Planner {
         await inParallel(wave, 8, async (one) => {
           const image = await this.#decide(one, found.get(one.address) ?? noImages, scope, reading);
           if (image !== undefined) images.push(image);
+          this.#garbage.add(1);
           if (plugin.movesNames !== true) found.delete(one.address);
         });
       const bodies = this.#selection.mode === "normal" ? await physicalImages(images, scope, reading) : [];
