@@ -5,8 +5,8 @@ import type { ByteStream } from "../src/core/format/bytes.ts";
 import { compress } from "../src/core/format/compression.ts";
 import { hashed } from "../src/core/format/hash.ts";
 import { planTransform } from "../src/core/format/plan.ts";
-import { writeSparse } from "../src/core/format/segment.ts";
-import { type Input, identifyFile, transform, transformSparse } from "../src/core/format/transform.ts";
+import { sparse, writeSparse } from "../src/core/format/segment.ts";
+import { type Input, identifyFile, transform } from "../src/core/format/transform.ts";
 
 // bun bench/formats.ts [GiB of the disk, default 4] [rounds, default 3]
 // Converting and packing against qemu-img, gzip and pigz: medians of the rounds, wall and processor seconds.
@@ -75,7 +75,7 @@ async function work(kind: string, from: string, to: string): Promise<void> {
   if (kind === "raw") {
     const plan = planTransform(await identifyFile(from), RAW);
     const file = await open(to, "w");
-    await writeSparse(file, transformSparse(input, plan, { target: RAW }));
+    await writeSparse(file, sparse(transform(input, plan, { target: RAW })));
     await file.close();
     return;
   }

@@ -5,7 +5,7 @@ import * as images from "images";
 const { computed, definePlugin, Failure, imageId, optional, required, setOf, string } = images;
 
 const config = {
-  url: required(string(), "The folder of the images, with a trailing slash."),
+  url: required(string(), "The directory of the images, with a trailing slash."),
   token: optional(string(), "Sent as a bearer token.", { sensitive: true }),
 };
 const image = {

@@ -147,6 +147,7 @@ export class Session implements AsyncDisposable {
       http: (options) => this.#http(options),
       secret: (reference) => this.secrets.text(reference, { signal: this.#shell.signal }),
       download: (address, signal) => this.#download(address, signal),
+      made: async (address) => (await this.store()).recorded(address),
     });
     return this.#sources;
   }
@@ -231,11 +232,10 @@ export class Session implements AsyncDisposable {
   async #download(address: Address, signal: AbortSignal) {
     const known = (await this.store()).recorded(address);
     const backend = await this.backend(backendOf(address));
-    if (known?.status !== "ready" || !canDownload(backend)) {
-      const why = known?.status === "ready" ? "its backend does not support downloads" : "it is not there";
-      throw new Failure("source.address", `the bytes of ${address} are not available: ${why}`, { address });
-    }
-    return await backend.download(known.id, { signal, note: this.#options.note });
+    if (known?.status === "ready" && canDownload(backend))
+      return await backend.download(known.id, { signal, note: this.#options.note });
+    const why = known?.status === "ready" ? "its backend does not support downloads" : "it is not there";
+    throw new Failure("source.address", `the bytes of ${address} are not available: ${why}`, { address });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

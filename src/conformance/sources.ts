@@ -5,7 +5,7 @@ import type { ConformanceSpec } from "../core/conformance.ts";
 // What clauses are made of: bytes, and lines of images.toml.
 
 /** Bytes as a source. `wrong`: they turn out not to be the declared ones, just before the last piece. */
-export function sourceOf(
+function sourceOf(
   bytes: Uint8Array,
   filename: string,
   format: Source["format"],

@@ -12,7 +12,7 @@ export interface Part {
   readonly name: string;
   readonly format: Format;
   readonly size?: number;
-  /** The sha256 of its bytes, if the backend keeps one of this part. */
+  /** The strongest digest of its bytes that the backend keeps of this part, if any. */
   readonly digest?: Digest;
   open(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }

@@ -23,6 +23,7 @@ export {
   type TestPlace,
 } from "./conformance.ts";
 export { homeOf } from "./disk/account.ts";
+export { sha256OfFile } from "./disk/pieces.ts";
 export { type Identity, identity, isDead, life, probe } from "./disk/process.ts";
 export { diskFailure, errno } from "./disk/reason.ts";
 export { SmallReads } from "./disk/small-reads.ts";

@@ -13,8 +13,8 @@ setDefaultTimeout(300_000);
 
 const IMAGES = resolve("dist/images");
 const built = await Bun.file(IMAGES).exists();
-/** Sizes that the geometry of a vhd can say: 34 MiB where bytes are converted; 3 MiB where it is about places and digests. */
-const [LARGE, SMALL] = [16 * 63 * 512 * 72, 16 * 63 * 512 * 6];
+/** Sizes that the geometry of a vhd can say: 17 MiB where bytes are converted, more than a reader may keep; 3 MiB where it is about places and digests. */
+const [LARGE, SMALL] = [16 * 63 * 512 * 34, 16 * 63 * 512 * 6];
 const large = disk(LARGE, 21);
 const raw = large.subarray(0, SMALL);
 const sha256 = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");

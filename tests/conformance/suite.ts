@@ -1,10 +1,10 @@
 import { describe, test } from "bun:test";
 import { CHECKS } from "../../src/conformance/checks.ts";
-import { skippedClauses } from "../../src/conformance/skipped.ts";
 import { type ClauseRequest, TestStage } from "../../src/conformance/stage.ts";
 import { canDownload } from "../../src/core/abilities.ts";
 import { CLAUSES, type Clause, type ConformanceSpec } from "../../src/core/conformance.ts";
 import { run } from "../harness.ts";
+import { skippedClauses } from "./skipped.ts";
 
 /** A plugin, as in `plugin = …`, and how it is asked. */
 export interface Spec extends ConformanceSpec {

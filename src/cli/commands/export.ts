@@ -4,7 +4,9 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import { canDownload, canLink, type Part } from "../../core/abilities.ts";
 import { Failure } from "../../core/failure.ts";
+import { hashed } from "../../core/format/hash.ts";
 import { sparse, writeSparse } from "../../core/format/segment.ts";
+import { ALGORITHMS, type Digest, type Digests, nameOf } from "../../core/model/digest.ts";
 import type { Observed } from "../../core/model/image.ts";
 import {
   type Address,
@@ -122,14 +124,14 @@ export class ExportCommand extends FileCommand {
       });
     await using file = await onDisk(open(fresh ?? path, fresh === undefined ? "w" : "wx"));
     try {
-      const hash = new Bun.CryptoHasher("sha256");
       const { signal } = this.context;
-      const hashed = async function* (): AsyncGenerator<Uint8Array> {
+      const wanted = wantedOf(part, image);
+      const stream = hashed(part.open(signal), ["sha256", ...(wanted === undefined ? [] : [nameOf(wanted)])], {
+        signal,
+      });
+      const read = async function* (): AsyncGenerator<Uint8Array> {
         try {
-          for await (const piece of part.open(signal)) {
-            hash.update(piece);
-            yield piece;
-          }
+          yield* stream.bytes;
         } catch (thrown) {
           signal.throwIfAborted();
           throw unreadable(part, thrown);
@@ -137,12 +139,12 @@ export class ExportCommand extends FileCommand {
       };
       const size =
         fresh === undefined
-          ? await inOrder(hashed(), (piece) => onDisk(file.writeFile(piece)))
-          : await onDisk(writeSparse(file, sparse(hashed(), signal), signal));
-      const found = `sha256:${hash.digest("hex")}`;
-      refuseDamaged(part, image, found, size);
+          ? await inOrder(read(), (piece) => onDisk(file.writeFile(piece)))
+          : await onDisk(writeSparse(file, sparse(read(), signal), signal));
+      const digests = stream.digests();
+      refuseDamaged(part, wanted, digests, size);
       if (fresh !== undefined && target !== undefined) await onDisk(file.sync().then(() => rename(fresh, target)));
-      this.note(`wrote ${path} (${bytes(size)}, ${found})`);
+      this.note(`wrote ${path} (${bytes(size)}, ${digests.sha256})`);
     } catch (thrown) {
       if (fresh !== undefined) await rm(fresh, { force: true });
       throw thrown;
@@ -160,13 +162,17 @@ function unreadable({ name }: Part, thrown: unknown): Failure {
   });
 }
 
+/** The strongest that the backend says of the part; what it says of an image is said of the only part of it. */
+const wantedOf = ({ digest }: Part, image: Observed | undefined): Digest | undefined =>
+  digest ?? ALGORITHMS.flatMap((name) => image?.digests?.[name] ?? []).at(-1);
+
 /** @throws Failure source.digest when the bytes are not those that the backend has */
-function refuseDamaged(part: Part, image: Observed | undefined, found: string, size: number): void {
-  const wanted = image?.digests?.sha256;
+function refuseDamaged(part: Part, wanted: Digest | undefined, digests: Digests, size: number): void {
+  const found = digests[wanted === undefined ? "sha256" : nameOf(wanted)];
   if ((wanted === undefined || wanted === found) && (part.size === undefined || part.size === size)) return;
   throw new Failure(
     "source.digest",
-    `the download is not the image: got ${found}, ${size} bytes; expected ${wanted ?? "as many bytes as announced"}`,
+    `the download is not the image: got ${found}, ${size} bytes; expected ${wanted ?? `${part.size} bytes`}`,
     { hint: "try again; if it fails again, the image on the backend is damaged" },
   );
 }

@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 import { canDownload, type Part } from "../../core/abilities.ts";
 import { asFailure, Failure, isInterrupted } from "../../core/failure.ts";
 import { hashed } from "../../core/format/hash.ts";
-import { ALGORITHMS, type Digests } from "../../core/model/digest.ts";
+import { ALGORITHMS, type Digests, nameOf } from "../../core/model/digest.ts";
 import type { Observed } from "../../core/model/image.ts";
 import { type Address, backendOf, parseAddress } from "../../core/model/name.ts";
 import { EXIT, FileCommand } from "../base.ts";
@@ -87,7 +87,8 @@ export class VerifyCommand extends FileCommand {
     recorded: Digests | undefined,
   ): Promise<Pick<Row, "result" | "why" | "digests">> {
     const wanted = { ...image.digests, ...recorded };
-    const algorithms = ALGORITHMS.filter((name) => name === "sha256" || wanted[name] !== undefined);
+    const told = new Set(["sha256", ...parts.flatMap(({ digest }) => (digest === undefined ? [] : [nameOf(digest)]))]);
+    const algorithms = ALGORITHMS.filter((name) => told.has(name) || wanted[name] !== undefined);
     let digests: Digests = {};
     for (const part of parts) {
       const stream = hashed(part.open(this.context.signal), algorithms, { signal: this.context.signal });
@@ -100,8 +101,8 @@ export class VerifyCommand extends FileCommand {
           digests,
         };
       const own = part.digest;
-      if (own !== undefined && digests.sha256 !== own)
-        return { result: "mismatch", why: `${part.name}: expected ${own}, got ${digests.sha256}`, digests };
+      const found = own && digests[nameOf(own)];
+      if (own !== found) return { result: "mismatch", why: `${part.name}: expected ${own}, got ${found}`, digests };
     }
     const wrong = algorithms.find((name) => wanted[name] !== undefined && wanted[name] !== digests[name]);
     if (wrong !== undefined)

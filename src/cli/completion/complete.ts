@@ -7,7 +7,7 @@ export interface Candidate {
   readonly description?: string;
 }
 
-export interface Completed {
+interface Completed {
   readonly candidates: readonly Candidate[];
   /** Paths of files go as well: the shell knows those best. */
   readonly files: boolean;

@@ -52,7 +52,7 @@ const isImage = t.isObject(
 
 export type Definition = t.InferType<typeof isImage>;
 export type DefinedVersion = Definition["versions"][number];
-export type Words = t.InferType<typeof isWords>;
+type Words = t.InferType<typeof isWords>;
 
 export interface DefinitionFile {
   readonly path: string;

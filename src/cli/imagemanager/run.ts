@@ -20,7 +20,7 @@ interface Wish {
   readonly directory: string;
 }
 
-export interface Target {
+interface Target {
   readonly name: string;
   /** Its block; undefined: the file has it. */
   readonly fresh: TomlBlock | undefined;

@@ -6,7 +6,7 @@ import { none } from "./style.ts";
 import { printable, printableLines } from "./text.ts";
 
 /** Text for XML 1.0: characters that it cannot hold, even as a reference, are shown instead. */
-export const xml = (text: string): string =>
+const xml = (text: string): string =>
   printableLines(text)
     .map((line) => printable(line).replace(/[\ufffe\uffff]/g, "\ufffd"))
     .join("\n")

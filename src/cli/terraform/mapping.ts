@@ -17,7 +17,7 @@ interface Kind {
 }
 
 /** The types of resources that are images of ours. */
-export const KINDS: Readonly<Record<string, Kind>> = {
+const KINDS: Readonly<Record<string, Kind>> = {
   incus_image: { plugin: "incus", map: incus },
   vkcs_images_image: { plugin: "vkcs", map: glance },
   openstack_images_image_v2: { plugin: "openstack", map: glance },

@@ -139,7 +139,7 @@ class Run {
 }
 
 /** Every step behind those that come before it; a circle is cut where it closes. Pure. */
-export function inOrder(steps: readonly Step[]): readonly Step[] {
+function inOrder(steps: readonly Step[]): readonly Step[] {
   const byAddress = new Map(steps.map((step) => [step.address, step]));
   const ordered = new Set<Step>();
   const walk = (step: Step, path: ReadonlySet<Address>): void => {

@@ -1,5 +1,5 @@
 /** A stretch of the text: from `start` up to `end`, in UTF-16 units. */
-export interface Span {
+interface Span {
   readonly start: number;
   readonly end: number;
 }

@@ -18,7 +18,7 @@ export interface DirectoryLease extends AsyncDisposable {
 }
 
 /** What this process calls itself in its lock files; every lease has an id of its own. */
-export const holder = (operation: string): Holder => ({
+const holder = (operation: string): Holder => ({
   id: randomUUID(),
   operation,
   ...identity(),

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { Failure } from "../failure.ts";
 import { SmallReads } from "./small-reads.ts";
 
-/** An open file, as far as it is read; a `FileHandle` is one. */
+/** An open file, as far as it is read; a FileHandle of node:fs is one. */
 export interface ReadableFile extends AsyncDisposable {
   readonly fd: number;
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
@@ -13,7 +13,7 @@ export interface ReadableFile extends AsyncDisposable {
 
 const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
 /** Bytes that are read at once; more of them are worth a thread. */
-const SMALL = 64 << 10;
+export const SMALL = 64 << 10;
 
 const reads = new SmallReads();
 const later = {
@@ -43,6 +43,48 @@ export async function openRegular(path: string): Promise<ReadableFile> {
     throw thrown;
   }
 }
+
+/** All bytes of a file that has few, and what the file system said of it just before they were read. */
+interface SmallFile {
+  readonly bytes: Uint8Array;
+  readonly stat: fs.BigIntStats;
+}
+
+/**
+ * A regular file of at most `SMALL` bytes, read whole by one call into memory of its own. Undefined: it is none, or it grew or shrank just now.
+ * @throws as `openRegular`
+ */
+export const readSmall = async (path: string): Promise<SmallFile | undefined> =>
+  await reads.read(
+    () => readSmallNow(path),
+    () => readSmallLater(path),
+  );
+
+function readSmallNow(path: string): SmallFile | undefined {
+  const fd = fs.openSync(path, FLAGS);
+  try {
+    const stat = fs.fstatSync(fd, { bigint: true });
+    if (!stat.isFile() || stat.size > SMALL) return undefined;
+    const room = roomFor(stat);
+    return smallFile(stat, room, fs.readSync(fd, room, 0, room.length, 0));
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+async function readSmallLater(path: string): Promise<SmallFile | undefined> {
+  await using file = await openRegular(path);
+  const stat = await file.stat({ bigint: true });
+  if (stat.size > SMALL) return undefined;
+  const room = roomFor(stat);
+  return smallFile(stat, room, (await file.read(room, 0, room.length, 0)).bytesRead);
+}
+
+/** One byte more, so that one read tells that there is no more. */
+const roomFor = ({ size }: fs.BigIntStats) => new Uint8Array(Buffer.allocUnsafeSlow(Number(size) + 1).buffer);
+
+const smallFile = (stat: fs.BigIntStats, room: Uint8Array, read: number): SmallFile | undefined =>
+  read === Number(stat.size) ? { stat, bytes: room.subarray(0, read) } : undefined;
 
 /** What the file system says of a path. @throws the system's error */
 export const statPath = (path: string): Promise<fs.BigIntStats> =>

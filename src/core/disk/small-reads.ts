@@ -13,17 +13,23 @@ export class SmallReads {
   #count = 0;
   #spent = 0;
   #hasAnswered = false;
+  readonly #clock: () => number;
+
+  /** `clock`: the time in milliseconds. */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+  }
 
   /** Returns what `now` or `later` returns: the same, at once or asynchronously. */
   async read<T>(now: () => T, later: () => Promise<T>): Promise<T> {
     this.#count++;
     if (!this.#hasAnswered) return await later().finally(() => (this.#hasAnswered = true));
     if (this.#count % TURN === 0 || this.#isSlow()) return await later();
-    const begun = performance.now();
+    const begun = this.#clock();
     try {
       return now();
     } finally {
-      this.#spent += performance.now() - begun;
+      this.#spent += this.#clock() - begun;
     }
   }
 
@@ -35,11 +41,11 @@ export class SmallReads {
       this.#count++;
       if (this.#count % TURN === 0) found.push(await later(item));
       else {
-        const begun = performance.now();
+        const begun = this.#clock();
         try {
           found.push(now(item));
         } finally {
-          this.#spent += performance.now() - begun;
+          this.#spent += this.#clock() - begun;
         }
       }
     }

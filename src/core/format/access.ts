@@ -24,6 +24,28 @@ export interface RandomAccess extends AsyncDisposable {
   finish(): Promise<void>;
 }
 
+/** An image all of which is in memory. */
+export class MemoryAccess implements RandomAccess {
+  readonly size: number;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.size = bytes.length;
+  }
+
+  async read(offset: number, length: number, _?: Use, room?: Uint8Array): Promise<Uint8Array> {
+    const found = this.#bytes.subarray(offset, offset + length);
+    if (room === undefined) return new Uint8Array(found);
+    room.set(found);
+    return room.subarray(0, found.length);
+  }
+
+  async finish(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
 /** Data of a file, and where it begins. */
 interface Scanned {
   readonly at: number;

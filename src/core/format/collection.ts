@@ -2,7 +2,7 @@ import { isShared } from "./segment.ts";
 
 /** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process that is always allowed. */
 const EVERY = Bun.isMainThread ? 8 << 20 : 4 << 20;
-const NOTHING = 90 << 20;
+const NOTHING = 112 << 20;
 /** Near the most that a run may take, it is looked at more often. */
 const SOON = 4 << 20;
 const NEAR = 125 << 20;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Format } from "../model/image.ts";
 import { FileAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
-import { corrupt, needsFile, unsupported } from "./failures.ts";
+import { corrupt, empty, needsFile, unsupported } from "./failures.ts";
 import { WINDOW } from "./identify.ts";
 import { DEFAULT_LIMIT, limited, tooLarge } from "./limit.ts";
 import { givenToNobody, NOBODY, type QemuOptions, qemuImg } from "./qemu.ts";
@@ -90,6 +90,7 @@ async function inspect(from: Convertible, options: QemuOptions) {
     throw corrupt(`the ${from} image is damaged`);
   const size = info["virtual-size"];
   if (typeof size !== "number" || size > options.limit) throw tooLarge(`the disk in the ${from} image`, options.limit);
+  if (size === 0) throw empty(`the disk in the ${from} image`);
   const names = [...JSON.stringify(info).matchAll(/"(?:full-)?backing-filename"|"data-file"|"filename":"([^"]*)"/g)];
   if (names.some(([, name]) => name !== IN)) {
     throw unsupported(`a ${from} image that needs other files`, "merge its files into one image with qemu-img convert");

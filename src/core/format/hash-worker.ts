@@ -7,19 +7,28 @@ const PLACE = 256 << 10;
 /** Threads of all digests of the process: each costs memory of its own, and more of them than there are cores make nothing faster. */
 const THREADS = Math.max(1, Math.min(3, availableParallelism() - 1));
 
+/** Pieces after which the thread says that it has been through them: half of the places, so that neither waits for the other. */
+const TOLD = PLACES / 2;
+
 /**
  * What a thread runs. It is given as text, since a file of its own would have to be named when the binary is built. Each message is of one
- * digest: its beginning, where a piece of it lies, its end, or that it is not wanted any more.
+ * digest: its beginning, where a piece of it lies, what it is until now, its end, or that it is not wanted any more.
  */
 const PROGRAM = `
 const hashers = new Map();
 let memory;
+let taken = 0;
 onmessage = ({ data }) => {
   if (data.memory) memory = new Uint8Array(data.memory);
   else if (data.algorithm) hashers.set(data.id, new Bun.CryptoHasher(data.algorithm));
   else if (data.length) {
     hashers.get(data.id)?.update(memory.subarray(data.at, data.at + data.length));
-    postMessage(1);
+    taken += 1;
+    if (taken < ${TOLD}) return;
+    postMessage(taken);
+    taken = 0;
+  } else if (data.soFar) {
+    postMessage({ id: data.id, hex: hashers.get(data.id).copy().digest("hex") });
   } else {
     const hasher = hashers.get(data.id);
     hashers.delete(data.id);
@@ -76,8 +85,9 @@ class HashThread {
     }
   }
 
-  async digest(id: number): Promise<string> {
-    this.#worker.postMessage({ id, end: true });
+  /** The digest of what was handed over; with `end` it is over. */
+  async digest(id: number, until: "end" | "soFar"): Promise<string> {
+    this.#worker.postMessage({ id, [until]: true });
     for (;;) {
       const hex = this.#hexes.get(id);
       this.#hexes.delete(id);
@@ -142,7 +152,12 @@ export class HashWorker implements Disposable {
 
   /** The digest of all, in hex. */
   async digest(): Promise<string> {
-    return await this.#thread.digest(this.#id);
+    return await this.#thread.digest(this.#id, "end");
+  }
+
+  /** The digest of what came until now, in hex; more may come. Asked for once at a time. */
+  async soFar(): Promise<string> {
+    return await this.#thread.digest(this.#id, "soFar");
   }
 
   [Symbol.dispose](): void {

@@ -31,8 +31,16 @@ export class PartWatch {
    * Gives the part to `done` once it has come. A part that stands before what names it cannot be read any more; it is there. `room`: memory
    * that parts share.
    */
-  collect(from: number, length: number, done: (bytes: Uint8Array) => void, room = new Uint8Array(length)): void {
-    if (length > 0) this.collectAll([{ from, done }], room);
+  collect(
+    from: number,
+    length: number,
+    done: (bytes: Uint8Array) => void,
+    room: Uint8Array = new Uint8Array(length),
+  ): void {
+    if (length === 0) return;
+    // What is named last stands last, nearly always.
+    const before = this.#parts.findLastIndex((part) => part.from <= from);
+    this.#parts.splice(before + 1, 0, { from, done, bytes: room, filled: 0 });
   }
 
   /** The same of many parts of one length, which share their memory. */

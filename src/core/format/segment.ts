@@ -13,7 +13,7 @@ export type Segment =
 
 export type Segments = AsyncIterable<Segment>;
 
-export const endOf = (segment: Segment): number =>
+const endOf = (segment: Segment): number =>
   segment.offset + (segment.kind === "data" ? segment.data.length : segment.length);
 
 const ZEROS = new Uint8Array(PIECE);

@@ -1,7 +1,8 @@
-import { FileAccess } from "./access.ts";
+import { readSmall } from "../disk/regular.ts";
+import { FileAccess, MemoryAccess, type RandomAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
 
-import { countAllocated, handedOut } from "./collection.ts";
+import { free, handedOut } from "./collection.ts";
 import { compress, decompress, type Packing } from "./compression.ts";
 
 import { convert } from "./convert.ts";
@@ -10,7 +11,7 @@ import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } f
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
 import { qcow2Of } from "./qcow2/write.ts";
-import { plain, type Segment, type Segments, sparse } from "./segment.ts";
+import { plain, type Segment, type Segments } from "./segment.ts";
 import { Spool } from "./spool.ts";
 import { untar } from "./tar.ts";
 import { refuseUnsafeFile } from "./unsafe.ts";
@@ -67,10 +68,36 @@ export async function identifyFile(
   options: Pick<IdentifyOptions, "member"> = {},
   signal?: AbortSignal,
 ): Promise<Detected> {
-  await using file = await FileAccess.open(path, signal);
-  const head = await file.read(0, WINDOW);
-  const tail = await file.read(Math.max(0, file.size - 512), 512);
-  const detected = await identifyHead(head, { ...options, size: file.size, tail }, signal);
+  const small = await readSmall(path);
+  if (small === undefined) {
+    await using file = await FileAccess.open(path, signal);
+    return await identifyAt(file, file.size, options, signal);
+  }
+  try {
+    return await identifyBytes(small.bytes, options, signal);
+  } finally {
+    free(small.bytes);
+  }
+}
+
+/** The same of all bytes of a file. */
+export const identifyBytes = async (
+  bytes: Uint8Array,
+  options: Pick<IdentifyOptions, "member">,
+  signal?: AbortSignal,
+): Promise<Detected> => await identifyAt(new MemoryAccess(bytes), bytes.length, options, signal);
+
+async function identifyAt(
+  file: RandomAccess,
+  size: number,
+  options: Pick<IdentifyOptions, "member">,
+  signal: AbortSignal | undefined,
+): Promise<Detected> {
+  signal?.throwIfAborted();
+  const head = await file.read(0, WINDOW, "again");
+  const from = Math.max(0, size - 512);
+  const tail = size <= head.length ? head.subarray(from) : await file.read(from, 512, "again");
+  const detected = await identifyHead(head, { ...options, size, tail }, signal);
   const { format, layers } = detected;
   if (format !== undefined && layers.length === 0) await refuseUnsafeFile(format, file);
   return detected;
@@ -90,19 +117,6 @@ export async function* transform(
   const bytes = bytesOf(await flow(input, plan, { ...options, lent: lent && isDisk }), options);
   if (plan.steps.length === 0) yield* bytes;
   else yield* handedOut(bytes, lent);
-}
-
-/** The same for a target that can leave out zeros: of what comes out of a plan for plain bytes. */
-export async function* transformSparse(
-  input: Input,
-  plan: TransformPlan,
-  options: TransformOptions,
-): AsyncGenerator<Segment> {
-  const last = await flow(input, plan, { ...options, lent: false });
-  for await (const segment of last.kind === "disk" ? last.segments : sparse(bytesOf(last, options), options.signal)) {
-    yield segment;
-    if (segment.kind === "data") countAllocated(segment.data);
-  }
 }
 
 const isConversion = (step: TransformStep): boolean => step.includes("->");

@@ -3,7 +3,7 @@ import type { RandomAccess } from "./access.ts";
 import { viewOf } from "./bytes.ts";
 import { corrupt, truncated, unsupported } from "./failures.ts";
 import { checkHead, checkTables } from "./qcow2/check.ts";
-import { METADATA_LENGTH, metadataRegion, parametersOf, TABLE_LENGTH } from "./vhdx.ts";
+import { METADATA_LENGTH, metadataRegion, parametersOf, refuseLog, TABLE_LENGTH } from "./vhdx.ts";
 import { checkVmdk } from "./vmdk.ts";
 
 const FLATTEN = "merge both into one image: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2";
@@ -42,7 +42,9 @@ export function refuseUnsafe(format: Format, head: Uint8Array, size?: number, ta
 export async function refuseUnsafeFile(format: Format, file: RandomAccess): Promise<void> {
   if (format === "qcow2") await checkTables(file);
   if (format !== "vhdx") return;
-  const region = metadataRegion(await file.read(0, TABLE_LENGTH, "again"));
+  const head = await file.read(0, TABLE_LENGTH, "again");
+  refuseLog(head);
+  const region = metadataRegion(head);
   if (parametersOf(await file.read(region, METADATA_LENGTH, "again")).hasParent) throw onParent("vhdx");
 }
 

@@ -3,6 +3,9 @@ import { corrupt, truncated, unsupported } from "./failures.ts";
 import { type ImageWatch, PartWatch } from "./part-watch.ts";
 
 const REGIONS = { at: 0x30000, first: 16, each: 32, most: 2047 } as const;
+const HEADERS = [64 << 10, 128 << 10] as const;
+/** "head". */
+const HEADER = 0x64616568;
 const ITEMS = { count: 10, first: 32, each: 32, most: 2047 } as const;
 const METADATA = "06a27c8b90479a4bb8fe575f050f886e";
 const PARAMETERS = "3767a1ca36fa434db3b633f0aa44e76b";
@@ -13,6 +16,7 @@ const FULL = 6;
 const PARTIAL = 7;
 const MOST = 1 << 30;
 const FLATTEN = "merge both into one image: qemu-img convert -O qcow2 IMAGE WHOLE.qcow2";
+const REPLAY = "apply it first: qemu-img check -r all IMAGE; or export the image again with its machine stopped";
 /** How much of the head shows where the metadata is, and how much of the metadata is read: its table, and the values behind. */
 export const TABLE_LENGTH = REGIONS.at + (64 << 10);
 export const METADATA_LENGTH = 1 << 17;
@@ -38,6 +42,19 @@ export function metadataRegion(head: Uint8Array): number {
   const found = regionOf(head, METADATA);
   if (found === undefined) throw corrupt("the vhdx image has no metadata");
   return found.at;
+}
+
+/** Refuses an image whose last writer did not end: its log has what its tables do not have yet. By its first `TABLE_LENGTH` bytes. */
+export function refuseLog(head: Uint8Array): void {
+  if (head.length < TABLE_LENGTH) throw truncated("the vhdx image");
+  const view = viewOf(head);
+  // The one that was written last counts.
+  const [current] = HEADERS.filter((at) => view.getUint32(at, true) === HEADER).sort((one, other) =>
+    Number(view.getBigUint64(other + 8, true) - view.getBigUint64(one + 8, true)),
+  );
+  if (current === undefined) throw corrupt("the vhdx image has no header");
+  if (/^0*$/.test(idOf(head, current + 48))) return;
+  throw unsupported("a vhdx image that was not closed: its log is not applied", REPLAY);
 }
 
 interface Parameters {
@@ -84,6 +101,7 @@ export function watchVhdx(): ImageWatch {
     }
   };
   parts.collect(0, TABLE_LENGTH, (head) => {
+    refuseLog(head);
     const metadata = metadataRegion(head);
     const blocks = regionOf(head, BLOCK_TABLE);
     if (blocks === undefined || blocks.length > MOST) throw corrupt("the block table of the vhdx image is impossible");

@@ -16,7 +16,7 @@ export function checkVmdk(head: Uint8Array): void {
   const offset = Number(view.getBigUint64(DESCRIPTOR.offset, true));
   const sectors = Number(view.getBigUint64(DESCRIPTOR.sectors, true));
   if (view.getBigUint64(12, true) === 0n) throw unsupported("a vmdk image without a disk of its own", HINT);
-  if (offset === 0) throw unsupported("a part of a vmdk image, whose descriptor is in another file", HINT);
+  if (offset === 0) throw onPart();
   if (sectors === 0 || sectors > DESCRIPTOR.most || (offset + sectors) * SECTOR > head.length) {
     throw corrupt("the descriptor of the vmdk image is at an impossible place");
   }
@@ -28,6 +28,7 @@ const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes).sp
 
 function checkDescriptor(text: string): void {
   const type = /^\s*createType\s*=\s*"?([^"\r\n]*)"?/im.exec(text)?.[1]?.trim() ?? "";
+  if (type === "") throw onPart();
   if (!WHOLE.includes(type.toLowerCase())) {
     throw unsupported(`a vmdk image of the type ${JSON.stringify(type)}, whose data is in other files`, HINT);
   }
@@ -46,4 +47,5 @@ function refuseParent(text: string): void {
   if (/parentFileNameHint/i.test(text)) throw onParent();
 }
 
+const onPart = () => unsupported("a part of a vmdk image, whose descriptor is in another file", HINT);
 const onParent = () => unsupported("a vmdk image on top of a parent image", HINT);

@@ -10,6 +10,8 @@ import { watchVhdx } from "./vhdx.ts";
 /** Tables beyond it are an attack or damage. */
 const MOST = 32 << 20;
 const SECTOR = 512;
+/** Before each packed grain of a vmdk. */
+const MARKER = 12;
 const AT_END = 2n ** 64n - 1n;
 
 /**
@@ -54,14 +56,22 @@ function watchVmdk(): ImageWatch {
     const redundant = (flags & 2) === 0 ? 0 : Number(view.getBigUint64(48, true));
     const directory = redundant || Number(view.getBigUint64(56, true));
     const isPacked = (flags & 0x1_0000) !== 0;
+    const hasMarkers = (flags & 0x2_0000) !== 0;
+    const room = new Uint8Array(MARKER);
     const grains = (table: Uint8Array, first: number): void => {
       const entries = viewOf(table);
+      let last = 0;
       for (let index = 0; index < perTable; index += 1) {
         const at = entries.getUint32(index * 4, true);
         // 1: all of it is zero. The last grain may be cut off with the disk.
         const length = isPacked ? 1 : Math.min(grain, capacity - (first + index) * grain);
         if (at > 1 && length > 0) parts.needs((at + length) * SECTOR);
+        if (length > 0) last = Math.max(last, at);
       }
+      // How long a packed grain is stands before it: where it is in the disk, and its bytes.
+      const from = last * SECTOR;
+      if (isPacked && hasMarkers && last > 1)
+        parts.collect(from, MARKER, (marker) => parts.needs(from + MARKER + viewOf(marker).getUint32(8, true)), room);
     };
     parts.collect(directory * SECTOR, count * 4, (bytes) => {
       const tables = viewOf(bytes);

@@ -88,7 +88,7 @@ function large(view: DataView, at: number): number {
 }
 
 /** What was found in the bytes of a file. */
-export interface Found {
+interface Found {
   readonly crc: number;
   readonly packed: number;
   readonly size: number;

@@ -4,7 +4,7 @@ import type { Reported, Schema } from "./schema.ts";
 import type { Attributes } from "./value.ts";
 
 /** The format of a disk image, recognised by its first bytes. `tar` and `squashfs` are Incus's; `other` is bytes that are passed on unchanged. */
-export const FORMATS = [
+const FORMATS = [
   "raw",
   "qcow2",
   "vmdk",

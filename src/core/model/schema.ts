@@ -6,7 +6,7 @@ type OnChange = "update" | "replace" | "refuse";
  * What a wanted value is compared with. `live`: what the backend shows. `recorded`: what the state remembers, because the backend
  * does not tell it (a disk that an image was made from). `never`: it steers a run and is no property of the image.
  */
-export type Compare = "live" | "recorded" | "never";
+type Compare = "live" | "recorded" | "never";
 
 export type JsonSchema = { readonly [key: string]: unknown };
 

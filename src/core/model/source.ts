@@ -71,7 +71,7 @@ export interface UrlSource extends Common {
 }
 
 /** The bytes of another address. */
-interface AddressSource extends Common {
+export interface ImageSource extends Common {
   readonly kind: "image";
   readonly address: Address;
 }
@@ -88,7 +88,7 @@ export interface PromotedSource extends Common {
 }
 
 /** Where bytes are. */
-export type PlainSource = FileSource | UrlSource | AddressSource;
+export type PlainSource = FileSource | UrlSource | ImageSource;
 /** Where the bytes of an image come from, as declared. */
 export type SourceSpec = PlainSource | PromotedSource;
 

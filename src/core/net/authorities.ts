@@ -42,7 +42,9 @@ export function certificatesIn(text: string, what: string): readonly string[] {
   if (found.length > 0 && broken < 0) return found;
   const message =
     found.length === 0 ? `${what} contains no certificate` : `${what}: certificate ${broken + 1} is not valid`;
-  throw new Failure("backend.tls", message, { hint: "expected CA certificates in PEM" });
+  throw new Failure("backend.tls", message, {
+    hint: "expected CA certificates in PEM; from DER: openssl x509 -inform DER -in FILE -out FILE.pem",
+  });
 }
 
 let runtime: readonly string[] | undefined;

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "./clock.ts";
  * Requests that hold a place. Uploads are counted apart: small calls, and the download that an upload reads from, never wait behind
  * one, so that nothing can wait for itself.
  */
-export type Lane = "calls" | "uploads";
+type Lane = "calls" | "uploads";
 
 /** Lets so many requests through at once and so many a second, in the order in which they came. */
 export class RateGate {

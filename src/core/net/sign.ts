@@ -37,7 +37,7 @@ interface Canonical {
   readonly payload: string;
 }
 
-export const UNSIGNED = "UNSIGNED-PAYLOAD";
+const UNSIGNED = "UNSIGNED-PAYLOAD";
 
 /** `YYYYMMDDTHHMMSSZ` */
 export const timestampOf = (at: Date): string => at.toISOString().replace(/[-:]|\.\d+/g, "");

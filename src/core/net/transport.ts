@@ -10,7 +10,7 @@ const load = () => import("undici/index.js");
 const KEEP_ALIVE = 4000;
 
 /** Where a request goes: which connection, and what has to stand in it on the way. */
-export interface Route {
+interface Route {
   readonly dispatcher: Dispatcher;
   readonly origin: string;
   readonly path: string;

@@ -12,7 +12,7 @@ import type { DesiredImage, LiveImage } from "./input.ts";
 // What people gave to a managed image without declaring it, when a new image takes its place.
 
 /** What an image was and is declared to be: used to tell additions of other users apart. */
-export interface Declarations {
+interface Declarations {
   readonly schema: Schema;
   readonly want: Attributes;
   /** What was declared when the state was last written: a line that was taken out of the file is no addition either. */

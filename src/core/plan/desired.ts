@@ -3,11 +3,12 @@ import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
 import type { Transfer } from "../model/plan.ts";
-import type { Content, SourceSpec } from "../model/source.ts";
+import type { Content, ImageSource, SourceSpec } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
 import type { Backend, Complaint, Plugin, ReadContext } from "../plugin.ts";
 import { contentKey } from "./content-key.ts";
+import { contentThrough } from "./content-through.ts";
 import type { PlanContext } from "./context.ts";
 import { defaultsOf } from "./diff.ts";
 import { NONE } from "./found.ts";
@@ -150,7 +151,7 @@ export class DesiredImages {
     reading: Glance,
   ): Promise<OriginStatus> {
     const { source, want } = resource;
-    if (source?.kind === "image") return await this.#lookThrough(source.address, source.at.line, reading);
+    if (source?.kind === "image") return await this.#lookThrough(source, reading);
     if (source !== undefined) {
       const content = await this.#contentOf(source, known?.content, reading);
       const pull = pulledSource(this.plugin(resource.backend), want, source, content);
@@ -185,11 +186,12 @@ export class DesiredImages {
     };
   }
 
-  /** The bytes of another address: what that one is made from. */
-  async #lookThrough(other: Address, line: number, reading: ReadContext): Promise<OriginStatus> {
+  /** The bytes of another address: what that one is made from, or what is declared of them here. */
+  async #lookThrough(source: ImageSource, reading: Glance): Promise<OriginStatus> {
+    const other = source.address;
     const resource = resourceAt(this.#context.config, other);
-    if (resource === undefined)
-      throw new Failure("plan.source", `${other} is not declared`, { hint: `it is used as a source on line ${line}` });
+    const hint = `it is used as a source on line ${source.at.line}`;
+    if (resource === undefined) throw new Failure("plan.source", `${other} is not declared`, { hint });
     const { content, originFailure } = await this.#look(
       resource,
       this.#context.state.images[other],
@@ -197,7 +199,9 @@ export class DesiredImages {
       reading,
     );
     if (originFailure !== undefined) throw originFailure;
-    return { content: { ...content, where: other }, transfer: upload(content?.size, undefined) };
+    const transfer = upload(content?.size, undefined);
+    const declared = await this.#contentOf(source, undefined, reading);
+    return { content: contentThrough(source, content, declared), transfer };
   }
 }
 

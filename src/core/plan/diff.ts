@@ -14,7 +14,7 @@ export interface Diff {
 }
 
 /** What one image is compared with. */
-export interface Compared {
+interface Compared {
   /** What the backend shows; undefined: there is no image yet. */
   readonly have: Attributes | undefined;
   readonly want: Attributes;

@@ -11,7 +11,7 @@ export const digestsOf = ({ digest, digests }: Content): Digests =>
   digest === undefined ? { ...digests } : { ...digests, [nameOf(digest)]: digest };
 
 /** The signature over the bytes that is declared, as it is recorded once it was proven; the one over a sums file is proven with that. */
-export function signatureOf(spec: SourceSpec | undefined): string | undefined {
+function signatureOf(spec: SourceSpec | undefined): string | undefined {
   if (spec?.signature === undefined || spec.checksum?.kind === "sums") return undefined;
   const { where, key } = spec.signature;
   return createHash("sha256")

@@ -46,7 +46,7 @@ export const originNow = async (
     : foundOrigin(plugin, want, await backend.resolve(want, reading));
 
 /** The origin in words: the attributes themselves are compared by the schema, this is for the reader. */
-export function originText({ origins = [], image }: Pick<Plugin, "origins" | "image">, want: Attributes): string {
+function originText({ origins = [], image }: Pick<Plugin, "origins" | "image">, want: Attributes): string {
   const needs = origins.find(({ needs }) => needs.some((name) => want[name] !== undefined))?.needs ?? [];
   const inputs = needs.flatMap((name): [string, Value][] => {
     const [value, attribute] = [want[name], image[name]];

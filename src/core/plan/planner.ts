@@ -19,6 +19,7 @@ import { type FoundImages, hasNoImages, NONE, noImages } from "./found.ts";
 import { fromState } from "./from-state.ts";
 import { Garbage } from "./garbage.ts";
 import type { DecisionInput, DesiredImage } from "./input.ts";
+import { LookAhead } from "./look-ahead.ts";
 import { lookupOf } from "./lookup.ts";
 import { nameMoves, orderByNameMoves } from "./name-moves.ts";
 import { type ImageLookup, observe } from "./observe.ts";
@@ -40,6 +41,7 @@ class Planner {
   readonly #selection: Selection;
   readonly #events: Channel<Event>;
   readonly #wants: DesiredImages;
+  readonly #ahead: LookAhead;
   readonly #steps = new Map<Address, Step>();
   /** Addresses whose image has the very bytes that another one is to have. */
   readonly #bytesOf = new Map<Address, Address>();
@@ -54,7 +56,8 @@ class Planner {
     this.#context = context;
     this.#selection = selection;
     this.#events = events;
-    this.#wants = new DesiredImages(context);
+    this.#ahead = new LookAhead(context, selection);
+    this.#wants = new DesiredImages(this.#ahead.context);
   }
 
   async plan(): Promise<Plan> {
@@ -65,7 +68,7 @@ class Planner {
     const known = Object.keys(state.images).filter(isAddress(state.images));
     const kept = known.filter((address) => !ignored.has(address));
     const all = [...new Set([...declared.map(({ address }) => address), ...kept])].sort();
-    const chosen = withDependencies(select(all, this.#selection), all, this.#selection, (at) => this.#resource(at));
+    const chosen = withDependencies(select(all, this.#selection), all, this.#selection, this.#resource);
     this.#garbage.add(all.length);
     const backends = Map.groupBy([...chosen], backendOf);
     await inParallel(backends, config.settings.parallelism, ([name, addresses]) => this.#planBackend(name, addresses));
@@ -100,8 +103,9 @@ class Planner {
       for (const { address, known } of lookups) this.#events.send({ type: "read.started", address, ...idOf(known) });
       const reading: ReadContext = { signal: this.#context.signal, note: (text) => this.#warn(`${name}: ${text}`) };
       const sizes = new ListedSizes(backend, reading);
+      const listing = () => observe(backend, this.#owner(name), lookups, reading, sizes);
       const found = this.#selection.refresh
-        ? await observe(backend, this.#owner(name), lookups, reading, sizes)
+        ? await this.#ahead.during(listing(), plugin, lookups, reading)
         : new Map(lookups.map((one) => [one.address, fromState(one, this.#owner(name))]));
       for (const one of lookups) {
         const seen = found.get(one.address) ?? noImages;
@@ -112,7 +116,7 @@ class Planner {
       if (this.#selection.mode === "refresh-only") return;
       const scope = { plugin, backend, lookups, owner: this.#owner(name), sizes, context: this.#context };
       const images: DeclaredImage[] = [];
-      for (const wave of wavesOf(lookups, (address) => this.#resource(address)))
+      for (const wave of wavesOf(lookups, this.#resource))
         await inParallel(wave, 8, async (one) => {
           const image = await this.#decide(one, found.get(one.address) ?? noImages, scope, reading);
           if (image !== undefined) images.push(image);
@@ -120,7 +124,7 @@ class Planner {
           if (plugin.movesNames !== true) found.delete(one.address);
         });
       const bodies = this.#selection.mode === "normal" ? await physicalImages(images, scope, reading) : [];
-      const resource = (address: Address) => this.#resource(address);
+      const resource = this.#resource;
       const moves = plugin.movesNames ? nameMoves({ lookups, found, holders: this.#bytesOf, resource }) : [];
       for (const [address, step] of orderByNameMoves(moves, this.#steps)) this.#steps.set(address, step);
       this.#bodies.push(...bodies);
@@ -231,9 +235,7 @@ class Planner {
     for (const address of addresses) this.#steps.set(address, orphan(address, name));
   }
 
-  #resource(address: Address): Resource | undefined {
-    return resourceAt(this.#context.config, address);
-  }
+  readonly #resource = (address: Address): Resource | undefined => resourceAt(this.#context.config, address);
 
   #warn(text: string): void {
     this.#warnings.add(text);

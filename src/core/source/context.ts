@@ -1,4 +1,5 @@
 import type { Part } from "../abilities.ts";
+import type { Digests } from "../model/digest.ts";
 import type { Phase } from "../model/image.ts";
 import type { Address } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
@@ -18,6 +19,8 @@ export interface SourceContext {
   readonly signal: AbortSignal;
   /** The files of an image, streamed out of its backend. */
   readonly download?: (address: Address, signal: AbortSignal) => Promise<readonly Part[]>;
+  /** What the state knows of an image by now. */
+  readonly made?: (address: Address) => Promise<MadeImage | undefined>;
   /** A line for the user. */
   readonly note?: (text: string) => void;
   /** `[policy]` requires https, on the whole way. */
@@ -36,6 +39,12 @@ export interface OutgoingBytes {
   readonly size?: number;
   /** Bytes of holes in it, where they are so many that hashing them takes long. */
   readonly holes?: number;
+}
+
+/** What the state knows of an image: what it was made from, and the digests that its backend told of its bytes. */
+export interface MadeImage {
+  readonly content?: Content | undefined;
+  readonly digests?: Digests | undefined;
 }
 
 /** When a download is abandoned. */

@@ -1,11 +1,11 @@
-import { openRegular, type ReadableFile } from "../disk/regular.ts";
+import { openRegular, type ReadableFile, readSmall } from "../disk/regular.ts";
 import { countAllocated, free } from "../format/collection.ts";
 import { FlowOfBytes, Ring } from "../format/ring.ts";
 
 import { sourceFailure } from "./failure.ts";
 
 /** Bytes of one read or write of a file: large enough that the calls do not count, small enough to hold several. */
-export const PIECE = 1 << 20;
+const PIECE = 1 << 20;
 
 interface Reading {
   readonly from?: number;
@@ -65,6 +65,13 @@ const LEAST = 4 << 10;
 /** All of a file. @throws Failure source.missing, source.denied, source.io; the signal's reason */
 export async function* readWhole(path: string, signal: AbortSignal, lent = false): AsyncGenerator<Uint8Array> {
   try {
+    const small = await readSmall(path);
+    if (small !== undefined) {
+      signal.throwIfAborted();
+      if (small.bytes.length > 0) yield small.bytes;
+      countAllocated(small.bytes);
+      return;
+    }
     await using file = await openRegular(path);
     using ring = lent ? new Ring() : undefined;
     const { size } = await file.stat({ bigint: true });

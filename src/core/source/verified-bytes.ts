@@ -24,6 +24,8 @@ export interface VerifiedBytes extends AsyncDisposable {
   readonly path: string | undefined;
   /** The file that they lie in, to be looked at before they are proven: what it says is only believed until then. */
   readonly location?: string | undefined;
+  /** All of them, where they are in memory: to be looked at before they are proven. */
+  readonly held?: Uint8Array | undefined;
   /**
    * From the beginning to the end. Rejects with the signal's reason, or with what is wrong with the bytes. `lent`: a piece may be
    * overwritten once the fourth after it has been asked for.

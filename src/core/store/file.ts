@@ -1,18 +1,20 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { claim, parseHolder, readHolder, release } from "../disk/lock.ts";
+import { sha256OfFile } from "../disk/pieces.ts";
 import { identity, isDead, probe } from "../disk/process.ts";
 import { errno } from "../disk/reason.ts";
+import { SmallReads } from "../disk/small-reads.ts";
 import { isTemporary, replaceFile } from "../disk/write.ts";
 import { Failure } from "../failure.ts";
 import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
 import { onDisk, stateFailure } from "./failure.ts";
 import { JournalDirectory, listRuns, openRuns, readRun } from "./journal-directory.ts";
-import { readByPieces, sha256Of, wholeOf } from "./pieces.ts";
+import { readByPieces, wholeOf } from "./pieces.ts";
 import { type Document, KEPT_RUNS, type StateLock, type Storage } from "./storage.ts";
 import { keepVersion, listVersions, readVersion } from "./versions.ts";
 
@@ -77,16 +79,24 @@ export function fileStorage(path: string, { keep = KEPT_RUNS }: { readonly keep?
 }
 
 function leaseOf(at: Paths, me: Holder, keep: number): StateLock {
+  const small = new SmallReads();
+  // Before each write of the journal: most often it is the text that was ours before.
+  let ours: string | undefined;
+  const now = () => readFileSync(at.lock, "utf8");
+  const text = () => small.read(now, () => readFile(at.lock, "utf8")).catch(() => undefined);
   const check = async () => {
+    const found = await text();
+    if (found !== undefined && found === ours) return;
     const holder = await onDisk(at.lock, () => readHolder(at.lock));
     if (holder?.id !== me.id) throw lost(at.document, holder);
+    ours = `${JSON.stringify(me)}\n`;
   };
   const journal = new JournalDirectory(at.journals, keep, check);
   return {
     journal,
     async write(text, expected) {
       await check();
-      const there = await withDocument(at, sha256Of);
+      const there = await withDocument(at, sha256OfFile);
       if (there !== expected)
         throw new Failure("state.conflict", `${at.document} was changed by another program while it was locked`, {
           hint: "the changes of this run are in its journal; the next command adds them to the state",

@@ -1,12 +1,16 @@
+import { writeSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, truncate } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errno } from "../disk/reason.ts";
+import { SmallReads } from "../disk/small-reads.ts";
 import { syncDirectory } from "../disk/write.ts";
 import { stateFailure } from "./failure.ts";
 import type { Journal, ListedRun, OpenRun } from "./storage.ts";
 
 const OPEN = ".open.jsonl";
 const ENDED = ".jsonl";
+/** Bytes that are written at once; more of them are worth a thread. */
+const SMALL = 64 * 1024;
 /** Enough for any first or last line of a run. */
 const END = 64 * 1024;
 
@@ -15,6 +19,7 @@ export class JournalDirectory implements Journal {
   readonly #directory: string;
   readonly #keep: number;
   readonly #check: () => Promise<void>;
+  readonly #writes = new SmallReads();
   #current: { readonly run: string; readonly handle: FileHandle; length: number } | undefined;
   #broken: unknown;
 
@@ -49,8 +54,7 @@ export class JournalDirectory implements Journal {
   async #write(to: { readonly handle: FileHandle; length: number }, bytes: Buffer, durable: boolean): Promise<void> {
     try {
       for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await to.handle.write(bytes, done, bytes.length - done, to.length + done);
-        done += bytesWritten;
+        done += await this.#written(to.handle, bytes.subarray(done), to.length + done);
       }
     } catch (error) {
       await to.handle.truncate(to.length).catch((cause: unknown) => {
@@ -65,6 +69,13 @@ export class JournalDirectory implements Journal {
       this.#broken = error;
       throw error;
     });
+  }
+
+  /** How many of the bytes were written. */
+  async #written(handle: FileHandle, bytes: Buffer, at: number): Promise<number> {
+    const later = async () => (await handle.write(bytes, 0, bytes.length, at)).bytesWritten;
+    if (bytes.length > SMALL) return await later();
+    return await this.#writes.read(() => writeSync(handle.fd, bytes, 0, bytes.length, at), later);
   }
 
   async finish(run: string, bytes?: number): Promise<void> {

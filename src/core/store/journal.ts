@@ -18,9 +18,9 @@ export interface RunBegin {
   readonly host: string;
 }
 /** Rows as they are from here on, by address; null: the row is gone. */
-export type Rows = Readonly<Record<string, unknown>>;
+type Rows = Readonly<Record<string, unknown>>;
 /** The last line of a run that was not killed. `outcome`: as the run itself has reported it. */
-export interface End {
+interface End {
   readonly serial: number;
   readonly outcome?: Outcome;
 }
@@ -48,8 +48,16 @@ export const JOURNAL_HINT =
   "move the journal away to use the state before that run; the images that it created are found by their markers";
 
 /** A line, with its newline. */
-export function encode(seq: number, at: string, said: RunEntry): string {
-  const body = JSON.stringify({ seq, at, ...said }).slice(0, -1);
+export const encode = (seq: number, at: string, said: RunEntry): string => encodeText(seq, at, textOf(said));
+
+/** What a line says, as it stands in it. */
+export const textOf = (said: RunEntry): string => JSON.stringify(said).slice(1, -1);
+/** The same of rows whose JSON is there already. */
+export const textOfRows = (rows: Iterable<readonly [at: string, json: string]>): string =>
+  `"put":{${Array.from(rows, ([at, json]) => `${JSON.stringify(at)}:${json}`).join(",")}}`;
+
+export function encodeText(seq: number, at: string, said: string): string {
+  const body = `{"seq":${seq},"at":${JSON.stringify(at)},${said}`;
   return `${body},"crc":"${sum(body)}"}\n`;
 }
 

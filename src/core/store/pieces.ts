@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { piecesOf } from "../disk/pieces.ts";
 import { type Address, parseAddress } from "../model/name.ts";
 import { type Recorded, STATE_VERSION, type State } from "../model/state.ts";
 import { isTable } from "../model/value.ts";
@@ -36,7 +37,7 @@ export async function readByPieces(file: FileHandle): Promise<Read | undefined> 
   const shared = new SharedParts();
   let head: Omit<State, "images"> | undefined;
   let rest = Buffer.alloc(0);
-  for await (const piece of piecesOf(file)) {
+  for await (const piece of piecesOf(file, PIECE)) {
     hash.update(piece);
     rest = Buffer.concat([rest, piece]);
     if (head === undefined) {
@@ -56,29 +57,11 @@ export async function readByPieces(file: FileHandle): Promise<Read | undefined> 
   return { state: { ...head, images }, sha256: hash.digest("hex") };
 }
 
-/** The SHA-256 of a file, in hex. */
-export async function sha256Of(file: FileHandle): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const piece of piecesOf(file)) hash.update(piece);
-  return hash.digest("hex");
-}
-
 /** All bytes of a file, also where some of them have been read. */
 export async function wholeOf(file: FileHandle): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const piece of piecesOf(file)) parts.push(Buffer.from(piece));
+  for await (const piece of piecesOf(file, PIECE)) parts.push(Buffer.from(piece));
   return Buffer.concat(parts);
-}
-
-/** A file from its beginning. A piece lasts until the next one. */
-async function* piecesOf(file: FileHandle): AsyncGenerator<Buffer> {
-  const room = Buffer.allocUnsafeSlow(PIECE);
-  for (let at = 0; ; ) {
-    const { bytesRead } = await file.read(room, 0, PIECE, at);
-    if (bytesRead === 0) return;
-    yield room.subarray(0, bytesRead);
-    at += bytesRead;
-  }
 }
 
 function headOf(bytes: Buffer): { readonly head: Omit<State, "images">; readonly length: number } | undefined {

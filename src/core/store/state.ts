@@ -83,8 +83,15 @@ export const holderOf = (operation: string, at: Date): Holder => ({
   since: at.toISOString(),
 });
 
-/** `20260301T101500.123Z-3f9a1c20b7` */
-const runId = (at: Date): string => `${at.toISOString().replace(/[-:]/g, "")}-${randomBytes(5).toString("hex")}`;
+let last = { stamp: "", chosen: 0n };
+
+/** `20260301T101500.123Z-3f9a1c20b7`. Of two that one process makes within a millisecond, the later one sorts behind the earlier one. */
+function runId(at: Date): string {
+  const stamp = at.toISOString().replace(/[-:]/g, "");
+  const chosen = stamp === last.stamp ? last.chosen + 1n : BigInt(`0x${randomBytes(5).toString("hex")}`) >> 1n;
+  last = { stamp, chosen };
+  return `${stamp}-${chosen.toString(16).padStart(10, "0")}`;
+}
 
 /** A state that was opened to be read. */
 class Reader implements Store {

@@ -5,7 +5,7 @@ import { type Holder, type Recorded, STATE_VERSION, type State } from "../model/
 import { type Changes, isSameRow, rowsOf } from "./changes.ts";
 import { Commits } from "./commits.ts";
 import { showState } from "./document.ts";
-import { encode, type RunEntry } from "./journal.ts";
+import { encode, encodeText, type RunEntry, textOf, textOfRows } from "./journal.ts";
 import { isRow, rowFault } from "./rows.ts";
 import type { StateLock } from "./storage.ts";
 
@@ -15,7 +15,12 @@ interface StoredDocument {
   readonly tag: string | undefined;
 }
 
-type Pending = { readonly at: string; readonly said: RunEntry };
+interface Pending {
+  readonly at: string;
+  /** As the journal has it. */
+  readonly said: string;
+  readonly isDurable: boolean;
+}
 
 /** A state that is open to be changed: what state.ts promises of a Store. */
 export class Writer {
@@ -74,8 +79,8 @@ export class Writer {
     const rows = [...changes].map(([at, row]) => [at, row === undefined ? undefined : kept(at, row)] as const);
     if (rows.length === 0) return;
     // At once, so that later changes see it; and kept when the journal cannot be written, since the document may still be.
-    for (const [at, row] of rows) this.#set(at, row);
-    await this.#add({ put: Object.fromEntries(rows.map(([at, row]) => [at, row ?? null])) });
+    for (const [at, kept] of rows) this.#set(at, kept?.row);
+    await this.#add(textOfRows(rows.map(([at, kept]) => [at, kept?.json ?? "null"])), true);
   }
 
   async rename(from: Address, to: Address): Promise<void> {
@@ -93,7 +98,7 @@ export class Writer {
   record(event: Event): void {
     if (event.type === "run.done") this.#outcome = event.outcome;
     if (this.#closing !== undefined || this.#lease.journal === undefined || event.type === "transfer.progress") return;
-    this.#add({ event }).catch((error: unknown) => {
+    this.#add(textOf({ event })).catch((error: unknown) => {
       this.#onNote?.(`the journal of this run is incomplete: ${error instanceof Error ? error.message : error}`);
     });
   }
@@ -115,16 +120,15 @@ export class Writer {
 
   async #end(): Promise<void> {
     const { serial } = this.#written.state;
-    await this.#add({ end: { serial, ...(this.#outcome === undefined ? {} : { outcome: this.#outcome }) } }).catch(
-      () => {
-        // The document is written: a journal that cannot take its last line has nothing to tell that counts.
-      },
-    );
+    const end = { serial, ...(this.#outcome === undefined ? {} : { outcome: this.#outcome }) };
+    await this.#add(textOf({ end })).catch(() => {
+      // The document is written: a journal that cannot take its last line has nothing to tell that counts.
+    });
     await this.#lease.journal?.finish(this.run);
   }
 
-  async #add(said: RunEntry): Promise<void> {
-    await this.#commits.add({ at: this.#now().toISOString(), said });
+  async #add(said: string, isDurable = false): Promise<void> {
+    await this.#commits.add({ at: this.#now().toISOString(), said, isDurable });
   }
 
   #set(at: Address, row: Recorded | undefined): void {
@@ -142,9 +146,9 @@ export class Writer {
   async #append(items: readonly Pending[]): Promise<void> {
     let seq = this.#seq;
     const lines = items.map(
-      ({ at, said }) => (seq === 0 ? encode(++seq, at, this.#begin()) : "") + encode(++seq, at, said),
+      ({ at, said }) => (seq === 0 ? encode(++seq, at, this.#begin()) : "") + encodeText(++seq, at, said),
     );
-    const durable = items.some(({ said }) => "put" in said);
+    const durable = items.some(({ isDurable }) => isDurable);
     await this.#lease.journal?.append(this.run, lines.join(""), durable);
     this.#seq = seq;
   }
@@ -166,10 +170,11 @@ export class Writer {
   }
 }
 
-/** The row as the next opening will read it. A row that could not be read then is a bug of the caller. */
-function kept(at: Address, row: Recorded): Recorded {
-  const plain: unknown = JSON.parse(JSON.stringify(row));
-  if (isRow(at, plain)) return plain;
+/** The row as the next opening will read it, and its JSON. A row that could not be read then is a bug of the caller. */
+function kept(at: Address, row: Recorded): { readonly row: Recorded; readonly json: string } {
+  const json = JSON.stringify(row);
+  const plain: unknown = JSON.parse(json);
+  if (isRow(at, plain)) return { row: plain, json };
   const fault = rowFault(at, plain);
   throw new TypeError(`no row for ${at}: ${fault?.path.join(".")}: ${fault?.message}`);
 }

@@ -30,7 +30,7 @@ const isProducts = t.isObject({ products: t.isRecord(isProduct) }, more);
 type Item = t.InferType<typeof isItem>;
 
 /** One file of an image. */
-export interface File {
+interface File {
   readonly path: string;
   readonly sha256: string;
   readonly size: number;

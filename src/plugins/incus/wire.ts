@@ -19,7 +19,7 @@ export const isEnvelope = t.isObject(
 );
 export type Envelope = t.InferType<typeof isEnvelope>;
 
-export const isAlias = t.isObject({ name: t.isString(), description: t.isOptional(t.isString()) }, more);
+const isAlias = t.isObject({ name: t.isString(), description: t.isOptional(t.isString()) }, more);
 export const isAliasEntry = t.isObject(
   {
     name: t.isString(),

@@ -2,7 +2,7 @@ import { lstatSync } from "node:fs";
 import { lutimes, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errno, Failure, hexOf, passThrough, type Source } from "images";
-import { type Disk, isFull, openPlain, sha256OfFile, whenMissing } from "./disk.ts";
+import { type Disk, isFull, openPlain, sha256OfPlain, whenMissing } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
 import { NewFile } from "./new-file.ts";
 import type { StoreBlob } from "./record.ts";
@@ -83,7 +83,7 @@ export class Blobs {
     const blob = join(this.#directory, sha256);
     const isOurs = await this.#ledger.has("blobs", sha256);
     const found = await this.#disk.look(blob);
-    if (found === undefined && !isOurs) await this.#ledger.add("blobs", sha256);
+    if (found === undefined && !isOurs) await this.#ledger.enter("blobs", sha256);
     try {
       await this.#disk.link(temporary, blob);
       await this.#disk.remove(temporary);
@@ -103,7 +103,7 @@ export class Blobs {
   async #holds(blob: string, sha256: string, size: number): Promise<boolean> {
     const found = await this.#disk.look(blob);
     if (!found?.isFile() || Number(found.size) !== size) return false;
-    return (await sha256OfFile(blob).catch(whenMissing(undefined))) === sha256;
+    return (await sha256OfPlain(blob).catch(whenMissing(undefined))) === sha256;
   }
 
   async read({ sha256 }: StoreBlob): Promise<Uint8Array> {

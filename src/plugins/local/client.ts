@@ -186,11 +186,12 @@ export class Directory {
     used: { readonly blobs: ReadonlySet<string>; readonly files: ReadonlySet<string> },
     now: Date,
   ): Promise<void> {
+    const left = { files: await this.#unused("files", used.files), blobs: await this.#unused("blobs", used.blobs) };
+    if (left.files.length + left.blobs.length === 0) return;
     const records = await Promise.all((await this.#records.names()).map((name) => this.entry(idOfFile(name))));
     if (records.includes(undefined) || (await this.#working.hasOthers(now))) return;
     for (const kind of ["files", "blobs"] as const) {
-      for (const name of await this.#ledger.names(kind)) {
-        if (used[kind].has(name)) continue;
+      for (const name of left[kind]) {
         const found = await lstat(this.at(kind, name)).catch(whenMissing(undefined));
         if (found !== undefined && now.getTime() - found.mtimeMs < this.#grace) continue;
         const isOurs = kind === "blobs" ? found?.isFile() : (await this.#ledger.ownFile(name)) !== undefined;
@@ -198,5 +199,9 @@ export class Directory {
         await this.#ledger.drop(kind, name);
       }
     }
+  }
+
+  async #unused(kind: "blobs" | "files", used: ReadonlySet<string>): Promise<readonly string[]> {
+    return (await this.#ledger.names(kind)).filter((name) => !used.has(name));
   }
 }

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { promisify } from "node:util";
-import { errno, SmallReads } from "images";
+import { errno, SmallReads, sha256OfFile } from "images";
 
 export const isFull = (thrown: unknown): boolean => errno(thrown) === "ENOSPC" || errno(thrown) === "EDQUOT";
 
@@ -46,6 +46,8 @@ const later = { open: promisify(fs.open), writeFile: promisify(fs.writeFile), sy
 /** Small calls of the file system of a store, which are made at once where it is quick: an image needs dozens of them. */
 export class Disk {
   readonly #calls = new SmallReads();
+  /** A new inode may take longer than all other calls. */
+  readonly #creations = new SmallReads();
 
   /** What is at the path itself; undefined: nothing. */
   async look(path: string): Promise<fs.BigIntStats | undefined> {
@@ -96,19 +98,38 @@ export class Disk {
       .catch(whenMissing(undefined));
   }
 
-  /** A new small file with these bytes; `durable`: synced. Never made at once: a new inode, and a sync, may take long. */
+  /** A new small file with these bytes; `durable`: synced. A sync is never made at once: it may take long. */
   async create(path: string, bytes: string | Uint8Array, { durable = false } = {}): Promise<void> {
-    if (!durable) return await fs.promises.writeFile(path, bytes, { flag: "wx" });
-    const fd = await later.open(path, "wx");
+    const fd = await this.#creations.read(
+      () => written(fs.openSync(path, "wx"), bytes),
+      async () => await writtenLater(await later.open(path, "wx"), bytes),
+    );
     try {
-      await this.#calls.read(
-        () => fs.writeFileSync(fd, bytes),
-        () => later.writeFile(fd, bytes),
-      );
-      await later.sync(fd);
+      if (durable) await later.sync(fd);
     } finally {
       fs.closeSync(fd);
     }
+  }
+}
+
+/** The file, when all bytes are in it; it is closed when they cannot be. */
+function written(fd: number, bytes: string | Uint8Array): number {
+  try {
+    fs.writeFileSync(fd, bytes);
+    return fd;
+  } catch (thrown) {
+    fs.closeSync(fd);
+    throw thrown;
+  }
+}
+
+async function writtenLater(fd: number, bytes: string | Uint8Array): Promise<number> {
+  try {
+    await later.writeFile(fd, bytes);
+    return fd;
+  } catch (thrown) {
+    fs.closeSync(fd);
+    throw thrown;
   }
 }
 
@@ -139,19 +160,12 @@ export async function* bytesOf(path: string, signal?: AbortSignal): AsyncGenerat
 }
 
 const PIECE = 1 << 20;
-const HASHED = 256 << 10;
 
-/** Through one buffer: many large files may be hashed at once. */
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = new Bun.CryptoHasher("sha256");
+/** The SHA-256 of a regular file, in hex; a symbolic link is not followed. */
+export async function sha256OfPlain(path: string): Promise<string> {
   const file = await openPlain(path);
   try {
-    const room = new Uint8Array(HASHED);
-    for (;;) {
-      const { bytesRead } = await file.read(room, 0, HASHED);
-      if (bytesRead === 0) return hash.digest("hex");
-      hash.update(room.subarray(0, bytesRead));
-    }
+    return await sha256OfFile(file);
   } finally {
     await file.close();
   }

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errno, Failure } from "images";
-import { type Disk, readPlain, sha256OfFile, whenMissing } from "./disk.ts";
+import { type Disk, readPlain, sha256OfPlain, whenMissing } from "./disk.ts";
 import { GUARD } from "./pages.ts";
 
 /** Files of the indexes, and the names under which the ledger has them. */
@@ -38,7 +38,11 @@ export class Ledger {
 
   /** Of a blob or an index. */
   async add(kind: "blobs" | "indexes", name: string): Promise<void> {
-    if (await this.has(kind, name)) return;
+    if (!(await this.has(kind, name))) await this.enter(kind, name);
+  }
+
+  /** The same where it has just been seen that there is none. */
+  async enter(kind: "blobs" | "indexes", name: string): Promise<void> {
     const entry = join(this.#root, "wrote", kind, name);
     // Only its name counts: a second one of the empty page that is there costs no inode. Where it cannot have one more, a file of its own.
     await this.#disk.link(join(this.#root, "wrote", kind, GUARD), entry).catch(async (thrown: unknown) => {
@@ -75,7 +79,7 @@ export class Ledger {
     const linked = versions.find((version) => version.endsWith(` ${found.ino}`));
     if (linked !== undefined || versions.length === 0) return linked;
     // A store that was copied has other inodes.
-    const sha256 = await sha256OfFile(join(this.#root, "files", name));
+    const sha256 = await sha256OfPlain(join(this.#root, "files", name));
     return versions.find((version) => version.startsWith(`${sha256} `));
   }
 
@@ -98,7 +102,7 @@ export class Ledger {
       const [disk] = blobs;
       const [named, blob] = [await this.#state(join("files", file)), await this.#state(join("blobs", disk ?? ""))];
       if (disk === undefined || !named?.isFile() || !blob?.isFile()) continue;
-      const isSame = named.ino === blob.ino || (await sha256OfFile(join(this.#root, "files", file))) === disk;
+      const isSame = named.ino === blob.ino || (await sha256OfPlain(join(this.#root, "files", file))) === disk;
       if (isSame) await this.addFile(file, [`${disk} ${named.ino}`]);
     }
     for (const [name, path] of Object.entries(INDEXES)) {

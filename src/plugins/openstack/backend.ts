@@ -23,7 +23,7 @@ import { additionsTo } from "./added.ts";
 import { type CloudContext, OpenCloud } from "./cloud.ts";
 import { headFrom } from "./head.ts";
 import { idAt, parseId, regionOf } from "./ids.ts";
-import { declares, isGenuine, nameOf, observed, operations, ownerOf } from "./image.ts";
+import { declares, isGenuine, nameOf, observed, operations, ownerOf, strongestOf } from "./image.ts";
 import { type CreationContext, formatOf, make, named } from "./make.ts";
 import { type MemberClientFactory, share, sharing } from "./members.ts";
 import { MARKS } from "./properties.ts";
@@ -157,7 +157,7 @@ export class OpenStack implements Backend<OsImage>, ReportsAdditions<OsImage>, D
     const name = `${(found.name ?? own).replaceAll(/[^A-Za-z0-9._-]+/g, "-")}.${found.disk_format ?? "img"}`;
     const size = found.size ?? undefined;
     const open = (reading: AbortSignal) => site.glance.bytes(own, reading);
-    return [{ name, format, ...(size === undefined ? {} : { size }), open }];
+    return [{ name, format, ...(size === undefined ? {} : { size }), ...strongestOf(found), open }];
   }
 
   async retire(id: ImageId, how: "hide" | "deactivate", { signal }: Context): Promise<void> {

@@ -7,6 +7,7 @@ import {
   isSameSet,
   type Marker,
   type Observed,
+  type Part,
   type Reported,
 } from "images";
 import type { Operation } from "./glance.ts";
@@ -18,7 +19,7 @@ import type { GlanceAnswer, Member } from "./wire.ts";
 // What an answer of Glance comes to, and what it is asked for, as values.
 
 /** Where an image was seen. */
-export interface Seen {
+interface Seen {
   /** As shown; undefined where the catalogue names none. */
   readonly region: string | undefined;
   /** False: the region is part of the image's id. */
@@ -121,6 +122,13 @@ export function digestsOf(answer: GlanceAnswer): Digests {
     ...(checksum == null || checksum === "" ? {} : { md5: digest("md5", checksum) }),
     ...(algorithm === undefined || !os_hash_value ? {} : { [algorithm]: digest(algorithm, os_hash_value) }),
   };
+}
+
+/** What its bytes are compared with. */
+export function strongestOf(answer: GlanceAnswer): Partial<Pick<Part, "digest">> {
+  const digests = digestsOf(answer);
+  const digest = ALGORITHMS.flatMap((name) => digests[name] ?? []).at(-1);
+  return digest === undefined ? {} : { digest };
 }
 
 function statusOf({ status }: GlanceAnswer, properties: Words): "ready" | "pending" | "failed" {

@@ -25,7 +25,7 @@ export const isImageId = (text: string): boolean => /^ami-[0-9a-f]{8,17}$/.test(
 export const isSnapshotId = (text: string): boolean => /^snap-[0-9a-f]{8,17}$/.test(text);
 
 /** Whether a failure says that there is nothing of that id: 5xxx, which comes as HTTP 400. */
-export const isMissing = (thrown: unknown): boolean => thrown instanceof Failure && thrown.code === "backend.missing";
+const isMissing = (thrown: unknown): boolean => thrown instanceof Failure && thrown.code === "backend.missing";
 
 /** The actions of the API that images need. */
 export class OutscaleClient {

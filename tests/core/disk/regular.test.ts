@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { writeFile } from "node:fs/promises";
-import { openRegular } from "../../../src/core/disk/regular.ts";
+import { mkdir, writeFile } from "node:fs/promises";
+import { openRegular, readSmall, SMALL } from "../../../src/core/disk/regular.ts";
 import { folder } from "../store/help.ts";
 
 const LARGE = 8 << 20;
@@ -35,4 +35,23 @@ test("what is closed reads nothing more, whatever has its number by then", async
   }
   await file.close();
   expect((await other.read(new Uint8Array(16), 0, 16, 0)).bytesRead).toBe(16);
+});
+
+test("a small file is read whole by one call; anything else is left to be opened", async () => {
+  await using at = await folder();
+  for (const size of [0, 1, 5000, SMALL - 1, SMALL]) {
+    const bytes = Buffer.alloc(size, "b");
+    await writeFile(`${at.path}/small`, bytes);
+    const found = await readSmall(`${at.path}/small`);
+    expect(found?.bytes.length).toBe(size);
+    expect(Buffer.compare(found?.bytes ?? Buffer.of(1), bytes)).toBe(0);
+    expect(found?.stat.size).toBe(BigInt(size));
+  }
+  await writeFile(`${at.path}/large`, Buffer.alloc(SMALL + 1));
+  expect(await readSmall(`${at.path}/large`)).toBeUndefined();
+  await mkdir(`${at.path}/directory`);
+  expect(await readSmall(`${at.path}/directory`)).toBeUndefined();
+  expect(Bun.spawnSync(["mkfifo", `${at.path}/pipe`]).exitCode).toBe(0);
+  expect(await readSmall(`${at.path}/pipe`)).toBeUndefined();
+  expect(await readSmall(`${at.path}/none`).then(String, (thrown: unknown) => String(thrown))).toContain("ENOENT");
 });

@@ -130,6 +130,19 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
     }
   });
 
+  test("a disk of 0 bytes is none: nothing is made of it", async () => {
+    await using at = await folder();
+    for (const kind of ["qcow2", "vmdk", "vdi", "vhdx"] as const) {
+      const path = join(at.path, kind);
+      qemu("create", "-f", kind, path, "0");
+      const rawOf = async () => {
+        const plan = planTransform(await identifyFile(path), RAW);
+        return await all(transform({ kind: "file", path }, plan, { target: RAW, directory: at.path }));
+      };
+      expect([kind, await codeOf(rawOf())]).toEqual([kind, "source.format"]);
+    }
+  });
+
   test("a disk beyond the limit, an image on another, and a signal", async () => {
     await using at = await folder();
     await using work = await folder();

@@ -55,6 +55,18 @@ for (const threads of [false, true]) {
   });
 }
 
+test("what a thread has hashed until now is told, and more may come", async () => {
+  const bytes = disk(5_000_000);
+  using worker = new HashWorker("sha256");
+  for (let at = 0; at < bytes.length; at += 700_000) {
+    const piece = bytes.subarray(at, at + 700_000);
+    await worker.update(piece);
+    const until = createHash("sha256").update(bytes.subarray(0, at + piece.length));
+    expect(await worker.soFar()).toBe(until.digest("hex"));
+  }
+  expect(await worker.digest()).toBe(createHash("sha256").update(bytes).digest("hex"));
+});
+
 test("many digests share few threads, each of them right, and the threads go with the last", async () => {
   const bytes = disk(3_000_000);
   const workers = Array.from({ length: 16 }, (_, i) => new HashWorker(i % 2 === 0 ? "md5" : "sha512"));

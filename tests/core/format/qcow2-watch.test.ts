@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { watchedQcow2 } from "../../../src/core/format/qcow2/watch.ts";
-import { all, codeOf, FIXTURES, pieces } from "./tools.ts";
+import { identifyFile } from "../../../src/core/format/transform.ts";
+import { all, codeOf, FIXTURES, folder, pieces } from "./tools.ts";
 
 const fixture = async (name: string): Promise<Uint8Array<ArrayBuffer>> =>
   new Uint8Array(await Bun.file(join(FIXTURES, name)).arrayBuffer());
@@ -32,4 +33,27 @@ describe("a qcow2 image that is passed on as a stream", () => {
     new DataView(bytes.buffer).setUint32(76, 4);
     expect(await codeOf(all(watchedQcow2(pieces(bytes, 700))))).toBe("source.format");
   });
+
+  // Where the table of snapshots is at 60 and 64 of the header; its first entry begins with its own first-level table.
+  const IMPOSSIBLE: readonly (readonly [string, string, (view: DataView, table: number) => void])[] = [
+    ["more snapshots than qemu opens", "source.corrupt", (view) => view.setUint32(60, 0xffff_ffff)],
+    ["a table between two clusters", "source.corrupt", (view, table) => view.setBigUint64(64, BigInt(table + 8))],
+    ["no table", "source.corrupt", (view) => view.setBigUint64(64, 0n)],
+    ["a table behind the end", "source.truncated", (view) => view.setBigUint64(64, 1n << 40n)],
+    ["more entries than the file has", "source.", (view) => view.setUint32(60, 60_000)],
+    ["a first-level table behind the end", "source.truncated", (view, table) => view.setBigUint64(table, 1n << 41n)],
+    ["more added to an entry than qemu takes", "source.corrupt", (view, table) => view.setUint32(table + 36, 2000)],
+  ];
+
+  for (const [what, code, spoil] of IMPOSSIBLE)
+    test(`snapshots, ${what}: refused as a stream and as a file`, async () => {
+      const bytes = await fixture("snapshot.qcow2");
+      const view = new DataView(bytes.buffer);
+      spoil(view, Number(view.getBigUint64(64)));
+      for (const most of [100, 1 << 20])
+        expect(await codeOf(all(watchedQcow2(pieces(bytes, most), bytes.length)))).toStartWith(code);
+      await using place = await folder();
+      await Bun.write(`${place.path}/x.qcow2`, bytes);
+      expect(await codeOf(identifyFile(`${place.path}/x.qcow2`))).toStartWith(code);
+    });
 });

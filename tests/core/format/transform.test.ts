@@ -5,8 +5,8 @@ import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress } from "../../../src/core/format/compression.ts";
 import { type Detected, identifyHead } from "../../../src/core/format/identify.ts";
 import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
-import { plain, writeSparse } from "../../../src/core/format/segment.ts";
-import { identifyFile, transform, transformSparse } from "../../../src/core/format/transform.ts";
+import { plain, sparse, writeSparse } from "../../../src/core/format/segment.ts";
+import { identifyFile, transform } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, FIXTURES, fixtureDisk, folder, pieces } from "./tools.ts";
 
 setDefaultTimeout(300_000);
@@ -180,8 +180,7 @@ describe("a transform", () => {
     raw.set(fixtureDisk(), 1 << 20);
     const packed = await all(compress("gz", bytesOf(raw)));
     const plan = planTransform(await identifyHead(packed), RAW);
-    const segments = (): ReturnType<typeof transformSparse> =>
-      transformSparse({ kind: "stream", bytes: pieces(packed) }, plan, { target: RAW });
+    const segments = () => sparse(transform({ kind: "stream", bytes: pieces(packed) }, plan, { target: RAW }));
     expect(digestOf(await all(plain(segments())))).toBe(digestOf(raw));
     const path = join(at.path, "sparse");
     const file = await open(path, "w");

@@ -39,7 +39,7 @@ const plugin: Plugin = {
   },
 };
 
-const skippedClauses = (): never => {
+const uncalled = (): never => {
   throw new Error("an origin is known without this");
 };
 
@@ -63,18 +63,18 @@ async function wanted(attributes: Attributes, resolves = true) {
     plugins: new Map([[backendName("lab"), plugin]]),
     state: { version: 1, lineage: "l", serial: 1, images: {} },
     renamed: new Map(),
-    open: skippedClauses,
-    look: skippedClauses,
+    open: uncalled,
+    look: uncalled,
     run: "r",
     signal: new AbortController().signal,
     now: () => new Date(0),
   };
   const backend: Backend = {
-    read: skippedClauses,
-    list: skippedClauses,
-    create: skippedClauses,
-    update: skippedClauses,
-    delete: skippedClauses,
+    read: uncalled,
+    list: uncalled,
+    create: uncalled,
+    update: uncalled,
+    delete: uncalled,
     ...(resolves && {
       resolve: async () => {
         resolved += 1;

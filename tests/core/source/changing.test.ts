@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { appendFile, open, readdir, rename, stat, truncate, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { SMALL } from "../../../src/core/disk/regular.ts";
 import type { Digest } from "../../../src/core/model/digest.ts";
 import type { ByteRequirements } from "../../../src/core/model/image.ts";
 import type { PlainSource } from "../../../src/core/model/source.ts";
@@ -72,6 +73,18 @@ for (const [name, change] of CHANGES) {
     const { got, failure } = await reading(place, fileSource(path), ANY, () => change(path));
     expect([failure?.code, got.length < SIZE]).toEqual(["source.changed", true]);
   });
+
+  for (const size of [20, 5000, SMALL])
+    test(`a file of ${size} bytes that ${name} after it was opened`, async () => {
+      await using place = await bench();
+      const path = await place.file("a.img", BYTES.subarray(0, size));
+      const source = await place.run().open(fileSource(path), ANY, opening());
+      await change(path);
+      for (const pieces of [source.open(never), source.lend?.(never)]) {
+        const { got, failure } = await attempt(pieces ?? source.open(never));
+        expect([failure?.code, got.length]).toEqual(["source.changed", 0]);
+      }
+    });
 
   test(`a sparse file that ${name} while it is read`, async () => {
     await using place = await bench();

@@ -1,10 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { Failure } from "../../../src/core/failure.ts";
 import { withCollection } from "../../../src/core/format/collection.ts";
+import { hashThreads } from "../../../src/core/format/hash-worker.ts";
 import { GrowingFile } from "../../../src/core/source/fetch/growing-file.ts";
 import { gathered } from "../../../src/core/source/pieces.ts";
 import { heldBack } from "../../../src/core/source/verified-bytes.ts";
@@ -22,11 +24,36 @@ test("many digests at once, here and on threads, are those of the bytes", async 
   const bytes = noise(5_000_000);
   const names = ["md5", "sha1", "sha256", "sha384", "sha512", "blake2b512"] as const;
   for (const size of [bytes.length, undefined]) {
-    using hashing = new Hashers(names, size);
+    using hashing = new Hashers(names, { size });
     for (let at = 0; at < bytes.length; at += 777_777) await hashing.update(bytes.subarray(at, at + 777_777));
     const made = await hashing.end();
     for (const name of names) expect(made.get(name)).toBe(createHash(name).update(bytes).digest("hex"));
   }
+});
+
+test("a digest beside another one has a thread where many bytes are known to come, asked for with the first of them", async () => {
+  const bytes = noise(1_000_000);
+  const wanted = createHash("sha256").update(bytes).digest("hex");
+  let size: number | undefined;
+  for (const [known, threads] of [
+    [100 << 20, availableParallelism() > 1 ? 1 : 0],
+    [bytes.length, 0],
+    [undefined, 0],
+  ] as const) {
+    size = undefined;
+    using hashing = new Hashers(["sha256"], { size: () => size, isBeside: true });
+    size = known;
+    await hashing.update(bytes.subarray(0, 300_000));
+    expect(hashThreads()).toBe(threads);
+    const before = createHash("sha256").update(bytes.subarray(0, 300_000)).digest("hex");
+    expect(await hashing.soFar()).toBe(before);
+    await hashing.update(bytes.subarray(300_000));
+    expect((await hashing.end()).get("sha256")).toBe(wanted);
+    expect(hashThreads()).toBe(0);
+  }
+  using alone = new Hashers(["sha256"], { size: 100 << 20 });
+  await alone.update(bytes);
+  expect(hashThreads()).toBe(0);
 });
 
 test("a reader that does not keep up is lent few buffers, each good until the fourth after it is asked for", async () => {

@@ -143,6 +143,20 @@ describe("two readers of one source, each with its own demand", () => {
     await using place = await bench();
     const run = place.run({ download: async () => [partOf(BYTES, { digest: hash("x") })] });
     expect(await codeOf(run, IMAGE)).toBe("source.changed");
+    const strong = place.run({ download: async () => [partOf(BYTES, { digest: hash("x", "sha512") })] });
+    expect(await codeOf(strong, IMAGE)).toBe("source.changed");
+  });
+
+  test("a part is as long as its backend says, or it is not taken", async () => {
+    await using place = await bench();
+    for (const [more, code] of [
+      [0, undefined],
+      [1, "source.digest"],
+      [-1, "source.digest"],
+    ] as const) {
+      const run = place.run({ download: async () => [partOf(BYTES, { size: BYTES.length + more })] });
+      expect([more, await codeOf(run, IMAGE)]).toEqual([more, code]);
+    }
   });
 
   test("what the plan pinned of another image holds for that reader alone", async () => {

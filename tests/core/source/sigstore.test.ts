@@ -81,6 +81,49 @@ for (const name of ["sums", "attested"]) {
   });
 }
 
+type Tree = Record<string, unknown>;
+const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null;
+/** What is below some keys, all of them tables. */
+function below(tree: unknown, ...path: readonly (string | number)[]): Tree {
+  const found = path.reduce<unknown>((at, key) => (isTree(at) ? at[key] : undefined), tree);
+  if (!isTree(found)) throw new Error(`nothing at ${path.join(".")}`);
+  return found;
+}
+const ENDED = { start: "2000-01-01T00:00:00Z", end: "2001-01-01T00:00:00Z" };
+
+/** A bundle, one of other bytes by the same client, and the root: what somebody changes who has no key. */
+const FORGERIES: Readonly<Record<string, (entry: Tree, other: Tree, root: Tree) => void>> = {
+  "no proof that the log includes it": (entry) => delete entry["inclusionProof"],
+  "no time of the log": (entry) => delete entry["inclusionPromise"],
+  "no checkpoint": (entry) => delete below(entry, "inclusionProof")["checkpoint"],
+  "the entry of another signature": (entry, other) => Object.assign(entry, other),
+  "the body of another entry": (entry, other) =>
+    Object.assign(entry, { canonicalizedBody: other["canonicalizedBody"] }),
+  "a time after the certificate": (entry) => Object.assign(entry, { integratedTime: "4102444800" }),
+  "no time at all": (entry) => Object.assign(entry, { integratedTime: "0" }),
+  "an authority that had ended": (_, __, root) =>
+    Object.assign(below(root, "certificateAuthorities", 0), { validFor: ENDED }),
+  "a log that had ended": (_, __, root) => Object.assign(below(root, "tlogs", 0, "publicKey"), { validFor: ENDED }),
+};
+
+for (const [what, forge] of Object.entries(FORGERIES))
+  test(`${what}: refused`, async () => {
+    await using place = await bench();
+    for (const [name, another] of [
+      ["sums", "attested"],
+      ["attested", "sums"],
+    ] as const) {
+      const read = async (path: string): Promise<unknown> => await Bun.file(fixture(path)).json();
+      const [bundle, other] = [await read(`${name}.sigstore.json`), await read(`${another}.sigstore.json`)];
+      const root = below(await read("trusted_root.json"));
+      const entry = ["verificationMaterial", "tlogEntries", 0] as const;
+      forge(below(bundle, ...entry), below(other, ...entry), root);
+      const where = await place.file("forged.json", JSON.stringify(bundle));
+      const key = await place.file("forged-root.json", JSON.stringify(root));
+      expect([name, (await refusal(SUMS, keyless(name, { where, key }))).code]).toEqual([name, "source.signature"]);
+    }
+  });
+
 /** A bundle as cosign sign-blob --key makes it. */
 function made(bytes: Uint8Array, curve = "prime256v1") {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: curve });

@@ -312,3 +312,16 @@ test("the events of a run are read in order, the newest run first; progress is l
   expect(events?.map(({ event }) => event.type)).toEqual(["run.started", "run.done"]);
   expect(await readRun(here.storage, "none", signal)).toBeUndefined();
 });
+
+test("runs of one millisecond are listed in their order, the newest first", async () => {
+  await using here = await place();
+  const done: string[] = [];
+  const now = () => new Date("2026-03-01T10:15:00.123Z");
+  for (let i = 0; i < 8; i++) {
+    await using store = await openStore({ storage: here.storage, operation: `run ${i}`, write: true, signal, now });
+    await store.put(a, row("lab", `${i}`));
+    done.push(store.run);
+  }
+  expect(new Set(done.map((run) => run.length))).toEqual(new Set([31]));
+  expect((await runs(here.storage, signal)).map(({ id }) => id)).toEqual(done.toReversed());
+});

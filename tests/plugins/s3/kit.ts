@@ -1,7 +1,7 @@
-import { connect, createServer, type Socket } from "node:net";
 import { type HttpOptions, type Signer, signedHeaders } from "images";
 import { createHttpClient } from "../../../src/core/net/http.ts";
 import { AWS } from "../../core/store/servers.ts";
+import { relay } from "../../relay.ts";
 
 /** A way to a server of this machine, which counts requests, and refuses them or cuts connections when a test says so. */
 export interface Front extends AsyncDisposable {
@@ -23,27 +23,13 @@ export interface Front extends AsyncDisposable {
 const REQUEST = /^([A-Z]+ \/\S*) HTTP\/1\.1\r$/gm;
 
 export async function front(to: string): Promise<Front> {
-  const sockets = new Set<Socket>();
   const asked: string[] = [];
   let refusing = { status: 0, times: 0 };
   let share = 0;
   let stalled: RegExp | undefined;
   let changed: ((chunk: Buffer) => Buffer) | undefined;
-  const server = createServer((from) => {
-    const on = connect(Number(new URL(to).port), "127.0.0.1");
-    const end = () => {
-      from.destroy();
-      on.destroy();
-    };
-    for (const socket of [from, on]) {
-      sockets.add(socket);
-      socket.on("error", end);
-      socket.on("close", () => {
-        sockets.delete(socket);
-        (socket === on ? from : on).end();
-      });
-    }
-    from.on("data", (chunk: Buffer) => {
+  const way = await relay(Number(new URL(to).port), {
+    sent(chunk, from, on) {
       const found = chunk.includes(" HTTP/1.1\r")
         ? [...chunk.toString("latin1").matchAll(REQUEST)].map(([, line = ""]) => line)
         : [];
@@ -55,16 +41,14 @@ export async function front(to: string): Promise<Front> {
       }
       if (found.some((line) => stalled?.test(line))) return void from.removeAllListeners("data").resume();
       on.write(changed === undefined ? chunk : changed(Buffer.from(chunk)));
-    });
-    on.on("data", (chunk) => (Math.random() < share ? end() : void from.write(chunk)));
+    },
+    got: (chunk, from, end) => (Math.random() < share ? end() : void from.write(chunk)),
   });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
   return {
-    url: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
+    url: `http://127.0.0.1:${way.port}`,
     asked,
     requests: () => asked.length,
-    connections: () => [...sockets].length / 2,
+    connections: way.connections,
     refuse(status, times) {
       refusing = { status, times };
     },
@@ -77,10 +61,7 @@ export async function front(to: string): Promise<Front> {
     loses(now) {
       share = now;
     },
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((done) => server.close(done));
-    },
+    [Symbol.asyncDispose]: () => way[Symbol.asyncDispose](),
   };
 }
 

@@ -89,19 +89,6 @@ for (const [name, start] of servers) {
     expect(Buffer.compare(Buffer.from(await Bun.file(world.folder.at("back.img")).arrayBuffer()), BYTES)).toBe(0);
   });
 
-  it(`${name}: other bytes than the killed ones are sent, whatever the server has`, async () => {
-    await using world = await BucketWorld.make(server, BIG, 'grace = "0s"\n');
-    await Bun.write(world.folder.at("a.img"), BYTES);
-    await killedWith(world, 2);
-    const other = Buffer.from(BYTES);
-    other[MIB] = (other[MIB] ?? 0) ^ 1;
-    await Bun.write(world.folder.at("a.img"), other);
-    await world.ends(0, "apply", "--yes");
-    expect(await world.hands.uploads()).toEqual([]);
-    expect(await world.keys("blobs/")).toEqual([`blobs/${sha256(other)}`]);
-    await world.ends(0, "verify");
-  });
-
   it(`${name}: uploads that no note of the store names stay; those of a run that died go after \`resume\``, async () => {
     await using world = await BucketWorld.make(server, BIG, 'grace = "0s"\nresume = "1h"\n');
     await Bun.write(world.folder.at("a.img"), BYTES);
@@ -117,30 +104,6 @@ for (const [name, start] of servers) {
     await world.ends(0, "apply", "--yes");
     expect((await world.hands.uploads()).sort()).toEqual([...theirs].sort());
     expect(await world.keys("wrote/uploads/")).toEqual([]);
-  });
-
-  it(`${name}: bytes whose digest is not known beforehand get their name when they are there`, async () => {
-    await using world = await BucketWorld.make(server, `${BIG}compression = "gz"\n`);
-    await Bun.write(world.folder.at("a.img"), BYTES);
-    await world.ends(0, "apply", "--yes");
-    const [blob = ""] = await world.keys("blobs/");
-    const { headers } = await world.hands.send("HEAD", `mirror/${blob}`);
-    expect(Number(headers.get("content-length"))).toBeGreaterThan(BYTES.byteLength / 2);
-    expect([await world.keys("tmp/"), await world.hands.uploads()]).toEqual([[], []]);
-    await world.ends(0, "verify");
-  });
-
-  it(`${name}: an upload that was complete when its run died leaves nothing`, async () => {
-    await using world = await BucketWorld.make(server, `${BIG}compression = "gz"\n`, 'grace = "0s"\n');
-    await Bun.write(world.folder.at("a.img"), BYTES);
-    const isSent = async () => (await world.keys("tmp/")).length > 0;
-    await killedAt(world, /^PUT \S*\/mirror\/blobs\//, isSent);
-    await world.ends(0, "apply", "--yes");
-    expect([await world.keys("tmp/"), await world.keys("wrote/uploads/"), await world.hands.uploads()]).toEqual([
-      [],
-      [],
-      [],
-    ]);
   });
 
   it(`${name}: an object of more than a copy can hold is copied in parts`, async () => {
@@ -165,6 +128,46 @@ for (const [name, start] of servers) {
     const back = await Array.fromAsync(objects.stream("files/copy", new AbortController().signal));
     expect(Buffer.compare(Buffer.concat(back), BYTES)).toBe(0);
     expect((await objects.head("files/copy"))?.owner).toEqual({ store: id, key: "files/copy" });
+  });
+
+  // What follows asks more of us, and nothing more of a server: one is enough.
+  if (name !== "versitygw") continue;
+
+  it(`${name}: other bytes than the killed ones are sent, whatever the server has`, async () => {
+    await using world = await BucketWorld.make(server, BIG, 'grace = "0s"\n');
+    await Bun.write(world.folder.at("a.img"), BYTES);
+    await killedWith(world, 2);
+    const other = Buffer.from(BYTES);
+    other[MIB] = (other[MIB] ?? 0) ^ 1;
+    await Bun.write(world.folder.at("a.img"), other);
+    await world.ends(0, "apply", "--yes");
+    expect(await world.hands.uploads()).toEqual([]);
+    expect(await world.keys("blobs/")).toEqual([`blobs/${sha256(other)}`]);
+    await world.ends(0, "verify");
+  });
+
+  it(`${name}: bytes whose digest is not known beforehand get their name when they are there`, async () => {
+    await using world = await BucketWorld.make(server, `${BIG}compression = "gz"\n`);
+    await Bun.write(world.folder.at("a.img"), BYTES);
+    await world.ends(0, "apply", "--yes");
+    const [blob = ""] = await world.keys("blobs/");
+    const { headers } = await world.hands.send("HEAD", `mirror/${blob}`);
+    expect(Number(headers.get("content-length"))).toBeGreaterThan(BYTES.byteLength / 2);
+    expect([await world.keys("tmp/"), await world.hands.uploads()]).toEqual([[], []]);
+    await world.ends(0, "verify");
+  });
+
+  it(`${name}: an upload that was complete when its run died leaves nothing`, async () => {
+    await using world = await BucketWorld.make(server, `${BIG}compression = "gz"\n`, 'grace = "0s"\n');
+    await Bun.write(world.folder.at("a.img"), BYTES);
+    const isSent = async () => (await world.keys("tmp/")).length > 0;
+    await killedAt(world, /^PUT \S*\/mirror\/blobs\//, isSent);
+    await world.ends(0, "apply", "--yes");
+    expect([await world.keys("tmp/"), await world.keys("wrote/uploads/"), await world.hands.uploads()]).toEqual([
+      [],
+      [],
+      [],
+    ]);
   });
 }
 

@@ -1,8 +1,9 @@
 import type { RandomAccess } from "../access.ts";
 import { viewOf } from "../bytes.ts";
 import { truncated } from "../failures.ts";
-import { HEADER_LENGTH, nameIn, parseHeader } from "./header.ts";
+import { HEADER_LENGTH, nameIn, parseHeader, type Qcow2Header } from "./header.ts";
 import { extents } from "./read.ts";
+import { ENTRY_LENGTH, snapshotOf } from "./snapshots.ts";
 import { targetOf } from "./table.ts";
 
 const IMAGE = "the qcow2 image";
@@ -13,10 +14,11 @@ const IMAGE = "the qcow2 image";
  * `source.format`, `source.corrupt` or `source.truncated`.
  */
 export function checkHead(head: Uint8Array, size: number | undefined): void {
-  const { l1Offset, l1Entries, refcountTable, cluster } = parseHeader(head, nameIn(head));
+  const { l1Offset, l1Entries, refcountTable, snapshots, cluster } = parseHeader(head, nameIn(head));
   if (size === undefined) return;
   if (l1Offset + l1Entries * 8 > size) throw truncated(IMAGE);
   if (refcountTable.offset + refcountTable.length > size) throw truncated(IMAGE);
+  if (snapshots.count > 0 && snapshots.offset + snapshots.count * ENTRY_LENGTH > size) throw truncated(IMAGE);
   const view = viewOf(head);
   for (let index = 0; index < l1Entries; index += 1) {
     const at = l1Offset + index * 8;
@@ -29,5 +31,20 @@ export function checkHead(head: Uint8Array, size: number | undefined): void {
 /** The same of an image that can be read at any place: all that its tables name lies within it, and not upon each other. */
 export async function checkTables(image: RandomAccess): Promise<void> {
   const head = await image.read(0, HEADER_LENGTH, "again");
-  for await (const _ of extents(image, parseHeader(head, nameIn(head))));
+  const header = parseHeader(head, nameIn(head));
+  await checkKept(image, header);
+  for await (const _ of extents(image, header));
+}
+
+/** The table of snapshots, and the first-level table of each. */
+async function checkKept(image: RandomAccess, { snapshots }: Qcow2Header): Promise<void> {
+  const room = new Uint8Array(ENTRY_LENGTH);
+  let at = snapshots.offset;
+  for (let index = 0; index < snapshots.count; index += 1) {
+    const entry = await image.read(at, ENTRY_LENGTH, "again", room);
+    if (entry.length < ENTRY_LENGTH) throw truncated(IMAGE);
+    const { end, length } = snapshotOf(entry);
+    at += length;
+    if (Math.max(end, at) > (image.size ?? Number.POSITIVE_INFINITY)) throw truncated(IMAGE);
+  }
 }

@@ -1,5 +1,6 @@
 import { viewOf } from "../bytes.ts";
 import { corrupt, truncated, unsupported } from "../failures.ts";
+import { checkSnapshots, type SnapshotTable } from "./snapshots.ts";
 
 export const MAGIC = 0x514649fb;
 /** Bytes that hold every field that is used here. */
@@ -19,6 +20,7 @@ export interface Qcow2Header {
   readonly l1Offset: number;
   readonly l1Entries: number;
   readonly refcountTable: { readonly offset: number; readonly length: number };
+  readonly snapshots: SnapshotTable;
   readonly compression: "deflate" | "zstd";
   readonly extendedL2: boolean;
   /** Entries of one second-level table, and bytes of each. */
@@ -74,12 +76,14 @@ export function parseHeader(head: Uint8Array, name: NameAt): Qcow2Header & { rea
     l1Offset: number64(view, 40, "first-level table"),
     l1Entries: view.getUint32(36),
     refcountTable: { offset: number64(view, 48, "refcount table"), length: view.getUint32(56) * cluster },
+    snapshots: { count: view.getUint32(60), offset: number64(view, 64, "snapshot table") },
     compression: compressionOf(view, head, features),
     extendedL2,
     l2Entries: cluster / entry,
     entry,
   } as const;
   checkL1(header);
+  checkSnapshots(header.snapshots, cluster);
   return header;
 }
 

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { inflateRaw, zstdDecompress } from "node:zlib";
 import type { RandomAccess } from "../access.ts";
 import { PIECE, viewOf } from "../bytes.ts";
-import { corrupt, truncated } from "../failures.ts";
+import { corrupt, empty, truncated } from "../failures.ts";
 import { inOrder } from "../in-order.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
 import { Ring } from "../ring.ts";
@@ -42,6 +42,7 @@ export async function* readQcow2(image: RandomAccess, options: Qcow2Options = {}
   const header = await qcow2Header(image);
   if (header.size > (options.limit ?? DEFAULT_LIMIT))
     throw tooLarge("the disk in the qcow2 image", options.limit ?? DEFAULT_LIMIT);
+  if (header.size === 0) throw empty("the disk in the qcow2 image");
   const width = (options.threads ?? availableParallelism()) * 2;
   using ring = options.lent === true ? new Ring(width) : undefined;
   const found = mergedZeros(extents(image, header, ring?.size));

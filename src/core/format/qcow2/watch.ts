@@ -1,6 +1,7 @@
 import { type ByteStream, viewOf } from "../bytes.ts";
 import { PartWatch } from "../part-watch.ts";
 import { HEADER_LENGTH, nameIn, parseHeader, type Qcow2Header } from "./header.ts";
+import { ENTRY_LENGTH, snapshotOf } from "./snapshots.ts";
 import { extentsOf, targetOf } from "./table.ts";
 
 /**
@@ -38,9 +39,22 @@ class Watch {
 
   #begin(head: Uint8Array): void {
     const header = parseHeader(head, nameIn(head));
-    const { l1Offset, l1Entries, refcountTable } = header;
+    const { l1Offset, l1Entries, refcountTable, snapshots } = header;
     this.#parts.needs(refcountTable.offset + refcountTable.length);
     this.#parts.collect(l1Offset, l1Entries * 8, (table) => this.#tables(header, table));
+    this.#snapshots(snapshots.offset, snapshots.count, new Uint8Array(ENTRY_LENGTH));
+  }
+
+  /** The entries of the table of snapshots that begins here, one after the other: each tells where the next one is. */
+  #snapshots(at: number, count: number, room: Uint8Array): void {
+    if (count === 0) return;
+    this.#parts.needs(at + count * ENTRY_LENGTH);
+    const next = (entry: Uint8Array): void => {
+      const { end, length } = snapshotOf(entry);
+      this.#parts.needs(Math.max(end, at + length));
+      this.#snapshots(at + length, count - 1, room);
+    };
+    this.#parts.collect(at, ENTRY_LENGTH, next, room);
   }
 
   /** The tables of the second level, in the order in which they come. */

@@ -175,7 +175,7 @@ export class Cache {
   async #proven(digest: Digest, names: readonly Algorithm[], signal: AbortSignal): Promise<Digests> {
     const file = await openRegular(this.directory.blob(digest));
     try {
-      using hashing = new Hashers(names, Number((await file.stat({ bigint: true })).size));
+      using hashing = new Hashers(names, { size: Number((await file.stat({ bigint: true })).size) });
       for await (const piece of readPieces(file, signal)) await hashing.update(piece);
       return digestsOf(await hashing.end());
     } finally {

@@ -91,7 +91,7 @@ export async function readJson<T>(path: string, parse: (json: unknown) => T | un
 }
 
 /** Several digests of the same bytes, by their names. */
-export function named(digests: readonly Digest[]): Digests {
+function named(digests: readonly Digest[]): Digests {
   return Object.fromEntries(digests.map((one) => [nameOf(one), one]));
 }
 

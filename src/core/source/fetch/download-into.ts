@@ -185,7 +185,7 @@ class Mirror {
       if (left > 0) {
         old.update(part);
         left -= part.length;
-        if (left === 0 && old.digest("hex") !== sink.soFar()) await this.#restart();
+        if (left === 0 && old.digest("hex") !== (await sink.soFar())) await this.#restart();
       }
       const fresh = piece.subarray(part.length);
       if (fresh.length === 0) continue;

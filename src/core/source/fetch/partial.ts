@@ -56,7 +56,7 @@ export class PartialFile implements VerifyingSink {
     const written = sidecar?.total !== undefined && size > sidecar.total ? 0 : size;
     const growing = await GrowingFile.open(path, { written, owns: true });
     try {
-      const verifier = await Verifier.begin(goal.demand, sidecar?.total);
+      const verifier = await verifierOf(goal, growing);
       const partial = new PartialFile(cache, goal, growing, verifier);
       if (written > 0 && sidecar !== undefined) await partial.#takeUp(sidecar);
       return partial;
@@ -79,7 +79,7 @@ export class PartialFile implements VerifyingSink {
     return this.#growing;
   }
 
-  soFar(): string {
+  soFar(): Promise<string> {
     return this.#verifier.soFar();
   }
 
@@ -111,7 +111,7 @@ export class PartialFile implements VerifyingSink {
       );
     await this.close();
     this.#growing = await GrowingFile.open(this.#growing.path, { owns: true });
-    this.#verifier = await Verifier.begin(this.#goal.demand);
+    this.#verifier = await verifierOf(this.#goal, this.#growing);
     this.#isOld = false;
   }
 
@@ -189,6 +189,10 @@ export class PartialFile implements VerifyingSink {
     });
   }
 }
+
+/** Each reader hashes the same bytes on this thread, as they come. */
+const verifierOf = ({ demand }: PartialOptions, growing: GrowingFile): Promise<Verifier> =>
+  Verifier.begin(demand, { size: () => growing.total, isBeside: true });
 
 async function isUsable({ where, boot }: Sidecar, { demand: expectation, places }: PartialOptions): Promise<boolean> {
   if (expectation.proof.digest !== undefined) return true;

@@ -125,7 +125,7 @@ export class DownloadPool implements AsyncDisposable {
     return this.#spool({
       filename: part.name,
       path: await this.#temporary(),
-      produce: (signal) => part.open(signal),
+      produce: (signal) => exactly(part.open(signal), part.size, address),
       size: part.size,
       demand: { proof: NOTHING, expected: part.digest, where: address },
       phase: "download",
@@ -150,4 +150,21 @@ export class DownloadPool implements AsyncDisposable {
     opened.catch(() => this.#caches.delete(root));
     return opened;
   }
+}
+
+/** Fails at its end where there are fewer or more bytes than the backend says: no reader has the last of them by then. */
+async function* exactly(
+  bytes: AsyncIterable<Uint8Array>,
+  size: number | undefined,
+  where: Address,
+): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const piece of bytes) {
+    length += piece.length;
+    yield piece;
+  }
+  if (size === undefined || length === size) return;
+  throw new Failure("source.digest", `the download is not ${where}: expected ${size} bytes, got ${length}`, {
+    hint: "try again; if it fails again, the image on the backend is damaged",
+  });
 }

@@ -11,7 +11,7 @@ export interface DownloadSink {
   /** A reader has seen the first bytes: they cannot be taken back. */
   readonly isSeen: boolean;
   /** sha256 of what exists. */
-  soFar(): string;
+  soFar(): Promise<string>;
   /** An answer goes on with the bytes, or begins them: what it says of the file holds from now on. */
   accept(where: string, validators: Validators, total: number | undefined): Promise<void>;
   /** The bytes are in a buffer of their own, and belong to the sink from now on. */

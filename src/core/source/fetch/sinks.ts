@@ -50,7 +50,7 @@ export class PassThroughSink extends Accepted implements DownloadSink {
     return this.offset > 0;
   }
 
-  soFar(): string {
+  soFar(): Promise<string> {
     return this.#verifier.soFar();
   }
 
@@ -97,7 +97,7 @@ export class ChecksumSink extends Accepted implements VerifyingSink, Disposable 
     return new ChecksumSink(request, onProgress, await Verifier.begin(expectationOf(request)));
   }
 
-  soFar(): string {
+  soFar(): Promise<string> {
     return this.#verifier.soFar();
   }
 

@@ -98,7 +98,7 @@ export class SpooledDownload implements VerifiedBytes {
     this.#growing = growing;
     growing.total = size;
     this.#ready.resolve();
-    using verifier = await Verifier.begin(expectation, size);
+    using verifier = await Verifier.begin(expectation, { size });
     for await (const piece of gathered(produce(signal))) {
       signal.throwIfAborted();
       await Promise.all([growing.write(piece), verifier.update(piece)]);

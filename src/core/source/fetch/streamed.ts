@@ -132,7 +132,7 @@ export class StreamedDownload implements FetchedBytes {
   async #begin(): Promise<Reading> {
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#with.signal, stop.signal]);
-    const verifier = await Verifier.begin(expectationOf(this.#request), this.#size);
+    const verifier = await Verifier.begin(expectationOf(this.#request), { size: this.#size });
     return { head: [], rest: this.#pieces(verifier, signal), stop };
   }
 

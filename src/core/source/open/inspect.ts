@@ -40,8 +40,10 @@ export async function inspectSource(
       return await lookAtFile(spec, previous, context);
     case "url":
       return await lookAtUrl(spec, previous, context);
-    case "image":
-      return content(spec.address, { transform: transformOf(spec) });
+    case "image": {
+      const { digest: declared } = await declaredProof(spec, context.web, context.signal);
+      return content(spec.address, { digest: declared, transform: transformOf(spec) });
+    }
     default:
       throw new Error(`unknown source ${spec satisfies never}`);
   }
@@ -118,7 +120,7 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
   const isLater = context.quick && now.size >= LARGE;
   if (known?.digest !== undefined || isLater)
     return content(path, { digest: known?.digest, size: now.size, stat: now, transform });
-  if (spec.signature === undefined && (await isMostlyHoles(path))) {
+  if (spec.signature === undefined && (await isMostlyHoles(path, now.size))) {
     const resolved = known?.resolved ?? (await context.files.data(path, now, context.signal));
     return content(path, { resolved, size: now.size, stat: now, transform });
   }

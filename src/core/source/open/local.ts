@@ -1,6 +1,8 @@
+import type { BigIntStats } from "node:fs";
 import { basename } from "node:path";
-import { openRegular, type ReadableFile } from "../../disk/regular.ts";
+import { openRegular, type ReadableFile, readSmall, statPath } from "../../disk/regular.ts";
 import type { Failure } from "../../failure.ts";
+import { countAllocated } from "../../format/collection.ts";
 import { extentsOf } from "../../format/holes.ts";
 import { Ring } from "../../format/ring.ts";
 import { hole } from "../../format/segment.ts";
@@ -23,6 +25,12 @@ interface Marks {
   readonly text: string;
 }
 
+/** All bytes of a small file, as they were when it was opened. */
+interface Held {
+  readonly bytes: Uint8Array;
+  readonly marks: Marks;
+}
+
 /** A file on this host, read where it lies. One that changes while it is read is Failure source.changed. */
 export class LocalFile implements VerifiedBytes {
   readonly filename: string;
@@ -35,8 +43,12 @@ export class LocalFile implements VerifiedBytes {
   /** What the file system said of it before it was read without a proof. */
   #unread: Marks | undefined;
 
-  private constructor(path: string, size: number, expectation: Expectation) {
+  /** Read once, when it was opened. */
+  readonly #held: Held | undefined;
+
+  private constructor(path: string, size: number, expectation: Expectation, held?: Held) {
     this.filename = basename(path);
+    this.#held = held;
     this.size = size;
     this.#path = path;
     this.#expectation = expectation;
@@ -45,6 +57,12 @@ export class LocalFile implements VerifiedBytes {
   /** @throws Failure source.missing, source.denied, source.io */
   static async open(path: string, expectation: Expectation): Promise<LocalFile> {
     try {
+      const small = await readSmall(path);
+      if (small !== undefined) {
+        const { bytes, stat } = small;
+        countAllocated(bytes);
+        return new LocalFile(path, bytes.length, expectation, { bytes, marks: marksIn(stat) });
+      }
       await using file = await openRegular(path);
       return new LocalFile(path, Number((await file.stat({ bigint: true })).size), expectation);
     } catch (thrown) {
@@ -54,6 +72,11 @@ export class LocalFile implements VerifiedBytes {
 
   get path(): string | undefined {
     return this.#proven === undefined ? undefined : this.#path;
+  }
+
+  /** All bytes, to be looked at before they are proven. */
+  get held(): Uint8Array | undefined {
+    return this.#held?.bytes;
   }
 
   get algorithms(): ReadonlySet<Algorithm> {
@@ -77,17 +100,15 @@ export class LocalFile implements VerifiedBytes {
   async unread(): Promise<string | undefined> {
     const { proof, expected } = this.#expectation;
     const isDemanded = proof.digest !== undefined || proof.signature !== undefined || expected !== undefined;
-    if (isDemanded || this.#proven !== undefined || !(await isMostlyHoles(this.#path))) return undefined;
-    await using file = await this.#open();
-    this.#unread ??= await marksOf(file);
+    if (isDemanded || this.#proven !== undefined || !(await isMostlyHoles(this.#path, this.size))) return undefined;
+    this.#unread ??= await this.#marksNow();
     return this.#path;
   }
 
   async check(): Promise<void> {
     const marks = this.#proven?.marks ?? this.#unread;
     if (marks === undefined) return;
-    await using file = await this.#open();
-    if ((await marksOf(file)).text !== marks.text) throw touched(this.#path);
+    if ((await this.#marksNow()).text !== marks.text) throw touched(this.#path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -100,15 +121,27 @@ export class LocalFile implements VerifiedBytes {
 
   /** Reads and proves; it ends only when the file was the same all the time. */
   async *#pass(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+    if (this.#held !== undefined) return yield* this.#passHeld(this.#held, signal, lent);
     await using file = await this.#open();
     const marks = await marksOf(file);
-    using verifier = await Verifier.begin(this.#expectation, marks.size);
+    using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
     for await (const piece of this.#pieces(file, marks.size, signal, lent)) {
       await verifier.update(piece);
       yield piece;
     }
     const after = await marksOf(file);
     if (marks.text !== after.text || marks.size !== this.size) throw touched(this.#path);
+    const result = await verifier.end();
+    this.#proven = { result, marks };
+  }
+
+  /** The same of bytes that were read already: they are hashed for each reader, and the file must be the one that they came from. */
+  async *#passHeld({ bytes, marks }: Held, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+    using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
+    signal.throwIfAborted();
+    await verifier.update(bytes);
+    if (bytes.length > 0) yield lent ? bytes : new Uint8Array(bytes);
+    if ((await this.#marksNow()).text !== marks.text) throw touched(this.#path);
     const result = await verifier.end();
     this.#proven = { result, marks };
   }
@@ -136,6 +169,14 @@ export class LocalFile implements VerifiedBytes {
     }
   }
 
+  async #marksNow(): Promise<Marks> {
+    try {
+      return marksIn(await statPath(this.#path));
+    } catch (thrown) {
+      throw sourceFailure(thrown, this.#path);
+    }
+  }
+
   async #open(): Promise<ReadableFile> {
     try {
       return await openRegular(this.#path);
@@ -145,8 +186,9 @@ export class LocalFile implements VerifiedBytes {
   }
 }
 
-async function marksOf(file: ReadableFile): Promise<Marks> {
-  const { size, mtimeNs, ctimeNs, ino, dev } = await file.stat({ bigint: true });
+const marksOf = async (file: ReadableFile): Promise<Marks> => marksIn(await file.stat({ bigint: true }));
+
+function marksIn({ size, mtimeNs, ctimeNs, ino, dev }: BigIntStats): Marks {
   return { size: Number(size), text: `${size} ${mtimeNs} ${ctimeNs} ${ino} ${dev}` };
 }
 

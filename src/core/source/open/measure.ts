@@ -68,7 +68,7 @@ async function outgoingOf(
   const isUntouched = plan.steps.length === 0;
   const size = isUntouched ? whole : plan.size;
   const beside = metadata === undefined ? 0 : (await statFile(metadata)).size;
-  const holes = isUntouched ? await manyHoles(path) : undefined;
+  const holes = isUntouched ? await manyHoles(path, whole ?? Number.POSITIVE_INFINITY) : undefined;
   return {
     isUntouched,
     ...(size === undefined ? {} : { size: size + beside }),

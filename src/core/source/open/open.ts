@@ -42,6 +42,7 @@ export class Sources implements AsyncDisposable {
   readonly #turns = new MemoryBudget();
   readonly #limit: number | undefined;
   readonly #note: SourceContext["note"];
+  readonly #imageMade: SourceContext["made"];
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
@@ -49,6 +50,7 @@ export class Sources implements AsyncDisposable {
     this.#signal = AbortSignal.any([context.signal, this.#stop.signal]);
     this.#limit = context.limit;
     this.#note = context.note;
+    this.#imageMade = context.made;
     this.#web = new Web({ ...context, signal: this.#signal });
     this.#supplies = new DownloadPool(context, this.#web, this.#signal);
   }
@@ -86,6 +88,7 @@ export class Sources implements AsyncDisposable {
       supplies: this.#supplies,
       files: this.#files,
       web: this.#web,
+      made: this.#imageMade,
     });
     const bytes = await origin.supply(signal);
     // The first file of an archive, whatever its name.

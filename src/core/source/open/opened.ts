@@ -184,7 +184,7 @@ async function* hashedBy(
     yield* bytes;
     return {};
   }
-  using hashing = new Hashers(names, size);
+  using hashing = new Hashers(names, { size });
   let made: Digests = {};
   // The digests are to be there when the last piece is out of hand: a backend may ask for them at once.
   for await (const piece of bytes) {

@@ -1,17 +1,18 @@
 import type { Detected } from "../../format/identify.ts";
 import { identifyHead, WINDOW } from "../../format/identify.ts";
-import { identifyFile } from "../../format/transform.ts";
+import { identifyBytes, identifyFile } from "../../format/transform.ts";
 import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
 import { sameStat } from "../content.ts";
-import type { SourceRequest } from "../context.ts";
+import type { SourceContext, SourceRequest } from "../context.ts";
 import type { DownloadPool } from "../fetch/index.ts";
 import type { FetchedBytes, VerifiedBytes } from "../verified-bytes.ts";
 import { changed, type DeclaredProof, declaredProof, type Expectation } from "../verify/index.ts";
 import { credentialsOf, publicUrl, transformOf, type Web } from "../web/index.ts";
 import { content, type FileDigests, metadataText, statFile } from "./inspect.ts";
 import { LocalFile } from "./local.ts";
+import { digestOfImage } from "./made-image.ts";
 import { VerifiedReader } from "./verified-reader.ts";
 
 /** Where the bytes of one source come from, when it has been opened. */
@@ -32,6 +33,7 @@ interface OriginContext {
   readonly supplies: DownloadPool;
   readonly files: FileDigests;
   readonly web: Web;
+  readonly made: SourceContext["made"];
 }
 
 export async function originOf(
@@ -157,10 +159,11 @@ async function imageOrigin(
   transform: string | undefined,
   proof: DeclaredProof,
   opening: SourceRequest,
-  { supplies }: OriginContext,
+  { supplies, made }: OriginContext,
 ): Promise<SourceOrigin> {
   const { expected, progress, signal } = opening;
-  const expectation: Expectation = { proof, expected: expected?.digest, where: address };
+  const pinned = expected?.digest && digestOfImage(expected.digest, await made?.(address));
+  const expectation: Expectation = { proof, expected: pinned, where: address };
   const readers = new Map<VerifiedBytes, VerifiedReader>();
   const open = async (reading: AbortSignal) => {
     const parts = await supplies.parts(address, reading);
@@ -185,10 +188,10 @@ async function imageOrigin(
     content: async () => {
       const { proved } = await open(signal);
       const { digests, size } = await proved.verify(signal);
-      return {
-        ...content(address, { digest: expected?.digest ?? digests.sha256, digests, size, transform }),
-        ...expected,
-      };
+      const digest = expected?.digest ?? digests.sha256;
+      // Of bytes that a conversion made, the digests are no other ones of what they were made from.
+      const own = pinned === expected?.digest ? { digests } : {};
+      return { ...content(address, { digest, ...own, size, transform }), ...expected };
     },
   };
 }
@@ -201,6 +204,7 @@ export async function detect(
   signal: AbortSignal,
   tail?: Uint8Array,
 ): Promise<Detected> {
+  if (bytes.held !== undefined) return await identifyBytes(bytes.held, { member }, signal);
   if (path !== undefined) return await identifyFile(path, { member }, signal);
   const pieces = (await bytes.peek?.(WINDOW, signal)) ?? (await firstOf(bytes.read(signal)));
   return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: bytes.size, tail }, signal);

@@ -7,19 +7,21 @@ import { sourceFailure } from "../failure.ts";
 /** Bytes of holes from which on a sha256 of the whole file takes too long: at 2 GB/s those alone would take four seconds. */
 const MANY = 8 * 2 ** 30;
 
-/** Whether so much of the file is holes that it is known by its data alone. @throws Failure source.missing, source.denied, source.io */
-export const isMostlyHoles = async (path: string): Promise<boolean> => (await manyHoles(path)) !== undefined;
+/** Whether so much of a file of `size` bytes is holes that it is known by its data alone. @throws Failure source.missing, source.denied, source.io */
+export const isMostlyHoles = async (path: string, size: number): Promise<boolean> =>
+  (await manyHoles(path, size)) !== undefined;
 
-/** Bytes of holes in a file, where they are many. @throws Failure source.missing, source.denied, source.io */
-export async function manyHoles(path: string): Promise<number | undefined> {
+/** Bytes of holes in a file of `size` bytes, where they are many. @throws Failure source.missing, source.denied, source.io */
+export async function manyHoles(path: string, size: number): Promise<number | undefined> {
+  if (size < MANY) return undefined;
   try {
     const found = await statPath(path);
-    const [size, blocks] = [Number(found.size), Number(found.blocks)];
-    if (size - blocks * 512 < MANY) return undefined;
+    const now = Number(found.size);
+    if (now - Number(found.blocks) * 512 < MANY) return undefined;
     await using file = await openRegular(path);
     let data = 0;
     for (const [from, to] of await extentsOf(file)) data += to - from;
-    return size - data < MANY ? undefined : size - data;
+    return now - data < MANY ? undefined : now - data;
   } catch (thrown) {
     throw sourceFailure(thrown, path);
   }

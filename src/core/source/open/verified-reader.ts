@@ -71,13 +71,13 @@ export class VerifiedReader implements VerifiedBytes {
     await orAborted(this.#inner.ready, signal);
     const { path } = this.#inner;
     const marks = path === undefined ? undefined : await marksOf(path);
-    using verifier = await Verifier.begin(this.#expectation, this.#inner.size);
+    using verifier = await Verifier.begin(this.#expectation, { size: this.#inner.size });
     for await (const piece of this.#inner.read(signal, lent)) {
       await verifier.update(piece);
       yield piece;
     }
     const whole = await this.#inner.verify(signal);
-    const came = verifier.soFar();
+    const came = await verifier.soFar();
     try {
       if (whole.digests.sha256 !== undefined && whole.digests.sha256 !== `sha256:${came}`)
         throw damaged(this.#expectation.where, whole.digests.sha256, came);

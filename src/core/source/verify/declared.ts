@@ -138,7 +138,7 @@ async function sumsText(
 
 async function prove(bytes: Uint8Array, verifier: SignatureCheck): Promise<void> {
   try {
-    using hashing = new Hashers(verifier.hash === undefined ? [] : [verifier.hash], bytes.length);
+    using hashing = new Hashers(verifier.hash === undefined ? [] : [verifier.hash], { size: bytes.length });
     await hashing.update(bytes);
     await verifier.update(bytes);
     await verifier.end(await hashing.end());

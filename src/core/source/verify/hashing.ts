@@ -14,9 +14,17 @@ interface Lane {
   /** Resolves when there is room for more. The bytes are not changed afterwards by the caller. */
   update(bytes: Uint8Array): Promise<void> | undefined;
   end(): Promise<string>;
-  /** The digest of what came until now, where it is at hand. */
-  soFar?(): string;
+  /** The digest of what came until now. */
+  soFar(): Promise<string>;
   stop(): void;
+}
+
+/** How digests are to be made. */
+export interface HashingOptions {
+  /** The number of bytes to come, where it is known; asked for with the first of them. */
+  readonly size?: number | (() => number | undefined) | undefined;
+  /** Others hash the same bytes on this thread: where many bytes are known to come, it is left to them. */
+  readonly isBeside?: boolean;
 }
 
 /**
@@ -24,35 +32,46 @@ interface Lane {
  * further one gets a worker. Dispose of it when it is not ended.
  */
 export class Hashers implements Disposable {
-  readonly #lanes: ReadonlyMap<HashName, Lane>;
+  readonly #names: readonly HashName[];
+  readonly #options: HashingOptions;
+  #lanes: ReadonlyMap<HashName, Lane> | undefined;
 
-  /** `size`: the number of bytes to come, where it is known. */
-  constructor(names: Iterable<HashName>, size?: number) {
-    const alone = availableParallelism() < 2 || (size !== undefined && size < WORTH_A_WORKER);
+  constructor(names: Iterable<HashName>, options: HashingOptions = {}) {
     // sha256 is the fastest of them: it stays here.
-    const distinct = [...new Set(names)].sort((a, b) => Number(b === "sha256") - Number(a === "sha256"));
-    const stays = (name: HashName, i: number): name is "blake2b512" => i === 0 || alone || name === "blake2b512";
-    this.#lanes = new Map(distinct.map((name, i) => [name, stays(name, i) ? here(name) : elsewhere(name)]));
+    this.#names = [...new Set(names)].sort((a, b) => Number(b === "sha256") - Number(a === "sha256"));
+    this.#options = options;
   }
 
   /** Resolves when there is room for more. */
   async update(bytes: Uint8Array): Promise<void> {
-    for (const lane of this.#lanes.values()) await lane.update(bytes);
+    for (const lane of this.#begun().values()) await lane.update(bytes);
   }
 
   /** The digests of all that was given, in hex. */
   async end(): Promise<Hashes> {
-    const made = await Promise.all([...this.#lanes].map(async ([name, lane]) => [name, await lane.end()] as const));
+    const made = await Promise.all([...this.#begun()].map(async ([name, lane]) => [name, await lane.end()] as const));
     return new Map(made);
   }
 
   /** The sha256 of what came until now; undefined when it is not among them. */
-  soFar(): string | undefined {
-    return this.#lanes.get("sha256")?.soFar?.();
+  async soFar(): Promise<string | undefined> {
+    return await this.#begun().get("sha256")?.soFar();
   }
 
   [Symbol.dispose](): void {
-    for (const lane of this.#lanes.values()) lane.stop();
+    for (const lane of this.#lanes?.values() ?? []) lane.stop();
+  }
+
+  #begun(): ReadonlyMap<HashName, Lane> {
+    if (this.#lanes !== undefined) return this.#lanes;
+    const { size: known, isBeside = false } = this.#options;
+    const size = typeof known === "function" ? known() : known;
+    const alone = availableParallelism() < 2 || (size !== undefined && size < WORTH_A_WORKER);
+    const isFirstHere = !isBeside || size === undefined;
+    const stays = (name: HashName, i: number): name is "blake2b512" =>
+      (i === 0 && isFirstHere) || alone || name === "blake2b512";
+    this.#lanes = new Map(this.#names.map((name, i) => [name, stays(name, i) ? here(name) : elsewhere(name)]));
+    return this.#lanes;
   }
 }
 
@@ -72,7 +91,7 @@ function here(name: HashName): Lane {
       return undefined;
     },
     end: async () => hasher.digest("hex"),
-    soFar: () => hasher.copy().digest("hex"),
+    soFar: async () => hasher.copy().digest("hex"),
     stop() {},
   };
 }
@@ -85,6 +104,7 @@ function elsewhere(name: Algorithm): Lane {
       using ended = worker;
       return await ended.digest();
     },
+    soFar: () => worker.soFar(),
     stop: () => worker[Symbol.dispose](),
   };
 }

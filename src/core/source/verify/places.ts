@@ -2,7 +2,7 @@ import { Failure } from "../../failure.ts";
 import type { Web } from "../web/index.ts";
 
 /** Where one small file can be had: mirrors of it, in the order in which they are asked. */
-export interface FileLocations {
+interface FileLocations {
   readonly where: string;
   readonly elsewhere?: readonly string[];
 }

@@ -2,7 +2,7 @@ import { Failure } from "../../failure.ts";
 import { type Algorithm, type Digest, digest, nameOf } from "../../model/digest.ts";
 import type { VerificationResult } from "../verified-bytes.ts";
 import type { DeclaredProof } from "./declared.ts";
-import { digestsOf, Hashers, type Hashes, type HashName } from "./hashing.ts";
+import { digestsOf, Hashers, type Hashes, type HashingOptions, type HashName } from "./hashing.ts";
 import type { SignatureCheck } from "./signature.ts";
 
 /** What bytes have to be, and what is to be known of them. */
@@ -33,12 +33,12 @@ export class Verifier implements Disposable {
     return new Set<Algorithm>(["sha256", ...compared]);
   }
 
-  /** `size`: the number of bytes, where it is known. @throws Failure source.signature, source.key, and those of fetching them */
-  static async begin(expectation: Expectation, size?: number): Promise<Verifier> {
+  /** @throws Failure source.signature, source.key, and those of fetching them */
+  static async begin(expectation: Expectation, options: HashingOptions = {}): Promise<Verifier> {
     const signature = await expectation.proof.signature?.();
     const names: HashName[] = [...Verifier.algorithms(expectation)];
     if (signature?.hash !== undefined) names.push(signature.hash);
-    return new Verifier(expectation, new Hashers(names, size), signature);
+    return new Verifier(expectation, new Hashers(names, options), signature);
   }
 
   async update(bytes: Uint8Array): Promise<void> {
@@ -48,8 +48,8 @@ export class Verifier implements Disposable {
   }
 
   /** sha256 of what came until now. */
-  soFar(): string {
-    return this.#hashing.soFar() ?? "";
+  async soFar(): Promise<string> {
+    return (await this.#hashing.soFar()) ?? "";
   }
 
   /** `isOld`: some of the bytes were left by an earlier run. `giver`: where all of them came from, if not from where the demand says. @throws Failure source.checksum, source.changed, source.signature, source.key */

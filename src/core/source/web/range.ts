@@ -1,7 +1,7 @@
 import type { Validators } from "../../model/source.ts";
 
 /** A Content-Range: `first` and `last` are undefined where the range was refused (`bytes *\/100`). */
-export interface Range {
+interface Range {
   readonly first?: number;
   readonly last?: number;
   readonly total?: number;
@@ -20,7 +20,7 @@ export function rangeOf(header: string | null): Range | undefined {
 }
 
 /** What has come of a file before. */
-export interface Begun {
+interface Begun {
   readonly offset: number;
   readonly total: number | undefined;
   readonly validators: Validators;
@@ -67,7 +67,7 @@ export function judge(begun: Begun, { status, range, length, validators }: Range
 }
 
 /** Both name a version, and not the same. A weak ETag says nothing of single bytes, so only its difference counts. */
-export function isOther(before: Validators, now: Validators): boolean {
+function isOther(before: Validators, now: Validators): boolean {
   if (before.etag !== undefined && now.etag !== undefined) return bare(before.etag) !== bare(now.etag);
   return before.modified !== undefined && now.modified !== undefined && before.modified !== now.modified;
 }

@@ -1,7 +1,7 @@
 import type { PostgresClient } from "./client.ts";
 
 /** The tables of all states in one schema of a database. */
-export interface Tables {
+interface Tables {
   readonly states: string;
   readonly documents: string;
   readonly journals: string;

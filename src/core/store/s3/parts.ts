@@ -3,7 +3,7 @@ const MOST_PARTS = 10_000;
 const GROWS = 1000;
 
 /** The smallest part: S3 takes none below 5 MiB, but for the last. */
-export const PART = 8 * MIB;
+const PART = 8 * MIB;
 
 /**
  * Bytes of the n-th part, from 1. Without a size beforehand parts grow, to 8 TB in 10,000 of them, so that an image that turns out small is not

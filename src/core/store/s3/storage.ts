@@ -90,7 +90,7 @@ function storageOf(objects: Objects, timing: Timing): Storage {
 }
 
 /** The tag of a write whose answer was lost: it is there, or another one is. */
-export async function arrived(objects: Objects, wanted: S3Control, signal: AbortSignal): Promise<string | undefined> {
+async function arrived(objects: Objects, wanted: S3Control, signal: AbortSignal): Promise<string | undefined> {
   const { control, etag } = await readControl(objects, signal);
   return control.write === wanted.write && control.holder?.id === wanted.holder?.id ? etag : undefined;
 }

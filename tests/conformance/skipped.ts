@@ -1,4 +1,4 @@
-import type { Clause, ConformanceSpec, TestPlace } from "../core/conformance.ts";
+import type { Clause, ConformanceSpec, TestPlace } from "../../src/core/conformance.ts";
 
 /** What a backend can do besides, as far as clauses ask it. */
 interface Abilities {
