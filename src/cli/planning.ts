@@ -165,7 +165,8 @@ export abstract class PlanningCommand extends FileCommand {
         this.#watcher?.take(event);
       }
     };
-    return await tee(events, (all) => human(all, this.out), rest, this.gathered.read);
+    const isHeard = store !== undefined || json !== undefined || this.#watcher !== undefined;
+    return await tee(events, (all) => human(all, this.out), ...(isHeard ? [rest] : []), this.gathered.read);
   }
 
   /** One stream of JSON for the whole command, whatever it watches one after the other. */

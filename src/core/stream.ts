@@ -28,21 +28,30 @@ export class Channel<T> implements AsyncIterable<T> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T> {
-    while (true) {
-      const item = this.#queue[this.#read];
-      if (item !== undefined) {
-        this.#take();
-        yield item;
-      } else if (this.#closed) break;
-      else
-        await new Promise<void>((wake) => {
-          this.#wake = wake;
-        });
-    }
-    if (this.#error !== undefined) throw this.#error;
+    do {
+      for (let item = this.take(); item !== undefined; item = this.take()) yield item;
+    } while (await this.more());
   }
 
-  #take(): void {
+  /** The next item, if one waits. */
+  take(): T | undefined {
+    const item = this.#queue[this.#read];
+    if (item !== undefined) this.#advance();
+    return item;
+  }
+
+  /** Waits until there is something to take; false: there never will be. @throws what it was closed with */
+  async more(): Promise<boolean> {
+    while (this.#queue[this.#read] === undefined && !this.#closed)
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    if (this.#queue[this.#read] !== undefined) return true;
+    if (this.#error !== undefined) throw this.#error;
+    return false;
+  }
+
+  #advance(): void {
     this.#read++;
     if (this.#read < this.#queue.length) return;
     this.#queue = [];
@@ -64,7 +73,10 @@ export async function* streamed<T, R>(work: (channel: Channel<T>) => Promise<R>)
     },
   );
   try {
-    yield* channel;
+    // Not `yield*`: thousands of events of a plan would each pass through two generators.
+    do {
+      for (let item = channel.take(); item !== undefined; item = channel.take()) yield item;
+    } while (await channel.more());
   } finally {
     await running;
   }

@@ -118,7 +118,8 @@ class Queue implements AsyncIterable<Event> {
       const batch = this.#waiting;
       this.#waiting = [];
       this.#progress.clear();
-      yield* batch;
+      // Not `yield*`, which takes several turns for each of thousands.
+      for (const event of batch) yield event;
       if (this.#waiting.length > 0) continue;
       if (this.#isEnded) return;
       await new Promise<void>((wake) => {

@@ -34,6 +34,10 @@ export function checkParts<S extends Schema>(
     if (node.kind !== "broken") problems.error("config.value", `expected a table${about}`, { at: node.at });
     return { value: undefined, bad: new Set() };
   }
+  if (node.entries.size === 0) {
+    const value = emptyOf(schema);
+    if (value !== undefined) return { value, bad: NONE };
+  }
   const literals = new Set<Node>();
   const bad = tellLiterals(schema, node, reporter, literals);
   const first = check(schema, tableOf(node.entries));
@@ -45,6 +49,20 @@ export function checkParts<S extends Schema>(
   const good = Object.entries(tableOf(node.entries)).filter(([key]) => !bad.has(key));
   const second = check(schema, Object.fromEntries(good));
   return { value: second.ok ? second.value : undefined, bad };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const empties = new WeakMap<Schema, { readonly value: Readonly<Record<string, Value>> | undefined }>();
+
+/** What a table is in which nothing is written: one and the same for thousands of images. Undefined when something is required. */
+function emptyOf<S extends Schema>(schema: S): Desired<S> | undefined;
+function emptyOf(schema: Schema): Readonly<Record<string, Value>> | undefined {
+  const before = empties.get(schema);
+  if (before !== undefined) return before.value;
+  const checked = check<Schema>(schema, {});
+  const value = checked.ok ? checked.value : undefined;
+  empties.set(schema, { value });
+  return value;
 }
 
 /** Tells one fault of a table where it stands: at the key when the key is wrong, else at the value. */

@@ -52,6 +52,9 @@ function placeImage(
   backends: ReadonlyMap<string, KnownBackend>,
   problems: Problems,
 ): PlacedImage {
+  const [only, ...more] = backends.values();
+  if (written === undefined && only !== undefined && more.length === 0)
+    return { name, node, backends: [only], on: onIn(name, node, backends, backends, problems), complete: true };
   const found = new Map<string, KnownBackend>();
   const guessed = new Map<string, KnownBackend>();
   let complete = true;
@@ -73,12 +76,8 @@ function placeImage(
     else found.set(item.value, backend);
   }
   if (written === undefined) {
-    const [only, ...more] = backends.values();
-    if (only !== undefined && more.length === 0) found.set(only.name, only);
-    else {
-      complete = false;
-      tellNowhere(name, node, backends, problems);
-    }
+    complete = false;
+    tellNowhere(name, node, backends, problems);
   }
   const all = new Map([...guessed, ...found]);
   const on = onIn(name, node, all, backends, problems);
@@ -143,6 +142,8 @@ function namesIn({ entries }: TableNode, problems: Problems): readonly Node[] | 
   return one && [one.value];
 }
 
+const NOWHERE: ReadonlyMap<string, TableNode> = new Map();
+
 function onIn(
   name: string,
   node: TableNode,
@@ -151,8 +152,8 @@ function onIn(
   problems: Problems,
 ): ReadonlyMap<string, TableNode> {
   const on = node.entries.get("on")?.value;
+  if (on === undefined || on.kind === "broken") return NOWHERE;
   const found = new Map<string, TableNode>();
-  if (on === undefined || on.kind === "broken") return found;
   if (on.kind !== "table") {
     problems.error("config.value", `on is a table: [image.${name}.on.BACKEND]`, { at: on.at });
     return found;

@@ -142,6 +142,7 @@ function overlay(
 }
 
 function withoutPlacing(general: ReadonlyMap<string, NodeEntry>): ReadonlyMap<string, NodeEntry> {
+  if (![...PLACING].some((key) => general.has(key))) return general;
   const kept = new Map(general);
   for (const key of PLACING) kept.delete(key);
   return kept;

@@ -87,8 +87,8 @@ const smallFile = (stat: fs.BigIntStats, room: Uint8Array, read: number): SmallF
   read === Number(stat.size) ? { stat, bytes: room.subarray(0, read) } : undefined;
 
 /** What the file system says of a path. @throws the system's error */
-export const statPath = async (path: string): Promise<fs.BigIntStats> =>
-  await reads.read(
+export const statPath = (path: string): Promise<fs.BigIntStats> =>
+  reads.read(
     () => fs.statSync(path, { bigint: true }),
     () => fs.promises.stat(path, { bigint: true }),
   );

@@ -1,4 +1,4 @@
-import { canCheckLive } from "../abilities.ts";
+import { type ChecksLive, canCheckLive } from "../abilities.ts";
 import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
@@ -11,8 +11,9 @@ import { contentKey } from "./content-key.ts";
 import { contentThrough } from "./content-through.ts";
 import type { PlanContext } from "./context.ts";
 import { defaultsOf } from "./diff.ts";
+import { NONE } from "./found.ts";
 import type { DesiredImage } from "./input.ts";
-import { measuredOf, unreadOf } from "./measured.ts";
+import { measuredOf, unreadOf, withMeasured } from "./measured.ts";
 import { declaredOrigin, foundOrigin, originOf } from "./origin.ts";
 import { pulledSource } from "./pull.ts";
 import type { ResolvedReferences } from "./references.ts";
@@ -79,7 +80,7 @@ export class DesiredImages {
     const declared = backendNamed(this.#context.config, resource.backend);
     const marked = declared?.mark !== false;
     const hasOrigin = resource.source !== undefined || originOf(plugin, resource) !== undefined;
-    const reported = isKnown ? await liveComplaints(backend, resource, reading) : [];
+    const reported = isKnown && canCheckLive(backend) ? await liveComplaints(backend, resource, reading) : NONE;
     const about = { resource, content, plugin, declared, reported, context: this.#context };
     const measured = async () => await measuredOf(about, reading.signal);
     const canWait = isThere && plugin.physical === undefined && resource.source?.kind === "file";
@@ -109,10 +110,9 @@ export class DesiredImages {
       order: (have) => plugin.order?.(have, resource.want) ?? "create-first",
       chosenId: plugin.chosenId?.(resource.want),
       importId: importOf(this.#context.config, resource.address)?.id,
+      ...(unread === undefined ? {} : { measured: () => withMeasured(desired, measured()) }),
     };
-    return unread === undefined
-      ? desired
-      : { ...desired, measured: async () => ({ ...desired, ...(await measured()) }) };
+    return desired;
   }
 
   plugin(backend: BackendName): Plugin {
@@ -216,11 +216,10 @@ function unknownOrigin({ references = {} }: Resource, missing: readonly string[]
 
 /** What only the backend can tell of a wish; if it cannot be asked, nothing stands against it. */
 async function liveComplaints(
-  backend: Backend,
+  backend: Backend & ChecksLive,
   { address, want }: Resource,
   reading: ReadContext,
 ): Promise<readonly Complaint[]> {
-  if (!canCheckLive(backend)) return [];
   try {
     return await backend.checkLive(want, reading);
   } catch (thrown) {

@@ -24,6 +24,11 @@ export function undetectableWhy(
   known: Recorded | undefined,
 ): string | undefined {
   if (want === undefined || have === undefined || known?.status !== "ready" || known.id !== have.id) return undefined;
+  const { content: now, resource } = want;
+  const { content: recorded, upstream } = known;
+  // So it is for nearly every image, and nothing is left to be detected.
+  if (now === undefined || recorded === undefined || isPlainlySame({ recorded, now, spec: resource.source, upstream }))
+    return undefined;
   const evidence = evidenceOf(want, have, known);
   return evidence.kind === "untold" ? evidence.why : undefined;
 }
@@ -83,7 +88,12 @@ export function evidenceOf(
 }
 
 /** The same digest and nothing else to weigh: so it is for nearly every image of a plan without changes. */
-const isPlainlySame = ({ recorded, now, spec, upstream }: KnownEvidence): boolean =>
+const isPlainlySame = ({
+  recorded,
+  now,
+  spec,
+  upstream,
+}: Pick<KnownEvidence, "recorded" | "now" | "spec" | "upstream">): boolean =>
   now.digest !== undefined &&
   now.digest === recorded.digest &&
   now.transform === recorded.transform &&

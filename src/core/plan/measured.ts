@@ -40,6 +40,14 @@ export async function measuredOf(
   };
 }
 
+/** A wish with what the beginning of its source tells. */
+export async function withMeasured(
+  { measured: _, ...desired }: DesiredImage,
+  found: ReturnType<typeof measuredOf>,
+): Promise<DesiredImage> {
+  return { ...desired, ...(await found) };
+}
+
 /** The complaints without a look at the bytes, for an image that stays as it is; undefined: a rule of the plugin asks for more. Pure. */
 export function unreadOf(about: Measuring): Pick<DesiredImage, "complaints"> | undefined {
   const { plugin, resource, reported } = about;

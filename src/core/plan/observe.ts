@@ -82,10 +82,10 @@ const looked = ({ address, known, want = known?.want }: ImageLookup): readonly L
 /** The images of a listing that matter to some address. */
 class Index {
   readonly #owner: StateIdentity;
-  readonly #ids: Set<string>;
-  readonly #owners: Set<string>;
-  readonly #names: Set<string>;
-  readonly #labels: Set<string>;
+  readonly #ids = new Set<string>();
+  readonly #owners = new Set<string>();
+  readonly #names = new Set<string>();
+  readonly #labels = new Set<string>();
   readonly #lookups: ReadonlyMap<Address, ImageLookup>;
   /** An import may name an image by more than its id, so that none can be passed over. */
   readonly #importing: boolean;
@@ -97,17 +97,14 @@ class Index {
   constructor(owner: StateIdentity, lookups: readonly ImageLookup[]) {
     this.#owner = owner;
     this.#lookups = new Map(lookups.map((one) => [one.address, one]));
-    this.#ids = new Set(
-      lookups.flatMap(({ known, importing, chosen }) => [
-        ...idsOf(known),
-        ...[importing, chosen].filter((id) => id !== undefined),
-      ]),
-    );
-    this.#owners = new Set(
-      lookups.flatMap(({ address, previous }) => (previous === undefined ? [address] : [address, previous])),
-    );
-    this.#names = new Set(lookups.flatMap(({ names }) => names));
-    this.#labels = new Set(lookups.flatMap(({ labels }) => labels));
+    for (const { address, previous, known, importing, chosen, names, labels } of lookups) {
+      for (const id of idsOf(known)) this.#ids.add(id);
+      for (const id of [importing, chosen]) if (id !== undefined) this.#ids.add(id);
+      this.#owners.add(address);
+      if (previous !== undefined) this.#owners.add(previous);
+      for (const name of names) this.#names.add(name);
+      for (const label of labels) this.#labels.add(label);
+    }
     this.#importing = lookups.some(({ importing }) => importing !== undefined);
   }
 

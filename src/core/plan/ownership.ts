@@ -84,9 +84,13 @@ const isUnfinished = (known: Recorded | undefined): boolean =>
 export const nonceOf = (known: Recorded | undefined): string | undefined =>
   known?.status === "creating" || known?.status === "replacing" ? known.nonce : undefined;
 
+const NO_IDS: readonly ImageId[] = [];
+
 /** Every id that the row of an address names as its current, former or next image. */
 export function idsOf(known: Recorded | undefined): readonly ImageId[] {
-  if (known === undefined) return [];
+  if (known === undefined) return NO_IDS;
+  const { id } = known;
   const next = known.status === "replacing" ? known.next : undefined;
-  return [known.id, next].flatMap((id) => (id === undefined ? [] : [id]));
+  if (id === undefined) return next === undefined ? NO_IDS : [next];
+  return next === undefined ? [id] : [id, next];
 }

@@ -6,26 +6,23 @@ import { type Basis, type Drift, isPending, type Plan, type Step } from "../mode
 import type { Recorded } from "../model/state.ts";
 import type { Plugin, ReadContext } from "../plugin.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
-import { withAdditions } from "./additions.ts";
 import { basisOf, driftBetween } from "./basis.ts";
 import { orphan } from "./blocked.ts";
+import { completed } from "./completed.ts";
 import type { PlanContext, Selection } from "./context.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
-import { deletionsOf } from "./deletions.ts";
 import { DesiredImages } from "./desired.ts";
 import { findDuplicates, type PhysicalImage } from "./duplicates.ts";
 import { undetectableWhy } from "./evidence.ts";
-import { type FoundImages, hasNoImages, noImages } from "./found.ts";
+import { type FoundImages, hasNoImages, NONE, noImages } from "./found.ts";
 import { fromState } from "./from-state.ts";
 import { Garbage } from "./garbage.ts";
-import { holesOf } from "./holes.ts";
 import type { DecisionInput, DesiredImage } from "./input.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { lookupOf } from "./lookup.ts";
 import { nameMoves, orderByNameMoves } from "./name-moves.ts";
 import { type ImageLookup, observe } from "./observe.ts";
-import { withDeletions } from "./obstacles.ts";
 import { ListedSizes } from "./physical.ts";
 import { type DeclaredImage, declaredImage, physicalImages } from "./physical-images.ts";
 import { afterSteps, dependentsFirst, wavesOf } from "./references.ts";
@@ -99,6 +96,7 @@ class Planner {
   async #planBackend(name: BackendName, addresses: readonly Address[]): Promise<void> {
     try {
       if (!this.#context.plugins.has(name)) return this.#orphaned(name, addresses);
+      this.#garbage.add(addresses.length);
       const backend = await this.#context.open(name);
       const plugin = this.#wants.plugin(name);
       const lookups = addresses.map((address) => this.#ask(address, plugin));
@@ -122,6 +120,7 @@ class Planner {
         await inParallel(wave, 8, async (one) => {
           const image = await this.#decide(one, found.get(one.address) ?? noImages, scope, reading);
           if (image !== undefined) images.push(image);
+          this.#garbage.add(1);
           if (plugin.movesNames !== true) found.delete(one.address);
         });
       const bodies = this.#selection.mode === "normal" ? await physicalImages(images, scope, reading) : [];
@@ -130,7 +129,6 @@ class Planner {
       for (const [address, step] of orderByNameMoves(moves, this.#steps)) this.#steps.set(address, step);
       this.#bodies.push(...bodies);
       found.clear();
-      this.#garbage.add(addresses.length);
     } catch (thrown) {
       if (this.#context.signal.aborted) throw this.#context.signal.reason;
       // Also a bug of one plugin leaves the other backends alone: it is reported as one, by its code.
@@ -195,11 +193,13 @@ class Planner {
     const stays = first?.action === "create" || first?.action === "replace" ? undefined : found.have;
     const image = absent || want === undefined ? undefined : declaredImage(want, stays, plugin);
     if (first === undefined) return image;
-    const deletes = deletionsOf(first, known, want, this.#context.now());
-    const { step: guarded, warnings } = await withDeletions(first, deletes, found, backend, reading);
-    for (const text of [...warnings, ...holesOf(guarded, want)]) this.#warn(text);
     const have = this.#selection.refresh ? found.have : undefined;
-    const step = await withAdditions(guarded, { known, have, want }, backend, reading);
+    const deciding = { known, want, found, have, now: this.#context.now() };
+    const isKept = first.action === "keep";
+    const { step, warnings } = isKept
+      ? { step: first, warnings: NONE }
+      : await completed(first, deciding, backend, reading);
+    for (const text of warnings) this.#warn(text);
     this.#steps.set(address, step);
     if (isPending(step)) this.#observed[address] = basisOf(found.have, want, plugin);
     return image;

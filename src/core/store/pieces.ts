@@ -4,7 +4,9 @@ import type { FileHandle } from "node:fs/promises";
 import { piecesOf } from "../disk/pieces.ts";
 import { type Address, parseAddress } from "../model/name.ts";
 import { type Recorded, STATE_VERSION, type State } from "../model/state.ts";
+import { isTable } from "../model/value.ts";
 import { isRow } from "./rows.ts";
+import { SharedParts } from "./shared.ts";
 
 // The document of a large state is three times as large as what is made of it. One that is laid out as `showState` lays it out is read in
 // pieces, so that there is never all of it.
@@ -32,6 +34,7 @@ interface Read {
 export async function readByPieces(file: FileHandle): Promise<Read | undefined> {
   const hash = createHash("sha256");
   const images: Record<Address, Recorded> = {};
+  const shared = new SharedParts();
   let head: Omit<State, "images"> | undefined;
   let rest = Buffer.alloc(0);
   for await (const piece of piecesOf(file, PIECE)) {
@@ -45,12 +48,12 @@ export async function readByPieces(file: FileHandle): Promise<Read | undefined> 
     }
     const cut = rest.lastIndexOf(NEXT);
     if (cut < 0) continue;
-    if (!addRows(rest.subarray(0, cut + NEXT.length - ",\n".length), images)) return undefined;
+    if (!addRows(rest.subarray(0, cut + NEXT.length - ",\n".length), images, shared)) return undefined;
     rest = rest.subarray(cut + NEXT.length);
   }
   const end = rest.length - FOOT.length;
   if (head === undefined || end <= 0 || rest.toString("latin1", end) !== FOOT) return undefined;
-  if (!addRows(rest.subarray(0, end), images)) return undefined;
+  if (!addRows(rest.subarray(0, end), images, shared)) return undefined;
   return { state: { ...head, images }, sha256: hash.digest("hex") };
 }
 
@@ -71,7 +74,7 @@ function headOf(bytes: Buffer): { readonly head: Omit<State, "images">; readonly
 }
 
 /** Whether these are rows, and all of them are right. */
-function addRows(bytes: Buffer, images: Record<Address, Recorded>): boolean {
+function addRows(bytes: Buffer, images: Record<Address, Recorded>, shared: SharedParts): boolean {
   if (!isUtf8(bytes)) return false;
   let rows: unknown;
   try {
@@ -82,6 +85,7 @@ function addRows(bytes: Buffer, images: Record<Address, Recorded>): boolean {
   if (typeof rows !== "object" || rows === null) return false;
   for (const [key, row] of Object.entries(rows)) {
     const at = parseAddress(key);
+    if (isTable(row)) shared.fold(row);
     if (at === undefined || !isRow(key, row)) return false;
     images[at] = row;
   }

@@ -128,3 +128,23 @@ test("a large state that was read in pieces is written, and refused when another
     expect(Object.hasOwn(again.state.images, "b/i3")).toBe(false);
   });
 });
+
+test("what rows have in common is kept once, and only what is equal", async () => {
+  const content = (n: number, size: number) =>
+    `"content": { "where": "/a", "digest": "sha256:${String(n).repeat(64)}", "size": ${size} }`;
+  const one = (i: number, more: string, text = "same") =>
+    `"b/i${i}": { "backend": "b", "plugin": "local", "want": { "description": "${text}" }, "protect": false,
+      "onRemove": "delete", "status": "ready", "id": "id${i}", "have": {}, ${more} }`;
+  const rows = [one(0, content(1, 1)), one(1, content(2, 1)), one(2, content(1, 1)), one(3, content(1, 9), "other")];
+  const text = showState(
+    parseState(`{"version":1,"lineage":"l-1","serial":7,"images":{${rows.join(",")}}}`, { where: "x" }),
+  );
+  const found = await pieces(text);
+  const [a, b, c, d] = Object.values(found?.state.images ?? {});
+  expect(c?.content).toBe(a?.content);
+  expect(b?.want).toBe(a?.want);
+  expect(b?.content).not.toEqual(a?.content);
+  expect(d?.content?.size).toBe(9);
+  expect(d?.want).toEqual({ description: "other" });
+  expect(found?.state).toEqual(parseState(text, { where: "x" }));
+});

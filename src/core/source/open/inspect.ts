@@ -114,7 +114,7 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
     });
     return content(path, { digest: declared, size: now?.size, stat: now, transform });
   }
-  const now = await seenOrStat(path, context);
+  const now = context.seen ?? (await statFile(path));
   const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
   const known = isSame ? previous : undefined;
   const isLater = context.quick && now.size >= LARGE;
@@ -128,7 +128,8 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
   return content(path, { digest: found, size: now.size, stat: now, transform });
 }
 
-const seenOrStat = async (path: string, { seen }: InspectContext): Promise<Stat> => seen ?? (await statFile(path));
+const seenOrStat = (path: string, { seen }: InspectContext): Promise<Stat> =>
+  seen === undefined ? statFile(path) : Promise.resolve(seen);
 
 /** `follow = false`: what was once taken is kept, as long as it is asked for in the same way. */
 function pinned(

@@ -49,7 +49,7 @@ export async function seenWithTree<S extends PlainSource>(
 }
 
 /** What the file system says of a path; undefined: nothing, for whatever reason. */
-const statOfPath = async (path: string) => await statPath(path).catch(() => undefined);
+const statOfPath = (path: string) => statPath(path).catch(() => undefined);
 
 async function packed(path: string, cache: string, signal: AbortSignal): Promise<string> {
   const entries = new Set(await readdir(path).catch((thrown: unknown) => Promise.reject(sourceFailure(thrown, path))));
