@@ -16,8 +16,8 @@ const amount = (bytes: number): string =>
   bytes < 100_000 ? `${(bytes / 1000).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** A directory with so many images of 1 KiB, each of its own bytes, and the file that declares them. */
-async function declared(folder: string, count: number, state: string): Promise<void> {
-  await mkdir(join(folder, "bytes"), { recursive: true });
+async function declared(directory: string, count: number, state: string): Promise<void> {
+  await mkdir(join(directory, "bytes"), { recursive: true });
   const login = state.startsWith("http://")
     ? `state_username = "user"\nstate_password = "env:BENCH_STATE_PASSWORD"\n`
     : "";
@@ -25,19 +25,19 @@ async function declared(folder: string, count: number, state: string): Promise<v
     `[settings]\nname = "scale"\nstate = "${state}"\n${login}\n[backend.st]\nplugin = "local"\npath = "./st"\n`,
   ];
   for (let i = 0; i < count; i++) {
-    await Bun.write(join(folder, "bytes", `${i}`), `${i}`.padStart(1024, "."));
+    await Bun.write(join(directory, "bytes", `${i}`), `${i}`.padStart(1024, "."));
     blocks.push(`[image.i${i}]\nbackend = "st"\nsource = "./bytes/${i}"\n`);
   }
-  await Bun.write(join(folder, "images.toml"), blocks.join("\n"));
+  await Bun.write(join(directory, "images.toml"), blocks.join("\n"));
 }
 
 /** Runs a command of the binary; answers what it cost. */
-async function cost(folder: string, way: Flaky | undefined, words: readonly string[]): Promise<readonly string[]> {
+async function cost(directory: string, way: Flaky | undefined, words: readonly string[]): Promise<readonly string[]> {
   const [requests, [sent, got]] = [way?.requests() ?? 0, way?.bytes() ?? [0, 0]];
   const start = performance.now();
   const child = Bun.spawn([BINARY, ...words], {
-    cwd: folder,
-    env: { ...process.env, ...AWS, HOME: folder, BENCH_STATE_PASSWORD: "secret", AWS_EC2_METADATA_DISABLED: "true" },
+    cwd: directory,
+    env: { ...process.env, ...AWS, HOME: directory, BENCH_STATE_PASSWORD: "secret", AWS_EC2_METADATA_DISABLED: "true" },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const [said, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
@@ -54,7 +54,7 @@ async function cost(folder: string, way: Flaky | undefined, words: readonly stri
 }
 
 async function one(kind: Kind, count: number): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "images-scale-"));
+  const directory = await mkdtemp(join(tmpdir(), "images-scale-"));
   try {
     const place = await kind.place();
     const port = kind.port(place);
@@ -62,11 +62,11 @@ async function one(kind: Kind, count: number): Promise<void> {
     const state = way === undefined ? "images.state.json" : kind.by(place, way.port);
     // Without a journal each change sends the document: 10,000 new addresses are applied with a state in a file, which then moves.
     const moves = !kind.journals && count > 1000;
-    await declared(folder, count, moves ? "images.state.json" : state);
-    const applied = await cost(folder, way, ["apply", "--yes", "--max-deletes", "0"]);
+    await declared(directory, count, moves ? "images.state.json" : state);
+    const applied = await cost(directory, way, ["apply", "--yes", "--max-deletes", "0"]);
     const all = moves ? applied.map(() => "-") : applied;
     if (moves) {
-      await cost(folder, undefined, [
+      await cost(directory, undefined, [
         "state",
         "migrate",
         state,
@@ -75,14 +75,14 @@ async function one(kind: Kind, count: number): Promise<void> {
         "--password",
         "env:BENCH_STATE_PASSWORD",
       ]);
-      await declared(folder, count, state);
+      await declared(directory, count, state);
     }
-    const plan = await cost(folder, way, ["plan", "--detailed-exitcode"]);
-    await Bun.write(join(folder, "bytes", "0"), "changed".padStart(1024, "."));
-    const changed = await cost(folder, way, ["apply", "--yes"]);
+    const plan = await cost(directory, way, ["plan", "--detailed-exitcode"]);
+    await Bun.write(join(directory, "bytes", "0"), "changed".padStart(1024, "."));
+    const changed = await cost(directory, way, ["apply", "--yes"]);
     console.log(`| ${kind.name} | ${count} | ${[...all, ...changed, ...plan].join(" | ")} |`);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 }
 

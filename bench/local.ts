@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { inFolder, line, show, sideBySide, took } from "./measure.ts";
+import { inDirectory, line, show, sideBySide, took } from "./measure.ts";
 
 // The embedded store against what the system itself does with the same bytes. Needs dist/images: bun run build.
 
@@ -16,63 +16,63 @@ const READ_ALL = `
   if (all.length < 3) process.exit(1);`;
 
 async function start(): Promise<void> {
-  await inFolder(async (folder) => {
+  await inDirectory(async (directory) => {
     const found = await sideBySide(
       15,
-      () => took([IMAGES, "version"], folder),
-      () => took(["bun", "-e", "0"], folder),
+      () => took([IMAGES, "version"], directory),
+      () => took(["bun", "-e", "0"], directory),
     );
     line("start of images version", found, "bun -e 0");
   });
 }
 
 async function planMany(count: number): Promise<void> {
-  await inFolder(async (folder) => {
-    await writeFile(join(folder, "a.img"), "the same small bytes\n");
+  await inDirectory(async (directory) => {
+    await writeFile(join(directory, "a.img"), "the same small bytes\n");
     const blocks = Array.from({ length: count }, (_, i) => `[image.i${i}]\nsource = "./a.img"\n`);
-    await writeFile(join(folder, "images.toml"), BACKEND + blocks.join(""));
-    const made = await took([IMAGES, "apply", "--yes", "--parallelism", "16"], folder);
+    await writeFile(join(directory, "images.toml"), BACKEND + blocks.join(""));
+    const made = await took([IMAGES, "apply", "--yes", "--parallelism", "16"], directory);
     console.log(`apply of ${count} new images of the same bytes: ${show(made)}`);
     const found = await sideBySide(
       3,
-      () => took([IMAGES, "plan", "--detailed-exitcode"], folder),
-      () => took(["bun", "-e", READ_ALL], folder),
+      () => took([IMAGES, "plan", "--detailed-exitcode"], directory),
+      () => took(["bun", "-e", READ_ALL], directory),
     );
     line(`plan of ${count} unchanged images`, found, "a script that only reads and parses the same files");
   });
 }
 
 async function applyMany(count: number): Promise<void> {
-  await inFolder(async (folder) => {
-    await mkdir(join(folder, "from"));
-    for (let i = 0; i < count; i++) await writeFile(join(folder, "from", `${i}.img`), `image ${i}\n`.repeat(500));
+  await inDirectory(async (directory) => {
+    await mkdir(join(directory, "from"));
+    for (let i = 0; i < count; i++) await writeFile(join(directory, "from", `${i}.img`), `image ${i}\n`.repeat(500));
     const blocks = Array.from({ length: count }, (_, i) => `[image.i${i}]\nsource = "./from/${i}.img"\n`);
-    await writeFile(join(folder, "images.toml"), BACKEND + blocks.join(""));
+    await writeFile(join(directory, "images.toml"), BACKEND + blocks.join(""));
     const ours = async () => {
       for (const name of ["store", "images.state.json", "images.state.json.backup", ".images"])
-        await rm(join(folder, name), { recursive: true, force: true });
-      return await took([IMAGES, "apply", "--yes"], folder);
+        await rm(join(directory, name), { recursive: true, force: true });
+      return await took([IMAGES, "apply", "--yes"], directory);
     };
     const theirs = async () => {
-      await rm(join(folder, "to"), { recursive: true, force: true });
-      return await took(["sh", "-c", "cp -r from to && sync to/*"], folder);
+      await rm(join(directory, "to"), { recursive: true, force: true });
+      return await took(["sh", "-c", "cp -r from to && sync to/*"], directory);
     };
     line(`apply of ${count} small images`, await sideBySide(3, ours, theirs), "cp and sync of the same files");
   });
 }
 
 async function importLarge(size: number): Promise<void> {
-  await inFolder(async (folder) => {
-    await took(["sh", "-c", `head -c ${size} /dev/urandom > big.img`], folder);
-    await writeFile(join(folder, "images.toml"), `${BACKEND}[image.big]\nsource = "./big.img"\n`);
+  await inDirectory(async (directory) => {
+    await took(["sh", "-c", `head -c ${size} /dev/urandom > big.img`], directory);
+    await writeFile(join(directory, "images.toml"), `${BACKEND}[image.big]\nsource = "./big.img"\n`);
     const ours = async () => {
       for (const name of ["store", "images.state.json", "images.state.json.backup", ".images"])
-        await rm(join(folder, name), { recursive: true, force: true });
-      return await took([IMAGES, "apply", "--yes"], folder);
+        await rm(join(directory, name), { recursive: true, force: true });
+      return await took([IMAGES, "apply", "--yes"], directory);
     };
     const theirs = async () => {
-      await rm(join(folder, "copy.img"), { force: true });
-      return await took(["sh", "-c", "sha256sum big.img && cp big.img copy.img && sync copy.img"], folder);
+      await rm(join(directory, "copy.img"), { force: true });
+      return await took(["sh", "-c", "sha256sum big.img && cp big.img copy.img && sync copy.img"], directory);
     };
     line(`import of ${(size / 2 ** 30).toFixed(1)} GiB`, await sideBySide(3, ours, theirs), "sha256sum, cp, sync");
   });

@@ -55,12 +55,12 @@ export function line(what: string, { ours, theirs }: { ours: Took; theirs: Took 
   console.log(`${what}: ${show(ours)}; ${against}: ${show(theirs)}; ratio ${(ours.ms / theirs.ms).toFixed(2)}`);
 }
 
-/** A folder for one measurement, gone afterwards. */
-export async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "images-bench-"));
+/** A directory for one measurement, gone afterwards. */
+export async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "images-bench-"));
   try {
-    await work(folder);
+    await work(directory);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 }

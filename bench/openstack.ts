@@ -3,7 +3,7 @@
 // other sizes.
 import { join, resolve } from "node:path";
 import { clouds, facts, Project } from "../tests/live/glance.ts";
-import { inFolder, line, show, sideBySide, took } from "./measure.ts";
+import { inDirectory, line, show, sideBySide, took } from "./measure.ts";
 
 const MiB = 2 ** 20;
 const SIZE = Number(process.env["IMAGES_BENCH_MIB"] ?? 2048);
@@ -16,8 +16,8 @@ const demo = await Project.login(facts.demo);
 const toml = (images: readonly string[]) =>
   `[backend.x]\nplugin = "openstack"\ncloud = "demo"\n${images.map((image) => `[image.${image}]\nbackend = "x"\ndisk_format = "raw"\nsource = { file = "./disk.img" }\n`).join("\n")}`;
 
-await inFolder(async (folder) => {
-  const disk = join(folder, "disk.img");
+await inDirectory(async (directory) => {
+  const disk = join(directory, "disk.img");
   const writer = Bun.file(disk).writer();
   for (let i = 0; i < SIZE; i++) {
     writer.write(crypto.getRandomValues(new Uint8Array(65536)));
@@ -25,16 +25,16 @@ await inFolder(async (folder) => {
     await writer.flush();
   }
   await writer.end();
-  await Bun.write(join(folder, "images.toml"), toml(["big"]));
+  await Bun.write(join(directory, "images.toml"), toml(["big"]));
   const ours = async () => {
-    await took([binary, "destroy", "--yes"], folder, env);
+    await took([binary, "destroy", "--yes"], directory, env);
     await demo.empty();
-    return await took([binary, "apply", "--yes"], folder, env);
+    return await took([binary, "apply", "--yes"], directory, env);
   };
   const create = ["openstack", "image", "create", "--disk-format", "raw", "--file", disk, "cli"];
   line(
     `upload of ${SIZE} MiB`,
-    await sideBySide(ROUNDS, ours, () => took(create, folder, env)),
+    await sideBySide(ROUNDS, ours, () => took(create, directory, env)),
     "openstack image create",
   );
   const curl = async () => {
@@ -42,19 +42,19 @@ await inFolder(async (folder) => {
     const { id }: { id: string } = JSON.parse(await (await demo.call("POST", "images", fields)).text());
     const url = `${facts.glance.RegionOne}/v2/images/${id}/file`;
     const headers = ["-H", `X-Auth-Token: ${demo.token}`, "-H", "Content-Type: application/octet-stream"];
-    return await took(["curl", "-sSf", "-T", disk, ...headers, url], folder);
+    return await took(["curl", "-sSf", "-T", disk, ...headers, url], directory);
   };
   line(`upload of ${SIZE} MiB`, await sideBySide(ROUNDS, ours, curl), "curl -T");
   await demo.empty();
 });
 
-await inFolder(async (folder) => {
-  await Bun.write(join(folder, "disk.img"), "small\n".repeat(1000));
+await inDirectory(async (directory) => {
+  await Bun.write(join(directory, "disk.img"), "small\n".repeat(1000));
   const names = Array.from({ length: COUNT }, (_, i) => `small-${i}`);
-  await Bun.write(join(folder, "images.toml"), toml(names));
-  console.log(`apply of ${COUNT} images: ${show(await took([binary, "apply", "--yes"], folder, env))}`);
-  const plan = () => took([binary, "plan", "--detailed-exitcode"], folder, env);
-  const list = () => took(["openstack", "image", "list", "--long", "-f", "json"], folder, env);
+  await Bun.write(join(directory, "images.toml"), toml(names));
+  console.log(`apply of ${COUNT} images: ${show(await took([binary, "apply", "--yes"], directory, env))}`);
+  const plan = () => took([binary, "plan", "--detailed-exitcode"], directory, env);
+  const list = () => took(["openstack", "image", "list", "--long", "-f", "json"], directory, env);
   line(`plan over ${COUNT} images`, await sideBySide(ROUNDS, plan, list), "openstack image list --long");
   await demo.empty();
 });

@@ -1,4 +1,4 @@
-import { inFolder } from "./measure.ts";
+import { inDirectory } from "./measure.ts";
 import { FORMS } from "./peaks/forms.ts";
 import { PeakWorld, type Run } from "./peaks/world.ts";
 
@@ -11,7 +11,7 @@ const SINKS = ["local", "glance", "incus", "s3"] as const;
 const VIAS = ["file", "HTTP", "HTTP without a cache"] as const;
 
 async function main(size: number, only: RegExp, counts: readonly number[], sinks: readonly string[]): Promise<void> {
-  await inFolder(async (at) => {
+  await inDirectory(async (at) => {
     await using world = await PeakWorld.begin(at, size, process.env["IMAGES_BENCH_NOISE"] === "1" ? "noise" : "mixed");
     for (const form of FORMS) {
       const runs: Run[] = form.to.flatMap((to) =>

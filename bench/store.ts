@@ -1,5 +1,5 @@
 // What a change of the state costs, with one row in it and with 10,000: one at a time, and many at once. The two take turns, so that
-// whatever else the disk does meets both. Run: bun bench/store.ts [folder]
+// whatever else the disk does meets both. Run: bun bench/store.ts [directory]
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

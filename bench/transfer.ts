@@ -36,10 +36,10 @@ async function makeFile(path: string): Promise<string> {
   return `sha256:${hasher.digest("hex")}`;
 }
 
-const folder = await mkdtemp(join(BASE, "images-bench-"));
+const directory = await mkdtemp(join(BASE, "images-bench-"));
 try {
-  const path = join(folder, "image");
-  const cache = join(folder, "cache");
+  const path = join(directory, "image");
+  const cache = join(directory, "cache");
   const digest = await makeFile(path);
   using source = await serve(path);
   using sink = await serve("");
@@ -47,12 +47,12 @@ try {
   const ours = async (...sinks: readonly string[]) => {
     await rm(cache, { recursive: true, force: true });
     const command = [process.execPath, join(HERE, "ours.ts"), url, digest, ...sinks];
-    return await took(command, folder, { IMAGES_CACHE: cache });
+    return await took(command, directory, { IMAGES_CACHE: cache });
   };
   /** The same, past the disk. */
   const direct = async () =>
-    await took([process.execPath, join(HERE, "ours.ts"), url, digest, sink.url], folder, { IMAGES_CACHE_MAX: "0" });
-  const shell = async (script: string) => await took(["bash", "-c", `set -e -o pipefail; ${script}`], folder);
+    await took([process.execPath, join(HERE, "ours.ts"), url, digest, sink.url], directory, { IMAGES_CACHE_MAX: "0" });
+  const shell = async (script: string) => await took(["bash", "-c", `set -e -o pipefail; ${script}`], directory);
   console.log(`${SIZE / MiB} MiB, in ${BASE}, medians of ${ROUNDS}`);
 
   const put = `curl -sf -o /dev/null -T - ${sink.url}/image`;
@@ -98,7 +98,7 @@ try {
   await rm(cache, { recursive: true, force: true });
   await resumed(url, digest, cache);
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true });
 }
 
 /** Kills a download in the middle, and counts what the second one asks for. */

@@ -20,7 +20,7 @@ export interface Wanted {
   readonly key?: string | undefined;
 }
 
-/** Where the program was when it was built, for packages that ask: always the same, so that a build does not depend on its folder. */
+/** Where the program was when it was built, for packages that ask: always the same, so that a build does not depend on its directory. */
 const PLACE = "C:/images/main.js";
 
 /**
@@ -67,7 +67,7 @@ export function optionsOf({ outfile, target, runtime, bare = false, commit, rele
       outfile,
       ...(target === undefined ? {} : { target: targetOf(target) }),
       ...(runtime === undefined ? {} : { executablePath: runtime }),
-      // A .env or a bunfig.toml (which can name code to run) of the folder that the program is called in is no business of its own.
+      // A .env or a bunfig.toml (which can name code to run) of the directory that the program is called in is no business of its own.
       autoloadDotenv: false,
       autoloadBunfig: false,
     },

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BUN, BUN_PARTS } from "./runtimes.ts";
-import { closure, folderOf, type Locked, lockedIn, manifestOf } from "./sbom.ts";
+import { closure, directoryOf, type Locked, lockedIn, manifestOf } from "./sbom.ts";
 
 // `bun scripts/licenses.ts`: writes licenses/THIRD-PARTY.txt, the licences of all that is in a binary. `images version --licenses`
 // prints it, and every package of a release has it. Made from bun.lock and the installed packages; a test compares.
@@ -31,9 +31,9 @@ THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 const SIBLINGS: Readonly<Record<string, string>> = { "@sigstore/verify": "../bundle" };
 
 async function textOf(one: Locked): Promise<string> {
-  const folder = folderOf(one);
-  const { license = "", author } = await manifestOf(folder);
-  const from = join(folder, SIBLINGS[one.name] ?? "");
+  const directory = directoryOf(one);
+  const { license = "", author } = await manifestOf(directory);
+  const from = join(directory, SIBLINGS[one.name] ?? "");
   const files = (await readdir(from)).filter((name) => /^(licen[cs]e|copying|notice)/i.test(name)).sort();
   const texts = await Promise.all(files.map((name) => readFile(join(from, name), "utf8")));
   if (texts.length === 0 && license !== "MIT") throw new Error(`${one.name} has no licence text, and is not under MIT`);
@@ -95,7 +95,7 @@ export async function licenses(): Promise<string> {
   const locked = lockedIn(await readFile(join(ROOT, "bun.lock"), "utf8"));
   const packages = closure(locked, Object.keys(dependencies));
   const named = await Promise.all(
-    packages.map(async (one) => `${one.name} ${one.version}  ${(await manifestOf(folderOf(one))).license ?? ""}`),
+    packages.map(async (one) => `${one.name} ${one.version}  ${(await manifestOf(directoryOf(one))).license ?? ""}`),
   );
   const gnu = ["LGPL-2", "LGPL-2.1", "LGPL-3", "GPL-3"].map(async (name) => {
     const text = await readFile(join(ROOT, "licenses", `${name}.txt`), "utf8");

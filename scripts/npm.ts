@@ -29,31 +29,31 @@ export async function npmPackages(release: string, out: string, scope: string): 
   const common = { version, license: "SEE LICENSE IN LICENSES.txt", description: "Declarative machine images" };
   const made: string[] = [];
   const begin = async (name: string): Promise<string> => {
-    const folder = join(out, name.replace("/", "-").replace("@", ""));
-    await mkdir(folder, { recursive: true });
-    await copyFile(join(release, "LICENSES.txt"), join(folder, "LICENSES.txt"));
+    const directory = join(out, name.replace("/", "-").replace("@", ""));
+    await mkdir(directory, { recursive: true });
+    await copyFile(join(release, "LICENSES.txt"), join(directory, "LICENSES.txt"));
     made.push(name);
-    return folder;
+    return directory;
   };
-  const write = (folder: string, manifest: object) =>
-    writeFile(join(folder, "package.json"), `${JSON.stringify({ ...manifest, ...common }, undefined, 2)}\n`);
+  const write = (directory: string, manifest: object) =>
+    writeFile(join(directory, "package.json"), `${JSON.stringify({ ...manifest, ...common }, undefined, 2)}\n`);
   for (const { name: target } of TARGETS) {
     const suffix = target.startsWith("windows") ? ".exe" : "";
     const packed = join(release, `images-${target}${suffix}.gz`);
     if (!(await Bun.file(packed).exists())) continue;
     const name = `${scope}/images-${target}`;
-    const folder = await begin(name);
-    await writeFile(join(folder, `images${suffix}`), gunzipSync(await readFile(packed)));
-    await chmod(join(folder, `images${suffix}`), 0o755);
-    await write(folder, { name, files: [`images${suffix}`, "LICENSES.txt"], ...machineOf(target) });
+    const directory = await begin(name);
+    await writeFile(join(directory, `images${suffix}`), gunzipSync(await readFile(packed)));
+    await chmod(join(directory, `images${suffix}`), 0o755);
+    await write(directory, { name, files: [`images${suffix}`, "LICENSES.txt"], ...machineOf(target) });
   }
   const optionalDependencies = Object.fromEntries(made.map((name) => [name, version]));
-  const folder = await begin(`${scope}/images`);
+  const directory = await begin(`${scope}/images`);
   const launcher = await readFile(join(ROOT, "packaging", "npm", "images.cjs"), "utf8");
-  await writeFile(join(folder, "images.cjs"), launcher.replace("@SCOPE@", scope));
-  await chmod(join(folder, "images.cjs"), 0o755);
+  await writeFile(join(directory, "images.cjs"), launcher.replace("@SCOPE@", scope));
+  await chmod(join(directory, "images.cjs"), 0o755);
   const files = ["images.cjs", "LICENSES.txt"];
-  await write(folder, { name: `${scope}/images`, bin: { images: "images.cjs" }, files, optionalDependencies });
+  await write(directory, { name: `${scope}/images`, bin: { images: "images.cjs" }, files, optionalDependencies });
   return made;
 }
 

@@ -38,40 +38,47 @@ class Terminal extends Writable {
 }
 
 /** A command and what it prints. */
-async function typed(folder: string, ...args: readonly string[]): Promise<string> {
+async function typed(directory: string, ...args: readonly string[]): Promise<string> {
   const screen = new Terminal();
   const never = new AbortController().signal;
   const code = await program().run([...args], {
     stdin: new PassThrough().end(),
     stdout: screen,
     stderr: screen,
-    env: { HOME: folder, IMAGES_CACHE: join(folder, "cache"), XDG_STATE_HOME: join(folder, "scratch") },
+    env: { HOME: directory, IMAGES_CACHE: join(directory, "cache"), XDG_STATE_HOME: join(directory, "scratch") },
     colorDepth: 1,
-    cwd: folder,
+    cwd: directory,
     signal: never,
     hard: never,
     now: () => new Date(),
   });
-  const shown = screen.text.replaceAll(folder, "/srv").trimEnd();
+  const shown = screen.text.replaceAll(directory, "/srv").trimEnd();
   return `\`\`\`console\n$ images ${args.join(" ")}\n${shown}\n${code === 0 ? "" : `$ echo $?\n${code}\n`}\`\`\``;
 }
 
 /** The whole page: a plan, an apply, drift, errors. */
 export async function output(): Promise<string> {
   host();
-  const folder = await mkdtemp(join(tmpdir(), "images-output-"));
+  const directory = await mkdtemp(join(tmpdir(), "images-output-"));
   try {
-    await writeFile(join(folder, "debian.img"), DISK);
-    await writeFile(join(folder, "images.toml"), FILE);
-    const first = [await typed(folder, "plan"), await typed(folder, "apply", "--yes"), await typed(folder, "plan")];
-    const images = join(folder, "store", "images");
+    await writeFile(join(directory, "debian.img"), DISK);
+    await writeFile(join(directory, "images.toml"), FILE);
+    const first = [
+      await typed(directory, "plan"),
+      await typed(directory, "apply", "--yes"),
+      await typed(directory, "plan"),
+    ];
+    const images = join(directory, "store", "images");
     for (const name of await readdir(images)) {
       const record = await readFile(join(images, name), "utf8");
       await writeFile(join(images, name), record.replace("Debian 12", "Debian 11"));
     }
-    const drift = await typed(folder, "plan", "--detailed-exitcode");
-    await writeFile(join(folder, "images.toml"), FILE.replace("description", "descripton").replace('"stable"', "12"));
-    const mistake = await typed(folder, "validate");
+    const drift = await typed(directory, "plan", "--detailed-exitcode");
+    await writeFile(
+      join(directory, "images.toml"),
+      FILE.replace("description", "descripton").replace('"stable"', "12"),
+    );
+    const mistake = await typed(directory, "validate");
     return [
       `\`\`\`toml\n${FILE}\`\`\``,
       ...first,
@@ -81,7 +88,7 @@ export async function output(): Promise<string> {
       mistake,
     ].join("\n\n");
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 }
 

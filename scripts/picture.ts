@@ -9,7 +9,7 @@ import { Screen, type Style } from "./screen.ts";
 export const PICTURE = resolve(import.meta.dir, "..", "docs", "terminal.svg");
 const BINARY = resolve(import.meta.dir, "..", "dist", "images");
 const [COLUMNS, ROWS] = [96, 60];
-/** What the folder of the commands is called in the picture. */
+/** What the directory of the commands is called in the picture. */
 const SHOWN = "/srv";
 
 const DISK = "a small disk\n".repeat(20_000);
@@ -34,22 +34,22 @@ aliases = ["rescue/latest"]
 `;
 
 /** Everything that the commands write to one terminal, after the line that calls them. */
-async function session(folder: string, screen: Screen, ...commands: readonly string[]): Promise<void> {
+async function session(directory: string, screen: Screen, ...commands: readonly string[]): Promise<void> {
   for (const command of commands) {
     const text = new TextDecoder();
     const closed = Promise.withResolvers<void>();
     let said = "";
     const child = Bun.spawn([BINARY, ...command.split(" ")], {
-      cwd: folder,
+      cwd: directory,
       env: {
-        HOME: folder,
+        HOME: directory,
         TERM: "xterm-256color",
-        IMAGES_CACHE: join(folder, "cache"),
-        XDG_STATE_HOME: join(folder, "own"),
+        IMAGES_CACHE: join(directory, "cache"),
+        XDG_STATE_HOME: join(directory, "own"),
       },
       terminal: {
-        // Lines with the folder in them break where they would with its short name.
-        cols: COLUMNS + folder.length - SHOWN.length,
+        // Lines with the directory in them break where they would with its short name.
+        cols: COLUMNS + directory.length - SHOWN.length,
         rows: ROWS,
         data: (_, bytes) => {
           said += text.decode(bytes, { stream: true });
@@ -59,7 +59,7 @@ async function session(folder: string, screen: Screen, ...commands: readonly str
     });
     await Promise.all([child.exited, closed.promise]);
     screen.write(`\u001b[36m$\u001b[39m \u001b[1mimages ${command}\u001b[22m\r\n`);
-    screen.write(steady(said.replaceAll(folder, SHOWN)));
+    screen.write(steady(said.replaceAll(directory, SHOWN)));
     screen.write("\r\n");
   }
 }
@@ -117,22 +117,22 @@ ${lines.join("")}</svg>
 /** The picture: an apply, and a plan that sees drift. @throws Error where the binary is not there */
 export async function picture(): Promise<string> {
   if (!existsSync(BINARY)) throw new Error("dist/images is not there: bun run build");
-  const folder = await mkdtemp(join(tmpdir(), "images-picture-"));
+  const directory = await mkdtemp(join(tmpdir(), "images-picture-"));
   try {
-    await writeFile(join(folder, "debian.img"), DISK);
-    await writeFile(join(folder, "rescue.img"), DISK.slice(0, 100_000));
-    await writeFile(join(folder, "images.toml"), FILE);
+    await writeFile(join(directory, "debian.img"), DISK);
+    await writeFile(join(directory, "rescue.img"), DISK.slice(0, 100_000));
+    await writeFile(join(directory, "images.toml"), FILE);
     const screen = new Screen(COLUMNS);
-    await session(folder, screen, "apply --yes");
-    const images = join(folder, "store", "images");
+    await session(directory, screen, "apply --yes");
+    const images = join(directory, "store", "images");
     for (const name of await readdir(images)) {
       const record = await readFile(join(images, name), "utf8");
       await writeFile(join(images, name), record.replace("Debian 12", "Debian 11"));
     }
-    await session(folder, screen, "plan");
+    await session(directory, screen, "plan");
     return svg(screen, "images apply, and a plan after somebody else changed an image");
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 }
 

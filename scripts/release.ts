@@ -16,12 +16,12 @@ const ROOT = join(import.meta.dir, "..");
 const LIMIT = 60_000_000;
 const CACHE = join(ROOT, "node_modules", ".cache", "runtimes");
 
-/** The commit, as files in a folder of its own, with the packages that go into the binary. */
-async function checkedOut(commit: string, folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  await $`git -C ${ROOT} archive ${commit} | tar -x -C ${folder}`.quiet();
-  await $`${process.execPath} install --frozen-lockfile --production`.cwd(folder).quiet();
-  return folder;
+/** The commit, as files in a directory of its own, with the packages that go into the binary. */
+async function checkedOut(commit: string, directory: string): Promise<string> {
+  await mkdir(directory, { recursive: true });
+  await $`git -C ${ROOT} archive ${commit} | tar -x -C ${directory}`.quiet();
+  await $`${process.execPath} install --frozen-lockfile --production`.cwd(directory).quiet();
+  return directory;
 }
 
 async function built(tree: string, one: Target, outfile: string, given: readonly string[]): Promise<void> {
@@ -70,7 +70,7 @@ export const note = (
   return `images ${version}, commit ${commit}
 
 The files of one commit are the same, byte for byte, wherever and whenever they are built: with Bun ${BUN}, the packages of bun.lock, the
-runtimes whose digests are in scripts/runtimes.ts, and the options of scripts/build.ts. No time, folder, user or host is in them. The deb
+runtimes whose digests are in scripts/runtimes.ts, and the options of scripts/build.ts. No time, directory, user or host is in them. The deb
 and rpm packages are made by nfpm 2.45.2.
 
     git checkout ${commit}
@@ -78,7 +78,7 @@ and rpm packages are made by nfpm 2.45.2.
     npx --yes bun@${BUN} run release${words.join("")}
     (cd dist/release && sha256sum -c SHA256SUMS)
 
-The release builds the binary of the machine that it runs on a second time, in another folder, and stops when the two differ.
+The release builds the binary of the machine that it runs on a second time, in another directory, and stops when the two differ.
 
 Without git, one binary from images-${version}-source.tar.gz:
 
@@ -115,8 +115,8 @@ const gzipped = (bytes: Uint8Array<ArrayBuffer>): Uint8Array =>
   Bun.gzipSync(bytes, { library: "libdeflate", level: 9 });
 
 /** The public key of a secret one. @throws Error where `expected` is another, or minisign cannot read the key */
-async function publicKeyOf(key: string, expected: string, folder: string): Promise<string> {
-  const file = join(folder, "minisign.pub");
+async function publicKeyOf(key: string, expected: string, directory: string): Promise<string> {
+  const file = join(directory, "minisign.pub");
   await $`minisign -R -s ${key} -p ${file}`.quiet();
   const found = (await readFile(file, "utf8")).trim().split("\n").at(-1) ?? "";
   if (expected !== "" && expected !== found)
@@ -145,31 +145,31 @@ async function release(targets: readonly Target[], out: string, given: Publishin
   if (Bun.version !== BUN) throw new Error(`a release is built with Bun ${BUN}, and this is ${Bun.version}`);
   const commit = (await $`git -C ${ROOT} rev-parse HEAD`.quiet().text()).trim();
   const seconds = await $`git -C ${ROOT} log -1 --format=%ct`.quiet().text();
-  const folder = await mkdtemp(join(tmpdir(), "images-release-"));
+  const directory = await mkdtemp(join(tmpdir(), "images-release-"));
   try {
     const { key, url, releases } = given;
-    const publishing = key === "" ? given : { ...given, publicKey: await publicKeyOf(key, given.publicKey, folder) };
-    const tree = await checkedOut(commit, join(folder, "tree"));
+    const publishing = key === "" ? given : { ...given, publicKey: await publicKeyOf(key, given.publicKey, directory) };
+    const tree = await checkedOut(commit, join(directory, "tree"));
     const { version }: { version: string } = JSON.parse(await readFile(join(tree, "package.json"), "utf8"));
     const date = new Date(Number(seconds) * 1000).toISOString();
     console.log(`images ${version}, commit ${commit}`);
     await rm(out, { recursive: true, force: true });
     await mkdir(out, { recursive: true });
     for (const one of targets) {
-      const bun = await runtime(one, folder, CACHE);
+      const bun = await runtime(one, directory, CACHE);
       const binary = join(out, binaryOf(one));
       const options = ["--runtime", bun, "--commit", commit, "--releases", releases, "--key", publishing.publicKey];
       await built(tree, one, binary, options);
       console.log(`${await sumOf(binary)}  ${binaryOf(one)}`);
       if (one.name === own) {
         // Under the same name: the binary knows the one that it was built as.
-        const again = join(folder, binaryOf(one));
-        await built(await checkedOut(commit, join(folder, "another", "tree")), one, again, options);
+        const again = join(directory, binaryOf(one));
+        await built(await checkedOut(commit, join(directory, "another", "tree")), one, again, options);
         if ((await sumOf(again)) !== (await sumOf(binary))) throw new Error(`two builds of ${one.name} differ`);
-        console.log(`${" ".repeat(64)}  the same when built again in another folder`);
+        console.log(`${" ".repeat(64)}  the same when built again in another directory`);
         await rm(again);
       }
-      await rm(join(folder, one.name), { recursive: true });
+      await rm(join(directory, one.name), { recursive: true });
       const completions = [process.execPath, join(tree, "src", "cli", "main.ts")];
       if (findNfpm() === undefined) console.log(`${one.name}: no deb and no rpm, since nfpm is not installed`);
       else await packages({ tree, target: one.name, binary, version, date, completions, out });
@@ -203,7 +203,7 @@ async function release(targets: readonly Target[], out: string, given: Publishin
     if (key !== "") await signed(join(out, "SHA256SUMS"), publishing, version);
     console.log(`${names.length} files and SHA256SUMS in ${out}`);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 }
 

@@ -24,10 +24,10 @@ export interface Target {
   readonly integrity: string;
 }
 
-const of = (name: string, folder: string, integrity: string): Target => ({
+const of = (name: string, directory: string, integrity: string): Target => ({
   name,
   target: `bun-${name}`,
-  package: `@oven/bun-${folder}`,
+  package: `@oven/bun-${directory}`,
   integrity: `sha512-${integrity}`,
 });
 
@@ -73,10 +73,10 @@ export const TARGETS: readonly Target[] = [
 export const binaryOf = ({ name }: Target): string => `images-${name}${name.startsWith("windows") ? ".exe" : ""}`;
 
 /**
- * The path of a target's runtime, unpacked into `folder`. Tarballs are kept in `cache`.
+ * The path of a target's runtime, unpacked into `directory`. Tarballs are kept in `cache`.
  * @throws Error where it cannot be had, or is not the one that is pinned
  */
-export async function runtime(one: Target, folder: string, cache: string): Promise<string> {
+export async function runtime(one: Target, directory: string, cache: string): Promise<string> {
   const kept = join(cache, `${one.package.replace("@oven/", "")}-${BUN}.tgz`);
   if (!(await Bun.file(kept).exists())) {
     await mkdir(cache, { recursive: true });
@@ -88,7 +88,7 @@ export async function runtime(one: Target, folder: string, cache: string): Promi
     .digest("base64")}`;
   if (digest !== one.integrity)
     throw new Error(`${one.package}@${BUN} has the digest ${digest}, not ${one.integrity}; it lies in ${kept}`);
-  const unpacked = join(folder, one.name);
+  const unpacked = join(directory, one.name);
   await mkdir(unpacked);
   await $`tar -xzf ${kept} -C ${unpacked} --strip-components=2`.quiet();
   return join(unpacked, one.name.startsWith("windows") ? "bun.exe" : "bun");

@@ -36,8 +36,8 @@ export interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-export const manifestOf = async (folder: string): Promise<Manifest> =>
-  JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+export const manifestOf = async (directory: string): Promise<Manifest> =>
+  JSON.parse(await readFile(join(directory, "package.json"), "utf8"));
 
 /** The packages of a lock file, by the key under which it keeps them (`a`, or `a/b` for the b that only a uses). */
 export function lockedIn(text: string): ReadonlyMap<string, Locked> {
@@ -92,11 +92,11 @@ function licenceOf(said: string | undefined): Models.LicenseRepository {
 }
 
 /** The directory that a package of the lock is installed in. */
-export const folderOf = (one: Locked): string => join(ROOT, "node_modules", ...one.key.split("/").flatMap(nested));
+export const directoryOf = (one: Locked): string => join(ROOT, "node_modules", ...one.key.split("/").flatMap(nested));
 
 async function componentOf(one: Locked): Promise<Models.Component> {
-  const folder = folderOf(one);
-  const { license, description, homepage } = await manifestOf(folder);
+  const directory = directoryOf(one);
+  const { license, description, homepage } = await manifestOf(directory);
   const [group, name = one.name] = one.name.startsWith("@") ? one.name.split("/") : [undefined, one.name];
   const pages =
     homepage === undefined ? [] : [new Models.ExternalReference(homepage, Enums.ExternalReferenceType.Website)];
@@ -124,7 +124,7 @@ const runtimeOf = ({ name, package: full, integrity }: Build["runtimes"][number]
     purl: purl(full, BUN),
   });
 
-/** Where a key of the lock is installed: `a/b` is node_modules/a/node_modules/b, `@x/a` is one folder. */
+/** Where a key of the lock is installed: `a/b` is node_modules/a/node_modules/b, `@x/a` is one directory. */
 const nested = (part: string, i: number, parts: readonly string[]): readonly string[] =>
   i === 0 || parts[i - 1]?.startsWith("@") ? [part] : ["node_modules", part];
 

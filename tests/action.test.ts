@@ -75,20 +75,20 @@ beforeEach(() => {
 });
 
 async function repository(): Promise<TestDirectory> {
-  const folder = await TestDirectory.make({ "a.img": "bytes", summary: "", path: "", output: "", "event.json": "" });
-  await folder.write("event.json", JSON.stringify({ pull_request: { number: 7 } }));
+  const directory = await TestDirectory.make({ "a.img": "bytes", summary: "", path: "", output: "", "event.json": "" });
+  await directory.write("event.json", JSON.stringify({ pull_request: { number: 7 } }));
   const head = '[settings]\nname = "action-0001"\n[backend.store]\nplugin = "local"\npath = "./store"\n';
-  await folder.write("images.toml", `${head}[image.a]\nsource = "./a.img"\n`);
-  return folder;
+  await directory.write("images.toml", `${head}[image.a]\nsource = "./a.img"\n`);
+  return directory;
 }
 
-async function shell(folder: TestDirectory, words: readonly string[], env: Env): Promise<ProgramResult> {
+async function shell(directory: TestDirectory, words: readonly string[], env: Env): Promise<ProgramResult> {
   const child = Bun.spawn([...words], {
-    cwd: folder.path,
+    cwd: directory.path,
     env: {
-      PATH: [folder.at("images", "bin"), process.env["PATH"] ?? ""].join(delimiter),
-      HOME: folder.path,
-      IMAGES_CACHE: folder.at("cache"),
+      PATH: [directory.at("images", "bin"), process.env["PATH"] ?? ""].join(delimiter),
+      HOME: directory.path,
+      IMAGES_CACHE: directory.at("cache"),
       IMAGES_ALLOW_HTTP: "yes",
       ...env,
     },
@@ -101,13 +101,13 @@ async function shell(folder: TestDirectory, words: readonly string[], env: Env):
 }
 
 describe("the GitHub action", () => {
-  const step = (folder: TestDirectory, name: string, inputs: Env = {}) =>
-    shell(folder, ["bash", join(ROOT, "action", name)], {
-      RUNNER_TEMP: folder.path,
-      GITHUB_PATH: folder.at("path"),
-      GITHUB_OUTPUT: folder.at("output"),
-      GITHUB_STEP_SUMMARY: folder.at("summary"),
-      GITHUB_EVENT_PATH: folder.at("event.json"),
+  const step = (directory: TestDirectory, name: string, inputs: Env = {}) =>
+    shell(directory, ["bash", join(ROOT, "action", name)], {
+      RUNNER_TEMP: directory.path,
+      GITHUB_PATH: directory.at("path"),
+      GITHUB_OUTPUT: directory.at("output"),
+      GITHUB_STEP_SUMMARY: directory.at("summary"),
+      GITHUB_EVENT_PATH: directory.at("event.json"),
       GITHUB_API_URL: url,
       GITHUB_REPOSITORY: "people/images",
       INPUT_DIRECTORY: ".",
@@ -117,86 +117,88 @@ describe("the GitHub action", () => {
     });
 
   test("sets up, plans, keeps one comment up to date and applies", async () => {
-    await using folder = await repository();
+    await using directory = await repository();
     const ok = async (name: string, inputs?: Env) => {
-      const said = await step(folder, name, inputs);
+      const said = await step(directory, name, inputs);
       expect([name, said.code, said.stderr]).toEqual([name, 0, said.stderr]);
     };
     notes = Array.from({ length: 100 }, (_, i) => ({ id: i + 1, body: "somebody's words" }));
     await ok("setup.sh");
-    expect(await readFile(folder.at("path"), "utf8")).toBe(`${folder.at("images", "bin")}\n`);
+    expect(await readFile(directory.at("path"), "utf8")).toBe(`${directory.at("images", "bin")}\n`);
     await ok("run.sh", { INPUT_COMMAND: "plan", INPUT_PLAN: "plan.json" });
     await ok("comment.sh");
     expect(notes).toHaveLength(101);
     expect(notes[100]?.body).toStartWith("<!-- images plan of . -->\n");
     expect(notes[100]?.body).toContain("1 to add");
     await ok("run.sh", { INPUT_COMMAND: "apply", INPUT_PLAN: "plan.json" });
-    expect(await readFile(folder.at("summary"), "utf8")).toContain("1 added, 0 changed, 0 destroyed");
+    expect(await readFile(directory.at("summary"), "utf8")).toContain("1 added, 0 changed, 0 destroyed");
     await ok("run.sh", { INPUT_COMMAND: "plan", INPUT_ARGS: "--target\n*/a" });
     await ok("comment.sh");
     expect(notes).toHaveLength(101);
     expect(notes[100]?.body).toContain("No changes");
-    expect(await readFile(folder.at("output"), "utf8")).toBe("changes=true\nchanges=false\n");
+    expect(await readFile(directory.at("output"), "utf8")).toBe("changes=true\nchanges=false\n");
     expect([...tokens]).toEqual(["Bearer a-token"]);
   });
 
   test("a plan that fails fails the step, deletes need max-deletes, an unknown command is refused", async () => {
-    await using folder = await repository();
-    await step(folder, "setup.sh");
-    expect((await step(folder, "run.sh", { INPUT_COMMAND: "apply" })).code).toBe(0);
-    await folder.write(
+    await using directory = await repository();
+    await step(directory, "setup.sh");
+    expect((await step(directory, "run.sh", { INPUT_COMMAND: "apply" })).code).toBe(0);
+    await directory.write(
       "images.toml",
-      (await readFile(folder.at("images.toml"), "utf8")).replace(/\[image\.a\][\s\S]*/, ""),
+      (await readFile(directory.at("images.toml"), "utf8")).replace(/\[image\.a\][\s\S]*/, ""),
     );
-    const refused = await step(folder, "run.sh", { INPUT_COMMAND: "apply" });
+    const refused = await step(directory, "run.sh", { INPUT_COMMAND: "apply" });
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("max-deletes")]);
-    expect((await step(folder, "run.sh", { INPUT_COMMAND: "apply", INPUT_MAX_DELETES: "1" })).code).toBe(0);
-    await folder.write("images.toml", "nonsense");
-    expect((await step(folder, "run.sh", { INPUT_COMMAND: "plan" })).code).toBe(1);
-    expect((await step(folder, "run.sh", { INPUT_COMMAND: "rm" })).stdout).toContain("expected setup, plan or apply");
-    await folder.write("event.json", "{}");
-    expect((await step(folder, "comment.sh")).stdout).toContain("no comment");
+    expect((await step(directory, "run.sh", { INPUT_COMMAND: "apply", INPUT_MAX_DELETES: "1" })).code).toBe(0);
+    await directory.write("images.toml", "nonsense");
+    expect((await step(directory, "run.sh", { INPUT_COMMAND: "plan" })).code).toBe(1);
+    expect((await step(directory, "run.sh", { INPUT_COMMAND: "rm" })).stdout).toContain(
+      "expected setup, plan or apply",
+    );
+    await directory.write("event.json", "{}");
+    expect((await step(directory, "comment.sh")).stdout).toContain("no comment");
   });
 
   test("a token that may not write leaves a warning, and no failure; without jq too", async () => {
-    await using folder = await repository();
-    await step(folder, "setup.sh");
-    await step(folder, "run.sh", { INPUT_COMMAND: "plan" });
+    await using directory = await repository();
+    await step(directory, "setup.sh");
+    await step(directory, "run.sh", { INPUT_COMMAND: "plan" });
     writes = 403;
-    const said = await step(folder, "comment.sh");
+    const said = await step(directory, "comment.sh");
     expect([said.code, said.stdout, notes]).toEqual([0, expect.stringContaining("::warning::the plan could not"), []]);
-    await mkdir(folder.at("bare"));
-    for (const name of ["bash", "cat"]) await symlink(Bun.which(name) ?? "", folder.at("bare", name));
-    const bare = await step(folder, "comment.sh", { PATH: folder.at("bare") });
+    await mkdir(directory.at("bare"));
+    for (const name of ["bash", "cat"]) await symlink(Bun.which(name) ?? "", directory.at("bare", name));
+    const bare = await step(directory, "comment.sh", { PATH: directory.at("bare") });
     expect([bare.code, bare.stdout]).toEqual([0, expect.stringContaining("jq is not installed")]);
   });
 
   test("a plan that is blocked fails the step and is in the comment; one that could not be made leaves no old comment text", async () => {
-    await using folder = await repository();
-    await step(folder, "setup.sh");
-    const text = await readFile(folder.at("images.toml"), "utf8");
-    await folder.write("images.toml", text.replace("./a.img", "./gone.img"));
-    expect((await step(folder, "run.sh", { INPUT_COMMAND: "plan" })).code).toBe(1);
-    await folder.write("images-plan.md", "an old plan");
-    await folder.write("images.toml", "nonsense");
-    expect((await step(folder, "run.sh", { INPUT_COMMAND: "plan" })).code).toBe(1);
-    expect((await step(folder, "comment.sh")).code).toBe(0);
+    await using directory = await repository();
+    await step(directory, "setup.sh");
+    const text = await readFile(directory.at("images.toml"), "utf8");
+    await directory.write("images.toml", text.replace("./a.img", "./gone.img"));
+    expect((await step(directory, "run.sh", { INPUT_COMMAND: "plan" })).code).toBe(1);
+    await directory.write("images-plan.md", "an old plan");
+    await directory.write("images.toml", "nonsense");
+    expect((await step(directory, "run.sh", { INPUT_COMMAND: "plan" })).code).toBe(1);
+    expect((await step(directory, "comment.sh")).code).toBe(0);
     expect(notes.filter(({ body }) => body.includes("an old plan"))).toEqual([]);
   });
 
   test("on Windows the paths of the runner are turned into those of its bash", async () => {
-    await using folder = await repository();
-    await mkdir(folder.at("fake"));
-    await folder.write(
+    await using directory = await repository();
+    await mkdir(directory.at("fake"));
+    await directory.write(
       "fake/cygpath",
-      `#!/bin/sh\n[ "$1" = -u ] && [ "$2" = 'D:\\a\\_temp' ] && echo '${folder.path}'\n`,
+      `#!/bin/sh\n[ "$1" = -u ] && [ "$2" = 'D:\\a\\_temp' ] && echo '${directory.path}'\n`,
     );
-    await chmod(folder.at("fake", "cygpath"), 0o755);
-    const windows = { PATH: `${folder.at("fake")}:${process.env["PATH"]}`, RUNNER_TEMP: "D:\\a\\_temp" };
-    const said = await step(folder, "setup.sh", windows);
+    await chmod(directory.at("fake", "cygpath"), 0o755);
+    const windows = { PATH: `${directory.at("fake")}:${process.env["PATH"]}`, RUNNER_TEMP: "D:\\a\\_temp" };
+    const said = await step(directory, "setup.sh", windows);
     expect([said.code, said.stderr]).toEqual([0, said.stderr]);
-    expect(await readdir(folder.at("images", "bin"))).toEqual(["images"]);
-    expect(await readFile(folder.at("path"), "utf8")).toBe("D:\\a\\_temp/images/bin\n");
+    expect(await readdir(directory.at("images", "bin"))).toEqual(["images"]);
+    expect(await readFile(directory.at("path"), "utf8")).toBe("D:\\a\\_temp/images/bin\n");
   });
 
   test.skipIf(Bun.which("shellcheck") === null)(
@@ -240,13 +242,13 @@ describe("the GitLab component", () => {
   }
 
   /** One job, as the runner does it: its lines in one shell, which stops at the first that fails. */
-  async function jobIn(folder: TestDirectory, name: string, inputs: Env, words: readonly string[] = BASH) {
+  async function jobIn(directory: TestDirectory, name: string, inputs: Env, words: readonly string[] = BASH) {
     const all = await jobs({ from: `${url}/release`, ...inputs });
     const common = all[".images"] ?? {};
     const lines = [...(common.before_script ?? []), ...(all[name]?.script ?? [])];
-    return await shell(folder, [...words, "-c", lines.join("\n")], {
+    return await shell(directory, [...words, "-c", lines.join("\n")], {
       ...common.variables,
-      CI_PROJECT_DIR: folder.path,
+      CI_PROJECT_DIR: directory.path,
       CI_API_V4_URL: `${url}/api/v4`,
       CI_PROJECT_ID: "3",
       CI_MERGE_REQUEST_IID: "7",
@@ -260,15 +262,15 @@ describe("the GitLab component", () => {
     ["busybox", "sh", "-e"],
   ])
     test.skipIf(Bun.which(words[0] ?? "") === null)(`plans and applies in ${words.join(" ")}`, async () => {
-      await using folder = await repository();
+      await using directory = await repository();
       for (const name of ["images-plan", "images-apply"]) {
-        const said = await jobIn(folder, name, {}, words);
+        const said = await jobIn(directory, name, {}, words);
         expect([name, said.code, said.stderr]).toEqual([name, 0, said.stderr]);
       }
     });
 
   test("a key has to have signed install.sh before it runs", async () => {
-    await using folder = await repository();
+    await using directory = await repository();
     const signer = new Signer();
     const before = files;
     const { "install.sh": script = "", SHA256SUMS: sums = "" } = files;
@@ -278,24 +280,24 @@ describe("the GitLab component", () => {
     };
     try {
       const inputs = { key: signer.key };
-      expect((await jobIn(folder, "images-plan", inputs)).stderr).toContain("404");
+      expect((await jobIn(directory, "images-plan", inputs)).stderr).toContain("404");
       files = { ...before, ...signed };
-      const said = await jobIn(folder, "images-plan", inputs);
+      const said = await jobIn(directory, "images-plan", inputs);
       expect([said.code, said.stderr]).toEqual([0, said.stderr]);
-      files = { ...files, "install.sh": `touch '${folder.at("ran")}'\n${script}` };
+      files = { ...files, "install.sh": `touch '${directory.at("ran")}'\n${script}` };
       for (const tool of ["minisign", "openssl"]) {
         const hidden =
           tool === "openssl"
             ? 'command() { case "$2" in minisign) return 1 ;; *) builtin command "$@" ;; esac; }\n'
             : "";
-        await folder.write("hidden.sh", hidden);
-        const refused = await jobIn(folder, "images-plan", inputs, [
+        await directory.write("hidden.sh", hidden);
+        const refused = await jobIn(directory, "images-plan", inputs, [
           "env",
-          `BASH_ENV=${folder.at("hidden.sh")}`,
+          `BASH_ENV=${directory.at("hidden.sh")}`,
           ...BASH,
         ]);
         expect([tool, refused.code === 0]).toEqual([tool, false]);
-        expect(await readdir(folder.path)).not.toContain("ran");
+        expect(await readdir(directory.path)).not.toContain("ran");
       }
     } finally {
       files = before;
@@ -303,21 +305,21 @@ describe("the GitLab component", () => {
   });
 
   test("a blocked plan fails, with its note; a note that cannot be written is a warning; the note is found on page two", async () => {
-    await using folder = await repository();
+    await using directory = await repository();
     notes = Array.from({ length: 100 }, (_, i) => ({ id: i + 1, body: "somebody's words" }));
-    for (let i = 0; i < 2; i++) expect((await jobIn(folder, "images-plan", {})).code).toBe(0);
+    for (let i = 0; i < 2; i++) expect((await jobIn(directory, "images-plan", {})).code).toBe(0);
     expect(notes).toHaveLength(101);
     writes = 403;
-    const said = await jobIn(folder, "images-plan", {});
+    const said = await jobIn(directory, "images-plan", {});
     expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("could not be written into a note")]);
-    const text = await readFile(folder.at("images.toml"), "utf8");
-    await folder.write("images.toml", `${text}[image.b]\nsource = { image = "store/none" }\n`);
-    expect((await jobIn(folder, "images-plan", {})).code).toBe(1);
+    const text = await readFile(directory.at("images.toml"), "utf8");
+    await directory.write("images.toml", `${text}[image.b]\nsource = { image = "store/none" }\n`);
+    expect((await jobIn(directory, "images-plan", {})).code).toBe(1);
   });
 
   test("plans with one note, and applies that plan", async () => {
-    await using folder = await repository();
-    const job = (name: string) => jobIn(folder, name, {});
+    await using directory = await repository();
+    const job = (name: string) => jobIn(directory, name, {});
     const planned = await job("images-plan");
     expect([planned.code, planned.stderr]).toEqual([0, planned.stderr]);
     expect(notes.map(({ body }) => body)).toEqual([expect.stringContaining("1 to add")]);

@@ -13,14 +13,14 @@ const MUTANTS = [...ENGINE_MUTANTS, ...DECISION_MUTANTS, ...PROOF_MUTANTS, ...DI
 
 const words = process.argv.slice(2);
 const chosen = MUTANTS.filter(({ what }) => words.length === 0 || words.some((word) => what.includes(word)));
-const folder = await mkdtemp(join(tmpdir(), "images-mutants-"));
+const directory = await mkdtemp(join(tmpdir(), "images-mutants-"));
 let missed = 0;
 try {
   for (const name of ["src", "tests", "docs", "licenses", "kit", "package.json", "tsconfig.json", "bunfig.toml"])
-    await cp(name, join(folder, name), { recursive: true });
-  await symlink(resolve("node_modules"), join(folder, "node_modules"));
+    await cp(name, join(directory, name), { recursive: true });
+  await symlink(resolve("node_modules"), join(directory, "node_modules"));
   for (const { what, file, from, to, tests } of chosen) {
-    const path = join(folder, file);
+    const path = join(directory, file);
     const original = await readFile(path, "utf8");
     if (!original.includes(from)) throw new Error(`the mutant "${what}" does not fit ${file} any more`);
     await writeFile(path, original.replace(from, to));
@@ -32,7 +32,7 @@ try {
     );
   }
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true });
 }
 console.log(`${chosen.length - missed} of ${chosen.length} mutants caught`);
 console.log(` ${chosen.length - missed} pass\n ${missed} fail`);
@@ -41,7 +41,7 @@ process.exitCode = missed === 0 ? 0 : 1;
 /** The tests that fail. */
 async function failing(tests: string): Promise<readonly string[]> {
   const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...tests.split(" ")], {
-    cwd: folder,
+    cwd: directory,
     env: { ...process.env, IMAGES_TEST_WORLDS: "1000" },
     stdout: "ignore",
     stderr: "pipe",

@@ -84,16 +84,16 @@ describe("whole files of the docs are right:", () => {
   for (const block of titled("toml", "# images.toml\n"))
     test(at(block), async () => {
       host();
-      await using folder = await TestDirectory.make({ "images.toml": block.text });
-      await mkdir(folder.at("plugins"));
-      await cp(join(ROOT, "docs", "examples", "webdav.ts"), folder.at("plugins", "webdav.ts"));
+      await using directory = await TestDirectory.make({ "images.toml": block.text });
+      await mkdir(directory.at("plugins"));
+      await cp(join(ROOT, "docs", "examples", "webdav.ts"), directory.at("plugins", "webdav.ts"));
       const names = [...block.text.matchAll(/env[:.]([A-Z][A-Z0-9_]*)/g)].map(([, name = ""]) => name);
       const read = await readConfig({
-        file: folder.at("images.toml"),
+        file: directory.at("images.toml"),
         vars: {},
         varFiles: [],
         env: {
-          HOME: folder.path,
+          HOME: directory.path,
           ...Object.fromEntries(
             names.map((name) => [name, name.endsWith("_URL") ? "https://example.org" : "something"]),
           ),
@@ -106,10 +106,10 @@ describe("whole files of the docs are right:", () => {
 });
 
 /** The file that init wrote, with an image of this directory in the place of the one that it would download. */
-async function withoutNetwork(folder: TestDirectory): Promise<void> {
-  await folder.write("debian.img", "bytes of an image");
-  const text = readFileSync(folder.at("images.toml"), "utf8");
-  await folder.write("images.toml", text.replace(/^source = .*$/m, 'source = "./debian.img"'));
+async function withoutNetwork(directory: TestDirectory): Promise<void> {
+  await directory.write("debian.img", "bytes of an image");
+  const text = readFileSync(directory.at("images.toml"), "utf8");
+  await directory.write("images.toml", text.replace(/^source = .*$/m, 'source = "./debian.img"'));
 }
 
 describe("commands of the docs do what the text says:", () => {
@@ -117,15 +117,15 @@ describe("commands of the docs do what the text says:", () => {
   const inQuickstart = titled("sh", "# in a copy of the quickstart\n").map((block) => ({ block, isQuickstart: true }));
   for (const { block, isQuickstart } of [...inEmpty, ...inQuickstart])
     test(at(block), async () => {
-      await using folder = await TestDirectory.make();
+      await using directory = await TestDirectory.make();
       if (isQuickstart)
         for (const name of ["images.toml", "examples"])
-          await cp(join(ROOT, name), folder.at(name), { recursive: true });
+          await cp(join(ROOT, name), directory.at(name), { recursive: true });
       for (const line of block.text.split("\n").filter((one) => one.startsWith("images "))) {
-        const said = await run(folder, wordsOf(line.slice("images ".length)));
+        const said = await run(directory, wordsOf(line.slice("images ".length)));
         const [, code = "0"] = /# exits with (\d+)$/.exec(line) ?? [];
         expect(said.code, `${line}\n${said.stderr}\n${said.stdout}`).toBe(Number(code));
-        if (line.startsWith("images init")) await withoutNetwork(folder);
+        if (line.startsWith("images init")) await withoutNetwork(directory);
       }
     }, 300_000);
 });

@@ -17,9 +17,9 @@ export interface Surroundings {
 export const listed = async (path: string): Promise<string[]> =>
   (await readdir(path)).filter((name) => name !== "index.html");
 
-/** Runs the program in this process, in a folder, without a terminal. */
+/** Runs the program in this process, in a directory, without a terminal. */
 export async function run(
-  folder: TestDirectory,
+  directory: TestDirectory,
   args: readonly string[],
   surroundings: Surroundings = {},
 ): Promise<ProgramResult> {
@@ -31,9 +31,9 @@ export async function run(
     stdin: new PassThrough().end(),
     stdout,
     stderr,
-    env: { IMAGES_CACHE: folder.at("cache"), XDG_STATE_HOME: folder.at("scratch"), HOME: folder.path, ...env },
+    env: { IMAGES_CACHE: directory.at("cache"), XDG_STATE_HOME: directory.at("scratch"), HOME: directory.path, ...env },
     colorDepth: 1,
-    cwd: folder.path,
+    cwd: directory.path,
     signal,
     hard,
     now,

@@ -93,13 +93,13 @@ describe("files of others", () => {
   test("a list that names other files removes none of them", async () => {
     await using host = await Host.make(["dash"]);
     await host.install();
-    const victim = host.folder.at("victim");
+    const victim = host.directory.at("victim");
     await writeFile(victim, "precious");
     const list = join(host.prefix, "share/images/installed");
     await writeFile(list, `${await readFile(list, "utf8")}${sumOf("precious")}  ../victim\ndirectory  ../home\n`);
     await uninstall(host);
     expect(await readFile(victim, "utf8")).toBe("precious");
-    expect(await readdir(host.folder.path)).toContain("home");
+    expect(await readdir(host.directory.path)).toContain("home");
   });
 
   test("a program that runs is replaced, and goes on running", async () => {
@@ -143,8 +143,8 @@ describe("the manual page", () => {
 
 describe("https stays https", () => {
   const env = async (host: Host) => {
-    await host.folder.write("wgetrc", `ca_certificate = ${CA}\n`);
-    return { CURL_CA_BUNDLE: CA, WGETRC: host.folder.at("wgetrc") };
+    await host.directory.write("wgetrc", `ca_certificate = ${CA}\n`);
+    return { CURL_CA_BUNDLE: CA, WGETRC: host.directory.at("wgetrc") };
   };
   const from = (host: Host) => ["--from", `https://127.0.0.1:${secure.port}/release`, "--prefix", host.prefix];
   for (const [tool, without] of [
@@ -188,9 +188,9 @@ test.skipIf(Bun.which("busybox") === null)(
   async () => {
     await using host = await Host.make(["busybox", "sh"]);
     const busybox = Bun.which("busybox") ?? "";
-    for (const tool of await readdir(host.folder.at("tools"))) await rm(host.folder.at("tools", tool));
+    for (const tool of await readdir(host.directory.at("tools"))) await rm(host.directory.at("tools", tool));
     const applets = (await Bun.$`${busybox} --list`.text()).trim().split("\n");
-    for (const applet of applets) await symlink(busybox, host.folder.at("tools", applet));
+    for (const applet of applets) await symlink(busybox, host.directory.at("tools", applet));
     const { code, said } = await host.install({ without: ["curl"] });
     expect([code, said]).toEqual([0, said]);
     expect(await below(host)).toContain("share/man/man1/images.1.gz");
@@ -211,9 +211,9 @@ test("without HOME a prefix has to be named, and one with spaces is one", async 
   const bare = { fake: { id: "echo 1000" }, env: { HOME: "" } };
   const refused = await host.run(["--allow-http", "--from", served.url], bare);
   expect([refused.code, refused.said]).toEqual([1, expect.stringContaining("HOME is not set: pass --prefix")]);
-  const prefix = host.folder.at("a b", "it's");
+  const prefix = host.directory.at("a b", "it's");
   expect((await host.run(["--allow-http", "--from", served.url, "--prefix", prefix], bare)).code).toBe(0);
   expect(await host.installed(prefix)).toBeDefined();
   expect((await host.run(["--uninstall", "--prefix", prefix], bare)).code).toBe(0);
-  expect(await readdir(host.folder.at("a b"))).toEqual([]);
+  expect(await readdir(host.directory.at("a b"))).toEqual([]);
 });

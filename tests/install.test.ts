@@ -14,8 +14,8 @@ beforeAll(() => {
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
-      const [, folder = "", name = ""] = new URL(request.url).pathname.split("/");
-      if (folder === "slow" && name !== "SHA256SUMS") {
+      const [, directory = "", name = ""] = new URL(request.url).pathname.split("/");
+      if (directory === "slow" && name !== "SHA256SUMS") {
         asked();
         await new Promise(() => {});
       }
@@ -118,7 +118,7 @@ for (const shell of SHELLS) {
           expect([code, said]).toEqual([1, expect.stringContaining("does not run on this machine (linux-x64)")]);
         });
         expect(await host.litter()).toEqual([]);
-        expect(await readdir(host.folder.path)).not.toContain("prefix");
+        expect(await readdir(host.directory.path)).not.toContain("prefix");
       });
     },
   );
@@ -177,26 +177,30 @@ describe("it makes do", () => {
     await using host = await Host.make(["dash"]);
     const { code, said } = await host.run(["--allow-http", "--from", url], { fake: { id: "echo 1000" } });
     expect([code, said]).toEqual([0, said]);
-    expect(await host.installed(host.folder.at("home", ".local"))).toBeDefined();
-    const prefix = host.folder.at("home", ".local");
+    expect(await host.installed(host.directory.at("home", ".local"))).toBeDefined();
+    const prefix = host.directory.at("home", ".local");
     const again = await host.run(["--allow-http"], {
-      env: { IMAGES_FROM: `${url}/`, IMAGES_PREFIX: prefix, PATH: `${join(prefix, "bin")}:${host.folder.at("tools")}` },
+      env: {
+        IMAGES_FROM: `${url}/`,
+        IMAGES_PREFIX: prefix,
+        PATH: `${join(prefix, "bin")}:${host.directory.at("tools")}`,
+      },
     });
     expect([again.code, again.said]).toEqual([0, expect.not.stringContaining("not in PATH")]);
   });
 
   test("with a release in a directory, beside the script or named", async () => {
     await using host = await Host.make(["dash"]);
-    const folder = host.folder.at("a release");
-    await mkdir(folder);
-    for (const [name, text] of release) await writeFile(join(folder, name), text);
-    await writeFile(join(folder, "install.sh"), await readFile(SCRIPT));
+    const directory = host.directory.at("a release");
+    await mkdir(directory);
+    for (const [name, text] of release) await writeFile(join(directory, name), text);
+    await writeFile(join(directory, "install.sh"), await readFile(SCRIPT));
     const beside = await host.run(["--prefix", host.prefix], {
-      script: join(folder, "install.sh"),
+      script: join(directory, "install.sh"),
       without: ["curl", "wget"],
     });
     expect([beside.code, await host.installed()]).toEqual([0, standIn("1.0.0 for linux-x64")]);
-    const other = await host.run(["--from", folder, "--prefix", host.prefix, "--target", "linux-arm64"]);
+    const other = await host.run(["--from", directory, "--prefix", host.prefix, "--target", "linux-arm64"]);
     expect([other.code, await host.installed()]).toEqual([0, standIn("1.0.0 for linux-arm64")]);
     expect((await host.run(["--prefix", host.prefix])).said).toContain("where is the release?");
   });
@@ -259,7 +263,7 @@ describe("the signature of the checksums", () => {
         await using host = await Host.make(["dash"]);
         for (const name of EXTRA) {
           const path = Bun.which(name);
-          if (path !== null) await symlink(path, host.folder.at("tools", name));
+          if (path !== null) await symlink(path, host.directory.at("tools", name));
         }
         const signer = new Signer();
         const machine = { without: [other] };
@@ -277,8 +281,8 @@ describe("the signature of the checksums", () => {
         const without = await host.install(machine, "--key", signer.key);
         expect([without.code, without.said]).toEqual([1, expect.stringContaining("SHA256SUMS.minisig")]);
         const pinned = (await readFile(SCRIPT, "utf8")).replace('PUBLIC_KEY=""', `PUBLIC_KEY="${signer.key}"`);
-        await host.folder.write("pinned.sh", pinned);
-        const said = await host.install({ ...machine, script: host.folder.at("pinned.sh") });
+        await host.directory.write("pinned.sh", pinned);
+        const said = await host.install({ ...machine, script: host.directory.at("pinned.sh") });
         expect([said.code, said.said]).toEqual([1, expect.stringContaining("SHA256SUMS.minisig")]);
         expect(await host.litter()).toEqual([]);
       });
@@ -311,8 +315,8 @@ test("half a script does nothing", async () => {
   await using host = await Host.make(["dash"]);
   const text = await readFile(SCRIPT, "utf8");
   for (const part of [0.5, 0.9, 0.99]) {
-    await host.folder.write("half.sh", text.slice(0, Math.floor(text.length * part)));
-    await host.run(["--allow-http", "--from", url, "--prefix", host.prefix], { script: host.folder.at("half.sh") });
+    await host.directory.write("half.sh", text.slice(0, Math.floor(text.length * part)));
+    await host.run(["--allow-http", "--from", url, "--prefix", host.prefix], { script: host.directory.at("half.sh") });
   }
   expect([await host.installed(), await host.litter()]).toEqual([undefined, []]);
 });

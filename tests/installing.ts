@@ -53,42 +53,42 @@ export interface Machine {
 const LINUX = { uname: 'case "$1" in -s) echo Linux;; -m) echo x86_64;; esac', getconf: "echo glibc 2.36" };
 
 export class Host implements AsyncDisposable {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   readonly #shell: readonly string[];
 
-  private constructor(folder: TestDirectory, shell: readonly string[]) {
-    this.folder = folder;
+  private constructor(directory: TestDirectory, shell: readonly string[]) {
+    this.directory = directory;
     this.#shell = shell;
   }
 
   static async make(shell: readonly string[]): Promise<Host> {
-    const folder = await TestDirectory.make();
-    for (const name of ["tools", "tmp", "home"]) await mkdir(folder.at(name));
+    const directory = await TestDirectory.make();
+    for (const name of ["tools", "tmp", "home"]) await mkdir(directory.at(name));
     for (const tool of TOOLS) {
       const path = Bun.which(tool);
-      if (path !== null) await symlink(path, folder.at("tools", tool));
+      if (path !== null) await symlink(path, directory.at("tools", tool));
     }
-    return new Host(folder, shell);
+    return new Host(directory, shell);
   }
 
   get prefix(): string {
-    return this.folder.at("prefix");
+    return this.directory.at("prefix");
   }
 
   /** Starts the script; its PATH has the tools of this machine, some replaced, some left out. */
   async start(args: readonly string[], { fake = {}, without = [], env = {}, script = SCRIPT }: Machine = {}) {
-    const commands = this.folder.at(`commands-${crypto.randomUUID()}`);
+    const commands = this.directory.at(`commands-${crypto.randomUUID()}`);
     await mkdir(commands);
     for (const [name, body] of Object.entries({ ...LINUX, ...fake })) {
       await writeFile(join(commands, name), `#!/bin/sh\n${body}\n`);
       await chmod(join(commands, name), 0o755);
     }
-    for (const name of await readdir(this.folder.at("tools")))
+    for (const name of await readdir(this.directory.at("tools")))
       if (!without.includes(name) && !Object.hasOwn({ ...LINUX, ...fake }, name))
-        await symlink(this.folder.at("tools", name), join(commands, name));
+        await symlink(this.directory.at("tools", name), join(commands, name));
     const [shell = "", ...more] = this.#shell;
     return Bun.spawn([Bun.which(shell) ?? shell, ...more, script, ...args], {
-      env: { PATH: commands, HOME: this.folder.at("home"), TMPDIR: this.folder.at("tmp"), ...env },
+      env: { PATH: commands, HOME: this.directory.at("home"), TMPDIR: this.directory.at("tmp"), ...env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
@@ -114,11 +114,11 @@ export class Host implements AsyncDisposable {
   /** Everything that was left behind besides the program. */
   async litter(): Promise<readonly string[]> {
     const bin = await readdir(join(this.prefix, "bin")).catch((): string[] => []);
-    return [...(await readdir(this.folder.at("tmp"))), ...bin.filter((name) => !/^images(?:\.exe)?$/.test(name))];
+    return [...(await readdir(this.directory.at("tmp"))), ...bin.filter((name) => !/^images(?:\.exe)?$/.test(name))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }
 

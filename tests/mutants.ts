@@ -93,19 +93,19 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
 const words = process.argv.slice(2);
 const chosen = MUTANTS.filter(([what]) => words.length === 0 || words.some((word) => what.includes(word)));
 const original = await readFile(PLUGIN, "utf8");
-const folder = await mkdtemp(join(tmpdir(), "images-mutants-"));
+const directory = await mkdtemp(join(tmpdir(), "images-mutants-"));
 let missed = 0;
 try {
   for (const [i, [what, from, to]] of chosen.entries()) {
     if (!original.includes(from)) throw new Error(`the mutant "${what}" does not fit the plugin any more`);
-    const path = join(folder, `mutant-${i}.ts`);
+    const path = join(directory, `mutant-${i}.ts`);
     await writeFile(path, original.replace(from, to));
     const caught = await failing(path);
     if (caught.length === 0) missed++;
     console.log(`${caught.length === 0 ? "MISSED" : "caught"}  ${what}: ${caught.join(", ") || "no clause noticed"}`);
   }
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true });
 }
 console.log(`${chosen.length - missed} of ${chosen.length} mutants caught`);
 process.exitCode = missed === 0 ? 0 : 1;

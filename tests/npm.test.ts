@@ -11,15 +11,15 @@ import { TestDirectory } from "./harness.ts";
 setDefaultTimeout(300_000);
 
 /** A release whose binaries are scripts that tell their words and target. */
-async function release(folder: TestDirectory): Promise<string> {
-  await mkdir(folder.at("release"));
+async function release(directory: TestDirectory): Promise<string> {
+  await mkdir(directory.at("release"));
   for (const one of TARGETS) {
     const program = `#!/bin/sh\n[ "$1" = wait ] && { echo waiting; exec sleep 1000; }\necho "${one.name} $*"\nexit 7\n`;
-    await Bun.write(folder.at("release", `${binaryOf(one)}.gz`), new Uint8Array(gzipSync(program)));
+    await Bun.write(directory.at("release", `${binaryOf(one)}.gz`), new Uint8Array(gzipSync(program)));
   }
-  await folder.write("release/VERSION", "1.2.3\n");
-  await folder.write("release/LICENSES.txt", "licences\n");
-  return folder.at("release");
+  await directory.write("release/VERSION", "1.2.3\n");
+  await directory.write("release/LICENSES.txt", "licences\n");
+  return directory.at("release");
 }
 
 const npm = async (cwd: string, ...words: readonly string[]) => {
@@ -30,19 +30,19 @@ const npm = async (cwd: string, ...words: readonly string[]) => {
 };
 
 test("npm installs the binary of the platform, and the launcher passes words, exit code and signals on", async () => {
-  await using folder = await TestDirectory.make();
-  const names = await npmPackages(await release(folder), folder.at("npm"), "@team");
+  await using directory = await TestDirectory.make();
+  const names = await npmPackages(await release(directory), directory.at("npm"), "@team");
   expect(names).toEqual([...TARGETS.map(({ name }) => `@team/images-${name}`), "@team/images"]);
   const own = `${process.platform}-${process.arch}`;
   // As a registry would give them: packed, and this platform's beside the one that people name.
   const packed = (name: string) =>
-    npm(folder.at("npm", name), "pack", "--silent", "--pack-destination", folder.at("npm"));
+    npm(directory.at("npm", name), "pack", "--silent", "--pack-destination", directory.at("npm"));
   const [main, binary] = [await packed("team-images"), await packed(`team-images-${own}`)];
-  await mkdir(folder.at("home"));
-  await folder.write("home/package.json", "{}");
-  const files = [main, binary].map((name) => folder.at("npm", name));
-  await npm(folder.at("home"), "install", "--offline", "--omit=optional", "--no-audit", "--no-fund", ...files);
-  const launcher = folder.at("home", "node_modules", ".bin", "images");
+  await mkdir(directory.at("home"));
+  await directory.write("home/package.json", "{}");
+  const files = [main, binary].map((name) => directory.at("npm", name));
+  await npm(directory.at("home"), "install", "--offline", "--omit=optional", "--no-audit", "--no-fund", ...files);
+  const launcher = directory.at("home", "node_modules", ".bin", "images");
   const said = Bun.spawn([launcher, "plan", "--x=a b"], { stdout: "pipe" });
   expect([await said.stdout.text(), await said.exited]).toEqual([`${own} plan --x=a b\n`, 7]);
   const waiting = Bun.spawn([launcher, "wait"], { stdout: "pipe" });
@@ -51,18 +51,18 @@ test("npm installs the binary of the platform, and the launcher passes words, ex
   waiting.kill("SIGTERM");
   await waiting.exited;
   expect(waiting.signalCode).toBe("SIGTERM");
-  expect((await readdir(folder.at("home", "node_modules", "@team"))).sort()).toEqual(["images", `images-${own}`]);
+  expect((await readdir(directory.at("home", "node_modules", "@team"))).sort()).toEqual(["images", `images-${own}`]);
 });
 
 test("a signal that comes while the binary is started ends it as well", async () => {
-  await using folder = await TestDirectory.make();
-  await npmPackages(await release(folder), folder.at("npm"), "@team");
+  await using directory = await TestDirectory.make();
+  await npmPackages(await release(directory), directory.at("npm"), "@team");
   const own = `@team/images-${process.platform}-${process.arch}`;
-  const packages = folder.at("node_modules", "@team");
+  const packages = directory.at("node_modules", "@team");
   await mkdir(packages, { recursive: true });
-  await rename(folder.at("npm", own.replace("@team/", "team-")), folder.at("node_modules", own));
+  await rename(directory.at("npm", own.replace("@team/", "team-")), directory.at("node_modules", own));
   // The signal is there as soon as there is a child.
-  await folder.write(
+  await directory.write(
     "hook.cjs",
     `const real = require("node:child_process");
 const { spawn } = real;
@@ -74,24 +74,24 @@ real.spawn = (...words) => {
 };
 `,
   );
-  await rename(folder.at("npm", "team-images", "images.cjs"), folder.at("images.cjs"));
+  await rename(directory.at("npm", "team-images", "images.cjs"), directory.at("images.cjs"));
   const launcher = Bun.spawn(["node", "--require", "./hook.cjs", "images.cjs", "wait"], {
-    cwd: folder.path,
+    cwd: directory.path,
     stdio: ["ignore", "ignore", "ignore"],
   });
   await launcher.exited;
   expect(launcher.signalCode).toBe("SIGTERM");
-  const pid = Number(await Bun.file(folder.at("pid")).text());
+  const pid = Number(await Bun.file(directory.at("pid")).text());
   const isLeft = probe(pid) !== undefined;
   if (isLeft) process.kill(pid, "SIGKILL");
   expect(isLeft).toBe(false);
 });
 
 test("each package says which machines it is for, and the main one asks for all of them", async () => {
-  await using folder = await TestDirectory.make();
-  await npmPackages(await release(folder), folder.at("npm"), "@team");
+  await using directory = await TestDirectory.make();
+  await npmPackages(await release(directory), directory.at("npm"), "@team");
   const manifest = async (name: string) =>
-    JSON.parse(await readFile(join(folder.at("npm", name), "package.json"), "utf8"));
+    JSON.parse(await readFile(join(directory.at("npm", name), "package.json"), "utf8"));
   expect(machineOf("windows-x64")).toEqual({ os: ["win32"], cpu: ["x64"] });
   expect(await manifest("team-images-linux-arm64-musl")).toMatchObject({
     os: ["linux"],
@@ -101,13 +101,13 @@ test("each package says which machines it is for, and the main one asks for all 
   const { optionalDependencies, version } = await manifest("team-images");
   expect(version).toBe("1.2.3");
   expect(Object.keys(optionalDependencies)).toEqual(TARGETS.map(({ name }) => `@team/images-${name}`));
-  expect(npmPackages(folder.at("release"), folder.at("npm"), "team")).rejects.toThrow("no npm scope");
+  expect(npmPackages(directory.at("release"), directory.at("npm"), "team")).rejects.toThrow("no npm scope");
 });
 
 test("without its binary the launcher says what to do", async () => {
-  await using folder = await TestDirectory.make();
-  await npmPackages(await release(folder), folder.at("npm"), "@team");
-  const said = Bun.spawn(["node", folder.at("npm", "team-images", "images.cjs"), "version"], { stderr: "pipe" });
+  await using directory = await TestDirectory.make();
+  await npmPackages(await release(directory), directory.at("npm"), "@team");
+  const said = Bun.spawn(["node", directory.at("npm", "team-images", "images.cjs"), "version"], { stderr: "pipe" });
   expect([await said.exited, await said.stderr.text()]).toEqual([
     1,
     expect.stringContaining("use install.sh of a release"),

@@ -33,15 +33,15 @@ const STORE = '[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"
 /** A checkout with images.toml as the page has it, and a store. */
 async function checkout(settings: string) {
   if (!existsSync(BINARY)) throw new Error("dist/images is not there: bun run build");
-  const folder = await TestDirectory.make({ "a.img": "bytes\n".repeat(100) });
-  await folder.write("images.toml", settings + STORE);
-  await Bun.write(folder.at("bin", "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);
-  await chmod(folder.at("bin", "images"), 0o755);
+  const directory = await TestDirectory.make({ "a.img": "bytes\n".repeat(100) });
+  await directory.write("images.toml", settings + STORE);
+  await Bun.write(directory.at("bin", "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);
+  await chmod(directory.at("bin", "images"), 0o755);
   const sh = async (script: string, env: Env = {}): Promise<ProgramResult> => {
-    const PATH = [folder.at("bin"), process.env["PATH"] ?? ""].join(delimiter);
-    const own = { HOME: folder.path, IMAGES_CACHE: folder.at("cache"), AWS_EC2_METADATA_DISABLED: "true" };
+    const PATH = [directory.at("bin"), process.env["PATH"] ?? ""].join(delimiter);
+    const own = { HOME: directory.path, IMAGES_CACHE: directory.at("cache"), AWS_EC2_METADATA_DISABLED: "true" };
     const child = Bun.spawn(["sh", "-c", script], {
-      cwd: folder.path,
+      cwd: directory.path,
       env: { PATH, ...own, ...env },
       stdin: "ignore",
       stdout: "pipe",
@@ -50,7 +50,7 @@ async function checkout(settings: string) {
     const [code, stdout, stderr] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
     return { code, stdout, stderr };
   };
-  return { folder, sh, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+  return { directory, sh, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
 }
 
 test("GitLab: the state of the project, by the job's token", async () => {
@@ -62,7 +62,7 @@ test("GitLab: the state of the project, by the job's token", async () => {
     await here.sh("images plan --detailed-exitcode", env),
   ];
   expect([applied.code, applied.stderr, again.code]).toEqual([0, applied.stderr, 0]);
-  expect(existsSync(here.folder.at("images.state.json"))).toBe(false);
+  expect(existsSync(here.directory.at("images.state.json"))).toBe(false);
 });
 
 // Installed by .ci/packages.
@@ -74,17 +74,17 @@ describe.skipIf(programAt("moto_server") === undefined)("GitHub with S3", () => 
     expect(workflow.permissions["id-token"]).toBe("write");
     const apply = workflow.jobs.apply.steps.find(({ name }: { name?: string }) => name === "Apply").run;
     await using here = await checkout(await block("s3://"));
-    await here.folder.write("token", "a.job.token");
+    await here.directory.write("token", "a.job.token");
     // What configure-aws-credentials does with the token of the job is what a pod has from the start.
     const env = {
       AWS_ENDPOINT_URL: server.url,
       AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/images",
-      AWS_WEB_IDENTITY_TOKEN_FILE: here.folder.at("token"),
+      AWS_WEB_IDENTITY_TOKEN_FILE: here.directory.at("token"),
     };
     const said = await here.sh(apply, env);
     expect([said.code, said.stderr]).toEqual([0, said.stderr]);
     expect((await here.sh("images state list", env)).stdout).toBe("store/a\n");
-    expect(existsSync(here.folder.at("images.state.json"))).toBe(false);
+    expect(existsSync(here.directory.at("images.state.json"))).toBe(false);
   });
 });
 
@@ -112,7 +112,7 @@ test("one comment for a pull request: made once, updated then", async () => {
   expect((await here.sh(script, env)).code).toBe(0);
   expect(comments).toHaveLength(2);
   expect(comments[1]?.body).toContain("No changes");
-  await here.folder.write("images.toml", "[image.");
+  await here.directory.write("images.toml", "[image.");
   expect((await here.sh(script, env)).code).toBe(1);
   expect(log.at(-1)).toStartWith("PATCH ");
 });
@@ -123,12 +123,12 @@ test("plan and apply by a comment: only who may write, and only what was planned
   await using here = await checkout('[settings]\nname = "t-1"\n');
   const script = await block("# command.sh");
   const says = async (COMMENT: string, ASSOCIATION = "MEMBER") =>
-    (await here.sh(script, { COMMENT, ASSOCIATION, PULL: "12", KEPT: here.folder.path })).code;
+    (await here.sh(script, { COMMENT, ASSOCIATION, PULL: "12", KEPT: here.directory.path })).code;
   expect(await says("/images plan", "NONE")).toBe(1);
   expect(await says("/images apply")).not.toBe(0);
   expect(await says("/images plan")).toBe(0);
   expect(await says("/images nonsense; touch hurt")).toBe(0);
-  expect(existsSync(here.folder.at("hurt"))).toBe(false);
+  expect(existsSync(here.directory.at("hurt"))).toBe(false);
   expect(await says("/images apply")).toBe(0);
   expect((await here.sh("images plan --detailed-exitcode")).code).toBe(0);
   // The plan is used up: what it was made from has moved.
@@ -146,10 +146,13 @@ test("drift at night is told, and nothing is changed", async () => {
   const night = await block("# night.sh");
   expect((await here.sh("images apply --yes", env)).code).toBe(0);
   expect([(await here.sh(night, env)).code, got]).toEqual([0, []]);
-  const names = [...new Bun.Glob("store/images/*.json").scanSync(here.folder.path)];
-  const file = here.folder.at(names[0] ?? "");
+  const names = [...new Bun.Glob("store/images/*.json").scanSync(here.directory.path)];
+  const file = here.directory.at(names[0] ?? "");
   const record = JSON.parse(await readFile(file, "utf8"));
-  await here.folder.write("images.toml", `${await readFile(here.folder.at("images.toml"), "utf8")}tags = ["x"]\n`);
+  await here.directory.write(
+    "images.toml",
+    `${await readFile(here.directory.at("images.toml"), "utf8")}tags = ["x"]\n`,
+  );
   expect((await here.sh("images apply --yes", env)).code).toBe(0);
   await Bun.write(file, JSON.stringify({ ...record, attributes: { ...record.attributes, tags: [] } }));
   expect((await here.sh(night, env)).code).toBe(0);

@@ -55,47 +55,47 @@ afterAll(() => server.stop(true));
 
 /** A repository with images.toml, and what is outside of it: the store, the state, the bytes. */
 class Project implements AsyncDisposable {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   #checkouts = 0;
 
-  private constructor(folder: TestDirectory) {
-    this.folder = folder;
+  private constructor(directory: TestDirectory) {
+    this.directory = directory;
   }
 
   static async make(): Promise<Project> {
     const project = new Project(await TestDirectory.make({ "debian.img": "a small disk\n".repeat(5000) }));
-    await mkdir(project.folder.at("repository"));
+    await mkdir(project.directory.at("repository"));
     await project.declare("debian");
     return project;
   }
 
   /** Writes images.toml with these images; `source` is a file beside the repository. */
   async declare(...names: readonly string[]): Promise<void> {
-    await this.write(names.map((name) => `[image.${name}]\nsource = "${this.folder.at("debian.img")}"\n`));
+    await this.write(names.map((name) => `[image.${name}]\nsource = "${this.directory.at("debian.img")}"\n`));
   }
 
   async write(images: readonly string[]): Promise<void> {
-    const head = `[settings]\nname = "images"\nstate = "${this.folder.at("images.state.json")}"\n\n[backend.store]\nplugin = "local"\n`;
-    const text = [`${head}path = "${this.folder.at("store")}"\n`, ...images].join("\n");
-    await writeFile(this.folder.at("repository", "images.toml"), text);
+    const head = `[settings]\nname = "images"\nstate = "${this.directory.at("images.state.json")}"\n\n[backend.store]\nplugin = "local"\n`;
+    const text = [`${head}path = "${this.directory.at("store")}"\n`, ...images].join("\n");
+    await writeFile(this.directory.at("repository", "images.toml"), text);
   }
 
-  /** The repository in a new folder, as each job of a service finds it. */
+  /** The repository in a new directory, as each job of a service finds it. */
   async checkout(): Promise<string> {
-    const to = this.folder.at(`checkout-${++this.#checkouts}`);
-    await cp(this.folder.at("repository"), to, { recursive: true });
+    const to = this.directory.at(`checkout-${++this.#checkouts}`);
+    await cp(this.directory.at("repository"), to, { recursive: true });
     return to;
   }
 
   async images(): Promise<readonly string[]> {
-    return await listed(this.folder.at("store", "images")).catch(() => []);
+    return await listed(this.directory.at("store", "images")).catch(() => []);
   }
 
   async run(command: readonly string[], cwd: string, env: Env, path: readonly string[] = []): Promise<ProgramResult> {
     const own = {
-      HOME: this.folder.path,
-      IMAGES_CACHE: this.folder.at("cache"),
-      XDG_STATE_HOME: this.folder.at("own"),
+      HOME: this.directory.path,
+      IMAGES_CACHE: this.directory.at("cache"),
+      XDG_STATE_HOME: this.directory.at("own"),
       IMAGES_ALLOW_HTTP: "yes",
     };
     const PATH = [...path, process.env["PATH"] ?? ""].join(delimiter);
@@ -111,7 +111,7 @@ class Project implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }
 
@@ -147,7 +147,7 @@ describe("GitHub Actions", () => {
     return Object.fromEntries(Object.entries(env).map(([name, text]) => [name, value(text)]));
   };
 
-  /** Runs the jobs of an event; says what the last step answered, the summary and the folder. */
+  /** Runs the jobs of an event; says what the last step answered, the summary and the directory. */
   async function happens(
     project: Project,
     event: Event,
@@ -209,10 +209,10 @@ describe("GitHub Actions", () => {
 
   test("an apply that fails fails the job, with its summary and its events", async () => {
     await using project = await Project.make();
-    const good = `[image.good]\nsource = "${project.folder.at("debian.img")}"\n`;
+    const good = `[image.good]\nsource = "${project.directory.at("debian.img")}"\n`;
     await project.write([
       good,
-      `[image.bad]\nsource = { file = "${project.folder.at("debian.img")}", checksum = "md5:${"0".repeat(32)}" }\n`,
+      `[image.bad]\nsource = { file = "${project.directory.at("debian.img")}", checksum = "md5:${"0".repeat(32)}" }\n`,
     ]);
     const { code, summary, at } = await happens(project, { name: "push" });
     expect(code).toBe(1);
@@ -299,7 +299,7 @@ describe("GitLab CI", () => {
       };
     }
 
-    /** Runs the jobs of the pipeline, those by hand as well, in new folders that get the artifacts; stops at the first that fails. */
+    /** Runs the jobs of the pipeline, those by hand as well, in new directories that get the artifacts; stops at the first that fails. */
     async run(): Promise<readonly (readonly [name: string, ProgramResult])[]> {
       const { stages, default: all, ...jobs } = parse(await block("gitlab.md", "stages:"));
       expect(stages).toEqual(Object.keys(jobs));
@@ -345,8 +345,8 @@ describe("GitLab CI", () => {
     expect(body).toContain("1 to add, 0 to change, 0 to destroy");
     expect(await project.images()).toEqual([]);
     if (Bun.which("jq") !== null) {
-      await project.folder.write("plan.json", await pipeline.artifact("plan.json"));
-      const { stdout } = await project.run(["jq", JQ, project.folder.at("plan.json")], project.folder.path, {});
+      await project.directory.write("plan.json", await pipeline.artifact("plan.json"));
+      const { stdout } = await project.run(["jq", JQ, project.directory.at("plan.json")], project.directory.path, {});
       expect(JSON.parse(stdout)).toEqual(report);
     }
   }, 300_000);
@@ -369,12 +369,12 @@ describe("GitLab CI", () => {
 
 describe("a host", () => {
   async function host(project: Project): Promise<{ night: () => Promise<ProgramResult>; log: () => Promise<string> }> {
-    const bin = project.folder.at("bin");
+    const bin = project.directory.at("bin");
     await mkdir(bin);
     await writeFile(join(bin, "images"), `#!/bin/sh\nexec '${BINARY}' "$@"\n`);
     await writeFile(join(bin, "images-nightly"), await block("cron.md", "images-nightly: applies"));
     for (const name of ["images", "images-nightly"]) await chmod(join(bin, name), 0o755);
-    const at = project.folder.at("repository");
+    const at = project.directory.at("repository");
     const log = async () => (await readFile(join(at, "images.log"), "utf8")).replace(/^\S+Z /gm, "");
     return { night: async () => await project.run([join(bin, "images-nightly"), at], "/", {}, [bin]), log };
   }
@@ -404,13 +404,13 @@ describe("a host", () => {
     for (const line of [...service.split("\n"), ...timer.split("\n")])
       expect(line).toMatch(/^(?:\[\w+\]|[A-Z]\w+=.+|)$/);
     if (Bun.which("systemd-analyze") === null) return;
-    await project.folder.write(
+    await project.directory.write(
       "images.service",
       service.replace("/usr/local/bin/images-nightly", "/bin/true").replace(/^User=.*\n/m, ""),
     );
-    await project.folder.write("images.timer", timer);
-    const units = [project.folder.at("images.service"), project.folder.at("images.timer")];
-    const said = await project.run(["systemd-analyze", "verify", ...units], project.folder.path, {});
+    await project.directory.write("images.timer", timer);
+    const units = [project.directory.at("images.service"), project.directory.at("images.timer")];
+    const said = await project.run(["systemd-analyze", "verify", ...units], project.directory.path, {});
     expect(said.stderr.split("\n").filter((line) => line.includes("images."))).toEqual([]);
   }, 300_000);
 });

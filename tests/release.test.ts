@@ -98,19 +98,19 @@ describe("a binary's header says for which platform it is", () => {
   ];
   for (const [name, head] of cases)
     test(name, async () => {
-      await using folder = await TestDirectory.make({ head });
-      expect(await platformOf(folder.at("head"))).toBe(name);
+      await using directory = await TestDirectory.make({ head });
+      expect(await platformOf(directory.at("head"))).toBe(name);
     });
 });
 
 test("a runtime that is not the pinned one is refused", async () => {
-  await using folder = await TestDirectory.make();
+  await using directory = await TestDirectory.make();
   const [one] = TARGETS;
   if (one === undefined) throw new Error("no targets");
   const wrong = "something else";
-  await folder.write(`${one.package.replace("@oven/", "")}-${BUN}.tgz`, wrong);
+  await directory.write(`${one.package.replace("@oven/", "")}-${BUN}.tgz`, wrong);
   const found = createHash("sha512").update(wrong).digest("base64");
-  await expect(runtime(one, folder.path, folder.path)).rejects.toThrow(
+  await expect(runtime(one, directory.path, directory.path)).rejects.toThrow(
     `has the digest sha512-${found}, not ${one.integrity}`,
   );
 });
@@ -120,7 +120,7 @@ test("install.sh gets the address that a release is published under", async () =
   const url = "https://images.example/1.0.0";
   expect(addressed(script, url)).toBe(script.replace('RELEASE_URL=""', `RELEASE_URL="${url}"`));
   expect(addressed(script, "")).toBe(script);
-  for (const wrong of ["/a/folder", 'https://x.example/"; rm -rf /', "ftp://x.example"])
+  for (const wrong of ["/a/directory", 'https://x.example/"; rm -rf /', "ftp://x.example"])
     expect(() => addressed(script, wrong)).toThrow("no address to publish under");
   const key = `RW${"A".repeat(54)}`;
   expect(addressed(script, url, key)).toContain(`\nPUBLIC_KEY="${key}"\n`);
@@ -128,8 +128,8 @@ test("install.sh gets the address that a release is published under", async () =
 });
 
 test("the licences of all that is in a binary are told, and are up to date", async () => {
-  await using folder = await TestDirectory.make();
-  const said = (await run(folder, ["version", "--licenses"])).stdout;
+  await using directory = await TestDirectory.make();
+  const said = (await run(directory, ["version", "--licenses"])).stdout;
   expect(said).toBe(await licenses());
   for (const words of ["GNU LESSER GENERAL PUBLIC LICENSE", "JavaScriptCore", "openpgp 6.3.2: LGPL-3.0+"])
     expect(said).toContain(words);
@@ -180,9 +180,9 @@ test("a build with a place and a key for upgrade --check defines them, and one w
 });
 
 test("there is one version, and the runtimes are the ones of the Bun that runs", async () => {
-  await using folder = await TestDirectory.make();
+  await using directory = await TestDirectory.make();
   const said: { version: string; platform: string; commit?: string } = JSON.parse(
-    (await run(folder, ["version", "--json"])).stdout,
+    (await run(directory, ["version", "--json"])).stdout,
   );
   expect(said.version).toBe(manifest.version);
   expect(said.platform).toBe(`${process.platform}-${process.arch}`);

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { boundaryOf, unframed } from "../../src/plugins/incus/multipart.ts";
 
-const [folder = "."] = process.argv.slice(2);
+const [directory = "."] = process.argv.slice(2);
 
 interface Made {
   readonly id: string;
@@ -113,8 +113,8 @@ const server = Bun.serve({
     const { origin, pathname } = new URL(request.url);
     if (pathname.endsWith("/auth/tokens")) return login(origin);
     if (pathname.startsWith("/glance/")) return await glance(request, pathname);
-    return new Response(Bun.file(join(folder, "form")));
+    return new Response(Bun.file(join(directory, "form")));
   },
 });
-Bun.serve({ maxRequestBodySize: Number.POSITIVE_INFINITY, unix: join(folder, "socket"), fetch: incus });
+Bun.serve({ maxRequestBodySize: Number.POSITIVE_INFINITY, unix: join(directory, "socket"), fetch: incus });
 console.log(server.url.origin);

@@ -48,31 +48,32 @@ export class PeakWorld implements AsyncDisposable {
 
   /** What one apply took. */
   async apply({ form, to, count, via, sink }: Run): Promise<Took> {
-    const folder = join(this.#at, "run");
-    await mkdir(folder);
+    const directory = join(this.#at, "run");
+    await mkdir(directory);
     const options = sink === "glance" ? `disk_format = "${to}"` : sink === "incus" ? "vm = true" : `format = "${to}"`;
     const blocks = Array.from({ length: count }, (_, index) => {
       const place = via === "file" ? `file = "./from${index}"` : `url = "${this.#url}/${index}"`;
       return `[image.i${index}]\nsource = { ${place}${form.source ?? ""} }\n${options}\n`;
     });
-    for (let index = 0; index < count; index += 1) await symlink(join(this.#at, "form"), join(folder, `from${index}`));
+    for (let index = 0; index < count; index += 1)
+      await symlink(join(this.#at, "form"), join(directory, `from${index}`));
     const top = `[settings]\nname = "bench"\nparallelism = 8\n[backend.x]\nparallelism = 8\n${await this.#settings(sink)}`;
-    await writeFile(join(folder, "images.toml"), top + blocks.join(""));
+    await writeFile(join(directory, "images.toml"), top + blocks.join(""));
     const [scratch, cache] = [this.#at, join(this.#at, "cache")];
     const past = via === "HTTP without a cache" ? { IMAGES_CACHE_MAX: "0" } : {};
     const env = {
       TMPDIR: scratch,
       IMAGES_CACHE: cache,
       XDG_CACHE_HOME: cache,
-      HOME: folder,
+      HOME: directory,
       PW: "pw",
       ...AWS,
       ...past,
     };
     try {
-      return await took([IMAGES, "apply", "--yes"], folder, { ...env, AWS_EC2_METADATA_DISABLED: "true" });
+      return await took([IMAGES, "apply", "--yes"], directory, { ...env, AWS_EC2_METADATA_DISABLED: "true" });
     } finally {
-      await rm(folder, { recursive: true });
+      await rm(directory, { recursive: true });
       await rm(cache, { recursive: true, force: true });
     }
   }

@@ -35,10 +35,10 @@ export async function makeDisk(path: string, mib: number): Promise<void> {
 }
 
 /** Empties a directory but for these names. */
-export async function clear(folder: string, keep: readonly string[] = []): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  for (const name of await readdir(folder)) {
-    if (!keep.includes(name)) await rm(join(folder, name), { recursive: true, force: true });
+export async function clear(directory: string, keep: readonly string[] = []): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const name of await readdir(directory)) {
+    if (!keep.includes(name)) await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 
@@ -46,11 +46,11 @@ export async function clear(folder: string, keep: readonly string[] = []): Promi
  * The same, but what was there is only moved away, beside the directory: an ext4 without a journal looks for a new inode among all those that were
  * freed within the last half minute, which is no part of what is measured.
  */
-export async function putAside(folder: string, keep: readonly string[] = []): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const aside = await mkdtemp(`${folder}-before-`);
-  for (const name of await readdir(folder)) {
-    if (!keep.includes(name)) await rename(join(folder, name), join(aside, name));
+export async function putAside(directory: string, keep: readonly string[] = []): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const aside = await mkdtemp(`${directory}-before-`);
+  for (const name of await readdir(directory)) {
+    if (!keep.includes(name)) await rename(join(directory, name), join(aside, name));
   }
 }
 

@@ -56,7 +56,7 @@ export async function commit(): Promise<string> {
 export function neutral(reason: string, directories: readonly string[]): string {
   let text = reason;
   for (const [path, name] of [
-    ...directories.map((folder) => [folder, "DIR"] as const),
+    ...directories.map((directory) => [directory, "DIR"] as const),
     [ROOT, "."],
     [homedir(), "~"],
   ] as const)

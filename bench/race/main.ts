@@ -20,7 +20,7 @@ ${ROWS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join("\n")}
   --binary BINARY     the build that is measured (dist/images)
   --out FILE.md       where the table is kept, with FILE.json beside it; rows of earlier runs stay
                       (bench/results/DATE-race.md)
-  --folder DIR        where files are made (the temporary directory)
+  --directory DIR        where files are made (the temporary directory)
   --memory DIR        the same for rows that are not about the disk (/dev/shm, if there is room)
   --no-install        a tool that is not there is a row that says so
   --profile           a flame graph of ours in each row, in place of the race
@@ -42,7 +42,7 @@ export async function main(args: readonly string[]): Promise<number> {
       baseline: string,
       binary: { ...string, default: "dist/images" },
       out: string,
-      folder: { ...string, default: tmpdir() },
+      directory: { ...string, default: tmpdir() },
       memory: string,
       "no-install": boolean,
       profile: boolean,
@@ -72,8 +72,8 @@ export async function main(args: readonly string[]): Promise<number> {
       /\.(md|json)$/,
       "",
     ),
-    folder: values.folder,
-    memory: values.memory ?? (await roomy(values.folder)),
+    directory: values.directory,
+    memory: values.memory ?? (await roomy(values.directory)),
     mayInstall: !values["no-install"],
     isProfile: values.profile,
   };
@@ -95,7 +95,7 @@ function chosen(words: readonly string[]): readonly Row[] {
 }
 
 /** Memory, where a file system in it has 6 GiB to spare. */
-async function roomy(folder: string): Promise<string> {
+async function roomy(directory: string): Promise<string> {
   const found = await statfs("/dev/shm").catch(() => undefined);
-  return found !== undefined && found.bavail * found.bsize > 6 * 2 ** 30 ? "/dev/shm" : folder;
+  return found !== undefined && found.bavail * found.bsize > 6 * 2 ** 30 ? "/dev/shm" : directory;
 }

@@ -7,7 +7,7 @@ import type { Program, Race } from "./types.ts";
 // apply of them all would take longer than everything that is measured.
 
 interface ManyImages {
-  readonly folder: string;
+  readonly directory: string;
   readonly backends: number;
   readonly each: number;
 }
@@ -27,14 +27,18 @@ const toml = (backends: number, each: number): string => {
 };
 
 /** Leaves `each` images on each of so many backends, with nothing to do. @throws when a plan would find something */
-export async function multiplied(race: Race, program: Program, { folder, backends, each }: ManyImages): Promise<void> {
-  await writeFile(join(folder, "../many.img"), "the same small bytes\n");
-  const { run } = await applied(program, folder, { toml: toml(backends, 1) });
+export async function multiplied(
+  race: Race,
+  program: Program,
+  { directory, backends, each }: ManyImages,
+): Promise<void> {
+  await writeFile(join(directory, "../many.img"), "the same small bytes\n");
+  const { run } = await applied(program, directory, { toml: toml(backends, 1) });
   await race.run(run);
   const names = Array.from({ length: each - 1 }, (_, i) => `i${i + 1}`);
-  await writeState(join(folder, "images.state.json"), names);
-  for (let b = 0; b < backends; b += 1) await fill(join(folder, `st${b}`), names);
-  await writeFile(join(folder, "images.toml"), toml(backends, each));
+  await writeState(join(directory, "images.state.json"), names);
+  for (let b = 0; b < backends; b += 1) await fill(join(directory, `st${b}`), names);
+  await writeFile(join(directory, "images.toml"), toml(backends, each));
 }
 
 async function writeState(path: string, names: readonly string[]): Promise<void> {

@@ -21,7 +21,7 @@ export interface Options {
   readonly baseline: string | undefined;
   /** Without the ending. */
   readonly out: string;
-  readonly folder: string;
+  readonly directory: string;
   readonly memory: string;
   readonly mayInstall: boolean;
   readonly isProfile: boolean;
@@ -32,8 +32,8 @@ export async function race(options: Options): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort(new Error("interrupted"));
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt).on("SIGHUP", interrupt);
-  for (const place of [options.folder, options.memory]) await mkdir(place, { recursive: true });
-  const base = await mkdtemp(join(options.folder, "images-race-"));
+  for (const place of [options.directory, options.memory]) await mkdir(place, { recursive: true });
+  const base = await mkdtemp(join(options.directory, "images-race-"));
   const fast = await mkdtemp(join(options.memory, "images-race-"));
   const tools = new Tools(options.mayInstall);
   await tools.want(["time", "hyperfine"]);
@@ -90,13 +90,13 @@ class OneRow {
     const { base, fast } = this.#around;
     const directories = [join(base, name), join(fast, name)];
     try {
-      for (const folder of directories) await mkdir(join(folder, "run"), { recursive: true });
+      for (const directory of directories) await mkdir(join(directory, "run"), { recursive: true });
       return { ...common, ...(await this.#race(directories)) };
     } catch (thrown) {
       return { ...common, title: about, failed: neutral(reason(thrown), [base, fast]) };
     } finally {
       for (const end of this.#ends.reverse()) await end();
-      for (const folder of directories) await rm(folder, { recursive: true, force: true });
+      for (const directory of directories) await rm(directory, { recursive: true, force: true });
     }
   }
 

@@ -9,23 +9,23 @@ const SHORT = 10;
 
 /** Runs commands in a clean environment, and measures them. */
 export class Runner {
-  readonly #folder: string;
+  readonly #directory: string;
   readonly #signal: AbortSignal;
   readonly #time = Bun.which("time");
   readonly #timeout = Bun.which("timeout");
   readonly #hyperfine = Bun.which("hyperfine");
   #count = 0;
 
-  /** @param folder for HOME, TMPDIR and the files of the measuring tools */
-  constructor(folder: string, signal: AbortSignal) {
-    this.#folder = folder;
+  /** @param directory for HOME, TMPDIR and the files of the measuring tools */
+  constructor(directory: string, signal: AbortSignal) {
+    this.#directory = directory;
     this.#signal = signal;
   }
 
   /** @throws when the command fails, with the end of what it printed to stderr */
   async cost(command: Command): Promise<Cost> {
     this.#count += 1;
-    const report = join(this.#folder, `time-${this.#count}`);
+    const report = join(this.#directory, `time-${this.#count}`);
     // GNU time forks from a process of 2 MB: a child of this process would begin with this process's own peak.
     const timed = this.#time === null ? [] : [this.#time, "-f", "%M", "-o", report];
     const { ms, cpu } = await this.#spawn({ ...command, argv: [...timed, ...command.argv] });
@@ -43,7 +43,7 @@ export class Runner {
       for (let i = 0; i < SHORT; i += 1) all.push(await this.cost(command));
       return { ms: median(all.map(({ ms }) => ms)), cpu: median(all.map((one) => one.cpu)), peak };
     }
-    const report = join(this.#folder, "hyperfine.json");
+    const report = join(this.#directory, "hyperfine.json");
     const words = command.argv.map((word) => `'${word}'`).join(" ");
     const argv = [this.#hyperfine, "-N", "-w", "1", "-r", `${SHORT}`, "--style=none", "--export-json", report, words];
     await this.#spawn({ ...command, argv });
@@ -88,8 +88,8 @@ export class Runner {
   #environment(): Record<string, string> {
     return {
       PATH: process.env["PATH"] ?? "/usr/bin:/bin",
-      HOME: this.#folder,
-      TMPDIR: this.#folder,
+      HOME: this.#directory,
+      TMPDIR: this.#directory,
       LANG: "C.UTF-8",
       NO_COLOR: "1",
     };

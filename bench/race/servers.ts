@@ -29,24 +29,24 @@ interface User {
 
 /** Starts the real servers at the first need of them, and stops what it started. */
 export class RealServers implements Servers {
-  readonly #folder: string;
+  readonly #directory: string;
   readonly #tools: Tools;
   readonly #signal: AbortSignal;
   readonly #started = new Map<Row["group"], Promise<string>>();
 
-  constructor(folder: string, tools: Tools, signal: AbortSignal) {
-    this.#folder = folder;
+  constructor(directory: string, tools: Tools, signal: AbortSignal) {
+    this.#directory = directory;
     this.#tools = tools;
     this.#signal = signal;
   }
 
   readonly openstack = async (): Promise<OpenStack> => {
-    const folder = await this.#start("openstack");
-    const facts: Facts = await Bun.file(join(folder, "facts.json")).json();
+    const directory = await this.#start("openstack");
+    const facts: Facts = await Bun.file(join(directory, "facts.json")).json();
     const glance = facts.glance.RegionOne;
     const token = (cloud: "demo" | "other") => login(facts.auth_url, facts[cloud]);
     return {
-      clouds: join(folder, "clouds.yaml"),
+      clouds: join(directory, "clouds.yaml"),
       glance,
       token: async (cloud) => (await token(cloud)).token,
       empty: async (cloud) => empty(glance, await token(cloud)),
@@ -54,17 +54,17 @@ export class RealServers implements Servers {
   };
 
   readonly incus = async (): Promise<Incus> => {
-    const folder = await this.#start("incus");
-    return { socket: join(folder, "main/unix.socket"), conf: join(folder, "conf") };
+    const directory = await this.#start("incus");
+    return { socket: join(directory, "main/unix.socket"), conf: join(directory, "conf") };
   };
 
   /** All, or those of one kind. */
   async stop(kind?: Row["group"]): Promise<void> {
-    for (const [started, folder] of [...this.#started]) {
+    for (const [started, directory] of [...this.#started]) {
       if (kind !== undefined && kind !== started) continue;
       this.#started.delete(started);
-      await folder.catch(() => undefined);
-      await script(["bash", join(LIVE, `${started}-down`), "--purge", join(this.#folder, started)]);
+      await directory.catch(() => undefined);
+      await script(["bash", join(LIVE, `${started}-down`), "--purge", join(this.#directory, started)]);
     }
   }
 
@@ -78,14 +78,14 @@ export class RealServers implements Servers {
 
   async #up(kind: "openstack" | "incus"): Promise<string> {
     this.#signal.throwIfAborted();
-    const folder = join(this.#folder, kind);
+    const directory = join(this.#directory, kind);
     if (process.getuid?.() !== 0) throw new Error(`a real ${kind} needs root to be started`);
     console.error(`race: starting ${kind}`);
     const install = this.#tools.mayInstall ? "1" : "0";
     const env = { ...PORTS, ...process.env, OS_UP_INSTALL: install, INCUS_UP_INSTALL: install };
-    const said = await script(["bash", join(LIVE, `${kind}-up`), folder], env);
+    const said = await script(["bash", join(LIVE, `${kind}-up`), directory], env);
     if (said !== undefined) throw new Error(`${kind} did not start: ${said}`);
-    return folder;
+    return directory;
   }
 }
 

@@ -8,10 +8,10 @@ import type { Contender, Program } from "./types.ts";
 export const STORE = '[settings]\nname = "race"\n[backend.store]\nplugin = "local"\npath = "./store"\n';
 
 /** Nothing of an earlier run, and nothing of the person's. */
-const own = (folder: string) => ({
-  IMAGES_CACHE: join(folder, "cache"),
-  XDG_CACHE_HOME: join(folder, "cache"),
-  XDG_STATE_HOME: join(folder, "scratch"),
+const own = (directory: string) => ({
+  IMAGES_CACHE: join(directory, "cache"),
+  XDG_CACHE_HOME: join(directory, "cache"),
+  XDG_STATE_HOME: join(directory, "scratch"),
 });
 
 interface Applied {
@@ -27,15 +27,15 @@ interface Applied {
 /** `images apply` of everything, each time from nothing. */
 export async function applied(
   { argv }: Program,
-  folder: string,
+  directory: string,
   { toml, env = {}, empty = clear, before, after }: Applied,
 ): Promise<Contender> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "images.toml"), toml);
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "images.toml"), toml);
   return {
-    run: { argv: [...argv, "apply", "--yes"], cwd: folder, env: { ...own(folder), ...env } },
+    run: { argv: [...argv, "apply", "--yes"], cwd: directory, env: { ...own(directory), ...env } },
     before: async () => {
-      await empty(folder, ["images.toml"]);
+      await empty(directory, ["images.toml"]);
       await before?.();
     },
     ...(after === undefined ? {} : { after }),
@@ -43,19 +43,23 @@ export async function applied(
 }
 
 /** `images plan` that finds nothing to do: exit 2 would say that there is. */
-export const planned = ({ argv }: Program, folder: string, env: Readonly<Record<string, string>> = {}): Contender => ({
-  run: { argv: [...argv, "plan", "--detailed-exitcode"], cwd: folder, env: { ...own(folder), ...env } },
+export const planned = (
+  { argv }: Program,
+  directory: string,
+  env: Readonly<Record<string, string>> = {},
+): Contender => ({
+  run: { argv: [...argv, "plan", "--detailed-exitcode"], cwd: directory, env: { ...own(directory), ...env } },
 });
 
 /** A line of bash in a directory that is emptied each time. */
 export async function shell(
   script: string,
-  folder: string,
+  directory: string,
   { env = {}, empty = clear }: Pick<Applied, "env" | "empty"> = {},
 ): Promise<Contender> {
-  await mkdir(folder, { recursive: true });
+  await mkdir(directory, { recursive: true });
   return {
-    run: { argv: ["bash", "-o", "pipefail", "-ec", script], cwd: folder, env },
-    before: () => empty(folder),
+    run: { argv: ["bash", "-o", "pipefail", "-ec", script], cwd: directory, env },
+    before: () => empty(directory),
   };
 }

@@ -17,7 +17,7 @@ resource "openstack_images_image_v2" "race" {
 `;
 
 interface TerraformRun {
-  readonly folder: string;
+  readonly directory: string;
   readonly env: Readonly<Record<string, string>>;
   /** The bytes of each image. */
   readonly file: string;
@@ -30,15 +30,15 @@ interface TerraformRun {
 /** Terraform with its OpenStack provider, and the same images. */
 export async function terraform(
   race: Race,
-  { folder, env, file, count, words, before }: TerraformRun,
+  { directory, env, file, count, words, before }: TerraformRun,
 ): Promise<Contender> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "main.tf"), main(file, count));
-  await writeFile(join(folder, "terraform.rc"), overrides(race.tool("terraform-provider-openstack")));
-  const more = { ...env, TF_CLI_CONFIG_FILE: join(folder, "terraform.rc"), CHECKPOINT_DISABLE: "1" };
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "main.tf"), main(file, count));
+  await writeFile(join(directory, "terraform.rc"), overrides(race.tool("terraform-provider-openstack")));
+  const more = { ...env, TF_CLI_CONFIG_FILE: join(directory, "terraform.rc"), CHECKPOINT_DISABLE: "1" };
   const command = (...argv: readonly string[]) => ({
     argv: [race.tool("terraform"), ...argv, "-no-color", "-input=false"],
-    cwd: folder,
+    cwd: directory,
     env: more,
   });
   const apply = command("apply", "-auto-approve");
@@ -50,7 +50,7 @@ export async function terraform(
     run: apply,
     before: async () => {
       for (const name of ["terraform.tfstate", "terraform.tfstate.backup"])
-        await rm(join(folder, name), { force: true });
+        await rm(join(directory, name), { force: true });
       await before?.();
     },
   };

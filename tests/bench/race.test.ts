@@ -18,28 +18,28 @@ const SMOKE =
     ? ROWS.filter(({ group }) => group === "local").map(({ name }) => name)
     : ["start-version", "url-store", "unpack-gz", "fan-out", "limit-copy"];
 
-/** The benchmark as a process, with everything that it makes in the folder. */
-function race(folder: TestDirectory, ...words: readonly string[]) {
+/** The benchmark as a process, with everything that it makes in the directory. */
+function race(directory: TestDirectory, ...words: readonly string[]) {
   const argv = [process.execPath, "bench/main.ts", "race", "--smoke", "--no-install", "--mib", "8"];
-  const places = ["--folder", folder.at("tmp"), "--memory", folder.at("tmp"), "--out", folder.at("out.md")];
+  const places = ["--directory", directory.at("tmp"), "--memory", directory.at("tmp"), "--out", directory.at("out.md")];
   return Bun.spawn([...argv, ...places, ...words], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
 }
 
-async function raced(folder: TestDirectory, ...words: readonly string[]) {
-  const child = race(folder, ...words);
+async function raced(directory: TestDirectory, ...words: readonly string[]) {
+  const child = race(directory, ...words);
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   return { code: await child.exited, out, err };
 }
 
-const report = async (folder: TestDirectory): Promise<Report> => await Bun.file(folder.at("out.json")).json();
+const report = async (directory: TestDirectory): Promise<Report> => await Bun.file(directory.at("out.json")).json();
 const cost = (ms: number, peak = 1e6) => ({ ms, cpu: ms, peak });
 
 test.skipIf(why !== "")(
   `the local rows on small files: one table, and nothing of this machine's paths in what is kept${why}`,
   async () => {
-    await using folder = await TestDirectory.make();
-    const said = await raced(folder, ...SMOKE);
-    const { rows } = await report(folder);
+    await using directory = await TestDirectory.make();
+    const said = await raced(directory, ...SMOKE);
+    const { rows } = await report(directory);
     const failures = rows.flatMap(({ name, failed }) => (failed === undefined ? [] : [`${name}: ${failed}`]));
     expect(failures.filter((one) => !one.includes("is not installed"))).toEqual([]);
     expect(said.code).toBe(failures.length === 0 ? 0 : 1);
@@ -55,25 +55,25 @@ test.skipIf(why !== "")(
           failed === undefined ? 1 : true,
         ]);
     }
-    const text = await Bun.file(folder.at("out.md")).text();
+    const text = await Bun.file(directory.at("out.md")).text();
     expect(said.out).toBe(text);
     const table = text.split("\n").filter((line) => line.startsWith("|"));
     expect(new Set(table.map((line) => line.split(" | ").length)).size).toBe(1);
     expect(table[0]).toContain("| row | peer | ours | peer's | ratio (of each round) | rounds | CPU ratio |");
-    const kept = text + (await Bun.file(folder.at("out.json")).text());
-    for (const path of [folder.path, resolve("."), homedir()]) expect(kept).not.toContain(`${path}/`);
-    expect(await readdir(folder.at("tmp"))).toEqual([]);
+    const kept = text + (await Bun.file(directory.at("out.json")).text());
+    for (const path of [directory.path, resolve("."), homedir()]) expect(kept).not.toContain(`${path}/`);
+    expect(await readdir(directory.at("tmp"))).toEqual([]);
   },
 );
 
 test.skipIf(why !== "")(
   `a row that is measured again takes the place of the older one, the others stay${why}`,
   async () => {
-    await using folder = await TestDirectory.make();
-    await raced(folder, "limit-copy", "start-version");
-    const before = await report(folder);
-    await raced(folder, "limit-copy", "--baseline", BINARY);
-    const after = await report(folder);
+    await using directory = await TestDirectory.make();
+    await raced(directory, "limit-copy", "start-version");
+    const before = await report(directory);
+    await raced(directory, "limit-copy", "--baseline", BINARY);
+    const after = await report(directory);
     const at = (of: Report, name: string) => of.rows.find((row) => row.name === name)?.at;
     expect(after.rows.map(({ name }) => name)).toEqual(["start-version", "limit-copy"]);
     expect(at(after, "start-version")).toBe(at(before, "start-version") ?? "");
@@ -82,33 +82,33 @@ test.skipIf(why !== "")(
 );
 
 test("a program that fails is a row that says why; the rows after it are measured, and nothing is left", async () => {
-  await using folder = await TestDirectory.make();
+  await using directory = await TestDirectory.make();
   await writeFile(
-    folder.at("broken"),
+    directory.at("broken"),
     `#!/bin/sh\necho "broken in $PWD, see https://registry.example.com/x" >&2\nexit 3\n`,
   );
-  await chmod(folder.at("broken"), 0o755);
-  const said = await raced(folder, "url-store", "limit-copy", "--binary", folder.at("broken"));
+  await chmod(directory.at("broken"), 0o755);
+  const said = await raced(directory, "url-store", "limit-copy", "--binary", directory.at("broken"));
   expect(said.code).toBe(1);
-  const [first, second] = (await report(folder)).rows;
+  const [first, second] = (await report(directory)).rows;
   expect(first?.failed).toBe("broken apply --yes exited with 3: broken in DIR/url-store/ours, see URL");
   expect(second?.measured?.lines[0]?.theirs.length).toBe(1);
   expect(said.out).toContain("| not measured: broken apply --yes exited with 3");
-  expect(await readdir(folder.at("tmp"))).toEqual([]);
+  expect(await readdir(directory.at("tmp"))).toEqual([]);
 });
 
 test("an interrupt ends what runs, keeps what was measured before and leaves nothing", async () => {
-  await using folder = await TestDirectory.make();
-  const stuck = `#!/bin/sh\necho $$ >${folder.at("stuck.pid")}\nexec sleep 600\n`;
-  await writeFile(folder.at("stuck"), stuck);
-  await chmod(folder.at("stuck"), 0o755);
-  const early = await raced(folder, "url-store", "--binary", "/bin/false");
+  await using directory = await TestDirectory.make();
+  const stuck = `#!/bin/sh\necho $$ >${directory.at("stuck.pid")}\nexec sleep 600\n`;
+  await writeFile(directory.at("stuck"), stuck);
+  await chmod(directory.at("stuck"), 0o755);
+  const early = await raced(directory, "url-store", "--binary", "/bin/false");
   expect(early.code).toBe(1);
-  const before = await report(folder);
-  const child = race(folder, "url-store", "limit-copy", "--binary", folder.at("stuck"));
+  const before = await report(directory);
+  const child = race(directory, "url-store", "limit-copy", "--binary", directory.at("stuck"));
   const pid = async () =>
     Number(
-      await Bun.file(folder.at("stuck.pid"))
+      await Bun.file(directory.at("stuck.pid"))
         .text()
         .catch(() => ""),
     );
@@ -120,24 +120,24 @@ test("an interrupt ends what runs, keeps what was measured before and leaves not
     .text()
     .catch(() => "State: gone");
   expect(state).toMatch(/^State:\s+(?:Z|X|gone)/m);
-  expect(await report(folder)).toEqual(before);
-  expect(await readdir(folder.at("tmp"))).toEqual([]);
+  expect(await report(directory)).toEqual(before);
+  expect(await readdir(directory.at("tmp"))).toEqual([]);
 });
 
 test.skipIf(why !== "")(`--profile keeps a flame graph and where the time goes, without paths${why}`, async () => {
-  await using folder = await TestDirectory.make();
-  expect((await raced(folder, "plan-10000", "--profile")).code).toBe(0);
-  const [page, svg] = [folder.at("profiles", "plan-10000.md"), folder.at("profiles", "plan-10000.svg")];
+  await using directory = await TestDirectory.make();
+  expect((await raced(directory, "plan-10000", "--profile")).code).toBe(0);
+  const [page, svg] = [directory.at("profiles", "plan-10000.md"), directory.at("profiles", "plan-10000.svg")];
   const text = (await Bun.file(page).text()) + (await Bun.file(svg).text());
   expect(text).toContain("| src/core/plan |");
   expect(text).toContain("<svg ");
-  for (const path of [folder.path, resolve("."), homedir()]) expect(text).not.toContain(`${path}/`);
-  expect(await Bun.file(folder.at("out.json")).exists()).toBe(false);
+  for (const path of [directory.path, resolve("."), homedir()]) expect(text).not.toContain(`${path}/`);
+  expect(await Bun.file(directory.at("out.json")).exists()).toBe(false);
 });
 
 test("a word that is no row is refused; without words the benchmarks are listed", async () => {
-  await using folder = await TestDirectory.make();
-  const said = await raced(folder, "nothing");
+  await using directory = await TestDirectory.make();
+  const said = await raced(directory, "nothing");
   expect([said.code, said.err]).toEqual([64, "race: there is no row nothing: bun run bench race --list\n"]);
   const listed = Bun.spawnSync([process.execPath, "bench/main.ts"]);
   expect(listed.stdout.toString()).toContain("bun run bench race [ROW…]");

@@ -8,7 +8,7 @@ test("a plan with a blocked address exits 1, also with --detailed-exitcode, and 
   await using world = await World.make(BLOCKED);
   await world.ends(1, "plan");
   await world.ends(1, "plan", "--detailed-exitcode", "--out", "plan.json");
-  const file = JSON.parse(await readFile(world.folder.at("plan.json"), "utf8"));
+  const file = JSON.parse(await readFile(world.directory.at("plan.json"), "utf8"));
   expect([file.errored, file.applyable, file.complete]).toEqual([true, false, false]);
   expect(file.images.blocked).toMatchObject([{ address: "store/b", because: "source" }]);
 });
@@ -16,7 +16,7 @@ test("a plan with a blocked address exits 1, also with --detailed-exitcode, and 
 test("a plan with nothing blocked is applyable and not errored", async () => {
   await using world = await World.make('[image.a]\nsource = "./a.img"\n');
   await world.ends(2, "plan", "--detailed-exitcode", "--out", "plan.json");
-  const file = JSON.parse(await readFile(world.folder.at("plan.json"), "utf8"));
+  const file = JSON.parse(await readFile(world.directory.at("plan.json"), "utf8"));
   expect([file.errored, file.applyable, file.complete, file.images.blocked]).toEqual([false, true, true, []]);
 });
 
@@ -29,10 +29,10 @@ for (const [part, edit] of [
   test(`a plan file is sealed as a whole: an edit of ${part} is refused`, async () => {
     await using world = await World.make('[image.a]\nsource = "./a.img"\n');
     await world.ends(0, "plan", "--out", "plan.json");
-    const file = JSON.parse(await readFile(world.folder.at("plan.json"), "utf8"));
-    await writeFile(world.folder.at("plan.json"), JSON.stringify({ ...file, ...edit }));
+    const file = JSON.parse(await readFile(world.directory.at("plan.json"), "utf8"));
+    await writeFile(world.directory.at("plan.json"), JSON.stringify({ ...file, ...edit }));
     expect((await world.ends(1, "apply", "plan.json")).stderr).toContain("the plan file was edited");
-    await writeFile(world.folder.at("plan.json"), JSON.stringify(file));
+    await writeFile(world.directory.at("plan.json"), JSON.stringify(file));
     await world.ends(0, "apply", "plan.json");
   });
 }
@@ -46,10 +46,10 @@ for (const [what, ...args] of [
 ] as const) {
   test(`${what} is refused before anything is done`, async () => {
     await using world = await World.make('[image.a]\nsource = "./a.img"\n');
-    await mkdir(world.folder.at("store"));
+    await mkdir(world.directory.at("store"));
     const said = await world.ends(64, "apply", "--yes", ...args);
     expect(said.stderr).not.toContain("bug in images");
-    expect(await readdir(world.folder.at("store"))).toEqual([]);
+    expect(await readdir(world.directory.at("store"))).toEqual([]);
   });
 }
 

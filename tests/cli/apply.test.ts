@@ -30,7 +30,7 @@ test("--max-deletes refuses a plan that takes more, replaced ones included", asy
   await using world = await World.make(`${ONE}[image.b]\nsource = "./b.img"\n`);
   await world.ends(0, "apply", "--yes");
   await world.declare(ONE);
-  await world.folder.write("a.img", "others\n");
+  await world.directory.write("a.img", "others\n");
   expect((await world.ends(1, "apply", "--yes", "--max-deletes", "1")).stderr).toContain("deletes 2 objects");
   expect((await world.ids()).length).toBe(2);
   await world.ends(0, "apply", "--yes", "--max-deletes", "2");
@@ -52,8 +52,8 @@ test("a hundred images of the same bytes, sixteen at a time, into a store that d
   const blocks = Array.from({ length: 100 }, (_, i) => `[image.i${i}]\nsource = "./a.img"\n`).join("");
   await using world = await World.make(blocks);
   await world.ends(0, "apply", "--yes", "--parallelism", "16");
-  const [blob = ""] = await listed(world.folder.at("store", "blobs"));
-  expect((await stat(world.folder.at("store", "blobs", blob))).nlink).toBe(101);
+  const [blob = ""] = await listed(world.directory.at("store", "blobs"));
+  expect((await stat(world.directory.at("store", "blobs", blob))).nlink).toBe(101);
 });
 
 test("the bytes of another address come after it, through its backend; when it fails they are left", async () => {
@@ -62,16 +62,16 @@ test("the bytes of another address come after it, through its backend; when it f
   await using world = await World.make('[image.a]\nbackend = "store"\nsource = "./a.img"\n', other);
   await world.ends(0, "apply", "--yes");
   await world.ends(0, "plan", "--detailed-exitcode");
-  const sums = await Bun.file(world.folder.at("second", "SHA256SUMS")).text();
+  const sums = await Bun.file(world.directory.at("second", "SHA256SUMS")).text();
   expect(sums.split("  ")[0]).toBe(
-    (await Bun.file(world.folder.at("store", "SHA256SUMS")).text()).split("  ")[0] ?? "",
+    (await Bun.file(world.directory.at("store", "SHA256SUMS")).text()).split("  ")[0] ?? "",
   );
 });
 
 test("a protected image is neither deleted nor replaced, also when its block is gone; lifting it takes an apply", async () => {
   await using world = await World.make(`${ONE}protect = true\n`);
   await world.ends(0, "apply", "--yes");
-  await world.folder.write("a.img", "others\n");
+  await world.directory.write("a.img", "others\n");
   expect((await world.ends(1, "apply", "--yes")).stdout).toContain("protected");
   await world.declare("");
   expect((await world.ends(1, "apply", "--yes")).stdout).toContain("removing its block does not lift that");
@@ -109,7 +109,7 @@ test("a replace leaves no hole: the new one is there before the old one goes; de
   ] as const) {
     await using world = await World.make(text);
     await world.ends(0, "apply", "--yes");
-    await world.folder.write("a.img", "others\n");
+    await world.directory.write("a.img", "others\n");
     const said = await world.ends(0, "apply", "--yes", "--json");
     const events = said.stdout.split("\n");
     expect([order, events.some((line) => line.includes('"replace"'))]).toEqual([order, true]);
@@ -143,7 +143,7 @@ test("ignore_changes leaves what it names to others", async () => {
   await using world = await World.make(`${ONE}tags = ["mine"]\n`);
   await world.ends(0, "apply", "--yes");
   await world.declare(`${ONE}tags = ["other"]\nignore_changes = ["tags", "content"]\n`);
-  await world.folder.write("a.img", "others\n");
+  await world.directory.write("a.img", "others\n");
   await world.ends(0, "plan", "--detailed-exitcode");
 });
 
@@ -158,5 +158,5 @@ test("changes of many images in one run are all in the indexes afterwards", asyn
   await world.ends(0, "apply", "--yes");
   await world.declare(blocks('visibility = "private"\n'));
   await world.ends(0, "apply", "--yes");
-  expect(await Bun.file(world.folder.at("store", "SHA256SUMS")).text()).toBe("");
+  expect(await Bun.file(world.directory.at("store", "SHA256SUMS")).text()).toBe("");
 });

@@ -24,19 +24,24 @@ const MORE = '[image.alpine]\nbackend = "lab"\nsorce = "a mistake"\n';
 const PROD = '[backend.prod]\nplugin = "linode"\n[image.web]\nexisting = true\n';
 const STATE = JSON.stringify({ version: 1, images: { "lab/debian": {}, "old/gone": {} } });
 
-let folder: TestDirectory;
+let directory: TestDirectory;
 beforeAll(async () => {
-  folder = await TestDirectory.make({ "images.toml": TOML, "more.toml": MORE, "prod.toml": PROD, "kept.json": STATE });
-  await mkdir(folder.at("bin"));
+  directory = await TestDirectory.make({
+    "images.toml": TOML,
+    "more.toml": MORE,
+    "prod.toml": PROD,
+    "kept.json": STATE,
+  });
+  await mkdir(directory.at("bin"));
   const main = resolve("src/cli/main.ts");
-  await folder.write("bin/images", `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
-  await chmod(folder.at("bin", "images"), 0o755);
+  await directory.write("bin/images", `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+  await chmod(directory.at("bin", "images"), 0o755);
 });
-afterAll(() => folder[Symbol.asyncDispose]());
+afterAll(() => directory[Symbol.asyncDispose]());
 
 /** The candidates for the last of these words, without what is said of them. */
 async function candidates(...words: readonly string[]): Promise<readonly string[]> {
-  const said = await run(folder, ["__complete", "--", ...words]);
+  const said = await run(directory, ["__complete", "--", ...words]);
   expect([said.code, said.stderr]).toEqual([0, ""]);
   return said.stdout.split("\n").flatMap((line) => (line === "" ? [] : [line.split("\t")[0] ?? ""]));
 }
@@ -123,19 +128,23 @@ test("every option that takes a value says what it names, and every name is an o
 });
 
 test("the hidden command is in no help, and mistakes in the file or the words make it say nothing", async () => {
-  expect((await run(folder, ["--help"])).stdout).not.toContain("__complete");
+  expect((await run(directory, ["--help"])).stdout).not.toContain("__complete");
   await using broken = await TestDirectory.make({ "images.toml": "[image.\n", "images.state.json": "{" });
   const said = await run(broken, ["__complete", "--", "import", ""]);
   expect([said.code, said.stdout, said.stderr]).toEqual([0, "", ""]);
-  expect((await run(folder, ["completion", "tcsh"])).stderr).toContain("expected one of: bash, zsh, fish");
+  expect((await run(directory, ["completion", "tcsh"])).stderr).toContain("expected one of: bash, zsh, fish");
 });
 
 const bin = (name: string) => Bun.which(name) ?? undefined;
 
-/** What a program prints that runs in the folder, with `images` on its PATH. */
+/** What a program prints that runs in the directory, with `images` on its PATH. */
 async function shell(command: readonly string[], input = ""): Promise<string> {
-  const env = { ...process.env, PATH: [folder.at("bin"), process.env["PATH"]].join(delimiter), HOME: folder.path };
-  const ran = Bun.spawn({ cmd: [...command], cwd: folder.path, env, stdin: Buffer.from(input), stderr: "pipe" });
+  const env = {
+    ...process.env,
+    PATH: [directory.at("bin"), process.env["PATH"]].join(delimiter),
+    HOME: directory.path,
+  };
+  const ran = Bun.spawn({ cmd: [...command], cwd: directory.path, env, stdin: Buffer.from(input), stderr: "pipe" });
   const [text, errors] = await Promise.all([new Response(ran.stdout).text(), new Response(ran.stderr).text()]);
   if ((await ran.exited) !== 0) throw new Error(errors);
   return text;
@@ -201,7 +210,7 @@ test.skipIf(bin("fish") === undefined)(
 test.skipIf(bin("zsh") === undefined)(
   "zsh completes with the script",
   async () => {
-    await folder.write("ask.zsh", ZSH);
+    await directory.write("ask.zsh", ZSH);
     const asked = [
       ...lines.slice(1, 3),
       ["images plan -f pro", ["prod.toml"]],

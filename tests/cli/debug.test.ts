@@ -31,7 +31,7 @@ test("IMAGES_LOG_PATH takes the lines instead of stderr", async () => {
   const env = { STATE_PASSWORD: "secret", IMAGES_LOG: "trace", IMAGES_LOG_PATH: "trace.log" };
   const said = await world.run(["plan"], { env });
   expect(said.stderr).not.toContain("debug:");
-  expect(await readFile(world.folder.at("trace.log"), "utf8")).toMatch(LINE);
+  expect(await readFile(world.directory.at("trace.log"), "utf8")).toMatch(LINE);
 });
 
 test("an unknown level of IMAGES_LOG is wrong usage", async () => {

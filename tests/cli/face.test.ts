@@ -11,9 +11,9 @@ describe("help of a command", () => {
   const definitions = cli.definitions();
   for (const { path } of definitions.filter((one) => !/ (-|__)/.test(one.path)))
     test(`${path}: usage first, every option with its value, on stdout, and the same three ways`, async () => {
-      await using folder = await TestDirectory.make();
+      await using directory = await TestDirectory.make();
       const words = path.split(" ").slice(1);
-      const said = await run(folder, [...words, "--help"]);
+      const said = await run(directory, [...words, "--help"]);
       expect([said.code, said.stderr]).toEqual([0, ""]);
       expect(said.stdout).toStartWith(`usage: ${path}`);
       expect(said.stdout).not.toMatch(/#0|\$0/);
@@ -25,13 +25,13 @@ describe("help of a command", () => {
             .map((line) => line.length),
         ),
       ).toBeLessThanOrEqual(100);
-      expect((await run(folder, [...words, "-h"])).stdout).toBe(said.stdout);
-      expect((await run(folder, ["help", ...words])).stdout).toBe(said.stdout);
+      expect((await run(directory, [...words, "-h"])).stdout).toBe(said.stdout);
+      expect((await run(directory, ["help", ...words])).stdout).toBe(said.stdout);
     });
 
   test("a word that only has subcommands lists them", async () => {
-    await using folder = await TestDirectory.make();
-    const said = await run(folder, ["help", "state"]);
+    await using directory = await TestDirectory.make();
+    const said = await run(directory, ["help", "state"]);
     expect(said.stdout).toStartWith("usage: images state COMMAND");
     for (const one of ["state list", "state mv", "state rm"]) expect(said.stdout).toContain(`  ${one} `);
   });

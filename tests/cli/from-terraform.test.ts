@@ -11,17 +11,17 @@ const SENTINEL = /sentinel/i;
 
 /** The blocks that a fixture comes to, which `validate` takes; and what is told besides. */
 async function blocks(name: string, more: readonly string[] = [], before = "") {
-  await using folder = await TestDirectory.make({});
-  await cp(resolve(FIXTURES, name), folder.at("state"), { recursive: true });
-  if (before !== "") await folder.write("images.toml", before);
-  const said = await run(folder, ["import", "--from-terraform", "state", "--dry-run", ...more]);
+  await using directory = await TestDirectory.make({});
+  await cp(resolve(FIXTURES, name), directory.at("state"), { recursive: true });
+  if (before !== "") await directory.write("images.toml", before);
+  const said = await run(directory, ["import", "--from-terraform", "state", "--dry-run", ...more]);
   expect(said.stderr + said.stdout).not.toMatch(SENTINEL);
   if (said.code !== 0) throw new Error(said.stderr);
-  await folder.write("images.toml", `${before}\n${said.stdout}`);
-  const valid = await run(folder, ["validate"]);
+  await directory.write("images.toml", `${before}\n${said.stdout}`);
+  const valid = await run(directory, ["validate"]);
   expect([valid.code, valid.stderr.replaceAll(/^warning:.*\n/gm, "")]).toEqual([0, ""]);
-  await folder.write("images.toml", said.stdout);
-  if (before === "") expect((await run(folder, ["fmt", "--check"])).code).toBe(0);
+  await directory.write("images.toml", said.stdout);
+  if (before === "") expect((await run(directory, ["fmt", "--check"])).code).toBe(0);
   return { toml: said.stdout, told: said.stderr };
 }
 
@@ -54,8 +54,8 @@ describe("what a state comes to:", () => {
       resource("openstack_images_image_v2", { ...image, local_file_path: "./disk.img" }),
       resource("openstack_images_image_access_v2", share("p1")),
     ];
-    await using folder = await TestDirectory.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
-    const said = await run(folder, ["import", "--from-terraform", "state.tfstate", "--dry-run"]);
+    await using directory = await TestDirectory.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
+    const said = await run(directory, ["import", "--from-terraform", "state.tfstate", "--dry-run"]);
     expect([said.code, said.stdout]).toEqual([0, expect.stringContaining('members = ["p1", "p2"]')]);
     expect(said.stderr).not.toContain("left alone");
   });
@@ -72,8 +72,8 @@ describe("what a state comes to:", () => {
       resource("outscale_image", { image_id: "ami-00000001", image_name: "golden", vm_id: "i-12345678" }),
       launch([{ account_ids: ["123456789012"], global_permission: "true" }]),
     ];
-    await using folder = await TestDirectory.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
-    const said = await run(folder, ["import", "--from-terraform", "state.tfstate", "--dry-run"]);
+    await using directory = await TestDirectory.make({ "state.tfstate": JSON.stringify({ version: 4, resources }) });
+    const said = await run(directory, ["import", "--from-terraform", "state.tfstate", "--dry-run"]);
     const written = 'permissions = { account_ids = ["123456789012", "987654321098"], global = true }';
     expect([said.code, said.stdout]).toEqual([0, expect.stringContaining(written)]);
     expect(said.stderr).not.toContain("left alone");
@@ -90,7 +90,7 @@ describe("what a state comes to:", () => {
     expect(toml).toMatchSnapshot();
   });
 
-  test("outscale_image: of a VM, a manifest, another image, snapshots; a folder", async () => {
+  test("outscale_image: of a VM, a manifest, another image, snapshots; a directory", async () => {
     const { toml, told } = await blocks("project");
     expect(toml).toMatchSnapshot();
     expect(told).toContain('outscale_image.image["manifest"]: the signature of its file_location is not stored');
@@ -125,25 +125,25 @@ const refusals: readonly [what: string, text: string, said: string][] = [
 ];
 for (const [what, text, said] of refusals)
   test(`a state that cannot be read is told: ${what}`, async () => {
-    await using folder = await TestDirectory.make({ "x.tfstate": text });
-    const ended = await run(folder, ["import", "--from-terraform", "x.tfstate"]);
+    await using directory = await TestDirectory.make({ "x.tfstate": text });
+    const ended = await run(directory, ["import", "--from-terraform", "x.tfstate"]);
     expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining(said)]);
   });
 
-test("a folder without a state says what to do: workspaces, a remote backend, nothing", async () => {
-  await using folder = await TestDirectory.make({});
-  const said = async () => (await run(folder, ["import", "--from-terraform", "."])).stderr;
+test("a directory without a state says what to do: workspaces, a remote backend, nothing", async () => {
+  await using directory = await TestDirectory.make({});
+  const said = async () => (await run(directory, ["import", "--from-terraform", "."])).stderr;
   expect(await said()).toContain("pass a state file");
-  await mkdir(folder.at(".terraform"));
+  await mkdir(directory.at(".terraform"));
   expect(await said()).toContain("terraform state pull > state.json");
-  await mkdir(folder.at("terraform.tfstate.d"));
+  await mkdir(directory.at("terraform.tfstate.d"));
   expect(await said()).toContain("it has workspaces");
-  expect((await run(folder, ["import", "--from-terraform", "nowhere"])).stderr).toContain("there is no");
+  expect((await run(directory, ["import", "--from-terraform", "nowhere"])).stderr).toContain("there is no");
 });
 
 const LINODE = "sentinel-token-8d21e7";
 
-/** An account with the images of the fixture, and a folder with its state. */
+/** An account with the images of the fixture, and a directory with its state. */
 async function linode() {
   const emulator = await startLinode({ token: LINODE, pace: { polls: 1 } });
   const { control } = emulator;
@@ -152,15 +152,16 @@ async function linode() {
   const tags = ["web", "prod"];
   control.addImage({ id: "private/15002", label: "foobar-image", tags, capabilities: ["cloud-init"], regions });
   control.addImage({ id: "private/15003", label: "taken over", description: "by hand" });
-  const folder = await TestDirectory.make({ "terraform.tfstate": await fixture("linode.tfstate") });
+  const directory = await TestDirectory.make({ "terraform.tfstate": await fixture("linode.tfstate") });
   const env = { LINODE_TOKEN: LINODE, LINODE_URL: emulator.url, LINODE_EVENT_POLL_MS: "5" };
   return {
     control,
-    folder,
-    run: (...args: readonly string[]) => run(folder, args, { env }),
-    runAs: (token: string, ...args: readonly string[]) => run(folder, args, { env: { ...env, LINODE_TOKEN: token } }),
+    directory,
+    run: (...args: readonly string[]) => run(directory, args, { env }),
+    runAs: (token: string, ...args: readonly string[]) =>
+      run(directory, args, { env: { ...env, LINODE_TOKEN: token } }),
     [Symbol.asyncDispose]: async () => {
-      await folder[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
       await emulator[Symbol.asyncDispose]();
     },
   };
@@ -170,7 +171,7 @@ const TAKE = ["import", "--from-terraform", "."];
 
 test("Linode, the whole way: the blocks are written, the images adopted and marked, the plan is empty, and again is nothing", async () => {
   await using world = await linode();
-  const { folder } = world;
+  const { directory } = world;
   const said = await world.run(...TAKE);
   expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("3 images adopted")]);
   expect(said.stderr).toContain("linode/bar: Import complete [id=private/15001] (linode_image.bar)");
@@ -184,8 +185,8 @@ test("Linode, the whole way: the blocks are written, the images adopted and mark
     expect.arrayContaining(["private/15001", "private/15002"]),
   );
   const texts = [
-    await readFile(folder.at("images.toml"), "utf8"),
-    await readFile(folder.at("images.state.json"), "utf8"),
+    await readFile(directory.at("images.toml"), "utf8"),
+    await readFile(directory.at("images.state.json"), "utf8"),
   ];
   for (const text of [...texts, said.stderr]) expect(text).not.toMatch(SENTINEL);
   const again = await world.run(...TAKE);
@@ -193,14 +194,14 @@ test("Linode, the whole way: the blocks are written, the images adopted and mark
     0,
     expect.stringContaining("linode_image.bar: already managed as linode/bar"),
   ]);
-  expect(await readFile(folder.at("images.toml"), "utf8")).toBe(texts[0] ?? "");
+  expect(await readFile(directory.at("images.toml"), "utf8")).toBe(texts[0] ?? "");
 }, 300_000);
 
 test("what is changed in the file afterwards is a plan, and so is what others change", async () => {
   await using world = await linode();
   await world.run(...TAKE);
-  const text = await readFile(world.folder.at("images.toml"), "utf8");
-  await world.folder.write("images.toml", text.replace('"by hand"', '"by file"'));
+  const text = await readFile(world.directory.at("images.toml"), "utf8");
+  await world.directory.write("images.toml", text.replace('"by hand"', '"by file"'));
   world.control.changeImage("private/15001", { label: "meddled" });
   const plan = await world.run("plan", "--detailed-exitcode");
   expect(plan.code).toBe(2);
@@ -211,13 +212,13 @@ test("the file that is there is only added to; a block that is there stays as it
   await using world = await linode();
   const before =
     '# mine\n[backend.linode]\nplugin = "linode" # kept\n[image.bar]\nbackend = "linode"\nexisting = true\n';
-  await world.folder.write("images.toml", before);
+  await world.directory.write("images.toml", before);
   const said = await world.run(...TAKE);
   expect([said.code, said.stderr]).toEqual([
     0,
     expect.stringContaining("[image.bar] already exists and is not changed"),
   ]);
-  const after = await readFile(world.folder.at("images.toml"), "utf8");
+  const after = await readFile(world.directory.at("images.toml"), "utf8");
   expect(after.startsWith(before)).toBe(true);
   expect(after.match(/^\[image\./gm)?.length).toBe(3);
   expect((await world.run("plan", "--detailed-exitcode")).code).toBe(0);
@@ -228,20 +229,20 @@ test("an image that is gone is left out", async () => {
   world.control.removeImage("private/15001");
   const said = await world.run(...TAKE);
   expect(said.stderr).toContain("linode_image.bar: image private/15001 no longer exists; skipped");
-  expect(await readFile(world.folder.at("images.toml"), "utf8")).not.toContain("[image.bar]");
+  expect(await readFile(world.directory.at("images.toml"), "utf8")).not.toContain("[image.bar]");
   expect((await world.run("plan", "--detailed-exitcode")).code).toBe(0);
 }, 300_000);
 
 test("an image of another file's is refused, and nothing is written; --adopt takes it over", async () => {
   await using world = await linode();
   await world.run(...TAKE);
-  await rm(world.folder.at("images.state.json"));
+  await rm(world.directory.at("images.state.json"));
   const other = '[settings]\nname = "other"\n';
-  await world.folder.write("images.toml", other);
+  await world.directory.write("images.toml", other);
   const refused = await world.run(...TAKE);
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("is managed as linode")]);
-  expect(await readFile(world.folder.at("images.toml"), "utf8")).toBe(other);
-  expect(await Bun.file(world.folder.at("images.state.json")).exists()).toBe(false);
+  expect(await readFile(world.directory.at("images.toml"), "utf8")).toBe(other);
+  expect(await Bun.file(world.directory.at("images.state.json")).exists()).toBe(false);
   expect((await world.run(...TAKE, "--adopt")).code).toBe(0);
   expect((await world.run("plan", "--detailed-exitcode")).code).toBe(0);
 }, 300_000);
@@ -252,12 +253,12 @@ test("a backend that does not let us in is a clear error, and nothing is written
   expect([said.code, said.stderr]).toEqual([1, expect.stringMatching(/linode\/.*LINODE_TOKEN/s)]);
   expect(said.stderr).not.toMatch(SENTINEL);
   for (const name of ["images.toml", "images.state.json"])
-    expect(await Bun.file(world.folder.at(name)).exists()).toBe(false);
+    expect(await Bun.file(world.directory.at(name)).exists()).toBe(false);
 }, 300_000);
 
 const KEYS = { accessKey: "AKIASENTINEL7EXAMPLE", secretKey: "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" };
 
-test("Outscale, the whole way: a folder's state, images of all four origins, the plan after it is empty", async () => {
+test("Outscale, the whole way: a directory's state, images of all four origins, the plan after it is empty", async () => {
   await using emulator = await startOutscale({ ...KEYS, pace: { polls: 1 } });
   const { control } = emulator;
   let state = await fixture("project/terraform.tfstate");
@@ -285,21 +286,21 @@ test("Outscale, the whole way: a folder's state, images of all four origins, the
       { DeviceName: "/dev/sdb", Bsu: data },
     ],
   });
-  await using folder = await TestDirectory.make({});
-  await mkdir(folder.at("infra"));
-  await folder.write("infra/terraform.tfstate", state);
+  await using directory = await TestDirectory.make({});
+  await mkdir(directory.at("infra"));
+  await directory.write("infra/terraform.tfstate", state);
   const env = {
     OSC_ACCESS_KEY: KEYS.accessKey,
     OSC_SECRET_KEY: KEYS.secretKey,
     OSC_ENDPOINT_API: `${emulator.url}/api/v1`,
   };
-  const said = await run(folder, ["import", "--from-terraform", "infra"], { env });
+  const said = await run(directory, ["import", "--from-terraform", "infra"], { env });
   expect([said.code, said.stderr]).toEqual([0, expect.stringContaining("4 images adopted")]);
-  const plan = await run(folder, ["plan", "--detailed-exitcode"], { env });
+  const plan = await run(directory, ["plan", "--detailed-exitcode"], { env });
   expect([plan.code, plan.stdout]).toEqual([0, expect.stringContaining("No changes.")]);
   const kept = [
-    await readFile(folder.at("images.toml"), "utf8"),
-    await readFile(folder.at("images.state.json"), "utf8"),
+    await readFile(directory.at("images.toml"), "utf8"),
+    await readFile(directory.at("images.state.json"), "utf8"),
   ];
   for (const text of [...kept, said.stderr, plan.stdout]) expect(text).not.toMatch(/sentinel/i);
 }, 300_000);

@@ -12,17 +12,17 @@ const why = (await Bun.file(IMAGES).exists()) ? "" : " (skipped: dist/images is 
 const TOML = (format: string, more = "") =>
   `[settings]\nname = "holes"\n[backend.store]\nplugin = "local"\npath = "./store"\n[image.a]\nsource = { file = "./disk.raw"${more} }\nformat = "${format}"\n`;
 const TIB = 2 ** 40;
-const envOf = (folder: TestDirectory) => ({
+const envOf = (directory: TestDirectory) => ({
   ...process.env,
-  IMAGES_CACHE: folder.at("cache"),
+  IMAGES_CACHE: directory.at("cache"),
   IMAGES_CACHE_MAX: undefined,
 });
 
 /** The program is stopped with Ctrl-C once it has said this. Answers its exit code. */
-async function stopped(folder: TestDirectory, said: string, ...args: readonly string[]): Promise<number> {
+async function stopped(directory: TestDirectory, said: string, ...args: readonly string[]): Promise<number> {
   const child = Bun.spawn([IMAGES, ...args], {
-    cwd: folder.at("."),
-    env: envOf(folder),
+    cwd: directory.at("."),
+    env: envOf(directory),
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -35,23 +35,23 @@ async function stopped(folder: TestDirectory, said: string, ...args: readonly st
 }
 
 async function disk(toml: string, size: number): Promise<TestDirectory> {
-  const folder = await TestDirectory.make({ "images.toml": toml, "disk.raw": "" });
-  await truncate(folder.at("disk.raw"), size);
-  await write(folder, "begin", 100_000);
-  await write(folder, "end", size - 5);
-  return folder;
+  const directory = await TestDirectory.make({ "images.toml": toml, "disk.raw": "" });
+  await truncate(directory.at("disk.raw"), size);
+  await write(directory, "begin", 100_000);
+  await write(directory, "end", size - 5);
+  return directory;
 }
 
-async function write(folder: TestDirectory, text: string, at: number): Promise<void> {
-  await using file = await open(folder.at("disk.raw"), "r+");
+async function write(directory: TestDirectory, text: string, at: number): Promise<void> {
+  await using file = await open(directory.at("disk.raw"), "r+");
   await file.write(text, at);
 }
 
 /** The program as it is shipped. */
-async function images(folder: TestDirectory, code: number, ...args: readonly string[]): Promise<string> {
+async function images(directory: TestDirectory, code: number, ...args: readonly string[]): Promise<string> {
   const child = Bun.spawn([IMAGES, ...args], {
-    cwd: folder.at("."),
-    env: envOf(folder),
+    cwd: directory.at("."),
+    env: envOf(directory),
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -64,32 +64,32 @@ async function images(folder: TestDirectory, code: number, ...args: readonly str
 const allocated = async (path: string): Promise<number> => (await stat(path)).blocks * 512;
 
 test.skipIf(why !== "")(`1 TiB of holes becomes a qcow2 of its data, and shows progress${why}`, async () => {
-  await using folder = await disk(TOML("qcow2"), TIB);
-  const said = await images(folder, 0, "apply", "--yes", "--json");
+  await using directory = await disk(TOML("qcow2"), TIB);
+  const said = await images(directory, 0, "apply", "--yes", "--json");
   expect(said).toMatch(/"phase":"verify","bytes":1099511627776,"total_bytes":1099511627776/);
-  const made = await stat(folder.at("store", "files", "a.qcow2"));
+  const made = await stat(directory.at("store", "files", "a.qcow2"));
   expect(made.size).toBeLessThan(2 ** 20);
-  const { content } = (await Bun.file(folder.at("images.state.json")).json()).images["store/a"];
+  const { content } = (await Bun.file(directory.at("images.state.json")).json()).images["store/a"];
   expect(content).toMatchObject({ size: TIB, resolved: expect.stringMatching(/^data sha256:[0-9a-f]{64}$/) });
   expect(content.digest).toBeUndefined();
   // Touched, and after a lost state, it is still the same.
-  await utimes(folder.at("disk.raw"), new Date(), new Date());
-  await images(folder, 0, "plan", "--detailed-exitcode");
-  await rm(folder.at("images.state.json"));
-  expect(await images(folder, 0, "apply", "--yes")).toContain("0 added");
-  await images(folder, 0, "plan", "--detailed-exitcode");
+  await utimes(directory.at("disk.raw"), new Date(), new Date());
+  await images(directory, 0, "plan", "--detailed-exitcode");
+  await rm(directory.at("images.state.json"));
+  expect(await images(directory, 0, "apply", "--yes")).toContain("0 added");
+  await images(directory, 0, "plan", "--detailed-exitcode");
   // Zeros that are written out are the same bytes; other data is not.
-  await write(folder, "\0".repeat(70_000), 3_000_000);
-  await images(folder, 0, "plan", "--detailed-exitcode");
-  await write(folder, "other", TIB / 2);
-  expect(await images(folder, 2, "plan", "--detailed-exitcode")).toContain("replace");
+  await write(directory, "\0".repeat(70_000), 3_000_000);
+  await images(directory, 0, "plan", "--detailed-exitcode");
+  await write(directory, "other", TIB / 2);
+  expect(await images(directory, 2, "plan", "--detailed-exitcode")).toContain("replace");
 });
 
 test.skipIf(why !== "")(
   `a checksum that is declared is compared also where most of a file is holes${why}`,
   async () => {
-    await using folder = await disk(TOML("qcow2", `, checksum = "sha256:${"0".repeat(64)}"`), 2 ** 32 + 2 ** 20);
-    expect(await images(folder, 1, "apply", "--yes", "--json")).toContain("checksum mismatch");
+    await using directory = await disk(TOML("qcow2", `, checksum = "sha256:${"0".repeat(64)}"`), 2 ** 32 + 2 ** 20);
+    expect(await images(directory, 1, "apply", "--yes", "--json")).toContain("checksum mismatch");
   },
 );
 
@@ -98,18 +98,18 @@ for (const [name, format, more] of [
   ["compared with a checksum", "qcow2", `, checksum = "sha256:${"0".repeat(64)}"`],
 ] as const)
   test.skipIf(why !== "")(`1 TiB of holes that are ${name}: shows progress, and Ctrl-C ends it${why}`, async () => {
-    await using folder = await disk(TOML(format, more), TIB);
+    await using directory = await disk(TOML(format, more), TIB);
     // All of it takes many minutes.
-    expect(await stopped(folder, '"type":"transfer_progress"', "apply", "--yes", "--json")).toBe(130);
-    expect(await Array.fromAsync(new Bun.Glob("{tmp,files}/a*").scan(folder.at("store")))).toEqual([]);
+    expect(await stopped(directory, '"type":"transfer_progress"', "apply", "--yes", "--json")).toBe(130);
+    expect(await Array.fromAsync(new Bun.Glob("{tmp,files}/a*").scan(directory.at("store")))).toEqual([]);
   });
 
 test.skipIf(why !== "")(`a plan says how many zeros will be hashed, and how that is avoided${why}`, async () => {
-  await using folder = await disk(TOML("raw"), TIB);
-  const said = await images(folder, 0, "plan");
+  await using directory = await disk(TOML("raw"), TIB);
+  const said = await images(directory, 0, "plan");
   expect(said).toContain("store/a: 1.0 TiB of its source are holes, which are hashed as zeros");
-  await folder.write("images.toml", TOML("qcow2"));
-  expect(await images(folder, 0, "plan")).not.toContain("hashed as zeros");
+  await directory.write("images.toml", TOML("qcow2"));
+  expect(await images(directory, 0, "plan")).not.toContain("hashed as zeros");
 });
 
 test.skipIf(why !== "")(`zeros over HTTP are holes in the cache, in the store and in an export${why}`, async () => {
@@ -127,23 +127,23 @@ test.skipIf(why !== "")(`zeros over HTTP are holes in the cache, in the store an
       return new Response(method === "HEAD" ? null : new Response(bytes()).body, { headers });
     },
   });
-  await using folder = await TestDirectory.make({
+  await using directory = await TestDirectory.make({
     "images.toml": TOML("raw").replace('file = "./disk.raw"', `url = "http://127.0.0.1:${server.port}/disk.raw"`),
   });
-  await images(folder, 0, "apply", "--yes");
-  await images(folder, 0, "export", "store/a", "--out", "out.raw");
-  const [blob = ""] = await Array.fromAsync(new Bun.Glob("blobs/*[0-9a-f]").scan(folder.at("cache")));
-  for (const path of [folder.at("cache", blob), folder.at("store", "files", "a.img"), folder.at("out.raw")]) {
+  await images(directory, 0, "apply", "--yes");
+  await images(directory, 0, "export", "store/a", "--out", "out.raw");
+  const [blob = ""] = await Array.fromAsync(new Bun.Glob("blobs/*[0-9a-f]").scan(directory.at("cache")));
+  for (const path of [directory.at("cache", blob), directory.at("store", "files", "a.img"), directory.at("out.raw")]) {
     expect((await stat(path)).size).toBe(size);
     expect(await allocated(path)).toBeLessThan(2 ** 20);
   }
 });
 
 test.skipIf(why !== "")(`holes stay holes in the local store and in an export${why}`, async () => {
-  await using folder = await disk(TOML("raw"), 2 ** 28);
-  await images(folder, 0, "apply", "--yes");
-  await images(folder, 0, "export", "store/a", "--out", "out.raw");
-  for (const path of [folder.at("store", "files", "a.img"), folder.at("out.raw")]) {
+  await using directory = await disk(TOML("raw"), 2 ** 28);
+  await images(directory, 0, "apply", "--yes");
+  await images(directory, 0, "export", "store/a", "--out", "out.raw");
+  for (const path of [directory.at("store", "files", "a.img"), directory.at("out.raw")]) {
     expect((await stat(path)).size).toBe(2 ** 28);
     expect(await allocated(path)).toBeLessThan(2 ** 20);
   }

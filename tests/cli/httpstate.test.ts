@@ -137,7 +137,7 @@ test("a run that was killed is taken up by the next one", async () => {
   await using server = stateServer("terraform");
   await using world = await World.make(MANY, settings(server.url));
   const child = Bun.spawn([process.execPath, MAIN, "apply", "--yes", "--parallelism", "1"], {
-    cwd: world.folder.path,
+    cwd: world.directory.path,
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "ignore"],
   });

@@ -10,15 +10,15 @@ async function loaded(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<readonly string[]> {
-  await using folder = await TestDirectory.make({
+  await using directory = await TestDirectory.make({
     "images.toml": `[settings]\nname = "lazy"\n[backend.st]\nplugin = "local"\npath = "./st"\n[image.a]\nbackend = "st"\nsource = "./a"\n`,
     a: "bytes",
   });
-  const list = folder.at("loaded");
+  const list = directory.at("loaded");
   const preload = join(import.meta.dir, "children/loaded.ts");
   const child = Bun.spawn([process.execPath, "--preload", preload, join(ROOT, "src/cli/main.ts"), ...words], {
-    cwd: folder.path,
-    env: { PATH: process.env["PATH"], HOME: folder.path, IMAGES_TEST_LOADED: list, ...env },
+    cwd: directory.path,
+    env: { PATH: process.env["PATH"], HOME: directory.path, IMAGES_TEST_LOADED: list, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const [said, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);

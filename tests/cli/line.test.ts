@@ -76,7 +76,7 @@ const SAME: readonly (readonly [line: string, code: number, said: string])[] = [
 for (const [line, code, text] of SAME) {
   test(`images ${line} works as terraform's users write it`, async () => {
     await using world = await World.make(ONE);
-    await mkdir(world.folder.at("sub"));
+    await mkdir(world.directory.at("sub"));
     const said = await world.ends(code, ...line.split(" "));
     expect(said.stdout).toContain(text);
     expect(said.stdout).not.toContain("\u001b");

@@ -64,7 +64,7 @@ test("what was applied, failed, drifted and was blocked is told as JSON; a run t
   await ends(0, "apply", "--yes");
   const [name = ""] = await world.ids();
   const record = await world.record("a");
-  await world.folder.write(
+  await world.directory.write(
     `store/images/${name}`,
     JSON.stringify({ ...record, attributes: { ...record.attributes, tags: [] } }),
   );

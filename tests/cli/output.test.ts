@@ -47,11 +47,11 @@ for (const [name, line] of WRITES) {
       return { changed: (await images(world)) !== before };
     };
     test("into a directory that is not there: refused before anything is done", async () => {
-      const { changed } = await failing((world) => world.folder.at("gone", "x"), 64, /there is no directory/);
+      const { changed } = await failing((world) => world.directory.at("gone", "x"), 64, /there is no directory/);
       expect(changed).toBe(false);
     });
     test("a directory: refused before anything is done", async () => {
-      const { changed } = await failing((world) => world.folder.path, 64, /it is a directory/);
+      const { changed } = await failing((world) => world.directory.path, 64, /it is a directory/);
       expect(changed).toBe(false);
     });
     test("a full disk is a plain error, exit 1, and a device stays one", async () => {
@@ -71,7 +71,7 @@ test("a pipe gets what is written, and stays one", async () => {
     ["plan", "--out"],
     ["export", "store/a", "--out"],
   ]) {
-    const pipe = world.folder.at(`${line[0]}.pipe`);
+    const pipe = world.directory.at(`${line[0]}.pipe`);
     expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
     const reader = Bun.spawn(["cat", pipe], { stdout: "pipe" });
     const [said, text] = await Promise.all([world.run([...line, pipe]), new Response(reader.stdout).text()]);
@@ -82,14 +82,14 @@ test("a pipe gets what is written, and stays one", async () => {
 
 test("a link is followed: the file behind it is replaced, and it stays a link", async () => {
   await using world = await World.make(ONE);
-  await mkdir(world.folder.at("out"));
-  await world.folder.write("out/plan.json", "former");
-  Bun.spawnSync(["ln", "-s", "out/plan.json", world.folder.at("plan.json")]);
+  await mkdir(world.directory.at("out"));
+  await world.directory.write("out/plan.json", "former");
+  Bun.spawnSync(["ln", "-s", "out/plan.json", world.directory.at("plan.json")]);
   await world.ends(0, "plan", "--out", "plan.json");
-  expect(await Bun.file(world.folder.at("out/plan.json")).text()).toContain("format_version");
-  expect(Bun.spawnSync(["test", "-L", world.folder.at("plan.json")]).exitCode).toBe(0);
+  expect(await Bun.file(world.directory.at("out/plan.json")).text()).toContain("format_version");
+  expect(Bun.spawnSync(["test", "-L", world.directory.at("plan.json")]).exitCode).toBe(0);
 });
 
 async function images(world: World): Promise<string> {
-  return (await readdir(world.folder.at("store", "images")).catch(() => [])).join();
+  return (await readdir(world.directory.at("store", "images")).catch(() => [])).join();
 }

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { resolve } from "node:path";
 import { FORMS } from "../../bench/peaks/forms.ts";
 import { PeakWorld, type Run } from "../../bench/peaks/world.ts";
-import { folder, has } from "../core/format/tools.ts";
+import { directory, has } from "../core/format/tools.ts";
 
 setDefaultTimeout(600_000);
 
@@ -41,7 +41,7 @@ for (const [name, to, ...ways] of ROWS) {
     `eight images from ${name} to ${to} at once stay below ${LIMIT / 1000} MB${why}`,
     async () => {
       if (form === undefined) throw new Error(`there is no form ${name}`);
-      await using at = await folder();
+      await using at = await directory();
       await using world = await PeakWorld.begin(at.path, SIZE, "noise");
       await world.make(form);
       for (const [sink, via] of ways) {

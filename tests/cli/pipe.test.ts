@@ -8,8 +8,8 @@ const MANY = Array.from({ length: 30 }, (_, i) => `[image.a${i}]\nsource = "./a.
 /** The program as a process of its own, behind a shell that says what becomes of its streams. */
 async function shell(world: World, script: string): Promise<{ readonly code: number; readonly stderr: string }> {
   const child = Bun.spawn(["sh", "-c", script], {
-    cwd: world.folder.path,
-    env: { ...process.env, IMAGES: `${process.execPath} ${MAIN}`, IMAGES_CACHE: world.folder.at("cache") },
+    cwd: world.directory.path,
+    env: { ...process.env, IMAGES: `${process.execPath} ${MAIN}`, IMAGES_CACHE: world.directory.at("cache") },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -25,7 +25,7 @@ for (const [stream, script] of [
   test(`a reader of ${stream} that goes away is a soft stop: 141, and the lock is given back`, async () => {
     await using world = await World.make(MANY);
     await shell(world, script);
-    expect(await Bun.file(world.folder.at("code")).text()).toBe("141\n");
+    expect(await Bun.file(world.directory.at("code")).text()).toBe("141\n");
     await world.ends(0, "apply", "--yes");
     await world.ends(0, "plan", "--detailed-exitcode");
   });

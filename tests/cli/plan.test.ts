@@ -9,8 +9,8 @@ test("plan changes nothing and says what would be done; 2 with --detailed-exitco
   const said = await world.ends(2, "plan", "--detailed-exitcode");
   expect(said.stdout).toContain("Plan: 2 to add, 0 to change, 0 to destroy.");
   expect(said.stdout).toContain("2 uploads, 2.1 KiB through this host");
-  expect(await Bun.file(world.folder.at("images.state.json")).exists()).toBe(false);
-  expect(await Bun.file(world.folder.at("store")).exists()).toBe(false);
+  expect(await Bun.file(world.directory.at("images.state.json")).exists()).toBe(false);
+  expect(await Bun.file(world.directory.at("store")).exists()).toBe(false);
 });
 
 test("--target, --exclude and --replace choose; one that fits nothing is told with the nearest", async () => {
@@ -31,7 +31,7 @@ test("drift is told apart from a change of the file, and --refresh-only only tak
   await world.ends(0, "apply", "--yes");
   const record = await world.record("b");
   await writeFile(
-    world.folder.at("store", "images", `${record.id}.json`),
+    world.directory.at("store", "images", `${record.id}.json`),
     JSON.stringify({ ...record, attributes: { ...record.attributes, tags: ["other"] } }),
   );
   const plan = await world.ends(2, "plan", "--detailed-exitcode");
@@ -43,7 +43,7 @@ test("drift is told apart from a change of the file, and --refresh-only only tak
   expect((await world.record("b")).attributes["tags"]).toEqual(["other"]);
   const after = await world.ends(2, "plan", "--detailed-exitcode", "--out", "p.json");
   expect(after.stdout).not.toContain("Changed outside of images.toml");
-  expect(JSON.parse(await readFile(world.folder.at("p.json"), "utf8")).resource_drift).toEqual([]);
+  expect(JSON.parse(await readFile(world.directory.at("p.json"), "utf8")).resource_drift).toEqual([]);
 });
 
 test("--no-refresh trusts the state", async () => {
@@ -51,7 +51,7 @@ test("--no-refresh trusts the state", async () => {
   await world.ends(0, "apply", "--yes");
   const { id } = await world.record("a");
   const { rm } = await import("node:fs/promises");
-  await rm(world.folder.at("store", "images", `${id}.json`));
+  await rm(world.directory.at("store", "images", `${id}.json`));
   expect((await world.ends(0, "plan", "--no-refresh")).stdout).toContain("No changes.");
   expect((await world.ends(0, "plan")).stdout).toContain("Plan: 1 to add");
   await world.ends(64, "plan", "--no-refresh", "--refresh-only");
@@ -66,9 +66,9 @@ test("--destroy plans to take everything away", async () => {
 test("a changed byte is a change, a touched file is none", async () => {
   await using world = await World.make(TWO);
   await world.ends(0, "apply", "--yes");
-  await world.folder.write("a.img", "bytes of a\n".repeat(100));
+  await world.directory.write("a.img", "bytes of a\n".repeat(100));
   await world.ends(0, "plan", "--detailed-exitcode");
-  await world.folder.write("a.img", "bytes of x\n".repeat(100));
+  await world.directory.write("a.img", "bytes of x\n".repeat(100));
   const plan = await world.ends(2, "plan", "--detailed-exitcode");
   expect(plan.stdout).toMatch(/content\s+= sha256:[0-9a-f]+… -> sha256:[0-9a-f]+…/);
 });
@@ -78,7 +78,7 @@ test("an attribute that is already so comes into the state's memory, so that its
   await world.ends(0, "apply", "--yes");
   const record = await world.record("a");
   await writeFile(
-    world.folder.at("store", "images", `${record.id}.json`),
+    world.directory.at("store", "images", `${record.id}.json`),
     JSON.stringify({ ...record, attributes: { ...record.attributes, tags: ["x"] } }),
   );
   await world.declare('[image.a]\nsource = "./a.img"\ntags = ["x"]\n');
@@ -96,7 +96,7 @@ const stale: readonly [what: string, move: (world: World) => Promise<void>, said
     "the state has changed",
   ],
   ["the file", (world) => world.declare(`${TWO}description = "other"\n`), "images.toml"],
-  ["the source bytes", (world) => world.folder.write("a.img", "others\n"), "store/a: the source bytes have changed"],
+  ["the source bytes", (world) => world.directory.write("a.img", "others\n"), "store/a: the source bytes have changed"],
 ];
 for (const [what, move, text] of stale) {
   test(`a saved plan is refused when ${what} moved, and says so`, async () => {
@@ -112,11 +112,11 @@ for (const [what, move, text] of stale) {
 test("a saved plan is refused when the image moved, and says which", async () => {
   await using world = await World.make(TWO);
   await world.ends(0, "apply", "--yes");
-  await world.folder.write("a.img", "others\n");
+  await world.directory.write("a.img", "others\n");
   await world.ends(0, "plan", "--out", "plan.json");
   const record = await world.record("a");
   await writeFile(
-    world.folder.at("store", "images", `${record.id}.json`),
+    world.directory.at("store", "images", `${record.id}.json`),
     JSON.stringify({ ...record, attributes: { ...record.attributes, description: "x" } }),
   );
   expect((await world.ends(1, "apply", "plan.json")).stderr).toContain(
@@ -146,7 +146,7 @@ test("--json is NDJSON that begins with one version line; --json=FILE writes it 
   expect(lines.filter(({ type }) => type === "apply_complete").length).toBe(2);
   const both = await world.ends(0, "plan", "--json=events.ndjson");
   expect(both.stdout).toContain("No changes.");
-  expect((await readFile(world.folder.at("events.ndjson"), "utf8")).split("\n")[0]).toContain('"type":"version"');
+  expect((await readFile(world.directory.at("events.ndjson"), "utf8")).split("\n")[0]).toContain('"type":"version"');
 });
 
 test("a mistake in the file is a diagnostic in the JSON as well", async () => {
@@ -166,8 +166,8 @@ test("one backend down: the others are planned, the run says so and exits 1", as
     TWO,
     '[backend.gone]\nplugin = "local"\npath = "/proc/nowhere/x"\n[image.c]\nbackend = "gone"\nsource = "./a.img"\n',
   );
-  const text = await readFile(world.folder.at("images.toml"), "utf8");
-  await world.folder.write(
+  const text = await readFile(world.directory.at("images.toml"), "utf8");
+  await world.directory.write(
     "images.toml",
     text.replace("[image.a]", '[image.a]\nbackend = "store"').replace("[image.b]", '[image.b]\nbackend = "store"'),
   );
@@ -179,8 +179,8 @@ test("one backend down: the others are planned, the run says so and exits 1", as
 test("reports are written in the kinds that pipelines read", async () => {
   await using world = await World.make(TWO);
   await world.ends(0, "plan", "--report", "gitlab=g.json", "--report", "markdown=m.md", "--report", "junit=j.xml");
-  expect(JSON.parse(await readFile(world.folder.at("g.json"), "utf8"))).toEqual({ create: 2, update: 0, delete: 0 });
-  expect(await readFile(world.folder.at("m.md"), "utf8")).toContain("Plan: 2 to add");
-  expect(await readFile(world.folder.at("j.xml"), "utf8")).toContain("<testsuite");
+  expect(JSON.parse(await readFile(world.directory.at("g.json"), "utf8"))).toEqual({ create: 2, update: 0, delete: 0 });
+  expect(await readFile(world.directory.at("m.md"), "utf8")).toContain("Plan: 2 to add");
+  expect(await readFile(world.directory.at("j.xml"), "utf8")).toContain("<testsuite");
   expect((await world.ends(64, "plan", "--report", "pdf=x")).stderr).toContain("markdown, gitlab, junit, github, html");
 });

@@ -23,37 +23,37 @@ const computed: readonly string[] = [
 ];
 for (const expression of computed) {
   test(`an import that the pin does not cover is refused, and nothing of it runs: ${expression}`, async () => {
-    await using folder = await TestDirectory.make({ "images.toml": TOML, "data.json": "{}" });
-    await folder.write("lib.ts", spy(folder.at("ran")));
+    await using directory = await TestDirectory.make({ "images.toml": TOML, "data.json": "{}" });
+    await directory.write("lib.ts", spy(directory.at("ran")));
     const head = 'import { createRequire } from "node:module";\nexport const used = createRequire;\n';
-    await folder.write("p.ts", `${head}export const lib = ${expression};\n${PLUGIN}`);
-    const said = await run(folder, ["plan"]);
+    await directory.write("p.ts", `${head}export const lib = ${expression};\n${PLUGIN}`);
+    const said = await run(directory, ["plan"]);
     expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("is not pinned: its path is computed")]);
     expect(said.stderr).toContain('hint: write the path as text: import("./x.ts")');
     // A plugin that catches the failure has nothing of the file either.
-    await folder.write("p.ts", `${head}export let lib;\ntry {\nlib = ${expression};\n} catch {}\n${PLUGIN}`);
-    expect((await run(folder, ["plugins", "trust", "./p.ts"])).code).toBe(0);
-    expect((await run(folder, ["plan"])).code).toBe(0);
-    expect(await Bun.file(folder.at("ran")).exists()).toBe(false);
+    await directory.write("p.ts", `${head}export let lib;\ntry {\nlib = ${expression};\n} catch {}\n${PLUGIN}`);
+    expect((await run(directory, ["plugins", "trust", "./p.ts"])).code).toBe(0);
+    expect((await run(directory, ["plan"])).code).toBe(0);
+    expect(await Bun.file(directory.at("ran")).exists()).toBe(false);
   });
 }
 
 test("a relative path that is computed leads nowhere, and the message says what to write", async () => {
   for (const expression of ['await import(["./lib.ts"][0])', 'require(["./lib.ts"][0])']) {
-    await using folder = await TestDirectory.make({ "images.toml": TOML });
-    await folder.write("lib.ts", spy(folder.at("ran")));
-    await folder.write("p.ts", `export const lib = ${expression};\n${PLUGIN}`);
-    const { code, stderr } = await run(folder, ["plan"]);
+    await using directory = await TestDirectory.make({ "images.toml": TOML });
+    await directory.write("lib.ts", spy(directory.at("ran")));
+    await directory.write("p.ts", `export const lib = ${expression};\n${PLUGIN}`);
+    const { code, stderr } = await run(directory, ["plan"]);
     expect([code, stderr]).toEqual([1, expect.stringContaining("Cannot find module './lib.ts' [plugin.load]")]);
     expect(stderr).toContain('hint: write the path as text: import("./x.ts")');
   }
 });
 
 /** In a process of its own: within one, Bun remembers where a path led. */
-async function plan(folder: TestDirectory): Promise<{ readonly code: number; readonly stderr: string }> {
+async function plan(directory: TestDirectory): Promise<{ readonly code: number; readonly stderr: string }> {
   const child = Bun.spawn([process.execPath, resolve("src/cli/main.ts"), "plan"], {
-    cwd: folder.path,
-    env: { ...process.env, HOME: folder.path, NO_COLOR: "1" },
+    cwd: directory.path,
+    env: { ...process.env, HOME: directory.path, NO_COLOR: "1" },
     stdout: "ignore",
     stderr: "pipe",
   });
@@ -67,30 +67,30 @@ const ways: readonly [what: string, imported: string, link: string, to: (one: st
 ];
 for (const [what, imported, link, to] of ways) {
   test(`an import through ${what} is pinned by the file that it leads to`, async () => {
-    await using folder = await TestDirectory.make({
+    await using directory = await TestDirectory.make({
       "images.toml": TOML,
       "p.ts": `import { doc } from ${JSON.stringify(imported)};\nexport const used = doc;\n${PLUGIN}`,
     });
     for (const one of ["one", "two"]) {
-      await mkdir(folder.at(one));
-      await folder.write(`${one}/index.ts`, spy(folder.at(`ran-${one}`)));
+      await mkdir(directory.at(one));
+      await directory.write(`${one}/index.ts`, spy(directory.at(`ran-${one}`)));
     }
-    await symlink(to("one"), folder.at(link));
-    expect(await plan(folder)).toEqual({ code: 0, stderr: expect.stringContaining("2 files, including imports") });
-    await rm(folder.at(link));
-    await symlink(to("two"), folder.at(link));
-    const { code, stderr } = await plan(folder);
+    await symlink(to("one"), directory.at(link));
+    expect(await plan(directory)).toEqual({ code: 0, stderr: expect.stringContaining("2 files, including imports") });
+    await rm(directory.at(link));
+    await symlink(to("two"), directory.at(link));
+    const { code, stderr } = await plan(directory);
     expect([code, stderr]).toEqual([1, expect.stringContaining("imports ./two/index.ts, which is not pinned")]);
-    const ran = ["one", "two"].map((one) => Bun.file(folder.at(`ran-${one}`)).exists());
+    const ran = ["one", "two"].map((one) => Bun.file(directory.at(`ran-${one}`)).exists());
     expect(await Promise.all(ran)).toEqual([true, false]);
   });
 }
 
 test("a plugin file that is a link is pinned by the file that it leads to", async () => {
-  await using folder = await TestDirectory.make({ "images.toml": TOML, "one.ts": PLUGIN, "two.ts": `${PLUGIN}\n` });
-  await symlink("one.ts", folder.at("p.ts"));
-  expect((await plan(folder)).code).toBe(0);
-  await rm(folder.at("p.ts"));
-  await symlink("two.ts", folder.at("p.ts"));
-  expect((await plan(folder)).stderr).toContain("./two.ts is sha256:");
+  await using directory = await TestDirectory.make({ "images.toml": TOML, "one.ts": PLUGIN, "two.ts": `${PLUGIN}\n` });
+  await symlink("one.ts", directory.at("p.ts"));
+  expect((await plan(directory)).code).toBe(0);
+  await rm(directory.at("p.ts"));
+  await symlink("two.ts", directory.at("p.ts"));
+  expect((await plan(directory)).stderr).toContain("./two.ts is sha256:");
 });

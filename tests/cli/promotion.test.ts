@@ -13,32 +13,34 @@ const prod = (more = "") =>
   `${settings}${store("prod")}[image.base]\nbackend = "store"\nsource = { state = "./dev.state.json", image = "store/base"${more} }\n`;
 
 async function world(more = "") {
-  const folder = await TestDirectory.make({
+  const directory = await TestDirectory.make({
     "dev.toml": DEV,
     "images.toml": prod(more),
     "base.img": "one\n".repeat(50),
   });
   let now = Date.parse("2026-03-01T00:00:00Z");
   const ends = async (code: number, ...args: readonly string[]) => {
-    const said = await run(folder, args, { now: () => new Date(now) });
+    const said = await run(directory, args, { now: () => new Date(now) });
     if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
     return said;
   };
   return {
-    folder,
+    directory,
     ends,
     days: (count: number) => {
       now += count * 86_400_000;
     },
-    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
 }
 
 test("what another file's state has accepted is promoted, and nothing before it was accepted", async () => {
   await using here = await world();
-  const { ends, folder } = here;
+  const { ends, directory } = here;
   expect((await ends(1, "plan")).stdout).toContain("store/base");
-  expect((await run(folder, ["plan"])).stdout + (await run(folder, ["plan"])).stderr).toContain("has no store/base");
+  expect((await run(directory, ["plan"])).stdout + (await run(directory, ["plan"])).stderr).toContain(
+    "has no store/base",
+  );
   await ends(0, "apply", "--yes", "-f", "dev.toml");
   await ends(0, "apply", "--yes");
   expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
@@ -48,31 +50,31 @@ test("what another file's state has accepted is promoted, and nothing before it 
   };
   expect(await digest("images.toml")).toBe(await digest("dev.toml"));
   // New bytes are nothing to prod before dev has taken them, and what dev has not taken is refused.
-  await folder.write("base.img", "two\n".repeat(50));
+  await directory.write("base.img", "two\n".repeat(50));
   expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
   await ends(0, "apply", "--yes", "-f", "dev.toml");
   await ends(2, "plan", "--detailed-exitcode", "--out", "p.json");
-  await folder.write("base.img", "three\n".repeat(50));
+  await directory.write("base.img", "three\n".repeat(50));
   await ends(1, "apply", "p.json");
-  await folder.write("base.img", "two\n".repeat(50));
+  await directory.write("base.img", "two\n".repeat(50));
   await ends(0, "apply", "--yes");
   expect(await digest("images.toml")).toBe(await digest("dev.toml"));
 });
 
 test("min_age: what is too young waits, and what is here stays meanwhile", async () => {
   await using here = await world(', min_age = "7d"');
-  const { ends, folder, days } = here;
+  const { ends, directory, days } = here;
   await ends(0, "apply", "--yes", "-f", "dev.toml");
   const young = await ends(1, "plan");
   expect(`${young.stdout}${young.stderr}`).toContain("old enough from 2026-03-08T00:00:00Z on");
   days(8);
   await ends(0, "apply", "--yes");
-  await folder.write("base.img", "two\n".repeat(50));
+  await directory.write("base.img", "two\n".repeat(50));
   await ends(0, "apply", "--yes", "-f", "dev.toml");
   expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
   // An update of other attributes does not make the bytes younger.
   days(5);
-  await folder.write("dev.toml", `${DEV}tags = ["x"]\n`);
+  await directory.write("dev.toml", `${DEV}tags = ["x"]\n`);
   await ends(0, "apply", "--yes", "-f", "dev.toml");
   days(3);
   await ends(2, "plan", "--detailed-exitcode");
@@ -83,7 +85,7 @@ test("min_age: what is too young waits, and what is here stays meanwhile", async
 test("what is wrong with a promotion is told at its place", async () => {
   await using here = await world();
   const told = async (source: string) => {
-    await here.folder.write(
+    await here.directory.write(
       "images.toml",
       `${settings}${store("prod")}[image.base]\nbackend = "store"\nsource = ${source}\n`,
     );
@@ -99,22 +101,22 @@ test("what is wrong with a promotion is told at its place", async () => {
 });
 
 test("*.auto.toml beside the file: over the environment, under --var-file and --var, by name, also with -chdir", async () => {
-  await using folder = await TestDirectory.make();
-  await mkdir(folder.at("env"));
-  const write = (name: string, text: string) => folder.write(`env/${name}`, text);
+  await using directory = await TestDirectory.make();
+  await mkdir(directory.at("env"));
+  const write = (name: string, text: string) => directory.write(`env/${name}`, text);
   await write(
     "images.toml",
     `${settings}[vars]\nx = "default"\n[backend.store]\nplugin = "local"\npath = "./\${var.x}"\n[image.a]\nsource = "./a.img"\nbackend = "store"\n`,
   );
   await write("a.img", "a");
   const path = async (args: readonly string[], env = {}) => {
-    const said = await run(folder, ["-chdir=env", "apply", "--yes", "--json", ...args], { env });
+    const said = await run(directory, ["-chdir=env", "apply", "--yes", "--json", ...args], { env });
     const all = ["default", "auto", "later", "file", "line", "env"];
     const found = all.filter(
-      (name) => new Bun.Glob(`env/${name}/images/*`).scanSync(folder.path).next().done === false,
+      (name) => new Bun.Glob(`env/${name}/images/*`).scanSync(directory.path).next().done === false,
     );
     for (const name of all)
-      await Bun.$`rm -rf ${folder.at("env", name)} ${folder.at("env", "images.state.json")}`.quiet();
+      await Bun.$`rm -rf ${directory.at("env", name)} ${directory.at("env", "images.state.json")}`.quiet();
     return said.code === 0 ? found : [said.stderr];
   };
   expect(await path([])).toEqual(["default"]);

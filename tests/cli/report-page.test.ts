@@ -19,7 +19,7 @@ test("an apply tells its phases, also those that are one stream", async () => {
     `[image.a]\nsource = { url = "http://127.0.0.1:${server.port}/a.img.gz", decompress = true }\n[image.b]\nsource = "./b.img"\n`,
   );
   await world.ends(0, "apply", "--yes", "--report", "html=run.html");
-  const page = await readFile(world.folder.at("run.html"), "utf8");
+  const page = await readFile(world.directory.at("run.html"), "utf8");
   expect(fails(page)).toEqual([]);
   const row = page.split("\n").find((line) => line.includes("store/a</code></th>") && line.includes("<svg")) ?? "";
   for (const phase of ["download", "convert", "upload"]) {
@@ -29,7 +29,7 @@ test("an apply tells its phases, also those that are one stream", async () => {
   expect(page).toContain("Apply complete! Resources: 2 added, 0 changed, 0 destroyed.");
   expect(page).toContain('<a class="add" href="#step-store%252Fa">+ create</a>, done');
   await world.ends(0, "plan", "--report", "html=plan.html");
-  const plan = await readFile(world.folder.at("plan.html"), "utf8");
+  const plan = await readFile(world.directory.at("plan.html"), "utf8");
   expect(plan).toContain("No changes. Your infrastructure matches the configuration.");
   expect(plan).toMatch(/unchanged<\/span> <span class="soft">new</);
 });
@@ -41,7 +41,7 @@ test("a secret of the configuration is in no page", async () => {
   const env = { ...process.env, TOKEN: `tok<e>n'"&` };
   const said = await world.run(["plan", "--report", "html=plan.html"], { env });
   expect(said.code).toBe(1);
-  const page = await readFile(world.folder.at("plan.html"), "utf8");
+  const page = await readFile(world.directory.at("plan.html"), "utf8");
   expect(page).toContain("blocked");
   for (const secret of ["s3cr3t-in-a-url", "tok<e>", "tok&lt;e"]) expect(page).not.toContain(secret);
 });

@@ -36,14 +36,14 @@ interface Run {
 
 /** A directory with images.toml and a store, and a server on which things are published. */
 class Place implements AsyncDisposable {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   /** By path; a function for what no file says. */
   readonly files = new Map<string, Uint8Array<ArrayBuffer> | string | ((asked: Request) => Response)>();
   readonly asked: string[] = [];
   readonly #server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (asked) => this.#answer(asked) });
 
-  private constructor(folder: TestDirectory) {
-    this.folder = folder;
+  private constructor(directory: TestDirectory) {
+    this.directory = directory;
   }
 
   static async make(): Promise<Place> {
@@ -69,20 +69,20 @@ class Place implements AsyncDisposable {
 
   /** What a shell makes of disk.raw, in `out`. */
   async made(command: string, bytes: Uint8Array = large): Promise<Uint8Array<ArrayBuffer>> {
-    await Bun.write(this.folder.at("disk.raw"), bytes);
-    const child = Bun.spawnSync(["sh", "-c", command], { cwd: this.folder.path, stderr: "pipe" });
+    await Bun.write(this.directory.at("disk.raw"), bytes);
+    const child = Bun.spawnSync(["sh", "-c", command], { cwd: this.directory.path, stderr: "pipe" });
     if (child.exitCode !== 0) throw new Error(`${command}: ${child.stderr.toString()}`);
-    return await Bun.file(this.folder.at("out")).bytes();
+    return await Bun.file(this.directory.at("out")).bytes();
   }
 
   async declare(image: string): Promise<void> {
     const store = '[settings]\nname = "reports"\n[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"\n';
-    await this.folder.write("images.toml", `${store}[image.a]\n${image}\n`);
+    await this.directory.write("images.toml", `${store}[image.a]\n${image}\n`);
   }
 
   async run(...args: readonly string[]): Promise<Run> {
-    const env = { ...process.env, IMAGES_CACHE: this.folder.at("cache"), HOME: this.folder.path, NO_COLOR: "1" };
-    const child = Bun.spawn([IMAGES, ...args], { cwd: this.folder.path, env, stdout: "pipe", stderr: "pipe" });
+    const env = { ...process.env, IMAGES_CACHE: this.directory.at("cache"), HOME: this.directory.path, NO_COLOR: "1" };
+    const child = Bun.spawn([IMAGES, ...args], { cwd: this.directory.path, env, stdout: "pipe", stderr: "pipe" });
     const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     return { code: await child.exited, out, err };
   }
@@ -95,13 +95,13 @@ class Place implements AsyncDisposable {
 
   /** sha256 of the image in the store. */
   async stored(): Promise<string> {
-    const [name = ""] = await Array.fromAsync(new Bun.Glob("a.*").scan(this.folder.at("store", "files")));
-    return sha256(await readFile(this.folder.at("store", "files", name)));
+    const [name = ""] = await Array.fromAsync(new Bun.Glob("a.*").scan(this.directory.at("store", "files")));
+    return sha256(await readFile(this.directory.at("store", "files", name)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.stop(true);
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }
 
@@ -130,7 +130,7 @@ report(
     const packed = await place.made("qemu-img convert -f raw -O qcow2 disk.raw q.qcow2 && xz -0 -T2 < q.qcow2 > out");
     const path = "/fedora-coreos-42.20250901.3.0-qemu.x86_64.qcow2.xz";
     place.files.set(path, packed);
-    const qcow2 = await readFile(place.folder.at("q.qcow2"));
+    const qcow2 = await readFile(place.directory.at("q.qcow2"));
     for (const [format, bytes] of [
       ["qcow2", qcow2],
       ["raw", large],
@@ -145,8 +145,8 @@ report(
 
 report("bpg#1881: gz with bytes behind its end (OpenWrt) is unpacked, with a warning", ["gzip"], async (place) => {
   await place.made("gzip -1 < disk.raw > out");
-  await appendFile(place.folder.at("out"), new Uint8Array(300).fill(7));
-  place.files.set("/openwrt.img.gz", await Bun.file(place.folder.at("out")).bytes());
+  await appendFile(place.directory.at("out"), new Uint8Array(300).fill(7));
+  place.files.set("/openwrt.img.gz", await Bun.file(place.directory.at("out")).bytes());
   await place.declare(`source = { url = "${place.url}/openwrt.img.gz", decompress = true }\nformat = "raw"`);
   const said = await place.ends(0, "apply", "--yes");
   expect(said.err).toContain("300 bytes after the end of the gzip data are ignored");
@@ -246,8 +246,8 @@ report("lima#2902: a moved Last-Modified is fetched once, recorded, and then kno
   await settled(place);
   // Another image of the same URL takes it out of the cache.
   await Bun.write(
-    place.folder.at("images.toml"),
-    `${await readFile(place.folder.at("images.toml"), "utf8")}[image.b]\nsource = { url = "${place.url}/noble.img" }\n`,
+    place.directory.at("images.toml"),
+    `${await readFile(place.directory.at("images.toml"), "utf8")}[image.b]\nsource = { url = "${place.url}/noble.img" }\n`,
   );
   await place.ends(0, "apply", "--yes");
   expect(place.gets("/noble.img")).toBe(1);
@@ -283,8 +283,8 @@ for (const [name, options] of [
     expect(await place.stored()).toBe(sha256(large));
     await place.declare(`source = { url = "${place.url}${path}" }\nformat = "qcow2"`);
     await place.ends(0, "apply", "--yes");
-    const back = place.folder.at("back.raw");
-    const convert = ["qemu-img", "convert", "-O", "raw", place.folder.at("store", "files", "a.qcow2"), back];
+    const back = place.directory.at("back.raw");
+    const convert = ["qemu-img", "convert", "-O", "raw", place.directory.at("store", "files", "a.qcow2"), back];
     expect(Bun.spawnSync(convert).exitCode).toBe(0);
     expect(sha256(await readFile(back))).toBe(sha256(large));
     await settled(place);
@@ -312,10 +312,10 @@ report(
     await place.ends(0, "apply", "--yes");
     await place.ends(0, "destroy", "--yes");
     // Damage in the cache.
-    const blobs = await Array.fromAsync(new Bun.Glob("**/*").scan(place.folder.at("cache")));
+    const blobs = await Array.fromAsync(new Bun.Glob("**/*").scan(place.directory.at("cache")));
     const next = random(3);
     for (const name of blobs) {
-      const path = place.folder.at("cache", name);
+      const path = place.directory.at("cache", name);
       const bytes = await Bun.file(path).bytes();
       if (bytes.length !== SMALL) continue;
       const at = next() % SMALL;

@@ -7,16 +7,16 @@ import { builtIn } from "../../src/cli/plugins.ts";
 import { writable } from "../../src/core/model/schema.ts";
 import { named, run, TestDirectory } from "../harness.ts";
 
-let folder: TestDirectory;
+let directory: TestDirectory;
 let text: string;
 beforeAll(async () => {
-  folder = await TestDirectory.make();
-  const said = await run(folder, ["schema"]);
+  directory = await TestDirectory.make();
+  const said = await run(directory, ["schema"]);
   expect([said.code, said.stderr]).toEqual([0, ""]);
   text = said.stdout;
-  await folder.write("images.schema.json", text);
+  await directory.write("images.schema.json", text);
 });
-afterAll(() => folder[Symbol.asyncDispose]());
+afterAll(() => directory[Symbol.asyncDispose]());
 
 const RIGHT = `[settings]
 name = "team"
@@ -62,11 +62,11 @@ test("images schema is a JSON Schema that ajv takes, and tells every attribute o
 test("taplo, which editors of TOML use, finds the schema by the file's first line: a right file passes, a mistake is told with its place", async () => {
   const line = "#:schema ./images.schema.json\n";
   const wrong = mistakes.reduce((all, [, from, to]) => all.replace(from, to), RIGHT);
-  await folder.write("right.toml", line + RIGHT);
-  await folder.write("wrong.toml", line + wrong);
+  await directory.write("right.toml", line + RIGHT);
+  await directory.write("wrong.toml", line + wrong);
   const cli = resolve("node_modules/@taplo/cli/dist/cli.js");
   const ran = Bun.spawn([Bun.which("node") ?? process.execPath, cli, "lint", "right.toml", "wrong.toml"], {
-    cwd: folder.path,
+    cwd: directory.path,
     stdout: "pipe",
     stderr: "pipe",
   });

@@ -26,7 +26,7 @@ describe("a served store", () => {
   beforeAll(async () => {
     world = await World.make(PUBLIC + PRIVATE);
     await world.ends(0, "apply", "--yes");
-    server = listen(serveStore(world.folder.at("store")), 0);
+    server = listen(serveStore(world.directory.at("store")), 0);
   });
   afterAll(async () => {
     await server[Symbol.asyncDispose]();
@@ -49,7 +49,7 @@ describe("a served store", () => {
       expect(said.headers.get("x-content-type-options")).toBe("nosniff");
       expect(said.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
     }
-    expect(await (await get("files/a.img")).bytes()).toEqual(await Bun.file(world.folder.at("a.img")).bytes());
+    expect(await (await get("files/a.img")).bytes()).toEqual(await Bun.file(world.directory.at("a.img")).bytes());
     expect((await fetch(server.url, { method: "HEAD" })).status).toBe(200);
   });
 
@@ -57,7 +57,7 @@ describe("a served store", () => {
     const { disk, id } = Object(await world.record("hidden"));
     const own = ["images-store.json", "wrote/blobs/", "tmp/", "images/", "blobs/", "files/", "images/index.html"];
     const hidden = [`blobs/${disk.sha256}`, `images/${id}.json`, "files/hidden.img", `wrote/blobs/${disk.sha256}`];
-    const wrote = await readdir(world.folder.at("store", "wrote", "files"));
+    const wrote = await readdir(world.directory.at("store", "wrote", "files"));
     expect(wrote).not.toContain("hidden.img");
     for (const path of [...own, ...hidden]) expect([path, (await get(path)).status]).toEqual([path, 404]);
   });
@@ -92,17 +92,17 @@ describe("a served store", () => {
   });
 
   test("follows no symbolic link", async () => {
-    const file = world.folder.at("store", "files", "a.img");
+    const file = world.directory.at("store", "files", "a.img");
     await rename(file, `${file}.kept`);
-    await symlink(world.folder.at("images.toml"), file);
+    await symlink(world.directory.at("images.toml"), file);
     expect((await get("files/a.img")).status).toBe(404);
     await rm(file);
     await rename(`${file}.kept`, file);
-    await rename(world.folder.at("store", "files"), world.folder.at("elsewhere"));
-    await symlink(world.folder.at("elsewhere"), world.folder.at("store", "files"));
+    await rename(world.directory.at("store", "files"), world.directory.at("elsewhere"));
+    await symlink(world.directory.at("elsewhere"), world.directory.at("store", "files"));
     expect((await get("files/a.img")).status).toBe(404);
-    await rm(world.folder.at("store", "files"));
-    await rename(world.folder.at("elsewhere"), world.folder.at("store", "files"));
+    await rm(world.directory.at("store", "files"));
+    await rename(world.directory.at("elsewhere"), world.directory.at("store", "files"));
     expect((await get("files/a.img")).status).toBe(200);
   });
 });
@@ -123,7 +123,7 @@ test("what is no store is not served", async () => {
   expect((await world.ends(64, "serve")).stderr).toContain("is not a store");
   expect((await world.ends(1, "serve", "a.img")).stderr).toContain("not a plan");
   await world.ends(0, "apply", "--yes");
-  await rm(world.folder.at("store", "index.html"));
+  await rm(world.directory.at("store", "index.html"));
   expect((await world.ends(1, "serve", "store")).stderr).toContain("has no index.html yet");
 });
 
@@ -139,7 +139,7 @@ for (const [what, words] of [
     else await world.ends(0, "apply", "--yes");
     const main = resolve(import.meta.dir, "../../src/cli/main.ts");
     const served = Bun.spawn([process.execPath, main, "serve", ...words], {
-      cwd: world.folder.path,
+      cwd: world.directory.path,
       stdout: "pipe",
       stderr: "pipe",
     });
@@ -159,10 +159,10 @@ test("a page of somebody's own names what is served", async () => {
   await using world = await World.make(PUBLIC + PRIVATE);
   await world.ends(0, "apply", "--yes");
   await writeFile(
-    world.folder.at("store", "index.html"),
+    world.directory.at("store", "index.html"),
     '<a href="files/..">x</a><a href="files/../../images.toml">y</a>',
   );
-  await using server = listen(serveStore(world.folder.at("store")), 0);
+  await using server = listen(serveStore(world.directory.at("store")), 0);
   expect(await raw(server.url, "/files/..")).toBe(200);
   expect(await raw(server.url, "/files/%2e.")).toBe(200);
   expect(await raw(server.url, "/files/a.img")).toBe(404);

@@ -8,7 +8,7 @@ test("a lost state is no loss: apply makes nothing twice", async () => {
   await using world = await World.make(ONE);
   await world.ends(0, "apply", "--yes");
   const before = await world.ids();
-  await rm(world.folder.at("images.state.json"));
+  await rm(world.directory.at("images.state.json"));
   const said = await world.ends(0, "apply", "--yes");
   expect(said.stdout).toContain("1 to import");
   expect(await world.ids()).toEqual(before);
@@ -19,7 +19,7 @@ test("the state is 0600, its lineage stays, its serial goes up with a change and
   await using world = await World.make(ONE);
   await world.ends(0, "apply", "--yes");
   const first = await world.state();
-  expect((await stat(world.folder.at("images.state.json"))).mode & 0o777).toBe(0o600);
+  expect((await stat(world.directory.at("images.state.json"))).mode & 0o777).toBe(0o600);
   await world.ends(0, "apply", "--yes");
   expect(await world.state()).toEqual(first);
   await world.declare(`${ONE}tags = ["t"]\n`);
@@ -89,7 +89,7 @@ test("an import of what does not exist, or not declared, is told", async () => {
 test("a foreign image of the same name blocks the plan with its remedy, and --adopt takes it over", async () => {
   await using world = await World.make(ONE, '[settings]\nname = "others"\n');
   await world.ends(0, "apply", "--yes");
-  await rm(world.folder.at("images.state.json"));
+  await rm(world.directory.at("images.state.json"));
   await world.declare(ONE);
   const plan = await world.ends(1, "plan");
   expect(plan.stdout).toContain("--adopt");

@@ -108,7 +108,7 @@ async function team(kind: Kind, images = A) {
   const { url, lines } = kind.place(++next);
   const settings = `[settings]\nname = "images"\n${lines}\n`;
   const world = await World.make(images, settings);
-  last = world.folder.path;
+  last = world.directory.path;
   const ends = async (code: number, ...args: readonly string[]): Promise<ProgramResult> => {
     const said = await world.run(args, { env: ENV });
     if (said.code !== code) throw new Error(`images ${args.join(" ")}: ${said.code}\n${said.stderr}\n${said.stdout}`);
@@ -199,7 +199,7 @@ for (const kind of KINDS) {
       const { ends, world } = here;
       await ends(0, "apply", "--yes");
       const state = JSON.parse((await ends(0, "state", "pull")).stdout);
-      const file = async (over: object) => await world.folder.write("p.json", JSON.stringify({ ...state, ...over }));
+      const file = async (over: object) => await world.directory.write("p.json", JSON.stringify({ ...state, ...over }));
       await file({ serial: state.serial - 1, images: {} });
       expect((await ends(1, "state", "push", "p.json")).stderr).toContain("it is not newer");
       await file({ images: {} });
@@ -237,13 +237,13 @@ for (const kind of KINDS) {
       expect((await ends(0, "log")).stdout).toContain(kind.journals ? "apply" : "state migrate");
       await ends(0, "state", "migrate", "./back.json");
       expect((await ends(1, "plan")).stderr).toContain("back.json");
-      expect(JSON.parse(await readFile(world.folder.at("back.json"), "utf8")).images).toEqual(before.images);
+      expect(JSON.parse(await readFile(world.directory.at("back.json"), "utf8")).images).toEqual(before.images);
       await ends(0, "state", "list-versions", "--state", "./back.json");
       await ends(0, "state", "migrate", "./images.state.json", "--state", "./back.json");
       await world.declare(A, '[settings]\nname = "images"\n');
       expect((await ends(0, "plan", "--detailed-exitcode")).stdout).toContain("No changes");
       const other = JSON.stringify({ ...before, lineage: "another" });
-      await world.folder.write("other.json", other);
+      await world.directory.write("other.json", other);
       expect((await ends(1, "state", "migrate", "./other.json")).stderr).toContain("already");
       expect((await ends(1, "state", "migrate", "./images.state.json")).stderr).toContain("already");
     });

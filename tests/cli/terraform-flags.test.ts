@@ -16,15 +16,15 @@ async function begun(): Promise<World> {
   const world = await World.make(ONE);
   await world.ends(0, "apply", "--yes");
   await world.declare(TWO, VARS);
-  await world.folder.write("pulled.json", (await world.ends(0, "state", "pull")).stdout);
-  await world.folder.write("vars.toml", 'from = "gone.img"\n');
-  await mkdir(world.folder.at("sub"));
+  await world.directory.write("pulled.json", (await world.ends(0, "state", "pull")).stdout);
+  await world.directory.write("vars.toml", 'from = "gone.img"\n');
+  await mkdir(world.directory.at("sub"));
   return world;
 }
 
 /** What is refused, and what only shows, changes nothing: those rows have one world. */
 const untouched = begun();
-const before = untouched.then(({ folder }) => contents(folder.path));
+const before = untouched.then(({ directory }) => contents(directory.path));
 afterAll(async () => await (await untouched)[Symbol.asyncDispose]());
 const CHANGES = /^(?:apply|destroy|init|fmt|refresh|import|state (?:mv|push|rm)|plan -out=\S+)(?: |$)/;
 
@@ -43,8 +43,8 @@ for (const [command, option, line, code, said] of ROWS) {
 }
 
 test("none of those changed their world", async () => {
-  const { folder } = await untouched;
-  expect(await contents(folder.path)).toEqual(await before);
+  const { directory } = await untouched;
+  expect(await contents(directory.path)).toEqual(await before);
 });
 
 test("an option that is accepted does what it says", async () => {
@@ -56,11 +56,11 @@ test("an option that is accepted does what it says", async () => {
   await world.ends(0, "state", "rm", "-dry-run", "store/a");
   await world.ends(0, "state", "mv", "-dry-run", "store/a", "store/c");
   expect(await world.state()).toEqual(before);
-  const text = await Bun.file(world.folder.at("images.toml")).text();
+  const text = await Bun.file(world.directory.at("images.toml")).text();
   expect((await world.ends(0, "fmt", "-list=false", "-write=false")).stdout).toBe("");
-  expect(await Bun.file(world.folder.at("images.toml")).text()).toBe(text);
+  expect(await Bun.file(world.directory.at("images.toml")).text()).toBe(text);
   expect((await world.ends(0, "fmt", "-list=false")).stdout).toBe("");
-  expect(await Bun.file(world.folder.at("images.toml")).text()).not.toBe(text);
+  expect(await Bun.file(world.directory.at("images.toml")).text()).not.toBe(text);
 });
 
 const terraform = Bun.which("terraform");

@@ -16,12 +16,12 @@ const through = (more = "", own = 'source = "./x.img"') =>
 const sum = (algorithm: string, bytes: Uint8Array) =>
   `, checksum = "${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}"`;
 const stored = async (world: World, name: string) =>
-  Buffer.from(await Bun.file(world.folder.at("more/files", name)).bytes());
+  Buffer.from(await Bun.file(world.directory.at("more/files", name)).bytes());
 
 async function made(own?: string): Promise<World> {
   const world = await World.make(through("", own), '[settings]\nname = "t"\n');
-  await world.folder.write("x.img", packed);
-  await world.folder.write("q.qcow2", await Bun.file("tests/fixtures/formats/v3.qcow2").bytes());
+  await world.directory.write("x.img", packed);
+  await world.directory.write("q.qcow2", await Bun.file("tests/fixtures/formats/v3.qcow2").bytes());
   await world.ends(0, "apply", "--yes");
   await world.ends(0, "plan", "--detailed-exitcode");
   return world;
@@ -49,7 +49,7 @@ test("a checksum that is added: of the kind that is known it costs nothing, else
 
 test("a sums file counts as well", async () => {
   await using world = await made();
-  await world.folder.write("SUMS", `${"0".repeat(64)}  x.img\n`);
+  await world.directory.write("SUMS", `${"0".repeat(64)}  x.img\n`);
   await declare(world, ', checksum = { sums = "./SUMS", name = "x.img" }');
   await world.ends(2, "plan", "--detailed-exitcode");
   expect((await world.ends(1, "apply", "--yes")).stderr).toContain("checksum mismatch");

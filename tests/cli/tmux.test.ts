@@ -20,8 +20,8 @@ class Tmux implements AsyncDisposable {
   }
 
   /** Runs a command in a window of so many columns; the window stays when it ends. */
-  static start(folder: TestDirectory, columns: number, command: readonly string[], env = {}): Tmux {
-    const tmux = new Tmux(folder.at("tmux"));
+  static start(directory: TestDirectory, columns: number, command: readonly string[], env = {}): Tmux {
+    const tmux = new Tmux(directory.at("tmux"));
     const { PATH = "" } = process.env;
     const words = command.map((word) => `'${word}'`).join(" ");
     tmux.#run(
@@ -33,10 +33,10 @@ class Tmux implements AsyncDisposable {
         "-y",
         "50",
         "-c",
-        folder.path,
+        directory.path,
         `${words}; echo "EXIT $?"; exec sleep 600`,
       ],
-      { PATH, HOME: folder.path, LC_ALL: "C.UTF-8", IMAGES_CACHE: folder.at("cache"), ...env },
+      { PATH, HOME: directory.path, LC_ALL: "C.UTF-8", IMAGES_CACHE: directory.at("cache"), ...env },
     );
     return tmux;
   }
@@ -83,9 +83,9 @@ describe.skipIf(program === null)("on a real terminal", () => {
       ["wide characters", WIDE],
     ] as const)
       test(`a plan of ${columns} columns, ${name}: no line is broken by the terminal`, async () => {
-        await using folder = await TestDirectory.make();
+        await using directory = await TestDirectory.make();
         const screens = [process.execPath, SCREENS, plan === FULL ? "full" : "wide"];
-        await using tmux = Tmux.start(folder, columns, screens, { TERM: "screen-256color" });
+        await using tmux = Tmux.start(directory, columns, screens, { TERM: "screen-256color" });
         const shown = await tmux.until(/EXIT 0/);
         const right = renderPlan(plan, { style: none, columns });
         // The sentence that scripts look for is one line, and the terminal's to break.
@@ -95,8 +95,8 @@ describe.skipIf(program === null)("on a real terminal", () => {
       }, 300_000);
 
     test(`a failed apply of ${columns} columns: the failures are the last thing on the screen`, async () => {
-      await using folder = await scene();
-      await using tmux = Tmux.start(folder, columns, [process.execPath, MAIN, "apply", "--yes"]);
+      await using directory = await scene();
+      await using tmux = Tmux.start(directory, columns, [process.execPath, MAIN, "apply", "--yes"]);
       const shown = (await tmux.until(/EXIT \d/)).replaceAll(/\n +/g, " ");
       const end = shown.slice(shown.lastIndexOf("Apply incomplete"));
       expect(end).toMatch(/1 image failed:\n? +error: store\/bad: .*checksum mismatch/);
@@ -107,8 +107,8 @@ describe.skipIf(program === null)("on a real terminal", () => {
 
   test("Ctrl-C: the message stays, the bars go, and what was not done is counted", async () => {
     await using server = endless();
-    await using folder = await scene(`[image.slow]\nsource = "${server.url}"\n`);
-    await using tmux = Tmux.start(folder, 100, [process.execPath, MAIN, "apply", "--yes", "--target", "store/slow"]);
+    await using directory = await scene(`[image.slow]\nsource = "${server.url}"\n`);
+    await using tmux = Tmux.start(directory, 100, [process.execPath, MAIN, "apply", "--yes", "--target", "store/slow"]);
     await tmux.until(/store\/slow +download /);
     tmux.press("C-c");
     const shown = await tmux.until(/EXIT \d/);

@@ -21,10 +21,14 @@ const leaks = (log: string, secrets: readonly string[]): string[] =>
     (secret) => log.includes(secret) || log.includes(btoa(secret)) || log.includes(encodeURIComponent(secret)),
   );
 
-async function traced(folder: TestDirectory, env: Readonly<Record<string, string>>, isState = false): Promise<string> {
-  const said = await run(folder, ["apply", "--yes"], { env: { ...env, ...TRACE } });
+async function traced(
+  directory: TestDirectory,
+  env: Readonly<Record<string, string>>,
+  isState = false,
+): Promise<string> {
+  const said = await run(directory, ["apply", "--yes"], { env: { ...env, ...TRACE } });
   if (said.code !== 0) throw new Error(said.stderr);
-  const log = await Bun.file(folder.at("trace.log")).text();
+  const log = await Bun.file(directory.at("trace.log")).text();
   const lines = log.trimEnd().split("\n");
   expect(lines.filter((line) => REQUEST.test(line)).length).toBeGreaterThan(2);
   // Headers and bodies of both directions, and a time on every line.
@@ -38,7 +42,7 @@ test("openstack: every request is in the log, and no secret", async () => {
   const password = "sentinel-password-7731";
   const image = '[image.a]\nbackend = "x"\ndisk_format = "raw"\nsource = "./disk.img"\n';
   await using stage = await staged(image, { env: { PW: password } });
-  const log = await traced(stage.folder, { PW: password });
+  const log = await traced(stage.directory, { PW: password });
   expect(leaks(log, [password])).toEqual([]);
   expect(log).toMatch(/debug: POST \S+\/v3\/auth\/tokens 201/);
   expect(log).toMatch(/> x-auth-token: \(sensitive\)/);
@@ -50,9 +54,9 @@ test("openstack: every request is in the log, and no secret", async () => {
 
 test("linode: the same", async () => {
   await using play = await Linode.open();
-  await play.folder.write("disk.raw", "x".repeat(5000));
+  await play.directory.write("disk.raw", "x".repeat(5000));
   await play.declare('[image.a]\nsource = "./disk.raw"\nregion = "us-east"\n');
-  const log = await traced(play.folder, play.env);
+  const log = await traced(play.directory, play.env);
   expect(leaks(log, [TOKEN])).toEqual([]);
   expect(log).toContain('"upload_to":"(sensitive)"');
   expect(log).toContain("> authorization: (sensitive)");
@@ -60,28 +64,28 @@ test("linode: the same", async () => {
 
 test("outscale and its bucket: the same", async () => {
   await using play = await Outscale.open(await bucketOf());
-  await play.folder.write("disk.raw", "x".repeat(5000));
+  await play.directory.write("disk.raw", "x".repeat(5000));
   await play.declare('[image.a]\nsource = "./disk.raw"\n');
-  const log = await traced(play.folder, play.env);
+  const log = await traced(play.directory, play.env);
   expect(leaks(log, [KEY.secretKey])).toEqual([]);
   expect(log).not.toMatch(/Signature=(?!\(sensitive\))/);
 });
 
 test("incus, over its unix socket: requests are in the log as others are", async () => {
-  await using folder = await TestDirectory.make();
-  const socket = folder.at("incus.socket");
+  await using directory = await TestDirectory.make();
+  const socket = directory.at("incus.socket");
   using _ = stopping(
     Bun.serve({
       unix: socket,
       fetch: () => Response.json({ type: "error", error: "not here", error_code: 404 }, { status: 404 }),
     }),
   );
-  await folder.write(
+  await directory.write(
     "images.toml",
     `[backend.lab]\nplugin = "incus"\nsocket = "${socket}"\n[image.a]\nbackend = "lab"\nsource = "./a"\n`,
   );
-  await folder.write("a", "x");
-  const said = await run(folder, ["plan", "--debug"]);
+  await directory.write("a", "x");
+  const said = await run(directory, ["plan", "--debug"]);
   expect(said.code).toBe(1);
   expect(said.stderr).toMatch(/debug: GET http:\/\/\S+\/1\.0\S* 404 \d+ ms/);
 });
@@ -90,7 +94,7 @@ test("a state over HTTP and its retries: no password, also where the server fail
   await using server = stateServer("terraform");
   const settings = `[settings]\nname = "images"\nstate = "${server.url}"\nstate_username = "user"\nstate_password = "env:PW"\n`;
   await using world = await World.make('[image.a]\nsource = "./a.img"\n', settings);
-  const log = await traced(world.folder, { PW: "secret" }, true);
+  const log = await traced(world.directory, { PW: "secret" }, true);
   expect(leaks(log, ["user:secret"])).toEqual([]);
   expect(log).toContain("> authorization: (sensitive)");
 });
@@ -121,8 +125,8 @@ test("a log that cannot be written: told before anything is done, or once and th
   await using world = await World.make('[image.a]\nsource = "./a.img"\n');
   const refused = await world.run(["apply", "--yes"], { env: { IMAGES_LOG: "debug", IMAGES_LOG_PATH: "gone/x.log" } });
   expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining("IMAGES_LOG_PATH: ")]);
-  await mkdir(world.folder.at("log"));
-  const path = world.folder.at("log", "x.log");
+  await mkdir(world.directory.at("log"));
+  const path = world.directory.at("log", "x.log");
   await world.run(["plan"], { env: { IMAGES_LOG: "debug", IMAGES_LOG_PATH: path } });
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });

@@ -22,9 +22,9 @@ beforeAll(() => {
 afterAll(() => server.stop(true));
 
 const upgrade = async (version: string, ...args: readonly string[]) => {
-  await using folder = await TestDirectory.make();
+  await using directory = await TestDirectory.make();
   newest = version;
-  return await run(folder, ["upgrade", ...args], { env: { IMAGES_ALLOW_HTTP: "yes" } });
+  return await run(directory, ["upgrade", ...args], { env: { IMAGES_ALLOW_HTTP: "yes" } });
 };
 
 test("a newer release is told, and with --exit-code it is 2; nothing else is done", async () => {
@@ -66,47 +66,55 @@ test("what cannot be compared is an error with the way out", async () => {
 });
 
 test("http is refused unless allowed", async () => {
-  await using folder = await TestDirectory.make();
+  await using directory = await TestDirectory.make();
   newest = "99.0.0";
-  const refused = await run(folder, ["upgrade", "--check", "--from", url, "--exit-code"]);
+  const refused = await run(directory, ["upgrade", "--check", "--from", url, "--exit-code"]);
   expect([refused.code, refused.stdout, refused.stderr]).toEqual([1, "", expect.stringContaining("--allow-http")]);
-  expect((await run(folder, ["upgrade", "--check", "--from", url, "--allow-http"])).stdout).toContain("99.0.0");
+  expect((await run(directory, ["upgrade", "--check", "--from", url, "--allow-http"])).stdout).toContain("99.0.0");
 });
 
 describe("with a key, the signature counts", () => {
   const signer = new Signer();
   const released = async (version: string, sums = `${sumOf(version)}  VERSION\n`) => {
-    const folder = await TestDirectory.make({
+    const directory = await TestDirectory.make({
       VERSION: version,
       SHA256SUMS: sums,
       "SHA256SUMS.minisig": signer.sign(sums),
     });
-    return folder;
+    return directory;
   };
-  const check = async (folder: TestDirectory, key = signer.key, env: Readonly<Record<string, string>> = {}) =>
-    await run(folder, ["upgrade", "--check", "--json", "--from", folder.path, ...(key === "" ? [] : ["--key", key])], {
-      env,
-    });
+  const check = async (directory: TestDirectory, key = signer.key, env: Readonly<Record<string, string>> = {}) =>
+    await run(
+      directory,
+      ["upgrade", "--check", "--json", "--from", directory.path, ...(key === "" ? [] : ["--key", key])],
+      {
+        env,
+      },
+    );
 
   test("a release in a directory is verified", async () => {
-    await using folder = await released("99.0.0\n");
-    expect(JSON.parse((await check(folder)).stdout)).toMatchObject({ newest: "99.0.0", newer: true, verified: true });
-    const byEnv = await check(folder, "", { IMAGES_KEY: signer.key });
+    await using directory = await released("99.0.0\n");
+    expect(JSON.parse((await check(directory)).stdout)).toMatchObject({
+      newest: "99.0.0",
+      newer: true,
+      verified: true,
+    });
+    const byEnv = await check(directory, "", { IMAGES_KEY: signer.key });
     expect(JSON.parse(byEnv.stdout)).toMatchObject({ verified: true });
   });
 
   test("another key, changed sums, a changed version and a missing signature are errors", async () => {
-    await using folder = await released("99.0.0\n");
+    await using directory = await released("99.0.0\n");
     const refused = async (words: string, key?: string) => {
-      const said = await check(folder, key);
+      const said = await check(directory, key);
       expect([said.code, said.stdout, said.stderr]).toEqual([1, "", expect.stringContaining(words)]);
     };
     await refused("is not signed by", new Signer().key);
-    await folder.write("VERSION", "98.0.0\n");
+    await directory.write("VERSION", "98.0.0\n");
     await refused("checksum mismatch");
-    await folder.write("SHA256SUMS", `${sumOf("98.0.0\n")}  VERSION\n`);
+    await directory.write("SHA256SUMS", `${sumOf("98.0.0\n")}  VERSION\n`);
     await refused("is not signed by");
-    await rm(folder.at("SHA256SUMS.minisig"));
+    await rm(directory.at("SHA256SUMS.minisig"));
     await refused("SHA256SUMS.minisig");
   });
 });

@@ -148,5 +148,5 @@ for (const option of ["--from-terraform", "--from-image-manager"])
 
 test("nothing of all that has begun anything", async () => {
   const world = await shared;
-  expect((await readdir(world.folder.path)).sort()).toEqual(["a.img", "b.img", "images.toml"]);
+  expect((await readdir(world.directory.path)).sort()).toEqual(["a.img", "b.img", "images.toml"]);
 });

@@ -150,7 +150,7 @@ test("a type error hides no rule of the same image, and a rule that it may be th
 
 test("a backend with errors does not hide that the name is missing", async () => {
   await using world = await World.make("");
-  await Bun.write(world.folder.at("images.toml"), '[backend.l]\nplugin = "local"\npath = 5\n');
+  await Bun.write(world.directory.at("images.toml"), '[backend.l]\nplugin = "local"\npath = 5\n');
   const told = JSON.parse((await world.ends(1, "validate", "--json")).stdout);
   expect(told.error_count).toBe(2);
   expect(JSON.stringify(told.diagnostics)).toContain("[settings] name is required");

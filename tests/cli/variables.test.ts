@@ -22,7 +22,7 @@ for (const [what, before] of [
 
 test("--var and a var file win over the environment", async () => {
   await using world = await World.make(WITH, DECLARED);
-  await world.folder.write("v.toml", 'from = "a.img"\n');
+  await world.directory.write("v.toml", 'from = "a.img"\n');
   const env = { IMAGES_VAR_from: "nothere.img" };
   expect((await world.run(["plan", "--var", "from=a.img"], { env })).code).toBe(0);
   expect((await world.run(["plan", "--var-file", "v.toml"], { env })).code).toBe(0);
@@ -40,9 +40,9 @@ test("a plan while somebody holds the lock says who, since when, and that it may
   await using world = await World.make('[image.a]\nsource = "./a.img"\n');
   const since = "2026-01-02T03:04:05.000Z";
   const holder = { id: "x1", operation: "apply", user: userInfo().username, host: hostname(), pid: process.pid, since };
-  await world.folder.write("images.state.json.lock", JSON.stringify(holder));
+  await world.directory.write("images.state.json.lock", JSON.stringify(holder));
   const said = await world.ends(0, "plan");
   expect(said.stderr).toContain("warning: the state is locked by");
   expect(said.stderr).toContain(`process ${process.pid}, for apply, since ${since}; this plan may be stale`);
-  expect(await Bun.file(world.folder.at("images.state.json.lock")).text()).toBe(JSON.stringify(holder));
+  expect(await Bun.file(world.directory.at("images.state.json.lock")).text()).toBe(JSON.stringify(holder));
 });

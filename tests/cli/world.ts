@@ -3,12 +3,12 @@ import { listed, type ProgramResult, run, type Surroundings, TestDirectory } fro
 
 const STORE = '[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"\n';
 
-/** A folder with a store, to run the program in. */
+/** A directory with a store, to run the program in. */
 export class World implements AsyncDisposable {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
 
-  private constructor(folder: TestDirectory) {
-    this.folder = folder;
+  private constructor(directory: TestDirectory) {
+    this.directory = directory;
   }
 
   /** `images`: the blocks of images.toml behind the store's. Sources are there as a.img and b.img. */
@@ -21,11 +21,11 @@ export class World implements AsyncDisposable {
   }
 
   async declare(images: string, before = ""): Promise<void> {
-    await this.folder.write("images.toml", `${before}${STORE}${images}`);
+    await this.directory.write("images.toml", `${before}${STORE}${images}`);
   }
 
   run(args: readonly string[], surroundings: Surroundings = {}): Promise<ProgramResult> {
-    return run(this.folder, args, surroundings);
+    return run(this.directory, args, surroundings);
   }
 
   /** @throws what was said, unless the exit code is this */
@@ -37,19 +37,19 @@ export class World implements AsyncDisposable {
   }
 
   async ids(): Promise<readonly string[]> {
-    return (await listed(this.folder.at("store", "images"))).sort();
+    return (await listed(this.directory.at("store", "images"))).sort();
   }
 
   async record(name: string): Promise<Record<string, unknown> & { id: string; attributes: Record<string, unknown> }> {
     const file = (await this.ids()).find((one) => one.startsWith(`${name}@`)) ?? "";
-    return JSON.parse(await readFile(this.folder.at("store", "images", file), "utf8"));
+    return JSON.parse(await readFile(this.directory.at("store", "images", file), "utf8"));
   }
 
   async state(): Promise<{ serial: number; lineage: string; images: Record<string, { status: string; id: string }> }> {
-    return JSON.parse(await readFile(this.folder.at("images.state.json"), "utf8"));
+    return JSON.parse(await readFile(this.directory.at("images.state.json"), "utf8"));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }

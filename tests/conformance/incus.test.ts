@@ -14,8 +14,8 @@ const tarball = async (serial: string) =>
   );
 
 const place = async () => {
-  const folder = await TestDirectory.make();
-  const server = new FakeIncus(folder.at("socket"));
+  const directory = await TestDirectory.make();
+  const server = new FakeIncus(directory.at("socket"));
   return {
     settings: { socket: server.socket },
     refuse: (status: number, times: number) => server.refuse(status, times),
@@ -27,7 +27,7 @@ const place = async () => {
     },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
     },
   };
 };

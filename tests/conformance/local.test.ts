@@ -8,16 +8,16 @@ await conformance("local", {
   ...STORE,
   page: 70,
   place: async () => {
-    const folder = await TestDirectory.make();
+    const directory = await TestDirectory.make();
     const records = async () =>
-      (await listed(folder.at("images")).catch(() => [])).map((name) => folder.at("images", name));
+      (await listed(directory.at("images")).catch(() => [])).map((name) => directory.at("images", name));
     return {
-      settings: { path: folder.path, grace: "0s" },
+      settings: { path: directory.path, grace: "0s" },
       plant: async () => {
         for (const name of ["images", "blobs", "files", "streams/v1", "tmp"])
-          await mkdir(folder.at(name), { recursive: true });
-        await writeFile(folder.at("blobs", FOREIGN.disk.sha256), "foreign");
-        await writeFile(folder.at("images", `${FOREIGN.id}.json`), JSON.stringify(FOREIGN));
+          await mkdir(directory.at(name), { recursive: true });
+        await writeFile(directory.at("blobs", FOREIGN.disk.sha256), "foreign");
+        await writeFile(directory.at("images", `${FOREIGN.id}.json`), JSON.stringify(FOREIGN));
         return FOREIGN.id;
       },
       meddle: async (id) => {
@@ -25,7 +25,7 @@ await conformance("local", {
         await writeFile(path, meddled(await readFile(path, "utf8")));
         return "description";
       },
-      [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
     };
   },
 });

@@ -19,7 +19,7 @@ export async function conformance(name: string, spec: Spec, only: readonly Claus
   const question: ClauseRequest = {
     plugin: spec.plugin,
     spec,
-    run: (folder, args, env) => run(folder, args, { env }),
+    run: (directory, args, env) => run(directory, args, { env }),
   };
   const reasons = { ...(await reasonsOf(question)), ...spec.skip };
   describe(`${name} keeps the contract`, () => {

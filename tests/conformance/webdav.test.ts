@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { startWebFolder } from "../emulators/webdav/server.ts";
+import { startWebDirectory } from "../emulators/webdav/server.ts";
 import { conformance } from "./suite.ts";
 
 const TOKEN = "sentinel-token-4f1c9a";
@@ -17,7 +17,7 @@ await conformance("the plugin of the docs", {
     tags: { set: ["a", "b"], change: ["b"] },
   },
   place: async () => {
-    const web = startWebFolder(TOKEN);
+    const web = startWebDirectory(TOKEN);
     return {
       settings: { url: web.url, token: "env:WEBDAV_TOKEN" },
       env: { WEBDAV_TOKEN: TOKEN },

@@ -19,8 +19,8 @@ export class BucketGround extends Ground {
   readonly #hands: Hands;
   #scene = 0;
 
-  private constructor(folder: TestDirectory, server: Server, own: Hands) {
-    super(folder, AWS);
+  private constructor(directory: TestDirectory, server: Server, own: Hands) {
+    super(directory, AWS);
     this.#server = server;
     this.#hands = own;
   }
@@ -33,10 +33,10 @@ export class BucketGround extends Ground {
   /** The bytes of `b` are the same in their first part, for an upload that goes on. */
   override async turn(): Promise<void> {
     const images = SCENES[this.#scene++ % SCENES.length] ?? "";
-    await this.folder.write("a.img", `${this.#scene}\n`.repeat(400));
+    await this.directory.write("a.img", `${this.#scene}\n`.repeat(400));
     const first = Buffer.alloc(8 * MIB, 7);
-    await Bun.write(this.folder.at("b.img"), Buffer.concat([first, randomBytes(9 * MIB)]));
-    await this.folder.write(
+    await Bun.write(this.directory.at("b.img"), Buffer.concat([first, randomBytes(9 * MIB)]));
+    await this.directory.write(
       "images.toml",
       named(
         `[backend.store]\nplugin = "s3"\npath = "s3://ground/mirror"\nendpoint = "${this.#server.url}"\ngrace = "0s"\nresume = "0s"\n${images}`,
@@ -48,7 +48,7 @@ export class BucketGround extends Ground {
     const rows = await this.recovered();
     await this.images("verify");
     const keys = (await this.#hands.keys("mirror/")).map((key) => key.slice("mirror/".length));
-    const under = (folder: string) => keys.filter((key) => key.startsWith(folder)).sort();
+    const under = (directory: string) => keys.filter((key) => key.startsWith(directory)).sort();
     const records: { id: string; name: string; disk: { sha256: string }; attributes: { visibility?: string } }[] =
       await Promise.all(under("images/").map(async (key) => JSON.parse(await this.#text(key))));
     sameIds(records, rows);

@@ -9,8 +9,8 @@ const JOURNAL = /^sync \.images\/journal\/.*\.jsonl$/;
 const hasStrace = Bun.which("strace") !== null;
 
 /** The calls of an apply that make something durable or visible: `sync PATH`, `name PATH`, `link PATH`. */
-async function calls(folder: TestDirectory): Promise<readonly string[]> {
-  const log = folder.at("calls");
+async function calls(directory: TestDirectory): Promise<readonly string[]> {
+  const log = directory.at("calls");
   const trace = [
     "strace",
     "-f",
@@ -23,17 +23,17 @@ async function calls(folder: TestDirectory): Promise<readonly string[]> {
     "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat",
   ];
   const child = Bun.spawn([...trace, process.execPath, MAIN, "apply", "--yes"], {
-    cwd: folder.path,
-    env: { ...process.env, HOME: folder.path, XDG_STATE_HOME: folder.at("scratch") },
+    cwd: directory.path,
+    env: { ...process.env, HOME: directory.path, XDG_STATE_HOME: directory.at("scratch") },
     stdout: "ignore",
     stderr: "pipe",
   });
   const [said, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   if (code !== 0) throw new Error(said);
-  const own = (path: string) => path.replace(`${folder.path}/`, "").replaceAll(/\.[0-9a-f]{12}\.tmp$/g, ".tmp");
+  const own = (path: string) => path.replace(`${directory.path}/`, "").replaceAll(/\.[0-9a-f]{12}\.tmp$/g, ".tmp");
   return (await Bun.file(log).text()).split("\n").flatMap((line) => {
     const [, synced] = /\b(?:fsync|fdatasync)\(\d+<([^>]+)>/.exec(line) ?? [];
-    if (synced !== undefined) return [`sync ${synced === folder.path ? "." : own(synced)}`];
+    if (synced !== undefined) return [`sync ${synced === directory.path ? "." : own(synced)}`];
     const [, kind, to] = /\b(rename|link)(?:at2?|at)?\(.*"([^"]+)"(?:, [^"]*)?\)/.exec(line) ?? [];
     return kind === undefined || to === undefined ? [] : [`${kind} ${own(to)}`];
   });
@@ -42,11 +42,11 @@ async function calls(folder: TestDirectory): Promise<readonly string[]> {
 test.skipIf(!hasStrace)(
   "an apply syncs its journal before it calls, the bytes and records before they are visible, the state and its directory",
   async () => {
-    await using folder = await TestDirectory.make({
+    await using directory = await TestDirectory.make({
       "a.img": "bytes\n".repeat(1000),
       "images.toml": '[backend.s]\nplugin = "local"\npath = "./s"\n[image.a]\nbackend = "s"\nsource = "./a.img"\n',
     });
-    const all = await calls(folder);
+    const all = await calls(directory);
     const first = (wanted: RegExp, from = 0) => {
       const found = all.findIndex((call, i) => i >= from && wanted.test(call));
       if (found < 0) throw new Error(`no ${wanted} after call ${from}:\n${all.join("\n")}`);

@@ -22,13 +22,13 @@ export interface Row {
  * the same code as the binary's, without the time that it takes to start.
  */
 export abstract class Ground implements AsyncDisposable {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   readonly #env: Readonly<Record<string, string>>;
 
-  protected constructor(folder: TestDirectory, env: Readonly<Record<string, string>>) {
+  protected constructor(directory: TestDirectory, env: Readonly<Record<string, string>>) {
     if (!existsSync(BINARY)) throw new Error("dist/images is not there: bun run build");
-    this.folder = folder;
-    this.#env = { HOME: folder.path, IMAGES_CACHE: folder.at("cache"), ...env };
+    this.directory = directory;
+    this.#env = { HOME: directory.path, IMAGES_CACHE: directory.at("cache"), ...env };
   }
 
   /** The next declaration, with other bytes. */
@@ -41,7 +41,7 @@ export abstract class Ground implements AsyncDisposable {
   async killed({ before = [], after }: Death): Promise<boolean> {
     const { PATH = "" } = process.env;
     const child = Bun.spawn([...before, BINARY, "apply", "--yes"], {
-      cwd: this.folder.path,
+      cwd: this.directory.path,
       env: { PATH, ...this.#env },
       stdout: "ignore",
       stderr: "pipe",
@@ -72,7 +72,7 @@ export abstract class Ground implements AsyncDisposable {
 
   /** What the program prints. @throws when it ends with another code than 0 */
   protected async images(...args: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await run(this.folder, args, { env: this.#env });
+    const { code, stdout, stderr } = await run(this.directory, args, { env: this.#env });
     if (code !== 0) throw new Error(`images ${args.join(" ")} ended with ${code}\n${stderr}\n${stdout}`);
     return stdout;
   }
@@ -82,7 +82,7 @@ export abstract class Ground implements AsyncDisposable {
     await this.images("apply", "--yes");
     await this.images("plan", "--detailed-exitcode");
     const state: { images: Record<string, Row> } = JSON.parse(await this.images("state", "pull"));
-    const toml = await readFile(this.folder.at("images.toml"), "utf8");
+    const toml = await readFile(this.directory.at("images.toml"), "utf8");
     const declared = [...toml.matchAll(/\[image\.(\w+)\]/g)].map(([, name]) => `store/${name}`);
     same("addresses in the state", Object.keys(state.images).sort(), declared.sort());
     const rows = Object.values(state.images);
@@ -95,7 +95,7 @@ export abstract class Ground implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }
 

@@ -36,11 +36,11 @@ function slowServer() {
   };
 }
 
-function start(folder: TestDirectory, ...args: readonly string[]) {
+function start(directory: TestDirectory, ...args: readonly string[]) {
   const { PATH = "" } = process.env;
   return Bun.spawn([BINARY, ...args], {
-    cwd: folder.path,
-    env: { PATH, HOME: folder.path, IMAGES_CACHE: folder.at("cache") },
+    cwd: directory.path,
+    env: { PATH, HOME: directory.path, IMAGES_CACHE: directory.at("cache") },
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -66,48 +66,48 @@ class Heard {
 }
 
 async function scene(url: string): Promise<TestDirectory> {
-  const folder = await TestDirectory.make({ "b.img": "at once" });
-  await folder.write(
+  const directory = await TestDirectory.make({ "b.img": "at once" });
+  await directory.write(
     "images.toml",
     `[backend.store]\nplugin = "local"\npath = "./store"\n[image.slow]\nsource = "${url}"\n[image.quick]\nsource = "./b.img"\n`,
   );
-  return folder;
+  return directory;
 }
 
-async function settled(folder: TestDirectory): Promise<void> {
-  const apply = start(folder, "apply", "--yes");
+async function settled(directory: TestDirectory): Promise<void> {
+  const apply = start(directory, "apply", "--yes");
   expect([await apply.exited, await new Response(apply.stderr).text()]).toEqual([0, expect.any(String)]);
-  const plan = start(folder, "plan", "--detailed-exitcode");
+  const plan = start(directory, "plan", "--detailed-exitcode");
   expect(await plan.exited).toBe(0);
-  expect((await listed(folder.at("store", "images"))).length).toBe(2);
+  expect((await listed(directory.at("store", "images"))).length).toBe(2);
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test(`${signal} once takes back what is being made, keeps what is done, says so and ends with 130`, async () => {
     await using server = slowServer();
-    await using folder = await scene(server.url);
-    const child = start(folder, "apply", "--yes");
+    await using directory = await scene(server.url);
+    const child = start(directory, "apply", "--yes");
     const stderr = new Heard(child.stderr);
     await Promise.all([server.begun, stderr.until("store/quick: Creation complete")]);
     child.kill(signal);
     expect(await child.exited).toBe(130);
     await stderr.until("interrupted");
-    expect((await listed(folder.at("store", "images"))).map((name) => name.split("@")[0])).toEqual(["quick"]);
-    const state = await Bun.file(folder.at("images.state.json")).json();
+    expect((await listed(directory.at("store", "images"))).map((name) => name.split("@")[0])).toEqual(["quick"]);
+    const state = await Bun.file(directory.at("images.state.json")).json();
     expect(Object.keys(state.images)).toEqual(["store/quick"]);
     server.open();
-    await settled(folder);
+    await settled(directory);
   }, 300_000);
 }
 
 test("Ctrl-C twice stops at once, and the next apply goes on from there", async () => {
   await using server = slowServer();
-  await using folder = await scene(server.url);
-  const child = start(folder, "apply", "--yes");
+  await using directory = await scene(server.url);
+  const child = start(directory, "apply", "--yes");
   await server.begun;
   child.kill("SIGINT");
   child.kill("SIGINT");
   expect(await child.exited).toBe(130);
   server.open();
-  await settled(folder);
+  await settled(directory);
 }, 300_000);

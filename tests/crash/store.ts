@@ -26,8 +26,8 @@ export class StoreGround extends Ground {
   readonly #settings: string;
   #scene = 0;
 
-  private constructor(folder: TestDirectory, elsewhere: Elsewhere | undefined) {
-    super(folder, elsewhere?.env ?? {});
+  private constructor(directory: TestDirectory, elsewhere: Elsewhere | undefined) {
+    super(directory, elsewhere?.env ?? {});
     this.#settings = `[settings]\nname = "images"\n${elsewhere?.lines ?? ""}\n`;
   }
 
@@ -39,10 +39,10 @@ export class StoreGround extends Ground {
   override async turn(): Promise<void> {
     const [images, bytes] = SCENES[this.#scene++ % SCENES.length] ?? ["", ""];
     const salt = `${bytes} ${this.#scene}\n`;
-    await this.folder.write("a.img", salt.repeat(400));
-    await this.folder.write("b.img", `b ${salt}`.repeat(400));
+    await this.directory.write("a.img", salt.repeat(400));
+    await this.directory.write("b.img", `b ${salt}`.repeat(400));
     const store = '[backend.store]\nplugin = "local"\npath = "./store"\ngrace = "0s"\n';
-    await this.folder.write("images.toml", `${this.#settings}${store}${images}`);
+    await this.directory.write("images.toml", `${this.#settings}${store}${images}`);
   }
 
   override async recovers(): Promise<void> {
@@ -50,21 +50,21 @@ export class StoreGround extends Ground {
     const records = await this.#records();
     sameIds(records, rows);
     const used = new Set(records.map(({ disk }) => disk.sha256));
-    same("blobs", (await listed(this.folder.at("store", "blobs"))).sort(), [...used].sort());
-    same("half written files", await listed(this.folder.at("store", "tmp")), []);
-    const sums = (await readFile(this.folder.at("store", "SHA256SUMS"), "utf8"))
+    same("blobs", (await listed(this.directory.at("store", "blobs"))).sort(), [...used].sort());
+    same("half written files", await listed(this.directory.at("store", "tmp")), []);
+    const sums = (await readFile(this.directory.at("store", "SHA256SUMS"), "utf8"))
       .trim()
       .split("\n")
       .map((line) => line.split("  ")[0]);
     same("sums", sums.sort(), records.map(({ disk }) => disk.sha256).sort());
-    const left = (await readdir(this.folder.path)).filter((name) => name.endsWith(".lock") || name.includes(".tmp"));
+    const left = (await readdir(this.directory.path)).filter((name) => name.endsWith(".lock") || name.includes(".tmp"));
     same("locks and temporary files beside the state", left, []);
   }
 
   async #records(): Promise<{ id: string; disk: { sha256: string } }[]> {
-    const names = await listed(this.folder.at("store", "images"));
+    const names = await listed(this.directory.at("store", "images"));
     return await Promise.all(
-      names.map(async (name) => JSON.parse(await readFile(this.folder.at("store", "images", name), "utf8"))),
+      names.map(async (name) => JSON.parse(await readFile(this.directory.at("store", "images", name), "utf8"))),
     );
   }
 }

@@ -191,16 +191,16 @@ test("a snapshot is exported with the key that is given; a wrong key or bucket f
   expect(good).toMatchObject({ State: "completed", Progress: 100, OsuExport: { OsuPrefix: "p" } });
   const [key = ""] = await store.objects("images");
   expect(key).toMatch(new RegExp(`^p/${snapshot}-\\w{8}\\.qcow2\\.gz$`));
-  const folder = await mkdtemp(join(tmpdir(), "outscale-test-"));
-  await Bun.write(join(folder, "disk.qcow2"), gunzipSync(await osc.bucket.file(key).bytes()));
-  await readQcow2(join(folder, "disk.qcow2"), join(folder, "disk.raw"));
-  expect(await readFile(join(folder, "disk.raw"))).toEqual(await readFile(control.disk(snapshot)?.path ?? ""));
-  await rm(folder, { recursive: true });
+  const directory = await mkdtemp(join(tmpdir(), "outscale-test-"));
+  await Bun.write(join(directory, "disk.qcow2"), gunzipSync(await osc.bucket.file(key).bytes()));
+  await readQcow2(join(directory, "disk.qcow2"), join(directory, "disk.raw"));
+  expect(await readFile(join(directory, "disk.raw"))).toEqual(await readFile(control.disk(snapshot)?.path ?? ""));
+  await rm(directory, { recursive: true });
 });
 
 test("qcow2 and back", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "outscale-test-"));
-  const [raw, qcow2, again] = ["a", "b", "c"].map((name) => join(folder, name));
+  const directory = await mkdtemp(join(tmpdir(), "outscale-test-"));
+  const [raw, qcow2, again] = ["a", "b", "c"].map((name) => join(directory, name));
   for (const size of [0, 1, 65_536, 307_200]) {
     const bytes = bytesOf("qcow2").subarray(0, size);
     await Bun.write(raw ?? "", bytes);
@@ -208,5 +208,5 @@ test("qcow2 and back", async () => {
     await readQcow2(qcow2 ?? "", again ?? "");
     expect((await readFile(again ?? "")).equals(bytes)).toBe(true);
   }
-  await rm(folder, { recursive: true });
+  await rm(directory, { recursive: true });
 });

@@ -9,12 +9,12 @@ export interface Told {
   readonly stderr: string;
 }
 
-/** Runs somebody else's program in an empty folder that is its home, with these variables and no others. */
+/** Runs somebody else's program in an empty directory that is its home, with these variables and no others. */
 export async function call(command: readonly string[], env: Readonly<Record<string, string>>): Promise<Told> {
-  await using folder = await TestDirectory.make();
+  await using directory = await TestDirectory.make();
   const child = Bun.spawn([...command], {
-    cwd: folder.path,
-    env: { PATH: process.env["PATH"] ?? "", HOME: folder.path, LANG: "C.UTF-8", ...env },
+    cwd: directory.path,
+    env: { PATH: process.env["PATH"] ?? "", HOME: directory.path, LANG: "C.UTF-8", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

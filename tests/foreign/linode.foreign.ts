@@ -31,7 +31,7 @@ test.skipIf(clients.go === undefined)("linodego: the calls of terraform's linode
 
 test.skipIf(clients.python === undefined)("linode-cli: upload, list, view, update, replicate, delete", async () => {
   await using emulator = await open();
-  await using folder = await TestDirectory.make({ "disk.img.gz": gzipSync("a disk") });
+  await using directory = await TestDirectory.make({ "disk.img.gz": gzipSync("a disk") });
   const { host } = new URL(emulator.url);
   const env = {
     LINODE_CLI_TOKEN: TOKEN,
@@ -42,7 +42,7 @@ test.skipIf(clients.python === undefined)("linode-cli: upload, list, view, updat
   };
   const cli = (...words: readonly string[]) =>
     answer([`${clients.python}/bin/linode-cli`, ...words, "--json", "--no-defaults"], env);
-  const file = folder.at("disk.img.gz");
+  const file = directory.at("disk.img.gz");
   const regionsOf = (wanted: string) =>
     emulator.control
       .images()

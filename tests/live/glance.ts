@@ -18,10 +18,10 @@ interface User {
   readonly project: string;
 }
 
-/** The folder that openstack-up works in. */
-export const folder = dirname(process.env["OS_CLIENT_CONFIG_FILE"] ?? "");
-export const clouds = join(folder, "clouds.yaml");
-export const facts: Facts = await Bun.file(join(folder, "facts.json")).json();
+/** The directory that openstack-up works in. */
+export const directory = dirname(process.env["OS_CLIENT_CONFIG_FILE"] ?? "");
+export const clouds = join(directory, "clouds.yaml");
+export const facts: Facts = await Bun.file(join(directory, "facts.json")).json();
 
 /** A project as one of its users sees it, by requests of the test's own. */
 export class Project {

@@ -5,7 +5,7 @@ import { api, bytesOf, DIR, facts, type Json, Lab, names, tarball, unified } fro
 
 // What hosts have that nobody thinks of: images without properties, remotes without TLS, two runs at the same instant.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { remote } = await facts();
 const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
 const LONG = 300_000;
@@ -18,9 +18,9 @@ test(
     for (const metadata of ["", "properties: null\n", "properties: {}\n"]) {
       await using lab = await Lab.open();
       const { name } = lab.project;
-      await lab.folder.write("a.tar", await tarball(metadata, name));
-      await lab.folder.write("meta.tar", await tarball(metadata, `${name} in two`));
-      await lab.folder.write("rootfs.squashfs", await bytesOf("rootfs.squashfs"));
+      await lab.directory.write("a.tar", await tarball(metadata, name));
+      await lab.directory.write("meta.tar", await tarball(metadata, `${name} in two`));
+      await lab.directory.write("rootfs.squashfs", await bytesOf("rootfs.squashfs"));
       const { fingerprint } = await api(remote.socket, "POST", "/1.0/images", await tarball(metadata, `${name} far`));
       await api(remote.socket, "POST", "/1.0/images/aliases", { name, target: fingerprint });
       await lab.declare(
@@ -41,11 +41,11 @@ test(
 
 test("[policy] requires https: a remote of the client's own configuration that is not is refused by the plan", async () => {
   await using lab = await Lab.open();
-  await cp(`${DIR}/conf`, lab.folder.at("conf"), { recursive: true });
+  await cp(`${DIR}/conf`, lab.directory.at("conf"), { recursive: true });
   const plain = '  plain: {addr: "http://127.0.0.1:1", protocol: simplestreams, public: true}\n';
   const several = '  several: {addrs: ["https://127.0.0.1:1", "http://127.0.0.1:1"], protocol: simplestreams}\n';
-  await appendFile(lab.folder.at("conf", "config.yml"), plain + several);
-  lab.settings = lab.settings.replace(`${DIR}/conf`, lab.folder.at("conf"));
+  await appendFile(lab.directory.at("conf", "config.yml"), plain + several);
+  lab.settings = lab.settings.replace(`${DIR}/conf`, lab.directory.at("conf"));
   const policy = '[policy]\nrequire = ["https"]\n';
   for (const from of ["plain", "several"]) {
     await lab.declare(block("a", `source = "${from}:alpine/edge"`) + policy);
@@ -59,24 +59,24 @@ test("[policy] requires https: a remote of the client's own configuration that i
 
 test("a directory with metadata.yaml and rootfs is an image, and what changes in it is seen", async () => {
   await using lab = await Lab.open();
-  for (const path of ["image/rootfs/etc", "image/templates"]) await mkdir(lab.folder.at(path), { recursive: true });
-  await lab.folder.write("image/metadata.yaml", "architecture: x86_64\ncreation_date: 1700000000\n");
-  await lab.folder.write("image/rootfs/etc/hostname", lab.project.name);
-  await chown(lab.folder.at("image/rootfs/etc/hostname"), 1234, 1234);
+  for (const path of ["image/rootfs/etc", "image/templates"]) await mkdir(lab.directory.at(path), { recursive: true });
+  await lab.directory.write("image/metadata.yaml", "architecture: x86_64\ncreation_date: 1700000000\n");
+  await lab.directory.write("image/rootfs/etc/hostname", lab.project.name);
+  await chown(lab.directory.at("image/rootfs/etc/hostname"), 1234, 1234);
   await lab.declare(block("a", 'source = "./image"', 'alias = "x"'));
   await lab.apply();
   await lab.settled();
   const before = await lab.one();
   expect([before.type, names(before)]).toEqual(["container", ["x"]]);
-  expect((await lab.run("export", "lab/a", "--out", lab.folder.at("out.tar"))).code).toBe(0);
-  const listed = Bun.spawnSync(["tar", "--numeric-owner", "-tvf", lab.folder.at("out.tar")]).stdout.toString();
+  expect((await lab.run("export", "lab/a", "--out", lab.directory.at("out.tar"))).code).toBe(0);
+  const listed = Bun.spawnSync(["tar", "--numeric-owner", "-tvf", lab.directory.at("out.tar")]).stdout.toString();
   expect(listed).toMatch(/1234\/1234 .*rootfs\/etc\/hostname/);
-  await lab.folder.write("image/rootfs/etc/hostname", "another");
+  await lab.directory.write("image/rootfs/etc/hostname", "another");
   expect((await lab.run("plan", "--detailed-exitcode")).code).toBe(2);
   await lab.apply();
   await lab.settled();
   expect((await lab.one()).fingerprint).not.toBe(before.fingerprint);
-  await mkdir(lab.folder.at("empty"));
+  await mkdir(lab.directory.at("empty"));
   await lab.declare(block("a", 'source = "./empty"', 'alias = "x"'));
   const said = await lab.run("plan");
   expect(`${said.stdout}${said.stderr}`).toContain("without metadata.yaml and rootfs");
@@ -85,10 +85,10 @@ test("a directory with metadata.yaml and rootfs is an image, and what changes in
 /** Both apply at the same instant. */
 async function together(labs: readonly Lab[]): Promise<readonly { code: number; text: string }[]> {
   const children = labs.map((lab) => {
-    const env = { ...process.env, ...lab.env, HOME: lab.folder.path, XDG_STATE_HOME: lab.folder.at("scratch") };
+    const env = { ...process.env, ...lab.env, HOME: lab.directory.path, XDG_STATE_HOME: lab.directory.at("scratch") };
     return Bun.spawn([...PROGRAM, "apply", "--yes"], {
-      cwd: lab.folder.path,
-      env: { ...env, IMAGES_CACHE: lab.folder.at("cache") },
+      cwd: lab.directory.path,
+      env: { ...env, IMAGES_CACHE: lab.directory.at("cache") },
       stdio: ["ignore", "pipe", "pipe"],
     });
   });
@@ -112,7 +112,7 @@ test(
           two.settings = one.settings;
           const bytes = await unified(`${one.project.name} ${source}`, source === "./large.tar" ? 60_000 : 0);
           for (const lab of [one, two]) {
-            if (source.startsWith("./")) await lab.folder.write(source.slice(2), bytes);
+            if (source.startsWith("./")) await lab.directory.write(source.slice(2), bytes);
             await lab.declare(
               `${block("a", `source = "${source}"`, `alias = "${lab === one ? "same" : alias}"`)}[settings]\nname = "${lab.project.name}"\n`,
             );

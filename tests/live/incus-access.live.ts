@@ -6,14 +6,14 @@ import { Watch } from "./incus-watch.ts";
 // How a daemon is reached, and what is asked of it.
 
 setDefaultTimeout(600_000);
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main, remote, restricted } = await facts();
 const BLOCK = '[image.a]\nbackend = "lab"\nsource = "./a.tar"\n';
 
 /** A project with a.tar to be imported, and nothing said of the way to the daemon. */
 async function unreached(): Promise<Lab> {
   const lab = await Lab.open();
-  await lab.folder.write("a.tar", await unified(lab.project.name));
+  await lab.directory.write("a.tar", await unified(lab.project.name));
   return lab;
 }
 
@@ -49,14 +49,14 @@ test("a remote of the client's configuration, its default remote, the project of
   const { name } = lab.project;
   await works(lab, `remote = "main"\nconfig = "${DIR}/conf"\nproject = "${name}"\n`);
   await works(lab, `config = "${DIR}/conf"\nproject = "${name}"\n`);
-  await cp(`${DIR}/conf`, lab.folder.at("conf"), { recursive: true });
-  await cp(main.certificate, lab.folder.at("conf", "servercerts", "production.crt"));
+  await cp(`${DIR}/conf`, lab.directory.at("conf"), { recursive: true });
+  await cp(main.certificate, lab.directory.at("conf", "servercerts", "production.crt"));
   const config = await readFile(`${DIR}/conf/config.yml`, "utf8");
   const production = `  production: {addr: "${main.url}", protocol: incus, project: "${name}"}\n`;
-  await writeFile(lab.folder.at("conf", "config.yml"), config.replace("remotes:\n", `remotes:\n${production}`));
-  lab.env = { ...lab.env, INCUS_CONF: lab.folder.at("conf") };
+  await writeFile(lab.directory.at("conf", "config.yml"), config.replace("remotes:\n", `remotes:\n${production}`));
+  lab.env = { ...lab.env, INCUS_CONF: lab.directory.at("conf") };
   await works(lab, 'remote = "production"\n');
-  await writeFile(lab.folder.at("conf", "servercerts", "production.crt"), await readFile(remote.certificate));
+  await writeFile(lab.directory.at("conf", "servercerts", "production.crt"), await readFile(remote.certificate));
   expect(await fails(lab, 'remote = "production"\n')).toContain("certificate");
   expect(await fails(lab, 'remote = "nowhere"\n')).toContain("production");
 });
@@ -113,16 +113,16 @@ async function token(): Promise<{ readonly text: string; readonly fingerprint: s
 test("a trust token: our certificate is added once and kept; a token that is spent, or of another server, is told", async () => {
   await using lab = await unreached();
   const { text } = await token();
-  await lab.folder.write("token", text);
+  await lab.directory.write("token", text);
   const settings = `token = "file:./token"\nconfig = "./none"\nproject = "${lab.project.name}"\n`;
   const trusted = async (): Promise<readonly Json[]> =>
     (await api(main.socket, "GET", "/1.0/certificates?recursion=1")).filter((one: Json) => one.name === "newcomer");
   await works(lab, settings);
   expect((await trusted()).length).toBe(1);
-  lab.env = { ...lab.env, XDG_STATE_HOME: lab.folder.at("another") };
+  lab.env = { ...lab.env, XDG_STATE_HOME: lab.directory.at("another") };
   expect(await fails(lab, settings)).toContain("trust token");
   const parts: Json = JSON.parse(atob((await token()).text));
-  await lab.folder.write("token", btoa(JSON.stringify({ ...parts, fingerprint: "0".repeat(64) })));
+  await lab.directory.write("token", btoa(JSON.stringify({ ...parts, fingerprint: "0".repeat(64) })));
   expect(await fails(lab, settings)).toContain("certificate");
   for (const one of await trusted()) await api(main.socket, "DELETE", `/1.0/certificates/${one.fingerprint}`);
 });
@@ -130,7 +130,7 @@ test("a trust token: our certificate is added once and kept; a token that is spe
 /** A lab whose requests are seen on their way. */
 async function watched() {
   const lab = await Lab.open();
-  const watch = await Watch.open(lab.folder.at("socket"), main.socket);
+  const watch = await Watch.open(lab.directory.at("socket"), main.socket);
   lab.settings = `socket = "${watch.socket}"\nproject = "${lab.project.name}"\n`;
   return {
     lab,
@@ -145,7 +145,7 @@ async function watched() {
 test("observing many images costs one listing", async () => {
   await using place = await watched();
   const { lab, watch } = place;
-  await lab.folder.write("rootfs.squashfs", await bytesOf("rootfs.squashfs"));
+  await lab.directory.write("rootfs.squashfs", await bytesOf("rootfs.squashfs"));
   const block = (i: number) =>
     `[image.i${i}]\nbackend = "lab"\nsource = "./rootfs.squashfs"\naliases = ["many-${i}"]\n`;
   await lab.declare(Array.from({ length: 12 }, (_, i) => block(i)).join(""));
@@ -159,7 +159,7 @@ test("observing many images costs one listing", async () => {
 test("a change that somebody else makes just before ours is met: 412, read again, and both are kept", async () => {
   await using place = await watched();
   const { lab, watch } = place;
-  await lab.folder.write("a.tar", await unified(lab.project.name));
+  await lab.directory.write("a.tar", await unified(lab.project.name));
   await lab.declare(BLOCK);
   await lab.apply();
   const { fingerprint } = await lab.one();
@@ -182,7 +182,7 @@ test("a change that somebody else makes just before ours is met: 412, read again
 test("an operation that the server forgot, since it was restarted, is found by its result", async () => {
   await using place = await watched();
   const { lab, watch } = place;
-  await lab.folder.write("a.tar", await unified(lab.project.name));
+  await lab.directory.write("a.tar", await unified(lab.project.name));
   await lab.declare(`${BLOCK}aliases = ["a"]\n`);
   let isOver = false;
   watch.at = async (moment, what) => {
@@ -200,10 +200,10 @@ test("an operation that the server forgot, since it was restarted, is found by i
 
 /** An image with the alias `a`, of which other bytes are declared now. */
 async function replacing(lab: Lab): Promise<Json> {
-  await lab.folder.write("a.tar", await unified(`${lab.project.name} 1`));
+  await lab.directory.write("a.tar", await unified(`${lab.project.name} 1`));
   await lab.declare(`${BLOCK}aliases = ["a"]\n`);
   await lab.apply();
-  await lab.folder.write("a.tar", await unified(`${lab.project.name} 2`));
+  await lab.directory.write("a.tar", await unified(`${lab.project.name} 2`));
   return await lab.one();
 }
 
@@ -242,7 +242,7 @@ test("an alias that somebody else changes just before it moves: 412, and looked 
   expect(watch.count(/^PUT \/1.0\/images\/aliases\/a$/)).toBe(2);
   await lab.settled();
   const foreign = await api(main.socket, "POST", at(""), await unified("theirs"));
-  await lab.folder.write("a.tar", await unified(`${lab.project.name} 3`));
+  await lab.directory.write("a.tar", await unified(`${lab.project.name} 3`));
   meanwhile(foreign.fingerprint);
   const said = await lab.run("apply", "--yes");
   expect([said.code, said.stderr.includes("the alias a belongs to another image")]).toEqual([1, true]);

@@ -5,7 +5,7 @@ import { api, bytesOf, DIR, facts, type Json, Lab, names, project, unified } fro
 // The attributes that only images of a remote can have, and all of them changed behind our back, one by one.
 
 setDefaultTimeout(600_000);
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main } = await facts();
 
 const HEAD = '[image.a]\nbackend = "lab"\nsource = "images:alpine/edge"\n';
@@ -20,7 +20,7 @@ expires_at = "2031-01-01T00:00:00Z"
 
 /** The attributes that a saved plan says somebody else changed. */
 async function drifted(lab: Lab): Promise<string[]> {
-  const { resource_drift } = await Bun.file(lab.folder.at("plan.json")).json();
+  const { resource_drift } = await Bun.file(lab.directory.at("plan.json")).json();
   const { before, after } = resource_drift[0].change;
   return Object.keys({ ...before, ...after })
     .filter((name) => !Bun.deepEquals(before[name], after[name]))
@@ -113,7 +113,7 @@ test("a fingerprint: checked before anything is made, and after where it is unkn
 test("project and target_project, changed and taken out again", async () => {
   await using lab = await Lab.open();
   await using second = await project(main.socket);
-  await lab.folder.write("a.tar", await unified(second.name));
+  await lab.directory.write("a.tar", await unified(second.name));
   const at = async (name: string) => (await api(main.socket, "GET", `/1.0/images?project=${name}`)).length;
   for (const [more, own, other] of [
     [`project = "${second.name}"\n`, 0, 1],
@@ -147,7 +147,7 @@ test("what no remote or instance has is told, with what there is", async () => {
 
 test("an image that is damaged on the server is not exported", async () => {
   await using lab = await Lab.open();
-  await lab.folder.write("a.tar", await unified(lab.project.name));
+  await lab.directory.write("a.tar", await unified(lab.project.name));
   await lab.declare('[image.a]\nbackend = "lab"\nsource = "./a.tar"\n');
   await lab.apply();
   const { fingerprint } = await lab.one();
@@ -157,7 +157,7 @@ test("an image that is damaged on the server is not exported", async () => {
   await Bun.write(path, bytes);
   const said = await lab.run("export", "lab/a", "--out", "out");
   expect([said.code, said.stderr.includes("fingerprint mismatch")]).toEqual([1, true]);
-  expect(await Bun.file(lab.folder.at("out")).exists()).toBe(false);
+  expect(await Bun.file(lab.directory.at("out")).exists()).toBe(false);
 });
 
 test("bytes that come through here are told as they leave", async () => {
@@ -181,8 +181,8 @@ test("any source: a URL with a checksum, a raw disk, a packed disk", async () =>
   const disk = await bytesOf("disk.qcow2");
   const whole = await unified(lab.project.name);
   const sum = new Bun.CryptoHasher("sha256").update(whole).digest("hex");
-  await lab.folder.write("disk.qcow2.gz", gzipSync(disk));
-  await lab.folder.write("disk.raw", new Uint8Array(1 << 20));
+  await lab.directory.write("disk.qcow2.gz", gzipSync(disk));
+  await lab.directory.write("disk.raw", new Uint8Array(1 << 20));
   await using web = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response(whole) });
   const url = `http://127.0.0.1:${web.port}/whole.tar`;
   for (const [source, type] of [
@@ -213,7 +213,7 @@ test("an image of an instance is packed as it says", async () => {
     );
     await lab.apply();
     expect((await lab.run("export", "lab/a", "--out", compression)).code).toBe(0);
-    expect([...(await Bun.file(lab.folder.at(compression)).bytes()).subarray(0, 2)]).toEqual([...magic]);
+    expect([...(await Bun.file(lab.directory.at(compression)).bytes()).subarray(0, 2)]).toEqual([...magic]);
   }
   expect((await lab.run("destroy", "--yes")).code).toBe(0);
 });

@@ -5,37 +5,37 @@ import { Failure } from "../../src/core/failure.ts";
 import { run, TestDirectory } from "../harness.ts";
 import { api, DIR, facts, type Json, project, restart } from "./incus-kit.ts";
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main, images } = await facts();
 const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
 const LONG = 300_000;
 
-/** A folder with images.toml for a project of its own; `image` is what stands in the block of the only image. */
+/** A directory with images.toml for a project of its own; `image` is what stands in the block of the only image. */
 async function lab(image: string) {
-  const folder = await TestDirectory.make();
+  const directory = await TestDirectory.make();
   const own = await project(main.socket);
-  const head = `[settings]\nname = "images"\n[backend.lab]\nplugin = "incus"\nsocket = "${main.socket}"\nconfig = "${folder.at("conf")}"\nproject = "${own.name}"\n`;
-  await folder.write("images.toml", `${head}[image.a]\nbackend = "lab"\naliases = ["a"]\n${image}`);
-  await cp(`${DIR}/conf`, folder.at("conf"), { recursive: true });
+  const head = `[settings]\nname = "images"\n[backend.lab]\nplugin = "incus"\nsocket = "${main.socket}"\nconfig = "${directory.at("conf")}"\nproject = "${own.name}"\n`;
+  await directory.write("images.toml", `${head}[image.a]\nbackend = "lab"\naliases = ["a"]\n${image}`);
+  await cp(`${DIR}/conf`, directory.at("conf"), { recursive: true });
   await appendFile(
-    folder.at("conf", "config.yml"),
+    directory.at("conf", "config.yml"),
     `  slow: {addr: "${images.url}/slow", protocol: simplestreams, public: true}\n`,
   );
   const env = {
     ...process.env,
     SSL_CERT_FILE: images.ca,
-    XDG_STATE_HOME: folder.at("state"),
-    IMAGES_CACHE: folder.at("cache"),
+    XDG_STATE_HOME: directory.at("state"),
+    IMAGES_CACHE: directory.at("cache"),
   };
   const busy = async (): Promise<readonly Json[]> =>
     Object.values(await api(main.socket, "GET", `/1.0/operations?project=${own.name}&recursion=1`))
       .flat()
       .filter((one: Json) => one.status_code === 103);
   return {
-    folder,
+    directory,
     env,
     start: (...args: string[]) =>
-      Bun.spawn([...PROGRAM, ...args], { cwd: folder.path, env, stdout: "pipe", stderr: "pipe", stdin: "ignore" }),
+      Bun.spawn([...PROGRAM, ...args], { cwd: directory.path, env, stdout: "pipe", stderr: "pipe", stdin: "ignore" }),
     found: async (): Promise<readonly Json[]> =>
       await api(main.socket, "GET", `/1.0/images?project=${own.name}&recursion=1`),
     busy,
@@ -43,7 +43,7 @@ async function lab(image: string) {
     isMidway: async () => /rootfs: [2-9]\d%/.test(JSON.stringify(await busy())),
     async [Symbol.asyncDispose]() {
       await own[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
     },
   };
 }
@@ -61,7 +61,7 @@ async function ok(place: Lab, ...args: string[]): Promise<void> {
 
 /** An archive of an image with so many bytes of noise in it. */
 async function large(place: Lab, megabytes: number): Promise<void> {
-  const root = place.folder.at("made");
+  const root = place.directory.at("made");
   await mkdir(`${root}/rootfs`, { recursive: true });
   await writeFile(
     `${root}/metadata.yaml`,
@@ -76,26 +76,27 @@ async function large(place: Lab, megabytes: number): Promise<void> {
     if (i % 256 === 0) await file.flush();
   }
   await file.end();
-  await Bun.spawn(["tar", "-C", root, "-cf", place.folder.at("large.tar"), "metadata.yaml", "rootfs"]).exited;
+  await Bun.spawn(["tar", "-C", root, "-cf", place.directory.at("large.tar"), "metadata.yaml", "rootfs"]).exited;
 }
 
 /** A stream with a container of so many megabytes, another one each time. */
 async function streamed(place: Lab, megabytes: number): Promise<string> {
   const name = `big${Date.now()}`;
   const metadata = `architecture: x86_64\ncreation_date: 1700000000\nproperties:\n  os: Big\n  release: ${name}\n  variant: default\n  architecture: amd64\n  description: Big\n`;
-  await place.folder.write("metadata.yaml", metadata);
-  await Bun.spawn(["tar", "-C", place.folder.path, "-cJf", place.folder.at("meta.tar.xz"), "metadata.yaml"]).exited;
+  await place.directory.write("metadata.yaml", metadata);
+  await Bun.spawn(["tar", "-C", place.directory.path, "-cJf", place.directory.at("meta.tar.xz"), "metadata.yaml"])
+    .exited;
   const rootfs = Buffer.concat([
     await Bun.file(`${DIR}/img/rootfs.squashfs`).bytes(),
     ...Array.from({ length: megabytes * 16 }, () => crypto.getRandomValues(new Uint8Array(65_536))),
   ]);
-  await place.folder.write("rootfs.squashfs", rootfs);
+  await place.directory.write("rootfs.squashfs", rootfs);
   const add = Bun.spawn(
     [
       "incus-simplestreams",
       "add",
-      place.folder.at("meta.tar.xz"),
-      place.folder.at("rootfs.squashfs"),
+      place.directory.at("meta.tar.xz"),
+      place.directory.at("rootfs.squashfs"),
       "--no-default-alias",
       "--alias",
       name,
@@ -116,10 +117,10 @@ test(
   async () => {
     await using place = await lab("");
     const name = await streamed(place, 5);
-    const text = await Bun.file(place.folder.at("images.toml")).text();
-    await place.folder.write("images.toml", `${text}source = "slow:${name}"\n`);
+    const text = await Bun.file(place.directory.at("images.toml")).text();
+    await place.directory.write("images.toml", `${text}source = "slow:${name}"\n`);
     const stop = new AbortController();
-    const running = run(place.folder, ["apply", "--yes", "--json"], {
+    const running = run(place.directory, ["apply", "--yes", "--json"], {
       env: { SSL_CERT_FILE: images.ca },
       signal: stop.signal,
     });
@@ -137,8 +138,8 @@ test(
   async () => {
     await using place = await lab("");
     const name = await streamed(place, 5);
-    const text = await Bun.file(place.folder.at("images.toml")).text();
-    await place.folder.write("images.toml", `${text}source = "slow:${name}"\n`);
+    const text = await Bun.file(place.directory.at("images.toml")).text();
+    await place.directory.write("images.toml", `${text}source = "slow:${name}"\n`);
     const child = place.start("apply", "--yes", "--json");
     await until(place.isMidway);
     await restart();
@@ -183,8 +184,8 @@ test(
   async () => {
     await using place = await lab("");
     const name = await streamed(place, 5);
-    const text = await Bun.file(place.folder.at("images.toml")).text();
-    await place.folder.write("images.toml", `${text}source = "slow:${name}"\n`);
+    const text = await Bun.file(place.directory.at("images.toml")).text();
+    await place.directory.write("images.toml", `${text}source = "slow:${name}"\n`);
     const child = place.start("apply", "--yes");
     await until(place.isMidway);
     child.kill("SIGKILL");

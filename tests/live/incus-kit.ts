@@ -16,7 +16,7 @@ export interface Facts {
 // biome-ignore lint/suspicious/noExplicitAny: what a server answers, looked into by the tests themselves
 export type Json = any;
 
-/** The folder that incus-up was given: INCUS_LIVE. Undefined: there are no servers to test with. */
+/** The directory that incus-up was given: INCUS_LIVE. Undefined: there are no servers to test with. */
 export const DIR = process.env["INCUS_LIVE"];
 
 export async function facts(): Promise<Facts> {
@@ -74,9 +74,9 @@ export async function project(socket: string): Promise<{ readonly name: string }
   };
 }
 
-/** A project of one's own on `main`, reached over its socket, with a folder for images.toml. */
+/** A project of one's own on `main`, reached over its socket, with a directory for images.toml. */
 export class Lab implements AsyncDisposable {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   readonly project: Awaited<ReturnType<typeof project>>;
   settings: string;
 
@@ -84,8 +84,8 @@ export class Lab implements AsyncDisposable {
   /** What the program sees of the surroundings. */
   env: Readonly<Record<string, string>>;
 
-  private constructor(folder: TestDirectory, own: Awaited<ReturnType<typeof project>>, known: Facts) {
-    this.folder = folder;
+  private constructor(directory: TestDirectory, own: Awaited<ReturnType<typeof project>>, known: Facts) {
+    this.directory = directory;
     this.project = own;
     this.#facts = known;
     this.settings = `socket = "${known.main.socket}"\nconfig = "${DIR}/conf"\nproject = "${own.name}"\n`;
@@ -96,10 +96,10 @@ export class Lab implements AsyncDisposable {
     return new Lab(await TestDirectory.make(), await project(known.main.socket), known);
   }
   async declare(blocks: string): Promise<void> {
-    await this.folder.write("images.toml", `[backend.lab]\nplugin = "incus"\n${this.settings}\n${blocks}`);
+    await this.directory.write("images.toml", `[backend.lab]\nplugin = "incus"\n${this.settings}\n${blocks}`);
   }
   run(...args: readonly string[]): Promise<ProgramResult> {
-    return run(this.folder, args, { env: this.env });
+    return run(this.directory, args, { env: this.env });
   }
   async apply(...args: readonly string[]): Promise<string> {
     const said = await this.run("apply", "--yes", ...args);
@@ -122,7 +122,7 @@ export class Lab implements AsyncDisposable {
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.project[Symbol.asyncDispose]();
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }
 
@@ -164,15 +164,16 @@ function waiter(): Uint8Array {
 
 /** An instance of the default project that runs; deleted in the end. */
 export async function running(socket: string, name: string, ephemeral = false): Promise<AsyncDisposable> {
-  const folder = await TestDirectory.make();
-  await folder.write("metadata.yaml", "architecture: x86_64\ncreation_date: 1700000000\nproperties: {}\n");
-  for (const path of ["sbin", "etc", "dev", "proc", "sys"]) await mkdir(folder.at("rootfs", path), { recursive: true });
-  await folder.write("rootfs/sbin/init", waiter());
-  await folder.write("rootfs/etc/hostname", name);
-  await chmod(folder.at("rootfs/sbin/init"), 0o755);
-  const tar = Bun.spawnSync(["tar", "-C", folder.path, "-cf", folder.at("image.tar"), "metadata.yaml", "rootfs"]);
+  const directory = await TestDirectory.make();
+  await directory.write("metadata.yaml", "architecture: x86_64\ncreation_date: 1700000000\nproperties: {}\n");
+  for (const path of ["sbin", "etc", "dev", "proc", "sys"])
+    await mkdir(directory.at("rootfs", path), { recursive: true });
+  await directory.write("rootfs/sbin/init", waiter());
+  await directory.write("rootfs/etc/hostname", name);
+  await chmod(directory.at("rootfs/sbin/init"), 0o755);
+  const tar = Bun.spawnSync(["tar", "-C", directory.path, "-cf", directory.at("image.tar"), "metadata.yaml", "rootfs"]);
   expect(tar.exitCode).toBe(0);
-  const { fingerprint } = await api(socket, "POST", "/1.0/images", await Bun.file(folder.at("image.tar")).bytes());
+  const { fingerprint } = await api(socket, "POST", "/1.0/images", await Bun.file(directory.at("image.tar")).bytes());
   await api(socket, "POST", "/1.0/instances", { name, ephemeral, source: { type: "image", fingerprint } });
   const instance = {
     async [Symbol.asyncDispose]() {
@@ -180,7 +181,7 @@ export async function running(socket: string, name: string, ephemeral = false): 
       await api(socket, "PUT", `/1.0/instances/${name}/state`, { action: "stop", force: true }).catch(() => undefined);
       await api(socket, "DELETE", `/1.0/instances/${name}`);
       await api(socket, "DELETE", `/1.0/images/${fingerprint}`);
-      await folder[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
     },
   };
   try {

@@ -4,7 +4,7 @@ import { api, bytesOf, DIR, facts, type Json, Lab, names, unified } from "./incu
 
 // What the incus client can do as well: instances of other projects, remotes with several addresses, any image by any name.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main, images } = await facts();
 const LONG = 120_000;
 
@@ -35,14 +35,14 @@ test(
   "all addresses of a remote are tried",
   async () => {
     await using lab = await Lab.open();
-    await cp(`${DIR}/conf`, lab.folder.at("conf"), { recursive: true });
+    await cp(`${DIR}/conf`, lab.directory.at("conf"), { recursive: true });
     const dead = "https://127.0.0.1:1";
     await appendFile(
-      lab.folder.at("conf", "config.yml"),
+      lab.directory.at("conf", "config.yml"),
       `  several: {addrs: ["${dead}", "${main.url}"], protocol: incus}\n  mirrors: {addrs: ["${dead}", "${images.url}"], protocol: simplestreams, public: true}\n`,
     );
-    await cp(`${DIR}/conf/servercerts/main.crt`, lab.folder.at("conf", "servercerts", "several.crt"));
-    lab.settings = `remote = "several"\nconfig = "${lab.folder.at("conf")}"\nproject = "${lab.project.name}"\n`;
+    await cp(`${DIR}/conf/servercerts/main.crt`, lab.directory.at("conf", "servercerts", "several.crt"));
+    lab.settings = `remote = "several"\nconfig = "${lab.directory.at("conf")}"\nproject = "${lab.project.name}"\n`;
     await lab.declare('[image.a]\nbackend = "lab"\nsource = "mirrors:alpine/edge"\nalias = "x"\n');
     await lab.apply();
     await lab.settled();
@@ -63,7 +63,7 @@ test(
     for (const name of ["some/one", fingerprint, fingerprint.slice(0, 12)]) {
       const said = await lab.run("export", `lab/${name}`, "--out", "out.tar");
       expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
-      expect(Buffer.from(await Bun.file(lab.folder.at("out.tar")).bytes()).equals(bytes)).toBe(true);
+      expect(Buffer.from(await Bun.file(lab.directory.at("out.tar")).bytes()).equals(bytes)).toBe(true);
       const [found] = JSON.parse((await lab.run("info", "lab", name, "--json")).stdout);
       expect([found.attributes.fingerprint, found.ours]).toEqual([fingerprint, false]);
     }
@@ -164,7 +164,7 @@ test(
       expect(await lab.images()).toEqual([]);
     }
     // What was not copied by an alias, and another backend, are told.
-    await lab.folder.write("a.tar", await unified("refresh"));
+    await lab.directory.write("a.tar", await unified("refresh"));
     await lab.declare('[image.a]\nbackend = "lab"\nsource = "./a.tar"\n');
     await lab.apply();
     const none = await lab.run("refresh", "lab/a");

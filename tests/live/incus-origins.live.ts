@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { run, TestDirectory } from "../harness.ts";
 import { api, bytesOf, DIR, facts, type Json, Lab, names, project, unified } from "./incus-kit.ts";
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main, remote, images } = await facts();
 const env = { SSL_CERT_FILE: images.ca };
 
@@ -157,14 +157,14 @@ test(
 test(
   "from an instance and from a snapshot of it",
   async () => {
-    await using folder = await TestDirectory.make();
+    await using directory = await TestDirectory.make();
     const write = (more: string) =>
-      folder.write(
+      directory.write(
         "images.toml",
         `[backend.lab]\nplugin = "incus"\nsocket = "${main.socket}"\n[image.published]\nbackend = "lab"\n${more}`,
       );
     const ok = async (...args: string[]) => {
-      const said = await run(folder, args, { env });
+      const said = await run(directory, args, { env });
       expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
       return said.stdout;
     };
@@ -188,7 +188,7 @@ test(
   async () => {
     await using lab = await Lab.open();
     for (const name of ["unified.tar.gz", "meta.tar.xz", "rootfs.squashfs", "vm-meta.tar.xz", "disk.qcow2"])
-      await lab.folder.write(name, await bytesOf(name));
+      await lab.directory.write(name, await bytesOf(name));
     const of = (parts: readonly Uint8Array[]) =>
       parts.reduce((hash, part) => hash.update(part), new Bun.CryptoHasher("sha256")).digest("hex");
     const read = async (...files: string[]) => of(await Promise.all(files.map((name) => bytesOf(name))));
@@ -223,10 +223,10 @@ test(
       expect([image.type, fingerprint ?? image.fingerprint]).toEqual([type, image.fingerprint]);
       const exported = await lab.run("export", "lab/a", "--out", "out");
       expect([exported.code, exported.stderr.includes("wrote")]).toEqual([0, true]);
-      const metadata = Bun.file(lab.folder.at("out.metadata"));
+      const metadata = Bun.file(lab.directory.at("out.metadata"));
       const parts = [
         ...((await metadata.exists()) ? [await metadata.bytes()] : []),
-        await Bun.file(lab.folder.at("out")).bytes(),
+        await Bun.file(lab.directory.at("out")).bytes(),
       ];
       expect(of(parts)).toBe(image.fingerprint);
       await lab.run("destroy", "--yes");
@@ -241,7 +241,7 @@ test(
   async () => {
     await using lab = await Lab.open();
     const same = await unified("same");
-    await lab.folder.write("a.tar", same);
+    await lab.directory.write("a.tar", same);
     await lab.declare(
       '[image.a]\nbackend = "lab"\nsource = "./a.tar"\n[image.b]\nbackend = "lab"\nsource = "./a.tar"\n',
     );
@@ -267,7 +267,7 @@ test(
     ]);
     expect((await lab.run("apply", "--yes")).code).toBe(1);
     expect(names(await lab.one())).toEqual(["theirs"]);
-    await lab.folder.write("b.tar", await unified("another"));
+    await lab.directory.write("b.tar", await unified("another"));
     await lab.declare('[image.a]\nbackend = "lab"\nsource = "./b.tar"\naliases = ["theirs"]\n');
     const blocked = await lab.run("plan");
     expect(blocked.stdout + blocked.stderr).toContain("--adopt");
@@ -298,7 +298,7 @@ test(
     await using lab = await Lab.open();
     await using second = await project(main.socket);
     await using third = await project(remote.socket);
-    await lab.folder.write("a.tar", await unified(second.name));
+    await lab.directory.write("a.tar", await unified(second.name));
     const at = async (socket: string, name: string) => (await api(socket, "GET", `/1.0/images?project=${name}`)).length;
     await lab.declare(`[image.a]\nbackend = "lab"\nsource = "./a.tar"\naliases = ["x"]\nproject = "${second.name}"\n`);
     await lab.apply();

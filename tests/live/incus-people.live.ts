@@ -4,7 +4,7 @@ import { Watch } from "./incus-watch.ts";
 
 // Hosts that people live on: they launch, copy, alias and import by hand, and the server refreshes images by itself.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main, images } = await facts();
 const LONG = 120_000;
 const ALPINE = 'source_image = { remote = "images", name = "alpine/edge", copy_aliases = false }\n';
@@ -125,7 +125,7 @@ test(
   async () => {
     await using lab = await Lab.open();
     const bytes = await unified(lab.project.name);
-    await lab.folder.write("a.tar", bytes);
+    await lab.directory.write("a.tar", bytes);
     lab.settings = lab.settings.replace(/project = .*\n/, "");
     const file = `[settings]\nname = "${lab.project.name}"\n`;
     const alias = `${lab.project.name}-a`;
@@ -310,9 +310,9 @@ test(
   "aliases: swapped between two images, and promoted from one to the next, without a moment in which one is gone",
   async () => {
     await using lab = await Lab.open();
-    await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+    await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
     lab.settings = lab.settings.replace(main.socket, watch.socket);
-    for (const name of ["a", "b", "c"]) await lab.folder.write(`${name}.tar`, await unified(name));
+    for (const name of ["a", "b", "c"]) await lab.directory.write(`${name}.tar`, await unified(name));
     const file = (name: string, ...aliases: readonly string[]) =>
       block(name, `source = "./${name}.tar"`, `aliases = ${JSON.stringify(aliases)}`);
     await lab.declare(file("a", "x", "stable") + file("b", "y"));
@@ -362,7 +362,7 @@ test(
   "an alias that was moved by hand to another image is seen by plan, and what is said helps",
   async () => {
     await using lab = await Lab.open();
-    await lab.folder.write("a.tar", await unified("ours"));
+    await lab.directory.write("a.tar", await unified("ours"));
     await lab.declare(block("a", 'source = "./a.tar"', 'alias = "x"', 'aliases = ["y"]'));
     await lab.apply();
     const { fingerprint } = await ask(lab, "POST", "/1.0/images", await unified("theirs"));
@@ -419,7 +419,7 @@ test(
   "a replace carries over the aliases, profiles and expiry that people gave, and plan says so",
   async () => {
     await using lab = await Lab.open();
-    await lab.folder.write("a.tar", await unified("1"));
+    await lab.directory.write("a.tar", await unified("1"));
     await lab.declare(block("a", 'source = "./a.tar"', 'alias = "x"'));
     await lab.apply();
     const old = await lab.one();
@@ -434,7 +434,7 @@ test(
       expires_at: "2040-01-01T00:00:00Z",
     });
     await lab.settled();
-    await lab.folder.write("a.tar", await unified("2"));
+    await lab.directory.write("a.tar", await unified("2"));
     const plan = await lab.run("plan");
     expect(plan.stdout).toContain("theirs");
     await lab.apply();
@@ -455,10 +455,10 @@ test(
   "the same bytes imported by hand while they are uploaded: theirs stays, in this run and in the next",
   async () => {
     await using lab = await Lab.open();
-    await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+    await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
     lab.settings = lab.settings.replace(main.socket, watch.socket);
     const bytes = await unified("race");
-    await lab.folder.write("a.tar", bytes);
+    await lab.directory.write("a.tar", bytes);
     let isDone = false;
     // After it was looked who has them, before the server gets the first of them.
     watch.at = async (moment, what) => {

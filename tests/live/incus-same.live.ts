@@ -6,7 +6,7 @@ import { api, bytesOf, DIR, facts, type Json, Lab, project, unified } from "./in
 // What is on the server already, and what two declarations have in common, is seen by the plan and not by apply: whatever the size of
 // the bytes, in however many files they are, and however the place is written.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main } = await facts();
 const LONG = 120_000;
 const LARGE = 70 << 20;
@@ -40,8 +40,8 @@ async function split(lab: Lab): Promise<Json> {
   return await ask(lab, "GET", `/1.0/images/${done.metadata.fingerprint}`);
 }
 async function writeSplit(lab: Lab, suffix = ""): Promise<string> {
-  await lab.folder.write(`meta${suffix}.tar.xz`, meta);
-  await lab.folder.write(`rootfs${suffix}.squashfs`, rootfs);
+  await lab.directory.write(`meta${suffix}.tar.xz`, meta);
+  await lab.directory.write(`rootfs${suffix}.squashfs`, rootfs);
   return `source = { file = "./rootfs${suffix}.squashfs", metadata = "./meta${suffix}.tar.xz" }`;
 }
 
@@ -76,7 +76,7 @@ test(
     await using lab = await Lab.open();
     const bytes = await large();
     await ask(lab, "POST", "/1.0/images", bytes);
-    await lab.folder.write("a.tar", bytes);
+    await lab.directory.write("a.tar", bytes);
     await lab.declare(block("a", 'source = "./a.tar"', 'alias = "mine"'));
     await seen(lab);
   },
@@ -104,8 +104,8 @@ test(
       await using lab = await Lab.open();
       const bytes = await unified(lab.project.name);
       await ask(lab, "POST", "/1.0/images", bytes);
-      await lab.folder.write("a.tar", bytes);
-      await lab.folder.write("a.tar.gz", new Uint8Array(gzipSync(bytes)));
+      await lab.directory.write("a.tar", bytes);
+      await lab.directory.write("a.tar.gz", new Uint8Array(gzipSync(bytes)));
       const hex = createHash("sha512").update(bytes).digest("hex");
       await lab.declare(block("a", `source = ${source.replace("HEX", hex)}`));
       await seen(lab);
@@ -119,7 +119,7 @@ test(
   async () => {
     await using lab = await Lab.open();
     const bytes = await large();
-    for (const name of ["a", "b"]) await lab.folder.write(`${name}.tar`, bytes);
+    for (const name of ["a", "b"]) await lab.directory.write(`${name}.tar`, bytes);
     await lab.declare(block("a", 'source = "./a.tar"') + block("b", 'source = "./b.tar"'));
     await twice(lab);
     // One of them is there already, and managed.
@@ -134,8 +134,8 @@ test(
     await lab.declare(block("a", await writeSplit(lab, "2")) + block("b", await writeSplit(lab)));
     await twice(lab);
     const small = await unified(lab.project.name);
-    await lab.folder.write("c.tar", small);
-    await lab.folder.write("c.tar.gz", new Uint8Array(gzipSync(small)));
+    await lab.directory.write("c.tar", small);
+    await lab.directory.write("c.tar.gz", new Uint8Array(gzipSync(small)));
     await lab.declare(
       block("a", 'source = "./c.tar"') + block("b", 'source = { file = "./c.tar.gz", decompress = true }'),
     );
@@ -149,7 +149,7 @@ test(
   async () => {
     await using lab = await Lab.open();
     const { name } = lab.project;
-    await lab.folder.write("a.tar", await unified(name));
+    await lab.directory.write("a.tar", await unified(name));
     const source = 'source = "./a.tar"';
     // A project with images of its own, left out and spelled out; the remote as well.
     for (const place of [`project = "${name}"`, 'remote = "local"', `remote = "local"\nproject = "${name}"`]) {
@@ -160,7 +160,7 @@ test(
     await lab.declare(`${block("a", source)}[image.b]\nbackend = "other"\n${source}\n${other}`);
     await twice(lab);
     // A name of two images at one place.
-    await lab.folder.write("b.tar", await unified("other"));
+    await lab.directory.write("b.tar", await unified("other"));
     await lab.declare(
       block("a", source, 'alias = "x"') + block("b", 'source = "./b.tar"', 'alias = "x"', `project = "${name}"`),
     );
@@ -181,7 +181,7 @@ test(
   "a project without images of its own is the default one",
   async () => {
     await using lab = await Lab.open();
-    await lab.folder.write("a.tar", await unified(lab.project.name));
+    await lab.directory.write("a.tar", await unified(lab.project.name));
     const source = 'source = "./a.tar"';
     const own = lab.settings;
     const places = ["", 'project = "default"', 'project = "p2"'];
@@ -209,8 +209,8 @@ test(
     const { fingerprint } = await ask(lab, "POST", "/1.0/images", await unified("theirs"));
     await ask(lab, "POST", "/1.0/images/aliases", { name: "x", target: fingerprint });
     const before = await lab.one();
-    await lab.folder.write("a.tar", await unified("mine!!"));
-    await lab.folder.write("a.tar.gz", new Uint8Array(gzipSync(await unified("mine!!"))));
+    await lab.directory.write("a.tar", await unified("mine!!"));
+    await lab.directory.write("a.tar.gz", new Uint8Array(gzipSync(await unified("mine!!"))));
     for (const source of [
       'source = "./a.tar"',
       'source = { file = "./a.tar.gz", decompress = true }',

@@ -3,7 +3,7 @@ import { api, bytesOf, DIR, facts, type Json, Lab, names, project, unified } fro
 
 // Every argument of terraform's incus_image and of Ansible's incus_image, one by one, on a real server.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main, remote } = await facts();
 const LONG = 60_000;
 const COPIED = ["alpine/edge", "alpine/edge/amd64", "alpine/edge/default", "alpine/edge/default/amd64"];
@@ -81,7 +81,7 @@ test.each(ROWS.map((row) => [row.argument, row] as const))(
   "%s",
   async (_, { lines, is, want }) => {
     await using lab = await Lab.open();
-    await lab.folder.write("a.tar", await unified("seeds"));
+    await lab.directory.write("a.tar", await unified("seeds"));
     await lab.declare(`[image.a]\nbackend = "lab"\n${lines.join("\n")}\n`);
     await lab.apply();
     await lab.settled();
@@ -108,7 +108,7 @@ test(
   async () => {
     await using lab = await Lab.open();
     const bytes = await bytesOf("unified.tar.gz");
-    await lab.folder.write("u.tar.gz", bytes);
+    await lab.directory.write("u.tar.gz", bytes);
     const fingerprint = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
     for (const [written, code] of [
       ["0".repeat(64), 1],

@@ -5,7 +5,7 @@ import { type Moment, Watch } from "./incus-watch.ts";
 
 // The program is killed at every request that changes something: before it goes, in it, and before its answer is heard.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main, images } = await facts();
 const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
 /** In the middle of a request: only of the first, which has the bytes. */
@@ -26,14 +26,14 @@ const KINDS: readonly Kind[] = [
     block: 'source = "./disk.qcow2"\nproperties = { os = "x" }\n',
     prepare: async (lab, round) => {
       const disk = await bytesOf("disk.qcow2");
-      await lab.folder.write("disk.qcow2", new Uint8Array([...disk, ...new Uint8Array(65_536 * round)]));
+      await lab.directory.write("disk.qcow2", new Uint8Array([...disk, ...new Uint8Array(65_536 * round)]));
     },
   },
   {
     what: "an upload of the very bytes that the killed run sent",
     block: 'source = "./a.tar"\n',
     prepare: async (lab) => {
-      await lab.folder.write("a.tar", await unified(lab.project.name, 60_000));
+      await lab.directory.write("a.tar", await unified(lab.project.name, 60_000));
       return await lab.run("destroy", "--yes");
     },
   },
@@ -53,7 +53,7 @@ const KINDS: readonly Kind[] = [
 for (const { what, block, prepare, project } of KINDS)
   test(`killed at every step of ${what}, and run again: one image, nothing left over`, async () => {
     await using lab = await Lab.open();
-    await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+    await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
     const home = project ?? lab.project.name;
     lab.settings = `socket = "${watch.socket}"\nconfig = "${DIR}/conf"\nproject = "${home}"\n`;
     const alias = `${lab.project.name}-a`;
@@ -84,7 +84,7 @@ for (const { what, block, prepare, project } of KINDS)
 
 test("an interrupted publication that comes to its end while it is made again is the image", async () => {
   await using lab = await Lab.open();
-  await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+  await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
   lab.settings = `socket = "${watch.socket}"\nconfig = "${DIR}/conf"\nproject = "default"\n`;
   const { name } = lab.project;
   const block = `[image.a]\nbackend = "lab"\naliases = ["${name}-a"]\nsource_instance = { name = "c1" }\n`;
@@ -104,7 +104,7 @@ test("an interrupted publication that comes to its end while it is made again is
 
 test("what somebody copies by hand after a killed copy is theirs", async () => {
   await using lab = await Lab.open();
-  await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+  await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
   lab.settings = lab.settings.replace(main.socket, watch.socket);
   await lab.declare('[image.a]\nbackend = "lab"\nsource = "images:alpine/edge"\nalias = "mine"\n');
   expect((await killedAt(lab, watch, 1, "before")).killed).toBe(true);
@@ -123,10 +123,10 @@ test("what somebody copies by hand after a killed copy is theirs", async () => {
 
 /** Runs apply and kills it at that moment of that one of the requests which change something. */
 async function killedAt(lab: Lab, watch: Watch, step: number, moment: Moment) {
-  const env = { ...process.env, ...lab.env, HOME: lab.folder.path, XDG_STATE_HOME: lab.folder.at("scratch") };
+  const env = { ...process.env, ...lab.env, HOME: lab.directory.path, XDG_STATE_HOME: lab.directory.at("scratch") };
   const child = Bun.spawn([...PROGRAM, "apply", "--yes"], {
-    cwd: lab.folder.path,
-    env: { ...env, IMAGES_CACHE: lab.folder.at("cache") },
+    cwd: lab.directory.path,
+    env: { ...env, IMAGES_CACHE: lab.directory.at("cache") },
     stdio: ["ignore", "ignore", "ignore"],
   });
   let steps = 0;

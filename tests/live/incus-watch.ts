@@ -6,7 +6,7 @@ export type Moment = "before" | "during" | "after";
 
 /** A way to a daemon's socket that sees every request, and that waits at each moment of it until a test is done. */
 export class Watch implements AsyncDisposable {
-  /** Where to be reached: a socket in a folder of the test's own. */
+  /** Where to be reached: a socket in a directory of the test's own. */
   readonly socket: string;
   /** Requests so far, as `GET /1.0/images`. */
   readonly seen: string[] = [];

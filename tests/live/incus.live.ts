@@ -3,7 +3,7 @@ import { TestDirectory } from "../harness.ts";
 import { api, bytesOf, DIR, facts, project, tarball, unified } from "./incus-kit.ts";
 import { Watch } from "./incus-watch.ts";
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main, client, stranger, images } = await facts();
 const disk = await bytesOf("disk.qcow2");
 const other = new Uint8Array([...disk, ...new Uint8Array(65_536)]);
@@ -124,8 +124,8 @@ await conformance(
     ...common,
     place: async () => {
       const own = await project(main.socket);
-      const folder = await TestDirectory.make();
-      const watch = await Watch.open(folder.at("socket"), main.socket);
+      const directory = await TestDirectory.make();
+      const watch = await Watch.open(directory.at("socket"), main.socket);
       return {
         settings: { socket: watch.socket, project: own.name, config: `${DIR}/conf` },
         refuse: (status, times) => watch.refuse(status, times),
@@ -133,7 +133,7 @@ await conformance(
         connections: () => watch.connections,
         async [Symbol.asyncDispose]() {
           await watch[Symbol.asyncDispose]();
-          await folder[Symbol.asyncDispose]();
+          await directory[Symbol.asyncDispose]();
           await own[Symbol.asyncDispose]();
         },
       };

@@ -5,7 +5,7 @@ import { Watch } from "./incus-watch.ts";
 
 // Images of instances that run: the instance runs again afterwards, however the run ends.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main } = await facts();
 const PROGRAM = process.env["IMAGES_BINARY"]?.split(" ") ?? [process.execPath, resolve("src/cli/main.ts")];
 const LONG = 300_000;
@@ -60,7 +60,7 @@ test.skipIf(missing !== "")(
   `killed at every step: the plan says that it was stopped, and the next apply starts it again${missing}`,
   async () => {
     await using lab = await Lab.open();
-    await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+    await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
     const name = `kill-${lab.project.name}`;
     await using _ = await running(main.socket, name);
     lab.settings = `socket = "${watch.socket}"\n`;
@@ -68,10 +68,15 @@ test.skipIf(missing !== "")(
     let stopped = 0;
     for (let step = 1, isOver = false; !isOver; step++)
       for (const moment of ["before", "after"] as const) {
-        const env = { ...process.env, ...lab.env, HOME: lab.folder.path, XDG_STATE_HOME: lab.folder.at("scratch") };
+        const env = {
+          ...process.env,
+          ...lab.env,
+          HOME: lab.directory.path,
+          XDG_STATE_HOME: lab.directory.at("scratch"),
+        };
         const child = Bun.spawn([...PROGRAM, "apply", "--yes"], {
-          cwd: lab.folder.path,
-          env: { ...env, IMAGES_CACHE: lab.folder.at("cache") },
+          cwd: lab.directory.path,
+          env: { ...env, IMAGES_CACHE: lab.directory.at("cache") },
           stdio: ["ignore", "ignore", "ignore"],
         });
         let steps = 0;
@@ -109,14 +114,14 @@ test.skipIf(missing !== "")(
   `Ctrl-C in the publication: the instance runs when the program has ended${missing}`,
   async () => {
     await using lab = await Lab.open();
-    await using watch = await Watch.open(lab.folder.at("socket"), main.socket);
+    await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
     const name = `stop-${lab.project.name}`;
     await using _ = await running(main.socket, name);
     lab.settings = `socket = "${watch.socket}"\n`;
     await declare(lab, name, "force = true");
-    const env = { ...process.env, ...lab.env, HOME: lab.folder.path, XDG_STATE_HOME: lab.folder.at("scratch") };
+    const env = { ...process.env, ...lab.env, HOME: lab.directory.path, XDG_STATE_HOME: lab.directory.at("scratch") };
     const child = Bun.spawn([...PROGRAM, "apply", "--yes"], {
-      cwd: lab.folder.path,
+      cwd: lab.directory.path,
       env,
       stdio: ["ignore", "ignore", "ignore"],
     });

@@ -1,7 +1,7 @@
 import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { facts, folder as servers, Watched } from "./glance.ts";
+import { facts, directory as servers, Watched } from "./glance.ts";
 import { apply, at, bytes, env, FILE, images, live, mine, settled, sha512 } from "./openstack-kit.ts";
 
 // What goes wrong with a real Glance, and what it does by itself: eval "$(tests/live/openstack-up DIR)" first.

@@ -3,7 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestDirectory } from "../harness.ts";
-import { facts, folder as servers, Watched } from "./glance.ts";
+import { facts, directory as servers, Watched } from "./glance.ts";
 import { apply, at, bytes, FILE, images, live, mine, settled } from "./openstack-kit.ts";
 
 // Uploads that take long, or come to an end of somebody else's making: a proxy with a limit, a token that expires, a Glance that hangs.

@@ -5,7 +5,7 @@ import { bytesOf, DIR, facts } from "./incus-kit.ts";
 
 // A store in a bucket whose objects anybody may read, as a remote of the real incus client and of a real daemon.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main } = await facts();
 
 const IMAGES = `[image.split]
@@ -24,7 +24,7 @@ test("incus lists a store in a bucket, and copies a container and a virtual mach
   await using store = await versitygw();
   await using world = await BucketWorld.make(store, IMAGES);
   for (const name of ["unified.tar.gz", "meta.tar.xz", "rootfs.squashfs", "vm-meta.tar.xz", "disk.qcow2"])
-    await world.folder.write(name, await bytesOf(name));
+    await world.directory.write(name, await bytesOf(name));
   await world.ends(0, "apply", "--yes");
   await anonymously(world);
   // The daemon asks for TLS, which the object store of the test does not have; nothing is signed.
@@ -39,7 +39,7 @@ test("incus lists a store in a bucket, and copies a container and a virtual mach
   });
   const env = {
     ...process.env,
-    INCUS_CONF: world.folder.at("conf"),
+    INCUS_CONF: world.directory.at("conf"),
     INCUS_SOCKET: main.socket,
     SSL_CERT_FILE: `${DIR}/tls/bundle.crt`,
   };

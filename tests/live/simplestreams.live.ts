@@ -5,14 +5,14 @@ import { bytesOf, DIR, facts } from "./incus-kit.ts";
 
 // The store of the `local` plugin, served by a web server, as a remote of the real incus client and of a real daemon.
 
-if (DIR === undefined) throw new Error("INCUS_LIVE names the folder that tests/live/incus-up was given");
+if (DIR === undefined) throw new Error("INCUS_LIVE names the directory that tests/live/incus-up was given");
 const { main } = await facts();
 
 test("incus lists the store, and copies a container and a virtual machine from it into the daemon", async () => {
-  await using folder = await TestDirectory.make();
+  await using directory = await TestDirectory.make();
   for (const name of ["unified.tar.gz", "meta.tar.xz", "rootfs.squashfs", "vm-meta.tar.xz", "disk.qcow2"])
-    await folder.write(name, await bytesOf(name));
-  await folder.write(
+    await directory.write(name, await bytesOf(name));
+  await directory.write(
     "images.toml",
     `[backend.store]
 plugin = "local"
@@ -32,18 +32,18 @@ source = { file = "./disk.qcow2", metadata = "./vm-meta.tar.xz" }
 os = "Machine"
 `,
   );
-  const applied = await run(folder, ["apply", "--yes"]);
+  const applied = await run(directory, ["apply", "--yes"]);
   expect([applied.code, applied.code === 0 ? "" : applied.stderr]).toEqual([0, ""]);
   await using server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     tls: { cert: Bun.file(`${DIR}/tls/streams.crt`), key: Bun.file(`${DIR}/tls/streams.key`) },
-    fetch: (request) => new Response(Bun.file(resolve(folder.at("store"), `.${new URL(request.url).pathname}`))),
+    fetch: (request) => new Response(Bun.file(resolve(directory.at("store"), `.${new URL(request.url).pathname}`))),
     error: () => new Response("none", { status: 404 }),
   });
   const env = {
     ...process.env,
-    INCUS_CONF: folder.at("conf"),
+    INCUS_CONF: directory.at("conf"),
     INCUS_SOCKET: main.socket,
     SSL_CERT_FILE: `${DIR}/tls/bundle.crt`,
   };

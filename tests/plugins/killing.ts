@@ -10,20 +10,30 @@ export const KILLS = Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / 20;
 
 /** A directory with an images.toml, and the variables that it needs. */
 interface Scene {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   readonly env: Readonly<Record<string, string>>;
 }
 
-export function start({ folder, env }: Scene, ...args: readonly string[]) {
+export function start({ directory, env }: Scene, ...args: readonly string[]) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: bun run build`);
   const { PATH = "" } = process.env;
-  const own = { PATH, HOME: folder.path, IMAGES_CACHE: folder.at("cache"), XDG_STATE_HOME: folder.at("scratch") };
-  return Bun.spawn([BINARY, ...args], { cwd: folder.path, env: { ...own, ...env }, stdout: "ignore", stderr: "pipe" });
+  const own = {
+    PATH,
+    HOME: directory.path,
+    IMAGES_CACHE: directory.at("cache"),
+    XDG_STATE_HOME: directory.at("scratch"),
+  };
+  return Bun.spawn([BINARY, ...args], {
+    cwd: directory.path,
+    env: { ...own, ...env },
+    stdout: "ignore",
+    stderr: "pipe",
+  });
 }
 
 /** The ids of the images in the state. */
-export async function recordedIds({ folder }: Scene): Promise<string[]> {
-  const { images } = JSON.parse(await Bun.file(folder.at("images.state.json")).text());
+export async function recordedIds({ directory }: Scene): Promise<string[]> {
+  const { images } = JSON.parse(await Bun.file(directory.at("images.state.json")).text());
   const rows: readonly { readonly id: string }[] = Object.values(images);
   return rows.map(({ id }) => id);
 }

@@ -77,33 +77,33 @@ function checked(line: string): string {
 
 /** A page on the way through a world. */
 export class Reader implements AsyncDisposable {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   readonly #page: string;
   readonly #world: World;
   #isGoingOn = false;
 
-  private constructor(folder: TestDirectory, page: string, world: World) {
-    this.folder = folder;
+  private constructor(directory: TestDirectory, page: string, world: World) {
+    this.directory = directory;
     this.#page = page;
     this.#world = world;
   }
 
   static async open(name: string, world: World = {}): Promise<Reader> {
     if (!existsSync(BINARY)) throw new Error("dist/images does not exist: bun run build");
-    const folder = await TestDirectory.make();
+    const directory = await TestDirectory.make();
     const programs = { images: `exec '${BINARY}' "$@"`, ...world.programs };
     for (const [program, script] of Object.entries(programs)) {
-      await Bun.write(folder.at(".bin", program), `#!/bin/bash\n${script}\n`);
-      await chmod(folder.at(".bin", program), 0o755);
+      await Bun.write(directory.at(".bin", program), `#!/bin/bash\n${script}\n`);
+      await chmod(directory.at(".bin", program), 0o755);
     }
-    await mkdir(folder.at("work"));
-    const reader = new Reader(folder, resolve("docs", "tasks", name), world);
+    await mkdir(directory.at("work"));
+    const reader = new Reader(directory, resolve("docs", "tasks", name), world);
     for (const [path, content] of Object.entries(world.files ?? {})) await reader.#write(path, content);
     return reader;
   }
 
   /** A path of the directory that the commands run in. */
-  at = (...parts: readonly string[]): string => this.folder.at("work", ...parts);
+  at = (...parts: readonly string[]): string => this.directory.at("work", ...parts);
 
   /** Does what the page says, to its end or as far as the block before the one that begins with `until`. @throws what was printed and is not on the page */
   async read({ from = "", until }: { readonly from?: string; readonly until?: string } = {}): Promise<void> {
@@ -127,7 +127,7 @@ export class Reader implements AsyncDisposable {
   }
 
   async #write(path: string, content: string | Uint8Array): Promise<void> {
-    const at = path.startsWith("~/") ? this.folder.at("home", path.slice(2)) : this.at(path);
+    const at = path.startsWith("~/") ? this.directory.at("home", path.slice(2)) : this.at(path);
     await mkdir(dirname(at), { recursive: true });
     await writeFile(at, content);
   }
@@ -139,22 +139,22 @@ export class Reader implements AsyncDisposable {
 
   #out(text: string): string {
     const plain = (this.#world.hosts ?? []).reduce((done, [page, here]) => done.replaceAll(here, page), text);
-    return plain.replaceAll(this.at(), "/srv").replaceAll(this.folder.at("home"), "/home/ann");
+    return plain.replaceAll(this.at(), "/srv").replaceAll(this.directory.at("home"), "/home/ann");
   }
 
   /** Runs lines of shell in one shell after the other: the environment and the directory go on. @throws where a command fails */
   async run(block: string): Promise<string> {
-    const [env, cwd] = [this.folder.at(".env"), this.folder.at(".cwd")];
+    const [env, cwd] = [this.directory.at(".env"), this.directory.at(".cwd")];
     const before = this.#isGoingOn ? [`source '${env}'`, `cd "$(cat '${cwd}')"`] : [];
     this.#isGoingOn = true;
     const after = `trap 'status=$?; export -p >"${env}"; pwd >"${cwd}"; exit $status' EXIT`;
     const lines = this.#in(block).split("\n").map(checked);
     const own = {
-      HOME: this.folder.at("home"),
-      IMAGES_CACHE: this.folder.at("cache"),
-      XDG_STATE_HOME: this.folder.at("own"),
+      HOME: this.directory.at("home"),
+      IMAGES_CACHE: this.directory.at("cache"),
+      XDG_STATE_HOME: this.directory.at("own"),
     };
-    const PATH = [this.folder.at(".bin"), process.env["PATH"] ?? ""].join(delimiter);
+    const PATH = [this.directory.at(".bin"), process.env["PATH"] ?? ""].join(delimiter);
     const script = ["set -euo pipefail", "exec 2>&1", after, ...before, ...lines].join("\n");
     const child = Bun.spawn(["bash", "-c", script], {
       cwd: this.at(),
@@ -169,6 +169,6 @@ export class Reader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }

@@ -154,8 +154,8 @@ async function fanned(race: Race, pace: number): Promise<Contest> {
   const before = async () => {
     await fetch(`${services}/forget`, { method: "POST" });
   };
-  const side = (program: Program, folder: string, count: number) =>
-    applied(program, folder, { toml: toml(count), before });
+  const side = (program: Program, directory: string, count: number) =>
+    applied(program, directory, { toml: toml(count), before });
   const one: Program = { name: "ours", argv: [race.binary], disk: race.disk, memory: race.memory };
   return {
     title: `${race.mib} MiB from a URL to 4 backends at once${pace === 0 ? "" : `, each of ${pace} MiB/s`}`,

@@ -16,7 +16,9 @@ const READ_ALL = `
   for (const path of globSync("st*/images/*.json")) all.push(JSON.parse(text(path)));
   if (all.length < 3) process.exit(1);`;
 
-const reading = (folder: string): Contender => ({ run: { argv: [process.execPath, "-e", READ_ALL], cwd: folder } });
+const reading = (directory: string): Contender => ({
+  run: { argv: [process.execPath, "-e", READ_ALL], cwd: directory },
+});
 
 async function planLocal(race: Race): Promise<Contest> {
   const count = race.count(10_000);
@@ -47,7 +49,7 @@ async function planMany(race: Race): Promise<Contest> {
   return {
     title: `no-op plan of ${backends * each} addresses, ${each} on each of ${backends} backends`,
     ours: async (program) => {
-      await multiplied(race, program, { folder: program.memory, backends, each });
+      await multiplied(race, program, { directory: program.memory, backends, each });
       made ??= program.memory;
       return planned(program, program.memory);
     },
@@ -98,9 +100,9 @@ async function planGlance(race: Race): Promise<Contest> {
         needs: ["terraform", "terraform-provider-openstack"],
         goal: { ratio: 0.05, peak: 150 },
         make: async () => {
-          const folder = join(race.memory, "terraform");
+          const directory = join(race.memory, "terraform");
           await empty("other");
-          return await terraform(race, { folder, env, count, file: join(race.memory, "disk.img"), words: ["plan"] });
+          return await terraform(race, { directory, env, count, file: join(race.memory, "disk.img"), words: ["plan"] });
         },
       },
     ],
@@ -113,11 +115,11 @@ async function ownGlance(
   count: number,
   env: Readonly<Record<string, string>>,
 ): Promise<Contender> {
-  const folder = join(program.memory, "glance");
+  const directory = join(program.memory, "glance");
   const toml = glance(count).replace('name = "race"', `name = "race-${program.name}"`);
-  const { run } = await applied(program, folder, { toml, env });
+  const { run } = await applied(program, directory, { toml, env });
   await race.run(run);
-  return planned(program, folder, env);
+  return planned(program, directory, env);
 }
 
 export const PLANS: readonly Row[] = [

@@ -43,9 +43,9 @@ async function intoGlance(race: Race): Promise<Contest> {
     needs: ["curl", "sha256sum"],
     goal: CPU,
     make: async () => {
-      const folder = join(race.memory, "curl");
-      const side = await shell(`curl -sSf -K curlrc && sha512sum '${file}'`, folder);
-      return { ...side, before: () => announced(folder, { file, glance, token: () => token("other"), before }) };
+      const directory = join(race.memory, "curl");
+      const side = await shell(`curl -sSf -K curlrc && sha512sum '${file}'`, directory);
+      return { ...side, before: () => announced(directory, { file, glance, token: () => token("other"), before }) };
     },
   };
   return {
@@ -59,7 +59,7 @@ async function intoGlance(race: Race): Promise<Contest> {
         needs: ["terraform", "terraform-provider-openstack"],
         goal: GOAL,
         make: () =>
-          terraform(race, { folder: join(race.memory, "terraform"), env, file, count: 1, words: ["apply"], before }),
+          terraform(race, { directory: join(race.memory, "terraform"), env, file, count: 1, words: ["apply"], before }),
       },
       openstack,
       curl,
@@ -75,7 +75,7 @@ interface Announced {
 }
 
 /** An image without bytes, and what curl needs to bring them: the token in a file, not among the words. */
-async function announced(folder: string, { file, glance, token, before }: Announced): Promise<void> {
+async function announced(directory: string, { file, glance, token, before }: Announced): Promise<void> {
   await before();
   const login = await token();
   const answer = await fetch(`${glance}/v2/images`, {
@@ -91,7 +91,7 @@ async function announced(folder: string, { file, glance, token, before }: Announ
     `header = "X-Auth-Token: ${login}"`,
     'header = "Content-Type: application/octet-stream"',
   ];
-  await writeFile(join(folder, "curlrc"), `${lines.join("\n")}\n`);
+  await writeFile(join(directory, "curlrc"), `${lines.join("\n")}\n`);
 }
 
 /** An image that is stored as it is, for it is noise: metadata and one file. */

@@ -37,7 +37,7 @@ complete -F _images images
 `;
 
 const ZSH = `#compdef images
-# Completion of images for zsh: source <(images completion zsh), or this text as _images in a folder of $fpath
+# Completion of images for zsh: source <(images completion zsh), or this text as _images in a directory of $fpath
 _images() {
     local -a closed open
     local line value about files=0

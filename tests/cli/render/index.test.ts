@@ -27,8 +27,8 @@ describe("colours", () => {
     );
 });
 
-const folder = await mkdtemp(join(tmpdir(), "images-render-"));
-afterAll(async () => await rm(folder, { recursive: true }));
+const directory = await mkdtemp(join(tmpdir(), "images-render-"));
+afterAll(async () => await rm(directory, { recursive: true }));
 
 async function run(json: JsonOption, env: Record<string, string> = {}, columns: number | undefined = 80) {
   const clock = new TestClock();
@@ -59,7 +59,7 @@ describe("who draws", () => {
     for (const line of data.trimEnd().split("\n")) expect(JSON.parse(line)).toHaveProperty("@level");
   });
   test("--json=FILE: both at once, the file private and without secrets", async () => {
-    const path = join(folder, "out.ndjson");
+    const path = join(directory, "out.ndjson");
     const { data, talk } = await run({ to: "file", path }, { CI: "1" });
     expect([talk, data].join("")).toContain("Destroy complete!");
     const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
@@ -74,7 +74,7 @@ describe("who draws", () => {
     expect(((await stat(path)).mode & 0o777).toString(8)).toBe("600");
   });
   test("a file that cannot be written is a failure with a hint", async () => {
-    const path = join(folder, "missing", "out.ndjson");
+    const path = join(directory, "missing", "out.ndjson");
     const thrown = await run({ to: "file", path }).catch((reason: unknown) => reason);
     expect(thrown).toBeInstanceOf(Failure);
     expect(thrown).toMatchObject({

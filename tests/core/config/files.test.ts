@@ -7,25 +7,25 @@ import { readConfig } from "../../../src/core/config/load.ts";
 import { asFailure } from "../../../src/core/failure.ts";
 import { lookup } from "./plugins.ts";
 
-let folder = "";
+let directory = "";
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "images-config-"));
+  directory = await mkdtemp(join(tmpdir(), "images-config-"));
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => rm(directory, { recursive: true }));
 
 async function read(files: Readonly<Record<string, string | Uint8Array>>, varFiles: readonly string[] = []) {
-  await rm(folder, { recursive: true });
-  await mkdir(join(folder, "more"), { recursive: true });
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
-  const file = join(folder, "images.toml");
-  return await readConfig({ file, varFiles: varFiles.map((name) => join(folder, name)), env: {}, lookup });
+  await rm(directory, { recursive: true });
+  await mkdir(join(directory, "more"), { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  const file = join(directory, "images.toml");
+  return await readConfig({ file, varFiles: varFiles.map((name) => join(directory, name)), env: {}, lookup });
 }
 const told = async (...args: Parameters<typeof read>): Promise<string[]> => {
   const failure = await read(...args).then(() => asFailure("read"), asFailure);
   const problems = failure.problems.length > 0 ? failure.problems : [failure];
   return problems.map(({ at, code, message }) =>
-    `${at === undefined ? "-" : `${relative(folder, at.file)}:${at.line}:${at.column}`} ${code} ${message}`.replaceAll(
-      folder,
+    `${at === undefined ? "-" : `${relative(directory, at.file)}:${at.line}:${at.column}`} ${code} ${message}`.replaceAll(
+      directory,
       "DIR",
     ),
   );
@@ -45,15 +45,15 @@ test("included files are one configuration; paths in them start in the directory
   expect<unknown>(
     config.resources.map(({ address, source, at }) => [
       address,
-      source?.kind === "file" && relative(folder, source.path),
-      relative(folder, at.file),
+      source?.kind === "file" && relative(directory, source.path),
+      relative(directory, at.file),
     ]),
   ).toEqual([
     ["st/b", "b-1", "more/b.toml"],
     ["st/d", "d-3", "more/d.toml"],
   ]);
   expect(config.removed.map(({ address }) => String(address))).toEqual(["st/x", "st/y"]);
-  expect([config.settings.name, config.settings.parallelism, config.directory]).toEqual(["n", 3, folder]);
+  expect([config.settings.name, config.settings.parallelism, config.directory]).toEqual(["n", 3, directory]);
 });
 
 test("what two files define is told, file after file", async () => {
@@ -92,7 +92,7 @@ test("files that cannot be read", async () => {
 });
 
 test("a signal ends the reading with its reason", async () => {
-  const file = join(folder, "images.toml");
+  const file = join(directory, "images.toml");
   const reason = new Error("stopped");
   const reading = readConfig({ file, env: {}, lookup, signal: AbortSignal.abort(reason) });
   expect(await reading.catch((thrown: unknown) => thrown)).toBe(reason);

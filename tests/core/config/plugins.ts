@@ -26,9 +26,9 @@ const never = <I extends Schema>(): Promise<Backend<I>> => Promise.reject(new Er
 const store = definePlugin({
   api: 1,
   name: "store",
-  doc: "A folder.",
+  doc: "A directory.",
   config: {
-    path: required(string(), "The folder."),
+    path: required(string(), "The directory."),
     secret: optional(string(), "A secret.", { sensitive: true, also: ["password"] }),
     peers: optional(
       listOf(

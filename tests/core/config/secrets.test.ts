@@ -6,16 +6,16 @@ import fc from "fast-check";
 import { isReference, Secrets } from "../../../src/core/config/secrets.ts";
 import { asFailure, type Failure, interrupted } from "../../../src/core/failure.ts";
 
-let folder = "";
+let directory = "";
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "images-secrets-"));
+  directory = await mkdtemp(join(tmpdir(), "images-secrets-"));
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => rm(directory, { recursive: true }));
 
 const secrets = (env: Record<string, string | undefined> = {}, timeout?: number): Secrets =>
   new Secrets({
-    directory: folder,
-    env: { PATH: process.env["PATH"], HOME: folder, ...env },
+    directory: directory,
+    env: { PATH: process.env["PATH"], HOME: directory, ...env },
     ...(timeout === undefined ? {} : { timeout }),
   });
 const failed = (promise: Promise<unknown>): Promise<Failure> =>
@@ -44,24 +44,24 @@ describe("resolve", () => {
     expect((await failed(secrets({ EMPTY: "" }).resolve("env:EMPTY"))).message).toBe("env:EMPTY is empty");
   });
 
-  test("from a file, relative to the folder or to the home", async () => {
-    await writeFile(join(folder, "key"), "line one\nline two\r\n");
+  test("from a file, relative to the directory or to the home", async () => {
+    await writeFile(join(directory, "key"), "line one\nline two\r\n");
     expect(await secrets().resolve("file:key")).toBe("line one\nline two");
-    expect(await secrets({ HOME: folder }).resolve("file:~/key")).toBe("line one\nline two");
+    expect(await secrets({ HOME: directory }).resolve("file:~/key")).toBe("line one\nline two");
     const missing = await failed(secrets().resolve("file:nope", { at }));
     expect(missing.message).toBe(
-      `the secret in ${join(folder, "nope")} cannot be read: ENOENT: no such file or directory`,
+      `the secret in ${join(directory, "nope")} cannot be read: ENOENT: no such file or directory`,
     );
     expect(missing.at).toEqual(at);
   });
 
-  test("from a command, run once by sh in the folder with the environment", async () => {
+  test("from a command, run once by sh in the directory with the environment", async () => {
     const some = secrets({ NAME: "x y" });
     const command = 'cmd:echo ran >> count; printf "%s in %s\\n" "$NAME" "$(pwd)"';
     const all = await Promise.all([some.resolve(command), some.resolve(command)]);
     all.push(await some.resolve(command));
-    expect(new Set(all)).toEqual(new Set([`x y in ${folder}`]));
-    expect(await readFile(join(folder, "count"), "utf8")).toBe("ran\n");
+    expect(new Set(all)).toEqual(new Set([`x y in ${directory}`]));
+    expect(await readFile(join(directory, "count"), "utf8")).toBe("ran\n");
   });
 
   test("a failed command tells its stderr and never its output", async () => {
@@ -79,7 +79,7 @@ describe("resolve", () => {
   test("a command that takes too long is killed with all that it started", async () => {
     const failure = await failed(secrets({}, 200).resolve("cmd:sleep 600 & echo $! > pid; wait"));
     expect(failure.message).toContain("took longer than 0.2 s");
-    const pid = Number(await readFile(join(folder, "pid"), "utf8"));
+    const pid = Number(await readFile(join(directory, "pid"), "utf8"));
     while (await running(pid)) await new Promise((done) => setTimeout(done, 5));
   });
 
@@ -93,7 +93,7 @@ describe("resolve", () => {
     expect((await third).code).toBe("run.interrupted");
     stop.abort(interrupted());
     expect((await first).code).toBe("run.interrupted");
-    await writeFile(join(folder, "go"), "");
+    await writeFile(join(directory, "go"), "");
     expect(await second).toBe("there");
   });
 

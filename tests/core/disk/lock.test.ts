@@ -6,7 +6,7 @@ import { claim, readHolder, release } from "../../../src/core/disk/lock.ts";
 import type { Holder } from "../../../src/core/model/state.ts";
 import { fileStorage } from "../../../src/core/store/file.ts";
 import { acquireLock, forceUnlock } from "../../../src/core/store/lock.ts";
-import { failureOf, folder, holder, signal } from "../store/help.ts";
+import { directory, failureOf, holder, signal } from "../store/help.ts";
 
 // For a machine that does much else.
 setDefaultTimeout(300_000);
@@ -50,7 +50,7 @@ async function contend(path: string, rounds: number, dying: number): Promise<str
 }
 
 test("20 processes, over a dead lock, and half of them killed while they hold it: never two at once, and it goes on", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   await put(`${path}.lock`, dead("gone"));
   expect(await contend(path, 2, 10)).toEqual(Array(10).fill("done"));
@@ -60,7 +60,7 @@ test("20 processes, over a dead lock, and half of them killed while they hold it
 }, 300_000);
 
 test("a lock of another host is never taken over", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "lock");
   const other = holder("far", { host: "another-host", pid: GONE });
   await put(path, other);
@@ -69,7 +69,7 @@ test("a lock of another host is never taken over", async () => {
 });
 
 test("a lock whose process cannot be seen from here is waited for", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "lock");
   const far = holder("far", { host: "another-host" });
   await put(path, far);
@@ -81,7 +81,7 @@ test("a lock whose process cannot be seen from here is waited for", async () => 
 });
 
 test("a dead holder is taken over, also when the one that was taking over died too", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "lock");
   await put(path, dead("one"));
   await put(`${path}.one`, dead("two"));
@@ -92,7 +92,7 @@ test("a dead holder is taken over, also when the one that was taking over died t
 });
 
 test("whoever comes late to take over finds the new holder and leaves the lock alone", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "lock");
   await put(path, dead("gone"));
   const answers = await Promise.all(["a", "b", "c", "d", "e"].map((id) => claim(path, holder(id))));
@@ -103,7 +103,7 @@ test("whoever comes late to take over finds the new holder and leaves the lock a
 });
 
 test("what is removed as a leftover of the former holder meanwhile is no error", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   for (let round = 0; round < 50; round++) {
     const path = join(dir.path, `lock-${round}`);
     await put(path, dead("gone"));
@@ -125,7 +125,7 @@ test("what is removed as a leftover of the former holder meanwhile is no error",
 });
 
 test("only the holder's own id releases", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "lock");
   await claim(path, holder("a"));
   expect(await release(path, "b", holder("b"))).toBe(false);
@@ -135,7 +135,7 @@ test("only the holder's own id releases", async () => {
 });
 
 test("contention says who, for what, since when, and the way out", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const storage = fileStorage(join(dir.path, "s.json"));
   const who = holder("run-1", { user: "alice", host: "build-1", pid: 4711, operation: "apply" });
   await put(join(dir.path, "s.json.lock"), who);
@@ -146,7 +146,7 @@ test("contention says who, for what, since when, and the way out", async () => {
 });
 
 test("waiting ends when the lock is given back, is told once, and can be aborted", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const storage = fileStorage(join(dir.path, "s.json"));
   const first = await acquireLock(storage, holder("a"), { signal });
   const notes: string[] = [];
@@ -171,7 +171,7 @@ test("waiting ends when the lock is given back, is told once, and can be aborted
 });
 
 test("a lock that is not given back in time is told with the time", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const storage = fileStorage(join(dir.path, "s.json"));
   await using _ = await acquireLock(storage, holder("a"), { signal });
   const { message } = await failureOf(acquireLock(storage, holder("b"), { signal, timeout: 0.1 }));
@@ -179,7 +179,7 @@ test("a lock that is not given back in time is told with the time", async () => 
 });
 
 test("unlock: only the right id, and nobody who is alive without force", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   const storage = fileStorage(path);
   expect((await failureOf(forceUnlock(storage, "x", { signal }))).message).toContain("is not locked");

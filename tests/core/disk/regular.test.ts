@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { openRegular, readSmall, SMALL } from "../../../src/core/disk/regular.ts";
-import { folder } from "../store/help.ts";
+import { directory } from "../store/help.ts";
 
 const LARGE = 8 << 20;
 
 /** A file of large and small reads, opened a second time: the first call of a file system is asynchronous, those after it are made at once. */
 async function opened() {
-  await using at = await folder();
+  await using at = await directory();
   const path = `${at.path}/file`;
   await writeFile(path, Buffer.alloc(LARGE, "x"));
   await (await openRegular(path)).close();
@@ -38,7 +38,7 @@ test("what is closed reads nothing more, whatever has its number by then", async
 });
 
 test("a small file is read whole by one call; anything else is left to be opened", async () => {
-  await using at = await folder();
+  await using at = await directory();
   for (const size of [0, 1, 5000, SMALL - 1, SMALL]) {
     const bytes = Buffer.alloc(size, "b");
     await writeFile(`${at.path}/small`, bytes);

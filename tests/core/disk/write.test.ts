@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { replaceFile } from "../../../src/core/disk/write.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import { stateFailure } from "../../../src/core/store/failure.ts";
-import { contents, failureOf, folder } from "../store/help.ts";
+import { contents, directory, failureOf } from "../store/help.ts";
 
 // For a machine that does much else.
 setDefaultTimeout(300_000);
@@ -32,7 +32,7 @@ test("a Failure stays what it is", () => {
 });
 
 test("a file is replaced whole, and nothing is left beside it when that fails", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   await replaceFile(join(dir.path, "a"), "one");
   await replaceFile(join(dir.path, "a"), "two", { backup: join(dir.path, "b") });
   expect(await contents(dir.path)).toEqual({ a: "two", b: "one" });
@@ -47,7 +47,7 @@ const small = (path: string): string => `mount -t tmpfs -o size=256k none ${path
 const apart = (command: string) =>
   Bun.spawn(["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", command], { stderr: "pipe" });
 const mayMount = async (): Promise<boolean> => {
-  await using dir = await folder();
+  await using dir = await directory();
   return Bun.which("unshare") !== null && (await apart(small(dir.path)).exited) === 0;
 };
 
@@ -55,7 +55,7 @@ const mayMount = async (): Promise<boolean> => {
 test.if(await mayMount())(
   "a full disk, and one that cannot be written: what was there stays, what was acknowledged is kept, and it goes on later",
   async () => {
-    await using dir = await folder();
+    await using dir = await directory();
     const script = join(import.meta.dir, "../store/children/full.ts");
     const child = apart(`${small(dir.path)}\n${process.execPath} ${script} ${dir.path}`);
     const said = (await new Response(child.stdout).text()) + (await new Response(child.stderr).text());

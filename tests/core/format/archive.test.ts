@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { untar } from "../../../src/core/format/tar.ts";
 import { unzip } from "../../../src/core/format/unzip.ts";
-import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, folder, has, pieces, run } from "./tools.ts";
+import { all, codeOf, digestOf, directory, disk, FIXTURES, fixtureDisk, has, pieces, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -67,7 +67,7 @@ for (const [kind, member] of [
 describe("tar archives of every kind", () => {
   for (const format of ["v7", "ustar", "gnu", "oldgnu", "pax"]) {
     test.skipIf(noTar !== "")(`${format}${noTar}`, async () => {
-      await using at = await folder();
+      await using at = await directory();
       const raw = disk(300_001);
       await Bun.write(join(at.path, "dir/disk.raw"), raw);
       await Bun.write(join(at.path, "dir/other"), "x");
@@ -83,7 +83,7 @@ describe("tar archives of every kind", () => {
 
   for (const format of ["gnu", "pax"]) {
     test.skipIf(noTar !== "")(`long names, ${format}${noTar}`, async () => {
-      await using at = await folder();
+      await using at = await directory();
       const name = `${"d".repeat(120)}/${"ä".repeat(100)}`;
       await Bun.write(join(at.path, name), "long");
       const bytes = run(["tar", "-C", at.path, `--format=${format}`, "-c", name]);
@@ -93,7 +93,7 @@ describe("tar archives of every kind", () => {
 
   for (const format of ["v7", "gnu", "pax"]) {
     test.skipIf(noTar !== "")(`a link is no file: the error names the file, ${format}${noTar}`, async () => {
-      await using at = await folder();
+      await using at = await directory();
       const name = format === "v7" ? "images/disk.raw" : `${"d".repeat(120)}/disk.raw`;
       await Bun.write(join(at.path, name), "disk");
       run(["ln", join(at.path, name), join(at.path, "hard")]);
@@ -117,7 +117,7 @@ describe("tar archives of every kind", () => {
   ] as const;
   for (const options of SPARSE) {
     test.skipIf(noTar !== "")(`sparse files, ${options.join(" ")}${noTar}`, async () => {
-      await using at = await folder();
+      await using at = await directory();
       const path = join(at.path, "disk.raw");
       const file = await open(path, "w");
       for (let part = 0; part < 30; part += 1) await file.write(disk(5000, part), 0, 5000, part * 30_000);
@@ -132,7 +132,7 @@ describe("tar archives of every kind", () => {
   }
 
   test.skipIf(noTar !== "")(`the oldest sparse form is refused${noTar}`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const file = await open(join(at.path, "disk.raw"), "w");
     await file.write(disk(5000), 0, 5000, 1_000_000);
     await file.close();
@@ -143,7 +143,7 @@ describe("tar archives of every kind", () => {
 
 describe("zip archives of every kind", () => {
   const made = async (options: readonly string[], raw: Uint8Array): Promise<Uint8Array> => {
-    await using at = await folder();
+    await using at = await directory();
     await Bun.write(join(at.path, "dir/disk.raw"), raw);
     await Bun.write(join(at.path, "dir/other"), "x".repeat(3000));
     const path = join(at.path, "it.zip");

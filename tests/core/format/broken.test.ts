@@ -10,7 +10,7 @@ import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
 import { untar } from "../../../src/core/format/tar.ts";
 import { unzip } from "../../../src/core/format/unzip.ts";
-import { FIXTURES, folder, random } from "./tools.ts";
+import { directory, FIXTURES, random } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -112,7 +112,7 @@ for (const [name, read] of Object.entries(READERS)) {
 }
 
 test("broken qcow2 files fail as broken streams do", async () => {
-  await using at = await folder();
+  await using at = await directory();
   const path = join(at.path, "image");
   const original = await Bun.file(join(FIXTURES, "v3.qcow2")).bytes();
   for (let seed = 1; seed <= 100; seed += 1) {

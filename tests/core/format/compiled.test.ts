@@ -1,12 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { digestOf, FIXTURES, fixtureDisk, folder } from "./tools.ts";
+import { digestOf, directory, FIXTURES, fixtureDisk } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
-test("a compiled program packs, unpacks, converts and hashes from an empty folder", async () => {
-  await using at = await folder();
+test("a compiled program packs, unpacks, converts and hashes from an empty directory", async () => {
+  await using at = await directory();
   const program = join(at.path, "program");
   const empty = join(at.path, "empty");
   await mkdir(empty);

@@ -5,7 +5,7 @@ import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { convert } from "../../../src/core/format/convert.ts";
 import { planTransform } from "../../../src/core/format/plan.ts";
 import { identifyFile, transform } from "../../../src/core/format/transform.ts";
-import { all, codeOf, digestOf, disk, FIXTURES, folder, has, pieces, qemu, random, run } from "./tools.ts";
+import { all, codeOf, digestOf, directory, disk, FIXTURES, has, pieces, qemu, random, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -47,7 +47,7 @@ test("without qemu-img the error names the package", () => {
 describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
   for (const [name, kind] of Object.entries(KINDS)) {
     test(`${name}: to raw and to qcow2, from a file and from a stream`, async () => {
-      await using at = await folder();
+      await using at = await directory();
       const path = join(at.path, "image");
       const work = join(at.path, "work");
       run(["mkdir", "-m", "700", work]);
@@ -76,7 +76,7 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
   }
 
   test("a disk inside of an archive", async () => {
-    await using at = await folder();
+    await using at = await directory();
     await made(["vmdk", "-o", "subformat=streamOptimized"], join(at.path, "disk.vmdk"));
     run(["tar", "-C", at.path, "-czf", join(at.path, "a.tgz"), "disk.vmdk"]);
     const path = join(at.path, "a.tgz");
@@ -86,7 +86,7 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
   });
 
   test("broken at random places: a failure or a disk, and nothing is left", async () => {
-    await using at = await folder();
+    await using at = await directory();
     const next = random(9);
     for (const [format, kind] of [
       ["vmdk", ["vmdk"]],
@@ -96,7 +96,7 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
     ] as const) {
       await made(kind, join(at.path, "image"));
       const whole = await Bun.file(join(at.path, "image")).bytes();
-      await using work = await folder();
+      await using work = await directory();
       for (let round = 0; round < 6; round += 1) {
         const bytes = whole.slice(0, round === 5 ? whole.length >> 1 : whole.length);
         for (let changes = 0; changes < 4; changes += 1) bytes[next() % Math.min(bytes.length, 4096)] = next() & 0xff;
@@ -108,8 +108,8 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
   });
 
   test("cut off, it is no disk with zeros at its end", async () => {
-    await using at = await folder();
-    await using work = await folder();
+    await using at = await directory();
+    await using work = await directory();
     const full = disk(3 << 20, 6).map((byte) => byte | 1);
     for (const [format, kind] of [
       ["vmdk", ["vmdk"]],
@@ -131,7 +131,7 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
   });
 
   test("a disk of 0 bytes is none: nothing is made of it", async () => {
-    await using at = await folder();
+    await using at = await directory();
     for (const kind of ["qcow2", "vmdk", "vdi", "vhdx"] as const) {
       const path = join(at.path, kind);
       qemu("create", "-f", kind, path, "0");
@@ -144,8 +144,8 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
   });
 
   test("a disk beyond the limit, an image on another, and a signal", async () => {
-    await using at = await folder();
-    await using work = await folder();
+    await using at = await directory();
+    await using work = await directory();
     const named = (name: string): string => join(at.path, name);
     qemu("create", "-q", "-f", "vdi", named("large.vdi"), 1 << 30);
     const large = await Bun.file(named("large.vdi")).bytes();
@@ -169,7 +169,7 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
 test("qemu-img runs as nobody, within limits, with its own few variables, and a signal ends it", async () => {
   // Where `nobody` may go: a TMPDIR may be root's alone.
   const at = { path: await mkdtemp("/tmp/images-qemu-") };
-  await using work = await folder();
+  await using work = await directory();
   const fifo = join(at.path, "fifo");
   run(["mkfifo", "-m", "666", fifo]);
   const lines = ["#!/bin/sh", `(id -u; ulimit -v; ulimit -t; env | grep -c SECRET; pwd) > ${fifo}`, "exec sleep 1000"];
@@ -201,7 +201,7 @@ test("qemu-img runs as nobody, within limits, with its own few variables, and a 
 
 test("a qemu-img that is a script ends with all that it has started", async () => {
   const at = { path: await mkdtemp("/tmp/images-qemu-") };
-  await using work = await folder();
+  await using work = await directory();
   const fifo = join(at.path, "fifo");
   run(["mkfifo", "-m", "666", fifo]);
   // The child of the script holds the script's stdout, and the fifo.
@@ -235,7 +235,7 @@ const alone = has("unshare") && Bun.spawnSync(["unshare", "-r", "true"]).success
 test.skipIf(!alone || missing !== "")(
   `in a namespace whose only user is root, qemu-img runs as that one${alone ? missing : " (skipped: unshare -r does not work here)"}`,
   async () => {
-    await using at = await folder();
+    await using at = await directory();
     await made(["vdi"], join(at.path, "image"));
     const program = [
       `import { convert } from ${JSON.stringify(join(import.meta.dir, "../../../src/core/format/convert.ts"))};`,
@@ -250,7 +250,7 @@ test.skipIf(!alone || missing !== "")(
 );
 
 test("a qemu-img that its user may not start is an error, and the directory that it works in may be below one of root's alone", async () => {
-  await using at = await folder();
+  await using at = await directory();
   const { PATH = "" } = process.env;
   await mkdir(join(at.path, "bin"));
   await Bun.write(join(at.path, "bin", "qemu-img"), "#!/bin/sh\ntrue\n");

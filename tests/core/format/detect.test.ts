@@ -5,7 +5,20 @@ import { compress } from "../../../src/core/format/compression.ts";
 import { detect, HEAD } from "../../../src/core/format/detect.ts";
 import { identify, identifyHead, WINDOW } from "../../../src/core/format/identify.ts";
 import { identifyFile } from "../../../src/core/format/transform.ts";
-import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, folder, has, pieces, qemu, random, run } from "./tools.ts";
+import {
+  all,
+  codeOf,
+  digestOf,
+  directory,
+  disk,
+  FIXTURES,
+  fixtureDisk,
+  has,
+  pieces,
+  qemu,
+  random,
+  run,
+} from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -85,7 +98,7 @@ describe("a format is told by its bytes", () => {
   });
 
   test.skipIf(missing !== "")(`what qemu-img makes${missing}`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const raw = join(at.path, "raw");
     await Bun.write(raw, disk(1 << 20));
     for (const [options, format] of [
@@ -105,7 +118,7 @@ describe("a format is told by its bytes", () => {
 
   const makers = has("mksquashfs", "genisoimage") ? "" : " (skipped: mksquashfs or genisoimage is not installed)";
   test.skipIf(makers !== "")(`what mksquashfs and genisoimage make${makers}`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const [squash, iso] = [join(at.path, "a"), join(at.path, "b")];
     run(["mksquashfs", FIXTURES, squash, "-quiet", "-no-progress"]);
     run(["genisoimage", "-quiet", "-o", iso, FIXTURES]);

@@ -5,7 +5,7 @@ import { FileAccess } from "../../../src/core/format/access.ts";
 import { extentsOf, GRAIN } from "../../../src/core/format/holes.ts";
 import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
 import { qcow2Of } from "../../../src/core/format/qcow2/write.ts";
-import { folder } from "./tools.ts";
+import { directory } from "./tools.ts";
 
 /** A file of this size with data at these places. */
 async function holed(path: string, size: number, places: readonly number[]): Promise<void> {
@@ -18,7 +18,7 @@ const SIZE = 40 * 2 ** 20 + 100;
 const PLACES = [0, 3, GRAIN - 2, 5 * 2 ** 20, 9 * 2 ** 20 + 17, SIZE - 4];
 
 test("extents are in order, of whole grains, and hold all data", async () => {
-  await using at = await folder();
+  await using at = await directory();
   const path = join(at.path, "disk");
   for (const [index, places] of [[], [0], [SIZE - 4], PLACES].entries()) {
     await holed(`${path}${index}`, SIZE, places);
@@ -35,7 +35,7 @@ test("extents are in order, of whole grains, and hold all data", async () => {
 });
 
 test("a disk with holes becomes the same qcow2 as its bytes do, and how far it was read is told", async () => {
-  await using at = await folder();
+  await using at = await directory();
   const path = join(at.path, "disk");
   await holed(path, SIZE, PLACES);
   const told: number[] = [];

@@ -7,7 +7,7 @@ import { compress, decompress, type Packing } from "../../../src/core/format/com
 import { planTransform } from "../../../src/core/format/plan.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
 import { identifyFile, transform } from "../../../src/core/format/transform.ts";
-import { all, digestOf, FIXTURES, folder, has, qemu, random, run } from "./tools.ts";
+import { all, digestOf, directory, FIXTURES, has, qemu, random, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -109,7 +109,7 @@ for (const [name, { file, member, make, needs, large = true }] of Object.entries
     const packedLesser = () => (small ??= packed(lesser));
 
     async function packed(of: Uint8Array): Promise<Uint8Array> {
-      await using at = await folder();
+      await using at = await directory();
       const raw = join(at.path, "disk.raw");
       await Bun.write(raw, of);
       return await make(raw, of);
@@ -120,7 +120,7 @@ for (const [name, { file, member, make, needs, large = true }] of Object.entries
       bytes: Uint8Array,
       ways: readonly (((path: string) => ByteStream) | undefined)[],
     ): Promise<string[]> {
-      await using at = await folder();
+      await using at = await directory();
       const path = join(at.path, file);
       await Bun.write(path, bytes);
       const detected = await identifyFile(path, { member });

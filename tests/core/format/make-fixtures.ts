@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { FIXTURES, fixtureDisk, folder, qemu, run } from "./tools.ts";
+import { directory, FIXTURES, fixtureDisk, qemu, run } from "./tools.ts";
 
 // Makes the files of tests/fixtures/formats again; they are committed, so that the tests prove something without these programs.
-await using at = await folder();
+await using at = await directory();
 const raw = fixtureDisk();
 const disk = join(at.path, "disk.raw");
 await Bun.write(disk, raw);

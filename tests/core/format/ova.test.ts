@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
 import { identifyFile, transform } from "../../../src/core/format/transform.ts";
-import { all, codeOf, digestOf, disk, FIXTURES, folder, pieces, run } from "./tools.ts";
+import { all, codeOf, digestOf, directory, disk, FIXTURES, pieces, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -32,7 +32,7 @@ async function ova(at: string, description: string, files: Readonly<Record<strin
 }
 
 test("the disk of an OVA is found by itself, behind its other files", async () => {
-  await using at = await folder();
+  await using at = await directory();
   const raw = disk(3 << 20, 8);
   const qcow2 = await Bun.file(join(FIXTURES, "v3.qcow2")).bytes();
   const path = await ova(at.path, ovf("disk&amp;1.img"), { "notes.iso": disk(2 << 20), "disk&1.img": raw });
@@ -42,13 +42,13 @@ test("the disk of an OVA is found by itself, behind its other files", async () =
   expect(digestOf(await all(transform({ kind: "file", path }, plan, options)))).toBe(digestOf(raw));
   const stream = { kind: "stream", bytes: pieces(await Bun.file(path).bytes(), 70_000) } as const;
   expect(digestOf(await all(transform(stream, plan, options)))).toBe(digestOf(raw));
-  await using other = await folder();
+  await using other = await directory();
   const second = await ova(other.path, ovf("disk.qcow2"), { "disk.qcow2": qcow2 });
   expect(planTransform(await identifyFile(second), RAW).steps).toEqual(["untar", "qcow2->raw"]);
 });
 
 test("where a tar archive is taken, an OVA is passed on as it is", async () => {
-  await using at = await folder();
+  await using at = await directory();
   const path = await ova(at.path, ovf("disk.img"), { "disk.img": disk(5000) });
   const detected = await identifyFile(path);
   expect(planTransform(detected, { formats: "any", compressions: "any" })).toMatchObject({ steps: [], format: "tar" });
@@ -76,7 +76,7 @@ test("the manifest of an OVA has to agree, before and behind its disk, whoever n
     ])
       for (const of of ["nothing", "the disk", "the description"])
         for (const member of [undefined, "disk.img"]) {
-          await using at = await folder();
+          await using at = await directory();
           const line = (name: string, bytes: Uint8Array | string) =>
             `${algorithm.toUpperCase()}(${name})= ${hexOf(algorithm, bytes)}\r\n`;
           const manifest =
@@ -101,10 +101,10 @@ test("the manifest of an OVA has to agree, before and behind its disk, whoever n
 
 test("the disk of an OVA is named by a URL, relative to the description", async () => {
   const raw = disk(3 << 20, 8);
-  await using at = await folder();
+  await using at = await directory();
   const path = await ova(at.path, ovf("my%20disk.img"), { "my disk.img": raw });
   expect(await machine(path)()).toBe(digestOf(raw));
-  await using below = await folder();
+  await using below = await directory();
   await mkdir(join(below.path, "vm"));
   await Bun.write(join(below.path, "vm/machine.ovf"), ovf("disk.img"));
   await Bun.write(join(below.path, "vm/disk.img"), raw);
@@ -114,7 +114,7 @@ test("the disk of an OVA is named by a URL, relative to the description", async 
 });
 
 test("two disks, none, and one that needs other files", async () => {
-  await using two = await folder();
+  await using two = await directory();
   const path = await ova(two.path, ovf("a.img", "b.img"), { "a.img": disk(5000), "b.img": disk(6000) });
   expect(await codeOf((async () => planTransform(await identifyFile(path), RAW))())).toBe("source.format");
   await expect(identifyFile(path, { member: true })).rejects.toMatchObject({
@@ -122,10 +122,10 @@ test("two disks, none, and one that needs other files", async () => {
     hint: expect.stringContaining('"a.img", "b.img"'),
   });
   expect(planTransform(await identifyFile(path, { member: "b.img" }), RAW).steps).toEqual(["untar"]);
-  await using none = await folder();
+  await using none = await directory();
   const empty = await ova(none.path, ovf(), { "a.img": disk(5000) });
   expect(await codeOf(identifyFile(empty, { member: true }))).toBe("source.member");
-  await using unsafe = await folder();
+  await using unsafe = await directory();
   const qcow2 = new Uint8Array(await Bun.file(join(FIXTURES, "v3.qcow2")).arrayBuffer());
   new DataView(qcow2.buffer).setUint32(76, 4);
   const wrong = await ova(unsafe.path, ovf("disk.qcow2"), { "disk.qcow2": qcow2 });

@@ -2,12 +2,12 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { qcow2Of } from "../../../src/core/format/qcow2/write.ts";
-import { disk, folder, run } from "./tools.ts";
+import { directory, disk, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
 test("qcow2 to raw gives the memory of its pieces back in time", async () => {
-  await using at = await folder();
+  await using at = await directory();
   const [raw, image] = [join(at.path, "disk.raw"), join(at.path, "disk.qcow2")];
   const part = disk(1 << 20, 3).map((byte) => byte | 1);
   const file = await open(raw, "wx");

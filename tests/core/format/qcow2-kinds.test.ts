@@ -6,7 +6,7 @@ import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { qcow2Header, readQcow2 } from "../../../src/core/format/qcow2/read.ts";
 import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
-import { all, codeOf, digestOf, disk, FIXTURES, fixtureDisk, folder, has, pieces, qemu, run } from "./tools.ts";
+import { all, codeOf, digestOf, directory, disk, FIXTURES, fixtureDisk, has, pieces, qemu, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -49,7 +49,7 @@ describe("qcow2 images that are kept with the tests", () => {
 
 describe("a qcow2 image that went through much", () => {
   const made = async (options: string, after: (image: string) => void): Promise<void> => {
-    await using at = await folder();
+    await using at = await directory();
     const [raw, image, back] = [join(at.path, "raw"), join(at.path, "image"), join(at.path, "back")];
     await Bun.write(raw, disk(300_544, 4, 60));
     qemu("convert", "-t", "unsafe", "-f", "raw", "-O", "qcow2", "-o", options, raw, image);
@@ -114,7 +114,7 @@ describe("a stream in another order than the disk", () => {
   };
 
   test.skipIf(missing !== "")(`goes through a temporary file that leaves nothing${missing}`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const bytes = await backwards(at.path);
     const before = await readdir(at.path);
     {
@@ -133,7 +133,7 @@ describe("a stream in another order than the disk", () => {
   });
 
   test.skipIf(missing !== "")(`needs none when the order is that of the disk${missing}`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const [raw, image] = [join(at.path, "raw"), join(at.path, "image")];
     await Bun.write(raw, disk(5 << 20, 2, 2000));
     for (const options of [[], ["-c"], ["-o", "cluster_size=4k"], ["-o", "extended_l2=on"]]) {
@@ -156,7 +156,7 @@ describe("a stream in another order than the disk", () => {
 
 describe("what cannot be read is refused with a reason", () => {
   test.skipIf(missing !== "")(`a backing file, an external data file, encryption${missing}`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const name = (one: string): string => join(at.path, one);
     qemu("create", "-f", "qcow2", name("base"), "1M");
     qemu("create", "-f", "qcow2", "-b", "base", "-F", "qcow2", name("top"));
@@ -241,7 +241,7 @@ describe("what cannot be read is refused with a reason", () => {
       ["L2 -> out", changed(good, first, 0x80000001)],
       ["L2 twice", changed(good, first + 12, view.getUint32(first + 4))],
     ];
-    await using at = await folder();
+    await using at = await directory();
     for (const [what, bytes] of broken) {
       const path = join(at.path, "image");
       await Bun.write(path, bytes);

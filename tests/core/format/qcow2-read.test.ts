@@ -6,7 +6,7 @@ import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
 import { qcow2Of } from "../../../src/core/format/qcow2/write.ts";
 import { plain } from "../../../src/core/format/segment.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
-import { all, digestOf, disk, folder, has, lentAll, lentPieces, pieces, qemu } from "./tools.ts";
+import { all, digestOf, directory, disk, has, lentAll, lentPieces, pieces, qemu } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -49,7 +49,7 @@ describe("a qcow2 image is read as qemu-img reads it", () => {
   for (const { create, convert = [] } of OPTIONS) {
     const name = [create, ...convert].filter((word) => word !== undefined).join(" ");
     test.skipIf(missing !== "")(`${name}${missing}`, async () => {
-      await using at = await folder();
+      await using at = await directory();
       await Bun.write(join(at.path, "raw"), RAW);
       const image = join(at.path, "image");
       qemu(
@@ -79,7 +79,7 @@ describe("a qcow2 image is read as qemu-img reads it", () => {
 
 for (const kind of ["file", "stream"] as const)
   test(`a disk out of a ${kind} goes round in few buffers when it is lent, and is made anew when it is not`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const bytes = Buffer.alloc(24 << 20);
     for (let i = 0; i < bytes.length; i += 4096) bytes.writeUInt32LE(i + 1, i);
     const path = join(at.path, "image");

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { watchedQcow2 } from "../../../src/core/format/qcow2/watch.ts";
 import { identifyFile } from "../../../src/core/format/transform.ts";
-import { all, codeOf, disk, FIXTURES, folder, has, pieces, qemu } from "./tools.ts";
+import { all, codeOf, directory, disk, FIXTURES, has, pieces, qemu } from "./tools.ts";
 
 const fixture = async (name: string): Promise<Uint8Array<ArrayBuffer>> =>
   new Uint8Array(await Bun.file(join(FIXTURES, name)).arrayBuffer());
@@ -52,7 +52,7 @@ describe("a qcow2 image that is passed on as a stream", () => {
       spoil(view, Number(view.getBigUint64(64)));
       for (const most of [100, 1 << 20])
         expect(await codeOf(all(watchedQcow2(pieces(bytes, most), bytes.length)))).toStartWith(code);
-      await using place = await folder();
+      await using place = await directory();
       await Bun.write(`${place.path}/x.qcow2`, bytes);
       expect(await codeOf(identifyFile(`${place.path}/x.qcow2`))).toStartWith(code);
     });
@@ -61,7 +61,7 @@ describe("a qcow2 image that is passed on as a stream", () => {
   test.skipIf(noQemu !== "")(
     `snapshots as qemu-img leaves them, the last one at the very end: taken${noQemu}`,
     async () => {
-      await using place = await folder();
+      await using place = await directory();
       const path = `${place.path}/x.qcow2`;
       await Bun.write(`${place.path}/raw`, disk(1 << 20, 4));
       qemu("convert", "-f", "raw", "-O", "qcow2", `${place.path}/raw`, path);

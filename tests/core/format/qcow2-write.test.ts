@@ -6,7 +6,7 @@ import { CLUSTER, ClusterMap, layoutOf, tablesOf } from "../../../src/core/forma
 import { readQcow2 } from "../../../src/core/format/qcow2/read.ts";
 import { qcow2Of, type RawInput, type WriteOptions } from "../../../src/core/format/qcow2/write.ts";
 import { plain } from "../../../src/core/format/segment.ts";
-import { all, codeOf, digestOf, disk, folder, has, pieces, qemu } from "./tools.ts";
+import { all, codeOf, digestOf, directory, disk, has, pieces, qemu } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -45,7 +45,7 @@ describe("a qcow2 image that was written", () => {
   for (const { name, bytes } of DISKS) {
     for (const way of ways) {
       test(`is the disk again: ${name}, from ${way.name}`, async () => {
-        await using at = await folder();
+        await using at = await directory();
         const raw = bytes();
         const path = join(at.path, "raw");
         await Bun.write(path, raw);
@@ -62,7 +62,7 @@ describe("a qcow2 image that was written", () => {
       });
 
       test.skipIf(missing !== "")(`is good for qemu-img: ${name}, from ${way.name}${missing}`, async () => {
-        await using at = await folder();
+        await using at = await directory();
         const raw = bytes();
         const path = join(at.path, "raw");
         await Bun.write(path, raw);
@@ -76,7 +76,7 @@ describe("a qcow2 image that was written", () => {
   }
 
   test.skipIf(missing !== "")(`has as many tables as a large disk needs${missing}`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const path = join(at.path, "raw");
     const raw = await open(path, "w");
     const map = new ClusterMap();
@@ -105,7 +105,7 @@ describe("a qcow2 image that was written", () => {
   });
 
   test("is not made of a disk beyond the limit", async () => {
-    await using at = await folder();
+    await using at = await directory();
     const input = (): RawInput => ({ kind: "stream", bytes: pieces(disk(100_000)), size: 100_000 });
     expect(await codeOf(qcow2Of(input(), { limit: 99_999 }))).toBe("source.limit");
     expect(await codeOf(qcow2Of(input(), { limit: 99_999, directory: at.path }))).toBe("source.limit");

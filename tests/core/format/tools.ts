@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
 import type { ByteStream } from "../../../src/core/format/bytes.ts";
 
-/** A folder that goes away with its `await using`. */
-export async function folder(): Promise<{ readonly path: string } & AsyncDisposable> {
+/** A directory that goes away with its `await using`. */
+export async function directory(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), "images-format-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }

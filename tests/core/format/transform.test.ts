@@ -7,7 +7,7 @@ import { type Detected, identifyHead } from "../../../src/core/format/identify.t
 import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
 import { plain, sparse, writeSparse } from "../../../src/core/format/segment.ts";
 import { identifyFile, transform } from "../../../src/core/format/transform.ts";
-import { all, codeOf, digestOf, FIXTURES, fixtureDisk, folder, pieces } from "./tools.ts";
+import { all, codeOf, digestOf, directory, FIXTURES, fixtureDisk, pieces } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -91,7 +91,7 @@ describe("a transform", () => {
   const NAMES = ["v2.qcow2", "zstd.qcow2", "disk.raw.gz", "disk.raw.bz2", "disk.raw.xz", "disk.raw.zst"];
 
   test("gives the plain disk, from a file and from a stream", async () => {
-    await using at = await folder();
+    await using at = await directory();
     for (const name of NAMES) {
       const path = join(FIXTURES, name);
       const plan = planTransform(await identifyFile(path), RAW);
@@ -104,7 +104,7 @@ describe("a transform", () => {
 
   test("finds out on the way what a member is", async () => {
     const inner = await fixture("v3.qcow2");
-    await using at = await folder();
+    await using at = await directory();
     await Bun.write(join(at.path, "big"), new Uint8Array(4 << 20));
     const header = (await fixture("disk.tar")).slice(1024, 1536);
     for (const [name, size] of [
@@ -154,7 +154,7 @@ describe("a transform", () => {
   });
 
   test("goes all the way round", async () => {
-    await using at = await folder();
+    await using at = await directory();
     const wanted = target("qcow2", "zst");
     const bytes = await fixture("disk.raw.xz");
     const plan = planTransform(await identifyHead(bytes), wanted);
@@ -175,7 +175,7 @@ describe("a transform", () => {
   });
 
   test("leaves out zeros for a target that can do without", async () => {
-    await using at = await folder();
+    await using at = await directory();
     const raw = new Uint8Array(3 << 20);
     raw.set(fixtureDisk(), 1 << 20);
     const packed = await all(compress("gz", bytesOf(raw)));

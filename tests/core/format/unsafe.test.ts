@@ -5,7 +5,7 @@ import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress } from "../../../src/core/format/compression.ts";
 import { identify, identifyHead } from "../../../src/core/format/identify.ts";
 import { identifyFile } from "../../../src/core/format/transform.ts";
-import { all, codeOf, FIXTURES, folder, has, qemu } from "./tools.ts";
+import { all, codeOf, directory, FIXTURES, has, qemu } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -170,14 +170,14 @@ describe("an image that is not whole by itself is refused where it is looked at,
         const packed = await all(compress("gz", bytesOf(bytes)));
         expect(await verdict(identify(bytesOf(packed)))).toStartWith(expected);
       }
-      await using at = await folder();
+      await using at = await directory();
       await Bun.write(join(at.path, "image"), bytes);
       expect(await verdict(identifyFile(join(at.path, "image")))).toStartWith(expected);
     });
   }
 
   test("qcow2 that lacks its last clusters", async () => {
-    await using at = await folder();
+    await using at = await directory();
     const path = join(at.path, "image");
     const bytes = await fixture("v3.qcow2");
     for (let end = bytes.length - 512; end > bytes.length / 2; end -= 8192) {
@@ -188,7 +188,7 @@ describe("an image that is not whole by itself is refused where it is looked at,
 
   const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
   test.skipIf(missing !== "")(`what qemu-img makes, whole and on top of another${missing}`, async () => {
-    await using at = await folder();
+    await using at = await directory();
     const named = (name: string): string => join(at.path, name);
     await Bun.write(named("disk.raw"), new Uint8Array(3 << 20).fill(7));
     const kinds = {

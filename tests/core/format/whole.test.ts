@@ -6,7 +6,7 @@ import { identifyFile, transform } from "../../../src/core/format/transform.ts";
 import { watched } from "../../../src/core/format/whole.ts";
 import type { Format } from "../../../src/core/model/image.ts";
 import { failureOf } from "../source/kit.ts";
-import { codeOf, disk, folder, has, pieces, qemu, random } from "./tools.ts";
+import { codeOf, directory, disk, has, pieces, qemu, random } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
@@ -30,7 +30,7 @@ const NOISE = Uint8Array.from({ length: 65_536 }, () => (next() & 0xff) | 1);
 const noQemu = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
 
 async function made(words: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
-  await using place = await folder();
+  await using place = await directory();
   // The end is data, so that the last grain of each format is there.
   await Bun.write(`${place.path}/raw`, Buffer.concat([disk(FLAT - 65_536, 5), NOISE]));
   qemu("convert", "-f", "raw", ...words, `${place.path}/raw`, `${place.path}/out`);
@@ -115,7 +115,7 @@ describe.skipIf(noQemu !== "")(`images that are passed on${noQemu}`, () => {
     const verdict = async (at: number) => {
       const dirty = image.slice();
       dirty.set(dirty.subarray((1 << 20) + 32, (1 << 20) + 48), at + 48);
-      await using place = await folder();
+      await using place = await directory();
       await Bun.write(`${place.path}/x.vhdx`, dirty);
       const asked = [
         async () => await come(watched("vhdx", pieces(dirty, 70_000), dirty.length)),

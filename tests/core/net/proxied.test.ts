@@ -68,8 +68,8 @@ test("a pin and our own certificate hold through a tunnel, and so does a proxy b
     rejectUnauthorized: true,
   });
   const tls = { pin: pem("pinned.crt"), cert: pem("client.crt"), key: pem("client.key") };
-  const folder = new URL("../../fixtures/tls/ca.crt", import.meta.url).pathname;
-  await using us = opened({ url: server.url, tls }, { env: { https_proxy: proxy.url, SSL_CERT_FILE: folder } });
+  const directory = new URL("../../fixtures/tls/ca.crt", import.meta.url).pathname;
+  await using us = opened({ url: server.url, tls }, { env: { https_proxy: proxy.url, SSL_CERT_FILE: directory } });
   expect(await us.door.json("GET", "x", { signal })).toEqual({});
   expect(proxy.heads.length).toBe(1);
 });

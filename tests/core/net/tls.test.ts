@@ -100,16 +100,16 @@ test("pin, certificate and unix socket are for the door's own server only", asyn
 });
 
 test("SSL_CERT_FILE adds authorities to the usual ones", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "images-tls-"));
-  await using _ = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
-  const file = join(folder, "ca.pem");
+  const directory = await mkdtemp(join(tmpdir(), "images-tls-"));
+  await using _ = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) };
+  const file = join(directory, "ca.pem");
   await Bun.write(file, pem("ca.crt"));
   await using server = await raw(greets, SERVER);
   await using us = opened({ url: server.url }, { env: { SSL_CERT_FILE: file } });
   expect(await us.door.json("GET", "", { signal })).toEqual({ client: null });
-  await using them = opened({ url: server.url }, { env: { SSL_CERT_FILE: join(folder, "none") } });
+  await using them = opened({ url: server.url }, { env: { SSL_CERT_FILE: join(directory, "none") } });
   const failure = await failed(them.door.json("GET", "", { signal }));
-  expect([failure.code, failure.message.includes(join(folder, "none"))]).toEqual(["backend.tls", true]);
+  expect([failure.code, failure.message.includes(join(directory, "none"))]).toEqual(["backend.tls", true]);
 });
 
 test("certificates that cannot be read are told before anything is sent", async () => {

@@ -168,7 +168,7 @@ test("what killed processes have left is swept away, what live ones do is not", 
 
 test("a lock is held by one, waited for by others, and taken over from the dead", async () => {
   await using place = await bench();
-  const path = join(place.folder, "locks", "one");
+  const path = join(place.directory, "locks", "one");
   const first = await lock(path, "a download", { signal: never });
   const told: string[] = [];
   const second = lock(path, "a download", { signal: never, clock: hurried, waiting: (who) => void told.push(who) });
@@ -185,7 +185,7 @@ test("a lock is held by one, waited for by others, and taken over from the dead"
 
 test("a killed holder's lock is free at once", async () => {
   await using place = await bench();
-  const path = join(place.folder, "lock");
+  const path = join(place.directory, "lock");
   const program = `import { lock } from ${JSON.stringify(join(import.meta.dir, "../../../src/core/disk/lease.ts"))};
     await lock(${JSON.stringify(path)}, "a download", { signal: new AbortController().signal });
     console.log("held"); setInterval(() => {}, 1000);`;
@@ -197,7 +197,7 @@ test("a killed holder's lock is free at once", async () => {
   expect(got.path).toBe(path);
 });
 
-test("the folder and the limit come from the environment", async () => {
+test("the directory and the limit come from the environment", async () => {
   expect(cacheRoot({ IMAGES_CACHE: "/x", XDG_CACHE_HOME: "/y" })).toBe("/x");
   expect(cacheRoot({ XDG_CACHE_HOME: "/y", HOME: "/h" })).toBe("/y/images");
   expect(cacheRoot({ HOME: "/h" })).toBe("/h/.cache/images");
@@ -214,7 +214,7 @@ test("the folder and the limit come from the environment", async () => {
 
 test("a disk that fills: a clear failure, and nothing half is left", async () => {
   await using place = await bench();
-  const mount = join(place.folder, "small");
+  const mount = join(place.directory, "small");
   await mkdir(mount);
   const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", mount]);
   // Only root can mount; without it there is no small disk to fill.
@@ -231,8 +231,8 @@ test("a disk that fills: a clear failure, and nothing half is left", async () =>
       const failure = await failureOf(async () => await all((await sources.open(spec, ANY, opening())).open(never)));
       expect(failure.code).toBe("source.space");
       await sources[Symbol.asyncDispose]();
-      for (const folder of ["blobs", "partial", "scratch", "locks"])
-        expect(await readdir(join(mount, "cache", folder))).toEqual([]);
+      for (const directory of ["blobs", "partial", "scratch", "locks"])
+        expect(await readdir(join(mount, "cache", directory))).toEqual([]);
     }
     const small = noise(1_200_000);
     await using fits = await hostile((asked) => file(asked, small));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { findQemu } from "../../../src/core/format/qemu.ts";
 import type { ByteRequirements } from "../../../src/core/model/image.ts";
 import type { OpenResult } from "../../../src/core/source/open/opened.ts";
-import { folder, has, random, run } from "../format/tools.ts";
+import { directory, has, random, run } from "../format/tools.ts";
 import { FORMS, type Form, ROUNDS, rawOf } from "./corpus.ts";
 import { type Asked, file, hostile, type Reply } from "./hostile.ts";
 import { all, attempt, bench, failureOf, fileSource, hash, never, opening, urlSource } from "./kit.ts";
@@ -33,7 +33,7 @@ async function made(form: Form): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 async function make(form: Form): Promise<Uint8Array<ArrayBuffer>> {
-  await using at = await folder();
+  await using at = await directory();
   await Bun.write(join(at.path, "disk.raw"), rawOf(form));
   run(["sh", "-c", `cd '${at.path}' && ${form.make}`]);
   return await Bun.file(join(at.path, "out")).bytes();
@@ -126,9 +126,9 @@ for (const form of FORMS) {
           const end = thrown instanceof SuppressedError ? thrown.suppressed : thrown;
           if (end !== hash(rawOf(form))) expect(end).toEqual(new Error("interrupted"));
         }
-        expect(await Array.fromAsync(new Bun.Glob("cache/scratch/**").scan({ cwd: place.folder, dot: true }))).toEqual(
-          [],
-        );
+        expect(
+          await Array.fromAsync(new Bun.Glob("cache/scratch/**").scan({ cwd: place.directory, dot: true })),
+        ).toEqual([]);
       }
     },
   );

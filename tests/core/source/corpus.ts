@@ -13,7 +13,7 @@ const lesser = raw.subarray(0, 16 * 63 * 512 * 10);
 export interface Form {
   readonly name: string;
   readonly tool: string;
-  /** Makes `out` of disk.raw, in a folder. */
+  /** Makes `out` of disk.raw, in a directory. */
   readonly make: string;
   readonly called: string;
   readonly member?: string;

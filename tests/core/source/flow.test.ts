@@ -58,7 +58,7 @@ test("a digest beside another one has a thread where many bytes are known to com
 
 test("a reader that does not keep up is lent few buffers, each good until the fourth after it is asked for", async () => {
   await using place = await bench();
-  const growing = await GrowingFile.open(join(place.folder, "file"));
+  const growing = await GrowingFile.open(join(place.directory, "file"));
   const bytes = noise(12_000_000);
   const reading = growing.read(never, true);
   const first = reading.next();
@@ -94,7 +94,7 @@ test("readers of a growing file see all of it, at any pace, and its end only whe
       fc.boolean(),
       async (sizes, paces, isTemporary) => {
         const whole = Buffer.concat(sizes.map((size, i) => (i % 2 === 1 ? Buffer.alloc(size) : noise(size))));
-        const growing = await GrowingFile.open(join(place.folder, "file"), { isTemporary });
+        const growing = await GrowingFile.open(join(place.directory, "file"), { isTemporary });
         let isProven = false;
         const readers = paces.map(async (pace) => {
           const got: Uint8Array[] = [];
@@ -127,7 +127,7 @@ test("readers of a growing file see all of it, at any pace, and its end only whe
 for (const isTemporary of [true, false])
   test(`zeros are holes of a ${isTemporary ? "spool" : "download"}, also within a piece and at its end`, async () => {
     await using place = await bench();
-    const path = join(place.folder, "file");
+    const path = join(place.directory, "file");
     const data = noise(100_000);
     const whole = Buffer.alloc(200 << 20);
     for (const at of [0, 50 << 20, (120 << 20) + 7]) whole.set(data, at);
@@ -143,7 +143,7 @@ for (const isTemporary of [true, false])
 
 test("a failed growing file ends its readers with the failure, wherever they are", async () => {
   await using place = await bench();
-  const growing = await GrowingFile.open(join(place.folder, "file"));
+  const growing = await GrowingFile.open(join(place.directory, "file"));
   await growing.write(noise(3_000_000));
   await growing.write(noise(100));
   const reading = attempt(growing.read(never));

@@ -31,7 +31,7 @@ export const hurried: Clock = {
 const MEMORY = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 export interface Bench extends AsyncDisposable {
-  readonly folder: string;
+  readonly directory: string;
   readonly cache: string;
   readonly notes: string[];
   readonly means: SourceContext;
@@ -48,10 +48,10 @@ export interface BenchOptions {
   readonly slow?: NonNullable<SourceContext["patience"]>["slow"];
 }
 
-/** A folder with a cache of its own; all runs in it are ended with it. */
+/** A directory with a cache of its own; all runs in it are ended with it. */
 export async function bench({ env = {}, idle = 20, slow }: BenchOptions = {}): Promise<Bench> {
-  const folder = await mkdtemp(join(MEMORY, "images-source-"));
-  const cache = join(folder, "cache");
+  const directory = await mkdtemp(join(MEMORY, "images-source-"));
+  const cache = join(directory, "cache");
   const runs: Sources[] = [];
   const notes: string[] = [];
   const means: SourceContext = {
@@ -65,14 +65,14 @@ export async function bench({ env = {}, idle = 20, slow }: BenchOptions = {}): P
         limits: { timeout: idle },
       }),
     secret: async (reference) => reference.replace(/^env:/, "secret-"),
-    env: { IMAGES_CACHE: cache, HOME: folder, ...env },
+    env: { IMAGES_CACHE: cache, HOME: directory, ...env },
     signal: new AbortController().signal,
     note: (text) => void notes.push(text),
     clock: hurried,
     patience: { idle, tries: 3, ...(slow === undefined ? {} : { slow }) },
   };
   return {
-    folder,
+    directory,
     cache,
     notes,
     means,
@@ -82,13 +82,13 @@ export async function bench({ env = {}, idle = 20, slow }: BenchOptions = {}): P
       return sources;
     },
     async file(name, bytes) {
-      const path = join(folder, name);
+      const path = join(directory, name);
       await Bun.write(path, bytes);
       return path;
     },
     async [Symbol.asyncDispose]() {
       for (const one of runs) await one[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }

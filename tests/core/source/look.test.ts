@@ -31,7 +31,7 @@ test("a touched file is read again; its bytes decide", async () => {
   const touched = await place.run().look(fileSource(path), first, never);
   expect(compareContent(first, touched)).toEqual({ kind: "same" });
   await place.file("b.img", noise(BYTES.length));
-  await rename(join(place.folder, "b.img"), path);
+  await rename(join(place.directory, "b.img"), path);
   const changed = await place.run().look(fileSource(path), touched, never);
   expect(compareContent(touched, changed).kind).toBe("changed");
 });

@@ -97,10 +97,10 @@ test("credentials go to the servers of the source, and not along with a redirect
     "x-plain": "plain",
   });
   expect(JSON.stringify(elsewhere.log)).not.toMatch(/secret|authorization|x-token/i);
-  for (const folder of ["blobs", "index"])
-    for (const name of await readdir(join(place.cache, folder)))
+  for (const directory of ["blobs", "index"])
+    for (const name of await readdir(join(place.cache, directory)))
       if (name.endsWith(".json"))
-        expect(await Bun.file(join(place.cache, folder, name)).text()).not.toContain("secret");
+        expect(await Bun.file(join(place.cache, directory, name)).text()).not.toContain("secret");
 });
 
 const LOGIN = { username: "me", password: "env:PASSWORD", headers: { "X-Token": "env:TOKEN" } };

@@ -120,8 +120,8 @@ test("a file is taken out of an archive, even from behind others", async () => {
   await using place = await bench();
   await place.file("tree/a-first.img", noise(2_500_000));
   await place.file("tree/disk.raw", RAW);
-  const path = join(place.folder, "a.tar");
-  Bun.spawnSync(["tar", "-cf", path, "-C", join(place.folder, "tree"), "a-first.img", "disk.raw"]);
+  const path = join(place.directory, "a.tar");
+  Bun.spawnSync(["tar", "-cf", path, "-C", join(place.directory, "tree"), "a-first.img", "disk.raw"]);
   const source = await place.run().open(fileSource(path, { member: "disk.raw" }), WANTS_RAW, opening());
   expect([source.format, source.filename]).toEqual(["raw", "disk.raw"]);
   expect((await all(source.open(never))).equals(RAW)).toBe(true);
@@ -333,16 +333,16 @@ test("the bytes of another address come once, for all that want them", async () 
 test("a signed sums file proves the bytes, and a signature of the bytes as well", async () => {
   await using place = await bench();
   const fixtures = join(import.meta.dir, "fixtures");
-  await cp(join(fixtures, "SUMS"), join(place.folder, "SUMS"));
+  await cp(join(fixtures, "SUMS"), join(place.directory, "SUMS"));
   const path = await place.file("a.img", "not what is signed");
-  const sums = { kind: "sums", algorithm: "sha256", where: join(place.folder, "SUMS") } as const;
+  const sums = { kind: "sums", algorithm: "sha256", where: join(place.directory, "SUMS") } as const;
   const key = join(fixtures, "mini.pub");
   const good = fileSource(path, { checksum: sums, signature: { where: join(fixtures, "mini.minisig"), key } });
   expect(String((await place.run().look(good, undefined, never)).digest)).toBe(digest("sha256", "a".repeat(64)));
   const bad = fileSource(path, { checksum: sums, signature: { where: join(fixtures, "mini2.minisig"), key } });
   expect((await failureOf(() => place.run().look(bad, undefined, never))).code).toBe("source.signature");
 
-  const signed = join(place.folder, "SUMS");
+  const signed = join(place.directory, "SUMS");
   for (const [where, with_] of [
     ["mini.minisig", "mini.pub"],
     ["rsa.sig.asc", "rsa.asc"],

@@ -47,7 +47,8 @@ for (const [kind, digest] of [
     expect(await second.exited).toBe(0);
     expect(server.gets().at(-1)?.headers["range"]).toBe(`bytes=${before}-`);
     expect(server.sent() - sent).toBe(BYTES.length - before);
-    for (const folder of ["partial", "locks", "uses"]) expect(await readdir(join(place.cache, folder))).toEqual([]);
+    for (const directory of ["partial", "locks", "uses"])
+      expect(await readdir(join(place.cache, directory))).toEqual([]);
   });
 
 test("processes that want the same at once fetch it once", async () => {

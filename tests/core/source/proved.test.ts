@@ -205,7 +205,7 @@ describe("the whole request is what identifies bytes", () => {
         expect(got[0]?.identity).not.toBe(got[1]?.identity);
         expect(JSON.stringify(got)).not.toContain("secret-");
       }
-      for (const entry of await readdir(place.folder, { recursive: true, withFileTypes: true })) {
+      for (const entry of await readdir(place.directory, { recursive: true, withFileTypes: true })) {
         expect(entry.name).not.toContain("secret-");
         if (!entry.isFile() || join(entry.parentPath, entry.name) === (await blobOf(place))) continue;
         // The lock of a download that has just ended may go meanwhile.

@@ -12,8 +12,8 @@ setDefaultTimeout(300_000);
 test("an image beyond max_size_gb is refused by the plan, which names the setting; raised, it is planned", async () => {
   const images = '[image.a]\nsource = "./large.raw"\n';
   await using world = await World.make(images, '[settings]\nname = "t"\nmax_size_gb = 1\n');
-  await world.folder.write("large.raw", "a disk");
-  await truncate(world.folder.at("large.raw"), GiB + 512);
+  await world.directory.write("large.raw", "a disk");
+  await truncate(world.directory.at("large.raw"), GiB + 512);
   const { stdout } = await world.ends(1, "plan");
   expect(stdout).toContain("larger than the limit of 1 GiB");
   expect(stdout).toContain("raise max_size_gb in [settings]");
@@ -28,7 +28,7 @@ test("what unpacks to more than the setting ends there, before the backend has t
   );
   const packed = gzipSync(Buffer.alloc(64 << 20));
   // Members after each other: 17 times 64 MiB.
-  await Bun.write(world.folder.at("zeros.gz"), Buffer.concat(Array.from({ length: 17 }, () => packed)));
+  await Bun.write(world.directory.at("zeros.gz"), Buffer.concat(Array.from({ length: 17 }, () => packed)));
   const said = await world.ends(1, "apply", "--yes");
   expect(said.stderr + said.stdout).toContain("raise max_size_gb in [settings]");
   expect(await world.ids()).toEqual([]);

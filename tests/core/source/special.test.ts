@@ -36,7 +36,7 @@ async function fails(place: Bench, spec: Exclude<SourceSpec, { kind: "image" | "
 for (const kind of ["a named pipe", "a device without an end"])
   test(`${kind} is no file: as a source, its metadata, a sums file, a signature or a key`, async () => {
     await using place = await bench();
-    const pipe = kind === "a named pipe" ? join(place.folder, "pipe") : "/dev/zero";
+    const pipe = kind === "a named pipe" ? join(place.directory, "pipe") : "/dev/zero";
     if (kind === "a named pipe") call(["mkfifo", pipe]);
     const path = await place.file("disk.img", BYTES);
     const table: Readonly<Record<string, Parameters<typeof fails>[1]>> = {

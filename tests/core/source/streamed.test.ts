@@ -34,11 +34,11 @@ function first(once: (asked: Asked) => Reply, then: (asked: Asked) => Reply): (a
 const direct = (idle = 20): Promise<Bench> => bench({ env: { IMAGES_CACHE_MAX: "0" }, idle });
 const sum = { checksum: declared(hash(BYTES)) };
 
-async function filesIn(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+async function filesIn(directory: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   return entries.flatMap((entry) => (entry.isFile() && entry.name !== "CACHEDIR.TAG" ? [entry.name] : []));
 }
-const nothingOnDisk = async ({ folder }: Bench): Promise<void> => expect(await filesIn(folder)).toEqual([]);
+const nothingOnDisk = async ({ directory }: Bench): Promise<void> => expect(await filesIn(directory)).toEqual([]);
 
 test("fetched once, looked at and proven on the way; the disk sees nothing of it", async () => {
   await using place = await direct();
@@ -52,7 +52,7 @@ test("fetched once, looked at and proven on the way; the disk sees nothing of it
       progress: (phase, done) => {
         if (phase !== "download") return;
         told.push(done);
-        found.push(filesIn(place.folder));
+        found.push(filesIn(place.directory));
       },
     }),
   );

@@ -29,7 +29,7 @@ const failure = (act: () => unknown): Failure => {
 const good: readonly (readonly [string, string])[] = [
   ["GNU, text", `${A}  a.img\n${B}  b.img\n`],
   ["GNU, binary", `${B} *b.img\n${A} *a.img\n`],
-  ["GNU with a folder", `${A}  ./pub/a.img\n`],
+  ["GNU with a directory", `${A}  ./pub/a.img\n`],
   ["GNU, CRLF and upper case", `${A.toUpperCase()}  a.img\r\n`],
   ["BSD", `SHA256 (b.img) = ${B}\nSHA256 (a.img) = ${A}\n`],
   ["BSD as openssl writes it", `SHA256(a.img)= ${A}\n`],
@@ -42,7 +42,7 @@ const good: readonly (readonly [string, string])[] = [
     "comments and signature armour around",
     `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n# a.img: 5 bytes\n${A}  a.img\n`,
   ],
-  ["the folder decides between two of the same name", `${B}  arm64/a.img\n${A}  pub/a.img\n`],
+  ["the directory decides between two of the same name", `${B}  arm64/a.img\n${A}  pub/a.img\n`],
   ["twice the same", `${A}  x/a.img\n${A}  y/a.img\n`],
 ];
 for (const [name, text] of good) test(name, () => expect(find(text)).toBe(digest("sha256", A)));

@@ -127,9 +127,9 @@ test("sums of a file of this host, the first of them not there", async () => {
   await using place = await bench();
   const path = await place.file("a.img", BYTES);
   const there = await place.file("SUMS", GOOD);
-  const checksum = sums(`${place.folder}/NONE`, there);
+  const checksum = sums(`${place.directory}/NONE`, there);
   expect((await place.run().look(fileSource(path, { checksum }), undefined, never)).digest).toBe(hash(BYTES));
-  expect(place.notes.join()).toContain(`${place.folder}/NONE`);
+  expect(place.notes.join()).toContain(`${place.directory}/NONE`);
 });
 
 const SIGNED = [

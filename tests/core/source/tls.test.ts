@@ -124,7 +124,7 @@ test("a `ca` that is missing or none is told with its path", async () => {
   for (const [ca, code, message] of [
     [broken, "source.tls", `${broken}: certificate 1 is not valid`],
     [none, "source.tls", `${none} contains no certificate`],
-    [join(place.folder, "gone"), "source.missing", join(place.folder, "gone")],
+    [join(place.directory, "gone"), "source.missing", join(place.directory, "gone")],
   ] as const) {
     const spec = urlSource(`${server.url}/a.img`, { ca, ...CHECKSUM });
     const failure = await failureOf(() => place.run({ http: doorOf({}) }).open(spec, ANY, opening()));
@@ -140,10 +140,10 @@ test("SSL_CERT_DIR: every certificate of its directories, whatever else is in th
   await place.file("certs/9d66eef0.0", `a bundle\n${await pem("pinned.crt")}\n${await pem("ca.crt")}`);
   await place.file("certs/sub/x.pem", "");
   const spec = urlSource(`${server.url}/a.img`, CHECKSUM);
-  const http = doorOf({ SSL_CERT_DIR: `${place.folder}/none:${place.folder}/certs` });
+  const http = doorOf({ SSL_CERT_DIR: `${place.directory}/none:${place.directory}/certs` });
   const source = await place.run({ http }).open(spec, ANY, opening());
   expect((await all(source.open(never))).equals(Buffer.from(BYTES))).toBe(true);
-  const without = place.run({ http: doorOf({ SSL_CERT_DIR: `${place.folder}/none` }) });
+  const without = place.run({ http: doorOf({ SSL_CERT_DIR: `${place.directory}/none` }) });
   expect((await failureOf(() => without.look(urlSource(`${server.url}/c.img`), undefined, never))).code).toBe(
     "source.tls",
   );

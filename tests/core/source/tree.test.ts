@@ -15,8 +15,8 @@ const spec = (path: string): FileSource => ({
   follow: true,
   at: { file: "images.toml", line: 1, column: 1 },
 });
-async function image(folder: TestDirectory, name: string): Promise<string> {
-  const root = folder.at(name);
+async function image(directory: TestDirectory, name: string): Promise<string> {
+  const root = directory.at(name);
   for (const path of ["rootfs/etc", "rootfs/bin", "templates"]) await mkdir(`${root}/${path}`, { recursive: true });
   await Bun.write(`${root}/metadata.yaml`, "architecture: x86_64\ncreation_date: 1\n");
   await Bun.write(`${root}/rootfs/etc/hostname`, "x");
@@ -38,11 +38,11 @@ const sha = async (path: string) =>
 test.skipIf(!isRoot)(
   "the same tree is the same bytes wherever it lies, with owners, modes and links, and packed once",
   async () => {
-    await using folder = await TestDirectory.make();
-    const env = { IMAGES_CACHE: folder.at("cache") };
-    const pack = async (name: string) => (await withTree(spec(folder.at(name)), env, signal)).path;
-    await image(folder, "a");
-    await image(folder, "b");
+    await using directory = await TestDirectory.make();
+    const env = { IMAGES_CACHE: directory.at("cache") };
+    const pack = async (name: string) => (await withTree(spec(directory.at(name)), env, signal)).path;
+    await image(directory, "a");
+    await image(directory, "b");
     const [a, b] = [await pack("a"), await pack("b")];
     expect([a === b, await sha(a)]).toEqual([false, await sha(b)]);
     const listed = Bun.spawnSync(["tar", "--numeric-owner", "-tvf", a]).stdout.toString();
@@ -54,8 +54,8 @@ test.skipIf(!isRoot)(
     expect([await pack("a"), (await stat(a)).ino]).toEqual([a, before.ino]);
     // A touched tree, and a tarball that is not the one that was made, are packed again.
     const first = await sha(a);
-    await Bun.write(`${folder.at("a")}/rootfs/etc/hostname`, "y");
-    await utimes(`${folder.at("a")}/rootfs/etc/hostname`, 1_700_000_000, 1_700_000_000);
+    await Bun.write(`${directory.at("a")}/rootfs/etc/hostname`, "y");
+    await utimes(`${directory.at("a")}/rootfs/etc/hostname`, 1_700_000_000, 1_700_000_000);
     expect(await sha(await pack("a"))).not.toBe(first);
     await Bun.write(b, "of somebody");
     expect(await sha(await pack("b"))).toBe(first);
@@ -63,10 +63,10 @@ test.skipIf(!isRoot)(
 );
 
 test("another directory is none, and files are left as they are", async () => {
-  await using folder = await TestDirectory.make();
-  await mkdir(folder.at("empty"));
-  const env = { IMAGES_CACHE: folder.at("cache") };
-  await expect(withTree(spec(folder.at("empty")), env, signal)).rejects.toMatchObject({ code: "source.missing" });
-  const plain = spec(folder.at("nothing"));
+  await using directory = await TestDirectory.make();
+  await mkdir(directory.at("empty"));
+  const env = { IMAGES_CACHE: directory.at("cache") };
+  await expect(withTree(spec(directory.at("empty")), env, signal)).rejects.toMatchObject({ code: "source.missing" });
+  const plain = spec(directory.at("nothing"));
   expect(await withTree(plain, env, signal)).toBe(plain);
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createHttpClient } from "../../../src/core/net/http.ts";
 import { S3Credentials } from "../../../src/core/store/s3/credentials.ts";
 import { served } from "../net/kit.ts";
-import { failureOf, folder } from "./help.ts";
+import { directory, failureOf } from "./help.ts";
 import { moto, programAt } from "./servers.ts";
 
 // For a machine that does much else.
@@ -18,7 +18,7 @@ interface Asked {
 
 /** Credentials of a machine with these variables and these files below its home. */
 async function of({ env = {}, profile, files = {}, now = Date.now }: Asked) {
-  const home = await folder();
+  const home = await directory();
   for (const [name, text] of Object.entries(files)) await Bun.write(join(home.path, name), text);
   const secrets: string[] = [];
   const credentials = new S3Credentials({
@@ -117,7 +117,7 @@ describe.skipIf(programAt("moto_server") === undefined)("with the token service 
     await using server = await moto();
     const role = "arn:aws:iam::123456789012:role/ci";
     const env = { AWS_ENDPOINT_URL_STS: server.url };
-    await using home = await folder();
+    await using home = await directory();
     await Bun.write(join(home.path, "token"), "a.web.token\n");
     const token = join(home.path, "token");
     const web = { ...env, AWS_WEB_IDENTITY_TOKEN_FILE: token, AWS_ROLE_ARN: role };

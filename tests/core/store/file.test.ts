@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { fileStorage } from "../../../src/core/store/file.ts";
 import type { StateLock } from "../../../src/core/store/storage.ts";
 import { storageConformance } from "./conformance.ts";
-import { failureOf, folder, holder, signal } from "./help.ts";
+import { directory, failureOf, holder, signal } from "./help.ts";
 
 // For a machine that does much else.
 setDefaultTimeout(300_000);
 
 storageConformance("a file", async () => {
-  const { path, [Symbol.asyncDispose]: dispose } = await folder();
+  const { path, [Symbol.asyncDispose]: dispose } = await directory();
   return { open: () => fileStorage(join(path, "sub", "images.state.json")), [Symbol.asyncDispose]: dispose };
 });
 
@@ -22,7 +22,7 @@ async function lease(path: string, id = "a", keep?: number): Promise<StateLock> 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
 test("state, backup, lock and journals are for their owner only, also where the state was not", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   await writeFile(path, "former", { mode: 0o644 });
   await chmod(path, 0o644);
@@ -36,7 +36,7 @@ test("state, backup, lock and journals are for their owner only, also where the 
 });
 
 test("the backup is the former document, and nothing else is left beside it", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   {
     await using held = await lease(path);
@@ -51,7 +51,7 @@ test("the backup is the former document, and nothing else is left beside it", as
 });
 
 test("a symbolic link is followed: the file behind it changes, and every name of it has one lock", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   await mkdir(join(dir.path, "real"));
   await mkdir(join(dir.path, "a"));
   const real = join(dir.path, "real", "state.json");
@@ -66,14 +66,14 @@ test("a symbolic link is followed: the file behind it changes, and every name of
 });
 
 test("a link that leads to itself is told", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   await symlink("s.json", path);
   expect((await failureOf((async () => fileStorage(path))())).code).toBe("state.io");
 });
 
 test("only the newest runs are remembered", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   for (let i = 0; i < 6; i++) {
     await using held = await lease(path, `h${i}`, 3);
@@ -84,13 +84,13 @@ test("only the newest runs are remembered", async () => {
 });
 
 test("a run is asked for by its name, never by a path", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   await writeFile(join(dir.path, "x.jsonl"), "secret\n");
   expect(await fileStorage(join(dir.path, "s.json")).readRun("../../../x", signal)).toBeUndefined();
 });
 
 test("what killed processes left beside the document goes with the next lock", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   const dead = JSON.stringify({ ...holder("gone"), pid: 2 ** 22 + 1 });
   await writeFile(join(dir.path, ".s.json.0123456789ab.tmp"), "half");
@@ -101,8 +101,8 @@ test("what killed processes left beside the document goes with the next lock", a
   expect((await readdir(dir.path)).sort()).toEqual([".other.json.0123456789ab.tmp", "s.json.lock"]);
 });
 
-test("two states in one folder have locks and journals of their own", async () => {
-  await using dir = await folder();
+test("two states in one directory have locks and journals of their own", async () => {
+  await using dir = await directory();
   await using a = await lease(join(dir.path, "a.json"));
   await using b = await lease(join(dir.path, "b.json"));
   await a.journal?.append("r", "a\n", true);
@@ -111,7 +111,7 @@ test("two states in one folder have locks and journals of their own", async () =
 });
 
 test("a lock file that does not say who holds it is told, and stays", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   await writeFile(`${path}.lock`, "");
   const { code, hint } = await failureOf(fileStorage(path).lock(holder("a"), signal));

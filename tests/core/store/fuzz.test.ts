@@ -7,7 +7,7 @@ import { showState } from "../../../src/core/store/document.ts";
 import { fileStorage } from "../../../src/core/store/file.ts";
 import { encode, type RunEntry } from "../../../src/core/store/journal.ts";
 import { openStore } from "../../../src/core/store/state.ts";
-import { at, contents, folder, row, signal } from "./help.ts";
+import { at, contents, directory, row, signal } from "./help.ts";
 
 const RUNS = 2000;
 const document = showState({
@@ -90,7 +90,7 @@ async function opens(path: string, parent: string, before: Record<string, Buffer
 }
 
 test(`${RUNS} mutated documents: a state, or a Failure that changes nothing`, async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   const mutated = fc.oneof(
     edits(document),
@@ -106,7 +106,7 @@ test(`${RUNS} mutated documents: a state, or a Failure that changes nothing`, as
 }, 300_000);
 
 test(`${RUNS} mutated journals: a state, or a Failure that changes nothing`, async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   const name = ".images/journal/s.json/r.open.jsonl";
   const journal = said.map((one, i) => encode(i + 1, "2026-01-01T00:00:00Z", one)).join("");

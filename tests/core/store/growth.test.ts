@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileStorage } from "../../../src/core/store/file.ts";
 import { openStore, type Store } from "../../../src/core/store/state.ts";
 import { KEPT_RUNS } from "../../../src/core/store/storage.ts";
-import { at, folder, row, signal } from "./help.ts";
+import { at, directory, row, signal } from "./help.ts";
 
 // For a machine that does much else.
 setDefaultTimeout(300_000);
@@ -19,7 +19,7 @@ async function journals(path: string): Promise<readonly number[]> {
 }
 
 test("journals do not grow with history: so many are kept, each as large as what its own run changed", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const path = join(dir.path, "s.json");
   {
     await using store = await open(path);

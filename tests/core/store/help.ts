@@ -30,16 +30,16 @@ export const holder = (id: string, over: Partial<Holder> = {}): Holder => ({
   ...over,
 });
 
-// In memory where there is such a folder: a sync costs nothing there, and no test can see what a power cut would leave.
+// In memory where there is such a directory: a sync costs nothing there, and no test can see what a power cut would leave.
 const BASE = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
-/** A folder of its own, gone with its test. */
-export async function folder(): Promise<{ readonly path: string } & AsyncDisposable> {
+/** A directory of its own, gone with its test. */
+export async function directory(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(BASE, "images-store-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Every file below a folder with its contents, to compare. */
+/** Every file below a directory with its contents, to compare. */
 export async function contents(path: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const name of (await readdir(path, { recursive: true })).sort()) {

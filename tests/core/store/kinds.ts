@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { folder } from "./help.ts";
+import { directory } from "./help.ts";
 import { hasPostgres, type Postgres, postgres } from "./pgserver.ts";
 import { type StateServer, stateServer } from "./server.ts";
 import { BUCKET, makeBucket, moto, programAt, type Server, versitygw } from "./servers.ts";
@@ -32,7 +32,7 @@ function inFile(): Kind {
     journals: true,
     start: async () => undefined,
     stop: async () => await stack.disposeAsync(),
-    place: async () => join(stack.use(await folder()).path, "s.json"),
+    place: async () => join(stack.use(await directory()).path, "s.json"),
     by: (place) => place,
     port: () => undefined,
   };

@@ -4,7 +4,7 @@ import { fileStorage } from "../../../src/core/store/file.ts";
 import { migrate } from "../../../src/core/store/migrate.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import type { StateLock, Storage } from "../../../src/core/store/storage.ts";
-import { at, failureOf, folder, holder, row, signal } from "./help.ts";
+import { at, directory, failureOf, holder, row, signal } from "./help.ts";
 
 // For a machine that does much else.
 setDefaultTimeout(300_000);
@@ -39,7 +39,7 @@ const move = (from: Storage, to: Storage) => migrate(from, to, holder(crypto.ran
 
 test("a move that is killed after any of its writes: never two places that hold the state, and the same command ends it", async () => {
   for (let writes = 0; writes <= 3; writes++) {
-    await using dir = await folder();
+    await using dir = await directory();
     const [from, to] = [fileStorage(join(dir.path, "from.json")), fileStorage(join(dir.path, "to.json"))];
     {
       await using store = await openStore({ storage: from, operation: "apply", write: true, signal });
@@ -63,7 +63,7 @@ test("a move that is killed after any of its writes: never two places that hold 
 });
 
 test("a move folds in what a killed run had recorded, and takes no place that is taken", async () => {
-  await using dir = await folder();
+  await using dir = await directory();
   const [from, to] = [fileStorage(join(dir.path, "from.json")), fileStorage(join(dir.path, "to.json"))];
   const answer = await from.lock(holder("dead", { pid: 2 ** 22 + 1 }), signal);
   if (!("lease" in answer)) throw new Error("locked");

@@ -20,7 +20,7 @@ export const hasPostgres = bin !== undefined && existsSync(join(bin, "initdb"));
 
 export interface Postgres extends AsyncDisposable {
   readonly port: number;
-  readonly folder: string;
+  readonly directory: string;
   /** The URL of the state `name`, as the owner of the database. */
   url(name: string, more?: string, user?: string): string;
   open(url: string, over?: Partial<PostgresContext>): Storage;
@@ -50,9 +50,9 @@ export async function postgres(
   tls?: { readonly key: string; readonly cert: string },
 ): Promise<Postgres> {
   const { prefix, uid, gid } = asUser();
-  const folder = await reachable("images-postgres-");
-  await chown(folder, uid, gid);
-  const data = join(folder, "data");
+  const directory = await reachable("images-postgres-");
+  await chown(directory, uid, gid);
+  const data = join(directory, "data");
   const made = Bun.spawnSync(
     [...prefix, `${bin}/initdb`, "-D", data, "-U", "images", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"],
     { cwd: "/" },
@@ -76,7 +76,7 @@ export async function postgres(
     const client = new SQL(`postgres://localhost:${port}/${database}`, {
       adapter: "postgres",
       username: "images",
-      path: join(folder, `.s.PGSQL.${port}`),
+      path: join(directory, `.s.PGSQL.${port}`),
       max: 1,
     });
     try {
@@ -86,12 +86,12 @@ export async function postgres(
     }
   };
   const start = async (): Promise<void> => {
-    const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${folder}`, "fsync=off", ...more];
+    const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${directory}`, "fsync=off", ...more];
     if (tls !== undefined) settings.push("ssl=on");
     const words = settings.flatMap((setting) => ["-c", setting]);
     child = Bun.spawn([...prefix, `${bin}/postgres`, "-D", data, "-p", `${port}`, ...words], {
       cwd: "/",
-      stdio: ["ignore", "ignore", Bun.file(join(folder, "log"))],
+      stdio: ["ignore", "ignore", Bun.file(join(directory, "log"))],
     });
     while (
       !(await sql("select 1", "postgres").then(
@@ -99,7 +99,7 @@ export async function postgres(
         () => false,
       ))
     ) {
-      if (child.exitCode !== null) throw new Error(await Bun.file(join(folder, "log")).text());
+      if (child.exitCode !== null) throw new Error(await Bun.file(join(directory, "log")).text());
       await Bun.sleep(20);
     }
   };
@@ -111,7 +111,7 @@ export async function postgres(
   await sql("create database images", "postgres");
   return {
     port,
-    folder,
+    directory,
     sql,
     start,
     stop,
@@ -130,7 +130,7 @@ export async function postgres(
     async [Symbol.asyncDispose]() {
       await stack.disposeAsync();
       await stop("SIGINT");
-      await rm(folder, { recursive: true, force: true });
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }
@@ -138,16 +138,16 @@ export async function postgres(
 /** A pooler before a server, with so few sessions that two clients share one where its mode allows it. */
 export async function pgbouncer(server: Postgres, mode: "session" | "transaction") {
   const { prefix, uid, gid } = asUser();
-  const folder = await reachable("images-pgbouncer-");
+  const directory = await reachable("images-pgbouncer-");
   const port = await freePort();
   const size = mode === "session" ? 10 : 1;
   await Bun.write(
-    join(folder, "ini"),
+    join(directory, "ini"),
     `[databases]\nimages = host=127.0.0.1 port=${server.port} user=images password=the-password dbname=images\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=${port}\nunix_socket_dir=\nauth_type=any\npool_mode=${mode}\ndefault_pool_size=${size}\n`,
   );
-  await chown(folder, uid, gid);
-  await chown(join(folder, "ini"), uid, gid);
-  const child = Bun.spawn([...prefix, programAt("pgbouncer") ?? "pgbouncer", join(folder, "ini")], {
+  await chown(directory, uid, gid);
+  await chown(join(directory, "ini"), uid, gid);
+  const child = Bun.spawn([...prefix, programAt("pgbouncer") ?? "pgbouncer", join(directory, "ini")], {
     cwd: "/",
     stdio: ["ignore", "ignore", "ignore"],
   });
@@ -165,7 +165,7 @@ export async function pgbouncer(server: Postgres, mode: "session" | "transaction
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await child.exited;
-      await rm(folder, { recursive: true, force: true });
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }

@@ -32,12 +32,12 @@ function document(bytes: number, more = ""): string {
 }
 
 async function withFile<T>(text: string | Buffer, work: (path: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "pieces-"));
+  const directory = await mkdtemp(join(tmpdir(), "pieces-"));
   try {
-    await writeFile(join(folder, "s.json"), text);
-    return await work(join(folder, "s.json"));
+    await writeFile(join(directory, "s.json"), text);
+    return await work(join(directory, "s.json"));
   } finally {
-    await rm(folder, { recursive: true });
+    await rm(directory, { recursive: true });
   }
 }
 

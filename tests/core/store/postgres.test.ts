@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parsePostgres, targetOf } from "../../../src/core/store/postgres/location.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
-import { at, failureOf, folder, holder, row, signal } from "./help.ts";
+import { at, directory, failureOf, holder, row, signal } from "./help.ts";
 import { hasPostgres, type Postgres, pgbouncer, postgres } from "./pgserver.ts";
 import { programAt } from "./servers.ts";
 
@@ -15,7 +15,7 @@ const open = (storage: Storage) => openStore({ storage, operation: "apply", writ
 const NOBODY = { username: undefined, password: undefined };
 
 test("the URL, then PG* variables, then ~/.pgpass, as libpq does", async () => {
-  await using home = await folder();
+  await using home = await directory();
   const pass = join(home.path, ".pgpass");
   await Bun.write(pass, "# a comment\nother:*:*:*:no\ndb.example.org:5433:ops:ci:p\\:a\\\\ss\n*:*:*:*:any\n");
   await chmod(pass, 0o600);
@@ -167,7 +167,7 @@ describe.skipIf(!hasPostgres)("on a PostgreSQL server", () => {
   });
 
   test("TLS: the modes of libpq, against a certificate of one's own", async () => {
-    await using files = await folder();
+    await using files = await directory();
     const [key, cert] = [join(files.path, "key.pem"), join(files.path, "cert.pem")];
     const made = Bun.spawnSync(
       ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"].concat([

@@ -12,9 +12,9 @@ test("a journal that was killed before its first line was whole has said nothing
 });
 
 test("a backup that is the document itself, after a kill between the two renames, leaves no third name", async () => {
-  await using folder = await TestDirectory.make({ state: "one" });
-  await link(folder.at("state"), folder.at("state.backup"));
-  await replaceFile(folder.at("state"), "two", { backup: folder.at("state.backup") });
-  expect((await readdir(folder.path)).sort()).toEqual(["state", "state.backup"]);
-  expect(await readFile(folder.at("state.backup"), "utf8")).toBe("one");
+  await using directory = await TestDirectory.make({ state: "one" });
+  await link(directory.at("state"), directory.at("state.backup"));
+  await replaceFile(directory.at("state"), "two", { backup: directory.at("state.backup") });
+  expect((await readdir(directory.path)).sort()).toEqual(["state", "state.backup"]);
+  expect(await readFile(directory.at("state.backup"), "utf8")).toBe("one");
 });

@@ -41,19 +41,19 @@ export const programAt = (name: string): string | undefined =>
 /** A server by a command, once something answers at its port. */
 export async function running(
   port: number,
-  command: (folder: string) => readonly string[],
+  command: (directory: string) => readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
-  const folder = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "images-server-"));
-  for (const name of ["data", "side"]) await mkdir(join(folder, name));
+  const directory = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "images-server-"));
+  for (const name of ["data", "side"]) await mkdir(join(directory, name));
   const start = async () => {
-    const child = Bun.spawn([...command(join(folder, "data"))], {
-      cwd: folder,
+    const child = Bun.spawn([...command(join(directory, "data"))], {
+      cwd: directory,
       env: { ...process.env, ...env },
       stdio: ["ignore", "ignore", "ignore"],
     });
     for (;;) {
-      if (child.exitCode !== null) throw new Error(`${command(folder)[0]} ended with ${child.exitCode}`);
+      if (child.exitCode !== null) throw new Error(`${command(directory)[0]} ended with ${child.exitCode}`);
       const isThere = await fetch(`http://127.0.0.1:${port}/`).then(
         () => true,
         () => false,
@@ -75,7 +75,7 @@ export async function running(
     },
     async [Symbol.asyncDispose]() {
       await stop();
-      await rm(folder, { recursive: true, force: true });
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }

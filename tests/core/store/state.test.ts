@@ -6,7 +6,7 @@ import { fileStorage } from "../../../src/core/store/file.ts";
 import { readRun, runs } from "../../../src/core/store/runs.ts";
 import { openStore, type Store } from "../../../src/core/store/state.ts";
 import type { Storage } from "../../../src/core/store/storage.ts";
-import { at, contents, failureOf, folder, row, signal } from "./help.ts";
+import { at, contents, directory, failureOf, row, signal } from "./help.ts";
 
 // For a machine that does much else.
 setDefaultTimeout(300_000);
@@ -21,7 +21,7 @@ const written = async (path: string): Promise<State> => JSON.parse(await readFil
 
 /** Runs `work` on an open store and then lets the process, as it were, be killed: only the lock goes. */
 async function killed(path: string, work: (store: Store) => Promise<void>): Promise<void> {
-  await using copy = await folder();
+  await using copy = await directory();
   const inner = join(copy.path, "s.json");
   for (const name of await readdir(join(path, "..")))
     await cp(join(path, "..", name), join(copy.path, name), { recursive: true });
@@ -31,12 +31,12 @@ async function killed(path: string, work: (store: Store) => Promise<void>): Prom
   await store[Symbol.asyncDispose]();
 }
 
-async function place(): Promise<{ path: string; folder: string; storage: Storage } & AsyncDisposable> {
-  const dir = await folder();
+async function place(): Promise<{ path: string; directory: string; storage: Storage } & AsyncDisposable> {
+  const dir = await directory();
   const path = join(dir.path, "s.json");
   return {
     path,
-    folder: dir.path,
+    directory: dir.path,
     storage: fileStorage(path),
     [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
   };
@@ -51,11 +51,11 @@ test("what was put is in the document after the run, and in every reader's state
     expect(store.recorded(a)).toEqual(row("lab", "1"));
     await using reader = await look(here.storage);
     expect(reader.state).toEqual(store.state);
-    expect(await readdir(here.folder)).not.toContain("s.json");
+    expect(await readdir(here.directory)).not.toContain("s.json");
   }
   const document = await written(here.path);
   expect([document.serial, document.images]).toEqual([1, { [a]: row("lab", "1") }]);
-  expect((await readdir(here.folder)).sort()).toEqual([".images", "s.json"]);
+  expect((await readdir(here.directory)).sort()).toEqual([".images", "s.json"]);
   await using reader = await look(here.storage);
   expect(reader.state).toEqual(document);
 });
@@ -83,7 +83,7 @@ test("a run that puts nothing writes no document; reading writes nothing at all"
   await using here = await place();
   await (await look(here.storage))[Symbol.asyncDispose]();
   await (await open(here.storage))[Symbol.asyncDispose]();
-  expect(await readdir(here.folder)).toEqual([]);
+  expect(await readdir(here.directory)).toEqual([]);
   await using reader = await look(here.storage);
   expect(await reader.put(a, undefined).catch(String)).toContain("opened read-only");
 });
@@ -155,7 +155,7 @@ describe("after a kill", () => {
     await using here = await place();
     await killed(here.path, (store) => store.put(a, row("lab", "1")));
     const [run] = (await here.storage.read(signal)).open;
-    const file = join(here.folder, ".images/journal/s.json", `${run?.run}.open.jsonl`);
+    const file = join(here.directory, ".images/journal/s.json", `${run?.run}.open.jsonl`);
     await appendFile(file, '{"seq":3,"at":"2026-01-01T00:00:00Z","put":{"lab/');
     await (await open(here.storage))[Symbol.asyncDispose]();
     expect(Object.keys((await written(here.path)).images)).toEqual([a]);
@@ -165,12 +165,12 @@ describe("after a kill", () => {
   test("between the document and the end of the journal: nothing is done twice", async () => {
     await using here = await place();
     await killed(here.path, (store) => store.put(a, row("lab", "1")));
-    await using copy = await folder();
-    await cp(join(here.folder, ".images"), copy.path, { recursive: true });
+    await using copy = await directory();
+    await cp(join(here.directory, ".images"), copy.path, { recursive: true });
     await (await open(here.storage))[Symbol.asyncDispose]();
     const document = await written(here.path);
-    await rm(join(here.folder, ".images"), { recursive: true });
-    await cp(copy.path, join(here.folder, ".images"), { recursive: true });
+    await rm(join(here.directory, ".images"), { recursive: true });
+    await cp(copy.path, join(here.directory, ".images"), { recursive: true });
     await (await open(here.storage))[Symbol.asyncDispose]();
     expect(await written(here.path)).toEqual(document);
     expect((await here.storage.read(signal)).open).toEqual([]);
@@ -251,22 +251,22 @@ describe("what cannot be read is told, and stays byte for byte", () => {
   ])("%s", async (_, text, code) => {
     await using here = await place();
     await writeFile(here.path, text);
-    const before = await contents(here.folder);
+    const before = await contents(here.directory);
     expect((await failureOf(look(here.storage))).code).toBe(code);
     expect((await failureOf(open(here.storage))).code).toBe(code);
-    expect(await contents(here.folder)).toEqual(before);
+    expect(await contents(here.directory)).toEqual(before);
   });
 
   test("a damaged journal", async () => {
     await using here = await place();
     await killed(here.path, (store) => store.put(a, row("lab", "1")));
-    const [name = ""] = await readdir(join(here.folder, ".images/journal/s.json"));
-    const file = join(here.folder, ".images/journal/s.json", name);
+    const [name = ""] = await readdir(join(here.directory, ".images/journal/s.json"));
+    const file = join(here.directory, ".images/journal/s.json", name);
     await writeFile(file, (await readFile(file, "utf8")).replace("ready", "reedy"));
-    const before = await contents(here.folder);
+    const before = await contents(here.directory);
     expect((await failureOf(look(here.storage))).code).toBe("state.journal");
     expect((await failureOf(open(here.storage))).code).toBe("state.journal");
-    expect(await contents(here.folder)).toEqual(before);
+    expect(await contents(here.directory)).toEqual(before);
   });
 });
 

@@ -27,7 +27,7 @@ async function main(): Promise<void> {
     vhostBuckets: false,
     configureBuckets: buckets.map((name) => ({ name })),
   });
-  // Its own way takes empty folders away as well, and fails where two objects of one folder go at the same time.
+  // Its own way takes empty directories away as well, and fails where two objects of one directory go at the same time.
   server.store.deleteObject = async (bucket, key) => {
     for (const kept of ["object", "object.md5", "metadata.json"])
       await rm(server.store.getResourcePath(bucket, key, kept), { force: true });
@@ -62,31 +62,33 @@ async function addUploads(context: Context, next: () => Promise<void>): Promise<
 async function uploads(context: Context): Promise<boolean> {
   const { method, query } = context;
   const bucket = decodeURIComponent(context.path).split("/")[1] ?? "";
-  const folder = context.store.getResourcePath(bucket, undefined, "uploads");
+  const directory = context.store.getResourcePath(bucket, undefined, "uploads");
   if (method === "GET" && "uploads" in query) {
     context.status = 200;
-    context.body = { ListMultipartUploadsResult: { Bucket: bucket, Upload: await listed(folder), IsTruncated: false } };
+    context.body = {
+      ListMultipartUploadsResult: { Bucket: bucket, Upload: await listed(directory), IsTruncated: false },
+    };
     return true;
   }
   const id = query["uploadId"] ?? "";
   if (!/^[0-9a-f]{32}$/.test(id)) return false;
-  if ((await stat(join(folder, id)).catch(() => undefined)) === undefined) {
+  if ((await stat(join(directory, id)).catch(() => undefined)) === undefined) {
     throw new S3Error("NoSuchUpload", "The specified multipart upload does not exist.");
   }
   if (method !== "DELETE") return false;
-  await rm(join(folder, id), { recursive: true });
+  await rm(join(directory, id), { recursive: true });
   context.status = 204;
   context.body = null;
   return true;
 }
 
-async function listed(folder: string): Promise<readonly object[]> {
-  const ids = await readdir(folder).catch(() => []);
+async function listed(directory: string): Promise<readonly object[]> {
+  const ids = await readdir(directory).catch(() => []);
   return await Promise.all(
     ids.map(async (UploadId) => ({
-      Key: await readFile(join(folder, UploadId, "key"), "utf8"),
+      Key: await readFile(join(directory, UploadId, "key"), "utf8"),
       UploadId,
-      Initiated: (await stat(join(folder, UploadId, "key"))).mtime.toISOString(),
+      Initiated: (await stat(join(directory, UploadId, "key"))).mtime.toISOString(),
     })),
   );
 }

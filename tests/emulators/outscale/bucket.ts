@@ -14,7 +14,7 @@ export interface ObjectStoreOptions {
   readonly buckets?: readonly string[];
 }
 
-/** An S3 server on a folder of its own; buckets are addressed by path. */
+/** An S3 server on a directory of its own; buckets are addressed by path. */
 export interface RunningStore extends AsyncDisposable, StoreKey {
   readonly endpoint: string;
   readonly region: string;
@@ -41,7 +41,7 @@ export const exampleKey: StoreKey = {
   secretKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 };
 
-/** Starts the object store in a process of its own; disposing ends it and removes its folder. */
+/** Starts the object store in a process of its own; disposing ends it and removes its directory. */
 export async function startObjectStore(options: ObjectStoreOptions = {}): Promise<RunningStore> {
   const host = options.host ?? "127.0.0.1";
   const directory = await mkdtemp(join(tmpdir(), "object-store-"));
@@ -85,8 +85,8 @@ export async function startObjectStore(options: ObjectStoreOptions = {}): Promis
 /** Ends the names of the files in which the server keeps things. */
 const MARK = "._S3rver_";
 
-async function objects(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder, { recursive: true }).catch(() => []);
+async function objects(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory, { recursive: true }).catch(() => []);
   const suffix = `${MARK}object`;
   return names.flatMap((name) => (name.endsWith(suffix) ? [name.slice(0, -suffix.length)] : [])).sort();
 }

@@ -52,13 +52,13 @@ export class World implements AsyncDisposable {
   readonly #failing: { readonly work: Work; readonly why: Failing }[] = [];
   readonly #transfers = new Set<Promise<void>>();
   readonly #ending = new AbortController();
-  readonly #folder: string;
+  readonly #directory: string;
   #made = 0;
 
-  private constructor(settings: Settings, folder: string) {
+  private constructor(settings: Settings, directory: string) {
     this.settings = settings;
     this.progress = new Progress(settings.now);
-    this.#folder = folder;
+    this.#directory = directory;
   }
 
   static async make(settings: Settings): Promise<World> {
@@ -87,7 +87,7 @@ export class World implements AsyncDisposable {
 
   /** A file that is removed with the emulator. */
   file(name: string): string {
-    return join(this.#folder, `${this.hex()}-${name}`);
+    return join(this.#directory, `${this.hex()}-${name}`);
   }
 
   fail(work: Work, why: Failing): void {
@@ -119,6 +119,6 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort(new Error("the emulator is closed"));
     await this.transferred();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#directory, { recursive: true, force: true });
   }
 }

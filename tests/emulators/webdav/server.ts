@@ -1,8 +1,8 @@
 /**
- * A folder of files behind GET, PUT and DELETE, that asks for a token; the listing of a folder is a JSON array of names,
+ * A directory of files behind GET, PUT and DELETE, that asks for a token; the listing of a directory is a JSON array of names,
  * and with `?records` one of the JSON files themselves.
  */
-export interface WebFolder extends AsyncDisposable {
+export interface WebDirectory extends AsyncDisposable {
   readonly url: string;
   readonly files: Map<string, Uint8Array>;
   requests(): number;
@@ -10,7 +10,7 @@ export interface WebFolder extends AsyncDisposable {
   refuse(status: number, times: number): void;
 }
 
-export function startWebFolder(token: string): WebFolder {
+export function startWebDirectory(token: string): WebDirectory {
   const files = new Map<string, Uint8Array>();
   let count = 0;
   let refused = { status: 0, times: 0 };

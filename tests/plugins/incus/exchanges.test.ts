@@ -150,7 +150,7 @@ test("a stream: the newest version, by alias, type, architecture or fingerprint;
 });
 
 test("the incus client's configuration: its remotes, those it knows from the start, its default, its pinned certificates", async () => {
-  await using folder = await TestDirectory.make({
+  await using directory = await TestDirectory.make({
     "config.yml": `default-remote: lab
 remotes:
   lab: {addr: "https://10.0.0.5:8443", project: web, protocol: incus}
@@ -159,7 +159,7 @@ remotes:
   docker: {addr: "https://docker.io", protocol: oci, public: true}
 `,
   });
-  const config = new ClientConfig(undefined, { directory: "/", env: { INCUS_CONF: folder.path } });
+  const config = new ClientConfig(undefined, { directory: "/", env: { INCUS_CONF: directory.path } });
   expect(await config.first()).toBe("lab");
   expect(await config.remote("lab")).toMatchObject({
     addresses: ["https://10.0.0.5:8443"],
@@ -174,8 +174,8 @@ remotes:
     hint: expect.stringContaining("docker, images, lab, local, mirror, several"),
   });
   expect(await config.serverCertificate("lab")).toBeUndefined();
-  const none = new ClientConfig("./none", { directory: folder.path, env: {} });
+  const none = new ClientConfig("./none", { directory: directory.path, env: {} });
   expect(await none.first()).toBeUndefined();
-  await folder.write("config.yml", "remotes: [");
-  await expect(new ClientConfig(folder.path, { directory: "/", env: {} }).first()).rejects.toThrow("is not YAML");
+  await directory.write("config.yml", "remotes: [");
+  await expect(new ClientConfig(directory.path, { directory: "/", env: {} }).first()).rejects.toThrow("is not YAML");
 });

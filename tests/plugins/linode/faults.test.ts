@@ -9,7 +9,7 @@ const RAW = new Uint8Array(crypto.getRandomValues(Buffer.alloc(60_000)));
 
 async function scene(more = "") {
   const opened = await Scene.open();
-  await opened.folder.write("disk.img.gz", gzipSync(RAW));
+  await opened.directory.write("disk.img.gz", gzipSync(RAW));
   await opened.declare(upload(more));
   return opened;
 }
@@ -155,7 +155,7 @@ test("maintenance is not waited for", async () => {
 
 test("a token without the scope is told which one it needs", async () => {
   await using play = await Scene.open({ scopes: "images:read_only" });
-  await play.folder.write("disk.img.gz", gzipSync(RAW));
+  await play.directory.write("disk.img.gz", gzipSync(RAW));
   await play.declare(upload());
   const said = await play.run("apply", "--yes");
   expect(said.code).toBe(1);

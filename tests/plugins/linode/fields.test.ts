@@ -54,7 +54,7 @@ test.each(Object.entries(FIELDS).flatMap(([name, one]) => (one === "computed" ? 
   async (_, { line, live }) => {
     await using play = await Scene.open();
     const name = line.slice(0, line.indexOf(" "));
-    await play.folder.write("disk.img.gz", gzipSync("a disk"));
+    await play.directory.write("disk.img.gz", gzipSync("a disk"));
     await play.declare(upload(`${line}\n`));
     await play.apply();
     await play.settled();

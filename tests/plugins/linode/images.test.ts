@@ -7,7 +7,7 @@ setDefaultTimeout(300_000);
 
 async function scene(more = "") {
   const opened = await Scene.open();
-  await opened.folder.write("disk.img.gz", gzipSync("a disk"));
+  await opened.directory.write("disk.img.gz", gzipSync("a disk"));
   await opened.declare(upload(more));
   return opened;
 }
@@ -176,7 +176,7 @@ test("--adopt takes over the one image of that label, and no public one", async 
 
 test("timeouts.create ends a wait, and what was begun is taken away", async () => {
   await using play = await Scene.open({ pace: "settle" });
-  await play.folder.write("disk.img.gz", gzipSync("a disk"));
+  await play.directory.write("disk.img.gz", gzipSync("a disk"));
   await play.declare(upload('[image.small.timeouts]\ncreate = "2s"\n'));
   const said = await play.run("apply", "--yes");
   expect(said.code).toBe(1);
@@ -188,7 +188,7 @@ test("`retain` keeps the image before, under another label", async () => {
   const kept = 'label = "mine"\n[image.small.retain]\nlast = 1\n';
   await using play = await scene(kept);
   await play.apply();
-  await play.folder.write("disk.img.gz", gzipSync("another disk"));
+  await play.directory.write("disk.img.gz", gzipSync("another disk"));
   await play.apply();
   const labels = play.control.images().map(({ label }) => label);
   expect(labels.sort()).toEqual(["mine", expect.stringMatching(/^mine-\d{8}T\d{6}Z$/)]);
@@ -197,14 +197,14 @@ test("`retain` keeps the image before, under another label", async () => {
 
 test("what others gave to an image is carried over by a replace; its share groups are listed as lost", async () => {
   await using scene = await Scene.open();
-  await scene.folder.write("disk.img.gz", gzipSync("one"));
+  await scene.directory.write("disk.img.gz", gzipSync("one"));
   await scene.declare(upload());
   await scene.apply();
   const [old] = scene.control.images().filter(({ id }) => id.startsWith("private/"));
   const id = old?.id ?? "";
   scene.control.changeImage(id, { tags: ["by-hand"] });
   const group = scene.control.shareImage(id, "partners").image_sharing?.shared_by?.sharegroup_id;
-  await scene.folder.write("disk.img.gz", gzipSync("two"));
+  await scene.directory.write("disk.img.gz", gzipSync("two"));
   const { stdout } = await scene.ok("plan");
   for (const text of ["carried over", "by-hand", `lost: share group ${group} (partners)`])
     expect(stdout).toContain(text);

@@ -62,7 +62,7 @@ test("killed while Linode works on the image of a disk: the next apply leaves on
 test(`killed at ${KILLS} random instants, made and replaced, apply goes on from there`, async () => {
   await using play = await Scene.open({ pace: { polls: 2 } });
   const turn = async (run: number) => {
-    await play.folder.write("disk.img.gz", gzipSync(`bytes ${run}`));
+    await play.directory.write("disk.img.gz", gzipSync(`bytes ${run}`));
     await play.declare(`${upload()}\n${upload().replace("small", "second")}`, "event_poll_ms = 20");
   };
   await killedAtRandom(play, turn, () => recovers(play, 2));

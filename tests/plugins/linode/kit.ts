@@ -3,14 +3,14 @@ import { type ProgramResult, run, TestDirectory } from "../../harness.ts";
 
 export const TOKEN = "sentinel-token-3c9e41";
 
-/** An emulated account, and a folder with an images.toml that is about it. */
+/** An emulated account, and a directory with an images.toml that is about it. */
 export class Scene implements AsyncDisposable {
   readonly emulator: LinodeEmulator;
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
 
-  private constructor(emulator: LinodeEmulator, folder: TestDirectory) {
+  private constructor(emulator: LinodeEmulator, directory: TestDirectory) {
     this.emulator = emulator;
-    this.folder = folder;
+    this.directory = directory;
   }
 
   static async open(options: LinodeOptions = {}): Promise<Scene> {
@@ -24,7 +24,7 @@ export class Scene implements AsyncDisposable {
   /** `[backend.lin]` with these settings, and the images as they are given. */
   async declare(images: string, settings = "event_poll_ms = 5"): Promise<void> {
     const access = `url = ${JSON.stringify(this.emulator.url)}\ntoken = "env:LINODE_TOKEN"`;
-    await this.folder.write("images.toml", `[backend.lin]\nplugin = "linode"\n${access}\n${settings}\n\n${images}`);
+    await this.directory.write("images.toml", `[backend.lin]\nplugin = "linode"\n${access}\n${settings}\n\n${images}`);
   }
 
   get env(): Readonly<Record<string, string>> {
@@ -32,7 +32,7 @@ export class Scene implements AsyncDisposable {
   }
 
   run(...args: readonly string[]): Promise<ProgramResult> {
-    return run(this.folder, args, { env: this.env });
+    return run(this.directory, args, { env: this.env });
   }
 
   /** @throws what the program said, when it failed */
@@ -62,7 +62,7 @@ export class Scene implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.emulator[Symbol.asyncDispose]();
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }
 

@@ -125,7 +125,7 @@ test("an API that is away for minutes does not end a wait; one that stays away d
 
 test("a plan is one listing, or one look at each of a few images", async () => {
   await using play = await Scene.open();
-  await play.folder.write("disk.img.gz", gzipSync("a disk"));
+  await play.directory.write("disk.img.gz", gzipSync("a disk"));
   const images = (count: number) =>
     Array.from({ length: count }, (_, i) => upload().replace("small", `small${i}`)).join("\n");
   await play.declare(images(5));
@@ -140,7 +140,7 @@ test("a plan is one listing, or one look at each of a few images", async () => {
 
 test("a dozen images are made side by side within the server's limit", async () => {
   await using play = await Scene.open({ isLimiting: true });
-  await play.folder.write("disk.img.gz", gzipSync("a disk"));
+  await play.directory.write("disk.img.gz", gzipSync("a disk"));
   const images = Array.from({ length: 12 }, (_, i) => upload().replace("small", `small${i}`)).join("\n");
   await play.declare(images, "event_poll_ms = 1500");
   await play.apply("--parallelism", "12");

@@ -8,7 +8,7 @@ const regions = (...names: readonly string[]) => `replica_regions = ${JSON.strin
 
 async function scene(more: string) {
   const opened = await Scene.open({ pace: { polls: 2 } });
-  await opened.folder.write("disk.img.gz", gzipSync("a disk"));
+  await opened.directory.write("disk.img.gz", gzipSync("a disk"));
   await opened.declare(upload(more));
   return opened;
 }

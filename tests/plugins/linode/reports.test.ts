@@ -12,7 +12,7 @@ const RAW = randomBytes(3_000_000);
 
 async function scene(more = "") {
   const play = await Scene.open();
-  await play.folder.write("disk.img.gz", gzipSync(RAW));
+  await play.directory.write("disk.img.gz", gzipSync(RAW));
   await play.declare(upload(more));
   return play;
 }
@@ -21,7 +21,7 @@ const words = (text: string) => text.replace(/\s+/g, " ");
 
 test("linode/linode-cli#250, #251: an image that is too large is known before anything is sent", async () => {
   await using play = await scene();
-  const file = await open(play.folder.at("large.img.gz"), "w");
+  const file = await open(play.directory.at("large.img.gz"), "w");
   await file.write(gzipSync(Buffer.alloc(1 << 20, "a disk\n")));
   await file.truncate(5 * 1024 ** 3 + 1);
   await file.close();

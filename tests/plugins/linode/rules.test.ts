@@ -31,8 +31,8 @@ test("what goes up untouched is judged by its compressed size", () => {
 test("what Linode can make nothing of is known by the plan: a zip without `member`, a broken file, a .gz of more than 5 GiB", async () => {
   await using scene = await Scene.open();
   const zip = Buffer.from("504b0304140000000000000000000000000000000000000000000100000061", "hex");
-  await scene.folder.write("disk.zip", zip);
-  const file = await open(scene.folder.at("large.img.gz"), "w");
+  await scene.directory.write("disk.zip", zip);
+  const file = await open(scene.directory.at("large.img.gz"), "w");
   await file.write(gzipSync(Buffer.alloc(4 << 20, "not a disk of much\n")));
   await file.truncate(5 * GiB + 1);
   await file.close();
@@ -49,7 +49,7 @@ test("what Linode can make nothing of is known by the plan: a zip without `membe
 
 test("a `file_hash` that is none says so by its own name, and so does one that the bytes do not have", async () => {
   await using scene = await Scene.open();
-  await scene.folder.write("disk.img.gz", gzipSync("x"));
+  await scene.directory.write("disk.img.gz", gzipSync("x"));
   for (const hash of ["abc", "sha256:SUMS", "0".repeat(31)]) {
     await scene.declare(upload(`file_hash = "${hash}"`));
     const said = await scene.run("validate");
@@ -74,7 +74,7 @@ test("an account whose limit was raised says so, and is warned instead of refuse
 
 test("tags of 51 to 100 characters are taken", async () => {
   await using scene = await Scene.open();
-  await scene.folder.write("disk.img.gz", gzipSync("x"));
+  await scene.directory.write("disk.img.gz", gzipSync("x"));
   await scene.declare(upload(`tags = ["${"t".repeat(100)}"]`));
   expect((await scene.run("validate")).code).toBe(0);
   await scene.declare(upload(`tags = ["${"t".repeat(101)}"]`));
@@ -83,7 +83,7 @@ test("tags of 51 to 100 characters are taken", async () => {
 
 test("every rule of the image's words is told in the file, all at once", async () => {
   await using scene = await Scene.open();
-  await scene.folder.write("disk.img.gz", gzipSync("x"));
+  await scene.directory.write("disk.img.gz", gzipSync("x"));
   const long = "d".repeat(64_701);
   const tags = Array.from({ length: 501 }, (_, i) => `tag${i}`);
   const words = [
@@ -106,7 +106,7 @@ test("every rule of the image's words is told in the file, all at once", async (
 
 test("an image is made of bytes or of a disk, and region goes with bytes only", async () => {
   await using scene = await Scene.open();
-  await scene.folder.write("disk.img.gz", gzipSync("x"));
+  await scene.directory.write("disk.img.gz", gzipSync("x"));
   const wrong = async (images: string) => {
     await scene.declare(images);
     const said = await scene.run("validate");
@@ -125,7 +125,7 @@ test.skipIf(!has("qemu-img"))(
   "a disk that is too large stops the plan, before anything is sent (qemu-img makes it)",
   async () => {
     await using scene = await Scene.open();
-    qemu("create", "-f", "qcow2", scene.folder.at("disk.qcow2"), 7 * GiB);
+    qemu("create", "-f", "qcow2", scene.directory.at("disk.qcow2"), 7 * GiB);
     await scene.declare(upload("", "disk.qcow2"));
     const plan = await scene.run("plan", "--detailed-exitcode");
     expect(plan.stdout + plan.stderr).toContain("the disk is 7168 MB");

@@ -34,14 +34,14 @@ async function access(
   env: Readonly<Record<string, string>> = {},
   files: Readonly<Record<string, string>> = {},
 ) {
-  await using folder = await TestDirectory.make();
+  await using directory = await TestDirectory.make();
   for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(folder.at(name)), { recursive: true });
-    await folder.write(name, text);
+    await mkdir(dirname(directory.at(name)), { recursive: true });
+    await directory.write(name, text);
   }
-  const host = { backend: backendName("lin"), directory: folder.path, env: { HOME: folder.path, ...env } };
+  const host = { backend: backendName("lin"), directory: directory.path, env: { HOME: directory.path, ...env } };
   return await accessOf(written, host).catch((thrown: unknown) =>
-    thrown instanceof Failure ? `${thrown.code}: ${thrown.message.replaceAll(folder.path, "~")}` : thrown,
+    thrown instanceof Failure ? `${thrown.code}: ${thrown.message.replaceAll(directory.path, "~")}` : thrown,
   );
 }
 
@@ -107,16 +107,16 @@ test("what is missing is told", async () => {
 
 test("the program finds them: LINODE_* of the environment, a profile with v4beta, and hides the token of a file", async () => {
   await using scene = await Scene.open();
-  await scene.folder.write("mine", `[cool]\nlinode_api_token = ${TOKEN}\nlinode_api_url = ${scene.emulator.url}\n`);
-  await scene.folder.write("disk.img.gz", "x");
+  await scene.directory.write("mine", `[cool]\nlinode_api_token = ${TOKEN}\nlinode_api_url = ${scene.emulator.url}\n`);
+  await scene.directory.write("disk.img.gz", "x");
   const settings = 'config = "mine"\nprofile = "cool"\napi_version = "v4beta"';
-  await scene.folder.write("images.toml", `[backend.lin]\nplugin = "linode"\n${settings}\n${upload()}`);
+  await scene.directory.write("images.toml", `[backend.lin]\nplugin = "linode"\n${settings}\n${upload()}`);
   const listed = await scene.ok("info", "lin", "--json");
   expect(scene.emulator.log.entries.map(({ path }) => path)).toEqual(["/v4beta/images"]);
   expect(listed.stdout + listed.stderr).not.toContain(TOKEN);
-  await scene.folder.write("images.toml", `[backend.lin]\nplugin = "linode"\n${upload()}`);
+  await scene.directory.write("images.toml", `[backend.lin]\nplugin = "linode"\n${upload()}`);
   const { run } = await import("../../harness.ts");
   const env = { LINODE_TOKEN: TOKEN, LINODE_URL: scene.emulator.url, LINODE_API_VERSION: "v4beta" };
-  expect((await run(scene.folder, ["info", "lin"], { env })).code).toBe(0);
+  expect((await run(scene.directory, ["info", "lin"], { env })).code).toBe(0);
   expect(scene.emulator.log.entries.map(({ path }) => path)).toEqual(["/v4beta/images", "/v4beta/images"]);
 }, 300_000);

@@ -9,7 +9,7 @@ setDefaultTimeout(300_000);
 
 async function fifty(count = 50) {
   const play = await Scene.open();
-  await play.folder.write("disk.img.gz", gzipSync("a disk"));
+  await play.directory.write("disk.img.gz", gzipSync("a disk"));
   await play.declare(Array.from({ length: count }, (_, i) => upload().replace("small", `small${i}`)).join("\n"));
   return play;
 }
@@ -34,7 +34,7 @@ test("Ctrl-C ends a wait of an hour that the server asks for; nothing is left", 
     { method: "POST", path: /images.upload$/, times: 99 },
   );
   const stop = new AbortController();
-  const running = run(play.folder, ["apply", "--yes"], { env: play.env, signal: stop.signal });
+  const running = run(play.directory, ["apply", "--yes"], { env: play.env, signal: stop.signal });
   await play.emulator.log.until({ method: "POST" }, 3);
   stop.abort(interrupted());
   expect((await running).code).toBe(EXIT.interrupted);

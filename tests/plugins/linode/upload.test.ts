@@ -20,7 +20,7 @@ const SIGNED = /^PUT .images.private.\d+ 200$/;
 test("an image that is packed as Linode takes it goes as it is, with its length", async () => {
   await using scene = await Scene.open();
   const packed = gzipSync(RAW);
-  await scene.folder.write("disk.img.gz", packed);
+  await scene.directory.write("disk.img.gz", packed);
   await scene.declare(upload(`file_hash = "${hash("md5", packed)}"\n`));
   await scene.apply();
   expect(scene.control.received()).toMatchObject([
@@ -38,9 +38,9 @@ test.skipIf(!has("qemu-img", "xz"))(
   "any source is made compressed and raw on the way (qemu-img and xz make them)",
   async () => {
     await using scene = await Scene.open();
-    await scene.folder.write("disk.raw", RAW);
-    await scene.folder.write("disk.raw.xz", tool(["xz", "-c"], RAW));
-    qemu("convert", "-O", "qcow2", scene.folder.at("disk.raw"), scene.folder.at("disk.qcow2"));
+    await scene.directory.write("disk.raw", RAW);
+    await scene.directory.write("disk.raw.xz", tool(["xz", "-c"], RAW));
+    qemu("convert", "-O", "qcow2", scene.directory.at("disk.raw"), scene.directory.at("disk.qcow2"));
     for (const file of ["disk.raw", "disk.raw.xz", "disk.qcow2"]) {
       await scene.declare(upload("", file));
       await scene.apply("--replace", "lin/small");
@@ -56,7 +56,7 @@ test.skipIf(!has("qemu-img", "xz"))(
 test("a storage that wants the length first gets it, from a temporary file that is gone afterwards", async () => {
   await using scene = await Scene.open();
   scene.control.wantLength(true);
-  await scene.folder.write("disk.raw", RAW);
+  await scene.directory.write("disk.raw", RAW);
   await scene.declare(`${upload("", "disk.raw")}\n${upload("", "disk.raw").replace("small", "second")}`);
   const said = await scene.apply("--parallelism", "1");
   expect(said.stderr).toContain("needs its length in advance");
@@ -67,7 +67,9 @@ test("a storage that wants the length first gets it, from a temporary file that 
     "PUT bytes 200",
     "PUT bytes 200",
   ]);
-  expect((await readdir(scene.folder.at("scratch", "images"))).filter((name) => name.startsWith("linode"))).toEqual([]);
+  expect((await readdir(scene.directory.at("scratch", "images"))).filter((name) => name.startsWith("linode"))).toEqual(
+    [],
+  );
   await scene.settled();
 });
 
@@ -77,7 +79,7 @@ test("bytes that are not those of file_hash never become an image, and nothing o
     ["disk.img.gz", gzipSync(RAW)],
     ["disk.raw", RAW],
   ] as const) {
-    await scene.folder.write(file, bytes);
+    await scene.directory.write(file, bytes);
     await scene.declare(upload(`file_hash = "${"0".repeat(32)}"\n`, file));
     const said = await scene.run("apply", "--yes");
     expect(said.code).toBe(1);
@@ -90,7 +92,7 @@ test("bytes that are not those of file_hash never become an image, and nothing o
 test("what arrived is compared with what was sent", async () => {
   await using scene = await Scene.open();
   scene.control.corruptUploads();
-  await scene.folder.write("disk.raw", RAW);
+  await scene.directory.write("disk.raw", RAW);
   await scene.declare(upload("", "disk.raw"));
   const said = await scene.run("apply", "--yes");
   expect(said.code).toBe(1);
@@ -100,7 +102,7 @@ test("what arrived is compared with what was sent", async () => {
 
 test("a failed upload is explained by its event, and what is left of it is removed", async () => {
   await using scene = await Scene.open();
-  await scene.folder.write("disk.img.gz", gzipSync(RAW));
+  await scene.directory.write("disk.img.gz", gzipSync(RAW));
   await scene.declare(upload());
   const fails = async (words: string, leaves: boolean) => {
     scene.control.failUpload(words, leaves);
@@ -119,7 +121,7 @@ test("a failed upload is explained by its event, and what is left of it is remov
 
 test("a token that may not see events still learns that the image is gone", async () => {
   await using scene = await Scene.open({ scopes: "images:read_write" });
-  await scene.folder.write("disk.img.gz", gzipSync(RAW));
+  await scene.directory.write("disk.img.gz", gzipSync(RAW));
   await scene.declare(upload());
   scene.control.failUpload();
   const said = await scene.run("apply", "--yes");
@@ -128,7 +130,7 @@ test("a token that may not see events still learns that the image is gone", asyn
 
 test("the upload URL is in no output, state or journal", async () => {
   await using scene = await Scene.open();
-  await scene.folder.write("disk.img.gz", gzipSync(RAW));
+  await scene.directory.write("disk.img.gz", gzipSync(RAW));
   await scene.declare(upload());
   scene.control.next({ kind: "maintenance" }, { server: "uploads", times: 99 });
   const failed = await scene.run("apply", "--yes", "--json=failed.ndjson");
@@ -138,7 +140,7 @@ test("the upload URL is in no output, state or journal", async () => {
   const queries = scene.emulator.log.of({ server: "uploads" }).map(({ query }) => new URLSearchParams(query));
   const secrets = [TOKEN, ...queries.flatMap((query) => query.get("Signature") ?? [])];
   expect(secrets.length).toBeGreaterThan(2);
-  const names = await readdir(scene.folder.path, { recursive: true, withFileTypes: true });
+  const names = await readdir(scene.directory.path, { recursive: true, withFileTypes: true });
   const files = names.filter((one) => one.isFile() && !one.name.endsWith(".gz"));
   const texts = await Promise.all(files.map((one) => Bun.file(`${one.parentPath}/${one.name}`).text()));
   const all = [failed, said].flatMap(({ stdout, stderr }) => [stdout, stderr]).concat(texts);

@@ -13,7 +13,7 @@ const A = '[image.a]\nsource = "./a.img"\n';
 const HIDDEN = '[image.cellar]\nsource = "./b.img"\ndescription = "of the secret project"\naliases = ["codename"]\n';
 const PAGES = ["index.html", "feed.xml", "robots.txt"] as const;
 
-const at = (world: World, ...parts: readonly string[]) => world.folder.at("store", ...parts);
+const at = (world: World, ...parts: readonly string[]) => world.directory.at("store", ...parts);
 const text = async (world: World, ...parts: readonly string[]) => await readFile(at(world, ...parts), "utf8");
 const exists = async (world: World, ...parts: readonly string[]) =>
   (await stat(at(world, ...parts)).catch(() => undefined)) !== undefined;
@@ -44,13 +44,13 @@ describe("the page of a store", () => {
 
   test("has the address of the store where it is declared", async () => {
     await using world = await World.make(A, "");
-    const store = await readFile(world.folder.at("images.toml"), "utf8");
-    await world.folder.write("images.toml", store.replace('grace = "0s"', 'url = "https://m.example.org/x"'));
+    const store = await readFile(world.directory.at("images.toml"), "utf8");
+    await world.directory.write("images.toml", store.replace('grace = "0s"', 'url = "https://m.example.org/x"'));
     await world.ends(0, "apply", "--yes");
     expect(await text(world, "index.html")).toContain("curl -fLO https://m.example.org/x/files/a.img");
     expect((await text(world, "index.html")).replace(/<script>[\s\S]*<\/script>/, "")).not.toContain("MIRROR");
     expect(await text(world, "feed.xml")).toContain('href="https://m.example.org/x/feed.xml"');
-    await world.folder.write("images.toml", store.replace('grace = "0s"', "url = 'javascript:alert(1)'"));
+    await world.directory.write("images.toml", store.replace('grace = "0s"', "url = 'javascript:alert(1)'"));
     expect((await world.ends(1, "validate")).stderr).toContain("an http or https URL");
   });
 
@@ -91,7 +91,7 @@ describe("the page of a store", () => {
     await using world = await World.make(`${A}retain = { last = 1 }\n`);
     await world.ends(0, "apply", "--yes");
     const { disk: before } = Object(await world.record("a"));
-    await world.folder.write("a.img", "other bytes\n");
+    await world.directory.write("a.img", "other bytes\n");
     await world.ends(0, "apply", "--yes");
     const page = await text(world, "index.html");
     // The name is that of the newest: what the sums say of it.
@@ -195,7 +195,7 @@ describe("a private image", () => {
     await using world = await World.make(`${A}retain = { last = 1 }\n`);
     await world.ends(0, "apply", "--yes");
     const first = await text(world, "files", "a.img");
-    await world.folder.write("a.img", "second\n");
+    await world.directory.write("a.img", "second\n");
     await world.ends(0, "apply", "--yes");
     expect(await text(world, "files", "a.img")).toBe("second\n");
     await world.declare(`${A}retain = { last = 1 }\nvisibility = "private"\n`);
@@ -246,13 +246,13 @@ describe("a page of somebody's own", () => {
   test("a symbolic link is not followed, nor replaced", async () => {
     await using world = await World.make(A);
     await world.ends(0, "apply", "--yes");
-    await world.folder.write("elsewhere.html", await text(world, "index.html"));
+    await world.directory.write("elsewhere.html", await text(world, "index.html"));
     await rm(at(world, "index.html"));
-    await symlink(world.folder.at("elsewhere.html"), at(world, "index.html"));
-    const before = await readFile(world.folder.at("elsewhere.html"), "utf8");
+    await symlink(world.directory.at("elsewhere.html"), at(world, "index.html"));
+    const before = await readFile(world.directory.at("elsewhere.html"), "utf8");
     await world.declare(`${A}[image.b]\nsource = "./b.img"\n`);
     await world.ends(0, "apply", "--yes");
-    expect(await readFile(world.folder.at("elsewhere.html"), "utf8")).toBe(before);
+    expect(await readFile(world.directory.at("elsewhere.html"), "utf8")).toBe(before);
   });
 
   test("one that comes while ours is written stays", async () => {
@@ -286,10 +286,11 @@ test("an empty page stands where a listing would show what is inside, and stays 
   await using world = await World.make(A);
   await world.ends(0, "apply", "--yes");
   const guarded = ["blobs", "images", "tmp", "wrote", "wrote/blobs", "wrote/files", "wrote/indexes"];
-  for (const folder of guarded) expect([folder, await text(world, folder, "index.html")]).toEqual([folder, ""]);
+  for (const directory of guarded)
+    expect([directory, await text(world, directory, "index.html")]).toEqual([directory, ""]);
   await writeFile(at(world, "blobs", "index.html"), "somebody's\n");
   await world.declare("");
   await world.ends(0, "apply", "--yes");
   expect(await text(world, "blobs", "index.html")).toBe("somebody's\n");
-  for (const folder of guarded.slice(1)) expect(await exists(world, folder, "index.html")).toBe(true);
+  for (const directory of guarded.slice(1)) expect(await exists(world, directory, "index.html")).toBe(true);
 });

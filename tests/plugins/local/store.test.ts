@@ -9,7 +9,7 @@ const IMAGE = '[image.a]\nsource = "./a.img"\n';
 const HEX = "a".repeat(64);
 
 const put = async (world: World, path: string, text = "somebody's\n"): Promise<string> => {
-  const file = world.folder.at("store", path);
+  const file = world.directory.at("store", path);
   await mkdir(join(file, ".."), { recursive: true });
   await writeFile(file, text);
   return file;
@@ -21,31 +21,31 @@ test("a directory with other content is refused before anything is written, and 
   for (const command of [["plan"], ["apply", "--yes"]]) {
     const said = await world.ends(1, ...command);
     expect(said.stderr + said.stdout).toContain("is not a store and not empty");
-    expect(said.stderr + said.stdout).toContain(JSON.stringify(world.folder.at("store", "store")));
+    expect(said.stderr + said.stdout).toContain(JSON.stringify(world.directory.at("store", "store")));
   }
-  expect(await readdir(world.folder.at("store"))).toEqual(["photo.jpg"]);
+  expect(await readdir(world.directory.at("store"))).toEqual(["photo.jpg"]);
 });
 
 test("two processes that make a store at once end with one id", async () => {
   await using world = await World.make(IMAGE);
-  const stores = Array.from({ length: 8 }, () => new Directory(world.folder.at("store"), 0));
+  const stores = Array.from({ length: 8 }, () => new Directory(world.directory.at("store"), 0));
   await Promise.all(stores.map((store) => store.prepare()));
   const ids = new Set(await Promise.all(stores.map((store) => store.id())));
   expect(ids.size).toBe(1);
   expect([...ids][0]).toMatch(/^[0-9a-f-]{36}$/);
-  expect((await readdir(world.folder.at("store"))).filter((name) => name.startsWith("."))).toEqual([]);
+  expect((await readdir(world.directory.at("store"))).filter((name) => name.startsWith("."))).toEqual([]);
 });
 
 test("a store of the first version is upgraded in place, and its files are swept as before", async () => {
   await using world = await World.make(IMAGE);
   await world.ends(0, "apply", "--yes");
-  await rm(world.folder.at("store", "images-store.json"));
-  await rm(world.folder.at("store", "wrote"), { recursive: true });
+  await rm(world.directory.at("store", "images-store.json"));
+  await rm(world.directory.at("store", "wrote"), { recursive: true });
   await world.declare("");
   await world.ends(0, "apply", "--yes");
-  expect(await readdir(world.folder.at("store", "files"))).toEqual([]);
-  expect(await listed(world.folder.at("store", "blobs"))).toEqual([]);
-  expect(await readdir(world.folder.at("store"))).toContain("images-store.json");
+  expect(await readdir(world.directory.at("store", "files"))).toEqual([]);
+  expect(await listed(world.directory.at("store", "blobs"))).toEqual([]);
+  expect(await readdir(world.directory.at("store"))).toContain("images-store.json");
 });
 
 test("files that somebody put into a store stay when images come and go", async () => {
@@ -64,7 +64,7 @@ test("files that somebody put into a store stay when images come and go", async 
 
 test("a file of somebody's that has the image's name stops the creation, and stays", async () => {
   await using world = await World.make("");
-  await new Directory(world.folder.at("store"), 0).prepare();
+  await new Directory(world.directory.at("store"), 0).prepare();
   const file = await put(world, "files/a.img");
   await world.declare(IMAGE);
   expect((await world.ends(1, "apply", "--yes")).stderr).toContain("was not written by this store");
@@ -75,7 +75,7 @@ test("a file of somebody's that has the image's name stops the creation, and sta
 test("a file of ours that somebody has replaced is not deleted", async () => {
   await using world = await World.make(IMAGE);
   await world.ends(0, "apply", "--yes");
-  const file = world.folder.at("store", "files", "a.img");
+  const file = world.directory.at("store", "files", "a.img");
   await rm(file);
   await writeFile(file, "somebody's\n");
   await world.declare("");
@@ -86,7 +86,7 @@ test("a file of ours that somebody has replaced is not deleted", async () => {
 for (const index of ["SHA256SUMS", "streams/v1/images.json", "streams/v1/index.json"]) {
   test(`${index} of somebody's is an error before anything is done`, async () => {
     await using world = await World.make(IMAGE);
-    await new Directory(world.folder.at("store"), 0).prepare();
+    await new Directory(world.directory.at("store"), 0).prepare();
     const file = await put(world, index);
     expect((await world.ends(1, "apply", "--yes")).stderr).toContain("was not written by this store");
     expect(await readFile(file, "utf8")).toBe("somebody's\n");
@@ -107,18 +107,18 @@ for (const [what, change] of breaks) {
     await using world = await World.make(`${IMAGE}[image.b]\nsource = "./b.img"\n`);
     await world.ends(0, "apply", "--yes");
     const record = await world.record("a");
-    const file = world.folder.at("store", "images", `${record.id}.json`);
+    const file = world.directory.at("store", "images", `${record.id}.json`);
     await writeFile(file, JSON.stringify({ ...record, ...change }));
-    const outside = [...(await readdir(world.folder.path)), "images.state.json.backup"].sort();
+    const outside = [...(await readdir(world.directory.path)), "images.state.json.backup"].sort();
     const said = await world.ends(0, "info", "store");
     expect(said.stderr).toContain(`${file} is skipped: invalid \`${what}\``);
     expect(said.stdout).toContain("b@");
     await world.declare('[image.b]\nsource = "./b.img"\ndescription = "new"\n');
     await world.run(["apply", "--yes"]);
-    expect((await readdir(world.folder.path)).sort()).toEqual(outside);
+    expect((await readdir(world.directory.path)).sort()).toEqual(outside);
     expect((await world.record("b")).attributes["description"]).toBe("new");
     // Nobody knows which bytes the broken record is of.
-    expect((await listed(world.folder.at("store", "blobs"))).length).toBe(2);
+    expect((await listed(world.directory.at("store", "blobs"))).length).toBe(2);
   });
 }
 
@@ -126,22 +126,22 @@ for (const name of ["blobs", "images", "files", "streams", "tmp", "wrote"]) {
   test(`${name} as a symbolic link out of the store is refused`, async () => {
     await using world = await World.make(IMAGE);
     await world.ends(0, "apply", "--yes");
-    await rename(world.folder.at("store", name), world.folder.at("elsewhere"));
-    await symlink(world.folder.at("elsewhere"), world.folder.at("store", name));
-    const before = await readdir(world.folder.at("elsewhere"));
+    await rename(world.directory.at("store", name), world.directory.at("elsewhere"));
+    await symlink(world.directory.at("elsewhere"), world.directory.at("store", name));
+    const before = await readdir(world.directory.at("elsewhere"));
     await world.declare("");
     const said = await world.ends(1, "apply", "--yes");
     expect(said.stderr + said.stdout).toContain("is not a directory of the store");
-    expect(await readdir(world.folder.at("elsewhere"))).toEqual(before);
+    expect(await readdir(world.directory.at("elsewhere"))).toEqual(before);
   });
 }
 
 test("a blob that is a symbolic link is drift, and is not read", async () => {
   await using world = await World.make(IMAGE);
   await world.ends(0, "apply", "--yes");
-  const [blob = ""] = await listed(world.folder.at("store", "blobs"));
-  await rm(world.folder.at("store", "blobs", blob));
-  await symlink(world.folder.at("a.img"), world.folder.at("store", "blobs", blob));
+  const [blob = ""] = await listed(world.directory.at("store", "blobs"));
+  await rm(world.directory.at("store", "blobs", blob));
+  await symlink(world.directory.at("a.img"), world.directory.at("store", "blobs", blob));
   await world.ends(1, "export", "store/a", "--out", "x");
   await world.ends(2, "plan", "--detailed-exitcode");
 });
@@ -154,14 +154,14 @@ for (const [what, damage] of damages) {
   test(`a blob that is ${what} is seen by plan and repaired by apply`, async () => {
     await using world = await World.make(IMAGE);
     await world.ends(0, "apply", "--yes");
-    const [blob = ""] = await listed(world.folder.at("store", "blobs"));
-    const path = world.folder.at("store", "blobs", blob);
+    const [blob = ""] = await listed(world.directory.at("store", "blobs"));
+    const path = world.directory.at("store", "blobs", blob);
     await damage(path);
     await world.ends(2, "plan", "--detailed-exitcode");
     await world.ends(1, "verify");
     await world.ends(0, "apply", "--yes");
     expect(await readFile(path, "utf8")).toBe("bytes of a\n".repeat(100));
-    expect(await readFile(world.folder.at("store", "files", "a.img"), "utf8")).toBe("bytes of a\n".repeat(100));
+    expect(await readFile(world.directory.at("store", "files", "a.img"), "utf8")).toBe("bytes of a\n".repeat(100));
     await world.ends(0, "plan", "--detailed-exitcode");
     await world.ends(0, "verify");
   });
@@ -173,7 +173,7 @@ test("verify finds rotten bytes, and a replace repairs them", async () => {
   expect((await world.ends(0, "verify")).stdout).toMatch(/store\/a +OK/);
   const { disk } = await world.record("a");
   const sha256 = typeof disk === "object" && disk !== null && "sha256" in disk ? String(disk.sha256) : "";
-  const path = world.folder.at("store", "blobs", sha256);
+  const path = world.directory.at("store", "blobs", sha256);
   await writeFile(path, "rotten  a\n\n".repeat(100));
   const said = await world.ends(1, "verify", "--json");
   const results: { address: string; result: string }[] = JSON.parse(said.stdout);
@@ -183,7 +183,7 @@ test("verify finds rotten bytes, and a replace repairs them", async () => {
   ]);
   await world.ends(0, "verify", "store/b");
   await world.ends(0, "apply", "--yes", "--replace", "store/a");
-  expect(await readFile(world.folder.at("store", "files", "a.img"), "utf8")).toBe("bytes of a\n".repeat(100));
+  expect(await readFile(world.directory.at("store", "files", "a.img"), "utf8")).toBe("bytes of a\n".repeat(100));
   await world.ends(0, "verify");
 });
 
@@ -198,7 +198,7 @@ for (const [what, owner, age, stays] of owners) {
   test(`temporary files of ${what} ${stays ? "stay" : "go"}`, async () => {
     await using world = await World.make(IMAGE);
     const { identity } = await import("images");
-    const store = new Directory(world.folder.at("store"), 0);
+    const store = new Directory(world.directory.at("store"), 0);
     await store.prepare();
     const { host, pid, started } = identity();
     const text = JSON.stringify({ host, pid, started, ...owner });
@@ -208,7 +208,7 @@ for (const [what, owner, age, stays] of owners) {
       await utimes(file, then, then);
     }
     await world.ends(0, "apply", "--yes");
-    expect((await listed(world.folder.at("store", "tmp"))).length).toBe(stays ? 3 : 0);
+    expect((await listed(world.directory.at("store", "tmp"))).length).toBe(stays ? 3 : 0);
   });
 }
 
@@ -216,24 +216,24 @@ test("a record that was copied to another id or another store bears a copied mar
   await using world = await World.make(IMAGE);
   await world.ends(0, "apply", "--yes");
   const record = await world.record("a");
-  const { id } = JSON.parse(await readFile(world.folder.at("store", "images-store.json"), "utf8"));
+  const { id } = JSON.parse(await readFile(world.directory.at("store", "images-store.json"), "utf8"));
   expect(record["mark"]).toMatchObject({ self: `${id}/${record.id}` });
   const copy = { ...record, id: "a@copy", name: "copy" };
-  await writeFile(world.folder.at("store", "images", "a@copy.json"), JSON.stringify(copy));
-  await rm(world.folder.at("images.state.json"));
+  await writeFile(world.directory.at("store", "images", "a@copy.json"), JSON.stringify(copy));
+  await rm(world.directory.at("images.state.json"));
   await world.ends(0, "apply", "--yes");
   expect((await world.state()).images["store/a"]?.id).toBe(record.id);
-  await new Directory(world.folder.at("second"), 0).prepare();
+  await new Directory(world.directory.at("second"), 0).prepare();
   for (const name of ["images", "blobs"])
-    await cp(world.folder.at("store", name), world.folder.at("second", name), { recursive: true });
-  await world.folder.write(
+    await cp(world.directory.at("store", name), world.directory.at("second", name), { recursive: true });
+  await world.directory.write(
     "images.toml",
     '[backend.store]\nplugin = "local"\npath = "./second"\n[image.a]\nsource = "./a.img"\n',
   );
-  await rm(world.folder.at("images.state.json"));
+  await rm(world.directory.at("images.state.json"));
   const said = await world.ends(1, "apply", "--yes");
   expect(said.stderr + said.stdout).toContain("store/a");
   const rows = JSON.parse((await world.ends(0, "info", "store", "--json")).stdout);
   expect(rows.map(({ ours }: { ours: boolean }) => ours)).toEqual([false, false]);
-  expect((await listed(world.folder.at("second", "images"))).length).toBe(2);
+  expect((await listed(world.directory.at("second", "images"))).length).toBe(2);
 });

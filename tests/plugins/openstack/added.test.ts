@@ -10,7 +10,7 @@ async function replaced(more: string, by: (stage: Stage, id: string) => void, pl
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   const [id = ""] = stage.glance.images.keys();
   by(stage, id);
-  await stage.folder.write("disk.img", "other bytes\n".repeat(500));
+  await stage.directory.write("disk.img", "other bytes\n".repeat(500));
   const plan = await stage.images("plan");
   expect(plan.code).toBe(0);
   const said = await stage.images("apply", "--yes");

@@ -92,7 +92,7 @@ test("another id makes a new image before the old one goes; new bytes under the 
   await using stage = await staged(as(ONE));
   const { glance, cloud } = stage;
   expect((await stage.images("apply", "--yes")).code).toBe(0);
-  await stage.folder.write("disk.img", others);
+  await stage.directory.write("disk.img", others);
   const blocked = await stage.images("plan");
   expect([blocked.code, blocked.stdout]).toEqual([1, expect.stringContaining("cannot be given to another image")]);
   expect((await stage.images("apply", "--yes")).code).toBe(1);
@@ -104,7 +104,7 @@ test("another id makes a new image before the old one goes; new bytes under the 
   expect(calls).toEqual([`PUT /images/${TWO}/file`, `DELETE /images/${ONE}`]);
   expect([...glance.images.values()]).toMatchObject([{ id: TWO, name: "big", size: others.length }]);
   expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
-  await stage.folder.write("disk.img", bytes);
+  await stage.directory.write("disk.img", bytes);
   await stage.declare(declared("big"));
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   expect([...glance.images.values()]).toMatchObject([{ name: "big", size: bytes.length }]);
@@ -161,7 +161,7 @@ test("a replace that failed under the new id is continued under it", async () =>
   await using stage = await staged(as(ONE));
   const { glance, cloud } = stage;
   expect((await stage.images("apply", "--yes")).code).toBe(0);
-  await stage.folder.write("disk.img", others);
+  await stage.directory.write("disk.img", others);
   await stage.declare(as(TWO));
   const answer = cloud.glance;
   cloud.glance = (heard) =>
@@ -179,7 +179,7 @@ test("of a replace that fails nothing is left but the old image; one under an id
   const { glance, cloud } = stage;
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   const before = [...glance.images.values()].map((image) => ({ ...image }));
-  await stage.folder.write("disk.img", others);
+  await stage.directory.write("disk.img", others);
   const answer = cloud.glance;
   cloud.glance = (heard) =>
     heard.method === "PUT" ? Response.json({ message: "no" }, { status: 403 }) : answer(heard);

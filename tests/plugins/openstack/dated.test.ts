@@ -47,7 +47,7 @@ test("properties of the file win, and a file has the time of its last change", a
   await using stage = await staged(
     block('{ file = "./disk.img" }', 'properties = { image_build_date = "2020-01-01", os_distro = "debian" }'),
   );
-  await utimes(stage.folder.at("disk.img"), new Date(), new Date("2026-02-03T04:05:06Z"));
+  await utimes(stage.directory.at("disk.img"), new Date(), new Date("2026-02-03T04:05:06Z"));
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   expect([...stage.glance.images.values()]).toMatchObject([
     { internal_version: "20260203", image_build_date: "2020-01-01", os_distro: "debian" },
@@ -100,12 +100,12 @@ test("a kept version that is called latest has the date of its image in its name
 test("--from-image-manager writes it for a version that is called latest", async () => {
   await using web = upstream();
   await using stage = await staged("");
-  await stage.folder.write(
+  await stage.directory.write(
     "etc.yml",
     `images: [{name: Ubuntu, format: raw, login: u, visibility: private, multi: true, meta: {os_distro: ubuntu, uuid_validity: last-3}, versions: [{version: latest, url: '${web.url}/disk.img', checksums_url: '${web.url}/SHA256SUMS'}]}]`,
   );
   expect((await stage.images("import", "--from-image-manager", "etc.yml")).code).toBe(0);
-  const toml = await Bun.file(stage.folder.at("images.toml")).text();
+  const toml = await Bun.file(stage.directory.at("images.toml")).text();
   expect(toml).toContain("upstream_date = true");
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   expect([...stage.glance.images.values()]).toMatchObject([{ name: "Ubuntu", internal_version: "20260821" }]);

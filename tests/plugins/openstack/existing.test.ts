@@ -107,7 +107,7 @@ test("a snapshot that inherited the marker is neither read by it nor changed", a
   stage.glance.images.clear();
   stage.glance.images.set("s1", { ...snapshot });
   for (const name of ["images.state.json", "images.state.json.backup", ".images"])
-    await rm(stage.folder.at(name), { recursive: true, force: true });
+    await rm(stage.directory.at(name), { recursive: true, force: true });
   expect((await stage.images("apply", "--yes", "--adopt")).code).toBe(0);
   expect((await stage.images("destroy", "--yes")).code).toBe(0);
   expect(stage.glance.images.get("s1")).toEqual(snapshot);

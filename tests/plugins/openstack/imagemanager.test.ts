@@ -115,8 +115,8 @@ const bare = (image: Record<string, unknown> | undefined) =>
 
 async function imported(versions: readonly string[]): Promise<Stage> {
   const stage = await staged("");
-  await mkdir(stage.folder.at("etc"));
-  await stage.folder.write("etc/images.yml", definitions(versions).replaceAll("/DIR", stage.folder.path));
+  await mkdir(stage.directory.at("etc"));
+  await stage.directory.write("etc/images.yml", definitions(versions).replaceAll("/DIR", stage.directory.path));
   return stage;
 }
 
@@ -137,24 +137,24 @@ test("the images of openstack-image-manager are adopted with their older version
   const plan = await stage.images("plan", "--detailed-exitcode");
   expect([plan.code, plan.code === 0 ? "" : plan.stdout + plan.stderr]).toEqual([0, ""]);
   expect([...(stage.glance.members.get("c2") ?? [])]).toEqual([["p7", "accepted"]]);
-  const toml = await Bun.file(stage.folder.at("images.toml")).text();
+  const toml = await Bun.file(stage.directory.at("images.toml")).text();
   expect(toml).not.toContain("gocubsgo");
   const again = await stage.images("import", "--from-image-manager", "etc");
-  expect([again.code, await Bun.file(stage.folder.at("images.toml")).text()]).toEqual([0, toml]);
+  expect([again.code, await Bun.file(stage.directory.at("images.toml")).text()]).toEqual([0, toml]);
 });
 
 test("after new bytes the older version has upstream's date in its name, and the oldest goes by the plan", async () => {
   await using stage = await imported(["20260601", "20260701", "20260801"]);
   made(stage);
   expect((await stage.images("import", "--from-image-manager", "etc")).code).toBe(0);
-  const toml = await Bun.file(stage.folder.at("images.toml")).text();
+  const toml = await Bun.file(stage.directory.at("images.toml")).text();
   const other = "other\n".repeat(1000);
-  await stage.folder.write("new.img", other);
+  await stage.directory.write("new.img", other);
   const next = toml
     .replace("./disk.img", "./new.img")
     .replace(sha256, createHash("sha256").update(other).digest("hex"))
     .replaceAll("20260801", "20260901");
-  await stage.folder.write("images.toml", next);
+  await stage.directory.write("images.toml", next);
   const plan = await stage.images("plan");
   expect(plan.stdout).toContain("d1");
   expect((await stage.images("apply", "--yes")).code).toBe(0);
@@ -201,7 +201,7 @@ test.each([
   ["a.yml", "- 1", "is not an image definition"],
 ])("what is no definition is refused with its path: %s", async (name, text, words) => {
   await using stage = await staged("");
-  if (text !== undefined) await stage.folder.write(name, text);
+  if (text !== undefined) await stage.directory.write(name, text);
   const said = await stage.images("import", "--from-image-manager", name);
   expect([said.code, said.stderr.includes(words), said.stderr.includes(name)]).toEqual([1, true, true]);
   expect(stage.cloud.heard).toEqual([]);

@@ -138,7 +138,7 @@ test("a replacement that could not get its name gets it in the next run", async 
   const { cloud, glance } = stage;
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   const [first] = glance.images.keys();
-  await stage.folder.write("disk.img", "other\n".repeat(1000));
+  await stage.directory.write("disk.img", "other\n".repeat(1000));
   cloud.glance = (heard) =>
     heard.method === "PATCH" ? Response.json({ message: "not now" }, { status: 400 }) : glance.answer(heard);
   expect((await stage.images("apply", "--yes")).code).toBe(1);

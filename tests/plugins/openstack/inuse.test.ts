@@ -95,7 +95,7 @@ test.concurrent.each([
 test.concurrent("protection on the backend blocks the replace before anything is sent", async () => {
   await using stage = await staged(declared("a", "protected = true"));
   expect((await stage.images("apply", "--yes")).code).toBe(0);
-  await stage.folder.write("disk.img", "other\n".repeat(1000));
+  await stage.directory.write("disk.img", "other\n".repeat(1000));
   stage.cloud.heard.length = 0;
   const plan = await stage.images("plan");
   expect(plan.stdout + plan.stderr).toContain("protected on the backend");
@@ -130,7 +130,7 @@ test.concurrent("new bytes for an image that a server uses are blocked before th
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   const [first = ""] = stage.glance.images.keys();
   used = first;
-  await stage.folder.write("disk.img", "other\n".repeat(1000));
+  await stage.directory.write("disk.img", "other\n".repeat(1000));
   stage.cloud.heard.length = 0;
   expect((await stage.images("apply", "--yes")).code).toBe(1);
   expect(stage.cloud.asked.filter((call) => !call.startsWith("GET"))).toEqual([]);

@@ -120,6 +120,6 @@ export async function info(
   plugin = "openstack",
 ): Promise<ProgramResult> {
   const lines = Object.entries({ plugin, ...settings }).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
-  await using folder = await TestDirectory.make({ "images.toml": `[backend.x]\n${lines.join("\n")}\n`, ...files });
-  return await run(folder, ["info", "x", "--json"], { env });
+  await using directory = await TestDirectory.make({ "images.toml": `[backend.x]\n${lines.join("\n")}\n`, ...files });
+  return await run(directory, ["info", "x", "--json"], { env });
 }

@@ -134,13 +134,15 @@ test("clouds.yaml and secure.yaml are looked for where openstack looks, each by 
   await using cloud = new Cloud();
   const clouds = (user: string) =>
     `clouds: {c: {auth: {auth_url: '${cloud.url}', username: ${user}, project_id: p1}}}\n`;
-  await using folder = await TestDirectory.make({ "images.toml": '[backend.x]\nplugin = "openstack"\ncloud = "c"\n' });
+  await using directory = await TestDirectory.make({
+    "images.toml": '[backend.x]\nplugin = "openstack"\ncloud = "c"\n',
+  });
   const write = async (path: string, text: string) => {
-    await mkdir(dirname(folder.at(path)), { recursive: true });
-    await folder.write(path, text);
+    await mkdir(dirname(directory.at(path)), { recursive: true });
+    await directory.write(path, text);
   };
   const user = async (env: Readonly<Record<string, string>> = {}) => {
-    const said = await run(folder, ["info", "x"], { env });
+    const said = await run(directory, ["info", "x"], { env });
     expect(said.stderr).toBe("");
     const auth: { identity: { password: { user: { name: string; password: string } } } } = JSON.parse(
       cloud.logins.at(-1)?.body ?? "",
@@ -153,7 +155,7 @@ test("clouds.yaml and secure.yaml are looked for where openstack looks, each by 
   expect(await user()).toBe("home pw-home");
   await write("xdg/openstack/clouds.yaml", clouds("xdg"));
   await write("xdg/openstack/secure.yaml", "clouds: {c: {auth: {password: pw-xdg}}}\n");
-  const xdg = { XDG_CONFIG_HOME: folder.at("xdg") };
+  const xdg = { XDG_CONFIG_HOME: directory.at("xdg") };
   expect(await user(xdg)).toBe("xdg pw-xdg");
   await write("clouds.yaml", clouds("here"));
   expect(await user(xdg)).toBe("here pw-xdg");
@@ -162,7 +164,7 @@ test("clouds.yaml and secure.yaml are looked for where openstack looks, each by 
     JSON.stringify({ clouds: { c: { auth: { auth_url: cloud.url, username: "named", project_id: "p1" } } } }),
   );
   await write("safe.yaml", "clouds: {c: {auth: {password: pw-safe}}}\n");
-  const named = { ...xdg, OS_CLIENT_CONFIG_FILE: "named.json", OS_CLIENT_SECURE_FILE: folder.at("safe.yaml") };
+  const named = { ...xdg, OS_CLIENT_CONFIG_FILE: "named.json", OS_CLIENT_SECURE_FILE: directory.at("safe.yaml") };
   expect(await user(named)).toBe("named pw-safe");
 });
 

@@ -14,11 +14,11 @@ setDefaultTimeout(300_000);
 test("terraform-provider-openstack #405, gophercloud/utils#68: auth_url stands in the regions alone", async () => {
   const region = (name: string) =>
     `{name: ${name}, values: {auth: {auth_url: 'https://${name.toLowerCase()}.example/v3'}}}`;
-  await using folder = await TestDirectory.make({
+  await using directory = await TestDirectory.make({
     "clouds.yaml": `clouds: {mycloud: {auth: {username: u, password: p, project_name: q}, endpoint_type: public, regions: [${region("A")}, ${region("B")}]}}\n`,
   });
   const urlIn = async (more: object, env: Record<string, string> = {}) => {
-    const where = { backend: backendName("x"), directory: folder.path, env: { HOME: folder.path, ...env } };
+    const where = { backend: backendName("x"), directory: directory.path, env: { HOME: directory.path, ...env } };
     const { url, region: of } = await accessOf({ cloud: "mycloud", ...more }, where);
     return [url, of];
   };

@@ -129,26 +129,26 @@ const normal = (answer: Record<string, unknown>): unknown =>
 test.skipIf(!hasSdk)(
   "clouds.yaml comes to what openstacksdk makes of it (skipped where no Python has openstacksdk)",
   async () => {
-    await using folder = await TestDirectory.make({
+    await using directory = await TestDirectory.make({
       "clouds.yaml": file,
       "secure.yaml": secure,
       "clouds-public.yaml": vendors,
     });
     const env = {
       PATH: process.env["PATH"] ?? "",
-      HOME: folder.path,
-      OS_CLIENT_CONFIG_FILE: folder.at("clouds.yaml"),
-      OS_CLIENT_SECURE_FILE: folder.at("secure.yaml"),
-      OS_CLIENT_VENDOR_FILE: folder.at("clouds-public.yaml"),
+      HOME: directory.path,
+      OS_CLIENT_CONFIG_FILE: directory.at("clouds.yaml"),
+      OS_CLIENT_SECURE_FILE: directory.at("secure.yaml"),
+      OS_CLIENT_VENDOR_FILE: directory.at("clouds-public.yaml"),
     };
     const script = join(import.meta.dir, "sdk.py");
-    const said = Bun.spawnSync([python, script, JSON.stringify(cases)], { env, cwd: folder.path });
+    const said = Bun.spawnSync([python, script, JSON.stringify(cases)], { env, cwd: directory.path });
     expect(said.stderr.toString()).toBe("");
     const { answers, vendors: theirs } = JSON.parse(said.stdout.toString());
     // An older openstacksdk has other regions in its profiles.
     const isSame = (name: string) => Bun.deepEquals(theirs[name]?.regions ?? [], VENDORS[name]?.["regions"] ?? []);
     const known = cases.map(([cloud]) => !cloud.startsWith("v-") || isSame(cloud.slice(2)));
-    const table = await Promise.all(cases.map(async (one) => [one.join(" "), await ours(folder.path, one)]));
+    const table = await Promise.all(cases.map(async (one) => [one.join(" "), await ours(directory.path, one)]));
     const wanted = cases.map((one, i) => [one.join(" "), normal(answers[i])]);
     const shown = (rows: unknown[]) => rows.filter((_, i) => known[i]);
     expect(shown(table)).toEqual(shown(wanted));
@@ -156,21 +156,21 @@ test.skipIf(!hasSdk)(
 );
 
 test("a region that clouds.yaml does not name is the catalogue's to refuse; openstacksdk refuses it by itself", async () => {
-  await using folder = await TestDirectory.make({ "clouds.yaml": file });
-  expect(await ours(folder.path, ["plain", "R9"])).toMatchObject({ region: "R9", interface: "internal" });
-  expect(await ours(folder.path, ["many", "Four"])).toEqual({ error: true });
+  await using directory = await TestDirectory.make({ "clouds.yaml": file });
+  expect(await ours(directory.path, ["plain", "R9"])).toMatchObject({ region: "R9", interface: "internal" });
+  expect(await ours(directory.path, ["many", "Four"])).toEqual({ error: true });
 });
 
 test("a profile that is kept elsewhere, of a cloud that is gone, or unknown: an error with what to write", async () => {
   const clouds = ["ovh", "vexxhost", "https://cloud.example", "betacloud", "nobody"].map(
     (name, i) => `  c${i}: {profile: '${name}', auth: {username: a, password: b, project_id: c}}`,
   );
-  await using folder = await TestDirectory.make({ "clouds.yaml": `clouds:\n${clouds.join("\n")}\n` });
+  await using directory = await TestDirectory.make({ "clouds.yaml": `clouds:\n${clouds.join("\n")}\n` });
   const said = await Promise.all(
     clouds.map((_, i) =>
       accessOf(
         { cloud: `c${i}` },
-        { backend: backendName("x"), directory: folder.path, env: { HOME: folder.path } },
+        { backend: backendName("x"), directory: directory.path, env: { HOME: directory.path } },
       ).then(
         () => "none",
         (thrown: unknown) => (thrown instanceof Error ? thrown.message : ""),

@@ -30,18 +30,18 @@ for (const [what, lie] of Object.entries(LIES))
     expect((await stage.images("apply", "--yes")).code).toBe(0);
     serve(stage, () => new Response(own));
     expect((await stage.images("export", "x/a", "--out", "good.img")).code).toBe(0);
-    expect(await Bun.file(stage.folder.at("good.img")).text()).toBe(bytes);
+    expect(await Bun.file(stage.directory.at("good.img")).text()).toBe(bytes);
     serve(stage, lie);
     const { code, stderr } = await stage.images("export", "x/a", "--out", "out.img");
     expect([code, stderr]).toEqual([1, expect.stringContaining("the download is not the image")]);
-    expect((await readdir(stage.folder.path)).filter((name) => name.includes("out"))).toEqual([]);
+    expect((await readdir(stage.directory.path)).filter((name) => name.includes("out"))).toEqual([]);
     expect((await stage.images("verify")).stdout).toContain("MISMATCH");
     await stage.declare(`${declared("a")}${ANOTHER}`);
     expect((await stage.images("apply", "--yes")).code).toBe(1);
-    expect(await Bun.file(stage.folder.at("store/files/c.img")).exists()).toBe(false);
+    expect(await Bun.file(stage.directory.at("store/files/c.img")).exists()).toBe(false);
     serve(stage, () => new Response(own));
     expect((await stage.images("apply", "--yes")).code).toBe(0);
-    expect(await Bun.file(stage.folder.at("store/files/c.img")).text()).toBe(bytes);
+    expect(await Bun.file(stage.directory.at("store/files/c.img")).text()).toBe(bytes);
   });
 
 test("an image that was converted on its way to Glance: another backend gets its bytes, and no others", async () => {
@@ -58,7 +58,7 @@ test("an image that was converted on its way to Glance: another backend gets its
       return new Response(isLie ? Buffer.concat([sent.subarray(1), sent.subarray(0, 1)]) : sent);
     };
     expect((await stage.images("apply", "--yes")).code).toBe(isLie ? 1 : 0);
-    const file = Bun.file(stage.folder.at("store/files/c.img"));
+    const file = Bun.file(stage.directory.at("store/files/c.img"));
     expect(await file.exists()).toBe(!isLie);
     if (isLie) continue;
     expect(Buffer.from(await file.bytes()).equals(sent)).toBe(true);

@@ -10,7 +10,7 @@ export const bytes = "small\n".repeat(1000);
 export interface Stage extends AsyncDisposable {
   readonly cloud: Cloud;
   readonly glance: Glance;
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   images(...args: readonly string[]): Promise<ProgramResult>;
   /** Writes images.toml: the backend as it is, and these blocks. */
   declare(images: string): Promise<void>;
@@ -33,16 +33,16 @@ export async function staged(
   const login = `auth_url = "${cloud.url}"\nusername = "ann"\npassword = "env:PW"\nproject_id = "p1"\nregion = "One"`;
   const settings = '[settings]\nname = "team"\n\n';
   const toml = (blocks: string) => `${settings}[backend.x]\nplugin = "${plugin}"\n${login}\n${more}\n${blocks}`;
-  const folder = await TestDirectory.make({ "images.toml": toml(images), "disk.img": bytes, ...files });
+  const directory = await TestDirectory.make({ "images.toml": toml(images), "disk.img": bytes, ...files });
   return {
     cloud,
     glance,
-    folder,
-    images: (...args) => run(folder, args, { env: { PW: "pw", ...env } }),
-    declare: async (blocks) => await folder.write("images.toml", toml(blocks)),
+    directory,
+    images: (...args) => run(directory, args, { env: { PW: "pw", ...env } }),
+    declare: async (blocks) => await directory.write("images.toml", toml(blocks)),
     [Symbol.asyncDispose]: async () => {
       await cloud[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
     },
   };
 }

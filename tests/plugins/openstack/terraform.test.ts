@@ -43,7 +43,7 @@ test("a recorded state: every image is adopted with its members, nothing but mar
     glance.members.set(String(image_id), new Map([[String(member_id), "pending"]]));
   const before = new Map([...glance.images].map(([id, image]) => [id, { ...image }]));
   await stage.declare("");
-  await stage.folder.write("disk.img", disk);
+  await stage.directory.write("disk.img", disk);
   const said = await stage.images("import", "--from-terraform", "terraform.tfstate", "--backend", "x");
   expect([said.code, said.code === 0 ? "" : said.stderr]).toEqual([0, ""]);
   for (const [id, image] of before) {

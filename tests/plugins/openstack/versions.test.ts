@@ -10,7 +10,7 @@ const block = (version: string, retain: string) => declared("a", `${version}\nre
 async function kept(version: string, retain: string) {
   await using stage = await staged(block(version, retain));
   expect((await stage.images("apply", "--yes")).code).toBe(0);
-  await stage.folder.write("disk.img", "other\n".repeat(1000));
+  await stage.directory.write("disk.img", "other\n".repeat(1000));
   expect((await stage.images("apply", "--yes")).code).toBe(0);
   expect((await stage.images("plan", "--detailed-exitcode")).code).toBe(0);
   return [...stage.glance.images.values()].map(({ name }) => String(name)).sort();

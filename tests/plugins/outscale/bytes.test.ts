@@ -20,7 +20,7 @@ const never = new AbortController().signal;
 
 async function scene(more = "", file = "disk.raw", bytes: Uint8Array = RAW) {
   const play = await Scene.open(bucketOf());
-  await play.folder.write(file, bytes);
+  await play.directory.write(file, bytes);
   await play.declare(ofBytes(more, file));
   return play;
 }
@@ -66,7 +66,7 @@ test("compressed bytes are sent unpacked; a qcow2 file as it is, with the size o
     await Bun.file(new URL("../../fixtures/formats/v3.qcow2", import.meta.url)).arrayBuffer(),
   );
   const size = Number(Buffer.from(qcow2).readBigUInt64BE(24));
-  await play.folder.write("disk.qcow2", qcow2);
+  await play.directory.write("disk.qcow2", qcow2);
   await play.declare(ofBytes("", "disk.qcow2"));
   await play.apply();
   expect(received(play)).toEqual({ size: qcow2.length, sha256: sha256(qcow2) });
@@ -77,7 +77,7 @@ test("compressed bytes are sent unpacked; a qcow2 file as it is, with the size o
 
 test("bytes that are not those of the checksum never become an object, a snapshot or an image", async () => {
   await using play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", RAW);
+  await play.directory.write("disk.raw", RAW);
   const checksum = `sha256:${"0".repeat(64)}`;
   await play.declare(`[image.small]\nbackend = "osc"\nsource = { file = "./disk.raw", checksum = "${checksum}" }\n`);
   expect(await play.refused("apply", "--yes")).toContain("source.checksum");
@@ -88,7 +88,7 @@ test("bytes that are not those of the checksum never become an object, a snapsho
 
 test("without a bucket it is said what to write, and with one that does not exist too", async () => {
   await using play = await Scene.open();
-  await play.folder.write("disk.raw", RAW);
+  await play.directory.write("disk.raw", RAW);
   await play.declare(ofBytes());
   expect(await play.refused("apply", "--yes")).toContain('write bucket = "NAME" into the settings of the backend');
   const { store } = bucketOf();
@@ -106,7 +106,7 @@ test("neither the secret key nor a signature is in an output, the state or the j
   const bodies = play.emulator.log.of({ operation: "CreateSnapshot" }).map(({ body }) => JSON.stringify(body));
   const signatures = bodies.flatMap((body) => /X-Amz-Signature=([0-9a-f]{64})/.exec(body)?.[1] ?? []);
   expect(signatures.length).toBe(2);
-  const names = await readdir(play.folder.path, { recursive: true, withFileTypes: true });
+  const names = await readdir(play.directory.path, { recursive: true, withFileTypes: true });
   const files = names.filter((one) => one.isFile() && !one.name.endsWith(".raw"));
   const texts = await Promise.all(files.map((one) => Bun.file(`${one.parentPath}/${one.name}`).text()));
   expect(texts.length).toBeGreaterThan(4);

@@ -28,10 +28,10 @@ test("an image is exported to a file through the bucket, in which nothing stays"
   await using play = await scene();
   const said = await play.ok("export", "osc/small", "--out", "root.raw");
   expect(said.stderr).toContain("has 2 volumes: only the root volume is exported");
-  expect((await readFile(play.folder.at("root.raw"))).equals(await rootDisk(play))).toBe(true);
+  expect((await readFile(play.directory.at("root.raw"))).equals(await rootDisk(play))).toBe(true);
   expect(await play.left()).toEqual([]);
   await play.ok("export", "osc/small");
-  expect((await readFile(play.folder.at("small.raw"))).equals(await rootDisk(play))).toBe(true);
+  expect((await readFile(play.directory.at("small.raw"))).equals(await rootDisk(play))).toBe(true);
   const [task] = play.emulator.log.of({ operation: "CreateImageExportTask" });
   expect(task?.body).toMatchObject({ OsuExport: { DiskImageFormat: "raw", OsuApiKey: { ApiKeyId: KEY.accessKey } } });
   expect(said.stdout + said.stderr).not.toContain(KEY.secretKey);
@@ -44,9 +44,9 @@ test("an export that fails says why; one whose answer is lost goes on by its pre
   expect(await play.left()).toEqual([]);
   play.control.next({ kind: "lost-answer" }, "CreateImageExportTask");
   await play.ok("export", "osc/small", "--out", "root.raw");
-  expect((await readFile(play.folder.at("root.raw"))).equals(await rootDisk(play))).toBe(true);
+  expect((await readFile(play.directory.at("root.raw"))).equals(await rootDisk(play))).toBe(true);
   expect(await play.left()).toEqual([]);
-  expect((await readdir(play.folder.path)).filter((name) => name.includes("part"))).toEqual([]);
+  expect((await readdir(play.directory.path)).filter((name) => name.includes("part"))).toEqual([]);
 });
 
 /** The prefix of an export of a process. */
@@ -65,7 +65,7 @@ test("an export removes what interrupted ones of this host left, and nothing of 
   for (const prefix of [gone, ...others]) await client.write(`${prefix}snap.raw.gz`, "bytes");
   const said = await play.ok("export", "osc/small", "--out", "root.raw");
   expect(said.stderr).toContain(`3 exports of ${id} below images/exports/${id}/`);
-  expect((await readFile(play.folder.at("root.raw"))).equals(await rootDisk(play))).toBe(true);
+  expect((await readFile(play.directory.at("root.raw"))).equals(await rootDisk(play))).toBe(true);
   expect([...(await play.left())].sort()).toEqual(others.map((prefix) => `${prefix}snap.raw.gz`).sort());
   for (const prefix of others) await client.delete(`${prefix}snap.raw.gz`);
 });
@@ -74,7 +74,7 @@ test("two exports of one image at once", async () => {
   await using play = await scene();
   await Promise.all(["a", "b"].map((to) => play.ok("export", "osc/small", "--out", `${to}.raw`)));
   for (const to of ["a", "b"])
-    expect((await readFile(play.folder.at(`${to}.raw`))).equals(await rootDisk(play))).toBe(true);
+    expect((await readFile(play.directory.at(`${to}.raw`))).equals(await rootDisk(play))).toBe(true);
   expect(await play.left()).toEqual([]);
 });
 
@@ -126,7 +126,7 @@ test("an image is registered from a manifest by a pre-signed URL; another signat
   await play.apply();
   await play.settled();
   expect(play.own().length).toBe(1);
-  for (const file of await readdir(play.folder.path, { recursive: true, withFileTypes: true }))
+  for (const file of await readdir(play.directory.path, { recursive: true, withFileTypes: true }))
     if (file.isFile() && file.name !== "images.toml")
       expect(await Bun.file(`${file.parentPath}/${file.name}`).text()).not.toContain("X-Amz-Signature");
   // A URL of this bucket needs no signature of the user's: it is signed with the keys of the settings.
@@ -145,9 +145,9 @@ test("a reference keeps the URL's signature out of the state; a URL that is no m
   const client = new S3Client({ ...keys, secretAccessKey: KEY.secretKey });
   const url = client.presign(first);
   await play.declare('[image.small]\nbackend = "osc"\nfile_location = "env:MANIFEST"\n');
-  const said = await run(play.folder, ["apply", "--yes"], { env: { ...play.env, MANIFEST: url } });
+  const said = await run(play.directory, ["apply", "--yes"], { env: { ...play.env, MANIFEST: url } });
   expect([said.code, said.stderr.includes("X-Amz-Signature")]).toEqual([0, false]);
-  const state = await Bun.file(play.folder.at("images.state.json")).text();
+  const state = await Bun.file(play.directory.at("images.state.json")).text();
   expect(state).not.toContain("X-Amz");
   await play.settled();
   await client.write("no-manifest.json", "{}");

@@ -11,7 +11,7 @@ const RAW = Buffer.alloc(40_000, "a disk\n");
 
 async function bytesScene(more = "") {
   const play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", RAW);
+  await play.directory.write("disk.raw", RAW);
   await play.declare(ofBytes(more));
   return play;
 }

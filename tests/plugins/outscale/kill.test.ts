@@ -10,7 +10,7 @@ const bucketOf = sharedStore(KEY);
 
 async function opened(images: string): Promise<Scene> {
   const play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", "a disk ".repeat(3000));
+  await play.directory.write("disk.raw", "a disk ".repeat(3000));
   await play.declare(images);
   return play;
 }
@@ -124,6 +124,6 @@ test("killed while Outscale works on the image of a VM: the next apply leaves on
 
 test(`killed at ${KILLS} random instants, made and replaced, apply goes on from there`, async () => {
   await using play = await opened(ofBytes());
-  const turn = async (run: number) => await play.folder.write("disk.raw", `bytes ${run} `.repeat(1000));
+  const turn = async (run: number) => await play.directory.write("disk.raw", `bytes ${run} `.repeat(1000));
   await killedAtRandom(play, turn, (run) => recovers(play, `random kill ${run}`));
 });

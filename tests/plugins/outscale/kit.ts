@@ -8,16 +8,16 @@ export const KEY = {
   secretKey: "sentinelSecret9b2e7K7MDENGbPxRfiCYEXAMPL",
 } as const;
 
-/** An emulated account, with a bucket or without one, and a folder with an images.toml that is about it. */
+/** An emulated account, with a bucket or without one, and a directory with an images.toml that is about it. */
 export class Scene implements AsyncDisposable {
   readonly emulator: OutscaleEmulator;
   readonly bucket: OneBucket | undefined;
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
 
-  private constructor(emulator: OutscaleEmulator, bucket: OneBucket | undefined, folder: TestDirectory) {
+  private constructor(emulator: OutscaleEmulator, bucket: OneBucket | undefined, directory: TestDirectory) {
     this.emulator = emulator;
     this.bucket = bucket;
-    this.folder = folder;
+    this.directory = directory;
   }
 
   static async open(bucket?: OneBucket, options: OutscaleOptions = {}): Promise<Scene> {
@@ -38,7 +38,7 @@ export class Scene implements AsyncDisposable {
     const access = `endpoint = "${this.emulator.url}/api/v1"\naccess_key = "${KEY.accessKey}"\nsecret_key = "env:OSC_SECRET"\n`;
     // The emulator lets more through than Outscale, but for the tests that are about it.
     const rate = settings.includes("rate_limit") ? "" : "rate_limit = 1000\n";
-    await this.folder.write(
+    await this.directory.write(
       "images.toml",
       `[backend.osc]\nplugin = "outscale"\n${access}${store}${rate}${settings}\n${images}`,
     );
@@ -47,7 +47,7 @@ export class Scene implements AsyncDisposable {
   readonly env: Readonly<Record<string, string>> = { OSC_SECRET: KEY.secretKey };
 
   run(...args: readonly string[]): Promise<ProgramResult> {
-    return run(this.folder, args, { env: this.env });
+    return run(this.directory, args, { env: this.env });
   }
 
   /** @throws what the program said, when it failed */
@@ -91,7 +91,7 @@ export class Scene implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
     await this.emulator[Symbol.asyncDispose]();
   }
 }

@@ -35,7 +35,7 @@ test("snapshots that go with an image are in the plan: in its lines, its counts,
 
 test("what another state of the same name has on the way at the same address is left alone", async () => {
   await using play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "old\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "old\n"));
   await play.declare(ofBytes());
   await play.apply();
   // As an upload of another state leaves it while it goes on, and as its finished image has it.
@@ -44,7 +44,7 @@ test("what another state of the same name has on the way at the same address is 
   control.changeSnapshot(theirs, { Description: `images images osc/small ${crypto.randomUUID()}` });
   const tags = { "images.file": "images", "images.owner": "osc/small", "images.image": "ami-0badcafe" };
   control.changeSnapshot(tagged, { Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) });
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "new\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "new\n"));
   await play.apply();
   await play.ok("destroy", "--yes");
   expect(play.own()).toEqual([]);

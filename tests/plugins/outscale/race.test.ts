@@ -8,10 +8,10 @@ const bucketOf = sharedStore(KEY);
 
 test("another takes the name between the deletion of the old image and the creation of the new one", async () => {
   await using play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "old\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "old\n"));
   await play.declare(ofBytes());
   await play.apply();
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "new\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "new\n"));
   const deleted = play.emulator.log.until({ operation: "DeleteImage" }).then(() => play.control.addImage("small"));
   const said = await play.run("apply", "--yes");
   const other = await deleted;
@@ -29,12 +29,12 @@ test("another takes the name between the deletion of the old image and the creat
 
 test("two runs of two states at once, of one name: one image, and nothing is left over of the other run", async () => {
   await using play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "old\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "old\n"));
   await play.declare(ofBytes());
-  const text = await Bun.file(play.folder.at("images.toml")).text();
+  const text = await Bun.file(play.directory.at("images.toml")).text();
   const other = text.replace(/^name = .*$/m, 'name = "b"\nstate = "b.json"');
   expect(other).toContain("b.json");
-  await play.folder.write("b.toml", other);
+  await play.directory.write("b.toml", other);
   const runs = await Promise.all([play.run("apply", "--yes"), play.run("apply", "--yes", "-f", "b.toml")]);
   expect(runs.map(({ code }) => code).sort()).toEqual([0, 1]);
   expect(play.own().map(({ State }) => State)).toEqual(["available"]);

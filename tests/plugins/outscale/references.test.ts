@@ -21,7 +21,7 @@ const idOf = (play: Scene, name: string) => play.own().find(({ ImageName }) => I
 
 /** What an image was made from, as the state has it. */
 async function origin(play: Scene, name = "copy"): Promise<string> {
-  const { images } = JSON.parse(await Bun.file(play.folder.at("images.state.json")).text());
+  const { images } = JSON.parse(await Bun.file(play.directory.at("images.state.json")).text());
   return images[`osc/${name}`].want.source_image_id;
 }
 
@@ -95,7 +95,7 @@ test("chains, and a lost state", async () => {
   await play.declare(ofVm(play, "", "gold") + copyOf("gold") + copyOf("copy", "again"));
   await play.apply();
   expect([await origin(play), await origin(play, "again")]).toEqual([idOf(play, "gold"), idOf(play, "copy")]);
-  await rm(play.folder.at("images.state.json"));
+  await rm(play.directory.at("images.state.json"));
   await play.apply();
   expect(made(play)).toBe(3);
   await play.settled();

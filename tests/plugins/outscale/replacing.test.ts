@@ -10,10 +10,10 @@ const MORE = 'tags = { os = "debian" }\ndescription = "words"\npermissions = { a
 
 async function bytes() {
   const play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "old\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "old\n"));
   await play.declare(ofBytes(MORE));
   await play.apply();
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "new\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "new\n"));
   return play;
 }
 

@@ -11,7 +11,7 @@ const bucketOf = sharedStore(KEY);
 
 async function bytes(more = "") {
   const play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "old\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "old\n"));
   await play.declare(ofBytes(more));
   return play;
 }
@@ -22,7 +22,7 @@ test("outscale/terraform-provider-outscale#106, #207: 429 and 503 are waited for
     await play.declare(ofBytes('description = "two"\ntags = { os = "debian" }\npermissions = { global = true }'));
     await play.apply();
     await play.declare(ofBytes('tags = { os = "bsd" }'));
-    await play.folder.write("disk.raw", Buffer.alloc(40_000, "new\n"));
+    await play.directory.write("disk.raw", Buffer.alloc(40_000, "new\n"));
     await play.apply();
     await play.ok("export", "osc/small");
     await play.ok("destroy", "--yes");

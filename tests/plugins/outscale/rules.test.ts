@@ -17,7 +17,7 @@ const image = (body: string, name = "small") => `[image.${name}]\nbackend = "osc
 
 test("an image is made of exactly one thing: two or none are told in the file, and no request is made", async () => {
   await using play = await Scene.open();
-  await play.folder.write("disk.raw", "x");
+  await play.directory.write("disk.raw", "x");
   const all = [VM, COPY, MANIFEST, MAPPINGS, 'source = "./disk.raw"'];
   for (const origin of all) {
     await play.declare(image(origin));
@@ -126,7 +126,7 @@ test("two addresses of one name are told by validate, with both places", async (
 
 test("a source with block_device_mappings: type, size and iops of the root volume, and further volumes", async () => {
   await using play = await Scene.open(bucketOf());
-  await play.folder.write("disk.raw", Buffer.alloc(40_000, "disk\n"));
+  await play.directory.write("disk.raw", Buffer.alloc(40_000, "disk\n"));
   const data = '{ device_name = "/dev/xvdb", bsu = { volume_size = 10 } }';
   const root = (bsu: string) => `block_device_mappings = [{ device_name = "/dev/sda1", bsu = { ${bsu} } }, ${data}]`;
   await play.declare(ofBytes(root('volume_type = "io1", volume_size = 20, iops = 500')));

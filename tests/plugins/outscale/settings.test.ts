@@ -148,17 +148,17 @@ test("the program signs in by OSC_*, by a profile and with a password; no secret
   const { email, password } = accounts[0];
   const profile = { access_key: KEY.accessKey, secret_key: KEY.secretKey, endpoints: { api: `${url}/api/v1` } };
   const endpoint = { OSC_ENDPOINT_API: `${url}/api/v1` };
-  await mkdir(play.folder.at(".osc"));
+  await mkdir(play.directory.at(".osc"));
   const ways: readonly [string, Readonly<Record<string, string>>, string][] = [
     ["", { ...endpoint, OSC_ACCESS_KEY: KEY.accessKey, OSC_SECRET_KEY: KEY.secretKey }, "OSC4-HMAC-SHA256"],
     ['profile = "cool"', {}, "OSC4-HMAC-SHA256"],
     [`login = "${email}"\npassword = "env:PW"`, { ...endpoint, PW: password }, "Basic"],
   ];
-  await play.folder.write(".osc/config.json", JSON.stringify({ cool: profile }));
+  await play.directory.write(".osc/config.json", JSON.stringify({ cool: profile }));
   for (const [settings, env, scheme] of ways) {
     log.clear();
-    await play.folder.write("images.toml", `[backend.osc]\nplugin = "outscale"\n${settings}\n`);
-    const said = await run(play.folder, ["info", "osc", "--json"], { env });
+    await play.directory.write("images.toml", `[backend.osc]\nplugin = "outscale"\n${settings}\n`);
+    const said = await run(play.directory, ["info", "osc", "--json"], { env });
     expect([said.code, said.stderr]).toEqual([0, ""]);
     expect(JSON.parse(said.stdout).length).toBeGreaterThan(3);
     expect(said.stdout).not.toContain(KEY.secretKey);
@@ -168,9 +168,9 @@ test("the program signs in by OSC_*, by a profile and with a password; no secret
     }
     expect(log.count()).toBeGreaterThan(0);
   }
-  await play.folder.write("images.toml", '[backend.osc]\nplugin = "outscale"\n');
+  await play.directory.write("images.toml", '[backend.osc]\nplugin = "outscale"\n');
   const wrong = { ...endpoint, OSC_LOGIN: email, OSC_PASSWORD: "sentinel-wrong" };
-  const said = await run(play.folder, ["info", "osc"], { env: wrong });
+  const said = await run(play.directory, ["info", "osc"], { env: wrong });
   expect([said.code, said.stderr.includes("sentinel-wrong")]).toEqual([1, false]);
   expect(said.stderr).toContain("backend.auth");
   expect(said.stderr).toContain("OSC_PASSWORD");
@@ -181,7 +181,7 @@ test("a client certificate is shown to an API that asks for one, besides the sig
   const text = (name: string) => Bun.file(fixture(name)).text();
   const tls = { cert: await text("server.crt"), key: await text("server.key"), ca: await text("ca.crt") };
   await using emulator = await startOutscale({ ...KEY, tls });
-  await using folder = await TestDirectory.make({
+  await using directory = await TestDirectory.make({
     "images.toml": `[backend.osc]\nplugin = "outscale"\nendpoint = "${emulator.url}/api/v1"\n`,
   });
   await using settled = await TestDirectory.make({
@@ -192,25 +192,25 @@ test("a client certificate is shown to an API that asks for one, besides the sig
   const info = async (where: TestDirectory, more = {}) =>
     (await run(where, ["info", "osc"], { env: { ...env, ...more } })).code;
   expect(await info(settled)).toBe(0);
-  expect(await info(folder, shown)).toBe(0);
-  expect(await info(folder)).toBe(1);
+  expect(await info(directory, shown)).toBe(0);
+  expect(await info(directory)).toBe(1);
 });
 
 test("a host without a scheme is spoken to as OSC_PROTOCOL or the profile says; the old names of the environment are named", async () => {
   await using play = await Scene.open();
   const host = new URL(play.emulator.url).host;
   const keys = { OSC_ACCESS_KEY: KEY.accessKey, OSC_SECRET_KEY: KEY.secretKey };
-  await play.folder.write("images.toml", '[backend.osc]\nplugin = "outscale"\n');
-  const info = (env: Readonly<Record<string, string>>) => run(play.folder, ["info", "osc"], { env });
+  await play.directory.write("images.toml", '[backend.osc]\nplugin = "outscale"\n');
+  const info = (env: Readonly<Record<string, string>>) => run(play.directory, ["info", "osc"], { env });
   const endpoint = { OSC_ENDPOINT_API: `${host}/api/v1` };
   expect((await info({ ...keys, ...endpoint, OSC_PROTOCOL: "http" })).code).toBe(0);
   const odd = await info({ ...keys, ...endpoint, OSC_PROTOCOL: "gopher" });
   expect([odd.code, odd.stderr.includes('"gopher" is not a protocol')]).toEqual([1, true]);
-  await mkdir(play.folder.at(".osc"));
+  await mkdir(play.directory.at(".osc"));
   const profile = { access_key: KEY.accessKey, secret_key: KEY.secretKey, protocol: "http", endpoints: { api: host } };
-  await play.folder.write(".osc/config.json", JSON.stringify({ default: profile }));
+  await play.directory.write(".osc/config.json", JSON.stringify({ default: profile }));
   expect((await info({})).code).toBe(0);
-  await play.folder.write(".osc/config.json", "{}");
+  await play.directory.write(".osc/config.json", "{}");
   const old = await info({ OUTSCALE_ACCESSKEYID: KEY.accessKey, OUTSCALE_SECRETKEYID: KEY.secretKey });
   expect(old.code).toBe(1);
   expect(old.stderr.replace(/\s+/g, " ")).toContain("OSC_ACCESS_KEY for OUTSCALE_ACCESSKEYID");

@@ -145,7 +145,10 @@ test("the rate that Outscale allows is kept without a setting; what waits for it
   const images = Array.from({ length: 50 }, (_, i) => ofVm(play, "", `small${i}`)).join("\n");
   await play.declare(images, "# no rate_limit");
   const stop = new AbortController();
-  const running = run(play.folder, ["apply", "--yes", "--parallelism", "50"], { env: play.env, signal: stop.signal });
+  const running = run(play.directory, ["apply", "--yes", "--parallelism", "50"], {
+    env: play.env,
+    signal: stop.signal,
+  });
   await play.emulator.log.until({ operation: "CreateImage" }, 3);
   stop.abort(interrupted());
   const { code, stderr } = await running;

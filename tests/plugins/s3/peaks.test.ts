@@ -24,11 +24,11 @@ test.skipIf(why !== "")(`memory does not grow with the size of an image that goe
   const peaks: number[] = [];
   for (const size of [SMALL, LARGE]) {
     await using world = await BucketWorld.make(server, '[image.a]\nsource = "./a.img"\n');
-    const file = await open(world.folder.at("a.img"), "w");
+    const file = await open(world.directory.at("a.img"), "w");
     for (let at = 0; at < size; at++) await file.write(randomBytes(MIB));
     await file.close();
-    const env = { ...world.env, XDG_CACHE_HOME: world.folder.path, HOME: world.folder.path };
-    peaks.push((await took([IMAGES, "apply", "--yes"], world.folder.path, env)).rss);
+    const env = { ...world.env, XDG_CACHE_HOME: world.directory.path, HOME: world.directory.path };
+    peaks.push((await took([IMAGES, "apply", "--yes"], world.directory.path, env)).rss);
   }
   const [small = 0, large = 0] = peaks;
   console.log(`${SMALL} MiB: ${Math.round(small / 1e6)} MB; ${LARGE} MiB: ${Math.round(large / 1e6)} MB`);

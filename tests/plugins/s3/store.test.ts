@@ -167,7 +167,7 @@ it("writers at once: the indexes and records have the images of all of them, and
   for (let i = 1; i < 6; i++) {
     const image = IMAGE.replace("image.a", `image.a${i}`);
     worlds.push(stack.use(await BucketWorld.beside(server, first.bucket, image, more, `world-${i}`)));
-    await worlds[i]?.folder.write("a.img", `bytes ${i}`.repeat(100));
+    await worlds[i]?.directory.write("a.img", `bytes ${i}`.repeat(100));
   }
   const said = await Promise.all(worlds.map((world) => world.run("apply", "--yes")));
   expect(said.map(({ code, stderr }) => (code === 0 ? "" : stderr))).toEqual(worlds.map(() => ""));

@@ -32,12 +32,12 @@ async function killedAt(world: BucketWorld, stalled: RegExp, isThere: () => Prom
   world.front.stall(stalled);
   const { PATH = "" } = process.env;
   const child = Bun.spawn([process.execPath, resolve("src/cli/main.ts"), "apply", "--yes"], {
-    cwd: world.folder.path,
+    cwd: world.directory.path,
     env: {
       PATH,
-      HOME: world.folder.path,
-      IMAGES_CACHE: world.folder.at("cache"),
-      XDG_STATE_HOME: world.folder.at("scratch"),
+      HOME: world.directory.path,
+      IMAGES_CACHE: world.directory.at("cache"),
+      XDG_STATE_HOME: world.directory.at("scratch"),
       ...world.env,
     },
     stdio: ["ignore", "ignore", "ignore"],
@@ -77,7 +77,7 @@ for (const [name, start] of servers) {
 
   it(`${name}: an upload that was killed is continued: parts that the server has are not sent again`, async () => {
     await using world = await BucketWorld.make(server, BIG, 'grace = "0s"\n');
-    await Bun.write(world.folder.at("a.img"), BYTES);
+    await Bun.write(world.directory.at("a.img"), BYTES);
     await killedWith(world, 2);
     expect(await world.hands.uploads()).toHaveLength(1);
     await world.ends(0, "apply", "--yes");
@@ -86,12 +86,12 @@ for (const [name, start] of servers) {
     expect(await world.keys("wrote/uploads/")).toEqual([]);
     expect(await world.keys("tmp/")).toEqual([]);
     await world.ends(0, "export", "store/a", "--out", "back.img");
-    expect(Buffer.compare(Buffer.from(await Bun.file(world.folder.at("back.img")).arrayBuffer()), BYTES)).toBe(0);
+    expect(Buffer.compare(Buffer.from(await Bun.file(world.directory.at("back.img")).arrayBuffer()), BYTES)).toBe(0);
   });
 
   it(`${name}: uploads that no note of the store names stay; those of a run that died go after \`resume\``, async () => {
     await using world = await BucketWorld.make(server, BIG, 'grace = "0s"\nresume = "1h"\n');
-    await Bun.write(world.folder.at("a.img"), BYTES);
+    await Bun.write(world.directory.at("a.img"), BYTES);
     await killedWith(world, 1);
     const [ours = ""] = await world.hands.uploads();
     const theirs = [`mirror/blobs/${"b".repeat(64)}`, "mirror/tmp/x", "elsewhere"];
@@ -99,8 +99,11 @@ for (const [name, start] of servers) {
     await world.declare('[image.b]\nsource = "./b.img"\n');
     await world.ends(0, "apply", "--yes");
     expect((await world.hands.uploads()).sort()).toEqual([ours, ...theirs].sort());
-    const settings = await Bun.file(world.folder.at("images.toml")).text();
-    await world.folder.write("images.toml", `${settings.replace('resume = "1h"', 'resume = "0s"')}description = "x"\n`);
+    const settings = await Bun.file(world.directory.at("images.toml")).text();
+    await world.directory.write(
+      "images.toml",
+      `${settings.replace('resume = "1h"', 'resume = "0s"')}description = "x"\n`,
+    );
     await world.ends(0, "apply", "--yes");
     expect((await world.hands.uploads()).sort()).toEqual([...theirs].sort());
     expect(await world.keys("wrote/uploads/")).toEqual([]);
@@ -108,7 +111,7 @@ for (const [name, start] of servers) {
 
   it(`${name}: an object of more than a copy can hold is copied in parts`, async () => {
     await using world = await BucketWorld.make(server, BIG);
-    await Bun.write(world.folder.at("a.img"), BYTES);
+    await Bun.write(world.directory.at("a.img"), BYTES);
     await world.ends(0, "apply", "--yes");
     const [blob = ""] = await world.keys("blobs/");
     const { id } = JSON.parse(await world.text("images-store.json"));
@@ -135,11 +138,11 @@ for (const [name, start] of servers) {
 
   it(`${name}: other bytes than the killed ones are sent, whatever the server has`, async () => {
     await using world = await BucketWorld.make(server, BIG, 'grace = "0s"\n');
-    await Bun.write(world.folder.at("a.img"), BYTES);
+    await Bun.write(world.directory.at("a.img"), BYTES);
     await killedWith(world, 2);
     const other = Buffer.from(BYTES);
     other[MIB] = (other[MIB] ?? 0) ^ 1;
-    await Bun.write(world.folder.at("a.img"), other);
+    await Bun.write(world.directory.at("a.img"), other);
     await world.ends(0, "apply", "--yes");
     expect(await world.hands.uploads()).toEqual([]);
     expect(await world.keys("blobs/")).toEqual([`blobs/${sha256(other)}`]);
@@ -148,7 +151,7 @@ for (const [name, start] of servers) {
 
   it(`${name}: bytes whose digest is not known beforehand get their name when they are there`, async () => {
     await using world = await BucketWorld.make(server, `${BIG}compression = "gz"\n`);
-    await Bun.write(world.folder.at("a.img"), BYTES);
+    await Bun.write(world.directory.at("a.img"), BYTES);
     await world.ends(0, "apply", "--yes");
     const [blob = ""] = await world.keys("blobs/");
     const { headers } = await world.hands.send("HEAD", `mirror/${blob}`);
@@ -159,7 +162,7 @@ for (const [name, start] of servers) {
 
   it(`${name}: an upload that was complete when its run died leaves nothing`, async () => {
     await using world = await BucketWorld.make(server, `${BIG}compression = "gz"\n`, 'grace = "0s"\n');
-    await Bun.write(world.folder.at("a.img"), BYTES);
+    await Bun.write(world.directory.at("a.img"), BYTES);
     const isSent = async () => (await world.keys("tmp/")).length > 0;
     await killedAt(world, /^PUT \S*\/mirror\/blobs\//, isSent);
     await world.ends(0, "apply", "--yes");
@@ -176,7 +179,7 @@ test.skipIf(programAt("versitygw") === undefined)(
   async () => {
     await using server = await versitygw();
     await using world = await BucketWorld.make(server, BIG);
-    await Bun.write(world.folder.at("a.img"), BYTES);
+    await Bun.write(world.directory.at("a.img"), BYTES);
     world.front.change((chunk) => {
       // Deep in a body: nothing of a request's head is that long.
       if (chunk.byteLength > 60_000) chunk[50_000] = (chunk[50_000] ?? 0) ^ 1;

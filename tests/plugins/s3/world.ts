@@ -3,16 +3,16 @@ import { AWS, type Server } from "../../core/store/servers.ts";
 import { type ProgramResult, run, TestDirectory } from "../../harness.ts";
 import { bucketNamed, type Front, front, type Hands, hands } from "./kit.ts";
 
-/** A store in a bucket of its own, and a folder to run the program in. */
+/** A store in a bucket of its own, and a directory to run the program in. */
 export class BucketWorld implements AsyncDisposable {
-  readonly folder: TestDirectory;
+  readonly directory: TestDirectory;
   readonly front: Front;
   readonly hands: Hands;
   readonly bucket: string;
   readonly #more: string;
 
-  private constructor(folder: TestDirectory, bucket: string, way: Front, own: Hands, more: string) {
-    this.folder = folder;
+  private constructor(directory: TestDirectory, bucket: string, way: Front, own: Hands, more: string) {
+    this.directory = directory;
     this.bucket = bucket;
     this.front = way;
     this.hands = own;
@@ -32,18 +32,18 @@ export class BucketWorld implements AsyncDisposable {
 
   /** Another checkout that works in the same bucket. */
   static async beside(server: Pick<Server, "url">, bucket: string, images: string, more: string, name = "world") {
-    const folder = await TestDirectory.make({
+    const directory = await TestDirectory.make({
       "a.img": "bytes of a\n".repeat(100),
       "b.img": "bytes of b\n".repeat(100),
     });
-    const world = new BucketWorld(folder, bucket, await front(server.url), hands(server.url, bucket), more);
+    const world = new BucketWorld(directory, bucket, await front(server.url), hands(server.url, bucket), more);
     await world.declare(images, name);
     return world;
   }
 
   async declare(images: string, name = "world"): Promise<void> {
     const settings = `path = "s3://${this.bucket}/mirror"\nendpoint = "${this.front.url}"\n${this.#more}`;
-    await this.folder.write(
+    await this.directory.write(
       "images.toml",
       `[settings]\nname = "${name}"\n[backend.store]\nplugin = "s3"\n${settings}${images}`,
     );
@@ -54,7 +54,7 @@ export class BucketWorld implements AsyncDisposable {
   }
 
   run(...args: readonly string[]): Promise<ProgramResult> {
-    return run(this.folder, args, { env: this.env });
+    return run(this.directory, args, { env: this.env });
   }
 
   /** @throws what was said, unless the exit code is this */
@@ -93,7 +93,7 @@ export class BucketWorld implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.hands[Symbol.asyncDispose]();
     await this.front[Symbol.asyncDispose]();
-    await this.folder[Symbol.asyncDispose]();
+    await this.directory[Symbol.asyncDispose]();
   }
 }
 

@@ -1,4 +1,4 @@
-// What happens on a filesystem that is full, and on one that cannot be written. Argument: its folder.
+// What happens on a filesystem that is full, and on one that cannot be written. Argument: its directory.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile } from "../../../../src/core/disk/write.ts";
@@ -7,8 +7,8 @@ import { fileStorage } from "../../../../src/core/store/file.ts";
 import { openStore } from "../../../../src/core/store/state.ts";
 import { at, row, signal } from "../help.ts";
 
-const folder = process.argv[2] ?? "";
-const path = join(folder, "s.json");
+const directory = process.argv[2] ?? "";
+const path = join(directory, "s.json");
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const code = async (work: Promise<unknown>) =>
   await work.then(
@@ -35,21 +35,21 @@ for (let full = false, i = 0; !full; i += 4) {
 }
 // Where four long lines did not fit, a short one may: nothing of the four is left behind it.
 if ((await code(store.put(at("lab", "short"), row("lab", "s")))) === "done") acknowledged.push(at("lab", "short"));
-const ballast = join(folder, "ballast");
+const ballast = join(directory, "ballast");
 try {
   for (let size = 4096; ; ) writeFileSync(ballast, Buffer.alloc(size), { flag: "a" });
 } catch {
   const answer = await code(replaceFile(path, "x".repeat(10_000)));
-  const left = readdirSync(folder).filter((name) => name.endsWith(".tmp")).length;
+  const left = readdirSync(directory).filter((name) => name.endsWith(".tmp")).length;
   say(`replace: ${answer}, state as before: ${readFileSync(path, "utf8") === before}, left over: ${left}`);
 }
 say(`dispose: ${await code(Promise.resolve(store[Symbol.asyncDispose]()))}`);
 rmSync(ballast);
 rmSync(`${path}.backup`, { force: true });
-Bun.spawnSync(["mount", "-o", "remount,size=2m", folder]);
+Bun.spawnSync(["mount", "-o", "remount,size=2m", directory]);
 {
   await using again = await open();
   say(`again: every acknowledged row: ${acknowledged.every((key) => Object.hasOwn(again.state.images, key))}`);
 }
-Bun.spawnSync(["mount", "-o", "remount,ro", folder]);
+Bun.spawnSync(["mount", "-o", "remount,ro", directory]);
 say(`read-only: ${await code(open())}`);

@@ -34,12 +34,12 @@ const createImageExport = action<ExportImage>("CreateImageExportTask", (call, bo
   const image = own("image", world.images, ImageId, account, () => true);
   if (State !== "available") throw refusals.notSettled("InvalidImageState", ImageId, State);
   checkFormat(body.OsuExport);
-  const folder = `${joined(body.OsuExport.OsuPrefix, ImageId)}/`;
+  const directory = `${joined(body.OsuExport.OsuPrefix, ImageId)}/`;
   const { DiskImageFormat, OsuBucket } = body.OsuExport;
   const task: ImageExportTask = {
     Comment: `Export of image ${ImageId}`,
     ImageId,
-    OsuExport: { DiskImageFormat, OsuBucket, OsuPrefix: folder },
+    OsuExport: { DiskImageFormat, OsuBucket, OsuPrefix: directory },
     Progress: 0,
     State: "pending/queued",
     Tags: [],
@@ -47,7 +47,7 @@ const createImageExport = action<ExportImage>("CreateImageExportTask", (call, bo
   };
   world.imageExports.set(task.TaskId, { owner: account.id, view: task });
   runTask(world, world.imageExports, task.TaskId, world.failing("imageExport"), async () => {
-    const url = await exportImage(call, image, body.OsuExport, folder);
+    const url = await exportImage(call, image, body.OsuExport, directory);
     patch(world.imageExports, task.TaskId, { OsuExport: { ...task.OsuExport, OsuManifestUrl: url } });
   });
   return { ImageExportTask: task };
@@ -78,7 +78,7 @@ const createSnapshotExport = action<ExportSnapshot>("CreateSnapshotExportTask", 
 });
 
 /** Writes the disks and then the manifest; gives the manifest's URL, without a signature. */
-async function exportImage(call: Call, image: Image, wanted: OsuExport, folder: string): Promise<string> {
+async function exportImage(call: Call, image: Image, wanted: OsuExport, directory: string): Promise<string> {
   const { world } = call;
   const bucket = bucketFor(call, wanted);
   const snapshots: ManifestSnapshot[] = [];
@@ -86,13 +86,13 @@ async function exportImage(call: Call, image: Image, wanted: OsuExport, folder: 
     if (Bsu?.SnapshotId === undefined) continue;
     const disk = diskOf(world, Bsu.SnapshotId);
     const Filename = fileName(world, Bsu.SnapshotId, wanted.DiskImageFormat);
-    await putDisk(world, bucket, folder + Filename, disk, wanted.DiskImageFormat);
+    await putDisk(world, bucket, directory + Filename, disk, wanted.DiskImageFormat);
     snapshots.push({
       DeleteOnTermination: Bsu.DeleteOnVmDeletion ?? true,
       Device: DeviceName ?? "/dev/sda1",
       Filename,
       Iops: Bsu.Iops ?? null,
-      PreSignedUrl: bucket.presigned(folder + Filename),
+      PreSignedUrl: bucket.presigned(directory + Filename),
       Size: Math.max(disk.size, (Bsu.VolumeSize ?? 1) * 2 ** 30),
       VolumeType: Bsu.VolumeType ?? "standard",
     });
@@ -102,7 +102,7 @@ async function exportImage(call: Call, image: Image, wanted: OsuExport, folder: 
     Version: 1,
     Image: { Name, Description, Architecture, Type: "machine", ProductTypes, Public: false, Snapshots: snapshots },
   };
-  const key = `${folder}${image.ImageId}-manifest.json`;
+  const key = `${directory}${image.ImageId}-manifest.json`;
   await bucket.putJson(key, manifest);
   return bucket.url(key);
 }
