@@ -81,7 +81,7 @@ test("comments and docstrings of src have subjects: the user, a reader, another 
 
 test("each word of the table is seen where it stands", () => {
   for (const text of [
-    "the directory of the file",
+    "the folder of the file",
     "it is told by the server",
     "2 mistakes",
     "an image of ours",
