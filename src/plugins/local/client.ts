@@ -55,10 +55,12 @@ export class Directory {
       await mkdir(this.root, { recursive: true });
       const found = await recognize(this.root);
       await access(this.root, constants.W_OK);
+      // An empty directory is a store before anything is in it: to another process it is never a directory in use that is none.
+      const made = found.kind === "none" ? await establish(this.root) : undefined;
       await makeDirectories(this.root);
       if (found.kind === "first") await this.#upgrade();
       await this.#ledger.checkIndexes();
-      const id = found.kind === "store" ? found.id : await establish(this.root);
+      const id = found.kind === "store" ? found.id : (made ?? (await establish(this.root)));
       await this.pages.guard();
       this.#found = Promise.resolve({ kind: "store", id });
     } catch (cause) {

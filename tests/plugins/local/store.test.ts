@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { Directory } from "../../../src/plugins/local/client.ts";
 import { World } from "../../cli/world.ts";
 import { listed } from "../../harness.ts";
@@ -34,6 +36,23 @@ test("two processes that make a store at once end with one id", async () => {
   expect(ids.size).toBe(1);
   expect([...ids][0]).toMatch(/^[0-9a-f-]{36}$/);
   expect((await readdir(world.directory.at("store"))).filter((name) => name.startsWith("."))).toEqual([]);
+});
+
+test("a directory says that it is a store before anything is in it", async () => {
+  await using world = await World.make(IMAGE);
+  const at = world.directory.at("store");
+  const made = { isReady: false };
+  const making = new Directory(at, 0).prepare().finally(() => {
+    made.isReady = true;
+  });
+  const seen = new Set<string>();
+  while (!made.isReady) {
+    const names = existsSync(at) ? readdirSync(at).filter((name) => !name.startsWith(".")) : [];
+    seen.add(`${names.length > 0 && !names.includes("images-store.json")}`);
+    await setImmediate();
+  }
+  await making;
+  expect([...seen]).toEqual(["false"]);
 });
 
 test("a store of the first version is upgraded in place, and its files are swept as before", async () => {
