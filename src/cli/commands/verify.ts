@@ -87,8 +87,11 @@ export class VerifyCommand extends FileCommand {
     recorded: Digests | undefined,
   ): Promise<Pick<Row, "result" | "why" | "digests">> {
     const wanted = { ...image.digests, ...recorded };
-    const told = new Set(["sha256", ...parts.flatMap(({ digest }) => (digest === undefined ? [] : [nameOf(digest)]))]);
-    const algorithms = ALGORITHMS.filter((name) => told.has(name) || wanted[name] !== undefined);
+    const reported = new Set([
+      "sha256",
+      ...parts.flatMap(({ digest }) => (digest === undefined ? [] : [nameOf(digest)])),
+    ]);
+    const algorithms = ALGORITHMS.filter((name) => reported.has(name) || wanted[name] !== undefined);
     let digests: Digests = {};
     for (const part of parts) {
       const stream = hashed(part.open(this.context.signal), algorithms, { signal: this.context.signal });

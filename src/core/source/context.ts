@@ -41,7 +41,7 @@ export interface OutgoingBytes {
   readonly holes?: number;
 }
 
-/** What the state knows of an image: what it was made from, and the digests that its backend told of its bytes. */
+/** What the state knows of an image: what it was made from, and the digests that its backend reported. */
 export interface MadeImage {
   readonly content?: Content | undefined;
   readonly digests?: Digests | undefined;

@@ -50,7 +50,7 @@ export const JOURNAL_HINT =
 /** A line, with its newline. */
 export const encode = (seq: number, at: string, said: RunEntry): string => encodeText(seq, at, textOf(said));
 
-/** What a line says, as it stands in it. */
+/** The JSON of an entry, as its line holds it. */
 export const textOf = (said: RunEntry): string => JSON.stringify(said).slice(1, -1);
 /** The same of rows whose JSON is there already. */
 export const textOfRows = (rows: Iterable<readonly [at: string, json: string]>): string =>
