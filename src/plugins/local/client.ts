@@ -95,7 +95,9 @@ export class Directory {
   }
 
   async putEntry(entry: StoreEntry): Promise<void> {
-    await this.#replace(["images", `${entry.id}.json`], `${JSON.stringify(entry, undefined, 2)}\n`, { durable: true });
+    const temporary = this.#working.temporary();
+    await this.#disk.createDurable(temporary, `${JSON.stringify(entry, undefined, 2)}\n`);
+    await this.#disk.rename(temporary, this.at("images", `${entry.id}.json`));
   }
 
   /** The record goes at once; the bytes after the grace period, when no other image has them. */
@@ -162,9 +164,9 @@ export class Directory {
   }
 
   /** Writes beside and renames: a reader sees the former file or this one. */
-  async #replace(parts: readonly string[], text: string, { durable = false } = {}): Promise<void> {
+  async #replace(parts: readonly string[], text: string): Promise<void> {
     const temporary = this.#working.temporary();
-    await this.#disk.create(temporary, text, { durable });
+    await this.#disk.create(temporary, text);
     await this.#disk.rename(temporary, this.at(...parts));
   }
 
