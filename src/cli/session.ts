@@ -22,7 +22,7 @@ import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
-import type { FileOptions, SessionOptions } from "./options.ts";
+import { type FileOptions, parallelismOf, type SessionOptions } from "./options.ts";
 import { BUILT_IN, findPlugin } from "./plugins.ts";
 import { privateDirectory, type Shell } from "./shell.ts";
 import { StateSession } from "./state-session.ts";
@@ -116,7 +116,7 @@ export class Session implements AsyncDisposable {
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
       signal: this.#shell.signal,
       hard: this.#shell.hard,
-      parallelism: this.#options.parallelism ?? this.config.settings.parallelism,
+      ...parallelismOf(this.#options, this.config),
       now: () => this.#shell.now(),
     };
   }
