@@ -43,7 +43,7 @@ export class Slots {
 }
 
 /** How many steps like this one may share a place. 1: it needs one of its own. */
-export type Sharers = (step: Step) => number;
+type Sharers = (step: Step) => number;
 
 /**
  * Several small files of this host, which reach a backend as they are, share a place where their plugin does not mind, and the user has not
