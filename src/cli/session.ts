@@ -17,7 +17,7 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import type { HttpContext, RequestTrace } from "../core/net/context.ts";
 import { createHttpClient, longWaitNotice } from "../core/net/http.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { measureSource, type SeenSource, Sources, seenWithTree } from "../core/source/open/index.ts";
+import { isPlannedFile, measureSource, type SeenSource, Sources, seenWithTree } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
@@ -122,7 +122,7 @@ export class Session implements AsyncDisposable {
   }
 
   readonly #plainOf = async (spec: SourceSpec, signal: AbortSignal, previous?: Content): Promise<PlainSource> =>
-    (await this.#plain(spec, previous, signal)).spec;
+    isPlannedFile(spec, previous) ? spec : (await this.#plain(spec, previous, signal)).spec;
 
   /** A source that another state tells of as what it means. */
   async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<SeenSource<PlainSource>> {

@@ -1,6 +1,5 @@
 import { constants } from "node:fs";
 import { access, lstat, lutimes, mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { errno, Failure, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
 import { Disk, whenMissing } from "./disk.ts";
@@ -39,7 +38,7 @@ export class Directory {
   }
 
   at(...parts: readonly string[]): string {
-    return join(this.root, ...parts);
+    return parts.length === 0 ? this.root : `${this.root}/${parts.join("/")}`;
   }
 
   /** The store's own id; undefined before the first change of a store that is not there yet, or of the first version. */
