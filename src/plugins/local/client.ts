@@ -127,7 +127,8 @@ export class Directory {
     const version = await this.#ledger.version(sha256);
     if (before === version) return;
     const [blob, named] = [this.at("blobs", sha256), this.at("files", file)];
-    await this.#ledger.addFile(file, before === "absent" ? [version] : [version, before]);
+    if (before === "absent") await this.#ledger.addNewFile(file, version);
+    else await this.#ledger.addFile(file, [version, before]);
     if (before === "absent" && (await this.#linked(blob, named))) return;
     const temporary = this.#working.temporary();
     await this.#disk.link(blob, temporary);

@@ -98,7 +98,7 @@ export class Disk {
   /** A new small file with these bytes. */
   async create(path: string, bytes: string | Uint8Array): Promise<void> {
     await this.#creations.read(
-      () => fs.writeFileSync(path, bytes, { flag: "wx" }),
+      () => createNow(path, bytes),
       () => fs.promises.writeFile(path, bytes, { flag: "wx" }),
     );
   }
@@ -111,6 +111,16 @@ export class Disk {
     await fs.promises.writeFile(path, bytes, { flag: SYNCED });
     // Where nothing is written, nothing is synced.
     if (bytes.length === 0) await syncFile(path);
+  }
+}
+
+/** As `writeFileSync`, which sets the length of the file as well: one call more. */
+function createNow(path: string, bytes: string | Uint8Array): void {
+  const file = fs.openSync(path, "wx");
+  try {
+    fs.writeFileSync(file, bytes);
+  } finally {
+    fs.closeSync(file);
   }
 }
 

@@ -62,8 +62,18 @@ export class Ledger {
   /** Of a named file: what it will be, beside what it is, so that a run that dies in between leaves one of the two. */
   async addFile(name: string, versions: readonly string[]): Promise<void> {
     const temporary = this.#temporary();
-    await this.#disk.create(temporary, `${versions.join("\n")}\n`);
+    await this.#disk.create(temporary, textOf(versions));
     await this.#disk.rename(temporary, `${this.#root}/wrote/files/${name}`);
+  }
+
+  /** The same of a file that is not there. An entry that a run which dies in here leaves empty says no more than none does. */
+  async addNewFile(name: string, version: string): Promise<void> {
+    try {
+      await this.#disk.create(`${this.#root}/wrote/files/${name}`, textOf([version]));
+    } catch (thrown) {
+      if (errno(thrown) !== "EEXIST") throw thrown;
+      await this.addFile(name, [version]);
+    }
   }
 
   /** The version of a named file: the digest and the inode that it has as a link of its blob. */
@@ -120,6 +130,8 @@ export class Ledger {
     return await this.#disk.look(`${this.#root}/${path}`);
   }
 }
+
+const textOf = (versions: readonly string[]): string => `${versions.join("\n")}\n`;
 
 function isIndex(name: string, text: string): boolean {
   if (name === "SHA256SUMS") return /^(?:[0-9a-f]{64} {2}files\/[^/\n]+\n)*$/.test(text);
