@@ -2,7 +2,7 @@ import { readSmall } from "../disk/regular.ts";
 import { FileAccess, MemoryAccess, type RandomAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
 
-import { free, handedOut } from "./collection.ts";
+import { countAllocated, free, handedOut } from "./collection.ts";
 import { compress, decompress, type Packing } from "./compression.ts";
 
 import { convert } from "./convert.ts";
@@ -73,19 +73,23 @@ export async function identifyFile(
     await using file = await FileAccess.open(path, signal);
     return await identifyAt(file, file.size, options, signal);
   }
-  try {
-    return await identifyBytes(small.bytes, options, signal);
-  } finally {
-    free(small.bytes);
-  }
+  const detected = await identifyBytes(small.bytes, options, signal);
+  // What takes a compression off may still be at work on them.
+  if (detected.layers.length === 0) free(small.bytes);
+  else countAllocated(small.bytes);
+  return detected;
 }
 
 /** The same of all bytes of a file. */
-export const identifyBytes = async (
+export async function identifyBytes(
   bytes: Uint8Array,
   options: Pick<IdentifyOptions, "member">,
   signal?: AbortSignal,
-): Promise<Detected> => await identifyAt(new MemoryAccess(bytes), bytes.length, options, signal);
+): Promise<Detected> {
+  const size = bytes.length;
+  const tail = bytes.subarray(Math.max(0, size - 512));
+  return await identifyEnds({ head: bytes.subarray(0, WINDOW), tail, size }, options, new MemoryAccess(bytes), signal);
+}
 
 async function identifyAt(
   file: RandomAccess,
@@ -97,7 +101,18 @@ async function identifyAt(
   const head = await file.read(0, WINDOW, "again");
   const from = Math.max(0, size - 512);
   const tail = size <= head.length ? head.subarray(from) : await file.read(from, 512, "again");
-  const detected = await identifyHead(head, { ...options, size, tail }, signal);
+  return await identifyEnds({ head, tail, size }, options, file, signal);
+}
+
+/** By the beginning and the end of a file, and by its tables. */
+async function identifyEnds(
+  { head, ...ends }: { readonly head: Uint8Array; readonly tail: Uint8Array; readonly size: number },
+  options: Pick<IdentifyOptions, "member">,
+  file: RandomAccess,
+  signal: AbortSignal | undefined,
+): Promise<Detected> {
+  signal?.throwIfAborted();
+  const detected = await identifyHead(head, { ...options, ...ends }, signal);
   const { format, layers } = detected;
   if (format !== undefined && layers.length === 0) await refuseUnsafeFile(format, file);
   return detected;
