@@ -111,7 +111,8 @@ export function commonIn(node: TableNode, { problems, maskSecret }: CheckContext
   const timeouts = node.entries.get("timeouts");
   if (timeouts !== undefined && node.entries.has("timeout"))
     problems.error("config.value", "timeout and timeouts mean the same: write one of them", { at: timeouts.key });
-  const entries = [...node.entries].filter(([key]) => Object.hasOwn(IMAGE, key));
+  const entries: (readonly [string, NodeEntry])[] = [];
+  for (const [key, entry] of node.entries) if (Object.hasOwn(IMAGE, key)) entries.push([key, entry]);
   // No setting of an image has a default in the schema: of most images there is nothing to check.
   if (entries.length === 0) return NOTHING;
   return checkTable(IMAGE, tableWith(node, entries), { problems, maskSecret }) ?? {};
