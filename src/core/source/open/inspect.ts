@@ -1,7 +1,6 @@
 import { notRegular, statPath } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
-import { Failure } from "../../failure.ts";
-import { type Digest, digest } from "../../model/digest.ts";
+import { type Digest, digest, nameOf } from "../../model/digest.ts";
 import type { Content, FileSource, PlainSource, Stat, UrlSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { isOther, sameStat } from "../content.ts";
@@ -106,13 +105,13 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
   if (kept !== undefined) return kept;
   if (checksum !== undefined) {
     const { digest: declared } = await declaredProof(spec, context.web, context.signal);
-    // What was made of it already can be kept without the file.
+    // What was made of it already can be kept without the file. What the file is now was never compared with the digest.
     const isMade = previous?.digest !== undefined && previous.digest === declared;
-    const now = await seenOrStat(path, context).catch((thrown: unknown) => {
-      if (isMade && thrown instanceof Failure) return undefined;
-      throw thrown;
-    });
-    return content(path, { digest: declared, size: now?.size, stat: now, transform });
+    if (isMade) return content(path, { digest: declared, size: previous.size, stat: previous.stat, transform });
+    const now = await seenOrStat(path, context);
+    const other = declared && otherThan(declared, path, previous, now);
+    const digests = other === undefined ? undefined : { [nameOf(other)]: other };
+    return content(path, { digest: declared, digests, size: now.size, transform });
   }
   const now = context.seen ?? (await statFile(path));
   const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
@@ -126,6 +125,14 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
   }
   const found = await context.files.digest(path, now, context.signal);
   return content(path, { digest: found, size: now.size, stat: now, transform });
+}
+
+/** The digest of the same kind that the file had when it was last read, where it is another one and the file was not touched since. */
+function otherThan(declared: Digest, path: string, previous: Content | undefined, now: Stat): Digest | undefined {
+  if (previous?.where !== path || previous.stat === undefined || !sameStat(previous.stat, now)) return undefined;
+  const { digest: last, digests } = previous;
+  const known = last !== undefined && nameOf(last) === nameOf(declared) ? last : digests?.[nameOf(declared)];
+  return known === declared ? undefined : known;
 }
 
 const seenOrStat = (path: string, { seen }: InspectContext): Promise<Stat> =>
