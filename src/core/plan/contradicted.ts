@@ -67,11 +67,12 @@ function foundDigest(
   { address }: Resource,
   known: KnownBytes,
 ): Digest | undefined {
-  // A look at a file gives another digest than the declared one only where the file is known by it.
-  if (source.kind === "file") return content.digests?.[name];
+  const recorded = known.context.state.images[address];
+  // A look at a file gives another digest than the declared one where that was recorded of it; what was never made proves nothing.
+  if (source.kind === "file") return recorded?.status === "ready" ? content.digests?.[name] : undefined;
   if (source.kind !== "image") return undefined;
   const found = bytesOf(source.address, known, new Set());
-  return found[name] ?? alsoKnown(known.context.state.images[address]?.content, source.address, found)[name];
+  return found[name] ?? alsoKnown(recorded?.content, source.address, found)[name];
 }
 
 /** What a step would compare with the bytes that it reads; undefined: it reads none. */

@@ -168,8 +168,12 @@ test("where equal bytes are one image, its digest may be that of several files: 
 test("a file of which another digest of this kind is known", () => {
   const own = new Map<Address, SourceSpec>([[a, { ...file, checksum: { kind: "digest", digest: other } }]]);
   const step = (digests: Digests) => create(a, { where: "/x", digest: other, digests });
-  expect(blocked({ sources: own, steps: [step({ sha256: mine })] })).toEqual([
+  const images = { [a]: recorded({ where: "/x", digest: mine }) };
+  expect(blocked({ sources: own, steps: [step({ sha256: mine })], images })).toEqual([
     `${a}: checksum mismatch: expected ${other}, but /x has ${mine} (images.toml:7:1)`,
   ]);
-  expect(blocked({ sources: own, steps: [step({})] })).toEqual([]);
+  expect(blocked({ sources: own, steps: [step({})], images })).toEqual([]);
+  // Of an interrupted creation, the digest is what was declared then.
+  const begun: Recorded = { ...ready({}), status: "creating", content: { where: "/x", digest: mine } };
+  expect(blocked({ sources: own, steps: [step({ sha256: mine })], images: { [a]: begun } })).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { notRegular, statPath } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
+import { Failure } from "../../failure.ts";
 import { type Digest, digest, nameOf } from "../../model/digest.ts";
 import type { Content, FileSource, PlainSource, Stat, UrlSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
@@ -105,13 +106,15 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
   if (kept !== undefined) return kept;
   if (checksum !== undefined) {
     const { digest: declared } = await declaredProof(spec, context.web, context.signal);
-    // What was made of it already can be kept without the file. What the file is now was never compared with the digest.
+    // What was made of it already can be kept without the file.
     const isMade = previous?.digest !== undefined && previous.digest === declared;
-    if (isMade) return content(path, { digest: declared, size: previous.size, stat: previous.stat, transform });
-    const now = await seenOrStat(path, context);
-    const other = declared && otherThan(declared, path, previous, now);
+    const now = await seenOrStat(path, context).catch((thrown: unknown) => {
+      if (isMade && thrown instanceof Failure) return undefined;
+      throw thrown;
+    });
+    const other = declared && now && otherThan(declared, path, previous, now);
     const digests = other === undefined ? undefined : { [nameOf(other)]: other };
-    return content(path, { digest: declared, digests, size: now.size, transform });
+    return content(path, { digest: declared, digests, size: now?.size, stat: now, transform });
   }
   const now = context.seen ?? (await statFile(path));
   const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
