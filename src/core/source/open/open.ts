@@ -3,7 +3,7 @@ import { Failure } from "../../failure.ts";
 import { type Detected, identify } from "../../format/identify.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../../format/limit.ts";
 import { MemoryBudget } from "../../format/memory-budget.ts";
-import { memoryFor } from "../../format/memory-cost.ts";
+import { memoryFor, memoryForCheck } from "../../format/memory-cost.ts";
 import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
 import type { Digest } from "../../model/digest.ts";
@@ -125,7 +125,7 @@ export class Sources implements AsyncDisposable {
       const virtualSize = detected.virtualSize ?? (format === "raw" && compression === "none" ? size : undefined);
       const about = { limit: this.#limit, note };
       const check = opening.isCompared === true ? undefined : unpackedCheckOf(plan, detected.layers, proof, about);
-      const memory = check && memoryFor({ ...plan, steps: [] }, detected);
+      const memory = check && memoryForCheck(detected);
       return new OpenedSource({
         ...common,
         format,
