@@ -47,14 +47,17 @@ interface TransformOptions {
 
 const UNPACKED: readonly TransformStep[] = ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma"];
 
+const ARCHIVES: readonly TransformStep[] = ["untar", "unzip"];
+
 /** Steps that copy what they are given piece by piece, so that it may be lent to them. */
-export const takesLent = ({ steps: [first] }: TransformPlan): boolean =>
-  first !== undefined && [...UNPACKED, "qcow2->raw"].includes(first);
+const isCopying = (step: TransformStep | undefined): boolean =>
+  step !== undefined && [...UNPACKED, ...ARCHIVES, "qcow2->raw"].includes(step);
+export const takesLent = ({ steps: [first] }: TransformPlan): boolean => isCopying(first);
 
 /** Whether each piece that comes out can be made for a reader that it is lent to: it shares its buffer with nothing else that is read. */
 const canLend = ({ steps, open }: TransformPlan): boolean => {
   const last = steps.at(-1);
-  return !open && last !== undefined && [...UNPACKED, "gzip", "xz", "zstd", "qcow2->raw"].includes(last);
+  return !open && last !== undefined && [...UNPACKED, ...ARCHIVES, "gzip", "xz", "zstd", "qcow2->raw"].includes(last);
 };
 
 type Flow =
@@ -128,8 +131,7 @@ export async function* transform(
   options: TransformOptions,
 ): AsyncGenerator<Uint8Array> {
   const lent = options.lent === true && canLend(plan);
-  const isDisk = plan.steps.at(-1) === "qcow2->raw";
-  const bytes = bytesOf(await flow(input, plan, { ...options, lent: lent && isDisk }), options);
+  const bytes = bytesOf(await flow(input, plan, { ...options, lent }), options);
   if (plan.steps.length === 0) yield* bytes;
   else yield* handedOut(bytes, lent);
 }
@@ -140,7 +142,11 @@ const isPacking = (step: TransformStep): boolean => ["gzip", "xz", "zstd"].inclu
 async function flow(input: Input, plan: TransformPlan, options: TransformOptions): Promise<Flow> {
   let at: Flow = { kind: "input", input };
   const { steps, format } = plan;
-  for (const step of steps.filter((one) => !isPacking(one))) at = apply(step, at, options);
+  for (const [index, step] of steps.entries()) {
+    if (isPacking(step)) continue;
+    const next = steps[index + 1];
+    at = apply(step, at, { ...options, lent: next === undefined ? options.lent : isCopying(next) });
+  }
   // What was only unpacked has been seen from its beginning alone.
   if (format !== undefined && !steps.some(isConversion))
     at = { kind: "bytes", bytes: watched(format, bytesOf(at, options)) };
@@ -157,7 +163,7 @@ async function flow(input: Input, plan: TransformPlan, options: TransformOptions
 }
 
 function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
-  const { limit, level, threads, note, signal } = options;
+  const { limit, level, threads, note, lent, signal } = options;
   const bytes = (): ByteStream => bytesOf(at, options);
   const unpacked = (packing: Packing): Flow => ({
     kind: "bytes",
@@ -165,7 +171,7 @@ function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
   });
   const opened = (archive: typeof untar): Flow => ({
     kind: "bytes",
-    bytes: some(archive(bytes(), { name: options.member, limit }, signal), "the file in the archive"),
+    bytes: some(archive(bytes(), { name: options.member, limit, lent }, signal), "the file in the archive"),
   });
   switch (step) {
     case "gunzip":

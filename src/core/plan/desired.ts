@@ -130,7 +130,7 @@ export class DesiredImages {
     quick: boolean,
   ): OriginStatus | undefined {
     const previous = known?.content;
-    if (source?.kind !== "file" || previous === undefined || references !== undefined || this.#given.has(address))
+    if (source?.kind !== "file" || previous === undefined || references !== undefined || this.given.has(address))
       return undefined;
     const last = this.#seen.get(source);
     const isAsked = last !== undefined && last.quick === quick && isSameContent(last.previous, previous);
