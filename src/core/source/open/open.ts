@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
-import { type Detected, identify } from "../../format/identify.ts";
+import { type Detected, identify, wholeDiskEncrypted } from "../../format/identify.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../../format/limit.ts";
 import { MemoryBudget } from "../../format/memory-budget.ts";
 import { memoryFor, memoryForCheck } from "../../format/memory-cost.ts";
@@ -119,6 +119,8 @@ export class Sources implements AsyncDisposable {
       if (!noted.has(text)) this.#note?.(`${opening.address}: ${text}`);
       noted.add(text);
     };
+    // Of a file, the plan says it.
+    if (detected.encrypted !== undefined && spec.kind !== "file") note(wholeDiskEncrypted(detected.encrypted));
     if (plan.steps.length === 0) {
       const { format = "other", compression } = plan;
       const size = bytes.size ?? (wanted.sized === true ? (await bytes.verify(signal)).size : undefined);
