@@ -20,7 +20,7 @@ import { compressionOf, planOf } from "./conversion.ts";
 import { FileDigests, inspectSource } from "./inspect.ts";
 import { ConversionSlot, convertedBytes, OpenedSource, type OpenResult, type SourceConversion } from "./opened.ts";
 import { detect, originOf, type SourceOrigin } from "./origin.ts";
-import { compareProof, sha256Of, unpackedCheckOf } from "./proof.ts";
+import { compareProof, isProven, sha256Of, unpackedCheckOf } from "./proof.ts";
 import { isDecidedByTail, tailOf } from "./tail.ts";
 import type { SeenSource } from "./tree.ts";
 import { VerifiedReader } from "./verified-reader.ts";
@@ -141,7 +141,11 @@ export class Sources implements AsyncDisposable {
       });
     }
     const scanned = (done: number, total: number): void => progress("verify", done, total);
-    const conversion: SourceConversion = { plan, wanted, member, directory, limit: this.#limit, note, scanned };
+    const conversion: SourceConversion = {
+      ...{ plan, wanted, member, directory, note, scanned },
+      limit: this.#limit,
+      isProven: isProven(proof),
+    };
     const place = await ConversionSlot.take(this.#turns, memoryFor(plan, detected), signal);
     try {
       const { format, compression, virtualSize } = await this.#outcome(detected, conversion, bytes, signal);
