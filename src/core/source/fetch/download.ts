@@ -181,7 +181,8 @@ export class Download implements FetchedBytes {
       this.#proven.resolve(proven);
       await this.#keep(partial, proven);
     } catch (thrown) {
-      if (isUseless(thrown) || this.#isDistrusted || this.#with.isTemporary === true) await partial.discard().catch(() => undefined);
+      if (isUseless(thrown) || this.#isDistrusted || this.#with.isTemporary === true)
+        await partial.discard().catch(() => undefined);
       // Before the bytes are released: a reader that comes in between learns why there are none.
       this.#failure = signal.aborted ? signal.reason : thrown;
       partial.growing.fail(asFailure(this.#failure));
