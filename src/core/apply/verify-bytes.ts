@@ -5,10 +5,9 @@ import type { ImageId } from "../model/name.ts";
 import type { Verification } from "../model/plan.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { sentAsIs } from "../plan/desired.ts";
 import { compareDigestEvidence, knownDigests } from "../plan/evidence.ts";
 import { digestsOf, mergedContent } from "../plan/merged-content.ts";
-import { pulledSource } from "../plan/pull.ts";
+import { pulledSource, sentAsIs } from "../plan/pull.ts";
 import type { OpenedContent } from "./context.ts";
 import type { StepContext } from "./step-context.ts";
 

@@ -56,10 +56,18 @@ export function wordsOf(kind: DetectedKind, head: Uint8Array): string {
   }
 }
 
-const has = (bytes: Uint8Array, at: number, ...magic: readonly number[]): boolean =>
-  bytes.length >= at + magic.length && magic.every((byte, index) => bytes[at + index] === byte);
-const says = (bytes: Uint8Array, at: number, magic: string): boolean =>
-  has(bytes, at, ...Array.from(magic, (letter) => letter.charCodeAt(0)));
+// Loops, and nothing made for them: each image is asked for all of these, some of them more than once.
+function has(bytes: Uint8Array, at: number, ...magic: readonly number[]): boolean {
+  if (bytes.length < at + magic.length) return false;
+  for (let index = 0; index < magic.length; index++) if (bytes[at + index] !== magic[index]) return false;
+  return true;
+}
+
+function says(bytes: Uint8Array, at: number, magic: string): boolean {
+  if (bytes.length < at + magic.length) return false;
+  for (let index = 0; index < magic.length; index++) if (bytes[at + index] !== magic.charCodeAt(index)) return false;
+  return true;
+}
 
 function packed(head: Uint8Array): DetectedKind | undefined {
   if (has(head, 0, 0x1f, 0x8b, 8)) return { kind: "packed", packing: "gz" };
@@ -129,7 +137,10 @@ function image(head: Uint8Array): DetectedKind | undefined {
 /** What qemu takes for one: a version in the first line that is neither empty nor a comment. */
 const isDescriptor = (head: Uint8Array): boolean =>
   says(head, 0, "# Disk DescriptorFile") ||
-  /^(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n/.test(new TextDecoder("latin1").decode(head.subarray(0, 2048)));
+  (BEGINS.includes(head[0] ?? 0) &&
+    /^(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n/.test(new TextDecoder("latin1").decode(head.subarray(0, 2048))));
+/** What a descriptor can begin with. */
+const BEGINS = Array.from("# \r\nv", (letter) => letter.charCodeAt(0));
 
 /** A dynamic VHD begins with a copy of its footer; a fixed one has it only at its end. */
 function vhd(head: Uint8Array, tail: Uint8Array | undefined): DetectedKind | undefined {

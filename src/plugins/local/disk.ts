@@ -1,7 +1,6 @@
 // What the system says when files are worked with.
 import * as fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { promisify } from "node:util";
 import { errno, SmallReads, sha256OfFile } from "images";
 
 export const isFull = (thrown: unknown): boolean => errno(thrown) === "ENOSPC" || errno(thrown) === "EDQUOT";
@@ -40,8 +39,6 @@ export function readPlainNow(path: string): string {
     fs.closeSync(file);
   }
 }
-
-const later = { open: promisify(fs.open), writeFile: promisify(fs.writeFile), sync: promisify(fs.fsync) };
 
 /** Small calls of the file system of a store, which are made at once where it is quick: an image needs dozens of them. */
 export class Disk {
@@ -98,39 +95,41 @@ export class Disk {
       .catch(whenMissing(undefined));
   }
 
-  /** A new small file with these bytes; `durable`: synced. A sync is never made at once: it may take long. */
-  async create(path: string, bytes: string | Uint8Array, { durable = false } = {}): Promise<void> {
-    const fd = await this.#creations.read(
-      () => written(fs.openSync(path, "wx"), bytes),
-      async () => await writtenLater(await later.open(path, "wx"), bytes),
+  /** A new small file with these bytes. */
+  async create(path: string, bytes: string | Uint8Array): Promise<void> {
+    await this.#creations.read(
+      () => createNow(path, bytes),
+      () => fs.promises.writeFile(path, bytes, { flag: "wx" }),
     );
-    try {
-      if (durable) await later.sync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
+  }
+
+  /**
+   * The same, synced. Never at once: a sync may take long. One call of one thread makes, writes and syncs the file: `flush` would do that as
+   * well, but Bun does not say when it fails.
+   */
+  async createDurable(path: string, bytes: string | Uint8Array): Promise<void> {
+    await fs.promises.writeFile(path, bytes, { flag: SYNCED });
+    // Where nothing is written, nothing is synced.
+    if (bytes.length === 0) await syncFile(path);
   }
 }
 
-/** The file, when all bytes are in it; it is closed when they cannot be. */
-function written(fd: number, bytes: string | Uint8Array): number {
+/** As `writeFileSync`, which sets the length of the file as well: one call more. */
+function createNow(path: string, bytes: string | Uint8Array): void {
+  const file = fs.openSync(path, "wx");
   try {
-    fs.writeFileSync(fd, bytes);
-    return fd;
-  } catch (thrown) {
-    fs.closeSync(fd);
-    throw thrown;
+    fs.writeFileSync(file, bytes);
+  } finally {
+    fs.closeSync(file);
   }
 }
 
-async function writtenLater(fd: number, bytes: string | Uint8Array): Promise<number> {
-  try {
-    await later.writeFile(fd, bytes);
-    return fd;
-  } catch (thrown) {
-    fs.closeSync(fd);
-    throw thrown;
-  }
+/** As `wx`, and every write returns when the disk has it, with all that is needed to find it again. */
+const SYNCED = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_SYNC;
+
+async function syncFile(path: string): Promise<void> {
+  await using file = await open(path, "r+");
+  await file.sync();
 }
 
 const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;

@@ -1,6 +1,7 @@
-import { notRegular, statPath } from "../../disk/regular.ts";
+import { notRegular, readSmall, statPath } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
+import { free } from "../../format/collection.ts";
 import { type Digest, digest, nameOf } from "../../model/digest.ts";
 import type { Content, FileSource, PlainSource, Stat, UrlSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
@@ -189,6 +190,16 @@ function once<T>(all: Map<string, Made<T>>, path: string, now: Stat, make: () =>
 }
 
 async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
+  const small = await readSmall(path).catch((thrown: unknown) => {
+    signal.throwIfAborted();
+    throw sourceFailure(thrown, path);
+  });
+  if (small !== undefined) {
+    signal.throwIfAborted();
+    const sha256 = new Bun.CryptoHasher("sha256").update(small.bytes).digest("hex");
+    free(small.bytes);
+    return digest("sha256", sha256);
+  }
   using hashing = new Hashers(["sha256"]);
   for await (const piece of readWhole(path, signal, true)) await hashing.update(piece);
   return digest("sha256", (await hashing.end()).get("sha256") ?? "");

@@ -1,12 +1,14 @@
 import type { BigIntStats } from "node:fs";
 import { basename } from "node:path";
 import { openRegular, type ReadableFile, readSmall, statPath } from "../../disk/regular.ts";
+import { statOf } from "../../disk/stat.ts";
 import type { Failure } from "../../failure.ts";
 import { countAllocated } from "../../format/collection.ts";
 import { extentsOf } from "../../format/holes.ts";
 import { Ring } from "../../format/ring.ts";
 import { hole } from "../../format/segment.ts";
 import type { Algorithm } from "../../model/digest.ts";
+import type { Stat } from "../../model/source.ts";
 import { sourceFailure } from "../failure.ts";
 import { readPieces } from "../pieces.ts";
 import {
@@ -31,11 +33,19 @@ interface Held {
   readonly marks: Marks;
 }
 
+/** What is known of a file once it was opened. */
+interface Opened {
+  readonly stat: Stat;
+  readonly held?: Held;
+}
+
 /** A file on this host, read where it lies. One that changes while it is read is Failure source.changed. */
 export class LocalFile implements VerifiedBytes {
   readonly filename: string;
   readonly ready = Promise.resolve();
   readonly size: number;
+  /** As it was when it was opened. */
+  readonly stat: Stat;
   readonly #path: string;
   readonly #expectation: Expectation;
   readonly #listeners = new ProgressListeners();
@@ -46,10 +56,11 @@ export class LocalFile implements VerifiedBytes {
   /** Read once, when it was opened. */
   readonly #held: Held | undefined;
 
-  private constructor(path: string, size: number, expectation: Expectation, held?: Held) {
+  private constructor(path: string, { stat, held }: Opened, expectation: Expectation) {
     this.filename = basename(path);
     this.#held = held;
-    this.size = size;
+    this.stat = stat;
+    this.size = stat.size;
     this.#path = path;
     this.#expectation = expectation;
   }
@@ -61,10 +72,10 @@ export class LocalFile implements VerifiedBytes {
       if (small !== undefined) {
         const { bytes, stat } = small;
         countAllocated(bytes);
-        return new LocalFile(path, bytes.length, expectation, { bytes, marks: marksIn(stat) });
+        return new LocalFile(path, { stat: statOf(stat), held: { bytes, marks: marksIn(stat) } }, expectation);
       }
       await using file = await openRegular(path);
-      return new LocalFile(path, Number((await file.stat({ bigint: true })).size), expectation);
+      return new LocalFile(path, { stat: statOf(await file.stat({ bigint: true })) }, expectation);
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }
