@@ -139,9 +139,11 @@ export class OpenedSource implements OpenResult {
     const supply = await acquire(signal);
     if (conversion === undefined) {
       const missing = algorithms.filter((name) => !supply.algorithms.has(name));
-      const bytes = supply.read(signal, lent);
       // An image that is passed on is checked here only: a truncated one, or one that needs other files, fails before its last piece.
-      const made = yield* hashedBy(missing, supply.size, this.#watched(bytes, supply.size));
+      const bytes = this.#watched(supply.read(signal, lent), supply.size);
+      let made: Digests = {};
+      if (missing.length > 0) made = yield* hashedBy(missing, supply.size, bytes);
+      else for await (const piece of bytes) yield piece;
       this.#digests = { ...(await supply.verify(signal)).digests, ...made };
       return;
     }
@@ -180,10 +182,6 @@ async function* hashedBy(
   size: number | undefined,
   bytes: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, Digests> {
-  if (names.length === 0) {
-    yield* bytes;
-    return {};
-  }
   using hashing = new Hashers(names, { size });
   let made: Digests = {};
   // The digests are to be there when the last piece is out of hand: a backend may ask for them at once.
