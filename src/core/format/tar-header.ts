@@ -67,6 +67,8 @@ export async function nextEntry(reader: ByteReader, globals: Map<string, string>
 /** Whether the block is a header of a tar archive: by its checksum, as old archives have no magic. */
 export function isTarHeader(block: Uint8Array): boolean {
   if (block.length < BLOCK) return false;
+  const stored = Number.parseInt(text(block, 148, 8).trim(), 8);
+  if (Number.isNaN(stored)) return false;
   let unsigned = 0;
   let signed = 0;
   for (let at = 0; at < BLOCK; at += 1) {
@@ -74,7 +76,6 @@ export function isTarHeader(block: Uint8Array): boolean {
     unsigned += byte;
     signed += byte < 128 ? byte : byte - 256;
   }
-  const stored = Number.parseInt(text(block, 148, 8).trim(), 8);
   return (stored === unsigned || stored === signed) && unsigned !== 256;
 }
 

@@ -1,20 +1,16 @@
-import { readSmall } from "../disk/regular.ts";
-import { FileAccess, MemoryAccess, type RandomAccess } from "./access.ts";
+import { FileAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
-
-import { free, handedOut } from "./collection.ts";
+import { handedOut } from "./collection.ts";
 import { compress, decompress, type Packing } from "./compression.ts";
-
 import { convert } from "./convert.ts";
 import { empty } from "./failures.ts";
-import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
+import { identify } from "./identify.ts";
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
 import { qcow2Of } from "./qcow2/write.ts";
 import { plain, type Segment, type Segments } from "./segment.ts";
 import { Spool } from "./spool.ts";
 import { untar } from "./tar.ts";
-import { refuseUnsafeFile } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
 import { watched } from "./whole.ts";
 
@@ -65,47 +61,6 @@ type Flow =
   | { readonly kind: "input"; readonly input: Input }
   | { readonly kind: "bytes"; readonly bytes: ByteStream }
   | { readonly kind: "disk"; readonly segments: Segments };
-
-/** Tells what a file is: as `identify` does, and by its end and its tables too. */
-export async function identifyFile(
-  path: string,
-  options: Pick<IdentifyOptions, "member"> = {},
-  signal?: AbortSignal,
-): Promise<Detected> {
-  const small = await readSmall(path);
-  if (small === undefined) {
-    await using file = await FileAccess.open(path, signal);
-    return await identifyAt(file, file.size, options, signal);
-  }
-  try {
-    return await identifyBytes(small.bytes, options, signal);
-  } finally {
-    free(small.bytes);
-  }
-}
-
-/** The same of all bytes of a file. */
-export const identifyBytes = async (
-  bytes: Uint8Array,
-  options: Pick<IdentifyOptions, "member">,
-  signal?: AbortSignal,
-): Promise<Detected> => await identifyAt(new MemoryAccess(bytes), bytes.length, options, signal);
-
-async function identifyAt(
-  file: RandomAccess,
-  size: number,
-  options: Pick<IdentifyOptions, "member">,
-  signal: AbortSignal | undefined,
-): Promise<Detected> {
-  signal?.throwIfAborted();
-  const head = await file.read(0, WINDOW, "again");
-  const from = Math.max(0, size - 512);
-  const tail = size <= head.length ? head.subarray(from) : await file.read(from, 512, "again");
-  const detected = await identifyHead(head, { ...options, size, tail }, signal);
-  const { format, layers } = detected;
-  if (format !== undefined && layers.length === 0) await refuseUnsafeFile(format, file);
-  return detected;
-}
 
 /**
  * Runs a plan: the bytes that come out, pulled through all steps by the reader. It ends only after the input has been read to
