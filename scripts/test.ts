@@ -3,8 +3,8 @@ import { availableParallelism } from "node:os";
 // bun run test: builds dist/images, then runs every test, and the type check and the linter beside them.
 // bun scripts/test.ts [OPTIONS AND PATHS OF bun test]. Ends with 1 when anything failed.
 
-/** Tests wait for disks, processes and timers: one worker more than there are cores keeps those busy. */
-const workers = availableParallelism() + 1;
+/** Tests wait for disks, processes, servers and timers: twice as many workers as there are cores keep those busy. */
+const workers = 2 * availableParallelism();
 
 const start = (words: readonly string[], out: "inherit" | "pipe") =>
   Bun.spawn([process.execPath, ...words], { stdio: ["ignore", out, out] });

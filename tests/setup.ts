@@ -2,3 +2,7 @@ import { host } from "../src/cli/host.ts";
 
 // Plugin files of tests import the module "images", as they do under the program.
 host();
+
+// A process of tests holds more than a run may: there the memory of used pieces would be collected for every few MiB that flow. Programs
+// that tests start do collect, and their memory is measured by tests/core/format/peak.test.ts and `bun run peaks`.
+Bun.gc = () => 0;

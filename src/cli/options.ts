@@ -1,3 +1,5 @@
+import type { Config } from "../core/model/declaration.ts";
+
 /** What a command line says of the file and its state. */
 export interface FileOptions {
   readonly file: string;
@@ -23,3 +25,9 @@ export interface SessionOptions {
   /** A line for the user. */
   note(text: string): void;
 }
+
+/** How many images are processed at the same time, and whether that is the user's word. */
+export const parallelismOf = ({ parallelism }: Pick<SessionOptions, "parallelism">, { settings }: Config) => ({
+  parallelism: parallelism ?? settings.parallelism,
+  isWide: parallelism === undefined && settings.isParallelismUsual === true,
+});

@@ -17,12 +17,12 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import type { HttpContext, RequestTrace } from "../core/net/context.ts";
 import { createHttpClient, longWaitNotice } from "../core/net/http.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { measureSource, type SeenSource, Sources, seenWithTree, unchangedNow } from "../core/source/open/index.ts";
+import { isPlannedFile, measureSource, Sources, seenWithTree, unchangedNow } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
 import type { Storage } from "../core/store/storage.ts";
-import type { FileOptions, SessionOptions } from "./options.ts";
+import { type FileOptions, parallelismOf, type SessionOptions } from "./options.ts";
 import { BUILT_IN, findPlugin } from "./plugins.ts";
 import { privateDirectory, type Shell } from "./shell.ts";
 import { StateSession } from "./state-session.ts";
@@ -116,16 +116,16 @@ export class Session implements AsyncDisposable {
       secret: (reference) => this.secrets.resolve(reference, { signal: this.#shell.signal }),
       signal: this.#shell.signal,
       hard: this.#shell.hard,
-      parallelism: this.#options.parallelism ?? this.config.settings.parallelism,
+      ...parallelismOf(this.#options, this.config),
       now: () => this.#shell.now(),
     };
   }
 
   readonly #plainOf = async (spec: SourceSpec, signal: AbortSignal, previous?: Content): Promise<PlainSource> =>
-    (await this.#plain(spec, previous, signal)).spec;
+    isPlannedFile(spec, previous) ? spec : (await this.#plain(spec, previous, signal)).spec;
 
   /** A source that another state tells of as what it means. */
-  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<SeenSource<PlainSource>> {
+  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal) {
     if (spec.kind !== "promoted") return await seenWithTree(spec, this.#shell.env, signal);
     const storage = this.keeper.elsewhere(spec.state, "source.state");
     const found = await promoted(spec, previous, storage, this.#shell.now(), signal);

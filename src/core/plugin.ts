@@ -196,6 +196,11 @@ export interface Plugin<C extends Schema = Schema, I extends Schema = Schema> {
   readonly deletesLast?: boolean;
   /** Default: create-first. It may depend on what changes. */
   order?(have: Reported<I>, want: Desired<I>): ReplaceOrder;
+  /**
+   * How many images may be made at once of small files of this host that the backend takes as they are, if the user sets no `parallelism`:
+   * for a backend whose syncs are shared by all that is under way. Default: as many as of any images.
+   */
+  readonly smallAtOnce?: number;
   /** Seconds for the work on one image, if the user sets none. Default: no limit. */
   readonly timeout?: number;
   /** Values of `on_remove`. Default: delete, forget. */

@@ -3,7 +3,7 @@ import { programAt, versitygw } from "../core/store/servers.ts";
 import { BucketGround } from "./bucket.ts";
 
 /** For a long run: IMAGES_TEST_BUCKET_KILLS=200. */
-const KILLS = Number(process.env["IMAGES_TEST_BUCKET_KILLS"] ?? 8);
+const KILLS = Number(process.env["IMAGES_TEST_BUCKET_KILLS"] ?? 5);
 const why = programAt("versitygw") === undefined ? " (skipped: versitygw is not installed)" : "";
 
 test.skipIf(why !== "")(

@@ -20,7 +20,7 @@ async function calls(directory: TestDirectory): Promise<readonly string[]> {
     "-o",
     log,
     "-e",
-    "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat",
+    "trace=fsync,fdatasync,openat,write,rename,renameat,renameat2,link,linkat",
   ];
   const child = Bun.spawn([...trace, process.execPath, MAIN, "apply", "--yes"], {
     cwd: directory.path,
@@ -31,10 +31,17 @@ async function calls(directory: TestDirectory): Promise<readonly string[]> {
   const [said, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   if (code !== 0) throw new Error(said);
   const own = (path: string) => path.replace(`${directory.path}/`, "").replaceAll(/\.[0-9a-f]{12}\.tmp$/g, ".tmp");
+  // Files each of whose writes is a sync.
+  const writeThrough = new Set<string>();
   return (await Bun.file(log).text()).split("\n").flatMap((line) => {
+    const [, opened] = /\bopenat\(.*"([^"]+)", [^)]*\bO_SYNC\b/.exec(line) ?? [];
+    if (opened !== undefined) writeThrough.add(opened);
+    const [, written] = /\bwrite\(\d+<([^>]+)>/.exec(line) ?? [];
+    if (written !== undefined) return writeThrough.has(written) ? [`sync ${own(written)}`] : [];
     const [, synced] = /\b(?:fsync|fdatasync)\(\d+<([^>]+)>/.exec(line) ?? [];
     if (synced !== undefined) return [`sync ${synced === directory.path ? "." : own(synced)}`];
-    const [, kind, to] = /\b(rename|link)(?:at2?|at)?\(.*"([^"]+)"(?:, [^"]*)?\)/.exec(line) ?? [];
+    // A call that another thread interrupts is written in two lines.
+    const [, kind, to] = /\b(rename|link)(?:at2?|at)?\(.*"([^"]+)"(?:, \S+)?(?:\)| <unfinished)/.exec(line) ?? [];
     return kind === undefined || to === undefined ? [] : [`${kind} ${own(to)}`];
   });
 }

@@ -125,13 +125,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "      const sha256",
     DURABLE,
   ),
-  mutant(
-    "the record is not synced",
-    "src/plugins/local/disk.ts",
-    "      if (durable) await later.sync(fd);\n",
-    "",
-    DURABLE,
-  ),
+  mutant("the record is not synced", "src/plugins/local/disk.ts", " | fs.constants.O_SYNC;", ";", DURABLE),
   mutant("unknown counts as unchanged", EVIDENCE, '    ? { kind: "unknown", why }\n', "    ? SAME\n"),
   mutant(
     "a signature that is added is not checked",

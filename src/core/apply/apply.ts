@@ -4,6 +4,7 @@ import type { Address } from "../model/name.ts";
 import { deletedBy, isPending, type Plan, type Step } from "../model/plan.ts";
 import { type Channel, inParallel, streamed } from "../stream.ts";
 import type { ApplyContext } from "./context.ts";
+import { Slots, sharersOf } from "./slots.ts";
 import { acceptDrift, runStep, updateRecord } from "./step.ts";
 
 /** How a run ended. */
@@ -67,10 +68,11 @@ class Run {
     const steps = this.#plan.steps.filter(isPending);
     const running = new Map<Address, Promise<void>>();
     const slots = new Slots(this.#run.parallelism);
+    const sharers = sharersOf(this.#run);
     const ordered = inOrder(steps);
     await inParallel(ordered, ordered.length, (step) => {
       const before = (step.after ?? []).flatMap((address) => running.get(address) ?? []);
-      const work = Promise.all(before).then(() => slots.use(() => this.#step(step)));
+      const work = Promise.all(before).then(() => slots.use(() => this.#step(step), sharers(step)));
       running.set(step.address, work);
       return work;
     });
@@ -153,28 +155,6 @@ function inOrder(steps: readonly Step[]): readonly Step[] {
   };
   for (const step of steps) walk(step, new Set());
   return [...ordered];
-}
-
-/** At most `limit` at a time, first come, first served. */
-class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(limit: number) {
-    this.#free = Math.max(1, limit);
-  }
-
-  async use(work: () => Promise<void>): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((go) => this.#waiting.push(go));
-    try {
-      await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
-  }
 }
 
 /** What a plan deletes, all of it: what `--max-deletes` counts. */

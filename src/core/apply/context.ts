@@ -39,4 +39,6 @@ export interface ApplyContext extends PlanContext {
   fetch(spec: SourceSpec, wanted: ByteRequirements, opening: ContentRequest): Promise<OpenedContent>;
   secret(reference: string): Promise<string>;
   readonly parallelism: number;
+  /** The user has not said how many: of small images there may be more at once, as their plugins have it. */
+  readonly isWide?: boolean;
 }

@@ -64,7 +64,7 @@ async function read(
   const wanted = { formats: "any", compressions: "any", digests: algorithms } as const;
   const { digests: __, ...expected } = now;
   try {
-    const opening = { address, signal, progress: progress.report, expected, isKept };
+    const opening = { address, signal, progress: progress.report, expected, isKept, isCompared: true };
     const opened = await run.fetch({ ...whole, decompress: false }, wanted, opening);
     let size = 0;
     for await (const piece of passThrough(opened, signal)) size += piece.length;

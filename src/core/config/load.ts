@@ -192,7 +192,14 @@ function settingsOf(root: TableNode, file: string, context: CheckContext): Confi
   const table = node?.kind === "table" ? node : undefined;
   const { name = "" } = found;
   if (name === "") requireName(table, context);
-  return { name, parallelism, maxSize: gigabytes * 2 ** 30, ...stateLocation({ ...found, state }, table, context) };
+  const usual = table?.entries.has("parallelism") === true ? {} : ({ isParallelismUsual: true } as const);
+  return {
+    name,
+    parallelism,
+    ...usual,
+    maxSize: gigabytes * 2 ** 30,
+    ...stateLocation({ ...found, state }, table, context),
+  };
 }
 
 function policyOf(root: TableNode, problems: Problems): Policy {

@@ -55,7 +55,7 @@ interface SmallFile {
  * @throws as `openRegular`
  */
 export const readSmall = async (path: string): Promise<SmallFile | undefined> =>
-  await reads.read(
+  await reads.soon(
     () => readSmallNow(path),
     () => readSmallLater(path),
   );
@@ -81,7 +81,7 @@ async function readSmallLater(path: string): Promise<SmallFile | undefined> {
 }
 
 /** One byte more, so that one read tells that there is no more. */
-const roomFor = ({ size }: fs.BigIntStats) => new Uint8Array(Buffer.allocUnsafeSlow(Number(size) + 1).buffer);
+const roomFor = ({ size }: fs.BigIntStats) => new Uint8Array(Number(size) + 1);
 
 const smallFile = (stat: fs.BigIntStats, room: Uint8Array, read: number): SmallFile | undefined =>
   read === Number(stat.size) ? { stat, bytes: room.subarray(0, read) } : undefined;

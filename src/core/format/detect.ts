@@ -23,6 +23,8 @@ export type DetectedKind =
       readonly partitions?: "mbr" | "gpt";
       /** Of qcow2, vmdk, vhd: which of its versions or variants. */
       readonly variant?: string;
+      /** With what all of it is encrypted. */
+      readonly encrypted?: string;
     };
 
 /**
@@ -54,10 +56,18 @@ export function wordsOf(kind: DetectedKind, head: Uint8Array): string {
   }
 }
 
-const has = (bytes: Uint8Array, at: number, ...magic: readonly number[]): boolean =>
-  bytes.length >= at + magic.length && magic.every((byte, index) => bytes[at + index] === byte);
-const says = (bytes: Uint8Array, at: number, magic: string): boolean =>
-  has(bytes, at, ...Array.from(magic, (letter) => letter.charCodeAt(0)));
+// Loops, and nothing made for them: each image is asked for all of these, some of them more than once.
+function has(bytes: Uint8Array, at: number, ...magic: readonly number[]): boolean {
+  if (bytes.length < at + magic.length) return false;
+  for (let index = 0; index < magic.length; index++) if (bytes[at + index] !== magic[index]) return false;
+  return true;
+}
+
+function says(bytes: Uint8Array, at: number, magic: string): boolean {
+  if (bytes.length < at + magic.length) return false;
+  for (let index = 0; index < magic.length; index++) if (bytes[at + index] !== magic.charCodeAt(index)) return false;
+  return true;
+}
 
 function packed(head: Uint8Array): DetectedKind | undefined {
   if (has(head, 0, 0x1f, 0x8b, 8)) return { kind: "packed", packing: "gz" };
@@ -107,7 +117,9 @@ function image(head: Uint8Array): DetectedKind | undefined {
   };
   if (says(head, 0, "QFI\xfb")) {
     const variant = head.length < HEADER_LENGTH ? {} : { variant: `version ${view.getUint32(4)}` };
-    return { kind: "image", format: "qcow2", ...variant, ...size64(24, false) };
+    const isEncrypted = head.length >= HEADER_LENGTH && view.getUint32(32) !== 0;
+    const encrypted = isEncrypted ? { encrypted: view.getUint32(32) === 2 ? LUKS : "AES of qcow2" } : {};
+    return { kind: "image", format: "qcow2", ...variant, ...encrypted, ...size64(24, false) };
   }
   if (says(head, 0, "KDMV")) return { kind: "image", format: "vmdk", variant: "sparse", ...size64(12, true, 512) };
   if (says(head, 0, "COWD")) return { kind: "image", format: "vmdk", variant: "sparse, version 3" };
@@ -125,7 +137,10 @@ function image(head: Uint8Array): DetectedKind | undefined {
 /** What qemu takes for one: a version in the first line that is neither empty nor a comment. */
 const isDescriptor = (head: Uint8Array): boolean =>
   says(head, 0, "# Disk DescriptorFile") ||
-  /^(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n/.test(new TextDecoder("latin1").decode(head.subarray(0, 2048)));
+  (BEGINS.includes(head[0] ?? 0) &&
+    /^(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n/.test(new TextDecoder("latin1").decode(head.subarray(0, 2048))));
+/** What a descriptor can begin with. */
+const BEGINS = Array.from("# \r\nv", (letter) => letter.charCodeAt(0));
 
 /** A dynamic VHD begins with a copy of its footer; a fixed one has it only at its end. */
 function vhd(head: Uint8Array, tail: Uint8Array | undefined): DetectedKind | undefined {
@@ -141,7 +156,10 @@ function filesystem(head: Uint8Array): DetectedKind | undefined {
   return isTarHeader(head.subarray(0, 512)) ? { kind: "image", format: "tar" } : undefined;
 }
 
+const LUKS = "LUKS";
+
 function raw(head: Uint8Array): DetectedKind {
+  if (says(head, 0, "LUKS\xba\xbe")) return { kind: "image", format: "raw", encrypted: LUKS };
   if (says(head, 512, "EFI PART") || says(head, 4096, "EFI PART")) {
     return { kind: "image", format: "raw", partitions: "gpt" };
   }

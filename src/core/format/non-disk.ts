@@ -1,18 +1,18 @@
 import { constants, inflateSync } from "node:zlib";
 
 /** Bytes that are no disk, and that are not unpacked here: by their beginning, and in words. */
-const MAGIC: readonly (readonly [words: string, ...bytes: number[]])[] = [
-  ["a 7z archive", 0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c],
-  ["a RAR archive", 0x52, 0x61, 0x72, 0x21, 0x1a, 0x07],
-  ["an ar archive or Debian package", ...ascii("!<arch>\n")],
-  ["an RPM package", 0xed, 0xab, 0xee, 0xdb],
-  ["a cpio archive", ...ascii("070701")],
-  ["lzip data", ...ascii("LZIP\x01")],
-  ["lzop data", 0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a],
-  ["lrzip data", ...ascii("LRZI")],
-  ["lz4 data of the legacy format", 0x02, 0x21, 0x4c, 0x18],
-  ["a split or spanned zip archive", ...ascii("PK\x07\x08")],
-  ["an Apple partition image", ...ascii("cdsaencr")],
+const MAGIC: readonly (readonly [words: string, bytes: readonly number[]])[] = [
+  ["a 7z archive", [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]],
+  ["a RAR archive", [0x52, 0x61, 0x72, 0x21, 0x1a, 0x07]],
+  ["an ar archive or Debian package", ascii("!<arch>\n")],
+  ["an RPM package", [0xed, 0xab, 0xee, 0xdb]],
+  ["a cpio archive", ascii("070701")],
+  ["lzip data", ascii("LZIP\x01")],
+  ["lzop data", [0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a]],
+  ["lrzip data", ascii("LRZI")],
+  ["lz4 data of the legacy format", [0x02, 0x21, 0x4c, 0x18]],
+  ["a split or spanned zip archive", ascii("PK\x07\x08")],
+  ["an Apple partition image", ascii("cdsaencr")],
 ];
 /** Also behind a comment, or as XHTML. */
 const HTML = /^(?:\uFEFF|\s|<!--[\s\S]*?-->|<\?xml[^>]*>)*<(?:!doctype html|html|head|body|title|meta|style|script)\b/i;
@@ -29,8 +29,9 @@ function ascii(text: string): number[] {
 
 /** What the bytes are, when they can be no disk: a 7z archive, an HTML page. */
 export function nonDiskKind(head: Uint8Array, tail: Uint8Array | undefined): string | undefined {
-  for (const [words, ...bytes] of MAGIC) {
-    if (head.length >= bytes.length && bytes.every((byte, at) => head[at] === byte)) return words;
+  for (const [words, bytes] of MAGIC) {
+    if (head[0] === bytes[0] && head.length >= bytes.length && bytes.every((byte, at) => head[at] === byte))
+      return words;
   }
   if (isCompress(head)) return "compress data (.Z)";
   if (isZlib(head)) return "zlib data";
@@ -38,7 +39,7 @@ export function nonDiskKind(head: Uint8Array, tail: Uint8Array | undefined): str
   const text = textOf(head);
   if (HTML.test(text)) return PAGE;
   if (MARKUP.test(text)) return "an XML document";
-  if (isJson(head)) return "a JSON document";
+  if (isJson(head, text)) return "a JSON document";
   return SIGNATURE.test(text) ? "an OpenPGP or PEM file" : undefined;
 }
 
@@ -58,10 +59,10 @@ function isZlib(head: Uint8Array): boolean {
 }
 
 /** All of it: what an API answers in place of a file. */
-function isJson(head: Uint8Array): boolean {
-  if (head.length > JSON_MOST || !isText(head) || !/^\s*[{[]/.test(textOf(head))) return false;
+function isJson(head: Uint8Array, text: string): boolean {
+  if (head.length > JSON_MOST || !/^\s*[{[]/.test(text) || !isText(head)) return false;
   try {
-    JSON.parse(new TextDecoder().decode(head));
+    JSON.parse(decoder.decode(head));
     return true;
   } catch {
     return false;
@@ -72,4 +73,5 @@ function isJson(head: Uint8Array): boolean {
 export const isText = (head: Uint8Array): boolean =>
   head.length > 0 && head.subarray(0, 512).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13));
 
-const textOf = (head: Uint8Array): string => new TextDecoder().decode(head.subarray(0, 2048));
+const decoder = new TextDecoder();
+const textOf = (head: Uint8Array): string => decoder.decode(head.subarray(0, 2048));

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { ByteReader } from "./bytes.ts";
+import { type ByteReader, copyOf } from "./bytes.ts";
 import { corrupt, unsupported } from "./failures.ts";
 
 export const BLOCK = 512;
@@ -36,7 +36,8 @@ export async function nextEntry(reader: ByteReader, globals: Map<string, string>
   let longName: string | undefined;
   let longTarget: string | undefined;
   for (;;) {
-    const block = await reader.take(BLOCK);
+    // What is lent does not last until all that belongs to the header has been read.
+    const block = copyOf(await reader.take(BLOCK));
     if (block.length === 0 || (block.length === BLOCK && block.every((byte) => byte === 0))) return undefined;
     if (!isTarHeader(block)) throw corrupt("a header of the tar archive is damaged or truncated");
     const size = number(block, 124, 12);
@@ -66,6 +67,8 @@ export async function nextEntry(reader: ByteReader, globals: Map<string, string>
 /** Whether the block is a header of a tar archive: by its checksum, as old archives have no magic. */
 export function isTarHeader(block: Uint8Array): boolean {
   if (block.length < BLOCK) return false;
+  const stored = Number.parseInt(text(block, 148, 8).trim(), 8);
+  if (Number.isNaN(stored)) return false;
   let unsigned = 0;
   let signed = 0;
   for (let at = 0; at < BLOCK; at += 1) {
@@ -73,7 +76,6 @@ export function isTarHeader(block: Uint8Array): boolean {
     unsigned += byte;
     signed += byte < 128 ? byte : byte - 256;
   }
-  const stored = Number.parseInt(text(block, 148, 8).trim(), 8);
   return (stored === unsigned || stored === signed) && unsigned !== 256;
 }
 

@@ -169,6 +169,8 @@ export interface Config {
   readonly settings: StateLocation & {
     readonly name: string;
     readonly parallelism: number;
+    /** The file has no `parallelism`: it is the default. */
+    readonly isParallelismUsual?: true;
     /** Bytes that an image may have. Default: 1 TiB. */
     readonly maxSize?: number;
   };

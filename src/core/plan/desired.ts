@@ -51,11 +51,11 @@ export class DesiredImages {
   readonly #seen = new Map<SourceSpec, Seen>();
 
   /** Addresses whose bytes others are made from: what those are compared with is their digest. */
-  readonly #given: ReadonlySet<Address>;
+  readonly given: ReadonlySet<Address>;
 
   constructor(context: PlanContext) {
     this.#context = context;
-    this.#given = new Set(
+    this.given = new Set(
       context.config.resources.flatMap(({ source }) => (source?.kind === "image" ? [source.address] : [])),
     );
   }
@@ -74,7 +74,7 @@ export class DesiredImages {
   ): Promise<DesiredImage> {
     const isKnown = pendingReferences.length === 0 && missing.length === 0;
     const plugin = this.plugin(resource.backend);
-    const isQuick = quick && !this.#given.has(resource.address);
+    const isQuick = quick && !this.given.has(resource.address);
     const { content, transfer, originFailure, maintained, unavailable } = isKnown
       ? (this.#lookNow(resource, known, isQuick) ??
         (await this.#look(resource, known, backend, { ...reading, quick: isQuick })))
@@ -130,7 +130,7 @@ export class DesiredImages {
     quick: boolean,
   ): OriginStatus | undefined {
     const previous = known?.content;
-    if (source?.kind !== "file" || previous === undefined || references !== undefined || this.#given.has(address))
+    if (source?.kind !== "file" || previous === undefined || references !== undefined || this.given.has(address))
       return undefined;
     const last = this.#seen.get(source);
     const isAsked = last !== undefined && last.quick === quick && isSameContent(last.previous, previous);
@@ -151,7 +151,7 @@ export class DesiredImages {
       if (this.#context.signal.aborted) throw thrown;
       return { transfer: { how: "none" }, originFailure: asFailure(thrown) };
     });
-    if (this.#given.has(resource.address)) this.#looks.set(resource.address, looking);
+    if (this.given.has(resource.address)) this.#looks.set(resource.address, looking);
     return looking;
   }
 

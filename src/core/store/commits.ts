@@ -1,6 +1,6 @@
 interface Waiting<T> {
   readonly item: T;
-  readonly done: () => void;
+  readonly done: (() => void) | undefined;
   readonly failed: (error: unknown) => void;
 }
 
@@ -20,9 +20,18 @@ export class Commits<T> {
   /** Resolves when the item has been written. */
   add(item: T): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ item, done: resolve, failed: reject });
-    this.#running ??= this.#run();
+    this.#push({ item, done: resolve, failed: reject });
     return promise;
+  }
+
+  /** The same without a promise: `failed` is called when it cannot be written. */
+  send(item: T, failed: (error: unknown) => void): void {
+    this.#push({ item, done: undefined, failed });
+  }
+
+  #push(waiting: Waiting<T>): void {
+    this.#waiting.push(waiting);
+    this.#running ??= this.#run();
   }
 
   /** Resolves when everything that was added has been written, or has failed. */
@@ -38,7 +47,7 @@ export class Commits<T> {
       this.#waiting = [];
       try {
         await this.#write(batch.map(({ item }) => item));
-        for (const { done } of batch) done();
+        for (const { done } of batch) done?.();
       } catch (error) {
         for (const { failed } of batch) failed(error);
       }

@@ -37,6 +37,7 @@ export class Writer {
   #state: State | undefined;
   #outcome: Outcome | undefined;
   #seq = 0;
+  #last = { ms: Number.NaN, text: "" };
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -70,13 +71,17 @@ export class Writer {
     return this.#rows.get(address);
   }
 
-  async put(address: Address, recorded: Recorded | undefined): Promise<void> {
-    await this.putAll(new Map([[address, recorded]]));
+  put(address: Address, recorded: Recorded | undefined): Promise<void> {
+    return this.#put([[address, recorded]]);
   }
 
-  async putAll(changes: Changes): Promise<void> {
+  putAll(changes: Changes): Promise<void> {
+    return this.#put([...changes]);
+  }
+
+  async #put(changes: readonly (readonly [at: Address, row: Recorded | undefined])[]): Promise<void> {
     if (this.#closing !== undefined) throw new Error("the state is closed");
-    const rows = [...changes].map(([at, row]) => [at, row === undefined ? undefined : kept(at, row)] as const);
+    const rows = changes.map(([at, row]) => [at, row === undefined ? undefined : kept(at, row)] as const);
     if (rows.length === 0) return;
     // At once, so that later changes see it; and kept when the journal cannot be written, since the document may still be.
     for (const [at, kept] of rows) this.#set(at, kept?.row);
@@ -98,7 +103,7 @@ export class Writer {
   record(event: Event): void {
     if (event.type === "run.done") this.#outcome = event.outcome;
     if (this.#closing !== undefined || this.#lease.journal === undefined || event.type === "transfer.progress") return;
-    this.#add(textOf({ event })).catch((error: unknown) => {
+    this.#commits.send({ at: this.#at(), said: textOf({ event }), isDurable: false }, (error) => {
       this.#onNote?.(`the journal of this run is incomplete: ${error instanceof Error ? error.message : error}`);
     });
   }
@@ -127,8 +132,15 @@ export class Writer {
     await this.#lease.journal?.finish(this.run);
   }
 
-  async #add(said: string, isDurable = false): Promise<void> {
-    await this.#commits.add({ at: this.#now().toISOString(), said, isDurable });
+  #add(said: string, isDurable = false): Promise<void> {
+    return this.#commits.add({ at: this.#at(), said, isDurable });
+  }
+
+  /** Now, RFC 3339. Of thousands of lines many are of the same millisecond. */
+  #at(): string {
+    const now = this.#now().getTime();
+    if (now !== this.#last.ms) this.#last = { ms: now, text: new Date(now).toISOString() };
+    return this.#last.text;
   }
 
   #set(at: Address, row: Recorded | undefined): void {

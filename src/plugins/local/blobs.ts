@@ -80,10 +80,11 @@ export class Blobs {
    * under way, would remove a blob that is about to be linked.
    */
   async #settle(temporary: string, sha256: string, size: number): Promise<void> {
-    const blob = join(this.#directory, sha256);
-    const isOurs = await this.#ledger.has("blobs", sha256);
+    const blob = `${this.#directory}/${sha256}`;
     const found = await this.#disk.look(blob);
-    if (found === undefined && !isOurs) await this.#ledger.enter("blobs", sha256);
+    // Where nothing is, the ledger is not read: what is put there is entered before it is there.
+    const isOurs =
+      found === undefined ? await this.#ledger.enter("blobs", sha256) : await this.#ledger.has("blobs", sha256);
     try {
       await this.#disk.link(temporary, blob);
       await this.#disk.remove(temporary);

@@ -1,6 +1,5 @@
 import { constants } from "node:fs";
 import { access, lstat, lutimes, mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { errno, Failure, type ImageId } from "images";
 import { Blobs } from "./blobs.ts";
 import { Disk, whenMissing } from "./disk.ts";
@@ -39,7 +38,7 @@ export class Directory {
   }
 
   at(...parts: readonly string[]): string {
-    return join(this.root, ...parts);
+    return parts.length === 0 ? this.root : `${this.root}/${parts.join("/")}`;
   }
 
   /** The store's own id; undefined before the first change of a store that is not there yet, or of the first version. */
@@ -95,7 +94,9 @@ export class Directory {
   }
 
   async putEntry(entry: StoreEntry): Promise<void> {
-    await this.#replace(["images", `${entry.id}.json`], `${JSON.stringify(entry, undefined, 2)}\n`, { durable: true });
+    const temporary = this.#working.temporary();
+    await this.#disk.createDurable(temporary, `${JSON.stringify(entry, undefined, 2)}\n`);
+    await this.#disk.rename(temporary, this.at("images", `${entry.id}.json`));
   }
 
   /** The record goes at once; the bytes after the grace period, when no other image has them. */
@@ -126,7 +127,8 @@ export class Directory {
     const version = await this.#ledger.version(sha256);
     if (before === version) return;
     const [blob, named] = [this.at("blobs", sha256), this.at("files", file)];
-    await this.#ledger.addFile(file, before === "absent" ? [version] : [version, before]);
+    if (before === "absent") await this.#ledger.addNewFile(file, version);
+    else await this.#ledger.addFile(file, [version, before]);
     if (before === "absent" && (await this.#linked(blob, named))) return;
     const temporary = this.#working.temporary();
     await this.#disk.link(blob, temporary);
@@ -162,9 +164,9 @@ export class Directory {
   }
 
   /** Writes beside and renames: a reader sees the former file or this one. */
-  async #replace(parts: readonly string[], text: string, { durable = false } = {}): Promise<void> {
+  async #replace(parts: readonly string[], text: string): Promise<void> {
     const temporary = this.#working.temporary();
-    await this.#disk.create(temporary, text, { durable });
+    await this.#disk.create(temporary, text);
     await this.#disk.rename(temporary, this.at(...parts));
   }
 

@@ -1,7 +1,6 @@
 // What the system says when files are worked with.
 import * as fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { promisify } from "node:util";
 import { errno, SmallReads, sha256OfFile } from "images";
 
 export const isFull = (thrown: unknown): boolean => errno(thrown) === "ENOSPC" || errno(thrown) === "EDQUOT";
@@ -41,7 +40,8 @@ export function readPlainNow(path: string): string {
   }
 }
 
-const later = { open: promisify(fs.open), writeFile: promisify(fs.writeFile), sync: promisify(fs.fsync) };
+/** To be awaited; without a promise where it was made at once. */
+type Soon<T> = T | Promise<T>;
 
 /** Small calls of the file system of a store, which are made at once where it is quick: an image needs dozens of them. */
 export class Disk {
@@ -50,8 +50,8 @@ export class Disk {
   readonly #creations = new SmallReads();
 
   /** What is at the path itself; undefined: nothing. */
-  async look(path: string): Promise<fs.BigIntStats | undefined> {
-    return await this.#calls.read(
+  look(path: string): Soon<fs.BigIntStats | undefined> {
+    return this.#calls.soon(
       () => fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }),
       () => fs.promises.lstat(path, { bigint: true }).catch(whenMissing(undefined)),
     );
@@ -74,15 +74,15 @@ export class Disk {
     return await this.#calls.each(files, now, later);
   }
 
-  async link(from: string, to: string): Promise<void> {
-    await this.#calls.read(
+  link(from: string, to: string): Soon<void> {
+    return this.#calls.soon(
       () => fs.linkSync(from, to),
       () => fs.promises.link(from, to),
     );
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    await this.#calls.read(
+  rename(from: string, to: string): Soon<void> {
+    return this.#calls.soon(
       () => fs.renameSync(from, to),
       () => fs.promises.rename(from, to),
     );
@@ -90,47 +90,51 @@ export class Disk {
 
   /** What is not there is left at that. */
   async remove(path: string): Promise<void> {
-    await this.#calls
-      .read(
+    try {
+      await this.#calls.soon(
         () => fs.unlinkSync(path),
         () => fs.promises.unlink(path),
-      )
-      .catch(whenMissing(undefined));
-  }
-
-  /** A new small file with these bytes; `durable`: synced. A sync is never made at once: it may take long. */
-  async create(path: string, bytes: string | Uint8Array, { durable = false } = {}): Promise<void> {
-    const fd = await this.#creations.read(
-      () => written(fs.openSync(path, "wx"), bytes),
-      async () => await writtenLater(await later.open(path, "wx"), bytes),
-    );
-    try {
-      if (durable) await later.sync(fd);
-    } finally {
-      fs.closeSync(fd);
+      );
+    } catch (thrown) {
+      whenMissing(undefined)(thrown);
     }
   }
-}
 
-/** The file, when all bytes are in it; it is closed when they cannot be. */
-function written(fd: number, bytes: string | Uint8Array): number {
-  try {
-    fs.writeFileSync(fd, bytes);
-    return fd;
-  } catch (thrown) {
-    fs.closeSync(fd);
-    throw thrown;
+  /** A new small file with these bytes. */
+  create(path: string, bytes: string | Uint8Array): Soon<void> {
+    return this.#creations.soon(
+      () => createNow(path, bytes),
+      () => fs.promises.writeFile(path, bytes, { flag: "wx" }),
+    );
+  }
+
+  /**
+   * The same, synced. Never at once: a sync may take long. One call of one thread makes, writes and syncs the file: `flush` would do that as
+   * well, but Bun does not say when it fails.
+   */
+  async createDurable(path: string, bytes: string | Uint8Array): Promise<void> {
+    await fs.promises.writeFile(path, bytes, { flag: SYNCED });
+    // Where nothing is written, nothing is synced.
+    if (bytes.length === 0) await syncFile(path);
   }
 }
 
-async function writtenLater(fd: number, bytes: string | Uint8Array): Promise<number> {
+/** As `writeFileSync`, which sets the length of the file as well: one call more. */
+function createNow(path: string, bytes: string | Uint8Array): void {
+  const file = fs.openSync(path, "wx");
   try {
-    await later.writeFile(fd, bytes);
-    return fd;
-  } catch (thrown) {
-    fs.closeSync(fd);
-    throw thrown;
+    fs.writeFileSync(file, bytes);
+  } finally {
+    fs.closeSync(file);
   }
+}
+
+/** As `wx`, and every write returns when the disk has it, with all that is needed to find it again. */
+const SYNCED = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_SYNC;
+
+async function syncFile(path: string): Promise<void> {
+  await using file = await open(path, "r+");
+  await file.sync();
 }
 
 const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;

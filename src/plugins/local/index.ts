@@ -17,6 +17,7 @@ export const local = definePlugin({
   image,
   starter,
   bytes: wanted,
+  smallAtOnce: 32,
   names: (want, address) => [want.name ?? imageOf(address), ...(want.aliases ?? [])],
   async open({ path, grace, url }, host) {
     return new StoreBackend(

@@ -33,7 +33,7 @@ export class Ledger {
   }
 
   async has(kind: "blobs" | "indexes", name: string): Promise<boolean> {
-    return (await this.#state(join("wrote", kind, name))) !== undefined;
+    return (await this.#state(`wrote/${kind}/${name}`)) !== undefined;
   }
 
   /** Of a blob or an index. */
@@ -41,13 +41,18 @@ export class Ledger {
     if (!(await this.has(kind, name))) await this.enter(kind, name);
   }
 
-  /** The same where it has just been seen that there is none. */
-  async enter(kind: "blobs" | "indexes", name: string): Promise<void> {
-    const entry = join(this.#root, "wrote", kind, name);
+  /** Whether it was there before. */
+  async enter(kind: "blobs" | "indexes", name: string): Promise<boolean> {
+    const entry = `${this.#root}/wrote/${kind}/${name}`;
     // Only its name counts: a second one of the empty page that is there costs no inode. Where it cannot have one more, a file of its own.
-    await this.#disk.link(join(this.#root, "wrote", kind, GUARD), entry).catch(async (thrown: unknown) => {
-      if (errno(thrown) !== "EEXIST") await writeFile(entry, "");
-    });
+    try {
+      await this.#disk.link(`${this.#root}/wrote/${kind}/${GUARD}`, entry);
+      return false;
+    } catch (thrown) {
+      if (errno(thrown) === "EEXIST") return true;
+      await writeFile(entry, "");
+      return false;
+    }
   }
 
   async drop(kind: "blobs" | "files", name: string): Promise<void> {
@@ -57,13 +62,23 @@ export class Ledger {
   /** Of a named file: what it will be, beside what it is, so that a run that dies in between leaves one of the two. */
   async addFile(name: string, versions: readonly string[]): Promise<void> {
     const temporary = this.#temporary();
-    await this.#disk.create(temporary, `${versions.join("\n")}\n`);
-    await this.#disk.rename(temporary, join(this.#root, "wrote", "files", name));
+    await this.#disk.create(temporary, textOf(versions));
+    await this.#disk.rename(temporary, `${this.#root}/wrote/files/${name}`);
+  }
+
+  /** The same of a file that is not there. An entry that a run which dies in here leaves empty says no more than none does. */
+  async addNewFile(name: string, version: string): Promise<void> {
+    try {
+      await this.#disk.create(`${this.#root}/wrote/files/${name}`, textOf([version]));
+    } catch (thrown) {
+      if (errno(thrown) !== "EEXIST") throw thrown;
+      await this.addFile(name, [version]);
+    }
   }
 
   /** The version of a named file: the digest and the inode that it has as a link of its blob. */
   async version(sha256: string): Promise<string> {
-    const path = join(this.#root, "blobs", sha256);
+    const path = `${this.#root}/blobs/${sha256}`;
     const found = await this.#disk.look(path);
     if (found === undefined) throw new Failure("backend.missing", `${path} is gone`, { hint: "apply again" });
     return `${sha256} ${found.ino}`;
@@ -71,7 +86,7 @@ export class Ledger {
 
   /** The version that the file has, where the store wrote it. Undefined: it is another user's. `absent`: there is no such file. */
   async ownFile(name: string): Promise<string | undefined> {
-    const found = await this.#state(join("files", name));
+    const found = await this.#state(`files/${name}`);
     if (found === undefined) return "absent";
     if (!found.isFile()) return undefined;
     const text = await this.#disk.text(join(this.#root, "wrote", "files", name)).catch(whenMissing(""));
@@ -111,10 +126,12 @@ export class Ledger {
     }
   }
 
-  async #state(path: string) {
-    return await this.#disk.look(join(this.#root, path));
+  #state(path: string) {
+    return this.#disk.look(`${this.#root}/${path}`);
   }
 }
+
+const textOf = (versions: readonly string[]): string => `${versions.join("\n")}\n`;
 
 function isIndex(name: string, text: string): boolean {
   if (name === "SHA256SUMS") return /^(?:[0-9a-f]{64} {2}files\/[^/\n]+\n)*$/.test(text);

@@ -30,9 +30,14 @@ export class NewFile {
 
   /** All of it is on the disk, but for its name. */
   async sync(): Promise<void> {
-    const whole = this.#out === undefined ? Buffer.concat(this.#held) : undefined;
-    if (whole !== undefined && !hasHoles(whole)) await this.#disk.create(this.path, whole, { durable: true });
+    const whole = this.#out === undefined ? this.#whole() : undefined;
+    if (whole !== undefined && !hasHoles(whole)) await this.#disk.createDurable(this.path, whole);
     else await (await this.#opened()).sync();
+  }
+
+  #whole(): Uint8Array {
+    const [only] = this.#held;
+    return only !== undefined && this.#held.length === 1 ? only : Buffer.concat(this.#held);
   }
 
   async close(): Promise<void> {

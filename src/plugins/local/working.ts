@@ -23,7 +23,7 @@ export class Working {
   }
 
   temporary(): string {
-    return join(this.#directory, `${this.#token}.${randomUUID()}`);
+    return `${this.#directory}/${this.#token}.${randomUUID()}`;
   }
 
   /** From here on, and until `settle`, the indexes may not be what the records say; a run that dies in between leaves this behind. */

@@ -37,6 +37,30 @@ test("while the first has not returned, every read is asynchronous: a file syste
   expect(await first).toBe("first");
 });
 
+test("many before the first has returned: some are asynchronous, the others wait, and are made at once when one has returned", async () => {
+  const reads = new SmallReads(() => 0);
+  const waiting: (() => void)[] = [];
+  const all = Array.from({ length: 60 }, (_, i) =>
+    reads.read(
+      () => "now",
+      () => new Promise<string>((answer) => waiting.push(() => answer(`later ${i}`))),
+    ),
+  );
+  await Promise.resolve();
+  expect(waiting.length).toBe(16);
+  waiting.pop()?.();
+  expect(await Promise.all(all.slice(15))).toEqual(["later 15", ...Array<string>(44).fill("now")]);
+  for (const answer of waiting) answer();
+  expect((await Promise.all(all)).filter((way) => way === "now").length).toBe(44);
+});
+
+test("a first one that fails has answered as well", async () => {
+  const reads = new SmallReads(() => 0);
+  const failing = () => Promise.reject(new Error("gone"));
+  const all = Array.from({ length: 20 }, () => reads.read(() => "now", failing).catch(() => "failed"));
+  expect((await Promise.all(all)).filter((way) => way === "now").length).toBe(4);
+});
+
 test("a file system that turned out slow is read asynchronously", async () => {
   let time = 0;
   const made = await ways(new SmallReads(() => time), 30, () => {

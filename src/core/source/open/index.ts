@@ -2,5 +2,5 @@
 
 export { measureSource } from "./measure.ts";
 export { Sources } from "./open.ts";
-export { type SeenSource, seenWithTree, withTree } from "./tree.ts";
+export { isPlannedFile, type SeenSource, seenWithTree, withTree } from "./tree.ts";
 export { unchangedNow } from "./unchanged.ts";

@@ -1,7 +1,8 @@
-import { notRegular, statPath } from "../../disk/regular.ts";
+import { notRegular, readSmall, statPath } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
-import { type Digest, digest } from "../../model/digest.ts";
+import { free } from "../../format/collection.ts";
+import { type Digest, digest, nameOf } from "../../model/digest.ts";
 import type { Content, FileSource, PlainSource, Stat, UrlSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { isOther, sameStat } from "../content.ts";
@@ -112,7 +113,9 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
       if (isMade && thrown instanceof Failure) return undefined;
       throw thrown;
     });
-    return content(path, { digest: declared, size: now?.size, stat: now, transform });
+    const other = declared && now && otherThan(declared, path, previous, now);
+    const digests = other === undefined ? undefined : { [nameOf(other)]: other };
+    return content(path, { digest: declared, digests, size: now?.size, stat: now, transform });
   }
   const now = context.seen ?? (await statFile(path));
   const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
@@ -126,6 +129,14 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
   }
   const found = await context.files.digest(path, now, context.signal);
   return content(path, { digest: found, size: now.size, stat: now, transform });
+}
+
+/** The digest of the same kind that the file had when it was last read, where it is another one and the file was not touched since. */
+function otherThan(declared: Digest, path: string, previous: Content | undefined, now: Stat): Digest | undefined {
+  if (previous?.where !== path || previous.stat === undefined || !sameStat(previous.stat, now)) return undefined;
+  const { digest: last, digests } = previous;
+  const known = last !== undefined && nameOf(last) === nameOf(declared) ? last : digests?.[nameOf(declared)];
+  return known === declared ? undefined : known;
 }
 
 const seenOrStat = (path: string, { seen }: InspectContext): Promise<Stat> =>
@@ -179,6 +190,16 @@ function once<T>(all: Map<string, Made<T>>, path: string, now: Stat, make: () =>
 }
 
 async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
+  const small = await readSmall(path).catch((thrown: unknown) => {
+    signal.throwIfAborted();
+    throw sourceFailure(thrown, path);
+  });
+  if (small !== undefined) {
+    signal.throwIfAborted();
+    const sha256 = new Bun.CryptoHasher("sha256").update(small.bytes).digest("hex");
+    free(small.bytes);
+    return digest("sha256", sha256);
+  }
   using hashing = new Hashers(["sha256"]);
   for await (const piece of readWhole(path, signal, true)) await hashing.update(piece);
   return digest("sha256", (await hashing.end()).get("sha256") ?? "");

@@ -1,12 +1,14 @@
 import type { BigIntStats } from "node:fs";
 import { basename } from "node:path";
 import { openRegular, type ReadableFile, readSmall, statPath } from "../../disk/regular.ts";
+import { statOf } from "../../disk/stat.ts";
 import type { Failure } from "../../failure.ts";
 import { countAllocated } from "../../format/collection.ts";
 import { extentsOf } from "../../format/holes.ts";
 import { Ring } from "../../format/ring.ts";
 import { hole } from "../../format/segment.ts";
 import type { Algorithm } from "../../model/digest.ts";
+import type { Stat } from "../../model/source.ts";
 import { sourceFailure } from "../failure.ts";
 import { readPieces } from "../pieces.ts";
 import {
@@ -31,11 +33,19 @@ interface Held {
   readonly marks: Marks;
 }
 
+/** What is known of a file once it was opened. */
+interface Opened {
+  readonly stat: Stat;
+  readonly held?: Held;
+}
+
 /** A file on this host, read where it lies. One that changes while it is read is Failure source.changed. */
 export class LocalFile implements VerifiedBytes {
   readonly filename: string;
   readonly ready = Promise.resolve();
   readonly size: number;
+  /** As it was when it was opened. */
+  readonly stat: Stat;
   readonly #path: string;
   readonly #expectation: Expectation;
   readonly #listeners = new ProgressListeners();
@@ -46,10 +56,11 @@ export class LocalFile implements VerifiedBytes {
   /** Read once, when it was opened. */
   readonly #held: Held | undefined;
 
-  private constructor(path: string, size: number, expectation: Expectation, held?: Held) {
+  private constructor(path: string, { stat, held }: Opened, expectation: Expectation) {
     this.filename = basename(path);
     this.#held = held;
-    this.size = size;
+    this.stat = stat;
+    this.size = stat.size;
     this.#path = path;
     this.#expectation = expectation;
   }
@@ -61,10 +72,10 @@ export class LocalFile implements VerifiedBytes {
       if (small !== undefined) {
         const { bytes, stat } = small;
         countAllocated(bytes);
-        return new LocalFile(path, bytes.length, expectation, { bytes, marks: marksIn(stat) });
+        return new LocalFile(path, { stat: statOf(stat), held: { bytes, marks: marksIn(stat) } }, expectation);
       }
       await using file = await openRegular(path);
-      return new LocalFile(path, Number((await file.stat({ bigint: true })).size), expectation);
+      return new LocalFile(path, { stat: statOf(await file.stat({ bigint: true })) }, expectation);
     } catch (thrown) {
       throw sourceFailure(thrown, path);
     }
@@ -88,11 +99,15 @@ export class LocalFile implements VerifiedBytes {
   }
 
   read(signal: AbortSignal, lent = false): AsyncIterable<Uint8Array> {
-    return heldBack(this.#pass(signal, lent));
+    return this.#held === undefined ? heldBack(this.#pass(signal, lent)) : this.#given(this.#held, signal, lent);
   }
 
   async verify(signal: AbortSignal): Promise<VerificationResult> {
-    if (this.#proven === undefined) for await (const piece of this.#pass(signal, true)) this.#count(piece.length);
+    if (this.#proven === undefined && this.#held !== undefined) {
+      await this.#prove(this.#held, signal);
+      this.#count(this.#held.bytes.length);
+    } else if (this.#proven === undefined)
+      for await (const piece of this.#pass(signal, true)) this.#count(piece.length);
     if (this.#proven === undefined) throw new Error("a pass ended without a proof");
     return this.#proven.result;
   }
@@ -121,7 +136,6 @@ export class LocalFile implements VerifiedBytes {
 
   /** Reads and proves; it ends only when the file was the same all the time. */
   async *#pass(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    if (this.#held !== undefined) return yield* this.#passHeld(this.#held, signal, lent);
     await using file = await this.#open();
     const marks = await marksOf(file);
     using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
@@ -135,12 +149,18 @@ export class LocalFile implements VerifiedBytes {
     this.#proven = { result, marks };
   }
 
-  /** The same of bytes that were read already: they are hashed for each reader, and the file must be the one that they came from. */
-  async *#passHeld({ bytes, marks }: Held, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+  /** Bytes that were read already, once they are proven. */
+  async *#given(held: Held, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+    await this.#prove(held, signal);
+    const { bytes } = held;
+    if (bytes.length > 0) yield lent ? bytes : new Uint8Array(bytes);
+  }
+
+  /** Bytes that were read already are hashed for each reader, and the file must be the one that they came from. */
+  async #prove({ bytes, marks }: Held, signal: AbortSignal): Promise<void> {
     using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
     signal.throwIfAborted();
     await verifier.update(bytes);
-    if (bytes.length > 0) yield lent ? bytes : new Uint8Array(bytes);
     if ((await this.#marksNow()).text !== marks.text) throw touched(this.#path);
     const result = await verifier.end();
     this.#proven = { result, marks };

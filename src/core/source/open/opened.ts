@@ -1,12 +1,14 @@
 import type { MemoryBudget } from "../../format/memory-budget.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { takesLent, transform } from "../../format/transform.ts";
+import { checkedUnpacked, type UnpackedCheck } from "../../format/unpacked-check.ts";
 import { watched } from "../../format/whole.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { ByteRequirements, Compression, Format, Source } from "../../model/image.ts";
 import type { Content } from "../../model/source.ts";
 import { heldBack, type VerifiedBytes } from "../verified-bytes.ts";
 import { digestsOf, Hashers } from "../verify/index.ts";
+import { distrusting } from "./proof.ts";
 
 /** A source that also tells, once it was read, what it was found to be. */
 export interface OpenResult extends Source {
@@ -57,6 +59,8 @@ export interface SourceConversion {
   readonly scanned: (done: number, total: number) => void;
   /** Bytes that any step may give. */
   readonly limit: number | undefined;
+  /** Something declared covers the bytes: what they unpack to is no sign of a bad download. */
+  readonly isProven: boolean;
 }
 
 /**
@@ -65,7 +69,7 @@ export interface SourceConversion {
  */
 export async function* convertedBytes(
   bytes: VerifiedBytes,
-  { plan, wanted, member, directory, limit, note, scanned }: SourceConversion,
+  { plan, wanted, member, directory, limit, note, scanned, isProven }: SourceConversion,
   signal: AbortSignal,
   lent: boolean,
 ): AsyncGenerator<Uint8Array> {
@@ -77,7 +81,8 @@ export async function* convertedBytes(
     path === undefined
       ? ({ kind: "stream", bytes: bytes.read(signal, takesLent(plan)), size } as const)
       : ({ kind: "file", path } as const);
-  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, lent, signal });
+  const made = transform(input, plan, { target: wanted, member, directory, limit, note, scanned, lent, signal });
+  yield* isProven ? made : distrusting(bytes, made);
   if (path !== undefined) await bytes.check();
 }
 
@@ -95,6 +100,8 @@ interface OpenOptions {
   readonly supply: (signal: AbortSignal) => Promise<VerifiedBytes>;
   /** What is still to be done to them for each reader; none: they are sent as they are. */
   readonly conversion?: SourceConversion | undefined;
+  /** What is checked of bytes that are sent compressed, as they are. */
+  readonly check?: UnpackedCheck | undefined;
   readonly place?: ConversionSlot | undefined;
   /** Bytes that a conversion has given. */
   readonly onConverted: (done: number) => void;
@@ -134,15 +141,24 @@ export class OpenedSource implements OpenResult {
   }
 
   async *#read(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    const { supply: acquire, conversion, place, algorithms, onConverted } = this.#opening;
+    const { supply: acquire, conversion, check, place, algorithms, onConverted } = this.#opening;
     this.#digests = undefined;
     const supply = await acquire(signal);
     if (conversion === undefined) {
       const missing = algorithms.filter((name) => !supply.algorithms.has(name));
-      const bytes = supply.read(signal, lent);
-      // An image that is passed on is checked here only: a truncated one, or one that needs other files, fails before its last piece.
-      const made = yield* hashedBy(missing, supply.size, this.#watched(bytes, supply.size));
-      this.#digests = { ...(await supply.verify(signal)).digests, ...made };
+      const end = place?.begin();
+      try {
+        // Unpacking beside the reader may hold pieces for longer than those are lent.
+        const bytes = supply.read(signal, lent && check === undefined);
+        const passed = this.#watched(bytes, supply.size, signal);
+        const whole = check === undefined ? passed : distrusting(supply, passed);
+        let made: Digests = {};
+        if (missing.length > 0) made = yield* hashedBy(missing, supply.size, whole);
+        else for await (const piece of whole) yield piece;
+        this.#digests = { ...(await supply.verify(signal)).digests, ...made };
+      } finally {
+        end?.();
+      }
       return;
     }
     const end = place?.begin();
@@ -154,7 +170,10 @@ export class OpenedSource implements OpenResult {
     }
   }
 
-  #watched(bytes: AsyncIterable<Uint8Array>, size: number | undefined): AsyncIterable<Uint8Array> {
+  /** What is passed on is checked here only: a truncated or damaged image, or one that needs other files, fails before its last piece. */
+  #watched(bytes: AsyncIterable<Uint8Array>, size: number | undefined, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const { check } = this.#opening;
+    if (check !== undefined) return checkedUnpacked(bytes, check, signal);
     return this.compression === "none" ? watched(this.format, bytes, size) : bytes;
   }
 
@@ -180,10 +199,6 @@ async function* hashedBy(
   size: number | undefined,
   bytes: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, Digests> {
-  if (names.length === 0) {
-    yield* bytes;
-    return {};
-  }
   using hashing = new Hashers(names, { size });
   let made: Digests = {};
   // The digests are to be there when the last piece is out of hand: a backend may ask for them at once.

@@ -1,6 +1,6 @@
 import type { Detected } from "../../format/identify.ts";
 import { identifyHead, WINDOW } from "../../format/identify.ts";
-import { identifyBytes, identifyFile } from "../../format/transform.ts";
+import { identifyBytes, identifyFile } from "../../format/identify-file.ts";
 import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";
@@ -62,14 +62,14 @@ async function fileOrigin(
 ): Promise<SourceOrigin> {
   const { path, metadata } = spec;
   const { expected, signal } = opening;
-  const stat = await statFile(path);
+  const file = await LocalFile.open(path, { proof, expected: expected?.digest, where: path });
+  const { stat } = file;
   const beside = metadata === undefined ? undefined : await files.digest(metadata, await statFile(metadata), signal);
   const transform = transformOf(spec, beside);
   if (expected !== undefined && metadata !== undefined && beside !== undefined && expected.transform !== transform)
     throw changed(metadata, `it is now ${beside}`);
   if (expected?.stat !== undefined && expected.digest === undefined && !sameStat(expected.stat, stat))
     throw changed(path, "it was modified");
-  const file = await LocalFile.open(path, { proof, expected: expected?.digest, where: path });
   file.watch(opening.progress);
   return {
     key: `${path} ${stat.size} ${stat.mtime} ${stat.inode}`,

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { statPath } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
-import type { PlainSource, Stat } from "../../model/source.ts";
+import type { Content, FileSource, PlainSource, SourceSpec, Stat } from "../../model/source.ts";
 import { cacheRoot } from "../cache/index.ts";
 import { sourceFailure } from "../failure.ts";
 
@@ -34,6 +34,10 @@ export interface SeenSource<S extends PlainSource> {
 /** The source with the tarball in the place of the directory; anything else as it is. @throws Failure source.* */
 export const withTree = async <S extends PlainSource>(spec: S, env: Env, signal: AbortSignal): Promise<S> =>
   (await seenWithTree(spec, env, signal)).spec;
+
+/** The plan has seen a file there, and no directory. */
+export const isPlannedFile = (spec: SourceSpec, planned: Content | undefined): spec is FileSource =>
+  spec.kind === "file" && planned?.stat !== undefined && planned.where === spec.path;
 
 /** The same, with the one look at the file. @throws Failure source.* */
 export async function seenWithTree<S extends PlainSource>(
