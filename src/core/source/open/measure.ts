@@ -23,7 +23,7 @@ interface Measured {
   readonly remark?: string;
   /** Why the backend can have nothing of it. */
   readonly problem?: Failure;
-  /** Why nobody can have anything of it now: the file is gone, or closed. */
+  /** Why no image can be made of it now: the file is gone, or this user may not read it. */
   readonly unreadable?: Failure;
 }
 
