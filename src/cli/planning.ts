@@ -163,10 +163,10 @@ export abstract class PlanningCommand extends FileCommand {
         store?.record(event);
         json?.feed.send(event);
         this.#watcher?.take(event);
+        this.gathered.take(event);
       }
     };
-    const isHeard = store !== undefined || json !== undefined || this.#watcher !== undefined;
-    return await tee(events, (all) => human(all, this.out), ...(isHeard ? [rest] : []), this.gathered.read);
+    return await tee(events, (all) => human(all, this.out), rest);
   }
 
   /** One stream of JSON for the whole command, whatever it watches one after the other. */

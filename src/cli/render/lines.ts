@@ -20,13 +20,13 @@ export function lines({
   readonly clock?: RenderClock;
 } = {}): Renderer {
   return async (events, out) => {
-    const log = new Log(out, { style }, clock);
+    using log = new Log(out, { style }, clock);
     using _ = clock.every(1000, () => log.tick());
     for await (const event of events) log.take(event);
   };
 }
 
-class Log {
+class Log implements Disposable {
   readonly #out: Output;
   readonly #view: View;
   readonly #clock: RenderClock;
@@ -40,6 +40,9 @@ class Log {
     reported: 0,
   };
   #command: Command | undefined;
+  /** Lines of this turn of the event loop: of thousands of small images each is not worth a write of its own. */
+  #waiting = "";
+  #isDue = false;
 
   constructor(out: Output, view: View, clock: RenderClock) {
     this.#out = out;
@@ -72,6 +75,7 @@ class Log {
         break;
       case "run.done": {
         const end = endLine(event, this.#command, this.#view);
+        this.#flush();
         if (end !== undefined) this.#out.data.write(end);
         break;
       }
@@ -99,6 +103,20 @@ class Log {
   }
 
   #say(line: string): void {
-    this.#out.diagnostics.write(`${line}\n`);
+    this.#waiting += `${line}\n`;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isDue = false;
+    const lines = this.#waiting;
+    this.#waiting = "";
+    if (lines !== "") this.#out.diagnostics.write(lines);
+  }
+
+  [Symbol.dispose](): void {
+    this.#flush();
   }
 }

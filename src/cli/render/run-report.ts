@@ -1,6 +1,5 @@
 import type { Command, Counts, Event, FailureData, Outcome } from "../../core/model/event.ts";
 import type { Address } from "../../core/model/name.ts";
-import type { EventReader } from "./renderer.ts";
 import { type TimedStep, Timeline } from "./timeline.ts";
 
 /** How one address fared in a run. Times in milliseconds. */
@@ -30,10 +29,6 @@ export class RunCollector {
   constructor(now: () => number = Date.now) {
     this.#timeline = new Timeline(now);
   }
-
-  readonly read: EventReader = async (events) => {
-    for await (const event of events) this.take(event);
-  };
 
   take(event: Event): void {
     this.#timeline.take(event);

@@ -23,8 +23,9 @@ type Ready = Recorded & { status: "ready" };
 export async function create(ctx: StepContext, content: Content | undefined): Promise<ImageId> {
   const nonce = randomUUID();
   const carried = carriedBy(ctx.known);
+  const common = ctx.common(content);
   const row = (id?: ImageId): Recorded & { status: "creating" } => ({
-    ...ctx.common(content),
+    ...common,
     status: "creating",
     nonce,
     ...(id === undefined ? {} : { id }),

@@ -55,7 +55,7 @@ interface SmallFile {
  * @throws as `openRegular`
  */
 export const readSmall = async (path: string): Promise<SmallFile | undefined> =>
-  await reads.read(
+  await reads.soon(
     () => readSmallNow(path),
     () => readSmallLater(path),
   );

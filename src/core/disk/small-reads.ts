@@ -26,10 +26,22 @@ export class SmallReads {
 
   /** Returns what `now` or `later` returns: the same, at once or asynchronously. */
   async read<T>(now: () => T, later: () => Promise<T>): Promise<T> {
+    return await this.soon(now, later);
+  }
+
+  /** The same, without a promise where it is made at once; what `now` throws is thrown at once as well. */
+  soon<T>(now: () => T, later: () => Promise<T>): T | Promise<T> {
     this.#count++;
-    if (!this.#hasAnswered && this.#asked >= FIRST) await this.#answer.promise;
-    if (!this.#hasAnswered) return await this.#ask(later);
-    if (this.#count % TURN === 0 || this.#isSlow()) return await later();
+    if (!this.#hasAnswered) return this.#first(now, later);
+    return this.#count % TURN === 0 || this.#isSlow() ? later() : this.#now(now);
+  }
+
+  async #first<T>(now: () => T, later: () => Promise<T>): Promise<T> {
+    if (this.#asked >= FIRST) await this.#answer.promise;
+    return this.#hasAnswered ? this.#now(now) : await this.#ask(later);
+  }
+
+  #now<T>(now: () => T): T {
     const begun = this.#clock();
     try {
       return now();
@@ -57,14 +69,7 @@ export class SmallReads {
       if (!this.#hasAnswered || this.#isSlow()) break;
       this.#count++;
       if (this.#count % TURN === 0) found.push(await later(item));
-      else {
-        const begun = this.#clock();
-        try {
-          found.push(now(item));
-        } finally {
-          this.#spent += this.#clock() - begun;
-        }
-      }
+      else found.push(this.#now(() => now(item)));
     }
     if (found.length === items.length) return found;
     const rest = items.slice(found.length).map((item) =>

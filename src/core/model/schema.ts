@@ -121,9 +121,10 @@ export const writable = (schema: Schema): [string, Attribute][] =>
 
 /** Attributes without the values that must not be kept or shown. */
 export function withoutSensitive(schema: Schema, attributes: Attributes): Attributes {
-  return Object.fromEntries(
-    Object.entries(attributes).flatMap(([name, value]): [string, Value][] =>
-      isSensitive(schema, name) ? [] : [[name, schema[name]?.stored?.(value) ?? value]],
-    ),
-  );
+  const kept: Record<string, Value> = {};
+  for (const name of Object.keys(attributes)) {
+    const value = attributes[name];
+    if (value !== undefined && !isSensitive(schema, name)) kept[name] = schema[name]?.stored?.(value) ?? value;
+  }
+  return kept;
 }

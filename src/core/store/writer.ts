@@ -71,12 +71,12 @@ export class Writer {
     return this.#rows.get(address);
   }
 
-  async put(address: Address, recorded: Recorded | undefined): Promise<void> {
-    await this.#put([[address, recorded]]);
+  put(address: Address, recorded: Recorded | undefined): Promise<void> {
+    return this.#put([[address, recorded]]);
   }
 
-  async putAll(changes: Changes): Promise<void> {
-    await this.#put([...changes]);
+  putAll(changes: Changes): Promise<void> {
+    return this.#put([...changes]);
   }
 
   async #put(changes: readonly (readonly [at: Address, row: Recorded | undefined])[]): Promise<void> {

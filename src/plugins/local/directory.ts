@@ -39,44 +39,44 @@ export class DirectoryStore implements ImageStore {
     return this.#directory.list(note);
   }
 
-  async entry(id: ImageId, note?: Note): Promise<StoreEntry | undefined> {
-    return await this.#directory.entry(id, note);
+  entry(id: ImageId, note?: Note): Promise<StoreEntry | undefined> {
+    return this.#directory.entry(id, note);
   }
 
-  async isWhole(entry: StoreEntry): Promise<boolean> {
-    return await this.#directory.blobs.areWhole(partsOf(entry));
+  isWhole(entry: StoreEntry): Promise<boolean> {
+    return this.#directory.blobs.areWhole(partsOf(entry));
   }
 
-  async putEntry(entry: StoreEntry): Promise<void> {
-    await this.#directory.putEntry(entry);
+  putEntry(entry: StoreEntry): Promise<void> {
+    return this.#directory.putEntry(entry);
   }
 
-  async removeEntry(entry: StoreEntry): Promise<void> {
-    await this.#directory.removeEntry(entry);
+  removeEntry(entry: StoreEntry): Promise<void> {
+    return this.#directory.removeEntry(entry);
   }
 
-  async put(source: Bytes, { context, ...how }: Putting): Promise<StoreBlob & { readonly combined: string }> {
-    return await this.#directory.blobs.put(source, context.signal, how);
+  put(source: Bytes, { context, ...how }: Putting): Promise<StoreBlob & { readonly combined: string }> {
+    return this.#directory.blobs.put(source, context.signal, how);
   }
 
-  async read(blob: StoreBlob): Promise<Uint8Array> {
-    return await this.#directory.blobs.read(blob);
+  read(blob: StoreBlob): Promise<Uint8Array> {
+    return this.#directory.blobs.read(blob);
   }
 
   open({ sha256 }: StoreBlob, signal: AbortSignal): AsyncIterable<Uint8Array> {
     return bytesOf(this.#directory.at("blobs", sha256), signal);
   }
 
-  async checkFile(file: string): Promise<void> {
-    await this.#directory.checkFile(file);
+  checkFile(file: string): Promise<void> {
+    return this.#directory.checkFile(file);
   }
 
-  async name(blob: StoreBlob, file: string): Promise<void> {
-    await this.#directory.name(blob, file);
+  name(blob: StoreBlob, file: string): Promise<void> {
+    return this.#directory.name(blob, file);
   }
 
-  async unname(blob: StoreBlob, file: string): Promise<boolean> {
-    return await this.#directory.unname(blob, file);
+  unname(blob: StoreBlob, file: string): Promise<boolean> {
+    return this.#directory.unname(blob, file);
   }
 
   async publish(show: Show): Promise<void> {

@@ -40,6 +40,9 @@ export function readPlainNow(path: string): string {
   }
 }
 
+/** To be awaited; without a promise where it was made at once. */
+type Soon<T> = T | Promise<T>;
+
 /** Small calls of the file system of a store, which are made at once where it is quick: an image needs dozens of them. */
 export class Disk {
   readonly #calls = new SmallReads();
@@ -47,8 +50,8 @@ export class Disk {
   readonly #creations = new SmallReads();
 
   /** What is at the path itself; undefined: nothing. */
-  async look(path: string): Promise<fs.BigIntStats | undefined> {
-    return await this.#calls.read(
+  look(path: string): Soon<fs.BigIntStats | undefined> {
+    return this.#calls.soon(
       () => fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }),
       () => fs.promises.lstat(path, { bigint: true }).catch(whenMissing(undefined)),
     );
@@ -71,15 +74,15 @@ export class Disk {
     return await this.#calls.each(files, now, later);
   }
 
-  async link(from: string, to: string): Promise<void> {
-    await this.#calls.read(
+  link(from: string, to: string): Soon<void> {
+    return this.#calls.soon(
       () => fs.linkSync(from, to),
       () => fs.promises.link(from, to),
     );
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    await this.#calls.read(
+  rename(from: string, to: string): Soon<void> {
+    return this.#calls.soon(
       () => fs.renameSync(from, to),
       () => fs.promises.rename(from, to),
     );
@@ -87,17 +90,19 @@ export class Disk {
 
   /** What is not there is left at that. */
   async remove(path: string): Promise<void> {
-    await this.#calls
-      .read(
+    try {
+      await this.#calls.soon(
         () => fs.unlinkSync(path),
         () => fs.promises.unlink(path),
-      )
-      .catch(whenMissing(undefined));
+      );
+    } catch (thrown) {
+      whenMissing(undefined)(thrown);
+    }
   }
 
   /** A new small file with these bytes. */
-  async create(path: string, bytes: string | Uint8Array): Promise<void> {
-    await this.#creations.read(
+  create(path: string, bytes: string | Uint8Array): Soon<void> {
+    return this.#creations.soon(
       () => createNow(path, bytes),
       () => fs.promises.writeFile(path, bytes, { flag: "wx" }),
     );

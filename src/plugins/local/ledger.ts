@@ -126,8 +126,8 @@ export class Ledger {
     }
   }
 
-  async #state(path: string) {
-    return await this.#disk.look(`${this.#root}/${path}`);
+  #state(path: string) {
+    return this.#disk.look(`${this.#root}/${path}`);
   }
 }
 

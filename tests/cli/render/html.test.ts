@@ -37,7 +37,7 @@ const NONE = {
 async function ran(events: readonly (Event | number)[] = RUN) {
   const clock = new TestClock();
   const gathered = new RunCollector(() => clock.now());
-  await gathered.read(played(events, clock));
+  for await (const event of played(events, clock)) gathered.take(event);
   return gathered.report;
 }
 

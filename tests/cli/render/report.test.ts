@@ -18,7 +18,7 @@ const bare = (text: string): string =>
 async function ran() {
   const clock = new TestClock();
   const gathered = new RunCollector(() => clock.now());
-  await gathered.read(played(RUN, clock));
+  for await (const event of played(RUN, clock)) gathered.take(event);
   return gathered.report;
 }
 

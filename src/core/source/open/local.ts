@@ -99,11 +99,15 @@ export class LocalFile implements VerifiedBytes {
   }
 
   read(signal: AbortSignal, lent = false): AsyncIterable<Uint8Array> {
-    return heldBack(this.#pass(signal, lent));
+    return this.#held === undefined ? heldBack(this.#pass(signal, lent)) : this.#given(this.#held, signal, lent);
   }
 
   async verify(signal: AbortSignal): Promise<VerificationResult> {
-    if (this.#proven === undefined) for await (const piece of this.#pass(signal, true)) this.#count(piece.length);
+    if (this.#proven === undefined && this.#held !== undefined) {
+      await this.#prove(this.#held, signal);
+      this.#count(this.#held.bytes.length);
+    } else if (this.#proven === undefined)
+      for await (const piece of this.#pass(signal, true)) this.#count(piece.length);
     if (this.#proven === undefined) throw new Error("a pass ended without a proof");
     return this.#proven.result;
   }
@@ -132,7 +136,6 @@ export class LocalFile implements VerifiedBytes {
 
   /** Reads and proves; it ends only when the file was the same all the time. */
   async *#pass(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    if (this.#held !== undefined) return yield* this.#passHeld(this.#held, signal, lent);
     await using file = await this.#open();
     const marks = await marksOf(file);
     using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
@@ -146,12 +149,18 @@ export class LocalFile implements VerifiedBytes {
     this.#proven = { result, marks };
   }
 
-  /** The same of bytes that were read already: they are hashed for each reader, and the file must be the one that they came from. */
-  async *#passHeld({ bytes, marks }: Held, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+  /** Bytes that were read already, once they are proven. */
+  async *#given(held: Held, signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
+    await this.#prove(held, signal);
+    const { bytes } = held;
+    if (bytes.length > 0) yield lent ? bytes : new Uint8Array(bytes);
+  }
+
+  /** Bytes that were read already are hashed for each reader, and the file must be the one that they came from. */
+  async #prove({ bytes, marks }: Held, signal: AbortSignal): Promise<void> {
     using verifier = await Verifier.begin(this.#expectation, { size: marks.size });
     signal.throwIfAborted();
     await verifier.update(bytes);
-    if (bytes.length > 0) yield lent ? bytes : new Uint8Array(bytes);
     if ((await this.#marksNow()).text !== marks.text) throw touched(this.#path);
     const result = await verifier.end();
     this.#proven = { result, marks };

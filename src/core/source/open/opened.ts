@@ -152,7 +152,9 @@ export class OpenedSource implements OpenResult {
         const bytes = supply.read(signal, lent && check === undefined);
         const passed = this.#watched(bytes, supply.size, signal);
         const whole = check === undefined ? passed : distrusting(supply, passed);
-        const made = yield* hashedBy(missing, supply.size, whole);
+        let made: Digests = {};
+        if (missing.length > 0) made = yield* hashedBy(missing, supply.size, whole);
+        else for await (const piece of whole) yield piece;
         this.#digests = { ...(await supply.verify(signal)).digests, ...made };
       } finally {
         end?.();
@@ -197,10 +199,6 @@ async function* hashedBy(
   size: number | undefined,
   bytes: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, Digests> {
-  if (names.length === 0) {
-    yield* bytes;
-    return {};
-  }
   using hashing = new Hashers(names, { size });
   let made: Digests = {};
   // The digests are to be there when the last piece is out of hand: a backend may ask for them at once.
