@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 /**
  * The runtime compiles each function that runs often a third time. For a plan of thousands of images that takes as long as all that is
  * planned, and ends too late to be of use. This is 15 times as often: a loop over bytes reaches it in milliseconds. A running program
- * cannot set it.
+ * cannot set it. A runtime that does not know it refuses to start, so that the tests of this file tell when it goes away.
  */
 const SETTING = "BUN_JSC_thresholdForFTLOptimizeAfterWarmUp";
 const LATE = "1000000";

@@ -1,6 +1,6 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { tunedFor } from "../../src/cli/restart.ts";
@@ -14,8 +14,14 @@ const HEAD = '[settings]\nname = "many"\n[vars]\nx = ""\n[backend.store]\nplugin
 const blocks = (count: number): string =>
   Array.from({ length: count }, (_, i) => `[image.i${i}]\nsource = "a.img"\nenabled = false\n`).join("");
 
+const made: string[] = [];
+afterAll(async () => {
+  for (const one of made) await rm(one, { recursive: true });
+});
+
 async function directory(count: number): Promise<string> {
   const cwd = await mkdtemp(join(tmpdir(), "images-restart-"));
+  made.push(cwd);
   await writeFile(join(cwd, "images.toml"), HEAD + blocks(count));
   await mkdir(join(cwd, "empty"));
   return cwd;
@@ -70,4 +76,22 @@ test.skipIf(why !== "")(`files that the caller opened are still there${why}`, as
   expect(await new Response(stderr).text()).toBe("");
   expect(await new Response(stdout).text()).toContain("No changes");
   expect(await exited).toBe(0);
+});
+
+test.skipIf(why !== "")(`what the program starts does not get the setting${why}`, async () => {
+  const cwd = await directory(0);
+  const head = `[settings]\nname = "many"\n[backend.l]\nplugin = "linode"\nurl = "http://127.0.0.1:1/v4"\n`;
+  const images = blocks(1000).replaceAll("enabled = false", 'region = "us-ord"');
+  await writeFile(join(cwd, "images.toml"), `${head}token = "cmd:${join(cwd, "token")}"\n${images}`);
+  await writeFile(join(cwd, "a.img"), "bytes");
+  const script = "#!/bin/sh\nenv > all\nmv all child\necho secret\n";
+  await writeFile(join(cwd, "token"), script, { mode: 0o755 });
+  // There is no such server: the plan is not waited for.
+  const running = bash('exec "$0" plan', cwd);
+  while (!existsSync(join(cwd, "child"))) await new Promise((wake) => setImmediate(wake));
+  const own = await readFile(`/proc/${running.pid}/environ`, "utf8");
+  running.kill("SIGKILL");
+  await running.exited;
+  expect(own).toContain(SETTING);
+  expect(await readFile(join(cwd, "child"), "utf8")).not.toContain(SETTING);
 });

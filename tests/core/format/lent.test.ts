@@ -1,11 +1,13 @@
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { bunzip2 } from "../../../src/core/format/bunzip2.ts";
 import { LENT } from "../../../src/core/format/collection.ts";
 import { decompress, type Packing } from "../../../src/core/format/compression.ts";
 import { identify } from "../../../src/core/format/identify.ts";
 import { planTransform } from "../../../src/core/format/plan.ts";
+import { FlowOfBytes } from "../../../src/core/format/ring.ts";
 import { untar } from "../../../src/core/format/tar.ts";
 import { takesLent, transform } from "../../../src/core/format/transform.ts";
 import { unzip } from "../../../src/core/format/unzip.ts";
@@ -93,4 +95,27 @@ test("raw to qcow2: from a file, from small pieces that are lent, and lent on", 
   const whole = transform({ kind: "stream", bytes: lentPieces(RAW, 5000), size: RAW.length }, plan, { target: wanted });
   const dense = transform({ kind: "stream", bytes: pieces(RAW), size: RAW.length }, plan, { target: wanted });
   expect(digestOf(await all(whole))).toBe(digestOf(await all(dense)));
+});
+
+test.skipIf(!has("bzip2"))(
+  `bz2: a piece takes no more memory than it has bytes${has("bzip2") ? "" : " (skipped: bzip2 is not installed)"}`,
+  async () => {
+    for (const level of [1, 9])
+      for await (const piece of bunzip2(pieces(run(["bzip2", `-${level}`], RAW), 1 << 20)))
+        expect(piece.buffer.byteLength).toBe(piece.byteLength);
+  },
+);
+
+test("while bytes flow, the compiler is reluctant, and afterwards as before", () => {
+  const policy = spyOn(Bun.unsafe, "setJITPolicy");
+  try {
+    const [first, second] = [new FlowOfBytes(), new FlowOfBytes()];
+    second[Symbol.dispose]();
+    expect(policy.mock.calls).toEqual([[expect.any(Number)]]);
+    expect(policy.mock.calls[0]?.[0]).toBeGreaterThan(1);
+    first[Symbol.dispose]();
+    expect(policy.mock.calls.slice(1)).toEqual([[1]]);
+  } finally {
+    policy.mockRestore();
+  }
 });

@@ -3,6 +3,9 @@ import { randomBytes } from "node:crypto";
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { took } from "../../../bench/measure.ts";
+import { FORMS } from "../../../bench/peaks/forms.ts";
+import { PeakWorld, type Run } from "../../../bench/peaks/world.ts";
+import { directory, has } from "../../core/format/tools.ts";
 import { programAt, versitygw } from "../../core/store/servers.ts";
 import { BucketWorld } from "./world.ts";
 
@@ -35,3 +38,30 @@ test.skipIf(why !== "")(`memory does not grow with the size of an image that goe
   // Eight times the bytes; the room that a garbage collector leaves.
   expect(large - small).toBeLessThan(60_000_000);
 });
+
+/** Eight at once: the limit of every path, as in tests/cli/peaks.test.ts. */
+const LIMIT = 150_000;
+const ROWS: readonly (readonly [form: string, to: "raw" | "qcow2", via: Run["via"]])[] = [
+  ["raw", "raw", "HTTP"],
+  ["raw", "qcow2", "file"],
+  ["gz", "raw", "file"],
+  ["tar", "raw", "HTTP"],
+  ["zip", "raw", "file"],
+];
+
+for (const [name, to, via] of ROWS) {
+  const form = FORMS.find((one) => one.name === name);
+  const lacking = why !== "" || has(form?.tool ?? "") ? why : ` (skipped: ${form?.tool} is not installed)`;
+  test.skipIf(lacking !== "")(
+    `eight images from ${name} to ${to} by ${via} go to a bucket below ${LIMIT / 1000} MB${lacking}`,
+    async () => {
+      if (form === undefined) throw new Error(`there is no form ${name}`);
+      await using at = await directory();
+      await using world = await PeakWorld.begin(at.path, 40 * MIB, "mixed");
+      await world.make(form);
+      const { rss } = await world.apply({ form, to, count: 8, sink: "s3", via });
+      console.log(`${name} -> ${to}, s3, by ${via}: ${Math.round(rss / 1024)} kB`);
+      expect(rss).toBeLessThan(LIMIT * 1024);
+    },
+  );
+}

@@ -34,7 +34,7 @@ export class ClusterMap {
   }
 
   /** Neighbouring clusters that hold data, at most `most` together, as [first, behind the last]. */
-  *runs(clusters: number, most: number): Generator<readonly [number, number]> {
+  *runs(clusters: number, most: () => number): Generator<readonly [number, number]> {
     for (let from = 0; from < clusters; ) {
       if (!this.has(from)) {
         // Eight holes at once.
@@ -42,7 +42,8 @@ export class ClusterMap {
         continue;
       }
       let to = from + 1;
-      while (to < clusters && to - from < most && this.has(to)) to += 1;
+      const end = Math.min(clusters, from + most());
+      while (to < end && this.has(to)) to += 1;
       yield [from, to];
       from = to;
     }
@@ -72,8 +73,8 @@ export function layoutOf(length: number, map: ClusterMap): Layout {
   const clusters = Math.ceil(size / CLUSTER);
   const l1Entries = Math.max(1, Math.ceil(clusters / ENTRIES));
   const used = Array.from({ length: l1Entries }, () => false);
-  for (const [from] of map.runs(clusters, ENTRIES)) used[Math.floor(from / ENTRIES)] = true;
-  for (const [, to] of map.runs(clusters, ENTRIES)) used[Math.floor((to - 1) / ENTRIES)] = true;
+  for (const [from] of map.runs(clusters, () => ENTRIES)) used[Math.floor(from / ENTRIES)] = true;
+  for (const [, to] of map.runs(clusters, () => ENTRIES)) used[Math.floor((to - 1) / ENTRIES)] = true;
   const tables = used.filter((is) => is).length;
   const l1Clusters = Math.ceil((l1Entries * 8) / CLUSTER);
   const fixed = 1 + l1Clusters + tables + map.count;

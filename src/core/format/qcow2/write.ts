@@ -131,7 +131,7 @@ function image(length: number, map: ClusterMap, storage: Storage): Qcow2Image {
   const layout = layoutOf(length, map);
   async function* data(): AsyncGenerator<Uint8Array> {
     using _ = new FlowOfBytes();
-    for (const [from, to] of map.runs(layout.clusters, FlowOfBytes.size / CLUSTER)) {
+    for (const [from, to] of map.runs(layout.clusters, () => FlowOfBytes.size / CLUSTER)) {
       const wanted = Math.min(to * CLUSTER, length) - from * CLUSTER;
       const bytes = await storage.read(from * CLUSTER, wanted);
       if (bytes.length < wanted) throw truncated("the disk");

@@ -2,7 +2,7 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Failure } from "../../failure.ts";
 
 import { countAllocated, free } from "../../format/collection.ts";
-import { copied, Ring } from "../../format/ring.ts";
+import { copied, FlowOfBytes, Ring } from "../../format/ring.ts";
 import { appendSparse } from "../../format/segment.ts";
 
 import { sourceFailure } from "../failure.ts";
@@ -10,8 +10,8 @@ import { readPieces } from "../pieces.ts";
 
 /** Bytes that go to the file without waiting before its disk is asked to take them. */
 const SYNC_EVERY = 64 << 20;
-/** So many of the newest bytes stay in memory for readers that keep up. */
-const RECENT = 512 << 10;
+/** So many of the newest bytes stay in memory for readers that keep up: a few pieces, while many flow. */
+const recent = (): number => Math.min(512 << 10, 4 * FlowOfBytes.size);
 
 interface Recent {
   readonly at: number;
@@ -102,7 +102,7 @@ export class GrowingFile {
     this.#safe = at;
     this.#written = at + bytes.length;
     this.#recent.push({ at, bytes });
-    while (this.#recent.length > 1 && this.#written - (this.#recent[0]?.at ?? 0) > RECENT) this.#forget();
+    while (this.#recent.length > 1 && this.#written - (this.#recent[0]?.at ?? 0) > recent()) this.#forget();
     this.#tell();
     if (!this.#isTemporary && this.#written - this.#synced >= SYNC_EVERY) this.#syncBeside();
   }
