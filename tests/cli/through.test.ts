@@ -123,3 +123,20 @@ test("the bytes of an image that was converted are its own, and proven by its ow
     .digest("hex");
   expect(JSON.stringify(own)).toContain(found);
 });
+
+test("a file that is gone, or closed, is needed only for what has to be made of it: a plan says so", async () => {
+  const settings = '[settings]\nname = "t"\n';
+  await using world = await World.make("", settings);
+  await world.directory.write("x.img", packed);
+  for (const source of [`{ file = "./x.img"${sum("sha256", packed)} }`, '{ file = "./x.img", follow = false }']) {
+    await world.directory.write("x.img", packed);
+    await world.declare(`[image.a]\nbackend = "store"\nsource = ${source}\n`, settings);
+    await world.ends(0, "apply", "--yes");
+    await rm(world.directory.at("x.img"));
+    await world.ends(0, "plan", "--detailed-exitcode");
+    expect((await world.ends(1, "plan", "--replace", "store/a")).stdout).toContain("x.img does not exist");
+    for (const id of await world.ids()) await rm(world.directory.at("store/images", id));
+    expect((await world.ends(1, "plan")).stdout).toContain("blocked  store/a  ");
+    await rm(world.directory.at("images.state.json"));
+  }
+});

@@ -22,15 +22,16 @@ interface Measuring {
 export async function measuredOf(
   about: Measuring,
   signal: AbortSignal,
-): Promise<Pick<DesiredImage, "format" | "outgoing" | "complaints">> {
+): Promise<Pick<DesiredImage, "format" | "outgoing" | "complaints" | "unavailable">> {
   const { resource, plugin, reported, context } = about;
   const { source, want } = resource;
   const found = source === undefined ? undefined : await context.measure?.(source, plugin.bytes?.(want), signal);
-  const { problem, outgoing, remark, ...seen } = found ?? {};
+  const { problem, unreadable, outgoing, remark, ...seen } = found ?? {};
   const facts: Facts = { ...factsOf(about), ...seen };
   return {
     ...(facts.format === undefined ? {} : { format: facts.format }),
     ...(outgoing === undefined ? {} : { outgoing }),
+    ...(unreadable === undefined ? {} : { unavailable: unavailableFor(unreadable) }),
     complaints: [
       ...sizeComplaints(facts, context.config.settings.maxSize),
       ...(problem === undefined ? [] : [complaintOf(problem)]),
@@ -64,6 +65,8 @@ const factsOf = ({ resource, content, declared }: Measuring): Facts => ({
   ...(content?.size === undefined ? {} : { size: content.size }),
   ...(declared === undefined ? {} : { settings: declared.settings }),
 });
+
+const unavailableFor = ({ message, hint }: Failure) => ({ text: message, ...(hint === undefined ? {} : { hint }) });
 
 const complaintOf = ({ code, message, hint }: Failure): Complaint => ({
   code,

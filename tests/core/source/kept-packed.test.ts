@@ -187,12 +187,23 @@ test("eight at once take turns by the memory that unpacking needs", async () => 
 });
 
 test("a download that turns out damaged is not kept: the next run downloads it; one that a checksum covers is", async () => {
-  const broken = Uint8Array.from(gz);
-  broken[300_000] = (broken[300_000] ?? 0) ^ 0x10;
-  for (const more of [{}, { decompress: true }]) {
+  for (const [more, isSlow, inside = raw] of [
+    [{}, false],
+    [{ decompress: true }, false],
+    [{ decompress: true }, true],
+    // All of it is there before the damage is found, and not yet in the cache.
+    [{ decompress: true }, false, noise(60_000)],
+  ] as const) {
+    const packed = inside === raw ? gz : Bun.gzipSync(Uint8Array.from(inside));
+    const broken = Uint8Array.from(packed);
+    broken[30_000] = (broken[30_000] ?? 0) ^ 0x10;
     await using place = await bench();
     let isGood = false;
-    await using server = await hostile((asked) => file(asked, isGood ? gz : broken));
+    // The damage is found long before the rest has come, which is not taken up later.
+    const slowly = { drip: { bytes: 1 << 20, ms: 50 } };
+    await using server = await hostile((asked) =>
+      isGood ? file(asked, packed) : { ...file(asked, broken), ...(isSlow ? slowly : {}) },
+    );
     const spec = urlSource(`${server.url}/disk.raw.gz`, more);
     const got = async (source: UrlSource) => {
       await using sources = place.run();
@@ -200,9 +211,9 @@ test("a download that turns out damaged is not kept: the next run downloads it; 
     };
     expect((await got(spec)).failure?.code).toBe("source.corrupt");
     isGood = true;
-    expect(hash((await got(spec)).got)).toBe(hash("decompress" in more ? raw : gz));
+    expect(hash((await got(spec)).got)).toBe(hash("decompress" in more ? inside : packed));
     const before = server.gets().length;
-    expect(hash((await got(spec)).got)).toBe(hash("decompress" in more ? raw : gz));
+    expect(hash((await got(spec)).got)).toBe(hash("decompress" in more ? inside : packed));
     expect(server.gets().length).toBe(before);
     // What the publisher says is the file, damaged as it is, would come again as it is.
     isGood = false;

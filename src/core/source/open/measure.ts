@@ -1,10 +1,11 @@
-import { Failure } from "../../failure.ts";
+import type { Failure } from "../../failure.ts";
 import { wholeDiskEncrypted } from "../../format/identify.ts";
 import { identifyFile } from "../../format/identify-file.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import type { ByteRequirements, Compression, Format } from "../../model/image.ts";
 import type { FileSource, PlainSource, SourceSpec } from "../../model/source.ts";
 import type { OutgoingBytes } from "../context.ts";
+import { sourceFailure } from "../failure.ts";
 import { planOf } from "./conversion.ts";
 import { statFile } from "./inspect.ts";
 import { manyHoles } from "./sparse.ts";
@@ -22,14 +23,18 @@ interface Measured {
   readonly remark?: string;
   /** Why the backend can have nothing of it. */
   readonly problem?: Failure;
+  /** Why no image can be made of it now: the file is gone, or this user may not read it. */
+  readonly unreadable?: Failure;
 }
 
 /** Failures that no other try and no other backend changes: the file is not what it would have to be. */
 const LASTING = new Set(["source.format", "source.member", "source.corrupt", "source.truncated"]);
+/** Failures of a file that is not there for this user. */
+const UNREADABLE = new Set(["source.missing", "source.denied"]);
 
 /**
- * Looks at a local file's first bytes, and at nothing of the network: what becomes of them for a backend that takes `wanted`. Nothing is
- * known of one that cannot be read: opening it tells why.
+ * Looks at a local file's first bytes, and at nothing of the network: what becomes of them for a backend that takes `wanted`. What
+ * cannot be read has nothing but its failure.
  */
 async function measureFile(
   spec: PlainSource,
@@ -57,7 +62,9 @@ async function measureFile(
     };
   } catch (thrown) {
     signal.throwIfAborted();
-    return thrown instanceof Failure && LASTING.has(thrown.code) ? { problem: thrown } : {};
+    const failure = sourceFailure(thrown, spec.path);
+    if (LASTING.has(failure.code)) return { problem: failure };
+    return UNREADABLE.has(failure.code) ? { unreadable: failure } : {};
   }
 }
 

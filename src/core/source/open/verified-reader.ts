@@ -65,8 +65,8 @@ export class VerifiedReader implements VerifiedBytes {
       throw changed(this.#expectation.where, "the cached file was modified", "while it was read");
   }
 
-  async distrust(): Promise<void> {
-    await this.#inner.distrust?.();
+  distrust(): Promise<void> {
+    return this.#inner.distrust?.() ?? Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
