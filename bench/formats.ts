@@ -4,9 +4,10 @@ import { dirname, join } from "node:path";
 import type { ByteStream } from "../src/core/format/bytes.ts";
 import { compress } from "../src/core/format/compression.ts";
 import { hashed } from "../src/core/format/hash.ts";
+import { identifyFile } from "../src/core/format/identify-file.ts";
 import { planTransform } from "../src/core/format/plan.ts";
 import { sparse, writeSparse } from "../src/core/format/segment.ts";
-import { type Input, identifyFile, transform } from "../src/core/format/transform.ts";
+import { type Input, transform } from "../src/core/format/transform.ts";
 
 // bun bench/formats.ts [GiB of the disk, default 4] [rounds, default 3]
 // Converting and packing against qemu-img, gzip and pigz: medians of the rounds, wall and processor seconds.

@@ -35,11 +35,20 @@ export async function kitTypes(): Promise<string> {
     const said = await new Response(compiler.stdout).text();
     if ((await compiler.exited) !== 0) throw new Error(said);
     const files = (await Array.fromAsync(new Bun.Glob("**/*.d.ts").scan(made))).sort();
-    const blocks = files.map(async (file) => moduleOf(file, await Bun.file(join(made, file)).text()));
-    return `${HEAD}\n${(await Promise.all(blocks)).join("\n")}`;
+    const all = files.map(async (file) => moduleOf(file, await Bun.file(join(made, file)).text()));
+    return `${HEAD}\n${reached(await Promise.all(all)).join("\n")}`;
   } finally {
     await rm(made, { recursive: true, force: true });
   }
+}
+
+/** The modules whose types those of "images" are made of; the compiler writes all that the program is made of. */
+function reached(modules: readonly string[]): readonly string[] {
+  const byName = new Map(modules.map((text) => [/^declare module ("[^"]+")/.exec(text)?.[1] ?? "", text]));
+  const names = new Set(['"images"']);
+  for (const name of names)
+    for (const [, to = ""] of byName.get(name)?.matchAll(/(?:from |import\()("[^"]+")/g) ?? []) names.add(to);
+  return [...byName].flatMap(([name, text]) => (names.has(name) ? [text] : []));
 }
 
 function moduleOf(file: string, text: string): string {

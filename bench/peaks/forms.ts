@@ -24,6 +24,11 @@ const packed = (name: string, ...words: readonly string[]): Form => ({
   source: ", decompress = true",
   to: ["raw", "qcow2"],
 });
+/** The same, which the local store and a bucket keep as it is. */
+const kept = (name: string, ...words: readonly string[]): Form => {
+  const { source: _, ...form } = packed(`${name}, kept`, ...words);
+  return { ...form, to: ["raw"] };
+};
 
 export const FORMS: readonly Form[] = [
   { name: "raw", tool: "cp", make: (raw, to) => ["cp", raw, to], to: ["raw", "qcow2"] },
@@ -38,6 +43,11 @@ export const FORMS: readonly Form[] = [
   packed("lz4", "lz4", "-q"),
   packed("lz4, dependent blocks of 4 MiB", "lz4", "-q", "-B7", "-BD"),
   packed("lzma", "lzma", "-0"),
+  kept("gz", "gzip", "-1"),
+  kept("bz2", "bzip2", "-1"),
+  kept("xz -6", "xz", "-6", "-T2"),
+  kept("zst", "zstd", "-3", "-q"),
+  kept("lz4", "lz4", "-q"),
   {
     name: "tar",
     tool: "tar",

@@ -2,6 +2,7 @@ import { interrupted } from "../core/failure.ts";
 import { EXIT } from "./base.ts";
 import { host } from "./host.ts";
 import { Program } from "./program.ts";
+import { restartTuned } from "./restart.ts";
 import { VERSION } from "./version.ts";
 
 /** The program; its commands are loaded when they run, or all of them by `load`. */
@@ -20,6 +21,7 @@ async function say(text: string): Promise<void> {
 
 /** The program on a real terminal: signals, broken pipes, the exit code. */
 async function main(): Promise<void> {
+  restartTuned();
   host();
   const [soft, hard] = [new AbortController(), new AbortController()];
   let first = "interrupted: finishing in-flight operations; press Ctrl-C again to abort";

@@ -17,7 +17,7 @@ import type { Attributes, Value } from "../core/model/value.ts";
 import type { HttpContext, RequestTrace } from "../core/net/context.ts";
 import { createHttpClient, longWaitNotice } from "../core/net/http.ts";
 import type { Backend, Host, Plugin } from "../core/plugin.ts";
-import { isPlannedFile, measureSource, type SeenSource, Sources, seenWithTree } from "../core/source/open/index.ts";
+import { isPlannedFile, measureSource, Sources, seenWithTree, unchangedNow } from "../core/source/open/index.ts";
 import { applyMoved } from "../core/store/edit.ts";
 import { promoted } from "../core/store/promote.ts";
 import type { Store } from "../core/store/state.ts";
@@ -61,9 +61,8 @@ export class Session implements AsyncDisposable {
 
   /** Reads the file; the state is opened by `store`. @throws Failure config.*, plugin.* */
   static async open(shell: Shell, files: FileOptions, options: SessionOptions): Promise<Session> {
-    const file = resolve(shell.cwd, files.file);
     const read = await readConfig({
-      file,
+      file: resolve(shell.cwd, files.file),
       vars: files.vars,
       varFiles: files.varFiles.map((path) => resolve(shell.cwd, path)),
       env: shell.env,
@@ -106,6 +105,7 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
+      lookNow: unchangedNow,
       look: async (spec, before, signal, quick) =>
         await this.sources().lookAt(await this.#plain(spec, before, signal), before, signal, quick),
       measure: (spec, wanted, signal) => measureSource(spec, wanted, this.#shell.env, signal),
@@ -125,7 +125,7 @@ export class Session implements AsyncDisposable {
     isPlannedFile(spec, previous) ? spec : (await this.#plain(spec, previous, signal)).spec;
 
   /** A source that another state tells of as what it means. */
-  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal): Promise<SeenSource<PlainSource>> {
+  async #plain(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal) {
     if (spec.kind !== "promoted") return await seenWithTree(spec, this.#shell.env, signal);
     const storage = this.keeper.elsewhere(spec.state, "source.state");
     const found = await promoted(spec, previous, storage, this.#shell.now(), signal);

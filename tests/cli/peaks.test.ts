@@ -23,6 +23,7 @@ const ROWS: readonly Row[] = [
   ["lz4", "raw", ["local", "file"], ["local", "HTTP without a cache"]],
   ["xz", "qcow2", ["local", "HTTP"]],
   ["zst", "raw", ["local", "HTTP"]],
+  ["gz, kept", "raw", ["local", "HTTP"]],
 ];
 const built = await Bun.file(IMAGES).exists();
 /** What else runs on the machine decides when memory is given back: it is measured alone, by `bun run peaks`. */

@@ -40,7 +40,8 @@ async function calls(directory: TestDirectory): Promise<readonly string[]> {
     if (written !== undefined) return writeThrough.has(written) ? [`sync ${own(written)}`] : [];
     const [, synced] = /\b(?:fsync|fdatasync)\(\d+<([^>]+)>/.exec(line) ?? [];
     if (synced !== undefined) return [`sync ${synced === directory.path ? "." : own(synced)}`];
-    const [, kind, to] = /\b(rename|link)(?:at2?|at)?\(.*"([^"]+)"(?:, [^"]*)?\)/.exec(line) ?? [];
+    // A call that another thread interrupts is written in two lines.
+    const [, kind, to] = /\b(rename|link)(?:at2?|at)?\(.*"([^"]+)"(?:, \S+)?(?:\)| <unfinished)/.exec(line) ?? [];
     return kind === undefined || to === undefined ? [] : [`${kind} ${own(to)}`];
   });
 }

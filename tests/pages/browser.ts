@@ -111,6 +111,10 @@ export class Opened implements AsyncDisposable {
 
   /** Compares what is to be seen, of the page or of a part of it, with golden/NAME.png; UPDATE_GOLDEN=1 writes the file instead. */
   async looksLike(name: string, part: Pick<Locator, "screenshot"> = this.page): Promise<void> {
+    // What is out of sight gets its height when it comes near, which would move the part while its picture is taken.
+    await this.page.evaluate(() => {
+      for (const one of document.querySelectorAll("details")) one.style.contentVisibility = "visible";
+    });
     const seen = await part.screenshot({ animations: "disabled", caret: "hide" });
     const file = Bun.file(join(GOLDEN, `${name}.png`));
     if (process.env["UPDATE_GOLDEN"] === "1") {

@@ -4,6 +4,7 @@ import { Failure } from "../../core/failure.ts";
 import type { Event } from "../../core/model/event.ts";
 import { imageId, imageOf, parseAddress } from "../../core/model/name.ts";
 import { nearest } from "../../core/model/nearest.ts";
+import { resourceAt } from "../../core/plan/resources.ts";
 import { Channel } from "../../core/stream.ts";
 import { EXIT, FileCommand, optionSeconds } from "../base.ts";
 import { printable } from "../render/text.ts";
@@ -42,7 +43,7 @@ export class ImportCommand extends FileCommand {
       plugins: "first use",
       lockTimeout: optionSeconds("--lock-timeout", this.lockTimeout),
     });
-    const resource = session.config.resources.find((one) => one.address === address);
+    const resource = resourceAt(session.config, address);
     if (resource === undefined) {
       const near = nearest(
         address,

@@ -4,6 +4,7 @@ import { asFailure, Failure } from "../../core/failure.ts";
 import type { Event } from "../../core/model/event.ts";
 import { type Address, backendOf } from "../../core/model/name.ts";
 import type { Content } from "../../core/model/source.ts";
+import { resourceAt } from "../../core/plan/resources.ts";
 import { Channel, inParallel } from "../../core/stream.ts";
 import { plural } from "../render/format.ts";
 import type { Session } from "../session.ts";
@@ -79,7 +80,7 @@ async function contentOf(
   { address }: Adoption,
   context: ApplyContext,
 ): Promise<{ readonly content?: Content; readonly blind?: Failure }> {
-  const source = context.config.resources.find((one) => one.address === address)?.source;
+  const source = resourceAt(context.config, address)?.source;
   if (source === undefined) return {};
   try {
     return { content: await context.look(source, undefined, context.signal) };

@@ -1,5 +1,6 @@
 import { canRefresh } from "../abilities.ts";
 import { Failure } from "../failure.ts";
+import { backendNamed } from "../model/declaration.ts";
 import type { Event } from "../model/event.ts";
 import type { Address } from "../model/name.ts";
 import type { Content } from "../model/source.ts";
@@ -30,7 +31,7 @@ export async function refreshImage(address: Address, run: ApplyContext, events: 
   const have = await backend.read({ address, id: known.id }, context);
   if (have === undefined)
     throw new Failure("backend.missing", `${known.id} is gone`, { address, hint: "images apply creates it again" });
-  const marks = run.config.backends.find(({ name }) => name === resource.backend)?.mark !== false;
+  const marks = backendNamed(run.config, resource.backend)?.mark !== false;
   const claim = { address, known, file: run.config.settings.name, lineage: run.state.lineage, marks };
   if (!isRecorded(ownershipOf(have, claim)))
     throw new Failure("plan.foreign", `${known.id} is now managed by another state`, { address, hint: "plan" });

@@ -1,7 +1,7 @@
 import { backendOf } from "../model/name.ts";
 import type { Step } from "../model/plan.ts";
 import type { Content } from "../model/source.ts";
-import { sentAsIs } from "../plan/desired.ts";
+import { sentAsIs } from "../plan/pull.ts";
 import { resourceAt } from "../plan/resources.ts";
 import type { ApplyContext } from "./context.ts";
 

@@ -5,10 +5,9 @@ import type { ImageId } from "../model/name.ts";
 import type { Verification } from "../model/plan.ts";
 import type { Content, SourceSpec } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
-import { sentAsIs } from "../plan/desired.ts";
 import { compareDigestEvidence, knownDigests } from "../plan/evidence.ts";
 import { digestsOf, mergedContent } from "../plan/merged-content.ts";
-import { pulledSource } from "../plan/pull.ts";
+import { pulledSource, sentAsIs } from "../plan/pull.ts";
 import type { OpenedContent } from "./context.ts";
 import type { StepContext } from "./step-context.ts";
 
@@ -65,7 +64,7 @@ async function read(
   const wanted = { formats: "any", compressions: "any", digests: algorithms } as const;
   const { digests: __, ...expected } = now;
   try {
-    const opening = { address, signal, progress: progress.report, expected, isKept };
+    const opening = { address, signal, progress: progress.report, expected, isKept, isCompared: true };
     const opened = await run.fetch({ ...whole, decompress: false }, wanted, opening);
     let size = 0;
     for await (const piece of passThrough(opened, signal)) size += piece.length;

@@ -4,7 +4,7 @@ import type { Desired, Fault, Schema } from "../model/schema.ts";
 import type { Value } from "../model/value.ts";
 import type { Complaint } from "../plugin.ts";
 import { attributeIn, holdsSecrets, nameIn } from "./naming.ts";
-import { follow, isBroken, type Node, type NodeEntry, type TableNode, tableOf } from "./node.ts";
+import { EMPTY, follow, isBroken, type Node, type NodeEntry, type TableNode, tableOf } from "./node.ts";
 import type { Problems } from "./problems.ts";
 import { isReference } from "./secrets.ts";
 
@@ -159,7 +159,8 @@ export const independent = (complaints: readonly Complaint[], bad: readonly stri
   });
 
 /** A table of some of the entries of another. */
-export const tableWith = (node: TableNode, entries: Iterable<readonly [string, NodeEntry]>): TableNode => ({
-  ...node,
-  entries: new Map(entries),
+export const tableWith = (node: TableNode, entries: readonly (readonly [string, NodeEntry])[]): TableNode => ({
+  kind: node.kind,
+  at: node.at,
+  entries: entries.length === 0 ? EMPTY : new Map(entries),
 });

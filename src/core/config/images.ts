@@ -7,7 +7,7 @@ import { IMAGE } from "./keys.ts";
 import { both, checkIgnored, commonIn } from "./lifecycle.ts";
 import { EMPTY, type Node, type TableNode } from "./node.ts";
 import type { Problems } from "./problems.ts";
-import { checkResource, PLACING, reportUnknown, sameResource, takes } from "./resource.ts";
+import { checkResource, PLACES, PLACING, reportUnknown, sameResource, takes } from "./resource.ts";
 
 /** One `[image.NAME]` with the backends that it is on, as far as they are known. */
 interface PlacedImage {
@@ -181,15 +181,15 @@ export function checkImage({ name, node, backends, on, complete }: PlacedImage, 
   const common = commonIn(node, context);
   let slipped = false;
   if (whole) {
-    slipped = reportUnknown(node.entries, plugins, context, [...PLACING]);
+    slipped = reportUnknown(node.entries, plugins, context, PLACES);
     checkIgnored(node.entries.get("ignore_changes"), plugins, context.problems);
   } else if (backends.length === 0) {
     // On none of the backends that there are would this key be one.
     const all = [...context.backends.values()].map(({ plugin }) => plugin);
     const some = all.filter((plugin) => plugin !== undefined);
-    if (all.length > 0 && some.length === all.length) reportUnknown(node.entries, some, context, [...PLACING]);
+    if (all.length > 0 && some.length === all.length) reportUnknown(node.entries, some, context, PLACES);
   }
-  const several = new Set(plugins.map((plugin) => plugin.name)).size > 1;
+  const several = plugins.some(({ name: one }) => one !== plugins[0]?.name);
   const sound = new Map<Plugin, Resource>();
   return backends.flatMap((backend): Resource[] => {
     const { plugin } = backend;

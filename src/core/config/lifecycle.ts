@@ -106,12 +106,17 @@ export function stateOf(
   return state === "absent" ? "absent" : "present";
 }
 
+/** A source is looked at by itself (source.ts); as a setting it is any text. */
+const isPlainSource = (key: string, { value }: NodeEntry): boolean => key === "source" && value.kind === "text";
+
 /** The settings that every image has. */
 export function commonIn(node: TableNode, { problems, maskSecret }: CheckContext): Common {
   const timeouts = node.entries.get("timeouts");
   if (timeouts !== undefined && node.entries.has("timeout"))
     problems.error("config.value", "timeout and timeouts mean the same: write one of them", { at: timeouts.key });
-  const entries = [...node.entries].filter(([key]) => Object.hasOwn(IMAGE, key));
+  const entries: (readonly [string, NodeEntry])[] = [];
+  for (const [key, entry] of node.entries)
+    if (Object.hasOwn(IMAGE, key) && !isPlainSource(key, entry)) entries.push([key, entry]);
   // No setting of an image has a default in the schema: of most images there is nothing to check.
   if (entries.length === 0) return NOTHING;
   return checkTable(IMAGE, tableWith(node, entries), { problems, maskSecret }) ?? {};

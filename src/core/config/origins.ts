@@ -3,7 +3,7 @@ import type { Origin } from "../origin.ts";
 import type { Plugin } from "../plugin.ts";
 import type { CheckContext } from "./context.ts";
 import { nameIn } from "./naming.ts";
-import type { NodeEntry } from "./node.ts";
+import { EMPTY, type NodeEntry } from "./node.ts";
 import { elsewhere } from "./problems.ts";
 import type { FoundSource } from "./source.ts";
 
@@ -33,8 +33,7 @@ export function checkOrigins(
   { plugin, attributes, source, needed, at, about }: OriginResult,
   { problems }: CheckContext,
 ): DeclaredOrigin | undefined {
-  const origins = meantOrigins(plugin.origins ?? [], attributes, source.kind === "source");
-  const all: DeclaredOrigin[] = [...origins];
+  const all = attributes.size === 0 ? [] : meantOrigins(plugin.origins ?? [], attributes, source.kind === "source");
   if (source.kind === "source") all.push({ label: source.label, at: source.spec.at, origin: undefined });
   if (source.kind === "source" && plugin.bytes === undefined)
     problems.error("config.origin", `${plugin.name} does not accept uploads${about}`, {
@@ -113,5 +112,5 @@ function checkMay(
 }
 
 /** The written attributes by their names in the schema. */
-export const byName = (plugin: Plugin, written: Iterable<readonly [string, NodeEntry]>): Map<string, NodeEntry> =>
-  new Map([...written].map(([key, entry]) => [nameIn(plugin.image, key) ?? key, entry]));
+export const byName = (plugin: Plugin, written: readonly (readonly [string, NodeEntry])[]): OriginAttributes =>
+  written.length === 0 ? EMPTY : new Map(written.map(([key, entry]) => [nameIn(plugin.image, key) ?? key, entry]));

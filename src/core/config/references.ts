@@ -14,7 +14,8 @@ export function extractReferences(
   written: readonly Entry[],
   of: { readonly backend: BackendName; readonly plugin: Plugin; readonly about: string },
   context: CheckContext,
-): { readonly references: Readonly<Record<string, Address>>; readonly literal: readonly Entry[] } {
+): { readonly references: Readonly<Record<string, Address>> | undefined; readonly literal: readonly Entry[] } {
+  if (written.length === 0) return { references: undefined, literal: written };
   const references: Record<string, Address> = {};
   const literal = written.filter(([key, entry]) => {
     if (attributeIn(of.plugin.image, key)?.reference !== true || entry.value.kind !== "table") return true;
@@ -22,7 +23,7 @@ export function extractReferences(
     if (found !== undefined) references[nameIn(of.plugin.image, key) ?? key] = found;
     return false;
   });
-  return { references, literal };
+  return { references: Object.keys(references).length === 0 ? undefined : references, literal };
 }
 
 function referenceIn(

@@ -33,7 +33,8 @@ interface PlacedSource {
 }
 
 /** Keys of `[image.X]` that say where it is. */
-export const PLACING = new Set(["backend", "backends", "on"]);
+export const PLACES: readonly string[] = ["backend", "backends", "on"];
+export const PLACING: ReadonlySet<string> = new Set(PLACES);
 
 /** Whether a plugin has an attribute of this name that can be written. */
 export const takes = (plugin: Plugin, key: string): boolean => attributeIn(plugin.image, key) !== undefined;
@@ -45,7 +46,9 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, context: Che
   const before = problems.count;
   const entries = overlay(node.entries, on?.entries ?? EMPTY, plugin);
   const source = findSource(entries, takes(plugin, "source"), context);
-  const written = [...entries].filter(([key]) => takes(plugin, key) && (key !== "source" || source.kind === "plugin"));
+  const written: (readonly [string, NodeEntry])[] = [];
+  for (const [key, entry] of entries)
+    if (takes(plugin, key) && (key !== "source" || source.kind === "plugin")) written.push([key, entry]);
   const { references, literal } = extractReferences(written, { backend: backend.name, plugin, about }, context);
   const { value: want, bad } = checkParts<Schema>(plugin.image, tableWith(on ?? node, literal), {
     problems,
@@ -63,26 +66,31 @@ export function checkResource(placed: PlacedSource, plugin: Plugin, context: Che
   else if (meant !== undefined) checkOrigin(meant, attributes, context);
   const places = placesOf(entries, plugin);
   const isSound = want !== undefined && problems.count === before;
-  const facts = factsOf(backend, source.kind === "source" || source.kind === "wrong");
-  const complaints = want === undefined ? [] : complaintsOf(plugin, () => plugin.check?.(want, facts));
-  const doubtful = [...bad, ...(source.kind === "wrong" ? ["source"] : [])];
-  reportComplaints(isSound ? complaints : independent(complaints, doubtful), places, at, problems);
+  if (want !== undefined && plugin.check !== undefined) {
+    const facts = factsOf(backend, source.kind === "source" || source.kind === "wrong");
+    const complaints = complaintsOf(plugin, () => plugin.check?.(want, facts));
+    const doubtful = [...bad, ...(source.kind === "wrong" ? ["source"] : [])];
+    reportComplaints(isSound ? complaints : independent(complaints, doubtful), places, at, problems);
+  }
   if (want === undefined || !isSound) return undefined;
-  return {
+  const resource = {
     address: here,
     backend: backend.name,
     image,
     want,
-    written: written.map(([key]) => key),
+    written: written.length === 0 ? NONE : written.map(([key]) => key),
     lifecycle,
     state,
     adopt: common.adopt ?? false,
     at,
     places,
-    ...(Object.keys(references).length === 0 ? {} : { references }),
-    ...(source.kind === "source" ? { source: source.spec } : {}),
   };
+  if (references !== undefined)
+    return { ...resource, references, ...(source.kind === "source" ? { source: source.spec } : {}) };
+  return source.kind === "source" ? { ...resource, source: source.spec } : resource;
 }
+
+const NONE: readonly string[] = [];
 
 /**
  * The same image on another backend of the same plugin, where no problem of it was reported on the first one and nothing is declared for this
@@ -142,7 +150,7 @@ function overlay(
 }
 
 function withoutPlacing(general: ReadonlyMap<string, NodeEntry>): ReadonlyMap<string, NodeEntry> {
-  if (![...PLACING].some((key) => general.has(key))) return general;
+  if (!PLACES.some((key) => general.has(key))) return general;
   const kept = new Map(general);
   for (const key of PLACING) kept.delete(key);
   return kept;

@@ -6,11 +6,10 @@ import { besideEach, isBeside } from "./beside.ts";
 import { absolute, addressAt, type CheckContext, declaredAddress, isUrl, reportPassword } from "./context.ts";
 import { metadataOf } from "./metadata.ts";
 import type { Node, NodeEntry, TextNode } from "./node.ts";
+import { FILE_URL, plainFile } from "./plain-file.ts";
 import { elsewhere } from "./problems.ts";
 import { KINDS, NOWHERE, ONLY, type SourceEntry, type SourcePart, sourceEntries } from "./source-entries.ts";
-
 import { checksumOf, headersOf, hostsOf, type ReportError, textsIn } from "./source-parts.ts";
-
 import { faultOf } from "./state-location.ts";
 
 export type FoundSource =
@@ -29,7 +28,8 @@ export function findSource(entries: ReadonlyMap<string, NodeEntry>, own: boolean
   const pieces = sourceEntries(entries, own, context);
   if (pieces === "plugin") return { kind: "plugin" };
   if (pieces === undefined) return { kind: "wrong" };
-  return pieces.length === 0 ? { kind: "none" } : (new Assembly(pieces, context).build() ?? { kind: "wrong" });
+  if (pieces.length === 0) return { kind: "none" };
+  return plainFile(pieces, context) ?? new Assembly(pieces, context).build() ?? { kind: "wrong" };
 }
 
 class Assembly {
@@ -214,7 +214,7 @@ class Assembly {
       this.#tell(node.at, "expected a path");
       return undefined;
     }
-    if (!/^file:\/\//i.test(node.value)) return absolute(this.#context, node.value);
+    if (!FILE_URL.test(node.value)) return absolute(this.#context, node.value);
     try {
       return fileURLToPath(node.value);
     } catch {

@@ -93,6 +93,15 @@ export const statPath = (path: string): Promise<fs.BigIntStats> =>
     () => fs.promises.stat(path, { bigint: true }),
   );
 
+/** The same at once; undefined: it is to be asked by `statPath`. */
+export function statPathNow(path: string): fs.BigIntStats | undefined {
+  try {
+    return reads.readNow(() => fs.statSync(path, { bigint: true, throwIfNoEntry: false }));
+  } catch {
+    return undefined;
+  }
+}
+
 export const notRegular = (path: string): Failure =>
   new Failure("source.missing", `${path} is not a regular file`, { hint: "use the path of a file" });
 

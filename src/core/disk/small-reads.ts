@@ -50,6 +50,18 @@ export class SmallReads {
     }
   }
 
+  /** What `now` returns, at once; undefined: this one is to be read by `read`. */
+  readNow<T>(now: () => T): T | undefined {
+    if (!this.#hasAnswered || (this.#count + 1) % TURN === 0 || this.#isSlow()) return undefined;
+    this.#count++;
+    const begun = this.#clock();
+    try {
+      return now();
+    } finally {
+      this.#spent += this.#clock() - begun;
+    }
+  }
+
   /** The same for each of some: at once one after the other, asynchronously side by side. */
   async each<I, T>(items: readonly I[], now: (item: I) => T, later: (item: I) => Promise<T>): Promise<readonly T[]> {
     const found: T[] = [];

@@ -47,7 +47,11 @@ export class ByteReader implements AsyncDisposable {
 
   /** The next bytes, left where they are: fewer than `length` only at the end of the input. */
   async peek(length: number): Promise<Uint8Array> {
-    while (this.#held < length && (await this.#pull()));
+    while (this.#held < length) {
+      // What is lent holds until the fourth after it is asked for.
+      if (this.#queue.length > 2) this.#queue = [join(this.#queue, this.#held)];
+      if (!(await this.#pull())) break;
+    }
     if (length <= 0 || this.#held === 0) return NO_BYTES;
     const [first] = this.#queue;
     if (first === undefined || first.length < Math.min(length, this.#held))
@@ -179,19 +183,25 @@ export async function peek(input: ByteStream, length: number, signal?: AbortSign
   return { head, whole: reader.rest() };
 }
 
-/** The same bytes in pieces of at least `size`, the last one aside: what works piece by piece is not called for every few bytes. */
+/**
+ * The same bytes in pieces of `size`, the last one aside: what works piece by piece is not called for every few bytes. All of them are in one
+ * buffer: each holds until the next is asked for. Those of the input are copied as they come, and may be lent.
+ */
 export async function* gathered(input: ByteStream, size: number): AsyncGenerator<Uint8Array> {
-  let pieces: Uint8Array[] = [];
-  let length = 0;
+  const room = new Uint8Array(size);
+  let filled = 0;
   for await (const piece of input) {
-    pieces.push(piece);
-    length += piece.length;
-    if (length < size) continue;
-    yield join(pieces, length);
-    pieces = [];
-    length = 0;
+    for (let rest = piece; rest.length > 0; ) {
+      const part = rest.subarray(0, size - filled);
+      room.set(part, filled);
+      filled += part.length;
+      rest = rest.subarray(part.length);
+      if (filled < size) continue;
+      yield room;
+      filled = 0;
+    }
   }
-  if (length > 0) yield join(pieces, length);
+  if (filled > 0) yield room.subarray(0, filled);
 }
 
 /** A stream of these bytes. */

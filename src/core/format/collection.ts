@@ -23,7 +23,7 @@ let passing = 0;
  * nothing, and comes late for the bytes behind it: without this, a run holds hundreds of MiB of unused pieces.
  */
 export function countAllocated(piece: Uint8Array): void {
-  if (!isShared(piece)) count(piece.length);
+  if (!isKept(piece)) count(piece.length);
 }
 
 /** A buffer that will be used again by who made it. */
@@ -45,6 +45,11 @@ export function flowed(bytes: number): void {
   if (passing < OFTEN) return;
   passing = 0;
   if (process.memoryUsage.rss() > NEAR) Bun.gc(true);
+}
+
+/** Before much memory is taken at once: near the most that a run may take, what is unused is given back first. */
+export function makeRoom(bytes: number): void {
+  if (process.memoryUsage.rss() + bytes > NEAR) Bun.gc(true);
 }
 
 function count(bytes: number): void {

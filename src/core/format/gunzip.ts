@@ -2,6 +2,7 @@ import { crc32, createInflateRaw } from "node:zlib";
 import { ByteReader, type ByteStream, viewOf } from "./bytes.ts";
 import { SLICE, untilItsEnd } from "./engine.ts";
 import { corrupt, truncated, unsupported } from "./failures.ts";
+import { FlowOfBytes } from "./ring.ts";
 import { isZero } from "./segment.ts";
 
 const GZ = "the gzip data";
@@ -83,7 +84,7 @@ async function* body(reader: ByteReader): AsyncGenerator<Uint8Array> {
 /** Raw deflate up to its own end; what follows stays in the reader. */
 export const inflated = (reader: ByteReader, what: string): AsyncGenerator<Uint8Array> =>
   untilItsEnd(
-    createInflateRaw({ chunkSize: SLICE }),
+    createInflateRaw({ chunkSize: Math.min(SLICE, FlowOfBytes.size) }),
     reader,
     (cause) => corrupt(`${what} cannot be unpacked: it is damaged`, cause),
     () => truncated(what),

@@ -5,6 +5,8 @@ export interface MemberOptions {
   readonly name?: string | undefined;
   /** The most bytes that it may have. Default: 1 TiB. */
   readonly limit?: number | undefined;
+  /** The reader is done with a piece before it requests the fourth after it: the file goes round in few buffers. */
+  readonly lent?: boolean | undefined;
 }
 
 const plainName = (name: string): string => name.replace(/^(?:\.?\/)+/, "");

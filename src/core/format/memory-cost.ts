@@ -11,6 +11,9 @@ export function memoryFor(plan: TransformPlan, { memory = 0, disk }: Detected): 
   return plan.steps.reduce((sum, step) => sum + memoryOfStep(step), memory + (disk?.memory ?? 0) + unseen);
 }
 
+/** Bytes that unpacking beside a reader holds, with the pieces that both have. */
+export const memoryForCheck = ({ memory = 0 }: Detected): number => memory + 4 * MiB;
+
 /** Beside unpacking. */
 function memoryOfStep(step: TransformStep): number {
   switch (step) {

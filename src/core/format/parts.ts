@@ -1,14 +1,15 @@
+import { free, makeRoom } from "./collection.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 
 /** Bytes of parts that all uploads of this process may hold together. */
-const ROOM = 16 << 20;
+const ROOM = 10 << 20;
 
 /** A part of an upload. Until its release it counts against what all uploads may hold together. */
 export interface HeldPart {
   /** From 1. */
   readonly n: number;
   readonly bytes: Uint8Array;
-  /** It counts no more, and its buffer is used again; `isSent` false: the buffer is not, since the bytes may still be read somewhere. */
+  /** It counts no more, and its buffer is used again or given back, so that `bytes` may be empty; `isSent` false: the buffer is not, since the bytes may still be read somewhere. */
   release(isSent?: boolean): void;
 }
 
@@ -16,28 +17,42 @@ export interface HeldPart {
 class PartBuffers {
   readonly #turns = new MemoryBudget(ROOM);
   #free: Uint8Array[] = [];
-  #held = 0;
+  #uploads = 0;
+
+  begin(): void {
+    this.#uploads += 1;
+  }
+
+  /** With the last one the buffers go, at once: the collector would come after the next ones were made. */
+  end(): void {
+    this.#uploads -= 1;
+    if (this.#uploads === 0) this.#drop();
+  }
 
   async take(size: number, signal: AbortSignal) {
     const end = await this.#turns.take(size, signal);
-    this.#held += 1;
     const at = this.#free.findIndex(({ length }) => length === size);
     const [buffer] = at < 0 ? [] : this.#free.splice(at, 1);
     // Those of other sizes count as well: they are not kept beside the new one.
-    if (buffer === undefined) this.#free = [];
+    if (buffer === undefined) this.#drop();
     let isOver = false;
+    if (buffer === undefined) makeRoom(size);
     const bytes = buffer ?? new Uint8Array(size);
     return {
       bytes,
       leave: (isSent: boolean): void => {
         if (isOver) return;
         isOver = true;
-        this.#held -= 1;
-        if (isSent) this.#free.push(bytes);
-        if (this.#held === 0) this.#free = [];
+        if (isSent && this.#uploads > 0) this.#free.push(bytes);
+        else if (isSent) free(bytes);
         end();
       },
     };
+  }
+
+  #drop(): void {
+    for (const buffer of this.#free) free(buffer);
+    this.#free = [];
   }
 }
 
@@ -54,6 +69,7 @@ export async function* inParts(
 ): AsyncGenerator<HeldPart> {
   let n = 1;
   let job: Filling | undefined;
+  buffers.begin();
   try {
     for await (const piece of pieces) {
       for (let rest = piece; rest.byteLength > 0; ) {
@@ -73,6 +89,7 @@ export async function* inParts(
     if (last !== undefined) yield last;
   } finally {
     job?.leave(true);
+    buffers.end();
   }
 }
 

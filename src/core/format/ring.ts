@@ -1,7 +1,9 @@
+import { type ByteStream, copyOf } from "./bytes.ts";
 import { abandon, flowed, free, LENT, markReused } from "./collection.ts";
+import { isShared } from "./segment.ts";
 
 /** Size of the buffers of one flow of bytes among so many: the calls do not count, and many flows have several buffers each. */
-const [SMALLEST, LARGEST] = [128 << 10, 512 << 10];
+const [SMALLEST, LARGEST] = [64 << 10, 512 << 10];
 /** What the buffers of one ring may take together, if they need not be smaller than the smallest for it. */
 const TOGETHER = 8 << 20;
 let flows = 0;
@@ -60,5 +62,26 @@ export class Ring implements Disposable {
   [Symbol.dispose](): void {
     this.#flow[Symbol.dispose]();
     for (const buffer of this.#buffers) abandon(buffer);
+  }
+}
+
+/** The bytes in memory that is the reader's own: pieces in the buffers of the ring, or all of them in one. */
+export function* copied(bytes: Uint8Array, ring: Ring | undefined): Generator<Uint8Array> {
+  if (ring === undefined) return void (yield copyOf(bytes));
+  for (let at = 0; at < bytes.length; ) {
+    const part = bytes.subarray(at, at + ring.now);
+    const buffer = ring.take(part.length);
+    buffer.set(part);
+    at += part.length;
+    yield buffer.subarray(0, part.length);
+  }
+}
+
+/** Pieces that are lent, in memory of their own, or lent again; what comes behind them may overwrite the first ones. */
+export async function* copiedOut(pieces: ByteStream, isLent: boolean): AsyncGenerator<Uint8Array> {
+  using ring = isLent ? new Ring() : undefined;
+  for await (const piece of pieces) {
+    if (isShared(piece)) yield piece;
+    else yield* copied(piece, ring);
   }
 }

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { ByteReader } from "./bytes.ts";
+import { type ByteReader, copyOf } from "./bytes.ts";
 import { corrupt, unsupported } from "./failures.ts";
 
 export const BLOCK = 512;
@@ -36,7 +36,8 @@ export async function nextEntry(reader: ByteReader, globals: Map<string, string>
   let longName: string | undefined;
   let longTarget: string | undefined;
   for (;;) {
-    const block = await reader.take(BLOCK);
+    // What is lent does not last until all that belongs to the header has been read.
+    const block = copyOf(await reader.take(BLOCK));
     if (block.length === 0 || (block.length === BLOCK && block.every((byte) => byte === 0))) return undefined;
     if (!isTarHeader(block)) throw corrupt("a header of the tar archive is damaged or truncated");
     const size = number(block, 124, 12);

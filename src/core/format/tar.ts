@@ -1,9 +1,10 @@
-import { ByteReader, type ByteStream } from "./bytes.ts";
+import { ByteReader, type ByteStream, copyOf } from "./bytes.ts";
 import { corrupt } from "./failures.ts";
 import { DEFAULT_LIMIT, tooLarge } from "./limit.ts";
 import { isLink, type MemberOptions, missing, sameName } from "./member-name.ts";
 import { namesOf, OvaManifest } from "./ova.ts";
 import { diskOf, isOvf, OVF_LIMIT } from "./ovf.ts";
+import { copiedOut } from "./ring.ts";
 import { hole } from "./segment.ts";
 import { BLOCK, insideParts, nextEntry, type TarEntry, type TarPart } from "./tar-header.ts";
 
@@ -11,7 +12,7 @@ const TAR = "the tar archive";
 
 /**
  * One file out of a tar archive (ustar, pax, GNU; sparse files are filled up with their zeros): the named one, or else the disk of an
- * OVA, or else the first regular one. Fails with `source.member` when there is none, and with `source.corrupt` where the manifest of an
+ * OVA, or else the first regular one. The archive may be lent. Fails with `source.member` when there is none, and with `source.corrupt` where the manifest of an
  * OVA says otherwise. It ends only after the archive has been read to its end.
  */
 export async function* untar(
@@ -19,7 +20,7 @@ export async function* untar(
   options: MemberOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { limit = DEFAULT_LIMIT, name } = options;
+  const { limit = DEFAULT_LIMIT, name, lent = false } = options;
   let wanted: readonly string[] | undefined = name === undefined ? undefined : [name];
   let manifest: OvaManifest | undefined;
   await using reader = new ByteReader(input, signal);
@@ -56,7 +57,8 @@ export async function* untar(
     }
     if (isWanted) {
       if (entry.size > limit) throw tooLarge("the file in the tar archive", limit);
-      yield* manifest?.seen(called, content(reader, entry)) ?? content(reader, entry);
+      const bytes = copiedOut(content(reader, entry), lent);
+      yield* manifest?.seen(called, bytes) ?? bytes;
       if (manifest !== undefined) await proven(manifest, reader, entry, globals);
       await reader.drain();
       return;
@@ -87,7 +89,7 @@ async function proven(
 
 async function join(bytes: ByteStream): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of bytes) pieces.push(piece);
+  for await (const piece of bytes) pieces.push(copyOf(piece));
   return Buffer.concat(pieces);
 }
 

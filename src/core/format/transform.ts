@@ -1,20 +1,16 @@
-import { readSmall } from "../disk/regular.ts";
-import { FileAccess, MemoryAccess, type RandomAccess } from "./access.ts";
+import { FileAccess } from "./access.ts";
 import type { ByteStream } from "./bytes.ts";
-
-import { countAllocated, free, handedOut } from "./collection.ts";
+import { handedOut } from "./collection.ts";
 import { compress, decompress, type Packing } from "./compression.ts";
-
 import { convert } from "./convert.ts";
 import { empty } from "./failures.ts";
-import { type Detected, type IdentifyOptions, identify, identifyHead, WINDOW } from "./identify.ts";
+import { identify } from "./identify.ts";
 import { planTransform, type TransformPlan, type TransformStep, type TransformTarget } from "./plan.ts";
 import { readQcow2 } from "./qcow2/read.ts";
 import { qcow2Of } from "./qcow2/write.ts";
 import { plain, type Segment, type Segments } from "./segment.ts";
 import { Spool } from "./spool.ts";
 import { untar } from "./tar.ts";
-import { refuseUnsafeFile } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
 import { watched } from "./whole.ts";
 
@@ -47,76 +43,23 @@ interface TransformOptions {
 
 const UNPACKED: readonly TransformStep[] = ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma"];
 
+const ARCHIVES: readonly TransformStep[] = ["untar", "unzip"];
+
 /** Steps that copy what they are given piece by piece, so that it may be lent to them. */
-export const takesLent = ({ steps: [first] }: TransformPlan): boolean =>
-  first !== undefined && [...UNPACKED, "qcow2->raw"].includes(first);
+const isCopying = (step: TransformStep | undefined): boolean =>
+  step !== undefined && [...UNPACKED, ...ARCHIVES, "qcow2->raw"].includes(step);
+export const takesLent = ({ steps: [first] }: TransformPlan): boolean => isCopying(first);
 
 /** Whether each piece that comes out can be made for a reader that it is lent to: it shares its buffer with nothing else that is read. */
 const canLend = ({ steps, open }: TransformPlan): boolean => {
   const last = steps.at(-1);
-  return !open && last !== undefined && [...UNPACKED, "gzip", "xz", "zstd", "qcow2->raw"].includes(last);
+  return !open && last !== undefined && [...UNPACKED, ...ARCHIVES, "gzip", "xz", "zstd", "qcow2->raw"].includes(last);
 };
 
 type Flow =
   | { readonly kind: "input"; readonly input: Input }
   | { readonly kind: "bytes"; readonly bytes: ByteStream }
   | { readonly kind: "disk"; readonly segments: Segments };
-
-/** Tells what a file is: as `identify` does, and by its end and its tables too. */
-export async function identifyFile(
-  path: string,
-  options: Pick<IdentifyOptions, "member"> = {},
-  signal?: AbortSignal,
-): Promise<Detected> {
-  const small = await readSmall(path);
-  if (small === undefined) {
-    await using file = await FileAccess.open(path, signal);
-    return await identifyAt(file, file.size, options, signal);
-  }
-  const detected = await identifyBytes(small.bytes, options, signal);
-  // What takes a compression off may still be at work on them.
-  if (detected.layers.length === 0) free(small.bytes);
-  else countAllocated(small.bytes);
-  return detected;
-}
-
-/** The same of all bytes of a file. */
-export async function identifyBytes(
-  bytes: Uint8Array,
-  options: Pick<IdentifyOptions, "member">,
-  signal?: AbortSignal,
-): Promise<Detected> {
-  const size = bytes.length;
-  const tail = bytes.subarray(Math.max(0, size - 512));
-  return await identifyEnds({ head: bytes.subarray(0, WINDOW), tail, size }, options, new MemoryAccess(bytes), signal);
-}
-
-async function identifyAt(
-  file: RandomAccess,
-  size: number,
-  options: Pick<IdentifyOptions, "member">,
-  signal: AbortSignal | undefined,
-): Promise<Detected> {
-  signal?.throwIfAborted();
-  const head = await file.read(0, WINDOW, "again");
-  const from = Math.max(0, size - 512);
-  const tail = size <= head.length ? head.subarray(from) : await file.read(from, 512, "again");
-  return await identifyEnds({ head, tail, size }, options, file, signal);
-}
-
-/** By the beginning and the end of a file, and by its tables. */
-async function identifyEnds(
-  { head, ...ends }: { readonly head: Uint8Array; readonly tail: Uint8Array; readonly size: number },
-  options: Pick<IdentifyOptions, "member">,
-  file: RandomAccess,
-  signal: AbortSignal | undefined,
-): Promise<Detected> {
-  signal?.throwIfAborted();
-  const detected = await identifyHead(head, { ...options, ...ends }, signal);
-  const { format, layers } = detected;
-  if (format !== undefined && layers.length === 0) await refuseUnsafeFile(format, file);
-  return detected;
-}
 
 /**
  * Runs a plan: the bytes that come out, pulled through all steps by the reader. It ends only after the input has been read to
@@ -128,8 +71,7 @@ export async function* transform(
   options: TransformOptions,
 ): AsyncGenerator<Uint8Array> {
   const lent = options.lent === true && canLend(plan);
-  const isDisk = plan.steps.at(-1) === "qcow2->raw";
-  const bytes = bytesOf(await flow(input, plan, { ...options, lent: lent && isDisk }), options);
+  const bytes = bytesOf(await flow(input, plan, { ...options, lent }), options);
   if (plan.steps.length === 0) yield* bytes;
   else yield* handedOut(bytes, lent);
 }
@@ -140,7 +82,11 @@ const isPacking = (step: TransformStep): boolean => ["gzip", "xz", "zstd"].inclu
 async function flow(input: Input, plan: TransformPlan, options: TransformOptions): Promise<Flow> {
   let at: Flow = { kind: "input", input };
   const { steps, format } = plan;
-  for (const step of steps.filter((one) => !isPacking(one))) at = apply(step, at, options);
+  for (const [index, step] of steps.entries()) {
+    if (isPacking(step)) continue;
+    const next = steps[index + 1];
+    at = apply(step, at, { ...options, lent: next === undefined ? options.lent : isCopying(next) });
+  }
   // What was only unpacked has been seen from its beginning alone.
   if (format !== undefined && !steps.some(isConversion))
     at = { kind: "bytes", bytes: watched(format, bytesOf(at, options)) };
@@ -157,7 +103,7 @@ async function flow(input: Input, plan: TransformPlan, options: TransformOptions
 }
 
 function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
-  const { limit, level, threads, note, signal } = options;
+  const { limit, level, threads, note, lent, signal } = options;
   const bytes = (): ByteStream => bytesOf(at, options);
   const unpacked = (packing: Packing): Flow => ({
     kind: "bytes",
@@ -165,7 +111,7 @@ function apply(step: TransformStep, at: Flow, options: TransformOptions): Flow {
   });
   const opened = (archive: typeof untar): Flow => ({
     kind: "bytes",
-    bytes: some(archive(bytes(), { name: options.member, limit }, signal), "the file in the archive"),
+    bytes: some(archive(bytes(), { name: options.member, limit, lent }, signal), "the file in the archive"),
   });
   switch (step) {
     case "gunzip":

@@ -4,13 +4,14 @@ import { corrupt, truncated, unsupported } from "./failures.ts";
 import { inflated } from "./gunzip.ts";
 import { DEFAULT_LIMIT, limited, tooLarge } from "./limit.ts";
 import { type MemberOptions, missing, sameName } from "./member-name.ts";
+import { copiedOut } from "./ring.ts";
 import { centralEntry, descriptor, localEntry, SIGNATURE, ZIP, type ZipEntry } from "./zip-record.ts";
 
 const STORED = 0;
 const DEFLATED = 8;
 
 /**
- * One file out of a zip archive that is read as a stream: the named one, or else the first one. Handled are stored and deflated
+ * One file out of a zip archive that is read as a stream, and may be lent: the named one, or else the first one. Handled are stored and deflated
  * files, zip64, and sizes that follow the bytes of a deflated file. Refused with `source.format`: encryption, other methods, and
  * stored files whose size follows them (their end cannot be recognized). What the records between the files say is compared with the
  * directory at the end, which is what other programs go by; a difference is `source.corrupt`, and comes after the last byte.
@@ -20,7 +21,7 @@ export async function* unzip(
   options: MemberOptions = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { name, limit = DEFAULT_LIMIT } = options;
+  const { name, limit = DEFAULT_LIMIT, lent = false } = options;
   await using reader = new ByteReader(input, signal);
   const seen: string[] = [];
   let picked: ZipEntry | undefined;
@@ -31,7 +32,7 @@ export async function* unzip(
     const isDirectory = entry.name.endsWith("/");
     if (picked === undefined && !isDirectory && (name === undefined || sameName(entry.name, name))) {
       if (!entry.described && entry.size > limit) throw tooLarge("the file in the zip archive", limit);
-      picked = yield* content(reader, entry, limit);
+      picked = yield* content(reader, entry, limit, lent);
     } else {
       if (!isDirectory && seen.length < 20) seen.push(entry.name);
       for await (const _ of passed(reader, entry, limit));
@@ -55,7 +56,12 @@ async function* passed(reader: ByteReader, entry: ZipEntry, limit: number): Asyn
 }
 
 /** The bytes of a file. Gives the entry with the CRC and sizes that were found. */
-async function* content(reader: ByteReader, entry: ZipEntry, limit: number): AsyncGenerator<Uint8Array, ZipEntry> {
+async function* content(
+  reader: ByteReader,
+  entry: ZipEntry,
+  limit: number,
+  lent = true,
+): AsyncGenerator<Uint8Array, ZipEntry> {
   if (entry.encrypted) throw unsupported("an encrypted file in a zip archive", "create it again without a password");
   if (entry.method !== STORED && entry.method !== DEFLATED) {
     throw unsupported(
@@ -69,7 +75,7 @@ async function* content(reader: ByteReader, entry: ZipEntry, limit: number): Asy
   const from = reader.offset;
   let crc = 0;
   let size = 0;
-  const bytes = entry.method === STORED ? reader.pieces(entry.packed, ZIP) : inflated(reader, ZIP);
+  const bytes = entry.method === STORED ? copiedOut(reader.pieces(entry.packed, ZIP), lent) : inflated(reader, ZIP);
   for await (const piece of limited(bytes, limit, "the file in the zip archive")) {
     crc = crc32(piece, crc);
     size += piece.length;

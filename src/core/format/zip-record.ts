@@ -1,4 +1,4 @@
-import { type ByteReader, viewOf } from "./bytes.ts";
+import { type ByteReader, copyOf, viewOf } from "./bytes.ts";
 import { corrupt } from "./failures.ts";
 
 export const ZIP = "the zip archive";
@@ -29,23 +29,23 @@ export interface ZipEntry {
 /** The record before the bytes of a file, its signature included. */
 export async function localEntry(reader: ByteReader): Promise<ZipEntry> {
   const offset = reader.offset;
-  const fixed = viewOf(await reader.exact(30, ZIP));
-  const name = await reader.exact(fixed.getUint16(26, true), ZIP);
+  const fixed = viewOf(copyOf(await reader.exact(30, ZIP)));
+  const name = decoder.decode(await reader.exact(fixed.getUint16(26, true), ZIP));
   const extra = await reader.exact(fixed.getUint16(28, true), ZIP);
   return entry(fixed, 6, name, extra, offset);
 }
 
 /** A record of the directory, its signature included. */
 export async function centralEntry(reader: ByteReader): Promise<ZipEntry> {
-  const fixed = viewOf(await reader.exact(46, ZIP));
-  const name = await reader.exact(fixed.getUint16(28, true), ZIP);
-  const extra = await reader.exact(fixed.getUint16(30, true), ZIP);
+  const fixed = viewOf(copyOf(await reader.exact(46, ZIP)));
+  const name = decoder.decode(await reader.exact(fixed.getUint16(28, true), ZIP));
+  const extra = copyOf(await reader.exact(fixed.getUint16(30, true), ZIP));
   await reader.skip(fixed.getUint16(32, true), ZIP);
   return entry(fixed, 8, name, extra, fixed.getUint32(42, true));
 }
 
 /** Both records have the same fields in the same order, from the flags on. */
-function entry(fixed: DataView, at: number, name: Uint8Array, extra: Uint8Array, offset: number): ZipEntry {
+function entry(fixed: DataView, at: number, name: string, extra: Uint8Array, offset: number): ZipEntry {
   const flags = fixed.getUint16(at, true);
   const large = largeNumbers(extra);
   const pick = (value: number): number => {
@@ -57,7 +57,7 @@ function entry(fixed: DataView, at: number, name: Uint8Array, extra: Uint8Array,
   const size = pick(fixed.getUint32(at + 16, true));
   const packed = pick(fixed.getUint32(at + 12, true));
   return {
-    name: decoder.decode(name),
+    name,
     method: fixed.getUint16(at + 2, true),
     encrypted: (flags & 1) !== 0,
     described: (flags & 8) !== 0,

@@ -24,6 +24,8 @@ export interface PlanContext {
    * told by size, time and inode alone; its digest is made while its bytes are sent.
    */
   look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal, quick?: boolean): Promise<Content>;
+  /** The same without waiting, where the source is most likely what it was; undefined: ask `look`. */
+  lookNow?(spec: SourceSpec, previous: Content): Content | undefined;
   /** The id of the run. */
   readonly run: string;
   /** What the beginning of a source tells, where it can be seen without a download. */

@@ -1,4 +1,4 @@
-import { type ChecksLive, canCheckLive } from "../abilities.ts";
+import { canCheckLive } from "../abilities.ts";
 import { asFailure, Failure } from "../failure.ts";
 import { backendNamed, type Resource } from "../model/declaration.ts";
 import { type Address, type BackendName, backendOf } from "../model/name.ts";
@@ -6,16 +6,17 @@ import type { Transfer } from "../model/plan.ts";
 import type { Content, ImageSource, SourceSpec } from "../model/source.ts";
 import type { Recorded } from "../model/state.ts";
 import { canonical } from "../model/value.ts";
-import type { Backend, Complaint, Plugin, ReadContext } from "../plugin.ts";
+import type { Backend, Plugin, ReadContext } from "../plugin.ts";
 import { contentKey } from "./content-key.ts";
 import { contentThrough } from "./content-through.ts";
 import type { PlanContext } from "./context.ts";
 import { defaultsOf } from "./diff.ts";
 import { NONE } from "./found.ts";
 import type { DesiredImage } from "./input.ts";
+import { liveComplaints } from "./live-complaints.ts";
 import { measuredOf, unreadOf, withMeasured } from "./measured.ts";
 import { declaredOrigin, foundOrigin, originOf } from "./origin.ts";
-import { pulledSource } from "./pull.ts";
+import { pulledSource, sentAsIs } from "./pull.ts";
 import type { ResolvedReferences } from "./references.ts";
 import { importOf, resourceAt } from "./resources.ts";
 
@@ -38,7 +39,7 @@ interface Glance extends ReadContext {
 interface Seen {
   readonly previous: Content | undefined;
   readonly quick: boolean | undefined;
-  readonly content: Promise<Content>;
+  readonly content: Promise<Content> | Content;
 }
 
 /** Looks at the origins of all resources of a run, each once. */
@@ -50,11 +51,11 @@ export class DesiredImages {
   readonly #seen = new Map<SourceSpec, Seen>();
 
   /** Addresses whose bytes others are made from: what those are compared with is their digest. */
-  readonly #given: ReadonlySet<Address>;
+  readonly given: ReadonlySet<Address>;
 
   constructor(context: PlanContext) {
     this.#context = context;
-    this.#given = new Set(
+    this.given = new Set(
       context.config.resources.flatMap(({ source }) => (source?.kind === "image" ? [source.address] : [])),
     );
   }
@@ -73,9 +74,10 @@ export class DesiredImages {
   ): Promise<DesiredImage> {
     const isKnown = pendingReferences.length === 0 && missing.length === 0;
     const plugin = this.plugin(resource.backend);
-    const isQuick = quick && !this.#given.has(resource.address);
+    const isQuick = quick && !this.given.has(resource.address);
     const { content, transfer, originFailure, maintained, unavailable } = isKnown
-      ? await this.#look(resource, known, backend, { ...reading, quick: isQuick })
+      ? (this.#lookNow(resource, known, isQuick) ??
+        (await this.#look(resource, known, backend, { ...reading, quick: isQuick })))
       : unknownOrigin(resource, missing);
     const declared = backendNamed(this.#context.config, resource.backend);
     const marked = declared?.mark !== false;
@@ -121,6 +123,24 @@ export class DesiredImages {
     return plugin;
   }
 
+  /** The look at a file that is what it was, for an image of its own; undefined: more is to be looked at. */
+  #lookNow(
+    { address, source, references }: Resource,
+    known: Recorded | undefined,
+    quick: boolean,
+  ): OriginStatus | undefined {
+    const previous = known?.content;
+    if (source?.kind !== "file" || previous === undefined || references !== undefined || this.given.has(address))
+      return undefined;
+    const last = this.#seen.get(source);
+    const isAsked = last !== undefined && last.quick === quick && isSameContent(last.previous, previous);
+    if (isAsked && last.content instanceof Promise) return undefined;
+    const content = isAsked ? last.content : this.#context.lookNow?.(source, previous);
+    if (content === undefined || content instanceof Promise) return undefined;
+    if (!isAsked) this.#seen.set(source, { previous, quick, content });
+    return { content, transfer: upload(content.size, undefined) };
+  }
+
   #look(resource: Resource, known: Recorded | undefined, backend: Backend, reading: Glance): Promise<OriginStatus> {
     const before = this.#looks.get(resource.address);
     if (before !== undefined) return before;
@@ -131,12 +151,12 @@ export class DesiredImages {
       if (this.#context.signal.aborted) throw thrown;
       return { transfer: { how: "none" }, originFailure: asFailure(thrown) };
     });
-    if (this.#given.has(resource.address)) this.#looks.set(resource.address, looking);
+    if (this.given.has(resource.address)) this.#looks.set(resource.address, looking);
     return looking;
   }
 
   /** What a source means now: asked once for an image on many backends that was made from the same on each. */
-  #contentOf(source: SourceSpec, previous: Content | undefined, { signal, quick }: Glance): Promise<Content> {
+  #contentOf(source: SourceSpec, previous: Content | undefined, { signal, quick }: Glance): Promise<Content> | Content {
     const last = this.#seen.get(source);
     if (last !== undefined && last.quick === quick && isSameContent(last.previous, previous)) return last.content;
     const content = this.#context.look(source, previous, signal, quick);
@@ -214,21 +234,6 @@ function unknownOrigin({ references = {} }: Resource, missing: readonly string[]
   return { transfer, originFailure: new Failure("plan.source", `${name}: ${references[name]} has no image`, { hint }) };
 }
 
-/** What only the backend can tell of a wish; if it cannot be asked, nothing stands against it. */
-async function liveComplaints(
-  backend: Backend & ChecksLive,
-  { address, want }: Resource,
-  reading: ReadContext,
-): Promise<readonly Complaint[]> {
-  try {
-    return await backend.checkLive(want, reading);
-  } catch (thrown) {
-    reading.signal.throwIfAborted();
-    reading.note(`${address}: could not be checked: ${asFailure(thrown).message}`);
-    return [];
-  }
-}
-
 const isSameContent = (a: Content | undefined, b: Content | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && canonical(a) === canonical(b));
 
@@ -237,12 +242,3 @@ const upload = (bytes: number | undefined, unverified: string | undefined): Tran
   ...(bytes === undefined ? {} : { bytes }),
   ...(unverified === undefined ? {} : { unverified }),
 });
-
-/** The bytes reach the backend as the source has them: nothing is taken out, undone or converted, and there is one file. */
-export function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
-  const wanted = source === undefined ? undefined : plugin.bytes?.(want);
-  if (source === undefined || wanted === undefined || source.member !== undefined || source.decompress === true)
-    return false;
-  if (source.kind === "file" && source.metadata !== undefined) return false;
-  return wanted.formats === "any" && wanted.compressions === "any";
-}

@@ -35,9 +35,12 @@ export class LookAhead {
   constructor(context: PlanContext, { mode }: Pick<Selection, "mode">) {
     this.#context = context;
     this.#mode = mode;
-    const { measure } = context;
+    const { measure, lookNow } = context;
     this.context = {
       ...context,
+      ...(lookNow === undefined
+        ? {}
+        : { lookNow: (spec, previous) => (this.#looks.has(spec) ? undefined : lookNow(spec, previous)) }),
       look: (spec, previous, signal, quick) =>
         this.#look(spec, previous, quick) ?? context.look(spec, previous, signal, quick),
       ...(measure === undefined

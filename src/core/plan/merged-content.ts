@@ -19,6 +19,13 @@ function signatureOf(spec: SourceSpec | undefined): string | undefined {
     .digest("hex");
 }
 
+/** What a look at a source shows. Of a file with a declared checksum, what it is now was never compared with that. */
+function shownOf(content: Content, spec: SourceSpec | undefined): Content {
+  if (spec?.kind !== "file" || spec.checksum === undefined) return content;
+  const { stat: _, size: __, ...shown } = content;
+  return shown;
+}
+
 export const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boolean => {
   const declared = signatureOf(spec);
   return declared === undefined || declared === signed;
@@ -29,10 +36,11 @@ export const isSigned = ({ signed }: Content, spec: SourceSpec | undefined): boo
  * the backend tells. A signature is not proven by that.
  */
 export function adoptedContent(
-  { content, sentAsIs }: Pick<DesiredImage, "content" | "sentAsIs">,
+  { content: now, sentAsIs, resource }: Pick<DesiredImage, "content" | "sentAsIs" | "resource">,
   found: Pick<LiveImage, "id" | "self" | "marker" | "isOthers" | "digests">,
 ): Content | undefined {
-  if (content === undefined) return undefined;
+  if (now === undefined) return undefined;
+  const content = shownOf(now, resource.source);
   const marked =
     markerStatus(found) === "genuine" && found.isOthers !== true
       ? contentOfKey(found.marker?.content ?? "")
@@ -72,7 +80,8 @@ export function mergedContent(
 export function seenAgain(known: Recorded | undefined, { content, resource }: DesiredImage): Content | undefined {
   if (known?.content === undefined || content === undefined || resource.lifecycle.ignoreChanges.includes("content"))
     return undefined;
-  if (isLearned(known.content, content, resource.source)) return undefined;
-  const merged = mergedContent(known.content, content, resource.source);
+  const shown = shownOf(content, resource.source);
+  if (isLearned(known.content, shown, resource.source)) return undefined;
+  const merged = mergedContent(known.content, shown, resource.source);
   return canonical(merged) === canonical(known.content) ? undefined : merged;
 }

@@ -10,6 +10,7 @@ import { basisOf, driftBetween } from "./basis.ts";
 import { orphan } from "./blocked.ts";
 import { completed } from "./completed.ts";
 import type { PlanContext, Selection } from "./context.ts";
+import { contradicted, type GivenImage, givenImage } from "./contradicted.ts";
 import { costOf } from "./cost.ts";
 import { decide } from "./decide.ts";
 import { DesiredImages } from "./desired.ts";
@@ -26,7 +27,7 @@ import { type ImageLookup, observe } from "./observe.ts";
 import { ListedSizes } from "./physical.ts";
 import { type DeclaredImage, declaredImage, physicalImages } from "./physical-images.ts";
 import { afterSteps, dependentsFirst, wavesOf } from "./references.ts";
-import { importOf, removalOf, resourceAt } from "./resources.ts";
+import { importOf, recordedAddresses, removalOf, resourceAt } from "./resources.ts";
 import { type DecisionContext, decideWithBytes } from "./same-bytes.ts";
 import { matches, select, withDependencies } from "./select.ts";
 import type { StateIdentity } from "./siblings.ts";
@@ -46,6 +47,7 @@ class Planner {
   /** Addresses whose image has the very bytes that another one is to have. */
   readonly #bytesOf = new Map<Address, Address>();
   readonly #bodies: PhysicalImage[] = [];
+  readonly #given = new Map<Address, GivenImage>();
   readonly #drift: Drift[] = [];
   readonly #observed: Record<Address, Basis> = {};
   readonly #outages: Plan["outages"][number][] = [];
@@ -65,7 +67,7 @@ class Planner {
     this.#events.send({ type: "run.started", run, command: "plan", at: this.#context.now().toISOString() });
     const declared = config.resources.filter((resource) => resource.state !== "ignored");
     const ignored = new Set(config.resources.flatMap(({ state, address }) => (state === "ignored" ? [address] : [])));
-    const known = Object.keys(state.images).filter(isAddress(state.images));
+    const known = recordedAddresses(state);
     const kept = known.filter((address) => !ignored.has(address));
     const all = [...new Set([...declared.map(({ address }) => address), ...kept])].sort();
     const chosen = withDependencies(select(all, this.#selection), all, this.#selection, this.#resource);
@@ -74,6 +76,8 @@ class Planner {
     await inParallel(backends, config.settings.parallelism, ([name, addresses]) => this.#planBackend(name, addresses));
     signal.throwIfAborted();
     for (const [address, step] of findDuplicates(this.#bodies)) this.#steps.set(address, step);
+    const read = { steps: this.#steps, given: this.#given, context: this.#context };
+    for (const [address, step] of contradicted(read)) this.#steps.set(address, step);
     const turned = dependentsFirst(this.#steps, this.#context);
     const steps = all.flatMap((address) => turned.get(address) ?? []);
     const plan: Plan = {
@@ -190,6 +194,7 @@ class Planner {
       ? await decideWithBytes(input, scope, reading)
       : { step: decide(input), holder: undefined, want: wish };
     if (holder !== undefined) this.#bytesOf.set(address, holder);
+    if (this.#wants.given.has(address)) this.#given.set(address, givenImage(found.have, want));
     const stays = first?.action === "create" || first?.action === "replace" ? undefined : found.have;
     const image = absent || want === undefined ? undefined : declaredImage(want, stays, plugin);
     if (first === undefined) return image;
@@ -241,10 +246,5 @@ class Planner {
     this.#warnings.add(text);
   }
 }
-
-const isAddress =
-  (images: Readonly<Record<Address, Recorded>>) =>
-  (text: string): text is Address =>
-    Object.hasOwn(images, text);
 
 const idOf = (known: Recorded | undefined) => (known?.id === undefined ? {} : { id: known.id });

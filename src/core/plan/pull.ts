@@ -1,3 +1,4 @@
+import type { Resource } from "../model/declaration.ts";
 import type { Digest } from "../model/digest.ts";
 import type { Content, SourceSpec, UrlSource } from "../model/source.ts";
 import type { Attributes } from "../model/value.ts";
@@ -29,4 +30,13 @@ export function pulledSource(
   const digest = checksum === undefined ? undefined : checksum.kind === "digest" ? checksum.digest : content?.digest;
   const found = plugin.pulls(want, digest);
   return found === undefined ? undefined : { source, digest, ...found };
+}
+
+/** The bytes reach the backend as the source has them: nothing is taken out, undone or converted, and there is one file. */
+export function sentAsIs(plugin: Plugin, { source, want }: Resource): boolean {
+  const wanted = source === undefined ? undefined : plugin.bytes?.(want);
+  if (source === undefined || wanted === undefined || source.member !== undefined || source.decompress === true)
+    return false;
+  if (source.kind === "file" && source.metadata !== undefined) return false;
+  return wanted.formats === "any" && wanted.compressions === "any";
 }

@@ -42,20 +42,31 @@ export interface DecisionContext {
  * The step of an address. Where a new image is to be made, or one that is there is to be taken, it is looked whether its very bytes are
  * there already, and whose they are.
  */
-export async function decideWithBytes(
+export function decideWithBytes(
   input: DecisionInput,
   scope: DecisionContext,
   reading: ReadContext,
-): Promise<Decided> {
-  const { plugin, sizes, context } = scope;
+): Promise<Decided> | Decided {
   const first = decide(input);
-  if (input.want === undefined) return { step: first, holder: undefined, want: undefined };
-  if (input.want.measured !== undefined) {
-    if (first?.action === "keep") return { step: first, holder: undefined, want: input.want };
-    return await decideWithBytes({ ...input, want: await input.want.measured() }, scope, reading);
-  }
+  const { want } = input;
+  // Of thousands of images nearly every one is kept: there is nothing to wait for.
+  if (want === undefined || (want.measured !== undefined && first?.action === "keep"))
+    return { step: first, holder: undefined, want };
+  return decideAfterLook(input, want, first, scope, reading);
+}
+
+async function decideAfterLook(
+  input: DecisionInput,
+  wish: DesiredImage,
+  first: Step | undefined,
+  scope: DecisionContext,
+  reading: ReadContext,
+): Promise<Decided> {
+  if (wish.measured !== undefined)
+    return await decideWithBytes({ ...input, want: await wish.measured() }, scope, reading);
+  const { plugin, sizes, context } = scope;
   const isAbout = first?.action === "create" || first?.action === "replace" || first?.action === "adopt";
-  const read = isAbout ? await withSent(input.want, plugin, context, (size) => sizes.has(size)) : input.want;
+  const read = isAbout ? await withSent(wish, plugin, context, (size) => sizes.has(size)) : wish;
   const physical = physicalOf(read, plugin);
   const want = physical === undefined ? read : { ...read, physical };
   const known = { ...input, want };

@@ -68,4 +68,6 @@ export interface SourceRequest {
   readonly expected?: Content;
   /** The bytes may be wanted once more in this run: a cache that may hold nothing keeps them until its end. */
   readonly isKept?: boolean;
+  /** The bytes are read for their digests, and nothing is made of them: what stays compressed is not unpacked beside. */
+  readonly isCompared?: boolean;
 }

@@ -24,7 +24,7 @@ export class Commits<T> {
     return promise;
   }
 
-  /** The same for one that nobody waits for. */
+  /** The same without a promise: `failed` is called when it cannot be written. */
   send(item: T, failed: (error: unknown) => void): void {
     this.#push({ item, done: undefined, failed });
   }

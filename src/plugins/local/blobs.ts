@@ -82,7 +82,7 @@ export class Blobs {
   async #settle(temporary: string, sha256: string, size: number): Promise<void> {
     const blob = `${this.#directory}/${sha256}`;
     const found = await this.#disk.look(blob);
-    // Where nothing is, nobody is asked whose it was: what is put there is entered before it is there.
+    // Where nothing is, the ledger is not read: what is put there is entered before it is there.
     const isOurs =
       found === undefined ? await this.#ledger.enter("blobs", sha256) : await this.#ledger.has("blobs", sha256);
     try {

@@ -73,6 +73,7 @@ export class OutscaleBucket {
     let sending: Promise<void> = Promise.resolve();
     progress("upload", 0, source.size);
     const send = async (n: number, { bytes, release }: HeldPart) => {
+      const { byteLength } = bytes;
       let isSent = false;
       try {
         etags[n - 1] = await this.#part(key, id, n, bytes, signal);
@@ -80,7 +81,7 @@ export class OutscaleBucket {
       } finally {
         release(isSent);
       }
-      sent += bytes.byteLength;
+      sent += byteLength;
       progress("upload", sent, source.size);
     };
     const pieces = async function* (): AsyncGenerator<Uint8Array> {

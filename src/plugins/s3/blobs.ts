@@ -173,6 +173,7 @@ class Sending {
   }
 
   async #fly({ n, bytes, release }: HeldPart, upload: TakenUpload): Promise<void> {
+    const { byteLength } = bytes;
     let isSent = false;
     try {
       this.#parts[n - 1] = await this.#means.part(upload, n, bytes, upload.have.get(n));
@@ -180,7 +181,7 @@ class Sending {
     } finally {
       release(isSent);
     }
-    this.#done += bytes.byteLength;
+    this.#done += byteLength;
     this.#means.progress?.(this.#done);
   }
 }

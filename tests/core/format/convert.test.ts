@@ -3,8 +3,9 @@ import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { convert } from "../../../src/core/format/convert.ts";
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import { planTransform } from "../../../src/core/format/plan.ts";
-import { identifyFile, transform } from "../../../src/core/format/transform.ts";
+import { transform } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, directory, disk, FIXTURES, has, pieces, qemu, random, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);

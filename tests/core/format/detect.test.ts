@@ -4,7 +4,7 @@ import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress } from "../../../src/core/format/compression.ts";
 import { detect, HEAD } from "../../../src/core/format/detect.ts";
 import { identify, identifyHead, WINDOW } from "../../../src/core/format/identify.ts";
-import { identifyFile } from "../../../src/core/format/transform.ts";
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import {
   all,
   codeOf,

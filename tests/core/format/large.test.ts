@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
 import { type ByteStream, bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress, type Packing } from "../../../src/core/format/compression.ts";
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import { planTransform } from "../../../src/core/format/plan.ts";
 import { Spool } from "../../../src/core/format/spool.ts";
-import { identifyFile, transform } from "../../../src/core/format/transform.ts";
+import { transform } from "../../../src/core/format/transform.ts";
 import { all, digestOf, directory, FIXTURES, has, qemu, random, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);

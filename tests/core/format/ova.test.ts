@@ -2,8 +2,9 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
-import { identifyFile, transform } from "../../../src/core/format/transform.ts";
+import { transform } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, directory, disk, FIXTURES, pieces, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);

@@ -40,7 +40,7 @@ test("eight uploads hold no more parts together than there is room for, and all 
   let most = 0;
   let ended = 0;
   const upload = async () => {
-    for await (const part of inParts(plain(40 * MIB), () => 8 * MIB, signal)) {
+    for await (const part of inParts(plain(40 * MIB), () => 5 * MIB, signal)) {
       held.add(part);
       most = Math.max(most, held.size);
       await settled();
@@ -72,11 +72,26 @@ test("a buffer is used again once its part was sent, and not where it was not", 
   kept?.release();
 });
 
+test("buffers stay while an upload goes on, and are given back with the last", async () => {
+  const first = inParts(plain(3 * MIB), () => 3 * MIB, signal);
+  const sent = (await first.next()).value;
+  if (sent === undefined) throw new Error("there is no part");
+  const { buffer } = sent.bytes;
+  sent.release();
+  // Nothing is held just now, but the upload goes on.
+  expect(buffer.byteLength).toBe(3 * MIB);
+  expect((await first.next()).done).toBe(true);
+  expect(buffer.byteLength).toBe(0);
+  const [late] = await Array.fromAsync(inParts(plain(3 * MIB), () => 3 * MIB, signal));
+  late?.release();
+  expect(late?.bytes.byteLength).toBe(0);
+});
+
 test("what waits for room ends with its signal, and who stops early gives the room back", async () => {
   const stop = new AbortController();
-  const parts = await Array.fromAsync(inParts(plain(16 * MIB), () => 8 * MIB, signal));
+  const parts = await Array.fromAsync(inParts(plain(10 * MIB), () => 5 * MIB, signal));
   expect(parts.length).toBe(2);
-  const waiting = inParts(noise(MIB), () => 8 * MIB, stop.signal).next();
+  const waiting = inParts(noise(MIB), () => 5 * MIB, stop.signal).next();
   await settled();
   stop.abort(new Error("interrupted"));
   await expect(waiting).rejects.toThrow("interrupted");

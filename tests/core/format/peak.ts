@@ -1,5 +1,6 @@
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import { planTransform } from "../../../src/core/format/plan.ts";
-import { identifyFile, transform } from "../../../src/core/format/transform.ts";
+import { transform } from "../../../src/core/format/transform.ts";
 
 // The program of peak.test.ts: converts a file to raw beside a heap as large as that of a whole run, and prints by how many bytes the
 // memory of the process has grown at most.

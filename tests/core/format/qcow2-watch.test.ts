@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import { watchedQcow2 } from "../../../src/core/format/qcow2/watch.ts";
-import { identifyFile } from "../../../src/core/format/transform.ts";
 import { all, codeOf, directory, disk, FIXTURES, has, pieces, qemu } from "./tools.ts";
 
 const fixture = async (name: string): Promise<Uint8Array<ArrayBuffer>> =>

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress, decompress } from "../../../src/core/format/compression.ts";
 import { type Detected, identifyHead } from "../../../src/core/format/identify.ts";
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
 import { plain, sparse, writeSparse } from "../../../src/core/format/segment.ts";
-import { identifyFile, transform } from "../../../src/core/format/transform.ts";
+import { transform } from "../../../src/core/format/transform.ts";
 import { all, codeOf, digestOf, directory, FIXTURES, fixtureDisk, pieces } from "./tools.ts";
 
 setDefaultTimeout(300_000);

@@ -4,7 +4,7 @@ import { Failure } from "../../../src/core/failure.ts";
 import { bytesOf } from "../../../src/core/format/bytes.ts";
 import { compress } from "../../../src/core/format/compression.ts";
 import { identify, identifyHead } from "../../../src/core/format/identify.ts";
-import { identifyFile } from "../../../src/core/format/transform.ts";
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import { all, codeOf, directory, FIXTURES, has, qemu } from "./tools.ts";
 
 setDefaultTimeout(300_000);

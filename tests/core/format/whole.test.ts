@@ -1,8 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { identify } from "../../../src/core/format/identify.ts";
+import { identifyFile } from "../../../src/core/format/identify-file.ts";
 import { planTransform, type TransformTarget } from "../../../src/core/format/plan.ts";
-import { identifyFile, transform } from "../../../src/core/format/transform.ts";
+import { transform } from "../../../src/core/format/transform.ts";
 import { watched } from "../../../src/core/format/whole.ts";
 import type { Format } from "../../../src/core/model/image.ts";
 import { failureOf } from "../source/kit.ts";

@@ -30,7 +30,7 @@ const backend: Backend = {
 };
 
 /** An image on as many backends as there are contents; each was made from one of these. What was looked at. */
-async function looks(contents: readonly Content[]) {
+async function looks(contents: readonly Content[], lookNow?: PlanContext["lookNow"]) {
   const one = resource({});
   const on = contents.map((_, i) => backendName(`lab${i}`));
   const resources = on.map((name) => ({ ...one, backend: name, address: address(name, imageName("debian")) }));
@@ -57,6 +57,7 @@ async function looks(contents: readonly Content[]) {
       looked.push(previous);
       return previous ?? { where: "/x" };
     },
+    ...(lookNow === undefined ? {} : { lookNow }),
     run: "r",
     signal: new AbortController().signal,
     now: () => new Date(0),
@@ -85,4 +86,15 @@ test("and again where it was made from something else, which it is compared with
   const { looked, found } = await looks([made(1), made(2), made(2), made(1)]);
   expect(looked).toEqual([made(1), made(2), made(1)]);
   expect(found).toEqual([made(1), made(2), made(2), made(1)]);
+});
+
+test("what is seen without waiting is asked once too, and looked at only where it was made from something else", async () => {
+  const asked: Content[] = [];
+  const { looked, found } = await looks([made(1), made(1), made(2), made(1)], (_, previous) => {
+    asked.push(previous);
+    return previous.size === 1 ? previous : undefined;
+  });
+  expect(asked).toEqual([made(1), made(2), made(1)]);
+  expect(looked).toEqual([made(2)]);
+  expect(found).toEqual([made(1), made(1), made(2), made(1)]);
 });

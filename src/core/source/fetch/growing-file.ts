@@ -1,9 +1,8 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Failure } from "../../failure.ts";
 
-import { copyOf } from "../../format/bytes.ts";
 import { countAllocated, free } from "../../format/collection.ts";
-import { Ring } from "../../format/ring.ts";
+import { copied, Ring } from "../../format/ring.ts";
 import { appendSparse } from "../../format/segment.ts";
 
 import { sourceFailure } from "../failure.ts";
@@ -217,17 +216,5 @@ export class GrowingFile {
       .finally(() => {
         this.#syncing = undefined;
       });
-  }
-}
-
-/** The bytes in memory that is the reader's own: pieces in the buffers of the ring, or all of them in one. */
-function* copied(bytes: Uint8Array, ring: Ring | undefined): Generator<Uint8Array> {
-  if (ring === undefined) return void (yield copyOf(bytes));
-  for (let at = 0; at < bytes.length; ) {
-    const part = bytes.subarray(at, at + ring.now);
-    const buffer = ring.take(part.length);
-    buffer.set(part);
-    at += part.length;
-    yield buffer.subarray(0, part.length);
   }
 }

@@ -3,3 +3,4 @@
 export { measureSource } from "./measure.ts";
 export { Sources } from "./open.ts";
 export { isPlannedFile, type SeenSource, seenWithTree, withTree } from "./tree.ts";
+export { unchangedNow } from "./unchanged.ts";

@@ -2,7 +2,7 @@ import { notRegular, readSmall, statPath } from "../../disk/regular.ts";
 import { statOf } from "../../disk/stat.ts";
 import { Failure } from "../../failure.ts";
 import { free } from "../../format/collection.ts";
-import { type Digest, digest } from "../../model/digest.ts";
+import { type Digest, digest, nameOf } from "../../model/digest.ts";
 import type { Content, FileSource, PlainSource, Stat, UrlSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { isOther, sameStat } from "../content.ts";
@@ -113,7 +113,9 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
       if (isMade && thrown instanceof Failure) return undefined;
       throw thrown;
     });
-    return content(path, { digest: declared, size: now?.size, stat: now, transform });
+    const other = declared && now && otherThan(declared, path, previous, now);
+    const digests = other === undefined ? undefined : { [nameOf(other)]: other };
+    return content(path, { digest: declared, digests, size: now?.size, stat: now, transform });
   }
   const now = context.seen ?? (await statFile(path));
   const isSame = previous?.where === path && previous.stat !== undefined && sameStat(previous.stat, now);
@@ -127,6 +129,14 @@ async function lookAtFile(spec: FileSource, previous: Content | undefined, conte
   }
   const found = await context.files.digest(path, now, context.signal);
   return content(path, { digest: found, size: now.size, stat: now, transform });
+}
+
+/** The digest of the same kind that the file had when it was last read, where it is another one and the file was not touched since. */
+function otherThan(declared: Digest, path: string, previous: Content | undefined, now: Stat): Digest | undefined {
+  if (previous?.where !== path || previous.stat === undefined || !sameStat(previous.stat, now)) return undefined;
+  const { digest: last, digests } = previous;
+  const known = last !== undefined && nameOf(last) === nameOf(declared) ? last : digests?.[nameOf(declared)];
+  return known === declared ? undefined : known;
 }
 
 const seenOrStat = (path: string, { seen }: InspectContext): Promise<Stat> =>

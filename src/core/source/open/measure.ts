@@ -1,6 +1,6 @@
 import { Failure } from "../../failure.ts";
+import { identifyFile } from "../../format/identify-file.ts";
 import type { TransformPlan } from "../../format/plan.ts";
-import { identifyFile } from "../../format/transform.ts";
 import type { ByteRequirements, Compression, Format } from "../../model/image.ts";
 import type { FileSource, PlainSource, SourceSpec } from "../../model/source.ts";
 import type { OutgoingBytes } from "../context.ts";

@@ -3,23 +3,24 @@ import { Failure } from "../../failure.ts";
 import { type Detected, identify } from "../../format/identify.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../../format/limit.ts";
 import { MemoryBudget } from "../../format/memory-budget.ts";
-import { memoryFor } from "../../format/memory-cost.ts";
+import { memoryFor, memoryForCheck } from "../../format/memory-cost.ts";
 import { planTransform } from "../../format/plan.ts";
 import { transform } from "../../format/transform.ts";
-import { type Digest, digest, nameOf } from "../../model/digest.ts";
-import { type ByteRequirements, passThrough, type Source } from "../../model/image.ts";
+import type { Digest } from "../../model/digest.ts";
+import type { ByteRequirements, Source } from "../../model/image.ts";
 import type { Content, PlainSource } from "../../model/source.ts";
 import { canonical } from "../../model/value.ts";
 import { orAborted } from "../../net/scope.ts";
 import type { SourceContext, SourceRequest } from "../context.ts";
 import { DownloadPool, type SpooledDownload } from "../fetch/index.ts";
 import { heldBack, type VerifiedBytes } from "../verified-bytes.ts";
-import { changed, type DeclaredProof, declaredProof, Hashers } from "../verify/index.ts";
-import { placesOf, publicUrl, Web } from "../web/index.ts";
+import { declaredProof } from "../verify/index.ts";
+import { Web } from "../web/index.ts";
 import { compressionOf, planOf } from "./conversion.ts";
 import { FileDigests, inspectSource } from "./inspect.ts";
 import { ConversionSlot, convertedBytes, OpenedSource, type OpenResult, type SourceConversion } from "./opened.ts";
 import { detect, originOf, type SourceOrigin } from "./origin.ts";
+import { compareProof, sha256Of, unpackedCheckOf } from "./proof.ts";
 import { isDecidedByTail, tailOf } from "./tail.ts";
 import type { SeenSource } from "./tree.ts";
 import { VerifiedReader } from "./verified-reader.ts";
@@ -112,10 +113,19 @@ export class Sources implements AsyncDisposable {
       signal,
       onConverted: (done: number) => progress("convert", done, plan.size),
     };
+    const noted = new Set<string>();
+    // Once, however often it is read.
+    const note = (text: string): void => {
+      if (!noted.has(text)) this.#note?.(`${opening.address}: ${text}`);
+      noted.add(text);
+    };
     if (plan.steps.length === 0) {
       const { format = "other", compression } = plan;
       const size = bytes.size ?? (wanted.sized === true ? (await bytes.verify(signal)).size : undefined);
       const virtualSize = detected.virtualSize ?? (format === "raw" && compression === "none" ? size : undefined);
+      const about = { limit: this.#limit, note };
+      const check = opening.isCompared === true ? undefined : unpackedCheckOf(plan, detected.layers, proof, about);
+      const memory = check && memoryForCheck(detected);
       return new OpenedSource({
         ...common,
         format,
@@ -124,14 +134,10 @@ export class Sources implements AsyncDisposable {
         virtualSize,
         digest: proof.digest,
         supply: origin.supply,
+        check,
+        place: memory === undefined ? undefined : await ConversionSlot.take(this.#turns, memory, signal),
       });
     }
-    const noted = new Set<string>();
-    // Once, however often it is read.
-    const note = (text: string): void => {
-      if (!noted.has(text)) this.#note?.(`${opening.address}: ${text}`);
-      noted.add(text);
-    };
     const scanned = (done: number, total: number): void => progress("verify", done, total);
     const conversion: SourceConversion = { plan, wanted, member, directory, limit: this.#limit, note, scanned };
     const place = await ConversionSlot.take(this.#turns, memoryFor(plan, detected), signal);
@@ -162,7 +168,7 @@ export class Sources implements AsyncDisposable {
    */
   async sent(spec: PlainSource, wanted: ByteRequirements, opening: SourceRequest): Promise<Digest | undefined> {
     if (spec.kind !== "file") return undefined;
-    const source = await this.open(spec, wanted, opening);
+    const source = await this.open(spec, wanted, { ...opening, isCompared: true });
     try {
       return await sha256Of(source.metadata === undefined ? [source] : [source.metadata, source], opening.signal);
     } finally {
@@ -225,19 +231,6 @@ export class Sources implements AsyncDisposable {
       signal,
     });
   }
-}
-
-async function sha256Of(sources: readonly Source[], signal: AbortSignal): Promise<Digest> {
-  using hashing = new Hashers(["sha256"]);
-  for (const source of sources) for await (const piece of passThrough(source, signal)) await hashing.update(piece);
-  return digest("sha256", (await hashing.end()).get("sha256") ?? "");
-}
-
-/** Another digest is in the sums file than when the plan was made: nothing needs to be fetched to know. */
-function compareProof(spec: PlainSource, { digest: now }: DeclaredProof, expected: Content | undefined): void {
-  const then = expected?.digest;
-  if (spec.kind === "image" || then === undefined || now === undefined || then === now) return;
-  if (nameOf(then) === nameOf(now)) throw changed(publicUrl(placesOf(spec)[0] ?? ""), `${then} then, ${now} now`);
 }
 
 /** Two openings with the same wish get the same bytes. */

@@ -1,6 +1,7 @@
 import type { MemoryBudget } from "../../format/memory-budget.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import { takesLent, transform } from "../../format/transform.ts";
+import { checkedUnpacked, type UnpackedCheck } from "../../format/unpacked-check.ts";
 import { watched } from "../../format/whole.ts";
 import type { Algorithm, Digest, Digests } from "../../model/digest.ts";
 import type { ByteRequirements, Compression, Format, Source } from "../../model/image.ts";
@@ -95,6 +96,8 @@ interface OpenOptions {
   readonly supply: (signal: AbortSignal) => Promise<VerifiedBytes>;
   /** What is still to be done to them for each reader; none: they are sent as they are. */
   readonly conversion?: SourceConversion | undefined;
+  /** What is checked of bytes that are sent compressed, as they are. */
+  readonly check?: UnpackedCheck | undefined;
   readonly place?: ConversionSlot | undefined;
   /** Bytes that a conversion has given. */
   readonly onConverted: (done: number) => void;
@@ -134,17 +137,22 @@ export class OpenedSource implements OpenResult {
   }
 
   async *#read(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
-    const { supply: acquire, conversion, place, algorithms, onConverted } = this.#opening;
+    const { supply: acquire, conversion, check, place, algorithms, onConverted } = this.#opening;
     this.#digests = undefined;
     const supply = await acquire(signal);
     if (conversion === undefined) {
       const missing = algorithms.filter((name) => !supply.algorithms.has(name));
-      // An image that is passed on is checked here only: a truncated one, or one that needs other files, fails before its last piece.
-      const bytes = this.#watched(supply.read(signal, lent), supply.size);
-      let made: Digests = {};
-      if (missing.length > 0) made = yield* hashedBy(missing, supply.size, bytes);
-      else for await (const piece of bytes) yield piece;
-      this.#digests = { ...(await supply.verify(signal)).digests, ...made };
+      const end = place?.begin();
+      try {
+        // Unpacking beside the reader may hold pieces for longer than those are lent.
+        const bytes = this.#watched(supply.read(signal, lent && check === undefined), supply.size, signal);
+        let made: Digests = {};
+        if (missing.length > 0) made = yield* hashedBy(missing, supply.size, bytes);
+        else for await (const piece of bytes) yield piece;
+        this.#digests = { ...(await supply.verify(signal)).digests, ...made };
+      } finally {
+        end?.();
+      }
       return;
     }
     const end = place?.begin();
@@ -156,7 +164,10 @@ export class OpenedSource implements OpenResult {
     }
   }
 
-  #watched(bytes: AsyncIterable<Uint8Array>, size: number | undefined): AsyncIterable<Uint8Array> {
+  /** What is passed on is checked here only: a truncated or damaged image, or one that needs other files, fails before its last piece. */
+  #watched(bytes: AsyncIterable<Uint8Array>, size: number | undefined, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const { check } = this.#opening;
+    if (check !== undefined) return checkedUnpacked(bytes, check, signal);
     return this.compression === "none" ? watched(this.format, bytes, size) : bytes;
   }
 

@@ -1,6 +1,6 @@
 import type { Detected } from "../../format/identify.ts";
 import { identifyHead, WINDOW } from "../../format/identify.ts";
-import { identifyBytes, identifyFile } from "../../format/transform.ts";
+import { identifyBytes, identifyFile } from "../../format/identify-file.ts";
 import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
 import { orAborted } from "../../net/scope.ts";

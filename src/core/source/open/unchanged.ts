@@ -1,0 +1,25 @@
+import { statPathNow } from "../../disk/regular.ts";
+import { statOf } from "../../disk/stat.ts";
+import type { Content, SourceSpec } from "../../model/source.ts";
+import { sameStat } from "../content.ts";
+import { transformOf } from "../web/index.ts";
+import { content } from "./inspect.ts";
+
+/**
+ * What a local file means now, where it is the one of `previous` by size, time and inode: the same that a look at it says, at once. Undefined:
+ * it is another one, or more is to be looked at than the file.
+ */
+export function unchangedNow(spec: SourceSpec, previous: Content): Content | undefined {
+  if (spec.kind !== "file" || spec.metadata !== undefined || spec.checksum !== undefined || !spec.follow)
+    return undefined;
+  const { digest, stat, where } = previous;
+  if (digest === undefined || stat === undefined || where !== spec.path) return undefined;
+  const found = statPathNow(where);
+  if (found?.isFile() !== true) return undefined;
+  const now = statOf(found);
+  if (!sameStat(stat, now)) return undefined;
+  const transform = transformOf(spec);
+  const isAll = previous.size === now.size && previous.transform === transform;
+  if (isAll && Object.keys(previous).length === (transform === undefined ? 4 : 5)) return previous;
+  return content(where, { digest, size: now.size, stat: now, transform });
+}

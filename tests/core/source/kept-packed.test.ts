@@ -1,0 +1,186 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { zstdCompressSync } from "node:zlib";
+import type { Packing } from "../../../src/core/format/compression.ts";
+import { passThrough } from "../../../src/core/model/image.ts";
+import type { OpenResult } from "../../../src/core/source/open/opened.ts";
+import { disk, has, random, run } from "../format/tools.ts";
+import { file, hostile } from "./hostile.ts";
+import { ANY, all, attempt, bench, declared, fileSource, hash, never, noise, opening, urlSource } from "./kit.ts";
+
+setDefaultTimeout(300_000);
+
+// A compressed image that stays compressed: damaged, none of it is published whole, from a
+// file, over HTTP through the cache, and without it.
+
+interface Packer {
+  readonly command: readonly [string, ...(readonly string[])];
+  /** What bytes behind the end are to the tool that reads it: an error, or left out with a word. */
+  readonly trailing: "refused" | "noted";
+  /** A changed byte shows: there is a sum over the bytes. */
+  readonly sums: boolean;
+}
+
+const PACKERS: Readonly<Record<Packing, Packer>> = {
+  gz: { command: ["gzip", "-1c"], trailing: "noted", sums: true },
+  bz2: { command: ["bzip2", "-1c"], trailing: "refused", sums: true },
+  xz: { command: ["xz", "-0c"], trailing: "refused", sums: true },
+  zst: { command: ["zstd", "-1qc"], trailing: "refused", sums: true },
+  lz4: { command: ["lz4", "-1qc"], trailing: "refused", sums: true },
+  lzma: { command: ["xz", "--format=lzma", "-0c"], trailing: "refused", sums: false },
+};
+
+/** Larger than all buffers; for packers that take long, than the pieces of all steps. */
+const raw = Uint8Array.from(disk(20 << 20, 11));
+const small = raw.subarray(0, 2 << 20);
+const next = random(3);
+const flip = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const flipped = Uint8Array.from(bytes);
+  const at = middleOf(bytes);
+  flipped[at] = (flipped[at] ?? 0) ^ 0x10;
+  return flipped;
+};
+const middleOf = (bytes: Uint8Array) => (bytes.length >> 1) + (next() % (bytes.length >> 3));
+const CODES = /^source\.(?:corrupt|truncated)$/;
+
+/** All ways to the same bytes; `only`: one of them. */
+async function* ways(
+  bytes: Uint8Array,
+  name: string,
+  only?: number,
+): AsyncGenerator<readonly [string, OpenResult, string[]]> {
+  await using cached = await bench();
+  await using direct = await bench({ env: { IMAGES_CACHE_MAX: "0" } });
+  await using server = await hostile((asked) => file(asked, bytes));
+  const path = await cached.file(name, bytes);
+  const url = urlSource(`${server.url}/${name}`);
+  const all = [
+    ["file", cached, fileSource(path)],
+    ["cache", cached, url],
+    ["stream", direct, url],
+  ] as const;
+  for (const [index, [way, place, source]] of all.entries())
+    if (only === undefined || only === index) yield [way, await place.run().open(source, ANY, opening()), place.notes];
+}
+
+for (const [packing, { command, trailing, sums }] of Object.entries(PACKERS)) {
+  const [tool] = command;
+  const name = `disk.raw.${packing}`;
+  const isThere = has(tool);
+  const why = isThere ? "" : ` (skipped: ${tool} is not installed)`;
+
+  test.skipIf(!isThere)(
+    `${packing}: whole, it passes as it is; cut or damaged, its end is never given${why}`,
+    async () => {
+      const packed = run(command, packing === "gz" || packing === "zst" ? raw : small);
+      for await (const [way, source] of ways(packed, name)) {
+        expect(`${way} ${source.compression} ${source.format}`).toBe(`${way} ${packing} raw`);
+        expect(hash(await all(source.open(never)))).toBe(hash(packed));
+        // Again, as for a retry.
+        if (way === "file") expect((await all(passThrough(source, never))).equals(packed)).toBe(true);
+        source.release();
+      }
+      const flipped = flip(packed);
+      const cuts = [packed.length - 1, middleOf(packed), 70_000];
+      for (const broken of [...cuts.map((length) => packed.slice(0, length)), ...(sums ? [flipped] : [])]) {
+        // A flipped bit by every way; each cut by one of them.
+        const only = broken === flipped ? undefined : cuts.indexOf(broken.length);
+        for await (const [way, source] of ways(broken, name, only)) {
+          const { got, failure } = await attempt(source.open(never));
+          expect([way, broken.length, failure?.code]).toEqual([way, broken.length, expect.stringMatching(CODES)]);
+          expect(got.length).toBeLessThan(broken.length);
+          source.release();
+        }
+      }
+    },
+  );
+
+  test.skipIf(!isThere)(`${packing}: bytes behind its end are ${trailing}${why}`, async () => {
+    const packed = run(command, raw.subarray(0, 1 << 20));
+    const longer = Buffer.concat([packed, noise(3000)]);
+    for await (const [way, source, notes] of ways(longer, name)) {
+      const { got, failure } = await attempt(source.open(never));
+      if (trailing === "noted") expect([way, got.equals(longer), notes.length > 0]).toEqual([way, true, true]);
+      else expect([way, failure?.code]).toEqual([way, "source.corrupt"]);
+      source.release();
+    }
+  });
+}
+
+const gz = Bun.gzipSync(raw, { level: 1 });
+
+test("declared evidence covers the bytes: they are not unpacked, and pass as they are declared", async () => {
+  await using place = await bench();
+  const broken = flip(gz);
+  const path = await place.file("disk.raw.gz", broken);
+  const proven = fileSource(path, { checksum: declared(hash(broken)) });
+  const source = await place.run().open(proven, ANY, opening());
+  expect(hash(await all(source.open(never)))).toBe(hash(broken));
+  // Read for its digests alone, as a plan and a step `verify` do.
+  const compared = await place.run().open(fileSource(path), ANY, opening({ isCompared: true }));
+  expect(hash(await all(compared.open(never)))).toBe(hash(broken));
+});
+
+test("what is packed in a way that is not handled passes, with a note", async () => {
+  await using place = await bench();
+  // A frame that needs a dictionary, behind a whole one.
+  const frame = Buffer.from("28b52ffd23010203040900", "hex");
+  const bytes = Uint8Array.from(Buffer.concat([zstdCompressSync(small), frame, noise(70_000)]));
+  const path = await place.file("disk.raw.zst", bytes);
+  const source = await place.run().open(fileSource(path), ANY, opening());
+  expect(hash(await all(source.open(never)))).toBe(hash(bytes));
+  expect(place.notes.join()).toContain("whether the zst data is whole is unknown");
+});
+
+test("what is inside is looked at as well: a qcow2 image that was cut before it was packed", async () => {
+  const cut = (await Bun.file("tests/fixtures/formats/v3.qcow2").bytes()).slice(0, 20_000);
+  for await (const [way, source] of ways(Bun.gzipSync(cut), "disk.qcow2.gz")) {
+    const { failure } = await attempt(source.open(never));
+    expect([way, failure?.code]).toEqual([way, "source.truncated"]);
+    source.release();
+  }
+});
+
+test("more than the limit inside is refused", async () => {
+  await using place = await bench();
+  const path = await place.file("disk.raw.gz", gz);
+  const source = await place.run({ limit: 16 << 20 }).open(fileSource(path), ANY, opening());
+  expect((await attempt(source.open(never))).failure?.code).toBe("source.limit");
+});
+
+test("a reader that stops, or a run that ends, ends the unpacking at once", async () => {
+  for (const packing of ["gz", "lz4"] as const) {
+    if (!has(PACKERS[packing].command[0])) continue;
+    const packed = run(PACKERS[packing].command, raw);
+    await using place = await bench();
+    const path = await place.file(`disk.raw.${packing}`, packed);
+    const stop = new AbortController();
+    const source = await place.run().open(fileSource(path), ANY, opening({ signal: stop.signal }));
+    for await (const _ of source.open(stop.signal)) break;
+    const reading = source.open(stop.signal)[Symbol.asyncIterator]();
+    await reading.next();
+    stop.abort(new Error("interrupted"));
+    const rest = async () => {
+      while ((await reading.next()).done !== true);
+    };
+    expect(await rest().then(() => "ended", String)).toContain("interrupted");
+  }
+});
+
+test("eight at once take turns by the memory that unpacking needs", async () => {
+  if (!has("xz")) return;
+  const packed = run(["xz", "-6c"], raw.subarray(0, 1 << 20));
+  await using place = await bench();
+  const path = await place.file("disk.raw.xz", packed);
+  const sources = place.run();
+  const done = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const source = await sources.open(fileSource(path), ANY, opening());
+      try {
+        return hash(await all(source.open(never)));
+      } finally {
+        source.release();
+      }
+    }),
+  );
+  expect(new Set(done)).toEqual(new Set([hash(packed)]));
+});
