@@ -3,9 +3,8 @@ import { type Attributes, Failure, imageId } from "images";
 import { type Clause, ClauseSkipped } from "../core/conformance.ts";
 import { faults } from "../core/model/check.ts";
 import { diff } from "../core/plan/diff.ts";
-import { resourceAt } from "../core/plan/resources.ts";
 import { sourceFor } from "./sources.ts";
-import { AT, type Check, MARK, OTHER, reading, recordingContext, type TestStage } from "./stage.ts";
+import { AT, type Check, MARK, OTHER, reading, recordingContext, smallResource, type TestStage } from "./stage.ts";
 
 // Clauses about the methods of a backend, one by one.
 
@@ -17,7 +16,7 @@ async function wanted(
   more: Attributes = {},
 ): Promise<Parameters<Awaited<ReturnType<TestStage["backend"]>>["backend"]["create"]>[0]> {
   await using open = await stage.backend();
-  const resource = resourceAt(open.session.config, AT);
+  const resource = smallResource(open.session);
   if (resource === undefined) throw new Error("small is not declared");
   return { ...resource.want, ...more };
 }

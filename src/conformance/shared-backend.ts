@@ -15,10 +15,9 @@ import {
 } from "images";
 import { canDownload } from "../core/abilities.ts";
 import { type AttributeLife, type Clause, ClauseSkipped } from "../core/conformance.ts";
-import { resourceAt } from "../core/plan/resources.ts";
 import { plain } from "../core/plugin.ts";
 import { sourceFor } from "./sources.ts";
-import { AT, type Check, MARK, OTHER, reading, recordingContext, type TestStage } from "./stage.ts";
+import { AT, type Check, MARK, OTHER, reading, recordingContext, smallResource, type TestStage } from "./stage.ts";
 
 // A place where other people live: what is theirs is, after whatever we do, byte for byte and attribute for attribute as before.
 
@@ -96,7 +95,7 @@ async function give(stage: TestStage, given: Attributes): Promise<readonly strin
   const [small] = await stage.ours();
   const have = await open.backend.read({ address: AT, id: imageId(small?.id ?? "") }, reading);
   if (have === undefined) throw new Error("there is no image to give anything to");
-  const want = resourceAt(open.session.config, AT)?.want ?? {};
+  const want = smallResource(open.session)?.want ?? {};
   const marker = () => have.marker;
   const names = Object.keys(given).filter((name) => want[name] === undefined);
   await open.backend.update(
@@ -162,7 +161,7 @@ export const SHARED_BACKEND_CLAUSES = {
       bytes = spec.bytes,
     ) => {
       await using open = await stage.backend();
-      const own = resourceAt(open.session.config, AT)?.want ?? {};
+      const own = smallResource(open.session)?.want ?? {};
       const want = { ...own, ...spec.several?.(10 + turn++), ...more };
       const at = address(backendName("x"), imageName(`theirs-${turn}`));
       const marker = (self: string) =>

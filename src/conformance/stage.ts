@@ -5,6 +5,7 @@ import { type Attributes, address, backendName, type ImageId, imageName, type Ma
 import { Session } from "../cli/session.ts";
 import type { Shell } from "../cli/shell.ts";
 import type { ConformanceSpec, TestPlace } from "../core/conformance.ts";
+import { resourceAt } from "../core/plan/resources.ts";
 import type { Backend, Context, Plugin, ReadContext } from "../core/plugin.ts";
 import { type ProgramResult, TestDirectory } from "./directory.ts";
 import { lines } from "./sources.ts";
@@ -176,6 +177,8 @@ export class TestStage implements AsyncDisposable {
 }
 
 export const AT = address(backendName("x"), imageName("small"));
+/** The image that clauses declare, as the file says it. */
+export const smallResource = ({ config }: Session) => resourceAt(config, AT);
 /** Another address, for images that another user makes. */
 export const OTHER = address(backendName("x"), imageName("copy"));
 export const MARK: Marker = {

@@ -11,6 +11,9 @@ import { readInto, readUpTo } from "./segment.ts";
  */
 export type Use = "again" | "once" | "packed";
 
+/** Bytes that are looked at together: whole grains. */
+const SCANNED = 256 << 10;
+
 /** An image that is read at any place. */
 export interface RandomAccess extends AsyncDisposable {
   /** Bytes of the image, where they are known before the end. */
@@ -98,9 +101,9 @@ export class FileAccess implements RandomAccess {
    * each holds until the next is asked for.
    */
   async *scan(): AsyncGenerator<Scanned> {
-    const buffer = new Uint8Array(Math.min(PIECE, this.size));
+    const buffer = new Uint8Array(Math.min(SCANNED, this.size));
     for (const [from, to] of await extentsOf(this.#file)) {
-      for (let at = from; at < to; at += PIECE) {
+      for (let at = from; at < to; at += SCANNED) {
         this.#signal?.throwIfAborted();
         const wanted = Math.min(buffer.length, to - at, this.size - at);
         const data = await readInto(this.#file, at, buffer.subarray(0, wanted));

@@ -1,9 +1,11 @@
-import { ByteReader, type ByteStream } from "./bytes.ts";
+import { ByteReader, type ByteStream, copyOf } from "./bytes.ts";
 import { Bits, type Bzip2Block, readBlock, Short } from "./bzip2-block.ts";
 import { corrupt, truncated } from "./failures.ts";
 
 const BZ = "the bzip2 data";
 const UNIT = 100_000;
+/** What a block takes at first sight, for each of the level: a little more than its bytes, which may not become smaller. */
+const LIKELY = 110_000;
 /** What a block takes at most: 900,000 symbols of 20 bits and its tables. */
 const MOST = 1 << 22;
 const PIECE = 1 << 18;
@@ -37,6 +39,7 @@ type Part = { readonly kind: "block"; readonly block: Bzip2Block } | { readonly 
 async function* stream(reader: ByteReader, chain: Uint32Array): AsyncGenerator<Uint8Array> {
   let shift = 0;
   let combined = 0;
+  const room = new Uint8Array(PIECE);
   for (;;) {
     const { part, bits } = await next(reader, shift, chain);
     await reader.skip(part.kind === "end" ? Math.ceil(bits / 8) : bits >>> 3, BZ);
@@ -45,7 +48,7 @@ async function* stream(reader: ByteReader, chain: Uint32Array): AsyncGenerator<U
       if (part.crc !== combined >>> 0) throw corrupt("the bzip2 data has a wrong CRC");
       return;
     }
-    yield* unpacked(part.block);
+    yield* unpacked(part.block, room);
     combined = ((combined << 1) | (combined >>> 31)) ^ part.block.crc;
   }
 }
@@ -56,7 +59,7 @@ async function next(
   shift: number,
   chain: Uint32Array,
 ): Promise<{ readonly part: Part; readonly bits: number }> {
-  for (let want = 1 << 20; ; want *= 2) {
+  for (let want = (chain.length / UNIT) * LIKELY; ; want *= 2) {
     const bytes = await reader.peek(want);
     const bits = new Bits(bytes, shift);
     try {
@@ -77,10 +80,12 @@ function readPart(bits: Bits, chain: Uint32Array): Part {
   return { kind: "end", crc: ((bits.read(16) << 16) | bits.read(16)) >>> 0 };
 }
 
-/** Follows the chain and undoes the runs: four equal bytes are followed by how many more of them come. */
-function* unpacked({ chain, length, first, crc }: Bzip2Block): Generator<Uint8Array> {
+/**
+ * Follows the chain and undoes the runs: four equal bytes are followed by how many more of them come. Gives copies of what is in the room, no
+ * larger than they need to be: a block may be small.
+ */
+function* unpacked({ chain, length, first, crc }: Bzip2Block, room: Uint8Array): Generator<Uint8Array> {
   let sum = -1;
-  let out = new Uint8Array(PIECE);
   let filled = 0;
   let place = first;
   let previous = -1;
@@ -102,15 +107,14 @@ function* unpacked({ chain, length, first, crc }: Bzip2Block): Generator<Uint8Ar
     }
     for (let left = count; left > 0; left -= 1) {
       sum = (sum << 8) ^ (CRC[((sum >>> 24) ^ value) & 0xff] ?? 0);
-      out[filled] = value;
+      room[filled] = value;
       filled += 1;
       if (filled === PIECE) {
-        yield out;
-        out = new Uint8Array(PIECE);
+        yield copyOf(room);
         filled = 0;
       }
     }
   }
   if (~sum >>> 0 !== crc) throw corrupt("a block of the bzip2 data has a wrong CRC");
-  if (filled > 0) yield out.subarray(0, filled);
+  if (filled > 0) yield copyOf(room.subarray(0, filled));
 }

@@ -23,6 +23,8 @@ export type DetectedKind =
       readonly partitions?: "mbr" | "gpt";
       /** Of qcow2, vmdk, vhd: which of its versions or variants. */
       readonly variant?: string;
+      /** With what all of it is encrypted. */
+      readonly encrypted?: string;
     };
 
 /**
@@ -115,7 +117,9 @@ function image(head: Uint8Array): DetectedKind | undefined {
   };
   if (says(head, 0, "QFI\xfb")) {
     const variant = head.length < HEADER_LENGTH ? {} : { variant: `version ${view.getUint32(4)}` };
-    return { kind: "image", format: "qcow2", ...variant, ...size64(24, false) };
+    const isEncrypted = head.length >= HEADER_LENGTH && view.getUint32(32) !== 0;
+    const encrypted = isEncrypted ? { encrypted: view.getUint32(32) === 2 ? LUKS : "AES of qcow2" } : {};
+    return { kind: "image", format: "qcow2", ...variant, ...encrypted, ...size64(24, false) };
   }
   if (says(head, 0, "KDMV")) return { kind: "image", format: "vmdk", variant: "sparse", ...size64(12, true, 512) };
   if (says(head, 0, "COWD")) return { kind: "image", format: "vmdk", variant: "sparse, version 3" };
@@ -152,7 +156,10 @@ function filesystem(head: Uint8Array): DetectedKind | undefined {
   return isTarHeader(head.subarray(0, 512)) ? { kind: "image", format: "tar" } : undefined;
 }
 
+const LUKS = "LUKS";
+
 function raw(head: Uint8Array): DetectedKind {
+  if (says(head, 0, "LUKS\xba\xbe")) return { kind: "image", format: "raw", encrypted: LUKS };
   if (says(head, 512, "EFI PART") || says(head, 4096, "EFI PART")) {
     return { kind: "image", format: "raw", partitions: "gpt" };
   }

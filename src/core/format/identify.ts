@@ -29,6 +29,8 @@ export interface Detected {
   readonly virtualSize?: number;
   readonly partitions?: "mbr" | "gpt";
   readonly variant?: string;
+  /** With what all of the disk is encrypted. */
+  readonly encrypted?: string;
   /** Bytes that unpacking it holds. */
   readonly memory?: number;
   /** Of an OVA, which is a tar archive: its disk. */
@@ -36,6 +38,9 @@ export interface Detected {
   /** Bytes of the stream as it comes, where they were reported. */
   readonly size?: number;
 }
+
+export const wholeDiskEncrypted = (what: string): string =>
+  `the disk is encrypted as a whole (${what}): it boots only where its key is given`;
 
 export interface IdentifyOptions {
   /** Look into an archive: at the file of this name, or (`true`) at the first one. Without it an archive is an image itself. */

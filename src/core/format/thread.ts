@@ -47,6 +47,7 @@ class Thread implements AsyncDisposable {
   readonly #signal: AbortSignal | undefined;
   readonly #events: Event[] = [];
   #fed: Promise<void> = Promise.resolve();
+  readonly #gone = Promise.withResolvers<void>();
   #wake: () => void = () => undefined;
 
   private constructor(input: ByteStream, signal: AbortSignal | undefined) {
@@ -58,7 +59,10 @@ class Thread implements AsyncDisposable {
     };
     this.#worker.onerror = ({ message }) => this.#happened({ kind: "broken", reason: new Error(message) });
     this.#worker.onmessageerror = () => this.#happened({ kind: "broken", reason: new Error(ENDED) });
-    this.#worker.addEventListener("close", () => this.#happened({ kind: "broken", reason: new Error(ENDED) }));
+    this.#worker.addEventListener("close", () => {
+      this.#gone.resolve();
+      this.#happened({ kind: "broken", reason: new Error(ENDED) });
+    });
     signal?.addEventListener("abort", this.#aborted);
   }
 
@@ -89,6 +93,8 @@ class Thread implements AsyncDisposable {
     this.#worker.terminate();
     URL.revokeObjectURL(this.#url);
     const closed = this.#fed.then(() => this.#reader[Symbol.asyncDispose]());
+    // The next one that waits for memory gets that of this one.
+    await this.#gone.promise;
     // An input that gives nothing is not waited for when the run has ended: it closes when it wakes up.
     if (this.#signal?.aborted === true) closed.catch(() => undefined);
     else await closed;

@@ -44,16 +44,17 @@ interface TransformOptions {
 const UNPACKED: readonly TransformStep[] = ["gunzip", "bunzip2", "unxz", "unzstd", "unlz4", "unlzma"];
 
 const ARCHIVES: readonly TransformStep[] = ["untar", "unzip"];
+const DISKS: readonly TransformStep[] = ["qcow2->raw", "raw->qcow2"];
 
 /** Steps that copy what they are given piece by piece, so that it may be lent to them. */
 const isCopying = (step: TransformStep | undefined): boolean =>
-  step !== undefined && [...UNPACKED, ...ARCHIVES, "qcow2->raw"].includes(step);
+  step !== undefined && [...UNPACKED, ...ARCHIVES, ...DISKS].includes(step);
 export const takesLent = ({ steps: [first] }: TransformPlan): boolean => isCopying(first);
 
 /** Whether each piece that comes out can be made for a reader that it is lent to: it shares its buffer with nothing else that is read. */
 const canLend = ({ steps, open }: TransformPlan): boolean => {
   const last = steps.at(-1);
-  return !open && last !== undefined && [...UNPACKED, ...ARCHIVES, "gzip", "xz", "zstd", "qcow2->raw"].includes(last);
+  return !open && last !== undefined && [...UNPACKED, ...ARCHIVES, ...DISKS, "gzip", "xz", "zstd"].includes(last);
 };
 
 type Flow =

@@ -36,6 +36,7 @@ export interface PlanContext {
   ): Promise<
     Pick<Facts, "format" | "virtualSize" | "untouched"> & {
       readonly problem?: Failure;
+      readonly remark?: string;
       readonly outgoing?: OutgoingBytes;
     }
   >;

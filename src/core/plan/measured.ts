@@ -26,7 +26,7 @@ export async function measuredOf(
   const { resource, plugin, reported, context } = about;
   const { source, want } = resource;
   const found = source === undefined ? undefined : await context.measure?.(source, plugin.bytes?.(want), signal);
-  const { problem, outgoing, ...seen } = found ?? {};
+  const { problem, outgoing, remark, ...seen } = found ?? {};
   const facts: Facts = { ...factsOf(about), ...seen };
   return {
     ...(facts.format === undefined ? {} : { format: facts.format }),
@@ -34,6 +34,7 @@ export async function measuredOf(
     complaints: [
       ...sizeComplaints(facts, context.config.settings.maxSize),
       ...(problem === undefined ? [] : [complaintOf(problem)]),
+      ...(remark === undefined ? [] : [{ code: "source.remark", severity: "warning", message: remark } as const]),
       ...(plugin.check?.(want, facts) ?? []),
       ...reported,
     ],

@@ -2,10 +2,14 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { LENT } from "../../../src/core/format/collection.ts";
 import { decompress, type Packing } from "../../../src/core/format/compression.ts";
+import { identify } from "../../../src/core/format/identify.ts";
+import { planTransform } from "../../../src/core/format/plan.ts";
 import { untar } from "../../../src/core/format/tar.ts";
+import { takesLent, transform } from "../../../src/core/format/transform.ts";
 import { unzip } from "../../../src/core/format/unzip.ts";
-import { all, digestOf, directory, disk, has, lentAll, lentPieces, run } from "./tools.ts";
+import { all, digestOf, directory, disk, has, lentAll, lentPieces, pieces, run } from "./tools.ts";
 
 // Pieces that are lent hold until the fourth after them is asked for, however small they are: a slow line gives a few KiB at a time.
 
@@ -64,3 +68,29 @@ for (const [name, open, tool, ...words] of ARCHIVES)
       }
     },
   );
+
+test("raw to qcow2: from a file, from small pieces that are lent, and lent on", async () => {
+  await using at = await directory();
+  const path = join(at.path, "disk.raw");
+  await writeFile(path, RAW);
+  const wanted = { formats: ["qcow2"], compressions: ["none"] } as const;
+  const plan = planTransform((await identify(lentPieces(RAW, 65_536))).detected, wanted);
+  expect(plan.steps).toEqual(["raw->qcow2"]);
+  expect(takesLent(plan)).toBe(true);
+  const options = { target: wanted, directory: at.path };
+  const once = digestOf(await all(transform({ kind: "file", path }, plan, options)));
+  const freed: Uint8Array[] = [];
+  const first = transform({ kind: "file", path }, plan, { ...options, lent: true });
+  expect(digestOf(await lentAll(first))).toBe(once);
+  for await (const piece of transform({ kind: "file", path }, plan, { ...options, lent: true })) freed.push(piece);
+  expect(freed.filter(({ length }) => length === 0).length).toBe(freed.length - LENT);
+  for (const size of SIZES)
+    for (const lent of [false, true]) {
+      const input = { kind: "stream", bytes: lentPieces(RAW, size), size: RAW.length } as const;
+      expect(digestOf(await lentAll(transform(input, plan, { ...options, lent })))).toBe(once);
+    }
+  // Without a directory, in one pass: its zeros are written too, and what is given is the reader's own.
+  const whole = transform({ kind: "stream", bytes: lentPieces(RAW, 5000), size: RAW.length }, plan, { target: wanted });
+  const dense = transform({ kind: "stream", bytes: pieces(RAW), size: RAW.length }, plan, { target: wanted });
+  expect(digestOf(await all(whole))).toBe(digestOf(await all(dense)));
+});

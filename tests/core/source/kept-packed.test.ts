@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { zstdCompressSync } from "node:zlib";
 import type { Packing } from "../../../src/core/format/compression.ts";
 import { passThrough } from "../../../src/core/model/image.ts";
+import type { UrlSource } from "../../../src/core/model/source.ts";
 import type { OpenResult } from "../../../src/core/source/open/opened.ts";
 import { disk, has, random, run } from "../format/tools.ts";
 import { file, hostile } from "./hostile.ts";
@@ -183,4 +184,30 @@ test("eight at once take turns by the memory that unpacking needs", async () => 
     }),
   );
   expect(new Set(done)).toEqual(new Set([hash(packed)]));
+});
+
+test("a download that turns out damaged is not kept: the next run downloads it; one that a checksum covers is", async () => {
+  const broken = Uint8Array.from(gz);
+  broken[300_000] = (broken[300_000] ?? 0) ^ 0x10;
+  for (const more of [{}, { decompress: true }]) {
+    await using place = await bench();
+    let isGood = false;
+    await using server = await hostile((asked) => file(asked, isGood ? gz : broken));
+    const spec = urlSource(`${server.url}/disk.raw.gz`, more);
+    const got = async (source: UrlSource) => {
+      await using sources = place.run();
+      return await attempt((await sources.open(source, ANY, opening())).open(never));
+    };
+    expect((await got(spec)).failure?.code).toBe("source.corrupt");
+    isGood = true;
+    expect(hash((await got(spec)).got)).toBe(hash("decompress" in more ? raw : gz));
+    const before = server.gets().length;
+    expect(hash((await got(spec)).got)).toBe(hash("decompress" in more ? raw : gz));
+    expect(server.gets().length).toBe(before);
+    // What the publisher says is the file, damaged as it is, would come again as it is.
+    isGood = false;
+    const proven = { ...spec, checksum: declared(hash(broken)), decompress: true };
+    for (let run = 0; run < 2; run++) expect((await got(proven)).failure?.code).toBe("source.corrupt");
+    expect(server.gets().length).toBe(before + 1);
+  }
 });

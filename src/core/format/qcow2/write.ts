@@ -1,12 +1,15 @@
 import { FileAccess } from "../access.ts";
-import { ByteReader, type ByteStream, PIECE } from "../bytes.ts";
-import { countAllocated } from "../collection.ts";
+import { ByteReader, type ByteStream } from "../bytes.ts";
 import { corrupt, needsFile, truncated } from "../failures.ts";
 import { FOOTER, refuseFooter, watchedRaw } from "../footer.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
+import { copiedOut, FlowOfBytes } from "../ring.ts";
 import { Scratch } from "../scratch.ts";
 import { isZero, zeros } from "../segment.ts";
 import { CLUSTER, ClusterMap, type Layout, layoutOf, tablesOf } from "./layout.ts";
+
+/** Bytes of a stream that are looked at together: whole clusters. */
+const ROOM = 4 * CLUSTER;
 
 /** Bytes of a raw disk: a file, or a stream of them with its size where that is known. */
 export type RawInput =
@@ -35,7 +38,7 @@ interface Qcow2Image extends AsyncDisposable {
 /**
  * Makes a qcow2 image (version 3, clusters of 64 KiB) of a raw disk. All tables stand before the data, so it must be known which
  * clusters are zero before the first byte is written: a file is read twice, a stream goes through a sparse temporary file. A stream
- * of known size without a directory for that is written in one pass, its zeros too.
+ * of known size without a directory for that is written in one pass, its zeros too. The stream is copied, and may be lent.
  */
 export async function qcow2Of(input: RawInput, options: WriteOptions = {}): Promise<Qcow2Image> {
   const { directory, limit = DEFAULT_LIMIT, signal, scanned } = options;
@@ -79,11 +82,11 @@ async function fromStream(
   try {
     const map = new ClusterMap();
     let length = 0;
-    for (let piece = await reader.take(PIECE); piece.length > 0; piece = await reader.take(PIECE)) {
+    const room = new Uint8Array(ROOM);
+    for (let piece = await reader.into(room); piece.length > 0; piece = await reader.into(room)) {
       if (length + piece.length > limit) throw tooLarge("the disk", limit);
       for (const [from, to] of mark(map, length, piece)) await scratch.write(piece.subarray(from, to), length + from);
       length += piece.length;
-      countAllocated(piece);
     }
     refuseFooter(await scratch.read(Math.max(0, length - FOOTER), FOOTER));
     return image(length, map, scratch);
@@ -100,7 +103,7 @@ function inOnePass(input: ByteStream, size: number, limit: number, signal: Abort
   const layout = layoutOf(size, map);
   async function* data(): AsyncGenerator<Uint8Array> {
     await using reader = new ByteReader(input, signal);
-    yield* watchedRaw(reader.pieces(size, "the disk"));
+    yield* watchedRaw(copiedOut(reader.pieces(size, "the disk"), false));
     if ((await reader.drain()) > 0) throw corrupt("the disk is longer than announced");
     yield* zeros(Math.ceil(size / CLUSTER) * CLUSTER - size);
   }
@@ -127,7 +130,8 @@ function mark(map: ClusterMap, offset: number, piece: Uint8Array): (readonly [nu
 function image(length: number, map: ClusterMap, storage: Storage): Qcow2Image {
   const layout = layoutOf(length, map);
   async function* data(): AsyncGenerator<Uint8Array> {
-    for (const [from, to] of map.runs(layout.clusters, PIECE / CLUSTER)) {
+    using _ = new FlowOfBytes();
+    for (const [from, to] of map.runs(layout.clusters, FlowOfBytes.size / CLUSTER)) {
       const wanted = Math.min(to * CLUSTER, length) - from * CLUSTER;
       const bytes = await storage.read(from * CLUSTER, wanted);
       if (bytes.length < wanted) throw truncated("the disk");

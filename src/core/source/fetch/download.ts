@@ -58,6 +58,8 @@ export class Download implements FetchedBytes {
   #validators: Validators = {};
   #from: string;
   #failure: unknown;
+  /** What comes is not kept: a reader found that the bytes are damaged, maybe before they were all there. */
+  #isDistrusted = false;
 
   constructor(request: DownloadRequest, context: DownloadContext) {
     this.#request = request;
@@ -115,6 +117,7 @@ export class Download implements FetchedBytes {
 
   async distrust(): Promise<void> {
     this.#failure ??= new Failure("source.damaged", `${this.#from}: the cached copy was damaged`);
+    this.#isDistrusted = true;
     if (this.#blob !== undefined) await this.#with.cache.drop(this.#blob.digest);
   }
 
@@ -178,7 +181,8 @@ export class Download implements FetchedBytes {
       this.#proven.resolve(proven);
       await this.#keep(partial, proven);
     } catch (thrown) {
-      if (isUseless(thrown) || this.#with.isTemporary === true) await partial.discard().catch(() => undefined);
+      if (isUseless(thrown) || this.#isDistrusted || this.#with.isTemporary === true)
+        await partial.discard().catch(() => undefined);
       // Before the bytes are released: a reader that comes in between learns why there are none.
       this.#failure = signal.aborted ? signal.reason : thrown;
       partial.growing.fail(asFailure(this.#failure));
@@ -208,6 +212,7 @@ export class Download implements FetchedBytes {
       await partial.growing.sync();
       this.#blob = await cache.insert(partial.growing.path, arrival);
       this.#isOwn = true;
+      if (this.#isDistrusted) await cache.drop(this.#blob.digest);
       await partial.forget();
       this.#growing = undefined;
       await partial.close();

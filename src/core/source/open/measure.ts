@@ -1,4 +1,5 @@
 import { Failure } from "../../failure.ts";
+import { wholeDiskEncrypted } from "../../format/identify.ts";
 import { identifyFile } from "../../format/identify-file.ts";
 import type { TransformPlan } from "../../format/plan.ts";
 import type { ByteRequirements, Compression, Format } from "../../model/image.ts";
@@ -17,6 +18,8 @@ interface Measured {
   /** The compression of bytes that are sent untouched; undefined where they are converted or packed on their way. */
   readonly untouched?: Compression;
   readonly outgoing?: OutgoingBytes;
+  /** What is worth a word, and no failure. */
+  readonly remark?: string;
   /** Why the backend can have nothing of it. */
   readonly problem?: Failure;
 }
@@ -36,13 +39,20 @@ async function measureFile(
   if (spec.kind !== "file") return {};
   try {
     const detected = await identifyFile(spec.path, { member: spec.member }, signal);
-    const { format, layers, size, virtualSize = format === "raw" && layers.length === 0 ? size : undefined } = detected;
+    const {
+      format,
+      layers,
+      size,
+      encrypted,
+      virtualSize = format === "raw" && layers.length === 0 ? size : undefined,
+    } = detected;
     const plan = wanted === undefined ? undefined : planOf(detected, spec, wanted);
     const outgoing = plan === undefined ? undefined : await outgoingOf(spec, plan, size);
     return {
       ...(outgoing === undefined ? {} : { outgoing }),
       ...(format === undefined ? {} : { format }),
       ...(virtualSize === undefined ? {} : { virtualSize }),
+      ...(encrypted === undefined ? {} : { remark: wholeDiskEncrypted(encrypted) }),
       ...(plan?.steps.length === 0 ? { untouched: plan.compression } : {}),
     };
   } catch (thrown) {

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
-import { type Detected, identify } from "../../format/identify.ts";
+import { type Detected, identify, wholeDiskEncrypted } from "../../format/identify.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../../format/limit.ts";
 import { MemoryBudget } from "../../format/memory-budget.ts";
 import { memoryFor, memoryForCheck } from "../../format/memory-cost.ts";
@@ -20,7 +20,7 @@ import { compressionOf, planOf } from "./conversion.ts";
 import { FileDigests, inspectSource } from "./inspect.ts";
 import { ConversionSlot, convertedBytes, OpenedSource, type OpenResult, type SourceConversion } from "./opened.ts";
 import { detect, originOf, type SourceOrigin } from "./origin.ts";
-import { compareProof, sha256Of, unpackedCheckOf } from "./proof.ts";
+import { compareProof, isProven, sha256Of, unpackedCheckOf } from "./proof.ts";
 import { isDecidedByTail, tailOf } from "./tail.ts";
 import type { SeenSource } from "./tree.ts";
 import { VerifiedReader } from "./verified-reader.ts";
@@ -119,6 +119,8 @@ export class Sources implements AsyncDisposable {
       if (!noted.has(text)) this.#note?.(`${opening.address}: ${text}`);
       noted.add(text);
     };
+    // Of a file, the plan says it.
+    if (detected.encrypted !== undefined && spec.kind !== "file") note(wholeDiskEncrypted(detected.encrypted));
     if (plan.steps.length === 0) {
       const { format = "other", compression } = plan;
       const size = bytes.size ?? (wanted.sized === true ? (await bytes.verify(signal)).size : undefined);
@@ -139,7 +141,11 @@ export class Sources implements AsyncDisposable {
       });
     }
     const scanned = (done: number, total: number): void => progress("verify", done, total);
-    const conversion: SourceConversion = { plan, wanted, member, directory, limit: this.#limit, note, scanned };
+    const conversion: SourceConversion = {
+      ...{ plan, wanted, member, directory, note, scanned },
+      limit: this.#limit,
+      isProven: isProven(proof),
+    };
     const place = await ConversionSlot.take(this.#turns, memoryFor(plan, detected), signal);
     try {
       const { format, compression, virtualSize } = await this.#outcome(detected, conversion, bytes, signal);

@@ -8,6 +8,7 @@ import type { ByteRequirements, Compression, Format, Source } from "../../model/
 import type { Content } from "../../model/source.ts";
 import { heldBack, type VerifiedBytes } from "../verified-bytes.ts";
 import { digestsOf, Hashers } from "../verify/index.ts";
+import { distrusting } from "./proof.ts";
 
 /** A source that also tells, once it was read, what it was found to be. */
 export interface OpenResult extends Source {
@@ -58,6 +59,8 @@ export interface SourceConversion {
   readonly scanned: (done: number, total: number) => void;
   /** Bytes that any step may give. */
   readonly limit: number | undefined;
+  /** Something declared covers the bytes: what they unpack to is no sign of a bad download. */
+  readonly isProven: boolean;
 }
 
 /**
@@ -66,7 +69,7 @@ export interface SourceConversion {
  */
 export async function* convertedBytes(
   bytes: VerifiedBytes,
-  { plan, wanted, member, directory, limit, note, scanned }: SourceConversion,
+  { plan, wanted, member, directory, limit, note, scanned, isProven }: SourceConversion,
   signal: AbortSignal,
   lent: boolean,
 ): AsyncGenerator<Uint8Array> {
@@ -78,7 +81,8 @@ export async function* convertedBytes(
     path === undefined
       ? ({ kind: "stream", bytes: bytes.read(signal, takesLent(plan)), size } as const)
       : ({ kind: "file", path } as const);
-  yield* transform(input, plan, { target: wanted, member, directory, limit, note, scanned, lent, signal });
+  const made = transform(input, plan, { target: wanted, member, directory, limit, note, scanned, lent, signal });
+  yield* isProven ? made : distrusting(bytes, made);
   if (path !== undefined) await bytes.check();
 }
 
@@ -145,10 +149,12 @@ export class OpenedSource implements OpenResult {
       const end = place?.begin();
       try {
         // Unpacking beside the reader may hold pieces for longer than those are lent.
-        const bytes = this.#watched(supply.read(signal, lent && check === undefined), supply.size, signal);
+        const bytes = supply.read(signal, lent && check === undefined);
+        const passed = this.#watched(bytes, supply.size, signal);
+        const whole = check === undefined ? passed : distrusting(supply, passed);
         let made: Digests = {};
-        if (missing.length > 0) made = yield* hashedBy(missing, supply.size, bytes);
-        else for await (const piece of bytes) yield piece;
+        if (missing.length > 0) made = yield* hashedBy(missing, supply.size, whole);
+        else for await (const piece of whole) yield piece;
         this.#digests = { ...(await supply.verify(signal)).digests, ...made };
       } finally {
         end?.();

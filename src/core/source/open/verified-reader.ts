@@ -65,6 +65,10 @@ export class VerifiedReader implements VerifiedBytes {
       throw changed(this.#expectation.where, "the cached file was modified", "while it was read");
   }
 
+  async distrust(): Promise<void> {
+    await this.#inner.distrust?.();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async *#pass(signal: AbortSignal, lent: boolean): AsyncGenerator<Uint8Array> {
