@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { TestDirectory } from "../harness.ts";
 
@@ -74,3 +75,22 @@ test.skipIf(!hasStrace)(
     expect(first(/^sync \.$/, state)).toBeGreaterThan(state);
   },
 );
+
+test.skipIf(!hasStrace)("a file that cannot be synced is an error", async () => {
+  await using directory = await TestDirectory.make({});
+  const path = directory.at("new");
+  const script = `
+    import { Disk } from "${resolve("src/plugins/local/disk.ts")}";
+    const said = await new Disk().createDurable("${path}", "some bytes").then(() => "written", (thrown) => thrown.code);
+    console.log(said);`;
+  const made = async (...inject: readonly string[]) => {
+    const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=write", ...inject];
+    const child = Bun.spawn([...strace, process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
+    return (await new Response(child.stdout).text()).trim();
+  };
+  // The write of a file that is written through is its sync.
+  expect(await made("-e", "inject=write:error=EIO")).toBe("EIO");
+  await rm(path);
+  expect(await made()).toBe("written");
+  expect(await Bun.file(path).text()).toBe("some bytes");
+});

@@ -38,8 +38,8 @@ async function pageOfRun(): Promise<string> {
   const clock = new TestClock();
   const gathered = new RunCollector(() => clock.now());
   const [start, ...rest] = RUN;
-  for await (const event of played([...(start === undefined ? [] : [start]), ...PHASES, ...rest], clock))
-    gathered.take(event);
+  const events = [...(start === undefined ? [] : [start]), ...PHASES, ...rest];
+  for await (const event of played(events, clock)) gathered.take(event);
   const ages = {
     [at("lin/debian")]: { have: { created: "2025-11-20T03:04:05" } },
     [at("lab/same")]: { have: { created_at: 1_735_787_045 } },
