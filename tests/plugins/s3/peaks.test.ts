@@ -45,7 +45,7 @@ const ROWS: readonly (readonly [form: string, to: "raw" | "qcow2", via: Run["via
   ["raw", "raw", "HTTP"],
   ["raw", "qcow2", "file"],
   ["gz", "raw", "file"],
-  ["tar", "raw", "HTTP"],
+  ["tar", "raw", "file"],
   ["zip", "raw", "file"],
 ];
 
