@@ -11,8 +11,9 @@ export function memoryFor(plan: TransformPlan, { memory = 0, disk }: Detected): 
   return plan.steps.reduce((sum, step) => sum + memoryOfStep(step), memory + (disk?.memory ?? 0) + unseen);
 }
 
-/** Bytes that unpacking beside a reader holds, with the pieces that both have. */
-export const memoryForCheck = ({ memory = 0 }: Detected): number => memory + 4 * MiB;
+/** Bytes that unpacking beside a reader holds, with the pieces that both have; `size`: what is packed. Small images do not wait for each other. */
+export const memoryForCheck = ({ memory = 0 }: Detected, size = Number.POSITIVE_INFINITY): number =>
+  Math.min(memory + 4 * MiB, MiB / 4 + 4 * size);
 
 /** Beside unpacking. */
 function memoryOfStep(step: TransformStep): number {

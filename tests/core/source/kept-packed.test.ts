@@ -222,3 +222,15 @@ test("a download that turns out damaged is not kept: the next run downloads it; 
     expect(server.gets().length).toBe(before + 1);
   }
 });
+
+test("small images that stay compressed do not wait for each other's readers", async () => {
+  await using place = await bench();
+  const run = place.run();
+  const paths = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => place.file(`${i}.gz`, Bun.gzipSync(`disk ${i}`))),
+  );
+  // None of them is read while the next is opened.
+  const opened = await Promise.all(paths.map((path) => run.open(fileSource(path), ANY, opening())));
+  expect(opened.map(({ compression }) => compression)).toEqual(paths.map(() => "gz"));
+  for (const source of opened) source.release();
+});

@@ -127,7 +127,7 @@ export class Sources implements AsyncDisposable {
       const virtualSize = detected.virtualSize ?? (format === "raw" && compression === "none" ? size : undefined);
       const about = { limit: this.#limit, note };
       const check = opening.isCompared === true ? undefined : unpackedCheckOf(plan, detected.layers, proof, about);
-      const memory = check && memoryForCheck(detected);
+      const memory = check && memoryForCheck(detected, size);
       return new OpenedSource({
         ...common,
         format,
