@@ -6,7 +6,7 @@ import { StoreGround } from "./store.ts";
 
 /** For each kind of state; fewer while developing. The next run finds a dead holder by itself, which GitLab does not tell enough for. */
 const REMOTE = KINDS.filter((kind) => kind.name !== "a file" && kind.name !== "HTTP as gitlab");
-const KILLS = Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / 15);
+const KILLS = Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 40) / 15);
 
 for (const kind of REMOTE)
   describe.skipIf(!kind.is)(`with the state on ${kind.name}`, () => {

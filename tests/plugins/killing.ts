@@ -6,7 +6,7 @@ import type { TestDirectory } from "../harness.ts";
 
 const BINARY = resolve(process.env["IMAGES_TEST_BINARY"] ?? "dist/images");
 /** Random instants at which a plugin's apply is killed. For a long run: IMAGES_TEST_KILLS=200. */
-export const KILLS = Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / 20;
+export const KILLS = Number(process.env["IMAGES_TEST_KILLS"] ?? 40) / 20;
 
 /** A directory with an images.toml, and the variables that it needs. */
 interface Scene {

@@ -19,7 +19,7 @@ import { openAt } from "./openat.ts";
 setDefaultTimeout(600_000);
 
 /** Kills for each kind of state, at least two, so that one document replaces another; IMAGES_TEST_KILLS is for all of them together. */
-const KILLS = Math.max(2, Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 60) / KINDS.length));
+const KILLS = Math.max(2, Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 40) / KINDS.length));
 /** moto has the code of versitygw asked once more, and takes three times as long. */
 const isSlow = (kind: Kind): boolean => kind.name === "S3 of moto";
 const killsOf = (kind: Kind): number => (isSlow(kind) ? Math.ceil(KILLS / 3) : KILLS);

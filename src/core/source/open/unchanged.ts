@@ -7,14 +7,14 @@ import { content } from "./inspect.ts";
 
 /**
  * What a local file means now, where it is the one of `previous` by size, time and inode: the same that a look at it says, at once. Undefined:
- * it is another one, or more is to be looked at than the file.
+ * it is another one, or more is to be looked at than the file, or `statNow` does not tell at once.
  */
-export function unchangedNow(spec: SourceSpec, previous: Content): Content | undefined {
+export function unchangedNow(spec: SourceSpec, previous: Content, statNow = statPathNow): Content | undefined {
   if (spec.kind !== "file" || spec.metadata !== undefined || spec.checksum !== undefined || !spec.follow)
     return undefined;
   const { digest, stat, where } = previous;
   if (digest === undefined || stat === undefined || where !== spec.path) return undefined;
-  const found = statPathNow(where);
+  const found = statNow(where);
   if (found?.isFile() !== true) return undefined;
   const now = statOf(found);
   if (!sameStat(stat, now)) return undefined;
