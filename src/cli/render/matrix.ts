@@ -1,5 +1,5 @@
 import type { Resource } from "../../core/model/declaration.ts";
-import { type Address, backendOf, imageOf } from "../../core/model/name.ts";
+import { type Address, addressesOf, backendOf, imageOf } from "../../core/model/name.ts";
 import type { State } from "../../core/model/state.ts";
 import type { View } from "./style.ts";
 import { printable, table } from "./text.ts";
@@ -7,7 +7,7 @@ import { printable, table } from "./text.ts";
 /** Images down, backends across: what the state has of each, and what is declared but not made yet. */
 export function renderMatrix(resources: readonly Resource[], state: State, { style, columns }: View): string {
   const declared = new Map(resources.map((one): [Address, Resource] => [one.address, one]));
-  const addresses = [...new Set([...declared.keys(), ...Object.keys(state.images).filter(isAddress(state))])];
+  const addresses = [...new Set([...declared.keys(), ...addressesOf(state.images)])];
   if (addresses.length === 0) return "There are no images in images.toml or the state.\n";
   const backends = [...new Set(addresses.map(backendOf))].sort();
   const images = [...new Set(addresses.map(imageOf))].sort();
@@ -28,8 +28,3 @@ function cellOf(declared: Resource | undefined, status: string | undefined): str
   if (status === undefined) return "to create";
   return status === "ready" ? "ready" : `incomplete (${status})`;
 }
-
-const isAddress =
-  (state: State) =>
-  (text: string): text is Address =>
-    Object.hasOwn(state.images, text);

@@ -1,5 +1,5 @@
 import { Failure, type Problem } from "../failure.ts";
-import { type Address, backendOf } from "../model/name.ts";
+import { type Address, addressesOf, backendOf } from "../model/name.ts";
 import type { Plan } from "../model/plan.ts";
 import { isSame } from "../model/value.ts";
 import { everything } from "../plan/context.ts";
@@ -33,7 +33,7 @@ export async function verifySavedPlan(plan: Plan, run: ApplyContext): Promise<vo
 
 /** What the backends and sources show now against what the plan saw. */
 async function differences(plan: Plan, run: ApplyContext): Promise<string[]> {
-  const addresses = Object.keys(plan.observed).filter((text): text is Address => Object.hasOwn(plan.observed, text));
+  const addresses = addressesOf(plan.observed);
   const unknown = addresses.find((address) => !run.plugins.has(backendOf(address)));
   if (unknown !== undefined) return [`the backend of ${unknown} is no longer in the file`];
   if (addresses.length === 0) return [];

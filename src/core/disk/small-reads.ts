@@ -54,12 +54,7 @@ export class SmallReads {
   readNow<T>(now: () => T): T | undefined {
     if (!this.#hasAnswered || (this.#count + 1) % TURN === 0 || this.#isSlow()) return undefined;
     this.#count++;
-    const begun = this.#clock();
-    try {
-      return now();
-    } finally {
-      this.#spent += this.#clock() - begun;
-    }
+    return this.#now(now);
   }
 
   /** The same for each of some: at once one after the other, asynchronously side by side. */

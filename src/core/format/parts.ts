@@ -9,7 +9,10 @@ export interface HeldPart {
   /** From 1. */
   readonly n: number;
   readonly bytes: Uint8Array;
-  /** It counts no more, and its buffer is used again or given back, so that `bytes` may be empty; `isSent` false: the buffer is not, since the bytes may still be read somewhere. */
+  /**
+   * It counts no more, and its buffer is used again or given back, so that `bytes` may be empty; `isSent` false: the buffer is not, since the
+   * bytes may still be read somewhere.
+   */
   release(isSent?: boolean): void;
 }
 

@@ -7,17 +7,19 @@ const [SMALLEST, LARGEST] = [64 << 10, 512 << 10];
 /** What the buffers of one ring may take together, if they need not be smaller than the smallest for it. */
 const TOGETHER = 8 << 20;
 /**
- * While bytes flow, this thread mostly waits for calls that are no JavaScript. To compile what is around them takes up to 10 MB and a fifth of
- * the CPU time of a run: a function has to run so many times more often than usual for it. What loops over bytes does so soon.
+ * While many flow, this thread mostly waits for calls that are no JavaScript. To compile what is around them takes up to 10 MB and a fifth of
+ * the CPU time of a run: a function has to run so many times more often than usual for it. A few flows of one image are not enough of them:
+ * it would take a twentieth longer.
  */
 const RELUCTANT = 30;
+const MANY = 6;
 let flows = 0;
 
 /** A flow of bytes that has buffers: the more there are, the smaller those that are made from now on. */
 export class FlowOfBytes implements Disposable {
   constructor() {
     flows += 1;
-    if (flows === 1) Bun.unsafe.setJITPolicy(RELUCTANT);
+    if (flows === MANY) Bun.unsafe.setJITPolicy(RELUCTANT);
   }
 
   /** Bytes of a buffer that is made now. */
@@ -26,8 +28,8 @@ export class FlowOfBytes implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (flows === MANY) Bun.unsafe.setJITPolicy(1);
     flows -= 1;
-    if (flows === 0) Bun.unsafe.setJITPolicy(1);
   }
 }
 

@@ -12,8 +12,8 @@ const TAR = "the tar archive";
 
 /**
  * One file out of a tar archive (ustar, pax, GNU; sparse files are filled up with their zeros): the named one, or else the disk of an
- * OVA, or else the first regular one. The archive may be lent. Fails with `source.member` when there is none, and with `source.corrupt` where the manifest of an
- * OVA says otherwise. It ends only after the archive has been read to its end.
+ * OVA, or else the first regular one. The archive may be lent. Fails with `source.member` when there is none, and with `source.corrupt`
+ * where the manifest of an OVA says otherwise. It ends only after the archive has been read to its end.
  */
 export async function* untar(
   input: ByteStream,

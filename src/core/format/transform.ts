@@ -46,9 +46,10 @@ const UNPACKED: readonly TransformStep[] = ["gunzip", "bunzip2", "unxz", "unzstd
 const ARCHIVES: readonly TransformStep[] = ["untar", "unzip"];
 const DISKS: readonly TransformStep[] = ["qcow2->raw", "raw->qcow2"];
 
-/** Steps that copy what they are given piece by piece, so that it may be lent to them. */
+/** A step that copies what it is given piece by piece, so that it may be lent to it. */
 const isCopying = (step: TransformStep | undefined): boolean =>
   step !== undefined && [...UNPACKED, ...ARCHIVES, ...DISKS].includes(step);
+/** Whether the first step may be lent the bytes of the input. */
 export const takesLent = ({ steps: [first] }: TransformPlan): boolean => isCopying(first);
 
 /** Whether each piece that comes out can be made for a reader that it is lent to: it shares its buffer with nothing else that is read. */

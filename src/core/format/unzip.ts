@@ -11,8 +11,8 @@ const STORED = 0;
 const DEFLATED = 8;
 
 /**
- * One file out of a zip archive that is read as a stream, and may be lent: the named one, or else the first one. Handled are stored and deflated
- * files, zip64, and sizes that follow the bytes of a deflated file. Refused with `source.format`: encryption, other methods, and
+ * One file out of a zip archive that is read as a stream, and may be lent: the named one, or else the first one. Handled are stored and
+ * deflated files, zip64, and sizes that follow the bytes of a deflated file. Refused with `source.format`: encryption, other methods, and
  * stored files whose size follows them (their end cannot be recognized). What the records between the files say is compared with the
  * directory at the end, which is what other programs go by; a difference is `source.corrupt`, and comes after the last byte.
  */

@@ -31,6 +31,10 @@ export function parseAddress(text: string): Address | undefined {
   return isName(backend) && isName(image) ? address(backendName(backend), imageName(image)) : undefined;
 }
 
+/** The addresses of rows that are kept by them. */
+export const addressesOf = (rows: Readonly<Record<Address, unknown>>): Address[] =>
+  Object.keys(rows).filter((text): text is Address => Object.hasOwn(rows, text));
+
 export const backendOf = (at: Address): BackendName => backendName(at.slice(0, at.indexOf("/")));
 export const imageOf = (at: Address): ImageName => imageName(at.slice(at.indexOf("/") + 1));
 /** The image's own name as its id, for backends where a name is the id. */

@@ -1,7 +1,7 @@
 import { asFailure } from "../failure.ts";
 import { backendNamed, dependenciesOf, type Resource } from "../model/declaration.ts";
 import { type Event, failureData } from "../model/event.ts";
-import { type Address, type BackendName, backendOf } from "../model/name.ts";
+import { type Address, addressesOf, type BackendName, backendOf } from "../model/name.ts";
 import { type Basis, type Drift, isPending, type Plan, type Step } from "../model/plan.ts";
 import type { Recorded } from "../model/state.ts";
 import type { Plugin, ReadContext } from "../plugin.ts";
@@ -27,7 +27,7 @@ import { type ImageLookup, observe } from "./observe.ts";
 import { ListedSizes } from "./physical.ts";
 import { type DeclaredImage, declaredImage, physicalImages } from "./physical-images.ts";
 import { afterSteps, dependentsFirst, wavesOf } from "./references.ts";
-import { importOf, recordedAddresses, removalOf, resourceAt } from "./resources.ts";
+import { importOf, removalOf, resourceAt } from "./resources.ts";
 import { type DecisionContext, decideWithBytes } from "./same-bytes.ts";
 import { matches, select, withDependencies } from "./select.ts";
 import type { StateIdentity } from "./siblings.ts";
@@ -67,7 +67,7 @@ class Planner {
     this.#events.send({ type: "run.started", run, command: "plan", at: this.#context.now().toISOString() });
     const declared = config.resources.filter((resource) => resource.state !== "ignored");
     const ignored = new Set(config.resources.flatMap(({ state, address }) => (state === "ignored" ? [address] : [])));
-    const known = recordedAddresses(state);
+    const known = addressesOf(state.images);
     const kept = known.filter((address) => !ignored.has(address));
     const all = [...new Set([...declared.map(({ address }) => address), ...kept])].sort();
     const chosen = withDependencies(select(all, this.#selection), all, this.#selection, this.#resource);

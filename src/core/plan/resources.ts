@@ -1,6 +1,5 @@
 import type { Config, Import, Removed, Resource } from "../model/declaration.ts";
 import type { Address } from "../model/name.ts";
-import type { State } from "../model/state.ts";
 
 type Named = { readonly address: Address };
 
@@ -27,6 +26,3 @@ export const resourceAt = indexed<Resource>(({ resources }) => resources);
 export const importOf = indexed<Import>(({ imports }) => imports);
 /** Its `[[removed]]`. */
 export const removalOf = indexed<Removed>(({ removed }) => removed);
-
-export const recordedAddresses = ({ images }: State): readonly Address[] =>
-  Object.keys(images).filter((text): text is Address => Object.hasOwn(images, text));
