@@ -8,11 +8,11 @@ const [SMALLEST, LARGEST] = [64 << 10, 512 << 10];
 const TOGETHER = 8 << 20;
 /**
  * While many flow, this thread mostly waits for calls that are no JavaScript. To compile what is around them takes up to 10 MB and a fifth of
- * the CPU time of a run: a function has to run so many times more often than usual for it. A few flows of one image are not enough of them:
+ * the CPU time of a run: a function has to run so many times more often than usual for it. The one or two flows of one image are not many:
  * it would take a twentieth longer.
  */
 const RELUCTANT = 30;
-const MANY = 6;
+const MANY = 3;
 let flows = 0;
 
 /** A flow of bytes that has buffers: the more there are, the smaller those that are made from now on. */
