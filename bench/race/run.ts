@@ -2,8 +2,9 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command, Cost } from "./types.ts";
 
-/** Seconds after which a command counts as stuck. */
-const LIMIT = 600;
+/** Milliseconds after which a command counts as stuck, and those that it has for its end. */
+const LIMIT = 600_000;
+const GRACE = 5000;
 /** Runs of a command of milliseconds for one sample. */
 const SHORT = 10;
 
@@ -12,7 +13,6 @@ export class Runner {
   readonly #directory: string;
   readonly #signal: AbortSignal;
   readonly #time = Bun.which("time");
-  readonly #timeout = Bun.which("timeout");
   readonly #hyperfine = Bun.which("hyperfine");
   #count = 0;
 
@@ -60,27 +60,46 @@ export class Runner {
 
   async #spawn({ argv, cwd, env = {} }: Command): Promise<{ ms: number; cpu: number }> {
     this.#signal.throwIfAborted();
-    // Of a process group of its own, so that what the command started ends with it.
-    const bounded = this.#timeout === null ? argv : [this.#timeout, "-k", "5", `${LIMIT}`, ...argv];
     const began = performance.now();
-    const child = Bun.spawn([...bounded], {
+    // Of a process group of its own, so that what the command started ends with it. `timeout` would not do: what ends it between its
+    // fork and its note of the child leaves the child running.
+    const child = Bun.spawn([...argv], {
+      detached: true,
       cwd,
       env: { ...this.#environment(), ...env },
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",
     });
-    const stop = () => child.kill();
+    let isLate = false;
+    const send = (signal: "SIGTERM" | "SIGKILL") => {
+      try {
+        process.kill(-child.pid, signal);
+      } catch {
+        // It has ended.
+      }
+    };
+    const ends: ReturnType<typeof setTimeout>[] = [];
+    const stop = () => {
+      send("SIGTERM");
+      ends.push(setTimeout(send, GRACE, "SIGKILL"));
+    };
+    const late = () => {
+      isLate = true;
+      stop();
+    };
+    ends.push(setTimeout(late, LIMIT));
     this.#signal.addEventListener("abort", stop);
     try {
       const [code, said] = await Promise.all([child.exited, new Response(child.stderr).text()]);
       const ms = performance.now() - began;
       this.#signal.throwIfAborted();
-      if (code === 124) throw new Error(`${name(argv)} took more than ${LIMIT} s`);
+      if (isLate) throw new Error(`${name(argv)} took more than ${LIMIT / 1000} s`);
       if (code !== 0) throw new Error(`${name(argv)} exited with ${code}: ${said.trim().slice(-600)}`);
       return { ms, cpu: Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1000 };
     } finally {
       this.#signal.removeEventListener("abort", stop);
+      for (const end of ends) clearTimeout(end);
     }
   }
 
