@@ -91,8 +91,8 @@ function textsIn(node: Node): readonly string[] {
 }
 
 /**
- * `image = "…"`: the bytes are proven where that image is made, or by what is declared here. Of an image that already existed, it is not
- * knows that.
+ * `image = "…"`: the bytes are proven where that image is made, or by what is declared here. What an
+ * image that already existed is made of is not known.
  */
 export function checkChains(
   resources: readonly Resource[],

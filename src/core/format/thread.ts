@@ -1,14 +1,11 @@
 import { Failure } from "../failure.ts";
 import { ByteReader, type ByteStream, copyOf } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
-import { lzmaBinary } from "./lzma-binary.ts";
-import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-messages.ts";
-import { threadProgram } from "./thread-program.ts" with { type: "macro" };
+import type { ThreadJob, ThreadReply } from "./thread-messages.ts";
+import { JobThread } from "./thread-pool.ts";
 
-const PROGRAM: string = threadProgram();
 /** Pieces that are asked for ahead, so that the thread works while the last one is used. */
 const AHEAD = 2;
-const ENDED = "the thread that packs and unpacks has ended";
 
 type Event = Exclude<ThreadReply, { readonly kind: "more" }> | { readonly kind: "broken"; readonly reason: unknown };
 
@@ -17,14 +14,14 @@ type Event = Exclude<ThreadReply, { readonly kind: "more" }> | { readonly kind: 
  * thread. An aborted signal ends it at once, also while the input gives nothing.
  */
 export async function* onThread(job: ThreadJob, input: ByteStream, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  await using thread = await Thread.start(job, input, signal);
-  for (let asked = 0; asked < AHEAD; asked += 1) thread.tell({ kind: "next" });
+  await using work = await ThreadWork.begin(job, input, signal);
+  for (let asked = 0; asked < AHEAD; asked += 1) work.ask();
   for (;;) {
-    const event = await thread.event();
+    const event = await work.event();
     signal?.throwIfAborted();
     switch (event.kind) {
       case "piece":
-        thread.tell({ kind: "next" });
+        work.ask();
         yield event.bytes;
         break;
       case "end":
@@ -40,41 +37,34 @@ export async function* onThread(job: ThreadJob, input: ByteStream, signal?: Abor
   }
 }
 
-class Thread implements AsyncDisposable {
-  readonly #url = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
-  readonly #worker = new Worker(this.#url);
+/** A job on a thread, with its input. */
+class ThreadWork implements AsyncDisposable {
   readonly #reader: ByteReader;
   readonly #signal: AbortSignal | undefined;
   readonly #events: Event[] = [];
+  #thread: JobThread | undefined;
   #fed: Promise<void> = Promise.resolve();
-  readonly #gone = Promise.withResolvers<void>();
+  #isOver = false;
   #wake: () => void = () => undefined;
 
   private constructor(input: ByteStream, signal: AbortSignal | undefined) {
     this.#reader = new ByteReader(input, signal);
     this.#signal = signal;
-    this.#worker.onmessage = ({ data }: MessageEvent<ThreadReply>) => {
-      if (data.kind === "more") this.#fed = this.#feed();
-      else this.#happened(data);
-    };
-    this.#worker.onerror = ({ message }) => this.#happened({ kind: "broken", reason: new Error(message) });
-    this.#worker.onmessageerror = () => this.#happened({ kind: "broken", reason: new Error(ENDED) });
-    this.#worker.addEventListener("close", () => {
-      this.#gone.resolve();
-      this.#happened({ kind: "broken", reason: new Error(ENDED) });
-    });
     signal?.addEventListener("abort", this.#aborted);
   }
 
-  static async start(job: ThreadJob, input: ByteStream, signal: AbortSignal | undefined): Promise<Thread> {
-    const binary = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaBinary();
-    const thread = new Thread(input, signal);
-    thread.tell({ kind: "begin", job, binary });
-    return thread;
+  static async begin(job: ThreadJob, input: ByteStream, signal: AbortSignal | undefined): Promise<ThreadWork> {
+    const work = new ThreadWork(input, signal);
+    work.#thread = await JobThread.begin(job, {
+      said: (reply) => work.#said(reply),
+      broken: (reason) => work.#happened({ kind: "broken", reason }),
+    });
+    return work;
   }
 
-  tell(order: ThreadOrder, ...given: ArrayBuffer[]): void {
-    this.#worker.postMessage(order, given);
+  /** For one more piece. */
+  ask(): void {
+    this.#thread?.tell({ kind: "next" });
   }
 
   /** What the thread said next. */
@@ -90,11 +80,9 @@ class Thread implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#aborted);
-    this.#worker.terminate();
-    URL.revokeObjectURL(this.#url);
     const closed = this.#fed.then(() => this.#reader[Symbol.asyncDispose]());
     // The next one that waits for memory gets that of this one.
-    await this.#gone.promise;
+    await (this.#isOver ? this.#thread?.release() : this.#thread?.end());
     // An input that gives nothing is not waited for when the run has ended: it closes when it wakes up.
     if (this.#signal?.aborted === true) closed.catch(() => undefined);
     else await closed;
@@ -102,11 +90,20 @@ class Thread implements AsyncDisposable {
 
   readonly #aborted = (): void => this.#happened({ kind: "broken", reason: this.#signal?.reason });
 
+  #said(reply: ThreadReply): void {
+    if (reply.kind === "more") {
+      this.#fed = this.#feed();
+      return;
+    }
+    this.#isOver ||= reply.kind !== "piece";
+    this.#happened(reply);
+  }
+
   async #feed(): Promise<void> {
     try {
       const piece = await this.#reader.piece(SLICE);
       const bytes = piece && copyOf(piece);
-      this.tell({ kind: "input", bytes }, ...(bytes === undefined ? [] : [bytes.buffer]));
+      if (!this.#isOver) this.#thread?.tell({ kind: "input", bytes }, ...(bytes === undefined ? [] : [bytes.buffer]));
     } catch (reason) {
       this.#happened({ kind: "broken", reason });
     }

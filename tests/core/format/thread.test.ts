@@ -1,0 +1,68 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { Failure } from "../../../src/core/failure.ts";
+import { decompress } from "../../../src/core/format/compression.ts";
+import { all, digestOf, disk, has, pieces, random, run } from "./tools.ts";
+
+setDefaultTimeout(300_000);
+
+// A thread does one job after the other: nothing of one reaches the next, however it ended.
+
+const PACKERS = { bz2: "bzip2", xz: "xz", lz4: "lz4" } as const;
+type Packing = keyof typeof PACKERS;
+const KINDS = (["bz2", "xz", "lz4"] as const).filter((packing) => has(PACKERS[packing]));
+
+const packedAs = (packing: Packing, bytes: Uint8Array): Uint8Array => run([PACKERS[packing], "-1", "-c"], bytes);
+
+/** How a job goes, and what has to come of it. */
+const ENDS = {
+  whole: async (packing: Packing, packed: Uint8Array, digest: string) =>
+    expect(digestOf(await all(decompress(packing, pieces(packed, 30_000))))).toBe(digest),
+  cut: async (packing: Packing, packed: Uint8Array) =>
+    expect(await thrownBy(packing, pieces(packed.subarray(0, -9), 30_000))).toMatchObject({ code: "source.truncated" }),
+  "damaged at its beginning, with most of the input unread": async (packing: Packing, packed: Uint8Array) => {
+    const damaged = Uint8Array.from(packed).fill(0x55, 3, 40);
+    expect(await thrownBy(packing, pieces(damaged, 999))).toBeInstanceOf(Failure);
+  },
+  "an input that fails": async (packing: Packing, packed: Uint8Array) => {
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield packed.subarray(0, packed.length >> 1);
+      throw new Error("the line is cut");
+    }
+    expect(await thrownBy(packing, broken())).toEqual(new Error("the line is cut"));
+  },
+  "a reader that leaves": async (packing: Packing, packed: Uint8Array) => {
+    for await (const _ of decompress(packing, pieces(packed, 30_000))) break;
+  },
+  "a run that is ended": async (packing: Packing, packed: Uint8Array) => {
+    const stop = new AbortController();
+    const work = thrownBy(packing, pieces(packed, 30_000), stop.signal);
+    setImmediate(() => stop.abort(new Error("interrupted")));
+    const thrown = await work;
+    if (thrown !== undefined) expect(thrown).toMatchObject({ message: "interrupted" });
+  },
+} as const;
+
+const thrownBy = async (packing: Packing, input: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<unknown> => {
+  try {
+    for await (const _ of decompress(packing, input, {}, signal));
+  } catch (thrown) {
+    return thrown;
+  }
+  return undefined;
+};
+
+test.skipIf(KINDS.length === 0)("jobs of every kind and end after each other and at once", async () => {
+  const raw = disk(700_000);
+  const packed = new Map(KINDS.map((packing) => [packing, packedAs(packing, raw)] as const));
+  const next = random(11);
+  const ends = Object.values(ENDS);
+  const some = async (): Promise<void> => {
+    for (let round = 0; round < 20; round += 1) {
+      const packing = KINDS[next() % KINDS.length] ?? "xz";
+      await ends[next() % ends.length]?.(packing, packed.get(packing) ?? raw, digestOf(raw));
+      await ENDS.whole(packing, packed.get(packing) ?? raw, digestOf(raw));
+    }
+  };
+  await some();
+  await Promise.all([some(), some(), some()]);
+});
