@@ -42,7 +42,7 @@ export async function* onThread(job: ThreadJob, input: ByteStream, signal?: Abor
 
 class Thread implements AsyncDisposable {
   readonly #url = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
-  readonly #worker = new Worker(this.#url);
+  readonly #worker = new Worker(this.#url, { smol: true });
   readonly #reader: ByteReader;
   readonly #signal: AbortSignal | undefined;
   readonly #events: Event[] = [];

@@ -1,5 +1,6 @@
+import { countAllocated } from "../../format/collection.ts";
 import type { Detected } from "../../format/identify.ts";
-import { identifyHead, WINDOW } from "../../format/identify.ts";
+import { GLANCE, identifyEarly, identifyHead, WINDOW } from "../../format/identify.ts";
 import { identifyBytes, identifyFile } from "../../format/identify-file.ts";
 import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
@@ -206,9 +207,25 @@ export async function detect(
 ): Promise<Detected> {
   if (bytes.held !== undefined) return await identifyBytes(bytes.held, { member }, signal);
   if (path !== undefined) return await identifyFile(path, { member }, signal);
+  const options = { member, size: bytes.size, tail };
+  const first = await bytes.peek?.(GLANCE, signal);
+  const early = first && (await ofCopy(first, GLANCE, (head) => identifyEarly(head, options, signal)));
+  if (early !== undefined) return early;
   const pieces = (await bytes.peek?.(WINDOW, signal)) ?? (await firstOf(bytes.read(signal)));
-  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: bytes.size, tail }, signal);
+  return await ofCopy(pieces, WINDOW, (head) => identifyHead(head, options, signal));
 }
+
+/** Of the pieces themselves the memory may be given back while what takes a compression off is still at work on it. */
+async function ofCopy<T>(pieces: readonly Uint8Array[], most: number, look: (head: Uint8Array) => Promise<T>) {
+  const head = Buffer.concat(pieces, Math.min(most, sizeOf(pieces)));
+  try {
+    return await look(head);
+  } finally {
+    countAllocated(head);
+  }
+}
+
+const sizeOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
 async function firstOf(bytes: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
   const pieces: Uint8Array[] = [];
