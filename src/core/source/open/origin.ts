@@ -208,11 +208,21 @@ export async function detect(
   if (bytes.held !== undefined) return await identifyBytes(bytes.held, { member }, signal);
   if (path !== undefined) return await identifyFile(path, { member }, signal);
   const options = { member, size: bytes.size, tail };
-  const first = await bytes.peek?.(GLANCE, signal);
-  const early = first && (await ofCopy(first, GLANCE, (head) => identifyEarly(head, options, signal)));
-  if (early !== undefined) return early;
-  const pieces = (await bytes.peek?.(WINDOW, signal)) ?? (await firstOf(bytes.read(signal)));
-  return await ofCopy(pieces, WINDOW, (head) => identifyHead(head, options, signal));
+  const glance = async (first: readonly Uint8Array[]) =>
+    await ofCopy(first, GLANCE, (head) => identifyEarly(head, options, signal));
+  const whole = async (pieces: readonly Uint8Array[]) =>
+    await ofCopy(pieces, WINDOW, (head) => identifyHead(head, options, signal));
+  if (bytes.peek !== undefined)
+    return (await glance(await bytes.peek(GLANCE, signal))) ?? (await whole(await bytes.peek(WINDOW, signal)));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes.read(signal)) {
+    pieces.push(piece);
+    const length = sizeOf(pieces);
+    const early = length >= GLANCE && length - piece.length < GLANCE ? await glance(pieces) : undefined;
+    if (early !== undefined) return early;
+    if (length >= WINDOW) break;
+  }
+  return await whole(pieces);
 }
 
 /** Of the pieces themselves the memory may be given back while what takes a compression off is still at work on it. */
@@ -226,14 +236,3 @@ async function ofCopy<T>(pieces: readonly Uint8Array[], most: number, look: (hea
 }
 
 const sizeOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
-
-async function firstOf(bytes: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of bytes) {
-    pieces.push(piece);
-    length += piece.length;
-    if (length >= WINDOW) break;
-  }
-  return pieces;
-}
