@@ -21,7 +21,7 @@ function memoryOfStep(step: TransformStep): number {
     case "qcow2->raw":
       return 8 * MiB;
     case "raw->qcow2":
-      return 4 * MiB;
+      return 5 * MiB;
     case "gzip":
       return 8 * MiB;
     case "zstd":

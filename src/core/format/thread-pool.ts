@@ -1,8 +1,11 @@
+import { makeRoom } from "./collection.ts";
 import { lzmaBinary } from "./lzma-binary.ts";
 import type { ThreadJob, ThreadReply, ThreadRequest } from "./thread-messages.ts";
 import { threadProgram } from "./thread-program.ts" with { type: "macro" };
 
 const PROGRAM: string = threadProgram();
+/** Bytes that a thread takes when it begins. */
+const COST = 16 << 20;
 /** Milliseconds that a thread waits for another job. */
 const PATIENCE = 100;
 const ENDED = "the thread that packs and unpacks has ended";
@@ -19,7 +22,7 @@ let idle: JobThread | undefined;
 /** A thread that has one job at a time. */
 export class JobThread {
   readonly #url = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
-  readonly #worker = new Worker(this.#url);
+  readonly #worker = new Worker(this.#url, { smol: true });
   readonly #gone = Promise.withResolvers<void>();
   #listener: ThreadListener | undefined;
   #turn = 0;
@@ -40,6 +43,7 @@ export class JobThread {
   /** A thread that has begun the job, and says to `listener` how it goes. */
   static async begin(job: ThreadJob, listener: ThreadListener): Promise<JobThread> {
     const binary = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaBinary();
+    if (idle === undefined) makeRoom(COST);
     const thread = idle ?? new JobThread();
     thread.#busy(listener);
     thread.tell({ kind: "begin", job, binary });
