@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import type { Content, SourceSpec } from "../model/source.ts";
+import type { Content, SourceSpec, Stat } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
 import type { Plugin, ReadContext } from "../plugin.ts";
 import { inParallel } from "../stream.ts";
@@ -31,6 +31,8 @@ export class LookAhead {
   readonly #begun = new WeakSet<SourceSpec>();
   readonly #looks = new Map<SourceSpec, BegunLook>();
   readonly #measures = new Map<SourceSpec, BegunMeasure>();
+  /** What files that were looked at without waiting were found to be. */
+  readonly #stats = new Map<string, Stat>();
 
   constructor(context: PlanContext, { mode }: Pick<Selection, "mode">) {
     this.#context = context;
@@ -40,7 +42,7 @@ export class LookAhead {
       ...context,
       ...(lookNow === undefined
         ? {}
-        : { lookNow: (spec, previous) => (this.#looks.has(spec) ? undefined : lookNow(spec, previous)) }),
+        : { lookNow: (spec, previous) => (this.#looks.has(spec) ? undefined : lookNow(spec, previous, this.#stats)) }),
       look: (spec, previous, signal, quick) =>
         this.#look(spec, previous, quick) ?? context.look(spec, previous, signal, quick),
       ...(measure === undefined
