@@ -84,6 +84,8 @@ export class LookAhead {
     // Requests of the listing that can be sent are sent first.
     await setImmediate();
     if (listed.aborted || this.#begun.has(source)) return;
+    // A file that is what it was is looked at faster than that could begin.
+    if (plugin.physical === undefined && this.context.lookNow?.(source, previous) !== undefined) return;
     this.#begun.add(source);
     const content = this.#context.look(source, previous, signal, false);
     this.#looks.set(source, { previous, content });
