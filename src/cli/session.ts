@@ -105,7 +105,7 @@ export class Session implements AsyncDisposable {
       records: store,
       run: store.run,
       open: (name) => this.backend(name),
-      lookNow: (spec, previous) => unchangedNow(spec, previous),
+      lookNow: (spec, previous, stats) => unchangedNow(spec, previous, { stats }),
       look: async (spec, before, signal, quick) =>
         await this.sources().lookAt(await this.#plain(spec, before, signal), before, signal, quick),
       measure: (spec, wanted, signal) => measureSource(spec, wanted, this.#shell.env, signal),

@@ -60,29 +60,68 @@ export class Channel<T> implements AsyncIterable<T> {
 }
 
 /** Runs `work` and yields what it sends; returns what it returns, throws what it throws. A reader that leaves early still waits for the end. */
-export async function* streamed<T, R>(work: (channel: Channel<T>) => Promise<R>): AsyncGenerator<T, R> {
-  const channel = new Channel<T>();
-  const running = work(channel).then(
-    (value) => {
-      channel.close();
-      return { value };
-    },
-    (error: unknown) => {
-      channel.close();
-      return { error };
-    },
-  );
-  try {
-    // Not `yield*`: thousands of events of a plan would each pass through two generators.
-    do {
-      for (let item = channel.take(); item !== undefined; item = channel.take()) yield item;
-    } while (await channel.more());
-  } finally {
-    await running;
+export function streamed<T, R>(work: (channel: Channel<T>) => Promise<R>): AsyncGenerator<T, R> {
+  return new Stream(work);
+}
+
+/** No `async function*`: thousands of events of a plan would each take several turns in it. Begins with the first `next`. */
+class Stream<T, R> implements AsyncGenerator<T, R> {
+  readonly #work: (channel: Channel<T>) => Promise<R>;
+  readonly #channel = new Channel<T>();
+  #running: Promise<R> | undefined;
+
+  constructor(work: (channel: Channel<T>) => Promise<R>) {
+    this.#work = work;
   }
-  const ended = await running;
-  if ("error" in ended) throw ended.error;
-  return ended.value;
+
+  next(): Promise<IteratorResult<T, R>> {
+    if (this.#running === undefined) {
+      this.#running = this.#begin();
+      // Told to the reader when it has read all that was sent before.
+      this.#running.catch(() => undefined);
+    }
+    const value = this.#channel.take();
+    return value === undefined ? this.#later(this.#running) : Promise.resolve({ value, done: false });
+  }
+
+  async return(value: R | PromiseLike<R>): Promise<IteratorResult<T, R>> {
+    await this.#left();
+    return { value: await value, done: true };
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<T, R>> {
+    await this.#left();
+    throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#left();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #begin(): Promise<R> {
+    try {
+      return await this.#work(this.#channel);
+    } finally {
+      this.#channel.close();
+    }
+  }
+
+  async #later(running: Promise<R>): Promise<IteratorResult<T, R>> {
+    while (await this.#channel.more()) {
+      const value = this.#channel.take();
+      if (value !== undefined) return { value, done: false };
+    }
+    return { value: await running, done: true };
+  }
+
+  /** The reader has left: what goes on is waited for, and how it ends is not told. */
+  async #left(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+  }
 }
 
 /** Runs `work` for every item, `limit` at a time, in order of the items; waits for all, and throws the first error after that. */

@@ -113,19 +113,37 @@ class Queue implements AsyncIterable<Event> {
     this.#progress.clear();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Event, void> {
-    while (true) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      this.#progress.clear();
-      // Not `yield*`, which takes several turns for each of thousands.
-      for (const event of batch) yield event;
-      if (this.#waiting.length > 0) continue;
-      if (this.#isEnded) return;
-      await new Promise<void>((wake) => {
-        this.#wake = wake;
-      });
-      this.#wake = undefined;
-    }
+  /** No generator, which takes several turns for each of thousands. */
+  [Symbol.asyncIterator](): AsyncIterator<Event, undefined> {
+    let batch: readonly Event[] = [];
+    let at = 0;
+    const take = (): IteratorResult<Event, undefined> | undefined => {
+      if (at === batch.length) {
+        batch = this.#waiting;
+        at = 0;
+        this.#waiting = [];
+        this.#progress.clear();
+      }
+      const value = batch[at++];
+      if (value !== undefined) return { value, done: false };
+      at = batch.length;
+      return this.#isEnded ? { value: undefined, done: true } : undefined;
+    };
+    const later = async (): Promise<IteratorResult<Event, undefined>> => {
+      for (;;) {
+        await new Promise<void>((wake) => {
+          this.#wake = wake;
+        });
+        this.#wake = undefined;
+        const found = take();
+        if (found !== undefined) return found;
+      }
+    };
+    return {
+      next: () => {
+        const found = take();
+        return found === undefined ? later() : Promise.resolve(found);
+      },
+    };
   }
 }

@@ -5,7 +5,7 @@ import type { Digest } from "../model/digest.ts";
 import type { ByteRequirements } from "../model/image.ts";
 import type { Address, BackendName } from "../model/name.ts";
 import type { PlanMode } from "../model/plan.ts";
-import type { Content, SourceSpec } from "../model/source.ts";
+import type { Content, SourceSpec, Stat } from "../model/source.ts";
 import type { State } from "../model/state.ts";
 import type { Backend, Plugin } from "../plugin.ts";
 import type { OutgoingBytes } from "../source/context.ts";
@@ -24,8 +24,11 @@ export interface PlanContext {
    * told by size, time and inode alone; its digest is made while its bytes are sent.
    */
   look(spec: SourceSpec, previous: Content | undefined, signal: AbortSignal, quick?: boolean): Promise<Content>;
-  /** The same without waiting, where the source is most likely what it was; undefined: ask `look`. */
-  lookNow?(spec: SourceSpec, previous: Content): Content | undefined;
+  /**
+   * The same without waiting, where the source is most likely what it was; undefined: ask `look`. `stats`: what files were found to be in
+   * this plan. A file that many images name is asked for once.
+   */
+  lookNow?(spec: SourceSpec, previous: Content, stats?: Map<string, Stat>): Content | undefined;
   /** The id of the run. */
   readonly run: string;
   /** What the beginning of a source tells, where it can be seen without a download. */

@@ -17,6 +17,7 @@ export function decide(input: DecisionInput): Step | undefined {
   const { want, absent, mode } = input;
   const step = want === undefined || absent || mode === "destroy" ? decideUnwanted(input) : decideWanted(input, want);
   if (step === undefined) return undefined;
+  if (input.previous === undefined && input.after.length === 0 && input.leftovers.length === 0) return step;
   // What is left under an id that can be given only once is filled, not deleted.
   const filled = step.action === "create" || step.action === "replace" ? input.idHolder?.id : undefined;
   const leftovers = input.leftovers.filter((id) => id !== filled && (!("id" in step) || id !== step.id));

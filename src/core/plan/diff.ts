@@ -34,6 +34,7 @@ export function diff(
   schema: Schema,
   { have, want, recorded, usual, defaults, ignore = [], later = [] }: Compared,
 ): Diff {
+  if (have !== undefined && later.length === 0 && isAsWanted(schema, have, want, recorded)) return SAME;
   const changes: Change[] = [];
   const refused: string[] = [];
   const cleared: string[] = [];
@@ -59,6 +60,18 @@ export function diff(
     cleared.push(...clears(attribute, name, before, after));
   }
   return { changes, refused, cleared };
+}
+
+const SAME: Diff = { changes: [], refused: [], cleared: [] };
+
+/** Every line is exactly what the backend shows, and none was taken out: so it is for nearly every image, and nothing else is compared. */
+function isAsWanted(schema: Schema, have: Attributes, want: Attributes, recorded: Attributes | undefined): boolean {
+  for (const name in want) {
+    const { compare = "live" } = schema[name] ?? {};
+    if (compare !== "live" || !isSame(have[name], want[name])) return false;
+  }
+  for (const name in recorded) if (want[name] === undefined) return false;
+  return true;
 }
 
 /** The two values that count: of a table with keys of its own, only the keys that are or were declared. */
@@ -179,11 +192,15 @@ export const missingIn = ({ missing = {} }: Pick<Observed, "missing">): readonly
 const shown = (attribute: Attribute, value: Value): Shown =>
   attribute.sensitive === true ? { kind: "sensitive" } : { kind: "value", value: attribute.stored?.(value) ?? value };
 
+const UNCHANGED: readonly Change[] = [];
+
 /**
  * Declared attributes that are not what we last saw: another user changed them. `seen` and `have` are what the backend showed then and
  * shows now; `recorded` is what was wanted then.
  */
 export function driftOf(schema: Schema, recorded: Attributes, seen: Attributes, have: Attributes): readonly Change[] {
+  // So it is for nearly every image.
+  if (Object.keys(recorded).every((name) => isSame(seen[name], have[name]))) return UNCHANGED;
   const changes: Change[] = [];
   for (const [name, attribute] of entriesOf(schema)) {
     if (attribute.mode === "computed" || (attribute.compare ?? "live") !== "live" || !Object.hasOwn(recorded, name))

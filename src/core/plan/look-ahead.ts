@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import type { Content, SourceSpec } from "../model/source.ts";
+import type { Content, SourceSpec, Stat } from "../model/source.ts";
 import { canonical } from "../model/value.ts";
 import type { Plugin, ReadContext } from "../plugin.ts";
 import { inParallel } from "../stream.ts";
@@ -31,6 +31,8 @@ export class LookAhead {
   readonly #begun = new WeakSet<SourceSpec>();
   readonly #looks = new Map<SourceSpec, BegunLook>();
   readonly #measures = new Map<SourceSpec, BegunMeasure>();
+  /** What files that were looked at without waiting were found to be. */
+  readonly #stats = new Map<string, Stat>();
 
   constructor(context: PlanContext, { mode }: Pick<Selection, "mode">) {
     this.#context = context;
@@ -40,7 +42,7 @@ export class LookAhead {
       ...context,
       ...(lookNow === undefined
         ? {}
-        : { lookNow: (spec, previous) => (this.#looks.has(spec) ? undefined : lookNow(spec, previous)) }),
+        : { lookNow: (spec, previous) => (this.#looks.has(spec) ? undefined : lookNow(spec, previous, this.#stats)) }),
       look: (spec, previous, signal, quick) =>
         this.#look(spec, previous, quick) ?? context.look(spec, previous, signal, quick),
       ...(measure === undefined
@@ -82,6 +84,8 @@ export class LookAhead {
     // Requests of the listing that can be sent are sent first.
     await setImmediate();
     if (listed.aborted || this.#begun.has(source)) return;
+    // A file that is what it was is looked at faster than that could begin.
+    if (plugin.physical === undefined && this.context.lookNow?.(source, previous) !== undefined) return;
     this.#begun.add(source);
     const content = this.#context.look(source, previous, signal, false);
     this.#looks.set(source, { previous, content });

@@ -172,7 +172,7 @@ class Planner {
     const absent = resource?.state === "absent";
     this.#complain(address, wish, found);
     const removed = removalOf(this.#context.config, address);
-    const dependencies = resource === undefined ? [] : dependenciesOf(resource);
+    const dependencies = resource === undefined ? NONE : dependenciesOf(resource);
     const input: DecisionInput = {
       address,
       ...(previous === undefined ? {} : { previous }),
@@ -181,7 +181,7 @@ class Planner {
       want: wish,
       absent,
       ...found,
-      after: [...new Set([...dependencies, ...found.after])],
+      after: dependencies.length + found.after.length === 0 ? NONE : [...new Set([...dependencies, ...found.after])],
       replace: this.#selection.replace.some((pattern) => matches(pattern, address)),
       adopt: this.#selection.adopt || resource?.adopt === true,
       ...(removed === undefined ? {} : { removed: removed.destroy ? "destroy" : "keep" }),

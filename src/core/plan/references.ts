@@ -4,6 +4,7 @@ import type { Step } from "../model/plan.ts";
 import type { Recorded, State } from "../model/state.ts";
 import type { Attributes } from "../model/value.ts";
 import type { Plugin } from "../plugin.ts";
+import { NONE } from "./found.ts";
 import { insertBefore } from "./name-moves.ts";
 
 // Images that are made from other images of the file, by their ids. Pure.
@@ -33,8 +34,8 @@ function idAfter(step: Step | undefined, known: Recorded | undefined): IdAfter {
 }
 
 function resolveReferences(resource: Resource, idOf: (address: Address) => IdAfter): ResolvedReferences {
-  const found = Object.entries(resource.references ?? {}).map(([name, address]) => ({ name, after: idOf(address) }));
-  if (found.length === 0) return { resource, later: [], missing: [] };
+  if (resource.references === undefined) return { resource, later: NONE, missing: NONE };
+  const found = Object.entries(resource.references).map(([name, address]) => ({ name, after: idOf(address) }));
   const known = found.flatMap(({ name, after }) => (after.kind === "known" ? [[name, after.id] as const] : []));
   return {
     resource: { ...resource, want: { ...resource.want, ...Object.fromEntries(known) } },

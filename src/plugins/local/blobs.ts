@@ -30,12 +30,17 @@ export class Blobs {
     return true;
   }
 
-  /** The same, without a thread. */
-  areWholeNow(all: readonly StoreBlob[]): boolean {
+  /** The same, without a thread. `sizes`: what was found of blobs before; one that many images have is looked at once. */
+  areWholeNow(all: readonly StoreBlob[], sizes: Map<string, number | undefined>): boolean {
     return all.every(({ sha256, size }) => {
-      const found = lstatSync(`${this.#directory}/${sha256}`, { throwIfNoEntry: false });
-      return found?.isFile() === true && found.size === size;
+      if (!sizes.has(sha256)) sizes.set(sha256, this.#sizeNow(sha256));
+      return sizes.get(sha256) === size;
     });
+  }
+
+  #sizeNow(sha256: string): number | undefined {
+    const found = lstatSync(`${this.#directory}/${sha256}`, { throwIfNoEntry: false });
+    return found?.isFile() === true ? found.size : undefined;
   }
 
   /** Streams bytes into the store; the same bytes are kept once. `combined` is the sha256 of `before` followed by them. */

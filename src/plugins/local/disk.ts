@@ -40,6 +40,19 @@ export function readPlainNow(path: string): string {
   }
 }
 
+/**
+ * The beginning of what is at a path, for a text of which a part is told from the whole: one look and one read fewer. A pipe or a socket
+ * cannot be read at a position, and is an error.
+ */
+export function readBeginningNow(path: string): string {
+  const file = fs.openSync(path, FLAGS);
+  try {
+    return room.toString("utf8", 0, fs.readSync(file, room, 0, room.length, 0));
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
 /** To be awaited; without a promise where it was made at once. */
 type Soon<T> = T | Promise<T>;
 

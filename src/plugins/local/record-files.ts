@@ -1,6 +1,6 @@
 import { errno, Failure } from "images";
 import type { Blobs } from "./blobs.ts";
-import { type Disk, readPlainNow } from "./disk.ts";
+import { type Disk, readBeginningNow, readPlainNow } from "./disk.ts";
 import { partsOf } from "./entry.ts";
 import { recordNames, recordOf, type StoreEntry } from "./record.ts";
 import type { ListedEntry } from "./store.ts";
@@ -40,9 +40,10 @@ export class RecordFiles {
 
   /** The same, some at a time, and whether the bytes of each are there. */
   list(note: Note): AsyncGenerator<readonly ListedEntry[]> {
+    const sizes = new Map<string, number | undefined>();
     const now = (file: string) => {
       const entry = this.#entryNow(file, note);
-      return entry && { entry, isWhole: this.#blobs.areWholeNow(partsOf(entry)) };
+      return entry && { entry, isWhole: this.#blobs.areWholeNow(partsOf(entry), sizes) };
     };
     return this.#batches(now, async (file) => {
       const entry = await this.entry(file, note);
@@ -59,8 +60,11 @@ export class RecordFiles {
   /** The same, without a thread. */
   #entryNow(file: string, note?: Note): StoreEntry | undefined {
     let result: StoreEntry | string | undefined;
+    const path = this.#pathOf(file);
     try {
-      result = recordOf(readPlainNow(this.#pathOf(file)), file);
+      result = recordOf(readBeginningNow(path), file);
+      // It may be a large one, or no file: only JSON that is whole is a record.
+      if (typeof result === "string") result = recordOf(readPlainNow(path), file);
     } catch (thrown) {
       result = whyUnread(thrown);
     }

@@ -29,7 +29,12 @@ const turns = async (count: number): Promise<void> => {
 };
 
 /** One declared image with a record; its source is looked at by `look`. */
-function recorded(look: () => Promise<Content>, mode: PlanMode = "normal") {
+function recorded(
+  look: () => Promise<Content>,
+  mode: PlanMode = "normal",
+  more: Pick<PlanContext, "lookNow"> & { readonly on?: Plugin } = {},
+) {
+  const { on = plugin, ...quick } = more;
   const declared = resource({});
   const config: Config = {
     file: "/images.toml",
@@ -57,6 +62,7 @@ function recorded(look: () => Promise<Content>, mode: PlanMode = "normal") {
       begun.resolve("listed");
       return await look();
     },
+    ...quick,
     measure: async () => {
       looked.beginnings += 1;
       return { format: "raw" };
@@ -71,7 +77,7 @@ function recorded(look: () => Promise<Content>, mode: PlanMode = "normal") {
   ];
   const ahead = new LookAhead(context, { mode });
   const during = async <T>(listing: Promise<T>) =>
-    await ahead.during(listing, plugin, lookups, { signal, note: () => undefined });
+    await ahead.during(listing, on, lookups, { signal, note: () => undefined });
   const source = declared.source ?? never();
   const asked = async (before: Content = previous, quick = false) =>
     await ahead.context.look(source, before, signal, quick);
@@ -130,4 +136,20 @@ test("a plan that only updates the state looks at no source", async () => {
   const { during, looked } = recorded(async () => previous, "refresh-only");
   await during(Promise.resolve());
   expect(looked).toEqual({ contents: 0, beginnings: 0 });
+});
+
+test("a file that is what it was is not looked at ahead, and asked for once; where its beginning is wanted, it is looked at", async () => {
+  const { physical, ...on } = plugin;
+  const stats: unknown[] = [];
+  const lookNow: PlanContext["lookNow"] = (_, content, seen) => {
+    stats.push(seen);
+    return content;
+  };
+  const { during, looked } = recorded(async () => previous, "normal", { lookNow, on });
+  await during(turns(5));
+  expect(looked).toEqual({ contents: 0, beginnings: 0 });
+  expect(stats).toEqual([new Map()]);
+  const other = recorded(async () => previous, "normal", { lookNow });
+  expect(await other.during(other.begun)).toBe("listed");
+  expect(other.looked).toEqual({ contents: 1, beginnings: 1 });
 });

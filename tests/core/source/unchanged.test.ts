@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { mkdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Content, FileSource } from "../../../src/core/model/source.ts";
+import type { Content, FileSource, Stat } from "../../../src/core/model/source.ts";
 import { unchangedNow } from "../../../src/core/source/open/index.ts";
 import { type Bench, bench, declared, fileSource, hash, never, noise } from "./kit.ts";
 
@@ -10,7 +10,7 @@ const BYTES = noise(5000);
 
 /** What an unwaiting look says, however slow this machine is just now. */
 const atOnce = (spec: FileSource, previous: Content): Content | undefined =>
-  unchangedNow(spec, previous, (path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
+  unchangedNow(spec, previous, { statNow: (path) => statSync(path, { bigint: true, throwIfNoEntry: false }) });
 
 async function seen(place: Bench, more: Partial<FileSource> = {}) {
   const path = await place.file("a.img", BYTES);
@@ -71,4 +71,26 @@ test("a file that was touched, replaced, linked elsewhere, or is gone or none is
   await writeFile(other, BYTES);
   await symlink(other, path);
   expect(atOnce(spec, content)).toBeUndefined();
+});
+
+test("a file that many images name is asked for once, and each is compared with what it was made from", async () => {
+  await using place = await bench();
+  const { path, spec, content } = await seen(place);
+  const asked: string[] = [];
+  const stats = new Map<string, Stat>();
+  const look = (previous: Content) =>
+    unchangedNow(spec, previous, {
+      stats,
+      statNow: (path) => {
+        asked.push(path);
+        return statSync(path, { bigint: true, throwIfNoEntry: false });
+      },
+    });
+  const { stat } = content;
+  expect([look(content), look({ ...content, ...(stat && { stat: { ...stat, mtime: "1" } }) }), look(content)]).toEqual([
+    content,
+    undefined,
+    content,
+  ]);
+  expect(asked).toEqual([path]);
 });
