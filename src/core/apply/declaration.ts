@@ -12,6 +12,7 @@ import type { ApplyContext } from "./context.ts";
 export function declarationAt({ config, records }: ApplyContext, address: Address): Resource {
   const found = resourceAt(config, address);
   if (found === undefined) throw new Failure("plan.moved", "is not declared", { address, hint: "plan again" });
+  if (found.references === undefined) return found;
   const { resource, missing } = withIds(found, records);
   const [name] = missing;
   if (name === undefined) return resource;

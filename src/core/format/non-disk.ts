@@ -36,12 +36,21 @@ export function nonDiskKind(head: Uint8Array, tail: Uint8Array | undefined): str
   if (isCompress(head)) return "compress data (.Z)";
   if (isZlib(head)) return "zlib data";
   if (tail?.length === 512 && ascii("koly").every((byte, at) => tail[at] === byte)) return "an Apple disk image (DMG)";
+  if (!mayBeText(head)) return undefined;
   const text = textOf(head);
   if (HTML.test(text)) return PAGE;
   if (MARKUP.test(text)) return "an XML document";
   if (isJson(head, text)) return "a JSON document";
   return SIGNATURE.test(text) ? "an OpenPGP or PEM file" : undefined;
 }
+
+/** Whether its first letter, behind what may be white space, is one that text of a kind below begins with. */
+function mayBeText(head: Uint8Array): boolean {
+  const first = head.find((byte) => byte !== 32 && !(byte >= 9 && byte <= 13));
+  // Beyond ASCII: white space of other kinds, or the mark of UTF-8.
+  return first !== undefined && (first >= 128 || TEXT_BEGINS.has(first));
+}
+const TEXT_BEGINS: ReadonlySet<number> = new Set(ascii("<{[-"));
 
 /** Its magic, and a plausible width of its codes. */
 const isCompress = ([first, second, flags = 0]: Uint8Array): boolean =>

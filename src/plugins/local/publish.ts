@@ -4,6 +4,9 @@ import { ROBOTS } from "./pages.ts";
 import type { ImageStore, Show } from "./store.ts";
 import { indexes, productVersions } from "./streams.ts";
 
+/** Milliseconds between two writings of the indexes, at least: all records are read for each. */
+const LEAST = 3000;
+
 /** Has a store write what it shows of itself: the indexes for programs, the pages for people. */
 export class Publisher {
   readonly show: Show;
@@ -29,7 +32,7 @@ export class Publisher {
       await this.#store.publish(this.show);
     } finally {
       this.#isPublishing = false;
-      this.#due = performance.now() + Math.max(1000, 10 * (performance.now() - began));
+      this.#due = performance.now() + Math.max(LEAST, 10 * (performance.now() - began));
     }
   }
 }
