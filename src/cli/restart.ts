@@ -8,8 +8,14 @@ import { resolve } from "node:path";
  */
 const SETTING = "BUN_JSC_thresholdForFTLOptimizeAfterWarmUp";
 const LATE = "1000000";
-/** A file of about a thousand images: from here on more is gained than the 20 ms of another start. */
-const LARGE = 32 * 1024;
+/**
+ * The same of the second compiler, for an apply: what it does for each of a thousand images runs too seldom to earn what compiling it costs, a
+ * tenth of all CPU and 8 MB. This is 16 times as often; for some thousand images it would be too late.
+ */
+const SECOND = "BUN_JSC_thresholdForOptimizeAfterWarmUp";
+const LATER = "16000";
+/** A file of about a thousand images: from here on more is gained than the 20 ms of another start. And one of two thousand. */
+const [LARGE, LARGER] = [32 * 1024, 96 * 1024];
 
 /** The program as it was called. */
 interface Called {
@@ -27,7 +33,8 @@ export function tunedFor({ words, cwd, env }: Called): NodeJS.ProcessEnv | undef
   const found = statSync(file, { throwIfNoEntry: false });
   if (found?.isFile() !== true || found.size < LARGE) return undefined;
   if ([...words, ...Object.values(env), readFileSync(file, "utf8")].some(mayName)) return undefined;
-  return { ...env, [SETTING]: LATE };
+  const isSecond = command === "apply" && found.size < LARGER && env[SECOND] === undefined;
+  return { ...env, [SETTING]: LATE, ...(isSecond ? { [SECOND]: LATER } : {}) };
 }
 
 /** Whether a text names a file that the caller opened, as `--var-file <(…)` does, or a configuration that may: a new start closes them. */
@@ -43,12 +50,13 @@ function optionOf(words: readonly string[], option: RegExp): string | undefined 
 
 /**
  * Begins again in the same process, where that makes a large plan faster; else returns. Nothing may have been opened or read before. What
- * this program starts does not get the setting.
+ * this program starts does not get the settings.
  */
 export function restartTuned(): void {
   const { env, argv, argv0, execPath } = process;
   try {
     const tuned = isCompiled() ? tunedFor({ words: argv.slice(2), cwd: process.cwd(), env }) : undefined;
+    if (env[SETTING] === LATE && env[SECOND] === LATER) delete env[SECOND];
     delete env[SETTING];
     if (tuned === undefined || process.execve === undefined) return;
     // The runtime says on stderr that this is experimental. Where it is not there, or fails, the plan is made without it.

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { tunedFor } from "../../src/cli/restart.ts";
 
 const IMAGES = resolve("dist/images");
+const SECOND = "BUN_JSC_thresholdForOptimizeAfterWarmUp";
 const SETTING = "BUN_JSC_thresholdForFTLOptimizeAfterWarmUp";
 const why =
   process.platform === "linux" && existsSync(IMAGES) ? "" : " (skipped: dist/images is not built, or not Linux)";
@@ -43,6 +44,14 @@ test("a large file is worth another start; a small one, one that is not there, a
   expect(isTuned(large, [])).toBe(false);
 });
 
+test("an apply of some thousand images is left its second compiler, one of a thousand is not", async () => {
+  const [some, many] = [await directory(1000), await directory(3000)];
+  const second = (cwd: string, command: string) => tunedFor({ words: [command], cwd, env: {} })?.[SECOND];
+  expect(second(some, "apply")).toBe("16000");
+  expect(second(some, "plan")).toBeUndefined();
+  expect(second(many, "apply")).toBeUndefined();
+});
+
 test("the file is the one that is named", async () => {
   const [large, small] = [await directory(1000), await directory(10)];
   for (const words of [
@@ -55,20 +64,24 @@ test("the file is the one that is named", async () => {
   expect(isTuned(large, ["plan", "--file", join(small, "images.toml")])).toBe(false);
 });
 
-test.skipIf(why !== "")(`a large plan runs with the setting, and says nothing of it${why}`, async () => {
-  const cwd = await directory(1000);
-  const { exited, stdout, stderr, pid } = bash('mkfifo vars.toml && exec "$0" plan --var-file vars.toml', cwd);
-  // It waits for its variables.
-  let environment = "";
-  while (!environment.includes(SETTING)) {
-    environment = await readFile(`/proc/${pid}/environ`, "utf8");
-    await new Promise((wake) => setImmediate(wake));
-  }
-  await writeFile(join(cwd, "vars.toml"), 'x = "y"\n');
-  expect(await new Response(stderr).text()).not.toContain("xperimental");
-  expect(await new Response(stdout).text()).toContain("No changes");
-  expect(await exited).toBe(0);
-});
+for (const [command, settings] of [
+  ["plan", [SETTING]],
+  ["apply", [SETTING, SECOND]],
+] as const)
+  test.skipIf(why !== "")(`a large ${command} runs with its settings, and says nothing of them${why}`, async () => {
+    const cwd = await directory(1000);
+    const { exited, stdout, stderr, pid } = bash(`mkfifo vars.toml && exec "$0" ${command} --var-file vars.toml`, cwd);
+    // It waits for its variables.
+    let environment = "";
+    while (!settings.every((one) => environment.includes(one))) {
+      environment = await readFile(`/proc/${pid}/environ`, "utf8");
+      await new Promise((wake) => setImmediate(wake));
+    }
+    await writeFile(join(cwd, "vars.toml"), 'x = "y"\n');
+    expect(await new Response(stderr).text()).not.toContain("xperimental");
+    expect(await new Response(stdout).text()).toContain("No changes");
+    expect(await exited).toBe(0);
+  });
 
 test.skipIf(why !== "")(`files that the caller opened are still there${why}`, async () => {
   const cwd = await directory(1000);
