@@ -42,15 +42,21 @@ export class Hashers implements Disposable {
     this.#options = options;
   }
 
-  /** Resolves when there is room for more. */
-  async update(bytes: Uint8Array): Promise<void> {
-    for (const lane of this.#begun().values()) await lane.update(bytes);
+  /** Resolves when there is room for more; undefined: there is. */
+  update(bytes: Uint8Array): Promise<void> | undefined {
+    const lanes = this.#begun();
+    const only = lanes.size === 1 ? lanes.get(this.#names[0] ?? "sha256") : undefined;
+    return only === undefined ? updated(lanes.values(), bytes) : only.update(bytes);
   }
 
   /** The digests of all that was given, in hex. */
   async end(): Promise<Hashes> {
-    const made = await Promise.all([...this.#begun()].map(async ([name, lane]) => [name, await lane.end()] as const));
-    return new Map(made);
+    const made = new Map<HashName, string>();
+    // Those on threads end side by side.
+    const ends = [...this.#begun()].map(([name, lane]) => ({ name, hex: lane.end() }));
+    if (ends.length > 1) await Promise.all(ends.map(({ hex }) => hex));
+    for (const { name, hex } of ends) made.set(name, await hex);
+    return made;
   }
 
   /** The sha256 of what came until now; undefined when it is not among them. */
@@ -73,6 +79,10 @@ export class Hashers implements Disposable {
     this.#lanes = new Map(this.#names.map((name, i) => [name, stays(name, i) ? here(name) : elsewhere(name)]));
     return this.#lanes;
   }
+}
+
+async function updated(lanes: Iterable<Lane>, bytes: Uint8Array): Promise<void> {
+  for (const lane of lanes) await lane.update(bytes);
 }
 
 /** Those that are digests of the model, in its own form. */

@@ -41,10 +41,16 @@ export class Verifier implements Disposable {
     return new Verifier(expectation, new Hashers(names, options), signature);
   }
 
-  async update(bytes: Uint8Array): Promise<void> {
+  /** Resolves when there is room for more; undefined: there is. */
+  update(bytes: Uint8Array): Promise<void> | undefined {
     this.#size += bytes.length;
-    await this.#hashing.update(bytes);
-    await this.#signature?.update(bytes);
+    const hashed = this.#hashing.update(bytes);
+    return this.#signature === undefined ? hashed : this.#signed(this.#signature, hashed, bytes);
+  }
+
+  async #signed(signature: SignatureCheck, hashed: Promise<void> | undefined, bytes: Uint8Array): Promise<void> {
+    await hashed;
+    await signature.update(bytes);
   }
 
   /** sha256 of what came until now. */
