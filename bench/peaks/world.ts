@@ -75,6 +75,9 @@ export class PeakWorld implements AsyncDisposable {
     } finally {
       await rm(directory, { recursive: true });
       await rm(cache, { recursive: true, force: true });
+      // With its bucket: those of all runs would fill the memory of the machine.
+      await this.#s3?.[Symbol.asyncDispose]();
+      this.#s3 = undefined;
     }
   }
 

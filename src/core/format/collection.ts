@@ -5,7 +5,7 @@ const EVERY = Bun.isMainThread ? 8 << 20 : 4 << 20;
 const NOTHING = 112 << 20;
 /** Near the most that a run may take, it is looked at more often. */
 const SOON = 4 << 20;
-const NEAR = 125 << 20;
+const NEAR = 120 << 20;
 /** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
 const REST = 4;
 /** Bytes that flow before the memory of what went with them is looked at. */

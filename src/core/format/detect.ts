@@ -97,12 +97,16 @@ function isLzma(head: Uint8Array): boolean {
   return isPower && dictionary >= 4096 && dictionary <= 2 ** 30 && isPlausible;
 }
 
+/** A frame without data, of any length. */
+export const isPadding = (head: Uint8Array, at = 0): boolean =>
+  ((head[at] ?? 0) & 0xf0) === 0x50 && has(head, at + 1, 0x2a, 0x4d, 0x18);
+
 /** A frame of zstd or lz4, or the frames without data that both may have before it. */
 function framesOf(head: Uint8Array): "zst" | "lz4" | undefined {
   for (let at = 0; at + 4 <= head.length; ) {
     if (has(head, at, 0x28, 0xb5, 0x2f, 0xfd)) return "zst";
     if (has(head, at, 0x04, 0x22, 0x4d, 0x18)) return (head[at + 4] ?? 0) >>> 6 === 1 ? "lz4" : undefined;
-    if (((head[at] ?? 0) & 0xf0) !== 0x50 || !has(head, at + 1, 0x2a, 0x4d, 0x18) || head.length < at + 8) return;
+    if (!isPadding(head, at) || head.length < at + 8) return;
     at += 8 + viewOf(head).getUint32(at + 4, true);
   }
   return undefined;

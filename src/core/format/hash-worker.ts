@@ -56,7 +56,7 @@ class HashThread {
     const memory = new SharedArrayBuffer(PLACES * PLACE);
     this.#memory = new Uint8Array(memory);
     this.#url = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
-    this.#worker = new Worker(this.#url);
+    this.#worker = new Worker(this.#url, { smol: true });
     this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
       if (typeof data === "number") this.#taken += data;
       else this.#hexes.set(data.id, data.hex);

@@ -16,10 +16,14 @@ export async function identifyFile(
     return await identifyAt(file, file.size, options, signal);
   }
   const detected = await identifyBytes(small.bytes, options, signal);
-  // What takes a compression off may still be at work on them.
-  if (detected.layers.length === 0) free(small.bytes);
-  else countAllocated(small.bytes);
+  giveBack(small.bytes, detected);
   return detected;
+}
+
+/** Bytes that were looked at. What takes a compression off may still be at work on them. */
+function giveBack(bytes: Uint8Array, { layers }: Detected): void {
+  if (layers.length === 0) free(bytes);
+  else countAllocated(bytes);
 }
 
 /** The same of all bytes of a file. */
@@ -43,7 +47,9 @@ async function identifyAt(
   const head = await file.read(0, WINDOW, "again");
   const from = Math.max(0, size - 512);
   const tail = size <= head.length ? head.subarray(from) : await file.read(from, 512, "again");
-  return await identifyEnds({ head, tail, size }, options, file, signal);
+  const detected = await identifyEnds({ head, tail, size }, options, file, signal);
+  giveBack(head, detected);
+  return detected;
 }
 
 /** By the beginning and the end of a file, and by its tables. */

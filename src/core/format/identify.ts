@@ -2,16 +2,19 @@ import { Failure } from "../failure.ts";
 import type { Format } from "../model/image.ts";
 import { type ByteStream, bytesOf, join, peek } from "./bytes.ts";
 import { decompress, type Packing } from "./compression.ts";
-import { type DetectedKind, detect, HEAD, wordsOf } from "./detect.ts";
+import { type DetectedKind, detect, HEAD, isPadding, wordsOf } from "./detect.ts";
 import { empty, truncated } from "./failures.ts";
 import { memoryToUnpack } from "./memory.ts";
 import { isOvf, NoSingleDisk } from "./ovf.ts";
+import { showsTable } from "./qcow2/check.ts";
 import { untar } from "./tar.ts";
 import { refuseUnsafe } from "./unsafe.ts";
 import { unzip } from "./unzip.ts";
 
 /** What of a stream is looked at: enough for the first block of any compression. */
 export const WINDOW = 3 << 19;
+/** What is looked at first: enough for most. A head is held until its image has its turn, and more of it has to be unpacked to be seen. */
+export const GLANCE = 1 << 18;
 /** Wrappings within each other that are taken off; more is an attack. */
 const DEPTH = 4;
 
@@ -65,11 +68,28 @@ export async function identify(
   return { detected: await identifyHead(head, options, signal), whole };
 }
 
-/** The same from the first `WINDOW` bytes. */
+/** The same from fewer bytes than `WINDOW`; undefined where more of them might tell more, or something else. */
+export async function identifyEarly(
+  head: Uint8Array,
+  options: IdentifyOptions = {},
+  signal?: AbortSignal,
+): Promise<Detected | undefined> {
+  let isSure = false;
+  const look = (inside: Uint8Array, format: Format): void => {
+    const isWhole = format === "qcow2" ? showsTable(inside) : format === "raw" && inside !== head;
+    isSure = isWhole && inside.length >= HEAD && !isPadding(inside);
+  };
+  // A failure is that of the whole window: what is cut off here need not be damaged.
+  const detected = await identifyHead(head, options, signal, look).catch(() => undefined);
+  return isSure ? detected : undefined;
+}
+
+/** The same from the first `WINDOW` bytes. `look`: called with the beginning of the image itself, and its format. */
 export async function identifyHead(
   head: Uint8Array,
   options: IdentifyOptions = {},
   signal?: AbortSignal,
+  look?: (inside: Uint8Array, format: Format) => void,
 ): Promise<Detected> {
   const layers: Layer[] = [];
   const size = options.size === undefined ? {} : { size: options.size };
@@ -109,6 +129,7 @@ export async function identifyHead(
       if (isOutermost && inside.length === 0) throw empty("the source");
       if (isOutermost) refuseUnsafe(found.format, inside, options.size, options.tail);
       else refuseUnsafe(found.format, inside);
+      look?.(inside, found.format);
       const { kind: _, ...image } = found;
       const disk = isOva(found, inside) ? await ovaDisk(head, options, signal) : {};
       return { layers, ...image, ...disk, ...size, ...(memory === 0 ? {} : { memory }) };

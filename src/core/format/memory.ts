@@ -2,8 +2,14 @@ import { viewOf } from "./bytes.ts";
 import type { Packing } from "./compression.ts";
 
 const MiB = 1 << 20;
-/** A thread with its own heap, and the pieces on their way to it and back. */
-const THREAD = 6 * MiB;
+/** A thread with its own heap and what it compiles, and the pieces on their way to it and back. */
+const THREAD = 9 * MiB;
+/** Its window is small, but not its buffers, and those of the flow before and behind it. */
+const GZ = 3 * MiB;
+/** bzip2 is on a thread as well, which compiles less and holds more. */
+const BZ2 = 12 * MiB;
+/** What zstd holds beside its window. */
+const ZSTD = 7 * MiB;
 /** lz4 gives pieces faster than they are taken, so that more of them wait, and two at once make nothing faster. */
 const LZ4 = 10 * MiB;
 /** What most that is published is packed with. */
@@ -13,16 +19,16 @@ const USUAL = 8 * MiB;
 export function memoryToUnpack(packing: Packing, head: Uint8Array): number {
   switch (packing) {
     case "gz":
-      return MiB;
+      return GZ;
     case "bz2":
       // The level in hundreds of thousands of bytes, each of which takes five.
-      return 2 * THREAD + ((head[3] ?? 0x39) - 0x30) * 500_000;
+      return BZ2 + ((head[3] ?? 0x39) - 0x30) * 500_000;
     case "xz":
       return THREAD + xzDictionary(head);
     case "lzma":
       return THREAD + (head.length < 5 ? USUAL : viewOf(head).getUint32(1, true));
     case "zst":
-      return THREAD + zstdWindow(head);
+      return ZSTD + zstdWindow(head);
     case "lz4":
       return LZ4;
     default:

@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import { ByteReader, type ByteStream, copyOf } from "./bytes.ts";
+import { makeRoom } from "./collection.ts";
 import { SLICE } from "./engine.ts";
 import { lzmaBinary } from "./lzma-binary.ts";
 import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-messages.ts";
@@ -8,6 +9,8 @@ import { threadProgram } from "./thread-program.ts" with { type: "macro" };
 const PROGRAM: string = threadProgram();
 /** Pieces that are asked for ahead, so that the thread works while the last one is used. */
 const AHEAD = 2;
+/** Bytes that a thread takes when it begins. */
+const COST = 16 << 20;
 const ENDED = "the thread that packs and unpacks has ended";
 
 type Event = Exclude<ThreadReply, { readonly kind: "more" }> | { readonly kind: "broken"; readonly reason: unknown };
@@ -42,7 +45,7 @@ export async function* onThread(job: ThreadJob, input: ByteStream, signal?: Abor
 
 class Thread implements AsyncDisposable {
   readonly #url = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
-  readonly #worker = new Worker(this.#url);
+  readonly #worker = new Worker(this.#url, { smol: true });
   readonly #reader: ByteReader;
   readonly #signal: AbortSignal | undefined;
   readonly #events: Event[] = [];
@@ -68,6 +71,7 @@ class Thread implements AsyncDisposable {
 
   static async start(job: ThreadJob, input: ByteStream, signal: AbortSignal | undefined): Promise<Thread> {
     const binary = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaBinary();
+    makeRoom(COST);
     const thread = new Thread(input, signal);
     thread.tell({ kind: "begin", job, binary });
     return thread;

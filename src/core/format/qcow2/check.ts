@@ -28,6 +28,12 @@ export function checkHead(head: Uint8Array, size: number | undefined): void {
   }
 }
 
+/** Whether all of the table that `checkHead` looks at is in the head. */
+export function showsTable(head: Uint8Array): boolean {
+  const { l1Offset, l1Entries } = parseHeader(head, nameIn(head));
+  return l1Offset + l1Entries * 8 <= head.length;
+}
+
 /** The same of an image that can be read at any place: all that its tables name lies within it, and not upon each other. */
 export async function checkTables(image: RandomAccess): Promise<void> {
   const head = await image.read(0, HEADER_LENGTH, "again");

@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { inflateRaw, zstdDecompress } from "node:zlib";
 import type { RandomAccess } from "../access.ts";
 import { PIECE, viewOf } from "../bytes.ts";
+import { abandon, free } from "../collection.ts";
 import { corrupt, truncated } from "../failures.ts";
 import { inOrder } from "../in-order.ts";
 import { DEFAULT_LIMIT, tooLarge } from "../limit.ts";
@@ -113,6 +114,7 @@ async function load(
       const packed = await image.read(extent.host, extent.packed, "packed");
       if (packed.length === 0) throw truncated(IMAGE);
       const data = await unpack(packed, header, packed.length < extent.packed);
+      free(packed);
       return { kind: "data", offset: extent.guest, data: data.subarray(0, extent.length) };
     }
     default:
@@ -135,5 +137,7 @@ async function unpack(packed: Uint8Array, header: Qcow2Header, atEnd: boolean): 
     }
   })();
   if (data.length !== header.cluster) throw broken();
+  // As much again was made ready for what does not come any more.
+  abandon(data);
   return data;
 }

@@ -1,5 +1,6 @@
+import { countAllocated } from "../../format/collection.ts";
 import type { Detected } from "../../format/identify.ts";
-import { identifyHead, WINDOW } from "../../format/identify.ts";
+import { GLANCE, identifyEarly, identifyHead, WINDOW } from "../../format/identify.ts";
 import { identifyBytes, identifyFile } from "../../format/identify-file.ts";
 import type { Address } from "../../model/name.ts";
 import type { Content, FileSource, PlainSource, UrlSource } from "../../model/source.ts";
@@ -206,17 +207,32 @@ export async function detect(
 ): Promise<Detected> {
   if (bytes.held !== undefined) return await identifyBytes(bytes.held, { member }, signal);
   if (path !== undefined) return await identifyFile(path, { member }, signal);
-  const pieces = (await bytes.peek?.(WINDOW, signal)) ?? (await firstOf(bytes.read(signal)));
-  return await identifyHead(Buffer.concat(pieces).subarray(0, WINDOW), { member, size: bytes.size, tail }, signal);
-}
-
-async function firstOf(bytes: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  const options = { member, size: bytes.size, tail };
+  const glance = async (first: readonly Uint8Array[]) =>
+    await ofCopy(first, GLANCE, (head) => identifyEarly(head, options, signal));
+  const whole = async (pieces: readonly Uint8Array[]) =>
+    await ofCopy(pieces, WINDOW, (head) => identifyHead(head, options, signal));
+  if (bytes.peek !== undefined)
+    return (await glance(await bytes.peek(GLANCE, signal))) ?? (await whole(await bytes.peek(WINDOW, signal)));
   const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of bytes) {
+  for await (const piece of bytes.read(signal)) {
     pieces.push(piece);
-    length += piece.length;
+    const length = sizeOf(pieces);
+    const early = length >= GLANCE && length - piece.length < GLANCE ? await glance(pieces) : undefined;
+    if (early !== undefined) return early;
     if (length >= WINDOW) break;
   }
-  return pieces;
+  return await whole(pieces);
 }
+
+/** Of the pieces themselves the memory may be given back while what takes a compression off is still at work on it. */
+async function ofCopy<T>(pieces: readonly Uint8Array[], most: number, look: (head: Uint8Array) => Promise<T>) {
+  const head = Buffer.concat(pieces, Math.min(most, sizeOf(pieces)));
+  try {
+    return await look(head);
+  } finally {
+    countAllocated(head);
+  }
+}
+
+const sizeOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
