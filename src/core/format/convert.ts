@@ -2,7 +2,7 @@ import { chmod, type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Format } from "../model/image.ts";
 import { FileAccess } from "./access.ts";
-import type { ByteStream } from "./bytes.ts";
+import { type ByteStream, gathered, PIECE } from "./bytes.ts";
 import { corrupt, empty, needsFile, unsupported } from "./failures.ts";
 import { WINDOW } from "./identify.ts";
 import { DEFAULT_LIMIT, limited, tooLarge } from "./limit.ts";
@@ -69,7 +69,7 @@ export async function* convert(
 async function spool(input: ByteStream, path: string, signal: AbortSignal | undefined): Promise<void> {
   const file = await open(path, "wx", 0o600);
   try {
-    await writeSparse(file, sparse(input, signal), signal);
+    await writeSparse(file, sparse(gathered(input, PIECE), signal), signal);
   } finally {
     await file.close();
   }

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { ByteReader, type ByteStream, viewOf } from "./bytes.ts";
+import { withCollection } from "./collection.ts";
 import { corrupt, truncated, unsupported } from "./failures.ts";
 import { inflated } from "./gunzip.ts";
 import { DEFAULT_LIMIT, limited, tooLarge } from "./limit.ts";
@@ -75,7 +76,8 @@ async function* content(
   const from = reader.offset;
   let crc = 0;
   let size = 0;
-  const bytes = entry.method === STORED ? copiedOut(reader.pieces(entry.packed, ZIP), lent) : inflated(reader, ZIP);
+  const bytes =
+    entry.method === STORED ? copiedOut(reader.pieces(entry.packed, ZIP), lent) : withCollection(inflated(reader, ZIP));
   for await (const piece of limited(bytes, limit, "the file in the zip archive")) {
     crc = crc32(piece, crc);
     size += piece.length;

@@ -38,7 +38,6 @@ for (const [tool, ...words] of [
   ["bzip2", "bzip2", "-1", "-c"],
   ["xz", "xz", "-0", "-T1", "-c"],
   ["zstd", "zstd", "-3", "-q", "-c"],
-  ["lz4", "lz4", "-q", "-B4", "-c"],
 ] as const)
   test.skipIf(!has(tool))(`what ${tool} has packed is known at a glance`, async () => {
     const { early, whole } = await both(run(words, DISK));
