@@ -30,6 +30,6 @@ function memoryOfStep(step: TransformStep): number {
       return 32 * MiB;
     default:
       // Of conversions that qemu-img does, the pieces of the copy.
-      return step.includes("->") ? 4 * MiB : 0;
+      return step.includes("->") ? 16 * MiB : 0;
   }
 }
