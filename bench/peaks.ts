@@ -27,10 +27,12 @@ async function main(size: number, only: RegExp, counts: readonly number[], sinks
       }
       await world.make(form);
       for (const run of wanted) {
-        const { rss, ms } = await world.apply(run);
-        console.log(
-          `${words(run).padEnd(70)} ${(rss / 1e6).toFixed(0).padStart(4)} MB ${(ms / 1000).toFixed(1).padStart(6)} s`,
+        const said = await world.apply(run).then(
+          ({ rss, ms }) => `${(rss / 1e6).toFixed(0).padStart(4)} MB ${(ms / 1000).toFixed(1).padStart(6)} s`,
+          // A disk that shows only at its end is refused where that cannot be seen.
+          (thrown: unknown) => `failed: ${/\S*error: (.*)/.exec(String(thrown))?.[1] ?? thrown}`,
         );
+        console.log(`${words(run).padEnd(70)} ${said}`);
       }
     }
   });

@@ -11,9 +11,17 @@ export function memoryFor(plan: TransformPlan, { memory = 0, disk }: Detected): 
   return plan.steps.reduce((sum, step) => sum + memoryOfStep(step), memory + (disk?.memory ?? 0) + unseen);
 }
 
-/** Bytes that unpacking beside a reader holds, with the pieces that both have; `size`: what is packed. Small images do not wait for each other. */
-export const memoryForCheck = ({ memory = 0 }: Detected, size = Number.POSITIVE_INFINITY): number =>
-  Math.min(memory + 4 * MiB, MiB / 4 + 4 * size);
+/** More than unpacking takes without a thread. */
+const ON_THREAD = 4 * MiB;
+
+/**
+ * Bytes that unpacking beside a reader holds, with the pieces that both have; `size`: what is packed. Small images do not wait for each other,
+ * but for threads: a few bytes in xz may become many, with a dictionary as large as they are.
+ */
+export function memoryForCheck({ memory = 0 }: Detected, size = Number.POSITIVE_INFINITY): number {
+  const least = memory > ON_THREAD ? USUAL : MiB / 4;
+  return Math.min(memory + 4 * MiB, least + 4 * size);
+}
 
 /** Beside unpacking. */
 function memoryOfStep(step: TransformStep): number {

@@ -2,102 +2,83 @@ import { Failure } from "../failure.ts";
 import { bunzip2 } from "./bunzip2.ts";
 import type { ByteStream } from "./bytes.ts";
 import { countAllocated } from "./collection.ts";
-import type { ThreadAnswer, ThreadJob, ThreadOrder } from "./thread-messages.ts";
+import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-messages.ts";
 import { unlz4 } from "./unlz4.ts";
 import { unxz, xz } from "./xz.ts";
 
 declare const self: Worker;
 
-// What a thread runs: one job after the other, each over a stream that is asked for and handed on in messages.
+// What a thread runs: one job over a stream that is asked for and handed on in messages.
 
-class Work {
-  readonly #turn: number;
-  readonly #pieces: AsyncIterator<Uint8Array>;
-  #receive: (bytes: Uint8Array | undefined) => void = () => undefined;
+const say = (reply: ThreadReply, ...given: ArrayBufferLike[]): void =>
+  self.postMessage(
+    reply,
+    given.filter((one) => one instanceof ArrayBuffer),
+  );
 
-  constructor(turn: number, job: ThreadJob, binary: ArrayBuffer | undefined) {
-    this.#turn = turn;
-    this.#pieces = piecesOf(job, this.#input(), binary)[Symbol.asyncIterator]();
-  }
+let receive: (bytes: Uint8Array | undefined) => void = () => undefined;
+function ask(): Promise<Uint8Array | undefined> {
+  const answer = new Promise<Uint8Array | undefined>((resolve) => {
+    receive = resolve;
+  });
+  say({ kind: "more" });
+  return answer;
+}
 
-  get turn(): number {
-    return this.#turn;
-  }
-
-  received(bytes: Uint8Array | undefined): void {
-    this.#receive(bytes);
-  }
-
-  async next(): Promise<void> {
-    try {
-      const step = await this.#pieces.next();
-      if (step.done !== true) return this.#say({ kind: "piece", bytes: step.value }, step.value.buffer);
-      this.#over();
-      this.#say({ kind: "end" });
-    } catch (thrown) {
-      this.#over();
-      const { code, hint } = thrown instanceof Failure ? thrown : {};
-      this.#say({ kind: "failure", code, hint, message: thrown instanceof Error ? thrown.message : String(thrown) });
-    }
-  }
-
-  /** The input, asked for one piece ahead. */
-  async *#input(): AsyncGenerator<Uint8Array> {
-    for (let coming = this.#ask(); ; ) {
-      const bytes = await coming;
-      if (bytes === undefined) return;
-      coming = this.#ask();
-      yield bytes;
-      countAllocated(bytes);
-    }
-  }
-
-  #ask(): Promise<Uint8Array | undefined> {
-    const answer = new Promise<Uint8Array | undefined>((resolve) => {
-      this.#receive = resolve;
-    });
-    this.#say({ kind: "more" });
-    return answer;
-  }
-
-  #say(answer: ThreadAnswer, ...given: ArrayBufferLike[]): void {
-    self.postMessage(
-      { turn: this.#turn, ...answer },
-      given.filter((one) => one instanceof ArrayBuffer),
-    );
-  }
-
-  /** Dictionaries and blocks do not wait for the next job. */
-  #over(): void {
-    if (work === this) work = undefined;
-    Bun.gc(true);
+/** The input, asked for one piece ahead. */
+async function* input(): AsyncGenerator<Uint8Array> {
+  for (let coming = ask(); ; ) {
+    const bytes = await coming;
+    if (bytes === undefined) return;
+    coming = ask();
+    yield bytes;
+    countAllocated(bytes);
   }
 }
 
-function piecesOf(job: ThreadJob, input: ByteStream, binary: ArrayBuffer | undefined): ByteStream {
+function begin(job: ThreadJob, binary: ArrayBuffer | undefined): ByteStream {
   const lzma = async (): Promise<ArrayBuffer> => binary ?? new ArrayBuffer(0);
   switch (job.kind) {
     case "bunzip2":
-      return bunzip2(input);
+      return bunzip2(input());
     case "unlz4":
-      return unlz4(input);
+      return unlz4(input());
     case "unxz":
-      return unxz(input, lzma);
+      return unxz(input(), lzma);
     case "unlzma":
-      return unxz(input, lzma, undefined, "lzma");
+      return unxz(input(), lzma, undefined, "lzma");
     case "xz":
-      return xz(input, job.level, lzma);
+      return xz(input(), job.level, lzma);
     default:
       return job satisfies never;
   }
 }
 
-let work: Work | undefined;
+let work: AsyncIterator<Uint8Array> | undefined;
+
+async function next(): Promise<void> {
+  try {
+    const step = await work?.next();
+    if (step === undefined || step.done === true) say({ kind: "end" });
+    else say({ kind: "piece", bytes: step.value }, step.value.buffer);
+  } catch (thrown) {
+    const { code, hint } = thrown instanceof Failure ? thrown : {};
+    say({ kind: "failure", code, hint, message: thrown instanceof Error ? thrown.message : String(thrown) });
+  }
+}
 
 self.onmessage = ({ data }: MessageEvent<ThreadOrder>) => {
-  if (data.kind === "begin") work = new Work(data.turn, data.job, data.binary);
-  // Orders that were on their way when an earlier job ended.
-  if (work?.turn !== data.turn) return;
-  if (data.kind === "next") void work.next();
-  if (data.kind === "input") work.received(data.bytes);
+  switch (data.kind) {
+    case "begin":
+      work = begin(data.job, data.binary)[Symbol.asyncIterator]();
+      return;
+    case "next":
+      void next();
+      return;
+    case "input":
+      receive(data.bytes);
+      return;
+    default:
+      data satisfies never;
+  }
 };

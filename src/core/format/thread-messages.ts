@@ -8,16 +8,16 @@ export type ThreadJob =
   | { readonly kind: "bunzip2" }
   | { readonly kind: "xz"; readonly level: number };
 
-/** What a job receives. */
-export type ThreadRequest =
+/** What a thread receives. */
+export type ThreadOrder =
   | { readonly kind: "begin"; readonly job: ThreadJob; readonly binary: ArrayBuffer | undefined }
   /** Make one piece. */
   | { readonly kind: "next" }
   /** The answer to `more`; without bytes the input has ended. */
   | { readonly kind: "input"; readonly bytes: Uint8Array | undefined };
 
-/** What a job says. `end` and `failure` are its last words. */
-export type ThreadAnswer =
+/** What a thread says. */
+export type ThreadReply =
   | { readonly kind: "more" }
   | { readonly kind: "piece"; readonly bytes: Uint8Array }
   | { readonly kind: "end" }
@@ -27,10 +27,3 @@ export type ThreadAnswer =
       readonly message: string;
       readonly hint: string | undefined;
     };
-
-/** Which of its jobs a message is about: some are on their way when a job ends. */
-interface Turn {
-  readonly turn: number;
-}
-export type ThreadOrder = Turn & ThreadRequest;
-export type ThreadReply = Turn & ThreadAnswer;

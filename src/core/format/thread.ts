@@ -1,11 +1,17 @@
 import { Failure } from "../failure.ts";
 import { ByteReader, type ByteStream, copyOf } from "./bytes.ts";
+import { makeRoom } from "./collection.ts";
 import { SLICE } from "./engine.ts";
-import type { ThreadJob, ThreadReply } from "./thread-messages.ts";
-import { JobThread } from "./thread-pool.ts";
+import { lzmaBinary } from "./lzma-binary.ts";
+import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-messages.ts";
+import { threadProgram } from "./thread-program.ts" with { type: "macro" };
 
+const PROGRAM: string = threadProgram();
 /** Pieces that are asked for ahead, so that the thread works while the last one is used. */
 const AHEAD = 2;
+/** Bytes that a thread takes when it begins. */
+const COST = 16 << 20;
+const ENDED = "the thread that packs and unpacks has ended";
 
 type Event = Exclude<ThreadReply, { readonly kind: "more" }> | { readonly kind: "broken"; readonly reason: unknown };
 
@@ -14,14 +20,14 @@ type Event = Exclude<ThreadReply, { readonly kind: "more" }> | { readonly kind: 
  * thread. An aborted signal ends it at once, also while the input gives nothing.
  */
 export async function* onThread(job: ThreadJob, input: ByteStream, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  await using work = await ThreadWork.begin(job, input, signal);
-  for (let asked = 0; asked < AHEAD; asked += 1) work.ask();
+  await using thread = await Thread.start(job, input, signal);
+  for (let asked = 0; asked < AHEAD; asked += 1) thread.tell({ kind: "next" });
   for (;;) {
-    const event = await work.event();
+    const event = await thread.event();
     signal?.throwIfAborted();
     switch (event.kind) {
       case "piece":
-        work.ask();
+        thread.tell({ kind: "next" });
         yield event.bytes;
         break;
       case "end":
@@ -37,34 +43,42 @@ export async function* onThread(job: ThreadJob, input: ByteStream, signal?: Abor
   }
 }
 
-/** A job on a thread, with its input. */
-class ThreadWork implements AsyncDisposable {
+class Thread implements AsyncDisposable {
+  readonly #url = URL.createObjectURL(new Blob([PROGRAM], { type: "text/javascript" }));
+  readonly #worker = new Worker(this.#url, { smol: true });
   readonly #reader: ByteReader;
   readonly #signal: AbortSignal | undefined;
   readonly #events: Event[] = [];
-  #thread: JobThread | undefined;
   #fed: Promise<void> = Promise.resolve();
-  #isOver = false;
+  readonly #gone = Promise.withResolvers<void>();
   #wake: () => void = () => undefined;
 
   private constructor(input: ByteStream, signal: AbortSignal | undefined) {
     this.#reader = new ByteReader(input, signal);
     this.#signal = signal;
+    this.#worker.onmessage = ({ data }: MessageEvent<ThreadReply>) => {
+      if (data.kind === "more") this.#fed = this.#feed();
+      else this.#happened(data);
+    };
+    this.#worker.onerror = ({ message }) => this.#happened({ kind: "broken", reason: new Error(message) });
+    this.#worker.onmessageerror = () => this.#happened({ kind: "broken", reason: new Error(ENDED) });
+    this.#worker.addEventListener("close", () => {
+      this.#gone.resolve();
+      this.#happened({ kind: "broken", reason: new Error(ENDED) });
+    });
     signal?.addEventListener("abort", this.#aborted);
   }
 
-  static async begin(job: ThreadJob, input: ByteStream, signal: AbortSignal | undefined): Promise<ThreadWork> {
-    const work = new ThreadWork(input, signal);
-    work.#thread = await JobThread.begin(job, {
-      said: (reply) => work.#said(reply),
-      broken: (reason) => work.#happened({ kind: "broken", reason }),
-    });
-    return work;
+  static async start(job: ThreadJob, input: ByteStream, signal: AbortSignal | undefined): Promise<Thread> {
+    const binary = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaBinary();
+    makeRoom(COST);
+    const thread = new Thread(input, signal);
+    thread.tell({ kind: "begin", job, binary });
+    return thread;
   }
 
-  /** For one more piece. */
-  ask(): void {
-    this.#thread?.tell({ kind: "next" });
+  tell(order: ThreadOrder, ...given: ArrayBuffer[]): void {
+    this.#worker.postMessage(order, given);
   }
 
   /** What the thread said next. */
@@ -80,9 +94,11 @@ class ThreadWork implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#aborted);
+    this.#worker.terminate();
+    URL.revokeObjectURL(this.#url);
     const closed = this.#fed.then(() => this.#reader[Symbol.asyncDispose]());
     // The next one that waits for memory gets that of this one.
-    await (this.#isOver ? this.#thread?.release() : this.#thread?.end());
+    await this.#gone.promise;
     // An input that gives nothing is not waited for when the run has ended: it closes when it wakes up.
     if (this.#signal?.aborted === true) closed.catch(() => undefined);
     else await closed;
@@ -90,20 +106,11 @@ class ThreadWork implements AsyncDisposable {
 
   readonly #aborted = (): void => this.#happened({ kind: "broken", reason: this.#signal?.reason });
 
-  #said(reply: ThreadReply): void {
-    if (reply.kind === "more") {
-      this.#fed = this.#feed();
-      return;
-    }
-    this.#isOver ||= reply.kind !== "piece";
-    this.#happened(reply);
-  }
-
   async #feed(): Promise<void> {
     try {
       const piece = await this.#reader.piece(SLICE);
       const bytes = piece && copyOf(piece);
-      if (!this.#isOver) this.#thread?.tell({ kind: "input", bytes }, ...(bytes === undefined ? [] : [bytes.buffer]));
+      this.tell({ kind: "input", bytes }, ...(bytes === undefined ? [] : [bytes.buffer]));
     } catch (reason) {
       this.#happened({ kind: "broken", reason });
     }

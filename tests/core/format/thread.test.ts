@@ -5,7 +5,7 @@ import { all, digestOf, disk, has, pieces, random, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
 
-// A thread does one job after the other: nothing of one reaches the next, however it ended.
+// Jobs on threads, side by side and after each other: nothing of one reaches another, however it ends.
 
 const PACKERS = { bz2: "bzip2", xz: "xz", lz4: "lz4" } as const;
 type Packing = keyof typeof PACKERS;

@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { memoryToUnpack } from "../../../src/core/format/memory.ts";
 import { MemoryBudget } from "../../../src/core/format/memory-budget.ts";
+import { memoryForCheck } from "../../../src/core/format/memory-cost.ts";
 import { has, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
@@ -71,4 +72,13 @@ test("what unpacking holds is told by the head of the data", () => {
     const told = memoryToUnpack(packing, packed) / MiB;
     expect([words, told >= least && told <= most, told]).toEqual([words, true, told]);
   }
+});
+
+test("a small image that stays packed waits where its unpacking needs a thread: a few bytes of xz may become many", () => {
+  const MiB = 1 << 20;
+  const cost = (memory: number, size: number) =>
+    memoryForCheck({ layers: [], format: "raw", memory: memory * MiB }, size) / MiB;
+  expect(cost(17, 10_000)).toBeGreaterThanOrEqual(8);
+  expect(cost(3, 10_000)).toBeLessThan(0.5);
+  expect([cost(17, 100 * MiB), cost(3, 100 * MiB)]).toEqual([21, 7]);
 });

@@ -47,11 +47,11 @@ const ROWS: readonly (readonly [form: string, to: "raw" | "qcow2", via: Run["via
   ["gz", "raw", "file"],
   ["tar", "raw", "file"],
   ["zip", "raw", "file"],
-  ["zip", "qcow2", "HTTP"],
+  ["zip", "qcow2", "file"],
   ["qcow2, deflate", "raw", "HTTP without a cache"],
-  ["xz", "raw", "HTTP"],
+  ["xz", "raw", "HTTP without a cache"],
   ["lzma", "raw", "HTTP without a cache"],
-  ["bz2", "raw", "HTTP without a cache"],
+  ["xz -6, kept", "raw", "file"],
 ];
 
 for (const [name, to, via] of ROWS) {
