@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { lock } from "../../../src/core/disk/lease.ts";
 import { claim, readHolder, release } from "../../../src/core/disk/lock.ts";
@@ -99,6 +99,26 @@ test("whoever comes late to take over finds the new holder and leaves the lock a
   expect(answers.filter((answer) => answer === undefined).length).toBe(1);
   const winner = await readHolder(path);
   expect(new Set(answers.map((answer) => answer?.id))).toEqual(new Set([undefined, winner?.id]));
+  expect(await readdir(dir.path)).toEqual(["lock"]);
+});
+
+test("a claim that is so late that it gets the right to take over when that has happened leaves the new holder alone", async () => {
+  await using dir = await directory();
+  const path = join(dir.path, "lock");
+  await put(path, dead("gone"));
+  // It has seen the dead holder, and stays at the right to take over from it until somebody writes into the pipe.
+  Bun.spawnSync(["mkfifo", `${path}.gone`]);
+  const late = claim(path, holder("late"));
+  {
+    await using pipe = await open(`${path}.gone`, "w");
+    await put(`${path}.b`, holder("b"));
+    await rename(`${path}.b`, path);
+    await put(`${path}.right`, dead("x"));
+    await rename(`${path}.right`, `${path}.gone`);
+    await pipe.writeFile(JSON.stringify(dead("x")));
+  }
+  expect(await late).toEqual(holder("b"));
+  expect(await readHolder(path)).toEqual(holder("b"));
   expect(await readdir(dir.path)).toEqual(["lock"]);
 });
 
