@@ -12,9 +12,13 @@ test("another takes the name between the deletion of the old image and the creat
   await play.declare(ofBytes());
   await play.apply();
   await play.directory.write("disk.raw", Buffer.alloc(40_000, "new\n"));
-  const deleted = play.emulator.log.until({ operation: "DeleteImage" }).then(() => play.control.addImage("small"));
+  // Made before and renamed at the deletion: making one takes longer than the program does to go on.
+  const other = await play.control.addImage("another");
+  const taken = play.emulator.log
+    .until({ operation: "DeleteImage" })
+    .then(() => play.control.changeImage(other, { ImageName: "small" }));
   const said = await play.run("apply", "--yes");
-  const other = await deleted;
+  await taken;
   expect([said.code, said.stderr]).toEqual([1, expect.stringContaining("could not be registered again")]);
   // What the old image was made of stays, and is in the plan, until there is a new one.
   const [snapshot = ""] = await play.left();
