@@ -118,7 +118,7 @@ class Stream<T, R> implements AsyncGenerator<T, R> {
     return { value: await running, done: true };
   }
 
-  /** The reader has left: what goes on is waited for, and how it ends is not told. */
+  /** The reader has left: the work is awaited, and its outcome is dropped. */
   async #left(): Promise<void> {
     await this.#running?.catch(() => undefined);
   }

@@ -41,8 +41,8 @@ export function readPlainNow(path: string): string {
 }
 
 /**
- * The beginning of what is at a path, for a text of which a part is told from the whole: one look and one read fewer. A pipe or a socket
- * cannot be read at a position, and is an error.
+ * The first 16 KiB of a file, for text that is recognised as incomplete when it is cut off, as JSON is. One stat and one read fewer than
+ * `readPlainNow`. A pipe or a socket cannot be read at a position: an error.
  */
 export function readBeginningNow(path: string): string {
   const file = fs.openSync(path, FLAGS);
