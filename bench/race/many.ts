@@ -28,7 +28,7 @@ const toml = (backends: number, each: number): string => {
 
 /** Leaves `each` images on each of so many backends, with nothing to do. @throws when a plan would find something */
 export async function multiplied(
-  race: Race,
+  race: Pick<Race, "run">,
   program: Program,
   { directory, backends, each }: ManyImages,
 ): Promise<void> {

@@ -1,13 +1,16 @@
+import { releaseCode } from "../code-pages.ts";
 import { isShared } from "./segment.ts";
 
 /** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process that is always allowed. */
 const EVERY = Bun.isMainThread ? 8 << 20 : 4 << 20;
-const NOTHING = 112 << 20;
+const NOTHING = 106 << 20;
 /** Near the most that a run may take, it is looked at more often. */
 const SOON = 4 << 20;
-const NEAR = 120 << 20;
+const NEAR = 114 << 20;
 /** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
 const REST = 4;
+/** Memory of the process above which the code that it used once does not stay. */
+const CODE = 96 << 20;
 /** Bytes that flow before the memory of what went with them is looked at. */
 const OFTEN = 32 << 20;
 /** Buffers that are used again: the memory of a piece in one is not given back. */
@@ -17,6 +20,7 @@ const isKept = (piece: Uint8Array): boolean => isShared(piece) || reused.has(pie
 let made = 0;
 let looked = 0;
 let passing = 0;
+let flown = 0;
 
 /**
  * Counts a piece that was made or came, in whatever stream of this process. The collector looks at the heap, on which a piece is next to
@@ -42,14 +46,24 @@ export function abandon(buffer: Uint8Array): void {
  */
 export function flowed(bytes: number): void {
   passing += bytes;
+  flown += bytes;
+  if (flown < SOON) return;
+  flown = 0;
+  const rss = process.memoryUsage.rss();
+  if (rss > CODE) releaseCode();
   if (passing < OFTEN) return;
   passing = 0;
-  if (process.memoryUsage.rss() > NEAR) Bun.gc(true);
+  if (rss > NEAR) collect();
 }
 
 /** Before much memory is taken at once: near the most that a run may take, what is unused is given back first. */
 export function makeRoom(bytes: number): void {
-  if (process.memoryUsage.rss() + bytes > NEAR) Bun.gc(true);
+  if (process.memoryUsage.rss() + bytes > NEAR) collect();
+}
+
+function collect(): void {
+  Bun.gc(true);
+  releaseCode();
 }
 
 function count(bytes: number): void {
@@ -58,9 +72,10 @@ function count(bytes: number): void {
   if (looked < SOON) return;
   looked = 0;
   const rss = process.memoryUsage.rss();
+  if (rss > CODE) releaseCode();
   if (made < EVERY && rss < NEAR) return;
   made = 0;
-  if (rss > NOTHING) Bun.gc(true);
+  if (rss > NOTHING) collect();
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Attributes } from "../model/value.ts";
 import { type Backend, type Lookup, plain, type ReadContext } from "../plugin.ts";
 import { distinct, isFinished, keptBy, madeBy, retained, usable } from "./finished.ts";
 import { type FoundImages, NONE, noImages } from "./found.ts";
+import type { Garbage } from "./garbage.ts";
 import type { LiveImage } from "./input.ts";
 import { idsOf, markerStatus, type Ownership, ownershipOf } from "./ownership.ts";
 import type { ListedSizes } from "./physical.ts";
@@ -38,6 +39,7 @@ export async function observe(
   lookups: readonly ImageLookup[],
   reading: ReadContext,
   sizes?: ListedSizes,
+  garbage?: Garbage,
 ): Promise<Map<Address, FoundImages>> {
   const index = new Index(owner, lookups);
   const byId =
@@ -49,6 +51,7 @@ export async function observe(
     for await (const image of backend.list(reading, lookups.flatMap(looked))) {
       index.add(image);
       sizes?.add(image);
+      garbage?.list(1);
     }
     sizes?.complete();
   };

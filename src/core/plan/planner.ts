@@ -71,7 +71,7 @@ class Planner {
     const kept = known.filter((address) => !ignored.has(address));
     const all = [...new Set([...declared.map(({ address }) => address), ...kept])].sort();
     const chosen = withDependencies(select(all, this.#selection), all, this.#selection, this.#resource);
-    this.#garbage.add(all.length);
+    this.#garbage.expect(all.length);
     const backends = Map.groupBy([...chosen], backendOf);
     await inParallel(backends, config.settings.parallelism, ([name, addresses]) => this.#planBackend(name, addresses));
     signal.throwIfAborted();
@@ -107,7 +107,7 @@ class Planner {
       for (const { address, known } of lookups) this.#events.send({ type: "read.started", address, ...idOf(known) });
       const reading: ReadContext = { signal: this.#context.signal, note: (text) => this.#warn(`${name}: ${text}`) };
       const sizes = new ListedSizes(backend, reading);
-      const listing = () => observe(backend, this.#owner(name), lookups, reading, sizes);
+      const listing = () => observe(backend, this.#owner(name), lookups, reading, sizes, this.#garbage);
       const found = this.#selection.refresh
         ? await this.#ahead.during(listing(), plugin, lookups, reading)
         : new Map(lookups.map((one) => [one.address, fromState(one, this.#owner(name))]));

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { releaseCode } from "../code-pages.ts";
 import { piecesOf } from "../disk/pieces.ts";
 import { type Address, parseAddress } from "../model/name.ts";
 import { type Recorded, STATE_VERSION, type State } from "../model/state.ts";
@@ -38,6 +39,7 @@ export async function readByPieces(file: FileHandle): Promise<Read | undefined> 
   let head: Omit<State, "images"> | undefined;
   let rest = Buffer.alloc(0);
   for await (const piece of piecesOf(file, PIECE)) {
+    releaseCode();
     hash.update(piece);
     rest = Buffer.concat([rest, piece]);
     if (head === undefined) {
