@@ -11,6 +11,7 @@ setDefaultTimeout(300_000);
 
 const TLS = join(import.meta.dir, "../../fixtures/tls");
 const pem = (name: string) => Bun.file(join(TLS, name)).text();
+const FIXTURES = join(import.meta.dir, "fixtures");
 const BYTES = noise(100_000);
 
 async function server(certificates: readonly string[], key: string, answer?: (path: string) => Response) {
@@ -95,6 +96,21 @@ test("`ca` is for what belongs to the source on other hosts as well: sums files,
   const ca = join(TLS, "ca.crt");
   expect(await got(urlSource(`${first.url}/a.img`, { ca, checksum }))).toBe(GOOD);
   expect(await got(urlSource(`${first.url}/a.img`, { checksum }))).toMatch(/^source\.tls: /);
+});
+
+test("`ca` is for a signature on another host, and the key beside it is read from this one", async () => {
+  const [signed, proof] = await Promise.all(
+    ["SUMS", "mini.minisig"].map(async (name) => await Bun.file(join(FIXTURES, name)).bytes()),
+  );
+  await using signatures = await server(["server.crt"], "server.key", () => new Response(proof));
+  await using images = await server(["server.crt"], "server.key", () => new Response(signed));
+  const signature = { where: `${signatures.url}/a.img.minisig`, key: join(FIXTURES, "mini.pub") };
+  const ca = join(TLS, "ca.crt");
+  expect(await got(urlSource(`${images.url}/a.img`, { ca, signature }))).toBe(hash(signed ?? new Uint8Array()));
+  // The image comes by HTTP: the signature alone is behind a certificate that nobody knows.
+  await using plain = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response(signed) });
+  expect(await got(urlSource(`${plain.url.origin}/a.img`, { ca, signature }))).toBe(hash(signed ?? new Uint8Array()));
+  expect(await got(urlSource(`${plain.url.origin}/a.img`, { signature }))).toMatch(/^source\.tls: /);
 });
 
 test("SSL_CERT_DIR with the names of hashes, and with others; SSL_CERT_FILE beside it", async () => {
