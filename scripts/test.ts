@@ -1,13 +1,26 @@
+import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { memoryDirectory } from "./memory-directory.ts";
 
 // bun run test: builds dist/images, then runs every test, and the type check and the linter beside them.
-// bun scripts/test.ts [OPTIONS AND PATHS OF bun test]. Ends with 1 when anything failed.
+// bun scripts/test.ts [OPTIONS AND PATHS OF bun test]. Ends with 1 when anything failed. Temporary files are in memory, where there is room.
 
 /** Tests wait for disks, processes, servers and timers: twice as many workers as there are cores keep those busy. */
 const workers = 2 * availableParallelism();
 
+const memory = memoryDirectory();
+if (memory !== undefined) process.on("exit", () => rmSync(memory, { recursive: true, force: true }));
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.on(signal, () => process.exit(code));
+
 const start = (words: readonly string[], out: "inherit" | "pipe") =>
-  Bun.spawn([process.execPath, ...words], { stdio: ["ignore", out, out] });
+  Bun.spawn([process.execPath, ...words], {
+    stdio: ["ignore", out, out],
+    env: { ...process.env, ...(memory === undefined ? {} : { TMPDIR: memory }) },
+  });
 
 const build = await start(["run", "build"], "inherit").exited;
 if (build !== 0) process.exit(build);

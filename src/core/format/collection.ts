@@ -3,14 +3,14 @@ import { isShared } from "./segment.ts";
 
 /** Bytes of pieces that may be made before the memory of the used ones is given back, and the memory of the process that is always allowed. */
 const EVERY = Bun.isMainThread ? 8 << 20 : 4 << 20;
-const NOTHING = 106 << 20;
+const NOTHING = 102 << 20;
 /** Near the most that a run may take, it is looked at more often. */
 const SOON = 4 << 20;
-const NEAR = 114 << 20;
+const NEAR = 110 << 20;
 /** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
 const REST = 4;
-/** Memory of the process above which the code that it used once does not stay. */
-const CODE = 96 << 20;
+/** Memory of the process above which the code that it used once does not stay, and above which that is no part of it worth having. */
+const [CODE, MUCH] = [92 << 20, 192 << 20];
 /** Bytes that flow before the memory of what went with them is looked at. */
 const OFTEN = 32 << 20;
 /** Buffers that are used again: the memory of a piece in one is not given back. */
@@ -50,7 +50,7 @@ export function flowed(bytes: number): void {
   if (flown < SOON) return;
   flown = 0;
   const rss = process.memoryUsage.rss();
-  if (rss > CODE) releaseCode();
+  if (rss > CODE && rss < MUCH) releaseCode();
   if (passing < OFTEN) return;
   passing = 0;
   if (rss > NEAR) collect();
@@ -72,7 +72,7 @@ function count(bytes: number): void {
   if (looked < SOON) return;
   looked = 0;
   const rss = process.memoryUsage.rss();
-  if (rss > CODE) releaseCode();
+  if (rss > CODE && rss < MUCH) releaseCode();
   if (made < EVERY && rss < NEAR) return;
   made = 0;
   if (rss > NOTHING) collect();
