@@ -60,8 +60,10 @@ const whyNoPlan = !isAlone
   : built
     ? ""
     : " (skipped: dist/images is not built)";
+/** It takes 140 to 155 MB; 172 to 179 where the code stays in memory that read and checked the file. */
+const PLAN_LIMIT = 165_000_000;
 test.skipIf(whyNoPlan !== "")(
-  `a plan of 10,000 images that finds nothing to do stays below ${LIMIT / 1e6} MB${whyNoPlan}`,
+  `a plan of 10,000 images that finds nothing to do stays below ${PLAN_LIMIT / 1e6} MB${whyNoPlan}`,
   async () => {
     await using at = await directory();
     const [disk, memory] = [join(at.path, "disk"), join(at.path, "memory")];
@@ -74,6 +76,6 @@ test.skipIf(whyNoPlan !== "")(
     });
     const { rss } = await run(planned(program, memory).run);
     console.log(`plan of 10,000: ${Math.round(rss / 1e6)} MB`);
-    expect(rss).toBeLessThan(LIMIT);
+    expect(rss).toBeLessThan(PLAN_LIMIT);
   },
 );
