@@ -60,7 +60,7 @@ const whyNoPlan = !isAlone
   : built
     ? ""
     : " (skipped: dist/images is not built)";
-/** It takes 140 to 155 MB; 172 to 179 where the code stays in memory that read and checked the file. */
+/** It takes 145 to 160 MB; 172 to 179 where the code stays in memory that read and checked the file. */
 const PLAN_LIMIT = 165_000_000;
 test.skipIf(whyNoPlan !== "")(
   `a plan of 10,000 images that finds nothing to do stays below ${PLAN_LIMIT / 1e6} MB${whyNoPlan}`,
