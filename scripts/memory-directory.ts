@@ -12,16 +12,17 @@ const ROOM = 4e9;
  */
 export function memoryDirectory(): string | undefined {
   if (process.platform !== "linux" || process.env["TMPDIR"] !== undefined) return undefined;
+  let directory: string | undefined;
   try {
     const { bavail, bsize } = statfsSync(MEMORY);
     if (bavail * bsize < ROOM) return undefined;
-    const directory = mkdtempSync(join(MEMORY, "images-tests-"));
+    directory = mkdtempSync(join(MEMORY, "images-tests-"));
     const program = join(directory, "true");
     copyFileSync("/bin/true", program);
     if (spawnSync(program).status === 0) return directory;
-    rmSync(directory, { recursive: true });
   } catch {
     // The disk will do.
   }
+  if (directory !== undefined) rmSync(directory, { recursive: true });
   return undefined;
 }

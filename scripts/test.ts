@@ -9,12 +9,11 @@ import { memoryDirectory } from "./memory-directory.ts";
 const workers = 2 * availableParallelism();
 
 const memory = memoryDirectory();
-if (memory !== undefined) process.on("exit", () => rmSync(memory, { recursive: true, force: true }));
-for (const [signal, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-] as const)
-  process.on(signal, () => process.exit(code));
+if (memory !== undefined) {
+  process.on("exit", () => rmSync(memory, { recursive: true, force: true }));
+  process.on("SIGINT", () => process.exit(130));
+  process.on("SIGTERM", () => process.exit(143));
+}
 
 const start = (words: readonly string[], out: "inherit" | "pipe") =>
   Bun.spawn([process.execPath, ...words], {

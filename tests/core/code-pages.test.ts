@@ -38,10 +38,11 @@ test.if(process.platform === "linux")(
   "code that is released is out of the memory, and comes back as it was",
   async () => {
     const sorted = (): number[] => Array.from({ length: 1000 }, (_, at) => (at * 7919) % 1000).sort((a, b) => a - b);
-    const before = { kib: await codeInMemory(), sorted: sorted(), digest: Bun.SHA256.hash("images", "hex") };
+    const before = { sorted: sorted(), digest: Bun.SHA256.hash("images", "hex") };
     releaseCode();
     const after = await codeInMemory();
-    expect(after).toBeLessThan(before.kib * 0.75);
+    // More than 20 MB are there from the start on, and some 4 after a release; compilers may be at work beside it.
+    expect(after).toBeLessThan(16_000);
     for (let round = 0; round < 100; round++) {
       releaseCode();
       expect(sorted()).toEqual(before.sorted);

@@ -50,10 +50,9 @@ export function flowed(bytes: number): void {
   if (flown < SOON) return;
   flown = 0;
   const rss = process.memoryUsage.rss();
-  if (rss > CODE && rss < MUCH) releaseCode();
-  if (passing < OFTEN) return;
-  passing = 0;
-  if (rss > NEAR) collect();
+  if (passing >= OFTEN && rss > NEAR) collect();
+  else trim(rss);
+  if (passing >= OFTEN) passing = 0;
 }
 
 /** Before much memory is taken at once: near the most that a run may take, what is unused is given back first. */
@@ -63,7 +62,12 @@ export function makeRoom(bytes: number): void {
 
 function collect(): void {
   Bun.gc(true);
-  releaseCode();
+  trim(process.memoryUsage.rss());
+}
+
+/** A process that holds little has the room, and one that holds much has more to look for. */
+function trim(rss: number): void {
+  if (rss > CODE && rss < MUCH) releaseCode();
 }
 
 function count(bytes: number): void {
@@ -72,10 +76,10 @@ function count(bytes: number): void {
   if (looked < SOON) return;
   looked = 0;
   const rss = process.memoryUsage.rss();
-  if (rss > CODE && rss < MUCH) releaseCode();
-  if (made < EVERY && rss < NEAR) return;
-  made = 0;
-  if (rss > NOTHING) collect();
+  const isDue = made >= EVERY || rss >= NEAR;
+  if (isDue) made = 0;
+  if (isDue && rss > NOTHING) collect();
+  else trim(rss);
 }
 
 /**

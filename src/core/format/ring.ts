@@ -1,4 +1,3 @@
-import { releaseCode } from "../code-pages.ts";
 import { type ByteStream, copyOf } from "./bytes.ts";
 import { abandon, flowed, free, LENT, markReused } from "./collection.ts";
 import { isShared } from "./segment.ts";
@@ -20,9 +19,7 @@ let flows = 0;
 export class FlowOfBytes implements Disposable {
   constructor() {
     flows += 1;
-    if (flows !== MANY) return;
-    Bun.unsafe.setJITPolicy(RELUCTANT);
-    releaseCode();
+    if (flows === MANY) Bun.unsafe.setJITPolicy(RELUCTANT);
   }
 
   /** Bytes of a buffer that is made now. */

@@ -39,7 +39,8 @@ export async function readByPieces(file: FileHandle): Promise<Read | undefined> 
   let head: Omit<State, "images"> | undefined;
   let rest = Buffer.alloc(0);
   for await (const piece of piecesOf(file, PIECE)) {
-    releaseCode();
+    // A state of more than a piece; of a small one it would cost more than all of the reading.
+    if (head !== undefined) releaseCode();
     hash.update(piece);
     rest = Buffer.concat([rest, piece]);
     if (head === undefined) {
