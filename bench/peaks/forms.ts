@@ -39,6 +39,7 @@ export const FORMS: readonly Form[] = [
   packed("bz2", "bzip2", "-1"),
   packed("xz", "xz", "-0", "-T1"),
   packed("xz -6", "xz", "-6", "-T2"),
+  packed("xz -9", "xz", "--lzma2=preset=0,mode=fast,mf=hc3,nice=2,depth=1,dict=64MiB", "-T1"),
   packed("zst", "zstd", "-3", "-q"),
   packed("lz4", "lz4", "-q"),
   packed("lz4, dependent blocks of 4 MiB", "lz4", "-q", "-B7", "-BD"),

@@ -26,6 +26,8 @@ const ROWS: readonly Row[] = [
   ["gz", "raw", ["local", "HTTP without a cache"]],
   ["lz4", "raw", ["local", "file"], ["local", "HTTP without a cache"]],
   ["xz", "qcow2", ["local", "HTTP"]],
+  // With a dictionary that takes almost half of the limit.
+  ["xz -9", "qcow2", ["local", "HTTP"]],
   ["zst", "raw", ["local", "HTTP"]],
   ["gz, kept", "raw", ["local", "HTTP"]],
 ];

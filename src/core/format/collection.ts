@@ -7,6 +7,11 @@ const NOTHING = 102 << 20;
 /** Near the most that a run may take, it is looked at more often. */
 const SOON = 4 << 20;
 const NEAR = 110 << 20;
+/** Nearer still, the code that came back goes again with each MiB. */
+const FULL = 122 << 20;
+const AT_ONCE = 1 << 20;
+/** A dictionary as `xz -9` has it leaves no room for what can be made again. */
+const LARGE = 32 << 20;
 /** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
 const REST = 4;
 /** Memory of the process above which the code that it used once does not stay, and above which that is no part of it worth having. */
@@ -21,6 +26,7 @@ let made = 0;
 let looked = 0;
 let passing = 0;
 let flown = 0;
+let soon = SOON;
 
 /**
  * Counts a piece that was made or came, in whatever stream of this process. The collector looks at the heap, on which a piece is next to
@@ -47,7 +53,7 @@ export function abandon(buffer: Uint8Array): void {
 export function flowed(bytes: number): void {
   passing += bytes;
   flown += bytes;
-  if (flown < SOON) return;
+  if (flown < soon) return;
   flown = 0;
   const rss = process.memoryUsage.rss();
   if (passing >= OFTEN && rss > NEAR) collect();
@@ -55,25 +61,32 @@ export function flowed(bytes: number): void {
   if (passing >= OFTEN) passing = 0;
 }
 
-/** Before much memory is taken at once: near the most that a run may take, what is unused is given back first. */
+/**
+ * Before much memory is taken at once: near the most that a run may take, what is unused is given back first. Before very much, what was
+ * compiled goes as well; it is compiled again where it runs.
+ */
 export function makeRoom(bytes: number): void {
+  if (bytes > LARGE) Bun.shrink();
   if (process.memoryUsage.rss() + bytes > NEAR) collect();
 }
 
+/** The collector itself takes as much code into memory as the flow before it: not both at once. */
 function collect(): void {
+  trim(process.memoryUsage.rss());
   Bun.gc(true);
   trim(process.memoryUsage.rss());
 }
 
 /** A process that holds little has the room, and one that holds much has more to look for. */
 function trim(rss: number): void {
+  soon = rss > FULL && rss < MUCH ? AT_ONCE : SOON;
   if (rss > CODE && rss < MUCH) releaseCode();
 }
 
 function count(bytes: number): void {
   made += bytes;
   looked += bytes;
-  if (looked < SOON) return;
+  if (looked < soon) return;
   looked = 0;
   const rss = process.memoryUsage.rss();
   const isDue = made >= EVERY || rss >= NEAR;

@@ -1,3 +1,5 @@
+import { makeRoom } from "./collection.ts";
+
 /** Bytes that the conversions of this process may hold together, beside what the run itself needs. */
 const DEFAULT_BUDGET = 16 << 20;
 
@@ -26,6 +28,7 @@ export class MemoryBudget {
     signal?.throwIfAborted();
     if (this.#waiting.length > 0 || weight > this.#free) await this.#wait(weight, signal);
     else this.#free -= weight;
+    makeRoom(bytes);
     return this.#begun(weight);
   }
 
