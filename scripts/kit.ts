@@ -29,6 +29,7 @@ export async function kitTypes(): Promise<string> {
       ...language,
       ...modules,
       "src/core/format/liblzma-wasm.d.ts",
+      "src/core/net/undici.d.ts",
       "src/core/surface.ts",
     ];
     const compiler = Bun.spawn(words, { stdout: "pipe", stderr: "inherit" });

@@ -3,9 +3,12 @@ import type { buildConnector, Client, Dispatcher, WebSocket } from "undici/index
 import { Connections, type Network } from "./connect.ts";
 import { basic, proxyFor } from "./proxy.ts";
 
-// `undici` alone is a stand-in under Bun that knows neither sockets nor certificates nor proxies; `undici/index.js` is the package.
-// It is loaded with the first request: programs that send none start without it.
-const load = () => import("undici/index.js");
+// `undici` alone is a stand-in under Bun that knows neither sockets nor certificates nor proxies; a path in it is the package.
+// It is loaded with the first request: programs that send none start without it. Its index.js loads caches, mocks and fetch as well, which
+// takes twice as long.
+const loadAgent = async () => (await import("undici/lib/dispatcher/agent.js")).default;
+const loadClient = async () => (await import("undici/lib/dispatcher/client.js")).default;
+const loadWebSocket = async () => (await import("undici/lib/web/websocket/websocket.js")).WebSocket;
 
 const KEEP_ALIVE = 4000;
 
@@ -42,7 +45,8 @@ export class Transport {
    * server was just closing, and a body that flows would have to be opened again.
    */
   async route(url: URL, fresh: boolean): Promise<Route> {
-    const { Agent, Client } = await load();
+    const Agent = await loadAgent();
+    const Client = await loadClient();
     const isSocket = url.origin === this.#network.own && this.#network.socket !== undefined;
     const proxy = url.protocol === "http:" && !isSocket ? proxyFor(url, this.#network.env) : undefined;
     const path = `${url.pathname}${url.search}`;
@@ -77,7 +81,8 @@ export class Transport {
 
   /** A WebSocket that is about to open. It goes straight or through a tunnel: a proxy that reads along would not let it pass. */
   async webSocket(url: URL, headers: Readonly<Record<string, string>>): Promise<OpenListener> {
-    const { Client, WebSocket } = await load();
+    const Client = await loadClient();
+    const WebSocket = await loadWebSocket();
     let failure: unknown;
     const connect = connector((to) =>
       this.#connections.server(to).catch((error: unknown) => {

@@ -275,6 +275,9 @@ describe("a file that is no plan is refused with a reason and a way out", () => 
   });
 });
 
+/** How many files and plans are tried: 20,000 take a minute, so they are for a run of their own, FUZZ_RUNS=20000. */
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 500);
+
 describe("fuzzed", () => {
   const good = JSON.stringify(toPlanFile(FULL, { version: "1" }));
   /** Every place in a JSON document, as a path. */
@@ -290,7 +293,7 @@ describe("fuzzed", () => {
   };
   const where = fc.constantFrom(...places(JSON.parse(JSON.stringify(FULL))).filter((path) => path.length > 0));
 
-  test("1,500 texts with bytes changed, lost or doubled: a plan or a plan.file failure", () => {
+  test(`${RUNS} texts with bytes changed, lost or doubled: a plan or a plan.file failure`, () => {
     fc.assert(
       fc.property(fc.nat(good.length), fc.nat(40), fc.string({ maxLength: 12 }), (start, length, text) => {
         const mutant = good.slice(0, start) + text + good.slice(start + length);
@@ -301,11 +304,11 @@ describe("fuzzed", () => {
           expect([thrown.code, typeof thrown.hint]).toEqual(["plan.file", "string"]);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: RUNS },
     );
   }, 300_000);
 
-  test("1,500 plans with one value replaced, and a digest that fits: still a plan, or a plan.file failure", () => {
+  test(`${RUNS} plans with one value replaced, and a digest that fits: still a plan, or a plan.file failure`, () => {
     fc.assert(
       fc.property(where, fc.jsonValue({ maxDepth: 2 }), (path, value) => {
         const text = forged((plan) => put(plan, path, value));
@@ -317,7 +320,7 @@ describe("fuzzed", () => {
           expect([thrown.code, typeof thrown.hint]).toEqual(["plan.file", "string"]);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: RUNS },
     );
   }, 300_000);
 });

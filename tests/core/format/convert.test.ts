@@ -13,9 +13,10 @@ setDefaultTimeout(300_000);
 const RAW = { formats: ["raw"], compressions: ["none"] } as const;
 const QCOW2 = { formats: ["qcow2"], compressions: ["none"] } as const;
 const missing = has("qemu-img") ? "" : " (skipped: qemu-img is not installed)";
-/** A size that the geometry of a vhd can say. */
-const SIZE = 16 * 63 * 512 * 20;
+/** A size that the geometry of a vhd can say; corpus.test.ts has the larger ones. */
+const SIZE = 16 * 63 * 512 * 10;
 const raw = disk(SIZE, 4);
+const small = raw.subarray(0, 1 << 20);
 
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   "vmdk, monolithic sparse": ["vmdk", "-o", "subformat=monolithicSparse"],
@@ -28,8 +29,8 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   parallels: ["parallels"],
 };
 
-async function made(kind: readonly string[], to: string): Promise<void> {
-  await Bun.write(`${to}.raw`, raw);
+async function made(kind: readonly string[], to: string, bytes = raw): Promise<void> {
+  await Bun.write(`${to}.raw`, bytes);
   qemu("convert", "-f", "raw", "-O", ...kind, `${to}.raw`, to);
 }
 
@@ -63,7 +64,7 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
         const plan = planTransform(detected, RAW);
         expect(plan.steps).toHaveLength(1);
         const out = await all(transform(input, plan, { target: RAW, directory: work }));
-        expect(digestOf(out)).toBe(digestOf(raw));
+        expect(Buffer.compare(out, raw)).toBe(0);
       }
       const plan = planTransform(detected, QCOW2);
       const image = await all(transform({ kind: "file", path }, plan, { target: QCOW2, directory: work }));
@@ -71,7 +72,7 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
       const disk = await all(
         transform({ kind: "stream", bytes: bytesOf(image) }, back, { target: RAW, directory: work }),
       );
-      expect(digestOf(disk)).toBe(digestOf(raw));
+      expect(Buffer.compare(disk, raw)).toBe(0);
       expect(await readdir(work)).toEqual([]);
     });
   }
@@ -95,7 +96,7 @@ describe.skipIf(missing !== "")(`disks of other programs${missing}`, () => {
       ["vhdx", ["vhdx"]],
       ["qed", ["qed"]],
     ] as const) {
-      await made(kind, join(at.path, "image"));
+      await made(kind, join(at.path, "image"), small);
       const whole = await Bun.file(join(at.path, "image")).bytes();
       await using work = await directory();
       for (let round = 0; round < 6; round += 1) {

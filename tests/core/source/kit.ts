@@ -146,6 +146,25 @@ export async function attempt(
   }
 }
 
+/** Reads to the end or to the failure; `is`: all of it came, and nothing but it. Each piece is looked at as it comes, and kept by nobody. */
+export async function compared(
+  bytes: AsyncIterable<Uint8Array>,
+  wanted: Uint8Array,
+): Promise<{ readonly is: boolean; readonly failure?: Failure }> {
+  let at = 0;
+  let is = true;
+  try {
+    for await (const piece of bytes) {
+      is &&= Buffer.compare(piece, wanted.subarray(at, at + piece.length)) === 0;
+      at += piece.length;
+    }
+    return { is: is && at === wanted.length };
+  } catch (thrown) {
+    if (thrown instanceof Failure) return { is: false, failure: thrown };
+    throw thrown;
+  }
+}
+
 /** The failure that something ends in. */
 export async function failureOf(act: () => Promise<unknown>): Promise<Failure> {
   try {

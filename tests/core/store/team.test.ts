@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { Failure } from "../../../src/core/failure.ts";
 import { imageId } from "../../../src/core/model/name.ts";
 import { showState } from "../../../src/core/store/document.ts";
@@ -9,6 +9,7 @@ import { acquireLock } from "../../../src/core/store/lock.ts";
 import { runs } from "../../../src/core/store/runs.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import { KEPT_VERSIONS } from "../../../src/core/store/storage.ts";
+import { builtChild } from "./children/built.ts";
 import { storageConformance } from "./conformance.ts";
 import { flaky } from "./flaky.ts";
 import { at, failureOf, holder, row, signal } from "./help.ts";
@@ -24,10 +25,20 @@ const KILLS = Math.max(2, Math.ceil(Number(process.env["IMAGES_TEST_KILLS"] ?? 4
 const isSlow = (kind: Kind): boolean => kind.name === "S3 of moto";
 const killsOf = (kind: Kind): number => (isSlow(kind) ? Math.ceil(KILLS / 3) : KILLS);
 const NAMES = ["a", "b", "c", "d"];
-const CHILD = join(import.meta.dir, "children/team.ts");
+let program: Awaited<ReturnType<typeof builtChild>>;
+beforeAll(async () => {
+  program = await builtChild("team.ts");
+});
+afterAll(async () => await program[Symbol.asyncDispose]());
 
 const child = (...args: readonly string[]) =>
-  Bun.spawn([process.execPath, CHILD, ...args], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  Bun.spawn([process.execPath, program.path, ...args], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+    // None of them lives long enough for the optimizing compilers to pay.
+    env: { ...process.env, BUN_JSC_useDFGJIT: "0" },
+  });
 
 /** Lines of a child as they come. */
 async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
