@@ -40,8 +40,8 @@ function prepared(): () => void {
 }
 
 /**
- * The read-only mappings of a file, of what `/proc/PID/smaps` says, none of which a page was written; and of a section of it that nobody
- * writes the whole pages.
+ * The read-only mappings of a file that `/proc/PID/smaps` shows without a changed page, and the whole pages of a section in a mapping that
+ * can be written, which this process only reads.
  */
 export function codeOf(file: string, smaps: string, section?: Range): Range[] {
   return smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).flatMap((mapping): Range[] => {

@@ -7,7 +7,7 @@ export interface Range {
 }
 
 const HEADER = 64;
-/** A table of sections that is longer is none of a program that anybody linked. */
+/** Bytes of the longest table of sections that is read. */
 const MOST = 1 << 20;
 
 /** Where a program of 64 bits, little end first, has a section of this name in memory (elf(5)); undefined where it has none. */
