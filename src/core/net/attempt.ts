@@ -77,7 +77,7 @@ export class Sender {
     headers: Readonly<Record<string, string>>,
     scope: Scope,
   ): Promise<AnswerHead> {
-    const route = await this.#transport.route(request.url, job.opens !== undefined || !job.isSafe);
+    const route = await this.#transport.route(request.url, !isRepeated(job));
     const exchange = new Exchange(job.patience);
     const stop = (): void => exchange.abort(scope.signal.reason);
     scope.signal.addEventListener("abort", stop, { once: true });
@@ -134,6 +134,12 @@ export class Sender {
       : "the request may have arrived: check the backend before it is sent again";
   }
 }
+
+/** Bytes of a body that is given again without loss, should its connection turn out to be closed. */
+const REPEATED = 1024 * 1024;
+
+const isRepeated = ({ isSafe, opens }: HttpRequest): boolean =>
+  isSafe && (opens === undefined || (opens.size ?? Infinity) <= REPEATED);
 
 const facts = ({ cause, request, retry }: Failure) => ({ cause, request, retry });
 

@@ -88,6 +88,7 @@ export async function versitygw(): Promise<Server> {
     (data) => [
       program,
       "--quiet",
+      "--keep-alive",
       "--port",
       `127.0.0.1:${port}`,
       "--health",

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { resolve } from "node:path";
 import { sha256 } from "images";
 import { createHttpClient } from "../../../src/core/net/http.ts";
 import { signedHeaders } from "../../../src/core/net/sign.ts";
@@ -8,15 +7,16 @@ import { partSize } from "../../../src/core/store/s3/parts.ts";
 import { Multipart } from "../../../src/plugins/s3/multipart.ts";
 import { BucketObjects } from "../../../src/plugins/s3/objects.ts";
 import { AWS, moto, programAt, type Server, versitygw } from "../../core/store/servers.ts";
+import { start } from "../killing.ts";
 import { BucketWorld } from "./world.ts";
 
 setDefaultTimeout(300_000);
 
 const MIB = 1 << 20;
 /** Three parts of 5 MiB, the last one shorter. */
-const BYTES = randomBytes(11 * MIB);
+const BYTES = randomBytes(10 * MIB + 100_000);
 const BIG = '[image.a]\nsource = "./a.img"\n';
-const servers: readonly (readonly [name: string, start: () => Promise<Server>])[] = [
+const servers: readonly (readonly [name: string, serve: () => Promise<Server>])[] = [
   ["versitygw", versitygw],
   ["moto_server", moto],
 ];
@@ -30,19 +30,9 @@ const sentParts = (world: BucketWorld): number[] =>
 /** Begins an apply in a process of its own, of which these requests do not arrive, and kills it once it is so far. */
 async function killedAt(world: BucketWorld, stalled: RegExp, isThere: () => Promise<boolean>): Promise<void> {
   world.front.stall(stalled);
-  const { PATH = "" } = process.env;
-  const child = Bun.spawn([process.execPath, resolve("src/cli/main.ts"), "apply", "--yes"], {
-    cwd: world.directory.path,
-    env: {
-      PATH,
-      HOME: world.directory.path,
-      IMAGES_CACHE: world.directory.at("cache"),
-      XDG_STATE_HOME: world.directory.at("scratch"),
-      ...world.env,
-    },
-    stdio: ["ignore", "ignore", "ignore"],
-  });
-  while (!(await isThere())) {
+  const child = start(world, "apply", "--yes");
+  // The server, which is slow, is asked once a request was held back: not before.
+  while (!world.front.asked.some((line) => stalled.test(line)) || !(await isThere())) {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
     await Bun.sleep(20);
   }
@@ -63,13 +53,13 @@ const killedWith = async (world: BucketWorld, parts: number): Promise<void> =>
     return listed.split("<Part>").length > parts;
   });
 
-for (const [name, start] of servers) {
+for (const [name, serve] of servers) {
   const isThere = programAt(name) !== undefined;
   // Skipped: the server is not installed.
   const it = test.skipIf(!isThere);
   let server: Server;
   beforeAll(async () => {
-    if (isThere) server = await start();
+    if (isThere) server = await serve();
   });
   afterAll(async () => {
     if (isThere) await server[Symbol.asyncDispose]();
