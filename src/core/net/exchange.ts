@@ -73,9 +73,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#isBroken) throw this.#error;
     try {
       const body = flow === undefined ? (sending.body ?? null) : iterable(flow);
-      // undici closes the connection after HEAD, as a server might send a body there: every request would need another one.
-      const kept = sending.method === "HEAD" ? { reset: false } : {};
-      dispatcher.dispatch({ ...sending, ...kept, body }, this);
+      dispatcher.dispatch({ ...sending, body }, this);
     } catch (error) {
       this.#break(error);
     }

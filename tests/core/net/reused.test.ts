@@ -31,7 +31,7 @@ const body = (size: number) => ({
 });
 
 test(
-  "HEAD, and small bodies that may be sent twice, take a connection that is there; others get one of their own",
+  "small bodies that may be sent twice take a connection that is there; others get one of their own",
   async () => {
     await using server = await keeping();
     await using us = opened({ url: server.url });
@@ -43,11 +43,13 @@ test(
     };
     const small = body(1000);
     // A connection may still be busy with the end of an answer when the next request comes.
-    for (const [method, more] of [["GET"], ["HEAD"], ["DELETE"], ["PUT", { body: small }]] as const)
+    for (const [method, more] of [["GET"], ["DELETE"], ["PUT", { body: small }]] as const)
       expect([method, (await taken(method, more)) < 4]).toEqual([method, true]);
     expect(await taken("PUT", { body: body(2 * 1024 * 1024) })).toBe(10);
     expect(await taken("PUT", { body: { open: small.open } })).toBe(10);
     expect(await taken("POST", { body: small })).toBe(10);
+    // Bytes that a server wrongly sends after HEAD would be taken for the next answer.
+    expect(await taken("HEAD")).toBe(10);
   },
   WIDE,
 );
