@@ -30,12 +30,12 @@ export class BucketGround extends Ground {
     return new BucketGround(await TestDirectory.make(), server, hands(server.url, "ground"));
   }
 
-  /** The bytes of `b` are the same in their first part, for an upload that goes on. */
+  /** The bytes of `b`, three parts, are the same in the first, for an upload that goes on. */
   override async turn(): Promise<void> {
     const images = SCENES[this.#scene++ % SCENES.length] ?? "";
     await this.directory.write("a.img", `${this.#scene}\n`.repeat(400));
-    const first = Buffer.alloc(8 * MIB, 7);
-    await Bun.write(this.directory.at("b.img"), Buffer.concat([first, randomBytes(9 * MIB)]));
+    const first = Buffer.alloc(6 * MIB, 7);
+    await Bun.write(this.directory.at("b.img"), Buffer.concat([first, randomBytes(5 * MIB)]));
     await this.directory.write(
       "images.toml",
       named(

@@ -25,6 +25,7 @@ export interface Operation {
 export class Answers {
   readonly #ajv: Ajv;
   readonly #operations = new Map<string, Operation>();
+  readonly #schemas = new Map<string, Readonly<Record<string, Schema | undefined>>>();
   readonly #components: unknown;
   readonly #validators = new Map<string, ValidateFunction>();
   readonly #used = new Set<Exception>();
@@ -36,7 +37,8 @@ export class Answers {
     formats: Record<string, Format> = {},
   ) {
     this.#exceptions = exceptions;
-    this.#ajv = new Ajv({ strict: false, allErrors: true, logger: false });
+    // The descriptions are taken as they are: to check them takes longer than all answers do.
+    this.#ajv = new Ajv({ strict: false, allErrors: true, logger: false, validateSchema: false });
     addFormats(this.#ajv);
     for (const [name, format] of Object.entries(formats)) this.#ajv.addFormat(name, format);
     const components: Schema = {};
@@ -46,6 +48,9 @@ export class Answers {
       Object.assign(components, isRecord(document) ? document["components"] : undefined);
     }
     this.#components = components;
+    // One document for all: what several answers refer to is compiled once.
+    for (const { id, definition } of this.operations) this.#schemas.set(id, answersOf(definition));
+    this.#ajv.addSchema({ $id: "answers", components, operations: Object.fromEntries(this.#schemas) });
   }
 
   get operations(): readonly Operation[] {
@@ -75,10 +80,12 @@ export class Answers {
 
   /** The schema of an operation's JSON answer, with the exceptions in it. */
   schema(operation: string, status: number): Schema | undefined {
-    const responses = record(this.#operations.get(operation)?.definition["responses"]);
-    const response = record(responses?.[String(status)] ?? responses?.["default"]);
-    const content = record(record(response?.["content"])?.["application/json"]);
-    return record(content?.["schema"]);
+    return this.#schemas.get(operation)?.[this.#named(operation, status)];
+  }
+
+  /** How the description names the answer of this status. */
+  #named(operation: string, status: number): string {
+    return String(status) in (this.#schemas.get(operation) ?? {}) ? String(status) : "default";
   }
 
   /** A schema, or the one that its `$ref` names. */
@@ -94,9 +101,9 @@ export class Answers {
     const key = `${operation} ${status}`;
     const known = this.#validators.get(key);
     if (known !== undefined) return known;
-    const schema = this.schema(operation, status);
-    if (schema === undefined) return undefined;
-    const validate = this.#ajv.compile({ ...schema, components: this.#components });
+    if (this.schema(operation, status) === undefined) return undefined;
+    const pointer = `/operations/${operation}/${this.#named(operation, status)}`;
+    const validate = this.#ajv.compile({ $ref: `answers#${pointer}` });
     this.#validators.set(key, validate);
     return validate;
   }
@@ -121,6 +128,17 @@ export class Answers {
       this.#used.add(exception);
     }
   }
+}
+
+/** The schemas of an operation's answers by their status, undefined for those that have no JSON. */
+function answersOf(definition: Schema): Readonly<Record<string, Schema | undefined>> {
+  const responses = Object.entries(record(definition["responses"]) ?? {});
+  return Object.fromEntries(
+    responses.map(([status, response]) => {
+      const content = record(record(response)?.["content"]);
+      return [status, record(record(content?.["application/json"])?.["schema"])];
+    }),
+  );
 }
 
 /** The properties of an object schema; undefined when it has none. */

@@ -6,7 +6,7 @@ import { type Refused, refusals } from "./refusal.ts";
 const [main, launch] = [await read("openapi.yaml"), await read("launch.yaml")];
 const components = { schemas: { ...main.schemas, ...launch.schemas } };
 
-const ajv = new Ajv({ strict: false, logger: false });
+const ajv = new Ajv({ strict: false, logger: false, validateSchema: false });
 addFormats(ajv);
 ajv.addSchema({ $id: "outscale", components });
 
