@@ -9,10 +9,12 @@ export const wanted = ({ vm, fingerprint }: Desired<IncusImage>): ByteRequiremen
   compressions: vm === true && fingerprint === undefined ? ["none"] : "any",
 });
 
+type Described = Pick<Desired<IncusImage>, "vm" | "architecture" | "properties">;
+
 /** The files of the image that a source is; a bare one gets metadata of our own. @throws Failure source.format */
 export async function filesFrom(
   source: Source,
-  want: Desired<IncusImage>,
+  want: Described,
   native: () => Promise<string>,
 ): Promise<MultipartFiles> {
   const { format, compression, filename, metadata } = source;
@@ -44,7 +46,7 @@ export async function filesFrom(
     { name: "metadata", filename: first.filename },
     { name: isDisk ? "rootfs.img" : "rootfs", filename },
   ];
-  return { parts, size, open };
+  return { parts, size, open, first: (signal) => passThrough(first, signal) };
 }
 
 function one(source: Source): MultipartFiles {
@@ -56,7 +58,7 @@ function one(source: Source): MultipartFiles {
 }
 
 /** Each is another one, so that the same disk made into an image twice gives two images. Properties are those that are wanted, no more. */
-async function made(want: Desired<IncusImage>, native: () => Promise<string>) {
+async function made(want: Described, native: () => Promise<string>) {
   const architecture = want.architecture ?? (await native());
   const { properties = {} } = want;
   const bytes = metadataTar({ architecture, created: new Date(), properties, serial: crypto.randomUUID() });

@@ -40,6 +40,10 @@ export async function hasProperties(
 
 /** The first of the files. The pieces hold until the fourth after them: copies are kept. */
 async function* firstOf(files: MultipartFiles, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (files.first !== undefined) {
+    for await (const bytes of files.first(signal)) yield new Uint8Array(bytes);
+    return;
+  }
   for await (const { part, bytes } of files.open(signal)) {
     if (part > 0) return;
     if (bytes.byteLength > 0) yield new Uint8Array(bytes);

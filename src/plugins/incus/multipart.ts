@@ -16,6 +16,8 @@ export interface MultipartFiles {
   /** Bytes of all of them, where that is known. */
   readonly size?: number | undefined;
   open(signal: AbortSignal): AsyncIterable<TaggedFile>;
+  /** The first of several, where the next ones stay untouched by it: to ask for their first byte may be to convert all of a disk. */
+  first?(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** What all that `open` gave hashes to, once it has ended, where that is made on the way already. */
   digests?(): Promise<Digests>;
 }

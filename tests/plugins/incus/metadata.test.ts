@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { fileIn } from "../../../src/core/format/file-in-tar.ts";
+import type { Source } from "../../../src/core/surface.ts";
+import { filesFrom } from "../../../src/plugins/incus/bytes.ts";
 import { hasProperties } from "../../../src/plugins/incus/metadata.ts";
 import type { MultipartFiles } from "../../../src/plugins/incus/multipart.ts";
 
@@ -50,4 +52,19 @@ test("what does not show in the first bytes, and what is no archive, counts as n
   expect(await hasProperties(files(far), { fileIn }, signal)).toBe(false);
   expect(await hasProperties(files(new TextEncoder().encode("no archive")), { fileIn }, signal)).toBe(false);
   expect(await hasProperties(files(new Uint8Array()), { fileIn }, signal)).toBe(false);
+});
+
+test("a disk is not read, and so not converted, to see whether our own metadata has properties", async () => {
+  const disk: Source = {
+    format: "qcow2",
+    compression: "none",
+    filename: "disk.qcow2",
+    open: () => {
+      throw new Error("the disk was read");
+    },
+    digests: async () => ({}),
+  };
+  const made = await filesFrom(disk, { vm: true, properties: { os: "x" } }, async () => "x86_64");
+  expect(await hasProperties(made, { fileIn }, signal)).toBe(true);
+  await expect(Array.fromAsync(made.open(signal))).rejects.toThrow("the disk was read");
 });
