@@ -9,7 +9,8 @@ import { encode, type RunEntry } from "../../../src/core/store/journal.ts";
 import { openStore } from "../../../src/core/store/state.ts";
 import { at, contents, directory, row, signal } from "./help.ts";
 
-const RUNS = 2000;
+/** Other mutations in each run. FUZZ_RUNS=2000: twice as many, which is the most. */
+const RUNS = Math.min(2000, Number(process.env["FUZZ_RUNS"] ?? 1000));
 const document = showState({
   version: 1,
   lineage: "l",
