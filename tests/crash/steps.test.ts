@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { StoreGround } from "./store.ts";
 
 /** Half of all, the other half is in the file beside. For a long run: IMAGES_TEST_KILLS=200. */
-const KILLS = Number(process.env["IMAGES_TEST_KILLS"] ?? 30) / 2;
+const KILLS = Number(process.env["IMAGES_TEST_KILLS"] ?? 40) / 2;
 const hasStrace = Bun.which("strace") !== null;
 
 /**
