@@ -22,7 +22,7 @@ export class MemoryBudget {
     this.#free = room;
   }
 
-  /** Resolves with what ends the turn; calling that again does nothing. Rejects with the signal's reason. */
+  /** Resolves with what ends the turn, once what is unused was given back; calling that again does nothing. Rejects with the signal's reason. */
   async take(bytes: number, signal?: AbortSignal): Promise<() => void> {
     const weight = Math.min(Math.max(bytes, 0), this.#room);
     signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import { free, makeRoom } from "./collection.ts";
+import { free } from "./collection.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 
 /** Bytes of parts that all uploads of this process may hold together. */
@@ -39,7 +39,6 @@ class PartBuffers {
     // Those of other sizes count as well: they are not kept beside the new one.
     if (buffer === undefined) this.#drop();
     let isOver = false;
-    if (buffer === undefined) makeRoom(size);
     const bytes = buffer ?? new Uint8Array(size);
     return {
       bytes,

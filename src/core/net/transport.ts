@@ -42,7 +42,7 @@ export class Transport {
 
   /**
    * `fresh`: over a connection of its own. A request that must not be sent twice cannot be sent again when it met a connection that the
-   * server was just closing, and a body that flows would have to be opened again.
+   * server was just closing, and a large body would have to be opened again.
    */
   async route(url: URL, fresh: boolean): Promise<Route> {
     const Agent = await loadAgent();
