@@ -106,7 +106,9 @@ const side = (data: string): string => join(data, "..", "side");
 export async function moto(): Promise<Server> {
   const port = await freePort();
   const program = programAt("moto_server") ?? "moto_server";
-  return await running(port, () => [program, "-H", "127.0.0.1", "-p", `${port}`]);
+  return await running(port, () => [program, "-H", "127.0.0.1", "-p", `${port}`], {
+    PYTHONPATH: join(import.meta.dir, "moto"),
+  });
 }
 
 export interface S3Kit extends AsyncDisposable {

@@ -60,4 +60,8 @@ async function main(): Promise<void> {
   }
 }
 // Not awaited at the top: only a program without that can be built with its bytecode.
-void main();
+void main().catch((error: unknown) => {
+  // Neither of the two that it is made of is printed with it.
+  console.error(error, ...(error instanceof SuppressedError ? [error.error, error.suppressed] : []));
+  process.exit(1);
+});
