@@ -1,5 +1,5 @@
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { DECISION_MUTANTS } from "./mutations/decisions.ts";
 import { DISK_MUTANTS } from "./mutations/disk.ts";
@@ -13,39 +13,43 @@ const MUTANTS = [...ENGINE_MUTANTS, ...DECISION_MUTANTS, ...PROOF_MUTANTS, ...DI
 
 const words = process.argv.slice(2);
 const chosen = MUTANTS.filter(({ what }) => words.length === 0 || words.some((word) => what.includes(word)));
-const directory = await mkdtemp(join(tmpdir(), "images-mutants-"));
+const waiting = chosen.values();
 let missed = 0;
-try {
-  for (const name of ["src", "tests", "docs", "licenses", "kit", "package.json", "tsconfig.json", "bunfig.toml"])
-    await cp(name, join(directory, name), { recursive: true });
-  await symlink(resolve("node_modules"), join(directory, "node_modules"));
-  for (const { what, file, from, to, tests } of chosen) {
-    const path = join(directory, file);
-    const original = await readFile(path, "utf8");
-    if (!original.includes(from)) throw new Error(`the mutant "${what}" does not fit ${file} any more`);
-    await writeFile(path, original.replace(from, to));
-    const caught = await failing(tests);
-    await writeFile(path, original);
-    if (caught.length === 0) missed++;
-    console.log(
-      `${caught.length === 0 ? "MISSED" : "caught"}  ${what}: ${caught.slice(0, 2).join("; ") || "no test noticed"}`,
-    );
-  }
-} finally {
-  await rm(directory, { recursive: true, force: true });
-}
+await Promise.all(Array.from({ length: availableParallelism() }, breakInCopy));
 console.log(`${chosen.length - missed} of ${chosen.length} mutants caught`);
 console.log(` ${chosen.length - missed} pass\n ${missed} fail`);
 process.exitCode = missed === 0 ? 0 : 1;
 
-/** The tests that fail. */
-async function failing(tests: string): Promise<readonly string[]> {
-  const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...tests.split(" ")], {
+/** Takes one mutant after the other, and tries it in a copy of its own. */
+async function breakInCopy(): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "images-mutants-"));
+  try {
+    for (const name of ["src", "tests", "docs", "licenses", "kit", "package.json", "tsconfig.json", "bunfig.toml"])
+      await cp(name, join(directory, name), { recursive: true });
+    await symlink(resolve("node_modules"), join(directory, "node_modules"));
+    for (const { what, file, from, to, tests } of waiting) {
+      const path = join(directory, file);
+      const original = await readFile(path, "utf8");
+      if (!original.includes(from)) throw new Error(`the mutant "${what}" does not fit ${file} any more`);
+      await writeFile(path, original.replace(from, to));
+      const noticed = await failing(tests, directory);
+      await writeFile(path, original);
+      if (noticed === undefined) missed++;
+      console.log(`${noticed === undefined ? "MISSED" : "caught"}  ${what}: ${noticed ?? "no test noticed"}`);
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** The first test that fails. */
+async function failing(tests: string, directory: string): Promise<string | undefined> {
+  const child = Bun.spawn([process.execPath, "test", "--bail", "--timeout", "60000", ...tests.split(" ")], {
     cwd: directory,
     env: { ...process.env, IMAGES_TEST_WORLDS: "1000" },
     stdout: "ignore",
     stderr: "pipe",
   });
   const [, text] = await Promise.all([child.exited, new Response(child.stderr).text()]);
-  return [...new Set([...text.matchAll(/^\(fail\) (.+?)(?: \[|$)/gm)].map(([, name]) => name ?? ""))];
+  return /^\(fail\) (.+?)(?: \[|$)/m.exec(text)?.[1];
 }
