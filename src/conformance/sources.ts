@@ -4,12 +4,12 @@ import type { ConformanceSpec } from "../core/conformance.ts";
 
 // What clauses are made of: bytes, and lines of images.toml.
 
-/** Bytes as a source. `wrong`: they turn out not to be the declared ones, just before the last piece. `begun` is told each time that they are read. */
+/** Bytes as a source. `wrong`: they turn out not to be the declared ones, just before the last piece. */
 function sourceOf(
   bytes: Uint8Array,
   filename: string,
   format: Source["format"],
-  more: { wrong?: boolean; begun?: () => void; halfway?: (signal: AbortSignal) => Promise<void> } = {},
+  { wrong = false, halfway }: { wrong?: boolean; halfway?: (signal: AbortSignal) => Promise<void> } = {},
 ): Source {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return {
@@ -18,12 +18,11 @@ function sourceOf(
     size: bytes.byteLength,
     filename,
     async *open(signal) {
-      more.begun?.();
       const half = bytes.byteLength >> 1;
       yield bytes.subarray(0, half);
-      await more.halfway?.(signal);
+      await halfway?.(signal);
       signal.throwIfAborted();
-      if (more.wrong === true) throw new Failure("source.digest", "checksum mismatch");
+      if (wrong) throw new Failure("source.digest", "checksum mismatch");
       yield bytes.subarray(half);
     },
     digests: async () => ({ sha256: digest("sha256", sha256) }),
