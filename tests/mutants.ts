@@ -52,6 +52,11 @@ const MUTANTS: readonly (readonly [what: string, from: string, to: string])[] = 
     "        return await keep(id, { ...want,",
     '        return await keep(id, { tags: ["new"], ...want,',
   ],
+  [
+    "the bytes are read before they are sent",
+    'await web.send("PUT", encodeURIComponent(id), {',
+    'for await (const _ of source.open(context.signal)) {}\n        await web.send("PUT", encodeURIComponent(id), {',
+  ],
   ["the signal is dropped", "{ signal: context.signal, source,", "{ signal: new AbortController().signal, source,"],
   [
     "progress is not cumulative",

@@ -1,38 +1,45 @@
 import { createHash } from "node:crypto";
-import { type Attributes, digest, Failure, type Source, type Value } from "images";
+import { type Algorithm, type Attributes, digest, Failure, type Source, type Value } from "images";
 import type { ConformanceSpec } from "../core/conformance.ts";
 
 // What clauses are made of: bytes, and lines of images.toml.
 
-/** Bytes as a source. `wrong`: they turn out not to be the declared ones, just before the last piece. */
-function sourceOf(
-  bytes: Uint8Array,
-  filename: string,
-  format: Source["format"],
-  { wrong = false, halfway }: { wrong?: boolean; halfway?: (signal: AbortSignal) => Promise<void> } = {},
-): Source {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
+/** How bytes are read in a clause. */
+interface TestSourceOptions {
+  /** They turn out not to be the declared ones, just before the last piece. */
+  readonly wrong?: boolean;
+  /** Called each time that they are read. */
+  readonly begun?: () => void;
+  readonly halfway?: (signal: AbortSignal) => Promise<void>;
+  /** What the plugin asks for, beside sha256. */
+  readonly digests?: readonly Algorithm[] | undefined;
+}
+
+function sourceOf(bytes: Uint8Array, filename: string, format: Source["format"], more: TestSourceOptions = {}): Source {
+  const digestBy = (name: Algorithm) => digest(name, createHash(name).update(bytes).digest("hex"));
   return {
     format,
     compression: "none",
     size: bytes.byteLength,
     filename,
     async *open(signal) {
+      more.begun?.();
       const half = bytes.byteLength >> 1;
       yield bytes.subarray(0, half);
-      await halfway?.(signal);
+      await more.halfway?.(signal);
       signal.throwIfAborted();
-      if (wrong) throw new Failure("source.digest", "checksum mismatch");
+      if (more.wrong === true) throw new Failure("source.digest", "checksum mismatch");
       yield bytes.subarray(half);
     },
-    digests: async () => ({ sha256: digest("sha256", sha256) }),
+    digests: async () =>
+      Object.fromEntries(["sha256" as const, ...(more.digests ?? [])].map((name) => [name, digestBy(name)])),
   };
 }
 
 /** The bytes of a stage as a source; undefined: its images are made from something else. */
 export const sourceFor = (
   { spec, filename }: { readonly spec: Pick<ConformanceSpec, "bytes">; readonly filename: string },
-  more: Parameters<typeof sourceOf>[3] = {},
+  more: TestSourceOptions = {},
   bytes = spec.bytes,
 ): Source | undefined => (bytes === undefined ? undefined : sourceOf(bytes, filename, formatOf(filename), more));
 
