@@ -11,7 +11,7 @@ const NEAR = 110 << 20;
 const FULL = 122 << 20;
 const AT_ONCE = 1 << 20;
 /** A dictionary as `xz -9` has it leaves no room for what can be made again. */
-const LARGE = 32 << 20;
+export const LARGE = 32 << 20;
 /** Of a piece whose memory is given back only what goes with it is left to the collector: it counts for so many times less. */
 const REST = 4;
 /** Memory of the process above which the code that it used once does not stay, and above which that is no part of it worth having. */
@@ -57,7 +57,7 @@ export function flowed(bytes: number): void {
   flown = 0;
   const rss = process.memoryUsage.rss();
   if (passing >= OFTEN && rss > NEAR) collect();
-  else trim(rss);
+  else trim();
   if (passing >= OFTEN) passing = 0;
 }
 
@@ -72,13 +72,14 @@ export function makeRoom(bytes: number): void {
 
 /** The collector itself takes as much code into memory as the flow before it: not both at once. */
 function collect(): void {
-  trim(process.memoryUsage.rss());
+  trim();
   Bun.gc(true);
-  trim(process.memoryUsage.rss());
+  trim();
 }
 
-/** A process that holds little has the room, and one that holds much has more to look for. */
-function trim(rss: number): void {
+/** Takes code out of memory. A process that holds little has the room, and one that holds much has more to look for. */
+export function trim(): void {
+  const rss = process.memoryUsage.rss();
   soon = rss > FULL && rss < MUCH ? AT_ONCE : SOON;
   if (rss > CODE && rss < MUCH) releaseCode();
 }
@@ -92,7 +93,7 @@ function count(bytes: number): void {
   const isDue = made >= EVERY || rss >= NEAR;
   if (isDue) made = 0;
   if (isDue && rss > NOTHING) collect();
-  else trim(rss);
+  else trim();
 }
 
 /**

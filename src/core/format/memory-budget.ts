@@ -1,4 +1,5 @@
 import { makeRoom } from "./collection.ts";
+import { MemoryPressure } from "./memory-pressure.ts";
 
 /** Bytes that the conversions of this process may hold together, beside what the run itself needs. */
 const DEFAULT_BUDGET = 16 << 20;
@@ -29,21 +30,23 @@ export class MemoryBudget {
     if (this.#waiting.length > 0 || weight > this.#free) await this.#wait(weight, signal);
     else this.#free -= weight;
     makeRoom(bytes);
-    return this.#begun(weight);
+    return this.#begun(weight, bytes);
   }
 
   /** For work that must not wait: it starts at once, even if the budget is used up. */
   force(bytes: number): () => void {
     const weight = Math.min(Math.max(bytes, 0), this.#room);
     this.#free -= weight;
-    return this.#begun(weight);
+    return this.#begun(weight, bytes);
   }
 
-  #begun(weight: number): () => void {
+  #begun(weight: number, bytes: number): () => void {
+    const pressure = MemoryPressure.of(bytes);
     let isOver = false;
     return () => {
       if (isOver) return;
       isOver = true;
+      pressure?.[Symbol.dispose]();
       this.#free += weight;
       this.#next();
     };

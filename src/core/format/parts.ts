@@ -1,5 +1,6 @@
 import { free } from "./collection.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import { MemoryPressure } from "./memory-pressure.ts";
 
 /** Bytes of parts that all uploads of this process may hold together. */
 const ROOM = 10 << 20;
@@ -33,11 +34,11 @@ class PartBuffers {
   }
 
   async take(size: number, signal: AbortSignal) {
-    const end = await this.#turns.take(size, signal);
+    const end = await this.#turns.take(MemoryPressure.isOn ? ROOM : size, signal);
     const at = this.#free.findIndex(({ length }) => length === size);
     const [buffer] = at < 0 ? [] : this.#free.splice(at, 1);
-    // Those of other sizes count as well: they are not kept beside the new one.
-    if (buffer === undefined) this.#drop();
+    // Those of other sizes count as well: they are not kept beside the new one, nor is any where memory is short.
+    if (buffer === undefined || MemoryPressure.isOn) this.#drop();
     let isOver = false;
     const bytes = buffer ?? new Uint8Array(size);
     return {

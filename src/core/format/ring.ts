@@ -17,9 +17,13 @@ let flows = 0;
 
 /** A flow of bytes that has buffers: the more there are, the smaller those that are made from now on. */
 export class FlowOfBytes implements Disposable {
-  constructor() {
-    flows += 1;
-    if (flows === MANY) Bun.unsafe.setJITPolicy(RELUCTANT);
+  readonly #count: number;
+
+  /** `count`: as many flows it counts as. */
+  constructor(count = 1) {
+    this.#count = count;
+    flows += count;
+    if (flows >= MANY && flows - count < MANY) Bun.unsafe.setJITPolicy(RELUCTANT);
   }
 
   /** Bytes of a buffer that is made now. */
@@ -28,8 +32,8 @@ export class FlowOfBytes implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (flows === MANY) Bun.unsafe.setJITPolicy(1);
-    flows -= 1;
+    flows -= this.#count;
+    if (flows < MANY && flows + this.#count >= MANY) Bun.unsafe.setJITPolicy(1);
   }
 }
 

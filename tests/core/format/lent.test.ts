@@ -118,6 +118,9 @@ test("while many flow, the compiler is reluctant, and else as usual", () => {
     expect(policy.mock.calls.slice(1)).toEqual([[1]]);
     for (const flow of flows) flow[Symbol.dispose]();
     expect(policy.mock.calls.length).toBe(2);
+    // One that counts as many is as many.
+    new FlowOfBytes(8)[Symbol.dispose]();
+    expect(policy.mock.calls.slice(2)).toEqual([[expect.any(Number)], [1]]);
   } finally {
     policy.mockRestore();
   }

@@ -3,6 +3,8 @@ import { gzipSync } from "node:zlib";
 import { memoryToUnpack } from "../../../src/core/format/memory.ts";
 import { MemoryBudget } from "../../../src/core/format/memory-budget.ts";
 import { memoryForCheck } from "../../../src/core/format/memory-cost.ts";
+import { MemoryPressure } from "../../../src/core/format/memory-pressure.ts";
+import { FlowOfBytes } from "../../../src/core/format/ring.ts";
 import { has, run } from "./tools.ts";
 
 setDefaultTimeout(300_000);
@@ -48,6 +50,22 @@ test("who gives up leaves the queue, and whoever may not wait goes on at once", 
   (await three)();
   await expect(turns.take(1, stop.signal)).rejects.toThrow("interrupted");
   (await turns.take(10))();
+});
+
+test("who holds a dictionary as xz -9 has it brings pressure until its end: buffers are the smallest meanwhile", async () => {
+  const MiB = 1 << 20;
+  const turns = new MemoryBudget();
+  const usual = FlowOfBytes.size;
+  for (const begin of [() => turns.take(73 * MiB), async () => turns.force(73 * MiB)]) {
+    const end = await begin();
+    expect([MemoryPressure.isOn, FlowOfBytes.size]).toEqual([true, 64 << 10]);
+    end();
+    end();
+    expect([MemoryPressure.isOn, FlowOfBytes.size]).toEqual([false, usual]);
+  }
+  const small = await turns.take(17 * MiB);
+  expect(MemoryPressure.isOn).toBe(false);
+  small();
 });
 
 test("what unpacking holds is told by the head of the data", () => {
