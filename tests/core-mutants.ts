@@ -32,10 +32,12 @@ async function breakInCopy(): Promise<void> {
       const original = await readFile(path, "utf8");
       if (!original.includes(from)) throw new Error(`the mutant "${what}" does not fit ${file} any more`);
       await writeFile(path, original.replace(from, to));
+      const began = performance.now();
       const noticed = await failing(tests, directory);
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
       await writeFile(path, original);
       if (noticed === undefined) missed++;
-      console.log(`${noticed === undefined ? "MISSED" : "caught"}  ${what}: ${noticed ?? "no test noticed"}`);
+      console.log(`${noticed === undefined ? "MISSED" : "caught"}  ${what}: ${noticed ?? "no test noticed"} (${seconds} s)`);
     }
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -69,4 +69,6 @@ export const FORMS: readonly Form[] = [
   qemu("vhd, fixed", "vpc", "-o", "subformat=fixed,force_size=on"),
   qemu("vhdx", "vhdx"),
   qemu("vdi", "vdi"),
+  qemu("qed", "qed"),
+  qemu("parallels", "parallels"),
 ];
