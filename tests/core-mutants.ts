@@ -37,7 +37,9 @@ async function breakInCopy(): Promise<void> {
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       await writeFile(path, original);
       if (noticed === undefined) missed++;
-      console.log(`${noticed === undefined ? "MISSED" : "caught"}  ${what}: ${noticed ?? "no test noticed"} (${seconds} s)`);
+      console.log(
+        `${noticed === undefined ? "MISSED" : "caught"}  ${what}: ${noticed ?? "no test noticed"} (${seconds} s)`,
+      );
     }
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { ENGINE, type Mutant, mutant } from "./mutant.ts";
+import { BYTES, type Mutant, mutant } from "./mutant.ts";
 
 const DURABLE = "tests/crash/durable.test.ts";
 const CREATE = "src/core/apply/create.ts";
@@ -10,6 +10,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     CREATE,
     "if (making.deletesFirst === true && !isLast) {",
     "if (making.replaces !== undefined && !isLast) {",
+    BYTES,
   ),
   mutant("no intent row", CREATE, "  await ctx.put(row());\n  let source", "  let source"),
   mutant("the id is not recorded", CREATE, "    await ctx.put(row(id));\n", ""),
@@ -33,7 +34,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     "src/core/apply/step-context.ts",
     "if (!this.#deletable.has(id) && !this.#made.has(id))",
     "if (false)",
-    `${ENGINE} tests/core/apply/site.test.ts`,
+    "tests/core/apply/site.test.ts",
   ),
   mutant(
     "use is not asked before a delete",
@@ -126,36 +127,41 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     DURABLE,
   ),
   mutant("the record is not synced", "src/plugins/local/disk.ts", " | fs.constants.O_SYNC;", ";", DURABLE),
-  mutant("unknown counts as unchanged", EVIDENCE, '    ? { kind: "unknown", why }\n', "    ? SAME\n"),
+  mutant("unknown counts as unchanged", EVIDENCE, '    ? { kind: "unknown", why }\n', "    ? SAME\n", BYTES),
   mutant(
     "a signature that is added is not checked",
     "src/core/plan/merged-content.ts",
     "return declared === undefined || declared === signed;",
     "return true;",
+    BYTES,
   ),
   mutant(
     "weak evidence of other bytes is taken for other bytes",
     EVIDENCE,
     "isWeak: Object.keys(known).length > 0,",
     "isWeak: false,",
+    BYTES,
   ),
   mutant(
     "the bytes that were read are not compared",
     "src/core/apply/verify-bytes.ts",
     'if (weighed?.kind === "same")',
     "if (weighed !== undefined)",
+    BYTES,
   ),
   mutant(
     "what was learned is not recorded",
     "src/core/apply/step.ts",
     "return { ...known, content };",
     "return known;",
+    BYTES,
   ),
   mutant(
     "what the source was found to be is forgotten",
     "src/core/apply/verify-bytes.ts",
     "  await ctx.put({ ...known, upstream: verdict.found });\n",
     "",
+    BYTES,
   ),
   mutant(
     "what others added is not carried over",

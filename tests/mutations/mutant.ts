@@ -8,7 +8,12 @@ export interface Mutant {
   readonly tests: string;
 }
 
-export const ENGINE = "tests/core/apply tests/core/plan";
+const apply = (...names: readonly string[]): string =>
+  names.map((name) => `tests/core/apply/${name}.test.ts`).join(" ");
+
+/** All but the longest, which looks at bytes. */
+const ENGINE = `${apply("additions", "arrived", "order", "progress", "site", "slots", "worlds")} tests/core/plan`;
+export const BYTES = apply("evidence");
 
 export const mutant = (what: string, file: string, from: string, to: string, tests = ENGINE): Mutant => ({
   what,
