@@ -17,9 +17,10 @@ let release: (() => void) | undefined;
  * are as they are in the file are meant. The main thread alone does it, for all. Does nothing where the system has no such call.
  */
 export function releaseCode(): void {
-  if (!Bun.isMainThread) return;
-  release ??= prepared();
-  release();
+  if (Bun.isMainThread) {
+    release ??= prepared();
+    release();
+  }
 }
 
 function prepared(): () => void {

@@ -18,26 +18,28 @@ import { all, digestOf, directory, disk, has, lentAll, lentPieces, pieces, run }
 setDefaultTimeout(120_000);
 
 const RAW = disk(3 << 20, 4);
+/** Above all pieces of a decoder that takes long, and of what it was packed to. */
+const LESS = RAW.subarray(0, 5 << 18);
 const SIZES = [700, 5000, 65_536] as const;
 
-const PACKED: readonly (readonly [Packing, string, () => Uint8Array])[] = [
-  ["gz", "gzip", () => gzipSync(RAW, { level: 1 })],
-  ["zst", "zstd", () => zstdCompressSync(RAW)],
-  ["bz2", "bzip2", () => run(["bzip2", "-1"], RAW)],
-  ["xz", "xz", () => run(["xz", "-0"], RAW)],
-  ["lzma", "lzma", () => run(["lzma", "-0"], RAW)],
-  ["lz4", "lz4", () => run(["lz4", "-q", "-B7", "-BD"], RAW)],
+const PACKED: readonly (readonly [Packing, string, Uint8Array, (raw: Uint8Array) => Uint8Array])[] = [
+  ["gz", "gzip", RAW, (raw) => gzipSync(raw, { level: 1 })],
+  ["zst", "zstd", RAW, (raw) => zstdCompressSync(raw)],
+  ["bz2", "bzip2", LESS, (raw) => run(["bzip2", "-1"], raw)],
+  ["xz", "xz", LESS, (raw) => run(["xz", "-0"], raw)],
+  ["lzma", "lzma", LESS, (raw) => run(["lzma", "-0"], raw)],
+  ["lz4", "lz4", RAW, (raw) => run(["lz4", "-q", "-B7", "-BD"], raw)],
 ];
 
-for (const [packing, tool, make] of PACKED)
+for (const [packing, tool, raw, make] of PACKED)
   test.skipIf(!has(tool))(
     `${packing}: small pieces that are lent are unpacked as they are${has(tool) ? "" : ` (skipped: ${tool} is not installed)`}`,
     async () => {
-      const packed = make();
+      const packed = make(raw);
       for (const size of SIZES) {
         const [hash, parts] = [new Bun.CryptoHasher("sha256"), decompress(packing, lentPieces(packed, size))];
         for await (const piece of parts) hash.update(piece);
-        expect(hash.digest("hex")).toBe(digestOf(RAW));
+        expect(hash.digest("hex")).toBe(digestOf(raw));
       }
     },
   );
@@ -101,7 +103,7 @@ test.skipIf(!has("bzip2"))(
   `bz2: a piece takes no more memory than it has bytes${has("bzip2") ? "" : " (skipped: bzip2 is not installed)"}`,
   async () => {
     for (const level of [1, 9])
-      for await (const piece of bunzip2(pieces(run(["bzip2", `-${level}`], RAW), 1 << 20)))
+      for await (const piece of bunzip2(pieces(run(["bzip2", `-${level}`], LESS), 1 << 20)))
         expect(piece.buffer.byteLength).toBe(piece.byteLength);
   },
 );

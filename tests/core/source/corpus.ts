@@ -2,13 +2,16 @@ import { disk } from "../format/tools.ts";
 
 // The forms of the corpus, each made by the tool that people use.
 
-/** Sizes that the geometry of a vhd can say. A reader may keep 16 MiB. */
-const SIZE = 16 * 63 * 512 * 34;
+/** Sizes that the geometry of a vhd can say: above the 16 MiB of a file that its reader may keep. */
+const CYLINDER = 16 * 63 * 512;
+const SIZE = CYLINDER * 34;
 const raw = disk(SIZE, 11);
-/** What flows through a decoder without a second look: above the 8 MiB that xz (with the dictionary of -6) and a long window look back. */
-const flowing = raw.subarray(0, SIZE / 2);
-/** Above what the others look back, and what every byte goes through, of 4 MiB at most. */
-const lesser = raw.subarray(0, 16 * 63 * 512 * 10);
+/** Above the 8 MiB that a frame of zstd looks back without --long. */
+const long = raw.subarray(0, CYLINDER * 17);
+/** Above what the others keep or look back, of 4 MiB at most: what every byte goes through, and the largest block. */
+const lesser = raw.subarray(0, CYLINDER * 10);
+/** Above the dictionary and the blocks of a decoder that takes long, and above its pieces: what comes behind it is the same for all. */
+const least = raw.subarray(0, CYLINDER * 4);
 
 export interface Form {
   readonly name: string;
@@ -25,14 +28,15 @@ export interface Form {
 const IS_WHOLE = process.env["IMAGES_TEST_CORPUS"] === "whole";
 export const ROUNDS = IS_WHOLE ? 3 : 2;
 
-/** The disk that is in a form: the whole, where it is asked for, and once for each reader that goes back and forth. */
+/** The disk that is in a form: the whole, where it is asked for, and where the file of it is above what a reader keeps. */
 export function rawOf({ name }: Form): Uint8Array {
-  if (IS_WHOLE) return raw;
-  if (LONG.test(name)) return flowing;
-  return LESSER.test(name) ? lesser : raw;
+  if (IS_WHOLE || LARGE.test(name)) return raw;
+  if (LONG.test(name)) return long;
+  return SLOW.test(name) ? least : lesser;
 }
-const LONG = /^(?:xz|zst with a long window)$/;
-const LESSER = /^(?:gz|bz2|xz|zst|lz4|lzma|tar\.|vhd, dynamic|vdi|qed)/;
+const LARGE = /^(?:vhd, fixed|vhdx)$/;
+const LONG = /^zst with a long window$/;
+const SLOW = /^(?:bz2|xz|lzma|tar\.xz)/;
 
 const disk2 = (name: string, options: string): Form => ({
   name,
@@ -57,7 +61,7 @@ const ALL: readonly Form[] = [
   { ...packed("gz", "gzip -1"), name: "gz of two members", make: `${HALVES}; (gzip -1 < a; gzip -9 < b) > out` },
   packed("bz2", "bzip2 -9"),
   { ...packed("bz2", "bzip2 -9"), name: "bz2 of two streams", make: `${HALVES}; (bzip2 -1 < a; bzip2 -9 < b) > out` },
-  packed("xz", "xz --lzma2=preset=1,dict=8MiB -T1"),
+  packed("xz", `xz --lzma2=preset=1,dict=${IS_WHOLE ? 8 : 1}MiB -T1`),
   packed("xz in blocks", "xz -0 -T2 --block-size=4MiB"),
   { ...packed("xz", "xz -6"), name: "xz of two streams", make: `${HALVES}; (xz -0 < a; xz -1 < b) > out` },
   packed("zst", "zstd -q -9"),

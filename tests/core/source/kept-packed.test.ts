@@ -23,8 +23,7 @@ import {
 
 setDefaultTimeout(300_000);
 
-// A compressed image that stays compressed: damaged, none of it is published whole, from a
-// file, over HTTP through the cache, and without it.
+// A compressed image that stays compressed: damaged, none of it is published whole, from a file, over HTTP through the cache, and without it.
 
 interface Packer {
   readonly command: readonly [string, ...(readonly string[])];
@@ -43,16 +42,15 @@ const PACKERS: Readonly<Record<Packing, Packer>> = {
   lzma: { command: ["xz", "--format=lzma", "-0c"], trailing: "refused", sums: false },
 };
 
-/** Larger than all buffers; for packers that take long, than the pieces of all steps. */
-const raw = Uint8Array.from(disk(20 << 20, 11));
-const small = raw.subarray(0, 2 << 20);
+/** Larger than the pieces of all steps, which are of 1 MiB. */
+const small = Uint8Array.from(disk(5 << 18, 11));
+/** Larger than all buffers, which gz shows for all: packed bytes pass the same way, whatever packed them. */
+const raw = new Uint8Array(Buffer.concat(Array<Uint8Array>(16).fill(small)));
+/** More than is packed, unpacked and on its way at once. */
+const some = raw.subarray(0, 5 << 20);
 const next = random(3);
-const flip = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
-  const flipped = Uint8Array.from(bytes);
-  const at = middleOf(bytes);
-  flipped[at] = (flipped[at] ?? 0) ^ 0x10;
-  return flipped;
-};
+const flip = (bytes: Uint8Array, at = middleOf(bytes)) =>
+  Uint8Array.from(bytes).fill((bytes[at] ?? 0) ^ 0x10, at, at + 1);
 const middleOf = (bytes: Uint8Array) => (bytes.length >> 1) + (next() % (bytes.length >> 3));
 const CODES = /^source\.(?:corrupt|truncated)$/;
 
@@ -85,12 +83,13 @@ for (const [packing, { command, trailing, sums }] of Object.entries(PACKERS)) {
   test.skipIf(!isThere)(
     `${packing}: whole, it passes as it is; cut or damaged, its end is never given${why}`,
     async () => {
-      const packed = run(command, packing === "gz" || packing === "zst" ? raw : small);
-      for await (const [way, source] of ways(packed, name)) {
+      const packed = run(command, small);
+      const whole = packing === "gz" ? run(command, raw) : packed;
+      for await (const [way, source] of ways(whole, name)) {
         expect(`${way} ${source.compression} ${source.format}`).toBe(`${way} ${packing} raw`);
-        expect(await compared(source.open(never), packed)).toEqual({ is: true });
+        expect(await compared(source.open(never), whole)).toEqual({ is: true });
         // Again, as for a retry.
-        if (way === "file") expect(await compared(passThrough(source, never), packed)).toEqual({ is: true });
+        if (way === "file") expect(await compared(passThrough(source, never), whole)).toEqual({ is: true });
         source.release();
       }
       const flipped = flip(packed);
@@ -109,7 +108,8 @@ for (const [packing, { command, trailing, sums }] of Object.entries(PACKERS)) {
   );
 
   test.skipIf(!isThere)(`${packing}: bytes behind its end are ${trailing}${why}`, async () => {
-    const packed = run(command, raw.subarray(0, 1 << 20));
+    // The end of it is behind the head that is looked at: zst packs more of it into that.
+    const packed = run(command, small.subarray(0, packing === "zst" ? 1 << 20 : 400_000));
     const longer = Buffer.concat([packed, noise(3000)]);
     for await (const [way, source, notes] of ways(longer, name)) {
       const { got, failure } = await attempt(source.open(never));
@@ -120,7 +120,7 @@ for (const [packing, { command, trailing, sums }] of Object.entries(PACKERS)) {
   });
 }
 
-const gz = Bun.gzipSync(raw, { level: 1 });
+const gz = Bun.gzipSync(some, { level: 1 });
 
 test("declared evidence covers the bytes: they are not unpacked, and pass as they are declared", async () => {
   await using place = await bench();
@@ -157,14 +157,14 @@ test("what is inside is looked at as well: a qcow2 image that was cut before it 
 test("more than the limit inside is refused", async () => {
   await using place = await bench();
   const path = await place.file("disk.raw.gz", gz);
-  const source = await place.run({ limit: 16 << 20 }).open(fileSource(path), ANY, opening());
+  const source = await place.run({ limit: 4 << 20 }).open(fileSource(path), ANY, opening());
   expect((await attempt(source.open(never))).failure?.code).toBe("source.limit");
 });
 
 test("a reader that stops, or a run that ends, ends the unpacking at once", async () => {
   for (const packing of ["gz", "lz4"] as const) {
     if (!has(PACKERS[packing].command[0])) continue;
-    const packed = run(PACKERS[packing].command, raw);
+    const packed = run(PACKERS[packing].command, some);
     await using place = await bench();
     const path = await place.file(`disk.raw.${packing}`, packed);
     const stop = new AbortController();
@@ -182,7 +182,8 @@ test("a reader that stops, or a run that ends, ends the unpacking at once", asyn
 
 test("eight at once take turns by the memory that unpacking needs", async () => {
   if (!has("xz")) return;
-  const packed = run(["xz", "-6c"], raw.subarray(0, 1 << 20));
+  // What it needs is the dictionary of -6, whatever its size.
+  const packed = run(["xz", "-6c"], small.subarray(0, 300_000));
   await using place = await bench();
   const path = await place.file("disk.raw.xz", packed);
   const sources = place.run();
@@ -200,20 +201,19 @@ test("eight at once take turns by the memory that unpacking needs", async () => 
 });
 
 test("a download that turns out damaged is not kept: the next run downloads it; one that a checksum covers is", async () => {
-  for (const [more, isSlow, inside = raw] of [
+  for (const [more, isSlow, inside = some] of [
     [{}, false],
     [{ decompress: true }, false],
     [{ decompress: true }, true],
     // All of it is there before the damage is found, and not yet in the cache.
     [{ decompress: true }, false, noise(60_000)],
   ] as const) {
-    const packed = inside === raw ? gz : Bun.gzipSync(Uint8Array.from(inside));
-    const broken = Uint8Array.from(packed);
-    broken[30_000] = (broken[30_000] ?? 0) ^ 0x10;
+    const packed = inside === some ? gz : Bun.gzipSync(Uint8Array.from(inside));
+    const broken = flip(packed, 30_000);
     await using place = await bench();
     let isGood = false;
     // The damage is found long before the rest has come, which is not taken up later.
-    const slowly = { drip: { bytes: 1 << 20, ms: 50 } };
+    const slowly = { drip: { bytes: 1 << 17, ms: 50 } };
     await using server = await hostile((asked) =>
       isGood ? file(asked, packed) : { ...file(asked, broken), ...(isSlow ? slowly : {}) },
     );
