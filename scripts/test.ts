@@ -15,13 +15,10 @@ if (memory !== undefined) {
   process.on("SIGTERM", () => process.exit(143));
 }
 
-// Bun would collect the garbage after nearly each test, by a timer; tests/setup.ts keeps this from the programs that tests start.
-const calm = { BUN_GC_TIMER_DISABLE: "1" };
-
 const start = (words: readonly string[], out: "inherit" | "pipe") =>
   Bun.spawn([process.execPath, ...words], {
     stdio: ["ignore", out, out],
-    env: { ...process.env, ...calm, ...(memory === undefined ? {} : { TMPDIR: memory }) },
+    env: { ...process.env, ...(memory === undefined ? {} : { TMPDIR: memory }) },
   });
 
 const build = await start(["run", "build"], "inherit").exited;

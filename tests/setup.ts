@@ -8,5 +8,3 @@ host();
 // peaks`; a test that looks at its own memory asks `process.memoryUsage()`.
 Bun.gc = () => 0;
 process.memoryUsage.rss = () => 0;
-// What scripts/test.ts sets for the processes of tests alone.
-delete process.env["BUN_GC_TIMER_DISABLE"];

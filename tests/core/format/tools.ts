@@ -15,12 +15,7 @@ export const has = (...programs: readonly string[]): boolean => programs.every((
 
 /** Runs a program to its end and gives its stdout; its stderr is the error of a failure. */
 export function run(command: readonly string[], stdin?: Uint8Array): Uint8Array {
-  const done = Bun.spawnSync([...command], {
-    stdin: stdin ?? "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    env: process.env,
-  });
+  const done = Bun.spawnSync([...command], { stdin: stdin ?? "ignore", stdout: "pipe", stderr: "pipe" });
   if (done.exitCode !== 0) throw new Error(`${command.join(" ")}: ${done.stderr.toString()}`);
   return new Uint8Array(done.stdout);
 }
